@@ -1,0 +1,128 @@
+/**
+ * The one catalogue of what can go wrong. Every error that leaves a command, an activity or an edge has a type
+ * from here; REST and gRPC map it by these two columns, Temporal retries it by the first.
+ */
+
+/** Canonical gRPC status codes, by number, so that the pure core needs no gRPC library. */
+export const GrpcCode = {
+  INVALID_ARGUMENT: 3,
+  DEADLINE_EXCEEDED: 4,
+  NOT_FOUND: 5,
+  PERMISSION_DENIED: 7,
+  RESOURCE_EXHAUSTED: 8,
+  FAILED_PRECONDITION: 9,
+  ABORTED: 10,
+  UNIMPLEMENTED: 12,
+  INTERNAL: 13,
+  UNAVAILABLE: 14,
+} as const;
+
+interface ErrorRow {
+  /** May the same request succeed later, unchanged? Temporal retries an activity by this. */
+  readonly retryable: boolean;
+  readonly http: number;
+  readonly grpc: number;
+  /** RFC 9457 `title`: the same for every error of the type. */
+  readonly title: string;
+}
+
+export const ERRORS = {
+  malformed_request: row(false, 400, GrpcCode.INVALID_ARGUMENT, 'The request cannot be read'),
+  idempotency_key_required: row(false, 400, GrpcCode.INVALID_ARGUMENT, 'An Idempotency-Key is required'),
+  invalid_argument: row(false, 422, GrpcCode.INVALID_ARGUMENT, 'The request breaks a rule'),
+  card_number_refused: row(false, 422, GrpcCode.INVALID_ARGUMENT, 'Full card numbers are never accepted'),
+  not_found: row(false, 404, GrpcCode.NOT_FOUND, 'There is nothing at this address'),
+  method_not_allowed: row(false, 405, GrpcCode.UNIMPLEMENTED, 'This address does not take that method'),
+  unsupported_media_type: row(false, 415, GrpcCode.INVALID_ARGUMENT, 'The content type is not supported'),
+  payload_too_large: row(false, 413, GrpcCode.RESOURCE_EXHAUSTED, 'The body is larger than 64 KiB'),
+  customer_not_found: row(false, 404, GrpcCode.NOT_FOUND, 'No such customer'),
+  payment_method_not_found: row(false, 404, GrpcCode.NOT_FOUND, 'No such payment method'),
+  device_not_found: row(false, 404, GrpcCode.NOT_FOUND, 'No such device'),
+  recovery_not_found: row(false, 404, GrpcCode.NOT_FOUND, 'No such recovery'),
+  customer_suspended: row(false, 403, GrpcCode.FAILED_PRECONDITION, 'The customer is suspended'),
+  token_belongs_to_other_customer: row(
+    false,
+    409,
+    GrpcCode.FAILED_PRECONDITION,
+    'Another customer holds this payment method',
+  ),
+  idempotency_key_reused: row(
+    false,
+    422,
+    GrpcCode.FAILED_PRECONDITION,
+    'This idempotency key was used with another body',
+  ),
+  idempotency_in_progress: row(
+    true,
+    409,
+    GrpcCode.ABORTED,
+    'The first request with this key is still running',
+  ),
+  illegal_transition: row(false, 409, GrpcCode.FAILED_PRECONDITION, 'The status cannot change that way'),
+  obligation_mismatch: row(
+    false,
+    409,
+    GrpcCode.FAILED_PRECONDITION,
+    'The payment is known with another amount or currency',
+  ),
+  payment_method_declined: row(
+    false,
+    422,
+    GrpcCode.FAILED_PRECONDITION,
+    'The gateway refused the payment method',
+  ),
+  stale_version: row(false, 412, GrpcCode.ABORTED, 'The resource has changed meanwhile'),
+  version_not_visible: row(
+    true,
+    503,
+    GrpcCode.FAILED_PRECONDITION,
+    'The requested version is not visible yet',
+  ),
+  deadline_exceeded: row(true, 504, GrpcCode.DEADLINE_EXCEEDED, 'The deadline passed first'),
+  graph_unavailable: row(true, 503, GrpcCode.UNAVAILABLE, 'The identity graph cannot be reached'),
+  temporal_unavailable: row(true, 503, GrpcCode.UNAVAILABLE, 'Temporal cannot be reached'),
+  gateway_unavailable: row(true, 503, GrpcCode.UNAVAILABLE, 'The payment gateway cannot be reached'),
+  gateway_misconfigured: row(false, 500, GrpcCode.INTERNAL, 'The payment gateway refuses our configuration'),
+  chimera_unavailable: row(true, 503, GrpcCode.UNAVAILABLE, 'Chimera cannot be reached'),
+  notifier_unavailable: row(true, 503, GrpcCode.UNAVAILABLE, 'The notifier cannot be reached'),
+  notice_refused: row(false, 502, GrpcCode.INTERNAL, 'The notifier refused the notice'),
+  internal: row(false, 500, GrpcCode.INTERNAL, 'Something went wrong on our side'),
+} as const satisfies Record<string, ErrorRow>;
+
+export type ErrorType = keyof typeof ERRORS;
+
+/** One broken rule of the input: a JSON-style path (`digital_identifiers[0].value`) and the rule it breaks. */
+export interface FieldProblem {
+  readonly field: string;
+  readonly message: string;
+}
+
+export class PersonaError extends Error {
+  readonly type: ErrorType;
+  /** Every problem of the input at once; empty unless the input is at fault. */
+  readonly problems: readonly FieldProblem[];
+
+  constructor(
+    type: ErrorType,
+    message: string,
+    options: { problems?: readonly FieldProblem[]; cause?: unknown } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'PersonaError';
+    this.type = type;
+    this.problems = options.problems ?? [];
+  }
+}
+
+/** The error for input that breaks rules; its message names every field. */
+export function invalid(
+  problems: readonly FieldProblem[],
+  type: ErrorType = 'invalid_argument',
+): PersonaError {
+  const text = problems.map((problem) => `${problem.field}: ${problem.message}`).join('; ');
+  return new PersonaError(type, text, { problems });
+}
+
+function row(retryable: boolean, http: number, grpc: number, title: string): ErrorRow {
+  return { retryable, http, grpc, title };
+}

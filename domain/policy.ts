@@ -1,0 +1,29 @@
+/**
+ * Policy: what the business may tune, read from `config/policy.json` and validated at start (`platform/policy.ts`).
+ * Durations are milliseconds here, whatever the file writes. A running workflow keeps the policy it began with.
+ */
+export interface Policy {
+  reportingCurrency: string;
+  trust: { initial: number; threshold: number };
+  context: { vipLtvMinor: number; maxStalenessMs: number; deviceWindow: number };
+  onboarding: {
+    deviceMatch: 'suggest' | 'attach';
+    limits: { email: number; phone: number; device: number };
+    verifyWait: number;
+    /** Values that never identify anybody: exact, lower case; `*` at either end matches any rest. */
+    blockedValues: string[];
+  };
+  recovery: RecoveryPolicy;
+  gateway: { maxPerSecond: number };
+  /** Where notices point: `{customer_id}` and `{payment_id}` are filled in. */
+  links: { wallet: string; recovery: string };
+}
+
+export interface RecoveryPolicy {
+  /** How long an obligation stays open after the cascade, in milliseconds; 0: end at once. */
+  window: number;
+  requireTrustedDevice: boolean;
+  swapDefault: boolean;
+  cascadeOnHard: boolean;
+  maxEventAge: number;
+}

@@ -1,0 +1,146 @@
+/** What adapters provide. The core and the activities know outside systems only through these interfaces. */
+
+import type { DeclineCodes } from './decline/codes.ts';
+import type { PaymentMethodType } from './payment-method.ts';
+
+/** What a charge came to. Declines are values; only a fault of ours throws. */
+export type ChargeAnswer =
+  /** `gateway_ref`: the obligation's payment (`pi_…`); `charge_ref`: this attempt's charge (`ch_…`). */
+  | { result: 'approved'; gateway_ref: string; charge_ref?: string }
+  | { result: 'declined'; gateway_ref?: string; charge_ref?: string; codes: DeclineCodes }
+  | { result: 'pending'; gateway_ref: string; charge_ref?: string }
+  /** Nobody knows whether it was charged: timeout, connection lost after sending, 5xx, a key in use. */
+  | { result: 'unknown'; gateway_ref?: string; reason: string }
+  /** Proven not to have reached the gateway: connection refused, name not found, 429. */
+  | { result: 'not_sent'; reason: string; retry_after_ms?: number };
+
+export interface ChargeOrder {
+  /** The gateway's idempotency key of this attempt. */
+  key: string;
+  payment_id: string;
+  customer_id: string;
+  /** The obligation's one payment, if an earlier attempt created it: then it is confirmed with another method. */
+  gateway_ref?: string;
+  gateway_customer_ref: string;
+  token: string;
+  /** Minor units. */
+  amount: number;
+  currency: string;
+  /** The types of all the wallet's methods (Stripe's names: `card`, `us_bank_account`, …): a payment accepts only these. */
+  payment_method_types: string[];
+}
+
+/** A payment as the gateway has it. */
+export interface GatewayPayment {
+  gateway_ref: string;
+  state: 'succeeded' | 'payable' | 'processing' | 'cancelled';
+  gateway_customer_ref?: string;
+  amount: number;
+  currency: string;
+}
+
+/** A payment method as the gateway has it; absent fields are unknown there. */
+export interface GatewayPaymentMethod {
+  token: string;
+  type: PaymentMethodType;
+  gateway_customer_ref?: string;
+  brand?: string;
+  network?: string;
+  last_four?: string;
+  expiry_month?: number;
+  expiry_year?: number;
+  funding?: string;
+  country?: string;
+  instrument_fingerprint?: string;
+}
+
+export type AttachAnswer =
+  | { result: 'attached'; method: GatewayPaymentMethod }
+  /** The gateway will not take it: declined, unknown there, or attached to another of its customers. */
+  | { result: 'refused'; reason: 'declined' | 'not_found' | 'other_customer'; codes: DeclineCodes };
+
+export interface PaymentGateway {
+  /** Creates the obligation's payment and confirms it, or confirms the existing one with another method. Never retried here. */
+  charge(order: ChargeOrder, options: { timeoutMs: number; signal?: AbortSignal }): Promise<ChargeAnswer>;
+  /** `undefined`: unknown at the gateway. @throws gateway_unavailable */
+  readPayment(gatewayRef: string): Promise<GatewayPayment | undefined>;
+  /** Cancels the obligation's payment, so that nothing can succeed on it any more. */
+  cancelPayment(gatewayRef: string, key: string): Promise<'cancelled' | 'already_succeeded' | 'unknown'>;
+  /** @throws gateway_unavailable, gateway_misconfigured */
+  createCustomer(input: { customer_id: string; key: string }): Promise<{ gateway_customer_ref: string }>;
+  /** @throws gateway_unavailable, gateway_misconfigured */
+  attachPaymentMethod(input: {
+    token: string;
+    gateway_customer_ref: string;
+    key: string;
+  }): Promise<AttachAnswer>;
+}
+
+export type NoticeTemplate =
+  | 'payment_declined_update_card'
+  | 'payment_stopped'
+  | 'authenticate'
+  | 'no_alternative'
+  | 'all_declined'
+  | 'recovered'
+  | 'recovery_ended';
+
+export interface NoticeMethod {
+  brand: string;
+  last_four: string;
+}
+
+/** What a template may speak of; nothing in here ever says why a bank declined. */
+export interface NoticeData {
+  /** Minor units. */
+  amount: number;
+  /** For people, e.g. `€12.50`. */
+  amount_text: string;
+  currency: string;
+  payment_id: string;
+  description?: string;
+  failed_method: NoticeMethod;
+  charged_method?: NoticeMethod;
+  new_default?: NoticeMethod;
+  link: string;
+  closes_at?: string;
+}
+
+/** A finished message, as the receiver of the webhook gets it. */
+export interface Notice {
+  notification_id: string;
+  customer_id: string;
+  to: string;
+  channel: 'email' | 'sms';
+  template: NoticeTemplate;
+  locale: string;
+  subject: string;
+  text: string;
+  html: string;
+  data: NoticeData;
+  /** RFC 3339. */
+  created_at: string;
+}
+
+export interface Notifier {
+  /** Resolves when the receiver took it. @throws notifier_unavailable (try later), notice_refused (final) */
+  deliver(notice: Notice, options?: { signal?: AbortSignal }): Promise<void>;
+}
+
+export interface Chimera {
+  /** @throws chimera_unavailable */
+  initiateBehavioralProfile(input: {
+    customer_id: string;
+    snapshot: string;
+  }): Promise<{ baseline_data_ref: string }>;
+  /** @throws chimera_unavailable */
+  reportSuspectedFraud(input: {
+    event_id: string;
+    customer_id: string;
+    payment_method_id: string;
+    payment_id: string;
+    code?: string;
+    /** RFC 3339. */
+    occurred_at: string;
+  }): Promise<void>;
+}

@@ -1,0 +1,37 @@
+/** What other agents send about a payment. The same object over REST, gRPC, Kafka and Temporal signals. */
+
+import type { Network } from '../payment-method.ts';
+
+export interface PaymentFailed {
+  event_id: string;
+  payment_id: string;
+  customer_id: string;
+  /** Persona's id of the method that failed. */
+  payment_method_id: string;
+  /** Minor units, > 0. */
+  amount: number;
+  /** ISO 4217. */
+  currency: string;
+  kind: 'recurring' | 'one_time';
+  /** RFC 3339. */
+  occurred_at: string;
+  status?: 'declined' | 'unknown' | 'pending';
+  gateway_payment_ref?: string;
+  network?: Network;
+  network_code?: string;
+  network_advice_code?: string;
+  code?: string;
+  decline_code?: string;
+  advice_code?: string;
+  reason?: string;
+  /** At most 200 characters; shown to the customer. */
+  description?: string;
+}
+
+export interface PaymentSettled {
+  event_id: string;
+  payment_id: string;
+  customer_id: string;
+  settled_at: string;
+  gateway_payment_ref?: string;
+}

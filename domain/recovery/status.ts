@@ -1,0 +1,62 @@
+/** What a recovery looks like from outside: query `status`, `GetRecovery`, REST (specification: workflows, 2). */
+
+import type { DeclineClass } from '../decline/classify.ts';
+
+export type RecoveryPhase =
+  | 'classifying'
+  | 'charging'
+  | 'pending'
+  | 'unknown'
+  | 'needs_review'
+  | 'waiting'
+  | 'done';
+export type RecoveryOutcome =
+  | 'recovered'
+  | 'stopped'
+  | 'exhausted'
+  | 'paid_elsewhere'
+  | 'cancelled'
+  | 'ignored';
+export type ObligationState =
+  | 'open'
+  | 'needs_review'
+  | 'recovered'
+  | 'stopped'
+  | 'paid_elsewhere'
+  | 'exhausted'
+  | 'cancelled';
+export type AttemptState = 'in_flight' | 'approved' | 'declined' | 'pending' | 'unknown' | 'void';
+
+export interface AttemptStatus {
+  /** Counts the recovery's own attempts, from 1. */
+  n: number;
+  payment_method_id: string;
+  key: string;
+  gateway_ref?: string;
+  state: AttemptState;
+  class?: DeclineClass;
+  rule?: string;
+  code?: string;
+  /** RFC 3339, like every time here. */
+  started_at: string;
+  resolved_at?: string;
+}
+
+export interface RecoveryStatus {
+  payment_id: string;
+  customer_id: string;
+  state: RecoveryPhase;
+  outcome?: RecoveryOutcome;
+  class: DeclineClass;
+  rule: string;
+  /** Minor units. */
+  amount: number;
+  currency: string;
+  failed_payment_method_id: string;
+  attempts: AttemptStatus[];
+  next?: { action: 'charge' | 'poll' | 'remind' | 'close'; payment_method_id?: string; at: string };
+  waiting_for?: 'claim' | 'method' | 'authentication' | 'review' | 'customer_status';
+  paused: boolean;
+  opened_at: string;
+  closes_at?: string;
+}
