@@ -13,6 +13,8 @@ export const WorkflowName = {
   onboardCustomer: 'onboardCustomer',
   addPaymentMethod: 'addPaymentMethod',
   recoverPayment: 'recoverPayment',
+  sendNotice: 'sendNotice',
+  reportFraud: 'reportFraud',
 } as const;
 
 export const UpdateName = { customerReady: 'customerReady', methodReady: 'methodReady' } as const;
@@ -40,6 +42,9 @@ export const recoveryWorkflowId = (paymentId: string) => `recovery:${paymentId}`
 /** `keyHash`: SHA-256, in hex, of `caller|key`. */
 export const paymentMethodWorkflowId = (customerId: string, keyHash: string) =>
   `payment-method:${customerId}:${keyHash}`;
+
+/** `eventId`: what Chimera deduplicates by. */
+export const fraudReportWorkflowId = (eventId: string) => `fraud-report:${eventId}`;
 
 /** The gateway's idempotency key of one attempt; `n` counts this method's attempts for this obligation over all runs, from 1. */
 export const attemptKey = (paymentId: string, paymentMethodId: string, n: number) =>

@@ -28,7 +28,7 @@ export type ObligationState =
 export type AttemptState = 'in_flight' | 'approved' | 'declined' | 'pending' | 'unknown' | 'void';
 
 export interface AttemptStatus {
-  /** Counts the recovery's own attempts, from 1. */
+  /** Counts this method's attempts for this obligation over all runs, from 1: the `n` of its key. */
   n: number;
   payment_method_id: string;
   key: string;

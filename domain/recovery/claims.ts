@@ -1,0 +1,96 @@
+/** Answers of the graph about an obligation and its attempts; the graph gives them, the recovery decides by them. */
+
+import type { DeclineClass } from '../decline/classify.ts';
+import type { ErrorType, FieldProblem } from '../errors.ts';
+import type { RecoveryPolicy } from '../policy.ts';
+import type { AttemptStatus, ObligationState } from './status.ts';
+
+/** What the newest reported failure means for the course of the recovery. */
+export interface ReportedFailure {
+  event_id: string;
+  payment_method_id: string;
+  status: 'declined' | 'unknown' | 'pending';
+  class: DeclineClass;
+  /** The rule that gave the class, e.g. `stripe:insufficient_funds`. */
+  rule: string;
+  code?: string;
+  /** The class or the code asks that Chimera hears of it. */
+  tell_chimera: boolean;
+  occurred_at: string;
+}
+
+/** Everything a run needs to go on from here, whatever happened before it. */
+export interface RecoverySnapshot {
+  payment_id: string;
+  customer_id: string;
+  kind: 'recurring' | 'one_time';
+  /** Minor units. */
+  amount: number;
+  currency: string;
+  state: ObligationState;
+  failed_payment_method_id: string;
+  failure: ReportedFailure;
+  /** The payment that the report names and that nobody has looked up yet. */
+  gateway_payment_ref?: string;
+  /** Ids, in the order in which they are to be tried. */
+  alternatives: string[];
+  /** Persona's own attempts, oldest first. */
+  attempts: AttemptStatus[];
+  /** Epoch milliseconds. */
+  opened_at: number;
+  closes_at: number;
+  policy: RecoveryPolicy;
+}
+
+export type Opening =
+  /** `noted`: a newer failure on an open obligation; `unchanged`: a duplicate, an older or a stale one on it. */
+  | {
+      result: 'opened' | 'reopened' | 'noted' | 'unchanged';
+      recovery: RecoverySnapshot;
+      /** The first alternative, claimed in the same transaction; its attempt is not among the snapshot's. */
+      first?: { payment_method_id: string; claim: Claim };
+    }
+  | { result: 'closed'; obligation: ClosedObligation }
+  /** The first that was ever heard of this payment is too old to act on: nothing was written. */
+  | { result: 'ignored' }
+  | { result: 'refused'; type: ErrorType; problems: FieldProblem[] };
+
+export interface ClosedObligation {
+  payment_id: string;
+  customer_id: string;
+  outcome: 'recovered' | 'stopped' | 'paid_elsewhere' | 'exhausted' | 'cancelled';
+  rule: string;
+  /** The method that was charged, if one was. */
+  payment_method_id?: string;
+  attempts: AttemptStatus[];
+}
+
+/** A claimed attempt: it may be charged once, under its key, until its deadline. */
+export interface ClaimedAttempt {
+  key: string;
+  payment_method_id: string;
+  n: number;
+  /** Epoch milliseconds. */
+  claimed_at: number;
+  claim_deadline: number;
+}
+
+/** Answer to a claim (specification: graph, invariant 7). */
+export type Claim =
+  | { result: 'claimed'; attempt: ClaimedAttempt }
+  | { result: 'resolved'; attempt: AttemptStatus }
+  /** Another unresolved attempt stands in the way: of obligation `by`, since then (epoch milliseconds). */
+  | { result: 'blocked'; by: string; since: number }
+  /** `until`: may be asked again then (epoch milliseconds). `obligation`: closed unpaid, so nothing may be charged. */
+  | { result: 'refused'; rule: string; until?: number; obligation?: ClosedObligation }
+  | { result: 'already_paid'; obligation: ClosedObligation };
+
+/** What recording an attempt's outcome changed. */
+export interface RecordedAttempt {
+  attempt: AttemptStatus;
+  obligation_state: ObligationState;
+  /** Should Chimera hear of this decline? */
+  tell_chimera: boolean;
+  /** Earliest next attempt on this method by the issuer's advice, epoch milliseconds. */
+  not_before?: number;
+}

@@ -1,0 +1,54 @@
+import { decide, earliest } from './decide.ts';
+import type { RecoveryState, Step } from './state.ts';
+import type { RecoveryPhase, RecoveryStatus } from './status.ts';
+
+/** The recovery as the outside sees it while its run is alive. @param now epoch milliseconds */
+export function describe(state: RecoveryState, now: number): RecoveryStatus {
+  const step = decide(state, now);
+  const next = nextOf(state, step, now);
+  return {
+    payment_id: state.payment_id,
+    customer_id: state.customer_id,
+    state: phaseOf(state, step),
+    ...(state.closed && state.ending ? { outcome: state.ending.outcome } : {}),
+    class: state.class,
+    rule: state.rule,
+    amount: state.amount,
+    currency: state.currency,
+    failed_payment_method_id: state.failed_payment_method_id,
+    attempts: [...state.attempts, ...inFlight(state)],
+    ...(next ? { next } : {}),
+    ...(step.do === 'wait' && step.for ? { waiting_for: step.for } : {}),
+    paused: false,
+    opened_at: new Date(state.opened_at).toISOString(),
+    closes_at: new Date(state.closes_at).toISOString(),
+  };
+}
+
+function phaseOf(state: RecoveryState, step: Step): RecoveryPhase {
+  if (state.closed) return 'done';
+  if (state.review) return 'needs_review';
+  return step.do === 'wait' ? 'waiting' : 'charging';
+}
+
+function nextOf(state: RecoveryState, step: Step, now: number): RecoveryStatus['next'] {
+  if (step.do !== 'wait' || step.for === 'review') return undefined;
+  const candidate = earliest(state.candidates);
+  const freeAt = Math.max(state.blocked_until ?? 0, state.suspended_until ?? 0, now);
+  const chargeAt = candidate && Math.max(freeAt, candidate.not_before);
+  if (candidate && chargeAt !== undefined && chargeAt < state.closes_at) {
+    return { action: 'charge', payment_method_id: candidate.payment_method_id, at: iso(chargeAt) };
+  }
+  return { action: 'close', at: iso(state.closes_at) };
+}
+
+function inFlight(state: RecoveryState): RecoveryStatus['attempts'] {
+  const { claim } = state;
+  if (!claim) return [];
+  const { n, payment_method_id, key } = claim;
+  return [{ n, payment_method_id, key, state: 'in_flight', started_at: iso(claim.claimed_at) }];
+}
+
+function iso(milliseconds: number): string {
+  return new Date(milliseconds).toISOString();
+}

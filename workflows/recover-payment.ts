@@ -1,0 +1,434 @@
+/**
+ * The payment cascade: one failed recurring payment, from the report of its failure until it is paid, stopped or
+ * given up (specification: workflows, 2). All rules are in `domain/recovery`; this file carries them out.
+ */
+
+import { TimeoutType, WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  allHandlersFinished,
+  CancellationScope,
+  condition,
+  continueAsNew,
+  defineQuery,
+  defineSignal,
+  log,
+  ParentClosePolicy,
+  proxyActivities,
+  setCurrentDetails,
+  setHandler,
+  startChild,
+  TimeoutFailure,
+  upsertSearchAttributes,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { ChargeAnswer, NoticeTemplate } from '../domain/ports.ts';
+import type { Claim, ClosedObligation, Opening, RecordedAttempt } from '../domain/recovery/claims.ts';
+import { decide } from '../domain/recovery/decide.ts';
+import { describe } from '../domain/recovery/describe.ts';
+import { begin, evolve } from '../domain/recovery/evolve.ts';
+import type { PaymentFailed, PaymentSettled } from '../domain/recovery/messages.ts';
+import { validatePaymentFailed, validatePaymentSettled } from '../domain/recovery/payment-failed.ts';
+import type { Ending, Fact, FraudReport, RecoveryState, Step } from '../domain/recovery/state.ts';
+import type { RecoveryOutcome, RecoveryStatus } from '../domain/recovery/status.ts';
+import {
+  attemptKey,
+  fraudReportWorkflowId,
+  QueryName,
+  type RecoverySignals,
+  recoveryNotificationId,
+  SearchAttribute,
+  TaskQueue,
+} from '../domain/processes.ts';
+import { reportFraud } from './report-fraud.ts';
+import { type NoticeActivities, type NoticeInput, sendNotice } from './send-notice.ts';
+
+export interface RecoveryActivities {
+  /** Locks and opens the obligation, classifies, and claims the first alternative if one is due at once. */
+  openRecovery(input: { failure: PaymentFailed; claim_first: boolean }): Promise<Opening>;
+  /** What a settlement means for an obligation that this run knows nothing of yet. */
+  openSettled(input: { settlement: PaymentSettled }): Promise<Opening>;
+  lookUpPayment(input: { payment_id: string; gateway_payment_ref: string }): Promise<{
+    payment: Extract<Fact, { fact: 'looked_up' }>['payment'];
+  }>;
+  claimAttempt(input: {
+    payment_id: string;
+    payment_method_id: string;
+    key: string;
+    n: number;
+  }): Promise<Claim>;
+  recordAttempt(input: { payment_id: string; key: string; answer: ChargeAnswer }): Promise<RecordedAttempt>;
+  flagForReview(input: { payment_id: string; rule: string }): Promise<void>;
+  closeRecovery(input: {
+    payment_id: string;
+    ending: Ending;
+  }): Promise<{ result: 'closed'; obligation: ClosedObligation } | { result: 'already_succeeded' }>;
+}
+
+export interface GatewayActivities {
+  /** One charge, sent at most once. Declines, doubts and refusals to start are values. */
+  charge(input: { payment_id: string; key: string }): Promise<ChargeAnswer>;
+}
+
+export interface RecoverPaymentInput {
+  payment_id: string;
+  /** Where the run before this one in the same chain stood. */
+  carried?: RecoveryState;
+}
+
+export interface RecoverPaymentResult {
+  payment_id: string;
+  outcome: RecoveryOutcome;
+  /** The method that was charged. */
+  payment_method_id?: string;
+  /** How many attempts Persona made. */
+  attempts: number;
+}
+
+export const paymentFailedSignal = defineSignal<[RecoverySignals['paymentFailed']]>('paymentFailed');
+export const paymentSettledSignal = defineSignal<[RecoverySignals['paymentSettled']]>('paymentSettled');
+export const paymentMethodAddedSignal =
+  defineSignal<[RecoverySignals['paymentMethodAdded']]>('paymentMethodAdded');
+export const claimFreedSignal = defineSignal<[RecoverySignals['claimFreed']]>('claimFreed');
+export const statusQuery = defineQuery<Partial<RecoveryStatus>>(QueryName.status);
+
+const graph = proxyActivities<RecoveryActivities>({
+  // One transaction of milliseconds; more than this is a server that went away in the middle.
+  startToCloseTimeout: '20s',
+  // An outage of the graph or the gateway must not end a recovery: nothing else would take it up again.
+  scheduleToCloseTimeout: '30d',
+  retry: { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '1m' },
+});
+
+const gateway = proxyActivities<GatewayActivities>({
+  taskQueue: TaskQueue.gateway,
+  // Longer than the HTTP timeout (30 s), shorter than the claim (60 s): what has not answered by then is unknown.
+  startToCloseTimeout: '45s',
+  // A backlog at the gateway: the claim is long over, and a charge that never started is proven not to have been sent.
+  scheduleToStartTimeout: '10m',
+  scheduleToCloseTimeout: '11m',
+  // A second try could be a second charge; whether to charge again is the recovery's decision, never a retry's.
+  retry: { maximumAttempts: 1 },
+});
+
+const notices = proxyActivities<NoticeActivities>({
+  startToCloseTimeout: '20s',
+  // A recovery waits this long for its message to be taken; then a child goes on trying for three days.
+  scheduleToCloseTimeout: '60s',
+  retry: { initialInterval: '1s', backoffCoefficient: 2 },
+});
+
+type Message =
+  | { signal: 'paymentFailed'; payload: unknown }
+  | { signal: 'paymentSettled'; payload: unknown }
+  | { signal: 'paymentMethodAdded'; payload: { payment_method_id?: unknown } }
+  | { signal: 'claimFreed' };
+
+/** How long a run waits for the signal that it was started with. */
+const FIRST_SIGNAL_MS = 60_000;
+
+export async function recoverPayment(input: RecoverPaymentInput): Promise<RecoverPaymentResult> {
+  const inbox: Message[] = [];
+  let state = input.carried;
+  let ignored = false;
+
+  setHandler(paymentFailedSignal, (payload) => void inbox.push({ signal: 'paymentFailed', payload }));
+  setHandler(paymentSettledSignal, (payload) => void inbox.push({ signal: 'paymentSettled', payload }));
+  setHandler(
+    paymentMethodAddedSignal,
+    (payload) => void inbox.push({ signal: 'paymentMethodAdded', payload }),
+  );
+  setHandler(claimFreedSignal, () => void inbox.push({ signal: 'claimFreed' }));
+  setHandler(statusQuery, (): Partial<RecoveryStatus> => {
+    if (state) return describe(state, Date.now());
+    const waiting = { payment_id: input.payment_id, attempts: [], paused: false };
+    return ignored ? { ...waiting, state: 'done', outcome: 'ignored' } : { ...waiting, state: 'classifying' };
+  });
+
+  // A charge that is under way cannot be called off by cancelling the run: its outcome must still be recorded.
+  return CancellationScope.nonCancellable(async () => {
+    if (!state) {
+      const opening = await open();
+      if (opening.result === 'ignored') {
+        ignored = true;
+        upsertSearchAttributes({
+          [SearchAttribute.process]: ['recoverPayment'],
+          [SearchAttribute.outcome]: ['ignored'],
+        });
+        return { payment_id: input.payment_id, outcome: 'ignored', attempts: 0 };
+      }
+      if (opening.result === 'closed') {
+        announce(opening.obligation.customer_id, 'done', opening.obligation.outcome);
+        return resultOf(opening.obligation);
+      }
+      state = begin(opening.recovery);
+      if (opening.first) state = evolve(state, claimed(opening.first.payment_method_id, opening.first.claim));
+      if (opening.settled) state = evolve(state, { fact: 'settled', rule: 'settled' });
+      announce(state.customer_id, describe(state, Date.now()).state);
+    }
+    state = await run(state);
+    await condition(allHandlersFinished);
+    announce(state.customer_id, 'done', state.ending?.outcome);
+    const charged = state.attempts.find((attempt) => attempt.state === 'approved');
+    return {
+      payment_id: state.payment_id,
+      outcome: state.ending?.outcome ?? 'stopped',
+      ...(charged ? { payment_method_id: charged.payment_method_id } : {}),
+      attempts: state.attempts.length,
+    };
+  });
+
+  /** The first message decides what this run is about; a bad one fails the run, as does silence. */
+  async function open(): Promise<Exclude<Opening, { result: 'refused' }> & { settled?: boolean }> {
+    for (;;) {
+      const heard = await condition(() => inbox.length > 0, FIRST_SIGNAL_MS);
+      if (!heard) throw invalidStart('no signal came with the start', []);
+      const message = inbox.shift();
+      if (message?.signal === 'paymentFailed') {
+        const checked = validatePaymentFailed(message.payload);
+        if ('problems' in checked) throw invalidStart('paymentFailed', checked.problems);
+        requireSamePayment(checked.message.payment_id);
+        return accepted(await graph.openRecovery({ failure: checked.message, claim_first: true }));
+      }
+      if (message?.signal === 'paymentSettled') {
+        const checked = validatePaymentSettled(message.payload);
+        if ('problems' in checked) throw invalidStart('paymentSettled', checked.problems);
+        requireSamePayment(checked.message.payment_id);
+        return { ...accepted(await graph.openSettled({ settlement: checked.message })), settled: true };
+      }
+      // News for a recovery that is over by now: the next message, or the end of the wait.
+    }
+  }
+
+  function requireSamePayment(paymentId: string): void {
+    if (paymentId === input.payment_id) return;
+    throw invalidStart('paymentFailed', [
+      { field: 'payment_id', message: `must be the payment of this workflow, '${input.payment_id}'` },
+    ]);
+  }
+
+  async function run(begun: RecoveryState): Promise<RecoveryState> {
+    let current = begun;
+    for (;;) {
+      for (let message = inbox.shift(); message; message = inbox.shift()) {
+        current = await receive(current, message);
+        state = current;
+      }
+      const step = decide(current, Date.now());
+      setCurrentDetails(detailsOf(current, step));
+      if (step.do === 'finish') return current;
+      if (step.do === 'wait') {
+        await wait(step.until);
+        if (workflowInfo().continueAsNewSuggested && inbox.length === 0) {
+          await continueAsNew<typeof recoverPayment>({ payment_id: input.payment_id, carried: current });
+        }
+        continue;
+      }
+      current = evolve(current, await perform(current, step));
+      state = current;
+    }
+  }
+
+  async function wait(until: number | undefined): Promise<void> {
+    const heard = () => inbox.length > 0;
+    if (until === undefined) await condition(heard);
+    else await condition(heard, Math.max(until - Date.now(), 1));
+  }
+
+  /** A message for a recovery that is under way; a bad one is logged and changes nothing. */
+  async function receive(current: RecoveryState, message: Message): Promise<RecoveryState> {
+    switch (message.signal) {
+      case 'claimFreed':
+        return evolve(current, { fact: 'claim_freed' });
+      case 'paymentMethodAdded': {
+        const { payment_method_id } = message.payload;
+        if (typeof payment_method_id === 'string')
+          return evolve(current, { fact: 'method_added', payment_method_id });
+        log.warn('A paymentMethodAdded without payment_method_id is ignored');
+        return current;
+      }
+      case 'paymentSettled': {
+        const checked = validatePaymentSettled(message.payload);
+        if ('message' in checked && checked.message.customer_id === current.customer_id) {
+          return evolve(current, { fact: 'settled', rule: 'settled' });
+        }
+        log.warn('A paymentSettled that is invalid or of another customer is ignored');
+        return current;
+      }
+      case 'paymentFailed': {
+        const checked = validatePaymentFailed(message.payload);
+        if ('problems' in checked || checked.message.payment_id !== input.payment_id) {
+          log.warn('An invalid paymentFailed is ignored', {
+            problems: 'problems' in checked ? checked.problems : [],
+          });
+          return current;
+        }
+        const opening = await graph.openRecovery({ failure: checked.message, claim_first: false });
+        if (opening.result === 'noted') return evolve(current, { fact: 'noted', recovery: opening.recovery });
+        log.info(`A further paymentFailed changes nothing: ${opening.result}`);
+        return current;
+      }
+    }
+  }
+}
+
+async function perform(state: RecoveryState, step: Exclude<Step, { do: 'wait' | 'finish' }>): Promise<Fact> {
+  const { payment_id } = state;
+  switch (step.do) {
+    case 'look_up': {
+      const { payment } = await graph.lookUpPayment({
+        payment_id,
+        gateway_payment_ref: step.gateway_payment_ref,
+      });
+      return { fact: 'looked_up', payment };
+    }
+    case 'claim': {
+      const { payment_method_id } = step.candidate;
+      const key = attemptKey(payment_id, payment_method_id, step.n);
+      const claim = await graph.claimAttempt({ payment_id, payment_method_id, key, n: step.n });
+      return { fact: 'claim_answered', candidate: step.candidate, claim, at: Date.now() };
+    }
+    case 'charge':
+      return { fact: 'charge_answered', answer: await charge(payment_id, step.claim.key) };
+    case 'record': {
+      const recorded = await graph.recordAttempt({ payment_id, key: step.claim.key, answer: step.answer });
+      const wait = step.answer.result === 'not_sent' ? step.answer.retry_after_ms : undefined;
+      return {
+        fact: 'attempt_recorded',
+        recorded,
+        at: Date.now(),
+        ...(wait === undefined ? {} : { retry_after_ms: wait }),
+      };
+    }
+    case 'report_fraud':
+      await reportInBackground(state, step.report);
+      return { fact: 'fraud_reported' };
+    case 'flag_for_review':
+      await graph.flagForReview({ payment_id, rule: step.rule });
+      return { fact: 'flagged_for_review' };
+    case 'close': {
+      const closing = await graph.closeRecovery({ payment_id, ending: step.ending });
+      if (closing.result === 'already_succeeded') return { fact: 'close_refused' };
+      return { fact: 'closed', obligation: closing.obligation };
+    }
+    case 'notify':
+      await notify(state, step.template);
+      return { fact: 'noticed' };
+  }
+}
+
+async function charge(payment_id: string, key: string): Promise<ChargeAnswer> {
+  try {
+    return await gateway.charge({ payment_id, key });
+  } catch (error) {
+    if (!(error instanceof ActivityFailure)) throw error;
+    const timeout = error.cause instanceof TimeoutFailure ? error.cause.timeoutType : undefined;
+    if (timeout === TimeoutType.SCHEDULE_TO_START) {
+      return { result: 'not_sent', reason: 'no gateway worker took the charge in time' };
+    }
+    // The worker died or hung after it took the charge: it may have been sent.
+    return {
+      result: 'unknown',
+      reason: `the charge ended without an answer: ${error.cause?.message ?? error.message}`,
+    };
+  }
+}
+
+async function notify(state: RecoveryState, template: NoticeTemplate): Promise<void> {
+  const notice: NoticeInput = {
+    notification_id: recoveryNotificationId(state.payment_id, state.opened_at, template),
+    payment_id: state.payment_id,
+    customer_id: state.customer_id,
+    template,
+  };
+  try {
+    await notices.deliverNotice(notice);
+  } catch (error) {
+    if (!(error instanceof ActivityFailure)) throw error;
+    log.warn('The notice could not be delivered yet; a child goes on trying', {
+      notification_id: notice.notification_id,
+    });
+    await startOnce(() =>
+      startChild(sendNotice, {
+        workflowId: notice.notification_id,
+        args: [notice],
+        parentClosePolicy: ParentClosePolicy.ABANDON,
+      }),
+    );
+  }
+}
+
+/** Chimera may be away for days; the recovery goes on at once. */
+async function reportInBackground(state: RecoveryState, report: FraudReport): Promise<void> {
+  await startOnce(() =>
+    startChild(reportFraud, {
+      workflowId: fraudReportWorkflowId(report.event_id),
+      args: [{ ...report, customer_id: state.customer_id, payment_id: state.payment_id }],
+      parentClosePolicy: ParentClosePolicy.ABANDON,
+    }),
+  );
+}
+
+/** A child of that id that runs or ran already does the same thing: its id comes from the business event. */
+async function startOnce(start: () => Promise<unknown>): Promise<void> {
+  try {
+    await start();
+  } catch (error) {
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+  }
+}
+
+function claimed(payment_method_id: string, claim: Claim): Fact {
+  const candidate = { payment_method_id, not_before: 0, why: 'alternative' } as const;
+  return { fact: 'claim_answered', candidate, claim, at: Date.now() };
+}
+
+function accepted(opening: Opening): Exclude<Opening, { result: 'refused' }> {
+  if (opening.result !== 'refused') return opening;
+  throw invalidStart(opening.type, opening.problems);
+}
+
+function invalidStart(
+  what: string,
+  problems: readonly { field: string; message: string }[],
+): ApplicationFailure {
+  const fields = problems.map((problem) => `${problem.field}: ${problem.message}`).join('; ');
+  return ApplicationFailure.create({
+    type: 'InvalidPaymentFailed',
+    message: fields ? `${what}: ${fields}` : what,
+    nonRetryable: true,
+    details: [problems],
+  });
+}
+
+function announce(customerId: string, phase: string, outcome?: string): void {
+  upsertSearchAttributes({
+    [SearchAttribute.process]: ['recoverPayment'],
+    [SearchAttribute.customerId]: [customerId],
+    [SearchAttribute.state]: [phase],
+    ...(outcome ? { [SearchAttribute.outcome]: [outcome] } : {}),
+  });
+}
+
+function resultOf(obligation: ClosedObligation): RecoverPaymentResult {
+  return {
+    payment_id: obligation.payment_id,
+    outcome: obligation.outcome,
+    ...(obligation.payment_method_id ? { payment_method_id: obligation.payment_method_id } : {}),
+    attempts: obligation.attempts.length,
+  };
+}
+
+/** What operations read in Temporal UI: ids, amounts and rules, nothing of the person. */
+function detailsOf(state: RecoveryState, step: Step): string {
+  const status = describe(state, Date.now());
+  const attempts = status.attempts.map(
+    (attempt) => `- ${attempt.key}: ${attempt.state}${attempt.rule ? ` by rule \`${attempt.rule}\`` : ''}`,
+  );
+  return [
+    `**${status.state}**${status.outcome ? ` → ${status.outcome}` : ''}: class ${status.class}, rule \`${status.rule}\``,
+    `Next: ${step.do}${step.do === 'wait' && step.for ? ` for ${step.for}` : ''}`,
+    ...(attempts.length > 0 ? ['Attempts:', ...attempts] : []),
+  ].join('\n\n');
+}

@@ -1,0 +1,37 @@
+/** A notice that could not be handed over at once: tried for three days beside the process that it belongs to. */
+
+import { ActivityFailure, log, proxyActivities } from '@temporalio/workflow';
+import type { NoticeTemplate } from '../domain/ports.ts';
+
+export interface NoticeInput {
+  /** Also this workflow's id. */
+  notification_id: string;
+  customer_id: string;
+  payment_id: string;
+  template: NoticeTemplate;
+}
+
+export interface NoticeActivities {
+  /**
+   * Writes to the customer once per notification id. `undeliverable`: there is nobody to write to, or the receiver
+   * refused it for good; `NoticeFailed` says so in the graph.
+   */
+  deliverNotice(input: NoticeInput): Promise<{ result: 'delivered' | 'undeliverable' }>;
+}
+
+const { deliverNotice } = proxyActivities<NoticeActivities>({
+  startToCloseTimeout: '20s',
+  // Older news than this helps nobody (specification: interfaces, 'Notifications').
+  scheduleToCloseTimeout: '3d',
+  retry: { initialInterval: '1m', backoffCoefficient: 2, maximumInterval: '1h' },
+});
+
+export async function sendNotice(input: NoticeInput): Promise<{ result: 'delivered' | 'undeliverable' }> {
+  try {
+    return await deliverNotice(input);
+  } catch (error) {
+    if (!(error instanceof ActivityFailure)) throw error;
+    log.error('The notice was given up after three days', { notification_id: input.notification_id });
+    return { result: 'undeliverable' };
+  }
+}
