@@ -1,0 +1,50 @@
+/** The one activity that moves money. */
+
+import { cancellationSignal } from '@temporalio/activity';
+import type { PaymentGateway } from '../domain/ports.ts';
+import type { Graph } from '../graph/index.ts';
+import { getChargeOrder } from '../graph/recovery/index.ts';
+import type { GatewayActivities } from '../workflows/recover-payment.ts';
+
+/** HTTP timeout of a charge; the activity's own is 45 s, the claim's 60 s. */
+const CHARGE_TIMEOUT_MS = 30_000;
+/** With less than this left of its claim, a charge is not begun: its answer could come after the claim is over. */
+const CLAIM_RESERVE_MS = 45_000;
+
+export interface GatewayDependencies {
+  graph: Graph;
+  gateway: PaymentGateway;
+  /** Epoch milliseconds. */
+  now: () => number;
+}
+
+export function createGatewayActivities({ graph, gateway, now }: GatewayDependencies): GatewayActivities {
+  return {
+    async charge({ key }) {
+      let order: Awaited<ReturnType<typeof getChargeOrder>>;
+      try {
+        order = await getChargeOrder(graph, key);
+      } catch (error) {
+        return { result: 'not_sent', reason: `the order could not be read: ${messageOf(error)}` };
+      }
+      if (order.state !== 'in_flight')
+        return { result: 'not_sent', reason: `the attempt is already ${order.state}` };
+      if (order.claim_deadline - now() < CLAIM_RESERVE_MS) {
+        return { result: 'not_sent', reason: 'too little of the claim was left to begin' };
+      }
+      try {
+        return await gateway.charge(order.charge, {
+          timeoutMs: CHARGE_TIMEOUT_MS,
+          signal: cancellationSignal(),
+        });
+      } catch (error) {
+        // Whatever the adapter could not name may have happened after the request left.
+        return { result: 'unknown', reason: messageOf(error) };
+      }
+    },
+  };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,17 @@
+import { activityInfo } from '@temporalio/activity';
+import type { CommandHeader } from '../graph/index.ts';
+
+/** The header of a command that a workflow gives: actor and correlation are the process itself. */
+export function headerOf(
+  idempotencyKey: string,
+  options: { occurredAt: string; causationId?: string },
+): CommandHeader {
+  const { workflowExecution, workflowType } = activityInfo();
+  return {
+    caller: `workflow:${workflowType}`,
+    idempotencyKey,
+    actor: 'persona',
+    correlationId: workflowExecution?.workflowId ?? 'none',
+    ...options,
+  };
+}

@@ -1,0 +1,127 @@
+/** The side effects of a recovery. Each may run twice and act once: the graph remembers by the keys it is given. */
+
+import { activityInfo } from '@temporalio/activity';
+import { PersonaError } from '../domain/errors.ts';
+import type { Policy } from '../domain/policy.ts';
+import type { GatewayPayment, PaymentGateway } from '../domain/ports.ts';
+import type { RecoverySignalName, RecoverySignals } from '../domain/processes.ts';
+import type { Graph } from '../graph/index.ts';
+import {
+  adoptGatewayPayment,
+  claimAttempt,
+  closeRecovery,
+  flagForReview,
+  getObligation,
+  openRecovery,
+  openSettled,
+  recordAttempt,
+} from '../graph/recovery/index.ts';
+import type { RecoveryActivities } from '../workflows/recover-payment.ts';
+import { headerOf } from './header.ts';
+
+/** Tells recoveries that are open; where none runs, nobody needs to know. */
+export type TellRecoveries = <Name extends RecoverySignalName>(
+  paymentIds: readonly string[],
+  signal: Name,
+  payload: RecoverySignals[Name],
+) => Promise<void>;
+
+export interface RecoveryDependencies {
+  graph: Graph;
+  gateway: PaymentGateway;
+  policy: Policy;
+  tellRecoveries: TellRecoveries;
+  /** Epoch milliseconds. */
+  now: () => number;
+}
+
+export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryActivities {
+  const { graph, gateway, policy, tellRecoveries, now } = deps;
+  return {
+    async openRecovery({ failure, claim_first }) {
+      // The run's id makes a retry of this activity find its own first claim, and another run start afresh.
+      const key = `open:${activityInfo().workflowExecution?.runId}:${failure.event_id}`;
+      const header = headerOf(key, { occurredAt: failure.occurred_at, causationId: failure.event_id });
+      return openRecovery(graph, header, { failure, policy, now: now(), claim_first });
+    },
+
+    async openSettled({ settlement }) {
+      const key = `settle:${activityInfo().workflowExecution?.runId}:${settlement.event_id}`;
+      const header = headerOf(key, { occurredAt: settlement.settled_at, causationId: settlement.event_id });
+      return openSettled(graph, header, { settlement, policy, now: now() });
+    },
+
+    async lookUpPayment({ payment_id, gateway_payment_ref }) {
+      const obligation = await getObligation(graph, payment_id);
+      const payment = await gateway.readPayment(gateway_payment_ref);
+      if (!payment || !isOf(obligation, payment)) return { payment: 'not_ours' };
+      if (payment.state === 'payable') {
+        await adoptGatewayPayment(graph, headerOf(`adopt:${payment_id}:${gateway_payment_ref}`, at(now())), {
+          payment_id,
+          gateway_ref: gateway_payment_ref,
+        });
+        return { payment: 'adopted' };
+      }
+      return { payment: payment.state };
+    },
+
+    async claimAttempt({ payment_id, payment_method_id, key, n }) {
+      const header = headerOf(key, at(now()));
+      return claimAttempt(graph, header, { payment_id, payment_method_id, key, n, policy, now: now() });
+    },
+
+    async recordAttempt({ payment_id, key, answer }) {
+      const header = headerOf(`record:${key}:${answer.result}`, at(now()));
+      const { recorded, others } = await recordAttempt(graph, header, {
+        payment_id,
+        key,
+        answer,
+        policy,
+        now: now(),
+      });
+      // After the commit: a crash in between repeats the activity, and a signal too many does no harm.
+      await tellRecoveries(others, 'claimFreed', {});
+      return recorded;
+    },
+
+    async flagForReview({ payment_id, rule }) {
+      const run = activityInfo().workflowExecution?.runId;
+      const header = headerOf(`review:${run}:${payment_id}:${rule}`, at(now()));
+      await flagForReview(graph, header, { payment_id, rule });
+    },
+
+    async closeRecovery({ payment_id, ending }) {
+      const { gateway_ref, opened_at } = await getObligation(graph, payment_id);
+      if (gateway_ref && ending.outcome !== 'recovered') {
+        const cancelled = await gateway.cancelPayment(gateway_ref, `cancel:${gateway_ref}`);
+        if (cancelled === 'unknown') {
+          throw new PersonaError(
+            'gateway_unavailable',
+            `Whether payment ${gateway_ref} of obligation ${payment_id} is cancelled is not known; it stays open until it is`,
+          );
+        }
+        // Paid elsewhere by this very payment is what a settlement says; anything else contradicts the closing.
+        if (cancelled === 'already_succeeded' && ending.outcome !== 'paid_elsewhere') {
+          return { result: 'already_succeeded' };
+        }
+      }
+      const header = headerOf(`close:${payment_id}:${opened_at}:${ending.outcome}`, at(now()));
+      return { result: 'closed', obligation: await closeRecovery(graph, header, { payment_id, ...ending }) };
+    },
+  };
+}
+
+function isOf(
+  obligation: { amount: number | null; currency: string; gateway_customer_ref?: string },
+  payment: GatewayPayment,
+): boolean {
+  return (
+    payment.amount === obligation.amount &&
+    payment.currency.toUpperCase() === obligation.currency &&
+    payment.gateway_customer_ref === obligation.gateway_customer_ref
+  );
+}
+
+function at(now: number): { occurredAt: string } {
+  return { occurredAt: new Date(now).toISOString() };
+}

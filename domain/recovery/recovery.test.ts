@@ -1,0 +1,439 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { DECLINE_CLASSES, type DeclineClass } from '../decline/classify.ts';
+import type { ChargeAnswer } from '../ports.ts';
+import type { Claim, RecordedAttempt, RecoverySnapshot } from './claims.ts';
+import { BLOCKED_RETRY_MS, decide } from './decide.ts';
+import { describe as statusOf } from './describe.ts';
+import { begin, evolve, TECH_RETRY_MS } from './evolve.ts';
+import type { Fact, RecoveryState, Step } from './state.ts';
+import type { AttemptState, AttemptStatus } from './status.ts';
+
+const NOW = Date.UTC(2026, 10, 21, 12);
+const DAY = 86_400_000;
+
+function snapshot(
+  changes: Partial<RecoverySnapshot> = {},
+  failureClass: DeclineClass = 'LATER',
+): RecoverySnapshot {
+  return {
+    payment_id: 'invoice-1',
+    customer_id: 'customer-1',
+    kind: 'recurring',
+    amount: 1250,
+    currency: 'EUR',
+    state: 'open',
+    failed_payment_method_id: 'failed',
+    failure: {
+      event_id: 'event-1',
+      payment_method_id: 'failed',
+      status: 'declined',
+      class: failureClass,
+      rule: `rule:${failureClass}`,
+      tell_chimera: false,
+      occurred_at: new Date(NOW).toISOString(),
+    },
+    alternatives: ['a', 'b'],
+    attempts: [],
+    opened_at: NOW,
+    closes_at: NOW + 14 * DAY,
+    policy: {
+      window: 14 * DAY,
+      requireTrustedDevice: true,
+      swapDefault: true,
+      cascadeOnHard: false,
+      maxEventAge: 14 * DAY,
+    },
+    ...changes,
+  };
+}
+
+const keyOf = (method: string, n: number) => `recovery:invoice-1:${method}:${n}`;
+
+function attempt(method: string, n: number, state: AttemptState, declineClass?: DeclineClass): AttemptStatus {
+  return {
+    n,
+    payment_method_id: method,
+    key: keyOf(method, n),
+    state,
+    ...(declineClass ? { class: declineClass, rule: `rule:${declineClass}` } : {}),
+    started_at: new Date(NOW).toISOString(),
+  };
+}
+
+function claimed(method: string, n: number): Claim {
+  return {
+    result: 'claimed',
+    attempt: {
+      key: keyOf(method, n),
+      payment_method_id: method,
+      n,
+      claimed_at: NOW,
+      claim_deadline: NOW + 60_000,
+    },
+  };
+}
+
+function recorded(
+  method: string,
+  n: number,
+  state: AttemptState,
+  declineClass?: DeclineClass,
+): RecordedAttempt {
+  return {
+    attempt: attempt(method, n, state, declineClass),
+    obligation_state: state === 'approved' ? 'recovered' : 'open',
+    tell_chimera: declineClass === 'FRAUD',
+  };
+}
+
+type Outcome = { state: AttemptState; class?: DeclineClass };
+
+/** Plays a recovery to its end or to its first wait, with the given outcome for each charge, and tells what it did. */
+function play(
+  state: RecoveryState,
+  outcomes: Record<string, Outcome>,
+  now = NOW,
+): { done: string[]; state: RecoveryState } {
+  const done: string[] = [];
+  let current = state;
+  for (let steps = 0; steps < 100; steps++) {
+    const step = decide(current, now);
+    done.push(label(step));
+    const fact = factOf(step, outcomes, current);
+    if (!fact) return { done, state: current };
+    current = evolve(current, fact);
+  }
+  throw new Error(`the recovery goes round in circles: ${done.slice(-6).join(', ')}`);
+}
+
+function label(step: Step): string {
+  switch (step.do) {
+    case 'claim':
+      return `claim ${step.candidate.payment_method_id}:${step.n}`;
+    case 'charge':
+      return `charge ${step.claim.payment_method_id}`;
+    case 'record':
+      return `record ${step.answer.result}`;
+    case 'close':
+      return `close ${step.ending.outcome} by ${step.ending.rule}`;
+    case 'flag_for_review':
+      return `review ${step.rule}`;
+    case 'notify':
+      return `notify ${step.template}`;
+    case 'wait':
+      return `wait${step.for ? ` for ${step.for}` : ''}`;
+    default:
+      return step.do;
+  }
+}
+
+function factOf(step: Step, outcomes: Record<string, Outcome>, state: RecoveryState): Fact | undefined {
+  switch (step.do) {
+    case 'claim': {
+      const method = step.candidate.payment_method_id;
+      return { fact: 'claim_answered', candidate: step.candidate, claim: claimed(method, step.n), at: NOW };
+    }
+    case 'charge': {
+      const answers: Record<AttemptState, ChargeAnswer> = {
+        approved: { result: 'approved', gateway_ref: 'pi_1' },
+        declined: { result: 'declined', codes: {} },
+        pending: { result: 'pending', gateway_ref: 'pi_1' },
+        unknown: { result: 'unknown', reason: 'timeout' },
+        void: { result: 'not_sent', reason: 'refused' },
+        in_flight: { result: 'unknown', reason: 'timeout' },
+      };
+      const outcome = outcomes[step.claim.payment_method_id] ?? { state: 'approved' };
+      return { fact: 'charge_answered', answer: answers[outcome.state] };
+    }
+    case 'record': {
+      const { payment_method_id, n } = step.claim;
+      const outcome = outcomes[payment_method_id] ?? { state: 'approved' };
+      const became = step.answer.result === 'not_sent' ? 'void' : outcome.state;
+      return {
+        fact: 'attempt_recorded',
+        recorded: recorded(payment_method_id, n, became, became === 'declined' ? outcome.class : undefined),
+        at: NOW,
+      };
+    }
+    case 'flag_for_review':
+      return { fact: 'flagged_for_review' };
+    case 'report_fraud':
+      return { fact: 'fraud_reported' };
+    case 'notify':
+      return { fact: 'noticed' };
+    case 'look_up':
+      return { fact: 'looked_up', payment: 'adopted' };
+    case 'close':
+      if (step.ending.outcome === 'recovered') throw new Error('only an approved attempt recovers');
+      return {
+        fact: 'closed',
+        obligation: {
+          payment_id: state.payment_id,
+          customer_id: state.customer_id,
+          outcome: step.ending.outcome,
+          rule: step.ending.rule,
+          attempts: state.attempts,
+        },
+      };
+    case 'wait':
+    case 'finish':
+      return undefined;
+  }
+}
+
+test('a soft decline charges the first alternative, tells the customer and ends', () => {
+  const { done } = play(begin(snapshot()), {});
+  expect(done).toEqual(['claim a:1', 'charge a', 'record approved', 'notify recovered', 'finish']);
+});
+
+test('a declined alternative is followed by the next one, and the customer hears only of the success', () => {
+  const { done } = play(begin(snapshot()), { a: { state: 'declined', class: 'LATER' } });
+  expect(done).toEqual([
+    'claim a:1',
+    'charge a',
+    'record declined',
+    'claim b:1',
+    'charge b',
+    'record approved',
+    'notify recovered',
+    'finish',
+  ]);
+});
+
+test.each<[DeclineClass, string[]]>([
+  ['FRAUD', ['close stopped by fraud', 'notify payment_declined_update_card', 'finish']],
+  ['STOP', ['close stopped by rule:STOP', 'notify payment_stopped', 'finish']],
+  ['HARD', ['notify payment_declined_update_card', 'wait for method']],
+  ['CONFIG', ['review rule:CONFIG', 'wait for review']],
+  ['UNKNOWN', ['review rule:UNKNOWN', 'wait for review']],
+  ['FIX', ['claim a:1', 'charge a', 'record approved', 'notify recovered', 'finish']],
+  ['AUTH', ['claim a:1', 'charge a', 'record approved', 'notify recovered', 'finish']],
+  ['TECH', ['wait']],
+])('a failure of class %s takes the course of its class', (failureClass, expected) => {
+  expect(play(begin(snapshot({}, failureClass)), {}).done).toEqual(expected);
+});
+
+test('TECH tries the failed method once more after a minute, then the cascade', () => {
+  const state = begin(snapshot({}, 'TECH'));
+  expect(decide(state, NOW + TECH_RETRY_MS - 1)).toEqual({ do: 'wait', until: NOW + TECH_RETRY_MS });
+  const { done } = play(state, { failed: { state: 'declined', class: 'TECH' } }, NOW + TECH_RETRY_MS);
+  expect(done).toEqual([
+    'claim failed:1',
+    'charge failed',
+    'record declined',
+    'claim a:1',
+    'charge a',
+    'record approved',
+    'notify recovered',
+    'finish',
+  ]);
+});
+
+test.each<[DeclineClass, string]>([
+  ['STOP', 'close stopped by rule:STOP'],
+  ['FRAUD', 'close stopped by fraud'],
+  ['CONFIG', 'review rule:CONFIG'],
+  ['UNKNOWN', 'review rule:UNKNOWN'],
+])('class %s on an alternative ends the cascade', (declineClass, next) => {
+  const { done } = play(begin(snapshot()), { a: { state: 'declined', class: declineClass } });
+  expect(done.slice(0, 4)).toEqual(['claim a:1', 'charge a', 'record declined', next]);
+  expect(done).not.toContain('claim b:1');
+});
+
+test.each<AttemptState>(['unknown', 'pending'])('an %s charge is never followed by another card', (state) => {
+  const { done } = play(begin(snapshot()), { a: { state } });
+  expect(done).toEqual([
+    'claim a:1',
+    'charge a',
+    `record ${state}`,
+    `review attempt_${state}`,
+    'wait for review',
+  ]);
+});
+
+test('an alternative that is dead for good only drops out of the cascade', () => {
+  const { done } = play(begin(snapshot()), { a: { state: 'declined', class: 'HARD' } });
+  expect(done).toContain('claim b:1');
+});
+
+test('with cascadeOnHard a hard decline goes on to the alternatives', () => {
+  const policy = { ...snapshot().policy, cascadeOnHard: true };
+  expect(play(begin(snapshot({ policy }, 'HARD')), {}).done[0]).toBe('claim a:1');
+});
+
+test.each<[string, Partial<RecoverySnapshot>, Record<string, Outcome>, string]>([
+  ['nobody else to charge', { alternatives: [] }, {}, 'notify no_alternative'],
+  [
+    'all declined',
+    {},
+    { a: { state: 'declined', class: 'LATER' }, b: { state: 'declined', class: 'FIX' } },
+    'notify all_declined',
+  ],
+  [
+    'one asks for authentication',
+    {},
+    { a: { state: 'declined', class: 'AUTH' }, b: { state: 'declined', class: 'FIX' } },
+    'notify authenticate',
+  ],
+])(
+  'after a cascade without success (%s) the customer is told once and the recovery stays open',
+  (_, changes, outcomes, notice) => {
+    const { done } = play(begin(snapshot(changes)), outcomes);
+    expect(done.filter((step) => step.startsWith('notify'))).toEqual([notice]);
+    expect(done.at(-1)).toMatch(/^wait for/);
+  },
+);
+
+test('a method that the customer adds is tried at once', () => {
+  const { state } = play(begin(snapshot({ alternatives: [] })), {});
+  const { done } = play(evolve(state, { fact: 'method_added', payment_method_id: 'new' }), {}, NOW + DAY);
+  expect(done).toEqual(['claim new:1', 'charge new', 'record approved', 'notify recovered', 'finish']);
+});
+
+test('when the window is over the obligation is exhausted and the customer hears of it', () => {
+  const { state } = play(begin(snapshot({ alternatives: [] })), {});
+  const { done } = play(state, {}, NOW + 14 * DAY);
+  expect(done).toEqual(['close exhausted by window_over', 'notify recovery_ended', 'finish']);
+});
+
+test('without a window the recovery ends with its first cascade, and with one message', () => {
+  const policy = { ...snapshot().policy, window: 0 };
+  const { done } = play(begin(snapshot({ alternatives: [], policy, closes_at: NOW })), {});
+  expect(done).toEqual(['notify no_alternative', 'close exhausted by window_over', 'finish']);
+});
+
+test('a payment of a customer who is present is never charged again and nobody is written to', () => {
+  const { done } = play(begin(snapshot({ kind: 'one_time', gateway_payment_ref: 'pi_9' })), {});
+  expect(done).toEqual(['close stopped by not_recurring', 'finish']);
+});
+
+test.each(['unknown', 'pending'] as const)(
+  'a payment reported as %s without a reference waits for a person',
+  (status) => {
+    const failure = { ...snapshot().failure, status };
+    expect(play(begin(snapshot({ failure })), {}).done).toEqual([
+      `review reported_${status}`,
+      'wait for review',
+    ]);
+  },
+);
+
+test.each<[Extract<Fact, { fact: 'looked_up' }>['payment'], string]>([
+  ['adopted', 'claim a:1'],
+  ['cancelled', 'claim a:1'],
+  ['succeeded', 'close paid_elsewhere by gateway_payment_succeeded'],
+  ['processing', 'review gateway_payment_processing'],
+  ['not_ours', 'review gateway_payment_not_ours'],
+])('the reported payment is looked up before anything is charged: %s', (payment, next) => {
+  const state = begin(snapshot({ gateway_payment_ref: 'pi_9' }));
+  expect(decide(state, NOW)).toEqual({ do: 'look_up', gateway_payment_ref: 'pi_9' });
+  expect(label(decide(evolve(state, { fact: 'looked_up', payment }), NOW))).toBe(next);
+});
+
+test('STOP heard between claim and charge voids the claim instead of charging', () => {
+  const begun = evolve(begin(snapshot()), {
+    fact: 'claim_answered',
+    candidate: { payment_method_id: 'a', not_before: 0, why: 'alternative' },
+    claim: claimed('a', 1),
+    at: NOW,
+  });
+  const stopped = evolve(begun, { fact: 'noted', recovery: snapshot({}, 'STOP') });
+  const { done } = play(stopped, {});
+  expect(done).toEqual(['record not_sent', 'close stopped by rule:STOP', 'notify payment_stopped', 'finish']);
+});
+
+test('a newer failure of another class does not change the course', () => {
+  const state = begin(snapshot());
+  expect(evolve(state, { fact: 'noted', recovery: snapshot({}, 'HARD') })).toEqual(state);
+});
+
+test('blocked by another obligation it waits, says so, and goes on when the claim is freed', () => {
+  const state = evolve(begin(snapshot()), {
+    fact: 'claim_answered',
+    candidate: { payment_method_id: 'a', not_before: 0, why: 'alternative' },
+    claim: { result: 'blocked', by: 'invoice-2', since: NOW },
+    at: NOW,
+  });
+  expect(decide(state, NOW)).toEqual({ do: 'wait', until: NOW + BLOCKED_RETRY_MS, for: 'claim' });
+  expect(statusOf(state, NOW)).toMatchObject({ state: 'waiting', waiting_for: 'claim' });
+  expect(label(decide(evolve(state, { fact: 'claim_freed' }), NOW))).toBe('claim a:1');
+  expect(label(decide(state, NOW + BLOCKED_RETRY_MS))).toBe('claim a:1');
+});
+
+test('a refused claim passes to the next method; a suspended customer waits', () => {
+  const candidate = { payment_method_id: 'a', not_before: 0, why: 'alternative' } as const;
+  const refuse = (rule: string) =>
+    evolve(begin(snapshot()), {
+      fact: 'claim_answered',
+      candidate,
+      claim: { result: 'refused', rule },
+      at: NOW,
+    });
+  expect(label(decide(refuse('no_consent'), NOW))).toBe('claim b:1');
+  expect(label(decide(refuse('customer_suspended'), NOW))).toBe('wait for customer_status');
+});
+
+test('a charge that never left is claimed anew under the next number, later each time', () => {
+  let state = begin(snapshot({ alternatives: ['a'] }));
+  const waits: number[] = [];
+  let now = NOW;
+  for (let n = 1; n <= 3; n++) {
+    const step = decide(state, now);
+    expect(label(step)).toBe(`claim a:${n}`);
+    state = evolve(state, {
+      fact: 'claim_answered',
+      candidate: state.candidates[0]!,
+      claim: claimed('a', n),
+      at: now,
+    });
+    state = evolve(state, { fact: 'charge_answered', answer: { result: 'not_sent', reason: 'refused' } });
+    state = evolve(state, { fact: 'attempt_recorded', recorded: recorded('a', n, 'void'), at: now });
+    const next = decide(state, now);
+    if (next.do !== 'wait' || next.until === undefined)
+      throw new Error(`expected a wait, not ${label(next)}`);
+    waits.push(next.until - now);
+    now = next.until;
+  }
+  expect(waits).toEqual([5_000, 10_000, 20_000]);
+});
+
+test('a run that finds an unresolved attempt of an earlier run does not charge', () => {
+  const state = begin(snapshot({ attempts: [attempt('a', 1, 'in_flight')] }));
+  expect(label(decide(state, NOW))).toBe('review attempt_in_flight');
+});
+
+test('a run that takes over leaves out what was tried since the opening', () => {
+  const state = begin(snapshot({ attempts: [attempt('a', 1, 'declined', 'LATER')] }));
+  expect(label(decide(state, NOW))).toBe('claim b:1');
+});
+
+test('whatever the classes and outcomes: at most one approval, and nothing is claimed after a doubt or a stop', () => {
+  const outcome = fc.record({
+    state: fc.constantFrom<AttemptState>('approved', 'declined', 'pending', 'unknown'),
+    class: fc.constantFrom(...DECLINE_CLASSES),
+  });
+  const methods = ['a', 'b', 'c', 'd'];
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...DECLINE_CLASSES),
+      fc.array(outcome, { minLength: 5, maxLength: 5 }),
+      fc.boolean(),
+      (failureClass, outcomes, cascadeOnHard) => {
+        const table = Object.fromEntries([...methods, 'failed'].map((method, i) => [method, outcomes[i]!]));
+        const base = snapshot({ alternatives: methods }, failureClass);
+        const state = begin({ ...base, policy: { ...base.policy, cascadeOnHard } });
+        const { done, state: last } = play(state, table, NOW + TECH_RETRY_MS);
+        const charged = done.filter((step) => step.startsWith('charge ')).map((step) => step.slice(7));
+        expect(new Set(charged).size).toBe(charged.length);
+        const ends = (method: string) => {
+          const { state: became, class: declineClass } = table[method]!;
+          return became !== 'declined' || ['STOP', 'FRAUD', 'CONFIG', 'UNKNOWN'].includes(declineClass!);
+        };
+        for (const method of charged.slice(0, -1)) expect(ends(method)).toBe(false);
+        const approvals = last.attempts.filter((one) => one.state === 'approved').length;
+        expect(approvals).toBe(done.includes('record approved') ? 1 : 0);
+      },
+    ),
+  );
+});
