@@ -2,15 +2,14 @@
  * Digital identifiers in the one form under which they are compared (specification: graph, 'Nodes'). What comes out
  * is a match key: the graph hashes it, and two spellings of the same address or number give the same hash.
  *
- * Not for workflows: the phone tables are large, and the bundle check keeps them out. `domain/onboarding.ts` holds
- * the checks that a workflow may use.
+ * Not for workflows: the phone tables are large, and the bundle check keeps them out. `domain/onboarding.ts` and
+ * `domain/blocked-values.ts` hold the checks that a workflow may use.
  */
 
 import { domainToASCII } from 'node:url';
 import { parsePhoneNumberFromString } from 'libphonenumber-js/max';
 import type { CountryCode } from 'libphonenumber-js/max';
 
-export type IdentityKind = 'email' | 'phone_number' | 'device_fingerprint';
 export type Normalised = { ok: true; value: string } | { ok: false; problem: string };
 
 /** RFC 5321, 4.5.3.1: octets of the part before the `@` and of the whole address. */
@@ -59,48 +58,6 @@ export function normalisePhone(value: string, region?: string): Normalised {
   }
   if (parsed.ext !== undefined) return refuse('must be a phone number without an extension');
   return { ok: true, value: parsed.number };
-}
-
-/** What forms and SDKs send when they have nothing. */
-const PLACEHOLDERS = new Set([
-  'null',
-  'undefined',
-  'none',
-  'nil',
-  'nan',
-  'n/a',
-  'unknown',
-  'anonymous',
-  '(null)',
-]);
-
-/**
- * Does this value identify nobody, whoever sends it? Such a value never becomes an identifier, a device or evidence
- * of a match.
- * @param value - normalised, or as it came
- * @param blockedValues - policy `onboarding.blockedValues`; `*` stands for any text
- */
-export function isBlocked(kind: IdentityKind, value: string, blockedValues: readonly string[]): boolean {
-  const text = value.trim().toLowerCase();
-  const name = kind === 'email' ? text.slice(0, Math.max(0, text.lastIndexOf('@'))) : text;
-  return (
-    name === '' ||
-    PLACEHOLDERS.has(name) ||
-    isFiller(kind, text) ||
-    blockedValues.some((pattern) => matches(pattern.trim().toLowerCase(), text))
-  );
-}
-
-/** All zeros; for a fingerprint also any other single character repeated, which no hash gives. */
-function isFiller(kind: IdentityKind, text: string): boolean {
-  if (kind === 'email') return /^0+@/.test(text);
-  if (kind === 'phone_number') return /^(\+\d{1,3})?0+$/.test(text.replace(/[\s().-]/g, ''));
-  return /^(.)\1*$/.test(text.replace(/[\s:_-]/g, '')) || /^0x0+$/.test(text);
-}
-
-function matches(pattern: string, text: string): boolean {
-  const literal = pattern.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
-  return new RegExp(`^${literal.join('.*')}$`, 's').test(text);
 }
 
 function octets(text: string): number {

@@ -135,13 +135,25 @@ describe('in an object', () => {
       digital_identifiers: [{ value: 'a@b.example' }, { value: '4242-4242-4242-4242' }],
       behavioral_data_snapshot: { typed: 4242424242424242, '4242424242424242': 1 },
     });
-    expect(paths).toEqual([
-      'description',
-      'payment_method_details.token',
-      'digital_identifiers[1].value',
-      'behavioral_data_snapshot.typed',
+    expect(paths.sort()).toEqual([
       'behavioral_data_snapshot',
+      'behavioral_data_snapshot.typed',
+      'description',
+      'digital_identifiers[1].value',
+      'payment_method_details.token',
     ]);
+  });
+
+  test('a security code is refused by its name', () => {
+    expect(
+      findCardNumbersIn({ card: { cvc: '123' }, cvv: 9876, code: '123', cvc_check: 'pass' }).sort(),
+    ).toEqual(['card.cvc', 'cvv']);
+  });
+
+  test('any depth', () => {
+    let nested: unknown = '4242424242424242';
+    for (let depth = 0; depth < 20_000; depth += 1) nested = [nested];
+    expect(findCardNumbersIn(nested)).toHaveLength(1);
   });
 
   test('ids are what ends in _id or _ref', () => {

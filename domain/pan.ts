@@ -34,11 +34,30 @@ export function findCardNumber(text: string): { start: number; end: number } | u
 
 /**
  * The paths of all fields that hold a card number (`address_details.street1`), in strings, integers and keys at any
- * depth. Ids are left out: a numeric id may pass every test by chance, and an id is never a card.
+ * depth, or a card's security code under its usual names. Ids are left out: a numeric id may pass every test by
+ * chance, and an id is never a card.
  */
 export function findCardNumbersIn(value: unknown, isId: (field: string) => boolean = isIdField): string[] {
   const paths: string[] = [];
-  visit(value, '', isId, paths);
+  // A stack of our own: a hostile body may be nested deeper than the engine's.
+  const waiting: { value: unknown; path: string }[] = [{ value, path: '' }];
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    const { value: item, path } = next;
+    if (isScalar(item)) {
+      if (findCardNumber(String(item))) paths.push(path);
+    } else if (Array.isArray(item)) {
+      for (let at = item.length - 1; at >= 0; at -= 1)
+        waiting.push({ value: item[at], path: `${path}[${at}]` });
+    } else if (typeof item === 'object' && item !== null) {
+      for (const [key, inner] of Object.entries(item).reverse()) {
+        const innerPath = path === '' ? key : `${path}.${key}`;
+        // A key that is itself a card number must not be repeated in the path.
+        if (findCardNumber(key)) paths.push(path);
+        else if (isSecurityCode(key, inner)) paths.push(innerPath);
+        else if (!isId(key)) waiting.push({ value: inner, path: innerPath });
+      }
+    }
+  }
   return paths;
 }
 
@@ -47,18 +66,16 @@ export function isIdField(field: string): boolean {
   return field === 'id' || field.endsWith('_id') || field.endsWith('_ref');
 }
 
-function visit(value: unknown, path: string, isId: (field: string) => boolean, paths: string[]): void {
-  if (typeof value === 'string' || (typeof value === 'number' && Number.isInteger(value))) {
-    if (findCardNumber(String(value))) paths.push(path);
-  } else if (Array.isArray(value)) {
-    value.forEach((item, index) => visit(item, `${path}[${index}]`, isId, paths));
-  } else if (typeof value === 'object' && value !== null) {
-    for (const [key, item] of Object.entries(value)) {
-      // A key that is itself a card number must not be repeated in the path.
-      if (findCardNumber(key)) paths.push(path);
-      else if (!isId(key)) visit(item, path === '' ? key : `${path}.${key}`, isId, paths);
-    }
-  }
+function isSecurityCode(field: string, value: unknown): boolean {
+  return (
+    /^(card_?)?(cvv2?|cvc2?|csc|cid|security_?code)$/i.test(field) &&
+    isScalar(value) &&
+    /^\d{3,4}$/.test(String(value))
+  );
+}
+
+function isScalar(value: unknown): value is string | number {
+  return typeof value === 'string' || (typeof value === 'number' && Number.isInteger(value));
 }
 
 /** A card number is made of whole groups: `12 4242 4242 4242 4242` holds one, a longer number that contains one does not. */
