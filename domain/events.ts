@@ -5,6 +5,7 @@
  */
 
 import type { IdentifierType } from './onboarding-request.ts';
+import type { RecoveryEvents } from './recovery/events.ts';
 import type { PaymentMethodStatus, PaymentMethodType } from './payment-method.ts';
 
 export const EVENT_TYPES = [
@@ -184,7 +185,7 @@ interface DeviceEvents {
 }
 
 /** The data of every event that a command may append: one line per family. */
-export interface EventData extends CustomerEvents, WalletEvents, DeviceEvents {}
+export interface EventData extends CustomerEvents, WalletEvents, DeviceEvents, RecoveryEvents {}
 
 /** An event as the log holds it. */
 export interface RecordedEvent<T extends keyof EventData = keyof EventData> {
