@@ -64,7 +64,7 @@ async function startOwn({ env, folder, guard, log, port: preferred }: ServerOpti
       await setPassword(uri, password);
     });
     log(`Neo4j answers at ${uri} (${since(started)})`);
-    return { env: describe(uri, USER, password), urls: { neo4j: uri }, pid: child.pid };
+    return { env: describe(uri, USER, password), urls: { neo4j: uri }, child };
   });
 }
 

@@ -1,3 +1,4 @@
+import type { Child } from './child.ts';
 import type { Guard } from './guard.ts';
 import type { Log } from './progress.ts';
 
@@ -17,5 +18,5 @@ export interface RunningServer {
   env: Record<string, string>;
   urls: Record<string, string>;
   /** Absent for a server that somebody else runs. */
-  pid?: number;
+  child?: Child;
 }

@@ -1,3 +1,4 @@
+import type { Child } from './child.ts';
 import type { Guard } from './guard.ts';
 import { developmentKeys } from './keys.ts';
 import { startNeo4j } from './neo4j.ts';
@@ -26,7 +27,7 @@ export interface Stack {
   /** `neo4j` (bolt), `temporal` (host:port), `temporal_ui`. */
   urls: Record<string, string>;
   /** Of the servers that were started here. */
-  pids: Record<string, number>;
+  children: Record<string, Child>;
 }
 
 /**
@@ -51,6 +52,8 @@ export async function startStack({
   return {
     env: Object.assign(developmentKeys(env), ...running.map(([, server]) => server.env)),
     urls: Object.assign({}, ...running.map(([, server]) => server.urls)),
-    pids: Object.fromEntries(running.flatMap(([name, { pid }]) => (pid === undefined ? [] : [[name, pid]]))),
+    children: Object.fromEntries(
+      running.flatMap(([name, { child }]) => (child === undefined ? [] : [[name, child]])),
+    ),
   };
 }

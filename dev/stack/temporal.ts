@@ -62,7 +62,7 @@ async function startOwn({ env, folder, guard, log, port: preferred }: ServerOpti
     await whenReady('Temporal', child, START_LIMIT_MS, () => answer(address, 'default'));
     log(`Temporal answers at ${address}, its UI at ${ui} (${since(started)})`);
     const urls = { temporal: address, temporal_ui: ui };
-    return { env: { TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: 'default' }, urls, pid: child.pid };
+    return { env: { TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: 'default' }, urls, child };
   });
 }
 
