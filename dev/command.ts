@@ -42,7 +42,7 @@ export async function runCommand(
     process.channel.unref();
   }
   try {
-    const code = await work({ guard, log });
+    const code = await work({ guard, log: (line) => (interrupted === undefined ? log(line) : undefined) });
     return await (interrupted ?? end(code));
   } catch (error) {
     // What broke because everything is being stopped is no news.

@@ -36,12 +36,16 @@ async function stop(): Promise<void> {
   process.exit(0);
 }
 
+function end(): void {
+  stopping ??= stop();
+}
+
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.on(signal, () => (stopping ??= stop()));
+  process.on(signal, end);
 }
 const input = createInterface({ input: process.stdin });
 input.on('line', (line) => obey(JSON.parse(line)));
 input.on('close', () => {
   if (keep) setInterval(() => {}, 2 ** 30);
-  else stopping ??= stop();
+  else end();
 });
