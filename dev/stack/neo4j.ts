@@ -87,7 +87,7 @@ async function findLauncher(env: ServerOptions['env'], log: ServerOptions['log']
     `neo4j-${version}`,
     `downloading Neo4j ${version} (Maven, 120 MB, once)`,
     log,
-    (to) => copyJars(artifacts, version, to),
+    (to) => copyJars(artifacts, version, to, env),
   );
   return (home, conf) => ({ file: java, args: javaArguments(jars, home, conf), env });
 }

