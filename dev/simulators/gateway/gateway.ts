@@ -48,6 +48,8 @@ export interface Call {
   body: FormObject;
   key: KeyRecord | undefined;
   requestId: string;
+  /** `Stripe-Version` of the request; empty: the account's own. */
+  version: string;
 }
 
 export interface Answer {

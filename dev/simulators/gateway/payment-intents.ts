@@ -23,6 +23,7 @@ import { newId, type PaymentIntent, type PaymentMethod } from './store.ts';
 const CONFIRM_PARAMETERS = [
   'payment_method',
   'payment_method_types',
+  'allowed_payment_method_types',
   'off_session',
   'error_on_requires_action',
 ];
@@ -36,10 +37,12 @@ const CREATE_PARAMETERS = [
   'description',
 ];
 
+const TYPES_RENAMED_IN = '2026-09-30';
+
 export async function createPaymentIntent(call: Call): Promise<Answer> {
   const { gateway, body } = call;
   onlyKnown(body, CREATE_PARAMETERS);
-  const intent = newIntent(gateway, body);
+  const intent = newIntent(gateway, body, methodTypes(call) ?? ['card']);
   const named = optionalText(body, 'payment_method');
   const confirm = flag(body, 'confirm');
   if (!confirm && optionalText(body, 'off_session') !== undefined) {
@@ -69,7 +72,7 @@ export async function confirmPaymentIntent(call: Call): Promise<Answer> {
     assertPayable(intent, 'confirm');
     const named = optionalText(body, 'payment_method') ?? intent.payment_method;
     if (named === null) throw missingMethod(intent);
-    const types = optionalTexts(body, 'payment_method_types') ?? intent.payment_method_types;
+    const types = methodTypes(call) ?? intent.payment_method_types;
     const method = chargeableMethod(gateway, named, { ...intent, payment_method_types: types });
     const begin = () => {
       intent.payment_method_types = types;
@@ -108,7 +111,7 @@ export function listPaymentIntents({ gateway, body }: Call): Answer {
   return ok(listObject(intents, body, '/v1/payment_intents', intentObject));
 }
 
-function newIntent(gateway: Gateway, body: FormObject): PaymentIntent {
+function newIntent(gateway: Gateway, body: FormObject, types: string[]): PaymentIntent {
   const amount = optionalInteger(body, 'amount');
   if (amount === undefined) text(body, 'amount');
   if (amount === undefined || amount < 1 || amount > 99_999_999) {
@@ -124,7 +127,7 @@ function newIntent(gateway: Gateway, body: FormObject): PaymentIntent {
     currency,
     customer,
     payment_method: null,
-    payment_method_types: optionalTexts(body, 'payment_method_types') ?? ['card'],
+    payment_method_types: types,
     status: 'requires_payment_method',
     metadata: metadata(body),
     description: optionalText(body, 'description') ?? null,
@@ -135,6 +138,18 @@ function newIntent(gateway: Gateway, body: FormObject): PaymentIntent {
     cancellation_reason: null,
     busy: false,
   };
+}
+
+/** Stripe's newer versions know the types under another name, and refuse the old one. */
+function methodTypes({ body, version }: Call): string[] | undefined {
+  if (body.payment_method_types !== undefined && version >= TYPES_RENAMED_IN) {
+    throw invalidParameter(
+      'payment_method_types',
+      'payment_method_types is no longer supported; use allowed_payment_method_types.',
+      'payment_method_types_no_longer_supported',
+    );
+  }
+  return optionalTexts(body, 'payment_method_types') ?? optionalTexts(body, 'allowed_payment_method_types');
 }
 
 function intentById(gateway: Gateway, id: string): PaymentIntent {

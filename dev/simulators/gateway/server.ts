@@ -122,7 +122,9 @@ async function answer(c: Context<Env>, gateway: Gateway, operation: Operation): 
     return errorResponse(c, error);
   }
   const requestId = c.res.headers.get('request-id') ?? '';
-  return run(c, gateway, operation, { gateway, id: c.req.param('id') ?? '', body, key, requestId });
+  const version = c.req.header('stripe-version') ?? '';
+  const id = c.req.param('id') ?? '';
+  return run(c, gateway, operation, { gateway, id, body, key, requestId, version });
 }
 
 /** Runs the operation and remembers its answer under the key, before anything is sent. */

@@ -1,7 +1,6 @@
 /** Events, signed as Stripe signs them, delivered at least once. */
 
 import { createHmac } from 'node:crypto';
-import { Stripe } from 'stripe';
 import type { Clock } from './clock.ts';
 import { newId } from './store.ts';
 
@@ -14,6 +13,8 @@ export const BY_ITSELF: EventCause = { id: null, idempotency_key: null };
 
 export type EventTiming = 'after' | 'before' | 'twice' | 'none';
 
+/** The version of Stripe's API whose shapes the simulator has. */
+const API_VERSION = '2026-08-26.dahlia';
 /** Waits between the tries of one delivery, in real milliseconds. */
 const RETRY_AFTER_MS = [250, 1000, 5000, 30_000, 120_000];
 const TIMEOUT_MS = 10_000;
@@ -44,7 +45,7 @@ export class Webhooks {
     const body = JSON.stringify({
       id: newId('evt'),
       object: 'event',
-      api_version: Stripe.API_VERSION,
+      api_version: API_VERSION,
       created: this.#clock.seconds(),
       data: { object },
       livemode: false,
