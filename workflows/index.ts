@@ -1,0 +1,2 @@
+/** The workflow bundle: every process, and nothing but the processes. */
+export {};
