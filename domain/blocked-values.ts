@@ -1,0 +1,45 @@
+/** Values that identify nobody (specification: graph, 'Nodes'). */
+
+export type IdentityKind = 'email' | 'phone_number' | 'device_fingerprint';
+
+/** What forms and SDKs send when they have nothing. */
+const PLACEHOLDERS = new Set([
+  'null',
+  'undefined',
+  'none',
+  'nil',
+  'nan',
+  'n/a',
+  'unknown',
+  'anonymous',
+  '(null)',
+]);
+
+/**
+ * Does this value identify nobody, whoever sends it? Such a value never becomes an identifier, a device or evidence
+ * of a match.
+ * @param value - normalised, or as it came
+ * @param blockedValues - policy `onboarding.blockedValues`; `*` stands for any text
+ */
+export function isBlocked(kind: IdentityKind, value: string, blockedValues: readonly string[]): boolean {
+  const text = value.trim().toLowerCase();
+  const name = kind === 'email' ? text.slice(0, Math.max(0, text.lastIndexOf('@'))) : text;
+  return (
+    name === '' ||
+    PLACEHOLDERS.has(name) ||
+    isFiller(kind, text) ||
+    blockedValues.some((pattern) => matches(pattern.trim().toLowerCase(), text))
+  );
+}
+
+/** All zeros; for a fingerprint also any other single character repeated, which no hash gives. */
+function isFiller(kind: IdentityKind, text: string): boolean {
+  if (kind === 'email') return /^0+@/.test(text);
+  if (kind === 'phone_number') return /^(\+\d{1,3})?0+$/.test(text.replace(/[\s().-]/g, ''));
+  return /^(.)\1*$/.test(text.replace(/[\s:_-]/g, '')) || /^0x0+$/.test(text);
+}
+
+function matches(pattern: string, text: string): boolean {
+  const literal = pattern.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
+  return new RegExp(`^${literal.join('.*')}$`, 's').test(text);
+}

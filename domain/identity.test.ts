@@ -1,0 +1,83 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { normaliseEmail, normalisePhone } from './identity.ts';
+
+describe('normaliseEmail', () => {
+  test.each([
+    ['  Anna.Berg@Example.COM ', 'anna.berg@example.com'],
+    ['first.last+tag@gmail.com', 'first.last+tag@gmail.com'],
+    ['FirstLast@gmail.com', 'firstlast@gmail.com'],
+    ['info@Bücher.de', 'info@xn--bcher-kva.de'],
+    ['info@xn--bcher-kva.de', 'info@xn--bcher-kva.de'],
+    ['jose\u0301@example.com', 'jos\u00e9@example.com'],
+    ["o'neil@example.co.uk", "o'neil@example.co.uk"],
+  ])('%s → %s', (given, value) => {
+    expect(normaliseEmail(given)).toEqual({ ok: true, value });
+  });
+
+  test.each([
+    [''],
+    ['anna'],
+    ['@example.com'],
+    ['anna@'],
+    ['anna@localhost'],
+    ['anna@@example.com'],
+    ['anna berg@example.com'],
+    ['anna@exa mple.com'],
+    ['anna@1.2.3.4'],
+    ['anna@[::1]'],
+    ['anna@ex%41mple.com'],
+    ['anna@-example.com'],
+    ['anna@example..com'],
+    ['.anna@example.com'],
+    ['an..na@example.com'],
+    ['anna\u0000@example.com'],
+    ['Anna <anna@example.com>'],
+    [`${'a'.repeat(65)}@example.com`],
+    [`${'é'.repeat(33)}@example.com`],
+    [`anna@${'a'.repeat(63)}.${'b'.repeat(60)}.${'c'.repeat(60)}.${'d'.repeat(60)}.com`],
+  ])('refuses %j', (given) => {
+    expect(normaliseEmail(given)).toMatchObject({ ok: false });
+  });
+
+  test('what it gives, it gives back unchanged', () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.emailAddress(),
+          fc.string({ unit: 'grapheme' }).map((text) => `${text}@Ünï.example`),
+        ),
+        (given) => {
+          const once = normaliseEmail(given);
+          if (once.ok) expect(normaliseEmail(once.value)).toEqual(once);
+        },
+      ),
+    );
+  });
+});
+
+describe('normalisePhone', () => {
+  test.each([
+    ['+49 151 12345678', undefined, '+4915112345678'],
+    ['+49 (0)151 12345678', undefined, '+4915112345678'],
+    ['0151 12345678', 'de', '+4915112345678'],
+    ['(415) 555-0132', 'US', '+14155550132'],
+    ['+15551234567', undefined, '+15551234567'],
+    [' +44 20 7946 0958 ', undefined, '+442079460958'],
+  ])('%s (%s) → %s', (given, region, value) => {
+    expect(normalisePhone(given, region)).toEqual({ ok: true, value });
+  });
+
+  test.each([
+    ['', undefined],
+    ['0151 12345678', undefined],
+    ['+49', undefined],
+    ['+999123456789', undefined],
+    ['call +4915112345678', undefined],
+    ['+4915112345678 ext 5', undefined],
+    ['12', 'DE'],
+    ['0151 12345678', 'XX'],
+  ])('refuses %j (%s)', (given, region) => {
+    expect(normalisePhone(given, region)).toMatchObject({ ok: false });
+  });
+});

@@ -1,0 +1,48 @@
+/**
+ * Onboarding: what a checkout sends about a customer, and the checks of its shape (specification: interfaces, 'The two
+ * objects'). Workflow-safe: identifiers are brought into their one form elsewhere (`domain/identity.ts`).
+ */
+
+import { check, FOREIGN_ID, withoutAbsent } from './checks.ts';
+import type { FieldReader, Refused } from './checks.ts';
+import { readIdentifiers } from './onboarding-identifiers.ts';
+import {
+  readAddress,
+  readDevice,
+  readMetadata,
+  readPaymentMethod,
+  readSnapshot,
+  TOKEN,
+} from './onboarding-fields.ts';
+import type { OnboardingRequest } from './onboarding-types.ts';
+
+export type * from './onboarding-types.ts';
+
+/**
+ * The request with its forms unified (times in UTC, UUIDs in lower case, codes in capitals, identifiers in one list),
+ * unknown fields left out; or every problem at once. Nothing but `transaction_id` and `occurred_at` is required, but
+ * what is there must be whole: a card has a token, an address a country.
+ */
+export function validateOnboarding(input: unknown): { ok: true; request: OnboardingRequest } | Refused {
+  const checked = check(input, readRequest);
+  return checked.ok ? { ok: true, request: checked.value } : checked;
+}
+
+function readRequest(fields: FieldReader): OnboardingRequest {
+  return withoutAbsent({
+    transaction_id: fields.requiredText('transaction_id', FOREIGN_ID),
+    customer_id: fields.uuid('customer_id'),
+    gateway_customer_ref: fields.text('gateway_customer_ref', TOKEN),
+    customer_metadata: whole(fields.object('customer_metadata'), readMetadata),
+    payment_method_details: whole(fields.object('payment_method_details'), readPaymentMethod),
+    device_details: whole(fields.object('device_details'), readDevice),
+    address_details: whole(fields.object('address_details'), readAddress),
+    digital_identifiers: readIdentifiers(fields),
+    behavioral_data_snapshot: readSnapshot(fields),
+    occurred_at: fields.requiredTimestamp('occurred_at'),
+  });
+}
+
+function whole<T>(fields: FieldReader | undefined, read: (fields: FieldReader) => T): T | undefined {
+  return fields === undefined ? undefined : read(fields);
+}

@@ -1,0 +1,113 @@
+/**
+ * Full card numbers are refused wherever they turn up in a field that is not an id (specification: interfaces,
+ * 'The two objects'): Luhn, and the range of a known issuer, however the digits are grouped.
+ */
+
+import { isIssuerRange } from './issuer-ranges.ts';
+
+/** Digits in groups: between two of them at most three spaces or dashes, in whatever form a word processor writes them. */
+const DIGIT_RUN = /\d(?:[\s\u2010-\u2015\u2212-]{0,3}\d)*/g;
+const GROUP = /\d+/g;
+
+/** What looks like a card number in part and is something else; it is blanked out before the search. */
+const UUID = /(?<![0-9a-z])[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?![0-9a-z])/gi;
+const ISO_DATE = /(?<!\d)\d{4}-[01]\d-[0-3]\d(?!\d)/g;
+/** `pi_3Qx…`, `pm_…`. */
+const PREFIXED_ID = /(?<!\w)[a-z]\w*_\w+/gi;
+/** A letter between digits: hashes, generated ids. A number glued to a word (`card4242…`) is still looked at. */
+const MIXED_WORD = /(?<!\w)(?=\w*\d[a-z]\w*\d)\w+/gi;
+
+const MIN_DIGITS = 12;
+const MAX_DIGITS = 19;
+const MAX_PHONE_DIGITS = 15;
+
+/** Where the first card number stands in a text, `end` exclusive; never the number itself, so that it is not logged. */
+export function findCardNumber(text: string): { start: number; end: number } | undefined {
+  const searched = [UUID, ISO_DATE, PREFIXED_ID, MIXED_WORD].reduce(blank, text);
+  for (const run of searched.matchAll(DIGIT_RUN)) {
+    if (isPhone(searched, run.index, run[0])) continue;
+    const found = findInRun(run[0]);
+    if (found) return { start: run.index + found.start, end: run.index + found.end };
+  }
+  return undefined;
+}
+
+/**
+ * The paths of all fields that hold a card number (`address_details.street1`), in strings, integers and keys at any
+ * depth, or a card's security code under its usual names. Ids are left out: a numeric id may pass every test by
+ * chance, and an id is never a card.
+ */
+export function findCardNumbersIn(value: unknown, isId: (field: string) => boolean = isIdField): string[] {
+  const paths: string[] = [];
+  // A stack of our own: a hostile body may be nested deeper than the engine's.
+  const waiting: { value: unknown; path: string }[] = [{ value, path: '' }];
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    const { value: item, path } = next;
+    if (isScalar(item)) {
+      if (findCardNumber(String(item))) paths.push(path);
+    } else if (Array.isArray(item)) {
+      for (let at = item.length - 1; at >= 0; at -= 1)
+        waiting.push({ value: item[at], path: `${path}[${at}]` });
+    } else if (typeof item === 'object' && item !== null) {
+      for (const [key, inner] of Object.entries(item).reverse()) {
+        const innerPath = path === '' ? key : `${path}.${key}`;
+        // A key that is itself a card number must not be repeated in the path.
+        if (findCardNumber(key)) paths.push(path);
+        else if (isSecurityCode(key, inner)) paths.push(innerPath);
+        else if (!isId(key)) waiting.push({ value: inner, path: innerPath });
+      }
+    }
+  }
+  return paths;
+}
+
+/** `id`, `payment_id`, `gateway_customer_ref`: a field whose value somebody assigned as an id. */
+export function isIdField(field: string): boolean {
+  return field === 'id' || field.endsWith('_id') || field.endsWith('_ref');
+}
+
+function isSecurityCode(field: string, value: unknown): boolean {
+  return (
+    /^(card_?)?(cvv2?|cvc2?|csc|cid|security_?code)$/i.test(field) &&
+    isScalar(value) &&
+    /^\d{3,4}$/.test(String(value))
+  );
+}
+
+function isScalar(value: unknown): value is string | number {
+  return typeof value === 'string' || (typeof value === 'number' && Number.isInteger(value));
+}
+
+/** A card number is made of whole groups: `12 4242 4242 4242 4242` holds one, a longer number that contains one does not. */
+function findInRun(run: string): { start: number; end: number } | undefined {
+  const groups = [...run.matchAll(GROUP)];
+  for (let first = 0; first < groups.length; first += 1) {
+    let digits = '';
+    for (const group of groups.slice(first)) {
+      digits += group[0];
+      if (digits.length > MAX_DIGITS) break;
+      if (digits.length >= MIN_DIGITS && isIssuerRange(digits) && passesLuhn(digits))
+        return { start: groups[first]?.index ?? 0, end: group.index + group[0].length };
+    }
+  }
+  return undefined;
+}
+
+function isPhone(text: string, start: number, run: string): boolean {
+  return text[start - 1] === '+' && run.replace(/\D/g, '').length <= MAX_PHONE_DIGITS;
+}
+
+/** ISO/IEC 7812-1, annex B. */
+function passesLuhn(digits: string): boolean {
+  let sum = 0;
+  for (let place = 0; place < digits.length; place += 1) {
+    const digit = Number(digits[digits.length - 1 - place]);
+    const weighted = place % 2 === 0 ? digit : digit * 2;
+    sum += weighted > 9 ? weighted - 9 : weighted;
+  }
+  return sum % 10 === 0;
+}
+
+function blank(text: string, pattern: RegExp): string {
+  return text.replace(pattern, (found) => '.'.repeat(found.length));
+}
