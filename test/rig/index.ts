@@ -29,14 +29,13 @@ export interface TestRig {
   sleep(ms: number): Promise<void>;
   /** The server's clock, in epoch milliseconds. */
   now(): Promise<number>;
-  /** Stops the workers and starts new ones, which know nothing but the histories. */
-  restartWorkers(): Promise<void>;
   /** This execution will be open when the test ends, for this reason; it is terminated then. */
   leaveOpen(workflowId: string, reason: string): void;
 }
 
-/** How long stopping workers wait for a fake activity before they give it up. */
-const SHUTDOWN_FORCE_MS = 5_000;
+/** How long stopping workers let fake activities finish, and when they give up on one that never does. */
+const SHUTDOWN_GRACE_MS = 2_000;
+const SHUTDOWN_FORCE_MS = 4_000;
 
 /**
  * Call it inside a test; everything is checked and stopped when the test finishes, passed or not.
@@ -53,25 +52,22 @@ export async function createTestRig(options: TestRigOptions): Promise<TestRig> {
   const server = await open({ codecKeys, interceptor });
   const excused = new Map<string, string>();
 
-  async function startWorkers(): Promise<() => Promise<void>> {
-    const workers = await Promise.all(
-      Object.entries(options.activities).map(([queue, activities]) =>
-        createQueueWorker({
-          connection: server.connection,
-          namespace: server.namespace,
-          queue: queue as TaskQueueName,
-          activities,
-          bundle,
-          codecKeys,
-          workflowThreadPoolSize: 1,
-          shutdownForceTime: SHUTDOWN_FORCE_MS,
-        }),
-      ),
-    );
-    return runWorkers(workers);
-  }
-
-  let stopWorkers = await startWorkers();
+  const workers = await Promise.all(
+    Object.entries(options.activities).map(([queue, activities]) =>
+      createQueueWorker({
+        connection: server.connection,
+        namespace: server.namespace,
+        queue: queue as TaskQueueName,
+        activities,
+        bundle,
+        codecKeys,
+        workflowThreadPoolSize: 1,
+        shutdownGraceTime: SHUTDOWN_GRACE_MS,
+        shutdownForceTime: SHUTDOWN_FORCE_MS,
+      }),
+    ),
+  );
+  const stopWorkers = runWorkers(workers);
   onTestFinished(async () => {
     try {
       await stopWorkers();
@@ -92,10 +88,6 @@ export async function createTestRig(options: TestRigOptions): Promise<TestRig> {
     namespace: server.namespace,
     sleep: server.sleep,
     now: server.now,
-    async restartWorkers() {
-      await stopWorkers();
-      stopWorkers = await startWorkers();
-    },
     leaveOpen: (workflowId, reason) => void excused.set(workflowId, reason),
   };
 }
@@ -155,7 +147,7 @@ function installRuntime(): void {
   });
 }
 
-/** Failing activities belong to many tests; failing workflow tasks to none, and they say why a test hangs. */
+/** Failing activities and workflows belong to many tests; failing workflow tasks to none: they say why a test hangs. */
 function logUnexpected(entry: LogEntry): void {
   if (EXPECTED.some((start) => entry.message.startsWith(start))) return;
   console.error(entry.level, entry.message, entry.meta?.error ?? '');
@@ -163,6 +155,7 @@ function logUnexpected(entry: LogEntry): void {
 
 const EXPECTED = [
   'Activity failed',
+  'Workflow failed',
   'No activities registered',
   'No workflows registered',
   // The time-skipping server is old in this; nothing here heartbeats.
