@@ -1,0 +1,208 @@
+/**
+ * Persona events: the facts that the log holds (specification: graph, 'The event log'). `data` is complete: replaying
+ * the log rebuilds the graph. Fields of type `Sealed` hold ciphertext under the stream's own key; times are RFC 3339
+ * in UTC; `null` stands for 'there is none', so that a replay can tell it from 'unchanged'.
+ */
+
+import type { IdentifierType } from './onboarding-request.ts';
+import type { RecoveryEvents } from './recovery/events.ts';
+import type { PaymentMethodStatus, PaymentMethodType } from './payment-method.ts';
+
+export const EVENT_TYPES = [
+  'CustomerCreated',
+  'CustomerProfileUpdated',
+  'CustomerStatusChanged',
+  'LtvAdjusted',
+  'PaymentMethodAdded',
+  'PaymentMethodUpdated',
+  'PaymentMethodStatusChanged',
+  'PaymentMethodRemoved',
+  'PaymentMethodUsed',
+  'DefaultPaymentMethodChanged',
+  'ConsentChanged',
+  'DeviceRegistered',
+  'DeviceSeen',
+  'DeviceTrustScoreUpdated',
+  'DeviceLinked',
+  'LoginRecorded',
+  'RelationshipAdded',
+  'RelationshipAttributeChanged',
+  'NodePropertyChanged',
+  'AddressAdded',
+  'AddressUpdated',
+  'AddressRemoved',
+  'DigitalIdentifierAdded',
+  'DigitalIdentifierVerified',
+  'DigitalIdentifierRemoved',
+  'BehavioralProfileLinked',
+  'IdentityMatchSuggested',
+  'IdentityMatchResolved',
+  'RecoveryOpened',
+  'RecoveryReopened',
+  'ChargeClaimed',
+  'RecoveryAttempted',
+  'RecoveryNeedsReview',
+  'RecoveryClosed',
+  'RecoveryOverpaid',
+  'NoticeSent',
+  'NoticeFailed',
+  'FraudOutcomeApplied',
+  'CustomerSnapshot',
+] as const;
+export type EventType = (typeof EVENT_TYPES)[number];
+
+/** Whose stream: a customer's or a device's. */
+export type StreamKind = 'customer' | 'device';
+
+export type CustomerStatus = 'active' | 'suspended' | 'erased' | 'merged';
+
+/** Ciphertext (`s1:…`) under the key of the customer or the device whose stream it stands in. */
+export type Sealed = string;
+
+/** Who may be told of by a customer's stream: customers, what they own, and their edges. */
+interface CustomerEvents {
+  CustomerCreated: {
+    segment: string;
+    locale: string | null;
+    ltv_minor: number;
+    acquisition_date: string;
+    gateway_customer_ref: Sealed | null;
+  };
+  /** Only what changed. */
+  CustomerProfileUpdated: { segment?: string; locale?: string; gateway_customer_ref?: Sealed };
+  CustomerStatusChanged: { old_status: CustomerStatus; new_status: CustomerStatus; reason: string };
+  /** Minor units of the reporting currency. */
+  LtvAdjusted: { old_ltv_minor: number; new_ltv_minor: number; reason: string };
+  DeviceLinked: { device_id: string; proven: boolean; awaits_identifier_id: string | null };
+  /** `login_count` and `last_login` are what they are now, not differences. */
+  LoginRecorded: { device_id: string; login_count: number; last_login: string; proven: boolean };
+  AddressAdded: {
+    address_id: string;
+    type: 'shipping' | 'billing';
+    street1: Sealed;
+    street2: Sealed | null;
+    city: Sealed;
+    state: string | null;
+    zip_code: Sealed;
+    country: string;
+    is_default: boolean;
+    is_verified: boolean;
+    proven: boolean;
+  };
+  AddressUpdated: { address_id: string; is_verified: boolean; last_shipped: string; proven: boolean };
+  DigitalIdentifierAdded: {
+    identifier_id: string;
+    type: IdentifierType;
+    value: Sealed;
+    is_verified: boolean;
+  };
+  DigitalIdentifierVerified: { identifier_id: string };
+  BehavioralProfileLinked: { profile_id: string; baseline_data_ref: string };
+  IdentityMatchSuggested: { customer_id: string; score: number; evidence: string[] };
+}
+
+/** A customer's wallet. */
+interface WalletEvents {
+  PaymentMethodAdded: {
+    payment_method_id: string;
+    type: PaymentMethodType;
+    token: Sealed;
+    brand: string | null;
+    network: string | null;
+    last_four: string | null;
+    expiry_month: number | null;
+    expiry_year: number | null;
+    /** `YYYY-MM-DD`, the last day of the month. */
+    expires_on: string | null;
+    instrument_fingerprint: Sealed | null;
+    off_session_consent: boolean;
+    consent_at: string | null;
+    consent_source: string | null;
+    added_by: 'service' | 'customer';
+    proven: boolean;
+    /** The unverified identifier that led here; once it is verified, the link is proven. */
+    awaits_identifier_id: string | null;
+    /** The device it was used on. */
+    device_id: string | null;
+  };
+  /** Only what changed. */
+  PaymentMethodUpdated: {
+    payment_method_id: string;
+    brand?: string;
+    network?: string;
+    last_four?: string;
+    expiry_month?: number;
+    expiry_year?: number;
+    expires_on?: string;
+    funding?: string;
+    country?: string;
+    instrument_fingerprint?: Sealed;
+  };
+  PaymentMethodStatusChanged: {
+    payment_method_id: string;
+    old_status: PaymentMethodStatus;
+    new_status: PaymentMethodStatus;
+    reason: string;
+  };
+  /** `use_count` and `last_used` are what they are now, not differences. */
+  PaymentMethodUsed: {
+    payment_method_id: string;
+    use_count: number;
+    last_used: string;
+    proven: boolean;
+    device_id: string | null;
+  };
+  DefaultPaymentMethodChanged: {
+    payment_method_id: string | null;
+    previous_payment_method_id: string | null;
+    reason: string;
+  };
+  ConsentChanged: {
+    payment_method_id: string;
+    off_session_consent: boolean;
+    consent_at: string;
+    consent_source: string;
+  };
+}
+
+/** A device's own stream: facts that hold whoever uses it. */
+interface DeviceEvents {
+  DeviceRegistered: {
+    fingerprint: Sealed;
+    trust_score: number;
+    last_seen_ip: Sealed | null;
+    last_seen_user_agent: Sealed | null;
+  };
+  DeviceSeen: { last_seen_ip: Sealed | null; last_seen_user_agent: Sealed | null };
+  DeviceTrustScoreUpdated: {
+    old_trust_score: number;
+    new_trust_score: number;
+    observed_at: string;
+    /** Up to 25 of the customers linked to it. */
+    customer_ids: string[];
+    linked_customers: number;
+  };
+}
+
+/** The data of every event that a command may append: one line per family. */
+export interface EventData extends CustomerEvents, WalletEvents, DeviceEvents, RecoveryEvents {}
+
+/** An event as the log holds it. */
+export interface RecordedEvent<T extends keyof EventData = keyof EventData> {
+  id: string;
+  stream: StreamKind;
+  stream_id: string;
+  seq: number;
+  type: T;
+  schema_version: number;
+  /** When it happened, as the source says. */
+  occurred_at: string;
+  /** When it was written. */
+  recorded_at: string;
+  /** The life stream: which caller brought it. */
+  source: string;
+  actor: string;
+  correlation_id: string;
+  causation_id: string | null;
+  data: EventData[T];
+}

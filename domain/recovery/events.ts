@@ -1,0 +1,84 @@
+/** Persona events of recoveries; they stand in their customer's stream. Times are RFC 3339, amounts minor units. */
+
+import type { DeclineClass } from '../decline/classify.ts';
+import type { AttemptState, ObligationState } from './status.ts';
+
+export interface RecoveryEvents {
+  RecoveryOpened: {
+    payment_id: string;
+    failed_payment_method_id: string;
+    amount: number;
+    currency: string;
+    kind: 'recurring' | 'one_time';
+    description: string | null;
+    rule: string;
+    last_failure_at: string;
+    opened_at: string;
+    closes_at: string;
+    /** Was the failed method the default until this failure? Then a success may make the charged one the default. */
+    failed_was_default: boolean;
+  };
+  RecoveryReopened: {
+    payment_id: string;
+    failed_payment_method_id: string;
+    rule: string;
+    last_failure_at: string;
+    opened_at: string;
+    closes_at: string;
+    failed_was_default: boolean;
+  };
+  ChargeClaimed: {
+    key: string;
+    n: number;
+    payment_id: string;
+    payment_method_id: string;
+    network: string | null;
+    amount: number;
+    currency: string;
+    claimed_at: string;
+    claim_deadline: string;
+  };
+  /** What became of an attempt: one that Persona claimed, or a failure that others report. */
+  RecoveryAttempted: {
+    key: string;
+    n: number | null;
+    source: 'recovery' | 'reported';
+    payment_id: string;
+    payment_method_id: string;
+    network: string | null;
+    amount: number;
+    currency: string;
+    state: AttemptState;
+    class: DeclineClass | null;
+    rule: string | null;
+    code: string | null;
+    /** The decline forbids this card for ever. */
+    never_again: boolean;
+    /** The gateway's charge (`ch_…`). */
+    gateway_ref: string | null;
+    /** The obligation's payment (`pi_…`), where this attempt created or used it. */
+    payment_ref: string | null;
+    attempted_at: string;
+    resolved_at: string | null;
+  };
+  RecoveryNeedsReview: { payment_id: string; rule: string };
+  RecoveryClosed: {
+    payment_id: string;
+    state: Exclude<ObligationState, 'open' | 'needs_review'>;
+    rule: string;
+    /** The method that was charged. */
+    payment_method_id: string | null;
+    closed_at: string;
+  };
+  RecoveryOverpaid: { payment_id: string; key: string; amount: number; currency: string };
+  /** One property of a node outside the commands that know it: here, the payment at the gateway that is adopted. */
+  NodePropertyChanged: { label: 'Obligation'; id: string; property: 'gateway_ref'; value: string };
+  NoticeSent: { notification_id: string; template: string; channel: string; payment_id: string | null };
+  NoticeFailed: {
+    notification_id: string;
+    template: string;
+    channel: string | null;
+    payment_id: string | null;
+    reason: string;
+  };
+}

@@ -1,0 +1,294 @@
+import type { Session } from 'neo4j-driver';
+import { v7 as uuidv7 } from 'uuid';
+import { PersonaError } from '../domain/errors.ts';
+import type { EventData, RecordedEvent, StreamKind } from '../domain/events.ts';
+import { DataKey } from '../security/data-key.ts';
+import type { KeyOwner } from '../security/data-key.ts';
+import type { CommandHeader } from './command.ts';
+import type { Graph, Reader } from './graph.ts';
+import type { Sender } from './key-store.ts';
+import { PROJECTIONS } from './projections/index.ts';
+import { projectionParameters } from './projections/projection.ts';
+import type { Projection } from './projections/projection.ts';
+import { toParameters, toPlain } from './values.ts';
+
+type Row = Record<string, unknown>;
+
+/** What a command asks to be recorded. */
+export interface NewEvent<T extends keyof EventData = keyof EventData> {
+  stream: StreamKind;
+  stream_id: string;
+  type: T;
+  data: EventData[T];
+  /** RFC 3339; the command's own time if absent. */
+  occurred_at?: string;
+}
+
+export interface CustomerNode {
+  id: string;
+  ltv_minor: number;
+  segment: string;
+  status: 'active' | 'suspended';
+  gateway_customer_ref?: string;
+  locale?: string;
+  version: number;
+}
+
+export interface DeviceNode {
+  id: string;
+  trust_score: number;
+  trust_observed_at: string;
+  last_seen_at: string;
+  version: number;
+}
+
+/** A command's transaction. Statements are sent at once and answered in order: only who needs an answer waits. */
+export interface CommandTx extends Reader, Sender {
+  readonly graph: Graph;
+  /** With `occurredAt` in UTC. */
+  readonly header: CommandHeader;
+  /** When this is being written: every event's `recorded_at`, RFC 3339. */
+  readonly recordedAt: string;
+  /** Runs Cypher and gives plain records; it sees what this transaction wrote before. */
+  run<T = Row>(cypher: string, parameters?: Row): Promise<T[]>;
+  /**
+   * Locks a customer until the end of the transaction and opens its data key. Lock first, read afterwards: identifiers
+   * by hash, then customers by id, then devices by id, then the rest.
+   * @throws PersonaError customer_not_found, also for an erased or merged one
+   */
+  lockCustomer(id: string): Promise<CustomerNode>;
+  /** The same for a device. @throws PersonaError device_not_found */
+  lockDevice(id: string): Promise<DeviceNode>;
+  /** Begins the stream of a customer or a device that does not exist yet, with a data key of its own. */
+  beginStream(stream: StreamKind, id: string): void;
+  /** The data key of a locked or new stream. */
+  keyOf(streamId: string): DataKey;
+  /** The `seq` of a stream's last event, with those of this command. */
+  versionOf(streamId: string): number;
+  /** Records an event of a locked or new stream and applies its projection, without waiting. */
+  append<T extends keyof EventData>(event: NewEvent<T>): { id: string; seq: number };
+  /** Do not remember this answer: the same command will be decided anew. */
+  forget(): void;
+}
+
+/** The command was carried out before. */
+export class Replayed extends Error {
+  readonly sameBody: boolean;
+  readonly result: unknown;
+
+  constructor(sameBody: boolean, result: unknown) {
+    super('the command was carried out before');
+    this.sameBody = sameBody;
+    this.result = result;
+  }
+}
+
+// The locking index seek of MERGE makes a concurrent twin wait here until the first one has committed.
+const CLAIM_RECEIPT = `
+  MERGE (r:CommandReceipt {caller: $caller, key: $key})
+  RETURN r.body_hash AS body_hash, r.result AS result`;
+const WRITE_RECEIPT = `
+  MATCH (r:CommandReceipt {caller: $caller, key: $key})
+  SET r.body_hash = $body_hash, r.result = $result, r.at = datetime($at)`;
+const FORGET_RECEIPT = 'MATCH (r:CommandReceipt {caller: $caller, key: $key}) DELETE r';
+
+// Writing the node locks it before anything of it is read.
+const LOCK_CUSTOMER = `
+  MATCH (c:Customer {id: $id})
+  SET c.version = c.version
+  RETURN properties(c) AS node`;
+const LOCK_DEVICE = `
+  MATCH (d:Device {id: $id})
+  SET d.version = d.version
+  RETURN properties(d) AS node`;
+
+const WRITE_EVENTS = `
+  UNWIND $events AS event
+  CREATE (e:PersonaEvent:Unpublished {
+    id: event.id, stream: event.stream, stream_id: event.stream_id, seq: event.seq, type: event.type,
+    schema_version: event.schema_version, occurred_at: datetime(event.occurred_at),
+    recorded_at: datetime(event.recorded_at), source: event.source, actor: event.actor,
+    correlation_id: event.correlation_id, causation_id: event.causation_id, data: event.data
+  })`;
+const WRITE_CUSTOMER_VERSION = 'MATCH (c:Customer {id: $id}) SET c.version = $version';
+const WRITE_DEVICE_VERSION = 'MATCH (d:Device {id: $id}) SET d.version = $version';
+
+interface Stream {
+  readonly kind: StreamKind;
+  readonly key: DataKey;
+  version: number;
+}
+
+interface OpenCommand {
+  readonly tx: CommandTx;
+  /** Writes events, versions and receipt, and commits. */
+  finish(result: unknown): Promise<void>;
+  /** Why it failed: the first failure of any statement, or `error`; a replay comes before both. */
+  reason(error: unknown): Promise<unknown>;
+}
+
+/** Begins a command's transaction and claims its receipt; nothing here waits for the server. */
+export function openCommandTx(
+  graph: Graph,
+  session: Session,
+  claim: { header: CommandHeader; body: string },
+): OpenCommand {
+  const { header } = claim;
+  const receiptKey = { caller: header.caller, key: header.idempotencyKey };
+  const recordedAt = new Date(graph.now()).toISOString();
+  const transaction = session.beginTransaction();
+  const streams = new Map<string, Stream>();
+  const events: RecordedEvent[] = [];
+  const sent: Promise<unknown>[] = [];
+  let firstFailure: unknown;
+  let remember = true;
+
+  const execute = async (cypher: string, parameters: Row): Promise<Row[]> => {
+    const { records } = await transaction.run(cypher, toParameters(parameters) as Row);
+    return records.map((record) => toPlain(record.toObject()) as Row);
+  };
+
+  /** Sends now; whoever has no use for the answer need not look at it. */
+  const start = (cypher: string, parameters: Row): Promise<Row[]> => {
+    const answer = execute(cypher, parameters);
+    sent.push(answer);
+    answer.catch((error) => {
+      firstFailure ??= error;
+    });
+    return answer;
+  };
+
+  const receipt = start(CLAIM_RECEIPT, receiptKey).then(([row]) => {
+    if (typeof row?.result !== 'string') return;
+    const sameBody = graph.blindIndex.matches('command', claim.body, String(row.body_hash));
+    throw new Replayed(sameBody, (JSON.parse(row.result) as { result: unknown }).result);
+  });
+  receipt.catch(() => undefined);
+
+  const lock = async <N extends { version: number }>(
+    cypher: string,
+    owner: KeyOwner,
+    kind: StreamKind,
+    missing: () => PersonaError,
+  ): Promise<N> => {
+    const [rows, wrapped] = await Promise.all([
+      tx.run<{ node: N & { status?: string } }>(cypher, { id: owner.id }),
+      graph.keyStore.read(tx, owner),
+    ]);
+    const node = rows[0]?.node;
+    if (node === undefined || node.status === 'erased' || node.status === 'merged') throw missing();
+    if (wrapped === undefined)
+      throw new PersonaError('internal', `the data key of ${kind} ${owner.id} is missing`);
+    streams.set(owner.id, {
+      kind,
+      key: DataKey.unwrap(graph.keyRing, owner, wrapped),
+      version: node.version,
+    });
+    return node;
+  };
+
+  const streamOf = (id: string): Stream => {
+    const stream = streams.get(id);
+    if (stream === undefined) throw new Error(`stream ${id} is used before it is locked`);
+    return stream;
+  };
+
+  const tx: CommandTx = {
+    graph,
+    header,
+    recordedAt,
+    async run<T>(cypher: string, parameters: Row = {}): Promise<T[]> {
+      const [rows] = await Promise.all([start(cypher, parameters), receipt]);
+      return rows as T[];
+    },
+    read: (cypher, parameters) => tx.run(cypher, parameters),
+    send(cypher, parameters) {
+      void start(cypher, parameters);
+    },
+    lockCustomer: (id) =>
+      lock<CustomerNode>(
+        LOCK_CUSTOMER,
+        { label: 'CustomerKey', id },
+        'customer',
+        () => new PersonaError('customer_not_found', `there is no customer ${id}`),
+      ),
+    lockDevice: (id) =>
+      lock<DeviceNode>(
+        LOCK_DEVICE,
+        { label: 'DeviceKey', id },
+        'device',
+        () => new PersonaError('device_not_found', `there is no device ${id}`),
+      ),
+    beginStream(kind, id) {
+      const owner: KeyOwner = { label: kind === 'customer' ? 'CustomerKey' : 'DeviceKey', id };
+      const { key, wrapped } = DataKey.create(graph.keyRing, owner);
+      graph.keyStore.write(tx, owner, wrapped, recordedAt);
+      streams.set(id, { kind, key, version: 0 });
+    },
+    keyOf: (id) => streamOf(id).key,
+    versionOf: (id) => streamOf(id).version,
+    append<T extends keyof EventData>(event: NewEvent<T>) {
+      const stream = streamOf(event.stream_id);
+      stream.version += 1;
+      const recorded: RecordedEvent<T> = {
+        id: uuidv7(),
+        stream: stream.kind,
+        stream_id: event.stream_id,
+        seq: stream.version,
+        type: event.type,
+        schema_version: 1,
+        occurred_at: event.occurred_at ?? header.occurredAt,
+        recorded_at: recordedAt,
+        source: header.caller,
+        actor: header.actor,
+        correlation_id: header.correlationId,
+        causation_id: header.causationId ?? null,
+        data: event.data,
+      };
+      events.push(recorded as RecordedEvent);
+      const projection = PROJECTIONS[event.type] as Projection<T>;
+      if (projection !== null) {
+        const secrets = { key: stream.key, blindIndex: graph.blindIndex };
+        tx.send(projection.cypher, projectionParameters(projection, recorded, secrets));
+      }
+      return { id: recorded.id, seq: recorded.seq };
+    },
+    forget() {
+      remember = false;
+    },
+  };
+
+  return {
+    tx,
+    async finish(result) {
+      if (events.length > 0) {
+        tx.send(WRITE_EVENTS, {
+          events: events.map((event) => ({ ...event, data: JSON.stringify(event.data) })),
+        });
+      }
+      for (const [id, { kind, version }] of streams) {
+        if (!events.some((event) => event.stream_id === id)) continue;
+        tx.send(kind === 'customer' ? WRITE_CUSTOMER_VERSION : WRITE_DEVICE_VERSION, { id, version });
+      }
+      if (remember) {
+        tx.send(WRITE_RECEIPT, {
+          ...receiptKey,
+          body_hash: graph.blindIndex.hash('command', claim.body),
+          result: JSON.stringify({ result }),
+          at: recordedAt,
+        });
+      } else {
+        tx.send(FORGET_RECEIPT, receiptKey);
+      }
+      await Promise.all([receipt, ...sent]);
+      await transaction.commit();
+    },
+    async reason(error) {
+      const replayed = await receipt.then(
+        () => undefined,
+        (failure: unknown) => failure,
+      );
+      return replayed instanceof Replayed ? replayed : (firstFailure ?? error);
+    },
+  };
+}

@@ -1,0 +1,149 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { openTestGraph, testHeader } from '../test/graph.ts';
+import type { CommandHeader } from './command.ts';
+import { runCommand } from './command.ts';
+import type { Graph } from './graph.ts';
+
+vi.setConfig({ testTimeout: 30_000 });
+
+let graph: Graph;
+beforeAll(async () => {
+  graph = await openTestGraph();
+});
+afterAll(async () => {
+  await graph.close();
+});
+
+const create = (id: string, header: CommandHeader = testHeader()) =>
+  runCommand(graph, header, 'createForTest', { id }, async (tx) => {
+    tx.beginStream('customer', id);
+    const { seq } = tx.append({
+      stream: 'customer',
+      stream_id: id,
+      type: 'CustomerCreated',
+      data: {
+        segment: 'NEW',
+        locale: null,
+        ltv_minor: 0,
+        acquisition_date: tx.header.occurredAt,
+        gateway_customer_ref: null,
+      },
+    });
+    return { id, seq, token: randomUUID() };
+  });
+
+const adjust = (id: string, by: number, header: CommandHeader = testHeader()) =>
+  runCommand(graph, header, 'adjustForTest', { id, by }, async (tx) => {
+    const customer = await tx.lockCustomer(id);
+    tx.append({
+      stream: 'customer',
+      stream_id: id,
+      type: 'LtvAdjusted',
+      data: { old_ltv_minor: customer.ltv_minor, new_ltv_minor: customer.ltv_minor + by, reason: 'test' },
+    });
+    return { ltv_minor: customer.ltv_minor + by };
+  });
+
+const log = (id: string) =>
+  graph.read<{ seq: number; type: string; data: string }>(
+    'MATCH (e:PersonaEvent {stream_id: $id}) RETURN e.seq AS seq, e.type AS type, e.data AS data ORDER BY seq',
+    { id },
+  );
+const ltvAndVersion = async (id: string) =>
+  (
+    await graph.read('MATCH (c:Customer {id: $id}) RETURN c.ltv_minor AS ltv, c.version AS version', { id })
+  )[0];
+
+test('commands on one customer serialise: no update is lost, seq has no gap', async () => {
+  const id = randomUUID();
+  await create(id);
+  await Promise.all(Array.from({ length: 40 }, () => adjust(id, 1)));
+  expect(await ltvAndVersion(id)).toEqual({ ltv: 40, version: 41 });
+  expect((await log(id)).map((event) => event.seq)).toEqual(Array.from({ length: 41 }, (_, n) => n + 1));
+});
+
+test('the same command gives the first answer and changes nothing, also when both come at once', async () => {
+  const id = randomUUID();
+  const header = testHeader();
+  const answers = await Promise.all(Array.from({ length: 10 }, () => create(id, header)));
+  for (const answer of answers) expect(answer).toEqual(answers[0]);
+  expect(await create(id, header)).toEqual(answers[0]);
+  expect(await log(id)).toHaveLength(1);
+});
+
+test('times and correlation ids do not make another command; another body is refused', async () => {
+  const id = randomUUID();
+  await create(id);
+  const header = testHeader();
+  await adjust(id, 5, header);
+  await adjust(id, 5, { ...header, occurredAt: '2020-01-01T00:00:00Z', correlationId: 'other' });
+  await expect(adjust(id, 6, header)).rejects.toMatchObject({ type: 'idempotency_key_reused' });
+  await expect(create(randomUUID(), header)).rejects.toMatchObject({ type: 'idempotency_key_reused' });
+  await adjust(id, 1, { ...header, caller: 'another' });
+  expect(await ltvAndVersion(id)).toEqual({ ltv: 6, version: 3 });
+});
+
+test('a refused command leaves nothing, and its key may be used again', async () => {
+  const id = randomUUID();
+  const header = testHeader();
+  await expect(adjust(id, 1, header)).rejects.toMatchObject({ type: 'customer_not_found' });
+  await create(id);
+  expect(await adjust(id, 1, header)).toEqual({ ltv_minor: 1 });
+});
+
+test('an error after the writes takes them all back', async () => {
+  const id = randomUUID();
+  await create(id);
+  const failing = runCommand(graph, testHeader(), 'failForTest', {}, async (tx) => {
+    await tx.lockCustomer(id);
+    tx.append({
+      stream: 'customer',
+      stream_id: id,
+      type: 'LtvAdjusted',
+      data: { old_ltv_minor: 0, new_ltv_minor: 99, reason: 'test' },
+    });
+    const [row] = await tx.run<{ ltv: number }>('MATCH (c:Customer {id: $id}) RETURN c.ltv_minor AS ltv', {
+      id,
+    });
+    expect(row).toEqual({ ltv: 99 });
+    throw new Error('stop');
+  });
+  await expect(failing).rejects.toThrow('stop');
+  expect(await ltvAndVersion(id)).toEqual({ ltv: 0, version: 1 });
+  expect(await log(id)).toHaveLength(1);
+});
+
+test('an answer that is not to be remembered is decided anew', async () => {
+  const header = testHeader();
+  let calls = 0;
+  const ask = () =>
+    runCommand(graph, header, 'askForTest', {}, async (tx) => {
+      await tx.run('RETURN 1');
+      calls += 1;
+      if (calls < 3) tx.forget();
+      return calls;
+    });
+  expect([await ask(), await ask(), await ask(), await ask()]).toEqual([1, 2, 3, 3]);
+});
+
+test('commands that lock in opposite orders deadlock and both succeed', async () => {
+  const [a, b] = [randomUUID(), randomUUID()];
+  await Promise.all([create(a), create(b)]);
+  const both = (first: string, second: string) =>
+    runCommand(graph, testHeader(), 'lockForTest', {}, async (tx) => {
+      await tx.lockCustomer(first);
+      await tx.lockCustomer(second);
+      for (const id of [first, second]) {
+        tx.append({
+          stream: 'customer',
+          stream_id: id,
+          type: 'CustomerProfileUpdated',
+          data: { locale: 'en' },
+        });
+      }
+    });
+  await Promise.all(Array.from({ length: 8 }, (_, n) => (n % 2 === 0 ? both(a, b) : both(b, a))));
+  expect(await ltvAndVersion(a)).toMatchObject({ version: 9 });
+  expect(await ltvAndVersion(b)).toMatchObject({ version: 9 });
+});

@@ -1,0 +1,81 @@
+/**
+ * How every change of the graph happens: one transaction that claims the command's receipt, locks its streams, lets
+ * the command decide which events happen, and writes those events together with what they say. A write without its
+ * event, or an event without its write, cannot be expressed.
+ */
+
+import { setTimeout } from 'node:timers/promises';
+import { PersonaError } from '../domain/errors.ts';
+import type { CommandTx } from './command-tx.ts';
+import { openCommandTx, Replayed } from './command-tx.ts';
+import { isWorthRepeating, translated } from './errors.ts';
+import type { Graph } from './graph.ts';
+import { bodyText } from './body-hash.ts';
+import { toUtc } from './values.ts';
+
+/** Who asks for a change, and under which key a repeat of it is the same command. */
+export interface CommandHeader {
+  caller: string;
+  idempotencyKey: string;
+  actor: string;
+  correlationId: string;
+  causationId?: string;
+  /** When it happened, RFC 3339. */
+  occurredAt: string;
+}
+
+/** Contention resolves within milliseconds; ten attempts with this back-off last about two seconds at most. */
+const MAX_ATTEMPTS = 10;
+const FIRST_BACKOFF_MS = 4;
+const LONGEST_BACKOFF_MS = 400;
+
+/**
+ * Runs one command. The same caller and key with the same body gives the first answer and changes nothing; `work` may
+ * run several times (contention), each time in a new transaction, so it keeps no state outside.
+ * @param name - the command's name; part of what the key stands for
+ * @param body - what the caller asked for; times and correlation ids in it do not count as a difference
+ * @throws PersonaError idempotency_key_reused, graph_unavailable, and what `work` throws
+ */
+export async function runCommand<T>(
+  graph: Graph,
+  header: CommandHeader,
+  name: string,
+  body: unknown,
+  work: (tx: CommandTx) => Promise<T>,
+): Promise<T> {
+  const claim = { header: { ...header, occurredAt: toUtc(header.occurredAt) }, body: bodyText([name, body]) };
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await runOnce(graph, claim, work);
+    } catch (error) {
+      if (attempt >= MAX_ATTEMPTS || !isWorthRepeating(error)) throw translated(error);
+    }
+    const longest = Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** attempt);
+    await setTimeout(longest * (0.5 + Math.random() / 2));
+  }
+}
+
+async function runOnce<T>(
+  graph: Graph,
+  claim: { header: CommandHeader; body: string },
+  work: (tx: CommandTx) => Promise<T>,
+): Promise<T> {
+  const session = graph.writeSession();
+  const command = openCommandTx(graph, session, claim);
+  try {
+    const result = await work(command.tx);
+    await command.finish(result);
+    return result;
+  } catch (error) {
+    // What failed first is the reason; what came behind it only says that the transaction is over.
+    const reason = await command.reason(error);
+    if (!(reason instanceof Replayed)) throw reason;
+    if (reason.sameBody) return reason.result as T;
+    throw new PersonaError(
+      'idempotency_key_reused',
+      `the idempotency key ${claim.header.idempotencyKey} was used before with another request`,
+    );
+  } finally {
+    await session.close();
+  }
+}

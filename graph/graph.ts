@@ -1,0 +1,82 @@
+import neo4j from 'neo4j-driver';
+import type { Driver, Session } from 'neo4j-driver';
+import type { BlindIndex } from '../security/blind-index.ts';
+import type { KeyRing } from '../security/key-ring.ts';
+import { translated } from './errors.ts';
+import { graphKeyStore } from './key-store.ts';
+import type { KeyStore } from './key-store.ts';
+import { toParameters, toPlain } from './values.ts';
+
+export interface GraphOptions {
+  uri: string;
+  username: string;
+  password: string;
+  /** Named always: without it the driver asks the server first. Default `neo4j`. */
+  database?: string;
+  keyRing: KeyRing;
+  blindIndex: BlindIndex;
+  maxConnectionPoolSize?: number;
+  /** Milliseconds since the epoch; tests set it. */
+  clock?: () => number;
+}
+
+/** Anything that runs Cypher and gives plain records: the graph itself (auto-commit read), or a command's transaction. */
+export interface Reader {
+  read<T = Record<string, unknown>>(cypher: string, parameters?: Record<string, unknown>): Promise<T[]>;
+}
+
+export interface Graph extends Reader {
+  readonly keyRing: KeyRing;
+  readonly blindIndex: BlindIndex;
+  readonly keyStore: KeyStore;
+  now(): number;
+  /** A session for a command's transaction; its user closes it. */
+  writeSession(): Session;
+  /** @throws PersonaError graph_unavailable */
+  verifyConnectivity(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A hot read must not wait for a connection as long as the driver's default minute. */
+const CONNECTION_ACQUISITION_MS = 5_000;
+/** A pooled connection idle for longer is tried before it is used, so that a restarted server costs no error. */
+const LIVENESS_CHECK_MS = 60_000;
+
+/** Opens the driver; it connects with the first statement. */
+export function openGraph(options: GraphOptions): Graph {
+  const database = options.database ?? 'neo4j';
+  const driver: Driver = neo4j.driver(options.uri, neo4j.auth.basic(options.username, options.password), {
+    // Every integer here is far below 2^53: money in minor units, counters.
+    disableLosslessIntegers: true,
+    notificationFilter: { minimumSeverityLevel: 'OFF' },
+    telemetryDisabled: true,
+    maxConnectionPoolSize: options.maxConnectionPoolSize ?? 50,
+    connectionAcquisitionTimeout: CONNECTION_ACQUISITION_MS,
+    connectionTimeout: CONNECTION_ACQUISITION_MS,
+    connectionLivenessCheckTimeout: LIVENESS_CHECK_MS,
+  });
+  return {
+    keyRing: options.keyRing,
+    blindIndex: options.blindIndex,
+    keyStore: graphKeyStore,
+    now: options.clock ?? Date.now,
+    async read<T>(cypher: string, parameters: Record<string, unknown> = {}): Promise<T[]> {
+      const session = driver.session({ database, defaultAccessMode: neo4j.session.READ });
+      try {
+        const result = await session.run(cypher, toParameters(parameters) as Record<string, unknown>);
+        return result.records.map((record) => toPlain(record.toObject()) as T);
+      } catch (error) {
+        throw translated(error);
+      } finally {
+        await session.close();
+      }
+    },
+    writeSession: () => driver.session({ database, defaultAccessMode: neo4j.session.WRITE }),
+    async verifyConnectivity() {
+      await driver.verifyConnectivity({ database }).catch((error) => {
+        throw translated(error);
+      });
+    },
+    close: () => driver.close(),
+  };
+}

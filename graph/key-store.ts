@@ -1,0 +1,40 @@
+import type { KeyOwner, WrappedKey } from '../security/data-key.ts';
+import type { Reader } from './graph.ts';
+
+/** Sends a statement without waiting for it; its failure fails the transaction. */
+export interface Sender {
+  send(cypher: string, parameters: Record<string, unknown>): void;
+}
+
+/**
+ * Where wrapped data keys are kept. A port of its own, because in production the keys should not lie in the same
+ * backups as what they open: a store elsewhere ignores the transaction that it is handed.
+ */
+export interface KeyStore {
+  /** `undefined`: never made, or destroyed. */
+  read(reader: Reader, owner: KeyOwner): Promise<WrappedKey | undefined>;
+  write(sender: Sender, owner: KeyOwner, key: WrappedKey, createdAt: string): void;
+}
+
+const READ = {
+  CustomerKey: 'MATCH (k:CustomerKey {customer_id: $id}) RETURN k.wrapped AS wrapped, k.key_id AS key_id',
+  DeviceKey: 'MATCH (k:DeviceKey {device_id: $id}) RETURN k.wrapped AS wrapped, k.key_id AS key_id',
+} as const;
+
+const WRITE = {
+  CustomerKey:
+    'CREATE (:CustomerKey {customer_id: $id, wrapped: $wrapped, key_id: $key_id, created_at: datetime($created_at)})',
+  DeviceKey:
+    'CREATE (:DeviceKey {device_id: $id, wrapped: $wrapped, key_id: $key_id, created_at: datetime($created_at)})',
+} as const;
+
+/** Keeps them beside what they seal, in nodes without an edge. */
+export const graphKeyStore: KeyStore = {
+  async read(reader, owner) {
+    const [row] = await reader.read<WrappedKey>(READ[owner.label], { id: owner.id });
+    return row;
+  },
+  write(sender, owner, key, createdAt) {
+    sender.send(WRITE[owner.label], { id: owner.id, ...key, created_at: createdAt });
+  },
+};

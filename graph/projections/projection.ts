@@ -1,0 +1,38 @@
+import type { EventData, RecordedEvent } from '../../domain/events.ts';
+import type { BlindIndex } from '../../security/blind-index.ts';
+import type { DataKey } from '../../security/data-key.ts';
+
+/** What a projection may open and compute: the stream's own key and the blind index. */
+export interface ProjectionSecrets {
+  readonly key: DataKey;
+  readonly blindIndex: BlindIndex;
+}
+
+/**
+ * How one type of event changes the graph: the only writer of what it tells of, so that a replay of the log gives the
+ * same graph. The Cypher gets `$stream_id`, `$seq`, `$occurred_at`, `$recorded_at`, `$data` (the event's data) and
+ * what `derived` adds. `null`: the event changes nothing but its stream's version.
+ */
+export type Projection<T extends keyof EventData> = null | {
+  readonly cypher: string;
+  /** What the data holds only sealed and the node holds open or hashed. */
+  derived?(event: RecordedEvent<T>, secrets: ProjectionSecrets): Record<string, unknown>;
+};
+
+export type Projections<T extends keyof EventData = keyof EventData> = { readonly [K in T]: Projection<K> };
+
+/** The parameters of a projection's Cypher. */
+export function projectionParameters<T extends keyof EventData>(
+  projection: NonNullable<Projection<T>>,
+  event: RecordedEvent<T>,
+  secrets: ProjectionSecrets,
+): Record<string, unknown> {
+  return {
+    stream_id: event.stream_id,
+    seq: event.seq,
+    occurred_at: event.occurred_at,
+    recorded_at: event.recorded_at,
+    data: event.data,
+    ...projection.derived?.(event, secrets),
+  };
+}

@@ -1,0 +1,84 @@
+import type { RecoveryEvents } from '../../domain/recovery/events.ts';
+import type { Projections } from './projection.ts';
+
+export const recoveryProjections: Projections<keyof RecoveryEvents> = {
+  RecoveryOpened: {
+    cypher: `
+      MATCH (c:Customer {id: $stream_id})
+      CREATE (c)-[:OWES]->(:Obligation {
+        payment_id: $data.payment_id, customer_id: $stream_id,
+        failed_payment_method_id: $data.failed_payment_method_id, amount: $data.amount, currency: $data.currency,
+        kind: $data.kind, description: $data.description, state: 'open', rule: $data.rule,
+        last_failure_at: datetime($data.last_failure_at), opened_at: datetime($data.opened_at),
+        closes_at: datetime($data.closes_at), failed_was_default: $data.failed_was_default, changed_seq: $seq})`,
+  },
+
+  // The payment at the gateway was cancelled when the obligation was closed: the next attempt creates a new one.
+  RecoveryReopened: {
+    cypher: `
+      MATCH (o:Obligation {payment_id: $data.payment_id})
+      SET o.failed_payment_method_id = $data.failed_payment_method_id, o.state = 'open', o.rule = $data.rule,
+        o.gateway_ref = null, o.last_failure_at = datetime($data.last_failure_at),
+        o.opened_at = datetime($data.opened_at), o.closes_at = datetime($data.closes_at), o.closed_at = null,
+        o.failed_was_default = $data.failed_was_default,
+        o.changed_seq = $seq`,
+  },
+
+  ChargeClaimed: {
+    cypher: `
+      MATCH (p:PaymentMethod {id: $data.payment_method_id})
+      CREATE (:ChargeAttempt {
+        key: $data.key, n: $data.n, source: 'recovery', payment_id: $data.payment_id, customer_id: $stream_id,
+        payment_method_id: $data.payment_method_id, instrument_fingerprint: p.instrument_fingerprint,
+        network: $data.network, amount: $data.amount, currency: $data.currency, state: 'in_flight',
+        never_again: false, overpaid: false, claimed_at: datetime($data.claimed_at),
+        claim_deadline: datetime($data.claim_deadline)})`,
+  },
+
+  // A reported failure arrives already resolved; of an own attempt the claim stands there already.
+  RecoveryAttempted: {
+    cypher: `
+      MATCH (p:PaymentMethod {id: $data.payment_method_id})
+      MERGE (a:ChargeAttempt {key: $data.key})
+      ON CREATE SET a.source = $data.source, a.payment_id = $data.payment_id, a.customer_id = $stream_id,
+        a.payment_method_id = $data.payment_method_id, a.instrument_fingerprint = p.instrument_fingerprint,
+        a.network = $data.network, a.amount = $data.amount, a.currency = $data.currency, a.overpaid = false,
+        a.claimed_at = datetime($data.attempted_at)
+      SET a.state = $data.state, a.class = $data.class, a.rule = $data.rule, a.code = $data.code,
+        a.never_again = $data.never_again, a.gateway_ref = $data.gateway_ref,
+        a.resolved_at = datetime($data.resolved_at)
+      WITH a
+      MATCH (o:Obligation {payment_id: $data.payment_id})
+      SET o.gateway_ref = coalesce($data.payment_ref, o.gateway_ref), o.changed_seq = $seq,
+        o.last_failure_at = CASE
+          WHEN $data.source = 'reported' AND datetime($data.attempted_at) > o.last_failure_at
+          THEN datetime($data.attempted_at) ELSE o.last_failure_at END`,
+  },
+
+  RecoveryNeedsReview: {
+    cypher: `
+      MATCH (o:Obligation {payment_id: $data.payment_id})
+      SET o.state = 'needs_review', o.rule = $data.rule, o.changed_seq = $seq`,
+  },
+
+  // MERGE: a settlement may come before any failure, and then the closed obligation is the first that is known of it.
+  RecoveryClosed: {
+    cypher: `
+      MATCH (c:Customer {id: $stream_id})
+      MERGE (o:Obligation {payment_id: $data.payment_id})
+      ON CREATE SET o.customer_id = $stream_id, o.opened_at = datetime($data.closed_at)
+      SET o.state = $data.state, o.rule = $data.rule, o.closed_at = datetime($data.closed_at), o.changed_seq = $seq
+      MERGE (c)-[:OWES]->(o)`,
+  },
+
+  RecoveryOverpaid: {
+    cypher: 'MATCH (a:ChargeAttempt {key: $data.key}) SET a.overpaid = true',
+  },
+
+  NodePropertyChanged: {
+    cypher: 'MATCH (o:Obligation {payment_id: $data.id}) SET o.gateway_ref = $data.value, o.changed_seq = $seq',
+  },
+
+  NoticeSent: null,
+  NoticeFailed: null,
+};

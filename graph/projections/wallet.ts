@@ -1,0 +1,100 @@
+import type { Projections } from './projection.ts';
+
+type Own =
+  | 'PaymentMethodAdded'
+  | 'PaymentMethodUpdated'
+  | 'PaymentMethodStatusChanged'
+  | 'PaymentMethodUsed'
+  | 'DefaultPaymentMethodChanged'
+  | 'ConsentChanged';
+
+export const walletProjections: Projections<Own> = {
+  // MERGE, because the customer's own removed method comes back under its old id. Its consent starts anew.
+  PaymentMethodAdded: {
+    cypher: `
+      MATCH (c:Customer {id: $stream_id})
+      MERGE (p:PaymentMethod {id: $data.payment_method_id})
+      ON CREATE SET p.created_at = datetime($recorded_at)
+      SET p.type = $data.type, p.status = 'unverified', p.token = $data.token, p.token_hash = $token_hash,
+        p.brand = $data.brand, p.network = $data.network, p.last_four = $data.last_four,
+        p.expiry_month = $data.expiry_month, p.expiry_year = $data.expiry_year, p.expires_on = date($data.expires_on),
+        p.instrument_fingerprint = $instrument_fingerprint, p.removed_at = null,
+        p.changed_seq = $seq, p.updated_at = datetime($recorded_at)
+      MERGE (c)-[h:HAS_PAYMENT_METHOD]->(p)
+      ON CREATE SET h.first_used = datetime($occurred_at), h.use_count = 0
+      SET h.last_used = CASE WHEN h.last_used > datetime($occurred_at) THEN h.last_used ELSE datetime($occurred_at) END,
+        h.use_count = h.use_count + 1, h.is_default = false, h.off_session_consent = $data.off_session_consent,
+        h.consent_at = datetime($data.consent_at), h.consent_source = $data.consent_source,
+        h.added_by = $data.added_by, h.proven = $data.proven, h.awaits_identifier_id = $data.awaits_identifier_id
+      WITH p
+      MATCH (d:Device {id: $data.device_id})
+      MERGE (p)-[u:USED_ON]->(d)
+      ON CREATE SET u.first_use = datetime($occurred_at)
+      SET u.last_use = CASE WHEN u.last_use > datetime($occurred_at) THEN u.last_use ELSE datetime($occurred_at) END`,
+    derived: ({ data }, { key, blindIndex }) => ({
+      token_hash: blindIndex.hash(
+        'token',
+        key.open(data.token, 'PaymentMethod', data.payment_method_id, 'token'),
+      ),
+      instrument_fingerprint:
+        data.instrument_fingerprint &&
+        key.open(
+          data.instrument_fingerprint,
+          'PaymentMethod',
+          data.payment_method_id,
+          'instrument_fingerprint',
+        ),
+    }),
+  },
+
+  PaymentMethodUpdated: {
+    cypher: `
+      MATCH (p:PaymentMethod {id: $data.payment_method_id})
+      SET p += $changes, p.changed_seq = $seq, p.updated_at = datetime($recorded_at),
+        p.expires_on = CASE WHEN $expires_on IS NULL THEN p.expires_on ELSE date($expires_on) END`,
+    derived: ({ data }, { key }) => {
+      const { payment_method_id: id, expires_on, instrument_fingerprint: sealed, ...rest } = data;
+      const opened = sealed && key.open(sealed, 'PaymentMethod', id, 'instrument_fingerprint');
+      return {
+        expires_on,
+        changes: opened === undefined ? rest : { ...rest, instrument_fingerprint: opened },
+      };
+    },
+  },
+
+  PaymentMethodStatusChanged: {
+    cypher: `
+      MATCH (p:PaymentMethod {id: $data.payment_method_id})
+      SET p.status = $data.new_status, p.changed_seq = $seq, p.updated_at = datetime($recorded_at)`,
+  },
+
+  PaymentMethodUsed: {
+    cypher: `
+      MATCH (p:PaymentMethod {id: $data.payment_method_id})
+      MATCH (:Customer {id: $stream_id})-[h:HAS_PAYMENT_METHOD]->(p)
+      SET p.changed_seq = $seq, h.use_count = $data.use_count, h.last_used = datetime($data.last_used),
+        h.proven = $data.proven,
+        h.awaits_identifier_id = CASE WHEN $data.proven THEN null ELSE h.awaits_identifier_id END
+      WITH p
+      MATCH (d:Device {id: $data.device_id})
+      MERGE (p)-[u:USED_ON]->(d)
+      ON CREATE SET u.first_use = datetime($occurred_at)
+      SET u.last_use = CASE WHEN u.last_use > datetime($occurred_at) THEN u.last_use ELSE datetime($occurred_at) END`,
+  },
+
+  // Both methods look different afterwards, so both get a new changed_seq.
+  DefaultPaymentMethodChanged: {
+    cypher: `
+      MATCH (:Customer {id: $stream_id})-[h:HAS_PAYMENT_METHOD]->(p:PaymentMethod)
+      WHERE h.is_default OR p.id = $data.payment_method_id
+      SET h.is_default = coalesce(p.id = $data.payment_method_id, false), p.changed_seq = $seq`,
+  },
+
+  ConsentChanged: {
+    cypher: `
+      MATCH (p:PaymentMethod {id: $data.payment_method_id})
+      MATCH (:Customer {id: $stream_id})-[h:HAS_PAYMENT_METHOD]->(p)
+      SET h.off_session_consent = $data.off_session_consent, h.consent_at = datetime($data.consent_at),
+        h.consent_source = $data.consent_source, p.changed_seq = $seq`,
+  },
+};

@@ -1,0 +1,203 @@
+/**
+ * The claim comes before the charge (specification: graph, invariant 7): whoever holds it may charge once, and nobody
+ * else may charge this obligation, this customer or this card until it is resolved.
+ */
+
+import { isExpired } from '../../domain/payment-method.ts';
+import type { Policy } from '../../domain/policy.ts';
+import type { Claim } from '../../domain/recovery/claims.ts';
+import type { CommandHeader } from '../command.ts';
+import { runCommand } from '../command.ts';
+import type { CommandTx, CustomerNode } from '../command-tx.ts';
+import type { Graph } from '../graph.ts';
+import { ceilingOn } from './ceilings.ts';
+import { requireObligation } from './read.ts';
+import {
+  type AttemptNode,
+  attemptStatus,
+  closedObligation,
+  isClosed,
+  type MethodNode,
+  type ObligationNode,
+  UNRESOLVED,
+  type WalletEdge,
+} from './records.ts';
+
+/** A charge must be over by then; an attempt that is `in_flight` for longer counts as unknown. */
+const CLAIM_MS = 60_000;
+
+export interface ClaimInput {
+  payment_id: string;
+  payment_method_id: string;
+  /** The attempt's idempotency key; ends with `n`. */
+  key: string;
+  n: number;
+  policy: Policy;
+  /** Epoch milliseconds. */
+  now: number;
+}
+
+/**
+ * Claims one attempt. Only `claimed` is remembered, by the attempt itself; every other answer is decided anew at the
+ * next call.
+ * @throws PersonaError recovery_not_found
+ */
+export function claimAttempt(graph: Graph, header: CommandHeader, input: ClaimInput): Promise<Claim> {
+  const { policy: _policy, now: _now, ...body } = input;
+  return runCommand(graph, header, 'claimAttempt', body, async (tx) => {
+    tx.forget();
+    const { obligation } = await requireObligation(tx, input.payment_id);
+    const customer = await tx.lockCustomer(obligation.customer_id);
+    // Read again under the lock: what was read before it served only to find the customer.
+    const locked = await requireObligation(tx, input.payment_id);
+    return claim(tx, { ...input, ...locked, customer });
+  });
+}
+
+const READ_METHOD = `
+  MATCH (c:Customer {id: $customer_id})-[h:HAS_PAYMENT_METHOD]->(p:PaymentMethod {id: $payment_method_id})
+  RETURN properties(p) AS method, properties(h) AS edge,
+    EXISTS {
+      MATCH (p)-[:USED_ON]->(d:Device)<-[l:LOGGED_IN_FROM]-(c)
+      WHERE l.proven AND d.trust_score >= $threshold
+    } AS on_trusted_device,
+    COLLECT {
+      MATCH (a:ChargeAttempt)
+      WHERE a.payment_method_id = p.id OR a.instrument_fingerprint = p.instrument_fingerprint
+      RETURN properties(a) ORDER BY a.claimed_at, a.key
+    } AS history`;
+
+const READ_UNRESOLVED = `
+  MATCH (a:ChargeAttempt {customer_id: $customer_id})
+  WHERE a.state IN $unresolved AND a.payment_id <> $payment_id
+  RETURN properties(a) AS attempt ORDER BY a.claimed_at, a.key`;
+
+interface MethodRow {
+  method: MethodNode;
+  edge: WalletEdge;
+  on_trusted_device: boolean;
+  /** Every attempt on this card, whichever token and customer it came through. */
+  history: AttemptNode[];
+}
+
+/** The decision itself, inside a transaction that holds the customer's lock. */
+export async function claim(
+  tx: CommandTx,
+  input: ClaimInput & { obligation: ObligationNode; attempts: readonly AttemptNode[]; customer: CustomerNode },
+): Promise<Claim> {
+  const { obligation, attempts, customer, now } = input;
+  const own = attempts.find((attempt) => attempt.key === input.key);
+  if (own) return own.state === 'in_flight' ? claimedAnswer(own, input.n) : { result: 'resolved', attempt: attemptStatus(own) };
+
+  const closed = refusalByObligation(obligation, attempts);
+  if (closed) return closed;
+  const unresolved = attempts.find(isUnresolved);
+  if (unresolved) return blockedBy(unresolved);
+  if (customer.status !== 'active') return { result: 'refused', rule: `customer_${customer.status}` };
+
+  const [[row], others] = await Promise.all([
+    tx.run<MethodRow>(READ_METHOD, {
+      customer_id: customer.id,
+      payment_method_id: input.payment_method_id,
+      threshold: input.policy.trust.threshold,
+    }),
+    tx.run<{ attempt: AttemptNode }>(READ_UNRESOLVED, {
+      customer_id: customer.id,
+      payment_id: input.payment_id,
+      unresolved: UNRESOLVED,
+    }),
+  ]);
+  if (!row) return { result: 'refused', rule: 'method_not_in_wallet' };
+  const rule = refusalByMethod(row, obligation, input);
+  if (rule) return { result: 'refused', rule };
+  const ceiling = ceilingOn(row.history, obligation, row.method, now);
+  if (ceiling) return { result: 'refused', ...ceiling };
+  const inTheWay =
+    others.map(({ attempt }) => attempt).find((attempt) => isInFlight(attempt, now)) ??
+    row.history.find((attempt) => attempt.payment_id !== input.payment_id && isUnresolved(attempt));
+  if (inTheWay) return blockedBy(inTheWay);
+  return write(tx, input, row.method);
+}
+
+function refusalByObligation(obligation: ObligationNode, attempts: readonly AttemptNode[]): Claim | undefined {
+  if (obligation.state === 'needs_review') return { result: 'refused', rule: 'under_review' };
+  if (!isClosed(obligation)) return undefined;
+  const closed = closedObligation(obligation, attempts);
+  return closed.outcome === 'recovered' || closed.outcome === 'paid_elsewhere'
+    ? { result: 'already_paid', obligation: closed }
+    : { result: 'refused', rule: 'obligation_closed', obligation: closed };
+}
+
+function refusalByMethod(row: MethodRow, obligation: ObligationNode, input: ClaimInput): string | undefined {
+  const { method, edge } = row;
+  if (obligation.amount === undefined || obligation.currency === undefined) return 'amount_unknown';
+  if (method.removed_at !== undefined) return 'method_not_in_wallet';
+  if (method.status !== 'active') return `method_${method.status}`;
+  if (method.expires_on !== undefined && isExpired(method.expires_on, input.now)) return 'method_expired';
+  if (!edge.proven) return 'method_not_proven';
+  if (!edge.off_session_consent) return 'no_consent';
+  // The failed method's own retry continues what the customer set up with it; what the signed-in customer added needs no device.
+  const needsDevice =
+    input.policy.recovery.requireTrustedDevice &&
+    edge.added_by !== 'customer' &&
+    method.id !== obligation.failed_payment_method_id;
+  if (needsDevice && !row.on_trusted_device) return 'no_trusted_device';
+  return undefined;
+}
+
+/** An attempt in flight blocks the whole customer for its seconds; past its deadline it counts as unknown. */
+function isInFlight(attempt: AttemptNode, now: number): boolean {
+  return attempt.state === 'in_flight' && Date.parse(attempt.claim_deadline ?? attempt.claimed_at) > now;
+}
+
+/** A doubtful attempt blocks its own card, until somebody knows. */
+function isUnresolved(attempt: AttemptNode): boolean {
+  return attempt.source === 'recovery' && UNRESOLVED.includes(attempt.state);
+}
+
+function write(
+  tx: CommandTx,
+  input: ClaimInput & { obligation: ObligationNode; customer: CustomerNode },
+  method: MethodNode,
+): Claim {
+  const { obligation, now, key, n } = input;
+  const claimed_at = new Date(now).toISOString();
+  const claim_deadline = new Date(now + CLAIM_MS).toISOString();
+  tx.append({
+    stream: 'customer',
+    stream_id: input.customer.id,
+    type: 'ChargeClaimed',
+    data: {
+      key,
+      n,
+      payment_id: input.payment_id,
+      payment_method_id: method.id,
+      network: method.network ?? null,
+      amount: obligation.amount as number,
+      currency: obligation.currency as string,
+      claimed_at,
+      claim_deadline,
+    },
+  });
+  return {
+    result: 'claimed',
+    attempt: { key, payment_method_id: method.id, n, claimed_at: now, claim_deadline: now + CLAIM_MS },
+  };
+}
+
+function claimedAnswer(attempt: AttemptNode, n: number): Claim {
+  return {
+    result: 'claimed',
+    attempt: {
+      key: attempt.key,
+      payment_method_id: attempt.payment_method_id,
+      n,
+      claimed_at: Date.parse(attempt.claimed_at),
+      claim_deadline: Date.parse(attempt.claim_deadline ?? attempt.claimed_at),
+    },
+  };
+}
+
+function blockedBy(attempt: AttemptNode): Claim {
+  return { result: 'blocked', by: attempt.payment_id, since: Date.parse(attempt.claimed_at) };
+}

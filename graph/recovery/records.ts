@@ -1,0 +1,115 @@
+/** Obligations and attempts as the graph holds them, and as the recovery speaks of them. */
+
+import type { DeclineClass } from '../../domain/decline/classify.ts';
+import type { PaymentMethodStatus, PaymentMethodType } from '../../domain/payment-method.ts';
+import type { ClosedObligation } from '../../domain/recovery/claims.ts';
+import type { AttemptState, AttemptStatus, ObligationState } from '../../domain/recovery/status.ts';
+
+/** Absent properties are absent: a node does not hold null. Times are RFC 3339. */
+export interface ObligationNode {
+  payment_id: string;
+  customer_id: string;
+  failed_payment_method_id?: string;
+  /** The obligation's one payment at the gateway. */
+  gateway_ref?: string;
+  /** Minor units; absent while only a settlement is known. */
+  amount?: number;
+  currency?: string;
+  kind?: 'recurring' | 'one_time';
+  description?: string;
+  state: ObligationState;
+  rule: string;
+  last_failure_at?: string;
+  opened_at: string;
+  closes_at?: string;
+  closed_at?: string;
+  /** Was the failed method the default until this failure? */
+  failed_was_default?: boolean;
+  changed_seq: number;
+}
+
+export interface AttemptNode {
+  key: string;
+  /** Of Persona's own attempts only. */
+  n?: number;
+  source: 'recovery' | 'reported';
+  payment_id: string;
+  customer_id: string;
+  payment_method_id: string;
+  instrument_fingerprint?: string;
+  network?: string;
+  amount: number;
+  currency: string;
+  state: AttemptState;
+  class?: DeclineClass;
+  rule?: string;
+  code?: string;
+  never_again?: boolean;
+  gateway_ref?: string;
+  overpaid: boolean;
+  claimed_at: string;
+  claim_deadline?: string;
+  resolved_at?: string;
+}
+
+export interface MethodNode {
+  id: string;
+  type: PaymentMethodType;
+  status: PaymentMethodStatus;
+  token: string;
+  network?: string;
+  expires_on?: string;
+  instrument_fingerprint?: string;
+  removed_at?: string;
+}
+
+export interface WalletEdge {
+  is_default: boolean;
+  off_session_consent: boolean;
+  added_by: 'service' | 'customer';
+  proven: boolean;
+  use_count: number;
+  last_used: string;
+}
+
+/** States in which nobody knows yet whether the charge succeeded. */
+export const UNRESOLVED: readonly AttemptState[] = ['in_flight', 'unknown', 'pending'];
+
+export function attemptStatus(node: AttemptNode): AttemptStatus {
+  return {
+    n: node.n ?? 0,
+    payment_method_id: node.payment_method_id,
+    key: node.key,
+    ...(node.gateway_ref ? { gateway_ref: node.gateway_ref } : {}),
+    state: node.state,
+    ...(node.class ? { class: node.class } : {}),
+    ...(node.rule ? { rule: node.rule } : {}),
+    ...(node.code ? { code: node.code } : {}),
+    started_at: node.claimed_at,
+    ...(node.resolved_at ? { resolved_at: node.resolved_at } : {}),
+  };
+}
+
+/** Persona's own attempts, oldest first, as everybody outside the graph sees them. */
+export function ownAttempts(nodes: readonly AttemptNode[]): AttemptStatus[] {
+  return nodes.filter((node) => node.source === 'recovery').map(attemptStatus);
+}
+
+/** @throws Error if the obligation is not closed */
+export function closedObligation(obligation: ObligationNode, attempts: readonly AttemptNode[]): ClosedObligation {
+  const { state } = obligation;
+  if (state === 'open' || state === 'needs_review') throw new Error(`obligation ${obligation.payment_id} is ${state}`);
+  const charged = attempts.find((attempt) => attempt.source === 'recovery' && attempt.state === 'approved');
+  return {
+    payment_id: obligation.payment_id,
+    customer_id: obligation.customer_id,
+    outcome: state,
+    rule: obligation.rule,
+    ...(charged ? { payment_method_id: charged.payment_method_id } : {}),
+    attempts: ownAttempts(attempts),
+  };
+}
+
+export function isClosed(obligation: ObligationNode): boolean {
+  return obligation.state !== 'open' && obligation.state !== 'needs_review';
+}

@@ -1,0 +1,137 @@
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { inspect } from 'node:util';
+import { expect, test } from 'vitest';
+import { readApiEnvironment, readWorkerEnvironment } from './environment.ts';
+import { apiVariables, commonVariables, workerVariables } from './variables.ts';
+
+const key = (byte: number) => Buffer.alloc(32, byte).toString('base64');
+const common = {
+  NEO4J_URI: 'bolt://127.0.0.1:7687',
+  NEO4J_PASSWORD: 'marked-password',
+  TEMPORAL_ADDRESS: '127.0.0.1:7233',
+  PERSONA_KEYS: `k2:${key(2)},k1:${key(1)}`,
+  PERSONA_BLIND_KEYS: `b1:${key(3)}`,
+  TEMPORAL_CODEC_KEYS: `c1:${key(4)}`,
+};
+const api = { ...common, PERSONA_INSECURE: '1' };
+const worker = {
+  ...common,
+  STRIPE_API_KEY: 'sk_test_marked',
+  NOTIFY_WEBHOOK_URL: 'http://127.0.0.1:9000/hook',
+  NOTIFY_WEBHOOK_SECRET: 'marked-secret',
+  CHIMERA_ADDRESS: '127.0.0.1:50061',
+};
+
+test('what is not set has its default', () => {
+  expect(readApiEnvironment(api)).toMatchObject({
+    http: { host: '127.0.0.1', port: 8080 },
+    grpc: { host: '127.0.0.1', port: 50051 },
+    metricsPort: 9464,
+    logLevel: 'info',
+    neo4j: { username: 'neo4j', database: 'neo4j' },
+    temporal: { address: '127.0.0.1:7233', namespace: 'default' },
+  });
+  expect(readWorkerEnvironment(worker)).toMatchObject({ chimeraAddress: '127.0.0.1:50061' });
+});
+
+test('key rings keep their order, for the first key writes', () => {
+  const ring = readApiEnvironment(api).keys.reveal();
+  expect(ring.map(({ id }) => id)).toEqual(['k2', 'k1']);
+  expect(ring[0]?.key).toEqual(Buffer.alloc(32, 2));
+});
+
+test('one message lists every problem, and repeats no secret', () => {
+  const variables = {
+    ...api,
+    NEO4J_URI: 'http://127.0.0.1:7474',
+    NEO4J_PASSWORD: '',
+    TEMPORAL_ADDRESS: 'nowhere',
+    PERSONA_KEYS: 'k1:bWFya2VkLWtleQ==',
+    PERSONA_BLIND_KEYS: `b1:${key(3)},b1:${key(5)}`,
+    HTTP_PORT: '70000',
+    LOG_LEVEL: 'loud',
+    TEMPORAL_TLS_CLIENT_CERT_PATH: '/does/not/exist.pem',
+  };
+  const message = failure(() => readApiEnvironment(variables));
+  for (const name of [
+    'NEO4J_URI: must be a bolt:// or neo4j:// address',
+    'NEO4J_PASSWORD: is missing',
+    'TEMPORAL_ADDRESS: must be host:port',
+    "PERSONA_KEYS: key 'k1' must be 32 bytes",
+    "PERSONA_BLIND_KEYS: has two keys named 'b1'",
+    'HTTP_PORT: must be a port number',
+    'LOG_LEVEL: ',
+    'TEMPORAL_TLS_CLIENT_CERT_PATH: cannot be read',
+    'TEMPORAL_TLS_CLIENT_KEY_PATH: come together',
+  ])
+    expect(message).toContain(name);
+  expect(message).not.toContain('bWFya2VkLWtleQ');
+});
+
+test.each([
+  ['without PERSONA_INSECURE', { PERSONA_INSECURE: undefined }, 'PERSONA_INSECURE: must be 1'],
+  ['with another value of it', { PERSONA_INSECURE: 'yes' }, 'PERSONA_INSECURE: must be 1'],
+  ['in production', { NODE_ENV: 'production' }, 'PERSONA_INSECURE: is refused with NODE_ENV=production'],
+  [
+    'for REST on an address that others reach',
+    { HTTP_HOST: '0.0.0.0' },
+    'HTTP_HOST: must be a loopback address',
+  ],
+  ['for gRPC on an address that others reach', { GRPC_HOST: '::' }, 'GRPC_HOST: must be a loopback address'],
+  ['on a name that only looks like loopback', { GRPC_HOST: '127.0.0.1.example' }, 'GRPC_HOST: must be'],
+])('the API does not start %s', (_, variables, line) => {
+  expect(failure(() => readApiEnvironment({ ...api, ...variables }))).toContain(line);
+});
+
+test('secrets are masked wherever the environment is printed', () => {
+  const environment = readWorkerEnvironment(worker);
+  const printed = `${JSON.stringify(environment)}${inspect(environment, { depth: null })}${environment.stripe.apiKey}`;
+  expect(printed).not.toContain('marked');
+  expect(printed).not.toContain(key(2));
+  expect(environment.stripe.apiKey.reveal()).toBe('sk_test_marked');
+});
+
+test('certificates for Temporal are read from their files', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'persona-environment-'));
+  const file = (name: string) => {
+    writeFileSync(join(folder, name), name);
+    return join(folder, name);
+  };
+  const { temporal } = readApiEnvironment({
+    ...api,
+    TEMPORAL_TLS_CLIENT_CERT_PATH: file('certificate'),
+    TEMPORAL_TLS_CLIENT_KEY_PATH: file('key'),
+  });
+  expect(temporal.tls).toEqual({
+    clientCertPair: { crt: Buffer.from('certificate'), key: Buffer.from('key') },
+  });
+});
+
+test('.env.example names every variable, each with its default', () => {
+  const text = readFileSync(new URL('../.env.example', import.meta.url), 'utf8');
+  const lines = [...text.matchAll(/^#?([A-Z][A-Z0-9_]*)=(.*)$/gm)];
+  const documented = new Map(lines.map(([, name, value]) => [name, value]));
+  const variables = { ...commonVariables, ...apiVariables, ...workerVariables };
+  // Read by the development stack, before any of Persona's processes run.
+  const ofTheStack = ['PERSONA_RUN_FILE', 'PERSONA_CACHE_DIR'];
+  expect([...documented.keys()].sort()).toEqual([...Object.keys(variables), ...ofTheStack].sort());
+  for (const [name, schema] of Object.entries(variables)) {
+    expect(schema.description, name).toBeTruthy();
+    const fallback = schema.safeParse(undefined);
+    if (fallback.success) expect(documented.get(name), name).toBe(String(fallback.data ?? ''));
+    expect(text.includes(`#${name}=`), `${name} is commented out if it has a default`).toBe(
+      fallback.success && name !== 'PERSONA_INSECURE',
+    );
+  }
+});
+
+function failure(read: () => unknown): string {
+  try {
+    read();
+  } catch (error) {
+    return (error as Error).message;
+  }
+  throw new Error('nothing was refused');
+}

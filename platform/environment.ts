@@ -1,0 +1,157 @@
+/**
+ * Configuration comes from environment variables only (specification: interfaces, 'Configuration'). Each process reads
+ * its own at start, and one message lists everything that is wrong with them.
+ */
+
+import { z } from 'zod';
+import { apiVariables, commonVariables, type RingKey, workerVariables } from './variables.ts';
+import type { Secret } from './secret.ts';
+
+export interface CommonEnvironment {
+  logLevel: string;
+  metricsPort: number;
+  policyFile?: string;
+  neo4j: { uri: string; username: string; password: Secret<string>; database: string };
+  temporal: {
+    address: string;
+    namespace: string;
+    apiKey?: Secret<string>;
+    tls?: boolean | { serverRootCACertificate?: Buffer; clientCertPair?: { crt: Buffer; key: Buffer } };
+  };
+  /** The first key of each ring writes. */
+  keys: Secret<readonly RingKey[]>;
+  blindKeys: Secret<readonly RingKey[]>;
+  codecKeys: Secret<readonly RingKey[]>;
+}
+
+export interface ApiEnvironment extends CommonEnvironment {
+  http: { host: string; port: number };
+  grpc: { host: string; port: number };
+}
+
+export interface WorkerEnvironment extends CommonEnvironment {
+  stripe: { apiKey: Secret<string>; apiBase?: string; apiVersion?: string };
+  notify: { webhookUrl: string; webhookSecret: Secret<string> };
+  chimeraAddress: string;
+}
+
+type Variables = Readonly<Record<string, string | undefined>>;
+
+const commonSchema = z.object(commonVariables);
+const apiSchema = z.object({ ...commonVariables, ...apiVariables });
+const workerSchema = z.object({ ...commonVariables, ...workerVariables });
+const LOOPBACK = /^(127(\.\d{1,3}){3}|::1|localhost)$/;
+
+/** What is wrong with the environment, every variable at once. */
+export class EnvironmentError extends Error {
+  constructor(problems: readonly string[]) {
+    super(
+      `The environment is not complete (see .env.example):\n${problems.map((line) => `  ${line}`).join('\n')}`,
+    );
+    this.name = 'EnvironmentError';
+  }
+}
+
+/** @throws EnvironmentError naming every variable at fault */
+export function readApiEnvironment(variables: Variables): ApiEnvironment {
+  const values = read(apiSchema, variables, insecureProblems(variables));
+  return {
+    ...common(values),
+    http: { host: values.HTTP_HOST, port: values.HTTP_PORT },
+    grpc: { host: values.GRPC_HOST, port: values.GRPC_PORT },
+  };
+}
+
+/** @throws EnvironmentError naming every variable at fault */
+export function readWorkerEnvironment(variables: Variables): WorkerEnvironment {
+  const values = read(workerSchema, variables, []);
+  return {
+    ...common(values),
+    stripe: {
+      apiKey: values.STRIPE_API_KEY,
+      apiBase: values.STRIPE_API_BASE,
+      apiVersion: values.STRIPE_API_VERSION,
+    },
+    notify: { webhookUrl: values.NOTIFY_WEBHOOK_URL, webhookSecret: values.NOTIFY_WEBHOOK_SECRET },
+    chimeraAddress: values.CHIMERA_ADDRESS,
+  };
+}
+
+/**
+ * Persona cannot yet check who calls. So its servers start only where that is said aloud, never in production, and
+ * only on addresses that nobody but this machine reaches (specification: security, 'Who may call').
+ */
+function insecureProblems(variables: Variables): string[] {
+  const problems: string[] = [];
+  if (variables.PERSONA_INSECURE !== '1')
+    problems.push(
+      'PERSONA_INSECURE: must be 1: the servers cannot check yet who calls, so they start only for this machine',
+    );
+  else if (variables.NODE_ENV === 'production')
+    problems.push('PERSONA_INSECURE: is refused with NODE_ENV=production: anybody could call');
+  for (const name of ['HTTP_HOST', 'GRPC_HOST'] as const) {
+    const host = variables[name];
+    if (host && !LOOPBACK.test(host))
+      problems.push(
+        `${name}: must be a loopback address such as 127.0.0.1, as long as nobody is authenticated`,
+      );
+  }
+  return problems;
+}
+
+function common(values: z.output<typeof commonSchema>): CommonEnvironment {
+  const { TEMPORAL_TLS_CLIENT_CERT_PATH: crt, TEMPORAL_TLS_CLIENT_KEY_PATH: key } = values;
+  const certificates = {
+    ...(values.TEMPORAL_TLS_SERVER_CA_CERT_PATH && {
+      serverRootCACertificate: values.TEMPORAL_TLS_SERVER_CA_CERT_PATH,
+    }),
+    ...(crt && key && { clientCertPair: { crt, key } }),
+  };
+  return {
+    logLevel: values.LOG_LEVEL,
+    metricsPort: values.METRICS_PORT,
+    policyFile: values.PERSONA_POLICY_FILE,
+    neo4j: {
+      uri: values.NEO4J_URI,
+      username: values.NEO4J_USERNAME,
+      password: values.NEO4J_PASSWORD,
+      database: values.NEO4J_DATABASE,
+    },
+    temporal: {
+      address: values.TEMPORAL_ADDRESS,
+      namespace: values.TEMPORAL_NAMESPACE,
+      apiKey: values.TEMPORAL_API_KEY,
+      tls: Object.keys(certificates).length > 0 ? certificates : values.TEMPORAL_TLS,
+    },
+    keys: values.PERSONA_KEYS,
+    blindKeys: values.PERSONA_BLIND_KEYS,
+    codecKeys: values.TEMPORAL_CODEC_KEYS,
+  };
+}
+
+function read<T extends z.ZodObject>(
+  schema: T,
+  variables: Variables,
+  otherProblems: readonly string[],
+): z.output<T> {
+  // `NAME=` in a shell or an env file means 'not set'.
+  const given = Object.fromEntries(Object.entries(variables).filter(([, value]) => value?.trim()));
+  const result = schema.safeParse(given);
+  const problems = result.success ? [] : result.error.issues.map((issue) => describe(schema, given, issue));
+  problems.push(...pairProblems(given), ...otherProblems);
+  if (!result.success || problems.length > 0) throw new EnvironmentError(problems);
+  return result.data;
+}
+
+function pairProblems(given: Variables): string[] {
+  const { TEMPORAL_TLS_CLIENT_CERT_PATH: certificate, TEMPORAL_TLS_CLIENT_KEY_PATH: key } = given;
+  return Boolean(certificate) === Boolean(key)
+    ? []
+    : ['TEMPORAL_TLS_CLIENT_CERT_PATH, TEMPORAL_TLS_CLIENT_KEY_PATH: come together, or neither'];
+}
+
+function describe(schema: z.ZodObject, given: Variables, issue: z.core.$ZodIssue): string {
+  const name = String(issue.path[0]);
+  if (given[name] !== undefined) return `${name}: ${issue.message}`;
+  return `${name}: is missing. ${schema.shape[name]?.description ?? ''}`;
+}

@@ -1,0 +1,117 @@
+/** Reads policy: `config/policy.json`, and over it the file that PERSONA_POLICY_FILE names. */
+
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+import { isCurrency } from '../domain/money.ts';
+import type { Policy } from '../domain/policy.ts';
+import { parseDuration } from './duration.ts';
+
+const DEFAULTS_FILE = fileURLToPath(new URL('../config/policy.json', import.meta.url));
+
+const duration = z.union([z.string(), z.int()]).transform((value, context) => {
+  const milliseconds = parseDuration(String(value));
+  if (milliseconds !== undefined) return milliseconds;
+  context.addIssue({ code: 'custom', message: 'must be a duration such as "14 d" or "PT2H"' });
+  return z.NEVER;
+});
+const share = z.number().min(0).max(1);
+const count = z.int().min(1);
+const link = z.url({ protocol: /^https?$/, error: 'must be an http or https address' });
+
+/** Each value as the file writes it, with what it means. */
+export const policySchema = z.strictObject({
+  reportingCurrency: z
+    .string()
+    .refine(isCurrency, 'must be an ISO 4217 code such as USD')
+    .describe('Currency of the life-time value; payments in others are recorded and not added to it'),
+  trust: z.strictObject({
+    initial: share.describe('Trust score of a device that nobody has rated yet'),
+    threshold: share.describe('A device with this score or a higher one is trusted'),
+  }),
+  context: z.strictObject({
+    vipLtvMinor: z.int().min(0).describe('Life-time value, in minor units, from which a customer is a VIP'),
+    maxStalenessMs: z
+      .int()
+      .min(0)
+      .describe('How old an eventual context may be, in milliseconds; 0: never cached'),
+    deviceWindow: count.describe("How many of a customer's newest devices a context looks at"),
+  }),
+  onboarding: z.strictObject({
+    deviceMatch: z
+      .enum(['suggest', 'attach'])
+      .describe('A person known by the device alone: `suggest` a match, or `attach` to that customer'),
+    limits: z.strictObject({
+      email: count.describe('An e-mail linked to more customers than this is no evidence of who somebody is'),
+      phone: count.describe('The same for a phone number'),
+      device: count.describe('The same for a device'),
+    }),
+    verifyWait: duration.describe('How long an answer waits for the gateway to verify a new payment method'),
+    blockedValues: z
+      .array(z.string().min(1))
+      .describe('Values that identify nobody, in lower case; `*` stands for any text'),
+  }),
+  recovery: z.strictObject({
+    window: duration.describe(
+      'How long an unpaid obligation stays open after the cascade; 0: it ends at once',
+    ),
+    requireTrustedDevice: z
+      .boolean()
+      .describe('Charge only methods that the customer used on a trusted device'),
+    swapDefault: z.boolean().describe('The method that was charged takes the place of a default that failed'),
+    cascadeOnHard: z.boolean().describe('Try other methods also after a hard decline'),
+    maxEventAge: duration.describe('A reported failure that is older than this is ignored'),
+  }),
+  gateway: z.strictObject({
+    maxPerSecond: z
+      .number()
+      .positive()
+      .describe('Calls to the payment gateway per second, all workers together'),
+  }),
+  links: z.strictObject({
+    wallet: link.describe('Where a customer edits the wallet; {customer_id} is filled in'),
+    recovery: link.describe(
+      'Where a customer sees an unpaid payment; {customer_id} and {payment_id} are filled in',
+    ),
+  }),
+}) satisfies z.ZodType<Policy>;
+
+/**
+ * @param file JSON with the values that differ from the defaults; lists are replaced as a whole
+ * @throws Error naming the file and every key that is unknown or breaks its rule
+ */
+export function readPolicy(file?: string): Policy {
+  const defaults = parse(DEFAULTS_FILE);
+  const result = policySchema.safeParse(file === undefined ? defaults : overlay(defaults, parse(file)));
+  if (result.success) return result.data;
+  const lines = result.error.issues.flatMap(describe).map((line) => `  ${line}`);
+  throw new Error(`The policy in ${file ?? DEFAULTS_FILE} is not valid:\n${lines.join('\n')}`);
+}
+
+function parse(file: string): unknown {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw new Error(
+      `The policy file ${file} cannot be read: ${error instanceof Error ? error.message : error}`,
+    );
+  }
+}
+
+function overlay(base: unknown, over: unknown): unknown {
+  if (!isObject(base) || !isObject(over)) return over;
+  const merged: Record<string, unknown> = { ...base };
+  for (const [key, value] of Object.entries(over)) merged[key] = overlay(base[key], value);
+  return merged;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function describe(issue: z.core.$ZodIssue): string[] {
+  const path = issue.path.join('.');
+  if (issue.code === 'unrecognized_keys')
+    return issue.keys.map((key) => `${[...issue.path, key].join('.')}: is not a policy`);
+  return [`${path === '' ? 'the file' : path}: ${issue.message}`];
+}

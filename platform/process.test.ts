@@ -1,0 +1,51 @@
+/** Logs and shutdown as a process shows them: a small program that uses both, watched from outside. */
+
+import { spawn } from 'node:child_process';
+import { expect, test } from 'vitest';
+
+const program = `
+  import { createLogger } from './platform/logs.ts';
+  import { Secret } from './platform/secret.ts';
+  import { createShutdown } from './platform/shutdown.ts';
+  const logger = createLogger({ process: 'example', level: 'info' });
+  const shutdown = createShutdown(logger, 5_000);
+  shutdown.add('first', () => logger.info('first stopped'));
+  shutdown.add('broken', () => { throw new Error('cannot'); });
+  shutdown.add('last', async () => logger.info('last stopped'));
+  logger.child({ correlation_id: 'c-1' }).info(
+    { key: new Secret('marked'), payment_method: { token: 'marked' }, a: { b: { email: 'marked' } } },
+    'begun',
+  );
+  console.log('ready');
+  setInterval(() => {}, 1_000);
+`;
+
+test('a process stops its parts in reversed order, whatever one of them does, and logs no secret', async () => {
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {
+    cwd: new URL('..', import.meta.url),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  child.stdout.once('data', () => child.kill('SIGTERM'));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    output += text;
+  });
+  const code = await new Promise((resolve) => child.once('close', resolve));
+
+  expect(code).toBe(0);
+  const lines = output
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  expect(lines.map((line) => line.msg)).toEqual([
+    'begun',
+    'stopping',
+    'last stopped',
+    'could not be stopped',
+    'first stopped',
+    'stopped',
+  ]);
+  expect(lines[0]).toMatchObject({ level: 'info', process: 'example', correlation_id: 'c-1' });
+  expect(lines[3]).toMatchObject({ level: 'error', step: 'broken', err: { message: 'cannot' } });
+  expect(output).not.toContain('marked');
+});

@@ -1,0 +1,36 @@
+import closeWithGrace from 'close-with-grace';
+import type { Logger } from './logs.ts';
+
+export interface Shutdown {
+  /** Steps run in reversed order: what was started last stops first. */
+  add(name: string, stop: () => Promise<void> | void): void;
+  /** Runs the steps now; for a start that failed half-way. */
+  now(): Promise<void>;
+}
+
+/**
+ * Stops the process in good order on SIGINT, SIGTERM and on an error that nobody caught. A step that fails is logged
+ * and does not keep the others from running.
+ *
+ * @param graceMs after which the process is ended hard
+ */
+export function createShutdown(logger: Logger, graceMs: number): Shutdown {
+  const steps: { name: string; stop: () => Promise<void> | void }[] = [];
+  const run = async () => {
+    for (let step = steps.pop(); step !== undefined; step = steps.pop()) {
+      try {
+        await step.stop();
+        logger.debug({ step: step.name }, 'stopped');
+      } catch (error) {
+        logger.error({ err: error, step: step.name }, 'could not be stopped');
+      }
+    }
+  };
+  closeWithGrace({ delay: graceMs, logger }, async ({ signal, err }) => {
+    if (err) logger.fatal({ err }, 'an error that nobody caught: stopping');
+    else logger.info({ signal }, 'stopping');
+    await run();
+    logger.info('stopped');
+  });
+  return { add: (name, stop) => void steps.push({ name, stop }), now: run };
+}

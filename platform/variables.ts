@@ -1,0 +1,130 @@
+/** Every environment variable that Persona's processes read, with its rule, its default and what it is for. */
+
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { Secret } from './secret.ts';
+
+const KEY_BYTES = 32;
+const KEY_ID = /^[A-Za-z0-9_-]{1,32}$/;
+
+/** One key of a ring; the first one of a ring writes, all of them read. */
+export interface RingKey {
+  readonly id: string;
+  /** 32 bytes. */
+  readonly key: Buffer;
+}
+
+const secretText = z
+  .string()
+  .min(1)
+  .transform((value) => new Secret(value));
+const hostAndPort = z
+  .string()
+  .regex(/^(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9._-]+):\d{1,5}$/, 'must be host:port, such as 127.0.0.1:7233');
+const port = z
+  .string()
+  .regex(/^\d+$/, 'must be a port number; 0 takes any free one')
+  .transform(Number)
+  .pipe(z.number().max(65_535, 'must be a port number, at most 65535'));
+const webAddress = z.url({ protocol: /^https?$/, error: 'must be an http or https address' });
+const fileContent = z.string().transform((path, context) => {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    context.addIssue({
+      code: 'custom',
+      message: `cannot be read: ${error instanceof Error ? error.message : error}`,
+    });
+    return z.NEVER;
+  }
+});
+const keyRing = z.string().transform((text, context) => {
+  const problem = (message: string) => {
+    context.addIssue({ code: 'custom', message });
+    return z.NEVER;
+  };
+  const keys: RingKey[] = [];
+  for (const [index, part] of text.split(',').entries()) {
+    const colon = part.indexOf(':');
+    const id = part.slice(0, Math.max(colon, 0)).trim();
+    // The text itself is never repeated: it is a key.
+    if (!KEY_ID.test(id))
+      return problem(
+        `entry ${index + 1} must be id:base64, the id of A-Z a-z 0-9 _ and -, at most 32 of them`,
+      );
+    const key = Buffer.from(part.slice(colon + 1), 'base64');
+    if (key.length !== KEY_BYTES)
+      return problem(`key '${id}' must be ${KEY_BYTES} bytes in base64; it has ${key.length}`);
+    if (keys.some((other) => other.id === id)) return problem(`has two keys named '${id}'`);
+    keys.push({ id, key });
+  }
+  return new Secret<readonly RingKey[]>(keys);
+});
+
+export const commonVariables = {
+  NODE_ENV: z.string().optional().describe('`production` refuses PERSONA_INSECURE'),
+  LOG_LEVEL: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
+    .default('info')
+    .describe('The least important log line that is written'),
+  METRICS_PORT: port.default(9464).describe('Port of /metrics, on loopback; 0 takes any free one'),
+  PERSONA_POLICY_FILE: z
+    .string()
+    .optional()
+    .describe('A JSON file whose values replace those of config/policy.json'),
+
+  NEO4J_URI: z
+    .string()
+    .regex(/^(bolt|neo4j)(\+s|\+ssc)?:\/\/.+/, 'must be a bolt:// or neo4j:// address')
+    .describe('Where Neo4j answers, such as bolt://127.0.0.1:7687'),
+  NEO4J_USERNAME: z.string().default('neo4j').describe("Neo4j's user"),
+  NEO4J_PASSWORD: secretText.describe("The user's password"),
+  NEO4J_DATABASE: z.string().default('neo4j').describe('The database that holds the graph'),
+
+  TEMPORAL_ADDRESS: hostAndPort.describe("Temporal's frontend, such as 127.0.0.1:7233"),
+  TEMPORAL_NAMESPACE: z.string().default('default').describe('The namespace that the processes live in'),
+  TEMPORAL_API_KEY: secretText.optional().describe('Key of Temporal Cloud; switches TLS on'),
+  TEMPORAL_TLS: z.stringbool().optional().describe('`true`: talk TLS to Temporal'),
+  TEMPORAL_TLS_SERVER_CA_CERT_PATH: fileContent
+    .optional()
+    .describe("File with the authority of Temporal's certificate (PEM); absent: the system's authorities"),
+  TEMPORAL_TLS_CLIENT_CERT_PATH: fileContent
+    .optional()
+    .describe('File with the client certificate for mutual TLS (PEM)'),
+  TEMPORAL_TLS_CLIENT_KEY_PATH: fileContent.optional().describe("File with that certificate's key (PEM)"),
+
+  PERSONA_KEYS: keyRing.describe(
+    'Keys that wrap the data keys of customers and devices: id:base64,… (32 bytes each); the first one writes',
+  ),
+  PERSONA_BLIND_KEYS: keyRing.describe(
+    'Keys of the blind indexes that find sealed values: id:base64,… (32 bytes each); the first one writes',
+  ),
+  TEMPORAL_CODEC_KEYS: keyRing.describe(
+    'Keys that encrypt every Temporal payload: id:base64,… (32 bytes each); the first one writes',
+  ),
+};
+
+export const apiVariables = {
+  PERSONA_INSECURE: z
+    .string()
+    .optional()
+    .describe('`1`: plain text, no authentication, loopback only. Needed until authentication is built'),
+  HTTP_HOST: z.string().default('127.0.0.1').describe('Address that REST listens on'),
+  HTTP_PORT: port.default(8080).describe('Port of REST; 0 takes any free one'),
+  GRPC_HOST: z.string().default('127.0.0.1').describe('Address that gRPC listens on'),
+  GRPC_PORT: port.default(50_051).describe('Port of gRPC; 0 takes any free one'),
+};
+
+export const workerVariables = {
+  STRIPE_API_KEY: secretText.describe("Stripe's secret key"),
+  STRIPE_API_BASE: webAddress
+    .optional()
+    .describe("A gateway that speaks Stripe's API elsewhere, such as http://127.0.0.1:12111"),
+  STRIPE_API_VERSION: z
+    .string()
+    .optional()
+    .describe("Stripe's API version; absent: the one that Persona is tested with"),
+  NOTIFY_WEBHOOK_URL: webAddress.describe('Where notices are posted'),
+  NOTIFY_WEBHOOK_SECRET: secretText.describe('Signs the notices'),
+  CHIMERA_ADDRESS: hostAndPort.describe("Chimera's gRPC address, such as 127.0.0.1:50061"),
+};

@@ -1,0 +1,33 @@
+/** Makes `proto/gen/` out of the contracts: `npm run generate`. Works offline; the result is committed. */
+
+import { spawnSync } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { delimiter, dirname, join } from 'node:path';
+
+const folder = import.meta.dirname;
+const bufProgram = join(folder, '..', 'node_modules', '@bufbuild', 'buf', 'bin', 'buf');
+
+/**
+ * Writes the generated code and the descriptor set (which reflection serves) into `outFolder/gen`.
+ * @throws Error with buf's own words if a contract cannot be compiled
+ */
+export function generate(outFolder: string): void {
+  rmSync(join(outFolder, 'gen'), { recursive: true, force: true });
+  buf('generate', '--output', outFolder);
+  buf('build', '--as-file-descriptor-set', '--output', join(outFolder, 'gen', 'descriptors.binpb'));
+}
+
+/** Runs buf on this folder. @throws Error with buf's own words if it is not content */
+export function buf(...args: string[]): void {
+  const run = spawnSync(process.execPath, [bufProgram, ...args], {
+    cwd: folder,
+    encoding: 'utf8',
+    // The plugin is a Node program too, and must run on the same Node as this one.
+    env: { ...process.env, PATH: `${dirname(process.execPath)}${delimiter}${process.env.PATH}` },
+  });
+  if (run.status !== 0) {
+    throw new Error(`buf ${args.join(' ')} failed: ${run.error?.message ?? `${run.stdout}${run.stderr}`}`);
+  }
+}
+
+if (import.meta.main) generate(folder);

@@ -1,0 +1,69 @@
+import { randomBytes } from 'node:crypto';
+import { PersonaError } from '../domain/errors.ts';
+import type { KeyRing } from './key-ring.ts';
+import { open, seal } from './sealing.ts';
+import type { SealedField } from './sealing.ts';
+
+/** Whose key it is: destroying it takes everything sealed with it out of the graph, the log and Kafka. */
+export interface KeyOwner {
+  readonly label: 'CustomerKey' | 'DeviceKey';
+  readonly id: string;
+}
+
+/** A data key as it is stored: sealed with a key of the ring. */
+export interface WrappedKey {
+  readonly wrapped: string;
+  /** Which key of the ring opens it. */
+  readonly key_id: string;
+}
+
+/** One customer's or one device's own key (envelope encryption). */
+export class DataKey {
+  readonly #bytes: Buffer;
+
+  private constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+  }
+
+  /** A new random key and its wrapping by the ring's first key. */
+  static create(ring: KeyRing, owner: KeyOwner): { key: DataKey; wrapped: WrappedKey } {
+    const bytes = randomBytes(32);
+    const wrapped = seal(ring.first.bytes, bytes, place(owner));
+    return { key: new DataKey(bytes), wrapped: { wrapped, key_id: ring.first.id } };
+  }
+
+  /** @throws PersonaError internal when the ring lacks the key, or the wrapping was tampered with */
+  static unwrap(ring: KeyRing, owner: KeyOwner, stored: WrappedKey): DataKey {
+    const ringKey = ring.find(stored.key_id);
+    if (ringKey === undefined) {
+      throw new PersonaError(
+        'internal',
+        `PERSONA_KEYS lacks the key ${stored.key_id}, which stored data needs`,
+      );
+    }
+    return new DataKey(attempt(() => open(ringKey.bytes, stored.wrapped, place(owner)), owner.label));
+  }
+
+  seal(value: string, label: string, id: string, field: string): string {
+    return seal(this.#bytes, value, { label, id, field });
+  }
+
+  /** @throws PersonaError internal when the value does not belong there or was changed */
+  open(sealed: string, label: string, id: string, field: string): string {
+    return attempt(() => open(this.#bytes, sealed, { label, id, field }), `${label}.${field}`).toString(
+      'utf8',
+    );
+  }
+}
+
+function place(owner: KeyOwner): SealedField {
+  return { label: owner.label, id: owner.id, field: 'key' };
+}
+
+function attempt(work: () => Buffer, what: string): Buffer {
+  try {
+    return work();
+  } catch (cause) {
+    throw new PersonaError('internal', `${what} cannot be unsealed`, { cause });
+  }
+}

@@ -1,0 +1,46 @@
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+
+const ALGORITHM = 'aes-256-gcm';
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+/** Marks a sealed value, so that a plaintext in its place is noticed. */
+const PREFIX = 's1:';
+
+/** Where a sealed value belongs: a ciphertext moved to another node or field does not open. */
+export interface SealedField {
+  readonly label: string;
+  readonly id: string;
+  readonly field: string;
+}
+
+/**
+ * AES-256-GCM with the place as associated data: `s1:` and base64 of nonce ‖ ciphertext ‖ tag.
+ * @param key - 32 bytes
+ */
+export function seal(key: Buffer, plaintext: string | Buffer, place: SealedField): string {
+  const nonce = randomBytes(NONCE_BYTES);
+  const cipher = createCipheriv(ALGORITHM, key, nonce).setAAD(associatedData(place));
+  const body = Buffer.concat([cipher.update(plaintext as string, 'utf8'), cipher.final()]);
+  return PREFIX + Buffer.concat([nonce, body, cipher.getAuthTag()]).toString('base64');
+}
+
+/** @throws Error when the value is not sealed, was sealed with another key or for another place, or was changed */
+export function open(key: Buffer, sealed: string, place: SealedField): Buffer {
+  if (!sealed.startsWith(PREFIX)) throw new Error(`${place.label}.${place.field} is not sealed`);
+  const bytes = Buffer.from(sealed.slice(PREFIX.length), 'base64');
+  if (bytes.length < NONCE_BYTES + TAG_BYTES) throw new Error(`${place.label}.${place.field} is cut short`);
+  const decipher = createDecipheriv(ALGORITHM, key, bytes.subarray(0, NONCE_BYTES), {
+    authTagLength: TAG_BYTES,
+  })
+    .setAAD(associatedData(place))
+    .setAuthTag(bytes.subarray(-TAG_BYTES));
+  return Buffer.concat([decipher.update(bytes.subarray(NONCE_BYTES, -TAG_BYTES)), decipher.final()]);
+}
+
+export function isSealed(value: unknown): boolean {
+  return typeof value === 'string' && value.startsWith(PREFIX);
+}
+
+function associatedData(place: SealedField): Buffer {
+  return Buffer.from(JSON.stringify([place.label, place.id, place.field]));
+}

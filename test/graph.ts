@@ -1,0 +1,42 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { migrate } from '../graph/migrate.ts';
+import { openGraph } from '../graph/graph.ts';
+import type { Graph, GraphOptions } from '../graph/graph.ts';
+import type { CommandHeader } from '../graph/command.ts';
+import { createBlindIndex } from '../security/blind-index.ts';
+import { parseKeyRing } from '../security/key-ring.ts';
+
+const newKey = (id: string) => `${id}:${randomBytes(32).toString('base64')}`;
+
+/** The test's own Neo4j, from the environment, migrated; its keys are new, so that tests do not meet in the indexes. */
+export async function openTestGraph(options: Partial<GraphOptions> = {}): Promise<Graph> {
+  const graph = openGraph({
+    uri: required('NEO4J_URI'),
+    username: required('NEO4J_USERNAME'),
+    password: required('NEO4J_PASSWORD'),
+    database: process.env.NEO4J_DATABASE,
+    keyRing: parseKeyRing(newKey('test'), 'PERSONA_KEYS'),
+    blindIndex: createBlindIndex(parseKeyRing(newKey('blind'), 'PERSONA_BLIND_KEYS')),
+    ...options,
+  });
+  await migrate(graph);
+  return graph;
+}
+
+/** A command's header under a new key; give `idempotencyKey` to repeat one. */
+export function testHeader(header: Partial<CommandHeader> = {}): CommandHeader {
+  return {
+    caller: 'test',
+    idempotencyKey: randomUUID(),
+    actor: 'test',
+    correlationId: randomUUID(),
+    occurredAt: new Date().toISOString(),
+    ...header,
+  };
+}
+
+function required(name: string): string {
+  const value = process.env[name];
+  if (value === undefined) throw new Error(`${name} is not set: npm test sets it`);
+  return value;
+}
