@@ -17,6 +17,8 @@ export interface RecoveryEvents {
     closes_at: string;
     /** Was the failed method the default until this failure? Then a success may make the charged one the default. */
     failed_was_default: boolean;
+    /** The payment at the gateway that the report names; looked up before anything is charged. */
+    reported_ref: string | null;
   };
   RecoveryReopened: {
     payment_id: string;
@@ -26,6 +28,8 @@ export interface RecoveryEvents {
     opened_at: string;
     closes_at: string;
     failed_was_default: boolean;
+    /** The payment at the gateway that the report names; looked up before anything is charged. */
+    reported_ref: string | null;
   };
   ChargeClaimed: {
     key: string;
@@ -52,8 +56,6 @@ export interface RecoveryEvents {
     class: DeclineClass | null;
     rule: string | null;
     code: string | null;
-    /** The decline forbids this card for ever. */
-    never_again: boolean;
     /** The gateway's charge (`ch_…`). */
     gateway_ref: string | null;
     /** The obligation's payment (`pi_…`), where this attempt created or used it. */

@@ -2,7 +2,6 @@ import { customerProjections } from './customer.ts';
 import { deviceProjections } from './device.ts';
 import type { Projections } from './projection.ts';
 import { recoveryProjections } from './recovery.ts';
-import { recoveryProjections } from './recovery.ts';
 import { walletProjections } from './wallet.ts';
 
 /** Every event type and its one projection: a family of events is registered by one line here. */
@@ -10,6 +9,5 @@ export const PROJECTIONS: Projections = {
   ...customerProjections,
   ...walletProjections,
   ...deviceProjections,
-  ...recoveryProjections,
   ...recoveryProjections,
 };

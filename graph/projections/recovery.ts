@@ -10,7 +10,8 @@ export const recoveryProjections: Projections<keyof RecoveryEvents> = {
         failed_payment_method_id: $data.failed_payment_method_id, amount: $data.amount, currency: $data.currency,
         kind: $data.kind, description: $data.description, state: 'open', rule: $data.rule,
         last_failure_at: datetime($data.last_failure_at), opened_at: datetime($data.opened_at),
-        closes_at: datetime($data.closes_at), failed_was_default: $data.failed_was_default, changed_seq: $seq})`,
+        closes_at: datetime($data.closes_at), failed_was_default: $data.failed_was_default,
+        reported_ref: $data.reported_ref, changed_seq: $seq})`,
   },
 
   // The payment at the gateway was cancelled when the obligation was closed: the next attempt creates a new one.
@@ -20,7 +21,7 @@ export const recoveryProjections: Projections<keyof RecoveryEvents> = {
       SET o.failed_payment_method_id = $data.failed_payment_method_id, o.state = 'open', o.rule = $data.rule,
         o.gateway_ref = null, o.last_failure_at = datetime($data.last_failure_at),
         o.opened_at = datetime($data.opened_at), o.closes_at = datetime($data.closes_at), o.closed_at = null,
-        o.failed_was_default = $data.failed_was_default,
+        o.failed_was_default = $data.failed_was_default, o.reported_ref = $data.reported_ref,
         o.changed_seq = $seq`,
   },
 
@@ -31,7 +32,7 @@ export const recoveryProjections: Projections<keyof RecoveryEvents> = {
         key: $data.key, n: $data.n, source: 'recovery', payment_id: $data.payment_id, customer_id: $stream_id,
         payment_method_id: $data.payment_method_id, instrument_fingerprint: p.instrument_fingerprint,
         network: $data.network, amount: $data.amount, currency: $data.currency, state: 'in_flight',
-        never_again: false, overpaid: false, claimed_at: datetime($data.claimed_at),
+        overpaid: false, claimed_at: datetime($data.claimed_at),
         claim_deadline: datetime($data.claim_deadline)})`,
   },
 
@@ -45,7 +46,7 @@ export const recoveryProjections: Projections<keyof RecoveryEvents> = {
         a.network = $data.network, a.amount = $data.amount, a.currency = $data.currency, a.overpaid = false,
         a.claimed_at = datetime($data.attempted_at)
       SET a.state = $data.state, a.class = $data.class, a.rule = $data.rule, a.code = $data.code,
-        a.never_again = $data.never_again, a.gateway_ref = $data.gateway_ref,
+        a.gateway_ref = $data.gateway_ref,
         a.resolved_at = datetime($data.resolved_at)
       WITH a
       MATCH (o:Obligation {payment_id: $data.payment_id})

@@ -10,6 +10,7 @@ import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
 import type { CommandTx, CustomerNode } from '../command-tx.ts';
 import type { Graph } from '../graph.ts';
+import { readWallet, type WalletMethod } from '../wallet/wallet.ts';
 import { ceilingOn } from './ceilings.ts';
 import { requireObligation } from './read.ts';
 import {
@@ -17,10 +18,8 @@ import {
   attemptStatus,
   closedObligation,
   isClosed,
-  type MethodNode,
   type ObligationNode,
   UNRESOLVED,
-  type WalletEdge,
 } from './records.ts';
 
 /** A charge must be over by then; an attempt that is `in_flight` for longer counts as unknown. */
@@ -49,14 +48,14 @@ export function claimAttempt(graph: Graph, header: CommandHeader, input: ClaimIn
     const { obligation } = await requireObligation(tx, input.payment_id);
     const customer = await tx.lockCustomer(obligation.customer_id);
     // Read again under the lock: what was read before it served only to find the customer.
-    const locked = await requireObligation(tx, input.payment_id);
-    return claim(tx, { ...input, ...locked, customer });
+    const [locked, wallet] = await Promise.all([requireObligation(tx, input.payment_id), readWallet(tx, customer.id)]);
+    return claim(tx, { ...input, ...locked, customer, wallet });
   });
 }
 
-const READ_METHOD = `
-  MATCH (c:Customer {id: $customer_id})-[h:HAS_PAYMENT_METHOD]->(p:PaymentMethod {id: $payment_method_id})
-  RETURN properties(p) AS method, properties(h) AS edge,
+const READ_CARD = `
+  MATCH (c:Customer {id: $customer_id})-[:HAS_PAYMENT_METHOD]->(p:PaymentMethod {id: $payment_method_id})
+  RETURN
     EXISTS {
       MATCH (p)-[:USED_ON]->(d:Device)<-[l:LOGGED_IN_FROM]-(c)
       WHERE l.proven AND d.trust_score >= $threshold
@@ -72,19 +71,22 @@ const READ_UNRESOLVED = `
   WHERE a.state IN $unresolved AND a.payment_id <> $payment_id
   RETURN properties(a) AS attempt ORDER BY a.claimed_at, a.key`;
 
-interface MethodRow {
-  method: MethodNode;
-  edge: WalletEdge;
+interface CardRow {
   on_trusted_device: boolean;
   /** Every attempt on this card, whichever token and customer it came through. */
   history: AttemptNode[];
 }
 
+/** What a claim is decided by; all of it was read under the customer's lock. */
+export interface ClaimScene extends ClaimInput {
+  obligation: ObligationNode;
+  attempts: readonly AttemptNode[];
+  customer: CustomerNode;
+  wallet: readonly Readonly<WalletMethod>[];
+}
+
 /** The decision itself, inside a transaction that holds the customer's lock. */
-export async function claim(
-  tx: CommandTx,
-  input: ClaimInput & { obligation: ObligationNode; attempts: readonly AttemptNode[]; customer: CustomerNode },
-): Promise<Claim> {
+export async function claim(tx: CommandTx, input: ClaimScene): Promise<Claim> {
   const { obligation, attempts, customer, now } = input;
   const own = attempts.find((attempt) => attempt.key === input.key);
   if (own) return own.state === 'in_flight' ? claimedAnswer(own, input.n) : { result: 'resolved', attempt: attemptStatus(own) };
@@ -95,8 +97,10 @@ export async function claim(
   if (unresolved) return blockedBy(unresolved);
   if (customer.status !== 'active') return { result: 'refused', rule: `customer_${customer.status}` };
 
-  const [[row], others] = await Promise.all([
-    tx.run<MethodRow>(READ_METHOD, {
+  const method = input.wallet.find((one) => one.payment_method_id === input.payment_method_id);
+  if (!method) return { result: 'refused', rule: 'method_not_in_wallet' };
+  const [[card], others] = await Promise.all([
+    tx.run<CardRow>(READ_CARD, {
       customer_id: customer.id,
       payment_method_id: input.payment_method_id,
       threshold: input.policy.trust.threshold,
@@ -107,16 +111,16 @@ export async function claim(
       unresolved: UNRESOLVED,
     }),
   ]);
-  if (!row) return { result: 'refused', rule: 'method_not_in_wallet' };
-  const rule = refusalByMethod(row, obligation, input);
+  const { history, on_trusted_device } = card ?? { history: [], on_trusted_device: false };
+  const rule = refusalByMethod(method, on_trusted_device, input);
   if (rule) return { result: 'refused', rule };
-  const ceiling = ceilingOn(row.history, obligation, row.method, now);
+  const ceiling = ceilingOn(history, obligation, method, now);
   if (ceiling) return { result: 'refused', ...ceiling };
   const inTheWay =
     others.map(({ attempt }) => attempt).find((attempt) => isInFlight(attempt, now)) ??
-    row.history.find((attempt) => attempt.payment_id !== input.payment_id && isUnresolved(attempt));
+    history.find((attempt) => attempt.payment_id !== input.payment_id && isUnresolved(attempt));
   if (inTheWay) return blockedBy(inTheWay);
-  return write(tx, input, row.method);
+  return write(tx, input, method);
 }
 
 function refusalByObligation(obligation: ObligationNode, attempts: readonly AttemptNode[]): Claim | undefined {
@@ -128,21 +132,20 @@ function refusalByObligation(obligation: ObligationNode, attempts: readonly Atte
     : { result: 'refused', rule: 'obligation_closed', obligation: closed };
 }
 
-function refusalByMethod(row: MethodRow, obligation: ObligationNode, input: ClaimInput): string | undefined {
-  const { method, edge } = row;
+function refusalByMethod(method: Readonly<WalletMethod>, onTrustedDevice: boolean, input: ClaimScene): string | undefined {
+  const { obligation, policy, now } = input;
   if (obligation.amount === undefined || obligation.currency === undefined) return 'amount_unknown';
-  if (method.removed_at !== undefined) return 'method_not_in_wallet';
+  if (method.removed_at !== null) return 'method_not_in_wallet';
   if (method.status !== 'active') return `method_${method.status}`;
-  if (method.expires_on !== undefined && isExpired(method.expires_on, input.now)) return 'method_expired';
-  if (!edge.proven) return 'method_not_proven';
-  if (!edge.off_session_consent) return 'no_consent';
-  // The failed method's own retry continues what the customer set up with it; what the signed-in customer added needs no device.
+  if (method.expires_on !== null && isExpired(method.expires_on, now)) return 'method_expired';
+  if (!method.proven) return 'method_not_proven';
+  if (!method.off_session_consent) return 'no_consent';
+  // The failed method's own retry continues what was set up with it; what the signed-in customer added needs no device.
   const needsDevice =
-    input.policy.recovery.requireTrustedDevice &&
-    edge.added_by !== 'customer' &&
-    method.id !== obligation.failed_payment_method_id;
-  if (needsDevice && !row.on_trusted_device) return 'no_trusted_device';
-  return undefined;
+    policy.recovery.requireTrustedDevice &&
+    method.added_by !== 'customer' &&
+    method.payment_method_id !== obligation.failed_payment_method_id;
+  return needsDevice && !onTrustedDevice ? 'no_trusted_device' : undefined;
 }
 
 /** An attempt in flight blocks the whole customer for its seconds; past its deadline it counts as unknown. */
@@ -155,11 +158,7 @@ function isUnresolved(attempt: AttemptNode): boolean {
   return attempt.source === 'recovery' && UNRESOLVED.includes(attempt.state);
 }
 
-function write(
-  tx: CommandTx,
-  input: ClaimInput & { obligation: ObligationNode; customer: CustomerNode },
-  method: MethodNode,
-): Claim {
+function write(tx: CommandTx, input: ClaimScene, method: Readonly<WalletMethod>): Claim {
   const { obligation, now, key, n } = input;
   const claimed_at = new Date(now).toISOString();
   const claim_deadline = new Date(now + CLAIM_MS).toISOString();
@@ -171,8 +170,8 @@ function write(
       key,
       n,
       payment_id: input.payment_id,
-      payment_method_id: method.id,
-      network: method.network ?? null,
+      payment_method_id: method.payment_method_id,
+      network: method.network,
       amount: obligation.amount as number,
       currency: obligation.currency as string,
       claimed_at,
@@ -181,7 +180,7 @@ function write(
   });
   return {
     result: 'claimed',
-    attempt: { key, payment_method_id: method.id, n, claimed_at: now, claim_deadline: now + CLAIM_MS },
+    attempt: { key, payment_method_id: method.payment_method_id, n, claimed_at: now, claim_deadline: now + CLAIM_MS },
   };
 }
 

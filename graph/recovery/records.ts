@@ -1,7 +1,6 @@
 /** Obligations and attempts as the graph holds them, and as the recovery speaks of them. */
 
 import type { DeclineClass } from '../../domain/decline/classify.ts';
-import type { PaymentMethodStatus, PaymentMethodType } from '../../domain/payment-method.ts';
 import type { ClosedObligation } from '../../domain/recovery/claims.ts';
 import type { AttemptState, AttemptStatus, ObligationState } from '../../domain/recovery/status.ts';
 
@@ -12,6 +11,8 @@ export interface ObligationNode {
   failed_payment_method_id?: string;
   /** The obligation's one payment at the gateway. */
   gateway_ref?: string;
+  /** The payment that the report names, if it names one. */
+  reported_ref?: string;
   /** Minor units; absent while only a settlement is known. */
   amount?: number;
   currency?: string;
@@ -44,32 +45,11 @@ export interface AttemptNode {
   class?: DeclineClass;
   rule?: string;
   code?: string;
-  never_again?: boolean;
   gateway_ref?: string;
   overpaid: boolean;
   claimed_at: string;
   claim_deadline?: string;
   resolved_at?: string;
-}
-
-export interface MethodNode {
-  id: string;
-  type: PaymentMethodType;
-  status: PaymentMethodStatus;
-  token: string;
-  network?: string;
-  expires_on?: string;
-  instrument_fingerprint?: string;
-  removed_at?: string;
-}
-
-export interface WalletEdge {
-  is_default: boolean;
-  off_session_consent: boolean;
-  added_by: 'service' | 'customer';
-  proven: boolean;
-  use_count: number;
-  last_used: string;
 }
 
 /** States in which nobody knows yet whether the charge succeeded. */

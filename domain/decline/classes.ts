@@ -1,0 +1,13 @@
+/** Decline classes (specification: decline codes, 'Classes'). */
+export const DECLINE_CLASSES = [
+  'FRAUD',
+  'STOP',
+  'HARD',
+  'FIX',
+  'AUTH',
+  'LATER',
+  'TECH',
+  'CONFIG',
+  'UNKNOWN',
+] as const;
+export type DeclineClass = (typeof DECLINE_CLASSES)[number];

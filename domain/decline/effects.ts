@@ -1,0 +1,43 @@
+/** What a decline changes besides its recovery (specification: decline codes, 'Classes' and 'What a decline teaches'). */
+
+import type { PaymentMethodStatus } from '../payment-method.ts';
+import type { Decision } from './classify.ts';
+
+export interface DeclineEffects {
+  /** The method's status after; absent: unchanged. A change that its status does not allow is left out (`transition`). */
+  readonly methodStatus?: Extract<PaymentMethodStatus, 'failed' | 'expired' | 'inactive' | 'compromised'>;
+  /** `off_session_consent` on this method becomes false, `consent_source` `network_revocation`. */
+  readonly withdrawsConsent: boolean;
+  /** The customer's other open recoveries that failed on this method end too. */
+  readonly endsOtherRecoveries: boolean;
+}
+
+export function effectsOf(decision: Decision): DeclineEffects {
+  const methodStatus = statusAfter(decision);
+  return {
+    ...(methodStatus && { methodStatus }),
+    withdrawsConsent: decision.consent === 'method' || decision.consent === 'customer_obligations',
+    endsOtherRecoveries: decision.consent === 'customer_obligations',
+  };
+}
+
+function statusAfter({ class: declineClass, suspicion, expired }: Decision): DeclineEffects['methodStatus'] {
+  switch (declineClass) {
+    case 'FRAUD':
+      // An opinion is not the issuer's word: the method may come back when Chimera has decided.
+      return suspicion === 'opinion' ? 'failed' : 'compromised';
+    case 'STOP':
+      // A stolen card does not become a good one because its holder also cancelled something.
+      return suspicion === 'known' ? 'compromised' : undefined;
+    case 'HARD':
+      return 'inactive';
+    case 'FIX':
+      return expired ? 'expired' : 'failed';
+    case 'AUTH':
+    case 'LATER':
+    case 'TECH':
+    case 'CONFIG':
+    case 'UNKNOWN':
+      return undefined;
+  }
+}

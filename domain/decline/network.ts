@@ -1,0 +1,25 @@
+import { NETWORKS } from '../payment-method.ts';
+import type { Network } from '../payment-method.ts';
+
+/** Other names for networks: brands as people write them, and a gateway's names for bank debits. */
+const ALIASES: Readonly<Record<string, Network | undefined>> = {
+  american_express: 'amex',
+  master_card: 'mastercard',
+  maestro: 'mastercard',
+  diners_club: 'diners',
+  union_pay: 'unionpay',
+  us_bank_account: 'ach',
+  sepa_debit: 'sepa',
+};
+
+/** The network that a name means, however it is written; `undefined` for one that Persona has no rules for. */
+export function networkOf(name: string | undefined): Network | undefined {
+  const key =
+    name
+      ?.trim()
+      .toLowerCase()
+      .replaceAll(/[\s-]+/g, '_') ?? '';
+  return (
+    NETWORKS.find((network) => network === key) ?? (Object.hasOwn(ALIASES, key) ? ALIASES[key] : undefined)
+  );
+}

@@ -1,0 +1,34 @@
+import { expect, test } from 'vitest';
+import { rightfulDefault } from './wallet.ts';
+import type { DefaultCandidate } from './wallet.ts';
+
+const method = (payment_method_id: string, change: Partial<DefaultCandidate> = {}): DefaultCandidate => ({
+  payment_method_id,
+  status: 'active',
+  proven: true,
+  is_default: false,
+  off_session_consent: false,
+  last_used: '2026-01-01T00:00:00.000Z',
+  ...change,
+});
+
+test.each<[string, DefaultCandidate[], string | null]>([
+  ['none, of an empty wallet', [], null],
+  [
+    'the present one, however old',
+    [method('a', { is_default: true }), method('b', { last_used: '2026-02-01T00:00:00.000Z' })],
+    'a',
+  ],
+  ['another, once the present one failed', [method('a', { is_default: true, status: 'failed' }), method('b')], 'b'],
+  ['none, if nothing else is active', [method('a', { is_default: true, status: 'failed' })], null],
+  ['never an unproven one', [method('a', { proven: false })], null],
+  ['the last used', [method('a'), method('b', { last_used: '2026-02-01T00:00:00.000Z' })], 'b'],
+  [
+    'one with consent before a later one without',
+    [method('a', { off_session_consent: true }), method('b', { last_used: '2026-02-01T00:00:00.000Z' })],
+    'a',
+  ],
+  ['the smaller id of two equals', [method('b'), method('a')], 'a'],
+])('the default is %s', (_, methods, expected) => {
+  expect(rightfulDefault(methods)).toBe(expected);
+});

@@ -1,0 +1,41 @@
+/** The default payment method of a customer (specification: graph, invariant 1). */
+
+import type { PaymentMethodStatus } from './payment-method.ts';
+
+/** What decides whether a method may be the default, and which one is next. */
+export interface DefaultCandidate {
+  payment_method_id: string;
+  status: PaymentMethodStatus;
+  proven: boolean;
+  is_default: boolean;
+  off_session_consent: boolean;
+  /** RFC 3339 in UTC, all with the same number of digits: they compare as text. */
+  last_used: string;
+}
+
+/** May it be the default at all? */
+export function mayBeDefault(method: Pick<DefaultCandidate, 'status' | 'proven'>): boolean {
+  return method.status === 'active' && method.proven;
+}
+
+/**
+ * Which method has to be the default now: the present one while it may be, else the most recently used that may be,
+ * one with consent before one without, ties by id; `null` when none may be.
+ */
+export function rightfulDefault(methods: readonly DefaultCandidate[]): string | null {
+  const eligible = methods.filter(mayBeDefault);
+  const present = eligible.find((method) => method.is_default);
+  if (present !== undefined) return present.payment_method_id;
+  const [next] = eligible.sort(
+    (a, b) =>
+      Number(b.off_session_consent) - Number(a.off_session_consent) ||
+      compare(b.last_used, a.last_used) ||
+      compare(a.payment_method_id, b.payment_method_id),
+  );
+  return next?.payment_method_id ?? null;
+}
+
+function compare(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}

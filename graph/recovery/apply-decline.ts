@@ -1,0 +1,41 @@
+/** What a decline means, and what it does to the wallet, in the transaction that writes it down. */
+
+import { classify, type Decision } from '../../domain/decline/classify.ts';
+import type { DeclineCodes } from '../../domain/decline/codes.ts';
+import { effectsOf } from '../../domain/decline/effects.ts';
+import { transition } from '../../domain/payment-method.ts';
+import type { PaymentFailed } from '../../domain/recovery/messages.ts';
+import type { Wallet, WalletMethod } from '../wallet/wallet.ts';
+
+export interface FailureDecision extends Decision {
+  /** The network whose rules the decline falls under: as reported, else the method's. */
+  network: string | null;
+}
+
+/** A failure that somebody else reports. One whose outcome is not known is not a decline yet. */
+export function classifyFailure(failure: PaymentFailed, method: Readonly<WalletMethod>): FailureDecision {
+  const { network = method.network ?? undefined } = failure;
+  return decisionOf({ ...failure, ...(network ? { network } : {}) }, method, Date.parse(failure.occurred_at));
+}
+
+/** What the gateway answered to a charge of ours. @param at epoch milliseconds */
+export function classifyAnswer(codes: DeclineCodes, method: Readonly<WalletMethod>, at: number): FailureDecision {
+  const network = codes.network ?? method.network ?? undefined;
+  return decisionOf({ ...codes, ...(network ? { network } : {}) }, method, at);
+}
+
+function decisionOf(codes: DeclineCodes, method: Readonly<WalletMethod>, at: number): FailureDecision {
+  const rail = { type: method.type, ...(method.network ? { network: method.network } : {}) };
+  return { ...classify(codes, rail, at), network: codes.network ?? null };
+}
+
+/** Applies what the decline's class does to the method; a change that the method's status does not allow is left out. */
+export function applyDecline(wallet: Wallet, paymentMethodId: string, decision: Decision, at: string): void {
+  const method = wallet.methods.find((one) => one.payment_method_id === paymentMethodId);
+  if (!method || method.removed_at !== null) return;
+  const { methodStatus, withdrawsConsent } = effectsOf(decision);
+  if (withdrawsConsent) wallet.setConsent(paymentMethodId, false, 'network_revocation', at);
+  if (methodStatus && transition(method.status, methodStatus) === 'legal') {
+    wallet.changeStatus(paymentMethodId, methodStatus, decision.masks ? decision.class : decision.rule);
+  }
+}

@@ -1,0 +1,23 @@
+import { type Ceiling, ceilingReached, notBefore } from '../../domain/decline/ceilings.ts';
+import type { WalletMethod } from '../wallet/wallet.ts';
+import type { AttemptNode, ObligationNode } from './records.ts';
+
+/**
+ * What the networks' rules and the issuer's advice have against another attempt on a card now.
+ * @param history every attempt on the card, ours and reported, over all its tokens
+ * @param now epoch milliseconds
+ */
+export function ceilingOn(
+  history: readonly AttemptNode[],
+  obligation: ObligationNode,
+  method: Readonly<WalletMethod>,
+  now: number,
+): Ceiling | undefined {
+  const past = history.map((attempt) => ({ ...attempt, at: Date.parse(attempt.resolved_at ?? attempt.claimed_at) }));
+  const { payment_id, amount = 0, currency = '' } = obligation;
+  const next = { payment_id, amount, currency, at: now, ...(method.network ? { network: method.network } : {}) };
+  const ceiling = ceilingReached(past, next);
+  if (ceiling) return ceiling;
+  const advised = notBefore(past);
+  return advised !== undefined && advised > now ? { rule: 'issuer_advice', until: advised } : undefined;
+}

@@ -1,0 +1,74 @@
+import { PersonaError } from '../../domain/errors.ts';
+import type { ChargeOrder } from '../../domain/ports.ts';
+import type { PaymentMethodType } from '../../domain/payment-method.ts';
+import type { AttemptState } from '../../domain/recovery/status.ts';
+import { DataKey } from '../../security/data-key.ts';
+import type { Graph } from '../graph.ts';
+
+const READ_ORDER = `
+  MATCH (a:ChargeAttempt {key: $key})
+  MATCH (o:Obligation {payment_id: a.payment_id})
+  MATCH (c:Customer {id: a.customer_id})
+  MATCH (c)-[:HAS_PAYMENT_METHOD]->(p:PaymentMethod {id: a.payment_method_id})
+  RETURN a.state AS state, a.claim_deadline AS claim_deadline, a.payment_id AS payment_id, a.amount AS amount,
+    a.currency AS currency, o.gateway_ref AS gateway_ref, c.id AS customer_id,
+    c.gateway_customer_ref AS gateway_customer_ref, p.id AS payment_method_id, p.token AS token,
+    COLLECT {
+      MATCH (c)-[:HAS_PAYMENT_METHOD]->(w:PaymentMethod) WHERE w.removed_at IS NULL
+      RETURN DISTINCT [w.type, w.network]
+    } AS wallet`;
+
+interface OrderRow {
+  state: AttemptState;
+  claim_deadline: string;
+  payment_id: string;
+  amount: number;
+  currency: string;
+  gateway_ref: string | null;
+  customer_id: string;
+  gateway_customer_ref: string | null;
+  payment_method_id: string;
+  token: string;
+  wallet: [PaymentMethodType, string | null][];
+}
+
+/**
+ * Everything that a charge sends, read at the last moment before it is sent: tokens never stand in a workflow's history.
+ * @param key the attempt's key
+ * @throws PersonaError recovery_not_found, graph_unavailable, internal (the customer has no reference at the gateway)
+ */
+export async function getChargeOrder(
+  graph: Graph,
+  key: string,
+): Promise<{ state: AttemptState; claim_deadline: number; charge: ChargeOrder }> {
+  const [row] = await graph.read<OrderRow>(READ_ORDER, { key });
+  if (!row) throw new PersonaError('recovery_not_found', `no attempt was ever claimed under the key ${key}`);
+  if (row.gateway_customer_ref === null) {
+    throw new PersonaError('internal', `customer ${row.customer_id} is not known at the gateway`);
+  }
+  const owner = { label: 'CustomerKey', id: row.customer_id } as const;
+  const wrapped = await graph.keyStore.read(graph, owner);
+  if (!wrapped) throw new PersonaError('internal', `the data key of customer ${row.customer_id} is missing`);
+  const token = DataKey.unwrap(graph.keyRing, owner, wrapped).open(row.token, 'PaymentMethod', row.payment_method_id, 'token');
+  return {
+    state: row.state,
+    claim_deadline: Date.parse(row.claim_deadline),
+    charge: {
+      key,
+      payment_id: row.payment_id,
+      customer_id: row.customer_id,
+      ...(row.gateway_ref ? { gateway_ref: row.gateway_ref } : {}),
+      gateway_customer_ref: row.gateway_customer_ref,
+      token,
+      amount: row.amount,
+      currency: row.currency,
+      payment_method_types: [...new Set(row.wallet.map(([type, network]) => gatewayType(type, network)))].sort(),
+    },
+  };
+}
+
+/** A wallet (Apple Pay, Google Pay) is a card to the gateway; a bank account goes by its rail. */
+function gatewayType(type: PaymentMethodType, network: string | null): string {
+  if (type !== 'bank_account') return 'card';
+  return network === 'sepa' ? 'sepa_debit' : 'us_bank_account';
+}

@@ -1,0 +1,72 @@
+import type { ClosedObligation } from '../../domain/recovery/claims.ts';
+import type { RecoveryEvents } from '../../domain/recovery/events.ts';
+import type { CommandHeader } from '../command.ts';
+import { runCommand } from '../command.ts';
+import type { Graph } from '../graph.ts';
+import { requireObligation } from './read.ts';
+import { closedObligation, isClosed } from './records.ts';
+
+/**
+ * Closes an obligation. One that is closed already stays as it is: what was decided first stands.
+ * @throws PersonaError recovery_not_found
+ */
+export function closeRecovery(
+  graph: Graph,
+  header: CommandHeader,
+  input: { payment_id: string; outcome: RecoveryEvents['RecoveryClosed']['state']; rule: string },
+): Promise<ClosedObligation> {
+  return runCommand(graph, header, 'closeRecovery', input, async (tx) => {
+    const owner = await requireObligation(tx, input.payment_id);
+    await tx.lockCustomer(owner.obligation.customer_id);
+    const { obligation, attempts } = await requireObligation(tx, input.payment_id);
+    if (isClosed(obligation)) return closedObligation(obligation, attempts);
+    const data = {
+      payment_id: input.payment_id,
+      state: input.outcome,
+      rule: input.rule,
+      payment_method_id: null,
+      closed_at: tx.recordedAt,
+    };
+    tx.append({ stream: 'customer', stream_id: obligation.customer_id, type: 'RecoveryClosed', data });
+    return closedObligation({ ...obligation, state: input.outcome, rule: input.rule }, attempts);
+  });
+}
+
+/**
+ * Hands an open obligation to a person. One that is closed or under review already stays as it is.
+ * @throws PersonaError recovery_not_found
+ */
+export function flagForReview(
+  graph: Graph,
+  header: CommandHeader,
+  input: { payment_id: string; rule: string },
+): Promise<void> {
+  return runCommand(graph, header, 'flagForReview', input, async (tx) => {
+    const owner = await requireObligation(tx, input.payment_id);
+    await tx.lockCustomer(owner.obligation.customer_id);
+    const { obligation } = await requireObligation(tx, input.payment_id);
+    if (obligation.state !== 'open') return;
+    tx.append({ stream: 'customer', stream_id: obligation.customer_id, type: 'RecoveryNeedsReview', data: input });
+  });
+}
+
+/**
+ * Makes the payment that a report named the obligation's one payment at the gateway.
+ * @throws PersonaError recovery_not_found
+ */
+export function adoptGatewayPayment(
+  graph: Graph,
+  header: CommandHeader,
+  input: { payment_id: string; gateway_ref: string },
+): Promise<void> {
+  return runCommand(graph, header, 'adoptGatewayPayment', input, async (tx) => {
+    const { obligation } = await requireObligation(tx, input.payment_id);
+    await tx.lockCustomer(obligation.customer_id);
+    tx.append({
+      stream: 'customer',
+      stream_id: obligation.customer_id,
+      type: 'NodePropertyChanged',
+      data: { label: 'Obligation', id: input.payment_id, property: 'gateway_ref', value: input.gateway_ref },
+    });
+  });
+}

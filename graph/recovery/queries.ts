@@ -1,0 +1,92 @@
+import type { RecoveryOutcome, RecoveryPhase, RecoveryStatus } from '../../domain/recovery/status.ts';
+import type { Graph, Reader } from '../graph.ts';
+import { type ObligationWithAttempts, findObligation, requireObligation } from './read.ts';
+import { type AttemptNode, isClosed, type ObligationNode, ownAttempts, UNRESOLVED } from './records.ts';
+
+/**
+ * An obligation and its customer's reference at the gateway.
+ * @throws PersonaError recovery_not_found
+ */
+export async function getObligation(
+  graph: Graph,
+  paymentId: string,
+): Promise<ObligationNode & { gateway_customer_ref?: string }> {
+  const { obligation } = await requireObligation(graph, paymentId);
+  const [row] = await graph.read<{ ref: string | null }>(
+    'MATCH (c:Customer {id: $id}) RETURN c.gateway_customer_ref AS ref',
+    { id: obligation.customer_id },
+  );
+  return { ...obligation, ...(row?.ref ? { gateway_customer_ref: row.ref } : {}) };
+}
+
+const OPEN_OBLIGATIONS = `
+  MATCH (:Customer {id: $customer_id})-[:OWES]->(o:Obligation)
+  WHERE o.state IN ['open', 'needs_review']
+  RETURN o.payment_id AS payment_id ORDER BY payment_id`;
+
+/** The payments that a customer still owes: whose recoveries want to hear of a new method. */
+export async function getOpenObligations(reader: Reader, customerId: string): Promise<string[]> {
+  const rows = await reader.read<{ payment_id: string }>(OPEN_OBLIGATIONS, { customer_id: customerId });
+  return rows.map((row) => row.payment_id);
+}
+
+/**
+ * The recovery of a payment as the graph alone knows it: also after its workflow is gone. `undefined`: nobody ever
+ * reported a failure of this payment.
+ */
+export async function getRecovery(reader: Reader, paymentId: string): Promise<RecoveryStatus | undefined> {
+  const found = await findObligation(reader, paymentId);
+  return found && statusOf(found);
+}
+
+const RECOVERIES = `
+  MATCH (:Customer {id: $customer_id})-[:OWES]->(o:Obligation)
+  WITH o ORDER BY o.opened_at DESC, o.payment_id
+  WHERE $before IS NULL OR o.opened_at < datetime($before.opened_at)
+    OR (o.opened_at = datetime($before.opened_at) AND o.payment_id > $before.payment_id)
+  WITH o LIMIT $limit
+  RETURN properties(o) AS obligation,
+    COLLECT { MATCH (a:ChargeAttempt {payment_id: o.payment_id}) RETURN properties(a) ORDER BY a.claimed_at, a.key } AS attempts`;
+
+/** A customer's recoveries, newest first. @param input.before the last one of the page before */
+export async function getRecoveries(
+  reader: Reader,
+  input: { customer_id: string; limit: number; before?: { opened_at: string; payment_id: string } },
+): Promise<RecoveryStatus[]> {
+  const { customer_id, limit, before = null } = input;
+  const rows = await reader.read<ObligationWithAttempts>(RECOVERIES, { customer_id, limit, before });
+  return rows.flatMap((row) => statusOf(row) ?? []);
+}
+
+function statusOf({ obligation, attempts }: ObligationWithAttempts): RecoveryStatus | undefined {
+  const { failed_payment_method_id, amount, currency } = obligation;
+  // Settled before any failure was heard of: there was nothing to recover.
+  if (failed_payment_method_id === undefined || amount === undefined || currency === undefined) return undefined;
+  const newest = attempts.filter((attempt) => attempt.source === 'reported').at(-1);
+  const phase = phaseOf(obligation, attempts);
+  return {
+    payment_id: obligation.payment_id,
+    customer_id: obligation.customer_id,
+    state: phase,
+    ...(isClosed(obligation) ? { outcome: obligation.state as RecoveryOutcome } : {}),
+    class: newest?.class ?? 'LATER',
+    rule: obligation.rule,
+    amount,
+    currency,
+    failed_payment_method_id,
+    attempts: ownAttempts(attempts),
+    ...(phase === 'needs_review' ? { waiting_for: 'review' as const } : {}),
+    paused: false,
+    opened_at: obligation.opened_at,
+    ...(obligation.closes_at ? { closes_at: obligation.closes_at } : {}),
+  };
+}
+
+function phaseOf(obligation: ObligationNode, attempts: readonly AttemptNode[]): RecoveryPhase {
+  if (isClosed(obligation)) return 'done';
+  if (obligation.state === 'needs_review') return 'needs_review';
+  const unresolved = attempts.find((attempt) => attempt.source === 'recovery' && UNRESOLVED.includes(attempt.state));
+  if (unresolved?.state === 'in_flight') return 'charging';
+  if (unresolved?.state === 'pending' || unresolved?.state === 'unknown') return unresolved.state;
+  return 'waiting';
+}

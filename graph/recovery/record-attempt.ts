@@ -1,0 +1,211 @@
+import { PersonaError } from '../../domain/errors.ts';
+import type { DeclineCodes } from '../../domain/decline/codes.ts';
+import type { Policy } from '../../domain/policy.ts';
+import type { ChargeAnswer } from '../../domain/ports.ts';
+import type { RecordedAttempt } from '../../domain/recovery/claims.ts';
+import type { RecoveryEvents } from '../../domain/recovery/events.ts';
+import type { AttemptState } from '../../domain/recovery/status.ts';
+import type { CommandHeader } from '../command.ts';
+import { runCommand } from '../command.ts';
+import type { CommandTx } from '../command-tx.ts';
+import type { Graph } from '../graph.ts';
+import { openWallet, type Wallet } from '../wallet/wallet.ts';
+import { applyDecline, classifyAnswer, type FailureDecision } from './apply-decline.ts';
+import { type ObligationWithAttempts, requireObligation } from './read.ts';
+import { type AttemptNode, attemptStatus, type ObligationNode } from './records.ts';
+
+export interface RecordAttemptInput {
+  payment_id: string;
+  key: string;
+  answer: ChargeAnswer;
+  policy: Policy;
+  /** Epoch milliseconds. */
+  now: number;
+}
+
+interface Scene {
+  tx: CommandTx;
+  input: RecordAttemptInput;
+  obligation: ObligationNode;
+  attempts: readonly AttemptNode[];
+  attempt: AttemptNode;
+  wallet: Wallet;
+  /** Has the customer chosen a default since the obligation was opened? */
+  chosenSince: boolean;
+}
+
+const STATES: Readonly<Record<ChargeAnswer['result'], AttemptState>> = {
+  approved: 'approved',
+  declined: 'declined',
+  pending: 'pending',
+  unknown: 'unknown',
+  not_sent: 'void',
+};
+
+/**
+ * Writes down what became of a claimed attempt, with all that follows from it: the obligation paid, the default
+ * swapped, the method's status. A fact is never refused; what is known for certain is never made doubtful again.
+ * @returns the attempt, and the customer's other open obligations, which may have waited for it
+ * @throws PersonaError recovery_not_found
+ */
+export async function recordAttempt(
+  graph: Graph,
+  header: CommandHeader,
+  input: RecordAttemptInput,
+): Promise<{ recorded: RecordedAttempt; others: string[] }> {
+  const { payment_id, key, answer } = input;
+  return runCommand(graph, header, 'recordAttempt', { payment_id, key, answer }, async (tx) => {
+    const owner = await requireObligation(tx, payment_id);
+    await tx.lockCustomer(owner.obligation.customer_id);
+    const [locked, wallet, others, chosenSince] = await Promise.all([
+      requireObligation(tx, payment_id),
+      openWallet(tx, owner.obligation.customer_id),
+      otherOpenObligations(tx, owner.obligation),
+      hasChosenDefault(tx, owner.obligation),
+    ]);
+    const scene = { tx, input, wallet, ...locked, attempt: attemptOf(locked, key), chosenSince };
+    return { recorded: record(scene), others };
+  });
+}
+
+function attemptOf({ attempts }: ObligationWithAttempts, key: string): AttemptNode {
+  const attempt = attempts.find((one) => one.key === key);
+  if (attempt) return attempt;
+  throw new PersonaError('recovery_not_found', `no attempt was ever claimed under the key ${key}`);
+}
+
+const OTHER_OPEN = `
+  MATCH (:Customer {id: $customer_id})-[:OWES]->(o:Obligation)
+  WHERE o.state = 'open' AND o.payment_id <> $payment_id
+  RETURN o.payment_id AS payment_id ORDER BY payment_id`;
+
+async function otherOpenObligations(tx: CommandTx, obligation: ObligationNode): Promise<string[]> {
+  const { customer_id, payment_id } = obligation;
+  const rows = await tx.run<{ payment_id: string }>(OTHER_OPEN, { customer_id, payment_id });
+  return rows.map((row) => row.payment_id);
+}
+
+const CHOSEN_SINCE = `
+  MATCH (e:PersonaEvent {stream_id: $customer_id})
+  WHERE e.type = 'DefaultPaymentMethodChanged' AND e.recorded_at >= datetime($opened_at)
+    AND e.data CONTAINS '"reason":"chosen"'
+  RETURN count(e) > 0 AS chosen`;
+
+async function hasChosenDefault(tx: CommandTx, { customer_id, opened_at }: ObligationNode): Promise<boolean> {
+  const [row] = await tx.run<{ chosen: boolean }>(CHOSEN_SINCE, { customer_id, opened_at });
+  return row?.chosen ?? false;
+}
+
+function record(scene: Scene): RecordedAttempt {
+  const { input, attempt, obligation } = scene;
+  const { answer } = input;
+  const state = STATES[answer.result];
+  if (attempt.state === 'approved' || (isSettled(attempt) && state !== 'approved')) {
+    return { attempt: attemptStatus(attempt), obligation_state: obligation.state, tell_chimera: false };
+  }
+  const decision = answer.result === 'declined' ? decisionOf(scene, answer.codes) : undefined;
+  const event = append(scene, state, decision);
+  if (state === 'approved') recordSuccess(scene);
+  if (decision) applyDecline(scene.wallet, attempt.payment_method_id, decision, event.resolved_at ?? event.attempted_at);
+  return {
+    attempt: attemptStatus({ ...attempt, ...withoutNulls(event) }),
+    obligation_state: state === 'approved' ? 'recovered' : obligation.state,
+    tell_chimera: decision?.tellChimera ?? false,
+    ...(decision?.notBefore === undefined ? {} : { not_before: decision.notBefore }),
+  };
+}
+
+function decisionOf({ wallet, attempt, input }: Scene, codes: DeclineCodes): FailureDecision {
+  const method = wallet.methods.find((one) => one.payment_method_id === attempt.payment_method_id);
+  if (!method) throw new Error(`attempt ${attempt.key} is on a method that its customer never had`);
+  return classifyAnswer(codes, method, input.now);
+}
+
+/** Known for certain: only an approval that turns up later outranks it. */
+function isSettled(attempt: AttemptNode): boolean {
+  return attempt.state === 'declined' || attempt.state === 'void';
+}
+
+function append(
+  { tx, input, attempt, obligation }: Scene,
+  state: AttemptState,
+  decision: FailureDecision | undefined,
+): RecoveryEvents['RecoveryAttempted'] {
+  const { answer, now } = input;
+  const resolved = state === 'approved' || state === 'declined' || state === 'void';
+  const data: RecoveryEvents['RecoveryAttempted'] = {
+    key: attempt.key,
+    n: attempt.n ?? null,
+    source: 'recovery',
+    payment_id: obligation.payment_id,
+    payment_method_id: attempt.payment_method_id,
+    network: decision?.network ?? attempt.network ?? null,
+    amount: attempt.amount,
+    currency: attempt.currency,
+    state,
+    class: decision?.class ?? null,
+    rule: decision?.rule ?? ruleOf(answer),
+    code: decision?.code ?? null,
+    gateway_ref: 'charge_ref' in answer ? (answer.charge_ref ?? null) : null,
+    payment_ref: 'gateway_ref' in answer ? (answer.gateway_ref ?? null) : null,
+    attempted_at: attempt.claimed_at,
+    resolved_at: resolved ? new Date(now).toISOString() : null,
+  };
+  tx.append({ stream: 'customer', stream_id: obligation.customer_id, type: 'RecoveryAttempted', data });
+  return data;
+}
+
+function ruleOf(answer: ChargeAnswer): string {
+  switch (answer.result) {
+    case 'approved':
+      return 'approved';
+    case 'pending':
+      return 'pending';
+    case 'not_sent':
+      return 'not_sent';
+    default:
+      return 'outcome_unknown';
+  }
+}
+
+function recordSuccess(scene: Scene): void {
+  const { tx, input, obligation, attempts, attempt, wallet } = scene;
+  const at = new Date(input.now).toISOString();
+  const stream = { stream: 'customer', stream_id: obligation.customer_id } as const;
+  wallet.recordUse(attempt.payment_method_id, { at });
+  const paidBefore =
+    obligation.state === 'recovered' ||
+    obligation.state === 'paid_elsewhere' ||
+    attempts.some((other) => other.key !== attempt.key && other.state === 'approved');
+  if (paidBefore) {
+    const { key, amount, currency } = attempt;
+    tx.append({ ...stream, type: 'RecoveryOverpaid', data: { payment_id: obligation.payment_id, key, amount, currency } });
+    return;
+  }
+  if (input.policy.recovery.swapDefault && takesTheDefaultsPlace(scene)) {
+    wallet.makeDefault(attempt.payment_method_id, 'recovery');
+  }
+  tx.append({
+    ...stream,
+    type: 'RecoveryClosed',
+    data: {
+      payment_id: obligation.payment_id,
+      state: 'recovered',
+      rule: 'approved',
+      payment_method_id: attempt.payment_method_id,
+      closed_at: at,
+    },
+  });
+}
+
+/** Only if the failed method is the default, or was until this failure and the customer has chosen none since. */
+function takesTheDefaultsPlace({ obligation, wallet, chosenSince }: Scene): boolean {
+  if (wallet.defaultId === null || wallet.defaultId === obligation.failed_payment_method_id) return true;
+  return obligation.failed_was_default === true && !chosenSince;
+}
+
+function withoutNulls<T extends object>(data: T): { [K in keyof T]?: NonNullable<T[K]> } {
+  return Object.fromEntries(Object.entries(data).filter(([, value]) => value !== null)) as {
+    [K in keyof T]?: NonNullable<T[K]>;
+  };
+}

@@ -1,0 +1,70 @@
+import type { Policy } from '../../domain/policy.ts';
+import { reportedAttemptKey } from '../../domain/processes.ts';
+import type { RecoverySnapshot, ReportedFailure } from '../../domain/recovery/claims.ts';
+import type { Reader } from '../graph.ts';
+import { alternativesOf } from '../queries/alternative-payment-methods.ts';
+import type { ObligationWithAttempts } from './read.ts';
+import { type AttemptNode, type ObligationNode, ownAttempts } from './records.ts';
+
+/** An obligation that a failure has made known: a settlement alone leaves these out. */
+export type FailedObligation = ObligationNode &
+  Required<Pick<ObligationNode, 'failed_payment_method_id' | 'amount' | 'currency' | 'kind' | 'closes_at'>>;
+
+/** Everything that a run needs to go on from here. @param now epoch milliseconds */
+export async function snapshotOf(
+  reader: Reader,
+  scene: { obligation: FailedObligation; attempts: readonly AttemptNode[]; failure: ReportedFailure },
+  policy: Policy,
+  now: number,
+): Promise<RecoverySnapshot> {
+  const { obligation, attempts, failure } = scene;
+  const alternatives = await alternativesOf(reader, {
+    customer_id: obligation.customer_id,
+    failed_payment_method_id: obligation.failed_payment_method_id,
+    policy,
+    now,
+  });
+  return {
+    payment_id: obligation.payment_id,
+    customer_id: obligation.customer_id,
+    kind: obligation.kind,
+    amount: obligation.amount,
+    currency: obligation.currency,
+    state: obligation.state,
+    failed_payment_method_id: obligation.failed_payment_method_id,
+    failure,
+    // With a payment of its own at the gateway, the obligation has either adopted the reported one or replaced it.
+    ...(obligation.reported_ref && !obligation.gateway_ref ? { gateway_payment_ref: obligation.reported_ref } : {}),
+    alternatives,
+    attempts: ownAttempts(attempts),
+    opened_at: Date.parse(obligation.opened_at),
+    closes_at: Date.parse(obligation.closes_at),
+    policy: policy.recovery,
+  };
+}
+
+/** The same for an obligation that another run has left: its newest report decides, and Chimera has heard of it. */
+export function resumedSnapshot(
+  reader: Reader,
+  { obligation, attempts }: ObligationWithAttempts,
+  policy: Policy,
+  now: number,
+): Promise<RecoverySnapshot> {
+  const newest = attempts.filter((attempt) => attempt.source === 'reported').at(-1);
+  if (!newest || !isFailed(obligation)) throw new Error(`obligation ${obligation.payment_id} is open without a failure`);
+  const failure: ReportedFailure = {
+    event_id: newest.key.slice(reportedAttemptKey('').length),
+    payment_method_id: newest.payment_method_id,
+    status: newest.state === 'unknown' || newest.state === 'pending' ? newest.state : 'declined',
+    class: newest.class ?? 'LATER',
+    rule: newest.rule ?? 'unmapped',
+    ...(newest.code ? { code: newest.code } : {}),
+    tell_chimera: false,
+    occurred_at: newest.claimed_at,
+  };
+  return snapshotOf(reader, { obligation, attempts, failure }, policy, now);
+}
+
+export function isFailed(obligation: ObligationNode): obligation is FailedObligation {
+  return obligation.failed_payment_method_id !== undefined && obligation.amount !== undefined;
+}

@@ -1,0 +1,203 @@
+import { PersonaError } from '../../domain/errors.ts';
+import type { EventData } from '../../domain/events.ts';
+import type { Network, PaymentMethodStatus, PaymentMethodType } from '../../domain/payment-method.ts';
+import { transition } from '../../domain/payment-method.ts';
+import { mayBeDefault, rightfulDefault } from '../../domain/wallet.ts';
+import type { CommandTx } from '../command-tx.ts';
+import type { Reader } from '../graph.ts';
+
+/** A payment method with its customer's edge to it, as the graph has it. */
+export interface WalletMethod {
+  payment_method_id: string;
+  type: PaymentMethodType;
+  status: PaymentMethodStatus;
+  brand: string | null;
+  network: Network | null;
+  last_four: string | null;
+  expiry_month: number | null;
+  expiry_year: number | null;
+  /** `YYYY-MM-DD`. */
+  expires_on: string | null;
+  funding: string | null;
+  country: string | null;
+  instrument_fingerprint: string | null;
+  /** Taken out of the wallet by its customer. */
+  removed_at: string | null;
+  changed_seq: number;
+  is_default: boolean;
+  off_session_consent: boolean;
+  added_by: 'service' | 'customer';
+  proven: boolean;
+  first_used: string;
+  last_used: string;
+  use_count: number;
+}
+
+const READ_WALLET = `
+  MATCH (:Customer {id: $customer_id})-[h:HAS_PAYMENT_METHOD]->(p:PaymentMethod)
+  RETURN p.id AS payment_method_id, p.type AS type, p.status AS status, p.brand AS brand, p.network AS network,
+    p.last_four AS last_four, p.expiry_month AS expiry_month, p.expiry_year AS expiry_year,
+    p.expires_on AS expires_on, p.funding AS funding, p.country AS country,
+    p.instrument_fingerprint AS instrument_fingerprint, p.removed_at AS removed_at, p.changed_seq AS changed_seq,
+    h.is_default AS is_default, h.off_session_consent AS off_session_consent, h.added_by AS added_by,
+    h.proven AS proven, h.first_used AS first_used, h.last_used AS last_used, h.use_count AS use_count
+  ORDER BY is_default DESC, last_used DESC, payment_method_id`;
+
+/** Every method that a customer has or had, removed and unproven ones too; the default first, then the last used. */
+export async function readWallet(reader: Reader, customerId: string): Promise<WalletMethod[]> {
+  return reader.read<WalletMethod>(READ_WALLET, { customer_id: customerId });
+}
+
+/** Reads the wallet of a customer whom the command has locked, to change it. */
+export async function openWallet(tx: CommandTx, customerId: string): Promise<Wallet> {
+  return new Wallet(tx, customerId, await readWallet(tx, customerId));
+}
+
+/**
+ * The wallet of a locked customer inside a command. Each change appends its event, and the default follows at once:
+ * it is always active and proven, and somebody else takes its place when it leaves (graph, invariant 1).
+ */
+export class Wallet {
+  readonly #tx: CommandTx;
+  readonly #customerId: string;
+  readonly #methods: WalletMethod[];
+
+  constructor(tx: CommandTx, customerId: string, methods: WalletMethod[]) {
+    this.#tx = tx;
+    this.#customerId = customerId;
+    this.#methods = methods;
+  }
+
+  get methods(): readonly Readonly<WalletMethod>[] {
+    return this.#methods;
+  }
+
+  get defaultId(): string | null {
+    return this.#methods.find((method) => method.is_default)?.payment_method_id ?? null;
+  }
+
+  /** @throws PersonaError payment_method_not_found: not this customer's, or removed */
+  find(paymentMethodId: string): Readonly<WalletMethod> {
+    return this.#find(paymentMethodId);
+  }
+
+  /** Takes in a method that the command has just added, so that the default can be settled with it. */
+  include(method: WalletMethod): void {
+    const index = this.#methods.findIndex((known) => known.payment_method_id === method.payment_method_id);
+    if (index === -1) this.#methods.push(method);
+    else this.#methods[index] = method;
+  }
+
+  /**
+   * @param reason - which rule or whose wish; it stands in the event
+   * @returns whether anything changed: the status it already has is no change
+   * @throws PersonaError payment_method_not_found, illegal_transition
+   */
+  changeStatus(paymentMethodId: string, status: PaymentMethodStatus, reason: string): boolean {
+    const method = this.#find(paymentMethodId);
+    const kind = transition(method.status, status);
+    if (kind === 'same') return false;
+    if (kind === 'illegal') {
+      throw new PersonaError(
+        'illegal_transition',
+        `payment method ${paymentMethodId} is ${method.status} and cannot become ${status}`,
+      );
+    }
+    this.#append('PaymentMethodStatusChanged', {
+      payment_method_id: paymentMethodId,
+      old_status: method.status,
+      new_status: status,
+      reason,
+    });
+    method.status = status;
+    this.settleDefault(reason);
+    return true;
+  }
+
+  /**
+   * Makes a method the default.
+   * @throws PersonaError payment_method_not_found, illegal_transition when it is not active and proven
+   */
+  makeDefault(paymentMethodId: string, reason: string): boolean {
+    const method = this.#find(paymentMethodId);
+    if (!mayBeDefault(method)) {
+      throw new PersonaError(
+        'illegal_transition',
+        `payment method ${paymentMethodId} cannot be the default: it is ${method.proven ? method.status : 'not proven to be the customer’s'}`,
+      );
+    }
+    return this.#setDefault(paymentMethodId, reason);
+  }
+
+  /** Restores the invariant after any change: keeps the default while it may be one, else names the next. */
+  settleDefault(reason: string): boolean {
+    return this.#setDefault(rightfulDefault(this.#methods), reason);
+  }
+
+  /**
+   * The customer's consent to be charged without being present.
+   * @param source - `service`, `customer`, `network_revocation`, or as a service sent it
+   * @param at - RFC 3339
+   */
+  setConsent(paymentMethodId: string, consent: boolean, source: string, at: string): boolean {
+    const method = this.#find(paymentMethodId);
+    if (method.off_session_consent === consent) return false;
+    this.#append('ConsentChanged', {
+      payment_method_id: paymentMethodId,
+      off_session_consent: consent,
+      consent_at: at,
+      consent_source: source,
+    });
+    method.off_session_consent = consent;
+    return true;
+  }
+
+  /**
+   * One more use. An older observation counts, but does not move `last_used` back; `proven` once is proven for good.
+   * @param at - RFC 3339 in UTC with milliseconds
+   */
+  recordUse(
+    paymentMethodId: string,
+    use: { at: string; proven?: boolean; deviceId?: string | null },
+  ): void {
+    const method = this.#find(paymentMethodId);
+    method.use_count += 1;
+    if (use.at > method.last_used) method.last_used = use.at;
+    method.proven ||= use.proven ?? false;
+    this.#append('PaymentMethodUsed', {
+      payment_method_id: paymentMethodId,
+      use_count: method.use_count,
+      last_used: method.last_used,
+      proven: method.proven,
+      device_id: use.deviceId ?? null,
+    });
+    this.settleDefault('used');
+  }
+
+  #find(paymentMethodId: string): WalletMethod {
+    const method = this.#methods.find((known) => known.payment_method_id === paymentMethodId);
+    if (method === undefined || method.removed_at !== null) {
+      throw new PersonaError(
+        'payment_method_not_found',
+        `customer ${this.#customerId} has no payment method ${paymentMethodId}`,
+      );
+    }
+    return method;
+  }
+
+  #setDefault(paymentMethodId: string | null, reason: string): boolean {
+    const previous = this.defaultId;
+    if (previous === paymentMethodId) return false;
+    this.#append('DefaultPaymentMethodChanged', {
+      payment_method_id: paymentMethodId,
+      previous_payment_method_id: previous,
+      reason,
+    });
+    for (const method of this.#methods) method.is_default = method.payment_method_id === paymentMethodId;
+    return true;
+  }
+
+  #append<T extends keyof EventData>(type: T, data: EventData[T]): void {
+    this.#tx.append({ stream: 'customer', stream_id: this.#customerId, type, data });
+  }
+}
