@@ -5,8 +5,8 @@
  */
 
 import type { DeclineClass } from '../decline/classify.ts';
-import type { RecoveryPolicy } from '../policy.ts';
 import type { ChargeAnswer, NoticeTemplate } from '../ports.ts';
+import type { RecoveryPolicy } from '../policy.ts';
 import type { Claim, ClaimedAttempt, ClosedObligation, RecordedAttempt, RecoverySnapshot } from './claims.ts';
 import type { AttemptStatus, RecoveryOutcome } from './status.ts';
 
