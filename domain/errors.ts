@@ -123,6 +123,28 @@ export function invalid(
   return new PersonaError(type, text, { problems });
 }
 
+/**
+ * The options of the Temporal failure that carries this error: plain data, so that workflows and activities build
+ * the same one, and a client finds type and problems again.
+ */
+export function failureOptions(error: PersonaError): {
+  type: ErrorType;
+  message: string;
+  nonRetryable: boolean;
+  details: [readonly FieldProblem[]];
+} {
+  return {
+    type: error.type,
+    message: error.message,
+    nonRetryable: !ERRORS[error.type].retryable,
+    details: [error.problems],
+  };
+}
+
+export function isErrorType(type: string | null | undefined): type is ErrorType {
+  return type != null && Object.hasOwn(ERRORS, type);
+}
+
 function row(retryable: boolean, http: number, grpc: number, title: string): ErrorRow {
   return { retryable, http, grpc, title };
 }

@@ -1,5 +1,7 @@
 /** Names, queues and ids of the durable processes. They are contracts: other agents use them with their own Temporal clients. */
 
+import type { OnboardingAnswer, OnboardingRequest } from './onboarding.ts';
+import type { PaymentMethodStatus, PaymentMethodType } from './payment-method.ts';
 import type { PaymentFailed, PaymentSettled } from './recovery/messages.ts';
 
 export const TaskQueue = {
@@ -19,6 +21,55 @@ export const WorkflowName = {
 
 export const UpdateName = { customerReady: 'customerReady', methodReady: 'methodReady' } as const;
 export const QueryName = { status: 'status' } as const;
+
+/** Who asks, for the event log and the logs. */
+export interface Asker {
+  /** The scope of the caller's idempotency keys. */
+  caller: string;
+  actor: string;
+  correlation_id: string;
+}
+
+export interface OnboardCustomerInput extends Asker {
+  request: OnboardingRequest;
+}
+
+/** What update `customerReady` answers. */
+export interface CustomerReady extends OnboardingAnswer {
+  /**
+   * The graph's keyed hash of the request that was carried out. An execution under this transaction id may have begun
+   * with another body: who asks compares.
+   */
+  request_hash: string;
+}
+
+export interface AddPaymentMethodInput extends Asker {
+  customer_id: string;
+  idempotency_key: string;
+  method: AddedPaymentMethod;
+  /** `customer`: signed in. */
+  added_by: 'service' | 'customer';
+  /** RFC 3339. */
+  occurred_at: string;
+}
+
+export interface AddedPaymentMethod {
+  type: PaymentMethodType;
+  /** The gateway's, as its own page or app handed it out. */
+  token: string;
+  device_id?: string;
+  off_session_consent?: boolean;
+}
+
+/** What update `methodReady` answers. */
+export interface MethodReady {
+  payment_method_id: string;
+  payment_method_status: PaymentMethodStatus;
+  /** The customer's version after the last write, for reading it back. */
+  version: number;
+  /** As in `CustomerReady`. */
+  request_hash: string;
+}
 
 /** Signals of `recoverPayment`, each with its payload. */
 export interface RecoverySignals {

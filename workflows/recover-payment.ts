@@ -24,14 +24,6 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { ChargeAnswer, NoticeTemplate } from '../domain/ports.ts';
-import type { Claim, ClosedObligation, Opening, RecordedAttempt } from '../domain/recovery/claims.ts';
-import { decide } from '../domain/recovery/decide.ts';
-import { describe } from '../domain/recovery/describe.ts';
-import { begin, evolve } from '../domain/recovery/evolve.ts';
-import type { PaymentFailed, PaymentSettled } from '../domain/recovery/messages.ts';
-import { validatePaymentFailed, validatePaymentSettled } from '../domain/recovery/payment-failed.ts';
-import type { Ending, Fact, FraudReport, RecoveryState, Step } from '../domain/recovery/state.ts';
-import type { RecoveryOutcome, RecoveryStatus } from '../domain/recovery/status.ts';
 import {
   attemptKey,
   fraudReportWorkflowId,
@@ -41,6 +33,14 @@ import {
   SearchAttribute,
   TaskQueue,
 } from '../domain/processes.ts';
+import type { Claim, ClosedObligation, Opening, RecordedAttempt } from '../domain/recovery/claims.ts';
+import { decide } from '../domain/recovery/decide.ts';
+import { describe } from '../domain/recovery/describe.ts';
+import { begin, evolve } from '../domain/recovery/evolve.ts';
+import type { PaymentFailed, PaymentSettled } from '../domain/recovery/messages.ts';
+import { validatePaymentFailed, validatePaymentSettled } from '../domain/recovery/payment-failed.ts';
+import type { Ending, Fact, FraudReport, RecoveryState, Step } from '../domain/recovery/state.ts';
+import type { RecoveryOutcome, RecoveryStatus } from '../domain/recovery/status.ts';
 import { reportFraud } from './report-fraud.ts';
 import { type NoticeActivities, type NoticeInput, sendNotice } from './send-notice.ts';
 

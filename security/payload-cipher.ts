@@ -1,0 +1,70 @@
+/**
+ * The cipher under Temporal's payload codec (specification: security, 'Secrets and personal data'): AES-256-GCM,
+ * a sealed value is 12-byte nonce ‖ ciphertext ‖ 16-byte tag. Temporal's own encryption samples, in every language,
+ * lay it out the same way, so another agent's client opens these payloads with an equal key.
+ */
+
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+
+const ALGORITHM = 'aes-256-gcm';
+const KEY_BYTES = 32;
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+
+export interface PayloadKey {
+  /** Travels in clear text beside each payload, so that old payloads find their key after a rotation. */
+  readonly id: string;
+  /** 32 bytes. */
+  readonly key: Uint8Array;
+}
+
+export interface SealedPayload {
+  readonly keyId: string;
+  readonly data: Uint8Array;
+}
+
+export interface PayloadCipher {
+  /** Seals with the first key. */
+  seal(plain: Uint8Array): SealedPayload;
+  /** @throws Error if the key is unknown, or the data was changed, cut or sealed with another key of that name */
+  open(sealed: SealedPayload): Uint8Array;
+}
+
+/**
+ * @param keys the first one writes, all of them read
+ * @throws Error if there is none, two share an id, or one is not 32 bytes long
+ */
+export function createPayloadCipher(keys: readonly PayloadKey[]): PayloadCipher {
+  const [writer] = keys;
+  if (writer === undefined) throw new Error('The payload codec needs at least one key (TEMPORAL_CODEC_KEYS)');
+  const byId = new Map<string, Uint8Array>();
+  for (const { id, key } of keys) {
+    if (byId.has(id)) throw new Error(`TEMPORAL_CODEC_KEYS names the key '${id}' twice`);
+    if (key.length !== KEY_BYTES)
+      throw new Error(`TEMPORAL_CODEC_KEYS: key '${id}' has ${key.length} bytes instead of ${KEY_BYTES}`);
+    byId.set(id, key);
+  }
+
+  return {
+    seal(plain) {
+      const nonce = randomBytes(NONCE_BYTES);
+      const cipher = createCipheriv(ALGORITHM, writer.key, nonce);
+      const data = Buffer.concat([nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
+      return { keyId: writer.id, data };
+    },
+    open({ keyId, data }) {
+      const key = byId.get(keyId);
+      if (key === undefined)
+        throw new Error(
+          `A payload is sealed with the key '${keyId}', which TEMPORAL_CODEC_KEYS does not hold`,
+        );
+      if (data.length < NONCE_BYTES + TAG_BYTES) throw new Error('A sealed payload is cut short');
+      const decipher = createDecipheriv(ALGORITHM, key, data.subarray(0, NONCE_BYTES), {
+        authTagLength: TAG_BYTES,
+      });
+      decipher.setAuthTag(data.subarray(data.length - TAG_BYTES));
+      const plain = decipher.update(data.subarray(NONCE_BYTES, data.length - TAG_BYTES));
+      return Buffer.concat([plain, decipher.final()]);
+    },
+  };
+}

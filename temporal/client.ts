@@ -1,0 +1,78 @@
+/** Where Temporal is, and a client that has reached it. */
+
+import { Client, type ClientOptions, Connection } from '@temporalio/client';
+import { PersonaError } from '../domain/errors.ts';
+import type { PayloadKey } from '../security/payload-cipher.ts';
+import { createDataConverter } from './codec.ts';
+
+export interface TemporalAddress {
+  /** `host:port` of the frontend. */
+  readonly address: string;
+  readonly namespace: string;
+  /** Temporal Cloud's key; implies TLS. */
+  readonly apiKey?: string;
+  /** `true`: the system's certificate authorities. */
+  readonly tls?:
+    | boolean
+    | { serverRootCACertificate?: Buffer; clientCertPair?: { crt: Buffer; key: Buffer } };
+}
+
+/** Opening takes longer than a healthy server ever needs; after that nobody is there. */
+const CONNECT_TIMEOUT_MS = 5_000;
+
+/**
+ * A client that has reached the server. Close it with `client.connection.close()`.
+ *
+ * @param options.codecKeys the first one encrypts, all of them decrypt
+ * @throws PersonaError temporal_unavailable, saying what is missing and how to start it
+ */
+export async function connectTemporal(
+  options: TemporalAddress & { codecKeys: readonly PayloadKey[] } & Pick<
+      ClientOptions,
+      'identity' | 'interceptors'
+    >,
+): Promise<Client> {
+  const { address, namespace, apiKey, tls, codecKeys, ...rest } = options;
+  const dataConverter = createDataConverter(codecKeys);
+  const connection = await reachTemporal(options, () =>
+    Connection.connect({
+      address,
+      apiKey,
+      tls: tls ?? apiKey !== undefined,
+      connectTimeout: CONNECT_TIMEOUT_MS,
+    }),
+  );
+  const client = new Client({ connection, namespace, dataConverter, ...rest });
+  try {
+    await reachTemporal(options, () => connection.workflowService.describeNamespace({ namespace }));
+  } catch (error) {
+    await connection.close();
+    throw error;
+  }
+  return client;
+}
+
+/**
+ * Runs a first call to the server and says in plain words what is missing when it fails.
+ *
+ * @throws PersonaError temporal_unavailable
+ */
+export async function reachTemporal<T>(
+  { address, namespace }: TemporalAddress,
+  call: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await call();
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new PersonaError(
+      'temporal_unavailable',
+      /namespace .*not found/i.test(reason)
+        ? `Temporal at ${address} has no namespace '${namespace}' (TEMPORAL_NAMESPACE). ` +
+            `Create it: temporal operator namespace create --namespace ${namespace} --address ${address}`
+        : `Temporal does not answer at ${address} (TEMPORAL_ADDRESS): ${reason}. ` +
+            `'npm start' brings up a local one; so does 'temporal server start-dev'`,
+      { cause },
+    );
+  }
+}

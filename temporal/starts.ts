@@ -1,0 +1,164 @@
+/** Starting, asking and signalling the processes. Which of Temporal's id policies applies is named here once, by intent. */
+
+import { createHash } from 'node:crypto';
+import { type Client, WithStartWorkflowOperation, WorkflowNotFoundError } from '@temporalio/client';
+import type { Workflow } from '@temporalio/common';
+import {
+  type AddPaymentMethodInput,
+  type CustomerReady,
+  type MethodReady,
+  type OnboardCustomerInput,
+  onboardingWorkflowId,
+  paymentMethodWorkflowId,
+  type RecoverySignalName,
+  type RecoverySignals,
+  recoveryWorkflowId,
+  TaskQueue,
+  type TaskQueueName,
+  UpdateName,
+  WorkflowName,
+} from '../domain/processes.ts';
+import { toPersonaError } from './failures.ts';
+
+/**
+ * Join the running execution, or begin a new one, also where an earlier one has ended: what the graph remembers
+ * (receipts, closed obligations) decides whether anything still happens, never Temporal's retention.
+ */
+const JOIN_OR_BEGIN = {
+  workflowIdConflictPolicy: 'USE_EXISTING',
+  workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+} as const;
+
+interface Waiting {
+  /** When the caller stops waiting; the process goes on all the same. */
+  readonly deadline: Date;
+}
+
+/**
+ * Onboards a customer and waits for `customerReady`. The answer may belong to an earlier request with the same
+ * transaction id: compare its `request_hash`.
+ *
+ * @throws PersonaError what the process refuses; temporal_unavailable, deadline_exceeded
+ */
+export function onboardCustomer(
+  client: Client,
+  input: OnboardCustomerInput,
+  waiting: Waiting,
+): Promise<CustomerReady> {
+  const { transaction_id } = input.request;
+  return ask(client, waiting, {
+    workflow: WorkflowName.onboardCustomer,
+    workflowId: onboardingWorkflowId(transaction_id),
+    queue: TaskQueue.onboarding,
+    input,
+    update: UpdateName.customerReady,
+    updateId: transaction_id,
+    summary: `Onboards the customer of transaction ${transaction_id}`,
+  });
+}
+
+/**
+ * Adds a payment method and waits for `methodReady`. The answer may belong to an earlier request under the same
+ * idempotency key: compare its `request_hash`.
+ *
+ * @throws PersonaError what the process refuses; temporal_unavailable, deadline_exceeded
+ */
+export function addPaymentMethod(
+  client: Client,
+  input: AddPaymentMethodInput,
+  waiting: Waiting,
+): Promise<MethodReady> {
+  const { customer_id, caller, idempotency_key } = input;
+  const keyHash = createHash('sha256').update(`${caller}|${idempotency_key}`).digest('hex');
+  return ask(client, waiting, {
+    workflow: WorkflowName.addPaymentMethod,
+    workflowId: paymentMethodWorkflowId(customer_id, keyHash),
+    queue: TaskQueue.onboarding,
+    input,
+    update: UpdateName.methodReady,
+    updateId: keyHash,
+    summary: `Adds a payment method of customer ${customer_id}`,
+  });
+}
+
+/**
+ * Hands a message to the recovery of a payment, which begins with it if none is running.
+ *
+ * @returns the workflow's id
+ * @throws PersonaError temporal_unavailable
+ */
+export async function signalRecovery<Name extends 'paymentFailed' | 'paymentSettled'>(
+  client: Client,
+  signal: Name,
+  payload: RecoverySignals[Name],
+): Promise<string> {
+  const { payment_id } = payload;
+  const workflowId = recoveryWorkflowId(payment_id);
+  try {
+    await client.workflow.signalWithStart(WorkflowName.recoverPayment, {
+      ...JOIN_OR_BEGIN,
+      workflowId,
+      taskQueue: TaskQueue.recovery,
+      args: [{ payment_id }],
+      signal,
+      signalArgs: [payload],
+      staticSummary: `Recovers payment ${payment_id}`,
+    });
+  } catch (error) {
+    throw toPersonaError(error);
+  }
+  return workflowId;
+}
+
+/**
+ * Tells recoveries that may be open; where none runs, nobody needs to know.
+ *
+ * @throws PersonaError temporal_unavailable
+ */
+export async function tellRecoveries<Name extends RecoverySignalName>(
+  client: Client,
+  paymentIds: readonly string[],
+  signal: Name,
+  payload: RecoverySignals[Name],
+): Promise<void> {
+  await Promise.all(
+    paymentIds.map(async (paymentId) => {
+      try {
+        await client.workflow.getHandle(recoveryWorkflowId(paymentId)).signal(signal, payload);
+      } catch (error) {
+        if (!(error instanceof WorkflowNotFoundError)) throw toPersonaError(error);
+      }
+    }),
+  );
+}
+
+async function ask<T>(
+  client: Client,
+  { deadline }: Waiting,
+  question: {
+    workflow: string;
+    workflowId: string;
+    queue: TaskQueueName;
+    input: unknown;
+    update: string;
+    /** A repeat of the update, however often it is sent, is the same update. */
+    updateId: string;
+    summary: string;
+  },
+): Promise<T> {
+  const { workflow, workflowId, queue, input, update, updateId, summary } = question;
+  const startWorkflowOperation = new WithStartWorkflowOperation(workflow, {
+    ...JOIN_OR_BEGIN,
+    workflowId,
+    taskQueue: queue,
+    args: [input],
+    staticSummary: summary,
+  });
+  try {
+    return await client.withDeadline(deadline, () =>
+      client.workflow.executeUpdateWithStart<Workflow, T, []>(update, { updateId, startWorkflowOperation }),
+    );
+  } catch (error) {
+    throw toPersonaError(error);
+  }
+}

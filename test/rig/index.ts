@@ -1,0 +1,163 @@
+/**
+ * The test rig: Temporal, workers and the production codec for one test. When the test has finished it replays every
+ * history that the test brought about, and fails if one does not replay or an execution is still open.
+ */
+
+import { randomBytes } from 'node:crypto';
+import type { Client } from '@temporalio/client';
+import { DefaultLogger, type LogEntry, Runtime, type Worker } from '@temporalio/worker';
+import { onTestFinished, vi } from 'vitest';
+import type { TaskQueueName } from '../../domain/processes.ts';
+import { workflowBundle } from '../../temporal/bundle.ts';
+import { createQueueWorker } from '../../temporal/worker.ts';
+import { collectExecutions, type Execution, recordStarts } from './executions.ts';
+import { replayHistories } from './replay.ts';
+import { openNamespace, startTimeSkippingServer } from './server.ts';
+
+export interface TestRigOptions {
+  /** Each queue named here gets a worker with these activities; fakes throw PersonaErrors as real ones do. */
+  readonly activities: Partial<Record<TaskQueueName, object>>;
+  /** Default: an own server that skips time. `dev`: an own namespace of the real server at TEMPORAL_ADDRESS. */
+  readonly server?: 'time-skipping' | 'dev';
+}
+
+export interface TestRig {
+  /** Starts of any kind through this client are replayed at the end. */
+  readonly client: Client;
+  readonly namespace: string;
+  /** Lets that many milliseconds of the server's time pass: at once where time can be skipped. */
+  sleep(ms: number): Promise<void>;
+  /** The server's clock, in epoch milliseconds. */
+  now(): Promise<number>;
+  /** This execution will be open when the test ends, for this reason; it is terminated then. */
+  leaveOpen(workflowId: string, reason: string): void;
+}
+
+/** How long stopping workers let fake activities finish, and when they give up on one that never does. */
+const SHUTDOWN_GRACE_MS = 2_000;
+const SHUTDOWN_FORCE_MS = 4_000;
+
+/**
+ * Call it inside a test; everything is checked and stopped when the test finishes, passed or not.
+ *
+ * The time-skipping server skips only while somebody waits for a workflow's result, or in `rig.sleep`: not while
+ * waiting for an update's result.
+ */
+export async function createTestRig(options: TestRigOptions): Promise<TestRig> {
+  installRuntime();
+  const codecKeys = [{ id: 'rig', key: randomBytes(32) }];
+  const bundle = await workflowBundle();
+  const { interceptor, started } = recordStarts();
+  const open = options.server === 'dev' ? openNamespace : startTimeSkippingServer;
+  const server = await open({ codecKeys, interceptor });
+  const excused = new Map<string, string>();
+
+  const workers = await Promise.all(
+    Object.entries(options.activities).map(([queue, activities]) =>
+      createQueueWorker({
+        connection: server.connection,
+        namespace: server.namespace,
+        queue: queue as TaskQueueName,
+        activities,
+        bundle,
+        codecKeys,
+        workflowThreadPoolSize: 1,
+        shutdownGraceTime: SHUTDOWN_GRACE_MS,
+        shutdownForceTime: SHUTDOWN_FORCE_MS,
+      }),
+    ),
+  );
+  const stopWorkers = runWorkers(workers);
+  onTestFinished(async () => {
+    try {
+      await stopWorkers();
+      const executions = await collectExecutions(server.client, started);
+      const problems = [
+        ...unexpectedStates(executions, excused),
+        ...(await replayHistories(executions, { bundle, codecKeys })),
+      ];
+      await terminateOpen(server.client, executions);
+      if (problems.length > 0) throw new Error(problems.join('\n'));
+    } finally {
+      await server.close();
+    }
+  });
+
+  return {
+    client: server.client,
+    namespace: server.namespace,
+    sleep: server.sleep,
+    now: server.now,
+    leaveOpen: (workflowId, reason) => void excused.set(workflowId, reason),
+  };
+}
+
+/**
+ * Repeats a check until it no longer throws, and gives what it gave.
+ *
+ * @param limitMs real time, after which the last error is thrown
+ */
+export async function eventually<T>(check: () => T | Promise<T>, limitMs = 10_000): Promise<T> {
+  return await vi.waitFor(check, { timeout: limitMs, interval: 20 });
+}
+
+/** Executions open without an excuse, and excuses for executions that are not open. */
+function unexpectedStates(executions: readonly Execution[], excused: ReadonlyMap<string, string>): string[] {
+  const open = executions.filter((execution) => execution.open).map(({ workflowId }) => workflowId);
+  return [
+    ...open
+      .filter((workflowId) => !excused.has(workflowId))
+      .map((workflowId) => `${workflowId} is still open; say why with rig.leaveOpen, or let it end`),
+    ...[...excused]
+      .filter(([workflowId]) => !open.includes(workflowId))
+      .map(([workflowId, reason]) => `${workflowId} was to be left open (${reason}), but it is not`),
+  ];
+}
+
+async function terminateOpen(client: Client, executions: readonly Execution[]): Promise<void> {
+  const open = executions.filter((execution) => execution.open);
+  await Promise.all(
+    open.map(({ workflowId, runId }) =>
+      client.workflow.getHandle(workflowId, runId).terminate('The test has ended'),
+    ),
+  );
+}
+
+/** Starts polling; the function that it gives stops all of them and throws what any of them ran into. */
+function runWorkers(workers: readonly Worker[]): () => Promise<void> {
+  const running = Promise.all(workers.map((worker) => worker.run()));
+  // The stop function reports it; without this, a worker that dies early would end the process first.
+  running.catch(() => {});
+  return async () => {
+    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+    await running;
+  };
+}
+
+let installed = false;
+
+/** Once per process, as the runtime demands. */
+function installRuntime(): void {
+  if (installed) return;
+  installed = true;
+  Runtime.install({
+    logger: new DefaultLogger('WARN', logUnexpected),
+    telemetryOptions: { logging: { filter: { core: 'WARN', other: 'ERROR' }, forward: {} } },
+    shutdownSignals: [],
+  });
+}
+
+/** Failing activities and workflows belong to many tests; failing workflow tasks to none: they say why a test hangs. */
+function logUnexpected(entry: LogEntry): void {
+  if (EXPECTED.some((start) => entry.message.startsWith(start))) return;
+  console.error(entry.level, entry.message, entry.meta?.error ?? '');
+}
+
+const EXPECTED = [
+  'Activity failed',
+  'Workflow failed',
+  'No activities registered',
+  'No workflows registered',
+  // The time-skipping server is old in this; nothing here heartbeats.
+  'Temporal Server 1.16.0 or newer is required',
+];

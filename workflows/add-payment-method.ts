@@ -1,0 +1,73 @@
+/** A customer's new payment method: written, attached at the gateway, verified (specification: workflows, 3). */
+
+import { type ApplicationFailure, defineUpdate, proxyActivities } from '@temporalio/workflow';
+import {
+  type AddPaymentMethodInput,
+  type MethodReady,
+  UpdateName,
+  WorkflowName,
+} from '../domain/processes.ts';
+import { answering, refusal, within } from './answer.ts';
+import { verifyMethod } from './verify-method.ts';
+import { show } from './visibility.ts';
+
+export interface PaymentMethodActivities {
+  /** Writes the method as `unverified`, in one command. Also reads the policy of this run. */
+  addPaymentMethod(input: AddPaymentMethodInput): Promise<{ ready: MethodReady; verify_wait_ms: number }>;
+}
+
+export const methodReadyUpdate = defineUpdate<MethodReady>(UpdateName.methodReady);
+
+const graph = proxyActivities<PaymentMethodActivities>({
+  // One transaction of milliseconds; more than this is a server that went away in the middle.
+  startToCloseTimeout: '20s',
+  // The customer waits for seconds and tries again under the same key, which joins this run.
+  scheduleToCloseTimeout: '1d',
+  retry: { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '1m' },
+});
+
+/**
+ * Update `methodReady` answers when the method is verified, or `onboarding.verifyWait` after it was written; the rest
+ * goes on behind the answer. Writing comes first: the graph knows whether this customer may add it, and whether this
+ * key was used before, and the gateway is not asked in vain.
+ *
+ * @returns the answer, with the method's status as it is at the end
+ * @throws ApplicationFailure of the error catalogue; nothing was written then
+ */
+export function addPaymentMethod(input: AddPaymentMethodInput): Promise<MethodReady> {
+  return answering(methodReadyUpdate, async (answer) => {
+    const { ready: written, verify_wait_ms } = await graph.addPaymentMethod(input);
+    const { payment_method_id } = written;
+    const { customer_id, caller, actor, correlation_id, occurred_at } = input;
+    const customer = { process: WorkflowName.addPaymentMethod, customerId: customer_id };
+
+    let ready = written;
+    if (written.payment_method_status === 'unverified') {
+      show(
+        { ...customer, state: 'verifying' },
+        `Method ${payment_method_id} is written, and not verified yet`,
+      );
+      const { token } = input.method;
+      const verification = verifyMethod({
+        ...{ caller, actor, correlation_id, customer_id, payment_method_id, token, occurred_at },
+      }).then((verified) => {
+        if (verified === undefined) return;
+        const { payment_method_status, version, refused } = verified;
+        ready = { ...written, payment_method_status, version };
+        if (refused) answer.refuse(declined(payment_method_id));
+      });
+      await within(verification, verify_wait_ms);
+      answer.give(ready);
+      await verification;
+    }
+    answer.give(ready);
+    const outcome = ready.payment_method_status;
+    show({ ...customer, state: 'done', outcome }, `Method ${payment_method_id} is ${outcome}`);
+    return ready;
+  });
+}
+
+/** The customer is told; the process itself has done its work: a decline is a value. */
+function declined(payment_method_id: string): ApplicationFailure {
+  return refusal('payment_method_declined', `The gateway refused the payment method ${payment_method_id}`);
+}

@@ -1,0 +1,89 @@
+/** Processes that somebody waits for: an update answers as soon as the answer is known, and the process goes on. */
+
+import type { UpdateDefinition } from '@temporalio/common';
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  allHandlersFinished,
+  condition,
+  setHandler,
+  TemporalFailure,
+} from '@temporalio/workflow';
+import {
+  type ErrorType,
+  type FieldProblem,
+  failureOptions,
+  invalid,
+  PersonaError,
+} from '../domain/errors.ts';
+
+export interface Answer<T> {
+  /** Answers who waits now and whoever asks later; the first call counts. */
+  give(value: T): void;
+  /** Refuses instead. */
+  refuse(failure: TemporalFailure): void;
+}
+
+/**
+ * Runs a process behind an update: declares the state, registers the handler, and only then begins.
+ *
+ * @param work gives the process's result, which is also the answer if it has given none before; what it throws
+ *   (failures, never plain errors) fails the update as it fails the process
+ */
+export async function answering<T>(
+  update: UpdateDefinition<T>,
+  work: (answer: Answer<T>) => Promise<T>,
+): Promise<T> {
+  let settled: { value: T } | { failure: TemporalFailure } | undefined;
+  const answer: Answer<T> = {
+    give(value) {
+      settled ??= { value };
+    },
+    refuse(failure) {
+      settled ??= { failure };
+    },
+  };
+
+  setHandler(update, async () => {
+    await condition(() => settled !== undefined);
+    if (settled === undefined || 'failure' in settled) throw settled?.failure;
+    return settled.value;
+  });
+
+  try {
+    const result = await work(answer);
+    answer.give(result);
+    await condition(allHandlersFinished);
+    return result;
+  } catch (error) {
+    const failure = withoutWrapping(error);
+    if (failure instanceof TemporalFailure) answer.refuse(failure);
+    await condition(allHandlersFinished);
+    throw failure;
+  }
+}
+
+/** Waits until the work is done, well or badly, or that many milliseconds are over; the work goes on. */
+export async function within(work: Promise<unknown>, ms: number): Promise<void> {
+  let done = false;
+  const finish = () => {
+    done = true;
+  };
+  void work.then(finish, finish);
+  await condition(() => done, ms);
+}
+
+/** The failure for a request that breaks rules, naming each field. */
+export function invalidRequest(type: ErrorType, problems: readonly FieldProblem[]): ApplicationFailure {
+  return ApplicationFailure.create(failureOptions(invalid(problems, type)));
+}
+
+/** The failure of the error catalogue. */
+export function refusal(type: ErrorType, message: string): ApplicationFailure {
+  return ApplicationFailure.create(failureOptions(new PersonaError(type, message)));
+}
+
+/** What an activity raised, as it raised it: callers look at the catalogue's type. */
+function withoutWrapping(error: unknown): unknown {
+  return error instanceof ActivityFailure && error.cause instanceof ApplicationFailure ? error.cause : error;
+}

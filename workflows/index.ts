@@ -1,0 +1,6 @@
+/** The workflow bundle: every process, and nothing but the processes. */
+
+export { addPaymentMethod } from './add-payment-method.ts';
+export { onboardCustomer } from './onboard-customer.ts';
+export { reportFraud } from './report-fraud.ts';
+export { sendNotice } from './send-notice.ts';

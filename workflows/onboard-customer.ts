@@ -1,0 +1,121 @@
+/** A customer's first, or next, transaction: recognised, written, verified, profiled (specification: workflows, 1). */
+
+import { ActivityFailure, defineUpdate, log, proxyActivities } from '@temporalio/workflow';
+import { type OnboardingRequest, validateOnboarding } from '../domain/onboarding.ts';
+import {
+  type CustomerReady,
+  type OnboardCustomerInput,
+  UpdateName,
+  WorkflowName,
+} from '../domain/processes.ts';
+import { answering, invalidRequest, within } from './answer.ts';
+import { type NewMethod, type Verified, verifyMethod } from './verify-method.ts';
+import { show } from './visibility.ts';
+
+export interface OnboardingActivities {
+  /** Recognises or creates the customer and writes everything, in one command. Also reads the policy of this run. */
+  onboard(input: OnboardCustomerInput): Promise<{ ready: CustomerReady; verify_wait_ms: number }>;
+  linkBehavioralProfile(input: { customer_id: string; baseline_data_ref: string }): Promise<void>;
+}
+
+export interface ProfileActivities {
+  /** `undefined`: the customer has a profile already, and Chimera is not asked. */
+  initiateBehavioralProfile(input: {
+    customer_id: string;
+    snapshot: string;
+  }): Promise<{ baseline_data_ref: string } | undefined>;
+}
+
+export const customerReadyUpdate = defineUpdate<CustomerReady>(UpdateName.customerReady);
+
+const graph = proxyActivities<OnboardingActivities>({
+  // One transaction of milliseconds; more than this is a server that went away in the middle.
+  startToCloseTimeout: '20s',
+  // Whoever asked has long gone, but what the customer bought must not be forgotten: a repeat joins this run.
+  scheduleToCloseTimeout: '1d',
+  retry: { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '1m' },
+});
+
+const chimera = proxyActivities<ProfileActivities>({
+  startToCloseTimeout: '30s',
+  // A profile that Chimera could not begin for a week begins with the customer's next transaction.
+  scheduleToCloseTimeout: '7d',
+  retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '10m' },
+});
+
+/**
+ * Update `customerReady` answers when the graph is written and the method, if any, verified, or
+ * `onboarding.verifyWait` after the writing; the rest goes on behind the answer.
+ *
+ * @returns the answer, with the method's status as it is at the end
+ * @throws ApplicationFailure of the error catalogue; nothing was written then
+ */
+export function onboardCustomer(input: OnboardCustomerInput): Promise<CustomerReady> {
+  return answering(customerReadyUpdate, async (answer) => {
+    const checked = validateOnboarding(input.request);
+    if (!checked.ok) throw invalidRequest(checked.type, checked.problems);
+    const { request } = checked;
+    const { ready: written, verify_wait_ms } = await graph.onboard({ ...input, request });
+    const { customer_id, created } = written;
+    const customer = { process: WorkflowName.onboardCustomer, customerId: customer_id };
+    const profile = request.behavioral_data_snapshot
+      ? createProfile(customer_id, request.behavioral_data_snapshot)
+      : undefined;
+
+    let ready = written;
+    const method = methodToVerify(input, request, written);
+    if (method !== undefined) {
+      show(
+        { ...customer, state: 'verifying' },
+        `Customer ${customer_id} is written; the method is not verified yet`,
+      );
+      const verification = verifyMethod(method).then((verified) => {
+        if (verified !== undefined) ready = withVerification(written, verified);
+      });
+      await within(verification, verify_wait_ms);
+      answer.give(ready);
+      await verification;
+    }
+    answer.give(ready);
+    if (profile !== undefined) {
+      show(
+        { ...customer, state: 'profiling' },
+        `Customer ${customer_id} is ready; Chimera has no profile yet`,
+      );
+      await profile;
+    }
+    const outcome = created ? 'created' : 'recognised';
+    show({ ...customer, state: 'done', outcome }, `Customer ${customer_id} is ${outcome}`);
+    return ready;
+  });
+}
+
+/** The method that was written, if it waits for the gateway. */
+function methodToVerify(
+  { caller, actor, correlation_id }: OnboardCustomerInput,
+  request: OnboardingRequest,
+  { customer_id, payment_method_id, payment_method_status }: CustomerReady,
+): NewMethod | undefined {
+  const token = request.payment_method_details?.token;
+  if (token === undefined || payment_method_id === undefined) return undefined;
+  if (payment_method_status !== 'unverified') return undefined;
+  const { occurred_at } = request;
+  return { caller, actor, correlation_id, customer_id, payment_method_id, token, occurred_at };
+}
+
+function withVerification(written: CustomerReady, verified: Verified): CustomerReady {
+  const { payment_method_status, version, refused } = verified;
+  const warnings = refused ? [...written.warnings, 'payment_method_declined'] : written.warnings;
+  return { ...written, payment_method_status, version, warnings };
+}
+
+/** Never fails the onboarding: a customer without a profile is a customer. */
+async function createProfile(customer_id: string, snapshot: string): Promise<void> {
+  try {
+    const begun = await chimera.initiateBehavioralProfile({ customer_id, snapshot });
+    if (begun !== undefined) await graph.linkBehavioralProfile({ customer_id, ...begun });
+  } catch (error) {
+    if (!(error instanceof ActivityFailure)) throw error;
+    log.error('The customer has no behavioural profile', { customer_id, reason: error.cause?.message });
+  }
+}

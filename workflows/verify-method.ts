@@ -1,0 +1,85 @@
+/** The second half of every new payment method: at the gateway, then as the gateway has it in the graph. */
+
+import { ActivityFailure, log, proxyActivities } from '@temporalio/workflow';
+import type { PaymentMethodStatus } from '../domain/payment-method.ts';
+import type { AttachAnswer } from '../domain/ports.ts';
+import type { Asker } from '../domain/processes.ts';
+
+/** A method of a customer that the gateway is to attach. */
+export interface NewMethod extends Asker {
+  customer_id: string;
+  payment_method_id: string;
+  token: string;
+  /** RFC 3339: when the method was added. */
+  occurred_at: string;
+}
+
+export type Attachment =
+  /** Nothing to do: it waits for no verification (a repeat of an old request finds it active, removed, …). */
+  | { result: 'settled'; payment_method_status: PaymentMethodStatus; version: number }
+  | (AttachAnswer & { gateway_customer_ref: string });
+
+export interface Verified {
+  payment_method_status: PaymentMethodStatus;
+  /** The customer's version. */
+  version: number;
+  /** The gateway will not take it. */
+  refused: boolean;
+}
+
+export interface GatewayMethodActivities {
+  /** Makes the customer known at the gateway if it is not, attaches the method to it and reads it back. */
+  attachPaymentMethod(input: NewMethod): Promise<Attachment>;
+}
+
+export interface VerificationActivities {
+  /**
+   * Writes reference, status, the gateway's details and the default in one command, then tells the customer's open
+   * recoveries of a method that has become active.
+   */
+  recordVerification(input: {
+    method: NewMethod;
+    attachment: Exclude<Attachment, { result: 'settled' }>;
+  }): Promise<Omit<Verified, 'refused'>>;
+}
+
+const gateway = proxyActivities<GatewayMethodActivities>({
+  // Two or three calls of seconds each; the adapter's own timeouts are shorter.
+  startToCloseTimeout: '30s',
+  // The gateway may be away for days: the customer waits `verifyWait` at most, the method waits on.
+  scheduleToCloseTimeout: '7d',
+  retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '10m' },
+});
+
+const graph = proxyActivities<VerificationActivities>({
+  // One transaction of milliseconds and a few signals.
+  startToCloseTimeout: '20s',
+  // The gateway has the method: what it said must not be lost to an outage of the graph.
+  scheduleToCloseTimeout: '30d',
+  retry: { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '1m' },
+});
+
+/**
+ * Brings a method from `unverified` to what the gateway says of it. A gateway that nobody can reach for a week leaves
+ * it `unverified`: unusable, and visibly so.
+ *
+ * @returns `undefined` if it was given up
+ */
+export async function verifyMethod(method: NewMethod): Promise<Verified | undefined> {
+  try {
+    const attachment = await gateway.attachPaymentMethod(method);
+    if (attachment.result === 'settled') {
+      const { payment_method_status, version } = attachment;
+      return { payment_method_status, version, refused: payment_method_status === 'failed' };
+    }
+    const verified = await graph.recordVerification({ method, attachment });
+    return { ...verified, refused: attachment.result === 'refused' };
+  } catch (error) {
+    if (!(error instanceof ActivityFailure)) throw error;
+    log.error('The payment method was never verified', {
+      payment_method_id: method.payment_method_id,
+      reason: error.cause?.message,
+    });
+    return undefined;
+  }
+}

@@ -1,0 +1,25 @@
+/** What operations see of a process in Temporal UI: ids and states, never personal data. */
+
+import { defineSearchAttributeKey, type SearchAttributeUpdatePair } from '@temporalio/common';
+import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
+import { SearchAttribute } from '../domain/processes.ts';
+
+const KEYS = {
+  customerId: defineSearchAttributeKey(SearchAttribute.customerId, 'KEYWORD'),
+  process: defineSearchAttributeKey(SearchAttribute.process, 'KEYWORD'),
+  state: defineSearchAttributeKey(SearchAttribute.state, 'KEYWORD'),
+  outcome: defineSearchAttributeKey(SearchAttribute.outcome, 'KEYWORD'),
+};
+
+/**
+ * Sets the named search attributes (one history event per call) and, as the execution's details, what it is doing now
+ * in a sentence.
+ */
+export function show(attributes: Partial<Record<keyof typeof KEYS, string>>, details: string): void {
+  const pairs: SearchAttributeUpdatePair[] = [];
+  for (const [name, value] of Object.entries(attributes)) {
+    pairs.push({ key: KEYS[name as keyof typeof KEYS], value });
+  }
+  upsertSearchAttributes(pairs);
+  setCurrentDetails(details);
+}
