@@ -70,4 +70,7 @@ export interface ProfileView {
 }
 
 export type AttemptView = AttemptStatus & { reason_text: string };
-export type RecoveryView = Omit<RecoveryStatus, 'attempts'> & { attempts: AttemptView[]; reason_text: string };
+export type RecoveryView = Omit<RecoveryStatus, 'attempts'> & {
+  attempts: AttemptView[];
+  reason_text: string;
+};
