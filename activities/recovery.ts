@@ -112,7 +112,7 @@ export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryAc
 }
 
 function isOf(
-  obligation: { amount: number | null; currency: string; gateway_customer_ref?: string },
+  obligation: { amount?: number; currency?: string; gateway_customer_ref?: string },
   payment: GatewayPayment,
 ): boolean {
   return (
