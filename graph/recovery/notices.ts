@@ -11,15 +11,14 @@ const READ_MATTER = `
   OPTIONAL MATCH (a:ChargeAttempt {payment_id: o.payment_id, source: 'recovery', state: 'approved'})
   OPTIONAL MATCH (charged:PaymentMethod {id: a.payment_method_id})
   OPTIONAL MATCH (c)-[:HAS_PAYMENT_METHOD {is_default: true}]->(standard:PaymentMethod)
-  RETURN c.id AS customer_id, c.locale AS locale, o.amount AS amount, o.currency AS currency,
+  RETURN o.rule AS rule, o.amount AS amount, o.currency AS currency,
     o.description AS description, o.closes_at AS closes_at,
     failed {.brand, .last_four} AS failed_method, charged {.brand, .last_four} AS charged_method,
     standard {.brand, .last_four} AS new_default, charged.id = standard.id AS swapped
   LIMIT 1`;
 
 interface MatterRow {
-  customer_id: string;
-  locale: string | null;
+  rule: string;
   amount: number | null;
   currency: string | null;
   description: string | null;
@@ -32,8 +31,8 @@ interface MatterRow {
 
 /** What a notice about an obligation may speak of. */
 export interface NoticeMatter {
-  customer_id: string;
-  locale: string;
+  /** The obligation ended on a suspicion: nobody but a verified address may hear of it. */
+  verified_only: boolean;
   /** Minor units. */
   amount: number;
   currency: string;
@@ -53,8 +52,7 @@ export async function getNoticeMatter(graph: Graph, paymentId: string): Promise<
   }
   const charged = row.charged_method && named(row.charged_method);
   return {
-    customer_id: row.customer_id,
-    locale: row.locale ?? 'en',
+    verified_only: row.rule === 'fraud',
     amount: row.amount,
     currency: row.currency,
     ...(row.description ? { description: row.description } : {}),

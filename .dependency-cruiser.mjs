@@ -1,0 +1,90 @@
+// The arrows between the folders (specification: architecture, 'Layout'). What is not listed here may not be imported.
+
+/** Folder → what it may import besides itself. */
+const LAYERS = {
+  domain: [],
+  workflows: ['domain'],
+  activities: ['domain', 'graph', 'platform'],
+  services: ['domain', 'graph', 'temporal', 'platform'],
+  graph: ['domain', 'security', 'platform'],
+  adapters: ['domain', 'proto', 'platform'],
+  events: ['domain', 'graph', 'services', 'platform'],
+  security: ['domain', 'platform'],
+  temporal: ['domain', 'security', 'platform'],
+  api: ['services', 'domain', 'proto', 'security', 'platform'],
+  proto: [],
+  platform: ['domain'],
+  // What it starts are other programs; it shares only names and the run file with them.
+  dev: ['domain', 'platform'],
+};
+/** Composition roots put everything together. */
+const ROOTS = ['workers', 'cli', 'bench'];
+const folders = [...Object.keys(LAYERS), ...ROOTS, 'test'];
+
+const TESTS = '(^test/|[.]test[.]ts$)';
+const MAIN = '(^|/)main[.]ts$';
+/** Packages that compute and do nothing else. */
+const PURE_PACKAGES = 'node_modules/(libphonenumber-js|tldts|uuid)/';
+/** What Temporal's sandbox provides. */
+const SANDBOX_PACKAGES = 'node_modules/@temporalio/(workflow|common)/';
+
+const layers = Object.entries(LAYERS).map(([folder, allowed]) => ({
+  name: `${folder}-imports-only-${allowed.join('-') || 'itself'}`,
+  severity: 'error',
+  from: { path: `^${folder}/`, pathNot: [TESTS, MAIN] },
+  to: {
+    path: `^(${folders.join('|')})/`,
+    // Activities implement the interfaces that the workflows own: of those they may know the types.
+    pathNot: `^(${[folder, ...allowed, ...(folder === 'activities' ? ['workflows'] : [])].join('|')})/`,
+  },
+}));
+
+export default {
+  forbidden: [
+    ...layers,
+    {
+      name: 'activities-know-workflows-by-type-only',
+      severity: 'error',
+      from: { path: '^activities/', pathNot: TESTS },
+      to: { path: '^workflows/', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'domain-is-pure',
+      comment: 'no driver, no input or output; url is there for one pure function, domainToASCII',
+      severity: 'error',
+      from: { path: '^domain/', pathNot: TESTS },
+      to: { pathNot: ['^domain/', PURE_PACKAGES, '^url$'] },
+    },
+    {
+      name: 'workflows-reach-nothing-but-domain',
+      comment: 'not even through others: what they reach is in the bundle and runs in the sandbox',
+      severity: 'error',
+      from: { path: '^workflows/', pathNot: TESTS },
+      to: { reachable: true, pathNot: ['^(workflows|domain)/', SANDBOX_PACKAGES] },
+    },
+    {
+      name: 'only-tests-import-tests',
+      severity: 'error',
+      from: { pathNot: [TESTS, '^vitest[.]config[.]ts$'] },
+      to: { path: TESTS },
+    },
+    {
+      name: 'no-circles',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
+    { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '^[.]persona/' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['node', 'import', 'types', 'default'],
+      extensions: ['.ts', '.tsx', '.mts', '.mjs', '.js', '.json'],
+    },
+  },
+};

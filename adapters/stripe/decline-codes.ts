@@ -1,0 +1,40 @@
+/** Gathers what Stripe says of a decline from the three places where it may stand. */
+
+import type { Stripe } from 'stripe';
+import type { DeclineCodes } from '../../domain/decline/codes.ts';
+import { networkOf } from './methods.ts';
+
+interface Said {
+  code?: string | null;
+  decline_code?: string | null;
+  advice_code?: string | null;
+  network_decline_code?: string | null;
+  network_advice_code?: string | null;
+  payment_method?: Stripe.PaymentMethod | null;
+}
+
+/** `error`: the answer's error, or the payment's `last_payment_error`; what it leaves out is looked for in the payment. */
+export function declineCodes(error: Said, intent: Stripe.PaymentIntent | undefined): DeclineCodes {
+  const places: Said[] = [error, (intent?.last_payment_error ?? {}) as Said, outcomeOf(intent)];
+  const first = (field: keyof Omit<Said, 'payment_method'>) =>
+    places.map((said) => said[field]).find((value) => value != null && value !== '');
+  const method = places.map((said) => said.payment_method).find((value) => value != null);
+  return present({
+    code: first('code'),
+    decline_code: first('decline_code'),
+    advice_code: first('advice_code'),
+    network_code: first('network_decline_code'),
+    network_advice_code: first('network_advice_code'),
+    network: method == null ? undefined : networkOf(method),
+  });
+}
+
+/** Only where the charge itself stands in the answer. */
+function outcomeOf(intent: Stripe.PaymentIntent | undefined): Said {
+  const charge = intent?.latest_charge;
+  return typeof charge === 'object' && charge !== null ? ((charge.outcome ?? {}) as Said) : {};
+}
+
+function present(codes: Record<string, string | null | undefined>): DeclineCodes {
+  return Object.fromEntries(Object.entries(codes).filter(([, value]) => value != null));
+}

@@ -1,0 +1,68 @@
+/** Payment methods as Persona knows them. */
+
+import type { Stripe } from 'stripe';
+import type { Network, PaymentMethodType } from '../../domain/payment-method.ts';
+import type { GatewayPaymentMethod } from '../../domain/ports.ts';
+
+const CARD_NETWORKS: Readonly<Record<string, Network>> = {
+  visa: 'visa',
+  mastercard: 'mastercard',
+  amex: 'amex',
+  discover: 'discover',
+  diners: 'diners',
+  jcb: 'jcb',
+  unionpay: 'unionpay',
+};
+const RAILS: Readonly<Record<string, Network>> = { us_bank_account: 'ach', sepa_debit: 'sepa' };
+
+/** What the types have in common, wherever Stripe puts it. */
+interface Details {
+  brand?: string;
+  bank_name?: string | null;
+  last4?: string | null;
+  exp_month?: number;
+  exp_year?: number;
+  fingerprint?: string | null;
+  funding?: string;
+  country?: string | null;
+  wallet?: object | null;
+}
+
+export function methodOf(method: Stripe.PaymentMethod): GatewayPaymentMethod {
+  const details = detailsOf(method);
+  const customer = typeof method.customer === 'string' ? method.customer : method.customer?.id;
+  return {
+    token: method.id,
+    type: typeOf(method, details),
+    ...given('gateway_customer_ref', customer),
+    ...given('brand', details.brand ?? details.bank_name),
+    ...given('network', networkOf(method)),
+    ...given('last_four', details.last4),
+    ...given('expiry_month', details.exp_month),
+    ...given('expiry_year', details.exp_year),
+    ...given('funding', details.funding),
+    ...given('country', details.country),
+    ...given('instrument_fingerprint', details.fingerprint),
+  };
+}
+
+/** Whose rules the method falls under; `undefined` for a network that Persona has no rules of. */
+export function networkOf(method: Stripe.PaymentMethod): Network | undefined {
+  return RAILS[method.type] ?? CARD_NETWORKS[detailsOf(method).brand ?? ''];
+}
+
+function detailsOf(method: Stripe.PaymentMethod): Details {
+  return (method as unknown as Record<string, Details | undefined>)[method.type] ?? {};
+}
+
+/** A card inside a wallet (Apple Pay, Google Pay) is a wallet to the customer; accounts that are debited are bank accounts. */
+function typeOf(method: Stripe.PaymentMethod, details: Details): PaymentMethodType {
+  if (method.type === 'card') return details.wallet == null ? 'card' : 'digital_wallet';
+  return method.type === 'us_bank_account' || method.type.endsWith('_debit')
+    ? 'bank_account'
+    : 'digital_wallet';
+}
+
+function given<K extends string, V>(name: K, value: V | null | undefined): { [P in K]?: V } {
+  return value == null ? {} : ({ [name]: value } as { [P in K]?: V });
+}

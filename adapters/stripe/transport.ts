@@ -1,0 +1,91 @@
+/**
+ * The HTTP client under a charge: one try on a connection of its own, which knows whether anything was sent.
+ *
+ * The SDK's own client cannot be used for charges. It sends a request again whenever a connection closed under it
+ * (ECONNRESET, EPIPE), even with `maxNetworkRetries: 0`, and a kept-alive connection that went stale looks the same as
+ * one that broke after the charge had arrived.
+ */
+
+import { type IncomingMessage, type RequestOptions, request as httpRequest } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import type { Stripe } from 'stripe';
+
+/**
+ * No answer came. Deliberately without the `code` of its cause: by that code the SDK would send the request again.
+ * `sent` false: nothing left this machine.
+ */
+export class TransportFault extends Error {
+  readonly sent: boolean;
+
+  constructor(sent: boolean, cause: unknown) {
+    super(cause instanceof Error ? describe(cause) : String(cause), { cause });
+    this.name = 'TransportFault';
+    this.sent = sent;
+  }
+}
+
+/** `signal` ends the request early; the SDK's `timeout` bounds it as a whole, not only its silences. */
+export function chargeTransport(signal?: AbortSignal): Stripe.HttpClient {
+  return {
+    getClientName: () => 'persona-charge',
+    makeRequest: (host, port, path, method, headers, body, protocol, timeoutMs) => {
+      const deadline = AbortSignal.timeout(timeoutMs);
+      return exchange(protocol, body, {
+        host,
+        port,
+        path,
+        method,
+        headers,
+        // A connection of its own, closed afterwards.
+        agent: false,
+        signal: signal === undefined ? deadline : AbortSignal.any([signal, deadline]),
+      });
+    },
+  };
+}
+
+function exchange(
+  protocol: string,
+  body: string,
+  options: RequestOptions,
+): Promise<ReturnType<typeof response>> {
+  return new Promise((resolve, reject) => {
+    let sent = false;
+    const fail = (error: unknown) => reject(new TransportFault(sent, error));
+    const secure = protocol !== 'http';
+    const request = (secure ? httpsRequest : httpRequest)(options);
+    request.once('socket', (socket) => {
+      socket.once(secure ? 'secureConnect' : 'connect', () => {
+        sent = true;
+      });
+    });
+    request.once('error', fail);
+    request.once('response', (message) => {
+      const chunks: Buffer[] = [];
+      message.on('data', (chunk: Buffer) => chunks.push(chunk));
+      message.once('error', fail);
+      message.once('end', () => resolve(response(message, Buffer.concat(chunks).toString('utf8'))));
+      // An answer that breaks off does not always raise an error.
+      message.once('close', () => fail(new Error('the answer broke off')));
+    });
+    request.end(body);
+  });
+}
+
+function response(message: IncomingMessage, body: string) {
+  return {
+    getStatusCode: () => message.statusCode ?? 0,
+    getHeaders: () => message.headers as Record<string, string>,
+    getRawResponse: () => message,
+    toStream: () => {
+      throw new Error('A charge is never streamed');
+    },
+    toJSON: async () => JSON.parse(body) as unknown,
+  };
+}
+
+function describe(error: Error): string {
+  if (error.name === 'TimeoutError') return 'no answer in time';
+  if (error.name === 'AbortError' && error.cause instanceof Error) return describe(error.cause);
+  return error.message || ((error as NodeJS.ErrnoException).code ?? error.name);
+}

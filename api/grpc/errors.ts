@@ -1,0 +1,40 @@
+/** Errors as gRPC has them: a canonical code, and `google.rpc.Status` with the details in the trailers. */
+
+import { Metadata, type ServiceError } from '@grpc/grpc-js';
+import { ERRORS, type PersonaError } from '../../domain/errors.ts';
+import type { Any } from '../../proto/gen/google/protobuf/any.ts';
+import { BadRequest, ErrorInfo, RetryInfo } from '../../proto/gen/google/rpc/error_details.ts';
+import { Status } from '../../proto/gen/google/rpc/status.ts';
+
+const DETAILS_KEY = 'grpc-status-details-bin';
+/** What a caller should wait before it tries again; what is down seldom comes back sooner. */
+const RETRY_DELAY_SECONDS = 1n;
+
+/** @param trailers are sent with the error, the details added to them */
+export function toServiceError(error: PersonaError, trailers: Metadata): ServiceError {
+  const { grpc: code, title, retryable } = ERRORS[error.type];
+  // What broke inside is for the log alone.
+  const message = error.type === 'internal' ? title : error.message;
+  const details: Any[] = [
+    any('ErrorInfo', ErrorInfo.encode({ reason: error.type, domain: 'persona', metadata: {} }).finish()),
+  ];
+  if (error.problems.length > 0) {
+    const field_violations = error.problems.map(({ field, message: description }) => ({
+      field,
+      description,
+      reason: error.type,
+      localized_message: undefined,
+    }));
+    details.push(any('BadRequest', BadRequest.encode({ field_violations }).finish()));
+  }
+  if (retryable) {
+    const retry_delay = { seconds: RETRY_DELAY_SECONDS, nanos: 0 };
+    details.push(any('RetryInfo', RetryInfo.encode({ retry_delay }).finish()));
+  }
+  trailers.set(DETAILS_KEY, Buffer.from(Status.encode({ code, message, details }).finish()));
+  return Object.assign(new Error(message), { code, details: message, metadata: trailers });
+}
+
+function any(name: string, value: Uint8Array): Any {
+  return { type_url: `type.googleapis.com/google.rpc.${name}`, value: Buffer.from(value) };
+}

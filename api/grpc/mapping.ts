@@ -1,0 +1,89 @@
+/** Between messages and the JSON shapes of the services: times, and integers of 64 bits. */
+
+import { type FieldProblem, invalid } from '../../domain/errors.ts';
+import type { GetRecoveryResponse } from '../../proto/gen/persona/v1/persona_agent.ts';
+import type { PaymentMethod } from '../../proto/gen/persona/v1/types.ts';
+import type { PaymentMethodView, RecoveryView } from '../../services/views.ts';
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+/** Collects what is wrong with a request, so that the caller learns everything at once. */
+export class Problems {
+  readonly #found: FieldProblem[] = [];
+
+  require(ok: boolean, field: string, message: string): void {
+    if (!ok) this.#found.push({ field, message });
+  }
+
+  requireUuid(value: string, field: string): void {
+    this.require(UUID.test(value), field, value === '' ? 'is required' : 'must be a UUID');
+  }
+
+  /** @throws PersonaError invalid_argument, if there were any */
+  refuse(): void {
+    if (this.#found.length > 0) throw invalid(this.#found);
+  }
+}
+
+/**
+ * A decoded message as the JSON that other faces take: what was not sent is not there. (Decoding sets every optional
+ * field to `undefined` and every list to an empty one.)
+ */
+export function toJson(message: object): Record<string, unknown> {
+  const sent = Object.entries(message).filter(
+    ([, value]) => value !== undefined && !(Array.isArray(value) && value.length === 0),
+  );
+  return Object.fromEntries(sent.map(([field, value]) => [field, toJsonValue(value)]));
+}
+
+function toJsonValue(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(toJsonValue);
+  if (value instanceof Date) return toText(value);
+  if (typeof value === 'bigint') return Number(value);
+  return typeof value === 'object' && value !== null ? toJson(value) : value;
+}
+
+/** RFC 3339, or a text that no validator takes for a time. */
+export function toText(time: Date | undefined): string | undefined {
+  if (time === undefined) return undefined;
+  return Number.isNaN(time.getTime()) ? 'out of range' : time.toISOString();
+}
+
+export function toDate(text: string | undefined): Date | undefined {
+  return text === undefined ? undefined : new Date(text);
+}
+
+export function toPaymentMethod(method: PaymentMethodView): PaymentMethod {
+  return {
+    payment_method_id: method.payment_method_id,
+    type: method.type,
+    status: method.status,
+    brand: method.brand ?? '',
+    network: method.network ?? '',
+    last_four: method.last_four ?? '',
+    expiry_month: method.expiry_month,
+    expiry_year: method.expiry_year,
+    is_default: method.is_default,
+    off_session_consent: method.off_session_consent,
+    first_used: toDate(method.first_used),
+    last_used: toDate(method.last_used),
+    changed_seq: BigInt(method.changed_seq),
+  };
+}
+
+export function toRecovery(recovery: RecoveryView): GetRecoveryResponse {
+  return {
+    ...recovery,
+    outcome: recovery.outcome,
+    amount: BigInt(recovery.amount),
+    attempts: recovery.attempts.map((attempt) => ({
+      ...attempt,
+      gateway_ref: attempt.gateway_ref,
+      started_at: toDate(attempt.started_at),
+      resolved_at: toDate(attempt.resolved_at),
+    })),
+    next: recovery.next && { ...recovery.next, at: toDate(recovery.next.at) },
+    opened_at: toDate(recovery.opened_at),
+    closes_at: toDate(recovery.closes_at),
+  };
+}

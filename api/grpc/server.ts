@@ -1,0 +1,74 @@
+import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { HealthImplementation } from 'grpc-health-check';
+import { IdentityGraphServiceService } from '../../proto/gen/persona/v1/identity_graph.ts';
+import { PersonaAgentService } from '../../proto/gen/persona/v1/persona_agent.ts';
+import type { Services } from '../../services/services.ts';
+import type { Observers } from '../requests.ts';
+import { identityGraph } from './identity-graph.ts';
+import { personaAgent } from './persona-agent.ts';
+import { addReflection } from './reflection.ts';
+
+const SERVICES = ['persona.v1.PersonaAgent', 'persona.v1.IdentityGraphService'];
+const HEALTH = 'grpc.health.v1.Health';
+/** The same bound as REST has for a body. */
+const MAX_MESSAGE_BYTES = 64 * 1_024;
+/** Clients reconnect this often and so find new replicas; a call that is under way may finish. */
+const MAX_CONNECTION_AGE_MS = 10 * 60_000;
+const CONNECTION_GRACE_MS = 60_000;
+/** How long calls may still run when the server stops. */
+const DRAIN_MS = 10_000;
+
+export interface GrpcServer {
+  /** `host:port`. */
+  address: string;
+  /** Tells load balancers to stay away; calls are still answered. */
+  leave(): void;
+  /** Refuses new calls, lets running ones finish. */
+  close(): Promise<void>;
+}
+
+/**
+ * Serves both services, health and reflection in plain text: nobody is authenticated yet, so the caller of this
+ * function has made sure that `host` is a loopback address.
+ *
+ * @param port 0 takes any free one
+ */
+export async function serveGrpc(
+  { host, port }: { host: string; port: number },
+  services: Services,
+  observers: Observers,
+): Promise<GrpcServer> {
+  const server = new Server({
+    'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
+    'grpc.max_connection_age_ms': MAX_CONNECTION_AGE_MS,
+    'grpc.max_connection_age_grace_ms': CONNECTION_GRACE_MS,
+  });
+  server.addService(PersonaAgentService, personaAgent(services, observers));
+  server.addService(IdentityGraphServiceService, identityGraph(services, observers));
+  const health = new HealthImplementation(
+    Object.fromEntries(['', ...SERVICES].map((name) => [name, 'SERVING'])),
+  );
+  health.addToServer(server);
+  addReflection(server, [...SERVICES, HEALTH]);
+
+  const authority = host.includes(':') ? `[${host}]` : host;
+  const bound = await new Promise<number>((resolve, reject) => {
+    server.bindAsync(`${authority}:${port}`, ServerCredentials.createInsecure(), (error, taken) =>
+      error ? reject(error) : resolve(taken),
+    );
+  });
+  return {
+    address: `${authority}:${bound}`,
+    leave: () => {
+      for (const name of ['', ...SERVICES]) health.setStatus(name, 'NOT_SERVING');
+    },
+    close: () =>
+      new Promise((resolve) => {
+        const force = setTimeout(() => server.forceShutdown(), DRAIN_MS);
+        server.tryShutdown(() => {
+          clearTimeout(force);
+          resolve();
+        });
+      }),
+  };
+}

@@ -1,0 +1,87 @@
+import { OpenAPIHono } from '@hono/zod-openapi';
+import { bodyLimit } from 'hono/body-limit';
+import { methodNotAllowed } from 'hono/method-not-allowed';
+import { requestId } from 'hono/request-id';
+import { routePath } from 'hono/route';
+import { secureHeaders } from 'hono/secure-headers';
+import { PersonaError } from '../../domain/errors.ts';
+import type { Services } from '../../services/services.ts';
+import { type Observers, observe, requestIds } from '../requests.ts';
+import type { HttpEnv } from './env.ts';
+import { fromZod, problem } from './problem.ts';
+import { customerRoutes } from './routes/customers.ts';
+import { operationRoutes } from './routes/operations.ts';
+import { recoveryRoutes } from './routes/recoveries.ts';
+import { walletRoutes } from './routes/wallet.ts';
+
+const MAX_BODY_BYTES = 64 * 1_024;
+
+/** @param stopping true once the process is on its way out */
+export function createApp(
+  services: Services,
+  observers: Observers,
+  stopping: () => boolean,
+): OpenAPIHono<HttpEnv> {
+  const app = new OpenAPIHono<HttpEnv>({
+    defaultHook: (result, c) => (result.success ? undefined : problem(c, fromZod(result.error))),
+  });
+
+  app.use(requestId());
+  app.use(async (c, next) => {
+    const startedAt = performance.now();
+    const ids = { ...requestIds((name) => c.req.header(name)), requestId: c.get('requestId') };
+    c.set('ids', ids);
+    await next();
+    c.header('traceparent', ids.traceparent);
+    const operation = `${c.req.method} ${routePath(c, -1)}`;
+    observe(observers, {
+      face: 'http',
+      operation,
+      ids,
+      code: String(c.res.status),
+      startedAt,
+      error: c.get('error'),
+    });
+  });
+  app.use(
+    secureHeaders({
+      // Swagger UI styles its elements in place.
+      contentSecurityPolicy: {
+        defaultSrc: ["'none'"],
+        scriptSrc: ["'self'"],
+        styleSrc: ["'self'", "'unsafe-inline'"],
+        imgSrc: ["'self'", 'data:'],
+        connectSrc: ["'self'"],
+        frameAncestors: ["'none'"],
+      },
+    }),
+  );
+  app.use(
+    methodNotAllowed({
+      app,
+      onMethodNotAllowed: (c, methods) => {
+        const allow = methods.join(', ');
+        const answer = problem(
+          c,
+          new PersonaError('method_not_allowed', `${c.req.method} is not possible here; ${allow} is`),
+        );
+        answer.headers.set('allow', allow);
+        return answer;
+      },
+    }),
+  );
+  app.use(
+    bodyLimit({
+      maxSize: MAX_BODY_BYTES,
+      onError: (c) => problem(c, new PersonaError('payload_too_large', 'The body may have at most 64 KiB')),
+    }),
+  );
+  app.notFound((c) => problem(c, new PersonaError('not_found', `There is nothing at ${c.req.path}`)));
+  app.onError((error, c) => problem(c, error));
+
+  customerRoutes(app, services);
+  walletRoutes(app, services);
+  recoveryRoutes(app, services);
+  operationRoutes(app, services, stopping);
+  return app;
+}

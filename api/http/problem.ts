@@ -1,0 +1,68 @@
+/** Errors as REST has them: RFC 9457 problem documents. */
+
+import type { Context } from 'hono';
+import { HTTPException } from 'hono/http-exception';
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import type { z } from 'zod';
+import { ERRORS, type ErrorType, invalid, PersonaError } from '../../domain/errors.ts';
+import { asPersonaError } from '../requests.ts';
+import type { HttpEnv } from './env.ts';
+
+/** What a caller should wait before it tries again, in seconds. */
+const RETRY_AFTER_SECONDS = '1';
+const TYPE_OF_STATUS: Partial<Record<number, ErrorType>> = {
+  400: 'malformed_request',
+  404: 'not_found',
+  413: 'payload_too_large',
+  415: 'unsupported_media_type',
+};
+
+/** The answer for an error; remembered for the request's log line. */
+export function problem(c: Context<HttpEnv>, thrown: unknown): Response {
+  const error = fromThrown(thrown);
+  c.set('error', error);
+  const { http, title, retryable } = ERRORS[error.type];
+  const body = {
+    type: `urn:persona:error:${error.type}`,
+    title,
+    status: http,
+    // What broke inside is for the log alone.
+    detail: error.type === 'internal' ? title : error.message,
+    instance: c.get('requestId'),
+    ...(error.problems.length > 0 && {
+      errors: error.problems.map(({ field, message }) => ({ pointer: pointerTo(field), message })),
+    }),
+  };
+  return c.json(body, http as ContentfulStatusCode, {
+    'content-type': 'application/problem+json',
+    ...(retryable && { 'retry-after': RETRY_AFTER_SECONDS }),
+  });
+}
+
+/** What zod found, as one error of the catalogue. */
+export function fromZod(error: z.ZodError): PersonaError {
+  const problems = error.issues.map((issue) => ({ field: fieldPath(issue.path), message: issue.message }));
+  const given = error.issues.find((issue) => issue.code === 'custom' && issue.params?.type !== undefined);
+  const type = given?.code === 'custom' ? (given.params?.type as ErrorType) : 'invalid_argument';
+  return invalid(problems, type);
+}
+
+/** `a.b[0].c`, as every problem of the catalogue names its field. */
+export function fieldPath(path: readonly PropertyKey[]): string {
+  return path.reduce<string>((text, part) => {
+    if (typeof part === 'number') return `${text}[${part}]`;
+    return text === '' ? String(part) : `${text}.${String(part)}`;
+  }, '');
+}
+
+function fromThrown(thrown: unknown): PersonaError {
+  if (!(thrown instanceof HTTPException)) return asPersonaError(thrown);
+  const type = TYPE_OF_STATUS[thrown.status] ?? 'internal';
+  return new PersonaError(type, thrown.message || ERRORS[type].title, { cause: thrown });
+}
+
+/** RFC 6901 in its URI fragment form, as RFC 9457 shows it: `#/a/b/0/c`. */
+function pointerTo(field: string): string {
+  const parts = field === '' ? [] : field.replaceAll(/\[(\d+)\]/g, '.$1').split('.');
+  return ['#', ...parts.map((part) => part.replaceAll('~', '~0').replaceAll('/', '~1'))].join('/');
+}

@@ -1,0 +1,51 @@
+import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
+import { z } from '@hono/zod-openapi';
+import type { Services } from '../../../services/services.ts';
+import { callerOf, type HttpEnv } from '../env.ts';
+import { customerParams, etag, json, problems } from '../schemas/common.ts';
+import { onboardingAnswer, onboardingRequest } from '../schemas/onboarding.ts';
+import { profile } from '../schemas/wallet.ts';
+
+const location = z.object({ Location: z.string().openapi({ description: 'Address of the profile' }) });
+
+const onboard = createRoute({
+  method: 'post',
+  path: '/api/v1/customers',
+  tags: ['customers'],
+  summary: 'Onboard a customer, or recognise one',
+  description: 'transaction_id is the idempotency key: a repeat gets the first answer.',
+  request: { body: { required: true, content: { 'application/json': { schema: onboardingRequest } } } },
+  responses: {
+    201: json(onboardingAnswer, 'A new customer', location),
+    200: json(onboardingAnswer, 'The customer was known', location),
+    ...problems(['idempotency_key_reused', 'illegal_transition', 'temporal_unavailable'], { body: true }),
+  },
+});
+
+const getProfile = createRoute({
+  method: 'get',
+  path: '/api/v1/customers/{customer_id}/profile',
+  tags: ['customers'],
+  summary: "The customer's profile",
+  request: { params: customerParams },
+  responses: {
+    200: json(profile, 'The profile', etag),
+    ...problems(['customer_not_found', 'invalid_argument']),
+  },
+});
+
+/** Onboarding and profile. */
+export function customerRoutes(app: OpenAPIHono<HttpEnv>, services: Services): void {
+  app.openapi(onboard, async (c) => {
+    const answer = await services.onboard(callerOf(c), c.req.valid('json'));
+    c.header('location', `/api/v1/customers/${answer.customer_id}/profile`);
+    return c.json(answer, answer.created ? 201 : 200);
+  });
+
+  app.openapi(getProfile, async (c) => {
+    const { customer_id } = c.req.valid('param');
+    const found = await services.getProfile(callerOf(c, customer_id), { customer_id });
+    c.header('etag', `"${found.changed_seq}"`);
+    return c.json(found, 200);
+  });
+}

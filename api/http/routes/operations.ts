@@ -1,0 +1,85 @@
+/** What operators and readers ask: is it alive, can it work, what does it offer. */
+
+import { readFile } from 'node:fs/promises';
+import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
+import type { Services } from '../../../services/services.ts';
+import type { HttpEnv } from '../env.ts';
+import { json } from '../schemas/common.ts';
+
+const health = createRoute({
+  method: 'get',
+  path: '/healthz',
+  tags: ['operations'],
+  summary: 'Is the process alive?',
+  responses: { 200: json(z.object({ status: z.literal('ok') }), 'It is') },
+});
+
+const readiness = z
+  .object({
+    status: z.enum(['ready', 'unavailable', 'stopping']),
+    dependencies: z.record(z.string(), z.enum(['up', 'down'])),
+  })
+  .openapi('Readiness');
+const ready = createRoute({
+  method: 'get',
+  path: '/readyz',
+  tags: ['operations'],
+  summary: "Can it work? Each dependency's state",
+  responses: { 200: json(readiness, 'It can'), 503: json(readiness, 'It cannot') },
+});
+
+const TYPES: Record<string, string> = { css: 'text/css', js: 'text/javascript' };
+const ASSETS = ['swagger-ui.css', 'swagger-ui-bundle.js'];
+const PAGE = `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Persona API</title>
+<link rel="stylesheet" href="/docs/swagger-ui.css">
+</head>
+<body>
+<div id="swagger-ui"></div>
+<script src="/docs/swagger-ui-bundle.js"></script>
+<script src="/docs/start.js"></script>
+</body>
+</html>
+`;
+const START = "SwaggerUIBundle({ url: '/openapi.json', dom_id: '#swagger-ui', deepLinking: true });\n";
+
+/** @param stopping true once the process is on its way out: load balancers should look elsewhere */
+export function operationRoutes(
+  app: OpenAPIHono<HttpEnv>,
+  services: Services,
+  stopping: () => boolean,
+): void {
+  app.openapi(health, (c) => c.json({ status: 'ok' as const }, 200));
+
+  app.openapi(ready, async (c) => {
+    const dependencies = await services.dependencies();
+    if (stopping()) return c.json({ status: 'stopping' as const, dependencies }, 503);
+    if (Object.values(dependencies).includes('down'))
+      return c.json({ status: 'unavailable' as const, dependencies }, 503);
+    return c.json({ status: 'ready' as const, dependencies }, 200);
+  });
+
+  app.doc31('/openapi.json', {
+    openapi: '3.1.0',
+    info: {
+      title: 'Persona',
+      version: '1.0.0',
+      description: 'The memory of a payment ecosystem. Errors are problem documents (RFC 9457).',
+    },
+  });
+
+  app.get('/docs', (c) => c.html(PAGE));
+  app.get('/docs/start.js', (c) => c.body(START, 200, { 'content-type': 'text/javascript' }));
+  // Served from the package: nothing is loaded from elsewhere, so the page also works where there is no internet.
+  for (const asset of ASSETS) {
+    const type = TYPES[asset.split('.').at(-1) ?? ''] ?? 'application/octet-stream';
+    app.get(`/docs/${asset}`, async (c) =>
+      c.body(await readFile(new URL(import.meta.resolve(`swagger-ui-dist/${asset}`))), 200, {
+        'content-type': type,
+      }),
+    );
+  }
+}

@@ -1,0 +1,85 @@
+import { z } from '@hono/zod-openapi';
+import { ERRORS, type ErrorType } from '../../../domain/errors.ts';
+import { MAX_PAGE } from '../../../services/pages.ts';
+import { uuid } from './checked.ts';
+
+const problemSchema = z
+  .object({
+    type: z.string().openapi({ example: 'urn:persona:error:invalid_argument' }),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    instance: z.string().openapi({ description: 'The id of the request' }),
+    errors: z
+      .array(z.object({ pointer: z.string().openapi({ example: '#/amount' }), message: z.string() }))
+      .optional(),
+  })
+  .openapi('Problem');
+
+/** What any route may answer. */
+const EVERYWHERE: readonly ErrorType[] = [
+  'method_not_allowed',
+  'internal',
+  'graph_unavailable',
+  'deadline_exceeded',
+];
+const WITH_BODY: readonly ErrorType[] = [
+  'malformed_request',
+  'payload_too_large',
+  'unsupported_media_type',
+  'invalid_argument',
+];
+
+/** The documented error answers of a route: its own, and those that every route has. */
+export function problems(own: readonly ErrorType[], options: { body?: boolean } = {}) {
+  const types = [...own, ...(options.body ? WITH_BODY : []), ...EVERYWHERE];
+  const statuses = [...new Set(types.map((type) => ERRORS[type].http))].sort();
+  return Object.fromEntries(
+    statuses.map((status) => [
+      status,
+      {
+        description: [...new Set(types)]
+          .filter((type) => ERRORS[type].http === status)
+          .map((type) => ERRORS[type].title)
+          .join('; '),
+        content: { 'application/problem+json': { schema: problemSchema } },
+      },
+    ]),
+  );
+}
+
+/** A JSON answer. */
+export function json<T extends z.ZodType>(schema: T, description: string, headers?: z.ZodObject) {
+  return { description, content: { 'application/json': { schema } }, ...(headers && { headers }) };
+}
+
+export function listOf<T extends z.ZodType>(item: T, name: string) {
+  return z
+    .object({
+      items: z.array(item),
+      next_cursor: z.string().nullable().openapi({ description: 'null on the last page' }),
+    })
+    .openapi(name);
+}
+
+export const customerParams = z.object({
+  customer_id: uuid
+    .transform((id) => id.toLowerCase())
+    .openapi({ param: { name: 'customer_id', in: 'path' } }),
+});
+export const pageQuery = z.object({
+  limit: z
+    .string()
+    .regex(/^\d{1,3}$/, `must be a number from 1 to ${MAX_PAGE}`)
+    .transform(Number)
+    .pipe(z.number().min(1, 'must be at least 1').max(MAX_PAGE, `must be at most ${MAX_PAGE}`))
+    .default(MAX_PAGE)
+    .openapi({ type: 'integer', minimum: 1, maximum: MAX_PAGE }),
+  cursor: z.string().max(1000).optional().openapi({ description: 'The next_cursor of the page before' }),
+});
+export const idempotencyKey = z
+  .string()
+  .regex(/^[\x21-\x7e]{1,255}$/, 'must be 1 to 255 printable ASCII characters');
+export const etag = z.object({
+  ETag: z.string().openapi({ description: 'The changed_seq of the resource', example: '"7"' }),
+});

@@ -1,0 +1,101 @@
+import { z } from '@hono/zod-openapi';
+import { validateOnboarding } from '../../../domain/onboarding.ts';
+import { PAYMENT_METHOD_STATUSES, PAYMENT_METHOD_TYPES } from '../../../domain/payment-method.ts';
+import { checked, optional, time, uuid } from './checked.ts';
+
+const text = (max: number, description?: string) => {
+  const schema = z.string().max(max);
+  return description === undefined ? schema : schema.openapi({ description });
+};
+
+const customerMetadata = z.looseObject({
+  segment: optional(text(64, 'A–Z, 0–9 and _; upper-cased')),
+  locale: optional(text(35, 'A language tag such as de-AT')),
+  ltv: optional(z.union([z.string(), z.number()])).openapi({
+    description: 'Life-time value as a decimal in the reporting currency; never lowers a known one',
+    example: '1250.00',
+  }),
+});
+
+const paymentMethodDetails = z.looseObject({
+  type: z.enum(PAYMENT_METHOD_TYPES),
+  token: text(255, "The processor's token; never a card number"),
+  brand: optional(text(64)),
+  network: optional(text(64)),
+  last_four: optional(text(4, 'Four digits')),
+  expiry_month: optional(z.int().min(1).max(12)),
+  expiry_year: optional(z.int().min(2000).max(2099)),
+  instrument_fingerprint: optional(text(255, 'The same plastic behind several tokens')),
+  off_session_consent: optional(z.boolean()).openapi({
+    description: 'true states the consent to be charged without being present; absent changes nothing',
+  }),
+  consent_source: optional(text(64)),
+});
+
+const deviceDetails = z.looseObject({
+  fingerprint: optional(text(512)),
+  ip: optional(text(64)),
+  user_agent: optional(text(1024)),
+  trust_score: optional(z.number().min(0).max(1)).openapi({ description: 'Counts for a new device only' }),
+});
+
+const addressDetails = z.looseObject({
+  street1: text(200),
+  street2: optional(text(200)),
+  city: text(200),
+  state: optional(text(64)),
+  zip_code: text(64),
+  country: text(2, 'ISO 3166-1 alpha-2'),
+  type: z.enum(['shipping', 'billing']),
+  is_verified: optional(z.boolean()),
+});
+
+const digitalIdentifier = z.looseObject({
+  type: optional(z.enum(['email', 'phone_number', 'phone'])),
+  value: optional(text(254)),
+  email: optional(text(254, 'Short for type email')),
+  phone: optional(text(254, 'Short for type phone_number')),
+  is_verified: optional(z.boolean()),
+});
+
+export const onboardingRequest = checked(
+  z.looseObject({
+    transaction_id: z.string().max(128).openapi({
+      description: 'Also the idempotency key: the same transaction twice acts once',
+      example: 'checkout-2026-000017',
+    }),
+    customer_id: optional(uuid).openapi({
+      description: "One that nobody has yet becomes the new customer's",
+    }),
+    gateway_customer_ref: optional(text(255)),
+    customer_metadata: optional(customerMetadata),
+    payment_method_details: optional(paymentMethodDetails),
+    device_details: optional(deviceDetails),
+    address_details: optional(addressDetails),
+    digital_identifiers: optional(z.array(digitalIdentifier).max(20)),
+    email: optional(text(254, 'Short for a digital identifier of type email')),
+    phone: optional(text(254, 'Short for a digital identifier of type phone_number')),
+    behavioral_data_snapshot: optional(z.union([z.string(), z.looseObject({})])).openapi({
+      description: 'Handed to Chimera as it is',
+    }),
+    occurred_at: time,
+  }),
+  validateOnboarding,
+).openapi('OnboardingRequest');
+
+export const onboardingAnswer = z
+  .object({
+    customer_id: uuid,
+    created: z.boolean().openapi({ description: 'false: the customer was known' }),
+    version: z.int(),
+    match: z.object({
+      rule: z.enum(['none', 'customer_id', 'email', 'phone_number', 'device']),
+      proven: z.boolean(),
+      suggested_customer_ids: z.array(uuid),
+    }),
+    payment_method_id: uuid.optional(),
+    payment_method_status: z.enum(PAYMENT_METHOD_STATUSES).optional(),
+    device_id: uuid.optional(),
+    warnings: z.array(z.string()),
+  })
+  .openapi('OnboardingAnswer');

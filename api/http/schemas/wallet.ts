@@ -1,0 +1,56 @@
+import { z } from '@hono/zod-openapi';
+import { check } from '../../../domain/checks.ts';
+import { PAYMENT_METHOD_STATUSES, PAYMENT_METHOD_TYPES } from '../../../domain/payment-method.ts';
+import { checked, optional, time, uuid } from './checked.ts';
+
+export const newPaymentMethod = checked(
+  z.looseObject({
+    type: z.enum(PAYMENT_METHOD_TYPES),
+    token: z
+      .string()
+      .max(255)
+      .regex(/^[\x21-\x7e]+$/, 'must be printable ASCII without spaces')
+      .openapi({ description: "The processor's token; never a card number", example: 'pm_card_visa' }),
+    device_id: optional(uuid).openapi({ description: 'The device it was added on' }),
+    off_session_consent: optional(z.boolean()).openapi({
+      description: 'May it be charged without the customer present? Absent: no',
+    }),
+  }),
+  // The shape says it all; what is left is that no field holds a card number.
+  (input) => check(input, () => undefined),
+).openapi('NewPaymentMethod');
+
+export const paymentMethod = z
+  .object({
+    payment_method_id: uuid,
+    type: z.enum(PAYMENT_METHOD_TYPES),
+    status: z.enum(PAYMENT_METHOD_STATUSES),
+    brand: z.string().optional(),
+    network: z.string().optional(),
+    last_four: z.string().optional(),
+    expiry_month: z.int().optional(),
+    expiry_year: z.int().optional(),
+    is_default: z.boolean(),
+    off_session_consent: z.boolean(),
+    first_used: time.optional(),
+    last_used: time.optional(),
+    changed_seq: z.int(),
+  })
+  .openapi('PaymentMethod');
+
+export const profile = z
+  .object({
+    customer_id: uuid,
+    segment: z.string(),
+    status: z.string(),
+    locale: z.string().optional(),
+    identifiers: z.array(
+      z.object({ identifier_id: uuid, type: z.string(), value: z.string(), is_verified: z.boolean() }),
+    ),
+    behavioral_profile_ref: z.string().optional(),
+    payment_method_count: z.int(),
+    device_count: z.int(),
+    version: z.int(),
+    changed_seq: z.int(),
+  })
+  .openapi('Profile');

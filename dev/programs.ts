@@ -1,0 +1,72 @@
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Child, startChild } from './stack/child.ts';
+import type { Guard } from './stack/guard.ts';
+import { freePort, freePortFrom } from './stack/ports.ts';
+import { retryTakenPorts, whenReady } from './stack/ready.ts';
+
+const START_LIMIT_MS = 120_000;
+const repository = fileURLToPath(new URL('..', import.meta.url));
+
+/** One of our own programs: a TypeScript file that prints `{"ready":{…}}` with its addresses once it answers. */
+export interface ProgramOptions {
+  /** Names the process in `run.json` and its log file. */
+  name: string;
+  /** From the repository's root. */
+  file: string;
+  env: Record<string, string | undefined>;
+  /** Environment variables that take a port, each with the usual one. */
+  ports: Record<string, number>;
+  /** Take the usual ports, or the next free ones after them; otherwise any free ones. */
+  usualPorts: boolean;
+  /** Where its log goes. */
+  folder: string;
+  guard: Guard;
+}
+
+export interface Program {
+  readonly name: string;
+  readonly child: Child;
+  /** The addresses that it printed. */
+  readonly ready: Readonly<Record<string, string>>;
+  /** Starts it again, on the same ports and with the same log, after it has ended. */
+  restart(): Promise<Program>;
+}
+
+/**
+ * Starts a program and waits until it answers.
+ *
+ * @throws StackError with the end of its log
+ */
+export async function startProgram(options: ProgramOptions): Promise<Program> {
+  return retryTakenPorts(async () => startOn(options, await choosePorts(options)));
+}
+
+async function choosePorts({ ports, usualPorts }: ProgramOptions): Promise<Record<string, string>> {
+  const chosen: Record<string, string> = {};
+  for (const [variable, usual] of Object.entries(ports)) {
+    chosen[variable] = String(await (usualPorts ? freePortFrom(usual) : freePort()));
+  }
+  return chosen;
+}
+
+async function startOn(options: ProgramOptions, ports: Record<string, string>): Promise<Program> {
+  const { name, file, env, folder, guard } = options;
+  const child = startChild({
+    file: process.execPath,
+    args: [join(repository, file)],
+    cwd: repository,
+    env: { ...env, ...ports },
+    logFile: join(folder, `${name}.log`),
+    stage: 'program',
+    guard,
+  });
+  const ready = await whenReady(name, child, START_LIMIT_MS, async () => readyLine(child.output()));
+  return { name, child, ready, restart: () => startOn(options, ports) };
+}
+
+function readyLine(output: string): Record<string, string> {
+  const line = output.split('\n').find((text) => text.startsWith('{"ready":'));
+  if (line === undefined) throw new Error('not ready yet');
+  return JSON.parse(line).ready;
+}

@@ -1,0 +1,91 @@
+/** One request to charge a payment method: its step of the script, what that does to the payment, and the answer. */
+
+import { authenticationDecline, declineOf, refusal } from './declines.ts';
+import { ConnectionCut, GatewayError } from './errors.ts';
+import { type Answer, type Call, causeOf } from './gateway.ts';
+import { intentObject } from './objects.ts';
+import { type ChargeOf, markDeclined, markSucceeded, newCharge } from './ledger.ts';
+import { settleLater } from './settlement.ts';
+import type { Step } from './steps.ts';
+import type { Charge, Decline } from './store.ts';
+
+export interface ChargeRequest extends ChargeOf {
+  call: Call;
+  /** An authentication that the customer is not there for is a decline. */
+  failsOnAction: boolean;
+  /** The request's changes to the payment, made once nothing can stop it any more. */
+  begin: () => void;
+}
+
+/** Charges once, by the method's next step. @throws GatewayError, ConnectionCut */
+export async function charge(request: ChargeRequest): Promise<Answer> {
+  const { call, method, intent } = request;
+  const { gateway } = call;
+  const store = gateway.store;
+  const step = method.script.shift() ?? method.then;
+
+  await beforeCapture(request, step);
+  // A reset while this stood still: the world that it belonged to is gone.
+  if (gateway.store !== store) throw new ConnectionCut();
+  request.begin();
+  const { made, event } = capture(request, step);
+
+  const answer = intentObject(intent);
+  const afterwards = await gateway.webhooks.emit(event, answer, causeOf(call), step.webhook);
+  if (made?.decline) throw refusal(made.decline, method, made, afterwards);
+  if (step.do === 'hold_after_capture') await hold(request, step);
+  return {
+    status: 200,
+    body: answer,
+    ...(afterwards && { afterwards }),
+    cut: step.do === 'drop_after_capture',
+  };
+}
+
+async function beforeCapture(request: ChargeRequest, step: Step): Promise<void> {
+  if (step.delay_ms !== undefined) await new Promise((resolve) => setTimeout(resolve, step.delay_ms));
+  if (step.do === 'drop_before_capture') throw new ConnectionCut();
+  if (step.do === 'hold_before_capture') await hold(request, step);
+  if (step.do === 'error_500') {
+    throw new GatewayError(500, { type: 'api_error', message: 'An unknown error occurred' });
+  }
+}
+
+function hold({ call, intent, chargedAs }: ChargeRequest, step: Step): Promise<void> {
+  // A payment that is only being created cannot be seen before the gateway acts.
+  const visible = call.gateway.store.intents.has(intent.id);
+  return call.gateway.holds.wait({
+    step: step.do,
+    idempotency_key: call.key?.key ?? null,
+    payment_method: chargedAs,
+    ...(visible && { payment_intent: intent.id }),
+  });
+}
+
+function capture(request: ChargeRequest, step: Step): { made?: Charge; event: string } {
+  const { call, intent, method } = request;
+  if (step.do === 'decline') return declined(request, declineOf(step));
+  if (step.do === 'requires_action') {
+    settleLater(call.gateway, request, step);
+    if (request.failsOnAction) return declined(request, authenticationDecline(step));
+    intent.payment_method = method.id;
+    intent.status = 'requires_action';
+    return { event: 'payment_intent.requires_action' };
+  }
+  if (step.do === 'processing') {
+    const made = newCharge(call.gateway, request, call.key, 'pending');
+    intent.status = 'processing';
+    settleLater(call.gateway, request, step, made);
+    return { made, event: 'payment_intent.processing' };
+  }
+  const made = newCharge(call.gateway, request, call.key, 'succeeded');
+  markSucceeded(made);
+  return { made, event: 'payment_intent.succeeded' };
+}
+
+function declined(request: ChargeRequest, decline: Decline): { made: Charge; event: string } {
+  const { call } = request;
+  const made = newCharge(call.gateway, request, call.key, 'failed');
+  markDeclined(made, decline);
+  return { made, event: 'payment_intent.payment_failed' };
+}

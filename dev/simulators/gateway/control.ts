@@ -1,0 +1,88 @@
+/** `/_sim`: the script that tests give the simulator, and what it has seen. */
+
+import { Hono } from 'hono';
+import type { Gateway } from './gateway.ts';
+import { methodObject } from './objects.ts';
+import { readMethodScript } from './method-script.ts';
+import { ScriptError } from './steps.ts';
+import type { Charge } from './store.ts';
+
+export function controlRoutes(gateway: Gateway): Hono {
+  const app = new Hono();
+
+  app.put('/payment_methods/:id', async (c) => {
+    const id = c.req.param('id');
+    const method = readMethodScript(gateway, id, await jsonBody(c.req.raw));
+    gateway.store.methods.set(id, method);
+    return c.json(methodObject(method));
+  });
+
+  app.get('/holds', (c) => c.json({ data: gateway.holds.list() }));
+
+  app.post('/holds/:id/release', (c) => {
+    const id = c.req.param('id');
+    if (gateway.holds.release(id)) return c.json({ released: id });
+    return c.json({ error: { message: `Nothing is held under '${id}'` } }, 404);
+  });
+
+  app.get('/charges', (c) => {
+    const paymentId = c.req.query('payment_id');
+    const charges = [...gateway.store.charges.values()].map(ledgerEntry);
+    return c.json({
+      data: charges.filter((entry) => paymentId === undefined || entry.payment_id === paymentId),
+    });
+  });
+
+  app.get('/requests', (c) => c.json({ data: gateway.requests }));
+
+  app.post('/clock', async (c) => {
+    const body = await jsonBody(c.req.raw);
+    const seconds = (body as { advance_s?: unknown } | null)?.advance_s;
+    if (typeof seconds !== 'number' || !(seconds >= 0)) {
+      throw new ScriptError('advance_s: must be a number of seconds, 0 or more');
+    }
+    gateway.clock.advance(seconds * 1000);
+    return c.json({ now: new Date(gateway.clock.now()).toISOString() });
+  });
+
+  app.post('/reset', (c) => {
+    gateway.reset();
+    return c.json({ reset: true });
+  });
+
+  app.onError((error, c) => {
+    if (error instanceof ScriptError) return c.json({ error: { message: error.message } }, 400);
+    throw error;
+  });
+  return app;
+}
+
+async function jsonBody(request: Request): Promise<unknown> {
+  try {
+    return await request.json();
+  } catch {
+    throw new ScriptError('the body must be JSON');
+  }
+}
+
+/** The ledger's view of a charge: what really happened, and how often it was asked for. */
+function ledgerEntry(charge: Charge) {
+  return {
+    charge: charge.id,
+    payment_intent: charge.intent.id,
+    payment_id: charge.intent.metadata.payment_id ?? null,
+    idempotency_key: charge.key?.key ?? null,
+    customer: charge.intent.customer,
+    payment_method: charge.chargedAs,
+    amount: charge.amount,
+    currency: charge.currency,
+    status: ledgerStatus(charge),
+    requests: charge.key?.requests ?? 1,
+    created: charge.created,
+  };
+}
+
+function ledgerStatus(charge: Charge): 'succeeded' | 'failed' | 'processing' | 'canceled' | 'refunded' {
+  if (charge.amount_refunded >= charge.amount) return 'refunded';
+  return charge.status === 'pending' ? 'processing' : charge.status;
+}

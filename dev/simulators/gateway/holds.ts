@@ -1,0 +1,41 @@
+/** Requests that stand still at a chosen point until a test releases them. */
+
+import { randomUUID } from 'node:crypto';
+import { ConnectionCut } from './errors.ts';
+
+export interface Hold {
+  id: string;
+  step: string;
+  idempotency_key: string | null;
+  payment_method: string;
+  payment_intent?: string;
+}
+
+export class Holds {
+  #open = new Map<string, { hold: Hold; release: () => void; cut: () => void }>();
+
+  /** Resolves at the release. @throws ConnectionCut at a reset */
+  wait(about: Omit<Hold, 'id'>): Promise<void> {
+    const hold = { id: `hold_${randomUUID()}`, ...about };
+    return new Promise((resolve, reject) => {
+      this.#open.set(hold.id, { hold, release: resolve, cut: () => reject(new ConnectionCut()) });
+    });
+  }
+
+  list(): Hold[] {
+    return [...this.#open.values()].map((entry) => entry.hold);
+  }
+
+  /** `false`: nothing is held under this id. */
+  release(id: string): boolean {
+    const entry = this.#open.get(id);
+    this.#open.delete(id);
+    entry?.release();
+    return entry !== undefined;
+  }
+
+  reset(): void {
+    for (const entry of this.#open.values()) entry.cut();
+    this.#open.clear();
+  }
+}

@@ -1,0 +1,87 @@
+/** Idempotency keys as Stripe keeps them: 24 hours, the first answer replayed, 500s too, other parameters refused. */
+
+import { GatewayError } from './errors.ts';
+
+const KEPT_MS = 24 * 3_600_000;
+
+export interface SavedAnswer {
+  status: number;
+  /** JSON, as it was at the time. */
+  body: string;
+}
+
+/** What is known of one key. */
+export interface KeyRecord {
+  key: string;
+  firstUsedAt: number;
+  /** How many requests came with it, whatever their answer. */
+  requests: number;
+  /** Path and parameters of the request that holds it; absent while none has begun to act. */
+  request?: { path: string; parameters: string };
+  running: boolean;
+  answer?: SavedAnswer;
+}
+
+export class IdempotencyKeys {
+  #records = new Map<string, KeyRecord>();
+
+  /**
+   * Called for every POST that carries a key. `answer` present: replay it; absent: run the request, then `finish`.
+   * @throws GatewayError 400 `idempotency_error` (other parameters or address), 409 `idempotency_key_in_use`
+   */
+  begin(key: string, path: string, parameters: string, now: number): KeyRecord {
+    if (key.length > 255) {
+      throw new GatewayError(
+        400,
+        { type: 'invalid_request_error', message: 'Idempotency keys may have at most 255 characters.' },
+        { acted: false },
+      );
+    }
+    const record = this.#recordOf(key, now);
+    record.requests += 1;
+    if (record.request !== undefined) {
+      if (record.request.path !== path || record.request.parameters !== parameters) throw mismatch(record);
+      if (record.running) throw inUse(key);
+      return record;
+    }
+    record.request = { path, parameters };
+    record.running = true;
+    return record;
+  }
+
+  /** `answer` undefined: the request never began to act, so the next one with this key starts afresh. */
+  finish(record: KeyRecord, answer: SavedAnswer | undefined): void {
+    record.running = false;
+    if (answer === undefined) delete record.request;
+    else record.answer = answer;
+  }
+
+  reset(): void {
+    this.#records.clear();
+  }
+
+  #recordOf(key: string, now: number): KeyRecord {
+    const known = this.#records.get(key);
+    if (known !== undefined && (known.running || now - known.firstUsedAt < KEPT_MS)) return known;
+    const record: KeyRecord = { key, firstUsedAt: now, requests: 0, running: false };
+    this.#records.set(key, record);
+    return record;
+  }
+}
+
+function mismatch(record: KeyRecord): GatewayError {
+  const rule = `Keys for idempotent requests can only be used with the same parameters they were first used with. Try using a key other than '${record.key}' if you meant to execute a different request.`;
+  return new GatewayError(400, { type: 'idempotency_error', message: rule }, { acted: false });
+}
+
+function inUse(key: string): GatewayError {
+  return new GatewayError(
+    409,
+    {
+      type: 'idempotency_error',
+      code: 'idempotency_key_in_use',
+      message: `There is currently another in-progress request using this Idempotent Key (that probably means you submitted twice, and the other request is still going through): ${key}. Please try again later.`,
+    },
+    { acted: false },
+  );
+}

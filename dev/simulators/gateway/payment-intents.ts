@@ -1,0 +1,223 @@
+/** `/v1/payment_intents`: at most one success each. */
+
+import { charge } from './charging.ts';
+import { customerById } from './customers.ts';
+import { GatewayError, invalidParameter, noSuch } from './errors.ts';
+import type { FormObject } from './form.ts';
+import { type Answer, type Call, causeOf, type Gateway, ok } from './gateway.ts';
+import { listObject } from './lists.ts';
+import { intentObject } from './objects.ts';
+import {
+  flag,
+  metadata,
+  offSession,
+  onlyKnown,
+  optionalInteger,
+  optionalText,
+  optionalTexts,
+  text,
+} from './parameters.ts';
+import { assertChargeable, methodById } from './payment-methods.ts';
+import { newId, type PaymentIntent, type PaymentMethod } from './store.ts';
+
+const CONFIRM_PARAMETERS = [
+  'payment_method',
+  'payment_method_types',
+  'allowed_payment_method_types',
+  'off_session',
+  'error_on_requires_action',
+];
+const CREATE_PARAMETERS = [
+  ...CONFIRM_PARAMETERS,
+  'amount',
+  'currency',
+  'customer',
+  'confirm',
+  'metadata',
+  'description',
+];
+
+const TYPES_RENAMED_IN = '2026-09-30';
+
+export async function createPaymentIntent(call: Call): Promise<Answer> {
+  const { gateway, body } = call;
+  onlyKnown(body, CREATE_PARAMETERS);
+  const intent = newIntent(gateway, body, methodTypes(call) ?? ['card']);
+  const named = optionalText(body, 'payment_method');
+  const confirm = flag(body, 'confirm');
+  if (!confirm && optionalText(body, 'off_session') !== undefined) {
+    throw invalidParameter('off_session', 'You cannot provide `off_session` unless `confirm` is `true`.');
+  }
+  const method = named === undefined ? undefined : chargeableMethod(gateway, named, intent);
+  const begin = () => gateway.store.intents.set(intent.id, intent);
+  if (confirm) {
+    if (method === undefined || named === undefined) throw missingMethod(intent);
+    return exclusively(intent, () =>
+      charge({ call, intent, method, chargedAs: named, failsOnAction: failsOnAction(body), begin }),
+    );
+  }
+  if (method !== undefined) {
+    intent.payment_method = method.id;
+    intent.status = 'requires_confirmation';
+  }
+  begin();
+  return ok(intentObject(intent));
+}
+
+export async function confirmPaymentIntent(call: Call): Promise<Answer> {
+  const { gateway, body, id } = call;
+  onlyKnown(body, CONFIRM_PARAMETERS);
+  const intent = intentById(gateway, id);
+  return exclusively(intent, () => {
+    assertPayable(intent, 'confirm');
+    const named = optionalText(body, 'payment_method') ?? intent.payment_method;
+    if (named === null) throw missingMethod(intent);
+    const types = methodTypes(call) ?? intent.payment_method_types;
+    const method = chargeableMethod(gateway, named, { ...intent, payment_method_types: types });
+    const begin = () => {
+      intent.payment_method_types = types;
+    };
+    return charge({ call, intent, method, chargedAs: named, failsOnAction: failsOnAction(body), begin });
+  });
+}
+
+export async function cancelPaymentIntent(call: Call): Promise<Answer> {
+  const { gateway, body, id } = call;
+  onlyKnown(body, ['cancellation_reason']);
+  const intent = intentById(gateway, id);
+  return exclusively(intent, async () => {
+    const latest = gateway.store.charges.get(intent.latest_charge ?? '');
+    // Stripe: while processing only in rare cases; its test bank account that stays so is documented for this.
+    const stoppable = intent.status === 'processing' && latest?.method.type === 'us_bank_account';
+    if (stoppable) latest.status = 'canceled';
+    else assertPayable(intent, 'cancel');
+    intent.status = 'canceled';
+    intent.canceled_at = gateway.clock.seconds();
+    intent.cancellation_reason = optionalText(body, 'cancellation_reason') ?? null;
+    const object = intentObject(intent);
+    return ok(object, await gateway.webhooks.emit('payment_intent.canceled', object, causeOf(call)));
+  });
+}
+
+export function getPaymentIntent({ gateway, id }: Call): Answer {
+  return ok(intentObject(intentById(gateway, id)));
+}
+
+export function listPaymentIntents({ gateway, body }: Call): Answer {
+  const customer = optionalText(body, 'customer');
+  const intents = [...gateway.store.intents.values()].filter(
+    (intent) => customer === undefined || intent.customer === customer,
+  );
+  return ok(listObject(intents, body, '/v1/payment_intents', intentObject));
+}
+
+function newIntent(gateway: Gateway, body: FormObject, types: string[]): PaymentIntent {
+  const amount = optionalInteger(body, 'amount');
+  if (amount === undefined) text(body, 'amount');
+  if (amount === undefined || amount < 1 || amount > 99_999_999) {
+    throw invalidParameter('amount', 'Invalid amount: must be 1 to 99999999', 'parameter_invalid_integer');
+  }
+  const currency = text(body, 'currency').toLowerCase();
+  if (!/^[a-z]{3}$/.test(currency)) throw invalidParameter('currency', `Invalid currency: ${currency}`);
+  const customer = optionalText(body, 'customer') ?? null;
+  if (customer !== null) customerById(gateway, customer, 'customer', 400);
+  return {
+    id: newId('pi'),
+    amount,
+    currency,
+    customer,
+    payment_method: null,
+    payment_method_types: types,
+    status: 'requires_payment_method',
+    metadata: metadata(body),
+    description: optionalText(body, 'description') ?? null,
+    created: gateway.clock.seconds(),
+    last_payment_error: null,
+    latest_charge: null,
+    canceled_at: null,
+    cancellation_reason: null,
+    busy: false,
+  };
+}
+
+/** Stripe's newer versions know the types under another name, and refuse the old one. */
+function methodTypes({ body, version }: Call): string[] | undefined {
+  if (body.payment_method_types !== undefined && version >= TYPES_RENAMED_IN) {
+    throw invalidParameter(
+      'payment_method_types',
+      'payment_method_types is no longer supported; use allowed_payment_method_types.',
+      'payment_method_types_no_longer_supported',
+    );
+  }
+  return optionalTexts(body, 'payment_method_types') ?? optionalTexts(body, 'allowed_payment_method_types');
+}
+
+function intentById(gateway: Gateway, id: string): PaymentIntent {
+  const intent = gateway.store.intents.get(id);
+  if (intent === undefined) throw noSuch('payment_intent', id, 'intent', 404);
+  return intent;
+}
+
+/** The named method, checked against the payment's customer and types. */
+function chargeableMethod(gateway: Gateway, id: string, intent: PaymentIntent): PaymentMethod {
+  const method = methodById(gateway, id, 400);
+  assertChargeable(method, intent.customer);
+  if (!intent.payment_method_types.includes(method.type)) {
+    throw invalidParameter(
+      'payment_method',
+      `The PaymentMethod provided (${method.type}) is not allowed for this PaymentIntent. Please attach a PaymentMethod of the following types: ${intent.payment_method_types.join(', ')}.`,
+      'payment_intent_invalid_parameter',
+    );
+  }
+  return method;
+}
+
+function failsOnAction(body: FormObject): boolean {
+  return flag(body, 'error_on_requires_action') || offSession(body);
+}
+
+/** One request at a time may change a payment; Stripe tells the others so. */
+async function exclusively(intent: PaymentIntent, act: () => Answer | Promise<Answer>): Promise<Answer> {
+  if (intent.busy) {
+    throw new GatewayError(
+      429,
+      {
+        type: 'invalid_request_error',
+        code: 'lock_timeout',
+        message:
+          'This object cannot be accessed right now because another API request or Stripe process is currently accessing it. If you see this error intermittently, retry the request.',
+      },
+      { acted: false },
+    );
+  }
+  intent.busy = true;
+  try {
+    return await act();
+  } finally {
+    intent.busy = false;
+  }
+}
+
+function assertPayable(intent: PaymentIntent, verb: 'confirm' | 'cancel'): void {
+  if (!['succeeded', 'canceled', 'processing'].includes(intent.status)) return;
+  throw unexpectedState(
+    intent,
+    `You cannot ${verb} this PaymentIntent because it has a status of ${intent.status}.`,
+  );
+}
+
+function missingMethod(intent: PaymentIntent): GatewayError {
+  return unexpectedState(
+    intent,
+    "You cannot confirm this PaymentIntent because it's missing a payment method.",
+  );
+}
+
+function unexpectedState(intent: PaymentIntent, message: string): GatewayError {
+  return new GatewayError(400, {
+    type: 'invalid_request_error',
+    code: 'payment_intent_unexpected_state',
+    message,
+    payment_intent: intentObject(intent),
+  });
+}

@@ -1,0 +1,133 @@
+/** `/v1/payment_methods` */
+
+import { customerById } from './customers.ts';
+import { declineOf, refusal } from './declines.ts';
+import { GatewayError, invalidParameter, noSuch } from './errors.ts';
+import { type Answer, type Call, causeOf, type Gateway, ok } from './gateway.ts';
+import { methodObject } from './objects.ts';
+import { isObject, metadata, onlyKnown, optionalInteger, text } from './parameters.ts';
+import { newId, type PaymentMethod } from './store.ts';
+import { type TestMethod, testMethod } from './test-methods.ts';
+
+export function getPaymentMethod({ gateway, id }: Call): Answer {
+  return ok(methodObject(methodById(gateway, id, 404)));
+}
+
+/** Changes a card's date; only a customer's method can be changed. */
+export function updatePaymentMethod(call: Call): Promise<Answer> {
+  const { gateway, id, body } = call;
+  onlyKnown(body, ['card', 'metadata', 'billing_details']);
+  const method = methodById(gateway, id, 404);
+  if (method.customer === null) {
+    throw invalidParameter('payment_method', 'A PaymentMethod must be attached to a customer to be updated.');
+  }
+  const card = isObject(body.card) ? body.card : {};
+  const month = optionalInteger(card, 'exp_month') ?? method.details.exp_month;
+  if (month < 1 || month > 12) {
+    throw invalidParameter(
+      'card[exp_month]',
+      "Your card's expiration month is invalid.",
+      'invalid_expiry_month',
+    );
+  }
+  method.details.exp_month = month;
+  method.details.exp_year = optionalInteger(card, 'exp_year') ?? method.details.exp_year;
+  Object.assign(method.metadata, metadata(body));
+  return answerWithEvent(call, 'payment_method.updated', method);
+}
+
+export function attachPaymentMethod(call: Call): Promise<Answer> {
+  const { gateway, id, body } = call;
+  onlyKnown(body, ['customer']);
+  const customer = customerById(gateway, text(body, 'customer'), 'customer', 400);
+  const method = methodById(gateway, id, 404);
+  if (!gateway.store.methods.has(id) && testMethod(id)?.refusesAttach) {
+    throw refusal(declineOf(method.then), method);
+  }
+  if (method.customer !== null) {
+    throw new GatewayError(400, {
+      type: 'invalid_request_error',
+      message: 'The payment method you provided has already been attached to a customer.',
+    });
+  }
+  // Stripe lets nobody have a detached method again. Here its last customer may, so that a wallet's method can be
+  // removed and added again under one token, as other gateways allow.
+  if (method.detachedFrom !== null && method.detachedFrom !== customer.id) throw spent();
+  method.customer = customer.id;
+  method.detachedFrom = null;
+  return answerWithEvent(call, 'payment_method.attached', method);
+}
+
+export function detachPaymentMethod(call: Call): Promise<Answer> {
+  const { gateway, id, body } = call;
+  onlyKnown(body, []);
+  const method = methodById(gateway, id, 404);
+  if (method.customer === null) {
+    throw invalidParameter(
+      'payment_method',
+      'The payment method you provided is not attached to a customer so detachment is impossible.',
+    );
+  }
+  method.detachedFrom = method.customer;
+  method.customer = null;
+  return answerWithEvent(call, 'payment_method.detached', method);
+}
+
+/** Finds the method; one of Stripe's test methods becomes a fresh method of its kind. `status` as for `noSuch`. */
+export function methodById(gateway: Gateway, id: string, status: 400 | 404): PaymentMethod {
+  const known = gateway.store.methods.get(id);
+  if (known !== undefined) return known;
+  const template = testMethod(id);
+  if (template === undefined) throw noSuch('PaymentMethod', id, 'payment_method', status);
+  const method = madeFrom(gateway, id, template);
+  gateway.store.methods.set(method.id, method);
+  return method;
+}
+
+/**
+ * May the customer of a payment be charged on this method?
+ * @throws GatewayError as Stripe refuses somebody else's method, or a detached one
+ */
+export function assertChargeable(method: PaymentMethod, customer: string | null): void {
+  if (method.customer !== null && method.customer !== customer) {
+    throw new GatewayError(400, {
+      type: 'invalid_request_error',
+      message: `The PaymentMethod ${method.id} does not belong to the Customer you supplied. Please use this PaymentMethod with the Customer that it belongs to.`,
+      param: 'payment_method',
+    });
+  }
+  if (method.detachedFrom !== null) throw spent();
+}
+
+function spent(): GatewayError {
+  return new GatewayError(400, {
+    type: 'invalid_request_error',
+    code: 'payment_method_unexpected_state',
+    message:
+      'This PaymentMethod was previously used without being attached to a Customer or was detached from a Customer, and may not be used again.',
+    param: 'payment_method',
+  });
+}
+
+function madeFrom(gateway: Gateway, name: string, template: TestMethod): PaymentMethod {
+  const { type, brand, last4, country, funding, behaviour } = template;
+  const exp_year = new Date(gateway.clock.now()).getUTCFullYear() + 1;
+  // One plastic per name: each payment method made from it has the same fingerprint, as at Stripe.
+  const fingerprint = `fp_${name}`;
+  return {
+    id: newId('pm'),
+    type,
+    details: { brand, last4, exp_month: 12, exp_year, fingerprint, country, funding },
+    customer: null,
+    detachedFrom: null,
+    created: gateway.clock.seconds(),
+    metadata: {},
+    script: [],
+    then: behaviour,
+  };
+}
+
+async function answerWithEvent(call: Call, type: string, method: PaymentMethod): Promise<Answer> {
+  const object = methodObject(method);
+  return ok(object, await call.gateway.webhooks.emit(type, object, causeOf(call)));
+}

@@ -1,0 +1,92 @@
+/** `/v1/charges` and `/v1/refunds` */
+
+import { GatewayError, invalidParameter, missingParameter, noSuch } from './errors.ts';
+import { type Answer, type Call, causeOf, type Gateway, ok } from './gateway.ts';
+import { listObject } from './lists.ts';
+import { chargeObject, refundObject } from './objects.ts';
+import { metadata, onlyKnown, optionalInteger, optionalText } from './parameters.ts';
+import { type Charge, newId, type Refund } from './store.ts';
+
+export function getCharge({ gateway, id }: Call): Answer {
+  return ok(chargeObject(chargeById(gateway, id, 'charge', 404)));
+}
+
+export function listCharges({ gateway, body }: Call): Answer {
+  const intent = optionalText(body, 'payment_intent');
+  const customer = optionalText(body, 'customer');
+  const charges = [...gateway.store.charges.values()].filter(
+    (charge) =>
+      (intent === undefined || charge.intent.id === intent) &&
+      (customer === undefined || charge.intent.customer === customer),
+  );
+  return ok(listObject(charges, body, '/v1/charges', chargeObject));
+}
+
+export async function createRefund(call: Call): Promise<Answer> {
+  const { gateway, body } = call;
+  onlyKnown(body, ['charge', 'payment_intent', 'amount', 'reason', 'metadata']);
+  const charge = chargeToRefund(gateway, optionalText(body, 'charge'), optionalText(body, 'payment_intent'));
+  const left = charge.amount - charge.amount_refunded;
+  if (charge.status !== 'succeeded' || left === 0) {
+    throw new GatewayError(400, {
+      type: 'invalid_request_error',
+      code: left === 0 ? 'charge_already_refunded' : 'charge_not_refundable',
+      message:
+        left === 0
+          ? `Charge ${charge.id} has already been refunded.`
+          : `Charge ${charge.id} has not succeeded and cannot be refunded.`,
+    });
+  }
+  const amount = optionalInteger(body, 'amount') ?? left;
+  if (amount < 1 || amount > left) {
+    throw invalidParameter('amount', `Refund amount (${amount}) is not between 1 and the unrefunded ${left}`);
+  }
+  const refund: Refund = {
+    id: newId('re'),
+    charge,
+    amount,
+    reason: optionalText(body, 'reason') ?? null,
+    metadata: metadata(body),
+    created: gateway.clock.seconds(),
+  };
+  gateway.store.refunds.set(refund.id, refund);
+  charge.amount_refunded += amount;
+  return ok(
+    refundObject(refund),
+    await gateway.webhooks.emit('charge.refunded', chargeObject(charge), causeOf(call)),
+  );
+}
+
+export function getRefund({ gateway, id }: Call): Answer {
+  const refund = gateway.store.refunds.get(id);
+  if (refund === undefined) throw noSuch('refund', id, 'refund', 404);
+  return ok(refundObject(refund));
+}
+
+export function listRefunds({ gateway, body }: Call): Answer {
+  const charge = optionalText(body, 'charge');
+  const intent = optionalText(body, 'payment_intent');
+  const refunds = [...gateway.store.refunds.values()].filter(
+    (refund) =>
+      (charge === undefined || refund.charge.id === charge) &&
+      (intent === undefined || refund.charge.intent.id === intent),
+  );
+  return ok(listObject(refunds, body, '/v1/refunds', refundObject));
+}
+
+function chargeToRefund(gateway: Gateway, charge: string | undefined, intentId: string | undefined): Charge {
+  if (charge !== undefined) return chargeById(gateway, charge, 'charge', 400);
+  if (intentId === undefined) throw missingParameter('charge');
+  const intent = gateway.store.intents.get(intentId);
+  if (intent === undefined) throw noSuch('payment_intent', intentId, 'payment_intent', 400);
+  if (intent.latest_charge === null) {
+    throw invalidParameter('payment_intent', `The PaymentIntent ${intentId} has no charge to refund.`);
+  }
+  return chargeById(gateway, intent.latest_charge, 'charge', 400);
+}
+
+function chargeById(gateway: Gateway, id: string, param: string, status: 400 | 404): Charge {
+  const charge = gateway.store.charges.get(id);
+  if (charge === undefined) throw noSuch('charge', id, param, status);
+  return charge;
+}

@@ -1,0 +1,203 @@
+/** The gateway simulator: Stripe's API over real HTTP, with a script behind it. */
+
+import { randomUUID } from 'node:crypto';
+import { type HttpBindings, serve } from '@hono/node-server';
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
+import { type Context, Hono } from 'hono';
+import { controlRoutes } from './control.ts';
+import { createCustomer, getCustomer, listCustomers } from './customers.ts';
+import { ConnectionCut, GatewayError } from './errors.ts';
+import { expanded } from './expand.ts';
+import { parseForm } from './form.ts';
+import { type Answer, type Call, Gateway, type Operation } from './gateway.ts';
+import type { KeyRecord } from './idempotency.ts';
+import {
+  cancelPaymentIntent,
+  confirmPaymentIntent,
+  createPaymentIntent,
+  getPaymentIntent,
+  listPaymentIntents,
+} from './payment-intents.ts';
+import {
+  attachPaymentMethod,
+  detachPaymentMethod,
+  getPaymentMethod,
+  updatePaymentMethod,
+} from './payment-methods.ts';
+import { createRefund, getCharge, getRefund, listCharges, listRefunds } from './refunds.ts';
+
+type Env = { Bindings: HttpBindings };
+
+const ROUTES: [method: 'GET' | 'POST', path: string, operation: Operation][] = [
+  ['POST', '/v1/payment_intents', createPaymentIntent],
+  ['GET', '/v1/payment_intents', listPaymentIntents],
+  ['GET', '/v1/payment_intents/:id', getPaymentIntent],
+  ['POST', '/v1/payment_intents/:id/confirm', confirmPaymentIntent],
+  ['POST', '/v1/payment_intents/:id/cancel', cancelPaymentIntent],
+  ['GET', '/v1/payment_methods/:id', getPaymentMethod],
+  ['POST', '/v1/payment_methods/:id', updatePaymentMethod],
+  ['POST', '/v1/payment_methods/:id/attach', attachPaymentMethod],
+  ['POST', '/v1/payment_methods/:id/detach', detachPaymentMethod],
+  ['POST', '/v1/customers', createCustomer],
+  ['GET', '/v1/customers', listCustomers],
+  ['GET', '/v1/customers/:id', getCustomer],
+  ['GET', '/v1/charges', listCharges],
+  ['GET', '/v1/charges/:id', getCharge],
+  ['POST', '/v1/refunds', createRefund],
+  ['GET', '/v1/refunds', listRefunds],
+  ['GET', '/v1/refunds/:id', getRefund],
+];
+
+export interface GatewaySimulator {
+  url: string;
+  close(): Promise<void>;
+}
+
+/**
+ * Starts a simulator on 127.0.0.1.
+ * @param options `port` 0 or absent: any free one; without `webhookUrl` no events are sent
+ */
+export async function startGatewaySimulator(
+  options: { port?: number; webhookUrl?: string; webhookSecret?: string } = {},
+): Promise<GatewaySimulator> {
+  const gateway = new Gateway({
+    ...(options.webhookUrl && { url: options.webhookUrl }),
+    ...(options.webhookSecret && { secret: options.webhookSecret }),
+  });
+  const app = new Hono<Env>();
+  app.route('/_sim', controlRoutes(gateway));
+  for (const [method, path, operation] of ROUTES) {
+    app.on(method, path, (c) => answer(c, gateway, operation));
+  }
+  app.notFound((c) =>
+    errorResponse(
+      c,
+      new GatewayError(404, {
+        type: 'invalid_request_error',
+        message: `Unrecognized request URL (${c.req.method}: ${c.req.path}).`,
+      }),
+    ),
+  );
+
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  const server = serve(
+    { fetch: app.fetch, hostname: '127.0.0.1', port: options.port ?? 0, overrideGlobalObjects: false },
+    (info) => resolve(info.port),
+  );
+  server.once('error', reject);
+  const url = `http://127.0.0.1:${await promise}`;
+  return {
+    url,
+    close: () =>
+      new Promise((done) => {
+        server.close(() => done());
+        gateway.reset();
+        if ('closeAllConnections' in server) server.closeAllConnections();
+      }),
+  };
+}
+
+async function answer(c: Context<Env>, gateway: Gateway, operation: Operation): Promise<Response> {
+  const isPost = c.req.method === 'POST';
+  const raw = isPost ? await c.req.text() : new URL(c.req.url).search.slice(1);
+  const body = parseForm(raw);
+  const keyName = isPost ? c.req.header('idempotency-key') : undefined;
+  gateway.requests.push({
+    at: new Date(gateway.clock.now()).toISOString(),
+    method: c.req.method,
+    path: c.req.path,
+    ...(keyName !== undefined && { idempotency_key: keyName }),
+    body,
+  });
+  c.header('request-id', `req_${randomUUID().slice(0, 14)}`);
+  if (keyName !== undefined) c.header('idempotency-key', keyName);
+  let key: KeyRecord | undefined;
+  try {
+    authenticate(c);
+    if (keyName !== undefined) {
+      key = gateway.keys.begin(keyName, c.req.path, JSON.stringify(body), gateway.clock.now());
+      if (key.answer !== undefined) return replay(c, key.answer);
+    }
+  } catch (error) {
+    return errorResponse(c, error);
+  }
+  const requestId = c.res.headers.get('request-id') ?? '';
+  const version = c.req.header('stripe-version') ?? '';
+  const id = c.req.param('id') ?? '';
+  return run(c, gateway, operation, { gateway, id, body, key, requestId, version });
+}
+
+/** Runs the operation and remembers its answer under the key, before anything is sent. */
+async function run(c: Context<Env>, gateway: Gateway, operation: Operation, call: Call): Promise<Response> {
+  const outcome = await outcomeOf(operation, call);
+  const body = outcome.answer === undefined ? undefined : JSON.stringify(outcome.answer.body);
+  if (call.key !== undefined) {
+    const saved =
+      outcome.answer !== undefined && body !== undefined && outcome.acted
+        ? { status: outcome.answer.status, body }
+        : undefined;
+    gateway.keys.finish(call.key, saved);
+  }
+  const afterwards = outcome.answer?.afterwards;
+  if (afterwards !== undefined) whenOut(c, afterwards);
+  if (outcome.answer === undefined || body === undefined || outcome.answer.cut) {
+    c.env.incoming.socket.resetAndDestroy();
+    return RESPONSE_ALREADY_SENT;
+  }
+  return jsonResponse(c, outcome.answer.status, body);
+}
+
+/** Runs when the answer has gone out, or cannot any more: whoever asked may be gone since long ago. */
+function whenOut(c: Context<Env>, act: () => void): void {
+  if (c.env.incoming.socket.destroyed) setImmediate(act);
+  else c.env.outgoing.once('close', act);
+}
+
+/** `answer` undefined: the connection is cut. `acted` false: as if the request had never come. */
+async function outcomeOf(operation: Operation, call: Call): Promise<{ answer?: Answer; acted: boolean }> {
+  try {
+    const answer = await operation(call);
+    return { answer: { ...answer, body: expanded(call, answer.body) }, acted: true };
+  } catch (error) {
+    if (error instanceof ConnectionCut) return { acted: false };
+    if (!(error instanceof GatewayError)) throw error;
+    const { status, body, afterwards, acted } = error;
+    return { answer: { status, body: { error: body }, ...(afterwards && { afterwards }) }, acted };
+  }
+}
+
+function authenticate(c: Context): void {
+  const header = c.req.header('authorization') ?? '';
+  const [scheme, credentials = ''] = header.split(' ');
+  const key =
+    scheme === 'Basic'
+      ? Buffer.from(credentials, 'base64').toString('utf8').replace(/:.*$/s, '')
+      : credentials;
+  if (/^(sk|rk)_/.test(key)) return;
+  throw new GatewayError(
+    401,
+    {
+      type: 'invalid_request_error',
+      message:
+        key === ''
+          ? "You did not provide an API key. Send it as 'Authorization: Bearer sk_…'."
+          : 'Invalid API Key provided.',
+    },
+    { acted: false },
+  );
+}
+
+function replay(c: Context, saved: { status: number; body: string }): Response {
+  c.header('idempotent-replayed', 'true');
+  return jsonResponse(c, saved.status, saved.body);
+}
+
+function errorResponse(c: Context, error: unknown): Response {
+  if (!(error instanceof GatewayError)) throw error;
+  return jsonResponse(c, error.status, JSON.stringify({ error: error.body }));
+}
+
+function jsonResponse(c: Context, status: number, body: string): Response {
+  c.header('content-type', 'application/json');
+  return c.body(body, status as 200);
+}

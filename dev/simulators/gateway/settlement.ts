@@ -1,0 +1,45 @@
+/** What happens to a payment later, by itself: a bank debit is settled, a customer completes an authentication. */
+
+import { declineOf } from './declines.ts';
+import type { Gateway } from './gateway.ts';
+import { type ChargeOf, markDeclined, markSucceeded, newCharge } from './ledger.ts';
+import { intentObject } from './objects.ts';
+import type { Step } from './steps.ts';
+import type { Charge, PaymentIntent } from './store.ts';
+import { BY_ITSELF } from './webhooks.ts';
+
+/** How soon a payment that a request is acting on is looked at again. */
+const BUSY_RETRY_MS = 20;
+
+/** `pending`: the charge that is to be settled; without it an authentication is to be completed. Does nothing without `step.settle`. */
+export function settleLater(gateway: Gateway, of: ChargeOf, step: Step, pending?: Charge): void {
+  if (step.settle === undefined) return;
+  const { after_ms, outcome } = step.settle;
+  const settle = () => {
+    if (of.intent.busy) {
+      setTimeout(settle, BUSY_RETRY_MS);
+      return;
+    }
+    const made = pending === undefined ? authenticated(gateway, of) : stillPending(pending);
+    if (made === undefined) return;
+    if (outcome === 'succeeded') markSucceeded(made);
+    else markDeclined(made, declineOf(step));
+    announce(gateway, made.intent);
+  };
+  gateway.clock.after(after_ms, settle);
+}
+
+function stillPending(charge: Charge): Charge | undefined {
+  return charge.status === 'pending' ? charge : undefined;
+}
+
+/** The customer, present now, confirms the payment with the same method; nothing if it cannot be paid any more. */
+function authenticated(gateway: Gateway, of: ChargeOf): Charge | undefined {
+  if (['succeeded', 'canceled', 'processing'].includes(of.intent.status)) return undefined;
+  return newCharge(gateway, of, undefined, 'pending');
+}
+
+function announce(gateway: Gateway, intent: PaymentIntent): void {
+  const event = intent.status === 'succeeded' ? 'payment_intent.succeeded' : 'payment_intent.payment_failed';
+  void gateway.webhooks.emit(event, intentObject(intent), BY_ITSELF).then((deliver) => deliver?.());
+}

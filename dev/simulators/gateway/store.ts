@@ -1,0 +1,110 @@
+/** Everything the simulator knows, in memory. */
+
+import { randomUUID } from 'node:crypto';
+import type { KeyRecord } from './idempotency.ts';
+import type { DeclineCodesOfStep, Step } from './steps.ts';
+
+export interface MethodDetails {
+  brand: string;
+  last4: string;
+  exp_month: number;
+  exp_year: number;
+  fingerprint: string;
+  country: string;
+  funding: string;
+  /** `apple_pay`, `google_pay` …, if the card sits in a wallet. */
+  wallet?: string;
+}
+
+export interface PaymentMethod {
+  id: string;
+  /** Stripe's name: `card`, `us_bank_account`, `sepa_debit` … */
+  type: string;
+  details: MethodDetails;
+  customer: string | null;
+  /** Detached from a customer: it can be charged no more. */
+  detachedFrom: string | null;
+  created: number;
+  metadata: Record<string, string>;
+  /** One step per request to charge it, then `then` for ever. */
+  script: Step[];
+  then: Step;
+}
+
+export type IntentStatus =
+  | 'requires_payment_method'
+  | 'requires_confirmation'
+  | 'requires_action'
+  | 'processing'
+  | 'succeeded'
+  | 'canceled';
+
+export interface Decline extends DeclineCodesOfStep {
+  code: string;
+  message: string;
+}
+
+export interface PaymentIntent {
+  id: string;
+  amount: number;
+  currency: string;
+  customer: string | null;
+  payment_method: string | null;
+  payment_method_types: string[];
+  status: IntentStatus;
+  metadata: Record<string, string>;
+  description: string | null;
+  created: number;
+  last_payment_error: (Decline & { charge: string; method: PaymentMethod }) | null;
+  latest_charge: string | null;
+  canceled_at: number | null;
+  cancellation_reason: string | null;
+  /** A request is acting on it: others that would change it are refused meanwhile. */
+  busy: boolean;
+}
+
+export interface Charge {
+  id: string;
+  intent: PaymentIntent;
+  method: PaymentMethod;
+  /** The method's id as the request named it: a test method keeps its well-known name in the ledger. */
+  chargedAs: string;
+  amount: number;
+  currency: string;
+  status: 'succeeded' | 'failed' | 'pending' | 'canceled';
+  amount_refunded: number;
+  created: number;
+  key: KeyRecord | undefined;
+  decline: Decline | null;
+}
+
+export interface Refund {
+  id: string;
+  charge: Charge;
+  amount: number;
+  reason: string | null;
+  metadata: Record<string, string>;
+  created: number;
+}
+
+export interface Customer {
+  id: string;
+  email: string | null;
+  name: string | null;
+  description: string | null;
+  metadata: Record<string, string>;
+  created: number;
+}
+
+export class Store {
+  readonly customers = new Map<string, Customer>();
+  readonly methods = new Map<string, PaymentMethod>();
+  readonly intents = new Map<string, PaymentIntent>();
+  readonly charges = new Map<string, Charge>();
+  readonly refunds = new Map<string, Refund>();
+}
+
+/** `pi_1b9d6bcdbbfd4b2d9b5dab8d` */
+export function newId(prefix: string): string {
+  return `${prefix}_${randomUUID().replaceAll('-', '').slice(0, 24)}`;
+}

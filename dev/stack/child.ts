@@ -1,0 +1,80 @@
+import { spawn } from 'node:child_process';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { Guard, Stage } from './guard.ts';
+import { lastLines } from './tools.ts';
+
+/** A program in its own process group, writing to a log file. */
+export interface Child {
+  readonly pid: number;
+  readonly logFile: string;
+  /** Undefined while it runs; then how it ended, in words. */
+  readonly ended: string | undefined;
+  readonly exited: Promise<void>;
+  /** All it has printed, and written to its own log, since it was started. */
+  output(): string;
+}
+
+export interface ChildOptions {
+  file: string;
+  args: readonly string[];
+  env: Record<string, string | undefined>;
+  cwd?: string;
+  logFile: string;
+  /** A file, not there yet, that the program itself writes its log to. */
+  ownLog?: string;
+  stage: Stage;
+  guard: Guard;
+}
+
+/**
+ * Starts a program that its guard stops. Its output goes to the file itself rather than through this process, so that it
+ * can outlive us; a log that exists is continued.
+ */
+export function startChild(options: ChildOptions): Child {
+  const { file, args, env, cwd, logFile, ownLog, stage, guard } = options;
+  mkdirSync(dirname(logFile), { recursive: true });
+  const log = openSync(logFile, 'a');
+  const before = readFileSync(logFile).length;
+  const child = spawn(file, args, {
+    cwd,
+    env,
+    detached: true,
+    windowsHide: true,
+    stdio: ['ignore', log, log],
+  });
+  closeSync(log);
+  const { pid } = child;
+  let ended: string | undefined;
+  const exited = new Promise<void>((resolve) => {
+    child.once('error', (error) => {
+      ended = `could not be started: ${error.message}`;
+      resolve();
+    });
+    child.once('exit', (code, signal) => {
+      ended = signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`;
+      if (pid !== undefined) guard.disown(pid);
+      resolve();
+    });
+  });
+  if (pid !== undefined) guard.own(pid, stage);
+  child.unref();
+  return {
+    pid: pid ?? -1,
+    logFile,
+    get ended() {
+      return ended;
+    },
+    exited,
+    output() {
+      const printed = readFileSync(logFile).subarray(before).toString('utf8');
+      return ownLog !== undefined && existsSync(ownLog) ? printed + readFileSync(ownLog, 'utf8') : printed;
+    },
+  };
+}
+
+/** Why a child is not ready: how it ended, or that it takes too long, and the end of what it printed. */
+export function describeFailure(name: string, child: Child, limitMs: number): string {
+  const reason = child.ended ?? `gave no answer within ${limitMs / 1000} s`;
+  return `${name} ${reason}; the end of ${child.logFile}:\n${lastLines(child.output(), 40)}`;
+}

@@ -1,0 +1,63 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { Socket } from 'node:net';
+import { fileURLToPath } from 'node:url';
+
+/** In the order in which they are stopped: installers, Persona's own programs, servers. */
+export type Stage = 'tool' | 'program' | 'server';
+
+/** What the guardian is told. */
+export type Instruction =
+  | { own: number; stage: Stage }
+  | { disown: number }
+  | { remove_at_end: string }
+  | { leave: string }
+  | { keep: true };
+
+/** Sees to it that what was started is stopped, also if this process is killed. */
+export interface Guard {
+  /** Stops this process group (by its leader's id) at the end. */
+  own(leader: number, stage: Stage): void;
+  /** The group has ended by itself; its id may come to mean something else. */
+  disown(leader: number): void;
+  /** Deletes this file or folder at the end. */
+  removeAtEnd(path: string): void;
+  /** Takes `removeAtEnd` back, e.g. for logs that are still wanted. */
+  leave(path: string): void;
+  /** Ends everything and waits for it. Calling it twice is the same as once. */
+  stop(): Promise<void>;
+  /** Lets everything run on after this process; gives the id of the process whose SIGTERM ends it all. */
+  keep(): number;
+}
+
+/** Starts the guardian, a small process beside this one. */
+export function startGuard(): Guard {
+  const file = fileURLToPath(new URL('guardian.ts', import.meta.url));
+  const child = spawn(process.execPath, [file], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
+  const { pid } = child;
+  if (pid === undefined) throw new Error(`cannot start ${file}`);
+  const exited = once(child, 'exit');
+  // Neither the guardian nor the pipe to it keeps this process from ending.
+  child.unref();
+  if (child.stdin instanceof Socket) child.stdin.unref();
+  // The guardian ended first, by a signal of its own: there is nothing left to tell it.
+  child.stdin.on('error', () => {});
+  const tell = (instruction: Instruction) => child.stdin.write(`${JSON.stringify(instruction)}\n`);
+  return {
+    own: (leader, stage) => tell({ own: leader, stage }),
+    disown: (leader) => tell({ disown: leader }),
+    removeAtEnd: (path) => tell({ remove_at_end: path }),
+    leave: (path) => tell({ leave: path }),
+    async stop() {
+      child.stdin.end();
+      child.ref();
+      const [code] = await exited;
+      if (code !== 0) throw new Error(`not everything could be stopped (exit code ${code} of ${file})`);
+    },
+    keep() {
+      tell({ keep: true });
+      child.stdin.end();
+      return pid;
+    },
+  };
+}

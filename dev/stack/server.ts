@@ -1,0 +1,22 @@
+import type { Child } from './child.ts';
+import type { Guard } from './guard.ts';
+import type { Log } from './progress.ts';
+
+export interface ServerOptions {
+  /** The environment: addresses that are used as they are, `PATH`, `PERSONA_CACHE_DIR`. */
+  env: Record<string, string | undefined>;
+  /** A folder of this copy's own for data and logs. */
+  folder: string;
+  guard: Guard;
+  log: Log;
+  /** Taken, or the next free one after it; without it any free port. */
+  port?: number | undefined;
+}
+
+export interface RunningServer {
+  /** What Persona's programs need to reach it. */
+  env: Record<string, string>;
+  urls: Record<string, string>;
+  /** Absent for a server that somebody else runs. */
+  child?: Child;
+}

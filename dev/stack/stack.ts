@@ -1,0 +1,59 @@
+import type { Child } from './child.ts';
+import type { Guard } from './guard.ts';
+import { developmentKeys } from './keys.ts';
+import { startNeo4j } from './neo4j.ts';
+import type { Log } from './progress.ts';
+import type { RunningServer, ServerOptions } from './server.ts';
+import { startTemporal } from './temporal.ts';
+import { findTestServer } from './test-server.ts';
+
+const STARTERS = { neo4j: startNeo4j, temporal: startTemporal, test_server: findTestServer } as const;
+export type ServerName = keyof typeof STARTERS;
+
+export interface StackOptions {
+  servers: readonly ServerName[];
+  /** Where each server goes if nobody is there yet, else to the next free port; without it anywhere free. */
+  ports?: Partial<Record<ServerName, number>>;
+  /** A folder of this copy's own for data and logs; the guard deletes it at the end. */
+  folder: string;
+  guard: Guard;
+  log: Log;
+  env?: Record<string, string | undefined>;
+}
+
+export interface Stack {
+  /** Addresses, keys and secrets for Persona's programs. */
+  env: Record<string, string>;
+  /** `neo4j` (bolt), `temporal` (host:port), `temporal_ui`. */
+  urls: Record<string, string>;
+  /** Of the servers that were started here. */
+  children: Record<string, Child>;
+}
+
+/**
+ * Brings the servers up, all at once; the guard stops them. A server whose address is in the environment is used as it is.
+ *
+ * @throws StackError telling what is missing or why a server did not start
+ */
+export async function startStack({
+  servers,
+  ports = {},
+  folder,
+  guard,
+  log,
+  env = process.env,
+}: StackOptions): Promise<Stack> {
+  guard.removeAtEnd(folder);
+  const start = async (name: ServerName): Promise<[ServerName, RunningServer]> => {
+    const options: ServerOptions = { env, folder, guard, log, port: ports[name] };
+    return [name, await STARTERS[name](options)];
+  };
+  const running = await Promise.all(servers.map(start));
+  return {
+    env: Object.assign(developmentKeys(env), ...running.map(([, server]) => server.env)),
+    urls: Object.assign({}, ...running.map(([, server]) => server.urls)),
+    children: Object.fromEntries(
+      running.flatMap(([name, { child }]) => (child === undefined ? [] : [[name, child]])),
+    ),
+  };
+}

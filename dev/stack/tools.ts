@@ -1,0 +1,80 @@
+import { spawn } from 'node:child_process';
+import { accessSync, constants, statSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { StackError } from './errors.ts';
+
+const windows = process.platform === 'win32';
+
+/** The full path of a program on `PATH`, if there is one. */
+export function onPath(name: string, path = ''): string | undefined {
+  const endings = windows ? ['.exe', '.cmd', '.bat'] : [''];
+  for (const folder of path.split(delimiter).filter(Boolean)) {
+    for (const ending of endings) {
+      const file = join(folder, name + ending);
+      if (isProgram(file)) return file;
+    }
+  }
+  return undefined;
+}
+
+export function isProgram(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return statSync(file).isFile();
+  } catch {
+    return false;
+  }
+}
+
+export interface ToolResult {
+  code: number;
+  /** stdout and stderr as they came */
+  output: string;
+}
+
+/** Runs a program to its end and gives what it printed, whatever its exit code. */
+export function runTool(file: string, args: readonly string[], cwd?: string): Promise<ToolResult> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(file, args, {
+      cwd,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      shell: /\.(cmd|bat)$/.test(file),
+    });
+    let output = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (output += text));
+    child.once('error', reject);
+    child.once('close', (code) => resolve({ code: code ?? -1, output }));
+  });
+}
+
+/**
+ * Runs a program that must succeed.
+ *
+ * @throws StackError with the end of its output
+ */
+export async function mustRun(file: string, args: readonly string[], cwd?: string): Promise<string> {
+  const { code, output } = await runTool(file, args, cwd);
+  if (code === 0) return output;
+  throw new StackError(
+    `'${[file, ...args].join(' ')}' failed (exit code ${code}):\n${lastLines(output, 30)}`,
+  );
+}
+
+export function lastLines(text: string, count: number): string {
+  return text.trimEnd().split('\n').slice(-count).join('\n');
+}
+
+/** The first `1.2.3` in a text, as three numbers. */
+export function versionIn(text: string): [number, number, number] | undefined {
+  const found = /(\d+)\.(\d+)(?:\.(\d+))?/.exec(text);
+  return found ? [Number(found[1]), Number(found[2]), Number(found[3] ?? 0)] : undefined;
+}
+
+export function isAtLeast(version: readonly number[], oldest: readonly number[]): boolean {
+  for (const [index, wanted] of oldest.entries()) {
+    const part = version[index] ?? 0;
+    if (part !== wanted) return part > wanted;
+  }
+  return true;
+}

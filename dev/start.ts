@@ -1,0 +1,23 @@
+/** `npm start`: all of Persona on the usual ports, until Ctrl-C. */
+import { runCommand } from './command.ts';
+import { startPersona } from './persona.ts';
+
+await runCommand(
+  async ({ guard, log }) => {
+    const system = await startPersona({ usualPorts: true, guard, log });
+    const { metrics, pids: _pids, neo4j_password: _password, ...addresses } = system.addresses;
+    const lines = [
+      ...Object.entries(addresses),
+      ...Object.entries(metrics).map(([name, url]) => [`metrics of ${name}`, url]),
+      ['logs', system.folder],
+      ['all of this as JSON', system.runFile],
+    ];
+    log('');
+    for (const [name, value] of lines) log(`  ${String(name).padEnd(22)} ${value}`);
+    log('\nPersona runs. Press Ctrl-C to stop it.');
+    log(await system.firstEnd());
+    guard.leave(system.folder);
+    return 1;
+  },
+  { interruptedExitCode: 0 },
+);

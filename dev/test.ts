@@ -1,0 +1,46 @@
+/**
+ * `npm test`: static checks, then every tier of tests on servers of its own. `--quick` leaves out what needs servers; other
+ * arguments go to vitest. The last line of stdout is `N passed, N failed`.
+ */
+import { mkdirSync, mkdtempSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type CommandContext, runCommand } from './command.ts';
+import { startStack } from './stack/stack.ts';
+import { since } from './stack/progress.ts';
+import { runVitest } from './test/run-vitest.ts';
+import { type Count, runStaticChecks } from './test/static-checks.ts';
+
+const repository = fileURLToPath(new URL('..', import.meta.url));
+
+await runCommand(async (context) => {
+  const args = process.argv.slice(2);
+  const quick = args.includes('--quick');
+  const filters = args.filter((argument) => argument !== '--quick');
+  const started = Date.now();
+  const counts = [await runStaticChecks(context.log), await runTests(quick, filters, context)];
+  const passed = counts.reduce((sum, count) => sum + count.passed, 0);
+  const failed = counts.reduce((sum, count) => sum + count.failed, 0);
+  context.log(`in ${since(started)}`);
+  context.log(`${passed} passed, ${failed} failed`);
+  return failed === 0 && passed > 0 ? 0 : 1;
+});
+
+async function runTests(quick: boolean, filters: string[], { guard, log }: CommandContext): Promise<Count> {
+  try {
+    const env = { ...process.env, NODE_ENV: 'test', ...(quick ? {} : await serversForTests({ guard, log })) };
+    const projects = quick ? ['unit'] : [];
+    return await runVitest({ projects, filters, env, guard });
+  } catch (error) {
+    log(error instanceof Error ? error.message : String(error));
+    return { passed: 0, failed: 1 };
+  }
+}
+
+async function serversForTests({ guard, log }: CommandContext): Promise<Record<string, string>> {
+  const parent = join(repository, '.persona', 'running');
+  mkdirSync(parent, { recursive: true });
+  const folder = mkdtempSync(join(parent, 'test-'));
+  const { env } = await startStack({ servers: ['neo4j', 'temporal', 'test_server'], folder, guard, log });
+  return env;
+}

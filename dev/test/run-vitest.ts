@@ -1,0 +1,71 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Guard } from '../stack/guard.ts';
+import type { Count } from './static-checks.ts';
+
+const repository = fileURLToPath(new URL('../..', import.meta.url));
+
+export interface VitestOptions {
+  /** Tiers, as named in vitest.config.ts; all of them when absent. */
+  projects?: readonly string[];
+  /** Handed to vitest as they are: parts of file names, `-t NAME`. */
+  filters: readonly string[];
+  env: Record<string, string | undefined>;
+  guard: Guard;
+}
+
+/** The part of vitest's JSON report that counts. */
+export interface VitestReport {
+  numPassedTests: number;
+  numFailedTests: number;
+  numPendingTests: number;
+  numTodoTests: number;
+  testResults: readonly { status: string; assertionResults: readonly unknown[] }[];
+}
+
+/** Runs the tests with their output on this terminal. */
+export async function runVitest({ projects = [], filters, env, guard }: VitestOptions): Promise<Count> {
+  const folder = mkdtempSync(join(tmpdir(), 'persona-tests-'));
+  guard.removeAtEnd(folder);
+  const file = join(folder, 'report.json');
+  const args = [
+    join(repository, 'node_modules', 'vitest', 'vitest.mjs'),
+    'run',
+    ...projects.flatMap((name) => ['--project', name]),
+    ...['--reporter=default', '--reporter=json', `--outputFile.json=${file}`],
+    ...filters,
+  ];
+  const child = spawn(process.execPath, args, {
+    cwd: repository,
+    env,
+    stdio: ['ignore', 'inherit', 'inherit'],
+    detached: true,
+  });
+  if (child.pid !== undefined) guard.own(child.pid, 'tool');
+  const [code] = await once(child, 'exit');
+  if (child.pid !== undefined) guard.disown(child.pid);
+  const report: VitestReport | undefined = existsSync(file)
+    ? JSON.parse(readFileSync(file, 'utf8'))
+    : undefined;
+  rmSync(folder, { recursive: true, force: true });
+  const named = filters.some((filter) => filter === '-t' || filter.startsWith('--testNamePattern'));
+  return countTests(report, code ?? 1, named);
+}
+
+/**
+ * Counts what a report says. A file that cannot be loaded, a skipped test (unless tests were picked by name) and an error
+ * outside of any test are failures too: nothing that did not run may look as if it passed.
+ */
+export function countTests(report: VitestReport | undefined, exitCode: number, pickedByName: boolean): Count {
+  if (report === undefined) return { passed: 0, failed: 1 };
+  const unloadable = report.testResults.filter(
+    (its) => its.status === 'failed' && its.assertionResults.length === 0,
+  ).length;
+  const skipped = pickedByName ? 0 : report.numPendingTests + report.numTodoTests;
+  const failed = report.numFailedTests + unloadable + skipped;
+  return { passed: report.numPassedTests, failed: failed === 0 && exitCode !== 0 ? 1 : failed };
+}

@@ -1,0 +1,46 @@
+import { dirname, delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Log, since } from '../stack/progress.ts';
+import { runTool } from '../stack/tools.ts';
+
+const repository = fileURLToPath(new URL('../..', import.meta.url));
+
+/** What is checked without running anything. Each says what is wrong and where. */
+const CHECKS: readonly { name: string; command: readonly [file: string, ...args: string[]] }[] = [
+  { name: 'types', command: packaged('tsc', '-p', '.') },
+  { name: 'format', command: packaged('biome', 'format', '.') },
+  { name: 'lint', command: packaged('oxlint', '--type-aware', '--deny-warnings') },
+  { name: 'structure', command: [process.execPath, 'dev/test/check-structure.ts'] },
+  { name: 'unused code', command: packaged('knip', '--no-progress') },
+];
+const AT_ONCE = 2;
+
+export interface Count {
+  passed: number;
+  failed: number;
+}
+
+/** Runs all checks and prints what each found. */
+export async function runStaticChecks(log: Log): Promise<Count> {
+  // The programs ask for `node` on PATH, and this machine's own may be too old for them.
+  process.env.PATH = `${dirname(process.execPath)}${delimiter}${process.env.PATH}`;
+  const count = { passed: 0, failed: 0 };
+  const waiting = [...CHECKS];
+  const worker = async () => {
+    for (let check = waiting.shift(); check !== undefined; check = waiting.shift()) {
+      const started = Date.now();
+      const [file, ...args] = check.command;
+      const { code, output } = await runTool(file, args, repository);
+      log(`${code === 0 ? 'ok    ' : 'FAILED'}  ${check.name} (${since(started)})`);
+      if (code !== 0) log(output.trimEnd());
+      count[code === 0 ? 'passed' : 'failed'] += 1;
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  return count;
+}
+
+function packaged(program: string, ...args: string[]): [string, ...string[]] {
+  const file = process.platform === 'win32' ? `${program}.cmd` : program;
+  return [join(repository, 'node_modules', '.bin', file), ...args];
+}

@@ -1,0 +1,55 @@
+/** `.persona/run.json`: where the parts of a running Persona answer, for other programs (specification: interfaces, 'Commands'). */
+
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export interface RunFile {
+  /** URLs. */
+  http: string;
+  temporal_ui: string;
+  gateway: string;
+  inbox: string;
+  chimera_control: string;
+  /** URL of each process's metrics, by the process's name. */
+  metrics: Record<string, string>;
+  /** host:port, as the next ones. */
+  grpc: string;
+  temporal: string;
+  chimera: string;
+  inbox_smtp?: string;
+  kafka?: string;
+  /** A bolt:// or neo4j:// address. */
+  neo4j: string;
+  neo4j_username: string;
+  neo4j_password: string;
+  neo4j_database: string;
+  temporal_namespace: string;
+  /** Of every process that was started, by its name; servers that somebody else runs are not among them. */
+  pids: Record<string, number>;
+}
+
+const repository = fileURLToPath(new URL('..', import.meta.url));
+
+/** `PERSONA_RUN_FILE`, or `.persona/run.json` in the repository's root. */
+export function runFilePath(env: Record<string, string | undefined>): string {
+  return resolve(repository, env.PERSONA_RUN_FILE || '.persona/run.json');
+}
+
+/** What runs, or undefined if there is no run file. A file that a killed copy left behind is read like any other: see `pids`. */
+export function readRunFile(path: string): RunFile | undefined {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** Whoever reads the file meanwhile finds the old content or the new one, never half of it. Only its owner may read it. */
+export function writeRunFile(path: string, content: RunFile): void {
+  mkdirSync(dirname(path), { recursive: true });
+  const unfinished = `${path}.${process.pid}`;
+  writeFileSync(unfinished, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 });
+  renameSync(unfinished, path);
+}

@@ -1,0 +1,87 @@
+/**
+ * Recoveries in plain words. What a customer is told never contains a code, nor why a bank suspects something
+ * (specification: decline codes, 'Classes').
+ */
+
+import type { DeclineClass } from '../domain/decline/classify.ts';
+import type { AttemptStatus, RecoveryStatus } from '../domain/recovery/status.ts';
+import type { RecoveryView } from './views.ts';
+
+const FAILED: Record<DeclineClass, string> = {
+  FRAUD: 'The bank did not accept this payment method.',
+  STOP: 'You asked your bank to stop this payment, so nothing is charged.',
+  HARD: 'The bank did not accept this payment method.',
+  FIX: 'The details of this payment method are out of date or not complete.',
+  AUTH: 'The bank asks you to confirm this payment.',
+  LATER: 'The bank did not approve the payment this time.',
+  TECH: 'The bank could not be reached.',
+  CONFIG: 'The payment could not be processed; we are looking into it.',
+  UNKNOWN: 'We are finding out whether the payment went through.',
+};
+
+const WAITING: Record<NonNullable<RecoveryStatus['waiting_for']>, string> = {
+  claim: 'Another payment of yours is being processed first.',
+  method: 'Add or update a payment method to pay it.',
+  authentication: 'Confirm the payment with your bank to pay it.',
+  review: 'We are looking into it.',
+  customer_status: 'It waits until your account is active again.',
+};
+
+const ENDED: Record<NonNullable<RecoveryStatus['outcome']>, string> = {
+  recovered: 'The payment went through with another attempt.',
+  stopped: 'No further attempt is made.',
+  exhausted: 'The payment could not be collected, and no further attempt is made.',
+  paid_elsewhere: 'The payment was settled another way.',
+  cancelled: 'The collection of this payment was called off.',
+  ignored: 'The report came too late to act on.',
+};
+
+const ATTEMPTED: Record<Exclude<AttemptStatus['state'], 'declined'>, string> = {
+  in_flight: 'The payment is being made.',
+  approved: 'The payment went through.',
+  pending: 'The bank is still processing the payment.',
+  unknown: 'We are finding out whether the payment went through.',
+  void: 'The payment was not sent.',
+};
+
+/** The status with what may be said about it. */
+export function toRecoveryView(status: RecoveryStatus): RecoveryView {
+  return {
+    ...status,
+    attempts: status.attempts.map((attempt) => ({ ...attempt, reason_text: attemptText(attempt) })),
+    reason_text: recoveryText(status),
+  };
+}
+
+/** Without what a customer may not learn: codes, and that a bank or a risk engine suspects something. */
+export function shownToCustomer(recovery: RecoveryView): RecoveryView {
+  return {
+    ...recovery,
+    class: classShown(recovery.class),
+    rule: ruleShown(recovery.rule, recovery.class),
+    attempts: recovery.attempts.map(({ code: _, class: declineClass, rule, ...attempt }) => ({
+      ...attempt,
+      ...(declineClass && { class: classShown(declineClass) }),
+      ...(rule && { rule: ruleShown(rule, declineClass ?? 'LATER') }),
+    })),
+  };
+}
+
+function recoveryText(status: RecoveryStatus): string {
+  const failed = FAILED[status.class];
+  if (status.outcome) return `${failed} ${ENDED[status.outcome]}`;
+  return status.waiting_for ? `${failed} ${WAITING[status.waiting_for]}` : failed;
+}
+
+function attemptText(attempt: AttemptStatus): string {
+  return attempt.state === 'declined' ? FAILED[attempt.class ?? 'LATER'] : ATTEMPTED[attempt.state];
+}
+
+function classShown(declineClass: DeclineClass): DeclineClass {
+  return declineClass === 'FRAUD' ? 'HARD' : declineClass;
+}
+
+/** Rules made of a code (`visa:43`, `text:stolen_card`) give way to the class, as do those that name a suspicion. */
+function ruleShown(rule: string, declineClass: DeclineClass): string {
+  return /:|fraud|lost|stolen|report/.test(rule) ? classShown(declineClass).toLowerCase() : rule;
+}
