@@ -1,8 +1,8 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import type { CommandHeader } from '../graph/command.ts';
-import type { Graph, GraphOptions } from '../graph/graph.ts';
-import { openGraph } from '../graph/graph.ts';
 import { migrate } from '../graph/migrate.ts';
+import { openGraph } from '../graph/graph.ts';
+import type { Graph, GraphOptions } from '../graph/graph.ts';
+import type { CommandHeader } from '../graph/command.ts';
 import { createBlindIndex } from '../security/blind-index.ts';
 import { parseKeyRing } from '../security/key-ring.ts';
 
