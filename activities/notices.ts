@@ -19,7 +19,12 @@ export interface NoticeDependencies {
   now: () => number;
 }
 
-export function createNoticeActivities({ graph, notifier, policy, now }: NoticeDependencies): NoticeActivities {
+export function createNoticeActivities({
+  graph,
+  notifier,
+  policy,
+  now,
+}: NoticeDependencies): NoticeActivities {
   return {
     async deliverNotice(input) {
       const { workflowExecution, attempt } = activityInfo();
@@ -39,7 +44,9 @@ export function createNoticeActivities({ graph, notifier, policy, now }: NoticeD
         return { result: 'undeliverable' };
       }
       try {
-        await notifier.deliver(compose(input, matter, recipient, policy, now()), { signal: cancellationSignal() });
+        await notifier.deliver(compose(input, matter, recipient, policy, now()), {
+          signal: cancellationSignal(),
+        });
       } catch (error) {
         if (!(error instanceof PersonaError) || error.type !== 'notice_refused') throw error;
         await finishNotice(graph, sender, { ...end, failure: error.message });

@@ -2,5 +2,6 @@
 
 export { addPaymentMethod } from './add-payment-method.ts';
 export { onboardCustomer } from './onboard-customer.ts';
+export { recoverPayment } from './recover-payment.ts';
 export { reportFraud } from './report-fraud.ts';
 export { sendNotice } from './send-notice.ts';

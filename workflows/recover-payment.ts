@@ -20,7 +20,6 @@ import {
   setHandler,
   startChild,
   TimeoutFailure,
-  upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { ChargeAnswer, NoticeTemplate } from '../domain/ports.ts';
@@ -30,8 +29,8 @@ import {
   QueryName,
   type RecoverySignals,
   recoveryNotificationId,
-  SearchAttribute,
   TaskQueue,
+  WorkflowName,
 } from '../domain/processes.ts';
 import type { Claim, ClosedObligation, Opening, RecordedAttempt } from '../domain/recovery/claims.ts';
 import { decide } from '../domain/recovery/decide.ts';
@@ -42,6 +41,7 @@ import { validatePaymentFailed, validatePaymentSettled } from '../domain/recover
 import type { Ending, Fact, FraudReport, RecoveryState, Step } from '../domain/recovery/state.ts';
 import type { RecoveryOutcome, RecoveryStatus } from '../domain/recovery/status.ts';
 import { reportFraud } from './report-fraud.ts';
+import { show } from './visibility.ts';
 import { type NoticeActivities, type NoticeInput, sendNotice } from './send-notice.ts';
 
 export interface RecoveryActivities {
@@ -152,24 +152,32 @@ export async function recoverPayment(input: RecoverPaymentInput): Promise<Recove
       const opening = await open();
       if (opening.result === 'ignored') {
         ignored = true;
-        upsertSearchAttributes({
-          [SearchAttribute.process]: ['recoverPayment'],
-          [SearchAttribute.outcome]: ['ignored'],
-        });
+        show(
+          { process: WorkflowName.recoverPayment, state: 'done', outcome: 'ignored' },
+          'The failure was too old to act on',
+        );
         return { payment_id: input.payment_id, outcome: 'ignored', attempts: 0 };
       }
       if (opening.result === 'closed') {
-        announce(opening.obligation.customer_id, 'done', opening.obligation.outcome);
+        const { customer_id: customerId, outcome, rule } = opening.obligation;
+        show(
+          { process: WorkflowName.recoverPayment, customerId, state: 'done', outcome },
+          `Closed before, by rule \`${rule}\``,
+        );
         return resultOf(opening.obligation);
       }
       state = begin(opening.recovery);
       if (opening.first) state = evolve(state, claimed(opening.first.payment_method_id, opening.first.claim));
       if (opening.settled) state = evolve(state, { fact: 'settled', rule: 'settled' });
-      announce(state.customer_id, describe(state, Date.now()).state);
+      const { customer_id: customerId } = state;
+      show(
+        { process: WorkflowName.recoverPayment, customerId, state: describe(state, Date.now()).state },
+        detailsOf(state),
+      );
     }
     state = await run(state);
     await condition(allHandlersFinished);
-    announce(state.customer_id, 'done', state.ending?.outcome);
+    show({ state: 'done', ...(state.ending ? { outcome: state.ending.outcome } : {}) }, detailsOf(state));
     const charged = state.attempts.find((attempt) => attempt.state === 'approved');
     return {
       payment_id: state.payment_id,
@@ -216,7 +224,7 @@ export async function recoverPayment(input: RecoverPaymentInput): Promise<Recove
         state = current;
       }
       const step = decide(current, Date.now());
-      setCurrentDetails(detailsOf(current, step));
+      setCurrentDetails(detailsOf(current));
       if (step.do === 'finish') return current;
       if (step.do === 'wait') {
         await wait(step.until);
@@ -402,15 +410,6 @@ function invalidStart(
   });
 }
 
-function announce(customerId: string, phase: string, outcome?: string): void {
-  upsertSearchAttributes({
-    [SearchAttribute.process]: ['recoverPayment'],
-    [SearchAttribute.customerId]: [customerId],
-    [SearchAttribute.state]: [phase],
-    ...(outcome ? { [SearchAttribute.outcome]: [outcome] } : {}),
-  });
-}
-
 function resultOf(obligation: ClosedObligation): RecoverPaymentResult {
   return {
     payment_id: obligation.payment_id,
@@ -421,8 +420,9 @@ function resultOf(obligation: ClosedObligation): RecoverPaymentResult {
 }
 
 /** What operations read in Temporal UI: ids, amounts and rules, nothing of the person. */
-function detailsOf(state: RecoveryState, step: Step): string {
+function detailsOf(state: RecoveryState): string {
   const status = describe(state, Date.now());
+  const step = decide(state, Date.now());
   const attempts = status.attempts.map(
     (attempt) => `- ${attempt.key}: ${attempt.state}${attempt.rule ? ` by rule \`${attempt.rule}\`` : ''}`,
   );

@@ -19,7 +19,11 @@ export function classifyFailure(failure: PaymentFailed, method: Readonly<WalletM
 }
 
 /** What the gateway answered to a charge of ours. @param at epoch milliseconds */
-export function classifyAnswer(codes: DeclineCodes, method: Readonly<WalletMethod>, at: number): FailureDecision {
+export function classifyAnswer(
+  codes: DeclineCodes,
+  method: Readonly<WalletMethod>,
+  at: number,
+): FailureDecision {
   const network = codes.network ?? method.network ?? undefined;
   return decisionOf({ ...codes, ...(network ? { network } : {}) }, method, at);
 }

@@ -13,9 +13,18 @@ export function ceilingOn(
   method: Readonly<WalletMethod>,
   now: number,
 ): Ceiling | undefined {
-  const past = history.map((attempt) => ({ ...attempt, at: Date.parse(attempt.resolved_at ?? attempt.claimed_at) }));
+  const past = history.map((attempt) => ({
+    ...attempt,
+    at: Date.parse(attempt.resolved_at ?? attempt.claimed_at),
+  }));
   const { payment_id, amount = 0, currency = '' } = obligation;
-  const next = { payment_id, amount, currency, at: now, ...(method.network ? { network: method.network } : {}) };
+  const next = {
+    payment_id,
+    amount,
+    currency,
+    at: now,
+    ...(method.network ? { network: method.network } : {}),
+  };
   const ceiling = ceilingReached(past, next);
   if (ceiling) return ceiling;
   const advised = notBefore(past);

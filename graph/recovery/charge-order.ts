@@ -49,7 +49,12 @@ export async function getChargeOrder(
   const owner = { label: 'CustomerKey', id: row.customer_id } as const;
   const wrapped = await graph.keyStore.read(graph, owner);
   if (!wrapped) throw new PersonaError('internal', `the data key of customer ${row.customer_id} is missing`);
-  const token = DataKey.unwrap(graph.keyRing, owner, wrapped).open(row.token, 'PaymentMethod', row.payment_method_id, 'token');
+  const token = DataKey.unwrap(graph.keyRing, owner, wrapped).open(
+    row.token,
+    'PaymentMethod',
+    row.payment_method_id,
+    'token',
+  );
   return {
     state: row.state,
     claim_deadline: Date.parse(row.claim_deadline),
@@ -62,7 +67,9 @@ export async function getChargeOrder(
       token,
       amount: row.amount,
       currency: row.currency,
-      payment_method_types: [...new Set(row.wallet.map(([type, network]) => gatewayType(type, network)))].sort(),
+      payment_method_types: [
+        ...new Set(row.wallet.map(([type, network]) => gatewayType(type, network))),
+      ].sort(),
     },
   };
 }

@@ -48,7 +48,10 @@ export function claimAttempt(graph: Graph, header: CommandHeader, input: ClaimIn
     const { obligation } = await requireObligation(tx, input.payment_id);
     const customer = await tx.lockCustomer(obligation.customer_id);
     // Read again under the lock: what was read before it served only to find the customer.
-    const [locked, wallet] = await Promise.all([requireObligation(tx, input.payment_id), readWallet(tx, customer.id)]);
+    const [locked, wallet] = await Promise.all([
+      requireObligation(tx, input.payment_id),
+      readWallet(tx, customer.id),
+    ]);
     return claim(tx, { ...input, ...locked, customer, wallet });
   });
 }
@@ -89,7 +92,10 @@ export interface ClaimScene extends ClaimInput {
 export async function claim(tx: CommandTx, input: ClaimScene): Promise<Claim> {
   const { obligation, attempts, customer, now } = input;
   const own = attempts.find((attempt) => attempt.key === input.key);
-  if (own) return own.state === 'in_flight' ? claimedAnswer(own, input.n) : { result: 'resolved', attempt: attemptStatus(own) };
+  if (own)
+    return own.state === 'in_flight'
+      ? claimedAnswer(own, input.n)
+      : { result: 'resolved', attempt: attemptStatus(own) };
 
   const closed = refusalByObligation(obligation, attempts);
   if (closed) return closed;
@@ -123,7 +129,10 @@ export async function claim(tx: CommandTx, input: ClaimScene): Promise<Claim> {
   return write(tx, input, method);
 }
 
-function refusalByObligation(obligation: ObligationNode, attempts: readonly AttemptNode[]): Claim | undefined {
+function refusalByObligation(
+  obligation: ObligationNode,
+  attempts: readonly AttemptNode[],
+): Claim | undefined {
   if (obligation.state === 'needs_review') return { result: 'refused', rule: 'under_review' };
   if (!isClosed(obligation)) return undefined;
   const closed = closedObligation(obligation, attempts);
@@ -132,7 +141,11 @@ function refusalByObligation(obligation: ObligationNode, attempts: readonly Atte
     : { result: 'refused', rule: 'obligation_closed', obligation: closed };
 }
 
-function refusalByMethod(method: Readonly<WalletMethod>, onTrustedDevice: boolean, input: ClaimScene): string | undefined {
+function refusalByMethod(
+  method: Readonly<WalletMethod>,
+  onTrustedDevice: boolean,
+  input: ClaimScene,
+): string | undefined {
   const { obligation, policy, now } = input;
   if (obligation.amount === undefined || obligation.currency === undefined) return 'amount_unknown';
   if (method.removed_at !== null) return 'method_not_in_wallet';
@@ -180,7 +193,13 @@ function write(tx: CommandTx, input: ClaimScene, method: Readonly<WalletMethod>)
   });
   return {
     result: 'claimed',
-    attempt: { key, payment_method_id: method.payment_method_id, n, claimed_at: now, claim_deadline: now + CLAIM_MS },
+    attempt: {
+      key,
+      payment_method_id: method.payment_method_id,
+      n,
+      claimed_at: now,
+      claim_deadline: now + CLAIM_MS,
+    },
   };
 }
 

@@ -46,7 +46,12 @@ export function flagForReview(
     await tx.lockCustomer(owner.obligation.customer_id);
     const { obligation } = await requireObligation(tx, input.payment_id);
     if (obligation.state !== 'open') return;
-    tx.append({ stream: 'customer', stream_id: obligation.customer_id, type: 'RecoveryNeedsReview', data: input });
+    tx.append({
+      stream: 'customer',
+      stream_id: obligation.customer_id,
+      type: 'RecoveryNeedsReview',
+      data: input,
+    });
   });
 }
 

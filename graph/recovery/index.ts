@@ -8,4 +8,4 @@ export { openRecovery } from './open-recovery.ts';
 export { openSettled } from './open-settled.ts';
 export { getObligation, getOpenObligations, getRecoveries, getRecovery } from './queries.ts';
 export { recordAttempt } from './record-attempt.ts';
-export { finishNotice, getNoticeMatter, startNotice } from './notices.ts';
+export { finishNotice, getNoticeMatter, type NoticeMatter, startNotice } from './notices.ts';

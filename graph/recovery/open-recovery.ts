@@ -44,7 +44,11 @@ interface Scene {
  * Writes a reported failure down and opens, reopens or leaves alone its obligation (specification: workflows, 2).
  * A duplicate, an older or a stale failure changes nothing; a closed obligation says how it ended.
  */
-export function openRecovery(graph: Graph, header: CommandHeader, input: OpenRecoveryInput): Promise<Opening> {
+export function openRecovery(
+  graph: Graph,
+  header: CommandHeader,
+  input: OpenRecoveryInput,
+): Promise<Opening> {
   const { failure, claim_first } = input;
   return runCommand(graph, header, 'openRecovery', { failure, claim_first }, async (tx): Promise<Opening> => {
     const scene = await look(tx, input);
@@ -67,9 +71,13 @@ async function look(tx: CommandTx, input: OpenRecoveryInput): Promise<Scene | Re
     if (!(error instanceof PersonaError) || error.type !== 'customer_not_found') throw error;
     return refused(tx, 'customer_not_found', 'customer_id', 'is no customer of ours');
   }
-  const [wallet, known] = await Promise.all([openWallet(tx, customer.id), findObligation(tx, failure.payment_id)]);
+  const [wallet, known] = await Promise.all([
+    openWallet(tx, customer.id),
+    findObligation(tx, failure.payment_id),
+  ]);
   const method = wallet.methods.find((one) => one.payment_method_id === failure.payment_method_id);
-  if (!method) return refused(tx, 'payment_method_not_found', 'payment_method_id', 'is no method of this customer');
+  if (!method)
+    return refused(tx, 'payment_method_not_found', 'payment_method_id', 'is no method of this customer');
   const problem = known && mismatch(known.obligation, failure);
   if (problem) return refused(tx, 'obligation_mismatch', problem.field, problem.message);
   const decision = classifyFailure(failure, method);
@@ -117,7 +125,12 @@ async function opened(scene: Scene, result: 'opened' | 'reopened'): Promise<Open
   };
   const stream = { stream: 'customer', stream_id: customer.id } as const;
   if (result === 'reopened') tx.append({ ...stream, type: 'RecoveryReopened', data: common });
-  else tx.append({ ...stream, type: 'RecoveryOpened', data: { ...common, amount, currency, kind, description } });
+  else
+    tx.append({
+      ...stream,
+      type: 'RecoveryOpened',
+      data: { ...common, amount, currency, kind, description },
+    });
   writeReport(scene);
   const attempts = known?.attempts ?? [];
   const recovery = await snapshotOf(tx, { obligation, attempts, failure: reportOf(scene) }, policy, now);

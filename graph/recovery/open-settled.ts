@@ -55,7 +55,13 @@ function closedInAdvance(tx: CommandTx, settlement: PaymentSettled): Opening {
     stream: 'customer',
     stream_id: customer_id,
     type: 'RecoveryClosed',
-    data: { payment_id, state: 'paid_elsewhere', rule: 'settled', payment_method_id: null, closed_at: settled_at },
+    data: {
+      payment_id,
+      state: 'paid_elsewhere',
+      rule: 'settled',
+      payment_method_id: null,
+      closed_at: settled_at,
+    },
   });
   return {
     result: 'closed',

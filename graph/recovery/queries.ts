@@ -61,7 +61,8 @@ export async function getRecoveries(
 function statusOf({ obligation, attempts }: ObligationWithAttempts): RecoveryStatus | undefined {
   const { failed_payment_method_id, amount, currency } = obligation;
   // Settled before any failure was heard of: there was nothing to recover.
-  if (failed_payment_method_id === undefined || amount === undefined || currency === undefined) return undefined;
+  if (failed_payment_method_id === undefined || amount === undefined || currency === undefined)
+    return undefined;
   const newest = attempts.filter((attempt) => attempt.source === 'reported').at(-1);
   const phase = phaseOf(obligation, attempts);
   return {
@@ -85,7 +86,9 @@ function statusOf({ obligation, attempts }: ObligationWithAttempts): RecoverySta
 function phaseOf(obligation: ObligationNode, attempts: readonly AttemptNode[]): RecoveryPhase {
   if (isClosed(obligation)) return 'done';
   if (obligation.state === 'needs_review') return 'needs_review';
-  const unresolved = attempts.find((attempt) => attempt.source === 'recovery' && UNRESOLVED.includes(attempt.state));
+  const unresolved = attempts.find(
+    (attempt) => attempt.source === 'recovery' && UNRESOLVED.includes(attempt.state),
+  );
   if (unresolved?.state === 'in_flight') return 'charging';
   if (unresolved?.state === 'pending' || unresolved?.state === 'unknown') return unresolved.state;
   return 'waiting';

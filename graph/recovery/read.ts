@@ -16,7 +16,10 @@ export interface ObligationWithAttempts {
 }
 
 /** `undefined`: nobody ever spoke of this payment. */
-export async function findObligation(reader: Reader, paymentId: string): Promise<ObligationWithAttempts | undefined> {
+export async function findObligation(
+  reader: Reader,
+  paymentId: string,
+): Promise<ObligationWithAttempts | undefined> {
   const [row] = await reader.read<ObligationWithAttempts>(READ_OBLIGATION, { payment_id: paymentId });
   return row;
 }

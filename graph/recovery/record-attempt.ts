@@ -106,7 +106,8 @@ function record(scene: Scene): RecordedAttempt {
   const decision = answer.result === 'declined' ? decisionOf(scene, answer.codes) : undefined;
   const event = append(scene, state, decision);
   if (state === 'approved') recordSuccess(scene);
-  if (decision) applyDecline(scene.wallet, attempt.payment_method_id, decision, event.resolved_at ?? event.attempted_at);
+  if (decision)
+    applyDecline(scene.wallet, attempt.payment_method_id, decision, event.resolved_at ?? event.attempted_at);
   return {
     attempt: attemptStatus({ ...attempt, ...withoutNulls(event) }),
     obligation_state: state === 'approved' ? 'recovered' : obligation.state,
@@ -179,7 +180,11 @@ function recordSuccess(scene: Scene): void {
     attempts.some((other) => other.key !== attempt.key && other.state === 'approved');
   if (paidBefore) {
     const { key, amount, currency } = attempt;
-    tx.append({ ...stream, type: 'RecoveryOverpaid', data: { payment_id: obligation.payment_id, key, amount, currency } });
+    tx.append({
+      ...stream,
+      type: 'RecoveryOverpaid',
+      data: { payment_id: obligation.payment_id, key, amount, currency },
+    });
     return;
   }
   if (input.policy.recovery.swapDefault && takesTheDefaultsPlace(scene)) {

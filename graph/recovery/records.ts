@@ -76,9 +76,13 @@ export function ownAttempts(nodes: readonly AttemptNode[]): AttemptStatus[] {
 }
 
 /** @throws Error if the obligation is not closed */
-export function closedObligation(obligation: ObligationNode, attempts: readonly AttemptNode[]): ClosedObligation {
+export function closedObligation(
+  obligation: ObligationNode,
+  attempts: readonly AttemptNode[],
+): ClosedObligation {
   const { state } = obligation;
-  if (state === 'open' || state === 'needs_review') throw new Error(`obligation ${obligation.payment_id} is ${state}`);
+  if (state === 'open' || state === 'needs_review')
+    throw new Error(`obligation ${obligation.payment_id} is ${state}`);
   const charged = attempts.find((attempt) => attempt.source === 'recovery' && attempt.state === 'approved');
   return {
     payment_id: obligation.payment_id,

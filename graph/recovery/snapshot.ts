@@ -34,7 +34,9 @@ export async function snapshotOf(
     failed_payment_method_id: obligation.failed_payment_method_id,
     failure,
     // With a payment of its own at the gateway, the obligation has either adopted the reported one or replaced it.
-    ...(obligation.reported_ref && !obligation.gateway_ref ? { gateway_payment_ref: obligation.reported_ref } : {}),
+    ...(obligation.reported_ref && !obligation.gateway_ref
+      ? { gateway_payment_ref: obligation.reported_ref }
+      : {}),
     alternatives,
     attempts: ownAttempts(attempts),
     opened_at: Date.parse(obligation.opened_at),
@@ -51,7 +53,8 @@ export function resumedSnapshot(
   now: number,
 ): Promise<RecoverySnapshot> {
   const newest = attempts.filter((attempt) => attempt.source === 'reported').at(-1);
-  if (!newest || !isFailed(obligation)) throw new Error(`obligation ${obligation.payment_id} is open without a failure`);
+  if (!newest || !isFailed(obligation))
+    throw new Error(`obligation ${obligation.payment_id} is open without a failure`);
   const failure: ReportedFailure = {
     event_id: newest.key.slice(reportedAttemptKey('').length),
     payment_method_id: newest.payment_method_id,
