@@ -1,0 +1,48 @@
+import { status } from '@grpc/grpc-js';
+import { ServiceError, WorkflowUpdateFailedError } from '@temporalio/client';
+import { ActivityFailure, ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import { expect, test } from 'vitest';
+import { ERRORS, type ErrorType, PersonaError } from '../domain/errors.ts';
+import { toApplicationFailure, toPersonaError } from './failures.ts';
+
+test.each(Object.keys(ERRORS) as ErrorType[])('%s keeps its type and is retried as its row says', (type) => {
+  const failure = toApplicationFailure(new PersonaError(type, 'words')) as ApplicationFailure;
+  expect(failure).toBeInstanceOf(ApplicationFailure);
+  expect(failure.type).toBe(type);
+  expect(failure.nonRetryable).toBe(!ERRORS[type].retryable);
+  expect(failure.message).toBe('words');
+});
+
+test('an error of no type is ours, and tried again', () => {
+  const failure = toApplicationFailure(new TypeError('x is not a function')) as ApplicationFailure;
+  expect(failure).toMatchObject({ type: 'internal', message: 'x is not a function' });
+  expect(failure.nonRetryable).toBeFalsy();
+});
+
+test("Temporal's own failures pass unchanged", () => {
+  const cancelled = new CancelledFailure('cancelled');
+  expect(toApplicationFailure(cancelled)).toBe(cancelled);
+});
+
+test('type, message and problems survive the way through an activity and an update', () => {
+  const problems = [{ field: 'customer_id', message: 'must be a UUID' }];
+  const failure = toApplicationFailure(new PersonaError('invalid_argument', 'bad', { problems }));
+  const activity = new ActivityFailure('failed', 'onboard', '1', 'NON_RETRYABLE_FAILURE', 'worker', failure);
+  const error = toPersonaError(new WorkflowUpdateFailedError('failed', activity));
+  expect(error).toMatchObject({ type: 'invalid_argument', message: 'bad', problems });
+});
+
+test.each([
+  [status.UNAVAILABLE, 'temporal_unavailable'],
+  [status.DEADLINE_EXCEEDED, 'deadline_exceeded'],
+  [status.RESOURCE_EXHAUSTED, 'temporal_unavailable'],
+  [status.INVALID_ARGUMENT, 'internal'],
+])('Temporal answering %i means %s', (code, type) => {
+  const cause = Object.assign(new Error('grpc'), { code, details: 'grpc', metadata: {} });
+  expect(toPersonaError(new ServiceError('failed', { cause })).type).toBe(type);
+});
+
+test('anything else is internal', () => {
+  expect(toPersonaError(new Error('?'))).toMatchObject({ type: 'internal', message: '?' });
+  expect(toPersonaError(ApplicationFailure.create({ type: 'constructor' })).type).toBe('internal');
+});
