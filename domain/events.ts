@@ -4,7 +4,6 @@
  * in UTC; `null` stands for 'there is none', so that a replay can tell it from 'unchanged'.
  */
 
-import type { IdentifierType } from './onboarding-request.ts';
 import type { RecoveryEvents } from './recovery/events.ts';
 import type { IdentifierDetails } from './onboarding-types.ts';
 import type { PaymentMethodStatus, PaymentMethodType } from './payment-method.ts';

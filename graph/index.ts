@@ -7,3 +7,4 @@ export type { CommandTx, CustomerNode, DeviceNode, NewEvent } from './command-tx
 export { openGraph } from './graph.ts';
 export type { Graph, GraphOptions, Reader } from './graph.ts';
 export { migrate } from './migrate.ts';
+export { getNoticeRecipient, type NoticeRecipient } from './queries/customer-profile.ts';
