@@ -40,8 +40,9 @@ async function useNeo4j(env: ServerOptions['env'], uri: string): Promise<Running
   return { env: describe(uri, username, password, env.NEO4J_DATABASE), urls: { neo4j: uri } };
 }
 
-async function startOwn({ env, folder, guard, log, port: preferred }: ServerOptions): Promise<RunningServer> {
-  const launcher = await findLauncher(env, log);
+async function startOwn(options: ServerOptions): Promise<RunningServer> {
+  const { folder, guard, log, port: preferred } = options;
+  const launcher = await findLauncher(options);
   const password = randomBytes(18).toString('base64url');
   const started = Date.now();
   log('starting Neo4j…');
@@ -71,7 +72,8 @@ async function startOwn({ env, folder, guard, log, port: preferred }: ServerOpti
 type Launcher = (home: string, conf: string) => { file: string; args: string[]; env: ServerOptions['env'] };
 
 /** Neo4j's own command where it is installed in the right series, else its jars from the cache. */
-async function findLauncher(env: ServerOptions['env'], log: ServerOptions['log']): Promise<Launcher> {
+async function findLauncher({ log, ...host }: ServerOptions): Promise<Launcher> {
+  const { env } = host;
   const { artifacts, java: majors, series_on_path: series, version } = versions.neo4j;
   const command = onPath('neo4j', env.PATH);
   if (command !== undefined) {
@@ -87,7 +89,7 @@ async function findLauncher(env: ServerOptions['env'], log: ServerOptions['log']
     `neo4j-${version}`,
     `downloading Neo4j ${version} (Maven, 120 MB, once)`,
     log,
-    (to) => copyJars(artifacts, version, to, env),
+    (to) => copyJars(artifacts, version, to, host),
   );
   return (home, conf) => ({ file: java, args: javaArguments(jars, home, conf), env });
 }

@@ -12,7 +12,7 @@ interface CruiseReport {
 export async function checkStructure(folder: string): Promise<{ files: number; problems: string[] }> {
   const program = join(folder, 'node_modules', 'dependency-cruiser', 'bin', 'dependency-cruise.mjs');
   const args = [program, '--config', '.dependency-cruiser.mjs', '--output-type', 'json', '.'];
-  const { output } = await runTool(process.execPath, args, folder);
+  const { output } = await runTool(process.execPath, args, { cwd: folder });
   if (!output.startsWith('{')) return { files: 0, problems: [`dependency-cruiser failed:\n${output}`] };
   const { modules, summary }: CruiseReport = JSON.parse(output);
   const violations = summary.violations.map(
