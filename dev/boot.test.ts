@@ -49,7 +49,11 @@ function boot(...args: string[]): ChildProcess {
 
 async function ended(child: ChildProcess) {
   if (child.stdout === null || child.stderr === null) throw new Error('no pipes');
-  const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
+  const [stdout, stderr, [code]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'exit'),
+  ]);
   return { stdout, stderr, code };
 }
 

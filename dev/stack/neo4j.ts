@@ -19,6 +19,8 @@ const FIRST_PASSWORD = 'neo4j';
 const START_LIMIT_MS = 120_000;
 const LISTENING = 'Bolt enabled on';
 const HEAP = { initial: '256m', max: '512m' };
+/** Who asks whether it is there does not try for half a minute. */
+const SHORT = { maxTransactionRetryTime: 0, connectionTimeout: 5_000, connectionAcquisitionTimeout: 10_000 };
 /** Neo4j reaches into the JDK; its own launch script opens the same packages. */
 const OPENED = ['java.nio', 'java.io', 'java.lang', 'sun.nio.ch'];
 
@@ -135,7 +137,7 @@ function writeConfiguration(home: string, port: number): string {
 
 /** A new Neo4j has a well-known password that must be changed first; that it can be changed says that it is ready. */
 async function setPassword(uri: string, password: string): Promise<void> {
-  const driver = neo4j.driver(uri, neo4j.auth.basic(USER, FIRST_PASSWORD));
+  const driver = neo4j.driver(uri, neo4j.auth.basic(USER, FIRST_PASSWORD), SHORT);
   try {
     const query = 'ALTER CURRENT USER SET PASSWORD FROM $first TO $password';
     await driver.executeQuery(query, { first: FIRST_PASSWORD, password }, { database: 'system' });
@@ -149,9 +151,7 @@ async function setPassword(uri: string, password: string): Promise<void> {
 }
 
 async function answer(uri: string, username: string, password: string): Promise<void> {
-  const driver = neo4j.driver(uri, neo4j.auth.basic(username, password), {
-    connectionAcquisitionTimeout: 10_000,
-  });
+  const driver = neo4j.driver(uri, neo4j.auth.basic(username, password), SHORT);
   try {
     await driver.executeQuery('RETURN 1');
   } finally {
