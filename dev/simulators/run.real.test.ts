@@ -6,6 +6,7 @@ import { expect, test } from 'vitest';
 test.each([
   ['gateway', ['url']],
   ['inbox', ['url', 'webhook']],
+  ['chimera', ['control', 'grpc']],
 ])(
   'the %s simulator says where it is in its first line, and ends cleanly when asked to',
   async (name, addresses) => {
