@@ -4,7 +4,7 @@
  * in UTC; `null` stands for 'there is none', so that a replay can tell it from 'unchanged'.
  */
 
-import type { IdentifierType } from './onboarding-request.ts';
+import type { IdentifierDetails } from './onboarding-types.ts';
 import type { RecoveryEvents } from './recovery/events.ts';
 import type { PaymentMethodStatus, PaymentMethodType } from './payment-method.ts';
 
@@ -92,7 +92,7 @@ interface CustomerEvents {
   AddressUpdated: { address_id: string; is_verified: boolean; last_shipped: string; proven: boolean };
   DigitalIdentifierAdded: {
     identifier_id: string;
-    type: IdentifierType;
+    type: IdentifierDetails['type'];
     value: Sealed;
     is_verified: boolean;
   };
@@ -170,6 +170,8 @@ interface DeviceEvents {
   DeviceRegistered: {
     fingerprint: Sealed;
     trust_score: number;
+    /** `null`: nobody has observed it yet, the score is the initial one. */
+    trust_observed_at: string | null;
     last_seen_ip: Sealed | null;
     last_seen_user_agent: Sealed | null;
   };

@@ -19,7 +19,11 @@ test.each<[string, DefaultCandidate[], string | null]>([
     [method('a', { is_default: true }), method('b', { last_used: '2026-02-01T00:00:00.000Z' })],
     'a',
   ],
-  ['another, once the present one failed', [method('a', { is_default: true, status: 'failed' }), method('b')], 'b'],
+  [
+    'another, once the present one failed',
+    [method('a', { is_default: true, status: 'failed' }), method('b')],
+    'b',
+  ],
   ['none, if nothing else is active', [method('a', { is_default: true, status: 'failed' })], null],
   ['never an unproven one', [method('a', { proven: false })], null],
   ['the last used', [method('a'), method('b', { last_used: '2026-02-01T00:00:00.000Z' })], 'b'],

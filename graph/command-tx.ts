@@ -6,6 +6,7 @@ import { DataKey } from '../security/data-key.ts';
 import type { KeyOwner } from '../security/data-key.ts';
 import type { CommandHeader } from './command.ts';
 import type { Graph, Reader } from './graph.ts';
+import { dataKeyOf } from './key-store.ts';
 import type { Sender } from './key-store.ts';
 import { PROJECTIONS } from './projections/index.ts';
 import { projectionParameters } from './projections/projection.ts';
@@ -37,7 +38,8 @@ export interface CustomerNode {
 export interface DeviceNode {
   id: string;
   trust_score: number;
-  trust_observed_at: string;
+  /** Absent: never observed, the score is the initial one. */
+  trust_observed_at?: string;
   last_seen_at: string;
   version: number;
 }
@@ -171,19 +173,17 @@ export function openCommandTx(
     kind: StreamKind,
     missing: () => PersonaError,
   ): Promise<N> => {
-    const [rows, wrapped] = await Promise.all([
+    const [rows, key] = await Promise.all([
       tx.run<{ node: N & { status?: string } }>(cypher, { id: owner.id }),
-      graph.keyStore.read(tx, owner),
+      dataKeyOf(graph, tx, owner),
     ]);
     const node = rows[0]?.node;
     if (node === undefined || node.status === 'erased' || node.status === 'merged') throw missing();
-    if (wrapped === undefined)
+    if (key === undefined)
       throw new PersonaError('internal', `the data key of ${kind} ${owner.id} is missing`);
-    streams.set(owner.id, {
-      kind,
-      key: DataKey.unwrap(graph.keyRing, owner, wrapped),
-      version: node.version,
-    });
+    const known = streams.get(owner.id);
+    if (known === undefined) streams.set(owner.id, { kind, key, version: node.version });
+    else node.version = known.version;
     return node;
   };
 

@@ -1,5 +1,6 @@
+import { DataKey } from '../security/data-key.ts';
 import type { KeyOwner, WrappedKey } from '../security/data-key.ts';
-import type { Reader } from './graph.ts';
+import type { Graph, Reader } from './graph.ts';
 
 /** Sends a statement without waiting for it; its failure fails the transaction. */
 export interface Sender {
@@ -38,3 +39,13 @@ export const graphKeyStore: KeyStore = {
     sender.send(WRITE[owner.label], { id: owner.id, ...key, created_at: createdAt });
   },
 };
+
+/** A customer's or a device's key, opened; `undefined`: there is none (any more). */
+export async function dataKeyOf(
+  graph: Pick<Graph, 'keyRing' | 'keyStore'>,
+  reader: Reader,
+  owner: KeyOwner,
+): Promise<DataKey | undefined> {
+  const stored = await graph.keyStore.read(reader, owner);
+  return stored && DataKey.unwrap(graph.keyRing, owner, stored);
+}

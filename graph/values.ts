@@ -34,3 +34,10 @@ export function toPlain(value: unknown): unknown {
 export function toUtc(time: string): string {
   return new Date(time).toISOString();
 }
+
+/** The same object without its null fields: what is not there is absent outside the graph. */
+export function withoutNulls<T extends object>(row: T): { [K in keyof T]: Exclude<T[K], null> } {
+  return Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null)) as {
+    [K in keyof T]: Exclude<T[K], null>;
+  };
+}

@@ -9,7 +9,7 @@ export const deviceProjections: Projections<Own> = {
     cypher: `
       CREATE (d:Device {
         id: $stream_id, fingerprint: $data.fingerprint, fingerprint_hash: $fingerprint_hash,
-        trust_score: toFloat($data.trust_score), trust_observed_at: datetime($occurred_at),
+        trust_score: toFloat($data.trust_score), trust_observed_at: datetime($data.trust_observed_at),
         last_seen_ip: $data.last_seen_ip, last_seen_user_agent: $last_seen_user_agent,
         last_seen_at: datetime($occurred_at), version: $seq, changed_seq: $seq,
         created_at: datetime($recorded_at), updated_at: datetime($recorded_at)

@@ -1,6 +1,6 @@
 import { PersonaError } from '../../domain/errors.ts';
 import type { EventData } from '../../domain/events.ts';
-import type { Network, PaymentMethodStatus, PaymentMethodType } from '../../domain/payment-method.ts';
+import type { PaymentMethodStatus, PaymentMethodType } from '../../domain/payment-method.ts';
 import { transition } from '../../domain/payment-method.ts';
 import { mayBeDefault, rightfulDefault } from '../../domain/wallet.ts';
 import type { CommandTx } from '../command-tx.ts';
@@ -12,7 +12,7 @@ export interface WalletMethod {
   type: PaymentMethodType;
   status: PaymentMethodStatus;
   brand: string | null;
-  network: Network | null;
+  network: string | null;
   last_four: string | null;
   expiry_month: number | null;
   expiry_year: number | null;
@@ -28,9 +28,26 @@ export interface WalletMethod {
   off_session_consent: boolean;
   added_by: 'service' | 'customer';
   proven: boolean;
+  /** The unverified identifier by which it came here; once verified, the method is proven. */
+  awaits_identifier_id: string | null;
   first_used: string;
   last_used: string;
   use_count: number;
+}
+
+interface AddedToWallet {
+  type: PaymentMethodType;
+  brand?: string;
+  network?: string;
+  last_four?: string;
+  expiry_month?: number;
+  expiry_year?: number;
+  expires_on: string | null;
+  instrument_fingerprint?: string;
+  consent: boolean;
+  proven: boolean;
+  awaitsIdentifierId?: string;
+  addedBy: 'service' | 'customer';
 }
 
 const READ_WALLET = `
@@ -40,7 +57,7 @@ const READ_WALLET = `
     p.expires_on AS expires_on, p.funding AS funding, p.country AS country,
     p.instrument_fingerprint AS instrument_fingerprint, p.removed_at AS removed_at, p.changed_seq AS changed_seq,
     h.is_default AS is_default, h.off_session_consent AS off_session_consent, h.added_by AS added_by,
-    h.proven AS proven, h.first_used AS first_used, h.last_used AS last_used, h.use_count AS use_count
+    h.proven AS proven, h.awaits_identifier_id AS awaits_identifier_id, h.first_used AS first_used, h.last_used AS last_used, h.use_count AS use_count
   ORDER BY is_default DESC, last_used DESC, payment_method_id`;
 
 /** Every method that a customer has or had, removed and unproven ones too; the default first, then the last used. */
@@ -81,11 +98,36 @@ export class Wallet {
     return this.#find(paymentMethodId);
   }
 
-  /** Takes in a method that the command has just added, so that the default can be settled with it. */
-  include(method: WalletMethod): void {
-    const index = this.#methods.findIndex((known) => known.payment_method_id === method.payment_method_id);
-    if (index === -1) this.#methods.push(method);
-    else this.#methods[index] = method;
+  /** Takes in a method that the command has just added or brought back: `unverified`, and not the default. */
+  added(paymentMethodId: string, at: string, method: AddedToWallet): void {
+    const index = this.#methods.findIndex((known) => known.payment_method_id === paymentMethodId);
+    const before = this.#methods[index];
+    const now: WalletMethod = {
+      payment_method_id: paymentMethodId,
+      type: method.type,
+      status: 'unverified',
+      brand: method.brand ?? null,
+      network: method.network ?? null,
+      last_four: method.last_four ?? null,
+      expiry_month: method.expiry_month ?? null,
+      expiry_year: method.expiry_year ?? null,
+      expires_on: method.expires_on,
+      funding: before?.funding ?? null,
+      country: before?.country ?? null,
+      instrument_fingerprint: method.instrument_fingerprint ?? null,
+      removed_at: null,
+      changed_seq: this.#tx.versionOf(this.#customerId),
+      is_default: false,
+      off_session_consent: method.consent,
+      added_by: method.addedBy,
+      proven: method.proven,
+      awaits_identifier_id: method.awaitsIdentifierId ?? null,
+      first_used: before?.first_used ?? at,
+      last_used: before !== undefined && before.last_used > at ? before.last_used : at,
+      use_count: (before?.use_count ?? 0) + 1,
+    };
+    if (before === undefined) this.#methods.push(now);
+    else this.#methods[index] = now;
   }
 
   /**
@@ -156,14 +198,14 @@ export class Wallet {
    * One more use. An older observation counts, but does not move `last_used` back; `proven` once is proven for good.
    * @param at - RFC 3339 in UTC with milliseconds
    */
-  recordUse(
-    paymentMethodId: string,
-    use: { at: string; proven?: boolean; deviceId?: string | null },
-  ): void {
+  recordUse(paymentMethodId: string, use: { at: string; proven?: boolean; deviceId?: string | null }): void {
     const method = this.#find(paymentMethodId);
     method.use_count += 1;
     if (use.at > method.last_used) method.last_used = use.at;
-    method.proven ||= use.proven ?? false;
+    if (use.proven === true) {
+      method.proven = true;
+      method.awaits_identifier_id = null;
+    }
     this.#append('PaymentMethodUsed', {
       payment_method_id: paymentMethodId,
       use_count: method.use_count,
@@ -172,6 +214,16 @@ export class Wallet {
       device_id: use.deviceId ?? null,
     });
     this.settleDefault('used');
+  }
+
+  /** An identifier has been verified, and its event has proven what came by it: the default follows. */
+  identifierVerified(identifierId: string): void {
+    for (const method of this.#methods) {
+      if (method.awaits_identifier_id !== identifierId) continue;
+      method.proven = true;
+      method.awaits_identifier_id = null;
+    }
+    this.settleDefault('identifier verified');
   }
 
   #find(paymentMethodId: string): WalletMethod {

@@ -1,0 +1,109 @@
+import type { OnboardingRequest } from '../../domain/onboarding-types.ts';
+import type { Recognition } from '../../domain/recognition.ts';
+import type { CommandTx, CustomerNode, DeviceNode } from '../command-tx.ts';
+import { readWallet, Wallet } from '../wallet/wallet.ts';
+import type { Found } from './evidence.ts';
+import type { Incoming } from './incoming.ts';
+
+export interface KnownAddress {
+  address_id: string;
+  street1: string;
+  street2: string | null;
+  city: string;
+  is_default: boolean;
+  is_verified: boolean;
+  zip_code: string;
+  country: string;
+  last_shipped: string;
+  proven: boolean;
+}
+
+/** What is there already of the customer and the device, read under their locks. */
+export interface Known {
+  /** Absent: a new customer. */
+  customer?: CustomerNode;
+  device?: DeviceNode;
+  /** This customer's edge to this device. */
+  login?: { login_count: number; last_login: string; proven: boolean };
+  wallet: Wallet;
+  /** The customer's addresses of the request's type. */
+  addresses: KnownAddress[];
+  /** Whom the customer was suggested to be, or not to be, before. */
+  suggestedBefore: string[];
+}
+
+// A suggestion's edge locks the customer at its other end: in the order of ids, like every customer's lock.
+const LOCK_OTHERS = `
+  UNWIND $ids AS id
+  MATCH (c:Customer {id: id})
+  SET c.version = c.version`;
+
+const LOGIN = `
+  MATCH (c:Customer {id: $customer_id})
+  MATCH (d:Device {id: $device_id})
+  MATCH (c)-[l:LOGGED_IN_FROM]->(d)
+  RETURN l.login_count AS login_count, l.last_login AS last_login, l.proven AS proven`;
+
+const ADDRESSES = `
+  MATCH (:Customer {id: $customer_id})-[s:SHIPPED_TO]->(a:Address {type: $type})
+  RETURN a.id AS address_id, a.street1 AS street1, a.street2 AS street2, a.city AS city, a.zip_code AS zip_code,
+    a.country AS country, a.is_default AS is_default, a.is_verified AS is_verified,
+    s.last_shipped AS last_shipped, s.proven AS proven`;
+
+const SUGGESTED_BEFORE = `
+  MATCH (:Customer {id: $customer_id})-[:POSSIBLY_SAME_AS]-(other:Customer)
+  RETURN collect(DISTINCT other.id) AS ids`;
+
+/** Locks customers by id, then the device, then reads: one round trip. */
+export async function readKnown(
+  tx: CommandTx,
+  scene: { customerId: string; recognition: Recognition; incoming: Incoming; found: Found },
+): Promise<Known> {
+  const { customerId, recognition, incoming, found } = scene;
+  const isKnown = recognition.customer_id !== undefined;
+  const others = recognition.suggestions.map((suggestion) => suggestion.customer_id).sort();
+  lockOthers(tx, others.filter((id) => id < customerId));
+  const customer = isKnown ? tx.lockCustomer(customerId) : undefined;
+  lockOthers(tx, others.filter((id) => id > customerId));
+  const device = found.deviceId === undefined ? undefined : tx.lockDevice(found.deviceId);
+  if (!isKnown) {
+    tx.beginStream('customer', customerId);
+    return {
+      device: await device,
+      wallet: new Wallet(tx, customerId, []),
+      addresses: [],
+      suggestedBefore: [],
+    };
+  }
+  const [node, deviceNode, [login], methods, addresses, [before]] = await Promise.all([
+    customer,
+    device,
+    found.deviceId === undefined
+      ? []
+      : tx.run<NonNullable<Known['login']>>(LOGIN, { customer_id: customerId, device_id: found.deviceId }),
+    readWallet(tx, customerId),
+    readAddresses(tx, customerId, incoming.request.address_details),
+    tx.run<{ ids: string[] }>(SUGGESTED_BEFORE, { customer_id: customerId }),
+  ]);
+  return {
+    customer: node,
+    device: deviceNode,
+    login,
+    wallet: new Wallet(tx, customerId, methods),
+    addresses,
+    suggestedBefore: before?.ids ?? [],
+  };
+}
+
+function lockOthers(tx: CommandTx, ids: string[]): void {
+  if (ids.length > 0) tx.send(LOCK_OTHERS, { ids });
+}
+
+async function readAddresses(
+  tx: CommandTx,
+  customerId: string,
+  wanted: OnboardingRequest['address_details'],
+): Promise<KnownAddress[]> {
+  if (wanted === undefined) return [];
+  return tx.run<KnownAddress>(ADDRESSES, { customer_id: customerId, type: wanted.type });
+}

@@ -1,0 +1,91 @@
+import { v7 as uuidv7 } from 'uuid';
+import { PersonaError } from '../../domain/errors.ts';
+import type { OnboardingAnswer, OnboardingRequest } from '../../domain/onboarding-types.ts';
+import type { Policy } from '../../domain/policy.ts';
+import { recognise, recogniseNewcomer } from '../../domain/recognition.ts';
+import type { Recognition } from '../../domain/recognition.ts';
+import { requestHash } from '../body-hash.ts';
+import type { CommandHeader } from '../command.ts';
+import { runCommand } from '../command.ts';
+import type { CommandTx } from '../command-tx.ts';
+import type { Graph } from '../graph.ts';
+import { lockIdentities } from '../identity-locks.ts';
+import { findTokenHolder } from '../wallet/add-payment-method.ts';
+import { writeAddress } from './address.ts';
+import { writeCustomer, writeIdentifiers, writeSuggestions } from './customer.ts';
+import { writeDevice } from './device.ts';
+import { findEvidence } from './evidence.ts';
+import { readIncoming } from './incoming.ts';
+import type { Incoming } from './incoming.ts';
+import { readKnown } from './known.ts';
+import { writeMethod } from './method.ts';
+
+/** The answer, with the keyed hash of the request that it answers. */
+export type Onboarded = OnboardingAnswer & { request_hash: string };
+
+/**
+ * Recognises the person that checkout has met, or takes in a new customer, and writes everything that came along, in
+ * one transaction (specification: workflows, 1). The same person over many connections at once is one customer:
+ * whoever brings the same identifier, device or token waits.
+ * @param input.request - as `validateOnboarding` gives it
+ * @throws PersonaError invalid_argument, customer_not_found (the given customer was erased), idempotency_key_reused
+ */
+export async function onboard(
+  graph: Graph,
+  header: CommandHeader,
+  input: { request: OnboardingRequest; policy: Policy },
+): Promise<Onboarded> {
+  const { request, policy } = input;
+  const incoming = readIncoming(request, policy, graph.blindIndex);
+  return runCommand(graph, { ...header, occurredAt: request.occurred_at }, 'onboard', request, async (tx) => {
+    lockEverythingThatIdentifies(tx, incoming);
+    const [found, tokenHolder] = await Promise.all([
+      findEvidence(tx, incoming, policy.onboarding.limits.device),
+      findTokenHolder(tx, incoming.tokenHashes),
+    ]);
+    if (found.givenIsGone) {
+      throw new PersonaError('customer_not_found', `there is no customer ${request.customer_id}`);
+    }
+    const isNewcomer = request.customer_id !== undefined && found.evidence.given_customer_id === undefined;
+    const recognition = (isNewcomer ? recogniseNewcomer : recognise)(found.evidence, policy);
+    const customerId = recognition.customer_id ?? request.customer_id ?? uuidv7();
+    const known = await readKnown(tx, { customerId, recognition, incoming, found });
+
+    writeCustomer(tx, { customerId, incoming, known, recognition });
+    const identifiers = writeIdentifiers(tx, { customerId, incoming, known, found, recognition });
+    const deviceId = writeDevice(tx, { customerId, incoming, known, recognition, policy });
+    const method = writeMethod(tx, { customerId, incoming, known, recognition, tokenHolder, deviceId });
+    writeAddress(tx, { customerId, incoming, known, recognition });
+    writeSuggestions(tx, { customerId, known, recognition });
+
+    return {
+      customer_id: customerId,
+      created: recognition.customer_id === undefined,
+      version: tx.versionOf(customerId),
+      match: {
+        rule: recognition.rule,
+        proven: recognition.proven,
+        suggested_customer_ids: suggestedIds(recognition),
+      },
+      ...(method.linked ?? {}),
+      ...(deviceId === null ? {} : { device_id: deviceId }),
+      warnings: [...incoming.warnings, ...identifiers.warnings, ...method.warnings],
+      request_hash: requestHash(graph, request),
+    };
+  });
+}
+
+/** A customer that was recognised by something unproven is a suggestion as well. */
+function suggestedIds({ customer_id, proven, suggestions }: Recognition): string[] {
+  const others = suggestions.map((suggestion) => suggestion.customer_id);
+  return customer_id === undefined || proven ? others : [customer_id, ...others];
+}
+
+function lockEverythingThatIdentifies(tx: CommandTx, incoming: Incoming): void {
+  lockIdentities(tx, [
+    ...incoming.identifiers.flatMap((identifier) => identifier.hashes),
+    ...(incoming.device?.hashes ?? []),
+    ...incoming.tokenHashes,
+    ...(incoming.request.customer_id === undefined ? [] : [`customer:${incoming.request.customer_id}`]),
+  ]);
+}

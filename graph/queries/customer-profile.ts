@@ -1,0 +1,107 @@
+import { PersonaError } from '../../domain/errors.ts';
+import type { CustomerStatus } from '../../domain/events.ts';
+import type { IdentifierDetails } from '../../domain/onboarding-types.ts';
+import type { DataKey } from '../../security/data-key.ts';
+import type { Graph } from '../graph.ts';
+import { dataKeyOf } from '../key-store.ts';
+import { withoutNulls } from '../values.ts';
+
+/** The profile as its customer sees it (specification: interfaces, 'Shapes'). */
+export interface CustomerProfile {
+  customer_id: string;
+  segment: string;
+  status: CustomerStatus;
+  locale?: string;
+  identifiers: {
+    identifier_id: string;
+    type: IdentifierDetails['type'];
+    value: string;
+    is_verified: boolean;
+  }[];
+  behavioral_profile_ref?: string;
+  payment_method_count: number;
+  device_count: number;
+  version: number;
+  changed_seq: number;
+}
+
+const PROFILE = `
+  MATCH (c:Customer {id: $customer_id})
+  OPTIONAL MATCH (c)-[:HAS_BEHAVIORAL_PROFILE]->(b:BehavioralProfile)
+  WITH c, b ORDER BY b.last_updated DESC LIMIT 1
+  RETURN c.id AS customer_id, c.segment AS segment, c.status AS status, c.locale AS locale,
+    c.version AS version, c.changed_seq AS changed_seq, b.baseline_data_ref AS behavioral_profile_ref,
+    COLLECT {
+      MATCH (c)-[h:HAS_DIGITAL_IDENTIFIER]->(i:DigitalIdentifier)
+      RETURN {identifier_id: i.id, type: i.type, value: i.value, is_verified: i.is_verified}
+      ORDER BY h.linked_at, i.id
+    } AS identifiers,
+    COUNT {
+      MATCH (c)-[h:HAS_PAYMENT_METHOD]->(p:PaymentMethod) WHERE h.proven AND p.removed_at IS NULL
+    } AS payment_method_count,
+    COUNT { MATCH (c)-[l:LOGGED_IN_FROM]->(:Device) WHERE l.proven } AS device_count`;
+
+/** @throws PersonaError customer_not_found */
+export async function getCustomerProfile(
+  graph: Graph,
+  input: { customer_id: string },
+): Promise<CustomerProfile> {
+  const [[row], key] = await Promise.all([
+    graph.read<CustomerProfile>(PROFILE, input),
+    dataKeyOf(graph, graph, { label: 'CustomerKey', id: input.customer_id }),
+  ]);
+  if (row === undefined || row.status === 'erased' || key === undefined) {
+    throw new PersonaError('customer_not_found', `there is no customer ${input.customer_id}`);
+  }
+  const identifiers = row.identifiers.map((identifier) => ({
+    ...identifier,
+    value: openIdentifier(key, identifier),
+  }));
+  return withoutNulls({ ...row, identifiers });
+}
+
+function openIdentifier(key: DataKey, identifier: { identifier_id: string; value: string }): string {
+  return key.open(identifier.value, 'DigitalIdentifier', identifier.identifier_id, 'value');
+}
+
+/** Whom to write to about a customer's payments, and how. */
+export interface NoticeRecipient {
+  to: string;
+  channel: 'email' | 'sms';
+  /** Some notices go to verified addresses only. */
+  is_verified: boolean;
+  locale?: string;
+}
+
+const RECIPIENTS = `
+  MATCH (c:Customer {id: $customer_id})-[h:HAS_DIGITAL_IDENTIFIER]->(i:DigitalIdentifier)
+  WHERE c.status <> 'erased'
+  RETURN i.id AS identifier_id, i.type AS type, i.value AS value, i.is_verified AS is_verified, c.locale AS locale
+  ORDER BY i.type, i.is_verified DESC, h.linked_at DESC, i.id DESC LIMIT 1`;
+
+/**
+ * The newest verified e-mail, else the newest unverified one; without any the phone by the same rule; `undefined`:
+ * nobody to write to.
+ */
+export async function getNoticeRecipient(
+  graph: Graph,
+  input: { customer_id: string },
+): Promise<NoticeRecipient | undefined> {
+  const [[row], key] = await Promise.all([
+    graph.read<{
+      identifier_id: string;
+      type: IdentifierDetails['type'];
+      value: string;
+      is_verified: boolean;
+      locale: string | null;
+    }>(RECIPIENTS, input),
+    dataKeyOf(graph, graph, { label: 'CustomerKey', id: input.customer_id }),
+  ]);
+  if (row === undefined || key === undefined) return undefined;
+  return withoutNulls({
+    to: openIdentifier(key, row),
+    channel: row.type === 'email' ? ('email' as const) : ('sms' as const),
+    is_verified: row.is_verified,
+    locale: row.locale,
+  });
+}

@@ -1,0 +1,31 @@
+import { isBlocked } from '../../domain/blocked-values.ts';
+import { normaliseEmail, normalisePhone } from '../../domain/identity.ts';
+import { invalid } from '../../domain/errors.ts';
+import type { IdentifierDetails } from '../../domain/onboarding-types.ts';
+import type { Policy } from '../../domain/policy.ts';
+import type { Graph } from '../graph.ts';
+
+const OWNER = `
+  UNWIND $value_hashes AS value_hash
+  MATCH (i:DigitalIdentifier {type: $type, value_hash: value_hash})<-[h:HAS_DIGITAL_IDENTIFIER]-(c:Customer)
+  WHERE c.status <> 'erased'
+  RETURN c.id AS customer_id, i.is_verified AS is_verified ORDER BY h.linked_at, customer_id LIMIT 1`;
+
+/**
+ * Who has this e-mail address or phone number? A blocked value belongs to nobody.
+ * @throws PersonaError invalid_argument
+ */
+export async function findCustomerByDigitalId(
+  graph: Graph,
+  input: { type: IdentifierDetails['type']; value: string; policy: Pick<Policy, 'onboarding'> },
+): Promise<{ customer_id: string; is_verified: boolean } | undefined> {
+  const { type, policy } = input;
+  const normalised = type === 'email' ? normaliseEmail(input.value) : normalisePhone(input.value);
+  if (!normalised.ok) throw invalid([{ field: 'value', message: normalised.problem }]);
+  if (isBlocked(type, normalised.value, policy.onboarding.blockedValues)) return undefined;
+  const [row] = await graph.read<{ customer_id: string; is_verified: boolean }>(OWNER, {
+    type,
+    value_hashes: graph.blindIndex.hashes(type, normalised.value),
+  });
+  return row;
+}

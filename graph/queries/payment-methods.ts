@@ -1,0 +1,132 @@
+import { PersonaError } from '../../domain/errors.ts';
+import type { PaymentMethodStatus, PaymentMethodType } from '../../domain/payment-method.ts';
+import { Secret } from '../../security/secret.ts';
+import type { Graph, Reader } from '../graph.ts';
+import { dataKeyOf } from '../key-store.ts';
+import { withoutNulls } from '../values.ts';
+import { readWallet } from '../wallet/wallet.ts';
+import type { WalletMethod } from '../wallet/wallet.ts';
+
+/** A payment method as the API shows it (specification: interfaces, 'Shapes'); times are RFC 3339 in UTC. */
+export interface PaymentMethod {
+  payment_method_id: string;
+  type: PaymentMethodType;
+  status: PaymentMethodStatus;
+  brand?: string;
+  network?: string;
+  last_four?: string;
+  expiry_month?: number;
+  expiry_year?: number;
+  is_default: boolean;
+  off_session_consent: boolean;
+  first_used: string;
+  last_used: string;
+  changed_seq: number;
+}
+
+const READ_CUSTOMER = 'MATCH (c:Customer {id: $customer_id}) RETURN c.status AS status';
+
+/**
+ * A customer's wallet: what is proven to be theirs and not removed, the default first, then the last used.
+ * @throws PersonaError customer_not_found
+ */
+export async function getPaymentMethods(
+  graph: Graph,
+  input: { customer_id: string },
+): Promise<PaymentMethod[]> {
+  const [[customer], wallet] = await Promise.all([
+    graph.read<{ status: string }>(READ_CUSTOMER, input),
+    readWallet(graph, input.customer_id),
+  ]);
+  if (customer === undefined || customer.status === 'erased') {
+    throw new PersonaError('customer_not_found', `there is no customer ${input.customer_id}`);
+  }
+  return wallet.filter(isShown).map(shape);
+}
+
+/** @throws PersonaError payment_method_not_found, also for another customer's, a removed or an unproven one */
+export async function getPaymentMethod(
+  graph: Graph,
+  input: { customer_id: string; payment_method_id: string },
+): Promise<PaymentMethod> {
+  const wallet = await readWallet(graph, input.customer_id);
+  const method = wallet.find(
+    (candidate) => candidate.payment_method_id === input.payment_method_id && isShown(candidate),
+  );
+  if (method === undefined) {
+    throw new PersonaError(
+      'payment_method_not_found',
+      `there is no payment method ${input.payment_method_id}`,
+    );
+  }
+  return shape(method);
+}
+
+const READ_TOKEN = `
+  MATCH (:Customer {id: $customer_id})-[:HAS_PAYMENT_METHOD]->(p:PaymentMethod {id: $payment_method_id})
+  RETURN p.token AS token`;
+
+/**
+ * A method's token, for the gateway.
+ * @throws PersonaError payment_method_not_found
+ */
+export async function getPaymentMethodToken(
+  graph: Graph,
+  input: { customer_id: string; payment_method_id: string },
+): Promise<Secret> {
+  const [[row], key] = await Promise.all([
+    graph.read<{ token: string }>(READ_TOKEN, input),
+    dataKeyOf(graph, graph, { label: 'CustomerKey', id: input.customer_id }),
+  ]);
+  if (row === undefined || key === undefined) {
+    throw new PersonaError(
+      'payment_method_not_found',
+      `there is no payment method ${input.payment_method_id}`,
+    );
+  }
+  return new Secret(key.open(row.token, 'PaymentMethod', input.payment_method_id, 'token'));
+}
+
+const READ_REFERENCE = `
+  MATCH (c:Customer {id: $customer_id})
+  RETURN c.gateway_customer_ref AS gateway_customer_ref, c.status AS status, c.version AS version`;
+
+/**
+ * Who the customer is at the gateway, if it is known there.
+ * @throws PersonaError customer_not_found
+ */
+export async function getGatewayCustomer(
+  reader: Reader,
+  input: { customer_id: string },
+): Promise<{ gateway_customer_ref?: string; status: string; version: number }> {
+  const [row] = await reader.read<{ gateway_customer_ref: string | null; status: string; version: number }>(
+    READ_REFERENCE,
+    input,
+  );
+  if (row === undefined || row.status === 'erased') {
+    throw new PersonaError('customer_not_found', `there is no customer ${input.customer_id}`);
+  }
+  return withoutNulls(row);
+}
+
+function isShown(method: WalletMethod): boolean {
+  return method.proven && method.removed_at === null;
+}
+
+function shape(method: WalletMethod): PaymentMethod {
+  return withoutNulls({
+    payment_method_id: method.payment_method_id,
+    type: method.type,
+    status: method.status,
+    brand: method.brand,
+    network: method.network,
+    last_four: method.last_four,
+    expiry_month: method.expiry_month,
+    expiry_year: method.expiry_year,
+    is_default: method.is_default,
+    off_session_consent: method.off_session_consent,
+    first_used: method.first_used,
+    last_used: method.last_used,
+    changed_seq: method.changed_seq,
+  });
+}
