@@ -46,7 +46,11 @@ export function writeCustomer(tx: CommandTx, { customerId, incoming, known, reco
     tx.append({ ...stream, type: 'CustomerProfileUpdated', data: changes });
   }
   if (incoming.ltvMinor !== undefined && incoming.ltvMinor > customer.ltv_minor) {
-    const data = { old_ltv_minor: customer.ltv_minor, new_ltv_minor: incoming.ltvMinor, reason: 'onboarding' };
+    const data = {
+      old_ltv_minor: customer.ltv_minor,
+      new_ltv_minor: incoming.ltvMinor,
+      reason: 'onboarding',
+    };
     tx.append({ ...stream, type: 'LtvAdjusted', data });
   }
 }
