@@ -36,7 +36,8 @@ export interface Known {
 const LOCK_OTHERS = `
   UNWIND $ids AS id
   MATCH (c:Customer {id: id})
-  SET c.version = c.version`;
+  SET c.locked = true
+  REMOVE c.locked`;
 
 const LOGIN = `
   MATCH (c:Customer {id: $customer_id})
