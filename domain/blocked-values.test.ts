@@ -28,6 +28,7 @@ describe('isBlocked', () => {
   test.each([
     ['email', 'anna@example.com'],
     ['email', 'testa@example.com'],
+    ['email', 'not an address'],
     ['email', 'a@null.example'],
     ['email', 'noreply@example.com'],
     ['phone_number', '+18888888888'],

@@ -23,7 +23,8 @@ const PLACEHOLDERS = new Set([
  */
 export function isBlocked(kind: IdentityKind, value: string, blockedValues: readonly string[]): boolean {
   const text = value.trim().toLowerCase();
-  const name = kind === 'email' ? text.slice(0, Math.max(0, text.lastIndexOf('@'))) : text;
+  const at = kind === 'email' ? text.lastIndexOf('@') : -1;
+  const name = at < 0 ? text : text.slice(0, at);
   return (
     name === '' ||
     PLACEHOLDERS.has(name) ||
