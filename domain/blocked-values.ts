@@ -37,7 +37,7 @@ export function isBlocked(kind: IdentityKind, value: string, blockedValues: read
 function isFiller(kind: IdentityKind, text: string): boolean {
   if (kind === 'email') return /^0+@/.test(text);
   if (kind === 'phone_number') return /^(\+\d{1,3})?0+$/.test(text.replace(/[\s().-]/g, ''));
-  return /^(.)\1*$/.test(text.replace(/[\s:_-]/g, '')) || /^0x0+$/.test(text);
+  return /^(.?)\1*$/.test(text.replace(/[\s:_-]/g, '')) || /^0x0+$/.test(text);
 }
 
 function matches(pattern: string, text: string): boolean {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { ceilingReached, notBefore } from './ceilings.ts';
 import type { NextAttempt, PastAttempt } from './ceilings.ts';
+import { ceilingReached, notBefore } from './ceilings.ts';
 import { classify } from './classify.ts';
 import type { DeclineCodes } from './codes.ts';
 

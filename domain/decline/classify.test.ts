@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { NETWORKS } from '../payment-method.ts';
 import { classify } from './classify.ts';
 import type { DeclineCodes } from './codes.ts';
-import { DECLINE_TABLE } from './table.ts';
 import type { CodeRow } from './table.ts';
+import { DECLINE_TABLE } from './table.ts';
 
 const AT = Date.parse('2026-04-18T12:00:00Z');
 const HOUR_MS = 3_600_000;

@@ -2,11 +2,11 @@
 
 import { describe, expect, test } from 'vitest';
 import type { Network } from '../payment-method.ts';
-import { classify, DECLINE_CLASSES } from './classify.ts';
 import type { DeclineClass } from './classify.ts';
+import { classify, DECLINE_CLASSES } from './classify.ts';
 import { effectsOf } from './effects.ts';
-import { DECLINE_TABLE } from './table.ts';
 import type { CodeRow } from './table.ts';
+import { DECLINE_TABLE } from './table.ts';
 
 /** Codes, class, Visa's category by code (`-`: none given), flags: ! disputed, m masked, c Chimera, e expired. */
 type Row = [codes: string, declineClass: DeclineClass, categories: string, flags?: string];
