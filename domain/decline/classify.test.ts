@@ -69,6 +69,7 @@ describe('order of precedence', () => {
     ],
     [{ network: 'visa', network_code: '57', decline_code: 'stolen_card' }, 'FRAUD', 'stripe:stolen_card'],
     [{ network: 'visa', network_code: '41', decline_code: 'fraudulent' }, 'FRAUD', 'visa:41'],
+    [{ decline_code: 'fraudulent', code: 'stolen_card' }, 'FRAUD', 'stripe:stolen_card'],
     [{ network: 'mastercard', network_code: '43', decline_code: 'fraudulent' }, 'FRAUD', 'mastercard:43'],
     [{ decline_code: 'insufficient_funds', code: 'incorrect_number' }, 'HARD', 'stripe:incorrect_number'],
     [{ network: 'mastercard', network_code: '51', network_advice_code: '42' }, 'HARD', 'mac:42'],
@@ -228,10 +229,9 @@ describe('what else a decision says', () => {
     expect(ofCard({ decline_code: 'insufficient_funds' }).suspicion).toBeUndefined();
   });
 
-  test('of two withdrawn consents the further one counts', () => {
-    expect(
-      ofCard({ network: 'visa', network_code: 'R0', decline_code: 'revocation_of_authorization' }).consent,
-    ).toBe('customer_obligations');
+  test.each(['R0', 'R3'])('of two withdrawn consents the further one counts: %s', (network_code) => {
+    const decline_code = 'revocation_of_authorization';
+    expect(ofCard({ network: 'visa', network_code, decline_code }).consent).toBe('customer_obligations');
   });
 });
 
