@@ -23,7 +23,8 @@ const PLACEHOLDERS = new Set([
  */
 export function isBlocked(kind: IdentityKind, value: string, blockedValues: readonly string[]): boolean {
   const text = value.trim().toLowerCase();
-  const name = kind === 'email' ? text.slice(0, Math.max(0, text.lastIndexOf('@'))) : text;
+  // Without an @ it is no address at all, and its sender shall hear so.
+  const name = kind === 'email' && text.includes('@') ? text.slice(0, text.lastIndexOf('@')) : text;
   return (
     name === '' ||
     PLACEHOLDERS.has(name) ||
