@@ -22,9 +22,11 @@ const OPTIONS = [failureConverterPath, fileURLToPath(import.meta.url)];
 /** Where built bundles wait, named by the hash of their sources. */
 const CACHE = path.join('.persona', 'bundles');
 
-/** A built bundle in a file, as `Worker.create` and `Worker.runReplayHistories` take it. */
+/** A built bundle in a file. */
 export interface BundleFile {
   readonly codePath: string;
+  /** The hash of its sources: which code a worker runs. */
+  readonly buildId: string;
 }
 
 /** @param root the repository, or a copy of it that a check has changed */
@@ -64,12 +66,13 @@ export async function workflowBundle(
   options: { root?: string; prebuiltOnly?: boolean } = {},
 ): Promise<BundleFile> {
   const { root = ROOT, prebuiltOnly = false } = options;
-  const codePath = path.join(root, CACHE, `${await hashSources(root)}.js`);
+  const buildId = await hashSources(root);
+  const codePath = path.join(root, CACHE, `${buildId}.js`);
   const exists = await readFile(codePath).then(
     () => true,
     () => false,
   );
-  if (exists) return { codePath };
+  if (exists) return { codePath, buildId };
   if (prebuiltOnly)
     throw new PersonaError(
       'internal',
@@ -81,7 +84,7 @@ export async function workflowBundle(
   const temporary = `${codePath}.${process.pid}`;
   await writeFile(temporary, code);
   await rename(temporary, codePath);
-  return { codePath };
+  return { codePath, buildId };
 }
 
 /** Changes whenever the bundle would: with each source file's name and content, and with the SDK's version. */

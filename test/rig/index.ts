@@ -5,11 +5,11 @@
 
 import { randomBytes } from 'node:crypto';
 import type { Client } from '@temporalio/client';
-import { DefaultLogger, type LogEntry, Runtime, type Worker } from '@temporalio/worker';
+import { DefaultLogger, type LogEntry, Runtime } from '@temporalio/worker';
 import { onTestFinished, vi } from 'vitest';
 import type { TaskQueueName } from '../../domain/processes.ts';
 import { workflowBundle } from '../../temporal/bundle.ts';
-import { createQueueWorker } from '../../temporal/worker.ts';
+import { createQueueWorker, runWorkers } from '../../temporal/worker.ts';
 import { collectExecutions, type Execution, recordStarts } from './executions.ts';
 import { replayHistories } from './replay.ts';
 import { openNamespace, startTimeSkippingServer } from './server.ts';
@@ -67,10 +67,10 @@ export async function createTestRig(options: TestRigOptions): Promise<TestRig> {
       }),
     ),
   );
-  const stopWorkers = runWorkers(workers);
+  const running = runWorkers(workers);
   onTestFinished(async () => {
     try {
-      await stopWorkers();
+      await running.stop();
       const executions = await collectExecutions(server.client, started);
       const problems = [
         ...unexpectedStates(executions, excused),
@@ -121,17 +121,6 @@ async function terminateOpen(client: Client, executions: readonly Execution[]): 
       client.workflow.getHandle(workflowId, runId).terminate('The test has ended'),
     ),
   );
-}
-
-/** Starts polling; the function that it gives stops all of them and throws what any of them ran into. */
-function runWorkers(workers: readonly Worker[]): () => Promise<void> {
-  const running = Promise.all(workers.map((worker) => worker.run()));
-  // The stop function reports it; without this, a worker that dies early would end the process first.
-  running.catch(() => {});
-  return async () => {
-    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
-    await running;
-  };
 }
 
 let installed = false;
