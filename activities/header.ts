@@ -1,10 +1,11 @@
 import { activityInfo } from '@temporalio/activity';
 import type { CommandHeader } from '../graph/index.ts';
 
-/** The header of a command that a workflow gives: actor and correlation are the process itself. */
+/** The header of a command that a workflow gives: actor and correlation are the process itself, unless somebody asked. */
 export function headerOf(
   idempotencyKey: string,
-  options: { occurredAt: string; causationId?: string },
+  options: Pick<CommandHeader, 'occurredAt'> &
+    Partial<Pick<CommandHeader, 'actor' | 'correlationId' | 'causationId'>>,
 ): CommandHeader {
   const { workflowExecution, workflowType } = activityInfo();
   return {

@@ -1,6 +1,6 @@
 /**
  * The workflow bundle: everything that Temporal's sandbox runs, from the one barrel `workflows/index.ts`. Worker,
- * tests, replay and the bundle check all take their options from `bundleOptions()`: a bundle built with other options
+ * tests, replay and the bundle check all take a bundle built with the same `bundleOptions()`: one built with others
  * replays differently.
  */
 
@@ -15,24 +15,44 @@ import { failureConverterPath } from './codec.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
-/** Folders and files whose content decides what the bundle is. */
-const SOURCES = ['workflows', 'domain', 'temporal/failure-converter.ts', 'temporal/bundle.ts'];
+/** Whose content decides what the bundle is. */
+const SOURCES = ['workflows', 'domain'];
+const OPTIONS = [failureConverterPath, fileURLToPath(import.meta.url)];
 
 /** Where built bundles wait, named by the hash of their sources. */
-const CACHE = path.join(ROOT, '.persona', 'bundles');
+const CACHE = path.join('.persona', 'bundles');
 
-/** A built bundle in a file, as `Worker.create` and `Worker.runReplayHistories` take it. */
+/** A built bundle in a file. */
 export interface BundleFile {
   readonly codePath: string;
+  /** The hash of its sources: which code a worker runs. */
+  readonly buildId: string;
 }
 
 /** @param root the repository, or a copy of it that a check has changed */
-export function bundleOptions(root: string = ROOT): BundleOptions {
+function bundleOptions(root: string): BundleOptions {
   return {
     workflowsPath: path.join(root, 'workflows', 'index.ts'),
     failureConverterPath,
-    logger: quiet,
   };
+}
+
+/**
+ * Builds the bundle (a second or more).
+ *
+ * @throws PersonaError internal, naming what workflow code must not reach
+ */
+export async function buildBundle(root: string = ROOT): Promise<string> {
+  const complaints: string[] = [];
+  try {
+    const { code } = await bundleWorkflowCode({ ...bundleOptions(root), logger: quiet(complaints) });
+    return code;
+  } catch (cause) {
+    const reasons = [cause instanceof Error ? cause.message : String(cause), ...complaints];
+    throw new PersonaError('internal', `The workflow bundle does not build: ${reasons.join('\n')}`, {
+      cause,
+    });
+  }
 }
 
 /**
@@ -42,44 +62,46 @@ export function bundleOptions(root: string = ROOT): BundleOptions {
  *   find webpack missing or slow there
  * @throws PersonaError internal, if it does not build, or is missing where a prebuilt one is demanded
  */
-export async function workflowBundle(options: { prebuiltOnly?: boolean } = {}): Promise<BundleFile> {
-  const codePath = path.join(CACHE, `${await hashSources()}.js`);
+export async function workflowBundle(
+  options: { root?: string; prebuiltOnly?: boolean } = {},
+): Promise<BundleFile> {
+  const { root = ROOT, prebuiltOnly = false } = options;
+  const buildId = await hashSources(root);
+  const codePath = path.join(root, CACHE, `${buildId}.js`);
   const exists = await readFile(codePath).then(
     () => true,
     () => false,
   );
-  if (exists) return { codePath };
-  if (options.prebuiltOnly === true)
+  if (exists) return { codePath, buildId };
+  if (prebuiltOnly)
     throw new PersonaError(
       'internal',
       `The workflow bundle ${codePath} is missing. Build it: node temporal/build-bundle.ts`,
     );
-  const { code } = await bundleWorkflowCode(bundleOptions());
-  await mkdir(CACHE, { recursive: true });
+  const code = await buildBundle(root);
+  await mkdir(path.dirname(codePath), { recursive: true });
   // Several processes may build at once: each writes its own file, and the last rename wins with equal content.
   const temporary = `${codePath}.${process.pid}`;
   await writeFile(temporary, code);
   await rename(temporary, codePath);
-  return { codePath };
+  return { codePath, buildId };
 }
 
 /** Changes whenever the bundle would: with each source file's name and content, and with the SDK's version. */
-async function hashSources(): Promise<string> {
+async function hashSources(root: string): Promise<string> {
   const hash = createHash('sha256');
   const sdk = createRequire(import.meta.url).resolve('@temporalio/worker/package.json');
   hash.update(await readFile(sdk));
-  for (const source of SOURCES) {
-    for (const file of await sourceFiles(path.join(ROOT, source))) {
-      hash.update(`\0${path.relative(ROOT, file)}\0`);
-      hash.update(await readFile(file));
-    }
+  const sources = await Promise.all(SOURCES.map((source) => sourceFiles(path.join(root, source))));
+  for (const file of [...OPTIONS, ...sources.flat()]) {
+    hash.update(`\0${path.relative(root, file)}\0`);
+    hash.update(await readFile(file));
   }
   return hash.digest('hex').slice(0, 16);
 }
 
-async function sourceFiles(source: string): Promise<string[]> {
-  if (source.endsWith('.ts')) return [source];
-  const entries = await readdir(source, { withFileTypes: true, recursive: true });
+async function sourceFiles(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true, recursive: true });
   return entries
     .filter((entry) => entry.isFile() && /\.(ts|json)$/.test(entry.name))
     .map((entry) => path.join(entry.parentPath, entry.name))
@@ -87,12 +109,15 @@ async function sourceFiles(source: string): Promise<string[]> {
     .sort();
 }
 
-/** Webpack's progress is noise; its errors reach the caller in the thrown error's message through `logger.error`. */
-const quiet: Logger = {
-  log: () => {},
-  trace: () => {},
-  debug: () => {},
-  info: () => {},
-  warn: (message) => console.error(message),
-  error: (message) => console.error(message),
-};
+/** Webpack's progress is noise; what it complains about, from its first error on, is kept for the thrown error. */
+function quiet(complaints: string[]): Logger {
+  const ignore = () => {};
+  return {
+    log: ignore,
+    trace: ignore,
+    debug: ignore,
+    info: ignore,
+    warn: (message) => void complaints.push(message),
+    error: (message) => void complaints.push(message.slice(Math.max(0, message.indexOf('ERROR in')))),
+  };
+}

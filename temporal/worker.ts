@@ -22,7 +22,6 @@ export async function connectWorkers(options: TemporalAddress): Promise<NativeCo
 export interface QueueWorkerOptions
   extends Pick<
     WorkerOptions,
-    | 'buildId'
     | 'identity'
     | 'maxTaskQueueActivitiesPerSecond'
     | 'shutdownForceTime'
@@ -38,6 +37,14 @@ export interface QueueWorkerOptions
   readonly codecKeys: readonly PayloadKey[];
 }
 
+const DEPLOYMENT = 'persona-worker';
+
+/**
+ * How many workflows a worker keeps in memory between their tasks. The SDK's own guess is made for one worker per
+ * process; here several share the heap. An evicted one is replayed from its history.
+ */
+const MAX_CACHED_WORKFLOWS = 500;
+
 /** A worker that does not poll yet: `run()` does. */
 export async function createQueueWorker(options: QueueWorkerOptions): Promise<Worker> {
   const { queue, bundle, codecKeys, ...rest } = options;
@@ -46,6 +53,37 @@ export async function createQueueWorker(options: QueueWorkerOptions): Promise<Wo
     taskQueue: queue,
     dataConverter: createDataConverter(codecKeys),
     interceptors: { activity: [activityErrors] },
-    ...(ACTIVITIES_ONLY.has(queue) ? {} : { workflowBundle: bundle }),
+    // Named in each task that this worker completes, so that a history says which code made it.
+    workerDeploymentOptions: {
+      version: { deploymentName: DEPLOYMENT, buildId: bundle.buildId },
+      useWorkerVersioning: false,
+    },
+    ...(ACTIVITIES_ONLY.has(queue)
+      ? {}
+      : { workflowBundle: { codePath: bundle.codePath }, maxCachedWorkflows: MAX_CACHED_WORKFLOWS }),
   });
+}
+
+/**
+ * Starts polling.
+ *
+ * @returns `stop` drains all of them and waits for the end; `failed` rejects when one cannot go on
+ */
+export function runWorkers(workers: readonly Worker[]): {
+  stop: () => Promise<void>;
+  failed: Promise<never>;
+} {
+  const runs = workers.map((worker) => worker.run());
+  const failed = new Promise<never>((_, reject) => {
+    for (const run of runs) run.catch(reject);
+  });
+  // Who stops them hears of it below; without this, a failure that nobody watches would end the process.
+  failed.catch(() => {});
+  return {
+    failed,
+    async stop() {
+      for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+      await Promise.all(runs);
+    },
+  };
 }

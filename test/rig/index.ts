@@ -5,11 +5,11 @@
 
 import { randomBytes } from 'node:crypto';
 import type { Client } from '@temporalio/client';
-import { DefaultLogger, type LogEntry, Runtime, type Worker } from '@temporalio/worker';
+import { DefaultLogger, type LogEntry, Runtime } from '@temporalio/worker';
 import { onTestFinished, vi } from 'vitest';
 import type { TaskQueueName } from '../../domain/processes.ts';
 import { workflowBundle } from '../../temporal/bundle.ts';
-import { createQueueWorker } from '../../temporal/worker.ts';
+import { createQueueWorker, runWorkers } from '../../temporal/worker.ts';
 import { collectExecutions, type Execution, recordStarts } from './executions.ts';
 import { replayHistories } from './replay.ts';
 import { openNamespace, startTimeSkippingServer } from './server.ts';
@@ -54,7 +54,7 @@ export async function createTestRig(options: TestRigOptions): Promise<TestRig> {
   const server = await open({ codecKeys, interceptor });
   const excused = new Map<string, string>();
 
-  const start = async (activities: TestRigOptions['activities']): Promise<() => Promise<void>> => {
+  const start = async (activities: TestRigOptions['activities']): Promise<ReturnType<typeof runWorkers>> => {
     const workers = await Promise.all(
       Object.entries(activities).map(([queue, implementations]) =>
         createQueueWorker({
@@ -72,10 +72,10 @@ export async function createTestRig(options: TestRigOptions): Promise<TestRig> {
     );
     return runWorkers(workers);
   };
-  const stops = [await start(options.activities)];
+  const running = [await start(options.activities)];
   onTestFinished(async () => {
     try {
-      await Promise.all(stops.map((stop) => stop()));
+      await Promise.all(running.map((workers) => workers.stop()));
       const executions = await collectExecutions(server.client, started);
       const problems = [
         ...unexpectedStates(executions, excused),
@@ -94,7 +94,7 @@ export async function createTestRig(options: TestRigOptions): Promise<TestRig> {
     sleep: server.sleep,
     now: server.now,
     async startWorkers(activities) {
-      stops.push(await start(activities));
+      running.push(await start(activities));
     },
     leaveOpen: (workflowId, reason) => void excused.set(workflowId, reason),
   };
@@ -129,17 +129,6 @@ async function terminateOpen(client: Client, executions: readonly Execution[]): 
       client.workflow.getHandle(workflowId, runId).terminate('The test has ended'),
     ),
   );
-}
-
-/** Starts polling; the function that it gives stops all of them and throws what any of them ran into. */
-function runWorkers(workers: readonly Worker[]): () => Promise<void> {
-  const running = Promise.all(workers.map((worker) => worker.run()));
-  // The stop function reports it; without this, a worker that dies early would end the process first.
-  running.catch(() => {});
-  return async () => {
-    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
-    await running;
-  };
 }
 
 let installed = false;

@@ -10,7 +10,10 @@ export async function replayHistories(
   options: { bundle: BundleFile; codecKeys: readonly PayloadKey[] },
 ): Promise<string[]> {
   const results = Worker.runReplayHistories(
-    { workflowBundle: options.bundle, dataConverter: createDataConverter(options.codecKeys) },
+    {
+      workflowBundle: { codePath: options.bundle.codePath },
+      dataConverter: createDataConverter(options.codecKeys),
+    },
     histories,
   );
   const problems: string[] = [];

@@ -1,0 +1,47 @@
+/** The side effects of an onboarding. Each may run twice and act once. */
+
+import type { Policy } from '../domain/policy.ts';
+import type { Chimera } from '../domain/ports.ts';
+import { type Graph, hasBehavioralProfile, linkBehavioralProfile, onboard } from '../graph/index.ts';
+import type { OnboardingActivities, ProfileActivities } from '../workflows/onboard-customer.ts';
+import { headerOf } from './header.ts';
+
+export interface OnboardingDependencies {
+  graph: Graph;
+  chimera: Chimera;
+  policy: Policy;
+  /** Epoch milliseconds. */
+  now: () => number;
+}
+
+export function createOnboardingActivities({
+  graph,
+  chimera,
+  policy,
+  now,
+}: OnboardingDependencies): OnboardingActivities & ProfileActivities {
+  return {
+    async onboard({ request, actor, correlation_id }) {
+      // The transaction's id is the key for good: whoever repeats it, and whenever, gets the first answer.
+      const header = headerOf(request.transaction_id, {
+        occurredAt: request.occurred_at,
+        actor,
+        correlationId: correlation_id,
+      });
+      const ready = await onboard(graph, header, { request, policy });
+      return { ready, verify_wait_ms: policy.onboarding.verifyWait };
+    },
+
+    async initiateBehavioralProfile({ customer_id, snapshot }) {
+      if (await hasBehavioralProfile(graph, { customer_id })) return undefined;
+      return await chimera.initiateBehavioralProfile({ customer_id, snapshot });
+    },
+
+    async linkBehavioralProfile({ customer_id, baseline_data_ref }) {
+      const header = headerOf(`profile:${customer_id}:${baseline_data_ref}`, {
+        occurredAt: new Date(now()).toISOString(),
+      });
+      await linkBehavioralProfile(graph, header, { customer_id, baseline_data_ref });
+    },
+  };
+}

@@ -1,0 +1,119 @@
+/** The side effects of a new payment method. Each may run twice and act once. */
+
+import { activityInfo } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
+import { failureOptions, PersonaError } from '../domain/errors.ts';
+import type { Policy } from '../domain/policy.ts';
+import type { PaymentGateway } from '../domain/ports.ts';
+import {
+  addPaymentMethod,
+  type Graph,
+  getGatewayCustomer,
+  readWallet,
+  recordVerification,
+} from '../graph/index.ts';
+import { getOpenObligations } from '../graph/recovery/index.ts';
+import type { PaymentMethodActivities } from '../workflows/add-payment-method.ts';
+import type { GatewayMethodActivities, VerificationActivities } from '../workflows/verify-method.ts';
+import { headerOf } from './header.ts';
+import type { TellRecoveries } from './recovery.ts';
+
+export interface PaymentMethodDependencies {
+  graph: Graph;
+  gateway: PaymentGateway;
+  policy: Policy;
+  tellRecoveries: TellRecoveries;
+  /** Epoch milliseconds. */
+  now: () => number;
+}
+
+/** A gateway that refuses our configuration waits for a person; asking more often only fills the logs. */
+const MISCONFIGURED_RETRY_MS = 600_000;
+
+export function createPaymentMethodActivities(
+  deps: PaymentMethodDependencies,
+): PaymentMethodActivities & GatewayMethodActivities & VerificationActivities {
+  const { graph, gateway, policy, tellRecoveries, now } = deps;
+  return {
+    async addPaymentMethod({ customer_id, method, added_by, actor, correlation_id, occurred_at }) {
+      const { workflowId } = execution();
+      const header = headerOf(workflowId, { occurredAt: occurred_at, actor, correlationId: correlation_id });
+      const { payment_method_id, payment_method_status, version, request_hash } = await addPaymentMethod(
+        graph,
+        header,
+        { customer_id, method, added_by },
+      );
+      const ready = { payment_method_id, payment_method_status, version, request_hash };
+      return { ready, verify_wait_ms: policy.onboarding.verifyWait };
+    },
+
+    async attachPaymentMethod({ customer_id, payment_method_id, token }) {
+      const [customer, wallet] = await Promise.all([
+        getGatewayCustomer(graph, { customer_id }),
+        readWallet(graph, customer_id),
+      ]);
+      const method = wallet.find((known) => known.payment_method_id === payment_method_id);
+      if (method?.status !== 'unverified') {
+        const payment_method_status = method?.status ?? 'inactive';
+        return { result: 'settled', payment_method_status, version: customer.version };
+      }
+      const { runId } = execution();
+      const { attempt } = activityInfo();
+      try {
+        const { gateway_customer_ref } = customer.gateway_customer_ref
+          ? { gateway_customer_ref: customer.gateway_customer_ref }
+          : await gateway.createCustomer({ customer_id, key: `customer:${customer_id}` });
+        const answer = await gateway.attachPaymentMethod({
+          token,
+          gateway_customer_ref,
+          // Attaching twice is attaching once; the same key would only replay a fault of the first try for a day.
+          key: `attach:${runId}:${payment_method_id}:${attempt}`,
+        });
+        return { ...answer, gateway_customer_ref };
+      } catch (error) {
+        throw worthRepeating(error);
+      }
+    },
+
+    async recordVerification({ method, attachment }) {
+      const { customer_id, payment_method_id, actor, correlation_id } = method;
+      const { gateway_customer_ref, ...answer } = attachment;
+      const { workflowId, runId } = execution();
+      const header = headerOf(`verify:${runId}:${payment_method_id}`, {
+        occurredAt: new Date(now()).toISOString(),
+        actor,
+        correlationId: correlation_id,
+      });
+      const { payment_method_status, version } = await recordVerification(graph, header, {
+        customer_id,
+        payment_method_id,
+        gateway_customer_ref,
+        answer,
+      });
+      // After the commit: a crash in between repeats the activity, and a signal too many does no harm.
+      if (payment_method_status === 'active') {
+        const owed = await getOpenObligations(graph, customer_id);
+        const event_id = `${workflowId}:${payment_method_id}`;
+        await tellRecoveries(owed, 'paymentMethodAdded', { event_id, payment_method_id });
+      }
+      return { payment_method_status, version };
+    },
+  };
+}
+
+function execution(): { workflowId: string; runId: string } {
+  const { workflowExecution } = activityInfo();
+  if (workflowExecution === undefined) throw new Error('This activity belongs to a workflow');
+  return workflowExecution;
+}
+
+/** Nobody asks again once the process is over, so a configuration that a person mends must not end it. */
+function worthRepeating(error: unknown): unknown {
+  if (!(error instanceof PersonaError) || error.type !== 'gateway_misconfigured') return error;
+  return ApplicationFailure.create({
+    ...failureOptions(error),
+    nonRetryable: false,
+    nextRetryDelay: MISCONFIGURED_RETRY_MS,
+    cause: error,
+  });
+}

@@ -1,0 +1,52 @@
+import { appendFile, cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { WorkflowName } from '../domain/processes.ts';
+import * as barrel from '../workflows/index.ts';
+import { buildBundle, workflowBundle } from './bundle.ts';
+
+const ROOT = path.resolve(import.meta.dirname, '..');
+const BUNDLING_MS = 60_000;
+
+test('holds every process that clients may name, and nothing else', () => {
+  expect(Object.keys(barrel).sort()).toEqual(Object.values(WorkflowName).sort());
+});
+
+test('is built once, and again only when a source has changed', { timeout: BUNDLING_MS }, async () => {
+  const root = await copyOfWorkflows();
+  await expect(workflowBundle({ root, prebuiltOnly: true })).rejects.toThrow(/is missing.*build-bundle\.ts/);
+
+  const built = await workflowBundle({ root });
+  expect(await readFile(built.codePath, 'utf8')).toContain('onboardCustomer');
+  expect(await workflowBundle({ root, prebuiltOnly: true })).toEqual(built);
+
+  await appendFile(path.join(root, 'domain', 'policy.ts'), '\n// changed\n');
+  await expect(workflowBundle({ root, prebuiltOnly: true })).rejects.toThrow(/is missing/);
+});
+
+test.each([
+  ["import { readFileSync } from 'node:fs';", 'readFileSync', 'node:fs'],
+  ["import { request } from 'http';", 'request', "'http'"],
+  ["import { Client } from '@temporalio/client';", 'Client', "'@temporalio/client'"],
+])('refuses a workflow that reaches %s', { timeout: BUNDLING_MS }, async (statement, name, module) => {
+  const copy = await copyOfWorkflows();
+  // Two steps away from the workflow, as such accidents happen.
+  await writeFile(path.join(copy, 'domain', 'planted.ts'), `${statement}\nexport const planted = ${name};\n`);
+  await writeFile(
+    path.join(copy, 'workflows', 'index.ts'),
+    "import { planted } from '../domain/planted.ts';\nexport async function bad() {\n  return typeof planted;\n}\n",
+  );
+  await expect(buildBundle(copy)).rejects.toThrow(module);
+});
+
+async function copyOfWorkflows(): Promise<string> {
+  const copy = await mkdtemp(path.join(tmpdir(), 'workflows-'));
+  onTestFinished(() => rm(copy, { recursive: true }));
+  for (const folder of ['workflows', 'domain']) {
+    await cp(path.join(ROOT, folder), path.join(copy, folder), { recursive: true });
+  }
+  await cp(path.join(ROOT, 'package.json'), path.join(copy, 'package.json'));
+  await symlink(path.join(ROOT, 'node_modules'), path.join(copy, 'node_modules'));
+  return copy;
+}

@@ -1,0 +1,114 @@
+/** The worker process: one Temporal worker per task queue. Composition root. */
+
+import { createChimeraClient } from '../adapters/chimera/client.ts';
+import { createStripeGateway } from '../adapters/stripe/gateway.ts';
+import { createWebhookNotifier } from '../adapters/webhook/notifier.ts';
+import { PersonaError } from '../domain/errors.ts';
+import { TaskQueue } from '../domain/processes.ts';
+import { migrate, openGraph } from '../graph/index.ts';
+import { EnvironmentError, readWorkerEnvironment } from '../platform/environment.ts';
+import { createLogger } from '../platform/logs.ts';
+import { createMetrics, serveMetrics } from '../platform/metrics.ts';
+import { PolicyError, readPolicy } from '../platform/policy.ts';
+import { createShutdown } from '../platform/shutdown.ts';
+import { createBlindIndex } from '../security/blind-index.ts';
+import { createKeyRing } from '../security/key-ring.ts';
+import { workflowBundle } from '../temporal/bundle.ts';
+import { connectTemporal } from '../temporal/client.ts';
+import { installRuntime } from '../temporal/runtime.ts';
+import { ensureSearchAttributes } from '../temporal/search-attributes.ts';
+import { tellRecoveries } from '../temporal/starts.ts';
+import { connectWorkers, createQueueWorker, runWorkers } from '../temporal/worker.ts';
+import { queueActivities, readQueues } from './queues.ts';
+
+/** A charge takes 45 seconds at most and must be allowed to end: its outcome would be unknown. */
+const DRAIN_MS = 50_000;
+/** Draining, and then closing everything else. */
+const GRACE_MS = 60_000;
+/** `EX_CONFIG` of sysexits.h: nothing will change until somebody edits the configuration. */
+const EXIT_CONFIGURATION = 78;
+
+try {
+  await main();
+} catch (error) {
+  // What a person can act on is one message; anything else is a bug, and shows where.
+  const isClear =
+    error instanceof EnvironmentError || error instanceof PolicyError || error instanceof PersonaError;
+  console.error(isClear ? error.message : error);
+  process.exit(error instanceof EnvironmentError || error instanceof PolicyError ? EXIT_CONFIGURATION : 1);
+}
+
+async function main(): Promise<void> {
+  const queues = readQueues(process.argv.slice(2));
+  const environment = readWorkerEnvironment(process.env);
+  const policy = readPolicy(environment.policyFile);
+  const codecKeys = environment.codecKeys.reveal();
+  const address = { ...environment.temporal, apiKey: environment.temporal.apiKey?.reveal() };
+  const logger = createLogger({ process: 'worker', level: environment.logLevel });
+  const runtime = await installRuntime(logger);
+  const shutdown = createShutdown(logger, GRACE_MS);
+  try {
+    const metrics = createMetrics();
+    const metricsServer = await serveMetrics(
+      environment.metricsPort,
+      async () => `${await metrics.registry.metrics()}\n${await runtime.metrics()}`,
+    );
+    shutdown.add('metrics', () => metricsServer.close());
+
+    const graph = openGraph({
+      ...environment.neo4j,
+      password: environment.neo4j.password.reveal(),
+      keyRing: createKeyRing(environment.keys.reveal()),
+      blindIndex: createBlindIndex(createKeyRing(environment.blindKeys.reveal())),
+    });
+    shutdown.add('graph', () => graph.close());
+    await migrate(graph);
+
+    const { stripe, notify } = environment;
+    const gateway = createStripeGateway({ ...stripe, apiKey: stripe.apiKey.reveal() });
+    const notifier = createWebhookNotifier({ url: notify.webhookUrl, secret: notify.webhookSecret.reveal() });
+    const chimera = createChimeraClient({ address: environment.chimeraAddress });
+    shutdown.add('chimera', () => chimera.close());
+
+    const client = await connectTemporal({ ...address, codecKeys });
+    shutdown.add('temporal client', () => client.connection.close());
+    await ensureSearchAttributes(client);
+    const connection = await connectWorkers(address);
+    shutdown.add('temporal connection', () => connection.close());
+
+    const activities = queueActivities({
+      ...{ graph, gateway, notifier, chimera, policy },
+      tellRecoveries: (paymentIds, signal, payload) => tellRecoveries(client, paymentIds, signal, payload),
+      now: Date.now,
+    });
+    const bundle = await workflowBundle({ prebuiltOnly: process.env.NODE_ENV === 'production' });
+    const workers = await Promise.all(
+      queues.map((queue) =>
+        createQueueWorker({
+          connection,
+          namespace: address.namespace,
+          queue,
+          activities: activities[queue],
+          bundle,
+          codecKeys,
+          shutdownGraceTime: DRAIN_MS,
+          ...(queue === TaskQueue.gateway
+            ? { maxTaskQueueActivitiesPerSecond: policy.gateway.maxPerSecond }
+            : {}),
+        }),
+      ),
+    );
+    const running = runWorkers(workers);
+    shutdown.add('workers', running.stop);
+    running.failed.catch(async (error: unknown) => {
+      logger.fatal({ err: error }, 'a worker cannot go on: stopping');
+      await shutdown.now();
+      process.exit(1);
+    });
+    logger.info({ queues, build_id: bundle.buildId }, 'polling');
+    console.log(JSON.stringify({ ready: { queues, metrics: metricsServer.url } }));
+  } catch (error) {
+    await shutdown.now();
+    throw error;
+  }
+}

@@ -1,0 +1,56 @@
+/** Which queue runs which activities, and the command line that picks queues. */
+
+import { parseArgs } from 'node:util';
+import { createChimeraActivities } from '../activities/chimera.ts';
+import { createGatewayActivities } from '../activities/gateway.ts';
+import { createNoticeActivities } from '../activities/notices.ts';
+import { createOnboardingActivities } from '../activities/onboarding.ts';
+import { createPaymentMethodActivities } from '../activities/payment-methods.ts';
+import { createRecoveryActivities, type TellRecoveries } from '../activities/recovery.ts';
+import { invalid } from '../domain/errors.ts';
+import type { Policy } from '../domain/policy.ts';
+import type { Chimera, Notifier, PaymentGateway } from '../domain/ports.ts';
+import { TaskQueue, type TaskQueueName } from '../domain/processes.ts';
+import type { Graph } from '../graph/index.ts';
+
+export interface ActivityDependencies {
+  graph: Graph;
+  gateway: PaymentGateway;
+  notifier: Notifier;
+  chimera: Chimera;
+  policy: Policy;
+  tellRecoveries: TellRecoveries;
+  /** Epoch milliseconds. */
+  now: () => number;
+}
+
+/** The activities of every queue. The queues are the bulkheads: each has its own slots. */
+export function queueActivities(deps: ActivityDependencies): Record<TaskQueueName, object> {
+  return {
+    [TaskQueue.onboarding]: { ...createOnboardingActivities(deps), ...createPaymentMethodActivities(deps) },
+    [TaskQueue.recovery]: {
+      ...createRecoveryActivities(deps),
+      ...createNoticeActivities(deps),
+      ...createChimeraActivities(deps),
+    },
+    [TaskQueue.gateway]: createGatewayActivities(deps),
+  };
+}
+
+/**
+ * Reads `--queues a,b`; without it, every queue.
+ *
+ * @throws PersonaError invalid_argument, naming the queues there are
+ */
+export function readQueues(args: readonly string[]): TaskQueueName[] {
+  const all: TaskQueueName[] = Object.values(TaskQueue);
+  const { values } = parseArgs({ args: [...args], options: { queues: { type: 'string' } } });
+  if (values.queues === undefined) return all;
+  const named = values.queues.split(',').map((name) => name.trim());
+  const unknown = named.filter((name) => !all.some((queue) => queue === name));
+  if (unknown.length > 0) {
+    const message = `there is no queue ${unknown.map((name) => `'${name}'`).join(', ')}; there are ${all.join(', ')}`;
+    throw invalid([{ field: '--queues', message }]);
+  }
+  return all.filter((queue) => named.includes(queue));
+}

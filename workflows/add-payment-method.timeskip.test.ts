@@ -1,0 +1,212 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { expect, test } from 'vitest';
+import { PersonaError } from '../domain/errors.ts';
+import {
+  type AddPaymentMethodInput,
+  type MethodReady,
+  paymentMethodWorkflowId,
+  TaskQueue,
+} from '../domain/processes.ts';
+import { addPaymentMethod } from '../temporal/starts.ts';
+import { createTestRig, type TestRig } from '../test/rig/index.ts';
+import type { PaymentMethodActivities } from './add-payment-method.ts';
+import type { GatewayMethodActivities, VerificationActivities } from './verify-method.ts';
+
+type Activities = PaymentMethodActivities & GatewayMethodActivities & VerificationActivities;
+
+const HOUR = 3_600_000;
+
+/** The wallet that the activities write to, and what they were asked; each test spoils what it needs to. */
+function world(spoiled: Partial<Activities> = {}) {
+  const seen = { status: undefined as string | undefined, attached: [] as string[] };
+  const payment_method_id = randomUUID();
+  const activities: Activities = {
+    async addPaymentMethod() {
+      seen.status = 'unverified';
+      const ready = {
+        payment_method_id,
+        version: 3,
+        request_hash: 'hash',
+        payment_method_status: 'unverified' as const,
+      };
+      return { ready, verify_wait_ms: 200 };
+    },
+    async attachPaymentMethod({ token }) {
+      seen.attached.push(token);
+      return { result: 'attached', gateway_customer_ref: 'cus_1', method: { token, type: 'card' } };
+    },
+    async recordVerification({ attachment }) {
+      const payment_method_status = attachment.result === 'attached' ? 'active' : 'failed';
+      seen.status = payment_method_status;
+      return { payment_method_status, version: 4 };
+    },
+    ...spoiled,
+  };
+  return { activities, seen, payment_method_id };
+}
+
+function wish(changes: Partial<AddPaymentMethodInput> = {}): AddPaymentMethodInput {
+  return {
+    customer_id: randomUUID(),
+    idempotency_key: randomUUID(),
+    method: { type: 'card', token: 'pm_card_visa', off_session_consent: true },
+    added_by: 'customer',
+    occurred_at: '2026-02-28T23:59:59Z',
+    caller: 'customer',
+    actor: 'customer',
+    correlation_id: 'c-1',
+    ...changes,
+  };
+}
+
+async function ask(rig: TestRig, input: AddPaymentMethodInput): Promise<MethodReady> {
+  return await addPaymentMethod(rig.client, input, { deadline: new Date(Date.now() + 10_000) });
+}
+
+function idOf({ customer_id, caller, idempotency_key }: AddPaymentMethodInput): string {
+  const hash = createHash('sha256').update(`${caller}|${idempotency_key}`).digest('hex');
+  return paymentMethodWorkflowId(customer_id, hash);
+}
+
+async function resultOf(rig: TestRig, input: AddPaymentMethodInput): Promise<MethodReady> {
+  return await rig.client.workflow.getHandle(idOf(input)).result();
+}
+
+test('answers with the verified method', async () => {
+  const { activities, seen, payment_method_id } = world();
+  const rig = await createTestRig({ activities: { [TaskQueue.onboarding]: activities } });
+  const input = wish();
+
+  const ready = await ask(rig, input);
+  expect(ready).toEqual({
+    payment_method_id,
+    payment_method_status: 'active',
+    version: 4,
+    request_hash: 'hash',
+  });
+  expect(await resultOf(rig, input)).toEqual(ready);
+  expect(seen.attached).toEqual(['pm_card_visa']);
+});
+
+test('answers unverified while the gateway is away, and verifies hours later', async () => {
+  let rig: TestRig;
+  let back = 0;
+  const { activities, seen } = world();
+  const { attachPaymentMethod } = activities;
+  activities.attachPaymentMethod = async (input) => {
+    if ((await rig.now()) < back) throw new PersonaError('gateway_unavailable', 'away');
+    return await attachPaymentMethod(input);
+  };
+  rig = await createTestRig({ activities: { [TaskQueue.onboarding]: activities } });
+  back = (await rig.now()) + 3 * HOUR;
+  const input = wish();
+
+  expect(await ask(rig, input)).toMatchObject({ payment_method_status: 'unverified' });
+  expect(await resultOf(rig, input)).toMatchObject({ payment_method_status: 'active', version: 4 });
+  expect(seen.status).toBe('active');
+});
+
+test('tells the customer that the gateway refuses the card, and ends well', async () => {
+  const { activities, seen } = world({
+    async attachPaymentMethod() {
+      const codes = { code: 'card_declined' };
+      return { result: 'refused', reason: 'declined', codes, gateway_customer_ref: 'cus_1' };
+    },
+  });
+  const rig = await createTestRig({ activities: { [TaskQueue.onboarding]: activities } });
+  const input = wish();
+
+  await expect(ask(rig, input)).rejects.toMatchObject({ type: 'payment_method_declined' });
+  expect(await resultOf(rig, input)).toMatchObject({ payment_method_status: 'failed' });
+  expect(seen.status).toBe('failed');
+});
+
+test('a refusal that comes after the answer does not change it', async () => {
+  let refuse: () => void = () => {};
+  const refused = new Promise<void>((resolve) => {
+    refuse = resolve;
+  });
+  const { activities } = world({
+    async attachPaymentMethod() {
+      await refused;
+      return { result: 'refused', reason: 'declined', codes: {}, gateway_customer_ref: 'cus_1' };
+    },
+  });
+  const rig = await createTestRig({ activities: { [TaskQueue.onboarding]: activities } });
+  const input = wish();
+
+  const ready = await ask(rig, input);
+  expect(ready).toMatchObject({ payment_method_status: 'unverified' });
+  refuse();
+  expect(await resultOf(rig, input)).toMatchObject({ payment_method_status: 'failed' });
+});
+
+test('asks no gateway about a method that the customer has, active', async () => {
+  const { activities, seen } = world();
+  const { addPaymentMethod: write } = activities;
+  activities.addPaymentMethod = async (input) => {
+    const { ready, verify_wait_ms } = await write(input);
+    return { ready: { ...ready, payment_method_status: 'active' }, verify_wait_ms };
+  };
+  const rig = await createTestRig({ activities: { [TaskQueue.onboarding]: activities } });
+  const input = wish();
+
+  expect(await ask(rig, input)).toMatchObject({ payment_method_status: 'active' });
+  await resultOf(rig, input);
+  expect(seen.attached).toEqual([]);
+});
+
+test.each(['customer_not_found', 'customer_suspended', 'token_belongs_to_other_customer'] as const)(
+  'hands on %s, and the gateway hears nothing',
+  async (type) => {
+    const { activities, seen } = world({
+      async addPaymentMethod() {
+        throw new PersonaError(type, 'no');
+      },
+    });
+    const rig = await createTestRig({ activities: { [TaskQueue.onboarding]: activities } });
+    const input = wish();
+
+    await expect(ask(rig, input)).rejects.toMatchObject({ type });
+    expect(seen.attached).toEqual([]);
+  },
+);
+
+test('who asks again while it runs joins, and hears the same', async () => {
+  let attach: () => void = () => {};
+  const released = new Promise<void>((resolve) => {
+    attach = resolve;
+  });
+  const { activities, seen } = world();
+  const { attachPaymentMethod } = activities;
+  activities.attachPaymentMethod = async (input) => {
+    await released;
+    return await attachPaymentMethod(input);
+  };
+  const rig = await createTestRig({ activities: { [TaskQueue.onboarding]: activities } });
+  const input = wish();
+
+  const first = await ask(rig, input);
+  const second = await ask(rig, input);
+  expect(second).toEqual(first);
+  attach();
+  await resultOf(rig, input);
+  expect(seen.attached).toHaveLength(1);
+});
+
+test('operations see which customer it is about, and what came of it', async () => {
+  const { activities } = world();
+  const rig = await createTestRig({ activities: { [TaskQueue.onboarding]: activities } });
+  const input = wish();
+  await ask(rig, input);
+  await resultOf(rig, input);
+
+  const { typedSearchAttributes } = await rig.client.workflow.getHandle(idOf(input)).describe();
+  const shown = Object.fromEntries(typedSearchAttributes.getAll().map(({ key, value }) => [key.name, value]));
+  expect(shown).toMatchObject({
+    PersonaProcess: 'addPaymentMethod',
+    PersonaCustomerId: input.customer_id,
+    PersonaState: 'done',
+    PersonaOutcome: 'active',
+  });
+});
