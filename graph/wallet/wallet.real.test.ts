@@ -34,7 +34,7 @@ const add = (customer_id: string, method: Partial<PaymentMethodDetails> & { devi
     added_by: 'customer',
   });
 const attached: AttachAnswer = { result: 'attached', method: { token: 'x', type: 'card' } };
-const verify = (customer_id: string, payment_method_id: string, answer = attached) =>
+const verify = (customer_id: string, payment_method_id: string, answer: AttachAnswer = attached) =>
   recordVerification(graph, testHeader(), { customer_id, payment_method_id, answer });
 /** An active method of the customer. */
 const active = async (customer_id: string, method: Partial<PaymentMethodDetails> = {}, at?: string) => {
