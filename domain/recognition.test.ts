@@ -25,7 +25,10 @@ const match = (customer_id: string, change: Partial<IdentifierMatch> = {}): Iden
 const evidence = (change: Partial<Evidence> = {}): Evidence => ({ identifiers: [], ...change });
 
 test('the given customer id comes before every identifier; whom they point to is suggested', () => {
-  const given = evidence({ given_customer_id: 'g', identifiers: [match('a'), match('g', { type: 'phone_number' })] });
+  const given = evidence({
+    given_customer_id: 'g',
+    identifiers: [match('a'), match('g', { type: 'phone_number' })],
+  });
   expect(recognise(given, policy())).toEqual({
     customer_id: 'g',
     rule: 'customer_id',
@@ -36,7 +39,11 @@ test('the given customer id comes before every identifier; whom they point to is
 
 test.each<[string, IdentifierMatch[], string]>([
   ['verified on both sides', [match('a', { is_verified: false }), match('b')], 'b'],
-  ['verified at the customer', [match('a', { is_verified: false }), match('b', { claimed_verified: false })], 'b'],
+  [
+    'verified at the customer',
+    [match('a', { is_verified: false }), match('b', { claimed_verified: false })],
+    'b',
+  ],
   ['the older', [match('a', { linked_at: '2026-01-02T00:00:00.000Z' }), match('b')], 'b'],
   ['the e-mail, of two equals', [match('a', { type: 'phone_number' }), match('b')], 'b'],
 ])('of two identifiers the stronger one wins: %s', (_, identifiers, expected) => {
@@ -45,19 +52,29 @@ test.each<[string, IdentifierMatch[], string]>([
 
 test('one identifier verified on both sides proves the customer, whichever of them recognised it', () => {
   const identifiers = [match('a', { is_verified: false }), match('a', { type: 'phone_number' })];
-  expect(recognise(evidence({ identifiers }), policy())).toMatchObject({ rule: 'phone_number', proven: true });
+  expect(recognise(evidence({ identifiers }), policy())).toMatchObject({
+    rule: 'phone_number',
+    proven: true,
+  });
 });
 
 test('an unproven recognition waits for the identifier that the customer has not verified', () => {
   const identifiers = [match('a', { is_verified: false })];
-  expect(recognise(evidence({ identifiers }), policy())).toMatchObject({ proven: false, awaits_identifier_id: 'i-a' });
+  expect(recognise(evidence({ identifiers }), policy())).toMatchObject({
+    proven: false,
+    awaits_identifier_id: 'i-a',
+  });
   const claimed = [match('a', { claimed_verified: false })];
   expect(recognise(evidence({ identifiers: claimed }), policy())).not.toHaveProperty('awaits_identifier_id');
 });
 
 test('a value that too many share is no evidence', () => {
   const identifiers = [match('a', { holders: 2 }), match('b', { holders: 2 })];
-  expect(recognise(evidence({ identifiers }), policy())).toEqual({ rule: 'none', proven: true, suggestions: [] });
+  expect(recognise(evidence({ identifiers }), policy())).toEqual({
+    rule: 'none',
+    proven: true,
+    suggestions: [],
+  });
   const limits = { email: 2, phone: 1, device: 2 };
   expect(recognise(evidence({ identifiers }), policy({ limits }))).toMatchObject({ customer_id: 'a' });
   const device = { linked_customers: 3, customer_ids: ['a'] };

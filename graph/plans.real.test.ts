@@ -93,7 +93,11 @@ async function everything(recorded: Graph): Promise<void> {
     payment_method_id: added.payment_method_id,
     by: 'customer',
   });
-  await setOffSessionConsent(recorded, testHeader(), { ...own, off_session_consent: false, source: 'customer' });
+  await setOffSessionConsent(recorded, testHeader(), {
+    ...own,
+    off_session_consent: false,
+    source: 'customer',
+  });
   await setCustomerStatus(recorded, testHeader(), { customer_id, status: 'suspended', reason: 'test' });
   await linkBehavioralProfile(recorded, testHeader(), { customer_id, baseline_data_ref: 'ref' });
   await updateDeviceTrustScore(recorded, testHeader(), {
@@ -142,14 +146,20 @@ test('every statement begins at a unique key, and none walks through the graph',
   expect(statements.size).toBeGreaterThan(40);
   for (const [cypher, parameters] of statements) {
     const plan = await planOf(cypher, parameters);
-    expect(operators(plan).filter((name) => name.includes('Scan')), cypher).toEqual([]);
+    expect(
+      operators(plan).filter((name) => name.includes('Scan')),
+      cypher,
+    ).toEqual([]);
     for (const beginning of beginnings(plan)) {
       expect(beginning, cypher).toMatch(
         /^(NodeUniqueIndexSeek(\(Locking\))?|DirectedRelationshipIndexSeek(ByRange)?|Argument|EmptyResult|Create|Unwind)$/,
       );
     }
     if (/\bMATCH|MERGE/.test(cypher)) {
-      expect(beginnings(plan).filter((name) => name.startsWith('NodeUniqueIndexSeek')), cypher).not.toEqual([]);
+      expect(
+        beginnings(plan).filter((name) => name.startsWith('NodeUniqueIndexSeek')),
+        cypher,
+      ).not.toEqual([]);
     }
   }
 });

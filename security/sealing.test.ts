@@ -56,9 +56,13 @@ test('a data key is opened by the ring that wrapped it, for its owner, also afte
   const { key, wrapped } = DataKey.create(parseKeyRing(old, 'PERSONA_KEYS'), owner);
   const sealed = key.seal('+49151', 'DigitalIdentifier', 'i1', 'value');
   const rotated = parseKeyRing(`${entry('new')},${old}`, 'PERSONA_KEYS');
-  expect(DataKey.unwrap(rotated, owner, wrapped).open(sealed, 'DigitalIdentifier', 'i1', 'value')).toBe('+49151');
+  expect(DataKey.unwrap(rotated, owner, wrapped).open(sealed, 'DigitalIdentifier', 'i1', 'value')).toBe(
+    '+49151',
+  );
   expect(() => DataKey.unwrap(rotated, { ...owner, id: 'c2' }, wrapped)).toThrow(/cannot be unsealed/);
-  expect(() => DataKey.unwrap(parseKeyRing(entry('new'), 'PERSONA_KEYS'), owner, wrapped)).toThrow(/lacks the key old/);
+  expect(() => DataKey.unwrap(parseKeyRing(entry('new'), 'PERSONA_KEYS'), owner, wrapped)).toThrow(
+    /lacks the key old/,
+  );
 });
 
 test('a blind index writes under the first key and finds under all', () => {

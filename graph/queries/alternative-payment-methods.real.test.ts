@@ -19,7 +19,10 @@ const THRESHOLD = 0.7;
 
 /** The first value, so that the rule leaves something over; each of the others often enough. */
 const mostly = <T>(usual: T, ...others: T[]) =>
-  fc.oneof({ weight: 5, arbitrary: fc.constant(usual) }, { weight: 2, arbitrary: fc.constantFrom(...others) });
+  fc.oneof(
+    { weight: 5, arbitrary: fc.constant(usual) },
+    { weight: 2, arbitrary: fc.constantFrom(...others) },
+  );
 
 const method = fc.record({
   status: mostly('active', 'failed', 'inactive', 'unverified', 'expired', 'compromised'),
@@ -28,7 +31,11 @@ const method = fc.record({
   /** Around the day on which a card is over everywhere. */
   expires_on: mostly<string | null>('2031-12-31', null, '2026-06-13', '2026-06-14', '2026-06-15'),
   /** Few enough to make ties. */
-  last_used: fc.constantFrom('2026-06-01T00:00:00.000Z', '2026-06-02T00:00:00.000Z', '2026-06-03T00:00:00.000Z'),
+  last_used: fc.constantFrom(
+    '2026-06-01T00:00:00.000Z',
+    '2026-06-02T00:00:00.000Z',
+    '2026-06-03T00:00:00.000Z',
+  ),
   removed: mostly(false, true),
   used_on: fc.subarray([0, 1, 2, 3]),
 });
@@ -100,7 +107,10 @@ async function ask(w: World): Promise<{ answer: string[]; ids: string[] }> {
   const answer = await alternativesOf(graph, {
     customer_id,
     failed_payment_method_id: String(ids[w.failed % ids.length]),
-    policy: { trust: { initial: 0.5, threshold: THRESHOLD }, recovery: { requireTrustedDevice: w.requireTrustedDevice } },
+    policy: {
+      trust: { initial: 0.5, threshold: THRESHOLD },
+      recovery: { requireTrustedDevice: w.requireTrustedDevice },
+    },
     now: NOW,
   });
   return { answer, ids };
