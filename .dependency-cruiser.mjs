@@ -14,8 +14,8 @@ const LAYERS = {
   api: ['services', 'domain', 'proto', 'security', 'platform'],
   proto: [],
   platform: ['domain'],
-  // What it starts are other programs; it shares only names and the run file with them.
-  dev: ['domain', 'platform'],
+  // What it starts are other programs: it shares only names, contracts and the run file with them.
+  dev: ['domain', 'platform', 'proto'],
 };
 /** Composition roots put everything together. */
 const ROOTS = ['workers', 'cli', 'bench'];

@@ -6,7 +6,7 @@ import { formatMoney } from '../domain/money.ts';
 import { renderNotice } from '../domain/notices/index.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { Notice, NoticeData, Notifier } from '../domain/ports.ts';
-import { type Graph, getNoticeRecipient, type NoticeRecipient } from '../graph/index.ts';
+import { type CommandHeader, type Graph, getNoticeRecipient, type NoticeRecipient } from '../graph/index.ts';
 import { finishNotice, getNoticeMatter, type NoticeMatter, startNotice } from '../graph/recovery/index.ts';
 import type { NoticeActivities, NoticeInput } from '../workflows/send-notice.ts';
 import { headerOf } from './header.ts';
@@ -26,12 +26,15 @@ export function createNoticeActivities({
   now,
 }: NoticeDependencies): NoticeActivities {
   return {
+    async recordNoticeFailed(input) {
+      const sender = senderOf(input, now());
+      await finishNotice(graph, sender, { ...input, channel: null, failure: 'the receiver did not take it for days' });
+    },
+
     async deliverNotice(input) {
       const { workflowExecution, attempt } = activityInfo();
       const try_id = `${workflowExecution?.runId}:${attempt}`;
-      const header = headerOf(input.notification_id, { occurredAt: new Date(now()).toISOString() });
-      // One name for process and child: whoever goes on must find what the other began.
-      const sender = { ...header, caller: 'notices' };
+      const sender = senderOf(input, now());
       if ((await startNotice(graph, sender, { ...input, try_id })) === 'done') return { result: 'delivered' };
 
       const [matter, recipient] = await Promise.all([
@@ -56,6 +59,12 @@ export function createNoticeActivities({
       return { result: 'delivered' };
     },
   };
+}
+
+/** One caller for process and child: whoever goes on must find what the other began. */
+function senderOf({ notification_id }: NoticeInput, now: number): CommandHeader {
+  const header = headerOf(notification_id, { occurredAt: new Date(now).toISOString() });
+  return { ...header, caller: 'notices' };
 }
 
 /** What hints at fraud, or at a withdrawn consent, goes to a verified address only: a stranger may hold the other one. */

@@ -20,6 +20,7 @@ describe('isBlocked', () => {
     ['device_fingerprint', '00000000-0000-0000-0000-000000000000'],
     ['device_fingerprint', 'ffffffffffffffff'],
     ['device_fingerprint', 'undefined'],
+    ['device_fingerprint', '--'],
     ['device_fingerprint', '0x0000'],
   ] as const)('%s %j is blocked', (kind, value) => {
     expect(isBlocked(kind, value, policy)).toBe(true);
@@ -28,6 +29,7 @@ describe('isBlocked', () => {
   test.each([
     ['email', 'anna@example.com'],
     ['email', 'testa@example.com'],
+    ['email', 'not an address'],
     ['email', 'a@null.example'],
     ['email', 'noreply@example.com'],
     ['phone_number', '+18888888888'],

@@ -23,7 +23,8 @@ const PLACEHOLDERS = new Set([
  */
 export function isBlocked(kind: IdentityKind, value: string, blockedValues: readonly string[]): boolean {
   const text = value.trim().toLowerCase();
-  const name = kind === 'email' ? text.slice(0, Math.max(0, text.lastIndexOf('@'))) : text;
+  const at = kind === 'email' ? text.lastIndexOf('@') : -1;
+  const name = at < 0 ? text : text.slice(0, at);
   return (
     name === '' ||
     PLACEHOLDERS.has(name) ||
@@ -36,7 +37,7 @@ export function isBlocked(kind: IdentityKind, value: string, blockedValues: read
 function isFiller(kind: IdentityKind, text: string): boolean {
   if (kind === 'email') return /^0+@/.test(text);
   if (kind === 'phone_number') return /^(\+\d{1,3})?0+$/.test(text.replace(/[\s().-]/g, ''));
-  return /^(.)\1*$/.test(text.replace(/[\s:_-]/g, '')) || /^0x0+$/.test(text);
+  return /^(.?)\1*$/.test(text.replace(/[\s:_-]/g, '')) || /^0x0+$/.test(text);
 }
 
 function matches(pattern: string, text: string): boolean {

@@ -4,8 +4,8 @@
  * in UTC; `null` stands for 'there is none', so that a replay can tell it from 'unchanged'.
  */
 
-import type { RecoveryEvents } from './recovery/events.ts';
 import type { IdentifierDetails } from './onboarding-types.ts';
+import type { RecoveryEvents } from './recovery/events.ts';
 import type { PaymentMethodStatus, PaymentMethodType } from './payment-method.ts';
 
 export const EVENT_TYPES = [

@@ -7,8 +7,8 @@
  */
 
 import { domainToASCII } from 'node:url';
-import { parsePhoneNumberFromString } from 'libphonenumber-js/max';
 import type { CountryCode } from 'libphonenumber-js/max';
+import { parsePhoneNumberFromString } from 'libphonenumber-js/max';
 
 export type Normalised = { ok: true; value: string } | { ok: false; problem: string };
 

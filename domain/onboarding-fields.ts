@@ -1,7 +1,7 @@
 /** The parts of an onboarding request, each read and checked by itself. */
 
-import { readOrEmpty, withoutAbsent } from './checks.ts';
 import type { FieldReader, TextRule } from './checks.ts';
+import { readOrEmpty, withoutAbsent } from './checks.ts';
 import { isCountry } from './countries.ts';
 import { isIpAddress } from './ip-address.ts';
 import type {

@@ -1,8 +1,8 @@
 /** E-mail addresses and phone numbers of an onboarding request, in every way that callers may write them. */
 
 import { isBlocked } from './blocked-values.ts';
-import { readOrEmpty, withoutAbsent } from './checks.ts';
 import type { FieldReader } from './checks.ts';
+import { readOrEmpty, withoutAbsent } from './checks.ts';
 import type { IdentifierDetails } from './onboarding-types.ts';
 
 const MAX_IDENTIFIERS = 20;

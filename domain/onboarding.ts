@@ -3,9 +3,8 @@
  * objects'). Workflow-safe: identifiers are brought into their one form elsewhere (`domain/identity.ts`).
  */
 
-import { check, FOREIGN_ID, withoutAbsent } from './checks.ts';
 import type { FieldReader, Refused } from './checks.ts';
-import { readIdentifiers } from './onboarding-identifiers.ts';
+import { check, FOREIGN_ID, withoutAbsent } from './checks.ts';
 import {
   readAddress,
   readDevice,
@@ -14,6 +13,7 @@ import {
   readSnapshot,
   TOKEN,
 } from './onboarding-fields.ts';
+import { readIdentifiers } from './onboarding-identifiers.ts';
 import type { OnboardingRequest } from './onboarding-types.ts';
 
 export type * from './onboarding-types.ts';

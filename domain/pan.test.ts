@@ -88,6 +88,7 @@ describe('what is no card number is left alone', () => {
     ['too short', '42424242424'],
     ['part of a longer number', '99994242424242424242'],
     ['a date and a time', '2026-04-18T10:00:00.000Z'],
+    ['a date before a number', '2026-04-30 123456789019'],
     ['a range of dates', '2026-04-18 - 2026-05-18'],
     ['an E.164 phone', '+4915112345675'],
     ['an E.164 phone that passes Luhn in an issuer range', '+378282246310005'],

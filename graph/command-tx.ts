@@ -94,14 +94,17 @@ const WRITE_RECEIPT = `
   SET r.body_hash = $body_hash, r.result = $result, r.at = datetime($at)`;
 const FORGET_RECEIPT = 'MATCH (r:CommandReceipt {caller: $caller, key: $key}) DELETE r';
 
-// Writing the node locks it before anything of it is read.
+// A write locks the node, and what is read after it is what the lock's last holder left. The value written must not be
+// read from the node: `SET c.version = c.version` reads before it has the lock and writes the old version back.
 const LOCK_CUSTOMER = `
   MATCH (c:Customer {id: $id})
-  SET c.version = c.version
+  SET c.locked = true
+  REMOVE c.locked
   RETURN properties(c) AS node`;
 const LOCK_DEVICE = `
   MATCH (d:Device {id: $id})
-  SET d.version = d.version
+  SET d.locked = true
+  REMOVE d.locked
   RETURN properties(d) AS node`;
 
 const WRITE_EVENTS = `

@@ -58,7 +58,26 @@ const ltvAndVersion = async (id: string) =>
 test('commands on one customer serialise: no update is lost, seq has no gap', async () => {
   const id = randomUUID();
   await create(id);
-  await Promise.all(Array.from({ length: 40 }, () => adjust(id, 1)));
+  let calls = 0;
+  const look = () =>
+    runCommand(graph, testHeader(), 'lookForTest', {}, async (tx) => {
+      calls += 1;
+      return (await tx.lockCustomer(id)).version;
+    });
+  const adjustOnce = () =>
+    runCommand(graph, testHeader(), 'adjustForTest', { id }, async (tx) => {
+      calls += 1;
+      const { ltv_minor } = await tx.lockCustomer(id);
+      tx.append({
+        stream: 'customer',
+        stream_id: id,
+        type: 'LtvAdjusted',
+        data: { old_ltv_minor: ltv_minor, new_ltv_minor: ltv_minor + 1, reason: 'test' },
+      });
+    });
+  await Promise.all(Array.from({ length: 60 }, (_, n) => (n % 3 === 0 ? look() : adjustOnce())));
+  // The lock alone does it: nobody ran twice because of a seq that was taken.
+  expect(calls).toBe(60);
   expect(await ltvAndVersion(id)).toEqual({ ltv: 40, version: 41 });
   expect((await log(id)).map((event) => event.seq)).toEqual(Array.from({ length: 41 }, (_, n) => n + 1));
 });

@@ -76,24 +76,35 @@ export const policySchema = z.strictObject({
   }),
 }) satisfies z.ZodType<Policy>;
 
+/** What is wrong with the policy, every key at once. */
+export class PolicyError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'PolicyError';
+  }
+}
+
 /**
  * @param file JSON with the values that differ from the defaults; lists are replaced as a whole
- * @throws Error naming the file and every key that is unknown or breaks its rule
+ * @throws PolicyError naming the file and every key that is unknown or breaks its rule
  */
 export function readPolicy(file?: string): Policy {
   const defaults = parse(DEFAULTS_FILE);
   const result = policySchema.safeParse(file === undefined ? defaults : overlay(defaults, parse(file)));
   if (result.success) return result.data;
   const lines = result.error.issues.flatMap(describe).map((line) => `  ${line}`);
-  throw new Error(`The policy in ${file ?? DEFAULTS_FILE} is not valid:\n${lines.join('\n')}`);
+  throw new PolicyError(`The policy in ${file ?? DEFAULTS_FILE} is not valid:\n${lines.join('\n')}`);
 }
 
 function parse(file: string): unknown {
   try {
     return JSON.parse(readFileSync(file, 'utf8'));
   } catch (error) {
-    throw new Error(
+    throw new PolicyError(
       `The policy file ${file} cannot be read: ${error instanceof Error ? error.message : error}`,
+      {
+        cause: error,
+      },
     );
   }
 }

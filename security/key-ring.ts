@@ -26,14 +26,21 @@ export function parseKeyRing(text: string, name: string): KeyRing {
     .map((entry) => entry.trim())
     .filter((entry) => entry !== '')
     .map((entry, index) => parseKey(entry, `${name}[${index}]`));
-  const [first] = keys;
-  if (first === undefined) {
+  if (keys.length === 0) {
     throw invalid([{ field: name, message: 'must hold at least one key, written id:base64 (32 bytes)' }]);
   }
   if (new Set(keys.map((key) => key.id)).size !== keys.length) {
     throw invalid([{ field: name, message: 'must not name the same key id twice' }]);
   }
-  return { first, keys, find: (id) => keys.find((key) => key.id === id) };
+  return createKeyRing(keys.map(({ id, bytes }) => ({ id, key: bytes })));
+}
+
+/** @param keys - at least one, each 32 bytes, no id twice: as the environment has checked them */
+export function createKeyRing(keys: readonly { id: string; key: Buffer }[]): KeyRing {
+  const ring = keys.map(({ id, key }): RingKey => ({ id, bytes: key }));
+  const [first] = ring;
+  if (first === undefined) throw new Error('a key ring needs at least one key');
+  return { first, keys: ring, find: (id) => ring.find((key) => key.id === id) };
 }
 
 function parseKey(entry: string, field: string): RingKey {

@@ -35,11 +35,13 @@ export function compareKeys(a: readonly string[], b: readonly string[]): number 
   return a.length - b.length;
 }
 
-function writeCursor(key: readonly string[]): string {
+/** An opaque text for a place in a list. */
+export function writeCursor(key: readonly string[]): string {
   return Buffer.from(JSON.stringify(key)).toString('base64url');
 }
 
-function readCursor(cursor: string): string[] {
+/** @throws PersonaError invalid_argument for a cursor that no page gave */
+export function readCursor(cursor: string): string[] {
   try {
     const key: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString());
     if (Array.isArray(key) && key.every((part) => typeof part === 'string')) return key;

@@ -1,4 +1,5 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomBytes, randomInt, randomUUID } from 'node:crypto';
+import type { OnboardingRequest } from '../domain/onboarding-types.ts';
 import { migrate } from '../graph/migrate.ts';
 import { openGraph } from '../graph/graph.ts';
 import type { Graph, GraphOptions } from '../graph/graph.ts';
@@ -39,4 +40,16 @@ function required(name: string): string {
   const value = process.env[name];
   if (value === undefined) throw new Error(`${name} is not set: npm test sets it`);
   return value;
+}
+
+const letters = () => randomUUID().replaceAll('-', '');
+
+export const randomEmail = () => `person.${letters()}@shop.example`;
+/** A German mobile number; there are ten thousand million of them. */
+export const randomPhone = () => `+4915${String(randomInt(1_000_000_000)).padStart(9, '0')}`;
+export const randomToken = () => `pm_${letters()}`;
+
+/** An onboarding of a stranger who brings nothing but the transaction; give what else comes along. */
+export function onboardingRequest(change: Partial<OnboardingRequest> = {}): OnboardingRequest {
+  return { transaction_id: randomUUID(), occurred_at: new Date().toISOString(), ...change };
 }

@@ -17,6 +17,8 @@ export interface NoticeActivities {
    * refused it for good; `NoticeFailed` says so in the graph.
    */
   deliverNotice(input: NoticeInput): Promise<{ result: 'delivered' | 'undeliverable' }>;
+  /** Writes down that a notice was given up. */
+  recordNoticeFailed(input: NoticeInput): Promise<void>;
 }
 
 const { deliverNotice } = proxyActivities<NoticeActivities>({
@@ -26,12 +28,20 @@ const { deliverNotice } = proxyActivities<NoticeActivities>({
   retry: { initialInterval: '1m', backoffCoefficient: 2, maximumInterval: '1h' },
 });
 
+const { recordNoticeFailed } = proxyActivities<NoticeActivities>({
+  startToCloseTimeout: '20s',
+  // Only the graph is needed; an outage of weeks is worse than a missing line in a timeline.
+  scheduleToCloseTimeout: '30d',
+  retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '10m' },
+});
+
 export async function sendNotice(input: NoticeInput): Promise<{ result: 'delivered' | 'undeliverable' }> {
   try {
     return await deliverNotice(input);
   } catch (error) {
     if (!(error instanceof ActivityFailure)) throw error;
     log.error('The notice was given up after three days', { notification_id: input.notification_id });
+    await recordNoticeFailed(input);
     return { result: 'undeliverable' };
   }
 }

@@ -9,7 +9,12 @@ import { personaAgent } from './persona-agent.ts';
 import { addReflection } from './reflection.ts';
 
 const SERVICES = ['persona.v1.PersonaAgent', 'persona.v1.IdentityGraphService'];
-const HEALTH = 'grpc.health.v1.Health';
+/** What is served beside them. */
+const COMPANIONS = [
+  'grpc.health.v1.Health',
+  'grpc.reflection.v1.ServerReflection',
+  'grpc.reflection.v1alpha.ServerReflection',
+];
 /** The same bound as REST has for a body. */
 const MAX_MESSAGE_BYTES = 64 * 1_024;
 /** Clients reconnect this often and so find new replicas; a call that is under way may finish. */
@@ -49,7 +54,7 @@ export async function serveGrpc(
     Object.fromEntries(['', ...SERVICES].map((name) => [name, 'SERVING'])),
   );
   health.addToServer(server);
-  addReflection(server, [...SERVICES, HEALTH]);
+  addReflection(server, [...SERVICES, ...COMPANIONS]);
 
   const authority = host.includes(':') ? `[${host}]` : host;
   const bound = await new Promise<number>((resolve, reject) => {

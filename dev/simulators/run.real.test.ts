@@ -3,7 +3,11 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { expect, test } from 'vitest';
 
-test.each([['gateway', ['url']]])(
+test.each([
+  ['gateway', ['url']],
+  ['inbox', ['url', 'webhook']],
+  ['chimera', ['control', 'grpc']],
+])(
   'the %s simulator says where it is in its first line, and ends cleanly when asked to',
   async (name, addresses) => {
     const child = spawn(process.execPath, [`${import.meta.dirname}/${name}/main.ts`], {

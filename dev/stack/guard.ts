@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 
 /** In the order in which they are stopped: installers, Persona's own programs, servers. */
@@ -12,7 +11,8 @@ export type Instruction =
   | { disown: number }
   | { remove_at_end: string }
   | { leave: string }
-  | { keep: true };
+  | { keep: true }
+  | { stop: true };
 
 /** Sees to it that what was started is stopped, also if this process is killed. */
 export interface Guard {
@@ -27,36 +27,44 @@ export interface Guard {
   /** Ends everything and waits for it. Calling it twice is the same as once. */
   stop(): Promise<void>;
   /** Lets everything run on after this process; gives the id of the process whose SIGTERM ends it all. */
-  keep(): number;
+  keep(): Promise<number>;
 }
 
 /** Starts the guardian, a small process beside this one. */
 export function startGuard(): Guard {
   const file = fileURLToPath(new URL('guardian.ts', import.meta.url));
-  const child = spawn(process.execPath, [file], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
+  const child = spawn(process.execPath, [file], {
+    detached: true,
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+  });
   const { pid } = child;
   if (pid === undefined) throw new Error(`cannot start ${file}`);
   const exited = once(child, 'exit');
-  // Neither the guardian nor the pipe to it keeps this process from ending.
+  // Neither the guardian nor the channel to it keeps this process from ending.
   child.unref();
-  if (child.stdin instanceof Socket) child.stdin.unref();
-  // The guardian ended first, by a signal of its own: there is nothing left to tell it.
-  child.stdin.on('error', () => {});
-  const tell = (instruction: Instruction) => child.stdin.write(`${JSON.stringify(instruction)}\n`);
+  child.channel?.unref();
+  const tell = (instruction: Instruction) => {
+    // Once it is stopping, it is told what it does not need to know any more.
+    if (child.connected) child.send(instruction);
+  };
   return {
     own: (leader, stage) => tell({ own: leader, stage }),
     disown: (leader) => tell({ disown: leader }),
     removeAtEnd: (path) => tell({ remove_at_end: path }),
     leave: (path) => tell({ leave: path }),
     async stop() {
-      child.stdin.end();
       child.ref();
+      tell({ stop: true });
       const [code] = await exited;
       if (code !== 0) throw new Error(`not everything could be stopped (exit code ${code} of ${file})`);
     },
-    keep() {
+    async keep() {
+      child.ref();
+      const kept = once(child, 'message');
       tell({ keep: true });
-      child.stdin.end();
+      await kept;
+      child.unref();
+      child.disconnect();
       return pid;
     },
   };

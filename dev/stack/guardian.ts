@@ -1,9 +1,8 @@
 /**
  * A program of its own that stops what a stack started: when its owner says so, and just as well when the owner is killed,
- * because its standard input ends either way. `guard.ts` starts it and says what it is told, one JSON object a line.
+ * because the channel between them closes either way. `guard.ts` starts it and says what it is told.
  */
 import { rmSync } from 'node:fs';
-import { createInterface } from 'node:readline';
 import type { Instruction, Stage } from './guard.ts';
 import { stopGroups } from './groups.ts';
 
@@ -24,7 +23,12 @@ function obey(instruction: Instruction): void {
   if ('disown' in instruction) owned.delete(instruction.disown);
   if ('remove_at_end' in instruction) paths.add(instruction.remove_at_end);
   if ('leave' in instruction) paths.delete(instruction.leave);
-  if ('keep' in instruction) keep = true;
+  if ('stop' in instruction) end();
+  if ('keep' in instruction) {
+    keep = true;
+    // The owner may end once it knows that nobody but a signal ends us now.
+    process.send?.('kept');
+  }
 }
 
 async function stop(): Promise<void> {
@@ -43,9 +47,8 @@ function end(): void {
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, end);
 }
-const input = createInterface({ input: process.stdin });
-input.on('line', (line) => obey(JSON.parse(line)));
-input.on('close', () => {
+process.on('message', obey);
+process.on('disconnect', () => {
   if (keep) setInterval(() => {}, 2 ** 30);
   else end();
 });

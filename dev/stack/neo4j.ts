@@ -19,6 +19,8 @@ const FIRST_PASSWORD = 'neo4j';
 const START_LIMIT_MS = 120_000;
 const LISTENING = 'Bolt enabled on';
 const HEAP = { initial: '256m', max: '512m' };
+/** Who asks whether it is there does not try for half a minute. */
+const SHORT = { maxTransactionRetryTime: 0, connectionTimeout: 5_000, connectionAcquisitionTimeout: 10_000 };
 /** Neo4j reaches into the JDK; its own launch script opens the same packages. */
 const OPENED = ['java.nio', 'java.io', 'java.lang', 'sun.nio.ch'];
 
@@ -40,8 +42,9 @@ async function useNeo4j(env: ServerOptions['env'], uri: string): Promise<Running
   return { env: describe(uri, username, password, env.NEO4J_DATABASE), urls: { neo4j: uri } };
 }
 
-async function startOwn({ env, folder, guard, log, port: preferred }: ServerOptions): Promise<RunningServer> {
-  const launcher = await findLauncher(env, log);
+async function startOwn(options: ServerOptions): Promise<RunningServer> {
+  const { folder, guard, log, port: preferred } = options;
+  const launcher = await findLauncher(options);
   const password = randomBytes(18).toString('base64url');
   const started = Date.now();
   log('starting Neo4j…');
@@ -71,7 +74,8 @@ async function startOwn({ env, folder, guard, log, port: preferred }: ServerOpti
 type Launcher = (home: string, conf: string) => { file: string; args: string[]; env: ServerOptions['env'] };
 
 /** Neo4j's own command where it is installed in the right series, else its jars from the cache. */
-async function findLauncher(env: ServerOptions['env'], log: ServerOptions['log']): Promise<Launcher> {
+async function findLauncher({ log, ...host }: ServerOptions): Promise<Launcher> {
+  const { env } = host;
   const { artifacts, java: majors, series_on_path: series, version } = versions.neo4j;
   const command = onPath('neo4j', env.PATH);
   if (command !== undefined) {
@@ -87,7 +91,7 @@ async function findLauncher(env: ServerOptions['env'], log: ServerOptions['log']
     `neo4j-${version}`,
     `downloading Neo4j ${version} (Maven, 120 MB, once)`,
     log,
-    (to) => copyJars(artifacts, version, to, env),
+    (to) => copyJars(artifacts, version, to, host),
   );
   return (home, conf) => ({ file: java, args: javaArguments(jars, home, conf), env });
 }
@@ -133,7 +137,7 @@ function writeConfiguration(home: string, port: number): string {
 
 /** A new Neo4j has a well-known password that must be changed first; that it can be changed says that it is ready. */
 async function setPassword(uri: string, password: string): Promise<void> {
-  const driver = neo4j.driver(uri, neo4j.auth.basic(USER, FIRST_PASSWORD));
+  const driver = neo4j.driver(uri, neo4j.auth.basic(USER, FIRST_PASSWORD), SHORT);
   try {
     const query = 'ALTER CURRENT USER SET PASSWORD FROM $first TO $password';
     await driver.executeQuery(query, { first: FIRST_PASSWORD, password }, { database: 'system' });
@@ -147,9 +151,7 @@ async function setPassword(uri: string, password: string): Promise<void> {
 }
 
 async function answer(uri: string, username: string, password: string): Promise<void> {
-  const driver = neo4j.driver(uri, neo4j.auth.basic(username, password), {
-    connectionAcquisitionTimeout: 10_000,
-  });
+  const driver = neo4j.driver(uri, neo4j.auth.basic(username, password), SHORT);
   try {
     await driver.executeQuery('RETURN 1');
   } finally {

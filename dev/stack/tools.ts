@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { StackError } from './errors.ts';
+import type { Guard } from './guard.ts';
 
 const windows = process.platform === 'win32';
 
@@ -32,29 +33,43 @@ export interface ToolResult {
   output: string;
 }
 
-/** Runs a program to its end and gives what it printed, whatever its exit code. */
-export function runTool(file: string, args: readonly string[], cwd?: string): Promise<ToolResult> {
+/**
+ * Runs a program to its end and gives what it printed, whatever its exit code.
+ *
+ * @param guard ends it if this process ends first: for what takes long
+ */
+export function runTool(
+  file: string,
+  args: readonly string[],
+  { cwd, guard }: { cwd?: string; guard?: Guard } = {},
+): Promise<ToolResult> {
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, {
       cwd,
       stdio: ['ignore', 'pipe', 'pipe'],
       shell: /\.(cmd|bat)$/.test(file),
+      detached: guard !== undefined,
     });
+    const { pid } = child;
+    if (pid !== undefined) guard?.own(pid, 'tool');
     let output = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
     child.stderr.setEncoding('utf8').on('data', (text: string) => (output += text));
     child.once('error', reject);
-    child.once('close', (code) => resolve({ code: code ?? -1, output }));
+    child.once('close', (code) => {
+      if (pid !== undefined) guard?.disown(pid);
+      resolve({ code: code ?? -1, output });
+    });
   });
 }
 
 /**
- * Runs a program that must succeed.
+ * Runs a program that takes long and must succeed.
  *
  * @throws StackError with the end of its output
  */
-export async function mustRun(file: string, args: readonly string[], cwd?: string): Promise<string> {
-  const { code, output } = await runTool(file, args, cwd);
+export async function mustRun(file: string, args: readonly string[], guard: Guard): Promise<string> {
+  const { code, output } = await runTool(file, args, { guard });
   if (code === 0) return output;
   throw new StackError(
     `'${[file, ...args].join(' ')}' failed (exit code ${code}):\n${lastLines(output, 30)}`,

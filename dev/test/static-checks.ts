@@ -30,7 +30,7 @@ export async function runStaticChecks(log: Log): Promise<Count> {
     for (let check = waiting.shift(); check !== undefined; check = waiting.shift()) {
       const started = Date.now();
       const [file, ...args] = check.command;
-      const { code, output } = await runTool(file, args, repository);
+      const { code, output } = await runTool(file, args, { cwd: repository });
       log(`${code === 0 ? 'ok    ' : 'FAILED'}  ${check.name} (${since(started)})`);
       if (code !== 0) log(output.trimEnd());
       count[code === 0 ? 'passed' : 'failed'] += 1;

@@ -10,9 +10,9 @@ interface CruiseReport {
 
 /** What the folder's code imports although `.dependency-cruiser.mjs` forbids it, one line each, and how many files were read. */
 export async function checkStructure(folder: string): Promise<{ files: number; problems: string[] }> {
-  const program = join(folder, 'node_modules', 'dependency-cruiser', 'bin', 'dependency-cruise.mjs');
+  const program = join(folder, 'node_modules', 'dependency-cruiser', 'bin', 'dependency-cruiser.mjs');
   const args = [program, '--config', '.dependency-cruiser.mjs', '--output-type', 'json', '.'];
-  const { output } = await runTool(process.execPath, args, folder);
+  const { output } = await runTool(process.execPath, args, { cwd: folder });
   if (!output.startsWith('{')) return { files: 0, problems: [`dependency-cruiser failed:\n${output}`] };
   const { modules, summary }: CruiseReport = JSON.parse(output);
   const violations = summary.violations.map(

@@ -2,6 +2,7 @@
 
 import type { AttemptState } from '../recovery/status.ts';
 import { networkOf } from './network.ts';
+import type { CeilingRow, CodeRow } from './table.ts';
 import {
   DECLINE_TABLE,
   forbidsForEver,
@@ -10,7 +11,6 @@ import {
   pspAdviceRow,
   pspRow,
 } from './table.ts';
-import type { CeilingRow, CodeRow } from './table.ts';
 
 /** An attempt on the card, ours or reported, over whichever of its tokens. */
 export interface PastAttempt {

@@ -2,13 +2,13 @@
 
 import type { DeclineClass } from './classes.ts';
 import type { DeclineCodes } from './codes.ts';
-import { sourcesOf } from './sources.ts';
 import type { MethodRail, Sources, Verdict } from './sources.ts';
-import { DECLINE_TABLE } from './table.ts';
+import { sourcesOf } from './sources.ts';
 import type { ConsentEffect } from './table.ts';
+import { DECLINE_TABLE } from './table.ts';
 
-export { DECLINE_CLASSES } from './classes.ts';
 export type { DeclineClass } from './classes.ts';
+export { DECLINE_CLASSES } from './classes.ts';
 
 export interface Decision {
   readonly class: DeclineClass;

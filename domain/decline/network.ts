@@ -1,5 +1,5 @@
-import { NETWORKS } from '../payment-method.ts';
 import type { Network } from '../payment-method.ts';
+import { NETWORKS } from '../payment-method.ts';
 
 /** Other names for networks: brands as people write them, and a gateway's names for bank debits. */
 const ALIASES: Readonly<Record<string, Network | undefined>> = {

@@ -4,6 +4,7 @@ import type { Network, PaymentMethodType } from '../payment-method.ts';
 import type { DeclineClass } from './classes.ts';
 import type { DeclineCodes } from './codes.ts';
 import { networkOf } from './network.ts';
+import type { CodeRow } from './table.ts';
 import {
   forbidsForEver,
   isBankRail,
@@ -13,7 +14,6 @@ import {
   pspAdviceRow,
   pspRow,
 } from './table.ts';
-import type { CodeRow } from './table.ts';
 
 /** One source's word. */
 export interface Verdict {

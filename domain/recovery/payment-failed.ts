@@ -1,7 +1,7 @@
 /** Checks of what other agents report about a payment (specification: interfaces, 'The two objects'; graph, `Obligation`). */
 
-import { check, FOREIGN_ID, PAYMENT_ID, withoutAbsent } from '../checks.ts';
 import type { FieldReader, Refused, TextRule } from '../checks.ts';
+import { check, FOREIGN_ID, PAYMENT_ID, withoutAbsent } from '../checks.ts';
 import { isCurrency } from '../money.ts';
 import { NETWORKS } from '../payment-method.ts';
 import type { PaymentFailed, PaymentSettled } from './messages.ts';

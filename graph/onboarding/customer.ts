@@ -46,7 +46,11 @@ export function writeCustomer(tx: CommandTx, { customerId, incoming, known, reco
     tx.append({ ...stream, type: 'CustomerProfileUpdated', data: changes });
   }
   if (incoming.ltvMinor !== undefined && incoming.ltvMinor > customer.ltv_minor) {
-    const data = { old_ltv_minor: customer.ltv_minor, new_ltv_minor: incoming.ltvMinor, reason: 'onboarding' };
+    const data = {
+      old_ltv_minor: customer.ltv_minor,
+      new_ltv_minor: incoming.ltvMinor,
+      reason: 'onboarding',
+    };
     tx.append({ ...stream, type: 'LtvAdjusted', data });
   }
 }
@@ -58,7 +62,7 @@ export function writeCustomer(tx: CommandTx, { customerId, incoming, known, reco
  */
 export function writeIdentifiers(
   tx: CommandTx,
-  { customerId, incoming, found, recognition }: Omit<Scene, 'known'> & { found: Found },
+  { customerId, incoming, known, found, recognition }: Scene & { found: Found },
 ): { warnings: string[] } {
   const stream = { stream: 'customer', stream_id: customerId } as const;
   const warnings = new Set<string>();
@@ -70,6 +74,7 @@ export function writeIdentifiers(
       if (recognition.proven && is_verified && !own.is_verified) {
         const data = { identifier_id: own.identifier_id };
         tx.append({ ...stream, type: 'DigitalIdentifierVerified', data });
+        known.wallet.identifierVerified(own.identifier_id);
       }
     } else if (holders.length > 0) {
       warnings.add(`${type}_belongs_to_other_customer`);

@@ -71,7 +71,8 @@ export function readIncoming(request: OnboardingRequest, policy: Policy, blindIn
   if (problems.length > 0) throw invalid(problems);
 
   const { device_details: details, payment_method_details: method } = request;
-  const deviceBlocked = details !== undefined && isBlocked('device_fingerprint', details.fingerprint, blockedValues);
+  const deviceBlocked =
+    details !== undefined && isBlocked('device_fingerprint', details.fingerprint, blockedValues);
   if (deviceBlocked) warnings.push('device_blocked');
   return {
     request,

@@ -36,7 +36,8 @@ export interface Known {
 const LOCK_OTHERS = `
   UNWIND $ids AS id
   MATCH (c:Customer {id: id})
-  SET c.version = c.version`;
+  SET c.locked = true
+  REMOVE c.locked`;
 
 const LOGIN = `
   MATCH (c:Customer {id: $customer_id})
@@ -62,9 +63,15 @@ export async function readKnown(
   const { customerId, recognition, incoming, found } = scene;
   const isKnown = recognition.customer_id !== undefined;
   const others = recognition.suggestions.map((suggestion) => suggestion.customer_id).sort();
-  lockOthers(tx, others.filter((id) => id < customerId));
+  lockOthers(
+    tx,
+    others.filter((id) => id < customerId),
+  );
   const customer = isKnown ? tx.lockCustomer(customerId) : undefined;
-  lockOthers(tx, others.filter((id) => id > customerId));
+  lockOthers(
+    tx,
+    others.filter((id) => id > customerId),
+  );
   const device = found.deviceId === undefined ? undefined : tx.lockDevice(found.deviceId);
   if (!isKnown) {
     tx.beginStream('customer', customerId);

@@ -25,7 +25,6 @@ export function writeMethod(
 ): WrittenMethod {
   const { customerId, incoming, known, recognition, tokenHolder, deviceId } = scene;
   const details = incoming.request.payment_method_details;
-  // An identifier that was verified just now may have made a method proven.
   if (details === undefined) return { warnings: [] };
   if (tokenHolder !== undefined && tokenHolder.customer_id !== customerId) {
     return { warnings: ['token_belongs_to_other_customer'] };

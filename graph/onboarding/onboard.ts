@@ -52,7 +52,7 @@ export async function onboard(
     const known = await readKnown(tx, { customerId, recognition, incoming, found });
 
     writeCustomer(tx, { customerId, incoming, known, recognition });
-    const identifiers = writeIdentifiers(tx, { customerId, incoming, found, recognition });
+    const identifiers = writeIdentifiers(tx, { customerId, incoming, known, found, recognition });
     const deviceId = writeDevice(tx, { customerId, incoming, known, recognition, policy });
     const method = writeMethod(tx, { customerId, incoming, known, recognition, tokenHolder, deviceId });
     writeAddress(tx, { customerId, incoming, known, recognition });

@@ -1,6 +1,6 @@
 import { PersonaError } from '../../domain/errors.ts';
 import type { PaymentMethodStatus, PaymentMethodType } from '../../domain/payment-method.ts';
-import { Secret } from '../../security/secret.ts';
+import { Secret } from '../../platform/secret.ts';
 import type { Graph, Reader } from '../graph.ts';
 import { dataKeyOf } from '../key-store.ts';
 import { withoutNulls } from '../values.ts';
@@ -73,7 +73,7 @@ const READ_TOKEN = `
 export async function getPaymentMethodToken(
   graph: Graph,
   input: { customer_id: string; payment_method_id: string },
-): Promise<Secret> {
+): Promise<Secret<string>> {
   const [[row], key] = await Promise.all([
     graph.read<{ token: string }>(READ_TOKEN, input),
     dataKeyOf(graph, graph, { label: 'CustomerKey', id: input.customer_id }),

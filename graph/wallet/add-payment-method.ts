@@ -189,6 +189,7 @@ function add(
     expires_on: expires,
     consent,
     proven,
+    awaitsIdentifierId: incoming.awaitsIdentifierId,
     addedBy: incoming.addedBy,
   });
   return { payment_method_id: id, status: 'unverified' };

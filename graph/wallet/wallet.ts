@@ -28,6 +28,8 @@ export interface WalletMethod {
   off_session_consent: boolean;
   added_by: 'service' | 'customer';
   proven: boolean;
+  /** The unverified identifier by which it came here; once verified, the method is proven. */
+  awaits_identifier_id: string | null;
   first_used: string;
   last_used: string;
   use_count: number;
@@ -44,6 +46,7 @@ interface AddedToWallet {
   instrument_fingerprint?: string;
   consent: boolean;
   proven: boolean;
+  awaitsIdentifierId?: string;
   addedBy: 'service' | 'customer';
 }
 
@@ -54,7 +57,7 @@ const READ_WALLET = `
     p.expires_on AS expires_on, p.funding AS funding, p.country AS country,
     p.instrument_fingerprint AS instrument_fingerprint, p.removed_at AS removed_at, p.changed_seq AS changed_seq,
     h.is_default AS is_default, h.off_session_consent AS off_session_consent, h.added_by AS added_by,
-    h.proven AS proven, h.first_used AS first_used, h.last_used AS last_used, h.use_count AS use_count
+    h.proven AS proven, h.awaits_identifier_id AS awaits_identifier_id, h.first_used AS first_used, h.last_used AS last_used, h.use_count AS use_count
   ORDER BY is_default DESC, last_used DESC, payment_method_id`;
 
 /** Every method that a customer has or had, removed and unproven ones too; the default first, then the last used. */
@@ -118,6 +121,7 @@ export class Wallet {
       off_session_consent: method.consent,
       added_by: method.addedBy,
       proven: method.proven,
+      awaits_identifier_id: method.awaitsIdentifierId ?? null,
       first_used: before?.first_used ?? at,
       last_used: before !== undefined && before.last_used > at ? before.last_used : at,
       use_count: (before?.use_count ?? 0) + 1,
@@ -198,7 +202,10 @@ export class Wallet {
     const method = this.#find(paymentMethodId);
     method.use_count += 1;
     if (use.at > method.last_used) method.last_used = use.at;
-    method.proven ||= use.proven ?? false;
+    if (use.proven === true) {
+      method.proven = true;
+      method.awaits_identifier_id = null;
+    }
     this.#append('PaymentMethodUsed', {
       payment_method_id: paymentMethodId,
       use_count: method.use_count,
@@ -207,6 +214,16 @@ export class Wallet {
       device_id: use.deviceId ?? null,
     });
     this.settleDefault('used');
+  }
+
+  /** An identifier has been verified, and its event has proven what came by it: the default follows. */
+  identifierVerified(identifierId: string): void {
+    for (const method of this.#methods) {
+      if (method.awaits_identifier_id !== identifierId) continue;
+      method.proven = true;
+      method.awaits_identifier_id = null;
+    }
+    this.settleDefault('identifier verified');
   }
 
   #find(paymentMethodId: string): WalletMethod {

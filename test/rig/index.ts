@@ -30,6 +30,8 @@ export interface TestRig {
   sleep(ms: number): Promise<void>;
   /** The server's clock, in epoch milliseconds. */
   now(): Promise<number>;
+  /** Workers that come later, as after an outage; they stop with the others. */
+  startWorkers(activities: TestRigOptions['activities']): Promise<void>;
   /** This execution will be open when the test ends, for this reason; it is terminated then. */
   leaveOpen(workflowId: string, reason: string): void;
 }
@@ -53,25 +55,28 @@ export async function createTestRig(options: TestRigOptions): Promise<TestRig> {
   const server = await open({ codecKeys, interceptor });
   const excused = new Map<string, string>();
 
-  const workers = await Promise.all(
-    Object.entries(options.activities).map(([queue, activities]) =>
-      createQueueWorker({
-        connection: server.connection,
-        namespace: server.namespace,
-        queue: queue as TaskQueueName,
-        activities,
-        bundle,
-        codecKeys,
-        workflowThreadPoolSize: 1,
-        shutdownGraceTime: SHUTDOWN_GRACE_MS,
-        shutdownForceTime: SHUTDOWN_FORCE_MS,
-      }),
-    ),
-  );
-  const running = runWorkers(workers);
+  const start = async (activities: TestRigOptions['activities']): Promise<ReturnType<typeof runWorkers>> => {
+    const workers = await Promise.all(
+      Object.entries(activities).map(([queue, implementations]) =>
+        createQueueWorker({
+          connection: server.connection,
+          namespace: server.namespace,
+          queue: queue as TaskQueueName,
+          activities: implementations,
+          bundle,
+          codecKeys,
+          workflowThreadPoolSize: 1,
+          shutdownGraceTime: SHUTDOWN_GRACE_MS,
+          shutdownForceTime: SHUTDOWN_FORCE_MS,
+        }),
+      ),
+    );
+    return runWorkers(workers);
+  };
+  const running = [await start(options.activities)];
   onTestFinished(async () => {
     try {
-      await running.stop();
+      await Promise.all(running.map((workers) => workers.stop()));
       const executions = await collectExecutions(server.client, started);
       const problems = [
         ...unexpectedStates(executions, excused),
@@ -90,6 +95,9 @@ export async function createTestRig(options: TestRigOptions): Promise<TestRig> {
     namespace: server.namespace,
     sleep: server.sleep,
     now: server.now,
+    async startWorkers(activities) {
+      running.push(await start(activities));
+    },
     leaveOpen: (workflowId, reason) => void excused.set(workflowId, reason),
   };
 }

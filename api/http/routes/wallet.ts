@@ -44,7 +44,7 @@ const add = createRoute({
     headers: z.object({
       'idempotency-key': idempotencyKey.optional().openapi({
         description: 'Required. The same key again gets the first answer',
-        param: { name: 'Idempotency-Key', in: 'header', required: true },
+        param: { name: 'idempotency-key', in: 'header', required: true },
       }),
     }),
     body: { required: true, content: { 'application/json': { schema: newPaymentMethod } } },

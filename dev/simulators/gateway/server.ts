@@ -1,9 +1,8 @@
 /** The gateway simulator: Stripe's API over real HTTP, with a script behind it. */
 
 import { randomUUID } from 'node:crypto';
-import { type HttpBindings, serve } from '@hono/node-server';
-import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { type Context, Hono } from 'hono';
+import { cut, type HttpEnv, type Listening, listen } from '../listen.ts';
 import { controlRoutes } from './control.ts';
 import { createCustomer, getCustomer, listCustomers } from './customers.ts';
 import { ConnectionCut, GatewayError } from './errors.ts';
@@ -26,8 +25,6 @@ import {
 } from './payment-methods.ts';
 import { createRefund, getCharge, getRefund, listCharges, listRefunds } from './refunds.ts';
 
-type Env = { Bindings: HttpBindings };
-
 const ROUTES: [method: 'GET' | 'POST', path: string, operation: Operation][] = [
   ['POST', '/v1/payment_intents', createPaymentIntent],
   ['GET', '/v1/payment_intents', listPaymentIntents],
@@ -48,10 +45,7 @@ const ROUTES: [method: 'GET' | 'POST', path: string, operation: Operation][] = [
   ['GET', '/v1/refunds/:id', getRefund],
 ];
 
-export interface GatewaySimulator {
-  url: string;
-  close(): Promise<void>;
-}
+export type GatewaySimulator = Listening;
 
 /**
  * Starts a simulator on 127.0.0.1.
@@ -64,7 +58,7 @@ export async function startGatewaySimulator(
     ...(options.webhookUrl && { url: options.webhookUrl }),
     ...(options.webhookSecret && { secret: options.webhookSecret }),
   });
-  const app = new Hono<Env>();
+  const app = new Hono<HttpEnv>();
   app.route('/_sim', controlRoutes(gateway));
   for (const [method, path, operation] of ROUTES) {
     app.on(method, path, (c) => answer(c, gateway, operation));
@@ -79,25 +73,17 @@ export async function startGatewaySimulator(
     ),
   );
 
-  const { promise, resolve, reject } = Promise.withResolvers<number>();
-  const server = serve(
-    { fetch: app.fetch, hostname: '127.0.0.1', port: options.port ?? 0, overrideGlobalObjects: false },
-    (info) => resolve(info.port),
-  );
-  server.once('error', reject);
-  const url = `http://127.0.0.1:${await promise}`;
+  const { url, close } = await listen(app.fetch, options.port);
   return {
     url,
-    close: () =>
-      new Promise((done) => {
-        server.close(() => done());
-        gateway.reset();
-        if ('closeAllConnections' in server) server.closeAllConnections();
-      }),
+    close: () => {
+      gateway.reset();
+      return close();
+    },
   };
 }
 
-async function answer(c: Context<Env>, gateway: Gateway, operation: Operation): Promise<Response> {
+async function answer(c: Context<HttpEnv>, gateway: Gateway, operation: Operation): Promise<Response> {
   const isPost = c.req.method === 'POST';
   const raw = isPost ? await c.req.text() : new URL(c.req.url).search.slice(1);
   const body = parseForm(raw);
@@ -128,7 +114,12 @@ async function answer(c: Context<Env>, gateway: Gateway, operation: Operation): 
 }
 
 /** Runs the operation and remembers its answer under the key, before anything is sent. */
-async function run(c: Context<Env>, gateway: Gateway, operation: Operation, call: Call): Promise<Response> {
+async function run(
+  c: Context<HttpEnv>,
+  gateway: Gateway,
+  operation: Operation,
+  call: Call,
+): Promise<Response> {
   const outcome = await outcomeOf(operation, call);
   const body = outcome.answer === undefined ? undefined : JSON.stringify(outcome.answer.body);
   if (call.key !== undefined) {
@@ -140,15 +131,12 @@ async function run(c: Context<Env>, gateway: Gateway, operation: Operation, call
   }
   const afterwards = outcome.answer?.afterwards;
   if (afterwards !== undefined) whenOut(c, afterwards);
-  if (outcome.answer === undefined || body === undefined || outcome.answer.cut) {
-    c.env.incoming.socket.resetAndDestroy();
-    return RESPONSE_ALREADY_SENT;
-  }
+  if (outcome.answer === undefined || body === undefined || outcome.answer.cut) return cut(c);
   return jsonResponse(c, outcome.answer.status, body);
 }
 
 /** Runs when the answer has gone out, or cannot any more: whoever asked may be gone since long ago. */
-function whenOut(c: Context<Env>, act: () => void): void {
+function whenOut(c: Context<HttpEnv>, act: () => void): void {
   if (c.env.incoming.socket.destroyed) setImmediate(act);
   else c.env.outgoing.once('close', act);
 }

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { NoticeData, NoticeTemplate } from '../ports.ts';
 import { english } from './english.ts';
-import { renderNotice } from './render.ts';
+import { renderNotice } from './index.ts';
 
 const TEMPLATES = Object.keys(english.templates) as NoticeTemplate[];
 

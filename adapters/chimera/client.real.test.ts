@@ -1,0 +1,92 @@
+import { randomUUID } from 'node:crypto';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { type ChimeraSimulator, startChimeraSimulator } from '../../dev/simulators/chimera/server.ts';
+import { type ChimeraClient, createChimeraClient } from './client.ts';
+
+let simulator: ChimeraSimulator;
+let chimera: ChimeraClient;
+
+beforeEach(async () => {
+  simulator = await startChimeraSimulator();
+  chimera = createChimeraClient({ address: simulator.grpc });
+});
+afterEach(async () => {
+  vi.useRealTimers();
+  chimera.close();
+  await simulator.close();
+});
+
+interface Call {
+  at: string;
+  rpc: string;
+  request: object;
+}
+
+const calls = async () =>
+  ((await (await fetch(`${simulator.control}/_sim/calls`)).json()) as { data: Call[] }).data;
+const setMode = async (body: unknown) =>
+  (await fetch(`${simulator.control}/_sim/mode`, { method: 'PUT', body: JSON.stringify(body) })).status;
+
+const report = () => ({
+  event_id: randomUUID(),
+  customer_id: 'c1',
+  payment_method_id: 'pm1',
+  payment_id: 'inv_1',
+  code: 'stolen_card',
+  occurred_at: '2026-03-04T10:00:00.000Z',
+});
+
+test('begins a profile and tells of suspected fraud', async () => {
+  const profile = await chimera.initiateBehavioralProfile({ customer_id: 'c1', snapshot: '{"pace":3}' });
+  expect(profile).toEqual({ baseline_data_ref: 'chimera:profile:c1' });
+  const { code: _, ...withoutCode } = report();
+  const sent = [report(), withoutCode];
+  for (const each of sent) await chimera.reportSuspectedFraud(each);
+  expect(await calls()).toEqual([
+    {
+      at: expect.stringMatching(/Z$/),
+      rpc: 'InitiateBehavioralProfile',
+      request: { customer_id: 'c1', snapshot: '{"pace":3}' },
+    },
+    ...sent.map((request) => ({ at: expect.any(String), rpc: 'ReportSuspectedFraud', request })),
+  ]);
+});
+
+test('away: says so, asks no more after five failures, and tries again ten seconds later', async () => {
+  vi.useFakeTimers({ toFake: ['Date'] });
+  expect(await setMode({ mode: 'away' })).toBe(200);
+  for (let n = 0; n < 5; n += 1) {
+    await expect(chimera.reportSuspectedFraud(report())).rejects.toMatchObject({
+      type: 'chimera_unavailable',
+      message: expect.stringMatching(/told to be away.*CHIMERA_ADDRESS/),
+    });
+  }
+  expect(await setMode({ mode: 'ok' })).toBe(200);
+  await expect(chimera.reportSuspectedFraud(report())).rejects.toMatchObject({
+    type: 'chimera_unavailable',
+    message: expect.stringContaining('left alone'),
+  });
+  expect(await calls()).toEqual([]);
+  vi.setSystemTime(Date.now() + 10_001);
+  await chimera.reportSuspectedFraud(report());
+  expect(await calls()).toHaveLength(1);
+});
+
+test('slow: the call ends at its deadline', { timeout: 10_000 }, async () => {
+  expect(await setMode({ slow_ms: 60_000 })).toBe(200);
+  const began = performance.now();
+  await expect(chimera.reportSuspectedFraud(report())).rejects.toMatchObject({ type: 'chimera_unavailable' });
+  expect(performance.now() - began).toBeGreaterThan(4900);
+});
+
+test('nobody there: says where and what to do', async () => {
+  await simulator.close();
+  await expect(chimera.reportSuspectedFraud(report())).rejects.toMatchObject({
+    type: 'chimera_unavailable',
+    message: expect.stringContaining(simulator.grpc),
+  });
+});
+
+test.each([[{ mode: 'sleepy' }], [{ slow_ms: 'long' }], [{}]])('mode %j is refused', async (body) => {
+  expect(await setMode(body)).toBe(400);
+});

@@ -1,0 +1,22 @@
+/** Stand-ins for tests of the faces alone: services that answer what a test says, and observers that say nothing. */
+
+import { pino } from 'pino';
+import { createMetrics } from '../platform/metrics.ts';
+import type { Services } from '../services/services.ts';
+import type { Observers } from './requests.ts';
+
+/** Every service that a test does not give fails loudly. */
+export function fakeServices(given: Partial<Services>): Services {
+  return new Proxy(given, {
+    get(target, name) {
+      const service = target[name as keyof Services];
+      if (service === undefined) throw new Error(`the test expects no call of ${String(name)}`);
+      return service;
+    },
+  }) as Services;
+}
+
+/** @param write gets each log line */
+export function quietObservers(write: (line: string) => void = () => {}): Observers {
+  return { logger: pino({ level: 'info' }, { write }), metrics: createMetrics() };
+}

@@ -1,0 +1,354 @@
+import { credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { PersonaError } from '../../domain/errors.ts';
+import { BadRequest, ErrorInfo, RetryInfo } from '../../proto/gen/google/rpc/error_details.ts';
+import { Status } from '../../proto/gen/google/rpc/status.ts';
+import { HealthCheckResponse_ServingStatus, HealthClient } from '../../proto/gen/grpc/health/v1/health.ts';
+import {
+  type CreateCustomerResponse,
+  IdentityGraphServiceClient,
+} from '../../proto/gen/persona/v1/identity_graph.ts';
+import { type GetRecoveryResponse, PersonaAgentClient } from '../../proto/gen/persona/v1/persona_agent.ts';
+import { Consistency } from '../../proto/gen/persona/v1/types.ts';
+import type { Caller } from '../../services/request.ts';
+import type { Services } from '../../services/services.ts';
+import { fakeServices, quietObservers } from '../fakes.ts';
+import { type GrpcServer, serveGrpc } from './server.ts';
+
+const CUSTOMER = '0198c5f0-7a51-7d3e-9c1f-2b8a4f6d0e11';
+const METHOD = '0198c5f0-7a51-7d3e-9c1f-2b8a4f6d0e22';
+const DEVICE = '0198c5f0-7a51-7d3e-9c1f-2b8a4f6d0e33';
+
+let given: Partial<Services>;
+let server: GrpcServer;
+let agent: PersonaAgentClient;
+let graph: IdentityGraphServiceClient;
+
+beforeAll(async () => {
+  const services = new Proxy({} as Services, {
+    get: (_, name) => fakeServices(given)[name as keyof Services],
+  });
+  server = await serveGrpc({ host: '127.0.0.1', port: 0 }, services, quietObservers());
+  agent = new PersonaAgentClient(server.address, credentials.createInsecure());
+  graph = new IdentityGraphServiceClient(server.address, credentials.createInsecure());
+});
+beforeEach(() => {
+  given = {};
+});
+afterAll(async () => {
+  agent.close();
+  graph.close();
+  await server.close();
+});
+
+/** The answer of one call, or the error it ended with. */
+function answerOf<T>(call: (done: (error: ServiceError | null, value: T) => void) => unknown): Promise<T> {
+  return new Promise((resolve, reject) => {
+    call((error, value) => (error ? reject(error) : resolve(value)));
+  });
+}
+
+async function errorOf(answer: Promise<unknown>) {
+  const error = (await answer.then(
+    () => Promise.reject(new Error('nothing was refused')),
+    (thrown) => thrown,
+  )) as ServiceError;
+  const [bytes] = error.metadata.get('grpc-status-details-bin');
+  const details = Status.decode(bytes as Buffer).details;
+  const detail = (name: string) => details.find(({ type_url }) => type_url.endsWith(name))?.value;
+  return {
+    code: error.code,
+    message: error.details,
+    info: ErrorInfo.decode(detail('ErrorInfo') ?? Buffer.alloc(0)),
+    fields: BadRequest.decode(detail('BadRequest') ?? Buffer.alloc(0)).field_violations.map(
+      ({ field }) => field,
+    ),
+    retry: detail('RetryInfo') && RetryInfo.decode(detail('RetryInfo') as Buffer),
+  };
+}
+
+test('a context keeps its names, its times and its 64-bit numbers', async () => {
+  given.getContext = async (_, request) => {
+    expect(request).toEqual({ customer_id: CUSTOMER, consistency: 'strong', min_version: 9 });
+    return {
+      customer_id: CUSTOMER,
+      is_vip: true,
+      ltv: '1234.50',
+      ltv_currency: 'USD',
+      segment: 'VIP',
+      status: 'active',
+      trusted_devices: [{ device_id: DEVICE, trust_score: 0.9, last_login: '2026-04-18T10:00:00.250Z' }],
+      payment_method_count: 2,
+      verified_shipping_address_count: 1,
+      version: 9,
+      as_of: '2026-04-18T10:00:01.000Z',
+    };
+  };
+  const context = await answerOf((done) =>
+    agent.getCustomerContext(
+      {
+        customer_id: CUSTOMER.toUpperCase(),
+        transaction_id: 't-1',
+        consistency: Consistency.CONSISTENCY_STRONG,
+        min_version: 9n,
+      },
+      done,
+    ),
+  );
+  expect(context).toEqual({
+    customer_id: CUSTOMER,
+    is_vip: true,
+    ltv: '1234.50',
+    ltv_currency: 'USD',
+    segment: 'VIP',
+    status: 'active',
+    trusted_devices: [
+      { device_id: DEVICE, trust_score: 0.9, last_login: new Date('2026-04-18T10:00:00.250Z') },
+    ],
+    default_payment_method_id: '',
+    payment_method_count: 2,
+    verified_shipping_address_count: 1,
+    version: 9n,
+    as_of: new Date('2026-04-18T10:00:01Z'),
+  });
+});
+
+test('an onboarding request reaches its rules as the JSON that REST takes, without what was not sent', async () => {
+  let asked: unknown;
+  given.onboard = async (_, request) => {
+    asked = request;
+    return {
+      customer_id: CUSTOMER,
+      created: true,
+      version: 4,
+      match: { rule: 'none', proven: true, suggested_customer_ids: [] },
+      payment_method_id: METHOD,
+      payment_method_status: 'active',
+      warnings: ['w'],
+    };
+  };
+  const answer = await answerOf<CreateCustomerResponse>((done) =>
+    graph.createCustomer(
+      {
+        transaction_id: 't-1',
+        customer_metadata: { ltv: '12.50' },
+        payment_method_details: { type: 'card', token: 'pm_1', expiry_month: 12, expiry_year: 2030 },
+        device_details: { fingerprint: 'fp', trust_score: 0 },
+        address_details: undefined,
+        digital_identifiers: [{ type: 'email', value: 'ada@example.org' }],
+        occurred_at: new Date('2026-04-18T10:00:00Z'),
+      },
+      done,
+    ),
+  );
+  expect(asked).toStrictEqual({
+    transaction_id: 't-1',
+    customer_metadata: { ltv: '12.50' },
+    payment_method_details: { type: 'card', token: 'pm_1', expiry_month: 12, expiry_year: 2030 },
+    device_details: { fingerprint: 'fp', trust_score: 0 },
+    digital_identifiers: [{ type: 'email', value: 'ada@example.org' }],
+    occurred_at: '2026-04-18T10:00:00.000Z',
+  });
+  expect(answer).toMatchObject({
+    customer_id: CUSTOMER,
+    version: 4n,
+    payment_method_id: METHOD,
+    warnings: ['w'],
+  });
+  expect(answer.device_id).toBeUndefined();
+});
+
+test('a reported failure keeps its amount exactly', async () => {
+  let asked: unknown;
+  given.reportPaymentFailure = async (_, message) => {
+    asked = message;
+    return { workflow_id: 'recovery:pay-1' };
+  };
+  const message = {
+    event_id: 'evt-1',
+    payment_id: 'pay-1',
+    customer_id: CUSTOMER,
+    payment_method_id: METHOD,
+    amount: 9_007_199_254_740_991n,
+    currency: 'EUR',
+    kind: 'recurring',
+    occurred_at: new Date('2026-04-18T10:00:00Z'),
+    decline_code: 'insufficient_funds',
+  };
+  expect(await answerOf((done) => agent.reportPaymentFailure(message, done))).toEqual({
+    workflow_id: 'recovery:pay-1',
+  });
+  expect(asked).toStrictEqual({
+    ...message,
+    amount: 9_007_199_254_740_991,
+    occurred_at: '2026-04-18T10:00:00.000Z',
+  });
+});
+
+test('a recovery carries its attempts, its next step and the reasons in words', async () => {
+  given.getRecovery = async () => ({
+    payment_id: 'pay-1',
+    customer_id: CUSTOMER,
+    state: 'waiting',
+    class: 'HARD',
+    rule: 'visa:14',
+    amount: 1250,
+    currency: 'EUR',
+    failed_payment_method_id: METHOD,
+    attempts: [
+      {
+        n: 1,
+        payment_method_id: METHOD,
+        key: 'recovery:pay-1:x:1',
+        state: 'declined',
+        class: 'LATER',
+        started_at: '2026-04-18T10:00:00.000Z',
+        reason_text: 'words',
+      },
+    ],
+    next: { action: 'close', at: '2026-05-02T10:00:00.000Z' },
+    waiting_for: 'method',
+    paused: false,
+    opened_at: '2026-04-18T10:00:00.000Z',
+    reason_text: 'more words',
+  });
+  const recovery = await answerOf<GetRecoveryResponse>((done) =>
+    agent.getRecovery({ payment_id: 'pay-1' }, done),
+  );
+  expect(recovery).toMatchObject({
+    state: 'waiting',
+    waiting_for: 'method',
+    amount: 1250n,
+    attempts: [{ n: 1, class: 'LATER', started_at: new Date('2026-04-18T10:00:00Z'), reason_text: 'words' }],
+    next: { action: 'close', at: new Date('2026-05-02T10:00:00Z') },
+    opened_at: new Date('2026-04-18T10:00:00Z'),
+  });
+  expect(recovery.outcome).toBeUndefined();
+  expect(recovery.closes_at).toBeUndefined();
+});
+
+test('a wallet is a page with a cursor; 0 asks for the longest', async () => {
+  given.getPaymentMethods = async (_, request) => {
+    expect(request).toEqual({ customer_id: CUSTOMER, limit: 100, cursor: undefined });
+    const method = {
+      payment_method_id: METHOD,
+      type: 'card',
+      status: 'compromised',
+      is_default: false,
+      off_session_consent: false,
+      changed_seq: 7,
+    } as const;
+    return { items: [method], next_cursor: 'next' };
+  };
+  const page = await answerOf((done) =>
+    graph.getPaymentMethods({ customer_id: CUSTOMER, limit: 0, cursor: '' }, done),
+  );
+  expect(page).toMatchObject({
+    // Services see what a method is; only customers do not.
+    items: [{ payment_method_id: METHOD, status: 'compromised', changed_seq: 7n }],
+    next_cursor: 'next',
+  });
+});
+
+test('errors carry the type of the catalogue and every field at fault', async () => {
+  const refused = await errorOf(
+    answerOf((done) =>
+      agent.updateDeviceTrustScore({ device_id: 'kiosk', trust_score: 1.5, observed_at: undefined }, done),
+    ),
+  );
+  expect(refused).toMatchObject({
+    code: status.INVALID_ARGUMENT,
+    info: { reason: 'invalid_argument', domain: 'persona' },
+    fields: ['device_id', 'trust_score'],
+  });
+  expect(refused.message).toContain('device_id: must be a UUID');
+});
+
+test('a trust score without a time needs an idempotency key, and gets by with one', async () => {
+  const request = { device_id: DEVICE, trust_score: 0, observed_at: undefined };
+  const refused = await errorOf(answerOf((done) => agent.updateDeviceTrustScore(request, done)));
+  expect(refused).toMatchObject({ code: status.INVALID_ARGUMENT, fields: ['observed_at'] });
+
+  let caller: Caller | undefined;
+  given.updateDeviceTrust = async (by, asked) => {
+    caller = by;
+    expect(asked).toEqual({
+      device_id: DEVICE,
+      trust_score: 0,
+      observed_at: undefined,
+      expected_version: undefined,
+    });
+    const device = { device_id: DEVICE, trust_score: 0, trusted: false, changed_seq: 3 };
+    return { device, version: 3, linked_customers: 2, applied: true };
+  };
+  const metadata = new Metadata();
+  metadata.set('idempotency-key', 'key-1');
+  metadata.set('x-correlation-id', 'corr-1');
+  const answer = await answerOf((done) => agent.updateDeviceTrustScore(request, metadata, done));
+  expect(answer).toMatchObject({
+    device: { device_id: DEVICE, trust_score: 0, trusted: false, changed_seq: 3n },
+    linked_customers: 2n,
+    applied: true,
+  });
+  expect(caller).toMatchObject({ caller: 'service', idempotencyKey: 'key-1', correlationId: 'corr-1' });
+});
+
+test.each([
+  ['customer_not_found', status.NOT_FOUND],
+  ['obligation_mismatch', status.FAILED_PRECONDITION],
+  ['stale_version', status.ABORTED],
+] as const)('%s is a code of its own, not worth a retry', async (type, code) => {
+  given.getRecovery = () => Promise.reject(new PersonaError(type, 'because'));
+  const error = await errorOf(answerOf((done) => agent.getRecovery({ payment_id: 'p' }, done)));
+  expect(error).toMatchObject({ code, message: 'because', info: { reason: type }, retry: undefined });
+});
+
+test('a server that is away is UNAVAILABLE with a delay; what broke inside is not told', async () => {
+  given.getRecovery = () => Promise.reject(new PersonaError('graph_unavailable', 'Neo4j cannot be reached'));
+  const away = await errorOf(answerOf((done) => agent.getRecovery({ payment_id: 'p' }, done)));
+  expect(away).toMatchObject({ code: status.UNAVAILABLE, retry: { retry_delay: { seconds: 1n } } });
+
+  given.getRecovery = () => Promise.reject(new Error('inner detail'));
+  const broken = await errorOf(answerOf((done) => agent.getRecovery({ payment_id: 'p' }, done)));
+  expect(broken.code).toBe(status.INTERNAL);
+  expect(broken.message).not.toContain('inner detail');
+});
+
+test("a caller's deadline is passed down, a missing one is capped, and a cancelled call is told to its service", async () => {
+  const seen: Caller[] = [];
+  let cancelled: Promise<void> | undefined;
+  given.getRecovery = (caller) => {
+    seen.push(caller);
+    cancelled = new Promise((resolve) => caller.signal.addEventListener('abort', () => resolve()));
+    return new Promise(() => {});
+  };
+  const deadline = Date.now() + 300;
+  const late = await answerOf((done) =>
+    agent.getRecovery({ payment_id: 'p' }, new Metadata(), { deadline }, done),
+  ).catch((error: ServiceError) => error);
+  expect(late).toMatchObject({ code: status.DEADLINE_EXCEEDED });
+  expect(Math.abs((seen[0]?.deadline ?? 0) - deadline)).toBeLessThan(200);
+
+  const call = agent.getRecovery({ payment_id: 'p' }, () => {});
+  await expect.poll(() => seen.length).toBe(2);
+  expect((seen[1]?.deadline ?? 0) - Date.now()).toBeLessThanOrEqual(30_000);
+  call.cancel();
+  await cancelled;
+});
+
+test('health follows the server: NOT_SERVING before it stops, while calls are still answered', async () => {
+  const own = await serveGrpc({ host: '127.0.0.1', port: 0 }, fakeServices({}), quietObservers());
+  const health = new HealthClient(own.address, credentials.createInsecure());
+  const check = (service: string) => answerOf((done) => health.check({ service }, done));
+  for (const service of ['', 'persona.v1.PersonaAgent', 'persona.v1.IdentityGraphService'])
+    expect(await check(service)).toEqual({ status: HealthCheckResponse_ServingStatus.SERVING });
+  own.leave();
+  expect(await check('')).toEqual({ status: HealthCheckResponse_ServingStatus.NOT_SERVING });
+  health.close();
+  await own.close();
+});
+
+test('a port that is taken is an error, not a server that nobody reaches', async () => {
+  const [host = '', port] = server.address.split(':');
+  await expect(serveGrpc({ host, port: Number(port) }, fakeServices({}), quietObservers())).rejects.toThrow();
+});

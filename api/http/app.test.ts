@@ -1,0 +1,317 @@
+import { expect, test } from 'vitest';
+import { PersonaError } from '../../domain/errors.ts';
+import type { Services } from '../../services/services.ts';
+import type { PaymentMethodView } from '../../services/views.ts';
+import { fakeServices, quietObservers } from '../fakes.ts';
+import { createApp } from './app.ts';
+
+const CUSTOMER = '0198c5f0-7a51-7d3e-9c1f-2b8a4f6d0e11';
+const METHOD = '0198c5f0-7a51-7d3e-9c1f-2b8a4f6d0e22';
+const CARD = '4242 4242 4242 4242';
+const method: PaymentMethodView = {
+  payment_method_id: METHOD,
+  type: 'card',
+  status: 'compromised',
+  brand: 'visa',
+  last_four: '4242',
+  is_default: true,
+  off_session_consent: true,
+  changed_seq: 7,
+};
+const failure = {
+  event_id: 'evt-1',
+  payment_id: 'pay-1',
+  customer_id: CUSTOMER,
+  payment_method_id: METHOD,
+  amount: 1250,
+  currency: 'EUR',
+  kind: 'recurring',
+  occurred_at: '2026-04-18T10:00:00Z',
+};
+const onboarded = {
+  customer_id: CUSTOMER,
+  created: true,
+  version: 3,
+  match: { rule: 'none', proven: true, suggested_customer_ids: [] },
+  warnings: [],
+} as const;
+const appOf = (services: Partial<Services>, stopping = false) =>
+  createApp(fakeServices(services), quietObservers(), () => stopping);
+
+function post(
+  app: ReturnType<typeof appOf>,
+  path: string,
+  body: unknown,
+  headers: Record<string, string> = {},
+) {
+  return app.request(path, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+  });
+}
+
+async function problemOf(response: Response) {
+  expect(response.headers.get('content-type')).toBe('application/problem+json');
+  const body = (await response.json()) as { type: string; errors?: { pointer: string }[] };
+  expect(body).toMatchObject({
+    status: response.status,
+    instance: response.headers.get('x-request-id'),
+    title: expect.any(String),
+    detail: expect.any(String),
+  });
+  return { ...body, pointers: body.errors?.map(({ pointer }) => pointer) ?? [] };
+}
+
+test('a new customer is 201, a recognised one 200, both with the profile as Location', async () => {
+  const asked: unknown[] = [];
+  const app = appOf({
+    onboard: async (caller, request) => {
+      asked.push([caller.caller, request]);
+      return {
+        ...onboarded,
+        created: asked.length === 1,
+        warnings: [],
+        match: { ...onboarded.match, suggested_customer_ids: [] },
+      };
+    },
+  });
+  const body = { transaction_id: 't-1', occurred_at: '2026-04-18T10:00:00Z', surprise: { a: 1 } };
+  const first = await post(app, '/api/v1/customers', body);
+  expect(first.status).toBe(201);
+  expect(first.headers.get('location')).toBe(`/api/v1/customers/${CUSTOMER}/profile`);
+  expect(await first.json()).toMatchObject({ customer_id: CUSTOMER, created: true });
+  expect((await post(app, '/api/v1/customers', body)).status).toBe(200);
+  expect(asked[0]).toEqual(['service', expect.objectContaining({ transaction_id: 't-1' })]);
+});
+
+test('every broken rule of a body is listed at once, those of its shape and those of the domain', async () => {
+  const response = await post(appOf({}), '/api/v1/customers', {
+    transaction_id: '',
+    payment_method_details: { type: 'cheque', token: 'tok', expiry_month: 13, last_four: '12a4' },
+    address_details: { street1: 'A 1', city: 'B', zip_code: '1', country: 'XX', type: 'shipping' },
+    digital_identifiers: [
+      { type: 'email', value: 'ada@example.org' },
+      { type: 'email', value: 'nobody' },
+    ],
+    occurred_at: 'yesterday',
+  });
+  expect(response.status).toBe(422);
+  const { type, pointers } = await problemOf(response);
+  expect(type).toBe('urn:persona:error:invalid_argument');
+  expect(pointers.sort()).toEqual([
+    '#/address_details/country',
+    '#/digital_identifiers/1/value',
+    '#/occurred_at',
+    '#/payment_method_details/expiry_month',
+    '#/payment_method_details/expiry_year',
+    '#/payment_method_details/last_four',
+    '#/payment_method_details/type',
+    '#/transaction_id',
+  ]);
+});
+
+test.each([
+  [
+    '/api/v1/customers',
+    { transaction_id: 't', occurred_at: '2026-04-18T10:00:00Z', x: { note: CARD } },
+    '#/x/note',
+  ],
+  ['/internal/v1/payment-failures', { ...failure, description: `paid with ${CARD}` }, '#/description'],
+  [`/api/v1/customers/${CUSTOMER}/payment-methods`, { type: 'card', token: '4242424242424242' }, '#/token'],
+])('a card number is refused by %s and not repeated', async (path, body, pointer) => {
+  const response = await post(appOf({}), path, body, { 'idempotency-key': 'k' });
+  expect(response.status).toBe(422);
+  const text = await response.clone().text();
+  expect(text.replaceAll(' ', '')).not.toContain('4242424242424242');
+  const { type, pointers } = await problemOf(response);
+  expect(type).toBe('urn:persona:error:card_number_refused');
+  expect(pointers).toEqual([pointer]);
+});
+
+test.each([
+  ['malformed JSON', 400, '{"a":', {}],
+  ['no JSON', 415, 'a=1', { 'content-type': 'application/x-www-form-urlencoded' }],
+  ['a list', 422, '[]', {}],
+  ['more than 64 KiB', 413, JSON.stringify({ transaction_id: 'x'.repeat(70_000) }), {}],
+])('a body of %s is refused with %i', async (_, status, body, headers) => {
+  const response = await post(appOf({}), '/api/v1/customers', body, headers);
+  expect(response.status).toBe(status);
+  await problemOf(response);
+});
+
+test('a POST without its own id needs an Idempotency-Key', async () => {
+  const app = appOf({});
+  const response = await post(app, `/api/v1/customers/${CUSTOMER}/payment-methods`, {
+    type: 'card',
+    token: 't',
+  });
+  expect(response.status).toBe(400);
+  expect((await problemOf(response)).type).toBe('urn:persona:error:idempotency_key_required');
+});
+
+test('a new payment method is 201 with its address and version, asked for by the customer', async () => {
+  const app = appOf({
+    addPaymentMethod: async (caller, added) => {
+      expect(caller).toMatchObject({ caller: `customer:${CUSTOMER}`, idempotencyKey: 'key-1' });
+      expect(added).toEqual({
+        customer_id: CUSTOMER,
+        type: 'card',
+        token: 'pm_1',
+        device_id: undefined,
+        off_session_consent: true,
+      });
+      return { ...method, status: 'active' };
+    },
+  });
+  const response = await post(
+    app,
+    `/api/v1/customers/${CUSTOMER.toUpperCase()}/payment-methods`,
+    { type: 'card', token: 'pm_1', off_session_consent: true, device_id: null },
+    { 'idempotency-key': 'key-1' },
+  );
+  expect(response.status).toBe(201);
+  expect(response.headers.get('location')).toBe(`/api/v1/customers/${CUSTOMER}/payment-methods/${METHOD}`);
+  expect(response.headers.get('etag')).toBe('"7"');
+  expect(await response.json()).toMatchObject({ payment_method_id: METHOD, status: 'active' });
+});
+
+test('customers see a compromised method as inactive', async () => {
+  const app = appOf({
+    getPaymentMethods: async (_, request) => {
+      expect(request).toEqual({ customer_id: CUSTOMER, limit: 1, cursor: 'abc' });
+      return { items: [method], next_cursor: 'next' };
+    },
+    getPaymentMethod: async () => method,
+  });
+  const path = `/api/v1/customers/${CUSTOMER}/payment-methods`;
+  const list = (await (await app.request(`${path}?limit=1&cursor=abc`)).json()) as { items: unknown[] };
+  expect(list).toMatchObject({ items: [{ status: 'inactive' }], next_cursor: 'next' });
+  const one = await app.request(`${path}/${METHOD}`);
+  expect(one.headers.get('etag')).toBe('"7"');
+  expect(await one.json()).toMatchObject({ status: 'inactive' });
+});
+
+test('the last page has a next_cursor of null', async () => {
+  const app = appOf({ getPaymentMethods: async () => ({ items: [] }) });
+  const list = await app.request(`/api/v1/customers/${CUSTOMER}/payment-methods`);
+  expect(await list.json()).toEqual({ items: [], next_cursor: null });
+});
+
+test.each(['0', '101', 'ten', '-1'])('a limit of %s is refused', async (limit) => {
+  const response = await appOf({}).request(`/api/v1/customers/${CUSTOMER}/payment-methods?limit=${limit}`);
+  expect(response.status).toBe(422);
+  expect((await problemOf(response)).pointers).toEqual(['#/limit']);
+});
+
+test('a report is accepted with the id of its workflow', async () => {
+  const app = appOf({ reportPaymentFailure: async () => ({ workflow_id: 'recovery:pay-1' }) });
+  const response = await post(app, '/internal/v1/payment-failures', failure);
+  expect(response.status).toBe(202);
+  expect(await response.json()).toEqual({ workflow_id: 'recovery:pay-1' });
+});
+
+test.each([
+  ['customer_not_found', 404],
+  ['obligation_mismatch', 409],
+  ['idempotency_key_reused', 422],
+  ['temporal_unavailable', 503],
+  ['deadline_exceeded', 504],
+] as const)('%s is %i', async (type, status) => {
+  const app = appOf({ reportPaymentFailure: () => Promise.reject(new PersonaError(type, 'because')) });
+  const response = await post(app, '/internal/v1/payment-failures', failure);
+  expect(response.status).toBe(status);
+  expect(await problemOf(response)).toMatchObject({ type: `urn:persona:error:${type}`, detail: 'because' });
+  expect(response.headers.has('retry-after')).toBe(status >= 500);
+});
+
+test('what broke inside is logged and not told', async () => {
+  const lines: string[] = [];
+  const services = fakeServices({ getProfile: () => Promise.reject(new Error('inner detail')) });
+  const app = createApp(
+    services,
+    quietObservers((line) => lines.push(line)),
+    () => false,
+  );
+  const response = await app.request(`/api/v1/customers/${CUSTOMER}/profile`, {
+    headers: { 'x-correlation-id': 'corr-1' },
+  });
+  expect(response.status).toBe(500);
+  expect(JSON.stringify(await problemOf(response))).not.toContain('inner detail');
+  const line = JSON.parse(lines[0] ?? '{}');
+  expect(line).toMatchObject({
+    level: 50,
+    correlation_id: 'corr-1',
+    operation: 'GET /api/v1/customers/:customer_id/profile',
+    code: '500',
+    err: { message: expect.stringContaining('inner detail') },
+  });
+});
+
+test('wrong methods are 405 with Allow, unknown addresses 404, malformed ids 422', async () => {
+  const app = appOf({});
+  const wrong = await app.request(`/api/v1/customers/${CUSTOMER}/profile`, { method: 'DELETE' });
+  expect(wrong.status).toBe(405);
+  expect(wrong.headers.get('allow')).toContain('GET');
+  expect((await problemOf(wrong)).type).toBe('urn:persona:error:method_not_allowed');
+  const unknown = await app.request('/api/v2/customers');
+  expect(unknown.status).toBe(404);
+  await problemOf(unknown);
+  const malformed = await app.request('/api/v1/customers/not-an-id/profile');
+  expect(malformed.status).toBe(422);
+  expect((await problemOf(malformed)).pointers).toEqual(['#/customer_id']);
+});
+
+test('the trace goes on, and ids that could forge a log line are replaced', async () => {
+  const app = appOf({});
+  const trace = '4bf92f3577b34da6a3ce929d0e0e4736';
+  const response = await app.request('/healthz', {
+    headers: { traceparent: `00-${trace}-00f067aa0ba902b7-01`, 'x-request-id': 'a b' },
+  });
+  expect(response.headers.get('traceparent')).toMatch(
+    new RegExp(`^00-${trace}-(?!00f067aa0ba902b7)[0-9a-f]{16}-01$`),
+  );
+  expect(response.headers.get('x-request-id')).not.toContain(' ');
+});
+
+test('readiness says which server is missing, and that the process is leaving', async () => {
+  const up = { neo4j: 'up', temporal: 'up' } as const;
+  const ready = await appOf({ dependencies: async () => up }).request('/readyz');
+  expect([ready.status, await ready.json()]).toEqual([200, { status: 'ready', dependencies: up }]);
+  const down = await appOf({ dependencies: async () => ({ ...up, neo4j: 'down' }) }).request('/readyz');
+  expect([down.status, await down.json()]).toEqual([
+    503,
+    { status: 'unavailable', dependencies: { ...up, neo4j: 'down' } },
+  ]);
+  const leaving = await appOf({ dependencies: async () => up }, true).request('/readyz');
+  expect(leaving.status).toBe(503);
+});
+
+test('the document describes every route, and the page for it loads nothing from elsewhere', async () => {
+  const app = appOf({});
+  const document = (await (await app.request('/openapi.json')).json()) as {
+    openapi: string;
+    paths: Record<string, Record<string, { responses: Record<string, unknown> }>>;
+  };
+  expect(document.openapi).toBe('3.1.0');
+  const routes = app.routes
+    .filter(
+      ({ method: verb, path }) => verb !== 'ALL' && !path.startsWith('/docs') && path !== '/openapi.json',
+    )
+    .map(({ method: verb, path }) => `${verb} ${path.replaceAll(/:(\w+)/g, '{$1}')}`);
+  const described = Object.entries(document.paths).flatMap(([path, verbs]) =>
+    Object.keys(verbs).map((verb) => `${verb.toUpperCase()} ${path}`),
+  );
+  expect(new Set(described)).toEqual(new Set(routes));
+  expect(Object.keys(document.paths['/api/v1/customers']?.post?.responses ?? {})).toEqual(
+    expect.arrayContaining(['200', '201', '400', '405', '413', '415', '422', '503']),
+  );
+
+  const page = await (await app.request('/docs')).text();
+  const assets = [...page.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, address]) => address ?? '');
+  expect(assets.length).toBe(3);
+  for (const asset of assets) {
+    expect(asset.startsWith('/docs/')).toBe(true);
+    expect((await app.request(asset)).status).toBe(200);
+  }
+});

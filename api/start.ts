@@ -1,0 +1,45 @@
+/** Starts the API's servers over given services: what the process does, and what tests do without one. */
+
+import type { Services } from '../services/services.ts';
+import { serveMetrics } from '../platform/metrics.ts';
+import type { ApiEnvironment } from '../platform/environment.ts';
+import type { Shutdown } from '../platform/shutdown.ts';
+import { serveGrpc } from './grpc/server.ts';
+import { createApp } from './http/app.ts';
+import { serveHttp } from './http/server.ts';
+import type { Observers } from './requests.ts';
+
+/** Where the servers answer: two URLs, and `host:port` of gRPC. */
+export interface ApiAddresses {
+  http: string;
+  grpc: string;
+  metrics: string;
+}
+
+/** @param shutdown is told how to stop each server, and first of all to send new requests elsewhere */
+export async function startServers(
+  environment: Pick<ApiEnvironment, 'http' | 'grpc' | 'metricsPort'>,
+  services: Services,
+  observers: Observers,
+  shutdown: Pick<Shutdown, 'add'>,
+): Promise<ApiAddresses> {
+  const { registry } = observers.metrics;
+  const metrics = await serveMetrics(environment.metricsPort, () => registry.metrics());
+  shutdown.add('metrics', () => metrics.close());
+
+  let stopping = false;
+  const http = await serveHttp(
+    environment.http,
+    createApp(services, observers, () => stopping),
+  );
+  shutdown.add('http', () => http.close());
+
+  const grpc = await serveGrpc(environment.grpc, services, observers);
+  shutdown.add('grpc', () => grpc.close());
+
+  shutdown.add('readiness', () => {
+    stopping = true;
+    grpc.leave();
+  });
+  return { http: http.url, grpc: grpc.address, metrics: metrics.url };
+}

@@ -1,0 +1,96 @@
+/** The Chimera simulator: its gRPC service, and over HTTP how well it is and what it was asked. */
+
+import {
+  type handleUnaryCall,
+  Server,
+  ServerCredentials,
+  type ServiceError,
+  status,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js';
+import { Hono } from 'hono';
+import { type ChimeraAgentServer, ChimeraAgentService } from '../../../proto/gen/chimera/v1/chimera.ts';
+import { type HttpEnv, listen } from '../listen.ts';
+import { readMode } from '../mode.ts';
+
+export interface ChimeraSimulator {
+  /** URL of the control. */
+  control: string;
+  /** host:port of the service. */
+  grpc: string;
+  close(): Promise<void>;
+}
+
+interface State {
+  away: boolean;
+  /** Every call waits this long before it is answered. */
+  slowMs: number;
+  calls: { at: string; rpc: string; request: unknown }[];
+}
+
+/**
+ * Starts a Chimera on 127.0.0.1.
+ * @param options ports of service and control; 0 or absent: any free one
+ */
+export async function startChimeraSimulator(
+  options: { port?: number; controlPort?: number } = {},
+): Promise<ChimeraSimulator> {
+  const state: State = { away: false, slowMs: 0, calls: [] };
+  const server = new Server();
+  server.addService(ChimeraAgentService, agent(state) as ChimeraAgentServer & UntypedServiceImplementation);
+  const port = await bind(server, options.port ?? 0);
+  const control = await listen(controlRoutes(state).fetch, options.controlPort);
+  return {
+    control: control.url,
+    grpc: `127.0.0.1:${port}`,
+    close: () => {
+      server.forceShutdown();
+      return control.close();
+    },
+  };
+}
+
+function agent(state: State): ChimeraAgentServer {
+  const answer =
+    <Request, Reply>(rpc: string, reply: (request: Request) => Reply): handleUnaryCall<Request, Reply> =>
+    (call, done) => {
+      if (state.away) return done(awayError());
+      state.calls.push({ at: new Date().toISOString(), rpc, request: call.request });
+      setTimeout(() => done(null, reply(call.request)), state.slowMs);
+    };
+  return {
+    initiateBehavioralProfile: answer('InitiateBehavioralProfile', ({ customer_id }) => ({
+      baseline_data_ref: `chimera:profile:${customer_id}`,
+    })),
+    notifyTrustedDevice: answer('NotifyTrustedDevice', () => ({})),
+    reportSuspectedFraud: answer('ReportSuspectedFraud', () => ({})),
+  };
+}
+
+function awayError(): Partial<ServiceError> {
+  return { code: status.UNAVAILABLE, details: 'this Chimera is told to be away' };
+}
+
+function controlRoutes(state: State): Hono<HttpEnv> {
+  const app = new Hono<HttpEnv>();
+  app.on(['PUT', 'POST'], '/_sim/mode', async (c) => {
+    const asked = readMode(await c.req.text(), ['ok', 'away', 'slow_ms']);
+    const slowMs = asked?.mode === 'slow_ms' ? asked.value : 0;
+    if (asked === undefined || typeof slowMs !== 'number' || !(slowMs >= 0)) {
+      return c.json({ error: "mode: must be 'ok' or 'away', or slow_ms a number of milliseconds" }, 400);
+    }
+    state.away = asked.mode === 'away';
+    state.slowMs = slowMs;
+    return c.json({ mode: asked.mode, ...(asked.mode === 'slow_ms' && { slow_ms: slowMs }) });
+  });
+  app.get('/_sim/calls', (c) => c.json({ data: state.calls }));
+  return app;
+}
+
+function bind(server: Server, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.bindAsync(`127.0.0.1:${port}`, ServerCredentials.createInsecure(), (error, taken) =>
+      error === null ? resolve(taken) : reject(error),
+    );
+  });
+}

@@ -1,0 +1,89 @@
+/** The inbox simulator: takes notices by webhook, as whoever mails them would, and shows every delivery. */
+
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import { Hono } from 'hono';
+import { cut, type HttpEnv, type Listening, listen } from '../listen.ts';
+import { readMode } from '../mode.ts';
+
+/** `away`: connections are cut without an answer; `error`: every delivery is answered with 500. */
+const MODES = ['ok', 'away', 'error'];
+/** How old a signature may be, in seconds. */
+const TOLERANCE_S = 300;
+
+interface Message {
+  via: 'webhook';
+  received_at: string;
+  customer_id?: unknown;
+  [field: string]: unknown;
+}
+
+export interface InboxSimulator extends Listening {
+  /** Where notices are posted to; `url` is where they are read. */
+  webhook: string;
+}
+
+/**
+ * Starts an inbox on 127.0.0.1.
+ * @param options `port` 0 or absent: any free one; with a `secret` only signed deliveries are taken
+ */
+export async function startInboxSimulator(
+  options: { port?: number; secret?: string } = {},
+): Promise<InboxSimulator> {
+  const messages: Message[] = [];
+  let mode = 'ok';
+  const app = new Hono<HttpEnv>();
+
+  app.post('/webhook', async (c) => {
+    if (mode === 'away') return cut(c);
+    if (mode === 'error') return c.json({ error: 'this inbox is told to fail' }, 500);
+    const body = await c.req.text();
+    const problem = signatureProblem(c.req.header('persona-signature'), body, options.secret);
+    if (problem !== undefined) return c.json({ error: problem }, 401);
+    const notice = noticeIn(body);
+    if (notice === undefined) return c.json({ error: 'the body must be a JSON object' }, 400);
+    messages.push({ ...notice, via: 'webhook', received_at: new Date().toISOString() });
+    return c.json({ received: true });
+  });
+
+  app.get('/messages', (c) => {
+    const customer = c.req.query('customer_id');
+    const data = messages.filter((message) => customer === undefined || message.customer_id === customer);
+    return c.json({ data });
+  });
+
+  app.on(['POST', 'PUT'], '/_sim/mode', async (c) => {
+    const asked = readMode(await c.req.text(), MODES);
+    if (asked === undefined) return c.json({ error: `mode: must be one of ${MODES.join(', ')}` }, 400);
+    mode = asked.mode;
+    return c.json({ mode });
+  });
+
+  const listening = await listen(app.fetch, options.port);
+  return { ...listening, webhook: `${listening.url}/webhook` };
+}
+
+/** What is wrong with `Persona-Signature: t=…,v1=…`; nothing to check without a secret. */
+function signatureProblem(
+  header: string | undefined,
+  body: string,
+  secret: string | undefined,
+): string | undefined {
+  if (secret === undefined) return undefined;
+  const [, t = '', v1 = ''] = /^t=(\d+),v1=([0-9a-f]{64})$/.exec(header ?? '') ?? [];
+  const expected = createHmac('sha256', secret).update(`${t}.${body}`).digest();
+  const given = Buffer.from(v1, 'hex');
+  if (given.length !== expected.length || !timingSafeEqual(given, expected)) {
+    return 'Persona-Signature does not fit the body';
+  }
+  return Math.abs(Date.now() / 1000 - Number(t)) > TOLERANCE_S ? 'Persona-Signature is too old' : undefined;
+}
+
+function noticeIn(body: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(body);
+    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+    return isObject ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+}

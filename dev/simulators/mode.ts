@@ -1,0 +1,30 @@
+/** Reads the body of `/_sim/mode`: `{"mode": "away"}`, or for short the mode alone, as a word or as the only name (`{"slow_ms": 500}`). */
+
+export interface ModeRequest {
+  mode: string;
+  /** What came with the name, if it stood alone. */
+  value: unknown;
+}
+
+/** `undefined`: not one of `known`. */
+export function readMode(text: string, known: readonly string[]): ModeRequest | undefined {
+  const asked = modeIn(parsed(text));
+  return asked !== undefined && known.includes(asked.mode) ? asked : undefined;
+}
+
+function modeIn(body: unknown): ModeRequest | undefined {
+  if (typeof body === 'string') return { mode: body.trim(), value: undefined };
+  if (typeof body !== 'object' || body === null) return undefined;
+  const { mode, ...rest } = body as Record<string, unknown>;
+  const [first] = Object.entries(rest);
+  if (typeof mode === 'string') return { mode, value: first?.[1] };
+  return first === undefined ? undefined : { mode: first[0], value: first[1] };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}

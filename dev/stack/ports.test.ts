@@ -1,0 +1,21 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { expect, test } from 'vitest';
+import { freePort, freePortFrom } from './ports.ts';
+
+test('a port that is taken is passed over for the next free one', async () => {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  const taken = typeof address === 'object' ? (address?.port ?? 0) : 0;
+  expect(await freePortFrom(taken)).toBeGreaterThan(taken);
+  await new Promise((closed) => server.close(closed));
+  expect(await freePortFrom(taken)).toBe(taken);
+});
+
+test('a free port can be listened on', async () => {
+  const port = await freePort();
+  const server = createServer().listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  server.close();
+});

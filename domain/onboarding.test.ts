@@ -1,0 +1,276 @@
+import { describe, expect, test } from 'vitest';
+import { isIpAddress } from './ip-address.ts';
+import { validateOnboarding } from './onboarding.ts';
+
+const ID = '0198c0de-7000-7000-8000-000000000001';
+const least = { transaction_id: 'txn-1', occurred_at: '2026-04-18T10:00:00.000Z' };
+const full = {
+  ...least,
+  customer_id: ID,
+  gateway_customer_ref: 'cus_1',
+  customer_metadata: { segment: 'VIP', locale: 'de-DE', ltv: '1250.00' },
+  payment_method_details: {
+    type: 'card',
+    token: 'pm_1',
+    brand: 'Visa',
+    network: 'visa',
+    last_four: '0042',
+    expiry_month: 12,
+    expiry_year: 2028,
+    instrument_fingerprint: 'fp_1',
+    off_session_consent: true,
+    consent_source: 'checkout',
+  },
+  device_details: { fingerprint: 'fp-1', ip: '2001:db8::1', user_agent: 'Mozilla/5.0', trust_score: 0.9 },
+  address_details: {
+    street1: '1 Main St',
+    street2: 'Apt 2',
+    city: 'Köln',
+    state: 'NW',
+    zip_code: '50667',
+    country: 'DE',
+    type: 'shipping',
+    is_verified: true,
+  },
+  digital_identifiers: [
+    { type: 'email', value: 'Anna@Example.com', is_verified: true },
+    { type: 'phone_number', value: '+49 151 12345678' },
+  ],
+  behavioral_data_snapshot: '{"typing":1}',
+};
+
+/** The full request with one field, at any depth, replaced. */
+function withField(path: string, value: unknown): unknown {
+  const copy = structuredClone(full) as Record<string, unknown>;
+  const keys = path.split(/[.[\]]+/).filter((key) => key !== '');
+  const last = keys.pop() as string;
+  const target = keys.reduce<Record<string, unknown>>((at, key) => at[key] as Record<string, unknown>, copy);
+  if (value === undefined) delete target[last];
+  else target[last] = value;
+  return copy;
+}
+
+function problemsOf(input: unknown): string[] {
+  const result = validateOnboarding(input);
+  return result.ok ? [] : result.problems.map(({ field }) => field);
+}
+
+function identifiersOf(input: object) {
+  const result = validateOnboarding({ ...least, ...input });
+  return result.ok ? result.request.digital_identifiers : result.problems;
+}
+
+describe('a request', () => {
+  test('with everything, and with nothing but what is required, is taken as it is', () => {
+    expect(validateOnboarding(full)).toEqual({ ok: true, request: full });
+    const result = validateOnboarding(least);
+    expect(result).toEqual({ ok: true, request: least });
+    expect(result.ok && Object.keys(result.request)).toEqual(['transaction_id', 'occurred_at']);
+  });
+
+  test('is brought into one form', () => {
+    const result = validateOnboarding({
+      ...least,
+      occurred_at: '2026-04-18T12:00:00+02:00',
+      customer_id: ID.toUpperCase(),
+      customer_metadata: { segment: 'gold_2', locale: 'de_DE', ltv: 12.5 },
+      address_details: { ...full.address_details, country: 'de' },
+      behavioral_data_snapshot: { typing: 1 },
+      hint: 'nobody knows this field',
+    });
+    expect(result).toEqual({
+      ok: true,
+      request: {
+        ...least,
+        customer_id: ID,
+        customer_metadata: { segment: 'GOLD_2', locale: 'de-DE', ltv: '12.5' },
+        address_details: full.address_details,
+        behavioral_data_snapshot: '{"typing":1}',
+      },
+    });
+  });
+
+  test('lists every problem at once, each by its path', () => {
+    const result = validateOnboarding({
+      customer_id: 'x',
+      customer_metadata: { segment: 'a b', locale: 'german', ltv: -1 },
+      payment_method_details: {
+        type: 'cash',
+        expiry_month: 13,
+        expiry_year: 28,
+        last_four: '42',
+        off_session_consent: 'yes',
+      },
+      device_details: { ip: '300.1.1.1', trust_score: 2 },
+      address_details: { country: 'XX', type: 'home' },
+      digital_identifiers: [{ type: 'fax', value: 'a@b.co' }, { type: 'email', value: 'nobody' }, 7],
+      behavioral_data_snapshot: 7,
+      occurred_at: 'now',
+    });
+    expect(result).toMatchObject({ ok: false, type: 'invalid_argument' });
+    expect(problemsOf({})).toEqual(['transaction_id', 'occurred_at']);
+    expect(result.ok || result.problems.map(({ field }) => field).sort()).toEqual(
+      [
+        'transaction_id',
+        'customer_id',
+        'customer_metadata.segment',
+        'customer_metadata.locale',
+        'customer_metadata.ltv',
+        'payment_method_details.type',
+        'payment_method_details.token',
+        'payment_method_details.expiry_month',
+        'payment_method_details.expiry_year',
+        'payment_method_details.last_four',
+        'payment_method_details.off_session_consent',
+        'device_details.fingerprint',
+        'device_details.ip',
+        'device_details.trust_score',
+        'address_details.street1',
+        'address_details.city',
+        'address_details.zip_code',
+        'address_details.country',
+        'address_details.type',
+        'digital_identifiers[0].type',
+        'digital_identifiers[1].value',
+        'digital_identifiers[2]',
+        'behavioral_data_snapshot',
+        'occurred_at',
+      ].sort(),
+    );
+  });
+
+  test.each([
+    ['transaction_id', 'x'.repeat(129)],
+    ['transaction_id', 'a\tb'],
+    ['gateway_customer_ref', 'cus 1'],
+    ['customer_metadata', []],
+    ['customer_metadata.ltv', '1e3'],
+    ['customer_metadata.ltv', '12.12345'],
+    ['payment_method_details', 'pm_1'],
+    ['payment_method_details.type', undefined],
+    ['payment_method_details.token', undefined],
+    ['payment_method_details.token', 'x'.repeat(256)],
+    ['payment_method_details.last_four', 42],
+    ['payment_method_details.expiry_month', 0],
+    ['payment_method_details.expiry_month', '12'],
+    ['payment_method_details.expiry_month', undefined],
+    ['payment_method_details.expiry_year', 1999],
+    ['payment_method_details.expiry_year', undefined],
+    ['device_details.fingerprint', undefined],
+    ['device_details.fingerprint', 'x'.repeat(513)],
+    ['device_details.trust_score', -0.1],
+    ['device_details.trust_score', '0.5'],
+    ['address_details.street1', undefined],
+    ['address_details.zip_code', ''],
+    ['address_details.country', 'DEU'],
+    ['address_details.is_verified', 1],
+    ['digital_identifiers[0].value', undefined],
+    ['digital_identifiers[0].value', 'a@b'],
+    ['digital_identifiers[0].is_verified', 'true'],
+    ['digital_identifiers[1].value', 'call me'],
+    ['occurred_at', null],
+  ])('%s %j is refused', (path, value) => {
+    expect(problemsOf(withField(path, value))).toEqual([path]);
+  });
+
+  test('at most 20 identifiers', () => {
+    const many = Array.from({ length: 21 }, (_, at) => ({ type: 'email', value: `a${at}@example.com` }));
+    expect(problemsOf({ ...least, digital_identifiers: many })).toEqual(['digital_identifiers']);
+    expect(problemsOf({ ...least, digital_identifiers: 'a@example.com' })).toEqual(['digital_identifiers']);
+  });
+});
+
+describe('identifiers in short form', () => {
+  const email = { type: 'email', value: 'a@example.com' };
+  const phone = { type: 'phone_number', value: '+4915112345678' };
+
+  test.each([
+    ['a type', { digital_identifiers: [email, { ...phone, type: 'phone' }] }],
+    ['an entry', { digital_identifiers: [{ email: email.value }, { phone: phone.value }] }],
+    ['one entry with both', { digital_identifiers: [{ email: email.value, phone: phone.value }] }],
+    ['the top of the request', { email: email.value, phone: phone.value }],
+    ['list and top', { digital_identifiers: [email], phone: phone.value }],
+  ])('as %s', (_form, input) => {
+    expect(identifiersOf(input)).toEqual([email, phone]);
+  });
+
+  test('verified or not is kept', () => {
+    expect(identifiersOf({ digital_identifiers: [{ email: email.value, is_verified: true }] })).toEqual([
+      { ...email, is_verified: true },
+    ]);
+  });
+
+  test('a problem is named where it stands', () => {
+    expect(problemsOf({ ...least, email: 'nobody', digital_identifiers: [{ phone: 'x' }, {}] })).toEqual([
+      'digital_identifiers[0].phone',
+      'digital_identifiers[1].type',
+      'digital_identifiers[1].value',
+      'email',
+    ]);
+  });
+
+  test.each(['', '   ', 'null', 'anonymous', '000'])("a guest's placeholder %j is no mistake", (value) => {
+    expect(identifiersOf({ digital_identifiers: [{ type: 'phone', value }] })).toEqual([
+      { type: 'phone_number', value: value.trim() },
+    ]);
+    expect(validateOnboarding(withField('device_details.fingerprint', value)).ok).toBe(true);
+  });
+
+  test('null is one too', () => {
+    expect(identifiersOf({ digital_identifiers: [{ type: 'email', value: null }] })).toEqual([
+      { type: 'email', value: '' },
+    ]);
+    expect(validateOnboarding(withField('device_details.fingerprint', null))).toMatchObject({
+      ok: true,
+      request: { device_details: { fingerprint: '' } },
+    });
+  });
+});
+
+describe('card data', () => {
+  test.each([
+    ['payment_method_details.token', '4242424242424242'],
+    ['payment_method_details.brand', 'Visa 4242 4242 4242 4242'],
+    ['payment_method_details.cvc', '123'],
+    ['payment_method_details.number', 4242424242424242],
+    ['address_details.street2', '4242-4242-4242-4242'],
+    ['digital_identifiers[1].value', '4242424242424242'],
+    ['device_details.user_agent', 'x 5555555555554444'],
+    ['behavioral_data_snapshot', { typed: ['4242424242424242'] }],
+  ])('in %s is refused, and not repeated', (path, value) => {
+    const result = validateOnboarding(withField(path, value));
+    expect(result).toMatchObject({ ok: false, type: 'card_number_refused' });
+    expect(problemsOf(withField(path, value))[0]).toContain(path);
+    expect(JSON.stringify(result)).not.toMatch(/4242|4444/);
+  });
+
+  test('ids may look like one', () => {
+    expect(validateOnboarding({ ...full, transaction_id: '4242424242424242' }).ok).toBe(true);
+  });
+});
+
+test.each([
+  ['192.0.2.1', true],
+  ['255.255.255.255', true],
+  ['256.0.0.1', false],
+  ['192.0.2', false],
+  ['192.0.2.1.1', false],
+  ['::', true],
+  ['::1', true],
+  ['2001:db8::1', true],
+  ['2001:db8:0:0:0:0:0:1', true],
+  ['::ffff:192.0.2.1', true],
+  ['1:2:3:4:5:6:192.0.2.1', true],
+  ['1:2:3:4:5:6:7:8:9', false],
+  ['1:2:3:4:5:6:7', false],
+  ['1::2::3', false],
+  ['1:2:3:4:5:6:7::', true],
+  ['1:2:3:4:5:6:7::8', false],
+  ['1:2:3:4::5:6:7:8', false],
+  ['12345::', false],
+  ['fe80::1%eth0', false],
+  ['localhost', false],
+  ['', false],
+])('is %j an address: %s', (text, expected) => {
+  expect(isIpAddress(text)).toBe(expected);
+});

@@ -1,0 +1,50 @@
+import { PersonaError } from '../domain/errors.ts';
+import { getGatewayCustomer, getPaymentMethod, isSameRequest } from '../graph/index.ts';
+import { addPaymentMethod as startAddPaymentMethod } from '../temporal/starts.ts';
+import type { ServiceDeps } from './deps.ts';
+import type { Caller } from './request.ts';
+import type { NewPaymentMethod } from './services.ts';
+import type { PaymentMethodView } from './views.ts';
+
+/**
+ * Adds a method to the wallet of the customer who asks: verified, or after a short wait still `unverified`
+ * (specification: workflows, 3). The caller's idempotency key makes a repeat the same request.
+ *
+ * @throws PersonaError customer_not_found, customer_suspended, idempotency_key_reused, device_not_found,
+ *   token_belongs_to_other_customer, payment_method_declined, temporal_unavailable, deadline_exceeded
+ */
+export async function addPaymentMethod(
+  { graph, temporal }: ServiceDeps,
+  caller: Caller,
+  { customer_id, ...method }: NewPaymentMethod,
+): Promise<PaymentMethodView> {
+  const { idempotencyKey: idempotency_key } = caller;
+  if (idempotency_key === undefined)
+    throw new PersonaError('idempotency_key_required', 'A new payment method needs an Idempotency-Key');
+  // Asked here too, so that a customer who does not exist leaves no process behind.
+  const { status } = await getGatewayCustomer(graph, { customer_id });
+  if (status === 'suspended')
+    throw new PersonaError('customer_suspended', `customer ${customer_id} is suspended`);
+
+  const added_by = 'customer';
+  const { payment_method_id, request_hash } = await startAddPaymentMethod(
+    temporal,
+    {
+      caller: caller.caller,
+      actor: caller.actor,
+      correlation_id: caller.correlationId,
+      customer_id,
+      idempotency_key,
+      method,
+      added_by,
+      occurred_at: new Date().toISOString(),
+    },
+    { deadline: new Date(caller.deadline) },
+  );
+  if (!isSameRequest(graph, { customer_id, method, added_by }, request_hash))
+    throw new PersonaError(
+      'idempotency_key_reused',
+      `the idempotency key ${idempotency_key} was used before with another body`,
+    );
+  return getPaymentMethod(graph, { customer_id, payment_method_id });
+}

@@ -1,0 +1,72 @@
+import { setTimeout } from 'node:timers/promises';
+import { LRUCache } from 'lru-cache';
+import { PersonaError } from '../domain/errors.ts';
+import { decimalFromMinor } from '../domain/money.ts';
+import { getCustomerContext } from '../graph/index.ts';
+import type { ServiceDeps } from './deps.ts';
+import { type Caller, remaining } from './request.ts';
+import type { ContextRequest } from './services.ts';
+import type { CustomerContextView } from './views.ts';
+
+/** Contexts kept, about 1 KiB each. */
+const MAX_ENTRIES = 20_000;
+/** A version that is not there yet is asked for again after these milliseconds; writes take about that long. */
+const FIRST_PAUSE_MS = 5;
+const LONGEST_PAUSE_MS = 100;
+/** So much of the wait is left for the last answer. */
+const MARGIN_MS = 20;
+
+export type ContextReader = (caller: Caller, request: ContextRequest) => Promise<CustomerContextView>;
+
+/**
+ * Reads customers' contexts. Eventual ones come from a cache of at most `context.maxStalenessMs` in which concurrent
+ * readers of one customer share one query; strong ones from the graph.
+ *
+ * @param onRead is told whether the cache had it
+ */
+export function createContextReader(
+  { graph, policy }: Pick<ServiceDeps, 'graph' | 'policy'>,
+  onRead: (result: 'hit' | 'miss' | 'bypass') => void,
+): ContextReader {
+  const { maxStalenessMs } = policy.context;
+  const read = async (customer_id: string): Promise<CustomerContextView> => {
+    const { ltv_minor, ...context } = await getCustomerContext(graph, { customer_id, policy });
+    const ltv_currency = policy.reportingCurrency;
+    return { ...context, ltv: decimalFromMinor(ltv_minor, ltv_currency), ltv_currency };
+  };
+  const cache = new LRUCache<string, CustomerContextView>({
+    max: MAX_ENTRIES,
+    ttl: Math.max(1, maxStalenessMs),
+    fetchMethod: async (customerId, _, { options }) => {
+      const startedAt = performance.now();
+      const context = await read(customerId);
+      // It is as old as the moment at which the query began.
+      options.ttl = Math.max(1, maxStalenessMs - (performance.now() - startedAt));
+      return context;
+    },
+  });
+
+  /** @throws PersonaError customer_not_found, version_not_visible (after the whole wait), graph_unavailable */
+  return async (caller, { customer_id, consistency, min_version }) => {
+    if (consistency === 'eventual' && maxStalenessMs > 0) {
+      onRead(cache.has(customer_id) ? 'hit' : 'miss');
+      const context = await cache.forceFetch(customer_id);
+      if (context.version >= min_version) return context;
+    } else {
+      onRead('bypass');
+    }
+    for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
+      const context = await read(customer_id);
+      if (context.version >= min_version) {
+        if (maxStalenessMs > 0) cache.set(customer_id, context);
+        return context;
+      }
+      if (caller.signal.aborted || remaining(caller) < pause + MARGIN_MS)
+        throw new PersonaError(
+          'version_not_visible',
+          `customer ${customer_id} is at version ${context.version}, not yet at ${min_version}`,
+        );
+      await setTimeout(pause);
+    }
+  };
+}

@@ -1,0 +1,31 @@
+import { getCustomerProfile, getPaymentMethod } from '../graph/index.ts';
+import { addPaymentMethod } from './add-payment-method.ts';
+import { createContextReader } from './context.ts';
+import { dependencyStates } from './dependencies.ts';
+import type { ServiceDeps } from './deps.ts';
+import { updateDeviceTrust } from './device-trust.ts';
+import { onboard } from './onboard.ts';
+import { getRecoveries, getRecovery } from './recoveries.ts';
+import { reportPaymentFailure } from './report-payment-failure.ts';
+import type { Services } from './services.ts';
+import { getPaymentMethods } from './wallet.ts';
+
+/** @param onContextRead is told what the context cache did */
+export function createServices(
+  deps: ServiceDeps,
+  onContextRead: (result: 'hit' | 'miss' | 'bypass') => void,
+): Services {
+  return {
+    onboard: (caller, request) => onboard(deps, caller, request),
+    getContext: createContextReader(deps, onContextRead),
+    updateDeviceTrust: (caller, request) => updateDeviceTrust(deps, caller, request),
+    reportPaymentFailure: (caller, message) => reportPaymentFailure(deps, caller, message),
+    addPaymentMethod: (caller, method) => addPaymentMethod(deps, caller, method),
+    getPaymentMethods: (_, request) => getPaymentMethods(deps, request),
+    getPaymentMethod: (_, ids) => getPaymentMethod(deps.graph, ids),
+    getProfile: (_, ids) => getCustomerProfile(deps.graph, ids),
+    getRecovery: (_, ids) => getRecovery(deps, ids),
+    getRecoveries: (_, request) => getRecoveries(deps, request),
+    dependencies: () => dependencyStates(deps),
+  };
+}

@@ -1,0 +1,9 @@
+import type { Client } from '@temporalio/client';
+import type { Policy } from '../domain/policy.ts';
+import type { Graph } from '../graph/index.ts';
+
+export interface ServiceDeps {
+  readonly graph: Graph;
+  readonly temporal: Client;
+  readonly policy: Policy;
+}

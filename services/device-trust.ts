@@ -1,0 +1,44 @@
+import { updateDeviceTrustScore } from '../graph/index.ts';
+import type { ServiceDeps } from './deps.ts';
+import type { Caller } from './request.ts';
+import type { DeviceTrustRequest } from './services.ts';
+import type { DeviceTrustView } from './views.ts';
+
+/**
+ * Records Chimera's newest opinion of a device; an older one than known changes nothing. Without an idempotency key
+ * the observation is its own: the same device, time and score.
+ *
+ * @throws PersonaError device_not_found, stale_version, idempotency_key_reused, graph_unavailable
+ */
+export async function updateDeviceTrust(
+  { graph, policy }: ServiceDeps,
+  caller: Caller,
+  request: DeviceTrustRequest,
+): Promise<DeviceTrustView> {
+  const { device_id, trust_score, expected_version } = request;
+  const observed_at = request.observed_at ?? new Date().toISOString();
+  const header = {
+    caller: caller.caller,
+    idempotencyKey: caller.idempotencyKey ?? `device-trust:${device_id}:${observed_at}:${trust_score}`,
+    actor: caller.actor,
+    correlationId: caller.correlationId,
+    occurredAt: observed_at,
+  };
+  const { device, version, linked_customers, applied } = await updateDeviceTrustScore(graph, header, {
+    device_id,
+    trust_score,
+    observed_at,
+    expected_version,
+  });
+  return {
+    device: {
+      device_id: device.device_id,
+      trust_score: device.trust_score,
+      trusted: device.trust_score >= policy.trust.threshold,
+      changed_seq: device.changed_seq,
+    },
+    version,
+    linked_customers,
+    applied,
+  };
+}

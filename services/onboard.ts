@@ -1,0 +1,35 @@
+import { invalid, PersonaError } from '../domain/errors.ts';
+import { validateOnboarding } from '../domain/onboarding.ts';
+import type { OnboardingAnswer } from '../domain/onboarding-types.ts';
+import { isSameRequest } from '../graph/index.ts';
+import { onboardCustomer } from '../temporal/starts.ts';
+import type { ServiceDeps } from './deps.ts';
+import type { Caller } from './request.ts';
+
+/**
+ * Onboards a customer, or recognises one, and answers once the graph is written (specification: workflows, 1). The
+ * transaction id is the idempotency key: a repeat gets the first answer.
+ *
+ * @throws PersonaError invalid_argument and card_number_refused with every problem at once, idempotency_key_reused,
+ *   what the process refuses, temporal_unavailable, deadline_exceeded
+ */
+export async function onboard(
+  { graph, temporal }: ServiceDeps,
+  caller: Caller,
+  input: unknown,
+): Promise<OnboardingAnswer> {
+  const checked = validateOnboarding(input);
+  if (!checked.ok) throw invalid(checked.problems, checked.type);
+  const { request } = checked;
+  const { request_hash, ...answer } = await onboardCustomer(
+    temporal,
+    { caller: caller.caller, actor: caller.actor, correlation_id: caller.correlationId, request },
+    { deadline: new Date(caller.deadline) },
+  );
+  if (!isSameRequest(graph, request, request_hash))
+    throw new PersonaError(
+      'idempotency_key_reused',
+      `the transaction ${request.transaction_id} was onboarded before with another request`,
+    );
+  return answer;
+}

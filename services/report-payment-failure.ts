@@ -1,0 +1,62 @@
+import { invalid, PersonaError } from '../domain/errors.ts';
+import type { PaymentFailed } from '../domain/recovery/messages.ts';
+import { validatePaymentFailed } from '../domain/recovery/payment-failed.ts';
+import { type Graph, getGatewayCustomer, readWallet, runCommand } from '../graph/index.ts';
+import { getObligation, mismatch } from '../graph/recovery/index.ts';
+import { signalRecovery } from '../temporal/starts.ts';
+import type { ServiceDeps } from './deps.ts';
+import type { Caller } from './request.ts';
+
+/**
+ * Takes a payment's failure over from another agent: its recovery begins, or hears of it (specification: workflows,
+ * 2). The event's id is the idempotency key; the same event twice acts once.
+ *
+ * @throws PersonaError invalid_argument and card_number_refused with every problem at once, customer_not_found,
+ *   payment_method_not_found, obligation_mismatch, idempotency_key_reused, graph_unavailable, temporal_unavailable
+ */
+export async function reportPaymentFailure(
+  { graph, temporal }: ServiceDeps,
+  caller: Caller,
+  input: unknown,
+): Promise<{ workflow_id: string }> {
+  const checked = validatePaymentFailed(input);
+  if (!checked.ok) throw invalid(checked.problems, checked.type);
+  const { message } = checked;
+  await requireKnown(graph, message);
+  await rememberEvent(graph, caller, message);
+  // Also for a repeat: the first report may have got no further than its receipt. The recovery knows duplicates.
+  return { workflow_id: await signalRecovery(temporal, 'paymentFailed', message) };
+}
+
+/** Refused at once are reports that the recovery would refuse: nothing is started for them. */
+async function requireKnown(graph: Graph, failure: PaymentFailed): Promise<void> {
+  const { customer_id, payment_method_id, payment_id } = failure;
+  const [wallet, obligation] = await Promise.all([
+    readWallet(graph, customer_id),
+    getObligation(graph, payment_id).catch((error: unknown) => {
+      if (error instanceof PersonaError && error.type === 'recovery_not_found') return undefined;
+      throw error;
+    }),
+    getGatewayCustomer(graph, { customer_id }),
+  ]);
+  if (!wallet.some((method) => method.payment_method_id === payment_method_id))
+    throw new PersonaError(
+      'payment_method_not_found',
+      `customer ${customer_id} has no payment method ${payment_method_id}`,
+      { problems: [{ field: 'payment_method_id', message: 'is no method of this customer' }] },
+    );
+  const problem = obligation && mismatch(obligation, failure);
+  if (problem) throw invalid([problem], 'obligation_mismatch');
+}
+
+/** @throws PersonaError idempotency_key_reused */
+function rememberEvent(graph: Graph, caller: Caller, message: PaymentFailed): Promise<null> {
+  const header = {
+    caller: caller.caller,
+    idempotencyKey: `payment-failed:${message.event_id}`,
+    actor: caller.actor,
+    correlationId: caller.correlationId,
+    occurredAt: message.occurred_at,
+  };
+  return runCommand(graph, header, 'reportPaymentFailure', message, async () => null);
+}

@@ -1,0 +1,134 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { isAlive } from '../../dev/lock.mjs';
+import { type RunFile, readRunFile } from '../../platform/run-file.ts';
+
+const repository = fileURLToPath(new URL('../..', import.meta.url));
+const MINUTES = 60_000;
+let folder: string;
+let runFile: string;
+let npmStart: ChildProcess;
+let output: string;
+
+/** What `npm start` runs, on servers of its own. */
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'persona-start-'));
+  runFile = join(folder, 'run.json');
+  const { NEO4J_URI: _uri, TEMPORAL_ADDRESS: _address, ...env } = process.env;
+  npmStart = spawn(process.execPath, ['dev/boot.mjs', 'dev/start.ts'], {
+    cwd: repository,
+    env: { ...env, PERSONA_RUN_FILE: runFile },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  output = '';
+  for (const stream of [npmStart.stdout, npmStart.stderr])
+    stream?.setEncoding('utf8').on('data', (text) => (output += text));
+});
+afterEach(async () => {
+  if (npmStart.exitCode === null) {
+    npmStart.kill('SIGTERM');
+    await once(npmStart, 'exit');
+  }
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const untilOutput = (pattern: RegExp, timeout: number) =>
+  expect
+    .poll(() => (npmStart.exitCode === null ? output : `ended:\n${output}`), { timeout })
+    .toMatch(pattern);
+
+/** Ids of this machine's processes that were started in this folder of data. */
+const processesOf = (data: string) =>
+  execFileSync('ps', ['-A', '-o', 'pid=,args='], { encoding: 'utf8', maxBuffer: 2 ** 26 })
+    .split('\n')
+    .filter((line) => line.includes(data));
+
+function listens(address: string): Promise<boolean> {
+  const [host = '', port = ''] = address.split(':');
+  return new Promise((resolve) => {
+    const socket = connect(Number(port), host, () => resolve(true));
+    socket.once('error', () => resolve(false)).once('close', () => socket.destroy());
+    socket.once('connect', () => socket.destroy());
+  });
+}
+
+test(
+  'npm start answers at every address that it prints, and Ctrl-C stops it all',
+  async () => {
+    await untilOutput(/Persona runs\. Press Ctrl-C/, 3 * MINUTES);
+    const run = readRunFile(runFile) as RunFile;
+    for (const url of [
+      run.temporal_ui,
+      `${run.http}/readyz`,
+      `${run.gateway}/_sim/holds`,
+      `${run.inbox}/messages`,
+    ]) {
+      expect({ url, status: (await fetch(url)).status }).toEqual({ url, status: 200 });
+    }
+    expect(Object.keys(run.metrics)).toEqual(['api', 'worker']);
+    for (const url of Object.values(run.metrics)) expect(await (await fetch(url)).text()).toMatch(/^# HELP/m);
+    const sockets = [run.grpc, run.temporal, run.chimera, run.neo4j.replace('bolt://', '')];
+    expect(await Promise.all(sockets.map(listens))).toEqual([true, true, true, true]);
+    for (const address of [
+      run.http,
+      run.grpc,
+      run.temporal,
+      run.temporal_ui,
+      run.neo4j,
+      run.gateway,
+      runFile,
+    ]) {
+      expect(output).toContain(address);
+    }
+    expect(Object.keys(run.pids).sort()).toEqual([
+      'api',
+      'chimera',
+      'gateway',
+      'inbox',
+      'neo4j',
+      'temporal',
+      'worker',
+    ]);
+
+    npmStart.kill('SIGINT');
+    expect(await once(npmStart, 'exit')).toEqual([0, null]);
+    for (const pid of Object.values(run.pids))
+      await expect.poll(() => isAlive(pid), { timeout: 5_000 }).toBe(false);
+    expect(existsSync(runFile)).toBe(false);
+    expect(await Promise.all(sockets.map(listens))).toEqual([false, false, false, false]);
+  },
+  5 * MINUTES,
+);
+
+test(
+  'Ctrl-C while the servers still start stops them too',
+  async () => {
+    await untilOutput(/starting Neo4j…/, MINUTES);
+    const data = join(repository, '.persona', 'running', 'copy-');
+    await expect.poll(() => processesOf(data).length, { timeout: MINUTES }).toBeGreaterThan(0);
+    npmStart.kill('SIGINT');
+    expect(await once(npmStart, 'exit')).toEqual([0, null]);
+    expect(processesOf(data)).toEqual([]);
+  },
+  3 * MINUTES,
+);
+
+test(
+  'a part that ends by itself ends everything, with its name and an exit code',
+  async () => {
+    await untilOutput(/Persona runs\. Press Ctrl-C/, 3 * MINUTES);
+    const run = readRunFile(runFile) as RunFile;
+    process.kill(run.pids.gateway ?? 0, 'SIGKILL');
+    expect(await once(npmStart, 'exit')).toEqual([1, null]);
+    expect(output).toMatch(/gateway was ended by SIGKILL; its log: .*gateway\.log/);
+    for (const pid of Object.values(run.pids))
+      await expect.poll(() => isAlive(pid), { timeout: 5_000 }).toBe(false);
+  },
+  5 * MINUTES,
+);
