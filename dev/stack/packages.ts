@@ -96,15 +96,12 @@ function pom(artifacts: readonly string[], version: string): string {
 `;
 }
 
-/** Package registries have bad moments: three tries, 2 and 4 seconds apart. */
+/** Package registries have bad moments: a second try after 3 seconds. */
 async function retried(work: () => Promise<unknown>): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      await work();
-      return;
-    } catch (error) {
-      if (attempt === 3) throw error;
-      await sleep(attempt * 2_000);
-    }
+  try {
+    await work();
+  } catch {
+    await sleep(3_000);
+    await work();
   }
 }

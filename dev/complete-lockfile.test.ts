@@ -1,0 +1,41 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { complete, type Lockfile, undescribed } from './complete-lockfile.ts';
+
+const text = readFileSync(fileURLToPath(new URL('../package-lock.json', import.meta.url)), 'utf8');
+const committed: Lockfile = JSON.parse(text);
+
+test('npm ci accepts the committed lockfile: it describes every optional package', () => {
+  expect(undescribed(committed)).toEqual([]);
+});
+
+test('the committed lockfile names no registry', () => {
+  expect(Object.entries(committed.packages).filter(([, { resolved }]) => resolved !== undefined)).toEqual([]);
+});
+
+test('what is missing is described for its platform', () => {
+  const optionalDependencies = {
+    '@x/y-darwin-arm64': '1.2.3',
+    '@x/y-linux-x64-musl': '1.2.3',
+    '@x/y-linux-armv7': '1.2.3',
+  };
+  const lockfile = {
+    packages: { 'node_modules/@x/y': { version: '1.2.3', dev: true, optionalDependencies } },
+  };
+  expect(undescribed(lockfile)).toHaveLength(3);
+  const { packages } = complete(lockfile);
+  const described = { version: '1.2.3', dev: true, optional: true };
+  expect(packages['node_modules/@x/y-darwin-arm64']).toEqual({
+    ...described,
+    os: ['darwin'],
+    cpu: ['arm64'],
+  });
+  expect(packages['node_modules/@x/y-linux-x64-musl']).toEqual({
+    ...described,
+    os: ['linux'],
+    cpu: ['x64'],
+    libc: ['musl'],
+  });
+  expect(packages['node_modules/@x/y-linux-armv7']).toEqual({ ...described, os: ['linux'], cpu: ['arm'] });
+});

@@ -1,0 +1,70 @@
+/**
+ * `node dev/boot.mjs dev/complete-lockfile.ts`, after a change of the dependencies: adds to package-lock.json the optional
+ * packages of other platforms that npm left out because it could not see them (an incomplete registry, or packages that were
+ * installed before the lockfile was written). `npm ci` refuses a lockfile that lacks them, on every platform.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+export interface Lockfile {
+  packages: Record<
+    string,
+    {
+      version?: string;
+      resolved?: string;
+      dev?: boolean;
+      optional?: boolean;
+      os?: string[];
+      cpu?: string[];
+      libc?: string[];
+      optionalDependencies?: Record<string, string>;
+    }
+  >;
+}
+
+const SYSTEMS = ['android', 'darwin', 'freebsd', 'linux', 'openharmony', 'win32'];
+/** As they occur in the names of such packages → as Node calls them. */
+const PROCESSORS = new Map(
+  ['x64', 'arm64', 'arm', 'ia32', 'ppc64', 's390x', 'riscv64'].map((name) => [name, name]),
+).set('armv7', 'arm');
+
+/** Optional packages that the lockfile names but does not describe, each with who wants it. */
+export function undescribed({ packages }: Lockfile): { name: string; version: string; wantedBy: string }[] {
+  return Object.entries(packages).flatMap(([wantedBy, { optionalDependencies = {} }]) =>
+    Object.entries(optionalDependencies)
+      .filter(
+        ([name]) => !(`node_modules/${name}` in packages || `${wantedBy}/node_modules/${name}` in packages),
+      )
+      .map(([name, version]) => ({ name, version, wantedBy })),
+  );
+}
+
+/** Describes them by what their names say; without it npm would try to fetch them everywhere. */
+export function complete(lockfile: Lockfile): Lockfile {
+  const added = undescribed(lockfile).map(({ name, version, wantedBy }) => {
+    const words = name.split(/[-/]/);
+    const os = SYSTEMS.find((system) => words.includes(system));
+    const cpu = words.map((word) => PROCESSORS.get(word)).find((processor) => processor !== undefined);
+    if (os === undefined || cpu === undefined) throw new Error(`for which platform is ${name}?`);
+    const libc = os !== 'linux' ? {} : libcOf(words);
+    const dev = lockfile.packages[wantedBy]?.dev ? { dev: true } : {};
+    return [
+      `node_modules/${name}`,
+      { version, cpu: [cpu], ...dev, ...libc, optional: true, os: [os] },
+    ] as const;
+  });
+  const all = [...Object.entries(lockfile.packages), ...added].sort(([a], [b]) => a.localeCompare(b, 'en'));
+  return { ...lockfile, packages: Object.fromEntries(all) };
+}
+
+function libcOf(words: readonly string[]): { libc?: string[] } {
+  if (words.some((word) => word.startsWith('musl'))) return { libc: ['musl'] };
+  return words.some((word) => word.startsWith('gnu')) ? { libc: ['glibc'] } : {};
+}
+
+if (import.meta.main) {
+  const file = fileURLToPath(new URL('../package-lock.json', import.meta.url));
+  const lockfile: Lockfile = JSON.parse(readFileSync(file, 'utf8'));
+  console.log(`${undescribed(lockfile).length} optional packages added`);
+  writeFileSync(file, `${JSON.stringify(complete(lockfile), null, 2)}\n`);
+}

@@ -1,0 +1,22 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { SearchAttribute } from '../../domain/processes.ts';
+import { versions } from './versions.ts';
+
+const compose = readFileSync(fileURLToPath(new URL('../../docker-compose.yml', import.meta.url)), 'utf8');
+
+test('Docker Compose starts the versions that the stack starts', () => {
+  expect(compose).toContain(`image: neo4j:${versions.neo4j.version}-community\n`);
+  expect(compose).toContain(`image: temporalio/temporal:${versions.temporal.version}\n`);
+});
+
+test('its ports are the usual ones, on loopback only', () => {
+  const ports = [...compose.matchAll(/^ {6}- (\S+:\d+:\d+)$/gm)].map(([, port]) => port);
+  expect(ports).toEqual(['127.0.0.1:7687:7687', '127.0.0.1:7233:7233', '127.0.0.1:8233:8233']);
+});
+
+test('its Temporal knows every search attribute', () => {
+  const names = [...compose.matchAll(/--search-attribute=(\w+)=Keyword/g)].map(([, name]) => name);
+  expect(names.sort()).toEqual(Object.values(SearchAttribute).sort());
+});
