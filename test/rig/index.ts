@@ -5,13 +5,14 @@
 
 import { randomBytes } from 'node:crypto';
 import type { Client } from '@temporalio/client';
-import { DefaultLogger, type LogEntry, Runtime } from '@temporalio/worker';
 import { onTestFinished, vi } from 'vitest';
 import type { TaskQueueName } from '../../domain/processes.ts';
 import { workflowBundle } from '../../temporal/bundle.ts';
 import { createQueueWorker, runWorkers } from '../../temporal/worker.ts';
-import { collectExecutions, type Execution, recordStarts } from './executions.ts';
+import { collectExecutions, type Execution, recordStarts, unexpectedStates } from './executions.ts';
+import { writeHistories } from './histories.ts';
 import { replayHistories } from './replay.ts';
+import { installRuntime } from './runtime.ts';
 import { openNamespace, startTimeSkippingServer } from './server.ts';
 
 export interface TestRigOptions {
@@ -82,6 +83,7 @@ export async function createTestRig(options: TestRigOptions): Promise<TestRig> {
         ...(await replayHistories(executions, { bundle, codecKeys })),
       ];
       await terminateOpen(server.client, executions);
+      await writeHistories(executions, codecKeys);
       if (problems.length > 0) throw new Error(problems.join('\n'));
     } finally {
       await server.close();
@@ -109,19 +111,6 @@ export async function eventually<T>(check: () => T | Promise<T>, limitMs = 10_00
   return await vi.waitFor(check, { timeout: limitMs, interval: 20 });
 }
 
-/** Executions open without an excuse, and excuses for executions that are not open. */
-function unexpectedStates(executions: readonly Execution[], excused: ReadonlyMap<string, string>): string[] {
-  const open = executions.filter((execution) => execution.open).map(({ workflowId }) => workflowId);
-  return [
-    ...open
-      .filter((workflowId) => !excused.has(workflowId))
-      .map((workflowId) => `${workflowId} is still open; say why with rig.leaveOpen, or let it end`),
-    ...[...excused]
-      .filter(([workflowId]) => !open.includes(workflowId))
-      .map(([workflowId, reason]) => `${workflowId} was to be left open (${reason}), but it is not`),
-  ];
-}
-
 async function terminateOpen(client: Client, executions: readonly Execution[]): Promise<void> {
   const open = executions.filter((execution) => execution.open);
   await Promise.all(
@@ -130,31 +119,3 @@ async function terminateOpen(client: Client, executions: readonly Execution[]): 
     ),
   );
 }
-
-let installed = false;
-
-/** Once per process, as the runtime demands. */
-function installRuntime(): void {
-  if (installed) return;
-  installed = true;
-  Runtime.install({
-    logger: new DefaultLogger('WARN', logUnexpected),
-    telemetryOptions: { logging: { filter: { core: 'WARN', other: 'ERROR' }, forward: {} } },
-    shutdownSignals: [],
-  });
-}
-
-/** Failing activities and workflows belong to many tests; failing workflow tasks to none: they say why a test hangs. */
-function logUnexpected(entry: LogEntry): void {
-  if (EXPECTED.some((start) => entry.message.startsWith(start))) return;
-  console.error(entry.level, entry.message, entry.meta?.error ?? '');
-}
-
-const EXPECTED = [
-  'Activity failed',
-  'Workflow failed',
-  'No activities registered',
-  'No workflows registered',
-  // The time-skipping server is old in this; nothing here heartbeats.
-  'Temporal Server 1.16.0 or newer is required',
-];

@@ -1,0 +1,85 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { createServer } from 'node:net';
+import type { Client } from '@temporalio/client';
+import { msToTs } from '@temporalio/common/lib/time.js';
+import proto from '@temporalio/proto';
+import { expect, onTestFinished, test } from 'vitest';
+import { connectTemporal } from './client.ts';
+import { ensureSearchAttributes } from './search-attributes.ts';
+import { connectWorkers } from './worker.ts';
+
+const { IndexedValueType } = proto.temporal.api.enums.v1;
+const codecKeys = [{ id: 'k', key: randomBytes(32) }];
+const address = process.env.TEMPORAL_ADDRESS ?? '';
+
+async function ownNamespace(): Promise<Client> {
+  const namespace = `client-${randomUUID()}`;
+  const root = await connectTemporal({ address, namespace: 'default', codecKeys });
+  onTestFinished(() => root.connection.close());
+  await root.workflowService.registerNamespace({
+    namespace,
+    workflowExecutionRetentionPeriod: msToTs('1 day'),
+  });
+  const client = await connectTemporal({ address, namespace, codecKeys });
+  onTestFinished(() => client.connection.close());
+  return client;
+}
+
+async function registered(client: Client) {
+  const { namespace } = client.options;
+  return (await client.connection.operatorService.listSearchAttributes({ namespace })).customAttributes;
+}
+
+test('says where nobody answers and how to start a server, for clients and workers', async () => {
+  const closed = await closedPort();
+  const expected = { type: 'temporal_unavailable', message: expect.stringMatching(`${closed}.*npm start`) };
+  await expect(connectTemporal({ address: closed, namespace: 'default', codecKeys })).rejects.toMatchObject(
+    expected,
+  );
+  await expect(connectWorkers({ address: closed, namespace: 'default' })).rejects.toMatchObject(expected);
+});
+
+test('says which namespace is missing and how to create it', async () => {
+  await expect(connectTemporal({ address, namespace: 'nobody-made-this', codecKeys })).rejects.toMatchObject({
+    type: 'temporal_unavailable',
+    message: expect.stringContaining('temporal operator namespace create --namespace nobody-made-this'),
+  });
+});
+
+test('registers the search attributes that are missing, and only those', async () => {
+  const client = await ownNamespace();
+  expect(await registered(client)).toEqual({});
+
+  await Promise.all([ensureSearchAttributes(client), ensureSearchAttributes(client)]);
+  const keyword = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD;
+  const all = {
+    PersonaCustomerId: keyword,
+    PersonaProcess: keyword,
+    PersonaState: keyword,
+    PersonaOutcome: keyword,
+  };
+  expect(await registered(client)).toEqual(all);
+  await ensureSearchAttributes(client);
+  expect(await registered(client)).toEqual(all);
+});
+
+test('refuses a search attribute of another type', async () => {
+  const client = await ownNamespace();
+  await client.connection.operatorService.addSearchAttributes({
+    namespace: client.options.namespace,
+    searchAttributes: { PersonaState: IndexedValueType.INDEXED_VALUE_TYPE_INT },
+  });
+  await expect(ensureSearchAttributes(client)).rejects.toMatchObject({
+    type: 'temporal_unavailable',
+    message: expect.stringMatching(/PersonaState.*another type/),
+  });
+});
+
+/** An address at which nobody listens any more. */
+async function closedPort(): Promise<string> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return `127.0.0.1:${port}`;
+}

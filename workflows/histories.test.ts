@@ -1,0 +1,28 @@
+import { randomBytes } from 'node:crypto';
+import { expect, test } from 'vitest';
+import { workflowBundle } from '../temporal/bundle.ts';
+import { readHistories } from '../test/rig/histories.ts';
+import { replayHistories } from '../test/rig/replay.ts';
+
+// The histories are decrypted; the codec passes plain payloads, whatever its key.
+const codecKeys = [{ id: 'any', key: randomBytes(32) }];
+
+test("today's workflows still replay what released ones did", { timeout: 60_000 }, async () => {
+  const histories = await readHistories();
+  expect(new Set(histories.map(({ workflow }) => workflow))).toContain('onboardCustomer');
+  expect(await replayHistories(histories, { bundle: await workflowBundle(), codecKeys })).toEqual([]);
+});
+
+test('a history that was changed does not replay', { timeout: 60_000 }, async () => {
+  const histories = await readHistories();
+  const recorded = histories.find(({ workflow }) => workflow === 'onboardCustomer');
+  const scheduled = recorded?.history.events
+    ?.map((event) => event.activityTaskScheduledEventAttributes?.activityType)
+    .find((type) => type?.name === 'attachPaymentMethod');
+  if (recorded === undefined || scheduled == null) throw new Error('No onboarding with a method is recorded');
+  scheduled.name = 'somethingElse';
+
+  const problems = await replayHistories([recorded], { bundle: await workflowBundle(), codecKeys });
+  expect(problems).toHaveLength(1);
+  expect(problems[0]).toMatch(/does not replay.*attachPaymentMethod/);
+});
