@@ -22,7 +22,7 @@ export async function charge(request: ChargeRequest): Promise<Answer> {
   const { call, method, intent } = request;
   const { gateway } = call;
   const store = gateway.store;
-  const step = method.script.shift() ?? method.then;
+  const step = method.script.shift() ?? method.always;
 
   await beforeCapture(request, step);
   // A reset while this stood still: the world that it belonged to is gone.
