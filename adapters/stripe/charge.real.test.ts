@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createStripeGateway } from './gateway.ts';
+import { classify } from '../../domain/decline/classify.ts';
+import type { ChargeOrder } from '../../domain/ports.ts';
 import { type Fixture, startFixture, until } from './testing.ts';
 
 let stripe: Fixture;
@@ -212,6 +214,17 @@ describe('charge', () => {
     expect(
       await stripe.charge({ ...order, gateway_ref: declined.gateway_ref, key: `${order.key}b` }),
     ).toMatchObject({ result: 'declined', codes: { code: 'gateway_config_error' } });
+  });
+
+  test.each([
+    ['HARD', (order: ChargeOrder) => ({ ...order, token: `pm_${randomUUID()}` }), []],
+    ['CONFIG', (order: ChargeOrder) => ({ ...order, amount: 0 }), []],
+    ['AUTH', (order: ChargeOrder) => order, [{ do: 'requires_action' }]],
+    ['FIX', (order: ChargeOrder) => order, [{ do: 'decline', code: 'expired_card' }]],
+  ])('the decline table calls it %s', async (expected, changed, script) => {
+    const answer = await stripe.charge(changed(await stripe.given(script)));
+    if (answer.result !== 'declined') throw new Error(JSON.stringify(answer));
+    expect(classify(answer.codes, { type: 'card', network: 'visa' }, Date.now()).class).toBe(expected);
   });
 
   test('a wrong API key is our own fault', async () => {

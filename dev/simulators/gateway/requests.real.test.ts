@@ -77,6 +77,8 @@ describe('holds', () => {
     expect((await gateway.get(`/v1/payment_intents?customer=${of.customer}`)).body.data).toEqual([]);
     stop.abort();
     await lost;
+    // A round trip later the simulator, too, knows that nobody waits any more.
+    await gateway.sim('GET', '/holds');
     expect((await gateway.sim('POST', `/holds/${hold.id}/release`)).status).toBe(200);
     await until(async () => ((await gateway.ledgerOf(of.customer)).length === 1 ? true : undefined));
     expect((await gateway.create(of, key)).body.status).toBe('succeeded');
@@ -96,6 +98,15 @@ describe('holds', () => {
     expect((await gateway.get(`/v1/payment_intents/${id}`)).body.status).toBe('succeeded');
     await gateway.sim('POST', `/holds/${hold.id}/release`);
     expect((await held).body.status).toBe('succeeded');
+  });
+
+  test('a reset overtakes what is delayed', async () => {
+    const of = await gateway.given([{ do: 'approve', delay_ms: 100 }]);
+    const delayed = expect(gateway.create(of)).rejects.toThrow();
+    await until(async () => (await gateway.sim('GET', '/requests')).body.data.at(-1));
+    await gateway.sim('POST', '/reset');
+    await delayed;
+    expect((await gateway.sim('GET', '/charges')).body.data).toEqual([]);
   });
 
   test('a reset forgets everything and cuts what is held', async () => {
