@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createStripeGateway } from './gateway.ts';
 import { classify } from '../../domain/decline/classify.ts';
 import type { ChargeOrder } from '../../domain/ports.ts';
-import { type Fixture, startFixture, until } from './testing.ts';
+import { type Fixture, startFixture, until } from '../../test/stripe.ts';
+import { createStripeGateway } from './gateway.ts';
 
 let stripe: Fixture;
 

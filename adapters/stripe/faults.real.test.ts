@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Fixture, listen, startFixture } from '../../test/stripe.ts';
 import { createStripeGateway } from './gateway.ts';
-import { type Fixture, listen, startFixture } from './testing.ts';
 
 let stripe: Fixture;
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Fixture, startFixture } from './testing.ts';
+import { type Fixture, startFixture } from '../../test/stripe.ts';
 
 let stripe: Fixture;
 

@@ -3,8 +3,8 @@
 import { authenticationDecline, declineOf, refusal } from './declines.ts';
 import { ConnectionCut, GatewayError } from './errors.ts';
 import { type Answer, type Call, causeOf } from './gateway.ts';
-import { intentObject } from './objects.ts';
 import { type ChargeOf, markDeclined, markSucceeded, newCharge } from './ledger.ts';
+import { intentObject } from './objects.ts';
 import { settleLater } from './settlement.ts';
 import type { Step } from './steps.ts';
 import type { Charge, Decline } from './store.ts';

@@ -1,6 +1,6 @@
 import { Stripe } from 'stripe';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Fixture, type Delivery, startFixture, offSession, until } from './testing.ts';
+import { type Delivery, type Fixture, offSession, startFixture, until } from './testing.ts';
 
 let gateway: Fixture;
 

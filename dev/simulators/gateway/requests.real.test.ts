@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Stripe } from 'stripe';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Fixture, startFixture, creation, until } from './testing.ts';
+import { creation, type Fixture, startFixture, until } from './testing.ts';
 
 let gateway: Fixture;
 

@@ -1,7 +1,7 @@
 import { createHmac, randomUUID } from 'node:crypto';
 import { Stripe } from 'stripe';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Fixture, startFixture, SECRET, until } from './testing.ts';
+import { type Fixture, SECRET, startFixture, until } from './testing.ts';
 
 let gateway: Fixture;
 

@@ -3,9 +3,9 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { startGatewaySimulator } from '../../dev/simulators/gateway/server.ts';
-import type { ChargeOrder } from '../../domain/ports.ts';
-import { createStripeGateway } from './gateway.ts';
+import { createStripeGateway } from '../adapters/stripe/gateway.ts';
+import { startGatewaySimulator } from '../dev/simulators/gateway/server.ts';
+import type { ChargeOrder } from '../domain/ports.ts';
 
 export type Fixture = Awaited<ReturnType<typeof startFixture>>;
 
