@@ -156,7 +156,7 @@ test('every statement begins at a unique key, and none walks through the graph',
     ).toEqual([]);
     for (const beginning of beginnings(plan)) {
       expect(beginning, cypher).toMatch(
-        /^(NodeUniqueIndexSeek(\(Locking\))?|DirectedRelationshipIndexSeek(ByRange)?|Argument|EmptyRow)$/,
+        /^(NodeUniqueIndexSeek(\(Locking\))?|DirectedRelationshipIndexSeek(ByRange)?|Argument|EmptyRow|Unwind)$/,
       );
     }
     if (/\bMATCH|MERGE/.test(cypher)) {
