@@ -25,6 +25,8 @@ export async function runCommand(
   { interruptedExitCode, log = console.log }: CommandOptions = {},
 ): Promise<never> {
   const guard = startGuard();
+  // Neither the children nor the channel to `boot.mjs` keep this process alive: it lives until it ends itself.
+  setInterval(() => {}, 2 ** 31 - 1);
   const end = async (code: number) => {
     await guard.stop();
     return process.exit(code);

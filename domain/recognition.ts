@@ -100,7 +100,9 @@ export function recognise(evidence: Evidence, policy: Pick<Policy, 'onboarding'>
 export function recogniseNewcomer(evidence: Evidence, policy: Pick<Policy, 'onboarding'>): Recognition {
   const found = recognise(evidence, policy);
   const suggestions =
-    found.customer_id === undefined ? found.suggestions : [asSuggestion(found, evidence), ...found.suggestions];
+    found.customer_id === undefined
+      ? found.suggestions
+      : [asSuggestion(found, evidence), ...found.suggestions];
   return { rule: 'none', proven: true, suggestions };
 }
 

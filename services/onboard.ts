@@ -1,7 +1,7 @@
 import { invalid, PersonaError } from '../domain/errors.ts';
 import { validateOnboarding } from '../domain/onboarding.ts';
 import type { OnboardingAnswer } from '../domain/onboarding-types.ts';
-import { isSameRequest } from '../graph/index.ts';
+import { isSameRequest, readIncoming } from '../graph/index.ts';
 import { onboardCustomer } from '../temporal/starts.ts';
 import type { ServiceDeps } from './deps.ts';
 import type { Caller } from './request.ts';
@@ -14,13 +14,15 @@ import type { Caller } from './request.ts';
  *   what the process refuses, temporal_unavailable, deadline_exceeded
  */
 export async function onboard(
-  { graph, temporal }: ServiceDeps,
+  { graph, temporal, policy }: ServiceDeps,
   caller: Caller,
   input: unknown,
 ): Promise<OnboardingAnswer> {
   const checked = validateOnboarding(input);
   if (!checked.ok) throw invalid(checked.problems, checked.type);
   const { request } = checked;
+  // Throws what only the forms show that the graph compares by: a request that is refused starts nothing.
+  readIncoming(request, policy, graph.blindIndex);
   const { request_hash, ...answer } = await onboardCustomer(
     temporal,
     { caller: caller.caller, actor: caller.actor, correlation_id: caller.correlationId, request },

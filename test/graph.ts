@@ -1,9 +1,11 @@
 import { randomBytes, randomInt, randomUUID } from 'node:crypto';
+import type { QueryResult } from 'neo4j-driver';
 import type { OnboardingRequest } from '../domain/onboarding-types.ts';
 import { migrate } from '../graph/migrate.ts';
 import { openGraph } from '../graph/graph.ts';
 import type { Graph, GraphOptions } from '../graph/graph.ts';
 import type { CommandHeader } from '../graph/command.ts';
+import { toParameters } from '../graph/values.ts';
 import { createBlindIndex } from '../security/blind-index.ts';
 import { parseKeyRing } from '../security/key-ring.ts';
 
@@ -40,6 +42,20 @@ function required(name: string): string {
   const value = process.env[name];
   if (value === undefined) throw new Error(`${name} is not set: npm test sets it`);
   return value;
+}
+
+/** Cypher that no command runs: worlds that a test builds itself, plans. */
+export async function runCypher(
+  graph: Graph,
+  cypher: string,
+  parameters: Record<string, unknown> = {},
+): Promise<QueryResult> {
+  const session = graph.writeSession();
+  try {
+    return await session.run(cypher, toParameters(parameters) as Record<string, unknown>);
+  } finally {
+    await session.close();
+  }
 }
 
 const letters = () => randomUUID().replaceAll('-', '');

@@ -52,7 +52,9 @@ test('a newer observation counts, an older one changes nothing', async () => {
 test('in whatever order observations arrive at once, the newest stays', async () => {
   const id = await newDevice();
   const observations = Array.from({ length: 20 }, (_, n) => n).sort(() => Math.random() - 0.5);
-  await Promise.all(observations.map((n) => rate(id, n / 20, `2026-01-${String(n + 1).padStart(2, '0')}T00:00:00Z`)));
+  await Promise.all(
+    observations.map((n) => rate(id, n / 20, `2026-01-${String(n + 1).padStart(2, '0')}T00:00:00Z`)),
+  );
   expect(await getDevice(graph, { device_id: id })).toMatchObject({ trust_score: 19 / 20 });
 });
 
@@ -68,7 +70,11 @@ test('one event names up to 25 of a shared device’s customers, and how many th
     { id },
   );
   expect(event?.stream).toBe('device');
-  expect(JSON.parse(String(event?.data))).toMatchObject({ linked_customers: 27, old_trust_score: 0.5, new_trust_score: 0.9 });
+  expect(JSON.parse(String(event?.data))).toMatchObject({
+    linked_customers: 27,
+    old_trust_score: 0.5,
+    new_trust_score: 0.9,
+  });
 });
 
 test('a score outside 0 to 1, an unknown device and a stale version are refused', async () => {
@@ -76,7 +82,9 @@ test('a score outside 0 to 1, an unknown device and a stale version are refused'
   for (const score of [-0.1, 1.1, Number.NaN]) {
     await expect(rate(id, score, '2026-01-01T00:00:00Z')).rejects.toMatchObject({ type: 'invalid_argument' });
   }
-  await expect(rate(randomUUID(), 1, '2026-01-01T00:00:00Z')).rejects.toMatchObject({ type: 'device_not_found' });
+  await expect(rate(randomUUID(), 1, '2026-01-01T00:00:00Z')).rejects.toMatchObject({
+    type: 'device_not_found',
+  });
   await expect(rate(id, 1, '2026-01-01T00:00:00Z', 7)).rejects.toMatchObject({ type: 'stale_version' });
   expect(await rate(id, 1, '2026-01-01T00:00:00Z', 1)).toMatchObject({ applied: true });
 });

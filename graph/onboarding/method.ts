@@ -1,7 +1,7 @@
 import type { PaymentMethodStatus } from '../../domain/payment-method.ts';
 import type { Recognition } from '../../domain/recognition.ts';
 import type { CommandTx } from '../command-tx.ts';
-import { putIntoWallet } from '../wallet/add-payment-method.ts';
+import { putIntoWallet } from '../wallet/put-into-wallet.ts';
 import type { Incoming } from './incoming.ts';
 import type { Known } from './known.ts';
 

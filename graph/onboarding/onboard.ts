@@ -10,7 +10,7 @@ import { runCommand } from '../command.ts';
 import type { CommandTx } from '../command-tx.ts';
 import type { Graph } from '../graph.ts';
 import { lockIdentities } from '../identity-locks.ts';
-import { findTokenHolder } from '../wallet/add-payment-method.ts';
+import { findTokenHolder } from '../wallet/put-into-wallet.ts';
 import { writeAddress } from './address.ts';
 import { writeCustomer, writeIdentifiers, writeSuggestions } from './customer.ts';
 import { writeDevice } from './device.ts';

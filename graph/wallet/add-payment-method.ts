@@ -1,16 +1,13 @@
-import { v7 as uuidv7 } from 'uuid';
 import { PersonaError } from '../../domain/errors.ts';
 import type { PaymentMethodDetails } from '../../domain/onboarding-types.ts';
 import type { PaymentMethodStatus } from '../../domain/payment-method.ts';
-import { expiresOn } from '../../domain/payment-method.ts';
 import { requestHash } from '../body-hash.ts';
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
-import type { CommandTx } from '../command-tx.ts';
 import type { Graph } from '../graph.ts';
 import { lockIdentities } from '../identity-locks.ts';
+import { findTokenHolder, putIntoWallet } from './put-into-wallet.ts';
 import { openWallet } from './wallet.ts';
-import type { Wallet } from './wallet.ts';
 
 export interface AddPaymentMethod {
   customer_id: string;
@@ -84,117 +81,4 @@ export async function addPaymentMethod(
       request_hash: requestHash(graph, input),
     };
   });
-}
-
-const TOKEN_HOLDER = `
-  UNWIND $token_hashes AS token_hash
-  MATCH (p:PaymentMethod {token_hash: token_hash})<-[:HAS_PAYMENT_METHOD]-(c:Customer)
-  RETURN p.id AS payment_method_id, c.id AS customer_id LIMIT 1`;
-
-/** Who holds the token, active or not: it is attached to one customer, and stays with that one. */
-export async function findTokenHolder(
-  tx: CommandTx,
-  tokenHashes: string[],
-): Promise<{ payment_method_id: string; customer_id: string } | undefined> {
-  const [row] = await tx.run<{ payment_method_id: string; customer_id: string }>(TOKEN_HOLDER, {
-    token_hashes: tokenHashes,
-  });
-  return row;
-}
-
-/** A method for a customer's wallet, and how it came. */
-export interface IncomingMethod {
-  customerId: string;
-  details: PaymentMethodDetails;
-  /** Its id, if this customer has or had it. */
-  knownId?: string;
-  addedBy: 'service' | 'customer';
-  /** False: the customer was recognised by something unproven. */
-  proven: boolean;
-  /** The unverified identifier that led here. */
-  awaitsIdentifierId?: string;
-  deviceId: string | null;
-}
-
-/**
- * Adds the method, or records a use of the one that is known. Shared by the wallet and by onboarding; the customer and
- * the token are locked, and nobody else holds the token.
- */
-export function putIntoWallet(
-  tx: CommandTx,
-  wallet: Wallet,
-  incoming: IncomingMethod,
-): { payment_method_id: string; status: PaymentMethodStatus; added: boolean } {
-  const { details, proven, deviceId } = incoming;
-  const known = wallet.methods.find((method) => method.payment_method_id === incoming.knownId);
-  if (known === undefined || (proven && comesBack(known)))
-    return { ...add(tx, wallet, incoming), added: true };
-  if (known.removed_at === null) {
-    wallet.recordUse(known.payment_method_id, { at: tx.header.occurredAt, proven, deviceId });
-    if (proven && details.off_session_consent !== undefined) {
-      const source = consentSource(incoming);
-      wallet.setConsent(known.payment_method_id, details.off_session_consent, source, tx.header.occurredAt);
-    }
-  }
-  return { payment_method_id: known.payment_method_id, status: known.status, added: false };
-}
-
-/** A method that its customer took out, or that was put aside, is used again. A compromised one is not. */
-function comesBack(method: { status: PaymentMethodStatus; removed_at: string | null }): boolean {
-  return method.status === 'inactive';
-}
-
-function add(
-  tx: CommandTx,
-  wallet: Wallet,
-  incoming: IncomingMethod,
-): { payment_method_id: string; status: PaymentMethodStatus } {
-  const { customerId, details, proven } = incoming;
-  const id = incoming.knownId ?? uuidv7();
-  const key = tx.keyOf(customerId);
-  const consent = proven && details.off_session_consent === true;
-  const expires =
-    details.expiry_month !== undefined && details.expiry_year !== undefined
-      ? expiresOn(details.expiry_month, details.expiry_year)
-      : null;
-  tx.append({
-    stream: 'customer',
-    stream_id: customerId,
-    type: 'PaymentMethodAdded',
-    data: {
-      payment_method_id: id,
-      type: details.type,
-      token: key.seal(details.token, 'PaymentMethod', id, 'token'),
-      brand: details.brand ?? null,
-      network: details.network ?? null,
-      last_four: details.last_four ?? null,
-      expiry_month: details.expiry_month ?? null,
-      expiry_year: details.expiry_year ?? null,
-      expires_on: expires,
-      instrument_fingerprint:
-        details.instrument_fingerprint === undefined
-          ? null
-          : key.seal(details.instrument_fingerprint, 'PaymentMethod', id, 'instrument_fingerprint'),
-      off_session_consent: consent,
-      consent_at: consent ? tx.header.occurredAt : null,
-      consent_source: consent ? consentSource(incoming) : null,
-      added_by: incoming.addedBy,
-      proven,
-      awaits_identifier_id: incoming.awaitsIdentifierId ?? null,
-      device_id: incoming.deviceId,
-    },
-  });
-  wallet.added(id, tx.header.occurredAt, {
-    ...details,
-    expires_on: expires,
-    consent,
-    proven,
-    awaitsIdentifierId: incoming.awaitsIdentifierId,
-    addedBy: incoming.addedBy,
-  });
-  return { payment_method_id: id, status: 'unverified' };
-}
-
-function consentSource({ details, addedBy }: IncomingMethod): string {
-  return addedBy === 'customer' ? 'customer' : (details.consent_source ?? 'service');
 }

@@ -10,7 +10,11 @@ import type { Graph } from '../graph.ts';
 import { onboard } from '../onboarding/onboard.ts';
 import { getPaymentMethod, getPaymentMethods, getPaymentMethodToken } from '../queries/payment-methods.ts';
 import { addPaymentMethod } from './add-payment-method.ts';
-import { setDefaultPaymentMethod, setOffSessionConsent, updatePaymentMethodStatus } from './edit-payment-method.ts';
+import {
+  setDefaultPaymentMethod,
+  setOffSessionConsent,
+  updatePaymentMethodStatus,
+} from './edit-payment-method.ts';
 import { recordVerification } from './record-verification.ts';
 import { openWallet } from './wallet.ts';
 
@@ -27,14 +31,18 @@ const newCustomer = async () => {
   const request = onboardingRequest();
   return (await onboard(graph, testHeader(), { request, policy })).customer_id;
 };
-const add = (customer_id: string, method: Partial<PaymentMethodDetails> & { device_id?: string } = {}, at?: string) =>
+const add = (
+  customer_id: string,
+  method: Partial<PaymentMethodDetails> & { device_id?: string } = {},
+  at?: string,
+) =>
   addPaymentMethod(graph, testHeader(at === undefined ? {} : { occurredAt: at }), {
     customer_id,
     method: { type: 'card', token: randomToken(), ...method },
     added_by: 'customer',
   });
 const attached: AttachAnswer = { result: 'attached', method: { token: 'x', type: 'card' } };
-const verify = (customer_id: string, payment_method_id: string, answer = attached) =>
+const verify = (customer_id: string, payment_method_id: string, answer: AttachAnswer = attached) =>
   recordVerification(graph, testHeader(), { customer_id, payment_method_id, answer });
 /** An active method of the customer. */
 const active = async (customer_id: string, method: Partial<PaymentMethodDetails> = {}, at?: string) => {
@@ -42,10 +50,16 @@ const active = async (customer_id: string, method: Partial<PaymentMethodDetails>
   await verify(customer_id, payment_method_id);
   return payment_method_id;
 };
-const setStatus = (customer_id: string, payment_method_id: string, status: 'failed' | 'active' | 'inactive') =>
+const setStatus = (
+  customer_id: string,
+  payment_method_id: string,
+  status: 'failed' | 'active' | 'inactive',
+) =>
   updatePaymentMethodStatus(graph, testHeader(), { customer_id, payment_method_id, status, reason: 'test' });
 const defaultOf = async (customer_id: string) =>
-  (await getPaymentMethods(graph, { customer_id })).filter((method) => method.is_default).map((m) => m.payment_method_id);
+  (await getPaymentMethods(graph, { customer_id }))
+    .filter((method) => method.is_default)
+    .map((m) => m.payment_method_id);
 const eventsOf = (id: string) =>
   graph.read<{ type: string; seq: number; data: string }>(
     'MATCH (e:PersonaEvent {stream_id: $id}) RETURN e.type AS type, e.seq AS seq, e.data AS data ORDER BY e.seq',
@@ -55,7 +69,12 @@ const eventsOf = (id: string) =>
 describe('verification', () => {
   test('takes the gateway’s details and reference, and makes the first method the default', async () => {
     const id = await newCustomer();
-    const { payment_method_id } = await add(id, { brand: 'mc', last_four: '1111', expiry_month: 1, expiry_year: 2030 });
+    const { payment_method_id } = await add(id, {
+      brand: 'mc',
+      last_four: '1111',
+      expiry_month: 1,
+      expiry_year: 2030,
+    });
     const verified = await recordVerification(graph, testHeader(), {
       customer_id: id,
       payment_method_id,
@@ -153,11 +172,17 @@ describe('adding', () => {
     const refused = { type: 'customer_suspended' };
     await expect(add(id)).rejects.toMatchObject(refused);
     const edit = { customer_id: id, payment_method_id: method };
-    await expect(setDefaultPaymentMethod(graph, testHeader(), { ...edit, by: 'customer' })).rejects.toMatchObject(refused);
+    await expect(
+      setDefaultPaymentMethod(graph, testHeader(), { ...edit, by: 'customer' }),
+    ).rejects.toMatchObject(refused);
     await expect(
       setOffSessionConsent(graph, testHeader(), { ...edit, off_session_consent: true, source: 'customer' }),
     ).rejects.toMatchObject(refused);
-    await setOffSessionConsent(graph, testHeader(), { ...edit, off_session_consent: true, source: 'service' });
+    await setOffSessionConsent(graph, testHeader(), {
+      ...edit,
+      off_session_consent: true,
+      source: 'service',
+    });
   });
 
   test('keeps the token readable only with the customer’s key', async () => {
@@ -245,7 +270,9 @@ describe('status', () => {
   test('another customer’s method does not exist', async () => {
     const [owner, other] = [await newCustomer(), await newCustomer()];
     const method = await active(owner);
-    await expect(setStatus(other, method, 'inactive')).rejects.toMatchObject({ type: 'payment_method_not_found' });
+    await expect(setStatus(other, method, 'inactive')).rejects.toMatchObject({
+      type: 'payment_method_not_found',
+    });
     await expect(
       getPaymentMethod(graph, { customer_id: other, payment_method_id: method }),
     ).rejects.toMatchObject({ type: 'payment_method_not_found' });
@@ -287,7 +314,9 @@ test('the event that last changed a method is its version', async () => {
     by: 'customer',
   });
   expect(await getPaymentMethod(graph, { customer_id: id, payment_method_id: b })).toEqual(before);
-  expect((await getPaymentMethod(graph, { customer_id: id, payment_method_id: a })).changed_seq).toBe(version);
+  expect((await getPaymentMethod(graph, { customer_id: id, payment_method_id: a })).changed_seq).toBe(
+    version,
+  );
 });
 
 test('one more use moves the last one forward only, and is in the event', async () => {
@@ -304,5 +333,8 @@ test('one more use moves the last one forward only, and is in the event', async 
     last_used: '2026-01-03T00:00:00.000Z',
   });
   const last = (await eventsOf(id)).at(-1);
-  expect(JSON.parse(String(last?.data))).toMatchObject({ use_count: 3, last_used: '2026-01-03T00:00:00.000Z' });
+  expect(JSON.parse(String(last?.data))).toMatchObject({
+    use_count: 3,
+    last_used: '2026-01-03T00:00:00.000Z',
+  });
 });

@@ -35,21 +35,6 @@ export interface WalletMethod {
   use_count: number;
 }
 
-interface AddedToWallet {
-  type: PaymentMethodType;
-  brand?: string;
-  network?: string;
-  last_four?: string;
-  expiry_month?: number;
-  expiry_year?: number;
-  expires_on: string | null;
-  instrument_fingerprint?: string;
-  consent: boolean;
-  proven: boolean;
-  awaitsIdentifierId?: string;
-  addedBy: 'service' | 'customer';
-}
-
 const READ_WALLET = `
   MATCH (:Customer {id: $customer_id})-[h:HAS_PAYMENT_METHOD]->(p:PaymentMethod)
   RETURN p.id AS payment_method_id, p.type AS type, p.status AS status, p.brand AS brand, p.network AS network,
@@ -57,7 +42,8 @@ const READ_WALLET = `
     p.expires_on AS expires_on, p.funding AS funding, p.country AS country,
     p.instrument_fingerprint AS instrument_fingerprint, p.removed_at AS removed_at, p.changed_seq AS changed_seq,
     h.is_default AS is_default, h.off_session_consent AS off_session_consent, h.added_by AS added_by,
-    h.proven AS proven, h.awaits_identifier_id AS awaits_identifier_id, h.first_used AS first_used, h.last_used AS last_used, h.use_count AS use_count
+    h.proven AS proven, h.awaits_identifier_id AS awaits_identifier_id,
+    h.first_used AS first_used, h.last_used AS last_used, h.use_count AS use_count
   ORDER BY is_default DESC, last_used DESC, payment_method_id`;
 
 /** Every method that a customer has or had, removed and unproven ones too; the default first, then the last used. */
@@ -96,38 +82,6 @@ export class Wallet {
   /** @throws PersonaError payment_method_not_found: not this customer's, or removed */
   find(paymentMethodId: string): Readonly<WalletMethod> {
     return this.#find(paymentMethodId);
-  }
-
-  /** Takes in a method that the command has just added or brought back: `unverified`, and not the default. */
-  added(paymentMethodId: string, at: string, method: AddedToWallet): void {
-    const index = this.#methods.findIndex((known) => known.payment_method_id === paymentMethodId);
-    const before = this.#methods[index];
-    const now: WalletMethod = {
-      payment_method_id: paymentMethodId,
-      type: method.type,
-      status: 'unverified',
-      brand: method.brand ?? null,
-      network: method.network ?? null,
-      last_four: method.last_four ?? null,
-      expiry_month: method.expiry_month ?? null,
-      expiry_year: method.expiry_year ?? null,
-      expires_on: method.expires_on,
-      funding: before?.funding ?? null,
-      country: before?.country ?? null,
-      instrument_fingerprint: method.instrument_fingerprint ?? null,
-      removed_at: null,
-      changed_seq: this.#tx.versionOf(this.#customerId),
-      is_default: false,
-      off_session_consent: method.consent,
-      added_by: method.addedBy,
-      proven: method.proven,
-      awaits_identifier_id: method.awaitsIdentifierId ?? null,
-      first_used: before?.first_used ?? at,
-      last_used: before !== undefined && before.last_used > at ? before.last_used : at,
-      use_count: (before?.use_count ?? 0) + 1,
-    };
-    if (before === undefined) this.#methods.push(now);
-    else this.#methods[index] = now;
   }
 
   /**

@@ -1,0 +1,124 @@
+/**
+ * The others: checkout, Chimera, Cerebrum, Synapse and the customer, each with only what it has in reality, a gRPC
+ * client, a Temporal client of its own, or a browser.
+ */
+
+import { randomUUID } from 'node:crypto';
+import { credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
+import { Client, Connection } from '@temporalio/client';
+import type { RunFile } from '../../platform/run-file.ts';
+import { IdentityGraphServiceClient } from '../../proto/gen/persona/v1/identity_graph.ts';
+import {
+  type GetCustomerContextResponse,
+  type GetRecoveryResponse,
+  PersonaAgentClient,
+} from '../../proto/gen/persona/v1/persona_agent.ts';
+import { Consistency } from '../../proto/gen/persona/v1/types.ts';
+
+const DEADLINE_MS = 15_000;
+
+/** What onboarding answers, as REST gives it. */
+export interface Onboarded {
+  customer_id: string;
+  payment_method_id: string;
+  payment_method_status: string;
+  device_id: string;
+  warnings: string[];
+}
+
+export interface Agents {
+  /** Checkout, over REST. */
+  onboard(request: object): Promise<Onboarded>;
+  /** Chimera, over gRPC. */
+  updateTrust(device_id: string, trust_score: number): Promise<void>;
+  /** Cerebrum, over gRPC. */
+  getContext(customer_id: string): Promise<GetCustomerContextResponse>;
+  /** Synapse, by a signal through its own Temporal client, which knows nothing of Persona's encryption. */
+  signalPaymentFailed(failure: { payment_id: string }): Promise<{ workflowId: string }>;
+  /** Anybody who wants to know, over gRPC. */
+  getRecovery(payment_id: string): Promise<GetRecoveryResponse | undefined>;
+  /** The customer, over REST. */
+  addCard(customer_id: string, card: { token: string }): Promise<{ payment_method_id: string }>;
+  fetchHistory(workflowId: string): Promise<object>;
+  close(): Promise<void>;
+}
+
+const NOT_FOUND = 5;
+
+export async function connectAgents(addresses: RunFile): Promise<Agents> {
+  const insecure = credentials.createInsecure();
+  const persona = new PersonaAgentClient(addresses.grpc, insecure);
+  const graph = new IdentityGraphServiceClient(addresses.grpc, insecure);
+  const connection = await Connection.connect({ address: addresses.temporal });
+  const synapse = new Client({ connection, namespace: addresses.temporal_namespace });
+
+  return {
+    onboard: (request) => post<Onboarded>(`${addresses.http}/api/v1/customers`, request),
+    async updateTrust(device_id, trust_score) {
+      const request = { device_id, trust_score, observed_at: new Date() };
+      await call<unknown>((deadline, done) =>
+        persona.updateDeviceTrustScore(request, new Metadata(), deadline, done),
+      );
+    },
+    getContext: (customer_id) =>
+      call((deadline, done) => {
+        const request = {
+          customer_id,
+          transaction_id: randomUUID(),
+          consistency: Consistency.CONSISTENCY_STRONG,
+          min_version: 0n,
+        };
+        persona.getCustomerContext(request, new Metadata(), deadline, done);
+      }),
+    async signalPaymentFailed(failure) {
+      const handle = await synapse.workflow.signalWithStart('recoverPayment', {
+        workflowId: `recovery:${failure.payment_id}`,
+        taskQueue: 'persona-recovery',
+        args: [{ payment_id: failure.payment_id }],
+        signal: 'paymentFailed',
+        signalArgs: [failure],
+      });
+      return { workflowId: handle.workflowId };
+    },
+    getRecovery: (payment_id) =>
+      call<GetRecoveryResponse>((deadline, done) =>
+        persona.getRecovery({ payment_id }, new Metadata(), deadline, done),
+      ).catch((error: ServiceError) => {
+        if (error.code === NOT_FOUND) return undefined;
+        throw error;
+      }),
+    addCard: (customer_id, card) =>
+      post(`${addresses.http}/api/v1/customers/${customer_id}/payment-methods`, {
+        type: 'card',
+        token: card.token,
+        off_session_consent: true,
+      }),
+    fetchHistory: (workflowId) => synapse.workflow.getHandle(workflowId).fetchHistory(),
+    async close() {
+      persona.close();
+      graph.close();
+      await connection.close();
+    },
+  };
+}
+
+type Answered<T> = (error: ServiceError | null, response: T) => void;
+
+function call<T>(send: (options: { deadline: number }, done: Answered<T>) => void): Promise<T> {
+  return new Promise((resolve, reject) => {
+    send({ deadline: Date.now() + DEADLINE_MS }, (error, response) =>
+      error ? reject(error) : resolve(response),
+    );
+  });
+}
+
+async function post<T>(url: string, body: object): Promise<T> {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'idempotency-key': randomUUID() },
+    body: JSON.stringify(body),
+  });
+  const answer = await response.text();
+  if (!response.ok) throw new Error(`POST ${url} answered ${response.status}: ${answer}`);
+  return JSON.parse(answer) as T;
+}

@@ -1,0 +1,78 @@
+/** What really happened, looked up where it cannot be embellished: the graph, the gateway's ledger, the inbox. */
+
+import neo4j from 'neo4j-driver';
+import type { RunFile } from '../../platform/run-file.ts';
+import type { Card } from './stories.ts';
+
+export interface WalletRow {
+  payment_method_id: string;
+  status: string;
+  is_default: boolean;
+  off_session_consent: boolean;
+}
+
+export interface LedgerRow {
+  payment_method: string;
+  status: string;
+  amount: number;
+  currency: string;
+}
+
+export interface Message {
+  template: string;
+  to: string;
+  subject: string;
+  text: string;
+}
+
+export interface Evidence {
+  wallet(customerId: string): Promise<WalletRow[]>;
+  /** State of the obligation, as the graph has it. */
+  obligation(paymentId: string): Promise<string | undefined>;
+  /** Every charge that the gateway knows of this payment. */
+  ledger(paymentId: string): Promise<LedgerRow[]>;
+  inbox(customerId: string): Promise<Message[]>;
+  /** Tells the gateway of a card, as if its holder had typed it into the gateway's own page. */
+  issueCard(card: Card): Promise<void>;
+  close(): Promise<void>;
+}
+
+const WALLET = `
+  MATCH (:Customer {id: $id})-[h:HAS_PAYMENT_METHOD]->(p:PaymentMethod)
+  RETURN p.id AS payment_method_id, p.status AS status, h.is_default AS is_default,
+    h.off_session_consent AS off_session_consent`;
+const OBLIGATION = 'MATCH (o:Obligation {payment_id: $id}) RETURN o.state AS state';
+
+export function openEvidence(addresses: RunFile): Evidence {
+  const driver = neo4j.driver(
+    addresses.neo4j,
+    neo4j.auth.basic(addresses.neo4j_username, addresses.neo4j_password),
+  );
+  const read = async (cypher: string, id: string) => {
+    const { records } = await driver.executeQuery(cypher, { id }, { database: addresses.neo4j_database });
+    return records.map((record) => record.toObject());
+  };
+  return {
+    wallet: async (customerId) => (await read(WALLET, customerId)) as WalletRow[],
+    obligation: async (paymentId) => (await read(OBLIGATION, paymentId))[0]?.state as string | undefined,
+    ledger: (paymentId) => list(`${addresses.gateway}/_sim/charges?payment_id=${paymentId}`),
+    inbox: (customerId) => list(`${addresses.inbox}/messages?customer_id=${customerId}`),
+    async issueCard({ token, brand, last4, exp_month, exp_year }) {
+      const fingerprint = `fp_${token}`;
+      const card = { brand, last4, exp_month, exp_year, fingerprint, country: 'US', funding: 'credit' };
+      const response = await fetch(`${addresses.gateway}/_sim/payment_methods/${token}`, {
+        method: 'PUT',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ type: 'card', card, script: [], then: { do: 'approve' } }),
+      });
+      if (!response.ok) throw new Error(`the gateway refused card ${token}: ${await response.text()}`);
+    },
+    close: () => driver.close(),
+  };
+}
+
+async function list<T>(url: string): Promise<T[]> {
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`GET ${url} answered ${response.status}: ${await response.text()}`);
+  return ((await response.json()) as { data: T[] }).data;
+}

@@ -1,0 +1,77 @@
+/** `npm run demo`: brings everything up, plays the stories from outside, tells them, and checks each outcome. */
+
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline/promises';
+import { fileURLToPath } from 'node:url';
+import type { RunFile } from '../../platform/run-file.ts';
+import { runCommand } from '../command.ts';
+import { startPersona } from '../persona.ts';
+import { connectAgents } from './agents.ts';
+import { openEvidence } from './evidence.ts';
+import { type Played, play } from './play.ts';
+import { readStories } from './stories.ts';
+import { failures, tell } from './tell.ts';
+
+const SAVED = fileURLToPath(new URL('../../.persona/demo/', import.meta.url));
+const began = Date.now();
+
+await runCommand(async ({ guard, log }) => {
+  const system = await startPersona({ guard, log });
+  const stories = await playAll(system.addresses, log);
+  const wrong = stories.flatMap((played) => failures(played));
+  log(
+    wrong.length === 0
+      ? 'Every outcome is as it must be: in the graph, the ledger and the inbox.'
+      : wrong.join('\n'),
+  );
+  await linger(log);
+  return wrong.length === 0 ? 0 : 1;
+});
+
+async function playAll(addresses: RunFile, log: (line: string) => void): Promise<Played[]> {
+  const agents = await connectAgents(addresses);
+  const evidence = openEvidence(addresses);
+  const run = randomBytes(3).toString('hex');
+  const all: Played[] = [];
+  try {
+    for (const story of readStories()) {
+      const played = await play(story, run, agents, evidence);
+      all.push(played);
+      const told = tell(played, addresses);
+      log(told);
+      save(`${story.id}.txt`, told);
+      save(
+        `${story.id}.history.json`,
+        JSON.stringify(await agents.fetchHistory(played.workflowId), undefined, 2),
+      );
+      if (story.id === 'declined') {
+        log(
+          `(the first recovered payment, ${((Date.now() - began) / 1000).toFixed(1)} s after the demo's start)\n`,
+        );
+      }
+    }
+  } finally {
+    await Promise.all([agents.close(), evidence.close()]);
+  }
+  return all;
+}
+
+function save(name: string, content: string): void {
+  mkdirSync(SAVED, { recursive: true });
+  writeFileSync(join(SAVED, name), content);
+}
+
+/** On a terminal the links stay alive until Enter; with `--keep` until Ctrl-C; otherwise what was saved must do. */
+async function linger(log: (line: string) => void): Promise<void> {
+  log(`Stories and histories are saved in ${SAVED}`);
+  if (process.argv.includes('--keep')) {
+    log('Everything keeps running: open the links. Ctrl-C stops it.');
+    await new Promise(() => {});
+  }
+  if (!process.stdin.isTTY || !process.stdout.isTTY) return;
+  const terminal = createInterface({ input: process.stdin, output: process.stdout });
+  await terminal.question('Open the links while everything still runs; Enter stops it. ');
+  terminal.close();
+}

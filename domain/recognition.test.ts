@@ -1,0 +1,122 @@
+import { expect, test } from 'vitest';
+import type { Policy } from './policy.ts';
+import { raisedSegment, recognise, recogniseNewcomer } from './recognition.ts';
+import type { Evidence, IdentifierMatch } from './recognition.ts';
+
+const policy = (change: Partial<Policy['onboarding']> = {}): Pick<Policy, 'onboarding'> => ({
+  onboarding: {
+    deviceMatch: 'suggest',
+    limits: { email: 1, phone: 1, device: 2 },
+    verifyWait: 0,
+    blockedValues: [],
+    ...change,
+  },
+});
+const match = (customer_id: string, change: Partial<IdentifierMatch> = {}): IdentifierMatch => ({
+  type: 'email',
+  claimed_verified: true,
+  identifier_id: `i-${customer_id}`,
+  is_verified: true,
+  customer_id,
+  linked_at: '2026-01-01T00:00:00.000Z',
+  holders: 1,
+  ...change,
+});
+const evidence = (change: Partial<Evidence> = {}): Evidence => ({ identifiers: [], ...change });
+
+test('the given customer id comes before every identifier; whom they point to is suggested', () => {
+  const given = evidence({
+    given_customer_id: 'g',
+    identifiers: [match('a'), match('g', { type: 'phone_number' })],
+  });
+  expect(recognise(given, policy())).toEqual({
+    customer_id: 'g',
+    rule: 'customer_id',
+    proven: true,
+    suggestions: [{ customer_id: 'a', score: 0.9, evidence: ['email'] }],
+  });
+});
+
+test.each<[string, IdentifierMatch[], string]>([
+  ['verified on both sides', [match('a', { is_verified: false }), match('b')], 'b'],
+  [
+    'verified at the customer',
+    [match('a', { is_verified: false }), match('b', { claimed_verified: false })],
+    'b',
+  ],
+  ['the older', [match('a', { linked_at: '2026-01-02T00:00:00.000Z' }), match('b')], 'b'],
+  ['the e-mail, of two equals', [match('a', { type: 'phone_number' }), match('b')], 'b'],
+])('of two identifiers the stronger one wins: %s', (_, identifiers, expected) => {
+  expect(recognise(evidence({ identifiers }), policy()).customer_id).toBe(expected);
+});
+
+test('one identifier verified on both sides proves the customer, whichever of them recognised it', () => {
+  const identifiers = [match('a', { is_verified: false }), match('a', { type: 'phone_number' })];
+  expect(recognise(evidence({ identifiers }), policy())).toMatchObject({
+    rule: 'phone_number',
+    proven: true,
+  });
+});
+
+test('an unproven recognition waits for the identifier that the customer has not verified', () => {
+  const identifiers = [match('a', { is_verified: false })];
+  expect(recognise(evidence({ identifiers }), policy())).toMatchObject({
+    proven: false,
+    awaits_identifier_id: 'i-a',
+  });
+  const claimed = [match('a', { claimed_verified: false })];
+  expect(recognise(evidence({ identifiers: claimed }), policy())).not.toHaveProperty('awaits_identifier_id');
+});
+
+test('a value that too many share is no evidence', () => {
+  const identifiers = [match('a', { holders: 2 }), match('b', { holders: 2 })];
+  expect(recognise(evidence({ identifiers }), policy())).toEqual({
+    rule: 'none',
+    proven: true,
+    suggestions: [],
+  });
+  const limits = { email: 2, phone: 1, device: 2 };
+  expect(recognise(evidence({ identifiers }), policy({ limits }))).toMatchObject({ customer_id: 'a' });
+  const device = { linked_customers: 3, customer_ids: ['a'] };
+  expect(recognise(evidence({ device }), policy()).suggestions).toEqual([]);
+});
+
+test('a device suggests its customers, or by policy attaches to the last of them, never proven', () => {
+  const device = { linked_customers: 2, customer_ids: ['new', 'old'] };
+  expect(recognise(evidence({ device }), policy())).toEqual({
+    rule: 'none',
+    proven: true,
+    suggestions: [
+      { customer_id: 'new', score: 0.3, evidence: ['device'] },
+      { customer_id: 'old', score: 0.3, evidence: ['device'] },
+    ],
+  });
+  expect(recognise(evidence({ device }), policy({ deviceMatch: 'attach' }))).toEqual({
+    customer_id: 'new',
+    rule: 'device',
+    proven: false,
+    suggestions: [],
+  });
+});
+
+test('an id that nobody has names a newcomer, whoever else is meant becomes a suggestion', () => {
+  const identifiers = [match('a'), match('b', { type: 'phone_number', is_verified: false })];
+  expect(recogniseNewcomer(evidence({ identifiers }), policy())).toEqual({
+    rule: 'none',
+    proven: true,
+    suggestions: [
+      { customer_id: 'a', score: 0.9, evidence: ['email'] },
+      { customer_id: 'b', score: 0.6, evidence: ['phone_number'] },
+    ],
+  });
+});
+
+test.each([
+  ['NEW', 'VIP', 'VIP'],
+  ['VIP', 'NEW', 'VIP'],
+  ['SUBSCRIBER', 'VIP', 'VIP'],
+  ['NEW', 'TRIAL_7', 'TRIAL_7'],
+  ['SUBSCRIBER', 'TRIAL_7', 'SUBSCRIBER'],
+])('a customer in %s of whom %s is said is in %s', (current, wanted, expected) => {
+  expect(raisedSegment(current, wanted)).toBe(expected);
+});

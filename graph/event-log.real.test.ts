@@ -1,0 +1,208 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { EventData, RecordedEvent } from '../domain/events.ts';
+import { readPolicy } from '../platform/policy.ts';
+import { onboardingRequest, openTestGraph, randomToken, runCypher, testHeader } from '../test/graph.ts';
+import type { Graph } from './graph.ts';
+import {
+  linkBehavioralProfile,
+  onboard,
+  recordVerification,
+  setCustomerStatus,
+  setDefaultPaymentMethod,
+  setOffSessionConsent,
+  updateDeviceTrustScore,
+  updatePaymentMethodStatus,
+} from './index.ts';
+import { dataKeyOf } from './key-store.ts';
+import { PROJECTIONS } from './projections/index.ts';
+import { projectionParameters } from './projections/projection.ts';
+import type { Projection } from './projections/projection.ts';
+
+const policy = readPolicy();
+let graph: Graph;
+beforeAll(async () => {
+  graph = await openTestGraph();
+});
+afterAll(async () => {
+  await graph.close();
+});
+
+/** A word that is nowhere else, to look for afterwards. */
+const mark = (what: string) => `mark-${what}-${randomUUID()}`;
+
+/** Two customers who share a device, with everything that may happen to them. */
+async function live() {
+  const secrets = {
+    email: `${mark('mail')}@shop.example`,
+    token: mark('token'),
+    fingerprint: mark('device'),
+    ip: '2001:db8::dead:beef',
+    street1: mark('street'),
+    street2: mark('flat'),
+  };
+  const openInNodes = {
+    city: mark('city'),
+    zip_code: mark('zip'),
+    user_agent: mark('agent'),
+    reference: mark('cus'),
+  };
+  const plastic = mark('plastic');
+  const meet = (change: Parameters<typeof onboardingRequest>[0]) =>
+    onboard(graph, testHeader(), { request: onboardingRequest(change), policy });
+  const address_details = {
+    street1: secrets.street1,
+    street2: secrets.street2,
+    city: openInNodes.city,
+    zip_code: openInNodes.zip_code,
+    country: 'DE',
+    type: 'shipping' as const,
+  };
+  const device_details = {
+    fingerprint: secrets.fingerprint,
+    ip: secrets.ip,
+    user_agent: openInNodes.user_agent,
+  };
+  const email = { type: 'email' as const, value: secrets.email };
+  const method = { type: 'card' as const, token: secrets.token, expiry_month: 2, expiry_year: 2031 };
+
+  const neighbour = await meet({ device_details });
+  const { customer_id } = await meet({ digital_identifiers: [email] });
+  const first = await meet({ digital_identifiers: [email], device_details, payment_method_details: method });
+  await meet({
+    customer_id,
+    gateway_customer_ref: openInNodes.reference,
+    customer_metadata: { segment: 'VIP', locale: 'de', ltv: '3.00' },
+    digital_identifiers: [{ ...email, is_verified: true }],
+    payment_method_details: { ...method, off_session_consent: true },
+    device_details,
+    address_details,
+  });
+  await meet({ customer_id, address_details: { ...address_details, is_verified: true }, device_details });
+  const own = { customer_id, payment_method_id: String(first.payment_method_id) };
+  await recordVerification(graph, testHeader(), {
+    ...own,
+    answer: {
+      result: 'attached',
+      method: {
+        token: secrets.token,
+        type: 'card',
+        brand: 'visa',
+        instrument_fingerprint: plastic,
+        funding: 'debit',
+      },
+    },
+  });
+  const second = await meet({ customer_id, payment_method_details: { type: 'card', token: randomToken() } });
+  const other = { customer_id, payment_method_id: String(second.payment_method_id) };
+  await updatePaymentMethodStatus(graph, testHeader(), { ...other, status: 'active', reason: 'test' });
+  await setDefaultPaymentMethod(graph, testHeader(), { ...other, by: 'customer' });
+  await setOffSessionConsent(graph, testHeader(), { ...own, off_session_consent: false, source: 'customer' });
+  await updatePaymentMethodStatus(graph, testHeader(), { ...own, status: 'inactive', reason: 'test' });
+  await meet({ customer_id, payment_method_details: method, device_details });
+  await setCustomerStatus(graph, testHeader(), { customer_id, status: 'suspended', reason: 'test' });
+  await linkBehavioralProfile(graph, testHeader(), { customer_id, baseline_data_ref: 'baseline-1' });
+  await updateDeviceTrustScore(graph, testHeader(), {
+    device_id: String(first.device_id),
+    trust_score: 1,
+    observed_at: '2026-01-01T00:00:00.5Z',
+  });
+  const streams = [customer_id, neighbour.customer_id, String(first.device_id)];
+  return { streams, secrets, openInNodes, plastic };
+}
+
+const NEIGHBOURHOOD = `
+  MATCH (n) WHERE (n:Customer OR n:Device) AND n.id IN $streams
+  OPTIONAL MATCH (n)-[:HAS_PAYMENT_METHOD|SHIPPED_TO|HAS_DIGITAL_IDENTIFIER|HAS_BEHAVIORAL_PROFILE]->(owned)
+  WITH collect(DISTINCT n) + collect(DISTINCT owned) AS nodes`;
+const SNAPSHOT = `${NEIGHBOURHOOD}
+  UNWIND nodes AS n
+  RETURN labels(n) AS labels, properties(n) AS node,
+    COLLECT { MATCH (n)-[r]->(m) RETURN [type(r), properties(r), m.id] ORDER BY type(r), m.id } AS edges
+  ORDER BY labels[0], n.id`;
+const FORGET = `${NEIGHBOURHOOD} UNWIND nodes AS n DETACH DELETE n`;
+
+async function logOf(streams: string[]): Promise<RecordedEvent[]> {
+  const rows = await graph.read<{ event: RecordedEvent & { data: string } }>(
+    'MATCH (e:PersonaEvent) WHERE e.stream_id IN $streams RETURN properties(e) AS event ORDER BY e.id',
+    { streams },
+  );
+  return rows.map(({ event }) => ({ ...event, data: JSON.parse(event.data) as EventData[keyof EventData] }));
+}
+
+async function replay<T extends keyof EventData>(event: RecordedEvent<T>): Promise<void> {
+  const label = event.stream === 'customer' ? 'CustomerKey' : 'DeviceKey';
+  const key = await dataKeyOf(graph, graph, { label, id: event.stream_id });
+  const projection = PROJECTIONS[event.type] as Projection<T>;
+  if (key === undefined || projection === null) throw new Error(`${event.type} cannot be replayed`);
+  const secrets = { key, blindIndex: graph.blindIndex };
+  await runCypher(graph, projection.cypher, projectionParameters(projection, event, secrets));
+  const node = event.stream === 'customer' ? 'Customer' : 'Device';
+  await runCypher(graph, `MATCH (n:${node} {id: $stream_id}) SET n.version = $seq`, { ...event });
+}
+
+test('the log alone gives the graph back, property by property', async () => {
+  const { streams } = await live();
+  const before = await graph.read(SNAPSHOT, { streams });
+  const events = await logOf(streams);
+  await runCypher(graph, FORGET, { streams });
+  expect(await graph.read(SNAPSHOT, { streams })).toEqual([]);
+  for (const event of events) await replay(event);
+  expect(await graph.read(SNAPSHOT, { streams })).toEqual(before);
+  expect(before.length).toBeGreaterThan(7);
+  for (const stream of streams) {
+    const own = events.filter((event) => event.stream_id === stream);
+    expect(own.map((event) => event.seq)).toEqual(own.map((_, n) => n + 1));
+  }
+});
+
+test('an event says who did what when, and for whom it waits', async () => {
+  const header = testHeader({
+    causationId: 'cause-1',
+    actor: 'checkout',
+    occurredAt: '2026-01-01T01:00:00+01:00',
+  });
+  const request = onboardingRequest({ occurred_at: '2026-01-01T01:00:00+01:00' });
+  const { customer_id } = await onboard(graph, header, { request, policy });
+  const [row] = await graph.read<{ labels: string[]; event: Record<string, unknown> }>(
+    'MATCH (e:PersonaEvent {stream_id: $customer_id}) RETURN labels(e) AS labels, properties(e) AS event',
+    { customer_id },
+  );
+  expect(row?.labels).toEqual(['PersonaEvent', 'Unpublished']);
+  expect(row?.event).toMatchObject({
+    stream: 'customer',
+    seq: 1,
+    type: 'CustomerCreated',
+    schema_version: 1,
+    occurred_at: '2026-01-01T00:00:00.000Z',
+    source: 'test',
+    actor: 'checkout',
+    correlation_id: header.correlationId,
+    causation_id: 'cause-1',
+  });
+  expect(row?.event.id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7/);
+});
+
+const EVERYWHERE = `
+  MATCH (n)
+  WHERE any(key IN keys(n) WHERE n[key] IS :: STRING AND any(mark IN $marks WHERE n[key] CONTAINS mark))
+  RETURN DISTINCT labels(n)[0] AS label,
+    [key IN keys(n) WHERE n[key] IS :: STRING AND any(mark IN $marks WHERE n[key] CONTAINS mark)] AS fields
+  ORDER BY label`;
+
+test('what must be sealed stands in no node, and what the log must seal stands in no event', async () => {
+  const { secrets, openInNodes, plastic } = await live();
+  expect(await graph.read(EVERYWHERE, { marks: Object.values(secrets) })).toEqual([]);
+  const open = await graph.read<{ label: string; fields: string[] }>(EVERYWHERE, {
+    marks: [...Object.values(openInNodes), plastic],
+  });
+  // They stand where queries need them, so the search does find what is there, and nowhere else.
+  const found = new Set(open.flatMap(({ label, fields }) => fields.map((field) => `${label}.${field}`)));
+  expect([...found].sort()).toEqual([
+    'Address.city',
+    'Address.zip_code',
+    'Customer.gateway_customer_ref',
+    'Device.last_seen_user_agent',
+    'PaymentMethod.instrument_fingerprint',
+  ]);
+});

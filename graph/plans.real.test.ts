@@ -1,0 +1,170 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Plan } from 'neo4j-driver';
+import { readPolicy } from '../platform/policy.ts';
+import {
+  onboardingRequest,
+  openTestGraph,
+  randomEmail,
+  randomPhone,
+  randomToken,
+  runCypher,
+  testHeader,
+} from '../test/graph.ts';
+import { recordingGraph } from '../test/recording-graph.ts';
+import type { Graph } from './graph.ts';
+import {
+  addPaymentMethod,
+  alternativesOf,
+  findCustomerByDigitalId,
+  getCustomerContext,
+  getCustomerProfile,
+  getDevice,
+  getGatewayCustomer,
+  getNoticeRecipient,
+  getPaymentMethod,
+  getPaymentMethods,
+  getPaymentMethodToken,
+  hasBehavioralProfile,
+  linkBehavioralProfile,
+  onboard,
+  recordVerification,
+  setCustomerStatus,
+  setDefaultPaymentMethod,
+  setOffSessionConsent,
+  updateDeviceTrustScore,
+  updatePaymentMethodStatus,
+} from './index.ts';
+
+const policy = readPolicy();
+let graph: Graph;
+beforeAll(async () => {
+  graph = await openTestGraph();
+});
+afterAll(async () => {
+  await graph.close();
+});
+
+/** Everything that the graph does, once, so that each of its statements is seen. */
+async function everything(recorded: Graph): Promise<void> {
+  const email = { type: 'email' as const, value: randomEmail() };
+  const phone = { type: 'phone_number' as const, value: randomPhone(), is_verified: true };
+  const token = randomToken();
+  const device = { fingerprint: randomUUID(), ip: '203.0.113.1', user_agent: 'UA' };
+  const address = { street1: 'A', city: 'B', zip_code: '1', country: 'US', type: 'shipping' as const };
+  const meet = (change: Parameters<typeof onboardingRequest>[0]) =>
+    onboard(recorded, testHeader(), { request: onboardingRequest(change), policy });
+  const other = await meet({ digital_identifiers: [email] });
+  const { customer_id, device_id, payment_method_id } = await meet({
+    digital_identifiers: [phone],
+    device_details: device,
+    address_details: address,
+    payment_method_details: { type: 'card', token },
+  });
+  const own = { customer_id, payment_method_id: String(payment_method_id) };
+  await meet({
+    customer_id,
+    digital_identifiers: [email, { type: 'email', value: randomEmail() }],
+    device_details: device,
+    address_details: address,
+    payment_method_details: { type: 'card', token, off_session_consent: true },
+    customer_metadata: { ltv: '10.00', segment: 'VIP', locale: 'en' },
+  });
+  await meet({ device_details: device });
+  await meet({ customer_id: other.customer_id, digital_identifiers: [{ ...email, is_verified: true }] });
+  await recordVerification(recorded, testHeader(), {
+    ...own,
+    gateway_customer_ref: 'cus_1',
+    answer: { result: 'attached', method: { token, type: 'card', brand: 'visa' } },
+  });
+  const added = await addPaymentMethod(recorded, testHeader(), {
+    customer_id,
+    method: { type: 'card', token: randomToken(), device_id },
+    added_by: 'customer',
+  });
+  await updatePaymentMethodStatus(recorded, testHeader(), {
+    customer_id,
+    payment_method_id: added.payment_method_id,
+    status: 'active',
+    reason: 'test',
+  });
+  await setDefaultPaymentMethod(recorded, testHeader(), {
+    customer_id,
+    payment_method_id: added.payment_method_id,
+    by: 'customer',
+  });
+  await setOffSessionConsent(recorded, testHeader(), {
+    ...own,
+    off_session_consent: false,
+    source: 'customer',
+  });
+  await setCustomerStatus(recorded, testHeader(), { customer_id, status: 'suspended', reason: 'test' });
+  await linkBehavioralProfile(recorded, testHeader(), { customer_id, baseline_data_ref: 'ref' });
+  await updateDeviceTrustScore(recorded, testHeader(), {
+    device_id: String(device_id),
+    trust_score: 1,
+    observed_at: new Date().toISOString(),
+  });
+
+  await getCustomerContext(recorded, { customer_id, policy });
+  await getCustomerProfile(recorded, { customer_id });
+  await getNoticeRecipient(recorded, { customer_id });
+  await getPaymentMethods(recorded, { customer_id });
+  await getPaymentMethod(recorded, own);
+  await getPaymentMethodToken(recorded, own);
+  await getGatewayCustomer(recorded, { customer_id });
+  await hasBehavioralProfile(recorded, { customer_id });
+  await getDevice(recorded, { device_id: String(device_id) });
+  await alternativesOf(recorded, {
+    customer_id,
+    failed_payment_method_id: own.payment_method_id,
+    policy,
+    now: Date.now(),
+  });
+  await findCustomerByDigitalId(recorded, { ...phone, policy });
+}
+
+/** Operators without children: where the plan begins to read. */
+function beginnings(plan: Plan): string[] {
+  const name = plan.operatorType.replace(/@.*/, '');
+  return plan.children.length === 0 ? [name] : plan.children.flatMap(beginnings);
+}
+
+function operators(plan: Plan): string[] {
+  return [plan.operatorType.replace(/@.*/, ''), ...plan.children.flatMap(operators)];
+}
+
+async function planOf(cypher: string, parameters: unknown): Promise<Plan> {
+  const { summary } = await runCypher(graph, `EXPLAIN ${cypher}`, parameters as Record<string, unknown>);
+  if (!summary.plan) throw new Error('Neo4j gave no plan');
+  return summary.plan;
+}
+
+test('every statement begins at a unique key, and none walks through the graph', async () => {
+  const { graph: recorded, statements } = recordingGraph(graph);
+  await everything(recorded);
+  expect(statements.size).toBeGreaterThan(40);
+  for (const [cypher, parameters] of statements) {
+    const plan = await planOf(cypher, parameters);
+    expect(
+      operators(plan).filter((name) => name.includes('Scan')),
+      cypher,
+    ).toEqual([]);
+    for (const beginning of beginnings(plan)) {
+      expect(beginning, cypher).toMatch(
+        /^(NodeUniqueIndexSeek(\(Locking\))?|DirectedRelationshipIndexSeek(ByRange)?|Argument|EmptyResult|Create|Unwind)$/,
+      );
+    }
+    if (/\bMATCH|MERGE/.test(cypher)) {
+      expect(
+        beginnings(plan).filter((name) => name.startsWith('NodeUniqueIndexSeek')),
+        cypher,
+      ).not.toEqual([]);
+    }
+  }
+});
+
+test('a look-up that begins elsewhere is noticed', async () => {
+  const plan = await planOf('MATCH (c:Customer {segment: $segment}) RETURN c.id', { segment: 'VIP' });
+  expect(operators(plan).join()).toContain('Scan');
+});

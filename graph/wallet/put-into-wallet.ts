@@ -1,0 +1,102 @@
+import { v7 as uuidv7 } from 'uuid';
+import type { PaymentMethodDetails } from '../../domain/onboarding-types.ts';
+import type { PaymentMethodStatus } from '../../domain/payment-method.ts';
+import { expiresOn } from '../../domain/payment-method.ts';
+import type { CommandTx } from '../command-tx.ts';
+import type { Wallet, WalletMethod } from './wallet.ts';
+
+const TOKEN_HOLDER = `
+  UNWIND $token_hashes AS token_hash
+  MATCH (p:PaymentMethod {token_hash: token_hash})<-[:HAS_PAYMENT_METHOD]-(c:Customer)
+  RETURN p.id AS payment_method_id, c.id AS customer_id LIMIT 1`;
+
+/** Who holds the token, active or not: it is attached to one customer, and stays with that one. */
+export async function findTokenHolder(
+  tx: CommandTx,
+  tokenHashes: string[],
+): Promise<{ payment_method_id: string; customer_id: string } | undefined> {
+  const [row] = await tx.run<{ payment_method_id: string; customer_id: string }>(TOKEN_HOLDER, {
+    token_hashes: tokenHashes,
+  });
+  return row;
+}
+
+/** A method for a customer's wallet, and how it came. */
+export interface IncomingMethod {
+  customerId: string;
+  details: PaymentMethodDetails;
+  /** Its id, if this customer has or had it. */
+  knownId?: string;
+  addedBy: 'service' | 'customer';
+  /** False: the customer was recognised by something unproven. */
+  proven: boolean;
+  /** The unverified identifier that led here. */
+  awaitsIdentifierId?: string;
+  deviceId: string | null;
+}
+
+/**
+ * Adds the method, or records a use of the one that is known. Shared by the wallet and by onboarding; the customer and
+ * the token are locked, and nobody else holds the token.
+ */
+export function putIntoWallet(
+  tx: CommandTx,
+  wallet: Wallet,
+  incoming: IncomingMethod,
+): { payment_method_id: string; status: PaymentMethodStatus; added: boolean } {
+  const { details, proven, deviceId } = incoming;
+  const known = wallet.methods.find((method) => method.payment_method_id === incoming.knownId);
+  // What its customer took out or put aside is used again; a compromised one stays what it is.
+  if (known === undefined || (proven && known.status === 'inactive')) {
+    return { payment_method_id: add(tx, incoming, known), status: 'unverified', added: true };
+  }
+  if (known.removed_at === null) {
+    wallet.recordUse(known.payment_method_id, { at: tx.header.occurredAt, proven, deviceId });
+    if (proven && details.off_session_consent !== undefined) {
+      const source = consentSource(incoming);
+      wallet.setConsent(known.payment_method_id, details.off_session_consent, source, tx.header.occurredAt);
+    }
+  }
+  return { payment_method_id: known.payment_method_id, status: known.status, added: false };
+}
+
+/** @returns its id: a new one, or the old one of a method that comes back, with what was known of it */
+function add(tx: CommandTx, incoming: IncomingMethod, before: WalletMethod | undefined): string {
+  const { customerId, details, proven } = incoming;
+  const id = before?.payment_method_id ?? uuidv7();
+  const key = tx.keyOf(customerId);
+  const consent = proven && details.off_session_consent === true;
+  const expiry_month = details.expiry_month ?? before?.expiry_month ?? null;
+  const expiry_year = details.expiry_year ?? before?.expiry_year ?? null;
+  const fingerprint = details.instrument_fingerprint ?? before?.instrument_fingerprint ?? null;
+  tx.append({
+    stream: 'customer',
+    stream_id: customerId,
+    type: 'PaymentMethodAdded',
+    data: {
+      payment_method_id: id,
+      type: details.type,
+      token: key.seal(details.token, 'PaymentMethod', id, 'token'),
+      brand: details.brand ?? before?.brand ?? null,
+      network: details.network ?? before?.network ?? null,
+      last_four: details.last_four ?? before?.last_four ?? null,
+      expiry_month,
+      expiry_year,
+      expires_on: expiry_month === null || expiry_year === null ? null : expiresOn(expiry_month, expiry_year),
+      instrument_fingerprint:
+        fingerprint && key.seal(fingerprint, 'PaymentMethod', id, 'instrument_fingerprint'),
+      off_session_consent: consent,
+      consent_at: consent ? tx.header.occurredAt : null,
+      consent_source: consent ? consentSource(incoming) : null,
+      added_by: incoming.addedBy,
+      proven,
+      awaits_identifier_id: incoming.awaitsIdentifierId ?? null,
+      device_id: incoming.deviceId,
+    },
+  });
+  return id;
+}
+
+function consentSource({ details, addedBy }: IncomingMethod): string {
+  return addedBy === 'customer' ? 'customer' : (details.consent_source ?? 'service');
+}

@@ -1,0 +1,80 @@
+import { randomBytes } from 'node:crypto';
+import { expect, test } from 'vitest';
+import { createBlindIndex } from './blind-index.ts';
+import { DataKey } from './data-key.ts';
+import { parseKeyRing } from './key-ring.ts';
+import { isSealed, open, seal } from './sealing.ts';
+
+const entry = (id: string) => `${id}:${randomBytes(32).toString('base64')}`;
+const place = { label: 'PaymentMethod', id: '1', field: 'token' };
+
+test('the first key of a ring writes, every key is found by its id', () => {
+  const ring = parseKeyRing(`${entry('b')}, ${entry('a')}`, 'PERSONA_KEYS');
+  expect(ring.first.id).toBe('b');
+  expect(ring.find('a')?.bytes).toHaveLength(32);
+  expect(ring.find('c')).toBeUndefined();
+});
+
+test.each([
+  ['', 'PERSONA_KEYS'],
+  ['no-colon', 'PERSONA_KEYS[0]'],
+  ['a:not base64', 'PERSONA_KEYS[0]'],
+  [`${entry('a')},b:${randomBytes(31).toString('base64')}`, 'PERSONA_KEYS[1]'],
+  [`${entry('a')},${entry('a')}`, 'PERSONA_KEYS'],
+])('a broken ring is refused by the place of its fault (%#)', (text, field) => {
+  expect(() => parseKeyRing(text, 'PERSONA_KEYS')).toThrow(
+    expect.objectContaining({ type: 'invalid_argument', problems: [expect.objectContaining({ field })] }),
+  );
+});
+
+test('no refusal shows a key', () => {
+  const short = randomBytes(31).toString('base64');
+  expect(() => parseKeyRing(`a:${short}`, 'PERSONA_KEYS')).toThrow(/is 31/);
+  expect(() => parseKeyRing(`a:${short}`, 'PERSONA_KEYS')).not.toThrow(short);
+});
+
+test('a sealed value opens with its key, in its place, unchanged, and nowhere else', () => {
+  const key = randomBytes(32);
+  const sealed = seal(key, 'pm_ünïcode', place);
+  expect(isSealed(sealed)).toBe(true);
+  expect(open(key, sealed, place).toString()).toBe('pm_ünïcode');
+  expect(seal(key, 'pm_ünïcode', place)).not.toBe(sealed);
+  expect(() => open(randomBytes(32), sealed, place)).toThrow();
+  for (const other of [{ label: 'Device' }, { id: '2' }, { field: 'value' }]) {
+    expect(() => open(key, sealed, { ...place, ...other })).toThrow();
+  }
+  const changed = Buffer.from(sealed.slice(3), 'base64');
+  changed[14] = (changed[14] ?? 0) ^ 1;
+  expect(() => open(key, `s1:${changed.toString('base64')}`, place)).toThrow();
+  expect(() => open(key, 's1:AAAA', place)).toThrow(/cut short/);
+  expect(() => open(key, 'pm_plain', place)).toThrow(/not sealed/);
+});
+
+test('a data key is opened by the ring that wrapped it, for its owner, also after a new first key', () => {
+  const old = entry('old');
+  const owner = { label: 'CustomerKey', id: 'c1' } as const;
+  const { key, wrapped } = DataKey.create(parseKeyRing(old, 'PERSONA_KEYS'), owner);
+  const sealed = key.seal('+49151', 'DigitalIdentifier', 'i1', 'value');
+  const rotated = parseKeyRing(`${entry('new')},${old}`, 'PERSONA_KEYS');
+  expect(DataKey.unwrap(rotated, owner, wrapped).open(sealed, 'DigitalIdentifier', 'i1', 'value')).toBe(
+    '+49151',
+  );
+  expect(() => DataKey.unwrap(rotated, { ...owner, id: 'c2' }, wrapped)).toThrow(/cannot be unsealed/);
+  expect(() => DataKey.unwrap(parseKeyRing(entry('new'), 'PERSONA_KEYS'), owner, wrapped)).toThrow(
+    /lacks the key old/,
+  );
+});
+
+test('a blind index writes under the first key and finds under all', () => {
+  const old = entry('1');
+  const before = createBlindIndex(parseKeyRing(old, 'PERSONA_BLIND_KEYS'));
+  const after = createBlindIndex(parseKeyRing(`${entry('2')},${old}`, 'PERSONA_BLIND_KEYS'));
+  const hash = before.hash('email', 'a@b.example');
+  expect(hash).toMatch(/^1:[0-9a-f]{64}$/);
+  expect(after.hash('email', 'a@b.example')).toMatch(/^2:/);
+  expect(after.hashes('email', 'a@b.example')).toContain(hash);
+  expect(after.matches('email', 'a@b.example', hash)).toBe(true);
+  expect(after.matches('email', 'b@b.example', hash)).toBe(false);
+  expect(before.matches('email', 'a@b.example', after.hash('email', 'a@b.example'))).toBe(false);
+  expect(before.hash('phone_number', 'a@b.example')).not.toBe(hash);
+});

@@ -1,0 +1,220 @@
+/**
+ * The API as processes of its own, on real Neo4j and Temporal, with the workers that answer it inside the test. The
+ * gateway, Chimera and the notifier are stand-ins: what others own is not the API's matter.
+ */
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import { credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
+import type { AttachAnswer, PaymentGateway } from '../domain/ports.ts';
+import { TaskQueue, type TaskQueueName } from '../domain/processes.ts';
+import { type Graph, openGraph } from '../graph/index.ts';
+import { readPolicy } from '../platform/policy.ts';
+import { IdentityGraphServiceClient } from '../proto/gen/persona/v1/identity_graph.ts';
+import { PersonaAgentClient } from '../proto/gen/persona/v1/persona_agent.ts';
+import { createBlindIndex } from '../security/blind-index.ts';
+import { createKeyRing } from '../security/key-ring.ts';
+import { workflowBundle } from '../temporal/bundle.ts';
+import { tellRecoveries } from '../temporal/starts.ts';
+import { createQueueWorker, runWorkers } from '../temporal/worker.ts';
+import { queueActivities } from '../workers/queues.ts';
+import { openNamespace } from './rig/server.ts';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const START_LIMIT_MS = 30_000;
+
+export interface ApiProcess {
+  http: string;
+  grpc: string;
+  metrics: string;
+  agent: PersonaAgentClient;
+  graph: IdentityGraphServiceClient;
+  /** Sends SIGTERM and gives the exit code. */
+  stop(): Promise<number | null>;
+}
+
+export interface ApiUnderTest {
+  /** The same graph as the processes', for what has no route yet. */
+  graph: Graph;
+  startApi(): Promise<ApiProcess>;
+  close(): Promise<void>;
+}
+
+/** Workers in a namespace of their own; `startApi` adds API processes beside them. */
+export async function openApiUnderTest(): Promise<ApiUnderTest> {
+  const policy = readPolicy();
+  const newKey = (id: string) => ({ id, key: randomBytes(32) });
+  const keys = { persona: newKey('k1'), blind: newKey('b1'), codec: newKey('c1') };
+  const graph = openGraph({
+    uri: process.env.NEO4J_URI ?? '',
+    username: process.env.NEO4J_USERNAME ?? '',
+    password: process.env.NEO4J_PASSWORD ?? '',
+    keyRing: createKeyRing([keys.persona]),
+    blindIndex: createBlindIndex(createKeyRing([keys.blind])),
+  });
+  const codecKeys = [keys.codec];
+  const server = await openNamespace({ codecKeys, interceptor: {} });
+  const bundle = await workflowBundle();
+  const activities = queueActivities({
+    graph,
+    policy,
+    gateway: willingGateway,
+    notifier: { deliver: async () => {} },
+    chimera: {
+      initiateBehavioralProfile: async ({ customer_id }) => ({
+        baseline_data_ref: `baseline-${customer_id}`,
+      }),
+      reportSuspectedFraud: async () => {},
+    },
+    tellRecoveries: (paymentIds, signal, payload) =>
+      tellRecoveries(server.client, paymentIds, signal, payload),
+    now: Date.now,
+  });
+  const workers = await Promise.all(
+    Object.values<TaskQueueName>(TaskQueue).map((queue) =>
+      createQueueWorker({
+        connection: server.connection,
+        namespace: server.namespace,
+        queue,
+        activities: activities[queue],
+        bundle,
+        codecKeys,
+        workflowThreadPoolSize: 1,
+      }),
+    ),
+  );
+  const running = runWorkers(workers);
+  const processes: ApiProcess[] = [];
+
+  const text = ({ id, key }: { id: string; key: Buffer }) => `${id}:${key.toString('base64')}`;
+  const environment = {
+    TEMPORAL_NAMESPACE: server.namespace,
+    PERSONA_KEYS: text(keys.persona),
+    PERSONA_BLIND_KEYS: text(keys.blind),
+    TEMPORAL_CODEC_KEYS: text(keys.codec),
+  };
+  return {
+    graph,
+    async startApi() {
+      const started = await startApiProcess(environment);
+      processes.push(started);
+      return started;
+    },
+    async close() {
+      await Promise.all(processes.map((process) => process.stop()));
+      await running.stop();
+      await server.close();
+      await graph.close();
+    },
+  };
+}
+
+/** Runs `api/main.ts` with free ports and waits until it says that it is ready. */
+async function startApiProcess(variables: Record<string, string>): Promise<ApiProcess> {
+  const child = spawnApi({ PERSONA_INSECURE: '1', ...variables });
+  const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
+  const { http, grpc, metrics } = await readyLine(child);
+  const agent = new PersonaAgentClient(grpc, credentials.createInsecure());
+  const graph = new IdentityGraphServiceClient(grpc, credentials.createInsecure());
+  return {
+    http,
+    grpc,
+    metrics,
+    agent,
+    graph,
+    stop() {
+      agent.close();
+      graph.close();
+      child.kill('SIGTERM');
+      return ended;
+    },
+  };
+}
+
+/** The process, on free ports; other variables come from the environment and from `variables`. */
+export function spawnApi(variables: Record<string, string>): ChildProcess {
+  return spawn(process.execPath, ['api/main.ts'], {
+    cwd: ROOT,
+    env: {
+      ...process.env,
+      NODE_ENV: 'test',
+      LOG_LEVEL: 'error',
+      HTTP_PORT: '0',
+      GRPC_PORT: '0',
+      METRICS_PORT: '0',
+      ...variables,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+}
+
+function readyLine(child: ChildProcess): Promise<{ http: string; grpc: string; metrics: string }> {
+  return new Promise((resolve, reject) => {
+    let output = '';
+    let errors = '';
+    const timer = setTimeout(() => reject(new Error(`the API did not get ready: ${errors}`)), START_LIMIT_MS);
+    child.stderr?.on('data', (data) => {
+      errors += data;
+    });
+    child.once('exit', (code) => reject(new Error(`the API ended with ${code}: ${errors}`)));
+    child.stdout?.on('data', (data) => {
+      output += data;
+      if (!output.includes('\n')) return;
+      clearTimeout(timer);
+      resolve(JSON.parse(output).ready);
+    });
+  });
+}
+
+/**
+ * One call, by the rpc's name.
+ *
+ * @param client a generated client
+ */
+export function call<Response = Record<string, unknown>>(
+  client: object,
+  rpc: string,
+  request: object,
+  options: { metadata?: Record<string, string>; deadlineMs?: number } = {},
+): Promise<Response> {
+  const metadata = new Metadata();
+  for (const [name, value] of Object.entries(options.metadata ?? {})) metadata.set(name, value);
+  const deadline = Date.now() + (options.deadlineMs ?? 20_000);
+  return new Promise((resolve, reject) => {
+    const done = (error: ServiceError | null, response: Response) =>
+      error ? reject(error) : resolve(response);
+    (client as Record<string, (...args: unknown[]) => unknown>)[rpc]?.(request, metadata, { deadline }, done);
+  });
+}
+
+/** Takes every method but those whose token says `declined`, and approves every charge. */
+const willingGateway: PaymentGateway = {
+  charge: async () => ({
+    result: 'approved',
+    gateway_ref: `pi_${randomUUID()}`,
+    charge_ref: `ch_${randomUUID()}`,
+  }),
+  readPayment: async () => undefined,
+  cancelPayment: async () => 'cancelled',
+  createCustomer: async ({ customer_id }) => ({ gateway_customer_ref: `cus_${customer_id}` }),
+  attachPaymentMethod: async ({ token, gateway_customer_ref }): Promise<AttachAnswer> =>
+    token.includes('declined')
+      ? { result: 'refused', reason: 'declined', codes: { decline_code: 'generic_decline' } }
+      : {
+          result: 'attached',
+          method: {
+            token,
+            type: 'card',
+            gateway_customer_ref,
+            brand: 'visa',
+            network: 'visa',
+            last_four: '4242',
+            expiry_month: 12,
+            expiry_year: 2034,
+            funding: 'credit',
+            country: 'DE',
+            instrument_fingerprint: randomUUID(),
+          },
+        },
+};
