@@ -11,6 +11,7 @@ export type { TrustScoreResult, TrustScoreUpdate } from './devices/update-trust-
 export { openGraph } from './graph.ts';
 export type { Graph, GraphOptions, Reader } from './graph.ts';
 export { migrate } from './migrate.ts';
+export { readIncoming } from './onboarding/incoming.ts';
 export { onboard } from './onboarding/onboard.ts';
 export type { Onboarded } from './onboarding/onboard.ts';
 export { alternativesOf } from './queries/alternative-payment-methods.ts';

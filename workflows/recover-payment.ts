@@ -3,7 +3,7 @@
  * given up (specification: workflows, 2). All rules are in `domain/recovery`; this file carries them out.
  */
 
-import { TimeoutType, WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import {
   ActivityFailure,
   ApplicationFailure,
@@ -19,7 +19,6 @@ import {
   setCurrentDetails,
   setHandler,
   startChild,
-  TimeoutFailure,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { ChargeAnswer, NoticeTemplate } from '../domain/ports.ts';
@@ -40,6 +39,7 @@ import type { PaymentFailed, PaymentSettled } from '../domain/recovery/messages.
 import { validatePaymentFailed, validatePaymentSettled } from '../domain/recovery/payment-failed.ts';
 import type { Ending, Fact, FraudReport, RecoveryState, Step } from '../domain/recovery/state.ts';
 import type { RecoveryOutcome, RecoveryStatus } from '../domain/recovery/status.ts';
+import { answerOfFailedCharge } from './failed-charge.ts';
 import { reportFraud } from './report-fraud.ts';
 import { show } from './visibility.ts';
 import { type NoticeActivities, type NoticeInput, sendNotice } from './send-notice.ts';
@@ -331,15 +331,7 @@ async function charge(payment_id: string, key: string): Promise<ChargeAnswer> {
     return await gateway.charge({ payment_id, key });
   } catch (error) {
     if (!(error instanceof ActivityFailure)) throw error;
-    const timeout = error.cause instanceof TimeoutFailure ? error.cause.timeoutType : undefined;
-    if (timeout === TimeoutType.SCHEDULE_TO_START) {
-      return { result: 'not_sent', reason: 'no gateway worker took the charge in time' };
-    }
-    // The worker died or hung after it took the charge: it may have been sent.
-    return {
-      result: 'unknown',
-      reason: `the charge ended without an answer: ${error.cause?.message ?? error.message}`,
-    };
+    return answerOfFailedCharge(error);
   }
 }
 

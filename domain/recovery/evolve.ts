@@ -224,7 +224,7 @@ function afterRecording(
     case 'void':
       return state.ending || state.review
         ? next
-        : { ...next, candidates: [retryUnsent(state, attempts, attempt, at, retryAfterMs), ...rest] };
+        : { ...next, candidates: afterUnsent(state, rest, attempts, attempt, at, retryAfterMs) };
     case 'declined':
       return afterDecline(next, recorded);
   }
@@ -322,25 +322,27 @@ function noticeOfFailedCascade(state: RecoveryState): NoticeTemplate {
   return tried.length === 0 ? 'no_alternative' : 'all_declined';
 }
 
-function retryUnsent(
+/**
+ * The gateway could not be reached: the same method again after a back-off, and nobody else before it, because the
+ * others would not reach it either and the order of the cascade stands.
+ */
+function afterUnsent(
   state: RecoveryState,
+  rest: Candidate[],
   attempts: AttemptStatus[],
-  attempt: AttemptStatus,
+  { payment_method_id }: AttemptStatus,
   at: number,
-  retryAfterMs: number | undefined,
-): Candidate {
+  retryAfterMs = 0,
+): Candidate[] {
   const unsent = attempts.filter(
-    (other) => other.state === 'void' && other.payment_method_id === attempt.payment_method_id,
+    (one) => one.state === 'void' && one.payment_method_id === payment_method_id,
   ).length;
   const backOff = Math.min(UNSENT_FIRST_RETRY_MS * 2 ** Math.min(unsent - 1, 20), UNSENT_LONGEST_RETRY_MS);
-  const why = state.candidates.find(
-    (candidate) => candidate.payment_method_id === attempt.payment_method_id,
-  )?.why;
-  return {
-    payment_method_id: attempt.payment_method_id,
-    not_before: at + Math.max(backOff, retryAfterMs ?? 0),
-    why: why ?? 'alternative',
-  };
+  const not_before = at + Math.max(backOff, retryAfterMs);
+  const why =
+    state.candidates.find((one) => one.payment_method_id === payment_method_id)?.why ?? 'alternative';
+  const others = rest.map((one) => ({ ...one, not_before: Math.max(one.not_before, not_before) }));
+  return [{ payment_method_id, not_before, why }, ...others];
 }
 
 function alternativesOf(recovery: RecoverySnapshot): Candidate[] {
