@@ -13,6 +13,20 @@ test('holds every process that clients may name, and nothing else', () => {
   expect(Object.keys(barrel).sort()).toEqual(Object.values(WorkflowName).sort());
 });
 
+test('reaches no package but Temporal’s own', { timeout: BUNDLING_MS }, async () => {
+  const code = await readFile((await workflowBundle()).codePath, 'utf8');
+  const modules = code.matchAll(/"\.\/node_modules\/((?:@[^/"]+\/)?[^/"]+)/g);
+  const packages = new Set([...modules].map(([, name]) => name));
+  // zod at the top of a module, for one, would be built anew for every cached workflow.
+  expect([...packages].sort()).toEqual([
+    '@temporalio/common',
+    '@temporalio/workflow',
+    'long',
+    'ms',
+    'nexus-rpc',
+  ]);
+});
+
 test('is built once, and again only when a source has changed', { timeout: BUNDLING_MS }, async () => {
   const root = await copyOfWorkflows();
   await expect(workflowBundle({ root, prebuiltOnly: true })).rejects.toThrow(/is missing.*build-bundle\.ts/);

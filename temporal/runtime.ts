@@ -18,7 +18,14 @@ export async function installRuntime(logger: Logger): Promise<{ metrics: () => P
     shutdownSignals: [],
     telemetryOptions: {
       logging: { forward: {}, filter: { core: 'WARN', other: 'ERROR' } },
-      metrics: { prometheus: { bindAddress, useSecondsForDurations: true } },
+      metrics: {
+        prometheus: {
+          bindAddress,
+          useSecondsForDurations: true,
+          unitSuffix: true,
+          countersTotalSuffix: true,
+        },
+      },
     },
   });
   return { metrics: async () => await (await fetch(`http://${bindAddress}/metrics`)).text() };

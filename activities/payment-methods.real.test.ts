@@ -1,0 +1,237 @@
+/** A new payment method on a real graph, through the real adapter, at the gateway's simulator. */
+
+import { randomUUID } from 'node:crypto';
+import { ApplicationFailure } from '@temporalio/common';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { DefaultLogger } from '@temporalio/worker';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createStripeGateway } from '../adapters/stripe/gateway.ts';
+import { type GatewaySimulator, startGatewaySimulator } from '../dev/simulators/gateway/server.ts';
+import { PersonaError } from '../domain/errors.ts';
+import type { CustomerReady } from '../domain/processes.ts';
+import { type Graph, getGatewayCustomer, getPaymentMethods } from '../graph/index.ts';
+import { readPolicy } from '../platform/policy.ts';
+import { onboardingRequest, openTestGraph, randomToken } from '../test/graph.ts';
+import type { NewMethod } from '../workflows/verify-method.ts';
+import { createOnboardingActivities } from './onboarding.ts';
+import { createPaymentMethodActivities } from './payment-methods.ts';
+import type { TellRecoveries } from './recovery.ts';
+
+/** One of the gateway's documented test methods: it cannot be attached. */
+const DECLINED = 'pm_card_chargeDeclined';
+const policy = readPolicy();
+const asker = { caller: 'checkout', actor: 'checkout', correlation_id: 'c-1' };
+// Activities that fail are part of these tests.
+const logger = new DefaultLogger('ERROR');
+let graph: Graph;
+let simulator: GatewaySimulator;
+
+beforeAll(async () => {
+  graph = await openTestGraph();
+  simulator = await startGatewaySimulator();
+});
+afterAll(async () => {
+  await simulator.close();
+  await graph.close();
+});
+
+/** The activities of one execution; calls through `run` are its attempts. */
+function execution(gateway = createStripeGateway({ apiKey: 'sk_test_1', apiBase: simulator.url })) {
+  const told: unknown[][] = [];
+  const tellRecoveries = (async (...message: unknown[]) => void told.push(message)) as TellRecoveries;
+  const chimera = {
+    initiateBehavioralProfile: async () => ({ baseline_data_ref: `baseline-${randomUUID()}` }),
+    reportSuspectedFraud: async () => {},
+  };
+  const deps = { graph, gateway, chimera, policy, tellRecoveries, now: Date.now };
+  const activities = { ...createOnboardingActivities(deps), ...createPaymentMethodActivities(deps) };
+  const workflowExecution = { workflowId: `wf-${randomUUID()}`, runId: randomUUID() };
+  const run = async <I, O>(activity: (input: I) => Promise<O>, input: I, attempt = 1): Promise<O> =>
+    await new MockActivityEnvironment({ workflowExecution, workflowType: 'test', attempt }, { logger }).run(
+      activity,
+      input,
+    );
+  return { activities, run, told, workflowExecution };
+}
+
+/** A customer whose first method has been written, and waits for the gateway. */
+async function written(token = randomToken()) {
+  const card = { type: 'card', card: { brand: 'visa', last4: '4242', exp_month: 12, exp_year: 2031 } };
+  if (token !== DECLINED) await atSimulator(`/_sim/payment_methods/${token}`, card);
+  const { activities, run, told } = execution();
+  const request = onboardingRequest({ payment_method_details: { type: 'card', token } });
+  const { ready } = await run(activities.onboard, { ...asker, request });
+  return { activities, run, told, request, ready, method: methodOf(ready, token, request.occurred_at) };
+}
+
+function methodOf(ready: CustomerReady, token: string, occurred_at: string): NewMethod {
+  const { customer_id, payment_method_id = '' } = ready;
+  return { ...asker, customer_id, payment_method_id, token, occurred_at };
+}
+
+/** Reads from the simulator, or puts something there. */
+async function atSimulator<T = object>(path: string, put?: object): Promise<{ data: T[] }> {
+  const init = put === undefined ? {} : { method: 'PUT', body: JSON.stringify(put) };
+  const response = await fetch(`${simulator.url}${path}`, init);
+  expect(response.status).toBe(200);
+  return (await response.json()) as { data: T[] };
+}
+
+async function owe(customer_id: string, state: string): Promise<string> {
+  const payment_id = `pay-${randomUUID()}`;
+  const session = graph.writeSession();
+  await session.run(
+    'MATCH (c:Customer {id: $customer_id}) CREATE (c)-[:OWES]->(:Obligation {payment_id: $payment_id, state: $state})',
+    { customer_id, payment_id, state },
+  );
+  await session.close();
+  return payment_id;
+}
+
+test('onboarding twice under one transaction writes once and answers the same', async () => {
+  const { ready, request } = await written();
+  const again = execution();
+  const repeated = await again.run(again.activities.onboard, { ...asker, request });
+  expect(repeated.ready).toEqual(ready);
+  expect(repeated.verify_wait_ms).toBe(policy.onboarding.verifyWait);
+  expect((await getGatewayCustomer(graph, ready)).version).toBe(ready.version);
+
+  const other = onboardingRequest({
+    transaction_id: request.transaction_id,
+    customer_metadata: { segment: 'VIP' },
+  });
+  await expect(again.run(again.activities.onboard, { ...asker, request: other })).rejects.toMatchObject({
+    type: 'idempotency_key_reused',
+  });
+});
+
+test('a method becomes active and default, with what the gateway knows of it', async () => {
+  const { activities, run, method } = await written();
+  const attachment = await run(activities.attachPaymentMethod, method);
+  if (attachment.result === 'settled') throw new Error('it waits for verification');
+  expect(await run(activities.recordVerification, { method, attachment })).toMatchObject({
+    payment_method_status: 'active',
+  });
+
+  const { customer_id, payment_method_id } = method;
+  expect(await getPaymentMethods(graph, { customer_id })).toEqual([
+    expect.objectContaining({ payment_method_id, status: 'active', is_default: true, last_four: '4242' }),
+  ]);
+  expect(await getGatewayCustomer(graph, { customer_id })).toMatchObject({
+    gateway_customer_ref: attachment.gateway_customer_ref,
+  });
+});
+
+test('attempts that were lost after the gateway answered leave one customer there', async () => {
+  const { activities, run, method } = await written();
+  const first = await run(activities.attachPaymentMethod, method, 1);
+  const second = await run(activities.attachPaymentMethod, method, 2);
+  expect(second).toMatchObject({
+    result: 'attached',
+    gateway_customer_ref: Reflect.get(first, 'gateway_customer_ref'),
+  });
+
+  const { data } = await atSimulator<{ path: string; body: object }>('/_sim/requests');
+  const created = data.filter(
+    ({ path, body }) => path === '/v1/customers' && JSON.stringify(body).includes(method.customer_id),
+  );
+  expect(created).toHaveLength(2);
+  expect(new Set(created.map((request) => Reflect.get(request, 'idempotency_key')))).toEqual(
+    new Set([`customer:${method.customer_id}`]),
+  );
+});
+
+test('recording twice is recording once, and tells the open recoveries each time', async () => {
+  const { activities, run, told, method } = await written();
+  const open = await owe(method.customer_id, 'open');
+  await owe(method.customer_id, 'recovered');
+  const attachment = await run(activities.attachPaymentMethod, method);
+  if (attachment.result === 'settled') throw new Error('it waits for verification');
+
+  const first = await run(activities.recordVerification, { method, attachment }, 1);
+  const second = await run(activities.recordVerification, { method, attachment }, 2);
+  expect(second).toEqual(first);
+  const { payment_method_id } = method;
+  const message = [[open], 'paymentMethodAdded', expect.objectContaining({ payment_method_id })];
+  expect(told).toEqual([message, message]);
+  expect(new Set(told.map(([, , payload]) => JSON.stringify(payload))).size).toBe(1);
+});
+
+test('a card that the gateway refuses is failed, and no recovery hears of it', async () => {
+  const { activities, run, told, method } = await written(DECLINED);
+  await owe(method.customer_id, 'open');
+  const attachment = await run(activities.attachPaymentMethod, method);
+  expect(attachment).toMatchObject({ result: 'refused', reason: 'declined' });
+  if (attachment.result === 'settled') throw new Error('it waits for verification');
+  expect(await run(activities.recordVerification, { method, attachment })).toMatchObject({
+    payment_method_status: 'failed',
+  });
+  expect(told.flatMap(([payments]) => payments)).toEqual([]);
+});
+
+test('the gateway is not asked about a method that waits for nothing', async () => {
+  const { activities, run, method } = await written();
+  const attachment = await run(activities.attachPaymentMethod, method);
+  if (attachment.result === 'settled') throw new Error('it waits for verification');
+  const { version } = await run(activities.recordVerification, { method, attachment });
+  const asked = (await atSimulator('/_sim/requests')).data.length;
+
+  expect(await run(activities.attachPaymentMethod, method, 2)).toEqual({
+    result: 'settled',
+    payment_method_status: 'active',
+    version,
+  });
+  expect((await atSimulator('/_sim/requests')).data).toHaveLength(asked);
+});
+
+test('a customer adds a method under one key, once; another body is refused', async () => {
+  const { ready } = await written();
+  const { customer_id } = ready;
+  const { activities, run } = execution();
+  const wish = {
+    ...{ ...asker, customer_id, idempotency_key: 'k-1', added_by: 'customer' as const },
+    method: { type: 'card' as const, token: randomToken(), off_session_consent: true },
+    occurred_at: new Date().toISOString(),
+  };
+  const first = await run(activities.addPaymentMethod, wish, 1);
+  expect(first.ready).toMatchObject({ payment_method_status: 'unverified' });
+  expect(
+    await run(activities.addPaymentMethod, { ...wish, occurred_at: new Date().toISOString() }, 2),
+  ).toEqual(first);
+  const other = { ...wish, method: { ...wish.method, token: randomToken() } };
+  await expect(run(activities.addPaymentMethod, other)).rejects.toMatchObject({
+    type: 'idempotency_key_reused',
+  });
+  expect(await getPaymentMethods(graph, { customer_id })).toHaveLength(2);
+});
+
+test('a gateway that refuses our key is asked again later; one that is away, by the usual back-off', async () => {
+  const { method } = await written();
+  const asked = (type: 'gateway_misconfigured' | 'gateway_unavailable') => {
+    const broken = async () => {
+      throw new PersonaError(type, 'no');
+    };
+    const gateway = { createCustomer: broken, attachPaymentMethod: broken } as never;
+    const { activities, run } = execution(gateway);
+    return run(activities.attachPaymentMethod, method).catch((error: unknown) => error);
+  };
+  const refused = (await asked('gateway_misconfigured')) as ApplicationFailure;
+  expect(refused).toBeInstanceOf(ApplicationFailure);
+  expect(refused).toMatchObject({
+    type: 'gateway_misconfigured',
+    nonRetryable: false,
+    nextRetryDelay: 600_000,
+  });
+  expect(await asked('gateway_unavailable')).toMatchObject({ type: 'gateway_unavailable' });
+});
+
+test('Chimera is asked for a profile until there is one', async () => {
+  const { activities, run, ready } = await written();
+  const { customer_id } = ready;
+  const begun = await run(activities.initiateBehavioralProfile, { customer_id, snapshot: '{}' });
+  if (begun === undefined) throw new Error('the customer has no profile yet');
+  await run(activities.linkBehavioralProfile, { customer_id, ...begun }, 1);
+  await run(activities.linkBehavioralProfile, { customer_id, ...begun }, 2);
+
+  expect(await run(activities.initiateBehavioralProfile, { customer_id, snapshot: '{}' })).toBeUndefined();
+});

@@ -1,0 +1,118 @@
+/** The worker as a process: what it says when it is ready, what it says when it cannot be, how it ends. */
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes, randomUUID } from 'node:crypto';
+import type { Client } from '@temporalio/client';
+import { msToTs } from '@temporalio/common/lib/time.js';
+import proto from '@temporalio/proto';
+import { expect, onTestFinished, test } from 'vitest';
+import { connectTemporal } from '../temporal/client.ts';
+import { eventually } from '../test/rig/index.ts';
+
+const { INDEXED_VALUE_TYPE_INT } = proto.temporal.api.enums.v1.IndexedValueType;
+const address = process.env.TEMPORAL_ADDRESS ?? '';
+const key = () => `test:${randomBytes(32).toString('base64')}`;
+
+interface Worker {
+  child: ChildProcess;
+  stdout: () => string;
+  stderr: () => string;
+  exited: Promise<number | null>;
+}
+
+function startWorker(args: string[], changes: Record<string, string> = {}): Worker {
+  const env = {
+    ...process.env,
+    PERSONA_KEYS: key(),
+    PERSONA_BLIND_KEYS: key(),
+    TEMPORAL_CODEC_KEYS: key(),
+    STRIPE_API_KEY: 'sk_test_1',
+    STRIPE_API_BASE: 'http://127.0.0.1:1',
+    NOTIFY_WEBHOOK_URL: 'http://127.0.0.1:1',
+    NOTIFY_WEBHOOK_SECRET: 'secret',
+    CHIMERA_ADDRESS: '127.0.0.1:1',
+    METRICS_PORT: '0',
+    ...changes,
+  };
+  const child = spawn(process.execPath, ['workers/main.ts', ...args], {
+    cwd: new URL('..', import.meta.url),
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  const texts = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].setEncoding('utf8').on('data', (text: string) => {
+      texts[name] += text;
+    });
+  }
+  const exited = new Promise<number | null>((resolve) => child.once('close', resolve));
+  return { child, exited, stdout: () => texts.stdout, stderr: () => texts.stderr };
+}
+
+async function ownNamespace(): Promise<{ client: Client; namespace: string }> {
+  const namespace = `worker-${randomUUID()}`;
+  const codecKeys = [{ id: 'k', key: randomBytes(32) }];
+  const root = await connectTemporal({ address, namespace: 'default', codecKeys });
+  onTestFinished(() => root.connection.close());
+  const workflowExecutionRetentionPeriod = msToTs('1 day');
+  await root.workflowService.registerNamespace({ namespace, workflowExecutionRetentionPeriod });
+  return { client: root, namespace };
+}
+
+test('says when it polls, serves metrics in seconds, and drains on SIGTERM', async () => {
+  const { namespace } = await ownNamespace();
+  const worker = startWorker([], { TEMPORAL_NAMESPACE: namespace });
+  const { queues, metrics } = await eventually(() => JSON.parse(worker.stdout()).ready, 30_000);
+  expect(queues).toEqual(['persona-onboarding', 'persona-recovery', 'persona-gateway']);
+
+  await eventually(async () => {
+    const text = await (await fetch(metrics)).text();
+    expect(text).toMatch(/^temporal_num_pollers\{.*task_queue="persona-onboarding"/m);
+    expect(text).toMatch(/^process_cpu_seconds_total/m);
+    expect(text).toMatch(/^temporal_request_latency_seconds_bucket/m);
+  });
+  worker.child.kill('SIGTERM');
+  expect(await worker.exited).toBe(0);
+  expect(worker.stderr()).toMatch(/"msg":"stopped"/);
+  expect(worker.stdout().trim().split('\n')).toHaveLength(1);
+});
+
+test('polls only the queues that it is given', async () => {
+  const { namespace } = await ownNamespace();
+  const worker = startWorker(['--queues', 'persona-gateway'], { TEMPORAL_NAMESPACE: namespace });
+  const { queues } = await eventually(() => JSON.parse(worker.stdout()).ready, 30_000);
+  expect(queues).toEqual(['persona-gateway']);
+});
+
+test('refuses a queue that does not exist, and names those that do', async () => {
+  const worker = startWorker(['--queues', 'persona-gateway,persona-nothing']);
+  expect(await worker.exited).toBe(1);
+  expect(worker.stderr()).toMatch(/'persona-nothing'.*persona-onboarding, persona-recovery, persona-gateway/);
+  expect(worker.stdout()).toBe('');
+});
+
+test('does not begin to poll where a search attribute cannot be had', async () => {
+  const { client, namespace } = await ownNamespace();
+  await eventually(() =>
+    client.connection.operatorService.addSearchAttributes({
+      namespace,
+      searchAttributes: { PersonaState: INDEXED_VALUE_TYPE_INT },
+    }),
+  );
+  const worker = startWorker([], { TEMPORAL_NAMESPACE: namespace });
+  expect(await worker.exited).toBe(1);
+  expect(worker.stderr()).toMatch(/PersonaState.*another type/);
+  expect(worker.stdout()).toBe('');
+});
+
+test.each([
+  ['TEMPORAL_ADDRESS', '127.0.0.1:1', /Temporal does not answer at 127\.0\.0\.1:1.*npm start/],
+  ['NEO4J_URI', 'bolt://127.0.0.1:1', /Neo4j cannot be reached.*npm start.*NEO4J_URI/],
+])('says which server is missing: %s', async (variable, value, message) => {
+  const worker = startWorker([], { [variable]: value });
+  expect(await worker.exited).toBe(1);
+  expect(worker.stderr()).toMatch(message);
+  // A person reads one message, no stack trace.
+  expect(worker.stderr()).not.toMatch(/^ {4}at /m);
+});
