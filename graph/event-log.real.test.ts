@@ -16,8 +16,8 @@ import {
 } from './index.ts';
 import { dataKeyOf } from './key-store.ts';
 import { PROJECTIONS } from './projections/index.ts';
-import { projectionParameters } from './projections/projection.ts';
 import type { Projection } from './projections/projection.ts';
+import { projectionParameters } from './projections/projection.ts';
 
 const policy = readPolicy();
 let graph: Graph;
