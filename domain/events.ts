@@ -5,8 +5,8 @@
  */
 
 import type { IdentifierDetails } from './onboarding-types.ts';
-import type { RecoveryEvents } from './recovery/events.ts';
 import type { PaymentMethodStatus, PaymentMethodType } from './payment-method.ts';
+import type { RecoveryEvents } from './recovery/events.ts';
 
 export const EVENT_TYPES = [
   'CustomerCreated',

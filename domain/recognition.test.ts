@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Policy } from './policy.ts';
-import { raisedSegment, recognise, recogniseNewcomer } from './recognition.ts';
 import type { Evidence, IdentifierMatch } from './recognition.ts';
+import { raisedSegment, recognise, recogniseNewcomer } from './recognition.ts';
 
 const policy = (change: Partial<Policy['onboarding']> = {}): Pick<Policy, 'onboarding'> => ({
   onboarding: {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { rightfulDefault } from './wallet.ts';
 import type { DefaultCandidate } from './wallet.ts';
+import { rightfulDefault } from './wallet.ts';
 
 const method = (payment_method_id: string, change: Partial<DefaultCandidate> = {}): DefaultCandidate => ({
   payment_method_id,

@@ -6,11 +6,11 @@
 
 import { setTimeout } from 'node:timers/promises';
 import { PersonaError } from '../domain/errors.ts';
+import { bodyText } from './body-hash.ts';
 import type { CommandTx } from './command-tx.ts';
 import { openCommandTx, Replayed } from './command-tx.ts';
 import { isWorthRepeating, translated } from './errors.ts';
 import type { Graph } from './graph.ts';
-import { bodyText } from './body-hash.ts';
 import { toUtc } from './values.ts';
 
 /** Who asks for a change, and under which key a repeat of it is the same command. */

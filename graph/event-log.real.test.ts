@@ -16,8 +16,8 @@ import {
 } from './index.ts';
 import { dataKeyOf } from './key-store.ts';
 import { PROJECTIONS } from './projections/index.ts';
-import { projectionParameters } from './projections/projection.ts';
 import type { Projection } from './projections/projection.ts';
+import { projectionParameters } from './projections/projection.ts';
 
 const policy = readPolicy();
 let graph: Graph;
@@ -37,7 +37,7 @@ async function live() {
     email: `${mark('mail')}@shop.example`,
     token: mark('token'),
     fingerprint: mark('device'),
-    ip: '2001:db8::dead:beef',
+    ip: `2001:db8::${randomUUID().replaceAll('-', '').match(/.{4}/g)?.slice(0, 6).join(':')}`,
     street1: mark('street'),
     street2: mark('flat'),
   };

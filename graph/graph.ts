@@ -1,10 +1,10 @@
-import neo4j from 'neo4j-driver';
 import type { Driver, Session } from 'neo4j-driver';
+import neo4j from 'neo4j-driver';
 import type { BlindIndex } from '../security/blind-index.ts';
 import type { KeyRing } from '../security/key-ring.ts';
 import { translated } from './errors.ts';
-import { graphKeyStore } from './key-store.ts';
 import type { KeyStore } from './key-store.ts';
+import { graphKeyStore } from './key-store.ts';
 import { toParameters, toPlain } from './values.ts';
 
 export interface GraphOptions {

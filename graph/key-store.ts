@@ -1,5 +1,5 @@
-import { DataKey } from '../security/data-key.ts';
 import type { KeyOwner, WrappedKey } from '../security/data-key.ts';
+import { DataKey } from '../security/data-key.ts';
 import type { Graph, Reader } from './graph.ts';
 
 /** Takes a statement that returns nothing; it runs before the next read at the latest, and its failure fails the transaction. */

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Plan } from 'neo4j-driver';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readPolicy } from '../platform/policy.ts';
 import {
   onboardingRequest,

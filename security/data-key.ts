@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { PersonaError } from '../domain/errors.ts';
 import type { KeyRing } from './key-ring.ts';
-import { open, seal } from './sealing.ts';
 import type { SealedField } from './sealing.ts';
+import { open, seal } from './sealing.ts';
 
 /** Whose key it is: destroying it takes everything sealed with it out of the graph, the log and Kafka. */
 export interface KeyOwner {

@@ -1,10 +1,10 @@
 import { randomBytes, randomInt, randomUUID } from 'node:crypto';
 import type { QueryResult } from 'neo4j-driver';
 import type { OnboardingRequest } from '../domain/onboarding-types.ts';
-import { migrate } from '../graph/migrate.ts';
-import { openGraph } from '../graph/graph.ts';
-import type { Graph, GraphOptions } from '../graph/graph.ts';
 import type { CommandHeader } from '../graph/command.ts';
+import type { Graph, GraphOptions } from '../graph/graph.ts';
+import { openGraph } from '../graph/graph.ts';
+import { migrate } from '../graph/migrate.ts';
 import { toParameters } from '../graph/values.ts';
 import { createBlindIndex } from '../security/blind-index.ts';
 import { createKeyRing } from '../security/key-ring.ts';

@@ -1,7 +1,7 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { EventData } from '../../domain/events.ts';
-import { raisedSegment } from '../../domain/recognition.ts';
 import type { Recognition } from '../../domain/recognition.ts';
+import { raisedSegment } from '../../domain/recognition.ts';
 import type { CommandTx } from '../command-tx.ts';
 import type { Found } from './evidence.ts';
 import type { Incoming } from './incoming.ts';

@@ -1,6 +1,6 @@
 import { isBlocked } from '../../domain/blocked-values.ts';
-import { invalid } from '../../domain/errors.ts';
 import type { FieldProblem } from '../../domain/errors.ts';
+import { invalid } from '../../domain/errors.ts';
 import { normaliseEmail, normalisePhone } from '../../domain/identity.ts';
 import { minorFromDecimal } from '../../domain/money.ts';
 import type { DeviceDetails, OnboardingRequest } from '../../domain/onboarding-types.ts';

@@ -1,8 +1,8 @@
 import type { PaymentMethodStatus } from '../../domain/payment-method.ts';
 import type { Recognition } from '../../domain/recognition.ts';
 import type { CommandTx } from '../command-tx.ts';
-import { putIntoWallet } from '../wallet/put-into-wallet.ts';
 import type { TokenHolder } from '../wallet/put-into-wallet.ts';
+import { putIntoWallet } from '../wallet/put-into-wallet.ts';
 import type { Incoming } from './incoming.ts';
 import type { Known } from './known.ts';
 

@@ -3,6 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { OnboardingRequest } from '../../domain/onboarding-types.ts';
 import type { Policy } from '../../domain/policy.ts';
 import { readPolicy } from '../../platform/policy.ts';
+import { createBlindIndex } from '../../security/blind-index.ts';
+import { createKeyRing } from '../../security/key-ring.ts';
 import {
   onboardingRequest,
   openTestGraph,
@@ -11,13 +13,11 @@ import {
   randomToken,
   testHeader,
 } from '../../test/graph.ts';
-import { createBlindIndex } from '../../security/blind-index.ts';
-import { parseKeyRing } from '../../security/key-ring.ts';
+import { setCustomerStatus } from '../customers/set-customer-status.ts';
 import type { Graph } from '../graph.ts';
 import { getCustomerContext } from '../queries/customer-context.ts';
 import { getCustomerProfile, getNoticeRecipient } from '../queries/customer-profile.ts';
 import { getPaymentMethods } from '../queries/payment-methods.ts';
-import { setCustomerStatus } from '../customers/set-customer-status.ts';
 import { updatePaymentMethodStatus } from '../wallet/edit-payment-method.ts';
 import { recordVerification } from '../wallet/record-verification.ts';
 import { onboard } from './onboard.ts';
@@ -38,7 +38,7 @@ const meet = (change: Partial<OnboardingRequest> = {}, changedPolicy: Policy = p
     policy: changedPolicy,
   });
 };
-const blindKey = (id: string) => `${id}:${randomBytes(32).toString('base64')}`;
+const blindKey = (id: string) => ({ id, key: randomBytes(32) });
 const email = (value = randomEmail(), is_verified = false) => ({
   type: 'email' as const,
   value,
@@ -212,9 +212,10 @@ describe('a new customer', () => {
     const [a, b] = [blindKey('a'), blindKey('b')];
     const { keyRing } = graph;
     const graphs = await Promise.all(
-      [`${a},${b}`, `${b},${a}`].map((keys) =>
-        openTestGraph({ keyRing, blindIndex: createBlindIndex(parseKeyRing(keys, 'PERSONA_BLIND_KEYS')) }),
-      ),
+      [
+        [a, b],
+        [b, a],
+      ].map((keys) => openTestGraph({ keyRing, blindIndex: createBlindIndex(createKeyRing(keys)) })),
     );
     const own = email();
     const answers = await Promise.all(

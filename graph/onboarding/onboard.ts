@@ -2,8 +2,8 @@ import { v7 as uuidv7 } from 'uuid';
 import { PersonaError } from '../../domain/errors.ts';
 import type { OnboardingAnswer, OnboardingRequest } from '../../domain/onboarding-types.ts';
 import type { Policy } from '../../domain/policy.ts';
-import { recognise, recogniseNewcomer } from '../../domain/recognition.ts';
 import type { Recognition } from '../../domain/recognition.ts';
+import { recognise, recogniseNewcomer } from '../../domain/recognition.ts';
 import { requestHash } from '../body-hash.ts';
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
@@ -14,8 +14,8 @@ import { writeAddress } from './address.ts';
 import { writeCustomer, writeIdentifiers, writeSuggestions } from './customer.ts';
 import { writeDevice } from './device.ts';
 import { findEvidence } from './evidence.ts';
-import { readIncoming } from './incoming.ts';
 import type { Incoming } from './incoming.ts';
+import { readIncoming } from './incoming.ts';
 import { readKnown } from './known.ts';
 import { writeMethod } from './method.ts';
 
@@ -70,7 +70,7 @@ export async function onboard(
         proven: recognition.proven,
         suggested_customer_ids: suggestedIds(recognition),
       },
-      ...(method.linked ?? {}),
+      ...method.linked,
       ...(deviceId === null ? {} : { device_id: deviceId }),
       warnings: [...incoming.warnings, ...identifiers.warnings, ...method.warnings],
       request_hash: requestHash(graph, request),

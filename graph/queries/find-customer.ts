@@ -1,6 +1,6 @@
 import { isBlocked } from '../../domain/blocked-values.ts';
-import { normaliseEmail, normalisePhone } from '../../domain/identity.ts';
 import { invalid } from '../../domain/errors.ts';
+import { normaliseEmail, normalisePhone } from '../../domain/identity.ts';
 import type { IdentifierDetails } from '../../domain/onboarding-types.ts';
 import type { Policy } from '../../domain/policy.ts';
 import type { Graph } from '../graph.ts';

@@ -4,8 +4,8 @@ import { Secret } from '../../platform/secret.ts';
 import type { Graph, Reader } from '../graph.ts';
 import { dataKeyOf } from '../key-store.ts';
 import { withoutNulls } from '../values.ts';
-import { readWallet } from '../wallet/wallet.ts';
 import type { WalletMethod } from '../wallet/wallet.ts';
+import { readWallet } from '../wallet/wallet.ts';
 
 /** A payment method as the API shows it (specification: interfaces, 'Shapes'); times are RFC 3339 in UTC. */
 export interface PaymentMethod {

@@ -5,8 +5,8 @@ import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
 import type { CommandTx } from '../command-tx.ts';
 import type { Graph } from '../graph.ts';
-import { openWallet } from './wallet.ts';
 import type { Wallet } from './wallet.ts';
+import { openWallet } from './wallet.ts';
 
 interface MethodRef {
   customer_id: string;

@@ -1,14 +1,14 @@
 import type { EventData } from '../../domain/events.ts';
-import { expiresOn, isExpired, transition } from '../../domain/payment-method.ts';
 import type { PaymentMethodStatus } from '../../domain/payment-method.ts';
+import { expiresOn, isExpired, transition } from '../../domain/payment-method.ts';
 import type { AttachAnswer, GatewayPaymentMethod } from '../../domain/ports.ts';
 import type { DataKey } from '../../security/data-key.ts';
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
 import type { CommandTx } from '../command-tx.ts';
 import type { Graph } from '../graph.ts';
-import { openWallet } from './wallet.ts';
 import type { WalletMethod } from './wallet.ts';
+import { openWallet } from './wallet.ts';
 
 export interface Verification {
   customer_id: string;
