@@ -2,10 +2,14 @@
 
 import { randomUUID } from 'node:crypto';
 import { type ServiceError, status } from '@grpc/grpc-js';
+import type { z } from '@hono/zod-openapi';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { setCustomerStatus } from '../graph/index.ts';
 import type { GetCustomerContextResponse } from '../proto/gen/persona/v1/persona_agent.ts';
 import { Consistency } from '../proto/gen/persona/v1/types.ts';
+import { onboardingAnswer } from './http/schemas/onboarding.ts';
+import { recovery } from './http/schemas/recoveries.ts';
+import { paymentMethod, profile } from './http/schemas/wallet.ts';
 import { type ApiProcess, type ApiUnderTest, call, openApiUnderTest, spawnApi } from '../test/api.ts';
 import { randomEmail, randomToken, testHeader } from '../test/graph.ts';
 
@@ -99,15 +103,19 @@ describe('onboarding', () => {
     const repeated = await rest(second, '/api/v1/customers', request);
     expect(repeated.body).toEqual(created.body);
 
-    const profile = await fetch(new URL(created.headers.get('location') ?? '', first.http));
-    expect(profile.headers.get('etag')).toMatch(/^"\d+"$/);
-    expect(await profile.json()).toMatchObject({
+    const answer = await fetch(new URL(created.headers.get('location') ?? '', first.http));
+    expect(answer.headers.get('etag')).toMatch(/^"\d+"$/);
+    expect(await answer.json()).toMatchObject({
       customer_id: created.body.customer_id,
       status: 'active',
       identifiers: [{ type: 'email', value: request.digital_identifiers[0]?.value, is_verified: true }],
       payment_method_count: 1,
       device_count: 1,
     });
+    expect(exactly(onboardingAnswer, created.body)).toBe(true);
+    expect(
+      exactly(profile, (await rest(second, `/api/v1/customers/${created.body.customer_id}/profile`)).body),
+    ).toBe(true);
     const wallet = await rest(second, `/api/v1/customers/${created.body.customer_id}/payment-methods`);
     expect(wallet.body.items).toMatchObject([
       { brand: 'visa', last_four: '4242', status: 'active', is_default: true },
@@ -261,6 +269,7 @@ describe('wallet', () => {
 
     const one = await rest(first, added.headers.get('location') ?? '');
     expect(one.body).toEqual(added.body);
+    expect(exactly(paymentMethod, one.body)).toBe(true);
     expect(one.headers.get('etag')).toBe(`"${one.body.changed_seq}"`);
   });
 
@@ -347,6 +356,7 @@ describe('payment failures', () => {
       reason_text: expect.stringContaining('went through'),
     });
     expect((await rest(first, path)).body.items).toEqual([shown]);
+    expect(exactly(recovery, shown)).toBe(true);
     const overGrpc = await call(second.agent, 'getRecovery', { payment_id: failure.payment_id });
     expect(overGrpc).toMatchObject({
       outcome: 'recovered',
@@ -423,4 +433,9 @@ describe('the process', () => {
 
 function idOf(method: { payment_method_id: string }): string {
   return method.payment_method_id;
+}
+
+/** Is the answer what the document says, and nothing beside it? */
+function exactly(schema: z.ZodObject, answer: Record<string, unknown>): boolean {
+  return schema.strict().safeParse(answer).success;
 }

@@ -39,3 +39,6 @@ function compare(a: string, b: string): number {
   if (a === b) return 0;
   return a < b ? -1 : 1;
 }
+
+/** How the reason of a default begins that somebody chose, and no rule set: a recovery leaves it as it is. */
+export const CHOSEN_BY = 'chosen by';

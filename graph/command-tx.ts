@@ -4,6 +4,7 @@ import { PersonaError } from '../domain/errors.ts';
 import type { EventData, RecordedEvent, StreamKind } from '../domain/events.ts';
 import { DataKey } from '../security/data-key.ts';
 import type { KeyOwner } from '../security/data-key.ts';
+import { createBatch } from './batch.ts';
 import type { CommandHeader } from './command.ts';
 import type { Graph, Reader } from './graph.ts';
 import { dataKeyOf } from './key-store.ts';
@@ -44,7 +45,10 @@ export interface DeviceNode {
   version: number;
 }
 
-/** A command's transaction. Statements are sent at once and answered in order: only who needs an answer waits. */
+/**
+ * A command's transaction. Nobody waits for a write: writes are collected and sent, in their order, before the next
+ * statement that reads, and at the end.
+ */
 export interface CommandTx extends Reader, Sender {
   readonly graph: Graph;
   /** With `occurredAt` in UTC. */
@@ -144,6 +148,7 @@ export function openCommandTx(
   const transaction = session.beginTransaction();
   const streams = new Map<string, Stream>();
   const events: RecordedEvent[] = [];
+  const batch = createBatch();
   const sent: Promise<unknown>[] = [];
   let firstFailure: unknown;
   let remember = true;
@@ -161,6 +166,11 @@ export function openCommandTx(
       firstFailure ??= error;
     });
     return answer;
+  };
+
+  const flush = () => {
+    const statement = batch.take();
+    if (statement !== undefined) void start(statement.cypher, statement.parameters);
   };
 
   const receipt = start(CLAIM_RECEIPT, receiptKey).then(([row]) => {
@@ -201,13 +211,12 @@ export function openCommandTx(
     header,
     recordedAt,
     async run<T>(cypher: string, parameters: Row = {}): Promise<T[]> {
+      flush();
       const [rows] = await Promise.all([start(cypher, parameters), receipt]);
       return rows as T[];
     },
     read: (cypher, parameters) => tx.run(cypher, parameters),
-    send(cypher, parameters) {
-      void start(cypher, parameters);
-    },
+    send: batch.add,
     lockCustomer: (id) =>
       lock<CustomerNode>(
         LOCK_CUSTOMER,
@@ -283,6 +292,7 @@ export function openCommandTx(
       } else {
         tx.send(FORGET_RECEIPT, receiptKey);
       }
+      flush();
       await Promise.all([receipt, ...sent]);
       await transaction.commit();
     },

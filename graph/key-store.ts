@@ -2,7 +2,7 @@ import { DataKey } from '../security/data-key.ts';
 import type { KeyOwner, WrappedKey } from '../security/data-key.ts';
 import type { Graph, Reader } from './graph.ts';
 
-/** Sends a statement without waiting for it; its failure fails the transaction. */
+/** Takes a statement that returns nothing; it runs before the next read at the latest, and its failure fails the transaction. */
 export interface Sender {
   send(cypher: string, parameters: Record<string, unknown>): void;
 }

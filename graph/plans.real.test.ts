@@ -135,7 +135,11 @@ function operators(plan: Plan): string[] {
 }
 
 async function planOf(cypher: string, parameters: unknown): Promise<Plan> {
-  const { summary } = await runCypher(graph, `EXPLAIN ${cypher}`, parameters as Record<string, unknown>);
+  const { summary } = await runCypher(
+    graph,
+    `EXPLAIN ${cypher.replace(/^CYPHER \S+/, '')}`,
+    parameters as Record<string, unknown>,
+  );
   if (!summary.plan) throw new Error('Neo4j gave no plan');
   return summary.plan;
 }
@@ -143,7 +147,7 @@ async function planOf(cypher: string, parameters: unknown): Promise<Plan> {
 test('every statement begins at a unique key, and none walks through the graph', async () => {
   const { graph: recorded, statements } = recordingGraph(graph);
   await everything(recorded);
-  expect(statements.size).toBeGreaterThan(40);
+  expect(statements.size).toBeGreaterThan(30);
   for (const [cypher, parameters] of statements) {
     const plan = await planOf(cypher, parameters);
     expect(
@@ -152,7 +156,7 @@ test('every statement begins at a unique key, and none walks through the graph',
     ).toEqual([]);
     for (const beginning of beginnings(plan)) {
       expect(beginning, cypher).toMatch(
-        /^(NodeUniqueIndexSeek(\(Locking\))?|DirectedRelationshipIndexSeek(ByRange)?|Argument|EmptyResult|Create|Unwind)$/,
+        /^(NodeUniqueIndexSeek(\(Locking\))?|DirectedRelationshipIndexSeek(ByRange)?|Argument|EmptyRow|Unwind)$/,
       );
     }
     if (/\bMATCH|MERGE/.test(cypher)) {

@@ -71,6 +71,16 @@ test('one message lists every problem, and repeats no secret', () => {
 });
 
 test.each([
+  ['no-colon', 'entry 1 must be id:base64'],
+  [`k1:${key(1)},k2:not base64`, 'entry 2 must be id:base64'],
+  [`${'k'.repeat(33)}:${key(1)}`, 'entry 1 must be id:base64'],
+])('a key ring like %j is refused by the place of its fault', (ring, line) => {
+  const message = failure(() => readApiEnvironment({ ...api, PERSONA_KEYS: ring }));
+  expect(message).toContain(`PERSONA_KEYS: ${line}`);
+  expect(message).not.toContain(key(1));
+});
+
+test.each([
   ['without PERSONA_INSECURE', { PERSONA_INSECURE: undefined }, 'PERSONA_INSECURE: must be 1'],
   ['with another value of it', { PERSONA_INSECURE: 'yes' }, 'PERSONA_INSECURE: must be 1'],
   ['in production', { NODE_ENV: 'production' }, 'PERSONA_INSECURE: is refused with NODE_ENV=production'],

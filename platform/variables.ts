@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { Secret } from './secret.ts';
 
 const KEY_BYTES = 32;
-const KEY_ID = /^[A-Za-z0-9_-]{1,32}$/;
+const KEY = /^([A-Za-z0-9._-]{1,32}):([A-Za-z0-9+/_-]+={0,2})$/;
 
 /** One key of a ring; the first one of a ring writes, all of them read. */
 export interface RingKey {
@@ -45,14 +45,11 @@ const keyRing = z.string().transform((text, context) => {
   };
   const keys: RingKey[] = [];
   for (const [index, part] of text.split(',').entries()) {
-    const colon = part.indexOf(':');
-    const id = part.slice(0, Math.max(colon, 0)).trim();
+    const [, id, base64] = KEY.exec(part.trim()) ?? [];
     // The text itself is never repeated: it is a key.
-    if (!KEY_ID.test(id))
-      return problem(
-        `entry ${index + 1} must be id:base64, the id of A-Z a-z 0-9 _ and -, at most 32 of them`,
-      );
-    const key = Buffer.from(part.slice(colon + 1), 'base64');
+    if (id === undefined || base64 === undefined)
+      return problem(`entry ${index + 1} must be id:base64, the id of at most 32 of A-Z a-z 0-9 . _ -`);
+    const key = Buffer.from(base64, 'base64');
     if (key.length !== KEY_BYTES)
       return problem(`key '${id}' must be ${KEY_BYTES} bytes in base64; it has ${key.length}`);
     if (keys.some((other) => other.id === id)) return problem(`has two keys named '${id}'`);

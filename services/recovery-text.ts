@@ -33,7 +33,7 @@ const ENDED: Record<NonNullable<RecoveryStatus['outcome']>, string> = {
   exhausted: 'The payment could not be collected, and no further attempt is made.',
   paid_elsewhere: 'The payment was settled another way.',
   cancelled: 'The collection of this payment was called off.',
-  ignored: 'The report came too late to act on.',
+  ignored: 'It is too long ago to act on.',
 };
 
 const ATTEMPTED: Record<Exclude<AttemptStatus['state'], 'declined'>, string> = {
@@ -69,7 +69,11 @@ export function shownToCustomer(recovery: RecoveryView): RecoveryView {
 
 function recoveryText(status: RecoveryStatus): string {
   const failed = FAILED[status.class];
-  if (status.outcome) return `${failed} ${ENDED[status.outcome]}`;
+  if (status.outcome) {
+    const ended = ENDED[status.outcome];
+    // Once it is over, nobody is looking into it any more.
+    return status.class === 'UNKNOWN' || status.class === 'CONFIG' ? ended : `${failed} ${ended}`;
+  }
   return status.waiting_for ? `${failed} ${WAITING[status.waiting_for]}` : failed;
 }
 

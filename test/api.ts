@@ -18,6 +18,7 @@ import { createKeyRing } from '../security/key-ring.ts';
 import { workflowBundle } from '../temporal/bundle.ts';
 import { tellRecoveries } from '../temporal/starts.ts';
 import { createQueueWorker, runWorkers } from '../temporal/worker.ts';
+import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { queueActivities } from '../workers/queues.ts';
 import { openNamespace } from './rig/server.ts';
 
@@ -43,6 +44,8 @@ export interface ApiUnderTest {
 
 /** Workers in a namespace of their own; `startApi` adds API processes beside them. */
 export async function openApiUnderTest(): Promise<ApiUnderTest> {
+  // What fails here fails in a test's sight; the worker's own report of it would only repeat it.
+  Runtime.install({ logger: new DefaultLogger('ERROR'), shutdownSignals: [] });
   const policy = readPolicy();
   const newKey = (id: string) => ({ id, key: randomBytes(32) });
   const keys = { persona: newKey('k1'), blind: newKey('b1'), codec: newKey('c1') };

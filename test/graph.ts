@@ -7,9 +7,9 @@ import type { Graph, GraphOptions } from '../graph/graph.ts';
 import type { CommandHeader } from '../graph/command.ts';
 import { toParameters } from '../graph/values.ts';
 import { createBlindIndex } from '../security/blind-index.ts';
-import { parseKeyRing } from '../security/key-ring.ts';
+import { createKeyRing } from '../security/key-ring.ts';
 
-const newKey = (id: string) => `${id}:${randomBytes(32).toString('base64')}`;
+const newKey = (id: string) => ({ id, key: randomBytes(32) });
 
 /** The test's own Neo4j, from the environment, migrated; its keys are new, so that tests do not meet in the indexes. */
 export async function openTestGraph(options: Partial<GraphOptions> = {}): Promise<Graph> {
@@ -18,8 +18,8 @@ export async function openTestGraph(options: Partial<GraphOptions> = {}): Promis
     username: required('NEO4J_USERNAME'),
     password: required('NEO4J_PASSWORD'),
     database: process.env.NEO4J_DATABASE,
-    keyRing: parseKeyRing(newKey('test'), 'PERSONA_KEYS'),
-    blindIndex: createBlindIndex(parseKeyRing(newKey('blind'), 'PERSONA_BLIND_KEYS')),
+    keyRing: createKeyRing([newKey('test')]),
+    blindIndex: createBlindIndex(createKeyRing([newKey('blind')])),
     ...options,
   });
   await migrate(graph);

@@ -31,6 +31,9 @@ export function answerOfIntent(intent: Stripe.PaymentIntent): ChargeAnswer {
       return { result: 'declined', ...refs, codes: declineCodes(intent.last_payment_error, intent) };
     case 'canceled':
       return { result: 'declined', ...refs, codes: misconfigured('the payment is cancelled') };
+    default:
+      // Not captured, not confirmed, or a state that this version does not know: nobody says whether money moves.
+      break;
   }
   return { result: 'unknown', gateway_ref: intent.id, reason: `the payment is ${intent.status}` };
 }

@@ -6,7 +6,7 @@
  * one that broke after the charge had arrived.
  */
 
-import { type IncomingMessage, type RequestOptions, request as httpRequest } from 'node:http';
+import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { Stripe } from 'stripe';
 

@@ -1,6 +1,7 @@
 import { createHmac, randomUUID } from 'node:crypto';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type InboxSimulator, startInboxSimulator } from '../../dev/simulators/inbox/server.ts';
 import type { Notice } from '../../domain/ports.ts';
@@ -48,11 +49,11 @@ async function setMode(body: unknown): Promise<number> {
 /** A receiver that answers with this status; keeps what it got. */
 async function receiver(status: number, headers: Record<string, string> = {}) {
   const got: { headers: IncomingHttpHeaders; body: string }[] = [];
-  const server = createServer(async (request, response) => {
-    let body = '';
-    for await (const chunk of request) body += chunk;
-    got.push({ headers: request.headers, body });
-    response.writeHead(status, headers).end();
+  const server = createServer((request, response) => {
+    void text(request).then((body) => {
+      got.push({ headers: request.headers, body });
+      response.writeHead(status, headers).end();
+    });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/notices`;

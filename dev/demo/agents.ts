@@ -5,7 +5,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
-import { Client, Connection } from '@temporalio/client';
+import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import type { RunFile } from '../../platform/run-file.ts';
 import { IdentityGraphServiceClient } from '../../proto/gen/persona/v1/identity_graph.ts';
 import {
@@ -16,6 +16,8 @@ import {
 import { Consistency } from '../../proto/gen/persona/v1/types.ts';
 
 const DEADLINE_MS = 15_000;
+
+type History = Awaited<ReturnType<WorkflowHandle['fetchHistory']>>;
 
 /** What onboarding answers, as REST gives it. */
 export interface Onboarded {
@@ -39,7 +41,7 @@ export interface Agents {
   getRecovery(payment_id: string): Promise<GetRecoveryResponse | undefined>;
   /** The customer, over REST. */
   addCard(customer_id: string, card: { token: string }): Promise<{ payment_method_id: string }>;
-  fetchHistory(workflowId: string): Promise<object>;
+  fetchHistory(workflowId: string): Promise<History>;
   close(): Promise<void>;
 }
 

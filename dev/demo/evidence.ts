@@ -12,6 +12,7 @@ export interface WalletRow {
 }
 
 export interface LedgerRow {
+  payment_intent: string;
   payment_method: string;
   status: string;
   amount: number;

@@ -12,7 +12,7 @@ export interface HttpEnv {
 export interface Listening {
   url: string;
   /** Ends at once, whoever is still connected. */
-  close(): Promise<void>;
+  close: () => Promise<void>;
 }
 
 /** `port` 0 or absent: any free one. */

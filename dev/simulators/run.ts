@@ -1,7 +1,7 @@
 /** What the simulators' processes have in common: one ready line on stdout, and a clean end on SIGTERM or SIGINT. */
 
 interface Running {
-  close(): Promise<void>;
+  close: () => Promise<void>;
 }
 
 /** Starts, prints `{"ready":{…}}` with everything that `start` gave but `close`, and ends with exit code 0 when asked to. */

@@ -1,6 +1,7 @@
 import type { Evidence, IdentifierMatch } from '../../domain/recognition.ts';
 import type { CommandTx } from '../command-tx.ts';
-import type { IncomingIdentifier, Incoming } from './incoming.ts';
+import type { TokenHolder } from '../wallet/put-into-wallet.ts';
+import type { Incoming, IncomingIdentifier } from './incoming.ts';
 
 /** Whom the request points to, and what of it is there already. */
 export interface Found {
@@ -10,49 +11,69 @@ export interface Found {
   /** Every identifier of the request with who has it, also where it is no evidence. */
   held: Map<IncomingIdentifier, IdentifierMatch[]>;
   deviceId?: string;
+  tokenHolder?: TokenHolder;
 }
-
-const GIVEN_CUSTOMER = 'MATCH (c:Customer {id: $customer_id}) RETURN c.status AS status';
-
-const HOLDERS = `
-  UNWIND $identifiers AS wanted
-  UNWIND wanted.hashes AS value_hash
-  MATCH (i:DigitalIdentifier {type: wanted.type, value_hash: value_hash})<-[h:HAS_DIGITAL_IDENTIFIER]-(c:Customer)
-  WHERE c.status IN ['active', 'suspended']
-  RETURN wanted.position AS position, i.id AS identifier_id, i.is_verified AS is_verified,
-    c.id AS customer_id, h.linked_at AS linked_at`;
 
 /** So many customers of a known device are suggested; it may have more. */
 const DEVICE_SUGGESTIONS = 5;
 
-// The degree is read without walking the edges; a device of too many customers is not walked at all.
-const DEVICE = `
-  UNWIND $hashes AS hash
-  MATCH (d:Device {fingerprint_hash: hash})
-  WITH d, COUNT { (d)<-[:LOGGED_IN_FROM]-() } AS linked_customers
-  CALL (d, linked_customers) {
-    WITH d, linked_customers WHERE linked_customers <= $limit
-    MATCH (d)<-[l:LOGGED_IN_FROM]-(c:Customer)
-    WHERE l.proven AND c.status IN ['active', 'suspended']
-    WITH c, l ORDER BY l.last_login DESC, c.id LIMIT $suggestions
-    RETURN collect(c.id) AS customer_ids
+// One statement, because each costs the driver as long as the server. The device's degree is read without walking its
+// edges; a device of too many customers is not walked at all.
+const LOOK_UP = `
+  CALL () {
+    OPTIONAL MATCH (c:Customer {id: $customer_id})
+    RETURN c.status AS given_status
   }
-  RETURN d.id AS device_id, linked_customers, customer_ids LIMIT 1`;
+  CALL () {
+    UNWIND $identifiers AS wanted
+    UNWIND wanted.hashes AS value_hash
+    MATCH (i:DigitalIdentifier {type: wanted.type, value_hash: value_hash})<-[h:HAS_DIGITAL_IDENTIFIER]-(c:Customer)
+    WHERE c.status IN ['active', 'suspended']
+    RETURN collect({
+      position: wanted.position, identifier_id: i.id, is_verified: i.is_verified, customer_id: c.id,
+      linked_at: h.linked_at
+    }) AS holders
+  }
+  CALL () {
+    UNWIND $fingerprint_hashes AS fingerprint_hash
+    MATCH (d:Device {fingerprint_hash: fingerprint_hash})
+    WITH d, COUNT { (d)<-[:LOGGED_IN_FROM]-() } AS linked_customers
+    CALL (d, linked_customers) {
+      WITH d, linked_customers WHERE linked_customers <= $device_limit
+      MATCH (d)<-[l:LOGGED_IN_FROM]-(c:Customer)
+      WHERE l.proven AND c.status IN ['active', 'suspended']
+      WITH c, l ORDER BY l.last_login DESC, c.id LIMIT $suggestions
+      RETURN collect(c.id) AS customer_ids
+    }
+    RETURN head(collect({device_id: d.id, linked_customers: linked_customers, customer_ids: customer_ids})) AS device
+  }
+  CALL () {
+    UNWIND $token_hashes AS token_hash
+    MATCH (p:PaymentMethod {token_hash: token_hash})<-[:HAS_PAYMENT_METHOD]-(c:Customer)
+    RETURN head(collect({payment_method_id: p.id, customer_id: c.id})) AS token_holder
+  }
+  RETURN given_status, holders, device, token_holder`;
+
+interface LookUpRow {
+  given_status: string | null;
+  holders: (Omit<IdentifierMatch, 'type' | 'claimed_verified' | 'holders'> & { position: number })[];
+  device: { device_id: string; linked_customers: number; customer_ids: string[] } | null;
+  token_holder: TokenHolder | null;
+}
 
 /** Looks everything up at once; the identities are locked, so it stays true until the end of the transaction. */
 export async function findEvidence(tx: CommandTx, incoming: Incoming, deviceLimit: number): Promise<Found> {
   const { customer_id } = incoming.request;
-  const [given, holders, devices] = await Promise.all([
-    customer_id === undefined ? [] : tx.run<{ status: string }>(GIVEN_CUSTOMER, { customer_id }),
-    tx.run<Omit<IdentifierMatch, 'type' | 'claimed_verified' | 'holders'> & { position: number }>(HOLDERS, {
-      identifiers: incoming.identifiers.map(({ type, hashes }, position) => ({ type, hashes, position })),
-    }),
-    tx.run<{ device_id: string; linked_customers: number; customer_ids: string[] }>(DEVICE, {
-      hashes: incoming.device?.hashes ?? [],
-      limit: deviceLimit,
-      suggestions: DEVICE_SUGGESTIONS,
-    }),
-  ]);
+  const [row] = await tx.run<LookUpRow>(LOOK_UP, {
+    customer_id,
+    identifiers: incoming.identifiers.map(({ type, hashes }, position) => ({ type, hashes, position })),
+    fingerprint_hashes: incoming.device?.hashes ?? [],
+    token_hashes: incoming.tokenHashes,
+    device_limit: deviceLimit,
+    suggestions: DEVICE_SUGGESTIONS,
+  });
+  if (row === undefined) throw new Error('the look-up always gives one row');
+  const { holders, device, given_status: status } = row;
   const held = new Map(
     incoming.identifiers.map((identifier, position): [IncomingIdentifier, IdentifierMatch[]] => {
       const rows = holders.filter((row) => row.position === position);
@@ -67,17 +88,16 @@ export async function findEvidence(tx: CommandTx, incoming: Incoming, deviceLimi
       ];
     }),
   );
-  const [customer] = given;
-  const [device] = devices;
-  const isHere = customer?.status === 'active' || customer?.status === 'suspended';
+  const isHere = status === 'active' || status === 'suspended';
   return {
     evidence: {
       ...(isHere ? { given_customer_id: customer_id } : {}),
       identifiers: [...held.values()].flat(),
-      ...(device === undefined ? {} : { device }),
+      ...(device === null ? {} : { device }),
     },
-    givenIsGone: customer !== undefined && !isHere,
+    givenIsGone: status !== null && !isHere,
     held,
-    ...(device === undefined ? {} : { deviceId: device.device_id }),
+    ...(device === null ? {} : { deviceId: device.device_id }),
+    ...(row.token_holder === null ? {} : { tokenHolder: row.token_holder }),
   };
 }

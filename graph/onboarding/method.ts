@@ -2,6 +2,7 @@ import type { PaymentMethodStatus } from '../../domain/payment-method.ts';
 import type { Recognition } from '../../domain/recognition.ts';
 import type { CommandTx } from '../command-tx.ts';
 import { putIntoWallet } from '../wallet/put-into-wallet.ts';
+import type { TokenHolder } from '../wallet/put-into-wallet.ts';
 import type { Incoming } from './incoming.ts';
 import type { Known } from './known.ts';
 
@@ -19,7 +20,7 @@ export function writeMethod(
     incoming: Incoming;
     known: Known;
     recognition: Recognition;
-    tokenHolder: { payment_method_id: string; customer_id: string } | undefined;
+    tokenHolder: TokenHolder | undefined;
     deviceId: string | null;
   },
 ): WrittenMethod {

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { OnboardingRequest } from '../../domain/onboarding-types.ts';
 import type { Policy } from '../../domain/policy.ts';
@@ -11,6 +11,8 @@ import {
   randomToken,
   testHeader,
 } from '../../test/graph.ts';
+import { createBlindIndex } from '../../security/blind-index.ts';
+import { parseKeyRing } from '../../security/key-ring.ts';
 import type { Graph } from '../graph.ts';
 import { getCustomerContext } from '../queries/customer-context.ts';
 import { getCustomerProfile, getNoticeRecipient } from '../queries/customer-profile.ts';
@@ -36,6 +38,7 @@ const meet = (change: Partial<OnboardingRequest> = {}, changedPolicy: Policy = p
     policy: changedPolicy,
   });
 };
+const blindKey = (id: string) => `${id}:${randomBytes(32).toString('base64')}`;
 const email = (value = randomEmail(), is_verified = false) => ({
   type: 'email' as const,
   value,
@@ -203,6 +206,27 @@ describe('a new customer', () => {
     );
     expect(new Set(same.map((answer) => answer.customer_id)).size).toBe(1);
     expect(same.filter((answer) => answer.created)).toHaveLength(1);
+  });
+
+  test('is one while the blind index changes its key, and some processes write with the old one', async () => {
+    const [a, b] = [blindKey('a'), blindKey('b')];
+    const { keyRing } = graph;
+    const graphs = await Promise.all(
+      [`${a},${b}`, `${b},${a}`].map((keys) =>
+        openTestGraph({ keyRing, blindIndex: createBlindIndex(parseKeyRing(keys, 'PERSONA_BLIND_KEYS')) }),
+      ),
+    );
+    const own = email();
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, n) =>
+        onboard(graphs[n % 2] ?? graph, testHeader(), {
+          request: onboardingRequest({ digital_identifiers: [own] }),
+          policy,
+        }),
+      ),
+    );
+    expect(new Set(answers.map((answer) => answer.customer_id)).size).toBe(1);
+    await Promise.all(graphs.map((each) => each.close()));
   });
 
   test('is one for twenty connections that bring nothing but the same given id', async () => {

@@ -10,7 +10,6 @@ import { runCommand } from '../command.ts';
 import type { CommandTx } from '../command-tx.ts';
 import type { Graph } from '../graph.ts';
 import { lockIdentities } from '../identity-locks.ts';
-import { findTokenHolder } from '../wallet/put-into-wallet.ts';
 import { writeAddress } from './address.ts';
 import { writeCustomer, writeIdentifiers, writeSuggestions } from './customer.ts';
 import { writeDevice } from './device.ts';
@@ -39,10 +38,7 @@ export async function onboard(
   const incoming = readIncoming(request, policy, graph.blindIndex);
   return runCommand(graph, { ...header, occurredAt: request.occurred_at }, 'onboard', request, async (tx) => {
     lockEverythingThatIdentifies(tx, incoming);
-    const [found, tokenHolder] = await Promise.all([
-      findEvidence(tx, incoming, policy.onboarding.limits.device),
-      findTokenHolder(tx, incoming.tokenHashes),
-    ]);
+    const found = await findEvidence(tx, incoming, policy.onboarding.limits.device);
     if (found.givenIsGone) {
       throw new PersonaError('customer_not_found', `there is no customer ${request.customer_id}`);
     }
@@ -54,7 +50,14 @@ export async function onboard(
     writeCustomer(tx, { customerId, incoming, known, recognition });
     const identifiers = writeIdentifiers(tx, { customerId, incoming, known, found, recognition });
     const deviceId = writeDevice(tx, { customerId, incoming, known, recognition, policy });
-    const method = writeMethod(tx, { customerId, incoming, known, recognition, tokenHolder, deviceId });
+    const method = writeMethod(tx, {
+      customerId,
+      incoming,
+      known,
+      recognition,
+      tokenHolder: found.tokenHolder,
+      deviceId,
+    });
     writeAddress(tx, { customerId, incoming, known, recognition });
     writeSuggestions(tx, { customerId, known, recognition });
 

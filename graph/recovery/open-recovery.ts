@@ -49,8 +49,9 @@ export function openRecovery(
   header: CommandHeader,
   input: OpenRecoveryInput,
 ): Promise<Opening> {
-  const { failure, claim_first } = input;
-  return runCommand(graph, header, 'openRecovery', { failure, claim_first }, async (tx): Promise<Opening> => {
+  const { failure } = input;
+  // A run that began with a report may hear it again and then claims nothing at once: it is the same report all the same.
+  return runCommand(graph, header, 'openRecovery', { failure }, async (tx): Promise<Opening> => {
     const scene = await look(tx, input);
     if ('result' in scene) return scene;
     const { known } = scene;

@@ -41,6 +41,7 @@ export async function getRecovery(reader: Reader, paymentId: string): Promise<Re
 
 const RECOVERIES = `
   MATCH (:Customer {id: $customer_id})-[:OWES]->(o:Obligation)
+  WHERE o.failed_payment_method_id IS NOT NULL
   WITH o ORDER BY o.opened_at DESC, o.payment_id
   WHERE $before IS NULL OR o.opened_at < datetime($before.opened_at)
     OR (o.opened_at = datetime($before.opened_at) AND o.payment_id > $before.payment_id)
@@ -48,7 +49,7 @@ const RECOVERIES = `
   RETURN properties(o) AS obligation,
     COLLECT { MATCH (a:ChargeAttempt {payment_id: o.payment_id}) RETURN properties(a) ORDER BY a.claimed_at, a.key } AS attempts`;
 
-/** A customer's recoveries, newest first. @param input.before the last one of the page before */
+/** A customer's recoveries, newest first; what was settled before any failure was heard of is none. @param input.before the last one of the page before */
 export async function getRecoveries(
   reader: Reader,
   input: { customer_id: string; limit: number; before?: { opened_at: string; payment_id: string } },

@@ -5,6 +5,7 @@ import type { ChargeAnswer } from '../../domain/ports.ts';
 import type { RecordedAttempt } from '../../domain/recovery/claims.ts';
 import type { RecoveryEvents } from '../../domain/recovery/events.ts';
 import type { AttemptState } from '../../domain/recovery/status.ts';
+import { CHOSEN_BY } from '../../domain/wallet.ts';
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
 import type { CommandTx } from '../command-tx.ts';
@@ -88,11 +89,15 @@ async function otherOpenObligations(tx: CommandTx, obligation: ObligationNode): 
 const CHOSEN_SINCE = `
   MATCH (e:PersonaEvent {stream_id: $customer_id})
   WHERE e.type = 'DefaultPaymentMethodChanged' AND e.recorded_at >= datetime($opened_at)
-    AND e.data CONTAINS '"reason":"chosen"'
+    AND e.data CONTAINS $chosen
   RETURN count(e) > 0 AS chosen`;
 
 async function hasChosenDefault(tx: CommandTx, { customer_id, opened_at }: ObligationNode): Promise<boolean> {
-  const [row] = await tx.run<{ chosen: boolean }>(CHOSEN_SINCE, { customer_id, opened_at });
+  const [row] = await tx.run<{ chosen: boolean }>(CHOSEN_SINCE, {
+    customer_id,
+    opened_at,
+    chosen: `"reason":"${CHOSEN_BY} `,
+  });
   return row?.chosen ?? false;
 }
 

@@ -1,3 +1,4 @@
+import { CHOSEN_BY } from '../../domain/wallet.ts';
 import { PersonaError } from '../../domain/errors.ts';
 import type { PaymentMethodStatus } from '../../domain/payment-method.ts';
 import type { CommandHeader } from '../command.ts';
@@ -43,7 +44,7 @@ export async function setDefaultPaymentMethod(
   input: MethodRef & { by: 'customer' | 'service' },
 ): Promise<Edited> {
   return edit(graph, header, 'setDefaultPaymentMethod', input, (wallet) =>
-    wallet.makeDefault(input.payment_method_id, `chosen by ${input.by}`),
+    wallet.makeDefault(input.payment_method_id, `${CHOSEN_BY} ${input.by}`),
   );
 }
 

@@ -5,6 +5,12 @@ import { expiresOn } from '../../domain/payment-method.ts';
 import type { CommandTx } from '../command-tx.ts';
 import type { Wallet, WalletMethod } from './wallet.ts';
 
+/** Who has a token, active or not. */
+export interface TokenHolder {
+  payment_method_id: string;
+  customer_id: string;
+}
+
 const TOKEN_HOLDER = `
   UNWIND $token_hashes AS token_hash
   MATCH (p:PaymentMethod {token_hash: token_hash})<-[:HAS_PAYMENT_METHOD]-(c:Customer)
@@ -14,8 +20,8 @@ const TOKEN_HOLDER = `
 export async function findTokenHolder(
   tx: CommandTx,
   tokenHashes: string[],
-): Promise<{ payment_method_id: string; customer_id: string } | undefined> {
-  const [row] = await tx.run<{ payment_method_id: string; customer_id: string }>(TOKEN_HOLDER, {
+): Promise<TokenHolder | undefined> {
+  const [row] = await tx.run<TokenHolder>(TOKEN_HOLDER, {
     token_hashes: tokenHashes,
   });
   return row;

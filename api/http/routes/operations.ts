@@ -28,8 +28,14 @@ const ready = createRoute({
   responses: { 200: json(readiness, 'It can'), 503: json(readiness, 'It cannot') },
 });
 
-const TYPES: Record<string, string> = { css: 'text/css', js: 'text/javascript' };
-const ASSETS = ['swagger-ui.css', 'swagger-ui-bundle.js'];
+/** Served from the package: nothing is loaded from elsewhere, so the page also works where there is no internet. */
+const ASSETS = {
+  'swagger-ui.css': { type: 'text/css', file: import.meta.resolve('swagger-ui-dist/swagger-ui.css') },
+  'swagger-ui-bundle.js': {
+    type: 'text/javascript',
+    file: import.meta.resolve('swagger-ui-dist/swagger-ui-bundle.js'),
+  },
+};
 const PAGE = `<!doctype html>
 <html lang="en">
 <head>
@@ -73,13 +79,8 @@ export function operationRoutes(
 
   app.get('/docs', (c) => c.html(PAGE));
   app.get('/docs/start.js', (c) => c.body(START, 200, { 'content-type': 'text/javascript' }));
-  // Served from the package: nothing is loaded from elsewhere, so the page also works where there is no internet.
-  for (const asset of ASSETS) {
-    const type = TYPES[asset.split('.').at(-1) ?? ''] ?? 'application/octet-stream';
+  for (const [asset, { type, file }] of Object.entries(ASSETS))
     app.get(`/docs/${asset}`, async (c) =>
-      c.body(await readFile(new URL(import.meta.resolve(`swagger-ui-dist/${asset}`))), 200, {
-        'content-type': type,
-      }),
+      c.body(await readFile(new URL(file)), 200, { 'content-type': type }),
     );
-  }
 }

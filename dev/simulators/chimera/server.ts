@@ -18,7 +18,7 @@ export interface ChimeraSimulator {
   control: string;
   /** host:port of the service. */
   grpc: string;
-  close(): Promise<void>;
+  close: () => Promise<void>;
 }
 
 interface State {

@@ -3,8 +3,8 @@
 import { authenticationDecline, declineOf, refusal } from './declines.ts';
 import { ConnectionCut, GatewayError } from './errors.ts';
 import { type Answer, type Call, causeOf } from './gateway.ts';
-import { intentObject } from './objects.ts';
 import { type ChargeOf, markDeclined, markSucceeded, newCharge } from './ledger.ts';
+import { intentObject } from './objects.ts';
 import { settleLater } from './settlement.ts';
 import type { Step } from './steps.ts';
 import type { Charge, Decline } from './store.ts';
@@ -22,7 +22,7 @@ export async function charge(request: ChargeRequest): Promise<Answer> {
   const { call, method, intent } = request;
   const { gateway } = call;
   const store = gateway.store;
-  const step = method.script.shift() ?? method.then;
+  const step = method.script.shift() ?? method.always;
 
   await beforeCapture(request, step);
   // A reset while this stood still: the world that it belonged to is gone.

@@ -2,8 +2,8 @@
 
 import { Hono } from 'hono';
 import type { Gateway } from './gateway.ts';
-import { methodObject } from './objects.ts';
 import { readMethodScript } from './method-script.ts';
+import { methodObject } from './objects.ts';
 import { ScriptError } from './steps.ts';
 import type { Charge } from './store.ts';
 

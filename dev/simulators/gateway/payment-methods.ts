@@ -42,7 +42,7 @@ export function attachPaymentMethod(call: Call): Promise<Answer> {
   const customer = customerById(gateway, text(body, 'customer'), 'customer', 400);
   const method = methodById(gateway, id, 404);
   if (!gateway.store.methods.has(id) && testMethod(id)?.refusesAttach) {
-    throw refusal(declineOf(method.then), method);
+    throw refusal(declineOf(method.always), method);
   }
   if (method.customer !== null) {
     throw new GatewayError(400, {
@@ -123,7 +123,7 @@ function madeFrom(gateway: Gateway, name: string, template: TestMethod): Payment
     created: gateway.clock.seconds(),
     metadata: {},
     script: [],
-    then: behaviour,
+    always: behaviour,
   };
 }
 

@@ -26,9 +26,9 @@ export interface PaymentMethod {
   detachedFrom: string | null;
   created: number;
   metadata: Record<string, string>;
-  /** One step per request to charge it, then `then` for ever. */
+  /** One step per request to charge it, then `always` for ever (the script's `then`). */
   script: Step[];
-  then: Step;
+  always: Step;
 }
 
 export type IntentStatus =

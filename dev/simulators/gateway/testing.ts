@@ -1,13 +1,118 @@
-/** Talks to a simulator as a test does: Stripe's API in form encoding, the script as JSON. */
+/** A simulator with a receiver of its webhooks, and the requests that its tests make. */
+
+import { randomUUID } from 'node:crypto';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text as readText } from 'node:stream/consumers';
+import { type GatewaySimulator, startGatewaySimulator } from './server.ts';
+
+export const SECRET = 'whsec_test';
 
 export interface Reply {
   status: number;
   headers: Headers;
-  // biome-ignore lint/suspicious/noExplicitAny: the tests read Stripe's JSON as it comes
+  // Stripe's JSON as it comes: its tests name what they look at.
+  // oxlint-disable-next-line typescript/no-explicit-any
   body: any;
 }
 
-export function simulatorClient(base: string) {
+export interface Delivery {
+  signature: string;
+  text: string;
+  event: {
+    id: string;
+    type: string;
+    data: { object: { id: string; status: string; customer: string } };
+    request: { id: string | null; idempotency_key: string | null };
+  };
+}
+
+interface Payer {
+  customer: string;
+  method: string;
+}
+
+export type Fixture = Awaited<ReturnType<typeof startFixture>>;
+
+export async function startFixture() {
+  const deliveries: Delivery[] = [];
+  /** What the receiver answers next; empty: 200. */
+  const receiverAnswers: number[] = [];
+  const receiver = createServer((request, response) => {
+    void readText(request).then((text) => {
+      const signature = String(request.headers['stripe-signature']);
+      deliveries.push({ signature, text, event: JSON.parse(text) as Delivery['event'] });
+      response.writeHead(receiverAnswers.shift() ?? 200).end();
+    });
+  });
+  await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve));
+  const { port } = receiver.address() as AddressInfo;
+  const simulator = await startGatewaySimulator({
+    webhookUrl: `http://127.0.0.1:${port}/hook`,
+    webhookSecret: SECRET,
+  });
+  const client = simulatorClient(simulator);
+  const eventsOf = (customer: string) =>
+    deliveries.filter(({ event }) => event.data.object.customer === customer);
+
+  return {
+    ...client,
+    url: simulator.url,
+    receiverAnswers,
+    eventsOf,
+    typesOf: (customer: string) => eventsOf(customer).map(({ event }) => event.type),
+
+    /** A customer whose method follows the script; `always`: what it does from then on. */
+    async given(script: object[], rest: object = {}, always?: object): Promise<Payer> {
+      const customer = (await client.post('/v1/customers')).body.id as string;
+      const method = `pm_${randomUUID()}`;
+      const path = `/payment_methods/${method}`;
+      const put = await client.sim('PUT', path, {
+        type: 'card',
+        customer,
+        script,
+        ...rest,
+        ...lastStep(always),
+      });
+      if (put.status !== 200) throw new Error(JSON.stringify(put.body));
+      return { customer, method };
+    },
+
+    /** Creates a payment and confirms it, as Persona does. */
+    create: (of: Payer, key?: string, more: Record<string, string> = {}) =>
+      client.post('/v1/payment_intents', { ...creation(of), ...more }, key),
+
+    async ledgerOf(customer: string): Promise<{ status: string }[]> {
+      const { data } = (await client.sim('GET', '/charges')).body;
+      return data.filter((entry: { customer: string }) => entry.customer === customer);
+    },
+
+    async close(): Promise<void> {
+      await simulator.close();
+      receiver.close();
+    },
+  };
+}
+
+/** The script's `then`: written out, an object would pass for a promise. */
+export const lastStep = (step: object | undefined): object =>
+  Object.fromEntries(step ? [['then', step]] : []);
+
+/** Confirming without the customer. */
+export const offSession = { off_session: 'true', error_on_requires_action: 'true' };
+
+export const creation = ({ customer, method }: Payer) => ({
+  amount: '1250',
+  currency: 'usd',
+  customer,
+  payment_method: method,
+  confirm: 'true',
+  ...offSession,
+});
+
+/** Stripe's API in form encoding, the script as JSON. */
+function simulatorClient({ url }: GatewaySimulator) {
+  const authorization = 'Bearer sk_test_1';
   const reply = async (response: Response): Promise<Reply> => ({
     status: response.status,
     headers: response.headers,
@@ -15,18 +120,17 @@ export function simulatorClient(base: string) {
   });
   return {
     async get(path: string): Promise<Reply> {
-      return reply(await fetch(`${base}${path}`, { headers: { authorization: 'Bearer sk_test_1' } }));
+      return reply(await fetch(`${url}${path}`, { headers: { authorization } }));
     },
     async post(path: string, form: Record<string, string> = {}, key?: string): Promise<Reply> {
-      const headers: Record<string, string> = { authorization: 'Bearer sk_test_1' };
-      if (key !== undefined) headers['idempotency-key'] = key;
+      const headers = { authorization, ...(key !== undefined && { 'idempotency-key': key }) };
       return reply(
-        await fetch(`${base}${path}`, { method: 'POST', headers, body: new URLSearchParams(form) }),
+        await fetch(`${url}${path}`, { method: 'POST', headers, body: new URLSearchParams(form) }),
       );
     },
     async sim(method: string, path: string, body?: unknown): Promise<Reply> {
       const init = body === undefined ? { method } : { method, body: JSON.stringify(body) };
-      return reply(await fetch(`${base}/_sim${path}`, init));
+      return reply(await fetch(`${url}/_sim${path}`, init));
     },
   };
 }

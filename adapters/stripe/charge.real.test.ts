@@ -1,0 +1,238 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { classify } from '../../domain/decline/classify.ts';
+import type { ChargeOrder } from '../../domain/ports.ts';
+import { type Fixture, startFixture, until } from '../../test/stripe.ts';
+import { createStripeGateway } from './gateway.ts';
+
+let stripe: Fixture;
+
+beforeAll(async () => {
+  stripe = await startFixture();
+});
+afterAll(() => stripe.close());
+
+describe('charge', () => {
+  test('creates the payment with everything the contract says and confirms it in one request', async () => {
+    const order = await stripe.given([]);
+    const answer = await stripe.charge(order);
+    expect(answer).toEqual({
+      result: 'approved',
+      gateway_ref: expect.stringMatching(/^pi_/),
+      charge_ref: expect.stringMatching(/^ch_/),
+    });
+    const requests = await stripe.sim<{ data: { path: string; idempotency_key?: string; body: unknown }[] }>(
+      '/requests',
+    );
+    expect(requests.data.filter((request) => request.idempotency_key === order.key)).toMatchObject([
+      {
+        path: '/v1/payment_intents',
+        body: {
+          amount: '1250',
+          currency: 'usd',
+          customer: order.gateway_customer_ref,
+          payment_method: order.token,
+          payment_method_types: ['card'],
+          off_session: 'true',
+          confirm: 'true',
+          error_on_requires_action: 'true',
+          metadata: { payment_id: order.payment_id, customer_id: order.customer_id },
+        },
+      },
+    ]);
+  });
+
+  test('confirms the same payment with the next method, so that it succeeds at most once', async () => {
+    const first = await stripe.given([{ do: 'decline', decline_code: 'insufficient_funds' }]);
+    const declined = await stripe.charge(first);
+    if (declined.result !== 'declined' || declined.gateway_ref === undefined) throw new Error('not declined');
+    const token = `pm_${randomUUID()}`;
+    await stripe.sim(`/payment_methods/${token}`, 'PUT', {
+      type: 'card',
+      customer: first.gateway_customer_ref,
+    });
+    const second = { ...first, gateway_ref: declined.gateway_ref, token, key: `${first.key}b` };
+    expect(await stripe.charge(second)).toMatchObject({
+      result: 'approved',
+      gateway_ref: declined.gateway_ref,
+    });
+
+    // A third attempt finds it paid: nothing more is charged, and the answer says with which method it was paid.
+    const third = { ...first, gateway_ref: declined.gateway_ref, key: `${first.key}c` };
+    expect(await stripe.charge(third)).toMatchObject({ result: 'approved', charged_token: token });
+    expect((await stripe.ledger(first)).map((entry) => entry.status)).toEqual(['failed', 'succeeded']);
+  });
+
+  test('a decline carries every code, the network and what it left at the gateway', async () => {
+    const step = {
+      do: 'decline',
+      decline_code: 'do_not_honor',
+      advice_code: 'try_again_later',
+      network_decline_code: '05',
+      network_advice_code: '02',
+    };
+    const order = await stripe.given([step], { brand: 'mastercard' });
+    expect(await stripe.charge(order)).toEqual({
+      result: 'declined',
+      gateway_ref: expect.stringMatching(/^pi_/),
+      charge_ref: expect.stringMatching(/^ch_/),
+      codes: {
+        code: 'card_declined',
+        decline_code: 'do_not_honor',
+        advice_code: 'try_again_later',
+        network_code: '05',
+        network_advice_code: '02',
+        network: 'mastercard',
+      },
+    });
+  });
+
+  test('a decline that comes in `code` alone has no decline code', async () => {
+    const order = await stripe.given([{ do: 'decline', code: 'expired_card' }]);
+    const answer = await stripe.charge(order);
+    expect(answer).toMatchObject({ result: 'declined', codes: { code: 'expired_card', network: 'visa' } });
+    expect(answer).not.toHaveProperty('codes.decline_code');
+  });
+
+  test('authentication that nobody is there for is a decline', async () => {
+    expect(await stripe.charge(await stripe.given([{ do: 'requires_action' }]))).toMatchObject({
+      result: 'declined',
+      codes: { code: 'authentication_required', decline_code: 'authentication_required' },
+    });
+  });
+
+  test('processing is pending, also for whoever confirms it again', async () => {
+    const order = await stripe.given([{ do: 'processing' }]);
+    const answer = await stripe.charge(order);
+    expect(answer).toMatchObject({ result: 'pending', gateway_ref: expect.stringMatching(/^pi_/) });
+    if (answer.result !== 'pending') return;
+    const again = { ...order, gateway_ref: answer.gateway_ref, key: `${order.key}b` };
+    expect(await stripe.charge(again)).toMatchObject({ result: 'pending', gateway_ref: answer.gateway_ref });
+  });
+
+  test.each(['error_500', 'drop_before_capture', 'drop_after_capture'])('%s is unknown', async (step) => {
+    const order = await stripe.given([{ do: step }]);
+    expect(await stripe.charge(order)).toMatchObject({ result: 'unknown' });
+    const charges = await stripe.ledger(order);
+    expect(charges.map((entry) => entry.status)).toEqual(step === 'drop_after_capture' ? ['succeeded'] : []);
+  });
+
+  test('a broken connection is not tried again behind our back', async () => {
+    const order = await stripe.given([{ do: 'drop_before_capture' }]);
+    await stripe.charge(order);
+    const { data } = await stripe.sim<{ data: { idempotency_key?: string }[] }>('/requests');
+    expect(data.filter((request) => request.idempotency_key === order.key)).toHaveLength(1);
+  });
+
+  test('the same key after a lost answer gets that answer, and charges nothing more', async () => {
+    const order = await stripe.given([{ do: 'drop_after_capture' }]);
+    expect(await stripe.charge(order)).toMatchObject({ result: 'unknown' });
+    expect(await stripe.charge(order)).toMatchObject({ result: 'approved' });
+    expect(await stripe.ledger(order)).toMatchObject([{ status: 'succeeded', requests: 2 }]);
+  });
+
+  test('the same key with another amount is unknown, never a new charge', async () => {
+    const order = await stripe.given([]);
+    await stripe.charge(order);
+    expect(await stripe.charge({ ...order, amount: 9999 })).toMatchObject({ result: 'unknown' });
+    expect(await stripe.ledger(order)).toHaveLength(1);
+  });
+
+  test('no answer in time is unknown, and so is the same key while the first request still runs', async () => {
+    const order = await stripe.given([{ do: 'hold_before_capture' }]);
+    expect(await stripe.charge(order, { timeoutMs: 200 })).toEqual({
+      result: 'unknown',
+      reason: 'no answer in time',
+    });
+    expect(await stripe.charge(order)).toMatchObject({
+      result: 'unknown',
+      reason: expect.stringMatching(/^409/),
+    });
+    const hold = await stripe.oneHold();
+    await stripe.sim(`/holds/${hold.id}/release`, 'POST');
+    await until(async () => ((await stripe.ledger(order)).length === 1 ? true : undefined));
+    expect(await stripe.charge(order)).toMatchObject({ result: 'approved' });
+  });
+
+  test('cancelled by its caller after sending, it is unknown', async () => {
+    const order = await stripe.given([{ do: 'hold_after_capture' }]);
+    const stop = new AbortController();
+    const answer = stripe.charge(order, { signal: stop.signal });
+    const hold = await stripe.oneHold();
+    stop.abort();
+    expect(await answer).toMatchObject({ result: 'unknown' });
+    await stripe.sim(`/holds/${hold.id}/release`, 'POST');
+    expect(await stripe.ledger(order)).toMatchObject([{ status: 'succeeded' }]);
+  });
+
+  test('cancelled before anything was sent, it was never sent', async () => {
+    const order = await stripe.given([]);
+    expect(await stripe.charge(order, { signal: AbortSignal.abort() })).toMatchObject({ result: 'not_sent' });
+    expect(await stripe.ledger(order)).toEqual([]);
+  });
+
+  test('another request that holds the payment makes ours unknown', async () => {
+    const order = await stripe.given([{ do: 'decline' }, { do: 'hold_before_capture' }]);
+    const declined = await stripe.charge(order);
+    if (declined.result !== 'declined' || declined.gateway_ref === undefined) throw new Error('not declined');
+    const held = stripe.charge({ ...order, gateway_ref: declined.gateway_ref, key: `${order.key}b` });
+    const hold = await stripe.oneHold();
+    const answer = await stripe.charge({ ...order, gateway_ref: declined.gateway_ref, key: `${order.key}c` });
+    expect(answer).toMatchObject({ result: 'unknown', reason: expect.stringContaining('lock_timeout') });
+    await stripe.sim(`/holds/${hold.id}/release`, 'POST');
+    expect(await held).toMatchObject({ result: 'approved' });
+  });
+
+  test.each([
+    ['unknown at the gateway', () => `pm_${randomUUID()}`],
+    ['detached', undefined],
+  ])('a method that is %s is gone for good, the payment is not', async (_, other) => {
+    const order = await stripe.given([]);
+    if (other === undefined) await stripe.detach(order.token);
+    expect(await stripe.charge({ ...order, token: other?.() ?? order.token })).toMatchObject({
+      result: 'declined',
+      codes: { code: 'resource_missing' },
+    });
+  });
+
+  test("somebody else's method is our own fault", async () => {
+    const order = await stripe.given([]);
+    const stranger = await stripe.given([]);
+    expect(await stripe.charge({ ...order, token: stranger.token })).toMatchObject({
+      result: 'declined',
+      codes: { code: 'gateway_config_error' },
+    });
+  });
+
+  test('a payment that was cancelled takes no more charges', async () => {
+    const order = await stripe.given([{ do: 'decline' }]);
+    const declined = await stripe.charge(order);
+    if (declined.result !== 'declined' || declined.gateway_ref === undefined) throw new Error('not declined');
+    expect(await stripe.gateway.cancelPayment(declined.gateway_ref, `cancel:${order.payment_id}`)).toBe(
+      'cancelled',
+    );
+    expect(
+      await stripe.charge({ ...order, gateway_ref: declined.gateway_ref, key: `${order.key}b` }),
+    ).toMatchObject({ result: 'declined', codes: { code: 'gateway_config_error' } });
+  });
+
+  test.each([
+    ['HARD', (order: ChargeOrder) => ({ ...order, token: `pm_${randomUUID()}` }), []],
+    ['CONFIG', (order: ChargeOrder) => ({ ...order, amount: 0 }), []],
+    ['AUTH', (order: ChargeOrder) => order, [{ do: 'requires_action' }]],
+    ['FIX', (order: ChargeOrder) => order, [{ do: 'decline', code: 'expired_card' }]],
+  ])('the decline table calls it %s', async (expected, changed, script) => {
+    const answer = await stripe.charge(changed(await stripe.given(script)));
+    if (answer.result !== 'declined') throw new Error(JSON.stringify(answer));
+    expect(classify(answer.codes, { type: 'card', network: 'visa' }, Date.now()).class).toBe(expected);
+  });
+
+  test('a wrong API key is our own fault', async () => {
+    const order = await stripe.given([]);
+    const stranger = createStripeGateway({ apiKey: 'nonsense', apiBase: stripe.url });
+    expect(await stranger.charge(order, { timeoutMs: 5000 })).toMatchObject({
+      result: 'declined',
+      codes: { code: 'gateway_config_error', reason: expect.stringMatching(/^401/) },
+    });
+  });
+});

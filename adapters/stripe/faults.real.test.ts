@@ -1,0 +1,91 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Fixture, listen, startFixture } from '../../test/stripe.ts';
+import { createStripeGateway } from './gateway.ts';
+
+let stripe: Fixture;
+
+beforeAll(async () => {
+  stripe = await startFixture();
+});
+afterAll(() => stripe.close());
+
+describe('what cannot be reached, or answers out of turn', () => {
+  test('connection refused and name not found were never sent', async () => {
+    const order = await stripe.given([]);
+    const closed = await listen(() => {});
+    await closed.close();
+    for (const apiBase of [closed.url, 'http://gateway.invalid:8080']) {
+      const nowhere = createStripeGateway({ apiKey: 'sk_test_1', apiBase });
+      expect(await nowhere.charge(order, { timeoutMs: 5000 })).toMatchObject({ result: 'not_sent' });
+    }
+  });
+
+  test.each([
+    [
+      429,
+      { code: 'rate_limit', type: 'invalid_request_error' },
+      { result: 'not_sent', retry_after_ms: 3000 },
+    ],
+    [429, { code: 'lock_timeout', type: 'invalid_request_error' }, { result: 'unknown' }],
+    [409, { code: 'idempotency_key_in_use', type: 'idempotency_error' }, { result: 'unknown' }],
+    [503, { type: 'api_error' }, { result: 'unknown' }],
+    [403, { type: 'invalid_request_error' }, { result: 'declined', codes: { code: 'gateway_config_error' } }],
+    [
+      400,
+      { type: 'invalid_request_error', code: 'amount_too_small', param: 'amount' },
+      { result: 'declined', codes: { code: 'gateway_config_error' } },
+    ],
+    [
+      402,
+      { type: 'card_error', code: 'card_declined', payment_intent: { id: 'pi_1', status: 'succeeded' } },
+      { result: 'approved', gateway_ref: 'pi_1' },
+    ],
+    [
+      402,
+      { type: 'card_error', code: 'card_declined', payment_intent: { id: 'pi_1', status: 'processing' } },
+      { result: 'pending', gateway_ref: 'pi_1' },
+    ],
+  ])('%i %j', async (status, error, expected) => {
+    const order = await stripe.given([]);
+    const server = await listen((_, response) => {
+      response.writeHead(status, { 'content-type': 'application/json', 'retry-after': '3' });
+      response.end(JSON.stringify({ error: { message: 'no', ...error } }));
+    });
+    const odd = createStripeGateway({ apiKey: 'sk_test_1', apiBase: server.url });
+    expect(await odd.charge(order, { timeoutMs: 5000 })).toMatchObject(expected);
+    await server.close();
+  });
+
+  test.each([
+    ['a page instead of JSON', '<html>'],
+    ['a payment in no known state', JSON.stringify({ id: 'pi_1', status: 'requires_capture' })],
+  ])('200 with %s is unknown', async (_, body) => {
+    const order = await stripe.given([]);
+    const server = await listen((_, response) => response.end(body));
+    const odd = createStripeGateway({ apiKey: 'sk_test_1', apiBase: server.url });
+    expect(await odd.charge(order, { timeoutMs: 5000 })).toMatchObject({ result: 'unknown' });
+    await server.close();
+  });
+
+  test('an answer that breaks off is unknown', async () => {
+    const order = await stripe.given([]);
+    const server = await listen((_, response) => {
+      response.writeHead(200, { 'content-length': '1000' });
+      response.write('{"id":"pi_1","status":"succe');
+      setTimeout(() => response.destroy(), 20);
+    });
+    const odd = createStripeGateway({ apiKey: 'sk_test_1', apiBase: server.url });
+    expect(await odd.charge(order, { timeoutMs: 5000 })).toMatchObject({ result: 'unknown' });
+    await server.close();
+  });
+
+  test('everything but charges says which gateway is missing and how to get one', async () => {
+    const nowhere = createStripeGateway({ apiKey: 'sk_test_1', apiBase: 'http://127.0.0.1:1' });
+    await expect(nowhere.createCustomer({ customer_id: 'c', key: 'k' })).rejects.toMatchObject({
+      type: 'gateway_unavailable',
+      message: expect.stringMatching(/127\.0\.0\.1:1.*ECONNREFUSED.*STRIPE_API_BASE/),
+    });
+    await expect(nowhere.readPayment('pi_1')).rejects.toMatchObject({ type: 'gateway_unavailable' });
+    expect(await nowhere.cancelPayment('pi_1', 'k')).toBe('unknown');
+  });
+});

@@ -1,0 +1,133 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Fixture, startFixture } from '../../test/stripe.ts';
+
+let stripe: Fixture;
+
+beforeAll(async () => {
+  stripe = await startFixture();
+});
+afterAll(() => stripe.close());
+
+describe('payments, customers, methods', () => {
+  test('reads a payment in each state', async () => {
+    expect(await stripe.gateway.readPayment('pi_nobody')).toBeUndefined();
+    for (const [step, state] of [
+      ['approve', 'succeeded'],
+      ['decline', 'payable'],
+      ['processing', 'processing'],
+    ]) {
+      const order = await stripe.given([{ do: step }]);
+      const answer = await stripe.charge(order);
+      const ref = 'gateway_ref' in answer ? (answer.gateway_ref ?? '') : '';
+      expect(await stripe.gateway.readPayment(ref)).toEqual({
+        gateway_ref: ref,
+        state,
+        gateway_customer_ref: order.gateway_customer_ref,
+        amount: 1250,
+        currency: 'USD',
+      });
+    }
+  });
+
+  test('cancels once, and knows when it is too late', async () => {
+    const order = await stripe.given([{ do: 'decline' }]);
+    const answer = await stripe.charge(order);
+    const ref = 'gateway_ref' in answer ? (answer.gateway_ref ?? '') : '';
+    expect(await stripe.gateway.cancelPayment(ref, 'a')).toBe('cancelled');
+    expect(await stripe.gateway.cancelPayment(ref, 'b')).toBe('cancelled');
+    expect(await stripe.gateway.readPayment(ref)).toMatchObject({ state: 'cancelled' });
+
+    const paid = await stripe.charge(await stripe.given([]));
+    if (paid.result !== 'approved') throw new Error('not approved');
+    expect(await stripe.gateway.cancelPayment(paid.gateway_ref, 'c')).toBe('already_succeeded');
+
+    const pending = await stripe.charge(await stripe.given([{ do: 'processing' }]));
+    if (pending.result !== 'pending') throw new Error('not pending');
+    expect(await stripe.gateway.cancelPayment(pending.gateway_ref, 'd')).toBe('unknown');
+  });
+
+  test('the same customer twice is one customer', async () => {
+    const customer = { customer_id: randomUUID(), key: `customer:${randomUUID()}` };
+    expect(await stripe.gateway.createCustomer(customer)).toEqual(
+      await stripe.gateway.createCustomer(customer),
+    );
+  });
+
+  test('attaches a card and reads back what is known of it', async () => {
+    const order = await stripe.given([], {
+      brand: 'mastercard',
+      last4: '4444',
+      exp_month: 7,
+      exp_year: 2031,
+    });
+    const again = { token: order.token, gateway_customer_ref: order.gateway_customer_ref, key: randomUUID() };
+    expect(await stripe.gateway.attachPaymentMethod(again)).toEqual({
+      result: 'attached',
+      method: {
+        token: order.token,
+        type: 'card',
+        gateway_customer_ref: order.gateway_customer_ref,
+        brand: 'mastercard',
+        network: 'mastercard',
+        last_four: '4444',
+        expiry_month: 7,
+        expiry_year: 2031,
+        funding: 'credit',
+        country: 'US',
+        instrument_fingerprint: `fp_${order.token}`,
+      },
+    });
+  });
+
+  test('refuses what the gateway will not attach, each with its reason', async () => {
+    const order = await stripe.given([]);
+    const stranger = await stripe.given([]);
+    const attach = (token: string) =>
+      stripe.gateway.attachPaymentMethod({
+        token,
+        gateway_customer_ref: order.gateway_customer_ref,
+        key: randomUUID(),
+      });
+    expect(await attach(stranger.token)).toMatchObject({ result: 'refused', reason: 'other_customer' });
+    expect(await attach(`pm_${randomUUID()}`)).toMatchObject({ result: 'refused', reason: 'not_found' });
+    expect(await attach('pm_card_chargeDeclinedStolenCard')).toMatchObject({
+      result: 'refused',
+      reason: 'declined',
+      codes: { code: 'card_declined', decline_code: 'stolen_card', network: 'visa' },
+    });
+    await expect(
+      stripe.gateway.attachPaymentMethod({
+        token: order.token,
+        gateway_customer_ref: 'cus_nobody',
+        key: 'x',
+      }),
+    ).rejects.toMatchObject({ type: 'gateway_misconfigured', message: expect.stringContaining('customer') });
+  });
+
+  test.each([
+    ['pm_card_amex', { type: 'card', brand: 'amex', network: 'amex', last_four: '8431' }],
+    ['pm_usBankAccount_success', { type: 'bank_account', network: 'ach', last_four: '6789' }],
+  ])("Stripe's test method %s becomes a method of its own", async (token, expected) => {
+    const { gateway_customer_ref } = await stripe.gateway.createCustomer({
+      customer_id: 'c',
+      key: randomUUID(),
+    });
+    const answer = await stripe.gateway.attachPaymentMethod({
+      token,
+      gateway_customer_ref,
+      key: randomUUID(),
+    });
+    if (answer.result !== 'attached') throw new Error('not attached');
+    expect(answer.method).toMatchObject({ ...expected, gateway_customer_ref });
+    expect(answer.method.token).not.toBe(token);
+  });
+
+  test('a card in a wallet is a wallet', async () => {
+    const order = await stripe.given([], { wallet: 'apple_pay' });
+    const again = { token: order.token, gateway_customer_ref: order.gateway_customer_ref, key: randomUUID() };
+    expect(await stripe.gateway.attachPaymentMethod(again)).toMatchObject({
+      method: { type: 'digital_wallet' },
+    });
+  });
+});

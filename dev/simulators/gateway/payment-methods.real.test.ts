@@ -1,0 +1,99 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Fixture, lastStep, startFixture, until } from './testing.ts';
+
+let gateway: Fixture;
+
+beforeAll(async () => {
+  gateway = await startFixture();
+});
+afterAll(() => gateway.close());
+
+describe('payment methods', () => {
+  test('belong to one customer, and are spent for all others once detached', async () => {
+    const of = await gateway.given([]);
+    const other = (await gateway.post('/v1/customers')).body.id;
+    const attach = (customer: string) =>
+      gateway.post(`/v1/payment_methods/${of.method}/attach`, { customer });
+    expect((await attach(other)).body.error.message).toContain('already been attached');
+    expect((await gateway.create({ customer: other, method: of.method })).body.error.param).toBe(
+      'payment_method',
+    );
+    const detached = await gateway.post(`/v1/payment_methods/${of.method}/detach`);
+    expect(detached.body.customer).toBeNull();
+    expect((await gateway.create(of)).body.error.code).toBe('payment_method_unexpected_state');
+    expect((await attach(other)).body.error.code).toBe('payment_method_unexpected_state');
+    expect((await attach(of.customer)).body.customer).toBe(of.customer);
+  });
+
+  test('are updated while they have a customer', async () => {
+    const of = await gateway.given([]);
+    const update = { 'card[exp_month]': '3', 'card[exp_year]': '2035' };
+    const updated = await gateway.post(`/v1/payment_methods/${of.method}`, update);
+    expect(updated.body.card).toMatchObject({ exp_month: 3, exp_year: 2035 });
+    await until(() => (gateway.typesOf(of.customer).includes('payment_method.updated') ? true : undefined));
+    const wrong = await gateway.post(`/v1/payment_methods/${of.method}`, { 'card[exp_month]': '13' });
+    expect(wrong.body.error.code).toBe('invalid_expiry_month');
+  });
+
+  test('a new script keeps the customer', async () => {
+    const of = await gateway.given([]);
+    await gateway.sim('PUT', `/payment_methods/${of.method}`, { script: [{ do: 'decline' }] });
+    expect((await gateway.get(`/v1/payment_methods/${of.method}`)).body.customer).toBe(of.customer);
+    expect((await gateway.create(of)).status).toBe(402);
+  });
+
+  test.each([
+    ['pm_card_visa', 200, 200, undefined],
+    ['pm_card_de', 200, 200, undefined],
+    ['pm_card_chargeCustomerFail', 200, 402, 'generic_decline'],
+    ['pm_card_authenticationRequired', 200, 402, 'authentication_required'],
+    ['pm_card_visa_chargeDeclinedInsufficientFunds', 402, 402, 'insufficient_funds'],
+    ['pm_card_chargeDeclinedStolenCard', 402, 402, 'stolen_card'],
+  ])("Stripe's %s attaches with %i and charges with %i", async (name, attached, charged, code) => {
+    const customer = (await gateway.post('/v1/customers')).body.id;
+    const attach = await gateway.post(`/v1/payment_methods/${name}/attach`, { customer });
+    expect(attach.status).toBe(attached);
+    const method = attached === 200 ? attach.body.id : name;
+    const paid = await gateway.create({ customer, method });
+    expect([paid.status, paid.body.error?.decline_code]).toEqual([charged, code]);
+    expect(await gateway.ledgerOf(customer)).toMatchObject([{ payment_method: method }]);
+  });
+
+  test("Stripe's bank accounts settle by themselves", async () => {
+    const customer = (await gateway.post('/v1/customers')).body.id;
+    const types = { 'payment_method_types[]': 'us_bank_account' };
+    const of = { customer, method: 'pm_usBankAccount_accountClosed' };
+    expect((await gateway.create(of, undefined, types)).body.status).toBe('processing');
+    await gateway.sim('POST', '/clock', { advance_s: 5 });
+    const [intent] = (await gateway.get(`/v1/payment_intents?customer=${customer}`)).body.data;
+    expect(intent).toMatchObject({
+      status: 'requires_payment_method',
+      last_payment_error: { code: 'account_closed' },
+    });
+  });
+});
+
+describe('the script', () => {
+  test.each([
+    [{ script: [{ do: 'explode' }] }, 'script[0].do'],
+    [{ script: {} }, 'script'],
+    [lastStep({ do: 'approve', delay_ms: -1 }), 'then.delay_ms'],
+    [{ script: [{ do: 'approve', webhook: 'later' }] }, 'script[0].webhook'],
+    [{ script: [{ do: 'approve', settle: { after_ms: 1, outcome: 'approve' } }] }, 'script[0].settle'],
+    [{ type: 'bank_account' }, 'type'],
+    [{ card: { exp_month: '12' } }, 'card.exp_month'],
+  ])('%j is refused, and names %s', async (body, field) => {
+    const reply = await gateway.sim('PUT', '/payment_methods/pm_wrong', body);
+    expect(reply.status).toBe(400);
+    expect(reply.body.error.message.startsWith(`${field}:`)).toBe(true);
+  });
+
+  test('a delay is waited before anything happens', async () => {
+    const of = await gateway.given([{ do: 'approve', delay_ms: 150 }]);
+    const started = performance.now();
+    const paid = gateway.create(of);
+    expect(await gateway.ledgerOf(of.customer)).toEqual([]);
+    await paid;
+    expect(performance.now() - started).toBeGreaterThanOrEqual(149);
+  });
+});

@@ -1,0 +1,63 @@
+import { createHmac, randomUUID } from 'node:crypto';
+import { Stripe } from 'stripe';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Fixture, SECRET, startFixture, until } from './testing.ts';
+
+let gateway: Fixture;
+
+beforeAll(async () => {
+  gateway = await startFixture();
+});
+afterAll(() => gateway.close());
+
+describe('webhooks', () => {
+  test('are signed as Stripe signs, and name the key of the request that caused them', async () => {
+    const of = await gateway.given([]);
+    const key = randomUUID();
+    await gateway.create(of, key);
+    const delivery = await until(() => gateway.eventsOf(of.customer)[0]);
+    expect(delivery.event).toMatchObject({
+      type: 'payment_intent.succeeded',
+      data: { object: { customer: of.customer } },
+      request: { id: expect.stringMatching(/^req_/), idempotency_key: key },
+    });
+    const [, t, v1] = /^t=(\d+),v1=([0-9a-f]{64})$/.exec(delivery.signature) ?? [];
+    expect(v1).toBe(createHmac('sha256', SECRET).update(`${t}.${delivery.text}`).digest('hex'));
+    const stripe = new Stripe('sk_test_1');
+    expect(stripe.webhooks.constructEvent(delivery.text, delivery.signature, SECRET).id).toBe(
+      delivery.event.id,
+    );
+  });
+
+  test('go out before the answer, twice or not at all, as the step says', async () => {
+    const before = await gateway.given([{ do: 'hold_after_capture', webhook: 'before' }]);
+    const held = gateway.create(before);
+    const hold = await until(async () => (await gateway.sim('GET', '/holds')).body.data[0]);
+    expect(gateway.typesOf(before.customer)).toEqual(['payment_intent.succeeded']);
+    await gateway.sim('POST', `/holds/${hold.id}/release`);
+    await held;
+
+    const twice = await gateway.given([{ do: 'decline', webhook: 'twice' }]);
+    await gateway.create(twice);
+    await until(() => (gateway.eventsOf(twice.customer).length === 2 ? true : undefined));
+    const ids = gateway.eventsOf(twice.customer).map(({ event }) => event.id);
+    expect(ids[0]).toBe(ids[1]);
+    expect(gateway.typesOf(twice.customer)).toEqual(Array(2).fill('payment_intent.payment_failed'));
+
+    const none = await gateway.given([{ do: 'approve', webhook: 'none' }]);
+    await gateway.create(none);
+    // A later event of another customer has arrived: an earlier one would have, too.
+    const later = await gateway.given([]);
+    await gateway.create(later);
+    await until(() => gateway.eventsOf(later.customer)[0]);
+    expect(gateway.eventsOf(none.customer)).toEqual([]);
+  });
+
+  test('are delivered again until the receiver takes them', async () => {
+    const of = await gateway.given([]);
+    gateway.receiverAnswers.push(500, 503);
+    await gateway.create(of);
+    await until(() => (gateway.eventsOf(of.customer).length === 3 ? true : undefined));
+    expect(new Set(gateway.eventsOf(of.customer).map(({ event }) => event.id)).size).toBe(1);
+  });
+});

@@ -1,0 +1,127 @@
+/** The context's cache over a graph that only counts: what it reads is proven on Neo4j elsewhere. */
+
+import { beforeEach, expect, test } from 'vitest';
+import { PersonaError } from '../domain/errors.ts';
+import type { Policy } from '../domain/policy.ts';
+import type { Graph } from '../graph/index.ts';
+import { readPolicy } from '../platform/policy.ts';
+import { createContextReader } from './context.ts';
+import type { Caller } from './request.ts';
+
+const CUSTOMER = '0198c5f0-7a51-7d3e-9c1f-2b8a4f6d0e11';
+let reads: number;
+let version: number;
+let results: string[];
+let failing: PersonaError | undefined;
+
+beforeEach(() => {
+  reads = 0;
+  version = 1;
+  results = [];
+  failing = undefined;
+});
+
+/** Each read takes a moment and sees the version of its beginning. */
+const graph = {
+  now: Date.now,
+  async read() {
+    reads += 1;
+    const seen = version;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    if (failing) throw failing;
+    return [
+      {
+        customer_id: CUSTOMER,
+        ltv_minor: 123_450,
+        segment: 'NEW',
+        status: 'active',
+        version: seen,
+        trusted_devices: [],
+        payment_method_count: 0,
+        default_payment_method_id: null,
+        verified_shipping_address_count: 0,
+      },
+    ];
+  },
+} as unknown as Graph;
+
+function readerWith(maxStalenessMs: number) {
+  const base = readPolicy();
+  const policy: Policy = { ...base, context: { ...base.context, maxStalenessMs } };
+  return createContextReader({ graph, policy }, (result) => results.push(result));
+}
+
+const caller = (waitMs = 2_000): Caller => ({
+  caller: 'service',
+  actor: 'service',
+  correlationId: 'c',
+  deadline: Date.now() + waitMs,
+  signal: new AbortController().signal,
+});
+const eventual = { customer_id: CUSTOMER, consistency: 'eventual', min_version: 0 } as const;
+const strong = { ...eventual, consistency: 'strong' } as const;
+
+test('readers of one customer at once share one query, later ones the answer', async () => {
+  const read = readerWith(60_000);
+  const answers = await Promise.all(Array.from({ length: 50 }, () => read(caller(), eventual)));
+  await read(caller(), eventual);
+  expect(reads).toBe(1);
+  expect(new Set(answers).size).toBe(1);
+  expect(answers[0]).toMatchObject({ ltv: '1234.50', ltv_currency: 'USD', is_vip: true });
+  expect(answers[0]).not.toHaveProperty('ltv_minor');
+  expect(results.at(-1)).toBe('hit');
+});
+
+test('an answer older than the policy allows is read anew, counted from when its query began', async () => {
+  const read = readerWith(40);
+  const first = await read(caller(), eventual);
+  version = 2;
+  await expect.poll(async () => (await read(caller(), eventual)).version, { interval: 2 }).toBe(2);
+  const second = await read(caller(), eventual);
+  expect(Date.parse(second.as_of) - Date.parse(first.as_of)).toBeGreaterThanOrEqual(39);
+});
+
+test('strong reads never come from the cache, and refresh it', async () => {
+  const read = readerWith(60_000);
+  await read(caller(), eventual);
+  version = 2;
+  expect((await read(caller(), strong)).version).toBe(2);
+  expect((await read(caller(), eventual)).version).toBe(2);
+  expect(reads).toBe(2);
+  expect(results).toEqual(['miss', 'bypass', 'hit']);
+});
+
+test('without staleness nothing is kept', async () => {
+  const read = readerWith(0);
+  await read(caller(), eventual);
+  await read(caller(), eventual);
+  expect(reads).toBe(2);
+});
+
+test('a version that the cache does not have is waited for in the graph', async () => {
+  const read = readerWith(60_000);
+  await read(caller(), eventual);
+  const waiting = read(caller(), { ...eventual, min_version: 2 });
+  await expect.poll(() => reads).toBeGreaterThan(2);
+  version = 2;
+  expect((await waiting).version).toBe(2);
+});
+
+test('a version that does not come is refused just before the deadline', async () => {
+  const until = Date.now() + 150;
+  await expect(readerWith(60_000)(caller(150), { ...strong, min_version: 9 })).rejects.toMatchObject({
+    type: 'version_not_visible',
+  });
+  expect(Date.now()).toBeLessThanOrEqual(until);
+  expect(reads).toBeGreaterThan(2);
+});
+
+test('an error is everybody’s who waited for it, and is not kept', async () => {
+  failing = new PersonaError('graph_unavailable', 'away');
+  const read = readerWith(60_000);
+  const answers = await Promise.allSettled([read(caller(), eventual), read(caller(), eventual)]);
+  expect(answers.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+  expect(reads).toBe(1);
+  failing = undefined;
+  expect((await read(caller(), eventual)).version).toBe(1);
+});

@@ -1,0 +1,45 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { compareKeys, pageOf } from './pages.ts';
+
+const keyOf = (item: string) => [item.slice(0, 1), item];
+
+test('pages put together are the list, whatever their length', () => {
+  fc.assert(
+    fc.property(
+      fc.uniqueArray(fc.string({ minLength: 1 })),
+      fc.integer({ min: 1, max: 7 }),
+      (list, limit) => {
+        const sorted = list.toSorted((a, b) => compareKeys(keyOf(a), keyOf(b)));
+        const seen: string[] = [];
+        let cursor: string | undefined;
+        do {
+          const page = pageOf(sorted, keyOf, { limit, cursor });
+          expect(page.items.length).toBeLessThanOrEqual(limit);
+          seen.push(...page.items);
+          cursor = page.next_cursor;
+        } while (cursor !== undefined);
+        expect(seen).toEqual(sorted);
+      },
+    ),
+  );
+});
+
+test('entries that come and go between two pages neither repeat nor hide others', () => {
+  const first = pageOf(['a', 'b', 'c', 'd'], keyOf, { limit: 2 });
+  expect(pageOf(['aa', 'c', 'd'], keyOf, { limit: 2, cursor: first.next_cursor }).items).toEqual(['c', 'd']);
+});
+
+test.each([
+  'nonsense',
+  '',
+  Buffer.from('{}').toString('base64url'),
+  Buffer.from('[1]').toString('base64url'),
+])('the cursor %j is refused', (cursor) => {
+  expect(() => pageOf(['a'], keyOf, { limit: 1, cursor })).toThrow(
+    expect.objectContaining({
+      type: 'invalid_argument',
+      problems: [expect.objectContaining({ field: 'cursor' })],
+    }),
+  );
+});

@@ -1,0 +1,270 @@
+/** Persona as separate programs (two APIs, two workers), driven only from outside, with real concurrency. */
+
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Agents, connectAgents, type Onboarded } from '../../dev/demo/agents.ts';
+import { type Evidence, openEvidence } from '../../dev/demo/evidence.ts';
+import { type PersonaSystem, startPersona } from '../../dev/persona.ts';
+import { type Guard, startGuard } from '../../dev/stack/guard.ts';
+
+const LIMIT = { timeout: 60_000, interval: 50 };
+const DAY = 86_400_000;
+let guard: Guard;
+let folder: string;
+let system: PersonaSystem;
+/** One set of agents per API process. */
+let agents: [Agents, Agents];
+let evidence: Evidence;
+/** Of each API process. */
+let https: [string, string];
+
+beforeAll(async () => {
+  guard = startGuard();
+  folder = mkdtempSync(join(tmpdir(), 'persona-e2e-'));
+  system = await startPersona({
+    guard,
+    log: () => {},
+    apis: 2,
+    workers: 2,
+    runFile: join(folder, 'run.json'),
+  });
+  const other = system.programs.get('api-2')?.ready;
+  const { addresses } = system;
+  https = [addresses.http, other?.http as string];
+  agents = [
+    await connectAgents(addresses),
+    await connectAgents({ ...addresses, http: other?.http as string, grpc: other?.grpc as string }),
+  ];
+  evidence = openEvidence(addresses);
+});
+afterAll(async () => {
+  await Promise.all([...(agents ?? []).map((one) => one.close()), evidence?.close()]);
+  await guard.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+interface Customer {
+  id: string;
+  cards: { token: string; id: string }[];
+}
+
+/** A customer with that many active cards, used on one trusted device, the last one last. */
+async function customerWithCards(count: number, steps: object[][] = []): Promise<Customer> {
+  const fingerprint = randomUUID();
+  let id: string | undefined;
+  const cards: Customer['cards'] = [];
+  for (let index = 0; index < count; index++) {
+    const token = `pm_${randomUUID().replaceAll('-', '')}`;
+    await script(token, steps[index] ?? []);
+    const onboarded: Onboarded = await agents[index % 2]!.onboard({
+      transaction_id: randomUUID(),
+      ...(id ? { customer_id: id } : { email: `e2e.${randomUUID()}@shop.example` }),
+      payment_method_details: { type: 'card', token, off_session_consent: true },
+      device_details: { fingerprint },
+      occurred_at: new Date(Date.now() - (count - index) * DAY).toISOString(),
+    });
+    id = onboarded.customer_id;
+    cards.push({ token, id: onboarded.payment_method_id });
+    if (index === 0) await agents[1]!.updateTrust(onboarded.device_id, 0.9);
+    await expect
+      .poll(async () => statusOf(onboarded.customer_id, onboarded.payment_method_id), LIMIT)
+      .toBe('active');
+  }
+  return { id: id as string, cards };
+}
+
+async function statusOf(customerId: string, methodId: string): Promise<string | undefined> {
+  return (await evidence.wallet(customerId)).find((row) => row.payment_method_id === methodId)?.status;
+}
+
+async function script(token: string, steps: object[]): Promise<void> {
+  const card = {
+    brand: 'visa',
+    last4: '4242',
+    exp_month: 12,
+    exp_year: 2031,
+    fingerprint: randomUUID(),
+    country: 'US',
+    funding: 'credit',
+  };
+  const response = await fetch(`${system.addresses.gateway}/_sim/payment_methods/${token}`, {
+    method: 'PUT',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ type: 'card', card, script: steps, then: { do: 'approve' } }),
+  });
+  expect(response.status, await response.text()).toBe(200);
+}
+
+function failure(customer: Customer, changes: object = {}) {
+  return {
+    event_id: randomUUID(),
+    payment_id: `e2e-${randomUUID()}`,
+    customer_id: customer.id,
+    payment_method_id: customer.cards[0]?.id,
+    amount: 4900,
+    currency: 'USD',
+    kind: 'recurring',
+    occurred_at: new Date().toISOString(),
+    decline_code: 'insufficient_funds',
+    ...changes,
+  };
+}
+
+/** Over REST, to one of the two API processes. */
+function reportOverRest(body: object, api: 0 | 1): Promise<Response> {
+  return fetch(`${https[api]}/internal/v1/payment-failures`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+}
+
+const ended = async (paymentId: string) => {
+  await expect.poll(async () => (await agents[0].getRecovery(paymentId))?.state, LIMIT).toBe('done');
+  return agents[1].getRecovery(paymentId);
+};
+const captured = async (paymentId: string) =>
+  (await evidence.ledger(paymentId))
+    .filter((row) => row.status === 'succeeded')
+    .map((row) => row.payment_method);
+
+test('twenty connections over two API processes onboard the same person at once: one customer', async () => {
+  const email = `family.${randomUUID()}@shop.example`;
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, (_, index) =>
+      agents[index % 2]!.onboard({
+        transaction_id: randomUUID(),
+        digital_identifiers: [{ type: 'email', value: email, is_verified: true }],
+        occurred_at: new Date().toISOString(),
+      }),
+    ),
+  );
+  expect(new Set(answers.map((answer) => answer.customer_id)).size).toBe(1);
+});
+
+test('the same transaction twenty times at once, over two API processes: one answer, one customer; another body is refused', async () => {
+  const request = {
+    transaction_id: randomUUID(),
+    email: `once.${randomUUID()}@shop.example`,
+    occurred_at: new Date().toISOString(),
+  };
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, (_, index) => agents[index % 2]!.onboard(request)),
+  );
+  expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1);
+  const other = await fetch(`${https[1]}/api/v1/customers`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ ...request, email: `other.${randomUUID()}@shop.example` }),
+  });
+  expect(other.status).toBe(422);
+  expect(await other.json()).toMatchObject({
+    status: 422,
+    type: expect.stringContaining('idempotency_key_reused'),
+  });
+});
+
+test('a failure reported ten times over, by every way at once, is charged once', async () => {
+  const customer = await customerWithCards(3);
+  const event = failure(customer);
+  await Promise.all([
+    ...Array.from({ length: 5 }, (_, index) => reportOverRest(event, index % 2 ? 1 : 0)),
+    ...Array.from({ length: 5 }, (_, index) => agents[index % 2]!.signalPaymentFailed(event)),
+  ]);
+  expect(await ended(event.payment_id)).toMatchObject({ outcome: 'recovered' });
+  await agents[0].signalPaymentFailed(event);
+  expect(await captured(event.payment_id)).toEqual([customer.cards[2]?.token]);
+  await expect
+    .poll(async () => (await evidence.inbox(customer.id)).map((message) => message.template), LIMIT)
+    .toEqual(['recovered']);
+});
+
+test('the cascade passes declined cards, keeps one payment at the gateway, and tells the customer once', async () => {
+  const customer = await customerWithCards(4, [
+    [],
+    [],
+    [{ do: 'decline', decline_code: 'do_not_honor' }],
+    [{ do: 'decline', decline_code: 'expired_card', code: 'expired_card' }],
+  ]);
+  const event = failure(customer);
+  await agents[0].signalPaymentFailed(event);
+  const recovery = await ended(event.payment_id);
+  expect(recovery?.attempts.map(({ payment_method_id, state }) => [payment_method_id, state])).toEqual([
+    [customer.cards[3]?.id, 'declined'],
+    [customer.cards[2]?.id, 'declined'],
+    [customer.cards[1]?.id, 'approved'],
+  ]);
+  expect(await statusOf(customer.id, customer.cards[3]?.id as string)).toBe('expired');
+  expect(await captured(event.payment_id)).toEqual([customer.cards[1]?.token]);
+  const payments = new Set((await evidence.ledger(event.payment_id)).map((row) => row.payment_intent));
+  expect(payments.size).toBe(1);
+  await expect
+    .poll(async () => (await evidence.inbox(customer.id)).map((message) => message.template), LIMIT)
+    .toEqual(['recovered']);
+});
+
+test('two obligations of one customer at once are both recovered, each charged once', async () => {
+  const customer = await customerWithCards(3);
+  const events = Array.from({ length: 4 }, () => failure(customer));
+  await Promise.all(events.map((event, index) => agents[index % 2]!.signalPaymentFailed(event)));
+  for (const event of events) {
+    expect(await ended(event.payment_id)).toMatchObject({ outcome: 'recovered' });
+    expect(await captured(event.payment_id)).toHaveLength(1);
+  }
+});
+
+test('an older and a stale failure change nothing', async () => {
+  const customer = await customerWithCards(2);
+  const event = failure(customer);
+  await agents[0].signalPaymentFailed(event);
+  await ended(event.payment_id);
+  const older = { ...event, event_id: randomUUID(), occurred_at: new Date(Date.now() - DAY).toISOString() };
+  expect((await reportOverRest(older, 0)).status).toBe(202);
+  const stale = failure(customer, { occurred_at: new Date(Date.now() - 20 * DAY).toISOString() });
+  expect((await reportOverRest(stale, 1)).status).toBe(202);
+  await expect
+    .poll(
+      async () => (await agents[0].fetchHistory(`recovery:${stale.payment_id}`)).events?.at(-1)?.eventType,
+      LIMIT,
+    )
+    .toBe(ENDED);
+  expect(await agents[0].getRecovery(stale.payment_id)).toBeUndefined();
+  expect(await captured(event.payment_id)).toHaveLength(1);
+  expect(await captured(stale.payment_id)).toEqual([]);
+});
+/** `EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED`. */
+const ENDED = 2;
+
+test('a charge that ends in doubt is not followed by another card: a person decides', async () => {
+  const customer = await customerWithCards(3, [[], [], [{ do: 'error_500' }]]);
+  const event = failure(customer);
+  await agents[0].signalPaymentFailed(event);
+  await expect
+    .poll(async () => (await agents[0].getRecovery(event.payment_id))?.state, LIMIT)
+    .toBe('needs_review');
+  expect(await agents[1].getRecovery(event.payment_id)).toMatchObject({
+    waiting_for: 'review',
+    attempts: [{ payment_method_id: customer.cards[2]?.id, state: 'unknown' }],
+  });
+  expect(await evidence.inbox(customer.id)).toEqual([]);
+  expect(await evidence.obligation(event.payment_id)).toBe('needs_review');
+});
+
+test.each([
+  ['an unknown customer', { customer_id: randomUUID() }, 404, 'customer_not_found'],
+  ['an unknown method', { payment_method_id: randomUUID() }, 404, 'payment_method_not_found'],
+  ['an amount of zero', { amount: 0 }, 422, 'invalid_argument'],
+  ['a card number', { description: 'card 4242 4242 4242 4242' }, 422, 'card_number_refused'],
+])('a report with %s is refused and nothing is written', async (_, changes, status, type) => {
+  const customer = await customerWithCards(1);
+  const event = failure(customer, changes);
+  const response = await reportOverRest(event, 0);
+  const body = await response.text();
+  expect(response.status, body).toBe(status);
+  expect(JSON.parse(body)).toMatchObject({ status, type: expect.stringContaining(type) });
+  expect(body).not.toContain('4242 4242');
+  expect(await evidence.obligation(event.payment_id)).toBeUndefined();
+});
