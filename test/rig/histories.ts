@@ -17,6 +17,9 @@ import type { Execution } from './executions.ts';
 const { History } = proto.temporal.api.history.v1;
 const FOLDER = path.resolve(import.meta.dirname, '../../workflows/histories');
 
+/** Enough of a test's name to know it by. */
+const MAX_NAME = 60;
+
 /** 64-bit numbers and bytes (as base64) in texts, enums by name: what `fromObject` reads again. */
 const AS_TEXT = { longs: String, bytes: String, enums: String };
 
@@ -49,7 +52,8 @@ export async function writeHistories(
   await mkdir(FOLDER, { recursive: true });
   const scenario = (expect.getState().currentTestName ?? 'test')
     .replaceAll(/[^A-Za-z0-9]+/g, '-')
-    .toLowerCase();
+    .toLowerCase()
+    .slice(0, MAX_NAME);
   for (const { workflowId, open, history } of executions) {
     if (open) continue;
     const started = history.events?.[0]?.workflowExecutionStartedEventAttributes;
@@ -60,9 +64,10 @@ export async function writeHistories(
   }
 }
 
-/** Puts in the place of every payload, however deep, what it was before the codec. */
+/** Puts in the place of every payload, however deep, what it was before the codec; who recorded it is nobody's business. */
 async function decrypt(value: unknown, codec: PayloadCodec): Promise<void> {
   if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return;
+  if ('identity' in value) value.identity = 'recorder';
   if (isPayload(value)) Object.assign(value, (await codec.decode([value]))[0]);
   else await Promise.all(Object.values(value).map((item) => decrypt(item, codec)));
 }
