@@ -21,7 +21,8 @@ const LAYERS = {
 const ROOTS = ['workers', 'cli', 'bench'];
 const folders = [...Object.keys(LAYERS), ...ROOTS, 'test'];
 
-const TESTS = '(^test/|[.]test[.]ts$)';
+/** Tests, and what only tests beside it use. */
+const TESTS = '(^test/|[.]test[.]ts$|(^|/)(testing|fakes)[.]ts$)';
 const MAIN = '(^|/)main[.]ts$';
 /** Packages that compute and do nothing else. */
 const PURE_PACKAGES = 'node_modules/(libphonenumber-js|tldts|uuid)/';

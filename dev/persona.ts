@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type RunFile, readRunFile, runFilePath, writeRunFile } from '../platform/run-file.ts';
@@ -8,6 +8,7 @@ import type { Child } from './stack/child.ts';
 import type { Guard } from './stack/guard.ts';
 import { type Log, since } from './stack/progress.ts';
 import { type Stack, startStack } from './stack/stack.ts';
+import { lastLines } from './stack/tools.ts';
 
 const repository = fileURLToPath(new URL('..', import.meta.url));
 
@@ -37,6 +38,8 @@ export interface PersonaSystem {
   runFile: string;
   /** Gives how the first part ended that ends by itself, in words. */
   firstEnd(): Promise<string>;
+  /** The end of each program's log, to be shown when something went wrong. */
+  logTails(): string;
 }
 
 /**
@@ -99,6 +102,7 @@ export async function startPersona(options: PersonaOptions): Promise<PersonaSyst
     folder,
     runFile,
     firstEnd: () => firstEnd(children),
+    logTails: () => logTails(programs),
   };
 }
 
@@ -183,4 +187,10 @@ function firstEnd(children: Record<string, Child>): Promise<string> {
       return `${name} ${child.ended}; its log: ${child.logFile}`;
     }),
   );
+}
+
+function logTails(programs: ReadonlyMap<string, Program>): string {
+  return [...programs.values()]
+    .map(({ name, child }) => `--- ${name}\n${lastLines(readFileSync(child.logFile, 'utf8'), 20)}`)
+    .join('\n');
 }

@@ -80,7 +80,7 @@ test('an owner that is killed hard leaves nothing behind', async () => {
 });
 
 test('an owner that keeps its children ends, and they run until the guardian is told to stop', async () => {
-  const keeping = owner('console.log(child.pid + " " + await guard.keep());');
+  const keeping = owner('console.log(child.pid + " " + await guard.keep()); await guard.stop();');
   const ended = once(keeping, 'exit');
   const [pid = 0, guardian = 0] = (await firstLine(keeping)).split(' ').map(Number);
   expect((await ended)[0]).toBe(0);

@@ -24,7 +24,7 @@ export interface Guard {
   removeAtEnd(path: string): void;
   /** Takes `removeAtEnd` back, e.g. for logs that are still wanted. */
   leave(path: string): void;
-  /** Ends everything and waits for it. Calling it twice is the same as once. */
+  /** Ends everything and waits for it; nothing more if that was done before, or if everything is to be kept. */
   stop(): Promise<void>;
   /** Lets everything run on after this process; gives the id of the process whose SIGTERM ends it all. */
   keep(): Promise<number>;
@@ -47,12 +47,14 @@ export function startGuard(): Guard {
     // Once it is stopping, it is told what it does not need to know any more.
     if (child.connected) child.send(instruction);
   };
+  let kept = false;
   return {
     own: (leader, stage) => tell({ own: leader, stage }),
     disown: (leader) => tell({ disown: leader }),
     removeAtEnd: (path) => tell({ remove_at_end: path }),
     leave: (path) => tell({ leave: path }),
     async stop() {
+      if (kept) return;
       child.ref();
       tell({ stop: true });
       const [code] = await exited;
@@ -60,9 +62,10 @@ export function startGuard(): Guard {
     },
     async keep() {
       child.ref();
-      const kept = once(child, 'message');
+      const answer = once(child, 'message');
       tell({ keep: true });
-      await kept;
+      await answer;
+      kept = true;
       child.unref();
       child.disconnect();
       return pid;

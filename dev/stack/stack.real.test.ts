@@ -17,7 +17,9 @@ let stacks: Stack[];
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'persona-stack-'));
-  const { NEO4J_URI: _uri, TEMPORAL_ADDRESS: _address, ...env } = process.env;
+  // Nothing but what finds programs and the cache: no addresses, no keys.
+  const { PATH, HOME, JAVA_HOME, PERSONA_CACHE_DIR } = process.env;
+  const env = { PATH, HOME, JAVA_HOME, PERSONA_CACHE_DIR };
   const start = (name: string) => {
     const guard = startGuard();
     guards.push(guard);

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type Agents, connectAgents, type Onboarded } from '../../dev/demo/agents.ts';
 import { type Evidence, openEvidence } from '../../dev/demo/evidence.ts';
 import { type PersonaSystem, startPersona } from '../../dev/persona.ts';
@@ -45,6 +45,8 @@ afterAll(async () => {
   await guard.stop();
   rmSync(folder, { recursive: true, force: true });
 });
+
+beforeEach(({ onTestFailed }) => onTestFailed(() => console.log(system.logTails())));
 
 interface Customer {
   id: string;
