@@ -28,7 +28,11 @@ export function createNoticeActivities({
   return {
     async recordNoticeFailed(input) {
       const sender = senderOf(input, now());
-      await finishNotice(graph, sender, { ...input, channel: null, failure: 'the receiver did not take it for days' });
+      await finishNotice(graph, sender, {
+        ...input,
+        channel: null,
+        failure: 'the receiver did not take it for days',
+      });
     },
 
     async deliverNotice(input) {
