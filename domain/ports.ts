@@ -33,6 +33,31 @@ export interface ChargeOrder {
   payment_method_types: string[];
 }
 
+/** What is known of an attempt whose outcome is not: enough to find it at the gateway. */
+export interface ChargeQuery {
+  payment_id: string;
+  /** The obligation's payment; only the attempt that was to create it can lack this. */
+  gateway_ref?: string;
+  gateway_customer_ref: string;
+  token: string;
+  /** Epoch milliseconds. */
+  claimed_at: number;
+}
+
+/** What became of an attempt, as the gateway's records tell it. */
+export type FoundCharge =
+  | Extract<ChargeAnswer, { result: 'approved' | 'declined' | 'pending' }>
+  /** The payment is there and this attempt left no charge on it: it never arrived. */
+  | { result: 'not_charged'; gateway_ref: string }
+  /** The gateway has no payment of this obligation (yet: a request may still be on its way). */
+  | { result: 'absent' };
+
+export type RefundAnswer =
+  | { result: 'refunded'; refund_ref: string }
+  /** Accepted and not through yet, or already refunded before. */
+  | { result: 'pending'; refund_ref: string }
+  | { result: 'refused'; reason: string };
+
 /** A payment as the gateway has it. */
 export interface GatewayPayment {
   gateway_ref: string;
@@ -69,6 +94,10 @@ export interface PaymentGateway {
   readPayment(gatewayRef: string): Promise<GatewayPayment | undefined>;
   /** Cancels the obligation's payment, so that nothing can succeed on it any more. */
   cancelPayment(gatewayRef: string, key: string): Promise<'cancelled' | 'already_succeeded' | 'unknown'>;
+  /** Finds out what became of an attempt, by reading alone. @throws gateway_unavailable, gateway_misconfigured */
+  findCharge(query: ChargeQuery, options?: { signal?: AbortSignal }): Promise<FoundCharge>;
+  /** Gives back a whole charge. @throws gateway_unavailable, gateway_misconfigured */
+  refundCharge(input: { charge_ref: string; key: string }): Promise<RefundAnswer>;
   /** @throws gateway_unavailable, gateway_misconfigured */
   createCustomer(input: { customer_id: string; key: string }): Promise<{ gateway_customer_ref: string }>;
   /** @throws gateway_unavailable, gateway_misconfigured */

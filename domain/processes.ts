@@ -2,7 +2,7 @@
 
 import type { OnboardingAnswer, OnboardingRequest } from './onboarding.ts';
 import type { PaymentMethodStatus, PaymentMethodType } from './payment-method.ts';
-import type { PaymentFailed, PaymentSettled } from './recovery/messages.ts';
+import type { ChargeResult, PaymentFailed, PaymentSettled } from './recovery/messages.ts';
 
 export const TaskQueue = {
   onboarding: 'persona-onboarding',
@@ -20,6 +20,7 @@ export const WorkflowName = {
 } as const;
 
 export const UpdateName = { customerReady: 'customerReady', methodReady: 'methodReady' } as const;
+export const RESOLVE_UNKNOWN = 'resolveUnknown';
 export const QueryName = { status: 'status' } as const;
 
 /** Who asks, for the event log and the logs. */
@@ -77,6 +78,18 @@ export interface RecoverySignals {
   paymentSettled: PaymentSettled;
   paymentMethodAdded: { event_id: string; payment_method_id: string };
   claimFreed: Record<string, never>;
+  /** What the gateway says of a charge later on: a webhook. */
+  chargeResult: ChargeResult;
+  /** Operations, with who and why. */
+  pause: ByPerson;
+  resume: ByPerson;
+  retryNow: ByPerson;
+  cancel: ByPerson;
+}
+
+export interface ByPerson {
+  actor: string;
+  reason: string;
 }
 export type RecoverySignalName = keyof RecoverySignals;
 

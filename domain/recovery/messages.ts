@@ -35,3 +35,21 @@ export interface PaymentSettled {
   settled_at: string;
   gateway_payment_ref?: string;
 }
+
+/** A charge's outcome as the gateway tells it by webhook, re-read from the gateway before anything is believed. */
+export interface ChargeResult {
+  event_id: string;
+  payment_id: string;
+  /** The attempt's idempotency key, where the gateway names it. */
+  attempt_key?: string;
+  /** The obligation's payment at the gateway. */
+  gateway_ref: string;
+}
+
+/** A person's decision about an attempt that nobody could find out about: update `resolveUnknown`. */
+export interface ResolveUnknown {
+  attempt_key: string;
+  result: 'approved' | 'declined';
+  actor: string;
+  evidence: string;
+}
