@@ -1,6 +1,6 @@
 /** The graph's public face: commands, queries, and what a composition root needs to open it. */
 
-export { isSameRequest, requestHash } from './body-hash.ts';
+export { isSameRequest } from './body-hash.ts';
 export type { CommandHeader } from './command.ts';
 export { runCommand } from './command.ts';
 export type { CommandTx, CustomerNode, DeviceNode, NewEvent } from './command-tx.ts';
@@ -41,4 +41,4 @@ export {
 export type { Verification, Verified } from './wallet/record-verification.ts';
 export { recordVerification } from './wallet/record-verification.ts';
 export type { WalletMethod } from './wallet/wallet.ts';
-export { openWallet, readWallet, Wallet } from './wallet/wallet.ts';
+export { readWallet } from './wallet/wallet.ts';
