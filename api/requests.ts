@@ -44,12 +44,22 @@ export function asPersonaError(error: unknown): PersonaError {
   return new PersonaError('internal', message, { cause: error });
 }
 
+/** Whom and what a request is about: the ids that log lines are found by. */
+export interface RequestSubject {
+  customer_id?: string;
+  transaction_id?: string;
+  payment_id?: string;
+  device_id?: string;
+  workflow_id?: string;
+}
+
 /** How one request went. `code` is the status as the face writes it. */
 export interface Outcome {
   ids: RequestIds;
   code: string;
   /** By `performance.now()`. */
   startedAt: number;
+  about?: RequestSubject;
   error?: PersonaError;
 }
 
@@ -58,7 +68,7 @@ export function observe(
   { logger, metrics }: Observers,
   face: 'http' | 'grpc',
   operation: string,
-  { ids, code, startedAt, error }: Outcome,
+  { ids, code, startedAt, about, error }: Outcome,
 ): void {
   const seconds = (performance.now() - startedAt) / 1_000;
   metrics.requestDuration.observe({ face, operation, code }, seconds);
@@ -71,6 +81,7 @@ export function observe(
     code,
     duration_ms: Math.round(seconds * 1_000),
     error_type: error?.type,
+    ...about,
   };
   if (error && ERRORS[error.type].http >= 500) logger.error({ ...line, err: error }, 'request failed');
   else logger.info(line, 'request');

@@ -9,6 +9,7 @@ import {
   type Observers,
   observe,
   type RequestIds,
+  type RequestSubject,
   requestIds,
 } from '../requests.ts';
 import { toServiceError } from './errors.ts';
@@ -22,7 +23,7 @@ const CALLER = 'service';
  * @param operation the rpc's name, for log and metrics
  * @param handle maps the request, calls one service, maps its answer; may throw PersonaErrors
  */
-export function unary<Request, Response>(
+export function unary<Request extends RequestSubject, Response>(
   observers: Observers,
   operation: string,
   handle: (caller: Caller, request: Request) => Promise<Response>,
@@ -40,13 +41,19 @@ export function unary<Request, Response>(
       (response) => {
         // The caller may have left meanwhile, and been told so.
         const code = call.cancelled ? 'CANCELLED' : 'OK';
-        observe(observers, 'grpc', operation, { ids, code, startedAt });
+        observe(observers, 'grpc', operation, { ids, code, startedAt, about: subjectOf(call.request) });
         callback(null, response);
       },
       (thrown) => {
         const error = asPersonaError(thrown);
         const code = status[ERRORS[error.type].grpc] ?? 'UNKNOWN';
-        observe(observers, 'grpc', operation, { ids, code, startedAt, error });
+        observe(observers, 'grpc', operation, {
+          ids,
+          code,
+          startedAt,
+          about: subjectOf(call.request),
+          error,
+        });
         const trailers = new Metadata();
         trailers.set('x-request-id', ids.requestId);
         callback(toServiceError(error, trailers));
@@ -68,6 +75,16 @@ function callerOf(call: ServerUnaryCall<unknown, unknown>, ids: RequestIds): Cal
       cancellation ??= cancellationOf(call);
       return cancellation.signal;
     },
+  };
+}
+
+function subjectOf({ customer_id, transaction_id, payment_id, device_id }: RequestSubject): RequestSubject {
+  // What was not sent is empty here.
+  return {
+    customer_id: customer_id || undefined,
+    transaction_id: transaction_id || undefined,
+    payment_id: payment_id || undefined,
+    device_id: device_id || undefined,
   };
 }
 

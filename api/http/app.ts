@@ -38,7 +38,13 @@ export function createApp(
     c.header('traceparent', traceparent(ids));
     const operation = `${c.req.method} ${routePath(c, -1)}`;
     const code = String(c.res.status);
-    observe(observers, 'http', operation, { ids, code, startedAt, error: c.get('error') });
+    observe(observers, 'http', operation, {
+      ids,
+      code,
+      startedAt,
+      about: c.get('about'),
+      error: c.get('error'),
+    });
   });
   app.use(
     secureHeaders({
