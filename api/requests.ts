@@ -21,20 +21,19 @@ export interface RequestIds {
   requestId: string;
   /** Runs through every process that the request sets off. */
   correlationId: string;
-  /** W3C trace context: the caller's trace, with this request as its newest span. */
-  traceparent: string;
+  /** The caller's trace (W3C trace context), if it sent one. */
+  trace?: { id: string; flags: string };
 }
 
 /** @param header reads a header or metadata entry */
 export function requestIds(header: (name: string) => string | undefined): RequestIds {
   const given = (name: string) => header(name)?.match(PLAIN_ID)?.[0];
   const requestId = given('x-request-id') ?? randomUUID();
-  const [, trace, flags] = header('traceparent')?.match(TRACE_PARENT) ?? [];
-  const span = randomHex(16);
+  const [, id, flags] = header('traceparent')?.match(TRACE_PARENT) ?? [];
   return {
     requestId,
     correlationId: given('x-correlation-id') ?? requestId,
-    traceparent: `00-${trace ?? randomHex(32)}-${span}-${flags ?? '00'}`,
+    ...(id !== undefined && flags !== undefined && { trace: { id, flags } }),
   };
 }
 
@@ -45,35 +44,45 @@ export function asPersonaError(error: unknown): PersonaError {
   return new PersonaError('internal', message, { cause: error });
 }
 
-/** One line and one measurement per request. `code` is the status as the face writes it. */
+/** Whom and what a request is about: the ids that log lines are found by. */
+export interface RequestSubject {
+  customer_id?: string;
+  transaction_id?: string;
+  payment_id?: string;
+  device_id?: string;
+  workflow_id?: string;
+}
+
+/** How one request went. `code` is the status as the face writes it. */
+export interface Outcome {
+  ids: RequestIds;
+  code: string;
+  /** By `performance.now()`. */
+  startedAt: number;
+  about?: RequestSubject;
+  error?: PersonaError;
+}
+
+/** One line and one measurement per request. @param operation a route or rpc */
 export function observe(
   { logger, metrics }: Observers,
-  request: {
-    face: 'http' | 'grpc';
-    operation: string;
-    ids: RequestIds;
-    code: string;
-    startedAt: number;
-    error?: PersonaError;
-  },
+  face: 'http' | 'grpc',
+  operation: string,
+  { ids, code, startedAt, about, error }: Outcome,
 ): void {
-  const { face, operation, ids, code, startedAt, error } = request;
   const seconds = (performance.now() - startedAt) / 1_000;
   metrics.requestDuration.observe({ face, operation, code }, seconds);
   const line = {
     request_id: ids.requestId,
     correlation_id: ids.correlationId,
-    trace_id: ids.traceparent.split('-')[1],
+    trace_id: ids.trace?.id,
     face,
     operation,
     code,
     duration_ms: Math.round(seconds * 1_000),
-    ...(error && { error_type: error.type }),
+    error_type: error?.type,
+    ...about,
   };
   if (error && ERRORS[error.type].http >= 500) logger.error({ ...line, err: error }, 'request failed');
   else logger.info(line, 'request');
-}
-
-function randomHex(digits: number): string {
-  return randomUUID().replaceAll('-', '').slice(0, digits);
 }

@@ -13,7 +13,7 @@ const program = `
   shutdown.add('broken', () => { throw new Error('cannot'); });
   shutdown.add('last', async () => logger.info('last stopped'));
   logger.child({ correlation_id: 'c-1' }).info(
-    { key: new Secret('marked'), payment_method: { token: 'marked' }, a: { b: { email: 'marked' } } },
+    { key: new Secret('marked'), payment_method: { token: 'marked' }, a: { b: { c: [{ email: 'marked "quoted" marked' }] } } },
     'begun',
   );
   console.log('ready');

@@ -200,6 +200,8 @@ const willingGateway: PaymentGateway = {
   }),
   readPayment: async () => undefined,
   cancelPayment: async () => 'cancelled',
+  findCharge: () => Promise.reject(new Error('no charge is in doubt here')),
+  refundCharge: () => Promise.reject(new Error('no charge is too many here')),
   createCustomer: async ({ customer_id }) => ({ gateway_customer_ref: `cus_${customer_id}` }),
   attachPaymentMethod: async ({ token, gateway_customer_ref }): Promise<AttachAnswer> =>
     token.includes('declined')

@@ -3,7 +3,15 @@
 import { type handleUnaryCall, Metadata, type ServerUnaryCall, status } from '@grpc/grpc-js';
 import { ERRORS, invalid } from '../../domain/errors.ts';
 import { beforeDeadline, type Caller } from '../../services/request.ts';
-import { asPersonaError, MAX_WAIT_MS, type Observers, observe, requestIds } from '../requests.ts';
+import {
+  asPersonaError,
+  MAX_WAIT_MS,
+  type Observers,
+  observe,
+  type RequestIds,
+  type RequestSubject,
+  requestIds,
+} from '../requests.ts';
 import { toServiceError } from './errors.ts';
 
 /** RFC 9110 would allow more; a key is an id. */
@@ -15,44 +23,76 @@ const CALLER = 'service';
  * @param operation the rpc's name, for log and metrics
  * @param handle maps the request, calls one service, maps its answer; may throw PersonaErrors
  */
-export function unary<Request, Response>(
+export function unary<Request extends RequestSubject, Response>(
   observers: Observers,
   operation: string,
   handle: (caller: Caller, request: Request) => Promise<Response>,
 ): handleUnaryCall<Request, Response> {
+  const answer = async (call: ServerUnaryCall<Request, Response>, ids: RequestIds) => {
+    const caller = callerOf(call, ids);
+    const answered = handle(caller, call.request);
+    // The server itself ends a call at the deadline that its caller set.
+    return deadlineOf(call) <= caller.deadline ? answered : beforeDeadline(caller, answered);
+  };
   return (call, callback) => {
     const startedAt = performance.now();
     const ids = requestIds((name) => entry(call, name));
-    const trailers = new Metadata();
-    trailers.set('x-request-id', ids.requestId);
-    trailers.set('traceparent', ids.traceparent);
-    const cancelled = new AbortController();
-    call.on('cancelled', () => cancelled.abort());
-
-    const answer = async () => {
-      const caller: Caller = {
-        caller: CALLER,
-        actor: CALLER,
-        correlationId: ids.correlationId,
-        idempotencyKey: idempotencyKey(call),
-        deadline: Math.min(deadlineOf(call), Date.now() + MAX_WAIT_MS),
-        signal: cancelled.signal,
-      };
-      return beforeDeadline(caller, handle(caller, call.request));
-    };
-    answer().then(
+    answer(call, ids).then(
       (response) => {
-        observe(observers, { face: 'grpc', operation, ids, code: 'OK', startedAt });
-        callback(null, response, trailers);
+        // The caller may have left meanwhile, and been told so.
+        const code = call.cancelled ? 'CANCELLED' : 'OK';
+        observe(observers, 'grpc', operation, { ids, code, startedAt, about: subjectOf(call.request) });
+        callback(null, response);
       },
       (thrown) => {
         const error = asPersonaError(thrown);
         const code = status[ERRORS[error.type].grpc] ?? 'UNKNOWN';
-        observe(observers, { face: 'grpc', operation, ids, code, startedAt, error });
+        observe(observers, 'grpc', operation, {
+          ids,
+          code,
+          startedAt,
+          about: subjectOf(call.request),
+          error,
+        });
+        const trailers = new Metadata();
+        trailers.set('x-request-id', ids.requestId);
         callback(toServiceError(error, trailers));
       },
     );
   };
+}
+
+function callerOf(call: ServerUnaryCall<unknown, unknown>, ids: RequestIds): Caller {
+  let cancellation: AbortController | undefined;
+  return {
+    caller: CALLER,
+    actor: CALLER,
+    correlationId: ids.correlationId,
+    idempotencyKey: idempotencyKey(call),
+    deadline: Math.min(deadlineOf(call), Date.now() + MAX_WAIT_MS),
+    // Most calls are answered before anybody could ask for it.
+    get signal() {
+      cancellation ??= cancellationOf(call);
+      return cancellation.signal;
+    },
+  };
+}
+
+function subjectOf({ customer_id, transaction_id, payment_id, device_id }: RequestSubject): RequestSubject {
+  // What was not sent is empty here.
+  return {
+    customer_id: customer_id || undefined,
+    transaction_id: transaction_id || undefined,
+    payment_id: payment_id || undefined,
+    device_id: device_id || undefined,
+  };
+}
+
+function cancellationOf(call: ServerUnaryCall<unknown, unknown>): AbortController {
+  const cancellation = new AbortController();
+  if (call.cancelled) cancellation.abort();
+  else call.on('cancelled', () => cancellation.abort());
+  return cancellation;
 }
 
 function idempotencyKey(call: ServerUnaryCall<unknown, unknown>): string | undefined {

@@ -204,6 +204,35 @@ test.each(['0', '101', 'ten', '-1'])('a limit of %s is refused', async (limit) =
   expect((await problemOf(response)).pointers).toEqual(['#/limit']);
 });
 
+test('an empty text is the same as no field, for every field by the rules of the domain', async () => {
+  const app = appOf({ reportPaymentFailure: async () => ({ workflow_id: 'recovery:pay-1' }) });
+  expect(
+    (await post(app, '/internal/v1/payment-failures', { ...failure, network: '', status: '' })).status,
+  ).toBe(202);
+  const refused = await post(app, '/internal/v1/payment-failures', { ...failure, kind: '', customer_id: '' });
+  expect((await problemOf(refused)).pointers.sort()).toEqual(['#/customer_id', '#/kind']);
+  const path = `/api/v1/customers/${CUSTOMER}/payment-methods`;
+  const method = await post(app, path, { type: '', token: '' }, { 'idempotency-key': 'k' });
+  expect((await problemOf(method)).pointers.sort()).toEqual(['#/token', '#/type']);
+});
+
+test('a log line names whom and what its request was about', async () => {
+  const lines: string[] = [];
+  const services = fakeServices({ reportPaymentFailure: async () => ({ workflow_id: 'recovery:pay-1' }) });
+  const app = createApp(
+    services,
+    quietObservers((line) => lines.push(line)),
+    () => false,
+  );
+  await post(app, '/internal/v1/payment-failures', failure);
+  expect(JSON.parse(lines[0] ?? '')).toMatchObject({
+    customer_id: CUSTOMER,
+    payment_id: 'pay-1',
+    workflow_id: 'recovery:pay-1',
+    code: '202',
+  });
+});
+
 test('a report is accepted with the id of its workflow', async () => {
   const app = appOf({ reportPaymentFailure: async () => ({ workflow_id: 'recovery:pay-1' }) });
   const response = await post(app, '/internal/v1/payment-failures', failure);

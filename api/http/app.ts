@@ -1,12 +1,15 @@
+import { randomBytes } from 'node:crypto';
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { bodyLimit } from 'hono/body-limit';
+import { HTTPException } from 'hono/http-exception';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 import { requestId } from 'hono/request-id';
 import { routePath } from 'hono/route';
 import { secureHeaders } from 'hono/secure-headers';
+import { timeout } from 'hono/timeout';
 import { PersonaError } from '../../domain/errors.ts';
 import type { Services } from '../../services/services.ts';
-import { type Observers, observe, requestIds } from '../requests.ts';
+import { MAX_WAIT_MS, type Observers, observe, type RequestIds, requestIds } from '../requests.ts';
 import type { HttpEnv } from './env.ts';
 import { fromZod, problem } from './problem.ts';
 import { customerRoutes } from './routes/customers.ts';
@@ -32,14 +35,14 @@ export function createApp(
     const ids = { ...requestIds((name) => c.req.header(name)), requestId: c.get('requestId') };
     c.set('ids', ids);
     await next();
-    c.header('traceparent', ids.traceparent);
+    c.header('traceparent', traceparent(ids));
     const operation = `${c.req.method} ${routePath(c, -1)}`;
-    observe(observers, {
-      face: 'http',
-      operation,
+    const code = String(c.res.status);
+    observe(observers, 'http', operation, {
       ids,
-      code: String(c.res.status),
+      code,
       startedAt,
+      about: c.get('about'),
       error: c.get('error'),
     });
   });
@@ -76,6 +79,7 @@ export function createApp(
       onError: (c) => problem(c, new PersonaError('payload_too_large', 'The body may have at most 64 KiB')),
     }),
   );
+  app.use(timeout(MAX_WAIT_MS, () => new HTTPException(504, { message: 'The answer did not come in time' })));
   app.notFound((c) => problem(c, new PersonaError('not_found', `There is nothing at ${c.req.path}`)));
   app.onError((error, c) => problem(c, error));
 
@@ -84,4 +88,13 @@ export function createApp(
   recoveryRoutes(app, services);
   operationRoutes(app, services, stopping);
   return app;
+}
+
+/** W3C trace context: the caller's trace, or a new one, with this request as its newest span. */
+function traceparent({ trace }: RequestIds): string {
+  return `00-${trace?.id ?? randomHex(16)}-${randomHex(8)}-${trace?.flags ?? '00'}`;
+}
+
+function randomHex(bytes: number): string {
+  return randomBytes(bytes).toString('hex');
 }

@@ -15,6 +15,7 @@ const TYPE_OF_STATUS: Partial<Record<number, ErrorType>> = {
   404: 'not_found',
   413: 'payload_too_large',
   415: 'unsupported_media_type',
+  504: 'deadline_exceeded',
 };
 
 /** The answer for an error; remembered for the request's log line. */

@@ -37,7 +37,11 @@ const getProfile = createRoute({
 /** Onboarding and profile. */
 export function customerRoutes(app: OpenAPIHono<HttpEnv>, services: Services): void {
   app.openapi(onboard, async (c) => {
-    const answer = await services.onboard(callerOf(c), c.req.valid('json'));
+    const request = c.req.valid('json');
+    const { transaction_id } = request;
+    c.set('about', { transaction_id });
+    const answer = await services.onboard(callerOf(c), request);
+    c.set('about', { transaction_id, customer_id: answer.customer_id });
     c.header('location', `/api/v1/customers/${answer.customer_id}/profile`);
     return c.json(answer, answer.created ? 201 : 200);
   });

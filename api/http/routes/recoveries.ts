@@ -75,7 +75,12 @@ export function recoveryRoutes(app: OpenAPIHono<HttpEnv>, services: Services): v
     return c.json(shownToCustomer(await services.getRecovery(callerOf(c, ids.customer_id), ids)), 200);
   });
 
-  app.openapi(report, async (c) =>
-    c.json(await services.reportPaymentFailure(callerOf(c), c.req.valid('json')), 202),
-  );
+  app.openapi(report, async (c) => {
+    const message = c.req.valid('json');
+    const { customer_id, payment_id } = message;
+    c.set('about', { customer_id, payment_id });
+    const answer = await services.reportPaymentFailure(callerOf(c), message);
+    c.set('about', { customer_id, payment_id, workflow_id: answer.workflow_id });
+    return c.json(answer, 202);
+  });
 }

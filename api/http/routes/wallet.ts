@@ -111,7 +111,7 @@ export function walletRoutes(app: OpenAPIHono<HttpEnv>, services: Services): voi
       customer_id,
       type,
       token,
-      device_id: device_id?.toLowerCase(),
+      device_id: device_id?.toLowerCase() || undefined,
       off_session_consent: off_session_consent ?? undefined,
     });
     c.header('location', `/api/v1/customers/${customer_id}/payment-methods/${added.payment_method_id}`);

@@ -3,7 +3,8 @@ import type { Refused } from '../../../domain/checks.ts';
 
 /**
  * A body that is described by `shape` and must also pass the rules of `domain/`, which hold at every entrance. What
- * both find is reported together: the caller learns everything at once.
+ * both find is reported together: the caller learns everything at once. An empty text is the same as no field there, so
+ * those rules alone judge it.
  *
  * @param shape made of loose objects, so that the rules also see fields that nobody reads
  */
@@ -14,6 +15,7 @@ export function checked<T extends z.ZodType>(
   return shape.check({
     _zod: {
       check(payload) {
+        payload.issues = payload.issues.filter(({ path }) => path && valueAt(payload.value, path) !== '');
         const result = validate(payload.value);
         if (result.ok) return;
         const named = new Set(payload.issues.map((issue) => JSON.stringify(issue.path)));
@@ -35,6 +37,13 @@ export function checked<T extends z.ZodType>(
       onattach: [],
     },
   });
+}
+
+function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (part, key) => (part as Record<PropertyKey, unknown> | undefined)?.[key],
+    value,
+  );
 }
 
 function pathOf(field: string): (string | number)[] {

@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { check } from '../../../domain/checks.ts';
+import { TOKEN } from '../../../domain/onboarding-fields.ts';
 import { PAYMENT_METHOD_STATUSES, PAYMENT_METHOD_TYPES } from '../../../domain/payment-method.ts';
 import { checked, optional, time, uuid } from './checked.ts';
 
@@ -9,15 +10,19 @@ export const newPaymentMethod = checked(
     token: z
       .string()
       .max(255)
-      .regex(/^[\x21-\x7e]+$/, 'must be printable ASCII without spaces')
       .openapi({ description: "The processor's token; never a card number", example: 'pm_card_visa' }),
     device_id: optional(uuid).openapi({ description: 'The device it was added on' }),
     off_session_consent: optional(z.boolean()).openapi({
       description: 'May it be charged without the customer present? Absent: no',
     }),
   }),
-  // The shape says it all; what is left is that no field holds a card number.
-  (input) => check(input, () => undefined),
+  (input) =>
+    check(input, (fields) => {
+      fields.requiredOneOf('type', PAYMENT_METHOD_TYPES);
+      fields.requiredText('token', TOKEN);
+      fields.uuid('device_id');
+      fields.boolean('off_session_consent');
+    }),
 ).openapi('NewPaymentMethod');
 
 export const paymentMethod = z
