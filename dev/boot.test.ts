@@ -44,6 +44,8 @@ function boot(...args: string[]): ChildProcess {
     cwd: clone,
     env: { ...process.env, npm_execpath: join(clone, 'npm.cjs') },
     stdio: ['ignore', 'pipe', 'pipe'],
+    // A process group of its own, as a shell gives it: a terminal sends Ctrl-C to all of it.
+    detached: true,
   });
 }
 
@@ -121,7 +123,7 @@ test('Ctrl-C, which npm and the terminal both deliver, reaches the program once;
   const child = boot('program.ts');
   const end = ended(child);
   await expect.poll(() => existsSync(join(clone, 'running')), { timeout: 10_000 }).toBe(true);
-  child.kill('SIGINT');
+  process.kill(-(child.pid ?? 0), 'SIGINT');
   await sleep(50);
   child.kill('SIGINT');
   expect(await end).toMatchObject({ stdout: 'signals: 1\n', code: 7 });

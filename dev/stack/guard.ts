@@ -43,11 +43,12 @@ export function startGuard(): Guard {
   // Neither the guardian nor the channel to it keeps this process from ending.
   child.unref();
   child.channel?.unref();
-  const tell = (instruction: Instruction) => {
-    // Once it is stopping, it is told what it does not need to know any more.
-    if (child.connected) child.send(instruction);
-  };
+  // From the moment that everything ends, or is kept, nothing that happens because of it changes what the guardian knows.
+  let ending = false;
   let kept = false;
+  const tell = (instruction: Instruction) => {
+    if (child.connected && !ending) child.send(instruction);
+  };
   return {
     own: (leader, stage) => tell({ own: leader, stage }),
     disown: (leader) => tell({ disown: leader }),
@@ -57,6 +58,7 @@ export function startGuard(): Guard {
       if (kept) return;
       child.ref();
       tell({ stop: true });
+      ending = true;
       const [code] = await exited;
       if (code !== 0) throw new Error(`not everything could be stopped (exit code ${code} of ${file})`);
     },

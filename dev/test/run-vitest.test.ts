@@ -21,6 +21,7 @@ test.each([
   ],
   ['skipped tests', report({ numPendingTests: 1, numTodoTests: 1 }), 0, { passed: 3, failed: 2 }],
   ['an error outside of tests', report(), 1, { passed: 3, failed: 1 }],
+  ['no test at all', report({ numPassedTests: 0, testResults: [] }), 0, { passed: 0, failed: 1 }],
   ['no report at all', undefined, 1, { passed: 0, failed: 1 }],
 ])('%s', (_name, given, exitCode, count) => {
   expect(countTests(given, exitCode, false)).toEqual(count);

@@ -58,7 +58,7 @@ export async function runVitest({ projects = [], filters, env, guard }: VitestOp
 
 /**
  * Counts what a report says. A file that cannot be loaded, a skipped test (unless tests were picked by name) and an error
- * outside of any test are failures too: nothing that did not run may look as if it passed.
+ * outside of any test are failures too, and so is a run of no test at all: nothing that did not run may look as if it passed.
  */
 export function countTests(report: VitestReport | undefined, exitCode: number, pickedByName: boolean): Count {
   if (report === undefined) return { passed: 0, failed: 1 };
@@ -67,5 +67,6 @@ export function countTests(report: VitestReport | undefined, exitCode: number, p
   ).length;
   const skipped = pickedByName ? 0 : report.numPendingTests + report.numTodoTests;
   const failed = report.numFailedTests + unloadable + skipped;
-  return { passed: report.numPassedTests, failed: failed === 0 && exitCode !== 0 ? 1 : failed };
+  const passed = report.numPassedTests;
+  return { passed, failed: failed === 0 && (exitCode !== 0 || passed === 0) ? 1 : failed };
 }

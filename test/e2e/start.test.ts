@@ -100,7 +100,9 @@ test(
     expect(await once(npmStart, 'exit')).toEqual([0, null]);
     for (const pid of Object.values(run.pids))
       await expect.poll(() => isAlive(pid), { timeout: 5_000 }).toBe(false);
-    expect(existsSync(runFile)).toBe(false);
+    const data = /^ +logs +(.*)$/m.exec(output)?.[1] ?? '';
+    expect(data).toMatch(/\.persona/);
+    expect([existsSync(runFile), existsSync(data)]).toEqual([false, false]);
     expect(await Promise.all(sockets.map(listens))).toEqual([false, false, false, false]);
   },
   5 * MINUTES,
