@@ -1,6 +1,7 @@
 import { invalid, PersonaError } from '../domain/errors.ts';
 import { getGatewayCustomer } from '../graph/index.ts';
 import { getRecoveries as readRecoveries, getRecovery as readRecovery } from '../graph/recovery/index.ts';
+import { askRecovery } from '../temporal/starts.ts';
 import type { ServiceDeps } from './deps.ts';
 import { readCursor, writeCursor } from './pages.ts';
 import { toRecoveryView } from './recovery-text.ts';
@@ -8,19 +9,20 @@ import type { PageRequest } from './services.ts';
 import type { Page, RecoveryView } from './views.ts';
 
 /**
- * A recovery as the graph knows it, also long after its workflow is gone.
+ * A recovery: while it runs, as its process tells of itself; otherwise, and long after, as the graph knows it.
  *
  * @param ids.customer_id only this customer's
  * @throws PersonaError recovery_not_found, graph_unavailable
  */
 export async function getRecovery(
-  { graph }: ServiceDeps,
+  { graph, temporal }: ServiceDeps,
   { payment_id, customer_id }: { payment_id: string; customer_id?: string },
 ): Promise<RecoveryView> {
   const status = await readRecovery(graph, payment_id);
   if (status === undefined || (customer_id !== undefined && status.customer_id !== customer_id))
     throw new PersonaError('recovery_not_found', `there is no recovery of payment ${payment_id}`);
-  return toRecoveryView(status);
+  const live = status.state === 'done' ? undefined : await askRecovery(temporal, payment_id);
+  return toRecoveryView(live ?? status);
 }
 
 /**

@@ -10,6 +10,7 @@ import {
   type OnboardCustomerInput,
   onboardingWorkflowId,
   paymentMethodWorkflowId,
+  QueryName,
   type RecoverySignalName,
   type RecoverySignals,
   recoveryWorkflowId,
@@ -18,6 +19,7 @@ import {
   UpdateName,
   WorkflowName,
 } from '../domain/processes.ts';
+import type { RecoveryStatus } from '../domain/recovery/status.ts';
 import { toPersonaError } from './failures.ts';
 
 /**
@@ -130,6 +132,27 @@ export async function tellRecoveries<Name extends RecoverySignalName>(
       }
     }),
   );
+}
+
+/** A waiting recovery answers a query in milliseconds; one that does not is left out. */
+const STATUS_PATIENCE_MS = 1_500;
+
+/**
+ * What the running recovery of a payment says of itself: also what it waits for and does next, which the graph does
+ * not know. `undefined`: none is running, or no worker answers now.
+ */
+export async function askRecovery(client: Client, paymentId: string): Promise<RecoveryStatus | undefined> {
+  try {
+    const status = await client.withDeadline(Date.now() + STATUS_PATIENCE_MS, () =>
+      client.workflow
+        .getHandle(recoveryWorkflowId(paymentId))
+        .query<Partial<RecoveryStatus>>(QueryName.status),
+    );
+    // Before the failure is written down, the run knows no more than its payment.
+    return status.customer_id === undefined ? undefined : (status as RecoveryStatus);
+  } catch {
+    return undefined;
+  }
 }
 
 async function ask<T>(

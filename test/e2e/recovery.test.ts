@@ -255,6 +255,18 @@ test('a charge that ends in doubt is not followed by another card: a person deci
   expect(await evidence.obligation(event.payment_id)).toBe('needs_review');
 });
 
+test('a dead card waits for a new one, and everybody is told so', async () => {
+  const customer = await customerWithCards(2);
+  const event = failure(customer, { decline_code: 'invalid_account' });
+  await agents[0].signalPaymentFailed(event);
+  await expect
+    .poll(async () => (await agents[1].getRecovery(event.payment_id))?.waiting_for, LIMIT)
+    .toBe('method');
+  const found = await agents[1].getRecovery(event.payment_id);
+  expect(found).toMatchObject({ state: 'waiting', class: 'HARD', attempts: [], next: { action: 'close' } });
+  expect(await captured(event.payment_id)).toEqual([]);
+});
+
 test.each([
   ['an unknown customer', { customer_id: randomUUID() }, 404, 'customer_not_found'],
   ['an unknown method', { payment_method_id: randomUUID() }, 404, 'payment_method_not_found'],
