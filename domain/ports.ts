@@ -115,7 +115,8 @@ export type NoticeTemplate =
   | 'no_alternative'
   | 'all_declined'
   | 'recovered'
-  | 'recovery_ended';
+  | 'recovery_ended'
+  | 'refund_issued';
 
 export interface NoticeMethod {
   brand: string;
