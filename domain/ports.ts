@@ -9,7 +9,7 @@ export type ChargeAnswer =
    * `gateway_ref`: the obligation's payment (`pi_…`); `charge_ref`: this attempt's charge (`ch_…`); `charged_token`: only
    * where the payment had succeeded before this attempt, with another method than the order's.
    */
-  | { result: 'approved'; gateway_ref: string; charge_ref?: string; charged_token?: string }
+  | { result: 'approved'; gateway_ref?: string; charge_ref?: string; charged_token?: string }
   | { result: 'declined'; gateway_ref?: string; charge_ref?: string; codes: DeclineCodes }
   | { result: 'pending'; gateway_ref: string; charge_ref?: string }
   /** Nobody knows whether it was charged: timeout, connection lost after sending, 5xx, a key in use. */
