@@ -12,7 +12,7 @@ import {
   wasTried,
 } from './course.ts';
 import type { Candidate, RecoveryState, Unresolved } from './state.ts';
-import type { AttemptStatus } from './status.ts';
+import type { AttemptStatus, ObligationState } from './status.ts';
 
 /** A charge must be over by then: until its claim's deadline it may still be on its way. */
 const CLAIM_MS = 60_000;
@@ -46,31 +46,44 @@ export function begin(recovery: RecoverySnapshot): RecoveryState {
 function steer(state: RecoveryState, recovery: RecoverySnapshot): RecoveryState {
   const { failure } = recovery;
   const unresolved = recovery.attempts.find((attempt) => isUnresolved(attempt));
-  if (unresolved) return withDoubt(state, recovery, unresolved);
+  if (isEnded(recovery.state)) return ended(state, recovery, recovery.state, unresolved);
+  if (unresolved) return { ...withoutCharge(state, recovery), unresolved: doubtOf(unresolved) };
   if (recovery.state === 'needs_review') return { ...state, review: { rule: recovery.rule, flagged: true } };
   return steerByFailure(state, recovery, failure.class);
 }
 
+function isEnded(state: ObligationState): state is Exclude<ObligationState, 'open' | 'needs_review'> {
+  return state !== 'open' && state !== 'needs_review';
+}
+
+/** Closed before: this run only learns what has become of it since. */
+function ended(
+  state: RecoveryState,
+  { rule }: RecoverySnapshot,
+  outcome: Exclude<ObligationState, 'open' | 'needs_review'>,
+  unresolved: AttemptStatus | undefined,
+): RecoveryState {
+  const over = { ...state, look_up: undefined, rule, reports: [], ending: { outcome, rule }, closed: true };
+  return unresolved ? { ...over, unresolved: doubtOf(unresolved) } : over;
+}
+
 /** An earlier run has left a charge in doubt: the gateway is asked first, and everything else follows from its answer. */
-function withDoubt(state: RecoveryState, recovery: RecoverySnapshot, attempt: AttemptStatus): RecoveryState {
+function withoutCharge(state: RecoveryState, recovery: RecoverySnapshot): RecoveryState {
+  const steered = steerByFailure(state, recovery, recovery.failure.class);
+  const { rule } = recovery;
+  return recovery.state === 'needs_review' ? { ...steered, review: { rule, flagged: true } } : steered;
+}
+
+function doubtOf(attempt: AttemptStatus): Unresolved {
   const claimed_at = Date.parse(attempt.started_at);
-  const unresolved: Unresolved = {
+  return {
     key: attempt.key,
     payment_method_id: attempt.payment_method_id,
     state: attempt.state === 'pending' ? 'pending' : 'unknown',
     claimed_at,
     tries: 0,
+    // Until the claim is over, the charge may still be on its way.
     next_at: claimed_at + CLAIM_MS,
-  };
-  const steered = steerByFailure(state, recovery, recovery.failure.class);
-  const reviewed =
-    recovery.state === 'needs_review' ? { review: { rule: recovery.rule, flagged: true } } : {};
-  // What an unfinished cascade still had to try comes back; what the doubt forbids is held up by the doubt itself.
-  return {
-    ...steered,
-    ...reviewed,
-    cascade_ended: steered.candidates.length === 0 && steered.cascade_ended,
-    unresolved,
   };
 }
 

@@ -2,9 +2,10 @@ import type { ClosedObligation } from '../../domain/recovery/claims.ts';
 import type { RecoveryEvents } from '../../domain/recovery/events.ts';
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
+import type { CommandTx } from '../command-tx.ts';
 import type { Graph } from '../graph.ts';
 import { requireObligation } from './read.ts';
-import { closedObligation, isClosed } from './records.ts';
+import { closedObligation, isClosed, type ObligationNode } from './records.ts';
 
 /**
  * Closes an obligation. One that is closed already stays as it is: what was decided first stands.
@@ -53,6 +54,25 @@ export function flagForReview(
       data: input,
     });
   });
+}
+
+/**
+ * Takes an obligation back from review: a person lets it go on. One that is not under review stays as it is.
+ * @throws PersonaError recovery_not_found
+ */
+export function endReview(graph: Graph, header: CommandHeader, input: { payment_id: string }): Promise<void> {
+  return runCommand(graph, header, 'endReview', input, async (tx) => {
+    const owner = await requireObligation(tx, input.payment_id);
+    await tx.lockCustomer(owner.obligation.customer_id);
+    const { obligation } = await requireObligation(tx, input.payment_id);
+    if (obligation.state === 'needs_review') backToOpen(tx, obligation);
+  });
+}
+
+/** The doubt or the fault that a person was asked about is over. */
+export function backToOpen(tx: CommandTx, { customer_id, payment_id }: ObligationNode): void {
+  const data = { label: 'Obligation', id: payment_id, property: 'state', value: 'open' } as const;
+  tx.append({ stream: 'customer', stream_id: customer_id, type: 'NodePropertyChanged', data });
 }
 
 /**

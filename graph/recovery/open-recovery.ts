@@ -1,9 +1,10 @@
 import { PersonaError } from '../../domain/errors.ts';
+import { begin } from '../../domain/recovery/begin.ts';
 import type { Policy } from '../../domain/policy.ts';
 import { attemptKey, reportedAttemptKey } from '../../domain/processes.ts';
 import type { Claim, Opening, RecoverySnapshot, ReportedFailure } from '../../domain/recovery/claims.ts';
 import { decide } from '../../domain/recovery/decide.ts';
-import { begin } from '../../domain/recovery/evolve.ts';
+
 import type { PaymentFailed } from '../../domain/recovery/messages.ts';
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';

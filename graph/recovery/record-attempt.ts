@@ -13,7 +13,8 @@ import type { Graph } from '../graph.ts';
 import { openWallet, type Wallet } from '../wallet/wallet.ts';
 import { applyDecline, classifyAnswer, type FailureDecision } from './apply-decline.ts';
 import { type ObligationWithAttempts, requireObligation } from './read.ts';
-import { type AttemptNode, attemptStatus, type ObligationNode } from './records.ts';
+import { backToOpen } from './close-recovery.ts';
+import { type AttemptNode, attemptStatus, type ObligationNode, UNRESOLVED } from './records.ts';
 
 export interface RecordAttemptInput {
   payment_id: string;
@@ -65,7 +66,7 @@ export async function recordAttempt(
       hasChosenDefault(tx, owner.obligation),
     ]);
     const scene = { tx, input, wallet, ...locked, attempt: attemptOf(locked, key), chosenSince };
-    return { recorded: record(scene), others };
+    return { recorded: record(await attributed(scene)), others };
   });
 }
 
@@ -101,21 +102,54 @@ async function hasChosenDefault(tx: CommandTx, { customer_id, opened_at }: Oblig
   return row?.chosen ?? false;
 }
 
+/**
+ * The payment may have succeeded before this attempt, with another method: then that method's attempt made the charge,
+ * and this one never did.
+ */
+async function attributed(scene: Scene): Promise<Scene> {
+  const { tx, input, attempts, attempt } = scene;
+  const { answer } = input;
+  if (answer.result !== 'approved' || answer.charged_token === undefined) return scene;
+  const [row] = await tx.run<{ id: string }>(METHOD_OF_TOKEN, {
+    hashes: tx.graph.blindIndex.hashes('token', answer.charged_token),
+  });
+  const real = attempts.findLast((one) => one.payment_method_id === row?.id && one.source === 'recovery');
+  if (!real || real.key === attempt.key) return scene;
+  append(scene, 'void', undefined, 'paid_by_another_attempt');
+  return { ...scene, attempt: real };
+}
+
+const METHOD_OF_TOKEN = `
+  UNWIND $hashes AS hash
+  MATCH (p:PaymentMethod {token_hash: hash})
+  RETURN p.id AS id LIMIT 1`;
+
 function record(scene: Scene): RecordedAttempt {
-  const { input, attempt, obligation } = scene;
+  const { tx, input, attempt, obligation, attempts } = scene;
   const { answer } = input;
   const state = STATES[answer.result];
   if (attempt.state === 'approved' || (isSettled(attempt) && state !== 'approved')) {
-    return { attempt: attemptStatus(attempt), obligation_state: obligation.state, tell_chimera: false };
+    const { overpaid } = attempt;
+    return {
+      attempt: attemptStatus(attempt),
+      obligation_state: obligation.state,
+      overpaid,
+      tell_chimera: false,
+    };
   }
   const decision = answer.result === 'declined' ? decisionOf(scene, answer.codes) : undefined;
   const event = append(scene, state, decision);
-  if (state === 'approved') recordSuccess(scene);
-  if (decision)
+  const overpaid = state === 'approved' && recordSuccess(scene);
+  if (decision) {
     applyDecline(scene.wallet, attempt.payment_method_id, decision, event.resolved_at ?? event.attempted_at);
+  }
+  const doubts = attempts.filter((one) => one.key !== attempt.key && UNRESOLVED.includes(one.state));
+  const clear = (state === 'declined' || state === 'void') && doubts.length === 0;
+  if (clear && obligation.state === 'needs_review') backToOpen(tx, obligation);
   return {
     attempt: attemptStatus({ ...attempt, ...withoutNulls(event) }),
     obligation_state: state === 'approved' ? 'recovered' : obligation.state,
+    overpaid,
     tell_chimera: decision?.tellChimera ?? false,
     ...(decision?.notBefore === undefined ? {} : { not_before: decision.notBefore }),
   };
@@ -136,6 +170,7 @@ function append(
   { tx, input, attempt, obligation }: Scene,
   state: AttemptState,
   decision: FailureDecision | undefined,
+  rule = ruleOf(input.answer),
 ): RecoveryEvents['RecoveryAttempted'] {
   const { answer, now } = input;
   const resolved = state === 'approved' || state === 'declined' || state === 'void';
@@ -150,7 +185,7 @@ function append(
     currency: attempt.currency,
     state,
     class: decision?.class ?? null,
-    rule: decision?.rule ?? ruleOf(answer),
+    rule: decision?.rule ?? rule,
     code: decision?.code ?? null,
     gateway_ref: 'charge_ref' in answer ? (answer.charge_ref ?? null) : null,
     payment_ref: 'gateway_ref' in answer ? (answer.gateway_ref ?? null) : null,
@@ -174,7 +209,8 @@ function ruleOf(answer: ChargeAnswer): string {
   }
 }
 
-function recordSuccess(scene: Scene): void {
+/** @returns whether it was the second one */
+function recordSuccess(scene: Scene): boolean {
   const { tx, input, obligation, attempts, attempt, wallet } = scene;
   const at = new Date(input.now).toISOString();
   const stream = { stream: 'customer', stream_id: obligation.customer_id } as const;
@@ -190,7 +226,7 @@ function recordSuccess(scene: Scene): void {
       type: 'RecoveryOverpaid',
       data: { payment_id: obligation.payment_id, key, amount, currency },
     });
-    return;
+    return true;
   }
   if (input.policy.recovery.swapDefault && takesTheDefaultsPlace(scene)) {
     wallet.makeDefault(attempt.payment_method_id, 'recovery');
@@ -206,6 +242,7 @@ function recordSuccess(scene: Scene): void {
       closed_at: at,
     },
   });
+  return false;
 }
 
 /** Only if the failed method is the default, or was until this failure and the customer has chosen none since. */
