@@ -53,8 +53,9 @@ export type FoundCharge =
   | { result: 'absent' };
 
 export type RefundAnswer =
+  /** By this request, or already before. */
   | { result: 'refunded'; refund_ref: string }
-  /** Accepted and not through yet, or already refunded before. */
+  /** Accepted and not through yet. */
   | { result: 'pending'; refund_ref: string }
   | { result: 'refused'; reason: string };
 
