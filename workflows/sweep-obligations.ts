@@ -7,9 +7,17 @@ import { proxyActivities } from '@temporalio/workflow';
 import { WorkflowName } from '../domain/processes.ts';
 import { show } from './visibility.ts';
 
+export interface SweptPage {
+  looked_at: number;
+  /** The payments whose recovery was started again. */
+  started: string[];
+  /** Where the next page begins; absent after the last one. */
+  next?: string;
+}
+
 export interface SweepActivities {
-  /** Looks at one page; starts a run for each payment of it that has none. `next`: where the next page begins. */
-  sweepPage(input: { after: string }): Promise<{ looked_at: number; started: string[]; next?: string }>;
+  /** Looks at one page; starts a run for each payment of it that has none. */
+  sweepPage(input: { after: string }): Promise<SweptPage>;
 }
 
 const { sweepPage } = proxyActivities<SweepActivities>({
@@ -33,10 +41,10 @@ export async function sweepObligations(): Promise<SweepResult> {
   const result: SweepResult = { looked_at: 0, started: 0 };
   let after: string | undefined = '';
   for (let page = 0; page < MAX_PAGES && after !== undefined; page++) {
-    const { looked_at, started, next } = await sweepPage({ after });
-    result.looked_at += looked_at;
-    result.started += started.length;
-    after = next;
+    const found: SweptPage = await sweepPage({ after });
+    result.looked_at += found.looked_at;
+    result.started += found.started.length;
+    after = found.next;
   }
   show(
     { process: WorkflowName.sweepObligations, state: 'done' },
