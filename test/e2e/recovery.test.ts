@@ -257,7 +257,7 @@ test('a request that is lost on its way is sent once more under its own key', as
   await agents[0].signalPaymentFailed(event);
   expect(await ended(event.payment_id)).toMatchObject({
     outcome: 'recovered',
-    attempts: [{ n: 1n, state: 'approved' }],
+    attempts: [{ n: 1, state: 'approved' }],
   });
   expect(await captured(event.payment_id)).toEqual([customer.cards[2]?.token]);
 });
