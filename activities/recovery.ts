@@ -43,9 +43,18 @@ export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryAc
   return {
     async openRecovery({ failure, claim_first }) {
       // The run's id makes a retry of this activity find its own first claim, and another run start afresh.
-      const key = `open:${activityInfo().workflowExecution?.runId}:${failure.event_id}`;
+      // What a run hears later is another question than what it began with.
+      const kind = claim_first ? 'open' : 'heard';
+      const key = `${kind}:${activityInfo().workflowExecution?.runId}:${failure.event_id}`;
       const header = headerOf(key, { occurredAt: failure.occurred_at, causationId: failure.event_id });
-      return openRecovery(graph, header, { failure, policy, now: now(), claim_first });
+      const { opening, others } = await openRecovery(graph, header, {
+        failure,
+        policy,
+        now: now(),
+        claim_first,
+      });
+      await tellRecoveries(others, 'consentRevoked', { event_id: failure.event_id });
+      return opening;
     },
 
     async openSettled({ settlement }) {
@@ -90,12 +99,18 @@ export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryAc
       const obligation = await getObligation(graph, payment_id);
       const payment = await gateway.readPayment(gateway_payment_ref);
       if (!payment || !isOf(obligation, payment)) return { payment: 'not_ours' };
-      if (payment.state === 'payable') {
-        await adoptGatewayPayment(graph, headerOf(`adopt:${payment_id}:${gateway_payment_ref}`, at(now())), {
-          payment_id,
-          gateway_ref: gateway_payment_ref,
-        });
-        return { payment: 'adopted' };
+      if (payment.state === 'payable' || payment.state === 'succeeded') {
+        // Also one that succeeded is one obligation's alone.
+        const ours = await adoptGatewayPayment(
+          graph,
+          headerOf(`adopt:${payment_id}:${gateway_payment_ref}`, at(now())),
+          {
+            payment_id,
+            gateway_ref: gateway_payment_ref,
+          },
+        );
+        if (!ours) return { payment: 'not_ours' };
+        return { payment: payment.state === 'payable' ? 'adopted' : 'succeeded' };
       }
       return { payment: payment.state };
     },
@@ -107,7 +122,7 @@ export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryAc
 
     async recordAttempt({ payment_id, key, answer }) {
       const header = headerOf(`record:${key}:${answer.result}`, at(now()));
-      const { recorded, others } = await recordAttempt(graph, header, {
+      const { recorded, others, ended } = await recordAttempt(graph, header, {
         payment_id,
         key,
         answer,
@@ -115,6 +130,7 @@ export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryAc
         now: now(),
       });
       // After the commit: a crash in between repeats the activity, and a signal too many does no harm.
+      await tellRecoveries(ended, 'consentRevoked', { event_id: key });
       await tellRecoveries(others, 'claimFreed', {});
       return recorded;
     },

@@ -80,6 +80,8 @@ export interface RecoverySignals {
   paymentSettled: PaymentSettled;
   paymentMethodAdded: { event_id: string; payment_method_id: string };
   claimFreed: Record<string, never>;
+  /** The customer withdrew consent where another recovery met the same method: this one ends too. */
+  consentRevoked: { event_id: string };
   /** What the gateway says of a charge later on: a webhook. */
   chargeResult: ChargeResult;
   /** Operations, with who and why. */

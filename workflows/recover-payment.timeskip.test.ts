@@ -584,6 +584,55 @@ test('a later signal that is invalid is ignored', async () => {
   expect(await handle.result()).toMatchObject({ outcome: 'recovered' });
 });
 
+test('payloads that are missing are ignored, and the same added method twice is one', async () => {
+  const place = world({ alternatives: [], charge: () => ({ result: 'declined', codes: {} }) });
+  const rig = await createTestRig({ activities: place.activities });
+  const handle = await report(rig, place);
+  await eventually(() => expect(place.seen.notices).toEqual(['no_alternative']));
+  for (const signal of ['paymentMethodAdded', 'chargeResult', 'pause', 'resume', 'claimFreed'])
+    await handle.signal(signal);
+  await handle.signal('paymentMethodAdded', null);
+  const event_id = randomUUID();
+  for (let times = 0; times < 3; times++) {
+    await handle.signal('paymentMethodAdded', { event_id, payment_method_id: 'card-new' });
+    await eventually(() => expect(place.seen.charges).toEqual(['card-new:1']));
+  }
+  expect(await handle.result()).toMatchObject({ outcome: 'exhausted', attempts: 1 });
+  expect(place.seen.charges).toEqual(['card-new:1']);
+});
+
+test('a consent withdrawn elsewhere ends this recovery too', async () => {
+  const place = world({ alternatives: [] });
+  const rig = await createTestRig({ activities: place.activities });
+  const handle = await report(rig, place);
+  await eventually(() => expect(place.seen.notices).toEqual(['no_alternative']));
+  await handle.signal('consentRevoked', { event_id: randomUUID() });
+  expect(await handle.result()).toMatchObject({ outcome: 'stopped' });
+  expect(place.seen.notices).toEqual(['no_alternative', 'payment_stopped']);
+});
+
+test('the status of a run that began on a closed payment says how it ended', async () => {
+  const place = world();
+  const rig = await createTestRig({ activities: place.activities });
+  await (await report(rig, place)).result();
+  await (await report(rig, place)).result();
+  expect(await statusOf(rig, place.payment_id)).toMatchObject({ state: 'done', outcome: 'recovered' });
+});
+
+test.each([[[]], [[null]], [[{}]]])(
+  'a start without its input (%j) fails and says what is missing',
+  async (args) => {
+    const place = world();
+    const rig = await createTestRig({ activities: place.activities });
+    const handle = await rig.client.workflow.start('recoverPayment', {
+      workflowId: recoveryWorkflowId(place.payment_id),
+      taskQueue: TaskQueue.recovery,
+      args: args as [],
+    });
+    await expect(handle.result()).rejects.toMatchObject({ cause: { type: 'InvalidPaymentFailed' } });
+  },
+);
+
 test('a start without a signal ends as a bad start', async () => {
   const place = world();
   const rig = await createTestRig({ activities: place.activities });

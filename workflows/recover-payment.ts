@@ -114,6 +114,7 @@ export const paymentMethodAddedSignal =
   defineSignal<[RecoverySignals['paymentMethodAdded']]>('paymentMethodAdded');
 export const claimFreedSignal = defineSignal<[RecoverySignals['claimFreed']]>('claimFreed');
 export const chargeResultSignal = defineSignal<[RecoverySignals['chargeResult']]>('chargeResult');
+export const consentRevokedSignal = defineSignal<[RecoverySignals['consentRevoked']]>('consentRevoked');
 export const pauseSignal = defineSignal<[RecoverySignals['pause']]>('pause');
 export const resumeSignal = defineSignal<[RecoverySignals['resume']]>('resume');
 export const retryNowSignal = defineSignal<[RecoverySignals['retryNow']]>('retryNow');
@@ -160,10 +161,14 @@ const notices = proxyActivities<NoticeActivities>({
 type Message =
   | { signal: 'paymentFailed'; payload: unknown }
   | { signal: 'paymentSettled'; payload: unknown }
-  | { signal: 'paymentMethodAdded'; payload: { payment_method_id?: unknown } }
+  | { signal: 'paymentMethodAdded'; payload: { payment_method_id?: unknown; event_id?: unknown } | undefined }
+  | { signal: 'consentRevoked' }
   | { signal: 'claimFreed' }
-  | { signal: 'chargeResult'; payload: { attempt_key?: unknown } }
-  | { signal: 'pause' | 'resume' | 'retryNow' | 'cancel'; payload: { actor?: unknown; reason?: unknown } }
+  | { signal: 'chargeResult'; payload: { attempt_key?: unknown } | undefined }
+  | {
+      signal: 'pause' | 'resume' | 'retryNow' | 'cancel';
+      payload: { actor?: unknown; reason?: unknown } | undefined;
+    }
   | { signal: 'resolveUnknown'; payload: ResolveUnknown; answer: Answer };
 
 /** What an update that waits for the main loop is told in the end. */
@@ -183,8 +188,9 @@ const FIRST_SIGNAL_MS = 60_000;
 
 export async function recoverPayment(input: RecoverPaymentInput): Promise<RecoverPaymentResult> {
   const inbox: Message[] = [];
-  let state = input.carried;
+  let state = input?.carried;
   let ignored = false;
+  let closed: ClosedObligation | undefined;
 
   setHandler(paymentFailedSignal, (payload) => void inbox.push({ signal: 'paymentFailed', payload }));
   setHandler(paymentSettledSignal, (payload) => void inbox.push({ signal: 'paymentSettled', payload }));
@@ -193,6 +199,7 @@ export async function recoverPayment(input: RecoverPaymentInput): Promise<Recove
     (payload) => void inbox.push({ signal: 'paymentMethodAdded', payload }),
   );
   setHandler(claimFreedSignal, () => void inbox.push({ signal: 'claimFreed' }));
+  setHandler(consentRevokedSignal, () => void inbox.push({ signal: 'consentRevoked' }));
   setHandler(chargeResultSignal, (payload) => void inbox.push({ signal: 'chargeResult', payload }));
   for (const [signal, definition] of byPerson) {
     setHandler(definition, (payload) => void inbox.push({ signal, payload }));
@@ -211,7 +218,11 @@ export async function recoverPayment(input: RecoverPaymentInput): Promise<Recove
   );
   setHandler(statusQuery, (): Partial<RecoveryStatus> => {
     if (state) return describe(state, Date.now());
-    const waiting = { payment_id: input.payment_id, attempts: [], paused: false };
+    if (closed) {
+      const { payment_id, customer_id, outcome, rule, attempts } = closed;
+      return { payment_id, customer_id, state: 'done', outcome, rule, attempts, paused: false };
+    }
+    const waiting = { payment_id: input?.payment_id, attempts: [], paused: false };
     return ignored ? { ...waiting, state: 'done', outcome: 'ignored' } : { ...waiting, state: 'classifying' };
   });
 
@@ -220,6 +231,9 @@ export async function recoverPayment(input: RecoverPaymentInput): Promise<Recove
     inbox.push({ signal: 'cancel', payload: { actor: 'temporal', reason: 'the execution was cancelled' } }),
   );
   return CancellationScope.nonCancellable(async () => {
+    if (typeof input?.payment_id !== 'string') {
+      throw invalidStart('recoverPayment', [{ field: 'payment_id', message: 'is required' }]);
+    }
     if (!state) {
       const opening = await open();
       if (opening.result === 'ignored') {
@@ -231,7 +245,8 @@ export async function recoverPayment(input: RecoverPaymentInput): Promise<Recove
         return { payment_id: input.payment_id, outcome: 'ignored', attempts: 0 };
       }
       if (opening.result === 'closed') {
-        const { customer_id: customerId, outcome, rule } = opening.obligation;
+        closed = opening.obligation;
+        const { customer_id: customerId, outcome, rule } = closed;
         show(
           { process: WorkflowName.recoverPayment, customerId, state: 'done', outcome },
           `Closed before, by rule \`${rule}\``,
@@ -282,7 +297,7 @@ export async function recoverPayment(input: RecoverPaymentInput): Promise<Recove
       }
       if (message?.signal === 'chargeResult') {
         const opening = accepted(await graph.resumeRecovery({ payment_id: input.payment_id }));
-        return { ...opening, heard: message.payload };
+        return { ...opening, heard: message.payload ?? {} };
       }
       if (message?.signal === 'resolveUnknown') message.answer.done = { refused: 'nothing is in doubt here' };
       // News for a recovery that is over by now: the next message, or the end of the wait.
@@ -338,12 +353,16 @@ export async function recoverPayment(input: RecoverPaymentInput): Promise<Recove
         return await obey(current, message.signal, message.payload);
       case 'resolveUnknown':
         return await resolve(current, message.payload, message.answer);
+      case 'consentRevoked':
+        return evolve(current, { fact: 'consent_revoked' });
       case 'paymentMethodAdded': {
-        const { payment_method_id } = message.payload;
-        if (typeof payment_method_id === 'string')
-          return evolve(current, { fact: 'method_added', payment_method_id });
-        log.warn('A paymentMethodAdded without payment_method_id is ignored');
-        return current;
+        const { payment_method_id, event_id } = message.payload ?? {};
+        if (typeof payment_method_id !== 'string') {
+          log.warn('A paymentMethodAdded without payment_method_id is ignored');
+          return current;
+        }
+        const told = typeof event_id === 'string' ? { event_id } : {};
+        return evolve(current, { fact: 'method_added', payment_method_id, ...told });
       }
       case 'paymentSettled': {
         const checked = validatePaymentSettled(message.payload);
@@ -374,7 +393,7 @@ export async function recoverPayment(input: RecoverPaymentInput): Promise<Recove
 
 type Opened = Exclude<Opening, { result: 'refused' }> & {
   settled?: boolean;
-  heard?: { attempt_key?: unknown };
+  heard?: { attempt_key?: unknown } | undefined;
 };
 
 async function perform(state: RecoveryState, step: Exclude<Step, { do: 'wait' | 'finish' }>): Promise<Fact> {
@@ -438,11 +457,11 @@ async function perform(state: RecoveryState, step: Exclude<Step, { do: 'wait' | 
 async function obey(
   current: RecoveryState,
   wish: 'pause' | 'resume' | 'retryNow' | 'cancel',
-  by: { actor?: unknown; reason?: unknown },
+  by: { actor?: unknown; reason?: unknown } | undefined,
 ): Promise<RecoveryState> {
   log.info(`A person asks: ${wish}`, {
-    actor: String(by.actor ?? 'unknown'),
-    reason: String(by.reason ?? ''),
+    actor: String(by?.actor ?? 'unknown'),
+    reason: String(by?.reason ?? ''),
   });
   switch (wish) {
     case 'pause':
@@ -490,8 +509,9 @@ function validateResolution(payload: ResolveUnknown, state: RecoveryState | unde
   if (problems.length > 0) throw ApplicationFailure.nonRetryable(problems.join('; '), 'invalid_argument');
 }
 
-function keyOf({ attempt_key }: { attempt_key?: unknown }): { key?: string } {
-  return typeof attempt_key === 'string' ? { key: attempt_key } : {};
+function keyOf(payload: { attempt_key?: unknown } | undefined): { key?: string } {
+  const key = payload?.attempt_key;
+  return typeof key === 'string' ? { key } : {};
 }
 
 /** The gateway that cannot be asked now is asked again on the next rung. */

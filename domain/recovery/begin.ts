@@ -37,6 +37,7 @@ export function begin(recovery: RecoverySnapshot): RecoveryState {
     paused: false,
     notices: [],
     refunds: [],
+    heard: [],
     reports: suspicionOf(recovery),
     ...(recovery.gateway_payment_ref ? { look_up: recovery.gateway_payment_ref } : {}),
   };

@@ -54,7 +54,9 @@ function apply(state: RecoveryState, fact: Fact): RecoveryState {
     case 'claim_freed':
       return { ...state, blocked_until: undefined };
     case 'method_added':
-      return addMethod(state, fact.payment_method_id);
+      return addMethod(state, fact.payment_method_id, fact.event_id);
+    case 'consent_revoked':
+      return state.closed || state.ending ? state : stop(state, 'STOP', 'consent_revoked');
     case 'settled':
       return end(state, { outcome: 'paid_elsewhere', rule: fact.rule });
     case 'cancelled':
@@ -262,11 +264,20 @@ function afterUnexpectedSuccess(state: RecoveryState): RecoveryState {
     : { ...state, ending: undefined, notices: [], recheck: newest };
 }
 
-function addMethod(state: RecoveryState, paymentMethodId: string): RecoveryState {
+/** So many of the newest events are remembered. */
+const HEARD_AT_MOST = 100;
+
+function addMethod(
+  state: RecoveryState,
+  paymentMethodId: string,
+  eventId: string | undefined,
+): RecoveryState {
   if (state.closed || state.ending) return state;
+  if (eventId !== undefined && state.heard.includes(eventId)) return state;
+  const heard = eventId === undefined ? state.heard : [...state.heard, eventId].slice(-HEARD_AT_MOST);
   const added: Candidate = { payment_method_id: paymentMethodId, not_before: 0, why: 'added' };
   const rest = state.candidates.filter((candidate) => candidate.payment_method_id !== paymentMethodId);
-  return { ...state, candidates: [added, ...rest] };
+  return { ...state, heard, candidates: [added, ...rest] };
 }
 
 /** A person's word about an attempt that nobody could find out about; `declined` is of class LATER. */

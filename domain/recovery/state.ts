@@ -93,6 +93,8 @@ export interface RecoveryState {
   notices: DueNotice[];
   /** Attempts whose money goes back: a second success. */
   refunds: string[];
+  /** Events of added methods that were acted on: the same one twice is one. */
+  heard: string[];
   /** Suspicions that Chimera has not been told of. */
   reports: FraudReport[];
 }
@@ -114,7 +116,8 @@ export type Fact =
   | { fact: 'noticed' }
   | { fact: 'fraud_reported' }
   | { fact: 'claim_freed' }
-  | { fact: 'method_added'; payment_method_id: string }
+  | { fact: 'method_added'; payment_method_id: string; event_id?: string }
+  | { fact: 'consent_revoked' }
   | { fact: 'settled'; rule: string }
   /** A webhook speaks of a charge: whatever it says, the gateway is asked. */
   | { fact: 'charge_heard'; key?: string; at: number }

@@ -75,23 +75,37 @@ export function backToOpen(tx: CommandTx, { customer_id, payment_id }: Obligatio
   tx.append({ stream: 'customer', stream_id: customer_id, type: 'NodePropertyChanged', data });
 }
 
+const OWNER = `
+  MATCH (o:Obligation {gateway_ref: $gateway_ref})
+  WHERE o.payment_id <> $payment_id
+  RETURN o.payment_id AS payment_id LIMIT 1`;
+
 /**
- * Makes the payment that a report named the obligation's one payment at the gateway.
+ * Makes the payment that a report named the obligation's one payment at the gateway, unless it is another obligation's
+ * already: one charge must not pay two.
+ *
+ * @returns whether it is this obligation's now
  * @throws PersonaError recovery_not_found
  */
 export function adoptGatewayPayment(
   graph: Graph,
   header: CommandHeader,
   input: { payment_id: string; gateway_ref: string },
-): Promise<void> {
+): Promise<boolean> {
   return runCommand(graph, header, 'adoptGatewayPayment', input, async (tx) => {
     const { obligation } = await requireObligation(tx, input.payment_id);
     await tx.lockCustomer(obligation.customer_id);
+    const [other] = await tx.run(OWNER, input);
+    if (other) {
+      tx.forget();
+      return false;
+    }
     tx.append({
       stream: 'customer',
       stream_id: obligation.customer_id,
       type: 'NodePropertyChanged',
       data: { label: 'Obligation', id: input.payment_id, property: 'gateway_ref', value: input.gateway_ref },
     });
+    return true;
   });
 }

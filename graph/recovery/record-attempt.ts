@@ -12,6 +12,7 @@ import type { CommandTx } from '../command-tx.ts';
 import type { Graph } from '../graph.ts';
 import { openWallet, type Wallet } from '../wallet/wallet.ts';
 import { applyDecline, classifyAnswer, type FailureDecision } from './apply-decline.ts';
+import { endedOthers } from './ended-others.ts';
 import { type ObligationWithAttempts, requireObligation } from './read.ts';
 import { backToOpen } from './close-recovery.ts';
 import { type AttemptNode, attemptStatus, type ObligationNode, UNRESOLVED } from './records.ts';
@@ -54,7 +55,7 @@ export async function recordAttempt(
   graph: Graph,
   header: CommandHeader,
   input: RecordAttemptInput,
-): Promise<{ recorded: RecordedAttempt; others: string[] }> {
+): Promise<{ recorded: RecordedAttempt; others: string[]; ended: string[] }> {
   const { payment_id, key, answer } = input;
   return runCommand(graph, header, 'recordAttempt', { payment_id, key, answer }, async (tx) => {
     const owner = await requireObligation(tx, payment_id);
@@ -66,7 +67,9 @@ export async function recordAttempt(
       hasChosenDefault(tx, owner.obligation),
     ]);
     const scene = { tx, input, wallet, ...locked, attempt: attemptOf(locked, key), chosenSince };
-    return { recorded: record(await attributed(scene)), others };
+    const told = await attributed(scene);
+    const ended = answer.result === 'declined' ? await endedBy(told, answer.codes) : [];
+    return { recorded: record(told), others, ended };
   });
 }
 
@@ -153,6 +156,13 @@ function record(scene: Scene): RecordedAttempt {
     tell_chimera: decision?.tellChimera ?? false,
     ...(decision?.notBefore === undefined ? {} : { not_before: decision.notBefore }),
   };
+}
+
+function endedBy(scene: Scene, codes: DeclineCodes): Promise<string[]> {
+  const { tx, obligation, attempt } = scene;
+  const { payment_id, customer_id } = obligation;
+  const ids = { payment_id, customer_id, payment_method_id: attempt.payment_method_id };
+  return endedOthers(tx, decisionOf(scene, codes), ids);
 }
 
 function decisionOf({ wallet, attempt, input }: Scene, codes: DeclineCodes): FailureDecision {
