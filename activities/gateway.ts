@@ -1,9 +1,10 @@
 /** The one activity that moves money. */
 
 import { cancellationSignal } from '@temporalio/activity';
-import type { PaymentGateway } from '../domain/ports.ts';
+import type { Policy } from '../domain/policy.ts';
+import type { ChargeAnswer, ChargeOrder, PaymentGateway } from '../domain/ports.ts';
 import type { Graph } from '../graph/index.ts';
-import { getChargeOrder } from '../graph/recovery/index.ts';
+import { getChargeOrder, getDoubt } from '../graph/recovery/index.ts';
 import type { GatewayActivities } from '../workflows/recover-payment.ts';
 
 /** HTTP timeout of a charge; the activity's own is 45 s, the claim's 60 s. */
@@ -11,15 +12,35 @@ const CHARGE_TIMEOUT_MS = 30_000;
 /** With less than this left of its claim, a charge is not begun: its answer could come after the claim is over. */
 const CLAIM_RESERVE_MS = 45_000;
 
+/** The gateway keeps an idempotency key for 24 hours: within this time the same request can only be the same charge. */
+const KEY_LIFE_MS = 23 * 3_600_000;
+
 export interface GatewayDependencies {
   graph: Graph;
   gateway: PaymentGateway;
+  policy: Policy;
   /** Epoch milliseconds. */
   now: () => number;
 }
 
-export function createGatewayActivities({ graph, gateway, now }: GatewayDependencies): GatewayActivities {
+export function createGatewayActivities({
+  graph,
+  gateway,
+  policy,
+  now,
+}: GatewayDependencies): GatewayActivities {
   return {
+    async findOut({ key }) {
+      const { query, order, eligible } = await getDoubt(graph, { key, policy, now: now() });
+      const found = await gateway.findCharge(query, { signal: cancellationSignal() });
+      if (found.result === 'not_charged') {
+        return { result: 'not_sent', reason: 'the gateway has the payment, and no charge of this attempt' };
+      }
+      if (found.result !== 'absent' || !eligible || now() - query.claimed_at > KEY_LIFE_MS) return found;
+      // The same request under the same key: it replays its result, or makes the one charge that the claim allows.
+      return await send(gateway, order);
+    },
+
     async charge({ key }) {
       let order: Awaited<ReturnType<typeof getChargeOrder>>;
       try {
@@ -32,17 +53,18 @@ export function createGatewayActivities({ graph, gateway, now }: GatewayDependen
       if (order.claim_deadline - now() < CLAIM_RESERVE_MS) {
         return { result: 'not_sent', reason: 'too little of the claim was left to begin' };
       }
-      try {
-        return await gateway.charge(order.charge, {
-          timeoutMs: CHARGE_TIMEOUT_MS,
-          signal: cancellationSignal(),
-        });
-      } catch (error) {
-        // Whatever the adapter could not name may have happened after the request left.
-        return { result: 'unknown', reason: messageOf(error) };
-      }
+      return await send(gateway, order.charge);
     },
   };
+}
+
+async function send(gateway: PaymentGateway, order: ChargeOrder): Promise<ChargeAnswer> {
+  try {
+    return await gateway.charge(order, { timeoutMs: CHARGE_TIMEOUT_MS, signal: cancellationSignal() });
+  } catch (error) {
+    // Whatever the adapter could not name may have happened after the request left.
+    return { result: 'unknown', reason: messageOf(error) };
+  }
 }
 
 function messageOf(error: unknown): string {

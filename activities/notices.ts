@@ -42,7 +42,7 @@ export function createNoticeActivities({
       if ((await startNotice(graph, sender, { ...input, try_id })) === 'done') return { result: 'delivered' };
 
       const [matter, recipient] = await Promise.all([
-        getNoticeMatter(graph, input.payment_id),
+        getNoticeMatter(graph, input.payment_id, input.template),
         getNoticeRecipient(graph, { customer_id: input.customer_id }),
       ]);
       const end = { ...input, channel: recipient?.channel ?? null };

@@ -5,16 +5,19 @@ import { PersonaError } from '../domain/errors.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { GatewayPayment, PaymentGateway } from '../domain/ports.ts';
 import type { RecoverySignalName, RecoverySignals } from '../domain/processes.ts';
-import type { Graph } from '../graph/index.ts';
+import { alternativesOf, type Graph } from '../graph/index.ts';
 import {
   adoptGatewayPayment,
   claimAttempt,
   closeRecovery,
+  endReview,
   flagForReview,
   getObligation,
+  getRecovery,
   openRecovery,
   openSettled,
   recordAttempt,
+  resumeRecovery,
 } from '../graph/recovery/index.ts';
 import type { RecoveryActivities } from '../workflows/recover-payment.ts';
 import { headerOf } from './header.ts';
@@ -40,9 +43,18 @@ export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryAc
   return {
     async openRecovery({ failure, claim_first }) {
       // The run's id makes a retry of this activity find its own first claim, and another run start afresh.
-      const key = `open:${activityInfo().workflowExecution?.runId}:${failure.event_id}`;
+      // What a run hears later is another question than what it began with.
+      const kind = claim_first ? 'open' : 'heard';
+      const key = `${kind}:${activityInfo().workflowExecution?.runId}:${failure.event_id}`;
       const header = headerOf(key, { occurredAt: failure.occurred_at, causationId: failure.event_id });
-      return openRecovery(graph, header, { failure, policy, now: now(), claim_first });
+      const { opening, others } = await openRecovery(graph, header, {
+        failure,
+        policy,
+        now: now(),
+        claim_first,
+      });
+      await tellRecoveries(others, 'consentRevoked', { event_id: failure.event_id });
+      return opening;
     },
 
     async openSettled({ settlement }) {
@@ -51,16 +63,54 @@ export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryAc
       return openSettled(graph, header, { settlement, policy, now: now() });
     },
 
+    resumeRecovery: ({ payment_id }) => resumeRecovery(graph, { payment_id, policy, now: now() }),
+
+    async endReview({ payment_id }) {
+      const {
+        state,
+        changed_seq,
+        failed_payment_method_id = '',
+        customer_id,
+      } = await getObligation(graph, payment_id);
+      if (state === 'needs_review') {
+        await endReview(graph, headerOf(`end-review:${payment_id}:${changed_seq}`, at(now())), {
+          payment_id,
+        });
+      }
+      const asked = { customer_id, failed_payment_method_id, policy, now: now() };
+      return { alternatives: await alternativesOf(graph, asked) };
+    },
+
+    async refundCharge({ payment_id, key }) {
+      const charge_ref = (await getRecovery(graph, payment_id))?.attempts.find(
+        (one) => one.key === key,
+      )?.gateway_ref;
+      if (!charge_ref) return { refunded: false };
+      const answer = await gateway.refundCharge({ charge_ref, key: `refund:${key}` });
+      return { refunded: answer.result !== 'refused' };
+    },
+
+    async cancelPayment({ payment_id }) {
+      const { gateway_ref } = await getObligation(graph, payment_id);
+      return { result: gateway_ref ? await cancel(gateway, payment_id, gateway_ref) : 'cancelled' };
+    },
+
     async lookUpPayment({ payment_id, gateway_payment_ref }) {
       const obligation = await getObligation(graph, payment_id);
       const payment = await gateway.readPayment(gateway_payment_ref);
       if (!payment || !isOf(obligation, payment)) return { payment: 'not_ours' };
-      if (payment.state === 'payable') {
-        await adoptGatewayPayment(graph, headerOf(`adopt:${payment_id}:${gateway_payment_ref}`, at(now())), {
-          payment_id,
-          gateway_ref: gateway_payment_ref,
-        });
-        return { payment: 'adopted' };
+      if (payment.state === 'payable' || payment.state === 'succeeded') {
+        // Also one that succeeded is one obligation's alone.
+        const ours = await adoptGatewayPayment(
+          graph,
+          headerOf(`adopt:${payment_id}:${gateway_payment_ref}`, at(now())),
+          {
+            payment_id,
+            gateway_ref: gateway_payment_ref,
+          },
+        );
+        if (!ours) return { payment: 'not_ours' };
+        return { payment: payment.state === 'payable' ? 'adopted' : 'succeeded' };
       }
       return { payment: payment.state };
     },
@@ -72,7 +122,7 @@ export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryAc
 
     async recordAttempt({ payment_id, key, answer }) {
       const header = headerOf(`record:${key}:${answer.result}`, at(now()));
-      const { recorded, others } = await recordAttempt(graph, header, {
+      const { recorded, others, ended } = await recordAttempt(graph, header, {
         payment_id,
         key,
         answer,
@@ -80,6 +130,7 @@ export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryAc
         now: now(),
       });
       // After the commit: a crash in between repeats the activity, and a signal too many does no harm.
+      await tellRecoveries(ended, 'consentRevoked', { event_id: key });
       await tellRecoveries(others, 'claimFreed', {});
       return recorded;
     },
@@ -90,16 +141,10 @@ export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryAc
       await flagForReview(graph, header, { payment_id, rule });
     },
 
-    async closeRecovery({ payment_id, ending }) {
+    async closeRecovery({ payment_id, ending, keep_payment }) {
       const { gateway_ref, opened_at } = await getObligation(graph, payment_id);
-      if (gateway_ref && ending.outcome !== 'recovered') {
-        const cancelled = await gateway.cancelPayment(gateway_ref, `cancel:${gateway_ref}`);
-        if (cancelled === 'unknown') {
-          throw new PersonaError(
-            'gateway_unavailable',
-            `Whether payment ${gateway_ref} of obligation ${payment_id} is cancelled is not known; it stays open until it is`,
-          );
-        }
+      if (gateway_ref && !keep_payment && ending.outcome !== 'recovered') {
+        const cancelled = await cancel(gateway, payment_id, gateway_ref);
         // Paid elsewhere by this very payment is what a settlement says; anything else contradicts the closing.
         if (cancelled === 'already_succeeded' && ending.outcome !== 'paid_elsewhere') {
           return { result: 'already_succeeded' };
@@ -109,6 +154,20 @@ export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryAc
       return { result: 'closed', obligation: await closeRecovery(graph, header, { payment_id, ...ending }) };
     },
   };
+}
+
+/** @throws PersonaError gateway_unavailable while it is not known: nothing may be closed before nothing can succeed any more */
+async function cancel(
+  gateway: PaymentGateway,
+  paymentId: string,
+  gatewayRef: string,
+): Promise<'cancelled' | 'already_succeeded'> {
+  const cancelled = await gateway.cancelPayment(gatewayRef, `cancel:${gatewayRef}`);
+  if (cancelled !== 'unknown') return cancelled;
+  throw new PersonaError(
+    'gateway_unavailable',
+    `Whether payment ${gatewayRef} of obligation ${paymentId} is cancelled is not known; it stays open until it is`,
+  );
 }
 
 function isOf(

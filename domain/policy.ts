@@ -26,4 +26,10 @@ export interface RecoveryPolicy {
   swapDefault: boolean;
   cascadeOnHard: boolean;
   maxEventAge: number;
+  /** A second success of one obligation is given back. */
+  refundDuplicate: boolean;
+  /** The waits, one after the other, before the gateway is asked about a charge whose outcome is unknown. */
+  unknown: number[];
+  /** The same for a charge that is on its way: a bank debit. */
+  pending: number[];
 }

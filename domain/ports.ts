@@ -9,7 +9,7 @@ export type ChargeAnswer =
    * `gateway_ref`: the obligation's payment (`pi_…`); `charge_ref`: this attempt's charge (`ch_…`); `charged_token`: only
    * where the payment had succeeded before this attempt, with another method than the order's.
    */
-  | { result: 'approved'; gateway_ref: string; charge_ref?: string; charged_token?: string }
+  | { result: 'approved'; gateway_ref?: string; charge_ref?: string; charged_token?: string }
   | { result: 'declined'; gateway_ref?: string; charge_ref?: string; codes: DeclineCodes }
   | { result: 'pending'; gateway_ref: string; charge_ref?: string }
   /** Nobody knows whether it was charged: timeout, connection lost after sending, 5xx, a key in use. */
@@ -53,8 +53,9 @@ export type FoundCharge =
   | { result: 'absent' };
 
 export type RefundAnswer =
+  /** By this request, or already before. */
   | { result: 'refunded'; refund_ref: string }
-  /** Accepted and not through yet, or already refunded before. */
+  /** Accepted and not through yet. */
   | { result: 'pending'; refund_ref: string }
   | { result: 'refused'; reason: string };
 
@@ -115,7 +116,8 @@ export type NoticeTemplate =
   | 'no_alternative'
   | 'all_declined'
   | 'recovered'
-  | 'recovery_ended';
+  | 'recovery_ended'
+  | 'refund_issued';
 
 export interface NoticeMethod {
   brand: string;

@@ -8,6 +8,7 @@ export const TaskQueue = {
   onboarding: 'persona-onboarding',
   recovery: 'persona-recovery',
   gateway: 'persona-gateway',
+  maintenance: 'persona-maintenance',
 } as const;
 export type TaskQueueName = (typeof TaskQueue)[keyof typeof TaskQueue];
 
@@ -17,6 +18,7 @@ export const WorkflowName = {
   recoverPayment: 'recoverPayment',
   sendNotice: 'sendNotice',
   reportFraud: 'reportFraud',
+  sweepObligations: 'sweepObligations',
 } as const;
 
 export const UpdateName = { customerReady: 'customerReady', methodReady: 'methodReady' } as const;
@@ -78,6 +80,8 @@ export interface RecoverySignals {
   paymentSettled: PaymentSettled;
   paymentMethodAdded: { event_id: string; payment_method_id: string };
   claimFreed: Record<string, never>;
+  /** The customer withdrew consent where another recovery met the same method: this one ends too. */
+  consentRevoked: { event_id: string };
   /** What the gateway says of a charge later on: a webhook. */
   chargeResult: ChargeResult;
   /** Operations, with who and why. */
@@ -106,6 +110,9 @@ export const recoveryWorkflowId = (paymentId: string) => `recovery:${paymentId}`
 /** `keyHash`: SHA-256, in hex, of `caller|key`. */
 export const paymentMethodWorkflowId = (customerId: string, keyHash: string) =>
   `payment-method:${customerId}:${keyHash}`;
+
+/** The schedule that looks for recoveries nobody is running, and how often. */
+export const OBLIGATION_SWEEP = { id: 'obligation-sweep', everyMs: 10 * 60_000 } as const;
 
 /** `eventId`: what Chimera deduplicates by. */
 export const fraudReportWorkflowId = (eventId: string) => `fraud-report:${eventId}`;

@@ -61,6 +61,13 @@ export const policySchema = z.strictObject({
     swapDefault: z.boolean().describe('The method that was charged takes the place of a default that failed'),
     cascadeOnHard: z.boolean().describe('Try other methods also after a hard decline'),
     maxEventAge: duration.describe('A reported failure that is older than this is ignored'),
+    refundDuplicate: z.boolean().describe('Give back a second success of one obligation'),
+    unknown: z
+      .array(duration)
+      .describe('Waits, one after the other, before the gateway is asked about a charge of unknown outcome'),
+    pending: z
+      .array(duration)
+      .describe('The same for a charge that is on its way, as bank debits are for days'),
   }),
   gateway: z.strictObject({
     maxPerSecond: z

@@ -1,3 +1,5 @@
+import { invalid } from '../domain/errors.ts';
+import { CLOCK_SKEW_MS } from '../graph/recovery/index.ts';
 import { updateDeviceTrustScore } from '../graph/index.ts';
 import type { ServiceDeps } from './deps.ts';
 import type { Caller } from './request.ts';
@@ -8,7 +10,7 @@ import type { DeviceTrustView } from './views.ts';
  * Records Chimera's newest opinion of a device; an older one than known changes nothing. Without an idempotency key
  * the observation is its own: the same device, time and score.
  *
- * @throws PersonaError device_not_found, stale_version, idempotency_key_reused, graph_unavailable
+ * @throws PersonaError invalid_argument (a time in the future), device_not_found, stale_version, idempotency_key_reused, graph_unavailable
  */
 export async function updateDeviceTrust(
   { graph, policy }: ServiceDeps,
@@ -17,6 +19,9 @@ export async function updateDeviceTrust(
 ): Promise<DeviceTrustView> {
   const { device_id, trust_score, expected_version } = request;
   const observed_at = request.observed_at ?? new Date().toISOString();
+  // An opinion from the future would outlast every true one.
+  if (Date.parse(observed_at) > Date.now() + CLOCK_SKEW_MS)
+    throw invalid([{ field: 'observed_at', message: 'must not be in the future' }]);
   const header = {
     caller: caller.caller,
     idempotencyKey: caller.idempotencyKey ?? `device-trust:${device_id}:${observed_at}:${trust_score}`,

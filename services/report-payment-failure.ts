@@ -2,7 +2,7 @@ import { invalid, PersonaError } from '../domain/errors.ts';
 import type { PaymentFailed } from '../domain/recovery/messages.ts';
 import { validatePaymentFailed } from '../domain/recovery/payment-failed.ts';
 import { type Graph, getGatewayCustomer, readWallet, runCommand } from '../graph/index.ts';
-import { getObligation, mismatch } from '../graph/recovery/index.ts';
+import { getObligation, refusalOf } from '../graph/recovery/index.ts';
 import { signalRecovery } from '../temporal/starts.ts';
 import type { ServiceDeps } from './deps.ts';
 import type { Caller } from './request.ts';
@@ -30,7 +30,7 @@ export async function reportPaymentFailure(
 
 /** Refused at once are reports that the recovery would refuse: nothing is started for them. */
 async function requireKnown(graph: Graph, failure: PaymentFailed): Promise<void> {
-  const { customer_id, payment_method_id, payment_id } = failure;
+  const { customer_id, payment_id } = failure;
   const [wallet, obligation] = await Promise.all([
     readWallet(graph, customer_id),
     getObligation(graph, payment_id).catch((error: unknown) => {
@@ -39,14 +39,8 @@ async function requireKnown(graph: Graph, failure: PaymentFailed): Promise<void>
     }),
     getGatewayCustomer(graph, { customer_id }),
   ]);
-  if (!wallet.some((method) => method.payment_method_id === payment_method_id))
-    throw new PersonaError(
-      'payment_method_not_found',
-      `customer ${customer_id} has no payment method ${payment_method_id}`,
-      { problems: [{ field: 'payment_method_id', message: 'is no method of this customer' }] },
-    );
-  const problem = obligation && mismatch(obligation, failure);
-  if (problem) throw invalid([problem], 'obligation_mismatch');
+  const refusal = refusalOf(failure, wallet, obligation, Date.now());
+  if (refusal) throw invalid([refusal.problem], refusal.type);
 }
 
 /** @throws PersonaError idempotency_key_reused */

@@ -1,7 +1,12 @@
 /** Starting, asking and signalling the processes. Which of Temporal's id policies applies is named here once, by intent. */
 
 import { createHash } from 'node:crypto';
-import { type Client, WithStartWorkflowOperation, WorkflowNotFoundError } from '@temporalio/client';
+import {
+  type Client,
+  WithStartWorkflowOperation,
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowNotFoundError,
+} from '@temporalio/client';
 import type { Workflow } from '@temporalio/common';
 import {
   type AddPaymentMethodInput,
@@ -110,6 +115,29 @@ export async function signalRecovery<Name extends 'paymentFailed' | 'paymentSett
     throw toPersonaError(error);
   }
   return workflowId;
+}
+
+/**
+ * Starts the recovery of a payment again, from what the graph has, unless one runs.
+ *
+ * @returns whether one was started
+ * @throws PersonaError temporal_unavailable
+ */
+export async function resumeRecovery(client: Client, paymentId: string): Promise<boolean> {
+  try {
+    await client.workflow.start(WorkflowName.recoverPayment, {
+      workflowId: recoveryWorkflowId(paymentId),
+      workflowIdConflictPolicy: 'FAIL',
+      workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+      taskQueue: TaskQueue.recovery,
+      args: [{ payment_id: paymentId, resume: true }],
+      staticSummary: `Recovers payment ${paymentId}, taken up again`,
+    });
+    return true;
+  } catch (error) {
+    if (error instanceof WorkflowExecutionAlreadyStartedError) return false;
+    throw toPersonaError(error);
+  }
 }
 
 /**

@@ -17,7 +17,7 @@ import { PersonaAgentClient } from '../proto/gen/persona/v1/persona_agent.ts';
 import { createBlindIndex } from '../security/blind-index.ts';
 import { createKeyRing } from '../security/key-ring.ts';
 import { workflowBundle } from '../temporal/bundle.ts';
-import { tellRecoveries } from '../temporal/starts.ts';
+import { resumeRecovery, tellRecoveries } from '../temporal/starts.ts';
 import { createQueueWorker, runWorkers } from '../temporal/worker.ts';
 import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { queueActivities } from '../workers/queues.ts';
@@ -75,6 +75,7 @@ export async function openApiUnderTest(): Promise<ApiUnderTest> {
     },
     tellRecoveries: (paymentIds, signal, payload) =>
       tellRecoveries(server.client, paymentIds, signal, payload),
+    resumeRecovery: (paymentId) => resumeRecovery(server.client, paymentId),
     now: Date.now,
   });
   const workers = await Promise.all(

@@ -10,6 +10,7 @@ import type { ChargeOrder } from '../domain/ports.ts';
 export type Fixture = Awaited<ReturnType<typeof startFixture>>;
 
 interface LedgerEntry {
+  charge: string;
   payment_intent: string;
   payment_method: string;
   idempotency_key: string;

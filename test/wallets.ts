@@ -15,6 +15,8 @@ export interface TestWallet {
 export interface WalletOptions {
   cards?: number;
   network?: string;
+  /** A verified e-mail of the customer's. */
+  email?: string;
   /** The same plastic behind the card, at whichever customers. */
   fingerprints?: string[];
 }
@@ -26,13 +28,14 @@ export async function customerWithCards(
   policy: Policy,
   options: WalletOptions = {},
 ): Promise<TestWallet> {
-  const { cards = 3, network = 'visa', fingerprints = [] } = options;
+  const { cards = 3, network = 'visa', fingerprints = [], email } = options;
   const device = randomUUID();
   let customer_id: string | undefined;
   const methods: string[] = [];
   for (let index = 0; index < cards; index++) {
     const request = onboardingRequest({
       ...(customer_id ? { customer_id } : {}),
+      ...(email ? { digital_identifiers: [{ type: 'email', value: email, is_verified: true }] } : {}),
       payment_method_details: { type: 'card', token: randomToken(), network, off_session_consent: true },
       device_details: { fingerprint: device },
       occurred_at: new Date(Date.now() - (cards - index) * DAY).toISOString(),

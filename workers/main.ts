@@ -16,8 +16,9 @@ import { createKeyRing } from '../security/key-ring.ts';
 import { workflowBundle } from '../temporal/bundle.ts';
 import { connectTemporal } from '../temporal/client.ts';
 import { installRuntime } from '../temporal/runtime.ts';
+import { ensureSchedules } from '../temporal/schedules.ts';
 import { ensureSearchAttributes } from '../temporal/search-attributes.ts';
-import { tellRecoveries } from '../temporal/starts.ts';
+import { resumeRecovery, tellRecoveries } from '../temporal/starts.ts';
 import { connectWorkers, createQueueWorker, runWorkers } from '../temporal/worker.ts';
 import { queueActivities, readQueues } from './queues.ts';
 
@@ -73,12 +74,14 @@ async function main(): Promise<void> {
     const client = await connectTemporal({ ...address, codecKeys });
     shutdown.add('temporal client', () => client.connection.close());
     await ensureSearchAttributes(client);
+    if (queues.includes(TaskQueue.maintenance)) await ensureSchedules(client);
     const connection = await connectWorkers(address);
     shutdown.add('temporal connection', () => connection.close());
 
     const activities = queueActivities({
       ...{ graph, gateway, notifier, chimera, policy },
       tellRecoveries: (paymentIds, signal, payload) => tellRecoveries(client, paymentIds, signal, payload),
+      resumeRecovery: (paymentId) => resumeRecovery(client, paymentId),
       now: Date.now,
     });
     const bundle = await workflowBundle({ prebuiltOnly: process.env.NODE_ENV === 'production' });

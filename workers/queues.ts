@@ -7,6 +7,7 @@ import { createNoticeActivities } from '../activities/notices.ts';
 import { createOnboardingActivities } from '../activities/onboarding.ts';
 import { createPaymentMethodActivities } from '../activities/payment-methods.ts';
 import { createRecoveryActivities, type TellRecoveries } from '../activities/recovery.ts';
+import { createSweepActivities, type ResumeRecovery } from '../activities/sweep.ts';
 import { invalid } from '../domain/errors.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { Chimera, Notifier, PaymentGateway } from '../domain/ports.ts';
@@ -20,6 +21,7 @@ export interface ActivityDependencies {
   chimera: Chimera;
   policy: Policy;
   tellRecoveries: TellRecoveries;
+  resumeRecovery: ResumeRecovery;
   /** Epoch milliseconds. */
   now: () => number;
 }
@@ -34,6 +36,7 @@ export function queueActivities(deps: ActivityDependencies): Record<TaskQueueNam
       ...createChimeraActivities(deps),
     },
     [TaskQueue.gateway]: createGatewayActivities(deps),
+    [TaskQueue.maintenance]: createSweepActivities(deps),
   };
 }
 

@@ -167,7 +167,7 @@ test.each(['customer_not_found', 'customer_suspended', 'token_belongs_to_other_c
     const rig = await createTestRig({ activities: { [TaskQueue.onboarding]: activities } });
     const input = wish();
 
-    await expect(ask(rig, input)).rejects.toMatchObject({ type });
+    await expect(ask(rig, input)).rejects.toMatchObject({ type, message: 'no' });
     expect(seen.attached).toEqual([]);
   },
 );

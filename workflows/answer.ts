@@ -83,7 +83,17 @@ export function refusal(type: ErrorType, message: string): ApplicationFailure {
   return ApplicationFailure.create(failureOptions(new PersonaError(type, message)));
 }
 
-/** What an activity raised, as it raised it: callers look at the catalogue's type. */
+/**
+ * What an activity raised, as it raised it: callers look at the catalogue's type. Raised anew, because a failure that
+ * came over the wire keeps its encrypted form and would be encrypted a second time: callers would read no message.
+ */
 function withoutWrapping(error: unknown): unknown {
-  return error instanceof ActivityFailure && error.cause instanceof ApplicationFailure ? error.cause : error;
+  if (!(error instanceof ActivityFailure && error.cause instanceof ApplicationFailure)) return error;
+  const { message, type, nonRetryable, details } = error.cause;
+  return ApplicationFailure.create({
+    message,
+    type: type ?? undefined,
+    nonRetryable: nonRetryable ?? undefined,
+    details: details ?? undefined,
+  });
 }

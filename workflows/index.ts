@@ -5,3 +5,4 @@ export { onboardCustomer } from './onboard-customer.ts';
 export { recoverPayment } from './recover-payment.ts';
 export { reportFraud } from './report-fraud.ts';
 export { sendNotice } from './send-notice.ts';
+export { sweepObligations } from './sweep-obligations.ts';

@@ -240,6 +240,20 @@ test('Chimera away for more than 7 days: the customer is onboarded without a pro
   expect(seen.profile).toBeUndefined();
 });
 
+test.each([[[]], [[null]], [['text']]])('an input of %j fails at once, and writes nothing', async (args) => {
+  const { activities, seen } = world();
+  const rig = await createTestRig({ activities: { [TaskQueue.onboarding]: activities } });
+
+  const started = await rig.client.workflow.start('onboardCustomer', {
+    workflowId: onboardingWorkflowId(randomUUID()),
+    taskQueue: TaskQueue.onboarding,
+    args,
+    workflowRunTimeout: '1 minute',
+  });
+  await expect(started.result()).rejects.toMatchObject({ cause: { type: 'invalid_argument' } });
+  expect(seen.calls).toEqual([]);
+});
+
 test('names every problem of a bad request and writes nothing', async () => {
   const { activities, seen } = world();
   const rig = await createTestRig({ activities: { [TaskQueue.onboarding]: activities } });

@@ -52,7 +52,8 @@ const chimera = proxyActivities<ProfileActivities>({
  */
 export function onboardCustomer(input: OnboardCustomerInput): Promise<CustomerReady> {
   return answering(customerReadyUpdate, async (answer) => {
-    const checked = validateOnboarding(input.request);
+    // Strangers start this process too: without an input it must fail, not stand still on a broken task.
+    const checked = validateOnboarding((input as OnboardCustomerInput | null | undefined)?.request);
     if (!checked.ok) throw invalidRequest(checked.type, checked.problems);
     const { request } = checked;
     const { ready: written, verify_wait_ms } = await graph.onboard({ ...input, request });

@@ -8,6 +8,7 @@ import type { ChargeAnswer } from '../domain/ports.ts';
 import { fraudReportWorkflowId, recoveryWorkflowId, TaskQueue } from '../domain/processes.ts';
 import type { Claim, ClosedObligation, Opening, RecoverySnapshot } from '../domain/recovery/claims.ts';
 import type { PaymentFailed } from '../domain/recovery/messages.ts';
+import type { FoundOut } from '../domain/recovery/state.ts';
 import type { AttemptState, AttemptStatus, RecoveryStatus } from '../domain/recovery/status.ts';
 import { createTestRig, eventually, type TestRig } from '../test/rig/index.ts';
 import type { GatewayActivities, RecoverPaymentResult, RecoveryActivities } from './recover-payment.ts';
@@ -16,7 +17,9 @@ import type { NoticeActivities, NoticeInput } from './send-notice.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 
-const DAY = 86_400_000;
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
 type Activities = RecoveryActivities & NoticeActivities & ChimeraActivities;
 
 /** A graph of one obligation, a gateway and a mailbox; each test spoils what it needs to. */
@@ -25,6 +28,8 @@ function world(
     class?: DeclineClass;
     alternatives?: string[];
     charge?: (method: string, n: number) => Promise<ChargeAnswer> | ChargeAnswer;
+    /** What the gateway says of an attempt when asked, for the how many-th time. */
+    findOut?: (asked: number) => FoundOut;
     claim?: (method: string, n: number) => Claim | undefined;
     opening?: (fresh: Opening) => Opening;
     spoiled?: Partial<Activities>;
@@ -38,6 +43,8 @@ function world(
     notices: [] as string[],
     reports: [] as FraudReportInput[],
     reviews: [] as string[],
+    refunds: [] as string[],
+    asked: [] as string[],
   };
   const attempts = new Map<string, AttemptStatus>();
   let closed: ClosedObligation | undefined;
@@ -65,6 +72,7 @@ function world(
     amount: failure.amount,
     currency: failure.currency,
     state: 'open',
+    rule: `rule:${failureClass}`,
     failed_payment_method_id: failure.payment_method_id,
     failure: {
       event_id: failure.event_id,
@@ -85,11 +93,26 @@ function world(
       swapDefault: true,
       cascadeOnHard: false,
       maxEventAge: 14 * DAY,
+      refundDuplicate: true,
+      unknown: [0, 5 * MINUTE, HOUR, DAY, DAY, DAY, DAY, DAY],
+      pending: [HOUR, 23 * HOUR, ...Array.from({ length: 20 }, () => DAY)],
     },
   });
   const end = (outcome: ClosedObligation['outcome'], rule: string): ClosedObligation => {
     closed = { payment_id, customer_id, outcome, rule, attempts: [...attempts.values()] };
     return closed;
+  };
+
+  /** What a run finds that has heard of no failure. */
+  const resumed = (): Opening => {
+    const found = {
+      ...snapshot(failureOf({ payment_id, customer_id }, Date.now())),
+      attempts: [...attempts.values()],
+    };
+    return {
+      result: 'unchanged',
+      recovery: closed ? { ...found, state: closed.outcome, rule: closed.rule } : found,
+    };
   };
 
   const recovery: Activities = {
@@ -115,6 +138,19 @@ function world(
     async openSettled() {
       return { result: 'closed', obligation: closed ?? end('paid_elsewhere', 'settled') };
     },
+    async resumeRecovery() {
+      return resumed();
+    },
+    async endReview() {
+      return { alternatives };
+    },
+    async refundCharge({ key }) {
+      seen.refunds.push(key);
+      return { refunded: true };
+    },
+    async cancelPayment() {
+      return { result: 'cancelled' };
+    },
     async lookUpPayment() {
       return { payment: 'adopted' };
     },
@@ -136,8 +172,9 @@ function world(
         ...(answer.result === 'declined' ? { class: 'LATER', rule: 'rule:LATER' } : {}),
       };
       attempts.set(key, attempt);
-      if (attempt.state === 'approved') end('recovered', 'approved');
-      return { attempt, obligation_state: closed ? 'recovered' : 'open', tell_chimera: false };
+      const overpaid = attempt.state === 'approved' && closed !== undefined;
+      if (attempt.state === 'approved' && !closed) end('recovered', 'approved');
+      return { attempt, obligation_state: closed ? 'recovered' : 'open', overpaid, tell_chimera: false };
     },
     async flagForReview({ rule }) {
       seen.reviews.push(rule);
@@ -160,6 +197,10 @@ function world(
       const [method, n] = key.split(':').slice(-2) as [string, string];
       seen.charges.push(`${method}:${n}`);
       return (await settings.charge?.(method, Number(n))) ?? { result: 'approved', gateway_ref: 'pi_1' };
+    },
+    async findOut({ key }) {
+      seen.asked.push(key);
+      return settings.findOut?.(seen.asked.length) ?? { result: 'unknown', reason: 'no answer' };
     },
   };
   const activities = { [TaskQueue.recovery]: recovery, [TaskQueue.gateway]: gateway };
@@ -258,22 +299,190 @@ test('nothing helps for fourteen days: the obligation is exhausted', async () =>
   });
 });
 
-test('a charge that ends without an answer leaves a doubt: no other card is charged, a person decides', async () => {
+const crash = () => {
+  throw new Error('the worker broke down');
+};
+
+test('a charge that nobody can find out about is asked for on the whole ladder, then a person decides', async () => {
   const place = world({
-    charge: () => {
-      throw new Error('the worker broke down');
-    },
+    charge: (method) => (method === 'card-a' ? crash() : { result: 'approved', gateway_ref: 'pi_1' }),
   });
   const rig = await createTestRig({ activities: place.activities });
-  rig.leaveOpen(recoveryWorkflowId(place.payment_id), 'a review waits for a person');
-  await report(rig, place);
+  const began = await rig.now();
+  const handle = await report(rig, place);
+  await rig.sleep(6 * DAY);
   await eventually(() => expect(place.seen.reviews).toEqual(['attempt_unknown']));
-  await rig.sleep(DAY);
+  expect(place.seen.asked).toHaveLength(8);
   expect(place.seen).toMatchObject({ charges: ['card-a:1'], notices: [] });
   expect(await statusOf(rig, place.payment_id)).toMatchObject({
     state: 'needs_review',
     waiting_for: 'review',
+    attempts: [{ state: 'unknown' }],
   });
+  expect((await rig.now()) - began).toBeGreaterThanOrEqual(5 * DAY);
+  const status = await handle.executeUpdate('resolveUnknown', {
+    args: [
+      {
+        attempt_key: `recovery:${place.payment_id}:card-a:1`,
+        result: 'declined',
+        actor: 'ops',
+        evidence: 'bank letter',
+      },
+    ],
+  });
+  expect(status).toBeDefined();
+  expect(await handle.result()).toMatchObject({ outcome: 'recovered', payment_method_id: 'card-b' });
+  expect(place.seen.charges).toEqual(['card-a:1', 'card-b:1']);
+});
+
+test.each<[string, FoundOut, string[], string]>([
+  ['was charged', { result: 'approved', gateway_ref: 'pi_1' }, ['card-a:1'], 'card-a'],
+  ['was declined', { result: 'declined', codes: {} }, ['card-a:1', 'card-b:1'], 'card-b'],
+  ['never arrived', { result: 'not_sent', reason: 'no charge' }, ['card-a:1', 'card-a:2'], 'card-a'],
+])('a charge whose answer was lost and that %s is found out at once', async (_, found, charges, charged) => {
+  const place = world({
+    charge: (method, n) =>
+      method === 'card-a' && n === 1 ? crash() : { result: 'approved', gateway_ref: 'pi_1' },
+    findOut: () => found,
+  });
+  const rig = await createTestRig({ activities: place.activities });
+  const handle = await report(rig, place);
+  expect(await handle.result()).toMatchObject({ outcome: 'recovered', payment_method_id: charged });
+  expect(place.seen).toMatchObject({ charges, notices: ['recovered'], reviews: [] });
+  expect(place.seen.asked).toHaveLength(1);
+});
+
+test('a payment that is nowhere counts as not charged only after two looks an hour apart', async () => {
+  const looks: number[] = [];
+  const place = world({
+    charge: (_, n) => (n === 1 ? crash() : { result: 'approved', gateway_ref: 'pi_1' }),
+    findOut: () => ({ result: 'absent' }),
+  });
+  const rig = await createTestRig({ activities: place.activities });
+  const began = await rig.now();
+  const handle = await report(rig, place);
+  expect(await handle.result()).toMatchObject({ outcome: 'recovered' });
+  looks.push((await rig.now()) - began);
+  expect(place.seen.charges).toEqual(['card-a:1', 'card-a:2']);
+  expect(looks[0]).toBeGreaterThanOrEqual(2 * HOUR);
+});
+
+test('a pending debit waits for days without another card, and a webhook ends the wait', async () => {
+  let settled = false;
+  const place = world({
+    charge: () => ({ result: 'pending', gateway_ref: 'pi_1' }),
+    findOut: () =>
+      settled ? { result: 'approved', gateway_ref: 'pi_1' } : { result: 'pending', gateway_ref: 'pi_1' },
+  });
+  const rig = await createTestRig({ activities: place.activities });
+  const handle = await report(rig, place);
+  await rig.sleep(3 * DAY);
+  expect(await statusOf(rig, place.payment_id)).toMatchObject({ state: 'pending', next: { action: 'poll' } });
+  expect(place.seen).toMatchObject({ charges: ['card-a:1'], notices: [] });
+  settled = true;
+  const asked = place.seen.asked.length;
+  await handle.signal('chargeResult', { event_id: 'evt_1', gateway_ref: 'pi_1', result: 'approved' });
+  expect(await handle.result()).toMatchObject({ outcome: 'recovered', payment_method_id: 'card-a' });
+  expect(place.seen.asked.length).toBe(asked + 1);
+});
+
+test('the window’s clock stands still while a charge is in doubt', async () => {
+  const place = world({
+    alternatives: ['card-a'],
+    charge: () => ({ result: 'pending', gateway_ref: 'pi_1' }),
+    findOut: (asked) =>
+      asked < 8 ? { result: 'pending', gateway_ref: 'pi_1' } : { result: 'declined', codes: {} },
+  });
+  const rig = await createTestRig({ activities: place.activities });
+  const began = await rig.now();
+  const handle = await report(rig, place);
+  expect(await handle.result()).toMatchObject({ outcome: 'exhausted' });
+  expect((await rig.now()) - began).toBeGreaterThanOrEqual(20 * DAY);
+});
+
+test('a second success that turns up after the end is given back, and the customer is told', async () => {
+  let late = false;
+  const place = world({
+    charge: (method) =>
+      method === 'card-a' ? { result: 'declined', codes: {} } : { result: 'approved', gateway_ref: 'pi_1' },
+    findOut: () => (late ? { result: 'approved', gateway_ref: 'pi_1' } : { result: 'declined', codes: {} }),
+  });
+  const rig = await createTestRig({ activities: place.activities });
+  await (await report(rig, place)).result();
+  late = true;
+  const key = `recovery:${place.payment_id}:card-a:1`;
+  const run = await rig.client.workflow.signalWithStart('recoverPayment', {
+    workflowId: recoveryWorkflowId(place.payment_id),
+    taskQueue: TaskQueue.recovery,
+    args: [{ payment_id: place.payment_id }],
+    signal: 'chargeResult',
+    signalArgs: [{ event_id: 'evt_2', gateway_ref: 'pi_1', attempt_key: key, result: 'approved' }],
+  });
+  expect(await run.result()).toMatchObject({ outcome: 'recovered' });
+  expect(place.seen).toMatchObject({ refunds: [key], notices: ['recovered', 'refund_issued'] });
+});
+
+test('paused, nothing is charged; resumed, it goes on; cancelled, it ends', async () => {
+  const place = world({ class: 'TECH' });
+  const rig = await createTestRig({ activities: place.activities });
+  const handle = await report(rig, place);
+  const by = { actor: 'ops', reason: 'incident' };
+  await handle.signal('pause', by);
+  await eventually(async () => expect(await statusOf(rig, place.payment_id)).toMatchObject({ paused: true }));
+  await rig.sleep(DAY);
+  expect(place.seen.charges).toEqual([]);
+  await handle.signal('resume', by);
+  expect(await handle.result()).toMatchObject({ outcome: 'recovered' });
+
+  const other = world({ class: 'HARD' });
+  const second = await createTestRig({ activities: other.activities });
+  const waiting = await report(second, other);
+  await eventually(() => expect(other.seen.notices).toHaveLength(1));
+  await waiting.signal('cancel', by);
+  expect(await waiting.result()).toMatchObject({ outcome: 'cancelled' });
+});
+
+test('cancelling the execution never leaves a charge unrecorded', async () => {
+  const place = world({
+    charge: crash,
+    findOut: (asked) =>
+      asked < 3 ? { result: 'unknown', reason: '' } : { result: 'approved', gateway_ref: 'pi_1' },
+  });
+  const rig = await createTestRig({ activities: place.activities });
+  const handle = await report(rig, place);
+  await eventually(() => expect(place.seen.asked.length).toBeGreaterThan(0));
+  await handle.cancel();
+  expect(await handle.result()).toMatchObject({ outcome: 'recovered', payment_method_id: 'card-a' });
+});
+
+test('retryNow brings a recovery back from a fault of ours', async () => {
+  const place = world({ class: 'CONFIG' });
+  const rig = await createTestRig({ activities: place.activities });
+  const handle = await report(rig, place);
+  await eventually(() => expect(place.seen.reviews).toEqual(['rule:CONFIG']));
+  await handle.signal('retryNow', { actor: 'ops', reason: 'the key is mended' });
+  expect(await handle.result()).toMatchObject({ outcome: 'recovered', payment_method_id: 'card-a' });
+});
+
+test('a resumed run finds out about the charge that a lost run left behind, and charges nothing twice', async () => {
+  const place = world({
+    charge: () => new Promise(() => {}),
+    findOut: () => ({ result: 'approved', gateway_ref: 'pi_1' }),
+  });
+  const rig = await createTestRig({
+    activities: { [TaskQueue.recovery]: place.activities[TaskQueue.recovery] },
+  });
+  const lost = await report(rig, place);
+  await eventually(async () => expect((await statusOf(rig, place.payment_id)).attempts).toHaveLength(1));
+  await lost.terminate('lost');
+  const second = await createTestRig({ activities: place.activities });
+  const handle = await second.client.workflow.start('recoverPayment', {
+    workflowId: recoveryWorkflowId(place.payment_id),
+    taskQueue: TaskQueue.recovery,
+    args: [{ payment_id: place.payment_id, resume: true }],
+  });
+  expect(await handle.result()).toMatchObject({ outcome: 'recovered', payment_method_id: 'card-a' });
+  expect(place.seen).toMatchObject({ charges: [], notices: ['recovered'] });
 });
 
 test('a charge that was never sent is claimed anew under the next number', async () => {
@@ -374,6 +583,55 @@ test('a later signal that is invalid is ignored', async () => {
   await handle.signal('paymentMethodAdded', { event_id: randomUUID(), payment_method_id: 'card-new' });
   expect(await handle.result()).toMatchObject({ outcome: 'recovered' });
 });
+
+test('payloads that are missing are ignored, and the same added method twice is one', async () => {
+  const place = world({ alternatives: [], charge: () => ({ result: 'declined', codes: {} }) });
+  const rig = await createTestRig({ activities: place.activities });
+  const handle = await report(rig, place);
+  await eventually(() => expect(place.seen.notices).toEqual(['no_alternative']));
+  for (const signal of ['paymentMethodAdded', 'chargeResult', 'pause', 'resume', 'claimFreed'])
+    await handle.signal(signal);
+  await handle.signal('paymentMethodAdded', null);
+  const event_id = randomUUID();
+  for (let times = 0; times < 3; times++) {
+    await handle.signal('paymentMethodAdded', { event_id, payment_method_id: 'card-new' });
+    await eventually(() => expect(place.seen.charges).toEqual(['card-new:1']));
+  }
+  expect(await handle.result()).toMatchObject({ outcome: 'exhausted', attempts: 1 });
+  expect(place.seen.charges).toEqual(['card-new:1']);
+});
+
+test('a consent withdrawn elsewhere ends this recovery too', async () => {
+  const place = world({ alternatives: [] });
+  const rig = await createTestRig({ activities: place.activities });
+  const handle = await report(rig, place);
+  await eventually(() => expect(place.seen.notices).toEqual(['no_alternative']));
+  await handle.signal('consentRevoked', { event_id: randomUUID() });
+  expect(await handle.result()).toMatchObject({ outcome: 'stopped' });
+  expect(place.seen.notices).toEqual(['no_alternative', 'payment_stopped']);
+});
+
+test('the status of a run that began on a closed payment says how it ended', async () => {
+  const place = world();
+  const rig = await createTestRig({ activities: place.activities });
+  await (await report(rig, place)).result();
+  await (await report(rig, place)).result();
+  expect(await statusOf(rig, place.payment_id)).toMatchObject({ state: 'done', outcome: 'recovered' });
+});
+
+test.each([[[]], [[null]], [[{}]]])(
+  'a start without its input (%j) fails and says what is missing',
+  async (args) => {
+    const place = world();
+    const rig = await createTestRig({ activities: place.activities });
+    const handle = await rig.client.workflow.start('recoverPayment', {
+      workflowId: recoveryWorkflowId(place.payment_id),
+      taskQueue: TaskQueue.recovery,
+      args: args as [],
+    });
+    await expect(handle.result()).rejects.toMatchObject({ cause: { type: 'InvalidPaymentFailed' } });
+  },
+);
 
 test('a start without a signal ends as a bad start', async () => {
   const place = world();

@@ -15,7 +15,29 @@ interface Said {
 
 /** `error`: the answer's error, or the payment's `last_payment_error`; what it leaves out is looked for in the payment. */
 export function declineCodes(error: Said, intent: Stripe.PaymentIntent | undefined): DeclineCodes {
-  const places: Said[] = [error, (intent?.last_payment_error ?? {}) as Said, outcomeOf(intent)];
+  return gathered([error, (intent?.last_payment_error ?? {}) as Said, outcomeOf(intent)]);
+}
+
+/** A failed charge of a payment; the payment's `last_payment_error` tells more, where it speaks of this charge. */
+export function codesOfCharge(charge: Stripe.Charge, intent: Stripe.PaymentIntent): DeclineCodes {
+  const error = intent.last_payment_error;
+  const details = charge.payment_method_details;
+  const network = details === null ? undefined : networkOf(details);
+  const codes = gathered([
+    (error?.charge === charge.id ? error : {}) as Said,
+    { code: charge.failure_code, decline_code: declineCodeOf(charge) },
+    (charge.outcome ?? {}) as Said,
+  ]);
+  return network === undefined ? codes : { ...codes, network };
+}
+
+/** `outcome.reason` is the decline code, also of what comes in `code` alone; a custom rule of Stripe's risk engine has no code. */
+function declineCodeOf({ failure_code, outcome }: Stripe.Charge): string | null | undefined {
+  if (failure_code !== 'card_declined') return undefined;
+  return outcome?.reason === 'rule' ? 'fraudulent' : outcome?.reason;
+}
+
+function gathered(places: readonly Said[]): DeclineCodes {
   const first = (field: keyof Omit<Said, 'payment_method'>) =>
     places.map((said) => said[field]).find((value) => value != null && value !== '');
   const method = places.map((said) => said.payment_method).find((value) => value != null);

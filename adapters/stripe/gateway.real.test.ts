@@ -40,7 +40,7 @@ describe('payments, customers, methods', () => {
 
     const paid = await stripe.charge(await stripe.given([]));
     if (paid.result !== 'approved') throw new Error('not approved');
-    expect(await stripe.gateway.cancelPayment(paid.gateway_ref, 'c')).toBe('already_succeeded');
+    expect(await stripe.gateway.cancelPayment(paid.gateway_ref ?? '', 'c')).toBe('already_succeeded');
 
     const pending = await stripe.charge(await stripe.given([{ do: 'processing' }]));
     if (pending.result !== 'pending') throw new Error('not pending');

@@ -5,6 +5,8 @@ import type { ChargeOrder, GatewayPayment, PaymentGateway } from '../../domain/p
 import { attachPaymentMethod } from './attach.ts';
 import { answerOfError, answerOfIntent } from './charge.ts';
 import { gatewayFault, type StripeOptions, stripeClient } from './client.ts';
+import { findCharge } from './find-charge.ts';
+import { refundCharge } from './refund.ts';
 import { chargeTransport } from './transport.ts';
 
 export function createStripeGateway(options: StripeOptions): PaymentGateway {
@@ -33,6 +35,10 @@ export function createStripeGateway(options: StripeOptions): PaymentGateway {
         return payment?.state === 'succeeded' ? 'already_succeeded' : 'unknown';
       }
     },
+
+    findCharge: (query, { signal } = {}) => findCharge(query, options, signal),
+
+    refundCharge: (input) => refundCharge(stripe, input, options),
 
     async createCustomer({ customer_id, key }) {
       try {

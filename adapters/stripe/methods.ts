@@ -46,13 +46,13 @@ export function methodOf(method: Stripe.PaymentMethod): GatewayPaymentMethod {
   };
 }
 
-/** Whose rules the method falls under; `undefined` for a network that Persona has no rules of. */
-export function networkOf(method: Stripe.PaymentMethod): Network | undefined {
+/** Whose rules the method, or a charge's copy of its details, falls under; `undefined` for a network that Persona has no rules of. */
+export function networkOf(method: { type: string }): Network | undefined {
   return RAILS[method.type] ?? CARD_NETWORKS[detailsOf(method).brand ?? ''];
 }
 
-function detailsOf(method: Stripe.PaymentMethod): Details {
-  return (method as unknown as Record<string, Details | undefined>)[method.type] ?? {};
+function detailsOf(method: { type: string }): Details {
+  return (method as unknown as Record<string, Details | null | undefined>)[method.type] ?? {};
 }
 
 /** A card inside a wallet (Apple Pay, Google Pay) is a wallet to the customer; accounts that are debited are bank accounts. */

@@ -1,5 +1,6 @@
 /**
- * The HTTP client under a charge: one try on a connection of its own, which knows whether anything was sent.
+ * The HTTP client under a charge: one try on a connection of its own, which knows whether anything was sent. Also under
+ * the search for one, because it can be called off.
  *
  * The SDK's own client cannot be used for charges. It sends a request again whenever a connection closed under it
  * (ECONNRESET, EPIPE), even with `maxNetworkRetries: 0`, and a kept-alive connection that went stale looks the same as

@@ -106,6 +106,16 @@ export const english: NoticeLanguage = {
       action: 'Check your payment methods',
       closing: 'If you have already paid in another way, you need not do anything.',
     }),
+    refund_issued: (data) => ({
+      subject: `We are giving back ${payment(data)}`,
+      heading: 'You get money back',
+      paragraphs: [
+        `${capital(payment(data))} was paid twice. We are giving ${data.amount_text} back to your ${method(data.charged_method)}.`,
+        'It can take your bank a few days to show it.',
+      ],
+      action: 'See your payment',
+      closing: 'There is nothing that you have to do.',
+    }),
   },
 };
 

@@ -28,6 +28,8 @@ export interface RecoverySnapshot {
   amount: number;
   currency: string;
   state: ObligationState;
+  /** The rule that the obligation stands under. */
+  rule: string;
   failed_payment_method_id: string;
   failure: ReportedFailure;
   /** The payment that the report names and that nobody has looked up yet. */
@@ -89,6 +91,8 @@ export type Claim =
 export interface RecordedAttempt {
   attempt: AttemptStatus;
   obligation_state: ObligationState;
+  /** A second success of the same obligation. */
+  overpaid: boolean;
   /** Should Chimera hear of this decline? */
   tell_chimera: boolean;
   /** Earliest next attempt on this method by the issuer's advice, epoch milliseconds. */

@@ -20,24 +20,52 @@ const NEVER_SENT: ChargeAnswer = {
  * @param now epoch milliseconds
  */
 export function decide(state: RecoveryState, now: number): Step {
-  if (state.claim) {
-    if (state.answer) return { do: 'record', claim: state.claim, answer: state.answer };
-    const revoked = state.ending !== undefined || state.review !== undefined;
-    return revoked
-      ? { do: 'record', claim: state.claim, answer: NEVER_SENT }
+  if (state.to_record) return { do: 'record', ...state.to_record };
+  if (state.claim)
+    return revoked(state)
+      ? { do: 'record', key: state.claim.key, answer: NEVER_SENT }
       : { do: 'charge', claim: state.claim };
+  const refund = state.refunds[0];
+  if (refund) return { do: 'refund', key: refund };
+  if (state.unresolved?.next_at !== undefined && now >= state.unresolved.next_at) {
+    return { do: 'find_out', key: state.unresolved.key };
   }
-  if (state.ending && !state.closed) return { do: 'close', ending: state.ending };
+  if (state.ending && !state.closed && mayClose(state)) {
+    return { do: 'close', ending: state.ending, keep_payment: state.unresolved !== undefined };
+  }
   if (state.review && !state.review.flagged && !state.closed) {
     return { do: 'flag_for_review', rule: state.review.rule };
   }
   const report = state.reports[0];
   if (report) return { do: 'report_fraud', report };
-  if (state.notice) return { do: 'notify', template: state.notice };
-  if (state.closed) return { do: 'finish' };
+  const notice = state.notices[0];
+  if (notice) return { do: 'notify', notice };
+  if (state.unresolved) {
+    return {
+      do: 'wait',
+      ...(state.unresolved.next_at === undefined ? {} : { until: state.unresolved.next_at }),
+      ...(state.review ? { for: 'review' as const } : {}),
+    };
+  }
+  if (state.recheck) return { do: 'find_out', key: state.recheck };
+  if (state.closed) return state.payment_open ? { do: 'cancel_payment' } : { do: 'finish' };
   if (state.review) return { do: 'wait', for: 'review' };
+  if (state.paused) return { do: 'wait' };
   if (state.look_up) return { do: 'look_up', gateway_payment_ref: state.look_up };
   return nextAttempt(state, now);
+}
+
+/** Claimed, and not to be charged any more: what was heard in between forbids it. */
+function revoked(state: RecoveryState): boolean {
+  return state.ending !== undefined || state.review !== undefined || state.paused;
+}
+
+/**
+ * Nothing ends a recovery while a charge is in doubt, except that somebody else was paid: then the doubtful charge, if
+ * it succeeded, is the second one and goes back.
+ */
+function mayClose(state: RecoveryState): boolean {
+  return state.unresolved === undefined || state.ending?.outcome === 'paid_elsewhere';
 }
 
 function nextAttempt(state: RecoveryState, now: number): Step {
@@ -46,7 +74,7 @@ function nextAttempt(state: RecoveryState, now: number): Step {
     return { do: 'wait', until: state.blocked_until, for: 'claim' };
   }
   if (now >= state.closes_at && (state.blocked_until === undefined || state.candidates.length === 0)) {
-    return { do: 'close', ending: { outcome: 'exhausted', rule: 'window_over' } };
+    return { do: 'close', ending: { outcome: 'exhausted', rule: 'window_over' }, keep_payment: false };
   }
   if (state.suspended_until !== undefined && now < state.suspended_until) {
     return { do: 'wait', until: Math.min(state.suspended_until, state.closes_at), for: 'customer_status' };

@@ -12,27 +12,30 @@ export function describe(state: RecoveryState, now: number): RecoveryStatus {
     state: phaseOf(state, step),
     ...(state.closed && state.ending ? { outcome: state.ending.outcome } : {}),
     class: state.class,
-    rule: state.rule,
+    rule: state.review && !state.closed ? state.review.rule : state.rule,
     amount: state.amount,
     currency: state.currency,
     failed_payment_method_id: state.failed_payment_method_id,
     attempts: [...state.attempts, ...inFlight(state)],
     ...(next ? { next } : {}),
     ...(step.do === 'wait' && step.for ? { waiting_for: step.for } : {}),
-    paused: false,
+    paused: state.paused,
     opened_at: new Date(state.opened_at).toISOString(),
     closes_at: new Date(state.closes_at).toISOString(),
   };
 }
 
 function phaseOf(state: RecoveryState, step: Step): RecoveryPhase {
-  if (state.closed) return 'done';
+  if (state.closed && !state.unresolved) return 'done';
   if (state.review) return 'needs_review';
+  if (state.unresolved) return state.unresolved.state;
   return step.do === 'wait' ? 'waiting' : 'charging';
 }
 
 function nextOf(state: RecoveryState, step: Step, now: number): RecoveryStatus['next'] {
-  if (step.do !== 'wait' || step.for === 'review') return undefined;
+  if (step.do !== 'wait') return undefined;
+  if (state.unresolved?.next_at !== undefined) return { action: 'poll', at: iso(state.unresolved.next_at) };
+  if (step.for === 'review' || state.unresolved || state.paused) return undefined;
   const candidate = earliest(state.candidates);
   const freeAt = Math.max(state.blocked_until ?? 0, state.suspended_until ?? 0, now);
   const chargeAt = candidate && Math.max(freeAt, candidate.not_before);

@@ -1,108 +1,22 @@
-import type { DeclineClass } from '../decline/classify.ts';
-import type { NoticeTemplate } from '../ports.ts';
 import type { Claim, ClosedObligation, RecordedAttempt, RecoverySnapshot } from './claims.ts';
+import { settled } from './cascade.ts';
+import { courseOf, stop, suspicionOf } from './course.ts';
 import { BLOCKED_RETRY_MS, SUSPENDED_RETRY_MS } from './decide.ts';
-import type { Candidate, Fact, RecoveryState } from './state.ts';
+import { afterFindingOut, doubtAbout, hear, thaw } from './doubt.ts';
+import type { Candidate, DueNotice, Fact, RecoveryState } from './state.ts';
 import type { AttemptStatus } from './status.ts';
 
-/** `TECH`: the failed method once more after this, before the cascade (specification: workflows 2, step 1). */
-export const TECH_RETRY_MS = 60_000;
 /** Back-off after a charge that never reached the gateway: doubles from the first to the longest. */
 const UNSENT_FIRST_RETRY_MS = 5_000;
 const UNSENT_LONGEST_RETRY_MS = 3_600_000;
 
-/** How a class steers the recovery when it is met on the failed method or on an alternative. */
-type Course = 'cascade' | 'cascade_after_retry' | 'wait_for_method' | 'stop' | 'review';
-
-function courseOf(declineClass: DeclineClass, cascadeOnHard: boolean): Course {
-  switch (declineClass) {
-    case 'FRAUD':
-    case 'STOP':
-      return 'stop';
-    case 'HARD':
-      return cascadeOnHard ? 'cascade' : 'wait_for_method';
-    case 'CONFIG':
-    case 'UNKNOWN':
-      return 'review';
-    case 'TECH':
-      return 'cascade_after_retry';
-    case 'FIX':
-    case 'AUTH':
-    case 'LATER':
-      return 'cascade';
-  }
-}
-
-/** The state of a run that begins: from a failure just opened, or from whatever an earlier run left behind. */
-export function begin(recovery: RecoverySnapshot): RecoveryState {
-  const state: RecoveryState = {
-    payment_id: recovery.payment_id,
-    customer_id: recovery.customer_id,
-    amount: recovery.amount,
-    currency: recovery.currency,
-    failed_payment_method_id: recovery.failed_payment_method_id,
-    class: recovery.failure.class,
-    rule: recovery.failure.rule,
-    opened_at: recovery.opened_at,
-    closes_at: recovery.closes_at,
-    policy: recovery.policy,
-    attempts: recovery.attempts,
-    candidates: [],
-    cascade_ended: false,
-    closed: false,
-    reports: suspicionOf(recovery),
-    ...(recovery.gateway_payment_ref ? { look_up: recovery.gateway_payment_ref } : {}),
-  };
-  return afterwards(steer(state, recovery));
-}
-
-function steer(state: RecoveryState, recovery: RecoverySnapshot): RecoveryState {
-  const { failure } = recovery;
-  const unresolved = recovery.attempts.find((attempt) => isUnresolved(attempt));
-  if (recovery.state === 'needs_review')
-    return { ...state, review: { rule: 'resumed_in_review', flagged: true } };
-  if (unresolved) return { ...state, review: { rule: `attempt_${unresolved.state}`, flagged: false } };
-  if (recovery.kind === 'one_time') {
-    // The customer is present and may already be paying otherwise: never charged, never written to.
-    return { ...state, look_up: undefined, ending: { outcome: 'stopped', rule: 'not_recurring' } };
-  }
-  if (failure.class === 'STOP' || failure.class === 'FRAUD') return stop(state, failure.class, failure.rule);
-  if (failure.status !== 'declined' && !recovery.gateway_payment_ref) {
-    return { ...state, review: { rule: `reported_${failure.status}`, flagged: false } };
-  }
-  switch (courseOf(failure.class, recovery.policy.cascadeOnHard)) {
-    case 'stop':
-      return stop(state, failure.class, failure.rule);
-    case 'review':
-      return { ...state, review: { rule: failure.rule, flagged: false } };
-    case 'wait_for_method':
-      return { ...state, cascade_ended: true, notice: 'payment_declined_update_card' };
-    case 'cascade_after_retry': {
-      const again: Candidate = {
-        payment_method_id: recovery.failed_payment_method_id,
-        not_before: recovery.opened_at + TECH_RETRY_MS,
-        why: 'same_method',
-      };
-      const rest = alternativesOf(recovery).map((candidate) => ({
-        ...candidate,
-        not_before: again.not_before,
-      }));
-      return { ...state, candidates: wasTried(recovery, again.payment_method_id) ? rest : [again, ...rest] };
-    }
-    case 'cascade':
-      return { ...state, candidates: alternativesOf(recovery) };
-  }
-}
-
 /** What is true after `fact`. @returns a new state; the given one is never changed */
 export function evolve(state: RecoveryState, fact: Fact): RecoveryState {
-  return afterwards(apply(state, fact));
+  return settled(apply(state, fact));
 }
 
 function apply(state: RecoveryState, fact: Fact): RecoveryState {
   switch (fact.fact) {
-    case 'opened':
-      return begin(fact.recovery);
     case 'noted':
       return noteFailure(state, fact.recovery);
     case 'looked_up':
@@ -110,32 +24,53 @@ function apply(state: RecoveryState, fact: Fact): RecoveryState {
     case 'claim_answered':
       return afterClaim(state, fact.candidate, fact.claim, fact.at);
     case 'charge_answered':
-      return { ...state, answer: fact.answer };
+      return state.claim ? { ...state, to_record: { key: state.claim.key, answer: fact.answer } } : state;
+    case 'found_out':
+      return afterFindingOut(state, fact.key, fact.found, fact.at);
     case 'attempt_recorded':
       return afterRecording(state, fact.recorded, fact.at, fact.retry_after_ms);
     case 'flagged_for_review':
-      return state.review ? { ...state, review: { ...state.review, flagged: true } } : state;
+      return state.review
+        ? { ...state, review: { ...state.review, flagged: true }, frozen_at: state.frozen_at ?? fact.at }
+        : state;
     case 'closed':
-      return afterClosing(state, fact.obligation);
-    case 'close_refused':
+      return afterClosing(state, fact.obligation, fact.payment_open);
+    case 'already_succeeded':
+      return afterUnexpectedSuccess(state);
+    case 'payment_cancelled':
+      return { ...state, payment_open: false };
+    case 'refunded':
       return {
         ...state,
-        ending: undefined,
-        notice: undefined,
-        review: { rule: 'payment_already_succeeded', flagged: false },
+        refunds: state.refunds.filter((key) => key !== fact.key),
+        notices: fact.told
+          ? [...state.notices, { template: 'refund_issued', stage: fact.key }]
+          : state.notices,
       };
     case 'noticed':
-      return { ...state, notice: undefined };
+      return { ...state, notices: state.notices.slice(1) };
     case 'fraud_reported':
       return { ...state, reports: state.reports.slice(1) };
     case 'claim_freed':
       return { ...state, blocked_until: undefined };
     case 'method_added':
-      return addMethod(state, fact.payment_method_id);
+      return addMethod(state, fact.payment_method_id, fact.event_id);
+    case 'consent_revoked':
+      return state.closed || state.ending ? state : stop(state, 'STOP', 'consent_revoked');
     case 'settled':
-      return state.closed
-        ? state
-        : { ...state, review: undefined, ending: { outcome: 'paid_elsewhere', rule: fact.rule } };
+      return end(state, { outcome: 'paid_elsewhere', rule: fact.rule });
+    case 'cancelled':
+      return end(state, { outcome: 'cancelled', rule: 'cancelled' });
+    case 'charge_heard':
+      return hear(state, fact.key, fact.at);
+    case 'resolved_by_person':
+      return resolve(state, fact.key, fact.result);
+    case 'paused':
+      return { ...state, paused: true };
+    case 'resumed':
+      return { ...state, paused: false };
+    case 'retry_now':
+      return retryNow(state, fact.alternatives, fact.at);
   }
 }
 
@@ -181,9 +116,9 @@ function afterClaim(state: RecoveryState, candidate: Candidate, claim: Claim, at
         ? { ...state, review: { rule: 'attempt_unresolved', flagged: false } }
         : { ...state, blocked_until: at + BLOCKED_RETRY_MS };
     case 'already_paid':
-      return { ...afterClosing(unblocked, claim.obligation), notice: undefined };
+      return { ...afterClosing(unblocked, claim.obligation, false), notices: [] };
     case 'refused':
-      if (claim.obligation) return { ...afterClosing(unblocked, claim.obligation), notice: undefined };
+      if (claim.obligation) return { ...afterClosing(unblocked, claim.obligation, false), notices: [] };
       if (claim.rule === 'customer_suspended') return { ...state, suspended_until: at + SUSPENDED_RETRY_MS };
       if (claim.rule === 'under_review') return { ...unblocked, review: { rule: claim.rule, flagged: true } };
       return {
@@ -204,30 +139,51 @@ function afterRecording(
 ): RecoveryState {
   const { attempt } = recorded;
   const attempts = upsert(state.attempts, attempt);
-  const rest = state.candidates.filter(
-    (candidate) => candidate.payment_method_id !== attempt.payment_method_id,
-  );
-  const next: RecoveryState = { ...state, attempts, candidates: rest, claim: undefined, answer: undefined };
+  const rest = state.candidates.filter((one) => one.payment_method_id !== attempt.payment_method_id);
+  const noted: RecoveryState = {
+    ...state,
+    attempts,
+    candidates: rest,
+    claim: undefined,
+    to_record: undefined,
+  };
+  if (attempt.state === 'unknown' || attempt.state === 'pending') return doubtAbout(noted, attempt, at);
+  const known = certain(noted, attempt, at);
   switch (attempt.state) {
     case 'approved':
-      return {
-        ...next,
-        ending: { outcome: 'recovered', rule: 'approved' },
-        closed: true,
-        rule: 'approved',
-        notice: 'recovered',
-      };
-    case 'pending':
-    case 'unknown':
-    case 'in_flight':
-      return { ...next, review: { rule: `attempt_${attempt.state}`, flagged: false } };
+      return recorded.overpaid ? giveBack(known, attempt.key) : recovered(known);
     case 'void':
-      return state.ending || state.review
-        ? next
-        : { ...next, candidates: afterUnsent(state, rest, attempts, attempt, at, retryAfterMs) };
+      return known.ending || known.review || known.closed
+        ? known
+        : { ...known, candidates: afterUnsent(state, rest, attempts, attempt, at, retryAfterMs) };
     case 'declined':
-      return afterDecline(next, recorded);
+      return afterDecline(known, recorded);
+    case 'in_flight':
+      return known;
   }
+}
+
+/** The doubt about this attempt is over, and with it a review that was about nothing else. */
+function certain(state: RecoveryState, attempt: AttemptStatus, at: number): RecoveryState {
+  if (state.unresolved && state.unresolved.key !== attempt.key) return state;
+  const wasAboutIt = state.unresolved !== undefined;
+  const cleared = { ...state, unresolved: undefined, ...(wasAboutIt ? { review: undefined } : {}) };
+  return cleared.review ? cleared : thaw(cleared, at);
+}
+
+function recovered(state: RecoveryState): RecoveryState {
+  return {
+    ...state,
+    ending: { outcome: 'recovered', rule: 'approved' },
+    closed: true,
+    rule: 'approved',
+    candidates: [],
+    notices: [{ template: 'recovered', stage: '1' }],
+  };
+}
+
+function giveBack(state: RecoveryState, key: string): RecoveryState {
+  return state.policy.refundDuplicate ? { ...state, refunds: [...state.refunds, key] } : state;
 }
 
 function afterDecline(state: RecoveryState, recorded: RecordedAttempt): RecoveryState {
@@ -258,68 +214,92 @@ function afterDecline(state: RecoveryState, recorded: RecordedAttempt): Recovery
   }
 }
 
-/** FRAUD and STOP: nothing is charged on any method any more. */
-function stop(state: RecoveryState, declineClass: DeclineClass, rule: string): RecoveryState {
-  return {
-    ...state,
-    class: declineClass,
-    candidates: [],
-    look_up: undefined,
-    review: undefined,
-    notice: undefined,
-    ending: { outcome: 'stopped', rule: declineClass === 'FRAUD' ? 'fraud' : rule },
-  };
+/** Ended from outside. A charge in doubt is still found out before the run is over. */
+function end(state: RecoveryState, ending: NonNullable<RecoveryState['ending']>): RecoveryState {
+  if (state.closed || state.ending) return state;
+  return { ...state, candidates: [], look_up: undefined, review: undefined, notices: [], ending };
 }
 
-function afterClosing(state: RecoveryState, obligation: ClosedObligation): RecoveryState {
-  const ending = { outcome: obligation.outcome, rule: obligation.rule };
+function afterClosing(
+  state: RecoveryState,
+  obligation: ClosedObligation,
+  paymentOpen: boolean,
+): RecoveryState {
   return {
     ...state,
-    ending,
+    ending: { outcome: obligation.outcome, rule: obligation.rule },
     rule: obligation.rule,
     closed: true,
+    payment_open: paymentOpen,
     review: undefined,
     candidates: [],
     attempts: obligation.attempts,
-    notice: closingNotice(state, obligation),
+    notices: closingNotices(state, obligation),
   };
 }
 
-function closingNotice(state: RecoveryState, obligation: ClosedObligation): NoticeTemplate | undefined {
+function closingNotices(state: RecoveryState, obligation: ClosedObligation): DueNotice[] {
+  const one = (template: DueNotice['template']): DueNotice[] => [{ template, stage: '1' }];
   switch (obligation.outcome) {
     case 'recovered':
-      return 'recovered';
+      return one('recovered');
     case 'stopped':
-      if (obligation.rule === 'not_recurring') return undefined;
-      return obligation.rule === 'fraud' ? 'payment_declined_update_card' : 'payment_stopped';
+      if (obligation.rule === 'not_recurring') return [];
+      return one(obligation.rule === 'fraud' ? 'payment_declined_update_card' : 'payment_stopped');
     case 'exhausted':
       // Without a window the notice of the cascade's end has said it already.
-      return state.policy.window > 0 ? 'recovery_ended' : undefined;
+      return state.policy.window > 0 ? one('recovery_ended') : [];
     case 'paid_elsewhere':
     case 'cancelled':
-      return undefined;
+      return [];
   }
 }
 
-function addMethod(state: RecoveryState, paymentMethodId: string): RecoveryState {
+/** The payment to be cancelled had succeeded: the newest attempt on it must have made it, or else somebody else. */
+function afterUnexpectedSuccess(state: RecoveryState): RecoveryState {
+  const newest = state.attempts.at(-1)?.key;
+  if (state.closed) return { ...state, payment_open: false, recheck: newest };
+  return newest === undefined
+    ? { ...state, ending: { outcome: 'paid_elsewhere', rule: 'gateway_payment_succeeded' } }
+    : { ...state, ending: undefined, notices: [], recheck: newest };
+}
+
+/** So many of the newest events are remembered. */
+const HEARD_AT_MOST = 100;
+
+function addMethod(
+  state: RecoveryState,
+  paymentMethodId: string,
+  eventId: string | undefined,
+): RecoveryState {
   if (state.closed || state.ending) return state;
+  if (eventId !== undefined && state.heard.includes(eventId)) return state;
+  const heard = eventId === undefined ? state.heard : [...state.heard, eventId].slice(-HEARD_AT_MOST);
   const added: Candidate = { payment_method_id: paymentMethodId, not_before: 0, why: 'added' };
   const rest = state.candidates.filter((candidate) => candidate.payment_method_id !== paymentMethodId);
-  return { ...state, candidates: [added, ...rest] };
+  return { ...state, heard, candidates: [added, ...rest] };
 }
 
-/** The first cascade has ended when nothing is left to try; only then may the customer hear that it failed. */
-function afterwards(state: RecoveryState): RecoveryState {
-  const busy = state.claim || state.look_up || state.review || state.ending || state.closed;
-  if (busy || state.cascade_ended || state.candidates.length > 0) return state;
-  return { ...state, cascade_ended: true, notice: noticeOfFailedCascade(state) };
+/** A person's word about an attempt that nobody could find out about; `declined` is of class LATER. */
+function resolve(state: RecoveryState, key: string, result: 'approved' | 'declined'): RecoveryState {
+  if (state.unresolved?.key !== key) return state;
+  const answer =
+    result === 'approved'
+      ? ({ result } as const)
+      : ({ result, codes: { reason: 'resolved by a person' } } as const);
+  return { ...state, to_record: { key, answer } };
 }
 
-function noticeOfFailedCascade(state: RecoveryState): NoticeTemplate {
-  const tried = state.attempts.filter((attempt) => attempt.state === 'declined');
-  const authenticate = state.class === 'AUTH' || tried.some((attempt) => attempt.class === 'AUTH');
-  if (authenticate) return 'authenticate';
-  return tried.length === 0 ? 'no_alternative' : 'all_declined';
+/** A person wants it tried now: no wait of ours holds, but ceilings, consent and the claim still do. */
+function retryNow(state: RecoveryState, alternatives: string[], at: number): RecoveryState {
+  if (state.closed || state.ending || state.unresolved) return state;
+  const listed = new Set(state.candidates.map((candidate) => candidate.payment_method_id));
+  const more: Candidate[] = alternatives
+    .filter((id) => !listed.has(id))
+    .map((id) => ({ payment_method_id: id, not_before: 0, why: 'alternative' }));
+  const candidates = [...state.candidates.map((candidate) => ({ ...candidate, not_before: 0 })), ...more];
+  const free = { ...state, review: undefined, blocked_until: undefined, suspended_until: undefined };
+  return { ...thaw(free, at), candidates };
 }
 
 /**
@@ -345,42 +325,11 @@ function afterUnsent(
   return [{ payment_method_id, not_before, why }, ...others];
 }
 
-function alternativesOf(recovery: RecoverySnapshot): Candidate[] {
-  return recovery.alternatives
-    .filter((id) => !wasTried(recovery, id))
-    .map((id) => ({ payment_method_id: id, not_before: 0, why: 'alternative' }));
-}
-
-/** Tried since this opening; an attempt that was never sent does not count. */
-function wasTried(recovery: RecoverySnapshot, paymentMethodId: string): boolean {
-  return recovery.attempts.some(
-    (attempt) =>
-      attempt.payment_method_id === paymentMethodId &&
-      attempt.state !== 'void' &&
-      Date.parse(attempt.started_at) >= recovery.opened_at,
-  );
-}
-
-function suspicionOf(recovery: RecoverySnapshot): RecoveryState['reports'] {
-  const { failure } = recovery;
-  if (!failure.tell_chimera) return [];
-  return [
-    {
-      event_id: failure.event_id,
-      payment_method_id: failure.payment_method_id,
-      ...(failure.code ? { code: failure.code } : {}),
-      occurred_at: failure.occurred_at,
-    },
-  ];
-}
-
-function isUnresolved(attempt: AttemptStatus): boolean {
-  return attempt.state === 'in_flight' || attempt.state === 'unknown' || attempt.state === 'pending';
-}
-
 function upsert(attempts: AttemptStatus[], attempt: AttemptStatus): AttemptStatus[] {
-  const others = attempts.filter((other) => other.key !== attempt.key);
-  return [...others, attempt];
+  const known = attempts.some((other) => other.key === attempt.key);
+  return known
+    ? attempts.map((other) => (other.key === attempt.key ? attempt : other))
+    : [...attempts, attempt];
 }
 
 function without(candidates: Candidate[], candidate: Candidate): Candidate[] {

@@ -5,12 +5,16 @@ import type { ChargeAnswer } from '../ports.ts';
 import type { Claim, RecordedAttempt, RecoverySnapshot } from './claims.ts';
 import { BLOCKED_RETRY_MS, decide } from './decide.ts';
 import { describe as statusOf } from './describe.ts';
-import { begin, evolve, TECH_RETRY_MS } from './evolve.ts';
+import { begin } from './begin.ts';
+import { TECH_RETRY_MS } from './course.ts';
+import { evolve } from './evolve.ts';
 import type { Fact, RecoveryState, Step } from './state.ts';
 import type { AttemptState, AttemptStatus } from './status.ts';
 
 const NOW = Date.UTC(2026, 10, 21, 12);
-const DAY = 86_400_000;
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
 
 function snapshot(
   changes: Partial<RecoverySnapshot> = {},
@@ -23,6 +27,7 @@ function snapshot(
     amount: 1250,
     currency: 'EUR',
     state: 'open',
+    rule: `rule:${failureClass}`,
     failed_payment_method_id: 'failed',
     failure: {
       event_id: 'event-1',
@@ -43,11 +48,18 @@ function snapshot(
       swapDefault: true,
       cascadeOnHard: false,
       maxEventAge: 14 * DAY,
+      refundDuplicate: true,
+      unknown: [0, 5 * MINUTE, HOUR, DAY, DAY],
+      pending: [HOUR, DAY, DAY],
     },
     ...changes,
   };
 }
 
+const methodOf = (key: string): [string, number] => {
+  const [method, n] = key.split(':').slice(-2) as [string, string];
+  return [method, Number(n)];
+};
 const keyOf = (method: string, n: number) => `recovery:invoice-1:${method}:${n}`;
 
 function attempt(method: string, n: number, state: AttemptState, declineClass?: DeclineClass): AttemptStatus {
@@ -83,6 +95,7 @@ function recorded(
   return {
     attempt: attempt(method, n, state, declineClass),
     obligation_state: state === 'approved' ? 'recovered' : 'open',
+    overpaid: false,
     tell_chimera: declineClass === 'FRAUD',
   };
 }
@@ -120,7 +133,7 @@ function label(step: Step): string {
     case 'flag_for_review':
       return `review ${step.rule}`;
     case 'notify':
-      return `notify ${step.template}`;
+      return `notify ${step.notice.template}`;
     case 'wait':
       return `wait${step.for ? ` for ${step.for}` : ''}`;
     default:
@@ -147,7 +160,7 @@ function factOf(step: Step, outcomes: Record<string, Outcome>, state: RecoverySt
       return { fact: 'charge_answered', answer: answers[outcome.state] };
     }
     case 'record': {
-      const { payment_method_id, n } = step.claim;
+      const [payment_method_id, n] = methodOf(step.key);
       const outcome = outcomes[payment_method_id] ?? { state: 'approved' };
       const became = step.answer.result === 'not_sent' ? 'void' : outcome.state;
       return {
@@ -157,7 +170,7 @@ function factOf(step: Step, outcomes: Record<string, Outcome>, state: RecoverySt
       };
     }
     case 'flag_for_review':
-      return { fact: 'flagged_for_review' };
+      return { fact: 'flagged_for_review', at: NOW };
     case 'report_fraud':
       return { fact: 'fraud_reported' };
     case 'notify':
@@ -175,7 +188,14 @@ function factOf(step: Step, outcomes: Record<string, Outcome>, state: RecoverySt
           rule: step.ending.rule,
           attempts: state.attempts,
         },
+        payment_open: step.keep_payment,
       };
+    case 'find_out':
+      return { fact: 'found_out', key: step.key, found: { result: 'unknown', reason: 'no answer' }, at: NOW };
+    case 'refund':
+      return { fact: 'refunded', key: step.key, told: true };
+    case 'cancel_payment':
+      return { fact: 'payment_cancelled' };
     case 'wait':
     case 'finish':
       return undefined;
@@ -241,15 +261,17 @@ test.each<[DeclineClass, string]>([
   expect(done).not.toContain('claim b:1');
 });
 
-test.each<AttemptState>(['unknown', 'pending'])('an %s charge is never followed by another card', (state) => {
-  const { done } = play(begin(snapshot()), { a: { state } });
-  expect(done).toEqual([
-    'claim a:1',
-    'charge a',
-    `record ${state}`,
-    `review attempt_${state}`,
-    'wait for review',
-  ]);
+test('an unknown charge is asked about, and never followed by another card', () => {
+  const { done, state } = play(begin(snapshot()), { a: { state: 'unknown' } });
+  expect(done).toEqual(['claim a:1', 'charge a', 'record unknown', 'find_out', 'wait']);
+  expect(statusOf(state, NOW)).toMatchObject({ state: 'unknown', next: { action: 'poll' } });
+});
+
+test('a pending charge waits for its result; no other method meanwhile', () => {
+  const { done, state } = play(begin(snapshot()), { a: { state: 'pending' } });
+  expect(done).toEqual(['claim a:1', 'charge a', 'record pending', 'wait']);
+  expect(decide(state, NOW)).toEqual({ do: 'wait', until: NOW + HOUR });
+  expect(statusOf(state, NOW)).toMatchObject({ state: 'pending', next: { action: 'poll' } });
 });
 
 test('an alternative that is dead for good only drops out of the cascade', () => {
@@ -398,9 +420,10 @@ test('a charge that never left is claimed anew under the next number, later each
   expect(waits).toEqual([5_000, 10_000, 20_000]);
 });
 
-test('a run that finds an unresolved attempt of an earlier run does not charge', () => {
+test('a run that finds an unresolved attempt of an earlier run finds out, once the claim is over, and does not charge', () => {
   const state = begin(snapshot({ attempts: [attempt('a', 1, 'in_flight')] }));
-  expect(label(decide(state, NOW))).toBe('review attempt_in_flight');
+  expect(decide(state, NOW)).toEqual({ do: 'wait', until: NOW + 60_000 });
+  expect(decide(state, NOW + 60_000)).toEqual({ do: 'find_out', key: keyOf('a', 1) });
 });
 
 test('a run that takes over leaves out what was tried since the opening', () => {

@@ -29,6 +29,26 @@ export interface FraudReport {
   occurred_at: string;
 }
 
+/** A charge whose outcome nobody knows yet: nothing else may be charged until somebody does. */
+export interface Unresolved {
+  key: string;
+  payment_method_id: string;
+  state: 'unknown' | 'pending';
+  claimed_at: number;
+  /** How often the gateway has been asked. */
+  tries: number;
+  /** When it is asked again; absent: only a person or a late truth can tell. */
+  next_at?: number;
+  /** When the gateway first had no payment of this obligation although it had had an hour to arrive. */
+  absent_since?: number;
+}
+
+export interface DueNotice {
+  template: NoticeTemplate;
+  /** Tells several notices of one template apart: part of the notification's id. */
+  stage: string;
+}
+
 export interface RecoveryState {
   payment_id: string;
   customer_id: string;
@@ -50,8 +70,11 @@ export interface RecoveryState {
   look_up?: string;
   /** Claimed and not yet recorded. */
   claim?: ClaimedAttempt;
-  /** What the gateway said of the claim, not yet recorded. */
-  answer?: ChargeAnswer;
+  /** What is known of an attempt and not written down yet. */
+  to_record?: { key: string; answer: ChargeAnswer };
+  unresolved?: Unresolved;
+  /** An attempt of which something new may be known: to be asked about once. */
+  recheck?: string;
   /** Somebody else's unresolved attempt stands in the way; ask again then, or when `claimFreed` comes. */
   blocked_until?: number;
   /** The customer is not active; ask again then. */
@@ -60,39 +83,70 @@ export interface RecoveryState {
   review?: { rule: string; flagged: boolean };
   ending?: Ending;
   closed: boolean;
-  /** The message that is due. */
-  notice?: NoticeTemplate;
+  /** Closed while a charge was in doubt: what is left of the payment is cancelled when the doubt is over. */
+  payment_open?: boolean;
+  /** Stopped by a person: nothing is charged until they say so. */
+  paused: boolean;
+  /** Since when the window's clock stands still. */
+  frozen_at?: number;
+  /** The messages that are due, in order. */
+  notices: DueNotice[];
+  /** Attempts whose money goes back: a second success. */
+  refunds: string[];
+  /** Events of added methods that were acted on: the same one twice is one. */
+  heard: string[];
   /** Suspicions that Chimera has not been told of. */
   reports: FraudReport[];
 }
 
 export type Fact =
-  | { fact: 'opened'; recovery: RecoverySnapshot }
   /** A newer failure of the open obligation; only STOP and FRAUD change the course. */
   | { fact: 'noted'; recovery: RecoverySnapshot }
   | { fact: 'looked_up'; payment: 'adopted' | 'succeeded' | 'cancelled' | 'processing' | 'not_ours' }
   | { fact: 'claim_answered'; candidate: Candidate; claim: Claim; at: number }
   | { fact: 'charge_answered'; answer: ChargeAnswer }
+  | { fact: 'found_out'; key: string; found: FoundOut; at: number }
   | { fact: 'attempt_recorded'; recorded: RecordedAttempt; at: number; retry_after_ms?: number }
-  | { fact: 'flagged_for_review' }
-  | { fact: 'closed'; obligation: ClosedObligation }
+  | { fact: 'flagged_for_review'; at: number }
+  | { fact: 'closed'; obligation: ClosedObligation; payment_open: boolean }
   /** The gateway says that the payment to be cancelled had succeeded. */
-  | { fact: 'close_refused' }
+  | { fact: 'already_succeeded' }
+  | { fact: 'payment_cancelled' }
+  | { fact: 'refunded'; key: string; told: boolean }
   | { fact: 'noticed' }
   | { fact: 'fraud_reported' }
   | { fact: 'claim_freed' }
-  | { fact: 'method_added'; payment_method_id: string }
-  | { fact: 'settled'; rule: string };
+  | { fact: 'method_added'; payment_method_id: string; event_id?: string }
+  | { fact: 'consent_revoked' }
+  | { fact: 'settled'; rule: string }
+  /** A webhook speaks of a charge: whatever it says, the gateway is asked. */
+  | { fact: 'charge_heard'; key?: string; at: number }
+  | { fact: 'resolved_by_person'; key: string; result: 'approved' | 'declined' }
+  | { fact: 'paused' }
+  | { fact: 'resumed' }
+  /** Everything that may be tried is tried now; `alternatives` as the graph has them now. */
+  | { fact: 'retry_now'; alternatives: string[]; at: number }
+  | { fact: 'cancelled' };
+
+/** What reading the gateway told of an attempt. */
+export type FoundOut =
+  | ChargeAnswer
+  /** No payment of this obligation is there, and the request may not be sent again. */
+  | { result: 'absent' };
 
 export type Step =
   | { do: 'look_up'; gateway_payment_ref: string }
   | { do: 'claim'; candidate: Candidate; n: number }
   | { do: 'charge'; claim: ClaimedAttempt }
-  | { do: 'record'; claim: ClaimedAttempt; answer: ChargeAnswer }
+  | { do: 'record'; key: string; answer: ChargeAnswer }
+  | { do: 'find_out'; key: string }
+  | { do: 'refund'; key: string }
   | { do: 'report_fraud'; report: FraudReport }
   | { do: 'flag_for_review'; rule: string }
-  | { do: 'close'; ending: Ending }
-  | { do: 'notify'; template: NoticeTemplate }
+  /** `keep_payment`: a charge on it is in doubt, so it cannot be cancelled yet. */
+  | { do: 'close'; ending: Ending; keep_payment: boolean }
+  | { do: 'cancel_payment' }
+  | { do: 'notify'; notice: DueNotice }
   /** `until`: epoch milliseconds; absent: until something is heard. */
   | { do: 'wait'; until?: number; for?: 'claim' | 'method' | 'authentication' | 'review' | 'customer_status' }
   | { do: 'finish' };

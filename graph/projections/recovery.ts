@@ -77,8 +77,8 @@ export const recoveryProjections: Projections<keyof RecoveryEvents> = {
   },
 
   NodePropertyChanged: {
-    cypher:
-      'MATCH (o:Obligation {payment_id: $data.id}) SET o.gateway_ref = $data.value, o.changed_seq = $seq',
+    cypher: 'MATCH (o:Obligation {payment_id: $data.id}) SET o += $changes, o.changed_seq = $seq',
+    derived: ({ data }) => ({ changes: { [data.property]: data.value } }),
   },
 
   NoticeSent: null,

@@ -1,16 +1,21 @@
 import { PersonaError } from '../../domain/errors.ts';
-import type { ChargeOrder } from '../../domain/ports.ts';
+import type { Policy } from '../../domain/policy.ts';
+import type { ChargeOrder, ChargeQuery } from '../../domain/ports.ts';
 import type { PaymentMethodType } from '../../domain/payment-method.ts';
 import type { AttemptState } from '../../domain/recovery/status.ts';
 import { DataKey } from '../../security/data-key.ts';
 import type { Graph } from '../graph.ts';
+import { readWallet } from '../wallet/wallet.ts';
+import { type CardRow, READ_CARD, refusalByMethod } from './claim-attempt.ts';
+import { requireObligation } from './read.ts';
+import { UNRESOLVED } from './records.ts';
 
 const READ_ORDER = `
   MATCH (a:ChargeAttempt {key: $key})
   MATCH (o:Obligation {payment_id: a.payment_id})
   MATCH (c:Customer {id: a.customer_id})
   MATCH (c)-[:HAS_PAYMENT_METHOD]->(p:PaymentMethod {id: a.payment_method_id})
-  RETURN a.state AS state, a.claim_deadline AS claim_deadline, a.payment_id AS payment_id, a.amount AS amount,
+  RETURN a.state AS state, a.claimed_at AS claimed_at, a.claim_deadline AS claim_deadline, a.payment_id AS payment_id, a.amount AS amount,
     a.currency AS currency, o.gateway_ref AS gateway_ref, c.id AS customer_id,
     c.gateway_customer_ref AS gateway_customer_ref, p.id AS payment_method_id, p.token AS token,
     COLLECT {
@@ -20,6 +25,7 @@ const READ_ORDER = `
 
 interface OrderRow {
   state: AttemptState;
+  claimed_at: string;
   claim_deadline: string;
   payment_id: string;
   amount: number;
@@ -40,7 +46,13 @@ interface OrderRow {
 export async function getChargeOrder(
   graph: Graph,
   key: string,
-): Promise<{ state: AttemptState; claim_deadline: number; charge: ChargeOrder }> {
+): Promise<{
+  state: AttemptState;
+  claimed_at: number;
+  claim_deadline: number;
+  payment_method_id: string;
+  charge: ChargeOrder;
+}> {
   const [row] = await graph.read<OrderRow>(READ_ORDER, { key });
   if (!row) throw new PersonaError('recovery_not_found', `no attempt was ever claimed under the key ${key}`);
   if (row.gateway_customer_ref === null) {
@@ -57,6 +69,8 @@ export async function getChargeOrder(
   );
   return {
     state: row.state,
+    claimed_at: Date.parse(row.claimed_at),
+    payment_method_id: row.payment_method_id,
     claim_deadline: Date.parse(row.claim_deadline),
     charge: {
       key,
@@ -71,6 +85,53 @@ export async function getChargeOrder(
         ...new Set(row.wallet.map(([type, network]) => gatewayType(type, network))),
       ].sort(),
     },
+  };
+}
+
+/** An attempt whose outcome is not known, with all that is needed to find it out. */
+export interface Doubt {
+  query: ChargeQuery;
+  order: ChargeOrder;
+  /** May the same request be sent once more? Only as long as everything about it still stands. */
+  eligible: boolean;
+}
+
+/**
+ * Reads an attempt to find out about it.
+ *
+ * @param input.now epoch milliseconds
+ * @throws PersonaError recovery_not_found, graph_unavailable, internal
+ */
+export async function getDoubt(
+  graph: Graph,
+  input: { key: string; policy: Policy; now: number },
+): Promise<Doubt> {
+  const { key, policy, now } = input;
+  const { state, claimed_at, payment_method_id, charge } = await getChargeOrder(graph, key);
+  const [{ obligation }, wallet, [card], [customer]] = await Promise.all([
+    requireObligation(graph, charge.payment_id),
+    readWallet(graph, charge.customer_id),
+    graph.read<CardRow>(READ_CARD, {
+      customer_id: charge.customer_id,
+      payment_method_id,
+      threshold: policy.trust.threshold,
+    }),
+    graph.read<{ status: string }>('MATCH (c:Customer {id: $id}) RETURN c.status AS status', {
+      id: charge.customer_id,
+    }),
+  ]);
+  const method = wallet.find((one) => one.payment_method_id === payment_method_id);
+  const scene = { obligation, policy, now };
+  const { payment_id, gateway_ref, gateway_customer_ref, token } = charge;
+  return {
+    query: { payment_id, ...(gateway_ref ? { gateway_ref } : {}), gateway_customer_ref, token, claimed_at },
+    order: charge,
+    eligible:
+      UNRESOLVED.includes(state) &&
+      obligation.state === 'open' &&
+      customer?.status === 'active' &&
+      method !== undefined &&
+      refusalByMethod(method, card?.on_trusted_device ?? false, scene) === undefined,
   };
 }
 

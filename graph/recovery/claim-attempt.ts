@@ -56,7 +56,7 @@ export function claimAttempt(graph: Graph, header: CommandHeader, input: ClaimIn
   });
 }
 
-const READ_CARD = `
+export const READ_CARD = `
   MATCH (c:Customer {id: $customer_id})-[:HAS_PAYMENT_METHOD]->(p:PaymentMethod {id: $payment_method_id})
   RETURN
     EXISTS {
@@ -74,7 +74,7 @@ const READ_UNRESOLVED = `
   WHERE a.state IN $unresolved AND a.payment_id <> $payment_id
   RETURN properties(a) AS attempt ORDER BY a.claimed_at, a.key`;
 
-interface CardRow {
+export interface CardRow {
   on_trusted_device: boolean;
   /** Every attempt on this card, whichever token and customer it came through. */
   history: AttemptNode[];
@@ -141,12 +141,12 @@ function refusalByObligation(
     : { result: 'refused', rule: 'obligation_closed', obligation: closed };
 }
 
-function refusalByMethod(
+/** Why a method may not be charged for an obligation now. */
+export function refusalByMethod(
   method: Readonly<WalletMethod>,
   onTrustedDevice: boolean,
-  input: ClaimScene,
+  { obligation, policy, now }: Pick<ClaimScene, 'obligation' | 'policy' | 'now'>,
 ): string | undefined {
-  const { obligation, policy, now } = input;
   if (obligation.amount === undefined || obligation.currency === undefined) return 'amount_unknown';
   if (method.removed_at !== null) return 'method_not_in_wallet';
   if (method.status !== 'active') return `method_${method.status}`;

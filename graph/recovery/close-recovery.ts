@@ -2,9 +2,10 @@ import type { ClosedObligation } from '../../domain/recovery/claims.ts';
 import type { RecoveryEvents } from '../../domain/recovery/events.ts';
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
+import type { CommandTx } from '../command-tx.ts';
 import type { Graph } from '../graph.ts';
 import { requireObligation } from './read.ts';
-import { closedObligation, isClosed } from './records.ts';
+import { closedObligation, isClosed, type ObligationNode } from './records.ts';
 
 /**
  * Closes an obligation. One that is closed already stays as it is: what was decided first stands.
@@ -56,22 +57,55 @@ export function flagForReview(
 }
 
 /**
- * Makes the payment that a report named the obligation's one payment at the gateway.
+ * Takes an obligation back from review: a person lets it go on. One that is not under review stays as it is.
+ * @throws PersonaError recovery_not_found
+ */
+export function endReview(graph: Graph, header: CommandHeader, input: { payment_id: string }): Promise<void> {
+  return runCommand(graph, header, 'endReview', input, async (tx) => {
+    const owner = await requireObligation(tx, input.payment_id);
+    await tx.lockCustomer(owner.obligation.customer_id);
+    const { obligation } = await requireObligation(tx, input.payment_id);
+    if (obligation.state === 'needs_review') backToOpen(tx, obligation);
+  });
+}
+
+/** The doubt or the fault that a person was asked about is over. */
+export function backToOpen(tx: CommandTx, { customer_id, payment_id }: ObligationNode): void {
+  const data = { label: 'Obligation', id: payment_id, property: 'state', value: 'open' } as const;
+  tx.append({ stream: 'customer', stream_id: customer_id, type: 'NodePropertyChanged', data });
+}
+
+const OWNER = `
+  MATCH (o:Obligation {gateway_ref: $gateway_ref})
+  WHERE o.payment_id <> $payment_id
+  RETURN o.payment_id AS payment_id LIMIT 1`;
+
+/**
+ * Makes the payment that a report named the obligation's one payment at the gateway, unless it is another obligation's
+ * already: one charge must not pay two.
+ *
+ * @returns whether it is this obligation's now
  * @throws PersonaError recovery_not_found
  */
 export function adoptGatewayPayment(
   graph: Graph,
   header: CommandHeader,
   input: { payment_id: string; gateway_ref: string },
-): Promise<void> {
+): Promise<boolean> {
   return runCommand(graph, header, 'adoptGatewayPayment', input, async (tx) => {
     const { obligation } = await requireObligation(tx, input.payment_id);
     await tx.lockCustomer(obligation.customer_id);
+    const [other] = await tx.run(OWNER, input);
+    if (other) {
+      tx.forget();
+      return false;
+    }
     tx.append({
       stream: 'customer',
       stream_id: obligation.customer_id,
       type: 'NodePropertyChanged',
       data: { label: 'Obligation', id: input.payment_id, property: 'gateway_ref', value: input.gateway_ref },
     });
+    return true;
   });
 }

@@ -1,11 +1,13 @@
 /** Obligations, claims and attempts. */
 
 export { claimAttempt } from './claim-attempt.ts';
-export { getChargeOrder } from './charge-order.ts';
-export { adoptGatewayPayment, closeRecovery, flagForReview } from './close-recovery.ts';
-export { mismatch } from './mismatch.ts';
+export { getChargeOrder, getDoubt } from './charge-order.ts';
+export { adoptGatewayPayment, closeRecovery, endReview, flagForReview } from './close-recovery.ts';
+export { CLOCK_SKEW_MS, refusalOf } from './refusal.ts';
 export { openRecovery } from './open-recovery.ts';
 export { openSettled } from './open-settled.ts';
 export { getObligation, getOpenObligations, getRecoveries, getRecovery } from './queries.ts';
+export { resumeRecovery } from './snapshot.ts';
+export { findUnattended } from './unattended.ts';
 export { recordAttempt } from './record-attempt.ts';
 export { finishNotice, getNoticeMatter, type NoticeMatter, startNotice } from './notices.ts';

@@ -1,5 +1,6 @@
 import { PersonaError } from '../../domain/errors.ts';
-import type { NoticeMethod } from '../../domain/ports.ts';
+import type { DeclineClass } from '../../domain/decline/classify.ts';
+import type { NoticeMethod, NoticeTemplate } from '../../domain/ports.ts';
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
 import type { Graph } from '../graph.ts';
@@ -7,14 +8,16 @@ import type { Graph } from '../graph.ts';
 const READ_MATTER = `
   MATCH (o:Obligation {payment_id: $payment_id})
   MATCH (c:Customer {id: o.customer_id})
-  OPTIONAL MATCH (failed:PaymentMethod {id: o.failed_payment_method_id})
+  OPTIONAL MATCH (spoke:ChargeAttempt {payment_id: o.payment_id, source: 'recovery', state: 'declined', class: $class})
+  WITH o, c, spoke ORDER BY spoke.claimed_at DESC LIMIT 1
+  OPTIONAL MATCH (failed:PaymentMethod {id: coalesce(spoke.payment_method_id, o.failed_payment_method_id)})
   OPTIONAL MATCH (a:ChargeAttempt {payment_id: o.payment_id, source: 'recovery', state: 'approved'})
   OPTIONAL MATCH (charged:PaymentMethod {id: a.payment_method_id})
   OPTIONAL MATCH (c)-[:HAS_PAYMENT_METHOD {is_default: true}]->(standard:PaymentMethod)
   RETURN o.rule AS rule, o.amount AS amount, o.currency AS currency,
     o.description AS description, o.closes_at AS closes_at,
     failed {.brand, .last_four} AS failed_method, charged {.brand, .last_four} AS charged_method,
-    standard {.brand, .last_four} AS new_default, charged.id = standard.id AS swapped
+    standard {.brand, .last_four} AS new_default, charged.id = standard.id AND o.failed_was_default AS swapped
   LIMIT 1`;
 
 interface MatterRow {
@@ -44,9 +47,21 @@ export interface NoticeMatter {
   new_default?: NoticeMethod;
 }
 
+/** Notices that speak of the attempt that was declined in that way, where it was not the first failure. */
+const SPEAKS_OF: Partial<Record<NoticeTemplate, DeclineClass>> = {
+  payment_declined_update_card: 'FRAUD',
+  payment_stopped: 'STOP',
+  authenticate: 'AUTH',
+};
+
 /** @throws PersonaError recovery_not_found */
-export async function getNoticeMatter(graph: Graph, paymentId: string): Promise<NoticeMatter> {
-  const [row] = await graph.read<MatterRow>(READ_MATTER, { payment_id: paymentId });
+export async function getNoticeMatter(
+  graph: Graph,
+  paymentId: string,
+  template: NoticeTemplate,
+): Promise<NoticeMatter> {
+  const parameters = { payment_id: paymentId, class: SPEAKS_OF[template] ?? null };
+  const [row] = await graph.read<MatterRow>(READ_MATTER, parameters);
   if (!row || row.amount === null || row.currency === null) {
     throw new PersonaError('recovery_not_found', `there is no recovery of payment ${paymentId}`);
   }

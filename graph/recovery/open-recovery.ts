@@ -1,9 +1,10 @@
 import { PersonaError } from '../../domain/errors.ts';
+import { begin } from '../../domain/recovery/begin.ts';
 import type { Policy } from '../../domain/policy.ts';
 import { attemptKey, reportedAttemptKey } from '../../domain/processes.ts';
 import type { Claim, Opening, RecoverySnapshot, ReportedFailure } from '../../domain/recovery/claims.ts';
 import { decide } from '../../domain/recovery/decide.ts';
-import { begin } from '../../domain/recovery/evolve.ts';
+
 import type { PaymentFailed } from '../../domain/recovery/messages.ts';
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
@@ -12,7 +13,8 @@ import type { Graph } from '../graph.ts';
 import { openWallet, type Wallet, type WalletMethod } from '../wallet/wallet.ts';
 import { applyDecline, classifyFailure, type FailureDecision } from './apply-decline.ts';
 import { claim } from './claim-attempt.ts';
-import { mismatch } from './mismatch.ts';
+import { refusalOf } from './refusal.ts';
+import { endedOthers } from './ended-others.ts';
 import { findObligation, type ObligationWithAttempts } from './read.ts';
 import { type AttemptNode, closedObligation, isClosed } from './records.ts';
 import { type FailedObligation, isFailed, resumedSnapshot, snapshotOf } from './snapshot.ts';
@@ -43,24 +45,37 @@ interface Scene {
 /**
  * Writes a reported failure down and opens, reopens or leaves alone its obligation (specification: workflows, 2).
  * A duplicate, an older or a stale failure changes nothing; a closed obligation says how it ended.
+ *
+ * @returns also the customer's other recoveries that the failure ends
  */
 export function openRecovery(
   graph: Graph,
   header: CommandHeader,
   input: OpenRecoveryInput,
-): Promise<Opening> {
+): Promise<{ opening: Opening; others: string[] }> {
   const { failure } = input;
   // A run that began with a report may hear it again and then claims nothing at once: it is the same report all the same.
-  return runCommand(graph, header, 'openRecovery', { failure }, async (tx): Promise<Opening> => {
+  return runCommand(graph, header, 'openRecovery', { failure }, async (tx) => {
     const scene = await look(tx, input);
-    if ('result' in scene) return scene;
-    const { known } = scene;
-    if (!known) return isStale(input) ? ignored(tx) : opened(scene, 'opened');
-    if (!isNews(known, input)) return unchanged(scene, known);
-    if (!isClosed(known.obligation)) return noted(scene, known);
-    const mayReopen = known.obligation.state === 'exhausted' || known.obligation.state === 'cancelled';
-    return mayReopen ? opened(scene, 'reopened') : unchanged(scene, known);
+    if ('result' in scene) return { opening: scene, others: [] };
+    const opening = await decideOpening(scene);
+    const { payment_id, customer_id, payment_method_id } = input.failure;
+    const ids = { payment_id, customer_id, payment_method_id };
+    const taught = opening.result !== 'unchanged' && opening.result !== 'ignored';
+    return { opening, others: taught ? await endedOthers(tx, scene.decision, ids) : [] };
   });
+}
+
+async function decideOpening(scene: Scene): Promise<Opening> {
+  const { tx, input, known } = scene;
+  if (!known) return isStale(input) ? ignored(tx) : opened(scene, 'opened');
+  if (!isNews(known, input)) return unchanged(scene, known);
+  if (!isClosed(known.obligation)) return noted(scene, known);
+  const mayReopen = known.obligation.state === 'exhausted' || known.obligation.state === 'cancelled';
+  if (mayReopen) return opened(scene, 'reopened');
+  // Nothing can be recovered any more, but what the report teaches about its method counts.
+  writeReport(scene);
+  return { result: 'closed', obligation: closedObligation(known.obligation, known.attempts) };
 }
 
 async function look(tx: CommandTx, input: OpenRecoveryInput): Promise<Scene | Refusal> {
@@ -76,11 +91,10 @@ async function look(tx: CommandTx, input: OpenRecoveryInput): Promise<Scene | Re
     openWallet(tx, customer.id),
     findObligation(tx, failure.payment_id),
   ]);
+  const refusal = refusalOf(failure, wallet.methods, known?.obligation, input.now);
+  if (refusal) return refused(tx, refusal.type, refusal.problem.field, refusal.problem.message);
   const method = wallet.methods.find((one) => one.payment_method_id === failure.payment_method_id);
-  if (!method)
-    return refused(tx, 'payment_method_not_found', 'payment_method_id', 'is no method of this customer');
-  const problem = known && mismatch(known.obligation, failure);
-  if (problem) return refused(tx, 'obligation_mismatch', problem.field, problem.message);
+  if (!method) throw new Error(`method ${failure.payment_method_id} was there a moment ago`);
   const decision = classifyFailure(failure, method);
   return { tx, input, customer, wallet, method, ...(known ? { known } : {}), decision };
 }

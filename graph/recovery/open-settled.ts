@@ -6,7 +6,7 @@ import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
 import type { CommandTx } from '../command-tx.ts';
 import type { Graph } from '../graph.ts';
-import { findObligation } from './read.ts';
+import { findObligation, type ObligationWithAttempts } from './read.ts';
 import { closedObligation, isClosed } from './records.ts';
 import { resumedSnapshot } from './snapshot.ts';
 
@@ -25,6 +25,7 @@ export function openSettled(
     if (refused) return refused;
     const known = await findObligation(tx, settlement.payment_id);
     if (!known) return closedInAdvance(tx, settlement);
+    if (isSecondSuccess(known, settlement)) return overpaid(tx, known, settlement);
     tx.forget();
     if (known.obligation.customer_id !== settlement.customer_id) {
       const problems = [{ field: 'customer_id', message: 'is not the customer who owes this payment' }];
@@ -35,6 +36,30 @@ export function openSettled(
     }
     return { result: 'unchanged', recovery: await resumedSnapshot(tx, known, policy, now) };
   });
+}
+
+/** We were paid, and so was somebody else: by another payment than ours, as the settlement names it. */
+function isSecondSuccess({ obligation }: ObligationWithAttempts, settlement: PaymentSettled): boolean {
+  const { gateway_payment_ref } = settlement;
+  return (
+    obligation.state === 'recovered' &&
+    obligation.customer_id === settlement.customer_id &&
+    gateway_payment_ref !== undefined &&
+    gateway_payment_ref !== obligation.gateway_ref
+  );
+}
+
+/** Written down for operations: what others charged, others give back. */
+function overpaid(
+  tx: CommandTx,
+  { obligation, attempts }: ObligationWithAttempts,
+  settlement: PaymentSettled,
+): Opening {
+  const { payment_id, amount = 0, currency = '' } = obligation;
+  const key = `settled:${settlement.event_id}`;
+  const data = { payment_id, key, amount, currency };
+  tx.append({ stream: 'customer', stream_id: obligation.customer_id, type: 'RecoveryOverpaid', data });
+  return { result: 'closed', obligation: closedObligation(obligation, attempts) };
 }
 
 async function lock(tx: CommandTx, customerId: string): Promise<Opening | undefined> {

@@ -12,8 +12,10 @@ import type { CommandTx } from '../command-tx.ts';
 import type { Graph } from '../graph.ts';
 import { openWallet, type Wallet } from '../wallet/wallet.ts';
 import { applyDecline, classifyAnswer, type FailureDecision } from './apply-decline.ts';
+import { endedOthers } from './ended-others.ts';
 import { type ObligationWithAttempts, requireObligation } from './read.ts';
-import { type AttemptNode, attemptStatus, type ObligationNode } from './records.ts';
+import { backToOpen } from './close-recovery.ts';
+import { type AttemptNode, attemptStatus, type ObligationNode, UNRESOLVED } from './records.ts';
 
 export interface RecordAttemptInput {
   payment_id: string;
@@ -53,7 +55,7 @@ export async function recordAttempt(
   graph: Graph,
   header: CommandHeader,
   input: RecordAttemptInput,
-): Promise<{ recorded: RecordedAttempt; others: string[] }> {
+): Promise<{ recorded: RecordedAttempt; others: string[]; ended: string[] }> {
   const { payment_id, key, answer } = input;
   return runCommand(graph, header, 'recordAttempt', { payment_id, key, answer }, async (tx) => {
     const owner = await requireObligation(tx, payment_id);
@@ -65,7 +67,9 @@ export async function recordAttempt(
       hasChosenDefault(tx, owner.obligation),
     ]);
     const scene = { tx, input, wallet, ...locked, attempt: attemptOf(locked, key), chosenSince };
-    return { recorded: record(scene), others };
+    const told = await attributed(scene);
+    const ended = answer.result === 'declined' ? await endedBy(told, answer.codes) : [];
+    return { recorded: record(told), others, ended };
   });
 }
 
@@ -101,24 +105,64 @@ async function hasChosenDefault(tx: CommandTx, { customer_id, opened_at }: Oblig
   return row?.chosen ?? false;
 }
 
+/**
+ * The payment may have succeeded before this attempt, with another method: then that method's attempt made the charge,
+ * and this one never did.
+ */
+async function attributed(scene: Scene): Promise<Scene> {
+  const { tx, input, attempts, attempt } = scene;
+  const { answer } = input;
+  if (answer.result !== 'approved' || answer.charged_token === undefined) return scene;
+  const [row] = await tx.run<{ id: string }>(METHOD_OF_TOKEN, {
+    hashes: tx.graph.blindIndex.hashes('token', answer.charged_token),
+  });
+  const real = attempts.findLast((one) => one.payment_method_id === row?.id && one.source === 'recovery');
+  if (!real || real.key === attempt.key) return scene;
+  append(scene, 'void', undefined, 'paid_by_another_attempt');
+  return { ...scene, attempt: real };
+}
+
+const METHOD_OF_TOKEN = `
+  UNWIND $hashes AS hash
+  MATCH (p:PaymentMethod {token_hash: hash})
+  RETURN p.id AS id LIMIT 1`;
+
 function record(scene: Scene): RecordedAttempt {
-  const { input, attempt, obligation } = scene;
+  const { tx, input, attempt, obligation, attempts } = scene;
   const { answer } = input;
   const state = STATES[answer.result];
   if (attempt.state === 'approved' || (isSettled(attempt) && state !== 'approved')) {
-    return { attempt: attemptStatus(attempt), obligation_state: obligation.state, tell_chimera: false };
+    const { overpaid } = attempt;
+    return {
+      attempt: attemptStatus(attempt),
+      obligation_state: obligation.state,
+      overpaid,
+      tell_chimera: false,
+    };
   }
   const decision = answer.result === 'declined' ? decisionOf(scene, answer.codes) : undefined;
   const event = append(scene, state, decision);
-  if (state === 'approved') recordSuccess(scene);
-  if (decision)
+  const overpaid = state === 'approved' && recordSuccess(scene);
+  if (decision) {
     applyDecline(scene.wallet, attempt.payment_method_id, decision, event.resolved_at ?? event.attempted_at);
+  }
+  const doubts = attempts.filter((one) => one.key !== attempt.key && UNRESOLVED.includes(one.state));
+  const clear = (state === 'declined' || state === 'void') && doubts.length === 0;
+  if (clear && obligation.state === 'needs_review') backToOpen(tx, obligation);
   return {
     attempt: attemptStatus({ ...attempt, ...withoutNulls(event) }),
     obligation_state: state === 'approved' ? 'recovered' : obligation.state,
+    overpaid,
     tell_chimera: decision?.tellChimera ?? false,
     ...(decision?.notBefore === undefined ? {} : { not_before: decision.notBefore }),
   };
+}
+
+function endedBy(scene: Scene, codes: DeclineCodes): Promise<string[]> {
+  const { tx, obligation, attempt } = scene;
+  const { payment_id, customer_id } = obligation;
+  const ids = { payment_id, customer_id, payment_method_id: attempt.payment_method_id };
+  return endedOthers(tx, decisionOf(scene, codes), ids);
 }
 
 function decisionOf({ wallet, attempt, input }: Scene, codes: DeclineCodes): FailureDecision {
@@ -136,6 +180,7 @@ function append(
   { tx, input, attempt, obligation }: Scene,
   state: AttemptState,
   decision: FailureDecision | undefined,
+  rule = ruleOf(input.answer),
 ): RecoveryEvents['RecoveryAttempted'] {
   const { answer, now } = input;
   const resolved = state === 'approved' || state === 'declined' || state === 'void';
@@ -150,7 +195,7 @@ function append(
     currency: attempt.currency,
     state,
     class: decision?.class ?? null,
-    rule: decision?.rule ?? ruleOf(answer),
+    rule: decision?.rule ?? rule,
     code: decision?.code ?? null,
     gateway_ref: 'charge_ref' in answer ? (answer.charge_ref ?? null) : null,
     payment_ref: 'gateway_ref' in answer ? (answer.gateway_ref ?? null) : null,
@@ -174,7 +219,8 @@ function ruleOf(answer: ChargeAnswer): string {
   }
 }
 
-function recordSuccess(scene: Scene): void {
+/** @returns whether it was the second one */
+function recordSuccess(scene: Scene): boolean {
   const { tx, input, obligation, attempts, attempt, wallet } = scene;
   const at = new Date(input.now).toISOString();
   const stream = { stream: 'customer', stream_id: obligation.customer_id } as const;
@@ -190,7 +236,7 @@ function recordSuccess(scene: Scene): void {
       type: 'RecoveryOverpaid',
       data: { payment_id: obligation.payment_id, key, amount, currency },
     });
-    return;
+    return true;
   }
   if (input.policy.recovery.swapDefault && takesTheDefaultsPlace(scene)) {
     wallet.makeDefault(attempt.payment_method_id, 'recovery');
@@ -206,6 +252,7 @@ function recordSuccess(scene: Scene): void {
       closed_at: at,
     },
   });
+  return false;
 }
 
 /** Only if the failed method is the default, or was until this failure and the customer has chosen none since. */

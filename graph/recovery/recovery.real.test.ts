@@ -5,11 +5,13 @@ import { attemptKey } from '../../domain/processes.ts';
 import type { Claim, Opening, RecoverySnapshot } from '../../domain/recovery/claims.ts';
 import type { PaymentFailed } from '../../domain/recovery/messages.ts';
 import { readPolicy } from '../../platform/policy.ts';
-import { openTestGraph, testHeader } from '../../test/graph.ts';
+import { onboardingRequest, openTestGraph, randomToken, testHeader } from '../../test/graph.ts';
 import { customerWithCards, failureOf, type TestWallet } from '../../test/wallets.ts';
 import {
   type Graph,
   getPaymentMethods,
+  getPaymentMethodToken,
+  onboard,
   setCustomerStatus,
   setDefaultPaymentMethod,
   setOffSessionConsent,
@@ -17,8 +19,11 @@ import {
   updatePaymentMethodStatus,
 } from '../index.ts';
 import {
+  adoptGatewayPayment,
   claimAttempt,
   closeRecovery,
+  endReview,
+  findUnattended,
   flagForReview,
   getRecovery,
   openRecovery,
@@ -38,7 +43,15 @@ afterAll(async () => {
   await graph.close();
 });
 
-const open = (failure: PaymentFailed, options: { claim_first?: boolean; key?: string; now?: number } = {}) =>
+const open = async (
+  failure: PaymentFailed,
+  options: { claim_first?: boolean; key?: string; now?: number } = {},
+): Promise<Opening> => (await openWithOthers(failure, options)).opening;
+
+const openWithOthers = (
+  failure: PaymentFailed,
+  options: { claim_first?: boolean; key?: string; now?: number } = {},
+) =>
   openRecovery(
     graph,
     testHeader({ idempotencyKey: options.key ?? randomUUID(), occurredAt: failure.occurred_at }),
@@ -502,6 +515,115 @@ test('closed is closed: it stays as it was decided first, and only exhausted or 
   const reopened = await open(later(exhausted, 5), { now: Date.now() + 6_000 });
   expect(reopened).toMatchObject({ result: 'reopened', recovery: { state: 'open' } });
   expect(await claim(exhausted.payment_id, third)).toMatchObject({ result: 'claimed' });
+});
+
+test('a method that is not proven to be the customer’s cannot make the real one pay', async () => {
+  const email = `victim.${randomUUID()}@shop.example`;
+  const victim = await customerWithCards(graph, policy, { email });
+  const stranger = onboardingRequest({
+    digital_identifiers: [{ type: 'email', value: email, is_verified: false }],
+    payment_method_details: { type: 'card', token: randomToken(), off_session_consent: true },
+  });
+  const written = await onboard(graph, testHeader(), { request: stranger, policy });
+  expect(written).toMatchObject({ customer_id: victim.customer_id, match: { proven: false } });
+  const before = await log(victim);
+  const failure = failureOf(victim, { payment_method_id: written.payment_method_id });
+  expect(await open(failure)).toMatchObject({ result: 'refused', type: 'payment_method_not_found' });
+  expect(await log(victim)).toEqual(before);
+});
+
+test('a report from the future is refused: it would make every true one look older', async () => {
+  const customer = await customerWithCards(graph, policy);
+  const failure = failureOf(customer, { occurred_at: new Date(Date.now() + DAY).toISOString() });
+  expect(await open(failure)).toMatchObject({ result: 'refused', problems: [{ field: 'occurred_at' }] });
+});
+
+test('a consent withdrawn for the merchant ends the customer’s other recoveries of that method', async () => {
+  const customer = await customerWithCards(graph, policy);
+  const same = await opened(failureOf(customer));
+  const other = failureOf(customer, { payment_method_id: customer.methods[1] as string });
+  await open(other);
+  const { others } = await openWithOthers(failureOf(customer, { network: 'visa', network_code: 'R1' }));
+  expect(others).toEqual([same.payment_id]);
+});
+
+test('what a report teaches about its method counts also after the payment was recovered', async () => {
+  const customer = await customerWithCards(graph, policy);
+  const third = customer.methods[2] as string;
+  const failure = failureOf(customer);
+  await open(failure, { claim_first: true });
+  await record(failure.payment_id, third, approved);
+  const occurred_at = new Date(Date.now() + 1_000).toISOString();
+  const stolen = { ...failure, event_id: randomUUID(), occurred_at, decline_code: 'stolen_card' };
+  expect(await open(stolen)).toMatchObject({ result: 'closed', obligation: { outcome: 'recovered' } });
+  const [row] = await graph.read('MATCH (p:PaymentMethod {id: $id}) RETURN p.status AS status', {
+    id: failure.payment_method_id,
+  });
+  expect(row).toEqual({ status: 'compromised' });
+});
+
+test('one payment at the gateway is one obligation’s alone', async () => {
+  const customer = await customerWithCards(graph, policy);
+  const one = await opened(failureOf(customer, { gateway_payment_ref: 'pi_shared' }));
+  const two = await opened(failureOf(customer, { gateway_payment_ref: 'pi_shared' }));
+  const gateway_ref = `pi_${randomUUID()}`;
+  const adopted = await Promise.all(
+    [one, two].map(({ payment_id }) => adoptGatewayPayment(graph, testHeader(), { payment_id, gateway_ref })),
+  );
+  expect(adopted.filter(Boolean)).toHaveLength(1);
+});
+
+test('a person lets an obligation go on from review, and a doubt that is over does so too', async () => {
+  const customer = await customerWithCards(graph, policy);
+  const third = customer.methods[2] as string;
+  const { payment_id } = await opened(failureOf(customer));
+  await claim(payment_id, third);
+  await record(payment_id, third, { result: 'unknown', reason: 'timeout' });
+  await flagForReview(graph, testHeader(), { payment_id, rule: 'attempt_unknown' });
+  await record(payment_id, third, declined('insufficient_funds'));
+  expect((await getRecovery(graph, payment_id))?.state).toBe('waiting');
+  await flagForReview(graph, testHeader(), { payment_id, rule: 'visa:03' });
+  await endReview(graph, testHeader(), { payment_id });
+  expect((await getRecovery(graph, payment_id))?.state).toBe('waiting');
+});
+
+test('a success that another method made is that method’s, whoever hears of it', async () => {
+  const customer = await customerWithCards(graph, policy);
+  const [, second, third] = customer.methods as [string, string, string];
+  const { payment_id } = await opened(failureOf(customer));
+  await claim(payment_id, third);
+  await record(payment_id, third, { result: 'not_sent', reason: 'no charge' });
+  await claim(payment_id, second);
+  const token = (
+    await getPaymentMethodToken(graph, { customer_id: customer.customer_id, payment_method_id: third })
+  )?.reveal();
+  const { recorded } = await record(payment_id, second, { ...approved, charged_token: token });
+  expect(recorded.attempt).toMatchObject({ payment_method_id: third, state: 'approved' });
+  expect((await getRecovery(graph, payment_id))?.attempts.map(({ state }) => state)).toEqual([
+    'approved',
+    'void',
+  ]);
+  expect((await wallet(customer))[third]).toMatchObject({ is_default: true });
+});
+
+test('the sweep finds what is owed and what is in doubt, page by page', async () => {
+  const customer = await customerWithCards(graph, policy);
+  const { payment_id } = await opened(failureOf(customer));
+  const paid = await opened(failureOf(customer));
+  await closeRecovery(graph, testHeader(), {
+    payment_id: paid.payment_id,
+    outcome: 'stopped',
+    rule: 'fraud',
+  });
+  const found: string[] = [];
+  for (let after = ''; ; ) {
+    const page = await findUnattended(graph, { after, limit: 50, now: Date.now() });
+    found.push(...page);
+    if (page.length < 50) break;
+    after = page.at(-1) as string;
+  }
+  expect(found).toContain(payment_id);
+  expect(found).not.toContain(paid.payment_id);
 });
 
 test('a settlement of an unknown payment closes it in advance: a failure that comes later charges nothing', async () => {

@@ -1,10 +1,10 @@
 import type { Policy } from '../../domain/policy.ts';
 import { reportedAttemptKey } from '../../domain/processes.ts';
-import type { RecoverySnapshot, ReportedFailure } from '../../domain/recovery/claims.ts';
+import type { Opening, RecoverySnapshot, ReportedFailure } from '../../domain/recovery/claims.ts';
 import type { Reader } from '../graph.ts';
 import { alternativesOf } from '../queries/alternative-payment-methods.ts';
-import type { ObligationWithAttempts } from './read.ts';
-import { type AttemptNode, type ObligationNode, ownAttempts } from './records.ts';
+import { findObligation, type ObligationWithAttempts } from './read.ts';
+import { type AttemptNode, closedObligation, type ObligationNode, ownAttempts } from './records.ts';
 
 /** An obligation that a failure has made known: a settlement alone leaves these out. */
 export type FailedObligation = ObligationNode &
@@ -31,6 +31,7 @@ export async function snapshotOf(
     amount: obligation.amount,
     currency: obligation.currency,
     state: obligation.state,
+    rule: obligation.rule,
     failed_payment_method_id: obligation.failed_payment_method_id,
     failure,
     // With a payment of its own at the gateway, the obligation has either adopted the reported one or replaced it.
@@ -66,6 +67,24 @@ export function resumedSnapshot(
     occurred_at: newest.claimed_at,
   };
   return snapshotOf(reader, { obligation, attempts, failure }, policy, now);
+}
+
+/**
+ * A payment as a run finds it that begins without a new failure: resumed after its own was lost, or woken by a late word
+ * of the gateway.
+ *
+ * @param input.now epoch milliseconds
+ */
+export async function resumeRecovery(
+  reader: Reader,
+  input: { payment_id: string; policy: Policy; now: number },
+): Promise<Opening> {
+  const found = await findObligation(reader, input.payment_id);
+  if (!found) return { result: 'ignored' };
+  if (!isFailed(found.obligation)) {
+    return { result: 'closed', obligation: closedObligation(found.obligation, found.attempts) };
+  }
+  return { result: 'unchanged', recovery: await resumedSnapshot(reader, found, input.policy, input.now) };
 }
 
 export function isFailed(obligation: ObligationNode): obligation is FailedObligation {

@@ -240,19 +240,40 @@ test('an older and a stale failure change nothing', async () => {
 /** `EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED`. */
 const ENDED = 2;
 
-test('a charge that ends in doubt is not followed by another card: a person decides', async () => {
+test('a charge whose answer is lost is found out, not repeated: one charge, no other card', async () => {
+  const customer = await customerWithCards(3, [[], [], [{ do: 'drop_after_capture' }]]);
+  const event = failure(customer);
+  await agents[0].signalPaymentFailed(event);
+  expect(await ended(event.payment_id)).toMatchObject({
+    outcome: 'recovered',
+    attempts: [{ payment_method_id: customer.cards[2]?.id, state: 'approved' }],
+  });
+  expect(await captured(event.payment_id)).toEqual([customer.cards[2]?.token]);
+});
+
+test('a request that is lost on its way is sent once more under its own key', async () => {
+  const customer = await customerWithCards(3, [[], [], [{ do: 'drop_before_capture' }]]);
+  const event = failure(customer);
+  await agents[0].signalPaymentFailed(event);
+  expect(await ended(event.payment_id)).toMatchObject({
+    outcome: 'recovered',
+    attempts: [{ n: 1, state: 'approved' }],
+  });
+  expect(await captured(event.payment_id)).toEqual([customer.cards[2]?.token]);
+});
+
+test('a charge that stays in doubt is not followed by another card', async () => {
   const customer = await customerWithCards(3, [[], [], [{ do: 'error_500' }]]);
   const event = failure(customer);
   await agents[0].signalPaymentFailed(event);
   await expect
-    .poll(async () => (await agents[0].getRecovery(event.payment_id))?.state, LIMIT)
-    .toBe('needs_review');
+    .poll(async () => (await agents[0].getRecovery(event.payment_id))?.next?.action, LIMIT)
+    .toBe('poll');
   expect(await agents[1].getRecovery(event.payment_id)).toMatchObject({
-    waiting_for: 'review',
+    state: 'unknown',
     attempts: [{ payment_method_id: customer.cards[2]?.id, state: 'unknown' }],
   });
   expect(await evidence.inbox(customer.id)).toEqual([]);
-  expect(await evidence.obligation(event.payment_id)).toBe('needs_review');
 });
 
 test('a dead card waits for a new one, and everybody is told so', async () => {

@@ -1,0 +1,115 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Fixture, listen, startFixture } from '../../test/stripe.ts';
+import { createStripeGateway } from './gateway.ts';
+
+let stripe: Fixture;
+
+beforeAll(async () => {
+  stripe = await startFixture();
+});
+afterAll(() => stripe.close());
+
+async function paid() {
+  const order = await stripe.given([]);
+  const answer = await stripe.charge(order);
+  if (answer.result !== 'approved' || answer.charge_ref === undefined)
+    throw new Error(JSON.stringify(answer));
+  return { order, charge_ref: answer.charge_ref, key: `refund:${order.key}` };
+}
+
+async function refundsOf(charge: string): Promise<{ id: string; amount: number }[]> {
+  const headers = { authorization: 'Bearer sk_test_1' };
+  const response = await fetch(`${stripe.url}/v1/refunds?charge=${charge}`, { headers });
+  return ((await response.json()) as { data: { id: string; amount: number }[] }).data;
+}
+
+/** A gateway whose answers are the given ones, in turn. */
+async function answering(...answers: [status: number, body: object][]) {
+  const server = await listen((_, response) => {
+    const [status, body] = answers.shift() ?? [500, {}];
+    response.writeHead(status, { 'content-type': 'application/json' });
+    response.end(JSON.stringify(body));
+  });
+  const gateway = createStripeGateway({ apiKey: 'sk_test_1', apiBase: server.url });
+  return {
+    refund: () => gateway.refundCharge({ charge_ref: 'ch_1', key: randomUUID() }),
+    close: server.close,
+  };
+}
+
+test('gives the whole charge back, once for however many requests with one key', async () => {
+  const { order, charge_ref, key } = await paid();
+  const first = await stripe.gateway.refundCharge({ charge_ref, key });
+  expect(first).toEqual({ result: 'refunded', refund_ref: expect.stringMatching(/^re_/) });
+  expect(await stripe.gateway.refundCharge({ charge_ref, key })).toEqual(first);
+  expect(await refundsOf(charge_ref)).toMatchObject([{ amount: 1250 }]);
+  expect(await stripe.ledger(order)).toMatchObject([{ status: 'refunded' }]);
+});
+
+test('a charge that was refunded under another key, or by a person, is refunded by what was there', async () => {
+  const { charge_ref, key } = await paid();
+  const first = await stripe.gateway.refundCharge({ charge_ref, key });
+  expect(await stripe.gateway.refundCharge({ charge_ref, key: `${key}b` })).toEqual(first);
+  expect(await refundsOf(charge_ref)).toHaveLength(1);
+});
+
+test('two at the same moment give it back once', async () => {
+  const { charge_ref, key } = await paid();
+  const refund = (n: number) => stripe.gateway.refundCharge({ charge_ref, key: `${key}${n}` });
+  const [one, other] = await Promise.all([refund(1), refund(2)]);
+  expect(one).toEqual(other);
+  expect(await refundsOf(charge_ref)).toHaveLength(1);
+});
+
+test('what never succeeded, or is not there, is refused with the reason', async () => {
+  const order = await stripe.given([{ do: 'decline' }]);
+  const declined = await stripe.charge(order);
+  const failed = 'charge_ref' in declined ? (declined.charge_ref ?? '') : '';
+  expect(await stripe.gateway.refundCharge({ charge_ref: failed, key: randomUUID() })).toEqual({
+    result: 'refused',
+    reason: expect.stringContaining('has not succeeded'),
+  });
+  expect(await stripe.gateway.refundCharge({ charge_ref: 'ch_nobody', key: randomUUID() })).toEqual({
+    result: 'refused',
+    reason: expect.stringContaining('ch_nobody'),
+  });
+});
+
+test.each([
+  ['pending', { result: 'pending', refund_ref: 're_1' }],
+  ['requires_action', { result: 'pending', refund_ref: 're_1' }],
+  ['failed', { result: 'refused', reason: 'the refund re_1 expired_or_canceled_card' }],
+])('a refund that is %s', async (status, expected) => {
+  const refund = { id: 're_1', status, failure_reason: 'expired_or_canceled_card' };
+  const odd = await answering([200, refund]);
+  expect(await odd.refund()).toEqual(expected);
+  await odd.close();
+});
+
+test('already refunded is what the refunds are by now', async () => {
+  const refusal: [number, object] = [
+    400,
+    { error: { type: 'invalid_request_error', code: 'charge_already_refunded', message: 'already' } },
+  ];
+  const listed = (...data: object[]): [number, object] => [200, { object: 'list', has_more: false, data }];
+  const failed = { id: 're_1', status: 'failed' };
+  const pending = await answering(refusal, listed({ id: 're_2', status: 'pending' }, failed));
+  expect(await pending.refund()).toEqual({ result: 'pending', refund_ref: 're_2' });
+  await pending.close();
+
+  const none = await answering(refusal, listed(failed));
+  expect(await none.refund()).toEqual({ result: 'refused', reason: 'charge_already_refunded: already' });
+  await none.close();
+});
+
+test.each([
+  [500, 'gateway_unavailable'],
+  [409, 'gateway_unavailable'],
+  [401, 'gateway_misconfigured'],
+  [403, 'gateway_misconfigured'],
+])('%i is no answer about the refund: %s', async (status, type) => {
+  const odd = await answering([status, { error: { type: 'api_error', message: 'no' } }]);
+  await expect(odd.refund()).rejects.toMatchObject({ type });
+  await odd.close();
+});

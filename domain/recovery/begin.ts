@@ -1,0 +1,131 @@
+/** Where a run begins: with a failure just opened, or with whatever an earlier run left behind. */
+
+import type { RecoverySnapshot } from './claims.ts';
+import { settled } from './cascade.ts';
+import {
+  alternativesOf,
+  courseOf,
+  isUnresolved,
+  stop,
+  suspicionOf,
+  TECH_RETRY_MS,
+  wasTried,
+} from './course.ts';
+import type { Candidate, RecoveryState, Unresolved } from './state.ts';
+import type { AttemptStatus, ObligationState } from './status.ts';
+
+/** A charge must be over by then: until its claim's deadline it may still be on its way. */
+const CLAIM_MS = 60_000;
+
+/** The state of a run that begins. */
+export function begin(recovery: RecoverySnapshot): RecoveryState {
+  const state: RecoveryState = {
+    payment_id: recovery.payment_id,
+    customer_id: recovery.customer_id,
+    amount: recovery.amount,
+    currency: recovery.currency,
+    failed_payment_method_id: recovery.failed_payment_method_id,
+    class: recovery.failure.class,
+    rule: recovery.failure.rule,
+    opened_at: recovery.opened_at,
+    closes_at: recovery.closes_at,
+    policy: recovery.policy,
+    attempts: recovery.attempts,
+    candidates: [],
+    cascade_ended: false,
+    closed: false,
+    paused: false,
+    notices: [],
+    refunds: [],
+    heard: [],
+    reports: suspicionOf(recovery),
+    ...(recovery.gateway_payment_ref ? { look_up: recovery.gateway_payment_ref } : {}),
+  };
+  return settled(steer(state, recovery));
+}
+
+function steer(state: RecoveryState, recovery: RecoverySnapshot): RecoveryState {
+  const { failure } = recovery;
+  const unresolved = recovery.attempts.find((attempt) => isUnresolved(attempt));
+  if (isEnded(recovery.state)) return ended(state, recovery, recovery.state, unresolved);
+  if (unresolved) return { ...withoutCharge(state, recovery), unresolved: doubtOf(unresolved) };
+  if (recovery.state === 'needs_review') return { ...state, review: { rule: recovery.rule, flagged: true } };
+  return steerByFailure(state, recovery, failure.class);
+}
+
+function isEnded(state: ObligationState): state is Exclude<ObligationState, 'open' | 'needs_review'> {
+  return state !== 'open' && state !== 'needs_review';
+}
+
+/** Closed before: this run only learns what has become of it since. */
+function ended(
+  state: RecoveryState,
+  { rule }: RecoverySnapshot,
+  outcome: Exclude<ObligationState, 'open' | 'needs_review'>,
+  unresolved: AttemptStatus | undefined,
+): RecoveryState {
+  const over = { ...state, look_up: undefined, rule, reports: [], ending: { outcome, rule }, closed: true };
+  return unresolved ? { ...over, unresolved: doubtOf(unresolved) } : over;
+}
+
+/** An earlier run has left a charge in doubt: the gateway is asked first, and everything else follows from its answer. */
+function withoutCharge(state: RecoveryState, recovery: RecoverySnapshot): RecoveryState {
+  const steered = steerByFailure(state, recovery, recovery.failure.class);
+  const { rule } = recovery;
+  return recovery.state === 'needs_review' ? { ...steered, review: { rule, flagged: true } } : steered;
+}
+
+function doubtOf(attempt: AttemptStatus): Unresolved {
+  const claimed_at = Date.parse(attempt.started_at);
+  return {
+    key: attempt.key,
+    payment_method_id: attempt.payment_method_id,
+    state: attempt.state === 'pending' ? 'pending' : 'unknown',
+    claimed_at,
+    tries: 0,
+    // Until the claim is over, the charge may still be on its way.
+    next_at: claimed_at + CLAIM_MS,
+  };
+}
+
+function steerByFailure(
+  state: RecoveryState,
+  recovery: RecoverySnapshot,
+  failureClass: RecoveryState['class'],
+): RecoveryState {
+  const { failure } = recovery;
+  if (recovery.kind === 'one_time') {
+    // The customer is present and may already be paying otherwise: never charged, never written to.
+    return { ...state, look_up: undefined, ending: { outcome: 'stopped', rule: 'not_recurring' } };
+  }
+  if (failureClass === 'STOP' || failureClass === 'FRAUD') return stop(state, failureClass, failure.rule);
+  if (failure.status !== 'declined' && !recovery.gateway_payment_ref) {
+    return { ...state, review: { rule: `reported_${failure.status}`, flagged: false } };
+  }
+  switch (courseOf(failureClass, recovery.policy.cascadeOnHard)) {
+    case 'stop':
+      return stop(state, failureClass, failure.rule);
+    case 'review':
+      return { ...state, review: { rule: failure.rule, flagged: false } };
+    case 'wait_for_method':
+      return {
+        ...state,
+        cascade_ended: true,
+        notices: [{ template: 'payment_declined_update_card', stage: '1' }],
+      };
+    case 'cascade_after_retry': {
+      const again: Candidate = {
+        payment_method_id: recovery.failed_payment_method_id,
+        not_before: recovery.opened_at + TECH_RETRY_MS,
+        why: 'same_method',
+      };
+      const rest = alternativesOf(recovery).map((candidate) => ({
+        ...candidate,
+        not_before: again.not_before,
+      }));
+      return { ...state, candidates: wasTried(recovery, again.payment_method_id) ? rest : [again, ...rest] };
+    }
+    case 'cascade':
+      return { ...state, candidates: alternativesOf(recovery) };
+  }
+}

@@ -1,0 +1,26 @@
+/** When the first cascade has ended, and what the customer hears of it. */
+
+import type { NoticeTemplate } from '../ports.ts';
+import type { RecoveryState } from './state.ts';
+
+/** The first cascade has ended when nothing is left to try; only then may the customer hear that it failed. */
+export function settled(state: RecoveryState): RecoveryState {
+  const busy =
+    state.claim ||
+    state.to_record ||
+    state.unresolved ||
+    state.look_up ||
+    state.review ||
+    state.ending ||
+    state.closed;
+  if (busy || state.cascade_ended || state.candidates.length > 0) return state;
+  const notice = { template: noticeOfFailedCascade(state), stage: '1' };
+  return { ...state, cascade_ended: true, notices: [...state.notices, notice] };
+}
+
+function noticeOfFailedCascade(state: RecoveryState): NoticeTemplate {
+  const tried = state.attempts.filter((attempt) => attempt.state === 'declined');
+  const authenticate = state.class === 'AUTH' || tried.some((attempt) => attempt.class === 'AUTH');
+  if (authenticate) return 'authenticate';
+  return tried.length === 0 ? 'no_alternative' : 'all_declined';
+}

@@ -1,0 +1,102 @@
+/** Charges whose outcome nobody knows: found out, never assumed (specification: workflows 2, step 4). */
+
+import type { ChargeAnswer } from '../ports.ts';
+import type { FoundOut, RecoveryState, Unresolved } from './state.ts';
+import type { AttemptStatus } from './status.ts';
+
+const HOUR_MS = 3_600_000;
+
+/** An attempt that was just recorded as unknown or pending. @param at epoch milliseconds */
+export function doubtAbout(state: RecoveryState, attempt: AttemptStatus, at: number): RecoveryState {
+  const kind = attempt.state === 'pending' ? 'pending' : 'unknown';
+  const before =
+    state.unresolved?.key === attempt.key && state.unresolved.state === kind ? state.unresolved : undefined;
+  const tries = before?.tries ?? 0;
+  const unresolved: Unresolved = {
+    key: attempt.key,
+    payment_method_id: attempt.payment_method_id,
+    state: kind,
+    claimed_at: Date.parse(attempt.started_at),
+    tries,
+    ...(before?.absent_since === undefined ? {} : { absent_since: before.absent_since }),
+    ...nextTry(state, kind, tries, at),
+  };
+  return withReviewIfExhausted({ ...state, unresolved, frozen_at: state.frozen_at ?? at });
+}
+
+/** What asking the gateway brought: an outcome to be written down, or one more rung of the ladder. */
+export function afterFindingOut(
+  state: RecoveryState,
+  key: string,
+  found: FoundOut,
+  at: number,
+): RecoveryState {
+  const { unresolved } = state;
+  if (unresolved?.key !== key) return afterRecheck(state, key, found);
+  if (found.result === 'absent') return afterAbsence(state, unresolved, at);
+  if (found.result === 'unknown' || (found.result === 'pending' && unresolved.state === 'pending')) {
+    return stillOpen(state, unresolved, at);
+  }
+  return { ...state, to_record: { key, answer: found } };
+}
+
+/** Asked once about an attempt that was believed to be over: only a success that nobody knew of is news. */
+function afterRecheck(state: RecoveryState, key: string, found: FoundOut): RecoveryState {
+  const known = state.attempts.find((attempt) => attempt.key === key);
+  const asked = { ...state, recheck: undefined };
+  if (found.result !== 'approved' || known?.state === 'approved') return asked;
+  return { ...asked, to_record: { key, answer: found } };
+}
+
+/**
+ * Nothing there counts as 'not charged' only if it was so twice, an hour apart, and both an hour after the claim:
+ * a request may be on its way for longer than anybody waits for it.
+ */
+function afterAbsence(state: RecoveryState, unresolved: Unresolved, at: number): RecoveryState {
+  if (at < unresolved.claimed_at + HOUR_MS) return stillOpen(state, unresolved, at);
+  const since = unresolved.absent_since ?? at;
+  if (at - since < HOUR_MS) return stillOpen(state, { ...unresolved, absent_since: since }, at);
+  const answer: ChargeAnswer = {
+    result: 'not_sent',
+    reason: 'the gateway had no payment, twice, an hour apart',
+  };
+  return { ...state, to_record: { key: unresolved.key, answer } };
+}
+
+function stillOpen(state: RecoveryState, unresolved: Unresolved, at: number): RecoveryState {
+  const tries = unresolved.tries + 1;
+  const { next_at: _asked, ...rest } = unresolved;
+  const next: Unresolved = { ...rest, tries, ...nextTry(state, unresolved.state, tries, at) };
+  return withReviewIfExhausted({ ...state, unresolved: next });
+}
+
+function nextTry(
+  { policy }: RecoveryState,
+  kind: Unresolved['state'],
+  tries: number,
+  at: number,
+): Pick<Unresolved, 'next_at'> {
+  const wait = policy[kind][tries];
+  return wait === undefined ? {} : { next_at: at + wait };
+}
+
+/** Nobody left to ask: a person decides, and a late truth is still heard. */
+function withReviewIfExhausted(state: RecoveryState): RecoveryState {
+  const { unresolved, review } = state;
+  if (!unresolved || unresolved.next_at !== undefined || review) return state;
+  return { ...state, review: { rule: `attempt_${unresolved.state}`, flagged: false } };
+}
+
+/** A webhook speaks of a charge: the gateway is asked at once, whatever the webhook says. @param at epoch milliseconds */
+export function hear(state: RecoveryState, key: string | undefined, at: number): RecoveryState {
+  if (state.unresolved) return { ...state, unresolved: { ...state.unresolved, next_at: at } };
+  const newest = key ?? state.attempts.at(-1)?.key;
+  const isOver = state.attempts.some((attempt) => attempt.key === newest);
+  return newest !== undefined && isOver ? { ...state, recheck: newest } : state;
+}
+
+/** The window's clock stood still while nobody could act. @param at epoch milliseconds */
+export function thaw(state: RecoveryState, at: number): RecoveryState {
+  if (state.frozen_at === undefined) return state;
+  return { ...state, frozen_at: undefined, closes_at: state.closes_at + Math.max(0, at - state.frozen_at) };
+}

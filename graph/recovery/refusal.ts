@@ -1,0 +1,51 @@
+import type { ErrorType, FieldProblem } from '../../domain/errors.ts';
+import type { PaymentFailed } from '../../domain/recovery/messages.ts';
+import type { WalletMethod } from '../wallet/wallet.ts';
+import type { ObligationNode } from './records.ts';
+
+/** Clocks of other agents may run ahead by so much; a later time would make every true report look older. */
+export const CLOCK_SKEW_MS = 10 * 60_000;
+
+/**
+ * Why a report of a failure is refused, and nothing of it written: it speaks of a method that is not, or not proven to
+ * be, this customer's, of another amount than is known of the payment, or of the future.
+ *
+ * @param now epoch milliseconds
+ */
+export function refusalOf(
+  failure: PaymentFailed,
+  wallet: readonly Readonly<WalletMethod>[],
+  obligation: Pick<ObligationNode, 'customer_id' | 'amount' | 'currency'> | undefined,
+  now: number,
+): { type: ErrorType; problem: FieldProblem } | undefined {
+  const method = wallet.find((one) => one.payment_method_id === failure.payment_method_id);
+  // An unproven method came in under a name that somebody merely claimed: it must not make the real one pay.
+  if (!method?.proven) {
+    const problem = { field: 'payment_method_id', message: 'is no method of this customer' };
+    return { type: 'payment_method_not_found', problem };
+  }
+  if (Date.parse(failure.occurred_at) > now + CLOCK_SKEW_MS) {
+    return {
+      type: 'invalid_argument',
+      problem: { field: 'occurred_at', message: 'must not be in the future' },
+    };
+  }
+  const problem = obligation && mismatch(obligation, failure);
+  return problem && { type: 'obligation_mismatch', problem };
+}
+
+function mismatch(
+  obligation: Pick<ObligationNode, 'customer_id' | 'amount' | 'currency'>,
+  failure: PaymentFailed,
+): FieldProblem | undefined {
+  if (obligation.customer_id !== failure.customer_id) {
+    return { field: 'customer_id', message: 'is not the customer who owes this payment' };
+  }
+  if (obligation.amount !== undefined && obligation.amount !== failure.amount) {
+    return { field: 'amount', message: `must be ${obligation.amount}, as it is known of this payment` };
+  }
+  if (obligation.currency !== undefined && obligation.currency !== failure.currency) {
+    return { field: 'currency', message: `must be ${obligation.currency}, as it is known of this payment` };
+  }
+  return undefined;
+}

@@ -1,0 +1,34 @@
+import { randomUUID } from 'node:crypto';
+import { expect, test } from 'vitest';
+import { OBLIGATION_SWEEP, recoveryWorkflowId, TaskQueue } from '../domain/processes.ts';
+import { createTestRig, eventually } from '../test/rig/index.ts';
+import { ensureSchedules } from './schedules.ts';
+import { resumeRecovery } from './starts.ts';
+
+test('the sweep is scheduled once, however many workers put it into place, and starts its workflow', async () => {
+  const swept: string[] = [];
+  const sweep = {
+    async sweepPage({ after }: { after: string }) {
+      swept.push(after);
+      return { looked_at: 0, started: [] };
+    },
+  };
+  const rig = await createTestRig({ server: 'dev', activities: { [TaskQueue.maintenance]: sweep } });
+  await Promise.all([ensureSchedules(rig.client), ensureSchedules(rig.client), ensureSchedules(rig.client)]);
+  const handle = rig.client.schedule.getHandle(OBLIGATION_SWEEP.id);
+  const { spec, policies } = await handle.describe();
+  expect(spec.intervals).toMatchObject([{ every: OBLIGATION_SWEEP.everyMs }]);
+  expect(policies.overlap).toBe('SKIP');
+  await handle.trigger();
+  await eventually(() => expect(swept).toEqual(['']), 30_000);
+  await handle.delete();
+});
+
+test('a recovery is taken up again only where none runs', async () => {
+  const graph = { resumeRecovery: () => new Promise(() => {}) };
+  const rig = await createTestRig({ server: 'dev', activities: { [TaskQueue.recovery]: graph } });
+  const paymentId = `invoice-${randomUUID()}`;
+  rig.leaveOpen(recoveryWorkflowId(paymentId), 'its first activity never answers');
+  const started = await Promise.all([1, 2, 3].map(() => resumeRecovery(rig.client, paymentId)));
+  expect(started.filter(Boolean)).toHaveLength(1);
+});
