@@ -196,16 +196,15 @@ export function call<Response = Record<string, unknown>>(
   });
 }
 
-/** Takes every method but those whose token says `declined`, and approves every charge. */
+/** Takes every method but those whose token says `declined`; approves every charge but those whose payment says `doubt`. */
 const willingGateway: PaymentGateway = {
-  charge: async () => ({
-    result: 'approved',
-    gateway_ref: `pi_${randomUUID()}`,
-    charge_ref: `ch_${randomUUID()}`,
-  }),
+  charge: async ({ payment_id }) =>
+    payment_id.includes('doubt')
+      ? { result: 'unknown', reason: 'no answer in time' }
+      : { result: 'approved', gateway_ref: `pi_${randomUUID()}`, charge_ref: `ch_${randomUUID()}` },
   readPayment: async () => undefined,
   cancelPayment: async () => 'cancelled',
-  findCharge: () => Promise.reject(new Error('no charge is in doubt here')),
+  findCharge: async () => ({ result: 'absent' }),
   refundCharge: () => Promise.reject(new Error('no charge is too many here')),
   createCustomer: async ({ customer_id }) => ({ gateway_customer_ref: `cus_${customer_id}` }),
   attachPaymentMethod: async ({ token, gateway_customer_ref }): Promise<AttachAnswer> =>

@@ -13,7 +13,7 @@ import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 import { Client as GrpcClient, credentials, type ServiceError } from '@grpc/grpc-js';
 import type { Client } from '@temporalio/client';
 import type { ApiProcess } from '../api.ts';
-import type { QueryExample, RestExample, RpcExample, SignalExample } from './example.ts';
+import type { QueryExample, RestExample, RpcExample, SignalExample, UpdateExample } from './example.ts';
 
 const DEADLINE_MS = 20_000;
 
@@ -90,6 +90,13 @@ export async function sendSignal(temporal: Client, example: SignalExample): Prom
 
 export function askQuery(temporal: Client, { workflow_id, query }: QueryExample): Promise<unknown> {
   return temporal.workflow.getHandle(workflow_id).query(query);
+}
+
+export function sendUpdate(
+  temporal: Client,
+  { workflow_id, update, payload }: UpdateExample,
+): Promise<unknown> {
+  return temporal.workflow.getHandle(workflow_id).executeUpdate(update, { args: [payload] });
 }
 
 /** The names of the signals, queries and updates that a workflow takes, as it tells of itself. */
