@@ -3,6 +3,11 @@
 export { claimAttempt } from './claim-attempt.ts';
 export { getChargeOrder } from './charge-order.ts';
 export { adoptGatewayPayment, closeRecovery, flagForReview } from './close-recovery.ts';
+export {
+  findNewsMatter,
+  type NewsMatter,
+  rememberGatewayEvent,
+} from './gateway-news.ts';
 export { mismatch } from './mismatch.ts';
 export { openRecovery } from './open-recovery.ts';
 export { openSettled } from './open-settled.ts';
