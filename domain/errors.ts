@@ -28,6 +28,7 @@ interface ErrorRow {
 
 export const ERRORS = {
   malformed_request: row(false, 400, GrpcCode.INVALID_ARGUMENT, 'The request cannot be read'),
+  signature_refused: row(false, 400, GrpcCode.INVALID_ARGUMENT, 'The signature does not prove the sender'),
   idempotency_key_required: row(false, 400, GrpcCode.INVALID_ARGUMENT, 'An Idempotency-Key is required'),
   invalid_argument: row(false, 422, GrpcCode.INVALID_ARGUMENT, 'The request breaks a rule'),
   card_number_refused: row(false, 422, GrpcCode.INVALID_ARGUMENT, 'Full card numbers are never accepted'),

@@ -2,6 +2,7 @@
 
 import type { DeclineCodes } from './decline/codes.ts';
 import type { PaymentMethodType } from './payment-method.ts';
+import type { ChargeResult } from './recovery/messages.ts';
 
 /** What a charge came to. Declines are values; only a fault of ours throws. */
 export type ChargeAnswer =
@@ -107,6 +108,30 @@ export interface PaymentGateway {
     gateway_customer_ref: string;
     key: string;
   }): Promise<AttachAnswer>;
+}
+
+/** What the gateway tells of a payment by itself. */
+export interface GatewayNews {
+  event_id: string;
+  result: ChargeResult['result'];
+  /** Of a decline. */
+  codes: DeclineCodes;
+  gateway_ref: string;
+  gateway_customer_ref?: string;
+  /** As whoever created the payment named it. */
+  payment_id?: string;
+  /** The idempotency key of the request that led to it: an attempt's, or another. */
+  request_key?: string;
+  /** The method that it was to be charged on. */
+  token?: string;
+}
+
+export interface GatewayEvents {
+  /**
+   * `body`: as received. `undefined`: nothing that Persona acts on.
+   * @throws signature_refused (nobody signed it, somebody else did, or more than five minutes ago), malformed_request
+   */
+  read(body: Uint8Array, signature: string | undefined): GatewayNews | undefined;
 }
 
 export type NoticeTemplate =

@@ -15,7 +15,7 @@ const common = {
   PERSONA_BLIND_KEYS: `b1:${key(3)}`,
   TEMPORAL_CODEC_KEYS: `c1:${key(4)}`,
 };
-const api = { ...common, PERSONA_INSECURE: '1' };
+const api = { ...common, PERSONA_INSECURE: '1', STRIPE_WEBHOOK_SECRET: 'whsec_marked' };
 const worker = {
   ...common,
   STRIPE_API_KEY: 'sk_test_marked',

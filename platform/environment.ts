@@ -27,6 +27,7 @@ export interface CommonEnvironment {
 export interface ApiEnvironment extends CommonEnvironment {
   http: { host: string; port: number };
   grpc: { host: string; port: number };
+  stripeWebhookSecret: Secret<string>;
 }
 
 export interface WorkerEnvironment extends CommonEnvironment {
@@ -59,6 +60,7 @@ export function readApiEnvironment(variables: Variables): ApiEnvironment {
     ...common(values),
     http: { host: values.HTTP_HOST, port: values.HTTP_PORT },
     grpc: { host: values.GRPC_HOST, port: values.GRPC_PORT },
+    stripeWebhookSecret: values.STRIPE_WEBHOOK_SECRET,
   };
 }
 

@@ -110,6 +110,7 @@ export const apiVariables = {
   HTTP_PORT: port.default(8080).describe('Port of REST; 0 takes any free one'),
   GRPC_HOST: z.string().default('127.0.0.1').describe('Address that gRPC listens on'),
   GRPC_PORT: port.default(50_051).describe('Port of gRPC; 0 takes any free one'),
+  STRIPE_WEBHOOK_SECRET: secretText.describe("The signing secret of Stripe's webhook endpoint (whsec_…)"),
 };
 
 export const workerVariables = {
