@@ -7,6 +7,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
+import type { Client } from '@temporalio/client';
 import type { AttachAnswer, PaymentGateway } from '../domain/ports.ts';
 import { TaskQueue, type TaskQueueName } from '../domain/processes.ts';
 import { type Graph, openGraph } from '../graph/index.ts';
@@ -38,6 +39,8 @@ export interface ApiProcess {
 export interface ApiUnderTest {
   /** The same graph as the processes', for what has no route yet. */
   graph: Graph;
+  /** Reaches the workers' namespace, with the codec. */
+  temporal: Client;
   startApi(): Promise<ApiProcess>;
   close(): Promise<void>;
 }
@@ -100,6 +103,7 @@ export async function openApiUnderTest(): Promise<ApiUnderTest> {
   };
   return {
     graph,
+    temporal: server.client,
     async startApi() {
       const started = await startApiProcess(environment);
       processes.push(started);

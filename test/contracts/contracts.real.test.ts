@@ -1,0 +1,114 @@
+/** Every example of `docs/contracts/`, told as one story to a running API, so that none of them can grow old unseen. */
+
+import { globSync } from 'node:fs';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type ApiProcess, type ApiUnderTest, openApiUnderTest } from '../api.ts';
+import { CONTRACTS, type Example, type RestExample, readExample, startRun } from './example.ts';
+import { allRpcs, askQuery, askRest, askRpc, handlersOf, sendSignal } from './exchange.ts';
+
+/** In the order in which they happen: later ones speak of what earlier ones made. */
+const STORY = [
+  'rest/onboard',
+  'grpc/create-customer',
+  'grpc/update-device-trust-score',
+  'grpc/get-customer-context',
+  'rest/get-profile',
+  'rest/add-payment-method',
+  'rest/get-payment-methods',
+  'rest/get-payment-method',
+  'grpc/get-payment-methods',
+  'grpc/report-payment-failure',
+  'grpc/get-recovery',
+  'rest/report-payment-failure',
+  'rest/get-recovery',
+  'rest/get-recoveries',
+  'rest/problem',
+  'temporal/payment-failed',
+  'temporal/payment-settled',
+  'temporal/payment-failed-for-good',
+  'temporal/status',
+  'temporal/claim-freed',
+  'temporal/payment-method-added',
+  'rest/healthz',
+  'rest/readyz',
+];
+
+/** What an example asks is there soon, but not always at once. */
+const SOON = { timeout: 20_000, interval: 50 };
+const run = startRun();
+let under: ApiUnderTest;
+let api: ApiProcess;
+/** Nothing after it can be as told. */
+let broken: string | undefined;
+
+beforeAll(async () => {
+  under = await openApiUnderTest();
+  api = await under.startApi();
+  // The first of everything takes its time, and an onboarding answers after two seconds, verified or not.
+  const { transaction_id, occurred_at, payment_method_details } = (readExample('rest/onboard') as RestExample)
+    .request.body as Record<string, unknown>;
+  const stranger = startRun().send({ transaction_id, occurred_at, payment_method_details });
+  await fetch(`${api.http}/api/v1/customers`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(stranger),
+  });
+});
+afterAll(() => under.close());
+
+function exchange(example: Example): Promise<unknown> {
+  if ('route' in example) return askRest(api, example);
+  if ('rpc' in example) return askRpc(api, example);
+  return 'query' in example ? askQuery(under.temporal, example) : sendSignal(under.temporal, example);
+}
+
+function answerOf(example: Example): unknown {
+  return 'signal' in example ? example.result : example.answer;
+}
+
+/** May be asked again and again. */
+function onlyReads(example: Example): boolean {
+  if ('route' in example) return example.request.method === 'GET';
+  return 'query' in example || ('rpc' in example && /\/Get/.test(example.rpc));
+}
+
+test.each(STORY)('%s is answered as its example says', async (name) => {
+  expect(broken, 'the story broke off at').toBeUndefined();
+  broken = name;
+  const example = readExample(name);
+  const ask = async () => run.differences(answerOf(example), await exchange(run.send(example)));
+  if (onlyReads(example)) await expect.poll(ask, SOON).toEqual([]);
+  else expect(await ask()).toEqual([]);
+  broken = undefined;
+});
+
+test('an example that is wrong would be noticed', async () => {
+  const { answer } = readExample('rest/healthz') as { answer: object };
+  expect(run.differences({ ...answer, status: 201 }, answer)).toEqual([
+    '.status: 201 in the example, 200 in reality',
+  ]);
+  expect(run.differences({ ...answer, more: 'x' }, answer)).toHaveLength(1);
+  expect(run.differences(answer, { ...answer, more: 'x' })).toHaveLength(1);
+});
+
+test('every example is told', () => {
+  const files = globSync('*/*.json', { cwd: CONTRACTS }).map((file) => file.replaceAll('\\', '/'));
+  expect(files.map((file) => file.slice(0, -'.json'.length)).sort()).toEqual(STORY.toSorted());
+});
+
+test('every route, every rpc and every message of a recovery has an example', async () => {
+  const examples = STORY.map(readExample);
+  const { paths } = (await (await fetch(`${api.http}/openapi.json`)).json()) as {
+    paths: Record<string, object>;
+  };
+  const routes = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+  );
+  const messages = await handlersOf(under.temporal, run.send('recovery:plan-example-4'));
+  const told = examples.map((example) => {
+    if ('route' in example) return example.route;
+    if ('rpc' in example) return example.rpc;
+    return 'query' in example ? example.query : example.signal;
+  });
+  expect([...routes, ...allRpcs(), ...messages].filter((name) => !told.includes(name))).toEqual([]);
+});

@@ -1,0 +1,135 @@
+/**
+ * The examples of `docs/contracts/`, and what makes them comparable with a run: in an example ids and times stand for
+ * whatever they are in reality, everything else stands for itself.
+ */
+
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+
+export interface RestExample {
+  route: string;
+  request: { method: string; path: string; headers?: Record<string, string>; body?: unknown };
+  answer: { status: number; headers?: Record<string, string>; body: unknown };
+}
+
+export interface RpcExample {
+  /** `package.Service/Method`. */
+  rpc: string;
+  request: object;
+  answer: object;
+}
+
+export interface SignalExample {
+  workflow: string;
+  workflow_id: string;
+  signal: string;
+  payload: object;
+  /** With these the workflow is started if it does not run yet (signal-with-start). */
+  start?: { task_queue: string; input: object };
+  /** What the workflow gives at its end. */
+  result?: object;
+}
+
+export interface QueryExample {
+  workflow: string;
+  workflow_id: string;
+  query: string;
+  answer: object;
+}
+
+export type Example = RestExample | RpcExample | SignalExample | QueryExample;
+
+export const CONTRACTS = new URL('../../docs/contracts/', import.meta.url);
+
+/** @param name below `docs/contracts/`, without `.json` */
+export function readExample(name: string): Example {
+  return JSON.parse(readFileSync(new URL(`${name}.json`, CONTRACTS), 'utf8'));
+}
+
+/** When the examples are told: their times are shifted so that this is the moment of the run. */
+const TOLD_AT = Date.parse('2026-04-18T12:00:00Z');
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/;
+const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/;
+const ONLY_UUID = new RegExp(`^${UUID.source}$`);
+/** Whatever number the event had. */
+const SEQUENCES = ['version', 'changed_seq'];
+/** Opaque names that others give, of which only the kind is known. */
+const OPAQUE = [/^ch_/, /^pi_/, /^"\d+"$/];
+
+/** Translates the examples into one run and back. */
+export interface Run {
+  /** A request of an example, as this run sends it. */
+  send<T>(example: T): T;
+  /** How an answer differs from the example's, a line each; what it teaches about ids is remembered if it does not. */
+  differences(example: unknown, actual: unknown): string[];
+}
+
+/** Words with `example` in them were chosen by callers: every run makes them its own, so that runs do not meet. */
+export function startRun(): Run {
+  const mark = `example${randomBytes(4).toString('hex')}`;
+  const shift = Date.now() - TOLD_AT;
+  /** Ids of the examples → ids of this run. */
+  const ids = new Map<string, string>();
+
+  const known = (text: string, learned: ReadonlyMap<string, string>) =>
+    text
+      .replaceAll('example', mark)
+      .replaceAll(new RegExp(UUID, 'g'), (id) => learned.get(id) ?? ids.get(id) ?? id);
+
+  const send = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(send);
+    if (typeof value === 'object' && value !== null)
+      return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, send(one)]));
+    if (typeof value !== 'string') return value;
+    return TIME.test(value) ? new Date(Date.parse(value) + shift).toISOString() : known(value, ids);
+  };
+
+  return {
+    send: <T>(example: T) => send(example) as T,
+    differences(example, actual) {
+      const learned = new Map<string, string>();
+      const found: string[] = [];
+      const differ = (path: string, wanted: unknown, got: unknown) =>
+        found.push(`${path}: ${JSON.stringify(wanted)} in the example, ${JSON.stringify(got)} in reality`);
+
+      /** Before anything is compared: an address may speak of an id that only follows. */
+      const learn = (wanted: unknown, got: unknown) => {
+        if (typeof wanted === 'object' && wanted !== null && typeof got === 'object' && got !== null)
+          for (const [key, one] of Object.entries(wanted)) learn(one, (got as Record<string, unknown>)[key]);
+        else if (typeof wanted === 'string' && typeof got === 'string')
+          if (ONLY_UUID.test(wanted) && ONLY_UUID.test(got) && !ids.has(wanted) && !learned.has(wanted))
+            learned.set(wanted, got);
+      };
+
+      const compare = (wanted: unknown, got: unknown, path: string) => {
+        if (typeof wanted === 'object' && wanted !== null && typeof got === 'object' && got !== null) {
+          const keys = new Set([...Object.keys(wanted), ...Object.keys(got)]);
+          for (const key of keys)
+            compare(
+              (wanted as Record<string, unknown>)[key],
+              (got as Record<string, unknown>)[key],
+              `${path}.${key}`,
+            );
+          return;
+        }
+        if (!isSame(wanted, got, path)) differ(path, wanted, got);
+      };
+
+      const isSame = (wanted: unknown, got: unknown, path: string): boolean => {
+        if (SEQUENCES.includes(path.split('.').at(-1) ?? ''))
+          return typeof wanted === typeof got && /^[1-9]\d*$/.test(String(got));
+        if (typeof wanted !== 'string' || typeof got !== 'string') return wanted === got;
+        if (path.endsWith('.next_cursor')) return (wanted === '') === (got === '');
+        if (TIME.test(wanted)) return TIME.test(got);
+        const opaque = OPAQUE.find((kind) => kind.test(wanted));
+        if (opaque) return opaque.test(got);
+        return known(wanted, learned) === got;
+      };
+
+      learn(example, actual);
+      compare(example, actual, '');
+      if (found.length === 0) for (const [id, real] of learned) ids.set(id, real);
+      return found;
+    },
+  };
+}

@@ -1,0 +1,104 @@
+/** Sends one example to a running Persona, as an agent without any of Persona's code would, and gives what came back. */
+
+import { readFileSync } from 'node:fs';
+import {
+  createFileRegistry,
+  fromBinary,
+  fromJson,
+  type JsonValue,
+  toBinary,
+  toJson,
+} from '@bufbuild/protobuf';
+import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
+import { Client as GrpcClient, credentials, type ServiceError } from '@grpc/grpc-js';
+import type { Client } from '@temporalio/client';
+import type { ApiProcess } from '../api.ts';
+import type { QueryExample, RestExample, RpcExample, SignalExample } from './example.ts';
+
+const DEADLINE_MS = 20_000;
+
+/** Only the headers that the example names. */
+export async function askRest(api: ApiProcess, { request, answer }: RestExample): Promise<unknown> {
+  const { method, path, headers = {}, body } = request;
+  const response = await fetch(`${api.http}${path}`, {
+    method,
+    headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  });
+  const named = Object.keys(answer.headers ?? {});
+  return {
+    status: response.status,
+    ...(named.length > 0 && {
+      headers: Object.fromEntries(named.map((name) => [name, response.headers.get(name)])),
+    }),
+    body: await response.json(),
+  };
+}
+
+const registry = createFileRegistry(
+  fromBinary(
+    FileDescriptorSetSchema,
+    readFileSync(new URL('../../proto/gen/descriptors.binpb', import.meta.url)),
+  ),
+);
+
+/** Every rpc of Persona's services, as `package.Service/Method`. */
+export function allRpcs(): string[] {
+  return [...registry].flatMap((type) =>
+    type.kind === 'service' && type.typeName.startsWith('persona.')
+      ? type.methods.map((method) => `${type.typeName}/${method.name}`)
+      : [],
+  );
+}
+
+/** Request and answer in protobuf's own JSON, fields as in the `.proto` files. */
+export async function askRpc(api: ApiProcess, { rpc, request }: RpcExample): Promise<unknown> {
+  const [service = '', name] = rpc.split('/');
+  const method = registry.getService(service)?.methods.find((one) => one.name === name);
+  if (method === undefined) throw new Error(`there is no ${rpc}`);
+  const client = new GrpcClient(api.grpc, credentials.createInsecure());
+  const bytes = await new Promise<Uint8Array>((resolve, reject) => {
+    client.makeUnaryRequest(
+      `/${rpc}`,
+      (message: object) => Buffer.from(toBinary(method.input, fromJson(method.input, message as JsonValue))),
+      (answer: Buffer) => answer,
+      request,
+      { deadline: Date.now() + DEADLINE_MS },
+      (error: ServiceError | null, answer?: Buffer) =>
+        error ? reject(error) : resolve(answer ?? Buffer.alloc(0)),
+    );
+  }).finally(() => client.close());
+  return toJson(method.output, fromBinary(method.output, bytes), {
+    useProtoFieldName: true,
+    alwaysEmitImplicit: true,
+  });
+}
+
+/** @returns the workflow's result, if the example has one */
+export async function sendSignal(temporal: Client, example: SignalExample): Promise<unknown> {
+  const { workflow, workflow_id: workflowId, signal, payload, start, result } = example;
+  if (start === undefined) {
+    await temporal.workflow.getHandle(workflowId).signal(signal, payload);
+  } else {
+    await temporal.workflow.signalWithStart(workflow, {
+      ...{ workflowId, taskQueue: start.task_queue, args: [start.input] },
+      ...{ signal, signalArgs: [payload] },
+    });
+  }
+  return result === undefined ? undefined : temporal.workflow.getHandle(workflowId).result();
+}
+
+export function askQuery(temporal: Client, { workflow_id, query }: QueryExample): Promise<unknown> {
+  return temporal.workflow.getHandle(workflow_id).query(query);
+}
+
+/** The names of the signals, queries and updates that a workflow takes, as it tells of itself. */
+export async function handlersOf(temporal: Client, workflowId: string): Promise<string[]> {
+  const { definition } = await temporal.workflow
+    .getHandle(workflowId)
+    .query<{ definition: Record<string, { name?: string }[] | undefined> }>('__temporal_workflow_metadata');
+  const { signalDefinitions = [], queryDefinitions = [], updateDefinitions = [] } = definition;
+  return [...signalDefinitions, ...queryDefinitions, ...updateDefinitions]
+    .map(({ name = '' }) => name)
+    .filter((name) => !name.startsWith('__'));
+}
