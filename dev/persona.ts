@@ -64,7 +64,7 @@ export async function startPersona(options: PersonaOptions): Promise<PersonaSyst
   log('starting simulators, API and worker…');
   const simulators = await Promise.all([
     start('gateway', 'dev/simulators/gateway/main.ts', { SIM_PORT: 12_111 }, webhookSecret(stack)),
-    start('inbox', 'dev/simulators/inbox/main.ts', { SIM_PORT: 8_025 }),
+    start('inbox', 'dev/simulators/inbox/main.ts', { SIM_PORT: 8_025, SIM_SMTP_PORT: 1_025 }),
     start('chimera', 'dev/simulators/chimera/main.ts', { SIM_PORT: 50_061, SIM_CONTROL_PORT: 8_026 }),
   ]);
   const [gateway, inbox, chimera] = simulators;
