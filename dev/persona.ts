@@ -63,7 +63,7 @@ export async function startPersona(options: PersonaOptions): Promise<PersonaSyst
   const began = Date.now();
   log('starting simulators, API and worker…');
   const [inbox, chimera, ...apis] = await Promise.all([
-    start('inbox', 'dev/simulators/inbox/main.ts', { SIM_PORT: 8_025 }),
+    start('inbox', 'dev/simulators/inbox/main.ts', { SIM_PORT: 8_025, SIM_SMTP_PORT: 1_025 }),
     start('chimera', 'dev/simulators/chimera/main.ts', { SIM_PORT: 50_061, SIM_CONTROL_PORT: 8_026 }),
     ...numbered('api', options.apis).map((name, index) =>
       start(

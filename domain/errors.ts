@@ -87,6 +87,7 @@ export const ERRORS = {
   chimera_unavailable: row(true, 503, GrpcCode.UNAVAILABLE, 'Chimera cannot be reached'),
   notifier_unavailable: row(true, 503, GrpcCode.UNAVAILABLE, 'The notifier cannot be reached'),
   notice_refused: row(false, 502, GrpcCode.INTERNAL, 'The notifier refused the notice'),
+  notice_in_doubt: row(false, 502, GrpcCode.INTERNAL, 'Nobody knows whether the notice was taken'),
   internal: row(false, 500, GrpcCode.INTERNAL, 'Something went wrong on our side'),
 } as const satisfies Record<string, ErrorRow>;
 

@@ -141,6 +141,7 @@ export type NoticeTemplate =
   | 'no_alternative'
   | 'all_declined'
   | 'recovered'
+  | 'reminder'
   | 'recovery_ended'
   | 'refund_issued';
 
@@ -159,6 +160,7 @@ export interface NoticeData {
   payment_id: string;
   description?: string;
   failed_method: NoticeMethod;
+  /** In `refund_issued` the method that was charged too much, and gets the money back. */
   charged_method?: NoticeMethod;
   new_default?: NoticeMethod;
   link: string;
@@ -182,7 +184,16 @@ export interface Notice {
 }
 
 export interface Notifier {
-  /** Resolves when the receiver took it. @throws notifier_unavailable (try later), notice_refused (final) */
+  /**
+   * Does the receiver tell a repeat by the notification's id? Then a notice may be handed over again when nobody knows
+   * how the last try ended; otherwise that could be the same message twice.
+   */
+  readonly recognisesRepeats: boolean;
+  /**
+   * Resolves when the receiver took it.
+   * @throws notifier_unavailable (try later), notice_refused (final), notice_in_doubt (it may have been taken, and a
+   * repeat would not be recognised)
+   */
   deliver(notice: Notice, options?: { signal?: AbortSignal }): Promise<void>;
 }
 

@@ -66,7 +66,7 @@ export async function openApiUnderTest(): Promise<ApiUnderTest> {
     graph,
     policy,
     gateway: willingGateway,
-    notifier: { deliver: async () => {} },
+    notifier: { recognisesRepeats: true, deliver: async () => {} },
     chimera: {
       initiateBehavioralProfile: async ({ customer_id }) => ({
         baseline_data_ref: `baseline-${customer_id}`,
