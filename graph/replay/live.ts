@@ -60,6 +60,12 @@ interface EdgeRow {
   properties: Properties;
 }
 
+interface NodeRow {
+  id: string;
+  properties: Properties;
+  edges: EdgeRow[];
+}
+
 interface StreamRow {
   version: number;
   edges: EdgeRow[];
@@ -80,21 +86,17 @@ export async function readLive(graph: Graph, stream: Stream, expected: GraphMode
   for (const key of row?.attempts ?? []) wanted.add(nodeRef('ChargeAttempt', key));
 
   const live = new GraphModel();
-  for (const label of LABELS) {
-    const ids = [...wanted]
-      .map(splitRef)
-      .filter((ref) => ref.label === label)
-      .map((ref) => ref.id);
-    if (ids.length === 0) continue;
-    const nodes = await graph.read<{ id: string; properties: Properties; edges: EdgeRow[] }>(
-      READ_NODES[label],
-      { ids },
-    );
-    for (const node of nodes) {
-      live.nodes.set(nodeRef(label, node.id), node.properties);
-      for (const edge of node.edges) edges.set(edge.at, edge);
-    }
-  }
+  const refs = [...wanted].map(splitRef);
+  await Promise.all(
+    LABELS.map(async (label) => {
+      const ids = refs.filter((ref) => ref.label === label).map((ref) => ref.id);
+      if (ids.length === 0) return;
+      for (const node of await graph.read<NodeRow>(READ_NODES[label], { ids })) {
+        live.nodes.set(nodeRef(label, node.id), node.properties);
+        for (const edge of node.edges) edges.set(edge.at, edge);
+      }
+    }),
+  );
   for (const { from, type, to, properties } of edges.values()) {
     // Two edges where one may be: the second goes by a name that no log gives.
     let ref = edgeRef(from, type, to);

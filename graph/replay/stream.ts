@@ -17,8 +17,9 @@ export const LABEL_OF: Readonly<Record<StreamKind, Label>> = { customer: 'Custom
 /** An event as its node holds it. */
 export type StoredEvent = Omit<RecordedEvent, 'data'> & { data: string };
 
+// The index is on both properties and is used only where both are asked for.
 const READ_EVENTS = `
-  MATCH (e:PersonaEvent {stream_id: $id})
+  MATCH (e:PersonaEvent {stream_id: $id}) WHERE e.seq > 0
   RETURN properties(e) AS event ORDER BY e.seq`;
 
 export async function readStream(graph: Graph, { id }: Stream): Promise<StoredEvent[]> {

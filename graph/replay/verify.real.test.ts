@@ -1,14 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readPolicy } from '../../platform/policy.ts';
-import { openTestGraph, runCypher } from '../../test/graph.ts';
+import { openTestGraph, runCypher, testHeader } from '../../test/graph.ts';
 import type { Graph } from '../graph.ts';
 import { updateDeviceTrustScore } from '../index.ts';
-import { testHeader } from '../../test/graph.ts';
 import { FOLDS } from './folds/index.ts';
 import type { Difference } from './model.ts';
 import { fullLife, type Life } from './testing.ts';
-import { verifyAll, verifyCustomer } from './verify.ts';
+import { verifyCustomer } from './verify.ts';
 
 const policy = readPolicy();
 let graph: Graph;
@@ -20,15 +19,6 @@ afterAll(async () => {
 });
 
 const TYPES = 'MATCH (e:PersonaEvent) WHERE e.stream_id IN $streams RETURN collect(DISTINCT e.type) AS types';
-
-/** What `verifyAll` finds at these streams; the other tests' customers are sealed with other keys. */
-async function differencesOf(streams: string[]): Promise<Difference[]> {
-  const found: Difference[] = [];
-  const sum = await verifyAll(graph, { onDifference: (difference) => found.push(difference) });
-  expect(sum.differences).toBe(found.length);
-  expect(sum.events).toBeGreaterThan(streams.length);
-  return found.filter(({ where }) => streams.some((stream) => where.includes(stream)));
-}
 
 test('lives in which everything happened are what their log says', async () => {
   const life = await fullLife(graph, policy);
@@ -263,29 +253,6 @@ test.each(DAMAGES)('$name is found and named', async ({ cypher, found }) => {
   await runCypher(graph, cypher, { ...life });
   const differences = await verifyCustomer(graph, life.customer_id);
   for (const one of found(life)) expect(differences).toContainEqual(expect.objectContaining(one));
-});
-
-test('every customer and every device is compared, and what belongs to nobody is named', async () => {
-  const life = await fullLife(graph, policy);
-  const lost = randomUUID();
-  const streams = [life.customer_id, life.stranger_id, life.device_id, lost];
-  expect(await differencesOf(streams)).toEqual([]);
-  await runCypher(
-    graph,
-    `MATCH (d:Device {id: $device_id}) SET d.trust_score = 1.5
-     CREATE (:PaymentMethod {id: $lost}), (:Customer {id: 'customer ' + $lost})`,
-    { ...life, lost },
-  );
-  expect(await differencesOf(streams)).toEqual(
-    expect.arrayContaining(
-      [
-        { where: `Device/${life.device_id}`, property: 'trust_score', expected: 0.9, found: 1.5 },
-        { where: `Device/${life.device_id}`, property: 'trust_score', expected: 'a number from 0 to 1' },
-        { where: `PaymentMethod/${lost}`, property: 'owner', expected: 'a customer', found: 'none' },
-        { where: `Customer/customer ${lost}`, property: 'exists', expected: false, found: true },
-      ].map((one) => expect.objectContaining(one)),
-    ),
-  );
 });
 
 test('a customer that neither the graph nor the log knows is said to be unknown', async () => {
