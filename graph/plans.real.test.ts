@@ -25,6 +25,7 @@ import {
   getPaymentMethod,
   getPaymentMethods,
   getPaymentMethodToken,
+  getTimeline,
   hasBehavioralProfile,
   linkBehavioralProfile,
   onboard,
@@ -131,6 +132,7 @@ async function everything(recorded: Graph): Promise<void> {
   await getObligation(recorded, life.open);
   await getNoticeMatter(recorded, life.paid);
   await getOpenObligations(recorded, life.customer_id);
+  await getTimeline(recorded, { customer_id: life.customer_id, limit: 10 });
   await verifyCustomer(recorded, life.customer_id);
 }
 

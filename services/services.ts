@@ -9,6 +9,7 @@ import type {
   PaymentMethodView,
   ProfileView,
   RecoveryView,
+  TimelineView,
 } from './views.ts';
 
 export interface PageRequest {
@@ -57,6 +58,7 @@ export interface Services {
   getProfile(caller: Caller, ids: { customer_id: string }): Promise<ProfileView>;
   getRecovery(caller: Caller, ids: { payment_id: string; customer_id?: string }): Promise<RecoveryView>;
   getRecoveries(caller: Caller, request: PageRequest): Promise<Page<RecoveryView>>;
+  getTimeline(caller: Caller, request: PageRequest): Promise<Page<TimelineView>>;
   /** Which of the servers behind the services answer. */
   dependencies(): Promise<Record<string, 'up' | 'down'>>;
 }

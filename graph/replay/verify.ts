@@ -11,7 +11,7 @@ import { readLive, readVersion } from './live.ts';
 import type { Difference } from './model.ts';
 import { readKey, readStream, replay, type Stream } from './stream.ts';
 
-export interface Verification {
+export interface VerificationTotals {
   customers: number;
   devices: number;
   events: number;
@@ -47,8 +47,8 @@ export async function verifyCustomer(graph: Graph, customerId: string): Promise<
 export async function verifyAll(
   graph: Graph,
   { onDifference }: { onDifference: (difference: Difference) => void },
-): Promise<Verification> {
-  const sum: Verification = { customers: 0, devices: 0, events: 0, differences: 0 };
+): Promise<VerificationTotals> {
+  const sum: VerificationTotals = { customers: 0, devices: 0, events: 0, differences: 0 };
   const tell = (differences: readonly Difference[]) => {
     for (const difference of differences) onDifference(difference);
     sum.differences += differences.length;
