@@ -9,6 +9,7 @@ import { getRecoveries, getRecovery } from './recoveries.ts';
 import { reportPaymentFailure } from './report-payment-failure.ts';
 import type { Services } from './services.ts';
 import { takeStripeWebhook } from './stripe-webhook.ts';
+import { getTimeline } from './timeline.ts';
 import { getPaymentMethods } from './wallet.ts';
 
 /** @param onContextRead is told what the context cache did */
@@ -28,6 +29,7 @@ export function createServices(
     getRecovery: (_, ids) => getRecovery(deps, ids),
     getRecoveries: (_, request) => getRecoveries(deps, request),
     takeStripeWebhook: (caller, webhook) => takeStripeWebhook(deps, caller, webhook),
+    getTimeline: (_, request) => getTimeline(deps, request),
     dependencies: () => dependencyStates(deps),
   };
 }

@@ -10,6 +10,7 @@ import type {
   PaymentMethodView,
   ProfileView,
   RecoveryView,
+  TimelineView,
 } from './views.ts';
 
 export interface PageRequest {
@@ -62,6 +63,7 @@ export interface Services {
     caller: Caller,
     webhook: { body: Uint8Array; signature?: string },
   ): Promise<WebhookAnswer>;
+  getTimeline(caller: Caller, request: PageRequest): Promise<Page<TimelineView>>;
   /** Which of the servers behind the services answer. */
   dependencies(): Promise<Record<string, 'up' | 'down'>>;
 }
