@@ -130,7 +130,7 @@ async function everything(recorded: Graph): Promise<void> {
   const life = await fullLife(recorded, policy);
   await getRecoveries(recorded, { customer_id: life.customer_id, limit: 10 });
   await getObligation(recorded, life.open);
-  await getNoticeMatter(recorded, life.paid);
+  await getNoticeMatter(recorded, life.paid, 'recovered');
   await getOpenObligations(recorded, life.customer_id);
   await getTimeline(recorded, { customer_id: life.customer_id, limit: 10 });
   await verifyCustomer(recorded, life.customer_id);

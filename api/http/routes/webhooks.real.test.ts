@@ -255,7 +255,7 @@ describe('news of an attempt', () => {
     const answer = await stripe.charge(of.order);
     const [lost] = await delivered(of.order);
     if (answer.result !== 'approved') throw new Error(JSON.stringify(answer));
-    const { gateway_ref } = answer;
+    const { gateway_ref = '' } = answer;
     away = false;
     await adoptGatewayPayment(graph, testHeader(), { payment_id: of.payment_id, gateway_ref });
     const text = lost?.text ?? '';
