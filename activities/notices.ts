@@ -106,7 +106,7 @@ function compose(
     channel,
     template: input.template,
     locale,
-    ...renderNotice(input.template, data, locale),
+    ...renderNotice(input.template, data, { locale, channel }),
     data,
     created_at: new Date(now).toISOString(),
   };

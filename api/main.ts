@@ -1,5 +1,6 @@
 /** The API process: REST, gRPC and metrics over one set of services. Composition root. */
 
+import { createStripeEvents } from '../adapters/stripe/events.ts';
 import { PersonaError } from '../domain/errors.ts';
 import { migrate, openGraph } from '../graph/index.ts';
 import { EnvironmentError, readApiEnvironment } from '../platform/environment.ts';
@@ -51,7 +52,8 @@ async function main(): Promise<void> {
     });
     shutdown.add('temporal', () => temporal.connection.close());
 
-    const services = createServices({ graph, temporal, policy }, (result) =>
+    const gatewayEvents = createStripeEvents(environment.stripeWebhookSecret.reveal());
+    const services = createServices({ graph, temporal, policy, gatewayEvents }, (result) =>
       metrics.contextCache.inc({ result }),
     );
     const ready = await startServers(environment, services, { logger, metrics }, shutdown);

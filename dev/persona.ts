@@ -62,30 +62,36 @@ export async function startPersona(options: PersonaOptions): Promise<PersonaSyst
 
   const began = Date.now();
   log('starting simulators, API and worker…');
-  const simulators = await Promise.all([
-    start('gateway', 'dev/simulators/gateway/main.ts', { SIM_PORT: 12_111 }, webhookSecret(stack)),
-    start('inbox', 'dev/simulators/inbox/main.ts', { SIM_PORT: 8_025 }),
+  const [inbox, chimera, ...apis] = await Promise.all([
+    start('inbox', 'dev/simulators/inbox/main.ts', { SIM_PORT: 8_025, SIM_SMTP_PORT: 1_025 }),
     start('chimera', 'dev/simulators/chimera/main.ts', { SIM_PORT: 50_061, SIM_CONTROL_PORT: 8_026 }),
+    ...numbered('api', options.apis).map((name, index) =>
+      start(
+        name,
+        'api/main.ts',
+        shifted({ HTTP_PORT: 8_080, GRPC_PORT: 50_051, METRICS_PORT: 9_464 }, index),
+      ),
+    ),
   ]);
-  const [gateway, inbox, chimera] = simulators;
+  // After the API, to which it posts its news; before the workers, which charge there.
+  const gateway = await start(
+    'gateway',
+    'dev/simulators/gateway/main.ts',
+    { SIM_PORT: 12_111 },
+    webhook(stack, apis),
+  );
   const outside = {
     STRIPE_API_BASE: address(gateway, 'url'),
     NOTIFY_WEBHOOK_URL: address(inbox, 'webhook'),
     CHIMERA_ADDRESS: address(chimera, 'grpc'),
   };
-  const apis = numbered('api', options.apis).map((name, index) =>
-    start(
-      name,
-      'api/main.ts',
-      shifted({ HTTP_PORT: 8_080, GRPC_PORT: 50_051, METRICS_PORT: 9_464 }, index),
-      outside,
+  const workers = await Promise.all(
+    numbered('worker', options.workers).map((name, index) =>
+      start(name, 'workers/main.ts', shifted({ METRICS_PORT: 9_474 }, index), outside),
     ),
   );
-  const workers = numbered('worker', options.workers).map((name, index) =>
-    start(name, 'workers/main.ts', shifted({ METRICS_PORT: 9_474 }, index), outside),
-  );
   const programs = new Map(
-    [...simulators, ...(await Promise.all([...apis, ...workers]))].map((program) => [program.name, program]),
+    [gateway, inbox, chimera, ...apis, ...workers].map((program) => [program.name, program]),
   );
   log(`simulators, API and worker answer (${since(began)})`);
 
@@ -112,8 +118,12 @@ function ownFolder(): string {
   return mkdtempSync(join(parent, 'copy-'));
 }
 
-function webhookSecret(stack: Stack): Record<string, string> {
-  return { SIM_WEBHOOK_SECRET: stack.env.STRIPE_WEBHOOK_SECRET ?? '' };
+/** Where the gateway's news go: to the first API. */
+function webhook(stack: Stack, [api]: Program[]): Record<string, string> {
+  return {
+    SIM_WEBHOOK_SECRET: stack.env.STRIPE_WEBHOOK_SECRET ?? '',
+    ...(api && { SIM_WEBHOOK_URL: `${address(api, 'http')}/webhooks/stripe` }),
+  };
 }
 
 /** `api`, `api-2`, `api-3`: the first one goes by the plain name. */

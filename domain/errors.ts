@@ -28,6 +28,7 @@ interface ErrorRow {
 
 export const ERRORS = {
   malformed_request: row(false, 400, GrpcCode.INVALID_ARGUMENT, 'The request cannot be read'),
+  signature_refused: row(false, 400, GrpcCode.INVALID_ARGUMENT, 'The signature does not prove the sender'),
   idempotency_key_required: row(false, 400, GrpcCode.INVALID_ARGUMENT, 'An Idempotency-Key is required'),
   invalid_argument: row(false, 422, GrpcCode.INVALID_ARGUMENT, 'The request breaks a rule'),
   card_number_refused: row(false, 422, GrpcCode.INVALID_ARGUMENT, 'Full card numbers are never accepted'),
@@ -86,6 +87,7 @@ export const ERRORS = {
   chimera_unavailable: row(true, 503, GrpcCode.UNAVAILABLE, 'Chimera cannot be reached'),
   notifier_unavailable: row(true, 503, GrpcCode.UNAVAILABLE, 'The notifier cannot be reached'),
   notice_refused: row(false, 502, GrpcCode.INTERNAL, 'The notifier refused the notice'),
+  notice_in_doubt: row(false, 502, GrpcCode.INTERNAL, 'Nobody knows whether the notice was taken'),
   internal: row(false, 500, GrpcCode.INTERNAL, 'Something went wrong on our side'),
 } as const satisfies Record<string, ErrorRow>;
 

@@ -47,6 +47,12 @@ describe('a full card number is found', () => {
     ['4242 - 4242 - 4242 - 4242'],
     ['4 2 4 2 4 2 4 2 4 2 4 2 4 2 4 2'],
     ['3782 822463 10005'],
+    // Groups in the form of a date.
+    ['6200-00-00-0000-0005'],
+    ['4111-11-11-1111-1111'],
+    ['4111-1111-1111-11-11'],
+    ['4-2222-22-22-22-22'],
+    ['40-2000-01-01-000006'],
   ])('grouped: %s', (text) => {
     expect(findCardNumber(text)).toEqual({ start: 0, end: text.length });
   });

@@ -11,7 +11,8 @@ const GROUP = /\d+/g;
 
 /** What looks like a card number in part and is something else; it is blanked out before the search. */
 const UUID = /(?<![0-9a-z])[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?![0-9a-z])/gi;
-const ISO_DATE = /(?<!\d)\d{4}-[01]\d-[0-3]\d(?!\d)/g;
+/** Of a year that no network's numbers begin with, and not one of more groups of digits: `4242-12-01-…` is no date. */
+const ISO_DATE = /(?<!\d-?)(?:19|20)\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])(?!-?\d)/g;
 /** `pi_3Qx…`, `pm_…`. */
 const PREFIXED_ID = /(?<!\w)[a-z]\w*_\w+/gi;
 /** A letter between digits: hashes, generated ids. A number glued to a word (`card4242…`) is still looked at. */

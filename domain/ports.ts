@@ -2,6 +2,7 @@
 
 import type { DeclineCodes } from './decline/codes.ts';
 import type { PaymentMethodType } from './payment-method.ts';
+import type { ChargeResult } from './recovery/messages.ts';
 
 /** What a charge came to. Declines are values; only a fault of ours throws. */
 export type ChargeAnswer =
@@ -109,6 +110,30 @@ export interface PaymentGateway {
   }): Promise<AttachAnswer>;
 }
 
+/** What the gateway tells of a payment by itself. */
+export interface GatewayNews {
+  event_id: string;
+  result: ChargeResult['result'];
+  /** Of a decline. */
+  codes: DeclineCodes;
+  gateway_ref: string;
+  gateway_customer_ref?: string;
+  /** As whoever created the payment named it. */
+  payment_id?: string;
+  /** The idempotency key of the request that led to it: an attempt's, or another. */
+  request_key?: string;
+  /** The method that it was to be charged on. */
+  token?: string;
+}
+
+export interface GatewayEvents {
+  /**
+   * `body`: as received. `undefined`: nothing that Persona acts on.
+   * @throws signature_refused (nobody signed it, somebody else did, or more than five minutes ago), malformed_request
+   */
+  read(body: Uint8Array, signature: string | undefined): GatewayNews | undefined;
+}
+
 export type NoticeTemplate =
   | 'payment_declined_update_card'
   | 'payment_stopped'
@@ -116,6 +141,7 @@ export type NoticeTemplate =
   | 'no_alternative'
   | 'all_declined'
   | 'recovered'
+  | 'reminder'
   | 'recovery_ended'
   | 'refund_issued';
 
@@ -134,6 +160,7 @@ export interface NoticeData {
   payment_id: string;
   description?: string;
   failed_method: NoticeMethod;
+  /** In `refund_issued` the method that was charged too much, and gets the money back. */
   charged_method?: NoticeMethod;
   new_default?: NoticeMethod;
   link: string;
@@ -157,7 +184,16 @@ export interface Notice {
 }
 
 export interface Notifier {
-  /** Resolves when the receiver took it. @throws notifier_unavailable (try later), notice_refused (final) */
+  /**
+   * Does the receiver tell a repeat by the notification's id? Then a notice may be handed over again when nobody knows
+   * how the last try ended; otherwise that could be the same message twice.
+   */
+  readonly recognisesRepeats: boolean;
+  /**
+   * Resolves when the receiver took it.
+   * @throws notifier_unavailable (try later), notice_refused (final), notice_in_doubt (it may have been taken, and a
+   * repeat would not be recognised)
+   */
   deliver(notice: Notice, options?: { signal?: AbortSignal }): Promise<void>;
 }
 

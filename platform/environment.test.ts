@@ -15,7 +15,7 @@ const common = {
   PERSONA_BLIND_KEYS: `b1:${key(3)}`,
   TEMPORAL_CODEC_KEYS: `c1:${key(4)}`,
 };
-const api = { ...common, PERSONA_INSECURE: '1' };
+const api = { ...common, PERSONA_INSECURE: '1', STRIPE_WEBHOOK_SECRET: 'whsec_marked' };
 const worker = {
   ...common,
   STRIPE_API_KEY: 'sk_test_marked',
@@ -95,8 +95,51 @@ test.each([
   expect(failure(() => readApiEnvironment({ ...api, ...variables }))).toContain(line);
 });
 
+const { NOTIFY_WEBHOOK_URL: _, NOTIFY_WEBHOOK_SECRET: __, ...silent } = worker;
+const smtp = { NOTIFY_SMTP_URL: 'smtp://us:marked@mail.example:587', NOTIFY_FROM: 'Shop <a@shop.example>' };
+
+test('notices go by mail, or to the webhook, and with both to the webhook', () => {
+  expect(readWorkerEnvironment({ ...silent, ...smtp }).notify).toMatchObject({
+    by: 'smtp',
+    from: 'Shop <a@shop.example>',
+  });
+  expect(readWorkerEnvironment({ ...worker, ...smtp }).notify).toMatchObject({ by: 'webhook' });
+});
+
+test.each<[string, Record<string, string>, RegExp]>([
+  ['neither', {}, /NOTIFY_WEBHOOK_URL, NOTIFY_SMTP_URL: one of them must be set/],
+  [
+    'a webhook without its secret',
+    { NOTIFY_WEBHOOK_URL: 'http://127.0.0.1:1' },
+    /NOTIFY_WEBHOOK_SECRET: is missing/,
+  ],
+  ['a mail server without a sender', { NOTIFY_SMTP_URL: 'smtp://127.0.0.1:25' }, /NOTIFY_FROM: is missing/],
+  [
+    'another kind of address',
+    { ...smtp, NOTIFY_SMTP_URL: 'http://mail' },
+    /NOTIFY_SMTP_URL: must be an smtp/,
+  ],
+  ['a sender without an address', { ...smtp, NOTIFY_FROM: 'Shop' }, /NOTIFY_FROM: must be an address/],
+  ['two senders', { ...smtp, NOTIFY_FROM: 'a@b.example, c@d.example' }, /NOTIFY_FROM: must be an address/],
+  ['a header in a sender', { ...smtp, NOTIFY_FROM: 'A\r\nBcc: <c@d.example>' }, /NOTIFY_FROM: must be an/],
+])('notices with %s are refused at start', (_, variables, line) => {
+  const message = failure(() => readWorkerEnvironment({ ...silent, ...variables }));
+  expect(message).toMatch(line);
+  expect(message).not.toContain('marked@');
+});
+
+test.each(['smtp://127.0.0.1:25', 'smtps://us:pass%40word@mail.example', 'smtp://mail?requireTLS=true'])(
+  'mail may go to %s',
+  (url) => {
+    expect(readWorkerEnvironment({ ...silent, ...smtp, NOTIFY_SMTP_URL: url }).notify.by).toBe('smtp');
+  },
+);
+
 test('secrets are masked wherever the environment is printed', () => {
-  const environment = readWorkerEnvironment(worker);
+  const environment = {
+    ...readWorkerEnvironment(worker),
+    mail: readWorkerEnvironment({ ...silent, ...smtp }),
+  };
   const printed = `${JSON.stringify(environment)}${inspect(environment, { depth: null })}${environment.stripe.apiKey}`;
   expect(printed).not.toContain('marked');
   expect(printed).not.toContain(key(2));

@@ -27,11 +27,14 @@ export interface CommonEnvironment {
 export interface ApiEnvironment extends CommonEnvironment {
   http: { host: string; port: number };
   grpc: { host: string; port: number };
+  stripeWebhookSecret: Secret<string>;
 }
 
 export interface WorkerEnvironment extends CommonEnvironment {
   stripe: { apiKey: Secret<string>; apiBase?: string; apiVersion?: string };
-  notify: { webhookUrl: string; webhookSecret: Secret<string> };
+  notify:
+    | { by: 'webhook'; url: string; secret: Secret<string> }
+    | { by: 'smtp'; url: Secret<string>; from: string };
   chimeraAddress: string;
 }
 
@@ -54,17 +57,18 @@ export class EnvironmentError extends Error {
 
 /** @throws EnvironmentError naming every variable at fault */
 export function readApiEnvironment(variables: Variables): ApiEnvironment {
-  const values = read(apiSchema, variables, insecureProblems(variables));
+  const values = read(apiSchema, variables, insecureProblems);
   return {
     ...common(values),
     http: { host: values.HTTP_HOST, port: values.HTTP_PORT },
     grpc: { host: values.GRPC_HOST, port: values.GRPC_PORT },
+    stripeWebhookSecret: values.STRIPE_WEBHOOK_SECRET,
   };
 }
 
 /** @throws EnvironmentError naming every variable at fault */
 export function readWorkerEnvironment(variables: Variables): WorkerEnvironment {
-  const values = read(workerSchema, variables, []);
+  const values = read(workerSchema, variables, notifyProblems);
   return {
     ...common(values),
     stripe: {
@@ -72,7 +76,7 @@ export function readWorkerEnvironment(variables: Variables): WorkerEnvironment {
       apiBase: values.STRIPE_API_BASE,
       apiVersion: values.STRIPE_API_VERSION,
     },
-    notify: { webhookUrl: values.NOTIFY_WEBHOOK_URL, webhookSecret: values.NOTIFY_WEBHOOK_SECRET },
+    notify: notifyOf(values),
     chimeraAddress: values.CHIMERA_ADDRESS,
   };
 }
@@ -97,6 +101,30 @@ function insecureProblems(variables: Variables): string[] {
       );
   }
   return problems;
+}
+
+/** A receiver of notices is either a webhook or a mail server, and each needs two variables. */
+function notifyProblems(given: Variables): string[] {
+  const pairs = [
+    ['NOTIFY_WEBHOOK_URL', 'NOTIFY_WEBHOOK_SECRET'],
+    ['NOTIFY_SMTP_URL', 'NOTIFY_FROM'],
+  ] as const;
+  if (pairs.every(([url]) => !given[url])) {
+    return [
+      'NOTIFY_WEBHOOK_URL, NOTIFY_SMTP_URL: one of them must be set: without it nobody can be written to. The first comes with NOTIFY_WEBHOOK_SECRET, the second with NOTIFY_FROM',
+    ];
+  }
+  return pairs.flatMap(([url, other]) =>
+    given[url] && !given[other] ? [`${other}: is missing; ${url} needs it`] : [],
+  );
+}
+
+function notifyOf(values: z.output<typeof workerSchema>): WorkerEnvironment['notify'] {
+  const { NOTIFY_WEBHOOK_URL, NOTIFY_WEBHOOK_SECRET, NOTIFY_SMTP_URL, NOTIFY_FROM } = values;
+  if (NOTIFY_WEBHOOK_URL && NOTIFY_WEBHOOK_SECRET)
+    return { by: 'webhook', url: NOTIFY_WEBHOOK_URL, secret: NOTIFY_WEBHOOK_SECRET };
+  if (NOTIFY_SMTP_URL && NOTIFY_FROM) return { by: 'smtp', url: NOTIFY_SMTP_URL, from: NOTIFY_FROM };
+  throw new Error('notifyProblems lets no environment without a receiver of notices pass');
 }
 
 function common(values: z.output<typeof commonSchema>): CommonEnvironment {
@@ -132,13 +160,13 @@ function common(values: z.output<typeof commonSchema>): CommonEnvironment {
 function read<T extends z.ZodObject>(
   schema: T,
   variables: Variables,
-  otherProblems: readonly string[],
+  problemsTogether: (given: Variables) => readonly string[],
 ): z.output<T> {
   // `NAME=` in a shell or an env file means 'not set'.
   const given = Object.fromEntries(Object.entries(variables).filter(([, value]) => value?.trim()));
   const result = schema.safeParse(given);
   const problems = result.success ? [] : result.error.issues.map((issue) => describe(schema, given, issue));
-  problems.push(...pairProblems(given), ...otherProblems);
+  problems.push(...pairProblems(given), ...problemsTogether(given));
   if (!result.success || problems.length > 0) throw new EnvironmentError(problems);
   return result.data;
 }

@@ -26,6 +26,8 @@ const port = z
   .regex(/^\d+$/, 'must be a port number; 0 takes any free one')
   .transform(Number)
   .pipe(z.number().max(65_535, 'must be a port number, at most 65535'));
+/** `billing@shop.example`, or with a name before it: `Shop <billing@shop.example>`. */
+const SENDER = /^([^<>@\p{Cc}]*<[^\s<>@]+@[A-Za-z0-9.-]+>|[^\s<>@]+@[A-Za-z0-9.-]+)$/u;
 const webAddress = z.url({ protocol: /^https?$/, error: 'must be an http or https address' });
 const fileContent = z.string().transform((path, context) => {
   try {
@@ -110,6 +112,7 @@ export const apiVariables = {
   HTTP_PORT: port.default(8080).describe('Port of REST; 0 takes any free one'),
   GRPC_HOST: z.string().default('127.0.0.1').describe('Address that gRPC listens on'),
   GRPC_PORT: port.default(50_051).describe('Port of gRPC; 0 takes any free one'),
+  STRIPE_WEBHOOK_SECRET: secretText.describe("The signing secret of Stripe's webhook endpoint (whsec_…)"),
 };
 
 export const workerVariables = {
@@ -121,7 +124,19 @@ export const workerVariables = {
     .string()
     .optional()
     .describe("Stripe's API version; absent: the one that Persona is tested with"),
-  NOTIFY_WEBHOOK_URL: webAddress.describe('Where notices are posted'),
-  NOTIFY_WEBHOOK_SECRET: secretText.describe('Signs the notices'),
+  NOTIFY_WEBHOOK_URL: webAddress
+    .optional()
+    .describe('Where notices are posted; this or NOTIFY_SMTP_URL, and this one wins'),
+  NOTIFY_WEBHOOK_SECRET: secretText.optional().describe('Signs the notices that are posted'),
+  NOTIFY_SMTP_URL: z
+    .url({ protocol: /^smtps?$/, hostname: /./, error: 'must be an smtp:// or smtps:// address' })
+    .transform((value) => new Secret(value))
+    .optional()
+    .describe('The mail server that notices are sent through: smtp://user:password@host:587 or smtps://…'),
+  NOTIFY_FROM: z
+    .string()
+    .regex(SENDER, 'must be an address such as Shop <billing@shop.example>')
+    .optional()
+    .describe('Whom notices by mail come from, such as Shop <billing@shop.example>'),
   CHIMERA_ADDRESS: hostAndPort.describe("Chimera's gRPC address, such as 127.0.0.1:50061"),
 };

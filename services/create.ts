@@ -8,6 +8,8 @@ import { onboard } from './onboard.ts';
 import { getRecoveries, getRecovery } from './recoveries.ts';
 import { reportPaymentFailure } from './report-payment-failure.ts';
 import type { Services } from './services.ts';
+import { takeStripeWebhook } from './stripe-webhook.ts';
+import { getTimeline } from './timeline.ts';
 import { getPaymentMethods } from './wallet.ts';
 
 /** @param onContextRead is told what the context cache did */
@@ -26,6 +28,8 @@ export function createServices(
     getProfile: (_, ids) => getCustomerProfile(deps.graph, ids),
     getRecovery: (_, ids) => getRecovery(deps, ids),
     getRecoveries: (_, request) => getRecoveries(deps, request),
+    takeStripeWebhook: (caller, webhook) => takeStripeWebhook(deps, caller, webhook),
+    getTimeline: (_, request) => getTimeline(deps, request),
     dependencies: () => dependencyStates(deps),
   };
 }

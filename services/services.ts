@@ -2,6 +2,7 @@
 
 import type { OnboardingAnswer } from '../domain/onboarding-types.ts';
 import type { Caller } from './request.ts';
+import type { WebhookAnswer } from './stripe-webhook.ts';
 import type {
   CustomerContextView,
   DeviceTrustView,
@@ -9,6 +10,7 @@ import type {
   PaymentMethodView,
   ProfileView,
   RecoveryView,
+  TimelineView,
 } from './views.ts';
 
 export interface PageRequest {
@@ -57,6 +59,11 @@ export interface Services {
   getProfile(caller: Caller, ids: { customer_id: string }): Promise<ProfileView>;
   getRecovery(caller: Caller, ids: { payment_id: string; customer_id?: string }): Promise<RecoveryView>;
   getRecoveries(caller: Caller, request: PageRequest): Promise<Page<RecoveryView>>;
+  takeStripeWebhook(
+    caller: Caller,
+    webhook: { body: Uint8Array; signature?: string },
+  ): Promise<WebhookAnswer>;
+  getTimeline(caller: Caller, request: PageRequest): Promise<Page<TimelineView>>;
   /** Which of the servers behind the services answer. */
   dependencies(): Promise<Record<string, 'up' | 'down'>>;
 }

@@ -69,6 +69,13 @@ export interface ProfileView {
   changed_seq: number;
 }
 
+export interface TimelineView {
+  seq: number;
+  type: string;
+  occurred_at: string;
+  text: string;
+}
+
 export type AttemptView = AttemptStatus & { reason_text: string };
 export type RecoveryView = Omit<RecoveryStatus, 'attempts'> & {
   attempts: AttemptView[];

@@ -94,7 +94,7 @@ export function addPaymentMethod(
  * @returns the workflow's id
  * @throws PersonaError temporal_unavailable
  */
-export async function signalRecovery<Name extends 'paymentFailed' | 'paymentSettled'>(
+export async function signalRecovery<Name extends 'paymentFailed' | 'paymentSettled' | 'chargeResult'>(
   client: Client,
   signal: Name,
   payload: RecoverySignals[Name],

@@ -66,7 +66,7 @@ export async function openApiUnderTest(): Promise<ApiUnderTest> {
     graph,
     policy,
     gateway: willingGateway,
-    notifier: { deliver: async () => {} },
+    notifier: { recognisesRepeats: true, deliver: async () => {} },
     chimera: {
       initiateBehavioralProfile: async ({ customer_id }) => ({
         baseline_data_ref: `baseline-${customer_id}`,
@@ -120,7 +120,11 @@ export async function openApiUnderTest(): Promise<ApiUnderTest> {
 
 /** Runs `api/main.ts` with free ports and waits until it says that it is ready. */
 async function startApiProcess(variables: Record<string, string>): Promise<ApiProcess> {
-  const child = spawnApi({ PERSONA_INSECURE: '1', ...variables });
+  const child = spawnApi({
+    PERSONA_INSECURE: '1',
+    STRIPE_WEBHOOK_SECRET: 'whsec_test',
+    ...variables,
+  });
   const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
   const { http, grpc, metrics } = await readyLine(child);
   const agent = new PersonaAgentClient(grpc, credentials.createInsecure());

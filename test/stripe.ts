@@ -18,8 +18,9 @@ interface LedgerEntry {
   requests: number;
 }
 
-export async function startFixture() {
-  const simulator = await startGatewaySimulator();
+/** @param webhook where the simulator's events go, if anywhere */
+export async function startFixture(webhook: { webhookUrl?: string; webhookSecret?: string } = {}) {
+  const simulator = await startGatewaySimulator(webhook);
   const gateway = createStripeGateway({ apiKey: 'sk_test_1', apiBase: simulator.url });
 
   async function sim<T>(path: string, method = 'GET', body?: unknown): Promise<T> {

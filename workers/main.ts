@@ -2,6 +2,7 @@
 
 import { createChimeraClient } from '../adapters/chimera/client.ts';
 import { createStripeGateway } from '../adapters/stripe/gateway.ts';
+import { createSmtpNotifier } from '../adapters/smtp/notifier.ts';
 import { createWebhookNotifier } from '../adapters/webhook/notifier.ts';
 import { PersonaError } from '../domain/errors.ts';
 import { TaskQueue } from '../domain/processes.ts';
@@ -67,7 +68,10 @@ async function main(): Promise<void> {
 
     const { stripe, notify } = environment;
     const gateway = createStripeGateway({ ...stripe, apiKey: stripe.apiKey.reveal() });
-    const notifier = createWebhookNotifier({ url: notify.webhookUrl, secret: notify.webhookSecret.reveal() });
+    const notifier =
+      notify.by === 'webhook'
+        ? createWebhookNotifier({ url: notify.url, secret: notify.secret.reveal() })
+        : createSmtpNotifier({ url: notify.url.reveal(), from: notify.from });
     const chimera = createChimeraClient({ address: environment.chimeraAddress });
     shutdown.add('chimera', () => chimera.close());
 
@@ -108,7 +112,7 @@ async function main(): Promise<void> {
       await shutdown.now();
       process.exit(1);
     });
-    logger.info({ queues, build_id: bundle.buildId }, 'polling');
+    logger.info({ queues, build_id: bundle.buildId, notices_by: notify.by }, 'polling');
     console.log(JSON.stringify({ ready: { queues, metrics: metricsServer.url } }));
   } catch (error) {
     await shutdown.now();

@@ -17,7 +17,11 @@ export interface WebhookOptions {
 
 /** The receiver recognises a repeat by its `Idempotency-Key`, the notification's id. */
 export function createWebhookNotifier({ url, secret }: WebhookOptions): Notifier {
+  const { origin, pathname } = new URL(url);
+  // Without its query, which may hold a secret.
+  const receiver = `${origin}${pathname}`;
   return {
+    recognisesRepeats: true,
     async deliver(notice, options = {}) {
       const body = JSON.stringify(notice);
       const headers = {
@@ -25,15 +29,17 @@ export function createWebhookNotifier({ url, secret }: WebhookOptions): Notifier
         'idempotency-key': notice.notification_id,
         'persona-signature': signature(body, secret, Math.floor(Date.now() / 1000)),
       };
-      const status = await post(url, { method: 'POST', headers, body }, options.signal);
+      const status = await post(url, { method: 'POST', headers, body }, options.signal).catch((error) => {
+        throw unavailable(receiver, reasonOf(error), error);
+      });
       if (status >= 200 && status < 300) return;
       if (status >= 400 && status < 500 && !TRY_AGAIN.includes(status)) {
         throw new PersonaError(
           'notice_refused',
-          `The receiver of notices at ${url} refuses this one: ${status}`,
+          `The receiver of notices at ${receiver} refuses this one: ${status}`,
         );
       }
-      throw unavailable(url, `it answers ${status}`);
+      throw unavailable(receiver, `it answers ${status}`);
     },
   };
 }
@@ -45,22 +51,18 @@ export function signature(body: string, secret: string, t: number): string {
 
 async function post(url: string, request: RequestInit, signal: AbortSignal | undefined): Promise<number> {
   const deadline = AbortSignal.timeout(TIMEOUT_MS);
-  try {
-    const response = await fetch(url, {
-      ...request,
-      // A redirected POST could become a GET, or lead where the notice was never meant to go.
-      redirect: 'manual',
-      signal: signal === undefined ? deadline : AbortSignal.any([signal, deadline]),
-    });
-    await response.body?.cancel();
-    return response.status;
-  } catch (error) {
-    throw unavailable(url, reasonOf(error), error);
-  }
+  const response = await fetch(url, {
+    ...request,
+    // A redirected POST could become a GET, or lead where the notice was never meant to go.
+    redirect: 'manual',
+    signal: signal === undefined ? deadline : AbortSignal.any([signal, deadline]),
+  });
+  await response.body?.cancel();
+  return response.status;
 }
 
-function unavailable(url: string, reason: string, cause?: unknown): PersonaError {
-  const message = `The receiver of notices at ${url} cannot be reached now (${reason}). NOTIFY_WEBHOOK_URL says where it is; 'npm start' runs an inbox for development.`;
+function unavailable(receiver: string, reason: string, cause?: unknown): PersonaError {
+  const message = `The receiver of notices at ${receiver} cannot be reached now (${reason}). NOTIFY_WEBHOOK_URL says where it is; 'npm start' runs an inbox for development.`;
   return new PersonaError('notifier_unavailable', message, { cause });
 }
 

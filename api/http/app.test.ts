@@ -344,3 +344,20 @@ test('the document describes every route, and the page for it loads nothing from
     expect((await app.request(asset)).status).toBe(200);
   }
 });
+
+test('a timeline is given page by page, as the services tell it', async () => {
+  const entry = { seq: 7, type: 'LtvAdjusted', occurred_at: '2026-04-18T10:00:00.000Z', text: 'T.' };
+  const asked: unknown[] = [];
+  const app = appOf({
+    getTimeline: async (_, request) => {
+      asked.push(request);
+      return { items: [entry], next_cursor: 'next' };
+    },
+  });
+  const path = `/api/v1/customers/${CUSTOMER}/timeline`;
+  const response = await app.request(`${path}?limit=1&cursor=c`);
+  expect(response.status).toBe(200);
+  expect(await response.json()).toEqual({ items: [entry], next_cursor: 'next' });
+  expect(asked).toEqual([{ customer_id: CUSTOMER, limit: 1, cursor: 'c' }]);
+  expect((await app.request(`${path}?limit=0`)).status).toBe(422);
+});

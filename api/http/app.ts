@@ -16,6 +16,7 @@ import { customerRoutes } from './routes/customers.ts';
 import { operationRoutes } from './routes/operations.ts';
 import { recoveryRoutes } from './routes/recoveries.ts';
 import { walletRoutes } from './routes/wallet.ts';
+import { webhookRoutes } from './routes/webhooks.ts';
 
 const MAX_BODY_BYTES = 64 * 1_024;
 
@@ -86,6 +87,7 @@ export function createApp(
   customerRoutes(app, services);
   walletRoutes(app, services);
   recoveryRoutes(app, services);
+  webhookRoutes(app, services);
   operationRoutes(app, services, stopping);
   return app;
 }

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 
 test.each([
   ['gateway', ['url']],
-  ['inbox', ['url', 'webhook']],
+  ['inbox', ['url', 'webhook', 'smtp']],
   ['chimera', ['control', 'grpc']],
 ])(
   'the %s simulator says where it is in its first line, and ends cleanly when asked to',

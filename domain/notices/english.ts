@@ -6,112 +6,117 @@
 import type { NoticeData, NoticeMethod } from '../ports.ts';
 import type { NoticeLanguage } from './content.ts';
 
-const BRANDS: Readonly<Record<string, string>> = {
-  visa: 'Visa',
-  mastercard: 'Mastercard',
-  amex: 'American Express',
-  discover: 'Discover',
-  diners: 'Diners Club',
-  jcb: 'JCB',
-  unionpay: 'UnionPay',
-};
-const MONTHS = [
-  'January',
-  'February',
-  'March',
-  'April',
-  'May',
-  'June',
-  'July',
-  'August',
-  'September',
-  'October',
-  'November',
-  'December',
-];
+const BRANDS: ReadonlyMap<string, string> = new Map([
+  ['visa', 'Visa'],
+  ['mastercard', 'Mastercard'],
+  ['amex', 'American Express'],
+  ['discover', 'Discover'],
+  ['diners', 'Diners Club'],
+  ['jcb', 'JCB'],
+  ['unionpay', 'UnionPay'],
+]);
+const MONTHS = 'January February March April May June July August September October November December'.split(
+  ' ',
+);
+/** A mail client shows about this much of a subject line. */
+const LONGEST_IN_SUBJECT = 40;
+
+const PAID_OTHERWISE = 'If you have already paid in another way, you need not do anything.';
 
 export const english: NoticeLanguage = {
   tag: 'en',
   linkLabel: (action) => `${action}:`,
   templates: {
     payment_declined_update_card: (data) => ({
-      subject: `Please update your card for ${payment(data)}`,
-      heading: 'Please update your card',
+      subject: `Please update your payment method: ${inShort(data)}`,
+      heading: 'Please update your payment method',
       paragraphs: [
         `We could not take ${payment(data)} from your ${method(data.failed_method)}. Nothing has been charged.`,
-        `Please add another card or update this one.${until(data, 'We will then take the payment at once; you can do this until')}`,
+        `Please add another payment method or update this one.${until(data, 'We can take the payment until')}`,
       ],
-      action: 'Update your card',
-      closing: 'If you think that your card should work, your bank can tell you more.',
+      action: 'Update your payment method',
+      closing: 'If you think that it should have worked, your bank can tell you more.',
     }),
     payment_stopped: (data) => ({
-      subject: `We have stopped ${payment(data)}`,
+      subject: `We have stopped your payment of ${inShort(data)}`,
       heading: 'We have stopped your payment',
       paragraphs: [
-        `Your bank told us that you no longer want ${payment(data)} to be taken from your ${method(data.failed_method)}. We have stopped it: nothing has been charged, and we will not try any other card for it.`,
+        `Your bank told us that you no longer want ${payment(data)} to be taken from your ${method(data.failed_method)}. We have stopped it: nothing has been charged, and we will not try any other payment method for it.`,
         'If this is what you wanted, there is nothing left to do.',
       ],
       action: 'See your payment',
       closing: 'If it is not what you wanted, the link shows you how to pay after all.',
     }),
     authenticate: (data) => ({
-      subject: `Please confirm ${payment(data)}`,
+      subject: `Please confirm your payment of ${inShort(data)}`,
       heading: 'Please confirm your payment',
       paragraphs: [
-        `Your bank asks you to confirm ${payment(data)} before it lets us take it from your ${method(data.failed_method)}. Nothing has been charged yet.`,
+        `Your bank asks you to confirm ${payment(data)} before we may take it. Nothing has been charged yet.`,
         `It takes a minute.${until(data, 'Please do it by')}`,
       ],
       action: 'Confirm your payment',
       closing: 'Your bank may ask for a code or for a tap in its app.',
     }),
     no_alternative: (data) => ({
-      subject: `Please add a payment method for ${payment(data)}`,
+      subject: `Please add a payment method: ${inShort(data)}`,
       heading: 'Please add a payment method',
       paragraphs: [
         `We could not take ${payment(data)} from your ${method(data.failed_method)}, and there is no other payment method that we may use for you. Nothing has been charged.`,
         `Add one, and we will take the payment at once.${until(data, 'You can do this until')}`,
       ],
       action: 'Add a payment method',
-      closing: 'If you have already paid in another way, you need not do anything.',
+      closing: PAID_OTHERWISE,
     }),
     all_declined: (data) => ({
-      subject: `We could not take ${payment(data)}`,
+      subject: `We could not take your payment of ${inShort(data)}`,
       heading: 'We could not take your payment',
       paragraphs: [
-        `We tried to take ${payment(data)} from your ${method(data.failed_method)} and then from your other payment methods, but none of them went through. Nothing has been charged.`,
+        `We could not take ${payment(data)} from your ${method(data.failed_method)}, nor from any other payment method that we may use for you. Nothing has been charged.`,
         `Please add another payment method or update one of yours, and we will take the payment at once.${until(data, 'You can do this until')}`,
       ],
       action: 'Update your payment methods',
-      closing: 'If you have already paid in another way, you need not do anything.',
+      closing: PAID_OTHERWISE,
+    }),
+    reminder: (data) => ({
+      subject: `A reminder: your payment of ${inShort(data)} is still open`,
+      heading: 'Your payment is still open',
+      paragraphs: [
+        `We have not yet been able to take ${payment(data)}. Nothing has been charged.`,
+        `Please add another payment method or update one of yours, and we will take the payment at once.${until(data, 'You can do this until')}`,
+      ],
+      action: 'Update your payment methods',
+      closing: PAID_OTHERWISE,
     }),
     recovered: (data) => ({
-      subject: `We have received ${payment(data)}`,
+      subject: `We have received your payment of ${inShort(data)}`,
       heading: 'Your payment went through',
       paragraphs: [
-        `${capital(payment(data))} did not go through with your ${method(data.failed_method)}, so we took it from your ${method(data.charged_method)} instead. It has been charged once.`,
+        isSame(data.failed_method, data.charged_method)
+          ? `${capital(payment(data))} did not go through at first, so we tried again. It has now been taken from your ${method(data.charged_method)}, once.`
+          : `${capital(payment(data))} did not go through with your ${method(data.failed_method)}, so we took it from your ${method(data.charged_method)} instead. It has been charged once.`,
         data.new_default === undefined
           ? 'Your default payment method is the same as before.'
           : `Your ${method(data.new_default)} is now your default payment method. If you would rather keep another one, choose it in your wallet: that undoes the change.`,
       ],
-      action: data.new_default === undefined ? 'See your wallet' : 'Choose your default payment method',
+      action: data.new_default === undefined ? 'See your wallet' : 'Choose your default',
       closing: 'Thank you. There is nothing that you have to do.',
     }),
     recovery_ended: (data) => ({
-      subject: `We are no longer trying to take ${payment(data)}`,
+      subject: `We are no longer trying to take your payment of ${inShort(data)}`,
       heading: 'We have stopped trying',
       paragraphs: [
         `We could not take ${payment(data)}, and we will not try any more. Nothing has been charged.`,
         'If you still want what it was for, please check your payment methods and get in touch with us.',
       ],
       action: 'Check your payment methods',
-      closing: 'If you have already paid in another way, you need not do anything.',
+      closing: PAID_OTHERWISE,
     }),
     refund_issued: (data) => ({
-      subject: `We are giving back ${payment(data)}`,
-      heading: 'You get money back',
+      subject: `Your refund of ${inShort(data)}`,
+      heading: 'Your money is on its way back',
       paragraphs: [
-        `${capital(payment(data))} was paid twice. We are giving ${data.amount_text} back to your ${method(data.charged_method)}.`,
-        'It can take your bank a few days to show it.',
+        `${capital(payment(data))} was paid twice. We are sorry, and we are giving ${data.amount_text} back to your ${method(data.charged_method)}. In the end you will have paid once.`,
+        'It usually takes five to ten days until your bank shows it.',
       ],
       action: 'See your payment',
       closing: 'There is nothing that you have to do.',
@@ -120,15 +125,34 @@ export const english: NoticeLanguage = {
 };
 
 /** `your payment of €12.50 for Gym membership` */
-function payment({ amount_text, description }: NoticeData): string {
-  return `your payment of ${amount_text}${description === undefined ? '' : ` for ${description}`}`;
+function payment(data: NoticeData): string {
+  return `your payment of ${sum(data)}`;
+}
+
+function sum({ amount_text, description }: Pick<NoticeData, 'amount_text' | 'description'>): string {
+  return description ? `${amount_text} for ${description}` : amount_text;
+}
+
+/** The sum for a subject line: of a long description only the beginning. */
+function inShort({ amount_text, description = '' }: NoticeData): string {
+  const characters = [...description];
+  if (characters.length <= LONGEST_IN_SUBJECT) return sum({ amount_text, description });
+  const words = characters
+    .slice(0, LONGEST_IN_SUBJECT)
+    .join('')
+    .replace(/\s+\S*$/, '');
+  return sum({ amount_text, description: `${words}…` });
 }
 
 /** `Visa ending in 4242`; what is unknown is left out. */
 function method(known: NoticeMethod | undefined): string {
-  if (known === undefined || known.last_four === '') return 'payment method';
-  const brand = BRANDS[known.brand.toLowerCase()] ?? known.brand;
-  return `${brand === '' ? 'payment method' : brand} ending in ${known.last_four}`;
+  const brand = known && (BRANDS.get(known.brand.toLowerCase()) ?? known.brand);
+  return `${brand || 'payment method'}${known?.last_four ? ` ending in ${known.last_four}` : ''}`;
+}
+
+/** For the reader: two cards that look alike are the same to them. */
+function isSame(one: NoticeMethod, other: NoticeMethod | undefined): boolean {
+  return method(one) === method(other);
 }
 
 /** ` You can do this until 4 March 2026.`, by UTC; nothing without a date. */

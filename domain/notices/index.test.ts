@@ -1,9 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { DECLINE_TABLE } from '../decline/table.ts';
 import type { NoticeData, NoticeTemplate } from '../ports.ts';
 import { english } from './english.ts';
-import { renderNotice } from './index.ts';
+import { amountText, renderNotice } from './index.ts';
 
+const CODE_ROWS = Object.values(DECLINE_TABLE).flatMap((rows) =>
+  Array.isArray(rows) ? rows.filter((row) => 'codes' in row) : [],
+);
+const email = (locale = 'en') => ({ locale, channel: 'email' as const });
 const TEMPLATES = Object.keys(english.templates) as NoticeTemplate[];
 
 const data: NoticeData = {
@@ -20,7 +25,7 @@ const data: NoticeData = {
 };
 
 describe.each(TEMPLATES)('%s', (template) => {
-  const notice = renderNotice(template, data, 'en-GB');
+  const notice = renderNotice(template, data, email('en-GB'));
 
   test('names the amount, what it was for, and leads to one link', () => {
     for (const part of [notice.subject, notice.text]) {
@@ -32,17 +37,45 @@ describe.each(TEMPLATES)('%s', (template) => {
     expect(notice.html).toContain('href="https://shop.example/wallet?c=1&amp;p=2"');
   });
 
-  test('never says why a bank declined', () => {
+  test('never says why a bank declined, whatever the code', () => {
     const said = JSON.stringify(notice).toLowerCase();
-    for (const word of ['stolen', 'lost', 'fraud', 'reported', 'blocked', 'suspicious', 'insufficient']) {
+    for (const word of [
+      'stolen',
+      'lost',
+      'fraud',
+      'reported',
+      'blocked',
+      'suspicious',
+      'insufficient',
+      'expired',
+    ]) {
       expect(said).not.toContain(word);
+    }
+    const reasons = CODE_ROWS.flatMap(({ codes, meaning }) => [meaning, ...codes]);
+    // Shorter codes are numbers and letters that any amount or date may hold.
+    const telling = reasons.filter((reason) => reason.length > 3).map((reason) => reason.toLowerCase());
+    expect(telling.length).toBeGreaterThan(100);
+    for (const reason of telling) {
+      expect(said).not.toContain(reason);
+      expect(said).not.toContain(reason.replaceAll('_', ' '));
     }
   });
 
-  test('says the same as text and as a page', () => {
-    for (const line of notice.text.split('\n').filter((text) => text !== '' && text !== data.link)) {
-      expect(notice.html).toContain(line.replace(/:$/, ''));
+  test('says the same as text and as a page, the text in lines that a terminal can show', () => {
+    expect(notice.text.endsWith('\n')).toBe(true);
+    for (const block of notice.text.trim().split('\n\n')) {
+      const words = block.replace(`\n${data.link}`, '').replaceAll('\n', ' ');
+      expect(notice.html).toContain(words.replace(/:$/, ''));
     }
+    for (const line of notice.text.split('\n')) expect(line.length).toBeLessThanOrEqual(72);
+  });
+
+  test('as a text message it is the same sentences, without frills', () => {
+    const { text } = renderNotice(template, data, { locale: 'en', channel: 'sms' });
+    expect(text.split('\n').at(-1)).toMatch(/^[A-Z][a-z ]+: https:/);
+    expect(text).toContain('€12.50 for Gym membership, May');
+    for (const sentence of text.split('\n').slice(0, -1)) expect(notice.html).toContain(sentence);
+    expect(text.length).toBeLessThan(500);
   });
 
   test('holds together with as little data as allowed', () => {
@@ -55,7 +88,7 @@ describe.each(TEMPLATES)('%s', (template) => {
       link,
       failed_method: { brand: '', last_four: '' },
     };
-    const bare = renderNotice(template, least, 'en');
+    const bare = renderNotice(template, least, email());
     expect(JSON.stringify(bare)).not.toMatch(/undefined|NaN|  |null/);
     expect(bare.text).toMatch(/€12\.50[ ,.]/);
   });
@@ -68,7 +101,7 @@ describe.each(TEMPLATES)('%s', (template) => {
     fc.assert(
       fc.property(hostile, hostile, hostile, (description, brand, link) => {
         const values = { ...data, description, failed_method: { brand, last_four: '4242' }, link };
-        const rendered = renderNotice(template, values, 'en');
+        const rendered = renderNotice(template, values, email());
         expect(tagsOf(rendered.html)).toEqual(plain);
         expect(rendered.subject).not.toMatch(/[\r\n\u2028]/);
       }),
@@ -77,22 +110,74 @@ describe.each(TEMPLATES)('%s', (template) => {
 });
 
 test('recovered tells which failed, which was charged, the new default and how to undo it', () => {
-  const { text } = renderNotice('recovered', data, 'en');
-  expect(text).toContain('did not go through with your Visa ending in 4242');
-  expect(text).toContain('from your Mastercard ending in 4444 instead');
-  expect(text).toContain('Mastercard ending in 4444 is now your default payment method');
-  expect(text).toContain('undoes');
+  const said = renderNotice('recovered', data, email()).text.replaceAll('\n', ' ');
+  expect(said).toContain('did not go through with your Visa ending in 4242');
+  expect(said).toContain('from your Mastercard ending in 4444 instead');
+  expect(said).toContain('Mastercard ending in 4444 is now your default payment method');
+  expect(said).toContain('undoes');
   const { new_default: _, ...unchanged } = data;
-  expect(renderNotice('recovered', unchanged, 'en').text).toContain('the same as before');
+  expect(renderNotice('recovered', unchanged, email()).text).toContain('the same as before');
+});
+
+test('tried again with the same card, it does not speak of another one', () => {
+  const { text } = renderNotice('recovered', { ...data, charged_method: data.failed_method }, email());
+  expect(text.replaceAll('\n', ' ')).toContain('did not go through at first');
+  expect(text).not.toContain('instead');
+});
+
+test('a refund says how much goes back to which method', () => {
+  expect(renderNotice('refund_issued', data, email()).text.replaceAll('\n', ' ')).toContain(
+    'we are giving €12.50 back to your Mastercard ending in 4444',
+  );
+});
+
+test('a long description is cut in the subject alone', () => {
+  const description = `Annual plan for ${'household '.repeat(18)}energy`;
+  const { subject, text } = renderNotice('recovered', { ...data, description }, email());
+  expect(subject).toBe('We have received your payment of €12.50 for Annual plan for household household…');
+  expect(text.replaceAll('\n', ' ')).toContain(description);
+});
+
+test('lines break neither at a short description nor within a date or a card', () => {
+  for (let length = 11; length <= 48; length += 1) {
+    const description = 'Tea for two'.padEnd(length, '.');
+    for (const template of TEMPLATES) {
+      const { text } = renderNotice(template, { ...data, description }, email());
+      expect(text).toContain(description);
+      expect(text).not.toMatch(/\d\nMarch|March\n|in\n4/);
+    }
+  }
+});
+
+test('a description in another direction, or one that turns it, leaves the sentence as it is', () => {
+  const { text } = renderNotice('reminder', { ...data, description: '\u202Eقهوة\u2066' }, email());
+  expect(text).toContain('your payment of €12.50 for قهوة.\n');
+});
+
+test('a method of which little is known is named by what is known', () => {
+  const said = (brand: string, last_four: string) =>
+    renderNotice('no_alternative', { ...data, failed_method: { brand, last_four } }, email()).text;
+  expect(said('amex', '')).toContain('your American Express, and');
+  expect(said('', '6789')).toContain('payment method ending in 6789');
+  expect(said('constructor', '')).toContain('your constructor, and');
+});
+
+test('an amount is written as the notice is: in the customer’s manner only where it is in their language', () => {
+  expect(amountText(123450, 'EUR', 'en-GB')).toBe('€1,234.50');
+  expect(amountText(123450, 'EUR', 'en-IN')).toBe('€1,234.50');
+  expect(amountText(123450, 'EUR', 'ar-EG')).toBe('€1,234.50');
+  expect(amountText(5000, 'JPY', 'de')).toBe('¥5,000');
+  expect(amountText(5000, 'AUD', 'en-AU')).toBe('$50.00');
+  expect(amountText(5000, 'AUD', 'constructor')).toBe('A$50.00');
 });
 
 test('a date is written out, by UTC', () => {
-  expect(renderNotice('no_alternative', data, 'en').text).toContain('until 4 March 2026.');
+  expect(renderNotice('no_alternative', data, email()).text).toContain('until 4 March 2026.');
 });
 
 test('a language that is not there yet is written in English, and says so', () => {
-  expect(renderNotice('recovered', data, 'fi-FI')).toEqual(renderNotice('recovered', data, 'en'));
-  expect(renderNotice('recovered', data, 'fi-FI').html).toContain('<html lang="en">');
+  expect(renderNotice('recovered', data, email('fi-FI'))).toEqual(renderNotice('recovered', data, email()));
+  expect(renderNotice('recovered', data, email('fi-FI')).html).toContain('<html lang="en">');
 });
 
 /** The page's tags with their attributes' names: what a value could only change by breaking out. */

@@ -1,5 +1,6 @@
 /** What other agents send about a payment. The same object over REST, gRPC, Kafka and Temporal signals. */
 
+import type { DeclineCodes } from '../decline/codes.ts';
 import type { Network } from '../payment-method.ts';
 
 export interface PaymentFailed {
@@ -37,13 +38,15 @@ export interface PaymentSettled {
 }
 
 /** A charge's outcome as the gateway tells it by webhook, re-read from the gateway before anything is believed. */
-export interface ChargeResult {
+export interface ChargeResult extends DeclineCodes {
   event_id: string;
   payment_id: string;
-  /** The attempt's idempotency key, where the gateway names it. */
+  /** The attempt's idempotency key, where the news can be traced to one. */
   attempt_key?: string;
-  /** The obligation's payment at the gateway. */
+  /** The payment at the gateway: the obligation's own, unless somebody else collects it, too. */
   gateway_ref: string;
+  /** `cancelled`: of the payment, which takes no more charges. */
+  result: 'approved' | 'declined' | 'pending' | 'cancelled';
 }
 
 /** A person's decision about an attempt that nobody could find out about: update `resolveUnknown`. */

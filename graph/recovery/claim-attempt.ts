@@ -56,6 +56,7 @@ export function claimAttempt(graph: Graph, header: CommandHeader, input: ClaimIn
   });
 }
 
+// The index on plastic and time is used only where both are asked for.
 export const READ_CARD = `
   MATCH (c:Customer {id: $customer_id})-[:HAS_PAYMENT_METHOD]->(p:PaymentMethod {id: $payment_method_id})
   RETURN
@@ -64,8 +65,12 @@ export const READ_CARD = `
       WHERE l.proven AND d.trust_score >= $threshold
     } AS on_trusted_device,
     COLLECT {
-      MATCH (a:ChargeAttempt)
-      WHERE a.payment_method_id = p.id OR a.instrument_fingerprint = p.instrument_fingerprint
+      CALL (p) {
+        MATCH (a:ChargeAttempt {payment_method_id: p.id}) RETURN a
+        UNION
+        MATCH (a:ChargeAttempt {instrument_fingerprint: p.instrument_fingerprint})
+        WHERE a.claimed_at IS NOT NULL RETURN a
+      }
       RETURN properties(a) ORDER BY a.claimed_at, a.key
     } AS history`;
 

@@ -4,6 +4,7 @@ export { claimAttempt } from './claim-attempt.ts';
 export { getChargeOrder, getDoubt } from './charge-order.ts';
 export { adoptGatewayPayment, closeRecovery, endReview, flagForReview } from './close-recovery.ts';
 export { CLOCK_SKEW_MS, refusalOf } from './refusal.ts';
+export { findNewsMatter, type NewsMatter, rememberGatewayEvent } from './gateway-news.ts';
 export { openRecovery } from './open-recovery.ts';
 export { openSettled } from './open-settled.ts';
 export { getObligation, getOpenObligations, getRecoveries, getRecovery } from './queries.ts';

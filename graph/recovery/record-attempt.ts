@@ -90,9 +90,10 @@ async function otherOpenObligations(tx: CommandTx, obligation: ObligationNode): 
   return rows.map((row) => row.payment_id);
 }
 
+// The index is on (stream_id, seq) and is used only where both are asked for.
 const CHOSEN_SINCE = `
   MATCH (e:PersonaEvent {stream_id: $customer_id})
-  WHERE e.type = 'DefaultPaymentMethodChanged' AND e.recorded_at >= datetime($opened_at)
+  WHERE e.seq > 0 AND e.type = 'DefaultPaymentMethodChanged' AND e.recorded_at >= datetime($opened_at)
     AND e.data CONTAINS $chosen
   RETURN count(e) > 0 AS chosen`;
 

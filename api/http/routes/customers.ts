@@ -2,9 +2,9 @@ import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
 import { z } from '@hono/zod-openapi';
 import type { Services } from '../../../services/services.ts';
 import { callerOf, type HttpEnv } from '../env.ts';
-import { customerParams, etag, json, problems } from '../schemas/common.ts';
+import { customerParams, etag, json, listOf, pageQuery, problems } from '../schemas/common.ts';
 import { onboardingAnswer, onboardingRequest } from '../schemas/onboarding.ts';
-import { profile } from '../schemas/wallet.ts';
+import { profile, timelineEntry } from '../schemas/wallet.ts';
 
 const location = z.object({ Location: z.string().openapi({ description: 'Address of the profile' }) });
 
@@ -34,7 +34,19 @@ const getProfile = createRoute({
   },
 });
 
-/** Onboarding and profile. */
+const timeline = createRoute({
+  method: 'get',
+  path: '/api/v1/customers/{customer_id}/timeline',
+  tags: ['customers'],
+  summary: 'What happened to the customer, in words, the newest first',
+  request: { params: customerParams, query: pageQuery },
+  responses: {
+    200: json(listOf(timelineEntry, 'Timeline'), 'A page of the timeline'),
+    ...problems(['customer_not_found', 'invalid_argument']),
+  },
+});
+
+/** Onboarding, profile and timeline. */
 export function customerRoutes(app: OpenAPIHono<HttpEnv>, services: Services): void {
   app.openapi(onboard, async (c) => {
     const request = c.req.valid('json');
@@ -51,5 +63,12 @@ export function customerRoutes(app: OpenAPIHono<HttpEnv>, services: Services): v
     const found = await services.getProfile(callerOf(c, customer_id), { customer_id });
     c.header('etag', `"${found.changed_seq}"`);
     return c.json(found, 200);
+  });
+
+  app.openapi(timeline, async (c) => {
+    const { customer_id } = c.req.valid('param');
+    const request = { customer_id, ...c.req.valid('query') };
+    const page = await services.getTimeline(callerOf(c, customer_id), request);
+    return c.json({ items: page.items, next_cursor: page.next_cursor ?? null }, 200);
   });
 }

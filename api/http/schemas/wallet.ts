@@ -43,6 +43,15 @@ export const paymentMethod = z
   })
   .openapi('PaymentMethod');
 
+export const timelineEntry = z
+  .object({
+    seq: z.int(),
+    type: z.string().openapi({ description: 'The event; Masked where it may not be told' }),
+    occurred_at: time,
+    text: z.string(),
+  })
+  .openapi('TimelineEntry');
+
 export const profile = z
   .object({
     customer_id: uuid,

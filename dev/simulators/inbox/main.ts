@@ -1,13 +1,17 @@
-/** Runs the inbox simulator as a process: `SIM_PORT` (0: any free one), `NOTIFY_WEBHOOK_SECRET` (checked where it is set). */
+/**
+ * Runs the inbox simulator as a process: `SIM_PORT` (webhook, and reading) and `SIM_SMTP_PORT` (0: any free one),
+ * `NOTIFY_WEBHOOK_SECRET` (checked where it is set).
+ */
 
 import { runSimulator } from '../run.ts';
 import { startInboxSimulator } from './server.ts';
 
-const { SIM_PORT, NOTIFY_WEBHOOK_SECRET } = process.env;
+const { SIM_PORT, SIM_SMTP_PORT, NOTIFY_WEBHOOK_SECRET } = process.env;
 
 await runSimulator(() =>
   startInboxSimulator({
     port: Number(SIM_PORT ?? 0),
+    smtpPort: Number(SIM_SMTP_PORT ?? 0),
     ...(NOTIFY_WEBHOOK_SECRET && { secret: NOTIFY_WEBHOOK_SECRET }),
   }),
 );

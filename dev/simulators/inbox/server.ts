@@ -1,17 +1,18 @@
-/** The inbox simulator: takes notices by webhook, as whoever mails them would, and shows every delivery. */
+/** The inbox simulator: takes notices by webhook, as whoever mails them would, and by SMTP, and shows every delivery. */
 
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { Hono } from 'hono';
 import { cut, type HttpEnv, type Listening, listen } from '../listen.ts';
 import { readMode } from '../mode.ts';
+import { startSmtpInbox } from './smtp.ts';
 
-/** `away`: connections are cut without an answer; `error`: every delivery is answered with 500. */
+/** `away`: connections are cut without an answer; `error`: every delivery is answered with 500, every mail with 451. */
 const MODES = ['ok', 'away', 'error'];
 /** How old a signature may be, in seconds. */
 const TOLERANCE_S = 300;
 
 interface Message {
-  via: 'webhook';
+  via: 'webhook' | 'smtp';
   received_at: string;
   customer_id?: unknown;
   [field: string]: unknown;
@@ -20,17 +21,24 @@ interface Message {
 export interface InboxSimulator extends Listening {
   /** Where notices are posted to; `url` is where they are read. */
   webhook: string;
+  /** Where mail is taken: `host:port`. */
+  smtp: string;
 }
 
 /**
  * Starts an inbox on 127.0.0.1.
- * @param options `port` 0 or absent: any free one; with a `secret` only signed deliveries are taken
+ * @param options a port that is 0 or absent: any free one; with a `secret` only signed deliveries are taken by webhook
  */
 export async function startInboxSimulator(
-  options: { port?: number; secret?: string } = {},
+  options: { port?: number; smtpPort?: number; secret?: string } = {},
 ): Promise<InboxSimulator> {
   const messages: Message[] = [];
   let mode = 'ok';
+  const mail = await startSmtpInbox({
+    ...(options.smtpPort !== undefined && { port: options.smtpPort }),
+    mode: () => mode,
+    take: (taken) => void messages.push({ ...taken, received_at: new Date().toISOString() }),
+  });
   const app = new Hono<HttpEnv>();
 
   app.post('/webhook', async (c) => {
@@ -55,11 +63,17 @@ export async function startInboxSimulator(
     const asked = readMode(await c.req.text(), MODES);
     if (asked === undefined) return c.json({ error: `mode: must be one of ${MODES.join(', ')}` }, 400);
     mode = asked.mode;
+    if (mode === 'away') mail.cut();
     return c.json({ mode });
   });
 
   const listening = await listen(app.fetch, options.port);
-  return { ...listening, webhook: `${listening.url}/webhook` };
+  return {
+    url: listening.url,
+    webhook: `${listening.url}/webhook`,
+    smtp: mail.address,
+    close: async () => void (await Promise.all([listening.close(), mail.close()])),
+  };
 }
 
 /** What is wrong with `Persona-Signature: t=…,v1=…`; nothing to check without a secret. */

@@ -1,0 +1,142 @@
+import { Stripe } from 'stripe';
+import { expect, test } from 'vitest';
+import { PersonaError } from '../../domain/errors.ts';
+import { createStripeEvents } from './events.ts';
+
+const SECRET = 'whsec_of_this_endpoint';
+const events = createStripeEvents(SECRET);
+
+const intent = {
+  id: 'pi_1',
+  object: 'payment_intent',
+  customer: 'cus_1',
+  metadata: { payment_id: 'inv-1', customer_id: 'c' },
+  payment_method: 'pm_1',
+  last_payment_error: null,
+};
+const event = (change: object = {}, of: object = {}) => ({
+  id: 'evt_1',
+  object: 'event',
+  type: 'payment_intent.succeeded',
+  request: { id: 'req_1', idempotency_key: 'recovery:inv-1:m:1' },
+  data: { object: { ...intent, ...of } },
+  ...change,
+});
+
+/** Signed as Stripe signs, `age` seconds ago. */
+function signed(body: object | string, secret = SECRET, age = 0) {
+  const payload = typeof body === 'string' ? body : JSON.stringify(body);
+  const timestamp = Math.floor(Date.now() / 1000) - age;
+  const header = Stripe.webhooks.generateTestHeaderString({ payload, secret, timestamp });
+  return { payload, header };
+}
+
+const read = ({ payload, header }: { payload: string; header?: string }) =>
+  events.read(Buffer.from(payload), header);
+
+function refusal(of: { payload: string; header?: string }): PersonaError {
+  try {
+    read(of);
+  } catch (error) {
+    if (error instanceof PersonaError) return error;
+    throw error;
+  }
+  throw new Error('nothing was refused');
+}
+
+test('a signed event tells what happened to which payment', () => {
+  expect(read(signed(event()))).toEqual({
+    event_id: 'evt_1',
+    result: 'approved',
+    codes: {},
+    gateway_ref: 'pi_1',
+    gateway_customer_ref: 'cus_1',
+    payment_id: 'inv-1',
+    request_key: 'recovery:inv-1:m:1',
+    token: 'pm_1',
+  });
+});
+
+test('what is not there is left out', () => {
+  const bare = event({ request: null }, { customer: null, metadata: {}, payment_method: null });
+  expect(read(signed(bare))).toEqual({
+    event_id: 'evt_1',
+    result: 'approved',
+    codes: {},
+    gateway_ref: 'pi_1',
+  });
+});
+
+test('a decline carries its codes, and the method that the payment has let go of', () => {
+  const last_payment_error = {
+    code: 'card_declined',
+    decline_code: 'do_not_honor',
+    advice_code: 'try_again_later',
+    network_decline_code: '05',
+    payment_method: { id: 'pm_2', type: 'card', card: { brand: 'mastercard' } },
+  };
+  const failed = event(
+    { type: 'payment_intent.payment_failed' },
+    { last_payment_error, payment_method: null },
+  );
+  expect(read(signed(failed))).toMatchObject({
+    result: 'declined',
+    token: 'pm_2',
+    codes: {
+      code: 'card_declined',
+      decline_code: 'do_not_honor',
+      advice_code: 'try_again_later',
+      network_code: '05',
+      network: 'mastercard',
+    },
+  });
+});
+
+test.each([
+  ['payment_intent.processing', 'pending'],
+  ['payment_intent.canceled', 'cancelled'],
+  ['payment_intent.requires_action', 'declined'],
+])('%s is %s', (type, result) => {
+  expect(read(signed(event({ type })))).toMatchObject({ result });
+});
+
+test.each([
+  'payment_method.updated',
+  'payment_method.automatically_updated',
+  'payment_method.detached',
+  'charge.refunded',
+  'mandate.updated',
+  'payment_intent.created',
+  'customer.subscription.updated',
+  'constructor',
+])('%s is not acted on', (type) => {
+  expect(read(signed(event({ type })))).toBeUndefined();
+});
+
+test('who does not prove that Stripe sent it is refused, and told what to look at', () => {
+  const { payload, header } = signed(event());
+  for (const unproven of [
+    { payload },
+    { payload, header: '' },
+    { payload, header: 'nonsense' },
+    { payload: payload.replace('pi_1', 'pi_2'), header },
+    signed(event(), 'whsec_of_another_endpoint'),
+  ]) {
+    expect(refusal(unproven)).toMatchObject({ type: 'signature_refused' });
+  }
+  const { message } = refusal(signed(event(), 'whsec_of_another_endpoint'));
+  expect(message).toContain('STRIPE_WEBHOOK_SECRET');
+  expect(message).not.toContain(SECRET);
+});
+
+test('an event from more than five minutes ago is somebody playing it again', () => {
+  expect(read(signed(event(), SECRET, 290))).toBeDefined();
+  expect(refusal(signed(event(), SECRET, 310))).toMatchObject({ type: 'signature_refused' });
+});
+
+test.each(['no JSON', '{"object":"v2.core.event"}', 'null', '[]', '{"type":1}'])(
+  'a signed body of %s is no event',
+  (body) => {
+    expect(refusal(signed(body))).toMatchObject({ type: 'malformed_request' });
+  },
+);

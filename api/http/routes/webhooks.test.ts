@@ -1,0 +1,56 @@
+import { expect, test } from 'vitest';
+import { PersonaError } from '../../../domain/errors.ts';
+import { fakeServices, quietObservers } from '../../fakes.ts';
+import { createApp } from '../app.ts';
+
+type Webhook = { body: Uint8Array; signature?: string };
+
+function appThat(take: (webhook: Webhook) => 'accepted' | 'known' | 'ignored') {
+  const takeStripeWebhook = async (_: unknown, webhook: Webhook) => ({ result: take(webhook) });
+  return createApp(fakeServices({ takeStripeWebhook }), quietObservers(), () => false);
+}
+
+const post = (app: ReturnType<typeof appThat>, body: string, headers: Record<string, string> = {}) =>
+  app.request('/webhooks/stripe', { method: 'POST', body, headers });
+
+test('the body goes on byte for byte, with its signature and without an Idempotency-Key', async () => {
+  const seen: Webhook[] = [];
+  const app = appThat((webhook) => {
+    seen.push(webhook);
+    return 'accepted';
+  });
+  const body = '{ "id":"evt_1",\r\n "name":"Zoë \\u00e9" }\n';
+  const response = await post(app, body, { 'stripe-signature': 't=1,v1=a', 'content-type': 'text/plain' });
+  expect(response.status).toBe(200);
+  expect(await response.json()).toEqual({ result: 'accepted' });
+  expect(seen.map((one) => [Buffer.from(one.body).toString(), one.signature])).toEqual([[body, 't=1,v1=a']]);
+});
+
+test.each([
+  ['signature_refused', 400],
+  ['malformed_request', 400],
+  ['graph_unavailable', 503],
+  ['temporal_unavailable', 503],
+] as const)('%s is a problem with %i', async (type, status) => {
+  const app = appThat(() => {
+    throw new PersonaError(type, 'no');
+  });
+  const response = await post(app, '{}');
+  expect(response.status).toBe(status);
+  expect(response.headers.get('content-type')).toBe('application/problem+json');
+  expect(await response.json()).toMatchObject({ type: `urn:persona:error:${type}`, status });
+});
+
+test('more than 64 KiB are not read, and nothing but POST is taken', async () => {
+  const app = appThat(() => 'ignored');
+  expect((await post(app, 'x'.repeat(70_000))).status).toBe(413);
+  expect((await app.request('/webhooks/stripe')).status).toBe(405);
+});
+
+test('the route is documented', async () => {
+  const response = await appThat(() => 'ignored').request('/openapi.json');
+  const { paths } = (await response.json()) as { paths: Record<string, { post: { responses: object } }> };
+  expect(Object.keys(paths['/webhooks/stripe']?.post.responses ?? {})).toEqual(
+    expect.arrayContaining(['200', '400', '413', '503']),
+  );
+});

@@ -1,0 +1,105 @@
+/** The inbox's SMTP side: takes mail as a provider's server would, without TLS or log-in. */
+
+import { once } from 'node:events';
+import type { AddressInfo, Socket } from 'node:net';
+import { type AddressObject, type ParsedMail, simpleParser } from 'mailparser';
+import { SMTPServer } from 'smtp-server';
+
+export interface Mail {
+  via: 'smtp';
+  to: string;
+  from: string;
+  subject: string;
+  text: string;
+  html: string;
+  message_id: string;
+  /** Of the headers `Persona-Notification-Id` and `Persona-Customer-Id`, where the mail has them. */
+  notification_id?: string;
+  customer_id?: string;
+}
+
+export interface SmtpInbox {
+  /** `host:port` */
+  address: string;
+  /** Cuts the connections that are open. */
+  cut: () => void;
+  close: () => Promise<void>;
+}
+
+/**
+ * Listens on 127.0.0.1.
+ * @param options.port 0 or absent: any free one
+ * @param options.mode asked at every connection and every mail, as in `/_sim/mode`
+ */
+export async function startSmtpInbox(options: {
+  port?: number;
+  mode: () => string;
+  take: (mail: Mail) => void;
+}): Promise<SmtpInbox> {
+  const { port = 0, mode, take } = options;
+  const sockets = new Set<Socket>();
+  const cut = () => {
+    for (const socket of sockets) socket.resetAndDestroy();
+  };
+  const refusal = () =>
+    mode() === 'error'
+      ? Object.assign(new Error('this inbox is told to fail'), { responseCode: 451 })
+      : undefined;
+  const server = new SMTPServer({
+    disabledCommands: ['STARTTLS', 'AUTH'],
+    disableReverseLookup: true,
+    onMailFrom: (_address, _session, done) => done(refusal()),
+    onData: (stream, _session, done) => {
+      simpleParser(stream, { skipHtmlToText: true, skipTextToHtml: true, skipImageLinks: true })
+        .then((parsed) => {
+          const problem = refusal();
+          if (problem === undefined) take(mailOf(parsed));
+          done(problem);
+        })
+        .catch(done);
+    },
+  });
+  // What one client does wrong ends its connection, and nothing else.
+  server.on('error', () => {});
+  server.server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+    if (mode() === 'away') socket.resetAndDestroy();
+  });
+  server.listen(port, '127.0.0.1');
+  await once(server.server, 'listening');
+  return {
+    address: `127.0.0.1:${(server.server.address() as AddressInfo).port}`,
+    cut,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        cut();
+      }),
+  };
+}
+
+function mailOf(mail: ParsedMail): Mail {
+  const header = (name: string) => {
+    const value = mail.headers.get(name);
+    return typeof value === 'string' ? value : undefined;
+  };
+  const notification_id = header('persona-notification-id');
+  const customer_id = header('persona-customer-id');
+  return {
+    via: 'smtp',
+    to: addressesOf(mail.to),
+    from: addressesOf(mail.from),
+    subject: mail.subject ?? '',
+    text: mail.text ?? '',
+    html: mail.html || '',
+    message_id: mail.messageId ?? '',
+    ...(notification_id && { notification_id }),
+    ...(customer_id && { customer_id }),
+  };
+}
+
+function addressesOf(header: AddressObject | AddressObject[] | undefined): string {
+  const lists = header === undefined ? [] : [header].flat();
+  return lists.flatMap(({ value }) => value.map(({ address }) => address ?? '')).join(', ');
+}

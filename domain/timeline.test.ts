@@ -1,0 +1,60 @@
+import { expect, test } from 'vitest';
+import { describeEvent } from './timeline.ts';
+
+const METHOD = '0198c5f0-7a51-7d3e-9c1f-2b8a4f6d0e22';
+const methods = new Map([[METHOD, { brand: 'visa', last_four: '4242' }]]);
+const tell = (type: string, data: object) => describeEvent({ type, data }, methods);
+
+const attempt = {
+  key: 'k',
+  payment_id: 'invoice-1',
+  payment_method_id: METHOD,
+  amount: 4900,
+  currency: 'USD',
+  state: 'declined',
+};
+
+test.each([
+  [
+    'RecoveryAttempted',
+    attempt,
+    'Visa ending in 4242: the charge of $49.00 for the payment invoice-1 was declined.',
+  ],
+  [
+    'RecoveryOpened',
+    { payment_id: 'invoice-1', description: 'March', amount: 4900, currency: 'USD' },
+    'The payment invoice-1 (March) of $49.00 failed, and we began to collect it.',
+  ],
+  ['PaymentMethodAdded', { payment_method_id: METHOD }, 'Visa ending in 4242 was added.'],
+  ['PaymentMethodUsed', { payment_method_id: 'unknown' }, 'A payment method was used.'],
+  [
+    'DefaultPaymentMethodChanged',
+    { payment_method_id: null },
+    'You have no default payment method any more.',
+  ],
+  [
+    'NoticeSent',
+    { payment_id: 'invoice-1', channel: 'sms' },
+    'We wrote to you about the payment invoice-1 by text message.',
+  ],
+])('%s is told in one sentence', (type, data, text) => {
+  expect(tell(type, data)).toEqual({ type, text });
+});
+
+test('a suspicion is told in the same words as any other decline', () => {
+  const suspicion = { class: 'FRAUD', rule: 'visa:43', code: 'stolen_card' };
+  expect(tell('RecoveryAttempted', { ...attempt, ...suspicion })).toEqual(tell('RecoveryAttempted', attempt));
+  expect(tell('RecoveryClosed', { payment_id: 'p', state: 'stopped', rule: 'fraud' })).toEqual(
+    tell('RecoveryClosed', { payment_id: 'p', state: 'stopped', rule: 'stopped' }),
+  );
+  const status = (new_status: string) =>
+    tell('PaymentMethodStatusChanged', { payment_method_id: METHOD, new_status, reason: 'FRAUD' });
+  expect(status('compromised')).toEqual(status('inactive'));
+});
+
+test('what tells of other customers or of a suspicion keeps its place and says nothing', () => {
+  const masked = { type: 'Masked', text: 'Something happened here that we may not describe.' };
+  expect(tell('IdentityMatchSuggested', { customer_id: 'other', score: 1, evidence: [] })).toEqual(masked);
+  expect(tell('OfANewerVersion', {})).toEqual(masked);
+  expect(tell('toString', {})).toEqual(masked);
+});

@@ -1,0 +1,133 @@
+/**
+ * A customer's events in words, for the customer (specification: interfaces, `…/timeline`): what a bank or a risk engine
+ * suspects, codes, rules and other customers are never named. What may not be told keeps its place and its date.
+ */
+
+import type { EventData } from './events.ts';
+import { formatMoney } from './money.ts';
+import { type PaymentMethodStatus, statusShownToCustomer } from './payment-method.ts';
+
+/** What is known of a payment method to name it by. */
+export interface MethodName {
+  brand?: string | null;
+  last_four?: string | null;
+}
+
+type Sentence<T extends keyof EventData> = (
+  data: EventData[T],
+  /** A payment method's name at the beginning of a sentence. */
+  name: (paymentMethodId: string) => string,
+) => string;
+
+const money = ({ amount, currency }: { amount: number; currency: string }) =>
+  formatMoney(amount, currency, 'en');
+
+const IDENTIFIERS = { email: 'An e-mail address', phone_number: 'A phone number' } as const;
+
+const STATUSES: Readonly<Record<PaymentMethodStatus, string>> = {
+  unverified: 'is being verified',
+  active: 'is ready to be used',
+  failed: 'could not be charged and needs your attention',
+  expired: 'has expired',
+  inactive: 'is no longer used',
+  compromised: 'is no longer used',
+};
+
+const CLOSED: Readonly<Record<EventData['RecoveryClosed']['state'], string>> = {
+  recovered: 'was collected',
+  stopped: 'is not collected any more',
+  paid_elsewhere: 'was settled another way',
+  exhausted: 'could not be collected, and we stopped trying',
+  cancelled: 'is not collected any more',
+};
+
+const ATTEMPTS: Readonly<Record<EventData['RecoveryAttempted']['state'], string>> = {
+  in_flight: 'is being made',
+  approved: 'went through',
+  declined: 'was declined',
+  pending: 'is being processed by the bank',
+  unknown: 'has no known outcome yet; we are finding out',
+  void: 'was not sent',
+};
+
+/** `null`: it may not be told. */
+const SENTENCES: { readonly [T in keyof EventData]: Sentence<T> | null } = {
+  CustomerCreated: () => 'Your account was created.',
+  CustomerProfileUpdated: ({ segment, locale }) => {
+    if (locale !== undefined) return `Your language was set to ${locale}.`;
+    return segment === undefined ? 'Your profile was updated.' : `You were placed in the segment ${segment}.`;
+  },
+  CustomerStatusChanged: ({ new_status }) =>
+    new_status === 'active' ? 'Your account became active again.' : `Your account was ${new_status}.`,
+  LtvAdjusted: () => 'The total value of your purchases was updated.',
+  DeviceLinked: () => 'A device was used with your account for the first time.',
+  LoginRecorded: () => 'A device that you have used before was used again.',
+  AddressAdded: ({ type }) => `A ${type} address was added.`,
+  AddressUpdated: () => 'An address was used again or confirmed.',
+  DigitalIdentifierAdded: ({ type }) => `${IDENTIFIERS[type]} was added.`,
+  DigitalIdentifierVerified: () => 'One of your e-mail addresses or phone numbers was confirmed.',
+  BehavioralProfileLinked: () => 'A profile of how you usually use our service was linked to your account.',
+  // It tells of another customer.
+  IdentityMatchSuggested: null,
+  PaymentMethodAdded: ({ payment_method_id }, name) => `${name(payment_method_id)} was added.`,
+  PaymentMethodUpdated: ({ payment_method_id }, name) =>
+    `${name(payment_method_id)} was updated with newer details.`,
+  PaymentMethodStatusChanged: ({ payment_method_id, new_status }, name) =>
+    `${name(payment_method_id)} ${STATUSES[statusShownToCustomer(new_status)]}.`,
+  PaymentMethodUsed: ({ payment_method_id }, name) => `${name(payment_method_id)} was used.`,
+  DefaultPaymentMethodChanged: ({ payment_method_id }, name) =>
+    payment_method_id === null
+      ? 'You have no default payment method any more.'
+      : `${name(payment_method_id)} became your default payment method.`,
+  ConsentChanged: ({ payment_method_id, off_session_consent }, name) =>
+    `${name(payment_method_id)} ${off_session_consent ? 'may now' : 'may no longer'} be charged without you being present.`,
+  DeviceRegistered: () => 'A device was registered.',
+  DeviceSeen: () => 'A device was seen again.',
+  // A score is a suspicion or its opposite.
+  DeviceTrustScoreUpdated: null,
+  RecoveryOpened: (data) =>
+    `The payment ${titled(data)} of ${money(data)} failed, and we began to collect it.`,
+  RecoveryReopened: ({ payment_id }) => `The payment ${payment_id} failed again, and we began to collect it.`,
+  ChargeClaimed: (data, name) =>
+    `${name(data.payment_method_id)} is being charged with ${money(data)} for the payment ${data.payment_id}.`,
+  RecoveryAttempted: (data, name) =>
+    `${name(data.payment_method_id)}: the charge of ${money(data)} for the payment ${data.payment_id} ${ATTEMPTS[data.state]}.`,
+  RecoveryNeedsReview: ({ payment_id }) => `We are looking into the payment ${payment_id}.`,
+  RecoveryClosed: ({ payment_id, state }) => `The payment ${payment_id} ${CLOSED[state]}.`,
+  RecoveryOverpaid: (data) =>
+    `The payment ${data.payment_id} was charged a second time, with ${money(data)}.`,
+  NodePropertyChanged: ({ id }) => `A detail of the payment ${id} was updated.`,
+  NoticeSent: ({ channel, payment_id }) =>
+    `We wrote to you${about(payment_id)} by ${channel === 'sms' ? 'text message' : 'e-mail'}.`,
+  NoticeFailed: ({ payment_id }) => `We could not reach you${about(payment_id)}.`,
+};
+
+const MASKED = { type: 'Masked', text: 'Something happened here that we may not describe.' };
+
+/**
+ * @param event - its type may be one that this version does not know; such an event is masked too
+ * @param methods - the customer's payment methods by id
+ */
+export function describeEvent(
+  event: { type: string; data: unknown },
+  methods: ReadonlyMap<string, MethodName>,
+): { type: string; text: string } {
+  const sentence = Object.hasOwn(SENTENCES, event.type)
+    ? (SENTENCES[event.type as keyof EventData] as Sentence<keyof EventData> | null)
+    : null;
+  if (sentence === null) return MASKED;
+  const name = (id: string) => nameOf(methods.get(id));
+  return { type: event.type, text: sentence(event.data as EventData[keyof EventData], name) };
+}
+
+function nameOf(method: MethodName | undefined): string {
+  if (!method?.last_four) return 'A payment method';
+  const { brand, last_four } = method;
+  return brand
+    ? `${brand.charAt(0).toUpperCase()}${brand.slice(1)} ending in ${last_four}`
+    : `The payment method ending in ${last_four}`;
+}
+
+const titled = ({ payment_id, description }: { payment_id: string; description: string | null }) =>
+  description === null ? payment_id : `${payment_id} (${description})`;
+const about = (paymentId: string | null) => (paymentId === null ? '' : ` about the payment ${paymentId}`);

@@ -1,0 +1,46 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { readPolicy } from '../../platform/policy.ts';
+import { openTestGraph } from '../../test/graph.ts';
+import { type Graph, getTimeline } from '../index.ts';
+import { fullLife, type Life } from '../replay/testing.ts';
+
+let graph: Graph;
+let life: Life;
+beforeAll(async () => {
+  graph = await openTestGraph();
+  life = await fullLife(graph, readPolicy());
+});
+afterAll(async () => {
+  await graph.close();
+});
+
+test('every event of the stream has its place, the newest first, page by page', async () => {
+  const { customer_id } = life;
+  const all = await getTimeline(graph, { customer_id, limit: 1000 });
+  expect(all.length).toBeGreaterThan(30);
+  expect(all.map(({ seq }) => seq)).toEqual(all.map((_, index) => all.length - index));
+  const before = all[9]?.seq;
+  expect(await getTimeline(graph, { customer_id, limit: 5, before })).toEqual(all.slice(10, 15));
+  expect(all.at(-1)).toEqual({
+    seq: 1,
+    type: 'CustomerCreated',
+    occurred_at: expect.any(String),
+    text: 'Your account was created.',
+  });
+  // The method goes by what is known of it today, also where the event was written before that.
+  expect(all.map(({ text }) => text)).toContain('Visa ending in 4242 was added.');
+});
+
+test('no sentence names what may not be named', async () => {
+  for (const customer_id of [life.customer_id, life.stranger_id]) {
+    const text = JSON.stringify(await getTimeline(graph, { customer_id, limit: 1000 }));
+    expect(text).not.toMatch(/fraud|stolen|suspic|undefined|null|\[object|s1:|insufficient/i);
+  }
+});
+
+test('a customer that does not exist has no timeline', async () => {
+  await expect(getTimeline(graph, { customer_id: randomUUID(), limit: 1 })).rejects.toMatchObject({
+    type: 'customer_not_found',
+  });
+});

@@ -1,0 +1,49 @@
+import { PersonaError } from '../../domain/errors.ts';
+import { describeEvent, type MethodName } from '../../domain/timeline.ts';
+import type { Reader } from '../graph.ts';
+
+/** One event of a customer's stream, in words that the customer may read (specification: interfaces, 'Shapes'). */
+export interface TimelineEntry {
+  seq: number;
+  /** The event's type, `Masked` where it may not be told. */
+  type: string;
+  /** RFC 3339. */
+  occurred_at: string;
+  text: string;
+}
+
+const READ_TIMELINE = `
+  MATCH (c:Customer {id: $customer_id})
+  RETURN c.status AS status,
+    COLLECT {
+      MATCH (e:PersonaEvent {stream_id: $customer_id}) WHERE e.seq < $before
+      RETURN e {.seq, .type, .occurred_at, .data} ORDER BY e.seq DESC LIMIT $limit
+    } AS events,
+    COLLECT { MATCH (c)-[:HAS_PAYMENT_METHOD]->(p) RETURN p {.id, .brand, .last_four} } AS methods`;
+
+interface TimelineRow {
+  status: string;
+  events: { seq: number; type: string; occurred_at: string; data: string }[];
+  methods: (MethodName & { id: string })[];
+}
+
+/**
+ * A customer's own events, the newest first.
+ * @param input.before - only events with a smaller `seq`
+ * @throws PersonaError customer_not_found, also for an erased one
+ */
+export async function getTimeline(
+  reader: Reader,
+  input: { customer_id: string; limit: number; before?: number },
+): Promise<TimelineEntry[]> {
+  const { customer_id, limit, before = Number.MAX_SAFE_INTEGER } = input;
+  const [row] = await reader.read<TimelineRow>(READ_TIMELINE, { customer_id, limit, before });
+  if (row === undefined || row.status === 'erased')
+    throw new PersonaError('customer_not_found', `there is no customer ${customer_id}`);
+  const methods = new Map(row.methods.map((method) => [method.id, method]));
+  return row.events.map(({ seq, type, occurred_at, data }) => ({
+    seq,
+    occurred_at,
+    ...describeEvent({ type, data: JSON.parse(data) }, methods),
+  }));
+}

@@ -1,0 +1,137 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { GatewayNews } from '../../domain/ports.ts';
+import { attemptKey } from '../../domain/processes.ts';
+import { readPolicy } from '../../platform/policy.ts';
+import { openTestGraph, randomToken, runCypher, testHeader } from '../../test/graph.ts';
+import { recordingGraph } from '../../test/recording-graph.ts';
+import { customerWithCards, failureOf } from '../../test/wallets.ts';
+import { addPaymentMethod, type Graph } from '../index.ts';
+import {
+  adoptGatewayPayment,
+  claimAttempt,
+  findNewsMatter,
+  openRecovery,
+  recordAttempt,
+  rememberGatewayEvent,
+} from './index.ts';
+
+const policy = readPolicy();
+let graph: Graph;
+beforeAll(async () => {
+  graph = await openTestGraph();
+});
+afterAll(() => graph.close());
+
+const now = () => Date.now();
+
+/** An obligation whose second card was claimed. */
+async function attempted(change: { gateway_payment_ref?: string } = {}) {
+  const wallet = await customerWithCards(graph, policy, { cards: 2 });
+  const failure = failureOf(wallet, change);
+  const { payment_id } = failure;
+  const opened = testHeader({ occurredAt: failure.occurred_at });
+  await openRecovery(graph, opened, { failure, policy, now: now(), claim_first: false });
+  const payment_method_id = wallet.methods[1] as string;
+  const key = attemptKey(payment_id, payment_method_id, 1);
+  await claimAttempt(graph, testHeader(), { payment_id, payment_method_id, key, n: 1, policy, now: now() });
+  return { ...wallet, payment_id, payment_method_id, key };
+}
+
+const news = (change: Partial<GatewayNews>): GatewayNews => ({
+  event_id: `evt_${randomUUID()}`,
+  result: 'approved',
+  codes: {},
+  gateway_ref: `pi_${randomUUID()}`,
+  ...change,
+});
+
+test("the news' own name of the payment leads to the obligation and its attempts", async () => {
+  const { payment_id, key, payment_method_id, customer_id } = await attempted();
+  expect(await findNewsMatter(graph, news({ payment_id }))).toEqual({
+    payment_id,
+    state: 'open',
+    gateway_customer_ref: `cus_${customer_id}`,
+    attempts: [{ key, state: 'in_flight', payment_method_id }],
+    received: false,
+  });
+});
+
+test('without that name the reference does, of the payment that Persona made, adopted, or was told of', async () => {
+  const gateway_ref = `pi_${randomUUID()}`;
+  const { payment_id, key } = await attempted();
+  const answer = { result: 'unknown', gateway_ref, reason: 'lost' } as const;
+  await recordAttempt(graph, testHeader(), { payment_id, key, answer, policy, now: now() });
+  expect(await findNewsMatter(graph, news({ gateway_ref }))).toMatchObject({
+    payment_id,
+    gateway_ref,
+    attempts: [{ key, state: 'unknown' }],
+  });
+
+  const adopted = { ...(await attempted()), gateway_ref: `pi_${randomUUID()}` };
+  await adoptGatewayPayment(graph, testHeader(), {
+    payment_id: adopted.payment_id,
+    gateway_ref: adopted.gateway_ref,
+  });
+  expect(await findNewsMatter(graph, news({ gateway_ref: adopted.gateway_ref }))).toMatchObject({
+    payment_id: adopted.payment_id,
+  });
+
+  const gateway_payment_ref = `pi_${randomUUID()}`;
+  const reported = await attempted({ gateway_payment_ref });
+  expect(await findNewsMatter(graph, news({ gateway_ref: gateway_payment_ref }))).toMatchObject({
+    payment_id: reported.payment_id,
+  });
+});
+
+test('the name goes before the reference', async () => {
+  const one = await attempted();
+  const other = { ...(await attempted()), gateway_ref: `pi_${randomUUID()}` };
+  await adoptGatewayPayment(graph, testHeader(), {
+    payment_id: other.payment_id,
+    gateway_ref: other.gateway_ref,
+  });
+  const found = await findNewsMatter(
+    graph,
+    news({ payment_id: one.payment_id, gateway_ref: other.gateway_ref }),
+  );
+  expect(found?.payment_id).toBe(one.payment_id);
+});
+
+test('nobody else has to do with a payment that no obligation knows', async () => {
+  expect(await findNewsMatter(graph, news({}))).toBeUndefined();
+  expect(await findNewsMatter(graph, news({ payment_id: randomUUID() }))).toBeUndefined();
+});
+
+test('the method that the news names is found by its token', async () => {
+  const { payment_id, customer_id } = await attempted();
+  const token = randomToken();
+  const method = { type: 'card' as const, token };
+  const added = await addPaymentMethod(graph, testHeader(), { customer_id, method, added_by: 'customer' });
+  expect(await findNewsMatter(graph, news({ payment_id, token }))).toMatchObject({
+    payment_method_id: added.payment_method_id,
+  });
+  expect(await findNewsMatter(graph, news({ payment_id, token: randomToken() }))).not.toHaveProperty(
+    'payment_method_id',
+  );
+});
+
+test('an event is received once it was remembered, also twice', async () => {
+  const { payment_id } = await attempted();
+  const told = news({ payment_id });
+  const header = testHeader();
+  await rememberGatewayEvent(graph, header, told.event_id);
+  await rememberGatewayEvent(graph, header, told.event_id);
+  expect(await findNewsMatter(graph, told)).toMatchObject({ received: true });
+  expect(await findNewsMatter(graph, news({ payment_id }))).toMatchObject({ received: false });
+});
+
+test('nothing is walked through to find it', async () => {
+  const { graph: recorded, statements } = recordingGraph(graph);
+  await findNewsMatter(recorded, news({ payment_id: randomUUID(), token: randomToken() }));
+  const [[cypher, parameters] = ['', {}]] = [...statements];
+  const { summary } = await runCypher(graph, `EXPLAIN ${cypher}`, parameters as Record<string, unknown>);
+  const text = JSON.stringify(summary.plan);
+  expect(text).toContain('NodeIndexSeek');
+  expect(text).not.toContain('Scan');
+});

@@ -1,0 +1,70 @@
+import type { GatewayNews } from '../../domain/ports.ts';
+import type { AttemptState, ObligationState } from '../../domain/recovery/status.ts';
+import { type CommandHeader, runCommand } from '../command.ts';
+import type { Graph } from '../graph.ts';
+import { withoutNulls } from '../values.ts';
+
+/** What the graph knows of a payment that the gateway speaks of. */
+export interface NewsMatter {
+  payment_id: string;
+  state: ObligationState;
+  /** The obligation's payment at the gateway. */
+  gateway_ref?: string;
+  gateway_customer_ref?: string;
+  /** Persona's own attempts, oldest first. */
+  attempts: { key: string; state: AttemptState; payment_method_id: string }[];
+  /** The method that the news names, if a customer of Persona's holds it. */
+  payment_method_id?: string;
+  /** Was this event taken before? */
+  received: boolean;
+}
+
+const FIND = `
+  CALL () {
+    MATCH (o:Obligation {payment_id: $payment_id}) RETURN o
+    UNION
+    MATCH (o:Obligation {gateway_ref: $gateway_ref}) RETURN o
+    UNION
+    MATCH (o:Obligation {reported_ref: $gateway_ref}) RETURN o
+  }
+  WITH o, CASE WHEN o.payment_id = $payment_id THEN 1 WHEN o.gateway_ref = $gateway_ref THEN 2 ELSE 3 END AS rank
+  ORDER BY rank LIMIT 1
+  OPTIONAL MATCH (c:Customer {id: o.customer_id})
+  RETURN o {.payment_id, .state, .gateway_ref, gateway_customer_ref: c.gateway_customer_ref,
+    attempts: COLLECT {
+      MATCH (a:ChargeAttempt {payment_id: o.payment_id, source: 'recovery'})
+      RETURN a {.key, .state, .payment_method_id} ORDER BY a.claimed_at, a.key
+    },
+    payment_method_id: head(COLLECT {
+      UNWIND $token_hashes AS token_hash
+      MATCH (p:PaymentMethod {token_hash: token_hash}) RETURN p.id
+    }),
+    received: EXISTS { MATCH (:CommandReceipt {caller: $caller, key: $key}) }
+  } AS matter`;
+
+/** Receipts of the gateway's events have a scope of their own. */
+const CALLER = 'gateway';
+const receiptKey = (eventId: string) => `event:${eventId}`;
+
+/** `undefined`: no obligation has to do with that payment. */
+export async function findNewsMatter(graph: Graph, news: GatewayNews): Promise<NewsMatter | undefined> {
+  const { event_id, gateway_ref, payment_id = null, token } = news;
+  const [row] = await graph.read<{ matter: NewsMatter }>(FIND, {
+    payment_id,
+    gateway_ref,
+    token_hashes: token === undefined ? [] : graph.blindIndex.hashes('token', token),
+    caller: CALLER,
+    key: receiptKey(event_id),
+  });
+  return row && withoutNulls(row.matter);
+}
+
+/** Remembers an event once it has been handed on, so that it is not handed on again. */
+export async function rememberGatewayEvent(
+  graph: Graph,
+  header: Pick<CommandHeader, 'correlationId' | 'occurredAt'>,
+  eventId: string,
+): Promise<void> {
+  const own = { ...header, caller: CALLER, actor: CALLER, idempotencyKey: receiptKey(eventId) };
+  await runCommand(graph, own, 'rememberGatewayEvent', { event_id: eventId }, async () => null);
+}

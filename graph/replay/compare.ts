@@ -1,0 +1,56 @@
+import { isDeepStrictEqual } from 'node:util';
+import { BlindValue, type Difference, type GraphModel, type Properties, splitRef } from './model.ts';
+
+/** Open in a node because queries need them, and not for a terminal or a log all the same. */
+const PERSONAL: ReadonlySet<string> = new Set([
+  'Customer.gateway_customer_ref',
+  'Address.city',
+  'Address.zip_code',
+  'Device.last_seen_user_agent',
+  'PaymentMethod.instrument_fingerprint',
+  'ChargeAttempt.instrument_fingerprint',
+]);
+
+/** Every node, edge and property in which the graph is not what the log says. */
+export function compare(expected: GraphModel, live: GraphModel): Difference[] {
+  return [
+    ...missingOrExtra(expected.nodes, live.nodes),
+    ...missingOrExtra(expected.edges, live.edges),
+    ...[...expected.nodes].flatMap(([where, properties]) => {
+      const found = live.nodes.get(where);
+      return found ? compareProperties(where, properties, found, splitRef(where).label) : [];
+    }),
+    ...[...expected.edges].flatMap(([where, { properties }]) => {
+      const found = live.edges.get(where)?.properties;
+      return found ? compareProperties(where, properties, found) : [];
+    }),
+  ];
+}
+
+function missingOrExtra(
+  expected: ReadonlyMap<string, unknown>,
+  found: ReadonlyMap<string, unknown>,
+): Difference[] {
+  const missing = [...expected.keys()].filter((where) => !found.has(where));
+  const extra = [...found.keys()].filter((where) => !expected.has(where));
+  return [
+    ...missing.map((where) => ({ where, property: 'exists', expected: true, found: false })),
+    ...extra.map((where) => ({ where, property: 'exists', expected: false, found: true })),
+  ];
+}
+
+function compareProperties(where: string, wanted: Properties, found: Properties, label = ''): Difference[] {
+  const names = new Set([...Object.keys(wanted), ...Object.keys(found)]);
+  return [...names].flatMap((property) => {
+    // A property that is null and one that is not there are the same to Neo4j.
+    const [expected, present] = [wanted[property] ?? null, found[property] ?? null];
+    if (same(expected, present)) return [];
+    if (PERSONAL.has(`${label}.${property}`))
+      return [{ where, property, expected: '[personal data]', found: '[other personal data]' }];
+    return [{ where, property, expected, found: present }];
+  });
+}
+
+function same(expected: unknown, found: unknown): boolean {
+  return expected instanceof BlindValue ? expected.equals(found) : isDeepStrictEqual(expected, found);
+}

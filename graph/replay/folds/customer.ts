@@ -1,0 +1,162 @@
+import { BlindValue, nodeRef } from '../model.ts';
+import { type Folds, moment } from './fold.ts';
+
+type Own =
+  | 'CustomerCreated'
+  | 'CustomerProfileUpdated'
+  | 'CustomerStatusChanged'
+  | 'LtvAdjusted'
+  | 'DeviceLinked'
+  | 'LoginRecorded'
+  | 'AddressAdded'
+  | 'AddressUpdated'
+  | 'DigitalIdentifierAdded'
+  | 'DigitalIdentifierVerified'
+  | 'BehavioralProfileLinked'
+  | 'IdentityMatchSuggested';
+
+export const customerFolds: Folds<Own> = {
+  CustomerCreated(model, { stream_id, seq, recorded_at, data }, { key }) {
+    const reference = data.gateway_customer_ref;
+    model.createNode(nodeRef('Customer', stream_id), {
+      id: stream_id,
+      ltv_minor: data.ltv_minor,
+      acquisition_date: moment(data.acquisition_date),
+      segment: data.segment,
+      status: 'active',
+      gateway_customer_ref: reference && key.open(reference, 'Customer', stream_id, 'gateway_customer_ref'),
+      locale: data.locale,
+      changed_seq: seq,
+      created_at: moment(recorded_at),
+      updated_at: moment(recorded_at),
+    });
+  },
+
+  CustomerProfileUpdated(model, { stream_id, seq, recorded_at, data }, { key }) {
+    const customer = model.node(nodeRef('Customer', stream_id));
+    if (!customer) return;
+    const { gateway_customer_ref: reference, ...open } = data;
+    Object.assign(customer, open, { changed_seq: seq, updated_at: moment(recorded_at) });
+    if (reference !== undefined)
+      customer.gateway_customer_ref = key.open(reference, 'Customer', stream_id, 'gateway_customer_ref');
+  },
+
+  CustomerStatusChanged(model, { stream_id, seq, recorded_at, data }) {
+    const customer = model.node(nodeRef('Customer', stream_id));
+    if (customer)
+      Object.assign(customer, { status: data.new_status, changed_seq: seq, updated_at: moment(recorded_at) });
+  },
+
+  LtvAdjusted(model, { stream_id, recorded_at, data }) {
+    const customer = model.node(nodeRef('Customer', stream_id));
+    if (customer) Object.assign(customer, { ltv_minor: data.new_ltv_minor, updated_at: moment(recorded_at) });
+  },
+
+  DeviceLinked(model, { stream_id, occurred_at, data }) {
+    model.createEdge(nodeRef('Customer', stream_id), 'LOGGED_IN_FROM', nodeRef('Device', data.device_id), {
+      customer_id: stream_id,
+      login_count: 1,
+      first_login: moment(occurred_at),
+      last_login: moment(occurred_at),
+      proven: data.proven,
+      awaits_identifier_id: data.awaits_identifier_id,
+    });
+  },
+
+  LoginRecorded(model, { stream_id, data }) {
+    const device = nodeRef('Device', data.device_id);
+    const login = model.edge(nodeRef('Customer', stream_id), 'LOGGED_IN_FROM', device);
+    if (!login) return;
+    login.login_count = data.login_count;
+    login.last_login = moment(data.last_login);
+    login.proven = data.proven;
+    if (data.proven) login.awaits_identifier_id = null;
+  },
+
+  AddressAdded(model, { stream_id, seq, occurred_at, recorded_at, data }, { key }) {
+    const { address_id: id, city, zip_code, proven, ...rest } = data;
+    model.createNode(nodeRef('Address', id), {
+      id,
+      ...rest,
+      city: key.open(city, 'Address', id, 'city'),
+      zip_code: key.open(zip_code, 'Address', id, 'zip_code'),
+      changed_seq: seq,
+      created_at: moment(recorded_at),
+      updated_at: moment(recorded_at),
+    });
+    model.createEdge(nodeRef('Customer', stream_id), 'SHIPPED_TO', nodeRef('Address', id), {
+      first_shipped: moment(occurred_at),
+      last_shipped: moment(occurred_at),
+      proven,
+    });
+  },
+
+  AddressUpdated(model, { stream_id, seq, recorded_at, data }) {
+    const ref = nodeRef('Address', data.address_id);
+    const address = model.node(ref);
+    const shipped = model.edge(nodeRef('Customer', stream_id), 'SHIPPED_TO', ref);
+    if (!address || !shipped) return;
+    address.is_verified = data.is_verified;
+    address.changed_seq = seq;
+    address.updated_at = moment(recorded_at);
+    shipped.last_shipped = moment(data.last_shipped);
+    shipped.proven = data.proven;
+  },
+
+  DigitalIdentifierAdded(model, { stream_id, seq, occurred_at, recorded_at, data }, { key, blindIndex }) {
+    const { identifier_id: id, type, value, is_verified } = data;
+    model.createNode(nodeRef('DigitalIdentifier', id), {
+      id,
+      type,
+      value,
+      value_hash: new BlindValue(blindIndex, type, key.open(value, 'DigitalIdentifier', id, 'value')),
+      is_verified,
+      created_at: moment(recorded_at),
+      updated_at: moment(recorded_at),
+    });
+    const customer = nodeRef('Customer', stream_id);
+    const linked_at = moment(occurred_at);
+    model.createEdge(customer, 'HAS_DIGITAL_IDENTIFIER', nodeRef('DigitalIdentifier', id), { linked_at });
+    const node = model.node(customer);
+    if (node) node.changed_seq = seq;
+  },
+
+  // What came by the identifier while nobody had verified it is the customer's own from now on.
+  DigitalIdentifierVerified(model, { stream_id, seq, recorded_at, data }) {
+    const customer = nodeRef('Customer', stream_id);
+    const identifier = model.node(nodeRef('DigitalIdentifier', data.identifier_id));
+    if (identifier) Object.assign(identifier, { is_verified: true, updated_at: moment(recorded_at) });
+    const node = model.node(customer);
+    if (node) node.changed_seq = seq;
+    for (const type of ['HAS_PAYMENT_METHOD', 'LOGGED_IN_FROM']) {
+      for (const { properties } of model.edgesFrom(customer, type)) {
+        if (properties.awaits_identifier_id !== data.identifier_id) continue;
+        properties.proven = true;
+        properties.awaits_identifier_id = null;
+      }
+    }
+  },
+
+  BehavioralProfileLinked(model, { stream_id, seq, occurred_at, data }) {
+    const customer = nodeRef('Customer', stream_id);
+    const profile = nodeRef('BehavioralProfile', data.profile_id);
+    const node = model.node(customer);
+    if (node) node.changed_seq = seq;
+    if (!model.nodes.has(profile)) {
+      model.createNode(profile, { id: data.profile_id });
+      model.createEdge(customer, 'HAS_BEHAVIORAL_PROFILE', profile);
+    }
+    const { baseline_data_ref } = data;
+    Object.assign(model.node(profile) ?? {}, { baseline_data_ref, last_updated: moment(occurred_at) });
+  },
+
+  IdentityMatchSuggested(model, { stream_id, occurred_at, data }) {
+    const other = nodeRef('Customer', data.customer_id);
+    model.createEdge(nodeRef('Customer', stream_id), 'POSSIBLY_SAME_AS', other, {
+      score: data.score,
+      evidence: data.evidence,
+      status: 'suggested',
+      suggested_at: moment(occurred_at),
+    });
+  },
+};

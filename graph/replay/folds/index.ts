@@ -1,0 +1,8 @@
+import { customerFolds } from './customer.ts';
+import { deviceFolds } from './device.ts';
+import type { Folds } from './fold.ts';
+import { recoveryFolds } from './recovery.ts';
+import { walletFolds } from './wallet.ts';
+
+/** Every event type and its fold: a family of events is registered by one line here. */
+export const FOLDS: Folds = { ...customerFolds, ...walletFolds, ...deviceFolds, ...recoveryFolds };

@@ -1,0 +1,117 @@
+import type { RecoveryEvents } from '../../../domain/recovery/events.ts';
+import { type GraphModel, nodeRef } from '../model.ts';
+import { type Folds, later, moment } from './fold.ts';
+
+export const recoveryFolds: Folds<keyof RecoveryEvents> = {
+  RecoveryOpened(model, { stream_id, seq, data }) {
+    const { payment_id, last_failure_at, opened_at, closes_at, ...rest } = data;
+    const obligation = nodeRef('Obligation', payment_id);
+    model.createNode(obligation, {
+      payment_id,
+      customer_id: stream_id,
+      state: 'open',
+      ...rest,
+      last_failure_at: moment(last_failure_at),
+      opened_at: moment(opened_at),
+      closes_at: moment(closes_at),
+      changed_seq: seq,
+    });
+    model.createEdge(nodeRef('Customer', stream_id), 'OWES', obligation);
+  },
+
+  // Its payment at the gateway was cancelled when it was closed: the next attempt makes a new one.
+  RecoveryReopened(model, { seq, data }) {
+    const { payment_id, last_failure_at, opened_at, closes_at, ...rest } = data;
+    Object.assign(model.node(nodeRef('Obligation', payment_id)) ?? {}, rest, {
+      state: 'open',
+      gateway_ref: null,
+      last_failure_at: moment(last_failure_at),
+      opened_at: moment(opened_at),
+      closes_at: moment(closes_at),
+      closed_at: null,
+      changed_seq: seq,
+    });
+  },
+
+  ChargeClaimed(model, { stream_id, data }) {
+    const { claimed_at, claim_deadline, ...rest } = data;
+    model.createNode(nodeRef('ChargeAttempt', data.key), {
+      ...rest,
+      source: 'recovery',
+      customer_id: stream_id,
+      instrument_fingerprint: plasticOf(model, data.payment_method_id),
+      state: 'in_flight',
+      overpaid: false,
+      claimed_at: moment(claimed_at),
+      claim_deadline: moment(claim_deadline),
+    });
+  },
+
+  // An own attempt was claimed before; what others report arrives already resolved.
+  RecoveryAttempted(model, { stream_id, seq, data }) {
+    const ref = nodeRef('ChargeAttempt', data.key);
+    const attempted = moment(data.attempted_at);
+    const { payment_id, payment_method_id } = data;
+    if (data.source === 'reported' && !model.nodes.has(ref)) {
+      const { key, source, network, amount, currency } = data;
+      model.createNode(ref, {
+        ...{ key, source, payment_id, payment_method_id, network, amount, currency },
+        customer_id: stream_id,
+        instrument_fingerprint: plasticOf(model, payment_method_id),
+        overpaid: false,
+        claimed_at: attempted,
+      });
+    }
+    const { state, class: declineClass, rule, code, gateway_ref } = data;
+    Object.assign(model.node(ref) ?? {}, {
+      ...{ state, class: declineClass, rule, code, gateway_ref },
+      resolved_at: moment(data.resolved_at),
+    });
+    const obligation = model.node(nodeRef('Obligation', payment_id));
+    if (!obligation) return;
+    if (data.payment_ref !== null) obligation.gateway_ref = data.payment_ref;
+    obligation.changed_seq = seq;
+    if (data.source === 'reported' && obligation.last_failure_at)
+      obligation.last_failure_at = later(obligation.last_failure_at, attempted);
+  },
+
+  RecoveryNeedsReview(model, { seq, data }) {
+    Object.assign(model.node(nodeRef('Obligation', data.payment_id)) ?? {}, {
+      state: 'needs_review',
+      rule: data.rule,
+      changed_seq: seq,
+    });
+  },
+
+  // A settlement may come before any failure: then the closed obligation is the first that is known of it.
+  RecoveryClosed(model, { stream_id, seq, data }) {
+    const obligation = nodeRef('Obligation', data.payment_id);
+    const closed_at = moment(data.closed_at);
+    if (!model.nodes.has(obligation)) {
+      const { payment_id } = data;
+      model.createNode(obligation, { payment_id, customer_id: stream_id, opened_at: closed_at });
+      model.createEdge(nodeRef('Customer', stream_id), 'OWES', obligation);
+    }
+    const { state, rule } = data;
+    Object.assign(model.node(obligation) ?? {}, { state, rule, closed_at, changed_seq: seq });
+  },
+
+  RecoveryOverpaid(model, { data }) {
+    const attempt = model.node(nodeRef('ChargeAttempt', data.key));
+    if (attempt) attempt.overpaid = true;
+  },
+
+  NodePropertyChanged(model, { seq, data }) {
+    const node = model.node(nodeRef(data.label, data.id));
+    if (node) Object.assign(node, { [data.property]: data.value, changed_seq: seq });
+  },
+
+  // What was sent stands in the log alone.
+  NoticeSent() {},
+  NoticeFailed() {},
+};
+
+/** The plastic behind a method at that moment; the attempt keeps it whatever becomes of the method. */
+function plasticOf(model: GraphModel, paymentMethodId: string): unknown {
+  return model.node(nodeRef('PaymentMethod', paymentMethodId))?.instrument_fingerprint ?? null;
+}

@@ -1,0 +1,121 @@
+import type { RecordedEvent } from '../../../domain/events.ts';
+import { BlindValue, edgeRef, type GraphModel, nodeRef } from '../model.ts';
+import { type Folds, later, moment } from './fold.ts';
+
+type Own =
+  | 'PaymentMethodAdded'
+  | 'PaymentMethodUpdated'
+  | 'PaymentMethodStatusChanged'
+  | 'PaymentMethodUsed'
+  | 'DefaultPaymentMethodChanged'
+  | 'ConsentChanged';
+
+export const walletFolds: Folds<Own> = {
+  // A removed method comes back under its old id: it keeps when it was made, first used and how often.
+  PaymentMethodAdded(model, event, { key, blindIndex }) {
+    const { stream_id, seq, recorded_at, data } = event;
+    const occurred = moment(event.occurred_at);
+    const customer = nodeRef('Customer', stream_id);
+    const method = nodeRef('PaymentMethod', data.payment_method_id);
+    const edge = edgeRef(customer, 'HAS_PAYMENT_METHOD', method);
+    if (!model.nodes.has(method)) model.createNode(method, { created_at: moment(recorded_at) });
+    if (!model.edges.has(edge))
+      model.createEdge(customer, 'HAS_PAYMENT_METHOD', method, { first_used: occurred, use_count: 0 });
+    const { payment_method_id: id, token, instrument_fingerprint: plastic } = data;
+    Object.assign(model.node(method) ?? {}, {
+      id,
+      type: data.type,
+      status: 'unverified',
+      token,
+      token_hash: new BlindValue(blindIndex, 'token', key.open(token, 'PaymentMethod', id, 'token')),
+      brand: data.brand,
+      network: data.network,
+      last_four: data.last_four,
+      expiry_month: data.expiry_month,
+      expiry_year: data.expiry_year,
+      expires_on: data.expires_on,
+      instrument_fingerprint: plastic && key.open(plastic, 'PaymentMethod', id, 'instrument_fingerprint'),
+      removed_at: null,
+      changed_seq: seq,
+      updated_at: moment(recorded_at),
+    });
+    const held = model.edge(customer, 'HAS_PAYMENT_METHOD', method) ?? {};
+    Object.assign(held, {
+      last_used: later(held.last_used, occurred),
+      use_count: Number(held.use_count) + 1,
+      is_default: false,
+      off_session_consent: data.off_session_consent,
+      consent_at: moment(data.consent_at),
+      consent_source: data.consent_source,
+      added_by: data.added_by,
+      proven: data.proven,
+      awaits_identifier_id: data.awaits_identifier_id,
+    });
+    usedOn(model, event);
+  },
+
+  PaymentMethodUpdated(model, { seq, recorded_at, data }, { key }) {
+    const { payment_method_id: id, instrument_fingerprint: plastic, ...changes } = data;
+    const method = model.node(nodeRef('PaymentMethod', id));
+    if (!method) return;
+    Object.assign(method, changes, { changed_seq: seq, updated_at: moment(recorded_at) });
+    if (plastic !== undefined)
+      method.instrument_fingerprint = key.open(plastic, 'PaymentMethod', id, 'instrument_fingerprint');
+  },
+
+  PaymentMethodStatusChanged(model, { seq, recorded_at, data }) {
+    const method = model.node(nodeRef('PaymentMethod', data.payment_method_id));
+    if (method)
+      Object.assign(method, { status: data.new_status, changed_seq: seq, updated_at: moment(recorded_at) });
+  },
+
+  PaymentMethodUsed(model, event) {
+    const { stream_id, seq, data } = event;
+    const ref = nodeRef('PaymentMethod', data.payment_method_id);
+    const method = model.node(ref);
+    const held = model.edge(nodeRef('Customer', stream_id), 'HAS_PAYMENT_METHOD', ref);
+    if (!method || !held) return;
+    method.changed_seq = seq;
+    held.use_count = data.use_count;
+    held.last_used = moment(data.last_used);
+    held.proven = data.proven;
+    if (data.proven) held.awaits_identifier_id = null;
+    usedOn(model, event);
+  },
+
+  // The old default and the new one both look different afterwards.
+  DefaultPaymentMethodChanged(model, { stream_id, seq, data }) {
+    const chosen = data.payment_method_id && nodeRef('PaymentMethod', data.payment_method_id);
+    for (const { to, properties } of model.edgesFrom(nodeRef('Customer', stream_id), 'HAS_PAYMENT_METHOD')) {
+      if (properties.is_default !== true && to !== chosen) continue;
+      properties.is_default = to === chosen;
+      const method = model.node(to);
+      if (method) method.changed_seq = seq;
+    }
+  },
+
+  ConsentChanged(model, { stream_id, seq, data }) {
+    const ref = nodeRef('PaymentMethod', data.payment_method_id);
+    const method = model.node(ref);
+    const held = model.edge(nodeRef('Customer', stream_id), 'HAS_PAYMENT_METHOD', ref);
+    if (!method || !held) return;
+    method.changed_seq = seq;
+    held.off_session_consent = data.off_session_consent;
+    held.consent_at = moment(data.consent_at);
+    held.consent_source = data.consent_source;
+  },
+};
+
+function usedOn(
+  model: GraphModel,
+  { data, occurred_at }: RecordedEvent<'PaymentMethodAdded' | 'PaymentMethodUsed'>,
+): void {
+  if (data.device_id === null) return;
+  const method = nodeRef('PaymentMethod', data.payment_method_id);
+  const device = nodeRef('Device', data.device_id);
+  const occurred = moment(occurred_at);
+  if (!model.edges.has(edgeRef(method, 'USED_ON', device)))
+    model.createEdge(method, 'USED_ON', device, { first_use: occurred });
+  const use = model.edge(method, 'USED_ON', device);
+  if (use) use.last_use = later(use.last_use, occurred);
+}

@@ -1,0 +1,115 @@
+/** What must hold between nodes (specification: graph, 'Invariants'), whatever the log says. */
+
+import { attemptKey } from '../../domain/processes.ts';
+import { mayBeDefault } from '../../domain/wallet.ts';
+import { UNRESOLVED } from '../recovery/records.ts';
+import { type Difference, type GraphModel, LABELS, type Properties, splitRef } from './model.ts';
+import { brokenRules } from './rules.ts';
+
+/** Every rule that a part of the live graph breaks. */
+export function brokenInvariants(live: GraphModel): Difference[] {
+  return [...propertyRules(live), ...defaults(live), ...obligations(live), ...attempts(live)];
+}
+
+function propertyRules(live: GraphModel): Difference[] {
+  return LABELS.flatMap((label) =>
+    nodesOf(live, label).flatMap(([where, node]) =>
+      brokenRules(label, node).map(({ property, says }) => ({
+        where,
+        property,
+        expected: says,
+        found: node[property] ?? null,
+      })),
+    ),
+  );
+}
+
+/** Invariant 1: a default is active and proven, and whoever has such a method has exactly one default. */
+function defaults(live: GraphModel): Difference[] {
+  return nodesOf(live, 'Customer').flatMap(([customer]) => {
+    const wallet = live.edgesFrom(customer, 'HAS_PAYMENT_METHOD');
+    const may = ({ to, properties }: (typeof wallet)[number]) =>
+      mayBeDefault({ ...live.nodes.get(to), ...properties } as Parameters<typeof mayBeDefault>[0]);
+    const chosen = wallet.filter(({ properties }) => properties.is_default === true);
+    const wrong = chosen.filter((edge) => !may(edge));
+    const wanted = wallet.some(may) ? 1 : 0;
+    return [
+      ...wrong.map((edge) => ({
+        where: edge.to,
+        property: 'rule',
+        expected: 'a default is active and proven',
+        found: `default, ${live.nodes.get(edge.to)?.status}, ${edge.properties.proven ? 'proven' : 'not proven'}`,
+      })),
+      ...(chosen.length === wanted || wrong.length > 0
+        ? []
+        : [{ where: customer, property: 'number of defaults', expected: wanted, found: chosen.length }]),
+    ];
+  });
+}
+
+const CLOSED_UNPAID: ReadonlySet<unknown> = new Set(['stopped', 'exhausted', 'cancelled']);
+
+/** Invariant 7: paid at most once, and the obligation says what its attempts say. */
+function obligations(live: GraphModel): Difference[] {
+  return nodesOf(live, 'Obligation').flatMap(([where, obligation]) => {
+    const own = nodesOf(live, 'ChargeAttempt')
+      .map(([, attempt]) => attempt)
+      .filter(({ payment_id, source }) => payment_id === obligation.payment_id && source === 'recovery');
+    const paid = own.filter(({ state, overpaid }) => state === 'approved' && overpaid !== true).length;
+    const unresolved = own.filter(isUnresolved).length;
+    const { state } = obligation;
+    const closed = state !== 'open' && state !== 'needs_review';
+    const rules: [boolean, string, string][] = [
+      [paid <= 1, 'at most one approved attempt that is not overpaid', `${paid}`],
+      [
+        paid > 0 === (state === 'recovered'),
+        'recovered, exactly if an attempt was approved',
+        `${state}, ${paid} approved`,
+      ],
+      [unresolved <= 1, 'at most one attempt whose outcome is not known', `${unresolved}`],
+      [
+        unresolved === 0 || !CLOSED_UNPAID.has(state),
+        'no closing unpaid while an outcome is not known',
+        `${state}, ${unresolved} not known`,
+      ],
+      [
+        closed === Boolean(obligation.closed_at),
+        'closed_at, exactly if it is closed',
+        `${state}, closed_at ${obligation.closed_at ?? 'absent'}`,
+      ],
+    ];
+    return broken(where, rules);
+  });
+}
+
+function attempts(live: GraphModel): Difference[] {
+  return nodesOf(live, 'ChargeAttempt').flatMap(([where, attempt]) => {
+    const { key, n, payment_id, payment_method_id, state, source, overpaid, resolved_at } = attempt;
+    const own = source === 'recovery';
+    const named = attemptKey(String(payment_id), String(payment_method_id), Number(n));
+    return broken(where, [
+      [!own || key === named, `the key of its payment, method and number: ${named}`, String(key)],
+      [overpaid !== true || state === 'approved', 'overpaid only if approved', String(state)],
+      [
+        !own || isUnresolved(attempt) === !resolved_at,
+        'resolved_at, exactly if the outcome is known',
+        `${state}, resolved_at ${resolved_at ?? 'absent'}`,
+      ],
+    ]);
+  });
+}
+
+const isUnresolved = ({ state }: Properties) => (UNRESOLVED as readonly unknown[]).includes(state);
+
+function broken(
+  where: string,
+  rules: readonly [holds: boolean, expected: string, found: string][],
+): Difference[] {
+  return rules
+    .filter(([holds]) => !holds)
+    .map(([, expected, found]) => ({ where, property: 'rule', expected, found }));
+}
+
+function nodesOf(live: GraphModel, label: string): [string, Properties][] {
+  return [...live.nodes].filter(([where]) => splitRef(where).label === label);
+}

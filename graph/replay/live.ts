@@ -1,0 +1,122 @@
+import type { Graph } from '../graph.ts';
+import {
+  edgeRef,
+  GraphModel,
+  ID_PROPERTY,
+  LABELS,
+  type Label,
+  type NodeRef,
+  nodeRef,
+  type Properties,
+  splitRef,
+} from './model.ts';
+import { LABEL_OF, type Stream } from './stream.ts';
+
+// What a relationship of the graph looks like here: both ends by label and id.
+const END = (node: string) =>
+  `labels(${node})[0] + '/' + coalesce(${node}.id, ${node}.key, ${node}.payment_id, elementId(${node}))`;
+const EDGE = (from: string, to: string) =>
+  `{at: elementId(r), from: ${END(from)}, type: type(r), to: ${END(to)}, properties: properties(r)}`;
+
+// Others may suggest that this customer is theirs too; that edge is theirs.
+const READ_CUSTOMER = `
+  MATCH (n:Customer {id: $id})
+  RETURN n.version AS version,
+    COLLECT { MATCH (n)-[r]->(m) RETURN ${EDGE('n', 'm')} } +
+    COLLECT { MATCH (n)<-[r]-(m) WHERE type(r) <> 'POSSIBLY_SAME_AS' RETURN ${EDGE('m', 'n')} } AS edges,
+    COLLECT { MATCH (a:ChargeAttempt {customer_id: $id}) WHERE a.state IS NOT NULL RETURN a.key } AS attempts`;
+
+// The edges that come in are those of customers and their methods, and stand in customers' streams.
+const READ_DEVICE = `
+  MATCH (n:Device {id: $id})
+  RETURN n.version AS version,
+    COLLECT { MATCH (n)-[r]->(m) RETURN ${EDGE('n', 'm')} } +
+    COLLECT {
+      MATCH (n)<-[r]-(m) WHERE NOT type(r) IN ['LOGGED_IN_FROM', 'USED_ON'] RETURN ${EDGE('m', 'n')}
+    } AS edges,
+    [] AS attempts`;
+
+const READ_STREAM = { customer: READ_CUSTOMER, device: READ_DEVICE } as const;
+
+const READ_NODES = Object.fromEntries(
+  LABELS.map((label) => [
+    label,
+    label === 'Customer' || label === 'Device'
+      ? // Their edges are read with their own stream.
+        `UNWIND $ids AS id MATCH (n:${label} {id: id}) RETURN id, properties(n) AS properties, [] AS edges`
+      : `UNWIND $ids AS id
+         MATCH (n:${label} {${ID_PROPERTY[label]}: id})
+         RETURN id, properties(n) AS properties,
+           COLLECT { MATCH (n)-[r]->(m) RETURN ${EDGE('n', 'm')} } +
+           COLLECT { MATCH (n)<-[r]-(m) RETURN ${EDGE('m', 'n')} } AS edges`,
+  ]),
+) as Record<Label, string>;
+
+interface EdgeRow {
+  at: string;
+  from: NodeRef;
+  type: string;
+  to: NodeRef;
+  properties: Properties;
+}
+
+interface NodeRow {
+  id: string;
+  properties: Properties;
+  edges: EdgeRow[];
+}
+
+interface StreamRow {
+  version: number;
+  edges: EdgeRow[];
+  attempts: string[];
+}
+
+/**
+ * What the graph holds of one stream: its own node, what that owns, the nodes that the log speaks of, and every edge at
+ * any of them, whoever put it there.
+ * @param expected what the log says, to look also for nodes that have lost their edge
+ */
+export async function readLive(graph: Graph, stream: Stream, expected: GraphModel): Promise<GraphModel> {
+  const own = nodeRef(LABEL_OF[stream.kind], stream.id);
+  const [row] = await graph.read<StreamRow>(READ_STREAM[stream.kind], { id: stream.id });
+  const edges = new Map<string, EdgeRow>(row?.edges.map((edge) => [edge.at, edge]));
+  const wanted = new Set<NodeRef>([own, ...expected.nodes.keys()]);
+  for (const { to } of edges.values()) if (isOwned(to)) wanted.add(to);
+  for (const key of row?.attempts ?? []) wanted.add(nodeRef('ChargeAttempt', key));
+
+  const live = new GraphModel();
+  const refs = [...wanted].map(splitRef);
+  await Promise.all(
+    LABELS.map(async (label) => {
+      const ids = refs.filter((ref) => ref.label === label).map((ref) => ref.id);
+      if (ids.length === 0) return;
+      for (const node of await graph.read<NodeRow>(READ_NODES[label], { ids })) {
+        live.nodes.set(nodeRef(label, node.id), node.properties);
+        for (const edge of node.edges) edges.set(edge.at, edge);
+      }
+    }),
+  );
+  for (const { from, type, to, properties } of edges.values()) {
+    // Two edges where one may be: the second goes by a name that no log gives.
+    let ref = edgeRef(from, type, to);
+    while (live.edges.has(ref)) ref += ' (again)';
+    live.edges.set(ref, { from, type, to, properties });
+  }
+  return live;
+}
+
+/** Customers and devices have streams of their own; everything else belongs to the customer at whom it hangs. */
+function isOwned(ref: NodeRef): boolean {
+  const { label } = splitRef(ref);
+  return label !== 'Customer' && label !== 'Device';
+}
+
+/** The `seq` that the stream's node says was the last one; undefined if there is no such node. */
+export async function readVersion(graph: Graph, { kind, id }: Stream): Promise<number | undefined> {
+  const [row] = await graph.read<{ version: number }>(
+    `MATCH (n:${LABEL_OF[kind]} {id: $id}) RETURN n.version AS version`,
+    { id },
+  );
+  return row?.version;
+}

@@ -1,0 +1,126 @@
+import type { BlindIndex, BlindKind } from '../../security/blind-index.ts';
+
+/** The labels that hold what the log tells of. */
+export const LABELS = [
+  'Customer',
+  'Device',
+  'PaymentMethod',
+  'Address',
+  'DigitalIdentifier',
+  'BehavioralProfile',
+  'Obligation',
+  'ChargeAttempt',
+] as const;
+export type Label = (typeof LABELS)[number];
+
+/** The property that names a node of each label. */
+export const ID_PROPERTY: Readonly<Record<Label, string>> = {
+  Customer: 'id',
+  Device: 'id',
+  PaymentMethod: 'id',
+  Address: 'id',
+  DigitalIdentifier: 'id',
+  BehavioralProfile: 'id',
+  Obligation: 'payment_id',
+  ChargeAttempt: 'key',
+};
+
+/** `Label/id`. */
+export type NodeRef = string;
+/** `Label/id -[TYPE]-> Label/id`. */
+export type EdgeRef = string;
+export type Properties = Record<string, unknown>;
+
+/** Something that is not as the log says, or breaks a rule of the graph. */
+export interface Difference {
+  /** A node (`PaymentMethod/018f…`), an edge (`Customer/… -[OWES]-> Obligation/…`) or an event (`PersonaEvent/{stream}#{seq}`). */
+  where: string;
+  /** `exists` where the whole of it is missing or too much; `rule` where several properties do not fit together. */
+  property: string;
+  expected: unknown;
+  found: unknown;
+}
+
+/** A stored blind index: equal to whatever hash of its value under any of the keys. */
+export class BlindValue {
+  readonly #index: BlindIndex;
+  readonly #kind: BlindKind;
+  readonly #value: string;
+
+  constructor(index: BlindIndex, kind: BlindKind, value: string) {
+    this.#index = index;
+    this.#kind = kind;
+    this.#value = value;
+  }
+
+  equals(stored: unknown): boolean {
+    return typeof stored === 'string' && this.#index.matches(this.#kind, this.#value, stored);
+  }
+
+  /** As it would be written today; never the value itself. */
+  toJSON(): string {
+    return this.#index.hash(this.#kind, this.#value);
+  }
+}
+
+export const nodeRef = (label: Label, id: string): NodeRef => `${label}/${id}`;
+export const edgeRef = (from: NodeRef, type: string, to: NodeRef): EdgeRef => `${from} -[${type}]-> ${to}`;
+
+export function splitRef(ref: NodeRef): { label: string; id: string } {
+  const slash = ref.indexOf('/');
+  return { label: ref.slice(0, slash), id: ref.slice(slash + 1) };
+}
+
+export interface Edge {
+  from: NodeRef;
+  type: string;
+  to: NodeRef;
+  properties: Properties;
+}
+
+/** A part of the graph in memory: as the log says it should be, or as it is. */
+export class GraphModel {
+  readonly nodes = new Map<NodeRef, Properties>();
+  readonly edges = new Map<EdgeRef, Edge>();
+  /** What did not fit while it was built: an event that tells of something that was never there. */
+  readonly misfits: Difference[] = [];
+  /** What is being applied, for `misfits`. */
+  cause = '';
+
+  /** @returns the node's properties, to be changed; undefined, and a misfit, if nothing has created it */
+  node(ref: NodeRef): Properties | undefined {
+    return this.nodes.get(ref) ?? this.#missing(ref);
+  }
+
+  /** The same for an edge. */
+  edge(from: NodeRef, type: string, to: NodeRef): Properties | undefined {
+    const ref = edgeRef(from, type, to);
+    return this.edges.get(ref)?.properties ?? this.#missing(ref);
+  }
+
+  createNode(ref: NodeRef, properties: Properties): void {
+    if (this.nodes.has(ref)) this.#twice(ref);
+    this.nodes.set(ref, properties);
+  }
+
+  createEdge(from: NodeRef, type: string, to: NodeRef, properties: Properties = {}): void {
+    const ref = edgeRef(from, type, to);
+    if (this.edges.has(ref)) this.#twice(ref);
+    this.edges.set(ref, { from, type, to, properties });
+  }
+
+  edgesFrom(from: NodeRef, type: string): Edge[] {
+    return [...this.edges.values()].filter((edge) => edge.from === from && edge.type === type);
+  }
+
+  #missing(ref: string): undefined {
+    const expected = `${ref} was created by an earlier event`;
+    this.misfits.push({ where: this.cause, property: 'data', expected, found: 'it was not' });
+    return undefined;
+  }
+
+  #twice(ref: string): void {
+    const expected = `${ref} is new`;
+    this.misfits.push({ where: this.cause, property: 'data', expected, found: 'it was there before' });
+  }
+}

@@ -1,0 +1,92 @@
+import { PersonaError } from '../../domain/errors.ts';
+import type { EventData, RecordedEvent, StreamKind } from '../../domain/events.ts';
+import type { DataKey } from '../../security/data-key.ts';
+import type { Graph } from '../graph.ts';
+import { dataKeyOf } from '../key-store.ts';
+import type { Fold } from './folds/fold.ts';
+import { FOLDS } from './folds/index.ts';
+import { GraphModel, type Label, nodeRef } from './model.ts';
+
+export interface Stream {
+  kind: StreamKind;
+  id: string;
+}
+
+export const LABEL_OF: Readonly<Record<StreamKind, Label>> = { customer: 'Customer', device: 'Device' };
+
+/** An event as its node holds it. */
+export type StoredEvent = Omit<RecordedEvent, 'data'> & { data: string };
+
+// The index is on both properties and is used only where both are asked for.
+const READ_EVENTS = `
+  MATCH (e:PersonaEvent {stream_id: $id}) WHERE e.seq > 0
+  RETURN properties(e) AS event ORDER BY e.seq`;
+
+export async function readStream(graph: Graph, { id }: Stream): Promise<StoredEvent[]> {
+  const rows = await graph.read<{ event: StoredEvent }>(READ_EVENTS, { id });
+  return rows.map(({ event }) => event);
+}
+
+/** The data key of a stream, or why there is none. */
+export async function readKey(graph: Graph, { kind, id }: Stream): Promise<DataKey | string> {
+  const label = kind === 'customer' ? 'CustomerKey' : 'DeviceKey';
+  try {
+    return (await dataKeyOf(graph, graph, { label, id })) ?? 'there is none';
+  } catch (error) {
+    if (error instanceof PersonaError && error.type === 'internal') return error.message;
+    throw error;
+  }
+}
+
+/**
+ * The nodes and edges that a stream's events make, and every event that does not fit: a gap, a type that nobody knows,
+ * a tale of something that was never there.
+ */
+export function replay(
+  graph: Pick<Graph, 'blindIndex'>,
+  { kind, id }: Stream,
+  events: readonly StoredEvent[],
+  key: DataKey | string,
+): GraphModel {
+  const model = new GraphModel();
+  if (typeof key === 'string') {
+    if (events.length > 0)
+      model.misfits.push({
+        where: `${LABEL_OF[kind]}Key/${id}`,
+        property: 'exists',
+        expected: 'a key that opens the stream',
+        found: key,
+      });
+    return model;
+  }
+  for (const [index, event] of events.entries()) {
+    model.cause = `PersonaEvent/${id}#${event.seq}`;
+    const expected = (events[index - 1]?.seq ?? 0) + 1;
+    if (event.seq !== expected)
+      model.misfits.push({ where: model.cause, property: 'seq', expected, found: event.seq });
+    apply(model, event, { key, blindIndex: graph.blindIndex });
+  }
+  const node = model.nodes.get(nodeRef(LABEL_OF[kind], id));
+  if (node) node.version = events.at(-1)?.seq;
+  return model;
+}
+
+function apply<T extends keyof EventData>(
+  model: GraphModel,
+  event: StoredEvent,
+  secrets: Parameters<Fold<T>>[2],
+): void {
+  const misfit = (property: string, expected: unknown, found: unknown) =>
+    model.misfits.push({ where: model.cause, property, expected, found });
+  if (!Object.hasOwn(FOLDS, event.type)) {
+    misfit('type', 'a type that this version knows', event.type);
+    return;
+  }
+  const fold = FOLDS[event.type] as Fold<T>;
+  try {
+    fold(model, { ...event, data: JSON.parse(event.data) } as RecordedEvent<T>, secrets);
+  } catch (error) {
+    // Ciphertext that the key does not open, text that is no JSON, a time that is none: this event alone is broken.
+    misfit('data', `data of ${event.type}`, error instanceof Error ? error.message : String(error));
+  }
+}

@@ -1,0 +1,168 @@
+/** A customer to whom everything happened that the log can tell of, by Persona's own commands. */
+
+import { randomUUID } from 'node:crypto';
+import type { Policy } from '../../domain/policy.ts';
+import type { ChargeAnswer } from '../../domain/ports.ts';
+import { attemptKey } from '../../domain/processes.ts';
+import { onboardingRequest, randomEmail, randomToken, testHeader } from '../../test/graph.ts';
+import { customerWithCards, failureOf } from '../../test/wallets.ts';
+import {
+  type Graph,
+  linkBehavioralProfile,
+  onboard,
+  recordVerification,
+  setCustomerStatus,
+  setDefaultPaymentMethod,
+  setOffSessionConsent,
+  updatePaymentMethodStatus,
+} from '../index.ts';
+import {
+  adoptGatewayPayment,
+  claimAttempt,
+  closeRecovery,
+  finishNotice,
+  flagForReview,
+  openRecovery,
+  openSettled,
+  recordAttempt,
+} from '../recovery/index.ts';
+
+export interface Life {
+  customer_id: string;
+  /** Recognised by an e-mail that nobody had verified, and perhaps the owner of another's device. */
+  stranger_id: string;
+  device_id: string;
+  /** The first two are the wallet's, the third was added by an onboarding. */
+  methods: [string, string, string];
+  /** Recovered with the second method, and approved a second time with the first. */
+  paid: string;
+  /** Its attempt was claimed and has no outcome yet. */
+  open: string;
+}
+
+/** What the log tells of an address, an identifier, a device and a wallet, apart from recoveries. */
+export async function fullLife(graph: Graph, policy: Policy): Promise<Life> {
+  const { customer_id, methods } = await customerWithCards(graph, policy, {
+    cards: 2,
+    fingerprints: [`plastic-${randomUUID()}`],
+  });
+  const [first, second] = methods as [string, string];
+  const { device_id, third, stranger_id } = await onboardings(graph, policy, customer_id);
+  const of = (payment_method_id: string) => ({ customer_id, payment_method_id });
+  const method = { token: 'unused', type: 'card' as const, brand: 'visa', last_four: '4242' };
+  await recordVerification(graph, testHeader(), {
+    ...of(first),
+    answer: {
+      result: 'attached',
+      method: { ...method, expiry_month: 2, expiry_year: 2032, funding: 'debit', country: 'DE' },
+    },
+  });
+  await setDefaultPaymentMethod(graph, testHeader(), { ...of(second), by: 'customer' });
+  await setOffSessionConsent(graph, testHeader(), {
+    ...of(third),
+    off_session_consent: false,
+    source: 'customer',
+  });
+  await updatePaymentMethodStatus(graph, testHeader(), { ...of(third), status: 'inactive', reason: 'test' });
+  await linkBehavioralProfile(graph, testHeader(), { customer_id, baseline_data_ref: 'baseline-1' });
+  await linkBehavioralProfile(graph, testHeader(), { customer_id, baseline_data_ref: 'baseline-2' });
+  const recoveries = await recoveriesOf(graph, policy, { customer_id, methods: [first, second] });
+  await setCustomerStatus(graph, testHeader(), { customer_id, status: 'suspended', reason: 'test' });
+  return { customer_id, stranger_id, device_id, methods: [first, second, third], ...recoveries };
+}
+
+async function onboardings(graph: Graph, policy: Policy, customer_id: string) {
+  const meet = (change: Parameters<typeof onboardingRequest>[0]) =>
+    onboard(graph, testHeader(), { request: onboardingRequest(change), policy });
+  const address_details = {
+    street1: '1 Main Street',
+    street2: 'Flat 2',
+    city: 'Berlin',
+    zip_code: '10115',
+    country: 'DE',
+    type: 'shipping' as const,
+  };
+  const fingerprint = randomUUID();
+  const email = { type: 'email' as const, value: randomEmail() };
+  const method = { type: 'card' as const, token: randomToken(), expiry_month: 2, expiry_year: 2031 };
+  // Somebody else's device: whoever comes with it may be the same person.
+  await meet({ device_details: { fingerprint } });
+  const stranger = await meet({
+    device_details: { fingerprint, ip: '192.0.2.7', user_agent: 'Firefox/140' },
+    digital_identifiers: [email],
+  });
+  // By an identifier that nobody has verified, and then has.
+  await meet({ digital_identifiers: [email], payment_method_details: method });
+  await meet({
+    customer_id: stranger.customer_id,
+    digital_identifiers: [{ ...email, is_verified: true }],
+    payment_method_details: method,
+  });
+  const device_details = { fingerprint, ip: '2001:db8::7', user_agent: 'Firefox/141' };
+  const known = await meet({
+    customer_id,
+    customer_metadata: { segment: 'VIP', locale: 'de', ltv: '3.00' },
+    digital_identifiers: [{ type: 'email', value: randomEmail() }],
+    device_details,
+    address_details,
+    payment_method_details: { type: 'card', token: randomToken(), off_session_consent: true },
+  });
+  await meet({ customer_id, device_details, address_details: { ...address_details, is_verified: true } });
+  return {
+    device_id: String(known.device_id),
+    third: String(known.payment_method_id),
+    stranger_id: stranger.customer_id,
+  };
+}
+
+async function recoveriesOf(
+  graph: Graph,
+  policy: Policy,
+  wallet: { customer_id: string; methods: [string, string] },
+): Promise<{ paid: string; open: string }> {
+  const { customer_id, methods } = wallet;
+  const [first, second] = methods;
+  const fail = async (change: Partial<ReturnType<typeof failureOf>> = {}) => {
+    const failure = failureOf(wallet, change);
+    await openRecovery(graph, testHeader(), { failure, policy, now: Date.now(), claim_first: false });
+    return failure.payment_id;
+  };
+  const claim = async (payment_id: string, payment_method_id: string) => {
+    const key = attemptKey(payment_id, payment_method_id, 1);
+    const input = { payment_id, payment_method_id, key, n: 1, policy, now: Date.now() };
+    const { result } = await claimAttempt(graph, testHeader(), input);
+    if (result !== 'claimed') throw new Error(`the claim is ${result}`);
+    return (answer: ChargeAnswer) =>
+      recordAttempt(graph, testHeader(), { payment_id, key, answer, policy, now: Date.now() });
+  };
+  const paid = await fail({ description: 'March', gateway_payment_ref: 'pi_1' });
+  await adoptGatewayPayment(graph, testHeader(), { payment_id: paid, gateway_ref: 'pi_1' });
+  const late = await claim(paid, first);
+  await late({ result: 'declined', gateway_ref: 'pi_1', codes: { decline_code: 'insufficient_funds' } });
+  const charge = await claim(paid, second);
+  await charge({ result: 'unknown', reason: 'timeout' });
+  await charge({ result: 'approved', gateway_ref: 'pi_1', charge_ref: 'ch_1' });
+  await late({ result: 'approved', gateway_ref: 'pi_1', charge_ref: 'ch_2' });
+
+  const again = await fail();
+  await closeRecovery(graph, testHeader(), { payment_id: again, outcome: 'cancelled', rule: 'test' });
+  await fail({ payment_id: again, occurred_at: new Date(Date.now() + 1000).toISOString() });
+  await flagForReview(graph, testHeader(), { payment_id: again, rule: 'test' });
+  await openSettled(graph, testHeader(), {
+    settlement: {
+      event_id: randomUUID(),
+      payment_id: `invoice-${randomUUID()}`,
+      customer_id,
+      settled_at: new Date().toISOString(),
+    },
+    policy,
+    now: Date.now(),
+  });
+  const notice = { customer_id, payment_id: again, template: 'recovered', channel: 'email' };
+  await finishNotice(graph, testHeader(), { ...notice, notification_id: randomUUID() });
+  await finishNotice(graph, testHeader(), { ...notice, notification_id: randomUUID(), failure: 'refused' });
+
+  const open = await fail();
+  await claim(open, second);
+  return { paid, open };
+}

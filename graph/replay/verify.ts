@@ -1,0 +1,133 @@
+/**
+ * Compares the graph with its log: the events are folded in memory, by a second telling of what each of them means,
+ * and what comes out must be the graph (specification: graph, 'The event log').
+ */
+
+import { PersonaError } from '../../domain/errors.ts';
+import type { Graph } from '../graph.ts';
+import { compare } from './compare.ts';
+import { brokenInvariants } from './invariants.ts';
+import { readLive, readVersion } from './live.ts';
+import type { Difference } from './model.ts';
+import { readKey, readStream, replay, type Stream } from './stream.ts';
+
+export interface VerificationTotals {
+  customers: number;
+  devices: number;
+  events: number;
+  differences: number;
+}
+
+/** A stream that is written to again and again while it is read is given up after so many looks. */
+const MAX_LOOKS = 20;
+const PAGE = 200;
+/** Streams that are read at the same time: enough to keep Neo4j busy. */
+const SIDE_BY_SIDE = 4;
+
+/**
+ * Compares all that a customer's stream tells of with the graph: the customer, wallet, obligations, attempts, addresses,
+ * identifiers, profile and every edge, with every property; and checks the graph's invariants there.
+ * @returns the differences; none: the graph is what its log says
+ * @throws PersonaError customer_not_found, when neither graph nor log know the id; graph_unavailable
+ */
+export async function verifyCustomer(graph: Graph, customerId: string): Promise<Difference[]> {
+  const stream: Stream = { kind: 'customer', id: customerId };
+  const { events, differences } = await verifyStream(graph, stream);
+  if (events === 0 && (await readVersion(graph, stream)) === undefined)
+    throw new PersonaError('customer_not_found', `there is no customer ${customerId}`);
+  return differences;
+}
+
+/**
+ * The same for every customer and every device, and what belongs to nobody. Memory holds a few streams at a time,
+ * however large the graph is.
+ * @param options.onDifference hears of each difference as it is found
+ * @throws PersonaError graph_unavailable
+ */
+export async function verifyAll(
+  graph: Graph,
+  { onDifference }: { onDifference: (difference: Difference) => void },
+): Promise<VerificationTotals> {
+  const sum: VerificationTotals = { customers: 0, devices: 0, events: 0, differences: 0 };
+  const tell = (differences: readonly Difference[]) => {
+    for (const difference of differences) onDifference(difference);
+    sum.differences += differences.length;
+  };
+  for await (const page of streamsOf(graph)) {
+    await sideBySide(page, async (stream) => {
+      const { events, differences } = await verifyStream(graph, stream);
+      sum[stream.kind === 'customer' ? 'customers' : 'devices'] += 1;
+      sum.events += events;
+      tell(differences);
+    });
+  }
+  tell(await strays(graph));
+  return sum;
+}
+
+/** Commands go on meanwhile: what was read counts only if no event came between the first read and the last. */
+async function verifyStream(
+  graph: Graph,
+  stream: Stream,
+): Promise<{ events: number; differences: Difference[] }> {
+  for (let look = 1; ; look += 1) {
+    const version = await readVersion(graph, stream);
+    const [events, key] = await Promise.all([readStream(graph, stream), readKey(graph, stream)]);
+    const expected = replay(graph, stream, events, key);
+    const live = await readLive(graph, stream, expected);
+    if ((await readVersion(graph, stream)) !== version && look < MAX_LOOKS) continue;
+    // Without the key nothing can be compared, and the one misfit says so.
+    const differences =
+      typeof key === 'string' && events.length > 0
+        ? []
+        : [...compare(expected, live), ...brokenInvariants(live)];
+    return { events: events.length, differences: [...expected.misfits, ...differences] };
+  }
+}
+
+// An index on two properties is used only where both are asked for: hence seq.
+const NEXT_STREAMS = `
+  MATCH (e:PersonaEvent) WHERE e.stream_id > $after AND e.seq > 0
+  WITH DISTINCT e.stream_id AS id, e.stream AS kind
+  RETURN id, kind ORDER BY id LIMIT $limit`;
+const NODES_WITHOUT_EVENTS = `
+  MATCH (n:Customer|Device)
+  WHERE NOT EXISTS { MATCH (e:PersonaEvent {stream_id: n.id}) WHERE e.seq > 0 }
+  RETURN labels(n)[0] + '/' + n.id AS where`;
+
+async function* streamsOf(graph: Graph): AsyncGenerator<Stream[]> {
+  for (let after = ''; ; ) {
+    const page = await graph.read<Stream>(NEXT_STREAMS, { after, limit: PAGE });
+    const last = page.at(-1);
+    if (last === undefined) break;
+    yield page;
+    after = last.id;
+  }
+}
+
+// What hangs at a customer is compared with that customer's log; this is what hangs at none.
+const STRAYS = `
+  MATCH (n:PaymentMethod|Address|DigitalIdentifier|BehavioralProfile|Obligation)
+  WHERE NOT EXISTS { (:Customer)-->(n) }
+  RETURN labels(n)[0] + '/' + coalesce(n.id, n.payment_id, elementId(n)) AS where
+  UNION
+  MATCH (n:ChargeAttempt)
+  WHERE NOT EXISTS { (:Customer {id: n.customer_id}) }
+  RETURN 'ChargeAttempt/' + coalesce(n.key, elementId(n)) AS where`;
+
+async function strays(graph: Graph): Promise<Difference[]> {
+  const unknown = await graph.read<{ where: string }>(NODES_WITHOUT_EVENTS);
+  const unowned = await graph.read<{ where: string }>(STRAYS);
+  return [
+    ...unknown.map(({ where }) => ({ where, property: 'exists', expected: false, found: true })),
+    ...unowned.map(({ where }) => ({ where, property: 'owner', expected: 'a customer', found: 'none' })),
+  ];
+}
+
+async function sideBySide<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const rest = items.values();
+  const worker = async () => {
+    for (const item of rest) await work(item);
+  };
+  await Promise.all(Array.from({ length: SIDE_BY_SIDE }, worker));
+}

@@ -1,0 +1,73 @@
+import type { GatewayNews } from '../domain/ports.ts';
+import type { ChargeResult } from '../domain/recovery/messages.ts';
+import { findNewsMatter, type NewsMatter, rememberGatewayEvent } from '../graph/recovery/index.ts';
+import { signalRecovery } from '../temporal/starts.ts';
+import type { ServiceDeps } from './deps.ts';
+import type { Caller } from './request.ts';
+
+/** Stripe does not wait for long, and what is refused comes again. */
+const PATIENCE_MS = 5_000;
+
+/** `known`: this event was handed on before, or the graph has what it tells. `ignored`: none of Persona's business. */
+export type WebhookAnswer = { result: 'accepted' | 'known' | 'ignored' };
+
+/**
+ * Hands the gateway's news of a payment to its recovery (specification: interfaces, `/webhooks/stripe`). Remembered
+ * only after Temporal has it: what breaks off half-way comes again, and the recovery reads the payment for itself.
+ *
+ * @throws PersonaError signature_refused, malformed_request, graph_unavailable, temporal_unavailable,
+ *   deadline_exceeded
+ */
+export async function takeStripeWebhook(
+  { graph, temporal, gatewayEvents }: ServiceDeps,
+  caller: Caller,
+  { body, signature }: { body: Uint8Array; signature?: string },
+): Promise<WebhookAnswer> {
+  const news = gatewayEvents.read(body, signature);
+  if (news === undefined) return { result: 'ignored' };
+  const matter = await findNewsMatter(graph, news);
+  if (matter === undefined || isOfOtherCustomer(news, matter)) return { result: 'ignored' };
+  const attempt = attemptOf(news, matter);
+  if (matter.received || isKnown(news, matter, attempt)) return { result: 'known' };
+  const { event_id, gateway_ref, result, codes } = news;
+  const message: ChargeResult = {
+    ...codes,
+    event_id,
+    payment_id: matter.payment_id,
+    ...(attempt && { attempt_key: attempt.key }),
+    gateway_ref,
+    result,
+  };
+  const deadline = new Date(Date.now() + PATIENCE_MS);
+  await temporal.withDeadline(deadline, () => signalRecovery(temporal, 'chargeResult', message));
+  const header = { correlationId: caller.correlationId, occurredAt: new Date().toISOString() };
+  await rememberGatewayEvent(graph, header, event_id);
+  return { result: 'accepted' };
+}
+
+/** Others use the same gateway: a payment of another customer is not the one of that name here. */
+function isOfOtherCustomer(news: GatewayNews, matter: NewsMatter): boolean {
+  const { gateway_customer_ref: customer } = matter;
+  return customer !== undefined && news.gateway_customer_ref !== customer;
+}
+
+/** By the key of its request; what happens later, by itself, has none: then the newest attempt on its method. */
+function attemptOf(
+  { request_key }: GatewayNews,
+  { attempts, payment_method_id }: NewsMatter,
+): NewsMatter['attempts'][number] | undefined {
+  const named = attempts.find(({ key }) => key === request_key);
+  return named ?? attempts.findLast((attempt) => attempt.payment_method_id === payment_method_id);
+}
+
+/** Does the graph hold it already? Then no run has to begin again for it. A payment succeeds at most once. */
+function isKnown(
+  { result, gateway_ref }: GatewayNews,
+  matter: NewsMatter,
+  attempt: NewsMatter['attempts'][number] | undefined,
+): boolean {
+  if (gateway_ref !== matter.gateway_ref) return false;
+  if (result === 'cancelled') return matter.state !== 'open' && matter.state !== 'needs_review';
+  if (attempt?.state === 'approved') return true;
+  return result === attempt?.state || (result === 'pending' && attempt?.state === 'declined');
+}

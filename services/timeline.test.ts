@@ -1,0 +1,44 @@
+import { expect, test } from 'vitest';
+import type { Graph } from '../graph/index.ts';
+import { getTimeline } from './timeline.ts';
+
+/** A customer with that many events, as the graph's one query gives them. */
+function graphWith(events: number): Graph {
+  const read = async (_: string, { limit, before }: Record<string, unknown>) => {
+    const seqs = Array.from({ length: events }, (_, index) => events - index);
+    const found = seqs.filter((seq) => seq < Number(before)).slice(0, Number(limit));
+    const at = '2026-04-18T10:00:00.000Z';
+    return [
+      {
+        status: 'active',
+        methods: [],
+        events: found.map((seq) => ({ seq, type: 'LtvAdjusted', occurred_at: at, data: '{}' })),
+      },
+    ];
+  };
+  return { read } as unknown as Graph;
+}
+
+test('pages put together are the timeline, and the last one says that it is', async () => {
+  const graph = graphWith(7);
+  const seen: number[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await getTimeline({ graph }, { customer_id: 'c', limit: 3, cursor });
+    seen.push(...page.items.map(({ seq }) => seq));
+    cursor = page.next_cursor;
+  } while (cursor !== undefined);
+  expect(seen).toEqual([7, 6, 5, 4, 3, 2, 1]);
+  expect(await getTimeline({ graph: graphWith(3) }, { customer_id: 'c', limit: 3 })).not.toHaveProperty(
+    'next_cursor',
+  );
+});
+
+test('a cursor that no page gave is refused', async () => {
+  const cursor = Buffer.from('["x"]').toString('base64url');
+  await expect(
+    getTimeline({ graph: graphWith(1) }, { customer_id: 'c', limit: 3, cursor }),
+  ).rejects.toMatchObject({
+    type: 'invalid_argument',
+  });
+});
