@@ -25,6 +25,8 @@ import { openNamespace } from './rig/server.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const START_LIMIT_MS = 30_000;
+/** What signs the gateway's news. */
+export const WEBHOOK_SECRET = 'whsec_test';
 
 export interface ApiProcess {
   http: string;
@@ -122,7 +124,7 @@ export async function openApiUnderTest(): Promise<ApiUnderTest> {
 async function startApiProcess(variables: Record<string, string>): Promise<ApiProcess> {
   const child = spawnApi({
     PERSONA_INSECURE: '1',
-    STRIPE_WEBHOOK_SECRET: 'whsec_test',
+    STRIPE_WEBHOOK_SECRET: WEBHOOK_SECRET,
     ...variables,
   });
   const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));

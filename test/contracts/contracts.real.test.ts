@@ -13,6 +13,7 @@ const STORY = [
   'grpc/update-device-trust-score',
   'grpc/get-customer-context',
   'rest/get-profile',
+  'rest/get-timeline',
   'rest/add-payment-method',
   'rest/get-payment-methods',
   'rest/get-payment-method',
@@ -39,6 +40,8 @@ const STORY = [
   'temporal/payment-failed-for-good@9',
   'temporal/consent-revoked',
   'temporal/payment-failed-in-doubt',
+  'temporal/status-in-doubt',
+  'rest/stripe-webhook',
   'temporal/resolve-unknown',
   'rest/healthz',
   'rest/readyz',
@@ -121,7 +124,7 @@ test('every route, every rpc and every message of a recovery has an example', as
   const told = examples.map((example) => {
     if ('route' in example) return example.route;
     if ('rpc' in example) return example.rpc;
-    if ('update' in example) return sendUpdate(under.temporal, example);
+    if ('update' in example) return example.update;
     return 'query' in example ? example.query : example.signal;
   });
   expect([...routes, ...allRpcs(), ...messages].filter((name) => !told.includes(name))).toEqual([]);

@@ -64,7 +64,7 @@ const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/;
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/;
 const ONLY_UUID = new RegExp(`^${UUID.source}$`);
 /** Whatever number the event had. */
-const SEQUENCES = ['version', 'changed_seq'];
+const SEQUENCES = ['version', 'seq', 'changed_seq'];
 /** Opaque names that others give, of which only the kind is known. */
 const OPAQUE = [/^ch_/, /^pi_/, /^"\d+"$/];
 

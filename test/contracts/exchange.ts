@@ -12,7 +12,8 @@ import {
 import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 import { Client as GrpcClient, credentials, type ServiceError } from '@grpc/grpc-js';
 import type { Client } from '@temporalio/client';
-import type { ApiProcess } from '../api.ts';
+import { Stripe } from 'stripe';
+import { type ApiProcess, WEBHOOK_SECRET } from '../api.ts';
 import type { QueryExample, RestExample, RpcExample, SignalExample, UpdateExample } from './example.ts';
 
 const DEADLINE_MS = 20_000;
@@ -20,10 +21,16 @@ const DEADLINE_MS = 20_000;
 /** Only the headers that the example names. */
 export async function askRest(api: ApiProcess, { request, answer }: RestExample): Promise<unknown> {
   const { method, path, headers = {}, body } = request;
+  const text = body === undefined ? undefined : JSON.stringify(body);
   const response = await fetch(`${api.http}${path}`, {
     method,
-    headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
-    ...(body !== undefined && { body: JSON.stringify(body) }),
+    headers: {
+      ...(text !== undefined && { 'content-type': 'application/json' }),
+      ...headers,
+      // Over these bytes and of this minute: the example's own would be refused.
+      ...('stripe-signature' in headers && { 'stripe-signature': stripeSignature(text ?? '') }),
+    },
+    body: text,
   });
   const named = Object.keys(answer.headers ?? {});
   return {
@@ -33,6 +40,10 @@ export async function askRest(api: ApiProcess, { request, answer }: RestExample)
     }),
     body: await response.json(),
   };
+}
+
+function stripeSignature(payload: string): string {
+  return Stripe.webhooks.generateTestHeaderString({ payload, secret: WEBHOOK_SECRET });
 }
 
 const registry = createFileRegistry(
