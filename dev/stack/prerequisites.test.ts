@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type Guard, startGuard } from './guard.ts';
 import { findJava } from './java.ts';
 import { copyJars } from './packages.ts';
@@ -15,6 +15,7 @@ beforeEach(() => {
 });
 afterEach(async () => {
   await guard.stop();
+  vi.unstubAllEnvs();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -63,6 +64,8 @@ test('all that is missing is named at once, each in one line with both ways to g
 });
 
 test('an installer that fails is shown with the end of what it printed', async () => {
+  // One Maven at a time works in a home: that of whoever installs just now must not be waited for.
+  for (const variable of ['HOME', 'USERPROFILE']) vi.stubEnv(variable, folder);
   const maven = join(folder, 'mvn');
   writeFileSync(maven, '#!/bin/sh\necho "no such artifact"\nexit 1\n');
   chmodSync(maven, 0o755);

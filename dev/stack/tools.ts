@@ -43,6 +43,7 @@ export function runTool(
   args: readonly string[],
   { cwd, guard }: { cwd?: string; guard?: Guard } = {},
 ): Promise<ToolResult> {
+  guard?.mayStart();
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, {
       cwd,
