@@ -9,6 +9,9 @@ const everywhere = ['node_modules/**', '.persona/**'];
  */
 export default defineConfig({
   test: {
+    // Limits for a machine that is busy with other things, not what anything should take.
+    testTimeout: 20_000,
+    expect: { poll: { timeout: 10_000 } },
     projects: [
       {
         test: {

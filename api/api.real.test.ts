@@ -199,7 +199,7 @@ describe('context', () => {
 
   test('a version that never comes is refused when the deadline does', async () => {
     const { customer_id } = await onboard();
-    const error = await refusal(contextOf(customer_id, { min_version: 1_000n, deadlineMs: 400 }));
+    const error = await refusal(contextOf(customer_id, { min_version: 1_000n, deadlineMs: 1_000 }));
     expect(error.code).toBe(status.FAILED_PRECONDITION);
     expect(error.details).toContain('not yet at 1000');
   });

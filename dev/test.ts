@@ -6,7 +6,8 @@ import { mkdirSync, mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type CommandContext, runCommand } from './command.ts';
-import { startStack } from './stack/stack.ts';
+import { StackError } from './stack/errors.ts';
+import { type ServerName, startStack } from './stack/stack.ts';
 import { since } from './stack/progress.ts';
 import { runVitest } from './test/run-vitest.ts';
 import { type Count, runStaticChecks } from './test/static-checks.ts';
@@ -41,6 +42,15 @@ async function serversForTests({ guard, log }: CommandContext): Promise<Record<s
   const parent = join(repository, '.persona', 'running');
   mkdirSync(parent, { recursive: true });
   const folder = mkdtempSync(join(parent, 'test-'));
-  const { env } = await startStack({ servers: ['neo4j', 'temporal', 'test_server'], folder, guard, log });
-  return env;
+  const start = (...servers: ServerName[]) => startStack({ servers, folder, guard, log });
+  const [{ env }, mock] = await Promise.all([
+    start('neo4j', 'temporal', 'test_server'),
+    // One test alone needs it: that one fails without it, and says so.
+    start('stripe_mock').catch((error: unknown) => {
+      if (!(error instanceof StackError)) throw error;
+      log(error.message);
+      return { env: {} };
+    }),
+  ]);
+  return { ...mock.env, ...env };
 }

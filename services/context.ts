@@ -13,7 +13,7 @@ const MAX_ENTRIES = 20_000;
 /** A version that is not there yet is asked for again after these milliseconds; writes take about that long. */
 const FIRST_PAUSE_MS = 5;
 const LONGEST_PAUSE_MS = 100;
-/** So much of the wait is left for the last answer. */
+/** So much of the wait, and what a read takes, is left for the last answer. */
 const MARGIN_MS = 20;
 
 export type ContextReader = (caller: Caller, request: ContextRequest) => Promise<CustomerContextView>;
@@ -56,12 +56,14 @@ export function createContextReader(
       onRead('bypass');
     }
     for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
+      const askedAt = performance.now();
       const context = await read(customer_id);
       if (context.version >= min_version) {
         if (maxStalenessMs > 0) cache.set(customer_id, context);
         return context;
       }
-      if (caller.signal.aborted || remaining(caller) < pause + MARGIN_MS)
+      const another = pause + (performance.now() - askedAt);
+      if (caller.signal.aborted || remaining(caller) < another + MARGIN_MS)
         throw new PersonaError(
           'version_not_visible',
           `customer ${customer_id} is at version ${context.version}, not yet at ${min_version}`,

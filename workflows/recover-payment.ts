@@ -3,93 +3,32 @@
  * given up (specification: workflows, 2). All rules are in `domain/recovery`; this file carries them out.
  */
 
-import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import {
-  ActivityFailure,
   ApplicationFailure,
   allHandlersFinished,
   CancellationScope,
   condition,
   continueAsNew,
-  defineQuery,
-  defineSignal,
-  defineUpdate,
   log,
-  ParentClosePolicy,
-  proxyActivities,
   setCurrentDetails,
-  setHandler,
-  startChild,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { ChargeAnswer } from '../domain/ports.ts';
-import {
-  attemptKey,
-  fraudReportWorkflowId,
-  QueryName,
-  RESOLVE_UNKNOWN,
-  type RecoverySignals,
-  recoveryNotificationId,
-  TaskQueue,
-  WorkflowName,
-} from '../domain/processes.ts';
-import type { Claim, ClosedObligation, Opening, RecordedAttempt } from '../domain/recovery/claims.ts';
+import { WorkflowName } from '../domain/processes.ts';
 import { begin } from '../domain/recovery/begin.ts';
+import type { Claim, ClosedObligation, Opening } from '../domain/recovery/claims.ts';
 import { decide } from '../domain/recovery/decide.ts';
 import { describe } from '../domain/recovery/describe.ts';
 import { evolve } from '../domain/recovery/evolve.ts';
-import type { PaymentFailed, PaymentSettled, ResolveUnknown } from '../domain/recovery/messages.ts';
 import { validatePaymentFailed, validatePaymentSettled } from '../domain/recovery/payment-failed.ts';
-import type {
-  DueNotice,
-  Ending,
-  Fact,
-  FoundOut,
-  FraudReport,
-  RecoveryState,
-  Step,
-} from '../domain/recovery/state.ts';
+import type { Fact, RecoveryState } from '../domain/recovery/state.ts';
 import type { RecoveryOutcome, RecoveryStatus } from '../domain/recovery/status.ts';
-import { answerOfFailedCharge } from './failed-charge.ts';
-import { reportFraud } from './report-fraud.ts';
+import { graph } from './recovery/activities.ts';
+import { type Message, openInbox } from './recovery/inbox.ts';
+import { obey, resolve } from './recovery/people.ts';
+import { perform } from './recovery/steps.ts';
 import { show } from './visibility.ts';
-import { type NoticeActivities, type NoticeInput, sendNotice } from './send-notice.ts';
 
-export interface RecoveryActivities {
-  /** Locks and opens the obligation, classifies, and claims the first alternative if one is due at once. */
-  openRecovery(input: { failure: PaymentFailed; claim_first: boolean }): Promise<Opening>;
-  /** What a settlement means for an obligation that this run knows nothing of yet. */
-  openSettled(input: { settlement: PaymentSettled }): Promise<Opening>;
-  /** What an obligation that this run has not opened looks like now. */
-  resumeRecovery(input: { payment_id: string }): Promise<Opening>;
-  /** Takes it back from review, if it is there, and says which methods may be tried. */
-  endReview(input: { payment_id: string }): Promise<{ alternatives: string[] }>;
-  refundCharge(input: { payment_id: string; key: string }): Promise<{ refunded: boolean }>;
-  cancelPayment(input: { payment_id: string }): Promise<{ result: 'cancelled' | 'already_succeeded' }>;
-  lookUpPayment(input: { payment_id: string; gateway_payment_ref: string }): Promise<{
-    payment: Extract<Fact, { fact: 'looked_up' }>['payment'];
-  }>;
-  claimAttempt(input: {
-    payment_id: string;
-    payment_method_id: string;
-    key: string;
-    n: number;
-  }): Promise<Claim>;
-  recordAttempt(input: { payment_id: string; key: string; answer: ChargeAnswer }): Promise<RecordedAttempt>;
-  flagForReview(input: { payment_id: string; rule: string }): Promise<void>;
-  closeRecovery(input: {
-    payment_id: string;
-    ending: Ending;
-    keep_payment: boolean;
-  }): Promise<{ result: 'closed'; obligation: ClosedObligation } | { result: 'already_succeeded' }>;
-}
-
-export interface GatewayActivities {
-  /** One charge, sent at most once. Declines, doubts and refusals to start are values. */
-  charge(input: { payment_id: string; key: string }): Promise<ChargeAnswer>;
-  /** What became of an attempt: read at the gateway; sent once more under its own key where that is safe. */
-  findOut(input: { key: string }): Promise<FoundOut>;
-}
+export type { GatewayActivities, RecoveryActivities } from './recovery/activities.ts';
 
 export interface RecoverPaymentInput {
   payment_id: string;
@@ -108,123 +47,18 @@ export interface RecoverPaymentResult {
   attempts: number;
 }
 
-export const paymentFailedSignal = defineSignal<[RecoverySignals['paymentFailed']]>('paymentFailed');
-export const paymentSettledSignal = defineSignal<[RecoverySignals['paymentSettled']]>('paymentSettled');
-export const paymentMethodAddedSignal =
-  defineSignal<[RecoverySignals['paymentMethodAdded']]>('paymentMethodAdded');
-export const claimFreedSignal = defineSignal<[RecoverySignals['claimFreed']]>('claimFreed');
-export const chargeResultSignal = defineSignal<[RecoverySignals['chargeResult']]>('chargeResult');
-export const consentRevokedSignal = defineSignal<[RecoverySignals['consentRevoked']]>('consentRevoked');
-export const pauseSignal = defineSignal<[RecoverySignals['pause']]>('pause');
-export const resumeSignal = defineSignal<[RecoverySignals['resume']]>('resume');
-export const retryNowSignal = defineSignal<[RecoverySignals['retryNow']]>('retryNow');
-export const cancelSignal = defineSignal<[RecoverySignals['cancel']]>('cancel');
-export const resolveUnknownUpdate = defineUpdate<Partial<RecoveryStatus>, [ResolveUnknown]>(RESOLVE_UNKNOWN);
-export const statusQuery = defineQuery<Partial<RecoveryStatus>>(QueryName.status);
-
-const graph = proxyActivities<RecoveryActivities>({
-  // One transaction of milliseconds; more than this is a server that went away in the middle.
-  startToCloseTimeout: '20s',
-  // An outage of the graph or the gateway must not end a recovery: nothing else would take it up again.
-  scheduleToCloseTimeout: '30d',
-  retry: { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '1m' },
-});
-
-const gateway = proxyActivities<GatewayActivities>({
-  taskQueue: TaskQueue.gateway,
-  // Longer than the HTTP timeout (30 s), shorter than the claim (60 s): what has not answered by then is unknown.
-  startToCloseTimeout: '45s',
-  // A backlog at the gateway: the claim is long over, and a charge that never started is proven not to have been sent.
-  scheduleToStartTimeout: '10m',
-  scheduleToCloseTimeout: '11m',
-  // A second try could be a second charge; whether to charge again is the recovery's decision, never a retry's.
-  retry: { maximumAttempts: 1 },
-});
-
-const lookups = proxyActivities<GatewayActivities>({
-  taskQueue: TaskQueue.gateway,
-  // A read, and perhaps the charge that it allows: as long as a charge may take.
-  startToCloseTimeout: '60s',
-  // The ladder asks again later; an answer by then is as good as none.
-  scheduleToCloseTimeout: '5m',
-  // Reading twice does no harm, and what is sent twice has one key.
-  retry: { maximumAttempts: 3, initialInterval: '2s' },
-});
-
-const notices = proxyActivities<NoticeActivities>({
-  startToCloseTimeout: '20s',
-  // A recovery waits this long for its message to be taken; then a child goes on trying for three days.
-  scheduleToCloseTimeout: '60s',
-  retry: { initialInterval: '1s', backoffCoefficient: 2 },
-});
-
-type Message =
-  | { signal: 'paymentFailed'; payload: unknown }
-  | { signal: 'paymentSettled'; payload: unknown }
-  | { signal: 'paymentMethodAdded'; payload: { payment_method_id?: unknown; event_id?: unknown } | undefined }
-  | { signal: 'consentRevoked' }
-  | { signal: 'claimFreed' }
-  | { signal: 'chargeResult'; payload: { attempt_key?: unknown } | undefined }
-  | {
-      signal: 'pause' | 'resume' | 'retryNow' | 'cancel';
-      payload: { actor?: unknown; reason?: unknown } | undefined;
-    }
-  | { signal: 'resolveUnknown'; payload: ResolveUnknown; answer: Answer };
-
-/** What an update that waits for the main loop is told in the end. */
-interface Answer {
-  done?: { refused?: string };
-}
-
-const byPerson = [
-  ['pause', pauseSignal],
-  ['resume', resumeSignal],
-  ['retryNow', retryNowSignal],
-  ['cancel', cancelSignal],
-] as const;
-
 /** How long a run waits for the signal that it was started with. */
 const FIRST_SIGNAL_MS = 60_000;
 
 export async function recoverPayment(input: RecoverPaymentInput): Promise<RecoverPaymentResult> {
-  const inbox: Message[] = [];
   let state = input?.carried;
   let ignored = false;
   let closed: ClosedObligation | undefined;
 
-  setHandler(paymentFailedSignal, (payload) => void inbox.push({ signal: 'paymentFailed', payload }));
-  setHandler(paymentSettledSignal, (payload) => void inbox.push({ signal: 'paymentSettled', payload }));
-  setHandler(
-    paymentMethodAddedSignal,
-    (payload) => void inbox.push({ signal: 'paymentMethodAdded', payload }),
+  const inbox = openInbox(
+    () => state,
+    () => statusOf(),
   );
-  setHandler(claimFreedSignal, () => void inbox.push({ signal: 'claimFreed' }));
-  setHandler(consentRevokedSignal, () => void inbox.push({ signal: 'consentRevoked' }));
-  setHandler(chargeResultSignal, (payload) => void inbox.push({ signal: 'chargeResult', payload }));
-  for (const [signal, definition] of byPerson) {
-    setHandler(definition, (payload) => void inbox.push({ signal, payload }));
-  }
-  setHandler(
-    resolveUnknownUpdate,
-    async (payload) => {
-      const answer: Answer = {};
-      inbox.push({ signal: 'resolveUnknown', payload, answer });
-      await condition(() => answer.done !== undefined);
-      const refused = answer.done?.refused;
-      if (refused) throw ApplicationFailure.nonRetryable(refused, 'invalid_argument');
-      return state ? describe(state, Date.now()) : {};
-    },
-    { validator: (payload) => validateResolution(payload, state) },
-  );
-  setHandler(statusQuery, (): Partial<RecoveryStatus> => {
-    if (state) return describe(state, Date.now());
-    if (closed) {
-      const { payment_id, customer_id, outcome, rule, attempts } = closed;
-      return { payment_id, customer_id, state: 'done', outcome, rule, attempts, paused: false };
-    }
-    const waiting = { payment_id: input?.payment_id, attempts: [], paused: false };
-    return ignored ? { ...waiting, state: 'done', outcome: 'ignored' } : { ...waiting, state: 'classifying' };
-  });
 
   // Cancelling the execution is the signal `cancel`: a charge that is under way must still be recorded.
   CancellationScope.current().cancelRequested.catch(() =>
@@ -275,6 +109,16 @@ export async function recoverPayment(input: RecoverPaymentInput): Promise<Recove
       attempts: state.attempts.length,
     };
   });
+
+  function statusOf(): Partial<RecoveryStatus> {
+    if (state) return describe(state, Date.now());
+    if (closed) {
+      const { payment_id, customer_id, outcome, rule, attempts } = closed;
+      return { payment_id, customer_id, state: 'done', outcome, rule, attempts, paused: false };
+    }
+    const waiting = { payment_id: input?.payment_id, attempts: [], paused: false };
+    return ignored ? { ...waiting, state: 'done', outcome: 'ignored' } : { ...waiting, state: 'classifying' };
+  }
 
   /** The first message decides what this run is about; a bad one fails the run, as does silence. */
   async function open(): Promise<Opened> {
@@ -396,185 +240,9 @@ type Opened = Exclude<Opening, { result: 'refused' }> & {
   heard?: { attempt_key?: unknown } | undefined;
 };
 
-async function perform(state: RecoveryState, step: Exclude<Step, { do: 'wait' | 'finish' }>): Promise<Fact> {
-  const { payment_id } = state;
-  switch (step.do) {
-    case 'look_up': {
-      const { payment } = await graph.lookUpPayment({
-        payment_id,
-        gateway_payment_ref: step.gateway_payment_ref,
-      });
-      return { fact: 'looked_up', payment };
-    }
-    case 'claim': {
-      const { payment_method_id } = step.candidate;
-      const key = attemptKey(payment_id, payment_method_id, step.n);
-      const claim = await graph.claimAttempt({ payment_id, payment_method_id, key, n: step.n });
-      return { fact: 'claim_answered', candidate: step.candidate, claim, at: Date.now() };
-    }
-    case 'charge':
-      return { fact: 'charge_answered', answer: await charge(payment_id, step.claim.key) };
-    case 'find_out':
-      return { fact: 'found_out', key: step.key, found: await findOut(step.key), at: Date.now() };
-    case 'refund': {
-      const { refunded } = await graph.refundCharge({ payment_id, key: step.key });
-      if (!refunded) log.error('A second charge could not be given back; a person must', { key: step.key });
-      return { fact: 'refunded', key: step.key, told: refunded };
-    }
-    case 'cancel_payment': {
-      const { result } = await graph.cancelPayment({ payment_id });
-      return { fact: result === 'cancelled' ? 'payment_cancelled' : 'already_succeeded' };
-    }
-    case 'record': {
-      const recorded = await graph.recordAttempt({ payment_id, key: step.key, answer: step.answer });
-      const wait = step.answer.result === 'not_sent' ? step.answer.retry_after_ms : undefined;
-      return {
-        fact: 'attempt_recorded',
-        recorded,
-        at: Date.now(),
-        ...(wait === undefined ? {} : { retry_after_ms: wait }),
-      };
-    }
-    case 'report_fraud':
-      await reportInBackground(state, step.report);
-      return { fact: 'fraud_reported' };
-    case 'flag_for_review':
-      await graph.flagForReview({ payment_id, rule: step.rule });
-      return { fact: 'flagged_for_review', at: Date.now() };
-    case 'close': {
-      const { ending, keep_payment } = step;
-      const closing = await graph.closeRecovery({ payment_id, ending, keep_payment });
-      if (closing.result === 'already_succeeded') return { fact: 'already_succeeded' };
-      return { fact: 'closed', obligation: closing.obligation, payment_open: keep_payment };
-    }
-    case 'notify':
-      await notify(state, step.notice);
-      return { fact: 'noticed' };
-  }
-}
-
-/** A person's wish. Who and why stand in the history; ceilings, consent and claims still hold. */
-async function obey(
-  current: RecoveryState,
-  wish: 'pause' | 'resume' | 'retryNow' | 'cancel',
-  by: { actor?: unknown; reason?: unknown } | undefined,
-): Promise<RecoveryState> {
-  log.info(`A person asks: ${wish}`, {
-    actor: String(by?.actor ?? 'unknown'),
-    reason: String(by?.reason ?? ''),
-  });
-  switch (wish) {
-    case 'pause':
-      return evolve(current, { fact: 'paused' });
-    case 'resume':
-      return evolve(current, { fact: 'resumed' });
-    case 'cancel':
-      return evolve(current, { fact: 'cancelled' });
-    case 'retryNow': {
-      if (current.closed || current.ending || current.unresolved) return current;
-      const { alternatives } = await graph.endReview({ payment_id: current.payment_id });
-      return evolve(current, { fact: 'retry_now', alternatives, at: Date.now() });
-    }
-  }
-}
-
-/** A person's word about a charge in doubt: refused where the gateway knows better. */
-async function resolve(current: RecoveryState, word: ResolveUnknown, answer: Answer): Promise<RecoveryState> {
-  const { attempt_key: key, result } = word;
-  if (current.unresolved?.key !== key) {
-    answer.done = { refused: `attempt ${key} is not in doubt` };
-    return current;
-  }
-  const found = await findOut(key);
-  const says = found.result === 'approved' || found.result === 'declined' ? found.result : undefined;
-  const never = found.result === 'not_sent' ? 'declined' : undefined;
-  if ((says ?? never ?? result) !== result) {
-    answer.done = { refused: `the gateway says that attempt ${key} was ${says ?? 'never charged'}` };
-    return evolve(current, { fact: 'found_out', key, found, at: Date.now() });
-  }
-  answer.done = {};
-  return says || never
-    ? evolve(current, { fact: 'found_out', key, found, at: Date.now() })
-    : evolve(current, { fact: 'resolved_by_person', key, result });
-}
-
-function validateResolution(payload: ResolveUnknown, state: RecoveryState | undefined): void {
-  const { attempt_key, result, actor, evidence } = payload ?? {};
-  const problems = [
-    ...(result === 'approved' || result === 'declined' ? [] : ["result: must be 'approved' or 'declined'"]),
-    ...(typeof actor === 'string' && actor !== '' ? [] : ['actor: is required']),
-    ...(typeof evidence === 'string' && evidence !== '' ? [] : ['evidence: is required']),
-    ...(state?.unresolved?.key === attempt_key ? [] : ['attempt_key: must be the attempt that is in doubt']),
-  ];
-  if (problems.length > 0) throw ApplicationFailure.nonRetryable(problems.join('; '), 'invalid_argument');
-}
-
 function keyOf(payload: { attempt_key?: unknown } | undefined): { key?: string } {
   const key = payload?.attempt_key;
   return typeof key === 'string' ? { key } : {};
-}
-
-/** The gateway that cannot be asked now is asked again on the next rung. */
-async function findOut(key: string): Promise<FoundOut> {
-  try {
-    return await lookups.findOut({ key });
-  } catch (error) {
-    if (!(error instanceof ActivityFailure)) throw error;
-    return { result: 'unknown', reason: error.cause?.message ?? error.message };
-  }
-}
-
-async function charge(payment_id: string, key: string): Promise<ChargeAnswer> {
-  try {
-    return await gateway.charge({ payment_id, key });
-  } catch (error) {
-    if (!(error instanceof ActivityFailure)) throw error;
-    return answerOfFailedCharge(error);
-  }
-}
-
-async function notify(state: RecoveryState, { template, stage }: DueNotice): Promise<void> {
-  const notice: NoticeInput = {
-    notification_id: recoveryNotificationId(state.payment_id, state.opened_at, template, stage),
-    payment_id: state.payment_id,
-    customer_id: state.customer_id,
-    template,
-  };
-  try {
-    await notices.deliverNotice(notice);
-  } catch (error) {
-    if (!(error instanceof ActivityFailure)) throw error;
-    log.warn('The notice could not be delivered yet; a child goes on trying', {
-      notification_id: notice.notification_id,
-    });
-    await startOnce(() =>
-      startChild(sendNotice, {
-        workflowId: notice.notification_id,
-        args: [notice],
-        parentClosePolicy: ParentClosePolicy.ABANDON,
-      }),
-    );
-  }
-}
-
-/** Chimera may be away for days; the recovery goes on at once. */
-async function reportInBackground(state: RecoveryState, report: FraudReport): Promise<void> {
-  await startOnce(() =>
-    startChild(reportFraud, {
-      workflowId: fraudReportWorkflowId(report.event_id),
-      args: [{ ...report, customer_id: state.customer_id, payment_id: state.payment_id }],
-      parentClosePolicy: ParentClosePolicy.ABANDON,
-    }),
-  );
-}
-
-/** A child of that id that runs or ran already does the same thing: its id comes from the business event. */
-async function startOnce(start: () => Promise<unknown>): Promise<void> {
-  try {
-    await start();
-  } catch (error) {
-    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-  }
 }
 
 function claimed(payment_method_id: string, claim: Claim): Fact {

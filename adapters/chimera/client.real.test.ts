@@ -80,11 +80,12 @@ test('slow: the call ends at its deadline', { timeout: 10_000 }, async () => {
 });
 
 test('nobody there: says where and what to do', async () => {
-  await simulator.close();
-  await expect(chimera.reportSuspectedFraud(report())).rejects.toMatchObject({
+  const nowhere = createChimeraClient({ address: '127.0.0.1:1' });
+  await expect(nowhere.reportSuspectedFraud(report())).rejects.toMatchObject({
     type: 'chimera_unavailable',
-    message: expect.stringContaining(simulator.grpc),
+    message: expect.stringContaining('127.0.0.1:1 '),
   });
+  nowhere.close();
 });
 
 test.each([[{ mode: 'sleepy' }], [{ slow_ms: 'long' }], [{}]])('mode %j is refused', async (body) => {

@@ -27,7 +27,7 @@ export function answerOfIntent(intent: Stripe.PaymentIntent): ChargeAnswer {
         codes: { code: 'authentication_required', decline_code: 'authentication_required' },
       };
     case 'requires_payment_method':
-      if (intent.last_payment_error === null) break;
+      if (intent.last_payment_error == null) break;
       return { result: 'declined', ...refs, codes: declineCodes(intent.last_payment_error, intent) };
     case 'canceled':
       return { result: 'declined', ...refs, codes: misconfigured('the payment is cancelled') };

@@ -65,7 +65,7 @@ function newsOf(
 function codesOf(type: string, intent: Stripe.PaymentIntent): GatewayNews['codes'] {
   const code = 'authentication_required';
   if (type === 'payment_intent.requires_action') return { code, decline_code: code };
-  if (type !== 'payment_intent.payment_failed' || intent.last_payment_error === null) return {};
+  if (type !== 'payment_intent.payment_failed' || intent.last_payment_error == null) return {};
   return declineCodes(intent.last_payment_error, intent);
 }
 

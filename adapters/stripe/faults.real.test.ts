@@ -12,9 +12,7 @@ afterAll(() => stripe.close());
 describe('what cannot be reached, or answers out of turn', () => {
   test('connection refused and name not found were never sent', async () => {
     const order = await stripe.given([]);
-    const closed = await listen(() => {});
-    await closed.close();
-    for (const apiBase of [closed.url, 'http://gateway.invalid:8080']) {
+    for (const apiBase of ['http://127.0.0.1:1', 'http://gateway.invalid:8080']) {
       const nowhere = createStripeGateway({ apiKey: 'sk_test_1', apiBase });
       expect(await nowhere.charge(order, { timeoutMs: 5000 })).toMatchObject({ result: 'not_sent' });
     }

@@ -111,7 +111,7 @@ function chargeOfAttempt(
 /** A card that wants its holder can be refused before there is a charge: then only the payment tells. */
 function refusedWithoutCharge(intent: Stripe.PaymentIntent, { token }: ChargeQuery): FoundCharge | undefined {
   const { id: gateway_ref, last_payment_error: error } = intent;
-  if (error !== null && error.charge === undefined && error.payment_method?.id === token) {
+  if (error != null && error.charge === undefined && error.payment_method?.id === token) {
     return { result: 'declined', gateway_ref, codes: declineCodes(error, intent) };
   }
   if (intent.status !== 'requires_action' || idOf(intent.payment_method) !== token) return undefined;

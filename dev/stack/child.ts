@@ -30,9 +30,12 @@ export interface ChildOptions {
 /**
  * Starts a program that its guard stops. Its output goes to the file itself rather than through this process, so that it
  * can outlive us; a log that exists is continued.
+ *
+ * @throws StackError when the guard is already stopping everything
  */
 export function startChild(options: ChildOptions): Child {
   const { file, args, env, cwd, logFile, ownLog, stage, guard } = options;
+  guard.mayStart();
   mkdirSync(dirname(logFile), { recursive: true });
   const log = openSync(logFile, 'a');
   const before = readFileSync(logFile).length;

@@ -9,11 +9,17 @@ const compose = readFileSync(fileURLToPath(new URL('../../docker-compose.yml', i
 test('Docker Compose starts the versions that the stack starts', () => {
   expect(compose).toContain(`image: neo4j:${versions.neo4j.version}-community\n`);
   expect(compose).toContain(`image: temporalio/temporal:${versions.temporal.version}\n`);
+  expect(compose).toContain(`image: stripe/stripe-mock:v${versions.stripe_mock.version}\n`);
 });
 
 test('its ports are the usual ones, on loopback only', () => {
   const ports = [...compose.matchAll(/^ {6}- (\S+:\d+:\d+)$/gm)].map(([, port]) => port);
-  expect(ports).toEqual(['127.0.0.1:7687:7687', '127.0.0.1:7233:7233', '127.0.0.1:8233:8233']);
+  expect(ports).toEqual([
+    '127.0.0.1:7687:7687',
+    '127.0.0.1:7233:7233',
+    '127.0.0.1:8233:8233',
+    '127.0.0.1:12113:12111',
+  ]);
 });
 
 test('its Temporal knows every search attribute', () => {

@@ -50,6 +50,15 @@ test('programs may end their work before the servers go', async () => {
   expect(readFileSync(notes, 'utf8')).toBe('program\nserver\n');
 });
 
+test('nothing more is started once everything ends', async () => {
+  const guard = startGuard();
+  const stopped = guard.stop();
+  const late = { ...node(FOREVER), logFile: join(folder, 'log'), stage: 'server', guard } as const;
+  expect(() => startChild(late)).toThrow(/being stopped/);
+  await stopped;
+  expect(existsSync(join(folder, 'log'))).toBe(false);
+});
+
 /** A process that starts a guard and a child, prints the child's id, and does what it is told. */
 function owner(then: string) {
   const code = `

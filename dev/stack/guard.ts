@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { StackError } from './errors.ts';
 
 /** In the order in which they are stopped: installers, Persona's own programs, servers. */
 export type Stage = 'tool' | 'program' | 'server';
@@ -16,6 +17,12 @@ export type Instruction =
 
 /** Sees to it that what was started is stopped, also if this process is killed. */
 export interface Guard {
+  /**
+   * Whoever is about to start something asks first: what is started while everything ends would be left behind.
+   *
+   * @throws StackError once everything ends
+   */
+  mayStart(): void;
   /** Stops this process group (by its leader's id) at the end. */
   own(leader: number, stage: Stage): void;
   /** The group has ended by itself; its id may come to mean something else. */
@@ -50,6 +57,9 @@ export function startGuard(): Guard {
     if (child.connected && !ending) child.send(instruction);
   };
   return {
+    mayStart() {
+      if (ending) throw new StackError('everything is being stopped');
+    },
     own: (leader, stage) => tell({ own: leader, stage }),
     disown: (leader) => tell({ disown: leader }),
     removeAtEnd: (path) => tell({ remove_at_end: path }),

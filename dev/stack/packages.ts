@@ -49,6 +49,17 @@ export async function installWheelProgram(
   rmSync(venv, { recursive: true, force: true });
 }
 
+/** Builds the program of a Go module; `folder` gets it under the module's last name. */
+export async function buildGoProgram(
+  pin: { module: string; version: string },
+  folder: string,
+  { env, guard }: Host,
+): Promise<void> {
+  const go = onPath('go', env.PATH);
+  if (go === undefined) throw missing('Go', 'stripe-mock', 'install Go 1.22 or newer', 'stripe-mock');
+  await retried(() => mustRun(go, ['install', `${pin.module}@v${pin.version}`], guard, { GOBIN: folder }));
+}
+
 /** Copies artifacts (`group:name`) of one version, with all they need at run time, into `folder`. */
 export async function copyJars(
   artifacts: readonly string[],

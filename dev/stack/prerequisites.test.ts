@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type Guard, startGuard } from './guard.ts';
 import { findJava } from './java.ts';
 import { copyJars } from './packages.ts';
@@ -15,6 +15,7 @@ beforeEach(() => {
 });
 afterEach(async () => {
   await guard.stop();
+  vi.unstubAllEnvs();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -42,7 +43,7 @@ test('a Java that is too new is no Java: one line says so, and both ways out', a
 test('all that is missing is named at once, each in one line with both ways to get it', async () => {
   const env = { PATH: '', PERSONA_CACHE_DIR: join(folder, 'cache'), JAVA_HOME: fakeJava('17.0.1') };
   const starting = startStack({
-    servers: ['neo4j', 'temporal'],
+    servers: ['neo4j', 'temporal', 'stripe_mock'],
     folder: join(folder, 'data'),
     guard,
     log: () => {},
@@ -59,10 +60,15 @@ test('all that is missing is named at once, each in one line with both ways to g
     expect.stringMatching(
       /^python3 is missing, needed for Temporal: install Python 3 .*docker compose up -d temporal/,
     ),
+    expect.stringMatching(
+      /^Go is missing, needed for stripe-mock: install Go .*docker compose up -d stripe-mock/,
+    ),
   ]);
 });
 
 test('an installer that fails is shown with the end of what it printed', async () => {
+  // One Maven at a time works in a home: that of whoever installs just now must not be waited for.
+  for (const variable of ['HOME', 'USERPROFILE']) vi.stubEnv(variable, folder);
   const maven = join(folder, 'mvn');
   writeFileSync(maven, '#!/bin/sh\necho "no such artifact"\nexit 1\n');
   chmodSync(maven, 0o755);
@@ -71,13 +77,20 @@ test('an installer that fails is shown with the end of what it printed', async (
 }, 15_000);
 
 test('an address that nobody answers at is named with its variable', async () => {
-  const env = { TEMPORAL_ADDRESS: '127.0.0.1:1', NEO4J_URI: 'bolt://127.0.0.1:1', NEO4J_PASSWORD: 'x' };
+  const env = {
+    TEMPORAL_ADDRESS: '127.0.0.1:1',
+    NEO4J_URI: 'bolt://127.0.0.1:1',
+    NEO4J_PASSWORD: 'x',
+    STRIPE_MOCK_URL: 'http://127.0.0.1:1',
+  };
   const starting = startStack({
-    servers: ['neo4j', 'temporal'],
+    servers: ['neo4j', 'temporal', 'stripe_mock'],
     folder: join(folder, 'data'),
     guard,
     log: () => {},
     env,
   });
-  await expect(starting).rejects.toThrow(/NEO4J_URI=bolt:\/\/127.0.0.1:1 .*\n.*TEMPORAL_ADDRESS=127.0.0.1:1/);
+  await expect(starting).rejects.toThrow(
+    /NEO4J_URI=bolt:\/\/127.0.0.1:1 .*\n.*TEMPORAL_ADDRESS=127.0.0.1:1.*\n.*STRIPE_MOCK_URL=http:\/\/127.0.0.1:1:/,
+  );
 }, 15_000);

@@ -5,10 +5,16 @@ import { developmentKeys } from './keys.ts';
 import { startNeo4j } from './neo4j.ts';
 import type { Log } from './progress.ts';
 import type { RunningServer, ServerOptions } from './server.ts';
+import { startStripeMock } from './stripe-mock.ts';
 import { startTemporal } from './temporal.ts';
 import { findTestServer } from './test-server.ts';
 
-const STARTERS = { neo4j: startNeo4j, temporal: startTemporal, test_server: findTestServer } as const;
+const STARTERS = {
+  neo4j: startNeo4j,
+  temporal: startTemporal,
+  test_server: findTestServer,
+  stripe_mock: startStripeMock,
+} as const;
 export type ServerName = keyof typeof STARTERS;
 
 export interface StackOptions {
@@ -25,7 +31,7 @@ export interface StackOptions {
 export interface Stack {
   /** Addresses, keys and secrets for Persona's programs. */
   env: Record<string, string>;
-  /** `neo4j` (bolt), `temporal` (host:port), `temporal_ui`. */
+  /** `neo4j` (bolt), `temporal` (host:port), `temporal_ui`, `stripe_mock`. */
   urls: Record<string, string>;
   /** Of the servers that were started here. */
   children: Record<string, Child>;

@@ -60,7 +60,12 @@ async function startOwn(options: ServerOptions): Promise<RunningServer> {
     });
     const address = `127.0.0.1:${port}`;
     const ui = `http://127.0.0.1:${uiPort}`;
-    await whenReady('Temporal', child, START_LIMIT_MS, () => answer(address, 'default'));
+    const listening = new RegExp(`Server:\\s+\\S+:${port}\\b`);
+    await whenReady('Temporal', child, START_LIMIT_MS, async () => {
+      // While our own has not said that it listens, a stranger who was quicker to take the port may answer there.
+      if (!listening.test(child.output())) throw new Error('not listening yet');
+      await answer(address, 'default');
+    });
     log(`Temporal answers at ${address}, its UI at ${ui} (${since(started)})`);
     const urls = { temporal: address, temporal_ui: ui };
     return { env: { TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: 'default' }, urls, child };

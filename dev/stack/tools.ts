@@ -36,16 +36,19 @@ export interface ToolResult {
 /**
  * Runs a program to its end and gives what it printed, whatever its exit code.
  *
+ * @param env beside this process's own
  * @param guard ends it if this process ends first: for what takes long
  */
 export function runTool(
   file: string,
   args: readonly string[],
-  { cwd, guard }: { cwd?: string; guard?: Guard } = {},
+  { cwd, guard, env }: { cwd?: string; guard?: Guard; env?: Record<string, string> } = {},
 ): Promise<ToolResult> {
+  guard?.mayStart();
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, {
       cwd,
+      env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
       shell: /\.(cmd|bat)$/.test(file),
       detached: guard !== undefined,
@@ -68,8 +71,13 @@ export function runTool(
  *
  * @throws StackError with the end of its output
  */
-export async function mustRun(file: string, args: readonly string[], guard: Guard): Promise<string> {
-  const { code, output } = await runTool(file, args, { guard });
+export async function mustRun(
+  file: string,
+  args: readonly string[],
+  guard: Guard,
+  env: Record<string, string> = {},
+): Promise<string> {
+  const { code, output } = await runTool(file, args, { guard, env });
   if (code === 0) return output;
   throw new StackError(
     `'${[file, ...args].join(' ')}' failed (exit code ${code}):\n${lastLines(output, 30)}`,

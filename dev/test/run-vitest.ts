@@ -39,6 +39,7 @@ export async function runVitest({ projects = [], filters, env, guard }: VitestOp
     ...['--reporter=default', '--reporter=json', `--outputFile.json=${file}`],
     ...filters,
   ];
+  guard.mayStart();
   const child = spawn(process.execPath, args, {
     cwd: repository,
     env,

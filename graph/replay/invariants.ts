@@ -75,7 +75,7 @@ function obligations(live: GraphModel): Difference[] {
       [
         closed === Boolean(obligation.closed_at),
         'closed_at, exactly if it is closed',
-        `${state}, closed_at ${obligation.closed_at ?? 'absent'}`,
+        `${state}, closed_at ${String(obligation.closed_at)}`,
       ],
     ];
     return broken(where, rules);
@@ -93,7 +93,7 @@ function attempts(live: GraphModel): Difference[] {
       [
         !own || isUnresolved(attempt) === !resolved_at,
         'resolved_at, exactly if the outcome is known',
-        `${state}, resolved_at ${resolved_at ?? 'absent'}`,
+        `${state}, resolved_at ${String(resolved_at)}`,
       ],
     ]);
   });

@@ -35,6 +35,9 @@ afterEach(async () => {
     npmStart.kill('SIGTERM');
     await once(npmStart, 'exit');
   }
+  // The logs that a part's sudden end leaves behind.
+  const logs = logsFolder();
+  if (logs !== undefined) rmSync(logs, { recursive: true, force: true });
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -42,6 +45,9 @@ const untilOutput = (pattern: RegExp, timeout: number) =>
   expect
     .poll(() => (npmStart.exitCode === null ? output : `ended:\n${output}`), { timeout })
     .toMatch(pattern);
+
+/** Where `npm start` said that its logs are. */
+const logsFolder = () => /^ +logs +(.*)$/m.exec(output)?.[1];
 
 /** Ids of this machine's processes that were started in this folder of data. */
 const processesOf = (data: string) =>
@@ -100,7 +106,7 @@ test(
     expect(await once(npmStart, 'exit')).toEqual([0, null]);
     for (const pid of Object.values(run.pids))
       await expect.poll(() => isAlive(pid), { timeout: 5_000 }).toBe(false);
-    const data = /^ +logs +(.*)$/m.exec(output)?.[1] ?? '';
+    const data = logsFolder() ?? '';
     expect(data).toMatch(/\.persona/);
     expect([existsSync(runFile), existsSync(data)]).toEqual([false, false]);
     expect(await Promise.all(sockets.map(listens))).toEqual([false, false, false, false]);
@@ -128,7 +134,8 @@ test(
     const run = readRunFile(runFile) as RunFile;
     process.kill(run.pids.gateway ?? 0, 'SIGKILL');
     expect(await once(npmStart, 'exit')).toEqual([1, null]);
-    expect(output).toMatch(/gateway was ended by SIGKILL; its log: .*gateway\.log/);
+    const log = /gateway was ended by SIGKILL; its log: (.*gateway\.log)/.exec(output)?.[1] ?? '';
+    expect({ log, there: existsSync(log) }).toEqual({ log: expect.stringMatching(/./), there: true });
     for (const pid of Object.values(run.pids))
       await expect.poll(() => isAlive(pid), { timeout: 5_000 }).toBe(false);
   },

@@ -1,5 +1,5 @@
 import { type ActivityFailure, TimeoutFailure, TimeoutType } from '@temporalio/common';
-import type { ChargeAnswer } from '../domain/ports.ts';
+import type { ChargeAnswer } from '../../domain/ports.ts';
 
 /** What a charge that ended without an answer of its own came to: only one that never started is proven not sent. */
 export function answerOfFailedCharge(failure: ActivityFailure): ChargeAnswer {

@@ -1,0 +1,195 @@
+/** Every request that the adapter makes, checked by Stripe's own mock against the description of Stripe's API. */
+
+import { text as readText } from 'node:stream/consumers';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import type { ChargeOrder } from '../../domain/ports.ts';
+import { listen } from '../../test/stripe.ts';
+import { createStripeGateway } from './gateway.ts';
+
+interface Exchange {
+  /** Method and path without ids. */
+  request: string;
+  parameters: string[];
+  status: number;
+}
+
+const order: ChargeOrder = {
+  key: 'recovery:inv-1:m:1',
+  payment_id: 'inv-1',
+  customer_id: 'c',
+  gateway_customer_ref: 'cus_1',
+  token: 'pm_1',
+  amount: 1250,
+  currency: 'USD',
+  payment_method_types: ['card', 'us_bank_account', 'sepa_debit'],
+};
+const query = {
+  payment_id: 'inv-1',
+  gateway_customer_ref: 'cus_1',
+  token: 'pm_1',
+  claimed_at: Date.now(),
+};
+
+const exchanges: Exchange[] = [];
+/** Instead of the mock, which knows neither declines nor refunds that were made before. */
+const answers: [status: number, body: object][] = [];
+let between: Awaited<ReturnType<typeof listen>>;
+
+beforeAll(async () => {
+  const mock = process.env.STRIPE_MOCK_URL;
+  if (!mock)
+    throw new Error('STRIPE_MOCK_URL is not set: npm test sets it and, where Go is, builds stripe-mock');
+  between = await listen(async (request, response) => {
+    const body = request.method === 'POST' ? await readText(request) : undefined;
+    const { pathname, search, searchParams } = new URL(request.url ?? '', mock);
+    const { authorization = '', 'stripe-version': version } = request.headers;
+    const checked = await fetch(`${mock}${pathname}${search}`, {
+      method: request.method ?? 'GET',
+      headers: {
+        authorization,
+        ...(version && { 'stripe-version': String(version) }),
+        ...(body !== undefined && { 'content-type': 'application/x-www-form-urlencoded' }),
+      },
+      ...(body !== undefined && { body }),
+    });
+    const answer = (await checked.json()) as Record<string, unknown>;
+    const names = [...searchParams.keys(), ...new URLSearchParams(body).keys()];
+    exchanges.push({
+      request: `${request.method} ${pathname.replace(/(pi|pm|ch)_\w+/, '{id}')}`,
+      parameters: [...new Set(names.map((name) => name.replace(/\[\d*\]$/, '[]')))].sort(),
+      status: checked.status,
+    });
+    const [status, told] = (checked.ok ? answers.shift() : undefined) ?? [checked.status, answer];
+    response.writeHead(status, { 'content-type': 'application/json' });
+    // Of every list there is a second page.
+    const more = answer.object === 'list' && !searchParams.has('starting_after') && { has_more: true };
+    response.end(JSON.stringify({ ...told, ...more }));
+  });
+});
+afterAll(() => between.close());
+beforeEach(() => {
+  exchanges.length = 0;
+  answers.length = 0;
+});
+
+const gateway = (apiVersion?: string) =>
+  createStripeGateway({ apiKey: 'sk_test_1', apiBase: between.url, ...(apiVersion && { apiVersion }) });
+
+const confirmation = ['error_on_requires_action', 'off_session', 'payment_method', 'payment_method_types[]'];
+const intent = (status: string) => ({
+  id: 'pi_1',
+  status,
+  last_payment_error: null,
+  latest_charge: null,
+  metadata: {},
+});
+
+const CALLS: [
+  name: string,
+  call: () => Promise<unknown>,
+  expected: [request: string, parameters: string[]][],
+  answers?: [status: number, body: object][],
+][] = [
+  [
+    'the first charge',
+    () => gateway().charge(order, { timeoutMs: 5000 }),
+    [
+      [
+        'POST /v1/payment_intents',
+        [
+          'amount',
+          'confirm',
+          'currency',
+          'customer',
+          ...confirmation,
+          'metadata[customer_id]',
+          'metadata[payment_id]',
+        ].sort(),
+      ],
+    ],
+  ],
+  [
+    'a later charge',
+    () => gateway().charge({ ...order, gateway_ref: 'pi_1' }, { timeoutMs: 5000 }),
+    [['POST /v1/payment_intents/{id}/confirm', confirmation]],
+  ],
+  ['reading a payment', () => gateway().readPayment('pi_1'), [['GET /v1/payment_intents/{id}', []]]],
+  [
+    'cancelling a payment',
+    () => gateway().cancelPayment('pi_1', 'k'),
+    [['POST /v1/payment_intents/{id}/cancel', []]],
+  ],
+  [
+    'finding a charge by its payment',
+    () => gateway().findCharge({ ...query, gateway_ref: 'pi_1' }),
+    [
+      ['GET /v1/payment_intents/{id}', []],
+      ['GET /v1/charges', ['limit', 'payment_intent']],
+      ['GET /v1/charges', ['limit', 'payment_intent', 'starting_after']],
+    ],
+    [[200, intent('requires_payment_method')]],
+  ],
+  [
+    "finding a charge among the customer's payments",
+    () => gateway().findCharge(query),
+    [
+      ['GET /v1/payment_intents', ['created[gte]', 'customer', 'limit']],
+      ['GET /v1/payment_intents', ['created[gte]', 'customer', 'limit', 'starting_after']],
+    ],
+  ],
+  [
+    'a refund',
+    () => gateway().refundCharge({ charge_ref: 'ch_1', key: 'k' }),
+    [['POST /v1/refunds', ['charge', 'reason']]],
+  ],
+  [
+    'a refund that was made before',
+    () => gateway().refundCharge({ charge_ref: 'ch_1', key: 'k' }),
+    [
+      ['POST /v1/refunds', ['charge', 'reason']],
+      ['GET /v1/refunds', ['charge', 'limit']],
+      ['GET /v1/refunds', ['charge', 'limit', 'starting_after']],
+    ],
+    [
+      [
+        400,
+        { error: { type: 'invalid_request_error', code: 'charge_already_refunded', message: 'already' } },
+      ],
+    ],
+  ],
+  [
+    'a customer',
+    () => gateway().createCustomer({ customer_id: 'c', key: 'k' }),
+    [['POST /v1/customers', ['metadata[customer_id]']]],
+  ],
+  [
+    'attaching a method',
+    () => gateway().attachPaymentMethod({ token: 'pm_1', gateway_customer_ref: 'cus_1', key: 'k' }),
+    [
+      ['POST /v1/payment_methods/{id}/attach', ['customer']],
+      ['GET /v1/payment_methods/{id}', []],
+    ],
+  ],
+];
+
+test.each(CALLS)('%s is as Stripe describes it', async (_, call, expected, instead = []) => {
+  answers.push(...instead);
+  await call();
+  expect(exchanges).toEqual(expected.map(([request, parameters]) => ({ request, parameters, status: 200 })));
+});
+
+test('no method of the adapter is left out', () => {
+  const source = CALLS.map(([, call]) => call.toString()).join();
+  for (const name of Object.keys(gateway())) expect(source).toContain(`.${name}(`);
+});
+
+test('the mock would tell: of an unknown parameter, and of another version of the API', async () => {
+  const headers = { authorization: 'Bearer sk_test_1', 'content-type': 'application/x-www-form-urlencoded' };
+  const body = 'amount=1&currency=usd&payment_methods_types[]=card';
+  const refused = await fetch(`${between.url}/v1/payment_intents`, { method: 'POST', headers, body });
+  expect(refused.status).toBe(400);
+  await gateway('2025-03-31.basil')
+    .readPayment('pi_1')
+    .catch(() => {});
+  expect(exchanges.map(({ status }) => status)).toEqual([400, 400]);
+});

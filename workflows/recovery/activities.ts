@@ -1,0 +1,81 @@
+/** The side effects of a recovery, by class, each class with its bounds and their reasons. */
+
+import { proxyActivities } from '@temporalio/workflow';
+import type { ChargeAnswer } from '../../domain/ports.ts';
+import { TaskQueue } from '../../domain/processes.ts';
+import type { Claim, ClosedObligation, Opening, RecordedAttempt } from '../../domain/recovery/claims.ts';
+import type { PaymentFailed, PaymentSettled } from '../../domain/recovery/messages.ts';
+import type { Ending, Fact, FoundOut } from '../../domain/recovery/state.ts';
+import type { NoticeActivities } from '../send-notice.ts';
+
+export interface RecoveryActivities {
+  /** Locks and opens the obligation, classifies, and claims the first alternative if one is due at once. */
+  openRecovery(input: { failure: PaymentFailed; claim_first: boolean }): Promise<Opening>;
+  /** What a settlement means for an obligation that this run knows nothing of yet. */
+  openSettled(input: { settlement: PaymentSettled }): Promise<Opening>;
+  /** What an obligation that this run has not opened looks like now. */
+  resumeRecovery(input: { payment_id: string }): Promise<Opening>;
+  /** Takes it back from review, if it is there, and says which methods may be tried. */
+  endReview(input: { payment_id: string }): Promise<{ alternatives: string[] }>;
+  refundCharge(input: { payment_id: string; key: string }): Promise<{ refunded: boolean }>;
+  cancelPayment(input: { payment_id: string }): Promise<{ result: 'cancelled' | 'already_succeeded' }>;
+  lookUpPayment(input: { payment_id: string; gateway_payment_ref: string }): Promise<{
+    payment: Extract<Fact, { fact: 'looked_up' }>['payment'];
+  }>;
+  claimAttempt(input: {
+    payment_id: string;
+    payment_method_id: string;
+    key: string;
+    n: number;
+  }): Promise<Claim>;
+  recordAttempt(input: { payment_id: string; key: string; answer: ChargeAnswer }): Promise<RecordedAttempt>;
+  flagForReview(input: { payment_id: string; rule: string }): Promise<void>;
+  closeRecovery(input: {
+    payment_id: string;
+    ending: Ending;
+    keep_payment: boolean;
+  }): Promise<{ result: 'closed'; obligation: ClosedObligation } | { result: 'already_succeeded' }>;
+}
+
+export interface GatewayActivities {
+  /** One charge, sent at most once. Declines, doubts and refusals to start are values. */
+  charge(input: { payment_id: string; key: string }): Promise<ChargeAnswer>;
+  /** What became of an attempt: read at the gateway; sent once more under its own key where that is safe. */
+  findOut(input: { key: string }): Promise<FoundOut>;
+}
+
+export const graph = proxyActivities<RecoveryActivities>({
+  // One transaction of milliseconds; more than this is a server that went away in the middle.
+  startToCloseTimeout: '20s',
+  // An outage of the graph or the gateway must not end a recovery: nothing else would take it up again.
+  scheduleToCloseTimeout: '30d',
+  retry: { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '1m' },
+});
+
+export const gateway = proxyActivities<GatewayActivities>({
+  taskQueue: TaskQueue.gateway,
+  // Longer than the HTTP timeout (30 s), shorter than the claim (60 s): what has not answered by then is unknown.
+  startToCloseTimeout: '45s',
+  // A backlog at the gateway: the claim is long over, and a charge that never started is proven not to have been sent.
+  scheduleToStartTimeout: '10m',
+  scheduleToCloseTimeout: '11m',
+  // A second try could be a second charge; whether to charge again is the recovery's decision, never a retry's.
+  retry: { maximumAttempts: 1 },
+});
+
+export const lookups = proxyActivities<GatewayActivities>({
+  taskQueue: TaskQueue.gateway,
+  // A read, and perhaps the charge that it allows: as long as a charge may take.
+  startToCloseTimeout: '60s',
+  // The ladder asks again later; an answer by then is as good as none.
+  scheduleToCloseTimeout: '5m',
+  // Reading twice does no harm, and what is sent twice has one key.
+  retry: { maximumAttempts: 3, initialInterval: '2s' },
+});
+
+export const notices = proxyActivities<NoticeActivities>({
+  startToCloseTimeout: '20s',
+  // A recovery waits this long for its message to be taken; then a child goes on trying for three days.
+  scheduleToCloseTimeout: '60s',
+  retry: { initialInterval: '1s', backoffCoefficient: 2 },
+});

@@ -1,0 +1,73 @@
+/** What people ask of a recovery. Who and why stand in the history; ceilings, consent and claims still hold. */
+
+import { ApplicationFailure, log } from '@temporalio/workflow';
+import { evolve } from '../../domain/recovery/evolve.ts';
+import type { ResolveUnknown } from '../../domain/recovery/messages.ts';
+import type { RecoveryState } from '../../domain/recovery/state.ts';
+import { graph } from './activities.ts';
+import type { Answer } from './inbox.ts';
+import { findOut } from './steps.ts';
+
+/** A person's wish. Who and why stand in the history; ceilings, consent and claims still hold. */
+export async function obey(
+  current: RecoveryState,
+  wish: 'pause' | 'resume' | 'retryNow' | 'cancel',
+  by: { actor?: unknown; reason?: unknown } | undefined,
+): Promise<RecoveryState> {
+  log.info(`A person asks: ${wish}`, {
+    actor: text(by?.actor),
+    reason: text(by?.reason),
+  });
+  switch (wish) {
+    case 'pause':
+      return evolve(current, { fact: 'paused' });
+    case 'resume':
+      return evolve(current, { fact: 'resumed' });
+    case 'cancel':
+      return evolve(current, { fact: 'cancelled' });
+    case 'retryNow': {
+      if (current.closed || current.ending || current.unresolved) return current;
+      const { alternatives } = await graph.endReview({ payment_id: current.payment_id });
+      return evolve(current, { fact: 'retry_now', alternatives, at: Date.now() });
+    }
+  }
+}
+
+/** A person's word about a charge in doubt: refused where the gateway knows better. */
+export async function resolve(
+  current: RecoveryState,
+  word: ResolveUnknown,
+  answer: Answer,
+): Promise<RecoveryState> {
+  const { attempt_key: key, result } = word;
+  if (current.unresolved?.key !== key) {
+    answer.done = { refused: `attempt ${key} is not in doubt` };
+    return current;
+  }
+  const found = await findOut(key);
+  const says = found.result === 'approved' || found.result === 'declined' ? found.result : undefined;
+  const never = found.result === 'not_sent' ? 'declined' : undefined;
+  if ((says ?? never ?? result) !== result) {
+    answer.done = { refused: `the gateway says that attempt ${key} was ${says ?? 'never charged'}` };
+    return evolve(current, { fact: 'found_out', key, found, at: Date.now() });
+  }
+  answer.done = {};
+  return says || never
+    ? evolve(current, { fact: 'found_out', key, found, at: Date.now() })
+    : evolve(current, { fact: 'resolved_by_person', key, result });
+}
+
+export function validateResolution(payload: ResolveUnknown, state: RecoveryState | undefined): void {
+  const { attempt_key, result, actor, evidence } = payload ?? {};
+  const problems = [
+    ...(result === 'approved' || result === 'declined' ? [] : ["result: must be 'approved' or 'declined'"]),
+    ...(typeof actor === 'string' && actor !== '' ? [] : ['actor: is required']),
+    ...(typeof evidence === 'string' && evidence !== '' ? [] : ['evidence: is required']),
+    ...(state?.unresolved?.key === attempt_key ? [] : ['attempt_key: must be the attempt that is in doubt']),
+  ];
+  if (problems.length > 0) throw ApplicationFailure.nonRetryable(problems.join('; '), 'invalid_argument');
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : 'not said';
+}

@@ -1,0 +1,141 @@
+/** Carries out what the recovery's rules ask for, and tells what came of it. */
+
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import { ActivityFailure, log, ParentClosePolicy, startChild } from '@temporalio/workflow';
+import type { ChargeAnswer } from '../../domain/ports.ts';
+import { attemptKey, fraudReportWorkflowId, recoveryNotificationId } from '../../domain/processes.ts';
+import type {
+  DueNotice,
+  Fact,
+  FoundOut,
+  FraudReport,
+  RecoveryState,
+  Step,
+} from '../../domain/recovery/state.ts';
+import { reportFraud } from '../report-fraud.ts';
+import { type NoticeInput, sendNotice } from '../send-notice.ts';
+import { gateway, graph, lookups, notices } from './activities.ts';
+import { answerOfFailedCharge } from './failed-charge.ts';
+
+export async function perform(
+  state: RecoveryState,
+  step: Exclude<Step, { do: 'wait' | 'finish' }>,
+): Promise<Fact> {
+  const { payment_id } = state;
+  switch (step.do) {
+    case 'look_up': {
+      const { payment } = await graph.lookUpPayment({
+        payment_id,
+        gateway_payment_ref: step.gateway_payment_ref,
+      });
+      return { fact: 'looked_up', payment };
+    }
+    case 'claim': {
+      const { payment_method_id } = step.candidate;
+      const key = attemptKey(payment_id, payment_method_id, step.n);
+      const claim = await graph.claimAttempt({ payment_id, payment_method_id, key, n: step.n });
+      return { fact: 'claim_answered', candidate: step.candidate, claim, at: Date.now() };
+    }
+    case 'charge':
+      return { fact: 'charge_answered', answer: await charge(payment_id, step.claim.key) };
+    case 'find_out':
+      return { fact: 'found_out', key: step.key, found: await findOut(step.key), at: Date.now() };
+    case 'refund': {
+      const { refunded } = await graph.refundCharge({ payment_id, key: step.key });
+      if (!refunded) log.error('A second charge could not be given back; a person must', { key: step.key });
+      return { fact: 'refunded', key: step.key, told: refunded };
+    }
+    case 'cancel_payment': {
+      const { result } = await graph.cancelPayment({ payment_id });
+      return { fact: result === 'cancelled' ? 'payment_cancelled' : 'already_succeeded' };
+    }
+    case 'record': {
+      const recorded = await graph.recordAttempt({ payment_id, key: step.key, answer: step.answer });
+      const wait = step.answer.result === 'not_sent' ? step.answer.retry_after_ms : undefined;
+      return {
+        fact: 'attempt_recorded',
+        recorded,
+        at: Date.now(),
+        ...(wait === undefined ? {} : { retry_after_ms: wait }),
+      };
+    }
+    case 'report_fraud':
+      await reportInBackground(state, step.report);
+      return { fact: 'fraud_reported' };
+    case 'flag_for_review':
+      await graph.flagForReview({ payment_id, rule: step.rule });
+      return { fact: 'flagged_for_review', at: Date.now() };
+    case 'close': {
+      const { ending, keep_payment } = step;
+      const closing = await graph.closeRecovery({ payment_id, ending, keep_payment });
+      if (closing.result === 'already_succeeded') return { fact: 'already_succeeded' };
+      return { fact: 'closed', obligation: closing.obligation, payment_open: keep_payment };
+    }
+    case 'notify':
+      await notify(state, step.notice);
+      return { fact: 'noticed' };
+  }
+}
+
+/** The gateway that cannot be asked now is asked again on the next rung. */
+export async function findOut(key: string): Promise<FoundOut> {
+  try {
+    return await lookups.findOut({ key });
+  } catch (error) {
+    if (!(error instanceof ActivityFailure)) throw error;
+    return { result: 'unknown', reason: error.cause?.message ?? error.message };
+  }
+}
+
+async function charge(payment_id: string, key: string): Promise<ChargeAnswer> {
+  try {
+    return await gateway.charge({ payment_id, key });
+  } catch (error) {
+    if (!(error instanceof ActivityFailure)) throw error;
+    return answerOfFailedCharge(error);
+  }
+}
+
+async function notify(state: RecoveryState, { template, stage }: DueNotice): Promise<void> {
+  const notice: NoticeInput = {
+    notification_id: recoveryNotificationId(state.payment_id, state.opened_at, template, stage),
+    payment_id: state.payment_id,
+    customer_id: state.customer_id,
+    template,
+  };
+  try {
+    await notices.deliverNotice(notice);
+  } catch (error) {
+    if (!(error instanceof ActivityFailure)) throw error;
+    log.warn('The notice could not be delivered yet; a child goes on trying', {
+      notification_id: notice.notification_id,
+    });
+    await startOnce(() =>
+      startChild(sendNotice, {
+        workflowId: notice.notification_id,
+        args: [notice],
+        parentClosePolicy: ParentClosePolicy.ABANDON,
+      }),
+    );
+  }
+}
+
+/** Chimera may be away for days; the recovery goes on at once. */
+async function reportInBackground(state: RecoveryState, report: FraudReport): Promise<void> {
+  await startOnce(() =>
+    startChild(reportFraud, {
+      workflowId: fraudReportWorkflowId(report.event_id),
+      args: [{ ...report, customer_id: state.customer_id, payment_id: state.payment_id }],
+      parentClosePolicy: ParentClosePolicy.ABANDON,
+    }),
+  );
+}
+
+/** A child of that id that runs or ran already does the same thing: its id comes from the business event. */
+async function startOnce(start: () => Promise<unknown>): Promise<void> {
+  try {
+    await start();
+  } catch (error) {
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+  }
+}
