@@ -21,7 +21,7 @@ import {
   getCustomerProfile,
   getDevice,
   getGatewayCustomer,
-  getNoticeRecipient,
+  getNoticeRecipients,
   getPaymentMethod,
   getPaymentMethods,
   getPaymentMethodToken,
@@ -108,7 +108,7 @@ async function everything(recorded: Graph): Promise<void> {
 
   await getCustomerContext(recorded, { customer_id, policy });
   await getCustomerProfile(recorded, { customer_id });
-  await getNoticeRecipient(recorded, { customer_id });
+  await getNoticeRecipients(recorded, { customer_id });
   await getPaymentMethods(recorded, { customer_id });
   await getPaymentMethod(recorded, own);
   await getPaymentMethodToken(recorded, own);

@@ -8,4 +8,11 @@ export { openRecovery } from './open-recovery.ts';
 export { openSettled } from './open-settled.ts';
 export { getObligation, getOpenObligations, getRecoveries, getRecovery } from './queries.ts';
 export { recordAttempt } from './record-attempt.ts';
-export { finishNotice, getNoticeMatter, type NoticeMatter, startNotice } from './notices.ts';
+export { getNoticeMatter, type NoticeMatter } from './notice-matter.ts';
+export {
+  finishNotice,
+  getNoticeResult,
+  type NoticeResult,
+  releaseNotice,
+  startNotice,
+} from './notices.ts';
