@@ -1,7 +1,7 @@
 /** Notices on a real graph, through the real adapters, to the inbox's simulator and to receivers that hold: each once. */
 
 import { once } from 'node:events';
-import { createServer as createHttpServer } from 'node:http';
+import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { simpleParser } from 'mailparser';
@@ -156,11 +156,12 @@ async function holdingWebhook() {
   const taken: unknown[] = [];
   const { promise: reached, resolve: reach } = Promise.withResolvers<void>();
   let hold = true;
-  const server = createHttpServer(async (request, response) => {
+  const take = async (request: IncomingMessage, response: ServerResponse) => {
     taken.push({ key: request.headers['idempotency-key'], body: JSON.parse(await text(request)) });
     reach();
     if (!hold) response.writeHead(200).end();
-  });
+  };
+  const server = createHttpServer((request, response) => void take(request, response));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   onTestFinished(() => {
@@ -185,11 +186,12 @@ async function holdingMailServer(point: 'greeting' | 'content') {
       if (!hold || point !== 'greeting') return done();
       reach();
     },
-    onData: async (stream, _session, done) => {
-      const { messageId } = await simpleParser(stream);
-      taken.push(messageId);
-      reach();
-      if (!hold) done();
+    onData: (stream, _session, done) => {
+      void simpleParser(stream).then(({ messageId }) => {
+        taken.push(messageId);
+        reach();
+        if (!hold) done();
+      });
     },
   });
   server.on('error', () => {});

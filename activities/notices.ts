@@ -13,7 +13,7 @@ import {
   releaseNotice,
   startNotice,
 } from '../graph/recovery/index.ts';
-import type { NoticeActivities, NoticeInput } from '../workflows/send-notice.ts';
+import type { NoticeActivities } from '../workflows/send-notice.ts';
 import { headerOf } from './header.ts';
 import { chooseRecipient, composeNotice } from './notice-message.ts';
 

@@ -35,8 +35,6 @@ export {
 export type { TimelineEntry } from './queries/timeline.ts';
 export { getTimeline } from './queries/timeline.ts';
 export type { Difference } from './replay/model.ts';
-export type { VerificationTotals } from './replay/verify.ts';
-export { verifyAll, verifyCustomer } from './replay/verify.ts';
 export type { AddedPaymentMethod, AddPaymentMethod } from './wallet/add-payment-method.ts';
 export { addPaymentMethod } from './wallet/add-payment-method.ts';
 export type { Edited } from './wallet/edit-payment-method.ts';
