@@ -3,17 +3,12 @@ import { PersonaError } from '../../domain/errors.ts';
 import type { NoticeMethod, NoticeTemplate } from '../../domain/ports.ts';
 import type { Graph } from '../graph.ts';
 
+// `seq > 0`: the index on stream and seq is used only where both are asked for.
 // A refund's notification is named after its attempt; anything else speaks of the charge that paid the obligation.
 const READ_MATTER = `
   MATCH (o:Obligation {payment_id: $payment_id})
   MATCH (c:Customer {id: o.customer_id})
-  OPTIONAL MATCH (failed:PaymentMethod {id: coalesce(
-    head(COLLECT {
-      MATCH (spoke:ChargeAttempt {payment_id: o.payment_id})
-      WHERE spoke.source = 'recovery' AND spoke.state = 'declined' AND spoke.class = $class
-      RETURN spoke.payment_method_id ORDER BY spoke.claimed_at DESC
-    }),
-    o.failed_payment_method_id)})
+  OPTIONAL MATCH (failed:PaymentMethod {id: o.failed_payment_method_id})
   OPTIONAL MATCH (a:ChargeAttempt {payment_id: o.payment_id, source: 'recovery', state: 'approved'})
     WHERE CASE WHEN $template = 'refund_issued'
       THEN $notification_id ENDS WITH ':refund_issued:' + a.key ELSE NOT a.overpaid END
@@ -24,10 +19,17 @@ const READ_MATTER = `
     failed {.brand, .last_four} AS failed_method, charged {.brand, .last_four} AS charged_method,
     charged.id = standard.id AND EXISTS {
       MATCH (e:PersonaEvent {stream_id: c.id})
-      WHERE e.type = 'DefaultPaymentMethodChanged' AND e.recorded_at >= o.opened_at
+      WHERE e.seq > 0 AND e.type = 'DefaultPaymentMethodChanged' AND e.recorded_at >= o.opened_at
         AND e.data CONTAINS '"payment_method_id":"' + charged.id + '"'
     } AS swapped
   LIMIT 1`;
+
+const READ_SPOKEN_OF = `
+  MATCH (a:ChargeAttempt {payment_id: $payment_id})
+  WHERE a.source = 'recovery' AND a.state = 'declined' AND a.class = $class
+  MATCH (p:PaymentMethod {id: a.payment_method_id})
+  RETURN p.brand AS brand, p.last_four AS last_four
+  ORDER BY a.claimed_at DESC LIMIT 1`;
 
 type PartialMethod = { [K in keyof NoticeMethod]?: NoticeMethod[K] | null };
 
@@ -71,12 +73,11 @@ export async function getNoticeMatter(
   about: { payment_id: string; notification_id: string; template: NoticeTemplate },
 ): Promise<NoticeMatter> {
   const { payment_id, notification_id, template } = about;
-  const [row] = await graph.read<MatterRow>(READ_MATTER, {
-    payment_id,
-    notification_id,
-    template,
-    class: SPEAKS_OF[template] ?? null,
-  });
+  const declineClass = SPEAKS_OF[template];
+  const [[row], [spokenOf]] = await Promise.all([
+    graph.read<MatterRow>(READ_MATTER, { payment_id, notification_id, template }),
+    declineClass ? graph.read<PartialMethod>(READ_SPOKEN_OF, { payment_id, class: declineClass }) : [],
+  ]);
   if (!row || row.amount === null || row.currency === null) {
     throw new PersonaError('recovery_not_found', `there is no recovery of payment ${payment_id}`);
   }
@@ -87,7 +88,7 @@ export async function getNoticeMatter(
     currency: row.currency,
     ...(row.description ? { description: row.description } : {}),
     ...(row.closes_at ? { closes_at: row.closes_at } : {}),
-    failed_method: named(row.failed_method ?? {}),
+    failed_method: named(spokenOf ?? row.failed_method ?? {}),
     ...(charged ? { charged_method: charged } : {}),
     ...(charged && row.swapped ? { new_default: charged } : {}),
   };
