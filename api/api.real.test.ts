@@ -201,12 +201,10 @@ describe('context', () => {
     const { customer_id } = await onboard();
     const ask = () => refusal(contextOf(customer_id, { min_version: 1_000n, deadlineMs: 500 }));
     // Said at the last moment: where machine or graph stand still just then, the deadline is quicker.
-    await expect
-      .poll(ask)
-      .toMatchObject({
-        code: status.FAILED_PRECONDITION,
-        details: expect.stringContaining('not yet at 1000'),
-      });
+    await expect.poll(ask).toMatchObject({
+      code: status.FAILED_PRECONDITION,
+      details: expect.stringContaining('not yet at 1000'),
+    });
   });
 
   test('nobody is NOT_FOUND, however fresh the answer must be', async () => {
