@@ -19,6 +19,8 @@ export default defineConfig({
           include: ['**/*.test.ts'],
           exclude: [...everywhere, '**/*.real.test.ts', '**/*.timeskip.test.ts', 'test/e2e/**'],
           pool: 'forks',
+          // Much of it waits for programs that it starts.
+          maxWorkers: '100%',
           sequence: { groupOrder: 0 },
         },
       },
