@@ -1,11 +1,19 @@
 import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type RunFile, readRunFile, runFilePath, writeRunFile } from '../platform/run-file.ts';
+import {
+  type RunFile,
+  readRunFile,
+  runFilePath,
+  runSecretsPath,
+  writeRunFile,
+  writeRunSecrets,
+} from '../platform/run-file.ts';
 import { isAlive } from './lock.mjs';
 import { type Program, type ProgramOptions, startProgram } from './programs.ts';
 import type { Child } from './stack/child.ts';
 import type { Guard } from './stack/guard.ts';
+import { developmentKeys } from './stack/keys.ts';
 import { type Log, since } from './stack/progress.ts';
 import { type Stack, startStack } from './stack/stack.ts';
 import { lastLines } from './stack/tools.ts';
@@ -96,7 +104,7 @@ export async function startPersona(options: PersonaOptions): Promise<PersonaSyst
   log(`simulators, API and worker answer (${since(began)})`);
 
   const addresses = describe(stack, programs);
-  publish(runFile, addresses, guard, log);
+  publish(runFile, addresses, madeUpSecrets(env, stack), guard, log);
   const children = {
     ...stack.children,
     ...Object.fromEntries([...programs].map(([name, { child }]) => [name, child])),
@@ -178,7 +186,13 @@ function describe(stack: Stack, programs: ReadonlyMap<string, Program>): RunFile
 }
 
 /** The file of another copy that runs in this clone stays as it is: programs have found that copy by it. */
-function publish(path: string, addresses: RunFile, guard: Guard, log: Log): void {
+function publish(
+  path: string,
+  addresses: RunFile,
+  secrets: Record<string, string>,
+  guard: Guard,
+  log: Log,
+): void {
   const other = Object.values(readRunFile(path)?.pids ?? {}).find(isAlive);
   if (other !== undefined) {
     log(
@@ -187,7 +201,15 @@ function publish(path: string, addresses: RunFile, guard: Guard, log: Log): void
     return;
   }
   guard.removeAtEnd(path);
+  guard.removeAtEnd(runSecretsPath(path));
+  writeRunSecrets(path, secrets);
   writeRunFile(path, addresses);
+}
+
+/** Those of the environment belong to whoever set them, and are written nowhere. */
+function madeUpSecrets(env: Record<string, string | undefined>, stack: Stack): Record<string, string> {
+  const names = Object.keys(developmentKeys(env)).filter((name) => !env[name]);
+  return Object.fromEntries(names.map((name) => [name, stack.env[name] ?? '']));
 }
 
 function firstEnd(children: Record<string, Child>): Promise<string> {

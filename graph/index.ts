@@ -10,7 +10,8 @@ export type { TrustScoreResult, TrustScoreUpdate } from './devices/update-trust-
 export { updateDeviceTrustScore } from './devices/update-trust-score.ts';
 export type { Graph, GraphOptions, Reader } from './graph.ts';
 export { openGraph } from './graph.ts';
-export { migrate } from './migrate.ts';
+export { migrate, missingMigrations } from './migrate.ts';
+export { unreadableKeys } from './queries/stored-keys.ts';
 export { readIncoming } from './onboarding/incoming.ts';
 export type { Onboarded } from './onboarding/onboard.ts';
 export { onboard } from './onboarding/onboard.ts';

@@ -30,11 +30,19 @@ export async function migrate(graph: Graph): Promise<string[]> {
   }
 }
 
-async function applyMissing(graph: Graph): Promise<string[]> {
+/**
+ * The migrations that this version brings and the graph has not seen yet, in order.
+ * @throws PersonaError graph_unavailable
+ */
+export async function missingMigrations(graph: Graph): Promise<string[]> {
   const rows = await graph.read<{ version: string }>(APPLIED);
   const applied = new Set(rows.map((row) => row.version));
   const files = (await readdir(FOLDER)).filter((name) => FILE.test(name)).sort();
-  const missing = files.filter((name) => !applied.has(name.slice(0, 4)));
+  return files.filter((name) => !applied.has(name.slice(0, 4)));
+}
+
+async function applyMissing(graph: Graph): Promise<string[]> {
+  const missing = await missingMigrations(graph);
   for (const name of missing) {
     const text = await readFile(new URL(name, FOLDER), 'utf8');
     for (const statement of statementsOf(text)) await runStatement(graph, statement);

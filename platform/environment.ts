@@ -24,6 +24,9 @@ export interface CommonEnvironment {
   codecKeys: Secret<readonly RingKey[]>;
 }
 
+/** What reading and comparing the graph takes. */
+export type GraphEnvironment = Pick<CommonEnvironment, 'neo4j' | 'keys' | 'blindKeys'>;
+
 export interface ApiEnvironment extends CommonEnvironment {
   http: { host: string; port: number };
   grpc: { host: string; port: number };
@@ -41,6 +44,24 @@ export interface WorkerEnvironment extends CommonEnvironment {
 type Variables = Readonly<Record<string, string | undefined>>;
 
 const commonSchema = z.object(commonVariables);
+const graphSchema = commonSchema.pick({
+  NEO4J_URI: true,
+  NEO4J_USERNAME: true,
+  NEO4J_PASSWORD: true,
+  NEO4J_DATABASE: true,
+  PERSONA_KEYS: true,
+  PERSONA_BLIND_KEYS: true,
+});
+const temporalSchema = commonSchema.pick({
+  TEMPORAL_ADDRESS: true,
+  TEMPORAL_NAMESPACE: true,
+  TEMPORAL_API_KEY: true,
+  TEMPORAL_TLS: true,
+  TEMPORAL_TLS_SERVER_CA_CERT_PATH: true,
+  TEMPORAL_TLS_CLIENT_CERT_PATH: true,
+  TEMPORAL_TLS_CLIENT_KEY_PATH: true,
+});
+const codecSchema = commonSchema.pick({ TEMPORAL_CODEC_KEYS: true });
 const apiSchema = z.object({ ...commonVariables, ...apiVariables });
 const workerSchema = z.object({ ...commonVariables, ...workerVariables });
 const LOOPBACK = /^(127(\.\d{1,3}){3}|::1|localhost)$/;
@@ -79,6 +100,22 @@ export function readWorkerEnvironment(variables: Variables): WorkerEnvironment {
     notify: notifyOf(values),
     chimeraAddress: values.CHIMERA_ADDRESS,
   };
+}
+
+/** @throws EnvironmentError naming every variable at fault */
+export function readGraphEnvironment(variables: Variables): GraphEnvironment {
+  const values = read(graphSchema, variables, []);
+  return { neo4j: neo4jOf(values), keys: values.PERSONA_KEYS, blindKeys: values.PERSONA_BLIND_KEYS };
+}
+
+/** @throws EnvironmentError naming every variable at fault */
+export function readTemporalEnvironment(variables: Variables): CommonEnvironment['temporal'] {
+  return temporalOf(read(temporalSchema, variables, []));
+}
+
+/** @throws EnvironmentError if they are missing or malformed */
+export function readCodecKeys(variables: Variables): Secret<readonly RingKey[]> {
+  return read(codecSchema, variables, []).TEMPORAL_CODEC_KEYS;
 }
 
 /**
@@ -128,6 +165,28 @@ function notifyOf(values: z.output<typeof workerSchema>): WorkerEnvironment['not
 }
 
 function common(values: z.output<typeof commonSchema>): CommonEnvironment {
+  return {
+    logLevel: values.LOG_LEVEL,
+    metricsPort: values.METRICS_PORT,
+    policyFile: values.PERSONA_POLICY_FILE,
+    neo4j: neo4jOf(values),
+    temporal: temporalOf(values),
+    keys: values.PERSONA_KEYS,
+    blindKeys: values.PERSONA_BLIND_KEYS,
+    codecKeys: values.TEMPORAL_CODEC_KEYS,
+  };
+}
+
+function neo4jOf(values: z.output<typeof graphSchema>): CommonEnvironment['neo4j'] {
+  return {
+    uri: values.NEO4J_URI,
+    username: values.NEO4J_USERNAME,
+    password: values.NEO4J_PASSWORD,
+    database: values.NEO4J_DATABASE,
+  };
+}
+
+function temporalOf(values: z.output<typeof temporalSchema>): CommonEnvironment['temporal'] {
   const { TEMPORAL_TLS_CLIENT_CERT_PATH: crt, TEMPORAL_TLS_CLIENT_KEY_PATH: key } = values;
   const certificates = {
     ...(values.TEMPORAL_TLS_SERVER_CA_CERT_PATH && {
@@ -136,24 +195,10 @@ function common(values: z.output<typeof commonSchema>): CommonEnvironment {
     ...(crt && key && { clientCertPair: { crt, key } }),
   };
   return {
-    logLevel: values.LOG_LEVEL,
-    metricsPort: values.METRICS_PORT,
-    policyFile: values.PERSONA_POLICY_FILE,
-    neo4j: {
-      uri: values.NEO4J_URI,
-      username: values.NEO4J_USERNAME,
-      password: values.NEO4J_PASSWORD,
-      database: values.NEO4J_DATABASE,
-    },
-    temporal: {
-      address: values.TEMPORAL_ADDRESS,
-      namespace: values.TEMPORAL_NAMESPACE,
-      apiKey: values.TEMPORAL_API_KEY,
-      tls: Object.keys(certificates).length > 0 ? certificates : values.TEMPORAL_TLS,
-    },
-    keys: values.PERSONA_KEYS,
-    blindKeys: values.PERSONA_BLIND_KEYS,
-    codecKeys: values.TEMPORAL_CODEC_KEYS,
+    address: values.TEMPORAL_ADDRESS,
+    namespace: values.TEMPORAL_NAMESPACE,
+    apiKey: values.TEMPORAL_API_KEY,
+    tls: Object.keys(certificates).length > 0 ? certificates : values.TEMPORAL_TLS,
   };
 }
 

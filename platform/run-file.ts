@@ -2,6 +2,7 @@
 
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { parseEnv } from 'node:util';
 import { fileURLToPath } from 'node:url';
 
 export interface RunFile {
@@ -36,20 +37,48 @@ export function runFilePath(env: Record<string, string | undefined>): string {
   return resolve(repository, env.PERSONA_RUN_FILE || '.persona/run.json');
 }
 
+/**
+ * Beside the run file, as `NAME=value` lines: the keys that a copy made up for itself, without which nobody else reads
+ * what it sealed. Keys that were in the environment stay there alone.
+ */
+export function runSecretsPath(runFile: string): string {
+  return `${runFile.replace(/\.json$/, '')}.env`;
+}
+
 /** What runs, or undefined if there is no run file. A file that a killed copy left behind is read like any other: see `pids`. */
 export function readRunFile(path: string): RunFile | undefined {
+  const text = readIfThere(path);
+  return text === undefined ? undefined : JSON.parse(text);
+}
+
+/** The secrets beside a run file; empty if there are none. */
+export function readRunSecrets(runFile: string): Record<string, string | undefined> {
+  return parseEnv(readIfThere(runSecretsPath(runFile)) ?? '');
+}
+
+/** Whoever reads the file meanwhile finds the old content or the new one, never half of it. Only its owner may read it. */
+export function writeRunFile(path: string, content: RunFile): void {
+  writePrivately(path, `${JSON.stringify(content, null, 2)}\n`);
+}
+
+/** The same for the secrets beside it. */
+export function writeRunSecrets(runFile: string, secrets: Readonly<Record<string, string>>): void {
+  const lines = Object.entries(secrets).map(([name, value]) => `${name}=${value}\n`);
+  writePrivately(runSecretsPath(runFile), lines.join(''));
+}
+
+function readIfThere(path: string): string | undefined {
   try {
-    return JSON.parse(readFileSync(path, 'utf8'));
+    return readFileSync(path, 'utf8');
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
     throw error;
   }
 }
 
-/** Whoever reads the file meanwhile finds the old content or the new one, never half of it. Only its owner may read it. */
-export function writeRunFile(path: string, content: RunFile): void {
+function writePrivately(path: string, text: string): void {
   mkdirSync(dirname(path), { recursive: true });
   const unfinished = `${path}.${process.pid}`;
-  writeFileSync(unfinished, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 });
+  writeFileSync(unfinished, text, { mode: 0o600 });
   renameSync(unfinished, path);
 }

@@ -23,17 +23,18 @@ const CONNECT_TIMEOUT_MS = 5_000;
 /**
  * A client that has reached the server. Close it with `client.connection.close()`.
  *
- * @param options.codecKeys the first one encrypts, all of them decrypt
+ * @param options.codecKeys the first one encrypts, all of them decrypt; `none`: for clients that send plain payloads, which
+ *   Persona's workers understand, and read no answer
  * @throws PersonaError temporal_unavailable, saying what is missing and how to start it
  */
 export async function connectTemporal(
-  options: TemporalAddress & { codecKeys: readonly PayloadKey[] } & Pick<
+  options: TemporalAddress & { codecKeys: readonly PayloadKey[] | 'none' } & Pick<
       ClientOptions,
       'identity' | 'interceptors'
     >,
 ): Promise<Client> {
   const { address, namespace, apiKey, tls, codecKeys, ...rest } = options;
-  const dataConverter = createDataConverter(codecKeys);
+  const dataConverter = codecKeys === 'none' ? undefined : createDataConverter(codecKeys);
   const connection = await reachTemporal(options, () =>
     Connection.connect({
       address,

@@ -38,6 +38,12 @@ export async function ensureSearchAttributes(client: Client): Promise<void> {
   }
 }
 
+/** The attributes that the namespace lacks, without adding them. @throws what the server answers */
+export async function missingSearchAttributes(client: Client): Promise<string[]> {
+  const present = await registered(client);
+  return NAMES.filter((name) => present[name] !== INDEXED_VALUE_TYPE_KEYWORD);
+}
+
 /** Registers attributes that the namespace is known to lack (the time-skipping server has no list to look into). */
 export async function addSearchAttributes(client: Client, names: readonly string[] = NAMES): Promise<void> {
   await client.connection.operatorService.addSearchAttributes({

@@ -1,0 +1,72 @@
+import type { z } from 'zod';
+import type { Policy } from '../../domain/policy.ts';
+import { readPolicy } from '../../platform/policy.ts';
+import { Secret } from '../../platform/secret.ts';
+import { apiVariables, commonVariables, workerVariables } from '../../platform/variables.ts';
+import type { Answer } from '../answer.ts';
+import { ExitCode } from '../failure.ts';
+import type { Settings } from '../settings.ts';
+import { table } from '../tables.ts';
+
+/** Where a value comes from. */
+type Source = 'environment' | 'run file' | 'default' | 'not set';
+
+interface Effective {
+  /** Secrets are masked. */
+  value: string | null;
+  source: Source;
+  /** Which rule it breaks. */
+  problem?: string;
+}
+
+const VARIABLES: Record<string, z.ZodType> = { ...commonVariables, ...apiVariables, ...workerVariables };
+
+/** The effective environment and policy. @throws PolicyError */
+export function showConfig(settings: Settings): Answer {
+  const environment = Object.fromEntries(
+    Object.entries(VARIABLES).map(([name, schema]) => [name, effective(name, schema, settings)]),
+  );
+  const policy = readPolicy(settings.variables.PERSONA_POLICY_FILE);
+  const rows = Object.entries(environment).map(([name, { value, source, problem }]) => [
+    name,
+    value,
+    problem === undefined ? source : `${source}: ${problem}`,
+  ]);
+  const isWrong = Object.values(environment).some(({ problem }) => problem !== undefined);
+  return {
+    document: { environment, policy },
+    text: [
+      table(['variable', 'value', 'from'], rows, ''),
+      '',
+      table(['policy (durations in milliseconds)', 'value'], flat(policy), ''),
+    ].join('\n'),
+    ...(isWrong && { exitCode: ExitCode.badAnswer }),
+  };
+}
+
+function effective(name: string, schema: z.ZodType, settings: Settings): Effective {
+  const given = settings.variables[name];
+  const parsed = schema.safeParse(given);
+  const source = settings.fromRunFile.has(name) ? 'run file' : 'environment';
+  if (given === undefined) {
+    const usual = parsed.success ? parsed.data : undefined;
+    return usual === undefined
+      ? { value: null, source: 'not set' }
+      : { value: shown(usual), source: 'default' };
+  }
+  // A value that breaks its rule may be a secret all the same.
+  if (!parsed.success)
+    return { value: '[not shown]', source, problem: parsed.error.issues[0]?.message ?? 'is not valid' };
+  return { value: parsed.data instanceof Secret ? String(parsed.data) : given, source };
+}
+
+const shown = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
+
+/** `recovery.window` and its value, one line each. */
+function flat(policy: Policy): [string, string][] {
+  const lines = (value: unknown, path: string): [string, string][] =>
+    typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? Object.entries(value).flatMap(([key, item]) => lines(item, path === '' ? key : `${path}.${key}`))
+      : [[path, Array.isArray(value) ? value.map(shown).join(' ') : shown(value)]];
+  return lines(policy, '');
+}

@@ -1,0 +1,94 @@
+import { randomUUID } from 'node:crypto';
+import { credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import { ERRORS, isErrorType } from '../../domain/errors.ts';
+import { ErrorInfo } from '../../proto/gen/google/rpc/error_details.ts';
+import { Status } from '../../proto/gen/google/rpc/status.ts';
+import {
+  type GetCustomerContextResponse,
+  PersonaAgentClient,
+} from '../../proto/gen/persona/v1/persona_agent.ts';
+import { Consistency } from '../../proto/gen/persona/v1/types.ts';
+import type { CustomerContextView } from '../../services/views.ts';
+import type { Answer } from '../answer.ts';
+import { type CliFailure, failureOf, problemOf } from '../failure.ts';
+import { unreachable } from '../rest.ts';
+import type { Settings } from '../settings.ts';
+import { fields, table, timeText } from '../tables.ts';
+
+const DEADLINE_MS = 10_000;
+
+/** What an agent learns of a customer before a payment, read from the graph and not from a cache. */
+export async function showContext(settings: Settings, customerId: string): Promise<Answer> {
+  const context = toView(await ask(settings, customerId));
+  const devices = context.trusted_devices.map(({ device_id, trust_score, last_login }) => [
+    device_id,
+    trust_score,
+    timeText(last_login),
+  ]);
+  const text = [
+    fields([
+      ['customer', context.customer_id],
+      ['status', context.status],
+      ['segment', context.segment],
+      ['VIP', context.is_vip],
+      ['life-time value', `${context.ltv} ${context.ltv_currency}`],
+      ['default payment method', context.default_payment_method_id],
+      ['payment methods', context.payment_method_count],
+      ['verified shipping addresses', context.verified_shipping_address_count],
+      ['version', context.version],
+      ['as of', timeText(context.as_of)],
+    ]),
+    '',
+    table(['trusted device', 'score', 'last login (UTC)'], devices, 'No trusted device.'),
+  ];
+  return { document: context, text: text.join('\n') };
+}
+
+async function ask(settings: Settings, customer_id: string): Promise<GetCustomerContextResponse> {
+  const client = new PersonaAgentClient(settings.grpc, credentials.createInsecure());
+  const request = {
+    customer_id,
+    transaction_id: randomUUID(),
+    consistency: Consistency.CONSISTENCY_STRONG,
+    min_version: 0n,
+  };
+  try {
+    return await new Promise((resolve, reject) => {
+      const deadline = Date.now() + DEADLINE_MS;
+      client.getCustomerContext(request, new Metadata(), { deadline }, (error, answer) =>
+        error ? reject(failure(error, settings)) : resolve(answer),
+      );
+    });
+  } finally {
+    client.close();
+  }
+}
+
+/** The context as the services have it: REST's names and types. */
+function toView(answer: GetCustomerContextResponse): CustomerContextView {
+  const { default_payment_method_id, ...rest } = answer;
+  return {
+    ...rest,
+    version: Number(answer.version),
+    ...(default_payment_method_id !== '' && { default_payment_method_id }),
+    trusted_devices: answer.trusted_devices.map(({ device_id, trust_score, last_login }) => ({
+      device_id,
+      trust_score,
+      last_login: last_login?.toISOString() ?? '',
+    })),
+    as_of: answer.as_of?.toISOString() ?? '',
+  };
+}
+
+/** Persona says in the status's details which error it is; without them nobody of Persona answered. */
+function failure(error: ServiceError, settings: Settings): CliFailure {
+  const [bytes] = error.metadata.get('grpc-status-details-bin');
+  const info = Buffer.isBuffer(bytes) ? Status.decode(bytes).details.find(isErrorInfo) : undefined;
+  const reason = info && ErrorInfo.decode(info.value).reason;
+  if (isErrorType(reason)) return failureOf(problemOf(reason, error.details));
+  if (error.code === status.UNAVAILABLE || error.code === status.DEADLINE_EXCEEDED)
+    return unreachable(`${settings.grpc} (gRPC)`, settings, error.details);
+  return failureOf({ ...problemOf('internal', error.details), title: ERRORS.internal.title });
+}
+
+const isErrorInfo = ({ type_url }: { type_url: string }) => type_url.endsWith('/google.rpc.ErrorInfo');

@@ -1,0 +1,32 @@
+import { readFile } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
+import { text as readAll } from 'node:stream/consumers';
+import type { Answer } from '../answer.ts';
+import { CliFailure, ExitCode } from '../failure.ts';
+import { askRest } from '../rest.ts';
+import type { Settings } from '../settings.ts';
+
+/**
+ * Reports a failed payment, as Synapse would: Persona collects it from here on. The API judges the message.
+ * @param file - a file with a PaymentFailed in JSON, `-`: standard input
+ * @throws CliFailure
+ */
+export async function recover(settings: Settings, file: string, stdin: Readable): Promise<Answer> {
+  const message = file === '-' ? await readAll(stdin) : await read(file);
+  const accepted = await askRest<{ workflow_id: string }>(
+    settings,
+    'POST',
+    '/internal/v1/payment-failures',
+    message,
+  );
+  return { document: accepted, text: `The recovery is under way: ${accepted.workflow_id}` };
+}
+
+async function read(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new CliFailure(ExitCode.wrongUsage, `${file} cannot be read: ${reason}`);
+  }
+}

@@ -1,0 +1,60 @@
+import { type Graph, missingMigrations, openGraph, unreadableKeys } from '../../graph/index.ts';
+import { readGraphEnvironment } from '../../platform/environment.ts';
+import { createBlindIndex } from '../../security/blind-index.ts';
+import { createKeyRing } from '../../security/key-ring.ts';
+import type { Settings } from '../settings.ts';
+import { examine, type Finding, ok, wrong } from './check.ts';
+
+/** Neo4j, its schema, and the keys that open what it holds. */
+export async function examineGraph({ variables }: Settings): Promise<Record<string, Finding>> {
+  let graph: Graph;
+  try {
+    graph = open(variables);
+  } catch (error) {
+    return { neo4j: await examine(() => Promise.reject(error)) };
+  }
+  try {
+    const neo4j = await examine(async () => {
+      await graph.verifyConnectivity();
+      return ok(`answers at ${variables.NEO4J_URI}`);
+    });
+    if (neo4j.state !== 'ok') return { neo4j };
+    const [migrations, keys] = await Promise.all([
+      examine(() => examineMigrations(graph)),
+      examine(() => examineKeys(graph)),
+    ]);
+    return { neo4j, migrations, keys };
+  } finally {
+    await graph.close();
+  }
+}
+
+function open(variables: Settings['variables']): Graph {
+  const { neo4j, keys, blindKeys } = readGraphEnvironment(variables);
+  return openGraph({
+    ...neo4j,
+    password: neo4j.password.reveal(),
+    keyRing: createKeyRing(keys.reveal()),
+    blindIndex: createBlindIndex(createKeyRing(blindKeys.reveal())),
+  });
+}
+
+async function examineMigrations(graph: Graph): Promise<Finding> {
+  const missing = await missingMigrations(graph);
+  return missing.length === 0
+    ? ok('all applied')
+    : wrong(
+        `not applied: ${missing.join(', ')}`,
+        'Start an API or a worker of this version: it applies them',
+      );
+}
+
+async function examineKeys(graph: Graph): Promise<Finding> {
+  const problems = await unreadableKeys(graph);
+  return problems.length === 0
+    ? ok('open what the graph holds')
+    : wrong(
+        problems.join('; '),
+        'Set PERSONA_KEYS and PERSONA_BLIND_KEYS to the rings that the graph was written with; older keys come after the first',
+      );
+}

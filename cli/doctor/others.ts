@@ -1,0 +1,101 @@
+/** Persona's own API, and the servers of others. */
+
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { Client, credentials } from '@grpc/grpc-js';
+import { gatewayFault, stripeClient } from '../../adapters/stripe/client.ts';
+import { askRest, reasonOf } from '../rest.ts';
+import type { Settings } from '../settings.ts';
+import { type Finding, ok, unreachable, wrong } from './check.ts';
+
+const PATIENCE_MS = 5_000;
+
+interface Readiness {
+  status: string;
+  dependencies: Record<string, 'up' | 'down'>;
+}
+
+export async function examineRest(settings: Settings): Promise<Finding> {
+  // 503 is an answer here: it says which server the API misses.
+  const response = await fetch(`${settings.http}/readyz`, { signal: AbortSignal.timeout(PATIENCE_MS) }).catch(
+    () => undefined,
+  );
+  if (response === undefined) {
+    await askRest(settings, 'GET', '/readyz');
+    return ok(`answers at ${settings.http}`);
+  }
+  const { status, dependencies } = (await response.json()) as Readiness;
+  if (status === 'ready') return ok(`ready at ${settings.http}`);
+  const down = Object.entries(dependencies).filter(([, state]) => state === 'down');
+  const names = down.map(([name]) => name).join(' and ');
+  return wrong(`${settings.http} is ${status}`, names ? `It does not reach ${names}` : 'It is being stopped');
+}
+
+export async function examineGrpc({ grpc, runFile }: Settings): Promise<Finding> {
+  if (await answersGrpc(grpc)) return ok(`answers at ${grpc}`);
+  return unreachable(
+    `nobody answers at ${grpc}`,
+    runFile.content
+      ? `${runFile.path} may be stale; 'npm start'`
+      : "'npm start', or set GRPC_HOST and GRPC_PORT",
+  );
+}
+
+export async function examineChimera({ variables }: Settings): Promise<Finding> {
+  const { CHIMERA_ADDRESS: address } = variables;
+  if (address === undefined) return wrong('CHIMERA_ADDRESS is not set', "Set it to Chimera's host:port");
+  return (await answersGrpc(address))
+    ? ok(`answers at ${address}`)
+    : unreachable(
+        `nobody answers at ${address}`,
+        'Customers are onboarded and payments recovered all the same; CHIMERA_ADDRESS says where it is',
+      );
+}
+
+export async function examineGateway({ variables }: Settings): Promise<Finding> {
+  const { STRIPE_API_KEY: apiKey, STRIPE_API_BASE: apiBase, STRIPE_API_VERSION: apiVersion } = variables;
+  if (apiKey === undefined)
+    return wrong('STRIPE_API_KEY is not set', "Set it to Stripe's secret key (sk_test_… in test mode)");
+  const options = { apiKey, apiBase, apiVersion };
+  try {
+    await stripeClient(options).charges.list({ limit: 1 });
+  } catch (error) {
+    throw gatewayFault(error, options);
+  }
+  return ok(`${apiBase ?? 'https://api.stripe.com'} takes the key`);
+}
+
+/** A connection and no more: whoever posts a notice has sent one. */
+export async function examineNotifier({ variables }: Settings): Promise<Finding> {
+  const address = variables.NOTIFY_WEBHOOK_URL ?? variables.NOTIFY_SMTP_URL;
+  if (address === undefined)
+    return wrong('NOTIFY_WEBHOOK_URL is not set', 'Set it to where notices are to be posted');
+  const { protocol, hostname, port, host } = new URL(address);
+  const usual = { 'https:': 443, 'smtp:': 587, 'smtps:': 465 }[protocol] ?? 80;
+  const socket = connect({ host: hostname.replace(/^\[(.*)\]$/, '$1'), port: Number(port || usual) });
+  try {
+    await once(socket, 'connect', { signal: AbortSignal.timeout(PATIENCE_MS) });
+    return ok(`${host} takes connections`);
+  } catch (error) {
+    return unreachable(
+      `${host} takes no connection: ${reasonOf(error)}`,
+      'Notices are repeated for three days; NOTIFY_WEBHOOK_URL says where they go',
+    );
+  } finally {
+    socket.destroy();
+  }
+}
+
+async function answersGrpc(address: string): Promise<boolean> {
+  const client = new Client(address, credentials.createInsecure());
+  try {
+    await new Promise<void>((resolve, reject) => {
+      client.waitForReady(Date.now() + PATIENCE_MS, (error) => (error ? reject(error) : resolve()));
+    });
+    return true;
+  } catch {
+    return false;
+  } finally {
+    client.close();
+  }
+}

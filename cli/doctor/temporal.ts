@@ -1,0 +1,65 @@
+import type { Client } from '@temporalio/client';
+import { TaskQueue } from '../../domain/processes.ts';
+import { readCodecKeys, readTemporalEnvironment } from '../../platform/environment.ts';
+import { connectTemporal } from '../../temporal/client.ts';
+import { missingSearchAttributes } from '../../temporal/search-attributes.ts';
+import type { Settings } from '../settings.ts';
+import { examine, type Finding, ok, wrong } from './check.ts';
+
+/** Temporal, its search attributes, the keys of its payloads, and whether workers ask for work. */
+export async function examineTemporal({ variables }: Settings): Promise<Record<string, Finding>> {
+  const codec_keys = await examine(async () => {
+    const [first, ...older] = readCodecKeys(variables).reveal();
+    return ok(`'${first?.id}' writes, ${older.length} more read`);
+  });
+  let client: Client | undefined;
+  const temporal = await examine(async () => {
+    const settings = readTemporalEnvironment(variables);
+    client = await connectTemporal({ ...settings, apiKey: settings.apiKey?.reveal(), codecKeys: 'none' });
+    return ok(`answers at ${settings.address}, namespace '${settings.namespace}'`);
+  });
+  if (client === undefined) return { temporal, codec_keys };
+  const found = client;
+  try {
+    const [search_attributes, workers] = await Promise.all([
+      examine(() => examineAttributes(found)),
+      examine(() => examineWorkers(found)),
+    ]);
+    return { temporal, search_attributes, codec_keys, workers };
+  } finally {
+    await found.connection.close();
+  }
+}
+
+async function examineAttributes(client: Client): Promise<Finding> {
+  const missing = await missingSearchAttributes(client);
+  const { namespace } = client.options;
+  const flags = missing.map((name) => `--name ${name} --type Keyword`).join(' ');
+  return missing.length === 0
+    ? ok('all registered')
+    : wrong(
+        `not registered as Keyword: ${missing.join(', ')}`,
+        `temporal operator search-attribute create --namespace ${namespace} ${flags}`,
+      );
+}
+
+async function examineWorkers(client: Client): Promise<Finding> {
+  const queues = Object.values(TaskQueue);
+  const polled = await Promise.all(queues.map((queue) => hasPollers(client, queue)));
+  const idle = queues.filter((_, index) => !polled[index]);
+  return idle.length === 0
+    ? ok(`poll ${queues.join(', ')}`)
+    : wrong(`nobody polls ${idle.join(', ')}`, `npm run worker -- --queues ${idle.join(',')}`);
+}
+
+const ACTIVITY_QUEUE = 2;
+
+/** Within the last minutes; every queue has activities, some have no workflows. */
+async function hasPollers(client: Client, queue: string): Promise<boolean> {
+  const { pollers } = await client.workflowService.describeTaskQueue({
+    namespace: client.options.namespace,
+    taskQueue: { name: queue },
+    taskQueueType: ACTIVITY_QUEUE,
+  });
+  return (pollers ?? []).length > 0;
+}

@@ -1,0 +1,68 @@
+/** How a command ends (specification: interfaces, 'Commands'), and what it says when it ends badly. */
+
+import { ERRORS, type ErrorType, PersonaError } from '../domain/errors.ts';
+import { EnvironmentError } from '../platform/environment.ts';
+import { PolicyError } from '../platform/policy.ts';
+
+export const ExitCode = {
+  done: 0,
+  /** Differences, a failed check, refused, not found. */
+  badAnswer: 1,
+  wrongUsage: 2,
+  unreachable: 3,
+} as const;
+
+/** RFC 9457, as REST answers it. */
+export interface Problem {
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  errors?: { pointer: string; message: string }[];
+}
+
+/** The end of a command that did not do what it was asked for. */
+export class CliFailure extends Error {
+  readonly exitCode: number;
+  /** What `--json` prints; absent where the command was never tried. */
+  readonly problem?: Problem;
+
+  constructor(exitCode: number, message: string, problem?: Problem) {
+    super(message);
+    this.name = 'CliFailure';
+    this.exitCode = exitCode;
+    this.problem = problem;
+  }
+}
+
+const HTTP_UNREACHABLE: ReadonlySet<number> = new Set([502, 503, 504]);
+
+/** The failure that a problem document stands for: 502 to 504 say that a server behind the API does not answer. */
+export function failureOf(problem: Problem): CliFailure {
+  const lines = (problem.errors ?? []).map(({ pointer, message }) => `  ${pointer}: ${message}`);
+  const code = HTTP_UNREACHABLE.has(problem.status) ? ExitCode.unreachable : ExitCode.badAnswer;
+  return new CliFailure(code, [`${problem.title}: ${problem.detail}`, ...lines].join('\n'), problem);
+}
+
+/** An error of the catalogue as a problem document. */
+export function problemOf(type: ErrorType, detail: string): Problem {
+  const { title, http } = ERRORS[type];
+  return { type: `urn:persona:error:${type}`, title, status: http, detail };
+}
+
+const KEYS_ADVICE = /^ *(PERSONA_KEYS|PERSONA_BLIND_KEYS|TEMPORAL_CODEC_KEYS): is missing/m;
+const ADVICE =
+  "\nThe keys are those of the copy that is asked about; 'npm start' keeps those that it makes up in .persona/run.env, where this command finds them.";
+
+/** The failure that anything thrown stands for; `undefined`: a bug of ours. */
+export function toFailure(thrown: unknown): CliFailure | undefined {
+  if (thrown instanceof CliFailure) return thrown;
+  if (thrown instanceof EnvironmentError || thrown instanceof PolicyError)
+    return new CliFailure(
+      ExitCode.wrongUsage,
+      `${thrown.message}${KEYS_ADVICE.test(thrown.message) ? ADVICE : ''}`,
+    );
+  if (!(thrown instanceof PersonaError)) return undefined;
+  const errors = thrown.problems.map(({ field, message }) => ({ pointer: `#/${field}`, message }));
+  return failureOf({ ...problemOf(thrown.type, thrown.message), ...(errors.length > 0 && { errors }) });
+}

@@ -1,0 +1,10 @@
+/** `persona`, the command (specification: interfaces, 'Commands'). Composition root. */
+
+import { runCli } from './program.ts';
+
+process.exitCode = await runCli(process.argv.slice(2), {
+  env: process.env,
+  stdin: process.stdin,
+  out: (text) => console.log(text),
+  err: (text) => console.error(text),
+});

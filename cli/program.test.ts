@@ -1,0 +1,155 @@
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { afterEach, expect, test } from 'vitest';
+import { runCli } from './program.ts';
+
+const CUSTOMER = '0198c5f0-7a51-7d3e-9c1f-2b8a4f6d0e11';
+const RUN_FILE = '/does/not/exist/run.json';
+const servers: Server[] = [];
+afterEach(() => {
+  for (const server of servers.splice(0)) server.close();
+});
+
+/** An HTTP server that answers every request so; gives its port. */
+async function answering(status: number, body: string, seen: string[] = []): Promise<string> {
+  const server = createServer(async (request: IncomingMessage, response) => {
+    seen.push(`${request.method} ${request.url} ${await text(request)}`.trim());
+    response.writeHead(status).end(body);
+  });
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return String((server.address() as AddressInfo).port);
+}
+
+async function run(args: string[], env: Record<string, string> = {}, input = '') {
+  const out: string[] = [];
+  const err: string[] = [];
+  const code = await runCli(args, {
+    env: { PERSONA_RUN_FILE: RUN_FILE, ...env },
+    stdin: Readable.from([input]),
+    out: (line) => out.push(line),
+    err: (line) => err.push(line),
+  });
+  return { code, out: out.join('\n'), err: err.join('\n') };
+}
+
+test.each([
+  [[]],
+  [['fly']],
+  [['verify']],
+  [['verify', '--all', '--customer', CUSTOMER]],
+  [['verify', '--customer', 'nobody']],
+  [['context']],
+  [['context', 'nobody']],
+  [['context', CUSTOMER, CUSTOMER]],
+  [['pause', 'not a payment']],
+  [['cancel', 'p'.repeat(129)]],
+  [['resolve', 'p', '--attempt', 'k', '--result', 'maybe', '--evidence', 'e']],
+  [['resolve', 'p', '--result', 'declined', '--evidence', 'e']],
+  [['recover', '/does/not/exist']],
+  [['timeline', CUSTOMER, '--limit', '0']],
+  [['recoveries', CUSTOMER, '--limit', '101']],
+])('%j is wrong usage, and says what is wrong on stderr alone', async (args) => {
+  const { code, out, err } = await run(args);
+  expect({ code, out }).toEqual({ code: 2, out: '' });
+  expect(err).not.toBe('');
+});
+
+test('help is what was asked for', async () => {
+  const { code, out, err } = await run(['--help']);
+  expect({ code, err }).toEqual({ code: 0, err: '' });
+  for (const name of ['doctor', 'recover', 'verify', 'resolve']) expect(out).toContain(`  ${name} `);
+  expect(await run(['resolve', '--help'])).toMatchObject({
+    code: 0,
+    out: expect.stringContaining('--evidence'),
+  });
+});
+
+test('pages are asked for as they were typed, and --json gives the answer as it came', async () => {
+  const seen: string[] = [];
+  const page = {
+    items: [{ seq: 3, type: 'T', occurred_at: '2026-04-18T10:00:00Z', text: 'It.' }],
+    next_cursor: 'n',
+  };
+  const HTTP_PORT = await answering(200, JSON.stringify(page), seen);
+  const args = ['timeline', CUSTOMER.toUpperCase(), '--limit', '1', '--cursor', 'a&b'];
+  const json = await run([...args, '--json'], { HTTP_PORT });
+  expect(json.code).toBe(0);
+  expect(JSON.parse(json.out)).toEqual(page);
+  expect(seen).toEqual([`GET /api/v1/customers/${CUSTOMER}/timeline?limit=1&cursor=a%26b`]);
+  const words = await run(args, { HTTP_PORT });
+  expect(words.out).toContain('│ 3   │ 2026-04-18 10:00:00 │ It.  │');
+  expect(words.out).toContain('--cursor n');
+});
+
+test('a failure is reported as it stands on standard input, for the API to judge', async () => {
+  const seen: string[] = [];
+  const HTTP_PORT = await answering(202, '{"workflow_id":"recovery:p"}', seen);
+  expect(await run(['recover', '-'], { HTTP_PORT }, '{"a": 1}')).toMatchObject({
+    code: 0,
+    out: 'The recovery is under way: recovery:p',
+  });
+  expect(seen).toEqual(['POST /internal/v1/payment-failures {"a": 1}']);
+});
+
+const problem = (status: number) => ({
+  type: 'urn:persona:error:x',
+  title: 'Title',
+  status,
+  detail: 'detail',
+  errors: [{ pointer: '#/amount', message: 'must be at least 1' }],
+});
+
+test.each([
+  [404, 1],
+  [422, 1],
+  [500, 1],
+  [503, 3],
+  [504, 3],
+])('%i is exit code %i, with its document under --json', async (status, code) => {
+  const HTTP_PORT = await answering(status, JSON.stringify(problem(status)));
+  const json = await run(['customer', CUSTOMER, '--json'], { HTTP_PORT });
+  expect(json.code).toBe(code);
+  expect(JSON.parse(json.out)).toEqual(problem(status));
+  const words = await run(['customer', CUSTOMER], { HTTP_PORT });
+  expect(words).toEqual({
+    code,
+    out: '',
+    err: 'persona: Title: detail\n  #/amount: must be at least 1',
+  });
+});
+
+test('another program on the port is not taken for Persona', async () => {
+  const HTTP_PORT = await answering(200, '<html>');
+  expect(await run(['customer', CUSTOMER], { HTTP_PORT })).toMatchObject({
+    code: 1,
+    err: expect.stringContaining('is another program there?'),
+  });
+});
+
+test('verify without keys says which are missing and where those of a local copy are', async () => {
+  const { code, err } = await run(['verify', '--all'], {
+    NEO4J_URI: 'bolt://127.0.0.1:1',
+    NEO4J_PASSWORD: 'x',
+  });
+  expect(code).toBe(2);
+  expect(err).toContain('PERSONA_KEYS: is missing');
+  expect(err).toContain('.persona/run.env');
+});
+
+test('config masks what is secret, also where it breaks a rule', async () => {
+  const secret = 'a-secret-that-is-no-key';
+  const { code, out } = await run(['config', '--json'], { PERSONA_KEYS: secret, NEO4J_PASSWORD: secret });
+  expect(code).toBe(1);
+  expect(out).not.toContain(secret);
+  const { environment } = JSON.parse(out);
+  expect(environment.PERSONA_KEYS).toEqual({
+    value: '[not shown]',
+    source: 'environment',
+    problem: expect.stringContaining('must be id:base64'),
+  });
+  expect(environment.NEO4J_PASSWORD).toEqual({ value: '[masked]', source: 'environment' });
+  expect(environment.HTTP_PORT).toEqual({ value: '8080', source: 'default' });
+});

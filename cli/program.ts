@@ -1,0 +1,170 @@
+/** The commands, their arguments and their ends. */
+
+import { userInfo } from 'node:os';
+import type { Readable } from 'node:stream';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { PAYMENT_ID } from '../domain/checks.ts';
+import type { Answer } from './answer.ts';
+import { showConfig } from './commands/config.ts';
+import { showContext } from './commands/context.ts';
+import { type PageOptions, showCustomer, showRecoveries, showTimeline } from './commands/customers.ts';
+import { doctor } from './commands/doctor.ts';
+import { type Operation, operate, resolveUnknown } from './commands/operate.ts';
+import { recover } from './commands/recover.ts';
+import { verify } from './commands/verify.ts';
+import { ExitCode, toFailure } from './failure.ts';
+import { readSettings, type Settings, type Variables } from './settings.ts';
+
+/** Where the command stands. */
+export interface Surroundings {
+  env: Variables;
+  stdin: Readable;
+  out(text: string): void;
+  err(text: string): void;
+}
+
+type Run = (settings: Settings) => Promise<Answer> | Answer;
+
+/** Runs one command line. @param args without the program's own name @returns the exit code */
+export async function runCli(args: readonly string[], surroundings: Surroundings): Promise<number> {
+  const { env, err } = surroundings;
+  let asked: Run | undefined;
+  const program = commands(surroundings, (run) => {
+    asked = run;
+  });
+  try {
+    await program.parseAsync(args, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    // Help and version are what was asked for.
+    return error.exitCode === 0 ? ExitCode.done : ExitCode.wrongUsage;
+  }
+  if (asked === undefined) return ExitCode.wrongUsage;
+  const json = args.includes('--json');
+  const print = (document: unknown, text: string) =>
+    surroundings.out(json ? JSON.stringify(document, null, 2) : text);
+  try {
+    const { document, text, exitCode = ExitCode.done } = await asked(readSettings(env));
+    print(document, text);
+    return exitCode;
+  } catch (error) {
+    const failure = toFailure(error);
+    if (failure === undefined) throw error;
+    err(`persona: ${failure.message}`);
+    if (json && failure.problem) print(failure.problem, '');
+    return failure.exitCode;
+  }
+}
+
+function commands(surroundings: Surroundings, ask: (run: Run) => void): Command {
+  const { out, err, stdin } = surroundings;
+  const program = new Command('persona')
+    .description(
+      'Looks after a running Persona: the one that the environment names, else the one that npm start runs.',
+    )
+    .option('--json', 'one JSON document instead of words')
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => out(text.trimEnd()), writeErr: (text) => err(text.trimEnd()) })
+    .showHelpAfterError('(persona --help lists every command)')
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 done; 1 a bad answer (differences, a failed check, refused, not found); 2 wrong usage; 3 a server is unreachable.',
+    );
+  const command = (usage: string, does: string) =>
+    program.command(usage).description(does).option('--json', 'one JSON document instead of words');
+
+  command('doctor', 'looks at everything that Persona needs, and says what to do about what is wrong').action(
+    () => ask(doctor),
+  );
+  command('config', 'shows the effective environment, secrets masked, and the policy').action(() =>
+    ask(showConfig),
+  );
+
+  command('context', 'shows what agents learn of a customer before a payment')
+    .argument('<CUSTOMER_ID>', 'a UUID', customerId)
+    .action((id: string) => ask((settings) => showContext(settings, id)));
+  command('customer', "shows a customer's profile and wallet")
+    .argument('<CUSTOMER_ID>', 'a UUID', customerId)
+    .action((id: string) => ask((settings) => showCustomer(settings, id)));
+  paged(command('timeline', 'tells what happened to a customer, the newest first')).action(
+    (id: string, options: PageOptions) => ask((settings) => showTimeline(settings, id, options)),
+  );
+  paged(command('recoveries', "lists a customer's recoveries, the newest first")).action(
+    (id: string, options: PageOptions) => ask((settings) => showRecoveries(settings, id, options)),
+  );
+
+  command('recover', 'reports a failed payment: Persona collects it from here on')
+    .argument('<FILE>', 'a PaymentFailed as JSON; -: standard input')
+    .action((file: string) => ask((settings) => recover(settings, file, stdin)));
+  const operation = (name: string, signal: Operation, does: string) =>
+    command(name, does)
+      .argument('<PAYMENT_ID>', 'the payment that is being recovered', paymentId)
+      .option('--reason <TEXT>', 'why; it stands in the record', `asked for with persona ${name}`)
+      .action((id: string, { reason }: { reason: string }) =>
+        ask((settings) => operate(settings, signal, id, { actor: actor(), reason })),
+      );
+  operation('pause', 'pause', 'lets a recovery rest: nothing is charged until it is resumed');
+  operation('resume', 'resume', 'lets a paused recovery go on');
+  operation('retry', 'retryNow', 'lets a recovery try again at once, within every limit');
+  operation('cancel', 'cancel', 'ends a recovery; what is under way is still found out');
+  command('resolve', 'says what became of an attempt that nobody knows the outcome of')
+    .argument('<PAYMENT_ID>', 'the payment that is being recovered', paymentId)
+    .requiredOption('--attempt <KEY>', "the attempt's key")
+    .addOption(
+      new Option('--result <RESULT>', 'what became of it')
+        .choices(['approved', 'declined'])
+        .makeOptionMandatory(),
+    )
+    .requiredOption('--evidence <TEXT>', 'where that is seen; it stands in the record')
+    .action((id: string, options: { attempt: string; result: 'approved' | 'declined'; evidence: string }) =>
+      ask((settings) =>
+        resolveUnknown(settings, id, {
+          attempt_key: options.attempt,
+          result: options.result,
+          actor: actor(),
+          evidence: options.evidence,
+        }),
+      ),
+    );
+
+  command('verify', 'replays the event log and compares it with the graph')
+    .addOption(new Option('--customer <ID>', 'one customer').argParser(customerId).conflicts('all'))
+    .option('--all', 'every customer and every device')
+    .action(({ customer, all }: { customer?: string; all?: true }, self: Command) => {
+      if (customer === undefined && all === undefined) self.error('error: say --customer ID or --all');
+      ask((settings) => verify(settings, customer));
+    });
+  return program;
+}
+
+function paged(command: Command): Command {
+  return command
+    .argument('<CUSTOMER_ID>', 'a UUID', customerId)
+    .option('--limit <N>', 'at most so many', (text: string) => {
+      if (!/^([1-9]\d?|100)$/.test(text)) throw new InvalidArgumentError('It is a number from 1 to 100.');
+      return text;
+    })
+    .option('--cursor <CURSOR>', 'the next_cursor of the page before');
+}
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+function customerId(text: string): string {
+  const id = text.toLowerCase();
+  if (!UUID.test(id)) throw new InvalidArgumentError('It is a UUID.');
+  return id;
+}
+
+function paymentId(text: string): string {
+  if (text.length <= PAYMENT_ID.max && PAYMENT_ID.pattern?.test(text)) return text;
+  throw new InvalidArgumentError(`It has at most ${PAYMENT_ID.max} of A–Z, a–z, 0–9, ".", "_" and "-".`);
+}
+
+/** Who types: the name that the operating system knows, where it knows one. */
+function actor(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return 'unknown';
+  }
+}

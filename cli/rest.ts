@@ -1,0 +1,79 @@
+/** Questions to Persona over REST. */
+
+import { CliFailure, ExitCode, failureOf, type Problem, problemOf } from './failure.ts';
+import type { Settings } from './settings.ts';
+
+/** Longer than the API's own bound on an answer. */
+const TIMEOUT_MS = 40_000;
+
+/** @throws CliFailure: what Persona refuses, or that it does not answer */
+export async function askRest<T>(
+  settings: Pick<Settings, 'http' | 'runFile'>,
+  method: 'GET' | 'POST',
+  path: string,
+  body?: string,
+): Promise<T> {
+  const response = await send(settings, method, path, body);
+  const text = await response.text();
+  const answer = parse(text);
+  if (answer === undefined)
+    throw new CliFailure(
+      ExitCode.badAnswer,
+      `${settings.http}${path} answered ${response.status} with something that is not Persona's JSON: is another program there?`,
+    );
+  if (!response.ok) throw failureOf(answer as Problem);
+  return answer as T;
+}
+
+async function send(
+  settings: Pick<Settings, 'http' | 'runFile'>,
+  method: string,
+  path: string,
+  body?: string,
+): Promise<Response> {
+  try {
+    return await fetch(`${settings.http}${path}`, {
+      method,
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+      ...(body !== undefined && { body, headers: { 'content-type': 'application/json' } }),
+    });
+  } catch (error) {
+    throw unreachable(`${settings.http} (REST)`, settings, reasonOf(error));
+  }
+}
+
+/** Persona itself does not answer, with what to do about it. */
+export function unreachable(
+  where: string,
+  { runFile }: Pick<Settings, 'runFile'>,
+  reason: string,
+): CliFailure {
+  const advice = runFile.content
+    ? `${runFile.path} may have been left behind by a copy that no longer runs`
+    : `'npm start' runs it here; for one elsewhere set HTTP_HOST, HTTP_PORT, GRPC_HOST and GRPC_PORT`;
+  const detail = `Persona does not answer at ${where}: ${reason}. ${advice}`;
+  const problem = {
+    ...problemOf('deadline_exceeded', detail),
+    type: 'about:blank',
+    title: 'Unreachable',
+    status: 503,
+  };
+  return new CliFailure(ExitCode.unreachable, detail, problem);
+}
+
+/** Node says only `fetch failed`; why stands in the cause. */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { cause } = error;
+  if (cause instanceof AggregateError) return cause.errors.map(reasonOf).join(', ');
+  return cause instanceof Error ? cause.message : error.message;
+}
+
+function parse(text: string): unknown {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,99 @@
+/** Where the Persona runs that the commands speak to: the environment says it, else the run file of a local copy. */
+
+import { readRunFile, readRunSecrets, type RunFile, runFilePath } from '../platform/run-file.ts';
+
+export type Variables = Readonly<Record<string, string | undefined>>;
+
+export interface Settings {
+  /** The environment, and where it says nothing what the run file of a running copy says. */
+  readonly variables: Variables;
+  /** Where a variable that the environment lacks comes from. */
+  readonly fromRunFile: ReadonlySet<string>;
+  /** Where the API answers: a URL, and host:port. */
+  readonly http: string;
+  readonly grpc: string;
+  /** The run file's path, and whether there is one. */
+  readonly runFile: { readonly path: string; readonly content?: RunFile };
+}
+
+/**
+ * What belongs to one server: if the environment names the server, the run file says nothing about it, because the key
+ * or the password of another one would only mislead.
+ */
+const GROUPS: readonly {
+  names: readonly string[];
+  from: (run: RunFile) => Variables;
+  secrets: readonly string[];
+}[] = [
+  {
+    names: ['NEO4J_URI'],
+    from: (run) => ({
+      NEO4J_URI: run.neo4j,
+      NEO4J_USERNAME: run.neo4j_username,
+      NEO4J_PASSWORD: run.neo4j_password,
+      NEO4J_DATABASE: run.neo4j_database,
+    }),
+    secrets: ['PERSONA_KEYS', 'PERSONA_BLIND_KEYS'],
+  },
+  {
+    names: ['TEMPORAL_ADDRESS'],
+    from: (run) => ({ TEMPORAL_ADDRESS: run.temporal, TEMPORAL_NAMESPACE: run.temporal_namespace }),
+    secrets: ['TEMPORAL_CODEC_KEYS'],
+  },
+  {
+    names: ['STRIPE_API_KEY', 'STRIPE_API_BASE'],
+    from: (run) => ({ STRIPE_API_BASE: run.gateway }),
+    secrets: ['STRIPE_API_KEY'],
+  },
+  {
+    names: ['NOTIFY_WEBHOOK_URL', 'NOTIFY_SMTP_URL'],
+    from: (run) => ({ NOTIFY_WEBHOOK_URL: run.inbox }),
+    secrets: ['NOTIFY_WEBHOOK_SECRET'],
+  },
+  {
+    names: ['CHIMERA_ADDRESS'],
+    from: (run) => ({ CHIMERA_ADDRESS: run.chimera }),
+    secrets: [],
+  },
+];
+
+/** @param env `NAME=` counts as not set */
+export function readSettings(env: Variables): Settings {
+  const given: Variables = Object.fromEntries(Object.entries(env).filter(([, value]) => value?.trim()));
+  const path = runFilePath(given);
+  const content = readRunFile(path);
+  const found = content ? fromRun(given, content, readRunSecrets(path)) : {};
+  const missing = Object.keys(found).filter((name) => given[name] === undefined);
+  return {
+    variables: { ...found, ...given },
+    fromRunFile: new Set(missing),
+    http:
+      listening(given, 'HTTP', 8080, (address) => `http://${address}`) ??
+      content?.http ??
+      'http://127.0.0.1:8080',
+    grpc: listening(given, 'GRPC', 50_051, (address) => address) ?? content?.grpc ?? '127.0.0.1:50051',
+    runFile: { path, ...(content && { content }) },
+  };
+}
+
+function fromRun(given: Variables, run: RunFile, secrets: Variables): Variables {
+  const found: Record<string, string | undefined> = {};
+  for (const group of GROUPS) {
+    if (group.names.some((name) => given[name] !== undefined)) continue;
+    Object.assign(found, group.from(run));
+    for (const name of group.secrets) if (secrets[name] !== undefined) found[name] = secrets[name];
+  }
+  return found;
+}
+
+/** The address that the API's own variables say; `undefined`: they say nothing, or any free port. */
+function listening(
+  given: Variables,
+  kind: 'HTTP' | 'GRPC',
+  usualPort: number,
+  write: (address: string) => string,
+): string | undefined {
+  const [host, port] = [given[`${kind}_HOST`], given[`${kind}_PORT`]];
+  if ((host === undefined && port === undefined) || port === '0') return undefined;
+  return write(`${host?.includes(':') ? `[${host}]` : (host ?? '127.0.0.1')}:${port ?? usualPort}`);
+}

@@ -1,0 +1,40 @@
+import Table from 'cli-table3';
+import { formatMoney } from '../domain/money.ts';
+
+/** Without colours: the same in a terminal, a file and a mail. */
+const PLAIN = { head: [], border: [], 'padding-left': 1, 'padding-right': 1, compact: true };
+
+type Cell = string | number | boolean | undefined | null;
+
+/** Rows under their headings; `empty` in words where there are none. */
+export function table(
+  headings: readonly string[],
+  rows: readonly (readonly Cell[])[],
+  empty: string,
+): string {
+  if (rows.length === 0) return empty;
+  const made = new Table({ head: [...headings], style: PLAIN });
+  for (const row of rows) made.push(row.map(cellText));
+  return made.toString();
+}
+
+/** One thing: a name and a value on each line. */
+export function fields(pairs: readonly (readonly [name: string, value: Cell])[]): string {
+  const width = Math.max(...pairs.map(([name]) => name.length));
+  return pairs.map(([name, value]) => `${name.padEnd(width)}  ${cellText(value)}`).join('\n');
+}
+
+export function moneyText(amount: number, currency: string): string {
+  return formatMoney(amount, currency, 'en');
+}
+
+/** To the second, in UTC: `2026-04-18 10:00:00`. */
+export function timeText(time: string | undefined): string {
+  return time === undefined ? '–' : time.slice(0, 19).replace('T', ' ');
+}
+
+function cellText(value: Cell): string {
+  if (value === undefined || value === null || value === '') return '–';
+  if (typeof value === 'boolean') return value ? 'yes' : 'no';
+  return String(value);
+}

@@ -1,0 +1,51 @@
+import { PersonaError } from '../../domain/errors.ts';
+import type { KeyOwner } from '../../security/data-key.ts';
+import type { Graph } from '../graph.ts';
+import { dataKeyOf } from '../key-store.ts';
+
+const ANY_KEYS = `
+  OPTIONAL MATCH (c:CustomerKey) WITH c LIMIT 1
+  OPTIONAL MATCH (d:DeviceKey) WITH c, d LIMIT 1
+  OPTIONAL MATCH (i:DigitalIdentifier) WITH c, d, i LIMIT 1
+  RETURN c.customer_id AS customer_id, d.device_id AS device_id, i.value_hash AS hash`;
+
+/**
+ * Do the configured keys fit what the graph holds? Looks at one of each kind: all were written with the same rings.
+ * @returns why not; empty: they fit, or there is nothing yet that they would have to open
+ * @throws PersonaError graph_unavailable
+ */
+export async function unreadableKeys(graph: Graph): Promise<string[]> {
+  const [row] = await graph.read<{
+    customer_id: string | null;
+    device_id: string | null;
+    hash: string | null;
+  }>(ANY_KEYS);
+  if (row === undefined) return [];
+  const { customer_id, device_id, hash } = row;
+  return [
+    ...(await unreadable(graph, 'CustomerKey', customer_id)),
+    ...(await unreadable(graph, 'DeviceKey', device_id)),
+    ...(hash === null || knows(graph, hash)
+      ? []
+      : [
+          `PERSONA_BLIND_KEYS lacks the key ${hash.slice(0, hash.lastIndexOf(':'))}, under which e-mails are found`,
+        ]),
+  ];
+}
+
+async function unreadable(graph: Graph, label: KeyOwner['label'], id: string | null): Promise<string[]> {
+  if (id === null) return [];
+  try {
+    await dataKeyOf(graph, graph, { label, id });
+    return [];
+  } catch (error) {
+    if (error instanceof PersonaError && error.type === 'internal') return [error.message];
+    throw error;
+  }
+}
+
+/** A hash says which key made it. */
+function knows(graph: Graph, hash: string): boolean {
+  const id = hash.slice(0, hash.lastIndexOf(':'));
+  return graph.blindIndex.hashes('email', '').some((own) => own.startsWith(`${id}:`));
+}

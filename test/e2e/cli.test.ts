@@ -1,0 +1,342 @@
+/** The `persona` command as a stranger runs it: a process of its own, against a running copy that it finds by its run file. */
+
+import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { defaultPayloadConverter, type Payload } from '@temporalio/common';
+import neo4j, { type Driver } from 'neo4j-driver';
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { type Agents, connectAgents } from '../../dev/demo/agents.ts';
+import { type PersonaSystem, startPersona } from '../../dev/persona.ts';
+import { type Guard, startGuard } from '../../dev/stack/guard.ts';
+import { freePort } from '../../dev/stack/ports.ts';
+import { readCodecKeys } from '../../platform/environment.ts';
+import { runSecretsPath } from '../../platform/run-file.ts';
+import { createPayloadCodec } from '../../temporal/codec.ts';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const LIMIT = { timeout: 60_000, interval: 200 };
+/** A copy of its own: `verify --all` looks at everything that is in the graph, and at nobody else's. */
+const env = Object.fromEntries(
+  Object.entries(process.env).filter(([name]) => !/^(NEO4J|TEMPORAL|PERSONA_(KEYS|BLIND|RUN))/.test(name)),
+);
+
+let guard: Guard;
+let folder: string;
+let runFile: string;
+let system: PersonaSystem;
+let agents: Agents;
+let driver: Driver;
+let customer: string;
+let cards: string[];
+
+beforeAll(async () => {
+  guard = startGuard();
+  folder = mkdtempSync(join(tmpdir(), 'persona-cli-'));
+  runFile = join(folder, 'run.json');
+  system = await startPersona({ guard, log: () => {}, runFile, env });
+  const { addresses } = system;
+  agents = await connectAgents(addresses);
+  const auth = neo4j.auth.basic(addresses.neo4j_username, addresses.neo4j_password);
+  driver = neo4j.driver(addresses.neo4j, auth);
+  ({ customer, cards } = await customerWithCards(2));
+});
+afterAll(async () => {
+  await agents?.close();
+  await driver?.close();
+  await guard.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+beforeEach(({ onTestFailed }) => onTestFailed(() => console.log(system.logTails())));
+
+interface Ended {
+  code: number | null;
+  out: string;
+  err: string;
+}
+
+interface Options {
+  variables?: Record<string, string>;
+  input?: string;
+}
+
+async function run(command: string, args: string[], { variables = {}, input = '' }: Options): Promise<Ended> {
+  const child = spawn(command, args, { cwd: ROOT, env: { ...env, PERSONA_RUN_FILE: runFile, ...variables } });
+  child.stdin.end(input);
+  const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
+  const [code, out, err] = await Promise.all([ended, text(child.stdout), text(child.stderr)]);
+  return { code, out, err };
+}
+
+/** `persona …` through the program that every npm script starts with. */
+const persona = (args: string[], options: Options = {}) =>
+  run(process.execPath, ['dev/boot.mjs', 'cli/main.ts', ...args], options);
+
+/** The one document that `--json` prints. */
+async function document(args: string[], code = 0, options: Options = {}): Promise<Record<string, any>> {
+  const ended = await persona([...args, '--json'], options);
+  expect(ended, ended.err).toMatchObject({ code });
+  return JSON.parse(ended.out);
+}
+
+/** Active cards of one customer, used on a trusted device; every charge of a `declining` one is declined. */
+async function customerWithCards(
+  count: number,
+  decline = false,
+): Promise<{ customer: string; cards: string[] }> {
+  const fingerprint = randomUUID();
+  const email = `cli.${randomUUID()}@shop.example`;
+  let id: string | undefined;
+  const found: string[] = [];
+  for (let index = 0; index < count; index++) {
+    const token = `pm_${randomUUID().replaceAll('-', '')}`;
+    const then = decline ? { do: 'decline', decline_code: 'insufficient_funds' } : { do: 'approve' };
+    const card = { brand: 'visa', last4: '4242', exp_month: 12, exp_year: 2031, fingerprint: token };
+    const scripted = await fetch(`${system.addresses.gateway}/_sim/payment_methods/${token}`, {
+      method: 'PUT',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ type: 'card', card, script: [], then }),
+    });
+    expect(scripted.status).toBe(200);
+    const onboarded = await agents.onboard({
+      transaction_id: randomUUID(),
+      ...(id ? { customer_id: id } : { email }),
+      payment_method_details: { type: 'card', token, off_session_consent: true },
+      device_details: { fingerprint },
+      occurred_at: new Date(Date.now() - (count - index) * 86_400_000).toISOString(),
+    });
+    id = onboarded.customer_id;
+    found.push(onboarded.payment_method_id);
+    if (index === 0) await agents.updateTrust(onboarded.device_id, 0.9);
+  }
+  const customer_id = id as string;
+  await vi.waitFor(async () => {
+    const methods = await fetch(`${system.addresses.http}/api/v1/customers/${customer_id}/payment-methods`);
+    const { items } = (await methods.json()) as { items: { status: string }[] };
+    expect(items.filter(({ status }) => status === 'active')).toHaveLength(count);
+  }, LIMIT);
+  return { customer: customer_id, cards: found };
+}
+
+function failure(of: string, card: string | undefined) {
+  return {
+    event_id: randomUUID(),
+    payment_id: `invoice-${randomUUID()}`,
+    customer_id: of,
+    payment_method_id: card,
+    amount: 4900,
+    currency: 'USD',
+    kind: 'recurring',
+    occurred_at: new Date().toISOString(),
+    decline_code: 'insufficient_funds',
+  };
+}
+
+/** A recovery that waits for the customer, because every card declines. */
+async function waitingRecovery(): Promise<string> {
+  const poor = await customerWithCards(2, true);
+  const message = failure(poor.customer, poor.cards[0]);
+  await document(['recover', '-'], 0, { input: JSON.stringify(message) });
+  await expect.poll(async () => (await agents.getRecovery(message.payment_id))?.state, LIMIT).toBe('waiting');
+  return message.payment_id;
+}
+
+test('npm run -s persona prints one document and nothing else', async () => {
+  const ended = await run('npm', ['run', '-s', 'persona', '--', 'context', customer, '--json'], {});
+  expect(ended).toMatchObject({ code: 0, err: '' });
+  expect(JSON.parse(ended.out)).toMatchObject({
+    customer_id: customer,
+    status: 'active',
+    payment_method_count: 2,
+    trusted_devices: [{ trust_score: 0.9 }],
+    version: expect.any(Number),
+  });
+});
+
+test('doctor finds everything well, and says who is missing', async () => {
+  const well = await document(['doctor']);
+  expect(well.checks.filter(({ state }: { state: string }) => state !== 'ok')).toEqual([]);
+  expect(well.checks.map(({ name }: { name: string }) => name)).toEqual(
+    expect.arrayContaining([
+      'node',
+      'neo4j',
+      'migrations',
+      'keys',
+      'temporal',
+      'search_attributes',
+      'workers',
+    ]),
+  );
+  const nobody = `127.0.0.1:${await freePort()}`;
+  const ill = await persona(['doctor'], { variables: { CHIMERA_ADDRESS: nobody } });
+  expect(ill).toMatchObject({ code: 3, out: expect.stringContaining(`nobody answers at ${nobody}`) });
+  const PERSONA_KEYS = `other:${Buffer.alloc(32, 7).toString('base64')}`;
+  const locked = await document(['doctor'], 1, { variables: { PERSONA_KEYS } });
+  expect(locked.checks).toContainEqual(
+    expect.objectContaining({
+      name: 'keys',
+      state: 'wrong',
+      remedy: expect.stringContaining('PERSONA_KEYS'),
+    }),
+  );
+});
+
+test('config shows what is in force and no secret', async () => {
+  const { environment, policy } = await document(['config']);
+  expect(environment).toMatchObject({
+    NEO4J_URI: { value: system.addresses.neo4j, source: 'run file' },
+    PERSONA_KEYS: { value: '[masked]', source: 'run file' },
+    LOG_LEVEL: { value: 'info', source: 'default' },
+  });
+  expect(policy).toMatchObject({ recovery: { swapDefault: true } });
+  const said = JSON.stringify(environment) + (await persona(['config'])).out;
+  for (const name of ['PERSONA_KEYS', 'TEMPORAL_CODEC_KEYS', 'NEO4J_PASSWORD', 'STRIPE_API_KEY'])
+    expect(said).not.toContain(system.env[name]);
+});
+
+test('the keys of a copy lie beside its run file, for its owner alone', () => {
+  expect(statSync(runSecretsPath(runFile)).mode & 0o777).toBe(0o600);
+});
+
+test('a customer is shown as REST has it, and in tables', async () => {
+  expect(await document(['customer', customer])).toMatchObject({
+    customer_id: customer,
+    identifiers: [{ type: 'email', is_verified: false }],
+    payment_method_count: 2,
+  });
+  const { out, code } = await persona(['customer', customer]);
+  expect(code).toBe(0);
+  expect(out).toMatch(/status +active/);
+  expect(out).toContain(`${cards[1]} │ visa 4242 │ active │ 12/2031`);
+  const { items } = await document(['timeline', customer, '--limit', '3']);
+  expect(items).toHaveLength(3);
+  expect(items[0]).toEqual({
+    seq: expect.any(Number),
+    type: expect.any(String),
+    occurred_at: expect.any(String),
+    text: expect.any(String),
+  });
+});
+
+test('a failed payment is reported from a file and recovered', async () => {
+  const message = failure(customer, cards[0]);
+  const file = join(folder, 'failure.json');
+  writeFileSync(file, JSON.stringify(message));
+  expect(await document(['recover', file])).toEqual({ workflow_id: `recovery:${message.payment_id}` });
+  await expect
+    .poll(async () => (await document(['recoveries', customer])).items, LIMIT)
+    .toMatchObject([{ payment_id: message.payment_id, outcome: 'recovered', attempts: [{ n: 1 }] }]);
+  const { out } = await persona(['recoveries', customer]);
+  expect(out).toContain('$49.00');
+  expect((await persona(['timeline', customer])).out).toContain(
+    `The payment ${message.payment_id} was collected.`,
+  );
+});
+
+test('operations reach the recovery with who and why', async () => {
+  const payment = await waitingRecovery();
+  const workflow_id = `recovery:${payment}`;
+  expect(await document(['pause', payment, '--reason', 'the bank asked'])).toEqual({
+    workflow_id,
+    signal: 'pause',
+  });
+  for (const name of ['resume', 'retry', 'cancel']) expect((await persona([name, payment])).code).toBe(0);
+  const { events } = await agents.fetchHistory(workflow_id);
+  const codec = createPayloadCodec(readCodecKeys(system.env).reveal());
+  const signals = await Promise.all(
+    (events ?? []).map(async ({ workflowExecutionSignaledEventAttributes: signal }) => {
+      const [payload] = await codec.decode((signal?.input?.payloads ?? []) as Payload[]);
+      return [signal?.signalName, payload && defaultPayloadConverter.fromPayload(payload)];
+    }),
+  );
+  const actor = userInfo().username;
+  expect(signals).toEqual(
+    expect.arrayContaining([
+      ['pause', { actor, reason: 'the bank asked' }],
+      ['resume', { actor, reason: 'asked for with persona resume' }],
+      ['retryNow', { actor, reason: 'asked for with persona retry' }],
+      ['cancel', { actor, reason: 'asked for with persona cancel' }],
+    ]),
+  );
+});
+
+test('what cannot be done is a bad answer, in one document too', async () => {
+  const payment = `invoice-${randomUUID()}`;
+  const stranger = randomUUID();
+  expect(await document(['pause', payment], 1)).toMatchObject({
+    type: 'urn:persona:error:recovery_not_found',
+    status: 404,
+    detail: `no recovery of payment ${payment} is running`,
+  });
+  const args = ['--attempt', 'k', '--result', 'declined', '--evidence', 'none'];
+  expect((await persona(['resolve', payment, ...args])).code).toBe(1);
+  expect((await persona(['resolve', await waitingRecovery(), ...args])).code).toBe(1);
+  for (const command of ['context', 'customer', 'timeline', 'recoveries', 'verify --customer'])
+    expect(await document([...command.split(' '), stranger], 1)).toMatchObject({ status: 404 });
+  expect(await document(['recover', '-'], 1, { input: '{' })).toMatchObject({ status: 400 });
+  const refused = await persona(['recover', '-'], {
+    input: JSON.stringify({ ...failure(customer, cards[0]), amount: 0 }),
+  });
+  expect(refused).toMatchObject({ code: 1, out: '', err: expect.stringContaining('#/amount') });
+});
+
+test('wrong usage is told apart', async () => {
+  expect(await persona(['verify'])).toMatchObject({ code: 2, out: '' });
+  expect(await persona(['context', 'nobody'])).toMatchObject({ code: 2, out: '' });
+});
+
+test('a server that is not there is told from a bad answer', async () => {
+  const port = String(await freePort());
+  const payment = `invoice-${randomUUID()}`;
+  const at = (name: string, value: string) => ({ variables: { [name]: value } });
+  expect((await persona(['context', customer], at('GRPC_PORT', port))).code).toBe(3);
+  expect(await document(['customer', customer], 3, at('HTTP_PORT', port))).toMatchObject({ status: 503 });
+  expect((await persona(['pause', payment], at('TEMPORAL_ADDRESS', `127.0.0.1:${port}`))).code).toBe(3);
+  const elsewhere = {
+    NEO4J_URI: `bolt://127.0.0.1:${port}`,
+    NEO4J_PASSWORD: 'x',
+    PERSONA_KEYS: `k:${Buffer.alloc(32, 1).toString('base64')}`,
+    PERSONA_BLIND_KEYS: `b:${Buffer.alloc(32, 2).toString('base64')}`,
+  };
+  const unreachable = await persona(['verify', '--all'], { variables: elsewhere });
+  expect(unreachable).toMatchObject({ code: 3, err: expect.stringContaining('Neo4j cannot be reached') });
+  const { PERSONA_KEYS: _, ...withoutKeys } = elsewhere;
+  const unable = await persona(['verify', '--all'], { variables: withoutKeys });
+  expect(unable).toMatchObject({ code: 2, err: expect.stringContaining('PERSONA_KEYS: is missing') });
+});
+
+test('verify finds the graph to be what its log says, and names what is not', async () => {
+  expect(await document(['verify', '--customer', customer])).toEqual({
+    customer_id: customer,
+    differences: [],
+  });
+  await expect
+    .poll(async () => document(['verify', '--all']), LIMIT)
+    .toMatchObject({ customers: expect.any(Number), devices: expect.any(Number), differences: [] });
+  const device = (await agents.getContext(customer)).trusted_devices[0]?.device_id;
+  const stray = randomUUID();
+  await driver.executeQuery(
+    `MATCH (d:Device {id: $device}) SET d.trust_score = 1.5
+     MERGE (c:Customer {id: $customer}) SET c.segment = 'GOLD'
+     CREATE (:PaymentMethod {id: $stray}), (:Customer {id: 'customer ' + $stray})`,
+    { device, customer, stray },
+  );
+  const { differences } = await document(['verify', '--all'], 1);
+  expect(differences).toEqual(
+    expect.arrayContaining([
+      { where: `Device/${device}`, property: 'trust_score', expected: 0.9, found: 1.5 },
+      { where: `Device/${device}`, property: 'trust_score', expected: 'a number from 0 to 1', found: 1.5 },
+      { where: `Customer/${customer}`, property: 'segment', expected: 'NEW', found: 'GOLD' },
+      { where: `PaymentMethod/${stray}`, property: 'owner', expected: 'a customer', found: 'none' },
+      { where: `Customer/customer ${stray}`, property: 'exists', expected: false, found: true },
+    ]),
+  );
+  expect(differences).toHaveLength(5);
+  const told = await persona(['verify', '--customer', customer]);
+  expect(told).toMatchObject({ code: 1, out: expect.stringContaining('segment: expected NEW, found GOLD') });
+});
