@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
@@ -14,10 +14,11 @@ afterEach(() => {
 
 /** An HTTP server that answers every request so; gives its port. */
 async function answering(status: number, body: string, seen: string[] = []): Promise<string> {
-  const server = createServer(async (request: IncomingMessage, response) => {
+  const answer = async (request: IncomingMessage, response: ServerResponse) => {
     seen.push(`${request.method} ${request.url} ${await text(request)}`.trim());
     response.writeHead(status).end(body);
-  });
+  };
+  const server = createServer((request, response) => void answer(request, response));
   servers.push(server);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return String((server.address() as AddressInfo).port);
