@@ -104,18 +104,18 @@ export function readWorkerEnvironment(variables: Variables): WorkerEnvironment {
 
 /** @throws EnvironmentError naming every variable at fault */
 export function readGraphEnvironment(variables: Variables): GraphEnvironment {
-  const values = read(graphSchema, variables, []);
+  const values = read(graphSchema, variables, () => []);
   return { neo4j: neo4jOf(values), keys: values.PERSONA_KEYS, blindKeys: values.PERSONA_BLIND_KEYS };
 }
 
 /** @throws EnvironmentError naming every variable at fault */
 export function readTemporalEnvironment(variables: Variables): CommonEnvironment['temporal'] {
-  return temporalOf(read(temporalSchema, variables, []));
+  return temporalOf(read(temporalSchema, variables, () => []));
 }
 
 /** @throws EnvironmentError if they are missing or malformed */
 export function readCodecKeys(variables: Variables): Secret<readonly RingKey[]> {
-  return read(codecSchema, variables, []).TEMPORAL_CODEC_KEYS;
+  return read(codecSchema, variables, () => []).TEMPORAL_CODEC_KEYS;
 }
 
 /**

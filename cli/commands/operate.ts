@@ -1,7 +1,14 @@
 /** What operations tell a running recovery, by signals and an update of its workflow. */
 
 import { type Client, WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
-import { RESOLVE_UNKNOWN, type RecoverySignals, recoveryWorkflowId } from '../../domain/processes.ts';
+import {
+  type ByPerson,
+  RESOLVE_UNKNOWN,
+  type RecoverySignals,
+  recoveryWorkflowId,
+} from '../../domain/processes.ts';
+import type { ResolveUnknown } from '../../domain/recovery/messages.ts';
+import type { RecoveryStatus } from '../../domain/recovery/status.ts';
 import { readCodecKeys, readTemporalEnvironment } from '../../platform/environment.ts';
 import { connectTemporal } from '../../temporal/client.ts';
 import { toPersonaError } from '../../temporal/failures.ts';
@@ -21,18 +28,12 @@ const DONE: Readonly<Record<Operation, string>> = {
 /** An update is answered within seconds where a worker runs. */
 const UPDATE_PATIENCE_MS = 30_000;
 
-export interface Person {
-  /** The operating system's name of whoever types. */
-  actor: string;
-  reason: string;
-}
-
 /** Signals the recovery of a payment. @throws CliFailure, PersonaError */
 export async function operate(
   settings: Settings,
   operation: Operation,
   paymentId: string,
-  person: Person,
+  person: ByPerson,
 ): Promise<Answer> {
   const workflow_id = recoveryWorkflowId(paymentId);
   // A reason is free text: it is encrypted where the keys are at hand; the workers understand it either way.
@@ -51,36 +52,30 @@ export async function operate(
   };
 }
 
-export interface Resolution {
-  attempt_key: string;
-  result: 'approved' | 'declined';
-  actor: string;
-  evidence: string;
-}
-
 /** Tells a recovery under review what became of an attempt. @throws CliFailure, PersonaError */
 export async function resolveUnknown(
   settings: Settings,
   paymentId: string,
-  resolution: Resolution,
+  resolution: ResolveUnknown,
 ): Promise<Answer> {
   const workflow_id = recoveryWorkflowId(paymentId);
   // Unlike a signal, an update answers, and the answer is encrypted.
   const client = await connect(settings, readCodecKeys(settings.variables).reveal());
   try {
-    await client.withDeadline(Date.now() + UPDATE_PATIENCE_MS, () =>
-      client.workflow.getHandle(workflow_id).executeUpdate(RESOLVE_UNKNOWN, { args: [resolution] }),
+    const status = await client.withDeadline(Date.now() + UPDATE_PATIENCE_MS, () =>
+      client.workflow
+        .getHandle(workflow_id)
+        .executeUpdate<Partial<RecoveryStatus>, [ResolveUnknown]>(RESOLVE_UNKNOWN, { args: [resolution] }),
     );
+    return {
+      document: status,
+      text: `The recovery of ${paymentId} takes the attempt ${resolution.attempt_key} as ${resolution.result}.`,
+    };
   } catch (error) {
     throw failureFrom(error, paymentId);
   } finally {
     await client.connection.close();
   }
-  const { attempt_key, result } = resolution;
-  return {
-    document: { workflow_id, attempt_key, result },
-    text: `The attempt ${attempt_key} was resolved as ${result}.`,
-  };
 }
 
 function connect(

@@ -1,10 +1,5 @@
-import {
-  type Difference,
-  openGraph,
-  verifyAll,
-  type VerificationTotals,
-  verifyCustomer,
-} from '../../graph/index.ts';
+import { type Difference, openGraph } from '../../graph/index.ts';
+import { type VerificationTotals, verifyAll, verifyCustomer } from '../../graph/replay/verify.ts';
 import { readGraphEnvironment } from '../../platform/environment.ts';
 import { createBlindIndex } from '../../security/blind-index.ts';
 import { createKeyRing } from '../../security/key-ring.ts';

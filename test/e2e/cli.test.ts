@@ -84,10 +84,10 @@ async function document(args: string[], code = 0, options: Options = {}): Promis
   return JSON.parse(ended.out);
 }
 
-/** Active cards of one customer, used on a trusted device; every charge of a `declining` one is declined. */
+/** Active cards of one customer, used on a trusted device; `scripts` say what the gateway does with each of them. */
 async function customerWithCards(
   count: number,
-  decline = false,
+  scripts: { script?: object[]; then?: object }[] = [],
 ): Promise<{ customer: string; cards: string[] }> {
   const fingerprint = randomUUID();
   const email = `cli.${randomUUID()}@shop.example`;
@@ -95,12 +95,11 @@ async function customerWithCards(
   const found: string[] = [];
   for (let index = 0; index < count; index++) {
     const token = `pm_${randomUUID().replaceAll('-', '')}`;
-    const then = decline ? { do: 'decline', decline_code: 'insufficient_funds' } : { do: 'approve' };
     const card = { brand: 'visa', last4: '4242', exp_month: 12, exp_year: 2031, fingerprint: token };
     const scripted = await fetch(`${system.addresses.gateway}/_sim/payment_methods/${token}`, {
       method: 'PUT',
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ type: 'card', card, script: [], then }),
+      body: JSON.stringify({ type: 'card', card, ...scripts[index] }),
     });
     expect(scripted.status).toBe(200);
     const onboarded = await agents.onboard({
@@ -139,7 +138,8 @@ function failure(of: string, card: string | undefined) {
 
 /** A recovery that waits for the customer, because every card declines. */
 async function waitingRecovery(): Promise<string> {
-  const poor = await customerWithCards(2, true);
+  const declines = { then: { do: 'decline', decline_code: 'insufficient_funds' } };
+  const poor = await customerWithCards(2, [declines, declines]);
   const message = failure(poor.customer, poor.cards[0]);
   await document(['recover', '-'], 0, { input: JSON.stringify(message) });
   await expect.poll(async () => (await agents.getRecovery(message.payment_id))?.state, LIMIT).toBe('waiting');
@@ -245,7 +245,13 @@ test('operations reach the recovery with who and why', async () => {
     workflow_id,
     signal: 'pause',
   });
-  for (const name of ['resume', 'retry', 'cancel']) expect((await persona([name, payment])).code).toBe(0);
+  const paused = async () => (await agents.getRecovery(payment))?.paused;
+  await expect.poll(paused, LIMIT).toBe(true);
+  expect((await persona(['resume', payment])).code).toBe(0);
+  await expect.poll(paused, LIMIT).toBe(false);
+  expect((await persona(['retry', payment])).code).toBe(0);
+  expect((await persona(['cancel', payment])).code).toBe(0);
+  await expect.poll(async () => (await agents.getRecovery(payment))?.outcome, LIMIT).toBe('cancelled');
   const { events } = await agents.fetchHistory(workflow_id);
   const codec = createPayloadCodec(readCodecKeys(system.env).reveal());
   const signals = await Promise.all(
@@ -263,6 +269,28 @@ test('operations reach the recovery with who and why', async () => {
       ['cancel', { actor, reason: 'asked for with persona cancel' }],
     ]),
   );
+});
+
+test('what became of a charge in doubt is said by a person', async () => {
+  // The newest card is tried first: its charge is never answered, and the gateway knows nothing of it.
+  const { customer, cards } = await customerWithCards(3, [
+    {},
+    {},
+    { script: [{ do: 'hold_before_capture' }] },
+  ]);
+  const message = failure(customer, cards[0]);
+  await document(['recover', '-'], 0, { input: JSON.stringify(message) });
+  const attempts = async () => (await agents.getRecovery(message.payment_id))?.attempts ?? [];
+  await expect.poll(attempts, LIMIT).toMatchObject([{ state: 'unknown' }]);
+  const args = ['resolve', message.payment_id, '--result', 'declined', '--evidence', 'not on the statement'];
+  const refused = await document([...args, '--attempt', 'another'], 1);
+  expect(refused.detail).toContain('must be the attempt that is in doubt');
+  const [inDoubt] = await attempts();
+  expect(await document([...args, '--attempt', inDoubt?.key ?? ''])).toMatchObject({
+    payment_id: message.payment_id,
+    attempts: [{ key: inDoubt?.key }],
+  });
+  await expect.poll(attempts, LIMIT).toMatchObject([{ state: 'declined' }, { state: 'approved' }]);
 });
 
 test('what cannot be done is a bad answer, in one document too', async () => {
