@@ -3,7 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { expect, test } from 'vitest';
-import { readApiEnvironment, readWorkerEnvironment } from './environment.ts';
+import {
+  readApiEnvironment,
+  readCodecKeys,
+  readGraphEnvironment,
+  readTemporalEnvironment,
+  readWorkerEnvironment,
+} from './environment.ts';
 import { apiVariables, commonVariables, workerVariables } from './variables.ts';
 
 const key = (byte: number) => Buffer.alloc(32, byte).toString('base64');
@@ -188,3 +194,21 @@ function failure(read: () => unknown): string {
   }
   throw new Error('nothing was refused');
 }
+
+test('whoever needs the graph or Temporal alone is asked for no more', () => {
+  const { NEO4J_URI, NEO4J_PASSWORD, PERSONA_KEYS, PERSONA_BLIND_KEYS, TEMPORAL_ADDRESS, ...others } = common;
+  const graph = readGraphEnvironment({ NEO4J_URI, NEO4J_PASSWORD, PERSONA_KEYS, PERSONA_BLIND_KEYS });
+  expect(graph.neo4j).toMatchObject({ uri: NEO4J_URI, database: 'neo4j' });
+  expect(graph.keys.reveal().map(({ id }) => id)).toEqual(['k2', 'k1']);
+  expect(readTemporalEnvironment({ TEMPORAL_ADDRESS })).toMatchObject({
+    address: TEMPORAL_ADDRESS,
+    namespace: 'default',
+  });
+  expect(readCodecKeys(others).reveal()).toHaveLength(1);
+  expect(() => readGraphEnvironment({ NEO4J_URI, PERSONA_KEYS })).toThrow(
+    /NEO4J_PASSWORD: is missing[^]*PERSONA_BLIND_KEYS: is missing/,
+  );
+  expect(() => readCodecKeys({ TEMPORAL_CODEC_KEYS: 'none' })).toThrow(
+    'TEMPORAL_CODEC_KEYS: entry 1 must be',
+  );
+});
