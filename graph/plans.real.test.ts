@@ -36,7 +36,13 @@ import {
   updateDeviceTrustScore,
   updatePaymentMethodStatus,
 } from './index.ts';
-import { getNoticeMatter, getObligation, getOpenObligations, getRecoveries } from './recovery/index.ts';
+import {
+  findNewsMatter,
+  getNoticeMatter,
+  getObligation,
+  getOpenObligations,
+  getRecoveries,
+} from './recovery/index.ts';
 import { fullLife } from './replay/testing.ts';
 import { verifyCustomer } from './replay/verify.ts';
 
@@ -133,6 +139,14 @@ async function everything(recorded: Graph): Promise<void> {
   await getNoticeMatter(recorded, { payment_id: life.paid, notification_id: 'none', template: 'recovered' });
   await getOpenObligations(recorded, life.customer_id);
   await getTimeline(recorded, { customer_id: life.customer_id, limit: 10 });
+  await findNewsMatter(recorded, {
+    result: 'approved',
+    codes: {},
+    event_id: randomUUID(),
+    gateway_ref: 'pi_1',
+    payment_id: life.paid,
+    token,
+  });
   await verifyCustomer(recorded, life.customer_id);
 }
 

@@ -20,6 +20,7 @@ import {
   adoptGatewayPayment,
   claimAttempt,
   closeRecovery,
+  endReview,
   finishNotice,
   flagForReview,
   openRecovery,
@@ -135,6 +136,11 @@ async function recoveriesOf(
     return (answer: ChargeAnswer) =>
       recordAttempt(graph, testHeader(), { payment_id, key, answer, policy, now: Date.now() });
   };
+  const settle = (payment_id: string, gateway_payment_ref?: string) => {
+    const settled_at = new Date().toISOString();
+    const settlement = { event_id: randomUUID(), payment_id, customer_id, settled_at, gateway_payment_ref };
+    return openSettled(graph, testHeader(), { settlement, policy, now: Date.now() });
+  };
   const paid = await fail({ description: 'March', gateway_payment_ref: 'pi_1' });
   await adoptGatewayPayment(graph, testHeader(), { payment_id: paid, gateway_ref: `pi_${randomUUID()}` });
   const late = await claim(paid, first);
@@ -143,21 +149,14 @@ async function recoveriesOf(
   await charge({ result: 'unknown', reason: 'timeout' });
   await charge({ result: 'approved', gateway_ref: 'pi_1', charge_ref: 'ch_1' });
   await late({ result: 'approved', gateway_ref: 'pi_1', charge_ref: 'ch_2' });
+  await settle(paid, `pi_${randomUUID()}`);
 
   const again = await fail();
   await closeRecovery(graph, testHeader(), { payment_id: again, outcome: 'cancelled', rule: 'test' });
   await fail({ payment_id: again, occurred_at: new Date(Date.now() + 1000).toISOString() });
   await flagForReview(graph, testHeader(), { payment_id: again, rule: 'test' });
-  await openSettled(graph, testHeader(), {
-    settlement: {
-      event_id: randomUUID(),
-      payment_id: `invoice-${randomUUID()}`,
-      customer_id,
-      settled_at: new Date().toISOString(),
-    },
-    policy,
-    now: Date.now(),
-  });
+  await endReview(graph, testHeader(), { payment_id: again });
+  await settle(`invoice-${randomUUID()}`);
   const notice = { customer_id, payment_id: again, template: 'recovered', channel: 'email' };
   await finishNotice(graph, testHeader(), { ...notice, notification_id: randomUUID() });
   await finishNotice(graph, testHeader(), { ...notice, notification_id: randomUUID(), failure: 'refused' });
