@@ -25,6 +25,7 @@ import { openNamespace } from './rig/server.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const START_LIMIT_MS = 30_000;
+export const STRIPE_WEBHOOK_SECRET = 'whsec_test';
 
 export interface ApiProcess {
   http: string;
@@ -122,7 +123,7 @@ export async function openApiUnderTest(): Promise<ApiUnderTest> {
 async function startApiProcess(variables: Record<string, string>): Promise<ApiProcess> {
   const child = spawnApi({
     PERSONA_INSECURE: '1',
-    STRIPE_WEBHOOK_SECRET: 'whsec_test',
+    STRIPE_WEBHOOK_SECRET,
     ...variables,
   });
   const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));

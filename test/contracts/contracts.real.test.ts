@@ -29,6 +29,8 @@ const STORY = [
   'temporal/status',
   'temporal/claim-freed',
   'temporal/payment-method-added',
+  'rest/stripe-webhook',
+  'temporal/charge-result',
   'rest/healthz',
   'rest/readyz',
 ];

@@ -12,18 +12,27 @@ import {
 import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 import { Client as GrpcClient, credentials, type ServiceError } from '@grpc/grpc-js';
 import type { Client } from '@temporalio/client';
-import type { ApiProcess } from '../api.ts';
+import { Stripe } from 'stripe';
+import { type ApiProcess, STRIPE_WEBHOOK_SECRET } from '../api.ts';
 import type { QueryExample, RestExample, RpcExample, SignalExample } from './example.ts';
 
 const DEADLINE_MS = 20_000;
 
-/** Only the headers that the example names. */
+/** Only the headers that the example names; a signature is made anew, over this body and now. */
 export async function askRest(api: ApiProcess, { request, answer }: RestExample): Promise<unknown> {
   const { method, path, headers = {}, body } = request;
+  const payload = JSON.stringify(body);
+  const secret = STRIPE_WEBHOOK_SECRET;
   const response = await fetch(`${api.http}${path}`, {
     method,
-    headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
-    ...(body !== undefined && { body: JSON.stringify(body) }),
+    headers: {
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+      ...headers,
+      ...(headers['Stripe-Signature'] && {
+        'Stripe-Signature': Stripe.webhooks.generateTestHeaderString({ payload, secret }),
+      }),
+    },
+    ...(body !== undefined && { body: payload }),
   });
   const named = Object.keys(answer.headers ?? {});
   return {
