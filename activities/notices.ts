@@ -1,15 +1,30 @@
-/** Writes to customers: who, what and in which words comes together here; how it travels is the notifier's matter. */
+/** Writes to customers, at most once per notification as far as the way it travels allows. */
 
-import { activityInfo, cancellationSignal } from '@temporalio/activity';
+import { activityInfo, cancellationSignal, heartbeat, log } from '@temporalio/activity';
 import { PersonaError } from '../domain/errors.ts';
-import { formatMoney } from '../domain/money.ts';
-import { renderNotice } from '../domain/notices/index.ts';
 import type { Policy } from '../domain/policy.ts';
-import type { Notice, NoticeData, Notifier } from '../domain/ports.ts';
-import { type CommandHeader, type Graph, getNoticeRecipient, type NoticeRecipient } from '../graph/index.ts';
-import { finishNotice, getNoticeMatter, type NoticeMatter, startNotice } from '../graph/recovery/index.ts';
-import type { NoticeActivities, NoticeInput } from '../workflows/send-notice.ts';
+import type { Notice, Notifier } from '../domain/ports.ts';
+import { type CommandHeader, type Graph, getNoticeRecipients } from '../graph/index.ts';
+import {
+  finishNotice,
+  getNoticeMatter,
+  getNoticeResult,
+  type NoticeResult,
+  releaseNotice,
+  startNotice,
+} from '../graph/recovery/index.ts';
+import type { NoticeActivities } from '../workflows/send-notice.ts';
 import { headerOf } from './header.ts';
+import { chooseRecipient, composeNotice } from './notice-message.ts';
+
+/** How long one hand-over may take: shorter than the activity, so that it can still write down what came of it. */
+const TRY_MS = 10_000;
+/** After this a try is over, whatever it did not tell: longer than the try by what clocks may differ. */
+const TRY_OVER_MS = 15_000;
+/** What the next try learns when a notice was handed over and the graph could not be told. */
+const HANDED_OVER = 'handed over';
+/** The receiver may have it, and another try could be the same message twice. */
+const IN_DOUBT = 'handing it over was interrupted: it may have arrived, and is not sent again';
 
 export interface NoticeDependencies {
   graph: Graph;
@@ -19,95 +34,92 @@ export interface NoticeDependencies {
   now: () => number;
 }
 
-export function createNoticeActivities({
-  graph,
-  notifier,
-  policy,
-  now,
-}: NoticeDependencies): NoticeActivities {
+export function createNoticeActivities(deps: NoticeDependencies): NoticeActivities {
+  const { graph, policy, now } = deps;
   return {
-    async recordNoticeFailed(input) {
-      const sender = senderOf(input, now());
-      await finishNotice(graph, sender, {
-        ...input,
-        channel: null,
-        failure: 'the receiver did not take it for days',
-      });
+    async recordNoticeFailed({ reason, ...input }) {
+      await finishNotice(graph, senderOf(input, now()), { ...input, channel: null, failure: reason });
     },
 
     async deliverNotice(input) {
-      const { workflowExecution, attempt } = activityInfo();
-      const try_id = `${workflowExecution?.runId}:${attempt}`;
       const sender = senderOf(input, now());
-      if ((await startNotice(graph, sender, { ...input, try_id })) === 'done') return { result: 'delivered' };
-
-      const [matter, recipient] = await Promise.all([
-        getNoticeMatter(graph, input.payment_id, input.template),
-        getNoticeRecipient(graph, { customer_id: input.customer_id }),
+      const [ended, matter, recipients] = await Promise.all([
+        getNoticeResult(graph, sender, input.notification_id),
+        getNoticeMatter(graph, input),
+        getNoticeRecipients(graph, input),
       ]);
-      const end = { ...input, channel: recipient?.channel ?? null };
-      if (!recipient || !mayBeTold(input, matter, recipient)) {
-        await finishNotice(graph, sender, { ...end, failure: 'no_recipient' });
-        return { result: 'undeliverable' };
-      }
+      if (ended) return { result: ended };
+      // Erased: nobody is there any more, and no stream to write it down in.
+      if (!recipients) return { result: 'undeliverable' };
+      const recipient = chooseRecipient(input.template, matter, recipients);
+      const finish = async (failure?: string): Promise<{ result: NoticeResult }> => {
+        const end = { ...input, channel: recipient?.channel ?? null, ...(failure ? { failure } : {}) };
+        return { result: await finishNotice(graph, sender, end) };
+      };
+      if (activityInfo().heartbeatDetails === HANDED_OVER) return finish();
+      if (!recipient) return finish('no_recipient');
+      const { locale = 'en' } = recipients;
+      const notice = composeNotice(input, matter, { ...recipient, locale }, policy.links, now());
+      const handed = await handOver(deps, sender, notice);
+      if (handed.result === 'ended') return { result: handed.as };
+      if (handed.result === 'failed') return finish(handed.reason);
       try {
-        await notifier.deliver(compose(input, matter, recipient, policy, now()), {
-          signal: cancellationSignal(),
-        });
+        return await finish();
       } catch (error) {
-        if (!(error instanceof PersonaError) || error.type !== 'notice_refused') throw error;
-        await finishNotice(graph, sender, { ...end, failure: error.message });
-        return { result: 'undeliverable' };
+        heartbeat(HANDED_OVER);
+        throw error;
       }
-      await finishNotice(graph, sender, end);
-      return { result: 'delivered' };
     },
   };
 }
 
+type HandedOver =
+  | { result: 'taken' }
+  /** For good: it is not tried again. */
+  | { result: 'failed'; reason: string }
+  /** Somebody else brought it to its end meanwhile. */
+  | { result: 'ended'; as: NoticeResult };
+
+/** One try. @throws PersonaError notifier_unavailable: it was not taken, or somebody else is at it; try later */
+async function handOver(
+  { graph, notifier, now }: NoticeDependencies,
+  sender: CommandHeader,
+  notice: Notice,
+): Promise<HandedOver> {
+  const { notification_id } = notice;
+  const { workflowExecution, attempt } = activityInfo();
+  const mine = { notification_id, try_id: `${workflowExecution?.runId}:${attempt}` };
+  // Counted from before the start is written down: when others think that this try is over, it is.
+  const signal = AbortSignal.any([cancellationSignal(), AbortSignal.timeout(TRY_MS)]);
+  const start = await startNotice(graph, sender, { ...mine, now: now(), limit: TRY_OVER_MS });
+  if (start !== 'first') {
+    const ended = await getNoticeResult(graph, sender, notification_id);
+    if (ended) return { result: 'ended', as: ended };
+    if (start === 'under_way')
+      throw new PersonaError('notifier_unavailable', `Another try of notice ${notification_id} is under way`);
+    if (!notifier.recognisesRepeats) return { result: 'failed', reason: IN_DOUBT };
+  }
+  try {
+    signal.throwIfAborted();
+    await notifier.deliver(notice, { signal });
+    return { result: 'taken' };
+  } catch (error) {
+    if (
+      error instanceof PersonaError &&
+      (error.type === 'notice_refused' || error.type === 'notice_in_doubt')
+    ) {
+      return { result: 'failed', reason: error.message };
+    }
+    // Whoever comes next need not wait until this try counts as over, nor doubt what came of it.
+    await releaseNotice(graph, sender, mine).catch((problem: unknown) =>
+      log.warn('A try that was not taken could not be written down', { notification_id, problem }),
+    );
+    throw error;
+  }
+}
+
 /** One caller for process and child: whoever goes on must find what the other began. */
-function senderOf({ notification_id }: NoticeInput, now: number): CommandHeader {
+function senderOf({ notification_id }: { notification_id: string }, now: number): CommandHeader {
   const header = headerOf(notification_id, { occurredAt: new Date(now).toISOString() });
   return { ...header, caller: 'notices' };
-}
-
-/** What hints at fraud, or at a withdrawn consent, goes to a verified address only: a stranger may hold the other one. */
-function mayBeTold(input: NoticeInput, matter: NoticeMatter, recipient: NoticeRecipient): boolean {
-  return recipient.is_verified || !(matter.verified_only || input.template === 'payment_stopped');
-}
-
-function compose(
-  input: NoticeInput,
-  matter: NoticeMatter,
-  recipient: NoticeRecipient,
-  policy: Policy,
-  now: number,
-): Notice {
-  const locale = recipient.locale ?? 'en';
-  const { amount, currency, description, failed_method, charged_method, new_default, closes_at } = matter;
-  const link = input.template === 'authenticate' ? policy.links.recovery : policy.links.wallet;
-  const data: NoticeData = {
-    amount,
-    amount_text: formatMoney(amount, currency, locale),
-    currency,
-    payment_id: input.payment_id,
-    ...(description ? { description } : {}),
-    failed_method,
-    ...(charged_method ? { charged_method } : {}),
-    ...(new_default ? { new_default } : {}),
-    link: link.replaceAll('{customer_id}', input.customer_id).replaceAll('{payment_id}', input.payment_id),
-    ...(closes_at ? { closes_at } : {}),
-  };
-  const { to, channel } = recipient;
-  return {
-    notification_id: input.notification_id,
-    customer_id: input.customer_id,
-    to,
-    channel,
-    template: input.template,
-    locale,
-    ...renderNotice(input.template, data, { locale, channel }),
-    data,
-    created_at: new Date(now).toISOString(),
-  };
 }

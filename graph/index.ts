@@ -18,11 +18,13 @@ export { alternativesOf } from './queries/alternative-payment-methods.ts';
 export { hasBehavioralProfile } from './queries/behavioral-profile.ts';
 export type { CustomerContext } from './queries/customer-context.ts';
 export { getCustomerContext } from './queries/customer-context.ts';
-export type { CustomerProfile, NoticeRecipient } from './queries/customer-profile.ts';
-export { getCustomerProfile, getNoticeRecipient } from './queries/customer-profile.ts';
+export type { CustomerProfile } from './queries/customer-profile.ts';
+export { getCustomerProfile } from './queries/customer-profile.ts';
 export type { Device } from './queries/device.ts';
 export { getDevice } from './queries/device.ts';
 export { findCustomerByDigitalId } from './queries/find-customer.ts';
+export type { NoticeRecipient, NoticeRecipients } from './queries/notice-recipients.ts';
+export { getNoticeRecipients } from './queries/notice-recipients.ts';
 export type { PaymentMethod } from './queries/payment-methods.ts';
 export {
   getGatewayCustomer,
@@ -33,8 +35,6 @@ export {
 export type { TimelineEntry } from './queries/timeline.ts';
 export { getTimeline } from './queries/timeline.ts';
 export type { Difference } from './replay/model.ts';
-export type { VerificationTotals } from './replay/verify.ts';
-export { verifyAll, verifyCustomer } from './replay/verify.ts';
 export type { AddedPaymentMethod, AddPaymentMethod } from './wallet/add-payment-method.ts';
 export { addPaymentMethod } from './wallet/add-payment-method.ts';
 export type { Edited } from './wallet/edit-payment-method.ts';

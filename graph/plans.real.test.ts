@@ -21,7 +21,7 @@ import {
   getCustomerProfile,
   getDevice,
   getGatewayCustomer,
-  getNoticeRecipient,
+  getNoticeRecipients,
   getPaymentMethod,
   getPaymentMethods,
   getPaymentMethodToken,
@@ -112,7 +112,7 @@ async function everything(recorded: Graph): Promise<void> {
 
   await getCustomerContext(recorded, { customer_id, policy });
   await getCustomerProfile(recorded, { customer_id });
-  await getNoticeRecipient(recorded, { customer_id });
+  await getNoticeRecipients(recorded, { customer_id });
   await getPaymentMethods(recorded, { customer_id });
   await getPaymentMethod(recorded, own);
   await getPaymentMethodToken(recorded, own);
@@ -130,7 +130,7 @@ async function everything(recorded: Graph): Promise<void> {
   const life = await fullLife(recorded, policy);
   await getRecoveries(recorded, { customer_id: life.customer_id, limit: 10 });
   await getObligation(recorded, life.open);
-  await getNoticeMatter(recorded, life.paid, 'recovered');
+  await getNoticeMatter(recorded, { payment_id: life.paid, notification_id: 'none', template: 'recovered' });
   await getOpenObligations(recorded, life.customer_id);
   await getTimeline(recorded, { customer_id: life.customer_id, limit: 10 });
   await verifyCustomer(recorded, life.customer_id);

@@ -25,7 +25,8 @@ import { openNamespace } from './rig/server.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const START_LIMIT_MS = 30_000;
-export const STRIPE_WEBHOOK_SECRET = 'whsec_test';
+/** What signs the gateway's news. */
+export const WEBHOOK_SECRET = 'whsec_test';
 
 export interface ApiProcess {
   http: string;
@@ -123,7 +124,7 @@ export async function openApiUnderTest(): Promise<ApiUnderTest> {
 async function startApiProcess(variables: Record<string, string>): Promise<ApiProcess> {
   const child = spawnApi({
     PERSONA_INSECURE: '1',
-    STRIPE_WEBHOOK_SECRET,
+    STRIPE_WEBHOOK_SECRET: WEBHOOK_SECRET,
     ...variables,
   });
   const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
@@ -201,16 +202,15 @@ export function call<Response = Record<string, unknown>>(
   });
 }
 
-/** Takes every method but those whose token says `declined`, and approves every charge. */
+/** Takes every method but those whose token says `declined`; approves every charge but those whose payment says `doubt`. */
 const willingGateway: PaymentGateway = {
-  charge: async () => ({
-    result: 'approved',
-    gateway_ref: `pi_${randomUUID()}`,
-    charge_ref: `ch_${randomUUID()}`,
-  }),
+  charge: async ({ payment_id }) =>
+    payment_id.includes('doubt')
+      ? { result: 'unknown', reason: 'no answer in time' }
+      : { result: 'approved', gateway_ref: `pi_${randomUUID()}`, charge_ref: `ch_${randomUUID()}` },
   readPayment: async () => undefined,
   cancelPayment: async () => 'cancelled',
-  findCharge: () => Promise.reject(new Error('no charge is in doubt here')),
+  findCharge: async () => ({ result: 'absent' }),
   refundCharge: () => Promise.reject(new Error('no charge is too many here')),
   createCustomer: async ({ customer_id }) => ({ gateway_customer_ref: `cus_${customer_id}` }),
   attachPaymentMethod: async ({ token, gateway_customer_ref }): Promise<AttachAnswer> =>

@@ -1,7 +1,7 @@
 /** The adapter against a gateway simulator on a real socket, and against servers that answer out of turn. */
 
 import { randomUUID } from 'node:crypto';
-import { createServer, type RequestListener } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createStripeGateway } from '../adapters/stripe/gateway.ts';
 import { startGatewaySimulator } from '../dev/simulators/gateway/server.ts';
@@ -90,8 +90,10 @@ export async function until<T>(read: () => Promise<T | undefined>): Promise<T> {
 }
 
 /** A server that is no gateway. */
-export async function listen(handler: RequestListener): Promise<{ url: string; close: () => Promise<void> }> {
-  const server = createServer(handler);
+export async function listen(
+  handler: (request: IncomingMessage, response: ServerResponse) => unknown,
+): Promise<{ url: string; close: () => Promise<void> }> {
+  const server = createServer((request, response) => void handler(request, response));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   const close = () =>

@@ -64,7 +64,12 @@ test('says when it polls, serves metrics in seconds, and drains on SIGTERM', asy
   const { namespace } = await ownNamespace();
   const worker = startWorker([], { TEMPORAL_NAMESPACE: namespace });
   const { queues, metrics } = await eventually(() => JSON.parse(worker.stdout()).ready, 30_000);
-  expect(queues).toEqual(['persona-onboarding', 'persona-recovery', 'persona-gateway']);
+  expect(queues).toEqual([
+    'persona-onboarding',
+    'persona-recovery',
+    'persona-gateway',
+    'persona-maintenance',
+  ]);
 
   await eventually(async () => {
     const text = await (await fetch(metrics)).text();
@@ -88,7 +93,9 @@ test('polls only the queues that it is given', async () => {
 test('refuses a queue that does not exist, and names those that do', async () => {
   const worker = startWorker(['--queues', 'persona-gateway,persona-nothing']);
   expect(await worker.exited).toBe(1);
-  expect(worker.stderr()).toMatch(/'persona-nothing'.*persona-onboarding, persona-recovery, persona-gateway/);
+  expect(worker.stderr()).toMatch(
+    /'persona-nothing'.*persona-onboarding, persona-recovery, persona-gateway, persona-maintenance/,
+  );
   expect(worker.stdout()).toBe('');
 });
 

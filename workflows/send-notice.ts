@@ -13,15 +13,16 @@ export interface NoticeInput {
 
 export interface NoticeActivities {
   /**
-   * Writes to the customer once per notification id. `undeliverable`: there is nobody to write to, or the receiver
-   * refused it for good; `NoticeFailed` says so in the graph.
+   * Writes to the customer once per notification id. `undeliverable`: there is nobody to write to, the receiver refused
+   * it for good, or nobody knows whether it was handed over; `NoticeFailed` says so in the graph.
    */
   deliverNotice(input: NoticeInput): Promise<{ result: 'delivered' | 'undeliverable' }>;
-  /** Writes down that a notice was given up. */
-  recordNoticeFailed(input: NoticeInput): Promise<void>;
+  /** Writes down that a notice was given up, and why. */
+  recordNoticeFailed(input: NoticeInput & { reason: string }): Promise<void>;
 }
 
 const { deliverNotice } = proxyActivities<NoticeActivities>({
+  // One hand-over takes ten seconds at most, and the graph must still be told what came of it.
   startToCloseTimeout: '20s',
   // Older news than this helps nobody (specification: interfaces, 'Notifications').
   scheduleToCloseTimeout: '3d',
@@ -40,8 +41,13 @@ export async function sendNotice(input: NoticeInput): Promise<{ result: 'deliver
     return await deliverNotice(input);
   } catch (error) {
     if (!(error instanceof ActivityFailure)) throw error;
-    log.error('The notice was given up after three days', { notification_id: input.notification_id });
-    await recordNoticeFailed(input);
+    const reason = `given up: ${firstCause(error).message}`;
+    log.error('The notice was given up', { notification_id: input.notification_id, reason });
+    await recordNoticeFailed({ ...input, reason });
     return { result: 'undeliverable' };
   }
+}
+
+function firstCause(error: Error): Error {
+  return error.cause instanceof Error ? firstCause(error.cause) : error;
 }

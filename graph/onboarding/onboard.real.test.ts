@@ -16,7 +16,8 @@ import {
 import { setCustomerStatus } from '../customers/set-customer-status.ts';
 import type { Graph } from '../graph.ts';
 import { getCustomerContext } from '../queries/customer-context.ts';
-import { getCustomerProfile, getNoticeRecipient } from '../queries/customer-profile.ts';
+import { getCustomerProfile } from '../queries/customer-profile.ts';
+import { getNoticeRecipients } from '../queries/notice-recipients.ts';
 import { getPaymentMethods } from '../queries/payment-methods.ts';
 import { updatePaymentMethodStatus } from '../wallet/edit-payment-method.ts';
 import { recordVerification } from '../wallet/record-verification.ts';
@@ -322,7 +323,7 @@ describe('recognition', () => {
       payment_method_count: 0,
       verified_shipping_address_count: 0,
     });
-    expect(await getNoticeRecipient(graph, { customer_id })).toMatchObject({ to: value });
+    expect(await getNoticeRecipients(graph, { customer_id })).toMatchObject({ usual: { to: value } });
     const [edge] = await graph.read(
       'MATCH (:Customer {id: $id})-[h:HAS_PAYMENT_METHOD]->() RETURN h.proven AS proven, h.off_session_consent AS consent',
       { id: customer_id },

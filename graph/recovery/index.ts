@@ -11,4 +11,11 @@ export { getObligation, getOpenObligations, getRecoveries, getRecovery } from '.
 export { resumeRecovery } from './snapshot.ts';
 export { findUnattended } from './unattended.ts';
 export { recordAttempt } from './record-attempt.ts';
-export { finishNotice, getNoticeMatter, type NoticeMatter, startNotice } from './notices.ts';
+export { getNoticeMatter, type NoticeMatter } from './notice-matter.ts';
+export {
+  finishNotice,
+  getNoticeResult,
+  type NoticeResult,
+  releaseNotice,
+  startNotice,
+} from './notices.ts';

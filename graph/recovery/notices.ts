@@ -1,108 +1,107 @@
-import { PersonaError } from '../../domain/errors.ts';
-import type { DeclineClass } from '../../domain/decline/classify.ts';
-import type { NoticeMethod, NoticeTemplate } from '../../domain/ports.ts';
+/** What the graph remembers of a notice: before it is handed over only a receipt, afterwards an event. */
+
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
 import type { Graph } from '../graph.ts';
 
-const READ_MATTER = `
-  MATCH (o:Obligation {payment_id: $payment_id})
-  MATCH (c:Customer {id: o.customer_id})
-  OPTIONAL MATCH (spoke:ChargeAttempt {payment_id: o.payment_id, source: 'recovery', state: 'declined', class: $class})
-  WITH o, c, spoke ORDER BY spoke.claimed_at DESC LIMIT 1
-  OPTIONAL MATCH (failed:PaymentMethod {id: coalesce(spoke.payment_method_id, o.failed_payment_method_id)})
-  OPTIONAL MATCH (a:ChargeAttempt {payment_id: o.payment_id, source: 'recovery', state: 'approved'})
-  OPTIONAL MATCH (charged:PaymentMethod {id: a.payment_method_id})
-  OPTIONAL MATCH (c)-[:HAS_PAYMENT_METHOD {is_default: true}]->(standard:PaymentMethod)
-  RETURN o.rule AS rule, o.amount AS amount, o.currency AS currency,
-    o.description AS description, o.closes_at AS closes_at,
-    failed {.brand, .last_four} AS failed_method, charged {.brand, .last_four} AS charged_method,
-    standard {.brand, .last_four} AS new_default, charged.id = standard.id AND o.failed_was_default AS swapped
-  LIMIT 1`;
+/** How a try to hand a notice over may begin. */
+export type NoticeStart =
+  /** Nobody has handed it over. */
+  | 'first'
+  /** A try began and nobody knows how it ended: the receiver may have it. */
+  | 'again'
+  /** Another try is under way; whoever asks later is told what came of it. */
+  | 'under_way';
 
-interface MatterRow {
-  rule: string;
-  amount: number | null;
-  currency: string | null;
-  description: string | null;
-  closes_at: string | null;
-  failed_method: Partial<NoticeMethod> | null;
-  charged_method: Partial<NoticeMethod> | null;
-  new_default: Partial<NoticeMethod> | null;
-  swapped: boolean | null;
+export type NoticeResult = 'delivered' | 'undeliverable';
+
+interface Try {
+  try_id: string;
+  /** Epoch milliseconds. */
+  began_at: number;
 }
 
-/** What a notice about an obligation may speak of. */
-export interface NoticeMatter {
-  /** The obligation ended on a suspicion: nobody but a verified address may hear of it. */
-  verified_only: boolean;
-  /** Minor units. */
-  amount: number;
-  currency: string;
-  description?: string;
-  closes_at?: string;
-  failed_method: NoticeMethod;
-  charged_method?: NoticeMethod;
-  /** The charged method, if it is the default now. */
-  new_default?: NoticeMethod;
+export interface NoticeTry {
+  notification_id: string;
+  /** What tells this try from others. */
+  try_id: string;
 }
 
-/** Notices that speak of the attempt that was declined in that way, where it was not the first failure. */
-const SPEAKS_OF: Partial<Record<NoticeTemplate, DeclineClass>> = {
-  payment_declined_update_card: 'FRAUD',
-  payment_stopped: 'STOP',
-  authenticate: 'AUTH',
-};
-
-/** @throws PersonaError recovery_not_found */
-export async function getNoticeMatter(
-  graph: Graph,
-  paymentId: string,
-  template: NoticeTemplate,
-): Promise<NoticeMatter> {
-  const parameters = { payment_id: paymentId, class: SPEAKS_OF[template] ?? null };
-  const [row] = await graph.read<MatterRow>(READ_MATTER, parameters);
-  if (!row || row.amount === null || row.currency === null) {
-    throw new PersonaError('recovery_not_found', `there is no recovery of payment ${paymentId}`);
-  }
-  const charged = row.charged_method && named(row.charged_method);
-  return {
-    verified_only: row.rule === 'fraud',
-    amount: row.amount,
-    currency: row.currency,
-    ...(row.description ? { description: row.description } : {}),
-    ...(row.closes_at ? { closes_at: row.closes_at } : {}),
-    failed_method: named(row.failed_method ?? {}),
-    ...(charged ? { charged_method: charged } : {}),
-    ...(charged && row.swapped ? { new_default: charged } : {}),
-  };
-}
-
-/** The gateway does not always say what a method is; a notice says something all the same. */
-function named(method: { [K in keyof NoticeMethod]?: NoticeMethod[K] | null }): NoticeMethod {
-  return { brand: method.brand ?? 'payment method', last_four: method.last_four ?? '' };
-}
-
-const DONE = `
+const RECEIPT = `
   MATCH (r:CommandReceipt {caller: $caller, key: $key})
   RETURN r.result AS result`;
 
+/** How it ended; `undefined`: it did not yet. */
+export async function getNoticeResult(
+  graph: Graph,
+  { caller }: CommandHeader,
+  notificationId: string,
+): Promise<NoticeResult | undefined> {
+  const [row] = await graph.read<{ result: string }>(RECEIPT, { caller, key: endKey(notificationId) });
+  return row && (JSON.parse(row.result) as { result: NoticeResult }).result;
+}
+
 /**
- * Says that a notice is about to be handed over. `done`: it was handed over, or given up, before; `again`: somebody
- * began and did not tell how it ended, so the receiver may have it already (the notification id tells it so).
- * @param input.try_id what tells this try from others
+ * Says that a notice is about to be handed over. Of several at once only one is told to go ahead.
+ * @param input.limit after how many milliseconds a try that did not tell how it ended is over all the same
  */
 export async function startNotice(
   graph: Graph,
   header: CommandHeader,
-  input: { notification_id: string; try_id: string },
-): Promise<'first' | 'again' | 'done'> {
+  input: NoticeTry & { now: number; limit: number },
+): Promise<NoticeStart> {
+  const { notification_id, try_id, now, limit } = input;
+  const mine: Try = { try_id, began_at: now };
+  const begin = { ...header, idempotencyKey: beginKey(notification_id) };
+  const known = await runCommand(graph, begin, 'startNotice', { notification_id }, async () => mine);
+  if (known.try_id === try_id) return 'first';
+  if (now - known.began_at < limit) return 'under_way';
+  return (await replaceTry(graph, header, notification_id, known, mine)) ? 'again' : 'under_way';
+}
+
+/** Takes back a start: the notice was certainly not handed over, and the next try is a first one again. */
+export async function releaseNotice(graph: Graph, header: CommandHeader, input: NoticeTry): Promise<void> {
   const { notification_id, try_id } = input;
-  const [finished] = await graph.read(DONE, { caller: header.caller, key: finishedKey(notification_id) });
-  if (finished) return 'done';
-  const begin = { ...header, idempotencyKey: `notice:${notification_id}` };
-  const first = await runCommand(graph, begin, 'startNotice', { notification_id }, async () => ({ try_id }));
-  return first.try_id === try_id ? 'first' : 'again';
+  await changeReceipt(graph, header, notification_id, RELEASE, {
+    try_id: `"try_id":${JSON.stringify(try_id)},`,
+  });
+}
+
+// The write that locks the receipt comes first: what is compared is what the lock's last holder left.
+const LOCKED = `
+  MATCH (r:CommandReceipt {caller: $caller, key: $key})
+  SET r.locked = true
+  REMOVE r.locked
+  WITH r`;
+const REPLACE = `${LOCKED} WHERE r.result = $known SET r.result = $mine RETURN true AS changed`;
+const RELEASE = `${LOCKED} WHERE r.result CONTAINS $try_id DELETE r RETURN true AS changed`;
+
+function replaceTry(
+  graph: Graph,
+  header: CommandHeader,
+  notificationId: string,
+  known: Try,
+  mine: Try,
+): Promise<boolean> {
+  const [from, to] = [known, mine].map((result) => JSON.stringify({ result }));
+  return changeReceipt(graph, header, notificationId, REPLACE, { known: from, mine: to });
+}
+
+async function changeReceipt(
+  graph: Graph,
+  header: CommandHeader,
+  notificationId: string,
+  cypher: string,
+  parameters: Record<string, unknown>,
+): Promise<boolean> {
+  const key = beginKey(notificationId);
+  // Not remembered: it says itself what it changes.
+  const change = { ...header, idempotencyKey: `${key}:change` };
+  return runCommand(graph, change, 'changeNotice', { key, ...parameters }, async (tx) => {
+    tx.forget();
+    const rows = await tx.run(cypher, { caller: header.caller, key, ...parameters });
+    return rows.length > 0;
+  });
 }
 
 export interface NoticeEnd {
@@ -115,20 +114,26 @@ export interface NoticeEnd {
   failure?: string;
 }
 
-/** Writes down how a notice ended. The first end stands. */
-export async function finishNotice(graph: Graph, header: CommandHeader, end: NoticeEnd): Promise<void> {
+/** Writes down how a notice ended. The first end stands. @returns that one */
+export async function finishNotice(
+  graph: Graph,
+  header: CommandHeader,
+  end: NoticeEnd,
+): Promise<NoticeResult> {
   const { notification_id, customer_id, payment_id, template, channel, failure } = end;
-  const finish = { ...header, idempotencyKey: finishedKey(notification_id) };
-  await runCommand(graph, finish, 'finishNotice', { notification_id }, async (tx) => {
+  const finish = { ...header, idempotencyKey: endKey(notification_id) };
+  return runCommand(graph, finish, 'finishNotice', { notification_id }, async (tx): Promise<NoticeResult> => {
     await tx.lockCustomer(customer_id);
     const stream = { stream: 'customer', stream_id: customer_id } as const;
     const data = { notification_id, template, payment_id };
     if (failure === undefined) {
       tx.append({ ...stream, type: 'NoticeSent', data: { ...data, channel: channel ?? 'email' } });
-    } else {
-      tx.append({ ...stream, type: 'NoticeFailed', data: { ...data, channel, reason: failure } });
+      return 'delivered';
     }
+    tx.append({ ...stream, type: 'NoticeFailed', data: { ...data, channel, reason: failure } });
+    return 'undeliverable';
   });
 }
 
-const finishedKey = (notificationId: string) => `notice:${notificationId}:end`;
+const beginKey = (notificationId: string) => `notice:${notificationId}`;
+const endKey = (notificationId: string) => `notice:${notificationId}:end`;

@@ -18,6 +18,7 @@ import {
   updateDeviceTrustScore,
   updatePaymentMethodStatus,
 } from '../index.ts';
+import { verifyCustomer } from '../replay/verify.ts';
 import {
   adoptGatewayPayment,
   claimAttempt,
@@ -624,6 +625,20 @@ test('the sweep finds what is owed and what is in doubt, page by page', async ()
   }
   expect(found).toContain(payment_id);
   expect(found).not.toContain(paid.payment_id);
+});
+
+test('after a life of recoveries the log says what the graph says', async () => {
+  const customer = await customerWithCards(graph, policy);
+  const [, second, third] = customer.methods as [string, string, string];
+  const { payment_id } = await opened(failureOf(customer));
+  await claim(payment_id, third);
+  await record(payment_id, third, { result: 'unknown', reason: 'timeout' });
+  await flagForReview(graph, testHeader(), { payment_id, rule: 'attempt_unknown' });
+  await record(payment_id, third, declined('expired_card'));
+  await claim(payment_id, second);
+  await record(payment_id, second, approved);
+  await record(payment_id, third, approved);
+  expect(await verifyCustomer(graph, customer.customer_id)).toEqual([]);
 });
 
 test('a settlement of an unknown payment closes it in advance: a failure that comes later charges nothing', async () => {

@@ -136,7 +136,7 @@ async function recoveriesOf(
       recordAttempt(graph, testHeader(), { payment_id, key, answer, policy, now: Date.now() });
   };
   const paid = await fail({ description: 'March', gateway_payment_ref: 'pi_1' });
-  await adoptGatewayPayment(graph, testHeader(), { payment_id: paid, gateway_ref: 'pi_1' });
+  await adoptGatewayPayment(graph, testHeader(), { payment_id: paid, gateway_ref: `pi_${randomUUID()}` });
   const late = await claim(paid, first);
   await late({ result: 'declined', gateway_ref: 'pi_1', codes: { decline_code: 'insufficient_funds' } });
   const charge = await claim(paid, second);

@@ -41,6 +41,7 @@ export async function verifyCustomer(graph: Graph, customerId: string): Promise<
 /**
  * The same for every customer and every device, and what belongs to nobody. Memory holds a few streams at a time,
  * however large the graph is.
+ * @public for operations' command line
  * @param options.onDifference hears of each difference as it is found
  * @throws PersonaError graph_unavailable
  */

@@ -37,13 +37,25 @@ export interface QueryExample {
   answer: object;
 }
 
-export type Example = RestExample | RpcExample | SignalExample | QueryExample;
+export interface UpdateExample {
+  workflow: string;
+  workflow_id: string;
+  update: string;
+  payload: object;
+  answer: object;
+}
+
+export type Example = RestExample | RpcExample | SignalExample | QueryExample | UpdateExample;
 
 export const CONTRACTS = new URL('../../docs/contracts/', import.meta.url);
 
-/** @param name below `docs/contracts/`, without `.json` */
+/** @param name below `docs/contracts/`, without `.json`; with `@7` it is told again, of payment 7 */
 export function readExample(name: string): Example {
-  return JSON.parse(readFileSync(new URL(`${name}.json`, CONTRACTS), 'utf8'));
+  const [file, payment] = name.split('@');
+  const text = readFileSync(new URL(`${file}.json`, CONTRACTS), 'utf8');
+  return JSON.parse(
+    payment === undefined ? text : text.replaceAll(/((plan|failure)-example)-\d+/g, `$1-${payment}`),
+  );
 }
 
 /** When the examples are told: their times are shifted so that this is the moment of the run. */
@@ -52,7 +64,7 @@ const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/;
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/;
 const ONLY_UUID = new RegExp(`^${UUID.source}$`);
 /** Whatever number the event had. */
-const SEQUENCES = ['version', 'changed_seq'];
+const SEQUENCES = ['version', 'seq', 'changed_seq'];
 /** Opaque names that others give, of which only the kind is known. */
 const OPAQUE = [/^ch_/, /^pi_/, /^"\d+"$/];
 

@@ -13,26 +13,24 @@ import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 import { Client as GrpcClient, credentials, type ServiceError } from '@grpc/grpc-js';
 import type { Client } from '@temporalio/client';
 import { Stripe } from 'stripe';
-import { type ApiProcess, STRIPE_WEBHOOK_SECRET } from '../api.ts';
-import type { QueryExample, RestExample, RpcExample, SignalExample } from './example.ts';
+import { type ApiProcess, WEBHOOK_SECRET } from '../api.ts';
+import type { QueryExample, RestExample, RpcExample, SignalExample, UpdateExample } from './example.ts';
 
 const DEADLINE_MS = 20_000;
 
-/** Only the headers that the example names; a signature is made anew, over this body and now. */
+/** Only the headers that the example names. */
 export async function askRest(api: ApiProcess, { request, answer }: RestExample): Promise<unknown> {
   const { method, path, headers = {}, body } = request;
-  const payload = JSON.stringify(body);
-  const secret = STRIPE_WEBHOOK_SECRET;
+  const text = body === undefined ? undefined : JSON.stringify(body);
   const response = await fetch(`${api.http}${path}`, {
     method,
     headers: {
-      ...(body !== undefined && { 'content-type': 'application/json' }),
+      ...(text !== undefined && { 'content-type': 'application/json' }),
       ...headers,
-      ...(headers['Stripe-Signature'] && {
-        'Stripe-Signature': Stripe.webhooks.generateTestHeaderString({ payload, secret }),
-      }),
+      // Over these bytes and of this minute: the example's own would be refused.
+      ...('stripe-signature' in headers && { 'stripe-signature': stripeSignature(text ?? '') }),
     },
-    ...(body !== undefined && { body: payload }),
+    body: text,
   });
   const named = Object.keys(answer.headers ?? {});
   return {
@@ -42,6 +40,10 @@ export async function askRest(api: ApiProcess, { request, answer }: RestExample)
     }),
     body: await response.json(),
   };
+}
+
+function stripeSignature(payload: string): string {
+  return Stripe.webhooks.generateTestHeaderString({ payload, secret: WEBHOOK_SECRET });
 }
 
 const registry = createFileRegistry(
@@ -99,6 +101,13 @@ export async function sendSignal(temporal: Client, example: SignalExample): Prom
 
 export function askQuery(temporal: Client, { workflow_id, query }: QueryExample): Promise<unknown> {
   return temporal.workflow.getHandle(workflow_id).query(query);
+}
+
+export function sendUpdate(
+  temporal: Client,
+  { workflow_id, update, payload }: UpdateExample,
+): Promise<unknown> {
+  return temporal.workflow.getHandle(workflow_id).executeUpdate(update, { args: [payload] });
 }
 
 /** The names of the signals, queries and updates that a workflow takes, as it tells of itself. */

@@ -1,0 +1,214 @@
+/** Whom a notice goes to and what it says, on a real graph and in the inbox's simulator. */
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type InboxSimulator, startInboxSimulator } from '../dev/simulators/inbox/server.ts';
+import { DECLINE_TABLE } from '../domain/decline/table.ts';
+import type { ChargeAnswer, NoticeTemplate } from '../domain/ports.ts';
+import { attemptKey } from '../domain/processes.ts';
+import { type Graph, setCustomerStatus } from '../graph/index.ts';
+import { claimAttempt, closeRecovery, recordAttempt } from '../graph/recovery/index.ts';
+import { readPolicy } from '../platform/policy.ts';
+import { openTestGraph, randomEmail, randomPhone, runCypher, testHeader } from '../test/graph.ts';
+import { deliver, type Identifier, noticeEvents, notifierOf, owed } from './testing.ts';
+
+const policy = readPolicy();
+let graph: Graph;
+let inbox: InboxSimulator;
+
+beforeAll(async () => {
+  graph = await openTestGraph();
+  inbox = await startInboxSimulator();
+});
+afterAll(async () => {
+  await inbox.close();
+  await graph.close();
+});
+
+const webhook = () => notifierOf({ by: 'webhook', url: inbox.webhook });
+const smtp = () => notifierOf({ by: 'smtp', url: `smtp://${inbox.smtp}` });
+
+async function messagesFor(customerId: string) {
+  const response = await fetch(`${inbox.url}/messages?customer_id=${customerId}`);
+  return ((await response.json()) as { data: Record<string, never>[] }).data;
+}
+
+const mail = (is_verified?: boolean): Identifier => ({ type: 'email', value: randomEmail(), is_verified });
+const phone = (is_verified?: boolean): Identifier => ({
+  type: 'phone_number',
+  value: randomPhone(),
+  is_verified,
+});
+const stopOnSuspicion = (payment_id: string) =>
+  closeRecovery(graph, testHeader(), { payment_id, outcome: 'stopped', rule: 'fraud' });
+
+describe('whom it goes to', () => {
+  const stolen = { decline_code: 'stolen_card' };
+  const revoked = { decline_code: 'revocation_of_authorization' };
+  test.each<[string, Identifier[], object, NoticeTemplate, number?]>([
+    ['the newest verified e-mail', [mail(true), mail(true), mail()], {}, 'reminder', 1],
+    ['without one the newest other', [mail(), mail(), phone(true)], {}, 'reminder', 1],
+    ['without any e-mail the newest verified phone', [phone(true), phone()], {}, 'reminder', 0],
+    ['on suspicion a verified e-mail', [mail(true), mail()], stolen, 'payment_declined_update_card', 0],
+    ['on suspicion no unverified one', [mail()], stolen, 'payment_declined_update_card'],
+    [
+      'on suspicion rather a verified phone',
+      [mail(), phone(true)],
+      stolen,
+      'payment_declined_update_card',
+      1,
+    ],
+    ['after a withdrawn consent no unverified one', [mail()], revoked, 'payment_stopped'],
+    ['nobody, where nobody is known', [], {}, 'reminder'],
+  ])('%s', async (_, identifiers, failure, template, index) => {
+    const { customer_id, payment_id, notice } = await owed(graph, { identifiers, failure });
+    if (failure === stolen) await stopOnSuspicion(payment_id);
+    const { result } = await deliver(graph, notice(template), webhook());
+    const expected = index === undefined ? undefined : identifiers[index];
+    expect(result).toBe(expected ? 'delivered' : 'undeliverable');
+    const messages = await messagesFor(customer_id);
+    expect(messages.map(({ to }) => to)).toEqual(expected ? [expected.value] : []);
+    const events = await noticeEvents(graph, customer_id);
+    expect(events).toMatchObject([
+      expected
+        ? { type: 'NoticeSent', channel: expected.type === 'email' ? 'email' : 'sms' }
+        : { type: 'NoticeFailed', reason: 'no_recipient' },
+    ]);
+    for (const { value } of identifiers) expect(JSON.stringify(events)).not.toContain(value);
+  });
+
+  test('a suspended customer only by a verified address', async () => {
+    const { customer_id, notice } = await owed(graph, { identifiers: [mail()] });
+    await setCustomerStatus(graph, testHeader(), { customer_id, status: 'suspended', reason: 'test' });
+    expect(await deliver(graph, notice('reminder'), webhook())).toEqual({
+      result: 'undeliverable',
+    });
+    expect(await noticeEvents(graph, customer_id)).toMatchObject([
+      { type: 'NoticeFailed', reason: 'no_recipient' },
+    ]);
+  });
+
+  test('a phone cannot be reached by SMTP, and the stream says why', async () => {
+    const { customer_id, notice } = await owed(graph, { identifiers: [phone(true)] });
+    expect(await deliver(graph, notice('reminder'), smtp())).toEqual({ result: 'undeliverable' });
+    expect(await noticeEvents(graph, customer_id)).toMatchObject([
+      { type: 'NoticeFailed', channel: 'sms', reason: expect.stringContaining('cannot travel by SMTP') },
+    ]);
+  });
+});
+
+describe('what it says', () => {
+  const data = async (customer_id: string) => (await messagesFor(customer_id)).at(-1)?.data as unknown;
+
+  /** An obligation of a customer with three cards, of which the first failed, and what attempts on the others come to. */
+  async function owedWithCards() {
+    const owing = await owed(graph, { cards: 3 });
+    const { payment_id, methods } = owing;
+    for (const [index, id] of methods.entries()) {
+      const last_four = `000${index + 1}`;
+      await runCypher(
+        graph,
+        'MATCH (p:PaymentMethod {id: $id}) SET p.brand = "visa", p.last_four = $last_four',
+        {
+          id,
+          last_four,
+        },
+      );
+    }
+    const claim = async (payment_method_id: string) => {
+      const key = attemptKey(payment_id, payment_method_id, 1);
+      const attempt = { payment_id, payment_method_id, key, n: 1, policy, now: Date.now() };
+      await claimAttempt(graph, testHeader(), attempt);
+      return key;
+    };
+    const record = (key: string, answer: ChargeAnswer) =>
+      recordAttempt(graph, testHeader(), { payment_id, key, answer, policy, now: Date.now() });
+    return { ...owing, methods: methods as [string, string, string], claim, record };
+  }
+  const approved: ChargeAnswer = { result: 'approved', gateway_ref: 'pi_1', charge_ref: 'ch_1' };
+
+  test('recovered: which failed, which was charged, and the new default', async () => {
+    const { customer_id, methods, claim, record, notice } = await owedWithCards();
+    await record(await claim(methods[2]), approved);
+    await deliver(graph, notice('recovered'), webhook());
+    expect(await data(customer_id)).toEqual({
+      amount: 4900,
+      amount_text: '$49.00',
+      currency: 'USD',
+      payment_id: expect.any(String),
+      failed_method: { brand: 'visa', last_four: '0001' },
+      charged_method: { brand: 'visa', last_four: '0003' },
+      new_default: { brand: 'visa', last_four: '0003' },
+      link: `https://pay.example/customers/${customer_id}/wallet`,
+    });
+  });
+
+  test('recovered with what was the default before: nothing is said to have changed', async () => {
+    const { customer_id, methods, claim, record, notice } = await owedWithCards();
+    const third = { customer_id, id: methods[2] };
+    const wasDefault =
+      'MATCH (:Customer {id: $customer_id})-[h:HAS_PAYMENT_METHOD]->(p) SET h.is_default = p.id = $id';
+    await runCypher(graph, wasDefault, third);
+    await runCypher(graph, 'MATCH (o:Obligation {payment_id: $id}) SET o.failed_was_default = false', {
+      id: notice('recovered').payment_id,
+    });
+    await record(await claim(methods[2]), approved);
+    await deliver(graph, notice('recovered'), webhook());
+    expect(await data(customer_id)).toMatchObject({ charged_method: { last_four: '0003' } });
+    expect(await data(customer_id)).not.toHaveProperty('new_default');
+  });
+
+  test('refund_issued: the attempt that its id names, not the charge that stands', async () => {
+    const { customer_id, methods, claim, record, notice } = await owedWithCards();
+    const second = await claim(methods[1]);
+    await record(second, { result: 'declined', codes: { decline_code: 'insufficient_funds' } });
+    await record(await claim(methods[2]), approved);
+    await record(second, approved);
+    await deliver(graph, notice('refund_issued', second), webhook());
+    expect(await data(customer_id)).toMatchObject({ charged_method: { last_four: '0002' } });
+    await deliver(graph, notice('recovered'), webhook());
+    expect(await data(customer_id)).toMatchObject({ charged_method: { last_four: '0003' } });
+  });
+
+  test('until when it can be paid, as long as it can', async () => {
+    const { customer_id, payment_id, notice } = await owed(graph);
+    await deliver(graph, notice('no_alternative'), webhook());
+    expect(await data(customer_id)).toHaveProperty('closes_at', expect.stringMatching(/T.*Z$/));
+    await closeRecovery(graph, testHeader(), { payment_id, outcome: 'exhausted', rule: 'window_over' });
+    await deliver(graph, notice('recovery_ended'), webhook());
+    expect(await data(customer_id)).not.toHaveProperty('closes_at');
+  });
+
+  test('a customer of another language gets English, amounts included', async () => {
+    const { customer_id, notice } = await owed(graph, { locale: 'ar-EG' });
+    await deliver(graph, notice('no_alternative'), webhook());
+    expect((await messagesFor(customer_id))[0]).toMatchObject({
+      locale: 'ar-EG',
+      data: { amount_text: '$49.00' },
+      html: expect.stringContaining('<html lang="en">'),
+    });
+  });
+
+  const telling = [
+    'stolen_card',
+    'lost_card',
+    'fraudulent',
+    'insufficient_funds',
+    'expired_card',
+    'pickup_card',
+  ];
+  test.each(telling)('nothing of %s, in no part of it', async (decline_code) => {
+    const { customer_id, payment_id, notice } = await owed(graph, {
+      failure: { decline_code, network_code: '43' },
+    });
+    if (decline_code === 'stolen_card') await stopOnSuspicion(payment_id);
+    await deliver(graph, notice('payment_declined_update_card'), webhook());
+    const said = JSON.stringify(await messagesFor(customer_id)).toLowerCase();
+    expect(said).toContain('payment_declined_update_card');
+    const rows = [...DECLINE_TABLE.psp_codes, ...DECLINE_TABLE.network_codes];
+    for (const { codes, meaning } of rows) {
+      for (const word of [meaning, ...codes.filter((code) => code.length > 3)])
+        expect(said).not.toContain(word);
+    }
+    expect(said).not.toMatch(/stolen|lost|fraud|suspicious|visa:|stripe:/);
+  });
+});

@@ -1,0 +1,262 @@
+/** Notices on a real graph, through the real adapters, to the inbox's simulator and to receivers that hold: each once. */
+
+import { once } from 'node:events';
+import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { simpleParser } from 'mailparser';
+import { SMTPServer } from 'smtp-server';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { type InboxSimulator, startInboxSimulator } from '../dev/simulators/inbox/server.ts';
+import { PersonaError } from '../domain/errors.ts';
+import type { Notifier } from '../domain/ports.ts';
+import type { Graph } from '../graph/index.ts';
+import { finishNotice } from '../graph/recovery/index.ts';
+import { openTestGraph, testHeader } from '../test/graph.ts';
+import {
+  deliver,
+  deliverInProcess,
+  graphOptions,
+  newKeys,
+  noticeEvents,
+  notifierOf,
+  owed,
+  type Route,
+} from './testing.ts';
+
+const keys = newKeys();
+/** After this a try that was interrupted counts as over. */
+const OVER_MS = 16_000;
+let graph: Graph;
+let inbox: InboxSimulator;
+
+beforeAll(async () => {
+  graph = await openTestGraph(graphOptions(keys));
+  inbox = await startInboxSimulator();
+});
+afterAll(async () => {
+  await inbox.close();
+  await graph.close();
+});
+
+async function messagesFor(customerId: string) {
+  const response = await fetch(`${inbox.url}/messages?customer_id=${customerId}`);
+  return ((await response.json()) as { data: Record<string, never>[] }).data;
+}
+
+const setMode = (mode: string) => fetch(`${inbox.url}/_sim/mode`, { method: 'POST', body: mode });
+const webhook = (): Route => ({ by: 'webhook', url: inbox.webhook });
+const smtp = (): Route => ({ by: 'smtp', url: `smtp://${inbox.smtp}` });
+const ROUTES: [string, () => Route][] = [
+  ['webhook', webhook],
+  ['smtp', smtp],
+];
+
+describe.each(ROUTES)('by %s', (by, route) => {
+  test('a notice arrives, and the customer’s stream says so', async () => {
+    const { customer_id, payment_id, notice } = await owed(graph, { failure: { description: 'Gym, May' } });
+    const input = notice('no_alternative');
+    expect(await deliver(graph, input, notifierOf(route()))).toEqual({ result: 'delivered' });
+    const [message] = await messagesFor(customer_id);
+    expect(message).toMatchObject({
+      via: by,
+      notification_id: input.notification_id,
+      subject: 'Please add a payment method: $49.00 for Gym, May',
+      text: expect.stringContaining(`https://pay.example/customers/${customer_id}/wallet`),
+      html: expect.stringContaining('$49.00 for Gym, May'),
+    });
+    expect(await noticeEvents(graph, customer_id)).toEqual([
+      {
+        type: 'NoticeSent',
+        notification_id: input.notification_id,
+        template: 'no_alternative',
+        payment_id,
+        channel: 'email',
+      },
+    ]);
+  });
+
+  test('of process and child at once, and however many more, one hands it over', async () => {
+    const { customer_id, notice } = await owed(graph);
+    const input = notice('reminder', 'day3');
+    const tries = await Promise.allSettled(
+      Array.from({ length: 20 }, () => deliver(graph, input, notifierOf(route()))),
+    );
+    expect(await messagesFor(customer_id)).toHaveLength(1);
+    expect(tries.filter(({ status }) => status === 'fulfilled').length).toBeGreaterThanOrEqual(1);
+    for (const one of tries) {
+      if (one.status === 'rejected') expect(one.reason).toMatchObject({ type: 'notifier_unavailable' });
+    }
+    expect(await deliver(graph, input, notifierOf(route()))).toEqual({ result: 'delivered' });
+    expect(await messagesFor(customer_id)).toHaveLength(1);
+    expect(await noticeEvents(graph, customer_id)).toHaveLength(1);
+  });
+
+  test('a receiver that is away gets it as soon as it is back', async () => {
+    const { customer_id, notice } = await owed(graph);
+    for (const mode of ['away', 'error', 'away']) {
+      await setMode(mode);
+      const delivery = deliver(graph, notice('no_alternative'), notifierOf(route()));
+      await expect(delivery).rejects.toMatchObject({ type: 'notifier_unavailable' });
+    }
+    await setMode('ok');
+    expect(await messagesFor(customer_id)).toEqual([]);
+    expect(await deliver(graph, notice('no_alternative'), notifierOf(route()))).toEqual({
+      result: 'delivered',
+    });
+    expect(await messagesFor(customer_id)).toHaveLength(1);
+    expect(await noticeEvents(graph, customer_id)).toMatchObject([{ type: 'NoticeSent' }]);
+  });
+
+  test('handed over while the graph went away: the next try only writes it down', async () => {
+    const { customer_id, notice } = await owed(graph);
+    const input = notice('no_alternative');
+    const notifier = notifierOf(route());
+    let away = false;
+    const failing: Graph = {
+      ...graph,
+      writeSession: () => {
+        if (away) throw new PersonaError('graph_unavailable', 'Neo4j went away');
+        return graph.writeSession();
+      },
+    };
+    const thenAway: Notifier = {
+      ...notifier,
+      deliver: async (...args) => {
+        await notifier.deliver(...args);
+        away = true;
+      },
+    };
+    let told: unknown;
+    const onHeartbeat = (details: unknown) => {
+      told = details;
+    };
+    await expect(deliver(failing, input, thenAway, { onHeartbeat })).rejects.toMatchObject({
+      type: 'graph_unavailable',
+    });
+    const next = await deliver(graph, input, notifier, { heartbeatDetails: told });
+    expect(next).toEqual({ result: 'delivered' });
+    expect(await messagesFor(customer_id)).toHaveLength(1);
+    expect(await noticeEvents(graph, customer_id)).toMatchObject([{ type: 'NoticeSent' }]);
+  });
+
+  test('what was given up stays given up', async () => {
+    const { customer_id, notice } = await owed(graph);
+    const input = notice('no_alternative');
+    const header = testHeader({ caller: 'notices' });
+    await finishNotice(graph, header, { ...input, channel: null, failure: 'given up: away for three days' });
+    expect(await deliver(graph, input, notifierOf(route()))).toEqual({ result: 'undeliverable' });
+    expect(await messagesFor(customer_id)).toEqual([]);
+    expect(await noticeEvents(graph, customer_id)).toHaveLength(1);
+  });
+});
+
+/** Keeps what it is given to itself until the test lets go: by then the process that gave it is dead. */
+async function holdingWebhook() {
+  const taken: unknown[] = [];
+  const { promise: reached, resolve: reach } = Promise.withResolvers<void>();
+  let hold = true;
+  const take = async (request: IncomingMessage, response: ServerResponse) => {
+    taken.push({ key: request.headers['idempotency-key'], body: JSON.parse(await text(request)) });
+    reach();
+    if (!hold) response.writeHead(200).end();
+  };
+  const server = createHttpServer((request, response) => void take(request, response));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const route: Route = { by: 'webhook', url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/` };
+  const release = () => {
+    hold = false;
+  };
+  return { route, taken, reached, release };
+}
+
+async function holdingMailServer(point: 'greeting' | 'content') {
+  const taken: unknown[] = [];
+  const { promise: reached, resolve: reach } = Promise.withResolvers<void>();
+  let hold = true;
+  const server = new SMTPServer({
+    disabledCommands: ['STARTTLS', 'AUTH'],
+    disableReverseLookup: true,
+    onConnect: (_session, done) => {
+      if (!hold || point !== 'greeting') return done();
+      reach();
+    },
+    onData: (stream, _session, done) => {
+      void simpleParser(stream).then(({ messageId }) => {
+        taken.push(messageId);
+        reach();
+        if (!hold) done();
+      });
+    },
+  });
+  server.on('error', () => {});
+  server.listen(0, '127.0.0.1');
+  await once(server.server, 'listening');
+  onTestFinished(() => server.close());
+  const { port } = server.server.address() as AddressInfo;
+  const release = () => {
+    hold = false;
+  };
+  return { route: { by: 'smtp', url: `smtp://127.0.0.1:${port}` } as Route, taken, reached, release };
+}
+
+describe('the worker is killed', () => {
+  async function killAt(receiver: { route: Route; reached: Promise<void>; release: () => void }) {
+    const { customer_id, notice } = await owed(graph);
+    const input = notice('no_alternative');
+    const child = deliverInProcess({ input, route: receiver.route, keys });
+    const exited = once(child, 'exit');
+    await Promise.race([receiver.reached, exited]);
+    child.kill('SIGKILL');
+    expect((await exited)[1]).toBe('SIGKILL');
+    receiver.release();
+    return { customer_id, input };
+  }
+
+  test('after the receiver got it by webhook: it gets the same again, under the same key, once the try is over', async () => {
+    const receiver = await holdingWebhook();
+    const { customer_id, input } = await killAt(receiver);
+    const early = deliver(graph, input, notifierOf(receiver.route));
+    await expect(early).rejects.toMatchObject({ type: 'notifier_unavailable' });
+    expect(receiver.taken).toHaveLength(1);
+
+    const late = { now: Date.now() + OVER_MS };
+    const tries = await Promise.allSettled(
+      Array.from({ length: 5 }, () => deliver(graph, input, notifierOf(receiver.route), late)),
+    );
+    expect(tries.map(({ status }) => status)).toContain('fulfilled');
+    const { notification_id } = input;
+    expect(receiver.taken).toMatchObject([
+      { key: notification_id, body: { notification_id } },
+      { key: notification_id, body: { notification_id } },
+    ]);
+    expect(await noticeEvents(graph, customer_id)).toMatchObject([{ type: 'NoticeSent' }]);
+  });
+
+  test('after the mail server got it: it is never sent again, and the stream says that it is in doubt', async () => {
+    const receiver = await holdingMailServer('content');
+    const { customer_id, input } = await killAt(receiver);
+    const early = deliver(graph, input, notifierOf(receiver.route));
+    await expect(early).rejects.toMatchObject({ type: 'notifier_unavailable' });
+    const late = await deliver(graph, input, notifierOf(receiver.route), { now: Date.now() + OVER_MS });
+    expect(late).toEqual({ result: 'undeliverable' });
+    expect(receiver.taken).toHaveLength(1);
+    expect(await noticeEvents(graph, customer_id)).toMatchObject([
+      { type: 'NoticeFailed', channel: 'email', reason: expect.stringContaining('may have arrived') },
+    ]);
+  });
+
+  test('before the mail server got it: nobody can tell, so it is not sent, and the stream says so', async () => {
+    const receiver = await holdingMailServer('greeting');
+    const { customer_id, input } = await killAt(receiver);
+    const late = await deliver(graph, input, notifierOf(receiver.route), { now: Date.now() + OVER_MS });
+    expect(late).toEqual({ result: 'undeliverable' });
+    expect(receiver.taken).toEqual([]);
+    expect(await noticeEvents(graph, customer_id)).toMatchObject([{ type: 'NoticeFailed' }]);
+  });
+});

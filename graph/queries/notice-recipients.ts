@@ -1,0 +1,68 @@
+import type { CustomerStatus } from '../../domain/events.ts';
+import type { IdentifierDetails } from '../../domain/onboarding-types.ts';
+import type { DataKey } from '../../security/data-key.ts';
+import type { Graph } from '../graph.ts';
+import { dataKeyOf } from '../key-store.ts';
+
+export interface NoticeRecipient {
+  to: string;
+  channel: 'email' | 'sms';
+}
+
+/** Whom to write to about a customer's payments, and in which language. */
+export interface NoticeRecipients {
+  status: CustomerStatus;
+  locale?: string;
+  /** The newest verified e-mail, else the newest unverified one; without any the phone by the same rule. */
+  usual?: NoticeRecipient;
+  /** The same of verified ones alone: for what a stranger must not read. */
+  verified?: NoticeRecipient;
+}
+
+const RECIPIENTS = `
+  MATCH (c:Customer {id: $customer_id}) WHERE c.status <> 'erased'
+  WITH c, COLLECT {
+    MATCH (c)-[h:HAS_DIGITAL_IDENTIFIER]->(i:DigitalIdentifier)
+    RETURN i {.id, .type, .value, .is_verified}
+    ORDER BY i.type, i.is_verified DESC, h.linked_at DESC, i.id DESC
+  } AS identifiers
+  RETURN c.status AS status, c.locale AS locale, head(identifiers) AS usual,
+    head([one IN identifiers WHERE one.is_verified]) AS verified`;
+
+interface IdentifierRow {
+  id: string;
+  type: IdentifierDetails['type'];
+  value: string;
+}
+
+interface RecipientsRow {
+  status: CustomerStatus;
+  locale: string | null;
+  usual: IdentifierRow | null;
+  verified: IdentifierRow | null;
+}
+
+/** `undefined`: there is no such customer (any more). */
+export async function getNoticeRecipients(
+  graph: Graph,
+  input: { customer_id: string },
+): Promise<NoticeRecipients | undefined> {
+  const [[row], key] = await Promise.all([
+    graph.read<RecipientsRow>(RECIPIENTS, input),
+    dataKeyOf(graph, graph, { label: 'CustomerKey', id: input.customer_id }),
+  ]);
+  if (row === undefined || key === undefined) return undefined;
+  return {
+    status: row.status,
+    ...(row.locale && { locale: row.locale }),
+    ...(row.usual && { usual: recipientOf(row.usual, key) }),
+    ...(row.verified && { verified: recipientOf(row.verified, key) }),
+  };
+}
+
+function recipientOf({ id, type, value }: IdentifierRow, key: DataKey): NoticeRecipient {
+  return {
+    to: key.open(value, 'DigitalIdentifier', id, 'value'),
+    channel: type === 'email' ? 'email' : 'sms',
+  };
+}

@@ -1,0 +1,99 @@
+import type { DeclineClass } from '../../domain/decline/classify.ts';
+import { PersonaError } from '../../domain/errors.ts';
+import type { NoticeMethod, NoticeTemplate } from '../../domain/ports.ts';
+import type { Graph } from '../graph.ts';
+
+// A refund's notification is named after its attempt; anything else speaks of the charge that paid the obligation.
+const READ_MATTER = `
+  MATCH (o:Obligation {payment_id: $payment_id})
+  MATCH (c:Customer {id: o.customer_id})
+  OPTIONAL MATCH (failed:PaymentMethod {id: coalesce(
+    head(COLLECT {
+      MATCH (spoke:ChargeAttempt {payment_id: o.payment_id})
+      WHERE spoke.source = 'recovery' AND spoke.state = 'declined' AND spoke.class = $class
+      RETURN spoke.payment_method_id ORDER BY spoke.claimed_at DESC
+    }),
+    o.failed_payment_method_id)})
+  OPTIONAL MATCH (a:ChargeAttempt {payment_id: o.payment_id, source: 'recovery', state: 'approved'})
+    WHERE CASE WHEN $template = 'refund_issued'
+      THEN $notification_id ENDS WITH ':refund_issued:' + a.key ELSE NOT a.overpaid END
+  OPTIONAL MATCH (charged:PaymentMethod {id: a.payment_method_id})
+  OPTIONAL MATCH (c)-[:HAS_PAYMENT_METHOD {is_default: true}]->(standard:PaymentMethod)
+  RETURN o.rule AS rule, coalesce(a.amount, o.amount) AS amount, coalesce(a.currency, o.currency) AS currency,
+    o.description AS description, CASE WHEN o.state IN ['open', 'needs_review'] THEN o.closes_at END AS closes_at,
+    failed {.brand, .last_four} AS failed_method, charged {.brand, .last_four} AS charged_method,
+    charged.id = standard.id AND EXISTS {
+      MATCH (e:PersonaEvent {stream_id: c.id})
+      WHERE e.type = 'DefaultPaymentMethodChanged' AND e.recorded_at >= o.opened_at
+        AND e.data CONTAINS '"payment_method_id":"' + charged.id + '"'
+    } AS swapped
+  LIMIT 1`;
+
+type PartialMethod = { [K in keyof NoticeMethod]?: NoticeMethod[K] | null };
+
+interface MatterRow {
+  rule: string;
+  amount: number | null;
+  currency: string | null;
+  description: string | null;
+  closes_at: string | null;
+  failed_method: PartialMethod | null;
+  charged_method: PartialMethod | null;
+  swapped: boolean | null;
+}
+
+/** What a notice about an obligation may speak of. */
+export interface NoticeMatter {
+  /** The obligation ended on a suspicion: nobody but a verified address may hear of it. */
+  suspicious: boolean;
+  /** Minor units. */
+  amount: number;
+  currency: string;
+  description?: string;
+  /** RFC 3339; absent when nothing will be charged any more. */
+  closes_at?: string;
+  failed_method: NoticeMethod;
+  charged_method?: NoticeMethod;
+  /** The charged method, if it became the default since the obligation was opened. */
+  new_default?: NoticeMethod;
+}
+
+/** Notices that speak of the attempt that was declined in that way, where it was not the first failure. */
+const SPEAKS_OF: Partial<Record<NoticeTemplate, DeclineClass>> = {
+  payment_declined_update_card: 'FRAUD',
+  payment_stopped: 'STOP',
+  authenticate: 'AUTH',
+};
+
+/** @throws PersonaError recovery_not_found */
+export async function getNoticeMatter(
+  graph: Graph,
+  about: { payment_id: string; notification_id: string; template: NoticeTemplate },
+): Promise<NoticeMatter> {
+  const { payment_id, notification_id, template } = about;
+  const [row] = await graph.read<MatterRow>(READ_MATTER, {
+    payment_id,
+    notification_id,
+    template,
+    class: SPEAKS_OF[template] ?? null,
+  });
+  if (!row || row.amount === null || row.currency === null) {
+    throw new PersonaError('recovery_not_found', `there is no recovery of payment ${payment_id}`);
+  }
+  const charged = row.charged_method && named(row.charged_method);
+  return {
+    suspicious: row.rule === 'fraud',
+    amount: row.amount,
+    currency: row.currency,
+    ...(row.description ? { description: row.description } : {}),
+    ...(row.closes_at ? { closes_at: row.closes_at } : {}),
+    failed_method: named(row.failed_method ?? {}),
+    ...(charged ? { charged_method: charged } : {}),
+    ...(charged && row.swapped ? { new_default: charged } : {}),
+  };
+}
+
+/** The gateway does not always say what a method is; a notice says something all the same. */
+function named({ brand, last_four }: PartialMethod): NoticeMethod {
+  return { brand: brand ?? 'payment method', last_four: last_four ?? '' };
+}
