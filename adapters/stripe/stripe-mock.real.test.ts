@@ -1,5 +1,6 @@
 /** Every request that the adapter makes, checked by Stripe's own mock against the description of Stripe's API. */
 
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { text as readText } from 'node:stream/consumers';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { ChargeOrder } from '../../domain/ports.ts';
@@ -35,36 +36,39 @@ const exchanges: Exchange[] = [];
 const answers: [status: number, body: object][] = [];
 let between: Awaited<ReturnType<typeof listen>>;
 
+/** Passes a request on to the mock, keeps what it said, and answers. */
+async function pass(mock: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const body = request.method === 'POST' ? await readText(request) : undefined;
+  const { pathname, search, searchParams } = new URL(request.url ?? '', mock);
+  const { authorization = '', 'stripe-version': version } = request.headers;
+  const checked = await fetch(`${mock}${pathname}${search}`, {
+    method: request.method ?? 'GET',
+    headers: {
+      authorization,
+      ...(version && { 'stripe-version': String(version) }),
+      ...(body !== undefined && { 'content-type': 'application/x-www-form-urlencoded' }),
+    },
+    ...(body !== undefined && { body }),
+  });
+  const answer = (await checked.json()) as Record<string, unknown>;
+  const names = [...searchParams.keys(), ...new URLSearchParams(body).keys()];
+  exchanges.push({
+    request: `${request.method} ${pathname.replace(/(pi|pm|ch)_\w+/, '{id}')}`,
+    parameters: [...new Set(names.map((name) => name.replace(/\[\d*\]$/, '[]')))].sort(),
+    status: checked.status,
+  });
+  const [status, told] = (checked.ok ? answers.shift() : undefined) ?? [checked.status, answer];
+  response.writeHead(status, { 'content-type': 'application/json' });
+  // Of every list there is a second page.
+  const more = answer.object === 'list' && !searchParams.has('starting_after') && { has_more: true };
+  response.end(JSON.stringify({ ...told, ...more }));
+}
+
 beforeAll(async () => {
   const mock = process.env.STRIPE_MOCK_URL;
   if (!mock)
     throw new Error('STRIPE_MOCK_URL is not set: npm test sets it and, where Go is, builds stripe-mock');
-  between = await listen(async (request, response) => {
-    const body = request.method === 'POST' ? await readText(request) : undefined;
-    const { pathname, search, searchParams } = new URL(request.url ?? '', mock);
-    const { authorization = '', 'stripe-version': version } = request.headers;
-    const checked = await fetch(`${mock}${pathname}${search}`, {
-      method: request.method ?? 'GET',
-      headers: {
-        authorization,
-        ...(version && { 'stripe-version': String(version) }),
-        ...(body !== undefined && { 'content-type': 'application/x-www-form-urlencoded' }),
-      },
-      ...(body !== undefined && { body }),
-    });
-    const answer = (await checked.json()) as Record<string, unknown>;
-    const names = [...searchParams.keys(), ...new URLSearchParams(body).keys()];
-    exchanges.push({
-      request: `${request.method} ${pathname.replace(/(pi|pm|ch)_\w+/, '{id}')}`,
-      parameters: [...new Set(names.map((name) => name.replace(/\[\d*\]$/, '[]')))].sort(),
-      status: checked.status,
-    });
-    const [status, told] = (checked.ok ? answers.shift() : undefined) ?? [checked.status, answer];
-    response.writeHead(status, { 'content-type': 'application/json' });
-    // Of every list there is a second page.
-    const more = answer.object === 'list' && !searchParams.has('starting_after') && { has_more: true };
-    response.end(JSON.stringify({ ...told, ...more }));
-  });
+  between = await listen((request, response) => void pass(mock, request, response));
 });
 afterAll(() => between.close());
 beforeEach(() => {

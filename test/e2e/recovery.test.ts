@@ -251,6 +251,37 @@ test('a charge whose answer is lost is found out, not repeated: one charge, no o
   expect(await captured(event.payment_id)).toEqual([customer.cards[2]?.token]);
 });
 
+test("a bank debit is recovered when the gateway's webhook says that it went through", async () => {
+  const debit = { do: 'processing', settle: { after_ms: 1_000, outcome: 'succeeded' } };
+  const customer = await customerWithCards(3, [[], [], [debit]]);
+  const event = failure(customer);
+  await agents[0].signalPaymentFailed(event);
+  expect(await ended(event.payment_id)).toMatchObject({
+    outcome: 'recovered',
+    attempts: [{ payment_method_id: customer.cards[2]?.id, state: 'approved' }],
+  });
+  expect(await captured(event.payment_id)).toEqual([customer.cards[2]?.token]);
+});
+
+test("a bank debit that fails after all, by the gateway's webhook, is followed by the next card", async () => {
+  const debit = {
+    do: 'processing',
+    code: 'insufficient_funds',
+    settle: { after_ms: 1_000, outcome: 'failed' },
+    webhook: 'twice',
+  };
+  const customer = await customerWithCards(3, [[], [], [debit]]);
+  const event = failure(customer);
+  await agents[0].signalPaymentFailed(event);
+  const recovery = await ended(event.payment_id);
+  expect(recovery?.outcome).toBe('recovered');
+  expect(recovery?.attempts.map(({ payment_method_id, state }) => [payment_method_id, state])).toEqual([
+    [customer.cards[2]?.id, 'declined'],
+    [customer.cards[1]?.id, 'approved'],
+  ]);
+  expect(await captured(event.payment_id)).toEqual([customer.cards[1]?.token]);
+});
+
 test('a request that is lost on its way is sent once more under its own key', async () => {
   const customer = await customerWithCards(3, [[], [], [{ do: 'drop_before_capture' }]]);
   const event = failure(customer);
