@@ -90,7 +90,8 @@ export async function startPersona(options: PersonaOptions): Promise<PersonaSyst
   );
   const outside = {
     STRIPE_API_BASE: address(gateway, 'url'),
-    NOTIFY_WEBHOOK_URL: address(inbox, 'webhook'),
+    // The webhook would win over a mail server that somebody has set.
+    ...(env.NOTIFY_SMTP_URL ? {} : { NOTIFY_WEBHOOK_URL: address(inbox, 'webhook') }),
     CHIMERA_ADDRESS: address(chimera, 'grpc'),
   };
   const workers = await Promise.all(

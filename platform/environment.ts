@@ -4,8 +4,8 @@
  */
 
 import { z } from 'zod';
-import { apiVariables, commonVariables, type RingKey, workerVariables } from './variables.ts';
 import type { Secret } from './secret.ts';
+import { apiVariables, commonVariables, type RingKey, workerVariables } from './variables.ts';
 
 export interface CommonEnvironment {
   logLevel: string;

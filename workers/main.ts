@@ -1,8 +1,8 @@
 /** The worker process: one Temporal worker per task queue. Composition root. */
 
 import { createChimeraClient } from '../adapters/chimera/client.ts';
-import { createStripeGateway } from '../adapters/stripe/gateway.ts';
 import { createSmtpNotifier } from '../adapters/smtp/notifier.ts';
+import { createStripeGateway } from '../adapters/stripe/gateway.ts';
 import { createWebhookNotifier } from '../adapters/webhook/notifier.ts';
 import { PersonaError } from '../domain/errors.ts';
 import { TaskQueue } from '../domain/processes.ts';

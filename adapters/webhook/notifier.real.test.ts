@@ -140,6 +140,16 @@ test('nobody there: says where, why and what to do', async () => {
   });
 });
 
+test('what may be secret in the address is not repeated', async () => {
+  const { url, close } = await receiver(422);
+  for (const target of [`${url}?key=hush`, 'http://127.0.0.1:1/notices?key=hush']) {
+    const delivery = createWebhookNotifier({ url: target, secret }).deliver(notice());
+    await expect(delivery).rejects.toMatchObject({ message: expect.stringMatching(/\/notices/) });
+    await expect(delivery).rejects.not.toMatchObject({ message: expect.stringContaining('hush') });
+  }
+  close();
+});
+
 test('ends when its caller does', async () => {
   const server = createServer(() => {});
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -20,7 +20,6 @@ const READ_MATTER = `
     charged.id = standard.id AND EXISTS {
       MATCH (e:PersonaEvent {stream_id: c.id})
       WHERE e.seq > 0 AND e.type = 'DefaultPaymentMethodChanged' AND e.recorded_at >= o.opened_at
-        AND e.data CONTAINS '"payment_method_id":"' + charged.id + '"'
     } AS swapped
   LIMIT 1`;
 
