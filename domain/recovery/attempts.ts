@@ -3,11 +3,16 @@
 import type { Claim, RecordedAttempt } from './claims.ts';
 import { afterClosing } from './closing.ts';
 import { courseOf, stop } from './course.ts';
-import { BLOCKED_RETRY_MS, SUSPENDED_RETRY_MS } from './decide.ts';
+import { BLOCKED_RETRY_MS } from './decide.ts';
 import { doubtAbout, thaw } from './doubt.ts';
+import { afterCustomerStatus } from './reread.ts';
+import { retryOf } from './retries.ts';
 import type { Candidate, RecoveryState } from './state.ts';
 import type { AttemptStatus } from './status.ts';
+import { SILENCE_MS } from './timers.ts';
 
+/** A claim's refusal names the customer's status so: `customer_suspended`. */
+const CUSTOMER_RULE = 'customer_';
 /** Back-off after a charge that never reached the gateway: doubles from the first to the longest. */
 const UNSENT_FIRST_RETRY_MS = 5_000;
 const UNSENT_LONGEST_RETRY_MS = 3_600_000;
@@ -18,7 +23,7 @@ export function afterClaim(
   claim: Claim,
   at: number,
 ): RecoveryState {
-  const unblocked = { ...state, blocked_until: undefined, suspended_until: undefined };
+  const unblocked = thaw({ ...state, blocked_until: undefined, suspended_until: undefined }, at);
   switch (claim.result) {
     case 'claimed':
       return { ...unblocked, claim: claim.attempt };
@@ -28,21 +33,31 @@ export function afterClaim(
     case 'blocked':
       return claim.by === state.payment_id
         ? { ...state, review: { rule: 'attempt_unresolved', flagged: false } }
-        : { ...state, blocked_until: at + BLOCKED_RETRY_MS };
+        : { ...state, blocked_until: at + BLOCKED_RETRY_MS, frozen_at: state.frozen_at ?? at };
     case 'already_paid':
       return { ...afterClosing(unblocked, claim.obligation, false), notices: [] };
     case 'refused':
       if (claim.obligation) return { ...afterClosing(unblocked, claim.obligation, false), notices: [] };
-      if (claim.rule === 'customer_suspended') return { ...state, suspended_until: at + SUSPENDED_RETRY_MS };
-      if (claim.rule === 'under_review') return { ...unblocked, review: { rule: claim.rule, flagged: true } };
+      if (claim.rule.startsWith(CUSTOMER_RULE)) {
+        return afterCustomerStatus(unblocked, claim.rule.slice(CUSTOMER_RULE.length), at);
+      }
+      if (claim.rule === 'under_review') {
+        return { ...unblocked, review: { rule: claim.rule, flagged: true }, frozen_at: at };
+      }
       return {
         ...unblocked,
         candidates:
           claim.until === undefined
             ? without(state.candidates, candidate)
-            : replace(state.candidates, candidate, { ...candidate, not_before: claim.until }),
+            : replace(state.candidates, candidate, postponed(state, candidate, claim.until)),
       };
   }
+}
+
+/** What has to wait for longer than the customer may wait for a word is no part of the first cascade any more. */
+function postponed(state: RecoveryState, candidate: Candidate, until: number): Candidate {
+  const late = until > state.opened_at + SILENCE_MS;
+  return { ...candidate, not_before: until, ...(late ? { why: 'retry' as const } : {}) };
 }
 
 export function afterRecording(
@@ -71,7 +86,7 @@ export function afterRecording(
         ? known
         : { ...known, candidates: afterUnsent(state, rest, attempts, attempt, at, retryAfterMs) };
     case 'declined':
-      return afterDecline(known, recorded);
+      return afterDecline(known, recorded, at);
     case 'in_flight':
       return known;
   }
@@ -100,7 +115,7 @@ function giveBack(state: RecoveryState, key: string): RecoveryState {
   return state.policy.refundDuplicate ? { ...state, refunds: [...state.refunds, key] } : state;
 }
 
-function afterDecline(state: RecoveryState, recorded: RecordedAttempt): RecoveryState {
+function afterDecline(state: RecoveryState, recorded: RecordedAttempt, at: number): RecoveryState {
   const { attempt } = recorded;
   const declineClass = attempt.class ?? 'LATER';
   const reports: RecoveryState['reports'] = recorded.tell_chimera
@@ -123,8 +138,10 @@ function afterDecline(state: RecoveryState, recorded: RecordedAttempt): Recovery
       return stop(next, declineClass, attempt.rule ?? declineClass);
     case 'review':
       return { ...next, review: { rule: attempt.rule ?? declineClass, flagged: false } };
-    default:
-      return next;
+    default: {
+      const retry = retryOf(next, attempt, declineClass, recorded.not_before, at);
+      return { ...next, candidates: [...next.candidates, ...retry] };
+    }
   }
 }
 

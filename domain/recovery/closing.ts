@@ -37,7 +37,7 @@ function closingNotices(state: RecoveryState, obligation: ClosedObligation): Due
       return one(obligation.rule === 'fraud' ? 'payment_declined_update_card' : 'payment_stopped');
     case 'exhausted':
       // Without a window the notice of the cascade's end has said it already.
-      return state.policy.window > 0 ? one('recovery_ended') : [];
+      return state.policy.window > 0 && state.suspended_until === undefined ? one('recovery_ended') : [];
     case 'paid_elsewhere':
     case 'cancelled':
       return [];

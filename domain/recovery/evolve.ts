@@ -4,6 +4,7 @@ import type { RecoverySnapshot } from './claims.ts';
 import { afterClosing, afterUnexpectedSuccess, end } from './closing.ts';
 import { stop, suspicionOf } from './course.ts';
 import { afterFindingOut, hear, thaw } from './doubt.ts';
+import { afterCustomerStatus, afterRereading } from './reread.ts';
 import type { Candidate, Fact, RecoveryState } from './state.ts';
 
 /** What is true after `fact`. @returns a new state; the given one is never changed */
@@ -44,7 +45,19 @@ function apply(state: RecoveryState, fact: Fact): RecoveryState {
           : state.notices,
       };
     case 'noticed':
-      return { ...state, notices: state.notices.slice(1) };
+      return {
+        ...state,
+        told_at: fact.at,
+        notices: state.notices.filter(
+          ({ template, stage }) => template !== fact.notice.template || stage !== fact.notice.stage,
+        ),
+      };
+    case 'reread':
+      return afterRereading(state, fact.found, fact.at);
+    case 'customer_status':
+      return afterCustomerStatus(state, fact.status, fact.at);
+    case 'authenticated':
+      return afterAuthentication(state, fact.payment);
     case 'fraud_reported':
       return { ...state, reports: state.reports.slice(1) };
     case 'claim_freed':
@@ -81,6 +94,28 @@ function noteFailure(state: RecoveryState, recovery: RecoverySnapshot): Recovery
   );
 }
 
+/** The customer has done their part at the gateway; whatever came of it, the gateway's word counts. */
+function afterAuthentication(
+  state: RecoveryState,
+  payment: Extract<Fact, { fact: 'authenticated' }>['payment'],
+): RecoveryState {
+  if (state.closed || state.ending || state.unresolved) return state;
+  const asked = state.attempts.findLast((attempt) => attempt.class === 'AUTH') ?? state.attempts.at(-1);
+  switch (payment) {
+    case 'succeeded':
+      return asked
+        ? { ...state, recheck: asked.key }
+        : { ...state, ending: { outcome: 'paid_elsewhere', rule: 'gateway_payment_succeeded' } };
+    case 'confirmable': {
+      const payment_method_id = asked?.payment_method_id ?? state.failed_payment_method_id;
+      const rest = state.candidates.filter((one) => one.payment_method_id !== payment_method_id);
+      return { ...state, candidates: [{ payment_method_id, not_before: 0, why: 'authenticated' }, ...rest] };
+    }
+    default:
+      return state;
+  }
+}
+
 function afterLookUp(
   state: RecoveryState,
   payment: Extract<Fact, { fact: 'looked_up' }>['payment'],
@@ -93,8 +128,10 @@ function afterLookUp(
     case 'succeeded':
       return { ...done, ending: { outcome: 'paid_elsewhere', rule: 'gateway_payment_succeeded' } };
     case 'processing':
+      if (state.ending) return done;
       return { ...done, review: { rule: 'gateway_payment_processing', flagged: false } };
     case 'not_ours':
+      if (state.ending) return done;
       return { ...done, review: { rule: 'gateway_payment_not_ours', flagged: false } };
   }
 }
@@ -132,7 +169,19 @@ function retryNow(state: RecoveryState, alternatives: string[], at: number): Rec
   const more: Candidate[] = alternatives
     .filter((id) => !listed.has(id))
     .map((id) => ({ payment_method_id: id, not_before: 0, why: 'alternative' }));
-  const candidates = [...state.candidates.map((candidate) => ({ ...candidate, not_before: 0 })), ...more];
+  const candidates = [
+    ...ourFault(state, listed),
+    ...state.candidates.map((candidate) => ({ ...candidate, not_before: 0 })),
+    ...more,
+  ];
   const free = { ...state, review: undefined, blocked_until: undefined, suspended_until: undefined };
   return { ...thaw(free, at), candidates };
+}
+
+/** What our own set-up, trouble on the way, or a passing reason stopped: the failed method itself is tried again, too. */
+function ourFault(state: RecoveryState, listed: ReadonlySet<string>): Candidate[] {
+  const { class: failureClass, failed_payment_method_id } = state;
+  const mayWork = failureClass === 'CONFIG' || failureClass === 'TECH' || failureClass === 'LATER';
+  if (!mayWork || listed.has(failed_payment_method_id)) return [];
+  return [{ payment_method_id: failed_payment_method_id, not_before: 0, why: 'same_method' }];
 }
