@@ -49,7 +49,7 @@ test('a method added days later recovers the payment at once; the query shows wh
   const rig = await createTestRig({ activities: place.activities });
   const handle = await report(rig, place);
   await eventually(() => expect(place.seen.notices).toEqual(['no_alternative']));
-  await rig.sleep(2 * DAY);
+  await rig.sleep(1.5 * DAY);
   expect(await statusOf(rig, place.payment_id)).toMatchObject({ state: 'waiting', waiting_for: 'method' });
   await handle.signal('paymentMethodAdded', { event_id: randomUUID(), payment_method_id: 'card-new' });
   expect(await handle.result()).toMatchObject({ outcome: 'recovered', payment_method_id: 'card-new' });

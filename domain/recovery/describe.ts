@@ -26,11 +26,21 @@ export function describe(state: RecoveryState, now: number): RecoveryStatus {
   };
 }
 
+/** Steps of an attempt; a reading or a message in between changes nothing about what the recovery waits for. */
+const ABOUT_MONEY: ReadonlySet<Step['do']> = new Set([
+  'look_up',
+  'claim',
+  'charge',
+  'record',
+  'find_out',
+  'refund',
+]);
+
 function phaseOf(state: RecoveryState, step: Step): RecoveryPhase {
   if (state.closed && !state.unresolved) return 'done';
   if (state.review) return 'needs_review';
   if (state.unresolved) return state.unresolved.state;
-  return step.do === 'wait' ? 'waiting' : 'charging';
+  return ABOUT_MONEY.has(step.do) ? 'charging' : 'waiting';
 }
 
 function nextOf(state: RecoveryState, step: Step, now: number): RecoveryStatus['next'] {
