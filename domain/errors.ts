@@ -121,7 +121,7 @@ export function invalid(
   problems: readonly FieldProblem[],
   type: ErrorType = 'invalid_argument',
 ): PersonaError {
-  const text = problems.map((problem) => `${problem.field}: ${problem.message}`).join('; ');
+  const text = problems.map(({ field, message }) => `${field || 'the request'}: ${message}`).join('; ');
   return new PersonaError(type, text, { problems });
 }
 

@@ -80,7 +80,7 @@ export function createApp(
       onError: (c) => problem(c, new PersonaError('payload_too_large', 'The body may have at most 64 KiB')),
     }),
   );
-  app.use(timeout(MAX_WAIT_MS, () => new HTTPException(504, { message: 'The answer did not come in time' })));
+  app.use(timeout(MAX_WAIT_MS, () => new HTTPException(504)));
   app.notFound((c) => problem(c, new PersonaError('not_found', `There is nothing at ${c.req.path}`)));
   app.onError((error, c) => problem(c, error));
 
