@@ -43,9 +43,16 @@ export function optional<T extends z.ZodType>(schema: T) {
 }
 
 /** A whole number in a body. (`z.int()` ends the checks where it fails, so that the rules would not be asked.) */
-export function integer(min: number, max?: number) {
-  const number = z.number().min(min);
-  return (max === undefined ? number : number.max(max)).openapi({ type: 'integer' });
+export function integer(minimum: number) {
+  return z.number().min(minimum).openapi({ type: 'integer', minimum });
+}
+
+export function optionalInteger(minimum: number, maximum: number) {
+  return optional(z.number().min(minimum).max(maximum)).openapi({
+    type: ['integer', 'null'],
+    minimum,
+    maximum,
+  });
 }
 
 export const uuid = z

@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { validateOnboarding } from '../../../domain/onboarding.ts';
 import { PAYMENT_METHOD_STATUSES, PAYMENT_METHOD_TYPES } from '../../../domain/payment-method.ts';
-import { checked, integer, optional, time, uuid } from './checked.ts';
+import { checked, optional, optionalInteger, time, uuid } from './checked.ts';
 
 const text = (max: number, description?: string) => {
   const schema = z.string().max(max);
@@ -23,8 +23,8 @@ const paymentMethodDetails = z.looseObject({
   brand: optional(text(64)),
   network: optional(text(64)),
   last_four: optional(text(4, 'Four digits')),
-  expiry_month: optional(integer(1, 12)),
-  expiry_year: optional(integer(2000, 2099)),
+  expiry_month: optionalInteger(1, 12),
+  expiry_year: optionalInteger(2000, 2099),
   instrument_fingerprint: optional(text(255, 'The same plastic behind several tokens')),
   off_session_consent: optional(z.boolean()).openapi({
     description: 'true states the consent to be charged without being present; absent changes nothing',
