@@ -27,10 +27,10 @@ export interface RequestIds {
   trace?: { id: string; flags: string };
 }
 
-/** @param header reads a header or metadata entry */
-export function requestIds(header: (name: string) => string | undefined): RequestIds {
+/** @param header reads a header or metadata entry @param own the request's id, where the face has made one already */
+export function requestIds(header: (name: string) => string | undefined, own?: string): RequestIds {
   const given = (name: string) => header(name)?.match(PLAIN_ID)?.[0];
-  const requestId = given('x-request-id') ?? randomUUID();
+  const requestId = own ?? given('x-request-id') ?? randomUUID();
   const [, id, flags] = header('traceparent')?.match(TRACE_PARENT) ?? [];
   return {
     requestId,

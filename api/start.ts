@@ -18,7 +18,7 @@ export interface ApiAddresses {
 
 /** @param shutdown is told how to stop each server, and first of all to send new requests elsewhere */
 export async function startServers(
-  environment: Pick<ApiEnvironment, 'http' | 'grpc' | 'metricsPort'>,
+  environment: Pick<ApiEnvironment, 'http' | 'grpc' | 'metricsPort' | 'rateLimits'>,
   services: Services,
   observers: Observers,
   shutdown: Pick<Shutdown, 'add'>,
@@ -30,7 +30,7 @@ export async function startServers(
   let stopping = false;
   const http = await serveHttp(
     environment.http,
-    createApp(services, observers, () => stopping),
+    createApp(services, observers, { rateLimits: environment.rateLimits, stopping: () => stopping }),
   );
   shutdown.add('http', () => http.close());
 

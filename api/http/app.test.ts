@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { PersonaError } from '../../domain/errors.ts';
 import type { Services } from '../../services/services.ts';
 import type { PaymentMethodView } from '../../services/views.ts';
-import { fakeServices, quietObservers } from '../fakes.ts';
+import { fakeServices, quietObservers, unhurried } from '../fakes.ts';
 import { createApp } from './app.ts';
 
 const CUSTOMER = '0198c5f0-7a51-7d3e-9c1f-2b8a4f6d0e11';
@@ -36,7 +36,7 @@ const onboarded = {
   warnings: [],
 } as const;
 const appOf = (services: Partial<Services>, stopping = false) =>
-  createApp(fakeServices(services), quietObservers(), () => stopping);
+  createApp(fakeServices(services), quietObservers(), { ...unhurried, stopping: () => stopping });
 
 function post(
   app: ReturnType<typeof appOf>,
@@ -277,14 +277,16 @@ test('a log line names whom and what its request was about', async () => {
   const app = createApp(
     services,
     quietObservers((line) => lines.push(line)),
-    () => false,
+    unhurried,
   );
-  await post(app, '/internal/v1/payment-failures', failure);
+  const response = await post(app, '/internal/v1/payment-failures', failure);
   expect(JSON.parse(lines[0] ?? '')).toMatchObject({
     customer_id: CUSTOMER,
     payment_id: 'pay-1',
     workflow_id: 'recovery:pay-1',
     code: '202',
+    // Whoever named no correlation finds the rest by the request's own id.
+    correlation_id: response.headers.get('x-request-id'),
   });
 });
 
@@ -315,7 +317,7 @@ test('what broke inside is logged and not told', async () => {
   const app = createApp(
     services,
     quietObservers((line) => lines.push(line)),
-    () => false,
+    unhurried,
   );
   const response = await app.request(`/api/v1/customers/${CUSTOMER}/profile`, {
     headers: { 'x-correlation-id': 'corr-1' },

@@ -19,6 +19,7 @@ const problemSchema = z
 /** What any route may answer. */
 const EVERYWHERE: readonly ErrorType[] = [
   'method_not_allowed',
+  'rate_limited',
   'internal',
   'graph_unavailable',
   'deadline_exceeded',
