@@ -6,8 +6,9 @@ import { createStripeGateway } from '../adapters/stripe/gateway.ts';
 import { createWebhookNotifier } from '../adapters/webhook/notifier.ts';
 import { PersonaError } from '../domain/errors.ts';
 import { TaskQueue } from '../domain/processes.ts';
-import { migrate, openGraph } from '../graph/index.ts';
+import { MAX_CONNECTIONS, migrate, openGraph } from '../graph/index.ts';
 import { EnvironmentError, readWorkerEnvironment } from '../platform/environment.ts';
+import { observeGraph } from '../platform/graph-metrics.ts';
 import { createLogger } from '../platform/logs.ts';
 import { createMetrics, serveMetrics } from '../platform/metrics.ts';
 import { PolicyError, readPolicy } from '../platform/policy.ts';
@@ -62,6 +63,7 @@ async function main(): Promise<void> {
       password: environment.neo4j.password.reveal(),
       keyRing: createKeyRing(environment.keys.reveal()),
       blindIndex: createBlindIndex(createKeyRing(environment.blindKeys.reveal())),
+      observer: observeGraph(metrics.registry, logger, MAX_CONNECTIONS),
     });
     shutdown.add('graph', () => graph.close());
     await migrate(graph);
