@@ -68,6 +68,6 @@ test('a failure says which of its codes nobody knows, and the end which class th
   await openRecovery(graph, testHeader(), { failure, policy, now: Date.now(), claim_first: false });
   await closeRecovery(graph, testHeader(), { payment_id, outcome: 'exhausted', rule: 'window_over' });
   const dataOf = (wanted: string) => events.find(({ type }) => type === wanted)?.data;
-  expect(dataOf('RecoveryAttempted')).toMatchObject({ class: 'HARD', unmapped: ['code:as_yet_unheard_of'] });
-  expect(dataOf('RecoveryClosed')).toMatchObject({ state: 'exhausted', class: 'HARD' });
+  expect(dataOf('RecoveryAttempted')).toMatchObject({ class: 'FIX', unmapped: ['code:as_yet_unheard_of'] });
+  expect(dataOf('RecoveryClosed')).toMatchObject({ state: 'exhausted', class: 'FIX' });
 });
