@@ -4,7 +4,7 @@ import { createStripeEvents } from '../adapters/stripe/events.ts';
 import { PersonaError } from '../domain/errors.ts';
 import { MAX_CONNECTIONS, migrate, openGraph } from '../graph/index.ts';
 import { EnvironmentError, readApiEnvironment } from '../platform/environment.ts';
-import { observeGraph } from '../platform/graph-metrics.ts';
+import { observeGraph } from '../platform/graph-observer.ts';
 import { createLogger } from '../platform/logs.ts';
 import { createMetrics } from '../platform/metrics.ts';
 import { PolicyError, readPolicy } from '../platform/policy.ts';
@@ -42,7 +42,10 @@ async function main(): Promise<void> {
       password: environment.neo4j.password.reveal(),
       keyRing: createKeyRing(environment.keys.reveal()),
       blindIndex: createBlindIndex(createKeyRing(environment.blindKeys.reveal())),
-      observer: observeGraph(metrics.registry, logger, MAX_CONNECTIONS),
+      observer: observeGraph(metrics.registry, logger, {
+        connections: MAX_CONNECTIONS,
+        around: () => ({}),
+      }),
     });
     shutdown.add('graph', () => graph.close());
     await migrate(graph);

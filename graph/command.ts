@@ -77,7 +77,7 @@ async function runOnce<T>(
   try {
     const result = await work(command.tx);
     const events = await command.finish(result);
-    graph.observer.committed({ name: claim.name, events, result });
+    graph.observer.committed({ name: claim.name, header: claim.header, events, result });
     return result;
   } catch (error) {
     // What failed first is the reason; what came behind it only says that the transaction is over.

@@ -1,8 +1,10 @@
 import type { RecordedEvent } from '../domain/events.ts';
+import type { CommandHeader } from './command.ts';
 
 /** A command that changed the graph, told of once it is committed. A repeat that was answered from its receipt is none. */
 export interface CommittedCommand {
   readonly name: string;
+  readonly header: CommandHeader;
   readonly events: readonly RecordedEvent[];
   /** What the command answered. */
   readonly result: unknown;

@@ -8,11 +8,12 @@ import type { EventData, RecordedEvent } from '../domain/events.ts';
 import type { OnboardingAnswer } from '../domain/onboarding-types.ts';
 import type { Logger } from './logs.ts';
 
-/** A command's outcome, as the graph tells of it. */
-export interface Committed {
-  name: string;
-  events: readonly RecordedEvent[];
-  result: unknown;
+/** A command that is committed, as the graph tells of it. */
+export interface CommittedCommand {
+  readonly name: string;
+  readonly header: { readonly correlationId: string; readonly idempotencyKey: string };
+  readonly events: readonly RecordedEvent[];
+  readonly result: unknown;
 }
 
 type Counts = { readonly [T in keyof EventData]?: (data: EventData[T]) => void };
@@ -21,7 +22,10 @@ type Counts = { readonly [T in keyof EventData]?: (data: EventData[T]) => void }
 const PLAIN_CODE = /^[\w.-]{1,40}$/;
 
 /** @returns to be told of each committed command */
-export function createFactCounts(registry: Registry, logger: Logger): (command: Committed) => void {
+export function createFactCounts(
+  registry: Registry,
+  logger: Logger,
+): (command: Pick<CommittedCommand, 'name' | 'events' | 'result'>) => void {
   const counter = <const L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
     new Counter({ name, help, labelNames: [...labelNames], registers: [registry] });
 

@@ -8,7 +8,7 @@ import { PersonaError } from '../domain/errors.ts';
 import { TaskQueue } from '../domain/processes.ts';
 import { MAX_CONNECTIONS, migrate, openGraph } from '../graph/index.ts';
 import { EnvironmentError, readWorkerEnvironment } from '../platform/environment.ts';
-import { observeGraph } from '../platform/graph-metrics.ts';
+import { observeGraph } from '../platform/graph-observer.ts';
 import { createLogger } from '../platform/logs.ts';
 import { createMetrics, serveMetrics } from '../platform/metrics.ts';
 import { PolicyError, readPolicy } from '../platform/policy.ts';
@@ -17,6 +17,7 @@ import { createBlindIndex } from '../security/blind-index.ts';
 import { createKeyRing } from '../security/key-ring.ts';
 import { workflowBundle } from '../temporal/bundle.ts';
 import { connectTemporal } from '../temporal/client.ts';
+import { activityFields } from '../temporal/log-fields.ts';
 import { installRuntime } from '../temporal/runtime.ts';
 import { ensureSchedules } from '../temporal/schedules.ts';
 import { ensureSearchAttributes } from '../temporal/search-attributes.ts';
@@ -63,7 +64,10 @@ async function main(): Promise<void> {
       password: environment.neo4j.password.reveal(),
       keyRing: createKeyRing(environment.keys.reveal()),
       blindIndex: createBlindIndex(createKeyRing(environment.blindKeys.reveal())),
-      observer: observeGraph(metrics.registry, logger, MAX_CONNECTIONS),
+      observer: observeGraph(metrics.registry, logger, {
+        connections: MAX_CONNECTIONS,
+        around: activityFields,
+      }),
     });
     shutdown.add('graph', () => graph.close());
     await migrate(graph);

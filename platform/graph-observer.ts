@@ -1,16 +1,22 @@
-/** Metrics of the graph: how long reads and commands take, how many are under way, and what they wrote. */
+/** What a process measures and logs of its graph: how long reads and commands take, how many are under way, what they wrote. */
 
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import { PersonaError } from '../domain/errors.ts';
-import { type Committed, createFactCounts } from './facts.ts';
+import { type CommittedCommand, createFactCounts } from './facts.ts';
 import type { Logger } from './logs.ts';
+import { logMilestone, type Surroundings } from './milestones.ts';
 
 /**
  * What the graph's `observer` wants to be.
  *
- * @param connections that the process holds at most: beyond as many operations at once, the next ones wait
+ * @param options.connections that the process holds at most: beyond as many operations at once, the next ones wait
+ * @param options.around says where a step was taken, for its log line
  */
-export function observeGraph(registry: Registry, logger: Logger, connections: number) {
+export function observeGraph(
+  registry: Registry,
+  logger: Logger,
+  { connections, around }: { connections: number; around: () => Surroundings },
+) {
   const registers = [registry];
   const duration = new Histogram({
     name: 'persona_graph_duration_seconds',
@@ -35,7 +41,7 @@ export function observeGraph(registry: Registry, logger: Logger, connections: nu
     labelNames: ['command'],
     registers,
   });
-  const committed = createFactCounts(registry, logger);
+  const count = createFactCounts(registry, logger);
 
   return {
     started(operation: string) {
@@ -47,7 +53,10 @@ export function observeGraph(registry: Registry, logger: Logger, connections: nu
       };
     },
     repeated: (command: string) => repeated.inc({ command }),
-    committed: (command: Committed) => committed(command),
+    committed(command: CommittedCommand) {
+      count(command);
+      logMilestone(logger, command, around());
+    },
   };
 }
 
