@@ -2,6 +2,7 @@
 
 import type { Services } from '../services/services.ts';
 import { serveMetrics } from '../platform/metrics.ts';
+import { readinessOf } from '../platform/readiness.ts';
 import type { ApiEnvironment } from '../platform/environment.ts';
 import type { Shutdown } from '../platform/shutdown.ts';
 import { serveGrpc } from './grpc/server.ts';
@@ -24,10 +25,13 @@ export async function startServers(
   shutdown: Pick<Shutdown, 'add'>,
 ): Promise<ApiAddresses> {
   const { registry } = observers.metrics;
-  const metrics = await serveMetrics(environment.metricsPort, () => registry.metrics());
+  let stopping = false;
+  const metrics = await serveMetrics(environment.metricsPort, {
+    metrics: () => registry.metrics(),
+    readiness: async () => readinessOf(await services.dependencies(), stopping),
+  });
   shutdown.add('metrics', () => metrics.close());
 
-  let stopping = false;
   const http = await serveHttp(
     environment.http,
     createApp(services, observers, { rateLimits: environment.rateLimits, stopping: () => stopping }),
