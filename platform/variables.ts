@@ -116,6 +116,17 @@ export const apiVariables = {
   HTTP_PORT: port.default(8080).describe('Port of REST; 0 takes any free one'),
   GRPC_HOST: z.string().default('127.0.0.1').describe('Address that gRPC listens on'),
   GRPC_PORT: port.default(50_051).describe('Port of gRPC; 0 takes any free one'),
+  CODEC_PORT: port
+    .optional()
+    .describe(
+      "Port on loopback that opens payloads for Temporal's UI; absent: none does. 0 takes any free one",
+    ),
+  CODEC_ORIGINS: z
+    .string()
+    .default('http://127.0.0.1:8233,http://localhost:8233')
+    .transform((text) => text.split(',').map((origin) => origin.trim()))
+    .pipe(z.array(z.string().regex(/^https?:\/\/[^/\s]+$/, 'must be origins such as http://127.0.0.1:8233')))
+    .describe("Where Temporal's UI is opened from: pages from elsewhere may not ask CODEC_PORT"),
   RATE_LIMIT_CUSTOMER: perMinute
     .default(6_000)
     .describe('Requests that one customer may send one API process in a minute; 0: no limit'),
