@@ -1,21 +1,20 @@
 /** Makes a gRPC method out of one function: caller, deadline, cancellation, errors, log and metrics. */
 
 import { type handleUnaryCall, Metadata, type ServerUnaryCall, status } from '@grpc/grpc-js';
-import { ERRORS, invalid } from '../../domain/errors.ts';
+import { ERRORS } from '../../domain/errors.ts';
 import { beforeDeadline, type Caller } from '../../services/request.ts';
 import {
   asPersonaError,
   MAX_WAIT_MS,
   type Observers,
   observe,
+  readIdempotencyKey,
   type RequestIds,
   type RequestSubject,
   requestIds,
 } from '../requests.ts';
 import { toServiceError } from './errors.ts';
 
-/** RFC 9110 would allow more; a key is an id. */
-const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
 /** Whoever reaches a server without authentication is a service with every role. */
 const CALLER = 'service';
 
@@ -68,7 +67,7 @@ function callerOf(call: ServerUnaryCall<unknown, unknown>, ids: RequestIds): Cal
     caller: CALLER,
     actor: CALLER,
     correlationId: ids.correlationId,
-    idempotencyKey: idempotencyKey(call),
+    idempotencyKey: readIdempotencyKey(entry(call, 'idempotency-key'), 'idempotency-key'),
     deadline: Math.min(deadlineOf(call), Date.now() + MAX_WAIT_MS),
     // Most calls are answered before anybody could ask for it.
     get signal() {
@@ -93,12 +92,6 @@ function cancellationOf(call: ServerUnaryCall<unknown, unknown>): AbortControlle
   if (call.cancelled) cancellation.abort();
   else call.on('cancelled', () => cancellation.abort());
   return cancellation;
-}
-
-function idempotencyKey(call: ServerUnaryCall<unknown, unknown>): string | undefined {
-  const key = entry(call, 'idempotency-key');
-  if (key === undefined || IDEMPOTENCY_KEY.test(key)) return key;
-  throw invalid([{ field: 'idempotency-key', message: 'must be 1 to 255 printable ASCII characters' }]);
 }
 
 function deadlineOf(call: ServerUnaryCall<unknown, unknown>): number {
