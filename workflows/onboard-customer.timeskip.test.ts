@@ -2,7 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { PersonaError } from '../domain/errors.ts';
 import type { OnboardingRequest } from '../domain/onboarding.ts';
-import { type CustomerReady, onboardingWorkflowId, TaskQueue } from '../domain/processes.ts';
+import {
+  type CustomerReady,
+  type OnboardCustomerInput,
+  onboardingWorkflowId,
+  TaskQueue,
+} from '../domain/processes.ts';
 import { onboardCustomer } from '../temporal/starts.ts';
 import { createTestRig, eventually, type TestRig } from '../test/rig/index.ts';
 import type { OnboardingActivities, ProfileActivities } from './onboard-customer.ts';
@@ -253,19 +258,46 @@ test('Chimera away for more than 7 days: the customer is onboarded without a pro
   expect(seen.profile).toBeUndefined();
 });
 
-test.each([[[]], [[null]], [['text']]])('an input of %j fails at once, and writes nothing', async (args) => {
-  const { activities, seen } = world();
+test.each([
+  ['the request alone', (body: OnboardingRequest) => body, 'temporal-client'],
+  ['a request in our wrapper', (body: OnboardingRequest) => ({ request: body, actor: 'shop' }), 'shop'],
+])('a client of its own may start it with %s', async (_, argument, actor) => {
+  const { activities, customer_id } = world();
+  const inputs: OnboardCustomerInput[] = [];
+  const { onboard } = activities;
+  activities.onboard = async (input) => {
+    inputs.push(input);
+    return await onboard(input);
+  };
   const rig = await createTestRig({ activities: { [TaskQueue.onboarding]: activities } });
+  const body = request();
+  const workflowId = onboardingWorkflowId(body.transaction_id);
 
   const started = await rig.client.workflow.start('onboardCustomer', {
-    workflowId: onboardingWorkflowId(randomUUID()),
+    workflowId,
     taskQueue: TaskQueue.onboarding,
-    args,
-    workflowRunTimeout: '1 minute',
+    args: [argument(body)],
   });
-  await expect(started.result()).rejects.toMatchObject({ cause: { type: 'invalid_argument' } });
-  expect(seen.calls).toEqual([]);
+  expect(await started.result()).toMatchObject({ customer_id, payment_method_status: 'active' });
+  expect(inputs).toMatchObject([{ actor, correlation_id: workflowId, caller: 'temporal-client' }]);
 });
+
+test.each([[[]], [[null]], [['text']], [[{ request: 'text' }]]])(
+  'an input of %j fails at once, and writes nothing',
+  async (args) => {
+    const { activities, seen } = world();
+    const rig = await createTestRig({ activities: { [TaskQueue.onboarding]: activities } });
+
+    const started = await rig.client.workflow.start('onboardCustomer', {
+      workflowId: onboardingWorkflowId(randomUUID()),
+      taskQueue: TaskQueue.onboarding,
+      args,
+      workflowRunTimeout: '1 minute',
+    });
+    await expect(started.result()).rejects.toMatchObject({ cause: { type: 'invalid_argument' } });
+    expect(seen.calls).toEqual([]);
+  },
+);
 
 test('names every problem of a bad request and writes nothing', async () => {
   const { activities, seen } = world();
