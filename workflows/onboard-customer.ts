@@ -28,6 +28,9 @@ export interface ProfileActivities {
   }): Promise<{ baseline_data_ref: string } | undefined>;
 }
 
+/** Stands in the result's warnings: Chimera could not be asked for a week, or had no answer. */
+const PROFILE_GIVEN_UP = 'behavioral_profile_given_up';
+
 /** Who asks, where a Temporal client of its own does not say. */
 const STRANGER = 'temporal-client';
 
@@ -86,10 +89,11 @@ export function onboardCustomer(given: OnboardCustomerInput | OnboardingRequest)
         { ...customer, state: 'profiling' },
         `Customer ${customer_id} is ready; Chimera has no profile yet`,
       );
-      await profile;
+      if (!(await profile)) ready = { ...ready, warnings: [...ready.warnings, PROFILE_GIVEN_UP] };
     }
     const outcome = created ? 'created' : 'recognised';
-    show({ ...customer, state: 'done', outcome }, `Customer ${customer_id} is ${outcome}`);
+    const lacking = ready.warnings.includes(PROFILE_GIVEN_UP) ? ', without a profile: Chimera was away' : '';
+    show({ ...customer, state: 'done', outcome }, `Customer ${customer_id} is ${outcome}${lacking}`);
     return ready;
   });
 }
@@ -126,17 +130,22 @@ function methodToVerify(
 
 function withVerification(written: CustomerReady, verified: Verified): CustomerReady {
   const { payment_method_status, version, refused } = verified;
-  const warnings = refused ? [...written.warnings, 'payment_method_declined'] : written.warnings;
+  const warnings = refused ? [...written.warnings, refused] : written.warnings;
   return { ...written, payment_method_status, version, warnings };
 }
 
-/** Never fails the onboarding: a customer without a profile is a customer. */
-async function createProfile(customer_id: string, snapshot: string): Promise<void> {
+/**
+ * Never fails the onboarding: a customer without a profile is a customer.
+ * @returns whether there is one
+ */
+async function createProfile(customer_id: string, snapshot: string): Promise<boolean> {
   try {
     const begun = await chimera.initiateBehavioralProfile({ customer_id, snapshot });
     if (begun !== undefined) await graph.linkBehavioralProfile({ customer_id, ...begun });
+    return true;
   } catch (error) {
     if (!(error instanceof ActivityFailure)) throw error;
     log.error('The customer has no behavioural profile', { customer_id, reason: error.cause?.message });
+    return false;
   }
 }
