@@ -12,7 +12,6 @@ export type { Graph, GraphOptions, Reader } from './graph.ts';
 export { openGraph } from './graph.ts';
 export { migrate, missingMigrations } from './migrate.ts';
 export { unreadableKeys } from './queries/stored-keys.ts';
-export { readIncoming } from './onboarding/incoming.ts';
 export type { Onboarded } from './onboarding/onboard.ts';
 export { onboard } from './onboarding/onboard.ts';
 export { alternativesOf } from './queries/alternative-payment-methods.ts';

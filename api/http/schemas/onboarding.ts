@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { validateOnboarding } from '../../../domain/onboarding.ts';
+import { formRules } from '../../../domain/onboarding-forms.ts';
 import { PAYMENT_METHOD_STATUSES, PAYMENT_METHOD_TYPES } from '../../../domain/payment-method.ts';
 import { checked, optional, time, uuid } from './checked.ts';
 
@@ -80,7 +81,7 @@ export const onboardingRequest = checked(
     }),
     occurred_at: time,
   }),
-  validateOnboarding,
+  (input) => validateOnboarding(input, formRules()),
 ).openapi('OnboardingRequest');
 
 export const onboardingAnswer = z
