@@ -10,6 +10,8 @@ export interface Policy {
     deviceMatch: 'suggest' | 'attach';
     limits: { email: number; phone: number; device: number };
     verifyWait: number;
+    /** ISO 3166-1 alpha-2: where a phone number without a country code is, if the address does not say it. */
+    phoneRegion?: string;
     /** Values that never identify anybody: exact, lower case; `*` at either end matches any rest. */
     blockedValues: string[];
   };

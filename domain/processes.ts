@@ -112,6 +112,8 @@ export const SearchAttribute = {
 
 export const onboardingWorkflowId = (transactionId: string) => `onboarding:${transactionId}`;
 export const recoveryWorkflowId = (paymentId: string) => `recovery:${paymentId}`;
+/** Whose idempotency keys a process's commands are, for good. */
+export const workflowCaller = (workflowType: string) => `workflow:${workflowType}`;
 /** `keyHash`: SHA-256, in hex, of `caller|key`. */
 export const paymentMethodWorkflowId = (customerId: string, keyHash: string) =>
   `payment-method:${customerId}:${keyHash}`;

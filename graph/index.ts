@@ -13,7 +13,6 @@ export { MAX_CONNECTIONS, openGraph } from './graph.ts';
 export type { CommittedCommand, GraphObserver } from './observer.ts';
 export { migrate, missingMigrations } from './migrate.ts';
 export { unreadableKeys } from './queries/stored-keys.ts';
-export { readIncoming } from './onboarding/incoming.ts';
 export type { Onboarded } from './onboarding/onboard.ts';
 export { onboard } from './onboarding/onboard.ts';
 export { alternativesOf } from './queries/alternative-payment-methods.ts';
