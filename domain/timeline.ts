@@ -54,6 +54,7 @@ const ATTEMPTS: Readonly<Record<EventData['RecoveryAttempted']['state'], string>
 const SENTENCES: { readonly [T in keyof EventData]: Sentence<T> | null } = {
   CustomerCreated: () => 'Your account was created.',
   CustomerProfileUpdated: ({ segment, locale }) => {
+    if (locale === null) return 'Your language is no longer set.';
     if (locale !== undefined) return `Your language was set to ${locale}.`;
     return segment === undefined ? 'Your profile was updated.' : `You were placed in the segment ${segment}.`;
   },
@@ -63,17 +64,25 @@ const SENTENCES: { readonly [T in keyof EventData]: Sentence<T> | null } = {
   DeviceLinked: () => 'A device was used with your account for the first time.',
   LoginRecorded: () => 'A device that you have used before was used again.',
   AddressAdded: ({ type }) => `A ${type} address was added.`,
-  AddressUpdated: () => 'An address was used again or confirmed.',
+  AddressUpdated: ({ street1, city, zip_code }) =>
+    street1 === undefined && city === undefined && zip_code === undefined
+      ? 'An address was used again or confirmed.'
+      : 'An address was changed.',
+  AddressRemoved: () => 'An address was removed.',
   DigitalIdentifierAdded: ({ type }) => `${IDENTIFIERS[type]} was added.`,
   DigitalIdentifierVerified: () => 'One of your e-mail addresses or phone numbers was confirmed.',
+  DigitalIdentifierRemoved: () => 'An e-mail address or phone number was removed.',
   BehavioralProfileLinked: () => 'A profile of how you usually use our service was linked to your account.',
   // It tells of another customer.
   IdentityMatchSuggested: null,
+  IdentityMatchResolved: null,
   PaymentMethodAdded: ({ payment_method_id }, name) => `${name(payment_method_id)} was added.`,
   PaymentMethodUpdated: ({ payment_method_id }, name) =>
     `${name(payment_method_id)} was updated with newer details.`,
   PaymentMethodStatusChanged: ({ payment_method_id, new_status }, name) =>
     `${name(payment_method_id)} ${STATUSES[statusShownToCustomer(new_status)]}.`,
+  PaymentMethodRemoved: ({ payment_method_id }, name) =>
+    `${name(payment_method_id)} was taken out of your wallet.`,
   PaymentMethodUsed: ({ payment_method_id }, name) => `${name(payment_method_id)} was used.`,
   DefaultPaymentMethodChanged: ({ payment_method_id }, name) =>
     payment_method_id === null
@@ -96,7 +105,14 @@ const SENTENCES: { readonly [T in keyof EventData]: Sentence<T> | null } = {
   RecoveryClosed: ({ payment_id, state }) => `The payment ${payment_id} ${CLOSED[state]}.`,
   RecoveryOverpaid: (data) =>
     `The payment ${data.payment_id} was charged a second time, with ${money(data)}.`,
-  NodePropertyChanged: ({ id }) => `A detail of the payment ${id} was updated.`,
+  RelationshipAdded: ({ source_id }, name) => `${name(source_id)} was used on a device.`,
+  RelationshipAttributeChanged: () => 'We learned when something of yours was last used.',
+  NodePropertyChanged: ({ label, id }) =>
+    label === 'Obligation'
+      ? `A detail of the payment ${id} was updated.`
+      : 'One of your e-mail addresses or phone numbers has to be confirmed again.',
+  // A suspicion; what it changed is told of by events of its own.
+  FraudOutcomeApplied: null,
   NoticeSent: ({ channel, payment_id }) =>
     `We wrote to you${about(payment_id)} by ${channel === 'sms' ? 'text message' : 'e-mail'}.`,
   NoticeFailed: ({ payment_id }) => `We could not reach you${about(payment_id)}.`,

@@ -46,6 +46,7 @@ export function writeAddress(
       is_default: proven && !known.addresses.some((address) => address.is_default),
       is_verified: details.is_verified ?? false,
       proven,
+      awaits_identifier_id: recognition.awaits_identifier_id ?? null,
     },
   });
 }

@@ -14,7 +14,7 @@ import { LABEL_OF, type Stream } from './stream.ts';
 
 // What a relationship of the graph looks like here: both ends by label and id.
 const END = (node: string) =>
-  `labels(${node})[0] + '/' + coalesce(${node}.id, ${node}.key, ${node}.payment_id, elementId(${node}))`;
+  `labels(${node})[0] + '/' + coalesce(${node}.id, ${node}.key, ${node}.payment_id, ${node}.case_id, elementId(${node}))`;
 const EDGE = (from: string, to: string) =>
   `{at: elementId(r), from: ${END(from)}, type: type(r), to: ${END(to)}, properties: properties(r)}`;
 

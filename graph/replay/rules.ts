@@ -108,6 +108,7 @@ const RULES: Readonly<Record<Label, Readonly<Record<string, Rule>>>> = {
     overpaid: flag,
     claimed_at: time,
   },
+  FraudCase: { customer_id: text, last_occurred_at: time, applied: text },
 };
 
 /** The properties of a node that are missing or break their rule, with the rule in words. */

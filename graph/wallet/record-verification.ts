@@ -1,12 +1,11 @@
-import type { EventData } from '../../domain/events.ts';
 import type { PaymentMethodStatus } from '../../domain/payment-method.ts';
 import { expiresOn, isExpired, transition } from '../../domain/payment-method.ts';
-import type { AttachAnswer, GatewayPaymentMethod } from '../../domain/ports.ts';
-import type { DataKey } from '../../security/data-key.ts';
+import type { AttachAnswer } from '../../domain/ports.ts';
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
 import type { CommandTx } from '../command-tx.ts';
 import type { Graph } from '../graph.ts';
+import { changedDetails } from './details.ts';
 import type { WalletMethod } from './wallet.ts';
 import { openWallet } from './wallet.ts';
 
@@ -46,14 +45,7 @@ export async function recordVerification(
     }
     if (answer.result === 'attached') {
       const changes = changedDetails(method, answer.method, tx.keyOf(customer_id));
-      if (changes !== undefined) {
-        tx.append({
-          stream: 'customer',
-          stream_id: customer_id,
-          type: 'PaymentMethodUpdated',
-          data: { payment_method_id, ...changes },
-        });
-      }
+      if (changes !== undefined) wallet.update(payment_method_id, changes);
     }
     const status = verifiedStatus(answer, Date.parse(tx.recordedAt), method);
     const reason = answer.result === 'attached' ? 'verified' : `gateway:${answer.reason}`;
@@ -87,43 +79,4 @@ function verifiedStatus(answer: AttachAnswer, now: number, method: WalletMethod)
   const expired =
     expiry_month !== null && expiry_year !== null && isExpired(expiresOn(expiry_month, expiry_year), now);
   return expired ? 'expired' : 'active';
-}
-
-type Details = Omit<EventData['PaymentMethodUpdated'], 'payment_method_id'>;
-const PLAIN_DETAILS = [
-  'brand',
-  'network',
-  'last_four',
-  'expiry_month',
-  'expiry_year',
-  'funding',
-  'country',
-] as const;
-
-/** What the gateway knows and the graph does not have, or has differently; `undefined`: nothing. */
-function changedDetails(
-  method: WalletMethod,
-  known: GatewayPaymentMethod,
-  key: DataKey,
-): Details | undefined {
-  const changes: Details = {};
-  for (const field of PLAIN_DETAILS) {
-    const value = known[field];
-    if (value !== undefined && value !== method[field]) Object.assign(changes, { [field]: value });
-  }
-  const month = known.expiry_month ?? method.expiry_month;
-  const year = known.expiry_year ?? method.expiry_year;
-  if (month !== null && year !== null && method.expires_on !== expiresOn(month, year)) {
-    changes.expires_on = expiresOn(month, year);
-  }
-  const fingerprint = known.instrument_fingerprint;
-  if (fingerprint !== undefined && fingerprint !== method.instrument_fingerprint) {
-    changes.instrument_fingerprint = key.seal(
-      fingerprint,
-      'PaymentMethod',
-      method.payment_method_id,
-      'instrument_fingerprint',
-    );
-  }
-  return Object.keys(changes).length === 0 ? undefined : changes;
 }
