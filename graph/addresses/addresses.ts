@@ -74,7 +74,7 @@ export class AddressBook {
     const { type, state = null, country, is_verified = false } = details;
     const is_default = wish.is_default || this.#defaultOf(type) === undefined;
     if (is_default) this.#withdrawDefault(type);
-    const { street1 = '', street2 = null, city = '', zip_code = '' } = this.#sealed(addressId, details);
+    const { street1, street2, city, zip_code } = this.#sealed(addressId, details);
     const data = { type, street1, street2, city, state, zip_code, country, is_default, is_verified };
     const rest = { proven: true, awaits_identifier_id: null };
     this.#append('AddressAdded', { address_id: addressId, ...data, ...rest });

@@ -6,12 +6,13 @@ import type { Graph } from '../graph.ts';
 import {
   addAddress,
   createCustomer,
+  getAddress,
+  getAddresses,
   onboard,
   removeAddress,
   setCustomerStatus,
   updateAddress,
 } from '../index.ts';
-import { getAddresses } from '../queries/addresses.ts';
 
 const policy = readPolicy();
 let graph: Graph;
@@ -62,7 +63,7 @@ test('an address that says something else has to be verified anew; the same word
     updateAddress(graph, testHeader(), { customer_id, address_id, address: { ...home, ...change }, by });
   expect(await put({})).toMatchObject({ changed: false });
   expect(await put({ street1: '9 Side Street', city: 'Shelbyville' })).toMatchObject({ changed: true });
-  const [moved] = await getAddresses(graph, { customer_id });
+  const moved = await getAddress(graph, { customer_id, address_id });
   expect(moved).toMatchObject({
     street1: '9 Side Street',
     city: 'Shelbyville',

@@ -3,8 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readPolicy } from '../../platform/policy.ts';
 import { closeVerified, openTestGraph, testHeader } from '../../test/graph.ts';
 import type { Graph } from '../graph.ts';
-import { createCustomer, getDevice, linkDevice, recordDeviceLogin } from '../index.ts';
-import { getDevices } from '../queries/devices.ts';
+import { createCustomer, getDevice, getDevices, linkDevice, recordDeviceLogin } from '../index.ts';
 
 const policy = readPolicy();
 let graph: Graph;

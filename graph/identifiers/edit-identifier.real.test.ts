@@ -14,6 +14,7 @@ import type { Graph } from '../graph.ts';
 import {
   addDigitalIdentifier,
   createCustomer,
+  getAddresses,
   getCustomerProfile,
   getPaymentMethods,
   onboard,
@@ -22,7 +23,6 @@ import {
   updateCustomer,
   verifyDigitalIdentifier,
 } from '../index.ts';
-import { getAddresses } from '../queries/addresses.ts';
 
 const policy = readPolicy();
 let graph: Graph;
