@@ -60,6 +60,16 @@ export type CustomerStatus = 'active' | 'suspended' | 'erased' | 'merged';
 /** Ciphertext (`s1:…`) under the key of the customer or the device whose stream it stands in. */
 export type Sealed = string;
 
+/** Where an address is. */
+export interface SealedPlace {
+  street1: Sealed;
+  street2: Sealed | null;
+  city: Sealed;
+  state: string | null;
+  zip_code: Sealed;
+  country: string;
+}
+
 /** Who may be told of by a customer's stream: customers, what they own, and their edges. */
 interface CustomerEvents {
   CustomerCreated: {
@@ -77,15 +87,9 @@ interface CustomerEvents {
   DeviceLinked: { device_id: string; proven: boolean; awaits_identifier_id: string | null };
   /** `login_count` and `last_login` are what they are now, not differences. */
   LoginRecorded: { device_id: string; login_count: number; last_login: string; proven: boolean };
-  AddressAdded: {
+  AddressAdded: SealedPlace & {
     address_id: string;
     type: 'shipping' | 'billing';
-    street1: Sealed;
-    street2: Sealed | null;
-    city: Sealed;
-    state: string | null;
-    zip_code: Sealed;
-    country: string;
     is_default: boolean;
     is_verified: boolean;
     proven: boolean;
@@ -96,12 +100,8 @@ interface CustomerEvents {
   AddressUpdated: {
     address_id: string;
     type?: 'shipping' | 'billing';
-    street1?: Sealed;
-    street2?: Sealed | null;
-    city?: Sealed;
-    state?: string | null;
-    zip_code?: Sealed;
-    country?: string;
+    /** Where it is now: all of it. */
+    place?: SealedPlace;
     is_default?: boolean;
     is_verified?: boolean;
     last_shipped?: string;

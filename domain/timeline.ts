@@ -3,8 +3,9 @@
  * suspects, codes, rules and other customers are never named. What may not be told keeps its place and its date.
  */
 
-import type { EventData } from './events.ts';
+import { EVENT_TYPES, type EventData } from './events.ts';
 import { formatMoney } from './money.ts';
+import { isReadable, upcast } from './upcast.ts';
 import { type PaymentMethodStatus, statusShownToCustomer } from './payment-method.ts';
 
 /** What is known of a payment method to name it by. */
@@ -64,10 +65,8 @@ const SENTENCES: { readonly [T in keyof EventData]: Sentence<T> | null } = {
   DeviceLinked: () => 'A device was used with your account for the first time.',
   LoginRecorded: () => 'A device that you have used before was used again.',
   AddressAdded: ({ type }) => `A ${type} address was added.`,
-  AddressUpdated: ({ street1, city, zip_code }) =>
-    street1 === undefined && city === undefined && zip_code === undefined
-      ? 'An address was used again or confirmed.'
-      : 'An address was changed.',
+  AddressUpdated: ({ place }) =>
+    place === undefined ? 'An address was used again or confirmed.' : 'An address was changed.',
   AddressRemoved: () => 'An address was removed.',
   DigitalIdentifierAdded: ({ type }) => `${IDENTIFIERS[type]} was added.`,
   DigitalIdentifierVerified: () => 'One of your e-mail addresses or phone numbers was confirmed.',
@@ -121,19 +120,23 @@ const SENTENCES: { readonly [T in keyof EventData]: Sentence<T> | null } = {
 const MASKED = { type: 'Masked', text: 'Something happened here that we may not describe.' };
 
 /**
- * @param event - its type may be one that this version does not know; such an event is masked too
+ * @param event - its type or version may be one that this version does not know; such an event is masked too
  * @param methods - the customer's payment methods by id
  */
 export function describeEvent(
-  event: { type: string; data: unknown },
+  event: { type: string; schema_version: number; data: Readonly<Record<string, unknown>> },
   methods: ReadonlyMap<string, MethodName>,
 ): { type: string; text: string } {
-  const sentence = Object.hasOwn(SENTENCES, event.type)
-    ? (SENTENCES[event.type as keyof EventData] as Sentence<keyof EventData> | null)
+  const { schema_version: version } = event;
+  const type = EVENT_TYPES.find((one) => one === event.type);
+  if (type === undefined || !isReadable(type, version)) return MASKED;
+  const sentence = Object.hasOwn(SENTENCES, type)
+    ? (SENTENCES[type as keyof EventData] as Sentence<keyof EventData> | null)
     : null;
   if (sentence === null) return MASKED;
   const name = (id: string) => nameOf(methods.get(id));
-  return { type: event.type, text: sentence(event.data as EventData[keyof EventData], name) };
+  const data = upcast(type, version, event.data) as EventData[keyof EventData];
+  return { type, text: sentence(data, name) };
 }
 
 function nameOf(method: MethodName | undefined): string {

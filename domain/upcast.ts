@@ -20,14 +20,20 @@ export function schemaVersion(type: EventType): number {
   return (STEPS[type]?.length ?? 0) + 1;
 }
 
+/** Was it written in a version that this Persona knows? */
+export function isReadable(type: EventType, version: number): boolean {
+  return version <= schemaVersion(type);
+}
+
 /**
  * An event's data in today's form.
  * @param version - `schema_version` of the event
  * @throws Error for an event that a newer version of Persona has written
  */
 export function upcast(type: EventType, version: number, data: Data): Data {
-  const today = schemaVersion(type);
-  if (version > today)
-    throw new Error(`${type} has schema version ${version}, and this Persona knows up to ${today}`);
+  if (!isReadable(type, version))
+    throw new Error(
+      `${type} has schema version ${version}, and this Persona knows up to ${schemaVersion(type)}`,
+    );
   return (STEPS[type] ?? []).slice(version - 1).reduce((form, step) => step(form), data);
 }

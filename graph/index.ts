@@ -33,6 +33,8 @@ export type { Address } from './queries/addresses.ts';
 export { getAddress, getAddresses } from './queries/addresses.ts';
 export { alternativesOf } from './queries/alternative-payment-methods.ts';
 export { hasBehavioralProfile } from './queries/behavioral-profile.ts';
+export type { Customer } from './queries/customer.ts';
+export { getCustomer } from './queries/customer.ts';
 export type { CustomerContext } from './queries/customer-context.ts';
 export { getCustomerContext } from './queries/customer-context.ts';
 export type { CustomerProfile } from './queries/customer-profile.ts';
@@ -41,9 +43,17 @@ export type { Device } from './queries/device.ts';
 export { getDevice } from './queries/device.ts';
 export type { CustomerDevice } from './queries/devices.ts';
 export { getDevices } from './queries/devices.ts';
+export { findCustomersByDeviceFingerprint } from './queries/find-by-device.ts';
+export type { Usage } from './queries/find-by-usage.ts';
+export { findCustomersByUsage } from './queries/find-by-usage.ts';
+export type { ConnectedCustomer } from './queries/find-connected.ts';
+export { findConnectedCustomers } from './queries/find-connected.ts';
 export { findCustomerByDigitalId } from './queries/find-customer.ts';
+export { getDigitalIdentifiers } from './queries/identifiers.ts';
+export { getAllDefaultPaymentMethods, getExpiringPaymentMethods } from './queries/method-scans.ts';
 export type { NoticeRecipient, NoticeRecipients } from './queries/notice-recipients.ts';
 export { getNoticeRecipients } from './queries/notice-recipients.ts';
+export { getObligations } from './queries/obligations.ts';
 export type { PaymentMethod } from './queries/payment-methods.ts';
 export {
   getGatewayCustomer,

@@ -4,6 +4,7 @@ import type { AddressDetails } from '../../domain/onboarding-types.ts';
 import type { DataKey } from '../../security/data-key.ts';
 import type { CommandTx } from '../command-tx.ts';
 import type { Reader } from '../graph.ts';
+import { sealPlace } from './place.ts';
 
 /** An address with its customer's edge to it, as the graph has it: the streets are sealed. */
 export interface StoredAddress {
@@ -71,13 +72,12 @@ export class AddressBook {
 
   /** @returns whether the address is the default of its type now */
   add(addressId: string, details: AddressDetails, wish: { is_default: boolean }): boolean {
-    const { type, state = null, country, is_verified = false } = details;
+    const { type, is_verified = false } = details;
     const is_default = wish.is_default || this.#defaultOf(type) === undefined;
     if (is_default) this.#withdrawDefault(type);
-    const { street1, street2, city, zip_code } = this.#sealed(addressId, details);
-    const data = { type, street1, street2, city, state, zip_code, country, is_default, is_verified };
-    const rest = { proven: true, awaits_identifier_id: null };
-    this.#append('AddressAdded', { address_id: addressId, ...data, ...rest });
+    const place = sealPlace(this.#tx.keyOf(this.#customerId), addressId, details);
+    const own = { proven: true, awaits_identifier_id: null };
+    this.#append('AddressAdded', { address_id: addressId, type, ...place, is_default, is_verified, ...own });
     return is_default;
   }
 
@@ -123,28 +123,14 @@ export class AddressBook {
 
   #changes(address: Readonly<StoredAddress>, details: AddressDetails) {
     const changes: Partial<EventData['AddressUpdated']> = {};
-    const known = openAddress(address, this.#tx.keyOf(this.#customerId));
-    const sealed = this.#sealed(address.address_id, details);
+    const key = this.#tx.keyOf(this.#customerId);
+    const known = openAddress(address, key);
     const { street1, street2 = null, city, zip_code, state = null, country, type } = details;
-    if (street1 !== known.street1) changes.street1 = sealed.street1;
-    if (street2 !== known.street2) changes.street2 = sealed.street2;
-    if (city !== known.city) changes.city = sealed.city;
-    if (zip_code !== known.zip_code) changes.zip_code = sealed.zip_code;
-    if (state !== known.state) changes.state = state;
-    if (country !== known.country) changes.country = country;
+    const place = { street1, street2, city, zip_code, state, country };
+    const moves = Object.entries(place).some(([field, text]) => known[field as keyof typeof place] !== text);
+    if (moves) changes.place = sealPlace(key, address.address_id, details);
     if (type !== known.type) changes.type = type;
     return changes;
-  }
-
-  #sealed(id: string, { street1, street2, city, zip_code }: AddressDetails) {
-    const key = this.#tx.keyOf(this.#customerId);
-    const seal = (field: string, value: string) => key.seal(value, 'Address', id, field);
-    return {
-      street1: seal('street1', street1),
-      street2: street2 === undefined ? null : seal('street2', street2),
-      city: seal('city', city),
-      zip_code: seal('zip_code', zip_code),
-    };
   }
 
   #defaultOf(type: StoredAddress['type']): StoredAddress | undefined {

@@ -74,6 +74,7 @@ const RULES: Readonly<Record<Label, Readonly<Record<string, Rule>>>> = {
     street2: optional(sealed),
     city: text,
     zip_code: text,
+    address_hash: text,
     country,
     is_default: flag,
     is_verified: flag,
