@@ -103,11 +103,6 @@ export const recoveryFolds: Folds<keyof RecoveryEvents> = {
     if (attempt) attempt.overpaid = true;
   },
 
-  NodePropertyChanged(model, { seq, data }) {
-    const node = model.node(nodeRef(data.label, data.id));
-    if (node) Object.assign(node, { [data.property]: data.value, changed_seq: seq });
-  },
-
   // What was sent stands in the log alone.
   NoticeSent() {},
   NoticeFailed() {},
