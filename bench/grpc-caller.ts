@@ -21,6 +21,8 @@ export function openGrpcCaller(address: string, path: string): GrpcCaller {
     ':path': path,
     'content-type': 'application/grpc',
     te: 'trailers',
+    // Whoever routes a payment sets a deadline.
+    'grpc-timeout': '5S',
   };
   return {
     call: (message) =>
