@@ -1,7 +1,7 @@
 /** Makes a gRPC method out of one function: caller, deadline, cancellation, errors, log and metrics. */
 
 import { type handleUnaryCall, Metadata, type ServerUnaryCall, status } from '@grpc/grpc-js';
-import { ERRORS } from '../../domain/errors.ts';
+import { ERRORS, PersonaError } from '../../domain/errors.ts';
 import { beforeDeadline, type Caller } from '../../services/request.ts';
 import {
   asPersonaError,
@@ -17,6 +17,8 @@ import { toServiceError } from './errors.ts';
 
 /** Whoever reaches a server without authentication is a service with every role. */
 const CALLER = 'service';
+/** Every call that has ended counts as cancelled afterwards: an abort without a reason would make a new error each time. */
+const GONE = new PersonaError('deadline_exceeded', 'the caller went away');
 
 /**
  * @param operation the rpc's name, for log and metrics
@@ -89,8 +91,8 @@ function subjectOf({ customer_id, transaction_id, payment_id, device_id }: Reque
 
 function cancellationOf(call: ServerUnaryCall<unknown, unknown>): AbortController {
   const cancellation = new AbortController();
-  if (call.cancelled) cancellation.abort();
-  else call.on('cancelled', () => cancellation.abort());
+  if (call.cancelled) cancellation.abort(GONE);
+  else call.on('cancelled', () => cancellation.abort(GONE));
   return cancellation;
 }
 
