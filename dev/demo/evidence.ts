@@ -20,6 +20,7 @@ export interface LedgerRow {
 }
 
 export interface Message {
+  notification_id: string;
   template: string;
   to: string;
   subject: string;
