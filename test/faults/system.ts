@@ -62,7 +62,12 @@ export async function startFaultSystem(options: { guard: Guard; log: Log }): Pro
   const policyFile = join(folder, 'policy.json');
   writeFileSync(policyFile, JSON.stringify(POLICY));
   const runFile = join(folder, 'run.json');
-  const env: Variables = { ...ownEnvironment(), PERSONA_POLICY_FILE: policyFile, PERSONA_RUN_FILE: runFile };
+  const env: Variables = {
+    ...ownEnvironment(),
+    PERSONA_POLICY_FILE: policyFile,
+    PERSONA_RUN_FILE: runFile,
+    LOG_LEVEL: 'warn',
+  };
 
   const stack = await startStack({
     servers: ['neo4j', 'temporal'],
