@@ -23,7 +23,7 @@ import type { Fact, RecoveryState } from '../domain/recovery/state.ts';
 import type { RecoveryOutcome, RecoveryStatus } from '../domain/recovery/status.ts';
 import { graph } from './recovery/activities.ts';
 import { type Answer, openInbox, type Signalled } from './recovery/inbox.ts';
-import { keyOf, receive } from './recovery/receive.ts';
+import { keyOf, receive, settlementFact } from './recovery/receive.ts';
 import { perform } from './recovery/steps.ts';
 import { show } from './visibility.ts';
 
@@ -89,7 +89,7 @@ export async function recoverPayment(input: RecoverPaymentInput): Promise<Recove
       }
       state = begin(opening.recovery);
       if (opening.first) state = evolve(state, claimed(opening.first.payment_method_id, opening.first.claim));
-      if (opening.settled) state = evolve(state, { fact: 'settled', rule: 'settled' });
+      if (opening.settled) state = evolve(state, settlementFact(opening));
       if (opening.heard)
         state = evolve(state, { fact: 'charge_heard', at: Date.now(), ...keyOf(opening.heard) });
       const { customer_id: customerId } = state;
