@@ -25,10 +25,11 @@ export interface Known {
   device?: DeviceNode;
   /** This customer's edge to this device. */
   login?: { login_count: number; last_login: string; proven: boolean };
+  /** Empty where nothing of the request can change it. */
   wallet: Wallet;
   /** The customer's addresses of the request's type. */
   addresses: KnownAddress[];
-  /** Whom the customer was suggested to be, or not to be, before. */
+  /** Whom the customer was suggested to be, or not to be, before; read where somebody is suggested now. */
   suggestedBefore: string[];
 }
 
@@ -88,9 +89,9 @@ export async function readKnown(
     found.deviceId === undefined
       ? []
       : tx.run<NonNullable<Known['login']>>(LOGIN, { customer_id: customerId, device_id: found.deviceId }),
-    readWallet(tx, customerId),
+    changesWallet(incoming, found) ? readWallet(tx, customerId) : [],
     readAddresses(tx, customerId, incoming.request.address_details),
-    tx.run<{ ids: string[] }>(SUGGESTED_BEFORE, { customer_id: customerId }),
+    others.length === 0 ? [] : tx.run<{ ids: string[] }>(SUGGESTED_BEFORE, { customer_id: customerId }),
   ]);
   return {
     customer: node,
@@ -100,6 +101,16 @@ export async function readKnown(
     addresses,
     suggestedBefore: before?.ids ?? [],
   };
+}
+
+/** By a method that came along, or by an identifier that may now be verified, and proves what came by it before. */
+function changesWallet({ request, identifiers }: Incoming, { held }: Found): boolean {
+  return (
+    request.payment_method_details !== undefined ||
+    identifiers.some(
+      (identifier) => identifier.is_verified && held.get(identifier)?.some((match) => !match.is_verified),
+    )
+  );
 }
 
 function lockOthers(tx: CommandTx, ids: string[]): void {
