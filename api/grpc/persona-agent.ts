@@ -3,7 +3,7 @@ import { Consistency } from '../../proto/gen/persona/v1/types.ts';
 import type { PersonaAgentServer } from '../../proto/gen/persona/v1/persona_agent.ts';
 import type { Services } from '../../services/services.ts';
 import type { Observers } from '../requests.ts';
-import { Problems, toDate, toJson, toRecovery, toText } from './mapping.ts';
+import { Problems, toDate, toDevice, toJson, toRecovery, toText } from './mapping.ts';
 import { unary } from './unary.ts';
 
 /** What other agents ask while a payment is on its way. */
@@ -67,13 +67,7 @@ export function personaAgent(services: Services, observers: Observers): PersonaA
           request.expected_version === undefined ? undefined : Number(request.expected_version),
       });
       return {
-        device: {
-          ...updated.device,
-          login_count: undefined,
-          first_login: undefined,
-          last_login: undefined,
-          changed_seq: BigInt(updated.device.changed_seq),
-        },
+        device: toDevice(updated.device),
         version: BigInt(updated.version),
         linked_customers: BigInt(updated.linked_customers),
         applied: updated.applied,
