@@ -17,6 +17,7 @@ import {
   openRecovery,
   openSettled,
   recordAttempt,
+  rereadRecovery,
   resumeRecovery,
 } from '../graph/recovery/index.ts';
 import type { RecoveryActivities } from '../workflows/recover-payment.ts';
@@ -65,6 +66,14 @@ export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryAc
 
     resumeRecovery: ({ payment_id }) => resumeRecovery(graph, { payment_id, policy, now: now() }),
 
+    rereadRecovery: ({ payment_id }) => rereadRecovery(graph, { payment_id, policy, now: now() }),
+
+    async readPayment({ payment_id }) {
+      const { gateway_ref } = await getObligation(graph, payment_id);
+      const payment = gateway_ref ? await gateway.readPayment(gateway_ref) : undefined;
+      return { payment: payment?.state ?? 'none' };
+    },
+
     async endReview({ payment_id }) {
       const {
         state,
@@ -99,20 +108,12 @@ export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryAc
       const obligation = await getObligation(graph, payment_id);
       const payment = await gateway.readPayment(gateway_payment_ref);
       if (!payment || !isOf(obligation, payment)) return { payment: 'not_ours' };
-      if (payment.state === 'payable' || payment.state === 'succeeded') {
-        // Also one that succeeded is one obligation's alone.
-        const ours = await adoptGatewayPayment(
-          graph,
-          headerOf(`adopt:${payment_id}:${gateway_payment_ref}`, at(now())),
-          {
-            payment_id,
-            gateway_ref: gateway_payment_ref,
-          },
-        );
-        if (!ours) return { payment: 'not_ours' };
-        return { payment: payment.state === 'payable' ? 'adopted' : 'succeeded' };
-      }
-      return { payment: payment.state };
+      if (payment.state === 'processing' || payment.state === 'cancelled') return { payment: payment.state };
+      // Also one that succeeded is one obligation's alone.
+      const header = headerOf(`adopt:${payment_id}:${gateway_payment_ref}`, at(now()));
+      const ours = await adoptGatewayPayment(graph, header, { payment_id, gateway_ref: gateway_payment_ref });
+      if (!ours) return { payment: 'not_ours' };
+      return { payment: payment.state === 'succeeded' ? 'succeeded' : 'adopted' };
     },
 
     async claimAttempt({ payment_id, payment_method_id, key, n }) {

@@ -36,6 +36,7 @@ export const ERRORS = {
   method_not_allowed: row(false, 405, GrpcCode.UNIMPLEMENTED, 'This address does not take that method'),
   unsupported_media_type: row(false, 415, GrpcCode.INVALID_ARGUMENT, 'The content type is not supported'),
   payload_too_large: row(false, 413, GrpcCode.RESOURCE_EXHAUSTED, 'The body is larger than 64 KiB'),
+  rate_limited: row(true, 429, GrpcCode.RESOURCE_EXHAUSTED, 'More requests than this caller may send'),
   customer_not_found: row(false, 404, GrpcCode.NOT_FOUND, 'No such customer'),
   payment_method_not_found: row(false, 404, GrpcCode.NOT_FOUND, 'No such payment method'),
   device_not_found: row(false, 404, GrpcCode.NOT_FOUND, 'No such device'),
@@ -131,7 +132,7 @@ export function invalid(
   problems: readonly FieldProblem[],
   type: ErrorType = 'invalid_argument',
 ): PersonaError {
-  const text = problems.map((problem) => `${problem.field}: ${problem.message}`).join('; ');
+  const text = problems.map(({ field, message }) => `${field || 'the request'}: ${message}`).join('; ');
   return new PersonaError(type, text, { problems });
 }
 

@@ -208,6 +208,8 @@ interface WalletEvents {
     funding?: string;
     country?: string;
     instrument_fingerprint?: Sealed;
+    /** The gateway gave the method another token when it was attached. */
+    token?: Sealed;
   };
   PaymentMethodStatusChanged: {
     payment_method_id: string;

@@ -139,8 +139,8 @@ interface Stream {
 
 interface OpenCommand {
   readonly tx: CommandTx;
-  /** Writes events, versions and receipt, and commits. */
-  finish(result: unknown): Promise<void>;
+  /** Writes events, versions and receipt, and commits. @returns what happened */
+  finish(result: unknown): Promise<readonly RecordedEvent[]>;
   /** Why it failed: the first failure of any statement, or `error`; a replay comes before both. */
   reason(error: unknown): Promise<unknown>;
 }
@@ -304,6 +304,7 @@ export function openCommandTx(
       flush();
       await Promise.all([receipt, ...sent]);
       await transaction.commit();
+      return events;
     },
     async reason(error) {
       const replayed = await receipt.then(

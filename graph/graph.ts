@@ -5,6 +5,7 @@ import type { KeyRing } from '../security/key-ring.ts';
 import { translated } from './errors.ts';
 import type { KeyStore } from './key-store.ts';
 import { graphKeyStore } from './key-store.ts';
+import { type GraphObserver, unobserved } from './observer.ts';
 import { toParameters, toPlain } from './values.ts';
 
 export interface GraphOptions {
@@ -15,7 +16,9 @@ export interface GraphOptions {
   database?: string;
   keyRing: KeyRing;
   blindIndex: BlindIndex;
+  /** Default `MAX_CONNECTIONS`. */
   maxConnectionPoolSize?: number;
+  observer?: GraphObserver;
   /** Milliseconds since the epoch; tests set it. */
   clock?: () => number;
 }
@@ -29,6 +32,7 @@ export interface Graph extends Reader {
   readonly keyRing: KeyRing;
   readonly blindIndex: BlindIndex;
   readonly keyStore: KeyStore;
+  readonly observer: GraphObserver;
   now(): number;
   /** A session for a command's transaction; its user closes it. */
   writeSession(): Session;
@@ -37,6 +41,8 @@ export interface Graph extends Reader {
   close(): Promise<void>;
 }
 
+/** Connections that one process holds at most. */
+export const MAX_CONNECTIONS = 50;
 /** A hot read must not wait for a connection as long as the driver's default minute. */
 const CONNECTION_ACQUISITION_MS = 5_000;
 /** A pooled connection idle for longer is tried before it is used, so that a restarted server costs no error. */
@@ -45,12 +51,13 @@ const LIVENESS_CHECK_MS = 60_000;
 /** Opens the driver; it connects with the first statement. */
 export function openGraph(options: GraphOptions): Graph {
   const database = options.database ?? 'neo4j';
+  const observer = options.observer ?? unobserved;
   const driver: Driver = neo4j.driver(options.uri, neo4j.auth.basic(options.username, options.password), {
     // Every integer here is far below 2^53: money in minor units, counters.
     disableLosslessIntegers: true,
     notificationFilter: { minimumSeverityLevel: 'OFF' },
     telemetryDisabled: true,
-    maxConnectionPoolSize: options.maxConnectionPoolSize ?? 50,
+    maxConnectionPoolSize: options.maxConnectionPoolSize ?? MAX_CONNECTIONS,
     connectionAcquisitionTimeout: CONNECTION_ACQUISITION_MS,
     connectionTimeout: CONNECTION_ACQUISITION_MS,
     connectionLivenessCheckTimeout: LIVENESS_CHECK_MS,
@@ -59,14 +66,19 @@ export function openGraph(options: GraphOptions): Graph {
     keyRing: options.keyRing,
     blindIndex: options.blindIndex,
     keyStore: graphKeyStore,
+    observer,
     now: options.clock ?? Date.now,
     async read<T>(cypher: string, parameters: Record<string, unknown> = {}): Promise<T[]> {
       const session = driver.session({ database, defaultAccessMode: neo4j.session.READ });
+      const ended = observer.started('read');
       try {
         const result = await session.run(cypher, toParameters(parameters) as Record<string, unknown>);
+        ended();
         return result.records.map((record) => toPlain(record.toObject()) as T);
       } catch (error) {
-        throw translated(error);
+        const reason = translated(error);
+        ended(reason);
+        throw reason;
       } finally {
         await session.close();
       }

@@ -23,10 +23,10 @@ export {
 } from './identifiers/edit-identifier.ts';
 export { applyFraudOutcome } from './fraud/apply-fraud-outcome.ts';
 export type { Graph, GraphOptions, Reader } from './graph.ts';
-export { openGraph } from './graph.ts';
+export { MAX_CONNECTIONS, openGraph } from './graph.ts';
+export type { CommittedCommand, GraphObserver } from './observer.ts';
 export { migrate, missingMigrations } from './migrate.ts';
 export { unreadableKeys } from './queries/stored-keys.ts';
-export { readIncoming } from './onboarding/incoming.ts';
 export type { Onboarded } from './onboarding/onboard.ts';
 export { onboard } from './onboarding/onboard.ts';
 export type { Address } from './queries/addresses.ts';

@@ -112,8 +112,9 @@ function stateOf(status: Stripe.PaymentIntent.Status): GatewayPayment['state'] {
       return 'succeeded';
     case 'canceled':
       return 'cancelled';
-    case 'requires_payment_method':
     case 'requires_confirmation':
+      return 'confirmable';
+    case 'requires_payment_method':
     case 'requires_action':
       return 'payable';
     default:

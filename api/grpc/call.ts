@@ -1,15 +1,12 @@
 /** What every call tells besides its request. */
 
 import type { ServerUnaryCall } from '@grpc/grpc-js';
-import { invalid } from '../../domain/errors.ts';
 import type { Caller } from '../../services/request.ts';
-import { MAX_WAIT_MS, type RequestIds, type RequestSubject } from '../requests.ts';
+import { MAX_WAIT_MS, readIdempotencyKey, type RequestIds, type RequestSubject } from '../requests.ts';
 
 /** A call of any kind: what it asks is its handler's matter. */
 type Call = Omit<ServerUnaryCall<unknown, unknown>, 'request'>;
 
-/** RFC 9110 would allow more; a key is an id. */
-const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
 /** Whoever reaches a server without authentication is a service with every role. */
 const CALLER = 'service';
 
@@ -20,7 +17,7 @@ export function callerOf(call: Call, ids: RequestIds): Caller {
     caller: CALLER,
     actor: CALLER,
     correlationId: ids.correlationId,
-    idempotencyKey: idempotencyKey(call),
+    idempotencyKey: readIdempotencyKey(entry(call, 'idempotency-key'), 'idempotency-key'),
     deadline: Math.min(deadlineOf(call), Date.now() + MAX_WAIT_MS),
     // Most calls are answered before anybody could ask for it.
     get signal() {
@@ -47,12 +44,6 @@ function cancellationOf(call: Call): AbortController {
   if (call.cancelled) cancellation.abort();
   else call.on('cancelled', () => cancellation.abort());
   return cancellation;
-}
-
-function idempotencyKey(call: Call): string | undefined {
-  const key = entry(call, 'idempotency-key');
-  if (key === undefined || IDEMPOTENCY_KEY.test(key)) return key;
-  throw invalid([{ field: 'idempotency-key', message: 'must be 1 to 255 printable ASCII characters' }]);
 }
 
 /** Epoch milliseconds; infinite where the caller set none. */

@@ -62,12 +62,16 @@ export interface RecoveryEvents {
     payment_ref: string | null;
     attempted_at: string;
     resolved_at: string | null;
+    /** Codes of the decline that the table does not have, as `field:code`; absent: it has them all. */
+    unmapped?: readonly string[];
   };
   RecoveryNeedsReview: { payment_id: string; rule: string };
   RecoveryClosed: {
     payment_id: string;
     state: Exclude<ObligationState, 'open' | 'needs_review'>;
     rule: string;
+    /** Of the newest failure that was reported; `null`: none was. */
+    class: DeclineClass | null;
     /** The method that was charged. */
     payment_method_id: string | null;
     closed_at: string;

@@ -53,13 +53,16 @@ export const walletProjections: Projections<Own> = {
       MATCH (p:PaymentMethod {id: $data.payment_method_id})
       SET p += $changes, p.changed_seq = $seq, p.updated_at = datetime($recorded_at),
         p.expires_on = CASE WHEN $expires_on IS NULL THEN p.expires_on ELSE date($expires_on) END`,
-    derived: ({ data }, { key }) => {
-      const { payment_method_id: id, expires_on, instrument_fingerprint: sealed, ...rest } = data;
-      const opened = sealed && key.open(sealed, 'PaymentMethod', id, 'instrument_fingerprint');
-      return {
-        expires_on,
-        changes: opened === undefined ? rest : { ...rest, instrument_fingerprint: opened },
-      };
+    derived: ({ data }, { key, blindIndex }) => {
+      const { payment_method_id: id, expires_on, instrument_fingerprint: plastic, token, ...rest } = data;
+      const changes: Record<string, unknown> = rest;
+      if (plastic !== undefined)
+        changes.instrument_fingerprint = key.open(plastic, 'PaymentMethod', id, 'instrument_fingerprint');
+      if (token !== undefined) {
+        changes.token = token;
+        changes.token_hash = blindIndex.hash('token', key.open(token, 'PaymentMethod', id, 'token'));
+      }
+      return { expires_on, changes };
     },
   },
 

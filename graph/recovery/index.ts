@@ -11,6 +11,7 @@ export { getObligation, getOpenObligations, getRecoveries, getRecovery } from '.
 export { resumeRecovery } from './snapshot.ts';
 export { findUnattended } from './unattended.ts';
 export { recordAttempt } from './record-attempt.ts';
+export { rereadRecovery } from './reread.ts';
 export { getNoticeMatter, type NoticeMatter } from './notice-matter.ts';
 export {
   finishNotice,

@@ -84,6 +84,7 @@ function closedInAdvance(tx: CommandTx, settlement: PaymentSettled): Opening {
       payment_id,
       state: 'paid_elsewhere',
       rule: 'settled',
+      class: null,
       payment_method_id: null,
       closed_at: settled_at,
     },

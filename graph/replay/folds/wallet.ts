@@ -56,13 +56,19 @@ export const walletFolds: Folds<Own> = {
     usedOn(model, event);
   },
 
-  PaymentMethodUpdated(model, { seq, recorded_at, data }, { key }) {
+  PaymentMethodUpdated(model, { seq, recorded_at, data }, { key, blindIndex }) {
     const { payment_method_id: id, instrument_fingerprint: plastic, ...changes } = data;
     const method = model.node(nodeRef('PaymentMethod', id));
     if (!method) return;
     Object.assign(method, changes, { changed_seq: seq, updated_at: moment(recorded_at) });
     if (plastic !== undefined)
       method.instrument_fingerprint = key.open(plastic, 'PaymentMethod', id, 'instrument_fingerprint');
+    if (changes.token !== undefined)
+      method.token_hash = new BlindValue(
+        blindIndex,
+        'token',
+        key.open(changes.token, 'PaymentMethod', id, 'token'),
+      );
   },
 
   PaymentMethodStatusChanged(model, { seq, recorded_at, data }) {
