@@ -43,6 +43,17 @@ const STORY = [
   'temporal/status-in-doubt',
   'rest/stripe-webhook',
   'temporal/resolve-unknown',
+  'grpc/get-customer',
+  'grpc/get-devices',
+  'grpc/get-addresses',
+  'grpc/find-customer-by-digital-id',
+  'grpc/update-node-property',
+  'grpc/add-relationship',
+  'grpc/update-relationship-attribute',
+  'grpc/get-relationship-attributes',
+  'grpc/find-customers-by-usage',
+  'grpc/find-connected-customers',
+  'grpc/get-timeline',
   'rest/healthz',
   'rest/readyz',
 ];
@@ -84,7 +95,7 @@ function answerOf(example: Example): unknown {
 /** May be asked again and again. */
 function onlyReads(example: Example): boolean {
   if ('route' in example) return example.request.method === 'GET';
-  return 'query' in example || ('rpc' in example && /\/Get/.test(example.rpc));
+  return 'query' in example || ('rpc' in example && /\/(Get|Find)/.test(example.rpc));
 }
 
 test.each(STORY)('%s is answered as its example says', async (name) => {
