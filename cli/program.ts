@@ -73,6 +73,7 @@ function commands(surroundings: Surroundings, ask: (run: Run) => void): Command 
   const command = (usage: string, does: string) =>
     program.command(usage).description(does).option('--json', 'one JSON document instead of words');
 
+  program.commandsGroup('Is it well?');
   command('doctor', 'looks at everything that Persona needs, and says what to do about what is wrong').action(
     () => ask(doctor),
   );
@@ -80,6 +81,7 @@ function commands(surroundings: Surroundings, ask: (run: Run) => void): Command 
     ask(showConfig),
   );
 
+  program.commandsGroup('Customers:');
   command('context', 'shows what agents learn of a customer before a payment')
     .argument('<CUSTOMER_ID>', 'a UUID', customerId)
     .action((id: string) => ask((settings) => showContext(settings, id)));
@@ -93,6 +95,7 @@ function commands(surroundings: Surroundings, ask: (run: Run) => void): Command 
     (id: string, options: PageOptions) => ask((settings) => showRecoveries(settings, id, options)),
   );
 
+  program.commandsGroup('Recoveries:');
   command('recover', 'reports a failed payment: Persona collects it from here on')
     .argument('<FILE>', 'a PaymentFailed as JSON; -: standard input')
     .action((file: string) => ask((settings) => recover(settings, file, stdin)));
@@ -127,6 +130,7 @@ function commands(surroundings: Surroundings, ask: (run: Run) => void): Command 
       ),
     );
 
+  program.commandsGroup('Is it well?');
   command('verify', 'replays the event log and compares it with the graph')
     .addOption(new Option('--customer <ID>', 'one customer').argParser(customerId).conflicts('all'))
     .option('--all', 'every customer and every device')
