@@ -40,6 +40,9 @@ export const ERRORS = {
   customer_not_found: row(false, 404, GrpcCode.NOT_FOUND, 'No such customer'),
   payment_method_not_found: row(false, 404, GrpcCode.NOT_FOUND, 'No such payment method'),
   device_not_found: row(false, 404, GrpcCode.NOT_FOUND, 'No such device'),
+  address_not_found: row(false, 404, GrpcCode.NOT_FOUND, 'No such address'),
+  identifier_not_found: row(false, 404, GrpcCode.NOT_FOUND, 'No such digital identifier'),
+  relationship_not_found: row(false, 404, GrpcCode.NOT_FOUND, 'No such relationship'),
   recovery_not_found: row(false, 404, GrpcCode.NOT_FOUND, 'No such recovery'),
   customer_suspended: row(false, 403, GrpcCode.FAILED_PRECONDITION, 'The customer is suspended'),
   token_belongs_to_other_customer: row(
@@ -48,6 +51,13 @@ export const ERRORS = {
     GrpcCode.FAILED_PRECONDITION,
     'Another customer holds this payment method',
   ),
+  identifier_belongs_to_other_customer: row(
+    false,
+    409,
+    GrpcCode.FAILED_PRECONDITION,
+    'Another customer has this digital identifier',
+  ),
+  customer_exists: row(false, 409, GrpcCode.FAILED_PRECONDITION, 'A customer with this id exists'),
   idempotency_key_reused: row(
     false,
     422,

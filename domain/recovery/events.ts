@@ -77,10 +77,6 @@ export interface RecoveryEvents {
     closed_at: string;
   };
   RecoveryOverpaid: { payment_id: string; key: string; amount: number; currency: string };
-  /** One property of a node outside the commands that know it: the adopted payment, or back from review. */
-  NodePropertyChanged:
-    | { label: 'Obligation'; id: string; property: 'gateway_ref'; value: string }
-    | { label: 'Obligation'; id: string; property: 'state'; value: 'open' };
   NoticeSent: { notification_id: string; template: string; channel: string; payment_id: string | null };
   NoticeFailed: {
     notification_id: string;

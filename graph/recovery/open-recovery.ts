@@ -236,6 +236,7 @@ function reportOf({ input, decision, method }: Scene): ReportedFailure {
     rule: decision.rule,
     ...(decision.code ? { code: decision.code } : {}),
     tell_chimera: decision.tellChimera,
+    ...(decision.notBefore === undefined ? {} : { not_before: decision.notBefore }),
     occurred_at: failure.occurred_at,
   };
 }

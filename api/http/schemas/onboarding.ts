@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { validateOnboarding } from '../../../domain/onboarding.ts';
+import { formRules } from '../../../domain/onboarding-forms.ts';
 import { PAYMENT_METHOD_STATUSES, PAYMENT_METHOD_TYPES } from '../../../domain/payment-method.ts';
 import { checked, optional, optionalInteger, time, uuid } from './checked.ts';
 
@@ -79,7 +80,9 @@ export const onboardingShape = z.looseObject({
   }),
   occurred_at: time,
 });
-export const onboardingRequest = checked(onboardingShape, validateOnboarding).openapi('OnboardingRequest');
+export const onboardingRequest = checked(onboardingShape, (input) =>
+  validateOnboarding(input, formRules()),
+).openapi('OnboardingRequest');
 
 export const onboardingAnswer = z
   .object({

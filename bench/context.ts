@@ -1,0 +1,60 @@
+/** `GetCustomerContext` beside a bare grpc-js server: a process each, the same caller. */
+
+import { GetCustomerContextRequest, PersonaAgentService } from '../proto/gen/persona/v1/persona_agent.ts';
+import { Consistency } from '../proto/gen/persona/v1/types.ts';
+import { addCustomers } from './customers.ts';
+import { type GrpcCaller, openGrpcCaller } from './grpc-caller.ts';
+import type { Comparison, Findings } from './result.ts';
+import { compared, loadFor, sideBySide } from './side-by-side.ts';
+import type { BenchSystem } from './system.ts';
+
+const CUSTOMERS = 100;
+const IN_FLIGHT = { cached: 64, strong: 16 };
+const TURN_MS = 4_000;
+
+export const contextBenchmark = {
+  name: 'context',
+  title: '`GetCustomerContext` against a bare grpc-js server',
+  conditions:
+    `${CUSTOMERS} customers with three devices, three cards and an address each; turns of ${TURN_MS / 1_000} s. ` +
+    `Cached: ${IN_FLIGHT.cached} in flight, beside an echo of the same message. STRONG: ${IN_FLIGHT.strong} in flight, ` +
+    'beside a handler that runs the same query in an auto-commit transaction',
+  async run({ graph, addresses, startBare, log }: BenchSystem): Promise<Findings> {
+    const bareServer = await startBare('grpc-server', { GRPC_PORT: 0 });
+    log(`adding ${CUSTOMERS} customers…`);
+    const customers = await addCustomers(graph, CUSTOMERS);
+    const { path } = PersonaAgentService.getCustomerContext;
+    const persona = openGrpcCaller(addresses.grpc, path);
+    const bare = openGrpcCaller(String(bareServer.ready.grpc), path);
+    const measure = (consistency: Consistency, inFlight: number) => {
+      const requests = customers.map((customer_id) =>
+        GetCustomerContextRequest.encode({
+          customer_id,
+          transaction_id: `for ${customer_id}`,
+          consistency,
+          min_version: 0n,
+        }).finish(),
+      );
+      const ask = (caller: GrpcCaller) => () =>
+        loadFor(TURN_MS, inFlight, (n) => caller.call(requests[n % requests.length] as Uint8Array));
+      return sideBySide(ask(persona), ask(bare));
+    };
+    try {
+      const strong = await measure(Consistency.CONSISTENCY_STRONG, IN_FLIGHT.strong);
+      const cached = await measure(Consistency.CONSISTENCY_EVENTUAL, IN_FLIGHT.cached);
+      return { comparisons: [...figures('STRONG', strong), ...figures('cached', cached)] };
+    } finally {
+      persona.close();
+      bare.close();
+      await bareServer.stop();
+    }
+  },
+};
+
+function figures(what: string, measured: Parameters<typeof compared>[3]): Comparison[] {
+  return [
+    { ...compared(`${what}, throughput`, 'calls/s', 'perSecond', measured), goal: { atLeast: 0.85 } },
+    compared(`${what}, p50`, 'ms', 'p50', measured),
+    { ...compared(`${what}, p99`, 'ms', 'p99', measured), goal: { atMost: 1.25 } },
+  ];
+}

@@ -1,0 +1,119 @@
+/** The people that benchmarks are about. */
+
+import { randomUUID } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
+import type { OnboardingRequest } from '../domain/onboarding.ts';
+import { type Graph, getPaymentMethod, onboard } from '../graph/index.ts';
+import { readPolicy } from '../platform/policy.ts';
+import { loadOf } from './side-by-side.ts';
+import type { BenchSystem } from './system.ts';
+
+const letters = () => randomUUID().replaceAll('-', '');
+const IN_FLIGHT = 4;
+
+/** A stranger at checkout, with everything but a payment method. */
+export function newcomer(): OnboardingRequest {
+  const id = letters();
+  return {
+    transaction_id: id,
+    occurred_at: new Date().toISOString(),
+    device_details: {
+      fingerprint: `device-${id}`,
+      ip: '203.0.113.24',
+      user_agent: 'Mozilla/5.0 (iPhone; CPU iPhone OS 19_1 like Mac OS X)',
+      trust_score: 0.9,
+    },
+    address_details: {
+      street1: '18 Alder Street',
+      city: 'New York',
+      state: 'NY',
+      zip_code: '10013',
+      country: 'US',
+      type: 'shipping',
+      is_verified: true,
+    },
+    digital_identifiers: [{ type: 'email', value: `${id}@shop.example`, is_verified: true }],
+    customer_metadata: { segment: 'subscriber', locale: 'en-US' },
+  };
+}
+
+/**
+ * Customers with three trusted devices, three cards and a verified address each, written by the graph's own command.
+ * @returns their ids
+ */
+export async function addCustomers(graph: Graph, count: number): Promise<string[]> {
+  const policy = readPolicy();
+  const ids: string[] = [];
+  await loadOf(count, IN_FLIGHT, async () => {
+    let customer_id: string | undefined;
+    for (let visit = 0; visit < 3; visit += 1) {
+      const { digital_identifiers, address_details, ...stranger } = newcomer();
+      const request: OnboardingRequest = {
+        ...stranger,
+        ...(customer_id === undefined ? { digital_identifiers, address_details } : { customer_id }),
+        payment_method_details: { type: 'card', token: `pm_${letters()}`, off_session_consent: true },
+      };
+      const { transaction_id, occurred_at } = request;
+      const header = {
+        caller: 'bench',
+        actor: 'bench',
+        idempotencyKey: transaction_id,
+        correlationId: transaction_id,
+        occurredAt: occurred_at,
+      };
+      ({ customer_id } = await onboard(graph, header, { request, policy }));
+    }
+    if (customer_id !== undefined) ids.push(customer_id);
+  });
+  return ids;
+}
+
+/** A customer whose first card has failed and whose second one may be charged, each from its own checkout. */
+export interface Payer {
+  customer_id: string;
+  failing_method_id: string;
+}
+
+/** Takes them in as a shop does, over REST, and waits until the gateway has verified both cards. */
+export async function addPayers(system: CheckOutSystem, count: number): Promise<Payer[]> {
+  const payers: Payer[] = [];
+  await loadOf(count, IN_FLIGHT, async () => {
+    const first = newcomer();
+    const { customer_id, payment_method_id } = await checkOut(system, first);
+    const { device_details } = first;
+    await checkOut(system, { ...newcomer(), device_details, digital_identifiers: [], customer_id });
+    payers.push({ customer_id, failing_method_id: payment_method_id });
+  });
+  return payers;
+}
+
+type CheckOutSystem = Pick<BenchSystem, 'addresses' | 'graph'>;
+interface CheckedOut {
+  customer_id: string;
+  payment_method_id: string;
+}
+
+async function checkOut(
+  { addresses, graph }: CheckOutSystem,
+  request: OnboardingRequest,
+): Promise<CheckedOut> {
+  const token = `pm_${letters()}`;
+  const card = { brand: 'visa', last4: '4242', exp_month: 8, exp_year: 2040, fingerprint: `fp_${token}` };
+  const issued = { type: 'card', card, script: [], then: { do: 'approve' } };
+  await send('PUT', `${addresses.gateway}/_sim/payment_methods/${token}`, issued);
+  const method = { type: 'card', token, off_session_consent: true, consent_source: 'checkout' };
+  const answer = await send('POST', `${addresses.http}/api/v1/customers`, {
+    ...request,
+    payment_method_details: method,
+  });
+  const checkedOut = answer as CheckedOut;
+  while ((await getPaymentMethod(graph, checkedOut)).status === 'unverified') await setTimeout(50);
+  return checkedOut;
+}
+
+async function send(method: string, url: string, body: object): Promise<unknown> {
+  const headers = { 'content-type': 'application/json' };
+  const response = await fetch(url, { method, headers, body: JSON.stringify(body) });
+  if (!response.ok) throw new Error(`${url} answered ${response.status}: ${await response.text()}`);
+  return response.json();
+}
