@@ -34,6 +34,7 @@ export {
 } from './queries/payment-methods.ts';
 export type { TimelineEntry } from './queries/timeline.ts';
 export { getTimeline } from './queries/timeline.ts';
+export { rehearse } from './rehearsal.ts';
 export type { Difference } from './replay/model.ts';
 export type { AddedPaymentMethod, AddPaymentMethod } from './wallet/add-payment-method.ts';
 export { addPaymentMethod } from './wallet/add-payment-method.ts';
