@@ -11,18 +11,23 @@ import {
 } from '../platform/run-file.ts';
 import { isAlive } from './lock.mjs';
 import { type Program, type ProgramOptions, startProgram } from './programs.ts';
-import type { Child } from './stack/child.ts';
 import type { Guard } from './stack/guard.ts';
 import { developmentKeys } from './stack/keys.ts';
+import { freePort, freePortFrom } from './stack/ports.ts';
+import type { Process } from './stack/process.ts';
 import { type Log, since } from './stack/progress.ts';
 import { type Stack, startStack } from './stack/stack.ts';
 import { lastLines } from './stack/tools.ts';
 
+/** Beside Temporal's UI. */
+const CODEC_PORT = 8_234;
 const repository = fileURLToPath(new URL('..', import.meta.url));
 
 export interface PersonaOptions {
   /** Take the usual ports, or the next free ones after them; otherwise any free ones. */
   usualPorts?: boolean;
+  /** Let Temporal's UI show what is sealed. */
+  codec?: boolean;
   /** How many processes of each kind, 1 unless said otherwise. */
   apis?: number;
   workers?: number;
@@ -59,7 +64,10 @@ export async function startPersona(options: PersonaOptions): Promise<PersonaSyst
   const { guard, log, usualPorts = false, env = process.env, runFile = runFilePath(env) } = options;
   const folder = ownFolder();
   const ports = usualPorts ? { neo4j: 7687, temporal: 7233 } : {};
-  const stack = await startStack({ servers: ['neo4j', 'temporal'], ports, folder, guard, log, env });
+  // Chosen first: Temporal's UI is told of it before the API, which listens there, can start.
+  const codecPort = options.codec && (await (usualPorts ? freePortFrom(CODEC_PORT) : freePort()));
+  const codec = codecPort ? `http://127.0.0.1:${codecPort}` : undefined;
+  const stack = await startStack({ servers: ['neo4j', 'temporal'], ports, codec, folder, guard, log, env });
   const common = { ...env, ...stack.env, PERSONA_INSECURE: '1' };
   const start = (
     name: string,
@@ -78,6 +86,7 @@ export async function startPersona(options: PersonaOptions): Promise<PersonaSyst
         name,
         'api/main.ts',
         shifted({ HTTP_PORT: 8_080, GRPC_PORT: 50_051, METRICS_PORT: 9_464 }, index),
+        codecPort && index === 0 ? codecFor(stack.urls.temporal_ui ?? '', codecPort) : {},
       ),
     ),
   ]);
@@ -86,7 +95,7 @@ export async function startPersona(options: PersonaOptions): Promise<PersonaSyst
     'gateway',
     'dev/simulators/gateway/main.ts',
     { SIM_PORT: 12_111 },
-    webhook(stack, apis),
+    { ...webhook(stack, apis), SIM_STATE: join(folder, 'gateway.state') },
   );
   const outside = {
     STRIPE_API_BASE: address(gateway, 'url'),
@@ -106,17 +115,14 @@ export async function startPersona(options: PersonaOptions): Promise<PersonaSyst
 
   const addresses = describe(stack, programs);
   publish(runFile, addresses, madeUpSecrets(env, stack), guard, log);
-  const children = {
-    ...stack.children,
-    ...Object.fromEntries([...programs].map(([name, { child }]) => [name, child])),
-  };
+  const processes = { ...stack.processes, ...Object.fromEntries(programs) };
   return {
     addresses,
     env: { ...common, ...outside },
     programs,
     folder,
     runFile,
-    firstEnd: () => firstEnd(children),
+    firstEnd: () => firstEnd(processes),
     logTails: () => logTails(programs),
   };
 }
@@ -125,6 +131,11 @@ function ownFolder(): string {
   const parent = join(repository, '.persona', 'running');
   mkdirSync(parent, { recursive: true });
   return mkdtempSync(join(parent, 'copy-'));
+}
+
+/** The first API opens payloads, for pages of this UI, under either name of this machine. */
+function codecFor(ui: string, port: number): Record<string, string> {
+  return { CODEC_PORT: String(port), CODEC_ORIGINS: [ui, ui.replace('127.0.0.1', 'localhost')].join() };
 }
 
 /** Where the gateway's news go: to the first API. */
@@ -159,13 +170,11 @@ function describe(stack: Stack, programs: ReadonlyMap<string, Program>): RunFile
     return address(program, key);
   };
   const smtp = programs.get('inbox')?.ready.smtp;
+  const codec = programs.get('api')?.ready.codec;
   const measured = [...programs.values()].flatMap(({ name, ready }) =>
     ready.metrics ? [[name, ready.metrics]] : [],
   );
-  const children = [
-    ...Object.entries(stack.children),
-    ...[...programs].map(([name, { child }]) => [name, child] as const),
-  ];
+  const processes = Object.entries({ ...stack.processes, ...Object.fromEntries(programs) });
   return {
     http: of('api', 'http'),
     temporal_ui: stack.urls.temporal_ui ?? '',
@@ -177,12 +186,13 @@ function describe(stack: Stack, programs: ReadonlyMap<string, Program>): RunFile
     temporal: stack.env.TEMPORAL_ADDRESS ?? '',
     chimera: of('chimera', 'grpc'),
     ...(smtp && { inbox_smtp: smtp }),
+    ...(codec && { temporal_codec: codec }),
     neo4j: stack.env.NEO4J_URI ?? '',
     neo4j_username: stack.env.NEO4J_USERNAME ?? '',
     neo4j_password: stack.env.NEO4J_PASSWORD ?? '',
     neo4j_database: stack.env.NEO4J_DATABASE ?? '',
     temporal_namespace: stack.env.TEMPORAL_NAMESPACE ?? '',
-    pids: Object.fromEntries(children.map(([name, child]) => [name, child.pid])),
+    pids: Object.fromEntries(processes.map(([name, { child }]) => [name, child.pid])),
   };
 }
 
@@ -213,9 +223,9 @@ function madeUpSecrets(env: Record<string, string | undefined>, stack: Stack): R
   return Object.fromEntries(names.map((name) => [name, stack.env[name] ?? '']));
 }
 
-function firstEnd(children: Record<string, Child>): Promise<string> {
+function firstEnd(processes: Record<string, Process>): Promise<string> {
   return Promise.race(
-    Object.entries(children).map(async ([name, child]) => {
+    Object.entries(processes).map(async ([name, { child }]) => {
       await child.exited;
       return `${name} ${child.ended}; its log: ${child.logFile}`;
     }),

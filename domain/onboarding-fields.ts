@@ -14,7 +14,7 @@ import type {
 import { PAYMENT_METHOD_TYPES } from './payment-method.ts';
 
 const WORDS: TextRule = { max: 200, pattern: /^\P{Cc}*$/u, says: 'be one line of text' };
-const NAME: TextRule = { max: 64, pattern: /^\P{Cc}*$/u, says: 'be one line of text' };
+export const NAME: TextRule = { max: 64, pattern: /^\P{Cc}*$/u, says: 'be one line of text' };
 export const TOKEN: TextRule = {
   max: 255,
   pattern: /^[\x21-\x7e]+$/,
@@ -22,8 +22,8 @@ export const TOKEN: TextRule = {
 };
 const FINGERPRINT: TextRule = { max: 512, pattern: /^\P{Cc}*$/u, says: 'be one line of text' };
 const USER_AGENT: TextRule = { max: 1024, pattern: /^\P{Cc}*$/u, says: 'be one line of text' };
-const SEGMENT: TextRule = { max: 64, pattern: /^[A-Za-z0-9_]+$/, says: 'consist of A–Z, 0–9 and "_"' };
-const LOCALE: TextRule = {
+export const SEGMENT: TextRule = { max: 64, pattern: /^[A-Za-z0-9_]+$/, says: 'consist of A–Z, 0–9 and "_"' };
+export const LOCALE: TextRule = {
   max: 35,
   pattern: /^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$/,
   says: 'be a language tag like de-DE',

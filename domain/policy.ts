@@ -30,6 +30,8 @@ export interface RecoveryPolicy {
   maxEventAge: number;
   /** A second success of one obligation is given back. */
   refundDuplicate: boolean;
+  /** When a method is tried again by itself, counted from its first decline; by the class of its last one. */
+  retry: { LATER: number[]; TECH: number[] };
   /** The waits, one after the other, before the gateway is asked about a charge whose outcome is unknown. */
   unknown: number[];
   /** The same for a charge that is on its way: a bank debit. */

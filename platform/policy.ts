@@ -68,6 +68,12 @@ export const policySchema = z.strictObject({
     cascadeOnHard: z.boolean().describe('Try other methods also after a hard decline'),
     maxEventAge: duration.describe('A reported failure that is older than this is ignored'),
     refundDuplicate: z.boolean().describe('Give back a second success of one obligation'),
+    retry: z.strictObject({
+      LATER: z
+        .array(duration)
+        .describe('When a method that may work later is tried again, counted from its first decline'),
+      TECH: z.array(duration).describe('The same after trouble at the network or the issuer'),
+    }),
     unknown: z
       .array(duration)
       .describe('Waits, one after the other, before the gateway is asked about a charge of unknown outcome'),

@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import type { KeyRing } from './key-ring.ts';
 
 /** What is hashed; part of the hash, so that equal values of two kinds do not look equal. */
-export type BlindKind = 'email' | 'phone_number' | 'token' | 'fingerprint' | 'command';
+export type BlindKind = 'email' | 'phone_number' | 'token' | 'fingerprint' | 'address' | 'command';
 
 /** Keyed hashes that find an encrypted value: `{key_id}:{HMAC-SHA-256 in hex}`. */
 export interface BlindIndex {

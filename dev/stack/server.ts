@@ -1,5 +1,5 @@
-import type { Child } from './child.ts';
 import type { Guard } from './guard.ts';
+import type { Process } from './process.ts';
 import type { Log } from './progress.ts';
 
 export interface ServerOptions {
@@ -11,6 +11,8 @@ export interface ServerOptions {
   log: Log;
   /** Taken, or the next free one after it; without it any free port. */
   port?: number | undefined;
+  /** Where Temporal's UI has payloads opened. */
+  codec?: string | undefined;
 }
 
 export interface RunningServer {
@@ -18,5 +20,5 @@ export interface RunningServer {
   env: Record<string, string>;
   urls: Record<string, string>;
   /** Absent for a server that somebody else runs. */
-  child?: Child;
+  process?: Process;
 }

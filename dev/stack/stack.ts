@@ -1,8 +1,8 @@
-import type { Child } from './child.ts';
 import { StackError } from './errors.ts';
 import type { Guard } from './guard.ts';
 import { developmentKeys } from './keys.ts';
 import { startNeo4j } from './neo4j.ts';
+import type { Process } from './process.ts';
 import type { Log } from './progress.ts';
 import type { RunningServer, ServerOptions } from './server.ts';
 import { startStripeMock } from './stripe-mock.ts';
@@ -21,6 +21,8 @@ export interface StackOptions {
   servers: readonly ServerName[];
   /** Where each server goes if nobody is there yet, else to the next free port; without it anywhere free. */
   ports?: Partial<Record<ServerName, number>>;
+  /** Where Temporal's UI has payloads opened; without it the UI shows them sealed. */
+  codec?: string | undefined;
   /** A folder of this copy's own for data and logs; the guard deletes it at the end. */
   folder: string;
   guard: Guard;
@@ -34,7 +36,7 @@ export interface Stack {
   /** `neo4j` (bolt), `temporal` (host:port), `temporal_ui`, `stripe_mock`. */
   urls: Record<string, string>;
   /** Of the servers that were started here. */
-  children: Record<string, Child>;
+  processes: Record<string, Process>;
 }
 
 /**
@@ -45,6 +47,7 @@ export interface Stack {
 export async function startStack({
   servers,
   ports = {},
+  codec,
   folder,
   guard,
   log,
@@ -52,15 +55,15 @@ export async function startStack({
 }: StackOptions): Promise<Stack> {
   guard.removeAtEnd(folder);
   const start = async (name: ServerName): Promise<[ServerName, RunningServer]> => {
-    const options: ServerOptions = { env, folder, guard, log, port: ports[name] };
+    const options: ServerOptions = { env, folder, guard, log, port: ports[name], codec };
     return [name, await STARTERS[name](options)];
   };
   const running = fulfilled(await Promise.allSettled(servers.map(start)));
   return {
     env: Object.assign(developmentKeys(env), ...running.map(([, server]) => server.env)),
     urls: Object.assign({}, ...running.map(([, server]) => server.urls)),
-    children: Object.fromEntries(
-      running.flatMap(([name, { child }]) => (child === undefined ? [] : [[name, child]])),
+    processes: Object.fromEntries(
+      running.flatMap(([name, { process }]) => (process === undefined ? [] : [[name, process]])),
     ),
   };
 }

@@ -1,6 +1,7 @@
 import type { OnboardingRequest } from '../../domain/onboarding-types.ts';
 import type { Recognition } from '../../domain/recognition.ts';
 import type { CommandTx, CustomerNode, DeviceNode } from '../command-tx.ts';
+import { findLogin, type Login } from '../devices/logins.ts';
 import { readWallet, Wallet } from '../wallet/wallet.ts';
 import type { Found } from './evidence.ts';
 import type { Incoming } from './incoming.ts';
@@ -24,7 +25,7 @@ export interface Known {
   customer?: CustomerNode;
   device?: DeviceNode;
   /** This customer's edge to this device. */
-  login?: { login_count: number; last_login: string; proven: boolean };
+  login?: Login;
   /** Empty where nothing of the request can change it. */
   wallet: Wallet;
   /** The customer's addresses of the request's type. */
@@ -39,12 +40,6 @@ const LOCK_OTHERS = `
   MATCH (c:Customer {id: id})
   SET c.locked = true
   REMOVE c.locked`;
-
-const LOGIN = `
-  MATCH (c:Customer {id: $customer_id})
-  MATCH (d:Device {id: $device_id})
-  MATCH (c)-[l:LOGGED_IN_FROM]->(d)
-  RETURN l.login_count AS login_count, l.last_login AS last_login, l.proven AS proven`;
 
 const ADDRESSES = `
   MATCH (:Customer {id: $customer_id})-[s:SHIPPED_TO]->(a:Address {type: $type})
@@ -83,12 +78,10 @@ export async function readKnown(
       suggestedBefore: [],
     };
   }
-  const [node, deviceNode, [login], methods, addresses, [before]] = await Promise.all([
+  const [node, deviceNode, login, methods, addresses, [before]] = await Promise.all([
     customer,
     device,
-    found.deviceId === undefined
-      ? []
-      : tx.run<NonNullable<Known['login']>>(LOGIN, { customer_id: customerId, device_id: found.deviceId }),
+    found.deviceId === undefined ? undefined : findLogin(tx, customerId, found.deviceId),
     changesWallet(incoming, found) ? readWallet(tx, customerId) : [],
     readAddresses(tx, customerId, incoming.request.address_details),
     others.length === 0 ? [] : tx.run<{ ids: string[] }>(SUGGESTED_BEFORE, { customer_id: customerId }),

@@ -1,13 +1,12 @@
-import type { EventData } from '../../domain/events.ts';
 import type { MethodRefusal, PaymentMethodStatus } from '../../domain/payment-method.ts';
 import { expiresOn, isExpired, transition } from '../../domain/payment-method.ts';
 import type { AttachAnswer, GatewayPaymentMethod } from '../../domain/ports.ts';
-import type { DataKey } from '../../security/data-key.ts';
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
 import type { CommandTx } from '../command-tx.ts';
 import type { Graph } from '../graph.ts';
 import { lockIdentities } from '../identity-locks.ts';
+import { changedDetails } from './details.ts';
 import { findTokenHolder, type TokenHolder } from './put-into-wallet.ts';
 import type { WalletMethod } from './wallet.ts';
 import { openWallet } from './wallet.ts';
@@ -59,20 +58,13 @@ export async function recordVerification(
       holder !== undefined && holder.payment_method_id !== payment_method_id ? holder : undefined;
     if (answer.result === 'attached' && stranger === undefined) {
       const key = tx.keyOf(customer_id);
-      const changes = {
-        ...changedDetails(method, answer.method, key),
-        ...(holder === undefined && {
-          token: key.seal(answer.method.token, 'PaymentMethod', payment_method_id, 'token'),
-        }),
-      };
-      if (Object.keys(changes).length > 0) {
-        tx.append({
-          stream: 'customer',
-          stream_id: customer_id,
-          type: 'PaymentMethodUpdated',
-          data: { payment_method_id, ...changes },
-        });
-      }
+      const details = changedDetails(method, answer.method, key);
+      const token =
+        holder === undefined
+          ? { token: key.seal(answer.method.token, 'PaymentMethod', payment_method_id, 'token') }
+          : undefined;
+      if (details !== undefined || token !== undefined)
+        wallet.update(payment_method_id, { ...details, ...token });
     }
     const { status, reason, refused } = verdict(answer, stranger, {
       method,
@@ -138,39 +130,4 @@ function attachedStatus(
   const expired =
     expiry_month !== null && expiry_year !== null && isExpired(expiresOn(expiry_month, expiry_year), now);
   return expired ? 'expired' : 'active';
-}
-
-type Details = Omit<EventData['PaymentMethodUpdated'], 'payment_method_id'>;
-const PLAIN_DETAILS = [
-  'brand',
-  'network',
-  'last_four',
-  'expiry_month',
-  'expiry_year',
-  'funding',
-  'country',
-] as const;
-
-/** What the gateway knows and the graph does not have, or has differently. */
-function changedDetails(method: WalletMethod, known: GatewayPaymentMethod, key: DataKey): Details {
-  const changes: Details = {};
-  for (const field of PLAIN_DETAILS) {
-    const value = known[field];
-    if (value !== undefined && value !== method[field]) Object.assign(changes, { [field]: value });
-  }
-  const month = known.expiry_month ?? method.expiry_month;
-  const year = known.expiry_year ?? method.expiry_year;
-  if (month !== null && year !== null && method.expires_on !== expiresOn(month, year)) {
-    changes.expires_on = expiresOn(month, year);
-  }
-  const fingerprint = known.instrument_fingerprint;
-  if (fingerprint !== undefined && fingerprint !== method.instrument_fingerprint) {
-    changes.instrument_fingerprint = key.seal(
-      fingerprint,
-      'PaymentMethod',
-      method.payment_method_id,
-      'instrument_fingerprint',
-    );
-  }
-  return changes;
 }
