@@ -17,7 +17,13 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['**/*.test.ts'],
-          exclude: [...everywhere, '**/*.real.test.ts', '**/*.timeskip.test.ts', 'test/e2e/**'],
+          exclude: [
+            ...everywhere,
+            '**/*.real.test.ts',
+            '**/*.timeskip.test.ts',
+            'test/e2e/**',
+            'test/faults/**',
+          ],
           pool: 'forks',
           // Much of it waits for programs that it starts.
           maxWorkers: '100%',
@@ -57,6 +63,19 @@ export default defineConfig({
           testTimeout: 2 * MINUTE_MS,
           hookTimeout: 4 * MINUTE_MS,
           sequence: { groupOrder: 3 },
+        },
+      },
+      {
+        test: {
+          name: 'faults',
+          include: ['test/faults/**/*.test.ts'],
+          exclude: everywhere,
+          pool: 'forks',
+          // Each kills servers of its own, and needs the machine for itself to do so at the right moment.
+          fileParallelism: false,
+          testTimeout: 3 * MINUTE_MS,
+          hookTimeout: 4 * MINUTE_MS,
+          sequence: { groupOrder: 4 },
         },
       },
     ],

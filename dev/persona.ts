@@ -11,10 +11,10 @@ import {
 } from '../platform/run-file.ts';
 import { isAlive } from './lock.mjs';
 import { type Program, type ProgramOptions, startProgram } from './programs.ts';
-import type { Child } from './stack/child.ts';
 import type { Guard } from './stack/guard.ts';
 import { developmentKeys } from './stack/keys.ts';
 import { freePort, freePortFrom } from './stack/ports.ts';
+import type { Process } from './stack/process.ts';
 import { type Log, since } from './stack/progress.ts';
 import { type Stack, startStack } from './stack/stack.ts';
 import { lastLines } from './stack/tools.ts';
@@ -95,7 +95,7 @@ export async function startPersona(options: PersonaOptions): Promise<PersonaSyst
     'gateway',
     'dev/simulators/gateway/main.ts',
     { SIM_PORT: 12_111 },
-    webhook(stack, apis),
+    { ...webhook(stack, apis), SIM_STATE: join(folder, 'gateway.state') },
   );
   const outside = {
     STRIPE_API_BASE: address(gateway, 'url'),
@@ -115,17 +115,14 @@ export async function startPersona(options: PersonaOptions): Promise<PersonaSyst
 
   const addresses = describe(stack, programs);
   publish(runFile, addresses, madeUpSecrets(env, stack), guard, log);
-  const children = {
-    ...stack.children,
-    ...Object.fromEntries([...programs].map(([name, { child }]) => [name, child])),
-  };
+  const processes = { ...stack.processes, ...Object.fromEntries(programs) };
   return {
     addresses,
     env: { ...common, ...outside },
     programs,
     folder,
     runFile,
-    firstEnd: () => firstEnd(children),
+    firstEnd: () => firstEnd(processes),
     logTails: () => logTails(programs),
   };
 }
@@ -177,10 +174,7 @@ function describe(stack: Stack, programs: ReadonlyMap<string, Program>): RunFile
   const measured = [...programs.values()].flatMap(({ name, ready }) =>
     ready.metrics ? [[name, ready.metrics]] : [],
   );
-  const children = [
-    ...Object.entries(stack.children),
-    ...[...programs].map(([name, { child }]) => [name, child] as const),
-  ];
+  const processes = Object.entries({ ...stack.processes, ...Object.fromEntries(programs) });
   return {
     http: of('api', 'http'),
     temporal_ui: stack.urls.temporal_ui ?? '',
@@ -198,7 +192,7 @@ function describe(stack: Stack, programs: ReadonlyMap<string, Program>): RunFile
     neo4j_password: stack.env.NEO4J_PASSWORD ?? '',
     neo4j_database: stack.env.NEO4J_DATABASE ?? '',
     temporal_namespace: stack.env.TEMPORAL_NAMESPACE ?? '',
-    pids: Object.fromEntries(children.map(([name, child]) => [name, child.pid])),
+    pids: Object.fromEntries(processes.map(([name, { child }]) => [name, child.pid])),
   };
 }
 
@@ -229,9 +223,9 @@ function madeUpSecrets(env: Record<string, string | undefined>, stack: Stack): R
   return Object.fromEntries(names.map((name) => [name, stack.env[name] ?? '']));
 }
 
-function firstEnd(children: Record<string, Child>): Promise<string> {
+function firstEnd(processes: Record<string, Process>): Promise<string> {
   return Promise.race(
-    Object.entries(children).map(async ([name, child]) => {
+    Object.entries(processes).map(async ([name, { child }]) => {
       await child.exited;
       return `${name} ${child.ended}; its log: ${child.logFile}`;
     }),

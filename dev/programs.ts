@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Child, startChild } from './stack/child.ts';
+import { startChild } from './stack/child.ts';
 import type { Guard } from './stack/guard.ts';
 import { freePort, freePortFrom } from './stack/ports.ts';
+import { type Process, startProcess } from './stack/process.ts';
 import { retryTakenPorts, whenReady } from './stack/ready.ts';
 
 const START_LIMIT_MS = 120_000;
@@ -24,13 +25,10 @@ export interface ProgramOptions {
   guard: Guard;
 }
 
-export interface Program {
+export interface Program extends Process {
   readonly name: string;
-  readonly child: Child;
-  /** The addresses that it printed. */
+  /** The addresses that it printed; the same after a restart. */
   readonly ready: Readonly<Record<string, string>>;
-  /** Starts it again, on the same ports and with the same log, after it has ended. */
-  restart(): Promise<Program>;
 }
 
 /**
@@ -52,17 +50,21 @@ async function choosePorts({ ports, usualPorts }: ProgramOptions): Promise<Recor
 
 async function startOn(options: ProgramOptions, ports: Record<string, string>): Promise<Program> {
   const { name, file, env, folder, guard } = options;
-  const child = startChild({
-    file: process.execPath,
-    args: [join(repository, file)],
-    cwd: repository,
-    env: { ...env, ...ports },
-    logFile: join(folder, `${name}.log`),
-    stage: 'program',
-    guard,
+  let ready: Record<string, string> = {};
+  const running = await startProcess(async () => {
+    const child = startChild({
+      file: process.execPath,
+      args: [join(repository, file)],
+      cwd: repository,
+      env: { ...env, ...ports },
+      logFile: join(folder, `${name}.log`),
+      stage: 'program',
+      guard,
+    });
+    ready = await whenReady(name, child, START_LIMIT_MS, async () => readyLine(child.output()));
+    return child;
   });
-  const ready = await whenReady(name, child, START_LIMIT_MS, async () => readyLine(child.output()));
-  return { name, child, ready, restart: () => startOn(options, ports) };
+  return Object.assign(running, { name, ready });
 }
 
 function readyLine(output: string): Record<string, string> {

@@ -1,6 +1,7 @@
 /** What every call tells besides its request. */
 
 import type { ServerUnaryCall } from '@grpc/grpc-js';
+import { PersonaError } from '../../domain/errors.ts';
 import type { Caller } from '../../services/request.ts';
 import { MAX_WAIT_MS, readIdempotencyKey, type RequestIds, type RequestSubject } from '../requests.ts';
 
@@ -9,6 +10,8 @@ type Call = Omit<ServerUnaryCall<unknown, unknown>, 'request'>;
 
 /** Whoever reaches a server without authentication is a service with every role. */
 const CALLER = 'service';
+/** Every call that has ended counts as cancelled afterwards: an abort without a reason would make a new error each time. */
+const GONE = new PersonaError('deadline_exceeded', 'the caller went away');
 
 /** Who calls, and how long they wait. @throws PersonaError invalid_argument (the key) */
 export function callerOf(call: Call, ids: RequestIds): Caller {
@@ -41,8 +44,8 @@ export function subjectOf(request: object): RequestSubject {
 
 function cancellationOf(call: Call): AbortController {
   const cancellation = new AbortController();
-  if (call.cancelled) cancellation.abort();
-  else call.on('cancelled', () => cancellation.abort());
+  if (call.cancelled) cancellation.abort(GONE);
+  else call.on('cancelled', () => cancellation.abort(GONE));
   return cancellation;
 }
 

@@ -41,6 +41,8 @@ export interface Agents {
   getRecovery(payment_id: string): Promise<GetRecoveryResponse | undefined>;
   /** The customer, over REST. */
   addCard(customer_id: string, card: { token: string }): Promise<{ payment_method_id: string }>;
+  /** What the customer reads of it over REST, oldest first. */
+  timeline(customer_id: string): Promise<string[]>;
   fetchHistory(workflowId: string): Promise<History>;
   close(): Promise<void>;
 }
@@ -95,6 +97,12 @@ export async function connectAgents(addresses: RunFile): Promise<Agents> {
         token: card.token,
         off_session_consent: true,
       }),
+    async timeline(customer_id) {
+      const response = await fetch(`${addresses.http}/api/v1/customers/${customer_id}/timeline?limit=100`);
+      if (!response.ok) throw new Error(`the timeline answered ${response.status}: ${await response.text()}`);
+      const { items } = (await response.json()) as { items: { text: string }[] };
+      return items.map(({ text }) => text).reverse();
+    },
     fetchHistory: (workflowId) => synapse.workflow.getHandle(workflowId).fetchHistory(),
     async close() {
       persona.close();

@@ -17,9 +17,12 @@ export interface LedgerRow {
   status: string;
   amount: number;
   currency: string;
+  /** How often the gateway was asked for it. */
+  requests: number;
 }
 
 export interface Message {
+  notification_id: string;
   template: string;
   to: string;
   subject: string;
@@ -58,13 +61,13 @@ export function openEvidence(addresses: RunFile): Evidence {
     obligation: async (paymentId) => (await read(OBLIGATION, paymentId))[0]?.state as string | undefined,
     ledger: (paymentId) => list(`${addresses.gateway}/_sim/charges?payment_id=${paymentId}`),
     inbox: (customerId) => list(`${addresses.inbox}/messages?customer_id=${customerId}`),
-    async issueCard({ token, brand, last4, exp_month, exp_year }) {
+    async issueCard({ token, brand, last4, exp_month, exp_year, script = [] }) {
       const fingerprint = `fp_${token}`;
       const card = { brand, last4, exp_month, exp_year, fingerprint, country: 'US', funding: 'credit' };
       const response = await fetch(`${addresses.gateway}/_sim/payment_methods/${token}`, {
         method: 'PUT',
         headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ type: 'card', card, script: [], then: { do: 'approve' } }),
+        body: JSON.stringify({ type: 'card', card, script, then: { do: 'approve' } }),
       });
       if (!response.ok) throw new Error(`the gateway refused card ${token}: ${await response.text()}`);
     },

@@ -5,12 +5,12 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { fileURLToPath } from 'node:url';
-import type { RunFile } from '../../platform/run-file.ts';
 import { runCommand } from '../command.ts';
-import { startPersona } from '../persona.ts';
+import { type PersonaSystem, startPersona } from '../persona.ts';
 import { connectAgents } from './agents.ts';
+import { killDuringCharge } from './crash.ts';
 import { openEvidence } from './evidence.ts';
-import { type Played, play } from './play.ts';
+import { type Crash, type Played, play } from './play.ts';
 import { readStories } from './stories.ts';
 import { failures, tell } from './tell.ts';
 
@@ -19,7 +19,7 @@ const began = Date.now();
 
 await runCommand(async ({ guard, log }) => {
   const system = await startPersona({ codec: true, guard, log });
-  const stories = await playAll(system.addresses, log);
+  const stories = await playAll(system, log);
   const wrong = stories.flatMap((played) => failures(played));
   log(
     wrong.length === 0
@@ -30,14 +30,22 @@ await runCommand(async ({ guard, log }) => {
   return wrong.length === 0 ? 0 : 1;
 });
 
-async function playAll(addresses: RunFile, log: (line: string) => void): Promise<Played[]> {
+async function playAll(system: PersonaSystem, log: (line: string) => void): Promise<Played[]> {
+  const { addresses } = system;
   const agents = await connectAgents(addresses);
   const evidence = openEvidence(addresses);
   const run = randomBytes(3).toString('hex');
+  const crash: Crash = async (program, token) => {
+    const lines = await killDuringCharge(system, program, token);
+    log(
+      `\n(the ${program} was killed during a charge: what became of it is asked when the charge's 45 s are over…)`,
+    );
+    return lines;
+  };
   const all: Played[] = [];
   try {
     for (const story of readStories()) {
-      const played = await play(story, run, agents, evidence);
+      const played = await play(story, run, { agents, evidence, crash });
       all.push(played);
       const told = tell(played, addresses);
       log(told);

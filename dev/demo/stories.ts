@@ -10,6 +10,8 @@ export interface Card {
   last4: string;
   exp_month: number;
   exp_year: number;
+  /** What the gateway does with the first requests to charge it, as its simulator's script; it approves the others. */
+  script?: object[];
 }
 
 export interface Onboarding {
@@ -39,6 +41,8 @@ export interface Story {
     decline_code: string;
     network_code: string;
   };
+  /** The program that is killed while this card's charge stands still at the gateway. */
+  kills?: { program: string; during: string };
   /** The card that the customer adds when told that none is left. */
   then_adds?: Card;
   expect: {

@@ -2,7 +2,8 @@
 
 import { styleText } from 'node:util';
 import type { RunFile } from '../../platform/run-file.ts';
-import type { Check, Played } from './play.ts';
+import type { Check } from './check.ts';
+import type { Played } from './play.ts';
 
 export function tell(played: Played, addresses: RunFile): string {
   const { story, lines, tookMs, messages, checks, workflowId } = played;

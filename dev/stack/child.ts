@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Guard, Stage } from './guard.ts';
 import { lastLines } from './tools.ts';
@@ -21,7 +21,7 @@ export interface ChildOptions {
   env: Record<string, string | undefined>;
   cwd?: string;
   logFile: string;
-  /** A file, not there yet, that the program itself writes its log to. */
+  /** A file that the program itself writes its log to. */
   ownLog?: string;
   stage: Stage;
   guard: Guard;
@@ -39,6 +39,7 @@ export function startChild(options: ChildOptions): Child {
   mkdirSync(dirname(logFile), { recursive: true });
   const log = openSync(logFile, 'a');
   const before = readFileSync(logFile).length;
+  const ownBefore = lengthOf(ownLog);
   const child = spawn(file, args, {
     cwd,
     env,
@@ -71,9 +72,14 @@ export function startChild(options: ChildOptions): Child {
     exited,
     output() {
       const printed = readFileSync(logFile).subarray(before).toString('utf8');
-      return ownLog !== undefined && existsSync(ownLog) ? printed + readFileSync(ownLog, 'utf8') : printed;
+      if (ownLog === undefined || !existsSync(ownLog)) return printed;
+      return printed + readFileSync(ownLog).subarray(ownBefore).toString('utf8');
     },
   };
+}
+
+function lengthOf(file: string | undefined): number {
+  return file !== undefined && existsSync(file) ? statSync(file).size : 0;
 }
 
 /** Why a child is not ready: how it ended, or that it takes too long, and the end of what it printed. */

@@ -8,6 +8,7 @@ import { StackError } from './errors.ts';
 import { findJava } from './java.ts';
 import { copyJars } from './packages.ts';
 import { freePort, freePortFrom } from './ports.ts';
+import { startProcess } from './process.ts';
 import { since } from './progress.ts';
 import { retryTakenPorts, whenReady } from './ready.ts';
 import type { RunningServer, ServerOptions } from './server.ts';
@@ -52,22 +53,25 @@ async function startOwn(options: ServerOptions): Promise<RunningServer> {
     const port = await (preferred === undefined ? freePort() : freePortFrom(preferred));
     const home = join(folder, `neo4j-${attempt}`);
     const conf = writeConfiguration(home, port);
-    const child = startChild({
-      ...launcher(home, conf),
-      cwd: home,
-      logFile: join(home, 'console.log'),
-      ownLog: join(home, 'logs', 'neo4j.log'),
-      stage: 'server',
-      guard,
-    });
     const uri = `bolt://127.0.0.1:${port}`;
-    await whenReady('Neo4j', child, START_LIMIT_MS, async () => {
-      // Only our own Neo4j may get our password: while it has not said that it listens, the port may be a stranger's.
-      if (!child.output().includes(LISTENING)) throw new Error('not listening yet');
-      await setPassword(uri, password);
+    const process = await startProcess(async () => {
+      const child = startChild({
+        ...launcher(home, conf),
+        cwd: home,
+        logFile: join(home, 'console.log'),
+        ownLog: join(home, 'logs', 'neo4j.log'),
+        stage: 'server',
+        guard,
+      });
+      await whenReady('Neo4j', child, START_LIMIT_MS, async () => {
+        // Only our own Neo4j may get our password: while it has not said that it listens, the port may be a stranger's.
+        if (!child.output().includes(LISTENING)) throw new Error('not listening yet');
+        await setPassword(uri, password);
+      });
+      return child;
     });
     log(`Neo4j answers at ${uri} (${since(started)})`);
-    return { env: describe(uri, USER, password), urls: { neo4j: uri }, child };
+    return { env: describe(uri, USER, password), urls: { neo4j: uri }, process };
   });
 }
 

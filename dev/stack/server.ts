@@ -1,5 +1,5 @@
-import type { Child } from './child.ts';
 import type { Guard } from './guard.ts';
+import type { Process } from './process.ts';
 import type { Log } from './progress.ts';
 
 export interface ServerOptions {
@@ -20,5 +20,5 @@ export interface RunningServer {
   env: Record<string, string>;
   urls: Record<string, string>;
   /** Absent for a server that somebody else runs. */
-  child?: Child;
+  process?: Process;
 }

@@ -102,8 +102,8 @@ test('what takes long is announced, and how long it took is said', () => {
 test('stopping one copy ends its processes, deletes its data, and leaves the other alone', async () => {
   const [a, b] = stacks;
   await guards[0]?.stop();
-  for (const { pid } of Object.values(a?.children ?? {})) {
-    await expect.poll(() => isAlive(pid), { timeout: 5_000 }).toBe(false);
+  for (const { child } of Object.values(a?.processes ?? {})) {
+    await expect.poll(() => isAlive(child.pid), { timeout: 5_000 }).toBe(false);
   }
   expect([existsSync(join(folder, 'a')), existsSync(join(folder, 'b'))]).toEqual([false, true]);
   expect(await query(b, 'RETURN 1 AS one')).toEqual([{ one: 1 }]);

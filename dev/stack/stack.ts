@@ -1,8 +1,8 @@
-import type { Child } from './child.ts';
 import { StackError } from './errors.ts';
 import type { Guard } from './guard.ts';
 import { developmentKeys } from './keys.ts';
 import { startNeo4j } from './neo4j.ts';
+import type { Process } from './process.ts';
 import type { Log } from './progress.ts';
 import type { RunningServer, ServerOptions } from './server.ts';
 import { startStripeMock } from './stripe-mock.ts';
@@ -36,7 +36,7 @@ export interface Stack {
   /** `neo4j` (bolt), `temporal` (host:port), `temporal_ui`, `stripe_mock`. */
   urls: Record<string, string>;
   /** Of the servers that were started here. */
-  children: Record<string, Child>;
+  processes: Record<string, Process>;
 }
 
 /**
@@ -62,8 +62,8 @@ export async function startStack({
   return {
     env: Object.assign(developmentKeys(env), ...running.map(([, server]) => server.env)),
     urls: Object.assign({}, ...running.map(([, server]) => server.urls)),
-    children: Object.fromEntries(
-      running.flatMap(([name, { child }]) => (child === undefined ? [] : [[name, child]])),
+    processes: Object.fromEntries(
+      running.flatMap(([name, { process }]) => (process === undefined ? [] : [[name, process]])),
     ),
   };
 }

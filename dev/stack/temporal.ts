@@ -6,6 +6,7 @@ import { startChild } from './child.ts';
 import { StackError } from './errors.ts';
 import { installWheelProgram } from './packages.ts';
 import { freePort, freePortFrom } from './ports.ts';
+import { startProcess } from './process.ts';
 import { since } from './progress.ts';
 import { retryTakenPorts, whenReady } from './ready.ts';
 import type { RunningServer, ServerOptions } from './server.ts';
@@ -50,29 +51,32 @@ async function startOwn(options: ServerOptions): Promise<RunningServer> {
     const port = await (preferred === undefined ? freePort() : freePortFrom(preferred));
     const uiPort = await (preferred === undefined ? freePort() : freePortFrom(preferred + UI_OFFSET));
     const home = join(folder, `temporal-${attempt}`);
-    const child = startChild({
-      file: cli,
-      args: [
-        ...serverArguments(port, uiPort),
-        ...['--db-filename', join(home, 'temporal.db')],
-        ...(codec === undefined ? [] : ['--ui-codec-endpoint', codec]),
-      ],
-      env,
-      logFile: join(home, 'console.log'),
-      stage: 'server',
-      guard,
-    });
     const address = `127.0.0.1:${port}`;
     const ui = `http://127.0.0.1:${uiPort}`;
     const listening = new RegExp(`Server:\\s+\\S+:${port}\\b`);
-    await whenReady('Temporal', child, START_LIMIT_MS, async () => {
-      // While our own has not said that it listens, a stranger who was quicker to take the port may answer there.
-      if (!listening.test(child.output())) throw new Error('not listening yet');
-      await answer(address, 'default');
+    const process = await startProcess(async () => {
+      const child = startChild({
+        file: cli,
+        args: [
+          ...serverArguments(port, uiPort),
+          ...['--db-filename', join(home, 'temporal.db')],
+          ...(codec === undefined ? [] : ['--ui-codec-endpoint', codec]),
+        ],
+        env,
+        logFile: join(home, 'console.log'),
+        stage: 'server',
+        guard,
+      });
+      await whenReady('Temporal', child, START_LIMIT_MS, async () => {
+        // While our own has not said that it listens, a stranger who was quicker to take the port may answer there.
+        if (!listening.test(child.output())) throw new Error('not listening yet');
+        await answer(address, 'default');
+      });
+      return child;
     });
     log(`Temporal answers at ${address}, its UI at ${ui} (${since(started)})`);
     const urls = { temporal: address, temporal_ui: ui };
-    return { env: { TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: 'default' }, urls, child };
+    return { env: { TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: 'default' }, urls, process };
   });
 }
 

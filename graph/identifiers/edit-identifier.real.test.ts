@@ -81,7 +81,7 @@ test('what came in by an unverified identifier becomes the customer’s own when
   await recordVerification(graph, testHeader(), {
     customer_id,
     payment_method_id,
-    answer: { result: 'attached', method: { token: 'unused', type: 'card' } },
+    answer: { result: 'attached', method: { token: randomToken(), type: 'card' } },
   });
   expect(await getPaymentMethods(graph, { customer_id })).toEqual([]);
   expect(await getAddresses(graph, { customer_id })).toEqual([]);

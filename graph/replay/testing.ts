@@ -62,7 +62,7 @@ export async function fullLife(graph: Graph, policy: Policy): Promise<Life> {
   const [first, second] = methods as [string, string];
   const { device_id, third, stranger_id } = await onboardings(graph, policy, customer_id);
   const of = (payment_method_id: string) => ({ customer_id, payment_method_id });
-  const method = { token: 'unused', type: 'card' as const, brand: 'visa', last_four: '4242' };
+  const method = { token: randomToken(), type: 'card' as const, brand: 'visa', last_four: '4242' };
   await recordVerification(graph, testHeader(), {
     ...of(first),
     answer: {

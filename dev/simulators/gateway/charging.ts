@@ -29,6 +29,7 @@ export async function charge(request: ChargeRequest): Promise<Answer> {
   if (gateway.store !== store) throw new ConnectionCut();
   request.begin();
   const { made, event } = capture(request, step);
+  gateway.save();
 
   const answer = intentObject(intent);
   const afterwards = await gateway.webhooks.emit(event, answer, causeOf(call), step.webhook);
@@ -52,6 +53,8 @@ async function beforeCapture(request: ChargeRequest, step: Step): Promise<void> 
 }
 
 function hold({ call, intent, chargedAs }: ChargeRequest, step: Step): Promise<void> {
+  // Whoever kills the simulator now finds this step taken.
+  call.gateway.save();
   // A payment that is only being created cannot be seen before the gateway acts.
   const visible = call.gateway.store.intents.has(intent.id);
   return call.gateway.holds.wait({

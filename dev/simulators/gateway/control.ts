@@ -14,6 +14,7 @@ export function controlRoutes(gateway: Gateway): Hono {
     const id = c.req.param('id');
     const method = readMethodScript(gateway, id, await jsonBody(c.req.raw));
     gateway.store.methods.set(id, method);
+    gateway.save();
     return c.json(methodObject(method));
   });
 

@@ -4,6 +4,8 @@ import { Clock } from './clock.ts';
 import type { FormObject } from './form.ts';
 import { Holds } from './holds.ts';
 import { IdempotencyKeys, type KeyRecord } from './idempotency.ts';
+import { awaitSettlement } from './settlement.ts';
+import { loadState, saveState } from './state.ts';
 import { Store } from './store.ts';
 import { type EventCause, Webhooks } from './webhooks.ts';
 
@@ -19,23 +21,43 @@ export interface LoggedRequest {
 export class Gateway {
   readonly clock = new Clock();
   readonly holds = new Holds();
-  readonly keys = new IdempotencyKeys();
+  readonly keys: IdempotencyKeys;
   readonly webhooks: Webhooks;
   store = new Store();
   requests: LoggedRequest[] = [];
+  readonly #stateFile: string | undefined;
 
-  constructor(webhook: { url?: string; secret?: string }) {
+  /** @param stateFile keeps what it knows, and is read if it is there; without it everything is in memory alone */
+  constructor(webhook: { url?: string; secret?: string }, stateFile?: string) {
     this.webhooks = new Webhooks(webhook, this.clock);
+    this.#stateFile = stateFile;
+    const saved = stateFile === undefined ? undefined : loadState(stateFile);
+    this.keys = new IdempotencyKeys(saved?.keys);
+    if (saved === undefined) return;
+    Object.assign(this.store, saved.store);
+    for (const settlement of this.store.settlements) awaitSettlement(this, settlement);
   }
 
-  /** Forgets everything; requests under way get no answer. */
-  reset(): void {
+  /** Called for everything that happened, before anybody hears of it. */
+  save(): void {
+    if (this.#stateFile === undefined) return;
+    saveState(this.#stateFile, { store: this.store, keys: this.keys.records });
+  }
+
+  /** Requests under way get no answer, and nothing happens by itself any more. */
+  stop(): void {
     this.holds.reset();
     this.clock.reset();
     this.webhooks.reset();
+  }
+
+  /** Forgets everything, and the requests under way with it. */
+  reset(): void {
+    this.stop();
     this.keys.reset();
     this.store = new Store();
     this.requests = [];
+    this.save();
   }
 }
 

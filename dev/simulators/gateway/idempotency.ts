@@ -23,7 +23,11 @@ export interface KeyRecord {
 }
 
 export class IdempotencyKeys {
-  #records = new Map<string, KeyRecord>();
+  #records: Map<string, KeyRecord>;
+
+  constructor(records = new Map<string, KeyRecord>()) {
+    this.#records = records;
+  }
 
   /**
    * Called for every POST that carries a key. `answer` present: replay it; absent: run the request, then `finish`.
@@ -54,6 +58,10 @@ export class IdempotencyKeys {
     record.running = false;
     if (answer === undefined) delete record.request;
     else record.answer = answer;
+  }
+
+  get records(): Map<string, KeyRecord> {
+    return this.#records;
   }
 
   reset(): void {

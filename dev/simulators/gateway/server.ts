@@ -49,15 +49,16 @@ export type GatewaySimulator = Listening;
 
 /**
  * Starts a simulator on 127.0.0.1.
- * @param options `port` 0 or absent: any free one; without `webhookUrl` no events are sent
+ * @param options `port` 0 or absent: any free one; without `webhookUrl` no events are sent; `stateFile` keeps what it knows
  */
 export async function startGatewaySimulator(
-  options: { port?: number; webhookUrl?: string; webhookSecret?: string } = {},
+  options: { port?: number; webhookUrl?: string; webhookSecret?: string; stateFile?: string } = {},
 ): Promise<GatewaySimulator> {
-  const gateway = new Gateway({
+  const webhook = {
     ...(options.webhookUrl && { url: options.webhookUrl }),
     ...(options.webhookSecret && { secret: options.webhookSecret }),
-  });
+  };
+  const gateway = new Gateway(webhook, options.stateFile);
   const app = new Hono<HttpEnv>();
   app.route('/_sim', controlRoutes(gateway));
   for (const [method, path, operation] of ROUTES) {
@@ -77,7 +78,7 @@ export async function startGatewaySimulator(
   return {
     url,
     close: () => {
-      gateway.reset();
+      gateway.stop();
       return close();
     },
   };
@@ -129,6 +130,7 @@ async function run(
         : undefined;
     gateway.keys.finish(call.key, saved);
   }
+  if (c.req.method === 'POST') gateway.save();
   const afterwards = outcome.answer?.afterwards;
   if (afterwards !== undefined) whenOut(c, afterwards);
   if (outcome.answer === undefined || body === undefined || outcome.answer.cut) return cut(c);

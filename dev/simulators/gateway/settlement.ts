@@ -5,7 +5,7 @@ import type { Gateway } from './gateway.ts';
 import { type ChargeOf, markDeclined, markSucceeded, newCharge } from './ledger.ts';
 import { intentObject } from './objects.ts';
 import type { Step } from './steps.ts';
-import type { Charge, PaymentIntent } from './store.ts';
+import type { Charge, PaymentIntent, Settlement } from './store.ts';
 import { BY_ITSELF } from './webhooks.ts';
 
 /** How soon a payment that a request is acting on is looked at again. */
@@ -14,19 +14,34 @@ const BUSY_RETRY_MS = 20;
 /** `pending`: the charge that is to be settled; without it an authentication is to be completed. Does nothing without `step.settle`. */
 export function settleLater(gateway: Gateway, of: ChargeOf, step: Step, pending?: Charge): void {
   if (step.settle === undefined) return;
-  const { after_ms, outcome } = step.settle;
+  const { intent, method, chargedAs } = of;
+  const settlement = {
+    at: gateway.clock.now() + step.settle.after_ms,
+    of: { intent, method, chargedAs },
+    step,
+    ...(pending && { pending }),
+  };
+  gateway.store.settlements.add(settlement);
+  awaitSettlement(gateway, settlement);
+}
+
+/** Also for those that a killed simulator has left behind. */
+export function awaitSettlement(gateway: Gateway, settlement: Settlement): void {
+  const { at, of, step, pending } = settlement;
   const settle = () => {
     if (of.intent.busy) {
       setTimeout(settle, BUSY_RETRY_MS);
       return;
     }
+    gateway.store.settlements.delete(settlement);
     const made = pending === undefined ? authenticated(gateway, of) : stillPending(pending);
     if (made === undefined) return;
-    if (outcome === 'succeeded') markSucceeded(made);
+    if (step.settle?.outcome === 'succeeded') markSucceeded(made);
     else markDeclined(made, declineOf(step));
+    gateway.save();
     announce(gateway, made.intent);
   };
-  gateway.clock.after(after_ms, settle);
+  gateway.clock.after(at - gateway.clock.now(), settle);
 }
 
 function stillPending(charge: Charge): Charge | undefined {

@@ -87,6 +87,17 @@ export interface Refund {
   created: number;
 }
 
+/** What is still to happen to a payment by itself. */
+export interface Settlement {
+  /** Epoch milliseconds, by the simulator's clock. */
+  at: number;
+  of: { intent: PaymentIntent; method: PaymentMethod; chargedAs: string };
+  /** The step that asked for it. */
+  step: Step;
+  /** The charge that is to be settled; without it an authentication is to be completed. */
+  pending?: Charge;
+}
+
 export interface Customer {
   id: string;
   email: string | null;
@@ -102,6 +113,7 @@ export class Store {
   readonly intents = new Map<string, PaymentIntent>();
   readonly charges = new Map<string, Charge>();
   readonly refunds = new Map<string, Refund>();
+  readonly settlements = new Set<Settlement>();
 }
 
 /** `pi_1b9d6bcdbbfd4b2d9b5dab8d` */

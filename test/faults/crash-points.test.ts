@@ -1,0 +1,168 @@
+/**
+ * Every point at which a crash leaves something half done, with real processes and `kill -9`: a recovery is stopped at
+ * an exact request, something is killed there and started again. What is looked at is what a user sees: the graph, the
+ * gateway's ledger, the inbox.
+ *
+ * Some of what a kill leaves is cleared up only when a charge's time is over, a minute later: so each test kills and
+ * leaves it at that, and the last ones look at how everything ended.
+ */
+
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { type Guard, startGuard } from '../../dev/stack/guard.ts';
+import { recoveryWorkflowId } from '../../domain/processes.ts';
+import { verifyAll } from '../../graph/replay/verify.ts';
+import { customerWithScripts, failureOf } from './customers.ts';
+import {
+  ANSWERED,
+  BEFORE_CAPTURE,
+  BEFORE_CHARGE,
+  BEFORE_CLAIM,
+  BEFORE_NOTICE,
+  BEFORE_RECORD,
+  CAPTURED,
+  CLAIMED,
+  NOTICED,
+  RECORDED,
+  reached,
+  type Standing,
+  standAt,
+} from './points.ts';
+import { type FaultSystem, startFaultSystem } from './system.ts';
+
+const LIMIT = { timeout: 100_000, interval: 200 };
+const IN_THE_GRAPH = [BEFORE_CLAIM, CLAIMED, BEFORE_CHARGE, BEFORE_RECORD, RECORDED, BEFORE_NOTICE, NOTICED];
+const AT_THE_GATEWAY = [BEFORE_CAPTURE, CAPTURED];
+
+let guard: Guard;
+let system: FaultSystem;
+/** Every recovery that a crash met, by the crash and the point. */
+const met = new Map<string, Pick<Standing, 'customer' | 'payment'>>();
+
+beforeAll(async () => {
+  guard = startGuard();
+  system = await startFaultSystem({ guard, log: () => {} });
+});
+afterAll(async () => {
+  await system?.close();
+  await guard.stop();
+});
+beforeEach(({ onTestFailed }) => onTestFailed(() => console.log(system.persona.logTails())));
+
+function remember(crash: string, standing: readonly Standing[]): void {
+  for (const one of standing) met.set(`${crash}, ${one.at}`, one);
+}
+
+async function releaseAll(standing: readonly Standing[]): Promise<void> {
+  for (const one of standing) await one.release();
+}
+
+test("runs are terminated by hand, then Temporal's data is lost, and the sweep takes everything up", async () => {
+  const terminated = await standAt(system, [CLAIMED, BEFORE_CHARGE, ...AT_THE_GATEWAY]);
+  // What only Temporal had heard of is lost with it: from the claim on the graph knows.
+  const lost = await standAt(system, [CLAIMED, BEFORE_CHARGE, ...AT_THE_GATEWAY, BEFORE_RECORD]);
+  for (const { payment } of terminated)
+    await system.client.workflow.getHandle(recoveryWorkflowId(payment)).terminate('by hand');
+  await releaseAll(terminated);
+  await system.temporal.replace();
+  await releaseAll(lost);
+  // As whoever has lost Temporal's data does: a worker that starts puts the schedule back into place.
+  await system.program('worker').kill();
+  await system.program('worker').restart();
+  await system.sweep();
+  remember('terminated by hand', terminated);
+  remember("Temporal's data lost", lost);
+});
+
+test('the worker is killed', async () => {
+  const standing = await standAt(system, [...IN_THE_GRAPH, ...AT_THE_GATEWAY]);
+  standing.push(...(await standAt(system, [ANSWERED])));
+  await system.program('worker').kill();
+  await releaseAll(standing);
+  await system.program('worker').restart();
+  remember('the worker killed', standing);
+});
+
+test('the gateway is killed', async () => {
+  const standing = await standAt(system, [BEFORE_CHARGE, ...AT_THE_GATEWAY]);
+  await system.program('gateway').kill();
+  await releaseAll(standing);
+  await system.program('gateway').restart();
+  remember('the gateway killed', standing);
+});
+
+test('the API is killed before and after a failure that it was told of reaches Temporal', async () => {
+  const stops = [
+    { at: 'before it asked the graph', proxy: system.neo4j.proxy, hold: 'request' },
+    { at: 'after it signalled', proxy: system.temporal.proxy, hold: 'answer' },
+  ] as const;
+  for (const { at, proxy, hold } of stops) {
+    const customer = await customerWithScripts(system, [[], []]);
+    const failure = failureOf(customer);
+    const payment = failure.payment_id;
+    const stop = proxy.stopAt({ requests: [[payment]], hold });
+    const unanswered = expect(report(failure)).rejects.toThrow();
+    await reached(stop, at);
+    await system.program('api').kill();
+    await unanswered;
+    await system.program('api').restart();
+    expect((await report(failure)).status).toBe(202);
+    met.set(`the API killed, ${at}`, { customer, payment });
+  }
+});
+
+const report = (failure: object) =>
+  fetch(`${system.persona.addresses.http}/internal/v1/payment-failures`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(failure),
+  });
+
+test('Temporal is killed', async () => {
+  const standing = await standAt(system, [
+    BEFORE_CLAIM,
+    BEFORE_CHARGE,
+    ...AT_THE_GATEWAY,
+    BEFORE_RECORD,
+    BEFORE_NOTICE,
+  ]);
+  standing.push(...(await standAt(system, [ANSWERED])));
+  await system.temporal.kill();
+  await releaseAll(standing);
+  await system.temporal.restart();
+  remember('Temporal killed', standing);
+});
+
+test('Neo4j is killed', async () => {
+  const standing = await standAt(system, [...IN_THE_GRAPH, ...AT_THE_GATEWAY]);
+  await system.neo4j.kill();
+  await releaseAll(standing);
+  await system.neo4j.restart();
+  remember('Neo4j killed', standing);
+});
+
+test('whatever was killed at whatever point, each payment is recovered once, and its customer told once', async () => {
+  expect(met.size).toBe(9 + 10 + 3 + 2 + 7 + 9);
+  for (const [when, { customer, payment }] of met) {
+    await expect
+      .poll(() => system.evidence.obligation(payment), { ...LIMIT, message: when })
+      .toBe('recovered');
+    const money = (await system.evidence.ledger(payment)).filter(({ status }) => status !== 'failed');
+    expect(money, when).toMatchObject([
+      { payment_method: customer.cards.at(-1)?.token, status: 'succeeded', amount: 4900, currency: 'usd' },
+    ]);
+    const notices = async () => (await system.evidence.inbox(customer.id)).map(({ template }) => template);
+    await expect.poll(notices, { ...LIMIT, message: when }).toContain('recovered');
+    expect(await system.agents.getRecovery(payment), when).toMatchObject({ outcome: 'recovered' });
+  }
+  for (const [when, { customer }] of met) {
+    const inbox = await system.evidence.inbox(customer.id);
+    // Whoever takes them by webhook knows a repeat by the notification's id.
+    expect(new Set(inbox.map((one) => one.notification_id)).size, when).toBe(1);
+  }
+});
+
+test('the graph is what its log says', async () => {
+  const differences: unknown[] = [];
+  await verifyAll(system.graph, { onDifference: (difference) => differences.push(difference) });
+  expect(differences).toEqual([]);
+});

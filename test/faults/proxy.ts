@@ -1,0 +1,150 @@
+/**
+ * A TCP proxy that stops a connection at an exact request: what a crash leaves half done can be set up to the byte,
+ * without a switch for it in the product.
+ */
+
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+
+/** Bolt's COMMIT, a message without fields: only now is a transaction's work there for others. */
+export const COMMIT = Buffer.from([0x00, 0x02, 0xb0, 0x12, 0x00, 0x00]);
+
+export interface StopAt {
+  /**
+   * Requests of one connection, one after the other, each known by all its marks. A request is what a client sends until
+   * the server speaks again.
+   */
+  requests: (string | Buffer)[][];
+  /** `request`: the last one never arrives. `answer`: it does, and is carried out, and nobody hears of it. */
+  hold: 'request' | 'answer';
+}
+
+export interface Stop {
+  /** Resolves when a connection stands there. */
+  readonly reached: Promise<void>;
+  /** Lets it go on as if nothing had been. */
+  release(): void;
+}
+
+export interface Proxy {
+  /** `host:port`, in place of the server's own. */
+  readonly address: string;
+  /** The next connection that comes there stands still. */
+  stopAt(where: StopAt): Stop;
+  /** Ends every connection; what was held never arrives. */
+  cut(): void;
+  close(): Promise<void>;
+}
+
+interface Waiting extends StopAt {
+  /** How many of its requests a connection has sent. */
+  seen: Map<Connection, number>;
+  stand(connection: Connection): void;
+}
+
+/** @param target `host:port` of the server, which may come and go */
+export async function startProxy(target: string): Promise<Proxy> {
+  const [host = '', port = ''] = target.split(':');
+  const waiting = new Set<Waiting>();
+  const connections = new Set<Connection>();
+  const server = createServer((client) => {
+    const connection = new Connection(client, connect(Number(port), host), waiting);
+    connections.add(connection);
+    client.once('close', () => connections.delete(connection));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    stopAt(where) {
+      const { promise: reached, resolve } = Promise.withResolvers<void>();
+      let standing: Connection | undefined;
+      const stop: Waiting = {
+        ...where,
+        seen: new Map(),
+        stand(connection) {
+          waiting.delete(stop);
+          standing = connection;
+          resolve();
+        },
+      };
+      waiting.add(stop);
+      return {
+        reached,
+        release() {
+          waiting.delete(stop);
+          standing?.release();
+        },
+      };
+    },
+    cut() {
+      for (const connection of connections) connection.destroy();
+    },
+    async close() {
+      for (const connection of connections) connection.destroy();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+class Connection {
+  readonly #client: Socket;
+  readonly #server: Socket;
+  readonly #waiting: ReadonlySet<Waiting>;
+  /** All that the client has sent since the server spoke last. */
+  #request = Buffer.alloc(0);
+  #holds: StopAt['hold'] | undefined;
+  #heldRequest: Buffer[] = [];
+  #heldAnswer: Buffer[] = [];
+
+  constructor(client: Socket, server: Socket, waiting: ReadonlySet<Waiting>) {
+    this.#client = client;
+    this.#server = server;
+    this.#waiting = waiting;
+    client.on('data', (bytes) => this.#fromClient(bytes));
+    server.on('data', (bytes) => this.#fromServer(bytes));
+    for (const socket of [client, server]) {
+      socket.setNoDelay(true);
+      // Whoever ends, ends both; why, the programs find out for themselves.
+      socket.on('error', () => this.destroy());
+      socket.once('close', () => this.destroy());
+    }
+  }
+
+  release(): void {
+    this.#holds = undefined;
+    for (const bytes of this.#heldRequest.splice(0)) this.#server.write(bytes);
+    for (const bytes of this.#heldAnswer.splice(0)) this.#client.write(bytes);
+  }
+
+  destroy(): void {
+    this.#client.destroy();
+    this.#server.destroy();
+  }
+
+  #fromClient(bytes: Buffer): void {
+    this.#request = Buffer.concat([this.#request, bytes]);
+    this.#holds ??= this.#standsAt();
+    if (this.#holds === 'request') this.#heldRequest.push(bytes);
+    else this.#server.write(bytes);
+  }
+
+  #fromServer(bytes: Buffer): void {
+    this.#request = Buffer.alloc(0);
+    if (this.#holds === 'answer') this.#heldAnswer.push(bytes);
+    else this.#client.write(bytes);
+  }
+
+  #standsAt(): StopAt['hold'] | undefined {
+    for (const stop of this.#waiting) {
+      const next = stop.seen.get(this) ?? 0;
+      if (!stop.requests[next]?.every((mark) => this.#request.includes(mark))) continue;
+      stop.seen.set(this, next + 1);
+      if (next + 1 < stop.requests.length) continue;
+      stop.stand(this);
+      return stop.hold;
+    }
+    return undefined;
+  }
+}

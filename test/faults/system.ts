@@ -1,0 +1,145 @@
+/** All of Persona as separate programs, with proxies before Neo4j and Temporal, for tests that kill what they like. */
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import type { Client } from '@temporalio/client';
+import { type Agents, connectAgents } from '../../dev/demo/agents.ts';
+import { type Evidence, openEvidence } from '../../dev/demo/evidence.ts';
+import { type PersonaSystem, startPersona } from '../../dev/persona.ts';
+import type { Program } from '../../dev/programs.ts';
+import type { Guard } from '../../dev/stack/guard.ts';
+import type { Process } from '../../dev/stack/process.ts';
+import type { Log } from '../../dev/stack/progress.ts';
+import { type Stack, startStack } from '../../dev/stack/stack.ts';
+import type { Policy } from '../../domain/policy.ts';
+import { OBLIGATION_SWEEP } from '../../domain/processes.ts';
+import { type Graph, openGraph } from '../../graph/index.ts';
+import { readCodecKeys, readGraphEnvironment, readTemporalEnvironment } from '../../platform/environment.ts';
+import { readPolicy } from '../../platform/policy.ts';
+import { createBlindIndex } from '../../security/blind-index.ts';
+import { createKeyRing } from '../../security/key-ring.ts';
+import { connectTemporal } from '../../temporal/client.ts';
+import { type Proxy, startProxy } from './proxy.ts';
+
+/** Nobody waits five minutes here for the second look at a charge in doubt. */
+const POLICY = {
+  recovery: {
+    unknown: ['0 s', '2 s', '5 s', '10 s', '20 s', '1 m', '5 m', '1 h'],
+    pending: ['2 s', '5 s', '10 s', '20 s', '1 m', '5 m', '1 h'],
+  },
+};
+
+type Variables = Record<string, string | undefined>;
+
+export interface FaultSystem {
+  /** Its programs reach Neo4j and Temporal through the proxies alone. */
+  persona: PersonaSystem;
+  policy: Policy;
+  neo4j: Process & { proxy: Proxy };
+  temporal: Process & {
+    proxy: Proxy;
+    /** Kills it and starts a new one at the same address, which knows nothing. */
+    replace(): Promise<void>;
+  };
+  /** A client past the proxy, with the codec. */
+  client: Client;
+  /** Past the proxies too, as the evidence is. */
+  graph: Graph;
+  agents: Agents;
+  evidence: Evidence;
+  program(name: string): Program;
+  /** Lets the schedule's sweep run now instead of within ten minutes. */
+  sweep(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** @throws StackError telling what is missing or why a part did not start */
+export async function startFaultSystem(options: { guard: Guard; log: Log }): Promise<FaultSystem> {
+  const { guard, log } = options;
+  const folder = mkdtempSync(join(tmpdir(), 'persona-faults-'));
+  guard.removeAtEnd(folder);
+  const policyFile = join(folder, 'policy.json');
+  writeFileSync(policyFile, JSON.stringify(POLICY));
+  const runFile = join(folder, 'run.json');
+  const env: Variables = {
+    ...ownEnvironment(),
+    PERSONA_POLICY_FILE: policyFile,
+    PERSONA_RUN_FILE: runFile,
+    LOG_LEVEL: 'warn',
+  };
+
+  const stack = await startStack({
+    servers: ['neo4j', 'temporal'],
+    folder: join(folder, 'stack'),
+    guard,
+    log,
+    env,
+  });
+  const direct: Variables = { ...env, ...stack.env };
+  const neo4jProxy = await startProxy(direct.NEO4J_URI?.replace('bolt://', '') ?? '');
+  const temporalProxy = await startProxy(direct.TEMPORAL_ADDRESS ?? '');
+  const through = { NEO4J_URI: `bolt://${neo4jProxy.address}`, TEMPORAL_ADDRESS: temporalProxy.address };
+  const persona = await startPersona({ guard, log, env: { ...direct, ...through } });
+
+  const addresses = {
+    ...persona.addresses,
+    neo4j: direct.NEO4J_URI ?? '',
+    temporal: direct.TEMPORAL_ADDRESS ?? '',
+  };
+  const { neo4j, keys, blindKeys } = readGraphEnvironment(direct);
+  const graph = openGraph({
+    ...neo4j,
+    password: neo4j.password.reveal(),
+    keyRing: createKeyRing(keys.reveal()),
+    blindIndex: createBlindIndex(createKeyRing(blindKeys.reveal())),
+  });
+  const { apiKey: _none, ...temporalAddress } = readTemporalEnvironment(direct);
+  const client = await connectTemporal({ ...temporalAddress, codecKeys: readCodecKeys(direct).reveal() });
+  const agents = await connectAgents(addresses);
+  const evidence = openEvidence(addresses);
+  const temporal = processOf(stack, 'temporal');
+  return {
+    persona,
+    policy: readPolicy(policyFile),
+    neo4j: Object.assign(processOf(stack, 'neo4j'), { proxy: neo4jProxy }),
+    temporal: Object.assign(temporal, {
+      proxy: temporalProxy,
+      async replace() {
+        await temporal.kill();
+        const home = dirname(temporal.child.logFile);
+        for (const end of ['', '-shm', '-wal']) rmSync(join(home, `temporal.db${end}`), { force: true });
+        await temporal.restart();
+      },
+    }),
+    client,
+    graph,
+    agents,
+    evidence,
+    program(name) {
+      const program = persona.programs.get(name);
+      if (program === undefined) throw new Error(`no program ${name}`);
+      return program;
+    },
+    sweep: () => client.schedule.getHandle(OBLIGATION_SWEEP.id).trigger(),
+    async close() {
+      await Promise.all([agents.close(), evidence.close(), graph.close(), client.connection.close()]);
+      await Promise.all([neo4jProxy.close(), temporalProxy.close()]);
+    },
+  };
+}
+
+/** Servers and keys of its own: what is killed here may be nobody else's. */
+function ownEnvironment(): Variables {
+  const others = /^(NEO4J|TEMPORAL|PERSONA|STRIPE|NOTIFY|CHIMERA)_/;
+  const mine = Object.entries(process.env).filter(
+    ([name]) => name === 'PERSONA_CACHE_DIR' || !others.test(name),
+  );
+  return Object.fromEntries(mine);
+}
+
+function processOf(stack: Stack, name: string): Process {
+  const process = stack.processes[name];
+  if (process === undefined) throw new Error(`${name} is not this test's own`);
+  return process;
+}
