@@ -1,4 +1,5 @@
 import { activityInfo } from '@temporalio/activity';
+import { workflowCaller } from '../domain/processes.ts';
 import type { CommandHeader } from '../graph/index.ts';
 
 /** The header of a command that a workflow gives: actor and correlation are the process itself, unless somebody asked. */
@@ -9,7 +10,7 @@ export function headerOf(
 ): CommandHeader {
   const { workflowExecution, workflowType } = activityInfo();
   return {
-    caller: `workflow:${workflowType}`,
+    caller: workflowCaller(workflowType ?? 'none'),
     idempotencyKey,
     actor: 'persona',
     correlationId: workflowExecution?.workflowId ?? 'none',

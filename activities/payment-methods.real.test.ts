@@ -9,7 +9,7 @@ import { createStripeGateway } from '../adapters/stripe/gateway.ts';
 import { type GatewaySimulator, startGatewaySimulator } from '../dev/simulators/gateway/server.ts';
 import { PersonaError } from '../domain/errors.ts';
 import type { CustomerReady } from '../domain/processes.ts';
-import { type Graph, getGatewayCustomer, getPaymentMethods } from '../graph/index.ts';
+import { type Graph, getGatewayCustomer, getPaymentMethods, getPaymentMethodToken } from '../graph/index.ts';
 import { readPolicy } from '../platform/policy.ts';
 import { onboardingRequest, openTestGraph, randomToken } from '../test/graph.ts';
 import type { NewMethod } from '../workflows/verify-method.ts';
@@ -57,7 +57,7 @@ function execution(gateway = createStripeGateway({ apiKey: 'sk_test_1', apiBase:
 /** A customer whose first method has been written, and waits for the gateway. */
 async function written(token = randomToken()) {
   const card = { type: 'card', card: { brand: 'visa', last4: '4242', exp_month: 12, exp_year: 2031 } };
-  if (token !== DECLINED) await atSimulator(`/_sim/payment_methods/${token}`, card);
+  if (!token.startsWith('pm_card_')) await atSimulator(`/_sim/payment_methods/${token}`, card);
   const { activities, run, told } = execution();
   const request = onboardingRequest({ payment_method_details: { type: 'card', token } });
   const { ready } = await run(activities.onboard, { ...asker, request });
@@ -67,6 +67,17 @@ async function written(token = randomToken()) {
 function methodOf(ready: CustomerReady, token: string, occurred_at: string): NewMethod {
   const { customer_id, payment_method_id = '' } = ready;
   return { ...asker, customer_id, payment_method_id, token, occurred_at };
+}
+
+/** A customer's method of that token, attached and written down. */
+async function verified(token: string) {
+  const { activities, run, method } = await written(token);
+  const attachment = await run(activities.attachPaymentMethod, method);
+  if (attachment.result === 'settled') throw new Error('it waits for verification');
+  expect(await run(activities.recordVerification, { method, attachment })).toMatchObject({
+    payment_method_status: 'active',
+  });
+  return { customer_id: method.customer_id, payment_method_id: method.payment_method_id };
 }
 
 /** Reads from the simulator, or puts something there. */
@@ -120,6 +131,25 @@ test('a method becomes active and default, with what the gateway knows of it', a
   expect(await getGatewayCustomer(graph, { customer_id })).toMatchObject({
     gateway_customer_ref: attachment.gateway_customer_ref,
   });
+});
+
+test('the token of a method is what the gateway made of it when it was attached', async () => {
+  const [first, second] = [await verified('pm_card_visa'), await verified('pm_card_visa')];
+  const tokens = await Promise.all(
+    [first, second].map(async (ids) => (await getPaymentMethodToken(graph, ids)).reveal()),
+  );
+  expect(tokens).toEqual([expect.stringMatching(/^pm_(?!card_visa)/), expect.stringMatching(/^pm_/)]);
+  expect(new Set(tokens).size).toBe(2);
+
+  // The same card again under its own token is the same method.
+  const { customer_id, payment_method_id } = first;
+  const { activities, run } = execution();
+  const request = onboardingRequest({
+    customer_id,
+    payment_method_details: { type: 'card', token: String(tokens[0]) },
+  });
+  const { ready } = await run(activities.onboard, { ...asker, request });
+  expect(ready).toMatchObject({ customer_id, payment_method_id, payment_method_status: 'active' });
 });
 
 test('attempts that were lost after the gateway answered leave one customer there', async () => {

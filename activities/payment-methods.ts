@@ -84,7 +84,7 @@ export function createPaymentMethodActivities(
         actor,
         correlationId: correlation_id,
       });
-      const { payment_method_status, version } = await recordVerification(graph, header, {
+      const { payment_method_status, version, refused } = await recordVerification(graph, header, {
         customer_id,
         payment_method_id,
         gateway_customer_ref,
@@ -96,7 +96,7 @@ export function createPaymentMethodActivities(
         const event_id = `${workflowId}:${payment_method_id}`;
         await tellRecoveries(owed, 'paymentMethodAdded', { event_id, payment_method_id });
       }
-      return { payment_method_status, version };
+      return { payment_method_status, version, ...(refused && { refused }) };
     },
   };
 }

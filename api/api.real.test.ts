@@ -309,6 +309,22 @@ describe('wallet', () => {
   });
 });
 
+test.each([['nonsense'], ['[]'], ['["x"]'], ['["Sat Nov 21 2026","x"]'], ['["2026","x"]'], ['{"a":1}']])(
+  'a cursor that no page gave is refused by every list that goes by time: %s',
+  async (text) => {
+    const { customer_id } = await onboard();
+    for (const list of ['timeline', 'recoveries']) {
+      const cursor = Buffer.from(text).toString('base64url');
+      const refused = await rest(first, `/api/v1/customers/${customer_id}/${list}?cursor=${cursor}`);
+      expect([list, refused.status, refused.body.errors]).toEqual([
+        list,
+        422,
+        [{ pointer: '#/cursor', message: 'must be the next_cursor of the page before' }],
+      ]);
+    }
+  },
+);
+
 describe('payment failures', () => {
   const failureOf = (customer: { customer_id: string; payment_method_id: string }) => ({
     event_id: randomUUID(),

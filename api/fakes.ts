@@ -3,6 +3,7 @@
 import { pino } from 'pino';
 import { createMetrics } from '../platform/metrics.ts';
 import type { Services } from '../services/services.ts';
+import type { AppOptions } from './http/app.ts';
 import type { Observers } from './requests.ts';
 
 /** Every service that a test does not give fails loudly. */
@@ -15,6 +16,9 @@ export function fakeServices(given: Partial<Services>): Services {
     },
   }) as Services;
 }
+
+/** Of an app that stays. */
+export const unhurried: AppOptions = { rateLimits: { customer: 0, service: 0 }, stopping: () => false };
 
 /** @param write gets each log line */
 export function quietObservers(write: (line: string) => void = () => {}): Observers {

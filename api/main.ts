@@ -2,8 +2,9 @@
 
 import { createStripeEvents } from '../adapters/stripe/events.ts';
 import { PersonaError } from '../domain/errors.ts';
-import { migrate, openGraph } from '../graph/index.ts';
+import { MAX_CONNECTIONS, migrate, openGraph } from '../graph/index.ts';
 import { EnvironmentError, readApiEnvironment } from '../platform/environment.ts';
+import { observeGraph } from '../platform/graph-observer.ts';
 import { createLogger } from '../platform/logs.ts';
 import { createMetrics } from '../platform/metrics.ts';
 import { PolicyError, readPolicy } from '../platform/policy.ts';
@@ -12,6 +13,7 @@ import { createBlindIndex } from '../security/blind-index.ts';
 import { createKeyRing } from '../security/key-ring.ts';
 import { createServices } from '../services/create.ts';
 import { connectTemporal } from '../temporal/client.ts';
+import { serveCodec } from '../temporal/codec-server.ts';
 import { startServers } from './start.ts';
 
 /** Longer than the servers' own drain. */
@@ -41,6 +43,10 @@ async function main(): Promise<void> {
       password: environment.neo4j.password.reveal(),
       keyRing: createKeyRing(environment.keys.reveal()),
       blindIndex: createBlindIndex(createKeyRing(environment.blindKeys.reveal())),
+      observer: observeGraph(metrics.registry, logger, {
+        connections: MAX_CONNECTIONS,
+        around: () => ({}),
+      }),
     });
     shutdown.add('graph', () => graph.close());
     await migrate(graph);
@@ -56,7 +62,12 @@ async function main(): Promise<void> {
     const services = createServices({ graph, temporal, policy, gatewayEvents }, (result) =>
       metrics.contextCache.inc({ result }),
     );
-    const ready = await startServers(environment, services, { logger, metrics }, shutdown);
+    const codec =
+      environment.codec &&
+      (await serveCodec({ ...environment.codec, keys: environment.codecKeys.reveal(), logger }));
+    if (codec) shutdown.add('codec', () => codec.close());
+    const servers = await startServers(environment, services, { logger, metrics }, shutdown);
+    const ready = { ...servers, ...(codec && { codec: codec.url }) };
     logger.warn('PERSONA_INSECURE=1: plain text, and nobody is asked who they are; for this machine only');
     console.log(JSON.stringify({ ready }));
   } catch (error) {

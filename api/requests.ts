@@ -1,7 +1,7 @@
 /** What both faces do with every request: find out who asks, and tell log and metrics how it went. */
 
 import { randomUUID } from 'node:crypto';
-import { ERRORS, PersonaError } from '../domain/errors.ts';
+import { ERRORS, invalid, PersonaError } from '../domain/errors.ts';
 import type { Logger } from '../platform/logs.ts';
 import type { Metrics } from '../platform/metrics.ts';
 
@@ -10,6 +10,8 @@ export const MAX_WAIT_MS = 30_000;
 
 /** Ids that others choose go into logs and headers, so they must be plain. */
 const PLAIN_ID = /^[\w.=:-]{1,128}$/;
+/** RFC 9110 would allow more; a key is an id. */
+const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
 const TRACE_PARENT = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})$/;
 
 export interface Observers {
@@ -25,16 +27,27 @@ export interface RequestIds {
   trace?: { id: string; flags: string };
 }
 
-/** @param header reads a header or metadata entry */
-export function requestIds(header: (name: string) => string | undefined): RequestIds {
+/** @param header reads a header or metadata entry @param own the request's id, where the face has made one already */
+export function requestIds(header: (name: string) => string | undefined, own?: string): RequestIds {
   const given = (name: string) => header(name)?.match(PLAIN_ID)?.[0];
-  const requestId = given('x-request-id') ?? randomUUID();
+  const requestId = own ?? given('x-request-id') ?? randomUUID();
   const [, id, flags] = header('traceparent')?.match(TRACE_PARENT) ?? [];
   return {
     requestId,
     correlationId: given('x-correlation-id') ?? requestId,
     ...(id !== undefined && flags !== undefined && { trace: { id, flags } }),
   };
+}
+
+/**
+ * The key as it came, if it is one.
+ *
+ * @param name as the face writes it
+ * @throws PersonaError invalid_argument
+ */
+export function readIdempotencyKey(key: string | undefined, name: string): string | undefined {
+  if (key === undefined || IDEMPOTENCY_KEY.test(key)) return key;
+  throw invalid([{ field: name, message: 'must be 1 to 255 printable ASCII characters without spaces' }]);
 }
 
 /** An error of the catalogue, whatever was thrown. */

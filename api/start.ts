@@ -2,6 +2,7 @@
 
 import type { Services } from '../services/services.ts';
 import { serveMetrics } from '../platform/metrics.ts';
+import { readinessOf } from '../platform/readiness.ts';
 import type { ApiEnvironment } from '../platform/environment.ts';
 import type { Shutdown } from '../platform/shutdown.ts';
 import { serveGrpc } from './grpc/server.ts';
@@ -18,19 +19,22 @@ export interface ApiAddresses {
 
 /** @param shutdown is told how to stop each server, and first of all to send new requests elsewhere */
 export async function startServers(
-  environment: Pick<ApiEnvironment, 'http' | 'grpc' | 'metricsPort'>,
+  environment: Pick<ApiEnvironment, 'http' | 'grpc' | 'metricsPort' | 'rateLimits'>,
   services: Services,
   observers: Observers,
   shutdown: Pick<Shutdown, 'add'>,
 ): Promise<ApiAddresses> {
   const { registry } = observers.metrics;
-  const metrics = await serveMetrics(environment.metricsPort, () => registry.metrics());
+  let stopping = false;
+  const metrics = await serveMetrics(environment.metricsPort, {
+    metrics: () => registry.metrics(),
+    readiness: async () => readinessOf(await services.dependencies(), stopping),
+  });
   shutdown.add('metrics', () => metrics.close());
 
-  let stopping = false;
   const http = await serveHttp(
     environment.http,
-    createApp(services, observers, () => stopping),
+    createApp(services, observers, { rateLimits: environment.rateLimits, stopping: () => stopping }),
   );
   shutdown.add('http', () => http.close());
 

@@ -9,6 +9,7 @@ import { showConfig } from './commands/config.ts';
 import { showContext } from './commands/context.ts';
 import { type PageOptions, showCustomer, showRecoveries, showTimeline } from './commands/customers.ts';
 import { doctor } from './commands/doctor.ts';
+import { importCustomers } from './commands/import.ts';
 import { type Operation, operate, resolveUnknown } from './commands/operate.ts';
 import { recover } from './commands/recover.ts';
 import { verify } from './commands/verify.ts';
@@ -21,6 +22,8 @@ export interface Surroundings {
   stdin: Readable;
   out(text: string): void;
   err(text: string): void;
+  /** A line that the next one overwrites; absent: no terminal. */
+  status?(line: string): void;
 }
 
 type Run = (settings: Settings) => Promise<Answer> | Answer;
@@ -127,6 +130,11 @@ function commands(surroundings: Surroundings, ask: (run: Run) => void): Command 
       ),
     );
 
+  command('import', 'onboards the customers of a file; run again after it was stopped, it goes on')
+    .argument('<FILE>', 'an OnboardingRequest as JSON in each line')
+    .action((file: string) =>
+      ask((settings) => importCustomers(settings, file, { actor: actor(), screen: surroundings })),
+    );
   command('verify', 'replays the event log and compares it with the graph')
     .addOption(new Option('--customer <ID>', 'one customer').argParser(customerId).conflicts('all'))
     .option('--all', 'every customer and every device')

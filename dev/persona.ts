@@ -13,16 +13,21 @@ import { isAlive } from './lock.mjs';
 import { type Program, type ProgramOptions, startProgram } from './programs.ts';
 import type { Guard } from './stack/guard.ts';
 import { developmentKeys } from './stack/keys.ts';
+import { freePort, freePortFrom } from './stack/ports.ts';
 import type { Process } from './stack/process.ts';
 import { type Log, since } from './stack/progress.ts';
 import { type Stack, startStack } from './stack/stack.ts';
 import { lastLines } from './stack/tools.ts';
 
+/** Beside Temporal's UI. */
+const CODEC_PORT = 8_234;
 const repository = fileURLToPath(new URL('..', import.meta.url));
 
 export interface PersonaOptions {
   /** Take the usual ports, or the next free ones after them; otherwise any free ones. */
   usualPorts?: boolean;
+  /** Let Temporal's UI show what is sealed. */
+  codec?: boolean;
   /** How many processes of each kind, 1 unless said otherwise. */
   apis?: number;
   workers?: number;
@@ -59,7 +64,10 @@ export async function startPersona(options: PersonaOptions): Promise<PersonaSyst
   const { guard, log, usualPorts = false, env = process.env, runFile = runFilePath(env) } = options;
   const folder = ownFolder();
   const ports = usualPorts ? { neo4j: 7687, temporal: 7233 } : {};
-  const stack = await startStack({ servers: ['neo4j', 'temporal'], ports, folder, guard, log, env });
+  // Chosen first: Temporal's UI is told of it before the API, which listens there, can start.
+  const codecPort = options.codec && (await (usualPorts ? freePortFrom(CODEC_PORT) : freePort()));
+  const codec = codecPort ? `http://127.0.0.1:${codecPort}` : undefined;
+  const stack = await startStack({ servers: ['neo4j', 'temporal'], ports, codec, folder, guard, log, env });
   const common = { ...env, ...stack.env, PERSONA_INSECURE: '1' };
   const start = (
     name: string,
@@ -78,6 +86,7 @@ export async function startPersona(options: PersonaOptions): Promise<PersonaSyst
         name,
         'api/main.ts',
         shifted({ HTTP_PORT: 8_080, GRPC_PORT: 50_051, METRICS_PORT: 9_464 }, index),
+        codecPort && index === 0 ? codecFor(stack.urls.temporal_ui ?? '', codecPort) : {},
       ),
     ),
   ]);
@@ -124,6 +133,11 @@ function ownFolder(): string {
   return mkdtempSync(join(parent, 'copy-'));
 }
 
+/** The first API opens payloads, for pages of this UI, under either name of this machine. */
+function codecFor(ui: string, port: number): Record<string, string> {
+  return { CODEC_PORT: String(port), CODEC_ORIGINS: [ui, ui.replace('127.0.0.1', 'localhost')].join() };
+}
+
 /** Where the gateway's news go: to the first API. */
 function webhook(stack: Stack, [api]: Program[]): Record<string, string> {
   return {
@@ -156,6 +170,7 @@ function describe(stack: Stack, programs: ReadonlyMap<string, Program>): RunFile
     return address(program, key);
   };
   const smtp = programs.get('inbox')?.ready.smtp;
+  const codec = programs.get('api')?.ready.codec;
   const measured = [...programs.values()].flatMap(({ name, ready }) =>
     ready.metrics ? [[name, ready.metrics]] : [],
   );
@@ -171,6 +186,7 @@ function describe(stack: Stack, programs: ReadonlyMap<string, Program>): RunFile
     temporal: stack.env.TEMPORAL_ADDRESS ?? '',
     chimera: of('chimera', 'grpc'),
     ...(smtp && { inbox_smtp: smtp }),
+    ...(codec && { temporal_codec: codec }),
     neo4j: stack.env.NEO4J_URI ?? '',
     neo4j_username: stack.env.NEO4J_USERNAME ?? '',
     neo4j_password: stack.env.NEO4J_PASSWORD ?? '',

@@ -4,7 +4,7 @@ import { startPersona } from './persona.ts';
 
 await runCommand(
   async ({ guard, log }) => {
-    const system = await startPersona({ usualPorts: true, guard, log });
+    const system = await startPersona({ usualPorts: true, codec: true, guard, log });
     const { metrics, pids: _pids, neo4j_password: _password, ...addresses } = system.addresses;
     const lines = [
       ...Object.entries(addresses),

@@ -36,9 +36,13 @@ export const ERRORS = {
   method_not_allowed: row(false, 405, GrpcCode.UNIMPLEMENTED, 'This address does not take that method'),
   unsupported_media_type: row(false, 415, GrpcCode.INVALID_ARGUMENT, 'The content type is not supported'),
   payload_too_large: row(false, 413, GrpcCode.RESOURCE_EXHAUSTED, 'The body is larger than 64 KiB'),
+  rate_limited: row(true, 429, GrpcCode.RESOURCE_EXHAUSTED, 'More requests than this caller may send'),
   customer_not_found: row(false, 404, GrpcCode.NOT_FOUND, 'No such customer'),
   payment_method_not_found: row(false, 404, GrpcCode.NOT_FOUND, 'No such payment method'),
   device_not_found: row(false, 404, GrpcCode.NOT_FOUND, 'No such device'),
+  address_not_found: row(false, 404, GrpcCode.NOT_FOUND, 'No such address'),
+  identifier_not_found: row(false, 404, GrpcCode.NOT_FOUND, 'No such digital identifier'),
+  relationship_not_found: row(false, 404, GrpcCode.NOT_FOUND, 'No such relationship'),
   recovery_not_found: row(false, 404, GrpcCode.NOT_FOUND, 'No such recovery'),
   customer_suspended: row(false, 403, GrpcCode.FAILED_PRECONDITION, 'The customer is suspended'),
   token_belongs_to_other_customer: row(
@@ -47,6 +51,13 @@ export const ERRORS = {
     GrpcCode.FAILED_PRECONDITION,
     'Another customer holds this payment method',
   ),
+  identifier_belongs_to_other_customer: row(
+    false,
+    409,
+    GrpcCode.FAILED_PRECONDITION,
+    'Another customer has this digital identifier',
+  ),
+  customer_exists: row(false, 409, GrpcCode.FAILED_PRECONDITION, 'A customer with this id exists'),
   idempotency_key_reused: row(
     false,
     422,
@@ -121,7 +132,7 @@ export function invalid(
   problems: readonly FieldProblem[],
   type: ErrorType = 'invalid_argument',
 ): PersonaError {
-  const text = problems.map((problem) => `${problem.field}: ${problem.message}`).join('; ');
+  const text = problems.map(({ field, message }) => `${field || 'the request'}: ${message}`).join('; ');
   return new PersonaError(type, text, { problems });
 }
 

@@ -7,6 +7,7 @@
 import type { IdentifierDetails } from './onboarding-types.ts';
 import type { PaymentMethodStatus, PaymentMethodType } from './payment-method.ts';
 import type { RecoveryEvents } from './recovery/events.ts';
+import type { RELATIONSHIP_TIMES } from './relationships.ts';
 
 export const EVENT_TYPES = [
   'CustomerCreated',
@@ -59,6 +60,16 @@ export type CustomerStatus = 'active' | 'suspended' | 'erased' | 'merged';
 /** Ciphertext (`s1:…`) under the key of the customer or the device whose stream it stands in. */
 export type Sealed = string;
 
+/** Where an address is. */
+export interface SealedPlace {
+  street1: Sealed;
+  street2: Sealed | null;
+  city: Sealed;
+  state: string | null;
+  zip_code: Sealed;
+  country: string;
+}
+
 /** Who may be told of by a customer's stream: customers, what they own, and their edges. */
 interface CustomerEvents {
   CustomerCreated: {
@@ -69,27 +80,34 @@ interface CustomerEvents {
     gateway_customer_ref: Sealed | null;
   };
   /** Only what changed. */
-  CustomerProfileUpdated: { segment?: string; locale?: string; gateway_customer_ref?: Sealed };
+  CustomerProfileUpdated: { segment?: string; locale?: string | null; gateway_customer_ref?: Sealed };
   CustomerStatusChanged: { old_status: CustomerStatus; new_status: CustomerStatus; reason: string };
-  /** Minor units of the reporting currency. */
-  LtvAdjusted: { old_ltv_minor: number; new_ltv_minor: number; reason: string };
+  /** Minor units of the reporting currency. `observed_at`: when the whole was valued; absent for an addition. */
+  LtvAdjusted: { old_ltv_minor: number; new_ltv_minor: number; reason: string; observed_at?: string };
   DeviceLinked: { device_id: string; proven: boolean; awaits_identifier_id: string | null };
   /** `login_count` and `last_login` are what they are now, not differences. */
   LoginRecorded: { device_id: string; login_count: number; last_login: string; proven: boolean };
-  AddressAdded: {
+  AddressAdded: SealedPlace & {
     address_id: string;
     type: 'shipping' | 'billing';
-    street1: Sealed;
-    street2: Sealed | null;
-    city: Sealed;
-    state: string | null;
-    zip_code: Sealed;
-    country: string;
     is_default: boolean;
     is_verified: boolean;
     proven: boolean;
+    /** The unverified identifier that led here; once it is verified, the link is proven. */
+    awaits_identifier_id: string | null;
   };
-  AddressUpdated: { address_id: string; is_verified: boolean; last_shipped: string; proven: boolean };
+  /** Only what changed. */
+  AddressUpdated: {
+    address_id: string;
+    type?: 'shipping' | 'billing';
+    /** Where it is now: all of it. */
+    place?: SealedPlace;
+    is_default?: boolean;
+    is_verified?: boolean;
+    last_shipped?: string;
+    proven?: boolean;
+  };
+  AddressRemoved: { address_id: string };
   DigitalIdentifierAdded: {
     identifier_id: string;
     type: IdentifierDetails['type'];
@@ -97,8 +115,61 @@ interface CustomerEvents {
     is_verified: boolean;
   };
   DigitalIdentifierVerified: { identifier_id: string };
+  DigitalIdentifierRemoved: { identifier_id: string };
   BehavioralProfileLinked: { profile_id: string; baseline_data_ref: string };
   IdentityMatchSuggested: { customer_id: string; score: number; evidence: string[] };
+  /** What a person decided about a suggestion of this customer's. */
+  IdentityMatchResolved: { customer_id: string; status: 'confirmed' | 'rejected'; reason: string };
+}
+
+/** Edits beyond the commands that know a node or an edge by name. */
+interface EditEvents {
+  /** A method that was used on a device. Edges with an event of their own are told of by that. */
+  RelationshipAdded: { type: 'USED_ON'; source_id: string; target_id: string };
+  /** A time on an edge at one of the customer's own nodes. */
+  RelationshipAttributeChanged: {
+    type: keyof typeof RELATIONSHIP_TIMES;
+    source_id: string;
+    target_id: string;
+    attribute: string;
+    /** RFC 3339 in UTC. */
+    value: string;
+  };
+  /** The adopted payment or back from review (recoveries), and an identifier that is no longer taken for verified. */
+  NodePropertyChanged:
+    | { label: 'Obligation'; id: string; property: 'gateway_ref'; value: string }
+    | { label: 'Obligation'; id: string; property: 'state'; value: 'open' }
+    | { label: 'DigitalIdentifier'; id: string; property: 'is_verified'; value: false };
+}
+
+/** What agents report of a fraud case. */
+export const FRAUD_OUTCOMES = [
+  'challenge_passed',
+  'challenge_failed',
+  'suspected',
+  'confirmed_fraud',
+  'cleared',
+] as const;
+export type FraudOutcome = (typeof FRAUD_OUTCOMES)[number];
+
+/** What a fraud case changed and has not undone: what was there before, and the event (`seq`) by which it was changed. */
+export interface FraudChanges {
+  devices: { device_id: string; trust_score: number; seq: number }[];
+  payment_methods: { payment_method_id: string; status: PaymentMethodStatus; seq: number }[];
+  customer: { status: 'active' | 'suspended'; seq: number } | null;
+}
+
+interface FraudEvents {
+  FraudOutcomeApplied: {
+    case_id: string;
+    /** `suspended`: a person's decision about a suspicion. */
+    outcome: FraudOutcome | 'suspended';
+    reason: string;
+    device_id: string | null;
+    payment_method_id: string | null;
+    /** All that the case has changed so far. */
+    applied: FraudChanges;
+  };
 }
 
 /** A customer's wallet. */
@@ -137,6 +208,8 @@ interface WalletEvents {
     funding?: string;
     country?: string;
     instrument_fingerprint?: Sealed;
+    /** The gateway gave the method another token when it was attached. */
+    token?: Sealed;
   };
   PaymentMethodStatusChanged: {
     payment_method_id: string;
@@ -144,6 +217,8 @@ interface WalletEvents {
     new_status: PaymentMethodStatus;
     reason: string;
   };
+  /** Its customer took it out of the wallet; it keeps its id, should it come back. */
+  PaymentMethodRemoved: { payment_method_id: string; old_status: PaymentMethodStatus };
   /** `use_count` and `last_used` are what they are now, not differences. */
   PaymentMethodUsed: {
     payment_method_id: string;
@@ -187,7 +262,13 @@ interface DeviceEvents {
 }
 
 /** The data of every event that a command may append: one line per family. */
-export interface EventData extends CustomerEvents, WalletEvents, DeviceEvents, RecoveryEvents {}
+export interface EventData
+  extends CustomerEvents,
+    WalletEvents,
+    DeviceEvents,
+    EditEvents,
+    FraudEvents,
+    RecoveryEvents {}
 
 /** An event as the log holds it. */
 export interface RecordedEvent<T extends keyof EventData = keyof EventData> {

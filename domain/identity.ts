@@ -17,6 +17,15 @@ const MAX_LOCAL_PART = 64;
 const MAX_ADDRESS = 254;
 const HOST_NAME = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+$/;
 
+/** An identifier in its one form; `region` is for phone numbers. */
+export function normaliseIdentifier(
+  type: 'email' | 'phone_number',
+  value: string,
+  region?: string,
+): Normalised {
+  return type === 'email' ? normaliseEmail(value) : normalisePhone(value, region);
+}
+
 /**
  * An e-mail address, trimmed, lower-cased, NFC, its domain in ASCII. Nothing that only one provider does (dots or
  * `+tags` of Gmail): for another provider those are two people.

@@ -4,6 +4,7 @@ import type { FieldReader, TextRule } from './checks.ts';
 import { readOrEmpty, withoutAbsent } from './checks.ts';
 import { isCountry } from './countries.ts';
 import { isIpAddress } from './ip-address.ts';
+import type { FormRules } from './onboarding.ts';
 import type {
   AddressDetails,
   CustomerMetadata,
@@ -13,7 +14,7 @@ import type {
 import { PAYMENT_METHOD_TYPES } from './payment-method.ts';
 
 const WORDS: TextRule = { max: 200, pattern: /^\P{Cc}*$/u, says: 'be one line of text' };
-const NAME: TextRule = { max: 64, pattern: /^\P{Cc}*$/u, says: 'be one line of text' };
+export const NAME: TextRule = { max: 64, pattern: /^\P{Cc}*$/u, says: 'be one line of text' };
 export const TOKEN: TextRule = {
   max: 255,
   pattern: /^[\x21-\x7e]+$/,
@@ -21,8 +22,8 @@ export const TOKEN: TextRule = {
 };
 const FINGERPRINT: TextRule = { max: 512, pattern: /^\P{Cc}*$/u, says: 'be one line of text' };
 const USER_AGENT: TextRule = { max: 1024, pattern: /^\P{Cc}*$/u, says: 'be one line of text' };
-const SEGMENT: TextRule = { max: 64, pattern: /^[A-Za-z0-9_]+$/, says: 'consist of A–Z, 0–9 and "_"' };
-const LOCALE: TextRule = {
+export const SEGMENT: TextRule = { max: 64, pattern: /^[A-Za-z0-9_]+$/, says: 'consist of A–Z, 0–9 and "_"' };
+export const LOCALE: TextRule = {
   max: 35,
   pattern: /^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$/,
   says: 'be a language tag like de-DE',
@@ -33,11 +34,11 @@ const DECIMAL = /^\d{1,12}(\.\d{1,4})?$/;
 const FIRST_YEAR = 2000;
 const LAST_YEAR = 2099;
 
-export function readMetadata(fields: FieldReader): CustomerMetadata {
+export function readMetadata(fields: FieldReader, forms: FormRules): CustomerMetadata {
   return withoutAbsent({
     segment: fields.text('segment', SEGMENT)?.toUpperCase(),
     locale: fields.text('locale', LOCALE)?.replaceAll('_', '-'),
-    ltv: readDecimal(fields, 'ltv'),
+    ltv: readDecimal(fields, 'ltv', forms),
   });
 }
 
@@ -90,13 +91,14 @@ export function readAddress(fields: FieldReader): AddressDetails {
   });
 }
 
-function readDecimal(fields: FieldReader, field: string): string | undefined {
+function readDecimal(fields: FieldReader, field: string, forms: FormRules): string | undefined {
   const value = fields.given(field);
   if (value === undefined) return undefined;
   const text = typeof value === 'number' || typeof value === 'string' ? String(value) : '';
-  return DECIMAL.test(text)
-    ? text
-    : fields.refuse(field, 'must be an amount that is not negative, like 1250.00');
+  if (!DECIMAL.test(text))
+    return fields.refuse(field, 'must be an amount that is not negative, like 1250.00');
+  const problem = forms.ltv?.(text);
+  return problem === undefined ? text : fields.refuse(field, problem);
 }
 
 export function readSnapshot(fields: FieldReader): string | undefined {

@@ -5,6 +5,10 @@ import type { FieldReader } from './checks.ts';
 import { readOrEmpty, withoutAbsent } from './checks.ts';
 import type { IdentifierDetails } from './onboarding-types.ts';
 
+type Type = IdentifierDetails['type'];
+/** What else is wrong with a value of the right shape; `undefined`: nothing. */
+type Judge = (type: Type, value: string) => string | undefined;
+
 const MAX_IDENTIFIERS = 20;
 /** RFC 5321: the longest address; no phone number is longer. */
 const MAX_IDENTIFIER = 254;
@@ -16,27 +20,29 @@ const PHONE_SHAPE = /^\+?[\p{Nd}\s()./-]{5,40}$/u;
  * write as a type (`{type: 'phone', value}`), as an entry (`{phone: '+49…'}`), or at the top of the request. All are
  * read.
  */
-export function readIdentifiers(fields: FieldReader): IdentifierDetails[] | undefined {
+export function readIdentifiers(fields: FieldReader, judge: Judge): IdentifierDetails[] | undefined {
   const listed = fields
     .objects('digital_identifiers', MAX_IDENTIFIERS)
     .flatMap((entry) =>
-      entry.has('type') || entry.has('value') ? [readIdentifier(entry)] : readShort(entry, true),
+      entry.has('type') || entry.has('value')
+        ? [readIdentifier(entry, judge)]
+        : readShort(entry, true, judge),
     );
-  const all = [...listed, ...readShort(fields, false)];
+  const all = [...listed, ...readShort(fields, false, judge)];
   return all.length > 0 || fields.has('digital_identifiers') ? all : undefined;
 }
 
-function readIdentifier(fields: FieldReader): IdentifierDetails {
+function readIdentifier(fields: FieldReader, judge: Judge): IdentifierDetails {
   const written = fields.requiredOneOf('type', ['email', 'phone_number', 'phone']);
   const type = written === 'phone' ? 'phone_number' : written;
   return withoutAbsent({
     type,
-    value: readIdentifierValue(fields, 'value', type),
+    value: readIdentifierValue(fields, 'value', type, judge),
     is_verified: fields.boolean('is_verified'),
   });
 }
 
-function readShort(fields: FieldReader, required: boolean): IdentifierDetails[] {
+function readShort(fields: FieldReader, required: boolean, judge: Judge): IdentifierDetails[] {
   const found = (
     [
       ['email', 'email'],
@@ -49,15 +55,20 @@ function readShort(fields: FieldReader, required: boolean): IdentifierDetails[] 
   }
   const isVerified = required ? fields.boolean('is_verified') : undefined;
   return found.map(([field, type]) =>
-    withoutAbsent({ type, value: readIdentifierValue(fields, field, type), is_verified: isVerified }),
+    withoutAbsent({ type, value: readIdentifierValue(fields, field, type, judge), is_verified: isVerified }),
   );
 }
 
 /** A placeholder (`null`, `anonymous`) is not refused: guests' checkouts send it, and it becomes no identifier. */
-function readIdentifierValue(fields: FieldReader, field: string, type: IdentifierDetails['type']): string {
+function readIdentifierValue(fields: FieldReader, field: string, type: Type, judge: Judge): string {
   const value = readOrEmpty(fields, field, { max: MAX_IDENTIFIER }).trim();
   if (isBlocked(type, value, [])) return value;
-  if (type === 'email' && !EMAIL_SHAPE.test(value)) fields.refuse(field, 'must be an e-mail address');
-  if (type === 'phone_number' && !PHONE_SHAPE.test(value)) fields.refuse(field, 'must be a phone number');
+  const problem = wrongShape(type, value) ?? judge(type, value);
+  if (problem !== undefined) fields.refuse(field, problem);
   return value;
+}
+
+function wrongShape(type: Type, value: string): string | undefined {
+  if (type === 'email') return EMAIL_SHAPE.test(value) ? undefined : 'must be an e-mail address';
+  return PHONE_SHAPE.test(value) ? undefined : 'must be a phone number';
 }

@@ -58,6 +58,20 @@ describe('a full card number is found', () => {
   });
 
   test.each([
+    ['full-width', '４２４２４２４２４２４２４２４２'],
+    ['full-width, with their own space and dash', '４２４２　４２４２－４２４２　４２４２'],
+    ['Arabic-Indic', '٤٢٤٢٤٢٤٢٤٢٤٢٤٢٤٢'],
+    ['Persian', '۴۲۴۲ ۴۲۴۲ ۴۲۴۲ ۴۲۴۲'],
+    ['mathematical', '𝟒𝟐𝟒𝟐𝟒𝟐𝟒𝟐𝟒𝟐𝟒𝟐𝟒𝟐𝟒𝟐'],
+    ['circled', '④②④②④②④②④②④②④②④②'],
+    ['mixed with ASCII', '4242４２４２4242４２４２'],
+    ['kept apart by what nobody sees', '4242\u200b4242\u00ad4242\u20604242'],
+  ])('%s digits', (_form, digits) => {
+    const found = findCardNumber(`Ümlaut ${digits}.`);
+    expect(found).toEqual({ start: 7, end: 7 + digits.length });
+  });
+
+  test.each([
     ['call me on +49 151 12345678 about 4242 4242 4242 4242', '4242 4242 4242 4242'],
     ['order 12 4242424242424242 of 2026-04-18', '4242424242424242'],
     ['card4242424242424242,cvc', '4242424242424242'],

@@ -1,6 +1,6 @@
 /**
  * Full card numbers are refused wherever they turn up in a field that is not an id (specification: interfaces,
- * 'The two objects'): Luhn, and the range of a known issuer, however the digits are grouped.
+ * 'The two objects'): Luhn, and the range of a known issuer, however the digits are grouped and in whatever script.
  */
 
 import { isIssuerRange } from './issuer-ranges.ts';
@@ -8,6 +8,9 @@ import { isIssuerRange } from './issuer-ranges.ts';
 /** Digits in groups: between two of them at most three spaces or dashes, in whatever form a word processor writes them. */
 const DIGIT_RUN = /\d(?:[\s\u2010-\u2015\u2212-]{0,3}\d)*/g;
 const GROUP = /\d+/g;
+const DECIMAL_DIGIT = /\p{Nd}/gu;
+/** Joiners, soft hyphens and the like. */
+const INVISIBLE = /\p{Cf}/u;
 
 /** What looks like a card number in part and is something else; it is blanked out before the search. */
 const UUID = /(?<![0-9a-z])[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?![0-9a-z])/gi;
@@ -24,6 +27,18 @@ const MAX_PHONE_DIGITS = 15;
 
 /** Where the first card number stands in a text, `end` exclusive; never the number itself, so that it is not logged. */
 export function findCardNumber(text: string): { start: number; end: number } | undefined {
+  if (isAscii(text)) return findInAscii(text);
+  const { plain, origins } = toPlain(text);
+  const found = findInAscii(plain);
+  if (found === undefined) return undefined;
+  const last = origins[found.end - 1] ?? 0;
+  return {
+    start: origins[found.start] ?? 0,
+    end: last + String.fromCodePoint(text.codePointAt(last) ?? 0).length,
+  };
+}
+
+function findInAscii(text: string): { start: number; end: number } | undefined {
   const searched = [UUID, ISO_DATE, PREFIXED_ID, MIXED_WORD].reduce(blank, text);
   for (const run of searched.matchAll(DIGIT_RUN)) {
     if (isPhone(searched, run.index, run[0])) continue;
@@ -31,6 +46,38 @@ export function findCardNumber(text: string): { start: number; end: number } | u
     if (found) return { start: run.index + found.start, end: run.index + found.end };
   }
   return undefined;
+}
+
+function isAscii(text: string): boolean {
+  return !/[^\p{ASCII}]/u.test(text);
+}
+
+/**
+ * Digits of any script and width (`４２４２`, `٤٢٤٢`) as ASCII, the rest as NFKC has it, without characters that nobody
+ * sees.
+ * @returns for each of its UTF-16 units also where in the text it comes from
+ */
+function toPlain(text: string): { plain: string; origins: number[] } {
+  const origins: number[] = [];
+  let plain = '';
+  let at = 0;
+  for (const character of text) {
+    const written = INVISIBLE.test(character)
+      ? ''
+      : character.normalize('NFKC').replace(DECIMAL_DIGIT, digitOf);
+    for (let unit = 0; unit < written.length; unit += 1) origins.push(at);
+    plain += written;
+    at += character.length;
+  }
+  return { plain, origins };
+}
+
+/** Unicode keeps the ten digits of a script together, zero first. */
+function digitOf(digit: string): string {
+  const code = digit.codePointAt(0) ?? 0;
+  let value = 0;
+  while (/\p{Nd}/u.test(String.fromCodePoint(code - value - 1))) value += 1;
+  return String(value % 10);
 }
 
 /**

@@ -13,6 +13,9 @@ export const PAYMENT_METHOD_STATUSES = [
 ] as const;
 export type PaymentMethodStatus = (typeof PAYMENT_METHOD_STATUSES)[number];
 
+/** Why a customer cannot have a new method; types of the error catalogue. */
+export type MethodRefusal = 'payment_method_declined' | 'token_belongs_to_other_customer';
+
 /**
  * Where each status may go. `compromised` leaves only through `cleared` of the same fraud case, which restores what
  * was before and does not ask this table.

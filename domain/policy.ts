@@ -10,6 +10,8 @@ export interface Policy {
     deviceMatch: 'suggest' | 'attach';
     limits: { email: number; phone: number; device: number };
     verifyWait: number;
+    /** ISO 3166-1 alpha-2: where a phone number without a country code is, if the address does not say it. */
+    phoneRegion?: string;
     /** Values that never identify anybody: exact, lower case; `*` at either end matches any rest. */
     blockedValues: string[];
   };
@@ -28,6 +30,8 @@ export interface RecoveryPolicy {
   maxEventAge: number;
   /** A second success of one obligation is given back. */
   refundDuplicate: boolean;
+  /** When a method is tried again by itself, counted from its first decline; by the class of its last one. */
+  retry: { LATER: number[]; TECH: number[] };
   /** The waits, one after the other, before the gateway is asked about a charge whose outcome is unknown. */
   unknown: number[];
   /** The same for a charge that is on its way: a bank debit. */

@@ -63,8 +63,11 @@ export type RefundAnswer =
 /** A payment as the gateway has it. */
 export interface GatewayPayment {
   gateway_ref: string;
-  state: 'succeeded' | 'payable' | 'processing' | 'cancelled';
+  /** `confirmable`: it has all that it needs, and somebody must only say so. */
+  state: 'succeeded' | 'confirmable' | 'payable' | 'processing' | 'cancelled';
   gateway_customer_ref?: string;
+  /** Its newest charge. */
+  charge_ref?: string;
   amount: number;
   currency: string;
 }

@@ -79,6 +79,11 @@ export interface RecoverySignals {
   paymentFailed: PaymentFailed;
   paymentSettled: PaymentSettled;
   paymentMethodAdded: { event_id: string; payment_method_id: string };
+  /** New details, or consent given again: tried at once like an added one. */
+  paymentMethodUpdated: { event_id: string; payment_method_id: string };
+  /** The customer has authenticated at the gateway. */
+  paymentAuthenticated: { event_id: string; gateway_ref?: string };
+  customerStatusChanged: { status: string };
   claimFreed: Record<string, never>;
   /** The customer withdrew consent where another recovery met the same method: this one ends too. */
   consentRevoked: { event_id: string };
@@ -107,6 +112,8 @@ export const SearchAttribute = {
 
 export const onboardingWorkflowId = (transactionId: string) => `onboarding:${transactionId}`;
 export const recoveryWorkflowId = (paymentId: string) => `recovery:${paymentId}`;
+/** Whose idempotency keys a process's commands are, for good. */
+export const workflowCaller = (workflowType: string) => `workflow:${workflowType}`;
 /** `keyHash`: SHA-256, in hex, of `caller|key`. */
 export const paymentMethodWorkflowId = (customerId: string, keyHash: string) =>
   `payment-method:${customerId}:${keyHash}`;
@@ -120,6 +127,8 @@ export const fraudReportWorkflowId = (eventId: string) => `fraud-report:${eventI
 /** The gateway's idempotency key of one attempt; `n` counts this method's attempts for this obligation over all runs, from 1. */
 export const attemptKey = (paymentId: string, paymentMethodId: string, n: number) =>
   `recovery:${paymentId}:${paymentMethodId}:${n}`;
+/** A success that others brought about, by the gateway's payment. */
+export const settledPaymentKey = (gatewayRef: string) => `settled:${gatewayRef}`;
 /** The key of a failure that others report. */
 export const reportedAttemptKey = (eventId: string) => `reported:${eventId}`;
 /** `openedAt` in epoch milliseconds: new at each reopening, so that a second recovery may write again. */

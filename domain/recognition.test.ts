@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Policy } from './policy.ts';
 import type { Evidence, IdentifierMatch } from './recognition.ts';
 import { raisedSegment, recognise, recogniseNewcomer } from './recognition.ts';
@@ -18,11 +18,16 @@ const match = (customer_id: string, change: Partial<IdentifierMatch> = {}): Iden
   identifier_id: `i-${customer_id}`,
   is_verified: true,
   customer_id,
+  has_verified_email: true,
   linked_at: '2026-01-01T00:00:00.000Z',
   holders: 1,
   ...change,
 });
-const evidence = (change: Partial<Evidence> = {}): Evidence => ({ identifiers: [], ...change });
+const evidence = (change: Partial<Evidence> = {}): Evidence => ({
+  identifiers: [],
+  claims_verified_email: false,
+  ...change,
+});
 
 test('the given customer id comes before every identifier; whom they point to is suggested', () => {
   const given = evidence({
@@ -66,6 +71,43 @@ test('an unproven recognition waits for the identifier that the customer has not
   });
   const claimed = [match('a', { claimed_verified: false })];
   expect(recognise(evidence({ identifiers: claimed }), policy())).not.toHaveProperty('awaits_identifier_id');
+});
+
+describe('a phone number that changed hands', () => {
+  const phone = (customer_id: string, change: Partial<IdentifierMatch> = {}) =>
+    match(customer_id, { type: 'phone_number', ...change });
+  const claims_verified_email = true;
+
+  test('proves nothing against an e-mail: who has proven another one may be somebody else', () => {
+    const identifiers = [phone('before')];
+    const recognised = recognise(evidence({ identifiers, claims_verified_email }), policy());
+    expect(recognised).toMatchObject({ customer_id: 'before', rule: 'phone_number', proven: false });
+    // The identifier is verified already: there is nothing to wait for.
+    expect(recognised).not.toHaveProperty('awaits_identifier_id');
+  });
+
+  test('gives way to the e-mail of the customer who has it now, though that is younger and unverified', () => {
+    const identifiers = [
+      phone('before'),
+      match('now', { is_verified: false, linked_at: '2026-05-01T00:00:00.000Z' }),
+    ];
+    expect(recognise(evidence({ identifiers, claims_verified_email }), policy())).toMatchObject({
+      customer_id: 'now',
+      rule: 'email',
+      suggestions: [{ customer_id: 'before', score: 0.6, evidence: ['phone_number'] }],
+    });
+  });
+
+  test.each<[string, Partial<Evidence>]>([
+    ['the customer has proven no e-mail', { identifiers: [phone('a', { has_verified_email: false })] }],
+    ['the sender has proven no e-mail', { identifiers: [phone('a')], claims_verified_email: false }],
+    ['the e-mail is this customer’s too', { identifiers: [phone('a'), match('a', { is_verified: false })] }],
+  ])('is proof as ever where %s', (_, change) => {
+    expect(recognise(evidence({ claims_verified_email, ...change }), policy())).toMatchObject({
+      customer_id: 'a',
+      proven: true,
+    });
+  });
 });
 
 test('a value that too many share is no evidence', () => {

@@ -17,6 +17,8 @@ export interface IdentifierMatch {
   /** Has the graph's customer proven it? */
   is_verified: boolean;
   customer_id: string;
+  /** Has the graph's customer proven any e-mail? */
+  has_verified_email: boolean;
   /** RFC 3339 in UTC. */
   linked_at: string;
   /** How many customers have this value. */
@@ -28,6 +30,8 @@ export interface Evidence {
   /** The customer id that the request names, if somebody has it. */
   given_customer_id?: string;
   identifiers: readonly IdentifierMatch[];
+  /** Did the sender say that this person has proven an e-mail, whoever has it? */
+  claims_verified_email: boolean;
   device?: {
     /** How many customers use it, proven or not. */
     linked_customers: number;
@@ -63,7 +67,7 @@ const SCORE = { verified: 0.9, unverified: 0.6, device: 0.3 } as const;
  */
 export function recognise(evidence: Evidence, policy: Pick<Policy, 'onboarding'>): Recognition {
   const { limits, deviceMatch } = policy.onboarding;
-  const matches = evidence.identifiers
+  const matches = weigh(evidence)
     .filter((match) => match.holders <= (match.type === 'email' ? limits.email : limits.phone))
     .sort(byStrength);
   const [strongest] = matches;
@@ -108,19 +112,43 @@ export function recogniseNewcomer(evidence: Evidence, policy: Pick<Policy, 'onbo
 
 function asSuggestion(found: Recognition, evidence: Evidence): Suggestion {
   const customer_id = found.customer_id as string;
-  const own = evidence.identifiers.filter((match) => match.customer_id === customer_id);
+  const own = weigh(evidence).filter((match) => match.customer_id === customer_id);
   if (found.rule === 'device') return { customer_id, score: SCORE.device, evidence: ['device'] };
   return { customer_id, score: scoreOf(own), evidence: evidenceOf(own) };
 }
 
-/** Verified on both sides: whoever sent it has proven to be the one we know. */
-function isProof(match: IdentifierMatch): boolean {
-  return match.is_verified && match.claimed_verified;
+interface Weighed extends IdentifierMatch {
+  /** The phone number speaks for a customer against whom the e-mail speaks. */
+  contradicted: boolean;
 }
 
-function byStrength(a: IdentifierMatch, b: IdentifierMatch): number {
+/**
+ * Phone numbers change hands, and whoever has one now can prove it. Where both sides have proven an e-mail and not the
+ * same one, the phone number says who the person may be and proves nothing.
+ */
+function weigh({ identifiers, claims_verified_email }: Evidence): Weighed[] {
+  const byEmail = new Set(
+    identifiers.filter((match) => match.type === 'email').map((match) => match.customer_id),
+  );
+  return identifiers.map((match) => ({
+    ...match,
+    contradicted:
+      match.type === 'phone_number' &&
+      claims_verified_email &&
+      match.has_verified_email &&
+      !byEmail.has(match.customer_id),
+  }));
+}
+
+/** Verified on both sides: whoever sent it has proven to be the one we know. */
+function isProof(match: Weighed): boolean {
+  return match.is_verified && match.claimed_verified && !match.contradicted;
+}
+
+function byStrength(a: Weighed, b: Weighed): number {
   return (
     Number(isProof(b)) - Number(isProof(a)) ||
+    Number(a.contradicted) - Number(b.contradicted) ||
     Number(b.is_verified) - Number(a.is_verified) ||
     compare(a.linked_at, b.linked_at) ||
     compare(a.type, b.type) ||
@@ -129,7 +157,7 @@ function byStrength(a: IdentifierMatch, b: IdentifierMatch): number {
 }
 
 /** One suggestion for each other customer whom an identifier points to. */
-function others(matches: readonly IdentifierMatch[], chosen: string): Suggestion[] {
+function others(matches: readonly Weighed[], chosen: string): Suggestion[] {
   const ids = [...new Set(matches.map((match) => match.customer_id))].filter((id) => id !== chosen);
   return ids.map((customer_id) => {
     const own = matches.filter((match) => match.customer_id === customer_id);
@@ -137,7 +165,7 @@ function others(matches: readonly IdentifierMatch[], chosen: string): Suggestion
   });
 }
 
-function scoreOf(matches: readonly IdentifierMatch[]): number {
+function scoreOf(matches: readonly Weighed[]): number {
   return matches.some(isProof) ? SCORE.verified : SCORE.unverified;
 }
 

@@ -3,7 +3,8 @@ import { describeEvent } from './timeline.ts';
 
 const METHOD = '0198c5f0-7a51-7d3e-9c1f-2b8a4f6d0e22';
 const methods = new Map([[METHOD, { brand: 'visa', last_four: '4242' }]]);
-const tell = (type: string, data: object) => describeEvent({ type, data }, methods);
+const tell = (type: string, data: Record<string, unknown>, schema_version = 1) =>
+  describeEvent({ type, schema_version, data }, methods);
 
 const attempt = {
   key: 'k',
@@ -56,5 +57,6 @@ test('what tells of other customers or of a suspicion keeps its place and says n
   const masked = { type: 'Masked', text: 'Something happened here that we may not describe.' };
   expect(tell('IdentityMatchSuggested', { customer_id: 'other', score: 1, evidence: [] })).toEqual(masked);
   expect(tell('OfANewerVersion', {})).toEqual(masked);
+  expect(tell('AddressRemoved', {}, 99)).toEqual(masked);
   expect(tell('toString', {})).toEqual(masked);
 });

@@ -3,8 +3,9 @@
  * suspects, codes, rules and other customers are never named. What may not be told keeps its place and its date.
  */
 
-import type { EventData } from './events.ts';
+import { EVENT_TYPES, type EventData } from './events.ts';
 import { formatMoney } from './money.ts';
+import { isReadable, upcast } from './upcast.ts';
 import { type PaymentMethodStatus, statusShownToCustomer } from './payment-method.ts';
 
 /** What is known of a payment method to name it by. */
@@ -54,6 +55,7 @@ const ATTEMPTS: Readonly<Record<EventData['RecoveryAttempted']['state'], string>
 const SENTENCES: { readonly [T in keyof EventData]: Sentence<T> | null } = {
   CustomerCreated: () => 'Your account was created.',
   CustomerProfileUpdated: ({ segment, locale }) => {
+    if (locale === null) return 'Your language is no longer set.';
     if (locale !== undefined) return `Your language was set to ${locale}.`;
     return segment === undefined ? 'Your profile was updated.' : `You were placed in the segment ${segment}.`;
   },
@@ -63,17 +65,23 @@ const SENTENCES: { readonly [T in keyof EventData]: Sentence<T> | null } = {
   DeviceLinked: () => 'A device was used with your account for the first time.',
   LoginRecorded: () => 'A device that you have used before was used again.',
   AddressAdded: ({ type }) => `A ${type} address was added.`,
-  AddressUpdated: () => 'An address was used again or confirmed.',
+  AddressUpdated: ({ place }) =>
+    place === undefined ? 'An address was used again or confirmed.' : 'An address was changed.',
+  AddressRemoved: () => 'An address was removed.',
   DigitalIdentifierAdded: ({ type }) => `${IDENTIFIERS[type]} was added.`,
   DigitalIdentifierVerified: () => 'One of your e-mail addresses or phone numbers was confirmed.',
+  DigitalIdentifierRemoved: () => 'An e-mail address or phone number was removed.',
   BehavioralProfileLinked: () => 'A profile of how you usually use our service was linked to your account.',
   // It tells of another customer.
   IdentityMatchSuggested: null,
+  IdentityMatchResolved: null,
   PaymentMethodAdded: ({ payment_method_id }, name) => `${name(payment_method_id)} was added.`,
   PaymentMethodUpdated: ({ payment_method_id }, name) =>
     `${name(payment_method_id)} was updated with newer details.`,
   PaymentMethodStatusChanged: ({ payment_method_id, new_status }, name) =>
     `${name(payment_method_id)} ${STATUSES[statusShownToCustomer(new_status)]}.`,
+  PaymentMethodRemoved: ({ payment_method_id }, name) =>
+    `${name(payment_method_id)} was taken out of your wallet.`,
   PaymentMethodUsed: ({ payment_method_id }, name) => `${name(payment_method_id)} was used.`,
   DefaultPaymentMethodChanged: ({ payment_method_id }, name) =>
     payment_method_id === null
@@ -96,7 +104,14 @@ const SENTENCES: { readonly [T in keyof EventData]: Sentence<T> | null } = {
   RecoveryClosed: ({ payment_id, state }) => `The payment ${payment_id} ${CLOSED[state]}.`,
   RecoveryOverpaid: (data) =>
     `The payment ${data.payment_id} was charged a second time, with ${money(data)}.`,
-  NodePropertyChanged: ({ id }) => `A detail of the payment ${id} was updated.`,
+  RelationshipAdded: ({ source_id }, name) => `${name(source_id)} was used on a device.`,
+  RelationshipAttributeChanged: () => 'We learned when something of yours was last used.',
+  NodePropertyChanged: ({ label, id }) =>
+    label === 'Obligation'
+      ? `A detail of the payment ${id} was updated.`
+      : 'One of your e-mail addresses or phone numbers has to be confirmed again.',
+  // A suspicion; what it changed is told of by events of its own.
+  FraudOutcomeApplied: null,
   NoticeSent: ({ channel, payment_id }) =>
     `We wrote to you${about(payment_id)} by ${channel === 'sms' ? 'text message' : 'e-mail'}.`,
   NoticeFailed: ({ payment_id }) => `We could not reach you${about(payment_id)}.`,
@@ -105,19 +120,23 @@ const SENTENCES: { readonly [T in keyof EventData]: Sentence<T> | null } = {
 const MASKED = { type: 'Masked', text: 'Something happened here that we may not describe.' };
 
 /**
- * @param event - its type may be one that this version does not know; such an event is masked too
+ * @param event - its type or version may be one that this version does not know; such an event is masked too
  * @param methods - the customer's payment methods by id
  */
 export function describeEvent(
-  event: { type: string; data: unknown },
+  event: { type: string; schema_version: number; data: Readonly<Record<string, unknown>> },
   methods: ReadonlyMap<string, MethodName>,
 ): { type: string; text: string } {
-  const sentence = Object.hasOwn(SENTENCES, event.type)
-    ? (SENTENCES[event.type as keyof EventData] as Sentence<keyof EventData> | null)
+  const { schema_version: version } = event;
+  const type = EVENT_TYPES.find((one) => one === event.type);
+  if (type === undefined || !isReadable(type, version)) return MASKED;
+  const sentence = Object.hasOwn(SENTENCES, type)
+    ? (SENTENCES[type as keyof EventData] as Sentence<keyof EventData> | null)
     : null;
   if (sentence === null) return MASKED;
   const name = (id: string) => nameOf(methods.get(id));
-  return { type: event.type, text: sentence(event.data as EventData[keyof EventData], name) };
+  const data = upcast(type, version, event.data) as EventData[keyof EventData];
+  return { type, text: sentence(data, name) };
 }
 
 function nameOf(method: MethodName | undefined): string {

@@ -2,6 +2,7 @@ import type { Session } from 'neo4j-driver';
 import { v7 as uuidv7 } from 'uuid';
 import { PersonaError } from '../domain/errors.ts';
 import type { EventData, RecordedEvent, StreamKind } from '../domain/events.ts';
+import { schemaVersion } from '../domain/upcast.ts';
 import type { KeyOwner } from '../security/data-key.ts';
 import { DataKey } from '../security/data-key.ts';
 import { createBatch } from './batch.ts';
@@ -33,7 +34,13 @@ export interface CustomerNode {
   status: 'active' | 'suspended';
   gateway_customer_ref?: string;
   locale?: string;
+  /** When `ltv_minor` was last valued as a whole. */
+  ltv_observed_at?: string;
   version: number;
+  /** The event that last changed the profile. */
+  changed_seq: number;
+  /** The event that last set the status. */
+  status_seq: number;
 }
 
 export interface DeviceNode {
@@ -43,6 +50,8 @@ export interface DeviceNode {
   trust_observed_at?: string;
   last_seen_at: string;
   version: number;
+  /** The event that last changed the score. */
+  changed_seq: number;
 }
 
 /**
@@ -130,8 +139,8 @@ interface Stream {
 
 interface OpenCommand {
   readonly tx: CommandTx;
-  /** Writes events, versions and receipt, and commits. */
-  finish(result: unknown): Promise<void>;
+  /** Writes events, versions and receipt, and commits. @returns what happened */
+  finish(result: unknown): Promise<readonly RecordedEvent[]>;
   /** Why it failed: the first failure of any statement, or `error`; a replay comes before both. */
   reason(error: unknown): Promise<unknown>;
 }
@@ -248,7 +257,7 @@ export function openCommandTx(
         stream_id: event.stream_id,
         seq: stream.version,
         type: event.type,
-        schema_version: 1,
+        schema_version: schemaVersion(event.type),
         occurred_at: event.occurred_at ?? header.occurredAt,
         recorded_at: recordedAt,
         source: header.caller,
@@ -295,6 +304,7 @@ export function openCommandTx(
       flush();
       await Promise.all([receipt, ...sent]);
       await transaction.commit();
+      return events;
     },
     async reason(error) {
       const replayed = await receipt.then(

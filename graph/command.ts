@@ -43,13 +43,25 @@ export async function runCommand<T>(
   body: unknown,
   work: (tx: CommandTx) => Promise<T>,
 ): Promise<T> {
-  const claim = { header: { ...header, occurredAt: toUtc(header.occurredAt) }, body: bodyText([name, body]) };
+  const claim = {
+    name,
+    header: { ...header, occurredAt: toUtc(header.occurredAt) },
+    body: bodyText([name, body]),
+  };
+  const ended = graph.observer.started(name);
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await runOnce(graph, claim, work);
+      const result = await runOnce(graph, claim, work);
+      ended();
+      return result;
     } catch (error) {
-      if (attempt >= MAX_ATTEMPTS || !isWorthRepeating(error)) throw translated(error);
+      if (attempt >= MAX_ATTEMPTS || !isWorthRepeating(error)) {
+        const reason = translated(error);
+        ended(reason);
+        throw reason;
+      }
     }
+    graph.observer.repeated(name);
     const longest = Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** attempt);
     await setTimeout(longest * (0.5 + Math.random() / 2));
   }
@@ -57,14 +69,15 @@ export async function runCommand<T>(
 
 async function runOnce<T>(
   graph: Graph,
-  claim: { header: CommandHeader; body: string },
+  claim: { name: string; header: CommandHeader; body: string },
   work: (tx: CommandTx) => Promise<T>,
 ): Promise<T> {
   const session = graph.writeSession();
   const command = openCommandTx(graph, session, claim);
   try {
     const result = await work(command.tx);
-    await command.finish(result);
+    const events = await command.finish(result);
+    graph.observer.committed({ name: claim.name, header: claim.header, events, result });
     return result;
   } catch (error) {
     // What failed first is the reason; what came behind it only says that the transaction is over.

@@ -1,10 +1,11 @@
-import type { Driver, Session } from 'neo4j-driver';
+import type { Driver, Session, SessionMode } from 'neo4j-driver';
 import neo4j from 'neo4j-driver';
 import type { BlindIndex } from '../security/blind-index.ts';
 import type { KeyRing } from '../security/key-ring.ts';
 import { translated } from './errors.ts';
 import type { KeyStore } from './key-store.ts';
 import { graphKeyStore } from './key-store.ts';
+import { type GraphObserver, unobserved } from './observer.ts';
 import { toParameters, toPlain } from './values.ts';
 
 export interface GraphOptions {
@@ -15,20 +16,29 @@ export interface GraphOptions {
   database?: string;
   keyRing: KeyRing;
   blindIndex: BlindIndex;
+  /** Default `MAX_CONNECTIONS`. */
   maxConnectionPoolSize?: number;
+  observer?: GraphObserver;
   /** Milliseconds since the epoch; tests set it. */
   clock?: () => number;
 }
 
 /** Anything that runs Cypher and gives plain records: the graph itself (auto-commit read), or a command's transaction. */
 export interface Reader {
+  /** Sees every command that has answered: of a cluster, the member that takes the writes is asked. */
   read<T = Record<string, unknown>>(cypher: string, parameters?: Record<string, unknown>): Promise<T[]>;
 }
 
 export interface Graph extends Reader {
+  /** The same read by any member of a cluster, which may not have heard of the newest commands yet. */
+  readAnywhere<T = Record<string, unknown>>(
+    cypher: string,
+    parameters?: Record<string, unknown>,
+  ): Promise<T[]>;
   readonly keyRing: KeyRing;
   readonly blindIndex: BlindIndex;
   readonly keyStore: KeyStore;
+  readonly observer: GraphObserver;
   now(): number;
   /** A session for a command's transaction; its user closes it. */
   writeSession(): Session;
@@ -37,6 +47,8 @@ export interface Graph extends Reader {
   close(): Promise<void>;
 }
 
+/** Connections that one process holds at most. */
+export const MAX_CONNECTIONS = 50;
 /** A hot read must not wait for a connection as long as the driver's default minute. */
 const CONNECTION_ACQUISITION_MS = 5_000;
 /** A pooled connection idle for longer is tried before it is used, so that a restarted server costs no error. */
@@ -45,32 +57,43 @@ const LIVENESS_CHECK_MS = 60_000;
 /** Opens the driver; it connects with the first statement. */
 export function openGraph(options: GraphOptions): Graph {
   const database = options.database ?? 'neo4j';
+  const observer = options.observer ?? unobserved;
   const driver: Driver = neo4j.driver(options.uri, neo4j.auth.basic(options.username, options.password), {
     // Every integer here is far below 2^53: money in minor units, counters.
     disableLosslessIntegers: true,
     notificationFilter: { minimumSeverityLevel: 'OFF' },
     telemetryDisabled: true,
-    maxConnectionPoolSize: options.maxConnectionPoolSize ?? 50,
+    maxConnectionPoolSize: options.maxConnectionPoolSize ?? MAX_CONNECTIONS,
     connectionAcquisitionTimeout: CONNECTION_ACQUISITION_MS,
     connectionTimeout: CONNECTION_ACQUISITION_MS,
     connectionLivenessCheckTimeout: LIVENESS_CHECK_MS,
   });
+  // Decision 52: what follows a write, by whichever process, must see it.
+  const autoCommit =
+    (mode: SessionMode) =>
+    async <T>(cypher: string, parameters: Record<string, unknown> = {}): Promise<T[]> => {
+      const session = driver.session({ database, defaultAccessMode: mode });
+      const ended = observer.started('read');
+      try {
+        const result = await session.run(cypher, toParameters(parameters) as Record<string, unknown>);
+        ended();
+        return result.records.map((record) => toPlain(record.toObject()) as T);
+      } catch (error) {
+        const reason = translated(error);
+        ended(reason);
+        throw reason;
+      } finally {
+        await session.close();
+      }
+    };
   return {
     keyRing: options.keyRing,
     blindIndex: options.blindIndex,
     keyStore: graphKeyStore,
+    observer,
     now: options.clock ?? Date.now,
-    async read<T>(cypher: string, parameters: Record<string, unknown> = {}): Promise<T[]> {
-      const session = driver.session({ database, defaultAccessMode: neo4j.session.READ });
-      try {
-        const result = await session.run(cypher, toParameters(parameters) as Record<string, unknown>);
-        return result.records.map((record) => toPlain(record.toObject()) as T);
-      } catch (error) {
-        throw translated(error);
-      } finally {
-        await session.close();
-      }
-    },
+    read: autoCommit(neo4j.session.WRITE),
+    readAnywhere: autoCommit(neo4j.session.READ),
     writeSession: () => driver.session({ database, defaultAccessMode: neo4j.session.WRITE }),
     async verifyConnectivity() {
       await driver.verifyConnectivity({ database }).catch((error) => {

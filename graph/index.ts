@@ -4,28 +4,56 @@ export { isSameRequest } from './body-hash.ts';
 export type { CommandHeader } from './command.ts';
 export { runCommand } from './command.ts';
 export type { CommandTx, CustomerNode, DeviceNode, NewEvent } from './command-tx.ts';
+export { addAddress, removeAddress, updateAddress } from './addresses/edit-address.ts';
+export type { LtvChange } from './customers/adjust-ltv.ts';
+export { adjustLtv } from './customers/adjust-ltv.ts';
+export { createCustomer } from './customers/create-customer.ts';
 export { linkBehavioralProfile } from './customers/link-behavioral-profile.ts';
+export type { Wisher } from './customers/lock-owner.ts';
+export { resolveIdentityMatch } from './customers/resolve-identity-match.ts';
 export { setCustomerStatus } from './customers/set-customer-status.ts';
+export { updateCustomer } from './customers/update-customer.ts';
+export { linkDevice, recordDeviceLogin } from './devices/link-device.ts';
 export type { TrustScoreResult, TrustScoreUpdate } from './devices/update-trust-score.ts';
 export { updateDeviceTrustScore } from './devices/update-trust-score.ts';
+export {
+  addDigitalIdentifier,
+  removeDigitalIdentifier,
+  verifyDigitalIdentifier,
+} from './identifiers/edit-identifier.ts';
+export { applyFraudOutcome } from './fraud/apply-fraud-outcome.ts';
 export type { Graph, GraphOptions, Reader } from './graph.ts';
-export { openGraph } from './graph.ts';
+export { MAX_CONNECTIONS, openGraph } from './graph.ts';
+export type { CommittedCommand, GraphObserver } from './observer.ts';
 export { migrate, missingMigrations } from './migrate.ts';
 export { unreadableKeys } from './queries/stored-keys.ts';
-export { readIncoming } from './onboarding/incoming.ts';
 export type { Onboarded } from './onboarding/onboard.ts';
 export { onboard } from './onboarding/onboard.ts';
+export type { Address } from './queries/addresses.ts';
+export { getAddress, getAddresses } from './queries/addresses.ts';
 export { alternativesOf } from './queries/alternative-payment-methods.ts';
 export { hasBehavioralProfile } from './queries/behavioral-profile.ts';
+export type { Customer } from './queries/customer.ts';
+export { getCustomer } from './queries/customer.ts';
 export type { CustomerContext } from './queries/customer-context.ts';
 export { getCustomerContext } from './queries/customer-context.ts';
 export type { CustomerProfile } from './queries/customer-profile.ts';
 export { getCustomerProfile } from './queries/customer-profile.ts';
 export type { Device } from './queries/device.ts';
 export { getDevice } from './queries/device.ts';
+export type { CustomerDevice } from './queries/devices.ts';
+export { getDevices } from './queries/devices.ts';
+export { findCustomersByDeviceFingerprint } from './queries/find-by-device.ts';
+export type { Usage } from './queries/find-by-usage.ts';
+export { findCustomersByUsage } from './queries/find-by-usage.ts';
+export type { ConnectedCustomer } from './queries/find-connected.ts';
+export { findConnectedCustomers } from './queries/find-connected.ts';
 export { findCustomerByDigitalId } from './queries/find-customer.ts';
+export { getDigitalIdentifiers } from './queries/identifiers.ts';
+export { getAllDefaultPaymentMethods, getExpiringPaymentMethods } from './queries/method-scans.ts';
 export type { NoticeRecipient, NoticeRecipients } from './queries/notice-recipients.ts';
 export { getNoticeRecipients } from './queries/notice-recipients.ts';
+export { getObligations } from './queries/obligations.ts';
 export type { PaymentMethod } from './queries/payment-methods.ts';
 export {
   getGatewayCustomer,
@@ -35,15 +63,23 @@ export {
 } from './queries/payment-methods.ts';
 export type { TimelineEntry } from './queries/timeline.ts';
 export { getTimeline } from './queries/timeline.ts';
+export { addRelationship } from './relationships/add-relationship.ts';
+export type { AttributeValue, RelationshipRef } from './relationships/relationship-attributes.ts';
+export { getRelationshipAttributes } from './relationships/relationship-attributes.ts';
+export { updateNodeProperty } from './relationships/update-node-property.ts';
+export { updateRelationshipAttribute } from './relationships/update-relationship-attribute.ts';
 export type { Difference } from './replay/model.ts';
 export type { AddedPaymentMethod, AddPaymentMethod } from './wallet/add-payment-method.ts';
 export { addPaymentMethod } from './wallet/add-payment-method.ts';
 export type { Edited } from './wallet/edit-payment-method.ts';
 export {
+  removePaymentMethod,
   setDefaultPaymentMethod,
   setOffSessionConsent,
   updatePaymentMethodStatus,
 } from './wallet/edit-payment-method.ts';
+export { recordPaymentMethodUse } from './wallet/record-use.ts';
+export { updatePaymentMethod } from './wallet/update-payment-method.ts';
 export type { Verification, Verified } from './wallet/record-verification.ts';
 export { recordVerification } from './wallet/record-verification.ts';
 export type { WalletMethod } from './wallet/wallet.ts';

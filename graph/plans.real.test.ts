@@ -15,26 +15,43 @@ import { recordingGraph } from '../test/recording-graph.ts';
 import type { Graph } from './graph.ts';
 import {
   addPaymentMethod,
+  addRelationship,
   alternativesOf,
+  createCustomer,
+  findConnectedCustomers,
   findCustomerByDigitalId,
+  findCustomersByDeviceFingerprint,
+  findCustomersByUsage,
+  getAddresses,
+  getAllDefaultPaymentMethods,
+  getCustomer,
   getCustomerContext,
   getCustomerProfile,
   getDevice,
+  getDevices,
+  getDigitalIdentifiers,
+  getExpiringPaymentMethods,
   getGatewayCustomer,
   getNoticeRecipients,
+  getObligations,
   getPaymentMethod,
-  getPaymentMethods,
   getPaymentMethodToken,
+  getPaymentMethods,
+  getRelationshipAttributes,
   getTimeline,
   hasBehavioralProfile,
   linkBehavioralProfile,
+  linkDevice,
   onboard,
+  recordDeviceLogin,
   recordVerification,
   setCustomerStatus,
   setDefaultPaymentMethod,
   setOffSessionConsent,
+  updateCustomer,
   updateDeviceTrustScore,
   updatePaymentMethodStatus,
+  type Usage,
 } from './index.ts';
 import {
   findNewsMatter,
@@ -43,7 +60,7 @@ import {
   getOpenObligations,
   getRecoveries,
 } from './recovery/index.ts';
-import { fullLife } from './replay/testing.ts';
+import { fullLife, type Life } from './replay/testing.ts';
 import { verifyCustomer } from './replay/verify.ts';
 
 const policy = readPolicy();
@@ -148,6 +165,30 @@ async function everything(recorded: Graph): Promise<void> {
     token,
   });
   await verifyCustomer(recorded, life.customer_id);
+  await editsAndFindings(recorded, life);
+}
+
+/** What is seldom asked, or of all customers at once. */
+async function editsAndFindings(recorded: Graph, life: Life): Promise<void> {
+  const { customer_id, device_id } = life;
+  const created = await createCustomer(recorded, testHeader(), { locale: 'en' });
+  const identifiers = [{ type: 'email' as const, value: randomEmail() }];
+  const own = { customer_id: created.customer_id, by: 'customer' as const };
+  await updateCustomer(recorded, testHeader(), { ...own, locale: 'de', identifiers, policy });
+  const fingerprint = randomUUID();
+  await linkDevice(recorded, testHeader(), { ...own, device: { fingerprint }, policy });
+  await recordDeviceLogin(recorded, testHeader(), { ...own, device_id });
+  const match = { source_id: customer_id, target_id: created.customer_id, type: 'POSSIBLY_SAME_AS' } as const;
+  await addRelationship(recorded, testHeader(), match);
+  await getRelationshipAttributes(recorded, match);
+
+  await getCustomer(recorded, { customer_id });
+  await getDevices(recorded, { customer_id });
+  await getAddresses(recorded, { customer_id });
+  await getDigitalIdentifiers(recorded, { customer_id });
+  await getObligations(recorded, { customer_id, limit: 10 });
+  await findConnectedCustomers(recorded, { customer_id, crowd: 25, limit: 10 });
+  await findCustomersByDeviceFingerprint(recorded, { fingerprint, policy });
 }
 
 /** Operators without children: where the plan begins to read. */
@@ -188,12 +229,49 @@ test('every statement begins at a key, and none walks through the graph', async 
     }
     if (/\bMATCH|MERGE/.test(cypher)) {
       expect(
-        beginnings(plan).filter((name) => /^Node(Unique)?IndexSeek/.test(name)),
+        beginnings(plan).filter((name) => /^(Node(Unique)?|DirectedRelationship)IndexSeek/.test(name)),
         cypher,
       ).not.toEqual([]);
     }
   }
 });
+
+/** What is asked of all customers: it walks one index in its order, so that a page costs a page and is never sorted. */
+const WALKS: [name: string, index: string, ask: (recorded: Graph) => Promise<unknown>][] = [
+  ['usage by state', 'Address(state, id)', (graph) => byUsage(graph, { state: 'NY', brand: 'amex' })],
+  ['usage by brand', 'PaymentMethod(brand, id)', (graph) => byUsage(graph, { brand: 'amex', trusted: 0.7 })],
+  ['usage by device', 'Customer(id)', (graph) => byUsage(graph, { user_agent: 'iPhone' })],
+  ['all defaults', 'PaymentMethod(id)', (graph) => getAllDefaultPaymentMethods(graph, { limit: 10 })],
+  [
+    'expiring cards',
+    'PaymentMethod(expires_on, id)',
+    (graph) =>
+      getExpiringPaymentMethods(graph, {
+        from: '2026-01-01',
+        to: '2026-02-28',
+        frequent_use_count: 3,
+        used_since: '2026-01-01T00:00:00Z',
+        limit: 10,
+      }),
+  ],
+];
+const byUsage = (recorded: Graph, usage: Usage) => findCustomersByUsage(recorded, { usage, limit: 10 });
+
+test.each(WALKS)('%s walks %s in its order', async (_, index, ask) => {
+  const { graph: recorded, statements } = recordingGraph(graph);
+  await ask(recorded);
+  const [[cypher, parameters] = ['', {}]] = statements;
+  const plan = await planOf(cypher, parameters);
+  const all = operators(plan);
+  expect(all.filter((name) => /Scan|Sort|^Top/.test(name))).toEqual([]);
+  const { arguments: found } = leftmost(plan);
+  expect(String(found.Details)).toContain(`${index.replace(/(\w+)\((.*)\)/, ':$1($2)')}`);
+});
+
+function leftmost(plan: Plan): Plan {
+  const [first] = plan.children;
+  return first === undefined ? plan : leftmost(first);
+}
 
 test('a look-up that begins elsewhere is noticed', async () => {
   const plan = await planOf('MATCH (c:Customer {segment: $segment}) RETURN c.id', { segment: 'VIP' });

@@ -168,6 +168,32 @@ test('certificates for Temporal are read from their files', () => {
   });
 });
 
+test('payloads are opened for the UI only where a port is given, and for pages of real origins', () => {
+  expect(readApiEnvironment(api).codec).toBeUndefined();
+  expect(readApiEnvironment({ ...api, CODEC_PORT: '0' }).codec).toEqual({
+    port: 0,
+    origins: ['http://127.0.0.1:8233', 'http://localhost:8233'],
+  });
+  const origins = readApiEnvironment({
+    ...api,
+    CODEC_PORT: '1',
+    CODEC_ORIGINS: 'https://a.example, http://b:1',
+  });
+  expect(origins.codec?.origins).toEqual(['https://a.example', 'http://b:1']);
+  for (const text of ['*', 'null', 'http://a/b', 'http://a,,http://b'])
+    expect(failure(() => readApiEnvironment({ ...api, CODEC_PORT: '1', CODEC_ORIGINS: text }))).toContain(
+      'CODEC_ORIGINS: must be origins such as',
+    );
+});
+
+test('a rate limit is a number of requests per minute', () => {
+  expect(readApiEnvironment(api).rateLimits).toEqual({ customer: 6_000, service: 600_000 });
+  expect(readApiEnvironment({ ...api, RATE_LIMIT_SERVICE: '0' }).rateLimits.service).toBe(0);
+  expect(failure(() => readApiEnvironment({ ...api, RATE_LIMIT_CUSTOMER: '-1' }))).toContain(
+    'RATE_LIMIT_CUSTOMER: must be a number of requests per minute; 0: no limit',
+  );
+});
+
 test('.env.example names every variable, each with its default', () => {
   const text = readFileSync(new URL('../.env.example', import.meta.url), 'utf8');
   const lines = [...text.matchAll(/^#?([A-Z][A-Z0-9_]*)=(.*)$/gm)];

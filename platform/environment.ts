@@ -30,7 +30,11 @@ export type GraphEnvironment = Pick<CommonEnvironment, 'neo4j' | 'keys' | 'blind
 export interface ApiEnvironment extends CommonEnvironment {
   http: { host: string; port: number };
   grpc: { host: string; port: number };
+  /** Requests of one caller per minute; 0: no limit. */
+  rateLimits: { customer: number; service: number };
   stripeWebhookSecret: Secret<string>;
+  /** Absent: no codec server. */
+  codec?: { port: number; origins: readonly string[] };
 }
 
 export interface WorkerEnvironment extends CommonEnvironment {
@@ -83,7 +87,11 @@ export function readApiEnvironment(variables: Variables): ApiEnvironment {
     ...common(values),
     http: { host: values.HTTP_HOST, port: values.HTTP_PORT },
     grpc: { host: values.GRPC_HOST, port: values.GRPC_PORT },
+    rateLimits: { customer: values.RATE_LIMIT_CUSTOMER, service: values.RATE_LIMIT_SERVICE },
     stripeWebhookSecret: values.STRIPE_WEBHOOK_SECRET,
+    ...(values.CODEC_PORT !== undefined && {
+      codec: { port: values.CODEC_PORT, origins: values.CODEC_ORIGINS },
+    }),
   };
 }
 

@@ -1,10 +1,37 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { createMetrics, serveMetrics } from './metrics.ts';
+import { type Readiness, readinessOf } from './readiness.ts';
+
+const readiness = async () => readinessOf({ neo4j: 'up' }, false);
+
+test('the probes say whether the process lives, and whether it can work', async () => {
+  let state: Readiness = { status: 'starting', dependencies: {} };
+  const server = await serveMetrics(0, { metrics: async () => '', readiness: async () => state });
+  onTestFinished(() => server.close());
+  const ask = async (path: string) => {
+    const answer = await fetch(new URL(path, server.url));
+    return [answer.status, await answer.json()];
+  };
+  expect(await ask('/healthz')).toEqual([200, { status: 'ok' }]);
+  expect(await ask('/readyz')).toEqual([503, state]);
+  state = readinessOf({ neo4j: 'up', temporal: 'up' }, false);
+  expect(await ask('/readyz')).toEqual([
+    200,
+    { status: 'ready', dependencies: { neo4j: 'up', temporal: 'up' } },
+  ]);
+  state = readinessOf({ neo4j: 'down', temporal: 'up' }, false);
+  expect(await ask('/readyz')).toEqual([
+    503,
+    { status: 'unavailable', dependencies: { neo4j: 'down', temporal: 'up' } },
+  ]);
+  state = readinessOf({ neo4j: 'up' }, true);
+  expect(await ask('/readyz')).toEqual([503, { status: 'stopping', dependencies: { neo4j: 'up' } }]);
+});
 
 test('/metrics shows what was counted', async () => {
   const metrics = createMetrics();
   metrics.contextCache.inc({ result: 'hit' }, 3);
-  const server = await serveMetrics(0, () => metrics.registry.metrics());
+  const server = await serveMetrics(0, { metrics: () => metrics.registry.metrics(), readiness });
   onTestFinished(() => server.close());
 
   const answer = await fetch(server.url);
@@ -14,7 +41,8 @@ test('/metrics shows what was counted', async () => {
 });
 
 test('a collector that fails is a 500, not a hanging request', async () => {
-  const server = await serveMetrics(0, () => Promise.reject(new Error('no numbers')));
+  const metrics = () => Promise.reject(new Error('no numbers'));
+  const server = await serveMetrics(0, { metrics, readiness });
   onTestFinished(() => server.close());
   expect((await fetch(server.url)).status).toBe(500);
 });

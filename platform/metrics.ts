@@ -3,6 +3,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
+import { isReady, type Readiness } from './readiness.ts';
 
 export interface Metrics {
   readonly registry: Registry;
@@ -34,23 +35,42 @@ export function createMetrics(): Metrics {
   };
 }
 
+interface Page {
+  status: number;
+  type: string;
+  text: string;
+}
+
 /**
- * Serves `/metrics` on loopback.
+ * Serves `/metrics`, `/healthz` and `/readyz` on loopback.
  *
  * @param port 0 takes any free one
- * @param collect gives the text in Prometheus' format
+ * @param sources.metrics gives the text in Prometheus' format
  */
 export async function serveMetrics(
   port: number,
-  collect: () => Promise<string>,
+  sources: { metrics: () => Promise<string>; readiness: () => Promise<Readiness> },
 ): Promise<{ url: string; close(): Promise<void> }> {
+  const pages: Readonly<Record<string, () => Promise<Page>>> = {
+    '/metrics': async () => ({
+      status: 200,
+      type: Registry.PROMETHEUS_CONTENT_TYPE,
+      text: await sources.metrics(),
+    }),
+    '/healthz': async () => json(200, { status: 'ok' }),
+    '/readyz': async () => {
+      const readiness = await sources.readiness();
+      return json(isReady(readiness) ? 200 : 503, readiness);
+    },
+  };
   const server = createServer((request, response) => {
-    if (request.url !== '/metrics') {
+    const page = pages[request.url ?? ''];
+    if (page === undefined) {
       response.writeHead(404).end();
       return;
     }
-    collect().then(
-      (text) => response.writeHead(200, { 'content-type': Registry.PROMETHEUS_CONTENT_TYPE }).end(text),
+    page().then(
+      ({ status, type, text }) => response.writeHead(status, { 'content-type': type }).end(text),
       (error) => response.writeHead(500, { 'content-type': 'text/plain' }).end(String(error)),
     );
   });
@@ -66,4 +86,8 @@ export async function serveMetrics(
         server.closeAllConnections();
       }),
   };
+}
+
+function json(status: number, body: object): Page {
+  return { status, type: 'application/json', text: JSON.stringify(body) };
 }

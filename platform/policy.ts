@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { isCountry } from '../domain/countries.ts';
 import { isCurrency } from '../domain/money.ts';
 import type { Policy } from '../domain/policy.ts';
 import { parseDuration } from './duration.ts';
@@ -47,6 +48,11 @@ export const policySchema = z.strictObject({
       device: count.describe('The same for a device'),
     }),
     verifyWait: duration.describe('How long an answer waits for the gateway to verify a new payment method'),
+    phoneRegion: z
+      .string()
+      .refine(isCountry, 'must be an ISO 3166-1 alpha-2 code such as DE')
+      .optional()
+      .describe('Country of a phone number without a country code that comes without an address'),
     blockedValues: z
       .array(z.string().min(1))
       .describe('Values that identify nobody, in lower case; `*` stands for any text'),
@@ -62,6 +68,12 @@ export const policySchema = z.strictObject({
     cascadeOnHard: z.boolean().describe('Try other methods also after a hard decline'),
     maxEventAge: duration.describe('A reported failure that is older than this is ignored'),
     refundDuplicate: z.boolean().describe('Give back a second success of one obligation'),
+    retry: z.strictObject({
+      LATER: z
+        .array(duration)
+        .describe('When a method that may work later is tried again, counted from its first decline'),
+      TECH: z.array(duration).describe('The same after trouble at the network or the issuer'),
+    }),
     unknown: z
       .array(duration)
       .describe('Waits, one after the other, before the gateway is asked about a charge of unknown outcome'),

@@ -19,6 +19,8 @@ export interface RunFile {
   temporal: string;
   chimera: string;
   inbox_smtp?: string;
+  /** URL of the codec server that Temporal's UI asks. */
+  temporal_codec?: string;
   kafka?: string;
   /** A bolt:// or neo4j:// address. */
   neo4j: string;

@@ -26,6 +26,10 @@ const port = z
   .regex(/^\d+$/, 'must be a port number; 0 takes any free one')
   .transform(Number)
   .pipe(z.number().max(65_535, 'must be a port number, at most 65535'));
+const perMinute = z
+  .string()
+  .regex(/^\d{1,9}$/, 'must be a number of requests per minute; 0: no limit')
+  .transform(Number);
 /** `billing@shop.example`, or with a name before it: `Shop <billing@shop.example>`. */
 const SENDER = /^([^<>@\p{Cc}]*<[^\s<>@]+@[A-Za-z0-9.-]+>|[^\s<>@]+@[A-Za-z0-9.-]+)$/u;
 const webAddress = z.url({ protocol: /^https?$/, error: 'must be an http or https address' });
@@ -112,6 +116,21 @@ export const apiVariables = {
   HTTP_PORT: port.default(8080).describe('Port of REST; 0 takes any free one'),
   GRPC_HOST: z.string().default('127.0.0.1').describe('Address that gRPC listens on'),
   GRPC_PORT: port.default(50_051).describe('Port of gRPC; 0 takes any free one'),
+  CODEC_PORT: port
+    .optional()
+    .describe(
+      "Port on loopback that opens payloads for Temporal's UI; absent: none does. 0 takes any free one",
+    ),
+  CODEC_ORIGINS: z
+    .string()
+    .default('http://127.0.0.1:8233,http://localhost:8233')
+    .transform((text) => text.split(',').map((origin) => origin.trim()))
+    .pipe(z.array(z.string().regex(/^https?:\/\/[^/\s]+$/, 'must be origins such as http://127.0.0.1:8233')))
+    .describe("Where Temporal's UI is opened from: pages from elsewhere may not ask CODEC_PORT"),
+  RATE_LIMIT_CUSTOMER: perMinute
+    .default(6_000)
+    .describe('Requests that one customer may send one API process in a minute; 0: no limit'),
+  RATE_LIMIT_SERVICE: perMinute.default(600_000).describe('The same for a service, over REST; 0: no limit'),
   STRIPE_WEBHOOK_SECRET: secretText.describe("The signing secret of Stripe's webhook endpoint (whsec_…)"),
 };
 

@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import type { KeyRing } from './key-ring.ts';
 
 /** What is hashed; part of the hash, so that equal values of two kinds do not look equal. */
-export type BlindKind = 'email' | 'phone_number' | 'token' | 'fingerprint' | 'command';
+export type BlindKind = 'email' | 'phone_number' | 'token' | 'fingerprint' | 'address' | 'command';
 
 /** Keyed hashes that find an encrypted value: `{key_id}:{HMAC-SHA-256 in hex}`. */
 export interface BlindIndex {
@@ -17,7 +17,7 @@ export interface BlindIndex {
 /** @param ring - `PERSONA_BLIND_KEYS` */
 export function createBlindIndex(ring: KeyRing): BlindIndex {
   const under = (key: KeyRing['first'], kind: BlindKind, value: string) =>
-    `${key.id}:${createHmac('sha256', key.bytes).update(`${kind}\0${value}`).digest('hex')}`;
+    `${key.id}:${createHmac('sha256', key.secret).update(`${kind}\0${value}`).digest('hex')}`;
   return {
     hash: (kind, value) => under(ring.first, kind, value),
     hashes: (kind, value) => ring.keys.map((key) => under(key, kind, value)),

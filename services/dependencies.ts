@@ -7,7 +7,7 @@ const PATIENCE_MS = 2_000;
 export async function dependencyStates({
   graph,
   temporal,
-}: ServiceDeps): Promise<Record<string, 'up' | 'down'>> {
+}: Pick<ServiceDeps, 'graph' | 'temporal'>): Promise<Record<string, 'up' | 'down'>> {
   const [neo4j, temporalServer] = await Promise.all([
     stateOf(graph.read('RETURN 1 AS alive')),
     stateOf(

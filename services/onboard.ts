@@ -1,7 +1,8 @@
 import { invalid, PersonaError } from '../domain/errors.ts';
 import { validateOnboarding } from '../domain/onboarding.ts';
+import { formRules } from '../domain/onboarding-forms.ts';
 import type { OnboardingAnswer } from '../domain/onboarding-types.ts';
-import { isSameRequest, readIncoming } from '../graph/index.ts';
+import { isSameRequest } from '../graph/index.ts';
 import { onboardCustomer } from '../temporal/starts.ts';
 import type { ServiceDeps } from './deps.ts';
 import type { Caller } from './request.ts';
@@ -18,11 +19,9 @@ export async function onboard(
   caller: Caller,
   input: unknown,
 ): Promise<OnboardingAnswer> {
-  const checked = validateOnboarding(input);
+  const checked = validateOnboarding(input, formRules(policy));
   if (!checked.ok) throw invalid(checked.problems, checked.type);
   const { request } = checked;
-  // Throws what only the forms show that the graph compares by: a request that is refused starts nothing.
-  readIncoming(request, policy, graph.blindIndex);
   const { request_hash, ...answer } = await onboardCustomer(
     temporal,
     { caller: caller.caller, actor: caller.actor, correlation_id: caller.correlationId, request },

@@ -47,9 +47,12 @@ export async function getRecoveries(
     : { items };
 }
 
+const ISO_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z$/;
+
 function readPosition(cursor: string): { opened_at: string; payment_id: string } {
   const [opened_at = '', payment_id = ''] = readCursor(cursor);
-  if (Number.isNaN(Date.parse(opened_at)))
+  // Only what the graph takes for a time, too.
+  if (!ISO_TIME.test(opened_at) || Number.isNaN(Date.parse(opened_at)))
     throw invalid([{ field: 'cursor', message: 'must be the next_cursor of the page before' }]);
   return { opened_at, payment_id };
 }

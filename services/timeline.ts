@@ -25,8 +25,8 @@ export async function getTimeline(
 }
 
 function readPosition(cursor: string): number {
-  const [seq = ''] = readCursor(cursor);
-  if (!/^\d{1,15}$/.test(seq))
+  const [seq = '', ...more] = readCursor(cursor);
+  if (!/^\d{1,15}$/.test(seq) || more.length > 0)
     throw invalid([{ field: 'cursor', message: 'must be the next_cursor of the page before' }]);
   return Number(seq);
 }

@@ -1,9 +1,21 @@
 import { createServer } from 'node:net';
 import { type LogLevel, Runtime, type Logger as TemporalLogger } from '@temporalio/worker';
 import type { Logger } from '../platform/logs.ts';
+import { fieldsOf } from './log-fields.ts';
 
 /** Pino has no `log(level, …)`, and wants its fields before the message. */
 const LEVELS = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
+
+/** The SDK's own lines that mean more, or less, here than it thinks. */
+const OWN_LEVEL: Readonly<Record<string, LogLevel>> = {
+  // A process's milestones; they are left out when its history is replayed.
+  'Workflow started': 'INFO',
+  'Workflow completed': 'INFO',
+  'Workflow completed as cancelled': 'INFO',
+  'Workflow continued as new': 'INFO',
+  // On purpose: a queue of activities alone, as the gateway's.
+  'No workflows registered, not polling for workflow tasks': 'DEBUG',
+};
 
 /**
  * Sets up the SDK's native side, once and before anything else of the SDK: its logs go to ours, its metrics to a port
@@ -31,9 +43,13 @@ export async function installRuntime(logger: Logger): Promise<{ metrics: () => P
   return { metrics: async () => await (await fetch(`http://${bindAddress}/metrics`)).text() };
 }
 
-function asTemporalLogger(logger: Logger): TemporalLogger {
+/** Our logger in the shape that the SDK wants, with our names for its fields. */
+export function asTemporalLogger(logger: Logger): TemporalLogger {
   const log = (level: LogLevel, message: string, { error, ...fields }: Record<string, unknown> = {}) =>
-    logger[LEVELS[level]]({ ...fields, ...(error === undefined ? {} : { err: error }) }, message);
+    logger[LEVELS[OWN_LEVEL[message] ?? level]](
+      { ...fieldsOf(fields), ...(error === undefined ? {} : { err: error }) },
+      message,
+    );
   return {
     log,
     trace: (message, fields) => log('TRACE', message, fields),

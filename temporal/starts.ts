@@ -64,6 +64,30 @@ export function onboardCustomer(
   });
 }
 
+/** What nobody waits for lets everything else go first. */
+const LOWEST_PRIORITY = { priorityKey: 5 } as const;
+
+/**
+ * Begins the same process, or joins it, and waits for nothing.
+ *
+ * @throws PersonaError temporal_unavailable
+ */
+export async function beginOnboarding(client: Client, input: OnboardCustomerInput): Promise<void> {
+  const { transaction_id } = input.request;
+  try {
+    await client.workflow.start(WorkflowName.onboardCustomer, {
+      ...JOIN_OR_BEGIN,
+      workflowId: onboardingWorkflowId(transaction_id),
+      taskQueue: TaskQueue.onboarding,
+      args: [input],
+      staticSummary: `Onboards the customer of transaction ${transaction_id}`,
+      priority: LOWEST_PRIORITY,
+    });
+  } catch (error) {
+    throw toPersonaError(error);
+  }
+}
+
 /**
  * Adds a payment method and waits for `methodReady`. The answer may belong to an earlier request under the same
  * idempotency key: compare its `request_hash`.

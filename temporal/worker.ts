@@ -67,11 +67,13 @@ export async function createQueueWorker(options: QueueWorkerOptions): Promise<Wo
 /**
  * Starts polling.
  *
- * @returns `stop` drains all of them and waits for the end; `failed` rejects when one cannot go on
+ * @returns `stop` drains all of them and waits for the end; `failed` rejects when one cannot go on; `states` says of
+ *   each queue whether it is polled
  */
 export function runWorkers(workers: readonly Worker[]): {
   stop: () => Promise<void>;
   failed: Promise<never>;
+  states: () => Record<string, 'up' | 'down'>;
 } {
   const runs = workers.map((worker) => worker.run());
   const failed = new Promise<never>((_, reject) => {
@@ -81,6 +83,10 @@ export function runWorkers(workers: readonly Worker[]): {
   failed.catch(() => {});
   return {
     failed,
+    states: () =>
+      Object.fromEntries(
+        workers.map((worker) => [worker.options.taskQueue, worker.getState() === 'RUNNING' ? 'up' : 'down']),
+      ),
     async stop() {
       for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
       await Promise.all(runs);

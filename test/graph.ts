@@ -1,10 +1,13 @@
 import { randomBytes, randomInt, randomUUID } from 'node:crypto';
 import type { QueryResult } from 'neo4j-driver';
+import { expect } from 'vitest';
 import type { OnboardingRequest } from '../domain/onboarding-types.ts';
 import type { CommandHeader } from '../graph/command.ts';
 import type { Graph, GraphOptions } from '../graph/graph.ts';
 import { openGraph } from '../graph/graph.ts';
 import { migrate } from '../graph/migrate.ts';
+import type { Stream } from '../graph/replay/stream.ts';
+import { verifyStreams } from '../graph/replay/verify.ts';
 import { toParameters } from '../graph/values.ts';
 import { createBlindIndex } from '../security/blind-index.ts';
 import { createKeyRing } from '../security/key-ring.ts';
@@ -23,7 +26,31 @@ export async function openTestGraph(options: Partial<GraphOptions> = {}): Promis
     ...options,
   });
   await migrate(graph);
-  return graph;
+  const made: Stream[] = [];
+  const watched: Graph = {
+    ...graph,
+    keyStore: {
+      read: graph.keyStore.read,
+      write(sender, owner, key, createdAt) {
+        made.push({ kind: owner.label === 'CustomerKey' ? 'customer' : 'device', id: owner.id });
+        graph.keyStore.write(sender, owner, key, createdAt);
+      },
+    },
+  };
+  madeBy.set(watched, made);
+  return watched;
+}
+
+/** The customers and devices that were made through each test's graph. */
+const madeBy = new WeakMap<Graph, Stream[]>();
+
+/** At the end of a file: everything that it made must be what its log says (`persona verify`). */
+export async function closeVerified(graph: Graph): Promise<void> {
+  try {
+    expect(await verifyStreams(graph, madeBy.get(graph) ?? [])).toEqual([]);
+  } finally {
+    await graph.close();
+  }
 }
 
 /** A command's header under a new key; give `idempotencyKey` to repeat one. */

@@ -33,10 +33,11 @@ export async function customerWithCards(
   let customer_id: string | undefined;
   const methods: string[] = [];
   for (let index = 0; index < cards; index++) {
+    const token = randomToken();
     const request = onboardingRequest({
       ...(customer_id ? { customer_id } : {}),
       ...(email ? { digital_identifiers: [{ type: 'email', value: email, is_verified: true }] } : {}),
-      payment_method_details: { type: 'card', token: randomToken(), network, off_session_consent: true },
+      payment_method_details: { type: 'card', token, network, off_session_consent: true },
       device_details: { fingerprint: device },
       occurred_at: new Date(Date.now() - (cards - index) * DAY).toISOString(),
     });
@@ -53,7 +54,7 @@ export async function customerWithCards(
       answer: {
         result: 'attached',
         method: {
-          token: 'unused',
+          token,
           type: 'card',
           network,
           ...(fingerprints[index] ? { instrument_fingerprint: fingerprints[index] } : {}),

@@ -76,7 +76,17 @@ test('says when it polls, serves metrics in seconds, and drains on SIGTERM', asy
     expect(text).toMatch(/^temporal_num_pollers\{.*task_queue="persona-onboarding"/m);
     expect(text).toMatch(/^process_cpu_seconds_total/m);
     expect(text).toMatch(/^temporal_request_latency_seconds_bucket/m);
+    expect(text).toMatch(/^persona_graph_pool_connections_max \d+$/m);
   });
+  const ready = await fetch(new URL('/readyz', metrics));
+  const up = Object.fromEntries(queues.map((queue: string) => [queue, 'up']));
+  expect([ready.status, await ready.json()]).toEqual([
+    200,
+    { status: 'ready', dependencies: { neo4j: 'up', temporal: 'up', ...up } },
+  ]);
+  expect((await fetch(new URL('/healthz', metrics))).status).toBe(200);
+  // A queue without workflows is there on purpose.
+  expect(worker.stderr()).not.toMatch(/"level":"warn"/);
   worker.child.kill('SIGTERM');
   expect(await worker.exited).toBe(0);
   expect(worker.stderr()).toMatch(/"msg":"stopped"/);

@@ -6,16 +6,20 @@ import { createStripeGateway } from '../adapters/stripe/gateway.ts';
 import { createWebhookNotifier } from '../adapters/webhook/notifier.ts';
 import { PersonaError } from '../domain/errors.ts';
 import { TaskQueue } from '../domain/processes.ts';
-import { migrate, openGraph } from '../graph/index.ts';
+import { MAX_CONNECTIONS, migrate, openGraph } from '../graph/index.ts';
 import { EnvironmentError, readWorkerEnvironment } from '../platform/environment.ts';
+import { observeGraph } from '../platform/graph-observer.ts';
 import { createLogger } from '../platform/logs.ts';
 import { createMetrics, serveMetrics } from '../platform/metrics.ts';
 import { PolicyError, readPolicy } from '../platform/policy.ts';
+import { type Readiness, readinessOf } from '../platform/readiness.ts';
 import { createShutdown } from '../platform/shutdown.ts';
 import { createBlindIndex } from '../security/blind-index.ts';
 import { createKeyRing } from '../security/key-ring.ts';
+import { dependencyStates } from '../services/dependencies.ts';
 import { workflowBundle } from '../temporal/bundle.ts';
 import { connectTemporal } from '../temporal/client.ts';
+import { activityFields } from '../temporal/log-fields.ts';
 import { installRuntime } from '../temporal/runtime.ts';
 import { ensureSchedules } from '../temporal/schedules.ts';
 import { ensureSearchAttributes } from '../temporal/search-attributes.ts';
@@ -51,10 +55,11 @@ async function main(): Promise<void> {
   const shutdown = createShutdown(logger, GRACE_MS);
   try {
     const metrics = createMetrics();
-    const metricsServer = await serveMetrics(
-      environment.metricsPort,
-      async () => `${await metrics.registry.metrics()}\n${await runtime.metrics()}`,
-    );
+    let readiness = async (): Promise<Readiness> => ({ status: 'starting', dependencies: {} });
+    const metricsServer = await serveMetrics(environment.metricsPort, {
+      metrics: async () => `${await metrics.registry.metrics()}\n${await runtime.metrics()}`,
+      readiness: () => readiness(),
+    });
     shutdown.add('metrics', () => metricsServer.close());
 
     const graph = openGraph({
@@ -62,6 +67,10 @@ async function main(): Promise<void> {
       password: environment.neo4j.password.reveal(),
       keyRing: createKeyRing(environment.keys.reveal()),
       blindIndex: createBlindIndex(createKeyRing(environment.blindKeys.reveal())),
+      observer: observeGraph(metrics.registry, logger, {
+        connections: MAX_CONNECTIONS,
+        around: activityFields,
+      }),
     });
     shutdown.add('graph', () => graph.close());
     await migrate(graph);
@@ -107,6 +116,15 @@ async function main(): Promise<void> {
     );
     const running = runWorkers(workers);
     shutdown.add('workers', running.stop);
+    let stopping = false;
+    readiness = async () =>
+      readinessOf(
+        { ...(await dependencyStates({ graph, temporal: client })), ...running.states() },
+        stopping,
+      );
+    shutdown.add('readiness', () => {
+      stopping = true;
+    });
     running.failed.catch(async (error: unknown) => {
       logger.fatal({ err: error }, 'a worker cannot go on: stopping');
       await shutdown.now();

@@ -36,9 +36,12 @@ function world(spoiled: Partial<Activities> = {}) {
       return { result: 'attached', gateway_customer_ref: 'cus_1', method: { token, type: 'card' } };
     },
     async recordVerification({ attachment }) {
-      const payment_method_status = attachment.result === 'attached' ? 'active' : 'failed';
-      seen.status = payment_method_status;
-      return { payment_method_status, version: 4 };
+      if (attachment.result === 'refused') {
+        seen.status = 'failed';
+        return { payment_method_status: 'failed', version: 4, refused: 'payment_method_declined' };
+      }
+      seen.status = 'active';
+      return { payment_method_status: 'active', version: 4 };
     },
     ...spoiled,
   };
@@ -119,6 +122,17 @@ test('tells the customer that the gateway refuses the card, and ends well', asyn
   await expect(ask(rig, input)).rejects.toMatchObject({ type: 'payment_method_declined' });
   expect(await resultOf(rig, input)).toMatchObject({ payment_method_status: 'failed' });
   expect(seen.status).toBe('failed');
+});
+
+test('tells the customer that the token which the gateway gave it is another customer’s', async () => {
+  const { activities } = world({
+    async recordVerification() {
+      return { payment_method_status: 'failed', version: 4, refused: 'token_belongs_to_other_customer' };
+    },
+  });
+  const rig = await createTestRig({ activities: { [TaskQueue.onboarding]: activities } });
+
+  await expect(ask(rig, wish())).rejects.toMatchObject({ type: 'token_belongs_to_other_customer' });
 });
 
 test('a refusal that comes after the answer does not change it', async () => {

@@ -1,6 +1,7 @@
 /** A customer's new payment method: written, attached at the gateway, verified (specification: workflows, 3). */
 
 import { type ApplicationFailure, defineUpdate, proxyActivities } from '@temporalio/workflow';
+import type { MethodRefusal } from '../domain/payment-method.ts';
 import {
   type AddPaymentMethodInput,
   type MethodReady,
@@ -54,7 +55,7 @@ export function addPaymentMethod(input: AddPaymentMethodInput): Promise<MethodRe
         if (verified === undefined) return;
         const { payment_method_status, version, refused } = verified;
         ready = { ...written, payment_method_status, version };
-        if (refused) answer.refuse(declined(payment_method_id));
+        if (refused) answer.refuse(refusalOf(refused, payment_method_id));
       });
       await within(verification, verify_wait_ms);
       answer.give(ready);
@@ -68,6 +69,11 @@ export function addPaymentMethod(input: AddPaymentMethodInput): Promise<MethodRe
 }
 
 /** The customer is told; the process itself has done its work: a decline is a value. */
-function declined(payment_method_id: string): ApplicationFailure {
-  return refusal('payment_method_declined', `The gateway refused the payment method ${payment_method_id}`);
+function refusalOf(refused: MethodRefusal, payment_method_id: string): ApplicationFailure {
+  return refusal(
+    refused,
+    refused === 'payment_method_declined'
+      ? `The gateway refused the payment method ${payment_method_id}`
+      : `The payment method ${payment_method_id} belongs to another customer`,
+  );
 }

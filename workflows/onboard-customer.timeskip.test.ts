@@ -2,7 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { PersonaError } from '../domain/errors.ts';
 import type { OnboardingRequest } from '../domain/onboarding.ts';
-import { type CustomerReady, onboardingWorkflowId, TaskQueue } from '../domain/processes.ts';
+import {
+  type CustomerReady,
+  type OnboardCustomerInput,
+  onboardingWorkflowId,
+  TaskQueue,
+} from '../domain/processes.ts';
 import { onboardCustomer } from '../temporal/starts.ts';
 import { createTestRig, eventually, type TestRig } from '../test/rig/index.ts';
 import type { OnboardingActivities, ProfileActivities } from './onboard-customer.ts';
@@ -37,9 +42,12 @@ function world(spoiled: Partial<Activities> = {}) {
       return attached(token);
     },
     async recordVerification({ attachment }) {
-      const payment_method_status = attachment.result === 'attached' ? 'active' : 'failed';
-      seen.status = payment_method_status;
-      return { payment_method_status, version: 7 };
+      if (attachment.result === 'refused') {
+        seen.status = 'failed';
+        return { payment_method_status: 'failed', version: 7, refused: 'payment_method_declined' };
+      }
+      seen.status = 'active';
+      return { payment_method_status: 'active', version: 7 };
     },
     async initiateBehavioralProfile({ snapshot }) {
       return { baseline_data_ref: `baseline of ${snapshot}` };
@@ -198,6 +206,20 @@ test('says in a warning that the gateway refused the method; the customer is onb
   await resultOf(rig, body);
 });
 
+test('says in a warning that the token which the gateway gave it is another customer’s', async () => {
+  const { activities } = world({
+    async recordVerification() {
+      return { payment_method_status: 'failed', version: 7, refused: 'token_belongs_to_other_customer' };
+    },
+  });
+  const rig = await createTestRig({ activities: { [TaskQueue.onboarding]: activities } });
+
+  expect(await ask(rig, request())).toMatchObject({
+    payment_method_status: 'failed',
+    warnings: ['token_belongs_to_other_customer'],
+  });
+});
+
 test('does not ask the gateway about a method that is active already', async () => {
   const { activities, payment_method_id, seen } = world();
   const { onboard } = activities;
@@ -247,25 +269,101 @@ test('Chimera away for more than 7 days: the customer is onboarded without a pro
   const rig = await createTestRig({ activities: { [TaskQueue.onboarding]: activities } });
   const body = request({ behavioral_data_snapshot: 'typing' });
 
-  await ask(rig, body);
-  expect(await resultOf(rig, body)).toMatchObject({ customer_id });
+  expect(await ask(rig, body)).toMatchObject({ customer_id, warnings: [] });
+  // What is left of it: a warning in the result, an error in the log, and the next transaction asks again.
+  expect(await resultOf(rig, body)).toMatchObject({
+    customer_id,
+    payment_method_status: 'active',
+    warnings: ['behavioral_profile_given_up'],
+  });
   await expectAWeek(rig, body);
   expect(seen.profile).toBeUndefined();
 });
 
-test.each([[[]], [[null]], [['text']]])('an input of %j fails at once, and writes nothing', async (args) => {
-  const { activities, seen } = world();
+test.each([
+  ['an hour', HOUR],
+  ['a day', DAY],
+])('Chimera away for %s: the profile comes within ten minutes of its return', async (_, away) => {
+  let rig: TestRig;
+  let back = 0;
+  const { activities, seen } = world({
+    initiateBehavioralProfile: async ({ snapshot }) => {
+      if ((await rig.now()) < back) throw new PersonaError('chimera_unavailable', 'away');
+      return { baseline_data_ref: `baseline of ${snapshot}` };
+    },
+  });
+  rig = await createTestRig({ activities: { [TaskQueue.onboarding]: activities } });
+  back = (await rig.now()) + away;
+  const body = request({ behavioral_data_snapshot: 'typing' });
+
+  expect(await ask(rig, body)).toMatchObject({ payment_method_status: 'active' });
+  expect(await resultOf(rig, body)).toMatchObject({ warnings: [] });
+  const { closeTime } = await rig.client.workflow
+    .getHandle(onboardingWorkflowId(body.transaction_id))
+    .describe();
+  expect(Number(closeTime)).toBeGreaterThanOrEqual(back);
+  expect(Number(closeTime)).toBeLessThan(back + 11 * MINUTE);
+  expect(seen.profile).toBe('baseline of typing');
+});
+
+test('Chimera answers, the answer is lost, and it answers again: the graph has one profile', async () => {
+  const answers: string[] = [];
+  const { activities, seen } = world({
+    async initiateBehavioralProfile() {
+      answers.push(`baseline-${answers.length}`);
+      if (answers.length === 1) throw new PersonaError('chimera_unavailable', 'the answer was lost');
+      return { baseline_data_ref: String(answers.at(-1)) };
+    },
+  });
   const rig = await createTestRig({ activities: { [TaskQueue.onboarding]: activities } });
+  const body = request({ behavioral_data_snapshot: 'typing' });
+
+  await ask(rig, body);
+  expect(await resultOf(rig, body)).toMatchObject({ warnings: [] });
+  expect(seen.profile).toBe('baseline-1');
+  expect(seen.calls.filter((call) => call === 'linkBehavioralProfile')).toHaveLength(1);
+});
+
+test.each([
+  ['the request alone', (body: OnboardingRequest) => body, 'temporal-client'],
+  ['a request in our wrapper', (body: OnboardingRequest) => ({ request: body, actor: 'shop' }), 'shop'],
+])('a client of its own may start it with %s', async (_, argument, actor) => {
+  const { activities, customer_id } = world();
+  const inputs: OnboardCustomerInput[] = [];
+  const { onboard } = activities;
+  activities.onboard = async (input) => {
+    inputs.push(input);
+    return await onboard(input);
+  };
+  const rig = await createTestRig({ activities: { [TaskQueue.onboarding]: activities } });
+  const body = request();
+  const workflowId = onboardingWorkflowId(body.transaction_id);
 
   const started = await rig.client.workflow.start('onboardCustomer', {
-    workflowId: onboardingWorkflowId(randomUUID()),
+    workflowId,
     taskQueue: TaskQueue.onboarding,
-    args,
-    workflowRunTimeout: '1 minute',
+    args: [argument(body)],
   });
-  await expect(started.result()).rejects.toMatchObject({ cause: { type: 'invalid_argument' } });
-  expect(seen.calls).toEqual([]);
+  expect(await started.result()).toMatchObject({ customer_id, payment_method_status: 'active' });
+  expect(inputs).toMatchObject([{ actor, correlation_id: workflowId, caller: 'temporal-client' }]);
 });
+
+test.each([[[]], [[null]], [['text']], [[{ request: 'text' }]]])(
+  'an input of %j fails at once, and writes nothing',
+  async (args) => {
+    const { activities, seen } = world();
+    const rig = await createTestRig({ activities: { [TaskQueue.onboarding]: activities } });
+
+    const started = await rig.client.workflow.start('onboardCustomer', {
+      workflowId: onboardingWorkflowId(randomUUID()),
+      taskQueue: TaskQueue.onboarding,
+      args,
+      workflowRunTimeout: '1 minute',
+    });
+    await expect(started.result()).rejects.toMatchObject({ cause: { type: 'invalid_argument' } });
+    expect(seen.calls).toEqual([]);
+  },
+);
 
 test('names every problem of a bad request and writes nothing', async () => {
   const { activities, seen } = world();

@@ -1,8 +1,10 @@
 /** A customer's first, or next, transaction: recognised, written, verified, profiled (specification: workflows, 1). */
 
-import { ActivityFailure, defineUpdate, log, proxyActivities } from '@temporalio/workflow';
+import { ActivityFailure, defineUpdate, log, proxyActivities, workflowInfo } from '@temporalio/workflow';
+import { isRecord } from '../domain/checks.ts';
 import { type OnboardingRequest, validateOnboarding } from '../domain/onboarding.ts';
 import {
+  type Asker,
   type CustomerReady,
   type OnboardCustomerInput,
   UpdateName,
@@ -25,6 +27,12 @@ export interface ProfileActivities {
     snapshot: string;
   }): Promise<{ baseline_data_ref: string } | undefined>;
 }
+
+/** Stands in the result's warnings: Chimera could not be asked for a week, or had no answer. */
+const PROFILE_GIVEN_UP = 'behavioral_profile_given_up';
+
+/** Who asks, where a Temporal client of its own does not say. */
+const STRANGER = 'temporal-client';
 
 export const customerReadyUpdate = defineUpdate<CustomerReady>(UpdateName.customerReady);
 
@@ -50,13 +58,11 @@ const chimera = proxyActivities<ProfileActivities>({
  * @returns the answer, with the method's status as it is at the end
  * @throws ApplicationFailure of the error catalogue; nothing was written then
  */
-export function onboardCustomer(input: OnboardCustomerInput): Promise<CustomerReady> {
+export function onboardCustomer(given: OnboardCustomerInput | OnboardingRequest): Promise<CustomerReady> {
   return answering(customerReadyUpdate, async (answer) => {
-    // Strangers start this process too: without an input it must fail, not stand still on a broken task.
-    const checked = validateOnboarding((input as OnboardCustomerInput | null | undefined)?.request);
-    if (!checked.ok) throw invalidRequest(checked.type, checked.problems);
-    const { request } = checked;
-    const { ready: written, verify_wait_ms } = await graph.onboard({ ...input, request });
+    const input = inputOf(given);
+    const { request } = input;
+    const { ready: written, verify_wait_ms } = await graph.onboard(input);
     const { customer_id, created } = written;
     const customer = { process: WorkflowName.onboardCustomer, customerId: customer_id };
     const profile = request.behavioral_data_snapshot
@@ -83,12 +89,30 @@ export function onboardCustomer(input: OnboardCustomerInput): Promise<CustomerRe
         { ...customer, state: 'profiling' },
         `Customer ${customer_id} is ready; Chimera has no profile yet`,
       );
-      await profile;
+      if (!(await profile)) ready = { ...ready, warnings: [...ready.warnings, PROFILE_GIVEN_UP] };
     }
     const outcome = created ? 'created' : 'recognised';
-    show({ ...customer, state: 'done', outcome }, `Customer ${customer_id} is ${outcome}`);
+    const lacking = ready.warnings.includes(PROFILE_GIVEN_UP) ? ', without a profile: Chimera was away' : '';
+    show({ ...customer, state: 'done', outcome }, `Customer ${customer_id} is ${outcome}${lacking}`);
     return ready;
   });
+}
+
+/**
+ * Strangers start this process too, with nothing but the request: the specification names no wrapper around it. What
+ * is no request at all must fail, not stand still on a broken task.
+ * @throws ApplicationFailure naming each field
+ */
+function inputOf(given: unknown): OnboardCustomerInput {
+  const wrapped = isRecord(given) && given.request !== undefined && given.transaction_id === undefined;
+  const checked = validateOnboarding(wrapped ? given.request : given);
+  if (!checked.ok) throw invalidRequest(checked.type, checked.problems);
+  const {
+    caller = STRANGER,
+    actor = STRANGER,
+    correlation_id = workflowInfo().workflowId,
+  } = wrapped ? (given as Partial<Asker>) : {};
+  return { caller, actor, correlation_id, request: checked.request };
 }
 
 /** The method that was written, if it waits for the gateway. */
@@ -106,17 +130,22 @@ function methodToVerify(
 
 function withVerification(written: CustomerReady, verified: Verified): CustomerReady {
   const { payment_method_status, version, refused } = verified;
-  const warnings = refused ? [...written.warnings, 'payment_method_declined'] : written.warnings;
+  const warnings = refused ? [...written.warnings, refused] : written.warnings;
   return { ...written, payment_method_status, version, warnings };
 }
 
-/** Never fails the onboarding: a customer without a profile is a customer. */
-async function createProfile(customer_id: string, snapshot: string): Promise<void> {
+/**
+ * Never fails the onboarding: a customer without a profile is a customer.
+ * @returns whether there is one
+ */
+async function createProfile(customer_id: string, snapshot: string): Promise<boolean> {
   try {
     const begun = await chimera.initiateBehavioralProfile({ customer_id, snapshot });
     if (begun !== undefined) await graph.linkBehavioralProfile({ customer_id, ...begun });
+    return true;
   } catch (error) {
     if (!(error instanceof ActivityFailure)) throw error;
     log.error('The customer has no behavioural profile', { customer_id, reason: error.cause?.message });
+    return false;
   }
 }

@@ -9,11 +9,10 @@ import {
   CancellationScope,
   condition,
   continueAsNew,
-  log,
   setCurrentDetails,
   workflowInfo,
 } from '@temporalio/workflow';
-import { WorkflowName } from '../domain/processes.ts';
+import { RESOLVE_UNKNOWN, WorkflowName } from '../domain/processes.ts';
 import { begin } from '../domain/recovery/begin.ts';
 import type { Claim, ClosedObligation, Opening } from '../domain/recovery/claims.ts';
 import { decide } from '../domain/recovery/decide.ts';
@@ -23,8 +22,8 @@ import { validatePaymentFailed, validatePaymentSettled } from '../domain/recover
 import type { Fact, RecoveryState } from '../domain/recovery/state.ts';
 import type { RecoveryOutcome, RecoveryStatus } from '../domain/recovery/status.ts';
 import { graph } from './recovery/activities.ts';
-import { type Message, openInbox } from './recovery/inbox.ts';
-import { obey, resolve } from './recovery/people.ts';
+import { type Answer, openInbox, type Signalled } from './recovery/inbox.ts';
+import { keyOf, receive, settlementFact } from './recovery/receive.ts';
 import { perform } from './recovery/steps.ts';
 import { show } from './visibility.ts';
 
@@ -52,6 +51,7 @@ const FIRST_SIGNAL_MS = 60_000;
 
 export async function recoverPayment(input: RecoverPaymentInput): Promise<RecoverPaymentResult> {
   let state = input?.carried;
+  let shown: string | undefined;
   let ignored = false;
   let closed: ClosedObligation | undefined;
 
@@ -89,7 +89,7 @@ export async function recoverPayment(input: RecoverPaymentInput): Promise<Recove
       }
       state = begin(opening.recovery);
       if (opening.first) state = evolve(state, claimed(opening.first.payment_method_id, opening.first.claim));
-      if (opening.settled) state = evolve(state, { fact: 'settled', rule: 'settled' });
+      if (opening.settled) state = evolve(state, settlementFact(opening));
       if (opening.heard)
         state = evolve(state, { fact: 'charge_heard', at: Date.now(), ...keyOf(opening.heard) });
       const { customer_id: customerId } = state;
@@ -141,9 +141,9 @@ export async function recoverPayment(input: RecoverPaymentInput): Promise<Recove
       }
       if (message?.signal === 'chargeResult') {
         const opening = accepted(await graph.resumeRecovery({ payment_id: input.payment_id }));
-        return { ...opening, heard: message.payload ?? {} };
+        return { ...opening, heard: message.payload };
       }
-      if (message?.signal === 'resolveUnknown') message.answer.done = { refused: 'nothing is in doubt here' };
+      if (message?.signal === RESOLVE_UNKNOWN) message.answer.done = { refused: 'nothing is in doubt here' };
       // News for a recovery that is over by now: the next message, or the end of the wait.
     }
   }
@@ -157,15 +157,19 @@ export async function recoverPayment(input: RecoverPaymentInput): Promise<Recove
 
   async function run(begun: RecoveryState): Promise<RecoveryState> {
     let current = begun;
+    /** Decided by a person, and to be answered once it is written down. */
+    const unanswered: Answer[] = [];
     for (;;) {
       for (let message = inbox.shift(); message; message = inbox.shift()) {
-        current = await receive(current, message);
+        current = await receive(current, message, unanswered);
         state = current;
       }
+      if (!current.to_record) for (const answer of unanswered.splice(0)) answer.done = {};
       const step = decide(current, Date.now());
       setCurrentDetails(detailsOf(current));
       if (step.do === 'finish') return current;
       if (step.do === 'wait') {
+        showPhase(current);
         await wait(step.until);
         if (workflowInfo().continueAsNewSuggested && inbox.length === 0) {
           await continueAsNew<typeof recoverPayment>({ payment_id: input.payment_id, carried: current });
@@ -177,73 +181,24 @@ export async function recoverPayment(input: RecoverPaymentInput): Promise<Recove
     }
   }
 
+  /** Only where it rests: each showing is an event in the history. */
+  function showPhase(current: RecoveryState): void {
+    const { state: phase } = describe(current, Date.now());
+    if (phase !== shown) show({ state: phase }, detailsOf(current));
+    shown = phase;
+  }
+
   async function wait(until: number | undefined): Promise<void> {
     const heard = () => inbox.length > 0;
     if (until === undefined) await condition(heard);
     else await condition(heard, Math.max(until - Date.now(), 1));
   }
-
-  /** A message for a recovery that is under way; a bad one is logged and changes nothing. */
-  async function receive(current: RecoveryState, message: Message): Promise<RecoveryState> {
-    switch (message.signal) {
-      case 'claimFreed':
-        return evolve(current, { fact: 'claim_freed' });
-      case 'chargeResult':
-        return evolve(current, { fact: 'charge_heard', at: Date.now(), ...keyOf(message.payload) });
-      case 'pause':
-      case 'resume':
-      case 'retryNow':
-      case 'cancel':
-        return await obey(current, message.signal, message.payload);
-      case 'resolveUnknown':
-        return await resolve(current, message.payload, message.answer);
-      case 'consentRevoked':
-        return evolve(current, { fact: 'consent_revoked' });
-      case 'paymentMethodAdded': {
-        const { payment_method_id, event_id } = message.payload ?? {};
-        if (typeof payment_method_id !== 'string') {
-          log.warn('A paymentMethodAdded without payment_method_id is ignored');
-          return current;
-        }
-        const told = typeof event_id === 'string' ? { event_id } : {};
-        return evolve(current, { fact: 'method_added', payment_method_id, ...told });
-      }
-      case 'paymentSettled': {
-        const checked = validatePaymentSettled(message.payload);
-        if ('message' in checked && checked.message.customer_id === current.customer_id) {
-          // What a settlement means for an obligation that is paid already, the graph writes down.
-          if (current.closed) await graph.openSettled({ settlement: checked.message });
-          return evolve(current, { fact: 'settled', rule: 'settled' });
-        }
-        log.warn('A paymentSettled that is invalid or of another customer is ignored');
-        return current;
-      }
-      case 'paymentFailed': {
-        const checked = validatePaymentFailed(message.payload);
-        if ('problems' in checked || checked.message.payment_id !== input.payment_id) {
-          log.warn('An invalid paymentFailed is ignored', {
-            problems: 'problems' in checked ? checked.problems : [],
-          });
-          return current;
-        }
-        const opening = await graph.openRecovery({ failure: checked.message, claim_first: false });
-        if (opening.result === 'noted') return evolve(current, { fact: 'noted', recovery: opening.recovery });
-        log.info(`A further paymentFailed changes nothing: ${opening.result}`);
-        return current;
-      }
-    }
-  }
 }
 
 type Opened = Exclude<Opening, { result: 'refused' }> & {
   settled?: boolean;
-  heard?: { attempt_key?: unknown } | undefined;
+  heard?: Signalled['payload'];
 };
-
-function keyOf(payload: { attempt_key?: unknown } | undefined): { key?: string } {
-  const key = payload?.attempt_key;
-  return typeof key === 'string' ? { key } : {};
-}
 
 function claimed(payment_method_id: string, claim: Claim): Fact {
   const candidate = { payment_method_id, not_before: 0, why: 'alternative' } as const;

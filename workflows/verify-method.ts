@@ -1,7 +1,7 @@
 /** The second half of every new payment method: at the gateway, then as the gateway has it in the graph. */
 
 import { ActivityFailure, log, proxyActivities } from '@temporalio/workflow';
-import type { PaymentMethodStatus } from '../domain/payment-method.ts';
+import type { MethodRefusal, PaymentMethodStatus } from '../domain/payment-method.ts';
 import type { AttachAnswer } from '../domain/ports.ts';
 import type { Asker } from '../domain/processes.ts';
 
@@ -23,8 +23,8 @@ export interface Verified {
   payment_method_status: PaymentMethodStatus;
   /** The customer's version. */
   version: number;
-  /** The gateway will not take it. */
-  refused: boolean;
+  /** Why the customer cannot have it. */
+  refused?: MethodRefusal;
 }
 
 export interface GatewayMethodActivities {
@@ -34,13 +34,13 @@ export interface GatewayMethodActivities {
 
 export interface VerificationActivities {
   /**
-   * Writes reference, status, the gateway's details and the default in one command, then tells the customer's open
+   * Writes reference, status, the gateway's details and token, and the default in one command, then tells the customer's open
    * recoveries of a method that has become active.
    */
   recordVerification(input: {
     method: NewMethod;
     attachment: Exclude<Attachment, { result: 'settled' }>;
-  }): Promise<Omit<Verified, 'refused'>>;
+  }): Promise<Verified>;
 }
 
 const gateway = proxyActivities<GatewayMethodActivities>({
@@ -70,10 +70,13 @@ export async function verifyMethod(method: NewMethod): Promise<Verified | undefi
     const attachment = await gateway.attachPaymentMethod(method);
     if (attachment.result === 'settled') {
       const { payment_method_status, version } = attachment;
-      return { payment_method_status, version, refused: payment_method_status === 'failed' };
+      return {
+        payment_method_status,
+        version,
+        ...(payment_method_status === 'failed' && { refused: 'payment_method_declined' }),
+      };
     }
-    const verified = await graph.recordVerification({ method, attachment });
-    return { ...verified, refused: attachment.result === 'refused' };
+    return await graph.recordVerification({ method, attachment });
   } catch (error) {
     if (!(error instanceof ActivityFailure)) throw error;
     log.error('The payment method was never verified', {

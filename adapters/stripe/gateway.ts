@@ -91,10 +91,13 @@ async function readIntent(
   try {
     const intent = await stripe.paymentIntents.retrieve(gatewayRef);
     const customer = typeof intent.customer === 'string' ? intent.customer : intent.customer?.id;
+    const latest = intent.latest_charge;
+    const charge = typeof latest === 'string' ? latest : latest?.id;
     return {
       gateway_ref: intent.id,
       state: stateOf(intent.status),
       ...(customer && { gateway_customer_ref: customer }),
+      ...(charge && { charge_ref: charge }),
       amount: intent.amount,
       currency: intent.currency.toUpperCase(),
     };
@@ -112,8 +115,9 @@ function stateOf(status: Stripe.PaymentIntent.Status): GatewayPayment['state'] {
       return 'succeeded';
     case 'canceled':
       return 'cancelled';
-    case 'requires_payment_method':
     case 'requires_confirmation':
+      return 'confirmable';
+    case 'requires_payment_method':
     case 'requires_action':
       return 'payable';
     default:

@@ -3,7 +3,8 @@ import { Consistency } from '../../proto/gen/persona/v1/types.ts';
 import type { PersonaAgentServer } from '../../proto/gen/persona/v1/persona_agent.ts';
 import type { Services } from '../../services/services.ts';
 import type { Observers } from '../requests.ts';
-import { Problems, toDate, toJson, toRecovery, toText } from './mapping.ts';
+import { toContext } from './context-message.ts';
+import { Problems, toJson, toRecovery, toText } from './mapping.ts';
 import { unary } from './unary.ts';
 
 /** What other agents ask while a payment is on its way. */
@@ -24,16 +25,7 @@ export function personaAgent(services: Services, observers: Observers): PersonaA
         consistency: request.consistency === Consistency.CONSISTENCY_STRONG ? 'strong' : 'eventual',
         min_version: Number(request.min_version),
       });
-      return {
-        ...context,
-        trusted_devices: context.trusted_devices.map((device) => ({
-          ...device,
-          last_login: toDate(device.last_login),
-        })),
-        default_payment_method_id: context.default_payment_method_id ?? '',
-        version: BigInt(context.version),
-        as_of: toDate(context.as_of),
-      };
+      return toContext(context);
     }),
 
     updateDeviceTrustScore: unary(observers, 'UpdateDeviceTrustScore', async (caller, request) => {

@@ -1,9 +1,9 @@
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
 import { IdentityGraphServiceService } from '../../proto/gen/persona/v1/identity_graph.ts';
-import { PersonaAgentService } from '../../proto/gen/persona/v1/persona_agent.ts';
 import type { Services } from '../../services/services.ts';
 import type { Observers } from '../requests.ts';
+import { personaAgentService } from './context-message.ts';
 import { identityGraph } from './identity-graph.ts';
 import { personaAgent } from './persona-agent.ts';
 import { addReflection } from './reflection.ts';
@@ -48,7 +48,7 @@ export async function serveGrpc(
     'grpc.max_connection_age_ms': MAX_CONNECTION_AGE_MS,
     'grpc.max_connection_age_grace_ms': CONNECTION_GRACE_MS,
   });
-  server.addService(PersonaAgentService, personaAgent(services, observers));
+  server.addService(personaAgentService, personaAgent(services, observers));
   server.addService(IdentityGraphServiceService, identityGraph(services, observers));
   const health = new HealthImplementation(
     Object.fromEntries(['', ...SERVICES].map((name) => [name, 'SERVING'])),

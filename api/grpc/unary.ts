@@ -1,23 +1,24 @@
 /** Makes a gRPC method out of one function: caller, deadline, cancellation, errors, log and metrics. */
 
 import { type handleUnaryCall, Metadata, type ServerUnaryCall, status } from '@grpc/grpc-js';
-import { ERRORS, invalid } from '../../domain/errors.ts';
+import { ERRORS, PersonaError } from '../../domain/errors.ts';
 import { beforeDeadline, type Caller } from '../../services/request.ts';
 import {
   asPersonaError,
   MAX_WAIT_MS,
   type Observers,
   observe,
+  readIdempotencyKey,
   type RequestIds,
   type RequestSubject,
   requestIds,
 } from '../requests.ts';
 import { toServiceError } from './errors.ts';
 
-/** RFC 9110 would allow more; a key is an id. */
-const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
 /** Whoever reaches a server without authentication is a service with every role. */
 const CALLER = 'service';
+/** Every call that has ended counts as cancelled afterwards: an abort without a reason would make a new error each time. */
+const GONE = new PersonaError('deadline_exceeded', 'the caller went away');
 
 /**
  * @param operation the rpc's name, for log and metrics
@@ -68,7 +69,7 @@ function callerOf(call: ServerUnaryCall<unknown, unknown>, ids: RequestIds): Cal
     caller: CALLER,
     actor: CALLER,
     correlationId: ids.correlationId,
-    idempotencyKey: idempotencyKey(call),
+    idempotencyKey: readIdempotencyKey(entry(call, 'idempotency-key'), 'idempotency-key'),
     deadline: Math.min(deadlineOf(call), Date.now() + MAX_WAIT_MS),
     // Most calls are answered before anybody could ask for it.
     get signal() {
@@ -90,15 +91,9 @@ function subjectOf({ customer_id, transaction_id, payment_id, device_id }: Reque
 
 function cancellationOf(call: ServerUnaryCall<unknown, unknown>): AbortController {
   const cancellation = new AbortController();
-  if (call.cancelled) cancellation.abort();
-  else call.on('cancelled', () => cancellation.abort());
+  if (call.cancelled) cancellation.abort(GONE);
+  else call.on('cancelled', () => cancellation.abort(GONE));
   return cancellation;
-}
-
-function idempotencyKey(call: ServerUnaryCall<unknown, unknown>): string | undefined {
-  const key = entry(call, 'idempotency-key');
-  if (key === undefined || IDEMPOTENCY_KEY.test(key)) return key;
-  throw invalid([{ field: 'idempotency-key', message: 'must be 1 to 255 printable ASCII characters' }]);
 }
 
 function deadlineOf(call: ServerUnaryCall<unknown, unknown>): number {

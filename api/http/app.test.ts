@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { PersonaError } from '../../domain/errors.ts';
 import type { Services } from '../../services/services.ts';
 import type { PaymentMethodView } from '../../services/views.ts';
-import { fakeServices, quietObservers } from '../fakes.ts';
+import { fakeServices, quietObservers, unhurried } from '../fakes.ts';
 import { createApp } from './app.ts';
 
 const CUSTOMER = '0198c5f0-7a51-7d3e-9c1f-2b8a4f6d0e11';
@@ -36,7 +36,7 @@ const onboarded = {
   warnings: [],
 } as const;
 const appOf = (services: Partial<Services>, stopping = false) =>
-  createApp(fakeServices(services), quietObservers(), () => stopping);
+  createApp(fakeServices(services), quietObservers(), { ...unhurried, stopping: () => stopping });
 
 function post(
   app: ReturnType<typeof appOf>,
@@ -140,14 +140,57 @@ test.each([
   await problemOf(response);
 });
 
-test('a POST without its own id needs an Idempotency-Key', async () => {
-  const app = appOf({});
-  const response = await post(app, `/api/v1/customers/${CUSTOMER}/payment-methods`, {
-    type: 'card',
-    token: 't',
+test.each([{ type: 'card', token: 't' }, { type: 'cheque' }, '{"a":'])(
+  'a POST without its own id needs an Idempotency-Key, whatever its body is: %j',
+  async (body) => {
+    const response = await post(appOf({}), `/api/v1/customers/${CUSTOMER}/payment-methods`, body);
+    expect(response.status).toBe(400);
+    expect(await problemOf(response)).toMatchObject({
+      type: 'urn:persona:error:idempotency_key_required',
+      errors: [{ pointer: '#/Idempotency-Key', message: 'is required' }],
+    });
+  },
+);
+
+test('a key that is none is refused, and named as the header is', async () => {
+  const path = `/api/v1/customers/${CUSTOMER}/payment-methods`;
+  const response = await post(appOf({}), path, { type: 'card', token: 't' }, { 'idempotency-key': 'a b' });
+  expect(response.status).toBe(422);
+  expect((await problemOf(response)).pointers).toEqual(['#/Idempotency-Key']);
+});
+
+test('every problem has the words of the domain, at its pointer', async () => {
+  const response = await post(appOf({}), '/internal/v1/payment-failures', {
+    ...failure,
+    event_id: undefined,
+    amount: 0,
+    currency: 12,
+    customer_id: 'x',
+    kind: 'yearly',
+    network: ['visa'],
   });
-  expect(response.status).toBe(400);
-  expect((await problemOf(response)).type).toBe('urn:persona:error:idempotency_key_required');
+  expect((await response.json()) as object).toMatchObject({
+    detail:
+      'event_id: is required; customer_id: must be a UUID; amount: must be at least 1; currency: must be a text; ' +
+      'kind: must be one of recurring, one_time; ' +
+      'network: must be one of visa, mastercard, amex, discover, diners, jcb, unionpay, ach, sepa',
+    errors: [
+      { pointer: '#/event_id', message: 'is required' },
+      { pointer: '#/customer_id', message: 'must be a UUID' },
+      { pointer: '#/amount', message: 'must be at least 1' },
+      { pointer: '#/currency', message: 'must be a text' },
+      { pointer: '#/kind', message: 'must be one of recurring, one_time' },
+      { pointer: '#/network', message: expect.stringMatching(/^must be one of visa, /) },
+    ],
+  });
+});
+
+test('a body that is no object is one problem of the whole request', async () => {
+  const response = await post(appOf({}), '/api/v1/customers', '[]');
+  expect((await response.json()) as object).toMatchObject({
+    detail: 'the request: must be an object',
+    errors: [{ pointer: '#', message: 'must be an object' }],
+  });
 });
 
 test('a new payment method is 201 with its address and version, asked for by the customer', async () => {
@@ -198,10 +241,22 @@ test('the last page has a next_cursor of null', async () => {
   expect(await list.json()).toEqual({ items: [], next_cursor: null });
 });
 
-test.each(['0', '101', 'ten', '-1'])('a limit of %s is refused', async (limit) => {
-  const response = await appOf({}).request(`/api/v1/customers/${CUSTOMER}/payment-methods?limit=${limit}`);
+test.each([
+  ['limit=0', 'limit', 'must be at least 1'],
+  ['limit=-1', 'limit', 'must be at least 1'],
+  ['limit=101', 'limit', 'must be at most 100'],
+  ['limit=5000', 'limit', 'must be at most 100'],
+  ['limit=ten', 'limit', 'must be a whole number'],
+  ['limit=', 'limit', 'must be a whole number'],
+  ['limit=1&limit=2', 'limit', 'must be given once'],
+  ['cursor=a&cursor=b', 'cursor', 'must be given once'],
+])('a list refuses %s', async (query, field, message) => {
+  const response = await appOf({}).request(`/api/v1/customers/${CUSTOMER}/payment-methods?${query}`);
   expect(response.status).toBe(422);
-  expect((await problemOf(response)).pointers).toEqual(['#/limit']);
+  expect(await problemOf(response)).toMatchObject({
+    detail: `${field}: ${message}`,
+    errors: [{ pointer: `#/${field}`, message }],
+  });
 });
 
 test('an empty text is the same as no field, for every field by the rules of the domain', async () => {
@@ -222,14 +277,16 @@ test('a log line names whom and what its request was about', async () => {
   const app = createApp(
     services,
     quietObservers((line) => lines.push(line)),
-    () => false,
+    unhurried,
   );
-  await post(app, '/internal/v1/payment-failures', failure);
+  const response = await post(app, '/internal/v1/payment-failures', failure);
   expect(JSON.parse(lines[0] ?? '')).toMatchObject({
     customer_id: CUSTOMER,
     payment_id: 'pay-1',
     workflow_id: 'recovery:pay-1',
     code: '202',
+    // Whoever named no correlation finds the rest by the request's own id.
+    correlation_id: response.headers.get('x-request-id'),
   });
 });
 
@@ -260,7 +317,7 @@ test('what broke inside is logged and not told', async () => {
   const app = createApp(
     services,
     quietObservers((line) => lines.push(line)),
-    () => false,
+    unhurried,
   );
   const response = await app.request(`/api/v1/customers/${CUSTOMER}/profile`, {
     headers: { 'x-correlation-id': 'corr-1' },

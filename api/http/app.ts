@@ -15,16 +15,22 @@ import { fromZod, problem } from './problem.ts';
 import { customerRoutes } from './routes/customers.ts';
 import { operationRoutes } from './routes/operations.ts';
 import { recoveryRoutes } from './routes/recoveries.ts';
+import { type RateLimits, rateLimit } from './rate-limit.ts';
 import { walletRoutes } from './routes/wallet.ts';
 import { webhookRoutes } from './routes/webhooks.ts';
 
 const MAX_BODY_BYTES = 64 * 1_024;
 
-/** @param stopping true once the process is on its way out */
+export interface AppOptions {
+  rateLimits: RateLimits;
+  /** True once the process is on its way out. */
+  stopping: () => boolean;
+}
+
 export function createApp(
   services: Services,
   observers: Observers,
-  stopping: () => boolean,
+  { rateLimits, stopping }: AppOptions,
 ): OpenAPIHono<HttpEnv> {
   const app = new OpenAPIHono<HttpEnv>({
     defaultHook: (result, c) => (result.success ? undefined : problem(c, fromZod(result.error))),
@@ -33,7 +39,7 @@ export function createApp(
   app.use(requestId());
   app.use(async (c, next) => {
     const startedAt = performance.now();
-    const ids = { ...requestIds((name) => c.req.header(name)), requestId: c.get('requestId') };
+    const ids = requestIds((name) => c.req.header(name), c.get('requestId'));
     c.set('ids', ids);
     await next();
     c.header('traceparent', traceparent(ids));
@@ -74,13 +80,16 @@ export function createApp(
       },
     }),
   );
+  // Probes and the documentation are not counted.
+  const limited = rateLimit(rateLimits);
+  for (const path of ['/api/*', '/internal/*', '/webhooks/*']) app.use(path, limited);
   app.use(
     bodyLimit({
       maxSize: MAX_BODY_BYTES,
       onError: (c) => problem(c, new PersonaError('payload_too_large', 'The body may have at most 64 KiB')),
     }),
   );
-  app.use(timeout(MAX_WAIT_MS, () => new HTTPException(504, { message: 'The answer did not come in time' })));
+  app.use(timeout(MAX_WAIT_MS, () => new HTTPException(504)));
   app.notFound((c) => problem(c, new PersonaError('not_found', `There is nothing at ${c.req.path}`)));
   app.onError((error, c) => problem(c, error));
 

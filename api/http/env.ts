@@ -14,13 +14,33 @@ export interface HttpEnv {
   };
 }
 
+const CUSTOMERS_PATH = /^\/api\/v1\/customers\/([^/]+)\//;
+
 /**
  * Who asks. Nobody is authenticated yet, so the entrance says it (specification: security, 'Who may call'): below
  * `/customers/{customer_id}/` it is that customer, everywhere else a service.
  */
+export function callerName(path: string): 'service' | `customer:${string}` {
+  const [, customerId] = CUSTOMERS_PATH.exec(path) ?? [];
+  return nameOf(customerId && decoded(customerId).toLowerCase());
+}
+
+function nameOf(customerId: string | undefined): 'service' | `customer:${string}` {
+  return customerId === undefined ? 'service' : `customer:${customerId}`;
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
+/** @param customerId whom the request is about, where the entrance says it */
 export function callerOf(c: Context<HttpEnv>, customerId?: string): Caller {
   if (customerId !== undefined) c.set('about', { customer_id: customerId });
-  const name = customerId === undefined ? 'service' : `customer:${customerId}`;
+  const name = nameOf(customerId);
   return {
     caller: name,
     actor: name,

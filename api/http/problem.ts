@@ -10,12 +10,11 @@ import type { HttpEnv } from './env.ts';
 
 /** What a caller should wait before it tries again, in seconds. */
 const RETRY_AFTER_SECONDS = '1';
-const TYPE_OF_STATUS: Partial<Record<number, ErrorType>> = {
-  400: 'malformed_request',
-  404: 'not_found',
-  413: 'payload_too_large',
-  415: 'unsupported_media_type',
-  504: 'deadline_exceeded',
+/** What Hono itself refuses, in our words. */
+const OF_STATUS: Partial<Record<number, [type: ErrorType, message: string]>> = {
+  400: ['malformed_request', 'The body is not valid JSON'],
+  415: ['unsupported_media_type', 'The Content-Type must be application/json'],
+  504: ['deadline_exceeded', 'The answer did not come in time'],
 };
 
 /** The answer for an error; remembered for the request's log line. */
@@ -58,8 +57,8 @@ export function fieldPath(path: readonly PropertyKey[]): string {
 
 function fromThrown(thrown: unknown): PersonaError {
   if (!(thrown instanceof HTTPException)) return asPersonaError(thrown);
-  const type = TYPE_OF_STATUS[thrown.status] ?? 'internal';
-  return new PersonaError(type, thrown.message || ERRORS[type].title, { cause: thrown });
+  const [type, message] = OF_STATUS[thrown.status] ?? ['internal', thrown.message];
+  return new PersonaError(type, message, { cause: thrown });
 }
 
 /** RFC 6901 in its URI fragment form, as RFC 9457 shows it: `#/a/b/0/c`. */

@@ -18,7 +18,7 @@ const SAVED = fileURLToPath(new URL('../../.persona/demo/', import.meta.url));
 const began = Date.now();
 
 await runCommand(async ({ guard, log }) => {
-  const system = await startPersona({ guard, log });
+  const system = await startPersona({ codec: true, guard, log });
   const stories = await playAll(system, log);
   const wrong = stories.flatMap((played) => failures(played));
   log(

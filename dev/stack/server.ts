@@ -11,6 +11,8 @@ export interface ServerOptions {
   log: Log;
   /** Taken, or the next free one after it; without it any free port. */
   port?: number | undefined;
+  /** Where Temporal's UI has payloads opened. */
+  codec?: string | undefined;
 }
 
 export interface RunningServer {

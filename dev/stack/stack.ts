@@ -21,6 +21,8 @@ export interface StackOptions {
   servers: readonly ServerName[];
   /** Where each server goes if nobody is there yet, else to the next free port; without it anywhere free. */
   ports?: Partial<Record<ServerName, number>>;
+  /** Where Temporal's UI has payloads opened; without it the UI shows them sealed. */
+  codec?: string | undefined;
   /** A folder of this copy's own for data and logs; the guard deletes it at the end. */
   folder: string;
   guard: Guard;
@@ -45,6 +47,7 @@ export interface Stack {
 export async function startStack({
   servers,
   ports = {},
+  codec,
   folder,
   guard,
   log,
@@ -52,7 +55,7 @@ export async function startStack({
 }: StackOptions): Promise<Stack> {
   guard.removeAtEnd(folder);
   const start = async (name: ServerName): Promise<[ServerName, RunningServer]> => {
-    const options: ServerOptions = { env, folder, guard, log, port: ports[name] };
+    const options: ServerOptions = { env, folder, guard, log, port: ports[name], codec };
     return [name, await STARTERS[name](options)];
   };
   const running = fulfilled(await Promise.allSettled(servers.map(start)));

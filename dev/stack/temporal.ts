@@ -43,7 +43,7 @@ async function useTemporal(env: ServerOptions['env'], address: string): Promise<
 }
 
 async function startOwn(options: ServerOptions): Promise<RunningServer> {
-  const { env, folder, guard, log, port: preferred } = options;
+  const { env, folder, guard, log, port: preferred, codec } = options;
   const cli = await findCli(options);
   const started = Date.now();
   log('starting Temporal…');
@@ -57,7 +57,11 @@ async function startOwn(options: ServerOptions): Promise<RunningServer> {
     const process = await startProcess(async () => {
       const child = startChild({
         file: cli,
-        args: [...serverArguments(port, uiPort), '--db-filename', join(home, 'temporal.db')],
+        args: [
+          ...serverArguments(port, uiPort),
+          ...['--db-filename', join(home, 'temporal.db')],
+          ...(codec === undefined ? [] : ['--ui-codec-endpoint', codec]),
+        ],
         env,
         logFile: join(home, 'console.log'),
         stage: 'server',

@@ -2,6 +2,7 @@
 
 import type { RecoverySnapshot } from './claims.ts';
 import { settled } from './cascade.ts';
+import { retriesOf } from './retries.ts';
 import {
   alternativesOf,
   courseOf,
@@ -29,6 +30,7 @@ export function begin(recovery: RecoverySnapshot): RecoveryState {
     rule: recovery.failure.rule,
     opened_at: recovery.opened_at,
     closes_at: recovery.closes_at,
+    read_at: recovery.read_at,
     policy: recovery.policy,
     attempts: recovery.attempts,
     candidates: [],
@@ -110,6 +112,7 @@ function steerByFailure(
     case 'wait_for_method':
       return {
         ...state,
+        candidates: retriesOf(recovery),
         cascade_ended: true,
         notices: [{ template: 'payment_declined_update_card', stage: '1' }],
       };
@@ -123,9 +126,11 @@ function steerByFailure(
         ...candidate,
         not_before: again.not_before,
       }));
-      return { ...state, candidates: wasTried(recovery, again.payment_method_id) ? rest : [again, ...rest] };
+      return wasTried(recovery, again.payment_method_id)
+        ? { ...state, candidates: [...rest, ...retriesOf(recovery)] }
+        : { ...state, candidates: [again, ...rest] };
     }
     case 'cascade':
-      return { ...state, candidates: alternativesOf(recovery) };
+      return { ...state, candidates: [...alternativesOf(recovery), ...retriesOf(recovery)] };
   }
 }

@@ -3,8 +3,14 @@
 import type { NoticeTemplate } from '../ports.ts';
 import type { RecoveryState } from './state.ts';
 
-/** The first cascade has ended when nothing is left to try; only then may the customer hear that it failed. */
+/** The first cascade has ended when nothing but later retries is left; only then may the customer hear that it failed. */
 export function settled(state: RecoveryState): RecoveryState {
+  const busy = state.candidates.some(({ why }) => why !== 'retry');
+  return busy ? state : endCascade(state);
+}
+
+/** The customer is written to, unless a charge is under way or something else has the word. */
+export function endCascade(state: RecoveryState): RecoveryState {
   const busy =
     state.claim ||
     state.to_record ||
@@ -13,7 +19,7 @@ export function settled(state: RecoveryState): RecoveryState {
     state.review ||
     state.ending ||
     state.closed;
-  if (busy || state.cascade_ended || state.candidates.length > 0) return state;
+  if (busy || state.cascade_ended) return state;
   const notice = { template: noticeOfFailedCascade(state), stage: '1' };
   return { ...state, cascade_ended: true, notices: [...state.notices, notice] };
 }

@@ -16,6 +16,8 @@ export interface ReportedFailure {
   code?: string;
   /** The class or the code asks that Chimera hears of it. */
   tell_chimera: boolean;
+  /** Earliest next attempt on the method by the issuer's advice, epoch milliseconds. */
+  not_before?: number;
   occurred_at: string;
 }
 
@@ -41,7 +43,18 @@ export interface RecoverySnapshot {
   /** Epoch milliseconds. */
   opened_at: number;
   closes_at: number;
+  /** When all this was read. */
+  read_at: number;
   policy: RecoveryPolicy;
+}
+
+/** What a waiting recovery reads anew. */
+export interface Reread {
+  /** Somebody else has closed the obligation. */
+  closed?: ClosedObligation;
+  customer_status: string;
+  /** What may be charged now, in the order in which to try it, and when it last became so (epoch milliseconds). */
+  methods: { payment_method_id: string; changed_at: number }[];
 }
 
 export type Opening =
@@ -51,6 +64,8 @@ export type Opening =
       recovery: RecoverySnapshot;
       /** The first alternative, claimed in the same transaction; its attempt is not among the snapshot's. */
       first?: { payment_method_id: string; claim: Claim };
+      /** A settlement has made a second success known: of the two, the later one, which goes back. */
+      second?: string;
     }
   | { result: 'closed'; obligation: ClosedObligation }
   /** The first that was ever heard of this payment is too old to act on: nothing was written. */

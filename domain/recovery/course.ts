@@ -35,7 +35,6 @@ export function stop(state: RecoveryState, declineClass: DeclineClass, rule: str
     ...state,
     class: declineClass,
     candidates: [],
-    look_up: undefined,
     review: undefined,
     notices: [],
     ending: { outcome: 'stopped', rule: declineClass === 'FRAUD' ? 'fraud' : rule },

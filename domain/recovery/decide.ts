@@ -1,10 +1,9 @@
 import type { ChargeAnswer } from '../ports.ts';
-import type { Candidate, RecoveryState, Step } from './state.ts';
+import type { RecoveryState, Step } from './state.ts';
+import { earliest, isReadingDue, isWindowOver, reminderDue, timersOf } from './timers.ts';
 
 /** How long a blocked claim waits before it asks again, if no `claimFreed` comes (specification: workflows 2, step 3). */
 export const BLOCKED_RETRY_MS = 10 * 60_000;
-/** How often a waiting recovery asks again whether a suspended customer may be charged. */
-export const SUSPENDED_RETRY_MS = 24 * 3_600_000;
 
 const NEVER_SENT: ChargeAnswer = {
   result: 'not_sent',
@@ -30,16 +29,18 @@ export function decide(state: RecoveryState, now: number): Step {
   if (state.unresolved?.next_at !== undefined && now >= state.unresolved.next_at) {
     return { do: 'find_out', key: state.unresolved.key };
   }
+  const report = state.reports[0];
+  if (report) return { do: 'report_fraud', report };
   if (state.ending && !state.closed && mayClose(state)) {
+    // The payment that the report names becomes the obligation's own first, so that closing cancels it.
+    if (state.look_up) return { do: 'look_up', gateway_payment_ref: state.look_up };
     return { do: 'close', ending: state.ending, keep_payment: state.unresolved !== undefined };
   }
   if (state.review && !state.review.flagged && !state.closed) {
     return { do: 'flag_for_review', rule: state.review.rule };
   }
-  const report = state.reports[0];
-  if (report) return { do: 'report_fraud', report };
   const notice = state.notices[0];
-  if (notice) return { do: 'notify', notice };
+  if (notice && mayBeToldOf(state)) return { do: 'notify', notice };
   if (state.unresolved) {
     return {
       do: 'wait',
@@ -52,7 +53,7 @@ export function decide(state: RecoveryState, now: number): Step {
   if (state.review) return { do: 'wait', for: 'review' };
   if (state.paused) return { do: 'wait' };
   if (state.look_up) return { do: 'look_up', gateway_payment_ref: state.look_up };
-  return nextAttempt(state, now);
+  return byTheClock(state, now);
 }
 
 /** Claimed, and not to be charged any more: what was heard in between forbids it. */
@@ -68,35 +69,45 @@ function mayClose(state: RecoveryState): boolean {
   return state.unresolved === undefined || state.ending?.outcome === 'paid_elsewhere';
 }
 
-function nextAttempt(state: RecoveryState, now: number): Step {
-  // A recovery that another one stands in the way of has not had its chance yet: its window does not run out meanwhile.
-  if (state.blocked_until !== undefined && now < state.blocked_until) {
-    return { do: 'wait', until: state.blocked_until, for: 'claim' };
-  }
-  if (now >= state.closes_at && (state.blocked_until === undefined || state.candidates.length === 0)) {
+/** A suspended customer hears of the recovery when they are reinstated, or of its end. */
+function mayBeToldOf(state: RecoveryState): boolean {
+  return state.suspended_until === undefined || state.closed;
+}
+
+function byTheClock(state: RecoveryState, now: number): Step {
+  if (isWindowOver(state, now)) {
     return { do: 'close', ending: { outcome: 'exhausted', rule: 'window_over' }, keep_payment: false };
   }
-  if (state.suspended_until !== undefined && now < state.suspended_until) {
-    return { do: 'wait', until: Math.min(state.suspended_until, state.closes_at), for: 'customer_status' };
+  if (isReadingDue(state, now)) return { do: 'reread' };
+  const { blocked_until, suspended_until } = state;
+  if (blocked_until !== undefined && now < blocked_until) return wait(state, now, 'claim', blocked_until);
+  if (suspended_until !== undefined && now < suspended_until) {
+    return wait(state, now, 'customer_status', suspended_until);
   }
   const candidate = earliest(state.candidates);
   if (candidate && candidate.not_before <= now) {
     return { do: 'claim', candidate, n: attemptsOn(state, candidate.payment_method_id) + 1 };
   }
-  const until = Math.min(state.closes_at, candidate?.not_before ?? state.closes_at);
-  return candidate ? { do: 'wait', until } : { do: 'wait', until, for: waitsFor(state) };
+  const reminder = reminderDue(state, now);
+  if (reminder && suspended_until === undefined) return { do: 'notify', notice: reminder };
+  return state.cascade_ended ? wait(state, now, waitsFor(state)) : wait(state, now);
 }
 
-/** The first candidate in order among those that come earliest. */
-export function earliest(candidates: readonly Candidate[]): Candidate | undefined {
-  return candidates.reduce<Candidate | undefined>(
-    (best, candidate) => (best === undefined || candidate.not_before < best.not_before ? candidate : best),
-    undefined,
-  );
+type Waiting = Extract<Step, { do: 'wait' }>;
+
+/** Until the next of the recovery's own timers, or `until` if that is sooner. */
+function wait(state: RecoveryState, now: number, reason?: Waiting['for'], until = Infinity): Waiting {
+  const ahead = timersOf(state).flatMap(({ at }) => (at > now ? [at] : []));
+  const next = Math.min(until, ...ahead);
+  return {
+    do: 'wait',
+    ...(Number.isFinite(next) ? { until: next } : {}),
+    ...(reason ? { for: reason } : {}),
+  };
 }
 
 /** How many attempts on this method the obligation has seen, over all runs: they number the next one's key. */
-export function attemptsOn(state: RecoveryState, paymentMethodId: string): number {
+function attemptsOn(state: RecoveryState, paymentMethodId: string): number {
   return state.attempts.filter((attempt) => attempt.payment_method_id === paymentMethodId).length;
 }
 

@@ -1,6 +1,7 @@
-import { decide, earliest } from './decide.ts';
+import { decide } from './decide.ts';
 import type { RecoveryState, Step } from './state.ts';
 import type { RecoveryPhase, RecoveryStatus } from './status.ts';
+import { earliest, timersOf } from './timers.ts';
 
 /** The recovery as the outside sees it while its run is alive. @param now epoch milliseconds */
 export function describe(state: RecoveryState, now: number): RecoveryStatus {
@@ -25,24 +26,41 @@ export function describe(state: RecoveryState, now: number): RecoveryStatus {
   };
 }
 
+/** Steps of an attempt; a reading or a message in between changes nothing about what the recovery waits for. */
+const ABOUT_MONEY: ReadonlySet<Step['do']> = new Set([
+  'look_up',
+  'claim',
+  'charge',
+  'record',
+  'find_out',
+  'refund',
+]);
+
 function phaseOf(state: RecoveryState, step: Step): RecoveryPhase {
   if (state.closed && !state.unresolved) return 'done';
   if (state.review) return 'needs_review';
   if (state.unresolved) return state.unresolved.state;
-  return step.do === 'wait' ? 'waiting' : 'charging';
+  return ABOUT_MONEY.has(step.do) ? 'charging' : 'waiting';
 }
 
 function nextOf(state: RecoveryState, step: Step, now: number): RecoveryStatus['next'] {
   if (step.do !== 'wait') return undefined;
   if (state.unresolved?.next_at !== undefined) return { action: 'poll', at: iso(state.unresolved.next_at) };
   if (step.for === 'review' || state.unresolved || state.paused) return undefined;
-  const candidate = earliest(state.candidates);
+  // Reading the graph again is nothing that anybody outside waits for.
+  const timers = timersOf(state).filter(({ do: what }) => what !== 'read');
   const freeAt = Math.max(state.blocked_until ?? 0, state.suspended_until ?? 0, now);
-  const chargeAt = candidate && Math.max(freeAt, candidate.not_before);
-  if (candidate && chargeAt !== undefined && chargeAt < state.closes_at) {
-    return { action: 'charge', payment_method_id: candidate.payment_method_id, at: iso(chargeAt) };
-  }
-  return { action: 'close', at: iso(state.closes_at) };
+  const acts = timers.map((timer) =>
+    timer.do === 'charge' ? { ...timer, at: Math.max(freeAt, timer.at) } : timer,
+  );
+  const [first] = acts.sort((one, other) => one.at - other.at);
+  if (!first) return undefined;
+  const charged = first.do === 'charge' ? earliest(state.candidates)?.payment_method_id : undefined;
+  return {
+    action: first.do as 'charge' | 'remind' | 'close',
+    ...(charged ? { payment_method_id: charged } : {}),
+    at: iso(first.at),
+  };
 }
 
 function inFlight(state: RecoveryState): RecoveryStatus['attempts'] {

@@ -87,12 +87,15 @@ function withReviewIfExhausted(state: RecoveryState): RecoveryState {
   return { ...state, review: { rule: `attempt_${unresolved.state}`, flagged: false } };
 }
 
-/** A webhook speaks of a charge: the gateway is asked at once, whatever the webhook says. @param at epoch milliseconds */
+/**
+ * A webhook speaks of a charge: the gateway is asked at once, whatever the webhook says. Not about a charge that is known
+ * to have succeeded: there is nothing better to learn, and most news is of these. @param at epoch milliseconds
+ */
 export function hear(state: RecoveryState, key: string | undefined, at: number): RecoveryState {
   if (state.unresolved) return { ...state, unresolved: { ...state.unresolved, next_at: at } };
   const newest = key ?? state.attempts.at(-1)?.key;
-  const isOver = state.attempts.some((attempt) => attempt.key === newest);
-  return newest !== undefined && isOver ? { ...state, recheck: newest } : state;
+  const named = state.attempts.find((attempt) => attempt.key === newest);
+  return named !== undefined && named.state !== 'approved' ? { ...state, recheck: named.key } : state;
 }
 
 /** The window's clock stood still while nobody could act. @param at epoch milliseconds */

@@ -62,21 +62,21 @@ export interface RecoveryEvents {
     payment_ref: string | null;
     attempted_at: string;
     resolved_at: string | null;
+    /** Codes of the decline that the table does not have, as `field:code`; absent: it has them all. */
+    unmapped?: readonly string[];
   };
   RecoveryNeedsReview: { payment_id: string; rule: string };
   RecoveryClosed: {
     payment_id: string;
     state: Exclude<ObligationState, 'open' | 'needs_review'>;
     rule: string;
+    /** Of the newest failure that was reported; `null`: none was. */
+    class: DeclineClass | null;
     /** The method that was charged. */
     payment_method_id: string | null;
     closed_at: string;
   };
   RecoveryOverpaid: { payment_id: string; key: string; amount: number; currency: string };
-  /** One property of a node outside the commands that know it: the adopted payment, or back from review. */
-  NodePropertyChanged:
-    | { label: 'Obligation'; id: string; property: 'gateway_ref'; value: string }
-    | { label: 'Obligation'; id: string; property: 'state'; value: 'open' };
   NoticeSent: { notification_id: string; template: string; channel: string; payment_id: string | null };
   NoticeFailed: {
     notification_id: string;

@@ -1,206 +1,27 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { DECLINE_CLASSES, type DeclineClass } from '../decline/classify.ts';
-import type { ChargeAnswer } from '../ports.ts';
-import type { Claim, RecordedAttempt, RecoverySnapshot } from './claims.ts';
+import type { RecoverySnapshot } from './claims.ts';
 import { BLOCKED_RETRY_MS, decide } from './decide.ts';
 import { describe as statusOf } from './describe.ts';
 import { begin } from './begin.ts';
 import { TECH_RETRY_MS } from './course.ts';
 import { evolve } from './evolve.ts';
-import type { Fact, RecoveryState, Step } from './state.ts';
-import type { AttemptState, AttemptStatus } from './status.ts';
-
-const NOW = Date.UTC(2026, 10, 21, 12);
-const MINUTE = 60_000;
-const HOUR = 60 * MINUTE;
-const DAY = 24 * HOUR;
-
-function snapshot(
-  changes: Partial<RecoverySnapshot> = {},
-  failureClass: DeclineClass = 'LATER',
-): RecoverySnapshot {
-  return {
-    payment_id: 'invoice-1',
-    customer_id: 'customer-1',
-    kind: 'recurring',
-    amount: 1250,
-    currency: 'EUR',
-    state: 'open',
-    rule: `rule:${failureClass}`,
-    failed_payment_method_id: 'failed',
-    failure: {
-      event_id: 'event-1',
-      payment_method_id: 'failed',
-      status: 'declined',
-      class: failureClass,
-      rule: `rule:${failureClass}`,
-      tell_chimera: false,
-      occurred_at: new Date(NOW).toISOString(),
-    },
-    alternatives: ['a', 'b'],
-    attempts: [],
-    opened_at: NOW,
-    closes_at: NOW + 14 * DAY,
-    policy: {
-      window: 14 * DAY,
-      requireTrustedDevice: true,
-      swapDefault: true,
-      cascadeOnHard: false,
-      maxEventAge: 14 * DAY,
-      refundDuplicate: true,
-      unknown: [0, 5 * MINUTE, HOUR, DAY, DAY],
-      pending: [HOUR, DAY, DAY],
-    },
-    ...changes,
-  };
-}
-
-const methodOf = (key: string): [string, number] => {
-  const [method, n] = key.split(':').slice(-2) as [string, string];
-  return [method, Number(n)];
-};
-const keyOf = (method: string, n: number) => `recovery:invoice-1:${method}:${n}`;
-
-function attempt(method: string, n: number, state: AttemptState, declineClass?: DeclineClass): AttemptStatus {
-  return {
-    n,
-    payment_method_id: method,
-    key: keyOf(method, n),
-    state,
-    ...(declineClass ? { class: declineClass, rule: `rule:${declineClass}` } : {}),
-    started_at: new Date(NOW).toISOString(),
-  };
-}
-
-function claimed(method: string, n: number): Claim {
-  return {
-    result: 'claimed',
-    attempt: {
-      key: keyOf(method, n),
-      payment_method_id: method,
-      n,
-      claimed_at: NOW,
-      claim_deadline: NOW + 60_000,
-    },
-  };
-}
-
-function recorded(
-  method: string,
-  n: number,
-  state: AttemptState,
-  declineClass?: DeclineClass,
-): RecordedAttempt {
-  return {
-    attempt: attempt(method, n, state, declineClass),
-    obligation_state: state === 'approved' ? 'recovered' : 'open',
-    overpaid: false,
-    tell_chimera: declineClass === 'FRAUD',
-  };
-}
-
-type Outcome = { state: AttemptState; class?: DeclineClass };
-
-/** Plays a recovery to its end or to its first wait, with the given outcome for each charge, and tells what it did. */
-function play(
-  state: RecoveryState,
-  outcomes: Record<string, Outcome>,
-  now = NOW,
-): { done: string[]; state: RecoveryState } {
-  const done: string[] = [];
-  let current = state;
-  for (let steps = 0; steps < 100; steps++) {
-    const step = decide(current, now);
-    done.push(label(step));
-    const fact = factOf(step, outcomes, current);
-    if (!fact) return { done, state: current };
-    current = evolve(current, fact);
-  }
-  throw new Error(`the recovery goes round in circles: ${done.slice(-6).join(', ')}`);
-}
-
-function label(step: Step): string {
-  switch (step.do) {
-    case 'claim':
-      return `claim ${step.candidate.payment_method_id}:${step.n}`;
-    case 'charge':
-      return `charge ${step.claim.payment_method_id}`;
-    case 'record':
-      return `record ${step.answer.result}`;
-    case 'close':
-      return `close ${step.ending.outcome} by ${step.ending.rule}`;
-    case 'flag_for_review':
-      return `review ${step.rule}`;
-    case 'notify':
-      return `notify ${step.notice.template}`;
-    case 'wait':
-      return `wait${step.for ? ` for ${step.for}` : ''}`;
-    default:
-      return step.do;
-  }
-}
-
-function factOf(step: Step, outcomes: Record<string, Outcome>, state: RecoveryState): Fact | undefined {
-  switch (step.do) {
-    case 'claim': {
-      const method = step.candidate.payment_method_id;
-      return { fact: 'claim_answered', candidate: step.candidate, claim: claimed(method, step.n), at: NOW };
-    }
-    case 'charge': {
-      const answers: Record<AttemptState, ChargeAnswer> = {
-        approved: { result: 'approved', gateway_ref: 'pi_1' },
-        declined: { result: 'declined', codes: {} },
-        pending: { result: 'pending', gateway_ref: 'pi_1' },
-        unknown: { result: 'unknown', reason: 'timeout' },
-        void: { result: 'not_sent', reason: 'refused' },
-        in_flight: { result: 'unknown', reason: 'timeout' },
-      };
-      const outcome = outcomes[step.claim.payment_method_id] ?? { state: 'approved' };
-      return { fact: 'charge_answered', answer: answers[outcome.state] };
-    }
-    case 'record': {
-      const [payment_method_id, n] = methodOf(step.key);
-      const outcome = outcomes[payment_method_id] ?? { state: 'approved' };
-      const became = step.answer.result === 'not_sent' ? 'void' : outcome.state;
-      return {
-        fact: 'attempt_recorded',
-        recorded: recorded(payment_method_id, n, became, became === 'declined' ? outcome.class : undefined),
-        at: NOW,
-      };
-    }
-    case 'flag_for_review':
-      return { fact: 'flagged_for_review', at: NOW };
-    case 'report_fraud':
-      return { fact: 'fraud_reported' };
-    case 'notify':
-      return { fact: 'noticed' };
-    case 'look_up':
-      return { fact: 'looked_up', payment: 'adopted' };
-    case 'close':
-      if (step.ending.outcome === 'recovered') throw new Error('only an approved attempt recovers');
-      return {
-        fact: 'closed',
-        obligation: {
-          payment_id: state.payment_id,
-          customer_id: state.customer_id,
-          outcome: step.ending.outcome,
-          rule: step.ending.rule,
-          attempts: state.attempts,
-        },
-        payment_open: step.keep_payment,
-      };
-    case 'find_out':
-      return { fact: 'found_out', key: step.key, found: { result: 'unknown', reason: 'no answer' }, at: NOW };
-    case 'refund':
-      return { fact: 'refunded', key: step.key, told: true };
-    case 'cancel_payment':
-      return { fact: 'payment_cancelled' };
-    case 'wait':
-    case 'finish':
-      return undefined;
-  }
-}
+import type { Fact } from './state.ts';
+import type { AttemptState } from './status.ts';
+import {
+  attempt,
+  claimed,
+  DAY,
+  HOUR,
+  keyOf,
+  label,
+  NOW,
+  type Outcome,
+  play,
+  recorded,
+  snapshot,
+} from './testing.ts';
 
 test('a soft decline charges the first alternative, tells the customer and ends', () => {
   const { done } = play(begin(snapshot()), {});
@@ -252,12 +73,12 @@ test('TECH tries the failed method once more after a minute, then the cascade', 
 
 test.each<[DeclineClass, string]>([
   ['STOP', 'close stopped by rule:STOP'],
-  ['FRAUD', 'close stopped by fraud'],
+  ['FRAUD', 'report_fraud,close stopped by fraud'],
   ['CONFIG', 'review rule:CONFIG'],
   ['UNKNOWN', 'review rule:UNKNOWN'],
 ])('class %s on an alternative ends the cascade', (declineClass, next) => {
   const { done } = play(begin(snapshot()), { a: { state: 'declined', class: declineClass } });
-  expect(done.slice(0, 4)).toEqual(['claim a:1', 'charge a', 'record declined', next]);
+  expect(done.join()).toContain(`claim a:1,charge a,record declined,${next}`);
   expect(done).not.toContain('claim b:1');
 });
 
@@ -309,7 +130,7 @@ test.each<[string, Partial<RecoverySnapshot>, Record<string, Outcome>, string]>(
 
 test('a method that the customer adds is tried at once', () => {
   const { state } = play(begin(snapshot({ alternatives: [] })), {});
-  const { done } = play(evolve(state, { fact: 'method_added', payment_method_id: 'new' }), {}, NOW + DAY);
+  const { done } = play(evolve(state, { fact: 'method_added', payment_method_id: 'new' }), {}, NOW + HOUR);
   expect(done).toEqual(['claim new:1', 'charge new', 'record approved', 'notify recovered', 'finish']);
 });
 

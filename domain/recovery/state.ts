@@ -5,9 +5,16 @@
  */
 
 import type { DeclineClass } from '../decline/classify.ts';
-import type { ChargeAnswer, NoticeTemplate } from '../ports.ts';
+import type { ChargeAnswer, GatewayPayment, NoticeTemplate } from '../ports.ts';
 import type { RecoveryPolicy } from '../policy.ts';
-import type { Claim, ClaimedAttempt, ClosedObligation, RecordedAttempt, RecoverySnapshot } from './claims.ts';
+import type {
+  Claim,
+  ClaimedAttempt,
+  ClosedObligation,
+  RecordedAttempt,
+  RecoverySnapshot,
+  Reread,
+} from './claims.ts';
 import type { AttemptStatus, RecoveryOutcome } from './status.ts';
 
 /** A method that is to be tried. */
@@ -15,7 +22,7 @@ export interface Candidate {
   payment_method_id: string;
   /** Epoch milliseconds; 0: at once. */
   not_before: number;
-  why: 'alternative' | 'same_method' | 'added';
+  why: 'alternative' | 'same_method' | 'added' | 'authenticated' | 'retry';
 }
 
 /** Outcomes that a run itself brings about by closing the obligation. */
@@ -64,7 +71,7 @@ export interface RecoveryState {
   policy: RecoveryPolicy;
   attempts: AttemptStatus[];
   candidates: Candidate[];
-  /** The first cascade is over: customers may be written to, and only new methods are tried. */
+  /** The first cascade is over: customers may be written to, and only new methods and due retries are tried. */
   cascade_ended: boolean;
   /** The payment named by the report, to be read before anything is charged. */
   look_up?: string;
@@ -85,6 +92,10 @@ export interface RecoveryState {
   closed: boolean;
   /** Closed while a charge was in doubt: what is left of the payment is cancelled when the doubt is over. */
   payment_open?: boolean;
+  /** When the graph was last read as a whole. */
+  read_at: number;
+  /** When the customer was last written to about what is still unpaid. */
+  told_at?: number;
   /** Stopped by a person: nothing is charged until they say so. */
   paused: boolean;
   /** Since when the window's clock stands still. */
@@ -113,12 +124,18 @@ export type Fact =
   | { fact: 'already_succeeded' }
   | { fact: 'payment_cancelled' }
   | { fact: 'refunded'; key: string; told: boolean }
-  | { fact: 'noticed' }
+  | { fact: 'noticed'; notice: DueNotice; at: number }
   | { fact: 'fraud_reported' }
+  | { fact: 'reread'; found: Reread; at: number }
+  | { fact: 'customer_status'; status: string; at: number }
+  /** The customer says to have authenticated; what the gateway says of the payment. */
+  | { fact: 'authenticated'; payment: GatewayPayment['state'] | 'none' }
   | { fact: 'claim_freed' }
   | { fact: 'method_added'; payment_method_id: string; event_id?: string }
   | { fact: 'consent_revoked' }
   | { fact: 'settled'; rule: string }
+  /** Somebody else was paid, too: `key` is the later of the two successes, and `ending` what is true now. */
+  | { fact: 'crossed'; key: string; ending: Ending }
   /** A webhook speaks of a charge: whatever it says, the gateway is asked. */
   | { fact: 'charge_heard'; key?: string; at: number }
   | { fact: 'resolved_by_person'; key: string; result: 'approved' | 'declined' }
@@ -140,6 +157,8 @@ export type Step =
   | { do: 'charge'; claim: ClaimedAttempt }
   | { do: 'record'; key: string; answer: ChargeAnswer }
   | { do: 'find_out'; key: string }
+  /** What the graph has that no signal has told. */
+  | { do: 'reread' }
   | { do: 'refund'; key: string }
   | { do: 'report_fraud'; report: FraudReport }
   | { do: 'flag_for_review'; rule: string }

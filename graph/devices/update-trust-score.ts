@@ -1,6 +1,8 @@
-import { invalid, PersonaError } from '../../domain/errors.ts';
+import { invalid } from '../../domain/errors.ts';
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
+import type { CommandTx, DeviceNode } from '../command-tx.ts';
+import { requireVersion } from '../expected-version.ts';
 import type { Graph } from '../graph.ts';
 import { toUtc } from '../values.ts';
 
@@ -29,10 +31,48 @@ export interface TrustScoreResult {
 const NAMED_CUSTOMERS = 25;
 
 // Counting one kind of edge of one node reads its degree; a kiosk's hundred thousand customers are not walked.
-const DEVICE = `
+const SHARERS = `
   MATCH (d:Device {id: $device_id})
-  RETURN d.changed_seq AS changed_seq, COUNT { (d)<-[:LOGGED_IN_FROM]-() } AS linked_customers,
+  RETURN COUNT { (d)<-[:LOGGED_IN_FROM]-() } AS linked_customers,
     COLLECT { MATCH (d)<-[:LOGGED_IN_FROM]-(c:Customer) RETURN c.id LIMIT $named } AS customer_ids`;
+
+/** How many customers log in from a device, and up to 25 of them. */
+interface Sharers {
+  linked_customers: number;
+  customer_ids: string[];
+}
+
+/** Whom a change of a locked device concerns. */
+export async function readSharers(tx: CommandTx, deviceId: string): Promise<Sharers> {
+  const [row] = await tx.run<Sharers>(SHARERS, { device_id: deviceId, named: NAMED_CUSTOMERS });
+  return row ?? { linked_customers: 0, customer_ids: [] };
+}
+
+/** May an observation of that moment still change the device's score? */
+export function isNews(device: Pick<DeviceNode, 'trust_observed_at'>, observedAt: string): boolean {
+  return observedAt >= (device.trust_observed_at ?? '');
+}
+
+/** @param observation.observed_at RFC 3339 in UTC with milliseconds */
+export function setTrustScore(
+  tx: CommandTx,
+  device: Pick<DeviceNode, 'id' | 'trust_score'>,
+  { trust_score, observed_at }: { trust_score: number; observed_at: string },
+  { customer_ids, linked_customers }: Sharers,
+): { seq: number } {
+  return tx.append({
+    stream: 'device',
+    stream_id: device.id,
+    type: 'DeviceTrustScoreUpdated',
+    data: {
+      old_trust_score: device.trust_score,
+      new_trust_score: trust_score,
+      observed_at,
+      customer_ids,
+      linked_customers,
+    },
+  });
+}
 
 /**
  * Sets a device's trust score, unless a newer observation has been seen. One event in the device's stream, however
@@ -50,49 +90,23 @@ export async function updateDeviceTrustScore(
   }
   const observed_at = toUtc(input.observed_at);
   return runCommand(graph, header, 'updateDeviceTrustScore', { ...input }, async (tx) => {
-    const [device, [row]] = await Promise.all([
-      tx.lockDevice(device_id),
-      tx.run<{ changed_seq: number; linked_customers: number; customer_ids: string[] }>(DEVICE, {
-        device_id,
-        named: NAMED_CUSTOMERS,
-      }),
-    ]);
-    const { changed_seq = 0, linked_customers = 0, customer_ids = [] } = row ?? {};
-    if (input.expected_version !== undefined && input.expected_version !== changed_seq) {
-      throw new PersonaError(
-        'stale_version',
-        `device ${device_id} has changed: its version is ${changed_seq}, not ${input.expected_version}`,
-      );
-    }
-    const newest = device.trust_observed_at ?? '';
-    if (observed_at < newest) {
-      const { trust_score: score, trust_observed_at } = device;
+    const [device, sharers] = await Promise.all([tx.lockDevice(device_id), readSharers(tx, device_id)]);
+    requireVersion(`device ${device_id}`, device.changed_seq, input.expected_version);
+    if (!isNews(device, observed_at)) {
+      const { trust_score: score, trust_observed_at, changed_seq, version } = device;
       return {
         device: { device_id, trust_score: score, trust_observed_at, changed_seq },
         applied: false,
-        version: device.version,
-        linked_customers,
-        customer_ids,
+        version,
+        ...sharers,
       };
     }
-    const { seq } = tx.append({
-      stream: 'device',
-      stream_id: device_id,
-      type: 'DeviceTrustScoreUpdated',
-      data: {
-        old_trust_score: device.trust_score,
-        new_trust_score: trust_score,
-        observed_at,
-        customer_ids,
-        linked_customers,
-      },
-    });
+    const { seq } = setTrustScore(tx, device, { trust_score, observed_at }, sharers);
     return {
       device: { device_id, trust_score, trust_observed_at: observed_at, changed_seq: seq },
       applied: true,
       version: seq,
-      linked_customers,
-      customer_ids,
+      ...sharers,
     };
   });
 }

@@ -2,6 +2,7 @@ import { v7 as uuidv7 } from 'uuid';
 import type { AddressDetails } from '../../domain/onboarding-types.ts';
 import type { Recognition } from '../../domain/recognition.ts';
 import type { DataKey } from '../../security/data-key.ts';
+import { sealPlace } from '../addresses/place.ts';
 import type { CommandTx } from '../command-tx.ts';
 import type { Incoming } from './incoming.ts';
 import type { Known, KnownAddress } from './known.ts';
@@ -30,22 +31,17 @@ export function writeAddress(
     return;
   }
   const address_id = uuidv7();
-  const seal = (field: string, value: string) => key.seal(value, 'Address', address_id, field);
   tx.append({
     ...stream,
     type: 'AddressAdded',
     data: {
       address_id,
       type: details.type,
-      street1: seal('street1', details.street1),
-      street2: details.street2 === undefined ? null : seal('street2', details.street2),
-      city: seal('city', details.city),
-      state: details.state ?? null,
-      zip_code: seal('zip_code', details.zip_code),
-      country: details.country,
+      ...sealPlace(key, address_id, details),
       is_default: proven && !known.addresses.some((address) => address.is_default),
       is_verified: details.is_verified ?? false,
       proven,
+      awaits_identifier_id: recognition.awaits_identifier_id ?? null,
     },
   });
 }

@@ -76,7 +76,7 @@ export function writeIdentifiers(
         tx.append({ ...stream, type: 'DigitalIdentifierVerified', data });
         known.wallet.identifierVerified(own.identifier_id);
       }
-    } else if (holders.length > 0) {
+    } else if (holders.length > 0 || found.taken.has(identifier)) {
       warnings.add(`${type}_belongs_to_other_customer`);
     } else if (!recognition.proven) {
       warnings.add(`${type}_not_linked`);

@@ -10,6 +10,8 @@ export interface Found {
   givenIsGone: boolean;
   /** Every identifier of the request with who has it, also where it is no evidence. */
   held: Map<IncomingIdentifier, IdentifierMatch[]>;
+  /** Those that somebody had who was erased or merged. */
+  taken: ReadonlySet<IncomingIdentifier | undefined>;
   deviceId?: string;
   tokenHolder?: TokenHolder;
 }
@@ -28,10 +30,11 @@ const LOOK_UP = `
     UNWIND $identifiers AS wanted
     UNWIND wanted.hashes AS value_hash
     MATCH (i:DigitalIdentifier {type: wanted.type, value_hash: value_hash})<-[h:HAS_DIGITAL_IDENTIFIER]-(c:Customer)
-    WHERE c.status IN ['active', 'suspended']
     RETURN collect({
-      position: wanted.position, identifier_id: i.id, is_verified: i.is_verified, customer_id: c.id,
-      linked_at: h.linked_at
+      position: wanted.position, is_here: c.status IN ['active', 'suspended'], identifier_id: i.id, is_verified: i.is_verified, customer_id: c.id,
+      linked_at: h.linked_at, has_verified_email: EXISTS {
+        (c)-[:HAS_DIGITAL_IDENTIFIER]->(:DigitalIdentifier {type: 'email', is_verified: true})
+      }
     }) AS holders
   }
   CALL () {
@@ -56,7 +59,10 @@ const LOOK_UP = `
 
 interface LookUpRow {
   given_status: string | null;
-  holders: (Omit<IdentifierMatch, 'type' | 'claimed_verified' | 'holders'> & { position: number })[];
+  holders: (Omit<IdentifierMatch, 'type' | 'claimed_verified' | 'holders'> & {
+    position: number;
+    is_here: boolean;
+  })[];
   device: { device_id: string; linked_customers: number; customer_ids: string[] } | null;
   token_holder: TokenHolder | null;
 }
@@ -76,10 +82,10 @@ export async function findEvidence(tx: CommandTx, incoming: Incoming, deviceLimi
   const { holders, device, given_status: status } = row;
   const held = new Map(
     incoming.identifiers.map((identifier, position): [IncomingIdentifier, IdentifierMatch[]] => {
-      const rows = holders.filter((row) => row.position === position);
+      const rows = holders.filter((row) => row.is_here && row.position === position);
       return [
         identifier,
-        rows.map(({ position: _, ...row }) => ({
+        rows.map(({ position: _, is_here: __, ...row }) => ({
           ...row,
           type: identifier.type,
           claimed_verified: identifier.is_verified,
@@ -88,15 +94,21 @@ export async function findEvidence(tx: CommandTx, incoming: Incoming, deviceLimi
       ];
     }),
   );
+  // Whoever is erased or merged is never attached to, and what they had is nobody's to take.
+  const taken = holders.filter((row) => !row.is_here).map((row) => incoming.identifiers[row.position]);
   const isHere = status === 'active' || status === 'suspended';
   return {
     evidence: {
       ...(isHere ? { given_customer_id: customer_id } : {}),
       identifiers: [...held.values()].flat(),
+      claims_verified_email: incoming.identifiers.some(
+        ({ type, is_verified }) => type === 'email' && is_verified,
+      ),
       ...(device === null ? {} : { device }),
     },
     givenIsGone: status !== null && !isHere,
     held,
+    taken: new Set(taken),
     ...(device === null ? {} : { deviceId: device.device_id }),
     ...(row.token_holder === null ? {} : { tokenHolder: row.token_holder }),
   };

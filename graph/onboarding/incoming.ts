@@ -1,7 +1,7 @@
 import { isBlocked } from '../../domain/blocked-values.ts';
 import type { FieldProblem } from '../../domain/errors.ts';
 import { invalid } from '../../domain/errors.ts';
-import { normaliseEmail, normalisePhone } from '../../domain/identity.ts';
+import { normaliseIdentifier } from '../../domain/identity.ts';
 import { minorFromDecimal } from '../../domain/money.ts';
 import type { DeviceDetails, OnboardingRequest } from '../../domain/onboarding-types.ts';
 import type { Policy } from '../../domain/policy.ts';
@@ -34,7 +34,7 @@ export interface Incoming {
 export function readIncoming(request: OnboardingRequest, policy: Policy, blindIndex: BlindIndex): Incoming {
   const problems: FieldProblem[] = [];
   const warnings: string[] = [];
-  const { blockedValues } = policy.onboarding;
+  const { blockedValues, phoneRegion } = policy.onboarding;
 
   const identifiers = new Map<string, IncomingIdentifier>();
   for (const [index, { type, value, is_verified = false }] of (request.digital_identifiers ?? []).entries()) {
@@ -42,8 +42,7 @@ export function readIncoming(request: OnboardingRequest, policy: Policy, blindIn
       warnings.push(`${type}_blocked`);
       continue;
     }
-    const normalised =
-      type === 'email' ? normaliseEmail(value) : normalisePhone(value, request.address_details?.country);
+    const normalised = normaliseIdentifier(type, value, request.address_details?.country ?? phoneRegion);
     if (!normalised.ok) {
       problems.push({ field: `digital_identifiers[${index}].value`, message: normalised.problem });
     } else if (isBlocked(type, normalised.value, blockedValues)) {

@@ -1,6 +1,7 @@
 import type { OnboardingRequest } from '../../domain/onboarding-types.ts';
 import type { Recognition } from '../../domain/recognition.ts';
 import type { CommandTx, CustomerNode, DeviceNode } from '../command-tx.ts';
+import { findLogin, type Login } from '../devices/logins.ts';
 import { readWallet, Wallet } from '../wallet/wallet.ts';
 import type { Found } from './evidence.ts';
 import type { Incoming } from './incoming.ts';
@@ -24,11 +25,12 @@ export interface Known {
   customer?: CustomerNode;
   device?: DeviceNode;
   /** This customer's edge to this device. */
-  login?: { login_count: number; last_login: string; proven: boolean };
+  login?: Login;
+  /** Empty where nothing of the request can change it. */
   wallet: Wallet;
   /** The customer's addresses of the request's type. */
   addresses: KnownAddress[];
-  /** Whom the customer was suggested to be, or not to be, before. */
+  /** Whom the customer was suggested to be, or not to be, before; read where somebody is suggested now. */
   suggestedBefore: string[];
 }
 
@@ -38,12 +40,6 @@ const LOCK_OTHERS = `
   MATCH (c:Customer {id: id})
   SET c.locked = true
   REMOVE c.locked`;
-
-const LOGIN = `
-  MATCH (c:Customer {id: $customer_id})
-  MATCH (d:Device {id: $device_id})
-  MATCH (c)-[l:LOGGED_IN_FROM]->(d)
-  RETURN l.login_count AS login_count, l.last_login AS last_login, l.proven AS proven`;
 
 const ADDRESSES = `
   MATCH (:Customer {id: $customer_id})-[s:SHIPPED_TO]->(a:Address {type: $type})
@@ -82,15 +78,13 @@ export async function readKnown(
       suggestedBefore: [],
     };
   }
-  const [node, deviceNode, [login], methods, addresses, [before]] = await Promise.all([
+  const [node, deviceNode, login, methods, addresses, [before]] = await Promise.all([
     customer,
     device,
-    found.deviceId === undefined
-      ? []
-      : tx.run<NonNullable<Known['login']>>(LOGIN, { customer_id: customerId, device_id: found.deviceId }),
-    readWallet(tx, customerId),
+    found.deviceId === undefined ? undefined : findLogin(tx, customerId, found.deviceId),
+    changesWallet(incoming, found) ? readWallet(tx, customerId) : [],
     readAddresses(tx, customerId, incoming.request.address_details),
-    tx.run<{ ids: string[] }>(SUGGESTED_BEFORE, { customer_id: customerId }),
+    others.length === 0 ? [] : tx.run<{ ids: string[] }>(SUGGESTED_BEFORE, { customer_id: customerId }),
   ]);
   return {
     customer: node,
@@ -100,6 +94,16 @@ export async function readKnown(
     addresses,
     suggestedBefore: before?.ids ?? [],
   };
+}
+
+/** By a method that came along, or by an identifier that may now be verified, and proves what came by it before. */
+function changesWallet({ request, identifiers }: Incoming, { held }: Found): boolean {
+  return (
+    request.payment_method_details !== undefined ||
+    identifiers.some(
+      (identifier) => identifier.is_verified && held.get(identifier)?.some((match) => !match.is_verified),
+    )
+  );
 }
 
 function lockOthers(tx: CommandTx, ids: string[]): void {

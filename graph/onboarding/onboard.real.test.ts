@@ -310,7 +310,7 @@ describe('recognition', () => {
     expect(second).toMatchObject({
       customer_id,
       created: false,
-      match: { rule: 'email', proven: false, suggested_customer_ids: [customer_id] },
+      match: { rule: 'email', proven: false, suggested_customer_ids: [] },
       payment_method_status: 'unverified',
       warnings: ['phone_number_not_linked'],
     });

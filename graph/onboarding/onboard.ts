@@ -2,7 +2,6 @@ import { v7 as uuidv7 } from 'uuid';
 import { PersonaError } from '../../domain/errors.ts';
 import type { OnboardingAnswer, OnboardingRequest } from '../../domain/onboarding-types.ts';
 import type { Policy } from '../../domain/policy.ts';
-import type { Recognition } from '../../domain/recognition.ts';
 import { recognise, recogniseNewcomer } from '../../domain/recognition.ts';
 import { requestHash } from '../body-hash.ts';
 import type { CommandHeader } from '../command.ts';
@@ -68,7 +67,7 @@ export async function onboard(
       match: {
         rule: recognition.rule,
         proven: recognition.proven,
-        suggested_customer_ids: suggestedIds(recognition),
+        suggested_customer_ids: recognition.suggestions.map((suggestion) => suggestion.customer_id),
       },
       ...method.linked,
       ...(deviceId === null ? {} : { device_id: deviceId }),
@@ -76,12 +75,6 @@ export async function onboard(
       request_hash: requestHash(graph, request),
     };
   });
-}
-
-/** A customer that was recognised by something unproven is a suggestion as well. */
-function suggestedIds({ customer_id, proven, suggestions }: Recognition): string[] {
-  const others = suggestions.map((suggestion) => suggestion.customer_id);
-  return customer_id === undefined || proven ? others : [customer_id, ...others];
 }
 
 function lockEverythingThatIdentifies(tx: CommandTx, incoming: Incoming): void {

@@ -7,12 +7,9 @@ type Own =
   | 'LtvAdjusted'
   | 'DeviceLinked'
   | 'LoginRecorded'
-  | 'AddressAdded'
-  | 'AddressUpdated'
-  | 'DigitalIdentifierAdded'
-  | 'DigitalIdentifierVerified'
   | 'BehavioralProfileLinked'
-  | 'IdentityMatchSuggested';
+  | 'IdentityMatchSuggested'
+  | 'IdentityMatchResolved';
 
 export const customerProjections: Projections<Own> = {
   CustomerCreated: {
@@ -20,7 +17,7 @@ export const customerProjections: Projections<Own> = {
       CREATE (c:Customer {
         id: $stream_id, ltv_minor: $data.ltv_minor, acquisition_date: datetime($data.acquisition_date),
         segment: $data.segment, status: 'active', gateway_customer_ref: $gateway_customer_ref,
-        locale: $data.locale, version: $seq, changed_seq: $seq,
+        locale: $data.locale, version: $seq, changed_seq: $seq, status_seq: $seq,
         created_at: datetime($recorded_at), updated_at: datetime($recorded_at)
       })`,
     derived: ({ data, stream_id }, { key }) => ({
@@ -48,13 +45,15 @@ export const customerProjections: Projections<Own> = {
   CustomerStatusChanged: {
     cypher: `
       MATCH (c:Customer {id: $stream_id})
-      SET c.status = $data.new_status, c.changed_seq = $seq, c.updated_at = datetime($recorded_at)`,
+      SET c.status = $data.new_status, c.status_seq = $seq, c.changed_seq = $seq, c.updated_at = datetime($recorded_at)`,
   },
 
   LtvAdjusted: {
     cypher: `
       MATCH (c:Customer {id: $stream_id})
-      SET c.ltv_minor = $data.new_ltv_minor, c.updated_at = datetime($recorded_at)`,
+      SET c.ltv_minor = $data.new_ltv_minor,
+        c.ltv_observed_at = coalesce(datetime($data.observed_at), c.ltv_observed_at),
+        c.updated_at = datetime($recorded_at)`,
   },
 
   // customer_id stands on the edge for its index: the newest devices of one customer without walking all of them.
@@ -77,62 +76,6 @@ export const customerProjections: Projections<Own> = {
         l.awaits_identifier_id = CASE WHEN $data.proven THEN null ELSE l.awaits_identifier_id END`,
   },
 
-  AddressAdded: {
-    cypher: `
-      MATCH (c:Customer {id: $stream_id})
-      CREATE (a:Address {
-        id: $data.address_id, type: $data.type, street1: $data.street1, street2: $data.street2, city: $city,
-        state: $data.state, zip_code: $zip_code, country: $data.country, is_default: $data.is_default,
-        is_verified: $data.is_verified, changed_seq: $seq,
-        created_at: datetime($recorded_at), updated_at: datetime($recorded_at)
-      })
-      CREATE (c)-[:SHIPPED_TO {
-        first_shipped: datetime($occurred_at), last_shipped: datetime($occurred_at), proven: $data.proven
-      }]->(a)`,
-    derived: ({ data }, { key }) => ({
-      city: key.open(data.city, 'Address', data.address_id, 'city'),
-      zip_code: key.open(data.zip_code, 'Address', data.address_id, 'zip_code'),
-    }),
-  },
-
-  AddressUpdated: {
-    cypher: `
-      MATCH (a:Address {id: $data.address_id})
-      MATCH (c:Customer {id: $stream_id})-[s:SHIPPED_TO]->(a)
-      SET a.is_verified = $data.is_verified, a.changed_seq = $seq, a.updated_at = datetime($recorded_at),
-        s.last_shipped = datetime($data.last_shipped), s.proven = $data.proven`,
-  },
-
-  DigitalIdentifierAdded: {
-    cypher: `
-      MATCH (c:Customer {id: $stream_id})
-      SET c.changed_seq = $seq
-      CREATE (i:DigitalIdentifier {
-        id: $data.identifier_id, type: $data.type, value: $data.value, value_hash: $value_hash,
-        is_verified: $data.is_verified, created_at: datetime($recorded_at), updated_at: datetime($recorded_at)
-      })
-      CREATE (c)-[:HAS_DIGITAL_IDENTIFIER {linked_at: datetime($occurred_at)}]->(i)`,
-    derived: ({ data }, { key, blindIndex }) => ({
-      value_hash: blindIndex.hash(
-        data.type,
-        key.open(data.value, 'DigitalIdentifier', data.identifier_id, 'value'),
-      ),
-    }),
-  },
-
-  // What was linked through it while it was unverified becomes the customer's own.
-  DigitalIdentifierVerified: {
-    cypher: `
-      MATCH (i:DigitalIdentifier {id: $data.identifier_id})
-      SET i.is_verified = true, i.updated_at = datetime($recorded_at)
-      WITH i
-      MATCH (c:Customer {id: $stream_id})
-      SET c.changed_seq = $seq
-      WITH c, i
-      OPTIONAL MATCH (c)-[e:HAS_PAYMENT_METHOD|LOGGED_IN_FROM {awaits_identifier_id: i.id}]->()
-      SET e.proven = true, e.awaits_identifier_id = null`,
-  },
-
   BehavioralProfileLinked: {
     cypher: `
       MATCH (c:Customer {id: $stream_id})
@@ -150,5 +93,13 @@ export const customerProjections: Projections<Own> = {
         score: toFloat($data.score), evidence: $data.evidence, status: 'suggested',
         suggested_at: datetime($occurred_at)
       }]->(other)`,
+  },
+
+  IdentityMatchResolved: {
+    cypher: `
+      MATCH (c:Customer {id: $stream_id})
+      MATCH (other:Customer {id: $data.customer_id})
+      MATCH (c)-[match:POSSIBLY_SAME_AS]->(other)
+      SET match.status = $data.status`,
   },
 };

@@ -1,5 +1,9 @@
+import { addressProjections } from './addresses.ts';
 import { customerProjections } from './customer.ts';
 import { deviceProjections } from './device.ts';
+import { editProjections } from './edits.ts';
+import { fraudProjections } from './fraud.ts';
+import { identifierProjections } from './identifiers.ts';
 import type { Projections } from './projection.ts';
 import { recoveryProjections } from './recovery.ts';
 import { walletProjections } from './wallet.ts';
@@ -7,7 +11,11 @@ import { walletProjections } from './wallet.ts';
 /** Every event type and its one projection: a family of events is registered by one line here. */
 export const PROJECTIONS: Projections = {
   ...customerProjections,
+  ...addressProjections,
+  ...identifierProjections,
   ...walletProjections,
   ...deviceProjections,
   ...recoveryProjections,
+  ...editProjections,
+  ...fraudProjections,
 };

@@ -76,11 +76,6 @@ export const recoveryProjections: Projections<keyof RecoveryEvents> = {
     cypher: 'MATCH (a:ChargeAttempt {key: $data.key}) SET a.overpaid = true',
   },
 
-  NodePropertyChanged: {
-    cypher: 'MATCH (o:Obligation {payment_id: $data.id}) SET o += $changes, o.changed_seq = $seq',
-    derived: ({ data }) => ({ changes: { [data.property]: data.value } }),
-  },
-
   NoticeSent: null,
   NoticeFailed: null,
 };

@@ -4,6 +4,7 @@ type Own =
   | 'PaymentMethodAdded'
   | 'PaymentMethodUpdated'
   | 'PaymentMethodStatusChanged'
+  | 'PaymentMethodRemoved'
   | 'PaymentMethodUsed'
   | 'DefaultPaymentMethodChanged'
   | 'ConsentChanged';
@@ -19,7 +20,7 @@ export const walletProjections: Projections<Own> = {
         p.brand = $data.brand, p.network = $data.network, p.last_four = $data.last_four,
         p.expiry_month = $data.expiry_month, p.expiry_year = $data.expiry_year, p.expires_on = date($data.expires_on),
         p.instrument_fingerprint = $instrument_fingerprint, p.removed_at = null,
-        p.changed_seq = $seq, p.updated_at = datetime($recorded_at)
+        p.changed_seq = $seq, p.status_seq = $seq, p.updated_at = datetime($recorded_at)
       MERGE (c)-[h:HAS_PAYMENT_METHOD]->(p)
       ON CREATE SET h.first_used = datetime($occurred_at), h.use_count = 0
       SET h.last_used = CASE WHEN h.last_used > datetime($occurred_at) THEN h.last_used ELSE datetime($occurred_at) END,
@@ -52,20 +53,33 @@ export const walletProjections: Projections<Own> = {
       MATCH (p:PaymentMethod {id: $data.payment_method_id})
       SET p += $changes, p.changed_seq = $seq, p.updated_at = datetime($recorded_at),
         p.expires_on = CASE WHEN $expires_on IS NULL THEN p.expires_on ELSE date($expires_on) END`,
-    derived: ({ data }, { key }) => {
-      const { payment_method_id: id, expires_on, instrument_fingerprint: sealed, ...rest } = data;
-      const opened = sealed && key.open(sealed, 'PaymentMethod', id, 'instrument_fingerprint');
-      return {
-        expires_on,
-        changes: opened === undefined ? rest : { ...rest, instrument_fingerprint: opened },
-      };
+    derived: ({ data }, { key, blindIndex }) => {
+      const { payment_method_id: id, expires_on, instrument_fingerprint: plastic, token, ...rest } = data;
+      const changes: Record<string, unknown> = rest;
+      if (plastic !== undefined)
+        changes.instrument_fingerprint = key.open(plastic, 'PaymentMethod', id, 'instrument_fingerprint');
+      if (token !== undefined) {
+        changes.token = token;
+        changes.token_hash = blindIndex.hash('token', key.open(token, 'PaymentMethod', id, 'token'));
+      }
+      return { expires_on, changes };
     },
   },
 
   PaymentMethodStatusChanged: {
     cypher: `
       MATCH (p:PaymentMethod {id: $data.payment_method_id})
-      SET p.status = $data.new_status, p.changed_seq = $seq, p.updated_at = datetime($recorded_at)`,
+      SET p.status = $data.new_status, p.status_seq = $seq, p.changed_seq = $seq, p.updated_at = datetime($recorded_at)`,
+  },
+
+  // A compromised one stays compromised: nothing that its customer does makes it usable again.
+  PaymentMethodRemoved: {
+    cypher: `
+      MATCH (p:PaymentMethod {id: $data.payment_method_id})
+      MATCH (:Customer {id: $stream_id})-[h:HAS_PAYMENT_METHOD]->(p)
+      SET p.status = CASE p.status WHEN 'compromised' THEN p.status ELSE 'inactive' END, p.status_seq = $seq,
+        p.removed_at = datetime($occurred_at), p.changed_seq = $seq, p.updated_at = datetime($recorded_at),
+        h.off_session_consent = false`,
   },
 
   PaymentMethodUsed: {

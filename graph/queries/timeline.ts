@@ -17,13 +17,13 @@ const READ_TIMELINE = `
   RETURN c.status AS status,
     COLLECT {
       MATCH (e:PersonaEvent {stream_id: $customer_id}) WHERE e.seq < $before
-      RETURN e {.seq, .type, .occurred_at, .data} ORDER BY e.seq DESC LIMIT $limit
+      RETURN e {.seq, .type, .schema_version, .occurred_at, .data} ORDER BY e.seq DESC LIMIT $limit
     } AS events,
     COLLECT { MATCH (c)-[:HAS_PAYMENT_METHOD]->(p) RETURN p {.id, .brand, .last_four} } AS methods`;
 
 interface TimelineRow {
   status: string;
-  events: { seq: number; type: string; occurred_at: string; data: string }[];
+  events: { seq: number; type: string; schema_version: number; occurred_at: string; data: string }[];
   methods: (MethodName & { id: string })[];
 }
 
@@ -41,9 +41,9 @@ export async function getTimeline(
   if (row === undefined || row.status === 'erased')
     throw new PersonaError('customer_not_found', `there is no customer ${customer_id}`);
   const methods = new Map(row.methods.map((method) => [method.id, method]));
-  return row.events.map(({ seq, type, occurred_at, data }) => ({
+  return row.events.map(({ seq, type, schema_version, occurred_at, data }) => ({
     seq,
     occurred_at,
-    ...describeEvent({ type, data: JSON.parse(data) }, methods),
+    ...describeEvent({ type, schema_version, data: JSON.parse(data) }, methods),
   }));
 }

@@ -33,6 +33,11 @@ function decisionOf(codes: DeclineCodes, method: Readonly<WalletMethod>, at: num
   return { ...classify(codes, rail, at), network: codes.network ?? null };
 }
 
+/** What an event says of codes that the table does not have: nothing, if there are none. */
+export function unmappedOf(decision: Decision | undefined): { unmapped?: readonly string[] } {
+  return decision && decision.unmapped.length > 0 ? { unmapped: decision.unmapped } : {};
+}
+
 /** Applies what the decline's class does to the method; a change that the method's status does not allow is left out. */
 export function applyDecline(wallet: Wallet, paymentMethodId: string, decision: Decision, at: string): void {
   const method = wallet.methods.find((one) => one.payment_method_id === paymentMethodId);

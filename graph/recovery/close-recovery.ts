@@ -5,7 +5,7 @@ import { runCommand } from '../command.ts';
 import type { CommandTx } from '../command-tx.ts';
 import type { Graph } from '../graph.ts';
 import { requireObligation } from './read.ts';
-import { closedObligation, isClosed, type ObligationNode } from './records.ts';
+import { closedObligation, failureClass, isClosed, type ObligationNode } from './records.ts';
 
 /**
  * Closes an obligation. One that is closed already stays as it is: what was decided first stands.
@@ -25,6 +25,7 @@ export function closeRecovery(
       payment_id: input.payment_id,
       state: input.outcome,
       rule: input.rule,
+      class: failureClass(attempts),
       payment_method_id: null,
       closed_at: tx.recordedAt,
     };

@@ -11,7 +11,7 @@ import { runCommand } from '../command.ts';
 import type { CommandTx, CustomerNode } from '../command-tx.ts';
 import type { Graph } from '../graph.ts';
 import { openWallet, type Wallet, type WalletMethod } from '../wallet/wallet.ts';
-import { applyDecline, classifyFailure, type FailureDecision } from './apply-decline.ts';
+import { applyDecline, classifyFailure, type FailureDecision, unmappedOf } from './apply-decline.ts';
 import { claim } from './claim-attempt.ts';
 import { refusalOf } from './refusal.ts';
 import { endedOthers } from './ended-others.ts';
@@ -219,6 +219,7 @@ function writeReport({ tx, input, customer, wallet, decision, method }: Scene): 
       payment_ref: null,
       attempted_at: failure.occurred_at,
       resolved_at: state === 'declined' ? failure.occurred_at : null,
+      ...unmappedOf(decision),
     },
   });
   // An outcome that is not known teaches nothing about the method yet.
@@ -235,6 +236,7 @@ function reportOf({ input, decision, method }: Scene): ReportedFailure {
     rule: decision.rule,
     ...(decision.code ? { code: decision.code } : {}),
     tell_chimera: decision.tellChimera,
+    ...(decision.notBefore === undefined ? {} : { not_before: decision.notBefore }),
     occurred_at: failure.occurred_at,
   };
 }

@@ -11,11 +11,11 @@ import { runCommand } from '../command.ts';
 import type { CommandTx } from '../command-tx.ts';
 import type { Graph } from '../graph.ts';
 import { openWallet, type Wallet } from '../wallet/wallet.ts';
-import { applyDecline, classifyAnswer, type FailureDecision } from './apply-decline.ts';
+import { applyDecline, classifyAnswer, type FailureDecision, unmappedOf } from './apply-decline.ts';
 import { endedOthers } from './ended-others.ts';
 import { type ObligationWithAttempts, requireObligation } from './read.ts';
 import { backToOpen } from './close-recovery.ts';
-import { type AttemptNode, attemptStatus, type ObligationNode, UNRESOLVED } from './records.ts';
+import { type AttemptNode, attemptStatus, failureClass, type ObligationNode, UNRESOLVED } from './records.ts';
 
 export interface RecordAttemptInput {
   payment_id: string;
@@ -202,6 +202,7 @@ function append(
     payment_ref: 'gateway_ref' in answer ? (answer.gateway_ref ?? null) : null,
     attempted_at: attempt.claimed_at,
     resolved_at: resolved ? new Date(now).toISOString() : null,
+    ...unmappedOf(decision),
   };
   tx.append({ stream: 'customer', stream_id: obligation.customer_id, type: 'RecoveryAttempted', data });
   return data;
@@ -249,6 +250,7 @@ function recordSuccess(scene: Scene): boolean {
       payment_id: obligation.payment_id,
       state: 'recovered',
       rule: 'approved',
+      class: failureClass(attempts),
       payment_method_id: attempt.payment_method_id,
       closed_at: at,
     },

@@ -42,6 +42,7 @@ export async function snapshotOf(
     attempts: ownAttempts(attempts),
     opened_at: Date.parse(obligation.opened_at),
     closes_at: Date.parse(obligation.closes_at),
+    read_at: now,
     policy: policy.recovery,
   };
 }

@@ -14,7 +14,7 @@ import { LABEL_OF, type Stream } from './stream.ts';
 
 // What a relationship of the graph looks like here: both ends by label and id.
 const END = (node: string) =>
-  `labels(${node})[0] + '/' + coalesce(${node}.id, ${node}.key, ${node}.payment_id, elementId(${node}))`;
+  `labels(${node})[0] + '/' + coalesce(${node}.id, ${node}.key, ${node}.payment_id, ${node}.case_id, elementId(${node}))`;
 const EDGE = (from: string, to: string) =>
   `{at: elementId(r), from: ${END(from)}, type: type(r), to: ${END(to)}, properties: properties(r)}`;
 
@@ -24,7 +24,8 @@ const READ_CUSTOMER = `
   RETURN n.version AS version,
     COLLECT { MATCH (n)-[r]->(m) RETURN ${EDGE('n', 'm')} } +
     COLLECT { MATCH (n)<-[r]-(m) WHERE type(r) <> 'POSSIBLY_SAME_AS' RETURN ${EDGE('m', 'n')} } AS edges,
-    COLLECT { MATCH (a:ChargeAttempt {customer_id: $id}) WHERE a.state IS NOT NULL RETURN a.key } AS attempts`;
+    COLLECT { MATCH (a:ChargeAttempt {customer_id: $id}) WHERE a.state IS NOT NULL RETURN a.key } AS attempts,
+    COLLECT { MATCH (f:FraudCase {customer_id: $id}) RETURN f.case_id } AS cases`;
 
 // The edges that come in are those of customers and their methods, and stand in customers' streams.
 const READ_DEVICE = `
@@ -34,7 +35,7 @@ const READ_DEVICE = `
     COLLECT {
       MATCH (n)<-[r]-(m) WHERE NOT type(r) IN ['LOGGED_IN_FROM', 'USED_ON'] RETURN ${EDGE('m', 'n')}
     } AS edges,
-    [] AS attempts`;
+    [] AS attempts, [] AS cases`;
 
 const READ_STREAM = { customer: READ_CUSTOMER, device: READ_DEVICE } as const;
 
@@ -70,6 +71,7 @@ interface StreamRow {
   version: number;
   edges: EdgeRow[];
   attempts: string[];
+  cases: string[];
 }
 
 /**
@@ -84,6 +86,7 @@ export async function readLive(graph: Graph, stream: Stream, expected: GraphMode
   const wanted = new Set<NodeRef>([own, ...expected.nodes.keys()]);
   for (const { to } of edges.values()) if (isOwned(to)) wanted.add(to);
   for (const key of row?.attempts ?? []) wanted.add(nodeRef('ChargeAttempt', key));
+  for (const id of row?.cases ?? []) wanted.add(nodeRef('FraudCase', id));
 
   const live = new GraphModel();
   const refs = [...wanted].map(splitRef);

@@ -10,6 +10,7 @@ export const LABELS = [
   'BehavioralProfile',
   'Obligation',
   'ChargeAttempt',
+  'FraudCase',
 ] as const;
 export type Label = (typeof LABELS)[number];
 
@@ -23,6 +24,7 @@ export const ID_PROPERTY: Readonly<Record<Label, string>> = {
   BehavioralProfile: 'id',
   Obligation: 'payment_id',
   ChargeAttempt: 'key',
+  FraudCase: 'case_id',
 };
 
 /** `Label/id`. */
@@ -101,6 +103,12 @@ export class GraphModel {
   createNode(ref: NodeRef, properties: Properties): void {
     if (this.nodes.has(ref)) this.#twice(ref);
     this.nodes.set(ref, properties);
+  }
+
+  /** With every edge at it. */
+  removeNode(ref: NodeRef): void {
+    if (!this.nodes.delete(ref)) this.#missing(ref);
+    for (const [name, { from, to }] of this.edges) if (from === ref || to === ref) this.edges.delete(name);
   }
 
   createEdge(from: NodeRef, type: string, to: NodeRef, properties: Properties = {}): void {

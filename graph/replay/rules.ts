@@ -74,6 +74,7 @@ const RULES: Readonly<Record<Label, Readonly<Record<string, Rule>>>> = {
     street2: optional(sealed),
     city: text,
     zip_code: text,
+    address_hash: text,
     country,
     is_default: flag,
     is_verified: flag,
@@ -108,6 +109,7 @@ const RULES: Readonly<Record<Label, Readonly<Record<string, Rule>>>> = {
     overpaid: flag,
     claimed_at: time,
   },
+  FraudCase: { customer_id: text, last_occurred_at: time, applied: text },
 };
 
 /** The properties of a node that are missing or break their rule, with the rule in words. */

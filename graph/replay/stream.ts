@@ -1,5 +1,6 @@
 import { PersonaError } from '../../domain/errors.ts';
 import type { EventData, RecordedEvent, StreamKind } from '../../domain/events.ts';
+import { upcast } from '../../domain/upcast.ts';
 import type { DataKey } from '../../security/data-key.ts';
 import type { Graph } from '../graph.ts';
 import { dataKeyOf } from '../key-store.ts';
@@ -71,6 +72,12 @@ export function replay(
   return model;
 }
 
+/** @throws Error for data that is no JSON, or of a newer version than this one knows */
+export function readEvent<T extends keyof EventData>(event: StoredEvent): RecordedEvent<T> {
+  const data = upcast(event.type, event.schema_version, JSON.parse(event.data));
+  return { ...event, data } as unknown as RecordedEvent<T>;
+}
+
 function apply<T extends keyof EventData>(
   model: GraphModel,
   event: StoredEvent,
@@ -84,7 +91,7 @@ function apply<T extends keyof EventData>(
   }
   const fold = FOLDS[event.type] as Fold<T>;
   try {
-    fold(model, { ...event, data: JSON.parse(event.data) } as RecordedEvent<T>, secrets);
+    fold(model, readEvent<T>(event), secrets);
   } catch (error) {
     // Ciphertext that the key does not open, text that is no JSON, a time that is none: this event alone is broken.
     misfit('data', `data of ${event.type}`, error instanceof Error ? error.message : String(error));

@@ -7,14 +7,26 @@ import { attemptKey } from '../../domain/processes.ts';
 import { onboardingRequest, randomEmail, randomToken, testHeader } from '../../test/graph.ts';
 import { customerWithCards, failureOf } from '../../test/wallets.ts';
 import {
+  addAddress,
+  addDigitalIdentifier,
+  addPaymentMethod,
+  addRelationship,
+  adjustLtv,
+  applyFraudOutcome,
   type Graph,
   linkBehavioralProfile,
   onboard,
   recordVerification,
+  removeAddress,
+  removeDigitalIdentifier,
+  removePaymentMethod,
+  resolveIdentityMatch,
   setCustomerStatus,
   setDefaultPaymentMethod,
   setOffSessionConsent,
+  updateNodeProperty,
   updatePaymentMethodStatus,
+  updateRelationshipAttribute,
 } from '../index.ts';
 import {
   adoptGatewayPayment,
@@ -50,7 +62,7 @@ export async function fullLife(graph: Graph, policy: Policy): Promise<Life> {
   const [first, second] = methods as [string, string];
   const { device_id, third, stranger_id } = await onboardings(graph, policy, customer_id);
   const of = (payment_method_id: string) => ({ customer_id, payment_method_id });
-  const method = { token: 'unused', type: 'card' as const, brand: 'visa', last_four: '4242' };
+  const method = { token: randomToken(), type: 'card' as const, brand: 'visa', last_four: '4242' };
   await recordVerification(graph, testHeader(), {
     ...of(first),
     answer: {
@@ -87,7 +99,7 @@ async function onboardings(graph: Graph, policy: Policy, customer_id: string) {
   const email = { type: 'email' as const, value: randomEmail() };
   const method = { type: 'card' as const, token: randomToken(), expiry_month: 2, expiry_year: 2031 };
   // Somebody else's device: whoever comes with it may be the same person.
-  await meet({ device_details: { fingerprint } });
+  const owner = await meet({ device_details: { fingerprint } });
   const stranger = await meet({
     device_details: { fingerprint, ip: '192.0.2.7', user_agent: 'Firefox/140' },
     digital_identifiers: [email],
@@ -109,11 +121,59 @@ async function onboardings(graph: Graph, policy: Policy, customer_id: string) {
     payment_method_details: { type: 'card', token: randomToken(), off_session_consent: true },
   });
   await meet({ customer_id, device_details, address_details: { ...address_details, is_verified: true } });
+  await editsOf(graph, policy, {
+    customer_id: stranger.customer_id,
+    other_customer_id: owner.customer_id,
+    device_id: String(known.device_id),
+  });
   return {
     device_id: String(known.device_id),
     third: String(known.payment_method_id),
     stranger_id: stranger.customer_id,
   };
+}
+
+/** What is done by hand, and undone. */
+async function editsOf(
+  graph: Graph,
+  policy: Policy,
+  ids: { customer_id: string; other_customer_id: string; device_id: string },
+): Promise<void> {
+  const { customer_id, other_customer_id, device_id } = ids;
+  const by = 'customer' as const;
+  const address = { street1: 'A', city: 'B', zip_code: '1', country: 'US', type: 'shipping' as const };
+  const { address_id } = await addAddress(graph, testHeader(), { customer_id, address, by });
+  await addAddress(graph, testHeader(), { customer_id, address: { ...address, street1: 'C' }, by });
+  await removeAddress(graph, testHeader(), { customer_id, address_id, by });
+  const identifier = { customer_id, type: 'email' as const, value: randomEmail(), by, policy };
+  const { identifier_id } = await addDigitalIdentifier(graph, testHeader(), identifier);
+  const change = { label: 'DigitalIdentifier', id: identifier_id, property: 'is_verified' } as const;
+  await updateNodeProperty(graph, testHeader(), { ...change, value: 'true' });
+  await updateNodeProperty(graph, testHeader(), { ...change, value: 'false' });
+  await removeDigitalIdentifier(graph, testHeader(), { customer_id, identifier_id, by });
+  const { payment_method_id } = await addPaymentMethod(graph, testHeader(), {
+    customer_id,
+    method: { type: 'card', token: randomToken() },
+    added_by: by,
+  });
+  const method = { customer_id, payment_method_id };
+  await updatePaymentMethodStatus(graph, testHeader(), { ...method, status: 'active', reason: 'test' });
+  const use = { source_id: payment_method_id, type: 'USED_ON', target_id: device_id } as const;
+  await addRelationship(graph, testHeader(), use);
+  const last_use = { attribute: 'last_use', value: '2040-01-01T00:00:00Z' };
+  await updateRelationshipAttribute(graph, testHeader(), { ...use, ...last_use });
+  const suspicion = { ...method, case_id: randomUUID(), device_id, reason: 'test' };
+  await applyFraudOutcome(graph, testHeader(), { ...suspicion, outcome: 'confirmed_fraud' });
+  await applyFraudOutcome(graph, testHeader(), { ...suspicion, outcome: 'cleared' });
+  await removePaymentMethod(graph, testHeader(), { ...method, by });
+  await adjustLtv(graph, testHeader(), {
+    customer_id,
+    event_id: randomUUID(),
+    reason: 'test',
+    change: { total_minor: 1 },
+  });
+  const match = { customer_id, other_customer_id, status: 'rejected', reason: 'test' } as const;
+  await resolveIdentityMatch(graph, testHeader(), match);
 }
 
 async function recoveriesOf(

@@ -65,6 +65,18 @@ export async function verifyAll(
   return sum;
 }
 
+/**
+ * The same for some streams.
+ * @throws PersonaError graph_unavailable
+ */
+export async function verifyStreams(graph: Graph, streams: readonly Stream[]): Promise<Difference[]> {
+  const found: Difference[] = [];
+  await sideBySide(streams, async (stream) => {
+    found.push(...(await verifyStream(graph, stream)).differences);
+  });
+  return found;
+}
+
 /** Commands go on meanwhile: what was read counts only if no event came between the first read and the last. */
 async function verifyStream(
   graph: Graph,
@@ -113,7 +125,11 @@ const STRAYS = `
   UNION
   MATCH (n:ChargeAttempt)
   WHERE NOT EXISTS { (:Customer {id: n.customer_id}) }
-  RETURN 'ChargeAttempt/' + coalesce(n.key, elementId(n)) AS where`;
+  RETURN 'ChargeAttempt/' + coalesce(n.key, elementId(n)) AS where
+  UNION
+  MATCH (n:FraudCase)
+  WHERE NOT EXISTS { (:Customer {id: n.customer_id}) }
+  RETURN 'FraudCase/' + coalesce(n.case_id, elementId(n)) AS where`;
 
 async function strays(graph: Graph): Promise<Difference[]> {
   const unknown = await graph.read<{ where: string }>(NODES_WITHOUT_EVENTS);

@@ -1,9 +1,10 @@
 import { CHOSEN_BY } from '../../domain/wallet.ts';
-import { PersonaError } from '../../domain/errors.ts';
 import type { PaymentMethodStatus } from '../../domain/payment-method.ts';
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
 import type { CommandTx } from '../command-tx.ts';
+import { lockOwner, type Wisher } from '../customers/lock-owner.ts';
+import { requireVersion } from '../expected-version.ts';
 import type { Graph } from '../graph.ts';
 import type { Wallet } from './wallet.ts';
 import { openWallet } from './wallet.ts';
@@ -11,6 +12,8 @@ import { openWallet } from './wallet.ts';
 interface MethodRef {
   customer_id: string;
   payment_method_id: string;
+  /** The method's `changed_seq`, if it must not have changed since. */
+  expected_version?: number;
 }
 
 /** `changed`: false, it was so already, and no event was written. `version` is the customer's. */
@@ -21,7 +24,7 @@ export interface Edited {
 
 /**
  * @param input.reason - whose wish or which rule; it stands in the event
- * @throws PersonaError customer_not_found, payment_method_not_found, illegal_transition
+ * @throws PersonaError customer_not_found, payment_method_not_found, illegal_transition, stale_version
  */
 export async function updatePaymentMethodStatus(
   graph: Graph,
@@ -41,7 +44,7 @@ export async function updatePaymentMethodStatus(
 export async function setDefaultPaymentMethod(
   graph: Graph,
   header: CommandHeader,
-  input: MethodRef & { by: 'customer' | 'service' },
+  input: MethodRef & { by: Wisher },
 ): Promise<Edited> {
   return edit(graph, header, 'setDefaultPaymentMethod', input, (wallet) =>
     wallet.makeDefault(input.payment_method_id, `${CHOSEN_BY} ${input.by}`),
@@ -59,24 +62,41 @@ export async function setOffSessionConsent(
   input: MethodRef & { off_session_consent: boolean; source: string },
 ): Promise<Edited> {
   const { payment_method_id, off_session_consent, source } = input;
-  return edit(graph, header, 'setOffSessionConsent', { ...input, by: source }, (wallet, tx) =>
+  const by = source === 'customer' ? source : 'service';
+  return edit(graph, header, 'setOffSessionConsent', { ...input, by }, (wallet, tx) =>
     wallet.setConsent(payment_method_id, off_session_consent, source, tx.header.occurredAt),
   );
+}
+
+/**
+ * Takes a method out of its customer's wallet: lists omit it from now on, and the same token brings it back under its
+ * id. It is detached at the gateway by whoever asks for this.
+ * @throws PersonaError customer_not_found, customer_suspended (a customer's own wish), payment_method_not_found (also
+ * when it was removed before), stale_version
+ */
+export async function removePaymentMethod(
+  graph: Graph,
+  header: CommandHeader,
+  input: MethodRef & { by: Wisher },
+): Promise<Edited> {
+  return edit(graph, header, 'removePaymentMethod', input, (wallet) => {
+    wallet.remove(input.payment_method_id, 'removed');
+    return true;
+  });
 }
 
 async function edit(
   graph: Graph,
   header: CommandHeader,
   name: string,
-  input: MethodRef & { by?: string },
+  input: MethodRef & { by?: Wisher },
   change: (wallet: Wallet, tx: CommandTx) => boolean,
 ): Promise<Edited> {
-  const { customer_id } = input;
+  const { customer_id, payment_method_id } = input;
   return runCommand(graph, header, name, input, async (tx) => {
-    const [customer, wallet] = await Promise.all([tx.lockCustomer(customer_id), openWallet(tx, customer_id)]);
-    if (customer.status === 'suspended' && input.by === 'customer') {
-      throw new PersonaError('customer_suspended', `customer ${customer_id} is suspended`);
-    }
+    const [, wallet] = await Promise.all([lockOwner(tx, customer_id, input.by), openWallet(tx, customer_id)]);
+    const { changed_seq } = wallet.find(payment_method_id);
+    requireVersion(`payment method ${payment_method_id}`, changed_seq, input.expected_version);
     return { changed: change(wallet, tx), version: tx.versionOf(customer_id) };
   });
 }

@@ -1,12 +1,13 @@
-import type { EventData } from '../../domain/events.ts';
-import type { PaymentMethodStatus } from '../../domain/payment-method.ts';
+import type { MethodRefusal, PaymentMethodStatus } from '../../domain/payment-method.ts';
 import { expiresOn, isExpired, transition } from '../../domain/payment-method.ts';
 import type { AttachAnswer, GatewayPaymentMethod } from '../../domain/ports.ts';
-import type { DataKey } from '../../security/data-key.ts';
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
 import type { CommandTx } from '../command-tx.ts';
 import type { Graph } from '../graph.ts';
+import { lockIdentities } from '../identity-locks.ts';
+import { changedDetails } from './details.ts';
+import { findTokenHolder, type TokenHolder } from './put-into-wallet.ts';
 import type { WalletMethod } from './wallet.ts';
 import { openWallet } from './wallet.ts';
 
@@ -21,6 +22,8 @@ export interface Verification {
 export interface Verified {
   payment_method_id: string;
   payment_method_status: PaymentMethodStatus;
+  /** Why the customer cannot have it. */
+  refused?: MethodRefusal;
   is_default: boolean;
   default_payment_method_id?: string;
   /** The customer's. */
@@ -28,8 +31,8 @@ export interface Verified {
 }
 
 /**
- * What the gateway said about a new method: the customer's reference there, the card's details (the gateway's win), the
- * status, and the default if there is none yet.
+ * What the gateway said about a new method: the customer's reference there, the card's details and token (the gateway's
+ * win: `pm_card_visa` becomes a method of its own when it is attached), the status, and the default if there is none yet.
  * @throws PersonaError customer_not_found, payment_method_not_found
  */
 export async function recordVerification(
@@ -39,30 +42,42 @@ export async function recordVerification(
 ): Promise<Verified> {
   const { customer_id, payment_method_id, answer } = input;
   return runCommand(graph, header, 'recordVerification', input, async (tx) => {
-    const [customer, wallet] = await Promise.all([tx.lockCustomer(customer_id), openWallet(tx, customer_id)]);
+    const hashes = answer.result === 'attached' ? graph.blindIndex.hashes('token', answer.method.token) : [];
+    lockIdentities(tx, hashes);
+    const [customer, wallet, holder] = await Promise.all([
+      tx.lockCustomer(customer_id),
+      openWallet(tx, customer_id),
+      findTokenHolder(tx, hashes),
+    ]);
     const method = wallet.find(payment_method_id);
     if (input.gateway_customer_ref !== undefined && customer.gateway_customer_ref === undefined) {
       recordReference(tx, customer_id, input.gateway_customer_ref);
     }
-    if (answer.result === 'attached') {
-      const changes = changedDetails(method, answer.method, tx.keyOf(customer_id));
-      if (changes !== undefined) {
-        tx.append({
-          stream: 'customer',
-          stream_id: customer_id,
-          type: 'PaymentMethodUpdated',
-          data: { payment_method_id, ...changes },
-        });
-      }
+    // A token that is the method's own already, or that another method has, is not written.
+    const stranger =
+      holder !== undefined && holder.payment_method_id !== payment_method_id ? holder : undefined;
+    if (answer.result === 'attached' && stranger === undefined) {
+      const key = tx.keyOf(customer_id);
+      const details = changedDetails(method, answer.method, key);
+      const token =
+        holder === undefined
+          ? { token: key.seal(answer.method.token, 'PaymentMethod', payment_method_id, 'token') }
+          : undefined;
+      if (details !== undefined || token !== undefined)
+        wallet.update(payment_method_id, { ...details, ...token });
     }
-    const status = verifiedStatus(answer, Date.parse(tx.recordedAt), method);
-    const reason = answer.result === 'attached' ? 'verified' : `gateway:${answer.reason}`;
+    const { status, reason, refused } = verdict(answer, stranger, {
+      method,
+      customer_id,
+      now: Date.parse(tx.recordedAt),
+    });
     // A method that was compromised or put aside meanwhile stays so: the gateway's word came too late.
     if (transition(method.status, status) === 'legal') wallet.changeStatus(payment_method_id, status, reason);
     const defaultId = wallet.defaultId;
     return {
       payment_method_id,
       payment_method_status: wallet.find(payment_method_id).status,
+      ...(refused && { refused }),
       is_default: defaultId === payment_method_id,
       ...(defaultId === null ? {} : { default_payment_method_id: defaultId }),
       version: tx.versionOf(customer_id),
@@ -81,49 +96,38 @@ export function recordReference(tx: CommandTx, customerId: string, reference: st
   });
 }
 
-function verifiedStatus(answer: AttachAnswer, now: number, method: WalletMethod): PaymentMethodStatus {
-  if (answer.result === 'refused') return 'failed';
-  const { expiry_month = method.expiry_month, expiry_year = method.expiry_year } = answer.method;
+interface Verdict {
+  status: PaymentMethodStatus;
+  reason: string;
+  refused?: MethodRefusal;
+}
+
+/**
+ * @param stranger - another method that has the token already: of another customer, it is not linked; of the same one,
+ *   it is the same method once more, and this one is put aside
+ */
+function verdict(
+  answer: AttachAnswer,
+  stranger: TokenHolder | undefined,
+  scene: { method: WalletMethod; customer_id: string; now: number },
+): Verdict {
+  if (answer.result === 'refused') {
+    const refused =
+      answer.reason === 'other_customer' ? 'token_belongs_to_other_customer' : 'payment_method_declined';
+    return { status: 'failed', reason: `gateway:${answer.reason}`, refused };
+  }
+  if (stranger === undefined) return { status: attachedStatus(answer.method, scene), reason: 'verified' };
+  return stranger.customer_id === scene.customer_id
+    ? { status: 'inactive', reason: `same_as:${stranger.payment_method_id}` }
+    : { status: 'failed', reason: 'other_customer', refused: 'token_belongs_to_other_customer' };
+}
+
+function attachedStatus(
+  known: GatewayPaymentMethod,
+  { method, now }: { method: WalletMethod; now: number },
+): PaymentMethodStatus {
+  const { expiry_month = method.expiry_month, expiry_year = method.expiry_year } = known;
   const expired =
     expiry_month !== null && expiry_year !== null && isExpired(expiresOn(expiry_month, expiry_year), now);
   return expired ? 'expired' : 'active';
-}
-
-type Details = Omit<EventData['PaymentMethodUpdated'], 'payment_method_id'>;
-const PLAIN_DETAILS = [
-  'brand',
-  'network',
-  'last_four',
-  'expiry_month',
-  'expiry_year',
-  'funding',
-  'country',
-] as const;
-
-/** What the gateway knows and the graph does not have, or has differently; `undefined`: nothing. */
-function changedDetails(
-  method: WalletMethod,
-  known: GatewayPaymentMethod,
-  key: DataKey,
-): Details | undefined {
-  const changes: Details = {};
-  for (const field of PLAIN_DETAILS) {
-    const value = known[field];
-    if (value !== undefined && value !== method[field]) Object.assign(changes, { [field]: value });
-  }
-  const month = known.expiry_month ?? method.expiry_month;
-  const year = known.expiry_year ?? method.expiry_year;
-  if (month !== null && year !== null && method.expires_on !== expiresOn(month, year)) {
-    changes.expires_on = expiresOn(month, year);
-  }
-  const fingerprint = known.instrument_fingerprint;
-  if (fingerprint !== undefined && fingerprint !== method.instrument_fingerprint) {
-    changes.instrument_fingerprint = key.seal(
-      fingerprint,
-      'PaymentMethod',
-      method.payment_method_id,
-      'instrument_fingerprint',
-    );
-  }
-  return Object.keys(changes).length === 0 ? undefined : changes;
 }

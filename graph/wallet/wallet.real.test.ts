@@ -8,6 +8,7 @@ import { runCommand } from '../command.ts';
 import { setCustomerStatus } from '../customers/set-customer-status.ts';
 import type { Graph } from '../graph.ts';
 import { onboard } from '../onboarding/onboard.ts';
+import { verifyCustomer } from '../replay/verify.ts';
 import { getPaymentMethod, getPaymentMethods, getPaymentMethodToken } from '../queries/payment-methods.ts';
 import { addPaymentMethod } from './add-payment-method.ts';
 import {
@@ -41,13 +42,17 @@ const add = (
     method: { type: 'card', token: randomToken(), ...method },
     added_by: 'customer',
   });
-const attached: AttachAnswer = { result: 'attached', method: { token: 'x', type: 'card' } };
-const verify = (customer_id: string, payment_method_id: string, answer: AttachAnswer = attached) =>
+const attached = (token = randomToken()): AttachAnswer => ({
+  result: 'attached',
+  method: { token, type: 'card' },
+});
+const verify = (customer_id: string, payment_method_id: string, answer: AttachAnswer = attached()) =>
   recordVerification(graph, testHeader(), { customer_id, payment_method_id, answer });
 /** An active method of the customer. */
 const active = async (customer_id: string, method: Partial<PaymentMethodDetails> = {}, at?: string) => {
-  const { payment_method_id } = await add(customer_id, method, at);
-  await verify(customer_id, payment_method_id);
+  const { token = randomToken() } = method;
+  const { payment_method_id } = await add(customer_id, { ...method, token }, at);
+  await verify(customer_id, payment_method_id, attached(token));
   return payment_method_id;
 };
 const setStatus = (
@@ -82,7 +87,7 @@ describe('verification', () => {
       answer: {
         result: 'attached',
         method: {
-          token: 'x',
+          token: randomToken(),
           type: 'card',
           brand: 'visa',
           network: 'visa',
@@ -135,10 +140,63 @@ describe('verification', () => {
     expect(
       await verify(id, old.payment_method_id, {
         result: 'attached',
-        method: { token: 'x', type: 'card', expiry_month: 1, expiry_year: 2020 },
+        method: { token: randomToken(), type: 'card', expiry_month: 1, expiry_year: 2020 },
       }),
     ).toMatchObject({ payment_method_status: 'expired', is_default: false });
     expect(await defaultOf(id)).toEqual([]);
+  });
+
+  test('takes the token that the gateway gave it; the old one is free again', async () => {
+    const [first, second] = [await newCustomer(), await newCustomer()];
+    const [alias, own] = [randomToken(), randomToken()];
+    const { payment_method_id } = await add(first, { token: alias });
+    expect(await verify(first, payment_method_id, attached(own))).toMatchObject({
+      payment_method_status: 'active',
+    });
+    const secret = await getPaymentMethodToken(graph, { customer_id: first, payment_method_id });
+    expect(secret.reveal()).toBe(own);
+    await expect(add(second, { token: own })).rejects.toMatchObject({
+      type: 'token_belongs_to_other_customer',
+    });
+    expect(await add(second, { token: alias })).toMatchObject({ added: true });
+    expect(await add(first, { token: own })).toMatchObject({ payment_method_id, added: false });
+    expect(await verifyCustomer(graph, first)).toEqual([]);
+  });
+
+  test('never links a token that another customer has', async () => {
+    const [owner, thief] = [await newCustomer(), await newCustomer()];
+    const own = randomToken();
+    await add(owner, { token: own });
+    const { payment_method_id } = await add(thief);
+    expect(await verify(thief, payment_method_id, attached(own))).toMatchObject({
+      payment_method_status: 'failed',
+      refused: 'token_belongs_to_other_customer',
+      is_default: false,
+    });
+    expect(await verifyCustomer(graph, thief)).toEqual([]);
+  });
+
+  test('of twenty customers to whom the gateway gives one token at once, one has it', async () => {
+    const own = randomToken();
+    const verified = await Promise.all(
+      Array.from({ length: 20 }, async () => {
+        const id = await newCustomer();
+        const { payment_method_id } = await add(id);
+        return verify(id, payment_method_id, attached(own));
+      }),
+    );
+    expect(verified.filter((one) => one.payment_method_status === 'active')).toHaveLength(1);
+    expect(verified.filter((one) => one.refused !== undefined)).toHaveLength(19);
+  });
+
+  test('puts a method aside that the gateway says is another one of the same customer', async () => {
+    const id = await newCustomer();
+    const own = randomToken();
+    const first = await active(id, { token: own });
+    const { payment_method_id } = await add(id);
+    const again = await verify(id, payment_method_id, attached(own));
+    expect(again).toMatchObject({ payment_method_status: 'inactive', default_payment_method_id: first });
+    expect(again.refused).toBeUndefined();
   });
 
   test('comes too late for a method that was put aside meanwhile', async () => {

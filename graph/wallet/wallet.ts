@@ -6,6 +6,9 @@ import { mayBeDefault, rightfulDefault } from '../../domain/wallet.ts';
 import type { CommandTx } from '../command-tx.ts';
 import type { Reader } from '../graph.ts';
 
+/** Only what changed. */
+export type MethodDetails = Omit<EventData['PaymentMethodUpdated'], 'payment_method_id'>;
+
 /** A payment method with its customer's edge to it, as the graph has it. */
 export interface WalletMethod {
   payment_method_id: string;
@@ -24,6 +27,8 @@ export interface WalletMethod {
   /** Taken out of the wallet by its customer. */
   removed_at: string | null;
   changed_seq: number;
+  /** The event that last set the status. */
+  status_seq: number;
   is_default: boolean;
   off_session_consent: boolean;
   added_by: 'service' | 'customer';
@@ -41,6 +46,7 @@ const READ_WALLET = `
     p.last_four AS last_four, p.expiry_month AS expiry_month, p.expiry_year AS expiry_year,
     p.expires_on AS expires_on, p.funding AS funding, p.country AS country,
     p.instrument_fingerprint AS instrument_fingerprint, p.removed_at AS removed_at, p.changed_seq AS changed_seq,
+    p.status_seq AS status_seq,
     h.is_default AS is_default, h.off_session_consent AS off_session_consent, h.added_by AS added_by,
     h.proven AS proven, h.awaits_identifier_id AS awaits_identifier_id,
     h.first_used AS first_used, h.last_used AS last_used, h.use_count AS use_count
@@ -99,15 +105,34 @@ export class Wallet {
         `payment method ${paymentMethodId} is ${method.status} and cannot become ${status}`,
       );
     }
-    this.#append('PaymentMethodStatusChanged', {
-      payment_method_id: paymentMethodId,
-      old_status: method.status,
-      new_status: status,
-      reason,
-    });
-    method.status = status;
-    this.settleDefault(reason);
+    this.#setStatus(method, status, reason);
     return true;
+  }
+
+  /**
+   * Gives a method back the status that a fraud case took from it, whatever the table of transitions says of
+   * `compromised`.
+   */
+  restoreStatus(paymentMethodId: string, status: PaymentMethodStatus, reason: string): void {
+    this.#setStatus(this.#find(paymentMethodId), status, reason);
+  }
+
+  /** Takes a method out of the wallet. Its node and its edge stay, should the same token come back. */
+  remove(paymentMethodId: string, reason: string): void {
+    const method = this.#find(paymentMethodId);
+    this.#append('PaymentMethodRemoved', { payment_method_id: paymentMethodId, old_status: method.status });
+    if (method.status !== 'compromised') method.status = 'inactive';
+    method.off_session_consent = false;
+    method.removed_at = this.#tx.header.occurredAt;
+    this.settleDefault(reason);
+  }
+
+  /** Records newer details of a method. */
+  update(paymentMethodId: string, changes: MethodDetails): void {
+    const method = this.#find(paymentMethodId);
+    this.#append('PaymentMethodUpdated', { payment_method_id: paymentMethodId, ...changes });
+    const { instrument_fingerprint: _sealed, token: _token, ...open } = changes;
+    Object.assign(method, open);
   }
 
   /**
@@ -180,6 +205,18 @@ export class Wallet {
     this.settleDefault('identifier verified');
   }
 
+  #setStatus(method: WalletMethod, status: PaymentMethodStatus, reason: string): void {
+    const { seq } = this.#append('PaymentMethodStatusChanged', {
+      payment_method_id: method.payment_method_id,
+      old_status: method.status,
+      new_status: status,
+      reason,
+    });
+    method.status = status;
+    method.status_seq = seq;
+    this.settleDefault(reason);
+  }
+
   #find(paymentMethodId: string): WalletMethod {
     const method = this.#methods.find((known) => known.payment_method_id === paymentMethodId);
     if (method === undefined || method.removed_at !== null) {
@@ -203,7 +240,7 @@ export class Wallet {
     return true;
   }
 
-  #append<T extends keyof EventData>(type: T, data: EventData[T]): void {
-    this.#tx.append({ stream: 'customer', stream_id: this.#customerId, type, data });
+  #append<T extends keyof EventData>(type: T, data: EventData[T]): { seq: number } {
+    return this.#tx.append({ stream: 'customer', stream_id: this.#customerId, type, data });
   }
 }

@@ -79,6 +79,18 @@ test(
     }
     expect(Object.keys(run.metrics)).toEqual(['api', 'worker']);
     for (const url of Object.values(run.metrics)) expect(await (await fetch(url)).text()).toMatch(/^# HELP/m);
+    // Temporal's UI knows who opens payloads, and is let in there.
+    const settings = (await (await fetch(`${run.temporal_ui}/api/v1/settings`)).json()) as {
+      Codec?: { Endpoint?: string };
+    };
+    expect(run.temporal_codec).toBeDefined();
+    expect(settings.Codec?.Endpoint).toBe(run.temporal_codec);
+    const asked = await fetch(`${run.temporal_codec}/decode`, {
+      method: 'POST',
+      body: '{"payloads":[]}',
+      headers: { origin: run.temporal_ui },
+    });
+    expect([asked.status, await asked.json()]).toEqual([200, { payloads: [] }]);
     const sockets = [run.grpc, run.temporal, run.chimera, run.neo4j.replace('bolt://', '')];
     expect(await Promise.all(sockets.map(listens))).toEqual([true, true, true, true]);
     for (const address of [

@@ -3,7 +3,13 @@
 import { proxyActivities } from '@temporalio/workflow';
 import type { ChargeAnswer } from '../../domain/ports.ts';
 import { TaskQueue } from '../../domain/processes.ts';
-import type { Claim, ClosedObligation, Opening, RecordedAttempt } from '../../domain/recovery/claims.ts';
+import type {
+  Claim,
+  ClosedObligation,
+  Opening,
+  RecordedAttempt,
+  Reread,
+} from '../../domain/recovery/claims.ts';
 import type { PaymentFailed, PaymentSettled } from '../../domain/recovery/messages.ts';
 import type { Ending, Fact, FoundOut } from '../../domain/recovery/state.ts';
 import type { NoticeActivities } from '../send-notice.ts';
@@ -15,6 +21,12 @@ export interface RecoveryActivities {
   openSettled(input: { settlement: PaymentSettled }): Promise<Opening>;
   /** What an obligation that this run has not opened looks like now. */
   resumeRecovery(input: { payment_id: string }): Promise<Opening>;
+  /** What the graph has that no signal has told. */
+  rereadRecovery(input: { payment_id: string }): Promise<Reread>;
+  /** The obligation's own payment as the gateway has it now. */
+  readPayment(input: { payment_id: string }): Promise<{
+    payment: Extract<Fact, { fact: 'authenticated' }>['payment'];
+  }>;
   /** Takes it back from review, if it is there, and says which methods may be tried. */
   endReview(input: { payment_id: string }): Promise<{ alternatives: string[] }>;
   refundCharge(input: { payment_id: string; key: string }): Promise<{ refunded: boolean }>;

@@ -8,49 +8,52 @@ import {
   defineUpdate,
   setHandler,
 } from '@temporalio/workflow';
-import { QueryName, RESOLVE_UNKNOWN, type RecoverySignals } from '../../domain/processes.ts';
+import {
+  QueryName,
+  RESOLVE_UNKNOWN,
+  type RecoverySignalName,
+  type RecoverySignals,
+} from '../../domain/processes.ts';
 import type { ResolveUnknown } from '../../domain/recovery/messages.ts';
 import type { RecoveryState } from '../../domain/recovery/state.ts';
 import type { RecoveryStatus } from '../../domain/recovery/status.ts';
 import { validateResolution } from './people.ts';
 
-const paymentFailedSignal = defineSignal<[RecoverySignals['paymentFailed']]>('paymentFailed');
-const paymentSettledSignal = defineSignal<[RecoverySignals['paymentSettled']]>('paymentSettled');
-const paymentMethodAddedSignal = defineSignal<[RecoverySignals['paymentMethodAdded']]>('paymentMethodAdded');
-const claimFreedSignal = defineSignal<[RecoverySignals['claimFreed']]>('claimFreed');
-const chargeResultSignal = defineSignal<[RecoverySignals['chargeResult']]>('chargeResult');
-const consentRevokedSignal = defineSignal<[RecoverySignals['consentRevoked']]>('consentRevoked');
-const pauseSignal = defineSignal<[RecoverySignals['pause']]>('pause');
-const resumeSignal = defineSignal<[RecoverySignals['resume']]>('resume');
-const retryNowSignal = defineSignal<[RecoverySignals['retryNow']]>('retryNow');
-const cancelSignal = defineSignal<[RecoverySignals['cancel']]>('cancel');
+const signals = {
+  paymentFailed: defineSignal<[RecoverySignals['paymentFailed']]>('paymentFailed'),
+  paymentSettled: defineSignal<[RecoverySignals['paymentSettled']]>('paymentSettled'),
+  chargeResult: defineSignal<[RecoverySignals['chargeResult']]>('chargeResult'),
+  paymentMethodAdded: defineSignal<[RecoverySignals['paymentMethodAdded']]>('paymentMethodAdded'),
+  paymentMethodUpdated: defineSignal<[RecoverySignals['paymentMethodUpdated']]>('paymentMethodUpdated'),
+  paymentAuthenticated: defineSignal<[RecoverySignals['paymentAuthenticated']]>('paymentAuthenticated'),
+  customerStatusChanged: defineSignal<[RecoverySignals['customerStatusChanged']]>('customerStatusChanged'),
+  claimFreed: defineSignal<[RecoverySignals['claimFreed']]>('claimFreed'),
+  consentRevoked: defineSignal<[RecoverySignals['consentRevoked']]>('consentRevoked'),
+  pause: defineSignal<[RecoverySignals['pause']]>('pause'),
+  resume: defineSignal<[RecoverySignals['resume']]>('resume'),
+  retryNow: defineSignal<[RecoverySignals['retryNow']]>('retryNow'),
+  cancel: defineSignal<[RecoverySignals['cancel']]>('cancel'),
+};
 const resolveUnknownUpdate = defineUpdate<Partial<RecoveryStatus>, [ResolveUnknown]>(RESOLVE_UNKNOWN);
 const statusQuery = defineQuery<Partial<RecoveryStatus>>(QueryName.status);
 
-export type Message =
-  | { signal: 'paymentFailed'; payload: unknown }
-  | { signal: 'paymentSettled'; payload: unknown }
-  | { signal: 'paymentMethodAdded'; payload: { payment_method_id?: unknown; event_id?: unknown } | undefined }
-  | { signal: 'consentRevoked' }
-  | { signal: 'claimFreed' }
-  | { signal: 'chargeResult'; payload: { attempt_key?: unknown } | undefined }
-  | {
-      signal: 'pause' | 'resume' | 'retryNow' | 'cancel';
-      payload: { actor?: unknown; reason?: unknown } | undefined;
-    }
-  | { signal: 'resolveUnknown'; payload: ResolveUnknown; answer: Answer };
+/** A signal as it came: anybody may have sent anything. */
+export interface Signalled {
+  signal: RecoverySignalName;
+  payload: Readonly<Record<string, unknown>>;
+}
+/** A person's word, and where the answer goes. */
+export interface Resolution {
+  signal: typeof RESOLVE_UNKNOWN;
+  payload: ResolveUnknown;
+  answer: Answer;
+}
+export type Message = Signalled | Resolution;
 
 /** What an update that waits for the main loop is told in the end. */
 export interface Answer {
   done?: { refused?: string };
 }
-
-const byPerson = [
-  ['pause', pauseSignal],
-  ['resume', resumeSignal],
-  ['retryNow', retryNowSignal],
-  ['cancel', cancelSignal],
-] as const;
 
 /**
  * Begins to listen: call it before the first wait.
@@ -62,23 +65,15 @@ export function openInbox(
   describe: () => Partial<RecoveryStatus>,
 ): Message[] {
   const inbox: Message[] = [];
-  setHandler(paymentFailedSignal, (payload) => void inbox.push({ signal: 'paymentFailed', payload }));
-  setHandler(paymentSettledSignal, (payload) => void inbox.push({ signal: 'paymentSettled', payload }));
-  setHandler(
-    paymentMethodAddedSignal,
-    (payload) => void inbox.push({ signal: 'paymentMethodAdded', payload }),
-  );
-  setHandler(claimFreedSignal, () => void inbox.push({ signal: 'claimFreed' }));
-  setHandler(consentRevokedSignal, () => void inbox.push({ signal: 'consentRevoked' }));
-  setHandler(chargeResultSignal, (payload) => void inbox.push({ signal: 'chargeResult', payload }));
-  for (const [signal, definition] of byPerson) {
-    setHandler(definition, (payload) => void inbox.push({ signal, payload }));
+  for (const [name, definition] of Object.entries(signals)) {
+    const signal = name as RecoverySignalName;
+    setHandler(definition, (payload: unknown) => void inbox.push({ signal, payload: asRecord(payload) }));
   }
   setHandler(
     resolveUnknownUpdate,
     async (payload) => {
       const answer: Answer = {};
-      inbox.push({ signal: 'resolveUnknown', payload, answer });
+      inbox.push({ signal: RESOLVE_UNKNOWN, payload, answer });
       await condition(() => answer.done !== undefined);
       const refused = answer.done?.refused;
       if (refused) throw ApplicationFailure.nonRetryable(refused, 'invalid_argument');
@@ -88,4 +83,8 @@ export function openInbox(
   );
   setHandler(statusQuery, describe);
   return inbox;
+}
+
+function asRecord(payload: unknown): Readonly<Record<string, unknown>> {
+  return typeof payload === 'object' && payload !== null ? (payload as Record<string, unknown>) : {};
 }

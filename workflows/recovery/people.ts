@@ -3,41 +3,42 @@
 import { ApplicationFailure, log } from '@temporalio/workflow';
 import { evolve } from '../../domain/recovery/evolve.ts';
 import type { ResolveUnknown } from '../../domain/recovery/messages.ts';
-import type { RecoveryState } from '../../domain/recovery/state.ts';
+import type { Fact, RecoveryState } from '../../domain/recovery/state.ts';
 import { graph } from './activities.ts';
 import type { Answer } from './inbox.ts';
 import { findOut } from './steps.ts';
 
 /** A person's wish. Who and why stand in the history; ceilings, consent and claims still hold. */
-export async function obey(
+export async function factOfWish(
   current: RecoveryState,
   wish: 'pause' | 'resume' | 'retryNow' | 'cancel',
-  by: { actor?: unknown; reason?: unknown } | undefined,
-): Promise<RecoveryState> {
-  log.info(`A person asks: ${wish}`, {
-    actor: text(by?.actor),
-    reason: text(by?.reason),
-  });
+  by: { actor?: unknown; reason?: unknown },
+): Promise<Fact | undefined> {
+  log.info(`A person asks: ${wish}`, { actor: text(by.actor), reason: text(by.reason) });
   switch (wish) {
     case 'pause':
-      return evolve(current, { fact: 'paused' });
+      return { fact: 'paused' };
     case 'resume':
-      return evolve(current, { fact: 'resumed' });
+      return { fact: 'resumed' };
     case 'cancel':
-      return evolve(current, { fact: 'cancelled' });
+      return { fact: 'cancelled' };
     case 'retryNow': {
-      if (current.closed || current.ending || current.unresolved) return current;
+      if (current.closed || current.ending || current.unresolved) return undefined;
       const { alternatives } = await graph.endReview({ payment_id: current.payment_id });
-      return evolve(current, { fact: 'retry_now', alternatives, at: Date.now() });
+      return { fact: 'retry_now', alternatives, at: Date.now() };
     }
   }
 }
 
-/** A person's word about a charge in doubt: refused where the gateway knows better. */
+/**
+ * A person's word about a charge in doubt: refused where the gateway knows better. What is taken is answered only once
+ * it is written down, so that the answer shows it.
+ */
 export async function resolve(
   current: RecoveryState,
   word: ResolveUnknown,
   answer: Answer,
+  unanswered: Answer[],
 ): Promise<RecoveryState> {
   const { attempt_key: key, result } = word;
   if (current.unresolved?.key !== key) {
@@ -51,7 +52,7 @@ export async function resolve(
     answer.done = { refused: `the gateway says that attempt ${key} was ${says ?? 'never charged'}` };
     return evolve(current, { fact: 'found_out', key, found, at: Date.now() });
   }
-  answer.done = {};
+  unanswered.push(answer);
   return says || never
     ? evolve(current, { fact: 'found_out', key, found, at: Date.now() })
     : evolve(current, { fact: 'resolved_by_person', key, result });

@@ -73,7 +73,9 @@ export async function perform(
     }
     case 'notify':
       await notify(state, step.notice);
-      return { fact: 'noticed' };
+      return { fact: 'noticed', notice: step.notice, at: Date.now() };
+    case 'reread':
+      return { fact: 'reread', found: await graph.rereadRecovery({ payment_id }), at: Date.now() };
   }
 }
 

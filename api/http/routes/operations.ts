@@ -2,6 +2,7 @@
 
 import { readFile } from 'node:fs/promises';
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
+import { isReady, readinessOf } from '../../../platform/readiness.ts';
 import type { Services } from '../../../services/services.ts';
 import type { HttpEnv } from '../env.ts';
 import { json } from '../schemas/common.ts';
@@ -16,7 +17,7 @@ const health = createRoute({
 
 const readiness = z
   .object({
-    status: z.enum(['ready', 'unavailable', 'stopping']),
+    status: z.enum(['starting', 'ready', 'unavailable', 'stopping']),
     dependencies: z.record(z.string(), z.enum(['up', 'down'])),
   })
   .openapi('Readiness');
@@ -61,11 +62,8 @@ export function operationRoutes(
   app.openapi(health, (c) => c.json({ status: 'ok' as const }, 200));
 
   app.openapi(ready, async (c) => {
-    const dependencies = await services.dependencies();
-    if (stopping()) return c.json({ status: 'stopping' as const, dependencies }, 503);
-    if (Object.values(dependencies).includes('down'))
-      return c.json({ status: 'unavailable' as const, dependencies }, 503);
-    return c.json({ status: 'ready' as const, dependencies }, 200);
+    const readiness = readinessOf(await services.dependencies(), stopping());
+    return c.json(readiness, isReady(readiness) ? 200 : 503);
   });
 
   app.doc31('/openapi.json', {

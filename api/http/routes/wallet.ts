@@ -1,19 +1,11 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
-import { PersonaError } from '../../../domain/errors.ts';
 import { statusShownToCustomer } from '../../../domain/payment-method.ts';
 import type { Services } from '../../../services/services.ts';
 import type { PaymentMethodView } from '../../../services/views.ts';
 import { callerOf, type HttpEnv } from '../env.ts';
+import { idempotencyHeaders, requireIdempotencyKey } from '../idempotency.ts';
 import { uuid } from '../schemas/checked.ts';
-import {
-  customerParams,
-  etag,
-  idempotencyKey,
-  json,
-  listOf,
-  pageQuery,
-  problems,
-} from '../schemas/common.ts';
+import { customerParams, etag, json, listOf, pageQuery, problems } from '../schemas/common.ts';
 import { newPaymentMethod, paymentMethod } from '../schemas/wallet.ts';
 
 const PATH = '/api/v1/customers/{customer_id}/payment-methods';
@@ -35,18 +27,13 @@ const add = createRoute({
   method: 'post',
   path: PATH,
   tags,
+  middleware: requireIdempotencyKey,
   summary: 'Add a payment method',
   description:
     'Answers once the method is verified at the gateway, or after a short wait while it still is `unverified`.',
   request: {
     params: customerParams,
-    // Its absence is answered below: 400, where every other broken rule is 422.
-    headers: z.object({
-      'idempotency-key': idempotencyKey.optional().openapi({
-        description: 'Required. The same key again gets the first answer',
-        param: { name: 'idempotency-key', in: 'header', required: true },
-      }),
-    }),
+    headers: idempotencyHeaders,
     body: { required: true, content: { 'application/json': { schema: newPaymentMethod } } },
   },
   responses: {
@@ -103,10 +90,6 @@ export function walletRoutes(app: OpenAPIHono<HttpEnv>, services: Services): voi
   app.openapi(add, async (c) => {
     const { customer_id } = c.req.valid('param');
     const { type, token, device_id, off_session_consent } = c.req.valid('json');
-    if (c.req.valid('header')['idempotency-key'] === undefined)
-      throw new PersonaError('idempotency_key_required', 'Send an Idempotency-Key header with every POST', {
-        problems: [{ field: 'Idempotency-Key', message: 'is required' }],
-      });
     const added = await services.addPaymentMethod(callerOf(c, customer_id), {
       customer_id,
       type,

@@ -22,7 +22,7 @@ import { onboardingRequest, openTestGraph, testHeader } from '../../../test/grap
 import { openNamespace, type RigServer } from '../../../test/rig/server.ts';
 import { type Fixture, startFixture, until } from '../../../test/stripe.ts';
 import { failureOf } from '../../../test/wallets.ts';
-import { quietObservers } from '../../fakes.ts';
+import { quietObservers, unhurried } from '../../fakes.ts';
 import { createApp } from '../app.ts';
 import { type HttpServer, serveHttp } from '../server.ts';
 
@@ -49,7 +49,7 @@ const appOn = (client: Client) =>
   createApp(
     createServices({ graph, temporal: client, policy, gatewayEvents: createStripeEvents(SECRET) }, () => {}),
     quietObservers(),
-    () => false,
+    unhurried,
   );
 
 beforeAll(async () => {

@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
 import { PersonaError } from '../../../domain/errors.ts';
-import { fakeServices, quietObservers } from '../../fakes.ts';
+import { fakeServices, quietObservers, unhurried } from '../../fakes.ts';
 import { createApp } from '../app.ts';
 
 type Webhook = { body: Uint8Array; signature?: string };
 
 function appThat(take: (webhook: Webhook) => 'accepted' | 'known' | 'ignored') {
   const takeStripeWebhook = async (_: unknown, webhook: Webhook) => ({ result: take(webhook) });
-  return createApp(fakeServices({ takeStripeWebhook }), quietObservers(), () => false);
+  return createApp(fakeServices({ takeStripeWebhook }), quietObservers(), unhurried);
 }
 
 const post = (app: ReturnType<typeof appThat>, body: string, headers: Record<string, string> = {}) =>

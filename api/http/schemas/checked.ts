@@ -2,9 +2,9 @@ import { z } from '@hono/zod-openapi';
 import type { Refused } from '../../../domain/checks.ts';
 
 /**
- * A body that is described by `shape` and must also pass the rules of `domain/`, which hold at every entrance. What
- * both find is reported together: the caller learns everything at once. An empty text is the same as no field there, so
- * those rules alone judge it.
+ * A body that `shape` describes and the rules of `domain/` judge, alone: they hold at every entrance, so a problem has
+ * the same words at each, and only they know that an empty text is the same as no field. `shape` says in the document
+ * what they take (`schemas.test.ts` holds the two together) and gives the body its type.
  *
  * @param shape made of loose objects, so that the rules also see fields that nobody reads
  */
@@ -15,35 +15,21 @@ export function checked<T extends z.ZodType>(
   return shape.check({
     _zod: {
       check(payload) {
-        payload.issues = payload.issues.filter(({ path }) => path && valueAt(payload.value, path) !== '');
         const result = validate(payload.value);
-        if (result.ok) return;
-        const named = new Set(payload.issues.map((issue) => JSON.stringify(issue.path)));
-        for (const { field, message } of result.problems) {
-          const path = pathOf(field);
-          if (named.has(JSON.stringify(path))) continue;
-          payload.issues.push({
-            code: 'custom',
-            path,
-            message,
-            params: { type: result.type },
-            input: undefined,
-            continue: true,
-          });
-        }
+        const problems = result.ok ? [] : result.problems.map((problem) => ({ ...problem, ...result }));
+        payload.issues = problems.map(({ field, message, type }) => ({
+          code: 'custom',
+          path: pathOf(field),
+          message,
+          params: { type },
+          input: undefined,
+        }));
       },
-      // Also when the shape is wrong already.
+      // Also when the shape found something.
       def: { check: 'custom', when: () => true },
       onattach: [],
     },
   });
-}
-
-function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
-  return path.reduce<unknown>(
-    (part, key) => (part as Record<PropertyKey, unknown> | undefined)?.[key],
-    value,
-  );
 }
 
 function pathOf(field: string): (string | number)[] {
@@ -54,6 +40,19 @@ function pathOf(field: string): (string | number)[] {
 /** An optional field; `null` says the same as its absence. */
 export function optional<T extends z.ZodType>(schema: T) {
   return schema.nullish();
+}
+
+/** A whole number in a body. (`z.int()` ends the checks where it fails, so that the rules would not be asked.) */
+export function integer(minimum: number) {
+  return z.number().min(minimum).openapi({ type: 'integer', minimum });
+}
+
+export function optionalInteger(minimum: number, maximum: number) {
+  return optional(z.number().min(minimum).max(maximum)).openapi({
+    type: ['integer', 'null'],
+    minimum,
+    maximum,
+  });
 }
 
 export const uuid = z

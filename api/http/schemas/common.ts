@@ -19,6 +19,7 @@ const problemSchema = z
 /** What any route may answer. */
 const EVERYWHERE: readonly ErrorType[] = [
   'method_not_allowed',
+  'rate_limited',
   'internal',
   'graph_unavailable',
   'deadline_exceeded',
@@ -67,19 +68,17 @@ export const customerParams = z.object({
     .transform((id) => id.toLowerCase())
     .openapi({ param: { name: 'customer_id', in: 'path' } }),
 });
+/** A query parameter, in words that no library chose. */
+const queryText = () => z.string({ error: 'must be given once' });
 export const pageQuery = z.object({
-  limit: z
-    .string()
-    .regex(/^\d{1,3}$/, `must be a number from 1 to ${MAX_PAGE}`)
+  limit: queryText()
+    .regex(/^-?\d{1,9}$/, 'must be a whole number')
     .transform(Number)
     .pipe(z.number().min(1, 'must be at least 1').max(MAX_PAGE, `must be at most ${MAX_PAGE}`))
     .default(MAX_PAGE)
     .openapi({ type: 'integer', minimum: 1, maximum: MAX_PAGE }),
-  cursor: z.string().max(1000).optional().openapi({ description: 'The next_cursor of the page before' }),
+  cursor: queryText().optional().openapi({ description: 'The next_cursor of the page before' }),
 });
-export const idempotencyKey = z
-  .string()
-  .regex(/^[\x21-\x7e]{1,255}$/, 'must be 1 to 255 printable ASCII characters');
 export const etag = z.object({
   ETag: z.string().openapi({ description: 'The changed_seq of the resource', example: '"7"' }),
 });

@@ -1,7 +1,8 @@
 import { z } from '@hono/zod-openapi';
 import { validateOnboarding } from '../../../domain/onboarding.ts';
+import { formRules } from '../../../domain/onboarding-forms.ts';
 import { PAYMENT_METHOD_STATUSES, PAYMENT_METHOD_TYPES } from '../../../domain/payment-method.ts';
-import { checked, optional, time, uuid } from './checked.ts';
+import { checked, optional, optionalInteger, time, uuid } from './checked.ts';
 
 const text = (max: number, description?: string) => {
   const schema = z.string().max(max);
@@ -23,8 +24,8 @@ const paymentMethodDetails = z.looseObject({
   brand: optional(text(64)),
   network: optional(text(64)),
   last_four: optional(text(4, 'Four digits')),
-  expiry_month: optional(z.int().min(1).max(12)),
-  expiry_year: optional(z.int().min(2000).max(2099)),
+  expiry_month: optionalInteger(1, 12),
+  expiry_year: optionalInteger(2000, 2099),
   instrument_fingerprint: optional(text(255, 'The same plastic behind several tokens')),
   off_session_consent: optional(z.boolean()).openapi({
     description: 'true states the consent to be charged without being present; absent changes nothing',
@@ -58,29 +59,29 @@ const digitalIdentifier = z.looseObject({
   is_verified: optional(z.boolean()),
 });
 
-export const onboardingRequest = checked(
-  z.looseObject({
-    transaction_id: z.string().max(128).openapi({
-      description: 'Also the idempotency key: the same transaction twice acts once',
-      example: 'checkout-2026-000017',
-    }),
-    customer_id: optional(uuid).openapi({
-      description: "One that nobody has yet becomes the new customer's",
-    }),
-    gateway_customer_ref: optional(text(255)),
-    customer_metadata: optional(customerMetadata),
-    payment_method_details: optional(paymentMethodDetails),
-    device_details: optional(deviceDetails),
-    address_details: optional(addressDetails),
-    digital_identifiers: optional(z.array(digitalIdentifier).max(20)),
-    email: optional(text(254, 'Short for a digital identifier of type email')),
-    phone: optional(text(254, 'Short for a digital identifier of type phone_number')),
-    behavioral_data_snapshot: optional(z.union([z.string(), z.looseObject({})])).openapi({
-      description: 'Handed to Chimera as it is',
-    }),
-    occurred_at: time,
+export const onboardingShape = z.looseObject({
+  transaction_id: z.string().max(128).openapi({
+    description: 'Also the idempotency key: the same transaction twice acts once',
+    example: 'checkout-2026-000017',
   }),
-  validateOnboarding,
+  customer_id: optional(uuid).openapi({
+    description: "One that nobody has yet becomes the new customer's",
+  }),
+  gateway_customer_ref: optional(text(255)),
+  customer_metadata: optional(customerMetadata),
+  payment_method_details: optional(paymentMethodDetails),
+  device_details: optional(deviceDetails),
+  address_details: optional(addressDetails),
+  digital_identifiers: optional(z.array(digitalIdentifier).max(20)),
+  email: optional(text(254, 'Short for a digital identifier of type email')),
+  phone: optional(text(254, 'Short for a digital identifier of type phone_number')),
+  behavioral_data_snapshot: optional(z.union([z.string(), z.looseObject({}), z.array(z.unknown())])).openapi({
+    description: 'Handed to Chimera as it is',
+  }),
+  occurred_at: time,
+});
+export const onboardingRequest = checked(onboardingShape, (input) =>
+  validateOnboarding(input, formRules()),
 ).openapi('OnboardingRequest');
 
 export const onboardingAnswer = z

@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { NETWORKS } from '../../../domain/payment-method.ts';
 import { validatePaymentFailed } from '../../../domain/recovery/payment-failed.ts';
-import { checked, optional, time, uuid } from './checked.ts';
+import { checked, integer, optional, time, uuid } from './checked.ts';
 
 export const paymentId = z
   .string()
@@ -14,34 +14,32 @@ const currency = z
   .openapi({ example: 'EUR' });
 const code = optional(z.string().max(64));
 
-export const paymentFailed = checked(
-  z.looseObject({
-    event_id: z
-      .string()
-      .max(128)
-      .openapi({ description: 'Also the idempotency key: the same event twice acts once' }),
-    payment_id: paymentId,
-    customer_id: uuid,
-    payment_method_id: uuid,
-    amount: z.int().min(1).openapi({ description: 'Minor units', example: 1250 }),
-    currency,
-    kind: z.enum(['recurring', 'one_time']),
-    occurred_at: time,
-    status: optional(z.enum(['declined', 'unknown', 'pending'])).openapi({ description: 'Absent: declined' }),
-    gateway_payment_ref: optional(z.string().max(128)),
-    network: optional(z.enum(NETWORKS)).openapi({ description: "Absent: the method's" }),
-    network_code: code,
-    network_advice_code: code,
-    code,
-    decline_code: code,
-    advice_code: code,
-    reason: optional(z.string().max(1000)),
-    description: optional(z.string().max(200)).openapi({
-      description: 'What was bought; shown to the customer',
-    }),
+export const paymentFailedShape = z.looseObject({
+  event_id: z
+    .string()
+    .max(128)
+    .openapi({ description: 'Also the idempotency key: the same event twice acts once' }),
+  payment_id: paymentId,
+  customer_id: uuid,
+  payment_method_id: uuid,
+  amount: integer(1).openapi({ description: 'Minor units', example: 1250 }),
+  currency,
+  kind: z.enum(['recurring', 'one_time']),
+  occurred_at: time,
+  status: optional(z.enum(['declined', 'unknown', 'pending'])).openapi({ description: 'Absent: declined' }),
+  gateway_payment_ref: optional(z.string().max(128)),
+  network: optional(z.enum(NETWORKS)).openapi({ description: "Absent: the method's" }),
+  network_code: code,
+  network_advice_code: code,
+  code,
+  decline_code: code,
+  advice_code: code,
+  reason: optional(z.string().max(1000)),
+  description: optional(z.string().max(200)).openapi({
+    description: 'What was bought; shown to the customer',
   }),
-  validatePaymentFailed,
-).openapi('PaymentFailed');
+});
+export const paymentFailed = checked(paymentFailedShape, validatePaymentFailed).openapi('PaymentFailed');
 
 export const accepted = z
   .object({ workflow_id: z.string().openapi({ example: 'recovery:invoice-2026-04-0017' }) })

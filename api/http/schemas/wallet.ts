@@ -4,25 +4,24 @@ import { TOKEN } from '../../../domain/onboarding-fields.ts';
 import { PAYMENT_METHOD_STATUSES, PAYMENT_METHOD_TYPES } from '../../../domain/payment-method.ts';
 import { checked, optional, time, uuid } from './checked.ts';
 
-export const newPaymentMethod = checked(
-  z.looseObject({
-    type: z.enum(PAYMENT_METHOD_TYPES),
-    token: z
-      .string()
-      .max(255)
-      .openapi({ description: "The processor's token; never a card number", example: 'pm_card_visa' }),
-    device_id: optional(uuid).openapi({ description: 'The device it was added on' }),
-    off_session_consent: optional(z.boolean()).openapi({
-      description: 'May it be charged without the customer present? Absent: no',
-    }),
+export const newPaymentMethodShape = z.looseObject({
+  type: z.enum(PAYMENT_METHOD_TYPES),
+  token: z
+    .string()
+    .max(255)
+    .openapi({ description: "The processor's token; never a card number", example: 'pm_card_visa' }),
+  device_id: optional(uuid).openapi({ description: 'The device it was added on' }),
+  off_session_consent: optional(z.boolean()).openapi({
+    description: 'May it be charged without the customer present? Absent: no',
   }),
-  (input) =>
-    check(input, (fields) => {
-      fields.requiredOneOf('type', PAYMENT_METHOD_TYPES);
-      fields.requiredText('token', TOKEN);
-      fields.uuid('device_id');
-      fields.boolean('off_session_consent');
-    }),
+});
+export const newPaymentMethod = checked(newPaymentMethodShape, (input) =>
+  check(input, (fields) => {
+    fields.requiredOneOf('type', PAYMENT_METHOD_TYPES);
+    fields.requiredText('token', TOKEN);
+    fields.uuid('device_id');
+    fields.boolean('off_session_consent');
+  }),
 ).openapi('NewPaymentMethod');
 
 export const paymentMethod = z

@@ -1,4 +1,4 @@
-import { BlindValue, nodeRef } from '../model.ts';
+import { nodeRef } from '../model.ts';
 import { type Folds, moment } from './fold.ts';
 
 type Own =
@@ -8,12 +8,9 @@ type Own =
   | 'LtvAdjusted'
   | 'DeviceLinked'
   | 'LoginRecorded'
-  | 'AddressAdded'
-  | 'AddressUpdated'
-  | 'DigitalIdentifierAdded'
-  | 'DigitalIdentifierVerified'
   | 'BehavioralProfileLinked'
-  | 'IdentityMatchSuggested';
+  | 'IdentityMatchSuggested'
+  | 'IdentityMatchResolved';
 
 export const customerFolds: Folds<Own> = {
   CustomerCreated(model, { stream_id, seq, recorded_at, data }, { key }) {
@@ -27,6 +24,7 @@ export const customerFolds: Folds<Own> = {
       gateway_customer_ref: reference && key.open(reference, 'Customer', stream_id, 'gateway_customer_ref'),
       locale: data.locale,
       changed_seq: seq,
+      status_seq: seq,
       created_at: moment(recorded_at),
       updated_at: moment(recorded_at),
     });
@@ -44,12 +42,19 @@ export const customerFolds: Folds<Own> = {
   CustomerStatusChanged(model, { stream_id, seq, recorded_at, data }) {
     const customer = model.node(nodeRef('Customer', stream_id));
     if (customer)
-      Object.assign(customer, { status: data.new_status, changed_seq: seq, updated_at: moment(recorded_at) });
+      Object.assign(customer, {
+        status: data.new_status,
+        status_seq: seq,
+        changed_seq: seq,
+        updated_at: moment(recorded_at),
+      });
   },
 
   LtvAdjusted(model, { stream_id, recorded_at, data }) {
     const customer = model.node(nodeRef('Customer', stream_id));
-    if (customer) Object.assign(customer, { ltv_minor: data.new_ltv_minor, updated_at: moment(recorded_at) });
+    if (!customer) return;
+    Object.assign(customer, { ltv_minor: data.new_ltv_minor, updated_at: moment(recorded_at) });
+    if (data.observed_at !== undefined) customer.ltv_observed_at = moment(data.observed_at);
   },
 
   DeviceLinked(model, { stream_id, occurred_at, data }) {
@@ -73,70 +78,6 @@ export const customerFolds: Folds<Own> = {
     if (data.proven) login.awaits_identifier_id = null;
   },
 
-  AddressAdded(model, { stream_id, seq, occurred_at, recorded_at, data }, { key }) {
-    const { address_id: id, city, zip_code, proven, ...rest } = data;
-    model.createNode(nodeRef('Address', id), {
-      id,
-      ...rest,
-      city: key.open(city, 'Address', id, 'city'),
-      zip_code: key.open(zip_code, 'Address', id, 'zip_code'),
-      changed_seq: seq,
-      created_at: moment(recorded_at),
-      updated_at: moment(recorded_at),
-    });
-    model.createEdge(nodeRef('Customer', stream_id), 'SHIPPED_TO', nodeRef('Address', id), {
-      first_shipped: moment(occurred_at),
-      last_shipped: moment(occurred_at),
-      proven,
-    });
-  },
-
-  AddressUpdated(model, { stream_id, seq, recorded_at, data }) {
-    const ref = nodeRef('Address', data.address_id);
-    const address = model.node(ref);
-    const shipped = model.edge(nodeRef('Customer', stream_id), 'SHIPPED_TO', ref);
-    if (!address || !shipped) return;
-    address.is_verified = data.is_verified;
-    address.changed_seq = seq;
-    address.updated_at = moment(recorded_at);
-    shipped.last_shipped = moment(data.last_shipped);
-    shipped.proven = data.proven;
-  },
-
-  DigitalIdentifierAdded(model, { stream_id, seq, occurred_at, recorded_at, data }, { key, blindIndex }) {
-    const { identifier_id: id, type, value, is_verified } = data;
-    model.createNode(nodeRef('DigitalIdentifier', id), {
-      id,
-      type,
-      value,
-      value_hash: new BlindValue(blindIndex, type, key.open(value, 'DigitalIdentifier', id, 'value')),
-      is_verified,
-      created_at: moment(recorded_at),
-      updated_at: moment(recorded_at),
-    });
-    const customer = nodeRef('Customer', stream_id);
-    const linked_at = moment(occurred_at);
-    model.createEdge(customer, 'HAS_DIGITAL_IDENTIFIER', nodeRef('DigitalIdentifier', id), { linked_at });
-    const node = model.node(customer);
-    if (node) node.changed_seq = seq;
-  },
-
-  // What came by the identifier while nobody had verified it is the customer's own from now on.
-  DigitalIdentifierVerified(model, { stream_id, seq, recorded_at, data }) {
-    const customer = nodeRef('Customer', stream_id);
-    const identifier = model.node(nodeRef('DigitalIdentifier', data.identifier_id));
-    if (identifier) Object.assign(identifier, { is_verified: true, updated_at: moment(recorded_at) });
-    const node = model.node(customer);
-    if (node) node.changed_seq = seq;
-    for (const type of ['HAS_PAYMENT_METHOD', 'LOGGED_IN_FROM']) {
-      for (const { properties } of model.edgesFrom(customer, type)) {
-        if (properties.awaits_identifier_id !== data.identifier_id) continue;
-        properties.proven = true;
-        properties.awaits_identifier_id = null;
-      }
-    }
-  },
-
   BehavioralProfileLinked(model, { stream_id, seq, occurred_at, data }) {
     const customer = nodeRef('Customer', stream_id);
     const profile = nodeRef('BehavioralProfile', data.profile_id);
@@ -158,5 +99,11 @@ export const customerFolds: Folds<Own> = {
       status: 'suggested',
       suggested_at: moment(occurred_at),
     });
+  },
+
+  IdentityMatchResolved(model, { stream_id, data }) {
+    const other = nodeRef('Customer', data.customer_id);
+    const match = model.edge(nodeRef('Customer', stream_id), 'POSSIBLY_SAME_AS', other);
+    if (match) match.status = data.status;
   },
 };

@@ -6,6 +6,7 @@ type Own =
   | 'PaymentMethodAdded'
   | 'PaymentMethodUpdated'
   | 'PaymentMethodStatusChanged'
+  | 'PaymentMethodRemoved'
   | 'PaymentMethodUsed'
   | 'DefaultPaymentMethodChanged'
   | 'ConsentChanged';
@@ -37,6 +38,7 @@ export const walletFolds: Folds<Own> = {
       instrument_fingerprint: plastic && key.open(plastic, 'PaymentMethod', id, 'instrument_fingerprint'),
       removed_at: null,
       changed_seq: seq,
+      status_seq: seq,
       updated_at: moment(recorded_at),
     });
     const held = model.edge(customer, 'HAS_PAYMENT_METHOD', method) ?? {};
@@ -54,19 +56,45 @@ export const walletFolds: Folds<Own> = {
     usedOn(model, event);
   },
 
-  PaymentMethodUpdated(model, { seq, recorded_at, data }, { key }) {
+  PaymentMethodUpdated(model, { seq, recorded_at, data }, { key, blindIndex }) {
     const { payment_method_id: id, instrument_fingerprint: plastic, ...changes } = data;
     const method = model.node(nodeRef('PaymentMethod', id));
     if (!method) return;
     Object.assign(method, changes, { changed_seq: seq, updated_at: moment(recorded_at) });
     if (plastic !== undefined)
       method.instrument_fingerprint = key.open(plastic, 'PaymentMethod', id, 'instrument_fingerprint');
+    if (changes.token !== undefined)
+      method.token_hash = new BlindValue(
+        blindIndex,
+        'token',
+        key.open(changes.token, 'PaymentMethod', id, 'token'),
+      );
   },
 
   PaymentMethodStatusChanged(model, { seq, recorded_at, data }) {
     const method = model.node(nodeRef('PaymentMethod', data.payment_method_id));
     if (method)
-      Object.assign(method, { status: data.new_status, changed_seq: seq, updated_at: moment(recorded_at) });
+      Object.assign(method, {
+        status: data.new_status,
+        status_seq: seq,
+        changed_seq: seq,
+        updated_at: moment(recorded_at),
+      });
+  },
+
+  PaymentMethodRemoved(model, { stream_id, seq, occurred_at, recorded_at, data }) {
+    const ref = nodeRef('PaymentMethod', data.payment_method_id);
+    const method = model.node(ref);
+    const held = model.edge(nodeRef('Customer', stream_id), 'HAS_PAYMENT_METHOD', ref);
+    if (!method || !held) return;
+    if (method.status !== 'compromised') method.status = 'inactive';
+    Object.assign(method, {
+      status_seq: seq,
+      removed_at: moment(occurred_at),
+      changed_seq: seq,
+      updated_at: moment(recorded_at),
+    });
+    held.off_session_consent = false;
   },
 
   PaymentMethodUsed(model, event) {

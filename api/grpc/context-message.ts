@@ -1,0 +1,48 @@
+/**
+ * Answers to `GetCustomerContext`. A cached context is given to many callers: it becomes a message once, and the message
+ * bytes once.
+ */
+
+import {
+  type GetCustomerContextResponse,
+  PersonaAgentService,
+} from '../../proto/gen/persona/v1/persona_agent.ts';
+import type { CustomerContextView } from '../../services/views.ts';
+import { toDate } from './mapping.ts';
+
+const messages = new WeakMap<CustomerContextView, GetCustomerContextResponse>();
+const encoded = new WeakMap<GetCustomerContextResponse, Buffer>();
+const { responseSerialize } = PersonaAgentService.getCustomerContext;
+
+/** The message of a context that nobody changes any more. */
+export function toContext(context: CustomerContextView): GetCustomerContextResponse {
+  const known = messages.get(context);
+  if (known !== undefined) return known;
+  const message = {
+    ...context,
+    trusted_devices: context.trusted_devices.map((device) => ({
+      ...device,
+      last_login: toDate(device.last_login),
+    })),
+    default_payment_method_id: context.default_payment_method_id ?? '',
+    version: BigInt(context.version),
+    as_of: toDate(context.as_of),
+  };
+  messages.set(context, message);
+  return message;
+}
+
+/** The service as it is generated, but for that. */
+export const personaAgentService: typeof PersonaAgentService = {
+  ...PersonaAgentService,
+  getCustomerContext: {
+    ...PersonaAgentService.getCustomerContext,
+    responseSerialize(message) {
+      const known = encoded.get(message);
+      if (known !== undefined) return known;
+      const bytes = responseSerialize(message);
+      encoded.set(message, bytes);
+      return bytes;
+    },
+  },
+};

@@ -1,0 +1,87 @@
+/** The document tells the truth: what a body's shape refuses, the rules of `domain/` refuse at the same place. */
+
+import type { z } from '@hono/zod-openapi';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { newPaymentMethod, newPaymentMethodShape } from './wallet.ts';
+import { onboardingRequest, onboardingShape } from './onboarding.ts';
+import { paymentFailed, paymentFailedShape } from './recoveries.ts';
+
+const ID = '0198c5f0-7a51-7d3e-9c1f-2b8a4f6d0e11';
+const AT = '2026-04-18T10:00:00Z';
+const onboarding = {
+  transaction_id: 't-1',
+  customer_id: ID,
+  gateway_customer_ref: 'cus_1',
+  customer_metadata: { segment: 'VIP', locale: 'de-DE', ltv: '12.50' },
+  payment_method_details: {
+    ...{ type: 'card', token: 'pm_1', brand: 'visa', network: 'visa', last_four: '4242' },
+    ...{ expiry_month: 12, expiry_year: 2030, instrument_fingerprint: 'fp', off_session_consent: true },
+    consent_source: 'checkout',
+  },
+  device_details: { fingerprint: 'fp', ip: '192.0.2.1', user_agent: 'Browser', trust_score: 0.5 },
+  address_details: {
+    ...{ street1: 'A 1', street2: 'B', city: 'Wien', state: 'W', zip_code: '1010', country: 'AT' },
+    ...{ type: 'shipping', is_verified: true },
+  },
+  digital_identifiers: [{ type: 'email', value: 'ada@shop.example', is_verified: true }],
+  email: 'ada@shop.example',
+  phone: '+43 1 234567',
+  behavioral_data_snapshot: { clicks: 3 },
+  occurred_at: AT,
+};
+const failure = {
+  ...{ event_id: 'evt-1', payment_id: 'pay-1', customer_id: ID, payment_method_id: ID, amount: 1250 },
+  ...{ currency: 'EUR', kind: 'recurring', occurred_at: AT, status: 'declined', gateway_payment_ref: 'pi_1' },
+  ...{ network: 'visa', network_code: '51', network_advice_code: '02', code: 'card_declined' },
+  ...{ decline_code: 'insufficient_funds', advice_code: 'try_again_later', reason: 'r', description: 'd' },
+};
+const method = { type: 'card', token: 'pm_1', device_id: ID, off_session_consent: true };
+
+/** No text of zod's: `Invalid input: expected string, received number`, `Too big: …`. */
+const FOREIGN_WORDS = /invalid|expected|received|too (big|small)/i;
+const anything = fc.oneof(
+  fc.constantFrom<unknown>(null, '', true, 0, -1, 1.5, 13, 1999, 2101, [], {}, ['a'], [null], { type: 1 }),
+  fc.string({ maxLength: 6 }),
+  fc.integer({ min: 3, max: 2_000 }).map((length) => 'x'.repeat(length)),
+);
+
+test.each([
+  ['an onboarding', onboarding, onboardingShape, onboardingRequest],
+  ['a reported failure', failure, paymentFailedShape, paymentFailed],
+  ['a new payment method', method, newPaymentMethodShape, newPaymentMethod],
+])(
+  '%s: the document and the rules agree, in the words of the rules',
+  (_, whole, shape: z.ZodType, body: z.ZodType) => {
+    expect(body.safeParse(whole).error).toBeUndefined();
+    fc.assert(
+      fc.property(fc.constantFrom(...placesIn(whole)), anything, (place, value) => {
+        const broken = changed(whole, place, value);
+        const found = body.safeParse(broken).error?.issues ?? [];
+        for (const { message } of found) expect(message).not.toMatch(FOREIGN_WORDS);
+        const refused = shape.safeParse(broken).error?.issues ?? [];
+        const named = found.map(({ path }) => path.join('.'));
+        // An empty text is the same as no field, which JSON Schema cannot say.
+        if (value !== '')
+          expect(named).toEqual(expect.arrayContaining(refused.map(({ path }) => path.join('.'))));
+      }),
+      { numRuns: 1_000 },
+    );
+  },
+);
+
+type Place = readonly (string | number)[];
+
+/** The path of every field, at every depth, and of the whole. */
+function placesIn(value: unknown, path: Place = []): Place[] {
+  if (typeof value !== 'object' || value === null) return [path];
+  const key = (name: string) => (Array.isArray(value) ? Number(name) : name);
+  return [path, ...Object.entries(value).flatMap(([name, part]) => placesIn(part, [...path, key(name)]))];
+}
+
+function changed(whole: unknown, [first, ...rest]: Place, value: unknown): unknown {
+  if (first === undefined) return value;
+  const copy: any = structuredClone(whole);
+  copy[first] = changed(copy[first], rest, value);
+  return copy;
+}

@@ -1,0 +1,50 @@
+/**
+ * `npm run bench [-- name …]`: measures Persona beside the bare thing underneath. `npm run bench -- publish` puts the
+ * newest results into the documentation.
+ */
+
+import { runCommand } from '../dev/command.ts';
+import { contextBenchmark } from './context.ts';
+import { describeMachine } from './machine.ts';
+import { keep, publish } from './record.ts';
+import { asTable } from './report.ts';
+import type { BenchmarkResult, Findings } from './result.ts';
+import { type BenchSystem, startSystem } from './system.ts';
+
+interface Benchmark {
+  name: string;
+  title: string;
+  conditions: string;
+  run(system: BenchSystem): Promise<Findings>;
+}
+
+const BENCHMARKS: readonly Benchmark[] = [contextBenchmark];
+const names = BENCHMARKS.map(({ name }) => name);
+const asked = process.argv.slice(2);
+
+await runCommand(async (context) => {
+  const unknown = asked.find((name) => name !== 'publish' && !names.includes(name));
+  if (unknown !== undefined) {
+    context.log(`there is no benchmark '${unknown}'; there are ${names.join(', ')}, and publish`);
+    return 2;
+  }
+  if (asked.includes('publish')) {
+    context.log(publish(names));
+    return 0;
+  }
+  const system = await startSystem(context);
+  const chosen = BENCHMARKS.filter(({ name }) => asked.length === 0 || asked.includes(name));
+  for (const { run, ...description } of chosen) {
+    context.log(`\n${description.name}: measuring…`);
+    const found = await run(system);
+    const result: BenchmarkResult = {
+      ...description,
+      machine: describeMachine(),
+      at: new Date().toISOString(),
+      ...found,
+    };
+    context.log(`\n${asTable(result)}\nkept in ${keep(result)}`);
+  }
+  await system.close();
+  return 0;
+});

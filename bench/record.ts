@@ -1,0 +1,56 @@
+/** Where results are kept: each run's newest beside the clone's other working files, the published ones in docs/. */
+
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { asMarkdown } from './report.ts';
+import type { BenchmarkResult } from './result.ts';
+
+const path = (name: string) => fileURLToPath(new URL(`../${name}`, import.meta.url));
+const KEPT = path('.persona/bench');
+const PUBLISHED = path('docs/performance.json');
+const PAGE = path('docs/performance.md');
+const BEGIN = '<!-- figures: written by `npm run bench -- publish` -->';
+const END = '<!-- end of figures -->';
+
+/** @returns where it is kept */
+export function keep(result: BenchmarkResult): string {
+  mkdirSync(KEPT, { recursive: true });
+  const file = fileOf(result.name);
+  writeFileSync(file, JSON.stringify(result, undefined, 2));
+  return file;
+}
+
+/**
+ * Puts the newest results into docs/performance.json and its tables into docs/performance.md.
+ * @param names of all benchmarks, in the page's order
+ * @returns what was done, in words
+ */
+export function publish(names: readonly string[]): string {
+  const newest = names.map((name) => fileOf(name)).filter((file) => existsSync(file));
+  const known = new Map(readPublished().map((result) => [result.name, result]));
+  for (const file of newest) {
+    const result = JSON.parse(readFileSync(file, 'utf8')) as BenchmarkResult;
+    known.set(result.name, result);
+  }
+  const results = names.flatMap((name) => known.get(name) ?? []);
+  writeFileSync(PUBLISHED, `${JSON.stringify(results, undefined, 2)}\n`);
+  writeFileSync(PAGE, withFigures(readFileSync(PAGE, 'utf8'), results));
+  return `${newest.length} of ${names.length} results are put into ${PAGE}`;
+}
+
+/** The page with its figures replaced. @throws Error if the page has no place for them */
+export function withFigures(page: string, results: readonly BenchmarkResult[]): string {
+  const [before, rest] = page.split(BEGIN);
+  const after = rest?.split(END)[1];
+  if (before === undefined || after === undefined) throw new Error(`the page lacks '${BEGIN}' or '${END}'`);
+  return `${before}${BEGIN}\n\n${asMarkdown(results)}\n\n${END}${after}`;
+}
+
+/** What docs/performance.json holds. */
+export function readPublished(): BenchmarkResult[] {
+  return existsSync(PUBLISHED) ? (JSON.parse(readFileSync(PUBLISHED, 'utf8')) as BenchmarkResult[]) : [];
+}
+
+function fileOf(name: string): string {
+  return `${KEPT}/${name}.json`;
+}

@@ -1,0 +1,67 @@
+/** What a benchmark finds: Persona beside the bare thing underneath, repetition by repetition. */
+
+import type { Machine } from './machine.ts';
+
+/** One figure of both sides. The n-th of each were measured next to each other. */
+export interface Comparison {
+  what: string;
+  unit: string;
+  persona: number[];
+  bare: number[];
+  /** What the ratio Persona to bare should be. */
+  goal?: { atLeast: number } | { atMost: number };
+}
+
+/** A number that does not depend on the machine. */
+export interface Count {
+  what: string;
+  value: number;
+  atMost: number;
+}
+
+export interface Findings {
+  comparisons: Comparison[];
+  counts?: Count[];
+}
+
+export interface BenchmarkResult extends Findings {
+  name: string;
+  title: string;
+  /** How it was measured, in a sentence. */
+  conditions: string;
+  machine: Machine;
+  /** RFC 3339. */
+  at: string;
+}
+
+/** The middle value; of an even number of them the mean of the two in the middle. */
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length / 2;
+  return (at(sorted, Math.floor(middle)) + at(sorted, Math.ceil(middle) - 1)) / 2;
+}
+
+/** The smallest value that at least this share (0 to 1) of the values does not exceed. */
+export function quantile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return at(sorted, Math.max(0, Math.ceil(sorted.length * share) - 1));
+}
+
+/** Persona to bare in each repetition: what the machine did meanwhile befell both. */
+export function ratios({ persona, bare }: Pick<Comparison, 'persona' | 'bare'>): number[] {
+  return persona.map((value, n) => value / at(bare, n));
+}
+
+/** Whether the median ratio is as good as it should be; `undefined`: nothing was asked for. */
+export function isMet(comparison: Comparison): boolean | undefined {
+  const { goal } = comparison;
+  if (goal === undefined) return undefined;
+  const ratio = median(ratios(comparison));
+  return 'atLeast' in goal ? ratio >= goal.atLeast : ratio <= goal.atMost;
+}
+
+function at(values: readonly number[], index: number): number {
+  const value = values[index];
+  if (value === undefined) throw new Error(`there is no value ${index} of ${values.length}`);
+  return value;
+}

@@ -1,0 +1,70 @@
+/** How things are measured: warm, side by side, and often enough to see how much the machine sways. */
+
+import { quantile } from './result.ts';
+
+/** How often each side is measured. */
+export const REPETITIONS = 7;
+
+/**
+ * Measures both sides in turns, after one turn each that does not count. Who begins changes with every turn, so that
+ * what one leaves behind does not always meet the same other.
+ */
+export async function sideBySide<T>(
+  persona: (turn: number) => Promise<T>,
+  bare: (turn: number) => Promise<T>,
+  repetitions = REPETITIONS,
+): Promise<{ persona: T[]; bare: T[] }> {
+  await persona(0);
+  await bare(0);
+  const measured: { persona: T[]; bare: T[] } = { persona: [], bare: [] };
+  for (let turn = 1; turn <= repetitions; turn += 1) {
+    if (turn % 2 === 1) measured.persona.push(await persona(turn));
+    measured.bare.push(await bare(turn));
+    if (turn % 2 === 0) measured.persona.push(await persona(turn));
+  }
+  return measured;
+}
+
+export interface Load {
+  perSecond: number;
+  /** Milliseconds. */
+  p50: number;
+  p99: number;
+}
+
+/** Keeps so many calls under way for so many milliseconds. @param call gets the number of the call */
+export function loadFor(ms: number, inFlight: number, call: (n: number) => Promise<unknown>): Promise<Load> {
+  const end = performance.now() + ms;
+  return load(inFlight, () => performance.now() < end, call);
+}
+
+/** Makes so many calls, so many of them at a time. @param call gets the number of the call */
+export function loadOf(
+  calls: number,
+  inFlight: number,
+  call: (n: number) => Promise<unknown>,
+): Promise<Load> {
+  return load(inFlight, (n) => n < calls, call);
+}
+
+async function load(
+  inFlight: number,
+  more: (n: number) => boolean,
+  call: (n: number) => Promise<unknown>,
+): Promise<Load> {
+  const took: number[] = [];
+  let next = 0;
+  const startedAt = performance.now();
+  const keepCalling = async () => {
+    while (more(next)) {
+      const n = next;
+      next += 1;
+      const calledAt = performance.now();
+      await call(n);
+      took.push(performance.now() - calledAt);
+    }
+  };
+  await Promise.all(Array.from({ length: inFlight }, keepCalling));
+  const seconds = (performance.now() - startedAt) / 1_000;
+  return { perSecond: took.length / seconds, p50: quantile(took, 0.5), p99: quantile(took, 0.99) };
+}

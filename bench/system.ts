@@ -1,0 +1,52 @@
+/** All of Persona as `npm start` brings it up, and what benchmarks reach it by. */
+
+import type { Client } from '@temporalio/client';
+import type { CommandContext } from '../dev/command.ts';
+import { type PersonaSystem, startPersona } from '../dev/persona.ts';
+import { type Program, startProgram } from '../dev/programs.ts';
+import { type Graph, openGraph } from '../graph/index.ts';
+import { readCodecKeys, readGraphEnvironment, readTemporalEnvironment } from '../platform/environment.ts';
+import { createBlindIndex } from '../security/blind-index.ts';
+import { createKeyRing } from '../security/key-ring.ts';
+import { connectTemporal } from '../temporal/client.ts';
+
+export interface BenchSystem extends Pick<PersonaSystem, 'addresses' | 'env'> {
+  graph: Graph;
+  temporal: Client;
+  log: (line: string) => void;
+  /** Starts a program of `bench/bare`. @param ports as `startProgram` takes them */
+  startBare(
+    name: string,
+    ports?: Record<string, number>,
+    env?: Record<string, string>,
+  ): Promise<Program['ready']>;
+  close(): Promise<void>;
+}
+
+export async function startSystem({ guard, log }: CommandContext): Promise<BenchSystem> {
+  const { addresses, env, folder } = await startPersona({ guard, log });
+  const { neo4j, keys, blindKeys } = readGraphEnvironment(env);
+  const graph = openGraph({
+    ...neo4j,
+    password: neo4j.password.reveal(),
+    keyRing: createKeyRing(keys.reveal()),
+    blindIndex: createBlindIndex(createKeyRing(blindKeys.reveal())),
+  });
+  const { address, namespace } = readTemporalEnvironment(env);
+  const temporal = await connectTemporal({ address, namespace, codecKeys: readCodecKeys(env).reveal() });
+  return {
+    ...{ addresses, env, graph, temporal, log },
+    async startBare(name, ports = {}, extra = {}) {
+      const { ready } = await startProgram({
+        name: `bare-${name}`,
+        file: `bench/bare/${name}.ts`,
+        env: { ...env, ...extra },
+        ...{ ports, usualPorts: false, folder, guard },
+      });
+      return ready;
+    },
+    async close() {
+      await Promise.all([graph.close(), temporal.connection.close()]);
+    },
+  };
+}

@@ -1,0 +1,130 @@
+/** Takes in the customers of a file (docs/decisions/0046). */
+
+import { stat } from 'node:fs/promises';
+import type { Client } from '@temporalio/client';
+import { invalid } from '../../domain/errors.ts';
+import { validateOnboarding } from '../../domain/onboarding.ts';
+import { formRules } from '../../domain/onboarding-forms.ts';
+import type { Policy } from '../../domain/policy.ts';
+import { onboardingWorkflowId, WorkflowName, workflowCaller } from '../../domain/processes.ts';
+import { type Graph, migrate, onboard, openGraph } from '../../graph/index.ts';
+import { readCodecKeys, readGraphEnvironment, readTemporalEnvironment } from '../../platform/environment.ts';
+import { readPolicy } from '../../platform/policy.ts';
+import { createBlindIndex } from '../../security/blind-index.ts';
+import { createKeyRing } from '../../security/key-ring.ts';
+import { connectTemporal } from '../../temporal/client.ts';
+import { beginOnboarding } from '../../temporal/starts.ts';
+import type { Answer } from '../answer.ts';
+import { CliFailure, ExitCode, toFailure } from '../failure.ts';
+import { type Checkpoint, reportPath } from '../import/checkpoint.ts';
+import { importFile, type Onboard } from '../import/import-file.ts';
+import { createProgress, type Screen } from '../import/progress.ts';
+import type { Settings } from '../settings.ts';
+
+/**
+ * Onboards a file, one OnboardingRequest a line. Run again after it was stopped or killed, it goes on.
+ * @throws CliFailure; EnvironmentError without the keys that seal what is written
+ */
+export async function importCustomers(
+  settings: Settings,
+  file: string,
+  { actor, screen }: { actor: string; screen: Screen },
+): Promise<Answer> {
+  const bytes = await sizeOf(file);
+  const { variables } = settings;
+  const { neo4j, keys, blindKeys } = readGraphEnvironment(variables);
+  const codecKeys = readCodecKeys(variables).reveal();
+  const temporal = readTemporalEnvironment(variables);
+  const policy = readPolicy(variables.PERSONA_POLICY_FILE);
+  const graph = openGraph({
+    ...neo4j,
+    password: neo4j.password.reveal(),
+    keyRing: createKeyRing(keys.reveal()),
+    blindIndex: createBlindIndex(createKeyRing(blindKeys.reveal())),
+  });
+  let client: Client | undefined;
+  let last: Checkpoint | undefined;
+  const progress = createProgress(screen, bytes);
+  try {
+    await migrate(graph);
+    client = await connectTemporal({ ...temporal, apiKey: temporal.apiKey?.reveal(), codecKeys });
+    const done = await importFile(file, onboardingOf({ graph, client, policy, actor }), (checkpoint) => {
+      last = checkpoint;
+      progress.show(checkpoint);
+    });
+    progress.end();
+    return answer(file, done);
+  } catch (error) {
+    progress.end();
+    throw goOnLater(error, file, last);
+  } finally {
+    await client?.connection.close();
+    await graph.close();
+  }
+}
+
+/**
+ * The command that the onboarding's process also runs, under the same key: whichever comes first, the other finds its
+ * answer. What takes the gateway or Chimera is left to the process, which begins with that answer.
+ */
+function onboardingOf({
+  graph,
+  client,
+  policy,
+  actor,
+}: {
+  graph: Graph;
+  client: Client;
+  policy: Policy;
+  actor: string;
+}): Onboard {
+  const caller = workflowCaller(WorkflowName.onboardCustomer);
+  return async (input) => {
+    const checked = validateOnboarding(input, formRules(policy));
+    if (!checked.ok) throw invalid(checked.problems, checked.type);
+    const { request } = checked;
+    const correlationId = onboardingWorkflowId(request.transaction_id);
+    const ready = await onboard(
+      graph,
+      {
+        ...{ caller, actor, correlationId },
+        idempotencyKey: request.transaction_id,
+        occurredAt: request.occurred_at,
+      },
+      { request, policy },
+    );
+    if (ready.payment_method_status === 'unverified' || request.behavioral_data_snapshot !== undefined)
+      await beginOnboarding(client, { caller: actor, actor, correlation_id: correlationId, request });
+    return ready;
+  };
+}
+
+async function sizeOf(file: string): Promise<number> {
+  try {
+    return (await stat(file)).size;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new CliFailure(ExitCode.wrongUsage, `${file} cannot be read: ${reason}`);
+  }
+}
+
+function answer(file: string, { lines, created, recognised, rejected }: Checkpoint): Answer {
+  const report = rejected > 0 ? reportPath(file) : undefined;
+  const text = [
+    `${file}: ${lines} lines, ${created} customers created, ${recognised} onboardings of known ones.`,
+    ...(report ? [`${rejected} lines were rejected: ${report} says which and why.`] : []),
+  ];
+  return {
+    document: { file, lines, created, recognised, rejected, ...(report && { report }) },
+    text: text.join('\n'),
+    exitCode: rejected > 0 ? ExitCode.badAnswer : ExitCode.done,
+  };
+}
+
+/** The failure, with how far it came. */
+function goOnLater(error: unknown, file: string, last: Checkpoint | undefined): unknown {
+  const failure = toFailure(error);
+  if (failure?.exitCode !== ExitCode.unreachable) return error;
+  const advice = `${last?.lines ?? 0} lines of ${file} are done: run the same command again, and it goes on there`;
+  return new CliFailure(failure.exitCode, `${failure.message}\n${advice}`, failure.problem);
+}

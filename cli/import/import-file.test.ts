@@ -1,0 +1,154 @@
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { invalid, PersonaError } from '../../domain/errors.ts';
+import { checkpointPath, reportPath } from './checkpoint.ts';
+import { importFile, type Onboard } from './import-file.ts';
+import { MAX_LINE_BYTES } from './lines.ts';
+import { progressText } from './progress.ts';
+
+const CARD = '4242424242424242';
+let folder: string;
+let file: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'import-'));
+  file = join(folder, 'customers.jsonl');
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+/** Remembers what it was given, and knows every transaction from the second time on. */
+function world() {
+  const seen: string[] = [];
+  const onboard: Onboard = async (input) => {
+    const { transaction_id, refused } = input as { transaction_id: string; refused?: PersonaError['type'] };
+    await new Promise(setImmediate);
+    if (refused) throw new PersonaError(refused, `${transaction_id} was refused`);
+    const created = !seen.includes(transaction_id);
+    seen.push(transaction_id);
+    return { created };
+  };
+  return { seen, onboard };
+}
+const lines = (count: number, from = 0) =>
+  Array.from({ length: count }, (_, n) => JSON.stringify({ transaction_id: `t-${from + n}` })).join('\n');
+const report = async () =>
+  (await readFile(reportPath(file), 'utf8'))
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+
+test('takes every line once, however lines end, and says how far it is', async () => {
+  await writeFile(file, `\ufeff${lines(1)}\r\n\n${lines(1500, 1)}\n${lines(1, 7)}`);
+  const { seen, onboard } = world();
+  const shown: number[] = [];
+  const done = await importFile(file, onboard, ({ lines: count }) => shown.push(count));
+  expect(done).toMatchObject({ lines: 1503, created: 1501, recognised: 1, rejected: 0 });
+  expect(done.offset).toBe((await stat(file)).size);
+  expect(new Set(seen).size).toBe(1501);
+  expect(shown).toEqual([0, 1000, 1503]);
+  // Nothing was rejected: there is no report.
+  await expect(stat(reportPath(file))).rejects.toThrow('ENOENT');
+});
+
+test('run again, has nothing to do; what was appended since is taken', async () => {
+  await writeFile(file, `${lines(3)}\n`);
+  const { seen, onboard } = world();
+  await importFile(file, onboard, () => {});
+  expect(await importFile(file, onboard, () => {})).toMatchObject({ lines: 3, created: 3 });
+  await writeFile(file, `${lines(2, 3)}\n`, { flag: 'a' });
+  expect(await importFile(file, onboard, () => {})).toMatchObject({ lines: 5, created: 5 });
+  expect(seen).toHaveLength(5);
+});
+
+test('stopped in the middle, goes on at the last checkpoint, and reports no line twice', async () => {
+  const refused = JSON.stringify({ transaction_id: 'no', refused: 'customer_not_found' });
+  await writeFile(file, `${refused}\n${lines(1999)}\n${refused}\n${lines(1000, 1999)}`);
+  const { seen, onboard } = world();
+  const broken: Onboard = async (input) => {
+    if ((input as { transaction_id: string }).transaction_id === 't-2500')
+      throw new PersonaError('graph_unavailable', 'away');
+    return onboard(input);
+  };
+  await expect(importFile(file, broken, () => {})).rejects.toMatchObject({ type: 'graph_unavailable' });
+  // A crash after the report was written and before the checkpoint was.
+  await writeFile(reportPath(file), '{"line": 2001, "type": "half', { flag: 'a' });
+  const before = seen.length;
+  expect(await importFile(file, onboard, () => {})).toMatchObject({ lines: 3001, rejected: 2 });
+  expect(new Set(seen).size).toBe(2999);
+  expect(seen.length - before).toBeLessThanOrEqual(1001);
+  expect((await report()).map(({ line }) => line)).toEqual([1, 2001]);
+});
+
+test('an edited file is not gone on with', async () => {
+  await writeFile(file, lines(3));
+  await importFile(file, world().onboard, () => {});
+  await writeFile(file, lines(3, 1));
+  await expect(importFile(file, world().onboard, () => {})).rejects.toThrow(
+    `has changed since its import was begun. To import it from its first line, delete ${checkpointPath(file)}`,
+  );
+});
+
+test('says which lines were rejected and why, and never repeats a card number', async () => {
+  const rejecting: Onboard = async (input) => {
+    const { transaction_id } = input as { transaction_id?: string };
+    if (transaction_id === CARD)
+      throw new PersonaError('idempotency_key_reused', `the idempotency key ${CARD} was used before`);
+    throw invalid([{ field: 'occurred_at', message: 'is required' }], 'card_number_refused');
+  };
+  const long = JSON.stringify({ transaction_id: 'long', text: 'x'.repeat(MAX_LINE_BYTES) });
+  await writeFile(
+    file,
+    [`{"transaction_id": "t-1"}`, `not json ${CARD}`, `{"transaction_id": "${CARD}"}`, long, '[]'].join('\n'),
+  );
+  expect(await importFile(file, rejecting, () => {})).toMatchObject({ lines: 5, rejected: 5 });
+  const problems = [{ field: 'occurred_at', message: 'is required' }];
+  const refused = { type: 'card_number_refused', detail: 'occurred_at: is required', problems };
+  expect(await report()).toEqual([
+    { line: 1, transaction_id: 't-1', ...refused },
+    { line: 2, type: 'malformed_request', detail: 'the line is not JSON' },
+    { line: 3, type: 'idempotency_key_reused', detail: expect.not.stringContaining('key 4') },
+    { line: 4, type: 'payload_too_large', detail: 'the line is longer than 65536 bytes' },
+    { line: 5, ...refused },
+  ]);
+  expect(await readFile(reportPath(file), 'utf8')).not.toContain('4242');
+});
+
+test('of two lines with one transaction the first one counts', async () => {
+  const order: number[] = [];
+  const first: Onboard = async (input) => {
+    const { n } = input as { n: number };
+    // The later ones are quicker.
+    for (let turn = 0; turn < 20 - n; turn += 1) await new Promise(setImmediate);
+    order.push(n);
+    return { created: n === 0 };
+  };
+  const same = Array.from({ length: 20 }, (_, n) => JSON.stringify({ transaction_id: 't', n }));
+  await writeFile(file, same.join('\n'));
+  await importFile(file, first, () => {});
+  expect(order).toEqual([...order].sort((a, b) => a - b));
+});
+
+test('a fault of ours stops it and names the line', async () => {
+  await writeFile(file, `${lines(1)}\n{"transaction_id": "x", "refused": "internal"}`);
+  await expect(importFile(file, world().onboard, () => {})).rejects.toThrow('line 2: x was refused');
+});
+
+test('the bar tells share, speed and what is left', () => {
+  const first = {
+    offset: 0,
+    lines: 0,
+    created: 0,
+    recognised: 0,
+    rejected: 0,
+    report_bytes: 0,
+    fingerprint: '',
+  };
+  const scene = { first, total: 1000, elapsedMs: 2_000 };
+  expect(progressText(first, scene)).toBe(`[${'.'.repeat(30)}] 0%, 0 lines`);
+  const half = { ...first, offset: 500, lines: 50, rejected: 2 };
+  expect(progressText(half, scene)).toBe(
+    `[${'#'.repeat(15)}${'.'.repeat(15)}] 50%, 50 lines, 25/s, 2 s left, 2 rejected`,
+  );
+  expect(progressText({ ...first, offset: 1, lines: 1 }, scene)).toContain('34 min left');
+});

@@ -1,0 +1,166 @@
+/** The onboardings of a file, one JSON object a line, each carried out once whatever happens in between. */
+
+import { open, rm } from 'node:fs/promises';
+import { ERRORS, type ErrorType, type FieldProblem, PersonaError } from '../../domain/errors.ts';
+import { findCardNumber } from '../../domain/pan.ts';
+import { type Checkpoint, readCheckpoint, reportPath, writeCheckpoint } from './checkpoint.ts';
+import { type Line, MAX_LINE_BYTES, readLines } from './lines.ts';
+
+/** Between two checkpoints: what a crash makes the next run look at again. */
+const LINES_PER_CHECKPOINT = 1_000;
+/** So many lines at once; more only wait for each other. */
+const AT_ONCE = 32;
+
+/** Carries one onboarding out, or finds what it came to before. @throws PersonaError */
+export type Onboard = (request: unknown) => Promise<{ created: boolean }>;
+
+/** Why a line was left out. It never holds what stood in the line, but its transaction's id. */
+interface Rejection {
+  line: number;
+  transaction_id?: string;
+  type: ErrorType;
+  detail: string;
+  problems?: readonly FieldProblem[];
+}
+
+type Outcome = 'created' | 'recognised' | 'blank' | Rejection;
+
+/**
+ * Goes on where the last run of the same file has ended. Lines that are refused are reported and left out.
+ * @param onProgress - after each checkpoint
+ * @throws PersonaError where a server cannot be reached; what is done stays done
+ */
+export async function importFile(
+  file: string,
+  onboard: Onboard,
+  onProgress: (checkpoint: Checkpoint) => void,
+): Promise<Checkpoint> {
+  let done = await readCheckpoint(file);
+  onProgress(done);
+  await using report = await openReport(file, done.report_bytes);
+  for await (const lines of inGroups(readLines(file, { offset: done.offset, line: done.lines }))) {
+    const outcomes = await carryOut(lines, onboard);
+    const rejections = outcomes.filter((outcome) => typeof outcome === 'object');
+    const count = (wanted: Outcome) => outcomes.filter((outcome) => outcome === wanted).length;
+    const { fingerprint: _, ...before } = done;
+    done = await writeCheckpoint(file, {
+      ...before,
+      offset: lines.at(-1)?.end ?? before.offset,
+      lines: before.lines + lines.length,
+      created: before.created + count('created'),
+      recognised: before.recognised + count('recognised'),
+      rejected: before.rejected + rejections.length,
+      report_bytes: await report.append(rejections),
+    });
+    onProgress(done);
+  }
+  return done;
+}
+
+async function* inGroups(lines: AsyncIterable<Line>): AsyncGenerator<Line[]> {
+  let group: Line[] = [];
+  for await (const line of lines) {
+    group.push(line);
+    if (group.length < LINES_PER_CHECKPOINT) continue;
+    yield group;
+    group = [];
+  }
+  if (group.length > 0) yield group;
+}
+
+/** Many at once, and in the order of the file where two lines are one transaction: the first of them counts. */
+async function carryOut(lines: readonly Line[], onboard: Onboard): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  const earlier = new Map<unknown, Promise<Outcome>>();
+  const waiting = lines.entries();
+  let failed = false;
+  const work = async () => {
+    for (const [index, line] of waiting) {
+      if (failed) return;
+      const parsed = parse(line);
+      const key = transactionOf(parsed) ?? line;
+      const before = earlier.get(key);
+      const outcome = (async () => {
+        await before?.catch(() => undefined);
+        return await carryOutLine(line, parsed, onboard);
+      })();
+      earlier.set(key, outcome);
+      try {
+        outcomes[index] = await outcome;
+      } catch (error) {
+        failed = true;
+        throw error;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  return outcomes;
+}
+
+async function carryOutLine(line: Line, parsed: unknown, onboard: Onboard): Promise<Outcome> {
+  if (line.text?.trim() === '') return 'blank';
+  try {
+    if (line.text === undefined)
+      throw new PersonaError('payload_too_large', `the line is longer than ${MAX_LINE_BYTES} bytes`);
+    if (parsed === undefined) throw new PersonaError('malformed_request', 'the line is not JSON');
+    return (await onboard(parsed)).created ? 'created' : 'recognised';
+  } catch (error) {
+    if (!(error instanceof PersonaError) || ERRORS[error.type].retryable) throw error;
+    if (error.type === 'internal')
+      throw new PersonaError('internal', `line ${line.number}: ${error.message}`, { cause: error });
+    return rejection(line.number, parsed, error);
+  }
+}
+
+function parse({ text }: Line): unknown {
+  try {
+    return JSON.parse(text ?? '');
+  } catch {
+    // What the engine says of it repeats a part of the line.
+    return undefined;
+  }
+}
+
+function transactionOf(parsed: unknown): string | undefined {
+  const id: unknown = (parsed as { transaction_id?: unknown } | null | undefined)?.transaction_id;
+  return typeof id === 'string' ? id : undefined;
+}
+
+function rejection(line: number, parsed: unknown, { type, message, problems }: PersonaError): Rejection {
+  const transaction_id = transactionOf(parsed);
+  const isShown = transaction_id !== undefined && findCardNumber(transaction_id) === undefined;
+  return {
+    line,
+    ...(isShown && { transaction_id }),
+    type,
+    // A message may name the transaction.
+    detail: findCardNumber(message) === undefined ? message : ERRORS[type].title,
+    ...(problems.length > 0 && { problems }),
+  };
+}
+
+interface Report extends AsyncDisposable {
+  /** @returns how long the report is now, in bytes */
+  append(rejections: readonly Rejection[]): Promise<number>;
+}
+
+/** What a run wrote after its last checkpoint is written again by the next one: it is cut off. */
+async function openReport(file: string, length: number): Promise<Report> {
+  const handle = await open(reportPath(file), 'a');
+  await handle.truncate(length);
+  let bytes = length;
+  return {
+    async append(rejections) {
+      if (rejections.length === 0) return bytes;
+      const text = rejections.map((rejected) => `${JSON.stringify(rejected)}\n`).join('');
+      await handle.appendFile(text);
+      await handle.datasync();
+      bytes += Buffer.byteLength(text);
+      return bytes;
+    },
+    async [Symbol.asyncDispose]() {
+      await handle.close();
+      if (bytes === 0) await rm(reportPath(file));
+    },
+  };
+}

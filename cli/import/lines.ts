@@ -1,0 +1,56 @@
+import { createReadStream } from 'node:fs';
+
+/** As large as a request over REST may be. */
+export const MAX_LINE_BYTES = 64 * 1024;
+const CHUNK_BYTES = 1024 * 1024;
+const NEWLINE = 0x0a;
+
+export interface Line {
+  /** From 1, as editors count. */
+  number: number;
+  /** Without its end; `undefined`: longer than `MAX_LINE_BYTES`. */
+  text: string | undefined;
+  /** Where the next line begins, in bytes. */
+  end: number;
+}
+
+/**
+ * The lines of a file of any length, in bounded memory.
+ * @param from - where the first of them begins, and how many there are before it
+ */
+export async function* readLines(file: string, from: { offset: number; line: number }): AsyncGenerator<Line> {
+  let { offset: end, line: number } = from;
+  let parts: Buffer[] = [];
+  let length = 0;
+  const keep = (part: Buffer) => {
+    // Of a line that is too long only its length matters.
+    if (length <= MAX_LINE_BYTES) parts.push(part);
+    length += part.length;
+  };
+  const finish = (): Line => {
+    number += 1;
+    const text = length > MAX_LINE_BYTES ? undefined : textOf(Buffer.concat(parts), number);
+    parts = [];
+    length = 0;
+    return { number, text, end };
+  };
+
+  for await (const chunk of createReadStream(file, { start: end, highWaterMark: CHUNK_BYTES })) {
+    let rest = chunk as Buffer;
+    for (let at = rest.indexOf(NEWLINE); at >= 0; at = rest.indexOf(NEWLINE)) {
+      keep(rest.subarray(0, at));
+      end += at + 1;
+      yield finish();
+      rest = rest.subarray(at + 1);
+    }
+    keep(rest);
+    end += rest.length;
+  }
+  if (length > 0) yield finish();
+}
+
+/** Without the mark that some editors write at the beginning of a file, and the one that others write at a line's end. */
+function textOf(bytes: Buffer, number: number): string {
+  const text = bytes.toString('utf8').replace(/\r$/, '');
+  return number === 1 ? text.replace(/^\ufeff/, '') : text;
+}

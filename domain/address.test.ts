@@ -1,0 +1,30 @@
+import { expect, test } from 'vitest';
+import { placeKey } from './address.ts';
+
+const home = { street1: '1 Main St.', city: 'São Paulo', zip_code: '01310-100', country: 'BR' };
+
+test('capitals, spaces and punctuation do not make another address', () => {
+  const same = {
+    street1: ' 1  main st',
+    city: 'SÃO PAULO',
+    zip_code: '01310 100',
+    country: 'br',
+    street2: '',
+  };
+  expect(placeKey(same)).toBe(placeKey(home));
+});
+
+test.each([
+  { street1: '2 Main St.' },
+  { street2: 'Flat 2' },
+  { zip_code: '01310-101' },
+  { city: 'Santos' },
+  { country: 'PT' },
+])('%o is another one', (change) => {
+  expect(placeKey({ ...home, ...change })).not.toBe(placeKey(home));
+});
+
+test('what stands in one line does not run over into the next', () => {
+  const split = { street1: 'Main', street2: 'St 1', city: 'A', zip_code: '1', country: 'US' };
+  expect(placeKey({ ...split, street1: 'Main St', street2: '1' })).not.toBe(placeKey(split));
+});

@@ -1,0 +1,185 @@
+/** What the answer to a claim and the outcome of a charge change. */
+
+import type { Claim, RecordedAttempt } from './claims.ts';
+import { afterClosing } from './closing.ts';
+import { courseOf, stop } from './course.ts';
+import { BLOCKED_RETRY_MS } from './decide.ts';
+import { doubtAbout, thaw } from './doubt.ts';
+import { afterCustomerStatus } from './reread.ts';
+import { retryOf } from './retries.ts';
+import type { Candidate, RecoveryState } from './state.ts';
+import type { AttemptStatus } from './status.ts';
+import { SILENCE_MS } from './timers.ts';
+
+/** A claim's refusal names the customer's status so: `customer_suspended`. */
+const CUSTOMER_RULE = 'customer_';
+/** Back-off after a charge that never reached the gateway: doubles from the first to the longest. */
+const UNSENT_FIRST_RETRY_MS = 5_000;
+const UNSENT_LONGEST_RETRY_MS = 3_600_000;
+
+export function afterClaim(
+  state: RecoveryState,
+  candidate: Candidate,
+  claim: Claim,
+  at: number,
+): RecoveryState {
+  const unblocked = thaw({ ...state, blocked_until: undefined, suspended_until: undefined }, at);
+  switch (claim.result) {
+    case 'claimed':
+      return { ...unblocked, claim: claim.attempt };
+    case 'resolved':
+      // An earlier run claimed and resolved it: its outcome counts, and the next claim takes the next number.
+      return { ...unblocked, attempts: upsert(state.attempts, claim.attempt) };
+    case 'blocked':
+      return claim.by === state.payment_id
+        ? { ...state, review: { rule: 'attempt_unresolved', flagged: false } }
+        : { ...state, blocked_until: at + BLOCKED_RETRY_MS, frozen_at: state.frozen_at ?? at };
+    case 'already_paid':
+      return { ...afterClosing(unblocked, claim.obligation, false), notices: [] };
+    case 'refused':
+      if (claim.obligation) return { ...afterClosing(unblocked, claim.obligation, false), notices: [] };
+      if (claim.rule.startsWith(CUSTOMER_RULE)) {
+        return afterCustomerStatus(unblocked, claim.rule.slice(CUSTOMER_RULE.length), at);
+      }
+      if (claim.rule === 'under_review') {
+        return { ...unblocked, review: { rule: claim.rule, flagged: true }, frozen_at: at };
+      }
+      return {
+        ...unblocked,
+        candidates:
+          claim.until === undefined
+            ? without(state.candidates, candidate)
+            : replace(state.candidates, candidate, postponed(state, candidate, claim.until)),
+      };
+  }
+}
+
+/** What has to wait for longer than the customer may wait for a word is no part of the first cascade any more. */
+function postponed(state: RecoveryState, candidate: Candidate, until: number): Candidate {
+  const late = until > state.opened_at + SILENCE_MS;
+  return { ...candidate, not_before: until, ...(late ? { why: 'retry' as const } : {}) };
+}
+
+export function afterRecording(
+  state: RecoveryState,
+  recorded: RecordedAttempt,
+  at: number,
+  retryAfterMs: number | undefined,
+): RecoveryState {
+  const { attempt } = recorded;
+  const attempts = upsert(state.attempts, attempt);
+  const rest = state.candidates.filter((one) => one.payment_method_id !== attempt.payment_method_id);
+  const noted: RecoveryState = {
+    ...state,
+    attempts,
+    candidates: rest,
+    claim: undefined,
+    to_record: undefined,
+  };
+  if (attempt.state === 'unknown' || attempt.state === 'pending') return doubtAbout(noted, attempt, at);
+  const known = certain(noted, attempt, at);
+  switch (attempt.state) {
+    case 'approved':
+      return recorded.overpaid ? giveBack(known, attempt.key) : recovered(known);
+    case 'void':
+      return known.ending || known.review || known.closed
+        ? known
+        : { ...known, candidates: afterUnsent(state, rest, attempts, attempt, at, retryAfterMs) };
+    case 'declined':
+      return afterDecline(known, recorded, at);
+    case 'in_flight':
+      return known;
+  }
+}
+
+/** The doubt about this attempt is over, and with it a review that was about nothing else. */
+function certain(state: RecoveryState, attempt: AttemptStatus, at: number): RecoveryState {
+  if (state.unresolved && state.unresolved.key !== attempt.key) return state;
+  const wasAboutIt = state.unresolved !== undefined;
+  const cleared = { ...state, unresolved: undefined, ...(wasAboutIt ? { review: undefined } : {}) };
+  return cleared.review ? cleared : thaw(cleared, at);
+}
+
+function recovered(state: RecoveryState): RecoveryState {
+  return {
+    ...state,
+    ending: { outcome: 'recovered', rule: 'approved' },
+    closed: true,
+    rule: 'approved',
+    candidates: [],
+    notices: [{ template: 'recovered', stage: '1' }],
+  };
+}
+
+/** A second success goes back, unless policy leaves that to people. @param key the attempt's, or `settled:` and a payment */
+export function giveBack(state: RecoveryState, key: string): RecoveryState {
+  return state.policy.refundDuplicate ? { ...state, refunds: [...state.refunds, key] } : state;
+}
+
+function afterDecline(state: RecoveryState, recorded: RecordedAttempt, at: number): RecoveryState {
+  const { attempt } = recorded;
+  const declineClass = attempt.class ?? 'LATER';
+  const reports: RecoveryState['reports'] = recorded.tell_chimera
+    ? [
+        ...state.reports,
+        {
+          event_id: attempt.key,
+          payment_method_id: attempt.payment_method_id,
+          ...(attempt.code ? { code: attempt.code } : {}),
+          occurred_at: attempt.resolved_at ?? attempt.started_at,
+        },
+      ]
+    : state.reports;
+  const next = { ...state, reports };
+  if (next.ending) return next;
+  // A dead alternative only drops out: it is the failed method's HARD that ends the cascade.
+  const course = declineClass === 'HARD' ? 'cascade' : courseOf(declineClass, true);
+  switch (course) {
+    case 'stop':
+      return stop(next, declineClass, attempt.rule ?? declineClass);
+    case 'review':
+      return { ...next, review: { rule: attempt.rule ?? declineClass, flagged: false } };
+    default: {
+      const retry = retryOf(next, attempt, declineClass, recorded.not_before, at);
+      return { ...next, candidates: [...next.candidates, ...retry] };
+    }
+  }
+}
+
+/**
+ * The gateway could not be reached: the same method again after a back-off, and nobody else before it, because the
+ * others would not reach it either and the order of the cascade stands.
+ */
+function afterUnsent(
+  state: RecoveryState,
+  rest: Candidate[],
+  attempts: AttemptStatus[],
+  { payment_method_id }: AttemptStatus,
+  at: number,
+  retryAfterMs = 0,
+): Candidate[] {
+  const unsent = attempts.filter(
+    (one) => one.state === 'void' && one.payment_method_id === payment_method_id,
+  ).length;
+  const backOff = Math.min(UNSENT_FIRST_RETRY_MS * 2 ** Math.min(unsent - 1, 20), UNSENT_LONGEST_RETRY_MS);
+  const not_before = at + Math.max(backOff, retryAfterMs);
+  const why =
+    state.candidates.find((one) => one.payment_method_id === payment_method_id)?.why ?? 'alternative';
+  const others = rest.map((one) => ({ ...one, not_before: Math.max(one.not_before, not_before) }));
+  return [{ payment_method_id, not_before, why }, ...others];
+}
+
+function upsert(attempts: AttemptStatus[], attempt: AttemptStatus): AttemptStatus[] {
+  const known = attempts.some((other) => other.key === attempt.key);
+  return known
+    ? attempts.map((other) => (other.key === attempt.key ? attempt : other))
+    : [...attempts, attempt];
+}
+
+function without(candidates: Candidate[], candidate: Candidate): Candidate[] {
+  return candidates.filter((other) => other.payment_method_id !== candidate.payment_method_id);
+}
+
+function replace(candidates: Candidate[], candidate: Candidate, by: Candidate): Candidate[] {
+  return candidates.map((other) => (other.payment_method_id === candidate.payment_method_id ? by : other));
+}

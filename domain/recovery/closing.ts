@@ -1,0 +1,54 @@
+/** How a recovery ends, and what the customer hears of it. */
+
+import type { ClosedObligation } from './claims.ts';
+import type { DueNotice, RecoveryState } from './state.ts';
+
+/** Ended from outside. A charge in doubt is still found out before the run is over. */
+export function end(state: RecoveryState, ending: NonNullable<RecoveryState['ending']>): RecoveryState {
+  if (state.closed || state.ending) return state;
+  return { ...state, candidates: [], look_up: undefined, review: undefined, notices: [], ending };
+}
+
+export function afterClosing(
+  state: RecoveryState,
+  obligation: ClosedObligation,
+  paymentOpen: boolean,
+): RecoveryState {
+  return {
+    ...state,
+    ending: { outcome: obligation.outcome, rule: obligation.rule },
+    rule: obligation.rule,
+    closed: true,
+    payment_open: paymentOpen,
+    review: undefined,
+    candidates: [],
+    attempts: obligation.attempts,
+    notices: closingNotices(state, obligation),
+  };
+}
+
+function closingNotices(state: RecoveryState, obligation: ClosedObligation): DueNotice[] {
+  const one = (template: DueNotice['template']): DueNotice[] => [{ template, stage: '1' }];
+  switch (obligation.outcome) {
+    case 'recovered':
+      return one('recovered');
+    case 'stopped':
+      if (obligation.rule === 'not_recurring') return [];
+      return one(obligation.rule === 'fraud' ? 'payment_declined_update_card' : 'payment_stopped');
+    case 'exhausted':
+      // Without a window the notice of the cascade's end has said it already.
+      return state.policy.window > 0 && state.suspended_until === undefined ? one('recovery_ended') : [];
+    case 'paid_elsewhere':
+    case 'cancelled':
+      return [];
+  }
+}
+
+/** The payment to be cancelled had succeeded: the newest attempt on it must have made it, or else somebody else. */
+export function afterUnexpectedSuccess(state: RecoveryState): RecoveryState {
+  const newest = state.attempts.at(-1)?.key;
+  if (state.closed) return { ...state, payment_open: false, recheck: newest };
+  return newest === undefined
+    ? { ...state, ending: { outcome: 'paid_elsewhere', rule: 'gateway_payment_succeeded' } }
+    : { ...state, ending: undefined, notices: [], recheck: newest };
+}

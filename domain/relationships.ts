@@ -1,0 +1,47 @@
+/** What `addRelationship`, `updateRelationshipAttribute` and `updateNodeProperty` may touch (specification: graph, 'Commands'). */
+
+/** The edges that may be added between nodes that are there already. Every other edge comes with what it leads to. */
+export const ADDABLE_RELATIONSHIPS = ['LOGGED_IN_FROM', 'USED_ON', 'POSSIBLY_SAME_AS'] as const;
+export type AddableRelationship = (typeof ADDABLE_RELATIONSHIPS)[number];
+
+/** Every kind of edge, by the labels at its ends. */
+export const RELATIONSHIP_ENDS = {
+  HAS_PAYMENT_METHOD: ['Customer', 'PaymentMethod'],
+  LOGGED_IN_FROM: ['Customer', 'Device'],
+  USED_ON: ['PaymentMethod', 'Device'],
+  SHIPPED_TO: ['Customer', 'Address'],
+  HAS_DIGITAL_IDENTIFIER: ['Customer', 'DigitalIdentifier'],
+  HAS_BEHAVIORAL_PROFILE: ['Customer', 'BehavioralProfile'],
+  OWES: ['Customer', 'Obligation'],
+  POSSIBLY_SAME_AS: ['Customer', 'Customer'],
+} as const;
+export type RelationshipType = keyof typeof RELATIONSHIP_ENDS;
+
+/** The last-writer time of each edge that has one: an older one than known is ignored. */
+export const RELATIONSHIP_TIMES = {
+  HAS_PAYMENT_METHOD: 'last_used',
+  LOGGED_IN_FROM: 'last_login',
+  USED_ON: 'last_use',
+  SHIPPED_TO: 'last_shipped',
+} as const satisfies Partial<Record<RelationshipType, string>>;
+
+/** The attributes of each edge that may be changed from outside. */
+export const EDITABLE_ATTRIBUTES: Readonly<Record<RelationshipType, readonly string[]>> = {
+  HAS_PAYMENT_METHOD: ['is_default', 'last_used', 'off_session_consent'],
+  LOGGED_IN_FROM: ['last_login'],
+  USED_ON: ['last_use'],
+  SHIPPED_TO: ['last_shipped'],
+  HAS_DIGITAL_IDENTIFIER: [],
+  HAS_BEHAVIORAL_PROFILE: [],
+  OWES: [],
+  POSSIBLY_SAME_AS: ['status'],
+};
+
+/** The properties of each label that may be changed from outside: never ids, tokens, hashes or versions. */
+export const EDITABLE_PROPERTIES = {
+  Customer: ['segment', 'locale'],
+  PaymentMethod: ['brand'],
+  Address: ['is_default', 'is_verified'],
+  DigitalIdentifier: ['is_verified'],
+} as const;
+export type EditableLabel = keyof typeof EDITABLE_PROPERTIES;

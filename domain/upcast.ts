@@ -1,0 +1,39 @@
+/**
+ * The log is never rewritten: an event keeps the form in which it was written, and is brought into today's form whenever
+ * it is read. A new field that a reader needs raises the type's version by one and adds one step here.
+ */
+
+import type { EventType } from './events.ts';
+
+type Data = Readonly<Record<string, unknown>>;
+/** From one version's data to the next one's. */
+type Step = (data: Data) => Data;
+
+/** The steps of each type: the first leads from version 1 to version 2. A type that is not here is at version 1. */
+const STEPS: Partial<Record<EventType, readonly Step[]>> = {
+  // Version 1 did not say which identifier an unproven address waits for, and so waits for none.
+  AddressAdded: [(data) => ({ ...data, awaits_identifier_id: null })],
+};
+
+/** The version in which events of this type are written today. */
+export function schemaVersion(type: EventType): number {
+  return (STEPS[type]?.length ?? 0) + 1;
+}
+
+/** Was it written in a version that this Persona knows? */
+export function isReadable(type: EventType, version: number): boolean {
+  return version <= schemaVersion(type);
+}
+
+/**
+ * An event's data in today's form.
+ * @param version - `schema_version` of the event
+ * @throws Error for an event that a newer version of Persona has written
+ */
+export function upcast(type: EventType, version: number, data: Data): Data {
+  if (!isReadable(type, version))
+    throw new Error(
+      `${type} has schema version ${version}, and this Persona knows up to ${schemaVersion(type)}`,
+    );
+  return (STEPS[type] ?? []).slice(version - 1).reduce((form, step) => step(form), data);
+}

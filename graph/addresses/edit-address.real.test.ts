@@ -1,0 +1,105 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { readPolicy } from '../../platform/policy.ts';
+import { closeVerified, onboardingRequest, openTestGraph, testHeader } from '../../test/graph.ts';
+import type { Graph } from '../graph.ts';
+import {
+  addAddress,
+  createCustomer,
+  getAddress,
+  getAddresses,
+  onboard,
+  removeAddress,
+  setCustomerStatus,
+  updateAddress,
+} from '../index.ts';
+
+const policy = readPolicy();
+let graph: Graph;
+beforeAll(async () => {
+  graph = await openTestGraph();
+});
+afterAll(() => closeVerified(graph));
+
+const home = {
+  street1: '1 Main Street',
+  city: 'Springfield',
+  zip_code: '12345',
+  state: 'NY',
+  country: 'US',
+  type: 'shipping' as const,
+};
+const by = 'customer' as const;
+const newCustomer = async () => (await createCustomer(graph, testHeader(), {})).customer_id;
+const add = async (customer_id: string, change: Partial<typeof home> = {}, is_default?: boolean) =>
+  (await addAddress(graph, testHeader(), { customer_id, address: { ...home, ...change }, is_default, by }))
+    .address_id;
+const defaults = async (customer_id: string) =>
+  (await getAddresses(graph, { customer_id })).filter((one) => one.is_default).map((one) => one.address_id);
+
+test('the first of each type is the default; another takes its place when it is chosen, or when the default goes', async () => {
+  const customer_id = await newCustomer();
+  const first = await add(customer_id);
+  const second = await add(customer_id, { street1: '2 Main Street' });
+  const bill = await addAddress(graph, testHeader(), {
+    customer_id,
+    address: { ...home, type: 'billing' },
+    by,
+  });
+  expect(await defaults(customer_id)).toEqual(expect.arrayContaining([first, bill.address_id]));
+  const third = await add(customer_id, { street1: '3 Main Street' }, true);
+  expect(await defaults(customer_id)).toEqual(expect.arrayContaining([third, bill.address_id]));
+  await removeAddress(graph, testHeader(), { customer_id, address_id: third, by });
+  const [shipping] = (await getAddresses(graph, { customer_id })).filter((one) => one.type === 'shipping');
+  expect([first, second]).toContain(shipping?.address_id);
+  expect(await defaults(customer_id)).toHaveLength(2);
+});
+
+test('an address that says something else has to be verified anew; the same words change nothing', async () => {
+  const customer_id = await newCustomer();
+  const address = { ...home, is_verified: true };
+  const { address_id } = await addAddress(graph, testHeader(), { customer_id, address, by: 'service' });
+  const put = (change: Partial<typeof home>) =>
+    updateAddress(graph, testHeader(), { customer_id, address_id, address: { ...home, ...change }, by });
+  expect(await put({})).toMatchObject({ changed: false });
+  expect(await put({ street1: '9 Side Street', city: 'Shelbyville' })).toMatchObject({ changed: true });
+  const moved = await getAddress(graph, { customer_id, address_id });
+  expect(moved).toMatchObject({
+    street1: '9 Side Street',
+    city: 'Shelbyville',
+    is_verified: false,
+    state: 'NY',
+  });
+});
+
+test('a stale version, another customer’s address and a suspended customer’s wish are refused', async () => {
+  const [customer_id, other] = [await newCustomer(), await newCustomer()];
+  const address_id = await add(customer_id);
+  const ref = { address_id, by, address: home };
+  await expect(
+    updateAddress(graph, testHeader(), { ...ref, customer_id, expected_version: 99 }),
+  ).rejects.toMatchObject({ type: 'stale_version' });
+  await expect(removeAddress(graph, testHeader(), { ...ref, customer_id: other })).rejects.toMatchObject({
+    type: 'address_not_found',
+  });
+  await setCustomerStatus(graph, testHeader(), { customer_id, status: 'suspended', reason: 'test' });
+  await expect(removeAddress(graph, testHeader(), { ...ref, customer_id })).rejects.toMatchObject({
+    type: 'customer_suspended',
+  });
+});
+
+test('a login does not spoil an edit; the same command twice is one', async () => {
+  const customer_id = await newCustomer();
+  const header = testHeader();
+  const input = { customer_id, address: home, by };
+  const added = await addAddress(graph, header, input);
+  expect(await addAddress(graph, header, input)).toEqual(added);
+  const [address] = await getAddresses(graph, { customer_id });
+  await onboard(graph, testHeader(), {
+    request: onboardingRequest({ customer_id, device_details: { fingerprint: randomUUID() } }),
+    policy,
+  });
+  const edit = { customer_id, address_id: added.address_id, by, address: { ...home, zip_code: '1' } };
+  await updateAddress(graph, testHeader(), { ...edit, expected_version: address?.changed_seq });
+  expect(await getAddresses(graph, { customer_id })).toHaveLength(1);
+});

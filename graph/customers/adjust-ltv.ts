@@ -1,0 +1,44 @@
+import { invalid } from '../../domain/errors.ts';
+import type { CommandHeader } from '../command.ts';
+import { runCommand } from '../command.ts';
+import type { Graph } from '../graph.ts';
+
+/** What an event says of a customer's life-time value: so much more, or what it is as a whole. */
+export type LtvChange = { add_minor: number } | { total_minor: number };
+
+/**
+ * Changes a customer's life-time value, once per event of a caller. Additions count in any order; of valuations the
+ * newest stays, whatever order they come in.
+ * @param header.occurredAt when the value was so
+ * @param input.event_id the event's id at its caller
+ * @throws PersonaError invalid_argument (a negative amount), customer_not_found, idempotency_key_reused
+ */
+export async function adjustLtv(
+  graph: Graph,
+  header: Omit<CommandHeader, 'idempotencyKey'>,
+  input: { customer_id: string; event_id: string; reason: string; change: LtvChange },
+): Promise<{ changed: boolean; ltv_minor: number; version: number }> {
+  const { customer_id, event_id, reason, change } = input;
+  const [field, amount] = Object.entries(change)[0] ?? ['', Number.NaN];
+  if (!Number.isSafeInteger(amount) || amount < 0)
+    throw invalid([{ field, message: 'must be a whole number of minor units, at least 0' }]);
+  const own = { ...header, idempotencyKey: `ltv:${event_id}` };
+  return runCommand(graph, own, 'adjustLtv', input, async (tx) => {
+    const { ltv_minor: before, ltv_observed_at = '' } = await tx.lockCustomer(customer_id);
+    const { occurredAt } = tx.header;
+    const isWhole = 'total_minor' in change;
+    const after = isWhole ? change.total_minor : before + change.add_minor;
+    const isOlder = isWhole && occurredAt < ltv_observed_at;
+    const changed = !isOlder && (isWhole || after !== before);
+    if (changed) {
+      const whole = isWhole ? { observed_at: occurredAt } : {};
+      tx.append({
+        stream: 'customer',
+        stream_id: customer_id,
+        type: 'LtvAdjusted',
+        data: { old_ltv_minor: before, new_ltv_minor: after, reason, ...whole },
+      });
+    }
+    return { changed, ltv_minor: changed ? after : before, version: tx.versionOf(customer_id) };
+  });
+}

@@ -1,0 +1,53 @@
+import { v7 as uuidv7 } from 'uuid';
+import { PersonaError } from '../../domain/errors.ts';
+import type { CommandHeader } from '../command.ts';
+import { runCommand } from '../command.ts';
+import type { Graph } from '../graph.ts';
+import { lockIdentities } from '../identity-locks.ts';
+
+export interface NewCustomer {
+  /** A UUID that nobody has; absent: a new one. */
+  customer_id?: string;
+  /** In capitals; default `NEW`. */
+  segment?: string;
+  locale?: string;
+  /** Minor units of the reporting currency, at least 0. */
+  ltv_minor?: number;
+  gateway_customer_ref?: string;
+}
+
+const EXISTS = 'MATCH (c:Customer {id: $customer_id}) RETURN c.id AS id';
+
+/**
+ * A customer without anything that would let others recognise them: an import, an account made by hand. Checkout's way
+ * is `onboard`.
+ * @throws PersonaError customer_exists
+ */
+export async function createCustomer(
+  graph: Graph,
+  header: CommandHeader,
+  input: NewCustomer,
+): Promise<{ customer_id: string; version: number }> {
+  return runCommand(graph, header, 'createCustomer', input, async (tx) => {
+    const { customer_id = uuidv7(), gateway_customer_ref: reference } = input;
+    lockIdentities(tx, [`customer:${customer_id}`]);
+    const [known] = await tx.run(EXISTS, { customer_id });
+    if (known) throw new PersonaError('customer_exists', `there is a customer ${customer_id} already`);
+    tx.beginStream('customer', customer_id);
+    const sealed =
+      reference && tx.keyOf(customer_id).seal(reference, 'Customer', customer_id, 'gateway_customer_ref');
+    tx.append({
+      stream: 'customer',
+      stream_id: customer_id,
+      type: 'CustomerCreated',
+      data: {
+        segment: input.segment ?? 'NEW',
+        locale: input.locale ?? null,
+        ltv_minor: input.ltv_minor ?? 0,
+        acquisition_date: tx.header.occurredAt,
+        gateway_customer_ref: sealed ?? null,
+      },
+    });
+    return { customer_id, version: tx.versionOf(customer_id) };
+  });
+}

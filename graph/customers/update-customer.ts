@@ -1,0 +1,84 @@
+import type { EventData } from '../../domain/events.ts';
+import type { IdentifierDetails } from '../../domain/onboarding-types.ts';
+import type { Policy } from '../../domain/policy.ts';
+import type { CommandHeader } from '../command.ts';
+import { runCommand } from '../command.ts';
+import type { CommandTx } from '../command-tx.ts';
+import { requireVersion } from '../expected-version.ts';
+import type { Graph } from '../graph.ts';
+import {
+  linkIdentifier,
+  type NormalIdentifier,
+  normalIdentifier,
+  readIdentifiers,
+  unlinkIdentifier,
+} from '../identifiers/identifiers.ts';
+import { lockIdentities } from '../identity-locks.ts';
+import { lockOwner, type Wisher } from './lock-owner.ts';
+
+export interface CustomerUpdate {
+  customer_id: string;
+  /** `null` takes it away; absent: as it is. */
+  locale?: string | null;
+  /** In capitals. */
+  segment?: string;
+  /** The whole list: what is not in it is taken away, what is new is unverified. Absent: as it is. */
+  identifiers?: { type: IdentifierDetails['type']; value: string }[];
+  by: Wisher;
+  /** The profile's `changed_seq`, if it must not have changed since. */
+  expected_version?: number;
+}
+
+/**
+ * Changes a customer's profile in one step: language, segment, identifiers.
+ * @throws PersonaError invalid_argument, customer_not_found, customer_suspended (a customer's own wish), stale_version,
+ * identifier_belongs_to_other_customer
+ */
+export async function updateCustomer(
+  graph: Graph,
+  header: CommandHeader,
+  input: CustomerUpdate & { policy: Pick<Policy, 'onboarding'> },
+): Promise<{ changed: boolean; version: number }> {
+  const { policy, ...body } = input;
+  const { customer_id, by, expected_version } = body;
+  const identifiers = body.identifiers?.map((one, index) =>
+    normalIdentifier(one, `identifiers[${index}].value`, { policy, blindIndex: graph.blindIndex }),
+  );
+  return runCommand(graph, header, 'updateCustomer', body, async (tx) => {
+    lockIdentities(tx, identifiers?.flatMap(({ hashes }) => hashes) ?? []);
+    const customer = await lockOwner(tx, customer_id, by);
+    requireVersion(`the profile of customer ${customer_id}`, customer.changed_seq, expected_version);
+    const before = customer.version;
+    const changes: EventData['CustomerProfileUpdated'] = {};
+    if (body.locale !== undefined && body.locale !== (customer.locale ?? null)) changes.locale = body.locale;
+    if (body.segment !== undefined && body.segment !== customer.segment) changes.segment = body.segment;
+    if (Object.keys(changes).length > 0) {
+      tx.append({
+        stream: 'customer',
+        stream_id: customer_id,
+        type: 'CustomerProfileUpdated',
+        data: changes,
+      });
+    }
+    if (identifiers !== undefined) await replaceIdentifiers(tx, customer_id, identifiers);
+    const version = tx.versionOf(customer_id);
+    return { changed: version !== before, version };
+  });
+}
+
+async function replaceIdentifiers(
+  tx: CommandTx,
+  customerId: string,
+  wanted: readonly NormalIdentifier[],
+): Promise<void> {
+  const own = await readIdentifiers(tx, customerId);
+  const kept = (one: (typeof own)[number]) =>
+    wanted.some(({ type, hashes }) => type === one.type && hashes.includes(one.value_hash));
+  for (const one of own) if (!kept(one)) unlinkIdentifier(tx, customerId, one.identifier_id);
+  const linked = new Set<string | undefined>();
+  for (const identifier of wanted) {
+    const [hash] = identifier.hashes;
+    if (!linked.has(hash)) await linkIdentifier(tx, customerId, identifier, own);
+    linked.add(hash);
+  }
+}

@@ -1,0 +1,91 @@
+import { isBlocked } from '../../domain/blocked-values.ts';
+import { invalid } from '../../domain/errors.ts';
+import type { DeviceDetails } from '../../domain/onboarding-types.ts';
+import type { Policy } from '../../domain/policy.ts';
+import type { CommandHeader } from '../command.ts';
+import { runCommand } from '../command.ts';
+import type { CommandTx } from '../command-tx.ts';
+import { lockOwner, type Wisher } from '../customers/lock-owner.ts';
+import type { Graph } from '../graph.ts';
+import { lockIdentities } from '../identity-locks.ts';
+import { findLogin, recordLogin } from './logins.ts';
+import { registerDevice, seeDevice } from './sightings.ts';
+
+export interface LinkedDevice {
+  device_id: string;
+  /** False: nobody had used the device before. */
+  known: boolean;
+  login_count: number;
+  /** The customer's. */
+  version: number;
+}
+
+const DEVICE_OF = `
+  UNWIND $hashes AS hash
+  MATCH (d:Device {fingerprint_hash: hash})
+  RETURN d.id AS device_id LIMIT 1`;
+
+/**
+ * Links a device to a customer by its fingerprint: the device is registered if nobody has used it, and the login is
+ * counted. A device may be shared; the others' edges stay as they are.
+ * @throws PersonaError invalid_argument (a fingerprint that identifies nothing), customer_not_found, customer_suspended
+ */
+export async function linkDevice(
+  graph: Graph,
+  header: CommandHeader,
+  input: {
+    customer_id: string;
+    device: DeviceDetails;
+    by: Wisher;
+    policy: Pick<Policy, 'trust' | 'onboarding'>;
+  },
+): Promise<LinkedDevice> {
+  const { customer_id, device: details, by, policy } = input;
+  if (isBlocked('device_fingerprint', details.fingerprint, policy.onboarding.blockedValues))
+    throw invalid([{ field: 'device.fingerprint', message: 'must identify a device' }]);
+  return runCommand(graph, header, 'linkDevice', { customer_id, details, by }, async (tx) => {
+    const hashes = graph.blindIndex.hashes('fingerprint', details.fingerprint);
+    lockIdentities(tx, hashes);
+    await lockOwner(tx, customer_id, by);
+    const [known] = await tx.run<{ device_id: string }>(DEVICE_OF, { hashes });
+    if (known !== undefined) return login(tx, { customer_id, device_id: known.device_id, details });
+    const device_id = registerDevice(tx, details, policy);
+    recordLogin(tx, { customerId: customer_id, deviceId: device_id, login: undefined }, { proven: true });
+    return { device_id, known: false, login_count: 1, version: tx.versionOf(customer_id) };
+  });
+}
+
+/**
+ * Counts a login from a device that is known by its id, at the command's `occurredAt`; the first one links it.
+ * @throws PersonaError customer_not_found, customer_suspended, device_not_found
+ */
+export async function recordDeviceLogin(
+  graph: Graph,
+  header: CommandHeader,
+  input: { customer_id: string; device_id: string; ip?: string; user_agent?: string; by: Wisher },
+): Promise<LinkedDevice> {
+  const { customer_id, device_id, by, ...details } = input;
+  return runCommand(graph, header, 'recordLogin', input, async (tx) => {
+    await lockOwner(tx, customer_id, by);
+    return login(tx, { customer_id, device_id, details });
+  });
+}
+
+async function login(
+  tx: CommandTx,
+  scene: { customer_id: string; device_id: string; details: Pick<DeviceDetails, 'ip' | 'user_agent'> },
+): Promise<LinkedDevice> {
+  const { customer_id, device_id, details } = scene;
+  const [device, before] = await Promise.all([
+    tx.lockDevice(device_id),
+    findLogin(tx, customer_id, device_id),
+  ]);
+  seeDevice(tx, details, device);
+  recordLogin(tx, { customerId: customer_id, deviceId: device_id, login: before }, { proven: true });
+  return {
+    device_id,
+    known: true,
+    login_count: (before?.login_count ?? 0) + 1,
+    version: tx.versionOf(customer_id),
+  };
+}

@@ -1,0 +1,146 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { readPolicy } from '../../platform/policy.ts';
+import {
+  closeVerified,
+  onboardingRequest,
+  openTestGraph,
+  randomEmail,
+  randomPhone,
+  randomToken,
+  testHeader,
+} from '../../test/graph.ts';
+import type { Graph } from '../graph.ts';
+import {
+  addDigitalIdentifier,
+  createCustomer,
+  getAddresses,
+  getCustomerProfile,
+  getPaymentMethods,
+  onboard,
+  recordVerification,
+  removeDigitalIdentifier,
+  updateCustomer,
+  verifyDigitalIdentifier,
+} from '../index.ts';
+
+const policy = readPolicy();
+let graph: Graph;
+beforeAll(async () => {
+  graph = await openTestGraph();
+});
+afterAll(() => closeVerified(graph));
+
+const by = 'customer' as const;
+const newCustomer = async () => (await createCustomer(graph, testHeader(), {})).customer_id;
+const add = (customer_id: string, value: string, type: 'email' | 'phone_number' = 'email') =>
+  addDigitalIdentifier(graph, testHeader(), { customer_id, type, value, by, policy });
+const identifiersOf = async (customer_id: string) =>
+  (await getCustomerProfile(graph, { customer_id })).identifiers.map(({ type, value, is_verified }) => ({
+    type,
+    value,
+    is_verified,
+  }));
+
+test('an identifier is one customer’s, whatever its spelling, until it is taken away', async () => {
+  const [one, two] = [await newCustomer(), await newCustomer()];
+  const email = randomEmail();
+  const { identifier_id } = await add(one, email.toUpperCase());
+  expect(await add(one, ` ${email} `)).toMatchObject({ identifier_id, added: false });
+  await expect(add(two, email)).rejects.toMatchObject({ type: 'identifier_belongs_to_other_customer' });
+  await expect(add(two, 'test@shop.example')).rejects.toMatchObject({ type: 'invalid_argument' });
+  await expect(add(two, 'no address')).rejects.toMatchObject({ type: 'invalid_argument' });
+  await removeDigitalIdentifier(graph, testHeader(), { customer_id: one, identifier_id, by });
+  expect(await add(two, email)).toMatchObject({ added: true });
+  expect(await identifiersOf(two)).toEqual([{ type: 'email', value: email, is_verified: false }]);
+  await expect(
+    verifyDigitalIdentifier(graph, testHeader(), { customer_id: one, identifier_id, by }),
+  ).rejects.toMatchObject({ type: 'identifier_not_found' });
+});
+
+test('two who want the same number at once: one gets it', async () => {
+  const phone = randomPhone();
+  const customers = await Promise.all(Array.from({ length: 6 }, newCustomer));
+  const results = await Promise.allSettled(customers.map((id) => add(id, phone, 'phone_number')));
+  expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+});
+
+test('what came in by an unverified identifier becomes the customer’s own when it is verified', async () => {
+  const customer_id = await newCustomer();
+  const value = randomEmail();
+  const { identifier_id } = await add(customer_id, value);
+  const request = onboardingRequest({
+    digital_identifiers: [{ type: 'email', value }],
+    device_details: { fingerprint: randomUUID() },
+    payment_method_details: { type: 'card', token: randomToken() },
+    address_details: { street1: 'A', city: 'B', zip_code: '1', country: 'US', type: 'shipping' },
+  });
+  const met = await onboard(graph, testHeader(), { request, policy });
+  expect(met.match).toMatchObject({ rule: 'email', proven: false });
+  const payment_method_id = String(met.payment_method_id);
+  await recordVerification(graph, testHeader(), {
+    customer_id,
+    payment_method_id,
+    answer: { result: 'attached', method: { token: randomToken(), type: 'card' } },
+  });
+  expect(await getPaymentMethods(graph, { customer_id })).toEqual([]);
+  expect(await getAddresses(graph, { customer_id })).toEqual([]);
+  await verifyDigitalIdentifier(graph, testHeader(), { customer_id, identifier_id, by: 'service' });
+  expect(await getPaymentMethods(graph, { customer_id })).toMatchObject([
+    { payment_method_id, is_default: true },
+  ]);
+  expect(await getAddresses(graph, { customer_id })).toHaveLength(1);
+  expect(await getCustomerProfile(graph, { customer_id })).toMatchObject({ device_count: 1 });
+  const again = { customer_id, identifier_id, by };
+  expect(await verifyDigitalIdentifier(graph, testHeader(), again)).toMatchObject({ changed: false });
+});
+
+test('what waited for an identifier that is taken away stays unproven', async () => {
+  const customer_id = await newCustomer();
+  const value = randomEmail();
+  const { identifier_id } = await add(customer_id, value);
+  const request = onboardingRequest({
+    digital_identifiers: [{ type: 'email', value }],
+    payment_method_details: { type: 'card', token: randomToken() },
+  });
+  await onboard(graph, testHeader(), { request, policy });
+  await removeDigitalIdentifier(graph, testHeader(), { customer_id, identifier_id, by });
+  const { identifier_id: next } = await add(customer_id, value);
+  await verifyDigitalIdentifier(graph, testHeader(), { customer_id, identifier_id: next, by });
+  expect(await getPaymentMethods(graph, { customer_id })).toEqual([]);
+});
+
+test('a profile’s list of identifiers is replaced as a whole, or not at all', async () => {
+  const [customer_id, other] = [await newCustomer(), await newCustomer()];
+  const [kept, gone, fresh, foreign] = [randomEmail(), randomPhone(), randomPhone(), randomEmail()];
+  const { identifier_id } = await add(customer_id, kept);
+  await verifyDigitalIdentifier(graph, testHeader(), { customer_id, identifier_id, by: 'service' });
+  await add(customer_id, gone, 'phone_number');
+  await add(other, foreign);
+  const { changed_seq } = await getCustomerProfile(graph, { customer_id });
+  const put = (identifiers: { type: 'email' | 'phone_number'; value: string }[], expected_version?: number) =>
+    updateCustomer(graph, testHeader(), {
+      customer_id,
+      locale: 'de',
+      identifiers,
+      by,
+      expected_version,
+      policy,
+    });
+  const list = [
+    { type: 'email' as const, value: kept },
+    { type: 'phone_number' as const, value: fresh },
+  ];
+  await expect(put([...list, { type: 'email', value: foreign }])).rejects.toMatchObject({
+    type: 'identifier_belongs_to_other_customer',
+  });
+  expect(await identifiersOf(customer_id)).toHaveLength(2);
+  await put(list, changed_seq);
+  await expect(put(list, changed_seq)).rejects.toMatchObject({ type: 'stale_version' });
+  expect(await identifiersOf(customer_id)).toEqual([
+    { type: 'email', value: kept, is_verified: true },
+    { type: 'phone_number', value: fresh, is_verified: false },
+  ]);
+  expect(await put(list)).toMatchObject({ changed: false });
+  expect(await getCustomerProfile(graph, { customer_id })).toMatchObject({ locale: 'de' });
+});

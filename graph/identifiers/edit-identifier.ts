@@ -1,0 +1,108 @@
+import type { IdentifierDetails } from '../../domain/onboarding-types.ts';
+import type { Policy } from '../../domain/policy.ts';
+import type { CommandHeader } from '../command.ts';
+import { runCommand } from '../command.ts';
+import type { CommandTx } from '../command-tx.ts';
+import { lockOwner, type Wisher } from '../customers/lock-owner.ts';
+import { requireVersion } from '../expected-version.ts';
+import type { Graph } from '../graph.ts';
+import { lockIdentities } from '../identity-locks.ts';
+import {
+  linkIdentifier,
+  markVerified,
+  normalIdentifier,
+  readIdentifiers,
+  requireIdentifier,
+  type StoredIdentifier,
+  unlinkIdentifier,
+} from './identifiers.ts';
+
+interface IdentifierRef {
+  customer_id: string;
+  identifier_id: string;
+  by: Wisher;
+  /** The profile's `changed_seq`, if it must not have changed since. */
+  expected_version?: number;
+}
+
+/** `changed`: false, it was so already, and no event was written. `version` is the customer's. */
+interface EditedIdentifier {
+  changed: boolean;
+  version: number;
+}
+
+/**
+ * Links an e-mail address or a phone number to a customer, unverified. One that the customer has already stays as it is.
+ * @throws PersonaError invalid_argument (malformed, or identifying nobody), customer_not_found, customer_suspended,
+ * identifier_belongs_to_other_customer
+ */
+export async function addDigitalIdentifier(
+  graph: Graph,
+  header: CommandHeader,
+  input: {
+    customer_id: string;
+    type: IdentifierDetails['type'];
+    value: string;
+    by: Wisher;
+    policy: Pick<Policy, 'onboarding'>;
+  },
+): Promise<{ identifier_id: string; added: boolean; version: number }> {
+  const { policy, ...body } = input;
+  const { customer_id, by } = body;
+  const identifier = normalIdentifier(body, 'value', { policy, blindIndex: graph.blindIndex });
+  return runCommand(graph, header, 'addDigitalIdentifier', body, async (tx) => {
+    lockIdentities(tx, identifier.hashes);
+    const [, own] = await Promise.all([lockOwner(tx, customer_id, by), readIdentifiers(tx, customer_id)]);
+    const linked = await linkIdentifier(tx, customer_id, identifier, own);
+    return { ...linked, version: tx.versionOf(customer_id) };
+  });
+}
+
+/**
+ * Says that the customer has proven an identifier to be theirs. What came in by it is theirs from now on.
+ * @throws PersonaError customer_not_found, identifier_not_found, stale_version
+ */
+export async function verifyDigitalIdentifier(
+  graph: Graph,
+  header: CommandHeader,
+  input: IdentifierRef,
+): Promise<EditedIdentifier> {
+  return edit(graph, header, 'verifyDigitalIdentifier', input, async (tx, identifier) => {
+    if (!identifier.is_verified) await markVerified(tx, input.customer_id, input.identifier_id);
+  });
+}
+
+/**
+ * Takes an identifier away from its customer: the number changed hands. Others may have it from now on.
+ * @throws PersonaError customer_not_found, customer_suspended, identifier_not_found, stale_version
+ */
+export async function removeDigitalIdentifier(
+  graph: Graph,
+  header: CommandHeader,
+  input: IdentifierRef,
+): Promise<EditedIdentifier> {
+  return edit(graph, header, 'removeDigitalIdentifier', input, async (tx) =>
+    unlinkIdentifier(tx, input.customer_id, input.identifier_id),
+  );
+}
+
+async function edit(
+  graph: Graph,
+  header: CommandHeader,
+  name: string,
+  input: IdentifierRef,
+  change: (tx: CommandTx, identifier: StoredIdentifier) => Promise<void>,
+): Promise<EditedIdentifier> {
+  const { customer_id, identifier_id, by, expected_version } = input;
+  return runCommand(graph, header, name, input, async (tx) => {
+    const [customer, own] = await Promise.all([
+      lockOwner(tx, customer_id, by),
+      readIdentifiers(tx, customer_id),
+    ]);
+    requireVersion(`the profile of customer ${customer_id}`, customer.changed_seq, expected_version);
+    const before = customer.version;
+    await change(tx, requireIdentifier(own, customer_id, identifier_id));
+    const version = tx.versionOf(customer_id);
+    return { changed: version !== before, version };
+  });
+}

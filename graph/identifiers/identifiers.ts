@@ -1,0 +1,125 @@
+import { v7 as uuidv7 } from 'uuid';
+import { isBlocked } from '../../domain/blocked-values.ts';
+import { invalid, PersonaError } from '../../domain/errors.ts';
+import { normaliseEmail, normalisePhone } from '../../domain/identity.ts';
+import type { IdentifierDetails } from '../../domain/onboarding-types.ts';
+import type { Policy } from '../../domain/policy.ts';
+import type { BlindIndex } from '../../security/blind-index.ts';
+import type { CommandTx } from '../command-tx.ts';
+import type { Reader } from '../graph.ts';
+import { openWallet } from '../wallet/wallet.ts';
+
+/** An identifier in the one form under which it is compared. */
+export interface NormalIdentifier {
+  type: IdentifierDetails['type'];
+  value: string;
+  hashes: string[];
+}
+
+/** An identifier as the graph has it: the value sealed. */
+export interface StoredIdentifier {
+  identifier_id: string;
+  type: IdentifierDetails['type'];
+  value: string;
+  value_hash: string;
+  is_verified: boolean;
+  linked_at: string;
+}
+
+/**
+ * @param field names it in the error
+ * @throws PersonaError invalid_argument, also for a value that identifies nobody
+ */
+export function normalIdentifier(
+  { type, value }: Pick<IdentifierDetails, 'type' | 'value'>,
+  field: string,
+  { policy, blindIndex }: { policy: Pick<Policy, 'onboarding'>; blindIndex: BlindIndex },
+): NormalIdentifier {
+  const normalised = type === 'email' ? normaliseEmail(value) : normalisePhone(value);
+  if (!normalised.ok) throw invalid([{ field, message: normalised.problem }]);
+  if (isBlocked(type, normalised.value, policy.onboarding.blockedValues))
+    throw invalid([{ field, message: 'must identify a person' }]);
+  return { type, value: normalised.value, hashes: blindIndex.hashes(type, normalised.value) };
+}
+
+const READ_IDENTIFIERS = `
+  MATCH (:Customer {id: $customer_id})-[h:HAS_DIGITAL_IDENTIFIER]->(i:DigitalIdentifier)
+  RETURN i.id AS identifier_id, i.type AS type, i.value AS value, i.value_hash AS value_hash,
+    i.is_verified AS is_verified, h.linked_at AS linked_at
+  ORDER BY linked_at, identifier_id`;
+
+/** A customer's identifiers, the oldest first. */
+export async function readIdentifiers(reader: Reader, customerId: string): Promise<StoredIdentifier[]> {
+  return reader.read<StoredIdentifier>(READ_IDENTIFIERS, { customer_id: customerId });
+}
+
+const HOLDER = `
+  UNWIND $hashes AS value_hash
+  MATCH (i:DigitalIdentifier {type: $type, value_hash: value_hash})<-[:HAS_DIGITAL_IDENTIFIER]-(c:Customer)
+  RETURN c.id AS customer_id LIMIT 1`;
+
+/**
+ * Links an identifier to a locked customer, under the lock of its hashes.
+ * @returns its id; the present one, if the customer has it already
+ * @throws PersonaError identifier_belongs_to_other_customer
+ */
+export async function linkIdentifier(
+  tx: CommandTx,
+  customerId: string,
+  { type, value, hashes }: NormalIdentifier,
+  own: readonly StoredIdentifier[],
+): Promise<{ identifier_id: string; added: boolean }> {
+  const known = own.find((one) => one.type === type && hashes.includes(one.value_hash));
+  if (known !== undefined) return { identifier_id: known.identifier_id, added: false };
+  const [holder] = await tx.run<{ customer_id: string }>(HOLDER, { type, hashes });
+  if (holder !== undefined) {
+    throw new PersonaError(
+      'identifier_belongs_to_other_customer',
+      `this ${type === 'email' ? 'e-mail address' : 'phone number'} belongs to another customer`,
+    );
+  }
+  const identifier_id = uuidv7();
+  const sealed = tx.keyOf(customerId).seal(value, 'DigitalIdentifier', identifier_id, 'value');
+  tx.append({
+    stream: 'customer',
+    stream_id: customerId,
+    type: 'DigitalIdentifierAdded',
+    data: { identifier_id, type, value: sealed, is_verified: false },
+  });
+  return { identifier_id, added: true };
+}
+
+/** @throws PersonaError identifier_not_found */
+export function requireIdentifier(
+  own: readonly StoredIdentifier[],
+  customerId: string,
+  identifierId: string,
+): StoredIdentifier {
+  const found = own.find((one) => one.identifier_id === identifierId);
+  if (found) return found;
+  throw new PersonaError(
+    'identifier_not_found',
+    `customer ${customerId} has no digital identifier ${identifierId}`,
+  );
+}
+
+/** What came by it while nobody had verified it becomes the customer's own, and may be the default. */
+export async function markVerified(tx: CommandTx, customerId: string, identifierId: string): Promise<void> {
+  const wallet = await openWallet(tx, customerId);
+  tx.append({
+    stream: 'customer',
+    stream_id: customerId,
+    type: 'DigitalIdentifierVerified',
+    data: { identifier_id: identifierId },
+  });
+  wallet.identifierVerified(identifierId);
+}
+
+export function unlinkIdentifier(tx: CommandTx, customerId: string, identifierId: string): void {
+  tx.append({
+    stream: 'customer',
+    stream_id: customerId,
+    type: 'DigitalIdentifierRemoved',
+    data: { identifier_id: identifierId },
+  });
+}

@@ -1,0 +1,50 @@
+import type { Projections } from './projection.ts';
+
+type Own = 'RelationshipAdded' | 'RelationshipAttributeChanged' | 'NodePropertyChanged';
+
+export const editProjections: Projections<Own> = {
+  RelationshipAdded: {
+    cypher: `
+      MATCH (p:PaymentMethod {id: $data.source_id})
+      MATCH (d:Device {id: $data.target_id})
+      CREATE (p)-[:USED_ON {first_use: datetime($occurred_at), last_use: datetime($occurred_at)}]->(d)`,
+  },
+
+  // The ends that the edge does not have are null, and match nothing.
+  RelationshipAttributeChanged: {
+    cypher: `
+      OPTIONAL MATCH (p:PaymentMethod {id: $held_id})
+      OPTIONAL MATCH (:Customer {id: $stream_id})-[h:HAS_PAYMENT_METHOD]->(p)
+      OPTIONAL MATCH (d:Device {id: $device_id})
+      OPTIONAL MATCH (:Customer {id: $stream_id})-[l:LOGGED_IN_FROM]->(d)
+      OPTIONAL MATCH (a:Address {id: $address_id})
+      OPTIONAL MATCH (:Customer {id: $stream_id})-[s:SHIPPED_TO]->(a)
+      OPTIONAL MATCH (m:PaymentMethod {id: $used_id})
+      OPTIONAL MATCH (m)-[u:USED_ON]->(:Device {id: $data.target_id})
+      SET h.last_used = datetime($data.value), p.changed_seq = $seq,
+        l.last_login = datetime($data.value),
+        s.last_shipped = datetime($data.value), a.changed_seq = $seq,
+        u.last_use = datetime($data.value)`,
+    derived: ({ data: { type, source_id, target_id } }) => ({
+      held_id: type === 'HAS_PAYMENT_METHOD' ? target_id : null,
+      device_id: type === 'LOGGED_IN_FROM' ? target_id : null,
+      address_id: type === 'SHIPPED_TO' ? target_id : null,
+      used_id: type === 'USED_ON' ? source_id : null,
+    }),
+  },
+
+  NodePropertyChanged: {
+    cypher: `
+      OPTIONAL MATCH (o:Obligation {payment_id: $payment_id})
+      OPTIONAL MATCH (i:DigitalIdentifier {id: $identifier_id})
+      OPTIONAL MATCH (c:Customer {id: $profile_id})
+      SET o += $changes, o.changed_seq = $seq,
+        i += $changes, i.updated_at = datetime($recorded_at), c.changed_seq = $seq`,
+    derived: ({ data, stream_id }) => ({
+      payment_id: data.label === 'Obligation' ? data.id : null,
+      identifier_id: data.label === 'DigitalIdentifier' ? data.id : null,
+      profile_id: data.label === 'DigitalIdentifier' ? stream_id : null,
+      changes: { [data.property]: data.value },
+    }),
+  },
+};

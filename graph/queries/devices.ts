@@ -1,0 +1,43 @@
+import type { Graph } from '../graph.ts';
+import { getGatewayCustomer } from './payment-methods.ts';
+
+/** A device as one customer uses it; times are RFC 3339 in UTC. */
+export interface CustomerDevice {
+  device_id: string;
+  trust_score: number;
+  login_count: number;
+  first_login: string;
+  last_login: string;
+  changed_seq: number;
+}
+
+const DEVICES = `
+  MATCH ()-[l:LOGGED_IN_FROM]->(d:Device)
+  USING INDEX l:LOGGED_IN_FROM(customer_id, proven, last_login)
+  WHERE l.customer_id = $customer_id AND l.proven = true AND l.last_login IS NOT NULL
+    AND ($before IS NULL OR l.last_login <= datetime($before.last_login))
+  WITH l, d
+  WHERE $before IS NULL OR l.last_login < datetime($before.last_login) OR d.id > $before.device_id
+  RETURN d.id AS device_id, d.trust_score AS trust_score, l.login_count AS login_count,
+    l.first_login AS first_login, l.last_login AS last_login, d.changed_seq AS changed_seq
+  ORDER BY l.last_login DESC, device_id LIMIT $limit`;
+
+/** More than anybody looks at. */
+const ALL = 1_000;
+
+/**
+ * The devices that a customer is proven to have used, the last one first.
+ * @param input.before the last one of the page before
+ * @throws PersonaError customer_not_found
+ */
+export async function getDevices(
+  graph: Graph,
+  input: { customer_id: string; limit?: number; before?: { last_login: string; device_id: string } },
+): Promise<CustomerDevice[]> {
+  const { customer_id, limit = ALL, before = null } = input;
+  const [rows] = await Promise.all([
+    graph.read<CustomerDevice>(DEVICES, { customer_id, limit, before }),
+    getGatewayCustomer(graph, { customer_id }),
+  ]);
+  return rows;
+}

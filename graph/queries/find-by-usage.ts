@@ -1,0 +1,152 @@
+import type { Reader } from '../graph.ts';
+
+/** Which customers are meant; what is absent is not asked. */
+export interface Usage {
+  /** They used a method of this brand, whatever its capitals. */
+  brand?: string;
+  /** They used a method on a device of at least this trust score: their own login from it is proven. */
+  trusted?: number;
+  /** They used a method on a device whose user agent contains this text, whatever its capitals. */
+  user_agent?: string;
+  /** They shipped there: as the address has it (`NY`). */
+  state?: string;
+  /** ISO 3166-1 alpha-2. */
+  country?: string;
+  /** RFC 3339: they shipped there since; where no place is asked, they used the method or device since. */
+  since?: string;
+}
+
+/** Where a page ended; opaque to callers. */
+export interface UsagePlace {
+  /** The spelling that was being looked for. */
+  spelling: string;
+  /** The last node that was looked at there. */
+  id: string;
+}
+
+interface FoundCustomer {
+  customer_id: string;
+  segment: string;
+  status: string;
+}
+
+/** Is what an edge `held` of `c` leads to, the method `method`, the one that is asked for? */
+const isUsed = (held: string, method: string) => `
+  ${held}.proven AND ($brand IS NULL OR toLower(${method}.brand) = $brand)
+  AND ($asks_shipping OR $since IS NULL OR ${held}.last_used >= datetime($since))
+  AND (NOT $asks_device OR EXISTS {
+    MATCH (${method})-[u:USED_ON]->(d:Device)<-[l:LOGGED_IN_FROM]-(c)
+    WHERE l.proven AND ($trusted IS NULL OR d.trust_score >= $trusted)
+      AND ($user_agent IS NULL OR toLower(d.last_seen_user_agent) CONTAINS $user_agent)
+      AND ($asks_shipping OR $since IS NULL OR u.last_use >= datetime($since))
+  })`;
+const isShipped = (shipped: string, address: string) => `
+  ${shipped}.proven AND ($country IS NULL OR ${address}.country = $country)
+  AND ($since IS NULL OR ${shipped}.last_shipped >= datetime($since))`;
+const HAS_USED = `(NOT $asks_use OR EXISTS {
+  MATCH (c)-[held:HAS_PAYMENT_METHOD]->(method:PaymentMethod) WHERE ${isUsed('held', 'method')}
+})`;
+const HAS_SHIPPED = `(NOT $asks_shipping OR EXISTS {
+  MATCH (c)-[shipped:SHIPPED_TO]->(address:Address) WHERE ${isShipped('shipped', 'address')}
+})`;
+const SHOWN = 'c.id AS customer_id, c.segment AS segment, c.status AS status';
+const IS_HERE = "c.status IN ['active', 'suspended']";
+
+/**
+ * Where a search begins: at the condition that leaves the fewest nodes. Each walks an index in the order of ids and stops
+ * when the page is full, and counts a customer at the first of its nodes that fits, so that no page repeats one.
+ */
+const SEARCHES = {
+  // One of fifty or so: the most selective, as long as a place is asked.
+  state: `
+    MATCH (a:Address)
+    USING INDEX a:Address(state, id)
+    WHERE a.state = $spelling AND a.id > $after
+    MATCH (a)<-[s:SHIPPED_TO]-(c:Customer)
+    WHERE ${isShipped('s', 'a')} AND ${IS_HERE}
+      AND NOT EXISTS {
+        MATCH (c)-[t:SHIPPED_TO]->(b:Address)
+        WHERE b.id < a.id AND b.state IN $spellings AND ${isShipped('t', 'b')}
+      }
+      AND ${HAS_USED}
+    RETURN a.id AS place, ${SHOWN} ORDER BY a.state, a.id LIMIT $limit`,
+  brand: `
+    MATCH (p:PaymentMethod)
+    USING INDEX p:PaymentMethod(brand, id)
+    WHERE p.brand = $spelling AND p.id > $after
+    MATCH (p)<-[h:HAS_PAYMENT_METHOD]-(c:Customer)
+    WHERE ${isUsed('h', 'p')} AND ${IS_HERE}
+      AND NOT EXISTS {
+        MATCH (c)-[g:HAS_PAYMENT_METHOD]->(q:PaymentMethod)
+        WHERE q.id < p.id AND q.brand IN $spellings AND ${isUsed('g', 'q')}
+      }
+      AND ${HAS_SHIPPED}
+    RETURN p.id AS place, ${SHOWN} ORDER BY p.brand, p.id LIMIT $limit`,
+  // A user agent or a trust score fits many devices, and a country most addresses: they are asked customer by customer.
+  customer: `
+    MATCH (c:Customer)
+    WHERE c.id > $after AND ${IS_HERE} AND ${HAS_SHIPPED} AND ${HAS_USED}
+    RETURN c.id AS place, ${SHOWN} ORDER BY c.id LIMIT $limit`,
+} as const;
+
+/**
+ * The customers who used what is asked and shipped to where is asked: every condition is optional, all that are given
+ * have to hold (specification: graph, 'Commands and queries').
+ * @param input.after where the page before ended
+ * @returns at most `limit` customers, in no order that means anything; `next`: there may be more
+ */
+export async function findCustomersByUsage(
+  reader: Reader,
+  input: { usage: Usage; limit: number; after?: UsagePlace },
+): Promise<{ customers: FoundCustomer[]; next?: UsagePlace }> {
+  const { usage, limit, after } = input;
+  const start = startOf(usage);
+  const spellings = start === 'customer' ? [''] : spellingsOf(usage[start] ?? '');
+  const first = after === undefined ? 0 : spellings.indexOf(after.spelling);
+  const customers: FoundCustomer[] = [];
+  for (const [index, spelling] of spellings.entries()) {
+    if (index < first) continue;
+    const id = index === first ? (after?.id ?? '') : '';
+    const wanted = limit - customers.length;
+    const rows = await reader.read<FoundCustomer & { place: string }>(SEARCHES[start], {
+      ...parametersOf(usage),
+      spelling,
+      spellings,
+      after: id,
+      limit: wanted,
+    });
+    customers.push(...rows.map(({ place: _, ...customer }) => customer));
+    const last = rows.at(-1);
+    if (rows.length === wanted && last !== undefined)
+      return { customers, next: { spelling, id: last.place } };
+  }
+  return { customers };
+}
+
+function startOf({ state, brand }: Usage): keyof typeof SEARCHES {
+  if (state !== undefined) return 'state';
+  return brand === undefined ? 'customer' : 'brand';
+}
+
+/** An index finds a text as it was written; who wrote it had one of these habits. */
+function spellingsOf(text: string): string[] {
+  const lower = text.toLowerCase();
+  const capital = lower.charAt(0).toUpperCase() + lower.slice(1);
+  return [...new Set([text, lower, text.toUpperCase(), capital])];
+}
+
+function parametersOf(usage: Usage): Record<string, unknown> {
+  const { brand, trusted, user_agent, state, country, since } = usage;
+  const asksDevice = trusted !== undefined || user_agent !== undefined;
+  const asksShipping = state !== undefined || country !== undefined;
+  return {
+    brand: brand?.toLowerCase(),
+    trusted,
+    user_agent: user_agent?.toLowerCase(),
+    country,
+    since,
+    asks_device: asksDevice,
+    asks_shipping: asksShipping,
+    asks_use: brand !== undefined || asksDevice || (since !== undefined && !asksShipping),
+  };
+}

@@ -1,0 +1,300 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { OnboardingRequest } from '../../domain/onboarding-types.ts';
+import { readPolicy } from '../../platform/policy.ts';
+import {
+  closeVerified,
+  onboardingRequest,
+  openTestGraph,
+  randomEmail,
+  randomToken,
+  testHeader,
+} from '../../test/graph.ts';
+import { customerWithCards, failureOf } from '../../test/wallets.ts';
+import type { Graph } from '../graph.ts';
+import {
+  findConnectedCustomers,
+  findCustomersByDeviceFingerprint,
+  findCustomersByUsage,
+  getAllDefaultPaymentMethods,
+  getCustomer,
+  getDigitalIdentifiers,
+  getDevices,
+  getExpiringPaymentMethods,
+  getObligations,
+  onboard,
+  updateDeviceTrustScore,
+  updatePaymentMethod,
+  type Usage,
+} from '../index.ts';
+import { openRecovery } from '../recovery/index.ts';
+
+const policy = readPolicy();
+let graph: Graph;
+beforeAll(async () => {
+  graph = await openTestGraph();
+});
+afterAll(() => closeVerified(graph));
+
+const meet = (change: Partial<OnboardingRequest>) =>
+  onboard(graph, testHeader(), { request: onboardingRequest(change), policy });
+/** A word that no other run's data has. */
+const word = () => randomUUID().replaceAll('-', '');
+const place = (state: string, street1 = word()) => ({
+  street1,
+  city: 'New York',
+  zip_code: '10001',
+  state,
+  country: 'US',
+  type: 'shipping' as const,
+});
+
+interface Person {
+  brand?: string;
+  agent?: string;
+  score?: number;
+  state?: string;
+  shipped?: string;
+}
+
+/** Somebody who used a card on a device and had something shipped. */
+async function person({ brand, agent = 'iPhone', score = 0.9, state, shipped }: Person): Promise<string> {
+  const met = await meet({
+    occurred_at: shipped ?? '2026-03-01T00:00:00Z',
+    payment_method_details: { type: 'card', token: randomToken(), brand },
+    device_details: {
+      fingerprint: randomUUID(),
+      user_agent: `Mozilla/5.0 (${agent}; like Mac)`,
+      trust_score: score,
+    },
+    ...(state === undefined ? {} : { address_details: place(state) }),
+  });
+  return met.customer_id;
+}
+
+/** All pages, two at a time, so that paging is tried as well. */
+async function search(usage: Usage): Promise<string[]> {
+  const found: string[] = [];
+  for (let after: Parameters<typeof findCustomersByUsage>[1]['after']; ; ) {
+    const page = await findCustomersByUsage(graph, { usage, limit: 2, after });
+    found.push(...page.customers.map(({ customer_id }) => customer_id));
+    if (page.next === undefined) return found;
+    after = page.next;
+  }
+}
+
+test('who used an Amex on a trusted iPhone and shipped to New York in the last six months?', async () => {
+  const [brand, state] = [`Amex${word()}`, `NY${word()}`];
+  const wanted = await Promise.all([
+    person({ brand, state }),
+    person({ brand: brand.toLowerCase(), state }),
+    person({ brand: brand.toUpperCase(), agent: 'IPHONE', state: state.toUpperCase() }),
+  ]);
+  const others = {
+    otherBrand: await person({ brand: 'visa', state }),
+    otherAgent: await person({ brand, state, agent: 'Android' }),
+    untrusted: await person({ brand, state, score: 0.1 }),
+    elsewhere: await person({ brand, state: `CA${word()}` }),
+    longAgo: await person({ brand, state, shipped: '2025-01-01T00:00:00Z' }),
+    nowhere: await person({ brand }),
+  };
+  const all: Usage = {
+    brand,
+    trusted: 0.7,
+    user_agent: 'iphone',
+    state,
+    country: 'US',
+    since: '2025-10-01T00:00:00Z',
+  };
+  expect((await search(all)).sort()).toEqual(wanted.toSorted());
+  const without = async (...conditions: (keyof Usage)[]) => {
+    const rest = { ...all };
+    for (const condition of conditions) delete rest[condition];
+    return (await search(rest)).filter((id) => !wanted.includes(id)).sort();
+  };
+  expect(await without('brand')).toEqual([others.otherBrand]);
+  expect(await without('user_agent')).toEqual([others.otherAgent]);
+  expect(await without('trusted')).toEqual([others.untrusted]);
+  expect(await without('since')).toEqual([others.longAgo]);
+  expect(await without('trusted', 'user_agent')).toEqual([others.otherAgent, others.untrusted].sort());
+  // Without a place the time is the use's.
+  expect(await without('state')).toEqual([others.elsewhere]);
+  expect(await without('state', 'country')).toEqual([others.elsewhere, others.nowhere].sort());
+});
+
+test('a customer with several cards and addresses that fit is found once', async () => {
+  const [brand, state] = [word(), `ny${word()}`];
+  const customer_id = await person({ brand, state });
+  for (const spelling of [state, state.toUpperCase()])
+    await meet({
+      customer_id,
+      payment_method_details: { type: 'card', token: randomToken(), brand: brand.toUpperCase() },
+      device_details: { fingerprint: randomUUID(), user_agent: 'iPhone' },
+      address_details: place(spelling),
+    });
+  expect(await search({ state })).toEqual([customer_id]);
+  expect(await search({ brand })).toEqual([customer_id]);
+  expect(await search({ brand, user_agent: word() })).toEqual([]);
+});
+
+test('what is not proven to be the customer’s finds nobody', async () => {
+  const [brand, state, value] = [word(), word(), randomEmail()];
+  await meet({ digital_identifiers: [{ type: 'email', value }] });
+  const unproven = await meet({
+    digital_identifiers: [{ type: 'email', value }],
+    payment_method_details: { type: 'card', token: randomToken(), brand },
+    address_details: place(state),
+  });
+  expect(unproven.match.proven).toBe(false);
+  expect(await search({ brand })).toEqual([]);
+  expect(await search({ state })).toEqual([]);
+});
+
+test('hidden links: a shared device, plastic or address, with the evidence, the strongest first', async () => {
+  const [fingerprint, street] = [randomUUID(), word()];
+  const plastic = `plastic-${word()}`;
+  const one = await customerWithCards(graph, policy, { cards: 1, fingerprints: [plastic] });
+  const two = await customerWithCards(graph, policy, { cards: 1, fingerprints: [plastic] });
+  const device_details = { fingerprint };
+  const { device_id } = await meet({
+    customer_id: one.customer_id,
+    device_details,
+    address_details: place('NY', `1 ${street} St.`),
+  });
+  const three = await meet({ device_details, address_details: place('NY', `1  ${street.toUpperCase()} st`) });
+  await meet({ address_details: place('NY', `2 ${street} St.`) });
+  const connected = await findConnectedCustomers(graph, {
+    customer_id: one.customer_id,
+    crowd: 25,
+    limit: 10,
+  });
+  expect(connected).toEqual([
+    {
+      customer_id: three.customer_id,
+      evidence: expect.arrayContaining([
+        { kind: 'device', id: device_id },
+        { kind: 'address', id: expect.any(String) },
+      ]),
+    },
+    { customer_id: two.customer_id, evidence: [{ kind: 'instrument', id: one.methods[0] }] },
+  ]);
+  const alone = await findConnectedCustomers(graph, { customer_id: one.customer_id, crowd: 1, limit: 10 });
+  expect(alone).toEqual([]);
+});
+
+test('a device tells who uses it, a few of many', async () => {
+  const fingerprint = randomUUID();
+  const [first, second] = [
+    await meet({ device_details: { fingerprint } }),
+    await meet({ device_details: { fingerprint } }),
+  ];
+  const found = await findCustomersByDeviceFingerprint(graph, { fingerprint, policy });
+  expect(found).toMatchObject({ device_id: first.device_id, linked_customers: 2 });
+  expect(found?.customers.map(({ customer_id }) => customer_id).sort()).toEqual(
+    [first.customer_id, second.customer_id].sort(),
+  );
+  expect(
+    await findCustomersByDeviceFingerprint(graph, { fingerprint: randomUUID(), policy }),
+  ).toBeUndefined();
+  expect(await findCustomersByDeviceFingerprint(graph, { fingerprint: '0000', policy })).toBeUndefined();
+});
+
+test('cards that expire are found once each, page after page, with whom they matter to', async () => {
+  // A month of the far future that no other test's cards expire in.
+  const year = 2100 + Math.floor(Math.random() * 90);
+  const { customer_id, methods } = await customerWithCards(graph, policy, { cards: 3 });
+  for (const payment_method_id of methods)
+    await updatePaymentMethod(graph, testHeader(), {
+      customer_id,
+      payment_method_id,
+      details: { expiry_month: 2, expiry_year: year },
+      by: 'service',
+    });
+  const scan = async (change: { frequent_use_count: number; from?: string }) => {
+    const found: { payment_method_id: string; expires_on: string | null }[] = [];
+    for (;;) {
+      const last = found.at(-1);
+      const page = await getExpiringPaymentMethods(graph, {
+        from: `${year}-01-01`,
+        to: `${year}-03-15`,
+        used_since: '2020-01-01T00:00:00Z',
+        limit: 1,
+        ...(last && {
+          after: { payment_method_id: last.payment_method_id, expires_on: String(last.expires_on) },
+        }),
+        ...change,
+      });
+      if (page.length === 0)
+        return found.map(({ payment_method_id }) => payment_method_id).filter((id) => methods.includes(id));
+      found.push(...page);
+    }
+  };
+  expect((await scan({ frequent_use_count: 1 })).sort()).toEqual(methods.toSorted());
+  expect(await scan({ frequent_use_count: 5 })).toEqual([methods[0]]);
+});
+
+test('the scan of defaults gives each customer’s one', async () => {
+  const { customer_id, methods } = await customerWithCards(graph, policy, { cards: 2 });
+  const [wanted = ''] = methods;
+  // From just before it: the whole graph is everybody's.
+  const page = await getAllDefaultPaymentMethods(graph, { limit: 1, after: wanted.slice(0, -1) });
+  expect(page).toMatchObject([
+    { payment_method_id: wanted, customer_id, is_default: true, status: 'active' },
+  ]);
+});
+
+test('a customer’s own properties, identifiers, devices and debts', async () => {
+  const email = randomEmail();
+  const wallet = await customerWithCards(graph, policy, { cards: 1, email });
+  const { customer_id } = wallet;
+  expect(await getCustomer(graph, { customer_id })).toMatchObject({
+    segment: 'NEW',
+    status: 'active',
+    ltv_minor: 0,
+  });
+  expect(await getDigitalIdentifiers(graph, { customer_id })).toMatchObject([
+    { value: email, is_verified: true },
+  ]);
+  const failures = [failureOf(wallet), failureOf(wallet)];
+  for (const failure of failures)
+    await openRecovery(graph, testHeader(), { failure, policy, now: Date.now(), claim_first: false });
+  const [newest, ...rest] = await getObligations(graph, { customer_id, limit: 10 });
+  expect(rest).toHaveLength(1);
+  const { opened_at = '', payment_id = '' } = newest ?? {};
+  expect(await getObligations(graph, { customer_id, limit: 10, before: { opened_at, payment_id } })).toEqual(
+    rest,
+  );
+  expect(await getObligations(graph, { customer_id, limit: 10, states: ['recovered'] })).toEqual([]);
+  const missing = { customer_id: randomUUID() };
+  const refused = [
+    getCustomer(graph, missing),
+    getDigitalIdentifiers(graph, missing),
+    getDevices(graph, missing),
+    getObligations(graph, { ...missing, limit: 1 }),
+    findConnectedCustomers(graph, { ...missing, crowd: 1, limit: 1 }),
+  ].map((query) => expect(query).rejects.toMatchObject({ type: 'customer_not_found' }));
+  await Promise.all(refused);
+});
+
+test('devices come page after page, the last one first, and lost trust shows at once', async () => {
+  const { customer_id } = await meet({});
+  for (const day of [1, 2, 3])
+    await meet({
+      customer_id,
+      device_details: { fingerprint: randomUUID(), trust_score: 0.9 },
+      occurred_at: `2026-01-0${day}T00:00:00Z`,
+    });
+  const [newest, second, third] = await getDevices(graph, { customer_id });
+  expect(newest?.last_login).toBe('2026-01-03T00:00:00.000Z');
+  const { last_login = '', device_id = '' } = newest ?? {};
+  expect(await getDevices(graph, { customer_id, limit: 5, before: { last_login, device_id } })).toEqual([
+    second,
+    third,
+  ]);
+  await updateDeviceTrustScore(graph, testHeader(), {
+    device_id,
+    trust_score: 0,
+    observed_at: '2030-01-01T00:00:00Z',
+  });
+  expect((await getDevices(graph, { customer_id, limit: 1 }))[0]).toMatchObject({ trust_score: 0 });
+});

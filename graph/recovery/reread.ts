@@ -1,0 +1,56 @@
+import type { Policy } from '../../domain/policy.ts';
+import type { Reread } from '../../domain/recovery/claims.ts';
+import type { Reader } from '../graph.ts';
+import { readWallet } from '../wallet/wallet.ts';
+import { refusalByMethod } from './claim-attempt.ts';
+import { requireObligation } from './read.ts';
+import { closedObligation, isClosed } from './records.ts';
+
+const READ_CUSTOMER = `
+  MATCH (c:Customer {id: $customer_id})
+  RETURN c.status AS status, COLLECT {
+    MATCH (c)-[h:HAS_PAYMENT_METHOD]->(p:PaymentMethod) WHERE p.removed_at IS NULL
+    RETURN {
+      payment_method_id: p.id,
+      changed_at: CASE WHEN h.consent_at > p.updated_at THEN h.consent_at ELSE p.updated_at END.epochMillis,
+      on_trusted_device: EXISTS {
+        MATCH (p)-[:USED_ON]->(d:Device)<-[l:LOGGED_IN_FROM]-(c)
+        WHERE l.proven AND d.trust_score >= $threshold
+      }
+    }
+  } AS methods`;
+
+interface CustomerRow {
+  status: string;
+  methods: { payment_method_id: string; changed_at: number; on_trusted_device: boolean }[];
+}
+
+/**
+ * What a waiting recovery reads at each of its timers, so that a lost signal costs a day and not the payment.
+ *
+ * @param input.now epoch milliseconds
+ * @throws PersonaError recovery_not_found
+ */
+export async function rereadRecovery(
+  reader: Reader,
+  input: { payment_id: string; policy: Policy; now: number },
+): Promise<Reread> {
+  const { obligation, attempts } = await requireObligation(reader, input.payment_id);
+  const { customer_id } = obligation;
+  const [wallet, [customer]] = await Promise.all([
+    readWallet(reader, customer_id),
+    reader.read<CustomerRow>(READ_CUSTOMER, { customer_id, threshold: input.policy.trust.threshold }),
+  ]);
+  const seen = new Map(customer?.methods.map((method) => [method.payment_method_id, method]));
+  const newestFirst = wallet.toSorted((one, other) => (one.last_used < other.last_used ? 1 : -1));
+  return {
+    ...(isClosed(obligation) ? { closed: closedObligation(obligation, attempts) } : {}),
+    customer_status: customer?.status ?? 'erased',
+    methods: newestFirst.flatMap((method) => {
+      const { payment_method_id } = method;
+      const { changed_at = 0, on_trusted_device = false } = seen.get(payment_method_id) ?? {};
+      const refused = refusalByMethod(method, on_trusted_device, { obligation, ...input });
+      return refused === undefined ? [{ payment_method_id, changed_at }] : [];
+    }),
+  };
+}

@@ -1,0 +1,29 @@
+import { PersonaError, type ErrorType } from '../../domain/errors.ts';
+import type { Reader } from '../graph.ts';
+
+/** Nodes that belong to one customer, for good. */
+export type OwnedLabel = 'PaymentMethod' | 'Address' | 'DigitalIdentifier';
+
+const OWNER: Readonly<Record<OwnedLabel, string>> = {
+  PaymentMethod:
+    'MATCH (:PaymentMethod {id: $id})<-[:HAS_PAYMENT_METHOD]-(c:Customer) RETURN c.id AS customer_id',
+  Address: 'MATCH (:Address {id: $id})<-[:SHIPPED_TO]-(c:Customer) RETURN c.id AS customer_id',
+  DigitalIdentifier:
+    'MATCH (:DigitalIdentifier {id: $id})<-[:HAS_DIGITAL_IDENTIFIER]-(c:Customer) RETURN c.id AS customer_id',
+};
+const MISSING: Readonly<Record<OwnedLabel, [ErrorType, string]>> = {
+  PaymentMethod: ['payment_method_not_found', 'payment method'],
+  Address: ['address_not_found', 'address'],
+  DigitalIdentifier: ['identifier_not_found', 'digital identifier'],
+};
+
+/**
+ * Whose it is. Asked before the customer is locked: nothing ever changes its owner.
+ * @throws PersonaError payment_method_not_found, address_not_found, identifier_not_found
+ */
+export async function ownerOf(reader: Reader, label: OwnedLabel, id: string): Promise<string> {
+  const [row] = await reader.read<{ customer_id: string }>(OWNER[label], { id });
+  if (row) return row.customer_id;
+  const [type, name] = MISSING[label];
+  throw new PersonaError(type, `there is no ${name} ${id}`);
+}

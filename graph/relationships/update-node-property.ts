@@ -1,0 +1,104 @@
+import { check, type FieldReader } from '../../domain/checks.ts';
+import { invalid } from '../../domain/errors.ts';
+import { LOCALE, NAME, SEGMENT } from '../../domain/onboarding-fields.ts';
+import { EDITABLE_PROPERTIES, type EditableLabel } from '../../domain/relationships.ts';
+import { AddressBook, readAddresses } from '../addresses/addresses.ts';
+import type { CommandHeader } from '../command.ts';
+import { runCommand } from '../command.ts';
+import type { CommandTx, CustomerNode } from '../command-tx.ts';
+import { requireVersion } from '../expected-version.ts';
+import type { Graph } from '../graph.ts';
+import { markVerified, readIdentifiers, requireIdentifier } from '../identifiers/identifiers.ts';
+import { openWallet } from '../wallet/wallet.ts';
+import { ownerOf } from './owners.ts';
+
+export interface PropertyChange {
+  label: EditableLabel;
+  id: string;
+  /** One of `EDITABLE_PROPERTIES`. */
+  property: string;
+  value: string;
+  /** The `changed_seq` of the node (of an identifier: of its customer's profile), if it must not have changed since. */
+  expected_version?: number;
+}
+
+/**
+ * Changes one property of a node, where the allow list permits it, with all that follows from it: an identifier that is
+ * verified proves what came by it, and an address that becomes the default takes the place of another.
+ * @throws PersonaError invalid_argument (not permitted, or not a value of its kind), stale_version, and
+ * customer_not_found, payment_method_not_found, address_not_found, identifier_not_found
+ */
+export async function updateNodeProperty(
+  graph: Graph,
+  header: CommandHeader,
+  input: PropertyChange,
+): Promise<{ changed: boolean; version: number }> {
+  const value = readValue(input);
+  return runCommand(graph, header, 'updateNodeProperty', input, async (tx) => {
+    const { label, id } = input;
+    const customerId = label === 'Customer' ? id : await ownerOf(tx, label, id);
+    const customer = await tx.lockCustomer(customerId);
+    const before = customer.version;
+    await EDIT[label](tx, { ...input, customer }, value);
+    const version = tx.versionOf(customerId);
+    return { changed: version !== before, version };
+  });
+}
+
+type Scene = PropertyChange & { customer: CustomerNode };
+type Edit = (tx: CommandTx, scene: Scene, value: string | boolean) => Promise<void>;
+
+const EDIT: Readonly<Record<EditableLabel, Edit>> = {
+  async Customer(tx, { id, property, customer, expected_version }, value) {
+    requireVersion(`customer ${id}`, customer.changed_seq, expected_version);
+    if (customer[property as 'segment' | 'locale'] !== value) {
+      const data = { [property]: value };
+      tx.append({ stream: 'customer', stream_id: id, type: 'CustomerProfileUpdated', data });
+    }
+  },
+
+  async PaymentMethod(tx, { id, customer, expected_version }, value) {
+    const wallet = await openWallet(tx, customer.id);
+    const { brand, changed_seq } = wallet.find(id);
+    requireVersion(`payment method ${id}`, changed_seq, expected_version);
+    if (brand !== value) wallet.update(id, { brand: String(value) });
+  },
+
+  async Address(tx, { id, property, customer, expected_version }, value) {
+    const book = new AddressBook(tx, customer.id, await readAddresses(tx, customer.id));
+    const address = { ...book.find(id) };
+    requireVersion(`address ${id}`, address.changed_seq, expected_version);
+    if (property === 'is_default') book.setDefault(address, value === true);
+    else book.setVerified(address, value === true);
+  },
+
+  async DigitalIdentifier(tx, { id, customer, expected_version }, value) {
+    const own = await readIdentifiers(tx, customer.id);
+    const { is_verified } = requireIdentifier(own, customer.id, id);
+    requireVersion(`the profile of customer ${customer.id}`, customer.changed_seq, expected_version);
+    if (value === true && !is_verified) await markVerified(tx, customer.id, id);
+    if (value === false && is_verified) {
+      const data = { label: 'DigitalIdentifier', id, property: 'is_verified', value } as const;
+      tx.append({ stream: 'customer', stream_id: customer.id, type: 'NodePropertyChanged', data });
+    }
+  },
+};
+
+/** @throws PersonaError invalid_argument, card_number_refused */
+function readValue(input: PropertyChange): string | boolean {
+  const checked = check(input, (fields) => {
+    const allowed: readonly string[] = EDITABLE_PROPERTIES[input.label];
+    if (allowed.includes(input.property)) return readKind(fields, input.property);
+    fields.refuse('property', `must be one of ${allowed.join(', ')}`);
+    return '';
+  });
+  if (!checked.ok) throw invalid(checked.problems, checked.type);
+  return checked.value;
+}
+
+function readKind(fields: FieldReader, property: string): string | boolean {
+  if (property === 'segment') return fields.requiredText('value', SEGMENT).toUpperCase();
+  if (property === 'locale') return fields.requiredText('value', LOCALE).replaceAll('_', '-');
+  if (property === 'brand') return fields.requiredText('value', NAME);
+  return fields.requiredOneOf('value', ['true', 'false']) === 'true';
+}

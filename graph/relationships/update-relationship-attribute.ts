@@ -1,0 +1,117 @@
+import { check, type FieldReader } from '../../domain/checks.ts';
+import { invalid } from '../../domain/errors.ts';
+import {
+  EDITABLE_ATTRIBUTES,
+  RELATIONSHIP_TIMES,
+  type RelationshipType,
+} from '../../domain/relationships.ts';
+import type { CommandHeader } from '../command.ts';
+import { runCommand } from '../command.ts';
+import type { CommandTx } from '../command-tx.ts';
+import { resolveSuggestion } from '../customers/resolve-identity-match.ts';
+import { requireVersion } from '../expected-version.ts';
+import type { Graph } from '../graph.ts';
+import { openWallet } from '../wallet/wallet.ts';
+import { ownerOf } from './owners.ts';
+import { getRelationshipAttributes, type RelationshipRef } from './relationship-attributes.ts';
+
+export interface AttributeChange extends RelationshipRef {
+  /** One of `EDITABLE_ATTRIBUTES`. */
+  attribute: string;
+  /** `true`, `false`, a time, or `confirmed` and `rejected`. */
+  value: string;
+  /** The `changed_seq` of the node that the edge leads to, if it must not have changed since. */
+  expected_version?: number;
+}
+
+/**
+ * Changes one attribute of an edge, where the allow list permits it. An older time than the one known changes nothing.
+ * @throws PersonaError invalid_argument (not permitted, or not a value of its kind), relationship_not_found,
+ * customer_not_found, illegal_transition (a default that may not be one; a match decided the other way), stale_version
+ */
+export async function updateRelationshipAttribute(
+  graph: Graph,
+  header: CommandHeader,
+  input: AttributeChange,
+): Promise<{ changed: boolean; version: number }> {
+  const { source_id, type, target_id, attribute, expected_version } = input;
+  const value = readValue(input);
+  return runCommand(graph, header, 'updateRelationshipAttribute', input, async (tx) => {
+    const customerId = type === 'USED_ON' ? await ownerOf(tx, 'PaymentMethod', source_id) : source_id;
+    if (type === 'POSSIBLY_SAME_AS') {
+      const [first = '', second = ''] = [source_id, target_id].sort();
+      await Promise.all([tx.lockCustomer(first), tx.lockCustomer(second)]);
+    } else {
+      await tx.lockCustomer(customerId);
+    }
+    const { attributes, changed_seq } = await getRelationshipAttributes(tx, input);
+    requireVersion(`${type} of ${source_id} and ${target_id}`, changed_seq ?? 0, expected_version);
+    const before = tx.versionOf(customerId);
+    if (type === 'POSSIBLY_SAME_AS')
+      await resolveSuggestion(tx, {
+        customer_id: source_id,
+        other_customer_id: target_id,
+        status: value as 'confirmed' | 'rejected',
+        reason: CHANGED,
+      });
+    else if (type === 'HAS_PAYMENT_METHOD' && attribute !== 'last_used')
+      await changeHolding(tx, customerId, target_id, attribute, value === true);
+    else if (String(value) > String(attributes[attribute] ?? ''))
+      tx.append({
+        stream: 'customer',
+        stream_id: customerId,
+        type: 'RelationshipAttributeChanged',
+        data: {
+          type: type as keyof typeof RELATIONSHIP_TIMES,
+          source_id,
+          target_id,
+          attribute,
+          value: String(value),
+        },
+      });
+    const version = tx.versionOf(customerId);
+    return { changed: version !== before, version };
+  });
+}
+
+const CHANGED = 'changed by hand';
+
+/** The wallet's own rules hold: a default is active and proven, and there is one as long as there can be. */
+async function changeHolding(
+  tx: CommandTx,
+  customerId: string,
+  paymentMethodId: string,
+  attribute: string,
+  wanted: boolean,
+): Promise<void> {
+  const wallet = await openWallet(tx, customerId);
+  if (attribute === 'off_session_consent')
+    wallet.setConsent(paymentMethodId, wanted, 'service', tx.header.occurredAt);
+  else if (wanted) wallet.makeDefault(paymentMethodId, CHANGED);
+  else if (wallet.find(paymentMethodId).is_default)
+    throw invalid([{ field: 'value', message: 'must be true: make another method the default instead' }]);
+}
+
+/** @throws PersonaError invalid_argument, with every problem at once */
+function readValue(input: AttributeChange): string | boolean {
+  const checked = check(input, (fields) => {
+    const { type, attribute } = input;
+    const allowed = EDITABLE_ATTRIBUTES[type];
+    if (!allowed.includes(attribute)) {
+      const names =
+        allowed.length === 0 ? `none of ${type} may be changed` : `must be one of ${allowed.join(', ')}`;
+      fields.refuse('attribute', names);
+      return '';
+    }
+    return readKind(fields, type, attribute);
+  });
+  if (!checked.ok) throw invalid(checked.problems, checked.type);
+  return checked.value;
+}
+
+function readKind(fields: FieldReader, type: RelationshipType, attribute: string): string | boolean {
+  if (type === 'POSSIBLY_SAME_AS') return fields.requiredOneOf('value', ['confirmed', 'rejected']);
+  const time = Object.entries(RELATIONSHIP_TIMES).find(([one]) => one === type)?.[1];
+  if (attribute === time) return fields.requiredTimestamp('value');
+  return fields.requiredOneOf('value', ['true', 'false']) === 'true';
+}

@@ -1,0 +1,41 @@
+import { RELATIONSHIP_ENDS, RELATIONSHIP_TIMES } from '../../../domain/relationships.ts';
+import { nodeRef } from '../model.ts';
+import { type Folds, moment } from './fold.ts';
+
+type Own = 'RelationshipAdded' | 'RelationshipAttributeChanged' | 'NodePropertyChanged';
+
+export const editFolds: Folds<Own> = {
+  RelationshipAdded(model, { occurred_at, data }) {
+    const times = { first_use: moment(occurred_at), last_use: moment(occurred_at) };
+    model.createEdge(
+      nodeRef('PaymentMethod', data.source_id),
+      'USED_ON',
+      nodeRef('Device', data.target_id),
+      times,
+    );
+  },
+
+  // A method and an address show their time, so they look different afterwards.
+  RelationshipAttributeChanged(model, { seq, data }) {
+    const { type, source_id, target_id, value } = data;
+    const [source, target] = RELATIONSHIP_ENDS[type];
+    const edge = model.edge(nodeRef(source, source_id), type, nodeRef(target, target_id));
+    if (edge) edge[RELATIONSHIP_TIMES[type]] = moment(value);
+    if (type !== 'HAS_PAYMENT_METHOD' && type !== 'SHIPPED_TO') return;
+    const node = model.node(nodeRef(target, target_id));
+    if (node) node.changed_seq = seq;
+  },
+
+  NodePropertyChanged(model, { stream_id, seq, recorded_at, data }) {
+    const node = model.node(nodeRef(data.label, data.id));
+    if (!node) return;
+    node[data.property] = data.value;
+    if (data.label === 'Obligation') {
+      node.changed_seq = seq;
+      return;
+    }
+    node.updated_at = moment(recorded_at);
+    const customer = model.node(nodeRef('Customer', stream_id));
+    if (customer) customer.changed_seq = seq;
+  },
+};

@@ -1,0 +1,97 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { readPolicy } from '../../platform/policy.ts';
+import { closeVerified, openTestGraph, randomToken, testHeader } from '../../test/graph.ts';
+import { customerWithCards } from '../../test/wallets.ts';
+import type { Graph } from '../graph.ts';
+import {
+  addPaymentMethod,
+  getPaymentMethod,
+  getPaymentMethods,
+  linkDevice,
+  recordPaymentMethodUse,
+  removePaymentMethod,
+  setDefaultPaymentMethod,
+  updatePaymentMethod,
+  updatePaymentMethodStatus,
+} from '../index.ts';
+
+const policy = readPolicy();
+let graph: Graph;
+beforeAll(async () => {
+  graph = await openTestGraph();
+});
+afterAll(() => closeVerified(graph));
+
+const by = 'customer' as const;
+const shown = (of: { customer_id: string; payment_method_id: string }) => getPaymentMethod(graph, of);
+const wallet = async (cards: number) => {
+  const { customer_id, methods } = await customerWithCards(graph, policy, { cards });
+  return methods.map((payment_method_id) => ({ customer_id, payment_method_id }));
+};
+
+test('a removed method is gone, the default passes on, and the same token brings it back without consent', async () => {
+  const [first, second] = await wallet(2);
+  if (!first || !second) throw new Error('no wallet');
+  const { customer_id } = first;
+  const token = randomToken();
+  const input = { customer_id, method: { type: 'card' as const, token, off_session_consent: true } };
+  const added = await addPaymentMethod(graph, testHeader(), { ...input, added_by: by });
+  const { payment_method_id } = added;
+  const third = { customer_id, payment_method_id };
+  await updatePaymentMethodStatus(graph, testHeader(), { ...third, status: 'active', reason: 'test' });
+  await setDefaultPaymentMethod(graph, testHeader(), { ...third, by });
+  await removePaymentMethod(graph, testHeader(), { ...third, by });
+  expect((await getPaymentMethods(graph, { customer_id })).map((one) => one.payment_method_id)).toEqual([
+    second.payment_method_id,
+    first.payment_method_id,
+  ]);
+  expect(await shown(second)).toMatchObject({ is_default: true });
+  await expect(removePaymentMethod(graph, testHeader(), { ...third, by })).rejects.toMatchObject({
+    type: 'payment_method_not_found',
+  });
+  const method = { type: 'card' as const, token };
+  expect(await addPaymentMethod(graph, testHeader(), { customer_id, method, added_by: by })).toMatchObject({
+    payment_method_id,
+    payment_method_status: 'unverified',
+  });
+  expect(await shown(third)).toMatchObject({ off_session_consent: false, is_default: false });
+});
+
+test('a new expiry brings an expired card back; one in the past lets it expire; a compromised one stays', async () => {
+  const [card] = await wallet(1);
+  if (!card) throw new Error('no wallet');
+  const update = (details: object, expected_version?: number) =>
+    updatePaymentMethod(graph, testHeader(), { ...card, details, by, expected_version });
+  expect(await update({ expiry_month: 1, expiry_year: 2020 })).toMatchObject({
+    changed: true,
+    payment_method_status: 'expired',
+  });
+  expect(await shown(card)).toMatchObject({ is_default: false, expiry_year: 2020 });
+  const { changed_seq } = await shown(card);
+  expect(await update({ expiry_month: 2, expiry_year: 2060 }, changed_seq)).toMatchObject({
+    payment_method_status: 'active',
+  });
+  expect(await shown(card)).toMatchObject({ is_default: true });
+  await expect(update({ expiry_year: 2061 }, changed_seq)).rejects.toMatchObject({ type: 'stale_version' });
+  expect(await update({ expiry_month: 2, expiry_year: 2060 })).toMatchObject({ changed: false });
+  await updatePaymentMethodStatus(graph, testHeader(), { ...card, status: 'compromised', reason: 'test' });
+  expect(await update({ expiry_year: 2062 })).toMatchObject({ payment_method_status: 'compromised' });
+});
+
+test('uses count in any order, and only on the customer’s own devices', async () => {
+  const [card] = await wallet(1);
+  const [other] = await wallet(1);
+  if (!card || !other) throw new Error('no wallet');
+  const device = { fingerprint: randomUUID() };
+  const { customer_id } = other;
+  const { device_id } = await linkDevice(graph, testHeader(), { customer_id, device, by, policy });
+  const use = (day: number) =>
+    recordPaymentMethodUse(graph, testHeader({ occurredAt: `2031-01-0${day}T00:00:00Z` }), card);
+  await Promise.all([2, 3, 1].map(use));
+  expect(await shown(card)).toMatchObject({ last_used: '2031-01-03T00:00:00.000Z' });
+  expect(await use(1)).toMatchObject({ use_count: 5, last_used: '2031-01-03T00:00:00.000Z' });
+  await expect(recordPaymentMethodUse(graph, testHeader(), { ...card, device_id })).rejects.toMatchObject({
+    type: 'device_not_found',
+  });
+});

@@ -1,0 +1,72 @@
+import { expiresOn, isExpired, type PaymentMethodStatus, transition } from '../../domain/payment-method.ts';
+import type { CommandHeader } from '../command.ts';
+import { runCommand } from '../command.ts';
+import { lockOwner, type Wisher } from '../customers/lock-owner.ts';
+import { requireVersion } from '../expected-version.ts';
+import type { Graph } from '../graph.ts';
+import { changedDetails, type KnownDetails } from './details.ts';
+import { openWallet, type Wallet } from './wallet.ts';
+
+export interface PaymentMethodUpdate {
+  customer_id: string;
+  payment_method_id: string;
+  /** What is newer: as the gateway, the account updater or the customer says. */
+  details: KnownDetails;
+  /** Absent: as it is. */
+  off_session_consent?: boolean;
+  by: Wisher;
+  /** The method's `changed_seq`, if it must not have changed since. */
+  expected_version?: number;
+}
+
+export interface UpdatedPaymentMethod {
+  changed: boolean;
+  payment_method_status: PaymentMethodStatus;
+  /** The customer's. */
+  version: number;
+}
+
+/**
+ * Records newer details of a method. A new expiry brings an expired card back, and any new detail one that failed; an
+ * expiry in the past makes a card expired.
+ * @throws PersonaError customer_not_found, customer_suspended (a customer's own wish), payment_method_not_found,
+ * stale_version
+ */
+export async function updatePaymentMethod(
+  graph: Graph,
+  header: CommandHeader,
+  input: PaymentMethodUpdate,
+): Promise<UpdatedPaymentMethod> {
+  const { customer_id, payment_method_id, details, off_session_consent, by } = input;
+  return runCommand(graph, header, 'updatePaymentMethod', input, async (tx) => {
+    const [, wallet] = await Promise.all([lockOwner(tx, customer_id, by), openWallet(tx, customer_id)]);
+    const method = wallet.find(payment_method_id);
+    requireVersion(`payment method ${payment_method_id}`, method.changed_seq, input.expected_version);
+    const before = tx.versionOf(customer_id);
+    const changes = changedDetails(method, details, tx.keyOf(customer_id));
+    if (changes !== undefined) {
+      wallet.update(payment_method_id, changes);
+      settleStatus(wallet, payment_method_id, graph.now());
+    }
+    if (off_session_consent !== undefined)
+      wallet.setConsent(payment_method_id, off_session_consent, by, tx.header.occurredAt);
+    const version = tx.versionOf(customer_id);
+    return {
+      changed: version !== before,
+      payment_method_status: wallet.find(payment_method_id).status,
+      version,
+    };
+  });
+}
+
+/** @param now epoch milliseconds */
+function settleStatus(wallet: Wallet, paymentMethodId: string, now: number): void {
+  const { status, expiry_month, expiry_year } = wallet.find(paymentMethodId);
+  const isOver =
+    expiry_month !== null && expiry_year !== null && isExpired(expiresOn(expiry_month, expiry_year), now);
+  const rightful = isOver ? 'expired' : 'active';
+  // Only the gateway says that an unverified one is good; what was put aside or is suspected stays so.
+  const mayFollow = isOver || status === 'expired' || status === 'failed';
+  if (mayFollow && status !== 'inactive' && transition(status, rightful) === 'legal')
+    wallet.changeStatus(paymentMethodId, rightful, 'new details');
+}

@@ -1,0 +1,87 @@
+import { pino } from 'pino';
+import { Registry } from 'prom-client';
+import { expect, test } from 'vitest';
+import type { EventData, RecordedEvent } from '../domain/events.ts';
+import { createFactCounts } from './facts.ts';
+
+function counting() {
+  const registry = new Registry();
+  const lines: Record<string, unknown>[] = [];
+  const logger = pino({ level: 'info' }, { write: (line) => void lines.push(JSON.parse(line)) });
+  const count = createFactCounts(registry, logger);
+  const told = (name: string, events: RecordedEvent[], result: unknown = null) =>
+    count({ name, events, result });
+  /** The lines that are not zero, without help and type. */
+  const numbers = async () =>
+    (await registry.metrics()).split('\n').filter((line) => /^persona_.* [1-9]/.test(line));
+  return { told, numbers, lines };
+}
+
+const event = <T extends keyof EventData>(type: T, data: Partial<EventData[T]>) =>
+  ({ type, data }) as unknown as RecordedEvent;
+const attempt = (data: Partial<EventData['RecoveryAttempted']>) =>
+  event('RecoveryAttempted', {
+    ...{ source: 'recovery', network: 'visa', amount: 1250, currency: 'EUR', class: null },
+    ...data,
+  });
+
+test('a recovery is counted when it opens, at each attempt, and when it ends, with what came in', async () => {
+  const { told, numbers } = counting();
+  told('openRecovery', [
+    attempt({ source: 'reported', state: 'declined', class: 'HARD' }),
+    event('RecoveryOpened', {}),
+  ]);
+  told('recordAttempt', [attempt({ state: 'declined', class: 'LATER' })]);
+  told('recordAttempt', [
+    attempt({ state: 'approved' }),
+    event('RecoveryClosed', { state: 'recovered', class: 'HARD' }),
+  ]);
+  told('recordAttempt', [attempt({ state: 'approved' }), event('RecoveryOverpaid', {})]);
+  told('closeRecovery', [event('RecoveryClosed', { state: 'exhausted', class: null })]);
+  told('flagForReview', [event('RecoveryNeedsReview', {})]);
+  expect(await numbers()).toEqual([
+    'persona_recoveries_opened_total{class="HARD",kind="opened"} 1',
+    'persona_recoveries_total{outcome="recovered",class="HARD"} 1',
+    'persona_recoveries_total{outcome="exhausted",class="none"} 1',
+    'persona_recovery_reviews_total 1',
+    'persona_recovery_attempts_total{state="declined",class="LATER"} 1',
+    'persona_recovery_attempts_total{state="approved",class="none"} 2',
+    'persona_recovered_minor_units_total{currency="EUR"} 1250',
+    'persona_recoveries_overpaid_total 1',
+  ]);
+});
+
+test('codes that nobody knows are counted by network and field, and logged where they are codes', async () => {
+  const { told, numbers, lines } = counting();
+  const unmapped = ['network_code:ZZ', 'decline_code:ada@shop.example', 'code:a:b'];
+  told('openRecovery', [attempt({ source: 'reported', state: 'declined', unmapped })]);
+  expect(await numbers()).toEqual([
+    'persona_decline_unmapped_total{network="visa",field="network_code"} 1',
+    'persona_decline_unmapped_total{network="visa",field="decline_code"} 1',
+    'persona_decline_unmapped_total{network="visa",field="code"} 1',
+  ]);
+  expect(lines).toMatchObject([
+    { msg: 'decline.unmapped', network: 'visa', field: 'network_code', code: 'ZZ' },
+    { msg: 'decline.unmapped', code: '[not a code]' },
+    { msg: 'decline.unmapped', code: '[not a code]' },
+  ]);
+});
+
+test('onboardings are counted by how the customer was recognised; notices by what became of them', async () => {
+  const { told, numbers } = counting();
+  const match = (rule: string, proven: boolean) => ({ match: { rule, proven } });
+  told('onboard', [event('CustomerCreated', {})], { created: true, ...match('none', true) });
+  told('onboard', [event('IdentityMatchSuggested', {}), event('IdentityMatchSuggested', {})], {
+    created: false,
+    ...match('email', false),
+  });
+  told('finishNotice', [event('NoticeSent', { template: 'recovered', channel: 'email' })]);
+  told('finishNotice', [event('NoticeFailed', { template: 'reminder', channel: null })]);
+  expect(await numbers()).toEqual([
+    'persona_onboardings_total{result="created",rule="none",proven="true"} 1',
+    'persona_onboardings_total{result="recognised",rule="email",proven="false"} 1',
+    'persona_match_suggestions_total 2',
+    'persona_notices_total{template="recovered",channel="email",result="sent"} 1',
+    'persona_notices_total{template="reminder",channel="none",result="failed"} 1',
+  ]);
+});

@@ -1,0 +1,101 @@
+import { randomBytes } from 'node:crypto';
+import { defaultPayloadConverter, type Payload } from '@temporalio/common';
+import { pino } from 'pino';
+import { expect, onTestFinished, test } from 'vitest';
+import { createPayloadCodec } from './codec.ts';
+import { createCodecApp, serveCodec } from './codec-server.ts';
+
+const UI = 'http://127.0.0.1:8233';
+const SECRET = 'ada@shop.example';
+const keys = [{ id: 'k1', key: randomBytes(32) }];
+const lines: string[] = [];
+const options = { origins: [UI], keys, logger: pino({}, { write: (line) => void lines.push(line) }) };
+const app = createCodecApp(options);
+
+const base64 = (value?: Uint8Array | null) => Buffer.from(value ?? []).toString('base64');
+const plain = (base?: string) => Buffer.from(base ?? '', 'base64').toString();
+const asJson = ({ metadata, data }: Payload) => ({
+  metadata: Object.fromEntries(Object.entries(metadata ?? {}).map(([name, value]) => [name, base64(value)])),
+  data: base64(data),
+});
+
+async function sealed(value: unknown, with_ = keys) {
+  const [payload] = await createPayloadCodec(with_).encode([defaultPayloadConverter.toPayload(value)]);
+  return asJson(payload as Payload);
+}
+
+const decode = (body: unknown, headers: Record<string, string> = {}) =>
+  app.request('/decode', {
+    method: 'POST',
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+    headers: { 'content-type': 'application/json', ...headers },
+  });
+
+interface Answer {
+  payloads: { metadata: Record<string, string>; data: string }[];
+}
+
+test('the UI gets what was sealed, in its order, beside what never was; the log says how much and not what', async () => {
+  const clear = asJson(defaultPayloadConverter.toPayload({ payment_id: 'pay-1' }) as Payload);
+  const payloads = [await sealed({ email: SECRET }), clear];
+  const answer = await decode({ payloads }, { origin: UI, 'x-namespace': 'default' });
+  expect(answer.status).toBe(200);
+  expect(answer.headers.get('access-control-allow-origin')).toBe(UI);
+  const [first, second] = ((await answer.json()) as Answer).payloads;
+  expect(plain(first?.metadata.encoding)).toBe('json/plain');
+  expect(JSON.parse(plain(first?.data))).toEqual({ email: SECRET });
+  expect(second).toEqual(clear);
+  expect(lines.join()).toContain('"payloads":2');
+  expect(lines.join()).not.toContain(SECRET);
+});
+
+test('what no key opens stays sealed, and the others are read all the same', async () => {
+  const foreign = await sealed({ a: 1 }, [{ id: 'k2', key: randomBytes(32) }]);
+  const forged = { ...(await sealed({ a: 2 })), data: base64(randomBytes(64)) };
+  const answer = await decode({ payloads: [foreign, forged, await sealed({ a: 3 })] });
+  const [first, second, third] = ((await answer.json()) as Answer).payloads;
+  expect([first, second]).toEqual([foreign, forged]);
+  expect(JSON.parse(plain(third?.data))).toEqual({ a: 3 });
+});
+
+test('a browser asks before it sends; only the UI is let in', async () => {
+  const ask = (origin: string) =>
+    app.request('/decode', {
+      method: 'OPTIONS',
+      headers: {
+        origin,
+        'access-control-request-method': 'POST',
+        'access-control-request-headers': 'x-namespace',
+      },
+    });
+  const allowed = await ask(UI);
+  expect(allowed.status).toBe(204);
+  expect(allowed.headers.get('access-control-allow-headers')).toContain('x-namespace');
+  for (const origin of ['http://evil.example', 'null', `${UI}.evil.example`]) {
+    expect((await ask(origin)).status).toBe(403);
+    const refused = await decode({ payloads: [await sealed({ email: SECRET })] }, { origin });
+    expect(refused.status).toBe(403);
+    expect(refused.headers.has('access-control-allow-origin')).toBe(false);
+    expect(await refused.text()).not.toContain(SECRET);
+  }
+});
+
+test.each(['{', '[]', '{}', '{"payloads": [1]}', '{"payloads": [{"metadata": {"a": 1}}]}'])(
+  'a body of %s is refused',
+  async (body) => {
+    expect((await decode(body)).status).toBe(400);
+  },
+);
+
+test('it seals nothing', async () => {
+  expect((await app.request('/encode', { method: 'POST', body: '{"payloads": []}' })).status).toBe(404);
+});
+
+test('it answers on loopback', async () => {
+  const server = await serveCodec({ ...options, port: 0 });
+  onTestFinished(() => server.close());
+  expect(server.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
+  const body = JSON.stringify({ payloads: [await sealed({ a: 1 })] });
+  const answer = await fetch(`${server.url}/decode`, { method: 'POST', body });
+  expect(JSON.parse(plain(((await answer.json()) as Answer).payloads[0]?.data))).toEqual({ a: 1 });
+});

@@ -1,0 +1,99 @@
+/** What each message means for a recovery that is under way; a bad one is logged and changes nothing. */
+
+import { log } from '@temporalio/workflow';
+import { RESOLVE_UNKNOWN } from '../../domain/processes.ts';
+import { evolve } from '../../domain/recovery/evolve.ts';
+import { validatePaymentFailed, validatePaymentSettled } from '../../domain/recovery/payment-failed.ts';
+import type { Fact, RecoveryState } from '../../domain/recovery/state.ts';
+import type { Opening } from '../../domain/recovery/claims.ts';
+import { graph } from './activities.ts';
+import type { Answer, Message, Signalled } from './inbox.ts';
+import { factOfWish, resolve } from './people.ts';
+
+/** @param unanswered takes the answers that must wait until what was decided is written down */
+export async function receive(
+  current: RecoveryState,
+  message: Message,
+  unanswered: Answer[],
+): Promise<RecoveryState> {
+  if (message.signal === RESOLVE_UNKNOWN)
+    return resolve(current, message.payload, message.answer, unanswered);
+  const fact = await factOf(current, message);
+  return fact ? evolve(current, fact) : current;
+}
+
+/** The attempt that a word of the gateway is about. */
+export function keyOf({ attempt_key }: Signalled['payload']): { key?: string } {
+  return typeof attempt_key === 'string' ? { key: attempt_key } : {};
+}
+
+async function factOf(current: RecoveryState, { signal, payload }: Signalled): Promise<Fact | undefined> {
+  switch (signal) {
+    case 'claimFreed':
+      return { fact: 'claim_freed' };
+    case 'consentRevoked':
+      return { fact: 'consent_revoked' };
+    case 'chargeResult':
+      return { fact: 'charge_heard', at: Date.now(), ...keyOf(payload) };
+    case 'paymentAuthenticated':
+      return { fact: 'authenticated', ...(await graph.readPayment({ payment_id: current.payment_id })) };
+    case 'customerStatusChanged': {
+      const { status } = payload;
+      if (typeof status !== 'string') return ignored(signal, ['status: is required']);
+      return { fact: 'customer_status', status, at: Date.now() };
+    }
+    case 'paymentMethodAdded':
+    case 'paymentMethodUpdated': {
+      const { payment_method_id, event_id } = payload;
+      if (typeof payment_method_id !== 'string') return ignored(signal, ['payment_method_id: is required']);
+      const told = typeof event_id === 'string' ? { event_id } : {};
+      return { fact: 'method_added', payment_method_id, ...told };
+    }
+    case 'pause':
+    case 'resume':
+    case 'retryNow':
+    case 'cancel':
+      return factOfWish(current, signal, payload);
+    case 'paymentSettled':
+      return settledBy(current, payload);
+    case 'paymentFailed':
+      return failedAgain(current, payload);
+  }
+}
+
+async function settledBy(current: RecoveryState, payload: unknown): Promise<Fact | undefined> {
+  const checked = validatePaymentSettled(payload);
+  if ('problems' in checked) return ignored('paymentSettled', checked.problems);
+  if (checked.message.customer_id !== current.customer_id) {
+    return ignored('paymentSettled', ['customer_id: is not the customer who owes this payment']);
+  }
+  if (!current.closed) return { fact: 'settled', rule: 'settled' };
+  // What a settlement means for an obligation that is paid already, the graph knows.
+  const opening = await graph.openSettled({ settlement: checked.message });
+  return 'recovery' in opening ? settlementFact(opening) : undefined;
+}
+
+/** What a settlement that the graph has looked at means: the end, or a second success. */
+export function settlementFact({ recovery, second }: Extract<Opening, { recovery: object }>): Fact {
+  if (second === undefined) return { fact: 'settled', rule: 'settled' };
+  const { state: outcome, rule } = recovery;
+  if (outcome === 'open' || outcome === 'needs_review')
+    throw new Error('a second success of an open obligation');
+  return { fact: 'crossed', key: second, ending: { outcome, rule } };
+}
+
+async function failedAgain(current: RecoveryState, payload: unknown): Promise<Fact | undefined> {
+  const checked = validatePaymentFailed(payload);
+  if ('problems' in checked) return ignored('paymentFailed', checked.problems);
+  if (checked.message.payment_id !== current.payment_id) {
+    return ignored('paymentFailed', ['payment_id: must be the payment of this workflow']);
+  }
+  const opening = await graph.openRecovery({ failure: checked.message, claim_first: false });
+  if (opening.result === 'noted') return { fact: 'noted', recovery: opening.recovery };
+  log.info(`A further paymentFailed changes nothing: ${opening.result}`);
+  return undefined;
+}
+
+function ignored(signal: string, problems: readonly unknown[]): undefined {
+  log.warn(`A ${signal} that is not valid is ignored`, { problems });
+}

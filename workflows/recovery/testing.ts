@@ -1,0 +1,267 @@
+/** A recovery's surroundings for tests with the time-skipping server: a graph of one obligation, a gateway, a mailbox. */
+
+import { randomUUID } from 'node:crypto';
+import type { DeclineClass } from '../../domain/decline/classify.ts';
+import type { ChargeAnswer, GatewayPayment } from '../../domain/ports.ts';
+import { recoveryWorkflowId, TaskQueue } from '../../domain/processes.ts';
+import type {
+  Claim,
+  ClosedObligation,
+  Opening,
+  RecoverySnapshot,
+  Reread,
+} from '../../domain/recovery/claims.ts';
+import type { PaymentFailed } from '../../domain/recovery/messages.ts';
+import type { FoundOut } from '../../domain/recovery/state.ts';
+import type { AttemptState, AttemptStatus, RecoveryStatus } from '../../domain/recovery/status.ts';
+import type { TestRig } from '../../test/rig/index.ts';
+import type { GatewayActivities, RecoveryActivities } from '../recover-payment.ts';
+import type { ChimeraActivities, FraudReportInput } from '../report-fraud.ts';
+import type { NoticeActivities } from '../send-notice.ts';
+
+export const MINUTE = 60_000;
+export const HOUR = 60 * MINUTE;
+export const DAY = 24 * HOUR;
+/** The method whose failure is reported. */
+export const FAILED = '11111111-2222-4333-8444-555555555555';
+type Activities = RecoveryActivities & NoticeActivities & ChimeraActivities;
+
+/** A graph of one obligation, a gateway and a mailbox; each test spoils what it needs to. */
+export function world(
+  settings: {
+    class?: DeclineClass;
+    alternatives?: string[];
+    charge?: (method: string, n: number) => Promise<ChargeAnswer> | ChargeAnswer;
+    /** What the gateway says of an attempt when asked, for the how many-th time. */
+    findOut?: (asked: number) => FoundOut;
+    claim?: (method: string, n: number) => Claim | undefined;
+    opening?: (fresh: Opening) => Opening;
+    /** What the graph has when it is read again. */
+    reread?: () => Partial<Reread>;
+    /** The obligation's payment at the gateway. */
+    payment?: () => GatewayPayment['state'];
+    spoiled?: Partial<Activities>;
+  } = {},
+) {
+  const { class: failureClass = 'LATER', alternatives = ['card-a', 'card-b'] } = settings;
+  const payment_id = `invoice-${randomUUID()}`;
+  const customer_id = randomUUID();
+  const seen = {
+    charges: [] as string[],
+    notices: [] as string[],
+    reports: [] as FraudReportInput[],
+    reviews: [] as string[],
+    refunds: [] as string[],
+    asked: [] as string[],
+    rereads: 0,
+  };
+  const attempts = new Map<string, AttemptStatus>();
+  let closed: ClosedObligation | undefined;
+
+  const claimOf = (method: string, key: string, n: number): Claim => {
+    const special = settings.claim?.(method, n);
+    if (special) return special;
+    attempts.set(key, {
+      n,
+      payment_method_id: method,
+      key,
+      state: 'in_flight',
+      started_at: new Date().toISOString(),
+    });
+    const now = Date.now();
+    return {
+      result: 'claimed',
+      attempt: { key, payment_method_id: method, n, claimed_at: now, claim_deadline: now + 60_000 },
+    };
+  };
+  const snapshot = (failure: PaymentFailed): RecoverySnapshot => ({
+    payment_id,
+    customer_id,
+    kind: failure.kind,
+    amount: failure.amount,
+    currency: failure.currency,
+    state: 'open',
+    rule: `rule:${failureClass}`,
+    failed_payment_method_id: failure.payment_method_id,
+    failure: {
+      event_id: failure.event_id,
+      payment_method_id: failure.payment_method_id,
+      status: 'declined',
+      class: failureClass,
+      rule: `rule:${failureClass}`,
+      tell_chimera: failureClass === 'FRAUD',
+      occurred_at: failure.occurred_at,
+    },
+    alternatives,
+    attempts: [],
+    opened_at: Date.parse(failure.occurred_at),
+    closes_at: Date.parse(failure.occurred_at) + 14 * DAY,
+    read_at: Date.now(),
+    policy: {
+      window: 14 * DAY,
+      requireTrustedDevice: true,
+      swapDefault: true,
+      cascadeOnHard: false,
+      maxEventAge: 14 * DAY,
+      refundDuplicate: true,
+      retry: { LATER: [DAY, 3 * DAY, 5 * DAY, 7 * DAY], TECH: [15 * MINUTE, 2 * HOUR, DAY] },
+      unknown: [0, 5 * MINUTE, HOUR, DAY, DAY, DAY, DAY, DAY],
+      pending: [HOUR, 23 * HOUR, ...Array.from({ length: 20 }, () => DAY)],
+    },
+  });
+  const end = (outcome: ClosedObligation['outcome'], rule: string): ClosedObligation => {
+    closed = { payment_id, customer_id, outcome, rule, attempts: [...attempts.values()] };
+    return closed;
+  };
+
+  /** What a run finds that has heard of no failure. */
+  const resumed = (): Opening => {
+    const found = {
+      ...snapshot(failureOf({ payment_id, customer_id }, Date.now())),
+      attempts: [...attempts.values()],
+    };
+    return {
+      result: 'unchanged',
+      recovery: closed ? { ...found, state: closed.outcome, rule: closed.rule } : found,
+    };
+  };
+
+  const recovery: Activities = {
+    async openRecovery({ failure, claim_first }) {
+      if (closed) return { result: 'closed', obligation: closed };
+      const recovered = snapshot(failure);
+      const first = alternatives[0];
+      const cascades = ['LATER', 'FIX', 'AUTH'].includes(failureClass);
+      const fresh: Opening = {
+        result: 'opened',
+        recovery: recovered,
+        ...(claim_first && cascades && first
+          ? {
+              first: {
+                payment_method_id: first,
+                claim: claimOf(first, `recovery:${payment_id}:${first}:1`, 1),
+              },
+            }
+          : {}),
+      };
+      return settings.opening?.(fresh) ?? fresh;
+    },
+    async openSettled() {
+      return { result: 'closed', obligation: closed ?? end('paid_elsewhere', 'settled') };
+    },
+    async resumeRecovery() {
+      return resumed();
+    },
+    async rereadRecovery() {
+      seen.rereads++;
+      return {
+        ...(closed ? { closed } : {}),
+        customer_status: 'active',
+        methods: [],
+        ...settings.reread?.(),
+      };
+    },
+    async readPayment() {
+      return { payment: settings.payment?.() ?? 'payable' };
+    },
+    async endReview() {
+      return { alternatives };
+    },
+    async refundCharge({ key }) {
+      seen.refunds.push(key);
+      return { refunded: true };
+    },
+    async cancelPayment() {
+      return { result: 'cancelled' };
+    },
+    async lookUpPayment() {
+      return { payment: 'adopted' };
+    },
+    async claimAttempt({ payment_method_id, key, n }) {
+      return claimOf(payment_method_id, key, n);
+    },
+    async recordAttempt({ key, answer }) {
+      const states: Record<ChargeAnswer['result'], AttemptState> = {
+        approved: 'approved',
+        declined: 'declined',
+        pending: 'pending',
+        unknown: 'unknown',
+        not_sent: 'void',
+      };
+      const before = attempts.get(key)!;
+      const attempt: AttemptStatus = {
+        ...before,
+        state: states[answer.result],
+        ...(answer.result === 'declined' ? { class: 'LATER', rule: 'rule:LATER' } : {}),
+      };
+      attempts.set(key, attempt);
+      const overpaid = attempt.state === 'approved' && closed !== undefined;
+      if (attempt.state === 'approved' && !closed) end('recovered', 'approved');
+      return { attempt, obligation_state: closed ? 'recovered' : 'open', overpaid, tell_chimera: false };
+    },
+    async flagForReview({ rule }) {
+      seen.reviews.push(rule);
+    },
+    async closeRecovery({ ending }) {
+      return { result: 'closed', obligation: end(ending.outcome, ending.rule) };
+    },
+    async deliverNotice({ template }) {
+      seen.notices.push(template);
+      return { result: 'delivered' };
+    },
+    async recordNoticeFailed() {},
+    async reportSuspectedFraud(report) {
+      seen.reports.push(report);
+    },
+    ...settings.spoiled,
+  };
+  const gateway: GatewayActivities = {
+    async charge({ key }) {
+      const [method, n] = key.split(':').slice(-2) as [string, string];
+      seen.charges.push(`${method}:${n}`);
+      return (await settings.charge?.(method, Number(n))) ?? { result: 'approved', gateway_ref: 'pi_1' };
+    },
+    async findOut({ key }) {
+      seen.asked.push(key);
+      return settings.findOut?.(seen.asked.length) ?? { result: 'unknown', reason: 'no answer' };
+    },
+  };
+  const activities = { [TaskQueue.recovery]: recovery, [TaskQueue.gateway]: gateway };
+  return { payment_id, customer_id, seen, activities };
+}
+
+export function failureOf(
+  { payment_id, customer_id }: { payment_id: string; customer_id: string },
+  now: number,
+): PaymentFailed {
+  return {
+    event_id: randomUUID(),
+    payment_id,
+    customer_id,
+    payment_method_id: FAILED,
+    amount: 1250,
+    currency: 'EUR',
+    kind: 'recurring',
+    occurred_at: new Date(now).toISOString(),
+    decline_code: 'insufficient_funds',
+  };
+}
+
+/** Starts as Synapse does: signal with start, by name. */
+export async function report(
+  rig: TestRig,
+  place: { payment_id: string; customer_id: string },
+  changes: object = {},
+) {
+  const failure = { ...failureOf(place, await rig.now()), ...changes };
+  return rig.client.workflow.signalWithStart('recoverPayment', {
+    workflowId: recoveryWorkflowId(place.payment_id),
+    taskQueue: TaskQueue.recovery,
+    args: [{ payment_id: place.payment_id }],
+    signal: 'paymentFailed',
+    signalArgs: [failure],
+  });
+}
+
+export const statusOf = (rig: TestRig, paymentId: string) =>
+  rig.client.workflow.getHandle(recoveryWorkflowId(paymentId)).query<Partial<RecoveryStatus>>('status');
