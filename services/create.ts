@@ -1,11 +1,20 @@
 import { getCustomerProfile, getPaymentMethod } from '../graph/index.ts';
 import { addPaymentMethod } from './add-payment-method.ts';
+import { getAddresses, getDevices } from './belongings.ts';
 import { createContextReader } from './context.ts';
+import { findCustomerByDigitalId, getCustomer } from './customers.ts';
 import { dependencyStates } from './dependencies.ts';
 import type { ServiceDeps } from './deps.ts';
 import { updateDeviceTrust } from './device-trust.ts';
+import { findConnectedCustomers, findCustomersByUsage } from './findings.ts';
 import { onboard } from './onboard.ts';
 import { getRecoveries, getRecovery } from './recoveries.ts';
+import {
+  addRelationship,
+  getRelationshipAttributes,
+  updateNodeProperty,
+  updateRelationshipAttribute,
+} from './relationships.ts';
 import { reportPaymentFailure } from './report-payment-failure.ts';
 import type { Services } from './services.ts';
 import { takeStripeWebhook } from './stripe-webhook.ts';
@@ -30,6 +39,16 @@ export function createServices(
     getRecoveries: (_, request) => getRecoveries(deps, request),
     takeStripeWebhook: (caller, webhook) => takeStripeWebhook(deps, caller, webhook),
     getTimeline: (_, request) => getTimeline(deps, request),
+    getCustomer: (_, ids) => getCustomer(deps, ids),
+    findCustomerByDigitalId: (_, identifier) => findCustomerByDigitalId(deps, identifier),
+    getDevices: (_, request) => getDevices(deps, request),
+    getAddresses: (_, request) => getAddresses(deps, request),
+    getRelationshipAttributes: (_, relationship) => getRelationshipAttributes(deps, relationship),
+    addRelationship: (caller, relationship) => addRelationship(deps, caller, relationship),
+    updateRelationshipAttribute: (caller, change) => updateRelationshipAttribute(deps, caller, change),
+    updateNodeProperty: (caller, change) => updateNodeProperty(deps, caller, change),
+    findCustomersByUsage: (_, request) => findCustomersByUsage(deps, request),
+    findConnectedCustomers: (_, request) => findConnectedCustomers(deps, request),
     dependencies: () => dependencyStates(deps),
   };
 }

@@ -1,15 +1,24 @@
 /** The use cases behind both faces, REST and gRPC. */
 
 import type { OnboardingAnswer } from '../domain/onboarding-types.ts';
+import type { AddableRelationship } from '../domain/relationships.ts';
+import type { AttributeChange, PropertyChange } from '../graph/index.ts';
 import type { Caller } from './request.ts';
 import type { WebhookAnswer } from './stripe-webhook.ts';
 import type {
+  AddressView,
+  ConnectedCustomerView,
   CustomerContextView,
+  CustomerSummaryView,
+  CustomerView,
   DeviceTrustView,
+  DeviceView,
+  EditView,
   Page,
   PaymentMethodView,
   ProfileView,
   RecoveryView,
+  RelationshipView,
   TimelineView,
 } from './views.ts';
 
@@ -45,6 +54,20 @@ export interface NewPaymentMethod {
   off_session_consent?: boolean;
 }
 
+export interface UsageRequest {
+  brand?: string;
+  trusted_device?: boolean;
+  user_agent?: string;
+  state?: string;
+  country?: string;
+  /** RFC 3339. */
+  since?: string;
+  /** 1 to 100. */
+  limit: number;
+  /** The `next_cursor` of the page before. */
+  cursor?: string;
+}
+
 export interface Services {
   onboard(caller: Caller, request: unknown): Promise<OnboardingAnswer>;
   getContext(caller: Caller, request: ContextRequest): Promise<CustomerContextView>;
@@ -64,6 +87,28 @@ export interface Services {
     webhook: { body: Uint8Array; signature?: string },
   ): Promise<WebhookAnswer>;
   getTimeline(caller: Caller, request: PageRequest): Promise<Page<TimelineView>>;
+  getCustomer(caller: Caller, ids: { customer_id: string }): Promise<CustomerView>;
+  findCustomerByDigitalId(
+    caller: Caller,
+    identifier: { type: 'email' | 'phone_number'; value: string },
+  ): Promise<{ customer: CustomerView; is_verified: boolean }>;
+  getDevices(caller: Caller, request: PageRequest): Promise<Page<DeviceView>>;
+  getAddresses(caller: Caller, request: PageRequest): Promise<Page<AddressView>>;
+  getRelationshipAttributes(
+    caller: Caller,
+    relationship: RelationshipView,
+  ): Promise<{ attributes: Record<string, string>; changed_seq?: number }>;
+  addRelationship(
+    caller: Caller,
+    relationship: RelationshipView & { type: AddableRelationship },
+  ): Promise<{ added: boolean; version: number }>;
+  updateRelationshipAttribute(caller: Caller, change: AttributeChange): Promise<EditView>;
+  updateNodeProperty(caller: Caller, change: PropertyChange): Promise<EditView>;
+  findCustomersByUsage(caller: Caller, request: UsageRequest): Promise<Page<CustomerSummaryView>>;
+  findConnectedCustomers(
+    caller: Caller,
+    request: { customer_id: string; limit: number },
+  ): Promise<ConnectedCustomerView[]>;
   /** Which of the servers behind the services answer. */
   dependencies(): Promise<Record<string, 'up' | 'down'>>;
 }

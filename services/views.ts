@@ -1,6 +1,7 @@
 /** What the services answer: the shapes of the specification (interfaces, 'Shapes'), the same for REST and gRPC. */
 
 import type { PaymentMethodStatus, PaymentMethodType } from '../domain/payment-method.ts';
+import type { RelationshipType } from '../domain/relationships.ts';
 import type { AttemptStatus, RecoveryStatus } from '../domain/recovery/status.ts';
 
 export interface Page<T> {
@@ -46,6 +47,10 @@ export interface DeviceView {
   device_id: string;
   trust_score: number;
   trusted: boolean;
+  /** Of one customer; absent where the device is not looked at for one. */
+  login_count?: number;
+  first_login?: string;
+  last_login?: string;
   changed_seq: number;
 }
 
@@ -67,6 +72,54 @@ export interface ProfileView {
   device_count: number;
   version: number;
   changed_seq: number;
+}
+
+/** What services are told of a customer beyond the profile. */
+export interface CustomerView extends ProfileView {
+  /** A decimal in `ltv_currency`. */
+  ltv: string;
+  ltv_currency: string;
+  acquisition_date: string;
+}
+
+export interface CustomerSummaryView {
+  customer_id: string;
+  segment: string;
+  status: string;
+}
+
+export interface AddressView {
+  address_id: string;
+  type: 'shipping' | 'billing';
+  street1: string;
+  street2?: string;
+  city: string;
+  state?: string;
+  zip_code: string;
+  country: string;
+  is_verified: boolean;
+  is_default: boolean;
+  first_shipped: string;
+  last_shipped: string;
+  changed_seq: number;
+}
+
+export interface ConnectedCustomerView {
+  customer_id: string;
+  evidence: { kind: 'device' | 'instrument' | 'address'; id: string }[];
+}
+
+/** An edge by its ends: edges have no id of their own. */
+export interface RelationshipView {
+  source_id: string;
+  type: RelationshipType;
+  target_id: string;
+}
+
+/** `changed`: false, it was so already. `version` is the customer's. */
+export interface EditView {
+  changed: boolean;
+  version: number;
 }
 
 export interface TimelineView {

@@ -1,13 +1,18 @@
 import type { IdentityGraphServiceServer } from '../../proto/gen/persona/v1/identity_graph.ts';
-import type { Services } from '../../services/services.ts';
-import { MAX_PAGE } from '../../services/pages.ts';
+import type { PageRequest, Services } from '../../services/services.ts';
 import type { Observers } from '../requests.ts';
-import { Problems, toJson, toPaymentMethod } from './mapping.ts';
+import { findings } from './findings.ts';
+import { Problems, toAddress, toCustomer, toDate, toDevice, toJson, toPaymentMethod } from './mapping.ts';
+import { relationships } from './relationships.ts';
+import { serverStream } from './server-stream.ts';
 import { unary } from './unary.ts';
 
 /** The graph of customers and what belongs to them. */
 export function identityGraph(services: Services, observers: Observers): IdentityGraphServiceServer {
   return {
+    ...relationships(services, observers),
+    ...findings(services, observers),
+
     // The request is checked where its rules are, as for every other entrance.
     createCustomer: unary(observers, 'CreateCustomer', async (caller, request) => {
       const answer = await services.onboard(caller, toJson(request));
@@ -20,21 +25,58 @@ export function identityGraph(services: Services, observers: Observers): Identit
       };
     }),
 
+    getCustomer: unary(observers, 'GetCustomer', async (caller, request) => ({
+      customer: toCustomer(await services.getCustomer(caller, { customer_id: customerId(request) })),
+    })),
+
     getPaymentMethods: unary(observers, 'GetPaymentMethods', async (caller, request) => {
-      const problems = new Problems();
-      problems.requireUuid(request.customer_id, 'customer_id');
-      problems.require(
-        request.limit >= 0 && request.limit <= MAX_PAGE,
-        'limit',
-        `must be from 0 (as many as fit) to ${MAX_PAGE}`,
-      );
-      problems.refuse();
-      const page = await services.getPaymentMethods(caller, {
-        customer_id: request.customer_id.toLowerCase(),
-        limit: request.limit || MAX_PAGE,
-        cursor: request.cursor || undefined,
-      });
+      const page = await services.getPaymentMethods(caller, pageRequest(request));
       return { items: page.items.map(toPaymentMethod), next_cursor: page.next_cursor ?? '' };
     }),
+
+    getDevices: unary(observers, 'GetDevices', async (caller, request) => {
+      const page = await services.getDevices(caller, pageRequest(request));
+      return { items: page.items.map(toDevice), next_cursor: page.next_cursor ?? '' };
+    }),
+
+    getAddresses: unary(observers, 'GetAddresses', async (caller, request) => {
+      const page = await services.getAddresses(caller, pageRequest(request));
+      return { items: page.items.map(toAddress), next_cursor: page.next_cursor ?? '' };
+    }),
+
+    // Page after page behind the stream; the next one is read when the caller has taken the last.
+    getTimeline: serverStream(observers, 'GetTimeline', async function* (caller, request) {
+      const customer_id = customerId(request);
+      const problems = new Problems();
+      problems.require(request.limit >= 0, 'limit', 'must be at least 0 (all)');
+      problems.refuse();
+      let left = request.limit || Number.POSITIVE_INFINITY;
+      for (let cursor: string | undefined; left > 0; ) {
+        const limit = Math.min(left, TIMELINE_PAGE);
+        const page = await services.getTimeline(caller, { customer_id, limit, cursor });
+        for (const { seq, occurred_at, ...entry } of page.items)
+          yield { ...entry, seq: BigInt(seq), occurred_at: toDate(occurred_at) };
+        left -= page.items.length;
+        cursor = page.next_cursor;
+        if (cursor === undefined) return;
+      }
+    }),
   };
+}
+
+const TIMELINE_PAGE = 100;
+
+function customerId(request: { customer_id: string }): string {
+  const problems = new Problems();
+  problems.requireUuid(request.customer_id, 'customer_id');
+  problems.refuse();
+  return request.customer_id.toLowerCase();
+}
+
+function pageRequest(request: { customer_id: string; limit: number; cursor: string }): PageRequest {
+  const problems = new Problems();
+  problems.requireUuid(request.customer_id, 'customer_id');
+  const limit = problems.requireLimit(request.limit);
+  problems.refuse();
+  return { customer_id: request.customer_id.toLowerCase(), limit, cursor: request.cursor || undefined };
 }

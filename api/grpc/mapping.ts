@@ -1,9 +1,16 @@
 /** Between messages and the JSON shapes of the services: times, and integers of 64 bits. */
 
 import { type FieldProblem, invalid } from '../../domain/errors.ts';
+import { MAX_PAGE } from '../../services/pages.ts';
 import type { GetRecoveryResponse } from '../../proto/gen/persona/v1/persona_agent.ts';
-import type { PaymentMethod } from '../../proto/gen/persona/v1/types.ts';
-import type { PaymentMethodView, RecoveryView } from '../../services/views.ts';
+import type { Address, Customer, Device, PaymentMethod } from '../../proto/gen/persona/v1/types.ts';
+import type {
+  AddressView,
+  CustomerView,
+  DeviceView,
+  PaymentMethodView,
+  RecoveryView,
+} from '../../services/views.ts';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
@@ -17,6 +24,19 @@ export class Problems {
 
   requireUuid(value: string, field: string): void {
     this.require(UUID.test(value), field, value === '' ? 'is required' : 'must be a UUID');
+  }
+
+  /** @returns the value, if it is one of those; else the first of them, and there is a problem */
+  requireOneOf<const T extends string>(value: string, allowed: readonly [T, ...T[]], field: string): T {
+    const found = allowed.find((one) => one === value);
+    this.require(found !== undefined, field, `must be one of ${allowed.join(', ')}`);
+    return found ?? allowed[0];
+  }
+
+  /** @returns how many entries a page has: 0 asks for the longest */
+  requireLimit(limit: number): number {
+    this.require(limit >= 0 && limit <= MAX_PAGE, 'limit', `must be from 0 (as many as fit) to ${MAX_PAGE}`);
+    return limit || MAX_PAGE;
   }
 
   /** @throws PersonaError invalid_argument, if there were any */
@@ -68,6 +88,38 @@ export function toPaymentMethod(method: PaymentMethodView): PaymentMethod {
     first_used: toDate(method.first_used),
     last_used: toDate(method.last_used),
     changed_seq: BigInt(method.changed_seq),
+  };
+}
+
+export function toDevice(device: DeviceView): Device {
+  return {
+    ...device,
+    login_count: device.login_count === undefined ? undefined : BigInt(device.login_count),
+    first_login: toDate(device.first_login),
+    last_login: toDate(device.last_login),
+    changed_seq: BigInt(device.changed_seq),
+  };
+}
+
+export function toCustomer(customer: CustomerView): Customer {
+  return {
+    ...customer,
+    locale: customer.locale ?? '',
+    behavioral_profile_ref: customer.behavioral_profile_ref ?? '',
+    acquisition_date: toDate(customer.acquisition_date),
+    version: BigInt(customer.version),
+    changed_seq: BigInt(customer.changed_seq),
+  };
+}
+
+export function toAddress(address: AddressView): Address {
+  return {
+    ...address,
+    street2: address.street2 ?? '',
+    state: address.state ?? '',
+    first_shipped: toDate(address.first_shipped),
+    last_shipped: toDate(address.last_shipped),
+    changed_seq: BigInt(address.changed_seq),
   };
 }
 

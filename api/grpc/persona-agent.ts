@@ -4,7 +4,7 @@ import type { PersonaAgentServer } from '../../proto/gen/persona/v1/persona_agen
 import type { Services } from '../../services/services.ts';
 import type { Observers } from '../requests.ts';
 import { toContext } from './context-message.ts';
-import { Problems, toJson, toRecovery, toText } from './mapping.ts';
+import { Problems, toDevice, toJson, toRecovery, toText } from './mapping.ts';
 import { unary } from './unary.ts';
 
 /** What other agents ask while a payment is on its way. */
@@ -59,13 +59,7 @@ export function personaAgent(services: Services, observers: Observers): PersonaA
           request.expected_version === undefined ? undefined : Number(request.expected_version),
       });
       return {
-        device: {
-          ...updated.device,
-          login_count: undefined,
-          first_login: undefined,
-          last_login: undefined,
-          changed_seq: BigInt(updated.device.changed_seq),
-        },
+        device: toDevice(updated.device),
         version: BigInt(updated.version),
         linked_customers: BigInt(updated.linked_customers),
         applied: updated.applied,

@@ -32,6 +32,9 @@ const STORY = [
   'temporal/resume',
   'temporal/claim-freed',
   'temporal/charge-result',
+  'temporal/customer-status-changed',
+  'temporal/payment-authenticated',
+  'temporal/payment-method-updated',
   'temporal/payment-method-added',
   'temporal/payment-failed-for-good@7',
   'temporal/retry-now',
@@ -43,6 +46,17 @@ const STORY = [
   'temporal/status-in-doubt',
   'rest/stripe-webhook',
   'temporal/resolve-unknown',
+  'grpc/get-customer',
+  'grpc/get-devices',
+  'grpc/get-addresses',
+  'grpc/find-customer-by-digital-id',
+  'grpc/update-node-property',
+  'grpc/add-relationship',
+  'grpc/update-relationship-attribute',
+  'grpc/get-relationship-attributes',
+  'grpc/find-customers-by-usage',
+  'grpc/find-connected-customers',
+  'grpc/get-timeline',
   'rest/healthz',
   'rest/readyz',
 ];
@@ -84,7 +98,7 @@ function answerOf(example: Example): unknown {
 /** May be asked again and again. */
 function onlyReads(example: Example): boolean {
   if ('route' in example) return example.request.method === 'GET';
-  return 'query' in example || ('rpc' in example && /\/Get/.test(example.rpc));
+  return 'query' in example || ('rpc' in example && /\/(Get|Find)/.test(example.rpc));
 }
 
 test.each(STORY)('%s is answered as its example says', async (name) => {

@@ -15,8 +15,10 @@ export interface RestExample {
 export interface RpcExample {
   /** `package.Service/Method`. */
   rpc: string;
+  metadata?: Record<string, string>;
   request: object;
-  answer: object;
+  /** Of a stream: its messages. */
+  answer: object | object[];
 }
 
 export interface SignalExample {

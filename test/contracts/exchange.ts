@@ -10,7 +10,7 @@ import {
   toJson,
 } from '@bufbuild/protobuf';
 import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
-import { Client as GrpcClient, credentials, type ServiceError } from '@grpc/grpc-js';
+import { Client as GrpcClient, credentials, Metadata } from '@grpc/grpc-js';
 import type { Client } from '@temporalio/client';
 import { Stripe } from 'stripe';
 import { type ApiProcess, WEBHOOK_SECRET } from '../api.ts';
@@ -62,27 +62,27 @@ export function allRpcs(): string[] {
   );
 }
 
-/** Request and answer in protobuf's own JSON, fields as in the `.proto` files. */
-export async function askRpc(api: ApiProcess, { rpc, request }: RpcExample): Promise<unknown> {
+/** Request and answer in protobuf's own JSON, fields as in the `.proto` files; of a stream a list. */
+export async function askRpc(api: ApiProcess, { rpc, metadata = {}, request }: RpcExample): Promise<unknown> {
   const [service = '', name] = rpc.split('/');
   const method = registry.getService(service)?.methods.find((one) => one.name === name);
   if (method === undefined) throw new Error(`there is no ${rpc}`);
   const client = new GrpcClient(api.grpc, credentials.createInsecure());
-  const bytes = await new Promise<Uint8Array>((resolve, reject) => {
-    client.makeUnaryRequest(
-      `/${rpc}`,
-      (message: object) => Buffer.from(toBinary(method.input, fromJson(method.input, message as JsonValue))),
-      (answer: Buffer) => answer,
-      request,
-      { deadline: Date.now() + DEADLINE_MS },
-      (error: ServiceError | null, answer?: Buffer) =>
-        error ? reject(error) : resolve(answer ?? Buffer.alloc(0)),
-    );
-  }).finally(() => client.close());
-  return toJson(method.output, fromBinary(method.output, bytes), {
-    useProtoFieldName: true,
-    alwaysEmitImplicit: true,
-  });
+  const call = client.makeServerStreamRequest(
+    `/${rpc}`,
+    (message: object) => Buffer.from(toBinary(method.input, fromJson(method.input, message as JsonValue))),
+    (bytes: Buffer) =>
+      toJson(method.output, fromBinary(method.output, bytes), {
+        useProtoFieldName: true,
+        alwaysEmitImplicit: true,
+      }),
+    request,
+    Metadata.fromHttp2Headers(metadata),
+    { deadline: Date.now() + DEADLINE_MS },
+  );
+  // One message is a stream of one.
+  const answers = await call.toArray().finally(() => client.close());
+  return method.methodKind === 'server_streaming' ? answers : answers[0];
 }
 
 /** @returns the workflow's result, if the example has one */

@@ -11,7 +11,9 @@ import {
   type ChannelCredentials,
   Client,
   type ClientOptions,
+  type ClientReadableStream,
   type ClientUnaryCall,
+  type handleServerStreamingCall,
   type handleUnaryCall,
   makeGenericClientConstructor,
   type Metadata,
@@ -20,13 +22,19 @@ import {
 } from "@grpc/grpc-js";
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
 import {
+  Address,
   AddressDetails,
+  ConnectedCustomer,
+  Customer,
   CustomerMetadata,
+  CustomerSummary,
+  Device,
   DeviceDetails,
   DigitalIdentifierDetails,
   IdentityMatch,
   PaymentMethod,
   PaymentMethodDetails,
+  Relationship,
 } from "./types.ts";
 
 export const protobufPackage = "persona.v1";
@@ -78,6 +86,207 @@ export interface GetPaymentMethodsResponse {
   items: PaymentMethod[];
   /** Empty on the last page. */
   next_cursor: string;
+}
+
+export interface GetCustomerRequest {
+  customer_id: string;
+}
+
+export interface GetCustomerResponse {
+  customer?: Customer | undefined;
+}
+
+export interface GetDevicesRequest {
+  customer_id: string;
+  /** At most 100; 0: as many as fit. */
+  limit: number;
+  /** The `next_cursor` of the page before; empty for the first. */
+  cursor: string;
+}
+
+export interface GetDevicesResponse {
+  items: Device[];
+  /** Empty on the last page. */
+  next_cursor: string;
+}
+
+export interface GetAddressesRequest {
+  customer_id: string;
+  /** At most 100; 0: as many as fit. */
+  limit: number;
+  /** The `next_cursor` of the page before; empty for the first. */
+  cursor: string;
+}
+
+export interface GetAddressesResponse {
+  items: Address[];
+  /** Empty on the last page. */
+  next_cursor: string;
+}
+
+export interface FindCustomerByDigitalIdRequest {
+  /** `email` or `phone_number`. */
+  type: string;
+  /** A phone number with its country code. */
+  value: string;
+}
+
+export interface FindCustomerByDigitalIdResponse {
+  customer?:
+    | Customer
+    | undefined;
+  /** Has the customer proven to be its owner? */
+  is_verified: boolean;
+}
+
+export interface GetRelationshipAttributesRequest {
+  source_id: string;
+  type: string;
+  /** Of `OWES`: the payment's id. */
+  target_id: string;
+}
+
+export interface GetRelationshipAttributesResponse {
+  relationship?:
+    | Relationship
+    | undefined;
+  /** Times as RFC 3339, lists with commas. */
+  attributes: { [key: string]: string };
+  /** The event that last changed the node that the edge leads to; 0 where it has none. */
+  changed_seq: bigint;
+}
+
+export interface GetRelationshipAttributesResponse_AttributesEntry {
+  key: string;
+  value: string;
+}
+
+export interface AddRelationshipRequest {
+  source_id: string;
+  type: string;
+  target_id: string;
+}
+
+export interface AddRelationshipResponse {
+  relationship?:
+    | Relationship
+    | undefined;
+  /** False: it was there already. */
+  added: boolean;
+  /** The version of the customer in whose stream it stands. */
+  version: bigint;
+}
+
+export interface UpdateRelationshipAttributeRequest {
+  source_id: string;
+  type: string;
+  target_id: string;
+  /**
+   * `is_default`, `off_session_consent` and `last_used` of `HAS_PAYMENT_METHOD`, `last_login` of `LOGGED_IN_FROM`,
+   * `last_use` of `USED_ON`, `last_shipped` of `SHIPPED_TO`, `status` of `POSSIBLY_SAME_AS`.
+   */
+  attribute: string;
+  /** `true` or `false`, RFC 3339, `confirmed` or `rejected`. */
+  value: string;
+  /** Refused if the `changed_seq` of the node that the edge leads to is another. */
+  expected_version?: bigint | undefined;
+}
+
+export interface UpdateRelationshipAttributeResponse {
+  relationship?:
+    | Relationship
+    | undefined;
+  /** False: it was so already, or the time is older than the one known. */
+  changed: boolean;
+  /** The version of the customer in whose stream it stands. */
+  version: bigint;
+}
+
+export interface UpdateNodePropertyRequest {
+  /** `Customer`, `PaymentMethod`, `Address` or `DigitalIdentifier`. */
+  label: string;
+  id: string;
+  /**
+   * `segment` and `locale` of a customer, `brand` of a payment method, `is_default` and `is_verified` of an address,
+   * `is_verified` of a digital identifier.
+   */
+  property: string;
+  value: string;
+  /** Refused if the node's `changed_seq` is another; of an identifier, its customer's. */
+  expected_version?: bigint | undefined;
+}
+
+export interface UpdateNodePropertyResponse {
+  /** False: it was so already. */
+  changed: boolean;
+  /** The version of the customer whom it belongs to. */
+  version: bigint;
+}
+
+/** Every condition is optional; all that are given have to hold. */
+export interface FindCustomersByUsageRequest {
+  /** The brand of a method that they used, such as `amex`. */
+  brand?:
+    | string
+    | undefined;
+  /** They used it on a device whose score is at or above the policy's `trust.threshold`. */
+  trusted_device?:
+    | boolean
+    | undefined;
+  /** They used it on a device whose user agent contains this text, such as `iPhone`. */
+  user_agent?:
+    | string
+    | undefined;
+  /** They shipped there, as the address has it, such as `NY`. */
+  state?:
+    | string
+    | undefined;
+  /** ISO 3166-1 alpha-2. */
+  country?:
+    | string
+    | undefined;
+  /** They shipped there since; without a place: they used the method or the device since. */
+  since?:
+    | Date
+    | undefined;
+  /** At most 100; 0: as many as fit. */
+  limit: number;
+  /** The `next_cursor` of the page before; empty for the first. */
+  cursor: string;
+}
+
+export interface FindCustomersByUsageResponse {
+  items: CustomerSummary[];
+  /** Empty on the last page. */
+  next_cursor: string;
+}
+
+export interface FindConnectedCustomersRequest {
+  customer_id: string;
+  /** At most 100; 0: as many as fit. */
+  limit: number;
+}
+
+export interface FindConnectedCustomersResponse {
+  /** Those who share the most come first. */
+  items: ConnectedCustomer[];
+  /** Always empty: more than 100 are not looked for. */
+  next_cursor: string;
+}
+
+export interface GetTimelineRequest {
+  customer_id: string;
+  /** How many at most; 0: all. */
+  limit: number;
+}
+
+export interface GetTimelineResponse {
+  /** Its place in the customer's stream. */
+  seq: bigint;
+  /** The event's type, `Masked` where it may not be told. */
+  type: string;
+  occurred_at?: Date | undefined;
+  text: string;
 }
 
 function createBaseCreateCustomerRequest(): CreateCustomerRequest {
@@ -588,6 +797,1878 @@ export const GetPaymentMethodsResponse: MessageFns<GetPaymentMethodsResponse> = 
   },
 };
 
+function createBaseGetCustomerRequest(): GetCustomerRequest {
+  return { customer_id: "" };
+}
+
+export const GetCustomerRequest: MessageFns<GetCustomerRequest> = {
+  encode(message: GetCustomerRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.customer_id !== "") {
+      writer.uint32(10).string(message.customer_id);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetCustomerRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetCustomerRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.customer_id = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<GetCustomerRequest>, I>>(base?: I): GetCustomerRequest {
+    return GetCustomerRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GetCustomerRequest>, I>>(object: I): GetCustomerRequest {
+    const message = createBaseGetCustomerRequest();
+    message.customer_id = object.customer_id ?? "";
+    return message;
+  },
+};
+
+function createBaseGetCustomerResponse(): GetCustomerResponse {
+  return { customer: undefined };
+}
+
+export const GetCustomerResponse: MessageFns<GetCustomerResponse> = {
+  encode(message: GetCustomerResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.customer !== undefined) {
+      Customer.encode(message.customer, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetCustomerResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetCustomerResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.customer = Customer.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<GetCustomerResponse>, I>>(base?: I): GetCustomerResponse {
+    return GetCustomerResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GetCustomerResponse>, I>>(object: I): GetCustomerResponse {
+    const message = createBaseGetCustomerResponse();
+    message.customer = (object.customer !== undefined && object.customer !== null)
+      ? Customer.fromPartial(object.customer)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseGetDevicesRequest(): GetDevicesRequest {
+  return { customer_id: "", limit: 0, cursor: "" };
+}
+
+export const GetDevicesRequest: MessageFns<GetDevicesRequest> = {
+  encode(message: GetDevicesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.customer_id !== "") {
+      writer.uint32(10).string(message.customer_id);
+    }
+    if (message.limit !== 0) {
+      writer.uint32(16).int32(message.limit);
+    }
+    if (message.cursor !== "") {
+      writer.uint32(26).string(message.cursor);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetDevicesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetDevicesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.customer_id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.limit = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.cursor = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<GetDevicesRequest>, I>>(base?: I): GetDevicesRequest {
+    return GetDevicesRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GetDevicesRequest>, I>>(object: I): GetDevicesRequest {
+    const message = createBaseGetDevicesRequest();
+    message.customer_id = object.customer_id ?? "";
+    message.limit = object.limit ?? 0;
+    message.cursor = object.cursor ?? "";
+    return message;
+  },
+};
+
+function createBaseGetDevicesResponse(): GetDevicesResponse {
+  return { items: [], next_cursor: "" };
+}
+
+export const GetDevicesResponse: MessageFns<GetDevicesResponse> = {
+  encode(message: GetDevicesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.items) {
+      Device.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.next_cursor !== "") {
+      writer.uint32(18).string(message.next_cursor);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetDevicesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetDevicesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.items.push(Device.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.next_cursor = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<GetDevicesResponse>, I>>(base?: I): GetDevicesResponse {
+    return GetDevicesResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GetDevicesResponse>, I>>(object: I): GetDevicesResponse {
+    const message = createBaseGetDevicesResponse();
+    message.items = object.items?.map((e) => Device.fromPartial(e)) || [];
+    message.next_cursor = object.next_cursor ?? "";
+    return message;
+  },
+};
+
+function createBaseGetAddressesRequest(): GetAddressesRequest {
+  return { customer_id: "", limit: 0, cursor: "" };
+}
+
+export const GetAddressesRequest: MessageFns<GetAddressesRequest> = {
+  encode(message: GetAddressesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.customer_id !== "") {
+      writer.uint32(10).string(message.customer_id);
+    }
+    if (message.limit !== 0) {
+      writer.uint32(16).int32(message.limit);
+    }
+    if (message.cursor !== "") {
+      writer.uint32(26).string(message.cursor);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetAddressesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetAddressesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.customer_id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.limit = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.cursor = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<GetAddressesRequest>, I>>(base?: I): GetAddressesRequest {
+    return GetAddressesRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GetAddressesRequest>, I>>(object: I): GetAddressesRequest {
+    const message = createBaseGetAddressesRequest();
+    message.customer_id = object.customer_id ?? "";
+    message.limit = object.limit ?? 0;
+    message.cursor = object.cursor ?? "";
+    return message;
+  },
+};
+
+function createBaseGetAddressesResponse(): GetAddressesResponse {
+  return { items: [], next_cursor: "" };
+}
+
+export const GetAddressesResponse: MessageFns<GetAddressesResponse> = {
+  encode(message: GetAddressesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.items) {
+      Address.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.next_cursor !== "") {
+      writer.uint32(18).string(message.next_cursor);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetAddressesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetAddressesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.items.push(Address.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.next_cursor = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<GetAddressesResponse>, I>>(base?: I): GetAddressesResponse {
+    return GetAddressesResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GetAddressesResponse>, I>>(object: I): GetAddressesResponse {
+    const message = createBaseGetAddressesResponse();
+    message.items = object.items?.map((e) => Address.fromPartial(e)) || [];
+    message.next_cursor = object.next_cursor ?? "";
+    return message;
+  },
+};
+
+function createBaseFindCustomerByDigitalIdRequest(): FindCustomerByDigitalIdRequest {
+  return { type: "", value: "" };
+}
+
+export const FindCustomerByDigitalIdRequest: MessageFns<FindCustomerByDigitalIdRequest> = {
+  encode(message: FindCustomerByDigitalIdRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.type !== "") {
+      writer.uint32(10).string(message.type);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FindCustomerByDigitalIdRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFindCustomerByDigitalIdRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.type = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<FindCustomerByDigitalIdRequest>, I>>(base?: I): FindCustomerByDigitalIdRequest {
+    return FindCustomerByDigitalIdRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<FindCustomerByDigitalIdRequest>, I>>(
+    object: I,
+  ): FindCustomerByDigitalIdRequest {
+    const message = createBaseFindCustomerByDigitalIdRequest();
+    message.type = object.type ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseFindCustomerByDigitalIdResponse(): FindCustomerByDigitalIdResponse {
+  return { customer: undefined, is_verified: false };
+}
+
+export const FindCustomerByDigitalIdResponse: MessageFns<FindCustomerByDigitalIdResponse> = {
+  encode(message: FindCustomerByDigitalIdResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.customer !== undefined) {
+      Customer.encode(message.customer, writer.uint32(10).fork()).join();
+    }
+    if (message.is_verified !== false) {
+      writer.uint32(16).bool(message.is_verified);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FindCustomerByDigitalIdResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFindCustomerByDigitalIdResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.customer = Customer.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.is_verified = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<FindCustomerByDigitalIdResponse>, I>>(base?: I): FindCustomerByDigitalIdResponse {
+    return FindCustomerByDigitalIdResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<FindCustomerByDigitalIdResponse>, I>>(
+    object: I,
+  ): FindCustomerByDigitalIdResponse {
+    const message = createBaseFindCustomerByDigitalIdResponse();
+    message.customer = (object.customer !== undefined && object.customer !== null)
+      ? Customer.fromPartial(object.customer)
+      : undefined;
+    message.is_verified = object.is_verified ?? false;
+    return message;
+  },
+};
+
+function createBaseGetRelationshipAttributesRequest(): GetRelationshipAttributesRequest {
+  return { source_id: "", type: "", target_id: "" };
+}
+
+export const GetRelationshipAttributesRequest: MessageFns<GetRelationshipAttributesRequest> = {
+  encode(message: GetRelationshipAttributesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.source_id !== "") {
+      writer.uint32(10).string(message.source_id);
+    }
+    if (message.type !== "") {
+      writer.uint32(18).string(message.type);
+    }
+    if (message.target_id !== "") {
+      writer.uint32(26).string(message.target_id);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetRelationshipAttributesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetRelationshipAttributesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.source_id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.type = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.target_id = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<GetRelationshipAttributesRequest>, I>>(
+    base?: I,
+  ): GetRelationshipAttributesRequest {
+    return GetRelationshipAttributesRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GetRelationshipAttributesRequest>, I>>(
+    object: I,
+  ): GetRelationshipAttributesRequest {
+    const message = createBaseGetRelationshipAttributesRequest();
+    message.source_id = object.source_id ?? "";
+    message.type = object.type ?? "";
+    message.target_id = object.target_id ?? "";
+    return message;
+  },
+};
+
+function createBaseGetRelationshipAttributesResponse(): GetRelationshipAttributesResponse {
+  return { relationship: undefined, attributes: {}, changed_seq: 0n };
+}
+
+export const GetRelationshipAttributesResponse: MessageFns<GetRelationshipAttributesResponse> = {
+  encode(message: GetRelationshipAttributesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.relationship !== undefined) {
+      Relationship.encode(message.relationship, writer.uint32(10).fork()).join();
+    }
+    globalThis.Object.entries(message.attributes).forEach(([key, value]: [string, string]) => {
+      GetRelationshipAttributesResponse_AttributesEntry.encode({ key: key as any, value }, writer.uint32(18).fork())
+        .join();
+    });
+    if (message.changed_seq !== 0n) {
+      if (BigInt.asIntN(64, message.changed_seq) !== message.changed_seq) {
+        throw new globalThis.Error("value provided for field message.changed_seq of type int64 too large");
+      }
+      writer.uint32(24).int64(message.changed_seq);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetRelationshipAttributesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetRelationshipAttributesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.relationship = Relationship.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            const entry2 = GetRelationshipAttributesResponse_AttributesEntry.decode(reader, reader.uint32());
+            if (entry2.value !== undefined) {
+              message.attributes[entry2.key] = entry2.value;
+            }
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.changed_seq = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<GetRelationshipAttributesResponse>, I>>(
+    base?: I,
+  ): GetRelationshipAttributesResponse {
+    return GetRelationshipAttributesResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GetRelationshipAttributesResponse>, I>>(
+    object: I,
+  ): GetRelationshipAttributesResponse {
+    const message = createBaseGetRelationshipAttributesResponse();
+    message.relationship = (object.relationship !== undefined && object.relationship !== null)
+      ? Relationship.fromPartial(object.relationship)
+      : undefined;
+    message.attributes = (globalThis.Object.entries(object.attributes ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.changed_seq = (object.changed_seq !== undefined && object.changed_seq !== null)
+      ? BigInt(object.changed_seq)
+      : 0n;
+    return message;
+  },
+};
+
+function createBaseGetRelationshipAttributesResponse_AttributesEntry(): GetRelationshipAttributesResponse_AttributesEntry {
+  return { key: "", value: "" };
+}
+
+export const GetRelationshipAttributesResponse_AttributesEntry: MessageFns<
+  GetRelationshipAttributesResponse_AttributesEntry
+> = {
+  encode(
+    message: GetRelationshipAttributesResponse_AttributesEntry,
+    writer: BinaryWriter = new BinaryWriter(),
+  ): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetRelationshipAttributesResponse_AttributesEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetRelationshipAttributesResponse_AttributesEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<GetRelationshipAttributesResponse_AttributesEntry>, I>>(
+    base?: I,
+  ): GetRelationshipAttributesResponse_AttributesEntry {
+    return GetRelationshipAttributesResponse_AttributesEntry.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GetRelationshipAttributesResponse_AttributesEntry>, I>>(
+    object: I,
+  ): GetRelationshipAttributesResponse_AttributesEntry {
+    const message = createBaseGetRelationshipAttributesResponse_AttributesEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseAddRelationshipRequest(): AddRelationshipRequest {
+  return { source_id: "", type: "", target_id: "" };
+}
+
+export const AddRelationshipRequest: MessageFns<AddRelationshipRequest> = {
+  encode(message: AddRelationshipRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.source_id !== "") {
+      writer.uint32(10).string(message.source_id);
+    }
+    if (message.type !== "") {
+      writer.uint32(18).string(message.type);
+    }
+    if (message.target_id !== "") {
+      writer.uint32(26).string(message.target_id);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AddRelationshipRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAddRelationshipRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.source_id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.type = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.target_id = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<AddRelationshipRequest>, I>>(base?: I): AddRelationshipRequest {
+    return AddRelationshipRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<AddRelationshipRequest>, I>>(object: I): AddRelationshipRequest {
+    const message = createBaseAddRelationshipRequest();
+    message.source_id = object.source_id ?? "";
+    message.type = object.type ?? "";
+    message.target_id = object.target_id ?? "";
+    return message;
+  },
+};
+
+function createBaseAddRelationshipResponse(): AddRelationshipResponse {
+  return { relationship: undefined, added: false, version: 0n };
+}
+
+export const AddRelationshipResponse: MessageFns<AddRelationshipResponse> = {
+  encode(message: AddRelationshipResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.relationship !== undefined) {
+      Relationship.encode(message.relationship, writer.uint32(10).fork()).join();
+    }
+    if (message.added !== false) {
+      writer.uint32(16).bool(message.added);
+    }
+    if (message.version !== 0n) {
+      if (BigInt.asIntN(64, message.version) !== message.version) {
+        throw new globalThis.Error("value provided for field message.version of type int64 too large");
+      }
+      writer.uint32(24).int64(message.version);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AddRelationshipResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAddRelationshipResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.relationship = Relationship.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.added = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.version = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<AddRelationshipResponse>, I>>(base?: I): AddRelationshipResponse {
+    return AddRelationshipResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<AddRelationshipResponse>, I>>(object: I): AddRelationshipResponse {
+    const message = createBaseAddRelationshipResponse();
+    message.relationship = (object.relationship !== undefined && object.relationship !== null)
+      ? Relationship.fromPartial(object.relationship)
+      : undefined;
+    message.added = object.added ?? false;
+    message.version = (object.version !== undefined && object.version !== null) ? BigInt(object.version) : 0n;
+    return message;
+  },
+};
+
+function createBaseUpdateRelationshipAttributeRequest(): UpdateRelationshipAttributeRequest {
+  return { source_id: "", type: "", target_id: "", attribute: "", value: "", expected_version: undefined };
+}
+
+export const UpdateRelationshipAttributeRequest: MessageFns<UpdateRelationshipAttributeRequest> = {
+  encode(message: UpdateRelationshipAttributeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.source_id !== "") {
+      writer.uint32(10).string(message.source_id);
+    }
+    if (message.type !== "") {
+      writer.uint32(18).string(message.type);
+    }
+    if (message.target_id !== "") {
+      writer.uint32(26).string(message.target_id);
+    }
+    if (message.attribute !== "") {
+      writer.uint32(34).string(message.attribute);
+    }
+    if (message.value !== "") {
+      writer.uint32(42).string(message.value);
+    }
+    if (message.expected_version !== undefined) {
+      if (BigInt.asIntN(64, message.expected_version) !== message.expected_version) {
+        throw new globalThis.Error("value provided for field message.expected_version of type int64 too large");
+      }
+      writer.uint32(48).int64(message.expected_version);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateRelationshipAttributeRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateRelationshipAttributeRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.source_id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.type = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.target_id = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.attribute = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.expected_version = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<UpdateRelationshipAttributeRequest>, I>>(
+    base?: I,
+  ): UpdateRelationshipAttributeRequest {
+    return UpdateRelationshipAttributeRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<UpdateRelationshipAttributeRequest>, I>>(
+    object: I,
+  ): UpdateRelationshipAttributeRequest {
+    const message = createBaseUpdateRelationshipAttributeRequest();
+    message.source_id = object.source_id ?? "";
+    message.type = object.type ?? "";
+    message.target_id = object.target_id ?? "";
+    message.attribute = object.attribute ?? "";
+    message.value = object.value ?? "";
+    message.expected_version = (object.expected_version !== undefined && object.expected_version !== null)
+      ? BigInt(object.expected_version)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseUpdateRelationshipAttributeResponse(): UpdateRelationshipAttributeResponse {
+  return { relationship: undefined, changed: false, version: 0n };
+}
+
+export const UpdateRelationshipAttributeResponse: MessageFns<UpdateRelationshipAttributeResponse> = {
+  encode(message: UpdateRelationshipAttributeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.relationship !== undefined) {
+      Relationship.encode(message.relationship, writer.uint32(10).fork()).join();
+    }
+    if (message.changed !== false) {
+      writer.uint32(16).bool(message.changed);
+    }
+    if (message.version !== 0n) {
+      if (BigInt.asIntN(64, message.version) !== message.version) {
+        throw new globalThis.Error("value provided for field message.version of type int64 too large");
+      }
+      writer.uint32(24).int64(message.version);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateRelationshipAttributeResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateRelationshipAttributeResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.relationship = Relationship.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.changed = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.version = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<UpdateRelationshipAttributeResponse>, I>>(
+    base?: I,
+  ): UpdateRelationshipAttributeResponse {
+    return UpdateRelationshipAttributeResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<UpdateRelationshipAttributeResponse>, I>>(
+    object: I,
+  ): UpdateRelationshipAttributeResponse {
+    const message = createBaseUpdateRelationshipAttributeResponse();
+    message.relationship = (object.relationship !== undefined && object.relationship !== null)
+      ? Relationship.fromPartial(object.relationship)
+      : undefined;
+    message.changed = object.changed ?? false;
+    message.version = (object.version !== undefined && object.version !== null) ? BigInt(object.version) : 0n;
+    return message;
+  },
+};
+
+function createBaseUpdateNodePropertyRequest(): UpdateNodePropertyRequest {
+  return { label: "", id: "", property: "", value: "", expected_version: undefined };
+}
+
+export const UpdateNodePropertyRequest: MessageFns<UpdateNodePropertyRequest> = {
+  encode(message: UpdateNodePropertyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.label !== "") {
+      writer.uint32(10).string(message.label);
+    }
+    if (message.id !== "") {
+      writer.uint32(18).string(message.id);
+    }
+    if (message.property !== "") {
+      writer.uint32(26).string(message.property);
+    }
+    if (message.value !== "") {
+      writer.uint32(34).string(message.value);
+    }
+    if (message.expected_version !== undefined) {
+      if (BigInt.asIntN(64, message.expected_version) !== message.expected_version) {
+        throw new globalThis.Error("value provided for field message.expected_version of type int64 too large");
+      }
+      writer.uint32(40).int64(message.expected_version);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateNodePropertyRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateNodePropertyRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.label = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.property = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.expected_version = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<UpdateNodePropertyRequest>, I>>(base?: I): UpdateNodePropertyRequest {
+    return UpdateNodePropertyRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<UpdateNodePropertyRequest>, I>>(object: I): UpdateNodePropertyRequest {
+    const message = createBaseUpdateNodePropertyRequest();
+    message.label = object.label ?? "";
+    message.id = object.id ?? "";
+    message.property = object.property ?? "";
+    message.value = object.value ?? "";
+    message.expected_version = (object.expected_version !== undefined && object.expected_version !== null)
+      ? BigInt(object.expected_version)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseUpdateNodePropertyResponse(): UpdateNodePropertyResponse {
+  return { changed: false, version: 0n };
+}
+
+export const UpdateNodePropertyResponse: MessageFns<UpdateNodePropertyResponse> = {
+  encode(message: UpdateNodePropertyResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.changed !== false) {
+      writer.uint32(8).bool(message.changed);
+    }
+    if (message.version !== 0n) {
+      if (BigInt.asIntN(64, message.version) !== message.version) {
+        throw new globalThis.Error("value provided for field message.version of type int64 too large");
+      }
+      writer.uint32(16).int64(message.version);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateNodePropertyResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateNodePropertyResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.changed = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.version = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<UpdateNodePropertyResponse>, I>>(base?: I): UpdateNodePropertyResponse {
+    return UpdateNodePropertyResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<UpdateNodePropertyResponse>, I>>(object: I): UpdateNodePropertyResponse {
+    const message = createBaseUpdateNodePropertyResponse();
+    message.changed = object.changed ?? false;
+    message.version = (object.version !== undefined && object.version !== null) ? BigInt(object.version) : 0n;
+    return message;
+  },
+};
+
+function createBaseFindCustomersByUsageRequest(): FindCustomersByUsageRequest {
+  return {
+    brand: undefined,
+    trusted_device: undefined,
+    user_agent: undefined,
+    state: undefined,
+    country: undefined,
+    since: undefined,
+    limit: 0,
+    cursor: "",
+  };
+}
+
+export const FindCustomersByUsageRequest: MessageFns<FindCustomersByUsageRequest> = {
+  encode(message: FindCustomersByUsageRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.brand !== undefined) {
+      writer.uint32(10).string(message.brand);
+    }
+    if (message.trusted_device !== undefined) {
+      writer.uint32(16).bool(message.trusted_device);
+    }
+    if (message.user_agent !== undefined) {
+      writer.uint32(26).string(message.user_agent);
+    }
+    if (message.state !== undefined) {
+      writer.uint32(34).string(message.state);
+    }
+    if (message.country !== undefined) {
+      writer.uint32(42).string(message.country);
+    }
+    if (message.since !== undefined) {
+      Timestamp.encode(toTimestamp(message.since), writer.uint32(50).fork()).join();
+    }
+    if (message.limit !== 0) {
+      writer.uint32(56).int32(message.limit);
+    }
+    if (message.cursor !== "") {
+      writer.uint32(66).string(message.cursor);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FindCustomersByUsageRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFindCustomersByUsageRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.brand = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.trusted_device = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.user_agent = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.state = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.country = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.since = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.limit = reader.int32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.cursor = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<FindCustomersByUsageRequest>, I>>(base?: I): FindCustomersByUsageRequest {
+    return FindCustomersByUsageRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<FindCustomersByUsageRequest>, I>>(object: I): FindCustomersByUsageRequest {
+    const message = createBaseFindCustomersByUsageRequest();
+    message.brand = object.brand ?? undefined;
+    message.trusted_device = object.trusted_device ?? undefined;
+    message.user_agent = object.user_agent ?? undefined;
+    message.state = object.state ?? undefined;
+    message.country = object.country ?? undefined;
+    message.since = object.since ?? undefined;
+    message.limit = object.limit ?? 0;
+    message.cursor = object.cursor ?? "";
+    return message;
+  },
+};
+
+function createBaseFindCustomersByUsageResponse(): FindCustomersByUsageResponse {
+  return { items: [], next_cursor: "" };
+}
+
+export const FindCustomersByUsageResponse: MessageFns<FindCustomersByUsageResponse> = {
+  encode(message: FindCustomersByUsageResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.items) {
+      CustomerSummary.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.next_cursor !== "") {
+      writer.uint32(18).string(message.next_cursor);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FindCustomersByUsageResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFindCustomersByUsageResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.items.push(CustomerSummary.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.next_cursor = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<FindCustomersByUsageResponse>, I>>(base?: I): FindCustomersByUsageResponse {
+    return FindCustomersByUsageResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<FindCustomersByUsageResponse>, I>>(object: I): FindCustomersByUsageResponse {
+    const message = createBaseFindCustomersByUsageResponse();
+    message.items = object.items?.map((e) => CustomerSummary.fromPartial(e)) || [];
+    message.next_cursor = object.next_cursor ?? "";
+    return message;
+  },
+};
+
+function createBaseFindConnectedCustomersRequest(): FindConnectedCustomersRequest {
+  return { customer_id: "", limit: 0 };
+}
+
+export const FindConnectedCustomersRequest: MessageFns<FindConnectedCustomersRequest> = {
+  encode(message: FindConnectedCustomersRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.customer_id !== "") {
+      writer.uint32(10).string(message.customer_id);
+    }
+    if (message.limit !== 0) {
+      writer.uint32(16).int32(message.limit);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FindConnectedCustomersRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFindConnectedCustomersRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.customer_id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.limit = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<FindConnectedCustomersRequest>, I>>(base?: I): FindConnectedCustomersRequest {
+    return FindConnectedCustomersRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<FindConnectedCustomersRequest>, I>>(
+    object: I,
+  ): FindConnectedCustomersRequest {
+    const message = createBaseFindConnectedCustomersRequest();
+    message.customer_id = object.customer_id ?? "";
+    message.limit = object.limit ?? 0;
+    return message;
+  },
+};
+
+function createBaseFindConnectedCustomersResponse(): FindConnectedCustomersResponse {
+  return { items: [], next_cursor: "" };
+}
+
+export const FindConnectedCustomersResponse: MessageFns<FindConnectedCustomersResponse> = {
+  encode(message: FindConnectedCustomersResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.items) {
+      ConnectedCustomer.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.next_cursor !== "") {
+      writer.uint32(18).string(message.next_cursor);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FindConnectedCustomersResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFindConnectedCustomersResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.items.push(ConnectedCustomer.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.next_cursor = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<FindConnectedCustomersResponse>, I>>(base?: I): FindConnectedCustomersResponse {
+    return FindConnectedCustomersResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<FindConnectedCustomersResponse>, I>>(
+    object: I,
+  ): FindConnectedCustomersResponse {
+    const message = createBaseFindConnectedCustomersResponse();
+    message.items = object.items?.map((e) => ConnectedCustomer.fromPartial(e)) || [];
+    message.next_cursor = object.next_cursor ?? "";
+    return message;
+  },
+};
+
+function createBaseGetTimelineRequest(): GetTimelineRequest {
+  return { customer_id: "", limit: 0 };
+}
+
+export const GetTimelineRequest: MessageFns<GetTimelineRequest> = {
+  encode(message: GetTimelineRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.customer_id !== "") {
+      writer.uint32(10).string(message.customer_id);
+    }
+    if (message.limit !== 0) {
+      writer.uint32(16).int32(message.limit);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetTimelineRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetTimelineRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.customer_id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.limit = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<GetTimelineRequest>, I>>(base?: I): GetTimelineRequest {
+    return GetTimelineRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GetTimelineRequest>, I>>(object: I): GetTimelineRequest {
+    const message = createBaseGetTimelineRequest();
+    message.customer_id = object.customer_id ?? "";
+    message.limit = object.limit ?? 0;
+    return message;
+  },
+};
+
+function createBaseGetTimelineResponse(): GetTimelineResponse {
+  return { seq: 0n, type: "", occurred_at: undefined, text: "" };
+}
+
+export const GetTimelineResponse: MessageFns<GetTimelineResponse> = {
+  encode(message: GetTimelineResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.seq !== 0n) {
+      if (BigInt.asIntN(64, message.seq) !== message.seq) {
+        throw new globalThis.Error("value provided for field message.seq of type int64 too large");
+      }
+      writer.uint32(8).int64(message.seq);
+    }
+    if (message.type !== "") {
+      writer.uint32(18).string(message.type);
+    }
+    if (message.occurred_at !== undefined) {
+      Timestamp.encode(toTimestamp(message.occurred_at), writer.uint32(26).fork()).join();
+    }
+    if (message.text !== "") {
+      writer.uint32(34).string(message.text);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetTimelineResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetTimelineResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.seq = reader.int64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.type = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.occurred_at = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.text = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<GetTimelineResponse>, I>>(base?: I): GetTimelineResponse {
+    return GetTimelineResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GetTimelineResponse>, I>>(object: I): GetTimelineResponse {
+    const message = createBaseGetTimelineResponse();
+    message.seq = (object.seq !== undefined && object.seq !== null) ? BigInt(object.seq) : 0n;
+    message.type = object.type ?? "";
+    message.occurred_at = object.occurred_at ?? undefined;
+    message.text = object.text ?? "";
+    return message;
+  },
+};
+
 /** The identity graph itself: customers and what belongs to them. */
 export type IdentityGraphServiceService = typeof IdentityGraphServiceService;
 export const IdentityGraphServiceService = {
@@ -603,6 +2684,15 @@ export const IdentityGraphServiceService = {
       Buffer.from(CreateCustomerResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CreateCustomerResponse => CreateCustomerResponse.decode(value),
   },
+  getCustomer: {
+    path: "/persona.v1.IdentityGraphService/GetCustomer" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetCustomerRequest): Buffer => Buffer.from(GetCustomerRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetCustomerRequest => GetCustomerRequest.decode(value),
+    responseSerialize: (value: GetCustomerResponse): Buffer => Buffer.from(GetCustomerResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetCustomerResponse => GetCustomerResponse.decode(value),
+  },
   /** A customer's wallet, the default first, then the most recently used. */
   getPaymentMethods: {
     path: "/persona.v1.IdentityGraphService/GetPaymentMethods" as const,
@@ -615,13 +2705,153 @@ export const IdentityGraphServiceService = {
       Buffer.from(GetPaymentMethodsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetPaymentMethodsResponse => GetPaymentMethodsResponse.decode(value),
   },
+  /** The devices that a customer has used, the last one first. */
+  getDevices: {
+    path: "/persona.v1.IdentityGraphService/GetDevices" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetDevicesRequest): Buffer => Buffer.from(GetDevicesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetDevicesRequest => GetDevicesRequest.decode(value),
+    responseSerialize: (value: GetDevicesResponse): Buffer => Buffer.from(GetDevicesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetDevicesResponse => GetDevicesResponse.decode(value),
+  },
+  /** A customer's addresses, defaults first, then the last shipped to. */
+  getAddresses: {
+    path: "/persona.v1.IdentityGraphService/GetAddresses" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetAddressesRequest): Buffer => Buffer.from(GetAddressesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetAddressesRequest => GetAddressesRequest.decode(value),
+    responseSerialize: (value: GetAddressesResponse): Buffer =>
+      Buffer.from(GetAddressesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetAddressesResponse => GetAddressesResponse.decode(value),
+  },
+  /** Whose e-mail address or phone number is it? */
+  findCustomerByDigitalId: {
+    path: "/persona.v1.IdentityGraphService/FindCustomerByDigitalId" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: FindCustomerByDigitalIdRequest): Buffer =>
+      Buffer.from(FindCustomerByDigitalIdRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): FindCustomerByDigitalIdRequest => FindCustomerByDigitalIdRequest.decode(value),
+    responseSerialize: (value: FindCustomerByDigitalIdResponse): Buffer =>
+      Buffer.from(FindCustomerByDigitalIdResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): FindCustomerByDigitalIdResponse =>
+      FindCustomerByDigitalIdResponse.decode(value),
+  },
+  getRelationshipAttributes: {
+    path: "/persona.v1.IdentityGraphService/GetRelationshipAttributes" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetRelationshipAttributesRequest): Buffer =>
+      Buffer.from(GetRelationshipAttributesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetRelationshipAttributesRequest =>
+      GetRelationshipAttributesRequest.decode(value),
+    responseSerialize: (value: GetRelationshipAttributesResponse): Buffer =>
+      Buffer.from(GetRelationshipAttributesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetRelationshipAttributesResponse =>
+      GetRelationshipAttributesResponse.decode(value),
+  },
+  /** Adds an edge between nodes that are there: `LOGGED_IN_FROM`, `USED_ON` or `POSSIBLY_SAME_AS`. */
+  addRelationship: {
+    path: "/persona.v1.IdentityGraphService/AddRelationship" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: AddRelationshipRequest): Buffer =>
+      Buffer.from(AddRelationshipRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): AddRelationshipRequest => AddRelationshipRequest.decode(value),
+    responseSerialize: (value: AddRelationshipResponse): Buffer =>
+      Buffer.from(AddRelationshipResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): AddRelationshipResponse => AddRelationshipResponse.decode(value),
+  },
+  /** Changes an attribute that the allow list permits. */
+  updateRelationshipAttribute: {
+    path: "/persona.v1.IdentityGraphService/UpdateRelationshipAttribute" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: UpdateRelationshipAttributeRequest): Buffer =>
+      Buffer.from(UpdateRelationshipAttributeRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): UpdateRelationshipAttributeRequest =>
+      UpdateRelationshipAttributeRequest.decode(value),
+    responseSerialize: (value: UpdateRelationshipAttributeResponse): Buffer =>
+      Buffer.from(UpdateRelationshipAttributeResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): UpdateRelationshipAttributeResponse =>
+      UpdateRelationshipAttributeResponse.decode(value),
+  },
+  /** Changes a property that the allow list permits. */
+  updateNodeProperty: {
+    path: "/persona.v1.IdentityGraphService/UpdateNodeProperty" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: UpdateNodePropertyRequest): Buffer =>
+      Buffer.from(UpdateNodePropertyRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): UpdateNodePropertyRequest => UpdateNodePropertyRequest.decode(value),
+    responseSerialize: (value: UpdateNodePropertyResponse): Buffer =>
+      Buffer.from(UpdateNodePropertyResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): UpdateNodePropertyResponse => UpdateNodePropertyResponse.decode(value),
+  },
+  /** Who used a method of this brand on a trusted device of this kind and shipped there since then? */
+  findCustomersByUsage: {
+    path: "/persona.v1.IdentityGraphService/FindCustomersByUsage" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: FindCustomersByUsageRequest): Buffer =>
+      Buffer.from(FindCustomersByUsageRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): FindCustomersByUsageRequest => FindCustomersByUsageRequest.decode(value),
+    responseSerialize: (value: FindCustomersByUsageResponse): Buffer =>
+      Buffer.from(FindCustomersByUsageResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): FindCustomersByUsageResponse => FindCustomersByUsageResponse.decode(value),
+  },
+  /** Who shares a device, a card or an address with this customer? */
+  findConnectedCustomers: {
+    path: "/persona.v1.IdentityGraphService/FindConnectedCustomers" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: FindConnectedCustomersRequest): Buffer =>
+      Buffer.from(FindConnectedCustomersRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): FindConnectedCustomersRequest => FindConnectedCustomersRequest.decode(value),
+    responseSerialize: (value: FindConnectedCustomersResponse): Buffer =>
+      Buffer.from(FindConnectedCustomersResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): FindConnectedCustomersResponse =>
+      FindConnectedCustomersResponse.decode(value),
+  },
+  /** What happened to a customer, in words, the newest first. */
+  getTimeline: {
+    path: "/persona.v1.IdentityGraphService/GetTimeline" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: GetTimelineRequest): Buffer => Buffer.from(GetTimelineRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetTimelineRequest => GetTimelineRequest.decode(value),
+    responseSerialize: (value: GetTimelineResponse): Buffer => Buffer.from(GetTimelineResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetTimelineResponse => GetTimelineResponse.decode(value),
+  },
 } as const;
 
 export interface IdentityGraphServiceServer extends UntypedServiceImplementation {
   /** Onboards a customer, or recognises one. Answers once the graph is written. */
   createCustomer: handleUnaryCall<CreateCustomerRequest, CreateCustomerResponse>;
+  getCustomer: handleUnaryCall<GetCustomerRequest, GetCustomerResponse>;
   /** A customer's wallet, the default first, then the most recently used. */
   getPaymentMethods: handleUnaryCall<GetPaymentMethodsRequest, GetPaymentMethodsResponse>;
+  /** The devices that a customer has used, the last one first. */
+  getDevices: handleUnaryCall<GetDevicesRequest, GetDevicesResponse>;
+  /** A customer's addresses, defaults first, then the last shipped to. */
+  getAddresses: handleUnaryCall<GetAddressesRequest, GetAddressesResponse>;
+  /** Whose e-mail address or phone number is it? */
+  findCustomerByDigitalId: handleUnaryCall<FindCustomerByDigitalIdRequest, FindCustomerByDigitalIdResponse>;
+  getRelationshipAttributes: handleUnaryCall<GetRelationshipAttributesRequest, GetRelationshipAttributesResponse>;
+  /** Adds an edge between nodes that are there: `LOGGED_IN_FROM`, `USED_ON` or `POSSIBLY_SAME_AS`. */
+  addRelationship: handleUnaryCall<AddRelationshipRequest, AddRelationshipResponse>;
+  /** Changes an attribute that the allow list permits. */
+  updateRelationshipAttribute: handleUnaryCall<UpdateRelationshipAttributeRequest, UpdateRelationshipAttributeResponse>;
+  /** Changes a property that the allow list permits. */
+  updateNodeProperty: handleUnaryCall<UpdateNodePropertyRequest, UpdateNodePropertyResponse>;
+  /** Who used a method of this brand on a trusted device of this kind and shipped there since then? */
+  findCustomersByUsage: handleUnaryCall<FindCustomersByUsageRequest, FindCustomersByUsageResponse>;
+  /** Who shares a device, a card or an address with this customer? */
+  findConnectedCustomers: handleUnaryCall<FindConnectedCustomersRequest, FindConnectedCustomersResponse>;
+  /** What happened to a customer, in words, the newest first. */
+  getTimeline: handleServerStreamingCall<GetTimelineRequest, GetTimelineResponse>;
 }
 
 export interface IdentityGraphServiceClient extends Client {
@@ -641,6 +2871,21 @@ export interface IdentityGraphServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: CreateCustomerResponse) => void,
   ): ClientUnaryCall;
+  getCustomer(
+    request: GetCustomerRequest,
+    callback: (error: ServiceError | null, response: GetCustomerResponse) => void,
+  ): ClientUnaryCall;
+  getCustomer(
+    request: GetCustomerRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetCustomerResponse) => void,
+  ): ClientUnaryCall;
+  getCustomer(
+    request: GetCustomerRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetCustomerResponse) => void,
+  ): ClientUnaryCall;
   /** A customer's wallet, the default first, then the most recently used. */
   getPaymentMethods(
     request: GetPaymentMethodsRequest,
@@ -657,6 +2902,156 @@ export interface IdentityGraphServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetPaymentMethodsResponse) => void,
   ): ClientUnaryCall;
+  /** The devices that a customer has used, the last one first. */
+  getDevices(
+    request: GetDevicesRequest,
+    callback: (error: ServiceError | null, response: GetDevicesResponse) => void,
+  ): ClientUnaryCall;
+  getDevices(
+    request: GetDevicesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetDevicesResponse) => void,
+  ): ClientUnaryCall;
+  getDevices(
+    request: GetDevicesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetDevicesResponse) => void,
+  ): ClientUnaryCall;
+  /** A customer's addresses, defaults first, then the last shipped to. */
+  getAddresses(
+    request: GetAddressesRequest,
+    callback: (error: ServiceError | null, response: GetAddressesResponse) => void,
+  ): ClientUnaryCall;
+  getAddresses(
+    request: GetAddressesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetAddressesResponse) => void,
+  ): ClientUnaryCall;
+  getAddresses(
+    request: GetAddressesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetAddressesResponse) => void,
+  ): ClientUnaryCall;
+  /** Whose e-mail address or phone number is it? */
+  findCustomerByDigitalId(
+    request: FindCustomerByDigitalIdRequest,
+    callback: (error: ServiceError | null, response: FindCustomerByDigitalIdResponse) => void,
+  ): ClientUnaryCall;
+  findCustomerByDigitalId(
+    request: FindCustomerByDigitalIdRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: FindCustomerByDigitalIdResponse) => void,
+  ): ClientUnaryCall;
+  findCustomerByDigitalId(
+    request: FindCustomerByDigitalIdRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: FindCustomerByDigitalIdResponse) => void,
+  ): ClientUnaryCall;
+  getRelationshipAttributes(
+    request: GetRelationshipAttributesRequest,
+    callback: (error: ServiceError | null, response: GetRelationshipAttributesResponse) => void,
+  ): ClientUnaryCall;
+  getRelationshipAttributes(
+    request: GetRelationshipAttributesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetRelationshipAttributesResponse) => void,
+  ): ClientUnaryCall;
+  getRelationshipAttributes(
+    request: GetRelationshipAttributesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetRelationshipAttributesResponse) => void,
+  ): ClientUnaryCall;
+  /** Adds an edge between nodes that are there: `LOGGED_IN_FROM`, `USED_ON` or `POSSIBLY_SAME_AS`. */
+  addRelationship(
+    request: AddRelationshipRequest,
+    callback: (error: ServiceError | null, response: AddRelationshipResponse) => void,
+  ): ClientUnaryCall;
+  addRelationship(
+    request: AddRelationshipRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: AddRelationshipResponse) => void,
+  ): ClientUnaryCall;
+  addRelationship(
+    request: AddRelationshipRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: AddRelationshipResponse) => void,
+  ): ClientUnaryCall;
+  /** Changes an attribute that the allow list permits. */
+  updateRelationshipAttribute(
+    request: UpdateRelationshipAttributeRequest,
+    callback: (error: ServiceError | null, response: UpdateRelationshipAttributeResponse) => void,
+  ): ClientUnaryCall;
+  updateRelationshipAttribute(
+    request: UpdateRelationshipAttributeRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: UpdateRelationshipAttributeResponse) => void,
+  ): ClientUnaryCall;
+  updateRelationshipAttribute(
+    request: UpdateRelationshipAttributeRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: UpdateRelationshipAttributeResponse) => void,
+  ): ClientUnaryCall;
+  /** Changes a property that the allow list permits. */
+  updateNodeProperty(
+    request: UpdateNodePropertyRequest,
+    callback: (error: ServiceError | null, response: UpdateNodePropertyResponse) => void,
+  ): ClientUnaryCall;
+  updateNodeProperty(
+    request: UpdateNodePropertyRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: UpdateNodePropertyResponse) => void,
+  ): ClientUnaryCall;
+  updateNodeProperty(
+    request: UpdateNodePropertyRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: UpdateNodePropertyResponse) => void,
+  ): ClientUnaryCall;
+  /** Who used a method of this brand on a trusted device of this kind and shipped there since then? */
+  findCustomersByUsage(
+    request: FindCustomersByUsageRequest,
+    callback: (error: ServiceError | null, response: FindCustomersByUsageResponse) => void,
+  ): ClientUnaryCall;
+  findCustomersByUsage(
+    request: FindCustomersByUsageRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: FindCustomersByUsageResponse) => void,
+  ): ClientUnaryCall;
+  findCustomersByUsage(
+    request: FindCustomersByUsageRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: FindCustomersByUsageResponse) => void,
+  ): ClientUnaryCall;
+  /** Who shares a device, a card or an address with this customer? */
+  findConnectedCustomers(
+    request: FindConnectedCustomersRequest,
+    callback: (error: ServiceError | null, response: FindConnectedCustomersResponse) => void,
+  ): ClientUnaryCall;
+  findConnectedCustomers(
+    request: FindConnectedCustomersRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: FindConnectedCustomersResponse) => void,
+  ): ClientUnaryCall;
+  findConnectedCustomers(
+    request: FindConnectedCustomersRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: FindConnectedCustomersResponse) => void,
+  ): ClientUnaryCall;
+  /** What happened to a customer, in words, the newest first. */
+  getTimeline(request: GetTimelineRequest, options?: Partial<CallOptions>): ClientReadableStream<GetTimelineResponse>;
+  getTimeline(
+    request: GetTimelineRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<GetTimelineResponse>;
 }
 
 export const IdentityGraphServiceClient = makeGenericClientConstructor(

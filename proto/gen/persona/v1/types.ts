@@ -111,6 +111,96 @@ export interface TrustedDevice {
   last_login?: Date | undefined;
 }
 
+/** A customer with their profile. Nothing of a wallet, a device or an address is part of it. */
+export interface Customer {
+  customer_id: string;
+  /** `NEW`, `SUBSCRIBER`, `VIP` or any other of A-Z, 0-9 and _. */
+  segment: string;
+  /** `active`, `suspended` or `merged`. */
+  status: string;
+  /** Empty if it is not known. */
+  locale: string;
+  /** Life-time value as a decimal, such as `1234.50`. */
+  ltv: string;
+  ltv_currency: string;
+  identifiers: DigitalIdentifier[];
+  /** Chimera's name of the behavioural profile; empty if there is none. */
+  behavioral_profile_ref: string;
+  payment_method_count: number;
+  device_count: number;
+  acquisition_date?:
+    | Date
+    | undefined;
+  /** The customer's newest event; +1 per event. */
+  version: bigint;
+  /** The event that last changed the profile. */
+  changed_seq: bigint;
+}
+
+/** An e-mail address or a phone number, in the form under which it is compared. */
+export interface DigitalIdentifier {
+  identifier_id: string;
+  /** `email` or `phone_number`. */
+  type: string;
+  value: string;
+  is_verified: boolean;
+}
+
+/** As little of a customer as a list of many needs. */
+export interface CustomerSummary {
+  customer_id: string;
+  segment: string;
+  /** `active` or `suspended`. */
+  status: string;
+}
+
+export interface Address {
+  address_id: string;
+  /** `shipping` or `billing`. */
+  type: string;
+  street1: string;
+  street2: string;
+  city: string;
+  state: string;
+  zip_code: string;
+  /** ISO 3166-1 alpha-2. */
+  country: string;
+  is_verified: boolean;
+  /** The default of its type. */
+  is_default: boolean;
+  first_shipped?: Date | undefined;
+  last_shipped?:
+    | Date
+    | undefined;
+  /** The event of the customer's stream that last changed this address. */
+  changed_seq: bigint;
+}
+
+/** An edge of the graph, by the ids at its ends: edges have no id of their own. */
+export interface Relationship {
+  source_id: string;
+  /**
+   * `HAS_PAYMENT_METHOD`, `LOGGED_IN_FROM`, `USED_ON`, `SHIPPED_TO`, `HAS_DIGITAL_IDENTIFIER`,
+   * `HAS_BEHAVIORAL_PROFILE`, `OWES` or `POSSIBLY_SAME_AS`.
+   */
+  type: string;
+  target_id: string;
+}
+
+/** A customer who shares something with another one. */
+export interface ConnectedCustomer {
+  customer_id: string;
+  evidence: Connection[];
+}
+
+/** What two customers share. */
+export interface Connection {
+  /** `device`, `instrument` (the plastic behind a card) or `address`. */
+  kind: string;
+  /** The device; of an instrument or an address, the asked customer's own. */
+  id: string;
+}
+
 export interface CustomerMetadata {
   segment?:
     | string
@@ -653,6 +743,828 @@ export const TrustedDevice: MessageFns<TrustedDevice> = {
     message.device_id = object.device_id ?? "";
     message.trust_score = object.trust_score ?? 0;
     message.last_login = object.last_login ?? undefined;
+    return message;
+  },
+};
+
+function createBaseCustomer(): Customer {
+  return {
+    customer_id: "",
+    segment: "",
+    status: "",
+    locale: "",
+    ltv: "",
+    ltv_currency: "",
+    identifiers: [],
+    behavioral_profile_ref: "",
+    payment_method_count: 0,
+    device_count: 0,
+    acquisition_date: undefined,
+    version: 0n,
+    changed_seq: 0n,
+  };
+}
+
+export const Customer: MessageFns<Customer> = {
+  encode(message: Customer, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.customer_id !== "") {
+      writer.uint32(10).string(message.customer_id);
+    }
+    if (message.segment !== "") {
+      writer.uint32(18).string(message.segment);
+    }
+    if (message.status !== "") {
+      writer.uint32(26).string(message.status);
+    }
+    if (message.locale !== "") {
+      writer.uint32(34).string(message.locale);
+    }
+    if (message.ltv !== "") {
+      writer.uint32(42).string(message.ltv);
+    }
+    if (message.ltv_currency !== "") {
+      writer.uint32(50).string(message.ltv_currency);
+    }
+    for (const v of message.identifiers) {
+      DigitalIdentifier.encode(v!, writer.uint32(58).fork()).join();
+    }
+    if (message.behavioral_profile_ref !== "") {
+      writer.uint32(66).string(message.behavioral_profile_ref);
+    }
+    if (message.payment_method_count !== 0) {
+      writer.uint32(72).int32(message.payment_method_count);
+    }
+    if (message.device_count !== 0) {
+      writer.uint32(80).int32(message.device_count);
+    }
+    if (message.acquisition_date !== undefined) {
+      Timestamp.encode(toTimestamp(message.acquisition_date), writer.uint32(90).fork()).join();
+    }
+    if (message.version !== 0n) {
+      if (BigInt.asIntN(64, message.version) !== message.version) {
+        throw new globalThis.Error("value provided for field message.version of type int64 too large");
+      }
+      writer.uint32(96).int64(message.version);
+    }
+    if (message.changed_seq !== 0n) {
+      if (BigInt.asIntN(64, message.changed_seq) !== message.changed_seq) {
+        throw new globalThis.Error("value provided for field message.changed_seq of type int64 too large");
+      }
+      writer.uint32(104).int64(message.changed_seq);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Customer {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCustomer();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.customer_id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.segment = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.status = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.locale = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.ltv = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.ltv_currency = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.identifiers.push(DigitalIdentifier.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.behavioral_profile_ref = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.payment_method_count = reader.int32();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.device_count = reader.int32();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.acquisition_date = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.version = reader.int64() as bigint;
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.changed_seq = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Customer>, I>>(base?: I): Customer {
+    return Customer.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Customer>, I>>(object: I): Customer {
+    const message = createBaseCustomer();
+    message.customer_id = object.customer_id ?? "";
+    message.segment = object.segment ?? "";
+    message.status = object.status ?? "";
+    message.locale = object.locale ?? "";
+    message.ltv = object.ltv ?? "";
+    message.ltv_currency = object.ltv_currency ?? "";
+    message.identifiers = object.identifiers?.map((e) => DigitalIdentifier.fromPartial(e)) || [];
+    message.behavioral_profile_ref = object.behavioral_profile_ref ?? "";
+    message.payment_method_count = object.payment_method_count ?? 0;
+    message.device_count = object.device_count ?? 0;
+    message.acquisition_date = object.acquisition_date ?? undefined;
+    message.version = (object.version !== undefined && object.version !== null) ? BigInt(object.version) : 0n;
+    message.changed_seq = (object.changed_seq !== undefined && object.changed_seq !== null)
+      ? BigInt(object.changed_seq)
+      : 0n;
+    return message;
+  },
+};
+
+function createBaseDigitalIdentifier(): DigitalIdentifier {
+  return { identifier_id: "", type: "", value: "", is_verified: false };
+}
+
+export const DigitalIdentifier: MessageFns<DigitalIdentifier> = {
+  encode(message: DigitalIdentifier, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.identifier_id !== "") {
+      writer.uint32(10).string(message.identifier_id);
+    }
+    if (message.type !== "") {
+      writer.uint32(18).string(message.type);
+    }
+    if (message.value !== "") {
+      writer.uint32(26).string(message.value);
+    }
+    if (message.is_verified !== false) {
+      writer.uint32(32).bool(message.is_verified);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DigitalIdentifier {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDigitalIdentifier();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.identifier_id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.type = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.is_verified = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<DigitalIdentifier>, I>>(base?: I): DigitalIdentifier {
+    return DigitalIdentifier.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<DigitalIdentifier>, I>>(object: I): DigitalIdentifier {
+    const message = createBaseDigitalIdentifier();
+    message.identifier_id = object.identifier_id ?? "";
+    message.type = object.type ?? "";
+    message.value = object.value ?? "";
+    message.is_verified = object.is_verified ?? false;
+    return message;
+  },
+};
+
+function createBaseCustomerSummary(): CustomerSummary {
+  return { customer_id: "", segment: "", status: "" };
+}
+
+export const CustomerSummary: MessageFns<CustomerSummary> = {
+  encode(message: CustomerSummary, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.customer_id !== "") {
+      writer.uint32(10).string(message.customer_id);
+    }
+    if (message.segment !== "") {
+      writer.uint32(18).string(message.segment);
+    }
+    if (message.status !== "") {
+      writer.uint32(26).string(message.status);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CustomerSummary {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCustomerSummary();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.customer_id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.segment = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.status = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<CustomerSummary>, I>>(base?: I): CustomerSummary {
+    return CustomerSummary.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<CustomerSummary>, I>>(object: I): CustomerSummary {
+    const message = createBaseCustomerSummary();
+    message.customer_id = object.customer_id ?? "";
+    message.segment = object.segment ?? "";
+    message.status = object.status ?? "";
+    return message;
+  },
+};
+
+function createBaseAddress(): Address {
+  return {
+    address_id: "",
+    type: "",
+    street1: "",
+    street2: "",
+    city: "",
+    state: "",
+    zip_code: "",
+    country: "",
+    is_verified: false,
+    is_default: false,
+    first_shipped: undefined,
+    last_shipped: undefined,
+    changed_seq: 0n,
+  };
+}
+
+export const Address: MessageFns<Address> = {
+  encode(message: Address, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.address_id !== "") {
+      writer.uint32(10).string(message.address_id);
+    }
+    if (message.type !== "") {
+      writer.uint32(18).string(message.type);
+    }
+    if (message.street1 !== "") {
+      writer.uint32(26).string(message.street1);
+    }
+    if (message.street2 !== "") {
+      writer.uint32(34).string(message.street2);
+    }
+    if (message.city !== "") {
+      writer.uint32(42).string(message.city);
+    }
+    if (message.state !== "") {
+      writer.uint32(50).string(message.state);
+    }
+    if (message.zip_code !== "") {
+      writer.uint32(58).string(message.zip_code);
+    }
+    if (message.country !== "") {
+      writer.uint32(66).string(message.country);
+    }
+    if (message.is_verified !== false) {
+      writer.uint32(72).bool(message.is_verified);
+    }
+    if (message.is_default !== false) {
+      writer.uint32(80).bool(message.is_default);
+    }
+    if (message.first_shipped !== undefined) {
+      Timestamp.encode(toTimestamp(message.first_shipped), writer.uint32(90).fork()).join();
+    }
+    if (message.last_shipped !== undefined) {
+      Timestamp.encode(toTimestamp(message.last_shipped), writer.uint32(98).fork()).join();
+    }
+    if (message.changed_seq !== 0n) {
+      if (BigInt.asIntN(64, message.changed_seq) !== message.changed_seq) {
+        throw new globalThis.Error("value provided for field message.changed_seq of type int64 too large");
+      }
+      writer.uint32(104).int64(message.changed_seq);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Address {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAddress();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.address_id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.type = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.street1 = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.street2 = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.city = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.state = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.zip_code = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.country = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.is_verified = reader.bool();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.is_default = reader.bool();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.first_shipped = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.last_shipped = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.changed_seq = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Address>, I>>(base?: I): Address {
+    return Address.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Address>, I>>(object: I): Address {
+    const message = createBaseAddress();
+    message.address_id = object.address_id ?? "";
+    message.type = object.type ?? "";
+    message.street1 = object.street1 ?? "";
+    message.street2 = object.street2 ?? "";
+    message.city = object.city ?? "";
+    message.state = object.state ?? "";
+    message.zip_code = object.zip_code ?? "";
+    message.country = object.country ?? "";
+    message.is_verified = object.is_verified ?? false;
+    message.is_default = object.is_default ?? false;
+    message.first_shipped = object.first_shipped ?? undefined;
+    message.last_shipped = object.last_shipped ?? undefined;
+    message.changed_seq = (object.changed_seq !== undefined && object.changed_seq !== null)
+      ? BigInt(object.changed_seq)
+      : 0n;
+    return message;
+  },
+};
+
+function createBaseRelationship(): Relationship {
+  return { source_id: "", type: "", target_id: "" };
+}
+
+export const Relationship: MessageFns<Relationship> = {
+  encode(message: Relationship, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.source_id !== "") {
+      writer.uint32(10).string(message.source_id);
+    }
+    if (message.type !== "") {
+      writer.uint32(18).string(message.type);
+    }
+    if (message.target_id !== "") {
+      writer.uint32(26).string(message.target_id);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Relationship {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRelationship();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.source_id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.type = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.target_id = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Relationship>, I>>(base?: I): Relationship {
+    return Relationship.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Relationship>, I>>(object: I): Relationship {
+    const message = createBaseRelationship();
+    message.source_id = object.source_id ?? "";
+    message.type = object.type ?? "";
+    message.target_id = object.target_id ?? "";
+    return message;
+  },
+};
+
+function createBaseConnectedCustomer(): ConnectedCustomer {
+  return { customer_id: "", evidence: [] };
+}
+
+export const ConnectedCustomer: MessageFns<ConnectedCustomer> = {
+  encode(message: ConnectedCustomer, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.customer_id !== "") {
+      writer.uint32(10).string(message.customer_id);
+    }
+    for (const v of message.evidence) {
+      Connection.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ConnectedCustomer {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseConnectedCustomer();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.customer_id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.evidence.push(Connection.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ConnectedCustomer>, I>>(base?: I): ConnectedCustomer {
+    return ConnectedCustomer.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ConnectedCustomer>, I>>(object: I): ConnectedCustomer {
+    const message = createBaseConnectedCustomer();
+    message.customer_id = object.customer_id ?? "";
+    message.evidence = object.evidence?.map((e) => Connection.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseConnection(): Connection {
+  return { kind: "", id: "" };
+}
+
+export const Connection: MessageFns<Connection> = {
+  encode(message: Connection, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== "") {
+      writer.uint32(10).string(message.kind);
+    }
+    if (message.id !== "") {
+      writer.uint32(18).string(message.id);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Connection {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseConnection();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Connection>, I>>(base?: I): Connection {
+    return Connection.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Connection>, I>>(object: I): Connection {
+    const message = createBaseConnection();
+    message.kind = object.kind ?? "";
+    message.id = object.id ?? "";
     return message;
   },
 };

@@ -1,0 +1,49 @@
+/** Makes a gRPC method that answers with a stream out of one generator. */
+
+import { once } from 'node:events';
+import { type handleServerStreamingCall, Metadata, status } from '@grpc/grpc-js';
+import { ERRORS } from '../../domain/errors.ts';
+import { beforeDeadline, type Caller } from '../../services/request.ts';
+import { asPersonaError, type Observers, observe, requestIds } from '../requests.ts';
+import { callerOf, entry, subjectOf } from './call.ts';
+import { toServiceError } from './errors.ts';
+
+/**
+ * @param operation the rpc's name, for log and metrics
+ * @param handle gives one message after the other, asked for the next when the caller has room for it; may throw
+ *   PersonaErrors
+ */
+export function serverStream<Request extends object, Response>(
+  observers: Observers,
+  operation: string,
+  handle: (caller: Caller, request: Request) => AsyncGenerator<Response>,
+): handleServerStreamingCall<Request, Response> {
+  return (call) => {
+    const startedAt = performance.now();
+    const ids = requestIds((name) => entry(call, name));
+    const about = subjectOf(call.request);
+    const answer = async () => {
+      const caller = callerOf(call, ids);
+      const messages = handle(caller, call.request);
+      for (;;) {
+        const next = await beforeDeadline(caller, messages.next());
+        if (next.done) return;
+        if (!call.write(next.value)) await beforeDeadline(caller, once(call, 'drain'));
+      }
+    };
+    answer().then(
+      () => {
+        observe(observers, 'grpc', operation, { ids, code: 'OK', startedAt, about });
+        call.end();
+      },
+      (thrown) => {
+        const error = asPersonaError(thrown);
+        const code = call.cancelled ? 'CANCELLED' : (status[ERRORS[error.type].grpc] ?? 'UNKNOWN');
+        observe(observers, 'grpc', operation, { ids, code, startedAt, about, error });
+        const trailers = new Metadata();
+        trailers.set('x-request-id', ids.requestId);
+        call.emit('error', toServiceError(error, trailers));
+      },
+    );
+  };
+}

@@ -1,0 +1,44 @@
+import { PersonaError } from '../domain/errors.ts';
+import { decimalFromMinor } from '../domain/money.ts';
+import {
+  findCustomerByDigitalId as findByDigitalId,
+  getCustomer as readCustomer,
+  getCustomerProfile,
+} from '../graph/index.ts';
+import type { ServiceDeps } from './deps.ts';
+import type { CustomerView } from './views.ts';
+
+type Deps = Pick<ServiceDeps, 'graph' | 'policy'>;
+
+/**
+ * A customer with their profile, as services see it.
+ *
+ * @throws PersonaError customer_not_found, graph_unavailable
+ */
+export async function getCustomer(
+  { graph, policy }: Deps,
+  ids: { customer_id: string },
+): Promise<CustomerView> {
+  const [profile, { ltv_minor, acquisition_date }] = await Promise.all([
+    getCustomerProfile(graph, ids),
+    readCustomer(graph, ids),
+  ]);
+  const ltv_currency = policy.reportingCurrency;
+  return { ...profile, ltv: decimalFromMinor(ltv_minor, ltv_currency), ltv_currency, acquisition_date };
+}
+
+/**
+ * Whose e-mail address or phone number it is.
+ *
+ * @throws PersonaError invalid_argument, customer_not_found (nobody's), graph_unavailable
+ */
+export async function findCustomerByDigitalId(
+  deps: Deps,
+  identifier: { type: 'email' | 'phone_number'; value: string },
+): Promise<{ customer: CustomerView; is_verified: boolean }> {
+  const found = await findByDigitalId(deps.graph, { ...identifier, policy: deps.policy });
+  if (found === undefined)
+    throw new PersonaError('customer_not_found', `no customer has this ${identifier.type}`);
+  const { customer_id, is_verified } = found;
+  return { customer: await getCustomer(deps, { customer_id }), is_verified };
+}
