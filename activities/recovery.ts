@@ -4,13 +4,16 @@ import { activityInfo } from '@temporalio/activity';
 import { PersonaError } from '../domain/errors.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { GatewayPayment, PaymentGateway } from '../domain/ports.ts';
-import type { RecoverySignalName, RecoverySignals } from '../domain/processes.ts';
+import { type RecoverySignalName, type RecoverySignals, settledPaymentKey } from '../domain/processes.ts';
+import type { PaymentSettled } from '../domain/recovery/messages.ts';
 import { alternativesOf, type Graph } from '../graph/index.ts';
 import {
   adoptGatewayPayment,
   claimAttempt,
   closeRecovery,
+  crosses,
   endReview,
+  findObligation,
   flagForReview,
   getObligation,
   getRecovery,
@@ -30,6 +33,9 @@ export type TellRecoveries = <Name extends RecoverySignalName>(
   payload: RecoverySignals[Name],
 ) => Promise<void>;
 
+/** How the key of a success that others brought about begins. */
+const SETTLED = settledPaymentKey('');
+
 export interface RecoveryDependencies {
   graph: Graph;
   gateway: PaymentGateway;
@@ -41,6 +47,23 @@ export interface RecoveryDependencies {
 
 export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryActivities {
   const { graph, gateway, policy, tellRecoveries, now } = deps;
+
+  /** The gateway knows the payment that a settlement names, and that nothing was paid with it. */
+  async function isDisproven(settlement: PaymentSettled): Promise<boolean> {
+    const { payment_id, gateway_payment_ref } = settlement;
+    const known = await findObligation(graph, payment_id);
+    if (!gateway_payment_ref || !known || !crosses(known, settlement)) return false;
+    const payment = await gateway.readPayment(gateway_payment_ref);
+    return payment !== undefined && payment.state !== 'succeeded';
+  }
+
+  /** The charge behind a payment that others collected for an obligation, if it is at our gateway, and this customer's. */
+  async function chargeOfOthers(paymentId: string, gatewayRef: string): Promise<string | undefined> {
+    const obligation = await getObligation(graph, paymentId);
+    const payment = await gateway.readPayment(gatewayRef);
+    return payment?.state === 'succeeded' && isOf(obligation, payment) ? payment.charge_ref : undefined;
+  }
+
   return {
     async openRecovery({ failure, claim_first }) {
       // The run's id makes a retry of this activity find its own first claim, and another run start afresh.
@@ -61,7 +84,8 @@ export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryAc
     async openSettled({ settlement }) {
       const key = `settle:${activityInfo().workflowExecution?.runId}:${settlement.event_id}`;
       const header = headerOf(key, { occurredAt: settlement.settled_at, causationId: settlement.event_id });
-      return openSettled(graph, header, { settlement, policy, now: now() });
+      const disproven = await isDisproven(settlement);
+      return openSettled(graph, header, { settlement, policy, now: now(), disproven });
     },
 
     resumeRecovery: ({ payment_id }) => resumeRecovery(graph, { payment_id, policy, now: now() }),
@@ -91,9 +115,9 @@ export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryAc
     },
 
     async refundCharge({ payment_id, key }) {
-      const charge_ref = (await getRecovery(graph, payment_id))?.attempts.find(
-        (one) => one.key === key,
-      )?.gateway_ref;
+      const charge_ref = key.startsWith(SETTLED)
+        ? await chargeOfOthers(payment_id, key.slice(SETTLED.length))
+        : (await getRecovery(graph, payment_id))?.attempts.find((one) => one.key === key)?.gateway_ref;
       if (!charge_ref) return { refunded: false };
       const answer = await gateway.refundCharge({ charge_ref, key: `refund:${key}` });
       return { refunded: answer.result !== 'refused' };

@@ -5,7 +5,7 @@ import { Consistency } from '../proto/gen/persona/v1/types.ts';
 import { addCustomers } from './customers.ts';
 import { type GrpcCaller, openGrpcCaller } from './grpc-caller.ts';
 import type { Comparison, Findings } from './result.ts';
-import { type Load, loadFor, sideBySide } from './side-by-side.ts';
+import { compared, loadFor, sideBySide } from './side-by-side.ts';
 import type { BenchSystem } from './system.ts';
 
 const CUSTOMERS = 100;
@@ -20,12 +20,12 @@ export const contextBenchmark = {
     `Cached: ${IN_FLIGHT.cached} in flight, beside an echo of the same message. STRONG: ${IN_FLIGHT.strong} in flight, ` +
     'beside a handler that runs the same query in an auto-commit transaction',
   async run({ graph, addresses, startBare, log }: BenchSystem): Promise<Findings> {
-    const { grpc: bareAddress } = await startBare('grpc-server', { GRPC_PORT: 0 });
+    const bareServer = await startBare('grpc-server', { GRPC_PORT: 0 });
     log(`adding ${CUSTOMERS} customers…`);
     const customers = await addCustomers(graph, CUSTOMERS);
     const { path } = PersonaAgentService.getCustomerContext;
     const persona = openGrpcCaller(addresses.grpc, path);
-    const bare = openGrpcCaller(String(bareAddress), path);
+    const bare = openGrpcCaller(String(bareServer.ready.grpc), path);
     const measure = (consistency: Consistency, inFlight: number) => {
       const requests = customers.map((customer_id) =>
         GetCustomerContextRequest.encode({
@@ -42,22 +42,19 @@ export const contextBenchmark = {
     try {
       const strong = await measure(Consistency.CONSISTENCY_STRONG, IN_FLIGHT.strong);
       const cached = await measure(Consistency.CONSISTENCY_EVENTUAL, IN_FLIGHT.cached);
-      return { comparisons: [...compared('STRONG', strong), ...compared('cached', cached)] };
+      return { comparisons: [...figures('STRONG', strong), ...figures('cached', cached)] };
     } finally {
       persona.close();
       bare.close();
+      await bareServer.stop();
     }
   },
 };
 
-function compared(what: string, { persona, bare }: { persona: Load[]; bare: Load[] }): Comparison[] {
-  const of = (figure: keyof Load) => ({
-    persona: persona.map((load) => load[figure]),
-    bare: bare.map((load) => load[figure]),
-  });
+function figures(what: string, measured: Parameters<typeof compared>[3]): Comparison[] {
   return [
-    { what: `${what}, throughput`, unit: 'calls/s', ...of('perSecond'), goal: { atLeast: 0.85 } },
-    { what: `${what}, p50`, unit: 'ms', ...of('p50') },
-    { what: `${what}, p99`, unit: 'ms', ...of('p99'), goal: { atMost: 1.25 } },
+    { ...compared(`${what}, throughput`, 'calls/s', 'perSecond', measured), goal: { atLeast: 0.85 } },
+    compared(`${what}, p50`, 'ms', 'p50', measured),
+    { ...compared(`${what}, p99`, 'ms', 'p99', measured), goal: { atMost: 1.25 } },
   ];
 }

@@ -1,10 +1,12 @@
 /** The people that benchmarks are about. */
 
 import { randomUUID } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
 import type { OnboardingRequest } from '../domain/onboarding.ts';
-import { type Graph, onboard } from '../graph/index.ts';
+import { type Graph, getPaymentMethod, onboard } from '../graph/index.ts';
 import { readPolicy } from '../platform/policy.ts';
 import { loadOf } from './side-by-side.ts';
+import type { BenchSystem } from './system.ts';
 
 const letters = () => randomUUID().replaceAll('-', '');
 const IN_FLIGHT = 4;
@@ -64,4 +66,54 @@ export async function addCustomers(graph: Graph, count: number): Promise<string[
     if (customer_id !== undefined) ids.push(customer_id);
   });
   return ids;
+}
+
+/** A customer whose first card has failed and whose second one may be charged, each from its own checkout. */
+export interface Payer {
+  customer_id: string;
+  failing_method_id: string;
+}
+
+/** Takes them in as a shop does, over REST, and waits until the gateway has verified both cards. */
+export async function addPayers(system: CheckOutSystem, count: number): Promise<Payer[]> {
+  const payers: Payer[] = [];
+  await loadOf(count, IN_FLIGHT, async () => {
+    const first = newcomer();
+    const { customer_id, payment_method_id } = await checkOut(system, first);
+    const { device_details } = first;
+    await checkOut(system, { ...newcomer(), device_details, digital_identifiers: [], customer_id });
+    payers.push({ customer_id, failing_method_id: payment_method_id });
+  });
+  return payers;
+}
+
+type CheckOutSystem = Pick<BenchSystem, 'addresses' | 'graph'>;
+interface CheckedOut {
+  customer_id: string;
+  payment_method_id: string;
+}
+
+async function checkOut(
+  { addresses, graph }: CheckOutSystem,
+  request: OnboardingRequest,
+): Promise<CheckedOut> {
+  const token = `pm_${letters()}`;
+  const card = { brand: 'visa', last4: '4242', exp_month: 8, exp_year: 2040, fingerprint: `fp_${token}` };
+  const issued = { type: 'card', card, script: [], then: { do: 'approve' } };
+  await send('PUT', `${addresses.gateway}/_sim/payment_methods/${token}`, issued);
+  const method = { type: 'card', token, off_session_consent: true, consent_source: 'checkout' };
+  const answer = await send('POST', `${addresses.http}/api/v1/customers`, {
+    ...request,
+    payment_method_details: method,
+  });
+  const checkedOut = answer as CheckedOut;
+  while ((await getPaymentMethod(graph, checkedOut)).status === 'unverified') await setTimeout(50);
+  return checkedOut;
+}
+
+async function send(method: string, url: string, body: object): Promise<unknown> {
+  const headers = { 'content-type': 'application/json' };
+  const response = await fetch(url, { method, headers, body: JSON.stringify(body) });
+  if (!response.ok) throw new Error(`${url} answered ${response.status}: ${await response.text()}`);
+  return response.json();
 }

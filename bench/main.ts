@@ -5,6 +5,8 @@
 
 import { runCommand } from '../dev/command.ts';
 import { contextBenchmark } from './context.ts';
+import { onboardingBenchmark } from './onboarding.ts';
+import { recoveryBenchmark } from './recovery.ts';
 import { describeMachine } from './machine.ts';
 import { keep, publish } from './record.ts';
 import { asTable } from './report.ts';
@@ -18,7 +20,7 @@ interface Benchmark {
   run(system: BenchSystem): Promise<Findings>;
 }
 
-const BENCHMARKS: readonly Benchmark[] = [contextBenchmark];
+const BENCHMARKS: readonly Benchmark[] = [contextBenchmark, recoveryBenchmark, onboardingBenchmark];
 const names = BENCHMARKS.map(({ name }) => name);
 const asked = process.argv.slice(2);
 

@@ -1,6 +1,6 @@
 /** How things are measured: warm, side by side, and often enough to see how much the machine sways. */
 
-import { quantile } from './result.ts';
+import { type Comparison, quantile } from './result.ts';
 
 /** How often each side is measured. */
 export const REPETITIONS = 7;
@@ -23,6 +23,17 @@ export async function sideBySide<T>(
     if (turn % 2 === 0) measured.persona.push(await persona(turn));
   }
   return measured;
+}
+
+/** One figure of what was measured side by side. */
+export function compared(
+  what: string,
+  unit: string,
+  figure: keyof Load,
+  { persona, bare }: { persona: readonly Load[]; bare: readonly Load[] },
+): Comparison {
+  const of = (loads: readonly Load[]) => loads.map((load) => load[figure]);
+  return { what, unit, persona: of(persona), bare: of(bare) };
 }
 
 export interface Load {

@@ -19,7 +19,7 @@ export interface BenchSystem extends Pick<PersonaSystem, 'addresses' | 'env'> {
     name: string,
     ports?: Record<string, number>,
     env?: Record<string, string>,
-  ): Promise<Program['ready']>;
+  ): Promise<{ ready: Program['ready']; stop(): Promise<void> }>;
   close(): Promise<void>;
 }
 
@@ -37,13 +37,17 @@ export async function startSystem({ guard, log }: CommandContext): Promise<Bench
   return {
     ...{ addresses, env, graph, temporal, log },
     async startBare(name, ports = {}, extra = {}) {
-      const { ready } = await startProgram({
+      const { ready, child } = await startProgram({
         name: `bare-${name}`,
         file: `bench/bare/${name}.ts`,
         env: { ...env, ...extra },
         ...{ ports, usualPorts: false, folder, guard },
       });
-      return ready;
+      const stop = async () => {
+        process.kill(child.pid);
+        await child.exited;
+      };
+      return { ready, stop };
     },
     async close() {
       await Promise.all([graph.close(), temporal.connection.close()]);

@@ -66,6 +66,8 @@ export interface GatewayPayment {
   /** `confirmable`: it has all that it needs, and somebody must only say so. */
   state: 'succeeded' | 'confirmable' | 'payable' | 'processing' | 'cancelled';
   gateway_customer_ref?: string;
+  /** Its newest charge. */
+  charge_ref?: string;
   amount: number;
   currency: string;
 }

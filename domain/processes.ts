@@ -127,6 +127,8 @@ export const fraudReportWorkflowId = (eventId: string) => `fraud-report:${eventI
 /** The gateway's idempotency key of one attempt; `n` counts this method's attempts for this obligation over all runs, from 1. */
 export const attemptKey = (paymentId: string, paymentMethodId: string, n: number) =>
   `recovery:${paymentId}:${paymentMethodId}:${n}`;
+/** A success that others brought about, by the gateway's payment. */
+export const settledPaymentKey = (gatewayRef: string) => `settled:${gatewayRef}`;
 /** The key of a failure that others report. */
 export const reportedAttemptKey = (eventId: string) => `reported:${eventId}`;
 /** `openedAt` in epoch milliseconds: new at each reopening, so that a second recovery may write again. */

@@ -46,5 +46,21 @@ export function createBatch(): Batch {
 
 /** `$name` of the part becomes `row_.name`; each row runs to its end before the next begins. */
 function asSubquery(cypher: string, n: number): string {
-  return `CALL () { UNWIND $part${n} AS row_ CALL (row_) { ${cypher.replace(/\$(\w+)/g, 'row_.$1')} } }`;
+  return `CALL () { UNWIND $part${n} AS row_ CALL (row_) { ${bodyOf(cypher)} } }`;
+}
+
+/** Of each constant, made once. */
+const bodies = new Map<string, string>();
+
+/** Without indentation, which is a quarter of what would go over the wire each time. */
+function bodyOf(cypher: string): string {
+  let body = bodies.get(cypher);
+  if (body === undefined) {
+    body = cypher
+      .trim()
+      .replace(/\n\s+/g, '\n')
+      .replace(/\$(\w+)/g, 'row_.$1');
+    bodies.set(cypher, body);
+  }
+  return body;
 }

@@ -1,4 +1,4 @@
-import type { Driver, Session } from 'neo4j-driver';
+import type { Driver, Session, SessionMode } from 'neo4j-driver';
 import neo4j from 'neo4j-driver';
 import type { BlindIndex } from '../security/blind-index.ts';
 import type { KeyRing } from '../security/key-ring.ts';
@@ -25,10 +25,16 @@ export interface GraphOptions {
 
 /** Anything that runs Cypher and gives plain records: the graph itself (auto-commit read), or a command's transaction. */
 export interface Reader {
+  /** Sees every command that has answered: of a cluster, the member that takes the writes is asked. */
   read<T = Record<string, unknown>>(cypher: string, parameters?: Record<string, unknown>): Promise<T[]>;
 }
 
 export interface Graph extends Reader {
+  /** The same read by any member of a cluster, which may not have heard of the newest commands yet. */
+  readAnywhere<T = Record<string, unknown>>(
+    cypher: string,
+    parameters?: Record<string, unknown>,
+  ): Promise<T[]>;
   readonly keyRing: KeyRing;
   readonly blindIndex: BlindIndex;
   readonly keyStore: KeyStore;
@@ -62,14 +68,11 @@ export function openGraph(options: GraphOptions): Graph {
     connectionTimeout: CONNECTION_ACQUISITION_MS,
     connectionLivenessCheckTimeout: LIVENESS_CHECK_MS,
   });
-  return {
-    keyRing: options.keyRing,
-    blindIndex: options.blindIndex,
-    keyStore: graphKeyStore,
-    observer,
-    now: options.clock ?? Date.now,
-    async read<T>(cypher: string, parameters: Record<string, unknown> = {}): Promise<T[]> {
-      const session = driver.session({ database, defaultAccessMode: neo4j.session.READ });
+  // Decision 52: what follows a write, by whichever process, must see it.
+  const autoCommit =
+    (mode: SessionMode) =>
+    async <T>(cypher: string, parameters: Record<string, unknown> = {}): Promise<T[]> => {
+      const session = driver.session({ database, defaultAccessMode: mode });
       const ended = observer.started('read');
       try {
         const result = await session.run(cypher, toParameters(parameters) as Record<string, unknown>);
@@ -82,7 +85,15 @@ export function openGraph(options: GraphOptions): Graph {
       } finally {
         await session.close();
       }
-    },
+    };
+  return {
+    keyRing: options.keyRing,
+    blindIndex: options.blindIndex,
+    keyStore: graphKeyStore,
+    observer,
+    now: options.clock ?? Date.now,
+    read: autoCommit(neo4j.session.WRITE),
+    readAnywhere: autoCommit(neo4j.session.READ),
     writeSession: () => driver.session({ database, defaultAccessMode: neo4j.session.WRITE }),
     async verifyConnectivity() {
       await driver.verifyConnectivity({ database }).catch((error) => {

@@ -17,7 +17,7 @@ export interface BlindIndex {
 /** @param ring - `PERSONA_BLIND_KEYS` */
 export function createBlindIndex(ring: KeyRing): BlindIndex {
   const under = (key: KeyRing['first'], kind: BlindKind, value: string) =>
-    `${key.id}:${createHmac('sha256', key.bytes).update(`${kind}\0${value}`).digest('hex')}`;
+    `${key.id}:${createHmac('sha256', key.secret).update(`${kind}\0${value}`).digest('hex')}`;
   return {
     hash: (kind, value) => under(ring.first, kind, value),
     hashes: (kind, value) => ring.keys.map((key) => under(key, kind, value)),

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
 import { PersonaError } from '../domain/errors.ts';
 import type { KeyRing } from './key-ring.ts';
 import type { SealedField } from './sealing.ts';
@@ -19,16 +19,16 @@ export interface WrappedKey {
 
 /** One customer's or one device's own key (envelope encryption). */
 export class DataKey {
-  readonly #bytes: Buffer;
+  readonly #secret: KeyObject;
 
   private constructor(bytes: Buffer) {
-    this.#bytes = bytes;
+    this.#secret = createSecretKey(bytes);
   }
 
   /** A new random key and its wrapping by the ring's first key. */
   static create(ring: KeyRing, owner: KeyOwner): { key: DataKey; wrapped: WrappedKey } {
     const bytes = randomBytes(32);
-    const wrapped = seal(ring.first.bytes, bytes, place(owner));
+    const wrapped = seal(ring.first.secret, bytes, place(owner));
     return { key: new DataKey(bytes), wrapped: { wrapped, key_id: ring.first.id } };
   }
 
@@ -41,16 +41,16 @@ export class DataKey {
         `PERSONA_KEYS lacks the key ${stored.key_id}, which stored data needs`,
       );
     }
-    return new DataKey(attempt(() => open(ringKey.bytes, stored.wrapped, place(owner)), owner.label));
+    return new DataKey(attempt(() => open(ringKey.secret, stored.wrapped, place(owner)), owner.label));
   }
 
   seal(value: string, label: string, id: string, field: string): string {
-    return seal(this.#bytes, value, { label, id, field });
+    return seal(this.#secret, value, { label, id, field });
   }
 
   /** @throws PersonaError internal when the value does not belong there or was changed */
   open(sealed: string, label: string, id: string, field: string): string {
-    return attempt(() => open(this.#bytes, sealed, { label, id, field }), `${label}.${field}`).toString(
+    return attempt(() => open(this.#secret, sealed, { label, id, field }), `${label}.${field}`).toString(
       'utf8',
     );
   }

@@ -1,7 +1,9 @@
+import { createSecretKey, type KeyObject } from 'node:crypto';
+
 export interface RingKey {
   readonly id: string;
-  /** 32 of them: AES-256 and HMAC-SHA-256 both take as many. */
-  readonly bytes: Buffer;
+  /** 32 bytes: AES-256 and HMAC-SHA-256 both take as many. Ready for use: from a buffer each use takes ten times as long. */
+  readonly secret: KeyObject;
 }
 
 /** Keys by id: the first one writes, all of them read. */
@@ -13,7 +15,7 @@ export interface KeyRing {
 
 /** @param keys - at least one, each 32 bytes, no id twice: the environment has been checked for that */
 export function createKeyRing(keys: readonly { id: string; key: Buffer }[]): KeyRing {
-  const ring = keys.map(({ id, key }): RingKey => ({ id, bytes: key }));
+  const ring = keys.map(({ id, key }): RingKey => ({ id, secret: createSecretKey(key) }));
   const [first] = ring;
   if (first === undefined) throw new Error('a key ring needs at least one key');
   return { first, keys: ring, find: (id) => ring.find((key) => key.id === id) };

@@ -4,7 +4,7 @@
  * lay it out the same way, so another agent's client opens these payloads with an equal key.
  */
 
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
 
 const ALGORITHM = 'aes-256-gcm';
 const KEY_BYTES = 32;
@@ -37,18 +37,19 @@ export interface PayloadCipher {
 export function createPayloadCipher(keys: readonly PayloadKey[]): PayloadCipher {
   const [writer] = keys;
   if (writer === undefined) throw new Error('The payload codec needs at least one key (TEMPORAL_CODEC_KEYS)');
-  const byId = new Map<string, Uint8Array>();
+  const byId = new Map<string, KeyObject>();
   for (const { id, key } of keys) {
     if (byId.has(id)) throw new Error(`TEMPORAL_CODEC_KEYS names the key '${id}' twice`);
     if (key.length !== KEY_BYTES)
       throw new Error(`TEMPORAL_CODEC_KEYS: key '${id}' has ${key.length} bytes instead of ${KEY_BYTES}`);
-    byId.set(id, key);
+    byId.set(id, createSecretKey(key));
   }
 
+  const writerKey = createSecretKey(writer.key);
   return {
     seal(plain) {
       const nonce = randomBytes(NONCE_BYTES);
-      const cipher = createCipheriv(ALGORITHM, writer.key, nonce);
+      const cipher = createCipheriv(ALGORITHM, writerKey, nonce);
       const data = Buffer.concat([nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
       return { keyId: writer.id, data };
     },

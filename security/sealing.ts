@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, type KeyObject, randomBytes } from 'node:crypto';
 
 const ALGORITHM = 'aes-256-gcm';
 const NONCE_BYTES = 12;
@@ -17,7 +17,7 @@ export interface SealedField {
  * AES-256-GCM with the place as associated data: `s1:` and base64 of nonce ‖ ciphertext ‖ tag.
  * @param key - 32 bytes
  */
-export function seal(key: Buffer, plaintext: string | Buffer, place: SealedField): string {
+export function seal(key: KeyObject, plaintext: string | Buffer, place: SealedField): string {
   const nonce = randomBytes(NONCE_BYTES);
   const cipher = createCipheriv(ALGORITHM, key, nonce).setAAD(associatedData(place));
   const body = Buffer.concat([cipher.update(plaintext as string, 'utf8'), cipher.final()]);
@@ -25,7 +25,7 @@ export function seal(key: Buffer, plaintext: string | Buffer, place: SealedField
 }
 
 /** @throws Error when the value is not sealed, was sealed with another key or for another place, or was changed */
-export function open(key: Buffer, sealed: string, place: SealedField): Buffer {
+export function open(key: KeyObject, sealed: string, place: SealedField): Buffer {
   if (!sealed.startsWith(PREFIX)) throw new Error(`${place.label}.${place.field} is not sealed`);
   const bytes = Buffer.from(sealed.slice(PREFIX.length), 'base64');
   if (bytes.length < NONCE_BYTES + TAG_BYTES) throw new Error(`${place.label}.${place.field} is cut short`);

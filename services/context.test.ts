@@ -19,30 +19,34 @@ beforeEach(() => {
   version = 1;
   results = [];
   failing = undefined;
+  heardElsewhere = Infinity;
 });
 
+/** What the other members of a cluster have heard of: all, or less; 0: nothing of the customer at all. */
+let heardElsewhere: number;
+
 /** Each read takes a moment and sees the version of its beginning. */
+async function rowOf(seen: number) {
+  reads += 1;
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  if (failing) throw failing;
+  const row = {
+    customer_id: CUSTOMER,
+    ltv_minor: 123_450,
+    segment: 'NEW',
+    status: 'active',
+    version: seen,
+    trusted_devices: [],
+    payment_method_count: 0,
+    default_payment_method_id: null,
+    verified_shipping_address_count: 0,
+  };
+  return seen === 0 ? [] : [row];
+}
 const graph = {
   now: Date.now,
-  async read() {
-    reads += 1;
-    const seen = version;
-    await new Promise((resolve) => setTimeout(resolve, 5));
-    if (failing) throw failing;
-    return [
-      {
-        customer_id: CUSTOMER,
-        ltv_minor: 123_450,
-        segment: 'NEW',
-        status: 'active',
-        version: seen,
-        trusted_devices: [],
-        payment_method_count: 0,
-        default_payment_method_id: null,
-        verified_shipping_address_count: 0,
-      },
-    ];
-  },
+  read: () => rowOf(version),
+  readAnywhere: () => rowOf(Math.min(version, heardElsewhere)),
 } as unknown as Graph;
 
 function readerWith(maxStalenessMs: number) {
@@ -128,4 +132,20 @@ test('an error is everybody’s who waited for it, and is not kept', async () =>
   expect(reads).toBe(1);
   failing = undefined;
   expect((await read(caller(), eventual)).version).toBe(1);
+});
+
+test('on a cluster an eventual read may be behind; a strong one, and one that asks for more, never is', async () => {
+  version = 2;
+  heardElsewhere = 1;
+  const read = readerWith(60_000);
+  expect((await read(caller(), eventual)).version).toBe(1);
+  expect((await read(caller(), { ...eventual, min_version: 2 })).version).toBe(2);
+  expect((await readerWith(60_000)(caller(), strong)).version).toBe(2);
+});
+
+test('a customer whom one member does not know yet is there all the same', async () => {
+  heardElsewhere = 0;
+  expect((await readerWith(60_000)(caller(), eventual)).version).toBe(1);
+  version = 0;
+  await expect(readerWith(60_000)(caller(), eventual)).rejects.toMatchObject({ type: 'customer_not_found' });
 });

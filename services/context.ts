@@ -29,17 +29,24 @@ export function createContextReader(
   onRead: (result: 'hit' | 'miss' | 'bypass') => void,
 ): ContextReader {
   const { maxStalenessMs } = policy.context;
-  const read = async (customer_id: string): Promise<CustomerContextView> => {
-    const { ltv_minor, ...context } = await getCustomerContext(graph, { customer_id, policy });
+  const read = async (customer_id: string, anywhere: boolean): Promise<CustomerContextView> => {
+    const { ltv_minor, ...context } = await getCustomerContext(graph, { customer_id, anywhere, policy });
     const ltv_currency = policy.reportingCurrency;
     return { ...context, ltv: decimalFromMinor(ltv_minor, ltv_currency), ltv_currency };
   };
+  /** A customer whom one member of a cluster does not know may only be new. */
+  const readNearby = (customer_id: string): Promise<CustomerContextView> =>
+    read(customer_id, true).catch((error: unknown) => {
+      if (error instanceof PersonaError && error.type === 'customer_not_found')
+        return read(customer_id, false);
+      throw error;
+    });
   const cache = new LRUCache<string, CustomerContextView>({
     max: MAX_ENTRIES,
     ttl: Math.max(1, maxStalenessMs),
     fetchMethod: async (customerId, _, { options }) => {
       const startedAt = performance.now();
-      const context = await read(customerId);
+      const context = await readNearby(customerId);
       // It is as old as the moment at which the query began.
       options.ttl = Math.max(1, maxStalenessMs - (performance.now() - startedAt));
       return context;
@@ -57,7 +64,7 @@ export function createContextReader(
     }
     for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
       const askedAt = performance.now();
-      const context = await read(customer_id);
+      const context = await read(customer_id, false);
       if (context.version >= min_version) {
         if (maxStalenessMs > 0) cache.set(customer_id, context);
         return context;

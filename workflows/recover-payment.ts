@@ -22,8 +22,8 @@ import { validatePaymentFailed, validatePaymentSettled } from '../domain/recover
 import type { Fact, RecoveryState } from '../domain/recovery/state.ts';
 import type { RecoveryOutcome, RecoveryStatus } from '../domain/recovery/status.ts';
 import { graph } from './recovery/activities.ts';
-import { type Answer, openInbox, type Signalled } from './recovery/inbox.ts';
-import { keyOf, receive } from './recovery/receive.ts';
+import { type Message, type Answer, openInbox, type Signalled } from './recovery/inbox.ts';
+import { keyOf, receive, settlementFact } from './recovery/receive.ts';
 import { perform } from './recovery/steps.ts';
 import { show } from './visibility.ts';
 
@@ -69,7 +69,9 @@ export async function recoverPayment(input: RecoverPaymentInput): Promise<Recove
       throw invalidStart('recoverPayment', [{ field: 'payment_id', message: 'is required' }]);
     }
     if (!state) {
-      const opening = await open();
+      let opening = await open();
+      // What came meanwhile would end with this run, and nobody else has heard of it.
+      while (isOver(opening) && inbox.some(mayBegin)) opening = await open();
       if (opening.result === 'ignored') {
         ignored = true;
         show(
@@ -89,7 +91,7 @@ export async function recoverPayment(input: RecoverPaymentInput): Promise<Recove
       }
       state = begin(opening.recovery);
       if (opening.first) state = evolve(state, claimed(opening.first.payment_method_id, opening.first.claim));
-      if (opening.settled) state = evolve(state, { fact: 'settled', rule: 'settled' });
+      if (opening.settled) state = evolve(state, settlementFact(opening));
       if (opening.heard)
         state = evolve(state, { fact: 'charge_heard', at: Date.now(), ...keyOf(opening.heard) });
       const { customer_id: customerId } = state;
@@ -199,6 +201,15 @@ type Opened = Exclude<Opening, { result: 'refused' }> & {
   settled?: boolean;
   heard?: Signalled['payload'];
 };
+
+function isOver({ result }: Opened): boolean {
+  return result === 'ignored' || result === 'closed';
+}
+
+/** A run may begin with any of these. */
+function mayBegin({ signal }: Message): boolean {
+  return signal === 'paymentFailed' || signal === 'paymentSettled' || signal === 'chargeResult';
+}
 
 function claimed(payment_method_id: string, claim: Claim): Fact {
   const candidate = { payment_method_id, not_before: 0, why: 'alternative' } as const;

@@ -91,10 +91,13 @@ async function readIntent(
   try {
     const intent = await stripe.paymentIntents.retrieve(gatewayRef);
     const customer = typeof intent.customer === 'string' ? intent.customer : intent.customer?.id;
+    const latest = intent.latest_charge;
+    const charge = typeof latest === 'string' ? latest : latest?.id;
     return {
       gateway_ref: intent.id,
       state: stateOf(intent.status),
       ...(customer && { gateway_customer_ref: customer }),
+      ...(charge && { charge_ref: charge }),
       amount: intent.amount,
       currency: intent.currency.toUpperCase(),
     };

@@ -111,7 +111,8 @@ function recovered(state: RecoveryState): RecoveryState {
   };
 }
 
-function giveBack(state: RecoveryState, key: string): RecoveryState {
+/** A second success goes back, unless policy leaves that to people. @param key the attempt's, or `settled:` and a payment */
+export function giveBack(state: RecoveryState, key: string): RecoveryState {
   return state.policy.refundDuplicate ? { ...state, refunds: [...state.refunds, key] } : state;
 }
 

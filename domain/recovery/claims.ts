@@ -64,6 +64,8 @@ export type Opening =
       recovery: RecoverySnapshot;
       /** The first alternative, claimed in the same transaction; its attempt is not among the snapshot's. */
       first?: { payment_method_id: string; claim: Claim };
+      /** A settlement has made a second success known: of the two, the later one, which goes back. */
+      second?: string;
     }
   | { result: 'closed'; obligation: ClosedObligation }
   /** The first that was ever heard of this payment is too old to act on: nothing was written. */

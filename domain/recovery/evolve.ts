@@ -1,4 +1,4 @@
-import { afterClaim, afterRecording } from './attempts.ts';
+import { afterClaim, afterRecording, giveBack } from './attempts.ts';
 import { settled } from './cascade.ts';
 import type { RecoverySnapshot } from './claims.ts';
 import { afterClosing, afterUnexpectedSuccess, end } from './closing.ts';
@@ -68,6 +68,8 @@ function apply(state: RecoveryState, fact: Fact): RecoveryState {
       return state.closed || state.ending ? state : stop(state, 'STOP', 'consent_revoked');
     case 'settled':
       return end(state, { outcome: 'paid_elsewhere', rule: fact.rule });
+    case 'crossed':
+      return giveBack({ ...state, ending: fact.ending, rule: fact.ending.rule }, fact.key);
     case 'cancelled':
       return end(state, { outcome: 'cancelled', rule: 'cancelled' });
     case 'charge_heard':

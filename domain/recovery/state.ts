@@ -134,6 +134,8 @@ export type Fact =
   | { fact: 'method_added'; payment_method_id: string; event_id?: string }
   | { fact: 'consent_revoked' }
   | { fact: 'settled'; rule: string }
+  /** Somebody else was paid, too: `key` is the later of the two successes, and `ending` what is true now. */
+  | { fact: 'crossed'; key: string; ending: Ending }
   /** A webhook speaks of a charge: whatever it says, the gateway is asked. */
   | { fact: 'charge_heard'; key?: string; at: number }
   | { fact: 'resolved_by_person'; key: string; result: 'approved' | 'declined' }

@@ -26,10 +26,11 @@ export interface Known {
   device?: DeviceNode;
   /** This customer's edge to this device. */
   login?: Login;
+  /** Empty where nothing of the request can change it. */
   wallet: Wallet;
   /** The customer's addresses of the request's type. */
   addresses: KnownAddress[];
-  /** Whom the customer was suggested to be, or not to be, before. */
+  /** Whom the customer was suggested to be, or not to be, before; read where somebody is suggested now. */
   suggestedBefore: string[];
 }
 
@@ -81,9 +82,9 @@ export async function readKnown(
     customer,
     device,
     found.deviceId === undefined ? undefined : findLogin(tx, customerId, found.deviceId),
-    readWallet(tx, customerId),
+    changesWallet(incoming, found) ? readWallet(tx, customerId) : [],
     readAddresses(tx, customerId, incoming.request.address_details),
-    tx.run<{ ids: string[] }>(SUGGESTED_BEFORE, { customer_id: customerId }),
+    others.length === 0 ? [] : tx.run<{ ids: string[] }>(SUGGESTED_BEFORE, { customer_id: customerId }),
   ]);
   return {
     customer: node,
@@ -93,6 +94,16 @@ export async function readKnown(
     addresses,
     suggestedBefore: before?.ids ?? [],
   };
+}
+
+/** By a method that came along, or by an identifier that may now be verified, and proves what came by it before. */
+function changesWallet({ request, identifiers }: Incoming, { held }: Found): boolean {
+  return (
+    request.payment_method_details !== undefined ||
+    identifiers.some(
+      (identifier) => identifier.is_verified && held.get(identifier)?.some((match) => !match.is_verified),
+    )
+  );
 }
 
 function lockOthers(tx: CommandTx, ids: string[]): void {

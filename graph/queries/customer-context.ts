@@ -48,14 +48,18 @@ export const CUSTOMER_CONTEXT = `
       MATCH (c)-[s:SHIPPED_TO]->(a:Address) WHERE s.proven AND a.is_verified AND a.type = 'shipping'
     } AS verified_shipping_address_count`;
 
-/** @throws PersonaError customer_not_found, graph_unavailable */
+/**
+ * @param input.anywhere of a cluster, ask any member, which may not have heard of the newest yet
+ * @throws PersonaError customer_not_found, graph_unavailable
+ */
 export async function getCustomerContext(
   graph: Graph,
-  input: { customer_id: string; policy: Pick<Policy, 'context' | 'trust'> },
+  input: { customer_id: string; anywhere?: boolean; policy: Pick<Policy, 'context' | 'trust'> },
 ): Promise<CustomerContext> {
-  const { customer_id, policy } = input;
+  const { customer_id, anywhere = false, policy } = input;
   const as_of = new Date(graph.now()).toISOString();
-  const [row] = await graph.read<Omit<CustomerContext, 'is_vip' | 'as_of'>>(CUSTOMER_CONTEXT, {
+  const read = anywhere ? graph.readAnywhere : graph.read;
+  const [row] = await read<Omit<CustomerContext, 'is_vip' | 'as_of'>>(CUSTOMER_CONTEXT, {
     customer_id,
     device_window: policy.context.deviceWindow,
     threshold: policy.trust.threshold,

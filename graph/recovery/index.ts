@@ -6,8 +6,8 @@ export { adoptGatewayPayment, closeRecovery, endReview, flagForReview } from './
 export { CLOCK_SKEW_MS, refusalOf } from './refusal.ts';
 export { findNewsMatter, type NewsMatter, rememberGatewayEvent } from './gateway-news.ts';
 export { openRecovery } from './open-recovery.ts';
-export { openSettled } from './open-settled.ts';
-export { getObligation, getOpenObligations, getRecoveries, getRecovery } from './queries.ts';
+export { crosses, openSettled } from './open-settled.ts';
+export { findObligation, getObligation, getOpenObligations, getRecoveries, getRecovery } from './queries.ts';
 export { resumeRecovery } from './snapshot.ts';
 export { findUnattended } from './unattended.ts';
 export { recordAttempt } from './record-attempt.ts';

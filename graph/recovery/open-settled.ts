@@ -1,5 +1,6 @@
 import { PersonaError } from '../../domain/errors.ts';
 import type { Policy } from '../../domain/policy.ts';
+import { settledPaymentKey } from '../../domain/processes.ts';
 import type { Opening } from '../../domain/recovery/claims.ts';
 import type { PaymentSettled } from '../../domain/recovery/messages.ts';
 import type { CommandHeader } from '../command.ts';
@@ -7,30 +8,36 @@ import { runCommand } from '../command.ts';
 import type { CommandTx } from '../command-tx.ts';
 import type { Graph } from '../graph.ts';
 import { findObligation, type ObligationWithAttempts } from './read.ts';
-import { closedObligation, isClosed } from './records.ts';
+import { closedObligation, failureClass, isClosed, type ObligationNode } from './records.ts';
 import { resumedSnapshot } from './snapshot.ts';
 
 /**
  * What a settlement means to somebody who knows nothing of the payment yet: an unknown one is closed in advance, a
- * closed one says how it ended, an open one is handed over as it stands (`unchanged`), to be closed by its run.
+ * closed one says how it ended, an open one is handed over as it stands (`unchanged`), to be closed by its run. One that
+ * crosses our own success is a second one, written down with the later of the two.
+ *
+ * @param input.disproven the gateway knows the payment that the settlement names, and that it has not succeeded
  */
 export function openSettled(
   graph: Graph,
   header: CommandHeader,
-  input: { settlement: PaymentSettled; policy: Policy; now: number },
+  input: { settlement: PaymentSettled; policy: Policy; now: number; disproven?: boolean },
 ): Promise<Opening> {
-  const { settlement, policy, now } = input;
+  const { settlement, policy, now, disproven = false } = input;
   return runCommand(graph, header, 'openSettled', { settlement }, async (tx): Promise<Opening> => {
     const refused = await lock(tx, settlement.customer_id);
     if (refused) return refused;
     const known = await findObligation(tx, settlement.payment_id);
     if (!known) return closedInAdvance(tx, settlement);
-    if (isSecondSuccess(known, settlement)) return overpaid(tx, known, settlement);
-    tx.forget();
     if (known.obligation.customer_id !== settlement.customer_id) {
+      tx.forget();
       const problems = [{ field: 'customer_id', message: 'is not the customer who owes this payment' }];
       return { result: 'refused', type: 'obligation_mismatch', problems };
     }
+    if (!disproven && (await isSecondSuccess(tx, known, settlement))) {
+      return overpaid(tx, known, settlement, policy, now);
+    }
+    tx.forget();
     if (isClosed(known.obligation)) {
       return { result: 'closed', obligation: closedObligation(known.obligation, known.attempts) };
     }
@@ -38,28 +45,63 @@ export function openSettled(
   });
 }
 
-/** We were paid, and so was somebody else: by another payment than ours, as the settlement names it. */
-function isSecondSuccess({ obligation }: ObligationWithAttempts, settlement: PaymentSettled): boolean {
-  const { gateway_payment_ref } = settlement;
+/** May the settlement speak of another payment than the one that we were paid by? */
+export function crosses(obligation: ObligationNode, { gateway_payment_ref }: PaymentSettled): boolean {
   return (
     obligation.state === 'recovered' &&
-    obligation.customer_id === settlement.customer_id &&
     gateway_payment_ref !== undefined &&
     gateway_payment_ref !== obligation.gateway_ref
   );
 }
 
-/** Written down for operations: what others charged, others give back. */
-function overpaid(
+// The index is on (stream_id, seq) and is used only where both are asked for.
+const KNOWN_SECOND = `
+  MATCH (e:PersonaEvent {stream_id: $customer_id})
+  WHERE e.seq > 0 AND e.type = 'RecoveryOverpaid' AND e.data CONTAINS $key
+  RETURN e.seq AS seq LIMIT 1`;
+
+/** We were paid, and so was somebody else: by another payment than ours, as the settlement names it. */
+async function isSecondSuccess(
   tx: CommandTx,
-  { obligation, attempts }: ObligationWithAttempts,
+  { obligation }: ObligationWithAttempts,
   settlement: PaymentSettled,
-): Opening {
+): Promise<boolean> {
+  if (!crosses(obligation, settlement)) return false;
+  const key = JSON.stringify(settledPaymentKey(settlement.gateway_payment_ref ?? ''));
+  return (await tx.run(KNOWN_SECOND, { customer_id: obligation.customer_id, key })).length === 0;
+}
+
+/** The later of the two is the one too many: theirs, or, where they were paid first, our own. */
+async function overpaid(
+  tx: CommandTx,
+  known: ObligationWithAttempts,
+  settlement: PaymentSettled,
+  policy: Policy,
+  now: number,
+): Promise<Opening> {
+  const { obligation, attempts } = known;
   const { payment_id, amount = 0, currency = '' } = obligation;
-  const key = `settled:${settlement.event_id}`;
-  const data = { payment_id, key, amount, currency };
-  tx.append({ stream: 'customer', stream_id: obligation.customer_id, type: 'RecoveryOverpaid', data });
-  return { result: 'closed', obligation: closedObligation(obligation, attempts) };
+  const stream = { stream: 'customer', stream_id: obligation.customer_id } as const;
+  const own = attempts.find(({ state, overpaid: second }) => state === 'approved' && !second);
+  const ourLate =
+    own && Date.parse(own.resolved_at ?? own.claimed_at) > Date.parse(settlement.settled_at)
+      ? own
+      : undefined;
+  const key = ourLate?.key ?? settledPaymentKey(settlement.gateway_payment_ref ?? '');
+  tx.append({ ...stream, type: 'RecoveryOverpaid', data: { payment_id, key, amount, currency } });
+  const corrected = ourLate ? ({ state: 'paid_elsewhere', rule: 'settled' } as const) : undefined;
+  if (corrected) {
+    const data = {
+      payment_id,
+      ...corrected,
+      class: failureClass(attempts),
+      payment_method_id: null,
+      closed_at: settlement.settled_at,
+    };
+    tx.append({ ...stream, type: 'RecoveryClosed', data });
+  }
+  const scene = { attempts, obligation: { ...obligation, ...corrected } };
+  return { result: 'unchanged', recovery: await resumedSnapshot(tx, scene, policy, now), second: key };
 }
 
 async function lock(tx: CommandTx, customerId: string): Promise<Opening | undefined> {

@@ -1,6 +1,6 @@
 import type { RecoveryOutcome, RecoveryPhase, RecoveryStatus } from '../../domain/recovery/status.ts';
 import type { Graph, Reader } from '../graph.ts';
-import { type ObligationWithAttempts, findObligation, requireObligation } from './read.ts';
+import { type ObligationWithAttempts, findObligation as find, requireObligation } from './read.ts';
 import { type AttemptNode, isClosed, type ObligationNode, ownAttempts, UNRESOLVED } from './records.ts';
 
 /**
@@ -19,6 +19,11 @@ export async function getObligation(
   return { ...obligation, ...(row?.ref ? { gateway_customer_ref: row.ref } : {}) };
 }
 
+/** `undefined`: nobody ever spoke of this payment. */
+export async function findObligation(reader: Reader, paymentId: string): Promise<ObligationNode | undefined> {
+  return (await find(reader, paymentId))?.obligation;
+}
+
 const OPEN_OBLIGATIONS = `
   MATCH (:Customer {id: $customer_id})-[:OWES]->(o:Obligation)
   WHERE o.state IN ['open', 'needs_review']
@@ -35,7 +40,7 @@ export async function getOpenObligations(reader: Reader, customerId: string): Pr
  * reported a failure of this payment.
  */
 export async function getRecovery(reader: Reader, paymentId: string): Promise<RecoveryStatus | undefined> {
-  const found = await findObligation(reader, paymentId);
+  const found = await find(reader, paymentId);
   return found && statusOf(found);
 }
 

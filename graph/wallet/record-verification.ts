@@ -58,13 +58,13 @@ export async function recordVerification(
       holder !== undefined && holder.payment_method_id !== payment_method_id ? holder : undefined;
     if (answer.result === 'attached' && stranger === undefined) {
       const key = tx.keyOf(customer_id);
-      const details = changedDetails(method, answer.method, key);
-      const token =
-        holder === undefined
-          ? { token: key.seal(answer.method.token, 'PaymentMethod', payment_method_id, 'token') }
-          : undefined;
-      if (details !== undefined || token !== undefined)
-        wallet.update(payment_method_id, { ...details, ...token });
+      const changes = {
+        ...changedDetails(method, answer.method, key),
+        ...(holder === undefined && {
+          token: key.seal(answer.method.token, 'PaymentMethod', payment_method_id, 'token'),
+        }),
+      };
+      if (Object.keys(changes).length > 0) wallet.update(payment_method_id, changes);
     }
     const { status, reason, refused } = verdict(answer, stranger, {
       method,

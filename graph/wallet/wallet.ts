@@ -131,7 +131,7 @@ export class Wallet {
   update(paymentMethodId: string, changes: MethodDetails): void {
     const method = this.#find(paymentMethodId);
     this.#append('PaymentMethodUpdated', { payment_method_id: paymentMethodId, ...changes });
-    const { instrument_fingerprint: _sealed, token: _token, ...open } = changes;
+    const { instrument_fingerprint: _, token: __, ...open } = changes;
     Object.assign(method, open);
   }
 

@@ -5,6 +5,7 @@ import { RESOLVE_UNKNOWN } from '../../domain/processes.ts';
 import { evolve } from '../../domain/recovery/evolve.ts';
 import { validatePaymentFailed, validatePaymentSettled } from '../../domain/recovery/payment-failed.ts';
 import type { Fact, RecoveryState } from '../../domain/recovery/state.ts';
+import type { Opening } from '../../domain/recovery/claims.ts';
 import { graph } from './activities.ts';
 import type { Answer, Message, Signalled } from './inbox.ts';
 import { factOfWish, resolve } from './people.ts';
@@ -66,9 +67,19 @@ async function settledBy(current: RecoveryState, payload: unknown): Promise<Fact
   if (checked.message.customer_id !== current.customer_id) {
     return ignored('paymentSettled', ['customer_id: is not the customer who owes this payment']);
   }
-  // What a settlement means for an obligation that is paid already, the graph writes down.
-  if (current.closed) await graph.openSettled({ settlement: checked.message });
-  return { fact: 'settled', rule: 'settled' };
+  if (!current.closed) return { fact: 'settled', rule: 'settled' };
+  // What a settlement means for an obligation that is paid already, the graph knows.
+  const opening = await graph.openSettled({ settlement: checked.message });
+  return 'recovery' in opening ? settlementFact(opening) : undefined;
+}
+
+/** What a settlement that the graph has looked at means: the end, or a second success. */
+export function settlementFact({ recovery, second }: Extract<Opening, { recovery: object }>): Fact {
+  if (second === undefined) return { fact: 'settled', rule: 'settled' };
+  const { state: outcome, rule } = recovery;
+  if (outcome === 'open' || outcome === 'needs_review')
+    throw new Error('a second success of an open obligation');
+  return { fact: 'crossed', key: second, ending: { outcome, rule } };
 }
 
 async function failedAgain(current: RecoveryState, payload: unknown): Promise<Fact | undefined> {

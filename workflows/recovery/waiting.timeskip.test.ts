@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test, vi } from 'vitest';
+import { recoveryWorkflowId, TaskQueue } from '../../domain/processes.ts';
 import { createTestRig, eventually } from '../../test/rig/index.ts';
 import { DAY, FAILED, report, statusOf, world } from './testing.ts';
 
@@ -127,4 +128,48 @@ test('the state that a recovery rests in can be searched for', async () => {
   });
   await handle.signal('cancel', { actor: 'ops', reason: 'nothing to do' });
   await handle.result();
+});
+
+test.each([
+  ['the run that was paid', true],
+  ['a run that it starts', false],
+])('a settlement that crosses our own success gives the later payment back: %s', async (_, inTheRun) => {
+  const place = world({ alternatives: ['card-a'] });
+  const late = `settled:pi_${randomUUID()}`;
+  const spoiled = place.activities[TaskQueue.recovery];
+  const { resumeRecovery } = spoiled;
+  spoiled.openSettled = async () => {
+    const found = await resumeRecovery({ payment_id: place.payment_id });
+    if (!('recovery' in found)) throw new Error('nothing to settle');
+    return { ...found, second: late };
+  };
+  const { deliverNotice } = spoiled;
+  let handle: Awaited<ReturnType<typeof report>> | undefined;
+  if (inTheRun) {
+    spoiled.deliverNotice = async (notice) => {
+      if (notice.template === 'recovered') await handle?.signal('paymentSettled', settlement());
+      return deliverNotice(notice);
+    };
+  }
+  const settlement = () => ({
+    event_id: randomUUID(),
+    payment_id: place.payment_id,
+    customer_id: place.customer_id,
+    settled_at: new Date().toISOString(),
+    gateway_payment_ref: late.slice('settled:'.length),
+  });
+  const rig = await createTestRig({ activities: place.activities });
+  handle = await report(rig, place);
+  expect(await handle.result()).toMatchObject({ outcome: 'recovered' });
+  if (!inTheRun) {
+    const second = await rig.client.workflow.signalWithStart('recoverPayment', {
+      workflowId: recoveryWorkflowId(place.payment_id),
+      taskQueue: TaskQueue.recovery,
+      args: [{ payment_id: place.payment_id }],
+      signal: 'paymentSettled',
+      signalArgs: [settlement()],
+    });
+    expect(await second.result()).toMatchObject({ outcome: 'recovered' });
+  }
+  expect(place.seen).toMatchObject({ refunds: [late], notices: ['recovered', 'refund_issued'] });
 });

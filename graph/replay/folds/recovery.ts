@@ -96,7 +96,7 @@ export const recoveryFolds: Folds<keyof RecoveryEvents> = {
     Object.assign(model.node(obligation) ?? {}, { state, rule, closed_at, changed_seq: seq });
   },
 
-  // A second success of somebody else's (`settled:…`) is no attempt of ours, and stands in the log alone.
+  // A second success that others brought about (`settled:…`) is no attempt of ours, and stands in the log alone.
   RecoveryOverpaid(model, { data }) {
     if (data.key.startsWith('settled:')) return;
     const attempt = model.node(nodeRef('ChargeAttempt', data.key));

@@ -1,0 +1,77 @@
+/** Onboarding without a payment method, beside a workflow whose activity does nothing. */
+
+import { randomUUID } from 'node:crypto';
+import { WithStartWorkflowOperation } from '@temporalio/client';
+import { onboardingWorkflowId } from '../domain/processes.ts';
+import { onboardCustomer } from '../temporal/starts.ts';
+import { newcomer } from './customers.ts';
+import { readTraces } from './executions.ts';
+import type { Findings } from './result.ts';
+import { compared, loadOf, sideBySide } from './side-by-side.ts';
+import type { BenchSystem } from './system.ts';
+
+const BARE_QUEUE = 'bare-onboarding';
+const CUSTOMERS = 64;
+const IN_FLIGHT = 16;
+const ONE_BY_ONE = 12;
+const PATIENCE_MS = 60_000;
+
+export const onboardingBenchmark = {
+  name: 'onboarding',
+  title: 'Onboarding without a payment method against a bare workflow',
+  conditions:
+    'From the update-with-start to its answer, which comes when everything is written: a new customer with an e-mail address, ' +
+    'a device and an address. Bare: a workflow that answers the same update after one activity, which does nothing and answers ' +
+    'what a real run answered; same codec, a worker of its own. ' +
+    `Turns of ${CUSTOMERS} customers, ${IN_FLIGHT} in flight, and of ${ONE_BY_ONE}, one after the other`,
+  async run({ temporal, startBare }: BenchSystem): Promise<Findings> {
+    const input = () => ({
+      caller: 'bench',
+      actor: 'bench',
+      correlation_id: randomUUID(),
+      request: newcomer(),
+    });
+    const waiting = () => ({ deadline: new Date(Date.now() + PATIENCE_MS) });
+    const onboard = async () => {
+      const asked = input();
+      await onboardCustomer(temporal, asked, waiting());
+      return onboardingWorkflowId(asked.request.transaction_id);
+    };
+    const first = await onboard();
+    await temporal.workflow.getHandle(first).result();
+    const { answers } = await readTraces(temporal, first);
+    const worker = await startBare('worker', {}, { BARE_QUEUE, BARE_ANSWERS: JSON.stringify(answers) });
+    const runBare = async () => {
+      const asked = input();
+      const { transaction_id } = asked.request;
+      const startWorkflowOperation = new WithStartWorkflowOperation('bareOnboarding', {
+        workflowId: `bare-onboarding:${transaction_id}`,
+        workflowIdConflictPolicy: 'USE_EXISTING',
+        taskQueue: BARE_QUEUE,
+        args: [asked],
+      });
+      await temporal.withDeadline(waiting().deadline, () =>
+        temporal.workflow.executeUpdateWithStart('customerReady', {
+          updateId: transaction_id,
+          startWorkflowOperation,
+        }),
+      );
+    };
+    const many = await sideBySide(
+      () => loadOf(CUSTOMERS, IN_FLIGHT, onboard),
+      () => loadOf(CUSTOMERS, IN_FLIGHT, runBare),
+    );
+    const single = await sideBySide(
+      () => loadOf(ONE_BY_ONE, 1, onboard),
+      () => loadOf(ONE_BY_ONE, 1, runBare),
+    );
+    await worker.stop();
+    return {
+      comparisons: [
+        { ...compared(`${IN_FLIGHT} in flight`, 'customers/s', 'perSecond', many), goal: { atLeast: 0.7 } },
+        { ...compared('one by one', 'customers/s', 'perSecond', single), goal: { atLeast: 0.7 } },
+        compared('one by one, p50', 'ms', 'p50', single),
+      ],
+    };
+  },
+};

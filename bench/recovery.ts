@@ -1,0 +1,88 @@
+/** A recovery that succeeds with the first alternative, beside a workflow whose activities do nothing. */
+
+import { randomUUID } from 'node:crypto';
+import type { PaymentFailed } from '../domain/recovery/messages.ts';
+import { signalRecovery } from '../temporal/starts.ts';
+import { addPayers, type Payer } from './customers.ts';
+import { readTraces } from './executions.ts';
+import type { Findings } from './result.ts';
+import { compared, loadOf, sideBySide } from './side-by-side.ts';
+import type { BenchSystem } from './system.ts';
+
+const BARE_QUEUE = 'bare-recovery';
+const PAYERS = 48;
+const IN_FLIGHT = 16;
+const ONE_BY_ONE = 12;
+/** Specification: quality, 'Benchmarks'. */
+const MOST = { activities: 4, events: 34 };
+
+export const recoveryBenchmark = {
+  name: 'recovery',
+  title: 'Recovery on the first alternative against a bare workflow',
+  conditions:
+    'From the signal with which it starts to its result. Bare: a workflow that hears the same signal and runs four activities ' +
+    'over the same two task queues, which do nothing and answer what a real run answered; same codec, a worker of its own. ' +
+    `Turns of ${PAYERS} recoveries, ${IN_FLIGHT} in flight, and of ${ONE_BY_ONE}, one after the other`,
+  async run({ addresses, graph, temporal, startBare, log }: BenchSystem): Promise<Findings> {
+    log(`adding ${PAYERS} customers…`);
+    const payers = await addPayers({ addresses, graph }, PAYERS);
+    const failureOf = (n: number) => failure(payers[n % payers.length] as Payer);
+    const recover = async (n: number): Promise<string> => {
+      const failed = failureOf(n);
+      const workflowId = await signalRecovery(temporal, 'paymentFailed', failed);
+      const result = await temporal.workflow.getHandle(workflowId).result();
+      if (result.outcome !== 'recovered' || result.attempts !== 1)
+        throw new Error(`the recovery of ${failed.payment_id} ended otherwise: ${JSON.stringify(result)}`);
+      return workflowId;
+    };
+    const { events, answers } = await readTraces(temporal, await recover(0));
+    const worker = await startBare('worker', {}, { BARE_QUEUE, BARE_ANSWERS: JSON.stringify(answers) });
+    const runBare = async (n: number) => {
+      const failed = failureOf(n);
+      const handle = await temporal.workflow.signalWithStart('bareRecovery', {
+        workflowId: `bare-recovery:${failed.payment_id}`,
+        taskQueue: BARE_QUEUE,
+        args: [{ payment_id: failed.payment_id }],
+        signal: 'paymentFailed',
+        signalArgs: [failed],
+      });
+      await handle.result();
+    };
+    const many = await sideBySide(
+      () => loadOf(PAYERS, IN_FLIGHT, recover),
+      () => loadOf(PAYERS, IN_FLIGHT, runBare),
+    );
+    const single = await sideBySide(
+      () => loadOf(ONE_BY_ONE, 1, recover),
+      () => loadOf(ONE_BY_ONE, 1, runBare),
+    );
+    await worker.stop();
+    const activities = Object.keys(answers).length;
+    return {
+      comparisons: [
+        { ...compared(`${IN_FLIGHT} in flight`, 'recoveries/s', 'perSecond', many), goal: { atLeast: 0.7 } },
+        { ...compared('one by one', 'recoveries/s', 'perSecond', single), goal: { atLeast: 0.7 } },
+        compared('one by one, p50', 'ms', 'p50', single),
+      ],
+      counts: [
+        { what: 'activities', value: activities, atMost: MOST.activities },
+        { what: 'history events', value: events, atMost: MOST.events },
+      ],
+    };
+  },
+};
+
+function failure({ customer_id, failing_method_id }: Payer): PaymentFailed {
+  return {
+    event_id: randomUUID(),
+    payment_id: `bench-${randomUUID()}`,
+    customer_id,
+    payment_method_id: failing_method_id,
+    amount: 4_900,
+    currency: 'USD',
+    kind: 'recurring',
+    occurred_at: new Date().toISOString(),
+    description: 'Gym membership',
+    decline_code: 'insufficient_funds',
+  };
+}

@@ -1,0 +1,21 @@
+/** Which member of a cluster is asked. One server refuses what the driver did not mark for the member that writes. */
+
+import { randomUUID } from 'node:crypto';
+import { expect, onTestFinished, test } from 'vitest';
+import { openTestGraph } from '../test/graph.ts';
+
+const PROBE = 'CREATE (p:RoutingProbe {id: $id}) WITH p DELETE p RETURN $id AS id';
+
+test.each(['bolt', 'neo4j'])(
+  'over %s:// a read goes where the writes go, and one that may be behind goes anywhere',
+  async (scheme) => {
+    const uri = (process.env.NEO4J_URI ?? '').replace(/^\w+:/, `${scheme}:`);
+    const graph = await openTestGraph({ uri });
+    onTestFinished(() => graph.close());
+    const id = randomUUID();
+    expect(await graph.read(PROBE, { id })).toEqual([{ id }]);
+    const elsewhere = await graph.readAnywhere(PROBE, { id }).catch((error: Error) => error.cause);
+    expect(String(elsewhere)).toMatch(/read access mode/);
+    expect(await graph.readAnywhere('RETURN $id AS id', { id })).toEqual([{ id }]);
+  },
+);
