@@ -13,6 +13,7 @@ import { asTable } from './report.ts';
 import type { BenchmarkResult, Findings } from './result.ts';
 import { type BenchSystem, startSystem } from './system.ts';
 
+import { transactionBenchmark } from './transaction.ts';
 interface Benchmark {
   name: string;
   title: string;
@@ -20,7 +21,12 @@ interface Benchmark {
   run(system: BenchSystem): Promise<Findings>;
 }
 
-const BENCHMARKS: readonly Benchmark[] = [contextBenchmark, recoveryBenchmark, onboardingBenchmark];
+const BENCHMARKS: readonly Benchmark[] = [
+  contextBenchmark,
+  recoveryBenchmark,
+  onboardingBenchmark,
+  transactionBenchmark,
+];
 const names = BENCHMARKS.map(({ name }) => name);
 const asked = process.argv.slice(2);
 
