@@ -39,9 +39,21 @@ const HTTP_UNREACHABLE: ReadonlySet<number> = new Set([502, 503, 504]);
 
 /** The failure that a problem document stands for: 502 to 504 say that a server behind the API does not answer. */
 export function failureOf(problem: Problem): CliFailure {
-  const lines = (problem.errors ?? []).map(({ pointer, message }) => `  ${pointer}: ${message}`);
+  const lines = (problem.errors ?? []).map(({ pointer, message }) => `${fieldOf(pointer)}: ${message}`);
   const code = HTTP_UNREACHABLE.has(problem.status) ? ExitCode.unreachable : ExitCode.badAnswer;
-  return new CliFailure(code, [`${problem.title}: ${problem.detail}`, ...lines].join('\n'), problem);
+  // A detail that only repeats the problems is not said twice.
+  const head =
+    lines.join('; ') === problem.detail ? `${problem.title}:` : `${problem.title}: ${problem.detail}`;
+  return new CliFailure(code, [head, ...lines.map((line) => `  ${line}`)].join('\n'), problem);
+}
+
+/** `#/a/0/b` as everybody else names the field: `a[0].b`. */
+function fieldOf(pointer: string): string {
+  const path = pointer
+    .replace(/^#\/?/, '')
+    .replaceAll('/', '.')
+    .replaceAll(/\.(\d+)(?=\.|$)/g, '[$1]');
+  return path || 'the request';
 }
 
 /** An error of the catalogue as a problem document. */

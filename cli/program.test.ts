@@ -118,7 +118,30 @@ test.each([
   expect(words).toEqual({
     code,
     out: '',
-    err: 'persona: Title: detail\n  #/amount: must be at least 1',
+    err: 'persona: Title: detail\n  amount: must be at least 1',
+  });
+});
+
+test('what is wrong is said once, field by field', async () => {
+  const errors = [
+    { pointer: '#/digital_identifiers/0/value', message: 'must be an e-mail address' },
+    { pointer: '#', message: 'must be an object' },
+  ];
+  const detail = 'digital_identifiers[0].value: must be an e-mail address; the request: must be an object';
+  const HTTP_PORT = await answering(422, JSON.stringify({ ...problem(422), detail, errors }));
+  expect((await run(['customer', CUSTOMER], { HTTP_PORT })).err).toBe(
+    'persona: Title:\n  digital_identifiers[0].value: must be an e-mail address\n  the request: must be an object',
+  );
+});
+
+test('doctor says plainly that nothing runs here', async () => {
+  const { code, out } = await run(['doctor', '--json'], { HTTP_PORT: '1', GRPC_PORT: '1' });
+  expect(code).toBe(3);
+  expect(JSON.parse(out).checks).toContainEqual({
+    name: 'addresses',
+    state: 'wrong',
+    detail: expect.stringContaining('nothing runs here'),
+    remedy: expect.stringContaining('npm start'),
   });
 });
 

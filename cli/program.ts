@@ -76,6 +76,7 @@ function commands(surroundings: Surroundings, ask: (run: Run) => void): Command 
   const command = (usage: string, does: string) =>
     program.command(usage).description(does).option('--json', 'one JSON document instead of words');
 
+  program.commandsGroup('Is it well?');
   command('doctor', 'looks at everything that Persona needs, and says what to do about what is wrong').action(
     () => ask(doctor),
   );
@@ -83,6 +84,7 @@ function commands(surroundings: Surroundings, ask: (run: Run) => void): Command 
     ask(showConfig),
   );
 
+  program.commandsGroup('Customers:');
   command('context', 'shows what agents learn of a customer before a payment')
     .argument('<CUSTOMER_ID>', 'a UUID', customerId)
     .action((id: string) => ask((settings) => showContext(settings, id)));
@@ -96,6 +98,7 @@ function commands(surroundings: Surroundings, ask: (run: Run) => void): Command 
     (id: string, options: PageOptions) => ask((settings) => showRecoveries(settings, id, options)),
   );
 
+  program.commandsGroup('Recoveries:');
   command('recover', 'reports a failed payment: Persona collects it from here on')
     .argument('<FILE>', 'a PaymentFailed as JSON; -: standard input')
     .action((file: string) => ask((settings) => recover(settings, file, stdin)));
@@ -130,11 +133,13 @@ function commands(surroundings: Surroundings, ask: (run: Run) => void): Command 
       ),
     );
 
+  program.commandsGroup('Customers:');
   command('import', 'onboards the customers of a file; run again after it was stopped, it goes on')
     .argument('<FILE>', 'an OnboardingRequest as JSON in each line')
     .action((file: string) =>
       ask((settings) => importCustomers(settings, file, { actor: actor(), screen: surroundings })),
     );
+  program.commandsGroup('Is it well?');
   command('verify', 'replays the event log and compares it with the graph')
     .addOption(new Option('--customer <ID>', 'one customer').argParser(customerId).conflicts('all'))
     .option('--all', 'every customer and every device')

@@ -24,6 +24,19 @@ test('a table has its headings and a line for each row, without colours', () => 
   expect(table(['a'], [], 'none')).toBe('none');
 });
 
+test('a sentence goes on in the next line, an id is never broken', () => {
+  const sentence = 'The bank did not approve the payment this time, and the collection was called off.';
+  const id = `recovery:${'x'.repeat(90)}:1`;
+  const lines = table(['what'], [[sentence], [id]], 'none').split('\n');
+  expect(lines.map((line) => line.replaceAll(/[│ ]+$|^│ /g, ''))).toEqual(
+    expect.arrayContaining([
+      'The bank did not approve the payment this time, and the collection was',
+      'called off.',
+      id,
+    ]),
+  );
+});
+
 test('fields stand below each other', () => {
   expect(
     fields([

@@ -14,7 +14,7 @@ export function table(
 ): string {
   if (rows.length === 0) return empty;
   const made = new Table({ head: [...headings], style: PLAIN });
-  for (const row of rows) made.push(row.map(cellText));
+  for (const row of rows) made.push(row.map((cell) => wrapped(cellText(cell))));
   return made.toString();
 }
 
@@ -31,6 +31,20 @@ export function moneyText(amount: number, currency: string): string {
 /** To the second, in UTC: `2026-04-18 10:00:00`. */
 export function timeText(time: string | undefined): string {
   return time === undefined ? '–' : time.slice(0, 19).replace('T', ' ');
+}
+
+/** Sentences and lists go on in the next line, so that a table fits beside others; ids are never broken. */
+const WIDEST_TEXT = 72;
+
+function wrapped(text: string): string {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + word.length <= WIDEST_TEXT)
+      lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines.join('\n');
 }
 
 function cellText(value: Cell): string {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { openTestGraph, testHeader } from '../test/graph.ts';
+import { closeVerified, openTestGraph, testHeader } from '../test/graph.ts';
 import type { CommandHeader } from './command.ts';
 import { runCommand } from './command.ts';
 import type { Graph } from './graph.ts';
@@ -11,9 +11,7 @@ let graph: Graph;
 beforeAll(async () => {
   graph = await openTestGraph();
 });
-afterAll(async () => {
-  await graph.close();
-});
+afterAll(() => closeVerified(graph));
 
 const create = (id: string, header: CommandHeader = testHeader()) =>
   runCommand(graph, header, 'createForTest', { id }, async (tx) => {

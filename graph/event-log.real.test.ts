@@ -2,7 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { EventData, RecordedEvent } from '../domain/events.ts';
 import { readPolicy } from '../platform/policy.ts';
-import { onboardingRequest, openTestGraph, randomToken, runCypher, testHeader } from '../test/graph.ts';
+import {
+  closeVerified,
+  onboardingRequest,
+  openTestGraph,
+  randomToken,
+  runCypher,
+  testHeader,
+} from '../test/graph.ts';
 import type { Graph } from './graph.ts';
 import {
   linkBehavioralProfile,
@@ -24,9 +31,7 @@ let graph: Graph;
 beforeAll(async () => {
   graph = await openTestGraph();
 });
-afterAll(async () => {
-  await graph.close();
-});
+afterAll(() => closeVerified(graph));
 
 /** A word that is nowhere else, to look for afterwards. */
 const mark = (what: string) => `mark-${what}-${randomUUID()}`;

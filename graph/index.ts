@@ -63,6 +63,7 @@ export {
 } from './queries/payment-methods.ts';
 export type { TimelineEntry } from './queries/timeline.ts';
 export { getTimeline } from './queries/timeline.ts';
+export { rehearse } from './rehearsal.ts';
 export { addRelationship } from './relationships/add-relationship.ts';
 export type { AttributeValue, RelationshipRef } from './relationships/relationship-attributes.ts';
 export { getRelationshipAttributes } from './relationships/relationship-attributes.ts';

@@ -3,6 +3,7 @@ import type { Plan } from 'neo4j-driver';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readPolicy } from '../platform/policy.ts';
 import {
+  closeVerified,
   onboardingRequest,
   openTestGraph,
   randomEmail,
@@ -68,9 +69,7 @@ let graph: Graph;
 beforeAll(async () => {
   graph = await openTestGraph();
 });
-afterAll(async () => {
-  await graph.close();
-});
+afterAll(() => closeVerified(graph));
 
 /** Everything that the graph does, once, so that each of its statements is seen. */
 async function everything(recorded: Graph): Promise<void> {

@@ -26,6 +26,7 @@ import { ensureSearchAttributes } from '../temporal/search-attributes.ts';
 import { resumeRecovery, tellRecoveries } from '../temporal/starts.ts';
 import { connectWorkers, createQueueWorker, runWorkers } from '../temporal/worker.ts';
 import { queueActivities, readQueues } from './queues.ts';
+import { warmUp } from './warm-up.ts';
 
 /** A charge takes 45 seconds at most and must be allowed to end: its outcome would be unknown. */
 const DRAIN_MS = 50_000;
@@ -97,7 +98,12 @@ async function main(): Promise<void> {
       resumeRecovery: (paymentId) => resumeRecovery(client, paymentId),
       now: Date.now,
     });
-    const bundle = await workflowBundle({ prebuiltOnly: process.env.NODE_ENV === 'production' });
+    const [bundle] = await Promise.all([
+      workflowBundle({ prebuiltOnly: process.env.NODE_ENV === 'production' }),
+      // Without it the first onboardings are slow, and nothing worse.
+      queues.includes(TaskQueue.onboarding) &&
+        warmUp(graph, policy).catch((error: unknown) => logger.warn({ err: error }, 'not warmed up')),
+    ]);
     const workers = await Promise.all(
       queues.map((queue) =>
         createQueueWorker({

@@ -4,10 +4,11 @@ import { ApplicationFailure } from '@temporalio/common';
 import { expect, test, vi } from 'vitest';
 import { PersonaError } from '../domain/errors.ts';
 import { fraudReportWorkflowId, recoveryWorkflowId, TaskQueue } from '../domain/processes.ts';
+import type { Opening } from '../domain/recovery/claims.ts';
 import type { FoundOut } from '../domain/recovery/state.ts';
 import { createTestRig, eventually } from '../test/rig/index.ts';
 import type { RecoverPaymentResult } from './recover-payment.ts';
-import { DAY, FAILED, HOUR, report, statusOf, world } from './recovery/testing.ts';
+import { DAY, FAILED, failureOf, HOUR, report, statusOf, world } from './recovery/testing.ts';
 import type { FraudReportInput } from './report-fraud.ts';
 import type { NoticeInput } from './send-notice.ts';
 
@@ -385,6 +386,42 @@ test('a consent withdrawn elsewhere ends this recovery too', async () => {
   await handle.signal('consentRevoked', { event_id: randomUUID() });
   expect(await handle.result()).toMatchObject({ outcome: 'stopped' });
   expect(place.seen.notices).toEqual(['no_alternative', 'payment_stopped']);
+});
+
+test.each<[string, Opening]>([
+  ['unknown', { result: 'ignored' }],
+  [
+    'closed',
+    {
+      result: 'closed',
+      obligation: {
+        payment_id: 'p',
+        customer_id: 'c',
+        outcome: 'exhausted',
+        rule: 'window_over',
+        attempts: [],
+      },
+    },
+  ],
+])('a failure that comes while a run finds its payment %s is not lost with that run', async (_, found) => {
+  const heard = Promise.withResolvers<void>();
+  const resumeRecovery = async () => {
+    await heard.promise;
+    return found;
+  };
+  const place = world({ spoiled: { resumeRecovery } });
+  const rig = await createTestRig({ activities: place.activities });
+  const run = await rig.client.workflow.signalWithStart('recoverPayment', {
+    workflowId: recoveryWorkflowId(place.payment_id),
+    taskQueue: TaskQueue.recovery,
+    args: [{ payment_id: place.payment_id }],
+    signal: 'chargeResult',
+    signalArgs: [{ event_id: 'evt_1', gateway_ref: 'pi_1', result: 'approved' }],
+  });
+  await run.signal('claimFreed', {});
+  await run.signal('paymentFailed', failureOf(place, await rig.now()));
+  heard.resolve();
+  expect(await run.result()).toMatchObject({ outcome: 'recovered' });
 });
 
 test('the status of a run that began on a closed payment says how it ended', async () => {

@@ -22,7 +22,7 @@ import { validatePaymentFailed, validatePaymentSettled } from '../domain/recover
 import type { Fact, RecoveryState } from '../domain/recovery/state.ts';
 import type { RecoveryOutcome, RecoveryStatus } from '../domain/recovery/status.ts';
 import { graph } from './recovery/activities.ts';
-import { type Answer, openInbox, type Signalled } from './recovery/inbox.ts';
+import { type Message, type Answer, openInbox, type Signalled } from './recovery/inbox.ts';
 import { keyOf, receive, settlementFact } from './recovery/receive.ts';
 import { perform } from './recovery/steps.ts';
 import { show } from './visibility.ts';
@@ -69,7 +69,9 @@ export async function recoverPayment(input: RecoverPaymentInput): Promise<Recove
       throw invalidStart('recoverPayment', [{ field: 'payment_id', message: 'is required' }]);
     }
     if (!state) {
-      const opening = await open();
+      let opening = await open();
+      // What came meanwhile would end with this run, and nobody else has heard of it.
+      while (isOver(opening) && inbox.some(mayBegin)) opening = await open();
       if (opening.result === 'ignored') {
         ignored = true;
         show(
@@ -199,6 +201,15 @@ type Opened = Exclude<Opening, { result: 'refused' }> & {
   settled?: boolean;
   heard?: Signalled['payload'];
 };
+
+function isOver({ result }: Opened): boolean {
+  return result === 'ignored' || result === 'closed';
+}
+
+/** A run may begin with any of these. */
+function mayBegin({ signal }: Message): boolean {
+  return signal === 'paymentFailed' || signal === 'paymentSettled' || signal === 'chargeResult';
+}
 
 function claimed(payment_method_id: string, claim: Claim): Fact {
   const candidate = { payment_method_id, not_before: 0, why: 'alternative' } as const;

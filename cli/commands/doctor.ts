@@ -7,6 +7,7 @@ import {
   examineGateway,
   examineGrpc,
   examineNotifier,
+  examineProcesses,
   examineRest,
 } from '../doctor/others.ts';
 import { examineTemporal } from '../doctor/temporal.ts';
@@ -22,7 +23,8 @@ const MARKS: Readonly<Record<Finding['state'], string>> = {
 
 /** Looks at everything that Persona needs, and says what is wrong and what to do. */
 export async function doctor(settings: Settings): Promise<Answer> {
-  const [graph, temporal, rest, grpc, gateway, notifier, chimera, policy] = await Promise.all([
+  const [processes, graph, temporal, rest, grpc, gateway, notifier, chimera, policy] = await Promise.all([
+    examineProcesses(settings),
     examineGraph(settings),
     examineTemporal(settings),
     examine(() => examineRest(settings)),
@@ -43,6 +45,7 @@ export async function doctor(settings: Settings): Promise<Answer> {
     ...temporal,
     rest,
     grpc,
+    ...processes,
     gateway,
     notifier,
     chimera,
@@ -88,8 +91,15 @@ function examineNode(): Finding {
 }
 
 /** Which copy this is about: what follows may be that of another one. */
-function examineAddresses({ runFile: { path, content }, fromRunFile }: Settings): Finding {
-  if (content === undefined) return ok(`from the environment; there is no ${path}`);
+function examineAddresses({ runFile: { path, content }, fromRunFile, variables }: Settings): Finding {
+  if (content === undefined) {
+    if (variables.NEO4J_URI === undefined && variables.TEMPORAL_ADDRESS === undefined)
+      return wrong(
+        `nothing runs here (there is no ${path}), and the environment names nothing elsewhere`,
+        "'npm start' runs a copy here; for one elsewhere set the variables of .env.example",
+      );
+    return ok(`from the environment; there is no ${path}`);
+  }
   const [gone] = Object.entries(content.pids).filter(([, pid]) => !isRunning(pid));
   if (gone !== undefined)
     return wrong(

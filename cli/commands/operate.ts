@@ -10,6 +10,7 @@ import {
 import type { ResolveUnknown } from '../../domain/recovery/messages.ts';
 import type { RecoveryStatus } from '../../domain/recovery/status.ts';
 import { readCodecKeys, readTemporalEnvironment } from '../../platform/environment.ts';
+import { toRecoveryView } from '../../services/recovery-text.ts';
 import { connectTemporal } from '../../temporal/client.ts';
 import { toPersonaError } from '../../temporal/failures.ts';
 import type { Answer } from '../answer.ts';
@@ -65,10 +66,10 @@ export async function resolveUnknown(
     const status = await client.withDeadline(Date.now() + UPDATE_PATIENCE_MS, () =>
       client.workflow
         .getHandle(workflow_id)
-        .executeUpdate<Partial<RecoveryStatus>, [ResolveUnknown]>(RESOLVE_UNKNOWN, { args: [resolution] }),
+        .executeUpdate<RecoveryStatus, [ResolveUnknown]>(RESOLVE_UNKNOWN, { args: [resolution] }),
     );
     return {
-      document: status,
+      document: toRecoveryView(status),
       text: `The recovery of ${paymentId} takes the attempt ${resolution.attempt_key} as ${resolution.result}.`,
     };
   } catch (error) {

@@ -4,16 +4,12 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { Client, credentials } from '@grpc/grpc-js';
 import { gatewayFault, stripeClient } from '../../adapters/stripe/client.ts';
+import type { Readiness } from '../../platform/readiness.ts';
 import { askRest, reasonOf } from '../rest.ts';
 import type { Settings } from '../settings.ts';
 import { type Finding, ok, unreachable, wrong } from './check.ts';
 
 const PATIENCE_MS = 5_000;
-
-interface Readiness {
-  status: string;
-  dependencies: Record<string, 'up' | 'down'>;
-}
 
 export async function examineRest(settings: Settings): Promise<Finding> {
   // 503 is an answer here: it says which server the API misses.
@@ -24,11 +20,35 @@ export async function examineRest(settings: Settings): Promise<Finding> {
     await askRest(settings, 'GET', '/readyz');
     return ok(`answers at ${settings.http}`);
   }
-  const { status, dependencies } = (await response.json()) as Readiness;
-  if (status === 'ready') return ok(`ready at ${settings.http}`);
+  return readinessFinding(settings.http, (await response.json()) as Readiness);
+}
+
+/** Each worker of the copy that the run file names says itself whether it can work. */
+export async function examineProcesses({ runFile }: Settings): Promise<Record<string, Finding>> {
+  const workers = Object.entries(runFile.content?.metrics ?? {}).filter(([name]) =>
+    name.startsWith('worker'),
+  );
+  const findings = workers.map(async ([name, metrics]): Promise<[string, Finding]> => {
+    const address = new URL('/readyz', metrics);
+    const response = await fetch(address, { signal: AbortSignal.timeout(PATIENCE_MS) }).catch(
+      () => undefined,
+    );
+    const finding = response
+      ? readinessFinding(address.origin, (await response.json()) as Readiness)
+      : unreachable(
+          `nobody answers at ${address.origin}`,
+          `The process has ended: 'npm run worker' starts one`,
+        );
+    return [name, finding];
+  });
+  return Object.fromEntries(await Promise.all(findings));
+}
+
+function readinessFinding(where: string, { status, dependencies }: Readiness): Finding {
+  if (status === 'ready') return ok(`ready at ${where}`);
   const down = Object.entries(dependencies).filter(([, state]) => state === 'down');
   const names = down.map(([name]) => name).join(' and ');
-  return wrong(`${settings.http} is ${status}`, names ? `It does not reach ${names}` : 'It is being stopped');
+  return wrong(`${where} is ${status}`, names ? `It does not reach ${names}` : `It is ${status}: ask again`);
 }
 
 export async function examineGrpc({ grpc, runFile }: Settings): Promise<Finding> {

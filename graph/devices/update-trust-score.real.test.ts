@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readPolicy } from '../../platform/policy.ts';
-import { onboardingRequest, openTestGraph, testHeader } from '../../test/graph.ts';
+import { closeVerified, onboardingRequest, openTestGraph, testHeader } from '../../test/graph.ts';
 import type { Graph } from '../graph.ts';
 import { onboard } from '../onboarding/onboard.ts';
 import { getDevice } from '../queries/device.ts';
@@ -12,9 +12,7 @@ let graph: Graph;
 beforeAll(async () => {
   graph = await openTestGraph();
 });
-afterAll(async () => {
-  await graph.close();
-});
+afterAll(() => closeVerified(graph));
 
 const login = (fingerprint: string) =>
   onboard(graph, testHeader(), {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { isExpired } from '../../domain/payment-method.ts';
-import { openTestGraph, runCypher } from '../../test/graph.ts';
+import { closeVerified, openTestGraph, runCypher } from '../../test/graph.ts';
 import type { Graph } from '../graph.ts';
 import { alternativesOf } from './alternative-payment-methods.ts';
 
@@ -10,9 +10,7 @@ let graph: Graph;
 beforeAll(async () => {
   graph = await openTestGraph();
 });
-afterAll(async () => {
-  await graph.close();
-});
+afterAll(() => closeVerified(graph));
 
 const NOW = Date.parse('2026-06-15T06:00:00Z');
 const THRESHOLD = 0.7;

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readPolicy } from '../../platform/policy.ts';
-import { openTestGraph } from '../../test/graph.ts';
+import { closeVerified, openTestGraph } from '../../test/graph.ts';
 import { type Graph, getTimeline } from '../index.ts';
 import { fullLife, type Life } from '../replay/testing.ts';
 
@@ -11,9 +11,7 @@ beforeAll(async () => {
   graph = await openTestGraph();
   life = await fullLife(graph, readPolicy());
 });
-afterAll(async () => {
-  await graph.close();
-});
+afterAll(() => closeVerified(graph));
 
 test('every event of the stream has its place, the newest first, page by page', async () => {
   const { customer_id } = life;

@@ -5,7 +5,13 @@ import { attemptKey } from '../../domain/processes.ts';
 import type { Claim, Opening, RecoverySnapshot } from '../../domain/recovery/claims.ts';
 import type { PaymentFailed } from '../../domain/recovery/messages.ts';
 import { readPolicy } from '../../platform/policy.ts';
-import { onboardingRequest, openTestGraph, randomToken, testHeader } from '../../test/graph.ts';
+import {
+  closeVerified,
+  onboardingRequest,
+  openTestGraph,
+  randomToken,
+  testHeader,
+} from '../../test/graph.ts';
 import { customerWithCards, failureOf, type TestWallet } from '../../test/wallets.ts';
 import {
   type Graph,
@@ -40,9 +46,7 @@ let graph: Graph;
 beforeAll(async () => {
   graph = await openTestGraph();
 });
-afterAll(async () => {
-  await graph.close();
-});
+afterAll(() => closeVerified(graph));
 
 const open = async (
   failure: PaymentFailed,

@@ -16,12 +16,12 @@ const PLAIN_DETAILS = [
 /** What is known of a method besides its token and its type. */
 export type KnownDetails = Omit<GatewayPaymentMethod, 'token' | 'type'>;
 
-/** What `known` has and the graph does not have, or has differently. */
+/** What `known` has and the graph does not have, or has differently; `undefined`: nothing. */
 export function changedDetails(
   method: Readonly<WalletMethod>,
   known: KnownDetails,
   key: DataKey,
-): MethodDetails {
+): MethodDetails | undefined {
   const changes: MethodDetails = {};
   for (const field of PLAIN_DETAILS) {
     const value = known[field];
@@ -41,5 +41,5 @@ export function changedDetails(
       'instrument_fingerprint',
     );
   }
-  return changes;
+  return Object.keys(changes).length === 0 ? undefined : changes;
 }

@@ -44,7 +44,7 @@ export async function updatePaymentMethod(
     requireVersion(`payment method ${payment_method_id}`, method.changed_seq, input.expected_version);
     const before = tx.versionOf(customer_id);
     const changes = changedDetails(method, details, tx.keyOf(customer_id));
-    if (Object.keys(changes).length > 0) {
+    if (changes !== undefined) {
       wallet.update(payment_method_id, changes);
       settleStatus(wallet, payment_method_id, graph.now());
     }

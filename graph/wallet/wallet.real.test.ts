@@ -3,7 +3,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { PaymentMethodDetails } from '../../domain/onboarding-types.ts';
 import type { AttachAnswer } from '../../domain/ports.ts';
 import { readPolicy } from '../../platform/policy.ts';
-import { onboardingRequest, openTestGraph, randomToken, testHeader } from '../../test/graph.ts';
+import {
+  closeVerified,
+  onboardingRequest,
+  openTestGraph,
+  randomToken,
+  testHeader,
+} from '../../test/graph.ts';
 import { runCommand } from '../command.ts';
 import { setCustomerStatus } from '../customers/set-customer-status.ts';
 import type { Graph } from '../graph.ts';
@@ -24,9 +30,7 @@ let graph: Graph;
 beforeAll(async () => {
   graph = await openTestGraph();
 });
-afterAll(async () => {
-  await graph.close();
-});
+afterAll(() => closeVerified(graph));
 
 const newCustomer = async () => {
   const request = onboardingRequest();

@@ -315,7 +315,7 @@ test('a dead card waits for a new one, and everybody is told so', async () => {
     .poll(async () => (await agents[1].getRecovery(event.payment_id))?.waiting_for, LIMIT)
     .toBe('method');
   const found = await agents[1].getRecovery(event.payment_id);
-  expect(found).toMatchObject({ state: 'waiting', class: 'HARD', attempts: [], next: { action: 'close' } });
+  expect(found).toMatchObject({ state: 'waiting', class: 'HARD', attempts: [], next: { action: 'remind' } });
   expect(await captured(event.payment_id)).toEqual([]);
 });
 

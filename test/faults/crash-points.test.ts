@@ -11,7 +11,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type Guard, startGuard } from '../../dev/stack/guard.ts';
 import { recoveryWorkflowId } from '../../domain/processes.ts';
 import { verifyAll } from '../../graph/replay/verify.ts';
-import { customerWithScripts, failureOf } from './customers.ts';
+import { customerWithCards, failureOf } from './customers.ts';
 import {
   ANSWERED,
   BEFORE_CAPTURE,
@@ -96,7 +96,7 @@ test('the API is killed before and after a failure that it was told of reaches T
     { at: 'after it signalled', proxy: system.temporal.proxy, hold: 'answer' },
   ] as const;
   for (const { at, proxy, hold } of stops) {
-    const customer = await customerWithScripts(system, [[], []]);
+    const customer = await customerWithCards(system, [{}, {}]);
     const failure = failureOf(customer);
     const payment = failure.payment_id;
     const stop = proxy.stopAt({ requests: [[payment]], hold });

@@ -1,82 +1,99 @@
 /** Customers with scripted cards, made by Persona's own commands, and what is reported of them. */
 
 import { randomUUID } from 'node:crypto';
-import { onboard, recordVerification, updateDeviceTrustScore } from '../../graph/index.ts';
+import {
+  onboard,
+  recordVerification,
+  setOffSessionConsent,
+  updateDeviceTrustScore,
+  updatePaymentMethodStatus,
+} from '../../graph/index.ts';
 import { onboardingRequest, randomEmail, randomToken, testHeader } from '../graph.ts';
 import type { FaultSystem } from './system.ts';
 
 const DAY = 86_400_000;
 
-/** What the gateway does with each request to charge a card; approves after that. */
-export type Script = object[];
+/** A card of a customer's, and what may be wrong with it. */
+export interface CardPlan {
+  /** What the gateway does with the first requests to charge it, and with all later ones; it approves by itself. */
+  script?: object[];
+  then?: object;
+  /** Without it the card is active, proven and consented. All are used on one trusted device. */
+  flaw?: 'inactive' | 'unproven' | 'unconsented';
+  /** The same plastic behind several cards. */
+  plastic?: string;
+}
 
-export interface ScriptedCustomer {
+export interface TestCustomer {
   id: string;
-  gatewayRef: string;
-  /** Active, proven, with consent, used on a trusted device. The first is the default; the last one was used last. */
+  /** The first card is the default, the last one was used last. */
   cards: { id: string; token: string }[];
 }
 
 type World = Pick<FaultSystem, 'graph' | 'policy' | 'persona'>;
 
-/** @param scripts one per card */
-export async function customerWithScripts(world: World, scripts: Script[]): Promise<ScriptedCustomer> {
-  const { graph, policy } = world;
-  const device = randomUUID();
-  const email = randomEmail();
-  let customer: ScriptedCustomer | undefined;
-  for (const [index, script] of scripts.entries()) {
-    const token = randomToken();
-    const request = onboardingRequest({
-      ...(customer
-        ? { customer_id: customer.id }
-        : { digital_identifiers: [{ type: 'email', value: email, is_verified: true }] }),
-      payment_method_details: { type: 'card', token, off_session_consent: true },
-      device_details: { fingerprint: device },
-      occurred_at: new Date(Date.now() - (scripts.length - index) * DAY).toISOString(),
-    });
-    const header = testHeader({ occurredAt: request.occurred_at });
-    const written = await onboard(graph, header, { request, policy });
-    const id = written.payment_method_id as string;
-    customer ??= { id: written.customer_id, gatewayRef: `cus_${written.customer_id}`, cards: [] };
-    const { gatewayRef } = customer;
-    await scriptCard(world, token, { customer: gatewayRef, script });
-    await recordVerification(graph, testHeader(), {
-      customer_id: customer.id,
-      payment_method_id: id,
-      gateway_customer_ref: gatewayRef,
-      answer: {
-        result: 'attached',
-        method: { token, type: 'card', network: 'visa', instrument_fingerprint: token },
-      },
-    });
-    customer.cards.push({ id, token });
-    if (index === 0) {
-      const observed_at = new Date().toISOString();
-      const score = { device_id: written.device_id as string, trust_score: 0.9, observed_at };
-      await updateDeviceTrustScore(graph, testHeader(), score);
-    }
+export async function customerWithCards(world: World, plans: readonly CardPlan[]): Promise<TestCustomer> {
+  const home = { device: randomUUID(), email: randomEmail() };
+  const cards: TestCustomer['cards'] = [];
+  let id: string | undefined;
+  for (const [index, plan] of plans.entries()) {
+    const occurredAt = new Date(Date.now() - (plans.length - index) * DAY).toISOString();
+    const card = await addCard(world, plan, { ...home, ...(id && { id }), occurredAt });
+    id = card.customer;
+    cards.push({ id: card.id, token: card.token });
   }
-  if (customer === undefined) throw new Error('a customer without cards has nothing to be charged');
-  return customer;
+  if (id === undefined) throw new Error('a customer without cards has nothing to be charged');
+  return { id, cards };
 }
 
-/** @param changes as `PUT /_sim/payment_methods/{token}` takes them */
-export async function scriptCard(
-  { persona }: Pick<World, 'persona'>,
-  token: string,
-  changes: object,
-): Promise<void> {
+async function addCard(
+  { graph, policy, persona }: World,
+  { script = [], then = { do: 'approve' }, flaw, plastic }: CardPlan,
+  owner: { id?: string; device: string; email: string; occurredAt: string },
+): Promise<{ customer: string; id: string; token: string }> {
+  const token = randomToken();
+  const { id: known, device, email, occurredAt } = owner;
+  const stranger = flaw === 'unproven';
+  const identifier = { type: 'email', value: email, is_verified: !stranger } as const;
+  const request = onboardingRequest({
+    // Who brings no id and an address that is not verified is taken for its owner, and proves nothing.
+    ...(known && !stranger ? { customer_id: known } : { digital_identifiers: [identifier] }),
+    payment_method_details: { type: 'card', token, off_session_consent: flaw !== 'unconsented' },
+    device_details: { fingerprint: device },
+    occurred_at: occurredAt,
+  });
+  const written = await onboard(graph, testHeader({ occurredAt }), { request, policy });
+  const customer_id = written.customer_id;
+  const payment_method_id = written.payment_method_id as string;
+  const ref = { customer_id, payment_method_id };
+  const gateway_customer_ref = `cus_${customer_id}`;
   const response = await fetch(`${persona.addresses.gateway}/_sim/payment_methods/${token}`, {
     method: 'PUT',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ type: 'card', card: { fingerprint: token }, ...changes }),
+    body: JSON.stringify({ type: 'card', customer: gateway_customer_ref, script, then }),
   });
   if (!response.ok) throw new Error(`the gateway refused card ${token}: ${await response.text()}`);
+  await recordVerification(graph, testHeader(), {
+    ...ref,
+    gateway_customer_ref,
+    answer: {
+      result: 'attached',
+      method: { token, type: 'card', network: 'visa', instrument_fingerprint: plastic ?? token },
+    },
+  });
+  if (!known) {
+    const score = { device_id: written.device_id as string, trust_score: 0.9 };
+    await updateDeviceTrustScore(graph, testHeader(), { ...score, observed_at: new Date().toISOString() });
+  }
+  if (stranger)
+    await setOffSessionConsent(graph, testHeader(), { ...ref, off_session_consent: true, source: 'service' });
+  if (flaw === 'inactive')
+    await updatePaymentMethodStatus(graph, testHeader(), { ...ref, status: 'inactive', reason: 'the test' });
+  return { customer: customer_id, id: payment_method_id, token };
 }
 
 /** A recurring payment that failed on the customer's first card. */
-export function failureOf({ id, cards }: ScriptedCustomer, changes: object = {}) {
+export function failureOf({ id, cards }: TestCustomer, changes: object = {}) {
   return {
     event_id: randomUUID(),
     payment_id: `pay-${randomUUID()}`,

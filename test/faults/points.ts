@@ -1,7 +1,7 @@
 /** The points at which a crash leaves a recovery half done, each with what makes one stand still there. */
 
 import { setTimeout } from 'node:timers/promises';
-import { customerWithScripts, failureOf, type Script, type ScriptedCustomer } from './customers.ts';
+import { type CardPlan, customerWithCards, failureOf, type TestCustomer } from './customers.ts';
 import { holdOn, releaseHold } from './gateway.ts';
 import { COMMIT, type Stop, type StopAt } from './proxy.ts';
 import type { FaultSystem } from './system.ts';
@@ -11,7 +11,7 @@ const LIMIT_MS = 20_000;
 interface Point {
   at: string;
   /** What the gateway does with the charge. */
-  script?: Script;
+  script?: NonNullable<CardPlan['script']>;
   /** Stops it at a request to Neo4j. */
   graph?: (payment: string) => StopAt;
   /** Stops the worker's next word to Temporal about it, when the gateway's answer is on its way. */
@@ -64,7 +64,7 @@ export const NOTICED: Point = {
 /** A recovery that stands still. */
 export interface Standing {
   at: string;
-  customer: ScriptedCustomer;
+  customer: TestCustomer;
   payment: string;
   release(): Promise<void>;
 }
@@ -76,7 +76,7 @@ export function standAt(system: FaultSystem, points: readonly Point[]): Promise<
 
 async function stand(system: FaultSystem, { at, script = [], graph, silence }: Point): Promise<Standing> {
   // The last one is charged.
-  const customer = await customerWithScripts(system, [[], [], script]);
+  const customer = await customerWithCards(system, [{}, {}, { script }]);
   const failure = failureOf(customer);
   const payment = failure.payment_id;
   const stop = graph && system.neo4j.proxy.stopAt(graph(payment));

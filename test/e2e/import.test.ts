@@ -1,0 +1,152 @@
+/** `persona import` as a stranger runs it, killed in the middle and run again, against a running copy. */
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import neo4j, { type Driver } from 'neo4j-driver';
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { type PersonaSystem, startPersona } from '../../dev/persona.ts';
+import { type Guard, startGuard } from '../../dev/stack/guard.ts';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const LIMIT = { timeout: 60_000, interval: 20 };
+const IMPORT_MS = 240_000;
+const LINES = 2_500;
+const CARD_NUMBER = '4242424242424242';
+/** A copy of its own: `verify --all` looks at everything that is in the graph. */
+const env = Object.fromEntries(
+  Object.entries(process.env).filter(([name]) => !/^(NEO4J|TEMPORAL|PERSONA_(KEYS|BLIND|RUN))/.test(name)),
+);
+
+let guard: Guard;
+let folder: string;
+let runFile: string;
+let system: PersonaSystem;
+let driver: Driver;
+
+beforeAll(async () => {
+  guard = startGuard();
+  folder = mkdtempSync(join(tmpdir(), 'persona-import-'));
+  runFile = join(folder, 'run.json');
+  system = await startPersona({ guard, log: () => {}, runFile, env });
+  const { neo4j: address, neo4j_username, neo4j_password } = system.addresses;
+  driver = neo4j.driver(address, neo4j.auth.basic(neo4j_username, neo4j_password), {
+    disableLosslessIntegers: true,
+  });
+});
+afterAll(async () => {
+  await driver?.close();
+  await guard.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+beforeEach(({ onTestFailed }) => onTestFailed(() => console.log(system.logTails())));
+
+function persona(...args: string[]): ChildProcess & { stdout: NodeJS.ReadableStream } {
+  const child = spawn(process.execPath, ['cli/main.ts', ...args], {
+    cwd: ROOT,
+    env: { ...env, PERSONA_RUN_FILE: runFile },
+  });
+  return child as ChildProcess & { stdout: NodeJS.ReadableStream };
+}
+
+async function ended(child: ReturnType<typeof persona>) {
+  const closed = new Promise<number | null>((resolve) => child.once('close', resolve));
+  const [code, out] = await Promise.all([closed, text(child.stdout)]);
+  return { code, out };
+}
+
+async function cypher(query: string, parameters: object = {}): Promise<Record<string, unknown>[]> {
+  const { records } = await driver.executeQuery(query, parameters);
+  return records.map((record) => record.toObject());
+}
+
+/** A card that the gateway knows. */
+async function newToken(): Promise<string> {
+  const token = `pm_${randomUUID().replaceAll('-', '')}`;
+  const card = { brand: 'visa', last4: '4242', exp_month: 12, exp_year: 2031 };
+  const response = await fetch(`${system.addresses.gateway}/_sim/payment_methods/${token}`, {
+    method: 'PUT',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ type: 'card', card }),
+  });
+  expect(response.status).toBe(200);
+  return token;
+}
+
+test('a file that is imported, killed and imported again is onboarded once', {
+  timeout: IMPORT_MS,
+}, async () => {
+  const file = join(folder, 'customers.jsonl');
+  const line = (n: number, change: object = {}) => ({
+    transaction_id: `import-${n}`,
+    occurred_at: '2026-01-01T00:00:00Z',
+    // Every second one is the person of the line before.
+    email: `person.${Math.floor(n / 2)}@shop.example`,
+    device_details: { fingerprint: `device-${n}` },
+    ...change,
+  });
+  const tokens = [await newToken(), await newToken()];
+  const lines = Array.from({ length: LINES }, (_, n) => line(n));
+  lines[0] = line(0, { payment_method_details: { type: 'card', token: tokens[0] } });
+  lines[LINES - 1] = line(LINES - 1, { payment_method_details: { type: 'card', token: tokens[1] } });
+  lines[500] = line(500, { customer_metadata: { segment: CARD_NUMBER } });
+  lines[2000] = line(2000, { occurred_at: 'yesterday', customer_id: 'nobody' });
+  writeFileSync(file, lines.map((each) => JSON.stringify(each)).join('\n'));
+
+  const first = persona('import', file);
+  await vi.waitFor(() => expect(existsSync(`${file}.import.json`)).toBe(true), LIMIT);
+  first.kill('SIGKILL');
+  await ended(first);
+  const { lines: before } = JSON.parse(readFileSync(`${file}.import.json`, 'utf8'));
+  expect(before).toBeGreaterThan(0);
+  expect(before).toBeLessThan(LINES);
+
+  const second = await ended(persona('import', file, '--json'));
+  expect(second.code).toBe(1);
+  const report = `${file}.rejected.jsonl`;
+  expect(JSON.parse(second.out)).toMatchObject({ file, lines: LINES, rejected: 2, report });
+  const rejected = readFileSync(report, 'utf8');
+  expect(rejected).not.toContain(CARD_NUMBER);
+  expect(
+    rejected
+      .trimEnd()
+      .split('\n')
+      .map((each) => JSON.parse(each)),
+  ).toMatchObject([
+    { line: 501, transaction_id: 'import-500', type: 'card_number_refused' },
+    {
+      line: 2001,
+      transaction_id: 'import-2000',
+      type: 'invalid_argument',
+      problems: [{ field: 'customer_id' }, { field: 'occurred_at' }],
+    },
+  ]);
+
+  // Each transaction one receipt, each person one customer, each line one login.
+  expect(
+    await cypher(
+      `MATCH (r:CommandReceipt {caller: 'workflow:onboardCustomer'}) WITH count(r) AS receipts
+       MATCH (c:Customer) WITH receipts, count(c) AS customers
+       MATCH (e:PersonaEvent {type: 'DeviceLinked'}) RETURN receipts, customers, count(e) AS logins`,
+    ),
+  ).toEqual([{ receipts: LINES - 2, customers: LINES / 2, logins: LINES - 2 }]);
+
+  // What takes the gateway is done by the processes.
+  await vi.waitFor(async () => {
+    const methods = await cypher('MATCH (p:PaymentMethod) RETURN p.status AS status');
+    expect(methods).toEqual([{ status: 'active' }, { status: 'active' }]);
+  }, LIMIT);
+  // The API answers for a transaction of the file as if it had taken it.
+  const repeated = await fetch(`${system.addresses.http}/api/v1/customers`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(lines[1]),
+  });
+  expect(await repeated.json()).toMatchObject({ warnings: [] });
+  expect(await cypher('MATCH (c:Customer) RETURN count(c) AS customers')).toEqual([{ customers: LINES / 2 }]);
+  expect(await ended(persona('verify', '--all'))).toMatchObject({ code: 0 });
+});
