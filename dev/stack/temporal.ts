@@ -20,6 +20,12 @@ const SERVING = 1;
 const UI_OFFSET = 1_000;
 
 /** A Temporal dev server with its UI of this copy's own, or the one that `TEMPORAL_ADDRESS` names. */
+/**
+ * Its history must outlive its process, not the machine: an fsync for every transaction lets a busy disk take nine tenths
+ * of the time of every workflow.
+ */
+const NO_FSYNC = ['--sqlite-pragma', 'journal_mode=WAL', '--sqlite-pragma', 'synchronous=OFF'];
+
 export async function startTemporal(options: ServerOptions): Promise<RunningServer> {
   const address = options.env.TEMPORAL_ADDRESS;
   return address ? useTemporal(options.env, address) : startOwn(options);
@@ -59,7 +65,7 @@ async function startOwn(options: ServerOptions): Promise<RunningServer> {
         file: cli,
         args: [
           ...serverArguments(port, uiPort),
-          ...['--db-filename', join(home, 'temporal.db')],
+          ...['--db-filename', join(home, 'temporal.db'), ...NO_FSYNC],
           ...(codec === undefined ? [] : ['--ui-codec-endpoint', codec]),
         ],
         env,
@@ -79,12 +85,6 @@ async function startOwn(options: ServerOptions): Promise<RunningServer> {
     return { env: { TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: 'default' }, urls, process };
   });
 }
-
-/**
- * Its history must outlive its process, not the machine: an fsync for every transaction lets a busy disk take nine tenths
- * of the time of every workflow.
- */
-const NO_FSYNC = ['--sqlite-pragma', 'journal_mode=WAL', '--sqlite-pragma', 'synchronous=OFF'];
 
 function serverArguments(port: number, uiPort: number): string[] {
   const searchAttributes = Object.values(SearchAttribute).flatMap((name) => [
