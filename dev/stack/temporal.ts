@@ -19,13 +19,13 @@ const SERVING = 1;
 /** The UI of the dev server listens this far above the server's own port, unless told otherwise. */
 const UI_OFFSET = 1_000;
 
-/** A Temporal dev server with its UI of this copy's own, or the one that `TEMPORAL_ADDRESS` names. */
 /**
  * Its history must outlive its process, not the machine: an fsync for every transaction lets a busy disk take nine tenths
  * of the time of every workflow.
  */
 const NO_FSYNC = ['--sqlite-pragma', 'journal_mode=WAL', '--sqlite-pragma', 'synchronous=OFF'];
 
+/** A Temporal dev server with its UI of this copy's own, or the one that `TEMPORAL_ADDRESS` names. */
 export async function startTemporal(options: ServerOptions): Promise<RunningServer> {
   const address = options.env.TEMPORAL_ADDRESS;
   return address ? useTemporal(options.env, address) : startOwn(options);
