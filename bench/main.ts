@@ -11,6 +11,7 @@ import { describeMachine } from './machine.ts';
 import { keep, publish } from './record.ts';
 import { asTable } from './report.ts';
 import type { BenchmarkResult, Findings } from './result.ts';
+import { scaleBenchmark } from './scale.ts';
 import { type BenchSystem, startSystem } from './system.ts';
 
 import { transactionBenchmark } from './transaction.ts';
@@ -26,6 +27,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   recoveryBenchmark,
   onboardingBenchmark,
   transactionBenchmark,
+  scaleBenchmark,
 ];
 const names = BENCHMARKS.map(({ name }) => name);
 const asked = process.argv.slice(2);
