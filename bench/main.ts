@@ -11,8 +11,10 @@ import { describeMachine } from './machine.ts';
 import { keep, publish } from './record.ts';
 import { asTable } from './report.ts';
 import type { BenchmarkResult, Findings } from './result.ts';
+import { scaleBenchmark } from './scale.ts';
 import { type BenchSystem, startSystem } from './system.ts';
 
+import { transactionBenchmark } from './transaction.ts';
 interface Benchmark {
   name: string;
   title: string;
@@ -20,7 +22,13 @@ interface Benchmark {
   run(system: BenchSystem): Promise<Findings>;
 }
 
-const BENCHMARKS: readonly Benchmark[] = [contextBenchmark, recoveryBenchmark, onboardingBenchmark];
+const BENCHMARKS: readonly Benchmark[] = [
+  contextBenchmark,
+  recoveryBenchmark,
+  onboardingBenchmark,
+  transactionBenchmark,
+  scaleBenchmark,
+];
 const names = BENCHMARKS.map(({ name }) => name);
 const asked = process.argv.slice(2);
 

@@ -1,10 +1,12 @@
 /** All of Persona as `npm start` brings it up, and what benchmarks reach it by. */
 
+import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
 import type { CommandContext } from '../dev/command.ts';
 import { type PersonaSystem, startPersona } from '../dev/persona.ts';
 import { type Program, startProgram } from '../dev/programs.ts';
-import { type Graph, openGraph } from '../graph/index.ts';
+import { startStack } from '../dev/stack/stack.ts';
+import { type Graph, migrate, openGraph } from '../graph/index.ts';
 import { readCodecKeys, readGraphEnvironment, readTemporalEnvironment } from '../platform/environment.ts';
 import { createBlindIndex } from '../security/blind-index.ts';
 import { createKeyRing } from '../security/key-ring.ts';
@@ -20,18 +22,14 @@ export interface BenchSystem extends Pick<PersonaSystem, 'addresses' | 'env'> {
     ports?: Record<string, number>,
     env?: Record<string, string>,
   ): Promise<{ ready: Program['ready']; stop(): Promise<void> }>;
+  /** A graph of its own, empty and migrated, on a Neo4j of its own. */
+  startGraph(name: string): Promise<Graph>;
   close(): Promise<void>;
 }
 
 export async function startSystem({ guard, log }: CommandContext): Promise<BenchSystem> {
   const { addresses, env, folder } = await startPersona({ guard, log });
-  const { neo4j, keys, blindKeys } = readGraphEnvironment(env);
-  const graph = openGraph({
-    ...neo4j,
-    password: neo4j.password.reveal(),
-    keyRing: createKeyRing(keys.reveal()),
-    blindIndex: createBlindIndex(createKeyRing(blindKeys.reveal())),
-  });
+  const graph = open(env);
   const { address, namespace } = readTemporalEnvironment(env);
   const temporal = await connectTemporal({ address, namespace, codecKeys: readCodecKeys(env).reveal() });
   return {
@@ -49,8 +47,25 @@ export async function startSystem({ guard, log }: CommandContext): Promise<Bench
       };
       return { ready, stop };
     },
+    async startGraph(name) {
+      const servers = { servers: ['neo4j'], folder: join(folder, name), guard, log } as const;
+      const own = await startStack({ ...servers, env: { ...env, NEO4J_URI: undefined } });
+      const another = open({ ...env, ...own.env });
+      await migrate(another);
+      return another;
+    },
     async close() {
       await Promise.all([graph.close(), temporal.connection.close()]);
     },
   };
+}
+
+function open(env: PersonaSystem['env']): Graph {
+  const { neo4j, keys, blindKeys } = readGraphEnvironment(env);
+  return openGraph({
+    ...neo4j,
+    password: neo4j.password.reveal(),
+    keyRing: createKeyRing(keys.reveal()),
+    blindIndex: createBlindIndex(createKeyRing(blindKeys.reveal())),
+  });
 }

@@ -1,0 +1,100 @@
+/** Reads of an identity graph of a million customers beside the same reads of a small one. */
+
+import { type Graph, findCustomersByUsage, getCustomerContext } from '../graph/index.ts';
+import { readPolicy } from '../platform/policy.ts';
+import { type Count, type Findings, median } from './result.ts';
+import { compared, type Load, loadOf, REPETITIONS, sideBySide } from './side-by-side.ts';
+import type { BenchSystem } from './system.ts';
+import { addWorldCustomers, customerId, deviceId, linkCustomers, linkDevices } from './world.ts';
+
+const SMALL = 10_000;
+const SIZES = [100_000, 1_000_000];
+const READS = 500;
+const FLAT = { atMost: 1.3 };
+const DEVICES = 10_000;
+const SHARERS = 100_000;
+/** Customers with a part of their own: it begins after these, so that one of them is as good as another. */
+const SPECIAL = 100;
+const MOST_MS = 500;
+/** The question of the blueprint: an Amex, on a trusted iPhone, shipped to New York, in the last six months. */
+const QUESTION = {
+  brand: 'amex',
+  trusted: 0.7,
+  user_agent: 'iPhone',
+  state: 'NY',
+  country: 'US',
+  since: '2026-05-01T00:00:00.000Z',
+};
+
+export const scaleBenchmark = {
+  name: 'scale',
+  title: 'Reads of a large graph against the same reads of a small one',
+  conditions:
+    `Two Neo4j servers side by side, one with ${SMALL} customers; p50 of ${READS} reads of random customers, one after the other. ` +
+    'The graphs are built by bulk Cypher, the same each time: what queries look at is as commands leave it, without events and keys. ' +
+    'What stands under "Persona" is the large graph, or the customer with much; under "bare" the small graph, or an ordinary customer',
+  async run({ graph: small, startGraph, log }: BenchSystem): Promise<Findings> {
+    const policy = readPolicy();
+    const large = await startGraph('large');
+    const reads = (graph: Graph, customer: () => number) => (): Promise<Load> =>
+      loadOf(READS, 1, () => getCustomerContext(graph, { customer_id: customerId(customer()), policy }));
+    const anyOf = (from: number, to: number) => () => from + Math.floor(Math.random() * (to - from + 1));
+    try {
+      await build(small, 1, SMALL, log);
+      const comparisons = [];
+      for (const [step, size] of SIZES.entries()) {
+        await build(large, (SIZES[step - 1] ?? 0) + 1, size, log);
+        const measured = await sideBySide(
+          reads(large, anyOf(SPECIAL, size)),
+          reads(small, anyOf(SPECIAL, SMALL)),
+        );
+        comparisons.push({
+          ...compared(`context at ${size} customers, p50`, 'ms', 'p50', measured),
+          goal: FLAT,
+        });
+      }
+      const ordinary = reads(large, anyOf(SPECIAL + SHARERS + 1, SIZES.at(-1) ?? 0));
+      await linkDevices(large, customerId(1), SPECIAL, SPECIAL + DEVICES);
+      await linkCustomers(large, deviceId(2), SPECIAL, SPECIAL + SHARERS);
+      const many = await sideBySide(
+        reads(large, () => 1),
+        ordinary,
+      );
+      const shared = await sideBySide(reads(large, anyOf(SPECIAL, SPECIAL + SHARERS)), ordinary);
+      comparisons.push(
+        { ...compared(`context of a customer with ${DEVICES} devices, p50`, 'ms', 'p50', many), goal: FLAT },
+        {
+          ...compared(`context behind a device of ${SHARERS} customers, p50`, 'ms', 'p50', shared),
+          goal: FLAT,
+        },
+      );
+      const counts = [
+        await asked('findCustomersByUsage, first 50 (ms)', large, QUESTION),
+        await asked('findCustomersByUsage, nobody fits (ms)', large, { ...QUESTION, trusted: 0.95 }),
+      ];
+      return { comparisons, counts };
+    } finally {
+      await large.close();
+    }
+  },
+};
+
+async function build(graph: Graph, from: number, to: number, log: (line: string) => void): Promise<void> {
+  const startedAt = Date.now();
+  log(`adding customers ${from} to ${to}…`);
+  await addWorldCustomers(graph, from, to);
+  log(`added in ${Math.round((Date.now() - startedAt) / 1_000)} s`);
+}
+
+/** How long the question takes, as people ask it: one after the other. */
+async function asked(
+  what: string,
+  graph: Graph,
+  usage: Parameters<typeof findCustomersByUsage>[1]['usage'],
+): Promise<Count> {
+  const ask = () => findCustomersByUsage(graph, { usage, limit: 50 });
+  await ask();
+  const turns: number[] = [];
+  for (let turn = 0; turn < REPETITIONS; turn += 1) turns.push((await loadOf(1, 1, ask)).p50);
+  return { what, value: Math.round(median(turns)), atMost: MOST_MS };
+}
