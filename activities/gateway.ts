@@ -30,8 +30,12 @@ export function createGatewayActivities({
   now,
 }: GatewayDependencies): GatewayActivities {
   return {
-    async findOut({ key }) {
-      const { query, order, eligible } = await getDoubt(graph, { key, policy, now: now() });
+    async findOut({ key, policy: kept }) {
+      const { query, order, eligible } = await getDoubt(graph, {
+        key,
+        policy: { ...policy, recovery: kept },
+        now: now(),
+      });
       const found = await gateway.findCharge(query, { signal: cancellationSignal() });
       if (found.result === 'not_charged') {
         return { result: 'not_sent', reason: 'the gateway has the payment, and no charge of this attempt' };

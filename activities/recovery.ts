@@ -2,7 +2,7 @@
 
 import { activityInfo } from '@temporalio/activity';
 import { PersonaError } from '../domain/errors.ts';
-import type { Policy } from '../domain/policy.ts';
+import type { Policy, RecoveryPolicy } from '../domain/policy.ts';
 import type { GatewayPayment, PaymentGateway } from '../domain/ports.ts';
 import { type RecoverySignalName, type RecoverySignals, settledPaymentKey } from '../domain/processes.ts';
 import type { PaymentSettled } from '../domain/recovery/messages.ts';
@@ -48,6 +48,8 @@ export interface RecoveryDependencies {
 export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryActivities {
   const { graph, gateway, policy, tellRecoveries, now } = deps;
 
+  const under = (recovery: RecoveryPolicy): Policy => ({ ...policy, recovery });
+
   /** The gateway knows the payment that a settlement names, and that nothing was paid with it. */
   async function isDisproven(settlement: PaymentSettled): Promise<boolean> {
     const { payment_id, gateway_payment_ref } = settlement;
@@ -90,7 +92,8 @@ export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryAc
 
     resumeRecovery: ({ payment_id }) => resumeRecovery(graph, { payment_id, policy, now: now() }),
 
-    rereadRecovery: ({ payment_id }) => rereadRecovery(graph, { payment_id, policy, now: now() }),
+    rereadRecovery: ({ payment_id, policy: kept }) =>
+      rereadRecovery(graph, { payment_id, policy: under(kept), now: now() }),
 
     async readPayment({ payment_id }) {
       const { gateway_ref } = await getObligation(graph, payment_id);
@@ -98,7 +101,7 @@ export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryAc
       return { payment: payment?.state ?? 'none' };
     },
 
-    async endReview({ payment_id }) {
+    async endReview({ payment_id, policy: kept }) {
       const {
         state,
         changed_seq,
@@ -110,7 +113,7 @@ export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryAc
           payment_id,
         });
       }
-      const asked = { customer_id, failed_payment_method_id, policy, now: now() };
+      const asked = { customer_id, failed_payment_method_id, policy: under(kept), now: now() };
       return { alternatives: await alternativesOf(graph, asked) };
     },
 
@@ -140,18 +143,18 @@ export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryAc
       return { payment: payment.state === 'succeeded' ? 'succeeded' : 'adopted' };
     },
 
-    async claimAttempt({ payment_id, payment_method_id, key, n }) {
-      const header = headerOf(key, at(now()));
-      return claimAttempt(graph, header, { payment_id, payment_method_id, key, n, policy, now: now() });
+    async claimAttempt({ policy: kept, ...asked }) {
+      const header = headerOf(asked.key, at(now()));
+      return claimAttempt(graph, header, { ...asked, policy: under(kept), now: now() });
     },
 
-    async recordAttempt({ payment_id, key, answer }) {
+    async recordAttempt({ payment_id, key, answer, policy: kept }) {
       const header = headerOf(`record:${key}:${answer.result}`, at(now()));
       const { recorded, others, ended } = await recordAttempt(graph, header, {
         payment_id,
         key,
         answer,
-        policy,
+        policy: under(kept),
         now: now(),
       });
       // After the commit: a crash in between repeats the activity, and a signal too many does no harm.

@@ -50,6 +50,8 @@ test.each([
   [['resolve', 'p', '--attempt', 'k', '--result', 'maybe', '--evidence', 'e']],
   [['resolve', 'p', '--result', 'declined', '--evidence', 'e']],
   [['recover', '/does/not/exist']],
+  [['import']],
+  [['import', '/does/not/exist']],
   [['timeline', CUSTOMER, '--limit', '0']],
   [['recoveries', CUSTOMER, '--limit', '101']],
 ])('%j is wrong usage, and says what is wrong on stderr alone', async (args) => {
@@ -161,6 +163,24 @@ test('verify without keys says which are missing and where those of a local copy
   expect(code).toBe(2);
   expect(err).toContain('PERSONA_KEYS: is missing');
   expect(err).toContain('.persona/run.env');
+});
+
+test('an import without a graph says where it stopped and that it goes on', async () => {
+  const key = `k:${Buffer.alloc(32, 1).toString('base64')}`;
+  const { code, out, err } = await run(['import', import.meta.filename], {
+    // Nothing listens on port 1.
+    ...{ NEO4J_URI: 'bolt://127.0.0.1:1', NEO4J_USERNAME: 'neo4j', NEO4J_PASSWORD: 'x' },
+    ...{
+      PERSONA_KEYS: key,
+      PERSONA_BLIND_KEYS: key,
+      TEMPORAL_CODEC_KEYS: key,
+      TEMPORAL_ADDRESS: '127.0.0.1:1',
+    },
+  });
+  expect({ code, out }).toEqual({ code: 3, out: '' });
+  expect(err).toContain('Neo4j cannot be reached');
+  expect(err).toContain('0 lines of');
+  expect(err).toContain('run the same command again, and it goes on there');
 });
 
 test('config masks what is secret, also where it breaks a rule', async () => {

@@ -12,6 +12,7 @@ import { doctor } from './commands/doctor.ts';
 import { importCustomers } from './commands/import.ts';
 import { type Operation, operate, resolveUnknown } from './commands/operate.ts';
 import { recover } from './commands/recover.ts';
+import { replay } from './commands/replay.ts';
 import { verify } from './commands/verify.ts';
 import { ExitCode, toFailure } from './failure.ts';
 import { readSettings, type Settings, type Variables } from './settings.ts';
@@ -140,6 +141,15 @@ function commands(surroundings: Surroundings, ask: (run: Run) => void): Command 
       ask((settings) => importCustomers(settings, file, { actor: actor(), screen: surroundings })),
     );
   program.commandsGroup('Is it well?');
+  command('replay', "rebuilds an empty graph elsewhere from this graph's own log, and verifies it")
+    .requiredOption('--into <URI>', 'where the other Neo4j is, such as bolt://127.0.0.1:7688', boltUri)
+    .addHelpText(
+      'after',
+      '\nThe other Neo4j is asked as this one is; PERSONA_REPLAY_PASSWORD says another password.',
+    )
+    .action(({ into }: { into: string }) =>
+      ask((settings) => replay(settings, into, (events) => err(`${events} events`))),
+    );
   command('verify', 'replays the event log and compares it with the graph')
     .addOption(new Option('--customer <ID>', 'one customer').argParser(customerId).conflicts('all'))
     .option('--all', 'every customer and every device')
@@ -161,6 +171,12 @@ function paged(command: Command): Command {
 }
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+function boltUri(text: string): string {
+  if (!/^(bolt|neo4j)(\+s|\+ssc)?:\/\/\S+$/.test(text))
+    throw new InvalidArgumentError('It is a bolt:// or neo4j:// address.');
+  return text;
+}
 
 function customerId(text: string): string {
   const id = text.toLowerCase();

@@ -91,6 +91,7 @@ export const ERRORS = {
     'The requested version is not visible yet',
   ),
   deadline_exceeded: row(true, 504, GrpcCode.DEADLINE_EXCEEDED, 'The deadline passed first'),
+  graph_not_empty: row(false, 409, GrpcCode.FAILED_PRECONDITION, 'The graph to fill is not empty'),
   graph_unavailable: row(true, 503, GrpcCode.UNAVAILABLE, 'The identity graph cannot be reached'),
   temporal_unavailable: row(true, 503, GrpcCode.UNAVAILABLE, 'Temporal cannot be reached'),
   gateway_unavailable: row(true, 503, GrpcCode.UNAVAILABLE, 'The payment gateway cannot be reached'),

@@ -120,7 +120,8 @@ const LOCK_DEVICE = `
   REMOVE d.locked
   RETURN properties(d) AS node`;
 
-const WRITE_EVENTS = `
+/** With the label by which the relay knows what it has to publish. */
+export const WRITE_EVENTS = `
   UNWIND $events AS event
   CREATE (e:PersonaEvent:Unpublished {
     id: event.id, stream: event.stream, stream_id: event.stream_id, seq: event.seq, type: event.type,

@@ -1,6 +1,7 @@
 import type { Session } from 'neo4j-driver';
 import { translated } from './errors.ts';
 import type { Graph } from './graph.ts';
+import { unobserved } from './observer.ts';
 import { toParameters, toPlain } from './values.ts';
 
 type Row = Record<string, unknown>;
@@ -19,13 +20,17 @@ export async function rehearse(graph: Graph, play: (stage: Graph) => Promise<voi
     const run = (cypher: string, parameters: Row) => transaction.run(cypher, parameters);
     // What a command asks of its session, and no more.
     const part = { beginTransaction: () => ({ run, commit: async () => {} }), close: async () => {} };
+    const read = async <T>(cypher: string, parameters: Row = {}): Promise<T[]> => {
+      const { records } = await run(cypher, toParameters(parameters) as Row);
+      return records.map((record) => toPlain(record.toObject()) as T);
+    };
     await play({
       ...graph,
       writeSession: () => part as unknown as Session,
-      async read<T>(cypher: string, parameters: Row = {}): Promise<T[]> {
-        const { records } = await run(cypher, toParameters(parameters) as Row);
-        return records.map((record) => toPlain(record.toObject()) as T);
-      },
+      read,
+      readAnywhere: read,
+      // What is undone is no news.
+      observer: unobserved,
     });
     await transaction.rollback();
   } catch (error) {

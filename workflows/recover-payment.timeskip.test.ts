@@ -274,7 +274,7 @@ test('a charge that was never sent is claimed anew under the next number', async
 test('blocked by another recovery, it goes on when that one frees the claim', async () => {
   let free = false;
   const place = world({
-    claim: () => (free ? undefined : { result: 'blocked', by: 'invoice-other', since: 0 }),
+    claim: () => (free ? undefined : { result: 'blocked', by: 'invoice-other', since: 0, what: 'customer' }),
   });
   const rig = await createTestRig({ activities: place.activities });
   const handle = await report(rig, place);

@@ -353,3 +353,81 @@ test('a port that is taken is an error, not a server that nobody reaches', async
   const [host = '', port] = server.address.split(':');
   await expect(serveGrpc({ host, port: Number(port) }, fakeServices({}), quietObservers())).rejects.toThrow();
 });
+
+test('a timeline is a stream: page after page, as many as are asked for', async () => {
+  const asked: (string | undefined)[] = [];
+  given.getTimeline = async (_, { limit, cursor }) => {
+    asked.push(`${limit}@${cursor}`);
+    const first = cursor === undefined ? 250 : Number(cursor);
+    const items = Array.from({ length: limit }, (__, n) => ({
+      seq: first - n,
+      type: 'Masked',
+      occurred_at: '2026-04-18T10:00:00.000Z',
+      text: 'words',
+    }));
+    return { items, next_cursor: String(first - limit) };
+  };
+  const read = async (limit: number) =>
+    (await graph.getTimeline({ customer_id: CUSTOMER, limit }).toArray()) as object[];
+  const entries = await read(130);
+  expect(entries).toHaveLength(130);
+  expect(entries[129]).toEqual({
+    seq: 121n,
+    type: 'Masked',
+    occurred_at: new Date('2026-04-18T10:00:00Z'),
+    text: 'words',
+  });
+  expect(asked).toEqual(['100@undefined', '30@150']);
+  given.getTimeline = () => Promise.reject(new PersonaError('customer_not_found', 'because'));
+  expect(await errorOf(read(1))).toMatchObject({
+    code: status.NOT_FOUND,
+    info: { reason: 'customer_not_found' },
+  });
+  const refused = errorOf(graph.getTimeline({ customer_id: 'x', limit: 1 }).toArray());
+  expect(await refused).toMatchObject({ code: status.INVALID_ARGUMENT, fields: ['customer_id'] });
+});
+
+test('what is edited by name is checked before anybody is asked', async () => {
+  const nothing = { source_id: '', type: 'KNOWS', target_id: 'x' };
+  const edge = await errorOf(answerOf((done) => graph.addRelationship(nothing, done)));
+  expect(edge.fields).toEqual(['type', 'source_id', 'target_id']);
+  const node = { label: 'CommandReceipt', id: CUSTOMER, property: '', value: 'x' };
+  const refused = await errorOf(answerOf((done) => graph.updateNodeProperty(node, done)));
+  expect(refused).toMatchObject({ code: status.INVALID_ARGUMENT, fields: ['label', 'property'] });
+
+  let change: unknown;
+  given.updateNodeProperty = async (_, asked) => {
+    change = asked;
+    return { changed: true, version: 7 };
+  };
+  const request = { label: 'Customer', id: CUSTOMER.toUpperCase(), property: 'segment', value: 'vip' };
+  const answer = await answerOf((done) =>
+    graph.updateNodeProperty({ ...request, expected_version: 6n }, done),
+  );
+  expect(answer).toEqual({ changed: true, version: 7n });
+  expect(change).toEqual({ ...request, id: CUSTOMER, expected_version: 6 });
+});
+
+test('who used what, where: each condition that is not given is not asked', async () => {
+  let asked: unknown;
+  given.findCustomersByUsage = async (_, request) => {
+    asked = request;
+    return { items: [{ customer_id: CUSTOMER, segment: 'VIP', status: 'active' }] };
+  };
+  const none = { since: undefined, limit: 0, cursor: '' };
+  const page = await answerOf((done) =>
+    graph.findCustomersByUsage(
+      { ...none, brand: 'amex', country: 'us', since: new Date('2026-01-01T00:00:00Z') },
+      done,
+    ),
+  );
+  expect(page).toEqual({
+    items: [{ customer_id: CUSTOMER, segment: 'VIP', status: 'active' }],
+    next_cursor: '',
+  });
+  expect(asked).toEqual({ brand: 'amex', country: 'US', since: '2026-01-01T00:00:00.000Z', limit: 100 });
+  const refused = await errorOf(
+    answerOf((done) => graph.findCustomersByUsage({ ...none, country: 'XX', limit: 101 }, done)),
+  );
+  expect(refused.fields).toEqual(['country', 'limit']);
+});

@@ -70,7 +70,7 @@ export async function resolveUnknown(
     );
     return {
       document: toRecoveryView(status),
-      text: `The recovery of ${paymentId} takes the attempt ${resolution.attempt_key} as ${resolution.result}.`,
+      text: `The recovery of ${paymentId} takes the attempt ${resolution.attempt_key} as ${resolution.result}. It is ${status.outcome ?? status.state} now.`,
     };
   } catch (error) {
     throw failureFrom(error, paymentId);

@@ -44,6 +44,8 @@ export interface Agents {
   /** What the customer reads of it over REST, oldest first. */
   timeline(customer_id: string): Promise<string[]>;
   fetchHistory(workflowId: string): Promise<History>;
+  /** Operations, by a query in Temporal's list filter: the ids found. */
+  findWorkflows(query: string): Promise<string[]>;
   close(): Promise<void>;
 }
 
@@ -104,6 +106,11 @@ export async function connectAgents(addresses: RunFile): Promise<Agents> {
       return items.map(({ text }) => text).reverse();
     },
     fetchHistory: (workflowId) => synapse.workflow.getHandle(workflowId).fetchHistory(),
+    async findWorkflows(query) {
+      const found: string[] = [];
+      for await (const { workflowId } of synapse.workflow.list({ query })) found.push(workflowId);
+      return found;
+    },
     async close() {
       persona.close();
       graph.close();

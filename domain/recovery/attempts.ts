@@ -33,7 +33,7 @@ export function afterClaim(
     case 'blocked':
       return claim.by === state.payment_id
         ? { ...state, review: { rule: 'attempt_unresolved', flagged: false } }
-        : { ...state, blocked_until: at + BLOCKED_RETRY_MS, frozen_at: state.frozen_at ?? at };
+        : blocked(state, candidate, claim.what, at);
     case 'already_paid':
       return { ...afterClosing(unblocked, claim.obligation, false), notices: [] };
     case 'refused':
@@ -52,6 +52,24 @@ export function afterClaim(
             : replace(state.candidates, candidate, postponed(state, candidate, claim.until)),
       };
   }
+}
+
+/**
+ * A charge in flight is over in seconds, so the order of the cascade is kept; one in doubt may stay so for weeks, so
+ * the next method is tried meanwhile. While nothing else can be tried, the window's clock stands still.
+ */
+function blocked(
+  state: RecoveryState,
+  candidate: Candidate,
+  what: 'customer' | 'instrument',
+  at: number,
+): RecoveryState {
+  const until = at + BLOCKED_RETRY_MS;
+  if (what === 'customer') return { ...state, blocked_until: until, frozen_at: state.frozen_at ?? at };
+  const candidates = replace(state.candidates, candidate, { ...candidate, not_before: until, blocked: true });
+  const stuck = candidates.every((one) => one.blocked || one.not_before > at);
+  const clock = stuck ? { ...state, frozen_at: state.frozen_at ?? at } : thaw(state, at);
+  return { ...clock, blocked_until: undefined, candidates };
 }
 
 /** What has to wait for longer than the customer may wait for a word is no part of the first cascade any more. */

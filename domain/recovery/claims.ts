@@ -96,8 +96,11 @@ export interface ClaimedAttempt {
 export type Claim =
   | { result: 'claimed'; attempt: ClaimedAttempt }
   | { result: 'resolved'; attempt: AttemptStatus }
-  /** Another unresolved attempt stands in the way: of obligation `by`, since then (epoch milliseconds). */
-  | { result: 'blocked'; by: string; since: number }
+  /**
+   * Another unresolved attempt stands in the way: of obligation `by`, since then (epoch milliseconds). It blocks the
+   * customer for the seconds of its flight, and its instrument for as long as nobody knows what became of it.
+   */
+  | { result: 'blocked'; by: string; since: number; what: 'customer' | 'instrument' }
   /** `until`: may be asked again then (epoch milliseconds). `obligation`: closed unpaid, so nothing may be charged. */
   | { result: 'refused'; rule: string; until?: number; obligation?: ClosedObligation }
   | { result: 'already_paid'; obligation: ClosedObligation };

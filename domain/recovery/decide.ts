@@ -90,6 +90,7 @@ function byTheClock(state: RecoveryState, now: number): Step {
   }
   const reminder = reminderDue(state, now);
   if (reminder && suspended_until === undefined) return { do: 'notify', notice: reminder };
+  if (candidate?.blocked) return wait(state, now, 'claim');
   return state.cascade_ended ? wait(state, now, waitsFor(state)) : wait(state, now);
 }
 

@@ -4,7 +4,8 @@ import type { RecoveryPhase, RecoveryStatus } from './status.ts';
 import { earliest, timersOf } from './timers.ts';
 
 /** The recovery as the outside sees it while its run is alive. @param now epoch milliseconds */
-export function describe(state: RecoveryState, now: number): RecoveryStatus {
+export function describe(current: RecoveryState, now: number): RecoveryStatus {
+  const state = afterErrands(current, now);
   const step = decide(state, now);
   const next = nextOf(state, step, now);
   return {
@@ -26,7 +27,13 @@ export function describe(state: RecoveryState, now: number): RecoveryStatus {
   };
 }
 
-/** Steps of an attempt; a reading or a message in between changes nothing about what the recovery waits for. */
+/** A message or a reading that is under way changes nothing about what the recovery waits for. */
+function afterErrands(state: RecoveryState, now: number): RecoveryState {
+  const told_at = state.cascade_ended ? now : state.told_at;
+  return { ...state, notices: [], reports: [], read_at: Math.max(state.read_at, now), told_at };
+}
+
+/** Steps of an attempt. */
 const ABOUT_MONEY: ReadonlySet<Step['do']> = new Set([
   'look_up',
   'claim',

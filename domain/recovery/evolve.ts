@@ -61,7 +61,11 @@ function apply(state: RecoveryState, fact: Fact): RecoveryState {
     case 'fraud_reported':
       return { ...state, reports: state.reports.slice(1) };
     case 'claim_freed':
-      return { ...state, blocked_until: undefined };
+      return {
+        ...state,
+        blocked_until: undefined,
+        candidates: state.candidates.map((one) => (one.blocked ? freed(one) : one)),
+      };
     case 'method_added':
       return addMethod(state, fact.payment_method_id, fact.event_id);
     case 'consent_revoked':
@@ -171,13 +175,13 @@ function retryNow(state: RecoveryState, alternatives: string[], at: number): Rec
   const more: Candidate[] = alternatives
     .filter((id) => !listed.has(id))
     .map((id) => ({ payment_method_id: id, not_before: 0, why: 'alternative' }));
-  const candidates = [
-    ...ourFault(state, listed),
-    ...state.candidates.map((candidate) => ({ ...candidate, not_before: 0 })),
-    ...more,
-  ];
+  const candidates = [...ourFault(state, listed), ...state.candidates.map(freed), ...more];
   const free = { ...state, review: undefined, blocked_until: undefined, suspended_until: undefined };
   return { ...thaw(free, at), candidates };
+}
+
+function freed({ blocked: _, ...candidate }: Candidate): Candidate {
+  return { ...candidate, not_before: 0 };
 }
 
 /** What our own set-up, trouble on the way, or a passing reason stopped: the failed method itself is tried again, too. */

@@ -195,7 +195,7 @@ test('blocked by another obligation it waits, says so, and goes on when the clai
   const state = evolve(begin(snapshot()), {
     fact: 'claim_answered',
     candidate: { payment_method_id: 'a', not_before: 0, why: 'alternative' },
-    claim: { result: 'blocked', by: 'invoice-2', since: NOW },
+    claim: { result: 'blocked', by: 'invoice-2', since: NOW, what: 'customer' },
     at: NOW,
   });
   expect(decide(state, NOW)).toEqual({ do: 'wait', until: NOW + BLOCKED_RETRY_MS, for: 'claim' });

@@ -22,6 +22,8 @@ export interface Candidate {
   payment_method_id: string;
   /** Epoch milliseconds; 0: at once. */
   not_before: number;
+  /** Another obligation's attempt in doubt stands on this instrument: others may be tried meanwhile. */
+  blocked?: boolean;
   why: 'alternative' | 'same_method' | 'added' | 'authenticated' | 'retry';
 }
 

@@ -46,8 +46,8 @@ export function earliest(candidates: readonly Candidate[]): Candidate | undefine
 export function isReadingDue(state: RecoveryState, now: number): boolean {
   return timersOf(state).some((timer) => {
     if (timer.do === 'close' || timer.at > now || timer.at <= state.read_at) return false;
-    // Inside the cascade every claim reads for itself.
-    return timer.do !== 'charge' || state.cascade_ended;
+    // Inside the cascade, and where another obligation stands in the way, the claim reads what it needs.
+    return timer.do !== 'charge' || (state.cascade_ended && !earliest(state.candidates)?.blocked);
   });
 }
 

@@ -202,7 +202,7 @@ test('while another obligation stands in the way the window stands still, and af
   let state = evolve(begin(snapshot({ alternatives: ['a'] }, 'FIX')), {
     fact: 'claim_answered',
     candidate: { payment_method_id: 'a', not_before: 0, why: 'alternative' },
-    claim: { result: 'blocked', by: 'invoice-2', since: NOW },
+    claim: { result: 'blocked', by: 'invoice-2', since: NOW, what: 'customer' },
     at: NOW,
   });
   expect(play({ ...state, blocked_until: NOW + 2 * DAY }, {}, NOW + DAY).done).toEqual([
@@ -255,4 +255,18 @@ test('retryNow tries what our own fault stopped on the failed method first', () 
   const { state } = play(begin(snapshot({}, 'CONFIG')), {});
   const now = evolve(state, { fact: 'retry_now', alternatives: ['a'], at: NOW + 5 * MINUTE });
   expect(label(decide(now, NOW + 5 * MINUTE))).toBe('claim failed:1');
+});
+
+test('an instrument that another obligation holds in doubt is passed over, and tried once it is free', () => {
+  const held = evolve(begin(snapshot({}, 'FIX')), {
+    fact: 'claim_answered',
+    candidate: { payment_method_id: 'a', not_before: 0, why: 'alternative' },
+    claim: { result: 'blocked', by: 'invoice-2', since: NOW, what: 'instrument' },
+    at: NOW,
+  });
+  const { done, state } = play(held, { b: { state: 'declined', class: 'FIX' } });
+  expect(done).toEqual(['claim b:1', 'charge b', 'record declined', 'wait for claim']);
+  expect(statusOf(state, NOW)).toMatchObject({ state: 'waiting', waiting_for: 'claim' });
+  expect(label(decide(state, NOW + 10 * MINUTE))).toBe('claim a:1');
+  expect(label(decide(evolve(state, { fact: 'claim_freed' }), NOW))).toBe('claim a:1');
 });

@@ -105,7 +105,7 @@ export async function claim(tx: CommandTx, input: ClaimScene): Promise<Claim> {
   const closed = refusalByObligation(obligation, attempts);
   if (closed) return closed;
   const unresolved = attempts.find(isUnresolved);
-  if (unresolved) return blockedBy(unresolved);
+  if (unresolved) return blockedBy(unresolved, 'instrument');
   if (customer.status !== 'active') return { result: 'refused', rule: `customer_${customer.status}` };
 
   const method = input.wallet.find((one) => one.payment_method_id === input.payment_method_id);
@@ -127,10 +127,10 @@ export async function claim(tx: CommandTx, input: ClaimScene): Promise<Claim> {
   if (rule) return { result: 'refused', rule };
   const ceiling = ceilingOn(history, obligation, method, now);
   if (ceiling) return { result: 'refused', ...ceiling };
-  const inTheWay =
-    others.map(({ attempt }) => attempt).find((attempt) => isInFlight(attempt, now)) ??
-    history.find((attempt) => attempt.payment_id !== input.payment_id && isUnresolved(attempt));
-  if (inTheWay) return blockedBy(inTheWay);
+  const inFlight = others.map(({ attempt }) => attempt).find((attempt) => isInFlight(attempt, now));
+  if (inFlight) return blockedBy(inFlight, 'customer');
+  const inDoubt = history.find((attempt) => attempt.payment_id !== input.payment_id && isUnresolved(attempt));
+  if (inDoubt) return blockedBy(inDoubt, 'instrument');
   return write(tx, input, method);
 }
 
@@ -221,6 +221,6 @@ function claimedAnswer(attempt: AttemptNode, n: number): Claim {
   };
 }
 
-function blockedBy(attempt: AttemptNode): Claim {
-  return { result: 'blocked', by: attempt.payment_id, since: Date.parse(attempt.claimed_at) };
+function blockedBy(attempt: AttemptNode, what: 'customer' | 'instrument'): Claim {
+  return { result: 'blocked', by: attempt.payment_id, since: Date.parse(attempt.claimed_at), what };
 }

@@ -288,7 +288,7 @@ test('what became of a charge in doubt is said by a person', async () => {
   const [inDoubt] = await attempts();
   expect(await document([...args, '--attempt', inDoubt?.key ?? ''])).toMatchObject({
     payment_id: message.payment_id,
-    attempts: [{ key: inDoubt?.key }],
+    attempts: [{ key: inDoubt?.key, state: 'declined', reason_text: expect.any(String) }],
   });
   await expect.poll(attempts, LIMIT).toMatchObject([{ state: 'declined' }, { state: 'approved' }]);
 });

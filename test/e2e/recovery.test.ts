@@ -53,18 +53,29 @@ interface Customer {
   cards: { token: string; id: string }[];
 }
 
-/** A customer with that many active cards, used on one trusted device, the last one last. */
-async function customerWithCards(count: number, steps: object[][] = []): Promise<Customer> {
+/**
+ * A customer with that many active methods, used on one trusted device, the last one last: cards that follow `steps`, or
+ * the gateway's own test methods.
+ */
+async function customerWithCards(
+  count: number,
+  steps: object[][] = [],
+  given: (string | undefined)[] = [],
+): Promise<Customer> {
   const fingerprint = randomUUID();
   let id: string | undefined;
   const cards: Customer['cards'] = [];
   for (let index = 0; index < count; index++) {
-    const token = `pm_${randomUUID().replaceAll('-', '')}`;
-    await script(token, steps[index] ?? []);
+    const token = given[index] ?? `pm_${randomUUID().replaceAll('-', '')}`;
+    if (!given[index]) await script(token, steps[index] ?? []);
     const onboarded: Onboarded = await agents[index % 2]!.onboard({
       transaction_id: randomUUID(),
       ...(id ? { customer_id: id } : { email: `e2e.${randomUUID()}@shop.example` }),
-      payment_method_details: { type: 'card', token, off_session_consent: true },
+      payment_method_details: {
+        type: token.startsWith('pm_usBank') ? 'bank_account' : 'card',
+        token,
+        off_session_consent: true,
+      },
       device_details: { fingerprint },
       occurred_at: new Date(Date.now() - (count - index) * DAY).toISOString(),
     });
@@ -216,6 +227,60 @@ test('two obligations of one customer at once are both recovered, each charged o
     expect(await ended(event.payment_id)).toMatchObject({ outcome: 'recovered' });
     expect(await captured(event.payment_id)).toHaveLength(1);
   }
+});
+
+test('ten obligations of one customer: one pending for long, one under review, and the others go on', async () => {
+  // Its first charge stays on its way; afterwards nobody may charge that card until it is known.
+  const customer = await customerWithCards(3, [[], [], [{ do: 'processing' }]]);
+  const [pending, ...others] = Array.from({ length: 9 }, () => failure(customer));
+  const ours = failure(customer, { decline_code: 'testmode_decline' });
+  const stateOf = async (paymentId = '') => (await agents[1].getRecovery(paymentId))?.state;
+  await agents[0].signalPaymentFailed(pending!);
+  await expect.poll(() => stateOf(pending?.payment_id), LIMIT).toBe('pending');
+  await agents[0].signalPaymentFailed(ours);
+  await expect.poll(() => stateOf(ours.payment_id), LIMIT).toBe('needs_review');
+  await Promise.all(others.map((event, index) => agents[index % 2]!.signalPaymentFailed(event)));
+  for (const event of others) {
+    expect(await ended(event.payment_id)).toMatchObject({ outcome: 'recovered' });
+    expect(await captured(event.payment_id)).toEqual([customer.cards[1]?.token]);
+  }
+  expect(await stateOf(pending?.payment_id)).toBe('pending');
+  expect(await agents[0].getRecovery(ours.payment_id)).toMatchObject({
+    state: 'needs_review',
+    waiting_for: 'review',
+    attempts: [],
+  });
+  await expect
+    .poll(
+      () => agents[0].findWorkflows(`PersonaProcess = 'recoverPayment' AND PersonaState = 'needs_review'`),
+      LIMIT,
+    )
+    .toContain(`recovery:${ours.payment_id}`);
+});
+
+test.each([
+  ['pm_card_visa', 'done', { outcome: 'recovered' }],
+  ['pm_card_chargeCustomerFail', 'waiting', { attempts: [{ class: 'LATER' }] }],
+  ['pm_card_radarBlock', 'done', { outcome: 'stopped', attempts: [{ class: 'FRAUD' }] }],
+  ['pm_card_authenticationRequired', 'waiting', { waiting_for: 'authentication' }],
+  ['pm_card_threeDSecureRequired', 'waiting', { waiting_for: 'authentication' }],
+  [
+    'pm_card_authenticationRequiredChargeDeclinedInsufficientFunds',
+    'waiting',
+    { attempts: [{ class: 'LATER' }] },
+  ],
+  ['pm_usBankAccount_success', 'done', { outcome: 'recovered' }],
+  ['pm_usBankAccount_accountClosed', 'waiting', { attempts: [{ class: 'HARD' }] }],
+  ['pm_usBankAccount_noAccount', 'waiting', { attempts: [{ class: 'HARD' }] }],
+  ['pm_usBankAccount_insufficientFunds', 'waiting', { attempts: [{ class: 'LATER' }] }],
+  ['pm_usBankAccount_debitNotAuthorized', 'done', { outcome: 'stopped', attempts: [{ class: 'STOP' }] }],
+  ['pm_usBankAccount_processing', 'pending', { attempts: [{ state: 'pending' }] }],
+])('the gateway’s own test method %s ends where it should: %s', async (token, state, more) => {
+  const customer = await customerWithCards(2, [], [undefined, token]);
+  const event = failure(customer);
+  await agents[0].signalPaymentFailed(event);
+  await expect.poll(async () => (await agents[1].getRecovery(event.payment_id))?.state, LIMIT).toBe(state);
+  expect(await agents[1].getRecovery(event.payment_id)).toMatchObject(more);
 });
 
 test('an older and a stale failure change nothing', async () => {

@@ -1,6 +1,7 @@
 /** The side effects of a recovery, by class, each class with its bounds and their reasons. */
 
 import { proxyActivities } from '@temporalio/workflow';
+import type { RecoveryPolicy } from '../../domain/policy.ts';
 import type { ChargeAnswer } from '../../domain/ports.ts';
 import { TaskQueue } from '../../domain/processes.ts';
 import type {
@@ -14,6 +15,11 @@ import type { PaymentFailed, PaymentSettled } from '../../domain/recovery/messag
 import type { Ending, Fact, FoundOut } from '../../domain/recovery/state.ts';
 import type { NoticeActivities } from '../send-notice.ts';
 
+/** A run keeps the policy that it began with, whatever the worker has been given since. */
+interface Kept {
+  policy: RecoveryPolicy;
+}
+
 export interface RecoveryActivities {
   /** Locks and opens the obligation, classifies, and claims the first alternative if one is due at once. */
   openRecovery(input: { failure: PaymentFailed; claim_first: boolean }): Promise<Opening>;
@@ -22,25 +28,24 @@ export interface RecoveryActivities {
   /** What an obligation that this run has not opened looks like now. */
   resumeRecovery(input: { payment_id: string }): Promise<Opening>;
   /** What the graph has that no signal has told. */
-  rereadRecovery(input: { payment_id: string }): Promise<Reread>;
+  rereadRecovery(input: { payment_id: string } & Kept): Promise<Reread>;
   /** The obligation's own payment as the gateway has it now. */
   readPayment(input: { payment_id: string }): Promise<{
     payment: Extract<Fact, { fact: 'authenticated' }>['payment'];
   }>;
   /** Takes it back from review, if it is there, and says which methods may be tried. */
-  endReview(input: { payment_id: string }): Promise<{ alternatives: string[] }>;
+  endReview(input: { payment_id: string } & Kept): Promise<{ alternatives: string[] }>;
   refundCharge(input: { payment_id: string; key: string }): Promise<{ refunded: boolean }>;
   cancelPayment(input: { payment_id: string }): Promise<{ result: 'cancelled' | 'already_succeeded' }>;
   lookUpPayment(input: { payment_id: string; gateway_payment_ref: string }): Promise<{
     payment: Extract<Fact, { fact: 'looked_up' }>['payment'];
   }>;
-  claimAttempt(input: {
-    payment_id: string;
-    payment_method_id: string;
-    key: string;
-    n: number;
-  }): Promise<Claim>;
-  recordAttempt(input: { payment_id: string; key: string; answer: ChargeAnswer }): Promise<RecordedAttempt>;
+  claimAttempt(
+    input: { payment_id: string; payment_method_id: string; key: string; n: number } & Kept,
+  ): Promise<Claim>;
+  recordAttempt(
+    input: { payment_id: string; key: string; answer: ChargeAnswer } & Kept,
+  ): Promise<RecordedAttempt>;
   flagForReview(input: { payment_id: string; rule: string }): Promise<void>;
   closeRecovery(input: {
     payment_id: string;
@@ -53,7 +58,7 @@ export interface GatewayActivities {
   /** One charge, sent at most once. Declines, doubts and refusals to start are values. */
   charge(input: { payment_id: string; key: string }): Promise<ChargeAnswer>;
   /** What became of an attempt: read at the gateway; sent once more under its own key where that is safe. */
-  findOut(input: { key: string }): Promise<FoundOut>;
+  findOut(input: { key: string } & Kept): Promise<FoundOut>;
 }
 
 export const graph = proxyActivities<RecoveryActivities>({

@@ -24,7 +24,10 @@ export async function factOfWish(
       return { fact: 'cancelled' };
     case 'retryNow': {
       if (current.closed || current.ending || current.unresolved) return undefined;
-      const { alternatives } = await graph.endReview({ payment_id: current.payment_id });
+      const { alternatives } = await graph.endReview({
+        payment_id: current.payment_id,
+        policy: current.policy,
+      });
       return { fact: 'retry_now', alternatives, at: Date.now() };
     }
   }
@@ -45,7 +48,7 @@ export async function resolve(
     answer.done = { refused: `attempt ${key} is not in doubt` };
     return current;
   }
-  const found = await findOut(key);
+  const found = await findOut(key, current.policy);
   const says = found.result === 'approved' || found.result === 'declined' ? found.result : undefined;
   const never = found.result === 'not_sent' ? 'declined' : undefined;
   if ((says ?? never ?? result) !== result) {

@@ -2,6 +2,7 @@
 
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { ActivityFailure, log, ParentClosePolicy, startChild } from '@temporalio/workflow';
+import type { RecoveryPolicy } from '../../domain/policy.ts';
 import type { ChargeAnswer } from '../../domain/ports.ts';
 import { attemptKey, fraudReportWorkflowId, recoveryNotificationId } from '../../domain/processes.ts';
 import type {
@@ -21,7 +22,7 @@ export async function perform(
   state: RecoveryState,
   step: Exclude<Step, { do: 'wait' | 'finish' }>,
 ): Promise<Fact> {
-  const { payment_id } = state;
+  const { payment_id, policy } = state;
   switch (step.do) {
     case 'look_up': {
       const { payment } = await graph.lookUpPayment({
@@ -33,13 +34,13 @@ export async function perform(
     case 'claim': {
       const { payment_method_id } = step.candidate;
       const key = attemptKey(payment_id, payment_method_id, step.n);
-      const claim = await graph.claimAttempt({ payment_id, payment_method_id, key, n: step.n });
+      const claim = await graph.claimAttempt({ payment_id, payment_method_id, key, n: step.n, policy });
       return { fact: 'claim_answered', candidate: step.candidate, claim, at: Date.now() };
     }
     case 'charge':
       return { fact: 'charge_answered', answer: await charge(payment_id, step.claim.key) };
     case 'find_out':
-      return { fact: 'found_out', key: step.key, found: await findOut(step.key), at: Date.now() };
+      return { fact: 'found_out', key: step.key, found: await findOut(step.key, policy), at: Date.now() };
     case 'refund': {
       const { refunded } = await graph.refundCharge({ payment_id, key: step.key });
       if (!refunded) log.error('A second charge could not be given back; a person must', { key: step.key });
@@ -50,7 +51,7 @@ export async function perform(
       return { fact: result === 'cancelled' ? 'payment_cancelled' : 'already_succeeded' };
     }
     case 'record': {
-      const recorded = await graph.recordAttempt({ payment_id, key: step.key, answer: step.answer });
+      const recorded = await graph.recordAttempt({ payment_id, key: step.key, answer: step.answer, policy });
       const wait = step.answer.result === 'not_sent' ? step.answer.retry_after_ms : undefined;
       return {
         fact: 'attempt_recorded',
@@ -75,14 +76,14 @@ export async function perform(
       await notify(state, step.notice);
       return { fact: 'noticed', notice: step.notice, at: Date.now() };
     case 'reread':
-      return { fact: 'reread', found: await graph.rereadRecovery({ payment_id }), at: Date.now() };
+      return { fact: 'reread', found: await graph.rereadRecovery({ payment_id, policy }), at: Date.now() };
   }
 }
 
 /** The gateway that cannot be asked now is asked again on the next rung. */
-export async function findOut(key: string): Promise<FoundOut> {
+export async function findOut(key: string, policy: RecoveryPolicy): Promise<FoundOut> {
   try {
-    return await lookups.findOut({ key });
+    return await lookups.findOut({ key, policy });
   } catch (error) {
     if (!(error instanceof ActivityFailure)) throw error;
     return { result: 'unknown', reason: error.cause?.message ?? error.message };

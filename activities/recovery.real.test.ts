@@ -1,0 +1,55 @@
+import { randomUUID } from 'node:crypto';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { PaymentGateway } from '../domain/ports.ts';
+import { attemptKey } from '../domain/processes.ts';
+import { type Graph, updateDeviceTrustScore } from '../graph/index.ts';
+import { openRecovery } from '../graph/recovery/index.ts';
+import { readPolicy } from '../platform/policy.ts';
+import { openTestGraph, testHeader } from '../test/graph.ts';
+import { customerWithCards, failureOf } from '../test/wallets.ts';
+import type { RecoveryActivities } from '../workflows/recover-payment.ts';
+import { createRecoveryActivities } from './recovery.ts';
+
+type ClaimInput = Parameters<RecoveryActivities['claimAttempt']>[0];
+
+const policy = readPolicy();
+let graph: Graph;
+beforeAll(async () => {
+  graph = await openTestGraph();
+});
+afterAll(() => graph.close());
+
+test.each([
+  ['strict, and the worker’s lax', true, 'refused'],
+  ['lax, and the worker’s strict', false, 'claimed'],
+])('a run claims by the policy that it began with: %s', async (_, requireTrustedDevice, result) => {
+  const wallet = await customerWithCards(graph, policy, { cards: 2 });
+  const [{ id: device_id } = { id: '' }] = await graph.read<{ id: string }>(
+    'MATCH (:Customer {id: $id})-[:LOGGED_IN_FROM]->(d:Device) RETURN d.id AS id',
+    { id: wallet.customer_id },
+  );
+  const observed_at = new Date(Date.now() + 1_000).toISOString();
+  await updateDeviceTrustScore(graph, testHeader(), { device_id, trust_score: 0.1, observed_at });
+  const failure = failureOf(wallet);
+  const header = testHeader({ occurredAt: failure.occurred_at });
+  await openRecovery(graph, header, { failure, policy, now: Date.now(), claim_first: false });
+  const { payment_id } = failure;
+  const payment_method_id = wallet.methods[1] ?? randomUUID();
+  const activities = createRecoveryActivities({
+    graph,
+    gateway: {} as PaymentGateway,
+    policy: { ...policy, recovery: { ...policy.recovery, requireTrustedDevice: !requireTrustedDevice } },
+    tellRecoveries: async () => {},
+    now: Date.now,
+  });
+  const input: ClaimInput = {
+    payment_id,
+    payment_method_id,
+    key: attemptKey(payment_id, payment_method_id, 1),
+    n: 1,
+    policy: { ...policy.recovery, requireTrustedDevice },
+  };
+  const claim = await new MockActivityEnvironment().run(activities.claimAttempt, input);
+  expect(claim).toMatchObject({ result });
+});

@@ -1,0 +1,53 @@
+import { openGraph } from '../../graph/index.ts';
+import { replayInto } from '../../graph/replay/into.ts';
+import { verifyAll } from '../../graph/replay/verify.ts';
+import { readGraphEnvironment } from '../../platform/environment.ts';
+import { createBlindIndex } from '../../security/blind-index.ts';
+import { createKeyRing } from '../../security/key-ring.ts';
+import type { Answer } from '../answer.ts';
+import { ExitCode } from '../failure.ts';
+import type { Settings } from '../settings.ts';
+
+/**
+ * Rebuilds an empty graph elsewhere from this graph's own log, and compares it with that log.
+ * @param uri of the other Neo4j; its name, password and database are this one's unless `PERSONA_REPLAY_PASSWORD` says
+ * another password
+ * @param onProgress hears how many events have been written so far
+ * @throws EnvironmentError without the keys that open the log; PersonaError graph_not_empty, graph_unavailable
+ */
+export async function replay(
+  settings: Settings,
+  uri: string,
+  onProgress: (events: number) => void,
+): Promise<Answer> {
+  const { neo4j, keys, blindKeys } = readGraphEnvironment(settings.variables);
+  const secrets = {
+    keyRing: createKeyRing(keys.reveal()),
+    blindIndex: createBlindIndex(createKeyRing(blindKeys.reveal())),
+  };
+  const password = neo4j.password.reveal();
+  const source = openGraph({ ...neo4j, password, ...secrets });
+  const target = openGraph({
+    ...neo4j,
+    uri,
+    password: settings.variables.PERSONA_REPLAY_PASSWORD ?? password,
+    ...secrets,
+  });
+  try {
+    const totals = await replayInto(source, target, { onProgress });
+    const { differences } = await verifyAll(target, { onDifference: () => {} });
+    const built = `${totals.events} events, ${totals.customers} customers, ${totals.devices} devices`;
+    return differences === 0
+      ? {
+          document: { ...totals, differences },
+          text: `Rebuilt at ${uri}: ${built}. It is what the log says.`,
+        }
+      : {
+          document: { ...totals, differences },
+          text: `Rebuilt at ${uri}: ${built}. It is not what the log says: ${differences} differences; persona verify --all tells them.`,
+          exitCode: ExitCode.badAnswer,
+        };
+  } finally {
+    await Promise.all([source.close(), target.close()]);
+  }
+}

@@ -1,0 +1,196 @@
+/**
+ * The graph's invariants (specification: graph, 1–8), attacked by many clients who send commands to the same few customers
+ * at once, each again and again. Afterwards models in memory must agree with the graph: the log's (`persona verify`: 1, 3,
+ * 4, 8), and those below. `PERSONA_PROPERTY_RUNS` asks for more than the usual runs.
+ */
+
+import { randomUUID } from 'node:crypto';
+import fc from 'fast-check';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { PersonaError } from '../../domain/errors.ts';
+import { readPolicy } from '../../platform/policy.ts';
+import { openTestGraph, testHeader } from '../../test/graph.ts';
+import type { CommandHeader } from '../command.ts';
+import type { Graph } from '../graph.ts';
+import type { StoredEvent } from '../replay/stream.ts';
+import { readStream } from '../replay/stream.ts';
+import { verifyStreams } from '../replay/verify.ts';
+import { type Action, action, newWorld, ownerOfNumber, prepare, type World } from './testing.ts';
+
+const usual = readPolicy();
+// Nothing here is about trust: more claims get through, and meet.
+const policy = { ...usual, recovery: { ...usual.recovery, requireTrustedDevice: false } };
+const RUNS = Number(process.env.PERSONA_PROPERTY_RUNS ?? 8);
+
+let graph: Graph;
+beforeAll(async () => {
+  graph = await openTestGraph();
+});
+afterAll(async () => {
+  await graph.close();
+});
+
+/** One action as it was sent, with what came back. */
+interface Sent {
+  action: Action;
+  header: CommandHeader;
+  /** Absent: refused, or there was nothing to send. */
+  answer?: unknown;
+}
+
+/** Every command is sent again, at once or when it is over: the answer is the same, or it is decided anew. */
+async function sendTwice(world: World, sent: Sent): Promise<void> {
+  const command = prepare(graph, policy, world, sent);
+  if (command === undefined) return;
+  const attempt = () =>
+    command().catch((error: unknown) => {
+      const isRefusal = error instanceof PersonaError && error.type !== 'graph_unavailable';
+      if (isRefusal && error.type !== 'internal') return undefined;
+      throw error;
+    });
+  const [first, second] = await Promise.all([attempt(), attempt()]);
+  sent.answer = first ?? second;
+  const third = await attempt();
+  // Invariant 5. A claim's answer is what is true now, and a refusal is decided anew.
+  if (sent.action.do === 'claim') return;
+  if (first !== undefined && second !== undefined) expect(second).toEqual(first);
+  if (sent.answer !== undefined) expect(third).toEqual(sent.answer);
+}
+
+const START = Date.parse('2026-01-01T00:00:00Z');
+
+test('whatever many clients do to the same customers at once, every invariant holds', async () => {
+  let moment = 0;
+  const clients = fc.array(fc.array(action, { minLength: 6, maxLength: 12, size: 'max' }), {
+    minLength: 4,
+    maxLength: 6,
+  });
+  const property = fc.asyncProperty(clients, async (plans) => {
+    const world = await newWorld(graph, policy);
+    const all: Sent[][] = plans.map((plan) =>
+      plan.map((one) => {
+        moment += 1;
+        // Observations come in any order: each has its own moment.
+        const occurredAt = new Date(START + ((moment * 7_919) % 10_007) * 1000).toISOString();
+        return { action: one, header: testHeader({ occurredAt, idempotencyKey: randomUUID() }) };
+      }),
+    );
+    await Promise.all(
+      all.map(async (plan) => {
+        for (const sent of plan) await sendTwice(world, sent);
+      }),
+    );
+    await agree(world, all.flat());
+  });
+  await fc.assert(property, { numRuns: RUNS, endOnFailure: true });
+}, 600_000);
+
+async function agree(world: World, sent: readonly Sent[]): Promise<void> {
+  const met = sent.flatMap(({ action: { do: name }, answer }) =>
+    name === 'meet' && answer ? [(answer as { customer_id: string }).customer_id] : [],
+  );
+  const customers = [...new Set([...world.customers, ...met])];
+  const streams = [
+    ...customers.map((id) => ({ kind: 'customer' as const, id })),
+    ...world.devices.map((id) => ({ kind: 'device' as const, id })),
+  ];
+  expect(await verifyStreams(graph, streams)).toEqual([]);
+  const logs = new Map(
+    await Promise.all(streams.map(async (stream) => [stream.id, await readStream(graph, stream)] as const)),
+  );
+  ownership(world, sent, logs);
+  await uniqueness(world);
+  await sums(world, sent);
+  for (const id of customers) claims(logs.get(id) ?? []);
+}
+
+/** Invariant 2: what a command wrote stands in the streams of those whom it named, and nowhere else. */
+function ownership(world: World, sent: readonly Sent[], logs: ReadonlyMap<string, StoredEvent[]>): void {
+  for (const { action: one, header, answer } of sent) {
+    const touched = [...logs].flatMap(([id, log]) =>
+      log.some((event) => event.correlation_id === header.correlationId) ? [id] : [],
+    );
+    const named = [
+      ...('customer' in one ? [world.customers[one.customer]] : []),
+      ...('device' in one ? [world.devices[one.device]] : []),
+      ...('payment' in one ? [ownerOfNumber(world, one.payment)] : []),
+      ...('event' in one ? [ownerOfNumber(world, one.event)] : []),
+      ...('claim' in one ? world.customers : []),
+      ...(one.do === 'meet' && answer ? [(answer as { customer_id: string }).customer_id] : []),
+    ];
+    expect(touched.filter((id) => !named.includes(id))).toEqual([]);
+  }
+}
+
+const HOLDERS = `
+  MATCH (p:PaymentMethod)<-[:HAS_PAYMENT_METHOD]-(c:Customer) WHERE p.token_hash IN $tokens
+  RETURN p.token_hash AS what, count(DISTINCT c) AS holders
+  UNION
+  MATCH (i:DigitalIdentifier {type: 'email'})<-[:HAS_DIGITAL_IDENTIFIER]-(c:Customer) WHERE i.value_hash IN $emails
+  RETURN i.value_hash AS what, count(DISTINCT c) AS holders`;
+
+/** A token and an identifier belong to one customer, whoever asked for them at the same moment. */
+async function uniqueness(world: World): Promise<void> {
+  const rows = await graph.read<{ what: string; holders: number }>(HOLDERS, {
+    tokens: world.tokens.map((value) => graph.blindIndex.hash('token', value)),
+    emails: world.emails.map((value) => graph.blindIndex.hash('email', value)),
+  });
+  expect(rows.filter(({ holders }) => holders !== 1)).toEqual([]);
+}
+
+const LTV = 'MATCH (c:Customer {id: $id}) RETURN c.ltv_minor AS ltv';
+const LOGINS = `
+  MATCH (:Customer {id: $customer})-[l:LOGGED_IN_FROM]->(:Device {id: $device})
+  RETURN l.login_count AS count, l.last_login AS last`;
+const SCORE = 'MATCH (d:Device {id: $device}) RETURN d.trust_score AS score';
+
+/** Invariant 6: no update is lost and none counts twice; of observations the newest stays. */
+async function sums(world: World, sent: readonly Sent[]): Promise<void> {
+  const did = <N extends Action['do']>(name: N) =>
+    sent.flatMap(({ action: one, header, answer }) =>
+      one.do === name && answer !== undefined
+        ? [{ action: one as Extract<Action, { do: N }>, at: header.occurredAt }]
+        : [],
+    );
+  const events = new Set(did('ltv').map(({ action: { event } }) => event));
+  for (const id of world.customers) {
+    const own = [...events].filter((event) => ownerOfNumber(world, event) === id);
+    const [row] = await graph.read<{ ltv: number }>(LTV, { id });
+    expect(row?.ltv).toBe(own.reduce((sum, event) => sum + event + 1, 0));
+  }
+  for (const [index, device] of world.devices.entries()) {
+    for (const [position, customer] of world.customers.entries()) {
+      const own = did('login').filter(({ action: one }) => one.device === index && one.customer === position);
+      const rows = await graph.read(LOGINS, { customer, device });
+      const last = own
+        .map(({ at }) => at)
+        .sort()
+        .at(-1);
+      expect(rows).toEqual(own.length === 0 ? [] : [{ count: own.length, last }]);
+    }
+    const scores = did('trust').filter(({ action: one }) => one.device === index);
+    const newest = scores.sort((a, b) => (a.at < b.at ? -1 : 1)).at(-1);
+    const [row] = await graph.read<{ score: number }>(SCORE, { device });
+    expect(row?.score).toBe(newest === undefined ? policy.trust.initial : newest.action.score / 10);
+  }
+}
+
+/** Invariant 7: at no moment of the log is there a second charge under way, or one for what is paid. */
+function claims(log: readonly StoredEvent[]): void {
+  const states = new Map<string, { payment: string; state: string }>();
+  for (const event of log) {
+    const data = JSON.parse(event.data) as { key: string; payment_id: string; state: string };
+    if (event.type === 'ChargeClaimed') {
+      const others = [...states.values()];
+      const inTheWay = others.filter(
+        ({ payment, state }) =>
+          state === 'in_flight' ||
+          (payment === data.payment_id && ['approved', 'unknown', 'pending'].includes(state)),
+      );
+      expect(inTheWay).toEqual([]);
+      states.set(data.key, { payment: data.payment_id, state: 'in_flight' });
+    }
+    if (event.type === 'RecoveryAttempted' && states.has(data.key))
+      states.set(data.key, { payment: data.payment_id, state: data.state });
+  }
+}

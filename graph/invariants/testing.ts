@@ -1,0 +1,259 @@
+/** Commands as data, for clients that send them all at once to the same few customers. */
+
+import { randomUUID } from 'node:crypto';
+import fc from 'fast-check';
+import type { Policy } from '../../domain/policy.ts';
+import type { ChargeAnswer } from '../../domain/ports.ts';
+import { attemptKey } from '../../domain/processes.ts';
+import { onboardingRequest, randomEmail, randomToken, testHeader } from '../../test/graph.ts';
+import { customerWithCards, failureOf } from '../../test/wallets.ts';
+import type { CommandHeader } from '../command.ts';
+import type { Graph } from '../graph.ts';
+import * as commands from '../index.ts';
+import { claimAttempt, openRecovery, recordAttempt } from '../recovery/index.ts';
+
+const CUSTOMERS = 3;
+const TOKENS = 4;
+/** Many clients on few things: that is where they meet. */
+const pool = {
+  customer: fc.nat(CUSTOMERS - 1),
+  token: fc.nat(TOKENS - 1),
+  email: fc.nat(2),
+  device: fc.nat(1),
+  payment: fc.nat(5),
+  event: fc.nat(8),
+  yes: fc.boolean(),
+};
+const { customer, token, email, device, payment, event, yes } = pool;
+
+const status = fc.constantFrom('active', 'failed', 'expired', 'inactive', 'compromised');
+const answer = fc.constantFrom('approved', 'declined', 'unknown', 'not_sent');
+
+/** One command of a client. Its numbers name the world's customers, tokens and so on; `at` is its moment. */
+export const action = fc.oneof(
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('addMethod'), customer, token, yes }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('verify'), customer, token, yes }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('status'), customer, token, status }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('default'), customer, token }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('remove'), customer, token }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('use'), customer, token }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('consent'), customer, token, yes }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('addIdentifier'), customer, email }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('verifyIdentifier'), customer, email }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('removeIdentifier'), customer, email }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('meet'), email, token, yes }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('login'), customer, device }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('trust'), device, score: fc.nat(10) }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('ltv'), event }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('address'), customer, yes }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('suspend'), customer, yes }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('fail'), payment, token }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ do: fc.constant('claim'), payment, token, n: fc.integer({ min: 1, max: 2 }) }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant('record'),
+      claim: fc.nat(20),
+      answer,
+    }),
+  },
+);
+export type Action = typeof action extends fc.Arbitrary<infer A> ? A : never;
+
+/** What the actions are about, and what is known of it so far. Payments and events belong to a customer each. */
+export interface World {
+  customers: string[];
+  tokens: string[];
+  emails: string[];
+  devices: string[];
+  payments: string[];
+  /** What the commands have answered: by customer the methods' ids, by `customer/email` the identifier's. */
+  methods: Map<string, Set<string>>;
+  identifiers: Map<string, string>;
+  /** The charges that may have been sent. */
+  claims: { payment_id: string; key: string }[];
+}
+
+/** Customers with two cards each, ready to be charged, and an open payment for each of them. */
+export async function newWorld(graph: Graph, policy: Policy): Promise<World> {
+  const make = <T>(count: number, one: () => T) => Array.from({ length: count }, one);
+  const devices = await Promise.all(
+    make(2, async () => {
+      const device_details = { fingerprint: randomUUID() };
+      const request = onboardingRequest({ device_details, occurred_at: '2020-01-01T00:00:00Z' });
+      return String((await commands.onboard(graph, testHeader(), { request, policy })).device_id);
+    }),
+  );
+  const wallets = await Promise.all(make(CUSTOMERS, () => customerWithCards(graph, policy, { cards: 2 })));
+  const failures = wallets.map((wallet) => failureOf(wallet));
+  for (const failure of failures)
+    await openRecovery(graph, testHeader(), { failure, policy, now: Date.now(), claim_first: false });
+  return {
+    customers: wallets.map(({ customer_id }) => customer_id),
+    devices,
+    tokens: make(TOKENS, randomToken),
+    emails: make(3, randomEmail),
+    payments: [...failures.map(({ payment_id }) => payment_id), ...make(3, () => `invoice-${randomUUID()}`)],
+    methods: new Map(wallets.map(({ customer_id, methods }) => [customer_id, new Set(methods)])),
+    identifiers: new Map(),
+    claims: [],
+  };
+}
+
+/** A payment, as an event of LTV, belongs to one customer. */
+export const ownerOfNumber = (world: World, number: number) => world.customers[number % CUSTOMERS] as string;
+
+const EXPIRES = { expiry_month: 12, expiry_year: 2050 };
+
+/** The command of an action, to be sent as often as one likes; `undefined`: it speaks of what is not there yet. */
+export function prepare(
+  graph: Graph,
+  policy: Policy,
+  world: World,
+  { action: one, header }: { action: Action; header: CommandHeader },
+): (() => Promise<unknown>) | undefined {
+  const customer_id = 'customer' in one ? String(world.customers[one.customer]) : '';
+  const value = 'email' in one ? String(world.emails[one.email]) : '';
+  const paymentOwner = 'payment' in one ? ownerOfNumber(world, one.payment) : '';
+  const owner = paymentOwner || customer_id;
+  const methods = [...(world.methods.get(owner) ?? [])];
+  const payment_method_id = 'token' in one ? (methods[one.token % methods.length] ?? '') : '';
+  const method = { customer_id, payment_method_id };
+  const by = 'service' as const;
+  switch (one.do) {
+    case 'addMethod': {
+      const details = { type: 'card' as const, token: String(world.tokens[one.token]), ...EXPIRES };
+      const input = { customer_id, method: { ...details, off_session_consent: one.yes }, added_by: by };
+      return async () => {
+        const added = await commands.addPaymentMethod(graph, header, input);
+        world.methods.get(customer_id)?.add(added.payment_method_id);
+        return added;
+      };
+    }
+    case 'verify': {
+      const token = randomToken();
+      return () =>
+        commands.recordVerification(graph, header, {
+          ...method,
+          answer: one.yes
+            ? { result: 'attached', method: { token, type: 'card' } }
+            : { result: 'refused', reason: 'declined', codes: {} },
+        });
+    }
+    case 'status':
+      return () =>
+        commands.updatePaymentMethodStatus(graph, header, {
+          ...method,
+          status: one.status,
+          reason: 'test',
+        });
+    case 'default':
+      return () => commands.setDefaultPaymentMethod(graph, header, { ...method, by });
+    case 'remove':
+      return () => commands.removePaymentMethod(graph, header, { ...method, by });
+    case 'use':
+      return () => commands.recordPaymentMethodUse(graph, header, method);
+    case 'consent':
+      return () =>
+        commands.setOffSessionConsent(graph, header, {
+          ...method,
+          off_session_consent: one.yes,
+          source: by,
+        });
+    case 'addIdentifier': {
+      const input = { customer_id, type: 'email' as const, value, by, policy };
+      return async () => {
+        const added = await commands.addDigitalIdentifier(graph, header, input);
+        world.identifiers.set(`${customer_id}/${value}`, added.identifier_id);
+        return added;
+      };
+    }
+    case 'verifyIdentifier':
+    case 'removeIdentifier': {
+      const identifier_id = world.identifiers.get(`${customer_id}/${value}`);
+      if (identifier_id === undefined) return undefined;
+      const { verifyDigitalIdentifier: verify, removeDigitalIdentifier: remove } = commands;
+      const edit = one.do === 'verifyIdentifier' ? verify : remove;
+      return () => edit(graph, header, { customer_id, identifier_id, by });
+    }
+    case 'meet': {
+      const request = onboardingRequest({
+        transaction_id: header.idempotencyKey,
+        digital_identifiers: [{ type: 'email', value, is_verified: one.yes }],
+        payment_method_details: { type: 'card', token: String(world.tokens[one.token]), ...EXPIRES },
+      });
+      return () => commands.onboard(graph, header, { request, policy });
+    }
+    case 'login': {
+      const device_id = String(world.devices[one.device]);
+      return () => commands.recordDeviceLogin(graph, header, { customer_id, device_id, by });
+    }
+    case 'trust': {
+      const device_id = String(world.devices[one.device]);
+      const observed_at = header.occurredAt;
+      return () =>
+        commands.updateDeviceTrustScore(graph, header, {
+          device_id,
+          trust_score: one.score / 10,
+          observed_at,
+        });
+    }
+    case 'ltv':
+      return () =>
+        commands.adjustLtv(graph, header, {
+          customer_id: ownerOfNumber(world, one.event),
+          event_id: `${world.customers.join()}:${one.event}`,
+          reason: 'test',
+          change: { add_minor: one.event + 1 },
+        });
+    case 'address': {
+      const type = one.yes ? ('shipping' as const) : ('billing' as const);
+      const address = { street1: 'A', city: 'B', zip_code: '1', country: 'US', type };
+      return () => commands.addAddress(graph, header, { customer_id, address, is_default: one.yes, by });
+    }
+    case 'suspend': {
+      const next = one.yes ? 'suspended' : 'active';
+      return () => commands.setCustomerStatus(graph, header, { customer_id, status: next, reason: 'test' });
+    }
+    case 'fail': {
+      const failure = {
+        event_id: header.idempotencyKey,
+        payment_id: String(world.payments[one.payment]),
+        customer_id: paymentOwner,
+        payment_method_id,
+        amount: 4900,
+        currency: 'USD',
+        kind: 'recurring' as const,
+        occurred_at: new Date().toISOString(),
+        decline_code: 'insufficient_funds',
+      };
+      return () => openRecovery(graph, header, { failure, policy, now: Date.now(), claim_first: false });
+    }
+    case 'claim': {
+      const payment_id = String(world.payments[one.payment]);
+      const key = attemptKey(payment_id, payment_method_id, one.n);
+      const input = { payment_id, payment_method_id, key, n: one.n, policy };
+      return async () => {
+        const claim = await claimAttempt(graph, header, { ...input, now: Date.now() });
+        if (claim.result === 'claimed') world.claims.push({ payment_id, key });
+        return claim;
+      };
+    }
+    case 'record': {
+      const claimed = world.claims[one.claim % world.claims.length];
+      if (claimed === undefined) return undefined;
+      const input = { ...claimed, answer: ANSWERS[one.answer], policy };
+      return () => recordAttempt(graph, header, { ...input, now: Date.now() });
+    }
+  }
+}
+
+const ANSWERS = {
+  approved: { result: 'approved', gateway_ref: 'pi_1', charge_ref: 'ch_1' },
+  declined: { result: 'declined', gateway_ref: 'pi_1', codes: { decline_code: 'insufficient_funds' } },
+  unknown: { result: 'unknown', reason: 'timeout' },
+  not_sent: { result: 'not_sent', reason: 'refused' },
+} as const satisfies Record<string, ChargeAnswer>;

@@ -1,0 +1,166 @@
+/** Two Neo4js of this file's own: a graph is rebuilt from a log alone only where nothing else is. */
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { runCli } from '../../cli/program.ts';
+import { type Guard, startGuard } from '../../dev/stack/guard.ts';
+import { startStack } from '../../dev/stack/stack.ts';
+import { readGraphEnvironment } from '../../platform/environment.ts';
+import { readPolicy } from '../../platform/policy.ts';
+import { createBlindIndex } from '../../security/blind-index.ts';
+import { createKeyRing } from '../../security/key-ring.ts';
+import { onboardingRequest, openTestGraph, runCypher, testHeader } from '../../test/graph.ts';
+import type { Graph } from '../graph.ts';
+import { createCustomer, getCustomerProfile, getTimeline, onboard, openGraph } from '../index.ts';
+import { fullLife } from './testing.ts';
+import { verifyAll, verifyCustomer } from './verify.ts';
+
+const policy = readPolicy();
+let guard: Guard;
+let folder: string;
+let variables: Record<string, string>;
+let elsewhere: Record<string, string>;
+let graph: Graph;
+
+beforeAll(async () => {
+  guard = startGuard();
+  folder = mkdtempSync(join(tmpdir(), 'persona-replay-'));
+  const { PATH, HOME, JAVA_HOME, PERSONA_CACHE_DIR } = process.env;
+  const env = { PATH, HOME, JAVA_HOME, PERSONA_CACHE_DIR };
+  const start = (name: string) =>
+    startStack({ servers: ['neo4j'], folder: join(folder, name), guard, log: () => {}, env });
+  const [here, there] = await Promise.all(['here', 'there'].map(start));
+  variables = { ...here?.env };
+  elsewhere = { ...there?.env };
+  const { neo4j, keys, blindKeys } = readGraphEnvironment(variables);
+  graph = await openTestGraph({
+    ...neo4j,
+    password: neo4j.password.reveal(),
+    keyRing: createKeyRing(keys.reveal()),
+    blindIndex: createBlindIndex(createKeyRing(blindKeys.reveal())),
+  });
+}, 240_000);
+afterAll(async () => {
+  await graph?.close();
+  await guard.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function replay() {
+  const out: string[] = [];
+  const err: string[] = [];
+  const code = await runCli(['replay', '--into', String(elsewhere.NEO4J_URI), '--json'], {
+    env: { ...variables, PERSONA_REPLAY_PASSWORD: String(elsewhere.NEO4J_PASSWORD) },
+    stdin: Readable.from([]),
+    out: (line) => out.push(line),
+    err: (line) => err.push(line),
+  });
+  return { code, out: out.join('\n'), err: err.join('\n') };
+}
+
+function openElsewhere(): Graph {
+  const { neo4j, keys, blindKeys } = readGraphEnvironment({
+    ...variables,
+    ...elsewhere,
+    PERSONA_KEYS: variables.PERSONA_KEYS,
+    PERSONA_BLIND_KEYS: variables.PERSONA_BLIND_KEYS,
+  });
+  return openGraph({
+    ...neo4j,
+    password: neo4j.password.reveal(),
+    keyRing: createKeyRing(keys.reveal()),
+    blindIndex: createBlindIndex(createKeyRing(blindKeys.reveal())),
+  });
+}
+
+const EVERYTHING = `
+  MATCH (n) WHERE NOT n:SchemaMigration AND NOT n:CommandReceipt AND NOT n:CustomerKey AND NOT n:DeviceKey
+  RETURN labels(n) AS labels, properties(n) AS node,
+    COLLECT { MATCH (n)-[r]->(m) RETURN [type(r), properties(r), m.id, m.payment_id] ORDER BY type(r), m.id, m.payment_id } AS edges
+  ORDER BY labels[0], coalesce(n.id, n.key, n.payment_id, n.case_id)`;
+
+test('a graph rebuilt elsewhere from its log is the same, to the last property; one that is not empty is left alone', async () => {
+  const lives = [await fullLife(graph, policy), await fullLife(graph, policy)];
+  await runCypher(graph, 'MATCH (e:PersonaEvent {stream_id: $id}) REMOVE e:Unpublished', {
+    id: lives[0]?.customer_id,
+  });
+  const { code, out } = await replay();
+  expect({ code, out: JSON.parse(out) }).toMatchObject({ code: 0, out: { differences: 0 } });
+  const rebuilt = openElsewhere();
+  try {
+    expect(await rebuilt.read(EVERYTHING)).toEqual(await graph.read(EVERYTHING));
+    // It goes on from there.
+    const request = onboardingRequest({ customer_id: lives[1]?.customer_id });
+    await onboard(rebuilt, testHeader(), { request, policy });
+    expect((await verifyAll(rebuilt, { onDifference: () => {} })).differences).toBe(0);
+  } finally {
+    await rebuilt.close();
+  }
+  const again = await replay();
+  expect(again).toMatchObject({ code: 1 });
+  expect(again.err).toContain('it has to be empty');
+});
+
+test('an event of an older version is read as if it were of today', async () => {
+  const address_details = {
+    street1: 'A',
+    city: 'B',
+    zip_code: '1',
+    country: 'US',
+    type: 'shipping' as const,
+  };
+  const request = onboardingRequest({ address_details });
+  const { customer_id } = await onboard(graph, testHeader(), { request, policy });
+  const OLD = `
+    MATCH (e:PersonaEvent {stream_id: $customer_id, type: 'AddressAdded'})
+    SET e.schema_version = 1, e.data = replace(e.data, ',"awaits_identifier_id":null', '')
+    RETURN e.data AS data`;
+  const { records } = await runCypher(graph, OLD, { customer_id });
+  expect(records[0]?.get('data')).not.toContain('awaits_identifier_id');
+  expect(await verifyCustomer(graph, customer_id)).toEqual([]);
+  expect(await getTimeline(graph, { customer_id, limit: 1 })).toMatchObject([{ type: 'AddressAdded' }]);
+  const NEWER =
+    "MATCH (e:PersonaEvent {stream_id: $customer_id, type: 'AddressAdded'}) SET e.schema_version = 99";
+  await runCypher(graph, NEWER, { customer_id });
+  expect(await verifyCustomer(graph, customer_id)).toContainEqual(
+    expect.objectContaining({ property: 'data', found: expect.stringContaining('schema version 99') }),
+  );
+  expect(await getTimeline(graph, { customer_id, limit: 1 })).toMatchObject([{ type: 'Masked' }]);
+});
+
+test('a migration adds a property and another one a label while commands and reads go on', async () => {
+  const customers = await Promise.all(
+    Array.from({ length: 300 }, async () => (await createCustomer(graph, testHeader(), {})).customer_id),
+  );
+  let isOver = false;
+  let served = 0;
+  const serve = async () => {
+    for (let n = 0; !isOver; n += 1) {
+      const customer_id = String(customers[n % customers.length]);
+      const request = onboardingRequest({ customer_id, customer_metadata: { locale: 'en' } });
+      await onboard(graph, testHeader(), { request, policy });
+      await getCustomerProfile(graph, { customer_id });
+      served += 1;
+    }
+  };
+  const clients = [serve(), serve(), serve()];
+  await expect.poll(() => served).toBeGreaterThan(3);
+  const ADD_PROPERTY = `
+    MATCH (c:Customer) WHERE c.tier IS NULL
+    CALL (c) { SET c.tier = 'standard' } IN TRANSACTIONS OF 50 ROWS`;
+  const ADD_LABEL =
+    'MATCH (c:Customer) WHERE NOT c:Person CALL (c) { SET c:Person } IN TRANSACTIONS OF 50 ROWS';
+  for (const statement of [ADD_PROPERTY, ADD_LABEL, ADD_PROPERTY, ADD_LABEL])
+    await runCypher(graph, statement);
+  const before = served;
+  await expect.poll(() => served).toBeGreaterThan(before + 3);
+  isOver = true;
+  await Promise.all(clients);
+  const [row] = await graph.read(
+    "MATCH (c:Customer:Person {tier: 'standard'}) RETURN count(c) >= 300 AS all",
+  );
+  expect(row).toEqual({ all: true });
+});
