@@ -30,7 +30,7 @@ export function createGatewayActivities({
   now,
 }: GatewayDependencies): GatewayActivities {
   return {
-    async findOut({ key, policy: kept }) {
+    async findOut({ key, policy: kept, only_read = false }) {
       const { query, order, eligible } = await getDoubt(graph, {
         key,
         policy: { ...policy, recovery: kept },
@@ -40,7 +40,8 @@ export function createGatewayActivities({
       if (found.result === 'not_charged') {
         return { result: 'not_sent', reason: 'the gateway has the payment, and no charge of this attempt' };
       }
-      if (found.result !== 'absent' || !eligible || now() - query.claimed_at > KEY_LIFE_MS) return found;
+      const sendable = eligible && !only_read && now() - query.claimed_at <= KEY_LIFE_MS;
+      if (found.result !== 'absent' || !sendable) return found;
       // The same request under the same key: it replays its result, or makes the one charge that the claim allows.
       return await send(gateway, order);
     },

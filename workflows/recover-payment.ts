@@ -23,7 +23,7 @@ import type { Fact, RecoveryState } from '../domain/recovery/state.ts';
 import type { RecoveryOutcome, RecoveryStatus } from '../domain/recovery/status.ts';
 import { graph } from './recovery/activities.ts';
 import { type Message, type Answer, openInbox, type Signalled } from './recovery/inbox.ts';
-import { keyOf, receive, settlementFact } from './recovery/receive.ts';
+import { findOutFirst, keyOf, receive, settlementFact } from './recovery/receive.ts';
 import { perform } from './recovery/steps.ts';
 import { show } from './visibility.ts';
 
@@ -162,8 +162,13 @@ export async function recoverPayment(input: RecoverPaymentInput): Promise<Recove
     /** Decided by a person, and to be answered once it is written down. */
     const unanswered: Answer[] = [];
     for (;;) {
-      for (let message = inbox.shift(); message; message = inbox.shift()) {
-        current = await receive(current, message, unanswered);
+      // What a charge came to is written down before anything else is heard: a settlement that crosses it must find it.
+      while (!current.to_record) {
+        const message = inbox.shift();
+        if (!message) break;
+        current = await findOutFirst(current, message);
+        if (current.to_record) inbox.unshift(message);
+        else current = await receive(current, message, unanswered);
         state = current;
       }
       if (!current.to_record) for (const answer of unanswered.splice(0)) answer.done = {};

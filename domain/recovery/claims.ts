@@ -66,6 +66,8 @@ export type Opening =
       first?: { payment_method_id: string; claim: Claim };
       /** A settlement has made a second success known: of the two, the later one, which goes back. */
       second?: string;
+      /** A settlement names the obligation's own payment: it speaks of a charge of ours that we have not heard of yet. */
+      own?: true;
     }
   | { result: 'closed'; obligation: ClosedObligation }
   /** The first that was ever heard of this payment is too old to act on: nothing was written. */

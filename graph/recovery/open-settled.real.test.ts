@@ -1,12 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { ChargeAnswer } from '../../domain/ports.ts';
 import { attemptKey, settledPaymentKey } from '../../domain/processes.ts';
 import { readPolicy } from '../../platform/policy.ts';
 import { openTestGraph, testHeader } from '../../test/graph.ts';
 import { customerWithCards, failureOf } from '../../test/wallets.ts';
 import type { Graph } from '../index.ts';
 import { verifyCustomer } from '../replay/verify.ts';
-import { claimAttempt, getRecovery, openRecovery, openSettled, recordAttempt } from './index.ts';
+import {
+  claimAttempt,
+  getObligation,
+  getRecovery,
+  openRecovery,
+  openSettled,
+  recordAttempt,
+} from './index.ts';
 
 const policy = readPolicy();
 const MINUTE = 60_000;
@@ -17,7 +25,11 @@ beforeAll(async () => {
 afterAll(() => graph.close());
 
 /** An obligation that a charge of ours has paid just now. */
-async function recovered() {
+function recovered() {
+  return attempted({ result: 'approved', charge_ref: 'ch_1' });
+}
+
+async function attempted(came: ChargeAnswer) {
   const wallet = await customerWithCards(graph, policy, { cards: 2 });
   const failure = failureOf(wallet);
   const { payment_id, customer_id } = failure;
@@ -27,7 +39,7 @@ async function recovered() {
   const key = attemptKey(payment_id, payment_method_id, 1);
   const now = Date.now();
   await claimAttempt(graph, testHeader(), { payment_id, payment_method_id, key, n: 1, policy, now });
-  const answer = { result: 'approved', gateway_ref: `pi_${payment_id}`, charge_ref: 'ch_1' } as const;
+  const answer = { gateway_ref: `pi_${payment_id}`, ...came };
   await recordAttempt(graph, testHeader(), { payment_id, key, answer, policy, now });
   const settle = (settled: number, gateway_payment_ref?: string, disproven = false) =>
     openSettled(graph, testHeader(), {
@@ -80,5 +92,17 @@ test.each([
     result: 'closed',
     obligation: { outcome: 'recovered' },
   });
+  expect(await verifyCustomer(graph, customer_id)).toEqual([]);
+});
+
+test('a settlement by the payment that our open attempts were made on is news of ours, and closes nothing', async () => {
+  const { settle, payment_id, customer_id } = await attempted({
+    result: 'declined',
+    gateway_ref: `pi_${randomUUID()}`,
+    codes: { decline_code: 'authentication_required' },
+  });
+  const { gateway_ref = '' } = await getObligation(graph, payment_id);
+  expect(await settle(Date.now(), gateway_ref)).toMatchObject({ result: 'unchanged', own: true });
+  expect(await settle(Date.now(), `pi_${randomUUID()}`)).not.toHaveProperty('own');
   expect(await verifyCustomer(graph, customer_id)).toEqual([]);
 });

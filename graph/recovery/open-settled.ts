@@ -13,7 +13,8 @@ import { resumedSnapshot } from './snapshot.ts';
 
 /**
  * What a settlement means to somebody who knows nothing of the payment yet: an unknown one is closed in advance, a
- * closed one says how it ended, an open one is handed over as it stands (`unchanged`), to be closed by its run. One that
+ * closed one says how it ended, an open one is handed over as it stands (`unchanged`), to be closed by its run, unless
+ * it is the obligation's own payment that the settlement names (`own`): then the run asks the gateway about it. One that
  * crosses our own success is a second one, written down with the later of the two.
  *
  * @param input.disproven the gateway knows the payment that the settlement names, and that it has not succeeded
@@ -41,8 +42,18 @@ export function openSettled(
     if (isClosed(known.obligation)) {
       return { result: 'closed', obligation: closedObligation(known.obligation, known.attempts) };
     }
-    return { result: 'unchanged', recovery: await resumedSnapshot(tx, known, policy, now) };
+    const recovery = await resumedSnapshot(tx, known, policy, now);
+    return { result: 'unchanged', recovery, ...(isOurOwn(known, settlement) ? { own: true } : {}) };
   });
+}
+
+/** Of the payment that our attempts were made on: without any, nobody can take it for a second success. */
+function isOurOwn({ obligation, attempts }: ObligationWithAttempts, settlement: PaymentSettled): boolean {
+  return (
+    settlement.gateway_payment_ref !== undefined &&
+    settlement.gateway_payment_ref === obligation.gateway_ref &&
+    attempts.some(({ source }) => source === 'recovery')
+  );
 }
 
 /** May the settlement speak of another payment than the one that we were paid by? */

@@ -58,7 +58,7 @@ export interface GatewayActivities {
   /** One charge, sent at most once. Declines, doubts and refusals to start are values. */
   charge(input: { payment_id: string; key: string }): Promise<ChargeAnswer>;
   /** What became of an attempt: read at the gateway; sent once more under its own key where that is safe. */
-  findOut(input: { key: string } & Kept): Promise<FoundOut>;
+  findOut(input: { key: string; only_read?: true } & Kept): Promise<FoundOut>;
 }
 
 export const graph = proxyActivities<RecoveryActivities>({

@@ -9,6 +9,7 @@ import type { Opening } from '../../domain/recovery/claims.ts';
 import { graph } from './activities.ts';
 import type { Answer, Message, Signalled } from './inbox.ts';
 import { factOfWish, resolve } from './people.ts';
+import { findOut } from './steps.ts';
 
 /** @param unanswered takes the answers that must wait until what was decided is written down */
 export async function receive(
@@ -20,6 +21,19 @@ export async function receive(
     return resolve(current, message.payload, message.answer, unanswered);
   const fact = await factOf(current, message);
   return fact ? evolve(current, fact) : current;
+}
+
+/**
+ * A settlement may speak of the very charge that is in doubt: the gateway is asked about that before the settlement is
+ * believed, so that the only payment is not taken for the second one and given back. Nothing is sent for it.
+ */
+export async function findOutFirst(current: RecoveryState, { signal }: Message): Promise<RecoveryState> {
+  const { unresolved, policy } = current;
+  if (signal !== 'paymentSettled' || !unresolved || current.closed) return current;
+  const { key } = unresolved;
+  const found = await findOut(key, policy, { only_read: true });
+  const known = found.result === 'approved' || found.result === 'declined' || found.result === 'not_sent';
+  return known ? evolve(current, { fact: 'found_out', key, found, at: Date.now() }) : current;
 }
 
 /** The attempt that a word of the gateway is about. */
@@ -67,14 +81,17 @@ async function settledBy(current: RecoveryState, payload: unknown): Promise<Fact
   if (checked.message.customer_id !== current.customer_id) {
     return ignored('paymentSettled', ['customer_id: is not the customer who owes this payment']);
   }
-  if (!current.closed) return { fact: 'settled', rule: 'settled' };
-  // What a settlement means for an obligation that is paid already, the graph knows.
+  const settled = { fact: 'settled', rule: 'settled' } as const;
+  if (!current.closed && checked.message.gateway_payment_ref === undefined) return settled;
+  // What a settlement means for an obligation that is paid already, or by its own payment, the graph knows.
   const opening = await graph.openSettled({ settlement: checked.message });
-  return 'recovery' in opening ? settlementFact(opening) : undefined;
+  if ('recovery' in opening) return settlementFact(opening);
+  return current.closed ? undefined : settled;
 }
 
-/** What a settlement that the graph has looked at means: the end, or a second success. */
-export function settlementFact({ recovery, second }: Extract<Opening, { recovery: object }>): Fact {
+/** What a settlement that the graph has looked at means: the end, a second success, or news of a charge of ours. */
+export function settlementFact({ recovery, second, own }: Extract<Opening, { recovery: object }>): Fact {
+  if (own) return { fact: 'charge_heard', at: Date.now() };
   if (second === undefined) return { fact: 'settled', rule: 'settled' };
   const { state: outcome, rule } = recovery;
   if (outcome === 'open' || outcome === 'needs_review')

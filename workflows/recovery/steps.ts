@@ -81,9 +81,13 @@ export async function perform(
 }
 
 /** The gateway that cannot be asked now is asked again on the next rung. */
-export async function findOut(key: string, policy: RecoveryPolicy): Promise<FoundOut> {
+export async function findOut(
+  key: string,
+  policy: RecoveryPolicy,
+  how: { only_read?: true } = {},
+): Promise<FoundOut> {
   try {
-    return await lookups.findOut({ key, policy });
+    return await lookups.findOut({ key, policy, ...how });
   } catch (error) {
     if (!(error instanceof ActivityFailure)) throw error;
     return { result: 'unknown', reason: error.cause?.message ?? error.message };

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test, vi } from 'vitest';
+import type { ChargeAnswer } from '../../domain/ports.ts';
 import { recoveryWorkflowId, TaskQueue } from '../../domain/processes.ts';
 import { createTestRig, eventually } from '../../test/rig/index.ts';
 import { DAY, FAILED, report, statusOf, world } from './testing.ts';
@@ -130,46 +131,80 @@ test('the state that a recovery rests in can be searched for', async () => {
   await handle.result();
 });
 
-test.each([
-  ['the run that was paid', true],
-  ['a run that it starts', false],
-])('a settlement that crosses our own success gives the later payment back: %s', async (_, inTheRun) => {
-  const place = world({ alternatives: ['card-a'] });
-  const late = `settled:pi_${randomUUID()}`;
-  const spoiled = place.activities[TaskQueue.recovery];
-  const { resumeRecovery } = spoiled;
-  spoiled.openSettled = async () => {
-    const found = await resumeRecovery({ payment_id: place.payment_id });
-    if (!('recovery' in found)) throw new Error('nothing to settle');
-    return { ...found, second: late };
-  };
-  const { deliverNotice } = spoiled;
-  let handle: Awaited<ReturnType<typeof report>> | undefined;
-  if (inTheRun) {
+test.each(['while it is charged', 'by the run that was paid', 'after its end'])(
+  'a settlement that crosses our own success gives the later payment back: heard %s',
+  async (when) => {
+    let handle: Awaited<ReturnType<typeof report>> | undefined;
+    const place = world({
+      alternatives: ['card-a'],
+      charge: async () => {
+        if (when === 'while it is charged') await handle?.signal('paymentSettled', settlement());
+        return { result: 'approved', gateway_ref: 'pi_1' };
+      },
+    });
+    const late = `settled:pi_${randomUUID()}`;
+    const spoiled = place.activities[TaskQueue.recovery];
+    const { resumeRecovery, deliverNotice } = spoiled;
+    spoiled.openSettled = async () => {
+      const found = await resumeRecovery({ payment_id: place.payment_id });
+      if (!('recovery' in found)) throw new Error('nothing to settle');
+      return found.recovery.state === 'recovered' ? { ...found, second: late } : found;
+    };
     spoiled.deliverNotice = async (notice) => {
-      if (notice.template === 'recovered') await handle?.signal('paymentSettled', settlement());
+      const hears = when === 'by the run that was paid' && notice.template === 'recovered';
+      if (hears) await handle?.signal('paymentSettled', settlement());
       return deliverNotice(notice);
     };
-  }
-  const settlement = () => ({
-    event_id: randomUUID(),
-    payment_id: place.payment_id,
-    customer_id: place.customer_id,
-    settled_at: new Date().toISOString(),
-    gateway_payment_ref: late.slice('settled:'.length),
+    const settlement = () => settlementOf(place, late.slice('settled:'.length));
+    const rig = await createTestRig({ activities: place.activities });
+    handle = await report(rig, place);
+    expect(await handle.result()).toMatchObject({ outcome: 'recovered' });
+    if (when === 'after its end') {
+      const second = await rig.client.workflow.signalWithStart('recoverPayment', {
+        workflowId: recoveryWorkflowId(place.payment_id),
+        taskQueue: TaskQueue.recovery,
+        args: [{ payment_id: place.payment_id }],
+        signal: 'paymentSettled',
+        signalArgs: [settlement()],
+      });
+      expect(await second.result()).toMatchObject({ outcome: 'recovered' });
+    }
+    expect(place.seen).toMatchObject({ refunds: [late], notices: ['recovered', 'refund_issued'] });
+  },
+);
+
+test.each<[string, ChargeAnswer, boolean]>([
+  ['a charge in doubt', { result: 'unknown', reason: 'no answer' }, false],
+  ['the own payment after an authentication', { result: 'declined', codes: {} }, true],
+])('a settlement that speaks of %s is our own success: nothing is given back', async (_, answer, own) => {
+  let paid = false;
+  const place = world({
+    alternatives: ['card-a'],
+    charge: () => answer,
+    findOut: () =>
+      paid ? { result: 'approved', gateway_ref: 'pi_1' } : { result: 'unknown', reason: 'no answer' },
   });
+  const spoiled = place.activities[TaskQueue.recovery];
+  const { openSettled, resumeRecovery } = spoiled;
+  spoiled.openSettled = async (asked) => {
+    const found = await resumeRecovery({ payment_id: place.payment_id });
+    return own && 'recovery' in found ? { ...found, own: true } : openSettled(asked);
+  };
   const rig = await createTestRig({ activities: place.activities });
-  handle = await report(rig, place);
-  expect(await handle.result()).toMatchObject({ outcome: 'recovered' });
-  if (!inTheRun) {
-    const second = await rig.client.workflow.signalWithStart('recoverPayment', {
-      workflowId: recoveryWorkflowId(place.payment_id),
-      taskQueue: TaskQueue.recovery,
-      args: [{ payment_id: place.payment_id }],
-      signal: 'paymentSettled',
-      signalArgs: [settlement()],
-    });
-    expect(await second.result()).toMatchObject({ outcome: 'recovered' });
-  }
-  expect(place.seen).toMatchObject({ refunds: [late], notices: ['recovered', 'refund_issued'] });
+  const handle = await report(rig, place);
+  await eventually(async () =>
+    expect(await statusOf(rig, place.payment_id)).toMatchObject({ state: own ? 'waiting' : 'unknown' }),
+  );
+  paid = true;
+  await handle.signal('paymentSettled', settlementOf(place, 'pi_1'));
+  expect(await handle.result()).toMatchObject({ outcome: 'recovered', payment_method_id: 'card-a' });
+  expect(place.seen.refunds).toEqual([]);
 });
+
+function settlementOf(
+  { payment_id, customer_id }: { payment_id: string; customer_id: string },
+  gateway_payment_ref: string,
+) {
+  const settled_at = new Date().toISOString();
+  return { event_id: randomUUID(), payment_id, customer_id, settled_at, gateway_payment_ref };
+}
