@@ -3,6 +3,8 @@ import { PersonaError } from '../domain/errors.ts';
 
 const CONSTRAINT_VIOLATION = 'Neo.ClientError.Schema.ConstraintValidationFailed';
 const UNREACHABLE = new Set(['ServiceUnavailable', 'SessionExpired']);
+/** The driver has no code of its own for it: all its connections are in use. */
+const POOL_EXHAUSTED = /^Connection acquisition timed out/;
 const REFUSED = /^Neo\.ClientError\.Security\./;
 
 /**
@@ -27,6 +29,13 @@ export function translated(error: unknown): unknown {
     return new PersonaError(
       'graph_unavailable',
       'Neo4j refuses the credentials: check NEO4J_USERNAME and NEO4J_PASSWORD',
+      { cause: error },
+    );
+  }
+  if (POOL_EXHAUSTED.test(error.message)) {
+    return new PersonaError(
+      'graph_unavailable',
+      'Neo4j is too busy: every connection was in use for longer than a request waits for one',
       { cause: error },
     );
   }

@@ -9,7 +9,8 @@ import { askRest, reasonOf } from '../rest.ts';
 import type { Settings } from '../settings.ts';
 import { type Finding, ok, unreachable, wrong } from './check.ts';
 
-const PATIENCE_MS = 5_000;
+/** A server that is merely slow is not missing. */
+const PATIENCE_MS = 15_000;
 
 export async function examineRest(settings: Settings): Promise<Finding> {
   // 503 is an answer here: it says which server the API misses.
