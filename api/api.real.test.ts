@@ -339,6 +339,28 @@ describe('payment failures', () => {
   });
   const report = (body: object, api = first) => rest(api, '/internal/v1/payment-failures', body);
 
+  test('a settlement, by either face, closes a payment that nobody has heard of; what does not fit is refused', async () => {
+    const { customer_id } = await onboard({});
+    const settlement = {
+      event_id: randomUUID(),
+      payment_id: `pay-${randomUUID()}`,
+      customer_id,
+      settled_at: now(),
+    };
+    const settle = (body: object, api = first) => rest(api, '/internal/v1/payment-settlements', body);
+    const workflow_id = `recovery:${settlement.payment_id}`;
+    expect(await settle(settlement)).toMatchObject({ status: 202, body: { workflow_id } });
+    const message = { ...settlement, settled_at: new Date(settlement.settled_at) };
+    expect(await call(second.agent, 'reportPaymentSettled', message)).toEqual({ workflow_id });
+    expect(await settle({ ...settlement, settled_at: '2999-01-01T00:00:00Z' })).toMatchObject({ status: 422 });
+    expect(await settle({ ...settlement, event_id: randomUUID(), customer_id: randomUUID() })).toMatchObject({
+      status: 404,
+    });
+    const other = await onboard({});
+    const theirs = { ...settlement, event_id: randomUUID(), customer_id: other.customer_id };
+    await expect.poll(async () => (await settle(theirs)).status, { timeout: 20_000 }).toBe(409);
+  });
+
   test('a report starts the recovery, which both faces then show; the report again is the same one', async () => {
     const customer = await onboard({
       payment_method_details: card(),

@@ -26,17 +26,18 @@ export async function sideBySide<T>(
 }
 
 /** One figure of what was measured side by side. */
-export function compared(
+export function compared<Figure extends string>(
   what: string,
   unit: string,
-  figure: keyof Load,
-  { persona, bare }: { persona: readonly Load[]; bare: readonly Load[] },
+  figure: Figure,
+  { persona, bare }: Record<'persona' | 'bare', readonly Record<Figure, number>[]>,
 ): Comparison {
-  const of = (loads: readonly Load[]) => loads.map((load) => load[figure]);
+  const of = (turns: readonly Record<Figure, number>[]) => turns.map((turn) => turn[figure]);
   return { what, unit, persona: of(persona), bare: of(bare) };
 }
 
 export interface Load {
+  calls: number;
   perSecond: number;
   /** Milliseconds. */
   p50: number;
@@ -77,5 +78,10 @@ async function load(
   };
   await Promise.all(Array.from({ length: inFlight }, keepCalling));
   const seconds = (performance.now() - startedAt) / 1_000;
-  return { perSecond: took.length / seconds, p50: quantile(took, 0.5), p99: quantile(took, 0.99) };
+  return {
+    calls: took.length,
+    perSecond: took.length / seconds,
+    p50: quantile(took, 0.5),
+    p99: quantile(took, 0.99),
+  };
 }

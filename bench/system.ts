@@ -21,7 +21,7 @@ export interface BenchSystem extends Pick<PersonaSystem, 'addresses' | 'env'> {
     name: string,
     ports?: Record<string, number>,
     env?: Record<string, string>,
-  ): Promise<{ ready: Program['ready']; stop(): Promise<void> }>;
+  ): Promise<{ ready: Program['ready']; pid: number; stop(): Promise<void> }>;
   /** A graph of its own, empty and migrated, on a Neo4j of its own. */
   startGraph(name: string): Promise<Graph>;
   close(): Promise<void>;
@@ -45,7 +45,7 @@ export async function startSystem({ guard, log }: CommandContext): Promise<Bench
         process.kill(child.pid);
         await child.exited;
       };
-      return { ready, stop };
+      return { ready, pid: child.pid, stop };
     },
     async startGraph(name) {
       const servers = { servers: ['neo4j'], folder: join(folder, name), guard, log } as const;

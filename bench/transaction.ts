@@ -12,6 +12,7 @@ import type { BenchSystem } from './system.ts';
 const ONBOARDINGS = 300;
 const IN_FLIGHT = 8;
 const ONE_BY_ONE = 150;
+const WARM_UP = 3_000;
 
 /** Everything that one onboarding left: as maps of properties, to be written again under new ids. */
 const READ = `
@@ -82,6 +83,9 @@ export const transactionBenchmark = {
         await session.close();
       }
     };
+    // So many until Neo4j's Java is warm.
+    await loadOf(WARM_UP, IN_FLIGHT, take);
+    await loadOf(WARM_UP, IN_FLIGHT, write);
     const many = await sideBySide(
       () => loadOf(ONBOARDINGS, IN_FLIGHT, take),
       () => loadOf(ONBOARDINGS, IN_FLIGHT, write),

@@ -4,10 +4,11 @@
  * in UTC; `null` stands for 'there is none', so that a replay can tell it from 'unchanged'.
  */
 
+import type { EditEvents } from './edit-events.ts';
 import type { IdentifierDetails } from './onboarding-types.ts';
 import type { PaymentMethodStatus, PaymentMethodType } from './payment-method.ts';
+import type { FraudEvents } from './fraud-events.ts';
 import type { RecoveryEvents } from './recovery/events.ts';
-import type { RELATIONSHIP_TIMES } from './relationships.ts';
 
 export const EVENT_TYPES = [
   'CustomerCreated',
@@ -120,56 +121,6 @@ interface CustomerEvents {
   IdentityMatchSuggested: { customer_id: string; score: number; evidence: string[] };
   /** What a person decided about a suggestion of this customer's. */
   IdentityMatchResolved: { customer_id: string; status: 'confirmed' | 'rejected'; reason: string };
-}
-
-/** Edits beyond the commands that know a node or an edge by name. */
-interface EditEvents {
-  /** A method that was used on a device. Edges with an event of their own are told of by that. */
-  RelationshipAdded: { type: 'USED_ON'; source_id: string; target_id: string };
-  /** A time on an edge at one of the customer's own nodes. */
-  RelationshipAttributeChanged: {
-    type: keyof typeof RELATIONSHIP_TIMES;
-    source_id: string;
-    target_id: string;
-    attribute: string;
-    /** RFC 3339 in UTC. */
-    value: string;
-  };
-  /** The adopted payment or back from review (recoveries), and an identifier that is no longer taken for verified. */
-  NodePropertyChanged:
-    | { label: 'Obligation'; id: string; property: 'gateway_ref'; value: string }
-    | { label: 'Obligation'; id: string; property: 'state'; value: 'open' }
-    | { label: 'DigitalIdentifier'; id: string; property: 'is_verified'; value: false };
-}
-
-/** What agents report of a fraud case. */
-export const FRAUD_OUTCOMES = [
-  'challenge_passed',
-  'challenge_failed',
-  'suspected',
-  'confirmed_fraud',
-  'cleared',
-] as const;
-export type FraudOutcome = (typeof FRAUD_OUTCOMES)[number];
-
-/** What a fraud case changed and has not undone: what was there before, and the event (`seq`) by which it was changed. */
-export interface FraudChanges {
-  devices: { device_id: string; trust_score: number; seq: number }[];
-  payment_methods: { payment_method_id: string; status: PaymentMethodStatus; seq: number }[];
-  customer: { status: 'active' | 'suspended'; seq: number } | null;
-}
-
-interface FraudEvents {
-  FraudOutcomeApplied: {
-    case_id: string;
-    /** `suspended`: a person's decision about a suspicion. */
-    outcome: FraudOutcome | 'suspended';
-    reason: string;
-    device_id: string | null;
-    payment_method_id: string | null;
-    /** All that the case has changed so far. */
-    applied: FraudChanges;
-  };
 }
 
 /** A customer's wallet. */

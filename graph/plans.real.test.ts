@@ -113,6 +113,7 @@ async function everything(recorded: Graph): Promise<void> {
     payment_method_id: added.payment_method_id,
     status: 'active',
     reason: 'test',
+    observed_at: new Date().toISOString(),
   });
   await setDefaultPaymentMethod(recorded, testHeader(), {
     customer_id,

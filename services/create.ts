@@ -16,6 +16,7 @@ import {
   updateRelationshipAttribute,
 } from './relationships.ts';
 import { reportPaymentFailure } from './report-payment-failure.ts';
+import { reportPaymentSettled } from './report-payment-settled.ts';
 import type { Services } from './services.ts';
 import { takeStripeWebhook } from './stripe-webhook.ts';
 import { getTimeline } from './timeline.ts';
@@ -31,6 +32,7 @@ export function createServices(
     getContext: createContextReader(deps, onContextRead),
     updateDeviceTrust: (caller, request) => updateDeviceTrust(deps, caller, request),
     reportPaymentFailure: (caller, message) => reportPaymentFailure(deps, caller, message),
+    reportPaymentSettled: (caller, message) => reportPaymentSettled(deps, caller, message),
     addPaymentMethod: (caller, method) => addPaymentMethod(deps, caller, method),
     getPaymentMethods: (_, request) => getPaymentMethods(deps, request),
     getPaymentMethod: (_, ids) => getPaymentMethod(deps.graph, ids),

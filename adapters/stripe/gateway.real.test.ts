@@ -24,6 +24,7 @@ describe('payments, customers, methods', () => {
         gateway_ref: ref,
         state,
         gateway_customer_ref: order.gateway_customer_ref,
+        charge_ref: expect.stringMatching(/^ch_/),
         amount: 1250,
         currency: 'USD',
       });

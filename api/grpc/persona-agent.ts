@@ -71,6 +71,10 @@ export function personaAgent(services: Services, observers: Observers): PersonaA
       services.reportPaymentFailure(caller, toJson(request)),
     ),
 
+    reportPaymentSettled: unary(observers, 'ReportPaymentSettled', (caller, request) =>
+      services.reportPaymentSettled(caller, toJson(request)),
+    ),
+
     getRecovery: unary(observers, 'GetRecovery', async (caller, request) => {
       const problems = new Problems();
       problems.require(request.payment_id !== '', 'payment_id', 'is required');

@@ -46,6 +46,7 @@ export function afterClaim(
       }
       return {
         ...unblocked,
+        ...(claim.attempt ? { attempts: upsert(state.attempts, claim.attempt) } : {}),
         candidates:
           claim.until === undefined
             ? without(state.candidates, candidate)

@@ -103,8 +103,17 @@ export type Claim =
    * customer for the seconds of its flight, and its instrument for as long as nobody knows what became of it.
    */
   | { result: 'blocked'; by: string; since: number; what: 'customer' | 'instrument' }
-  /** `until`: may be asked again then (epoch milliseconds). `obligation`: closed unpaid, so nothing may be charged. */
-  | { result: 'refused'; rule: string; until?: number; obligation?: ClosedObligation }
+  /**
+   * `until`: may be asked again then (epoch milliseconds). `obligation`: closed unpaid, so nothing may be charged.
+   * `attempt`: what a network's ceiling or the issuer's advice forbids stands as an attempt that was never sent.
+   */
+  | {
+      result: 'refused';
+      rule: string;
+      until?: number;
+      obligation?: ClosedObligation;
+      attempt?: AttemptStatus;
+    }
   | { result: 'already_paid'; obligation: ClosedObligation };
 
 /** What recording an attempt's outcome changed. */

@@ -47,7 +47,7 @@ function freshMethods(state: RecoveryState, methods: Reread['methods']): Candida
 /** Epoch milliseconds; a method that the cascade was to pass over counts as tried at the opening. */
 function lastTried(state: RecoveryState, paymentMethodId: string): number {
   const tried = state.attempts
-    .filter((attempt) => attempt.payment_method_id === paymentMethodId && attempt.state !== 'void')
+    .filter((attempt) => attempt.payment_method_id === paymentMethodId)
     .map((attempt) => Date.parse(attempt.resolved_at ?? attempt.started_at))
     .filter((at) => at >= state.opened_at);
   const passedOver =

@@ -1,5 +1,5 @@
 import { invalid } from '../../domain/errors.ts';
-import type { FraudChanges, FraudOutcome } from '../../domain/events.ts';
+import type { FraudChanges, FraudOutcome } from '../../domain/fraud-events.ts';
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
 import type { CommandTx } from '../command-tx.ts';

@@ -1,5 +1,5 @@
 import { PersonaError } from '../../domain/errors.ts';
-import type { FraudChanges } from '../../domain/events.ts';
+import type { FraudChanges } from '../../domain/fraud-events.ts';
 import { transition } from '../../domain/payment-method.ts';
 import type { CommandTx, CustomerNode } from '../command-tx.ts';
 import { isNews, readSharers, setTrustScore } from '../devices/update-trust-score.ts';

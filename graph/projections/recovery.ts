@@ -36,12 +36,12 @@ export const recoveryProjections: Projections<keyof RecoveryEvents> = {
         claim_deadline: datetime($data.claim_deadline)})`,
   },
 
-  // A reported failure arrives already resolved; of an own attempt the claim stands there already.
+  // A reported failure and an attempt that a ceiling forbids arrive already resolved; of others the claim stands there.
   RecoveryAttempted: {
     cypher: `
       MATCH (p:PaymentMethod {id: $data.payment_method_id})
       MERGE (a:ChargeAttempt {key: $data.key})
-      ON CREATE SET a.source = $data.source, a.payment_id = $data.payment_id, a.customer_id = $stream_id,
+      ON CREATE SET a.source = $data.source, a.n = $data.n, a.payment_id = $data.payment_id, a.customer_id = $stream_id,
         a.payment_method_id = $data.payment_method_id, a.instrument_fingerprint = p.instrument_fingerprint,
         a.network = $data.network, a.amount = $data.amount, a.currency = $data.currency, a.overpaid = false,
         a.claimed_at = datetime($data.attempted_at)

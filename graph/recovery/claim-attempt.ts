@@ -6,6 +6,8 @@
 import { isExpired } from '../../domain/payment-method.ts';
 import type { Policy } from '../../domain/policy.ts';
 import type { Claim } from '../../domain/recovery/claims.ts';
+import type { RecoveryEvents } from '../../domain/recovery/events.ts';
+import type { AttemptStatus } from '../../domain/recovery/status.ts';
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
 import type { CommandTx, CustomerNode } from '../command-tx.ts';
@@ -21,6 +23,9 @@ import {
   type ObligationNode,
   UNRESOLVED,
 } from './records.ts';
+
+/** The rules of `ceilingOn`. */
+const FORBIDDING = /^(ceiling|never_again):|^issuer_advice$/;
 
 /** A charge must be over by then; an attempt that is `in_flight` for longer counts as unknown. */
 const CLAIM_MS = 60_000;
@@ -97,10 +102,9 @@ export interface ClaimScene extends ClaimInput {
 export async function claim(tx: CommandTx, input: ClaimScene): Promise<Claim> {
   const { obligation, attempts, customer, now } = input;
   const own = attempts.find((attempt) => attempt.key === input.key);
-  if (own)
-    return own.state === 'in_flight'
-      ? claimedAnswer(own, input.n)
-      : { result: 'resolved', attempt: attemptStatus(own) };
+  if (own?.state === 'in_flight') return claimedAnswer(own, input.n);
+  // What a ceiling forbade is judged again: the answer may have been lost, and says until when.
+  if (own && !forbidden(own)) return { result: 'resolved', attempt: attemptStatus(own) };
 
   const closed = refusalByObligation(obligation, attempts);
   if (closed) return closed;
@@ -126,7 +130,9 @@ export async function claim(tx: CommandTx, input: ClaimScene): Promise<Claim> {
   const rule = refusalByMethod(method, on_trusted_device, input);
   if (rule) return { result: 'refused', rule };
   const ceiling = ceilingOn(history, obligation, method, now);
-  if (ceiling) return { result: 'refused', ...ceiling };
+  if (ceiling)
+    return { result: 'refused', ...ceiling, attempt: forbid(tx, input, method, ceiling.rule, own) };
+  if (own) return { result: 'resolved', attempt: attemptStatus(own) };
   const inFlight = others.map(({ attempt }) => attempt).find((attempt) => isInFlight(attempt, now));
   if (inFlight) return blockedBy(inFlight, 'customer');
   const inDoubt = history.find((attempt) => attempt.payment_id !== input.payment_id && isUnresolved(attempt));
@@ -206,6 +212,33 @@ function write(tx: CommandTx, input: ClaimScene, method: Readonly<WalletMethod>)
       claim_deadline: now + CLAIM_MS,
     },
   };
+}
+
+/** A ceiling reached is a decision: it stands in the log with its rule, as an attempt that was never sent. */
+function forbid(
+  tx: CommandTx,
+  input: ClaimScene,
+  method: Readonly<WalletMethod>,
+  rule: string,
+  before: AttemptNode | undefined,
+): AttemptStatus {
+  if (before) return attemptStatus(before);
+  const { obligation, key, n, payment_id } = input;
+  const at = new Date(input.now).toISOString();
+  const { payment_method_id, network } = method;
+  const data: RecoveryEvents['RecoveryAttempted'] = {
+    ...{ key, n, source: 'recovery', payment_id, payment_method_id, network, state: 'void', rule },
+    amount: obligation.amount as number,
+    currency: obligation.currency as string,
+    ...{ class: null, code: null, gateway_ref: null, payment_ref: null },
+    ...{ attempted_at: at, resolved_at: at },
+  };
+  tx.append({ stream: 'customer', stream_id: input.customer.id, type: 'RecoveryAttempted', data });
+  return { n, payment_method_id, key, state: 'void', rule, started_at: at, resolved_at: at };
+}
+
+function forbidden({ state, rule }: AttemptNode): boolean {
+  return state === 'void' && rule !== undefined && FORBIDDING.test(rule);
 }
 
 function claimedAnswer(attempt: AttemptNode, n: number): Claim {

@@ -476,7 +476,13 @@ test('what a network forbids for ever is never claimed again, on whichever token
   await record(payment_id, customer.methods[1] as string, { result: 'declined', codes });
   const other = await opened(failureOf(again));
   const refused = await claim(other.payment_id, again.methods[1] as string);
-  expect(refused).toEqual({ result: 'refused', rule: 'never_again:visa:14' });
+  const rule = 'never_again:visa:14';
+  // A decision, not an error: it stands in the log, and the next claim takes the next number.
+  expect(refused).toMatchObject({ result: 'refused', rule, attempt: { n: 1, state: 'void', rule } });
+  expect(await claim(other.payment_id, again.methods[1] as string)).toEqual(refused);
+  const told = (await log(again)).filter(({ type }) => type === 'RecoveryAttempted');
+  expect(told.map(({ data }) => JSON.parse(data).rule).filter((one) => one === rule)).toHaveLength(1);
+  expect(await verifyCustomer(graph, again.customer_id)).toEqual([]);
 });
 
 test('closed is closed: it stays as it was decided first, and only exhausted or cancelled ones reopen', async () => {

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { runCli } from '../../cli/program.ts';
 import { type Guard, startGuard } from '../../dev/stack/guard.ts';
 import { startStack } from '../../dev/stack/stack.ts';
@@ -17,6 +17,9 @@ import type { Graph } from '../graph.ts';
 import { createCustomer, getCustomerProfile, getTimeline, onboard, openGraph } from '../index.ts';
 import { fullLife } from './testing.ts';
 import { verifyAll, verifyCustomer } from './verify.ts';
+
+// Two fresh servers plan every statement anew.
+vi.setConfig({ testTimeout: 240_000 });
 
 const policy = readPolicy();
 let guard: Guard;

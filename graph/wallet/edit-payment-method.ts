@@ -22,18 +22,32 @@ export interface Edited {
   version: number;
 }
 
+// Without the event's own time nobody could tell which of two observations is the newer one.
+const STATUS_SET_AT = `
+  MATCH (e:PersonaEvent {stream_id: $customer_id, seq: $seq})
+  RETURN e.occurred_at AS occurred_at`;
+
 /**
  * @param input.reason - whose wish or which rule; it stands in the event
+ * @param input.observed_at - RFC 3339; an observation that is older than what set the status changes nothing. Absent: a
+ * decision, which counts whenever it comes
  * @throws PersonaError customer_not_found, payment_method_not_found, illegal_transition, stale_version
  */
 export async function updatePaymentMethodStatus(
   graph: Graph,
   header: CommandHeader,
-  input: MethodRef & { status: PaymentMethodStatus; reason: string },
+  input: MethodRef & { status: PaymentMethodStatus; reason: string; observed_at?: string },
 ): Promise<Edited> {
-  return edit(graph, header, 'updatePaymentMethodStatus', input, (wallet) =>
-    wallet.changeStatus(input.payment_method_id, input.status, input.reason),
-  );
+  const { customer_id, payment_method_id, status, reason, observed_at } = input;
+  const occurredAt = observed_at ?? header.occurredAt;
+  return edit(graph, { ...header, occurredAt }, 'updatePaymentMethodStatus', input, async (wallet, tx) => {
+    if (observed_at !== undefined) {
+      const seq = wallet.find(payment_method_id).status_seq;
+      const [row] = await tx.run<{ occurred_at: string }>(STATUS_SET_AT, { customer_id, seq });
+      if (row !== undefined && tx.header.occurredAt < row.occurred_at) return false;
+    }
+    return wallet.changeStatus(payment_method_id, status, reason);
+  });
 }
 
 /**
@@ -90,13 +104,14 @@ async function edit(
   header: CommandHeader,
   name: string,
   input: MethodRef & { by?: Wisher },
-  change: (wallet: Wallet, tx: CommandTx) => boolean,
+  change: (wallet: Wallet, tx: CommandTx) => boolean | Promise<boolean>,
 ): Promise<Edited> {
   const { customer_id, payment_method_id } = input;
   return runCommand(graph, header, name, input, async (tx) => {
     const [, wallet] = await Promise.all([lockOwner(tx, customer_id, input.by), openWallet(tx, customer_id)]);
     const { changed_seq } = wallet.find(payment_method_id);
     requireVersion(`payment method ${payment_method_id}`, changed_seq, input.expected_version);
-    return { changed: change(wallet, tx), version: tx.versionOf(customer_id) };
+    const changed = await change(wallet, tx);
+    return { changed, version: tx.versionOf(customer_id) };
   });
 }

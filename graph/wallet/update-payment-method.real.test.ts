@@ -95,3 +95,15 @@ test('uses count in any order, and only on the customer’s own devices', async 
     type: 'device_not_found',
   });
 });
+
+test('in whatever order a method’s statuses are observed, the newest stays; a decision counts whenever it comes', async () => {
+  const [card] = await wallet(1);
+  if (!card) throw new Error('no wallet');
+  const observe = (status: 'active' | 'failed' | 'inactive', observed_at?: string) =>
+    updatePaymentMethodStatus(graph, testHeader(), { ...card, status, reason: 'test', observed_at });
+  expect(await observe('failed', '2035-01-02T00:00:00Z')).toMatchObject({ changed: true });
+  expect(await observe('active', '2035-01-01T00:00:00Z')).toMatchObject({ changed: false });
+  expect(await shown(card)).toMatchObject({ status: 'failed' });
+  expect(await observe('active', '2035-01-03T00:00:00Z')).toMatchObject({ changed: true });
+  expect(await observe('inactive')).toMatchObject({ changed: true });
+});

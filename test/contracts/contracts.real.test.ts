@@ -23,6 +23,8 @@ const STORY = [
   'rest/report-payment-failure',
   'rest/get-recovery',
   'rest/get-recoveries',
+  'rest/report-payment-settled',
+  'grpc/report-payment-settled',
   'rest/problem',
   'temporal/payment-failed',
   'temporal/payment-settled',

@@ -3,7 +3,7 @@ import { shownToCustomer } from '../../../services/recovery-text.ts';
 import type { Services } from '../../../services/services.ts';
 import { callerOf, type HttpEnv } from '../env.ts';
 import { customerParams, json, listOf, pageQuery, problems } from '../schemas/common.ts';
-import { accepted, paymentFailed, paymentId, recovery } from '../schemas/recoveries.ts';
+import { accepted, paymentFailed, paymentId, paymentSettled, recovery } from '../schemas/recoveries.ts';
 
 const PATH = '/api/v1/customers/{customer_id}/recoveries';
 const tags = ['recoveries'];
@@ -59,6 +59,23 @@ const report = createRoute({
   },
 });
 
+const settle = createRoute({
+  method: 'post',
+  path: '/internal/v1/payment-settlements',
+  tags: ['internal'],
+  summary: 'A payment was made elsewhere: its recovery ends',
+  description:
+    'event_id is the idempotency key. Also a payment that nobody has reported yet: it is closed in advance.',
+  request: { body: { required: true, content: { 'application/json': { schema: paymentSettled } } } },
+  responses: {
+    202: json(accepted, 'The recovery is told'),
+    ...problems(
+      ['customer_not_found', 'obligation_mismatch', 'idempotency_key_reused', 'temporal_unavailable'],
+      { body: true },
+    ),
+  },
+});
+
 /** Recoveries: reported by agents, read by the customer. */
 export function recoveryRoutes(app: OpenAPIHono<HttpEnv>, services: Services): void {
   app.openapi(list, async (c) => {
@@ -80,6 +97,15 @@ export function recoveryRoutes(app: OpenAPIHono<HttpEnv>, services: Services): v
     const { customer_id, payment_id } = message;
     c.set('about', { customer_id, payment_id });
     const answer = await services.reportPaymentFailure(callerOf(c), message);
+    c.set('about', { customer_id, payment_id, workflow_id: answer.workflow_id });
+    return c.json(answer, 202);
+  });
+
+  app.openapi(settle, async (c) => {
+    const message = c.req.valid('json');
+    const { customer_id, payment_id } = message;
+    c.set('about', { customer_id, payment_id });
+    const answer = await services.reportPaymentSettled(callerOf(c), message);
     c.set('about', { customer_id, payment_id, workflow_id: answer.workflow_id });
     return c.json(answer, 202);
   });

@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { NETWORKS } from '../../../domain/payment-method.ts';
-import { validatePaymentFailed } from '../../../domain/recovery/payment-failed.ts';
+import { validatePaymentFailed, validatePaymentSettled } from '../../../domain/recovery/payment-failed.ts';
 import { checked, integer, optional, time, uuid } from './checked.ts';
 
 export const paymentId = z
@@ -40,6 +40,17 @@ export const paymentFailedShape = z.looseObject({
   }),
 });
 export const paymentFailed = checked(paymentFailedShape, validatePaymentFailed).openapi('PaymentFailed');
+
+export const paymentSettledShape = z.looseObject({
+  event_id: z.string().max(128).openapi({ description: 'The same event twice acts once' }),
+  payment_id: paymentId,
+  customer_id: uuid,
+  settled_at: time,
+  gateway_payment_ref: optional(
+    z.string().max(128).openapi({ description: 'The payment at the gateway that it was settled by' }),
+  ),
+});
+export const paymentSettled = checked(paymentSettledShape, validatePaymentSettled).openapi('PaymentSettled');
 
 export const accepted = z
   .object({ workflow_id: z.string().openapi({ example: 'recovery:invoice-2026-04-0017' }) })

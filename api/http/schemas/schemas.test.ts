@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { newPaymentMethod, newPaymentMethodShape } from './wallet.ts';
 import { onboardingRequest, onboardingShape } from './onboarding.ts';
-import { paymentFailed, paymentFailedShape } from './recoveries.ts';
+import { paymentFailed, paymentFailedShape, paymentSettled, paymentSettledShape } from './recoveries.ts';
 
 const ID = '0198c5f0-7a51-7d3e-9c1f-2b8a4f6d0e11';
 const AT = '2026-04-18T10:00:00Z';
@@ -30,6 +30,13 @@ const onboarding = {
   behavioral_data_snapshot: { clicks: 3 },
   occurred_at: AT,
 };
+const settled = {
+  event_id: 'settled-1',
+  payment_id: 'invoice-1',
+  customer_id: '0198c5f0-7a51-7d3e-9c1f-2b8a4f6d0e11',
+  settled_at: '2026-04-18T11:58:00Z',
+  gateway_payment_ref: 'pi_1',
+};
 const failure = {
   ...{ event_id: 'evt-1', payment_id: 'pay-1', customer_id: ID, payment_method_id: ID, amount: 1250 },
   ...{ currency: 'EUR', kind: 'recurring', occurred_at: AT, status: 'declined', gateway_payment_ref: 'pi_1' },
@@ -49,6 +56,7 @@ const anything = fc.oneof(
 test.each([
   ['an onboarding', onboarding, onboardingShape, onboardingRequest],
   ['a reported failure', failure, paymentFailedShape, paymentFailed],
+  ['a settlement', settled, paymentSettledShape, paymentSettled],
   ['a new payment method', method, newPaymentMethodShape, newPaymentMethod],
 ])(
   '%s: the document and the rules agree, in the words of the rules',

@@ -47,15 +47,15 @@ export const recoveryFolds: Folds<keyof RecoveryEvents> = {
     });
   },
 
-  // An own attempt was claimed before; what others report arrives already resolved.
+  // What others report, and what a ceiling forbids, arrives already resolved; any other was claimed before.
   RecoveryAttempted(model, { stream_id, seq, data }) {
     const ref = nodeRef('ChargeAttempt', data.key);
     const attempted = moment(data.attempted_at);
     const { payment_id, payment_method_id } = data;
-    if (data.source === 'reported' && !model.nodes.has(ref)) {
-      const { key, source, network, amount, currency } = data;
+    if (!model.nodes.has(ref) && (data.source === 'reported' || data.state === 'void')) {
+      const { key, n, source, network, amount, currency } = data;
       model.createNode(ref, {
-        ...{ key, source, payment_id, payment_method_id, network, amount, currency },
+        ...{ key, n, source, payment_id, payment_method_id, network, amount, currency },
         customer_id: stream_id,
         instrument_fingerprint: plasticOf(model, payment_method_id),
         overpaid: false,

@@ -131,6 +131,22 @@ export interface ReportPaymentFailureResponse {
   workflow_id: string;
 }
 
+export interface ReportPaymentSettledRequest {
+  /** 1 to 128 characters; the same event twice acts once. */
+  event_id: string;
+  payment_id: string;
+  customer_id: string;
+  settled_at?:
+    | Date
+    | undefined;
+  /** The payment at the gateway that it was settled by, if there is one. */
+  gateway_payment_ref?: string | undefined;
+}
+
+export interface ReportPaymentSettledResponse {
+  workflow_id: string;
+}
+
 export interface GetRecoveryRequest {
   payment_id: string;
 }
@@ -1003,6 +1019,164 @@ export const ReportPaymentFailureResponse: MessageFns<ReportPaymentFailureRespon
   },
 };
 
+function createBaseReportPaymentSettledRequest(): ReportPaymentSettledRequest {
+  return { event_id: "", payment_id: "", customer_id: "", settled_at: undefined, gateway_payment_ref: undefined };
+}
+
+export const ReportPaymentSettledRequest: MessageFns<ReportPaymentSettledRequest> = {
+  encode(message: ReportPaymentSettledRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.event_id !== "") {
+      writer.uint32(10).string(message.event_id);
+    }
+    if (message.payment_id !== "") {
+      writer.uint32(18).string(message.payment_id);
+    }
+    if (message.customer_id !== "") {
+      writer.uint32(26).string(message.customer_id);
+    }
+    if (message.settled_at !== undefined) {
+      Timestamp.encode(toTimestamp(message.settled_at), writer.uint32(34).fork()).join();
+    }
+    if (message.gateway_payment_ref !== undefined) {
+      writer.uint32(42).string(message.gateway_payment_ref);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReportPaymentSettledRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReportPaymentSettledRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.event_id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.payment_id = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.customer_id = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.settled_at = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.gateway_payment_ref = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ReportPaymentSettledRequest>, I>>(base?: I): ReportPaymentSettledRequest {
+    return ReportPaymentSettledRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ReportPaymentSettledRequest>, I>>(object: I): ReportPaymentSettledRequest {
+    const message = createBaseReportPaymentSettledRequest();
+    message.event_id = object.event_id ?? "";
+    message.payment_id = object.payment_id ?? "";
+    message.customer_id = object.customer_id ?? "";
+    message.settled_at = object.settled_at ?? undefined;
+    message.gateway_payment_ref = object.gateway_payment_ref ?? undefined;
+    return message;
+  },
+};
+
+function createBaseReportPaymentSettledResponse(): ReportPaymentSettledResponse {
+  return { workflow_id: "" };
+}
+
+export const ReportPaymentSettledResponse: MessageFns<ReportPaymentSettledResponse> = {
+  encode(message: ReportPaymentSettledResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.workflow_id !== "") {
+      writer.uint32(10).string(message.workflow_id);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReportPaymentSettledResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReportPaymentSettledResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.workflow_id = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ReportPaymentSettledResponse>, I>>(base?: I): ReportPaymentSettledResponse {
+    return ReportPaymentSettledResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ReportPaymentSettledResponse>, I>>(object: I): ReportPaymentSettledResponse {
+    const message = createBaseReportPaymentSettledResponse();
+    message.workflow_id = object.workflow_id ?? "";
+    return message;
+  },
+};
+
 function createBaseGetRecoveryRequest(): GetRecoveryRequest {
   return { payment_id: "" };
 }
@@ -1355,6 +1529,18 @@ export const PersonaAgentService = {
       Buffer.from(ReportPaymentFailureResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ReportPaymentFailureResponse => ReportPaymentFailureResponse.decode(value),
   },
+  /** A payment was made elsewhere: its recovery ends. */
+  reportPaymentSettled: {
+    path: "/persona.v1.PersonaAgent/ReportPaymentSettled" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ReportPaymentSettledRequest): Buffer =>
+      Buffer.from(ReportPaymentSettledRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReportPaymentSettledRequest => ReportPaymentSettledRequest.decode(value),
+    responseSerialize: (value: ReportPaymentSettledResponse): Buffer =>
+      Buffer.from(ReportPaymentSettledResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ReportPaymentSettledResponse => ReportPaymentSettledResponse.decode(value),
+  },
   /** How far a recovery is, also long after it ended. */
   getRecovery: {
     path: "/persona.v1.PersonaAgent/GetRecovery" as const,
@@ -1374,6 +1560,8 @@ export interface PersonaAgentServer extends UntypedServiceImplementation {
   updateDeviceTrustScore: handleUnaryCall<UpdateDeviceTrustScoreRequest, UpdateDeviceTrustScoreResponse>;
   /** A payment failed: from here on Persona collects it, and nobody else charges it. */
   reportPaymentFailure: handleUnaryCall<ReportPaymentFailureRequest, ReportPaymentFailureResponse>;
+  /** A payment was made elsewhere: its recovery ends. */
+  reportPaymentSettled: handleUnaryCall<ReportPaymentSettledRequest, ReportPaymentSettledResponse>;
   /** How far a recovery is, also long after it ended. */
   getRecovery: handleUnaryCall<GetRecoveryRequest, GetRecoveryResponse>;
 }
@@ -1426,6 +1614,22 @@ export interface PersonaAgentClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ReportPaymentFailureResponse) => void,
+  ): ClientUnaryCall;
+  /** A payment was made elsewhere: its recovery ends. */
+  reportPaymentSettled(
+    request: ReportPaymentSettledRequest,
+    callback: (error: ServiceError | null, response: ReportPaymentSettledResponse) => void,
+  ): ClientUnaryCall;
+  reportPaymentSettled(
+    request: ReportPaymentSettledRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ReportPaymentSettledResponse) => void,
+  ): ClientUnaryCall;
+  reportPaymentSettled(
+    request: ReportPaymentSettledRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ReportPaymentSettledResponse) => void,
   ): ClientUnaryCall;
   /** How far a recovery is, also long after it ended. */
   getRecovery(

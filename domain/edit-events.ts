@@ -1,0 +1,21 @@
+import type { RELATIONSHIP_TIMES } from './relationships.ts';
+
+/** Edits beyond the commands that know a node or an edge by name. */
+export interface EditEvents {
+  /** A method that was used on a device. Edges with an event of their own are told of by that. */
+  RelationshipAdded: { type: 'USED_ON'; source_id: string; target_id: string };
+  /** A time on an edge at one of the customer's own nodes. */
+  RelationshipAttributeChanged: {
+    type: keyof typeof RELATIONSHIP_TIMES;
+    source_id: string;
+    target_id: string;
+    attribute: string;
+    /** RFC 3339 in UTC. */
+    value: string;
+  };
+  /** The adopted payment or back from review (recoveries), and an identifier that is no longer taken for verified. */
+  NodePropertyChanged:
+    | { label: 'Obligation'; id: string; property: 'gateway_ref'; value: string }
+    | { label: 'Obligation'; id: string; property: 'state'; value: 'open' }
+    | { label: 'DigitalIdentifier'; id: string; property: 'is_verified'; value: false };
+}

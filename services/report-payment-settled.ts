@@ -1,0 +1,52 @@
+import { invalid } from '../domain/errors.ts';
+import type { PaymentSettled } from '../domain/recovery/messages.ts';
+import { validatePaymentSettled } from '../domain/recovery/payment-failed.ts';
+import { type Graph, getGatewayCustomer, runCommand } from '../graph/index.ts';
+import { CLOCK_SKEW_MS, findObligation } from '../graph/recovery/index.ts';
+import { signalRecovery } from '../temporal/starts.ts';
+import type { ServiceDeps } from './deps.ts';
+import type { Caller } from './request.ts';
+
+/**
+ * Takes notice that a payment was made elsewhere: its recovery ends, or, if nobody has heard of the payment, it is
+ * closed in advance. The event's id is the idempotency key; the same event twice acts once.
+ *
+ * @throws PersonaError invalid_argument and card_number_refused with every problem at once, customer_not_found,
+ *   obligation_mismatch, idempotency_key_reused, graph_unavailable, temporal_unavailable
+ */
+export async function reportPaymentSettled(
+  { graph, temporal }: ServiceDeps,
+  caller: Caller,
+  input: unknown,
+): Promise<{ workflow_id: string }> {
+  const checked = validatePaymentSettled(input);
+  if (!checked.ok) throw invalid(checked.problems, checked.type);
+  const { message } = checked;
+  await requireFitting(graph, message);
+  const header = {
+    caller: caller.caller,
+    idempotencyKey: `payment-settled:${message.event_id}`,
+    actor: caller.actor,
+    correlationId: caller.correlationId,
+    occurredAt: message.settled_at,
+  };
+  await runCommand(graph, header, 'reportPaymentSettled', message, async () => null);
+  // Also for a repeat: the first report may have got no further than its receipt. The recovery knows duplicates.
+  return { workflow_id: await signalRecovery(temporal, 'paymentSettled', message) };
+}
+
+/** Refused at once is what the recovery would not believe: nothing is started for it. */
+async function requireFitting(graph: Graph, settlement: PaymentSettled): Promise<void> {
+  const { customer_id, payment_id, settled_at } = settlement;
+  const [obligation] = await Promise.all([
+    findObligation(graph, payment_id),
+    getGatewayCustomer(graph, { customer_id }),
+  ]);
+  if (Date.parse(settled_at) > Date.now() + CLOCK_SKEW_MS) {
+    throw invalid([{ field: 'settled_at', message: 'must not be in the future' }]);
+  }
+  if (obligation && obligation.customer_id !== customer_id) {
+    const problem = { field: 'customer_id', message: 'is not the customer who owes this payment' };
+    throw invalid([problem], 'obligation_mismatch');
+  }
+}
