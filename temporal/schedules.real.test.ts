@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { OBLIGATION_SWEEP, recoveryWorkflowId, TaskQueue } from '../domain/processes.ts';
 import { createTestRig, eventually } from '../test/rig/index.ts';
-import { ensureSchedules } from './schedules.ts';
+import { ensureSchedules, keepSchedules } from './schedules.ts';
 import { resumeRecovery } from './starts.ts';
 
 test('the sweep is scheduled once, however many workers put it into place, and starts its workflow', async () => {
@@ -22,6 +22,27 @@ test('the sweep is scheduled once, however many workers put it into place, and s
   await handle.trigger();
   await eventually(() => expect(swept).toEqual(['']), 30_000);
   await handle.delete();
+});
+
+test('a schedule that is lost under a running worker comes back, and one that is there is left alone', async () => {
+  const rig = await createTestRig({ server: 'dev', activities: {} });
+  const handle = rig.client.schedule.getHandle(OBLIGATION_SWEEP.id);
+  const looks = vi.spyOn(rig.client.schedule, 'create');
+  const failures: unknown[] = [];
+  await ensureSchedules(rig.client);
+  const stop = keepSchedules(rig.client, { everyMs: 50, onFailure: (error) => failures.push(error) });
+  try {
+    await handle.delete();
+    await eventually(() => handle.describe(), 30_000);
+    await handle.update((known) => ({ ...known, spec: { intervals: [{ every: 7 * 60_000 }] } }));
+    const seen = looks.mock.calls.length;
+    await eventually(() => expect(looks.mock.calls.length).toBeGreaterThan(seen + 2), 30_000);
+    expect((await handle.describe()).spec.intervals).toMatchObject([{ every: 7 * 60_000 }]);
+  } finally {
+    stop();
+    await handle.delete();
+  }
+  expect(failures).toEqual([]);
 });
 
 test('a recovery is taken up again only where none runs', async () => {

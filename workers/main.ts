@@ -21,7 +21,7 @@ import { workflowBundle } from '../temporal/bundle.ts';
 import { connectTemporal } from '../temporal/client.ts';
 import { activityFields } from '../temporal/log-fields.ts';
 import { installRuntime } from '../temporal/runtime.ts';
-import { ensureSchedules } from '../temporal/schedules.ts';
+import { ensureSchedules, keepSchedules } from '../temporal/schedules.ts';
 import { ensureSearchAttributes } from '../temporal/search-attributes.ts';
 import { resumeRecovery, tellRecoveries } from '../temporal/starts.ts';
 import { connectWorkers, createQueueWorker, runWorkers } from '../temporal/worker.ts';
@@ -32,6 +32,8 @@ import { warmUp } from './warm-up.ts';
 const DRAIN_MS = 50_000;
 /** Draining, and then closing everything else. */
 const GRACE_MS = 60_000;
+/** A recovery whose run is lost waits for this and for the sweep at most. */
+const SCHEDULES_EVERY_MS = 3 * 60_000;
 /** `EX_CONFIG` of sysexits.h: nothing will change until somebody edits the configuration. */
 const EXIT_CONFIGURATION = 78;
 
@@ -88,7 +90,14 @@ async function main(): Promise<void> {
     const client = await connectTemporal({ ...address, codecKeys });
     shutdown.add('temporal client', () => client.connection.close());
     await ensureSearchAttributes(client);
-    if (queues.includes(TaskQueue.maintenance)) await ensureSchedules(client);
+    if (queues.includes(TaskQueue.maintenance)) {
+      await ensureSchedules(client);
+      const stop = keepSchedules(client, {
+        everyMs: SCHEDULES_EVERY_MS,
+        onFailure: (error) => logger.warn({ err: error }, 'whether the schedules are in place is not known'),
+      });
+      shutdown.add('schedules', stop);
+    }
     const connection = await connectWorkers(address);
     shutdown.add('temporal connection', () => connection.close());
 

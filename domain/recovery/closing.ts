@@ -6,7 +6,12 @@ import type { DueNotice, RecoveryState } from './state.ts';
 /** Ended from outside. A charge in doubt is still found out before the run is over. */
 export function end(state: RecoveryState, ending: NonNullable<RecoveryState['ending']>): RecoveryState {
   if (state.closed || state.ending) return state;
-  return { ...state, candidates: [], look_up: undefined, review: undefined, notices: [], ending };
+  return { ...state, candidates: [], look_up: undefined, review: reviewOfDoubt(state), notices: [], ending };
+}
+
+/** An ending answers every question to a person but one: whether a charge that nobody can find out about was made. */
+export function reviewOfDoubt({ review, unresolved }: RecoveryState): RecoveryState['review'] {
+  return unresolved ? review : undefined;
 }
 
 export function afterClosing(

@@ -2,6 +2,7 @@
 
 import type { DeclineClass } from '../decline/classify.ts';
 import type { RecoverySnapshot } from './claims.ts';
+import { reviewOfDoubt } from './closing.ts';
 import type { Candidate, RecoveryState } from './state.ts';
 import type { AttemptStatus } from './status.ts';
 
@@ -35,7 +36,7 @@ export function stop(state: RecoveryState, declineClass: DeclineClass, rule: str
     ...state,
     class: declineClass,
     candidates: [],
-    review: undefined,
+    review: reviewOfDoubt(state),
     notices: [],
     ending: { outcome: 'stopped', rule: declineClass === 'FRAUD' ? 'fraud' : rule },
   };

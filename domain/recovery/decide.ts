@@ -58,7 +58,8 @@ export function decide(state: RecoveryState, now: number): Step {
 
 /** Claimed, and not to be charged any more: what was heard in between forbids it. */
 function revoked(state: RecoveryState): boolean {
-  return state.ending !== undefined || state.review !== undefined || state.paused;
+  const { ending, review, paused, suspended_until } = state;
+  return ending !== undefined || review !== undefined || paused || suspended_until !== undefined;
 }
 
 /**

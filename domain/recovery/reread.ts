@@ -4,6 +4,7 @@ import type { Reread } from './claims.ts';
 import { afterClosing, end } from './closing.ts';
 import { endCascade } from './cascade.ts';
 import { courseOf } from './course.ts';
+import { thaw } from './doubt.ts';
 import type { Candidate, RecoveryState } from './state.ts';
 import { SILENCE_MS } from './timers.ts';
 
@@ -31,7 +32,9 @@ export function afterCustomerStatus(state: RecoveryState, status: string, at: nu
   if (state.closed || state.ending) return state;
   if (status === 'active') return { ...state, suspended_until: undefined };
   if (status === 'erased') return end(state, { outcome: 'cancelled', rule: 'customer_erased' });
-  return { ...state, suspended_until: at + SUSPENDED_RETRY_MS };
+  const suspended = { ...state, suspended_until: at + SUSPENDED_RETRY_MS };
+  // What stood in the way does so no longer: nothing is claimed now, and the window goes on to its end.
+  return state.review || state.unresolved ? suspended : { ...thaw(suspended, at), blocked_until: undefined };
 }
 
 /** Methods that were added, corrected or allowed again since they were last tried. */

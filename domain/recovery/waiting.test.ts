@@ -193,6 +193,40 @@ test('a suspension that outlasts the window ends the recovery, without a word', 
   expect(done).toEqual(['close exhausted by window_over', 'finish']);
 });
 
+test('a suspension ends the window also of a recovery that another obligation had held up', () => {
+  const held = evolve(begin(snapshot({}, 'FIX')), {
+    fact: 'claim_answered',
+    candidate: { payment_method_id: 'a', not_before: 0, why: 'alternative' },
+    claim: { result: 'blocked', by: 'invoice-2', since: NOW, what: 'customer' },
+    at: NOW,
+  });
+  const state = evolve(held, { fact: 'customer_status', status: 'suspended', at: NOW + HOUR });
+  expect(state.closes_at).toBe(NOW + 14 * DAY + HOUR);
+  expect(label(decide(state, state.closes_at))).toBe('close exhausted by window_over');
+});
+
+test('a charge that is claimed is not sent once the customer is known to be suspended', () => {
+  const taken = evolve(begin(snapshot()), {
+    fact: 'claim_answered',
+    candidate: { payment_method_id: 'a', not_before: 0, why: 'alternative' },
+    claim: claimed('a', 1),
+    at: NOW,
+  });
+  const state = evolve(taken, { fact: 'customer_status', status: 'suspended', at: NOW });
+  expect(play(state, {}).done).toEqual(['record not_sent', 'wait for customer_status']);
+});
+
+test('a recovery that is cancelled while nobody can find out about a charge goes on asking a person', () => {
+  const doubtful = { key: 'recovery:invoice-1:a:1', payment_method_id: 'a', claimed_at: NOW, tries: 9 };
+  const state = {
+    ...begin(snapshot()),
+    unresolved: { ...doubtful, state: 'pending' },
+    review: { rule: 'attempt_pending', flagged: true },
+  } as const;
+  expect(label(decide(evolve(state, { fact: 'cancelled' }), NOW))).toBe('wait for review');
+  expect(label(decide(evolve(state, { fact: 'consent_revoked' }), NOW))).toBe('wait for review');
+});
+
 test('the recovery of an erased customer is cancelled', () => {
   const erased = evolve(begin(snapshot()), { fact: 'customer_status', status: 'erased', at: NOW });
   expect(play(erased, {}).done).toEqual(['close cancelled by customer_erased', 'finish']);

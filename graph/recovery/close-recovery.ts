@@ -81,6 +81,14 @@ const OWNER = `
   WHERE o.payment_id <> $payment_id
   RETURN o.payment_id AS payment_id LIMIT 1`;
 
+/** Is the payment at the gateway another obligation's own? One charge must not pay two, nor be given back for another. */
+export async function isOfAnother(
+  tx: CommandTx,
+  payment: { payment_id: string; gateway_ref: string },
+): Promise<boolean> {
+  return (await tx.run(OWNER, payment)).length > 0;
+}
+
 /**
  * Makes the payment that a report named the obligation's one payment at the gateway, unless it is another obligation's
  * already: one charge must not pay two.
@@ -96,8 +104,7 @@ export function adoptGatewayPayment(
   return runCommand(graph, header, 'adoptGatewayPayment', input, async (tx) => {
     const { obligation } = await requireObligation(tx, input.payment_id);
     await tx.lockCustomer(obligation.customer_id);
-    const [other] = await tx.run(OWNER, input);
-    if (other) {
+    if (await isOfAnother(tx, input)) {
       tx.forget();
       return false;
     }

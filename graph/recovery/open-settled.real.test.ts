@@ -106,3 +106,13 @@ test('a settlement by the payment that our open attempts were made on is news of
   expect(await settle(Date.now(), `pi_${randomUUID()}`)).not.toHaveProperty('own');
   expect(await verifyCustomer(graph, customer_id)).toEqual([]);
 });
+
+test('a settlement that names the payment of another obligation is no second success: that one is not given back', async () => {
+  const [one, other] = [await recovered(), await recovered()];
+  const { gateway_ref } = await getObligation(graph, other.payment_id);
+  expect(await one.settle(one.paid + MINUTE, gateway_ref)).toMatchObject({
+    result: 'closed',
+    obligation: { outcome: 'recovered' },
+  });
+  expect(await verifyCustomer(graph, one.customer_id)).toEqual([]);
+});

@@ -7,6 +7,7 @@ import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
 import type { CommandTx } from '../command-tx.ts';
 import type { Graph } from '../graph.ts';
+import { isOfAnother } from './close-recovery.ts';
 import { findObligation, type ObligationWithAttempts } from './read.ts';
 import { closedObligation, failureClass, isClosed, type ObligationNode } from './records.ts';
 import { resumedSnapshot } from './snapshot.ts';
@@ -78,7 +79,11 @@ async function isSecondSuccess(
   settlement: PaymentSettled,
 ): Promise<boolean> {
   if (!crosses(obligation, settlement)) return false;
-  const key = JSON.stringify(settledPaymentKey(settlement.gateway_payment_ref ?? ''));
+  const { payment_id } = obligation;
+  const gateway_ref = settlement.gateway_payment_ref ?? '';
+  // Named by mistake: last month's payment, of the same amount, is not this month's second one.
+  if (await isOfAnother(tx, { payment_id, gateway_ref })) return false;
+  const key = JSON.stringify(settledPaymentKey(gateway_ref));
   return (await tx.run(KNOWN_SECOND, { customer_id: obligation.customer_id, key })).length === 0;
 }
 
