@@ -352,7 +352,9 @@ describe('payment failures', () => {
     expect(await settle(settlement)).toMatchObject({ status: 202, body: { workflow_id } });
     const message = { ...settlement, settled_at: new Date(settlement.settled_at) };
     expect(await call(second.agent, 'reportPaymentSettled', message)).toEqual({ workflow_id });
-    expect(await settle({ ...settlement, settled_at: '2999-01-01T00:00:00Z' })).toMatchObject({ status: 422 });
+    expect(await settle({ ...settlement, settled_at: '2999-01-01T00:00:00Z' })).toMatchObject({
+      status: 422,
+    });
     expect(await settle({ ...settlement, event_id: randomUUID(), customer_id: randomUUID() })).toMatchObject({
       status: 404,
     });
