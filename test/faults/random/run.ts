@@ -38,10 +38,12 @@ export async function runPlan(
   const released = letHoldsGo(system, letting.signal);
   try {
     const started = Date.now();
+    const kill = killer(system, log);
     await Promise.all(
       plan.deeds.map(async (deed) => {
         await setTimeout(Math.max(0, started + deed.at - Date.now()));
-        await insist(`${deed.do} at ${deed.at} ms`, () => carryOut(deed, system, world, log));
+        if (deed.do === 'kill') return kill(deed);
+        await insist(`${deed.do} at ${deed.at} ms`, () => carryOut(deed, system, world));
       }),
     );
     log('everything has happened; waiting until it has come to rest');
@@ -64,11 +66,10 @@ async function populate(system: FaultSystem, plan: Plan): Promise<World> {
   return { customers, failures };
 }
 
-async function carryOut(deed: Deed, system: FaultSystem, world: World, log: Log): Promise<void> {
+async function carryOut(deed: Exclude<Deed, Kill>, system: FaultSystem, world: World): Promise<void> {
   const { graph } = system;
   if ('of' in deed) return tell(deed, system, world.failures[deed.of] as World['failures'][number]);
   if (deed.do === 'sweep') return system.sweep();
-  if (deed.do === 'kill') return kill(victimOf(system, deed.victim), deed, log);
   const { id: customer_id, cards } = world.customers[deed.customer] as TestCustomer;
   if (deed.do === 'customer') {
     await setCustomerStatus(graph, testHeader(), { customer_id, status: deed.status, reason: 'the test' });
@@ -157,15 +158,28 @@ function victimOf(system: FaultSystem, victim: Victim): Process {
   return system.program(victim);
 }
 
-async function kill(
-  process: Process,
-  { victim, down, at }: Extract<Deed, { do: 'kill' }>,
-  log: Log,
-): Promise<void> {
+type Kill = Extract<Deed, { do: 'kill' }>;
+
+/**
+ * A victim dies once for each time that the plan says so, and comes back before it dies again: it may take long while a
+ * server that it needs is away, and a second one would find its ports taken.
+ */
+function killer(system: FaultSystem, log: Log): (deed: Kill) => Promise<void> {
+  const turns = new Map<Victim, Promise<void>>();
+  return (deed) => {
+    const turn = (turns.get(deed.victim) ?? Promise.resolve()).then(() =>
+      kill(victimOf(system, deed.victim), deed, log),
+    );
+    turns.set(deed.victim, turn);
+    return turn;
+  };
+}
+
+async function kill(process: Process, { victim, down, at }: Kill, log: Log): Promise<void> {
   log(`at ${(at / 1000).toFixed(1)} s: kill -9 ${victim}`);
   await process.kill();
   await setTimeout(down);
-  await process.restart();
+  await insist(`${victim} starts again`, () => process.restart());
 }
 
 /** Charges that stand still at the gateway do so for a moment: long enough to be met by a kill. */
