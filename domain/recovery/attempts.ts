@@ -28,8 +28,8 @@ export function afterClaim(
     case 'claimed':
       return { ...unblocked, claim: claim.attempt };
     case 'resolved':
-      // An earlier run claimed and resolved it: its outcome counts, and the next claim takes the next number.
-      return { ...unblocked, attempts: upsert(state.attempts, claim.attempt) };
+      // An earlier run claimed and resolved it: what it came to is what a charge of this run would have come to.
+      return afterRecording(unblocked, recordedBefore(claim.attempt), at, undefined);
     case 'blocked':
       return claim.by === state.payment_id
         ? { ...state, review: { rule: 'attempt_unresolved', flagged: false } }
@@ -53,6 +53,12 @@ export function afterClaim(
             : replace(state.candidates, candidate, postponed(state, candidate, claim.until)),
       };
   }
+}
+
+/** An outcome that another run has written down, and told Chimera of. */
+function recordedBefore(attempt: AttemptStatus): RecordedAttempt {
+  const obligation_state = attempt.state === 'approved' ? 'recovered' : 'open';
+  return { attempt, obligation_state, overpaid: false, tell_chimera: false };
 }
 
 /**

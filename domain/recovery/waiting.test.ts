@@ -304,3 +304,21 @@ test('an instrument that another obligation holds in doubt is passed over, and t
   expect(label(decide(state, NOW + 10 * MINUTE))).toBe('claim a:1');
   expect(label(decide(evolve(state, { fact: 'claim_freed' }), NOW))).toBe('claim a:1');
 });
+
+test.each([
+  ['pending', undefined, 'pending'],
+  ['unknown', undefined, 'unknown'],
+  ['declined', 'FIX', 'charging'],
+] as const)(
+  'a claim that another run has resolved as %s counts as that outcome',
+  (became, declineClass, phase) => {
+    const state = evolve(begin(snapshot({}, 'FIX')), {
+      fact: 'claim_answered',
+      candidate: { payment_method_id: 'a', not_before: 0, why: 'alternative' },
+      claim: { result: 'resolved', attempt: attempt('a', 1, became, declineClass) },
+      at: NOW,
+    });
+    expect(statusOf(state, NOW).state).toBe(phase);
+    expect(decide(state, NOW)).not.toMatchObject({ do: 'claim', candidate: { payment_method_id: 'a' } });
+  },
+);

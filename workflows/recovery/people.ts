@@ -48,7 +48,8 @@ export async function resolve(
     answer.done = { refused: `attempt ${key} is not in doubt` };
     return current;
   }
-  const found = await findOut(key, current.policy);
+  // Only read: a person who says that it was declined must not cause the charge.
+  const found = await findOut(key, current.policy, { only_read: true });
   const says = found.result === 'approved' || found.result === 'declined' ? found.result : undefined;
   const never = found.result === 'not_sent' ? 'declined' : undefined;
   if ((says ?? never ?? result) !== result) {
