@@ -20,9 +20,14 @@ import { createPayloadCodec } from '../../temporal/codec.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const LIMIT = { timeout: 60_000, interval: 200 };
-/** A copy of its own: `verify --all` looks at everything that is in the graph, and at nobody else's. */
+/**
+ * A copy of its own: `verify --all` looks at everything that is in the graph, and at nobody else's. A key of the
+ * gateway in the environment would send the command to the gateway that it belongs to.
+ */
 const env = Object.fromEntries(
-  Object.entries(process.env).filter(([name]) => !/^(NEO4J|TEMPORAL|PERSONA_(KEYS|BLIND|RUN))/.test(name)),
+  Object.entries(process.env).filter(
+    ([name]) => !/^(NEO4J|TEMPORAL|STRIPE|NOTIFY|CHIMERA|PERSONA_(KEYS|BLIND|RUN))/.test(name),
+  ),
 );
 
 let guard: Guard;
