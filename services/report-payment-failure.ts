@@ -1,11 +1,11 @@
 import { invalid, PersonaError } from '../domain/errors.ts';
 import type { PaymentFailed } from '../domain/recovery/messages.ts';
 import { validatePaymentFailed } from '../domain/recovery/payment-failed.ts';
-import { type Graph, getGatewayCustomer, readWallet, runCommand } from '../graph/index.ts';
+import { type Graph, getGatewayCustomer, readWallet } from '../graph/index.ts';
 import { getObligation, refusalOf } from '../graph/recovery/index.ts';
-import { signalRecovery } from '../temporal/starts.ts';
 import type { ServiceDeps } from './deps.ts';
 import type { Caller } from './request.ts';
+import { takeReport } from './take-report.ts';
 
 /**
  * Takes a payment's failure over from another agent: its recovery begins, or hears of it (specification: workflows,
@@ -15,17 +15,17 @@ import type { Caller } from './request.ts';
  *   payment_method_not_found, obligation_mismatch, idempotency_key_reused, graph_unavailable, temporal_unavailable
  */
 export async function reportPaymentFailure(
-  { graph, temporal }: ServiceDeps,
+  deps: ServiceDeps,
   caller: Caller,
   input: unknown,
 ): Promise<{ workflow_id: string }> {
   const checked = validatePaymentFailed(input);
   if (!checked.ok) throw invalid(checked.problems, checked.type);
   const { message } = checked;
-  await requireKnown(graph, message);
-  await rememberEvent(graph, caller, message);
-  // Also for a repeat: the first report may have got no further than its receipt. The recovery knows duplicates.
-  return { workflow_id: await signalRecovery(temporal, 'paymentFailed', message) };
+  await requireKnown(deps.graph, message);
+  const { occurred_at: occurredAt } = message;
+  const receipt = { command: 'reportPaymentFailure', scope: 'payment-failed', occurredAt };
+  return takeReport(deps, caller, receipt, 'paymentFailed', message);
 }
 
 /** Refused at once are reports that the recovery would refuse: nothing is started for them. */
@@ -41,16 +41,4 @@ async function requireKnown(graph: Graph, failure: PaymentFailed): Promise<void>
   ]);
   const refusal = refusalOf(failure, wallet, obligation, Date.now());
   if (refusal) throw invalid([refusal.problem], refusal.type);
-}
-
-/** @throws PersonaError idempotency_key_reused */
-function rememberEvent(graph: Graph, caller: Caller, message: PaymentFailed): Promise<null> {
-  const header = {
-    caller: caller.caller,
-    idempotencyKey: `payment-failed:${message.event_id}`,
-    actor: caller.actor,
-    correlationId: caller.correlationId,
-    occurredAt: message.occurred_at,
-  };
-  return runCommand(graph, header, 'reportPaymentFailure', message, async () => null);
 }

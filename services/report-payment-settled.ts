@@ -1,11 +1,11 @@
 import { invalid } from '../domain/errors.ts';
 import type { PaymentSettled } from '../domain/recovery/messages.ts';
 import { validatePaymentSettled } from '../domain/recovery/payment-failed.ts';
-import { type Graph, getGatewayCustomer, runCommand } from '../graph/index.ts';
+import { type Graph, getGatewayCustomer } from '../graph/index.ts';
 import { CLOCK_SKEW_MS, findObligation } from '../graph/recovery/index.ts';
-import { signalRecovery } from '../temporal/starts.ts';
 import type { ServiceDeps } from './deps.ts';
 import type { Caller } from './request.ts';
+import { takeReport } from './take-report.ts';
 
 /**
  * Takes notice that a payment was made elsewhere: its recovery ends, or, if nobody has heard of the payment, it is
@@ -15,24 +15,17 @@ import type { Caller } from './request.ts';
  *   obligation_mismatch, idempotency_key_reused, graph_unavailable, temporal_unavailable
  */
 export async function reportPaymentSettled(
-  { graph, temporal }: ServiceDeps,
+  deps: ServiceDeps,
   caller: Caller,
   input: unknown,
 ): Promise<{ workflow_id: string }> {
   const checked = validatePaymentSettled(input);
   if (!checked.ok) throw invalid(checked.problems, checked.type);
   const { message } = checked;
-  await requireFitting(graph, message);
-  const header = {
-    caller: caller.caller,
-    idempotencyKey: `payment-settled:${message.event_id}`,
-    actor: caller.actor,
-    correlationId: caller.correlationId,
-    occurredAt: message.settled_at,
-  };
-  await runCommand(graph, header, 'reportPaymentSettled', message, async () => null);
-  // Also for a repeat: the first report may have got no further than its receipt. The recovery knows duplicates.
-  return { workflow_id: await signalRecovery(temporal, 'paymentSettled', message) };
+  await requireFitting(deps.graph, message);
+  const { settled_at: occurredAt } = message;
+  const receipt = { command: 'reportPaymentSettled', scope: 'payment-settled', occurredAt };
+  return takeReport(deps, caller, receipt, 'paymentSettled', message);
 }
 
 /** Refused at once is what the recovery would not believe: nothing is started for it. */
