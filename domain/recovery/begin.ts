@@ -1,6 +1,6 @@
 /** Where a run begins: with a failure just opened, or with whatever an earlier run left behind. */
 
-import type { RecoverySnapshot } from './claims.ts';
+import { CLAIM_MS, type RecoverySnapshot } from './claims.ts';
 import { settled } from './cascade.ts';
 import { retriesOf } from './retries.ts';
 import {
@@ -14,9 +14,6 @@ import {
 } from './course.ts';
 import type { Candidate, RecoveryState, Unresolved } from './state.ts';
 import type { AttemptStatus, ObligationState } from './status.ts';
-
-/** A charge must be over by then: until its claim's deadline it may still be on its way. */
-const CLAIM_MS = 60_000;
 
 /** The state of a run that begins. */
 export function begin(recovery: RecoverySnapshot): RecoveryState {

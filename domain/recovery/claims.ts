@@ -5,6 +5,9 @@ import type { ErrorType, FieldProblem } from '../errors.ts';
 import type { RecoveryPolicy } from '../policy.ts';
 import type { AttemptStatus, ObligationState } from './status.ts';
 
+/** From the claim on, a charge must be over by then; one in flight for longer counts as unknown. */
+export const CLAIM_MS = 60_000;
+
 /** What the newest reported failure means for the course of the recovery. */
 export interface ReportedFailure {
   event_id: string;

@@ -1,4 +1,5 @@
 import { afterClaim, afterRecording, giveBack } from './attempts.ts';
+import { putFirst } from './candidates.ts';
 import { settled } from './cascade.ts';
 import type { RecoverySnapshot } from './claims.ts';
 import { afterClosing, afterUnexpectedSuccess, end } from './closing.ts';
@@ -114,8 +115,8 @@ function afterAuthentication(
         : { ...state, ending: { outcome: 'paid_elsewhere', rule: 'gateway_payment_succeeded' } };
     case 'confirmable': {
       const payment_method_id = asked?.payment_method_id ?? state.failed_payment_method_id;
-      const rest = state.candidates.filter((one) => one.payment_method_id !== payment_method_id);
-      return { ...state, candidates: [{ payment_method_id, not_before: 0, why: 'authenticated' }, ...rest] };
+      const again: Candidate = { payment_method_id, not_before: 0, why: 'authenticated' };
+      return { ...state, candidates: putFirst([again], state.candidates) };
     }
     default:
       return state;
@@ -154,8 +155,7 @@ function addMethod(
   if (eventId !== undefined && state.heard.includes(eventId)) return state;
   const heard = eventId === undefined ? state.heard : [...state.heard, eventId].slice(-HEARD_AT_MOST);
   const added: Candidate = { payment_method_id: paymentMethodId, not_before: 0, why: 'added' };
-  const rest = state.candidates.filter((candidate) => candidate.payment_method_id !== paymentMethodId);
-  return { ...state, heard, candidates: [added, ...rest] };
+  return { ...state, heard, candidates: putFirst([added], state.candidates) };
 }
 
 /** A person's word about an attempt that nobody could find out about; `declined` is of class LATER. */

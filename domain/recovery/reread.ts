@@ -1,5 +1,6 @@
 /** What a waiting recovery finds in the graph that no signal has told it. */
 
+import { putFirst } from './candidates.ts';
 import type { Reread } from './claims.ts';
 import { afterClosing, end } from './closing.ts';
 import { endCascade } from './cascade.ts';
@@ -16,11 +17,7 @@ export function afterRereading(state: RecoveryState, found: Reread, at: number):
   if (found.closed) return { ...afterClosing(state, found.closed, false), notices: [] };
   const read = afterCustomerStatus({ ...state, read_at: at }, found.customer_status, at);
   if (read.ending) return read;
-  const listed = freshMethods(read, found.methods);
-  const rest = read.candidates.filter(
-    (one) => !listed.some((f) => f.payment_method_id === one.payment_method_id),
-  );
-  const next = { ...read, candidates: [...listed, ...rest] };
+  const next = { ...read, candidates: putFirst(freshMethods(read, found.methods), read.candidates) };
   return at >= next.opened_at + SILENCE_MS ? endCascade(next) : next;
 }
 

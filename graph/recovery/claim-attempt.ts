@@ -5,7 +5,7 @@
 
 import { isExpired } from '../../domain/payment-method.ts';
 import type { Policy } from '../../domain/policy.ts';
-import type { Claim } from '../../domain/recovery/claims.ts';
+import { CLAIM_MS, type Claim } from '../../domain/recovery/claims.ts';
 import type { RecoveryEvents } from '../../domain/recovery/events.ts';
 import type { AttemptStatus } from '../../domain/recovery/status.ts';
 import type { CommandHeader } from '../command.ts';
@@ -26,9 +26,6 @@ import {
 
 /** The rules of `ceilingOn`. */
 const FORBIDDING = /^(ceiling|never_again):|^issuer_advice$/;
-
-/** A charge must be over by then; an attempt that is `in_flight` for longer counts as unknown. */
-const CLAIM_MS = 60_000;
 
 export interface ClaimInput {
   payment_id: string;
