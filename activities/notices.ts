@@ -9,6 +9,7 @@ import {
   finishNotice,
   getNoticeMatter,
   getNoticeResult,
+  NOTICES_CALLER,
   type NoticeResult,
   releaseNotice,
   startNotice,
@@ -121,5 +122,5 @@ async function handOver(
 /** One caller for process and child: whoever goes on must find what the other began. */
 function senderOf({ notification_id }: { notification_id: string }, now: number): CommandHeader {
   const header = headerOf(notification_id, { occurredAt: new Date(now).toISOString() });
-  return { ...header, caller: 'notices' };
+  return { ...header, caller: NOTICES_CALLER };
 }

@@ -3,7 +3,7 @@
 import { activityInfo } from '@temporalio/activity';
 import { PersonaError } from '../domain/errors.ts';
 import type { Policy, RecoveryPolicy } from '../domain/policy.ts';
-import type { GatewayPayment, PaymentGateway } from '../domain/ports.ts';
+import type { GatewayPayment, PaymentGateway, RefundAnswer } from '../domain/ports.ts';
 import { type RecoverySignalName, type RecoverySignals, settledPaymentKey } from '../domain/processes.ts';
 import type { PaymentSettled } from '../domain/recovery/messages.ts';
 import { alternativesOf, type Graph } from '../graph/index.ts';
@@ -20,8 +20,10 @@ import {
   openRecovery,
   openSettled,
   recordAttempt,
+  recordRefund,
   rereadRecovery,
   resumeRecovery,
+  setRecoveryPaused,
 } from '../graph/recovery/index.ts';
 import type { RecoveryActivities } from '../workflows/recover-payment.ts';
 import { headerOf } from './header.ts';
@@ -83,11 +85,11 @@ export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryAc
       return opening;
     },
 
-    async openSettled({ settlement }) {
+    async openSettled({ settlement, policy: kept = policy.recovery }) {
       const key = `settle:${activityInfo().workflowExecution?.runId}:${settlement.event_id}`;
       const header = headerOf(key, { occurredAt: settlement.settled_at, causationId: settlement.event_id });
       const disproven = await isDisproven(settlement);
-      return openSettled(graph, header, { settlement, policy, now: now(), disproven });
+      return openSettled(graph, header, { settlement, policy: under(kept), now: now(), disproven });
     },
 
     resumeRecovery: ({ payment_id }) => resumeRecovery(graph, { payment_id, policy, now: now() }),
@@ -121,9 +123,19 @@ export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryAc
       const charge_ref = key.startsWith(SETTLED)
         ? await chargeOfOthers(payment_id, key.slice(SETTLED.length))
         : (await getRecovery(graph, payment_id))?.attempts.find((one) => one.key === key)?.gateway_ref;
-      if (!charge_ref) return { refunded: false };
-      const answer = await gateway.refundCharge({ charge_ref, key: `refund:${key}` });
+      const answer: RefundAnswer = charge_ref
+        ? await gateway.refundCharge({ charge_ref, key: `refund:${key}` })
+        : { result: 'refused', reason: 'no charge of this payment is at our gateway' };
+      const result =
+        answer.result === 'refused' ? { refused: answer.reason } : { refund_ref: answer.refund_ref };
+      await recordRefund(graph, headerOf(`refund:${key}`, at(now())), { payment_id, key, result });
       return { refunded: answer.result !== 'refused' };
+    },
+
+    async pauseRecovery({ payment_id, paused }) {
+      const { activityId, workflowExecution } = activityInfo();
+      const header = headerOf(`pause:${workflowExecution?.runId}:${activityId}`, at(now()));
+      await setRecoveryPaused(graph, header, { payment_id, paused });
     },
 
     async cancelPayment({ payment_id }) {
@@ -179,7 +191,7 @@ export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryAc
         }
       }
       const header = headerOf(`close:${payment_id}:${opened_at}:${ending.outcome}`, at(now()));
-      return { result: 'closed', obligation: await closeRecovery(graph, header, { payment_id, ...ending }) };
+      return closeRecovery(graph, header, { payment_id, ...ending });
     },
   };
 }

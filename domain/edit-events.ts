@@ -17,5 +17,7 @@ export interface EditEvents {
   NodePropertyChanged:
     | { label: 'Obligation'; id: string; property: 'gateway_ref'; value: string }
     | { label: 'Obligation'; id: string; property: 'state'; value: 'open' }
+    /** Stopped by a person; `null`: no more. */
+    | { label: 'Obligation'; id: string; property: 'paused'; value: true | null }
     | { label: 'DigitalIdentifier'; id: string; property: 'is_verified'; value: false };
 }

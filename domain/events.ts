@@ -46,6 +46,8 @@ export const EVENT_TYPES = [
   'RecoveryNeedsReview',
   'RecoveryClosed',
   'RecoveryOverpaid',
+  'RefundSent',
+  'RefundFailed',
   'NoticeSent',
   'NoticeFailed',
   'FraudOutcomeApplied',

@@ -13,6 +13,10 @@ type Step = (data: Data) => Data;
 const STEPS: Partial<Record<EventType, readonly Step[]>> = {
   // Version 1 did not say which identifier an unproven address waits for, and so waits for none.
   AddressAdded: [(data) => ({ ...data, awaits_identifier_id: null })],
+  // Version 1 did not say which payment settled it.
+  RecoveryClosed: [(data) => ({ ...data, payment_ref: null })],
+  // Version 1 did not say whether it goes back: what was decided then is not decided anew.
+  RecoveryOverpaid: [(data) => ({ ...data, refund: false })],
 };
 
 /** The version in which events of this type are written today. */

@@ -59,6 +59,7 @@ export function createFactCounts(
     ['currency'],
   );
   const overpaid = counter('persona_recoveries_overpaid_total', 'Payments that succeeded twice');
+  const refunds = counter('persona_refunds_total', 'Second payments given back', ['result']);
   const unmapped = counter('persona_decline_unmapped_total', 'Decline codes that the table does not have', [
     'network',
     'field',
@@ -83,6 +84,8 @@ export function createFactCounts(
       }
     },
     RecoveryOverpaid: () => overpaid.inc(),
+    RefundSent: () => refunds.inc({ result: 'sent' }),
+    RefundFailed: () => refunds.inc({ result: 'failed' }),
     NoticeSent: ({ template, channel }) => notices.inc({ template, channel, result: 'sent' }),
     NoticeFailed: ({ template, channel }) =>
       notices.inc({ template, channel: channel ?? 'none', result: 'failed' }),

@@ -19,6 +19,7 @@ import { decide } from '../domain/recovery/decide.ts';
 import { describe } from '../domain/recovery/describe.ts';
 import { evolve } from '../domain/recovery/evolve.ts';
 import { validatePaymentFailed, validatePaymentSettled } from '../domain/recovery/payment-failed.ts';
+import type { PaymentSettled } from '../domain/recovery/messages.ts';
 import type { Fact, RecoveryState } from '../domain/recovery/state.ts';
 import type { RecoveryOutcome, RecoveryStatus } from '../domain/recovery/status.ts';
 import { graph } from './recovery/activities.ts';
@@ -91,7 +92,7 @@ export async function recoverPayment(input: RecoverPaymentInput): Promise<Recove
       }
       state = begin(opening.recovery);
       if (opening.first) state = evolve(state, claimed(opening.first.payment_method_id, opening.first.claim));
-      if (opening.settled) state = evolve(state, settlementFact(opening));
+      if (opening.settlement) state = evolve(state, settlementFact(opening, opening.settlement));
       if (opening.heard)
         state = evolve(state, { fact: 'charge_heard', at: Date.now(), ...keyOf(opening.heard) });
       const { customer_id: customerId } = state;
@@ -139,7 +140,8 @@ export async function recoverPayment(input: RecoverPaymentInput): Promise<Recove
         const checked = validatePaymentSettled(message.payload);
         if ('problems' in checked) throw invalidStart('paymentSettled', checked.problems);
         requireSamePayment(checked.message.payment_id);
-        return { ...accepted(await graph.openSettled({ settlement: checked.message })), settled: true };
+        const settlement = checked.message;
+        return { ...accepted(await graph.openSettled({ settlement })), settlement };
       }
       if (message?.signal === 'chargeResult') {
         const opening = accepted(await graph.resumeRecovery({ payment_id: input.payment_id }));
@@ -203,7 +205,7 @@ export async function recoverPayment(input: RecoverPaymentInput): Promise<Recove
 }
 
 type Opened = Exclude<Opening, { result: 'refused' }> & {
-  settled?: boolean;
+  settlement?: PaymentSettled;
   heard?: Signalled['payload'];
 };
 

@@ -130,6 +130,7 @@ function recovered(state: RecoveryState): RecoveryState {
     ...state,
     ending: { outcome: 'recovered', rule: 'approved' },
     closed: true,
+    payment_open: false,
     rule: 'approved',
     candidates: [],
     notices: [{ template: 'recovered', stage: '1' }],
@@ -138,7 +139,8 @@ function recovered(state: RecoveryState): RecoveryState {
 
 /** A second success goes back, unless policy leaves that to people. @param key the attempt's, or `settled:` and a payment */
 export function giveBack(state: RecoveryState, key: string): RecoveryState {
-  return state.policy.refundDuplicate ? { ...state, refunds: [...state.refunds, key] } : state;
+  if (!state.policy.refundDuplicate || state.refunds.includes(key)) return state;
+  return { ...state, refunds: [...state.refunds, key] };
 }
 
 function afterDecline(state: RecoveryState, recorded: RecordedAttempt, at: number): RecoveryState {
@@ -194,7 +196,8 @@ function afterUnsent(
   return [{ payment_method_id, not_before, why }, ...others];
 }
 
-function upsert(attempts: AttemptStatus[], attempt: AttemptStatus): AttemptStatus[] {
+/** The attempts with this one in its place, or at the end. */
+export function upsert(attempts: AttemptStatus[], attempt: AttemptStatus): AttemptStatus[] {
   const known = attempts.some((other) => other.key === attempt.key);
   return known
     ? attempts.map((other) => (other.key === attempt.key ? attempt : other))

@@ -1,7 +1,7 @@
 /** Where a run begins: with a failure just opened, or with whatever an earlier run left behind. */
 
 import { CLAIM_MS, type RecoverySnapshot } from './claims.ts';
-import { settled } from './cascade.ts';
+import { FAILURE_NOTICES, settled } from './cascade.ts';
 import { retriesOf } from './retries.ts';
 import {
   alternativesOf,
@@ -33,14 +33,21 @@ export function begin(recovery: RecoverySnapshot): RecoveryState {
     candidates: [],
     cascade_ended: false,
     closed: false,
-    paused: false,
+    paused: recovery.paused ?? false,
     notices: [],
-    refunds: [],
+    refunds: recovery.refunds_due ?? [],
     heard: [],
     reports: suspicionOf(recovery),
     ...(recovery.gateway_payment_ref ? { look_up: recovery.gateway_payment_ref } : {}),
   };
-  return settled(steer(state, recovery));
+  return settled(told(steer(state, recovery), recovery));
+}
+
+/** The customer was told of the failure by a run before this one: not again, under whichever template. */
+function told(state: RecoveryState, { told_at }: RecoverySnapshot): RecoveryState {
+  if (told_at === undefined) return state;
+  const notices = state.notices.filter(({ template }) => !FAILURE_NOTICES.includes(template));
+  return { ...state, cascade_ended: true, told_at, notices };
 }
 
 function steer(state: RecoveryState, recovery: RecoverySnapshot): RecoveryState {

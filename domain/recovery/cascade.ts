@@ -3,6 +3,14 @@
 import type { NoticeTemplate } from '../ports.ts';
 import type { RecoveryState } from './state.ts';
 
+/** What a customer is told of a failure that is not made good yet: one of these, once since an opening. */
+export const FAILURE_NOTICES: readonly NoticeTemplate[] = [
+  'payment_declined_update_card',
+  'authenticate',
+  'no_alternative',
+  'all_declined',
+];
+
 /** The first cascade has ended when nothing but later retries is left; only then may the customer hear that it failed. */
 export function settled(state: RecoveryState): RecoveryState {
   const busy = state.candidates.some(({ why }) => why !== 'retry');

@@ -48,6 +48,12 @@ export interface RecoverySnapshot {
   closes_at: number;
   /** When all this was read. */
   read_at: number;
+  /** Second successes that are to be given back: keys as in `RecoveryOverpaid`. */
+  refunds_due?: string[];
+  /** A person has stopped it. */
+  paused?: boolean;
+  /** When the customer was told that it failed, if they were since this opening (epoch milliseconds). */
+  told_at?: number;
   policy: RecoveryPolicy;
 }
 
@@ -86,6 +92,11 @@ export interface ClosedObligation {
   payment_method_id?: string;
   attempts: AttemptStatus[];
 }
+
+export type Closing =
+  | { result: 'closed'; obligation: ClosedObligation }
+  /** This attempt may have paid it: it is found out about first. */
+  | { result: 'in_doubt'; attempt: AttemptStatus };
 
 /** A claimed attempt: it may be charged once, under its key, until its deadline. */
 export interface ClaimedAttempt {

@@ -25,7 +25,7 @@ export function afterClosing(
     rule: obligation.rule,
     closed: true,
     payment_open: paymentOpen,
-    review: undefined,
+    review: reviewOfDoubt(state),
     candidates: [],
     attempts: obligation.attempts,
     notices: closingNotices(state, obligation),

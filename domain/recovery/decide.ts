@@ -36,7 +36,7 @@ export function decide(state: RecoveryState, now: number): Step {
     if (state.look_up) return { do: 'look_up', gateway_payment_ref: state.look_up };
     return { do: 'close', ending: state.ending, keep_payment: state.unresolved !== undefined };
   }
-  if (state.review && !state.review.flagged && !state.closed) {
+  if (state.review && !state.review.flagged && (!state.closed || state.unresolved)) {
     return { do: 'flag_for_review', rule: state.review.rule };
   }
   const notice = state.notices[0];

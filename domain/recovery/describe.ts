@@ -14,7 +14,7 @@ export function describe(current: RecoveryState, now: number): RecoveryStatus {
     state: phaseOf(state, step),
     ...(state.closed && state.ending ? { outcome: state.ending.outcome } : {}),
     class: state.class,
-    rule: state.review && !state.closed ? state.review.rule : state.rule,
+    rule: state.review?.rule ?? state.rule,
     amount: state.amount,
     currency: state.currency,
     failed_payment_method_id: state.failed_payment_method_id,

@@ -75,8 +75,21 @@ export interface RecoveryEvents {
     /** The method that was charged. */
     payment_method_id: string | null;
     closed_at: string;
+    /** The payment at the gateway that settled it, where others say which. */
+    payment_ref: string | null;
   };
-  RecoveryOverpaid: { payment_id: string; key: string; amount: number; currency: string };
+  RecoveryOverpaid: {
+    payment_id: string;
+    /** The attempt's, or `settled:` and the payment that others collected. */
+    key: string;
+    amount: number;
+    currency: string;
+    /** By policy it is given back; a `RefundSent` or a `RefundFailed` follows. */
+    refund: boolean;
+  };
+  RefundSent: { payment_id: string; key: string; refund_ref: string };
+  /** Nothing was given back: a person must. */
+  RefundFailed: { payment_id: string; key: string; reason: string };
   NoticeSent: { notification_id: string; template: string; channel: string; payment_id: string | null };
   NoticeFailed: {
     notification_id: string;

@@ -1,10 +1,10 @@
-import { afterClaim, afterRecording, giveBack } from './attempts.ts';
+import { afterClaim, afterRecording, giveBack, upsert } from './attempts.ts';
 import { putFirst } from './candidates.ts';
 import { settled } from './cascade.ts';
 import type { RecoverySnapshot } from './claims.ts';
 import { afterClosing, afterUnexpectedSuccess, end } from './closing.ts';
 import { stop, suspicionOf } from './course.ts';
-import { afterFindingOut, hear, thaw } from './doubt.ts';
+import { afterFindingOut, doubtAbout, hear, thaw } from './doubt.ts';
 import { afterCustomerStatus, afterRereading } from './reread.ts';
 import type { Candidate, Fact, RecoveryState } from './state.ts';
 
@@ -33,6 +33,8 @@ function apply(state: RecoveryState, fact: Fact): RecoveryState {
         : state;
     case 'closed':
       return afterClosing(state, fact.obligation, fact.payment_open);
+    case 'closing_in_doubt':
+      return doubtAbout({ ...state, attempts: upsert(state.attempts, fact.attempt) }, fact.attempt, fact.at);
     case 'already_succeeded':
       return afterUnexpectedSuccess(state);
     case 'payment_cancelled':
@@ -72,7 +74,11 @@ function apply(state: RecoveryState, fact: Fact): RecoveryState {
     case 'consent_revoked':
       return state.closed || state.ending ? state : stop(state, 'STOP', 'consent_revoked');
     case 'settled':
-      return end(state, { outcome: 'paid_elsewhere', rule: fact.rule });
+      return end(state, {
+        outcome: 'paid_elsewhere',
+        rule: 'settled',
+        ...(fact.payment_ref === undefined ? {} : { payment_ref: fact.payment_ref }),
+      });
     case 'crossed':
       return giveBack({ ...state, ending: fact.ending, rule: fact.ending.rule }, fact.key);
     case 'cancelled':

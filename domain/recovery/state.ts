@@ -28,7 +28,12 @@ export interface Candidate {
 }
 
 /** Outcomes that a run itself brings about by closing the obligation. */
-export type Ending = { outcome: Exclude<RecoveryOutcome, 'ignored'>; rule: string };
+export interface Ending {
+  outcome: Exclude<RecoveryOutcome, 'ignored'>;
+  rule: string;
+  /** The payment at the gateway that others were paid by, where they say which. */
+  payment_ref?: string;
+}
 
 export interface FraudReport {
   /** Chimera's deduplication key: the event or attempt that the suspicion comes from. */
@@ -122,6 +127,8 @@ export type Fact =
   | { fact: 'attempt_recorded'; recorded: RecordedAttempt; at: number; retry_after_ms?: number }
   | { fact: 'flagged_for_review'; at: number }
   | { fact: 'closed'; obligation: ClosedObligation; payment_open: boolean }
+  /** This attempt may have paid it, and the run did not know of it. */
+  | { fact: 'closing_in_doubt'; attempt: AttemptStatus; at: number }
   /** The gateway says that the payment to be cancelled had succeeded. */
   | { fact: 'already_succeeded' }
   | { fact: 'payment_cancelled' }
@@ -135,7 +142,7 @@ export type Fact =
   | { fact: 'claim_freed' }
   | { fact: 'method_added'; payment_method_id: string; event_id?: string }
   | { fact: 'consent_revoked' }
-  | { fact: 'settled'; rule: string }
+  | { fact: 'settled'; payment_ref?: string }
   /** Somebody else was paid, too: `key` is the later of the two successes, and `ending` what is true now. */
   | { fact: 'crossed'; key: string; ending: Ending }
   /** A webhook speaks of a charge: whatever it says, the gateway is asked. */

@@ -1,6 +1,12 @@
 import type { RecoveryEvents } from '../../domain/recovery/events.ts';
 import type { Projections } from './projection.ts';
 
+// An empty list is no property: the sweep looks for those that have one.
+const REFUND_DONE = `
+  MATCH (o:Obligation {payment_id: $data.payment_id})
+  WITH o, [key IN o.refunds_due WHERE key <> $data.key] AS due
+  SET o.refunds_due = CASE WHEN size(due) > 0 THEN due END`;
+
 export const recoveryProjections: Projections<keyof RecoveryEvents> = {
   RecoveryOpened: {
     cypher: `
@@ -19,7 +25,7 @@ export const recoveryProjections: Projections<keyof RecoveryEvents> = {
     cypher: `
       MATCH (o:Obligation {payment_id: $data.payment_id})
       SET o.failed_payment_method_id = $data.failed_payment_method_id, o.state = 'open', o.rule = $data.rule,
-        o.gateway_ref = null, o.last_failure_at = datetime($data.last_failure_at),
+        o.gateway_ref = null, o.paused = null, o.last_failure_at = datetime($data.last_failure_at),
         o.opened_at = datetime($data.opened_at), o.closes_at = datetime($data.closes_at), o.closed_at = null,
         o.failed_was_default = $data.failed_was_default, o.reported_ref = $data.reported_ref,
         o.changed_seq = $seq`,
@@ -56,10 +62,12 @@ export const recoveryProjections: Projections<keyof RecoveryEvents> = {
           THEN datetime($data.attempted_at) ELSE o.last_failure_at END`,
   },
 
+  // Closed, with a charge in doubt that a person must decide about: it stays closed.
   RecoveryNeedsReview: {
     cypher: `
       MATCH (o:Obligation {payment_id: $data.payment_id})
-      SET o.state = 'needs_review', o.rule = $data.rule, o.changed_seq = $seq`,
+      SET o.state = CASE WHEN o.closed_at IS NULL THEN 'needs_review' ELSE o.state END,
+        o.rule = CASE WHEN o.closed_at IS NULL THEN $data.rule ELSE o.rule END, o.changed_seq = $seq`,
   },
 
   // MERGE: a settlement may come before any failure, and then the closed obligation is the first that is known of it.
@@ -68,13 +76,23 @@ export const recoveryProjections: Projections<keyof RecoveryEvents> = {
       MATCH (c:Customer {id: $stream_id})
       MERGE (o:Obligation {payment_id: $data.payment_id})
       ON CREATE SET o.customer_id = $stream_id, o.opened_at = datetime($data.closed_at)
-      SET o.state = $data.state, o.rule = $data.rule, o.closed_at = datetime($data.closed_at), o.changed_seq = $seq
+      SET o.state = $data.state, o.rule = $data.rule, o.closed_at = datetime($data.closed_at),
+        o.settled_ref = $data.payment_ref, o.changed_seq = $seq
       MERGE (c)-[:OWES]->(o)`,
   },
 
+  // A second success that others brought about is no attempt of ours.
   RecoveryOverpaid: {
-    cypher: 'MATCH (a:ChargeAttempt {key: $data.key}) SET a.overpaid = true',
+    cypher: `
+      MATCH (o:Obligation {payment_id: $data.payment_id})
+      SET o.refunds_due = CASE WHEN $data.refund THEN coalesce(o.refunds_due, []) + $data.key ELSE o.refunds_due END
+      WITH o
+      OPTIONAL MATCH (a:ChargeAttempt {key: $data.key})
+      SET a.overpaid = true`,
   },
+
+  RefundSent: { cypher: REFUND_DONE },
+  RefundFailed: { cypher: REFUND_DONE },
 
   NoticeSent: null,
   NoticeFailed: null,

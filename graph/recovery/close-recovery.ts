@@ -1,26 +1,39 @@
-import type { ClosedObligation } from '../../domain/recovery/claims.ts';
-import type { RecoveryEvents } from '../../domain/recovery/events.ts';
+import type { Closing } from '../../domain/recovery/claims.ts';
+import type { Ending } from '../../domain/recovery/state.ts';
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
 import type { CommandTx } from '../command-tx.ts';
 import type { Graph } from '../graph.ts';
 import { requireObligation } from './read.ts';
-import { closedObligation, failureClass, isClosed, type ObligationNode } from './records.ts';
+import {
+  attemptStatus,
+  closedObligation,
+  failureClass,
+  isClosed,
+  type ObligationNode,
+  UNRESOLVED,
+} from './records.ts';
 
 /**
- * Closes an obligation. One that is closed already stays as it is: what was decided first stands.
+ * Closes an obligation. One that is closed already stays as it is: what was decided first stands. While a charge is in
+ * doubt only somebody else's payment closes it: whatever the caller knows, the payment may have been made.
  * @throws PersonaError recovery_not_found
  */
 export function closeRecovery(
   graph: Graph,
   header: CommandHeader,
-  input: { payment_id: string; outcome: RecoveryEvents['RecoveryClosed']['state']; rule: string },
-): Promise<ClosedObligation> {
-  return runCommand(graph, header, 'closeRecovery', input, async (tx) => {
+  input: Ending & { payment_id: string },
+): Promise<Closing> {
+  return runCommand(graph, header, 'closeRecovery', input, async (tx): Promise<Closing> => {
     const owner = await requireObligation(tx, input.payment_id);
     await tx.lockCustomer(owner.obligation.customer_id);
     const { obligation, attempts } = await requireObligation(tx, input.payment_id);
-    if (isClosed(obligation)) return closedObligation(obligation, attempts);
+    if (isClosed(obligation)) return { result: 'closed', obligation: closedObligation(obligation, attempts) };
+    const doubt = attempts.find(({ source, state }) => source === 'recovery' && UNRESOLVED.includes(state));
+    if (doubt && input.outcome !== 'paid_elsewhere') {
+      tx.forget();
+      return { result: 'in_doubt', attempt: attemptStatus(doubt) };
+    }
     const data = {
       payment_id: input.payment_id,
       state: input.outcome,
@@ -28,14 +41,17 @@ export function closeRecovery(
       class: failureClass(attempts),
       payment_method_id: null,
       closed_at: tx.recordedAt,
+      payment_ref: input.payment_ref ?? null,
     };
     tx.append({ stream: 'customer', stream_id: obligation.customer_id, type: 'RecoveryClosed', data });
-    return closedObligation({ ...obligation, state: input.outcome, rule: input.rule }, attempts);
+    const closed = { ...obligation, state: input.outcome, rule: input.rule };
+    return { result: 'closed', obligation: closedObligation(closed, attempts) };
   });
 }
 
 /**
- * Hands an open obligation to a person. One that is closed or under review already stays as it is.
+ * Hands an obligation to a person. One that is closed stays so: what remains is a charge in doubt. Of one that is under
+ * review already nothing is written.
  * @throws PersonaError recovery_not_found
  */
 export function flagForReview(
@@ -47,7 +63,7 @@ export function flagForReview(
     const owner = await requireObligation(tx, input.payment_id);
     await tx.lockCustomer(owner.obligation.customer_id);
     const { obligation } = await requireObligation(tx, input.payment_id);
-    if (obligation.state !== 'open') return;
+    if (obligation.state === 'needs_review') return;
     tx.append({
       stream: 'customer',
       stream_id: obligation.customer_id,

@@ -5,6 +5,8 @@ export { getChargeOrder, getDoubt } from './charge-order.ts';
 export { adoptGatewayPayment, closeRecovery, endReview, flagForReview } from './close-recovery.ts';
 export { CLOCK_SKEW_MS, refusalOf } from './refusal.ts';
 export { findNewsMatter, type NewsMatter, rememberGatewayEvent } from './gateway-news.ts';
+export { setRecoveryPaused } from './pause.ts';
+export { recordRefund } from './refunds.ts';
 export { openRecovery } from './open-recovery.ts';
 export { crosses, openSettled } from './open-settled.ts';
 export { findObligation, getObligation, getOpenObligations, getRecoveries, getRecovery } from './queries.ts';
@@ -16,6 +18,7 @@ export { getNoticeMatter, type NoticeMatter } from './notice-matter.ts';
 export {
   finishNotice,
   getNoticeResult,
+  NOTICES_CALLER,
   type NoticeResult,
   releaseNotice,
   startNotice,

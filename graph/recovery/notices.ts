@@ -1,8 +1,14 @@
 /** What the graph remembers of a notice: before it is handed over only a receipt, afterwards an event. */
 
+import { recoveryNotificationId } from '../../domain/processes.ts';
+import { FAILURE_NOTICES } from '../../domain/recovery/cascade.ts';
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
-import type { Graph } from '../graph.ts';
+import type { Graph, Reader } from '../graph.ts';
+import type { ObligationNode } from './records.ts';
+
+/** In whose name notices are remembered, whichever workflow sends them. */
+export const NOTICES_CALLER = 'notices';
 
 /** How a try to hand a notice over may begin. */
 export type NoticeStart =
@@ -39,6 +45,24 @@ export async function getNoticeResult(
 ): Promise<NoticeResult | undefined> {
   const [row] = await graph.read<{ result: string }>(RECEIPT, { caller, key: endKey(notificationId) });
   return row && (JSON.parse(row.result) as { result: NoticeResult }).result;
+}
+
+const TOLD = `
+  UNWIND $keys AS key
+  MATCH (r:CommandReceipt {caller: $caller, key: key})
+  RETURN r.at.epochMillis AS at ORDER BY at LIMIT 1`;
+
+/** When the customer was written to about a failure that is not made good yet, if they were since this opening: epoch milliseconds. */
+export async function toldOfFailureAt(
+  reader: Reader,
+  { payment_id, opened_at }: Pick<ObligationNode, 'payment_id' | 'opened_at'>,
+): Promise<number | undefined> {
+  const opened = Date.parse(opened_at);
+  const keys = FAILURE_NOTICES.map((template) =>
+    endKey(recoveryNotificationId(payment_id, opened, template)),
+  );
+  const [row] = await reader.read<{ at: number }>(TOLD, { keys, caller: NOTICES_CALLER });
+  return row?.at;
 }
 
 /**

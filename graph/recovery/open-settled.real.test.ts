@@ -1,20 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ChargeAnswer } from '../../domain/ports.ts';
-import { attemptKey, settledPaymentKey } from '../../domain/processes.ts';
+import { settledPaymentKey } from '../../domain/processes.ts';
 import { readPolicy } from '../../platform/policy.ts';
-import { openTestGraph, testHeader } from '../../test/graph.ts';
-import { customerWithCards, failureOf } from '../../test/wallets.ts';
+import { openTestGraph } from '../../test/graph.ts';
+import { claimedObligation } from '../../test/obligations.ts';
 import type { Graph } from '../index.ts';
 import { verifyCustomer } from '../replay/verify.ts';
-import {
-  claimAttempt,
-  getObligation,
-  getRecovery,
-  openRecovery,
-  openSettled,
-  recordAttempt,
-} from './index.ts';
+import { getObligation, getRecovery } from './index.ts';
 
 const policy = readPolicy();
 const MINUTE = 60_000;
@@ -30,31 +23,9 @@ function recovered() {
 }
 
 async function attempted(came: ChargeAnswer) {
-  const wallet = await customerWithCards(graph, policy, { cards: 2 });
-  const failure = failureOf(wallet);
-  const { payment_id, customer_id } = failure;
-  const header = testHeader({ occurredAt: failure.occurred_at });
-  await openRecovery(graph, header, { failure, policy, now: Date.now(), claim_first: false });
-  const payment_method_id = wallet.methods[1] as string;
-  const key = attemptKey(payment_id, payment_method_id, 1);
-  const now = Date.now();
-  await claimAttempt(graph, testHeader(), { payment_id, payment_method_id, key, n: 1, policy, now });
-  const answer = { gateway_ref: `pi_${payment_id}`, ...came };
-  await recordAttempt(graph, testHeader(), { payment_id, key, answer, policy, now });
-  const settle = (settled: number, gateway_payment_ref?: string, disproven = false) =>
-    openSettled(graph, testHeader(), {
-      settlement: {
-        event_id: randomUUID(),
-        payment_id,
-        customer_id,
-        settled_at: new Date(settled).toISOString(),
-        ...(gateway_payment_ref ? { gateway_payment_ref } : {}),
-      },
-      policy,
-      now: Date.now(),
-      disproven,
-    });
-  return { payment_id, customer_id, key, paid: now, settle };
+  const obligation = await claimedObligation(graph, policy);
+  await obligation.record(came);
+  return { ...obligation, paid: Date.now() };
 }
 
 test('a settlement after our own success names the later payment, once; the obligation stays recovered', async () => {

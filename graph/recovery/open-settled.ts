@@ -104,7 +104,8 @@ async function overpaid(
       ? own
       : undefined;
   const key = ourLate?.key ?? settledPaymentKey(settlement.gateway_payment_ref ?? '');
-  tx.append({ ...stream, type: 'RecoveryOverpaid', data: { payment_id, key, amount, currency } });
+  const refund = policy.recovery.refundDuplicate;
+  tx.append({ ...stream, type: 'RecoveryOverpaid', data: { payment_id, key, amount, currency, refund } });
   const corrected = ourLate ? ({ state: 'paid_elsewhere', rule: 'settled' } as const) : undefined;
   if (corrected) {
     const data = {
@@ -113,6 +114,7 @@ async function overpaid(
       class: failureClass(attempts),
       payment_method_id: null,
       closed_at: settlement.settled_at,
+      payment_ref: settlement.gateway_payment_ref ?? null,
     };
     tx.append({ ...stream, type: 'RecoveryClosed', data });
   }
@@ -145,6 +147,7 @@ function closedInAdvance(tx: CommandTx, settlement: PaymentSettled): Opening {
       class: null,
       payment_method_id: null,
       closed_at: settled_at,
+      payment_ref: settlement.gateway_payment_ref ?? null,
     },
   });
   return {

@@ -83,7 +83,7 @@ function statusOf({ obligation, attempts }: ObligationWithAttempts): RecoverySta
     failed_payment_method_id,
     attempts: ownAttempts(attempts),
     ...(phase === 'needs_review' ? { waiting_for: 'review' as const } : {}),
-    paused: false,
+    paused: obligation.paused === true && !isClosed(obligation),
     opened_at: obligation.opened_at,
     ...(obligation.closes_at ? { closes_at: obligation.closes_at } : {}),
   };

@@ -227,17 +227,11 @@ function recordSuccess(scene: Scene): boolean {
   const at = new Date(input.now).toISOString();
   const stream = { stream: 'customer', stream_id: obligation.customer_id } as const;
   wallet.recordUse(attempt.payment_method_id, { at });
-  const paidBefore =
-    obligation.state === 'recovered' ||
-    obligation.state === 'paid_elsewhere' ||
-    attempts.some((other) => other.key !== attempt.key && other.state === 'approved');
-  if (paidBefore) {
+  if (wasPaidBefore(scene)) {
     const { key, amount, currency } = attempt;
-    tx.append({
-      ...stream,
-      type: 'RecoveryOverpaid',
-      data: { payment_id: obligation.payment_id, key, amount, currency },
-    });
+    const { payment_id } = obligation;
+    const refund = input.policy.recovery.refundDuplicate;
+    tx.append({ ...stream, type: 'RecoveryOverpaid', data: { payment_id, key, amount, currency, refund } });
     return true;
   }
   if (input.policy.recovery.swapDefault && takesTheDefaultsPlace(scene)) {
@@ -253,9 +247,19 @@ function recordSuccess(scene: Scene): boolean {
       class: failureClass(attempts),
       payment_method_id: attempt.payment_method_id,
       closed_at: at,
+      payment_ref: null,
     },
   });
   return false;
+}
+
+/** A settlement that named the very payment which this attempt was made on spoke of this success. */
+function wasPaidBefore({ input, obligation, attempts, attempt }: Scene): boolean {
+  if (attempts.some((other) => other.key !== attempt.key && other.state === 'approved')) return true;
+  if (obligation.state === 'recovered') return true;
+  const charged = 'gateway_ref' in input.answer ? input.answer.gateway_ref : undefined;
+  const own = charged ?? obligation.gateway_ref;
+  return obligation.state === 'paid_elsewhere' && (own === undefined || own !== obligation.settled_ref);
 }
 
 /** Only if the failed method is the default, or was until this failure and the customer has chosen none since. */

@@ -24,6 +24,12 @@ export interface ObligationNode {
   opened_at: string;
   closes_at?: string;
   closed_at?: string;
+  /** The payment at the gateway that settled it, where others say which. */
+  settled_ref?: string;
+  /** Second successes that are to be given back: keys as in `RecoveryOverpaid`. */
+  refunds_due?: string[];
+  /** Stopped by a person. */
+  paused?: boolean;
   /** Was the failed method the default until this failure? */
   failed_was_default?: boolean;
   changed_seq: number;

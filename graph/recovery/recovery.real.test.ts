@@ -505,7 +505,7 @@ test('closed is closed: it stays as it was decided first, and only exhausted or 
     outcome: 'exhausted',
     rule: 'x',
   });
-  expect(twice).toMatchObject({ outcome: 'stopped', rule: 'fraud' });
+  expect(twice).toMatchObject({ obligation: { outcome: 'stopped', rule: 'fraud' } });
   expect(await open(later(stopped, 5))).toMatchObject({
     result: 'closed',
     obligation: { outcome: 'stopped' },

@@ -3,6 +3,7 @@ import { reportedAttemptKey } from '../../domain/processes.ts';
 import type { Opening, RecoverySnapshot, ReportedFailure } from '../../domain/recovery/claims.ts';
 import type { Reader } from '../graph.ts';
 import { alternativesOf } from '../queries/alternative-payment-methods.ts';
+import { toldOfFailureAt } from './notices.ts';
 import { findObligation, type ObligationWithAttempts } from './read.ts';
 import { type AttemptNode, closedObligation, type ObligationNode, ownAttempts } from './records.ts';
 
@@ -43,12 +44,14 @@ export async function snapshotOf(
     opened_at: Date.parse(obligation.opened_at),
     closes_at: Date.parse(obligation.closes_at),
     read_at: now,
+    ...(obligation.refunds_due ? { refunds_due: obligation.refunds_due } : {}),
+    ...(obligation.paused ? { paused: true } : {}),
     policy: policy.recovery,
   };
 }
 
 /** The same for an obligation that another run has left: its newest report decides, and Chimera has heard of it. */
-export function resumedSnapshot(
+export async function resumedSnapshot(
   reader: Reader,
   { obligation, attempts }: ObligationWithAttempts,
   policy: Policy,
@@ -67,7 +70,11 @@ export function resumedSnapshot(
     tell_chimera: false,
     occurred_at: newest.claimed_at,
   };
-  return snapshotOf(reader, { obligation, attempts, failure }, policy, now);
+  const [snapshot, told_at] = await Promise.all([
+    snapshotOf(reader, { obligation, attempts, failure }, policy, now),
+    toldOfFailureAt(reader, obligation),
+  ]);
+  return { ...snapshot, ...(told_at === undefined ? {} : { told_at }) };
 }
 
 /**

@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Policy } from '../../domain/policy.ts';
 import type { ChargeAnswer } from '../../domain/ports.ts';
-import { attemptKey } from '../../domain/processes.ts';
+import { attemptKey, settledPaymentKey } from '../../domain/processes.ts';
 import { onboardingRequest, randomEmail, randomToken, testHeader } from '../../test/graph.ts';
 import { customerWithCards, failureOf } from '../../test/wallets.ts';
 import {
@@ -38,6 +38,8 @@ import {
   openRecovery,
   openSettled,
   recordAttempt,
+  recordRefund,
+  setRecoveryPaused,
 } from '../recovery/index.ts';
 
 export interface Life {
@@ -193,8 +195,9 @@ async function recoveriesOf(
     const input = { payment_id, payment_method_id, key, n: 1, policy, now: Date.now() };
     const { result } = await claimAttempt(graph, testHeader(), input);
     if (result !== 'claimed') throw new Error(`the claim is ${result}`);
-    return (answer: ChargeAnswer) =>
+    const charged = (answer: ChargeAnswer) =>
       recordAttempt(graph, testHeader(), { payment_id, key, answer, policy, now: Date.now() });
+    return Object.assign(charged, { key });
   };
   const settle = (payment_id: string, gateway_payment_ref?: string) => {
     const settled_at = new Date().toISOString();
@@ -209,11 +212,18 @@ async function recoveriesOf(
   await charge({ result: 'unknown', reason: 'timeout' });
   await charge({ result: 'approved', gateway_ref: 'pi_1', charge_ref: 'ch_1' });
   await late({ result: 'approved', gateway_ref: 'pi_1', charge_ref: 'ch_2' });
+  const theirs = `pi_${randomUUID()}`;
+  await settle(paid, theirs);
+  const end = { payment_id: paid, key: settledPaymentKey(theirs) };
+  await recordRefund(graph, testHeader(), { ...end, result: { refused: 'not ours' } });
+  await recordRefund(graph, testHeader(), { ...end, key: late.key, result: { refund_ref: 're_1' } });
+  // And one that is still to be given back.
   await settle(paid, `pi_${randomUUID()}`);
 
   const again = await fail();
   await closeRecovery(graph, testHeader(), { payment_id: again, outcome: 'cancelled', rule: 'test' });
   await fail({ payment_id: again, occurred_at: new Date(Date.now() + 1000).toISOString() });
+  await setRecoveryPaused(graph, testHeader(), { payment_id: again, paused: true });
   await flagForReview(graph, testHeader(), { payment_id: again, rule: 'test' });
   await endReview(graph, testHeader(), { payment_id: again });
   await settle(`invoice-${randomUUID()}`);

@@ -4,13 +4,7 @@ import { proxyActivities } from '@temporalio/workflow';
 import type { RecoveryPolicy } from '../../domain/policy.ts';
 import type { ChargeAnswer } from '../../domain/ports.ts';
 import { TaskQueue } from '../../domain/processes.ts';
-import type {
-  Claim,
-  ClosedObligation,
-  Opening,
-  RecordedAttempt,
-  Reread,
-} from '../../domain/recovery/claims.ts';
+import type { Claim, Closing, Opening, RecordedAttempt, Reread } from '../../domain/recovery/claims.ts';
 import type { PaymentFailed, PaymentSettled } from '../../domain/recovery/messages.ts';
 import type { Ending, Fact, FoundOut } from '../../domain/recovery/state.ts';
 import type { NoticeActivities } from '../send-notice.ts';
@@ -24,7 +18,7 @@ export interface RecoveryActivities {
   /** Locks and opens the obligation, classifies, and claims the first alternative if one is due at once. */
   openRecovery(input: { failure: PaymentFailed; claim_first: boolean }): Promise<Opening>;
   /** What a settlement means for an obligation that this run knows nothing of yet. */
-  openSettled(input: { settlement: PaymentSettled }): Promise<Opening>;
+  openSettled(input: { settlement: PaymentSettled } & Partial<Kept>): Promise<Opening>;
   /** What an obligation that this run has not opened looks like now. */
   resumeRecovery(input: { payment_id: string }): Promise<Opening>;
   /** What the graph has that no signal has told. */
@@ -35,6 +29,9 @@ export interface RecoveryActivities {
   }>;
   /** Takes it back from review, if it is there, and says which methods may be tried. */
   endReview(input: { payment_id: string } & Kept): Promise<{ alternatives: string[] }>;
+  /** Keeps that a person has stopped it, or lets it go on, for a run that takes over. */
+  pauseRecovery(input: { payment_id: string; paused: boolean }): Promise<void>;
+  /** Gives a second success back and writes down what came of it. */
   refundCharge(input: { payment_id: string; key: string }): Promise<{ refunded: boolean }>;
   cancelPayment(input: { payment_id: string }): Promise<{ result: 'cancelled' | 'already_succeeded' }>;
   lookUpPayment(input: { payment_id: string; gateway_payment_ref: string }): Promise<{
@@ -51,7 +48,7 @@ export interface RecoveryActivities {
     payment_id: string;
     ending: Ending;
     keep_payment: boolean;
-  }): Promise<{ result: 'closed'; obligation: ClosedObligation } | { result: 'already_succeeded' }>;
+  }): Promise<Closing | { result: 'already_succeeded' }>;
 }
 
 export interface GatewayActivities {

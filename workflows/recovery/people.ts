@@ -17,8 +17,10 @@ export async function factOfWish(
   log.info(`A person asks: ${wish}`, { actor: text(by.actor), reason: text(by.reason) });
   switch (wish) {
     case 'pause':
+      await graph.pauseRecovery({ payment_id: current.payment_id, paused: true });
       return { fact: 'paused' };
     case 'resume':
+      await graph.pauseRecovery({ payment_id: current.payment_id, paused: false });
       return { fact: 'resumed' };
     case 'cancel':
       return { fact: 'cancelled' };

@@ -4,6 +4,7 @@ import { log } from '@temporalio/workflow';
 import { RESOLVE_UNKNOWN } from '../../domain/processes.ts';
 import { evolve } from '../../domain/recovery/evolve.ts';
 import { validatePaymentFailed, validatePaymentSettled } from '../../domain/recovery/payment-failed.ts';
+import type { PaymentSettled } from '../../domain/recovery/messages.ts';
 import type { Fact, RecoveryState } from '../../domain/recovery/state.ts';
 import type { Opening } from '../../domain/recovery/claims.ts';
 import { graph } from './activities.ts';
@@ -81,18 +82,28 @@ async function settledBy(current: RecoveryState, payload: unknown): Promise<Fact
   if (checked.message.customer_id !== current.customer_id) {
     return ignored('paymentSettled', ['customer_id: is not the customer who owes this payment']);
   }
-  const settled = { fact: 'settled', rule: 'settled' } as const;
-  if (!current.closed && checked.message.gateway_payment_ref === undefined) return settled;
+  const settlement = checked.message;
+  if (!current.closed && settlement.gateway_payment_ref === undefined) return paidBy(settlement);
   // What a settlement means for an obligation that is paid already, or by its own payment, the graph knows.
-  const opening = await graph.openSettled({ settlement: checked.message });
-  if ('recovery' in opening) return settlementFact(opening);
-  return current.closed ? undefined : settled;
+  const opening = await graph.openSettled({ settlement, policy: current.policy });
+  if ('recovery' in opening) return settlementFact(opening, settlement);
+  return current.closed ? undefined : paidBy(settlement);
+}
+
+function paidBy({ gateway_payment_ref }: PaymentSettled): Fact {
+  return {
+    fact: 'settled',
+    ...(gateway_payment_ref === undefined ? {} : { payment_ref: gateway_payment_ref }),
+  };
 }
 
 /** What a settlement that the graph has looked at means: the end, a second success, or news of a charge of ours. */
-export function settlementFact({ recovery, second, own }: Extract<Opening, { recovery: object }>): Fact {
+export function settlementFact(
+  { recovery, second, own }: Extract<Opening, { recovery: object }>,
+  settlement: PaymentSettled,
+): Fact {
   if (own) return { fact: 'charge_heard', at: Date.now() };
-  if (second === undefined) return { fact: 'settled', rule: 'settled' };
+  if (second === undefined) return paidBy(settlement);
   const { state: outcome, rule } = recovery;
   if (outcome === 'open' || outcome === 'needs_review')
     throw new Error('a second success of an open obligation');

@@ -70,6 +70,9 @@ export async function perform(
       const { ending, keep_payment } = step;
       const closing = await graph.closeRecovery({ payment_id, ending, keep_payment });
       if (closing.result === 'already_succeeded') return { fact: 'already_succeeded' };
+      if (closing.result === 'in_doubt') {
+        return { fact: 'closing_in_doubt', attempt: closing.attempt, at: Date.now() };
+      }
       return { fact: 'closed', obligation: closing.obligation, payment_open: keep_payment };
     }
     case 'notify':

@@ -167,6 +167,7 @@ export function world(
     async endReview() {
       return { alternatives };
     },
+    async pauseRecovery() {},
     async refundCharge({ key }) {
       seen.refunds.push(key);
       return { refunded: true };

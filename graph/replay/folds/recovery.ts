@@ -25,6 +25,7 @@ export const recoveryFolds: Folds<keyof RecoveryEvents> = {
     Object.assign(model.node(nodeRef('Obligation', payment_id)) ?? {}, rest, {
       state: 'open',
       gateway_ref: null,
+      paused: null,
       last_failure_at: moment(last_failure_at),
       opened_at: moment(opened_at),
       closes_at: moment(closes_at),
@@ -75,12 +76,12 @@ export const recoveryFolds: Folds<keyof RecoveryEvents> = {
       obligation.last_failure_at = later(obligation.last_failure_at, attempted);
   },
 
+  // Closed, with a charge in doubt that a person must decide about: it stays closed.
   RecoveryNeedsReview(model, { seq, data }) {
-    Object.assign(model.node(nodeRef('Obligation', data.payment_id)) ?? {}, {
-      state: 'needs_review',
-      rule: data.rule,
-      changed_seq: seq,
-    });
+    const obligation = model.node(nodeRef('Obligation', data.payment_id));
+    if (!obligation) return;
+    obligation.changed_seq = seq;
+    if (!obligation.closed_at) Object.assign(obligation, { state: 'needs_review', rule: data.rule });
   },
 
   // A settlement may come before any failure: then the closed obligation is the first that is known of it.
@@ -92,21 +93,37 @@ export const recoveryFolds: Folds<keyof RecoveryEvents> = {
       model.createNode(obligation, { payment_id, customer_id: stream_id, opened_at: closed_at });
       model.createEdge(nodeRef('Customer', stream_id), 'OWES', obligation);
     }
-    const { state, rule } = data;
-    Object.assign(model.node(obligation) ?? {}, { state, rule, closed_at, changed_seq: seq });
+    const { state, rule, payment_ref: settled_ref } = data;
+    Object.assign(model.node(obligation) ?? {}, { state, rule, closed_at, settled_ref, changed_seq: seq });
   },
 
   // A second success that others brought about (`settled:…`) is no attempt of ours, and stands in the log alone.
   RecoveryOverpaid(model, { data }) {
+    const obligation = model.node(nodeRef('Obligation', data.payment_id));
+    if (obligation && data.refund) obligation.refunds_due = [...refundsDue(obligation), data.key];
     if (data.key.startsWith('settled:')) return;
     const attempt = model.node(nodeRef('ChargeAttempt', data.key));
     if (attempt) attempt.overpaid = true;
   },
 
+  RefundSent: refundDone,
+  RefundFailed: refundDone,
+
   // What was sent stands in the log alone.
   NoticeSent() {},
   NoticeFailed() {},
 };
+
+function refundDone(model: GraphModel, { data }: { data: { payment_id: string; key: string } }): void {
+  const obligation = model.node(nodeRef('Obligation', data.payment_id));
+  if (!obligation) return;
+  const due = refundsDue(obligation).filter((key) => key !== data.key);
+  obligation.refunds_due = due.length > 0 ? due : null;
+}
+
+function refundsDue({ refunds_due = [] }: { refunds_due?: unknown }): unknown[] {
+  return Array.isArray(refunds_due) ? refunds_due : [];
+}
 
 /** The plastic behind a method at that moment; the attempt keeps it whatever becomes of the method. */
 function plasticOf(model: GraphModel, paymentMethodId: string): unknown {

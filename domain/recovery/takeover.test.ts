@@ -1,0 +1,67 @@
+/** What a run does that takes over from one that was lost: what the graph kept, and nothing twice. */
+
+import { expect, test } from 'vitest';
+import { begin } from './begin.ts';
+import { decide } from './decide.ts';
+import { describe } from './describe.ts';
+import { evolve } from './evolve.ts';
+import { attempt, DAY, HOUR, keyOf, NOW, play, snapshot } from './testing.ts';
+
+const declined = { attempts: [attempt('a', 1, 'declined', 'LATER')], alternatives: ['a'] };
+
+test('a second success that was not given back is given back first, and the customer is told', () => {
+  const paid = { state: 'recovered', rule: 'approved' } as const;
+  const { done } = play(begin(snapshot({ ...declined, ...paid, refunds_due: ['settled:pi_2'] })), {});
+  expect(done).toEqual(['refund', 'notify refund_issued', 'finish']);
+});
+
+test.each(['LATER', 'HARD'] as const)(
+  'who was told of the failure (%s) is not told again, and reminded when it is time',
+  (failureClass) => {
+    const told = snapshot({ ...declined, told_at: NOW + HOUR }, failureClass);
+    const again = { state: 'declined', class: 'LATER' } as const;
+    const { done, state } = play(begin(told), {}, NOW + 2 * HOUR);
+    expect(done).not.toContainEqual(expect.stringContaining('notify'));
+    expect(play(state, { failed: again, a: again }, NOW + 3 * DAY).done).toContain('notify reminder');
+  },
+);
+
+test('what a person has paused stays so, and goes on when they say so', () => {
+  const state = begin(snapshot({ paused: true }));
+  expect(play(state, {}).done).toEqual(['wait']);
+  expect(describe(state, NOW)).toMatchObject({ paused: true, state: 'waiting' });
+  expect(play(evolve(state, { fact: 'resumed' }), {}).done[0]).toBe('claim a:1');
+});
+
+test('a charge that the run did not know of is found out about before anything is closed', () => {
+  const { state } = play(begin(snapshot({ alternatives: [] }, 'FIX')), {});
+  const over = NOW + 14 * DAY;
+  expect(decide(state, over)).toMatchObject({ do: 'close', ending: { outcome: 'exhausted' } });
+  const doubtful = attempt('a', 1, 'unknown');
+  const closing = evolve(state, { fact: 'closing_in_doubt', attempt: doubtful, at: over });
+  expect(decide(closing, over)).toEqual({ do: 'find_out', key: keyOf('a', 1) });
+  expect(describe(closing, over)).toMatchObject({ state: 'unknown', attempts: [doubtful] });
+});
+
+test('a doubt that only a person can clear is shown and told of, also after others were paid', () => {
+  const unresolved = attempt('a', 1, 'unknown');
+  const settled = evolve(begin(snapshot({ attempts: [unresolved] })), { fact: 'settled' });
+  const { state } = play(settled, {}, NOW + HOUR);
+  expect(state.closed).toBe(true);
+  let [now, current] = [NOW + HOUR, state];
+  const done: string[] = [];
+  for (let wait = 0; wait < 10; wait++) {
+    const step = decide(current, now);
+    if (step.do === 'wait' && step.until) now = step.until;
+    const played = play(current, {}, now);
+    done.push(...played.done);
+    current = played.state;
+  }
+  expect(done.filter((step) => step === 'review attempt_unknown')).toHaveLength(1);
+  expect(describe(current, now)).toMatchObject({
+    state: 'needs_review',
+    outcome: 'paid_elsewhere',
+    rule: 'attempt_unknown',
+    waiting_for: 'review',
+  });
+});

@@ -1,0 +1,434 @@
+/**
+ * A random world around one recovery: it answers what the recovery asks for as the dice fall, messages come in between,
+ * runs are lost and taken over, and time goes from one of the recovery's timers to the next.
+ */
+
+import fc from 'fast-check';
+import { expect } from 'vitest';
+import type { DeclineClass } from '../decline/classify.ts';
+import type { ChargeAnswer } from '../ports.ts';
+import { begin } from './begin.ts';
+import { FAILURE_NOTICES } from './cascade.ts';
+import type { Claim, ClaimedAttempt, ClosedObligation, RecordedAttempt, RecoverySnapshot } from './claims.ts';
+import { decide } from './decide.ts';
+import { describe } from './describe.ts';
+import { evolve } from './evolve.ts';
+import type { Fact, FoundOut, RecoveryState, Step } from './state.ts';
+import type { AttemptState, AttemptStatus, ObligationState } from './status.ts';
+import { DAY, HOUR, keyOf, label, MINUTE, NOW, snapshot } from './testing.ts';
+
+const CLASSES: DeclineClass[] = [
+  'FRAUD',
+  'STOP',
+  'HARD',
+  'FIX',
+  'AUTH',
+  'LATER',
+  'TECH',
+  'CONFIG',
+  'UNKNOWN',
+];
+export const METHODS = ['failed', 'a', 'b', 'new'];
+/** More steps than this at one moment are a circle. */
+const STEPS_AT_ONCE = 60;
+
+/** One draw of the dice: what the world answers next. */
+interface Luck {
+  charge: ChargeAnswer['result'];
+  class: DeclineClass;
+  claim: 'claimed' | 'refused' | 'ceiling' | 'customer' | 'instrument' | 'customer_suspended';
+  found: FoundOut['result'];
+  look_up: Extract<Fact, { fact: 'looked_up' }>['payment'];
+  fresh: string[];
+  status: string;
+}
+
+const luck: fc.Arbitrary<Luck> = fc.record({
+  charge: fc.constantFrom('approved', 'declined', 'declined', 'declined', 'pending', 'unknown', 'not_sent'),
+  class: fc.constantFrom(...CLASSES, 'LATER', 'TECH', 'FIX'),
+  claim: fc.constantFrom(
+    ...(['claimed', 'claimed', 'claimed', 'refused', 'ceiling', 'customer', 'instrument'] as const),
+    'customer_suspended',
+  ),
+  found: fc.constantFrom('approved', 'declined', 'pending', 'unknown', 'not_sent', 'absent'),
+  look_up: fc.constantFrom('adopted', 'succeeded', 'cancelled', 'processing', 'not_ours'),
+  fresh: fc.subarray(['a', 'new']),
+  status: fc.constantFrom('active', 'active', 'active', 'suspended'),
+});
+
+const CALM: Luck = {
+  charge: 'declined',
+  class: 'LATER',
+  claim: 'claimed',
+  found: 'declined',
+  look_up: 'adopted',
+  fresh: [],
+  status: 'active',
+};
+
+type Heard =
+  | 'claim_freed'
+  | 'method_added'
+  | 'consent_revoked'
+  | 'settled'
+  | 'charge_heard'
+  | 'authenticated'
+  | 'paused'
+  | 'resumed'
+  | 'retry_now'
+  | 'cancelled'
+  | 'suspended'
+  | 'active'
+  | 'erased'
+  | 'resolved'
+  | 'taken_over';
+const heard = fc.record({
+  what: fc.constantFrom<Heard[]>(
+    'claim_freed',
+    'method_added',
+    'consent_revoked',
+    'settled',
+    'charge_heard',
+    'authenticated',
+    'paused',
+    'resumed',
+    'resumed',
+    'retry_now',
+    'cancelled',
+    'suspended',
+    'active',
+    'active',
+    'erased',
+    'resolved',
+    'taken_over',
+    'taken_over',
+  ),
+  method: fc.constantFrom(...METHODS),
+  payment: fc.constantFrom('succeeded', 'confirmable', 'payable', 'none'),
+  /** After so many steps or waits. */
+  after: fc.nat(40),
+});
+type Message = typeof heard extends fc.Arbitrary<infer T> ? T : never;
+
+interface Charged {
+  key: string;
+  method: string;
+  at: number;
+  why: string;
+  /** Did it reach the gateway? */
+  sent: boolean;
+}
+
+/** The graph, the gateway and the clock around one recovery. */
+class World {
+  now = NOW;
+  state: RecoveryState;
+  readonly steps: string[] = [];
+  readonly charges: Charged[] = [];
+  readonly told: string[] = [];
+  /** When each method declined first. */
+  readonly declinedFirst = new Map<string, number>();
+  #drawn = 0;
+  #obligation: ObligationState = 'open';
+  readonly #attempts = new Map<string, AttemptStatus>();
+  #candidate = '';
+
+  readonly #luck: readonly Luck[];
+
+  /** What it comes to when the dice are used up: nothing else stands in the way then, so it must come to an end. */
+  readonly #calm: Luck;
+
+  readonly #opening: RecoverySnapshot;
+  #review = '';
+  #paused = false;
+  #toldAt: number | undefined;
+  /** Second successes that nobody has given back. */
+  readonly refundsDue = new Set<string>();
+
+  constructor(opening: RecoverySnapshot, luck: readonly Luck[], status: Luck['status']) {
+    this.#opening = opening;
+    this.state = begin(opening);
+    this.#luck = luck;
+    this.#calm = { ...CALM, status };
+  }
+
+  get draw(): Luck {
+    return this.#luck[this.#drawn++] ?? this.#calm;
+  }
+
+  fact(fact: Fact): void {
+    this.steps.push(`${((this.now - NOW) / DAY).toFixed(3)} ${fact.fact}`);
+    this.state = evolve(this.state, fact);
+  }
+
+  /** @returns the step if it waits or is the end */
+  step(): Step | undefined {
+    const step = decide(this.state, this.now);
+    describe(this.state, this.now);
+    this.steps.push(`${((this.now - NOW) / DAY).toFixed(3)} ${label(step)}`);
+    const fact = this.#answer(step);
+    if (!fact) return step;
+    this.state = evolve(this.state, fact);
+    return undefined;
+  }
+
+  #answer(step: Step): Fact | undefined {
+    const at = this.now;
+    switch (step.do) {
+      case 'look_up':
+        return { fact: 'looked_up', payment: this.draw.look_up };
+      case 'claim':
+        this.#candidate = step.candidate.why;
+        return { fact: 'claim_answered', candidate: step.candidate, claim: this.#claim(step), at };
+      case 'charge':
+        return { fact: 'charge_answered', answer: this.#charge(step.claim) };
+      case 'record':
+        return { fact: 'attempt_recorded', recorded: this.#record(step.key, step.answer), at };
+      case 'find_out':
+        return { fact: 'found_out', key: step.key, found: this.#find(step.key), at };
+      case 'reread': {
+        const { fresh, status } = this.draw;
+        const methods = fresh.map((payment_method_id) => ({ payment_method_id, changed_at: NOW + HOUR }));
+        return { fact: 'reread', found: { customer_status: status, methods, ...this.#closed() }, at };
+      }
+      case 'refund':
+        this.refundsDue.delete(step.key);
+        return { fact: 'refunded', key: step.key, told: true };
+      case 'report_fraud':
+        return { fact: 'fraud_reported' };
+      case 'flag_for_review':
+        if (this.#obligation === 'open') this.#obligation = 'needs_review';
+        this.#review = step.rule;
+        return { fact: 'flagged_for_review', at };
+      case 'close': {
+        const [doubt] = this.unresolved();
+        if (doubt && step.ending.outcome !== 'paid_elsewhere' && !isClosed(this.#obligation))
+          return { fact: 'closing_in_doubt', attempt: doubt, at };
+        if (!isClosed(this.#obligation)) this.#obligation = step.ending.outcome;
+        const obligation = { ...this.#closedAs(), rule: step.ending.rule };
+        return { fact: 'closed', obligation, payment_open: step.keep_payment };
+      }
+      case 'cancel_payment':
+        return { fact: 'payment_cancelled' };
+      case 'notify':
+        this.told.push(`${step.notice.template}:${step.notice.stage}`);
+        if (FAILURE_NOTICES.includes(step.notice.template)) this.#toldAt ??= at;
+        return { fact: 'noticed', notice: step.notice, at };
+      case 'wait':
+      case 'finish':
+        return undefined;
+    }
+  }
+
+  #claim({ candidate, n }: Extract<Step, { do: 'claim' }>): Claim {
+    const { payment_method_id } = candidate;
+    expect(this.unresolved(), 'claimed while a charge is in doubt').toEqual([]);
+    if (isClosed(this.#obligation)) return { result: 'already_paid', obligation: this.#closedAs() };
+    if (this.#obligation === 'needs_review') return { result: 'refused', rule: 'under_review' };
+    const since = this.now;
+    const what = this.draw.claim;
+    switch (what) {
+      case 'refused':
+        return { result: 'refused', rule: 'method_inactive' };
+      case 'ceiling':
+        return { result: 'refused', rule: 'ceiling:visa', until: this.now + 2 * DAY };
+      case 'customer_suspended':
+        return { result: 'refused', rule: 'customer_suspended' };
+      case 'customer':
+      case 'instrument':
+        return { result: 'blocked', by: 'invoice-2', since, what };
+      case 'claimed': {
+        const key = keyOf(payment_method_id, n);
+        expect(this.#attempts.has(key), `${key} is claimed twice`).toBe(false);
+        const started_at = new Date(this.now).toISOString();
+        this.#attempts.set(key, { n, payment_method_id, key, state: 'in_flight', started_at });
+        const claim_deadline = this.now + MINUTE;
+        return {
+          result: 'claimed',
+          attempt: { key, payment_method_id, n, claimed_at: this.now, claim_deadline },
+        };
+      }
+    }
+  }
+
+  #charge({ key, payment_method_id: method }: ClaimedAttempt): ChargeAnswer {
+    expect(isClosed(this.#obligation), 'charged after the end').toBe(false);
+    expect(this.state.ending, 'charged though it is to end').toBeUndefined();
+    expect(this.state.suspended_until, 'charged though suspended').toBeUndefined();
+    expect(this.state.paused, 'charged though paused').toBe(false);
+    const answer = answerOf(this.draw.charge);
+    this.charges.push({
+      key,
+      method,
+      at: this.now,
+      why: this.#candidate,
+      sent: answer.result !== 'not_sent',
+    });
+    return answer;
+  }
+
+  /** What never left us is nowhere, and what is nowhere never left us. */
+  #find(key: string): FoundOut {
+    const charge = this.charges.find((one) => one.key === key);
+    if (!charge && this.#attempts.get(key)?.state === 'void') return answerOf('not_sent');
+    const found = answerOf(this.draw.found);
+    if (charge && found.result === 'not_sent') charge.sent = false;
+    return found;
+  }
+
+  #record(key: string, answer: ChargeAnswer): RecordedAttempt {
+    const before = this.#attempts.get(key);
+    if (!before) throw new Error(`${key} was never claimed`);
+    const became: Record<ChargeAnswer['result'], AttemptState> = {
+      approved: 'approved',
+      declined: 'declined',
+      pending: 'pending',
+      unknown: 'unknown',
+      not_sent: 'void',
+    };
+    const resolved_at = new Date(this.now).toISOString();
+    const state = became[answer.result];
+    const declined = state === 'declined' ? { class: this.draw.class, rule: 'rule' } : {};
+    const attempt: AttemptStatus = { ...before, state, resolved_at, ...declined };
+    this.#attempts.set(key, attempt);
+    const method = attempt.payment_method_id;
+    if (state === 'declined' && !this.declinedFirst.has(method)) this.declinedFirst.set(method, this.now);
+    const overpaid =
+      state === 'approved' && (this.#obligation === 'recovered' || this.#obligation === 'paid_elsewhere');
+    if (overpaid) this.refundsDue.add(key);
+    if (state === 'approved' && !overpaid) this.#obligation = 'recovered';
+    if ((state === 'declined' || state === 'void') && this.#obligation === 'needs_review')
+      this.#obligation = 'open';
+    return { attempt, obligation_state: this.#obligation, overpaid, tell_chimera: attempt.class === 'FRAUD' };
+  }
+
+  unresolved(): AttemptStatus[] {
+    return [...this.#attempts.values()].filter(({ state }) =>
+      ['in_flight', 'unknown', 'pending'].includes(state),
+    );
+  }
+
+  #closed(): { closed?: ClosedObligation } {
+    return isClosed(this.#obligation) ? { closed: this.#closedAs() } : {};
+  }
+
+  #closedAs(): ClosedObligation {
+    const { payment_id, customer_id } = this.state;
+    const outcome = this.#obligation as ClosedObligation['outcome'];
+    return { payment_id, customer_id, outcome, rule: 'closed', attempts: [...this.#attempts.values()] };
+  }
+
+  hear({ what, method, payment }: Message): void {
+    const at = this.now;
+    switch (what) {
+      case 'method_added':
+        return this.fact({ fact: what, payment_method_id: method });
+      case 'settled':
+        return this.fact({ fact: what });
+      case 'charge_heard':
+        return this.fact({ fact: what, at });
+      case 'authenticated':
+        return this.fact({ fact: what, payment });
+      case 'retry_now':
+        if (this.state.closed || this.state.ending || this.state.unresolved) return;
+        if (this.#obligation === 'needs_review') this.#obligation = 'open';
+        return this.fact({ fact: what, alternatives: ['a', 'b'], at });
+      case 'suspended':
+      case 'active':
+      case 'erased':
+        return this.fact({ fact: 'customer_status', status: what, at });
+      case 'resolved': {
+        const key = this.state.unresolved?.key;
+        if (key)
+          this.fact({ fact: 'resolved_by_person', key, result: method === 'a' ? 'approved' : 'declined' });
+        return;
+      }
+      case 'paused':
+      case 'resumed':
+        this.#paused = what === 'paused';
+        return this.fact({ fact: what });
+      case 'taken_over':
+        return this.#takeOver();
+      default:
+        return this.fact({ fact: what });
+    }
+  }
+
+  /** The run is lost with all that it knew, and another one begins with what the graph has. */
+  #takeOver(): void {
+    this.steps.push(`${((this.now - NOW) / DAY).toFixed(3)} taken over`);
+    const { failure, gateway_payment_ref: _, ...opening } = this.#opening;
+    this.state = begin({
+      ...opening,
+      // The payment that the report names may have been adopted or not: it is looked up again in the latter case.
+      ...(this.state.look_up ? { gateway_payment_ref: this.state.look_up } : {}),
+      failure: { ...failure, tell_chimera: false },
+      state: this.#obligation,
+      rule: this.#obligation === 'needs_review' ? this.#review : failure.rule,
+      attempts: [...this.#attempts.values()],
+      read_at: this.now,
+      paused: this.#paused,
+      refunds_due: [...this.refundsDue],
+      ...(this.#toldAt === undefined ? {} : { told_at: this.#toldAt }),
+    });
+  }
+}
+
+function isClosed(state: ObligationState): boolean {
+  return state !== 'open' && state !== 'needs_review';
+}
+
+function answerOf<Result extends FoundOut['result']>(result: Result): Extract<FoundOut, { result: Result }> {
+  const reason = 'no answer';
+  const answers: { [R in FoundOut['result']]: Extract<FoundOut, { result: R }> } = {
+    approved: { result: 'approved', gateway_ref: 'pi_1' },
+    declined: { result: 'declined', codes: {} },
+    pending: { result: 'pending', gateway_ref: 'pi_1' },
+    unknown: { result: 'unknown', reason },
+    not_sent: { result: 'not_sent', reason },
+    absent: { result: 'absent' },
+  };
+  return answers[result];
+}
+
+export const playground = fc.record({
+  failure: fc.constantFrom(...CLASSES),
+  alternatives: fc.subarray(['a', 'b']),
+  named: fc.boolean(),
+  /** How the customer stands in the end. */
+  status: fc.constantFrom('active', 'suspended'),
+  draws: fc.array(luck, { minLength: 1, maxLength: 40 }),
+  messages: fc.array(heard, { maxLength: 8 }),
+});
+
+export type Game = typeof playground extends fc.Arbitrary<infer T> ? T : never;
+
+/** Lives through a recovery until it ends, or until only a person or a message could go on. */
+export function live({ failure, alternatives, named, status, draws, messages }: Game) {
+  const ref = named ? { gateway_payment_ref: 'pi_9' } : {};
+  const world = new World(snapshot({ alternatives, ...ref }, failure), draws, status);
+  let atOnce = 0;
+  let turn = 0;
+  let last: Step | undefined;
+  try {
+    while (turn < 6_000) {
+      for (const message of messages) if (message.after === turn) world.hear(message);
+      turn++;
+      last = world.step();
+      expect(++atOnce, 'steps at one moment').toBeLessThan(STEPS_AT_ONCE);
+      if (last?.do === 'finish') break;
+      if (last?.do !== 'wait') continue;
+      // What is still to come may wake it.
+      if (messages.some(({ after }) => after >= turn)) {
+        if (last.until === undefined) continue;
+      } else if (last.until === undefined) break;
+      expect(last.until).toBeGreaterThan(world.now);
+      world.now = last.until;
+      atOnce = 0;
+    }
+    expect(turn, 'turns').toBeLessThan(6_000);
+  } catch (error) {
+    throw new Error(`${String(error)}\nlast steps:\n${world.steps.slice(-40).join('\n')}`);
+  }
+  return { world, last };
+}

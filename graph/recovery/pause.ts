@@ -1,0 +1,29 @@
+import type { CommandHeader } from '../command.ts';
+import { runCommand } from '../command.ts';
+import type { Graph } from '../graph.ts';
+import { requireObligation } from './read.ts';
+import { isClosed } from './records.ts';
+
+/**
+ * Keeps that a person has stopped a recovery, or lets it go on: a run that takes over knows it then. One that is closed
+ * stays as it is.
+ * @throws PersonaError recovery_not_found
+ */
+export function setRecoveryPaused(
+  graph: Graph,
+  header: CommandHeader,
+  { payment_id, paused }: { payment_id: string; paused: boolean },
+): Promise<void> {
+  return runCommand(graph, header, 'setRecoveryPaused', { payment_id, paused }, async (tx) => {
+    const owner = await requireObligation(tx, payment_id);
+    await tx.lockCustomer(owner.obligation.customer_id);
+    const { obligation } = await requireObligation(tx, payment_id);
+    if (isClosed(obligation) || (obligation.paused ?? false) === paused) return;
+    tx.append({
+      stream: 'customer',
+      stream_id: obligation.customer_id,
+      type: 'NodePropertyChanged',
+      data: { label: 'Obligation', id: payment_id, property: 'paused', value: paused ? true : null },
+    });
+  });
+}

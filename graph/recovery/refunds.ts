@@ -1,0 +1,32 @@
+import type { CommandHeader } from '../command.ts';
+import { runCommand } from '../command.ts';
+import type { Graph } from '../graph.ts';
+import { requireObligation } from './read.ts';
+
+export interface RefundEnd {
+  payment_id: string;
+  /** As in `RecoveryOverpaid`. */
+  key: string;
+  result: { refund_ref: string } | { refused: string };
+}
+
+/**
+ * Writes down that a second success was given back, or that it could not be. Where nothing is due any more, nothing is
+ * written.
+ * @throws PersonaError recovery_not_found
+ */
+export function recordRefund(graph: Graph, header: CommandHeader, end: RefundEnd): Promise<void> {
+  return runCommand(graph, header, 'recordRefund', end, async (tx) => {
+    const { payment_id, key, result } = end;
+    const owner = await requireObligation(tx, payment_id);
+    await tx.lockCustomer(owner.obligation.customer_id);
+    const { obligation } = await requireObligation(tx, payment_id);
+    if (!obligation.refunds_due?.includes(key)) return;
+    const stream = { stream: 'customer', stream_id: obligation.customer_id } as const;
+    if ('refused' in result) {
+      tx.append({ ...stream, type: 'RefundFailed', data: { payment_id, key, reason: result.refused } });
+      return;
+    }
+    tx.append({ ...stream, type: 'RefundSent', data: { payment_id, key, refund_ref: result.refund_ref } });
+  });
+}

@@ -1,0 +1,164 @@
+/** What the graph keeps of a recovery so that a run which takes over, its predecessor lost, does not do harm. */
+
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { ChargeAnswer } from '../../domain/ports.ts';
+import { recoveryNotificationId, settledPaymentKey } from '../../domain/processes.ts';
+import type { RecoverySnapshot } from '../../domain/recovery/claims.ts';
+import { readPolicy } from '../../platform/policy.ts';
+import { closeVerified, openTestGraph, testHeader } from '../../test/graph.ts';
+import { claimedObligation } from '../../test/obligations.ts';
+import type { Graph } from '../index.ts';
+import {
+  closeRecovery,
+  findUnattended,
+  finishNotice,
+  flagForReview,
+  getRecovery,
+  NOTICES_CALLER,
+  recordAttempt,
+  recordRefund,
+  resumeRecovery,
+  setRecoveryPaused,
+} from './index.ts';
+
+const policy = readPolicy();
+const approved: ChargeAnswer = { result: 'approved', charge_ref: 'ch_1' };
+const unknown: ChargeAnswer = { result: 'unknown', reason: 'timeout' };
+const declined: ChargeAnswer = { result: 'declined', codes: { decline_code: 'insufficient_funds' } };
+let graph: Graph;
+beforeAll(async () => {
+  graph = await openTestGraph();
+});
+afterAll(() => closeVerified(graph));
+
+async function resumed(payment_id: string): Promise<RecoverySnapshot> {
+  const opening = await resumeRecovery(graph, { payment_id, policy, now: Date.now() });
+  if (!('recovery' in opening)) throw new Error(`not open: ${JSON.stringify(opening)}`);
+  return opening.recovery;
+}
+
+async function isUnattended(payment_id: string): Promise<boolean> {
+  // The page that begins with it.
+  const after = payment_id.slice(0, -1);
+  return (await findUnattended(graph, { after, limit: 100, now: Date.now() })).includes(payment_id);
+}
+
+const close = (payment_id: string, outcome: 'paid_elsewhere' | 'exhausted', payment_ref?: string) =>
+  closeRecovery(graph, testHeader(), {
+    payment_id,
+    outcome,
+    rule: 'settled',
+    ...(payment_ref ? { payment_ref } : {}),
+  });
+
+async function eventTypes(customer_id: string): Promise<string[]> {
+  const cypher =
+    'MATCH (e:PersonaEvent {stream_id: $id}) WHERE e.seq > 0 RETURN e.type AS type ORDER BY e.seq';
+  return (await graph.read<{ type: string }>(cypher, { id: customer_id })).map(({ type }) => type);
+}
+
+test('a second success is owed to the customer until it is given back: the sweep finds it, a run that takes over too', async () => {
+  const { payment_id, record, settle, key } = await claimedObligation(graph, policy);
+  await record(approved);
+  expect(await isUnattended(payment_id)).toBe(false);
+  const theirs = `pi_${randomUUID()}`;
+  await settle(Date.now() + 1_000, theirs);
+  const due = settledPaymentKey(theirs);
+  expect(await isUnattended(payment_id)).toBe(true);
+  expect(await resumed(payment_id)).toMatchObject({ state: 'recovered', refunds_due: [due] });
+
+  await recordRefund(graph, testHeader(), { payment_id, key, result: { refund_ref: 're_0' } });
+  expect(await isUnattended(payment_id)).toBe(true);
+  await recordRefund(graph, testHeader(), { payment_id, key: due, result: { refund_ref: 're_1' } });
+  await recordRefund(graph, testHeader(), { payment_id, key: due, result: { refund_ref: 're_1' } });
+  expect(await isUnattended(payment_id)).toBe(false);
+  const { customer_id, ...snapshot } = await resumed(payment_id);
+  expect(snapshot).not.toHaveProperty('refunds_due');
+  expect((await eventTypes(customer_id)).filter((type) => type === 'RefundSent')).toHaveLength(1);
+});
+
+test('what policy leaves to people is not given back by a run that takes over either', async () => {
+  const { payment_id, record, key } = await claimedObligation(graph, policy);
+  await record(unknown);
+  await close(payment_id, 'paid_elsewhere');
+  const kept = { ...policy, recovery: { ...policy.recovery, refundDuplicate: false } };
+  const answer = { ...approved, gateway_ref: `pi_${payment_id}` };
+  const at = { policy: kept, now: Date.now() };
+  const { recorded } = await recordAttempt(graph, testHeader(), { payment_id, key, answer, ...at });
+  expect(recorded.overpaid).toBe(true);
+  expect(await resumed(payment_id)).not.toHaveProperty('refunds_due');
+  expect(await isUnattended(payment_id)).toBe(false);
+});
+
+test('a settlement that named the payment of a charge in doubt spoke of that charge: it recovers, and nothing goes back', async () => {
+  const { payment_id, customer_id, record } = await claimedObligation(graph, policy);
+  await record(unknown);
+  await close(payment_id, 'paid_elsewhere', `pi_${payment_id}`);
+  const { recorded } = await record(approved);
+  expect(recorded).toMatchObject({ overpaid: false, obligation_state: 'recovered' });
+  expect(await getRecovery(graph, payment_id)).toMatchObject({ outcome: 'recovered', rule: 'approved' });
+  expect(await eventTypes(customer_id)).not.toContain('RecoveryOverpaid');
+});
+
+test.each([
+  ['another payment', `pi_${randomUUID()}`],
+  ['no payment', undefined],
+])('a settlement that named %s makes the charge in doubt the second one', async (_, ref) => {
+  const { payment_id, record, key } = await claimedObligation(graph, policy);
+  await record(unknown);
+  await close(payment_id, 'paid_elsewhere', ref);
+  expect((await record(approved)).recorded).toMatchObject({ overpaid: true });
+  expect(await resumed(payment_id)).toMatchObject({ state: 'paid_elsewhere', refunds_due: [key] });
+});
+
+test('nothing closes an obligation while a charge is in doubt, but that others were paid', async () => {
+  const { payment_id, record, key } = await claimedObligation(graph, policy);
+  await record(unknown);
+  expect(await close(payment_id, 'exhausted')).toMatchObject({
+    result: 'in_doubt',
+    attempt: { key, state: 'unknown' },
+  });
+  expect(await getRecovery(graph, payment_id)).not.toHaveProperty('outcome');
+  await record(declined);
+  expect(await close(payment_id, 'exhausted')).toMatchObject({
+    result: 'closed',
+    obligation: { outcome: 'exhausted' },
+  });
+});
+
+test('a doubt that a person must decide about is told of also after others were paid, and closes nothing anew', async () => {
+  const { payment_id, customer_id, record } = await claimedObligation(graph, policy);
+  await record(unknown);
+  await close(payment_id, 'paid_elsewhere');
+  await flagForReview(graph, testHeader(), { payment_id, rule: 'attempt_unknown' });
+  expect(await getRecovery(graph, payment_id)).toMatchObject({ state: 'done', outcome: 'paid_elsewhere' });
+  expect(await eventTypes(customer_id)).toContain('RecoveryNeedsReview');
+});
+
+test('a person’s pause outlives the run, and ends with the recovery that it was meant for', async () => {
+  const { payment_id, record } = await claimedObligation(graph, policy);
+  await record(declined);
+  const pause = (paused: boolean) => setRecoveryPaused(graph, testHeader(), { payment_id, paused });
+  await pause(true);
+  expect(await resumed(payment_id)).toMatchObject({ paused: true });
+  expect(await getRecovery(graph, payment_id)).toMatchObject({ paused: true });
+  await pause(false);
+  expect(await resumed(payment_id)).not.toHaveProperty('paused');
+  await pause(true);
+  await close(payment_id, 'exhausted');
+  expect(await getRecovery(graph, payment_id)).toMatchObject({ state: 'done', paused: false });
+});
+
+test('what the customer was told of this failure is known to a run that takes over', async () => {
+  const { payment_id, customer_id, record } = await claimedObligation(graph, policy);
+  await record(declined);
+  const { opened_at, ...before } = await resumed(payment_id);
+  expect(before).not.toHaveProperty('told_at');
+  const template = 'all_declined';
+  const notification_id = recoveryNotificationId(payment_id, opened_at, template);
+  const notice = { notification_id, customer_id, payment_id, template, channel: 'email' };
+  await finishNotice(graph, testHeader({ caller: NOTICES_CALLER }), notice);
+  const { told_at = 0 } = await resumed(payment_id);
+  expect(Math.abs(Date.now() - told_at)).toBeLessThan(60_000);
+});
