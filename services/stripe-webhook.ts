@@ -1,5 +1,7 @@
+import { setTimeout } from 'node:timers/promises';
 import type { GatewayNews } from '../domain/ports.ts';
 import type { ChargeResult } from '../domain/recovery/messages.ts';
+import type { Graph } from '../graph/index.ts';
 import { findNewsMatter, type NewsMatter, rememberGatewayEvent } from '../graph/recovery/index.ts';
 import { signalRecovery } from '../temporal/starts.ts';
 import type { ServiceDeps } from './deps.ts';
@@ -7,6 +9,9 @@ import type { Caller } from './request.ts';
 
 /** Stripe does not wait for long, and what is refused comes again. */
 const PATIENCE_MS = 5_000;
+
+/** Between two looks at a charge that is under way. */
+const OVERTAKEN_MS = [50, 100, 200, 400, 800];
 
 /** `known`: this event was handed on before, or the graph has what it tells. `ignored`: none of Persona's business. */
 export type WebhookAnswer = { result: 'accepted' | 'known' | 'ignored' };
@@ -25,7 +30,7 @@ export async function takeStripeWebhook(
 ): Promise<WebhookAnswer> {
   const news = gatewayEvents.read(body, signature);
   if (news === undefined) return { result: 'ignored' };
-  const matter = await findNewsMatter(graph, news);
+  const matter = await findMatterOf(graph, news);
   if (matter === undefined || isOfOtherCustomer(news, matter)) return { result: 'ignored' };
   const attempt = attemptOf(news, matter);
   if (matter.received || isKnown(news, matter, attempt)) return { result: 'known' };
@@ -43,6 +48,20 @@ export async function takeStripeWebhook(
   const header = { correlationId: caller.correlationId, occurredAt: new Date().toISOString() };
   await rememberGatewayEvent(graph, header, event_id);
   return { result: 'accepted' };
+}
+
+/**
+ * The news of a charge overtakes its answer, which the recovery is about to write down: a moment later there is nothing
+ * left to tell, which saves each recovery a signal. Whoever waits in vain is handed on.
+ */
+async function findMatterOf(graph: Graph, news: GatewayNews): Promise<NewsMatter | undefined> {
+  let matter = await findNewsMatter(graph, news);
+  for (const wait of OVERTAKEN_MS) {
+    if (!matter || matter.received || attemptOf(news, matter)?.state !== 'in_flight') break;
+    await setTimeout(wait);
+    matter = await findNewsMatter(graph, news);
+  }
+  return matter;
 }
 
 /** Others use the same gateway: a payment of another customer is not the one of that name here. */

@@ -280,6 +280,18 @@ describe('what the graph has already begins nothing', () => {
     expect(await heard(of.payment_id)).toEqual([]);
   });
 
+  test('what the charge’s own answer is about to tell, though its news was sooner', async () => {
+    away = true;
+    const of = await recovery([]);
+    const answer = await stripe.charge(of.order);
+    const [overtaking] = await delivered(of.order);
+    away = false;
+    const text = overtaking?.text ?? '';
+    const [response] = await Promise.all([post(text, signature(text)), record(of, answer)]);
+    expect(await response.json()).toEqual({ result: 'known' });
+    expect(await heard(of.payment_id)).toEqual([]);
+  });
+
   test('a decline; an approval that comes behind it is news all the same', async () => {
     away = true;
     const of = await recovery([{ do: 'decline' }, { do: 'approve' }]);
