@@ -42,6 +42,9 @@ export interface Ceiling {
   until?: number;
 }
 
+/** How the rules of ceilings begin. */
+const CEILING = 'ceiling:';
+const NEVER_AGAIN = 'never_again:';
 const HOUR_MS = 3_600_000;
 
 /**
@@ -52,7 +55,7 @@ const HOUR_MS = 3_600_000;
 export function ceilingReached(history: readonly PastAttempt[], next: NextAttempt): Ceiling | undefined {
   const past = [...history].sort((one, other) => one.at - other.at);
   const forbidding = past.filter((attempt) => attempt.state === 'declined').flatMap(forbiddenBy)[0];
-  if (forbidding !== undefined) return { rule: `never_again:${forbidding}` };
+  if (forbidding !== undefined) return { rule: `${NEVER_AGAIN}${forbidding}` };
   const reached = ceilingsOf(next).flatMap((row) => COUNTS[row.counts](row, past, next) ?? []);
   return reached.sort((one, other) => (other.until ?? Infinity) - (one.until ?? Infinity))[0];
 }
@@ -157,5 +160,10 @@ function codeOf(rule: string): string {
 }
 
 function ceilingRule(row: CeilingRow): string {
-  return `ceiling:${row.rule}`;
+  return `${CEILING}${row.rule}`;
+}
+
+/** Is it a rule of a `Ceiling`? */
+export function isCeilingRule(rule: string): boolean {
+  return rule.startsWith(CEILING) || rule.startsWith(NEVER_AGAIN);
 }

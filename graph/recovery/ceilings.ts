@@ -1,6 +1,8 @@
-import { type Ceiling, ceilingReached, notBefore } from '../../domain/decline/ceilings.ts';
+import { type Ceiling, ceilingReached, isCeilingRule, notBefore } from '../../domain/decline/ceilings.ts';
 import type { WalletMethod } from '../wallet/wallet.ts';
 import type { AttemptNode, ObligationNode } from './records.ts';
+
+const ISSUER_ADVICE = 'issuer_advice';
 
 /**
  * What the networks' rules and the issuer's advice have against another attempt on a card now.
@@ -28,5 +30,10 @@ export function ceilingOn(
   const ceiling = ceilingReached(past, next);
   if (ceiling) return ceiling;
   const advised = notBefore(past);
-  return advised !== undefined && advised > now ? { rule: 'issuer_advice', until: advised } : undefined;
+  return advised !== undefined && advised > now ? { rule: ISSUER_ADVICE, until: advised } : undefined;
+}
+
+/** Was this attempt never made because a ceiling or an advice stood in its way? */
+export function wasForbidden({ state, rule }: AttemptNode): boolean {
+  return state === 'void' && rule !== undefined && (rule === ISSUER_ADVICE || isCeilingRule(rule));
 }

@@ -1,7 +1,7 @@
 import { PersonaError } from '../../domain/errors.ts';
+import type { PaymentMethodType } from '../../domain/payment-method.ts';
 import type { Policy } from '../../domain/policy.ts';
 import type { ChargeOrder, ChargeQuery } from '../../domain/ports.ts';
-import type { PaymentMethodType } from '../../domain/payment-method.ts';
 import type { AttemptState } from '../../domain/recovery/status.ts';
 import { DataKey } from '../../security/data-key.ts';
 import type { Graph } from '../graph.ts';

@@ -13,7 +13,7 @@ import { runCommand } from '../command.ts';
 import type { CommandTx, CustomerNode } from '../command-tx.ts';
 import type { Graph } from '../graph.ts';
 import { readWallet, type WalletMethod } from '../wallet/wallet.ts';
-import { ceilingOn } from './ceilings.ts';
+import { ceilingOn, wasForbidden } from './ceilings.ts';
 import { requireObligation } from './read.ts';
 import {
   type AttemptNode,
@@ -23,9 +23,6 @@ import {
   type ObligationNode,
   UNRESOLVED,
 } from './records.ts';
-
-/** The rules of `ceilingOn`. */
-const FORBIDDING = /^(ceiling|never_again):|^issuer_advice$/;
 
 export interface ClaimInput {
   payment_id: string;
@@ -101,7 +98,7 @@ export async function claim(tx: CommandTx, input: ClaimScene): Promise<Claim> {
   const own = attempts.find((attempt) => attempt.key === input.key);
   if (own?.state === 'in_flight') return claimedAnswer(own, input.n);
   // What a ceiling forbade is judged again: the answer may have been lost, and says until when.
-  if (own && !forbidden(own)) return { result: 'resolved', attempt: attemptStatus(own) };
+  if (own && !wasForbidden(own)) return { result: 'resolved', attempt: attemptStatus(own) };
 
   const closed = refusalByObligation(obligation, attempts);
   if (closed) return closed;
@@ -232,10 +229,6 @@ function forbid(
   };
   tx.append({ stream: 'customer', stream_id: input.customer.id, type: 'RecoveryAttempted', data });
   return { n, payment_method_id, key, state: 'void', rule, started_at: at, resolved_at: at };
-}
-
-function forbidden({ state, rule }: AttemptNode): boolean {
-  return state === 'void' && rule !== undefined && FORBIDDING.test(rule);
 }
 
 function claimedAnswer(attempt: AttemptNode, n: number): Claim {

@@ -1,5 +1,5 @@
-import { effectsOf } from '../../domain/decline/effects.ts';
 import type { Decision } from '../../domain/decline/classify.ts';
+import { effectsOf } from '../../domain/decline/effects.ts';
 import type { Reader } from '../graph.ts';
 
 const OTHERS = `

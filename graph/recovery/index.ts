@@ -1,19 +1,9 @@
 /** Obligations, claims and attempts. */
 
-export { claimAttempt } from './claim-attempt.ts';
 export { getChargeOrder, getDoubt } from './charge-order.ts';
+export { claimAttempt } from './claim-attempt.ts';
 export { adoptGatewayPayment, closeRecovery, endReview, flagForReview } from './close-recovery.ts';
-export { CLOCK_SKEW_MS, refusalOf } from './refusal.ts';
 export { findNewsMatter, type NewsMatter, rememberGatewayEvent } from './gateway-news.ts';
-export { setRecoveryPaused } from './pause.ts';
-export { recordRefund } from './refunds.ts';
-export { openRecovery } from './open-recovery.ts';
-export { crosses, openSettled } from './open-settled.ts';
-export { findObligation, getObligation, getOpenObligations, getRecoveries, getRecovery } from './queries.ts';
-export { resumeRecovery } from './snapshot.ts';
-export { findUnattended } from './unattended.ts';
-export { recordAttempt } from './record-attempt.ts';
-export { rereadRecovery } from './reread.ts';
 export { getNoticeMatter, type NoticeMatter } from './notice-matter.ts';
 export {
   finishNotice,
@@ -23,3 +13,13 @@ export {
   releaseNotice,
   startNotice,
 } from './notices.ts';
+export { openRecovery } from './open-recovery.ts';
+export { crosses, openSettled } from './open-settled.ts';
+export { setRecoveryPaused } from './pause.ts';
+export { findObligation, getObligation, getOpenObligations, getRecoveries, getRecovery } from './queries.ts';
+export { recordAttempt } from './record-attempt.ts';
+export { recordRefund } from './refunds.ts';
+export { CLOCK_SKEW_MS, refusalOf } from './refusal.ts';
+export { rereadRecovery } from './reread.ts';
+export { resumeRecovery } from './snapshot.ts';
+export { findUnattended } from './unattended.ts';

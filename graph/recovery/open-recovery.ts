@@ -1,7 +1,7 @@
 import { PersonaError } from '../../domain/errors.ts';
-import { begin } from '../../domain/recovery/begin.ts';
 import type { Policy } from '../../domain/policy.ts';
 import { attemptKey, reportedAttemptKey } from '../../domain/processes.ts';
+import { begin } from '../../domain/recovery/begin.ts';
 import type { Claim, Opening, RecoverySnapshot, ReportedFailure } from '../../domain/recovery/claims.ts';
 import { decide } from '../../domain/recovery/decide.ts';
 
@@ -13,10 +13,10 @@ import type { Graph } from '../graph.ts';
 import { openWallet, type Wallet, type WalletMethod } from '../wallet/wallet.ts';
 import { applyDecline, classifyFailure, type FailureDecision, unmappedOf } from './apply-decline.ts';
 import { claim } from './claim-attempt.ts';
-import { refusalOf } from './refusal.ts';
 import { endedOthers } from './ended-others.ts';
 import { findObligation, type ObligationWithAttempts } from './read.ts';
 import { type AttemptNode, closedObligation, isClosed } from './records.ts';
+import { refusalOf } from './refusal.ts';
 import { type FailedObligation, isFailed, resumedSnapshot, snapshotOf } from './snapshot.ts';
 
 export interface OpenRecoveryInput {

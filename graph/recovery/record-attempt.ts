@@ -1,5 +1,5 @@
-import { PersonaError } from '../../domain/errors.ts';
 import type { DeclineCodes } from '../../domain/decline/codes.ts';
+import { PersonaError } from '../../domain/errors.ts';
 import type { Policy } from '../../domain/policy.ts';
 import type { ChargeAnswer } from '../../domain/ports.ts';
 import type { RecordedAttempt } from '../../domain/recovery/claims.ts';
@@ -12,9 +12,9 @@ import type { CommandTx } from '../command-tx.ts';
 import type { Graph } from '../graph.ts';
 import { openWallet, type Wallet } from '../wallet/wallet.ts';
 import { applyDecline, classifyAnswer, type FailureDecision, unmappedOf } from './apply-decline.ts';
+import { backToOpen } from './close-recovery.ts';
 import { endedOthers } from './ended-others.ts';
 import { type ObligationWithAttempts, requireObligation } from './read.ts';
-import { backToOpen } from './close-recovery.ts';
 import { type AttemptNode, attemptStatus, failureClass, type ObligationNode, UNRESOLVED } from './records.ts';
 
 export interface RecordAttemptInput {

@@ -1,0 +1,214 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { readPolicy } from '../../platform/policy.ts';
+import {
+  closeVerified,
+  onboardingRequest,
+  openTestGraph,
+  randomToken,
+  testHeader,
+} from '../../test/graph.ts';
+import { customerWithCards, failureOf, type TestWallet } from '../../test/wallets.ts';
+import {
+  type Graph,
+  onboard,
+  setCustomerStatus,
+  setOffSessionConsent,
+  updateDeviceTrustScore,
+  updatePaymentMethodStatus,
+} from '../index.ts';
+import { verifyCustomer } from '../replay/verify.ts';
+import { flagForReview } from './index.ts';
+import { approved, commandsOn, declined, results } from './testing.ts';
+
+vi.setConfig({ testTimeout: 60_000 });
+
+const policy = readPolicy();
+let graph: Graph;
+beforeAll(async () => {
+  graph = await openTestGraph();
+});
+afterAll(() => closeVerified(graph));
+const { open, opened, claim, record, log } = commandsOn(() => graph, policy);
+
+test('only claimed is remembered: in flight it is claimed again, afterwards resolved', async () => {
+  const customer = await customerWithCards(graph, policy);
+  const third = customer.methods[2] as string;
+  const { payment_id } = await opened(failureOf(customer));
+  const first = await claim(payment_id, third);
+  expect(first).toMatchObject({ result: 'claimed' });
+  expect(await claim(payment_id, third)).toEqual(first);
+  await record(payment_id, third, declined('insufficient_funds'));
+  expect(await claim(payment_id, third)).toMatchObject({
+    result: 'resolved',
+    attempt: { state: 'declined', class: 'LATER' },
+  });
+});
+
+test('of forty claims of one obligation at once, exactly one charge may happen', async () => {
+  const customer = await customerWithCards(graph, policy);
+  const [, second, third] = customer.methods as [string, string, string];
+  const { payment_id } = await opened(failureOf(customer));
+  const claims = await Promise.all(
+    Array.from({ length: 40 }, (_, index) => claim(payment_id, index % 2 ? second : third)),
+  );
+  const keys = new Set(claims.flatMap((one) => (one.result === 'claimed' ? [one.attempt.key] : [])));
+  expect(keys.size).toBe(1);
+  expect(results(claims).filter((result) => result !== 'claimed')).toEqual(Array(20).fill('blocked'));
+});
+
+test('two obligations of one customer at once: one is charged, the other waits and is told who stands in the way', async () => {
+  const customer = await customerWithCards(graph, policy);
+  const [, second, third] = customer.methods as [string, string, string];
+  const one = await opened(failureOf(customer));
+  const two = await opened(failureOf(customer));
+  const claims = await Promise.all([claim(one.payment_id, third), claim(two.payment_id, second)]);
+  expect(results(claims)).toEqual(['blocked', 'claimed']);
+  const winner = claims[0].result === 'claimed' ? one : two;
+  const loser = winner === one ? two : one;
+  expect(claims.find((answer) => answer.result === 'blocked')).toMatchObject({ by: winner.payment_id });
+  const { others } = await record(winner.payment_id, winner === one ? third : second, approved);
+  expect(others).toEqual([loser.payment_id]);
+  expect(await claim(loser.payment_id, winner === one ? second : third)).toMatchObject({ result: 'claimed' });
+});
+
+test('a doubtful charge blocks its own obligation and its own card, nothing else; a reviewed one too', async () => {
+  const plastic = randomUUID();
+  const customer = await customerWithCards(graph, policy, { fingerprints: ['', '', plastic] });
+  const stranger = await customerWithCards(graph, policy, { fingerprints: ['', '', plastic] });
+  const [, second, third] = customer.methods as [string, string, string];
+  const one = await opened(failureOf(customer));
+  const two = await opened(failureOf(customer));
+  await claim(one.payment_id, third);
+  await record(one.payment_id, third, { result: 'unknown', reason: 'timeout' });
+  expect(await claim(one.payment_id, second)).toMatchObject({ result: 'blocked', by: one.payment_id });
+  await flagForReview(graph, testHeader(), { payment_id: one.payment_id, rule: 'attempt_unknown' });
+  expect(await claim(one.payment_id, second)).toEqual({ result: 'refused', rule: 'under_review' });
+  expect(await claim(two.payment_id, third)).toMatchObject({ result: 'blocked', by: one.payment_id });
+  expect(await claim(two.payment_id, second)).toMatchObject({ result: 'claimed' });
+  const three = await opened(failureOf(stranger));
+  expect(await claim(three.payment_id, stranger.methods[2] as string)).toMatchObject({
+    result: 'blocked',
+    by: one.payment_id,
+  });
+});
+
+test('an attempt in flight past its deadline counts as unknown: it no longer blocks the whole customer', async () => {
+  const customer = await customerWithCards(graph, policy);
+  const [, second, third] = customer.methods as [string, string, string];
+  const one = await opened(failureOf(customer));
+  const two = await opened(failureOf(customer));
+  await claim(one.payment_id, third);
+  expect(await claim(two.payment_id, second)).toMatchObject({ result: 'blocked' });
+  expect(await claim(two.payment_id, second, 1, Date.now() + 61_000)).toMatchObject({ result: 'claimed' });
+});
+
+test('an attempt that was never sent counts for nothing: the next claim takes the next number', async () => {
+  const customer = await customerWithCards(graph, policy);
+  const third = customer.methods[2] as string;
+  const { payment_id } = await opened(failureOf(customer));
+  await claim(payment_id, third);
+  await record(payment_id, third, { result: 'not_sent', reason: 'connection refused' });
+  expect(await claim(payment_id, third)).toMatchObject({ result: 'resolved', attempt: { state: 'void' } });
+  expect(await claim(payment_id, third, 2)).toMatchObject({ result: 'claimed', attempt: { n: 2 } });
+});
+
+test.each<[string, (customer: TestWallet, method: string) => Promise<unknown>, string]>([
+  [
+    'the customer is suspended',
+    ({ customer_id }) =>
+      setCustomerStatus(graph, testHeader(), { customer_id, status: 'suspended', reason: 'test' }),
+    'customer_suspended',
+  ],
+  [
+    'consent is withdrawn',
+    ({ customer_id }, payment_method_id) =>
+      setOffSessionConsent(graph, testHeader(), {
+        customer_id,
+        payment_method_id,
+        off_session_consent: false,
+        source: 'customer',
+      }),
+    'no_consent',
+  ],
+  [
+    'the method is deactivated',
+    ({ customer_id }, payment_method_id) =>
+      updatePaymentMethodStatus(graph, testHeader(), {
+        customer_id,
+        payment_method_id,
+        status: 'inactive',
+        reason: 'test',
+      }),
+    'method_inactive',
+  ],
+  [
+    'the device has lost its trust',
+    async ({ customer_id }) => {
+      const [row] = await graph.read<{ id: string }>(
+        'MATCH (:Customer {id: $id})-[:LOGGED_IN_FROM]->(d) RETURN d.id AS id',
+        {
+          id: customer_id,
+        },
+      );
+      const observed_at = new Date(Date.now() + 1_000).toISOString();
+      await updateDeviceTrustScore(graph, testHeader(), {
+        device_id: row?.id as string,
+        trust_score: 0.1,
+        observed_at,
+      });
+    },
+    'no_trusted_device',
+  ],
+])('a claim after %s is refused', async (_, change, rule) => {
+  const customer = await customerWithCards(graph, policy);
+  const third = customer.methods[2] as string;
+  const { payment_id } = await opened(failureOf(customer));
+  await change(customer, third);
+  expect(await claim(payment_id, third)).toEqual({ result: 'refused', rule });
+  expect((await log(customer)).map((event) => event.type)).not.toContain('ChargeClaimed');
+});
+
+test('another customer’s card can never be claimed', async () => {
+  const customer = await customerWithCards(graph, policy, { cards: 1 });
+  const other = await customerWithCards(graph, policy, { cards: 1 });
+  const { payment_id } = await opened(failureOf(customer));
+  expect(await claim(payment_id, other.methods[0] as string)).toEqual({
+    result: 'refused',
+    rule: 'method_not_in_wallet',
+  });
+});
+
+test('what a network forbids for ever is never claimed again, on whichever token and obligation', async () => {
+  const plastic = randomUUID();
+  const customer = await customerWithCards(graph, policy, { cards: 2, fingerprints: ['', plastic] });
+  const again = await customerWithCards(graph, policy, { cards: 2, fingerprints: ['', plastic] });
+  const { payment_id } = await opened(failureOf(customer));
+  await claim(payment_id, customer.methods[1] as string);
+  const codes = { network: 'visa', network_code: '14' };
+  await record(payment_id, customer.methods[1] as string, { result: 'declined', codes });
+  const other = await opened(failureOf(again));
+  const refused = await claim(other.payment_id, again.methods[1] as string);
+  const rule = 'never_again:visa:14';
+  // A decision, not an error: it stands in the log, and the next claim takes the next number.
+  expect(refused).toMatchObject({ result: 'refused', rule, attempt: { n: 1, state: 'void', rule } });
+  expect(await claim(other.payment_id, again.methods[1] as string)).toEqual(refused);
+  const told = (await log(again)).filter(({ type }) => type === 'RecoveryAttempted');
+  expect(told.map(({ data }) => JSON.parse(data).rule).filter((one) => one === rule)).toHaveLength(1);
+  expect(await verifyCustomer(graph, again.customer_id)).toEqual([]);
+});
+
+test('a method that is not proven to be the customer’s cannot make the real one pay', async () => {
+  const email = `victim.${randomUUID()}@shop.example`;
+  const victim = await customerWithCards(graph, policy, { email });
+  const stranger = onboardingRequest({
+    digital_identifiers: [{ type: 'email', value: email, is_verified: false }],
+    payment_method_details: { type: 'card', token: randomToken(), off_session_consent: true },
+  });
+  const written = await onboard(graph, testHeader(), { request: stranger, policy });
+  expect(written).toMatchObject({ customer_id: victim.customer_id, match: { proven: false } });
+  const before = await log(victim);
+  const failure = failureOf(victim, { payment_method_id: written.payment_method_id });
+  expect(await open(failure)).toMatchObject({ result: 'refused', type: 'payment_method_not_found' });
+  expect(await log(victim)).toEqual(before);
+});

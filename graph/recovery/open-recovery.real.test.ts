@@ -1,0 +1,175 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { attemptKey } from '../../domain/processes.ts';
+import type { PaymentFailed } from '../../domain/recovery/messages.ts';
+import { readPolicy } from '../../platform/policy.ts';
+import { closeVerified, openTestGraph, testHeader } from '../../test/graph.ts';
+import { customerWithCards, failureOf, type TestWallet } from '../../test/wallets.ts';
+import { type Graph } from '../index.ts';
+import { getRecovery, openSettled } from './index.ts';
+import { approved, commandsOn } from './testing.ts';
+
+vi.setConfig({ testTimeout: 60_000 });
+
+const policy = readPolicy();
+const DAY = 86_400_000;
+let graph: Graph;
+beforeAll(async () => {
+  graph = await openTestGraph();
+});
+afterAll(() => closeVerified(graph));
+const { open, openWithOthers, opened, record, wallet, log } = commandsOn(() => graph, policy);
+
+test('a failure opens the obligation, is written down as an attempt of others, and claims the newest alternative', async () => {
+  const customer = await customerWithCards(graph, policy);
+  const [failed, second, third] = customer.methods as [string, string, string];
+  const failure = failureOf(customer);
+  const opening = await open(failure, { claim_first: true });
+  expect(opening).toMatchObject({
+    result: 'opened',
+    recovery: {
+      state: 'open',
+      alternatives: [third, second],
+      failure: { class: 'LATER', rule: 'stripe:insufficient_funds' },
+    },
+    first: { payment_method_id: third, claim: { result: 'claimed', attempt: { n: 1 } } },
+  });
+  expect(await getRecovery(graph, failure.payment_id)).toMatchObject({
+    state: 'charging',
+    class: 'LATER',
+    failed_payment_method_id: failed,
+    amount: 4900,
+    currency: 'USD',
+    attempts: [{ key: attemptKey(failure.payment_id, third, 1), state: 'in_flight' }],
+  });
+  const types = (await log(customer)).map((event) => event.type);
+  expect(types.slice(-3)).toEqual(['RecoveryOpened', 'RecoveryAttempted', 'ChargeClaimed']);
+});
+
+test('the same opening repeated, as after a crash, finds its own claim and writes nothing twice', async () => {
+  const customer = await customerWithCards(graph, policy);
+  const failure = failureOf(customer);
+  const first = await open(failure, { claim_first: true, key: `open:run-1:${failure.event_id}` });
+  const before = await log(customer);
+  const again = await open(failure, { claim_first: true, key: `open:run-1:${failure.event_id}` });
+  expect(again).toEqual(first);
+  expect(await log(customer)).toEqual(before);
+});
+
+test('a duplicate, an older and a stale failure change nothing', async () => {
+  const customer = await customerWithCards(graph, policy);
+  const failure = failureOf(customer);
+  await open(failure);
+  const before = await log(customer);
+  const older = { ...failure, event_id: randomUUID(), occurred_at: new Date(Date.now() - DAY).toISOString() };
+  expect((await open(failure)).result).toBe('unchanged');
+  expect((await open(older)).result).toBe('unchanged');
+  const stale = failureOf(customer, { occurred_at: new Date(Date.now() - 15 * DAY).toISOString() });
+  expect(await open(stale)).toEqual({ result: 'ignored' });
+  expect(await getRecovery(graph, stale.payment_id)).toBeUndefined();
+  expect(await log(customer)).toEqual(before);
+});
+
+test('a newer failure of an open obligation is written down and acts on its method', async () => {
+  const customer = await customerWithCards(graph, policy);
+  const failure = failureOf(customer);
+  await open(failure);
+  const later = new Date(Date.now() + 1_000).toISOString();
+  const newer = { ...failure, event_id: randomUUID(), occurred_at: later, decline_code: 'expired_card' };
+  expect(await open(newer, { now: Date.now() + 2_000 })).toMatchObject({
+    result: 'noted',
+    recovery: { failure: { class: 'FIX' } },
+  });
+  expect((await wallet(customer))[failure.payment_method_id]).toMatchObject({ status: 'expired' });
+});
+
+test.each<[string, (failure: PaymentFailed, other: TestWallet) => Partial<PaymentFailed>, string]>([
+  ['unknown customer', () => ({ customer_id: randomUUID() }), 'customer_not_found'],
+  [
+    'another customer’s method',
+    (_, other) => ({ payment_method_id: other.methods[0] }),
+    'payment_method_not_found',
+  ],
+  ['another amount', () => ({ amount: 4901 }), 'obligation_mismatch'],
+  ['another currency', () => ({ currency: 'EUR' }), 'obligation_mismatch'],
+])('a report with an %s is refused and nothing is written', async (_, change, type) => {
+  const [customer, other] = await Promise.all([
+    customerWithCards(graph, policy),
+    customerWithCards(graph, policy, { cards: 1 }),
+  ]);
+  const failure = failureOf(customer);
+  await open(failure);
+  const before = await log(customer);
+  const occurred_at = new Date(Date.now() + 1_000).toISOString();
+  const bad = { ...failure, event_id: randomUUID(), occurred_at, ...change(failure, other) };
+  expect(await open(bad)).toMatchObject({ result: 'refused', type });
+  expect(await log(customer)).toEqual(before);
+});
+
+test.each<[string, string, string, boolean]>([
+  ['stolen_card', 'FRAUD', 'compromised', true],
+  ['fraudulent', 'FRAUD', 'failed', true],
+  ['invalid_account', 'HARD', 'inactive', true],
+  ['expired_card', 'FIX', 'expired', true],
+  ['revocation_of_authorization', 'STOP', 'active', false],
+  ['insufficient_funds', 'LATER', 'active', true],
+])('%s is %s: the method becomes %s', async (decline_code, declineClass, status, consent) => {
+  const customer = await customerWithCards(graph, policy);
+  const failure = failureOf(customer, { decline_code });
+  const opening = await open(failure);
+  expect(opening).toMatchObject({ recovery: { failure: { class: declineClass } } });
+  const [row] = await graph.read(
+    'MATCH (:Customer {id: $id})-[h]->(p:PaymentMethod {id: $pm}) RETURN p.status AS status, h.off_session_consent AS consent',
+    { id: customer.customer_id, pm: failure.payment_method_id },
+  );
+  expect(row).toEqual({ status, consent });
+});
+
+test('a report from the future is refused: it would make every true one look older', async () => {
+  const customer = await customerWithCards(graph, policy);
+  const failure = failureOf(customer, { occurred_at: new Date(Date.now() + DAY).toISOString() });
+  expect(await open(failure)).toMatchObject({ result: 'refused', problems: [{ field: 'occurred_at' }] });
+});
+
+test('a consent withdrawn for the merchant ends the customer’s other recoveries of that method', async () => {
+  const customer = await customerWithCards(graph, policy);
+  const same = await opened(failureOf(customer));
+  const other = failureOf(customer, { payment_method_id: customer.methods[1] as string });
+  await open(other);
+  const { others } = await openWithOthers(failureOf(customer, { network: 'visa', network_code: 'R1' }));
+  expect(others).toEqual([same.payment_id]);
+});
+
+test('what a report teaches about its method counts also after the payment was recovered', async () => {
+  const customer = await customerWithCards(graph, policy);
+  const third = customer.methods[2] as string;
+  const failure = failureOf(customer);
+  await open(failure, { claim_first: true });
+  await record(failure.payment_id, third, approved);
+  const occurred_at = new Date(Date.now() + 1_000).toISOString();
+  const stolen = { ...failure, event_id: randomUUID(), occurred_at, decline_code: 'stolen_card' };
+  expect(await open(stolen)).toMatchObject({ result: 'closed', obligation: { outcome: 'recovered' } });
+  const [row] = await graph.read('MATCH (p:PaymentMethod {id: $id}) RETURN p.status AS status', {
+    id: failure.payment_method_id,
+  });
+  expect(row).toEqual({ status: 'compromised' });
+});
+
+test('a settlement of an unknown payment closes it in advance: a failure that comes later charges nothing', async () => {
+  const customer = await customerWithCards(graph, policy);
+  const failure = failureOf(customer);
+  const { payment_id, customer_id } = failure;
+  const settlement = {
+    event_id: randomUUID(),
+    payment_id,
+    customer_id,
+    settled_at: new Date().toISOString(),
+  };
+  const settled = await openSettled(graph, testHeader(), { settlement, policy, now: Date.now() });
+  expect(settled).toMatchObject({ result: 'closed', obligation: { outcome: 'paid_elsewhere' } });
+  const later = { ...failure, occurred_at: new Date(Date.now() + 1_000).toISOString() };
+  expect(await open(later, { claim_first: true })).toMatchObject({
+    result: 'closed',
+    obligation: { outcome: 'paid_elsewhere' },
+  });
+});

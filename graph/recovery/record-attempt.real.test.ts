@@ -1,0 +1,146 @@
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { readPolicy } from '../../platform/policy.ts';
+import { closeVerified, openTestGraph, testHeader } from '../../test/graph.ts';
+import { customerWithCards, failureOf } from '../../test/wallets.ts';
+import { type Graph, getPaymentMethodToken, setDefaultPaymentMethod } from '../index.ts';
+import { endReview, flagForReview, getRecovery } from './index.ts';
+import { approved, commandsOn, declined } from './testing.ts';
+
+vi.setConfig({ testTimeout: 60_000 });
+
+const policy = readPolicy();
+let graph: Graph;
+beforeAll(async () => {
+  graph = await openTestGraph();
+});
+afterAll(() => closeVerified(graph));
+const { open, opened, claim, record, wallet, log } = commandsOn(() => graph, policy);
+
+test('an approval pays the obligation, makes the charged card the default and frees the others', async () => {
+  const customer = await customerWithCards(graph, policy);
+  const [failed, second, third] = customer.methods as [string, string, string];
+  await setDefaultPaymentMethod(graph, testHeader(), {
+    customer_id: customer.customer_id,
+    payment_method_id: failed,
+    by: 'customer',
+  });
+  const failure = failureOf(customer);
+  const other = await opened(failureOf(customer));
+  await open(failure, { claim_first: true });
+  const { recorded, others } = await record(failure.payment_id, third, approved);
+  expect(recorded).toMatchObject({
+    attempt: { state: 'approved', gateway_ref: 'ch_1' },
+    obligation_state: 'recovered',
+  });
+  expect(others).toEqual([other.payment_id]);
+  const methods = await wallet(customer);
+  expect(methods[third]).toMatchObject({ is_default: true });
+  expect(Date.parse(methods[third]?.last_used as string)).toBeGreaterThan(Date.now() - 60_000);
+  expect(await getRecovery(graph, failure.payment_id)).toMatchObject({
+    state: 'done',
+    outcome: 'recovered',
+    rule: 'approved',
+  });
+  expect(await claim(failure.payment_id, second)).toMatchObject({
+    result: 'already_paid',
+    obligation: { outcome: 'recovered' },
+  });
+});
+
+test('a default that the customer has chosen meanwhile stays', async () => {
+  const customer = await customerWithCards(graph, policy);
+  const [failed, second, third] = customer.methods as [string, string, string];
+  const { customer_id } = customer;
+  await setDefaultPaymentMethod(graph, testHeader(), {
+    customer_id,
+    payment_method_id: failed,
+    by: 'customer',
+  });
+  const failure = failureOf(customer, { decline_code: 'expired_card' });
+  await open(failure, { claim_first: true });
+  await setDefaultPaymentMethod(graph, testHeader(), {
+    customer_id,
+    payment_method_id: second,
+    by: 'customer',
+  });
+  await record(failure.payment_id, third, approved);
+  expect((await wallet(customer))[second]).toMatchObject({ is_default: true });
+});
+
+test('the default’s place is taken when the failed card lost it by this very failure', async () => {
+  const customer = await customerWithCards(graph, policy, { cards: 3 });
+  const [failed, second, third] = customer.methods as [string, string, string];
+  const { customer_id } = customer;
+  await setDefaultPaymentMethod(graph, testHeader(), {
+    customer_id,
+    payment_method_id: failed,
+    by: 'customer',
+  });
+  const failure = failureOf(customer, { decline_code: 'expired_card' });
+  await open(failure, { claim_first: true });
+  await record(failure.payment_id, third, declined('insufficient_funds'));
+  await claim(failure.payment_id, second);
+  await record(failure.payment_id, second, approved);
+  expect((await wallet(customer))[second]).toMatchObject({ is_default: true });
+});
+
+test('whatever is known for certain is not made doubtful again, and recording twice writes once', async () => {
+  const customer = await customerWithCards(graph, policy);
+  const third = customer.methods[2] as string;
+  const { payment_id } = await opened(failureOf(customer));
+  await claim(payment_id, third);
+  const header = testHeader();
+  const first = await record(payment_id, third, approved, 1, header);
+  const before = await log(customer);
+  expect(await record(payment_id, third, approved, 1, header)).toEqual(first);
+  const later = await record(payment_id, third, { result: 'unknown', reason: 'a late timeout' });
+  expect(later.recorded.attempt.state).toBe('approved');
+  expect(await log(customer)).toEqual(before);
+});
+
+test('a second approval is a fact: recorded as overpaid, the obligation stays recovered', async () => {
+  const customer = await customerWithCards(graph, policy);
+  const [, second, third] = customer.methods as [string, string, string];
+  const { payment_id } = await opened(failureOf(customer));
+  await claim(payment_id, third);
+  await record(payment_id, third, declined('insufficient_funds'));
+  await claim(payment_id, second);
+  await record(payment_id, second, approved);
+  await record(payment_id, third, approved);
+  const types = (await log(customer)).map((event) => event.type);
+  expect(types.filter((type) => type === 'RecoveryClosed')).toHaveLength(1);
+  expect(types.at(-1)).toBe('RecoveryOverpaid');
+});
+
+test('a person lets an obligation go on from review, and a doubt that is over does so too', async () => {
+  const customer = await customerWithCards(graph, policy);
+  const third = customer.methods[2] as string;
+  const { payment_id } = await opened(failureOf(customer));
+  await claim(payment_id, third);
+  await record(payment_id, third, { result: 'unknown', reason: 'timeout' });
+  await flagForReview(graph, testHeader(), { payment_id, rule: 'attempt_unknown' });
+  await record(payment_id, third, declined('insufficient_funds'));
+  expect((await getRecovery(graph, payment_id))?.state).toBe('waiting');
+  await flagForReview(graph, testHeader(), { payment_id, rule: 'visa:03' });
+  await endReview(graph, testHeader(), { payment_id });
+  expect((await getRecovery(graph, payment_id))?.state).toBe('waiting');
+});
+
+test('a success that another method made is that method’s, whoever hears of it', async () => {
+  const customer = await customerWithCards(graph, policy);
+  const [, second, third] = customer.methods as [string, string, string];
+  const { payment_id } = await opened(failureOf(customer));
+  await claim(payment_id, third);
+  await record(payment_id, third, { result: 'not_sent', reason: 'no charge' });
+  await claim(payment_id, second);
+  const token = (
+    await getPaymentMethodToken(graph, { customer_id: customer.customer_id, payment_method_id: third })
+  )?.reveal();
+  const { recorded } = await record(payment_id, second, { ...approved, charged_token: token });
+  expect(recorded.attempt).toMatchObject({ payment_method_id: third, state: 'approved' });
+  expect((await getRecovery(graph, payment_id))?.attempts.map(({ state }) => state)).toEqual([
+    'approved',
+    'void',
+  ]);
+  expect((await wallet(customer))[third]).toMatchObject({ is_default: true });
+});
