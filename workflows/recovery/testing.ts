@@ -231,6 +231,11 @@ export function world(
   return { payment_id, customer_id, seen, activities };
 }
 
+/** An activity whose worker dies. */
+export const crash = () => {
+  throw new Error('the worker broke down');
+};
+
 export function failureOf(
   { payment_id, customer_id }: { payment_id: string; customer_id: string },
   now: number,
