@@ -14,6 +14,7 @@ import type { Graph } from '../graph.ts';
 import {
   addDigitalIdentifier,
   createCustomer,
+  findCustomerByDigitalId,
   getAddresses,
   getCustomerProfile,
   getPaymentMethods,
@@ -143,4 +144,17 @@ test('a profile’s list of identifiers is replaced as a whole, or not at all', 
   ]);
   expect(await put(list)).toMatchObject({ changed: false });
   expect(await getCustomerProfile(graph, { customer_id })).toMatchObject({ locale: 'de' });
+});
+
+test('a phone number without its country code is the same one everywhere the policy names a country', async () => {
+  const german = { ...policy, onboarding: { ...policy.onboarding, phoneRegion: 'DE' } };
+  const number = randomPhone();
+  const local = { type: 'phone_number', value: number.replace('+49', '0'), policy: german } as const;
+  const request = onboardingRequest({ digital_identifiers: [{ type: 'phone_number', value: local.value }] });
+  const { customer_id } = await onboard(graph, testHeader(), { request, policy: german });
+  expect(await findCustomerByDigitalId(graph, local)).toMatchObject({ customer_id });
+  expect(await findCustomerByDigitalId(graph, { ...local, value: number })).toMatchObject({ customer_id });
+  expect(await addDigitalIdentifier(graph, testHeader(), { customer_id, ...local, by })).toMatchObject({
+    added: false,
+  });
 });

@@ -1,7 +1,7 @@
 import { v7 as uuidv7 } from 'uuid';
 import { isBlocked } from '../../domain/blocked-values.ts';
 import { invalid, PersonaError } from '../../domain/errors.ts';
-import { normaliseEmail, normalisePhone } from '../../domain/identity.ts';
+import { normaliseIdentifier } from '../../domain/identity.ts';
 import type { IdentifierDetails } from '../../domain/onboarding-types.ts';
 import type { Policy } from '../../domain/policy.ts';
 import type { BlindIndex } from '../../security/blind-index.ts';
@@ -35,7 +35,7 @@ export function normalIdentifier(
   field: string,
   { policy, blindIndex }: { policy: Pick<Policy, 'onboarding'>; blindIndex: BlindIndex },
 ): NormalIdentifier {
-  const normalised = type === 'email' ? normaliseEmail(value) : normalisePhone(value);
+  const normalised = normaliseIdentifier(type, value, policy.onboarding.phoneRegion);
   if (!normalised.ok) throw invalid([{ field, message: normalised.problem }]);
   if (isBlocked(type, normalised.value, policy.onboarding.blockedValues))
     throw invalid([{ field, message: 'must identify a person' }]);
