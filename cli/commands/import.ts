@@ -121,10 +121,22 @@ function answer(file: string, { lines, created, recognised, rejected }: Checkpoi
   };
 }
 
+/** What a person can mend and then go on. */
+const OF_FILES: ReadonlySet<unknown> = new Set([
+  'ENOSPC',
+  'EDQUOT',
+  'EFBIG',
+  'EROFS',
+  'EACCES',
+  'EISDIR',
+  'EIO',
+]);
+
 /** The failure, with how far it came. */
 function goOnLater(error: unknown, file: string, last: Checkpoint | undefined): unknown {
-  const failure = toFailure(error);
-  if (failure?.exitCode !== ExitCode.unreachable) return error;
+  const isOfFiles = error instanceof Error && 'code' in error && OF_FILES.has(error.code);
+  const failure = isOfFiles ? new CliFailure(ExitCode.badAnswer, error.message) : toFailure(error);
+  if (failure === undefined || (failure.exitCode !== ExitCode.unreachable && !isOfFiles)) return error;
   const advice = `${last?.lines ?? 0} lines of ${file} are done: run the same command again, and it goes on there`;
   return new CliFailure(failure.exitCode, `${failure.message}\n${advice}`, failure.problem);
 }

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -5,6 +7,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { invalid, PersonaError } from '../../domain/errors.ts';
 import { checkpointPath, reportPath } from './checkpoint.ts';
 import { importFile, type Onboard } from './import-file.ts';
+import { lockPath } from './lock.ts';
 import { MAX_LINE_BYTES } from './lines.ts';
 import { progressText } from './progress.ts';
 
@@ -112,6 +115,41 @@ test('says which lines were rejected and why, and never repeats a card number', 
     { line: 5, ...refused },
   ]);
   expect(await readFile(reportPath(file), 'utf8')).not.toContain('4242');
+});
+
+test('what is not UTF-8 is rejected, not guessed; a mark in the middle is left out', async () => {
+  const latin = Buffer.from('{"transaction_id": "t-1", "city": "K\u00f6ln"}', 'latin1');
+  await writeFile(file, Buffer.concat([latin, Buffer.from(`\n\ufeff${lines(1, 2)}\n`)]));
+  const { seen, onboard } = world();
+  expect(await importFile(file, onboard, () => {})).toMatchObject({ lines: 2, created: 1, rejected: 1 });
+  expect(seen).toEqual(['t-2']);
+  expect(await report()).toEqual([{ line: 1, type: 'malformed_request', detail: 'the line is not UTF-8' }]);
+});
+
+test('a report that was taken away since begins anew, and holds what came after', async () => {
+  await writeFile(file, 'not json\n');
+  await importFile(file, world().onboard, () => {});
+  await rm(reportPath(file));
+  await writeFile(file, 'not json either\n', { flag: 'a' });
+  expect(await importFile(file, world().onboard, () => {})).toMatchObject({ rejected: 2 });
+  expect(await report()).toMatchObject([{ line: 2 }]);
+});
+
+test('imported by another process at the moment, is left to that one', async () => {
+  await writeFile(file, lines(1));
+  const other = spawn('sleep', ['60']);
+  try {
+    await writeFile(lockPath(file), String(other.pid));
+    await expect(importFile(file, world().onboard, () => {})).rejects.toThrow(
+      `process ${other.pid} is importing ${file} already`,
+    );
+  } finally {
+    other.kill('SIGKILL');
+    await once(other, 'exit');
+  }
+  // That one was killed: its lock is nobody's.
+  expect(await importFile(file, world().onboard, () => {})).toMatchObject({ created: 1 });
+  await expect(stat(lockPath(file))).rejects.toThrow('ENOENT');
 });
 
 test('of two lines with one transaction the first one counts', async () => {

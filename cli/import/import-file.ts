@@ -4,7 +4,8 @@ import { open, rm } from 'node:fs/promises';
 import { ERRORS, type ErrorType, type FieldProblem, PersonaError } from '../../domain/errors.ts';
 import { findCardNumber } from '../../domain/pan.ts';
 import { type Checkpoint, readCheckpoint, reportPath, writeCheckpoint } from './checkpoint.ts';
-import { type Line, MAX_LINE_BYTES, readLines } from './lines.ts';
+import { lockImport } from './lock.ts';
+import { type Line, type LineFault, MAX_LINE_BYTES, readLines } from './lines.ts';
 
 /** Between two checkpoints: what a crash makes the next run look at again. */
 const LINES_PER_CHECKPOINT = 1_000;
@@ -29,12 +30,14 @@ type Outcome = 'created' | 'recognised' | 'blank' | Rejection;
  * Goes on where the last run of the same file has ended. Lines that are refused are reported and left out.
  * @param onProgress - after each checkpoint
  * @throws PersonaError where a server cannot be reached; what is done stays done
+ * @throws CliFailure if another process imports it, or if it has changed since it was begun
  */
 export async function importFile(
   file: string,
   onboard: Onboard,
   onProgress: (checkpoint: Checkpoint) => void,
 ): Promise<Checkpoint> {
+  await using _lock = await lockImport(file);
   let done = await readCheckpoint(file);
   onProgress(done);
   await using report = await openReport(file, done.report_bytes);
@@ -98,10 +101,9 @@ async function carryOut(lines: readonly Line[], onboard: Onboard): Promise<Outco
 }
 
 async function carryOutLine(line: Line, parsed: unknown, onboard: Onboard): Promise<Outcome> {
-  if (line.text?.trim() === '') return 'blank';
+  if (typeof line.text === 'string' && line.text.trim() === '') return 'blank';
   try {
-    if (line.text === undefined)
-      throw new PersonaError('payload_too_large', `the line is longer than ${MAX_LINE_BYTES} bytes`);
+    if (typeof line.text !== 'string') throw FAULTS[line.text.fault]();
     if (parsed === undefined) throw new PersonaError('malformed_request', 'the line is not JSON');
     return (await onboard(parsed)).created ? 'created' : 'recognised';
   } catch (error) {
@@ -112,9 +114,15 @@ async function carryOutLine(line: Line, parsed: unknown, onboard: Onboard): Prom
   }
 }
 
+const FAULTS: Readonly<Record<LineFault['fault'], () => PersonaError>> = {
+  too_long: () => new PersonaError('payload_too_large', `the line is longer than ${MAX_LINE_BYTES} bytes`),
+  not_utf8: () => new PersonaError('malformed_request', 'the line is not UTF-8'),
+};
+
 function parse({ text }: Line): unknown {
+  if (typeof text !== 'string') return undefined;
   try {
-    return JSON.parse(text ?? '');
+    return JSON.parse(text);
   } catch {
     // What the engine says of it repeats a part of the line.
     return undefined;
@@ -144,11 +152,14 @@ interface Report extends AsyncDisposable {
   append(rejections: readonly Rejection[]): Promise<number>;
 }
 
-/** What a run wrote after its last checkpoint is written again by the next one: it is cut off. */
+/**
+ * What a run wrote after its last checkpoint is written again by the next one: it is cut off.
+ * @param length - as the checkpoint has it; somebody may have taken the report away since
+ */
 async function openReport(file: string, length: number): Promise<Report> {
   const handle = await open(reportPath(file), 'a');
-  await handle.truncate(length);
-  let bytes = length;
+  let bytes = Math.min(length, (await handle.stat()).size);
+  await handle.truncate(bytes);
   return {
     async append(rejections) {
       if (rejections.length === 0) return bytes;
