@@ -101,7 +101,9 @@ function onboardingOf({
 
 async function sizeOf(file: string): Promise<number> {
   try {
-    return (await stat(file)).size;
+    const found = await stat(file);
+    if (found.isDirectory()) throw new Error('it is a folder');
+    return found.size;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new CliFailure(ExitCode.wrongUsage, `${file} cannot be read: ${reason}`);

@@ -92,6 +92,16 @@ test('an edited file is not gone on with', async () => {
   );
 });
 
+test.each(['', '{"off', 'null', '{"offset": "7"}'])('a checkpoint of %j is not guessed at', async (text) => {
+  await writeFile(file, lines(3));
+  await writeFile(checkpointPath(file), text);
+  const { seen, onboard } = world();
+  await expect(importFile(file, onboard, () => {})).rejects.toThrow(
+    `${checkpointPath(file)} does not say how far the import came. Delete it`,
+  );
+  expect(seen).toEqual([]);
+});
+
 test('says which lines were rejected and why, and never repeats a card number', async () => {
   const rejecting: Onboard = async (input) => {
     const { transaction_id } = input as { transaction_id?: string };
