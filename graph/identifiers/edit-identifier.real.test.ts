@@ -22,6 +22,7 @@ import {
   recordVerification,
   removeDigitalIdentifier,
   updateCustomer,
+  updateNodeProperty,
   verifyDigitalIdentifier,
 } from '../index.ts';
 
@@ -157,4 +158,54 @@ test('a phone number without its country code is the same one everywhere the pol
   expect(await addDigitalIdentifier(graph, testHeader(), { customer_id, ...local, by })).toMatchObject({
     added: false,
   });
+});
+
+type Ids = { customer_id: string; identifier_id: string };
+// What each does at the moment in which an onboarding brings the same e-mail.
+test.each<[string, (ids: Ids) => Promise<unknown>]>([
+  ['taken away', (ids) => removeDigitalIdentifier(graph, testHeader(), { ...ids, by })],
+  [
+    'replaced',
+    ({ customer_id }) => updateCustomer(graph, testHeader(), { customer_id, identifiers: [], by, policy }),
+  ],
+  ['verified', (ids) => verifyDigitalIdentifier(graph, testHeader(), { ...ids, by })],
+  [
+    'verified by hand',
+    ({ identifier_id: id }) =>
+      updateNodeProperty(graph, testHeader(), {
+        label: 'DigitalIdentifier',
+        id,
+        property: 'is_verified',
+        value: 'true',
+      }),
+  ],
+])('an identifier that is brought while it is %s proves what it proves once, or nothing', async (_, edit) => {
+  const before = await Promise.all(
+    Array.from({ length: 12 }, async () => {
+      const [customer_id, value] = [await newCustomer(), randomEmail()];
+      return { value, customer_id, identifier_id: (await add(customer_id, value)).identifier_id };
+    }),
+  );
+  await Promise.all(
+    before.flatMap(({ value, ...ids }, index) => {
+      const brought = { type: 'email', value, is_verified: index % 2 === 0 } as const;
+      const request = onboardingRequest({
+        digital_identifiers: [brought],
+        ...(index % 2 === 0 ? { customer_id: ids.customer_id } : {}),
+        payment_method_details: { type: 'card', token: randomToken() },
+      });
+      return [edit(ids), onboard(graph, testHeader(), { request, policy })];
+    }),
+  );
+  for (const { customer_id } of before) {
+    const [row] = await graph.read<{ types: string[] }>(
+      `MATCH (e:PersonaEvent {stream_id: $customer_id}) WITH e ORDER BY e.seq
+       RETURN [type IN collect(e.type) WHERE type STARTS WITH 'DigitalIdentifier'] AS types`,
+      { customer_id },
+    );
+    const types = row?.types ?? [];
+    expect(types.filter((type) => type === 'DigitalIdentifierVerified').length).toBeLessThanOrEqual(1);
+    const gone = types.indexOf('DigitalIdentifierRemoved');
+    if (gone >= 0) expect(types.slice(gone)).not.toContain('DigitalIdentifierVerified');
+  }
 });

@@ -7,6 +7,7 @@ import type { Policy } from '../../domain/policy.ts';
 import type { BlindIndex } from '../../security/blind-index.ts';
 import type { CommandTx } from '../command-tx.ts';
 import type { Reader } from '../graph.ts';
+import { lockIdentities } from '../identity-locks.ts';
 import { openWallet } from '../wallet/wallet.ts';
 
 /** An identifier in the one form under which it is compared. */
@@ -100,6 +101,22 @@ export function requireIdentifier(
   throw new PersonaError(
     'identifier_not_found',
     `customer ${customerId} has no digital identifier ${identifierId}`,
+  );
+}
+
+const HASHES_OF = `
+  MATCH (i:DigitalIdentifier {id: $identifier_id})
+  RETURN i.value_hash AS value_hash`;
+
+/**
+ * The first lock of whoever verifies an identifier or takes it away. An onboarding that brings it decides by it before
+ * it locks the customer: without this it would prove something by an identifier that is gone.
+ */
+export async function lockIdentifier(tx: CommandTx, identifierId: string): Promise<void> {
+  const rows = await tx.run<{ value_hash: string }>(HASHES_OF, { identifier_id: identifierId });
+  lockIdentities(
+    tx,
+    rows.map((row) => row.value_hash),
   );
 }
 
