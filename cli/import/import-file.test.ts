@@ -162,7 +162,18 @@ test('imported by another process at the moment, is left to that one', async () 
   await expect(stat(lockPath(file))).rejects.toThrow('ENOENT');
 });
 
-test('of two lines with one transaction the first one counts', async () => {
+test.each<[string, (n: number) => object]>([
+  ['transaction', () => ({ transaction_id: 't' })],
+  ['person', (n) => ({ digital_identifiers: [{ type: 'email', value: n % 2 ? 'A@b.de ' : 'a@b.de' }] })],
+  [
+    'person, in short form',
+    (n) => (n % 2 ? { email: 'a@b.de' } : { digital_identifiers: [{ email: 'a@b.de' }] }),
+  ],
+  ['phone number', () => ({ phone: '+4915112345678' })],
+  ['customer id', () => ({ customer_id: 'c' })],
+  ['device', () => ({ device_details: { fingerprint: 'd' } })],
+  ['card', () => ({ payment_method_details: { token: 'pm_1' } })],
+])('of lines with one %s the first one counts', async (_, shared) => {
   const order: number[] = [];
   const first: Onboard = async (input) => {
     const { n } = input as { n: number };
@@ -171,7 +182,9 @@ test('of two lines with one transaction the first one counts', async () => {
     order.push(n);
     return { created: n === 0 };
   };
-  const same = Array.from({ length: 20 }, (_, n) => JSON.stringify({ transaction_id: 't', n }));
+  const same = Array.from({ length: 20 }, (_unused, n) =>
+    JSON.stringify({ transaction_id: `t-${n}`, ...shared(n), n }),
+  );
   await writeFile(file, same.join('\n'));
   await importFile(file, first, () => {});
   expect(order).toEqual([...order].sort((a, b) => a - b));

@@ -1,6 +1,7 @@
 /** The onboardings of a file, one JSON object a line, each carried out once whatever happens in between. */
 
 import { open, rm } from 'node:fs/promises';
+import { isRecord } from '../../domain/checks.ts';
 import { ERRORS, type ErrorType, type FieldProblem, PersonaError } from '../../domain/errors.ts';
 import { findCardNumber } from '../../domain/pan.ts';
 import { type Checkpoint, readCheckpoint, reportPath, writeCheckpoint } from './checkpoint.ts';
@@ -71,23 +72,26 @@ async function* inGroups(lines: AsyncIterable<Line>): AsyncGenerator<Line[]> {
   if (group.length > 0) yield group;
 }
 
-/** Many at once, and in the order of the file where two lines are one transaction: the first of them counts. */
+/**
+ * Many at once, and in the order of the file where two lines may be of one transaction, person, device or card: who came
+ * first, and with what proof, decides what the next one is.
+ */
 async function carryOut(lines: readonly Line[], onboard: Onboard): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
-  const earlier = new Map<unknown, Promise<Outcome>>();
+  const earlier = new Map<string, Promise<unknown>>();
   const waiting = lines.entries();
   let failed = false;
   const work = async () => {
     for (const [index, line] of waiting) {
       if (failed) return;
       const parsed = parse(line);
-      const key = transactionOf(parsed) ?? line;
-      const before = earlier.get(key);
+      const identities = identitiesOf(parsed);
+      const before = identities.map((identity) => earlier.get(identity));
       const outcome = (async () => {
-        await before?.catch(() => undefined);
+        await Promise.allSettled(before);
         return await carryOutLine(line, parsed, onboard);
       })();
-      earlier.set(key, outcome);
+      for (const identity of identities) earlier.set(identity, outcome);
       try {
         outcomes[index] = await outcome;
       } catch (error) {
@@ -127,6 +131,25 @@ function parse({ text }: Line): unknown {
     // What the engine says of it repeats a part of the line.
     return undefined;
   }
+}
+
+/** Everything by which a line may be known again, as it is written but for capitals. */
+function identitiesOf(parsed: unknown): string[] {
+  const line = fieldsOf(parsed);
+  const listed = Array.isArray(line.digital_identifiers) ? line.digital_identifiers.map(fieldsOf) : [];
+  const identities = [
+    ...[line, ...listed].flatMap(({ email, phone, value }) => [email, phone, value]),
+    line.transaction_id,
+    line.customer_id,
+    fieldsOf(line.device_details).fingerprint,
+    fieldsOf(line.payment_method_details).token,
+  ];
+  const texts = identities.filter((identity) => typeof identity === 'string');
+  return [...new Set(texts.map((text) => text.trim().toLowerCase()))].filter((text) => text !== '');
+}
+
+function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return isRecord(value) ? value : {};
 }
 
 function transactionOf(parsed: unknown): string | undefined {
