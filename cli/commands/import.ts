@@ -139,6 +139,7 @@ function goOnLater(error: unknown, file: string, last: Checkpoint | undefined): 
   const isOfFiles = error instanceof Error && 'code' in error && OF_FILES.has(error.code);
   const failure = isOfFiles ? new CliFailure(ExitCode.badAnswer, error.message) : toFailure(error);
   if (failure === undefined || (failure.exitCode !== ExitCode.unreachable && !isOfFiles)) return error;
-  const advice = `${last?.lines ?? 0} lines of ${file} are done: run the same command again, and it goes on there`;
+  const done = last ? `${last.lines} lines of ${file} are done` : 'What was done before stays done';
+  const advice = `${done}: run the same command again, and it goes on there`;
   return new CliFailure(failure.exitCode, `${failure.message}\n${advice}`, failure.problem);
 }
