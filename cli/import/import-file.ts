@@ -86,7 +86,7 @@ async function carryOut(lines: readonly Line[], onboard: Onboard): Promise<Outco
       if (failed) return;
       const parsed = parse(line);
       const identities = identitiesOf(parsed);
-      const before = identities.map((identity) => earlier.get(identity));
+      const before = identities.flatMap((identity) => earlier.get(identity) ?? []);
       const outcome = (async () => {
         await Promise.allSettled(before);
         return await carryOutLine(line, parsed, onboard);
