@@ -9,7 +9,7 @@ import { type ChimeraSimulator, startChimeraSimulator } from '../dev/simulators/
 import { type Graph, getCustomerProfile, setCustomerStatus } from '../graph/index.ts';
 import { verifyCustomer } from '../graph/replay/verify.ts';
 import { readPolicy } from '../platform/policy.ts';
-import { onboardingRequest, openTestGraph, testHeader } from '../test/graph.ts';
+import { onboardingRequest, openTestGraph, runCypher, testHeader } from '../test/graph.ts';
 import { createOnboardingActivities } from './onboarding.ts';
 
 // Activities that fail are part of these tests.
@@ -96,3 +96,19 @@ test('an answer that comes after the customer was suspended is linked; the custo
   });
   expect(await verifyCustomer(graph, customer_id)).toEqual([]);
 });
+
+test.each(['erased', 'merged'])(
+  'of a customer who was %s meanwhile Chimera hears nothing',
+  async (status) => {
+    const customer = await onboarded();
+    const { customer_id } = customer;
+    await runCypher(graph, 'MATCH (c:Customer {id: $customer_id}) SET c.status = $status', {
+      customer_id,
+      status,
+    });
+    expect(await customer.initiate()).toBeUndefined();
+    expect(await (await fetch(`${simulator.control}/_sim/calls`)).json()).toEqual({ data: [] });
+    // An answer that was on its way changes nothing.
+    await expect(customer.link('baseline-1')).rejects.toMatchObject({ type: 'customer_not_found' });
+  },
+);

@@ -2,7 +2,7 @@
 
 import type { Policy } from '../domain/policy.ts';
 import type { Chimera } from '../domain/ports.ts';
-import { type Graph, hasBehavioralProfile, linkBehavioralProfile, onboard } from '../graph/index.ts';
+import { type Graph, awaitsBehavioralProfile, linkBehavioralProfile, onboard } from '../graph/index.ts';
 import type { OnboardingActivities, ProfileActivities } from '../workflows/onboard-customer.ts';
 import { headerOf } from './header.ts';
 
@@ -33,7 +33,7 @@ export function createOnboardingActivities({
     },
 
     async initiateBehavioralProfile({ customer_id, snapshot }) {
-      if (await hasBehavioralProfile(graph, { customer_id })) return undefined;
+      if (!(await awaitsBehavioralProfile(graph, { customer_id }))) return undefined;
       return await chimera.initiateBehavioralProfile({ customer_id, snapshot });
     },
 

@@ -133,6 +133,23 @@ test('a method becomes active and default, with what the gateway knows of it', a
   });
 });
 
+test('asked again long after, answers as of when the method was verified', async () => {
+  const { activities, run, method } = await written();
+  const attachment = await run(activities.attachPaymentMethod, method);
+  if (attachment.result === 'settled') throw new Error('it waits for verification');
+  const { payment_method_status, version } = await run(activities.recordVerification, { method, attachment });
+  await run(activities.linkBehavioralProfile, {
+    customer_id: method.customer_id,
+    baseline_data_ref: 'baseline',
+  });
+  const again = execution();
+  expect(await again.run(again.activities.attachPaymentMethod, method)).toEqual({
+    result: 'settled',
+    payment_method_status,
+    version,
+  });
+});
+
 test('the token of a method is what the gateway made of it when it was attached', async () => {
   const [first, second] = [await verified('pm_card_visa'), await verified('pm_card_visa')];
   const tokens = await Promise.all(

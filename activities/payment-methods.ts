@@ -55,7 +55,9 @@ export function createPaymentMethodActivities(
       const method = wallet.find((known) => known.payment_method_id === payment_method_id);
       if (method?.status !== 'unverified') {
         const payment_method_status = method?.status ?? 'inactive';
-        return { result: 'settled', payment_method_status, version: customer.version };
+        // As of when it was settled: what has happened to the customer since is no part of a repeated answer.
+        const version = method?.changed_seq ?? customer.version;
+        return { result: 'settled', payment_method_status, version };
       }
       const { runId } = execution();
       const { attempt } = activityInfo();

@@ -2,6 +2,7 @@
 
 import { pino } from 'pino';
 import { createMetrics } from '../platform/metrics.ts';
+import { readPolicy } from '../platform/policy.ts';
 import type { Services } from '../services/services.ts';
 import type { AppOptions } from './http/app.ts';
 import type { Observers } from './requests.ts';
@@ -18,7 +19,11 @@ export function fakeServices(given: Partial<Services>): Services {
 }
 
 /** Of an app that stays. */
-export const unhurried: AppOptions = { rateLimits: { customer: 0, service: 0 }, stopping: () => false };
+export const unhurried: AppOptions = {
+  rateLimits: { customer: 0, service: 0 },
+  policy: readPolicy(),
+  stopping: () => false,
+};
 
 /** @param write gets each log line */
 export function quietObservers(write: (line: string) => void = () => {}): Observers {

@@ -66,7 +66,7 @@ async function main(): Promise<void> {
       environment.codec &&
       (await serveCodec({ ...environment.codec, keys: environment.codecKeys.reveal(), logger }));
     if (codec) shutdown.add('codec', () => codec.close());
-    const servers = await startServers(environment, services, { logger, metrics }, shutdown);
+    const servers = await startServers({ ...environment, policy }, services, { logger, metrics }, shutdown);
     const ready = { ...servers, ...(codec && { codec: codec.url }) };
     logger.warn('PERSONA_INSECURE=1: plain text, and nobody is asked who they are; for this machine only');
     console.log(JSON.stringify({ ready }));

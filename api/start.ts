@@ -1,5 +1,6 @@
 /** Starts the API's servers over given services: what the process does, and what tests do without one. */
 
+import type { Policy } from '../domain/policy.ts';
 import type { Services } from '../services/services.ts';
 import { serveMetrics } from '../platform/metrics.ts';
 import { readinessOf } from '../platform/readiness.ts';
@@ -19,7 +20,7 @@ export interface ApiAddresses {
 
 /** @param shutdown is told how to stop each server, and first of all to send new requests elsewhere */
 export async function startServers(
-  environment: Pick<ApiEnvironment, 'http' | 'grpc' | 'metricsPort' | 'rateLimits'>,
+  environment: Pick<ApiEnvironment, 'http' | 'grpc' | 'metricsPort' | 'rateLimits'> & { policy: Policy },
   services: Services,
   observers: Observers,
   shutdown: Pick<Shutdown, 'add'>,
@@ -34,7 +35,7 @@ export async function startServers(
 
   const http = await serveHttp(
     environment.http,
-    createApp(services, observers, { rateLimits: environment.rateLimits, stopping: () => stopping }),
+    createApp(services, observers, { ...environment, stopping: () => stopping }),
   );
   shutdown.add('http', () => http.close());
 

@@ -200,8 +200,13 @@ export function withoutAbsent<T extends object>(message: T): T {
 /**
  * Runs `read` over an input and gives what it read, or every problem. Card numbers are looked for in all fields, also
  * in those that nobody reads: a message that is refused for one must not be kept.
+ * @param searched - where card numbers are looked for: the input, with texts that hold JSON as what they say
  */
-export function check<T>(input: unknown, read: (fields: FieldReader) => T): { ok: true; value: T } | Refused {
+export function check<T>(
+  input: unknown,
+  read: (fields: FieldReader) => T,
+  searched: unknown = input,
+): { ok: true; value: T } | Refused {
   if (!isRecord(input))
     return { ok: false, type: 'invalid_argument', problems: [{ field: '', message: 'must be an object' }] };
   if (isDeeperThan(input, MAX_DEPTH)) {
@@ -210,7 +215,7 @@ export function check<T>(input: unknown, read: (fields: FieldReader) => T): { ok
   }
   const problems: FieldProblem[] = [];
   const value = read(new FieldReader(input, problems));
-  const cardFields = findCardNumbersIn(input);
+  const cardFields = findCardNumbersIn(searched);
   const refused = cardFields.map((field) => ({
     field,
     message: 'must not hold a card number or security code',
@@ -238,5 +243,8 @@ function readTimestamp(text: string): string | undefined {
   const [, year, month, day] = parts.map(Number);
   // Engines read 30 February as 2 March.
   const lastDay = new Date(Date.UTC(year ?? 0, month ?? 0, 0)).getUTCDate();
-  return (day ?? 0) <= lastDay ? new Date(upper).toISOString() : undefined;
+  if ((day ?? 0) > lastDay) return undefined;
+  // An offset may leave the years that RFC 3339 can write.
+  const moment = new Date(upper).toISOString();
+  return RFC_3339.test(moment) ? moment : undefined;
 }

@@ -152,6 +152,7 @@ interface WalletEvents {
   /** Only what changed. */
   PaymentMethodUpdated: {
     payment_method_id: string;
+    type?: PaymentMethodType;
     brand?: string;
     network?: string;
     last_four?: string;

@@ -11,6 +11,7 @@ describe('normaliseEmail', () => {
     ['info@xn--bcher-kva.de', 'info@xn--bcher-kva.de'],
     ['jose\u0301@example.com', 'jos\u00e9@example.com'],
     ["o'neil@example.co.uk", "o'neil@example.co.uk"],
+    ['an\u200bna@exam\u00adple.com\u200e', 'anna@example.com'],
   ])('%s → %s', (given, value) => {
     expect(normaliseEmail(given)).toEqual({ ok: true, value });
   });
@@ -64,6 +65,7 @@ describe('normalisePhone', () => {
     ['(415) 555-0132', 'US', '+14155550132'],
     ['+15551234567', undefined, '+15551234567'],
     [' +44 20 7946 0958 ', undefined, '+442079460958'],
+    ['\u202a+49 151\u20111234\u20135678\u202c', undefined, '+4915112345678'],
   ])('%s (%s) → %s', (given, region, value) => {
     expect(normalisePhone(given, region)).toEqual({ ok: true, value });
   });

@@ -27,12 +27,12 @@ export function normaliseIdentifier(
 }
 
 /**
- * An e-mail address, trimmed, lower-cased, NFC, its domain in ASCII. Nothing that only one provider does (dots or
+ * An e-mail address, trimmed, without invisible characters, lower-cased, NFC, its domain in ASCII. Nothing that only one provider does (dots or
  * `+tags` of Gmail): for another provider those are two people.
  */
 export function normaliseEmail(value: string): Normalised {
   // Lower-casing can leave a decomposed letter behind (İ), so NFC comes after it.
-  const text = value.trim().toLowerCase().normalize('NFC');
+  const text = visible(value).toLowerCase().normalize('NFC');
   const at = text.lastIndexOf('@');
   const local = text.slice(0, at);
   if (at < 1 || /[\s\p{Cc}"(),:;<>@[\\\]]/u.test(local)) return refuse('must be an e-mail address');
@@ -54,7 +54,11 @@ export function normaliseEmail(value: string): Normalised {
  * table, and refusing a customer's new number loses the customer.
  */
 export function normalisePhone(value: string, region?: string): Normalised {
-  const parsed = parsePhoneNumberFromString(value.trim(), {
+  // `(+49) 151 …`; other characters for plus and digits are NFKC's matter.
+  const text = visible(value)
+    .normalize('NFKC')
+    .replace(/^\(\s*(\+[\d\s]+)\)/, '$1');
+  const parsed = parsePhoneNumberFromString(text, {
     defaultCountry: region?.toUpperCase() as CountryCode | undefined,
     extract: false,
   });
@@ -67,6 +71,11 @@ export function normalisePhone(value: string, region?: string): Normalised {
   }
   if (parsed.ext !== undefined) return refuse('must be a phone number without an extension');
   return { ok: true, value: parsed.number };
+}
+
+/** Without what nobody sees and nobody types: marks that come along when a name or a number is copied. */
+function visible(value: string): string {
+  return value.replace(/\p{Cf}/gu, '').trim();
 }
 
 function octets(text: string): number {

@@ -9,11 +9,12 @@ type Type = IdentifierDetails['type'];
 /** What else is wrong with a value of the right shape; `undefined`: nothing. */
 type Judge = (type: Type, value: string) => string | undefined;
 
+const LIST = 'digital_identifiers';
 const MAX_IDENTIFIERS = 20;
 /** RFC 5321: the longest address; no phone number is longer. */
 const MAX_IDENTIFIER = 254;
 const EMAIL_SHAPE = /^[^\s@]+@[^\s@]+\.[^\s@.]+$/;
-const PHONE_SHAPE = /^\+?[\p{Nd}\s()./-]{5,40}$/u;
+const PHONE_SHAPE = /^[\p{Cf}\s(]*[+＋]?[\p{Nd}\p{Cf}\p{Pd}\s()./]{5,40}$/u;
 
 /**
  * The list, and what stands beside it: the specification allows `email` and `phone` 'as short forms', which callers
@@ -22,14 +23,17 @@ const PHONE_SHAPE = /^\+?[\p{Nd}\s()./-]{5,40}$/u;
  */
 export function readIdentifiers(fields: FieldReader, judge: Judge): IdentifierDetails[] | undefined {
   const listed = fields
-    .objects('digital_identifiers', MAX_IDENTIFIERS)
+    .objects(LIST, MAX_IDENTIFIERS)
     .flatMap((entry) =>
       entry.has('type') || entry.has('value')
         ? [readIdentifier(entry, judge)]
         : readShort(entry, true, judge),
     );
   const all = [...listed, ...readShort(fields, false, judge)];
-  return all.length > 0 || fields.has('digital_identifiers') ? all : undefined;
+  const hasTooMany = all.length > MAX_IDENTIFIERS && !fields.problems.some(({ field }) => field === LIST);
+  if (hasTooMany)
+    fields.refuse(LIST, `must have at most ${MAX_IDENTIFIERS} entries, with those in short form`);
+  return all.length > 0 || fields.has(LIST) ? all : undefined;
 }
 
 function readIdentifier(fields: FieldReader, judge: Judge): IdentifierDetails {

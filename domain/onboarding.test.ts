@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { normalisePhone } from './identity.ts';
 import { isIpAddress } from './ip-address.ts';
 import { validateOnboarding } from './onboarding.ts';
 
@@ -59,6 +60,12 @@ function identifiersOf(input: object) {
   const result = validateOnboarding({ ...least, ...input });
   return result.ok ? result.request.digital_identifiers : result.problems;
 }
+
+const manyShort = (count: number) =>
+  Array.from({ length: count }, (_, at) => ({
+    email: `a${at}@example.com`,
+    phone: `+49151123456${at + 10}`,
+  }));
 
 describe('a request', () => {
   test('with everything, and with nothing but what is required, is taken as it is', () => {
@@ -177,6 +184,27 @@ describe('a request', () => {
     const many = Array.from({ length: 21 }, (_, at) => ({ type: 'email', value: `a${at}@example.com` }));
     expect(problemsOf({ ...least, digital_identifiers: many })).toEqual(['digital_identifiers']);
     expect(problemsOf({ ...least, digital_identifiers: 'a@example.com' })).toEqual(['digital_identifiers']);
+    const twenty = many.slice(1);
+    expect(problemsOf({ ...least, digital_identifiers: twenty, email: 'b@example.com' })).toEqual([
+      'digital_identifiers',
+    ]);
+  });
+
+  // The door checks what was sent, the process what the door made of it.
+  test.each([
+    ['with everything', full],
+    ['with as many identifiers as there may be', { digital_identifiers: manyShort(10) }],
+    ['with more in short form', { digital_identifiers: manyShort(11) }],
+    ['with measurements', { behavioral_data_snapshot: { pace: [0.4242424242424242, 1713434400.123] } }],
+    ['with measurements as text', { behavioral_data_snapshot: { pace: '0.4242424242424242' } }],
+    ['with ids in the snapshot', { behavioral_data_snapshot: { session_id: 4242424242424242 } }],
+    ['with an empty snapshot', { behavioral_data_snapshot: [] }],
+    ['at the first moment', { occurred_at: '0000-01-01T00:00:00+01:00' }],
+    ['at the last moment', { occurred_at: '9999-12-31T23:59:59-01:00' }],
+  ])('%s fares the same when it is checked again', (_, change) => {
+    const first = validateOnboarding({ ...least, ...change });
+    if (first.ok) expect(validateOnboarding(first.request)).toEqual(first);
+    else expect(first.problems).toHaveLength(1);
   });
 });
 
@@ -216,6 +244,14 @@ describe('identifiers in short form', () => {
     expect(validateOnboarding(withField('device_details.fingerprint', value)).ok).toBe(true);
   });
 
+  test.each(['\u202a+49 151\u201112345678\u202c', '(+49) 151 12345678', '＋49 151 12345678'])(
+    'a phone number as it is copied, %j, is one',
+    (value) => {
+      expect(identifiersOf({ phone: value })).toEqual([{ type: 'phone_number', value }]);
+      expect(normalisePhone(value)).toEqual({ ok: true, value: '+4915112345678' });
+    },
+  );
+
   test('null is one too', () => {
     expect(identifiersOf({ digital_identifiers: [{ type: 'email', value: null }] })).toEqual([
       { type: 'email', value: '' },
@@ -237,11 +273,15 @@ describe('card data', () => {
     ['digital_identifiers[1].value', '4242424242424242'],
     ['device_details.user_agent', 'x 5555555555554444'],
     ['behavioral_data_snapshot', { typed: ['4242424242424242'] }],
+    ['behavioral_data_snapshot', '{"typed": 6205500000000000004}'],
+    ['behavioral_data_snapshot', '{"typed": "4242 4242 4242 4242"}'],
+    ['behavioral_data_snapshot', 'typed 4242424242424242'],
+    ['behavioral_data_snapshot', '["4242424242424242"'],
   ])('in %s is refused, and not repeated', (path, value) => {
     const result = validateOnboarding(withField(path, value));
     expect(result).toMatchObject({ ok: false, type: 'card_number_refused' });
     expect(problemsOf(withField(path, value))[0]).toContain(path);
-    expect(JSON.stringify(result)).not.toMatch(/4242|4444/);
+    expect(JSON.stringify(result)).not.toMatch(/4242|4444|0000/);
   });
 
   test('ids may look like one', () => {

@@ -4,7 +4,7 @@
  */
 
 import type { FieldReader, Refused } from './checks.ts';
-import { check, FOREIGN_ID, withoutAbsent } from './checks.ts';
+import { check, FOREIGN_ID, isRecord, withoutAbsent } from './checks.ts';
 import { isCountry } from './countries.ts';
 import {
   readAddress,
@@ -40,7 +40,7 @@ export function validateOnboarding(
   input: unknown,
   forms: FormRules = {},
 ): { ok: true; request: OnboardingRequest } | Refused {
-  const checked = check(input, (fields) => readRequest(fields, forms));
+  const checked = check(input, (fields) => readRequest(fields, forms), withSnapshotOpened(input));
   return checked.ok ? { ok: true, request: checked.value } : checked;
 }
 
@@ -63,4 +63,25 @@ function readRequest(fields: FieldReader, forms: FormRules): OnboardingRequest {
 
 function whole<T>(fields: FieldReader | undefined, read: (fields: FieldReader) => T): T | undefined {
   return fields === undefined ? undefined : read(fields);
+}
+
+/**
+ * A snapshot is checked twice, as an object at the door and as the text that the process is given, and must fare the
+ * same: in the text its measurements and ids would look like card numbers.
+ */
+function withSnapshotOpened(input: unknown): unknown {
+  if (!isRecord(input) || typeof input.behavioral_data_snapshot !== 'string') return input;
+  return { ...input, behavioral_data_snapshot: opened(input.behavioral_data_snapshot) };
+}
+
+/** What a JSON text says, its whole numbers with all their digits; any other text as it is. */
+function opened(text: string): unknown {
+  if (!/^\s*[[{]/.test(text)) return text;
+  const digits = (_: string, value: unknown, { source = '' }: { source?: string }) =>
+    typeof value === 'number' && /^-?\d+$/.test(source) ? source : value;
+  try {
+    return JSON.parse(text, digits as (key: string, value: unknown) => unknown);
+  } catch {
+    return text;
+  }
 }

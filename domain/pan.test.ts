@@ -76,6 +76,12 @@ describe('a full card number is found', () => {
     ['order 12 4242424242424242 of 2026-04-18', '4242424242424242'],
     ['card4242424242424242,cvc', '4242424242424242'],
     ['(5555 5555 5555 4444)', '5555 5555 5555 4444'],
+    ['no.4242424242424242', '4242424242424242'],
+    ['version 1.2.4242424242424242', '4242424242424242'],
+    ['item 5.4242 4242 4242 4242', '4242 4242 4242 4242'],
+    ['4242424242424242.00', '4242424242424242'],
+    ['4242424242424242@shop.example', '4242424242424242'],
+    ['4222222222222 @shop', '4222222222222'],
   ])('inside a text: %s', (text, digits) => {
     const found = findCardNumber(text);
     expect(text.slice(found?.start, found?.end)).toBe(digits);
@@ -116,6 +122,9 @@ describe('what is no card number is left alone', () => {
     ['a UUID of digits', '42424242-4242-4242-8242-424242424242'],
     ['a hash', '9f86d081884c7d659a2f4242424242424242c55ad015a3bf4f1b2b0b822cd15d6c15'],
     ['an amount', '1,234,567,890.00'],
+    ['a measurement', '0.4242424242424242'],
+    ['a measurement among others', '[12.378282246310005,-0.4242424242424242e-3]'],
+    ['an e-mail address that is a phone number', '4917612345679@provider.example'],
     ['last four', '4242'],
   ])('%s: %s', (_what, text) => {
     expect(findCardNumber(text)).toBeUndefined();

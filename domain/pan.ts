@@ -24,6 +24,8 @@ const MIXED_WORD = /(?<!\w)(?=\w*\d[a-z]\w*\d)\w+/gi;
 const MIN_DIGITS = 12;
 const MAX_DIGITS = 19;
 const MAX_PHONE_DIGITS = 15;
+/** Longer than any mobile number with its country code, and shorter than the cards that are issued today. */
+const MAX_MAILBOX_DIGITS = 13;
 
 /** Where the first card number stands in a text, `end` exclusive; never the number itself, so that it is not logged. */
 export function findCardNumber(text: string): { start: number; end: number } | undefined {
@@ -41,7 +43,8 @@ export function findCardNumber(text: string): { start: number; end: number } | u
 function findInAscii(text: string): { start: number; end: number } | undefined {
   const searched = [UUID, ISO_DATE, PREFIXED_ID, MIXED_WORD].reduce(blank, text);
   for (const run of searched.matchAll(DIGIT_RUN)) {
-    if (isPhone(searched, run.index, run[0])) continue;
+    const place = { text: searched, start: run.index, run: run[0] };
+    if (isPhone(place) || isFraction(place) || isMailbox(place)) continue;
     const found = findInRun(run[0]);
     if (found) return { start: run.index + found.start, end: run.index + found.end };
   }
@@ -141,8 +144,27 @@ function findInRun(run: string): { start: number; end: number } | undefined {
   return undefined;
 }
 
-function isPhone(text: string, start: number, run: string): boolean {
+/** A run of digits where it stands in its text. */
+interface Place {
+  text: string;
+  start: number;
+  run: string;
+}
+
+function isPhone({ text, start, run }: Place): boolean {
   return text[start - 1] === '+' && run.replace(/\D/g, '').length <= MAX_PHONE_DIGITS;
+}
+
+/** What follows the point of a decimal: measurements have as many digits as a card. */
+function isFraction({ text, start, run }: Place): boolean {
+  return /^\d+$/.test(run) && /(?<![\w.])\d+\.$/.test(text.slice(Math.max(0, start - MAX_DIGITS - 2), start));
+}
+
+/** Many people's address at a provider is their phone number: `4917612345678@…`. */
+function isMailbox({ text, start, run }: Place): boolean {
+  return (
+    run.length <= MAX_MAILBOX_DIGITS && text[start + run.length] === '@' && !/\w/.test(text[start - 1] ?? ' ')
+  );
 }
 
 /** ISO/IEC 7812-1, annex B. */

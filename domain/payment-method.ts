@@ -52,6 +52,20 @@ export function isExpired(expiresOnDate: string, now: number): boolean {
   return now >= endOfDayUtc + 12 * 3_600_000;
 }
 
+const BRANDS = 'visa|mastercard|amex|discover|diners|jcb|unionpay|[a-z]{2}';
+const FAILINGS = '(?:charge|authentication|threeDSecure|riskLevel|radar|cvc|avs)[A-Za-z0-9]*';
+const TEST_METHOD = new RegExp(
+  `^pm_(?:card_(?:(?:${BRANDS})(?:_(?:debit|prepaid|${FAILINGS}))?|${FAILINGS})|usBankAccount_[A-Za-z]+)$`,
+);
+
+/**
+ * Is the token one of the test methods that Stripe documents (`pm_card_visa`)? It names a kind of method and is nobody's:
+ * attached to a customer, it becomes a method of its own. In live mode there is none.
+ */
+export function isTestMethod(token: string): boolean {
+  return TEST_METHOD.test(token);
+}
+
 /** Which network's rules a method falls under. */
 export const NETWORKS = [
   'visa',

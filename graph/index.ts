@@ -32,7 +32,7 @@ export { onboard } from './onboarding/onboard.ts';
 export type { Address } from './queries/addresses.ts';
 export { getAddress, getAddresses } from './queries/addresses.ts';
 export { alternativesOf } from './queries/alternative-payment-methods.ts';
-export { hasBehavioralProfile } from './queries/behavioral-profile.ts';
+export { awaitsBehavioralProfile } from './queries/behavioral-profile.ts';
 export type { Customer } from './queries/customer.ts';
 export { getCustomer } from './queries/customer.ts';
 export type { CustomerContext } from './queries/customer-context.ts';

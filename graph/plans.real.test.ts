@@ -40,7 +40,7 @@ import {
   getPaymentMethods,
   getRelationshipAttributes,
   getTimeline,
-  hasBehavioralProfile,
+  awaitsBehavioralProfile,
   linkBehavioralProfile,
   linkDevice,
   onboard,
@@ -140,7 +140,7 @@ async function everything(recorded: Graph): Promise<void> {
   await getPaymentMethod(recorded, own);
   await getPaymentMethodToken(recorded, own);
   await getGatewayCustomer(recorded, { customer_id });
-  await hasBehavioralProfile(recorded, { customer_id });
+  await awaitsBehavioralProfile(recorded, { customer_id });
   await getDevice(recorded, { device_id: String(device_id) });
   await alternativesOf(recorded, {
     customer_id,

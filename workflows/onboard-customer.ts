@@ -21,7 +21,7 @@ export interface OnboardingActivities {
 }
 
 export interface ProfileActivities {
-  /** `undefined`: the customer has a profile already, and Chimera is not asked. */
+  /** `undefined`: the customer has a profile already, or was erased, and Chimera is not asked. */
   initiateBehavioralProfile(input: {
     customer_id: string;
     snapshot: string;

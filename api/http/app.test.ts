@@ -85,6 +85,19 @@ test('a new customer is 201, a recognised one 200, both with the profile as Loca
   expect(asked[0]).toEqual(['service', expect.objectContaining({ transaction_id: 't-1' })]);
 });
 
+test('what only the policy forbids is listed together with everything else', async () => {
+  const { pointers } = await problemOf(
+    await post(appOf({}), '/api/v1/customers', {
+      transaction_id: '',
+      customer_metadata: { ltv: '12.345' },
+      // Nobody knows of which country.
+      phone: '0151 12345678',
+      occurred_at: '2026-04-18T10:00:00Z',
+    }),
+  );
+  expect(pointers.sort()).toEqual(['#/customer_metadata/ltv', '#/phone', '#/transaction_id']);
+});
+
 test('every broken rule of a body is listed at once, those of its shape and those of the domain', async () => {
   const response = await post(appOf({}), '/api/v1/customers', {
     transaction_id: '',

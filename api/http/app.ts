@@ -8,6 +8,8 @@ import { routePath } from 'hono/route';
 import { secureHeaders } from 'hono/secure-headers';
 import { timeout } from 'hono/timeout';
 import { PersonaError } from '../../domain/errors.ts';
+import { formRules } from '../../domain/onboarding-forms.ts';
+import type { Policy } from '../../domain/policy.ts';
 import type { Services } from '../../services/services.ts';
 import { MAX_WAIT_MS, type Observers, observe, type RequestIds, requestIds } from '../requests.ts';
 import type { HttpEnv } from './env.ts';
@@ -23,6 +25,7 @@ const MAX_BODY_BYTES = 64 * 1_024;
 
 export interface AppOptions {
   rateLimits: RateLimits;
+  policy: Pick<Policy, 'onboarding' | 'reportingCurrency'>;
   /** True once the process is on its way out. */
   stopping: () => boolean;
 }
@@ -30,7 +33,7 @@ export interface AppOptions {
 export function createApp(
   services: Services,
   observers: Observers,
-  { rateLimits, stopping }: AppOptions,
+  { rateLimits, policy, stopping }: AppOptions,
 ): OpenAPIHono<HttpEnv> {
   const app = new OpenAPIHono<HttpEnv>({
     defaultHook: (result, c) => (result.success ? undefined : problem(c, fromZod(result.error))),
@@ -93,7 +96,7 @@ export function createApp(
   app.notFound((c) => problem(c, new PersonaError('not_found', `There is nothing at ${c.req.path}`)));
   app.onError((error, c) => problem(c, error));
 
-  customerRoutes(app, services);
+  customerRoutes(app, services, formRules(policy));
   walletRoutes(app, services);
   recoveryRoutes(app, services);
   webhookRoutes(app, services);

@@ -101,7 +101,9 @@ function onboardingOf({
 
 async function sizeOf(file: string): Promise<number> {
   try {
-    return (await stat(file)).size;
+    const found = await stat(file);
+    if (found.isDirectory()) throw new Error('it is a folder');
+    return found.size;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new CliFailure(ExitCode.wrongUsage, `${file} cannot be read: ${reason}`);
@@ -121,10 +123,23 @@ function answer(file: string, { lines, created, recognised, rejected }: Checkpoi
   };
 }
 
+/** What a person can mend and then go on. */
+const OF_FILES: ReadonlySet<unknown> = new Set([
+  'ENOSPC',
+  'EDQUOT',
+  'EFBIG',
+  'EROFS',
+  'EACCES',
+  'EISDIR',
+  'EIO',
+]);
+
 /** The failure, with how far it came. */
 function goOnLater(error: unknown, file: string, last: Checkpoint | undefined): unknown {
-  const failure = toFailure(error);
-  if (failure?.exitCode !== ExitCode.unreachable) return error;
-  const advice = `${last?.lines ?? 0} lines of ${file} are done: run the same command again, and it goes on there`;
+  const isOfFiles = error instanceof Error && 'code' in error && OF_FILES.has(error.code);
+  const failure = isOfFiles ? new CliFailure(ExitCode.badAnswer, error.message) : toFailure(error);
+  if (failure === undefined || (failure.exitCode !== ExitCode.unreachable && !isOfFiles)) return error;
+  const done = last ? `${last.lines} lines of ${file} are done` : 'What was done before stays done';
+  const advice = `${done}: run the same command again, and it goes on there`;
   return new CliFailure(failure.exitCode, `${failure.message}\n${advice}`, failure.problem);
 }

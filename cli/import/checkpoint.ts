@@ -32,16 +32,33 @@ const BEGINNING: Omit<Checkpoint, 'fingerprint'> = {
   report_bytes: 0,
 };
 
-/** @throws CliFailure if the import that was begun is of another content of this file */
+/** @throws CliFailure if the import that was begun is of another content of this file, or nobody can read how far it came */
 export async function readCheckpoint(file: string): Promise<Checkpoint> {
   const found = await readIfThere(checkpointPath(file));
   if (found === undefined) return { ...BEGINNING, fingerprint: await fingerprint(file, 0) };
-  const checkpoint = JSON.parse(found) as Checkpoint;
+  const checkpoint = parsed(found);
+  if (checkpoint === undefined)
+    throw new CliFailure(ExitCode.wrongUsage, `${checkpointPath(file)} ${DAMAGED}`);
   if ((await fingerprint(file, checkpoint.offset)) === checkpoint.fingerprint) return checkpoint;
   throw new CliFailure(
     ExitCode.wrongUsage,
     `${file} has changed since its import was begun. To import it from its first line, delete ${checkpointPath(file)}: what was imported before is not imported again`,
   );
+}
+
+const DAMAGED =
+  'does not say how far the import came. Delete it to import from the first line: what was imported before is not imported again';
+
+function parsed(text: string): Checkpoint | undefined {
+  try {
+    const checkpoint = JSON.parse(text) as Partial<Checkpoint> | null;
+    const isWhole = Object.keys(BEGINNING).every((name) =>
+      Number.isSafeInteger(checkpoint?.[name as keyof typeof BEGINNING]),
+    );
+    return isWhole ? (checkpoint as Checkpoint) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Whoever reads it finds the old one or the new one, never half of it. */

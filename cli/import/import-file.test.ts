@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -5,6 +7,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { invalid, PersonaError } from '../../domain/errors.ts';
 import { checkpointPath, reportPath } from './checkpoint.ts';
 import { importFile, type Onboard } from './import-file.ts';
+import { lockPath } from './lock.ts';
 import { MAX_LINE_BYTES } from './lines.ts';
 import { progressText } from './progress.ts';
 
@@ -89,6 +92,16 @@ test('an edited file is not gone on with', async () => {
   );
 });
 
+test.each(['', '{"off', 'null', '{"offset": "7"}'])('a checkpoint of %j is not guessed at', async (text) => {
+  await writeFile(file, lines(3));
+  await writeFile(checkpointPath(file), text);
+  const { seen, onboard } = world();
+  await expect(importFile(file, onboard, () => {})).rejects.toThrow(
+    `${checkpointPath(file)} does not say how far the import came. Delete it`,
+  );
+  expect(seen).toEqual([]);
+});
+
 test('says which lines were rejected and why, and never repeats a card number', async () => {
   const rejecting: Onboard = async (input) => {
     const { transaction_id } = input as { transaction_id?: string };
@@ -114,7 +127,53 @@ test('says which lines were rejected and why, and never repeats a card number', 
   expect(await readFile(reportPath(file), 'utf8')).not.toContain('4242');
 });
 
-test('of two lines with one transaction the first one counts', async () => {
+test('what is not UTF-8 is rejected, not guessed; a mark in the middle is left out', async () => {
+  const latin = Buffer.from('{"transaction_id": "t-1", "city": "K\u00f6ln"}', 'latin1');
+  await writeFile(file, Buffer.concat([latin, Buffer.from(`\n\ufeff${lines(1, 2)}\n`)]));
+  const { seen, onboard } = world();
+  expect(await importFile(file, onboard, () => {})).toMatchObject({ lines: 2, created: 1, rejected: 1 });
+  expect(seen).toEqual(['t-2']);
+  expect(await report()).toEqual([{ line: 1, type: 'malformed_request', detail: 'the line is not UTF-8' }]);
+});
+
+test('a report that was taken away since begins anew, and holds what came after', async () => {
+  await writeFile(file, 'not json\n');
+  await importFile(file, world().onboard, () => {});
+  await rm(reportPath(file));
+  await writeFile(file, 'not json either\n', { flag: 'a' });
+  expect(await importFile(file, world().onboard, () => {})).toMatchObject({ rejected: 2 });
+  expect(await report()).toMatchObject([{ line: 2 }]);
+});
+
+test('imported by another process at the moment, is left to that one', async () => {
+  await writeFile(file, lines(1));
+  const other = spawn('sleep', ['60']);
+  try {
+    await writeFile(lockPath(file), String(other.pid));
+    await expect(importFile(file, world().onboard, () => {})).rejects.toThrow(
+      `process ${other.pid} is importing ${file} already`,
+    );
+  } finally {
+    other.kill('SIGKILL');
+    await once(other, 'exit');
+  }
+  // That one was killed: its lock is nobody's.
+  expect(await importFile(file, world().onboard, () => {})).toMatchObject({ created: 1 });
+  await expect(stat(lockPath(file))).rejects.toThrow('ENOENT');
+});
+
+test.each<[string, (n: number) => object]>([
+  ['transaction', () => ({ transaction_id: 't' })],
+  ['person', (n) => ({ digital_identifiers: [{ type: 'email', value: n % 2 ? 'A@b.de ' : 'a@b.de' }] })],
+  [
+    'person, in short form',
+    (n) => (n % 2 ? { email: 'a@b.de' } : { digital_identifiers: [{ email: 'a@b.de' }] }),
+  ],
+  ['phone number', () => ({ phone: '+4915112345678' })],
+  ['customer id', () => ({ customer_id: 'c' })],
+  ['device', () => ({ device_details: { fingerprint: 'd' } })],
+  ['card', () => ({ payment_method_details: { token: 'pm_1' } })],
+])('of lines with one %s the first one counts', async (_, shared) => {
   const order: number[] = [];
   const first: Onboard = async (input) => {
     const { n } = input as { n: number };
@@ -123,7 +182,9 @@ test('of two lines with one transaction the first one counts', async () => {
     order.push(n);
     return { created: n === 0 };
   };
-  const same = Array.from({ length: 20 }, (_, n) => JSON.stringify({ transaction_id: 't', n }));
+  const same = Array.from({ length: 20 }, (_unused, n) =>
+    JSON.stringify({ transaction_id: `t-${n}`, ...shared(n), n }),
+  );
   await writeFile(file, same.join('\n'));
   await importFile(file, first, () => {});
   expect(order).toEqual([...order].sort((a, b) => a - b));

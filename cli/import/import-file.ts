@@ -1,10 +1,12 @@
 /** The onboardings of a file, one JSON object a line, each carried out once whatever happens in between. */
 
 import { open, rm } from 'node:fs/promises';
+import { isRecord } from '../../domain/checks.ts';
 import { ERRORS, type ErrorType, type FieldProblem, PersonaError } from '../../domain/errors.ts';
 import { findCardNumber } from '../../domain/pan.ts';
 import { type Checkpoint, readCheckpoint, reportPath, writeCheckpoint } from './checkpoint.ts';
-import { type Line, MAX_LINE_BYTES, readLines } from './lines.ts';
+import { lockImport } from './lock.ts';
+import { type Line, type LineFault, MAX_LINE_BYTES, readLines } from './lines.ts';
 
 /** Between two checkpoints: what a crash makes the next run look at again. */
 const LINES_PER_CHECKPOINT = 1_000;
@@ -29,12 +31,14 @@ type Outcome = 'created' | 'recognised' | 'blank' | Rejection;
  * Goes on where the last run of the same file has ended. Lines that are refused are reported and left out.
  * @param onProgress - after each checkpoint
  * @throws PersonaError where a server cannot be reached; what is done stays done
+ * @throws CliFailure if another process imports it, or if it has changed since it was begun
  */
 export async function importFile(
   file: string,
   onboard: Onboard,
   onProgress: (checkpoint: Checkpoint) => void,
 ): Promise<Checkpoint> {
+  await using _lock = await lockImport(file);
   let done = await readCheckpoint(file);
   onProgress(done);
   await using report = await openReport(file, done.report_bytes);
@@ -68,23 +72,26 @@ async function* inGroups(lines: AsyncIterable<Line>): AsyncGenerator<Line[]> {
   if (group.length > 0) yield group;
 }
 
-/** Many at once, and in the order of the file where two lines are one transaction: the first of them counts. */
+/**
+ * Many at once, and in the order of the file where two lines may be of one transaction, person, device or card: who came
+ * first, and with what proof, decides what the next one is.
+ */
 async function carryOut(lines: readonly Line[], onboard: Onboard): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
-  const earlier = new Map<unknown, Promise<Outcome>>();
+  const earlier = new Map<string, Promise<unknown>>();
   const waiting = lines.entries();
   let failed = false;
   const work = async () => {
     for (const [index, line] of waiting) {
       if (failed) return;
       const parsed = parse(line);
-      const key = transactionOf(parsed) ?? line;
-      const before = earlier.get(key);
+      const identities = identitiesOf(parsed);
+      const before = identities.flatMap((identity) => earlier.get(identity) ?? []);
       const outcome = (async () => {
-        await before?.catch(() => undefined);
+        await Promise.allSettled(before);
         return await carryOutLine(line, parsed, onboard);
       })();
-      earlier.set(key, outcome);
+      for (const identity of identities) earlier.set(identity, outcome);
       try {
         outcomes[index] = await outcome;
       } catch (error) {
@@ -98,10 +105,9 @@ async function carryOut(lines: readonly Line[], onboard: Onboard): Promise<Outco
 }
 
 async function carryOutLine(line: Line, parsed: unknown, onboard: Onboard): Promise<Outcome> {
-  if (line.text?.trim() === '') return 'blank';
+  if (typeof line.text === 'string' && line.text.trim() === '') return 'blank';
   try {
-    if (line.text === undefined)
-      throw new PersonaError('payload_too_large', `the line is longer than ${MAX_LINE_BYTES} bytes`);
+    if (typeof line.text !== 'string') throw FAULTS[line.text.fault]();
     if (parsed === undefined) throw new PersonaError('malformed_request', 'the line is not JSON');
     return (await onboard(parsed)).created ? 'created' : 'recognised';
   } catch (error) {
@@ -112,13 +118,38 @@ async function carryOutLine(line: Line, parsed: unknown, onboard: Onboard): Prom
   }
 }
 
+const FAULTS: Readonly<Record<LineFault['fault'], () => PersonaError>> = {
+  too_long: () => new PersonaError('payload_too_large', `the line is longer than ${MAX_LINE_BYTES} bytes`),
+  not_utf8: () => new PersonaError('malformed_request', 'the line is not UTF-8'),
+};
+
 function parse({ text }: Line): unknown {
+  if (typeof text !== 'string') return undefined;
   try {
-    return JSON.parse(text ?? '');
+    return JSON.parse(text);
   } catch {
     // What the engine says of it repeats a part of the line.
     return undefined;
   }
+}
+
+/** Everything by which a line may be known again, as it is written but for capitals. */
+function identitiesOf(parsed: unknown): string[] {
+  const line = fieldsOf(parsed);
+  const listed = Array.isArray(line.digital_identifiers) ? line.digital_identifiers.map(fieldsOf) : [];
+  const identities = [
+    ...[line, ...listed].flatMap(({ email, phone, value }) => [email, phone, value]),
+    line.transaction_id,
+    line.customer_id,
+    fieldsOf(line.device_details).fingerprint,
+    fieldsOf(line.payment_method_details).token,
+  ];
+  const texts = identities.filter((identity) => typeof identity === 'string');
+  return [...new Set(texts.map((text) => text.trim().toLowerCase()))].filter((text) => text !== '');
+}
+
+function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return isRecord(value) ? value : {};
 }
 
 function transactionOf(parsed: unknown): string | undefined {
@@ -144,11 +175,14 @@ interface Report extends AsyncDisposable {
   append(rejections: readonly Rejection[]): Promise<number>;
 }
 
-/** What a run wrote after its last checkpoint is written again by the next one: it is cut off. */
+/**
+ * What a run wrote after its last checkpoint is written again by the next one: it is cut off.
+ * @param length - as the checkpoint has it; somebody may have taken the report away since
+ */
 async function openReport(file: string, length: number): Promise<Report> {
   const handle = await open(reportPath(file), 'a');
-  await handle.truncate(length);
-  let bytes = length;
+  let bytes = Math.min(length, (await handle.stat()).size);
+  await handle.truncate(bytes);
   return {
     async append(rejections) {
       if (rejections.length === 0) return bytes;

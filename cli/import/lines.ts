@@ -5,11 +5,16 @@ export const MAX_LINE_BYTES = 64 * 1024;
 const CHUNK_BYTES = 1024 * 1024;
 const NEWLINE = 0x0a;
 
+/** Why a line has no text: longer than `MAX_LINE_BYTES`, or in another encoding. */
+export interface LineFault {
+  fault: 'too_long' | 'not_utf8';
+}
+
 export interface Line {
   /** From 1, as editors count. */
   number: number;
-  /** Without its end; `undefined`: longer than `MAX_LINE_BYTES`. */
-  text: string | undefined;
+  /** Without its end. */
+  text: string | LineFault;
   /** Where the next line begins, in bytes. */
   end: number;
 }
@@ -29,7 +34,7 @@ export async function* readLines(file: string, from: { offset: number; line: num
   };
   const finish = (): Line => {
     number += 1;
-    const text = length > MAX_LINE_BYTES ? undefined : textOf(Buffer.concat(parts), number);
+    const text = length > MAX_LINE_BYTES ? ({ fault: 'too_long' } as const) : textOf(Buffer.concat(parts));
     parts = [];
     length = 0;
     return { number, text, end };
@@ -49,8 +54,15 @@ export async function* readLines(file: string, from: { offset: number; line: num
   if (length > 0) yield finish();
 }
 
-/** Without the mark that some editors write at the beginning of a file, and the one that others write at a line's end. */
-function textOf(bytes: Buffer, number: number): string {
-  const text = bytes.toString('utf8').replace(/\r$/, '');
-  return number === 1 ? text.replace(/^\ufeff/, '') : text;
+// Fatal: what is guessed in place of a byte would become a part of a name. It also leaves out the mark that some editors
+// write at the beginning of a file, and that stands in the middle where files were put together.
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
+
+/** Without the mark that some editors write at a line's end. */
+function textOf(bytes: Buffer): string | LineFault {
+  try {
+    return UTF8.decode(bytes).replace(/\r$/, '');
+  } catch {
+    return { fault: 'not_utf8' };
+  }
 }

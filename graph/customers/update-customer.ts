@@ -45,7 +45,11 @@ export async function updateCustomer(
     normalIdentifier(one, `identifiers[${index}].value`, { policy, blindIndex: graph.blindIndex }),
   );
   return runCommand(graph, header, 'updateCustomer', body, async (tx) => {
-    lockIdentities(tx, identifiers?.flatMap(({ hashes }) => hashes) ?? []);
+    if (identifiers !== undefined) {
+      // Also those that are there and may be taken away: onboardings decide by them.
+      const present = (await readIdentifiers(tx, customer_id)).map((one) => one.value_hash);
+      lockIdentities(tx, [...present, ...identifiers.flatMap(({ hashes }) => hashes)]);
+    }
     const customer = await lockOwner(tx, customer_id, by);
     requireVersion(`the profile of customer ${customer_id}`, customer.changed_seq, expected_version);
     const before = customer.version;

@@ -14,6 +14,7 @@ import type { Graph } from '../graph.ts';
 import {
   addDigitalIdentifier,
   createCustomer,
+  findCustomerByDigitalId,
   getAddresses,
   getCustomerProfile,
   getPaymentMethods,
@@ -21,6 +22,7 @@ import {
   recordVerification,
   removeDigitalIdentifier,
   updateCustomer,
+  updateNodeProperty,
   verifyDigitalIdentifier,
 } from '../index.ts';
 
@@ -143,4 +145,67 @@ test('a profile’s list of identifiers is replaced as a whole, or not at all', 
   ]);
   expect(await put(list)).toMatchObject({ changed: false });
   expect(await getCustomerProfile(graph, { customer_id })).toMatchObject({ locale: 'de' });
+});
+
+test('a phone number without its country code is the same one everywhere the policy names a country', async () => {
+  const german = { ...policy, onboarding: { ...policy.onboarding, phoneRegion: 'DE' } };
+  const number = randomPhone();
+  const local = { type: 'phone_number', value: number.replace('+49', '0'), policy: german } as const;
+  const request = onboardingRequest({ digital_identifiers: [{ type: 'phone_number', value: local.value }] });
+  const { customer_id } = await onboard(graph, testHeader(), { request, policy: german });
+  expect(await findCustomerByDigitalId(graph, local)).toMatchObject({ customer_id });
+  expect(await findCustomerByDigitalId(graph, { ...local, value: number })).toMatchObject({ customer_id });
+  expect(await addDigitalIdentifier(graph, testHeader(), { customer_id, ...local, by })).toMatchObject({
+    added: false,
+  });
+});
+
+type Ids = { customer_id: string; identifier_id: string };
+// What each does at the moment in which an onboarding brings the same e-mail.
+test.each<[string, (ids: Ids) => Promise<unknown>]>([
+  ['taken away', (ids) => removeDigitalIdentifier(graph, testHeader(), { ...ids, by })],
+  [
+    'replaced',
+    ({ customer_id }) => updateCustomer(graph, testHeader(), { customer_id, identifiers: [], by, policy }),
+  ],
+  ['verified', (ids) => verifyDigitalIdentifier(graph, testHeader(), { ...ids, by })],
+  [
+    'verified by hand',
+    ({ identifier_id: id }) =>
+      updateNodeProperty(graph, testHeader(), {
+        label: 'DigitalIdentifier',
+        id,
+        property: 'is_verified',
+        value: 'true',
+      }),
+  ],
+])('an identifier that is brought while it is %s proves what it proves once, or nothing', async (_, edit) => {
+  const before = await Promise.all(
+    Array.from({ length: 12 }, async () => {
+      const [customer_id, value] = [await newCustomer(), randomEmail()];
+      return { value, customer_id, identifier_id: (await add(customer_id, value)).identifier_id };
+    }),
+  );
+  await Promise.all(
+    before.flatMap(({ value, ...ids }, index) => {
+      const brought = { type: 'email', value, is_verified: index % 2 === 0 } as const;
+      const request = onboardingRequest({
+        digital_identifiers: [brought],
+        ...(index % 2 === 0 ? { customer_id: ids.customer_id } : {}),
+        payment_method_details: { type: 'card', token: randomToken() },
+      });
+      return [edit(ids), onboard(graph, testHeader(), { request, policy })];
+    }),
+  );
+  for (const { customer_id } of before) {
+    const [row] = await graph.read<{ types: string[] }>(
+      `MATCH (e:PersonaEvent {stream_id: $customer_id}) WITH e ORDER BY e.seq
+       RETURN [type IN collect(e.type) WHERE type STARTS WITH 'DigitalIdentifier'] AS types`,
+      { customer_id },
+    );
+    const types = row?.types ?? [];
+    expect(types.filter((type) => type === 'DigitalIdentifierVerified').length).toBeLessThanOrEqual(1);
+    const gone = types.indexOf('DigitalIdentifierRemoved');
+    if (gone >= 0) expect(types.slice(gone)).not.toContain('DigitalIdentifierVerified');
+  }
 });

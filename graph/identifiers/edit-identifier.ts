@@ -9,6 +9,7 @@ import type { Graph } from '../graph.ts';
 import { lockIdentities } from '../identity-locks.ts';
 import {
   linkIdentifier,
+  lockIdentifier,
   markVerified,
   normalIdentifier,
   readIdentifiers,
@@ -95,6 +96,7 @@ async function edit(
 ): Promise<EditedIdentifier> {
   const { customer_id, identifier_id, by, expected_version } = input;
   return runCommand(graph, header, name, input, async (tx) => {
+    await lockIdentifier(tx, identifier_id);
     const [customer, own] = await Promise.all([
       lockOwner(tx, customer_id, by),
       readIdentifiers(tx, customer_id),

@@ -1,12 +1,13 @@
 import { v7 as uuidv7 } from 'uuid';
 import { isBlocked } from '../../domain/blocked-values.ts';
 import { invalid, PersonaError } from '../../domain/errors.ts';
-import { normaliseEmail, normalisePhone } from '../../domain/identity.ts';
+import { normaliseIdentifier } from '../../domain/identity.ts';
 import type { IdentifierDetails } from '../../domain/onboarding-types.ts';
 import type { Policy } from '../../domain/policy.ts';
 import type { BlindIndex } from '../../security/blind-index.ts';
 import type { CommandTx } from '../command-tx.ts';
 import type { Reader } from '../graph.ts';
+import { lockIdentities } from '../identity-locks.ts';
 import { openWallet } from '../wallet/wallet.ts';
 
 /** An identifier in the one form under which it is compared. */
@@ -35,7 +36,7 @@ export function normalIdentifier(
   field: string,
   { policy, blindIndex }: { policy: Pick<Policy, 'onboarding'>; blindIndex: BlindIndex },
 ): NormalIdentifier {
-  const normalised = type === 'email' ? normaliseEmail(value) : normalisePhone(value);
+  const normalised = normaliseIdentifier(type, value, policy.onboarding.phoneRegion);
   if (!normalised.ok) throw invalid([{ field, message: normalised.problem }]);
   if (isBlocked(type, normalised.value, policy.onboarding.blockedValues))
     throw invalid([{ field, message: 'must identify a person' }]);
@@ -100,6 +101,22 @@ export function requireIdentifier(
   throw new PersonaError(
     'identifier_not_found',
     `customer ${customerId} has no digital identifier ${identifierId}`,
+  );
+}
+
+const HASHES_OF = `
+  MATCH (i:DigitalIdentifier {id: $identifier_id})
+  RETURN i.value_hash AS value_hash`;
+
+/**
+ * The first lock of whoever verifies an identifier or takes it away. An onboarding that brings it decides by it before
+ * it locks the customer: without this it would prove something by an identifier that is gone.
+ */
+export async function lockIdentifier(tx: CommandTx, identifierId: string): Promise<void> {
+  const rows = await tx.run<{ value_hash: string }>(HASHES_OF, { identifier_id: identifierId });
+  lockIdentities(
+    tx,
+    rows.map((row) => row.value_hash),
   );
 }
 

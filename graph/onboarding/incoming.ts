@@ -6,6 +6,7 @@ import { minorFromDecimal } from '../../domain/money.ts';
 import type { DeviceDetails, OnboardingRequest } from '../../domain/onboarding-types.ts';
 import type { Policy } from '../../domain/policy.ts';
 import type { BlindIndex } from '../../security/blind-index.ts';
+import { tokenHashes } from '../wallet/token-hash.ts';
 
 export interface IncomingIdentifier {
   type: 'email' | 'phone_number';
@@ -79,7 +80,7 @@ export function readIncoming(request: OnboardingRequest, policy: Policy, blindIn
     ...(details === undefined || deviceBlocked
       ? {}
       : { device: { details, hashes: blindIndex.hashes('fingerprint', details.fingerprint) } }),
-    tokenHashes: method === undefined ? [] : blindIndex.hashes('token', method.token),
+    tokenHashes: method === undefined ? [] : tokenHashes(blindIndex, method.token),
     ltvMinor,
     warnings: [...new Set(warnings)],
   };

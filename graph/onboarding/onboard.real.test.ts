@@ -19,7 +19,9 @@ import { getCustomerContext } from '../queries/customer-context.ts';
 import { getCustomerProfile } from '../queries/customer-profile.ts';
 import { getNoticeRecipients } from '../queries/notice-recipients.ts';
 import { getPaymentMethods } from '../queries/payment-methods.ts';
-import { updatePaymentMethodStatus } from '../wallet/edit-payment-method.ts';
+import { updateRelationshipAttribute } from '../relationships/update-relationship-attribute.ts';
+import { verifyCustomer } from '../replay/verify.ts';
+import { setOffSessionConsent, updatePaymentMethodStatus } from '../wallet/edit-payment-method.ts';
 import { recordVerification } from '../wallet/record-verification.ts';
 import { onboard } from './onboard.ts';
 
@@ -350,6 +352,34 @@ describe('recognition', () => {
     expect(await typesOf(customer_id)).toContain('DigitalIdentifierVerified');
   });
 
+  test('what came through an unverified identifier can be given no consent, by whomever', async () => {
+    const value = randomEmail();
+    const { customer_id } = await meet({ digital_identifiers: [email(value)] });
+    const token = randomToken();
+    const stranger = await meet({
+      digital_identifiers: [email(value)],
+      payment_method_details: { ...card(token), off_session_consent: true },
+    });
+    const payment_method_id = String(stranger.payment_method_id);
+    await verify(customer_id, payment_method_id, token);
+    const consent = { off_session_consent: true, source: 'checkout' };
+    await expect(
+      setOffSessionConsent(graph, testHeader(), { customer_id, payment_method_id, ...consent }),
+    ).rejects.toMatchObject({ type: 'illegal_transition' });
+    await expect(
+      updateRelationshipAttribute(graph, testHeader(), {
+        source_id: customer_id,
+        type: 'HAS_PAYMENT_METHOD',
+        target_id: payment_method_id,
+        attribute: 'off_session_consent',
+        value: 'true',
+      }),
+    ).rejects.toMatchObject({ type: 'illegal_transition' });
+    // Verified later, the card is in the wallet, and is charged for nobody.
+    await meet({ customer_id, digital_identifiers: [email(value, true)] });
+    expect(await getPaymentMethods(graph, { customer_id })).toMatchObject([{ off_session_consent: false }]);
+  });
+
   test('two identifiers of two customers never merge them: the verified one wins', async () => {
     const [ownMail, ownPhone] = [email(), phone(undefined, true)];
     const a = await meet({ digital_identifiers: [ownMail], occurred_at: '2020-01-01T00:00:00Z' });
@@ -486,6 +516,20 @@ describe('the payment method', () => {
       { id: owner.payment_method_id },
     );
     expect(rows).toEqual([{ id: owner.customer_id }]);
+  });
+
+  test('is nobody’s as long as it is one of the gateway’s test methods', async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 5 }, () => meet({ payment_method_details: card('pm_card_visa') })),
+    );
+    expect(answers.map((answer) => answer.payment_method_status)).toEqual(Array(5).fill('unverified'));
+    for (const { customer_id, payment_method_id } of answers) {
+      const token = randomToken();
+      await verify(customer_id, String(payment_method_id), token);
+      const again = await meet({ customer_id, payment_method_details: card(token) });
+      expect(again).toMatchObject({ payment_method_id, payment_method_status: 'active' });
+      expect(await verifyCustomer(graph, customer_id)).toEqual([]);
+    }
   });
 
   test('brought by twenty strangers at once has one owner', async () => {

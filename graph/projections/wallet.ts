@@ -1,3 +1,4 @@
+import { tokenKey } from '../wallet/token-hash.ts';
 import type { Projections } from './projection.ts';
 
 type Own =
@@ -35,7 +36,10 @@ export const walletProjections: Projections<Own> = {
     derived: ({ data }, { key, blindIndex }) => ({
       token_hash: blindIndex.hash(
         'token',
-        key.open(data.token, 'PaymentMethod', data.payment_method_id, 'token'),
+        tokenKey(
+          key.open(data.token, 'PaymentMethod', data.payment_method_id, 'token'),
+          data.payment_method_id,
+        ),
       ),
       instrument_fingerprint:
         data.instrument_fingerprint &&
@@ -60,7 +64,10 @@ export const walletProjections: Projections<Own> = {
         changes.instrument_fingerprint = key.open(plastic, 'PaymentMethod', id, 'instrument_fingerprint');
       if (token !== undefined) {
         changes.token = token;
-        changes.token_hash = blindIndex.hash('token', key.open(token, 'PaymentMethod', id, 'token'));
+        changes.token_hash = blindIndex.hash(
+          'token',
+          tokenKey(key.open(token, 'PaymentMethod', id, 'token'), id),
+        );
       }
       return { expires_on, changes };
     },

@@ -1,11 +1,14 @@
 import type { Graph } from '../graph.ts';
 
-const HAS_PROFILE = `
-  MATCH (c:Customer {id: $customer_id})
-  RETURN EXISTS { (c)-[:HAS_BEHAVIORAL_PROFILE]->(:BehavioralProfile) } AS has_profile`;
+const AWAITS_PROFILE = `
+  MATCH (c:Customer {id: $customer_id}) WHERE c.status IN ['active', 'suspended']
+  RETURN NOT EXISTS { (c)-[:HAS_BEHAVIORAL_PROFILE]->(:BehavioralProfile) } AS awaits`;
 
-/** Has Chimera made a baseline of this customer already? */
-export async function hasBehavioralProfile(graph: Graph, input: { customer_id: string }): Promise<boolean> {
-  const [row] = await graph.read<{ has_profile: boolean }>(HAS_PROFILE, input);
-  return row?.has_profile ?? false;
+/** Is Chimera still to make a baseline of this customer? Not of one who was erased or merged meanwhile. */
+export async function awaitsBehavioralProfile(
+  graph: Graph,
+  input: { customer_id: string },
+): Promise<boolean> {
+  const [row] = await graph.read<{ awaits: boolean }>(AWAITS_PROFILE, input);
+  return row?.awaits ?? false;
 }

@@ -1,6 +1,6 @@
 import { isBlocked } from '../../domain/blocked-values.ts';
 import { invalid } from '../../domain/errors.ts';
-import { normaliseEmail, normalisePhone } from '../../domain/identity.ts';
+import { normaliseIdentifier } from '../../domain/identity.ts';
 import type { IdentifierDetails } from '../../domain/onboarding-types.ts';
 import type { Policy } from '../../domain/policy.ts';
 import type { Graph } from '../graph.ts';
@@ -20,7 +20,7 @@ export async function findCustomerByDigitalId(
   input: { type: IdentifierDetails['type']; value: string; policy: Pick<Policy, 'onboarding'> },
 ): Promise<{ customer_id: string; is_verified: boolean } | undefined> {
   const { type, policy } = input;
-  const normalised = type === 'email' ? normaliseEmail(input.value) : normalisePhone(input.value);
+  const normalised = normaliseIdentifier(type, input.value, policy.onboarding.phoneRegion);
   if (!normalised.ok) throw invalid([{ field: 'value', message: normalised.problem }]);
   if (isBlocked(type, normalised.value, policy.onboarding.blockedValues)) return undefined;
   const [row] = await graph.read<{ customer_id: string; is_verified: boolean }>(OWNER, {

@@ -8,7 +8,12 @@ import { runCommand } from '../command.ts';
 import type { CommandTx, CustomerNode } from '../command-tx.ts';
 import { requireVersion } from '../expected-version.ts';
 import type { Graph } from '../graph.ts';
-import { markVerified, readIdentifiers, requireIdentifier } from '../identifiers/identifiers.ts';
+import {
+  lockIdentifier,
+  markVerified,
+  readIdentifiers,
+  requireIdentifier,
+} from '../identifiers/identifiers.ts';
 import { openWallet } from '../wallet/wallet.ts';
 import { ownerOf } from './owners.ts';
 
@@ -36,6 +41,7 @@ export async function updateNodeProperty(
   const value = readValue(input);
   return runCommand(graph, header, 'updateNodeProperty', input, async (tx) => {
     const { label, id } = input;
+    if (label === 'DigitalIdentifier') await lockIdentifier(tx, id);
     const customerId = label === 'Customer' ? id : await ownerOf(tx, label, id);
     const customer = await tx.lockCustomer(customerId);
     const before = customer.version;

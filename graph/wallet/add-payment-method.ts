@@ -7,6 +7,7 @@ import { runCommand } from '../command.ts';
 import type { Graph } from '../graph.ts';
 import { lockIdentities } from '../identity-locks.ts';
 import { findTokenHolder, putIntoWallet } from './put-into-wallet.ts';
+import { tokenHashes } from './token-hash.ts';
 import { openWallet } from './wallet.ts';
 
 export interface AddPaymentMethod {
@@ -43,7 +44,7 @@ export async function addPaymentMethod(
 ): Promise<AddedPaymentMethod> {
   const { customer_id, method, added_by } = input;
   return runCommand(graph, header, 'addPaymentMethod', input, async (tx) => {
-    const hashes = graph.blindIndex.hashes('token', method.token);
+    const hashes = tokenHashes(graph.blindIndex, method.token);
     lockIdentities(tx, hashes);
     const [customer, holder, [device]] = await Promise.all([
       tx.lockCustomer(customer_id),

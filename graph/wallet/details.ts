@@ -1,4 +1,5 @@
 import { expiresOn } from '../../domain/payment-method.ts';
+import type { PaymentMethodType } from '../../domain/payment-method.ts';
 import type { GatewayPaymentMethod } from '../../domain/ports.ts';
 import type { DataKey } from '../../security/data-key.ts';
 import type { MethodDetails, WalletMethod } from './wallet.ts';
@@ -13,8 +14,9 @@ const PLAIN_DETAILS = [
   'country',
 ] as const;
 
-/** What is known of a method besides its token and its type. */
-export type KnownDetails = Omit<GatewayPaymentMethod, 'token' | 'type'>;
+/** What is known of a method besides its token. */
+export type KnownDetails = Omit<GatewayPaymentMethod, 'token' | 'type'> &
+  Partial<Pick<GatewayPaymentMethod, 'type'>>;
 
 /** What `known` has and the graph does not have, or has differently; `undefined`: nothing. */
 export function changedDetails(
@@ -27,6 +29,7 @@ export function changedDetails(
     const value = known[field];
     if (value !== undefined && value !== method[field]) Object.assign(changes, { [field]: value });
   }
+  if (known.type !== undefined && isOtherType(method.type, known.type)) changes.type = known.type;
   const month = known.expiry_month ?? method.expiry_month;
   const year = known.expiry_year ?? method.expiry_year;
   if (month !== null && year !== null && method.expires_on !== expiresOn(month, year)) {
@@ -42,4 +45,9 @@ export function changedDetails(
     );
   }
   return Object.keys(changes).length === 0 ? undefined : changes;
+}
+
+/** A wallet's card is a card to the gateway, which does not always say whose: that is no other type. */
+function isOtherType(before: PaymentMethodType, known: PaymentMethodType): boolean {
+  return known !== before && !(before === 'digital_wallet' && known === 'card');
 }

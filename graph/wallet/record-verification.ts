@@ -8,6 +8,7 @@ import type { Graph } from '../graph.ts';
 import { lockIdentities } from '../identity-locks.ts';
 import { changedDetails } from './details.ts';
 import { findTokenHolder, type TokenHolder } from './put-into-wallet.ts';
+import { tokenHashes } from './token-hash.ts';
 import type { WalletMethod } from './wallet.ts';
 import { openWallet } from './wallet.ts';
 
@@ -42,7 +43,7 @@ export async function recordVerification(
 ): Promise<Verified> {
   const { customer_id, payment_method_id, answer } = input;
   return runCommand(graph, header, 'recordVerification', input, async (tx) => {
-    const hashes = answer.result === 'attached' ? graph.blindIndex.hashes('token', answer.method.token) : [];
+    const hashes = answer.result === 'attached' ? tokenHashes(graph.blindIndex, answer.method.token) : [];
     lockIdentities(tx, hashes);
     const [customer, wallet, holder] = await Promise.all([
       tx.lockCustomer(customer_id),

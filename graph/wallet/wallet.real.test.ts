@@ -127,6 +127,26 @@ describe('verification', () => {
     });
   });
 
+  // By its type the gateway is told what it is to charge.
+  test.each([
+    ['card', 'bank_account', 'bank_account'],
+    ['bank_account', 'card', 'card'],
+    ['card', 'digital_wallet', 'digital_wallet'],
+    ['digital_wallet', 'card', 'digital_wallet'],
+    ['digital_wallet', 'bank_account', 'bank_account'],
+  ] as const)('what came as %s and is %s to the gateway is a %s', async (type, known, expected) => {
+    const id = await newCustomer();
+    const { payment_method_id } = await add(id, { type });
+    await verify(id, payment_method_id, {
+      result: 'attached',
+      method: { token: randomToken(), type: known },
+    });
+    expect(await getPaymentMethod(graph, { customer_id: id, payment_method_id })).toMatchObject({
+      type: expected,
+    });
+    expect(await verifyCustomer(graph, id)).toEqual([]);
+  });
+
   test('a second card does not push out the first', async () => {
     const id = await newCustomer();
     const first = await active(id);

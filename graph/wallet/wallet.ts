@@ -159,10 +159,18 @@ export class Wallet {
    * The customer's consent to be charged without being present.
    * @param source - `service`, `customer`, `network_revocation`, or as a service sent it
    * @param at - RFC 3339
+   * @throws PersonaError illegal_transition: consent to a method that is not proven to be the customer's
    */
   setConsent(paymentMethodId: string, consent: boolean, source: string, at: string): boolean {
     const method = this.#find(paymentMethodId);
     if (method.off_session_consent === consent) return false;
+    // Once its identifier is verified, a stranger's card would be charged for this customer.
+    if (consent && !method.proven) {
+      throw new PersonaError(
+        'illegal_transition',
+        `payment method ${paymentMethodId} can have no consent: it is not proven to be the customer’s`,
+      );
+    }
     this.#append('ConsentChanged', {
       payment_method_id: paymentMethodId,
       off_session_consent: consent,

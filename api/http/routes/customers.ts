@@ -1,5 +1,6 @@
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
 import { z } from '@hono/zod-openapi';
+import type { FormRules } from '../../../domain/onboarding.ts';
 import type { Services } from '../../../services/services.ts';
 import { callerOf, type HttpEnv } from '../env.ts';
 import { customerParams, etag, json, listOf, pageQuery, problems } from '../schemas/common.ts';
@@ -8,19 +9,22 @@ import { profile, timelineEntry } from '../schemas/wallet.ts';
 
 const location = z.object({ Location: z.string().openapi({ description: 'Address of the profile' }) });
 
-const onboard = createRoute({
-  method: 'post',
-  path: '/api/v1/customers',
-  tags: ['customers'],
-  summary: 'Onboard a customer, or recognise one',
-  description: 'transaction_id is the idempotency key: a repeat gets the first answer.',
-  request: { body: { required: true, content: { 'application/json': { schema: onboardingRequest } } } },
-  responses: {
-    201: json(onboardingAnswer, 'A new customer', location),
-    200: json(onboardingAnswer, 'The customer was known', location),
-    ...problems(['idempotency_key_reused', 'illegal_transition', 'temporal_unavailable'], { body: true }),
-  },
-});
+const onboard = (forms: FormRules) =>
+  createRoute({
+    method: 'post',
+    path: '/api/v1/customers',
+    tags: ['customers'],
+    summary: 'Onboard a customer, or recognise one',
+    description: 'transaction_id is the idempotency key: a repeat gets the first answer.',
+    request: {
+      body: { required: true, content: { 'application/json': { schema: onboardingRequest(forms) } } },
+    },
+    responses: {
+      201: json(onboardingAnswer, 'A new customer', location),
+      200: json(onboardingAnswer, 'The customer was known', location),
+      ...problems(['idempotency_key_reused', 'illegal_transition', 'temporal_unavailable'], { body: true }),
+    },
+  });
 
 const getProfile = createRoute({
   method: 'get',
@@ -46,9 +50,9 @@ const timeline = createRoute({
   },
 });
 
-/** Onboarding, profile and timeline. */
-export function customerRoutes(app: OpenAPIHono<HttpEnv>, services: Services): void {
-  app.openapi(onboard, async (c) => {
+/** Onboarding, profile and timeline. @param forms what an onboarding's fields have to look like */
+export function customerRoutes(app: OpenAPIHono<HttpEnv>, services: Services, forms: FormRules): void {
+  app.openapi(onboard(forms), async (c) => {
     const request = c.req.valid('json');
     const { transaction_id } = request;
     c.set('about', { transaction_id });

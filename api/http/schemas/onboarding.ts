@@ -1,6 +1,5 @@
 import { z } from '@hono/zod-openapi';
-import { validateOnboarding } from '../../../domain/onboarding.ts';
-import { formRules } from '../../../domain/onboarding-forms.ts';
+import { type FormRules, validateOnboarding } from '../../../domain/onboarding.ts';
 import { PAYMENT_METHOD_STATUSES, PAYMENT_METHOD_TYPES } from '../../../domain/payment-method.ts';
 import { checked, optional, optionalInteger, time, uuid } from './checked.ts';
 
@@ -80,9 +79,11 @@ export const onboardingShape = z.looseObject({
   }),
   occurred_at: time,
 });
-export const onboardingRequest = checked(onboardingShape, (input) =>
-  validateOnboarding(input, formRules()),
-).openapi('OnboardingRequest');
+
+/** @param forms with the policy's: what they refuse is named together with everything else */
+export function onboardingRequest(forms: FormRules) {
+  return checked(onboardingShape, (input) => validateOnboarding(input, forms)).openapi('OnboardingRequest');
+}
 
 export const onboardingAnswer = z
   .object({

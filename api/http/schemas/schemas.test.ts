@@ -3,6 +3,7 @@
 import type { z } from '@hono/zod-openapi';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { formRules } from '../../../domain/onboarding-forms.ts';
 import { newPaymentMethod, newPaymentMethodShape } from './wallet.ts';
 import { onboardingRequest, onboardingShape } from './onboarding.ts';
 import { paymentFailed, paymentFailedShape, paymentSettled, paymentSettledShape } from './recoveries.ts';
@@ -54,7 +55,7 @@ const anything = fc.oneof(
 );
 
 test.each([
-  ['an onboarding', onboarding, onboardingShape, onboardingRequest],
+  ['an onboarding', onboarding, onboardingShape, onboardingRequest(formRules())],
   ['a reported failure', failure, paymentFailedShape, paymentFailed],
   ['a settlement', settled, paymentSettledShape, paymentSettled],
   ['a new payment method', method, newPaymentMethodShape, newPaymentMethod],

@@ -1,5 +1,6 @@
 import type { RecordedEvent } from '../../../domain/events.ts';
 import { BlindValue, edgeRef, type GraphModel, nodeRef } from '../model.ts';
+import { tokenKey } from '../../wallet/token-hash.ts';
 import { type Folds, later, moment } from './fold.ts';
 
 type Own =
@@ -28,7 +29,11 @@ export const walletFolds: Folds<Own> = {
       type: data.type,
       status: 'unverified',
       token,
-      token_hash: new BlindValue(blindIndex, 'token', key.open(token, 'PaymentMethod', id, 'token')),
+      token_hash: new BlindValue(
+        blindIndex,
+        'token',
+        tokenKey(key.open(token, 'PaymentMethod', id, 'token'), id),
+      ),
       brand: data.brand,
       network: data.network,
       last_four: data.last_four,
@@ -67,7 +72,7 @@ export const walletFolds: Folds<Own> = {
       method.token_hash = new BlindValue(
         blindIndex,
         'token',
-        key.open(changes.token, 'PaymentMethod', id, 'token'),
+        tokenKey(key.open(changes.token, 'PaymentMethod', id, 'token'), id),
       );
   },
 

@@ -1,0 +1,52 @@
+/** One import of a file at a time: two would write over each other's report. */
+
+import { link, readFile, rm, writeFile } from 'node:fs/promises';
+import { CliFailure, ExitCode } from '../failure.ts';
+
+export const lockPath = (file: string) => `${file}.import.lock`;
+
+/**
+ * Holds the file's lock until it is disposed of. The lock of a process that was killed is taken over.
+ * @throws CliFailure if another process that is alive holds it
+ */
+export async function lockImport(file: string): Promise<AsyncDisposable> {
+  const path = lockPath(file);
+  while (!(await created(path))) {
+    const holder = await holderOf(path);
+    if (holder === undefined) await rm(path, { force: true });
+    else
+      throw new CliFailure(
+        ExitCode.badAnswer,
+        `process ${holder} is importing ${file} already. If it does something else, delete ${path}`,
+      );
+  }
+  return { [Symbol.asyncDispose]: () => rm(path, { force: true }) };
+}
+
+/** Whoever finds it finds it whole: it is written elsewhere and then linked. */
+async function created(path: string): Promise<boolean> {
+  const own = `${path}.${process.pid}`;
+  await writeFile(own, String(process.pid));
+  try {
+    await link(own, path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  } finally {
+    await rm(own, { force: true });
+  }
+}
+
+/** The process that holds it; `undefined`: it has ended, and left the lock behind. */
+async function holderOf(path: string): Promise<number | undefined> {
+  const pid = Number(await readFile(path, 'utf8').catch(() => ''));
+  // In a container that was started again, this process may have the number that the killed one had.
+  if (!Number.isSafeInteger(pid) || pid <= 0 || pid === process.pid) return undefined;
+  try {
+    process.kill(pid, 0);
+    return pid;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM' ? pid : undefined;
+  }
+}
