@@ -5,7 +5,7 @@ import type { EventData, RecordedEvent, StreamKind } from '../domain/events.ts';
 import { schemaVersion } from '../domain/upcast.ts';
 import type { KeyOwner } from '../security/data-key.ts';
 import { DataKey } from '../security/data-key.ts';
-import { createBatch } from './batch.ts';
+import { createBatch, type Statement } from './batch.ts';
 import type { CommandHeader } from './command.ts';
 import type { Graph, Reader } from './graph.ts';
 import type { Sender } from './key-store.ts';
@@ -13,6 +13,7 @@ import { dataKeyOf } from './key-store.ts';
 import { PROJECTIONS } from './projections/index.ts';
 import type { Projection } from './projections/projection.ts';
 import { projectionParameters } from './projections/projection.ts';
+import { type Claim, claimReceipt, forgetReceipt, rememberAnswer } from './receipts.ts';
 import { toParameters, toPlain } from './values.ts';
 
 type Row = Record<string, unknown>;
@@ -86,27 +87,6 @@ export interface CommandTx extends Reader, Sender {
   forget(): void;
 }
 
-/** The command was carried out before. */
-export class Replayed extends Error {
-  readonly sameBody: boolean;
-  readonly result: unknown;
-
-  constructor(sameBody: boolean, result: unknown) {
-    super('the command was carried out before');
-    this.sameBody = sameBody;
-    this.result = result;
-  }
-}
-
-// The locking index seek of MERGE makes a concurrent twin wait here until the first one has committed.
-const CLAIM_RECEIPT = `
-  MERGE (r:CommandReceipt {caller: $caller, key: $key})
-  RETURN r.body_hash AS body_hash, r.result AS result`;
-const WRITE_RECEIPT = `
-  MATCH (r:CommandReceipt {caller: $caller, key: $key})
-  SET r.body_hash = $body_hash, r.result = $result, r.at = datetime($at)`;
-const FORGET_RECEIPT = 'MATCH (r:CommandReceipt {caller: $caller, key: $key}) DELETE r';
-
 // A write locks the node, and what is read after it is what the lock's last holder left. The value written must not be
 // read from the node: `SET c.version = c.version` reads before it has the lock and writes the old version back.
 const LOCK_CUSTOMER = `
@@ -142,18 +122,16 @@ interface OpenCommand {
   readonly tx: CommandTx;
   /** Writes events, versions and receipt, and commits. @returns what happened */
   finish(result: unknown): Promise<readonly RecordedEvent[]>;
-  /** Why it failed: the first failure of any statement, or `error`; a replay comes before both. */
+  /** Why it failed: the first failure of any statement, or else `error`. */
   reason(error: unknown): Promise<unknown>;
 }
 
-/** Begins a command's transaction and claims its receipt; nothing here waits for the server. */
-export function openCommandTx(
-  graph: Graph,
-  session: Session,
-  claim: { header: CommandHeader; body: string },
-): OpenCommand {
+/**
+ * Begins a command's transaction; nothing here waits for the server. Its receipt is claimed, and what it locks before it
+ * reads is locked, in the one statement with which it first reads.
+ */
+export function openCommandTx(graph: Graph, session: Session, claim: Claim): OpenCommand {
   const { header } = claim;
-  const receiptKey = { caller: header.caller, key: header.idempotencyKey };
   const recordedAt = new Date(graph.now()).toISOString();
   const transaction = session.beginTransaction();
   const streams = new Map<string, Stream>();
@@ -163,14 +141,14 @@ export function openCommandTx(
   let firstFailure: unknown;
   let remember = true;
 
-  const execute = async (cypher: string, parameters: Row): Promise<Row[]> => {
+  const execute = async ({ cypher, parameters }: Statement): Promise<Row[]> => {
     const { records } = await transaction.run(cypher, toParameters(parameters) as Row);
     return records.map((record) => toPlain(record.toObject()) as Row);
   };
 
   /** Sends now; whoever has no use for the answer need not look at it. */
-  const start = (cypher: string, parameters: Row): Promise<Row[]> => {
-    const answer = execute(cypher, parameters);
+  const start = (statement: Statement): Promise<Row[]> => {
+    const answer = execute(statement);
     sent.push(answer);
     answer.catch((error) => {
       firstFailure ??= error;
@@ -180,15 +158,8 @@ export function openCommandTx(
 
   const flush = () => {
     const statement = batch.take();
-    if (statement !== undefined) void start(statement.cypher, statement.parameters);
+    if (statement !== undefined) void start(statement);
   };
-
-  const receipt = start(CLAIM_RECEIPT, receiptKey).then(([row]) => {
-    if (typeof row?.result !== 'string') return;
-    const sameBody = graph.blindIndex.matches('command', claim.body, String(row.body_hash));
-    throw new Replayed(sameBody, (JSON.parse(row.result) as { result: unknown }).result);
-  });
-  receipt.catch(() => undefined);
 
   const lock = async <N extends { version: number }>(
     cypher: string,
@@ -221,9 +192,10 @@ export function openCommandTx(
     header,
     recordedAt,
     async run<T>(cypher: string, parameters: Row = {}): Promise<T[]> {
-      flush();
-      const [rows] = await Promise.all([start(cypher, parameters), receipt]);
-      return rows as T[];
+      const isFirst = sent.length === 0;
+      if (!isFirst) flush();
+      const statement = isFirst ? batch.takeBefore({ cypher, parameters }) : { cypher, parameters };
+      return (await start(statement)) as T[];
     },
     read: (cypher, parameters) => tx.run(cypher, parameters),
     send: batch.add,
@@ -280,6 +252,7 @@ export function openCommandTx(
     },
   };
 
+  claimReceipt(tx, claim);
   return {
     tx,
     async finish(result) {
@@ -292,27 +265,16 @@ export function openCommandTx(
         if (!events.some((event) => event.stream_id === id)) continue;
         tx.send(kind === 'customer' ? WRITE_CUSTOMER_VERSION : WRITE_DEVICE_VERSION, { id, version });
       }
-      if (remember) {
-        tx.send(WRITE_RECEIPT, {
-          ...receiptKey,
-          body_hash: graph.blindIndex.hash('command', claim.body),
-          result: JSON.stringify({ result }),
-          at: recordedAt,
-        });
-      } else {
-        tx.send(FORGET_RECEIPT, receiptKey);
-      }
+      if (remember) rememberAnswer(tx, claim, { graph, result, at: recordedAt });
+      else forgetReceipt(tx, claim);
       flush();
-      await Promise.all([receipt, ...sent]);
+      await Promise.all(sent);
       await transaction.commit();
       return events;
     },
     async reason(error) {
-      const replayed = await receipt.then(
-        () => undefined,
-        (failure: unknown) => failure,
-      );
-      return replayed instanceof Replayed ? replayed : (firstFailure ?? error);
+      await Promise.allSettled(sent);
+      return firstFailure ?? error;
     },
   };
 }

@@ -64,6 +64,10 @@ test.each([
   ['a method and a device', { ...method(), ...device() }],
   ['a method', method()],
   ['a device', device()],
+  [
+    'everything and another identifier',
+    { digital_identifiers: [...identifiers(), ...identifiers()], ...method(), ...device(), ...address },
+  ],
   ['nothing', {}],
 ])(
   'a warm-up sends every statement of an onboarding that brings %s beside an identifier',
