@@ -7,9 +7,9 @@
 import { setTimeout } from 'node:timers/promises';
 import { bodyText } from './body-hash.ts';
 import type { CommandTx } from './command-tx.ts';
-import { openCommandTx } from './command-tx.ts';
 import { isTaken, isWorthRepeating, translated } from './errors.ts';
 import type { Graph } from './graph.ts';
+import { openCommand } from './open-command.ts';
 import { type Claim, firstAnswer } from './receipts.ts';
 import { toUtc } from './values.ts';
 
@@ -86,7 +86,7 @@ async function runUntilDone<T>(
 
 async function runOnce<T>(graph: Graph, claim: NamedClaim, work: (tx: CommandTx) => Promise<T>): Promise<T> {
   const session = graph.writeSession();
-  const command = openCommandTx(graph, session, claim);
+  const command = openCommand(graph, session, claim);
   try {
     const result = await work(command.tx);
     const events = await command.finish(result);
