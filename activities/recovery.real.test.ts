@@ -6,7 +6,7 @@ import { attemptKey } from '../domain/processes.ts';
 import { type Graph, updateDeviceTrustScore } from '../graph/index.ts';
 import { openRecovery } from '../graph/recovery/index.ts';
 import { readPolicy } from '../platform/policy.ts';
-import { openTestGraph, testHeader } from '../test/graph.ts';
+import { closeVerified, openTestGraph, testHeader } from '../test/graph.ts';
 import { customerWithCards, failureOf } from '../test/wallets.ts';
 import type { RecoveryActivities } from '../workflows/recover-payment.ts';
 import { createRecoveryActivities } from './recovery.ts';
@@ -18,7 +18,7 @@ let graph: Graph;
 beforeAll(async () => {
   graph = await openTestGraph();
 });
-afterAll(() => graph.close());
+afterAll(() => closeVerified(graph));
 
 test.each([
   ['strict, and the worker’s lax', true, 'refused'],

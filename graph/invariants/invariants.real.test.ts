@@ -9,7 +9,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { PersonaError } from '../../domain/errors.ts';
 import { readPolicy } from '../../platform/policy.ts';
-import { openTestGraph, testHeader } from '../../test/graph.ts';
+import { closeVerified, openTestGraph, testHeader } from '../../test/graph.ts';
 import type { CommandHeader } from '../command.ts';
 import type { Graph } from '../graph.ts';
 import type { StoredEvent } from '../replay/stream.ts';
@@ -27,7 +27,7 @@ beforeAll(async () => {
   graph = await openTestGraph();
 });
 afterAll(async () => {
-  await graph.close();
+  await closeVerified(graph);
 });
 
 /** One action as it was sent, with what came back. */

@@ -6,6 +6,8 @@ import { readPolicy } from '../../platform/policy.ts';
 import { createBlindIndex } from '../../security/blind-index.ts';
 import { createKeyRing } from '../../security/key-ring.ts';
 import {
+  changedByHand,
+  closeVerified,
   onboardingRequest,
   openTestGraph,
   randomEmail,
@@ -29,7 +31,7 @@ beforeAll(async () => {
   graph = await openTestGraph();
 });
 afterAll(async () => {
-  await graph.close();
+  await closeVerified(graph);
 });
 
 const meet = (change: Partial<OnboardingRequest> = {}, changedPolicy: Policy = policy) => {
@@ -228,7 +230,7 @@ describe('a new customer', () => {
       ),
     );
     expect(new Set(answers.map((answer) => answer.customer_id)).size).toBe(1);
-    await Promise.all(graphs.map((each) => each.close()));
+    await Promise.all(graphs.map((each) => closeVerified(each)));
   });
 
   test('is one for twenty connections that bring nothing but the same given id', async () => {
@@ -417,6 +419,7 @@ describe('recognition', () => {
     const own = email();
     const first = await meet({ digital_identifiers: [own] });
     const other = await meet({});
+    changedByHand(graph, first.customer_id, other.customer_id);
     // As an import may leave it: the commands never link one value twice.
     const session = graph.writeSession();
     await session.run(
