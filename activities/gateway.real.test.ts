@@ -5,7 +5,7 @@ import { attemptKey } from '../domain/processes.ts';
 import type { Graph } from '../graph/index.ts';
 import { claimAttempt, openRecovery } from '../graph/recovery/index.ts';
 import { readPolicy } from '../platform/policy.ts';
-import { openTestGraph, testHeader } from '../test/graph.ts';
+import { closeVerified, openTestGraph, testHeader } from '../test/graph.ts';
 import { customerWithCards, failureOf } from '../test/wallets.ts';
 import { createGatewayActivities } from './gateway.ts';
 
@@ -14,7 +14,7 @@ let graph: Graph;
 beforeAll(async () => {
   graph = await openTestGraph();
 });
-afterAll(() => graph.close());
+afterAll(() => closeVerified(graph));
 
 test.each([
   ['is sent once more under its key', undefined, ['sent'], 'approved'],

@@ -8,7 +8,15 @@ import { attemptKey } from '../domain/processes.ts';
 import { type Graph, setCustomerStatus } from '../graph/index.ts';
 import { claimAttempt, closeRecovery, recordAttempt } from '../graph/recovery/index.ts';
 import { readPolicy } from '../platform/policy.ts';
-import { openTestGraph, randomEmail, randomPhone, runCypher, testHeader } from '../test/graph.ts';
+import {
+  changedByHand,
+  closeVerified,
+  openTestGraph,
+  randomEmail,
+  randomPhone,
+  runCypher,
+  testHeader,
+} from '../test/graph.ts';
 import { deliver, type Identifier, noticeEvents, notifierOf, owed } from './testing.ts';
 
 const policy = readPolicy();
@@ -21,7 +29,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await inbox.close();
-  await graph.close();
+  await closeVerified(graph);
 });
 
 const webhook = () => notifierOf({ by: 'webhook', url: inbox.webhook });
@@ -103,6 +111,7 @@ describe('what it says', () => {
   async function owedWithCards() {
     const owing = await owed(graph, { cards: 3 });
     const { payment_id, methods } = owing;
+    changedByHand(graph, owing.customer_id);
     for (const [index, id] of methods.entries()) {
       const last_four = `000${index + 1}`;
       await runCypher(

@@ -12,7 +12,7 @@ import { PersonaError } from '../domain/errors.ts';
 import type { Notifier } from '../domain/ports.ts';
 import type { Graph } from '../graph/index.ts';
 import { finishNotice } from '../graph/recovery/index.ts';
-import { openTestGraph, testHeader } from '../test/graph.ts';
+import { closeVerified, openTestGraph, testHeader } from '../test/graph.ts';
 import {
   deliver,
   deliverInProcess,
@@ -36,7 +36,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await inbox.close();
-  await graph.close();
+  await closeVerified(graph);
 });
 
 async function messagesFor(customerId: string) {

@@ -9,7 +9,7 @@ import { type ChimeraSimulator, startChimeraSimulator } from '../dev/simulators/
 import { type Graph, getCustomerProfile, setCustomerStatus } from '../graph/index.ts';
 import { verifyCustomer } from '../graph/replay/verify.ts';
 import { readPolicy } from '../platform/policy.ts';
-import { onboardingRequest, openTestGraph, runCypher, testHeader } from '../test/graph.ts';
+import { closeVerified, onboardingRequest, openTestGraph, runCypher, testHeader } from '../test/graph.ts';
 import { createOnboardingActivities } from './onboarding.ts';
 
 // Activities that fail are part of these tests.
@@ -23,7 +23,7 @@ beforeAll(async () => {
   graph = await openTestGraph();
 });
 afterAll(async () => {
-  await graph.close();
+  await closeVerified(graph);
 });
 // Each test has its own Chimera: a breaker that one test has opened is nothing to the next.
 beforeEach(async () => {

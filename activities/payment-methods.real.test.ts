@@ -11,7 +11,13 @@ import { PersonaError } from '../domain/errors.ts';
 import type { CustomerReady } from '../domain/processes.ts';
 import { type Graph, getGatewayCustomer, getPaymentMethods, getPaymentMethodToken } from '../graph/index.ts';
 import { readPolicy } from '../platform/policy.ts';
-import { onboardingRequest, openTestGraph, randomToken } from '../test/graph.ts';
+import {
+  changedByHand,
+  closeVerified,
+  onboardingRequest,
+  openTestGraph,
+  randomToken,
+} from '../test/graph.ts';
 import type { NewMethod } from '../workflows/verify-method.ts';
 import { createOnboardingActivities } from './onboarding.ts';
 import { createPaymentMethodActivities } from './payment-methods.ts';
@@ -32,7 +38,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await simulator.close();
-  await graph.close();
+  await closeVerified(graph);
 });
 
 /** The activities of one execution; calls through `run` are its attempts. */
@@ -90,6 +96,7 @@ async function atSimulator<T = object>(path: string, put?: object): Promise<{ da
 
 async function owe(customer_id: string, state: string): Promise<string> {
   const payment_id = `pay-${randomUUID()}`;
+  changedByHand(graph, customer_id);
   const session = graph.writeSession();
   await session.run(
     'MATCH (c:Customer {id: $customer_id}) CREATE (c)-[:OWES]->(:Obligation {payment_id: $payment_id, state: $state})',

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { PersonaError } from '../domain/errors.ts';
 import { closeVerified, openTestGraph, testHeader } from '../test/graph.ts';
 import type { CommandHeader } from './command.ts';
 import { runCommand } from './command.ts';
@@ -99,6 +100,23 @@ test('times and correlation ids do not make another command; another body is ref
   await expect(create(randomUUID(), header)).rejects.toMatchObject({ type: 'idempotency_key_reused' });
   await adjust(id, 1, { ...header, caller: 'another' });
   expect(await ltvAndVersion(id)).toEqual({ ltv: 6, version: 3 });
+});
+
+test('a repeat decides nothing, whatever would become of it by now', async () => {
+  const id = randomUUID();
+  await create(id);
+  let decided = 0;
+  const header = testHeader();
+  const once = () =>
+    runCommand(graph, header, 'decideForTest', { id }, async (tx) => {
+      await tx.lockCustomer(id);
+      decided += 1;
+      if (decided > 1) throw new PersonaError('customer_not_found', 'by now');
+      return { decided };
+    });
+  const answers = await Promise.all([once(), once(), once()]);
+  expect([...answers, await once()]).toEqual(Array.from({ length: 4 }, () => ({ decided: 1 })));
+  expect(decided).toBe(1);
 });
 
 test('a refused command leaves nothing, and its key may be used again', async () => {

@@ -5,12 +5,12 @@
  */
 
 import { setTimeout } from 'node:timers/promises';
-import { PersonaError } from '../domain/errors.ts';
 import { bodyText } from './body-hash.ts';
 import type { CommandTx } from './command-tx.ts';
-import { openCommandTx, Replayed } from './command-tx.ts';
-import { isWorthRepeating, translated } from './errors.ts';
+import { isTaken, isWorthRepeating, translated } from './errors.ts';
 import type { Graph } from './graph.ts';
+import { openCommand } from './open-command.ts';
+import { type Claim, firstAnswer } from './receipts.ts';
 import { toUtc } from './values.ts';
 
 /** Who asks for a change, and under which key a repeat of it is the same command. */
@@ -49,31 +49,44 @@ export async function runCommand<T>(
     body: bodyText([name, body]),
   };
   const ended = graph.observer.started(name);
+  try {
+    const result = await runUntilDone(graph, claim, work);
+    ended();
+    return result;
+  } catch (error) {
+    const reason = translated(error);
+    ended(reason);
+    throw reason;
+  }
+}
+
+interface NamedClaim extends Claim {
+  readonly name: string;
+}
+
+async function runUntilDone<T>(
+  graph: Graph,
+  claim: NamedClaim,
+  work: (tx: CommandTx) => Promise<T>,
+): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      const result = await runOnce(graph, claim, work);
-      ended();
-      return result;
+      return await runOnce(graph, claim, work);
     } catch (error) {
-      if (attempt >= MAX_ATTEMPTS || !isWorthRepeating(error)) {
-        const reason = translated(error);
-        ended(reason);
-        throw reason;
-      }
+      // Something unique is there already: this command's own receipt, or what another writer was quicker with.
+      const first = isTaken(error) ? await firstAnswer(graph, claim) : undefined;
+      if (first !== undefined) return first.result as T;
+      if (attempt >= MAX_ATTEMPTS || !isWorthRepeating(error)) throw error;
     }
-    graph.observer.repeated(name);
+    graph.observer.repeated(claim.name);
     const longest = Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** attempt);
     await setTimeout(longest * (0.5 + Math.random() / 2));
   }
 }
 
-async function runOnce<T>(
-  graph: Graph,
-  claim: { name: string; header: CommandHeader; body: string },
-  work: (tx: CommandTx) => Promise<T>,
-): Promise<T> {
+async function runOnce<T>(graph: Graph, claim: NamedClaim, work: (tx: CommandTx) => Promise<T>): Promise<T> {
   const session = graph.writeSession();
-  const command = openCommandTx(graph, session, claim);
+  const command = openCommand(graph, session, claim);
   try {
     const result = await work(command.tx);
     const events = await command.finish(result);
@@ -81,13 +94,7 @@ async function runOnce<T>(
     return result;
   } catch (error) {
     // What failed first is the reason; what came behind it only says that the transaction is over.
-    const reason = await command.reason(error);
-    if (!(reason instanceof Replayed)) throw reason;
-    if (reason.sameBody) return reason.result as T;
-    throw new PersonaError(
-      'idempotency_key_reused',
-      `the idempotency key ${claim.header.idempotencyKey} was used before with another request`,
-    );
+    throw await command.reason(error);
   } finally {
     await session.close();
   }

@@ -7,12 +7,17 @@ const UNREACHABLE = new Set(['ServiceUnavailable', 'SessionExpired']);
 const POOL_EXHAUSTED = /^Connection acquisition timed out/;
 const REFUSED = /^Neo\.ClientError\.Security\./;
 
+/** Was something written that must be unique, and is there already? */
+export function isTaken(error: unknown): boolean {
+  return error instanceof Neo4jError && error.code === CONSTRAINT_VIOLATION;
+}
+
 /**
  * May the same transaction succeed if it is run again at once? Deadlocks and other transient faults, a lost connection
  * (the receipt makes a repeat safe), and a uniqueness race, in which the other writer's node is there next time.
  */
 export function isWorthRepeating(error: unknown): boolean {
-  return error instanceof Neo4jError && (error.retryable || error.code === CONSTRAINT_VIOLATION);
+  return isTaken(error) || (error instanceof Neo4jError && error.retryable);
 }
 
 /** Translates the driver's errors once, for everything that leaves this folder. */

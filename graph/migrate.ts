@@ -18,13 +18,14 @@ const AWAIT_INDEXES = 'CALL db.awaitIndexes(300)';
 /**
  * Brings the schema up to date: applies what is missing, in order, whoever comes first; later comers wait and find
  * nothing to do. A migration that broke off half-way is simply run again: each is re-runnable.
+ * @param folder - where the migrations are; they need no downtime, so tests bring others while commands go on
  * @returns the names of the migrations applied now
  * @throws PersonaError graph_unavailable
  */
-export async function migrate(graph: Graph): Promise<string[]> {
+export async function migrate(graph: Graph, folder = FOLDER): Promise<string[]> {
   try {
     await runStatement(graph, LOCK_CONSTRAINT);
-    return await withLock(graph, () => applyMissing(graph));
+    return await withLock(graph, () => applyMissing(graph, folder));
   } catch (error) {
     throw translated(error);
   }
@@ -34,17 +35,17 @@ export async function migrate(graph: Graph): Promise<string[]> {
  * The migrations that this version brings and the graph has not seen yet, in order.
  * @throws PersonaError graph_unavailable
  */
-export async function missingMigrations(graph: Graph): Promise<string[]> {
+export async function missingMigrations(graph: Graph, folder = FOLDER): Promise<string[]> {
   const rows = await graph.read<{ version: string }>(APPLIED);
   const applied = new Set(rows.map((row) => row.version));
-  const files = (await readdir(FOLDER)).filter((name) => FILE.test(name)).sort();
+  const files = (await readdir(folder)).filter((name) => FILE.test(name)).sort();
   return files.filter((name) => !applied.has(name.slice(0, 4)));
 }
 
-async function applyMissing(graph: Graph): Promise<string[]> {
-  const missing = await missingMigrations(graph);
+async function applyMissing(graph: Graph, folder: URL): Promise<string[]> {
+  const missing = await missingMigrations(graph, folder);
   for (const name of missing) {
-    const text = await readFile(new URL(name, FOLDER), 'utf8');
+    const text = await readFile(new URL(name, folder), 'utf8');
     for (const statement of statementsOf(text)) await runStatement(graph, statement);
     await runStatement(graph, RECORD, { version: name.slice(0, 4), name });
   }

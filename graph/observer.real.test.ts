@@ -1,11 +1,21 @@
 /** What a process hears of its graph: each fact once, when it is committed. */
 
 import { randomUUID } from 'node:crypto';
+import { pino } from 'pino';
+import { Registry } from 'prom-client';
 import { expect, onTestFinished, test } from 'vitest';
+import { observeGraph } from '../platform/graph-observer.ts';
 import { readPolicy } from '../platform/policy.ts';
-import { onboardingRequest, openTestGraph, randomEmail, testHeader } from '../test/graph.ts';
+import {
+  closeVerified,
+  onboardingRequest,
+  openTestGraph,
+  randomEmail,
+  randomToken,
+  testHeader,
+} from '../test/graph.ts';
 import { customerWithCards, failureOf } from '../test/wallets.ts';
-import { onboard } from './index.ts';
+import { addPaymentMethod, onboard, recordVerification } from './index.ts';
 import type { CommittedCommand } from './observer.ts';
 import { closeRecovery, openRecovery } from './recovery/index.ts';
 
@@ -28,7 +38,7 @@ test('a command is told of once, however often and however many at once repeat i
       committed: (command) => void committed.push(command),
     },
   });
-  onTestFinished(() => graph.close());
+  onTestFinished(() => closeVerified(graph));
   const request = onboardingRequest({
     digital_identifiers: [{ type: 'email', value: randomEmail(), is_verified: true }],
   });
@@ -61,7 +71,7 @@ test('a failure says which of its codes nobody knows, and the end which class th
       committed: (command) => void events.push(...command.events),
     },
   });
-  onTestFinished(() => graph.close());
+  onTestFinished(() => closeVerified(graph));
   const wallet = await customerWithCards(graph, policy, { cards: 1 });
   const failure = failureOf(wallet, { decline_code: 'expired_card', code: 'as_yet_unheard_of' });
   const { payment_id } = failure;
@@ -71,3 +81,42 @@ test('a failure says which of its codes nobody knows, and the end which class th
   expect(dataOf('RecoveryAttempted')).toMatchObject({ class: 'FIX', unmapped: ['code:as_yet_unheard_of'] });
   expect(dataOf('RecoveryClosed')).toMatchObject({ state: 'exhausted', class: 'FIX' });
 });
+
+test('a payment method whose token another customer has is counted, whichever command brings it', async () => {
+  const registry = new Registry();
+  const observer = observeGraph(registry, pino({ level: 'silent' }), { connections: 10, around: () => ({}) });
+  const graph = await openTestGraph({ observer });
+  onTestFinished(() => closeVerified(graph));
+  const bring = async (token: string) => {
+    const request = onboardingRequest({ payment_method_details: { type: 'card', token } });
+    return onboard(graph, testHeader(), { request, policy });
+  };
+  const token = randomToken();
+  await bring(token);
+  const own = await bring(randomToken());
+  expect(await countedTokens(registry)).toEqual([]);
+
+  const { customer_id, warnings } = await bring(token);
+  expect(warnings).toEqual(['token_belongs_to_other_customer']);
+  const method = { type: 'card' as const, token };
+  const input = { customer_id, method, added_by: 'service' as const };
+  for (const _ of ['first', 'second'])
+    await expect(addPaymentMethod(graph, testHeader(), input)).rejects.toMatchObject({
+      type: 'token_belongs_to_other_customer',
+    });
+  await recordVerification(graph, testHeader(), {
+    customer_id: own.customer_id,
+    payment_method_id: String(own.payment_method_id),
+    answer: { result: 'attached', method },
+  });
+  expect(await countedTokens(registry)).toEqual([
+    [{ command: 'onboard' }, 1],
+    [{ command: 'addPaymentMethod' }, 2],
+    [{ command: 'recordVerification' }, 1],
+  ]);
+});
+
+async function countedTokens(registry: Registry) {
+  const metric = await registry.getSingleMetric('persona_tokens_of_other_customers_total')?.get();
+  return metric?.values.map(({ labels, value }) => [labels, value]);
+}

@@ -41,6 +41,12 @@ export function observeGraph(
     labelNames: ['command'],
     registers,
   });
+  const foreignTokens = new Counter({
+    name: 'persona_tokens_of_other_customers_total',
+    help: 'Payment methods refused because another customer has their token, by the command that brought them',
+    labelNames: ['command'],
+    registers,
+  });
   const count = createFactCounts(registry, logger);
 
   return {
@@ -49,15 +55,26 @@ export function observeGraph(
       underWay.inc();
       return (failure?: unknown) => {
         underWay.dec();
-        duration.observe({ operation, result: resultOf(failure) }, (performance.now() - startedAt) / 1_000);
+        const result = resultOf(failure);
+        duration.observe({ operation, result }, (performance.now() - startedAt) / 1_000);
+        if (result === FOREIGN_TOKEN) foreignTokens.inc({ command: operation });
       };
     },
     repeated: (command: string) => repeated.inc({ command }),
     committed(command: CommittedCommand) {
       count(command);
+      if (leftOutForeignToken(command)) foreignTokens.inc({ command: command.name });
       logMilestone(logger, command, around());
     },
   };
+}
+
+const FOREIGN_TOKEN = 'token_belongs_to_other_customer';
+
+/** An onboarding and a verification succeed without the method, and say so in their answer. */
+function leftOutForeignToken({ result }: CommittedCommand): boolean {
+  const { warnings, refused } = (result ?? {}) as { warnings?: readonly string[]; refused?: string };
+  return refused === FOREIGN_TOKEN || warnings?.includes(FOREIGN_TOKEN) === true;
 }
 
 function resultOf(failure: unknown): string {

@@ -1,7 +1,14 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Graph, type Onboarded, onboard, rehearse } from '../graph/index.ts';
 import { readPolicy } from '../platform/policy.ts';
-import { onboardingRequest, openTestGraph, randomEmail, randomToken, testHeader } from '../test/graph.ts';
+import {
+  closeVerified,
+  onboardingRequest,
+  openTestGraph,
+  randomEmail,
+  randomToken,
+  testHeader,
+} from '../test/graph.ts';
 import { recordingGraph } from '../test/recording-graph.ts';
 import { warmUp } from './warm-up.ts';
 
@@ -11,7 +18,7 @@ beforeAll(async () => {
   graph = await openTestGraph();
 });
 afterAll(async () => {
-  await graph.close();
+  await closeVerified(graph);
 });
 
 test('what is rehearsed sees itself, and nobody else ever sees it', async () => {
@@ -64,6 +71,10 @@ test.each([
   ['a method and a device', { ...method(), ...device() }],
   ['a method', method()],
   ['a device', device()],
+  [
+    'everything and another identifier',
+    { digital_identifiers: [...identifiers(), ...identifiers()], ...method(), ...device(), ...address },
+  ],
   ['nothing', {}],
 ])(
   'a warm-up sends every statement of an onboarding that brings %s beside an identifier',

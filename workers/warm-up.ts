@@ -48,6 +48,10 @@ async function* scenes(graph: Graph, policy: Policy): AsyncGenerator<void> {
     yield;
   }
   yield await playWhole(graph, policy, known);
+  const several = requestOf(randomUUID(), randomUUID());
+  several.digital_identifiers?.push({ type: 'email', value: `${randomUUID()}@warm-up.invalid` });
+  await onboard(graph, header(), { request: several, policy });
+  yield;
 }
 
 async function playWhole(graph: Graph, policy: Policy, person: string): Promise<void> {

@@ -9,7 +9,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { PersonaError } from '../../domain/errors.ts';
 import { readPolicy } from '../../platform/policy.ts';
-import { openTestGraph, testHeader } from '../../test/graph.ts';
+import { closeVerified, openTestGraph, testHeader } from '../../test/graph.ts';
 import type { CommandHeader } from '../command.ts';
 import type { Graph } from '../graph.ts';
 import type { StoredEvent } from '../replay/stream.ts';
@@ -27,7 +27,7 @@ beforeAll(async () => {
   graph = await openTestGraph();
 });
 afterAll(async () => {
-  await graph.close();
+  await closeVerified(graph);
 });
 
 /** One action as it was sent, with what came back. */
@@ -51,8 +51,8 @@ async function sendTwice(world: World, sent: Sent): Promise<void> {
   const [first, second] = await Promise.all([attempt(), attempt()]);
   sent.answer = first ?? second;
   const third = await attempt();
-  // Invariant 5. A claim's answer is what is true now, and a refusal is decided anew.
-  if (sent.action.do === 'claim') return;
+  // Invariant 5. What a claim and a settlement answer is what is true now, and a refusal is decided anew.
+  if (sent.action.do === 'claim' || sent.action.do === 'settle') return;
   if (first !== undefined && second !== undefined) expect(second).toEqual(first);
   if (sent.answer !== undefined) expect(third).toEqual(sent.answer);
 }
@@ -102,6 +102,7 @@ async function agree(world: World, sent: readonly Sent[]): Promise<void> {
   await uniqueness(world);
   await sums(world, sent);
   for (const id of customers) claims(logs.get(id) ?? []);
+  await plastics(world);
 }
 
 /** Invariant 2: what a command wrote stands in the streams of those whom it named, and nowhere else. */
@@ -175,12 +176,28 @@ async function sums(world: World, sent: readonly Sent[]): Promise<void> {
   }
 }
 
-/** Invariant 7: at no moment of the log is there a second charge under way, or one for what is paid. */
+const STRANGERS = `
+  MATCH (a:ChargeAttempt) WHERE a.customer_id IN $customers
+  MATCH (p:PaymentMethod {id: a.payment_method_id})<-[:HAS_PAYMENT_METHOD]-(c:Customer)
+  WHERE c.id <> a.customer_id
+  RETURN a.key AS key`;
+
+/** One plastic at several customers: a charge in doubt blocks it for all, and nobody is charged for another. */
+async function plastics(world: World): Promise<void> {
+  expect(world.claimedInDoubt).toEqual([]);
+  expect(await graph.read(STRANGERS, { customers: world.customers })).toEqual([]);
+}
+
+/** Invariant 7: at no moment of the log is there a second charge under way, or one for what is paid or closed. */
 function claims(log: readonly StoredEvent[]): void {
   const states = new Map<string, { payment: string; state: string }>();
+  const closed = new Set<string>();
   for (const event of log) {
     const data = JSON.parse(event.data) as { key: string; payment_id: string; state: string };
+    if (event.type === 'RecoveryClosed') closed.add(data.payment_id);
+    if (event.type === 'RecoveryReopened') closed.delete(data.payment_id);
     if (event.type === 'ChargeClaimed') {
+      expect([...closed]).not.toContain(data.payment_id);
       const others = [...states.values()];
       const inTheWay = others.filter(
         ({ payment, state }) =>

@@ -10,7 +10,7 @@ import { customerWithCards, failureOf } from '../../test/wallets.ts';
 import type { CommandHeader } from '../command.ts';
 import type { Graph } from '../graph.ts';
 import * as commands from '../index.ts';
-import { claimAttempt, openRecovery, recordAttempt } from '../recovery/index.ts';
+import { claimAttempt, closeRecovery, openRecovery, openSettled, recordAttempt } from '../recovery/index.ts';
 
 const CUSTOMERS = 3;
 const TOKENS = 4;
@@ -60,6 +60,8 @@ export const action = fc.oneof(
       answer,
     }),
   },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('close'), payment }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('settle'), payment }) },
 );
 export type Action = typeof action extends fc.Arbitrary<infer A> ? A : never;
 
@@ -74,7 +76,15 @@ export interface World {
   methods: Map<string, Set<string>>;
   identifiers: Map<string, string>;
   /** The charges that may have been sent. */
-  claims: { payment_id: string; key: string }[];
+  claims: { payment_id: string; payment_method_id: string; key: string }[];
+  /** The second card of each customer: one plastic. */
+  plastic: ReadonlySet<string>;
+  /** Its charges whose outcome nobody knows: from the answer that says so until somebody sends more. */
+  inDoubt: Set<string>;
+  /** Of which somebody has sent more than that nobody knows. */
+  known: Set<string>;
+  /** What was claimed for the plastic while another payment's charge was in doubt all the time. */
+  claimedInDoubt: string[];
 }
 
 /** Customers with two cards each, ready to be charged, and an open payment for each of them. */
@@ -87,11 +97,14 @@ export async function newWorld(graph: Graph, policy: Policy): Promise<World> {
       return String((await commands.onboard(graph, testHeader(), { request, policy })).device_id);
     }),
   );
-  const wallets = await Promise.all(make(CUSTOMERS, () => customerWithCards(graph, policy, { cards: 2 })));
+  const plastic = randomUUID();
+  const wallets = await Promise.all(
+    make(CUSTOMERS, () => customerWithCards(graph, policy, { cards: 2, fingerprints: ['', plastic] })),
+  );
   const failures = wallets.map((wallet) => failureOf(wallet));
   for (const failure of failures)
     await openRecovery(graph, testHeader(), { failure, policy, now: Date.now(), claim_first: false });
-  return {
+  const world: World = {
     customers: wallets.map(({ customer_id }) => customer_id),
     devices,
     tokens: make(TOKENS, randomToken),
@@ -100,7 +113,25 @@ export async function newWorld(graph: Graph, policy: Policy): Promise<World> {
     methods: new Map(wallets.map(({ customer_id, methods }) => [customer_id, new Set(methods)])),
     identifiers: new Map(),
     claims: [],
+    plastic: new Set(wallets.map(({ methods }) => String(methods[1]))),
+    inDoubt: new Set(),
+    known: new Set(),
+    claimedInDoubt: [],
   };
+  await beginInDoubt(graph, policy, world);
+  return world;
+}
+
+/** One customer's charge of the plastic has been sent, and nobody knows what became of it. */
+async function beginInDoubt(graph: Graph, policy: Policy, world: World): Promise<void> {
+  const [payment_id = ''] = world.payments;
+  const [payment_method_id = ''] = world.plastic;
+  const key = attemptKey(payment_id, payment_method_id, 1);
+  const charge = { payment_id, key, policy, now: Date.now() };
+  await claimAttempt(graph, testHeader(), { ...charge, payment_method_id, n: 1 });
+  await recordAttempt(graph, testHeader(), { ...charge, answer: ANSWERS.unknown });
+  world.claims.push({ payment_id, payment_method_id, key });
+  world.inDoubt.add(key);
 }
 
 /** A payment, as an event of LTV, belongs to one customer. */
@@ -237,16 +268,47 @@ export function prepare(
       const key = attemptKey(payment_id, payment_method_id, one.n);
       const input = { payment_id, payment_method_id, key, n: one.n, policy };
       return async () => {
-        const claim = await claimAttempt(graph, header, { ...input, now: Date.now() });
-        if (claim.result === 'claimed') world.claims.push({ payment_id, key });
+        const isPlastic = world.plastic.has(payment_method_id);
+        const doubts = [...world.inDoubt].filter((other) => isPlastic && other !== key);
+        const now = Date.now();
+        const claim = await claimAttempt(graph, header, { ...input, now });
+        if (claim.result !== 'claimed') return claim;
+        world.claims.push({ payment_id, payment_method_id, key });
+        // What was claimed before the doubt is told of again.
+        const isNew = claim.attempt.claimed_at === now;
+        if (isNew && doubts.some((other) => world.inDoubt.has(other))) world.claimedInDoubt.push(key);
         return claim;
       };
     }
     case 'record': {
       const claimed = world.claims[one.claim % world.claims.length];
       if (claimed === undefined) return undefined;
-      const input = { ...claimed, answer: ANSWERS[one.answer], policy };
-      return () => recordAttempt(graph, header, { ...input, now: Date.now() });
+      const { payment_id, payment_method_id: charged, key } = claimed;
+      const input = { payment_id, key, answer: ANSWERS[one.answer], policy };
+      return async () => {
+        if (one.answer !== 'unknown') {
+          world.known.add(key);
+          world.inDoubt.delete(key);
+        }
+        const recorded = await recordAttempt(graph, header, { ...input, now: Date.now() });
+        if (world.plastic.has(charged) && !world.known.has(key)) world.inDoubt.add(key);
+        return recorded;
+      };
+    }
+    case 'close': {
+      const payment_id = String(world.payments[one.payment]);
+      // As a settlement does at any moment; an unpaid end is the run's alone, which waits for every outcome.
+      const end = { outcome: 'paid_elsewhere', rule: 'test' } as const;
+      return () => closeRecovery(graph, header, { payment_id, ...end });
+    }
+    case 'settle': {
+      const settlement = {
+        event_id: header.idempotencyKey,
+        payment_id: String(world.payments[one.payment]),
+        customer_id: paymentOwner,
+        settled_at: new Date().toISOString(),
+      };
+      return () => openSettled(graph, header, { settlement, policy, now: Date.now() });
     }
   }
 }

@@ -6,6 +6,8 @@ import type { OnboardingRequest } from '../../domain/onboarding-types.ts';
 import type { Policy } from '../../domain/policy.ts';
 import { readPolicy } from '../../platform/policy.ts';
 import {
+  changedByHand,
+  closeVerified,
   onboardingRequest,
   openTestGraph,
   randomEmail,
@@ -29,7 +31,7 @@ beforeAll(async () => {
   graph = await openTestGraph();
 });
 afterAll(async () => {
-  await graph.close();
+  await closeVerified(graph);
 });
 
 const meet = async (change: Partial<OnboardingRequest>, policy = defaults, through = graph) => {
@@ -208,7 +210,7 @@ describe('the same person at the same moment', () => {
         ),
       ),
     );
-    await Promise.all(processes.map((each) => each.close()));
+    await Promise.all(processes.map((each) => closeVerified(each)));
     expect(ids(answers).size).toBe(1);
     expect(answers.filter((answer) => answer.created)).toHaveLength(1);
     const customer_id = String(answers[0]?.customer_id);
@@ -299,6 +301,7 @@ describe('who is gone', () => {
   test.each(['erased', 'merged'])('(%s) is never attached to, by whatever comes', async (status) => {
     const [mail, fingerprint] = [email(true), randomUUID()];
     const gone = await meet({ digital_identifiers: [mail], device_details: { fingerprint } });
+    changedByHand(graph, gone.customer_id);
     await runCypher(graph, 'MATCH (c:Customer {id: $id}) SET c.status = $status', {
       id: gone.customer_id,
       status,

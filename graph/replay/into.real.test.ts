@@ -1,9 +1,10 @@
 /** Two Neo4js of this file's own: a graph is rebuilt from a log alone only where nothing else is. */
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { runCli } from '../../cli/program.ts';
 import { type Guard, startGuard } from '../../dev/stack/guard.ts';
@@ -15,6 +16,7 @@ import { createKeyRing } from '../../security/key-ring.ts';
 import { onboardingRequest, openTestGraph, runCypher, testHeader } from '../../test/graph.ts';
 import type { Graph } from '../graph.ts';
 import { createCustomer, getCustomerProfile, getTimeline, onboard, openGraph } from '../index.ts';
+import { migrate } from '../migrate.ts';
 import { fullLife } from './testing.ts';
 import { verifyAll, verifyCustomer } from './verify.ts';
 
@@ -107,22 +109,30 @@ test('a graph rebuilt elsewhere from its log is the same, to the last property; 
   expect(again.err).toContain('it has to be empty');
 });
 
-test('an event of an older version is read as if it were of today', async () => {
-  const address_details = {
-    street1: 'A',
-    city: 'B',
-    zip_code: '1',
-    country: 'US',
-    type: 'shipping' as const,
-  };
+const address_details = {
+  street1: 'A',
+  city: 'B',
+  zip_code: '1',
+  country: 'US',
+  type: 'shipping' as const,
+};
+/** As the version before today's wrote it. */
+const WRITTEN_BEFORE = `
+  MATCH (e:PersonaEvent {stream_id: $customer_id, type: 'AddressAdded'})
+  SET e.schema_version = 1, e.data = replace(e.data, ',"awaits_identifier_id":null', '')
+  RETURN e.data AS data`;
+
+/** A customer whose address came when events were of an older version. */
+async function longStandingCustomer(): Promise<string> {
   const request = onboardingRequest({ address_details });
   const { customer_id } = await onboard(graph, testHeader(), { request, policy });
-  const OLD = `
-    MATCH (e:PersonaEvent {stream_id: $customer_id, type: 'AddressAdded'})
-    SET e.schema_version = 1, e.data = replace(e.data, ',"awaits_identifier_id":null', '')
-    RETURN e.data AS data`;
-  const { records } = await runCypher(graph, OLD, { customer_id });
+  const { records } = await runCypher(graph, WRITTEN_BEFORE, { customer_id });
   expect(records[0]?.get('data')).not.toContain('awaits_identifier_id');
+  return customer_id;
+}
+
+test('an event of an older version is read as if it were of today', async () => {
+  const customer_id = await longStandingCustomer();
   expect(await verifyCustomer(graph, customer_id)).toEqual([]);
   expect(await getTimeline(graph, { customer_id, limit: 1 })).toMatchObject([{ type: 'AddressAdded' }]);
   const NEWER =
@@ -134,16 +144,44 @@ test('an event of an older version is read as if it were of today', async () => 
   expect(await getTimeline(graph, { customer_id, limit: 1 })).toMatchObject([{ type: 'Masked' }]);
 });
 
-test('a migration adds a property and another one a label while commands and reads go on', async () => {
-  const customers = await Promise.all(
-    Array.from({ length: 300 }, async () => (await createCustomer(graph, testHeader(), {})).customer_id),
-  );
+/** The migrations of a later version: one adds a property, one a label, and an index on both. */
+const LATER = {
+  '9001_when_the_status_was_set.cypher': `
+    // Every customer has had one status so far.
+    MATCH (c:Customer) WHERE c.status_seq IS NULL
+    CALL (c) { SET c.status_seq = 1 } IN TRANSACTIONS OF 50 ROWS;`,
+  '9002_persons.cypher': `
+    MATCH (c:Customer) WHERE NOT c:Person
+    CALL (c) { SET c:Person } IN TRANSACTIONS OF 50 ROWS;
+    CREATE INDEX person_status IF NOT EXISTS FOR (n:Person) ON (n.status_seq);`,
+};
+
+/** What this version brings and what a later one adds, in a folder of their own. */
+function laterMigrations(): URL {
+  const later = join(folder, 'migrations');
+  cpSync(new URL('../migrations', import.meta.url), later, { recursive: true });
+  for (const [name, text] of Object.entries(LATER)) writeFileSync(join(later, name), text);
+  return pathToFileURL(`${later}/`);
+}
+
+test('a later version adds a property and a label while commands and reads go on, and old events still give the graph', async () => {
+  const customers = await Promise.all(Array.from({ length: 10 }, longStandingCustomer));
+  while (customers.length < 200) {
+    const more = Array.from({ length: 10 }, () => createCustomer(graph, testHeader(), {}));
+    customers.push(...(await Promise.all(more)).map(({ customer_id }) => customer_id));
+  }
+  // As the version left them that did not know the property yet.
+  await runCypher(graph, 'MATCH (c:Customer) WHERE c.id IN $customers REMOVE c.status_seq', { customers });
   let isOver = false;
   let served = 0;
   const serve = async () => {
     for (let n = 0; !isOver; n += 1) {
       const customer_id = String(customers[n % customers.length]);
-      const request = onboardingRequest({ customer_id, customer_metadata: { locale: 'en' } });
+      const request = onboardingRequest({
+        customer_id,
+        address_details,
+        customer_metadata: { locale: 'en' },
+      });
       await onboard(graph, testHeader(), { request, policy });
       await getCustomerProfile(graph, { customer_id });
       served += 1;
@@ -151,19 +189,19 @@ test('a migration adds a property and another one a label while commands and rea
   };
   const clients = [serve(), serve(), serve()];
   await expect.poll(() => served).toBeGreaterThan(3);
-  const ADD_PROPERTY = `
-    MATCH (c:Customer) WHERE c.tier IS NULL
-    CALL (c) { SET c.tier = 'standard' } IN TRANSACTIONS OF 50 ROWS`;
-  const ADD_LABEL =
-    'MATCH (c:Customer) WHERE NOT c:Person CALL (c) { SET c:Person } IN TRANSACTIONS OF 50 ROWS';
-  for (const statement of [ADD_PROPERTY, ADD_LABEL, ADD_PROPERTY, ADD_LABEL])
-    await runCypher(graph, statement);
+  const later = laterMigrations();
+  const applied = await Promise.all([migrate(graph, later), migrate(graph, later)]);
+  expect(applied.flat()).toEqual(Object.keys(LATER));
+  expect(await migrate(graph, later)).toEqual([]);
   const before = served;
   await expect.poll(() => served).toBeGreaterThan(before + 3);
   isOver = true;
   await Promise.all(clients);
+
   const [row] = await graph.read(
-    "MATCH (c:Customer:Person {tier: 'standard'}) RETURN count(c) >= 300 AS all",
+    'MATCH (c:Person {status_seq: 1}) WHERE c.id IN $customers RETURN count(c) AS count',
+    { customers },
   );
-  expect(row).toEqual({ all: true });
+  expect(row).toEqual({ count: customers.length });
+  for (const id of customers) expect(await verifyCustomer(graph, id)).toEqual([]);
 });

@@ -6,8 +6,8 @@
 import { PersonaError } from '../../domain/errors.ts';
 import type { EventData, StreamKind } from '../../domain/events.ts';
 import type { DataKey, KeyOwner, WrappedKey } from '../../security/data-key.ts';
-import { WRITE_EVENTS } from '../command-tx.ts';
 import { translated } from '../errors.ts';
+import { WRITE_EVENTS } from '../event-writes.ts';
 import type { Graph } from '../graph.ts';
 import type { Sender } from '../key-store.ts';
 import { migrate } from '../migrate.ts';

@@ -18,7 +18,7 @@ import {
 } from '../../../graph/recovery/index.ts';
 import { readPolicy } from '../../../platform/policy.ts';
 import { createServices } from '../../../services/create.ts';
-import { onboardingRequest, openTestGraph, testHeader } from '../../../test/graph.ts';
+import { closeVerified, onboardingRequest, openTestGraph, testHeader } from '../../../test/graph.ts';
 import { openNamespace, type RigServer } from '../../../test/rig/server.ts';
 import { type Fixture, startFixture, until } from '../../../test/stripe.ts';
 import { failureOf } from '../../../test/wallets.ts';
@@ -75,7 +75,7 @@ afterAll(async () => {
   await stripe.close();
   await http.close();
   await temporal.close();
-  await graph.close();
+  await closeVerified(graph);
 });
 beforeEach(() => {
   away = false;

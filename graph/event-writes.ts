@@ -1,0 +1,64 @@
+import { v7 as uuidv7 } from 'uuid';
+import type { EventData, RecordedEvent } from '../domain/events.ts';
+import { schemaVersion } from '../domain/upcast.ts';
+import type { BlindIndex } from '../security/blind-index.ts';
+import type { CommandHeader } from './command.ts';
+import type { NewEvent } from './command-tx.ts';
+import type { Sender } from './key-store.ts';
+import { PROJECTIONS } from './projections/index.ts';
+import { type Projection, projectionParameters } from './projections/projection.ts';
+import type { Stream } from './streams.ts';
+
+/** With the label by which the relay knows what it has to publish. */
+export const WRITE_EVENTS = `
+  UNWIND $events AS event
+  CREATE (e:PersonaEvent:Unpublished {
+    id: event.id, stream: event.stream, stream_id: event.stream_id, seq: event.seq, type: event.type,
+    schema_version: event.schema_version, occurred_at: datetime(event.occurred_at),
+    recorded_at: datetime(event.recorded_at), source: event.source, actor: event.actor,
+    correlation_id: event.correlation_id, causation_id: event.causation_id, data: event.data
+  })`;
+
+/** Numbers an event as its stream's next one. @param recordedAt - RFC 3339 */
+export function nextEvent<T extends keyof EventData>(
+  stream: Stream,
+  event: NewEvent<T>,
+  { header, recordedAt }: { header: CommandHeader; recordedAt: string },
+): RecordedEvent<T> {
+  stream.version += 1;
+  stream.changed = true;
+  return {
+    id: uuidv7(),
+    stream: stream.kind,
+    stream_id: event.stream_id,
+    seq: stream.version,
+    type: event.type,
+    schema_version: schemaVersion(event.type),
+    occurred_at: event.occurred_at ?? header.occurredAt,
+    recorded_at: recordedAt,
+    source: header.caller,
+    actor: header.actor,
+    correlation_id: header.correlationId,
+    causation_id: header.causationId ?? null,
+    data: event.data,
+  };
+}
+
+/** Writes what the event tells of into the graph. */
+export function project<T extends keyof EventData>(
+  sender: Sender,
+  event: RecordedEvent<T>,
+  { stream, blindIndex }: { stream: Stream; blindIndex: BlindIndex },
+): void {
+  const projection = PROJECTIONS[event.type] as Projection<T>;
+  if (projection === null) return;
+  const secrets = { key: stream.key, blindIndex };
+  sender.send(projection.cypher, projectionParameters(projection, event, secrets));
+}
+
+export function writeEvents(sender: Sender, events: readonly RecordedEvent[]): void {
+  if (events.length === 0) return;
+  sender.send(WRITE_EVENTS, {
+    events: events.map((event) => ({ ...event, data: JSON.stringify(event.data) })),
+  });
+}

@@ -1,0 +1,58 @@
+import { PersonaError } from '../domain/errors.ts';
+import type { CommandHeader } from './command.ts';
+import type { Graph } from './graph.ts';
+import type { Sender } from './key-store.ts';
+
+/** What a command's receipt stands for: who asked under which key, and the text of what was asked. */
+export interface Claim {
+  readonly header: CommandHeader;
+  /** From `bodyText`. */
+  readonly body: string;
+}
+
+// The key is unique: a concurrent twin waits here until the first one has committed, and is refused then.
+const CLAIM = 'CREATE (:CommandReceipt {caller: $caller, key: $key})';
+const REMEMBER = `
+  MATCH (r:CommandReceipt {caller: $caller, key: $key})
+  SET r.body_hash = $body_hash, r.result = $result, r.at = datetime($at)`;
+const FORGET = 'MATCH (r:CommandReceipt {caller: $caller, key: $key}) DELETE r';
+const READ = `
+  MATCH (r:CommandReceipt {caller: $caller, key: $key})
+  RETURN r.body_hash AS body_hash, r.result AS result`;
+
+const keyOf = ({ header }: Claim) => ({ caller: header.caller, key: header.idempotencyKey });
+
+/** The first write of a command: it fails, and all of the command with it, if the command was carried out before. */
+export function claimReceipt(sender: Sender, claim: Claim): void {
+  sender.send(CLAIM, keyOf(claim));
+}
+
+/** @param at - RFC 3339 */
+export function rememberAnswer(
+  sender: Sender,
+  claim: Claim,
+  { graph, result, at }: { graph: Pick<Graph, 'blindIndex'>; result: unknown; at: string },
+): void {
+  const body_hash = graph.blindIndex.hash('command', claim.body);
+  sender.send(REMEMBER, { ...keyOf(claim), body_hash, result: JSON.stringify({ result }), at });
+}
+
+/** Gives the key back within the same transaction. */
+export function forgetReceipt(sender: Sender, claim: Claim): void {
+  sender.send(FORGET, keyOf(claim));
+}
+
+/**
+ * What the command answered when it was carried out before; `undefined`: it never was.
+ * @throws PersonaError idempotency_key_reused, graph_unavailable
+ */
+export async function firstAnswer(graph: Graph, claim: Claim): Promise<{ result: unknown } | undefined> {
+  const [receipt] = await graph.read<{ body_hash: string; result: string }>(READ, keyOf(claim));
+  if (receipt === undefined) return undefined;
+  if (graph.blindIndex.matches('command', claim.body, receipt.body_hash))
+    return JSON.parse(receipt.result) as { result: unknown };
+  throw new PersonaError(
+    'idempotency_key_reused',
+    `the idempotency key ${claim.header.idempotencyKey} was used before with another request`,
+  );
+}

@@ -1,0 +1,65 @@
+import type { Session } from 'neo4j-driver';
+import { createBatch, type Statement } from './batch.ts';
+import type { Reader } from './graph.ts';
+import type { Sender } from './key-store.ts';
+import { toParameters, toPlain } from './values.ts';
+
+type Row = Record<string, unknown>;
+
+/** A transaction's statements on their way: reads are answered, and nobody waits for a write. */
+export interface Statements extends Reader, Sender {
+  /** Sends what is left and commits when everything has succeeded. */
+  commit(): Promise<void>;
+  /** Why it failed: the first failure of any statement, or else `error`. */
+  reason(error: unknown): Promise<unknown>;
+}
+
+/**
+ * Begins a transaction; nothing here waits for the server. What is sent before the first read is the beginning of that
+ * read's statement; what is sent later goes out before the next read, and at the end.
+ */
+export function beginStatements(session: Session): Statements {
+  const transaction = session.beginTransaction();
+  const batch = createBatch();
+  const sent: Promise<unknown>[] = [];
+  let firstFailure: unknown;
+
+  const execute = async ({ cypher, parameters }: Statement): Promise<Row[]> => {
+    const { records } = await transaction.run(cypher, toParameters(parameters) as Row);
+    return records.map((record) => toPlain(record.toObject()) as Row);
+  };
+
+  /** Sends now; whoever has no use for the answer need not look at it. */
+  const start = (statement: Statement): Promise<Row[]> => {
+    const answer = execute(statement);
+    sent.push(answer);
+    answer.catch((error) => {
+      firstFailure ??= error;
+    });
+    return answer;
+  };
+
+  const flush = () => {
+    const statement = batch.take();
+    if (statement !== undefined) void start(statement);
+  };
+
+  return {
+    send: batch.add,
+    async read<T>(cypher: string, parameters: Row = {}): Promise<T[]> {
+      const isFirst = sent.length === 0;
+      if (!isFirst) flush();
+      const statement = isFirst ? batch.takeBefore({ cypher, parameters }) : { cypher, parameters };
+      return (await start(statement)) as T[];
+    },
+    async commit() {
+      flush();
+      await Promise.all(sent);
+      await transaction.commit();
+    },
+    async reason(error) {
+      await Promise.allSettled(sent);
+      return firstFailure ?? error;
+    },
+  };
+}

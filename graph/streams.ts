@@ -1,0 +1,95 @@
+import { PersonaError } from '../domain/errors.ts';
+import type { StreamKind } from '../domain/events.ts';
+import { DataKey, type KeyOwner } from '../security/data-key.ts';
+import type { CustomerNode, DeviceNode } from './command-tx.ts';
+import type { Graph, Reader } from './graph.ts';
+import { dataKeyOf, type Sender } from './key-store.ts';
+
+// A write locks the node, and what is read after it is what the lock's last holder left. The value written must not be
+// read from the node: `SET c.version = c.version` reads before it has the lock and writes the old version back.
+const LOCK_CUSTOMER = `
+  MATCH (c:Customer {id: $id})
+  SET c.locked = true
+  REMOVE c.locked
+  RETURN properties(c) AS node`;
+const LOCK_DEVICE = `
+  MATCH (d:Device {id: $id})
+  SET d.locked = true
+  REMOVE d.locked
+  RETURN properties(d) AS node`;
+const WRITE_CUSTOMER_VERSION = 'MATCH (c:Customer {id: $id}) SET c.version = $version';
+const WRITE_DEVICE_VERSION = 'MATCH (d:Device {id: $id}) SET d.version = $version';
+
+/** A customer or a device whose events a command may write. */
+export interface Stream {
+  readonly id: string;
+  readonly kind: StreamKind;
+  readonly key: DataKey;
+  /** The `seq` of its last event, with those of the command. */
+  version: number;
+  /** The command has recorded an event of it. */
+  changed: boolean;
+}
+
+/** The streams that a command has locked or begun. */
+export class Streams {
+  readonly #graph: Graph;
+  readonly #statements: Reader & Sender;
+  readonly #streams = new Map<string, Stream>();
+
+  constructor(graph: Graph, statements: Reader & Sender) {
+    this.#graph = graph;
+    this.#statements = statements;
+  }
+
+  lockCustomer(id: string): Promise<CustomerNode> {
+    const missing = () => new PersonaError('customer_not_found', `there is no customer ${id}`);
+    return this.#lock(LOCK_CUSTOMER, { label: 'CustomerKey', id }, missing);
+  }
+
+  lockDevice(id: string): Promise<DeviceNode> {
+    const missing = () => new PersonaError('device_not_found', `there is no device ${id}`);
+    return this.#lock(LOCK_DEVICE, { label: 'DeviceKey', id }, missing);
+  }
+
+  /** @param createdAt - RFC 3339 */
+  begin(kind: StreamKind, id: string, createdAt: string): void {
+    const owner: KeyOwner = { label: kind === 'customer' ? 'CustomerKey' : 'DeviceKey', id };
+    const { key, wrapped } = DataKey.create(this.#graph.keyRing, owner);
+    this.#graph.keyStore.write(this.#statements, owner, wrapped, createdAt);
+    this.#streams.set(id, { id, kind, key, version: 0, changed: false });
+  }
+
+  of(id: string): Stream {
+    const stream = this.#streams.get(id);
+    if (stream === undefined) throw new Error(`stream ${id} is used before it is locked`);
+    return stream;
+  }
+
+  writeVersions(): void {
+    for (const { id, kind, version, changed } of this.#streams.values()) {
+      const cypher = kind === 'customer' ? WRITE_CUSTOMER_VERSION : WRITE_DEVICE_VERSION;
+      if (changed) this.#statements.send(cypher, { id, version });
+    }
+  }
+
+  async #lock<N extends { version: number }>(
+    cypher: string,
+    owner: KeyOwner,
+    missing: () => PersonaError,
+  ): Promise<N> {
+    const { id, label } = owner;
+    const [rows, key] = await Promise.all([
+      this.#statements.read<{ node: N & { status?: string } }>(cypher, { id }),
+      dataKeyOf(this.#graph, this.#statements, owner),
+    ]);
+    const node = rows[0]?.node;
+    if (node === undefined || node.status === 'erased' || node.status === 'merged') throw missing();
+    if (key === undefined) throw new PersonaError('internal', `the ${label} of ${id} is missing`);
+    const kind = label === 'CustomerKey' ? 'customer' : 'device';
+    const known = this.#streams.get(id);
+    if (known === undefined) this.#streams.set(id, { id, kind, key, version: node.version, changed: false });
+    else node.version = known.version;
+    return node;
+  }
+}
