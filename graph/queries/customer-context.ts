@@ -52,7 +52,7 @@ export const CUSTOMER_CONTEXT = `
     } AS verified_shipping_address_count`;
 
 /** What the query gives: of one trusted device the id, the score and the last login (epoch milliseconds) are each in a list. */
-export interface CustomerContextRow extends Omit<CustomerContext, 'is_vip' | 'as_of' | 'trusted_devices'> {
+interface CustomerContextRow extends Omit<CustomerContext, 'is_vip' | 'as_of' | 'trusted_devices'> {
   device_ids: string[];
   trust_scores: number[];
   last_logins: number[];
