@@ -22,8 +22,11 @@ export interface BenchSystem extends Pick<PersonaSystem, 'addresses' | 'env'> {
     ports?: Record<string, number>,
     env?: Record<string, string>,
   ): Promise<{ ready: Program['ready']; pid: number; stop(): Promise<void> }>;
-  /** A graph of its own, empty and migrated, on a Neo4j of its own. */
-  startGraph(name: string): Promise<Graph>;
+  /**
+   * A graph of its own, empty and migrated, on a Neo4j of its own.
+   * @param pageCache as `startStack` takes it
+   */
+  startGraph(name: string, pageCache: string): Promise<Graph>;
   close(): Promise<void>;
 }
 
@@ -47,8 +50,8 @@ export async function startSystem({ guard, log }: CommandContext): Promise<Bench
       };
       return { ready, pid: child.pid, stop };
     },
-    async startGraph(name) {
-      const servers = { servers: ['neo4j'], folder: join(folder, name), guard, log } as const;
+    async startGraph(name, pageCache) {
+      const servers = { servers: ['neo4j'], folder: join(folder, name), pageCache, guard, log } as const;
       const own = await startStack({ ...servers, env: { ...env, NEO4J_URI: undefined } });
       const another = open({ ...env, ...own.env });
       await migrate(another);

@@ -9,7 +9,11 @@ import { toParameters } from '../graph/values.ts';
 
 const ROWS_AT_ONCE = 5_000;
 
-/** Every customer has one login, one card used on it, one address and one e-mail address, all of them proven. */
+/**
+ * Every customer has one login, one card used on it, one address and one e-mail address, all of them proven. User agent
+ * (every 3), trust score (every 10) and brand (every 5) repeat after 30 customers, and only then comes the next state:
+ * any of them is found with any other.
+ */
 const ADD_CUSTOMERS = `
   UNWIND range($from, $to) AS n
   CALL (n) {
@@ -33,7 +37,7 @@ const ADD_CUSTOMERS = `
     })
     CREATE (a:Address {
       id: '40000000-0000-4000-8000-' + digits, type: 'shipping', street1: 'sealed', city: 'Springfield',
-      state: ['NY', 'CA', 'TX', 'FL', 'IL', 'OH', 'PA', 'GA', 'NC', 'MI'][(n / 7) % 10], zip_code: '10013', country: 'US',
+      state: ['NY', 'CA', 'TX', 'FL', 'IL', 'OH', 'PA', 'GA', 'NC', 'MI'][(n / 30) % 10], zip_code: '10013', country: 'US',
       is_default: true, is_verified: true, changed_seq: 3, created_at: then, updated_at: then
     })
     CREATE (i:DigitalIdentifier {

@@ -49,3 +49,35 @@ test('a process stops its parts in reversed order, whatever one of them does, an
   expect(lines[3]).toMatchObject({ level: 'error', step: 'broken', err: { message: 'cannot' } });
   expect(output).not.toContain('marked');
 });
+
+test.each([
+  ['exits by itself', 'process.exit(0)'],
+  ['is killed behind a fatal line', "logger.fatal('last'); process.kill(process.pid, 'SIGKILL')"],
+])('a process that %s has written every line, in order', async (_, end) => {
+  const lines = `
+    import { createLogger } from './platform/logs.ts';
+    const logger = createLogger({ process: 'example', level: 'info' });
+    logger.info('0');
+    setImmediate(() => {
+      for (let n = 1; n < 1_000; n += 1) logger.info(String(n));
+      ${end};
+    });
+  `;
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', lines], {
+    cwd: new URL('..', import.meta.url),
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let output = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    output += text;
+  });
+  await new Promise((resolve) => child.once('close', resolve));
+
+  const messages = output
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line).msg);
+  expect(messages.filter((message) => message !== 'last')).toEqual(
+    Array.from({ length: 1_000 }, (__, n) => String(n)),
+  );
+});

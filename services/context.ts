@@ -56,8 +56,9 @@ export function createContextReader(
   /** @throws PersonaError customer_not_found, version_not_visible (after the whole wait), graph_unavailable */
   return async (caller, { customer_id, consistency, min_version }) => {
     if (consistency === 'eventual' && maxStalenessMs > 0) {
-      onRead(cache.has(customer_id) ? 'hit' : 'miss');
-      const context = await cache.forceFetch(customer_id);
+      const known = cache.get(customer_id);
+      onRead(known === undefined ? 'miss' : 'hit');
+      const context = known ?? (await cache.forceFetch(customer_id));
       if (context.version >= min_version) return context;
     } else {
       onRead('bypass');

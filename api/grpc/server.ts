@@ -47,6 +47,8 @@ export async function serveGrpc(
     'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
     'grpc.max_connection_age_ms': MAX_CONNECTION_AGE_MS,
     'grpc.max_connection_age_grace_ms': CONNECTION_GRACE_MS,
+    // Its counts of every stream and message are shown nowhere.
+    'grpc.enable_channelz': 0,
   });
   server.addService(personaAgentService, personaAgent(services, observers));
   server.addService(IdentityGraphServiceService, identityGraph(services, observers));

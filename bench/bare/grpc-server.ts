@@ -30,15 +30,16 @@ async function read(customer_id: string): Promise<GetCustomerContextResponse> {
       device_window: neo4j.int(policy.context.deviceWindow),
       threshold: policy.trust.threshold,
     });
-    const row = records[0]?.toObject() ?? {};
+    const { device_ids, trust_scores, last_logins, ...row } = records[0]?.toObject() ?? {};
     return {
       ...(row as GetCustomerContextResponse),
       is_vip: false,
       ltv: String(row.ltv_minor),
       ltv_currency: policy.reportingCurrency,
-      trusted_devices: row.trusted_devices.map((device: { last_login: { toStandardDate(): Date } }) => ({
-        ...device,
-        last_login: device.last_login.toStandardDate(),
+      trusted_devices: device_ids.map((device_id: string, index: number) => ({
+        device_id,
+        trust_score: trust_scores[index],
+        last_login: new Date(last_logins[index]),
       })),
       version: BigInt(row.version),
       as_of: new Date(),

@@ -20,6 +20,8 @@ const FIRST_PASSWORD = 'neo4j';
 const START_LIMIT_MS = 120_000;
 const LISTENING = 'Bolt enabled on';
 const HEAP = { initial: '256m', max: '512m' };
+/** Enough for what development and tests write. */
+const PAGE_CACHE = '128m';
 /** Who asks whether it is there does not try for half a minute. */
 const SHORT = { maxTransactionRetryTime: 0, connectionTimeout: 5_000, connectionAcquisitionTimeout: 10_000 };
 /** Neo4j reaches into the JDK; its own launch script opens the same packages. */
@@ -44,7 +46,7 @@ async function useNeo4j(env: ServerOptions['env'], uri: string): Promise<Running
 }
 
 async function startOwn(options: ServerOptions): Promise<RunningServer> {
-  const { folder, guard, log, port: preferred } = options;
+  const { folder, guard, log, port: preferred, pageCache = PAGE_CACHE } = options;
   const launcher = await findLauncher(options);
   const password = randomBytes(18).toString('base64url');
   const started = Date.now();
@@ -52,7 +54,7 @@ async function startOwn(options: ServerOptions): Promise<RunningServer> {
   return retryTakenPorts(async (attempt) => {
     const port = await (preferred === undefined ? freePort() : freePortFrom(preferred));
     const home = join(folder, `neo4j-${attempt}`);
-    const conf = writeConfiguration(home, port);
+    const conf = writeConfiguration(home, port, pageCache);
     const uri = `bolt://127.0.0.1:${port}`;
     const process = await startProcess(async () => {
       const child = startChild({
@@ -111,7 +113,7 @@ function javaArguments(jars: string, home: string, conf: string): string[] {
 }
 
 /** Small, on loopback only, telling nobody; all its files are below `home`. */
-function writeConfiguration(home: string, port: number): string {
+function writeConfiguration(home: string, port: number, pageCache: string): string {
   const conf = join(home, 'conf');
   for (const folder of [conf, join(home, 'plugins'), join(home, 'import')])
     mkdirSync(folder, { recursive: true });
@@ -130,7 +132,7 @@ function writeConfiguration(home: string, port: number): string {
     'server.directories.transaction.logs.root': path('data/transactions'),
     'server.memory.heap.initial_size': HEAP.initial,
     'server.memory.heap.max_size': HEAP.max,
-    'server.memory.pagecache.size': '128m',
+    'server.memory.pagecache.size': pageCache,
     'db.tx_log.preallocate': 'false',
     'dbms.usage_report.enabled': 'false',
   };

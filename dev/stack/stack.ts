@@ -23,6 +23,8 @@ export interface StackOptions {
   ports?: Partial<Record<ServerName, number>>;
   /** Where Temporal's UI has payloads opened; without it the UI shows them sealed. */
   codec?: string | undefined;
+  /** As in `ServerOptions`. */
+  pageCache?: string | undefined;
   /** A folder of this copy's own for data and logs; the guard deletes it at the end. */
   folder: string;
   guard: Guard;
@@ -48,6 +50,7 @@ export async function startStack({
   servers,
   ports = {},
   codec,
+  pageCache,
   folder,
   guard,
   log,
@@ -55,7 +58,7 @@ export async function startStack({
 }: StackOptions): Promise<Stack> {
   guard.removeAtEnd(folder);
   const start = async (name: ServerName): Promise<[ServerName, RunningServer]> => {
-    const options: ServerOptions = { env, folder, guard, log, port: ports[name], codec };
+    const options: ServerOptions = { env, folder, guard, log, port: ports[name], codec, pageCache };
     return [name, await STARTERS[name](options)];
   };
   const running = fulfilled(await Promise.allSettled(servers.map(start)));

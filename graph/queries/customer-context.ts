@@ -24,18 +24,21 @@ export interface CustomerContext {
 
 /**
  * One round trip. The index on the login edge gives the newest devices of this customer in order, so that neither all
- * devices that the customer ever had nor the other customers of a shared device are walked.
+ * devices that the customer ever had nor the other customers of a shared device are walked. Fifty devices travel as
+ * three lists and their times as numbers: as maps with DateTimes they cost more than all the rest, at both ends. What a
+ * login leads to is a device: asking each for its label would read its node once more.
  */
 export const CUSTOMER_CONTEXT = `
   MATCH (c:Customer {id: $customer_id})
   CALL (c) {
-    MATCH ()-[l:LOGGED_IN_FROM]->(d:Device)
+    MATCH ()-[l:LOGGED_IN_FROM]->(d)
     USING INDEX l:LOGGED_IN_FROM(customer_id, proven, last_login)
     WHERE l.customer_id = $customer_id AND l.proven = true AND l.last_login IS NOT NULL
     WITH l, d ORDER BY l.customer_id DESC, l.proven DESC, l.last_login DESC LIMIT $device_window
     WITH l, d WHERE d.trust_score >= $threshold
     WITH l, d LIMIT 50
-    RETURN collect({device_id: d.id, trust_score: d.trust_score, last_login: l.last_login}) AS trusted_devices
+    RETURN collect(d.id) AS device_ids, collect(d.trust_score) AS trust_scores,
+      collect(l.last_login.epochMillis) AS last_logins
   }
   CALL (c) {
     OPTIONAL MATCH (c)-[h:HAS_PAYMENT_METHOD]->(p:PaymentMethod)
@@ -43,10 +46,17 @@ export const CUSTOMER_CONTEXT = `
     RETURN count(p) AS payment_method_count, head(collect(CASE WHEN h.is_default THEN p.id END)) AS default_payment_method_id
   }
   RETURN c.id AS customer_id, c.ltv_minor AS ltv_minor, c.segment AS segment, c.status AS status,
-    c.version AS version, trusted_devices, payment_method_count, default_payment_method_id,
+    c.version AS version, device_ids, trust_scores, last_logins, payment_method_count, default_payment_method_id,
     COUNT {
       MATCH (c)-[s:SHIPPED_TO]->(a:Address) WHERE s.proven AND a.is_verified AND a.type = 'shipping'
     } AS verified_shipping_address_count`;
+
+/** What the query gives: of one trusted device the id, the score and the last login (epoch milliseconds) are each in a list. */
+interface CustomerContextRow extends Omit<CustomerContext, 'is_vip' | 'as_of' | 'trusted_devices'> {
+  device_ids: string[];
+  trust_scores: number[];
+  last_logins: number[];
+}
 
 /**
  * @param input.anywhere of a cluster, ask any member, which may not have heard of the newest yet
@@ -59,14 +69,20 @@ export async function getCustomerContext(
   const { customer_id, anywhere = false, policy } = input;
   const as_of = new Date(graph.now()).toISOString();
   const read = anywhere ? graph.readAnywhere : graph.read;
-  const [row] = await read<Omit<CustomerContext, 'is_vip' | 'as_of'>>(CUSTOMER_CONTEXT, {
+  const [found] = await read<CustomerContextRow>(CUSTOMER_CONTEXT, {
     customer_id,
     device_window: policy.context.deviceWindow,
     threshold: policy.trust.threshold,
   });
-  if (row === undefined || row.status === 'erased') {
+  if (found === undefined || found.status === 'erased') {
     throw new PersonaError('customer_not_found', `there is no customer ${customer_id}`);
   }
+  const { device_ids, trust_scores, last_logins, ...row } = found;
+  const trusted_devices = device_ids.map((device_id, index) => ({
+    device_id,
+    trust_score: Number(trust_scores[index]),
+    last_login: new Date(Number(last_logins[index])).toISOString(),
+  }));
   const is_vip = row.segment === 'VIP' || row.ltv_minor >= policy.context.vipLtvMinor;
-  return withoutNulls({ ...row, is_vip, as_of });
+  return withoutNulls({ ...row, trusted_devices, is_vip, as_of });
 }
