@@ -5,6 +5,7 @@
 
 import { runCommand } from '../dev/command.ts';
 import { contextBenchmark } from './context.ts';
+import { importBenchmark } from './import/benchmark.ts';
 import { onboardingBenchmark } from './onboarding.ts';
 import { recoveryBenchmark } from './recovery.ts';
 import { describeMachine } from './machine.ts';
@@ -13,8 +14,8 @@ import { asTable } from './report.ts';
 import type { BenchmarkResult, Findings } from './result.ts';
 import { scaleBenchmark } from './scale.ts';
 import { type BenchSystem, startSystem } from './system.ts';
-
 import { transactionBenchmark } from './transaction.ts';
+
 interface Benchmark {
   name: string;
   title: string;
@@ -28,6 +29,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   onboardingBenchmark,
   transactionBenchmark,
   scaleBenchmark,
+  importBenchmark,
 ];
 const names = BENCHMARKS.map(({ name }) => name);
 const asked = process.argv.slice(2);

@@ -1,10 +1,12 @@
 /** All of Persona as `npm start` brings it up, and what benchmarks reach it by. */
 
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
 import type { CommandContext } from '../dev/command.ts';
 import { type PersonaSystem, startPersona } from '../dev/persona.ts';
 import { type Program, startProgram } from '../dev/programs.ts';
+import type { Guard } from '../dev/stack/guard.ts';
 import { startStack } from '../dev/stack/stack.ts';
 import { type Graph, migrate, openGraph } from '../graph/index.ts';
 import { readCodecKeys, readGraphEnvironment, readTemporalEnvironment } from '../platform/environment.ts';
@@ -12,10 +14,16 @@ import { createBlindIndex } from '../security/blind-index.ts';
 import { createKeyRing } from '../security/key-ring.ts';
 import { connectTemporal } from '../temporal/client.ts';
 
-export interface BenchSystem extends Pick<PersonaSystem, 'addresses' | 'env'> {
+/** Servers, and what programs need to find them. */
+export interface Servers extends Pick<PersonaSystem, 'env'> {
   graph: Graph;
   temporal: Client;
+}
+
+export interface BenchSystem extends Servers, Pick<PersonaSystem, 'addresses'> {
   log: (line: string) => void;
+  /** Stops at the end what is handed to it. */
+  guard: Guard;
   /** Starts a program of `bench/bare`. @param ports as `startProgram` takes them */
   startBare(
     name: string,
@@ -24,16 +32,17 @@ export interface BenchSystem extends Pick<PersonaSystem, 'addresses' | 'env'> {
   ): Promise<{ ready: Program['ready']; pid: number; stop(): Promise<void> }>;
   /** A graph of its own, empty and migrated, on a Neo4j of its own. */
   startGraph(name: string): Promise<Graph>;
+  /** A graph and a Temporal of their own, empty, without any program of Persona's, and a folder for files. */
+  startServers(name: string): Promise<Servers & { folder: string; stop(): Promise<void> }>;
   close(): Promise<void>;
 }
 
 export async function startSystem({ guard, log }: CommandContext): Promise<BenchSystem> {
   const { addresses, env, folder } = await startPersona({ guard, log });
   const graph = open(env);
-  const { address, namespace } = readTemporalEnvironment(env);
-  const temporal = await connectTemporal({ address, namespace, codecKeys: readCodecKeys(env).reveal() });
+  const temporal = await connect(env);
   return {
-    ...{ addresses, env, graph, temporal, log },
+    ...{ addresses, env, graph, temporal, log, guard },
     async startBare(name, ports = {}, extra = {}) {
       const { ready, child } = await startProgram({
         name: `bare-${name}`,
@@ -54,10 +63,33 @@ export async function startSystem({ guard, log }: CommandContext): Promise<Bench
       await migrate(another);
       return another;
     },
-    async close() {
-      await Promise.all([graph.close(), temporal.connection.close()]);
+    async startServers(name) {
+      const own = await startStack({
+        ...{ servers: ['neo4j', 'temporal'], folder: join(folder, name), guard, log },
+        env: { ...env, NEO4J_URI: undefined, TEMPORAL_ADDRESS: undefined },
+      });
+      const theirs = { ...env, ...own.env };
+      const servers = { env: theirs, graph: open(theirs), temporal: await connect(theirs) };
+      await migrate(servers.graph);
+      const files = join(folder, name, 'files');
+      mkdirSync(files);
+      const stop = async () => {
+        await disconnect(servers);
+        await Promise.all(Object.values(own.processes).map((server) => server.kill()));
+      };
+      return { ...servers, folder: files, stop };
     },
+    close: () => disconnect({ graph, temporal }),
   };
+}
+
+async function disconnect({ graph, temporal }: Pick<Servers, 'graph' | 'temporal'>): Promise<void> {
+  await Promise.all([graph.close(), temporal.connection.close()]);
+}
+
+async function connect(env: PersonaSystem['env']): Promise<Client> {
+  const { address, namespace } = readTemporalEnvironment(env);
+  return connectTemporal({ address, namespace, codecKeys: readCodecKeys(env).reveal() });
 }
 
 function open(env: PersonaSystem['env']): Graph {
