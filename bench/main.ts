@@ -7,6 +7,7 @@ import { runCommand } from '../dev/command.ts';
 import { contextBenchmark } from './context.ts';
 import { importBenchmark } from './import/benchmark.ts';
 import { onboardingBenchmark } from './onboarding.ts';
+import { openRecoveriesBenchmark } from './open/benchmark.ts';
 import { recoveryBenchmark } from './recovery.ts';
 import { describeMachine } from './machine.ts';
 import { keep, publish } from './record.ts';
@@ -30,6 +31,8 @@ const BENCHMARKS: readonly Benchmark[] = [
   transactionBenchmark,
   scaleBenchmark,
   importBenchmark,
+  // The last one: what it opens stays open.
+  openRecoveriesBenchmark,
 ];
 const names = BENCHMARKS.map(({ name }) => name);
 const asked = process.argv.slice(2);

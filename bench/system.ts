@@ -13,6 +13,7 @@ import { readCodecKeys, readGraphEnvironment, readTemporalEnvironment } from '..
 import { createBlindIndex } from '../security/blind-index.ts';
 import { createKeyRing } from '../security/key-ring.ts';
 import { connectTemporal } from '../temporal/client.ts';
+import { type Inspectable, INSPECTABLE } from './heap.ts';
 
 /** Servers, and what programs need to find them. */
 export interface Servers extends Pick<PersonaSystem, 'env'> {
@@ -22,6 +23,8 @@ export interface Servers extends Pick<PersonaSystem, 'env'> {
 
 export interface BenchSystem extends Servers, Pick<PersonaSystem, 'addresses'> {
   log: (line: string) => void;
+  /** Persona's worker. */
+  worker: Inspectable;
   /** Stops at the end what is handed to it. */
   guard: Guard;
   /** Starts a program of `bench/bare`. @param ports as `startProgram` takes them */
@@ -29,7 +32,7 @@ export interface BenchSystem extends Servers, Pick<PersonaSystem, 'addresses'> {
     name: string,
     ports?: Record<string, number>,
     env?: Record<string, string>,
-  ): Promise<{ ready: Program['ready']; pid: number; stop(): Promise<void> }>;
+  ): Promise<Inspectable & { ready: Program['ready']; stop(): Promise<void> }>;
   /** A graph of its own, empty and migrated, on a Neo4j of its own. */
   startGraph(name: string): Promise<Graph>;
   /** A graph and a Temporal of their own, empty, without any program of Persona's, and a folder for files. */
@@ -38,11 +41,14 @@ export interface BenchSystem extends Servers, Pick<PersonaSystem, 'addresses'> {
 }
 
 export async function startSystem({ guard, log }: CommandContext): Promise<BenchSystem> {
-  const { addresses, env, folder } = await startPersona({ guard, log });
+  const persona = await startPersona({ guard, log, env: { ...process.env, ...INSPECTABLE } });
+  const { addresses, env, folder, programs } = persona;
+  const worker = programs.get('worker')?.child;
+  if (worker === undefined) throw new Error('Persona runs without a worker');
   const graph = open(env);
   const temporal = await connect(env);
   return {
-    ...{ addresses, env, graph, temporal, log, guard },
+    ...{ addresses, env, graph, temporal, log, guard, worker },
     async startBare(name, ports = {}, extra = {}) {
       const { ready, child } = await startProgram({
         name: `bare-${name}`,
@@ -54,7 +60,7 @@ export async function startSystem({ guard, log }: CommandContext): Promise<Bench
         process.kill(child.pid);
         await child.exited;
       };
-      return { ready, pid: child.pid, stop };
+      return { ready, pid: child.pid, output: () => child.output(), stop };
     },
     async startGraph(name) {
       const servers = { servers: ['neo4j'], folder: join(folder, name), guard, log } as const;
