@@ -1,6 +1,6 @@
 /**
  * What the sandbox loads once for all runs of a thread instead of once for each: the rules in `domain/`, which remember
- * nothing. Their tables and functions would otherwise be a third of the memory of a workflow that waits.
+ * nothing. Their tables and functions would otherwise be nearly half of what a waiting workflow takes.
  */
 
 import '../domain/errors.ts';
