@@ -3,7 +3,8 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import type { OnboardingRequest } from '../domain/onboarding.ts';
-import { type Graph, getPaymentMethod, onboard } from '../graph/index.ts';
+import type { PaymentFailed } from '../domain/recovery/messages.ts';
+import { type CommandHeader, type Graph, getPaymentMethod, onboard } from '../graph/index.ts';
 import { readPolicy } from '../platform/policy.ts';
 import { loadOf } from './side-by-side.ts';
 import type { BenchSystem } from './system.ts';
@@ -37,6 +38,16 @@ export function newcomer(): OnboardingRequest {
   };
 }
 
+export function headerOf({ transaction_id, occurred_at }: OnboardingRequest): CommandHeader {
+  return {
+    caller: 'bench',
+    actor: 'bench',
+    idempotencyKey: transaction_id,
+    correlationId: transaction_id,
+    occurredAt: occurred_at,
+  };
+}
+
 /**
  * Customers with three trusted devices, three cards and a verified address each, written by the graph's own command.
  * @returns their ids
@@ -53,15 +64,7 @@ export async function addCustomers(graph: Graph, count: number): Promise<string[
         ...(customer_id === undefined ? { digital_identifiers, address_details } : { customer_id }),
         payment_method_details: { type: 'card', token: `pm_${letters()}`, off_session_consent: true },
       };
-      const { transaction_id, occurred_at } = request;
-      const header = {
-        caller: 'bench',
-        actor: 'bench',
-        idempotencyKey: transaction_id,
-        correlationId: transaction_id,
-        occurredAt: occurred_at,
-      };
-      ({ customer_id } = await onboard(graph, header, { request, policy }));
+      ({ customer_id } = await onboard(graph, headerOf(request), { request, policy }));
     }
     if (customer_id !== undefined) ids.push(customer_id);
   });
@@ -72,6 +75,32 @@ export async function addCustomers(graph: Graph, count: number): Promise<string[
 export interface Payer {
   customer_id: string;
   failing_method_id: string;
+}
+
+/** With one card alone, taken in as a shop does, over REST; waits until the gateway has verified it. */
+export async function addCardholders(system: CheckOutSystem, count: number): Promise<Payer[]> {
+  const payers: Payer[] = [];
+  await loadOf(count, IN_FLIGHT, async () => {
+    const { customer_id, payment_method_id } = await checkOut(system, newcomer());
+    payers.push({ customer_id, failing_method_id: payment_method_id });
+  });
+  return payers;
+}
+
+/** The same by the graph's own command: quick, but the gateway has never heard of their cards. */
+export async function addDebtors(graph: Graph, count: number): Promise<Payer[]> {
+  const policy = readPolicy();
+  const payers: Payer[] = [];
+  await loadOf(count, IN_FLIGHT, async () => {
+    const request: OnboardingRequest = {
+      ...newcomer(),
+      payment_method_details: { type: 'card', token: `pm_${letters()}`, off_session_consent: true },
+    };
+    const { customer_id, payment_method_id } = await onboard(graph, headerOf(request), { request, policy });
+    if (payment_method_id === undefined) throw new Error(`customer ${customer_id} has no card`);
+    payers.push({ customer_id, failing_method_id: payment_method_id });
+  });
+  return payers;
 }
 
 /** Takes them in as a shop does, over REST, and waits until the gateway has verified both cards. */
@@ -85,6 +114,22 @@ export async function addPayers(system: CheckOutSystem, count: number): Promise<
     payers.push({ customer_id, failing_method_id: payment_method_id });
   });
   return payers;
+}
+
+/** A new payment that failed on the card that fails, for a reason that passes. */
+export function failureOf({ customer_id, failing_method_id }: Payer): PaymentFailed {
+  return {
+    event_id: randomUUID(),
+    payment_id: `bench-${randomUUID()}`,
+    customer_id,
+    payment_method_id: failing_method_id,
+    amount: 4_900,
+    currency: 'USD',
+    kind: 'recurring',
+    occurred_at: new Date().toISOString(),
+    description: 'Gym membership',
+    decline_code: 'insufficient_funds',
+  };
 }
 
 type CheckOutSystem = Pick<BenchSystem, 'addresses' | 'graph'>;

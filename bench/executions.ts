@@ -1,6 +1,7 @@
 /** What one execution left behind in Temporal. */
 
 import type { Client } from '@temporalio/client';
+import { tsToMs } from '@temporalio/common/lib/time.js';
 import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
 
 export interface Traces {
@@ -21,4 +22,23 @@ export async function readTraces(client: Client, workflowId: string): Promise<Tr
     [answers[name]] = await decodeArrayFromPayloads(client.options.loadedDataConverter, payloads);
   }
   return { events: all.length, answers };
+}
+
+/** How long a signal took to become a charge, in milliseconds by the server's clock: from its arrival to the charge's start. */
+export async function timeToCharge(client: Client, workflowId: string, signal: string): Promise<number> {
+  const { events } = await client.workflow.getHandle(workflowId).fetchHistory();
+  const all = events ?? [];
+  const heard = all.find(
+    ({ workflowExecutionSignaledEventAttributes: signaled }) => signaled?.signalName === signal,
+  );
+  const asked = all.find(
+    ({ activityTaskScheduledEventAttributes: scheduled }) => scheduled?.activityType?.name === 'charge',
+  );
+  const began = all.find(
+    ({ activityTaskStartedEventAttributes: started }) =>
+      started && String(started.scheduledEventId) === String(asked?.eventId),
+  );
+  if (!heard?.eventTime || !began?.eventTime)
+    throw new Error(`${workflowId} has not charged after ${signal}`);
+  return tsToMs(began.eventTime) - tsToMs(heard.eventTime);
 }

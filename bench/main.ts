@@ -5,7 +5,9 @@
 
 import { runCommand } from '../dev/command.ts';
 import { contextBenchmark } from './context.ts';
+import { importBenchmark } from './import/benchmark.ts';
 import { onboardingBenchmark } from './onboarding.ts';
+import { openRecoveriesBenchmark } from './open/benchmark.ts';
 import { recoveryBenchmark } from './recovery.ts';
 import { describeMachine } from './machine.ts';
 import { keep, publish } from './record.ts';
@@ -13,8 +15,8 @@ import { asTable } from './report.ts';
 import type { BenchmarkResult, Findings } from './result.ts';
 import { scaleBenchmark } from './scale.ts';
 import { type BenchSystem, startSystem } from './system.ts';
-
 import { transactionBenchmark } from './transaction.ts';
+
 interface Benchmark {
   name: string;
   title: string;
@@ -28,6 +30,9 @@ const BENCHMARKS: readonly Benchmark[] = [
   onboardingBenchmark,
   transactionBenchmark,
   scaleBenchmark,
+  importBenchmark,
+  // The last one: what it opens stays open.
+  openRecoveriesBenchmark,
 ];
 const names = BENCHMARKS.map(({ name }) => name);
 const asked = process.argv.slice(2);

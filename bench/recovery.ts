@@ -1,9 +1,7 @@
 /** A recovery that succeeds with the first alternative, beside a workflow whose activities do nothing. */
 
-import { randomUUID } from 'node:crypto';
-import type { PaymentFailed } from '../domain/recovery/messages.ts';
 import { signalRecovery } from '../temporal/starts.ts';
-import { addPayers, type Payer } from './customers.ts';
+import { addPayers, failureOf, type Payer } from './customers.ts';
 import { readTraces } from './executions.ts';
 import type { Findings } from './result.ts';
 import { compared, loadOf, sideBySide } from './side-by-side.ts';
@@ -27,9 +25,9 @@ export const recoveryBenchmark = {
   async run({ addresses, graph, temporal, startBare, log }: BenchSystem): Promise<Findings> {
     log(`adding ${PAYERS} customers…`);
     const payers = await addPayers({ addresses, graph }, PAYERS);
-    const failureOf = (n: number) => failure(payers[n % payers.length] as Payer);
+    const failureOfPayer = (n: number) => failureOf(payers[n % payers.length] as Payer);
     const recover = async (n: number): Promise<string> => {
-      const failed = failureOf(n);
+      const failed = failureOfPayer(n);
       const workflowId = await signalRecovery(temporal, 'paymentFailed', failed);
       const result = await temporal.workflow.getHandle(workflowId).result();
       if (result.outcome !== 'recovered' || result.attempts !== 1)
@@ -39,7 +37,7 @@ export const recoveryBenchmark = {
     const { events, answers } = await readTraces(temporal, await recover(0));
     const worker = await startBare('worker', {}, { BARE_QUEUE, BARE_ANSWERS: JSON.stringify(answers) });
     const runBare = async (n: number) => {
-      const failed = failureOf(n);
+      const failed = failureOfPayer(n);
       const handle = await temporal.workflow.signalWithStart('bareRecovery', {
         workflowId: `bare-recovery:${failed.payment_id}`,
         taskQueue: BARE_QUEUE,
@@ -74,18 +72,3 @@ export const recoveryBenchmark = {
     };
   },
 };
-
-function failure({ customer_id, failing_method_id }: Payer): PaymentFailed {
-  return {
-    event_id: randomUUID(),
-    payment_id: `bench-${randomUUID()}`,
-    customer_id,
-    payment_method_id: failing_method_id,
-    amount: 4_900,
-    currency: 'USD',
-    kind: 'recurring',
-    occurred_at: new Date().toISOString(),
-    description: 'Gym membership',
-    decline_code: 'insufficient_funds',
-  };
-}

@@ -1,42 +1,57 @@
 /** All of Persona as `npm start` brings it up, and what benchmarks reach it by. */
 
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
 import type { CommandContext } from '../dev/command.ts';
 import { type PersonaSystem, startPersona } from '../dev/persona.ts';
 import { type Program, startProgram } from '../dev/programs.ts';
+import type { Guard } from '../dev/stack/guard.ts';
 import { startStack } from '../dev/stack/stack.ts';
 import { type Graph, migrate, openGraph } from '../graph/index.ts';
 import { readCodecKeys, readGraphEnvironment, readTemporalEnvironment } from '../platform/environment.ts';
 import { createBlindIndex } from '../security/blind-index.ts';
 import { createKeyRing } from '../security/key-ring.ts';
 import { connectTemporal } from '../temporal/client.ts';
+import { type Inspectable, INSPECTABLE } from './heap.ts';
 
-export interface BenchSystem extends Pick<PersonaSystem, 'addresses' | 'env'> {
+/** Servers, and what programs need to find them. */
+export interface Servers extends Pick<PersonaSystem, 'env'> {
   graph: Graph;
   temporal: Client;
+}
+
+export interface BenchSystem extends Servers, Pick<PersonaSystem, 'addresses'> {
   log: (line: string) => void;
+  /** Persona's worker. */
+  worker: Inspectable;
+  /** Stops at the end what is handed to it. */
+  guard: Guard;
   /** Starts a program of `bench/bare`. @param ports as `startProgram` takes them */
   startBare(
     name: string,
     ports?: Record<string, number>,
     env?: Record<string, string>,
-  ): Promise<{ ready: Program['ready']; pid: number; stop(): Promise<void> }>;
+  ): Promise<Inspectable & { ready: Program['ready']; stop(): Promise<void> }>;
   /**
    * A graph of its own, empty and migrated, on a Neo4j of its own.
    * @param pageCache as `startStack` takes it
    */
   startGraph(name: string, pageCache: string): Promise<Graph>;
+  /** A graph and a Temporal of their own, empty, without any program of Persona's, and a folder for files. */
+  startServers(name: string): Promise<Servers & { folder: string; stop(): Promise<void> }>;
   close(): Promise<void>;
 }
 
 export async function startSystem({ guard, log }: CommandContext): Promise<BenchSystem> {
-  const { addresses, env, folder } = await startPersona({ guard, log });
+  const persona = await startPersona({ guard, log, env: { ...process.env, ...INSPECTABLE } });
+  const { addresses, env, folder, programs } = persona;
+  const worker = programs.get('worker')?.child;
+  if (worker === undefined) throw new Error('Persona runs without a worker');
   const graph = open(env);
-  const { address, namespace } = readTemporalEnvironment(env);
-  const temporal = await connectTemporal({ address, namespace, codecKeys: readCodecKeys(env).reveal() });
+  const temporal = await connect(env);
   return {
-    ...{ addresses, env, graph, temporal, log },
+    ...{ addresses, env, graph, temporal, log, guard, worker },
     async startBare(name, ports = {}, extra = {}) {
       const { ready, child } = await startProgram({
         name: `bare-${name}`,
@@ -48,7 +63,7 @@ export async function startSystem({ guard, log }: CommandContext): Promise<Bench
         process.kill(child.pid);
         await child.exited;
       };
-      return { ready, pid: child.pid, stop };
+      return { ready, pid: child.pid, output: () => child.output(), stop };
     },
     async startGraph(name, pageCache) {
       const servers = { servers: ['neo4j'], folder: join(folder, name), pageCache, guard, log } as const;
@@ -57,10 +72,33 @@ export async function startSystem({ guard, log }: CommandContext): Promise<Bench
       await migrate(another);
       return another;
     },
-    async close() {
-      await Promise.all([graph.close(), temporal.connection.close()]);
+    async startServers(name) {
+      const own = await startStack({
+        ...{ servers: ['neo4j', 'temporal'], folder: join(folder, name), guard, log },
+        env: { ...env, NEO4J_URI: undefined, TEMPORAL_ADDRESS: undefined },
+      });
+      const theirs = { ...env, ...own.env };
+      const servers = { env: theirs, graph: open(theirs), temporal: await connect(theirs) };
+      await migrate(servers.graph);
+      const files = join(folder, name, 'files');
+      mkdirSync(files);
+      const stop = async () => {
+        await disconnect(servers);
+        await Promise.all(Object.values(own.processes).map((server) => server.kill()));
+      };
+      return { ...servers, folder: files, stop };
     },
+    close: () => disconnect({ graph, temporal }),
   };
+}
+
+async function disconnect({ graph, temporal }: Pick<Servers, 'graph' | 'temporal'>): Promise<void> {
+  await Promise.all([graph.close(), temporal.connection.close()]);
+}
+
+async function connect(env: PersonaSystem['env']): Promise<Client> {
+  const { address, namespace } = readTemporalEnvironment(env);
+  return connectTemporal({ address, namespace, codecKeys: readCodecKeys(env).reveal() });
 }
 
 function open(env: PersonaSystem['env']): Graph {

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import type { OnboardingRequest } from '../domain/onboarding.ts';
 import { type Graph, onboard } from '../graph/index.ts';
 import { readPolicy } from '../platform/policy.ts';
-import { newcomer } from './customers.ts';
+import { headerOf, newcomer } from './customers.ts';
 import type { Findings } from './result.ts';
 import { compared, loadOf, sideBySide } from './side-by-side.ts';
 import type { BenchSystem } from './system.ts';
@@ -63,16 +63,9 @@ export const transactionBenchmark = {
         ...newcomer(),
         payment_method_details: { type: 'card', token: `pm_${randomUUID()}`, off_session_consent: true },
       };
-      const { transaction_id, occurred_at } = request;
-      const header = {
-        caller: 'bench',
-        actor: 'bench',
-        idempotencyKey: transaction_id,
-        correlationId: transaction_id,
-        occurredAt: occurred_at,
-      };
+      const header = headerOf(request);
       const { customer_id } = await onboard(graph, header, { request, policy });
-      return { customer_id, caller: header.caller, key: transaction_id };
+      return { customer_id, caller: header.caller, key: header.idempotencyKey };
     };
     const template = await readBack(graph, await take());
     const write = async () => {

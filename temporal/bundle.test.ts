@@ -27,6 +27,17 @@ test('reaches no package but Temporal’s own', { timeout: BUNDLING_MS }, async 
   ]);
 });
 
+test('all of the rules that workflows reach are loaded once', { timeout: BUNDLING_MS }, async () => {
+  const copy = await copyOfWorkflows();
+  await writeFile(path.join(copy, 'workflows', 'index.ts'), 'export async function none() {}\n');
+  const domainIn = (code: string) =>
+    new Set([...code.matchAll(/"[^"]*\/(domain\/[^"]+\.ts)"/g)].map(([, name]) => name));
+  // What is left when no workflow is there is what the shared modules bring.
+  const shared = domainIn(await buildBundle(copy));
+  const all = domainIn(await readFile((await workflowBundle()).codePath, 'utf8'));
+  expect([...shared].sort()).toEqual([...all].sort());
+});
+
 test('is built once, and again only when a source has changed', { timeout: BUNDLING_MS }, async () => {
   const root = await copyOfWorkflows();
   await expect(workflowBundle({ root, prebuiltOnly: true })).rejects.toThrow(/is missing.*build-bundle\.ts/);

@@ -34,6 +34,7 @@ function bundleOptions(root: string): BundleOptions {
   return {
     workflowsPath: path.join(root, 'workflows', 'index.ts'),
     failureConverterPath,
+    preloadModules: [path.join(root, 'workflows', 'shared-modules.ts')],
   };
 }
 

@@ -43,7 +43,7 @@ const DEPLOYMENT = 'persona-worker';
  * How many workflows a worker keeps in memory between their tasks. The SDK's own guess is made for one worker per
  * process; here several share the heap. An evicted one is replayed from its history.
  */
-const MAX_CACHED_WORKFLOWS = 500;
+export const MAX_CACHED_WORKFLOWS = 500;
 
 /** A worker that does not poll yet: `run()` does. */
 export async function createQueueWorker(options: QueueWorkerOptions): Promise<Worker> {

@@ -5,6 +5,8 @@ type Activity = (input: unknown) => Promise<unknown>;
 
 export interface BareActivities {
   openRecovery: Activity;
+  endReview: Activity;
+  claimAttempt: Activity;
   charge: Activity;
   recordAttempt: Activity;
   deliverNotice: Activity;
@@ -19,6 +21,8 @@ export function createBareActivities(answers: BareAnswers): BareActivities {
       answers[name];
   return {
     openRecovery: answering('openRecovery'),
+    endReview: answering('endReview'),
+    claimAttempt: answering('claimAttempt'),
     charge: answering('charge'),
     recordAttempt: answering('recordAttempt'),
     deliverNotice: answering('deliverNotice'),

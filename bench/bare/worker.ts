@@ -1,5 +1,6 @@
 /**
- * A worker with Persona's codec and the SDK's usual options, and nothing of Persona else. `BARE_QUEUE`: where
+ * A worker with Persona's codec, as many workflows in its cache, the SDK's other options as they are, and nothing of
+ * Persona else. `BARE_QUEUE`: where
  * it works; `BARE_ANSWERS`: what its activities answer, as JSON.
  */
 
@@ -7,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode, NativeConnection, Worker } from '@temporalio/worker';
 import { readCodecKeys, readTemporalEnvironment } from '../../platform/environment.ts';
 import { createDataConverter, failureConverterPath } from '../../temporal/codec.ts';
+import { MAX_CACHED_WORKFLOWS } from '../../temporal/worker.ts';
 import { createBareActivities } from './activities.ts';
 import { gatewayQueueOf } from './queues.ts';
 
@@ -21,7 +23,12 @@ const workflowBundle = await bundleWorkflowCode({
 });
 const common = { connection, namespace, activities, dataConverter };
 const workers = await Promise.all([
-  Worker.create({ ...common, taskQueue: BARE_QUEUE, workflowBundle }),
+  Worker.create({
+    ...common,
+    taskQueue: BARE_QUEUE,
+    workflowBundle,
+    maxCachedWorkflows: MAX_CACHED_WORKFLOWS,
+  }),
   Worker.create({ ...common, taskQueue: gatewayQueueOf(BARE_QUEUE) }),
 ]);
 console.log(JSON.stringify({ ready: { queue: BARE_QUEUE } }));

@@ -1,18 +1,22 @@
 /** The least that Temporal must do for a recovery and for an onboarding: the same starts, activities and answers, no work. */
 
+import { defineSearchAttributeKey } from '@temporalio/common';
 import {
   condition,
+  defineQuery,
   defineSignal,
   defineUpdate,
   proxyActivities,
   setHandler,
+  upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { BareActivities } from './activities.ts';
 import { gatewayQueueOf } from './queues.ts';
 
 const TIMES = { startToCloseTimeout: '20s', scheduleToCloseTimeout: '1d' } as const;
-const { openRecovery, recordAttempt, deliverNotice, onboard } = proxyActivities<BareActivities>(TIMES);
+const { openRecovery, endReview, claimAttempt, recordAttempt, deliverNotice, onboard } =
+  proxyActivities<BareActivities>(TIMES);
 
 interface Failure {
   payment_id: string;
@@ -34,6 +38,39 @@ export async function bareRecovery({ payment_id }: { payment_id: string }): Prom
   const template = 'recovery_succeeded';
   await deliverNotice({ notification_id: key, payment_id, customer_id: failure?.customer_id, template });
   return { payment_id, outcome: 'recovered', payment_method_id: failure?.customer_id, attempts: 1 };
+}
+
+const DAY_MS = 24 * 3_600_000;
+const STATE = defineSearchAttributeKey('PersonaState', 'KEYWORD');
+
+/** Waits on a timer and a signal, and then charges. */
+export async function bareWaiting({ payment_id }: { payment_id: string }): Promise<unknown> {
+  let failure: Failure | undefined;
+  let isToTry = false;
+  setHandler(defineSignal<[Failure]>('paymentFailed'), (payload) => {
+    failure = payload;
+  });
+  setHandler(defineSignal('retryNow'), () => {
+    isToTry = true;
+  });
+  await condition(() => failure !== undefined);
+  const opening = await openRecovery({ failure, claim_first: true });
+  setHandler(defineQuery('status'), () => opening);
+  const template = 'no_alternative';
+  const notice = { notification_id: payment_id, payment_id, customer_id: failure?.customer_id };
+  await deliverNotice({ ...notice, template });
+  upsertSearchAttributes([{ key: STATE, value: 'waiting' }]);
+  await condition(() => isToTry, DAY_MS);
+
+  await endReview({ payment_id });
+  const key = `recovery:${payment_id}:${failure?.customer_id}:1`;
+  await claimAttempt({ payment_id, key });
+  const taskQueue = gatewayQueueOf(workflowInfo().taskQueue);
+  const { charge } = proxyActivities<BareActivities>({ ...TIMES, taskQueue });
+  const answer = await charge({ payment_id, key });
+  await recordAttempt({ payment_id, key, answer });
+  await deliverNotice({ ...notice, template: 'recovery_succeeded' });
+  return { payment_id, outcome: 'recovered', attempts: 1 };
 }
 
 export async function bareOnboarding(input: unknown): Promise<unknown> {

@@ -11,7 +11,7 @@ import { type Line, type LineFault, MAX_LINE_BYTES, readLines } from './lines.ts
 /** Between two checkpoints: what a crash makes the next run look at again. */
 const LINES_PER_CHECKPOINT = 1_000;
 /** So many lines at once; more only wait for each other. */
-const AT_ONCE = 32;
+export const AT_ONCE = 32;
 
 /** Carries one onboarding out, or finds what it came to before. @throws PersonaError */
 export type Onboard = (request: unknown) => Promise<{ created: boolean }>;

@@ -1,0 +1,94 @@
+/**
+ * What lives in a Node process's heaps: its main thread's and those of its worker threads, where workflows run. Looked at
+ * through the inspector, which the process opens when it is sent SIGUSR1.
+ */
+
+import { setTimeout } from 'node:timers/promises';
+
+/** Lets a program open its inspector on any free port; nothing listens until it is asked to. */
+export const INSPECTABLE = { NODE_OPTIONS: '--inspect-port=127.0.0.1:0' };
+
+export interface Inspectable {
+  pid: number;
+  /** All that it has printed. */
+  output(): string;
+}
+
+interface Message {
+  id?: number;
+  method?: string;
+  params?: { sessionId: string; message: string };
+  result?: { usedSize?: number };
+}
+
+const LISTENING = /Debugger listening on (ws:\S+)/;
+const PATIENCE_MS = 30_000;
+
+/** @returns MB in use after a garbage collection, of all threads together */
+export async function heapOf(program: Inspectable): Promise<number> {
+  const socket = new WebSocket(await inspectorOf(program));
+  try {
+    return await withDeadline(measure(socket));
+  } finally {
+    socket.close();
+  }
+}
+
+async function inspectorOf({ pid, output }: Inspectable): Promise<string> {
+  for (const end = Date.now() + PATIENCE_MS; Date.now() < end; ) {
+    const url = LISTENING.exec(output())?.[1];
+    if (url !== undefined) return url;
+    process.kill(pid, 'SIGUSR1');
+    await setTimeout(200);
+  }
+  throw new Error(`process ${pid} does not open its inspector`);
+}
+
+async function measure(socket: WebSocket): Promise<number> {
+  const waiting = new Map<string, (result: Message['result']) => void>();
+  const threads: string[] = [];
+  const hear = (message: Message, thread: string) => waiting.get(`${thread}:${message.id}`)?.(message.result);
+  socket.addEventListener('message', ({ data }) => {
+    const message = JSON.parse(String(data)) as Message;
+    const { method, params } = message;
+    if (method === 'NodeWorker.attachedToWorker' && params) threads.push(params.sessionId);
+    else if (method === 'NodeWorker.receivedMessageFromWorker' && params)
+      hear(JSON.parse(params.message) as Message, params.sessionId);
+    else hear(message, '');
+  });
+  await new Promise((resolve, reject) => {
+    socket.addEventListener('open', resolve);
+    socket.addEventListener('error', () => reject(new Error(`${socket.url} does not answer`)));
+  });
+
+  let id = 0;
+  const ask = (method: string, thread = '', params: object = {}): Promise<Message['result']> => {
+    id += 1;
+    const answered = new Promise<Message['result']>((resolve) => waiting.set(`${thread}:${id}`, resolve));
+    const message = JSON.stringify({ id, method, params });
+    if (thread === '') socket.send(message);
+    else void ask('NodeWorker.sendMessageToWorker', '', { sessionId: thread, message });
+    return answered;
+  };
+  // Names every thread before it answers.
+  await ask('NodeWorker.enable', '', { waitForDebuggerOnStart: false });
+  let bytes = 0;
+  for (const thread of ['', ...threads]) {
+    await ask('HeapProfiler.collectGarbage', thread);
+    bytes += (await ask('Runtime.getHeapUsage', thread))?.usedSize ?? 0;
+  }
+  return bytes / 1e6;
+}
+
+async function withDeadline<T>(work: Promise<T>): Promise<T> {
+  const late = new AbortController();
+  const deadline = setTimeout(PATIENCE_MS, undefined, { signal: late.signal }).then(() => {
+    throw new Error('the inspector does not answer');
+  });
+  try {
+    return await Promise.race([work, deadline]);
+  } finally {
+    deadline.catch(() => {});
+    late.abort();
+  }
+}

@@ -1,0 +1,26 @@
+import { readFileSync } from 'node:fs';
+
+const KB = 1_024;
+
+/** Resident memory of a process in MB, now and at most so far. */
+export interface Memory {
+  now: number;
+  peak: number;
+}
+
+/** `undefined`: the process has ended, or the system is not Linux. */
+export function memoryOf(pid: number): Memory | undefined {
+  const status = readStatus(pid);
+  const of = (name: string) =>
+    (Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) * KB) / 1e6;
+  // One that has ended and was not waited for has no memory any more.
+  return status.includes('VmRSS:') ? { now: of('VmRSS'), peak: of('VmHWM') } : undefined;
+}
+
+function readStatus(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/status`, 'utf8');
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,141 @@
+/** Ten thousand recoveries that wait at once, on one worker. */
+
+import type { PaymentFailed } from '../../domain/recovery/messages.ts';
+import { MAX_CACHED_WORKFLOWS } from '../../temporal/worker.ts';
+import { addCardholders, addDebtors, failureOf } from '../customers.ts';
+import { readTraces } from '../executions.ts';
+import { type Comparison, type Findings, quantile } from '../result.ts';
+import { compared, sideBySide } from '../side-by-side.ts';
+import type { BenchSystem } from '../system.ts';
+import { bareSide, type Held, personaSide, type Side } from './sides.ts';
+import { inSteps } from './steps.ts';
+
+const BARE_QUEUE = 'bare-open';
+const WARM = 50;
+/** All of them stay in the worker's cache. */
+const FEW = 450;
+const MANY = 10_000;
+/** So many steps lead from few to many, and one before them that does not count. */
+const STEPS = 7;
+const TURNS = 7;
+const QUESTIONS = 200;
+const CHARGES = 8;
+
+type Sides<T> = Record<'persona' | 'bare', T>;
+
+export const openRecoveriesBenchmark = {
+  name: 'open-recoveries',
+  title: `${MANY} open recoveries on one worker against bare workflows that wait`,
+  conditions:
+    'Recoveries of a card that lacked funds, whose customers have no other: they write to the customer and wait. Bare: workflows ' +
+    'that hear the same signal, run two activities that do nothing and answer what real ones answered, and wait on a timer and a ' +
+    'signal; same codec, a worker of its own. Opened: from the first signal until all wait, in steps. ' +
+    `Memory: what a worker has more with ${FEW} of them than with ${WARM}, for each, after a garbage collection. ` +
+    `Status: turns of ${QUESTIONS} of random ones, one after the other. Charge: from the arrival of \`retryNow\` to the start of the ` +
+    `charge, by Temporal's clock, turns of ${CHARGES}. A worker keeps ${MAX_CACHED_WORKFLOWS} in its memory: of ${FEW} it has all, of ` +
+    `${MANY} one in ${MANY / MAX_CACHED_WORKFLOWS}, and replays the others from their histories`,
+  async run(system: BenchSystem): Promise<Findings> {
+    const { graph, temporal, worker, startBare, log } = system;
+    log(`adding ${MANY} customers…`);
+    // Those that are charged must be known to the gateway.
+    const charges = 2 * CHARGES * (TURNS + 1);
+    const payers = await addCardholders(system, charges + 1);
+    const debtors = await addDebtors(graph, MANY - charges);
+    const [first, ...failures] = [...payers, ...debtors].map(failureOf);
+    if (first === undefined) throw new Error('there is no customer');
+
+    const persona = personaSide(system, worker);
+    await persona.open([first]);
+    await persona.charge(first.payment_id);
+    const { answers } = await readTraces(temporal, `recovery:${first.payment_id}`);
+    const bareWorker = await startBare('worker', {}, { BARE_QUEUE, BARE_ANSWERS: JSON.stringify(answers) });
+    const sides = { persona, bare: bareSide(temporal, BARE_QUEUE, bareWorker) };
+
+    await openOnBoth(sides, failures.slice(0, WARM));
+    const warm = await heldBy(sides);
+    await openOnBoth(sides, failures.slice(WARM, FEW));
+    const memory = perRecovery(warm, await heldBy(sides), FEW - WARM);
+    log(`${FEW} open`);
+    const chargeable = failures.slice(0, charges).map(({ payment_id }) => payment_id);
+    const few = await measure(sides, {
+      open: failures.slice(charges, FEW),
+      charged: chargeable.slice(0, charges / 2),
+    });
+
+    const steps = inSteps(failures.slice(FEW), STEPS + 1);
+    const opened = await sideBySide(
+      (step) => persona.open(steps[step] ?? []),
+      (step) => sides.bare.open(steps[step] ?? []),
+      STEPS,
+    );
+    log(`${MANY} open`);
+    const many = await measure(sides, {
+      open: failures.slice(charges),
+      charged: chargeable.slice(charges / 2),
+    });
+    await bareWorker.stop();
+    return {
+      comparisons: [
+        compared('opened', 'recoveries/s', 'perSecond', opened),
+        ...memory,
+        ...figures(`${FEW} open`, few),
+        ...figures(`${MANY} open`, many),
+      ],
+    };
+  },
+};
+
+async function openOnBoth(sides: Sides<Side>, failures: readonly PaymentFailed[]): Promise<void> {
+  await sides.persona.open(failures);
+  await sides.bare.open(failures);
+}
+
+async function heldBy({ persona, bare }: Sides<Side>): Promise<Sides<Held>> {
+  return { persona: await persona.held(), bare: await bare.held() };
+}
+
+function perRecovery(before: Sides<Held>, after: Sides<Held>, count: number): Comparison[] {
+  const of = (side: keyof Sides<Held>, what: keyof Held) => [
+    (after[side][what] - before[side][what]) / count,
+  ];
+  return (['heap', 'resident'] as const).flatMap((what) => {
+    const [persona, bare] = [of('persona', what), of('bare', what)];
+    const name = what === 'heap' ? 'heap' : 'resident memory';
+    const isKnown = !persona.some(Number.isNaN);
+    return isKnown ? [{ what: `${name} of a cached one`, unit: 'KB', persona, bare }] : [];
+  });
+}
+
+interface Turn {
+  p50: number;
+  p99: number;
+  charge: number;
+}
+
+/** @param payments of `charged` every turn takes other ones */
+async function measure(
+  sides: Sides<Side>,
+  { open, charged }: { open: readonly PaymentFailed[]; charged: readonly string[] },
+): Promise<Sides<Turn[]>> {
+  const turnOf = (side: Side) => async (turn: number) => {
+    const asked = Array.from({ length: QUESTIONS }, () => anyOf(open).payment_id);
+    const { p50, p99 } = await side.ask(asked);
+    const took: number[] = [];
+    for (const paymentId of charged.slice(turn * CHARGES, (turn + 1) * CHARGES))
+      took.push(await side.charge(paymentId));
+    return { p50, p99, charge: quantile(took, 0.5) };
+  };
+  return sideBySide(turnOf(sides.persona), turnOf(sides.bare), TURNS);
+}
+
+function figures(where: string, measured: Sides<Turn[]>): Comparison[] {
+  return [
+    compared(`${where}: status, p50`, 'ms', 'p50', measured),
+    compared(`${where}: status, p99`, 'ms', 'p99', measured),
+    compared(`${where}: \`retryNow\` to the charge, p50`, 'ms', 'charge', measured),
+  ];
+}
+
+function anyOf<T>(all: readonly T[]): T {
+  return all[Math.floor(Math.random() * all.length)] as T;
+}

@@ -1,0 +1,112 @@
+/** Recoveries that wait, Persona's and bare ones: how they are opened, asked and told to charge. */
+
+import { setTimeout } from 'node:timers/promises';
+import type { Client } from '@temporalio/client';
+import { QueryName, recoveryWorkflowId, SearchAttribute } from '../../domain/processes.ts';
+import type { PaymentFailed } from '../../domain/recovery/messages.ts';
+import { signalRecovery } from '../../temporal/starts.ts';
+import { timeToCharge } from '../executions.ts';
+import { heapOf, type Inspectable } from '../heap.ts';
+import { memoryOf } from '../memory.ts';
+import { type Load, loadOf } from '../side-by-side.ts';
+import type { Servers } from '../system.ts';
+
+const IN_FLIGHT = 32;
+const LOOK_EVERY_MS = 250;
+const PATIENCE_MS = 15 * 60_000;
+const RETRY = 'retryNow';
+
+/** What a worker takes with what it keeps in its cache, in KB. */
+export interface Held {
+  /** In use in its heaps after a garbage collection. */
+  heap: number;
+  /** NaN where the system is not Linux. */
+  resident: number;
+}
+
+export interface Side {
+  /** Opens a recovery of each, and waits until all of them wait. @returns recoveries a second */
+  open(failures: readonly PaymentFailed[]): Promise<{ perSecond: number }>;
+  /** Asks the recoveries of these payments for their status, one after the other. */
+  ask(payments: readonly string[]): Promise<Load>;
+  /** Lets it try again. @returns milliseconds until its charge began */
+  charge(paymentId: string): Promise<number>;
+  held(): Promise<Held>;
+}
+
+interface Kind {
+  worker: Inspectable;
+  workflowId(paymentId: string): string;
+  start(failure: PaymentFailed): Promise<unknown>;
+  /** How many have come to wait since the beginning. */
+  waiting(): Promise<number>;
+}
+
+const NOTICES = `
+  MATCH (r:CommandReceipt {caller: 'notices'}) WHERE r.key ENDS WITH ':no_alternative:1:end' RETURN count(r) AS told`;
+
+/** Those of Persona wait when their customers have been written to. */
+export function personaSide({ graph, temporal }: Servers, worker: Inspectable): Side {
+  return side(temporal, {
+    worker,
+    workflowId: recoveryWorkflowId,
+    start: (failure) => signalRecovery(temporal, 'paymentFailed', failure),
+    async waiting() {
+      const [row] = await graph.read<{ told: number }>(NOTICES);
+      return row?.told ?? 0;
+    },
+  });
+}
+
+export function bareSide(temporal: Client, queue: string, worker: Inspectable): Side {
+  const workflowId = (paymentId: string) => `bare-${recoveryWorkflowId(paymentId)}`;
+  return side(temporal, {
+    worker,
+    workflowId,
+    start: (failure) =>
+      temporal.workflow.signalWithStart('bareWaiting', {
+        workflowId: workflowId(failure.payment_id),
+        taskQueue: queue,
+        args: [{ payment_id: failure.payment_id }],
+        signal: 'paymentFailed',
+        signalArgs: [failure],
+      }),
+    async waiting() {
+      const { count } = await temporal.workflow.count(
+        `WorkflowType = 'bareWaiting' AND ${SearchAttribute.state} = 'waiting'`,
+      );
+      return count;
+    },
+  });
+}
+
+function side(temporal: Client, { worker, workflowId, start, waiting }: Kind): Side {
+  const handleOf = (paymentId: string) => temporal.workflow.getHandle(workflowId(paymentId));
+  return {
+    async open(failures) {
+      const before = await waiting();
+      const startedAt = performance.now();
+      await loadOf(failures.length, IN_FLIGHT, (n) => start(failures[n] as PaymentFailed));
+      for (let found = before; found < before + failures.length; found = await waiting()) {
+        if (performance.now() > startedAt + PATIENCE_MS)
+          throw new Error(`only ${found - before} of ${failures.length} recoveries have come to wait`);
+        await setTimeout(LOOK_EVERY_MS);
+      }
+      return { perSecond: (failures.length * 1_000) / (performance.now() - startedAt) };
+    },
+    ask: (payments) =>
+      loadOf(payments.length, 1, (n) => handleOf(payments[n] as string).query(QueryName.status)),
+    async charge(paymentId) {
+      const handle = handleOf(paymentId);
+      await handle.signal(RETRY, { actor: 'bench', reason: 'measured' });
+      const result = (await handle.result()) as { outcome: string };
+      if (result.outcome !== 'recovered')
+        throw new Error(`the recovery of ${paymentId} ended otherwise: ${JSON.stringify(result)}`);
+      return timeToCharge(temporal, handle.workflowId, RETRY);
+    },
+    async held() {
+      const heap = await heapOf(worker);
+      return { heap: heap * 1_000, resident: (memoryOf(worker.pid)?.now ?? Number.NaN) * 1_000 };
+    },
+  };
+}
