@@ -224,7 +224,7 @@ test('every statement begins at a key, and none walks through the graph', async 
     ).toEqual([]);
     for (const beginning of beginnings(plan)) {
       expect(beginning, cypher).toMatch(
-        /^(NodeUniqueIndexSeek(\(Locking\))?|NodeIndexSeek|DirectedRelationshipIndexSeek(ByRange)?|Argument|EmptyRow|Unwind)$/,
+        /^(NodeUniqueIndexSeek(\(Locking\))?|NodeIndexSeek|DirectedRelationshipIndexSeek(ByRange)?|Argument|EmptyRow|Unwind|Create)$/,
       );
     }
     if (/\bMATCH|MERGE/.test(cypher)) {
