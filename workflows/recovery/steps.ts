@@ -39,8 +39,11 @@ export async function perform(
     }
     case 'charge':
       return { fact: 'charge_answered', answer: await charge(payment_id, step.claim.key) };
-    case 'find_out':
-      return { fact: 'found_out', key: step.key, found: await findOut(step.key, policy), at: Date.now() };
+    case 'find_out': {
+      const { key, only_read } = step;
+      const found = await findOut(key, policy, only_read ? { only_read } : {});
+      return { fact: 'found_out', key, found, at: Date.now() };
+    }
     case 'refund': {
       const { refunded } = await graph.refundCharge({ payment_id, key: step.key });
       if (!refunded) log.error('A second charge could not be given back; a person must', { key: step.key });
