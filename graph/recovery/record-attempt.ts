@@ -119,7 +119,8 @@ async function attributed(scene: Scene): Promise<Scene> {
   });
   const real = attempts.findLast((one) => one.payment_method_id === row?.id && one.source === 'recovery');
   if (!real || real.key === attempt.key) return scene;
-  append(scene, 'void', undefined, 'paid_by_another_attempt');
+  // What an attempt is known to have come to stays in the card's history.
+  if (!isSettled(attempt)) append(scene, 'void', undefined, 'paid_by_another_attempt');
   return { ...scene, attempt: real };
 }
 

@@ -76,7 +76,8 @@ export async function perform(
       if (closing.result === 'in_doubt') {
         return { fact: 'closing_in_doubt', attempt: closing.attempt, at: Date.now() };
       }
-      return { fact: 'closed', obligation: closing.obligation, payment_open: keep_payment };
+      const payment_open = keep_payment || closing.paid_too === true;
+      return { fact: 'closed', obligation: closing.obligation, payment_open };
     }
     case 'notify':
       await notify(state, step.notice);
