@@ -7,10 +7,11 @@ import { readPolicy } from '../../platform/policy.ts';
 import { closeVerified, openTestGraph, testHeader } from '../../test/graph.ts';
 import { claimedObligation } from '../../test/obligations.ts';
 import { customerWithCards, failureOf } from '../../test/wallets.ts';
-import { getPaymentMethodToken, type Graph } from '../index.ts';
+import { getPaymentMethodToken, type Graph, updatePaymentMethodStatus } from '../index.ts';
 import {
   claimAttempt,
   closeRecovery,
+  getNoticeMatter,
   getObligation,
   getRecovery,
   openRecovery,
@@ -104,4 +105,43 @@ test('what a declined attempt taught stays, although the payment succeeded throu
     { payment_method_id: paying, state: 'approved' },
     { payment_method_id: dead, state: 'declined', class: 'HARD', rule: 'visa:14' },
   ]);
+});
+
+test('a customer who pays the payment with another method is told of no method of ours, and keeps the default', async () => {
+  const { payment_id, customer_id, key, record } = await claimedObligation(graph, policy);
+  const defaultOf = async () => (await getWalletDefault(customer_id))[0]?.id;
+  const before = await defaultOf();
+  await record({ result: 'declined', codes: { decline_code: 'authentication_required' } });
+  const { recorded } = await record({
+    result: 'approved',
+    charge_ref: 'ch_1',
+    charged_token: `pm_${randomUUID()}`,
+  });
+  expect(recorded).toMatchObject({ attempt: { key, state: 'approved', rule: 'paid_by_another_method' } });
+  expect(await defaultOf()).toBe(before);
+  const about = { payment_id, notification_id: 'n', template: 'recovered' } as const;
+  expect(await getNoticeMatter(graph, about)).not.toHaveProperty('charged_method');
+  const closed = await paidElsewhere(payment_id);
+  expect(closed).toMatchObject({ obligation: { outcome: 'recovered' } });
+  expect(closed).not.toHaveProperty('obligation.payment_method_id');
+});
+
+function getWalletDefault(id: string) {
+  return graph.read<{ id: string }>(
+    'MATCH (:Customer {id: $id})-[:HAS_PAYMENT_METHOD {is_default: true}]->(p:PaymentMethod) RETURN p.id AS id',
+    { id },
+  );
+}
+
+test('a charge that succeeds on a method that was taken out of use meanwhile is written down all the same', async () => {
+  const { payment_id, customer_id, key, record } = await claimedObligation(graph, policy);
+  const { attempts = [], failed_payment_method_id = '' } = (await getRecovery(graph, payment_id)) ?? {};
+  const payment_method_id = attempts[0]?.payment_method_id ?? '';
+  for (const id of [payment_method_id, failed_payment_method_id]) {
+    const status = { customer_id, payment_method_id: id, status: 'inactive', reason: 'test' } as const;
+    await updatePaymentMethodStatus(graph, testHeader(), status);
+  }
+  const { recorded } = await record({ result: 'approved', charge_ref: 'ch_1' });
+  expect(recorded).toMatchObject({ attempt: { key, state: 'approved' }, obligation_state: 'recovered' });
+  expect(await getWalletDefault(customer_id)).toEqual([]);
 });
