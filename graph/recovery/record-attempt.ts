@@ -233,8 +233,8 @@ function recordSuccess(scene: Scene): boolean {
   const { tx, input, obligation, attempts, attempt, wallet, paidWith = attempt.payment_method_id } = scene;
   const at = new Date(input.now).toISOString();
   const stream = { stream: 'customer', stream_id: obligation.customer_id } as const;
-  const own = wallet.methods.some((one) => one.payment_method_id === paidWith);
-  if (paidWith && own) wallet.recordUse(paidWith, { at });
+  const paying = wallet.methods.find((one) => one.payment_method_id === paidWith);
+  if (paying?.removed_at === null) wallet.recordUse(paying.payment_method_id, { at });
   if (wasPaidBefore(scene)) {
     const { key, amount, currency } = attempt;
     const { payment_id } = obligation;
@@ -254,7 +254,7 @@ function recordSuccess(scene: Scene): boolean {
       state: 'recovered',
       rule: 'approved',
       class: failureClass(attempts),
-      payment_method_id: own ? paidWith : null,
+      payment_method_id: paying?.payment_method_id ?? null,
       closed_at: at,
       payment_ref: null,
     },

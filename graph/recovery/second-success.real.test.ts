@@ -7,7 +7,12 @@ import { readPolicy } from '../../platform/policy.ts';
 import { closeVerified, openTestGraph, testHeader } from '../../test/graph.ts';
 import { claimedObligation } from '../../test/obligations.ts';
 import { customerWithCards, failureOf } from '../../test/wallets.ts';
-import { getPaymentMethodToken, type Graph, updatePaymentMethodStatus } from '../index.ts';
+import {
+  getPaymentMethodToken,
+  type Graph,
+  removePaymentMethod,
+  updatePaymentMethodStatus,
+} from '../index.ts';
 import {
   claimAttempt,
   closeRecovery,
@@ -133,15 +138,22 @@ function getWalletDefault(id: string) {
   );
 }
 
-test('a charge that succeeds on a method that was taken out of use meanwhile is written down all the same', async () => {
-  const { payment_id, customer_id, key, record } = await claimedObligation(graph, policy);
-  const { attempts = [], failed_payment_method_id = '' } = (await getRecovery(graph, payment_id)) ?? {};
-  const payment_method_id = attempts[0]?.payment_method_id ?? '';
-  for (const id of [payment_method_id, failed_payment_method_id]) {
-    const status = { customer_id, payment_method_id: id, status: 'inactive', reason: 'test' } as const;
-    await updatePaymentMethodStatus(graph, testHeader(), status);
-  }
-  const { recorded } = await record({ result: 'approved', charge_ref: 'ch_1' });
-  expect(recorded).toMatchObject({ attempt: { key, state: 'approved' }, obligation_state: 'recovered' });
-  expect(await getWalletDefault(customer_id)).toEqual([]);
-});
+test.each(['taken out of use', 'removed'])(
+  'a charge that succeeds on a method that was %s meanwhile is written down all the same',
+  async (how) => {
+    const { payment_id, customer_id, key, record } = await claimedObligation(graph, policy);
+    const { attempts = [], failed_payment_method_id = '' } = (await getRecovery(graph, payment_id)) ?? {};
+    await record({ result: 'pending', gateway_ref: 'pi_1' });
+    for (const payment_method_id of [attempts[0]?.payment_method_id ?? '', failed_payment_method_id]) {
+      const method = { customer_id, payment_method_id };
+      if (how === 'removed') await removePaymentMethod(graph, testHeader(), { ...method, by: 'customer' });
+      else {
+        const status = { ...method, status: 'inactive', reason: 'test' } as const;
+        await updatePaymentMethodStatus(graph, testHeader(), status);
+      }
+    }
+    const { recorded } = await record({ result: 'approved', charge_ref: 'ch_1' });
+    expect(recorded).toMatchObject({ attempt: { key, state: 'approved' }, obligation_state: 'recovered' });
+    expect(await getWalletDefault(customer_id)).toEqual([]);
+  },
+);
