@@ -5,7 +5,9 @@ import { PersonaError } from '../domain/errors.ts';
 import type { Policy, RecoveryPolicy } from '../domain/policy.ts';
 import type { GatewayPayment, PaymentGateway, RefundAnswer } from '../domain/ports.ts';
 import { type RecoverySignalName, type RecoverySignals, settledPaymentKey } from '../domain/processes.ts';
+import type { Opening } from '../domain/recovery/claims.ts';
 import type { PaymentSettled } from '../domain/recovery/messages.ts';
+import type { Ending } from '../domain/recovery/state.ts';
 import { alternativesOf, type Graph } from '../graph/index.ts';
 import {
   adoptGatewayPayment,
@@ -75,12 +77,8 @@ export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryAc
       const kind = claim_first ? 'open' : 'heard';
       const key = `${kind}:${activityInfo().workflowExecution?.runId}:${failure.event_id}`;
       const header = headerOf(key, { occurredAt: failure.occurred_at, causationId: failure.event_id });
-      const { opening, others } = await openRecovery(graph, header, {
-        failure,
-        policy,
-        now: now(),
-        claim_first,
-      });
+      const asked = { failure, policy, now: now(), claim_first };
+      const { opening, others } = await openRecovery(graph, header, asked).catch(refusedReuse);
       await tellRecoveries(others, 'consentRevoked', { event_id: failure.event_id });
       return opening;
     },
@@ -183,17 +181,33 @@ export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryAc
 
     async closeRecovery({ payment_id, ending, keep_payment }) {
       const { gateway_ref, opened_at } = await getObligation(graph, payment_id);
+      let paidToo = false;
       if (gateway_ref && !keep_payment && ending.outcome !== 'recovered') {
         const cancelled = await cancel(gateway, payment_id, gateway_ref);
-        // Paid elsewhere by this very payment is what a settlement says; anything else contradicts the closing.
-        if (cancelled === 'already_succeeded' && ending.outcome !== 'paid_elsewhere') {
-          return { result: 'already_succeeded' };
-        }
+        if (cancelled === 'already_succeeded' && !isOfOthers(ending)) return { result: 'already_succeeded' };
+        paidToo = cancelled === 'already_succeeded' && ending.payment_ref !== undefined;
+        paidToo &&= ending.payment_ref !== gateway_ref;
       }
       const header = headerOf(`close:${payment_id}:${opened_at}:${ending.outcome}`, at(now()));
-      return closeRecovery(graph, header, { payment_id, ...ending });
+      const closing = await closeRecovery(graph, header, { payment_id, ...ending });
+      return paidToo && closing.result === 'closed' ? { ...closing, paid_too: true } : closing;
     },
   };
+}
+
+/** An event's id that came back with another body is no news of that event; the run goes on without it. */
+function refusedReuse(error: unknown): { opening: Opening; others: string[] } {
+  if (!(error instanceof PersonaError) || error.type !== 'idempotency_key_reused') throw error;
+  const problems = [{ field: 'event_id', message: 'was used before for another report' }];
+  return { opening: { result: 'refused', type: error.type, problems }, others: [] };
+}
+
+/**
+ * Does the ending stand although the obligation's own payment has succeeded? A settlement that names no payment speaks of
+ * that one: nobody else collects what Persona was asked to recover.
+ */
+function isOfOthers({ outcome, rule, payment_ref }: Ending): boolean {
+  return outcome === 'paid_elsewhere' && (rule !== 'settled' || payment_ref !== undefined);
 }
 
 /** @throws PersonaError gateway_unavailable while it is not known: nothing may be closed before nothing can succeed any more */

@@ -21,7 +21,7 @@ import { evolve } from '../domain/recovery/evolve.ts';
 import { validatePaymentFailed, validatePaymentSettled } from '../domain/recovery/payment-failed.ts';
 import type { PaymentSettled } from '../domain/recovery/messages.ts';
 import type { Fact, RecoveryState } from '../domain/recovery/state.ts';
-import type { RecoveryOutcome, RecoveryStatus } from '../domain/recovery/status.ts';
+import { charged, type RecoveryOutcome, type RecoveryStatus } from '../domain/recovery/status.ts';
 import { graph } from './recovery/activities.ts';
 import { type Message, type Answer, openInbox, type Signalled } from './recovery/inbox.ts';
 import { findOutFirst, keyOf, receive, settlementFact } from './recovery/receive.ts';
@@ -104,11 +104,11 @@ export async function recoverPayment(input: RecoverPaymentInput): Promise<Recove
     state = await run(state);
     await condition(allHandlersFinished);
     show({ state: 'done', ...(state.ending ? { outcome: state.ending.outcome } : {}) }, detailsOf(state));
-    const charged = state.attempts.find((attempt) => attempt.state === 'approved');
+    const paying = charged(state.attempts);
     return {
       payment_id: state.payment_id,
       outcome: state.ending?.outcome ?? 'stopped',
-      ...(charged ? { payment_method_id: charged.payment_method_id } : {}),
+      ...(paying ? { payment_method_id: paying.payment_method_id } : {}),
       attempts: state.attempts.length,
     };
   });

@@ -2,7 +2,7 @@
 
 import type { Claim, RecordedAttempt } from './claims.ts';
 import { afterClosing } from './closing.ts';
-import { courseOf, stop } from './course.ts';
+import { courseOf, isUnresolved, stop } from './course.ts';
 import { BLOCKED_RETRY_MS } from './decide.ts';
 import { doubtAbout, thaw } from './doubt.ts';
 import { afterCustomerStatus } from './reread.ts';
@@ -92,6 +92,8 @@ export function afterRecording(
   retryAfterMs: number | undefined,
 ): RecoveryState {
   const { attempt } = recorded;
+  const passed = passOver(state, attempt);
+  if (passed) return afterRecording(passed, recorded, at, retryAfterMs);
   const attempts = upsert(state.attempts, attempt);
   const rest = state.candidates.filter((one) => one.payment_method_id !== attempt.payment_method_id);
   const noted: RecoveryState = {
@@ -115,6 +117,28 @@ export function afterRecording(
     case 'in_flight':
       return known;
   }
+}
+
+/**
+ * The payment had succeeded through another attempt than the one that was asked about: that one charged nothing, and
+ * there is no doubt about it any more. `undefined`: it is the same one.
+ */
+function passOver(state: RecoveryState, { key }: AttemptStatus): RecoveryState | undefined {
+  const asked = state.to_record?.key;
+  if (asked === undefined || asked === key) return undefined;
+  const attempts = state.attempts.map(
+    (one): AttemptStatus =>
+      one.key === asked && isUnresolved(one)
+        ? { ...one, state: 'void', rule: 'paid_by_another_attempt' }
+        : one,
+  );
+  const doubted = state.unresolved?.key === asked;
+  return {
+    ...state,
+    attempts,
+    to_record: undefined,
+    ...(doubted ? { unresolved: undefined, review: undefined } : {}),
+  };
 }
 
 /** The doubt about this attempt is over, and with it a review that was about nothing else. */

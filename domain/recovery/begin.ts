@@ -26,7 +26,7 @@ export function begin(recovery: RecoverySnapshot): RecoveryState {
     class: recovery.failure.class,
     rule: recovery.failure.rule,
     opened_at: recovery.opened_at,
-    closes_at: recovery.closes_at,
+    closes_at: recovery.closes_at + timeInDoubt(recovery),
     read_at: recovery.read_at,
     policy: recovery.policy,
     attempts: recovery.attempts,
@@ -50,12 +50,28 @@ function told(state: RecoveryState, { told_at }: RecoverySnapshot): RecoveryStat
   return { ...state, cascade_ended: true, told_at, notices };
 }
 
+/** For how long the window's clock stood still in the runs before this one because a charge was in doubt; milliseconds. */
+function timeInDoubt({ attempts, opened_at }: RecoverySnapshot): number {
+  return attempts.reduce((sum, { started_at, resolved_at }) => {
+    const started = Date.parse(started_at);
+    if (started < opened_at || resolved_at === undefined) return sum;
+    const took = Date.parse(resolved_at) - started;
+    // What answered within its claim was never in doubt.
+    return took > CLAIM_MS ? sum + took : sum;
+  }, 0);
+}
+
 function steer(state: RecoveryState, recovery: RecoverySnapshot): RecoveryState {
   const { failure } = recovery;
   const unresolved = recovery.attempts.find((attempt) => isUnresolved(attempt));
   if (isEnded(recovery.state)) return ended(state, recovery, recovery.state, unresolved);
-  if (unresolved) return { ...withoutCharge(state, recovery), unresolved: doubtOf(unresolved) };
-  if (recovery.state === 'needs_review') return { ...state, review: { rule: recovery.rule, flagged: true } };
+  if (unresolved) {
+    const doubt = doubtOf(unresolved);
+    return { ...withoutCharge(state, recovery), unresolved: doubt, frozen_at: doubt.claimed_at };
+  }
+  if (recovery.state === 'needs_review') {
+    return { ...state, review: { rule: recovery.rule, flagged: true }, frozen_at: recovery.read_at };
+  }
   return steerByFailure(state, recovery, failure.class);
 }
 
@@ -71,7 +87,8 @@ function ended(
   unresolved: AttemptStatus | undefined,
 ): RecoveryState {
   const over = { ...state, look_up: undefined, rule, reports: [], ending: { outcome, rule }, closed: true };
-  return unresolved ? { ...over, unresolved: doubtOf(unresolved) } : over;
+  // Closed while the charge was in doubt: what is left of the payment is still to be cancelled.
+  return unresolved ? { ...over, unresolved: doubtOf(unresolved), payment_open: true } : over;
 }
 
 /** An earlier run has left a charge in doubt: the gateway is asked first, and everything else follows from its answer. */

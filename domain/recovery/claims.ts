@@ -94,7 +94,8 @@ export interface ClosedObligation {
 }
 
 export type Closing =
-  | { result: 'closed'; obligation: ClosedObligation }
+  /** `paid_too`: others were paid, and the obligation's own payment has succeeded as well. */
+  | { result: 'closed'; obligation: ClosedObligation; paid_too?: true }
   /** This attempt may have paid it: it is found out about first. */
   | { result: 'in_doubt'; attempt: AttemptStatus };
 

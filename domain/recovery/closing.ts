@@ -1,12 +1,27 @@
 /** How a recovery ends, and what the customer hears of it. */
 
 import type { ClosedObligation } from './claims.ts';
-import type { DueNotice, RecoveryState } from './state.ts';
+import { askAbout } from './doubt.ts';
+import type { DueNotice, Ending, RecoveryState } from './state.ts';
 
 /** Ended from outside. A charge in doubt is still found out before the run is over. */
 export function end(state: RecoveryState, ending: NonNullable<RecoveryState['ending']>): RecoveryState {
   if (state.closed || state.ending) return state;
   return { ...state, candidates: [], look_up: undefined, review: reviewOfDoubt(state), notices: [], ending };
+}
+
+/**
+ * Somebody else was paid. While a charge is in doubt that outranks any other ending: forgotten, it would let the charge
+ * that turns out to have succeeded pass for the only one.
+ */
+export function paidElsewhere(state: RecoveryState, paymentRef: string | undefined): RecoveryState {
+  const ending: Ending = {
+    outcome: 'paid_elsewhere',
+    rule: 'settled',
+    ...(paymentRef === undefined ? {} : { payment_ref: paymentRef }),
+  };
+  const open = state.unresolved && !state.closed ? { ...state, ending: undefined } : state;
+  return end(open, ending);
 }
 
 /** An ending answers every question to a person but one: whether a charge that nobody can find out about was made. */
@@ -52,8 +67,9 @@ function closingNotices(state: RecoveryState, obligation: ClosedObligation): Due
 /** The payment to be cancelled had succeeded: the newest attempt on it must have made it, or else somebody else. */
 export function afterUnexpectedSuccess(state: RecoveryState): RecoveryState {
   const newest = state.attempts.at(-1)?.key;
-  if (state.closed) return { ...state, payment_open: false, recheck: newest };
+  const recheck = newest === undefined ? undefined : askAbout(newest);
+  if (state.closed) return { ...state, payment_open: false, recheck };
   return newest === undefined
     ? { ...state, ending: { outcome: 'paid_elsewhere', rule: 'gateway_payment_succeeded' } }
-    : { ...state, ending: undefined, notices: [], recheck: newest };
+    : { ...state, ending: undefined, notices: [], recheck };
 }

@@ -26,15 +26,16 @@ export function decide(state: RecoveryState, now: number): Step {
       : { do: 'charge', claim: state.claim };
   const refund = state.refunds[0];
   if (refund) return { do: 'refund', key: refund };
-  if (state.unresolved?.next_at !== undefined && now >= state.unresolved.next_at) {
-    return { do: 'find_out', key: state.unresolved.key };
-  }
   const report = state.reports[0];
   if (report) return { do: 'report_fraud', report };
   if (state.ending && !state.closed && mayClose(state)) {
     // The payment that the report names becomes the obligation's own first, so that closing cancels it.
     if (state.look_up) return { do: 'look_up', gateway_payment_ref: state.look_up };
     return { do: 'close', ending: state.ending, keep_payment: state.unresolved !== undefined };
+  }
+  // After the closing: a charge that turns out to have succeeded is then seen to be the second one.
+  if (state.unresolved?.next_at !== undefined && now >= state.unresolved.next_at) {
+    return findOut(state, state.unresolved.key);
   }
   if (state.review && !state.review.flagged && (!state.closed || state.unresolved)) {
     return { do: 'flag_for_review', rule: state.review.rule };
@@ -48,12 +49,27 @@ export function decide(state: RecoveryState, now: number): Step {
       ...(state.review ? { for: 'review' as const } : {}),
     };
   }
-  if (state.recheck) return { do: 'find_out', key: state.recheck };
+  const { recheck } = state;
+  if (recheck && recheck.next_at <= now) return { do: 'find_out', key: recheck.key };
+  const step = withoutDoubt(state, now);
+  // What the gateway could not tell is asked again, whatever else is waited for, and before the run ends.
+  if (recheck && step.do === 'finish') return { do: 'wait', until: recheck.next_at };
+  if (recheck && step.do === 'wait')
+    return { ...step, until: Math.min(step.until ?? Infinity, recheck.next_at) };
+  return step;
+}
+
+function withoutDoubt(state: RecoveryState, now: number): Step {
   if (state.closed) return state.payment_open ? { do: 'cancel_payment' } : { do: 'finish' };
   if (state.review) return { do: 'wait', for: 'review' };
   if (state.paused) return { do: 'wait' };
   if (state.look_up) return { do: 'look_up', gateway_payment_ref: state.look_up };
   return byTheClock(state, now);
+}
+
+/** What forbids a claimed charge also forbids to send one again that never arrived. */
+function findOut(state: RecoveryState, key: string): Step {
+  return { do: 'find_out', key, ...(revoked(state) ? { only_read: true } : {}) };
 }
 
 /** Claimed, and not to be charged any more: what was heard in between forbids it. */

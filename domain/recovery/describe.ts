@@ -51,7 +51,7 @@ function phaseOf(state: RecoveryState, step: Step): RecoveryPhase {
 }
 
 function nextOf(state: RecoveryState, step: Step, now: number): RecoveryStatus['next'] {
-  if (step.do !== 'wait') return undefined;
+  if (step.do !== 'wait' || (state.closed && !state.unresolved)) return undefined;
   if (state.unresolved?.next_at !== undefined) return { action: 'poll', at: iso(state.unresolved.next_at) };
   if (step.for === 'review' || state.unresolved || state.paused) return undefined;
   // Reading the graph again is nothing that anybody outside waits for.

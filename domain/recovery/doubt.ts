@@ -5,6 +5,9 @@ import type { FoundOut, RecoveryState, Unresolved } from './state.ts';
 import type { AttemptStatus } from './status.ts';
 
 const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+/** Then the gateway has not answered for about a month. */
+const RECHECKS_AT_MOST = 30;
 
 /** An attempt that was just recorded as unknown or pending. @param at epoch milliseconds */
 export function doubtAbout(state: RecoveryState, attempt: AttemptStatus, at: number): RecoveryState {
@@ -32,7 +35,7 @@ export function afterFindingOut(
   at: number,
 ): RecoveryState {
   const { unresolved } = state;
-  if (unresolved?.key !== key) return afterRecheck(state, key, found);
+  if (unresolved?.key !== key) return afterRecheck(state, key, found, at);
   if (found.result === 'absent') return afterAbsence(state, unresolved, at);
   if (found.result === 'unknown' || (found.result === 'pending' && unresolved.state === 'pending')) {
     return stillOpen(state, unresolved, at);
@@ -40,8 +43,23 @@ export function afterFindingOut(
   return { ...state, to_record: { key, answer: found } };
 }
 
-/** Asked once about an attempt that was believed to be over: only a success that nobody knew of is news. */
-function afterRecheck(state: RecoveryState, key: string, found: FoundOut): RecoveryState {
+/** Something new may be known of this attempt: the gateway is asked at once. */
+export function askAbout(key: string): NonNullable<RecoveryState['recheck']> {
+  return { key, next_at: 0, tries: 0 };
+}
+
+/**
+ * About an attempt that was believed to be over only a success that nobody knew of is news. The gateway that does not
+ * answer is asked again on the ladder and then daily for weeks: the news comes only once, and may be of money.
+ */
+function afterRecheck(state: RecoveryState, key: string, found: FoundOut, at: number): RecoveryState {
+  const { recheck, policy } = state;
+  if (recheck && recheck.key === key && found.result === 'unknown') {
+    const tries = recheck.tries + 1;
+    const wait = policy.unknown[tries] ?? DAY_MS;
+    if (tries > RECHECKS_AT_MOST) return { ...state, recheck: undefined };
+    return { ...state, recheck: { key, tries, next_at: at + wait } };
+  }
   const known = state.attempts.find((attempt) => attempt.key === key);
   const asked = { ...state, recheck: undefined };
   if (found.result !== 'approved' || known?.state === 'approved') return asked;
@@ -95,7 +113,9 @@ export function hear(state: RecoveryState, key: string | undefined, at: number):
   if (state.unresolved) return { ...state, unresolved: { ...state.unresolved, next_at: at } };
   const newest = key ?? state.attempts.at(-1)?.key;
   const named = state.attempts.find((attempt) => attempt.key === newest);
-  return named !== undefined && named.state !== 'approved' ? { ...state, recheck: named.key } : state;
+  return named !== undefined && named.state !== 'approved'
+    ? { ...state, recheck: askAbout(named.key) }
+    : state;
 }
 
 /** The window's clock stood still while nobody could act. @param at epoch milliseconds */

@@ -2,9 +2,9 @@ import { afterClaim, afterRecording, giveBack, upsert } from './attempts.ts';
 import { putFirst } from './candidates.ts';
 import { settled } from './cascade.ts';
 import type { RecoverySnapshot } from './claims.ts';
-import { afterClosing, afterUnexpectedSuccess, end } from './closing.ts';
+import { afterClosing, afterUnexpectedSuccess, end, paidElsewhere } from './closing.ts';
 import { stop, suspicionOf } from './course.ts';
-import { afterFindingOut, doubtAbout, hear, thaw } from './doubt.ts';
+import { afterFindingOut, askAbout, doubtAbout, hear, thaw } from './doubt.ts';
 import { afterCustomerStatus, afterRereading } from './reread.ts';
 import type { Candidate, Fact, RecoveryState } from './state.ts';
 
@@ -74,11 +74,7 @@ function apply(state: RecoveryState, fact: Fact): RecoveryState {
     case 'consent_revoked':
       return state.closed || state.ending ? state : stop(state, 'STOP', 'consent_revoked');
     case 'settled':
-      return end(state, {
-        outcome: 'paid_elsewhere',
-        rule: 'settled',
-        ...(fact.payment_ref === undefined ? {} : { payment_ref: fact.payment_ref }),
-      });
+      return paidElsewhere(state, fact.payment_ref);
     case 'crossed':
       return giveBack({ ...state, ending: fact.ending, rule: fact.ending.rule }, fact.key);
     case 'cancelled':
@@ -117,7 +113,7 @@ function afterAuthentication(
   switch (payment) {
     case 'succeeded':
       return asked
-        ? { ...state, recheck: asked.key }
+        ? { ...state, recheck: askAbout(asked.key) }
         : { ...state, ending: { outcome: 'paid_elsewhere', rule: 'gateway_payment_succeeded' } };
     case 'confirmable': {
       const payment_method_id = asked?.payment_method_id ?? state.failed_payment_method_id;

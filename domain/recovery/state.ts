@@ -87,8 +87,8 @@ export interface RecoveryState {
   /** What is known of an attempt and not written down yet. */
   to_record?: { key: string; answer: ChargeAnswer };
   unresolved?: Unresolved;
-  /** An attempt of which something new may be known: to be asked about once. */
-  recheck?: string;
+  /** An attempt of which something new may be known: asked about at this time, and again until the gateway answers. */
+  recheck?: { key: string; next_at: number; tries: number };
   /** Somebody else's unresolved attempt stands in the way; ask again then, or when `claimFreed` comes. */
   blocked_until?: number;
   /** The customer is not active; ask again then. */
@@ -165,7 +165,8 @@ export type Step =
   | { do: 'claim'; candidate: Candidate; n: number }
   | { do: 'charge'; claim: ClaimedAttempt }
   | { do: 'record'; key: string; answer: ChargeAnswer }
-  | { do: 'find_out'; key: string }
+  /** `only_read`: a request that never arrived is not sent again, because nothing may be charged any more. */
+  | { do: 'find_out'; key: string; only_read?: true }
   /** What the graph has that no signal has told. */
   | { do: 'reread' }
   | { do: 'refund'; key: string }

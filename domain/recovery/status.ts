@@ -60,3 +60,13 @@ export interface RecoveryStatus {
   opened_at: string;
   closes_at?: string;
 }
+
+/** Rule of an approved attempt on whose payment the customer paid with a method that no attempt of ours was on. */
+export const PAID_BY_ANOTHER_METHOD = 'paid_by_another_method';
+
+/** The attempt whose own method was charged: the method that people are told of. */
+export function charged<A extends Pick<AttemptStatus, 'state' | 'rule'>>(
+  attempts: readonly A[],
+): A | undefined {
+  return attempts.find(({ state, rule }) => state === 'approved' && rule !== PAID_BY_ANOTHER_METHOD);
+}

@@ -144,6 +144,10 @@ class World {
   #toldAt: number | undefined;
   /** Second successes that nobody has given back. */
   readonly refundsDue = new Set<string>();
+  /** Somebody else was paid, and this recovery has heard of it before it was paid itself. */
+  #settled = false;
+  /** How long a charge was in doubt until somebody knew: the window's clock stood still. */
+  #doubted = 0;
 
   constructor(opening: RecoverySnapshot, luck: readonly Luck[], status: Luck['status']) {
     this.#opening = opening;
@@ -185,7 +189,7 @@ class World {
       case 'record':
         return { fact: 'attempt_recorded', recorded: this.#record(step.key, step.answer), at };
       case 'find_out':
-        return { fact: 'found_out', key: step.key, found: this.#find(step.key), at };
+        return { fact: 'found_out', key: step.key, found: this.#find(step), at };
       case 'reread': {
         const { fresh, status } = this.draw;
         const methods = fresh.map((payment_method_id) => ({ payment_method_id, changed_at: NOW + HOUR }));
@@ -204,6 +208,9 @@ class World {
         const [doubt] = this.unresolved();
         if (doubt && step.ending.outcome !== 'paid_elsewhere' && !isClosed(this.#obligation))
           return { fact: 'closing_in_doubt', attempt: doubt, at };
+        if (step.ending.rule === 'window_over') {
+          expect(at, 'given up early').toBeGreaterThanOrEqual(this.#opening.closes_at + this.#doubted);
+        }
         if (!isClosed(this.#obligation)) this.#obligation = step.ending.outcome;
         const obligation = { ...this.#closedAs(), rule: step.ending.rule };
         return { fact: 'closed', obligation, payment_open: step.keep_payment };
@@ -252,10 +259,7 @@ class World {
   }
 
   #charge({ key, payment_method_id: method }: ClaimedAttempt): ChargeAnswer {
-    expect(isClosed(this.#obligation), 'charged after the end').toBe(false);
-    expect(this.state.ending, 'charged though it is to end').toBeUndefined();
-    expect(this.state.suspended_until, 'charged though suspended').toBeUndefined();
-    expect(this.state.paused, 'charged though paused').toBe(false);
+    this.#mayCharge('charged');
     const answer = answerOf(this.draw.charge);
     this.charges.push({
       key,
@@ -267,13 +271,27 @@ class World {
     return answer;
   }
 
-  /** What never left us is nowhere, and what is nowhere never left us. */
-  #find(key: string): FoundOut {
+  /**
+   * What never left us is nowhere, and what is nowhere never left us. A request that was lost is sent once more where
+   * that is allowed.
+   */
+  #find({ key, only_read }: Extract<Step, { do: 'find_out' }>): FoundOut {
     const charge = this.charges.find((one) => one.key === key);
     if (!charge && this.#attempts.get(key)?.state === 'void') return answerOf('not_sent');
     const found = answerOf(this.draw.found);
+    if (found.result === 'absent' && !only_read && this.#obligation === 'open' && this.#isUnresolved(key)) {
+      this.#mayCharge('sent again');
+      return answerOf(this.draw.charge);
+    }
     if (charge && found.result === 'not_sent') charge.sent = false;
     return found;
+  }
+
+  #mayCharge(how: string): void {
+    expect(isClosed(this.#obligation), `${how} after the end`).toBe(false);
+    expect(this.state.ending, `${how} though it is to end`).toBeUndefined();
+    expect(this.state.suspended_until, `${how} though suspended`).toBeUndefined();
+    expect(this.state.paused, `${how} though paused`).toBe(false);
   }
 
   #record(key: string, answer: ChargeAnswer): RecordedAttempt {
@@ -291,15 +309,24 @@ class World {
     const declined = state === 'declined' ? { class: this.draw.class, rule: 'rule' } : {};
     const attempt: AttemptStatus = { ...before, state, resolved_at, ...declined };
     this.#attempts.set(key, attempt);
+    const took = this.now - Date.parse(before.started_at);
+    if (state !== 'unknown' && state !== 'pending' && took > MINUTE) this.#doubted += took;
     const method = attempt.payment_method_id;
     if (state === 'declined' && !this.declinedFirst.has(method)) this.declinedFirst.set(method, this.now);
     const overpaid =
       state === 'approved' && (this.#obligation === 'recovered' || this.#obligation === 'paid_elsewhere');
     if (overpaid) this.refundsDue.add(key);
+    if (state === 'approved' && before.state !== 'approved') {
+      expect(this.#settled && !overpaid, 'a second success passes for the only one').toBe(false);
+    }
     if (state === 'approved' && !overpaid) this.#obligation = 'recovered';
     if ((state === 'declined' || state === 'void') && this.#obligation === 'needs_review')
       this.#obligation = 'open';
     return { attempt, obligation_state: this.#obligation, overpaid, tell_chimera: attempt.class === 'FRAUD' };
+  }
+
+  #isUnresolved(key: string): boolean {
+    return this.unresolved().some((attempt) => attempt.key === key);
   }
 
   unresolved(): AttemptStatus[] {
@@ -324,6 +351,7 @@ class World {
       case 'method_added':
         return this.fact({ fact: what, payment_method_id: method });
       case 'settled':
+        this.#settled ||= !this.state.closed;
         return this.fact({ fact: what });
       case 'charge_heard':
         return this.fact({ fact: what, at });
@@ -357,6 +385,8 @@ class World {
   /** The run is lost with all that it knew, and another one begins with what the graph has. */
   #takeOver(): void {
     this.steps.push(`${((this.now - NOW) / DAY).toFixed(3)} taken over`);
+    // What it heard and had not written down yet is lost with it.
+    this.#settled &&= this.#obligation === 'paid_elsewhere';
     const { failure, gateway_payment_ref: _, ...opening } = this.#opening;
     this.state = begin({
       ...opening,
@@ -407,19 +437,21 @@ export type Game = typeof playground extends fc.Arbitrary<infer T> ? T : never;
 export function live({ failure, alternatives, named, status, draws, messages }: Game) {
   const ref = named ? { gateway_payment_ref: 'pi_9' } : {};
   const world = new World(snapshot({ alternatives, ...ref }, failure), draws, status);
+  const inbox = messages.toSorted((one, other) => one.after - other.after);
   let atOnce = 0;
   let turn = 0;
   let last: Step | undefined;
   try {
     while (turn < 6_000) {
-      for (const message of messages) if (message.after === turn) world.hear(message);
+      // What a charge came to is written down before anything else is heard.
+      while (!world.state.to_record && inbox[0] && inbox[0].after <= turn) world.hear(inbox.shift()!);
       turn++;
       last = world.step();
       expect(++atOnce, 'steps at one moment').toBeLessThan(STEPS_AT_ONCE);
       if (last?.do === 'finish') break;
       if (last?.do !== 'wait') continue;
       // What is still to come may wake it.
-      if (messages.some(({ after }) => after >= turn)) {
+      if (inbox.length > 0) {
         if (last.until === undefined) continue;
       } else if (last.until === undefined) break;
       expect(last.until).toBeGreaterThan(world.now);

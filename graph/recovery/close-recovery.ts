@@ -93,14 +93,18 @@ export function backToOpen(tx: CommandTx, { customer_id, payment_id }: Obligatio
 }
 
 const OWNER = `
-  MATCH (o:Obligation {gateway_ref: $gateway_ref})
-  WHERE o.payment_id <> $payment_id
+  CALL () {
+    MATCH (o:Obligation {gateway_ref: $gateway_ref}) RETURN o
+    UNION
+    MATCH (:Customer {id: $customer_id})-[:OWES]->(o:Obligation {settled_ref: $gateway_ref}) RETURN o
+  }
+  WITH o WHERE o.payment_id <> $payment_id
   RETURN o.payment_id AS payment_id LIMIT 1`;
 
-/** Is the payment at the gateway another obligation's own? One charge must not pay two, nor be given back for another. */
+/** Is the payment at the gateway another obligation's own, or what others were paid for it by? One charge must not pay two, nor be given back for another. */
 export async function isOfAnother(
   tx: CommandTx,
-  payment: { payment_id: string; gateway_ref: string },
+  payment: { customer_id: string; payment_id: string; gateway_ref: string },
 ): Promise<boolean> {
   return (await tx.run(OWNER, payment)).length > 0;
 }
@@ -120,7 +124,7 @@ export function adoptGatewayPayment(
   return runCommand(graph, header, 'adoptGatewayPayment', input, async (tx) => {
     const { obligation } = await requireObligation(tx, input.payment_id);
     await tx.lockCustomer(obligation.customer_id);
-    if (await isOfAnother(tx, input)) {
+    if (await isOfAnother(tx, { ...input, customer_id: obligation.customer_id })) {
       tx.forget();
       return false;
     }

@@ -1,6 +1,7 @@
 import type { DeclineClass } from '../../domain/decline/classify.ts';
 import { PersonaError } from '../../domain/errors.ts';
 import type { NoticeMethod, NoticeTemplate } from '../../domain/ports.ts';
+import { PAID_BY_ANOTHER_METHOD } from '../../domain/recovery/status.ts';
 import type { Graph } from '../graph.ts';
 
 // `seq > 0`: the index on stream and seq is used only where both are asked for.
@@ -11,7 +12,7 @@ const READ_MATTER = `
   OPTIONAL MATCH (failed:PaymentMethod {id: o.failed_payment_method_id})
   OPTIONAL MATCH (a:ChargeAttempt {payment_id: o.payment_id, source: 'recovery', state: 'approved'})
     WHERE CASE WHEN $template = 'refund_issued'
-      THEN $notification_id ENDS WITH ':refund_issued:' + a.key ELSE NOT a.overpaid END
+      THEN $notification_id ENDS WITH ':refund_issued:' + a.key ELSE NOT a.overpaid AND a.rule <> $by_another_method END
   OPTIONAL MATCH (charged:PaymentMethod {id: a.payment_method_id})
   OPTIONAL MATCH (c)-[:HAS_PAYMENT_METHOD {is_default: true}]->(standard:PaymentMethod)
   RETURN o.rule AS rule, coalesce(a.amount, o.amount) AS amount, coalesce(a.currency, o.currency) AS currency,
@@ -74,7 +75,10 @@ export async function getNoticeMatter(
   const { payment_id, notification_id, template } = about;
   const declineClass = SPEAKS_OF[template];
   const [[row], [spokenOf]] = await Promise.all([
-    graph.read<MatterRow>(READ_MATTER, { payment_id, notification_id, template }),
+    graph.read<MatterRow>(READ_MATTER, {
+      ...{ payment_id, notification_id, template },
+      by_another_method: PAID_BY_ANOTHER_METHOD,
+    }),
     declineClass ? graph.read<PartialMethod>(READ_SPOKEN_OF, { payment_id, class: declineClass }) : [],
   ]);
   if (!row || row.amount === null || row.currency === null) {

@@ -10,13 +10,13 @@ import type { Graph } from '../graph.ts';
 import { isOfAnother } from './close-recovery.ts';
 import { findObligation, type ObligationWithAttempts } from './read.ts';
 import { closedObligation, failureClass, isClosed, type ObligationNode } from './records.ts';
-import { resumedSnapshot } from './snapshot.ts';
+import { isFailed, resumedSnapshot } from './snapshot.ts';
 
 /**
  * What a settlement means to somebody who knows nothing of the payment yet: an unknown one is closed in advance, a
  * closed one says how it ended, an open one is handed over as it stands (`unchanged`), to be closed by its run, unless
  * it is the obligation's own payment that the settlement names (`own`): then the run asks the gateway about it. One that
- * crosses our own success is a second one, written down with the later of the two.
+ * crosses our own success, or another settlement, is a second one, written down with the later of the two.
  *
  * @param input.disproven the gateway knows the payment that the settlement names, and that it has not succeeded
  */
@@ -57,13 +57,18 @@ function isOurOwn({ obligation, attempts }: ObligationWithAttempts, settlement: 
   );
 }
 
-/** May the settlement speak of another payment than the one that we were paid by? */
-export function crosses(obligation: ObligationNode, { gateway_payment_ref }: PaymentSettled): boolean {
-  return (
-    obligation.state === 'recovered' &&
-    gateway_payment_ref !== undefined &&
-    gateway_payment_ref !== obligation.gateway_ref
-  );
+/** May the settlement speak of another payment than the one that paid the obligation? */
+export function crosses(obligation: ObligationNode, { gateway_payment_ref: named }: PaymentSettled): boolean {
+  const { state, gateway_ref } = obligation;
+  if (named === undefined || named === gateway_ref) return false;
+  if (state === 'recovered') return true;
+  const others = state === 'paid_elsewhere' && isFailed(obligation) ? paymentOfOthers(obligation) : undefined;
+  return others !== undefined && named !== others;
+}
+
+/** The payment that others were paid by, where anybody has said which. */
+function paymentOfOthers({ settled_ref, rule, gateway_ref }: ObligationNode): string | undefined {
+  return settled_ref ?? (rule === 'gateway_payment_succeeded' ? gateway_ref : undefined);
 }
 
 // The index is on (stream_id, seq) and is used only where both are asked for.
@@ -72,7 +77,7 @@ const KNOWN_SECOND = `
   WHERE e.seq > 0 AND e.type = 'RecoveryOverpaid' AND e.data CONTAINS $key
   RETURN e.seq AS seq LIMIT 1`;
 
-/** We were paid, and so was somebody else: by another payment than ours, as the settlement names it. */
+/** It was paid, and somebody was paid once more: by another payment, as the settlement names it. */
 async function isSecondSuccess(
   tx: CommandTx,
   { obligation }: ObligationWithAttempts,
@@ -82,9 +87,10 @@ async function isSecondSuccess(
   const { payment_id } = obligation;
   const gateway_ref = settlement.gateway_payment_ref ?? '';
   // Named by mistake: last month's payment, of the same amount, is not this month's second one.
-  if (await isOfAnother(tx, { payment_id, gateway_ref })) return false;
+  const { customer_id } = obligation;
+  if (await isOfAnother(tx, { customer_id, payment_id, gateway_ref })) return false;
   const key = JSON.stringify(settledPaymentKey(gateway_ref));
-  return (await tx.run(KNOWN_SECOND, { customer_id: obligation.customer_id, key })).length === 0;
+  return (await tx.run(KNOWN_SECOND, { customer_id, key })).length === 0;
 }
 
 /** The later of the two is the one too many: theirs, or, where they were paid first, our own. */

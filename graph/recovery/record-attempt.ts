@@ -4,8 +4,8 @@ import type { Policy } from '../../domain/policy.ts';
 import type { ChargeAnswer } from '../../domain/ports.ts';
 import type { RecordedAttempt } from '../../domain/recovery/claims.ts';
 import type { RecoveryEvents } from '../../domain/recovery/events.ts';
-import type { AttemptState } from '../../domain/recovery/status.ts';
-import { CHOSEN_BY } from '../../domain/wallet.ts';
+import { type AttemptState, PAID_BY_ANOTHER_METHOD } from '../../domain/recovery/status.ts';
+import { CHOSEN_BY, mayBeDefault } from '../../domain/wallet.ts';
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
 import type { CommandTx } from '../command-tx.ts';
@@ -33,6 +33,8 @@ interface Scene {
   attempts: readonly AttemptNode[];
   attempt: AttemptNode;
   wallet: Wallet;
+  /** The customer has paid the attempt's payment with a method of which no attempt is known; `null`: with none that we know. */
+  paidWith?: string | null;
   /** Has the customer chosen a default since the obligation was opened? */
   chosenSince: boolean;
 }
@@ -118,8 +120,10 @@ async function attributed(scene: Scene): Promise<Scene> {
     hashes: tx.graph.blindIndex.hashes('token', answer.charged_token),
   });
   const real = attempts.findLast((one) => one.payment_method_id === row?.id && one.source === 'recovery');
-  if (!real || real.key === attempt.key) return scene;
-  append(scene, 'void', undefined, 'paid_by_another_attempt');
+  if (!real) return { ...scene, paidWith: row?.id ?? null };
+  if (real.key === attempt.key) return scene;
+  // What an attempt is known to have come to stays in the card's history.
+  if (!isSettled(attempt)) append(scene, 'void', undefined, 'paid_by_another_attempt');
   return { ...scene, attempt: real };
 }
 
@@ -142,7 +146,10 @@ function record(scene: Scene): RecordedAttempt {
     };
   }
   const decision = answer.result === 'declined' ? decisionOf(scene, answer.codes) : undefined;
-  const event = append(scene, state, decision);
+  const event =
+    scene.paidWith === undefined
+      ? append(scene, state, decision)
+      : append(scene, state, decision, PAID_BY_ANOTHER_METHOD);
   const overpaid = state === 'approved' && recordSuccess(scene);
   if (decision) {
     applyDecline(scene.wallet, attempt.payment_method_id, decision, event.resolved_at ?? event.attempted_at);
@@ -223,10 +230,11 @@ function ruleOf(answer: ChargeAnswer): string {
 
 /** @returns whether it was the second one */
 function recordSuccess(scene: Scene): boolean {
-  const { tx, input, obligation, attempts, attempt, wallet } = scene;
+  const { tx, input, obligation, attempts, attempt, wallet, paidWith = attempt.payment_method_id } = scene;
   const at = new Date(input.now).toISOString();
   const stream = { stream: 'customer', stream_id: obligation.customer_id } as const;
-  wallet.recordUse(attempt.payment_method_id, { at });
+  const paying = wallet.methods.find((one) => one.payment_method_id === paidWith);
+  if (paying?.removed_at === null) wallet.recordUse(paying.payment_method_id, { at });
   if (wasPaidBefore(scene)) {
     const { key, amount, currency } = attempt;
     const { payment_id } = obligation;
@@ -234,7 +242,8 @@ function recordSuccess(scene: Scene): boolean {
     tx.append({ ...stream, type: 'RecoveryOverpaid', data: { payment_id, key, amount, currency, refund } });
     return true;
   }
-  if (input.policy.recovery.swapDefault && takesTheDefaultsPlace(scene)) {
+  const byAttempt = paidWith === attempt.payment_method_id;
+  if (byAttempt && input.policy.recovery.swapDefault && takesTheDefaultsPlace(scene)) {
     wallet.makeDefault(attempt.payment_method_id, 'recovery');
   }
   tx.append({
@@ -245,7 +254,7 @@ function recordSuccess(scene: Scene): boolean {
       state: 'recovered',
       rule: 'approved',
       class: failureClass(attempts),
-      payment_method_id: attempt.payment_method_id,
+      payment_method_id: paying?.payment_method_id ?? null,
       closed_at: at,
       payment_ref: null,
     },
@@ -262,8 +271,13 @@ function wasPaidBefore({ input, obligation, attempts, attempt }: Scene): boolean
   return obligation.state === 'paid_elsewhere' && (own === undefined || own !== obligation.settled_ref);
 }
 
-/** Only if the failed method is the default, or was until this failure and the customer has chosen none since. */
-function takesTheDefaultsPlace({ obligation, wallet, chosenSince }: Scene): boolean {
+/**
+ * Only if the failed method is the default, or was until this failure and the customer has chosen none since; and if the
+ * charged one may be it: a bank debit takes days, in which the method may have been removed.
+ */
+function takesTheDefaultsPlace({ obligation, wallet, chosenSince, attempt }: Scene): boolean {
+  const charged = wallet.methods.find((one) => one.payment_method_id === attempt.payment_method_id);
+  if (!charged || charged.removed_at !== null || !mayBeDefault(charged)) return false;
   if (wallet.defaultId === null || wallet.defaultId === obligation.failed_payment_method_id) return true;
   return obligation.failed_was_default === true && !chosenSince;
 }

@@ -2,7 +2,12 @@
 
 import type { DeclineClass } from '../../domain/decline/classify.ts';
 import type { ClosedObligation } from '../../domain/recovery/claims.ts';
-import type { AttemptState, AttemptStatus, ObligationState } from '../../domain/recovery/status.ts';
+import {
+  type AttemptState,
+  type AttemptStatus,
+  charged,
+  type ObligationState,
+} from '../../domain/recovery/status.ts';
 
 /** Absent properties are absent: a node does not hold null. Times are RFC 3339. */
 export interface ObligationNode {
@@ -96,13 +101,13 @@ export function closedObligation(
   const { state } = obligation;
   if (state === 'open' || state === 'needs_review')
     throw new Error(`obligation ${obligation.payment_id} is ${state}`);
-  const charged = attempts.find((attempt) => attempt.source === 'recovery' && attempt.state === 'approved');
+  const paying = charged(attempts.filter(({ source }) => source === 'recovery'));
   return {
     payment_id: obligation.payment_id,
     customer_id: obligation.customer_id,
     outcome: state,
     rule: obligation.rule,
-    ...(charged ? { payment_method_id: charged.payment_method_id } : {}),
+    ...(paying ? { payment_method_id: paying.payment_method_id } : {}),
     attempts: ownAttempts(attempts),
   };
 }

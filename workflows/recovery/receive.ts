@@ -1,7 +1,8 @@
 /** What each message means for a recovery that is under way; a bad one is logged and changes nothing. */
 
 import { log } from '@temporalio/workflow';
-import { RESOLVE_UNKNOWN } from '../../domain/processes.ts';
+import { RESOLVE_UNKNOWN, type RecoverySignalName } from '../../domain/processes.ts';
+import { begin } from '../../domain/recovery/begin.ts';
 import { evolve } from '../../domain/recovery/evolve.ts';
 import { validatePaymentFailed, validatePaymentSettled } from '../../domain/recovery/payment-failed.ts';
 import type { PaymentSettled } from '../../domain/recovery/messages.ts';
@@ -20,7 +21,8 @@ export async function receive(
 ): Promise<RecoveryState> {
   if (message.signal === RESOLVE_UNKNOWN)
     return resolve(current, message.payload, message.answer, unanswered);
-  const fact = await factOf(current, message);
+  if (message.signal === 'paymentFailed') return failedAgain(current, message.payload);
+  const fact = await factOf(current, { signal: message.signal, payload: message.payload });
   return fact ? evolve(current, fact) : current;
 }
 
@@ -42,7 +44,13 @@ export function keyOf({ attempt_key }: Signalled['payload']): { key?: string } {
   return typeof attempt_key === 'string' ? { key: attempt_key } : {};
 }
 
-async function factOf(current: RecoveryState, { signal, payload }: Signalled): Promise<Fact | undefined> {
+async function factOf(
+  current: RecoveryState,
+  {
+    signal,
+    payload,
+  }: { signal: Exclude<RecoverySignalName, 'paymentFailed'>; payload: Signalled['payload'] },
+): Promise<Fact | undefined> {
   switch (signal) {
     case 'claimFreed':
       return { fact: 'claim_freed' };
@@ -71,8 +79,6 @@ async function factOf(current: RecoveryState, { signal, payload }: Signalled): P
       return factOfWish(current, signal, payload);
     case 'paymentSettled':
       return settledBy(current, payload);
-    case 'paymentFailed':
-      return failedAgain(current, payload);
   }
 }
 
@@ -110,16 +116,22 @@ export function settlementFact(
   return { fact: 'crossed', key: second, ending: { outcome, rule } };
 }
 
-async function failedAgain(current: RecoveryState, payload: unknown): Promise<Fact | undefined> {
+/** A failure of an obligation that this very run has closed a moment ago may reopen it: the run begins anew with it. */
+async function failedAgain(current: RecoveryState, payload: unknown): Promise<RecoveryState> {
   const checked = validatePaymentFailed(payload);
-  if ('problems' in checked) return ignored('paymentFailed', checked.problems);
+  if ('problems' in checked) {
+    ignored('paymentFailed', checked.problems);
+    return current;
+  }
   if (checked.message.payment_id !== current.payment_id) {
-    return ignored('paymentFailed', ['payment_id: must be the payment of this workflow']);
+    ignored('paymentFailed', ['payment_id: must be the payment of this workflow']);
+    return current;
   }
   const opening = await graph.openRecovery({ failure: checked.message, claim_first: false });
-  if (opening.result === 'noted') return { fact: 'noted', recovery: opening.recovery };
+  if (opening.result === 'noted') return evolve(current, { fact: 'noted', recovery: opening.recovery });
+  if (opening.result === 'reopened') return begin(opening.recovery);
   log.info(`A further paymentFailed changes nothing: ${opening.result}`);
-  return undefined;
+  return current;
 }
 
 function ignored(signal: string, problems: readonly unknown[]): undefined {

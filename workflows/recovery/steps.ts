@@ -39,8 +39,11 @@ export async function perform(
     }
     case 'charge':
       return { fact: 'charge_answered', answer: await charge(payment_id, step.claim.key) };
-    case 'find_out':
-      return { fact: 'found_out', key: step.key, found: await findOut(step.key, policy), at: Date.now() };
+    case 'find_out': {
+      const { key, only_read } = step;
+      const found = await findOut(key, policy, only_read ? { only_read } : {});
+      return { fact: 'found_out', key, found, at: Date.now() };
+    }
     case 'refund': {
       const { refunded } = await graph.refundCharge({ payment_id, key: step.key });
       if (!refunded) log.error('A second charge could not be given back; a person must', { key: step.key });
@@ -73,7 +76,8 @@ export async function perform(
       if (closing.result === 'in_doubt') {
         return { fact: 'closing_in_doubt', attempt: closing.attempt, at: Date.now() };
       }
-      return { fact: 'closed', obligation: closing.obligation, payment_open: keep_payment };
+      const payment_open = keep_payment || closing.paid_too === true;
+      return { fact: 'closed', obligation: closing.obligation, payment_open };
     }
     case 'notify':
       await notify(state, step.notice);

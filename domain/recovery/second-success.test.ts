@@ -1,0 +1,129 @@
+/** Two payments of one obligation: neither made by us once somebody else was paid, nor overlooked when it has happened. */
+
+import { expect, test } from 'vitest';
+import { begin } from './begin.ts';
+import { decide } from './decide.ts';
+import { describe } from './describe.ts';
+import { evolve } from './evolve.ts';
+import type { Fact, RecoveryState } from './state.ts';
+import { attempt, DAY, HOUR, keyOf, MINUTE, NOW, play, recorded, snapshot } from './testing.ts';
+
+const KEY = keyOf('a', 1);
+const lost = { result: 'unknown', reason: 'no answer' } as const;
+
+/** A charge whose answer was lost: the gateway is to be asked at once. */
+function inDoubt(): RecoveryState {
+  const charged = begin(snapshot({ alternatives: ['a'], attempts: [attempt('a', 1, 'unknown')] }));
+  return evolve(charged, { fact: 'charge_heard', at: NOW });
+}
+
+const approvedLate = (): Fact[] => [
+  { fact: 'found_out', key: KEY, found: { result: 'approved' }, at: NOW },
+  { fact: 'attempt_recorded', recorded: { ...recorded('a', 1, 'approved'), overpaid: true }, at: NOW },
+];
+
+test('with a settlement the obligation is closed before a charge in doubt is asked about, so that it counts as the second', () => {
+  const settled = evolve(inDoubt(), { fact: 'settled', payment_ref: 'pi_2' });
+  expect(decide(settled, NOW)).toMatchObject({ do: 'close', ending: { outcome: 'paid_elsewhere' } });
+});
+
+test.each<[string, Fact]>([
+  ['cancelled', { fact: 'cancelled' }],
+  ['stopped by a withdrawn consent', { fact: 'consent_revoked' }],
+  ['paused', { fact: 'paused' }],
+  ['suspended', { fact: 'customer_status', status: 'suspended', at: NOW }],
+])('a lost request is not sent again once the recovery is %s', (_, fact) => {
+  expect(decide(inDoubt(), NOW)).toEqual({ do: 'find_out', key: KEY });
+  expect(decide(evolve(inDoubt(), fact), NOW)).toEqual({ do: 'find_out', key: KEY, only_read: true });
+});
+
+test('a settlement is heard although the recovery is about to end otherwise, and a charge in doubt goes back', () => {
+  const cancelled = evolve(inDoubt(), { fact: 'cancelled' });
+  const settled = evolve(cancelled, { fact: 'settled', payment_ref: 'pi_2' });
+  const { state } = play(settled, {});
+  expect(state).toMatchObject({ closed: true, ending: { outcome: 'paid_elsewhere' } });
+  const paidTwice = approvedLate().reduce(evolve, state);
+  expect(play(paidTwice, {}).done).toContain('refund');
+});
+
+test('news that could not be looked into is not forgotten: the gateway is asked again until it answers', () => {
+  const paid = { state: 'paid_elsewhere', rule: 'settled', attempts: [attempt('a', 1, 'declined')] } as const;
+  const heard = evolve(begin(snapshot({ ...paid, attempts: [...paid.attempts] })), {
+    fact: 'charge_heard',
+    key: KEY,
+    at: NOW,
+  });
+  const away = evolve(heard, { fact: 'found_out', key: KEY, found: lost, at: NOW });
+  expect(decide(away, NOW)).toEqual({ do: 'wait', until: NOW + 5 * MINUTE });
+  expect(describe(away, NOW)).toMatchObject({ state: 'done', outcome: 'paid_elsewhere' });
+  expect(describe(away, NOW)).not.toHaveProperty('next');
+  expect(decide(away, NOW + 5 * MINUTE)).toEqual({ do: 'find_out', key: KEY });
+  const paidTwice = approvedLate().reduce(evolve, away);
+  expect(play(paidTwice, {}).done).toContain('refund');
+});
+
+test('an open recovery goes on while news waits for the gateway, and asks in between', () => {
+  const { state } = play(
+    begin(snapshot({ attempts: [attempt('a', 1, 'declined', 'AUTH')], alternatives: [] })),
+    {},
+  );
+  const heard = evolve(state, { fact: 'charge_heard', key: KEY, at: NOW });
+  const away = evolve(heard, { fact: 'found_out', key: KEY, found: lost, at: NOW });
+  expect(decide(away, NOW)).toMatchObject({ do: 'wait', until: NOW + 5 * MINUTE, for: 'authentication' });
+  let current = away;
+  for (let asked = 0; asked < 40; asked++) {
+    current = evolve(current, { fact: 'found_out', key: KEY, found: lost, at: NOW });
+  }
+  expect(current.recheck).toBeUndefined();
+});
+
+test('a charge in doubt whose payment succeeded through an earlier attempt is over, and the recovery ends', () => {
+  const attempts = [attempt('b', 1, 'declined', 'AUTH'), attempt('a', 1, 'unknown')];
+  const asked = evolve(begin(snapshot({ attempts })), {
+    fact: 'found_out',
+    key: KEY,
+    found: { result: 'approved', charged_token: 'pm_b' },
+    at: NOW,
+  });
+  const done = evolve(asked, { fact: 'attempt_recorded', recorded: recorded('b', 1, 'approved'), at: NOW });
+  expect(play(done, {}, NOW + 2 * HOUR).done).toEqual(['notify recovered', 'finish']);
+  expect(done.attempts).toMatchObject([
+    { payment_method_id: 'b', state: 'approved' },
+    { payment_method_id: 'a', state: 'void', rule: 'paid_by_another_attempt' },
+  ]);
+});
+
+test('a payment that was settled while a charge was in doubt is still cancelled by a run that takes over', () => {
+  const over = { state: 'paid_elsewhere', rule: 'settled', attempts: [attempt('a', 1, 'unknown')] } as const;
+  const resumed = begin(snapshot({ ...over, attempts: [...over.attempts] }));
+  const known: Fact[] = [
+    { fact: 'found_out', key: KEY, found: { result: 'declined', codes: {} }, at: NOW + HOUR },
+    { fact: 'attempt_recorded', recorded: recorded('a', 1, 'declined', 'LATER'), at: NOW + HOUR },
+  ];
+  expect(play(known.reduce(evolve, resumed), {}, NOW + HOUR).done).toEqual(['cancel_payment', 'finish']);
+});
+
+test('the time in which a charge was in doubt is not taken from the window when a run takes over', () => {
+  const pending = attempt('a', 1, 'pending');
+  const resumed = begin(snapshot({ alternatives: [], attempts: [pending], read_at: NOW + 10 * DAY }));
+  const known: Fact[] = [
+    { fact: 'found_out', key: KEY, found: { result: 'declined', codes: {} }, at: NOW + 20 * DAY },
+    { fact: 'attempt_recorded', recorded: recorded('a', 1, 'declined', 'LATER'), at: NOW + 20 * DAY },
+  ];
+  expect(known.reduce(evolve, resumed).closes_at).toBe(NOW + 34 * DAY);
+
+  const returned = {
+    ...pending,
+    state: 'declined' as const,
+    resolved_at: new Date(NOW + 20 * DAY).toISOString(),
+  };
+  const later = begin(snapshot({ alternatives: [], attempts: [returned], read_at: NOW + 21 * DAY }));
+  expect(later.closes_at).toBe(NOW + 34 * DAY);
+});
+
+test('a review that a run takes over does not use up the window', () => {
+  const review = { state: 'needs_review', rule: 'gateway_payment_not_ours', read_at: NOW + DAY } as const;
+  const resumed = begin(snapshot({ ...review, alternatives: [] }));
+  const freed = evolve(resumed, { fact: 'retry_now', alternatives: [], at: NOW + 5 * DAY });
+  expect(freed.closes_at).toBe(NOW + 18 * DAY);
+});

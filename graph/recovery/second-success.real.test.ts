@@ -1,0 +1,159 @@
+/** Second successes that others bring about, and what an attempt teaches when another one was paid. */
+
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { attemptKey, settledPaymentKey } from '../../domain/processes.ts';
+import { readPolicy } from '../../platform/policy.ts';
+import { closeVerified, openTestGraph, testHeader } from '../../test/graph.ts';
+import { claimedObligation } from '../../test/obligations.ts';
+import { customerWithCards, failureOf } from '../../test/wallets.ts';
+import {
+  getPaymentMethodToken,
+  type Graph,
+  removePaymentMethod,
+  updatePaymentMethodStatus,
+} from '../index.ts';
+import {
+  claimAttempt,
+  closeRecovery,
+  getNoticeMatter,
+  getObligation,
+  getRecovery,
+  openRecovery,
+  openSettled,
+  recordAttempt,
+} from './index.ts';
+
+const policy = readPolicy();
+let graph: Graph;
+beforeAll(async () => {
+  graph = await openTestGraph();
+});
+afterAll(() => closeVerified(graph));
+
+const paidElsewhere = (payment_id: string, payment_ref?: string) =>
+  closeRecovery(graph, testHeader(), {
+    payment_id,
+    outcome: 'paid_elsewhere',
+    rule: 'settled',
+    ...(payment_ref ? { payment_ref } : {}),
+  });
+
+test('two settlements by two payments: the second one is given back, once', async () => {
+  const { payment_id, record, settle } = await claimedObligation(graph, policy);
+  await record({ result: 'declined', codes: { decline_code: 'insufficient_funds' } });
+  const [one, other] = [`pi_${randomUUID()}`, `pi_${randomUUID()}`];
+  await paidElsewhere(payment_id, one);
+  expect(await settle(Date.now(), one)).toMatchObject({ result: 'closed' });
+  expect(await settle(Date.now())).toMatchObject({ result: 'closed' });
+  expect(await settle(Date.now(), other, true)).toMatchObject({ result: 'closed' });
+  const second = settledPaymentKey(other);
+  expect(await settle(Date.now(), other)).toMatchObject({ second, recovery: { state: 'paid_elsewhere' } });
+  expect(await settle(Date.now(), other)).toMatchObject({ result: 'closed' });
+  expect(await getObligation(graph, payment_id)).toMatchObject({ refunds_due: [second], settled_ref: one });
+});
+
+test('of a settlement that named no payment nobody knows whether the next one is the same: nothing is given back', async () => {
+  const { payment_id, record, settle } = await claimedObligation(graph, policy);
+  await record({ result: 'declined', codes: { decline_code: 'insufficient_funds' } });
+  await paidElsewhere(payment_id);
+  expect(await settle(Date.now(), `pi_${randomUUID()}`)).toMatchObject({ result: 'closed' });
+});
+
+test('a payment that settled another obligation of the customer is not given back for this one', async () => {
+  const wallet = await customerWithCards(graph, policy, { cards: 2 });
+  const [last, now] = [failureOf(wallet), failureOf(wallet)];
+  const theirs = `pi_${randomUUID()}`;
+  const settle = ({ payment_id, customer_id }: typeof last, gateway_payment_ref: string) => {
+    const settled_at = new Date().toISOString();
+    const settlement = { event_id: randomUUID(), payment_id, customer_id, settled_at, gateway_payment_ref };
+    return openSettled(graph, testHeader(), { settlement, policy, now: Date.now() });
+  };
+  for (const failure of [last, now]) {
+    const header = testHeader({ occurredAt: failure.occurred_at });
+    await openRecovery(graph, header, { failure, policy, now: Date.now(), claim_first: false });
+  }
+  await paidElsewhere(last.payment_id, theirs);
+  await paidElsewhere(now.payment_id, `pi_${randomUUID()}`);
+  expect(await settle(now, theirs)).toMatchObject({ result: 'closed' });
+});
+
+test('what a declined attempt taught stays, although the payment succeeded through another one', async () => {
+  const wallet = await customerWithCards(graph, policy, { cards: 3 });
+  const { customer_id, methods } = wallet;
+  const [, paying, dead] = methods as [string, string, string];
+  const failure = failureOf(wallet);
+  const { payment_id } = failure;
+  const header = testHeader({ occurredAt: failure.occurred_at });
+  await openRecovery(graph, header, { failure, policy, now: Date.now(), claim_first: false });
+  const charged_token = (
+    await getPaymentMethodToken(graph, { customer_id, payment_method_id: paying })
+  )?.reveal();
+  const charge = async (
+    payment_method_id: string,
+    ...answers: Parameters<typeof recordAttempt>[2]['answer'][]
+  ) => {
+    const key = attemptKey(payment_id, payment_method_id, 1);
+    const now = Date.now();
+    await claimAttempt(graph, testHeader(), { payment_id, payment_method_id, key, n: 1, policy, now });
+    for (const answer of answers) {
+      await recordAttempt(graph, testHeader(), { payment_id, key, answer, policy, now: Date.now() });
+    }
+  };
+  await charge(paying, { result: 'declined', codes: { decline_code: 'authentication_required' } });
+  await charge(
+    dead,
+    { result: 'declined', codes: { network: 'visa', network_code: '14' } },
+    { result: 'approved', gateway_ref: 'pi_1', ...(charged_token ? { charged_token } : {}) },
+  );
+  expect((await getRecovery(graph, payment_id))?.attempts).toMatchObject([
+    { payment_method_id: paying, state: 'approved' },
+    { payment_method_id: dead, state: 'declined', class: 'HARD', rule: 'visa:14' },
+  ]);
+});
+
+test('a customer who pays the payment with another method is told of no method of ours, and keeps the default', async () => {
+  const { payment_id, customer_id, key, record } = await claimedObligation(graph, policy);
+  const defaultOf = async () => (await getWalletDefault(customer_id))[0]?.id;
+  const before = await defaultOf();
+  await record({ result: 'declined', codes: { decline_code: 'authentication_required' } });
+  const { recorded } = await record({
+    result: 'approved',
+    charge_ref: 'ch_1',
+    charged_token: `pm_${randomUUID()}`,
+  });
+  expect(recorded).toMatchObject({ attempt: { key, state: 'approved', rule: 'paid_by_another_method' } });
+  expect(await defaultOf()).toBe(before);
+  const about = { payment_id, notification_id: 'n', template: 'recovered' } as const;
+  expect(await getNoticeMatter(graph, about)).not.toHaveProperty('charged_method');
+  const closed = await paidElsewhere(payment_id);
+  expect(closed).toMatchObject({ obligation: { outcome: 'recovered' } });
+  expect(closed).not.toHaveProperty('obligation.payment_method_id');
+});
+
+function getWalletDefault(id: string) {
+  return graph.read<{ id: string }>(
+    'MATCH (:Customer {id: $id})-[:HAS_PAYMENT_METHOD {is_default: true}]->(p:PaymentMethod) RETURN p.id AS id',
+    { id },
+  );
+}
+
+test.each(['taken out of use', 'removed'])(
+  'a charge that succeeds on a method that was %s meanwhile is written down all the same',
+  async (how) => {
+    const { payment_id, customer_id, key, record } = await claimedObligation(graph, policy);
+    const { attempts = [], failed_payment_method_id = '' } = (await getRecovery(graph, payment_id)) ?? {};
+    await record({ result: 'pending', gateway_ref: 'pi_1' });
+    for (const payment_method_id of [attempts[0]?.payment_method_id ?? '', failed_payment_method_id]) {
+      const method = { customer_id, payment_method_id };
+      if (how === 'removed') await removePaymentMethod(graph, testHeader(), { ...method, by: 'customer' });
+      else {
+        const status = { ...method, status: 'inactive', reason: 'test' } as const;
+        await updatePaymentMethodStatus(graph, testHeader(), status);
+      }
+    }
+    const { recorded } = await record({ result: 'approved', charge_ref: 'ch_1' });
+    expect(recorded).toMatchObject({ attempt: { key, state: 'approved' }, obligation_state: 'recovered' });
+    expect(await getWalletDefault(customer_id)).toEqual([]);
+  },
+);
