@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { PaymentGateway } from '../domain/ports.ts';
+import type { GatewayPayment, PaymentGateway } from '../domain/ports.ts';
 import type { Graph } from '../graph/index.ts';
 import { getObligation } from '../graph/recovery/index.ts';
 import { readPolicy } from '../platform/policy.ts';
@@ -60,6 +60,35 @@ test('a settlement by the own payment closes it, and nothing was paid twice', as
   const closed = await new MockActivityEnvironment().run(closeRecovery, closing);
   expect(closed).toMatchObject({ result: 'closed' });
   expect(closed).not.toHaveProperty('paid_too');
+});
+
+test.each([
+  ['has succeeded, too', 'succeeded', { result: 'unchanged', second: expect.any(String) }],
+  ['was named by mistake', 'cancelled', { result: 'closed', obligation: { outcome: 'paid_elsewhere' } }],
+] as const)('of two settlements by two payments the first %s', async (_, state, answer) => {
+  const { payment_id, customer_id, record } = await claimedObligation(graph, policy);
+  await record({ result: 'declined', codes: { decline_code: 'insufficient_funds' } });
+  const [first, second] = [`pi_${randomUUID()}`, `pi_${randomUUID()}`];
+  const states = new Map<string, string>([
+    [first, state],
+    [second, 'succeeded'],
+  ]);
+  const { closeRecovery, openSettled } = activities({
+    cancelPayment: async () => 'cancelled',
+    readPayment: async (ref) => ({ state: states.get(ref) }) as GatewayPayment,
+  });
+  const run = new MockActivityEnvironment();
+  const ending = { outcome: 'paid_elsewhere', rule: 'settled', payment_ref: first } as const;
+  await run.run(closeRecovery, { payment_id, ending, keep_payment: false });
+  const settled_at = new Date().toISOString();
+  const settlement = {
+    event_id: randomUUID(),
+    payment_id,
+    customer_id,
+    settled_at,
+    gateway_payment_ref: second,
+  };
+  expect(await run.run(openSettled, { settlement })).toMatchObject(answer);
 });
 
 test('an event id that comes back with another body is refused, and does not stop the run', async () => {

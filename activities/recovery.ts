@@ -54,13 +54,14 @@ export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryAc
 
   const under = (recovery: RecoveryPolicy): Policy => ({ ...policy, recovery });
 
-  /** The gateway knows the payment that a settlement names, and that nothing was paid with it. */
+  /** The gateway knows that nothing was paid with the payment that a settlement names, or with the one that others named before. */
   async function isDisproven(settlement: PaymentSettled): Promise<boolean> {
     const { payment_id, gateway_payment_ref } = settlement;
     const known = await findObligation(graph, payment_id);
     if (!gateway_payment_ref || !known || !crosses(known, settlement)) return false;
-    const payment = await gateway.readPayment(gateway_payment_ref);
-    return payment !== undefined && payment.state !== 'succeeded';
+    const refs = [gateway_payment_ref, ...(known.settled_ref ? [known.settled_ref] : [])];
+    const payments = await Promise.all(refs.map((ref) => gateway.readPayment(ref)));
+    return payments.some((payment) => payment !== undefined && payment.state !== 'succeeded');
   }
 
   /** The charge behind a payment that others collected for an obligation, if it is at our gateway, and this customer's. */

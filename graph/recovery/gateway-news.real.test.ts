@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { GatewayNews } from '../../domain/ports.ts';
 import { attemptKey } from '../../domain/processes.ts';
 import { readPolicy } from '../../platform/policy.ts';
-import { openTestGraph, randomToken, runCypher, testHeader } from '../../test/graph.ts';
+import { closeVerified, openTestGraph, randomToken, runCypher, testHeader } from '../../test/graph.ts';
 import { recordingGraph } from '../../test/recording-graph.ts';
 import { customerWithCards, failureOf } from '../../test/wallets.ts';
 import { addPaymentMethod, type Graph } from '../index.ts';
@@ -21,7 +21,7 @@ let graph: Graph;
 beforeAll(async () => {
   graph = await openTestGraph();
 });
-afterAll(() => graph.close());
+afterAll(() => closeVerified(graph));
 
 const now = () => Date.now();
 

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ChargeAnswer } from '../../domain/ports.ts';
 import { settledPaymentKey } from '../../domain/processes.ts';
 import { readPolicy } from '../../platform/policy.ts';
-import { openTestGraph } from '../../test/graph.ts';
+import { closeVerified, openTestGraph } from '../../test/graph.ts';
 import { claimedObligation } from '../../test/obligations.ts';
 import type { Graph } from '../index.ts';
 import { verifyCustomer } from '../replay/verify.ts';
@@ -15,7 +15,7 @@ let graph: Graph;
 beforeAll(async () => {
   graph = await openTestGraph();
 });
-afterAll(() => graph.close());
+afterAll(() => closeVerified(graph));
 
 /** An obligation that a charge of ours has paid just now. */
 function recovered() {

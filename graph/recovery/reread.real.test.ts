@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readPolicy } from '../../platform/policy.ts';
-import { openTestGraph, testHeader } from '../../test/graph.ts';
+import { closeVerified, openTestGraph, testHeader } from '../../test/graph.ts';
 import { customerWithCards, failureOf } from '../../test/wallets.ts';
 import { type Graph, setCustomerStatus, setOffSessionConsent, updatePaymentMethodStatus } from '../index.ts';
 import { closeRecovery, openRecovery, rereadRecovery } from './index.ts';
@@ -10,7 +10,7 @@ let graph: Graph;
 beforeAll(async () => {
   graph = await openTestGraph();
 });
-afterAll(() => graph.close());
+afterAll(() => closeVerified(graph));
 
 async function owing(cards = 3) {
   const wallet = await customerWithCards(graph, policy, { cards });
