@@ -7,11 +7,19 @@ import type { DueNotice, Ending, RecoveryState } from './state.ts';
 /** Ended from outside. A charge in doubt is still found out before the run is over. */
 export function end(state: RecoveryState, ending: NonNullable<RecoveryState['ending']>): RecoveryState {
   if (state.closed || state.ending) return state;
-  return { ...state, candidates: [], look_up: undefined, review: reviewOfDoubt(state), notices: [], ending };
+  return {
+    ...state,
+    candidates: [],
+    look_up: undefined,
+    processing: undefined,
+    review: reviewOfDoubt(state),
+    notices: [],
+    ending,
+  };
 }
 
 /**
- * Somebody else was paid. While a charge is in doubt that outranks any other ending: forgotten, it would let the charge
+ * Somebody else was paid. That outranks any other ending which is not written down yet: forgotten, it would let a charge
  * that turns out to have succeeded pass for the only one.
  */
 export function paidElsewhere(state: RecoveryState, paymentRef: string | undefined): RecoveryState {
@@ -20,8 +28,7 @@ export function paidElsewhere(state: RecoveryState, paymentRef: string | undefin
     rule: 'settled',
     ...(paymentRef === undefined ? {} : { payment_ref: paymentRef }),
   };
-  const open = state.unresolved && !state.closed ? { ...state, ending: undefined } : state;
-  return end(open, ending);
+  return end(state.closed ? state : { ...state, ending: undefined }, ending);
 }
 
 /** An ending answers every question to a person but one: whether a charge that nobody can find out about was made. */

@@ -19,7 +19,7 @@ const NEVER_SENT: ChargeAnswer = {
  * @param now epoch milliseconds
  */
 export function decide(state: RecoveryState, now: number): Step {
-  if (state.to_record) return { do: 'record', ...state.to_record };
+  if (state.to_record && !isToBeSecond(state)) return { do: 'record', ...state.to_record };
   if (state.claim)
     return revoked(state)
       ? { do: 'record', key: state.claim.key, answer: NEVER_SENT }
@@ -63,8 +63,16 @@ function withoutDoubt(state: RecoveryState, now: number): Step {
   if (state.closed) return state.payment_open ? { do: 'cancel_payment' } : { do: 'finish' };
   if (state.review) return { do: 'wait', for: 'review' };
   if (state.paused) return { do: 'wait' };
-  if (state.look_up) return { do: 'look_up', gateway_payment_ref: state.look_up };
+  if (state.look_up) {
+    const next = state.processing?.next_at ?? now;
+    return next > now ? { do: 'wait', until: next } : { do: 'look_up', gateway_payment_ref: state.look_up };
+  }
   return byTheClock(state, now);
+}
+
+/** Others were paid while the charge was in doubt: that is written down first, or a success would pass for the only one. */
+function isToBeSecond({ ending, closed, unresolved }: RecoveryState): boolean {
+  return unresolved !== undefined && !closed && ending?.outcome === 'paid_elsewhere';
 }
 
 /** What forbids a claimed charge also forbids to send one again that never arrived. */

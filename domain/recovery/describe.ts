@@ -47,6 +47,7 @@ function phaseOf(state: RecoveryState, step: Step): RecoveryPhase {
   if (state.closed && !state.unresolved) return 'done';
   if (state.review) return 'needs_review';
   if (state.unresolved) return state.unresolved.state;
+  if (state.processing) return 'pending';
   return ABOUT_MONEY.has(step.do) ? 'charging' : 'waiting';
 }
 
@@ -54,6 +55,7 @@ function nextOf(state: RecoveryState, step: Step, now: number): RecoveryStatus['
   if (step.do !== 'wait' || (state.closed && !state.unresolved)) return undefined;
   if (state.unresolved?.next_at !== undefined) return { action: 'poll', at: iso(state.unresolved.next_at) };
   if (step.for === 'review' || state.unresolved || state.paused) return undefined;
+  if (state.processing) return { action: 'poll', at: iso(state.processing.next_at) };
   // Reading the graph again is nothing that anybody outside waits for.
   const timers = timersOf(state).filter(({ do: what }) => what !== 'read');
   const freeAt = Math.max(state.blocked_until ?? 0, state.suspended_until ?? 0, now);

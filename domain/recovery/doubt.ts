@@ -111,6 +111,7 @@ function withReviewIfExhausted(state: RecoveryState): RecoveryState {
  */
 export function hear(state: RecoveryState, key: string | undefined, at: number): RecoveryState {
   if (state.unresolved) return { ...state, unresolved: { ...state.unresolved, next_at: at } };
+  if (state.processing) return { ...state, processing: { ...state.processing, next_at: at } };
   const newest = key ?? state.attempts.at(-1)?.key;
   const named = state.attempts.find((attempt) => attempt.key === newest);
   return named !== undefined && named.state !== 'approved'

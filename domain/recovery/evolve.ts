@@ -18,7 +18,7 @@ function apply(state: RecoveryState, fact: Fact): RecoveryState {
     case 'noted':
       return noteFailure(state, fact.recovery);
     case 'looked_up':
-      return afterLookUp(state, fact.payment);
+      return afterLookUp(state, fact.payment, fact.at);
     case 'claim_answered':
       return afterClaim(state, fact.candidate, fact.claim, fact.at);
     case 'charge_answered':
@@ -128,21 +128,33 @@ function afterAuthentication(
 function afterLookUp(
   state: RecoveryState,
   payment: Extract<Fact, { fact: 'looked_up' }>['payment'],
+  at: number,
 ): RecoveryState {
-  const done = { ...state, look_up: undefined };
+  if (payment === 'processing' && !state.ending) return stillProcessing(state, at);
+  const read = { ...state, look_up: undefined, processing: undefined };
+  const done = state.processing ? thaw(read, at) : read;
   switch (payment) {
     case 'adopted':
     case 'cancelled':
+    case 'processing':
       return done;
     case 'succeeded':
       return { ...done, ending: { outcome: 'paid_elsewhere', rule: 'gateway_payment_succeeded' } };
-    case 'processing':
-      if (state.ending) return done;
-      return { ...done, review: { rule: 'gateway_payment_processing', flagged: false } };
     case 'not_ours':
       if (state.ending) return done;
       return { ...done, review: { rule: 'gateway_payment_not_ours', flagged: false } };
   }
+}
+
+/** A bank debit of others takes days: nothing is charged meanwhile, and nothing is given up. */
+function stillProcessing(state: RecoveryState, at: number): RecoveryState {
+  const tries = state.processing?.tries ?? 0;
+  const wait = state.policy.pending[tries];
+  const frozen_at = state.frozen_at ?? at;
+  if (wait !== undefined)
+    return { ...state, frozen_at, processing: { tries: tries + 1, next_at: at + wait } };
+  const review = { rule: 'gateway_payment_processing', flagged: false };
+  return { ...state, frozen_at, look_up: undefined, processing: undefined, review };
 }
 
 /** So many of the newest events are remembered. */
@@ -178,7 +190,13 @@ function retryNow(state: RecoveryState, alternatives: string[], at: number): Rec
     .filter((id) => !listed.has(id))
     .map((id) => ({ payment_method_id: id, not_before: 0, why: 'alternative' }));
   const candidates = [...ourFault(state, listed), ...state.candidates.map(freed), ...more];
-  const free = { ...state, review: undefined, blocked_until: undefined, suspended_until: undefined };
+  const free = {
+    ...state,
+    review: undefined,
+    processing: undefined,
+    blocked_until: undefined,
+    suspended_until: undefined,
+  };
   return { ...thaw(free, at), candidates };
 }
 

@@ -166,12 +166,12 @@ test.each<[Extract<Fact, { fact: 'looked_up' }>['payment'], string]>([
   ['adopted', 'claim a:1'],
   ['cancelled', 'claim a:1'],
   ['succeeded', 'close paid_elsewhere by gateway_payment_succeeded'],
-  ['processing', 'review gateway_payment_processing'],
+  ['processing', 'wait'],
   ['not_ours', 'review gateway_payment_not_ours'],
 ])('the reported payment is looked up before anything is charged: %s', (payment, next) => {
   const state = begin(snapshot({ gateway_payment_ref: 'pi_9' }));
   expect(decide(state, NOW)).toEqual({ do: 'look_up', gateway_payment_ref: 'pi_9' });
-  expect(label(decide(evolve(state, { fact: 'looked_up', payment }), NOW))).toBe(next);
+  expect(label(decide(evolve(state, { fact: 'looked_up', payment, at: NOW }), NOW))).toBe(next);
 });
 
 test('STOP heard between claim and charge voids the claim instead of charging', () => {

@@ -127,3 +127,9 @@ test('a review that a run takes over does not use up the window', () => {
   const freed = evolve(resumed, { fact: 'retry_now', alternatives: [], at: NOW + 5 * DAY });
   expect(freed.closes_at).toBe(NOW + 18 * DAY);
 });
+
+test('a person’s word about a charge in doubt does not overtake a settlement that was heard before', () => {
+  const settled = evolve(inDoubt(), { fact: 'settled', payment_ref: 'pi_2' });
+  const said = evolve(settled, { fact: 'resolved_by_person', key: KEY, result: 'approved' });
+  expect(play(said, {}).done.slice(0, 2)).toEqual(['close paid_elsewhere by settled', 'record approved']);
+});

@@ -82,6 +82,8 @@ export interface RecoveryState {
   cascade_ended: boolean;
   /** The payment named by the report, to be read before anything is charged. */
   look_up?: string;
+  /** It was being processed when it was read: read again then. */
+  processing?: { tries: number; next_at: number };
   /** Claimed and not yet recorded. */
   claim?: ClaimedAttempt;
   /** What is known of an attempt and not written down yet. */
@@ -120,7 +122,11 @@ export interface RecoveryState {
 export type Fact =
   /** A newer failure of the open obligation; only STOP and FRAUD change the course. */
   | { fact: 'noted'; recovery: RecoverySnapshot }
-  | { fact: 'looked_up'; payment: 'adopted' | 'succeeded' | 'cancelled' | 'processing' | 'not_ours' }
+  | {
+      fact: 'looked_up';
+      payment: 'adopted' | 'succeeded' | 'cancelled' | 'processing' | 'not_ours';
+      at: number;
+    }
   | { fact: 'claim_answered'; candidate: Candidate; claim: Claim; at: number }
   | { fact: 'charge_answered'; answer: ChargeAnswer }
   | { fact: 'found_out'; key: string; found: FoundOut; at: number }

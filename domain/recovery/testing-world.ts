@@ -146,6 +146,8 @@ class World {
   readonly refundsDue = new Set<string>();
   /** Somebody else was paid, and this recovery has heard of it before it was paid itself. */
   #settled = false;
+  /** The payment at the gateway takes no more charges. */
+  #cancelled = false;
   /** How long a charge was in doubt until somebody knew: the window's clock stood still. */
   #doubted = 0;
 
@@ -180,7 +182,7 @@ class World {
     const at = this.now;
     switch (step.do) {
       case 'look_up':
-        return { fact: 'looked_up', payment: this.draw.look_up };
+        return { fact: 'looked_up', payment: this.draw.look_up, at };
       case 'claim':
         this.#candidate = step.candidate.why;
         return { fact: 'claim_answered', candidate: step.candidate, claim: this.#claim(step), at };
@@ -212,10 +214,12 @@ class World {
           expect(at, 'given up early').toBeGreaterThanOrEqual(this.#opening.closes_at + this.#doubted);
         }
         if (!isClosed(this.#obligation)) this.#obligation = step.ending.outcome;
+        this.#cancelled ||= !step.keep_payment;
         const obligation = { ...this.#closedAs(), rule: step.ending.rule };
         return { fact: 'closed', obligation, payment_open: step.keep_payment };
       }
       case 'cancel_payment':
+        this.#cancelled = true;
         return { fact: 'payment_cancelled' };
       case 'notify':
         this.told.push(`${step.notice.template}:${step.notice.stage}`);
@@ -279,9 +283,13 @@ class World {
     const charge = this.charges.find((one) => one.key === key);
     if (!charge && this.#attempts.get(key)?.state === 'void') return answerOf('not_sent');
     const found = answerOf(this.draw.found);
+    // Nothing succeeds on a cancelled payment: had it succeeded before, it could not have been cancelled.
+    if (found.result === 'approved' && this.#cancelled) return answerOf('declined');
     if (found.result === 'absent' && !only_read && this.#obligation === 'open' && this.#isUnresolved(key)) {
       this.#mayCharge('sent again');
-      return answerOf(this.draw.charge);
+      const again = answerOf(this.draw.charge);
+      if (charge && again.result === 'not_sent') charge.sent = false;
+      return again;
     }
     if (charge && found.result === 'not_sent') charge.sent = false;
     return found;

@@ -202,7 +202,7 @@ function factOf(
     case 'reread':
       return { fact: 'reread', found: { customer_status: 'active', methods: [], ...found }, at: now };
     case 'look_up':
-      return { fact: 'looked_up', payment: 'adopted' };
+      return { fact: 'looked_up', payment: 'adopted', at: now };
     case 'close':
       if (step.ending.outcome === 'recovered') throw new Error('only an approved attempt recovers');
       return {

@@ -281,7 +281,7 @@ test('a payment that a stopped recovery was told of is adopted first, so that cl
     'notify payment_stopped',
     'finish',
   ]);
-  const paid = evolve(state, { fact: 'looked_up', payment: 'succeeded' });
+  const paid = evolve(state, { fact: 'looked_up', payment: 'succeeded', at: NOW });
   expect(label(decide(paid, NOW))).toBe('close paid_elsewhere by gateway_payment_succeeded');
 });
 

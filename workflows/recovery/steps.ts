@@ -29,7 +29,7 @@ export async function perform(
         payment_id,
         gateway_payment_ref: step.gateway_payment_ref,
       });
-      return { fact: 'looked_up', payment };
+      return { fact: 'looked_up', payment, at: Date.now() };
     }
     case 'claim': {
       const { payment_method_id } = step.candidate;

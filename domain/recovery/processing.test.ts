@@ -1,0 +1,55 @@
+/** A payment that the report names and that is still on its way at the gateway: others' bank debit, for days. */
+
+import { expect, test } from 'vitest';
+import { begin } from './begin.ts';
+import { decide } from './decide.ts';
+import { describe } from './describe.ts';
+import { evolve } from './evolve.ts';
+import type { Fact, RecoveryState } from './state.ts';
+import { DAY, HOUR, label, MINUTE, NOW, play, snapshot } from './testing.ts';
+
+const lookedUp = (payment: Extract<Fact, { fact: 'looked_up' }>['payment'], at = NOW): Fact => ({
+  fact: 'looked_up',
+  payment,
+  at,
+});
+const processing = () => evolve(begin(snapshot({ gateway_payment_ref: 'pi_9' })), lookedUp('processing'));
+
+test('it is read again after an hour, a day, daily, and only then a person is asked; nothing is charged or written', () => {
+  let [state, now]: [RecoveryState, number] = [processing(), NOW];
+  const read: number[] = [];
+  for (;;) {
+    expect(describe(state, now)).toMatchObject({ state: 'pending', next: { action: 'poll' } });
+    const step = decide(state, now);
+    if (step.do !== 'wait' || step.until === undefined) throw new Error(`it does ${label(step)}`);
+    now = step.until;
+    read.push(now);
+    expect(label(decide(state, now))).toBe('look_up');
+    state = evolve(state, lookedUp('processing', now));
+    if (!state.processing) break;
+  }
+  expect(read).toEqual([NOW + HOUR, NOW + HOUR + DAY, NOW + HOUR + 2 * DAY]);
+  expect(play(state, {}, now).done).toEqual(['review gateway_payment_processing', 'wait for review']);
+});
+
+test('news of it is looked into at once', () => {
+  const heard = evolve(processing(), { fact: 'charge_heard', at: NOW + MINUTE });
+  expect(label(decide(heard, NOW + MINUTE))).toBe('look_up');
+  const paid = evolve(heard, lookedUp('succeeded', NOW + MINUTE));
+  expect(label(decide(paid, NOW + MINUTE))).toBe('close paid_elsewhere by gateway_payment_succeeded');
+});
+
+test('returned by the bank, it is the recovery’s payment, and the days are not taken from the window', () => {
+  const state = evolve(processing(), lookedUp('adopted', NOW + 5 * DAY));
+  expect(play(state, {}, NOW + 5 * DAY).done).toContain('claim a:1');
+  expect(state.closes_at).toBe(NOW + 19 * DAY);
+});
+
+test.each<[Fact, string]>([
+  [{ fact: 'cancelled' }, 'close cancelled by cancelled'],
+  [{ fact: 'settled' }, 'close paid_elsewhere by settled'],
+  [{ fact: 'noted', recovery: snapshot({}, 'STOP') }, 'look_up'],
+  [{ fact: 'retry_now', alternatives: [], at: NOW }, 'look_up'],
+])('%o does not wait for it', (fact, next) => {
+  expect(label(decide(evolve(processing(), fact), NOW))).toBe(next);
+});
