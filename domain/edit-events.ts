@@ -19,5 +19,7 @@ export interface EditEvents {
     | { label: 'Obligation'; id: string; property: 'state'; value: 'open' }
     /** Stopped by a person; `null`: no more. */
     | { label: 'Obligation'; id: string; property: 'paused'; value: true | null }
+    /** Consent for its failed method was withdrawn by news of another payment. */
+    | { label: 'Obligation'; id: string; property: 'consent_revoked'; value: true }
     | { label: 'DigitalIdentifier'; id: string; property: 'is_verified'; value: false };
 }

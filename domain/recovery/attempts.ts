@@ -2,7 +2,7 @@
 
 import type { Claim, RecordedAttempt } from './claims.ts';
 import { afterClosing } from './closing.ts';
-import { courseOf, isUnresolved, stop } from './course.ts';
+import { CONSENT_REVOKED, courseOf, isUnresolved, stop } from './course.ts';
 import { BLOCKED_RETRY_MS } from './decide.ts';
 import { doubtAbout, thaw } from './doubt.ts';
 import { afterCustomerStatus } from './reread.ts';
@@ -31,13 +31,15 @@ export function afterClaim(
       // An earlier run claimed and resolved it: what it came to is what a charge of this run would have come to.
       return afterRecording(unblocked, recordedBefore(claim.attempt), at, undefined);
     case 'blocked':
-      return claim.by === state.payment_id
-        ? { ...state, review: { rule: 'attempt_unresolved', flagged: false } }
+      // A run before this one has left it, and this one did not know.
+      return claim.own
+        ? doubtAbout({ ...state, attempts: upsert(state.attempts, claim.own) }, claim.own, at)
         : blocked(state, candidate, claim.what, at);
     case 'already_paid':
       return { ...afterClosing(unblocked, claim.obligation, false), notices: [] };
     case 'refused':
       if (claim.obligation) return { ...afterClosing(unblocked, claim.obligation, false), notices: [] };
+      if (claim.rule === CONSENT_REVOKED) return stop(unblocked, 'STOP', claim.rule);
       if (claim.rule.startsWith(CUSTOMER_RULE)) {
         return afterCustomerStatus(unblocked, claim.rule.slice(CUSTOMER_RULE.length), at);
       }

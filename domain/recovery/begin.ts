@@ -5,6 +5,7 @@ import { FAILURE_NOTICES, settled } from './cascade.ts';
 import { retriesOf } from './retries.ts';
 import {
   alternativesOf,
+  CONSENT_REVOKED,
   courseOf,
   isUnresolved,
   stop,
@@ -69,7 +70,7 @@ function steer(state: RecoveryState, recovery: RecoverySnapshot): RecoveryState 
     const doubt = doubtOf(unresolved);
     return { ...withoutCharge(state, recovery), unresolved: doubt, frozen_at: doubt.claimed_at };
   }
-  if (recovery.state === 'needs_review') {
+  if (recovery.state === 'needs_review' && !recovery.consent_revoked) {
     return { ...state, review: { rule: recovery.rule, flagged: true }, frozen_at: recovery.read_at };
   }
   return steerByFailure(state, recovery, failure.class);
@@ -121,6 +122,7 @@ function steerByFailure(
     // The customer is present and may already be paying otherwise: never charged, never written to.
     return { ...state, look_up: undefined, ending: { outcome: 'stopped', rule: 'not_recurring' } };
   }
+  if (recovery.consent_revoked) return stop(state, 'STOP', CONSENT_REVOKED);
   if (failureClass === 'STOP' || failureClass === 'FRAUD') return stop(state, failureClass, failure.rule);
   if (failure.status !== 'declined' && !recovery.gateway_payment_ref) {
     return { ...state, review: { rule: `reported_${failure.status}`, flagged: false } };

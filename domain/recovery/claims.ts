@@ -50,6 +50,8 @@ export interface RecoverySnapshot {
   read_at: number;
   /** Second successes that are to be given back: keys as in `RecoveryOverpaid`. */
   refunds_due?: string[];
+  /** Consent was withdrawn by news of another payment of the same method: this one ends, too. */
+  consent_revoked?: boolean;
   /** A person has stopped it. */
   paused?: boolean;
   /** When the customer was told that it failed, if they were since this opening (epoch milliseconds). */
@@ -117,7 +119,14 @@ export type Claim =
    * Another unresolved attempt stands in the way: of obligation `by`, since then (epoch milliseconds). It blocks the
    * customer for the seconds of its flight, and its instrument for as long as nobody knows what became of it.
    */
-  | { result: 'blocked'; by: string; since: number; what: 'customer' | 'instrument' }
+  | {
+      result: 'blocked';
+      by: string;
+      since: number;
+      what: 'customer' | 'instrument';
+      /** Of this very obligation: it has to be found out about first. */
+      own?: AttemptStatus;
+    }
   /**
    * `until`: may be asked again then (epoch milliseconds). `obligation`: closed unpaid, so nothing may be charged.
    * `attempt`: what a network's ceiling or the issuer's advice forbids stands as an attempt that was never sent.

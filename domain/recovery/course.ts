@@ -6,6 +6,8 @@ import { reviewOfDoubt } from './closing.ts';
 import type { Candidate, RecoveryState } from './state.ts';
 import type { AttemptStatus } from './status.ts';
 
+/** Rule: consent was withdrawn by news of another payment of the same method. */
+export const CONSENT_REVOKED = 'consent_revoked';
 /** `TECH`: the failed method once more after this, before the cascade. */
 export const TECH_RETRY_MS = 60_000;
 

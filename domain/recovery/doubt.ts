@@ -1,6 +1,7 @@
 /** Charges whose outcome nobody knows: found out, never assumed (specification: workflows 2, step 4). */
 
 import type { ChargeAnswer } from '../ports.ts';
+import { CLAIM_MS } from './claims.ts';
 import type { FoundOut, RecoveryState, Unresolved } from './state.ts';
 import type { AttemptStatus } from './status.ts';
 
@@ -22,9 +23,14 @@ export function doubtAbout(state: RecoveryState, attempt: AttemptStatus, at: num
     claimed_at: Date.parse(attempt.started_at),
     tries,
     ...(before?.absent_since === undefined ? {} : { absent_since: before.absent_since }),
-    ...nextTry(state, kind, tries, at),
+    ...nextTry(state, kind, tries, Math.max(at, onItsWayUntil(attempt))),
   };
   return withReviewIfExhausted({ ...state, unresolved, frozen_at: state.frozen_at ?? at });
+}
+
+/** Until its claim is over, a charge that nobody has written down may still be on its way: epoch milliseconds. */
+function onItsWayUntil({ state, started_at }: AttemptStatus): number {
+  return state === 'in_flight' ? Date.parse(started_at) + CLAIM_MS : 0;
 }
 
 /** What asking the gateway brought: an outcome to be written down, or one more rung of the ladder. */

@@ -3,7 +3,7 @@ import { putFirst } from './candidates.ts';
 import { settled } from './cascade.ts';
 import type { RecoverySnapshot } from './claims.ts';
 import { afterClosing, afterUnexpectedSuccess, end, paidElsewhere } from './closing.ts';
-import { stop, suspicionOf } from './course.ts';
+import { CONSENT_REVOKED, stop, suspicionOf } from './course.ts';
 import { afterFindingOut, askAbout, doubtAbout, hear, thaw } from './doubt.ts';
 import { afterCustomerStatus, afterRereading } from './reread.ts';
 import type { Candidate, Fact, RecoveryState } from './state.ts';
@@ -72,7 +72,7 @@ function apply(state: RecoveryState, fact: Fact): RecoveryState {
     case 'method_added':
       return addMethod(state, fact.payment_method_id, fact.event_id);
     case 'consent_revoked':
-      return state.closed || state.ending ? state : stop(state, 'STOP', 'consent_revoked');
+      return state.closed || state.ending ? state : stop(state, 'STOP', CONSENT_REVOKED);
     case 'settled':
       return paidElsewhere(state, fact.payment_ref);
     case 'crossed':

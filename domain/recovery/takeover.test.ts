@@ -65,3 +65,37 @@ test('a doubt that only a person can clear is shown and told of, also after othe
     waiting_for: 'review',
   });
 });
+
+test('a charge that stands in the way of a claim, and that the run did not know of, is found out about first', () => {
+  const state = begin(snapshot());
+  const candidate = { payment_method_id: 'b', not_before: 0, why: 'alternative' } as const;
+  const blocked = (own: ReturnType<typeof attempt>) =>
+    evolve(state, {
+      fact: 'claim_answered',
+      candidate,
+      claim: { result: 'blocked', by: 'invoice-1', since: NOW, what: 'instrument', own },
+      at: NOW,
+    });
+  expect(decide(blocked(attempt('a', 1, 'unknown')), NOW)).toEqual({ do: 'find_out', key: keyOf('a', 1) });
+  // Still on its way.
+  expect(decide(blocked(attempt('a', 1, 'in_flight')), NOW)).toEqual({ do: 'wait', until: NOW + 60_000 });
+});
+
+test.each(['open', 'needs_review'] as const)(
+  'consent that news of another payment withdrew ends it, also where it was %s',
+  (found) => {
+    const { done } = play(begin(snapshot({ state: found, consent_revoked: true })), {});
+    expect(done).toEqual(['close stopped by consent_revoked', 'notify payment_stopped', 'finish']);
+  },
+);
+
+test('a claim that a withdrawn consent refuses ends it, though no signal told', () => {
+  const candidate = { payment_method_id: 'a', not_before: 0, why: 'alternative' } as const;
+  const refused = evolve(begin(snapshot()), {
+    fact: 'claim_answered',
+    candidate,
+    claim: { result: 'refused', rule: 'consent_revoked' },
+    at: NOW,
+  });
+  expect(play(refused, {}).done[0]).toBe('close stopped by consent_revoked');
+});

@@ -25,7 +25,7 @@ export const recoveryProjections: Projections<keyof RecoveryEvents> = {
     cypher: `
       MATCH (o:Obligation {payment_id: $data.payment_id})
       SET o.failed_payment_method_id = $data.failed_payment_method_id, o.state = 'open', o.rule = $data.rule,
-        o.gateway_ref = null, o.paused = null, o.last_failure_at = datetime($data.last_failure_at),
+        o.gateway_ref = null, o.paused = null, o.consent_revoked = null, o.last_failure_at = datetime($data.last_failure_at),
         o.opened_at = datetime($data.opened_at), o.closes_at = datetime($data.closes_at), o.closed_at = null,
         o.failed_was_default = $data.failed_was_default, o.reported_ref = $data.reported_ref,
         o.changed_seq = $seq`,

@@ -81,7 +81,11 @@ test('a doubtful charge blocks its own obligation and its own card, nothing else
   const two = await opened(failureOf(customer));
   await claim(one.payment_id, third);
   await record(one.payment_id, third, { result: 'unknown', reason: 'timeout' });
-  expect(await claim(one.payment_id, second)).toMatchObject({ result: 'blocked', by: one.payment_id });
+  expect(await claim(one.payment_id, second)).toMatchObject({
+    result: 'blocked',
+    by: one.payment_id,
+    own: { state: 'unknown' },
+  });
   await flagForReview(graph, testHeader(), { payment_id: one.payment_id, rule: 'attempt_unknown' });
   expect(await claim(one.payment_id, second)).toEqual({ result: 'refused', rule: 'under_review' });
   expect(await claim(two.payment_id, third)).toMatchObject({ result: 'blocked', by: one.payment_id });

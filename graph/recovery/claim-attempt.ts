@@ -6,6 +6,7 @@
 import { isExpired } from '../../domain/payment-method.ts';
 import type { Policy } from '../../domain/policy.ts';
 import { CLAIM_MS, type Claim } from '../../domain/recovery/claims.ts';
+import { CONSENT_REVOKED } from '../../domain/recovery/course.ts';
 import type { RecoveryEvents } from '../../domain/recovery/events.ts';
 import type { AttemptStatus } from '../../domain/recovery/status.ts';
 import type { CommandHeader } from '../command.ts';
@@ -103,7 +104,8 @@ export async function claim(tx: CommandTx, input: ClaimScene): Promise<Claim> {
   const closed = refusalByObligation(obligation, attempts);
   if (closed) return closed;
   const unresolved = attempts.find(isUnresolved);
-  if (unresolved) return blockedBy(unresolved, 'instrument');
+  if (unresolved) return { ...blockedBy(unresolved, 'instrument'), own: attemptStatus(unresolved) };
+  if (obligation.consent_revoked) return { result: 'refused', rule: CONSENT_REVOKED };
   if (customer.status !== 'active') return { result: 'refused', rule: `customer_${customer.status}` };
 
   const method = input.wallet.find((one) => one.payment_method_id === input.payment_method_id);
@@ -244,6 +246,9 @@ function claimedAnswer(attempt: AttemptNode, n: number): Claim {
   };
 }
 
-function blockedBy(attempt: AttemptNode, what: 'customer' | 'instrument'): Claim {
+function blockedBy(
+  attempt: AttemptNode,
+  what: 'customer' | 'instrument',
+): Extract<Claim, { result: 'blocked' }> {
   return { result: 'blocked', by: attempt.payment_id, since: Date.parse(attempt.claimed_at), what };
 }

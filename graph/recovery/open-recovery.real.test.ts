@@ -6,7 +6,7 @@ import { readPolicy } from '../../platform/policy.ts';
 import { closeVerified, openTestGraph, testHeader } from '../../test/graph.ts';
 import { customerWithCards, failureOf, type TestWallet } from '../../test/wallets.ts';
 import { type Graph } from '../index.ts';
-import { getRecovery, openSettled } from './index.ts';
+import { getRecovery, openSettled, resumeRecovery } from './index.ts';
 import { approved, commandsOn } from './testing.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
@@ -18,7 +18,7 @@ beforeAll(async () => {
   graph = await openTestGraph();
 });
 afterAll(() => closeVerified(graph));
-const { open, openWithOthers, opened, record, wallet, log } = commandsOn(() => graph, policy);
+const { claim, open, openWithOthers, opened, record, wallet, log } = commandsOn(() => graph, policy);
 
 test('a failure opens the obligation, is written down as an attempt of others, and claims the newest alternative', async () => {
   const customer = await customerWithCards(graph, policy);
@@ -138,6 +138,14 @@ test('a consent withdrawn for the merchant ends the customer’s other recoverie
   await open(other);
   const { others } = await openWithOthers(failureOf(customer, { network: 'visa', network_code: 'R1' }));
   expect(others).toEqual([same.payment_id]);
+  // Also if its run is lost and never hears of it.
+  expect(await claim(same.payment_id, customer.methods[2] as string)).toEqual({
+    result: 'refused',
+    rule: 'consent_revoked',
+  });
+  const { payment_id } = same;
+  const resumed = await resumeRecovery(graph, { payment_id, policy, now: Date.now() });
+  expect(resumed).toMatchObject({ recovery: { state: 'open', consent_revoked: true } });
 });
 
 test('what a report teaches about its method counts also after the payment was recovered', async () => {

@@ -35,6 +35,8 @@ export interface ObligationNode {
   refunds_due?: string[];
   /** Stopped by a person. */
   paused?: boolean;
+  /** Consent for its failed method was withdrawn by news of another payment. */
+  consent_revoked?: boolean;
   /** Was the failed method the default until this failure? */
   failed_was_default?: boolean;
   changed_seq: number;

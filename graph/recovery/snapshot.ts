@@ -46,6 +46,7 @@ export async function snapshotOf(
     read_at: now,
     ...(obligation.refunds_due ? { refunds_due: obligation.refunds_due } : {}),
     ...(obligation.paused ? { paused: true } : {}),
+    ...(obligation.consent_revoked ? { consent_revoked: true } : {}),
     policy: policy.recovery,
   };
 }

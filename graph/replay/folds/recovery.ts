@@ -26,6 +26,7 @@ export const recoveryFolds: Folds<keyof RecoveryEvents> = {
       state: 'open',
       gateway_ref: null,
       paused: null,
+      consent_revoked: null,
       last_failure_at: moment(last_failure_at),
       opened_at: moment(opened_at),
       closes_at: moment(closes_at),
