@@ -9,7 +9,14 @@ import { type ChimeraSimulator, startChimeraSimulator } from '../dev/simulators/
 import { type Graph, getCustomerProfile, setCustomerStatus } from '../graph/index.ts';
 import { verifyCustomer } from '../graph/replay/verify.ts';
 import { readPolicy } from '../platform/policy.ts';
-import { closeVerified, onboardingRequest, openTestGraph, runCypher, testHeader } from '../test/graph.ts';
+import {
+  changedByHand,
+  closeVerified,
+  onboardingRequest,
+  openTestGraph,
+  runCypher,
+  testHeader,
+} from '../test/graph.ts';
 import { createOnboardingActivities } from './onboarding.ts';
 
 // Activities that fail are part of these tests.
@@ -102,6 +109,7 @@ test.each(['erased', 'merged'])(
   async (status) => {
     const customer = await onboarded();
     const { customer_id } = customer;
+    changedByHand(graph, customer_id);
     await runCypher(graph, 'MATCH (c:Customer {id: $customer_id}) SET c.status = $status', {
       customer_id,
       status,

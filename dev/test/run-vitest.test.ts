@@ -1,12 +1,13 @@
 import { expect, test } from 'vitest';
 import { countTests, type VitestReport } from './run-vitest.ts';
 
+const passed = { status: 'passed' };
 const report = (changes: Partial<VitestReport> = {}): VitestReport => ({
   numPassedTests: 3,
   numFailedTests: 0,
   numPendingTests: 0,
   numTodoTests: 0,
-  testResults: [{ status: 'passed', assertionResults: [{}, {}, {}] }],
+  testResults: [{ status: 'passed', assertionResults: [passed, passed, passed] }],
   ...changes,
 });
 
@@ -18,6 +19,18 @@ test.each([
     report({ testResults: [{ status: 'failed', assertionResults: [] }] }),
     1,
     { passed: 3, failed: 1 },
+  ],
+  [
+    'a file that fails behind its tests, beside a failed test of another one',
+    report({
+      numFailedTests: 1,
+      testResults: [
+        { status: 'failed', assertionResults: [passed] },
+        { status: 'failed', assertionResults: [passed, { status: 'failed' }] },
+      ],
+    }),
+    1,
+    { passed: 3, failed: 2 },
   ],
   ['skipped tests', report({ numPendingTests: 1, numTodoTests: 1 }), 0, { passed: 3, failed: 2 }],
   ['an error outside of tests', report(), 1, { passed: 3, failed: 1 }],

@@ -24,7 +24,7 @@ export interface VitestReport {
   numFailedTests: number;
   numPendingTests: number;
   numTodoTests: number;
-  testResults: readonly { status: string; assertionResults: readonly unknown[] }[];
+  testResults: readonly { status: string; assertionResults: readonly { status: string }[] }[];
 }
 
 /** Runs the tests with their output on this terminal. */
@@ -58,16 +58,16 @@ export async function runVitest({ projects = [], filters, env, guard }: VitestOp
 }
 
 /**
- * Counts what a report says. A file that cannot be loaded, a skipped test (unless tests were picked by name) and an error
+ * Counts what a report says. A file that cannot be loaded or cleaned up after, a skipped test (unless tests were picked by name) and an error
  * outside of any test are failures too, and so is a run of no test at all: nothing that did not run may look as if it passed.
  */
 export function countTests(report: VitestReport | undefined, exitCode: number, pickedByName: boolean): Count {
   if (report === undefined) return { passed: 0, failed: 1 };
-  const unloadable = report.testResults.filter(
-    (its) => its.status === 'failed' && its.assertionResults.length === 0,
+  const outsideOfTests = report.testResults.filter(
+    (its) => its.status === 'failed' && its.assertionResults.every(({ status }) => status !== 'failed'),
   ).length;
   const skipped = pickedByName ? 0 : report.numPendingTests + report.numTodoTests;
-  const failed = report.numFailedTests + unloadable + skipped;
+  const failed = report.numFailedTests + outsideOfTests + skipped;
   const passed = report.numPassedTests;
   return { passed, failed: failed === 0 && (exitCode !== 0 || passed === 0) ? 1 : failed };
 }

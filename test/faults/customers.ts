@@ -4,7 +4,6 @@ import { randomUUID } from 'node:crypto';
 import {
   onboard,
   recordVerification,
-  setOffSessionConsent,
   updateDeviceTrustScore,
   updatePaymentMethodStatus,
 } from '../../graph/index.ts';
@@ -85,8 +84,6 @@ async function addCard(
     const score = { device_id: written.device_id as string, trust_score: 0.9 };
     await updateDeviceTrustScore(graph, testHeader(), { ...score, observed_at: new Date().toISOString() });
   }
-  if (stranger)
-    await setOffSessionConsent(graph, testHeader(), { ...ref, off_session_consent: true, source: 'service' });
   if (flaw === 'inactive')
     await updatePaymentMethodStatus(graph, testHeader(), { ...ref, status: 'inactive', reason: 'the test' });
   return { customer: customer_id, id: payment_method_id, token };
