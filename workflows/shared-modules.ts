@@ -11,3 +11,4 @@ import '../domain/recovery/decide.ts';
 import '../domain/recovery/describe.ts';
 import '../domain/recovery/evolve.ts';
 import '../domain/recovery/payment-failed.ts';
+import '../domain/recovery/status.ts';
