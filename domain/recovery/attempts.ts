@@ -32,9 +32,7 @@ export function afterClaim(
       return afterRecording(unblocked, recordedBefore(claim.attempt), at, undefined);
     case 'blocked':
       // A run before this one has left it, and this one did not know.
-      return claim.own
-        ? doubtAbout({ ...state, attempts: upsert(state.attempts, claim.own) }, claim.own, at)
-        : blocked(state, candidate, claim.what, at);
+      return claim.own ? afterMeetingDoubt(state, claim.own, at) : blocked(state, candidate, claim.what, at);
     case 'already_paid':
       return { ...afterClosing(unblocked, claim.obligation, false), notices: [] };
     case 'refused':
@@ -55,6 +53,11 @@ export function afterClaim(
             : replace(state.candidates, candidate, postponed(state, candidate, claim.until)),
       };
   }
+}
+
+/** An attempt that the run did not know of, and that may have paid: it is found out about first. @param at epoch milliseconds */
+export function afterMeetingDoubt(state: RecoveryState, attempt: AttemptStatus, at: number): RecoveryState {
+  return doubtAbout({ ...state, attempts: upsert(state.attempts, attempt) }, attempt, at);
 }
 
 /** An outcome that another run has written down, and told Chimera of. */
@@ -223,7 +226,7 @@ function afterUnsent(
 }
 
 /** The attempts with this one in its place, or at the end. */
-export function upsert(attempts: AttemptStatus[], attempt: AttemptStatus): AttemptStatus[] {
+function upsert(attempts: AttemptStatus[], attempt: AttemptStatus): AttemptStatus[] {
   const known = attempts.some((other) => other.key === attempt.key);
   return known
     ? attempts.map((other) => (other.key === attempt.key ? attempt : other))

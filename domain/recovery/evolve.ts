@@ -1,10 +1,10 @@
-import { afterClaim, afterRecording, giveBack, upsert } from './attempts.ts';
+import { afterClaim, afterMeetingDoubt, afterRecording, giveBack } from './attempts.ts';
 import { putFirst } from './candidates.ts';
 import { settled } from './cascade.ts';
 import type { RecoverySnapshot } from './claims.ts';
 import { afterClosing, afterUnexpectedSuccess, end, paidElsewhere } from './closing.ts';
 import { CONSENT_REVOKED, stop, suspicionOf } from './course.ts';
-import { afterFindingOut, askAbout, doubtAbout, hear, thaw } from './doubt.ts';
+import { afterFindingOut, askAbout, hear, thaw } from './doubt.ts';
 import { afterCustomerStatus, afterRereading } from './reread.ts';
 import type { Candidate, Fact, RecoveryState } from './state.ts';
 
@@ -34,7 +34,7 @@ function apply(state: RecoveryState, fact: Fact): RecoveryState {
     case 'closed':
       return afterClosing(state, fact.obligation, fact.payment_open);
     case 'closing_in_doubt':
-      return doubtAbout({ ...state, attempts: upsert(state.attempts, fact.attempt) }, fact.attempt, fact.at);
+      return afterMeetingDoubt(state, fact.attempt, fact.at);
     case 'already_succeeded':
       return afterUnexpectedSuccess(state);
     case 'payment_cancelled':

@@ -5,7 +5,7 @@
 
 import fc from 'fast-check';
 import { expect } from 'vitest';
-import type { DeclineClass } from '../decline/classify.ts';
+import { DECLINE_CLASSES, type DeclineClass } from '../decline/classes.ts';
 import type { ChargeAnswer } from '../ports.ts';
 import { begin } from './begin.ts';
 import { FAILURE_NOTICES } from './cascade.ts';
@@ -17,17 +17,6 @@ import type { Fact, FoundOut, RecoveryState, Step } from './state.ts';
 import type { AttemptState, AttemptStatus, ObligationState } from './status.ts';
 import { DAY, HOUR, keyOf, label, MINUTE, NOW, snapshot } from './testing.ts';
 
-const CLASSES: DeclineClass[] = [
-  'FRAUD',
-  'STOP',
-  'HARD',
-  'FIX',
-  'AUTH',
-  'LATER',
-  'TECH',
-  'CONFIG',
-  'UNKNOWN',
-];
 export const METHODS = ['failed', 'a', 'b', 'new'];
 /** More steps than this at one moment are a circle. */
 const STEPS_AT_ONCE = 60;
@@ -45,7 +34,7 @@ interface Luck {
 
 const luck: fc.Arbitrary<Luck> = fc.record({
   charge: fc.constantFrom('approved', 'declined', 'declined', 'declined', 'pending', 'unknown', 'not_sent'),
-  class: fc.constantFrom(...CLASSES, 'LATER', 'TECH', 'FIX'),
+  class: fc.constantFrom(...DECLINE_CLASSES, 'LATER', 'TECH', 'FIX'),
   claim: fc.constantFrom(
     ...(['claimed', 'claimed', 'claimed', 'refused', 'ceiling', 'customer', 'instrument'] as const),
     'customer_suspended',
@@ -430,7 +419,7 @@ function answerOf<Result extends FoundOut['result']>(result: Result): Extract<Fo
 }
 
 export const playground = fc.record({
-  failure: fc.constantFrom(...CLASSES),
+  failure: fc.constantFrom(...DECLINE_CLASSES),
   alternatives: fc.subarray(['a', 'b']),
   named: fc.boolean(),
   /** How the customer stands in the end. */

@@ -21,6 +21,7 @@ import {
   attemptStatus,
   closedObligation,
   isClosed,
+  isUnresolved,
   type ObligationNode,
   UNRESOLVED,
 } from './records.ts';
@@ -171,11 +172,6 @@ export function refusalByMethod(
 /** An attempt in flight blocks the whole customer for its seconds; past its deadline it counts as unknown. */
 function isInFlight(attempt: AttemptNode, now: number): boolean {
   return attempt.state === 'in_flight' && Date.parse(attempt.claim_deadline ?? attempt.claimed_at) > now;
-}
-
-/** A doubtful attempt blocks its own card, until somebody knows. */
-function isUnresolved(attempt: AttemptNode): boolean {
-  return attempt.source === 'recovery' && UNRESOLVED.includes(attempt.state);
 }
 
 function write(tx: CommandTx, input: ClaimScene, method: Readonly<WalletMethod>): Claim {

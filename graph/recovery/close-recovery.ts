@@ -4,14 +4,14 @@ import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
 import type { CommandTx } from '../command-tx.ts';
 import type { Graph } from '../graph.ts';
-import { requireObligation } from './read.ts';
+import { lockObligation, requireObligation } from './read.ts';
 import {
   attemptStatus,
   closedObligation,
   failureClass,
   isClosed,
+  isUnresolved,
   type ObligationNode,
-  UNRESOLVED,
 } from './records.ts';
 
 /**
@@ -25,11 +25,9 @@ export function closeRecovery(
   input: Ending & { payment_id: string },
 ): Promise<Closing> {
   return runCommand(graph, header, 'closeRecovery', input, async (tx): Promise<Closing> => {
-    const owner = await requireObligation(tx, input.payment_id);
-    await tx.lockCustomer(owner.obligation.customer_id);
-    const { obligation, attempts } = await requireObligation(tx, input.payment_id);
+    const { obligation, attempts } = await lockObligation(tx, input.payment_id);
     if (isClosed(obligation)) return { result: 'closed', obligation: closedObligation(obligation, attempts) };
-    const doubt = attempts.find(({ source, state }) => source === 'recovery' && UNRESOLVED.includes(state));
+    const doubt = attempts.find(isUnresolved);
     if (doubt && input.outcome !== 'paid_elsewhere') {
       tx.forget();
       return { result: 'in_doubt', attempt: attemptStatus(doubt) };
@@ -60,9 +58,7 @@ export function flagForReview(
   input: { payment_id: string; rule: string },
 ): Promise<void> {
   return runCommand(graph, header, 'flagForReview', input, async (tx) => {
-    const owner = await requireObligation(tx, input.payment_id);
-    await tx.lockCustomer(owner.obligation.customer_id);
-    const { obligation } = await requireObligation(tx, input.payment_id);
+    const { obligation } = await lockObligation(tx, input.payment_id);
     if (obligation.state === 'needs_review') return;
     tx.append({
       stream: 'customer',
@@ -79,9 +75,7 @@ export function flagForReview(
  */
 export function endReview(graph: Graph, header: CommandHeader, input: { payment_id: string }): Promise<void> {
   return runCommand(graph, header, 'endReview', input, async (tx) => {
-    const owner = await requireObligation(tx, input.payment_id);
-    await tx.lockCustomer(owner.obligation.customer_id);
-    const { obligation } = await requireObligation(tx, input.payment_id);
+    const { obligation } = await lockObligation(tx, input.payment_id);
     if (obligation.state === 'needs_review') backToOpen(tx, obligation);
   });
 }

@@ -1,7 +1,7 @@
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
 import type { Graph } from '../graph.ts';
-import { requireObligation } from './read.ts';
+import { lockObligation } from './read.ts';
 import { isClosed } from './records.ts';
 
 /**
@@ -15,9 +15,7 @@ export function setRecoveryPaused(
   { payment_id, paused }: { payment_id: string; paused: boolean },
 ): Promise<void> {
   return runCommand(graph, header, 'setRecoveryPaused', { payment_id, paused }, async (tx) => {
-    const owner = await requireObligation(tx, payment_id);
-    await tx.lockCustomer(owner.obligation.customer_id);
-    const { obligation } = await requireObligation(tx, payment_id);
+    const { obligation } = await lockObligation(tx, payment_id);
     if (isClosed(obligation) || (obligation.paused ?? false) === paused) return;
     tx.append({
       stream: 'customer',

@@ -1,7 +1,7 @@
 import type { RecoveryOutcome, RecoveryPhase, RecoveryStatus } from '../../domain/recovery/status.ts';
 import type { Graph, Reader } from '../graph.ts';
 import { findObligation as find, type ObligationWithAttempts, requireObligation } from './read.ts';
-import { type AttemptNode, isClosed, type ObligationNode, ownAttempts, UNRESOLVED } from './records.ts';
+import { type AttemptNode, isClosed, isUnresolved, type ObligationNode, ownAttempts } from './records.ts';
 
 /**
  * An obligation and its customer's reference at the gateway.
@@ -92,9 +92,7 @@ function statusOf({ obligation, attempts }: ObligationWithAttempts): RecoverySta
 function phaseOf(obligation: ObligationNode, attempts: readonly AttemptNode[]): RecoveryPhase {
   if (isClosed(obligation)) return 'done';
   if (obligation.state === 'needs_review') return 'needs_review';
-  const unresolved = attempts.find(
-    (attempt) => attempt.source === 'recovery' && UNRESOLVED.includes(attempt.state),
-  );
+  const unresolved = attempts.find(isUnresolved);
   if (unresolved?.state === 'in_flight') return 'charging';
   if (unresolved?.state === 'pending' || unresolved?.state === 'unknown') return unresolved.state;
   return 'waiting';

@@ -1,6 +1,7 @@
 /** How the recovery's commands read an obligation with its attempts. */
 
 import { PersonaError } from '../../domain/errors.ts';
+import type { CommandTx } from '../command-tx.ts';
 import type { Reader } from '../graph.ts';
 import type { AttemptNode, ObligationNode } from './records.ts';
 
@@ -29,4 +30,14 @@ export async function requireObligation(reader: Reader, paymentId: string): Prom
   const found = await findObligation(reader, paymentId);
   if (found) return found;
   throw new PersonaError('recovery_not_found', `there is no recovery of payment ${paymentId}`);
+}
+
+/**
+ * An obligation under its customer's lock. What is read before the lock serves only to find the customer.
+ * @throws PersonaError recovery_not_found
+ */
+export async function lockObligation(tx: CommandTx, paymentId: string): Promise<ObligationWithAttempts> {
+  const { obligation } = await requireObligation(tx, paymentId);
+  await tx.lockCustomer(obligation.customer_id);
+  return requireObligation(tx, paymentId);
 }

@@ -68,6 +68,11 @@ export interface AttemptNode {
 /** States in which nobody knows yet whether the charge succeeded. */
 export const UNRESOLVED: readonly AttemptState[] = ['in_flight', 'unknown', 'pending'];
 
+/** One of ours: it stands in the way until somebody knows what became of it. */
+export function isUnresolved({ source, state }: AttemptNode): boolean {
+  return source === 'recovery' && UNRESOLVED.includes(state);
+}
+
 export function attemptStatus(node: AttemptNode): AttemptStatus {
   return {
     n: node.n ?? 0,

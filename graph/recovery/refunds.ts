@@ -1,7 +1,7 @@
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
 import type { Graph } from '../graph.ts';
-import { requireObligation } from './read.ts';
+import { lockObligation } from './read.ts';
 
 export interface RefundEnd {
   payment_id: string;
@@ -18,9 +18,7 @@ export interface RefundEnd {
 export function recordRefund(graph: Graph, header: CommandHeader, end: RefundEnd): Promise<void> {
   return runCommand(graph, header, 'recordRefund', end, async (tx) => {
     const { payment_id, key, result } = end;
-    const owner = await requireObligation(tx, payment_id);
-    await tx.lockCustomer(owner.obligation.customer_id);
-    const { obligation } = await requireObligation(tx, payment_id);
+    const { obligation } = await lockObligation(tx, payment_id);
     if (!obligation.refunds_due?.includes(key)) return;
     const stream = { stream: 'customer', stream_id: obligation.customer_id } as const;
     if ('refused' in result) {
