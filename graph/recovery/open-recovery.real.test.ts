@@ -6,7 +6,7 @@ import { readPolicy } from '../../platform/policy.ts';
 import { closeVerified, openTestGraph, testHeader } from '../../test/graph.ts';
 import { customerWithCards, failureOf, type TestWallet } from '../../test/wallets.ts';
 import { type Graph } from '../index.ts';
-import { getRecovery, openSettled, resumeRecovery } from './index.ts';
+import { getRecoveries, getRecovery, openSettled, resumeRecovery } from './index.ts';
 import { approved, commandsOn } from './testing.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
@@ -175,9 +175,19 @@ test('a settlement of an unknown payment closes it in advance: a failure that co
   };
   const settled = await openSettled(graph, testHeader(), { settlement, policy, now: Date.now() });
   expect(settled).toMatchObject({ result: 'closed', obligation: { outcome: 'paid_elsewhere' } });
-  const later = { ...failure, occurred_at: new Date(Date.now() + 1_000).toISOString() };
-  expect(await open(later, { claim_first: true })).toMatchObject({
-    result: 'closed',
-    obligation: { outcome: 'paid_elsewhere' },
+  expect(await getRecovery(graph, payment_id)).toBeUndefined();
+  const closed = { result: 'closed', obligation: { outcome: 'paid_elsewhere' } };
+  // It happened before the settlement, and is heard of after it.
+  expect(await open(failure, { claim_first: true })).toMatchObject(closed);
+  expect(await getRecovery(graph, payment_id)).toMatchObject({
+    ...{ state: 'done', outcome: 'paid_elsewhere', rule: 'settled', class: 'LATER', attempts: [] },
+    ...{ failed_payment_method_id: failure.payment_method_id, amount: failure.amount, currency: 'USD' },
   });
+  expect(await getRecoveries(graph, { customer_id, limit: 10 })).toMatchObject([{ payment_id }]);
+  const later = {
+    ...failure,
+    event_id: randomUUID(),
+    occurred_at: new Date(Date.now() + 1_000).toISOString(),
+  };
+  expect(await open(later, { claim_first: true })).toMatchObject(closed);
 });

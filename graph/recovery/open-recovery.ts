@@ -15,7 +15,7 @@ import { applyDecline, classifyFailure, type FailureDecision, unmappedOf } from 
 import { claim } from './claim-attempt.ts';
 import { endedOthers } from './ended-others.ts';
 import { findObligation, type ObligationWithAttempts } from './read.ts';
-import { type AttemptNode, closedObligation, isClosed } from './records.ts';
+import { type AttemptNode, closedObligation, isClosed, newestReport } from './records.ts';
 import { refusalOf } from './refusal.ts';
 import { type FailedObligation, isFailed, resumedSnapshot, snapshotOf } from './snapshot.ts';
 
@@ -99,12 +99,16 @@ async function look(tx: CommandTx, input: OpenRecoveryInput): Promise<Scene | Re
   return { tx, input, customer, wallet, method, ...(known ? { known } : {}), decision };
 }
 
-/** Neither a duplicate, nor older than what is applied, nor too old to act on. */
+/**
+ * Neither a duplicate, nor older than what is applied, nor too old to act on. The first failure of a payment that a
+ * settlement has closed in advance is news, although it lies before the settlement, as it nearly always does.
+ */
 function isNews({ obligation, attempts }: ObligationWithAttempts, input: OpenRecoveryInput): boolean {
   const { failure } = input;
   const isDuplicate = attempts.some((attempt) => attempt.key === reportedAttemptKey(failure.event_id));
-  const applied = Date.parse(obligation.last_failure_at ?? obligation.opened_at);
-  return !isDuplicate && Date.parse(failure.occurred_at) > applied && !isStale(input);
+  const applied = obligation.last_failure_at ?? newestReport(attempts)?.claimed_at;
+  const isNewer = applied === undefined || Date.parse(failure.occurred_at) > Date.parse(applied);
+  return !isDuplicate && isNewer && !isStale(input);
 }
 
 function isStale({ failure, policy, now }: OpenRecoveryInput): boolean {

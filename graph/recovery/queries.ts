@@ -1,7 +1,14 @@
 import type { RecoveryOutcome, RecoveryPhase, RecoveryStatus } from '../../domain/recovery/status.ts';
 import type { Graph, Reader } from '../graph.ts';
 import { findObligation as find, type ObligationWithAttempts, requireObligation } from './read.ts';
-import { type AttemptNode, isClosed, isUnresolved, type ObligationNode, ownAttempts } from './records.ts';
+import {
+  type AttemptNode,
+  isClosed,
+  isUnresolved,
+  newestReport,
+  type ObligationNode,
+  ownAttempts,
+} from './records.ts';
 
 /**
  * An obligation and its customer's reference at the gateway.
@@ -46,7 +53,7 @@ export async function getRecovery(reader: Reader, paymentId: string): Promise<Re
 
 const RECOVERIES = `
   MATCH (:Customer {id: $customer_id})-[:OWES]->(o:Obligation)
-  WHERE o.failed_payment_method_id IS NOT NULL
+  WHERE o.failed_payment_method_id IS NOT NULL OR EXISTS { (:ChargeAttempt {payment_id: o.payment_id}) }
   WITH o ORDER BY o.opened_at DESC, o.payment_id
   WHERE $before IS NULL OR o.opened_at < datetime($before.opened_at)
     OR (o.opened_at = datetime($before.opened_at) AND o.payment_id > $before.payment_id)
@@ -54,7 +61,7 @@ const RECOVERIES = `
   RETURN properties(o) AS obligation,
     COLLECT { MATCH (a:ChargeAttempt {payment_id: o.payment_id}) RETURN properties(a) ORDER BY a.claimed_at, a.key } AS attempts`;
 
-/** A customer's recoveries, newest first; what was settled before any failure was heard of is none. @param input.before the last one of the page before */
+/** A customer's recoveries, newest first; a payment of which no failure was ever reported is none. @param input.before the last one of the page before */
 export async function getRecoveries(
   reader: Reader,
   input: { customer_id: string; limit: number; before?: { opened_at: string; payment_id: string } },
@@ -65,18 +72,22 @@ export async function getRecoveries(
 }
 
 function statusOf({ obligation, attempts }: ObligationWithAttempts): RecoveryStatus | undefined {
-  const { failed_payment_method_id, amount, currency } = obligation;
-  // Settled before any failure was heard of: there was nothing to recover.
+  const report = newestReport(attempts);
+  // Of what was settled before its failure was heard of, the report alone says what had failed.
+  const {
+    failed_payment_method_id = report?.payment_method_id,
+    amount = report?.amount,
+    currency = report?.currency,
+  } = obligation;
   if (failed_payment_method_id === undefined || amount === undefined || currency === undefined)
     return undefined;
-  const newest = attempts.filter((attempt) => attempt.source === 'reported').at(-1);
   const phase = phaseOf(obligation, attempts);
   return {
     payment_id: obligation.payment_id,
     customer_id: obligation.customer_id,
     state: phase,
     ...(isClosed(obligation) ? { outcome: obligation.state as RecoveryOutcome } : {}),
-    class: newest?.class ?? 'LATER',
+    class: report?.class ?? 'LATER',
     rule: obligation.rule,
     amount,
     currency,

@@ -93,11 +93,14 @@ export function ownAttempts(nodes: readonly AttemptNode[]): AttemptStatus[] {
   return nodes.filter((node) => node.source === 'recovery').map(attemptStatus);
 }
 
-/** The class of the newest failure that others reported. */
-export function failureClass(attempts: readonly AttemptNode[]): DeclineClass | null {
+/** The newest failure that others reported. */
+export function newestReport(attempts: readonly AttemptNode[]): AttemptNode | undefined {
   const reported = attempts.filter(({ source }) => source === 'reported');
-  const newest = reported.toSorted((a, b) => Date.parse(a.claimed_at) - Date.parse(b.claimed_at)).at(-1);
-  return newest?.class ?? null;
+  return reported.toSorted((a, b) => Date.parse(a.claimed_at) - Date.parse(b.claimed_at)).at(-1);
+}
+
+export function failureClass(attempts: readonly AttemptNode[]): DeclineClass | null {
+  return newestReport(attempts)?.class ?? null;
 }
 
 /** @throws Error if the obligation is not closed */

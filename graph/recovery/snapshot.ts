@@ -5,7 +5,13 @@ import type { Reader } from '../graph.ts';
 import { alternativesOf } from '../queries/alternative-payment-methods.ts';
 import { toldOfFailureAt } from './notices.ts';
 import { findObligation, type ObligationWithAttempts } from './read.ts';
-import { type AttemptNode, closedObligation, type ObligationNode, ownAttempts } from './records.ts';
+import {
+  type AttemptNode,
+  closedObligation,
+  newestReport,
+  type ObligationNode,
+  ownAttempts,
+} from './records.ts';
 
 /** An obligation that a failure has made known: a settlement alone leaves these out. */
 export type FailedObligation = ObligationNode &
@@ -58,7 +64,7 @@ export async function resumedSnapshot(
   policy: Policy,
   now: number,
 ): Promise<RecoverySnapshot> {
-  const newest = attempts.filter((attempt) => attempt.source === 'reported').at(-1);
+  const newest = newestReport(attempts);
   if (!newest || !isFailed(obligation))
     throw new Error(`obligation ${obligation.payment_id} is open without a failure`);
   const failure: ReportedFailure = {
