@@ -130,6 +130,8 @@ function storyOf(of: number, { spread }: PlanOptions, chance: Dice): Deed[] {
     ...maybe(0.1, { at: soon(), do: 'report_anew', of }),
     ...maybe(0.2, { at: soon(), do: 'news', of }, { at: soon(), do: 'news', of }),
     ...maybe(0.08, { at: soon(), do: 'settle', of }, { at: soon(), do: 'settle', of }),
+    // Somebody else was quicker than the report.
+    ...maybe(0.05, { at: Math.max(0, at - 1_000), do: 'settle', of }),
     ...maybe(0.04, { at: soon(), do: 'cancel', of }),
     ...maybe(0.05, { at: soon(), do: 'terminate', of }),
   ];

@@ -132,7 +132,8 @@ async function tell(
 }
 
 async function isKnown({ graph }: FaultSystem, payment_id: string): Promise<boolean> {
-  const query = 'MATCH (o:Obligation {payment_id: $payment_id}) RETURN o.state';
+  // The failure itself: a settlement that came before it is in the graph without it.
+  const query = 'MATCH (a:ChargeAttempt {payment_id: $payment_id}) RETURN a.key LIMIT 1';
   return (await graph.read(query, { payment_id })).length > 0;
 }
 
