@@ -4,7 +4,8 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { TECH_RETRY_MS } from './course.ts';
 import { NOW, snapshot } from './testing.ts';
-import { live, METHODS, playground } from './testing-world.ts';
+import { METHODS, playground } from './testing-dice.ts';
+import { live } from './testing-world.ts';
 
 const RUNS = { numRuns: 700 };
 

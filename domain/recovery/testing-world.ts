@@ -3,9 +3,7 @@
  * runs are lost and taken over, and time goes from one of the recovery's timers to the next.
  */
 
-import fc from 'fast-check';
 import { expect } from 'vitest';
-import { DECLINE_CLASSES, type DeclineClass } from '../decline/classes.ts';
 import type { ChargeAnswer } from '../ports.ts';
 import { begin } from './begin.ts';
 import { FAILURE_NOTICES } from './cascade.ts';
@@ -16,88 +14,10 @@ import { evolve } from './evolve.ts';
 import type { Fact, FoundOut, RecoveryState, Step } from './state.ts';
 import type { AttemptState, AttemptStatus, ObligationState } from './status.ts';
 import { DAY, HOUR, keyOf, label, MINUTE, NOW, snapshot } from './testing.ts';
+import { CALM, type Game, type Luck, type Message } from './testing-dice.ts';
 
-export const METHODS = ['failed', 'a', 'b', 'new'];
 /** More steps than this at one moment are a circle. */
 const STEPS_AT_ONCE = 60;
-
-/** One draw of the dice: what the world answers next. */
-interface Luck {
-  charge: ChargeAnswer['result'];
-  class: DeclineClass;
-  claim: 'claimed' | 'refused' | 'ceiling' | 'customer' | 'instrument' | 'customer_suspended';
-  found: FoundOut['result'];
-  look_up: Extract<Fact, { fact: 'looked_up' }>['payment'];
-  fresh: string[];
-  status: string;
-}
-
-const luck: fc.Arbitrary<Luck> = fc.record({
-  charge: fc.constantFrom('approved', 'declined', 'declined', 'declined', 'pending', 'unknown', 'not_sent'),
-  class: fc.constantFrom(...DECLINE_CLASSES, 'LATER', 'TECH', 'FIX'),
-  claim: fc.constantFrom(
-    ...(['claimed', 'claimed', 'claimed', 'refused', 'ceiling', 'customer', 'instrument'] as const),
-    'customer_suspended',
-  ),
-  found: fc.constantFrom('approved', 'declined', 'pending', 'unknown', 'not_sent', 'absent'),
-  look_up: fc.constantFrom('adopted', 'succeeded', 'cancelled', 'processing', 'not_ours'),
-  fresh: fc.subarray(['a', 'new']),
-  status: fc.constantFrom('active', 'active', 'active', 'suspended'),
-});
-
-const CALM: Luck = {
-  charge: 'declined',
-  class: 'LATER',
-  claim: 'claimed',
-  found: 'declined',
-  look_up: 'adopted',
-  fresh: [],
-  status: 'active',
-};
-
-type Heard =
-  | 'claim_freed'
-  | 'method_added'
-  | 'consent_revoked'
-  | 'settled'
-  | 'charge_heard'
-  | 'authenticated'
-  | 'paused'
-  | 'resumed'
-  | 'retry_now'
-  | 'cancelled'
-  | 'suspended'
-  | 'active'
-  | 'erased'
-  | 'resolved'
-  | 'taken_over';
-const heard = fc.record({
-  what: fc.constantFrom<Heard[]>(
-    'claim_freed',
-    'method_added',
-    'consent_revoked',
-    'settled',
-    'charge_heard',
-    'authenticated',
-    'paused',
-    'resumed',
-    'resumed',
-    'retry_now',
-    'cancelled',
-    'suspended',
-    'active',
-    'active',
-    'erased',
-    'resolved',
-    'taken_over',
-    'taken_over',
-  ),
-  method: fc.constantFrom(...METHODS),
-  payment: fc.constantFrom('succeeded', 'confirmable', 'payable', 'none'),
-  /** After so many steps or waits. */
-  after: fc.nat(40),
-});
-type Message = typeof heard extends fc.Arbitrary<infer T> ? T : never;
 
 interface Charged {
   key: string;
@@ -123,10 +43,8 @@ class World {
   #candidate = '';
 
   readonly #luck: readonly Luck[];
-
-  /** What it comes to when the dice are used up: nothing else stands in the way then, so it must come to an end. */
+  /** When the dice are used up. */
   readonly #calm: Luck;
-
   readonly #opening: RecoverySnapshot;
   #review = '';
   #paused = false;
@@ -405,31 +323,6 @@ function isClosed(state: ObligationState): boolean {
   return state !== 'open' && state !== 'needs_review';
 }
 
-function answerOf<Result extends FoundOut['result']>(result: Result): Extract<FoundOut, { result: Result }> {
-  const reason = 'no answer';
-  const answers: { [R in FoundOut['result']]: Extract<FoundOut, { result: R }> } = {
-    approved: { result: 'approved', gateway_ref: 'pi_1' },
-    declined: { result: 'declined', codes: {} },
-    pending: { result: 'pending', gateway_ref: 'pi_1' },
-    unknown: { result: 'unknown', reason },
-    not_sent: { result: 'not_sent', reason },
-    absent: { result: 'absent' },
-  };
-  return answers[result];
-}
-
-export const playground = fc.record({
-  failure: fc.constantFrom(...DECLINE_CLASSES),
-  alternatives: fc.subarray(['a', 'b']),
-  named: fc.boolean(),
-  /** How the customer stands in the end. */
-  status: fc.constantFrom('active', 'suspended'),
-  draws: fc.array(luck, { minLength: 1, maxLength: 40 }),
-  messages: fc.array(heard, { maxLength: 8 }),
-});
-
-export type Game = typeof playground extends fc.Arbitrary<infer T> ? T : never;
-
 /** Lives through a recovery until it ends, or until only a person or a message could go on. */
 export function live({ failure, alternatives, named, status, draws, messages }: Game) {
   const ref = named ? { gateway_payment_ref: 'pi_9' } : {};
@@ -460,4 +353,17 @@ export function live({ failure, alternatives, named, status, draws, messages }: 
     throw new Error(`${String(error)}\nlast steps:\n${world.steps.slice(-40).join('\n')}`);
   }
   return { world, last };
+}
+
+function answerOf<Result extends FoundOut['result']>(result: Result): Extract<FoundOut, { result: Result }> {
+  const reason = 'no answer';
+  const answers: { [R in FoundOut['result']]: Extract<FoundOut, { result: R }> } = {
+    approved: { result: 'approved', gateway_ref: 'pi_1' },
+    declined: { result: 'declined', codes: {} },
+    pending: { result: 'pending', gateway_ref: 'pi_1' },
+    unknown: { result: 'unknown', reason },
+    not_sent: { result: 'not_sent', reason },
+    absent: { result: 'absent' },
+  };
+  return answers[result];
 }
