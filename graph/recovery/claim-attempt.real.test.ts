@@ -1,16 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { readPolicy } from '../../platform/policy.ts';
-import {
-  closeVerified,
-  onboardingRequest,
-  openTestGraph,
-  randomToken,
-  testHeader,
-} from '../../test/graph.ts';
+import { expect, test } from 'vitest';
+import { onboardingRequest, randomToken, testHeader } from '../../test/graph.ts';
 import { customerWithCards, failureOf, type TestWallet } from '../../test/wallets.ts';
 import {
-  type Graph,
   onboard,
   setCustomerStatus,
   setOffSessionConsent,
@@ -19,17 +11,9 @@ import {
 } from '../index.ts';
 import { verifyCustomer } from '../replay/verify.ts';
 import { flagForReview } from './index.ts';
-import { approved, commandsOn, declined, results } from './testing.ts';
+import { approved, declined, recoveryCommands, results } from './testing.ts';
 
-vi.setConfig({ testTimeout: 60_000 });
-
-const policy = readPolicy();
-let graph: Graph;
-beforeAll(async () => {
-  graph = await openTestGraph();
-});
-afterAll(() => closeVerified(graph));
-const { open, opened, claim, record, log } = commandsOn(() => graph, policy);
+const { graph, policy, open, opened, claim, record, log } = await recoveryCommands();
 
 test('only claimed is remembered: in flight it is claimed again, afterwards resolved', async () => {
   const customer = await customerWithCards(graph, policy);

@@ -1,20 +1,11 @@
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { readPolicy } from '../../platform/policy.ts';
-import { closeVerified, openTestGraph, testHeader } from '../../test/graph.ts';
+import { expect, test } from 'vitest';
+import { testHeader } from '../../test/graph.ts';
 import { customerWithCards, failureOf } from '../../test/wallets.ts';
-import { type Graph, getPaymentMethodToken, setDefaultPaymentMethod } from '../index.ts';
+import { getPaymentMethodToken, setDefaultPaymentMethod } from '../index.ts';
 import { endReview, flagForReview, getRecovery } from './index.ts';
-import { approved, commandsOn, declined } from './testing.ts';
+import { approved, declined, recoveryCommands } from './testing.ts';
 
-vi.setConfig({ testTimeout: 60_000 });
-
-const policy = readPolicy();
-let graph: Graph;
-beforeAll(async () => {
-  graph = await openTestGraph();
-});
-afterAll(() => closeVerified(graph));
-const { open, opened, claim, record, wallet, log } = commandsOn(() => graph, policy);
+const { graph, policy, open, opened, claim, record, wallet, log } = await recoveryCommands();
 
 test('an approval pays the obligation, makes the charged card the default and frees the others', async () => {
   const customer = await customerWithCards(graph, policy);

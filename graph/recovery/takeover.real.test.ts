@@ -1,16 +1,13 @@
 /** What the graph keeps of a recovery so that a run which takes over, its predecessor lost, does not do harm. */
 
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { ChargeAnswer } from '../../domain/ports.ts';
 import { recoveryNotificationId, settledPaymentKey } from '../../domain/processes.ts';
 import type { RecoverySnapshot } from '../../domain/recovery/claims.ts';
-import { readPolicy } from '../../platform/policy.ts';
-import { closeVerified, openTestGraph, testHeader } from '../../test/graph.ts';
+import { testHeader } from '../../test/graph.ts';
 import { claimedObligation } from '../../test/obligations.ts';
-import type { Graph } from '../index.ts';
 import {
-  closeRecovery,
   findUnattended,
   finishNotice,
   flagForReview,
@@ -21,16 +18,13 @@ import {
   resumeRecovery,
   setRecoveryPaused,
 } from './index.ts';
+import { recoveryCommands } from './testing.ts';
 
-const policy = readPolicy();
 const approved: ChargeAnswer = { result: 'approved', charge_ref: 'ch_1' };
 const unknown: ChargeAnswer = { result: 'unknown', reason: 'timeout' };
 const declined: ChargeAnswer = { result: 'declined', codes: { decline_code: 'insufficient_funds' } };
-let graph: Graph;
-beforeAll(async () => {
-  graph = await openTestGraph();
-});
-afterAll(() => closeVerified(graph));
+const commands = await recoveryCommands();
+const { graph, policy } = commands;
 
 async function resumed(payment_id: string): Promise<RecoverySnapshot> {
   const opening = await resumeRecovery(graph, { payment_id, policy, now: Date.now() });
@@ -45,18 +39,10 @@ async function isUnattended(payment_id: string): Promise<boolean> {
 }
 
 const close = (payment_id: string, outcome: 'paid_elsewhere' | 'exhausted', payment_ref?: string) =>
-  closeRecovery(graph, testHeader(), {
-    payment_id,
-    outcome,
-    rule: 'settled',
-    ...(payment_ref ? { payment_ref } : {}),
-  });
+  commands.close(payment_id, { outcome, rule: 'settled', ...(payment_ref && { payment_ref }) });
 
-async function eventTypes(customer_id: string): Promise<string[]> {
-  const cypher =
-    'MATCH (e:PersonaEvent {stream_id: $id}) WHERE e.seq > 0 RETURN e.type AS type ORDER BY e.seq';
-  return (await graph.read<{ type: string }>(cypher, { id: customer_id })).map(({ type }) => type);
-}
+const eventTypes = async (customer_id: string) =>
+  (await commands.log({ customer_id })).map(({ type }) => type);
 
 test('a second success is owed to the customer until it is given back: the sweep finds it, a run that takes over too', async () => {
   const { payment_id, record, settle, key } = await claimedObligation(graph, policy);
