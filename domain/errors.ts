@@ -83,6 +83,7 @@ export const ERRORS = {
     GrpcCode.FAILED_PRECONDITION,
     'The gateway refused the payment method',
   ),
+  charge_in_doubt: row(true, 409, GrpcCode.ABORTED, 'Nobody knows yet what became of a charge'),
   stale_version: row(false, 412, GrpcCode.ABORTED, 'The resource has changed meanwhile'),
   version_not_visible: row(
     true,

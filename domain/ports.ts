@@ -105,12 +105,20 @@ export interface PaymentGateway {
   refundCharge(input: { charge_ref: string; key: string }): Promise<RefundAnswer>;
   /** @throws gateway_unavailable, gateway_misconfigured */
   createCustomer(input: { customer_id: string; key: string }): Promise<{ gateway_customer_ref: string }>;
-  /** @throws gateway_unavailable, gateway_misconfigured */
+  /**
+   * Does this customer at the gateway say that it is another customer of ours? One who is unknown there says nothing.
+   * @throws gateway_unavailable, gateway_misconfigured
+   */
+  isOtherCustomer(input: { customer_id: string; gateway_customer_ref: string }): Promise<boolean>;
+  /**
+   * `no_customer`: there is nobody there to attach it to.
+   * @throws gateway_unavailable, gateway_misconfigured
+   */
   attachPaymentMethod(input: {
     token: string;
     gateway_customer_ref: string;
     key: string;
-  }): Promise<AttachAnswer>;
+  }): Promise<AttachAnswer | { result: 'no_customer' }>;
 }
 
 /** What the gateway tells of a payment by itself. */

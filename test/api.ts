@@ -215,6 +215,7 @@ const willingGateway: PaymentGateway = {
   findCharge: async () => ({ result: 'absent' }),
   refundCharge: () => Promise.reject(new Error('no charge is too many here')),
   createCustomer: async ({ customer_id }) => ({ gateway_customer_ref: `cus_${customer_id}` }),
+  isOtherCustomer: async () => false,
   attachPaymentMethod: async ({ token, gateway_customer_ref }): Promise<AttachAnswer> =>
     token.includes('declined')
       ? { result: 'refused', reason: 'declined', codes: { decline_code: 'generic_decline' } }

@@ -97,13 +97,20 @@ describe('payments, customers, methods', () => {
       reason: 'declined',
       codes: { code: 'card_declined', decline_code: 'stolen_card', network: 'visa' },
     });
-    await expect(
-      stripe.gateway.attachPaymentMethod({
-        token: order.token,
-        gateway_customer_ref: 'cus_nobody',
-        key: 'x',
-      }),
-    ).rejects.toMatchObject({ type: 'gateway_misconfigured', message: expect.stringContaining('customer') });
+    const nobody = { token: order.token, gateway_customer_ref: 'cus_nobody', key: 'x' };
+    expect(await stripe.gateway.attachPaymentMethod(nobody)).toEqual({ result: 'no_customer' });
+  });
+
+  test('knows a customer that is another one of ours; one of others, and nobody, say nothing', async () => {
+    const { customer_id, gateway_customer_ref } = await stripe.given([]);
+    const isOther = (customer_id: string, gateway_customer_ref: string) =>
+      stripe.gateway.isOtherCustomer({ customer_id, gateway_customer_ref });
+    expect(await isOther(customer_id, gateway_customer_ref)).toBe(false);
+    expect(await isOther(randomUUID(), gateway_customer_ref)).toBe(true);
+    const customer = `cus_${randomUUID()}`;
+    await stripe.sim(`/payment_methods/pm_${randomUUID()}`, 'PUT', { type: 'card', customer });
+    expect(await isOther(customer_id, customer)).toBe(false);
+    expect(await isOther(customer_id, 'cus_nobody')).toBe(false);
   });
 
   test.each([

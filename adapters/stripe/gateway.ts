@@ -2,7 +2,7 @@
 
 import { Stripe } from 'stripe';
 import type { ChargeOrder, GatewayPayment, PaymentGateway } from '../../domain/ports.ts';
-import { attachPaymentMethod } from './attach.ts';
+import { attachPaymentMethod, isOtherCustomer } from './attach.ts';
 import { answerOfError, answerOfIntent } from './charge.ts';
 import { gatewayFault, type StripeOptions, stripeClient } from './client.ts';
 import { findCharge } from './find-charge.ts';
@@ -51,6 +51,8 @@ export function createStripeGateway(options: StripeOptions): PaymentGateway {
         throw gatewayFault(error, options);
       }
     },
+
+    isOtherCustomer: (input) => isOtherCustomer(stripe, input, options),
 
     attachPaymentMethod: (input) => attachPaymentMethod(stripe, input, options),
   };

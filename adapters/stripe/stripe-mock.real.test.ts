@@ -53,7 +53,7 @@ async function pass(mock: string, request: IncomingMessage, response: ServerResp
   const answer = (await checked.json()) as Record<string, unknown>;
   const names = [...searchParams.keys(), ...new URLSearchParams(body).keys()];
   exchanges.push({
-    request: `${request.method} ${pathname.replace(/(pi|pm|ch)_\w+/, '{id}')}`,
+    request: `${request.method} ${pathname.replace(/(pi|pm|ch|cus)_\w+/, '{id}')}`,
     parameters: [...new Set(names.map((name) => name.replace(/\[\d*\]$/, '[]')))].sort(),
     status: checked.status,
   });
@@ -165,6 +165,11 @@ const CALLS: [
     'a customer',
     () => gateway().createCustomer({ customer_id: 'c', key: 'k' }),
     [['POST /v1/customers', ['metadata[customer_id]']]],
+  ],
+  [
+    'whose a customer is',
+    () => gateway().isOtherCustomer({ customer_id: 'c', gateway_customer_ref: 'cus_1' }),
+    [['GET /v1/customers/{id}', []]],
   ],
   [
     'attaching a method',
