@@ -1,15 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import type { Plan } from 'neo4j-driver';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { readPolicy } from '../platform/policy.ts';
 import {
-  closeVerified,
   onboardingRequest,
-  openTestGraph,
   randomEmail,
   randomPhone,
   randomToken,
   runCypher,
+  testGraph,
   testHeader,
 } from '../test/graph.ts';
 import { recordingGraph } from '../test/recording-graph.ts';
@@ -65,11 +64,7 @@ import { fullLife, type Life } from './replay/testing.ts';
 import { verifyCustomer } from './replay/verify.ts';
 
 const policy = readPolicy();
-let graph: Graph;
-beforeAll(async () => {
-  graph = await openTestGraph();
-});
-afterAll(() => closeVerified(graph));
+const graph = await testGraph();
 
 /** Everything that the graph does, once, so that each of its statements is seen. */
 async function everything(recorded: Graph): Promise<void> {

@@ -1,17 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { OnboardingRequest } from '../../domain/onboarding-types.ts';
 import { readPolicy } from '../../platform/policy.ts';
-import {
-  closeVerified,
-  onboardingRequest,
-  openTestGraph,
-  randomEmail,
-  randomToken,
-  testHeader,
-} from '../../test/graph.ts';
+import { onboardingRequest, randomEmail, randomToken, testGraph, testHeader } from '../../test/graph.ts';
 import { customerWithCards, failureOf } from '../../test/wallets.ts';
-import type { Graph } from '../graph.ts';
 import {
   findConnectedCustomers,
   findCustomersByDeviceFingerprint,
@@ -30,11 +22,7 @@ import {
 import { openRecovery } from '../recovery/index.ts';
 
 const policy = readPolicy();
-let graph: Graph;
-beforeAll(async () => {
-  graph = await openTestGraph();
-});
-afterAll(() => closeVerified(graph));
+const graph = await testGraph();
 
 const meet = (change: Partial<OnboardingRequest>) =>
   onboard(graph, testHeader(), { request: onboardingRequest(change), policy });
