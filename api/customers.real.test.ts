@@ -181,6 +181,9 @@ test.each([['nonsense'], ['[]'], ['["x"]'], ['["Sat Nov 21 2026","x"]'], ['["202
         [{ pointer: '#/cursor', message: 'must be the next_cursor of the page before' }],
       ]);
     }
+    const cursor = Buffer.from(text).toString('base64url');
+    const devices = await refusal(call(api.first.graph, 'getDevices', { customer_id, cursor, limit: 10 }));
+    expect(devices.code).toBe(status.INVALID_ARGUMENT);
   },
 );
 
