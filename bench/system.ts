@@ -8,10 +8,8 @@ import { type PersonaSystem, startPersona } from '../dev/persona.ts';
 import { type Program, startProgram } from '../dev/programs.ts';
 import type { Guard } from '../dev/stack/guard.ts';
 import { startStack } from '../dev/stack/stack.ts';
-import { type Graph, migrate, openGraph } from '../graph/index.ts';
+import { type Graph, migrate, openConfiguredGraph } from '../graph/index.ts';
 import { readCodecKeys, readGraphEnvironment, readTemporalEnvironment } from '../platform/environment.ts';
-import { createBlindIndex } from '../security/blind-index.ts';
-import { createKeyRing } from '../security/key-ring.ts';
 import { connectTemporal } from '../temporal/client.ts';
 import { type Inspectable, INSPECTABLE } from './heap.ts';
 
@@ -102,11 +100,5 @@ async function connect(env: PersonaSystem['env']): Promise<Client> {
 }
 
 function open(env: PersonaSystem['env']): Graph {
-  const { neo4j, keys, blindKeys } = readGraphEnvironment(env);
-  return openGraph({
-    ...neo4j,
-    password: neo4j.password.reveal(),
-    keyRing: createKeyRing(keys.reveal()),
-    blindIndex: createBlindIndex(createKeyRing(blindKeys.reveal())),
-  });
+  return openConfiguredGraph(readGraphEnvironment(env));
 }

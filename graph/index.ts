@@ -24,6 +24,7 @@ export {
 export { applyFraudOutcome } from './fraud/apply-fraud-outcome.ts';
 export type { Graph, GraphOptions, Reader } from './graph.ts';
 export { MAX_CONNECTIONS, openGraph } from './graph.ts';
+export { openConfiguredGraph } from './open-configured.ts';
 export { type CommittedCommand, type GraphObserver, unobserved } from './observer.ts';
 export { migrate, missingMigrations } from './migrate.ts';
 export { unreadableKeys } from './queries/stored-keys.ts';

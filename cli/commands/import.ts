@@ -7,11 +7,9 @@ import { validateOnboarding } from '../../domain/onboarding.ts';
 import { formRules } from '../../domain/onboarding-forms.ts';
 import type { Policy } from '../../domain/policy.ts';
 import { onboardingWorkflowId, WorkflowName, workflowCaller } from '../../domain/processes.ts';
-import { type Graph, migrate, onboard, openGraph, unobserved } from '../../graph/index.ts';
+import { type Graph, migrate, onboard, openConfiguredGraph, unobserved } from '../../graph/index.ts';
 import { readCodecKeys, readGraphEnvironment, readTemporalEnvironment } from '../../platform/environment.ts';
 import { readPolicy } from '../../platform/policy.ts';
-import { createBlindIndex } from '../../security/blind-index.ts';
-import { createKeyRing } from '../../security/key-ring.ts';
 import { connectTemporal } from '../../temporal/client.ts';
 import { beginOnboarding } from '../../temporal/starts.ts';
 import type { Answer } from '../answer.ts';
@@ -32,16 +30,12 @@ export async function importCustomers(
 ): Promise<Answer> {
   const bytes = await sizeOf(file);
   const { variables } = settings;
-  const { neo4j, keys, blindKeys } = readGraphEnvironment(variables);
+  const environment = readGraphEnvironment(variables);
   const codecKeys = readCodecKeys(variables).reveal();
   const temporal = readTemporalEnvironment(variables);
   const policy = readPolicy(variables.PERSONA_POLICY_FILE);
   const committed = new Set<string>();
-  const graph = openGraph({
-    ...neo4j,
-    password: neo4j.password.reveal(),
-    keyRing: createKeyRing(keys.reveal()),
-    blindIndex: createBlindIndex(createKeyRing(blindKeys.reveal())),
+  const graph = openConfiguredGraph(environment, {
     observer: { ...unobserved, committed: ({ header }) => committed.add(header.idempotencyKey) },
   });
   let client: Client | undefined;
