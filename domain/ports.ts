@@ -215,13 +215,17 @@ export interface Chimera {
     snapshot: string;
   }): Promise<{ baseline_data_ref: string }>;
   /** @throws chimera_unavailable */
-  reportSuspectedFraud(input: {
-    event_id: string;
-    customer_id: string;
-    payment_method_id: string;
-    payment_id: string;
-    code?: string;
-    /** RFC 3339. */
-    occurred_at: string;
-  }): Promise<void>;
+  reportSuspectedFraud(input: SuspectedFraud): Promise<void>;
+}
+
+export interface SuspectedFraud {
+  /** Chimera's deduplication key. */
+  event_id: string;
+  customer_id: string;
+  payment_method_id: string;
+  payment_id: string;
+  /** Of the decline that raised the suspicion. */
+  code?: string;
+  /** RFC 3339. */
+  occurred_at: string;
 }
