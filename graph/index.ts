@@ -9,7 +9,7 @@ export type { LtvChange } from './customers/adjust-ltv.ts';
 export { adjustLtv } from './customers/adjust-ltv.ts';
 export { createCustomer } from './customers/create-customer.ts';
 export { linkBehavioralProfile } from './customers/link-behavioral-profile.ts';
-export type { Wisher } from './customers/lock-owner.ts';
+export type { Requester } from './customers/lock-owner.ts';
 export { resolveIdentityMatch } from './customers/resolve-identity-match.ts';
 export { setCustomerStatus } from './customers/set-customer-status.ts';
 export { updateCustomer } from './customers/update-customer.ts';

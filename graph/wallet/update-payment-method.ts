@@ -1,7 +1,7 @@
 import { expiresOn, isExpired, type PaymentMethodStatus, transition } from '../../domain/payment-method.ts';
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
-import { lockOwner, type Wisher } from '../customers/lock-owner.ts';
+import { lockOwner, type Requester } from '../customers/lock-owner.ts';
 import { requireVersion } from '../expected-version.ts';
 import type { Graph } from '../graph.ts';
 import { changedDetails, type KnownDetails } from './details.ts';
@@ -14,7 +14,7 @@ export interface PaymentMethodUpdate {
   details: KnownDetails;
   /** Absent: as it is. */
   off_session_consent?: boolean;
-  by: Wisher;
+  by: Requester;
   /** The method's `changed_seq`, if it must not have changed since. */
   expected_version?: number;
 }
