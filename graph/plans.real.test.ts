@@ -52,6 +52,7 @@ import {
   updateDeviceTrustScore,
   updatePaymentMethodStatus,
   type Usage,
+  type UsagePlace,
 } from './index.ts';
 import {
   findNewsMatter,
@@ -233,8 +234,19 @@ test('every statement begins at a key, and none walks through the graph', async 
 
 /** What is asked of all customers: it walks one index in its order, so that a page costs a page and is never sorted. */
 const WALKS: [name: string, index: string, ask: (recorded: Graph) => Promise<unknown>][] = [
-  ['usage by state', 'Address(state, id)', (graph) => byUsage(graph, { state: 'NY', brand: 'amex' })],
+  ['usage by state', 'Address(state, id)', (graph) => byUsage(graph, { state: 'NY', trusted: 0.7 })],
   ['usage by brand', 'PaymentMethod(brand, id)', (graph) => byUsage(graph, { brand: 'amex', trusted: 0.7 })],
+  [
+    'usage by state, on a later page',
+    'Address(state, id)',
+    (graph) => byUsage(graph, { state: 'NY', brand: 'amex' }, { start: 'state', spelling: 'NY', id: 'a' }),
+  ],
+  [
+    'usage by brand, on a later page',
+    'PaymentMethod(brand, id)',
+    (graph) => byUsage(graph, { state: 'NY', brand: 'amex' }, { start: 'brand', spelling: 'amex', id: 'a' }),
+  ],
+  ['where to begin', 'PaymentMethod(brand, id)', (graph) => byUsage(graph, { state: 'NY', brand: 'amex' })],
   ['usage by device', 'Customer(id)', (graph) => byUsage(graph, { user_agent: 'iPhone' })],
   ['all defaults', 'PaymentMethod(id)', (graph) => getAllDefaultPaymentMethods(graph, { limit: 10 })],
   [
@@ -250,7 +262,8 @@ const WALKS: [name: string, index: string, ask: (recorded: Graph) => Promise<unk
       }),
   ],
 ];
-const byUsage = (recorded: Graph, usage: Usage) => findCustomersByUsage(recorded, { usage, limit: 10 });
+const byUsage = (recorded: Graph, usage: Usage, after?: UsagePlace) =>
+  findCustomersByUsage(recorded, { usage, limit: 10, after });
 
 test.each(WALKS)('%s walks %s in its order', async (_, index, ask) => {
   const { graph: recorded, statements } = recordingGraph(graph);

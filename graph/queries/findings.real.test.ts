@@ -125,6 +125,23 @@ test('a customer with several cards and addresses that fit is found once', async
   expect(await search({ brand, user_agent: word() })).toEqual([]);
 });
 
+test('begins where fewer are, finds the same there, and goes on there on the next page', async () => {
+  const [rare, common, state] = [word(), word(), word()];
+  const people = [
+    ...Array.from({ length: 3 }, () => person({ brand: rare, state })),
+    ...Array.from({ length: 4 }, () => person({ brand: common, state })),
+    ...Array.from({ length: 4 }, () => person({ brand: common })),
+    person({ brand: rare }),
+  ];
+  const ids = await Promise.all(people);
+  const startOf = async (usage: Usage) =>
+    (await findCustomersByUsage(graph, { usage, limit: 1 })).next?.start;
+  expect(await startOf({ brand: rare, state })).toBe('brand');
+  expect((await search({ brand: rare, state })).sort()).toEqual(ids.slice(0, 3).sort());
+  expect(await startOf({ brand: common, state })).toBe('state');
+  expect((await search({ brand: common, state })).sort()).toEqual(ids.slice(3, 7).sort());
+});
+
 test('what is not proven to be the customer’s finds nobody', async () => {
   const [brand, state, value] = [word(), word(), randomEmail()];
   await meet({ digital_identifiers: [{ type: 'email', value }] });
