@@ -5,7 +5,10 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { createStripeGateway } from '../adapters/stripe/gateway.ts';
 import { startGatewaySimulator } from '../dev/simulators/gateway/server.ts';
+import { until } from '../dev/simulators/gateway/testing.ts';
 import type { ChargeOrder } from '../domain/ports.ts';
+
+export { until };
 
 export type Fixture = Awaited<ReturnType<typeof startFixture>>;
 
@@ -76,17 +79,6 @@ export async function startFixture(webhook: { webhookUrl?: string; webhookSecret
 
     close: simulator.close,
   };
-}
-
-/** Reads until there is a value; at most five seconds. */
-export async function until<T>(read: () => Promise<T | undefined>): Promise<T> {
-  const limit = Date.now() + 5000;
-  for (;;) {
-    const value = await read();
-    if (value !== undefined) return value;
-    if (Date.now() > limit) throw new Error('did not happen within 5 s');
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
 }
 
 /** A server that is no gateway. */
