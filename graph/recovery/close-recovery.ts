@@ -4,7 +4,7 @@ import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
 import type { CommandTx } from '../command-tx.ts';
 import type { Graph } from '../graph.ts';
-import { lockObligation, requireObligation } from './read.ts';
+import { lockObligation, lockOwner } from './read.ts';
 import {
   attemptStatus,
   closedObligation,
@@ -116,15 +116,14 @@ export function adoptGatewayPayment(
   input: { payment_id: string; gateway_ref: string },
 ): Promise<boolean> {
   return runCommand(graph, header, 'adoptGatewayPayment', input, async (tx) => {
-    const { obligation } = await requireObligation(tx, input.payment_id);
-    await tx.lockCustomer(obligation.customer_id);
-    if (await isOfAnother(tx, { ...input, customer_id: obligation.customer_id })) {
+    const { id: customer_id } = await lockOwner(tx, input.payment_id);
+    if (await isOfAnother(tx, { ...input, customer_id })) {
       tx.forget();
       return false;
     }
     tx.append({
       stream: 'customer',
-      stream_id: obligation.customer_id,
+      stream_id: customer_id,
       type: 'NodePropertyChanged',
       data: { label: 'Obligation', id: input.payment_id, property: 'gateway_ref', value: input.gateway_ref },
     });

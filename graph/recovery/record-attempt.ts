@@ -14,8 +14,15 @@ import { openWallet, type Wallet } from '../wallet/wallet.ts';
 import { applyDecline, classifyAnswer, type FailureDecision, unmappedOf } from './apply-decline.ts';
 import { backToOpen } from './close-recovery.ts';
 import { endedOthers } from './ended-others.ts';
-import { type ObligationWithAttempts, requireObligation } from './read.ts';
-import { type AttemptNode, attemptStatus, failureClass, type ObligationNode, UNRESOLVED } from './records.ts';
+import { lockOwner, type ObligationWithAttempts, requireObligation } from './read.ts';
+import {
+  type AttemptNode,
+  attemptStatus,
+  failureClass,
+  isClosed,
+  type ObligationNode,
+  UNRESOLVED,
+} from './records.ts';
 
 export interface RecordAttemptInput {
   payment_id: string;
@@ -60,13 +67,12 @@ export async function recordAttempt(
 ): Promise<{ recorded: RecordedAttempt; others: string[]; ended: string[] }> {
   const { payment_id, key, answer } = input;
   return runCommand(graph, header, 'recordAttempt', { payment_id, key, answer }, async (tx) => {
-    const owner = await requireObligation(tx, payment_id);
-    await tx.lockCustomer(owner.obligation.customer_id);
+    const owed = { payment_id, customer_id: (await lockOwner(tx, payment_id)).id };
     const [locked, wallet, others, chosenSince] = await Promise.all([
       requireObligation(tx, payment_id),
-      openWallet(tx, owner.obligation.customer_id),
-      otherOpenObligations(tx, owner.obligation),
-      hasChosenDefault(tx, owner.obligation),
+      openWallet(tx, owed.customer_id),
+      otherOpenObligations(tx, owed),
+      hasChosenDefault(tx, owed),
     ]);
     const scene = { tx, input, wallet, ...locked, attempt: attemptOf(locked, key), chosenSince };
     const told = await attributed(scene);
@@ -86,23 +92,24 @@ const OTHER_OPEN = `
   WHERE o.state = 'open' AND o.payment_id <> $payment_id
   RETURN o.payment_id AS payment_id ORDER BY payment_id`;
 
-async function otherOpenObligations(tx: CommandTx, obligation: ObligationNode): Promise<string[]> {
-  const { customer_id, payment_id } = obligation;
-  const rows = await tx.run<{ payment_id: string }>(OTHER_OPEN, { customer_id, payment_id });
+type Owed = Pick<ObligationNode, 'payment_id' | 'customer_id'>;
+
+async function otherOpenObligations(tx: CommandTx, owed: Owed): Promise<string[]> {
+  const rows = await tx.run<{ payment_id: string }>(OTHER_OPEN, { ...owed });
   return rows.map((row) => row.payment_id);
 }
 
 // The index is on (stream_id, seq) and is used only where both are asked for.
 const CHOSEN_SINCE = `
+  MATCH (o:Obligation {payment_id: $payment_id})
   MATCH (e:PersonaEvent {stream_id: $customer_id})
-  WHERE e.seq > 0 AND e.type = 'DefaultPaymentMethodChanged' AND e.recorded_at >= datetime($opened_at)
+  WHERE e.seq > 0 AND e.type = 'DefaultPaymentMethodChanged' AND e.recorded_at >= o.opened_at
     AND e.data CONTAINS $chosen
   RETURN count(e) > 0 AS chosen`;
 
-async function hasChosenDefault(tx: CommandTx, { customer_id, opened_at }: ObligationNode): Promise<boolean> {
+async function hasChosenDefault(tx: CommandTx, owed: Owed): Promise<boolean> {
   const [row] = await tx.run<{ chosen: boolean }>(CHOSEN_SINCE, {
-    customer_id,
-    opened_at,
+    ...owed,
     chosen: `"reason":"${CHOSEN_BY} `,
   });
   return row?.chosen ?? false;

@@ -22,6 +22,9 @@ export const declined = (decline_code: string): ChargeAnswer => ({
   codes: { decline_code },
 });
 
+/** It never reached the gateway. */
+export const lost: ChargeAnswer = { result: 'not_sent', reason: 'connection refused' };
+
 export const results = (claims: Claim[]) => claims.map((one) => one.result).sort();
 
 export function commandsOn(graph: () => Graph, policy: Policy) {
