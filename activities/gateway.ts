@@ -38,7 +38,9 @@ export function createGatewayActivities({
       });
       const found = await gateway.findCharge(query, { signal: cancellationSignal() });
       if (found.result === 'not_charged') {
-        return { result: 'not_sent', reason: 'the gateway has the payment, and no charge of this attempt' };
+        const { cancelled } = found;
+        const reason = 'the gateway has the payment, and no charge of this attempt';
+        return { result: 'not_sent', reason, ...(cancelled && { cancelled }) };
       }
       const sendable = eligible && !only_read && now() - query.claimed_at <= KEY_LIFE_MS;
       if (found.result !== 'absent' || !sendable) return found;

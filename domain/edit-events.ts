@@ -14,8 +14,8 @@ export interface EditEvents {
     value: string;
   };
   /** The adopted payment or back from review (recoveries), and an identifier that is no longer taken for verified. */
-  NodePropertyChanged:
-    | { label: 'Obligation'; id: string; property: 'gateway_ref'; value: string }
+  NodePropertyChanged: /** `null`: it was cancelled at the gateway, and another is to take its place. */
+    | { label: 'Obligation'; id: string; property: 'gateway_ref'; value: string | null }
     | { label: 'Obligation'; id: string; property: 'state'; value: 'open' }
     /** Stopped by a person; `null`: no more. */
     | { label: 'Obligation'; id: string; property: 'paused'; value: true | null }

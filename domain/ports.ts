@@ -15,8 +15,18 @@ export type ChargeAnswer =
   | { result: 'pending'; gateway_ref: string; charge_ref?: string }
   /** Nobody knows whether it was charged: timeout, connection lost after sending, 5xx, a key in use. */
   | { result: 'unknown'; gateway_ref?: string; reason: string }
-  /** Proven not to have reached the gateway: connection refused, name not found, 429. */
-  | { result: 'not_sent'; reason: string; retry_after_ms?: number };
+  /**
+   * Proven to have charged nothing. Mostly it never reached the gateway: connection refused, name not found, 429. Or the
+   * obligation's payment was `cancelled` before.
+   */
+  | { result: 'not_sent'; reason: string; retry_after_ms?: number; cancelled?: CancelledPayment };
+
+/** A payment on which nothing can succeed any more. */
+export interface CancelledPayment {
+  gateway_ref: string;
+  /** Whoever cancelled it says that it is not to be collected, and why. */
+  because?: string;
+}
 
 export interface ChargeOrder {
   /** The gateway's idempotency key of this attempt. */
@@ -49,7 +59,7 @@ export interface ChargeQuery {
 export type FoundCharge =
   | Extract<ChargeAnswer, { result: 'approved' | 'declined' | 'pending' }>
   /** The payment is there and this attempt left no charge on it: it never arrived. */
-  | { result: 'not_charged'; gateway_ref: string }
+  | { result: 'not_charged'; gateway_ref: string; cancelled?: CancelledPayment }
   /** The gateway has no payment of this obligation (yet: a request may still be on its way). */
   | { result: 'absent' };
 

@@ -74,6 +74,18 @@ export async function startFixture(webhook: { webhookUrl?: string; webhookSecret
       if (!response.ok) throw new Error(await response.text());
     },
 
+    /** As somebody does who works at Stripe's dashboard. */
+    async cancel(gatewayRef: string, reason?: string): Promise<void> {
+      const headers = {
+        authorization: 'Bearer sk_test_1',
+        'content-type': 'application/x-www-form-urlencoded',
+      };
+      const body = reason === undefined ? '' : `cancellation_reason=${reason}`;
+      const url = `${simulator.url}/v1/payment_intents/${gatewayRef}/cancel`;
+      const response = await fetch(url, { method: 'POST', headers, body });
+      if (!response.ok) throw new Error(await response.text());
+    },
+
     close: simulator.close,
   };
 }

@@ -8,7 +8,7 @@ import { doubtAbout, thaw } from './doubt.ts';
 import { afterCustomerStatus } from './reread.ts';
 import { retryOf } from './retries.ts';
 import type { Candidate, RecoveryState } from './state.ts';
-import type { AttemptStatus } from './status.ts';
+import { type AttemptStatus, PAYMENT_WITHDRAWN } from './status.ts';
 import { SILENCE_MS } from './timers.ts';
 
 /** A claim's refusal names the customer's status so: `customer_suspended`. */
@@ -116,7 +116,13 @@ export function afterRecording(
     case 'void':
       return known.ending || known.review || known.closed
         ? known
-        : { ...known, candidates: afterUnsent(state, rest, attempts, attempt, at, retryAfterMs) };
+        : {
+            ...known,
+            candidates: afterUnsent(state, rest, attempts, attempt, at, retryAfterMs),
+            ...(attempt.rule === PAYMENT_WITHDRAWN && {
+              review: { rule: PAYMENT_WITHDRAWN, flagged: false },
+            }),
+          };
     case 'declined':
       return afterDecline(known, recorded, at);
     case 'in_flight':

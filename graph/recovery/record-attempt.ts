@@ -1,10 +1,15 @@
 import type { DeclineCodes } from '../../domain/decline/codes.ts';
 import { PersonaError } from '../../domain/errors.ts';
 import type { Policy } from '../../domain/policy.ts';
-import type { ChargeAnswer } from '../../domain/ports.ts';
+import type { CancelledPayment, ChargeAnswer } from '../../domain/ports.ts';
 import type { RecordedAttempt } from '../../domain/recovery/claims.ts';
 import type { RecoveryEvents } from '../../domain/recovery/events.ts';
-import { type AttemptState, PAID_BY_ANOTHER_METHOD } from '../../domain/recovery/status.ts';
+import {
+  type AttemptState,
+  PAID_BY_ANOTHER_METHOD,
+  PAYMENT_CANCELLED,
+  PAYMENT_WITHDRAWN,
+} from '../../domain/recovery/status.ts';
 import { CHOSEN_BY, mayBeDefault } from '../../domain/wallet.ts';
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
@@ -164,6 +169,7 @@ function record(scene: Scene): RecordedAttempt {
   const doubts = attempts.filter((one) => one.key !== attempt.key && UNRESOLVED.includes(one.state));
   const clear = (state === 'declined' || state === 'void') && doubts.length === 0;
   if (clear && obligation.state === 'needs_review') backToOpen(tx, obligation);
+  if (answer.result === 'not_sent' && answer.cancelled) giveUpPayment(scene, answer.cancelled);
   return {
     attempt: attemptStatus({ ...attempt, ...withoutNulls(event) }),
     obligation_state: state === 'approved' ? 'recovered' : obligation.state,
@@ -171,6 +177,20 @@ function record(scene: Scene): RecordedAttempt {
     tell_chimera: decision?.tellChimera ?? false,
     ...(decision?.notBefore === undefined ? {} : { not_before: decision.notBefore }),
   };
+}
+
+/**
+ * The obligation's payment was cancelled at the gateway while it was open: nothing can succeed on it any more, and the
+ * next attempt creates another. Where that was done on purpose, only a person lets it go on, whatever becomes of the run.
+ */
+function giveUpPayment({ tx, obligation }: Scene, { gateway_ref, because }: CancelledPayment): void {
+  if (isClosed(obligation) || obligation.gateway_ref !== gateway_ref) return;
+  const { payment_id, customer_id } = obligation;
+  const stream = { stream: 'customer', stream_id: customer_id } as const;
+  const data = { label: 'Obligation', id: payment_id, property: 'gateway_ref', value: null } as const;
+  tx.append({ ...stream, type: 'NodePropertyChanged', data });
+  if (because === undefined) return;
+  tx.append({ ...stream, type: 'RecoveryNeedsReview', data: { payment_id, rule: PAYMENT_WITHDRAWN } });
 }
 
 function endedBy(scene: Scene, codes: DeclineCodes): Promise<string[]> {
@@ -229,7 +249,8 @@ function ruleOf(answer: ChargeAnswer): string {
     case 'pending':
       return 'pending';
     case 'not_sent':
-      return 'not_sent';
+      if (!answer.cancelled) return 'not_sent';
+      return answer.cancelled.because === undefined ? PAYMENT_CANCELLED : PAYMENT_WITHDRAWN;
     default:
       return 'outcome_unknown';
   }
