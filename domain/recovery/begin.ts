@@ -7,6 +7,8 @@ import {
   alternativesOf,
   CONSENT_REVOKED,
   courseOf,
+  FOUND_UNPAID,
+  foundUnpaid,
   isUnresolved,
   stop,
   suspicionOf,
@@ -112,6 +114,13 @@ function doubtOf(attempt: AttemptStatus): Unresolved {
   };
 }
 
+/** What comes after the look-up, if that says that it is not paid. */
+function steerByLookUp(state: RecoveryState, recovery: RecoverySnapshot): RecoveryState {
+  const failure = { ...recovery.failure, class: FOUND_UNPAID };
+  const steered = steerByFailure(state, { ...recovery, failure }, FOUND_UNPAID);
+  return recovery.looked_up ? foundUnpaid(steered) : steered;
+}
+
 function steerByFailure(
   state: RecoveryState,
   recovery: RecoverySnapshot,
@@ -124,8 +133,13 @@ function steerByFailure(
   }
   if (recovery.consent_revoked) return stop(state, 'STOP', CONSENT_REVOKED);
   if (failureClass === 'STOP' || failureClass === 'FRAUD') return stop(state, failureClass, failure.rule);
-  if (failure.status !== 'declined' && !recovery.gateway_payment_ref) {
-    return { ...state, review: { rule: `reported_${failure.status}`, flagged: false } };
+  if (failure.status !== 'declined' || failureClass === 'UNKNOWN') {
+    // Without a payment to look up there is nothing to ask anybody but a person.
+    if (!recovery.gateway_payment_ref && !recovery.looked_up) {
+      const rule = failure.status === 'declined' ? failure.rule : `reported_${failure.status}`;
+      return { ...state, review: { rule, flagged: false } };
+    }
+    if (failureClass === 'UNKNOWN') return steerByLookUp(state, recovery);
   }
   switch (courseOf(failureClass, recovery.policy.cascadeOnHard)) {
     case 'stop':

@@ -39,6 +39,8 @@ export interface RecoverySnapshot {
   failure: ReportedFailure;
   /** The payment that the report names and that nobody has looked up yet. */
   gateway_payment_ref?: string;
+  /** The payment that the report names has been looked up, and has not paid. */
+  looked_up?: true;
   /** Ids, in the order in which they are to be tried. */
   alternatives: string[];
   /** Persona's own attempts, oldest first. */

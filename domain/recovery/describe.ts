@@ -48,6 +48,7 @@ function phaseOf(state: RecoveryState, step: Step): RecoveryPhase {
   if (state.review) return 'needs_review';
   if (state.unresolved) return state.unresolved.state;
   if (state.processing) return 'pending';
+  if (step.do === 'look_up' && state.class === 'UNKNOWN') return 'unknown';
   return ABOUT_MONEY.has(step.do) ? 'charging' : 'waiting';
 }
 

@@ -174,6 +174,42 @@ test.each<[Extract<Fact, { fact: 'looked_up' }>['payment'], string]>([
   expect(label(decide(evolve(state, { fact: 'looked_up', payment, at: NOW }), NOW))).toBe(next);
 });
 
+const doubtful = (status: 'declined' | 'unknown' | 'pending') => {
+  const { failure } = snapshot({}, 'UNKNOWN');
+  return { failure: { ...failure, status } };
+};
+
+test.each<[Extract<Fact, { fact: 'looked_up' }>['payment'], string, string]>([
+  ['adopted', 'claim a:1', 'LATER'],
+  ['cancelled', 'claim a:1', 'LATER'],
+  ['succeeded', 'close paid_elsewhere by gateway_payment_succeeded', 'UNKNOWN'],
+  ['processing', 'wait', 'UNKNOWN'],
+  ['not_ours', 'review gateway_payment_not_ours', 'UNKNOWN'],
+])('a failure that nobody is sure of is looked up, and goes on as what it was: %s', (payment, next, as) => {
+  for (const status of ['declined', 'unknown', 'pending'] as const) {
+    const state = begin(snapshot({ ...doubtful(status), gateway_payment_ref: 'pi_9' }));
+    expect(decide(state, NOW)).toEqual({ do: 'look_up', gateway_payment_ref: 'pi_9' });
+    expect(statusOf(state, NOW)).toMatchObject({ state: 'unknown', class: 'UNKNOWN' });
+    const known = evolve(state, { fact: 'looked_up', payment, at: NOW });
+    expect(label(decide(known, NOW))).toBe(next);
+    expect(known.class).toBe(as);
+  }
+});
+
+test('found not to be paid, it may pass: with nobody else to charge, the failed method is tried again on the schedule', () => {
+  const named = { ...doubtful('unknown'), gateway_payment_ref: 'pi_9', alternatives: [] };
+  const { done, state } = play(begin(snapshot(named)), {});
+  expect(done).toEqual(['look_up', 'notify no_alternative', 'wait for method']);
+  expect(play(state, {}, NOW + DAY).done).toContain('claim failed:1');
+});
+
+test('a run that takes over after the look-up goes on with the cascade', () => {
+  for (const status of ['declined', 'unknown', 'pending'] as const) {
+    const state = begin(snapshot({ ...doubtful(status), looked_up: true }));
+    expect(label(decide(state, NOW))).toBe('claim a:1');
+  }
+});
+
 test('STOP heard between claim and charge voids the claim instead of charging', () => {
   const begun = evolve(begin(snapshot()), {
     fact: 'claim_answered',

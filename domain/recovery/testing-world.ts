@@ -130,6 +130,8 @@ class World {
   readonly #opening: RecoverySnapshot;
   #review = '';
   #paused = false;
+  /** The obligation has a payment of its own: the one that the report named, or another in its place. */
+  #lookedUp = false;
   #toldAt: number | undefined;
   /** Second successes that nobody has given back. */
   readonly refundsDue = new Set<string>();
@@ -170,8 +172,11 @@ class World {
   #answer(step: Step): Fact | undefined {
     const at = this.now;
     switch (step.do) {
-      case 'look_up':
-        return { fact: 'looked_up', payment: this.draw.look_up, at };
+      case 'look_up': {
+        const payment = this.draw.look_up;
+        this.#lookedUp ||= payment === 'adopted' || payment === 'succeeded';
+        return { fact: 'looked_up', payment, at };
+      }
       case 'claim':
         this.#candidate = step.candidate.why;
         return { fact: 'claim_answered', candidate: step.candidate, claim: this.#claim(step), at };
@@ -254,6 +259,7 @@ class World {
   #charge({ key, payment_method_id: method }: ClaimedAttempt): ChargeAnswer {
     this.#mayCharge('charged');
     const answer = answerOf(this.draw.charge);
+    this.#lookedUp ||= 'gateway_ref' in answer;
     this.charges.push({
       key,
       method,
@@ -384,11 +390,11 @@ class World {
     this.steps.push(`${((this.now - NOW) / DAY).toFixed(3)} taken over`);
     // What it heard and had not written down yet is lost with it.
     this.#settled &&= this.#obligation === 'paid_elsewhere';
-    const { failure, gateway_payment_ref: _, ...opening } = this.#opening;
+    const { failure, gateway_payment_ref: named, ...opening } = this.#opening;
     this.state = begin({
       ...opening,
       // The payment that the report names may have been adopted or not: it is looked up again in the latter case.
-      ...(this.state.look_up ? { gateway_payment_ref: this.state.look_up } : {}),
+      ...(named === undefined ? {} : this.#lookedUp ? { looked_up: true } : { gateway_payment_ref: named }),
       failure: { ...failure, tell_chimera: false },
       state: this.#obligation,
       rule: this.#obligation === 'needs_review' ? this.#review : failure.rule,

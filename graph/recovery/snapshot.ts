@@ -45,6 +45,7 @@ export async function snapshotOf(
     ...(obligation.reported_ref && !obligation.gateway_ref
       ? { gateway_payment_ref: obligation.reported_ref }
       : {}),
+    ...(obligation.reported_ref && obligation.gateway_ref ? { looked_up: true as const } : {}),
     alternatives,
     attempts: ownAttempts(attempts),
     opened_at: Date.parse(obligation.opened_at),

@@ -7,15 +7,18 @@ import { recoveryNotificationId, settledPaymentKey } from '../../domain/processe
 import type { RecoverySnapshot } from '../../domain/recovery/claims.ts';
 import { readPolicy } from '../../platform/policy.ts';
 import { closeVerified, openTestGraph, testHeader } from '../../test/graph.ts';
+import { customerWithCards, failureOf } from '../../test/wallets.ts';
 import { claimedObligation } from '../../test/obligations.ts';
 import type { Graph } from '../index.ts';
 import {
+  adoptGatewayPayment,
   closeRecovery,
   findUnattended,
   finishNotice,
   flagForReview,
   getRecovery,
   NOTICES_CALLER,
+  openRecovery,
   recordAttempt,
   recordRefund,
   resumeRecovery,
@@ -161,4 +164,20 @@ test('what the customer was told of this failure is known to a run that takes ov
   await finishNotice(graph, testHeader({ caller: NOTICES_CALLER }), notice);
   const { told_at = 0 } = await resumed(payment_id);
   expect(Math.abs(Date.now() - told_at)).toBeLessThan(60_000);
+});
+
+test('the payment that a report names is looked up until it is the obligation’s own, and never again', async () => {
+  const gateway_payment_ref = `pi_${randomUUID()}`;
+  const customer = await customerWithCards(graph, policy, { cards: 1 });
+  const failure = failureOf(customer, { status: 'unknown', gateway_payment_ref });
+  const { payment_id } = failure;
+  const header = testHeader({ occurredAt: failure.occurred_at });
+  await openRecovery(graph, header, { failure, policy, now: Date.now(), claim_first: true });
+  const before = await resumed(payment_id);
+  expect(before).toMatchObject({ gateway_payment_ref, failure: { status: 'unknown' } });
+  expect(before).not.toHaveProperty('looked_up');
+  await adoptGatewayPayment(graph, testHeader(), { payment_id, gateway_ref: gateway_payment_ref });
+  const after = await resumed(payment_id);
+  expect(after).toMatchObject({ looked_up: true });
+  expect(after).not.toHaveProperty('gateway_payment_ref');
 });
