@@ -7,6 +7,8 @@ import type { AttemptStatus, ObligationState } from './status.ts';
 
 /** From the claim on, a charge must be over by then; one in flight for longer counts as unknown. */
 export const CLAIM_MS = 60_000;
+/** With less than this left of its claim, a charge is not begun: its answer could come after the claim is over. */
+export const CLAIM_RESERVE_MS = 45_000;
 
 /** What the newest reported failure means for the course of the recovery. */
 export interface ReportedFailure {

@@ -4,7 +4,15 @@ import { proxyActivities } from '@temporalio/workflow';
 import type { RecoveryPolicy } from '../../domain/policy.ts';
 import type { ChargeAnswer } from '../../domain/ports.ts';
 import { TaskQueue } from '../../domain/processes.ts';
-import type { Claim, Closing, Opening, RecordedAttempt, Reread } from '../../domain/recovery/claims.ts';
+import {
+  CLAIM_MS,
+  CLAIM_RESERVE_MS,
+  type Claim,
+  type Closing,
+  type Opening,
+  type RecordedAttempt,
+  type Reread,
+} from '../../domain/recovery/claims.ts';
 import type { PaymentFailed, PaymentSettled } from '../../domain/recovery/messages.ts';
 import type { Ending, Fact, FoundOut } from '../../domain/recovery/state.ts';
 import type { NoticeActivities } from '../send-notice.ts';
@@ -70,9 +78,11 @@ export const gateway = proxyActivities<GatewayActivities>({
   taskQueue: TaskQueue.gateway,
   // Longer than the HTTP timeout (30 s), shorter than the claim (60 s): what has not answered by then is unknown.
   startToCloseTimeout: '45s',
-  // A backlog at the gateway: the claim is long over, and a charge that never started is proven not to have been sent.
-  scheduleToStartTimeout: '10m',
-  scheduleToCloseTimeout: '11m',
+  // A backlog at the gateway: what has not begun by then must not, and would only take the place of a fresh claim. A
+  // charge that never started is proven not to have been sent.
+  scheduleToStartTimeout: CLAIM_MS - CLAIM_RESERVE_MS,
+  // Whatever the two of them leave: by then the claim is over.
+  scheduleToCloseTimeout: CLAIM_MS,
   // A second try could be a second charge; whether to charge again is the recovery's decision, never a retry's.
   retry: { maximumAttempts: 1 },
 });

@@ -57,6 +57,23 @@ test.each<[string, FoundOut, string[], string]>([
   expect(place.seen.asked).toHaveLength(1);
 });
 
+test('a charge that no worker takes while its claim lasts was not sent, and is claimed anew a little later', async () => {
+  const place = world();
+  const { [TaskQueue.gateway]: gateway, ...others } = place.activities;
+  const rig = await createTestRig({ activities: others });
+  const handle = await report(rig, place);
+  await rig.sleep(16_000);
+  await eventually(async () =>
+    expect(await statusOf(rig, place.payment_id)).toMatchObject({
+      attempts: [{ n: 1, state: 'void' }],
+      next: { action: 'charge', payment_method_id: 'card-a' },
+    }),
+  );
+  await rig.startWorkers({ [TaskQueue.gateway]: gateway });
+  expect(await handle.result()).toMatchObject({ outcome: 'recovered', payment_method_id: 'card-a' });
+  expect(place.seen.charges).toEqual(['card-a:2']);
+});
+
 test('a payment that is nowhere counts as not charged only after two looks an hour apart', async () => {
   const looks: number[] = [];
   const place = world({
