@@ -19,6 +19,7 @@ import {
   flagForReview,
   getObligation,
   getRecovery,
+  keepClock,
   openRecovery,
   openSettled,
   recordAttempt,
@@ -137,6 +138,11 @@ export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryAc
       await setRecoveryPaused(graph, header, { payment_id, paused });
     },
 
+    async keepClock(clock) {
+      const { activityId, workflowExecution } = activityInfo();
+      await keepClock(graph, headerOf(`clock:${workflowExecution?.runId}:${activityId}`, at(now())), clock);
+    },
+
     async cancelPayment({ payment_id }) {
       const { gateway_ref } = await getObligation(graph, payment_id);
       return { result: gateway_ref ? await cancel(gateway, payment_id, gateway_ref) : 'cancelled' };
@@ -180,7 +186,7 @@ export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryAc
       await flagForReview(graph, header, { payment_id, rule });
     },
 
-    async closeRecovery({ payment_id, ending, keep_payment }) {
+    async closeRecovery({ payment_id, ending, keep_payment, notice }) {
       const { gateway_ref, opened_at } = await getObligation(graph, payment_id);
       let paidToo = false;
       if (gateway_ref && !keep_payment && ending.outcome !== 'recovered') {
@@ -190,7 +196,7 @@ export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryAc
         paidToo &&= ending.payment_ref !== gateway_ref;
       }
       const header = headerOf(`close:${payment_id}:${opened_at}:${ending.outcome}`, at(now()));
-      const closing = await closeRecovery(graph, header, { payment_id, ...ending });
+      const closing = await closeRecovery(graph, header, { payment_id, ...ending }, notice);
       return paidToo && closing.result === 'closed' ? { ...closing, paid_too: true } : closing;
     },
   };

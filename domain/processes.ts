@@ -2,6 +2,7 @@
 
 import type { OnboardingAnswer, OnboardingRequest } from './onboarding.ts';
 import type { PaymentMethodStatus, PaymentMethodType } from './payment-method.ts';
+import type { NoticeTemplate } from './ports.ts';
 import type { ChargeResult, PaymentFailed, PaymentSettled } from './recovery/messages.ts';
 
 export const TaskQueue = {
@@ -62,6 +63,16 @@ export interface AddedPaymentMethod {
   token: string;
   device_id?: string;
   off_session_consent?: boolean;
+}
+
+export interface SendNoticeInput {
+  /** Also the workflow's id. */
+  notification_id: string;
+  customer_id: string;
+  payment_id: string;
+  template: NoticeTemplate;
+  /** Why it is given up without a try. */
+  given_up?: string;
 }
 
 /** What update `methodReady` answers. */
@@ -134,3 +145,7 @@ export const reportedAttemptKey = (eventId: string) => `reported:${eventId}`;
 /** `openedAt` in epoch milliseconds: new at each reopening, so that a second recovery may write again. */
 export const recoveryNotificationId = (paymentId: string, openedAt: number, template: string, stage = '1') =>
   `recovery:${paymentId}:${openedAt}:${template}:${stage}`;
+/** The template of a recovery's notification: payment ids have no colon. */
+export const templateOf = (notificationId: string) => notificationId.split(':')[3] as NoticeTemplate;
+/** Tells the notices about refunds from those about endings. */
+export const isAboutRefund = (notificationId: string) => templateOf(notificationId) === 'refund_issued';

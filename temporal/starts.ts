@@ -19,6 +19,7 @@ import {
   type RecoverySignalName,
   type RecoverySignals,
   recoveryWorkflowId,
+  type SendNoticeInput,
   TaskQueue,
   type TaskQueueName,
   UpdateName,
@@ -148,14 +149,38 @@ export async function signalRecovery<Name extends 'paymentFailed' | 'paymentSett
  * @throws PersonaError temporal_unavailable
  */
 export async function resumeRecovery(client: Client, paymentId: string): Promise<boolean> {
+  return startUnlessRunning(client, WorkflowName.recoverPayment, {
+    workflowId: recoveryWorkflowId(paymentId),
+    args: [{ payment_id: paymentId, resume: true }],
+    staticSummary: `Recovers payment ${paymentId}, taken up again`,
+  });
+}
+
+/**
+ * Starts the sending of a notice whose process was lost, unless it runs: what is sent already is not sent again.
+ *
+ * @returns whether it was started
+ * @throws PersonaError temporal_unavailable
+ */
+export async function startNotice(client: Client, input: SendNoticeInput): Promise<boolean> {
+  return startUnlessRunning(client, WorkflowName.sendNotice, {
+    workflowId: input.notification_id,
+    args: [input],
+    staticSummary: `Writes to customer ${input.customer_id}, taken up again`,
+  });
+}
+
+async function startUnlessRunning(
+  client: Client,
+  workflow: string,
+  run: { workflowId: string; args: unknown[]; staticSummary: string },
+): Promise<boolean> {
   try {
-    await client.workflow.start(WorkflowName.recoverPayment, {
-      workflowId: recoveryWorkflowId(paymentId),
+    await client.workflow.start(workflow, {
+      ...run,
       workflowIdConflictPolicy: 'FAIL',
       workflowIdReusePolicy: 'ALLOW_DUPLICATE',
       taskQueue: TaskQueue.recovery,
-      args: [{ payment_id: paymentId, resume: true }],
-      staticSummary: `Recovers payment ${paymentId}, taken up again`,
     });
     return true;
   } catch (error) {

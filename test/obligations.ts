@@ -10,8 +10,8 @@ import { testHeader } from './graph.ts';
 import { customerWithCards, failureOf } from './wallets.ts';
 
 /** An obligation of a customer with two cards, whose second one has been claimed: `key` is that attempt's. */
-export async function claimedObligation(graph: Graph, policy: Policy) {
-  const wallet = await customerWithCards(graph, policy, { cards: 2 });
+export async function claimedObligation(graph: Graph, policy: Policy, options: { email?: string } = {}) {
+  const wallet = await customerWithCards(graph, policy, { cards: 2, ...options });
   const failure = failureOf(wallet);
   const { payment_id, customer_id } = failure;
   const header = testHeader({ occurredAt: failure.occurred_at });

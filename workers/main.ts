@@ -23,7 +23,7 @@ import { activityFields } from '../temporal/log-fields.ts';
 import { installRuntime } from '../temporal/runtime.ts';
 import { ensureSchedules, keepSchedules } from '../temporal/schedules.ts';
 import { ensureSearchAttributes } from '../temporal/search-attributes.ts';
-import { resumeRecovery, tellRecoveries } from '../temporal/starts.ts';
+import { resumeRecovery, startNotice, tellRecoveries } from '../temporal/starts.ts';
 import { connectWorkers, createQueueWorker, runWorkers } from '../temporal/worker.ts';
 import { queueActivities, readQueues } from './queues.ts';
 import { warmUp } from './warm-up.ts';
@@ -105,6 +105,7 @@ async function main(): Promise<void> {
       ...{ graph, gateway, notifier, chimera, policy },
       tellRecoveries: (paymentIds, signal, payload) => tellRecoveries(client, paymentIds, signal, payload),
       resumeRecovery: (paymentId) => resumeRecovery(client, paymentId),
+      startNotice: (notice) => startNotice(client, notice),
       now: Date.now,
     });
     const [bundle] = await Promise.all([

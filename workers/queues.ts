@@ -7,7 +7,7 @@ import { createNoticeActivities } from '../activities/notices.ts';
 import { createOnboardingActivities } from '../activities/onboarding.ts';
 import { createPaymentMethodActivities } from '../activities/payment-methods.ts';
 import { createRecoveryActivities, type TellRecoveries } from '../activities/recovery.ts';
-import { createSweepActivities, type ResumeRecovery } from '../activities/sweep.ts';
+import { createSweepActivities, type ResumeRecovery, type StartNotice } from '../activities/sweep.ts';
 import { invalid } from '../domain/errors.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { Chimera, Notifier, PaymentGateway } from '../domain/ports.ts';
@@ -22,6 +22,7 @@ export interface ActivityDependencies {
   policy: Policy;
   tellRecoveries: TellRecoveries;
   resumeRecovery: ResumeRecovery;
+  startNotice: StartNotice;
   /** Epoch milliseconds. */
   now: () => number;
 }

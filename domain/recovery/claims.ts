@@ -46,6 +46,8 @@ export interface RecoverySnapshot {
   /** Epoch milliseconds. */
   opened_at: number;
   closes_at: number;
+  /** Since when the window's clock stands still, as far as the graph was told. */
+  clock_stopped_at?: number;
   /** When all this was read. */
   read_at: number;
   /** Second successes that are to be given back: keys as in `RecoveryOverpaid`. */

@@ -77,6 +77,8 @@ export interface RecoveryEvents {
     closed_at: string;
     /** The payment at the gateway that settled it, where others say which. */
     payment_ref: string | null;
+    /** Id of the notice that the customer is to get about it; a `NoticeSent` or a `NoticeFailed` follows. Absent: none. */
+    notice?: string;
   };
   RecoveryOverpaid: {
     payment_id: string;
@@ -87,7 +89,13 @@ export interface RecoveryEvents {
     /** By policy it is given back; a `RefundSent` or a `RefundFailed` follows. */
     refund: boolean;
   };
-  RefundSent: { payment_id: string; key: string; refund_ref: string };
+  RefundSent: {
+    payment_id: string;
+    key: string;
+    refund_ref: string;
+    /** As in `RecoveryClosed`. */
+    notice?: string;
+  };
   /** Nothing was given back: a person must. */
   RefundFailed: { payment_id: string; key: string; reason: string };
   NoticeSent: { notification_id: string; template: string; channel: string; payment_id: string | null };

@@ -47,6 +47,8 @@ function apply(state: RecoveryState, fact: Fact): RecoveryState {
           ? [...state.notices, { template: 'refund_issued', stage: fact.key }]
           : state.notices,
       };
+    case 'clock_kept':
+      return { ...state, kept: fact.clock };
     case 'noticed':
       return {
         ...state,

@@ -43,6 +43,16 @@ test('whatever happens: one notice for an outcome, and one for the end of the ca
   );
 });
 
+test('whatever happens: the customer hears how it ended, and of each refund, though the run was lost before it wrote', () => {
+  fc.assert(
+    fc.property(playground, (game) => {
+      const { world } = live(game);
+      expect(world.told, world.steps.join('\n')).toEqual(expect.arrayContaining([...world.owed]));
+    }),
+    RUNS,
+  );
+});
+
 test('whatever happens: at most one charge by itself for each slot of a schedule', () => {
   const { retry } = snapshot().policy;
   fc.assert(

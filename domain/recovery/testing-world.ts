@@ -1,6 +1,7 @@
 /**
  * A random world around one recovery: it answers what the recovery asks for as the dice fall, messages come in between,
- * runs are lost and taken over, and time goes from one of the recovery's timers to the next.
+ * runs are lost and taken over, and time goes from one of the recovery's timers to the next. In the end somebody sends
+ * what the graph says is due.
  */
 
 import fc from 'fast-check';
@@ -13,7 +14,7 @@ import type { Claim, ClaimedAttempt, ClosedObligation, RecordedAttempt, Recovery
 import { decide } from './decide.ts';
 import { describe } from './describe.ts';
 import { evolve } from './evolve.ts';
-import type { Fact, FoundOut, RecoveryState, Step } from './state.ts';
+import type { Clock, Ending, Fact, FoundOut, RecoveryState, Step } from './state.ts';
 import type { AttemptState, AttemptStatus, ObligationState } from './status.ts';
 import { DAY, HOUR, keyOf, label, MINUTE, NOW, snapshot } from './testing.ts';
 
@@ -113,6 +114,8 @@ class World {
   now = NOW;
   state: RecoveryState;
   readonly steps: string[] = [];
+  /** The last step. */
+  did: Step['do'] = 'wait';
   readonly charges: Charged[] = [];
   readonly told: string[] = [];
   /** When each method declined first. */
@@ -139,10 +142,20 @@ class World {
   #cancelled = false;
   /** How long a charge was in doubt until somebody knew: the window's clock stood still. */
   #doubted = 0;
+  /** How long the clock stood still in all the runs, whatever each knew of those before it. */
+  #stood = 0;
+  /** The clock as the graph has it. */
+  #clock: Clock;
+  #takenOver = 0;
+  /** What the customer has a right to hear of the end, and of each refund. */
+  readonly owed = new Set<string>();
+  /** What of that the graph knows to be still unsent. */
+  readonly #noticesDue = new Set<string>();
 
   constructor(opening: RecoverySnapshot, luck: readonly Luck[], status: Luck['status']) {
     this.#opening = opening;
     this.state = begin(opening);
+    this.#clock = { closes_at: opening.closes_at };
     this.#luck = luck;
     this.#calm = { ...CALM, status };
   }
@@ -159,12 +172,26 @@ class World {
   /** @returns the step if it waits or is the end */
   step(): Step | undefined {
     const step = decide(this.state, this.now);
+    this.did = step.do;
     describe(this.state, this.now);
     this.steps.push(`${((this.now - NOW) / DAY).toFixed(3)} ${label(step)}`);
     const fact = this.#answer(step);
     if (!fact) return step;
     this.state = evolve(this.state, fact);
     return undefined;
+  }
+
+  /** Nothing happens until then: epoch milliseconds. */
+  rest(until: number): void {
+    expect(until).toBeGreaterThan(this.now);
+    if (this.state.frozen_at !== undefined) this.#stood += until - this.now;
+    this.now = until;
+  }
+
+  /** Whoever looks for what is due sends it. */
+  sweep(): void {
+    this.told.push(...this.#noticesDue);
+    this.#noticesDue.clear();
   }
 
   #answer(step: Step): Fact | undefined {
@@ -188,6 +215,8 @@ class World {
       }
       case 'refund':
         this.refundsDue.delete(step.key);
+        this.#owe(`refund_issued:${step.key}`);
+        this.#noticesDue.add(`refund_issued:${step.key}`);
         return { fact: 'refunded', key: step.key, told: true };
       case 'report_fraud':
         return { fact: 'fraud_reported' };
@@ -200,18 +229,28 @@ class World {
         if (doubt && step.ending.outcome !== 'paid_elsewhere' && !isClosed(this.#obligation))
           return { fact: 'closing_in_doubt', attempt: doubt, at };
         if (step.ending.rule === 'window_over') {
-          expect(at, 'given up early').toBeGreaterThanOrEqual(this.#opening.closes_at + this.#doubted);
+          // With each run at most an hour is lost.
+          const stood = Math.max(this.#stood, this.#doubted) - this.#takenOver * HOUR;
+          expect(at, 'given up early').toBeGreaterThanOrEqual(this.#opening.closes_at + stood);
         }
-        if (!isClosed(this.#obligation)) this.#obligation = step.ending.outcome;
+        if (!isClosed(this.#obligation)) {
+          this.#obligation = step.ending.outcome;
+          this.#owe(...noticesOf(step.ending, this.state.suspended_until !== undefined));
+          if (step.notice) this.#noticesDue.add(`${step.notice}:1`);
+        }
         this.#cancelled ||= !step.keep_payment;
         const obligation = { ...this.#closedAs(), rule: step.ending.rule };
         return { fact: 'closed', obligation, payment_open: step.keep_payment };
       }
+      case 'keep_clock':
+        this.#clock = step.clock;
+        return { fact: 'clock_kept', clock: step.clock };
       case 'cancel_payment':
         this.#cancelled = true;
         return { fact: 'payment_cancelled' };
       case 'notify':
         this.told.push(`${step.notice.template}:${step.notice.stage}`);
+        this.#noticesDue.delete(`${step.notice.template}:${step.notice.stage}`);
         if (FAILURE_NOTICES.includes(step.notice.template)) this.#toldAt ??= at;
         return { fact: 'noticed', notice: step.notice, at };
       case 'wait':
@@ -316,10 +355,18 @@ class World {
     if (state === 'approved' && before.state !== 'approved') {
       expect(this.#settled && !overpaid, 'a second success passes for the only one').toBe(false);
     }
-    if (state === 'approved' && !overpaid) this.#obligation = 'recovered';
+    if (state === 'approved' && !overpaid && before.state !== 'approved') {
+      this.#obligation = 'recovered';
+      this.#owe('recovered:1');
+      this.#noticesDue.add('recovered:1');
+    }
     if ((state === 'declined' || state === 'void') && this.#obligation === 'needs_review')
       this.#obligation = 'open';
     return { attempt, obligation_state: this.#obligation, overpaid, tell_chimera: attempt.class === 'FRAUD' };
+  }
+
+  #owe(...notices: string[]): void {
+    for (const notice of notices) this.owed.add(notice);
   }
 
   #isUnresolved(key: string): boolean {
@@ -373,17 +420,19 @@ class World {
         this.#paused = what === 'paused';
         return this.fact({ fact: what });
       case 'taken_over':
-        return this.#takeOver();
+        return this.takeOver();
       default:
         return this.fact({ fact: what });
     }
   }
 
   /** The run is lost with all that it knew, and another one begins with what the graph has. */
-  #takeOver(): void {
+  takeOver(): void {
     this.steps.push(`${((this.now - NOW) / DAY).toFixed(3)} taken over`);
     // What it heard and had not written down yet is lost with it.
     this.#settled &&= this.#obligation === 'paid_elsewhere';
+    this.#takenOver++;
+    const { closes_at, frozen_at } = this.#clock;
     const { failure, gateway_payment_ref: _, ...opening } = this.#opening;
     this.state = begin({
       ...opening,
@@ -394,11 +443,19 @@ class World {
       rule: this.#obligation === 'needs_review' ? this.#review : failure.rule,
       attempts: [...this.#attempts.values()],
       read_at: this.now,
+      closes_at,
+      ...(frozen_at === undefined ? {} : { clock_stopped_at: frozen_at }),
       paused: this.#paused,
       refunds_due: [...this.refundsDue],
       ...(this.#toldAt === undefined ? {} : { told_at: this.#toldAt }),
     });
   }
+}
+
+function noticesOf({ outcome, rule }: Ending, suspended: boolean): string[] {
+  if (outcome === 'exhausted') return suspended ? [] : ['recovery_ended:1'];
+  if (outcome !== 'stopped') return [];
+  return [rule === 'fraud' ? 'payment_declined_update_card:1' : 'payment_stopped:1'];
 }
 
 function isClosed(state: ObligationState): boolean {
@@ -426,12 +483,25 @@ export const playground = fc.record({
   status: fc.constantFrom('active', 'suspended'),
   draws: fc.array(luck, { minLength: 1, maxLength: 40 }),
   messages: fc.array(heard, { maxLength: 8 }),
+  /** Every run is lost as soon as it has done this: what it knew and had not written yet is known to nobody. */
+  lost_after: fc.constantFrom<(Step['do'] | undefined)[]>(
+    ...([
+      undefined,
+      undefined,
+      undefined,
+      'close',
+      'record',
+      'refund',
+      'flag_for_review',
+      'keep_clock',
+    ] as const),
+  ),
 });
 
 export type Game = typeof playground extends fc.Arbitrary<infer T> ? T : never;
 
 /** Lives through a recovery until it ends, or until only a person or a message could go on. */
-export function live({ failure, alternatives, named, status, draws, messages }: Game) {
+export function live({ failure, alternatives, named, status, draws, messages, lost_after }: Game) {
   const ref = named ? { gateway_payment_ref: 'pi_9' } : {};
   const world = new World(snapshot({ alternatives, ...ref }, failure), draws, status);
   const inbox = messages.toSorted((one, other) => one.after - other.after);
@@ -444,6 +514,7 @@ export function live({ failure, alternatives, named, status, draws, messages }: 
       while (!world.state.to_record && inbox[0] && inbox[0].after <= turn) world.hear(inbox.shift()!);
       turn++;
       last = world.step();
+      if (world.did === lost_after) world.takeOver();
       expect(++atOnce, 'steps at one moment').toBeLessThan(STEPS_AT_ONCE);
       if (last?.do === 'finish') break;
       if (last?.do !== 'wait') continue;
@@ -451,13 +522,13 @@ export function live({ failure, alternatives, named, status, draws, messages }: 
       if (inbox.length > 0) {
         if (last.until === undefined) continue;
       } else if (last.until === undefined) break;
-      expect(last.until).toBeGreaterThan(world.now);
-      world.now = last.until;
+      world.rest(last.until);
       atOnce = 0;
     }
     expect(turn, 'turns').toBeLessThan(6_000);
   } catch (error) {
     throw new Error(`${String(error)}\nlast steps:\n${world.steps.slice(-40).join('\n')}`);
   }
+  world.sweep();
   return { world, last };
 }

@@ -1,3 +1,4 @@
+import type { NoticeTemplate } from '../../domain/ports.ts';
 import type { Closing } from '../../domain/recovery/claims.ts';
 import type { Ending } from '../../domain/recovery/state.ts';
 import type { CommandHeader } from '../command.ts';
@@ -11,18 +12,21 @@ import {
   failureClass,
   isClosed,
   isUnresolved,
+  noticeId,
   type ObligationNode,
 } from './records.ts';
 
 /**
  * Closes an obligation. One that is closed already stays as it is: what was decided first stands. While a charge is in
  * doubt only somebody else's payment closes it: whatever the caller knows, the payment may have been made.
+ * @param notice what the customer is to hear of it: due until it is sent or given up
  * @throws PersonaError recovery_not_found
  */
 export function closeRecovery(
   graph: Graph,
   header: CommandHeader,
   input: Ending & { payment_id: string },
+  notice?: NoticeTemplate,
 ): Promise<Closing> {
   return runCommand(graph, header, 'closeRecovery', input, async (tx): Promise<Closing> => {
     const { obligation, attempts } = await lockObligation(tx, input.payment_id);
@@ -40,6 +44,7 @@ export function closeRecovery(
       payment_method_id: null,
       closed_at: tx.recordedAt,
       payment_ref: input.payment_ref ?? null,
+      ...(notice ? { notice: noticeId(obligation, notice) } : {}),
     };
     tx.append({ stream: 'customer', stream_id: obligation.customer_id, type: 'RecoveryClosed', data });
     const closed = { ...obligation, state: input.outcome, rule: input.rule };

@@ -2,9 +2,11 @@
 
 export { getChargeOrder, getDoubt } from './charge-order.ts';
 export { claimAttempt } from './claim-attempt.ts';
+export { keepClock } from './clock.ts';
 export { adoptGatewayPayment, closeRecovery, endReview, flagForReview } from './close-recovery.ts';
 export { findNewsMatter, type NewsMatter, rememberGatewayEvent } from './gateway-news.ts';
 export { getNoticeMatter, type NoticeMatter } from './notice-matter.ts';
+export { findNoticesDue, type NoticeDue } from './notices-due.ts';
 export {
   finishNotice,
   getNoticeResult,

@@ -15,7 +15,14 @@ import { applyDecline, classifyAnswer, type FailureDecision, unmappedOf } from '
 import { backToOpen } from './close-recovery.ts';
 import { endedOthers } from './ended-others.ts';
 import { type ObligationWithAttempts, requireObligation } from './read.ts';
-import { type AttemptNode, attemptStatus, failureClass, type ObligationNode, UNRESOLVED } from './records.ts';
+import {
+  type AttemptNode,
+  attemptStatus,
+  failureClass,
+  noticeId,
+  type ObligationNode,
+  UNRESOLVED,
+} from './records.ts';
 
 export interface RecordAttemptInput {
   payment_id: string;
@@ -257,6 +264,7 @@ function recordSuccess(scene: Scene): boolean {
       payment_method_id: paying?.payment_method_id ?? null,
       closed_at: at,
       payment_ref: null,
+      notice: noticeId(obligation, 'recovered'),
     },
   });
   return false;

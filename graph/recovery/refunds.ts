@@ -2,6 +2,7 @@ import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
 import type { Graph } from '../graph.ts';
 import { lockObligation } from './read.ts';
+import { noticeId } from './records.ts';
 
 export interface RefundEnd {
   payment_id: string;
@@ -12,7 +13,7 @@ export interface RefundEnd {
 
 /**
  * Writes down that a second success was given back, or that it could not be. Where nothing is due any more, nothing is
- * written.
+ * written. The customer is to hear of what was given back.
  * @throws PersonaError recovery_not_found
  */
 export function recordRefund(graph: Graph, header: CommandHeader, end: RefundEnd): Promise<void> {
@@ -25,6 +26,8 @@ export function recordRefund(graph: Graph, header: CommandHeader, end: RefundEnd
       tx.append({ ...stream, type: 'RefundFailed', data: { payment_id, key, reason: result.refused } });
       return;
     }
-    tx.append({ ...stream, type: 'RefundSent', data: { payment_id, key, refund_ref: result.refund_ref } });
+    const notice = noticeId(obligation, 'refund_issued', key);
+    const data = { payment_id, key, refund_ref: result.refund_ref, notice };
+    tx.append({ ...stream, type: 'RefundSent', data });
   });
 }

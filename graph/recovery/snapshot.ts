@@ -49,6 +49,7 @@ export async function snapshotOf(
     attempts: ownAttempts(attempts),
     opened_at: Date.parse(obligation.opened_at),
     closes_at: Date.parse(obligation.closes_at),
+    ...(obligation.clock_stopped_at ? { clock_stopped_at: Date.parse(obligation.clock_stopped_at) } : {}),
     read_at: now,
     ...(obligation.refunds_due ? { refunds_due: obligation.refunds_due } : {}),
     ...(obligation.paused ? { paused: true } : {}),

@@ -2,7 +2,7 @@
 
 import { proxyActivities } from '@temporalio/workflow';
 import type { RecoveryPolicy } from '../../domain/policy.ts';
-import type { ChargeAnswer } from '../../domain/ports.ts';
+import type { ChargeAnswer, NoticeTemplate } from '../../domain/ports.ts';
 import { TaskQueue } from '../../domain/processes.ts';
 import type { Claim, Closing, Opening, RecordedAttempt, Reread } from '../../domain/recovery/claims.ts';
 import type { PaymentFailed, PaymentSettled } from '../../domain/recovery/messages.ts';
@@ -31,6 +31,8 @@ export interface RecoveryActivities {
   endReview(input: { payment_id: string } & Kept): Promise<{ alternatives: string[] }>;
   /** Keeps that a person has stopped it, or lets it go on, for a run that takes over. */
   pauseRecovery(input: { payment_id: string; paused: boolean }): Promise<void>;
+  /** Keeps where the clock of the window stands, for a run that takes over. Times are RFC 3339. */
+  keepClock(input: { payment_id: string; closes_at: string; stopped_at?: string }): Promise<void>;
   /** Gives a second success back and writes down what came of it. */
   refundCharge(input: { payment_id: string; key: string }): Promise<{ refunded: boolean }>;
   cancelPayment(input: { payment_id: string }): Promise<{ result: 'cancelled' | 'already_succeeded' }>;
@@ -48,6 +50,8 @@ export interface RecoveryActivities {
     payment_id: string;
     ending: Ending;
     keep_payment: boolean;
+    /** What the customer is to hear of it. */
+    notice?: NoticeTemplate;
   }): Promise<Closing | { result: 'already_succeeded' }>;
 }
 

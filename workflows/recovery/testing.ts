@@ -54,6 +54,8 @@ export function world(
     refunds: [] as string[],
     asked: [] as string[],
     rereads: 0,
+    /** How the window's clock was kept. */
+    clocks: [] as ('stands' | 'goes on')[],
   };
   const attempts = new Map<string, AttemptStatus>();
   let closed: ClosedObligation | undefined;
@@ -168,6 +170,9 @@ export function world(
       return { alternatives };
     },
     async pauseRecovery() {},
+    async keepClock({ stopped_at }) {
+      seen.clocks.push(stopped_at === undefined ? 'goes on' : 'stands');
+    },
     async refundCharge({ key }) {
       seen.refunds.push(key);
       return { refunded: true };
