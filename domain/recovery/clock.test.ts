@@ -60,6 +60,12 @@ test('a notice that names the day on which the window ends goes out after the gr
   expect(label(decide(told, NOW + 6 * DAY))).toBe('notify all_declined');
 });
 
+test('so does one that a run writes which takes over', () => {
+  const stood = { clock_stopped_at: NOW + DAY, read_at: NOW + 4 * DAY };
+  const state = begin(snapshot({ ...stood, alternatives: [] }, 'FIX'));
+  expect(kept(state, NOW + 4 * DAY)).toEqual({ closes_at: END + 3 * DAY });
+});
+
 const takenOver = { clock_stopped_at: NOW + DAY, read_at: NOW + 20 * DAY, told_at: NOW + DAY };
 
 test('a review that a run takes over stands still since it began', () => {

@@ -18,10 +18,17 @@ const OPEN_END_MS = 24 * HOUR_MS;
  * @param now epoch milliseconds
  */
 export function clockToKeep(state: RecoveryState, step: Step, now: number): Clock | undefined {
-  if (state.closed || (step.do !== 'wait' && step.do !== 'notify')) return undefined;
-  const until = step.do === 'wait' ? (step.until ?? now + OPEN_END_MS) : now;
-  const wrongBy = Math.abs(endAt(state, until) - endAt(state.kept, until));
-  return wrongBy > MAY_BE_LOST_MS ? clockOf(state) : undefined;
+  return !state.closed && wrongBy(state, step, now) > MAY_BE_LOST_MS ? clockOf(state) : undefined;
+}
+
+/** By how much the graph would be wrong about the end of the window; milliseconds. */
+function wrongBy(state: RecoveryState, step: Step, now: number): number {
+  const { kept } = state;
+  // A notice names the end as it is written down.
+  if (step.do === 'notify') return Math.abs(state.closes_at - kept.closes_at);
+  if (step.do !== 'wait') return 0;
+  const until = step.until ?? now + OPEN_END_MS;
+  return Math.abs(endAt(state, until) - endAt(kept, until));
 }
 
 export function clockOf({ closes_at, frozen_at }: Clock): Clock {
