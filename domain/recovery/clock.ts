@@ -6,8 +6,11 @@
 import type { Clock, RecoveryState, Step } from './state.ts';
 
 const HOUR_MS = 3_600_000;
-/** So much of a window of weeks may be lost with a run: what is over in minutes is not worth a write. */
-const MAY_BE_LOST_MS = HOUR_MS;
+/**
+ * So much of a window of weeks may be lost with a run: what is over by the second look at the gateway, an hour later, is
+ * not worth a write.
+ */
+const MAY_BE_LOST_MS = 2 * HOUR_MS;
 /** A rest that only a message ends counts as one of a day. */
 const OPEN_END_MS = 24 * HOUR_MS;
 

@@ -229,8 +229,8 @@ class World {
         if (doubt && step.ending.outcome !== 'paid_elsewhere' && !isClosed(this.#obligation))
           return { fact: 'closing_in_doubt', attempt: doubt, at };
         if (step.ending.rule === 'window_over') {
-          // With each run at most an hour is lost.
-          const stood = Math.max(this.#stood, this.#doubted) - this.#takenOver * HOUR;
+          // With each run at most two hours are lost.
+          const stood = Math.max(this.#stood, this.#doubted) - this.#takenOver * 2 * HOUR;
           expect(at, 'given up early').toBeGreaterThanOrEqual(this.#opening.closes_at + stood);
         }
         if (!isClosed(this.#obligation)) {
