@@ -37,10 +37,16 @@ test('a window whose clock stood still ends later, and a run that takes over kno
   const { closes_at } = await resumed(payment_id);
   const keep = (clock: { closes_at: string; stopped_at?: string }) =>
     keepClock(graph, testHeader(), { payment_id, ...clock });
-  await keep({ closes_at: iso(closes_at), stopped_at: iso(closes_at - 7 * DAY) });
+  const stopped_at = iso(closes_at - 7 * DAY);
+  await keep({ closes_at: iso(closes_at), stopped_at });
   expect(await resumed(payment_id)).toMatchObject({ closes_at, clock_stopped_at: closes_at - 7 * DAY });
   expect(await verifyCustomer(graph, customer_id)).toEqual([]);
 
+  await keep({ closes_at: iso(closes_at + DAY), stopped_at });
+  expect(await resumed(payment_id)).toMatchObject({
+    closes_at: closes_at + DAY,
+    clock_stopped_at: closes_at - 7 * DAY,
+  });
   await keep({ closes_at: iso(closes_at + 3 * DAY) });
   const { clock_stopped_at, ...found } = await resumed(payment_id);
   expect([found.closes_at, clock_stopped_at]).toEqual([closes_at + 3 * DAY, undefined]);

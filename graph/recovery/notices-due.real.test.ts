@@ -133,7 +133,7 @@ test('a recovery that begins anew does not tell that it had ended', async () => 
   const asked = { failure, policy, now: Date.now() + 2_000, claim_first: false };
   const { opening } = await openRecovery(graph, testHeader({ occurredAt: occurred_at }), asked);
   expect(opening).toMatchObject({ result: 'reopened' });
-  expect(await dueOf(payment_id)).toEqual([]);
+  expect(await getObligation(graph, payment_id)).not.toHaveProperty('notices_due');
 });
 
 test('a page has so many payments and says where the next one begins', async () => {
@@ -146,8 +146,9 @@ test('a page has so many payments and says where the next one begins', async () 
   const found: string[] = [];
   for (let after: string | undefined = ''; after !== undefined; ) {
     const page = await findNoticesDue(graph, { after, limit: 2, before: Date.now() + MINUTE });
-    expect(page.due.length).toBeLessThanOrEqual(4);
-    found.push(...page.due.map(({ payment_id }) => payment_id));
+    const payments = new Set(page.due.map(({ payment_id }) => payment_id));
+    expect(payments.size).toBeLessThanOrEqual(2);
+    found.push(...payments);
     after = page.last;
   }
   expect(found).toEqual(expect.arrayContaining(owed));
