@@ -1,8 +1,6 @@
 /** The side effects of a new payment method. Each may run twice and act once. */
 
 import { activityInfo } from '@temporalio/activity';
-import { ApplicationFailure } from '@temporalio/common';
-import { failureOptions, PersonaError } from '../domain/errors.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { PaymentGateway } from '../domain/ports.ts';
 import {
@@ -15,6 +13,7 @@ import {
 import { getOpenObligations } from '../graph/recovery/index.ts';
 import type { PaymentMethodActivities } from '../workflows/add-payment-method.ts';
 import type { GatewayMethodActivities, VerificationActivities } from '../workflows/verify-method.ts';
+import { worthRepeating } from './gateway-faults.ts';
 import { headerOf } from './header.ts';
 import type { TellRecoveries } from './recovery.ts';
 
@@ -26,9 +25,6 @@ export interface PaymentMethodDependencies {
   /** Epoch milliseconds. */
   now: () => number;
 }
-
-/** A gateway that refuses our configuration waits for a person; asking more often only fills the logs. */
-const MISCONFIGURED_RETRY_MS = 600_000;
 
 export function createPaymentMethodActivities(
   deps: PaymentMethodDependencies,
@@ -107,15 +103,4 @@ function execution(): { workflowId: string; runId: string } {
   const { workflowExecution } = activityInfo();
   if (workflowExecution === undefined) throw new Error('This activity belongs to a workflow');
   return workflowExecution;
-}
-
-/** Nobody asks again once the process is over, so a configuration that a person mends must not end it. */
-function worthRepeating(error: unknown): unknown {
-  if (!(error instanceof PersonaError) || error.type !== 'gateway_misconfigured') return error;
-  return ApplicationFailure.create({
-    ...failureOptions(error),
-    nonRetryable: false,
-    nextRetryDelay: MISCONFIGURED_RETRY_MS,
-    cause: error,
-  });
 }

@@ -123,12 +123,14 @@ export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryAc
         ? await chargeOfOthers(payment_id, key.slice(SETTLED.length))
         : (await getRecovery(graph, payment_id))?.attempts.find((one) => one.key === key)?.gateway_ref;
       const answer: RefundAnswer = charge_ref
-        ? await gateway.refundCharge({ charge_ref, key: `refund:${key}` })
+        ? await gateway.refundCharge({ charge_ref, key: `refund:${key}`, payment_id, attempt_key: key })
         : { result: 'refused', reason: 'no charge of this payment is at our gateway' };
+      const { refund_ref } = answer;
       const result =
-        answer.result === 'refused' ? { refused: answer.reason } : { refund_ref: answer.refund_ref };
-      await recordRefund(graph, headerOf(`refund:${key}`, at(now())), { payment_id, key, result });
-      return { refunded: answer.result !== 'refused' };
+        answer.result === 'refused'
+          ? { refused: answer.reason, ...(refund_ref && { refund_ref }) }
+          : { refund_ref: answer.refund_ref };
+      return recordRefund(graph, headerOf(`refund:${key}`, at(now())), { payment_id, key, result });
     },
 
     async pauseRecovery({ payment_id, paused }) {

@@ -58,7 +58,23 @@ export type RefundAnswer =
   | { result: 'refunded'; refund_ref: string }
   /** Accepted and not through yet. */
   | { result: 'pending'; refund_ref: string }
-  | { result: 'refused'; reason: string };
+  /** `refund_ref`: of a refund that was begun, and failed at once. */
+  | { result: 'refused'; reason: string; refund_ref?: string };
+
+/** A refund as the gateway has it, whoever made it. */
+export interface GatewayRefund {
+  refund_ref: string;
+  charge_ref?: string;
+  /** Minor units. */
+  amount: number;
+  currency: string;
+  /** `pending`: accepted, and not through yet. `failed`: nothing was given back, or it came back. */
+  state: 'refunded' | 'pending' | 'failed';
+  /** Why it failed. */
+  reason?: string;
+  /** The attempt whose second success Persona gives back with it; absent: others made it. */
+  attempt_key?: string;
+}
 
 /** A payment as the gateway has it. */
 export interface GatewayPayment {
@@ -87,6 +103,14 @@ export interface GatewayPaymentMethod {
   instrument_fingerprint?: string;
 }
 
+/** The permission to debit a method, as the gateway has it. */
+export interface GatewayMandate {
+  /** Of the method that it is for. */
+  token: string;
+  /** `ended`: nothing may be debited under it any more. One for a single payment is `spent` by that, which revokes nothing. */
+  state: 'active' | 'pending' | 'ended' | 'spent';
+}
+
 export type AttachAnswer =
   | { result: 'attached'; method: GatewayPaymentMethod }
   /** The gateway will not take it: declined, unknown there, or attached to another of its customers. */
@@ -101,8 +125,18 @@ export interface PaymentGateway {
   cancelPayment(gatewayRef: string, key: string): Promise<'cancelled' | 'already_succeeded' | 'unknown'>;
   /** Finds out what became of an attempt, by reading alone. @throws gateway_unavailable, gateway_misconfigured */
   findCharge(query: ChargeQuery, options?: { signal?: AbortSignal }): Promise<FoundCharge>;
-  /** Gives back a whole charge. @throws gateway_unavailable, gateway_misconfigured */
-  refundCharge(input: { charge_ref: string; key: string }): Promise<RefundAnswer>;
+  /**
+   * Gives back a whole charge; the refund names its payment and its attempt.
+   * @throws gateway_unavailable, gateway_misconfigured
+   */
+  refundCharge(input: {
+    charge_ref: string;
+    key: string;
+    payment_id: string;
+    attempt_key: string;
+  }): Promise<RefundAnswer>;
+  /** What was given back of a payment, the oldest first. @throws gateway_unavailable, gateway_misconfigured */
+  refundsOf(gatewayRef: string): Promise<GatewayRefund[]>;
   /** @throws gateway_unavailable, gateway_misconfigured */
   createCustomer(input: { customer_id: string; key: string }): Promise<{ gateway_customer_ref: string }>;
   /** @throws gateway_unavailable, gateway_misconfigured */
@@ -111,10 +145,15 @@ export interface PaymentGateway {
     gateway_customer_ref: string;
     key: string;
   }): Promise<AttachAnswer>;
+  /** `undefined`: unknown at the gateway. @throws gateway_unavailable, gateway_misconfigured */
+  getPaymentMethod(token: string): Promise<GatewayPaymentMethod | undefined>;
+  /** `undefined`: unknown at the gateway. @throws gateway_unavailable, gateway_misconfigured */
+  getMandate(mandateRef: string): Promise<GatewayMandate | undefined>;
 }
 
 /** What the gateway tells of a payment by itself. */
 export interface GatewayNews {
+  about: 'payment';
   event_id: string;
   result: ChargeResult['result'];
   /** Of a decline. */
@@ -129,12 +168,43 @@ export interface GatewayNews {
   token?: string;
 }
 
+/** A payment method has other details, or another customer, or none any more. */
+export interface MethodNews {
+  about: 'payment_method';
+  event_id: string;
+  token: string;
+}
+
+/** The permission to debit a method has changed. */
+export interface MandateNews {
+  about: 'mandate';
+  event_id: string;
+  token: string;
+  mandate_ref: string;
+}
+
+/** Something of a payment was given back, or that has failed. */
+export interface RefundNews {
+  about: 'refund';
+  event_id: string;
+  /** The payment. */
+  gateway_ref: string;
+  charge_ref?: string;
+  /** As whoever created the payment or the refund named it. */
+  payment_id?: string;
+  /** The attempt that the refund names. */
+  attempt_key?: string;
+}
+
+/** What the gateway tells by itself: a reason to read it there, and no more. */
+export type GatewayEvent = GatewayNews | MethodNews | MandateNews | RefundNews;
+
 export interface GatewayEvents {
   /**
    * `body`: as received. `undefined`: nothing that Persona acts on.
    * @throws signature_refused (nobody signed it, somebody else did, or more than five minutes ago), malformed_request
    */
-  read(body: Uint8Array, signature: string | undefined): GatewayNews | undefined;
+  read(body: Uint8Array, signature: string | undefined): GatewayEvent | undefined;
 }
 
 export type NoticeTemplate =

@@ -19,6 +19,7 @@ export const WorkflowName = {
   sendNotice: 'sendNotice',
   reportFraud: 'reportFraud',
   sweepObligations: 'sweepObligations',
+  followGateway: 'followGateway',
 } as const;
 
 export const UpdateName = { customerReady: 'customerReady', methodReady: 'methodReady' } as const;
@@ -74,6 +75,21 @@ export interface MethodReady {
   request_hash: string;
 }
 
+/** The signal of `followGateway`, which it is started with. */
+export const GATEWAY_CHANGED = 'gatewayChanged';
+
+/** What the gateway has changed by itself, to be read there again. */
+export type GatewayChange = { event_id: string } & (
+  | { changed: 'payment_method'; payment_method_id: string }
+  | { changed: 'mandate'; payment_method_id: string; mandate_ref: string }
+  /** `gateway_ref`: the payment of which something was given back. */
+  | { changed: 'refunds'; payment_id: string; gateway_ref: string }
+);
+
+export interface FollowGatewayInput {
+  customer_id: string;
+}
+
 /** Signals of `recoverPayment`, each with its payload. */
 export interface RecoverySignals {
   paymentFailed: PaymentFailed;
@@ -117,6 +133,12 @@ export const workflowCaller = (workflowType: string) => `workflow:${workflowType
 /** `keyHash`: SHA-256, in hex, of `caller|key`. */
 export const paymentMethodWorkflowId = (customerId: string, keyHash: string) =>
   `payment-method:${customerId}:${keyHash}`;
+
+/** One run at a time reads a method, or the refunds of an obligation: an older reading never overwrites a newer one. */
+export const followGatewayWorkflowId = (change: GatewayChange) =>
+  change.changed === 'refunds'
+    ? `gateway-refunds:${change.payment_id}`
+    : `gateway-method:${change.payment_method_id}`;
 
 /** The schedule that looks for recoveries nobody is running, and how often. */
 export const OBLIGATION_SWEEP = { id: 'obligation-sweep', everyMs: 10 * 60_000 } as const;

@@ -23,6 +23,8 @@ import {
   findCustomerByDigitalId,
   findCustomersByDeviceFingerprint,
   findCustomersByUsage,
+  findMethodMatter,
+  followPaymentMethod,
   getAddresses,
   getAllDefaultPaymentMethods,
   getCustomer,
@@ -56,6 +58,8 @@ import {
 } from './index.ts';
 import {
   findNewsMatter,
+  findRefundMatter,
+  followRefunds,
   getNoticeMatter,
   getObligation,
   getOpenObligations,
@@ -157,6 +161,7 @@ async function everything(recorded: Graph): Promise<void> {
   await getOpenObligations(recorded, life.customer_id);
   await getTimeline(recorded, { customer_id: life.customer_id, limit: 10 });
   await findNewsMatter(recorded, {
+    about: 'payment',
     result: 'approved',
     codes: {},
     event_id: randomUUID(),
@@ -164,6 +169,14 @@ async function everything(recorded: Graph): Promise<void> {
     payment_id: life.paid,
     token,
   });
+  const event_id = randomUUID();
+  await findMethodMatter(recorded, { event_id, token });
+  const found = { token, type: 'card', gateway_customer_ref: 'cus_1', last_four: '4242' } as const;
+  await followPaymentMethod(recorded, testHeader(), { ...own, found });
+  const refunded = { gateway_ref: 'pi_1', payment_id: life.paid };
+  await findRefundMatter(recorded, { about: 'refund', event_id, charge_ref: 'ch_1', ...refunded });
+  const refund = { refund_ref: 're_2', charge_ref: 'ch_1', amount: 1, currency: 'USD' } as const;
+  await followRefunds(recorded, testHeader(), { ...refunded, refunds: [{ ...refund, state: 'refunded' }] });
   await verifyCustomer(recorded, life.customer_id);
   await editsAndFindings(recorded, life);
 }

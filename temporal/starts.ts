@@ -11,6 +11,9 @@ import type { Workflow } from '@temporalio/common';
 import {
   type AddPaymentMethodInput,
   type CustomerReady,
+  followGatewayWorkflowId,
+  GATEWAY_CHANGED,
+  type GatewayChange,
   type MethodReady,
   type OnboardCustomerInput,
   onboardingWorkflowId,
@@ -139,6 +142,32 @@ export async function signalRecovery<Name extends 'paymentFailed' | 'paymentSett
     throw toPersonaError(error);
   }
   return workflowId;
+}
+
+/**
+ * Has something of a customer's read at the gateway, and what it finds written down; a run that reads the same thing
+ * already reads it once more.
+ *
+ * @throws PersonaError temporal_unavailable
+ */
+export async function followGateway(
+  client: Client,
+  customerId: string,
+  change: GatewayChange,
+): Promise<void> {
+  try {
+    await client.workflow.signalWithStart(WorkflowName.followGateway, {
+      ...JOIN_OR_BEGIN,
+      workflowId: followGatewayWorkflowId(change),
+      taskQueue: TaskQueue.maintenance,
+      args: [{ customer_id: customerId }],
+      signal: GATEWAY_CHANGED,
+      signalArgs: [change],
+      staticSummary: `Follows what the gateway changed of customer ${customerId}`,
+    });
+  } catch (error) {
+    throw toPersonaError(error);
+  }
 }
 
 /**

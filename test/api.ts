@@ -214,6 +214,9 @@ const willingGateway: PaymentGateway = {
   cancelPayment: async () => 'cancelled',
   findCharge: async () => ({ result: 'absent' }),
   refundCharge: () => Promise.reject(new Error('no charge is too many here')),
+  refundsOf: async () => [],
+  getPaymentMethod: async () => undefined,
+  getMandate: async () => undefined,
   createCustomer: async ({ customer_id }) => ({ gateway_customer_ref: `cus_${customer_id}` }),
   attachPaymentMethod: async ({ token, gateway_customer_ref }): Promise<AttachAnswer> =>
     token.includes('declined')

@@ -2,6 +2,7 @@
 
 import { parseArgs } from 'node:util';
 import { createChimeraActivities } from '../activities/chimera.ts';
+import { createFollowActivities } from '../activities/follow-gateway.ts';
 import { createGatewayActivities } from '../activities/gateway.ts';
 import { createNoticeActivities } from '../activities/notices.ts';
 import { createOnboardingActivities } from '../activities/onboarding.ts';
@@ -36,7 +37,7 @@ export function queueActivities(deps: ActivityDependencies): Record<TaskQueueNam
       ...createChimeraActivities(deps),
     },
     [TaskQueue.gateway]: createGatewayActivities(deps),
-    [TaskQueue.maintenance]: createSweepActivities(deps),
+    [TaskQueue.maintenance]: { ...createSweepActivities(deps), ...createFollowActivities(deps) },
   };
 }
 

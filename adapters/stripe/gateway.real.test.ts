@@ -132,3 +132,35 @@ describe('payments, customers, methods', () => {
     });
   });
 });
+
+describe('reading what the gateway changes by itself', () => {
+  test('a method: what is known of it by now, and whose it is', async () => {
+    const { token, gateway_customer_ref } = await stripe.given([], { last4: '4444' });
+    await stripe.sim(`/payment_methods/${token}`, 'PUT', { card: { last4: '5555', exp_year: 2037 } });
+    expect(await stripe.gateway.getPaymentMethod(token)).toMatchObject({
+      token,
+      gateway_customer_ref,
+      last_four: '5555',
+      expiry_year: 2037,
+    });
+    await stripe.detach(token);
+    expect(await stripe.gateway.getPaymentMethod(token)).not.toHaveProperty('gateway_customer_ref');
+    expect(await stripe.gateway.getPaymentMethod('pm_nobody')).toBeUndefined();
+  });
+
+  test.each([
+    ['active', 'multi_use', 'active'],
+    ['pending', 'multi_use', 'pending'],
+    ['inactive', 'multi_use', 'ended'],
+    ['inactive', 'single_use', 'spent'],
+  ])('a mandate that is %s, of type %s, is %s', async (status, type, state) => {
+    const { token } = await stripe.given([]);
+    const mandate = `mandate_${randomUUID()}`;
+    await stripe.sim(`/mandates/${mandate}`, 'PUT', { payment_method: token, status, type });
+    expect(await stripe.gateway.getMandate(mandate)).toEqual({ token, state });
+  });
+
+  test('a mandate that nobody knows', async () => {
+    expect(await stripe.gateway.getMandate('mandate_nobody')).toBeUndefined();
+  });
+});

@@ -6,15 +6,8 @@ import { readPolicy } from '../../platform/policy.ts';
 import { closeVerified, openTestGraph, randomToken, runCypher, testHeader } from '../../test/graph.ts';
 import { recordingGraph } from '../../test/recording-graph.ts';
 import { customerWithCards, failureOf } from '../../test/wallets.ts';
-import { addPaymentMethod, type Graph } from '../index.ts';
-import {
-  adoptGatewayPayment,
-  claimAttempt,
-  findNewsMatter,
-  openRecovery,
-  recordAttempt,
-  rememberGatewayEvent,
-} from './index.ts';
+import { addPaymentMethod, type Graph, rememberGatewayEvent } from '../index.ts';
+import { adoptGatewayPayment, claimAttempt, findNewsMatter, openRecovery, recordAttempt } from './index.ts';
 
 const policy = readPolicy();
 let graph: Graph;
@@ -39,6 +32,7 @@ async function attempted(change: { gateway_payment_ref?: string } = {}) {
 }
 
 const news = (change: Partial<GatewayNews>): GatewayNews => ({
+  about: 'payment',
   event_id: `evt_${randomUUID()}`,
   result: 'approved',
   codes: {},

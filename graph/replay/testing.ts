@@ -35,6 +35,7 @@ import {
   endReview,
   finishNotice,
   flagForReview,
+  followRefunds,
   openRecovery,
   openSettled,
   recordAttempt,
@@ -217,6 +218,11 @@ async function recoveriesOf(
   const end = { payment_id: paid, key: settledPaymentKey(theirs) };
   await recordRefund(graph, testHeader(), { ...end, result: { refused: 'not ours' } });
   await recordRefund(graph, testHeader(), { ...end, key: late.key, result: { refund_ref: 're_1' } });
+  // Others give part of the payment back, and that refund fails later.
+  const others = { refund_ref: 're_3', charge_ref: 'ch_1', amount: 100, currency: 'USD' };
+  const refunds = { payment_id: paid, gateway_ref: 'pi_1' };
+  for (const state of ['refunded', 'failed'] as const)
+    await followRefunds(graph, testHeader(), { ...refunds, refunds: [{ ...others, state }] });
   // And one that is still to be given back.
   await settle(paid, `pi_${randomUUID()}`);
 
