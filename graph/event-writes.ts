@@ -9,15 +9,20 @@ import { PROJECTIONS } from './projections/index.ts';
 import { type Projection, projectionParameters } from './projections/projection.ts';
 import type { Stream } from './streams.ts';
 
-/** With the label by which the relay knows what it has to publish. */
-export const WRITE_EVENTS = `
+/** With the label by which the relay knows what it has to publish. @param command what says the command's part of it */
+const writing = (command: string) => `
   UNWIND $events AS event
   CREATE (e:PersonaEvent:Unpublished {
     id: event.id, stream: event.stream, stream_id: event.stream_id, seq: event.seq, type: event.type,
     schema_version: event.schema_version, occurred_at: datetime(event.occurred_at),
-    recorded_at: datetime(event.recorded_at), source: event.source, actor: event.actor,
-    correlation_id: event.correlation_id, causation_id: event.causation_id, data: event.data
+    recorded_at: datetime(${command}.recorded_at), source: ${command}.source, actor: ${command}.actor,
+    correlation_id: ${command}.correlation_id, causation_id: ${command}.causation_id, data: event.data
   })`;
+
+/** Events of many commands. */
+export const WRITE_EVENTS = writing('event');
+/** Those of one, whose part of each is sent once. */
+const WRITE_OWN_EVENTS = writing('$command');
 
 /** Numbers an event as its stream's next one. @param recordedAt - RFC 3339 */
 export function nextEvent<T extends keyof EventData>(
@@ -57,8 +62,13 @@ export function project<T extends keyof EventData>(
 }
 
 export function writeEvents(sender: Sender, events: readonly RecordedEvent[]): void {
-  if (events.length === 0) return;
-  sender.send(WRITE_EVENTS, {
-    events: events.map((event) => ({ ...event, data: JSON.stringify(event.data) })),
+  const [command] = events;
+  if (command === undefined) return;
+  sender.send(WRITE_OWN_EVENTS, {
+    command,
+    events: events.map(({ id, stream, stream_id, seq, type, schema_version, occurred_at, data }) => ({
+      ...{ id, stream, stream_id, seq, type, schema_version, occurred_at },
+      data: JSON.stringify(data),
+    })),
   });
 }
