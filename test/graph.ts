@@ -29,7 +29,7 @@ export async function openTestGraph(options: Partial<GraphOptions> = {}): Promis
   const watched: Graph = {
     ...graph,
     keyStore: {
-      read: graph.keyStore.read,
+      ...graph.keyStore,
       write(sender, owner, key, createdAt) {
         madeBy
           .get(watched)
