@@ -9,20 +9,23 @@ import { PROJECTIONS } from './projections/index.ts';
 import { type Projection, projectionParameters } from './projections/projection.ts';
 import type { Stream } from './streams.ts';
 
-/** With the label by which the relay knows what it has to publish. @param command what says the command's part of it */
-const writing = (command: string) => `
+/** What each event says for itself; the rest is its command's. */
+const OWN = ['id', 'stream', 'stream_id', 'seq', 'type', 'schema_version', 'occurred_at', 'data'] as const;
+
+/** With the label by which the relay knows what it has to publish. */
+const writing = (own: (field: (typeof OWN)[number]) => string, command: string) => `
   UNWIND $events AS event
   CREATE (e:PersonaEvent:Unpublished {
-    id: event.id, stream: event.stream, stream_id: event.stream_id, seq: event.seq, type: event.type,
-    schema_version: event.schema_version, occurred_at: datetime(event.occurred_at),
+    id: ${own('id')}, stream: ${own('stream')}, stream_id: ${own('stream_id')}, seq: ${own('seq')},
+    type: ${own('type')}, schema_version: ${own('schema_version')}, occurred_at: datetime(${own('occurred_at')}),
     recorded_at: datetime(${command}.recorded_at), source: ${command}.source, actor: ${command}.actor,
-    correlation_id: ${command}.correlation_id, causation_id: ${command}.causation_id, data: event.data
+    correlation_id: ${command}.correlation_id, causation_id: ${command}.causation_id, data: ${own('data')}
   })`;
 
 /** Events of many commands. */
-export const WRITE_EVENTS = writing('event');
-/** Those of one, whose part of each is sent once. */
-const WRITE_OWN_EVENTS = writing('$command');
+export const WRITE_EVENTS = writing((field) => `event.${field}`, 'event');
+/** Those of one, as lists: their command's part is sent once, and no name at all. */
+const WRITE_OWN_EVENTS = writing((field) => `event[${OWN.indexOf(field)}]`, '$command');
 
 /** Numbers an event as its stream's next one. @param recordedAt - RFC 3339 */
 export function nextEvent<T extends keyof EventData>(
@@ -31,7 +34,6 @@ export function nextEvent<T extends keyof EventData>(
   { header, recordedAt }: { header: CommandHeader; recordedAt: string },
 ): RecordedEvent<T> {
   stream.version += 1;
-  stream.changed = true;
   return {
     id: uuidv7(),
     stream: stream.kind,
@@ -66,9 +68,8 @@ export function writeEvents(sender: Sender, events: readonly RecordedEvent[]): v
   if (command === undefined) return;
   sender.send(WRITE_OWN_EVENTS, {
     command,
-    events: events.map(({ id, stream, stream_id, seq, type, schema_version, occurred_at, data }) => ({
-      ...{ id, stream, stream_id, seq, type, schema_version, occurred_at },
-      data: JSON.stringify(data),
-    })),
+    events: events.map((event) =>
+      OWN.map((field) => (field === 'data' ? JSON.stringify(event.data) : event[field])),
+    ),
   });
 }

@@ -27,8 +27,8 @@ export interface Stream {
   readonly key: DataKey;
   /** The `seq` of its last event, with those of the command. */
   version: number;
-  /** The command has recorded an event of it. */
-  changed: boolean;
+  /** What its node has as version, or what the event that makes the node gives it. */
+  written: number;
 }
 
 /** The streams that a command has locked or begun. */
@@ -57,7 +57,7 @@ export class Streams {
     const owner: KeyOwner = { label: kind === 'customer' ? 'CustomerKey' : 'DeviceKey', id };
     const { key, wrapped } = DataKey.create(this.#graph.keyRing, owner);
     this.#graph.keyStore.write(this.#statements, owner, wrapped, createdAt);
-    this.#streams.set(id, { id, kind, key, version: 0, changed: false });
+    this.#streams.set(id, { id, kind, key, version: 0, written: 1 });
   }
 
   of(id: string): Stream {
@@ -67,9 +67,9 @@ export class Streams {
   }
 
   writeVersions(): void {
-    for (const { id, kind, version, changed } of this.#streams.values()) {
+    for (const { id, kind, version, written } of this.#streams.values()) {
       const cypher = kind === 'customer' ? WRITE_CUSTOMER_VERSION : WRITE_DEVICE_VERSION;
-      if (changed) this.#statements.send(cypher, { id, version });
+      if (version > written) this.#statements.send(cypher, { id, version });
     }
   }
 
@@ -93,7 +93,8 @@ export class Streams {
     const key = DataKey.unwrap(keyRing, owner, wrapped);
     const kind = label === 'CustomerKey' ? 'customer' : 'device';
     const known = this.#streams.get(id);
-    if (known === undefined) this.#streams.set(id, { id, kind, key, version: node.version, changed: false });
+    if (known === undefined)
+      this.#streams.set(id, { id, kind, key, version: node.version, written: node.version });
     else node.version = known.version;
     return node;
   }
