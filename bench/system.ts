@@ -44,7 +44,9 @@ export interface BenchSystem extends Servers, Pick<PersonaSystem, 'addresses'> {
 }
 
 export async function startSystem({ guard, log }: CommandContext): Promise<BenchSystem> {
-  const persona = await startPersona({ guard, log, env: { ...process.env, ...INSPECTABLE } });
+  // Kept in memory alone: with each request it would write down all that it knows, and soon be busier than who is measured.
+  const gateway = { SIM_STATE: '' };
+  const persona = await startPersona({ guard, log, env: { ...process.env, ...INSPECTABLE, ...gateway } });
   const { addresses, env, folder, programs } = persona;
   const worker = programs.get('worker')?.child;
   if (worker === undefined) throw new Error('Persona runs without a worker');
