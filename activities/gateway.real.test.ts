@@ -16,10 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => closeVerified(graph));
 
-test.each([
-  ['is sent once more under its key', undefined, ['sent'], 'approved'],
-  ['is only looked for, where somebody else may have been paid', true, [], 'absent'],
-] as const)('a charge that the gateway never saw %s', async (_, only_read, sent, result) => {
+async function claimed(): Promise<string> {
   const wallet = await customerWithCards(graph, policy, { cards: 2 });
   const failure = failureOf(wallet);
   const { payment_id } = failure;
@@ -29,6 +26,27 @@ test.each([
   const key = attemptKey(payment_id, payment_method_id, 1);
   const claim = { payment_id, payment_method_id, key, n: 1, policy, now: Date.now() };
   expect(await claimAttempt(graph, testHeader(), claim)).toMatchObject({ result: 'claimed' });
+  return key;
+}
+
+test('an attempt that left nothing on a payment that is cancelled was not sent, and the payment is over', async () => {
+  const cancelled = { gateway_ref: 'pi_1', because: 'duplicate' };
+  const gateway = {
+    findCharge: async () => ({ result: 'not_charged', gateway_ref: 'pi_1', cancelled }),
+  } as unknown as PaymentGateway;
+  const { findOut } = createGatewayActivities({ graph, gateway, policy, now: Date.now });
+  const asked = { key: await claimed(), policy: policy.recovery };
+  expect(await new MockActivityEnvironment().run(findOut, asked)).toMatchObject({
+    result: 'not_sent',
+    cancelled,
+  });
+});
+
+test.each([
+  ['is sent once more under its key', undefined, ['sent'], 'approved'],
+  ['is only looked for, where somebody else may have been paid', true, [], 'absent'],
+] as const)('a charge that the gateway never saw %s', async (_, only_read, sent, result) => {
+  const key = await claimed();
   const charges: string[] = [];
   const gateway = {
     findCharge: async () => ({ result: 'absent' }),

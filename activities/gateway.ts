@@ -3,15 +3,13 @@
 import { cancellationSignal } from '@temporalio/activity';
 import type { Policy } from '../domain/policy.ts';
 import type { ChargeAnswer, ChargeOrder, PaymentGateway } from '../domain/ports.ts';
+import { CLAIM_RESERVE_MS } from '../domain/recovery/claims.ts';
 import type { Graph } from '../graph/index.ts';
 import { getChargeOrder, getDoubt } from '../graph/recovery/index.ts';
 import type { GatewayActivities } from '../workflows/recover-payment.ts';
 
 /** HTTP timeout of a charge; the activity's own is 45 s, the claim's 60 s. */
 const CHARGE_TIMEOUT_MS = 30_000;
-/** With less than this left of its claim, a charge is not begun: its answer could come after the claim is over. */
-const CLAIM_RESERVE_MS = 45_000;
-
 /** The gateway keeps an idempotency key for 24 hours: within this time the same request can only be the same charge. */
 const KEY_LIFE_MS = 23 * 3_600_000;
 
@@ -38,7 +36,9 @@ export function createGatewayActivities({
       });
       const found = await gateway.findCharge(query, { signal: cancellationSignal() });
       if (found.result === 'not_charged') {
-        return { result: 'not_sent', reason: 'the gateway has the payment, and no charge of this attempt' };
+        const { cancelled } = found;
+        const reason = 'the gateway has the payment, and no charge of this attempt';
+        return { result: 'not_sent', reason, ...(cancelled && { cancelled }) };
       }
       const sendable = eligible && !only_read && now() - query.claimed_at <= KEY_LIFE_MS;
       if (found.result !== 'absent' || !sendable) return found;

@@ -65,6 +65,12 @@ async function onboarded() {
   };
 }
 
+test('a profile without a name is not linked', async () => {
+  const customer = await onboarded();
+  await expect(customer.link(' ')).rejects.toMatchObject({ type: 'invalid_argument' });
+  expect(await customer.profile()).toBeUndefined();
+});
+
 test('a profile is linked as soon as Chimera is back', async () => {
   const customer = await onboarded();
   await setMode('away');

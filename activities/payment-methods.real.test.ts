@@ -8,6 +8,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createStripeGateway } from '../adapters/stripe/gateway.ts';
 import { type GatewaySimulator, startGatewaySimulator } from '../dev/simulators/gateway/server.ts';
 import { PersonaError } from '../domain/errors.ts';
+import type { PaymentGateway } from '../domain/ports.ts';
 import type { CustomerReady } from '../domain/processes.ts';
 import { type Graph, getGatewayCustomer, getPaymentMethods, getPaymentMethodToken } from '../graph/index.ts';
 import { readPolicy } from '../platform/policy.ts';
@@ -31,10 +32,12 @@ const asker = { caller: 'checkout', actor: 'checkout', correlation_id: 'c-1' };
 const logger = new DefaultLogger('ERROR');
 let graph: Graph;
 let simulator: GatewaySimulator;
+let simulated: PaymentGateway;
 
 beforeAll(async () => {
   graph = await openTestGraph();
   simulator = await startGatewaySimulator();
+  simulated = createStripeGateway({ apiKey: 'sk_test_1', apiBase: simulator.url });
 });
 afterAll(async () => {
   await simulator.close();
@@ -42,7 +45,7 @@ afterAll(async () => {
 });
 
 /** The activities of one execution; calls through `run` are its attempts. */
-function execution(gateway = createStripeGateway({ apiKey: 'sk_test_1', apiBase: simulator.url })) {
+function execution(gateway = simulated) {
   const told: unknown[][] = [];
   const tellRecoveries = (async (...message: unknown[]) => void told.push(message)) as TellRecoveries;
   const chimera = {
@@ -61,11 +64,14 @@ function execution(gateway = createStripeGateway({ apiKey: 'sk_test_1', apiBase:
 }
 
 /** A customer whose first method has been written, and waits for the gateway. */
-async function written(token = randomToken()) {
+async function written(token = randomToken(), gateway_customer_ref?: string) {
   const card = { type: 'card', card: { brand: 'visa', last4: '4242', exp_month: 12, exp_year: 2031 } };
   if (!token.startsWith('pm_card_')) await atSimulator(`/_sim/payment_methods/${token}`, card);
   const { activities, run, told } = execution();
-  const request = onboardingRequest({ payment_method_details: { type: 'card', token } });
+  const request = onboardingRequest({
+    payment_method_details: { type: 'card', token },
+    gateway_customer_ref,
+  });
   const { ready } = await run(activities.onboard, { ...asker, request });
   return { activities, run, told, request, ready, method: methodOf(ready, token, request.occurred_at) };
 }
@@ -92,6 +98,15 @@ async function atSimulator<T = object>(path: string, put?: object): Promise<{ da
   const response = await fetch(`${simulator.url}${path}`, init);
   expect(response.status).toBe(200);
   return (await response.json()) as { data: T[] };
+}
+
+/** As checkout does with the next transaction. */
+async function nameAtGateway(customer_id: string, gateway_customer_ref: string): Promise<void> {
+  const { activities, run } = execution();
+  await run(activities.onboard, {
+    ...asker,
+    request: onboardingRequest({ customer_id, gateway_customer_ref }),
+  });
 }
 
 async function owe(customer_id: string, state: string): Promise<string> {
@@ -174,6 +189,47 @@ test('the token of a method is what the gateway made of it when it was attached'
   });
   const { ready } = await run(activities.onboard, { ...asker, request });
   expect(ready).toMatchObject({ customer_id, payment_method_id, payment_method_status: 'active' });
+});
+
+/** A customer at the gateway whom others made, with a card. */
+async function madeByOthers(): Promise<string> {
+  const customer = `cus_${randomUUID()}`;
+  await atSimulator(`/_sim/payment_methods/pm_${randomUUID()}`, { type: 'card', customer });
+  return customer;
+}
+const madeFor = async (customer_id: string) =>
+  (await simulated.createCustomer({ customer_id, key: randomUUID() })).gateway_customer_ref;
+
+test.each([
+  ['nobody', async () => `cus_${randomUUID()}`],
+  ['another customer of ours', () => madeFor(randomUUID())],
+])('a reference that is %s at the gateway is replaced, and no card is attached to it', async (_, refer) => {
+  const named = await refer();
+  const { activities, run, method } = await written(randomToken(), named);
+  const lost = await run(activities.attachPaymentMethod, method, 1);
+  const attachment = await run(activities.attachPaymentMethod, method, 2);
+  if (attachment.result !== 'attached') throw new Error('it was not attached');
+  const { gateway_customer_ref } = attachment;
+  expect(gateway_customer_ref).not.toBe(named);
+  expect(attachment).toMatchObject({ instead_of: named, method: { gateway_customer_ref } });
+  // Lost answers make no second customer there.
+  expect(lost).toMatchObject({ gateway_customer_ref });
+  expect(await run(activities.recordVerification, { method, attachment })).toMatchObject({
+    payment_method_status: 'active',
+  });
+  expect(await getGatewayCustomer(graph, method)).toMatchObject({ gateway_customer_ref });
+});
+
+test.each([
+  ['a customer whom others made', madeByOthers],
+  ['this customer', madeFor],
+])('a reference that is %s at the gateway stays', async (_, refer) => {
+  const { activities, run, method } = await written();
+  const named = await refer(method.customer_id);
+  await nameAtGateway(method.customer_id, named);
+  const attachment = await run(activities.attachPaymentMethod, method);
+  expect(attachment).toMatchObject({ result: 'attached', gateway_customer_ref: named });
+  expect(attachment).not.toHaveProperty('instead_of');
 });
 
 test('attempts that were lost after the gateway answered leave one customer there', async () => {

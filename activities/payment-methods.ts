@@ -1,10 +1,10 @@
 /** The side effects of a new payment method. Each may run twice and act once. */
 
+import { createHash } from 'node:crypto';
 import { activityInfo } from '@temporalio/activity';
-import { ApplicationFailure } from '@temporalio/common';
-import { failureOptions, PersonaError } from '../domain/errors.ts';
+import { PersonaError } from '../domain/errors.ts';
 import type { Policy } from '../domain/policy.ts';
-import type { PaymentGateway } from '../domain/ports.ts';
+import type { AttachAnswer, PaymentGateway } from '../domain/ports.ts';
 import {
   addPaymentMethod,
   type Graph,
@@ -14,7 +14,12 @@ import {
 } from '../graph/index.ts';
 import { getOpenObligations } from '../graph/recovery/index.ts';
 import type { PaymentMethodActivities } from '../workflows/add-payment-method.ts';
-import type { GatewayMethodActivities, VerificationActivities } from '../workflows/verify-method.ts';
+import type {
+  AttachedTo,
+  GatewayMethodActivities,
+  VerificationActivities,
+} from '../workflows/verify-method.ts';
+import { worthRepeating } from './gateway-faults.ts';
 import { headerOf } from './header.ts';
 import type { TellRecoveries } from './recovery.ts';
 
@@ -26,9 +31,6 @@ export interface PaymentMethodDependencies {
   /** Epoch milliseconds. */
   now: () => number;
 }
-
-/** A gateway that refuses our configuration waits for a person; asking more often only fills the logs. */
-const MISCONFIGURED_RETRY_MS = 600_000;
 
 export function createPaymentMethodActivities(
   deps: PaymentMethodDependencies,
@@ -62,16 +64,13 @@ export function createPaymentMethodActivities(
       const { runId } = execution();
       const { attempt } = activityInfo();
       try {
-        const { gateway_customer_ref } = customer.gateway_customer_ref
-          ? { gateway_customer_ref: customer.gateway_customer_ref }
-          : await gateway.createCustomer({ customer_id, key: `customer:${customer_id}` });
-        const answer = await gateway.attachPaymentMethod({
+        return await attach(gateway, {
+          customer_id,
+          known: customer.gateway_customer_ref,
           token,
-          gateway_customer_ref,
           // Attaching twice is attaching once; the same key would only replay a fault of the first try for a day.
           key: `attach:${runId}:${payment_method_id}:${attempt}`,
         });
-        return { ...answer, gateway_customer_ref };
       } catch (error) {
         throw worthRepeating(error);
       }
@@ -79,7 +78,7 @@ export function createPaymentMethodActivities(
 
     async recordVerification({ method, attachment }) {
       const { customer_id, payment_method_id, actor, correlation_id } = method;
-      const { gateway_customer_ref, ...answer } = attachment;
+      const { gateway_customer_ref, instead_of, ...answer } = attachment;
       const { workflowId, runId } = execution();
       const header = headerOf(`verify:${runId}:${payment_method_id}`, {
         occurredAt: new Date(now()).toISOString(),
@@ -90,6 +89,7 @@ export function createPaymentMethodActivities(
         customer_id,
         payment_method_id,
         gateway_customer_ref,
+        instead_of,
         answer,
       });
       // After the commit: a crash in between repeats the activity, and a signal too many does no harm.
@@ -103,19 +103,36 @@ export function createPaymentMethodActivities(
   };
 }
 
+/**
+ * Attaches a method to whom the graph knows as the customer. A reference that checkout named wrongly is replaced by a
+ * customer of our own making: a card must not stand with a stranger, nor wait for nobody.
+ */
+async function attach(
+  gateway: PaymentGateway,
+  { customer_id, known, token, key }: { customer_id: string; known?: string; token: string; key: string },
+): Promise<AttachAnswer & AttachedTo> {
+  if (known !== undefined && !(await gateway.isOtherCustomer({ customer_id, gateway_customer_ref: known }))) {
+    const answer = await gateway.attachPaymentMethod({ token, gateway_customer_ref: known, key });
+    if (answer.result !== 'no_customer') return { ...answer, gateway_customer_ref: known };
+  }
+  const created = await gateway.createCustomer({ customer_id, key: creationKey(customer_id, known) });
+  const answer = await gateway.attachPaymentMethod({ token, ...created, key: `${key}:created` });
+  if (answer.result === 'no_customer')
+    throw new PersonaError(
+      'gateway_unavailable',
+      'the payment gateway does not know whom it has just created',
+    );
+  return { ...answer, ...created, ...(known !== undefined && { instead_of: known }) };
+}
+
+/** Methods that are attached at the same time meet at one customer. */
+function creationKey(customer_id: string, instead_of: string | undefined): string {
+  if (instead_of === undefined) return `customer:${customer_id}`;
+  return `customer:${customer_id}:${createHash('sha256').update(instead_of).digest('hex').slice(0, 16)}`;
+}
+
 function execution(): { workflowId: string; runId: string } {
   const { workflowExecution } = activityInfo();
   if (workflowExecution === undefined) throw new Error('This activity belongs to a workflow');
   return workflowExecution;
-}
-
-/** Nobody asks again once the process is over, so a configuration that a person mends must not end it. */
-function worthRepeating(error: unknown): unknown {
-  if (!(error instanceof PersonaError) || error.type !== 'gateway_misconfigured') return error;
-  return ApplicationFailure.create({
-    ...failureOptions(error),
-    nonRetryable: false,
-    nextRetryDelay: MISCONFIGURED_RETRY_MS,
-    cause: error,
-  });
 }

@@ -19,6 +19,7 @@ import {
   flagForReview,
   getObligation,
   getRecovery,
+  keepClock,
   openRecovery,
   openSettled,
   recordAttempt,
@@ -123,18 +124,25 @@ export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryAc
         ? await chargeOfOthers(payment_id, key.slice(SETTLED.length))
         : (await getRecovery(graph, payment_id))?.attempts.find((one) => one.key === key)?.gateway_ref;
       const answer: RefundAnswer = charge_ref
-        ? await gateway.refundCharge({ charge_ref, key: `refund:${key}` })
+        ? await gateway.refundCharge({ charge_ref, key: `refund:${key}`, payment_id, attempt_key: key })
         : { result: 'refused', reason: 'no charge of this payment is at our gateway' };
+      const { refund_ref } = answer;
       const result =
-        answer.result === 'refused' ? { refused: answer.reason } : { refund_ref: answer.refund_ref };
-      await recordRefund(graph, headerOf(`refund:${key}`, at(now())), { payment_id, key, result });
-      return { refunded: answer.result !== 'refused' };
+        answer.result === 'refused'
+          ? { refused: answer.reason, ...(refund_ref && { refund_ref }) }
+          : { refund_ref: answer.refund_ref };
+      return recordRefund(graph, headerOf(`refund:${key}`, at(now())), { payment_id, key, result });
     },
 
     async pauseRecovery({ payment_id, paused }) {
       const { activityId, workflowExecution } = activityInfo();
       const header = headerOf(`pause:${workflowExecution?.runId}:${activityId}`, at(now()));
       await setRecoveryPaused(graph, header, { payment_id, paused });
+    },
+
+    async keepClock(clock) {
+      const { activityId, workflowExecution } = activityInfo();
+      await keepClock(graph, headerOf(`clock:${workflowExecution?.runId}:${activityId}`, at(now())), clock);
     },
 
     async cancelPayment({ payment_id }) {
@@ -180,7 +188,7 @@ export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryAc
       await flagForReview(graph, header, { payment_id, rule });
     },
 
-    async closeRecovery({ payment_id, ending, keep_payment }) {
+    async closeRecovery({ payment_id, ending, keep_payment, notice }) {
       const { gateway_ref, opened_at } = await getObligation(graph, payment_id);
       let paidToo = false;
       if (gateway_ref && !keep_payment && ending.outcome !== 'recovered') {
@@ -190,7 +198,7 @@ export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryAc
         paidToo &&= ending.payment_ref !== gateway_ref;
       }
       const header = headerOf(`close:${payment_id}:${opened_at}:${ending.outcome}`, at(now()));
-      const closing = await closeRecovery(graph, header, { payment_id, ...ending });
+      const closing = await closeRecovery(graph, header, { payment_id, ...ending }, notice);
       return paidToo && closing.result === 'closed' ? { ...closing, paid_too: true } : closing;
     },
   };

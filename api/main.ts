@@ -1,16 +1,14 @@
 /** The API process: REST, gRPC and metrics over one set of services. Composition root. */
 
 import { createStripeEvents } from '../adapters/stripe/events.ts';
-import { PersonaError } from '../domain/errors.ts';
-import { MAX_CONNECTIONS, migrate, openGraph } from '../graph/index.ts';
-import { EnvironmentError, readApiEnvironment } from '../platform/environment.ts';
+import { MAX_CONNECTIONS, migrate, openConfiguredGraph } from '../graph/index.ts';
+import { readApiEnvironment } from '../platform/environment.ts';
+import { exitBecauseOf } from '../platform/exit.ts';
 import { observeGraph } from '../platform/graph-observer.ts';
 import { createLogger } from '../platform/logs.ts';
 import { createMetrics } from '../platform/metrics.ts';
-import { PolicyError, readPolicy } from '../platform/policy.ts';
+import { readPolicy } from '../platform/policy.ts';
 import { createShutdown } from '../platform/shutdown.ts';
-import { createBlindIndex } from '../security/blind-index.ts';
-import { createKeyRing } from '../security/key-ring.ts';
 import { createServices } from '../services/create.ts';
 import { connectTemporal } from '../temporal/client.ts';
 import { serveCodec } from '../temporal/codec-server.ts';
@@ -18,18 +16,8 @@ import { startServers } from './start.ts';
 
 /** Longer than the servers' own drain. */
 const GRACE_MS = 20_000;
-/** `EX_CONFIG` of sysexits.h: nothing will change until somebody edits the configuration. */
-const EXIT_CONFIGURATION = 78;
 
-try {
-  await main();
-} catch (error) {
-  // What a person can act on is one message; anything else is a bug, and shows where.
-  const isClear =
-    error instanceof EnvironmentError || error instanceof PolicyError || error instanceof PersonaError;
-  console.error(isClear ? error.message : error);
-  process.exit(error instanceof EnvironmentError || error instanceof PolicyError ? EXIT_CONFIGURATION : 1);
-}
+await main().catch(exitBecauseOf);
 
 async function main(): Promise<void> {
   const environment = readApiEnvironment(process.env);
@@ -38,11 +26,7 @@ async function main(): Promise<void> {
   const metrics = createMetrics();
   const shutdown = createShutdown(logger, GRACE_MS);
   try {
-    const graph = openGraph({
-      ...environment.neo4j,
-      password: environment.neo4j.password.reveal(),
-      keyRing: createKeyRing(environment.keys.reveal()),
-      blindIndex: createBlindIndex(createKeyRing(environment.blindKeys.reveal())),
+    const graph = openConfiguredGraph(environment, {
       observer: observeGraph(metrics.registry, logger, {
         connections: MAX_CONNECTIONS,
         around: () => ({}),

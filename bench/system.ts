@@ -8,10 +8,8 @@ import { type PersonaSystem, startPersona } from '../dev/persona.ts';
 import { type Program, startProgram } from '../dev/programs.ts';
 import type { Guard } from '../dev/stack/guard.ts';
 import { startStack } from '../dev/stack/stack.ts';
-import { type Graph, migrate, openGraph } from '../graph/index.ts';
+import { type Graph, migrate, openConfiguredGraph } from '../graph/index.ts';
 import { readCodecKeys, readGraphEnvironment, readTemporalEnvironment } from '../platform/environment.ts';
-import { createBlindIndex } from '../security/blind-index.ts';
-import { createKeyRing } from '../security/key-ring.ts';
 import { connectTemporal } from '../temporal/client.ts';
 import { type Inspectable, INSPECTABLE } from './heap.ts';
 
@@ -44,7 +42,9 @@ export interface BenchSystem extends Servers, Pick<PersonaSystem, 'addresses'> {
 }
 
 export async function startSystem({ guard, log }: CommandContext): Promise<BenchSystem> {
-  const persona = await startPersona({ guard, log, env: { ...process.env, ...INSPECTABLE } });
+  // Kept in memory alone: with each request it would write down all that it knows, and soon be busier than who is measured.
+  const gateway = { SIM_STATE: '' };
+  const persona = await startPersona({ guard, log, env: { ...process.env, ...INSPECTABLE, ...gateway } });
   const { addresses, env, folder, programs } = persona;
   const worker = programs.get('worker')?.child;
   if (worker === undefined) throw new Error('Persona runs without a worker');
@@ -102,11 +102,5 @@ async function connect(env: PersonaSystem['env']): Promise<Client> {
 }
 
 function open(env: PersonaSystem['env']): Graph {
-  const { neo4j, keys, blindKeys } = readGraphEnvironment(env);
-  return openGraph({
-    ...neo4j,
-    password: neo4j.password.reveal(),
-    keyRing: createKeyRing(keys.reveal()),
-    blindIndex: createBlindIndex(createKeyRing(blindKeys.reveal())),
-  });
+  return openConfiguredGraph(readGraphEnvironment(env));
 }

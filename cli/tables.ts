@@ -24,6 +24,7 @@ export function fields(pairs: readonly (readonly [name: string, value: Cell])[])
   return pairs.map(([name, value]) => `${name.padEnd(width)}  ${cellText(value)}`).join('\n');
 }
 
+/** @param amount minor units */
 export function moneyText(amount: number, currency: string): string {
   return formatMoney(amount, currency, 'en');
 }

@@ -95,7 +95,7 @@ export async function startPersona(options: PersonaOptions): Promise<PersonaSyst
     'gateway',
     'dev/simulators/gateway/main.ts',
     { SIM_PORT: 12_111 },
-    { ...webhook(stack, apis), SIM_STATE: join(folder, 'gateway.state') },
+    { ...webhook(stack, apis), SIM_STATE: env.SIM_STATE ?? join(folder, 'gateway.state') },
   );
   const outside = {
     STRIPE_API_BASE: address(gateway, 'url'),

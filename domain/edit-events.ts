@@ -13,13 +13,17 @@ export interface EditEvents {
     /** RFC 3339 in UTC. */
     value: string;
   };
-  /** The adopted payment or back from review (recoveries), and an identifier that is no longer taken for verified. */
+  /** The adopted payment, back from review, the window's clock (recoveries), and an identifier that is no longer taken for verified. */
   NodePropertyChanged:
-    | { label: 'Obligation'; id: string; property: 'gateway_ref'; value: string }
     | { label: 'Obligation'; id: string; property: 'state'; value: 'open' }
+    /** Its payment at the gateway; `null`: that was cancelled there, and another is to take its place. */
+    | { label: 'Obligation'; id: string; property: 'gateway_ref'; value: string | null }
     /** Stopped by a person; `null`: no more. */
     | { label: 'Obligation'; id: string; property: 'paused'; value: true | null }
     /** Consent for its failed method was withdrawn by news of another payment. */
     | { label: 'Obligation'; id: string; property: 'consent_revoked'; value: true }
+    /** The window's clock went on after it had stood still, or stands still (`null`: no more). RFC 3339. */
+    | { label: 'Obligation'; id: string; property: 'closes_at'; value: string }
+    | { label: 'Obligation'; id: string; property: 'clock_stopped_at'; value: string | null }
     | { label: 'DigitalIdentifier'; id: string; property: 'is_verified'; value: false };
 }

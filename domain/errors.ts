@@ -64,12 +64,6 @@ export const ERRORS = {
     GrpcCode.FAILED_PRECONDITION,
     'This idempotency key was used with another body',
   ),
-  idempotency_in_progress: row(
-    true,
-    409,
-    GrpcCode.ABORTED,
-    'The first request with this key is still running',
-  ),
   illegal_transition: row(false, 409, GrpcCode.FAILED_PRECONDITION, 'The status cannot change that way'),
   obligation_mismatch: row(
     false,
@@ -83,6 +77,7 @@ export const ERRORS = {
     GrpcCode.FAILED_PRECONDITION,
     'The gateway refused the payment method',
   ),
+  charge_in_doubt: row(true, 409, GrpcCode.ABORTED, 'Nobody knows yet what became of a charge'),
   stale_version: row(false, 412, GrpcCode.ABORTED, 'The resource has changed meanwhile'),
   version_not_visible: row(
     true,

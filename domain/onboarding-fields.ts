@@ -4,11 +4,11 @@ import type { FieldReader, TextRule } from './checks.ts';
 import { readOrEmpty, withoutAbsent } from './checks.ts';
 import { isCountry } from './countries.ts';
 import { isIpAddress } from './ip-address.ts';
-import type { FormRules } from './onboarding.ts';
 import type {
   AddressDetails,
   CustomerMetadata,
   DeviceDetails,
+  FormRules,
   PaymentMethodDetails,
 } from './onboarding-types.ts';
 import { PAYMENT_METHOD_TYPES } from './payment-method.ts';

@@ -6,7 +6,7 @@
 import { isBlocked } from './blocked-values.ts';
 import { normaliseIdentifier } from './identity.ts';
 import { minorFromDecimal } from './money.ts';
-import type { FormRules } from './onboarding.ts';
+import type { FormRules } from './onboarding-types.ts';
 import type { Policy } from './policy.ts';
 
 /**

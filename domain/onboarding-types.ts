@@ -81,3 +81,14 @@ export interface OnboardingAnswer {
   device_id?: string;
   warnings: string[];
 }
+
+/** What an entrance also asks of the forms (`domain/onboarding-forms.ts`): each gives a problem, `undefined` is none. */
+export interface FormRules {
+  /** @param country - of the request's address, if it is one */
+  identifier?(
+    type: IdentifierDetails['type'],
+    value: string,
+    country: string | undefined,
+  ): string | undefined;
+  ltv?(amount: string): string | undefined;
+}

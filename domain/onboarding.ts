@@ -15,20 +15,9 @@ import {
   TOKEN,
 } from './onboarding-fields.ts';
 import { readIdentifiers } from './onboarding-identifiers.ts';
-import type { IdentifierDetails, OnboardingRequest } from './onboarding-types.ts';
+import type { FormRules, OnboardingRequest } from './onboarding-types.ts';
 
 export type * from './onboarding-types.ts';
-
-/** What an entrance also asks of the forms (`domain/onboarding-forms.ts`): each gives a problem, `undefined` is none. */
-export interface FormRules {
-  /** @param country - of the request's address, if it is one */
-  identifier?(
-    type: IdentifierDetails['type'],
-    value: string,
-    country: string | undefined,
-  ): string | undefined;
-  ltv?(amount: string): string | undefined;
-}
 
 /**
  * The request with its forms unified (times in UTC, UUIDs in lower case, codes in capitals, identifiers in one list),

@@ -15,8 +15,18 @@ export type ChargeAnswer =
   | { result: 'pending'; gateway_ref: string; charge_ref?: string }
   /** Nobody knows whether it was charged: timeout, connection lost after sending, 5xx, a key in use. */
   | { result: 'unknown'; gateway_ref?: string; reason: string }
-  /** Proven not to have reached the gateway: connection refused, name not found, 429. */
-  | { result: 'not_sent'; reason: string; retry_after_ms?: number };
+  /**
+   * Proven to have charged nothing. Mostly it never reached the gateway: connection refused, name not found, 429. Or the
+   * obligation's payment was `cancelled` before.
+   */
+  | { result: 'not_sent'; reason: string; retry_after_ms?: number; cancelled?: CancelledPayment };
+
+/** A payment on which nothing can succeed any more. */
+export interface CancelledPayment {
+  gateway_ref: string;
+  /** Whoever cancelled it says that it is not to be collected, and why. */
+  because?: string;
+}
 
 export interface ChargeOrder {
   /** The gateway's idempotency key of this attempt. */
@@ -49,7 +59,7 @@ export interface ChargeQuery {
 export type FoundCharge =
   | Extract<ChargeAnswer, { result: 'approved' | 'declined' | 'pending' }>
   /** The payment is there and this attempt left no charge on it: it never arrived. */
-  | { result: 'not_charged'; gateway_ref: string }
+  | { result: 'not_charged'; gateway_ref: string; cancelled?: CancelledPayment }
   /** The gateway has no payment of this obligation (yet: a request may still be on its way). */
   | { result: 'absent' };
 
@@ -58,7 +68,23 @@ export type RefundAnswer =
   | { result: 'refunded'; refund_ref: string }
   /** Accepted and not through yet. */
   | { result: 'pending'; refund_ref: string }
-  | { result: 'refused'; reason: string };
+  /** `refund_ref`: of a refund that was begun, and failed at once. */
+  | { result: 'refused'; reason: string; refund_ref?: string };
+
+/** A refund as the gateway has it, whoever made it. */
+export interface GatewayRefund {
+  refund_ref: string;
+  charge_ref?: string;
+  /** Minor units. */
+  amount: number;
+  currency: string;
+  /** `pending`: accepted, and not through yet. `failed`: nothing was given back, or it came back. */
+  state: 'refunded' | 'pending' | 'failed';
+  /** Why it failed. */
+  reason?: string;
+  /** The attempt whose second success Persona gives back with it; absent: others made it. */
+  attempt_key?: string;
+}
 
 /** A payment as the gateway has it. */
 export interface GatewayPayment {
@@ -87,6 +113,14 @@ export interface GatewayPaymentMethod {
   instrument_fingerprint?: string;
 }
 
+/** The permission to debit a method, as the gateway has it. */
+export interface GatewayMandate {
+  /** Of the method that it is for. */
+  token: string;
+  /** `ended`: nothing may be debited under it any more. One for a single payment is `spent` by that, which revokes nothing. */
+  state: 'active' | 'pending' | 'ended' | 'spent';
+}
+
 export type AttachAnswer =
   | { result: 'attached'; method: GatewayPaymentMethod }
   /** The gateway will not take it: declined, unknown there, or attached to another of its customers. */
@@ -101,20 +135,43 @@ export interface PaymentGateway {
   cancelPayment(gatewayRef: string, key: string): Promise<'cancelled' | 'already_succeeded' | 'unknown'>;
   /** Finds out what became of an attempt, by reading alone. @throws gateway_unavailable, gateway_misconfigured */
   findCharge(query: ChargeQuery, options?: { signal?: AbortSignal }): Promise<FoundCharge>;
-  /** Gives back a whole charge. @throws gateway_unavailable, gateway_misconfigured */
-  refundCharge(input: { charge_ref: string; key: string }): Promise<RefundAnswer>;
+  /**
+   * Gives back a whole charge; the refund names its payment and its attempt.
+   * @throws gateway_unavailable, gateway_misconfigured
+   */
+  refundCharge(input: {
+    charge_ref: string;
+    key: string;
+    payment_id: string;
+    attempt_key: string;
+  }): Promise<RefundAnswer>;
+  /** What was given back of a payment, the oldest first. @throws gateway_unavailable, gateway_misconfigured */
+  refundsOf(gatewayRef: string): Promise<GatewayRefund[]>;
   /** @throws gateway_unavailable, gateway_misconfigured */
   createCustomer(input: { customer_id: string; key: string }): Promise<{ gateway_customer_ref: string }>;
-  /** @throws gateway_unavailable, gateway_misconfigured */
+  /**
+   * Does this customer at the gateway say that it is another customer of ours? One who is unknown there says nothing.
+   * @throws gateway_unavailable, gateway_misconfigured
+   */
+  isOtherCustomer(input: { customer_id: string; gateway_customer_ref: string }): Promise<boolean>;
+  /**
+   * `no_customer`: there is nobody there to attach it to.
+   * @throws gateway_unavailable, gateway_misconfigured
+   */
   attachPaymentMethod(input: {
     token: string;
     gateway_customer_ref: string;
     key: string;
-  }): Promise<AttachAnswer>;
+  }): Promise<AttachAnswer | { result: 'no_customer' }>;
+  /** `undefined`: unknown at the gateway. @throws gateway_unavailable, gateway_misconfigured */
+  getPaymentMethod(token: string): Promise<GatewayPaymentMethod | undefined>;
+  /** `undefined`: unknown at the gateway. @throws gateway_unavailable, gateway_misconfigured */
+  getMandate(mandateRef: string): Promise<GatewayMandate | undefined>;
 }
 
 /** What the gateway tells of a payment by itself. */
 export interface GatewayNews {
+  about: 'payment';
   event_id: string;
   result: ChargeResult['result'];
   /** Of a decline. */
@@ -129,12 +186,43 @@ export interface GatewayNews {
   token?: string;
 }
 
+/** A payment method has other details, or another customer, or none any more. */
+export interface MethodNews {
+  about: 'payment_method';
+  event_id: string;
+  token: string;
+}
+
+/** The permission to debit a method has changed. */
+export interface MandateNews {
+  about: 'mandate';
+  event_id: string;
+  token: string;
+  mandate_ref: string;
+}
+
+/** Something of a payment was given back, or that has failed. */
+export interface RefundNews {
+  about: 'refund';
+  event_id: string;
+  /** The payment. */
+  gateway_ref: string;
+  charge_ref?: string;
+  /** As whoever created the payment or the refund named it. */
+  payment_id?: string;
+  /** The attempt that the refund names. */
+  attempt_key?: string;
+}
+
+/** What the gateway tells by itself: a reason to read it there, and no more. */
+export type GatewayEvent = GatewayNews | MethodNews | MandateNews | RefundNews;
+
 export interface GatewayEvents {
   /**
    * `body`: as received. `undefined`: nothing that Persona acts on.
    * @throws signature_refused (nobody signed it, somebody else did, or more than five minutes ago), malformed_request
    */
-  read(body: Uint8Array, signature: string | undefined): GatewayNews | undefined;
+  read(body: Uint8Array, signature: string | undefined): GatewayEvent | undefined;
 }
 
 export type NoticeTemplate =
@@ -207,13 +295,17 @@ export interface Chimera {
     snapshot: string;
   }): Promise<{ baseline_data_ref: string }>;
   /** @throws chimera_unavailable */
-  reportSuspectedFraud(input: {
-    event_id: string;
-    customer_id: string;
-    payment_method_id: string;
-    payment_id: string;
-    code?: string;
-    /** RFC 3339. */
-    occurred_at: string;
-  }): Promise<void>;
+  reportSuspectedFraud(input: SuspectedFraud): Promise<void>;
+}
+
+export interface SuspectedFraud {
+  /** Chimera's deduplication key. */
+  event_id: string;
+  customer_id: string;
+  payment_method_id: string;
+  payment_id: string;
+  /** Of the decline that raised the suspicion. */
+  code?: string;
+  /** RFC 3339. */
+  occurred_at: string;
 }

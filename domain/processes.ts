@@ -2,6 +2,7 @@
 
 import type { OnboardingAnswer, OnboardingRequest } from './onboarding.ts';
 import type { PaymentMethodStatus, PaymentMethodType } from './payment-method.ts';
+import type { NoticeTemplate } from './ports.ts';
 import type { ChargeResult, PaymentFailed, PaymentSettled } from './recovery/messages.ts';
 
 export const TaskQueue = {
@@ -19,6 +20,7 @@ export const WorkflowName = {
   sendNotice: 'sendNotice',
   reportFraud: 'reportFraud',
   sweepObligations: 'sweepObligations',
+  followGateway: 'followGateway',
 } as const;
 
 export const UpdateName = { customerReady: 'customerReady', methodReady: 'methodReady' } as const;
@@ -64,6 +66,16 @@ export interface AddedPaymentMethod {
   off_session_consent?: boolean;
 }
 
+export interface SendNoticeInput {
+  /** Also the workflow's id. */
+  notification_id: string;
+  customer_id: string;
+  payment_id: string;
+  template: NoticeTemplate;
+  /** Why it is given up without a try. */
+  given_up?: string;
+}
+
 /** What update `methodReady` answers. */
 export interface MethodReady {
   payment_method_id: string;
@@ -72,6 +84,21 @@ export interface MethodReady {
   version: number;
   /** As in `CustomerReady`. */
   request_hash: string;
+}
+
+/** The signal of `followGateway`, which it is started with. */
+export const GATEWAY_CHANGED = 'gatewayChanged';
+
+/** What the gateway has changed by itself, to be read there again. */
+export type GatewayChange = { event_id: string } & (
+  | { changed: 'payment_method'; payment_method_id: string }
+  | { changed: 'mandate'; payment_method_id: string; mandate_ref: string }
+  /** `gateway_ref`: the payment of which something was given back. */
+  | { changed: 'refunds'; payment_id: string; gateway_ref: string }
+);
+
+export interface FollowGatewayInput {
+  customer_id: string;
 }
 
 /** Signals of `recoverPayment`, each with its payload. */
@@ -118,6 +145,12 @@ export const workflowCaller = (workflowType: string) => `workflow:${workflowType
 export const paymentMethodWorkflowId = (customerId: string, keyHash: string) =>
   `payment-method:${customerId}:${keyHash}`;
 
+/** One run at a time reads a method, or the refunds of an obligation: an older reading never overwrites a newer one. */
+export const followGatewayWorkflowId = (change: GatewayChange) =>
+  change.changed === 'refunds'
+    ? `gateway-refunds:${change.payment_id}`
+    : `gateway-method:${change.payment_method_id}`;
+
 /** The schedule that looks for recoveries nobody is running, and how often. */
 export const OBLIGATION_SWEEP = { id: 'obligation-sweep', everyMs: 10 * 60_000 } as const;
 
@@ -134,3 +167,7 @@ export const reportedAttemptKey = (eventId: string) => `reported:${eventId}`;
 /** `openedAt` in epoch milliseconds: new at each reopening, so that a second recovery may write again. */
 export const recoveryNotificationId = (paymentId: string, openedAt: number, template: string, stage = '1') =>
   `recovery:${paymentId}:${openedAt}:${template}:${stage}`;
+/** The template of a recovery's notification: payment ids have no colon. */
+export const templateOf = (notificationId: string) => notificationId.split(':')[3] as NoticeTemplate;
+/** Tells the notices about refunds from those about endings. */
+export const isAboutRefund = (notificationId: string) => templateOf(notificationId) === 'refund_issued';

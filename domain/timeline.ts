@@ -104,10 +104,12 @@ const SENTENCES: { readonly [T in keyof EventData]: Sentence<T> | null } = {
   RecoveryClosed: ({ payment_id, state }) => `The payment ${payment_id} ${CLOSED[state]}.`,
   RecoveryOverpaid: (data) =>
     `The payment ${data.payment_id} was charged a second time, with ${money(data)}.`,
-  RefundSent: ({ payment_id }) =>
-    `We gave back what was charged a second time for the payment ${payment_id}.`,
+  RefundSent: ({ payment_id, by_others }) =>
+    by_others === null
+      ? `We gave back what was charged a second time for the payment ${payment_id}.`
+      : `${money(by_others)} of the payment ${payment_id} were given back.`,
   RefundFailed: ({ payment_id }) =>
-    `What was charged a second time for the payment ${payment_id} could not be given back yet; we are looking into it.`,
+    `What was to be given back of the payment ${payment_id} could not be given back yet; we are looking into it.`,
   RelationshipAdded: ({ source_id }, name) => `${name(source_id)} was used on a device.`,
   RelationshipAttributeChanged: () => 'We learned when something of yours was last used.',
   NodePropertyChanged: ({ label, id }) =>

@@ -17,6 +17,10 @@ const STEPS: Partial<Record<EventType, readonly Step[]>> = {
   RecoveryClosed: [(data) => ({ ...data, payment_ref: null })],
   // Version 1 did not say whether it goes back: what was decided then is not decided anew.
   RecoveryOverpaid: [(data) => ({ ...data, refund: false })],
+  // Version 1 knew no refunds but Persona's own.
+  RefundSent: [(data) => ({ ...data, by_others: null })],
+  // Version 1 knew no refund that failed later, and did not name the one that failed at once.
+  RefundFailed: [(data) => ({ ...data, refund_ref: null })],
 };
 
 /** The version in which events of this type are written today. */

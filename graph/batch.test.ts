@@ -1,26 +1,26 @@
 import { expect, test } from 'vitest';
 import { createBatch } from './batch.ts';
 
-test('what is sent one after the other becomes one statement, in its order', () => {
+test('what is sent one after the other becomes one statement, in its order, and of each only what it asks for', () => {
   const batch = createBatch();
-  batch.add('CREATE (:A {id: $id})', { id: 1 });
-  batch.add('CREATE (:B {id: $id, of: $data.of})', { id: 2, data: { of: 1 } });
-  batch.add('CREATE (:B {id: $id, of: $data.of})', { id: 3, data: { of: 1 } });
-  batch.add('CREATE (:A {id: $id})', { id: 4 });
+  batch.add('CREATE (:A {id: $id, again: $id})', { id: 1, unasked: 'for' });
+  batch.add('CREATE (:B {id: $id, of: $data.of})', { id: 2, data: { of: 1, unasked: 'for' } });
+  batch.add('CREATE (:B {id: $id, of: $data.of})', { id: 3, data: null });
+  batch.add('CREATE (:A {id: $id, again: $id})', { id: 4 });
   expect(batch.take()).toEqual({
     cypher: [
       'CYPHER replan=skip',
-      'CALL () { CREATE (:A {id: $part0.id}) }',
-      'CALL () { UNWIND $part1 AS row_ CALL (row_) { CREATE (:B {id: row_.id, of: row_.data.of}) } }',
-      'CALL () { CREATE (:A {id: $part2.id}) }',
+      'CALL () { CREATE (:A {id: $p0[0], again: $p0[0]}) }',
+      'CALL () { UNWIND $p1 AS row_ CALL (row_) { CREATE (:B {id: row_[0], of: row_[1]}) } }',
+      'CALL () { CREATE (:A {id: $p2[0], again: $p2[0]}) }',
     ].join('\n'),
     parameters: {
-      part0: { id: 1 },
-      part1: [
-        { id: 2, data: { of: 1 } },
-        { id: 3, data: { of: 1 } },
+      p0: [1],
+      p1: [
+        [2, 1],
+        [3, undefined],
       ],
-      part2: { id: 4 },
+      p2: [4],
     },
   });
   expect(batch.take()).toBeUndefined();
@@ -31,8 +31,8 @@ test('what is sent before a statement that reads becomes its beginning, and noth
   batch.add('CREATE (:A {id: $id})', { id: 1 });
   const reading = { cypher: 'MATCH (a:A {id: $id})\n  RETURN a.id AS id', parameters: { id: 2 } };
   expect(batch.takeBefore(reading)).toEqual({
-    cypher: 'CALL () { CREATE (:A {id: $part0.id}) }\nMATCH (a:A {id: $id})\nRETURN a.id AS id',
-    parameters: { id: 2, part0: { id: 1 } },
+    cypher: 'CALL () { CREATE (:A {id: $p0[0]}) }\nMATCH (a:A {id: $id})\nRETURN a.id AS id',
+    parameters: { id: 2, p0: [1] },
   });
   expect(batch.takeBefore(reading)).toEqual(reading);
 });

@@ -2,12 +2,15 @@
  * Writes of one command, sent together. The driver needs about as long for each statement as Neo4j for its work, so
  * what nobody waits for is collected and goes out as one statement, or as the beginning of one that reads; the same
  * writes always give the same text, which Neo4j plans once.
+ *
+ * What a part's Cypher asks for travels as a list, in the order in which it asks: names would take as many bytes as what
+ * they name, and most of the driver's time goes into packing each of them.
  */
 
 type Row = Record<string, unknown>;
 
 interface Part {
-  readonly cypher: string;
+  readonly asked: Asked;
   /** One for each time in a row that it was asked for. */
   readonly rows: Row[];
 }
@@ -18,7 +21,7 @@ export interface Statement {
 }
 
 export interface Batch {
-  /** The Cypher returns nothing. */
+  /** The Cypher returns nothing. `$a.b` in it is `b` of the parameter `a`. */
   add(cypher: string, parameters: Row): void;
   /** Everything since the last time, in its order, as one statement; `undefined`: there is nothing. */
   take(): Statement | undefined;
@@ -35,9 +38,10 @@ export function createBatch(): Batch {
   };
   return {
     add(cypher, parameters) {
+      const asked = askedOf(cypher);
       const last = parts.at(-1);
-      if (last?.cypher === cypher) last.rows.push(parameters);
-      else parts.push({ cypher, rows: [parameters] });
+      if (last?.asked === asked) last.rows.push(parameters);
+      else parts.push({ asked, rows: [parameters] });
     },
     take() {
       const taken = takeParts();
@@ -49,43 +53,69 @@ export function createBatch(): Batch {
       const taken = takeParts();
       if (taken.length === 0) return { cypher, parameters };
       return {
-        cypher: `${asSubqueries(taken)}\n${withoutIndentation(cypher)}`,
+        cypher: `${asSubqueries(taken)}\n${askedOf(cypher).body}`,
         parameters: { ...parameters, ...asParameters(taken) },
       };
     },
   };
 }
 
-const nameOf = (n: number) => `part${n}`;
+const nameOf = (n: number) => `p${n}`;
 
 function asParameters(parts: readonly Part[]): Row {
-  return Object.fromEntries(parts.map(({ rows }, n) => [nameOf(n), rows.length === 1 ? rows[0] : rows]));
+  return Object.fromEntries(
+    parts.map(({ asked, rows: [first = {}, ...more] }, n) => {
+      const values = valuesOf(asked, first);
+      return [nameOf(n), more.length === 0 ? values : [values, ...more.map((row) => valuesOf(asked, row))]];
+    }),
+  );
+}
+
+function valuesOf({ paths }: Asked, row: Row): unknown[] {
+  return paths.map((path) => path.reduce<unknown>((value, name) => (value as Row | null)?.[name], row));
 }
 
 function asSubqueries(parts: readonly Part[]): string {
-  return parts
-    .map(({ cypher, rows }, n) => asSubquery(cypher, { parameter: nameOf(n), isOne: rows.length === 1 }))
-    .join('\n');
+  return parts.map(({ asked, rows }, n) => asSubquery(asked, nameOf(n), rows.length === 1)).join('\n');
 }
 
-/** `$name` of the part becomes `$part0.name`; of many rows `row_.name`, where each runs to its end before the next begins. */
-function asSubquery(cypher: string, { parameter, isOne }: { parameter: string; isOne: boolean }): string {
-  const body = withoutIndentation(cypher);
-  if (isOne) return `CALL () { ${body.replace(NAME, `$$${parameter}.$1`)} }`;
-  return `CALL () { UNWIND $${parameter} AS row_ CALL (row_) { ${body.replace(NAME, 'row_.$1')} } }`;
+/** `$name` of the part becomes `$p0[1]`; of many rows `row_[1]`, where each runs to its end before the next begins. */
+function asSubquery(asked: Asked, parameter: string, isOne: boolean): string {
+  if (isOne) return `CALL () { ${positioned(asked, `$${parameter}`)} }`;
+  return `CALL () { UNWIND $${parameter} AS row_ CALL (row_) { ${positioned(asked, 'row_')} } }`;
 }
 
-const NAME = /\$(\w+)/g;
-
-/** Of each constant, made once. */
-const bodies = new Map<string, string>();
-
-/** Indentation is a quarter of what would go over the wire each time. */
-function withoutIndentation(cypher: string): string {
-  let body = bodies.get(cypher);
-  if (body === undefined) {
-    body = cypher.trim().replace(/\n\s+/g, '\n');
-    bodies.set(cypher, body);
+function positioned({ body, paths, texts }: Asked, list: string): string {
+  let text = texts.get(list);
+  if (text === undefined) {
+    const names = paths.map((path) => path.join('.'));
+    text = body.replace(NAME, (_, name: string) => `${list}[${names.indexOf(name)}]`);
+    texts.set(list, text);
   }
-  return body;
+  return text;
+}
+
+const NAME = /\$(\w+(?:\.\w+)*)/g;
+
+/** What a constant text says, read once. */
+interface Asked {
+  /** Without indentation, a quarter of what would go over the wire each time. */
+  readonly body: string;
+  /** What it asks for, each once. */
+  readonly paths: readonly (readonly string[])[];
+  /** `body` with places in a list instead of names, by the list. */
+  readonly texts: Map<string, string>;
+}
+
+const known = new Map<string, Asked>();
+
+function askedOf(cypher: string): Asked {
+  let asked = known.get(cypher);
+  if (asked === undefined) {
+    const body = cypher.trim().replace(/\n\s+/g, '\n');
+    const names = new Set([...body.matchAll(NAME)].map(([, name = '']) => name));
+    asked = { body, paths: [...names].map((name) => name.split('.')), texts: new Map() };
+    known.set(cypher, asked);
+  }
+  return asked;
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { PersonaError } from '../domain/errors.ts';
-import { closeVerified, openTestGraph, testHeader } from '../test/graph.ts';
+import { changedByHand, closeVerified, openTestGraph, runCypher, testHeader } from '../test/graph.ts';
 import type { CommandHeader } from './command.ts';
 import { runCommand } from './command.ts';
 import type { Graph } from './graph.ts';
@@ -181,4 +181,47 @@ test('commands that lock in opposite orders deadlock and both succeed', async ()
   await Promise.all(Array.from({ length: 8 }, (_, n) => (n % 2 === 0 ? both(a, b) : both(b, a))));
   expect(await ltvAndVersion(a)).toMatchObject({ version: 9 });
   expect(await ltvAndVersion(b)).toMatchObject({ version: 9 });
+});
+
+test('a key comes with the lock where it lies beside the customer, and is asked for where it does not', async () => {
+  const id = randomUUID();
+  await create(id);
+  const { read, write } = graph.keyStore;
+  const asked: string[] = [];
+  const elsewhere: Graph = {
+    ...graph,
+    keyStore: {
+      read: async (reader, owner) => {
+        asked.push(owner.id);
+        return read(reader, owner);
+      },
+      write,
+    },
+  };
+  const place = ['Customer', id, 'gateway_customer_ref'] as const;
+  const sealed = await runCommand(elsewhere, testHeader(), 'sealForTest', {}, async (tx) => {
+    await tx.lockCustomer(id);
+    return tx.keyOf(id).seal('cus_1', ...place);
+  });
+  expect(asked).toEqual([id]);
+  const unasked = {
+    ...graph,
+    keyStore: { ...graph.keyStore, read: () => Promise.reject(new Error('asked')) },
+  };
+  const opened = await runCommand(unasked, testHeader(), 'openForTest', {}, async (tx) => {
+    await tx.lockCustomer(id);
+    return tx.keyOf(id).open(sealed, ...place);
+  });
+  expect(opened).toBe('cus_1');
+});
+
+test('a customer whose key is gone cannot be locked', async () => {
+  const id = randomUUID();
+  await create(id);
+  changedByHand(graph, id);
+  await runCypher(graph, 'MATCH (k:CustomerKey {customer_id: $id}) DELETE k', { id });
+  await expect(adjust(id, 1)).rejects.toMatchObject({
+    type: 'internal',
+    message: expect.stringContaining(id),
+  });
 });

@@ -1,16 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { EventData, RecordedEvent } from '../domain/events.ts';
 import { readPolicy } from '../platform/policy.ts';
-import {
-  closeVerified,
-  onboardingRequest,
-  openTestGraph,
-  randomToken,
-  runCypher,
-  testHeader,
-} from '../test/graph.ts';
-import type { Graph } from './graph.ts';
+import { onboardingRequest, randomToken, runCypher, testGraph, testHeader } from '../test/graph.ts';
 import {
   linkBehavioralProfile,
   onboard,
@@ -27,11 +19,7 @@ import type { Projection } from './projections/projection.ts';
 import { projectionParameters } from './projections/projection.ts';
 
 const policy = readPolicy();
-let graph: Graph;
-beforeAll(async () => {
-  graph = await openTestGraph();
-});
-afterAll(() => closeVerified(graph));
+const graph = await testGraph();
 
 /** A word that is nowhere else, to look for afterwards. */
 const mark = (what: string) => `mark-${what}-${randomUUID()}`;

@@ -9,15 +9,23 @@ import { PROJECTIONS } from './projections/index.ts';
 import { type Projection, projectionParameters } from './projections/projection.ts';
 import type { Stream } from './streams.ts';
 
+/** What each event says for itself; the rest is its command's. */
+const OWN = ['id', 'stream', 'stream_id', 'seq', 'type', 'schema_version', 'occurred_at', 'data'] as const;
+
 /** With the label by which the relay knows what it has to publish. */
-export const WRITE_EVENTS = `
+const writing = (own: (field: (typeof OWN)[number]) => string, command: string) => `
   UNWIND $events AS event
   CREATE (e:PersonaEvent:Unpublished {
-    id: event.id, stream: event.stream, stream_id: event.stream_id, seq: event.seq, type: event.type,
-    schema_version: event.schema_version, occurred_at: datetime(event.occurred_at),
-    recorded_at: datetime(event.recorded_at), source: event.source, actor: event.actor,
-    correlation_id: event.correlation_id, causation_id: event.causation_id, data: event.data
+    id: ${own('id')}, stream: ${own('stream')}, stream_id: ${own('stream_id')}, seq: ${own('seq')},
+    type: ${own('type')}, schema_version: ${own('schema_version')}, occurred_at: datetime(${own('occurred_at')}),
+    recorded_at: datetime(${command}.recorded_at), source: ${command}.source, actor: ${command}.actor,
+    correlation_id: ${command}.correlation_id, causation_id: ${command}.causation_id, data: ${own('data')}
   })`;
+
+/** Events of many commands. */
+export const WRITE_EVENTS = writing((field) => `event.${field}`, 'event');
+/** Those of one, as lists: their command's part is sent once, and no name at all. */
+const WRITE_OWN_EVENTS = writing((field) => `event[${OWN.indexOf(field)}]`, '$command');
 
 /** Numbers an event as its stream's next one. @param recordedAt - RFC 3339 */
 export function nextEvent<T extends keyof EventData>(
@@ -26,7 +34,6 @@ export function nextEvent<T extends keyof EventData>(
   { header, recordedAt }: { header: CommandHeader; recordedAt: string },
 ): RecordedEvent<T> {
   stream.version += 1;
-  stream.changed = true;
   return {
     id: uuidv7(),
     stream: stream.kind,
@@ -57,8 +64,12 @@ export function project<T extends keyof EventData>(
 }
 
 export function writeEvents(sender: Sender, events: readonly RecordedEvent[]): void {
-  if (events.length === 0) return;
-  sender.send(WRITE_EVENTS, {
-    events: events.map((event) => ({ ...event, data: JSON.stringify(event.data) })),
+  const [command] = events;
+  if (command === undefined) return;
+  sender.send(WRITE_OWN_EVENTS, {
+    command,
+    events: events.map((event) =>
+      OWN.map((field) => (field === 'data' ? JSON.stringify(event.data) : event[field])),
+    ),
   });
 }

@@ -9,7 +9,7 @@ export type { LtvChange } from './customers/adjust-ltv.ts';
 export { adjustLtv } from './customers/adjust-ltv.ts';
 export { createCustomer } from './customers/create-customer.ts';
 export { linkBehavioralProfile } from './customers/link-behavioral-profile.ts';
-export type { Wisher } from './customers/lock-owner.ts';
+export type { Requester } from './customers/lock-owner.ts';
 export { resolveIdentityMatch } from './customers/resolve-identity-match.ts';
 export { setCustomerStatus } from './customers/set-customer-status.ts';
 export { updateCustomer } from './customers/update-customer.ts';
@@ -21,10 +21,12 @@ export {
   removeDigitalIdentifier,
   verifyDigitalIdentifier,
 } from './identifiers/edit-identifier.ts';
+export { rememberGatewayEvent } from './gateway-events.ts';
 export { applyFraudOutcome } from './fraud/apply-fraud-outcome.ts';
 export type { Graph, GraphOptions, Reader } from './graph.ts';
 export { MAX_CONNECTIONS, openGraph } from './graph.ts';
-export type { CommittedCommand, GraphObserver } from './observer.ts';
+export { openConfiguredGraph } from './open-configured.ts';
+export { type CommittedCommand, type GraphObserver, unobserved } from './observer.ts';
 export { migrate, missingMigrations } from './migrate.ts';
 export { unreadableKeys } from './queries/stored-keys.ts';
 export type { Onboarded } from './onboarding/onboard.ts';
@@ -44,8 +46,8 @@ export { getDevice } from './queries/device.ts';
 export type { CustomerDevice } from './queries/devices.ts';
 export { getDevices } from './queries/devices.ts';
 export { findCustomersByDeviceFingerprint } from './queries/find-by-device.ts';
-export type { Usage } from './queries/find-by-usage.ts';
-export { findCustomersByUsage } from './queries/find-by-usage.ts';
+export type { Usage, UsagePlace } from './queries/find-by-usage.ts';
+export { findCustomersByUsage, isUsageStart } from './queries/find-by-usage.ts';
 export type { ConnectedCustomer } from './queries/find-connected.ts';
 export { findConnectedCustomers } from './queries/find-connected.ts';
 export { findCustomerByDigitalId } from './queries/find-customer.ts';
@@ -81,6 +83,8 @@ export {
   setOffSessionConsent,
   updatePaymentMethodStatus,
 } from './wallet/edit-payment-method.ts';
+export { followPaymentMethod, type FollowedMethod } from './wallet/follow-payment-method.ts';
+export { findMethodMatter, type MethodMatter } from './wallet/method-news.ts';
 export { recordPaymentMethodUse } from './wallet/record-use.ts';
 export { updatePaymentMethod } from './wallet/update-payment-method.ts';
 export type { Verification, Verified } from './wallet/record-verification.ts';

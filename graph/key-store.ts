@@ -12,6 +12,11 @@ export interface Sender {
  * backups as what they open: a store elsewhere ignores the transaction that it is handed.
  */
 export interface KeyStore {
+  /**
+   * Where keys lie in the same database: Cypher that gives the key of the owner with the id `$id`, or null. A command
+   * then reads the key with the lock, and not in a statement of its own.
+   */
+  readonly beside?: Readonly<Record<KeyOwner['label'], string>>;
   /** `undefined`: never made, or destroyed. */
   read(reader: Reader, owner: KeyOwner): Promise<WrappedKey | undefined>;
   write(sender: Sender, owner: KeyOwner, key: WrappedKey, createdAt: string): void;
@@ -29,8 +34,14 @@ const WRITE = {
     'CREATE (:DeviceKey {device_id: $id, wrapped: $wrapped, key_id: $key_id, created_at: datetime($created_at)})',
 } as const;
 
+const BESIDE = {
+  CustomerKey: 'head(COLLECT { MATCH (k:CustomerKey {customer_id: $id}) RETURN k {.wrapped, .key_id} })',
+  DeviceKey: 'head(COLLECT { MATCH (k:DeviceKey {device_id: $id}) RETURN k {.wrapped, .key_id} })',
+} as const;
+
 /** Keeps them beside what they seal, in nodes without an edge. */
 export const graphKeyStore: KeyStore = {
+  beside: BESIDE,
   async read(reader, owner) {
     const [row] = await reader.read<WrappedKey>(READ[owner.label], { id: owner.id });
     return row;

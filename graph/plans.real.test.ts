@@ -1,15 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import type { Plan } from 'neo4j-driver';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { readPolicy } from '../platform/policy.ts';
 import {
-  closeVerified,
   onboardingRequest,
-  openTestGraph,
   randomEmail,
   randomPhone,
   randomToken,
   runCypher,
+  testGraph,
   testHeader,
 } from '../test/graph.ts';
 import { recordingGraph } from '../test/recording-graph.ts';
@@ -23,6 +22,8 @@ import {
   findCustomerByDigitalId,
   findCustomersByDeviceFingerprint,
   findCustomersByUsage,
+  findMethodMatter,
+  followPaymentMethod,
   getAddresses,
   getAllDefaultPaymentMethods,
   getCustomer,
@@ -53,9 +54,12 @@ import {
   updateDeviceTrustScore,
   updatePaymentMethodStatus,
   type Usage,
+  type UsagePlace,
 } from './index.ts';
 import {
   findNewsMatter,
+  findRefundMatter,
+  followRefunds,
   getNoticeMatter,
   getObligation,
   getOpenObligations,
@@ -65,11 +69,7 @@ import { fullLife, type Life } from './replay/testing.ts';
 import { verifyCustomer } from './replay/verify.ts';
 
 const policy = readPolicy();
-let graph: Graph;
-beforeAll(async () => {
-  graph = await openTestGraph();
-});
-afterAll(() => closeVerified(graph));
+const graph = await testGraph();
 
 /** Everything that the graph does, once, so that each of its statements is seen. */
 async function everything(recorded: Graph): Promise<void> {
@@ -157,6 +157,7 @@ async function everything(recorded: Graph): Promise<void> {
   await getOpenObligations(recorded, life.customer_id);
   await getTimeline(recorded, { customer_id: life.customer_id, limit: 10 });
   await findNewsMatter(recorded, {
+    about: 'payment',
     result: 'approved',
     codes: {},
     event_id: randomUUID(),
@@ -164,6 +165,14 @@ async function everything(recorded: Graph): Promise<void> {
     payment_id: life.paid,
     token,
   });
+  const event_id = randomUUID();
+  await findMethodMatter(recorded, { event_id, token });
+  const found = { token, type: 'card', gateway_customer_ref: 'cus_1', last_four: '4242' } as const;
+  await followPaymentMethod(recorded, testHeader(), { ...own, found });
+  const refunded = { gateway_ref: 'pi_1', payment_id: life.paid };
+  await findRefundMatter(recorded, { about: 'refund', event_id, charge_ref: 'ch_1', ...refunded });
+  const refund = { refund_ref: 're_2', charge_ref: 'ch_1', amount: 1, currency: 'USD' } as const;
+  await followRefunds(recorded, testHeader(), { ...refunded, refunds: [{ ...refund, state: 'refunded' }] });
   await verifyCustomer(recorded, life.customer_id);
   await editsAndFindings(recorded, life);
 }
@@ -238,8 +247,19 @@ test('every statement begins at a key, and none walks through the graph', async 
 
 /** What is asked of all customers: it walks one index in its order, so that a page costs a page and is never sorted. */
 const WALKS: [name: string, index: string, ask: (recorded: Graph) => Promise<unknown>][] = [
-  ['usage by state', 'Address(state, id)', (graph) => byUsage(graph, { state: 'NY', brand: 'amex' })],
+  ['usage by state', 'Address(state, id)', (graph) => byUsage(graph, { state: 'NY', trusted: 0.7 })],
   ['usage by brand', 'PaymentMethod(brand, id)', (graph) => byUsage(graph, { brand: 'amex', trusted: 0.7 })],
+  [
+    'usage by state, on a later page',
+    'Address(state, id)',
+    (graph) => byUsage(graph, { state: 'NY', brand: 'amex' }, { start: 'state', spelling: 'NY', id: 'a' }),
+  ],
+  [
+    'usage by brand, on a later page',
+    'PaymentMethod(brand, id)',
+    (graph) => byUsage(graph, { state: 'NY', brand: 'amex' }, { start: 'brand', spelling: 'amex', id: 'a' }),
+  ],
+  ['where to begin', 'PaymentMethod(brand, id)', (graph) => byUsage(graph, { state: 'NY', brand: 'amex' })],
   ['usage by device', 'Customer(id)', (graph) => byUsage(graph, { user_agent: 'iPhone' })],
   ['all defaults', 'PaymentMethod(id)', (graph) => getAllDefaultPaymentMethods(graph, { limit: 10 })],
   [
@@ -255,7 +275,8 @@ const WALKS: [name: string, index: string, ask: (recorded: Graph) => Promise<unk
       }),
   ],
 ];
-const byUsage = (recorded: Graph, usage: Usage) => findCustomersByUsage(recorded, { usage, limit: 10 });
+const byUsage = (recorded: Graph, usage: Usage, after?: UsagePlace) =>
+  findCustomersByUsage(recorded, { usage, limit: 10, after });
 
 test.each(WALKS)('%s walks %s in its order', async (_, index, ask) => {
   const { graph: recorded, statements } = recordingGraph(graph);

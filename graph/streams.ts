@@ -1,9 +1,9 @@
 import { PersonaError } from '../domain/errors.ts';
 import type { StreamKind } from '../domain/events.ts';
-import { DataKey, type KeyOwner } from '../security/data-key.ts';
+import { DataKey, type KeyOwner, type WrappedKey } from '../security/data-key.ts';
 import type { CustomerNode, DeviceNode } from './command-tx.ts';
 import type { Graph, Reader } from './graph.ts';
-import { dataKeyOf, type Sender } from './key-store.ts';
+import type { Sender } from './key-store.ts';
 
 // A write locks the node, and what is read after it is what the lock's last holder left. The value written must not be
 // read from the node: `SET c.version = c.version` reads before it has the lock and writes the old version back.
@@ -27,8 +27,8 @@ export interface Stream {
   readonly key: DataKey;
   /** The `seq` of its last event, with those of the command. */
   version: number;
-  /** The command has recorded an event of it. */
-  changed: boolean;
+  /** What its node has as version, or what the event that makes the node gives it. */
+  written: number;
 }
 
 /** The streams that a command has locked or begun. */
@@ -57,7 +57,7 @@ export class Streams {
     const owner: KeyOwner = { label: kind === 'customer' ? 'CustomerKey' : 'DeviceKey', id };
     const { key, wrapped } = DataKey.create(this.#graph.keyRing, owner);
     this.#graph.keyStore.write(this.#statements, owner, wrapped, createdAt);
-    this.#streams.set(id, { id, kind, key, version: 0, changed: false });
+    this.#streams.set(id, { id, kind, key, version: 0, written: 1 });
   }
 
   of(id: string): Stream {
@@ -67,9 +67,9 @@ export class Streams {
   }
 
   writeVersions(): void {
-    for (const { id, kind, version, changed } of this.#streams.values()) {
+    for (const { id, kind, version, written } of this.#streams.values()) {
       const cypher = kind === 'customer' ? WRITE_CUSTOMER_VERSION : WRITE_DEVICE_VERSION;
-      if (changed) this.#statements.send(cypher, { id, version });
+      if (version > written) this.#statements.send(cypher, { id, version });
     }
   }
 
@@ -79,16 +79,22 @@ export class Streams {
     missing: () => PersonaError,
   ): Promise<N> {
     const { id, label } = owner;
-    const [rows, key] = await Promise.all([
-      this.#statements.read<{ node: N & { status?: string } }>(cypher, { id }),
-      dataKeyOf(this.#graph, this.#statements, owner),
+    const { keyStore, keyRing } = this.#graph;
+    const beside = keyStore.beside?.[label];
+    const lock = beside === undefined ? cypher : `${cypher}, ${beside} AS key`;
+    const [[row], elsewhere] = await Promise.all([
+      this.#statements.read<{ node: N & { status?: string }; key?: WrappedKey | null }>(lock, { id }),
+      beside === undefined ? keyStore.read(this.#statements, owner) : undefined,
     ]);
-    const node = rows[0]?.node;
+    const node = row?.node;
     if (node === undefined || node.status === 'erased' || node.status === 'merged') throw missing();
-    if (key === undefined) throw new PersonaError('internal', `the ${label} of ${id} is missing`);
+    const wrapped = row?.key ?? elsewhere;
+    if (wrapped === undefined) throw new PersonaError('internal', `the ${label} of ${id} is missing`);
+    const key = DataKey.unwrap(keyRing, owner, wrapped);
     const kind = label === 'CustomerKey' ? 'customer' : 'device';
     const known = this.#streams.get(id);
-    if (known === undefined) this.#streams.set(id, { id, kind, key, version: node.version, changed: false });
+    if (known === undefined)
+      this.#streams.set(id, { id, kind, key, version: node.version, written: node.version });
     else node.version = known.version;
     return node;
   }

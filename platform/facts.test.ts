@@ -51,6 +51,18 @@ test('a recovery is counted when it opens, at each attempt, and when it ends, wi
   ]);
 });
 
+test('refunds are counted by who gave back, and those that failed at once or later', async () => {
+  const { told, numbers } = counting();
+  const others = { amount: 250, currency: 'EUR' };
+  told('recordRefund', [event('RefundSent', { by_others: null })]);
+  told('followRefunds', [event('RefundSent', { by_others: others }), event('RefundFailed', {})]);
+  expect(await numbers()).toEqual([
+    'persona_refunds_total{result="sent"} 1',
+    'persona_refunds_total{result="by_others"} 1',
+    'persona_refunds_total{result="failed"} 1',
+  ]);
+});
+
 test('codes that nobody knows are counted by network and field, and logged where they are codes', async () => {
   const { told, numbers, lines } = counting();
   const unmapped = ['network_code:ZZ', 'decline_code:ada@shop.example', 'code:a:b'];

@@ -59,7 +59,9 @@ export function createFactCounts(
     ['currency'],
   );
   const overpaid = counter('persona_recoveries_overpaid_total', 'Payments that succeeded twice');
-  const refunds = counter('persona_refunds_total', 'Second payments given back', ['result']);
+  const refunds = counter('persona_refunds_total', 'Payments given back, and refunds that failed', [
+    'result',
+  ]);
   const unmapped = counter('persona_decline_unmapped_total', 'Decline codes that the table does not have', [
     'network',
     'field',
@@ -84,7 +86,7 @@ export function createFactCounts(
       }
     },
     RecoveryOverpaid: () => overpaid.inc(),
-    RefundSent: () => refunds.inc({ result: 'sent' }),
+    RefundSent: ({ by_others }) => refunds.inc({ result: by_others === null ? 'sent' : 'by_others' }),
     RefundFailed: () => refunds.inc({ result: 'failed' }),
     NoticeSent: ({ template, channel }) => notices.inc({ template, channel, result: 'sent' }),
     NoticeFailed: ({ template, channel }) =>

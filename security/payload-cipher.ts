@@ -4,11 +4,11 @@
  * lay it out the same way, so another agent's client opens these payloads with an equal key.
  */
 
-import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from 'node:crypto';
+import { NONCE_BYTES, nextNonce } from './nonces.ts';
 
 const ALGORITHM = 'aes-256-gcm';
 const KEY_BYTES = 32;
-const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
 export interface PayloadKey {
@@ -48,7 +48,7 @@ export function createPayloadCipher(keys: readonly PayloadKey[]): PayloadCipher 
   const writerKey = createSecretKey(writer.key);
   return {
     seal(plain) {
-      const nonce = randomBytes(NONCE_BYTES);
+      const nonce = nextNonce();
       const cipher = createCipheriv(ALGORITHM, writerKey, nonce);
       const data = Buffer.concat([nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
       return { keyId: writer.id, data };

@@ -45,6 +45,19 @@ test('a data key is opened by the ring that wrapped it, for its owner, also afte
   expect(() => DataKey.unwrap(createKeyRing([entry('new')]), owner, wrapped)).toThrow(/lacks the key old/);
 });
 
+test('what a data key has sealed itself it opens in its place, and nowhere else either', () => {
+  const { key } = DataKey.create(createKeyRing([entry('1')]), { label: 'CustomerKey', id: 'c1' });
+  const sealed = key.seal('+49151', 'DigitalIdentifier', 'i1', 'value');
+  expect(key.open(sealed, 'DigitalIdentifier', 'i1', 'value')).toBe('+49151');
+  for (const [label, id, field] of [
+    ['Device', 'i1', 'value'],
+    ['DigitalIdentifier', 'i2', 'value'],
+    ['DigitalIdentifier', 'i1', 'token'],
+  ] as const) {
+    expect(() => key.open(sealed, label, id, field)).toThrow(/cannot be unsealed/);
+  }
+});
+
 test('a blind index writes under the first key and finds under all', () => {
   const old = entry('1');
   const before = createBlindIndex(createKeyRing([old]));

@@ -1,7 +1,7 @@
-import { createCipheriv, createDecipheriv, type KeyObject, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, type KeyObject } from 'node:crypto';
+import { NONCE_BYTES, nextNonce } from './nonces.ts';
 
 const ALGORITHM = 'aes-256-gcm';
-const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 /** Marks a sealed value, so that a plaintext in its place is noticed. */
 const PREFIX = 's1:';
@@ -18,10 +18,10 @@ export interface SealedField {
  * @param key - 32 bytes
  */
 export function seal(key: KeyObject, plaintext: string | Buffer, place: SealedField): string {
-  const nonce = randomBytes(NONCE_BYTES);
+  const nonce = nextNonce();
   const cipher = createCipheriv(ALGORITHM, key, nonce).setAAD(associatedData(place));
-  const body = Buffer.concat([cipher.update(plaintext as string, 'utf8'), cipher.final()]);
-  return PREFIX + Buffer.concat([nonce, body, cipher.getAuthTag()]).toString('base64');
+  const body = [cipher.update(plaintext as string, 'utf8'), cipher.final()];
+  return PREFIX + Buffer.concat([nonce, ...body, cipher.getAuthTag()]).toString('base64');
 }
 
 /** @throws Error when the value is not sealed, was sealed with another key or for another place, or was changed */

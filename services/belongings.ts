@@ -1,7 +1,6 @@
-import { invalid } from '../domain/errors.ts';
 import { getAddresses as readAddresses, getDevices as readDevices } from '../graph/index.ts';
 import type { ServiceDeps } from './deps.ts';
-import { compareKeys, pageOf, readCursor, writeCursor } from './pages.ts';
+import { compareKeys, firstPageOf, pageOf, readTimeCursor } from './pages.ts';
 import type { PageRequest } from './services.ts';
 import type { AddressView, DeviceView, Page } from './views.ts';
 
@@ -15,22 +14,17 @@ export async function getDevices(
   { customer_id, limit, cursor }: PageRequest,
 ): Promise<Page<DeviceView>> {
   const before = cursor === undefined ? undefined : readPlace(cursor);
-  // One more than asked for tells whether there is a next page.
   const found = await readDevices(graph, { customer_id, limit: limit + 1, before });
-  const items = found
-    .slice(0, limit)
-    .map((device) => ({ ...device, trusted: device.trust_score >= policy.trust.threshold }));
-  const last = items.at(-1);
-  return found.length > limit && last !== undefined
-    ? { items, next_cursor: writeCursor([last.last_login, last.device_id]) }
-    : { items };
+  const devices = found.map((device) => ({
+    ...device,
+    trusted: device.trust_score >= policy.trust.threshold,
+  }));
+  return firstPageOf(devices, ({ last_login, device_id }) => [last_login, device_id], limit);
 }
 
 function readPlace(cursor: string): { last_login: string; device_id: string } {
-  const [last_login = '', device_id = ''] = readCursor(cursor);
-  if (Number.isNaN(Date.parse(last_login)))
-    throw invalid([{ field: 'cursor', message: 'must be the next_cursor of the page before' }]);
-  return { last_login, device_id };
+  const { time, id } = readTimeCursor(cursor);
+  return { last_login: time, device_id: id };
 }
 
 /**

@@ -1,9 +1,11 @@
 import {
   findConnectedCustomers as findConnected,
   findCustomersByUsage as findByUsage,
+  isUsageStart,
+  type UsagePlace,
 } from '../graph/index.ts';
 import type { ServiceDeps } from './deps.ts';
-import { readCursor, writeCursor } from './pages.ts';
+import { readCursor, refuseCursor, writeCursor } from './pages.ts';
 import type { UsageRequest } from './services.ts';
 import type { ConnectedCustomerView, CustomerSummaryView, Page } from './views.ts';
 
@@ -18,13 +20,18 @@ export async function findCustomersByUsage(
   { graph, policy }: Deps,
   { limit, cursor, trusted_device, ...usage }: UsageRequest,
 ): Promise<Page<CustomerSummaryView>> {
-  const [spelling = '', id = ''] = cursor === undefined ? [] : readCursor(cursor);
   const { customers: items, next } = await findByUsage(graph, {
     usage: { ...usage, ...(trusted_device === true && { trusted: policy.trust.threshold }) },
     limit,
-    ...(cursor !== undefined && { after: { spelling, id } }),
+    ...(cursor !== undefined && { after: readPlace(cursor) }),
   });
-  return next === undefined ? { items } : { items, next_cursor: writeCursor([next.spelling, next.id]) };
+  if (next === undefined) return { items };
+  return { items, next_cursor: writeCursor([next.start, next.spelling, next.id]) };
+}
+
+function readPlace(cursor: string): UsagePlace {
+  const [start, spelling = '', id = ''] = readCursor(cursor);
+  return isUsageStart(start) ? { start, spelling, id } : refuseCursor();
 }
 
 /**

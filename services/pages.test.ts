@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { compareKeys, pageOf } from './pages.ts';
+import { compareKeys, pageOf, readTimeCursor, writeCursor } from './pages.ts';
 
 const keyOf = (item: string) => [item.slice(0, 1), item];
 
@@ -28,6 +28,17 @@ test('pages put together are the list, whatever their length', () => {
 test('entries that come and go between two pages neither repeat nor hide others', () => {
   const first = pageOf(['a', 'b', 'c', 'd'], keyOf, { limit: 2 });
   expect(pageOf(['aa', 'c', 'd'], keyOf, { limit: 2, cursor: first.next_cursor }).items).toEqual(['c', 'd']);
+});
+
+test.each([
+  ['2026-11-21T10:00:00.000Z', true],
+  ['2026-11-21', false],
+  ['Sat Nov 21 2026', false],
+  ['2026-13-41T10:00:00Z', false],
+])('a list that goes by time takes %s for a place in it: %s', (time, is) => {
+  const cursor = writeCursor([time, 'a']);
+  if (is) expect(readTimeCursor(cursor)).toEqual({ time, id: 'a' });
+  else expect(() => readTimeCursor(cursor)).toThrow('next_cursor');
 });
 
 test.each([

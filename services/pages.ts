@@ -19,11 +19,24 @@ export function pageOf<T>(
 ): Page<T> {
   const after = request.cursor === undefined ? undefined : readCursor(request.cursor);
   const rest = after === undefined ? items : items.filter((item) => compareKeys(keyOf(item), after) > 0);
-  const page = rest.slice(0, request.limit);
-  const last = page.at(-1);
-  return rest.length > page.length && last !== undefined
-    ? { items: page, next_cursor: writeCursor(keyOf(last)) }
-    : { items: page };
+  return firstPageOf(rest, keyOf, request.limit);
+}
+
+/**
+ * The page that a list begins with.
+ *
+ * @param found the list, or one entry more than fits: that there is a next page is all it tells
+ */
+export function firstPageOf<T>(
+  found: readonly T[],
+  keyOf: (item: T) => readonly string[],
+  limit: number,
+): Page<T> {
+  const items = found.slice(0, limit);
+  const last = items.at(-1);
+  return found.length > limit && last !== undefined
+    ? { items, next_cursor: writeCursor(keyOf(last)) }
+    : { items };
 }
 
 /** Sorts by the first text that differs. */
@@ -48,5 +61,23 @@ export function readCursor(cursor: string): string[] {
   } catch {
     // Refused below.
   }
+  return refuseCursor();
+}
+
+const ISO_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z$/;
+
+/**
+ * The place in a list that goes by time: RFC 3339, and the id that tells entries of one moment apart.
+ *
+ * @throws PersonaError invalid_argument for a cursor that no page gave
+ */
+export function readTimeCursor(cursor: string): { time: string; id: string } {
+  const [time = '', id = ''] = readCursor(cursor);
+  // Only what the graph takes for a time, too.
+  return ISO_TIME.test(time) && !Number.isNaN(Date.parse(time)) ? { time, id } : refuseCursor();
+}
+
+/** @throws PersonaError invalid_argument */
+export function refuseCursor(): never {
   throw invalid([{ field: 'cursor', message: 'must be the next_cursor of the page before' }]);
 }

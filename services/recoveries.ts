@@ -1,9 +1,9 @@
-import { invalid, PersonaError } from '../domain/errors.ts';
+import { PersonaError } from '../domain/errors.ts';
 import { getGatewayCustomer } from '../graph/index.ts';
 import { getRecoveries as readRecoveries, getRecovery as readRecovery } from '../graph/recovery/index.ts';
 import { askRecovery } from '../temporal/starts.ts';
 import type { ServiceDeps } from './deps.ts';
-import { readCursor, writeCursor } from './pages.ts';
+import { firstPageOf, readTimeCursor } from './pages.ts';
 import { toRecoveryView } from './recovery-text.ts';
 import type { PageRequest } from './services.ts';
 import type { Page, RecoveryView } from './views.ts';
@@ -34,25 +34,16 @@ export async function getRecoveries(
   { graph }: ServiceDeps,
   { customer_id, limit, cursor }: PageRequest,
 ): Promise<Page<RecoveryView>> {
-  const before = cursor === undefined ? undefined : readPosition(cursor);
+  const before = cursor === undefined ? undefined : readPlace(cursor);
   const [found] = await Promise.all([
-    // One more than asked for tells whether there is a next page.
     readRecoveries(graph, { customer_id, limit: limit + 1, before }),
     getGatewayCustomer(graph, { customer_id }),
   ]);
-  const items = found.slice(0, limit).map(toRecoveryView);
-  const last = items.at(-1);
-  return found.length > limit && last !== undefined
-    ? { items, next_cursor: writeCursor([last.opened_at, last.payment_id]) }
-    : { items };
+  const recoveries = found.map(toRecoveryView);
+  return firstPageOf(recoveries, ({ opened_at, payment_id }) => [opened_at, payment_id], limit);
 }
 
-const ISO_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z$/;
-
-function readPosition(cursor: string): { opened_at: string; payment_id: string } {
-  const [opened_at = '', payment_id = ''] = readCursor(cursor);
-  // Only what the graph takes for a time, too.
-  if (!ISO_TIME.test(opened_at) || Number.isNaN(Date.parse(opened_at)))
-    throw invalid([{ field: 'cursor', message: 'must be the next_cursor of the page before' }]);
-  return { opened_at, payment_id };
+function readPlace(cursor: string): { opened_at: string; payment_id: string } {
+  const { time, id } = readTimeCursor(cursor);
+  return { opened_at: time, payment_id: id };
 }

@@ -1,10 +1,11 @@
 import { setTimeout } from 'node:timers/promises';
 import type { GatewayNews } from '../domain/ports.ts';
 import type { ChargeResult } from '../domain/recovery/messages.ts';
-import type { Graph } from '../graph/index.ts';
-import { findNewsMatter, type NewsMatter, rememberGatewayEvent } from '../graph/recovery/index.ts';
-import { signalRecovery } from '../temporal/starts.ts';
+import { type Graph, rememberGatewayEvent } from '../graph/index.ts';
+import { findNewsMatter, type NewsMatter } from '../graph/recovery/index.ts';
+import { followGateway, signalRecovery } from '../temporal/starts.ts';
 import type { ServiceDeps } from './deps.ts';
+import { findChange } from './gateway-changes.ts';
 import type { Caller } from './request.ts';
 
 /** Stripe does not wait for long, and what is refused comes again. */
@@ -17,8 +18,9 @@ const OVERTAKEN_MS = [50, 100, 200, 400, 800];
 export type WebhookAnswer = { result: 'accepted' | 'known' | 'ignored' };
 
 /**
- * Hands the gateway's news of a payment to its recovery (specification: interfaces, `/webhooks/stripe`). Remembered
- * only after Temporal has it: what breaks off half-way comes again, and the recovery reads the payment for itself.
+ * Hands the gateway's news to the process that they concern (specification: interfaces, `/webhooks/stripe`): of a payment
+ * to its recovery, anything else to one that follows the gateway. Remembered only after Temporal has it: what breaks off
+ * half-way comes again, and whoever hears of it reads it at the gateway.
  *
  * @throws PersonaError signature_refused, malformed_request, graph_unavailable, temporal_unavailable,
  *   deadline_exceeded
@@ -30,10 +32,28 @@ export async function takeStripeWebhook(
 ): Promise<WebhookAnswer> {
   const news = gatewayEvents.read(body, signature);
   if (news === undefined) return { result: 'ignored' };
+  const found = await (news.about === 'payment' ? findCharge(graph, news) : findChange(graph, news));
+  if (found === undefined) return { result: 'ignored' };
+  if (found.known) return { result: 'known' };
+  const deadline = new Date(Date.now() + PATIENCE_MS);
+  await temporal.withDeadline<unknown>(deadline, () =>
+    'message' in found
+      ? signalRecovery(temporal, 'chargeResult', found.message)
+      : followGateway(temporal, found.customer_id, found.change),
+  );
+  const header = { correlationId: caller.correlationId, occurredAt: new Date().toISOString() };
+  await rememberGatewayEvent(graph, header, news.event_id);
+  return { result: 'accepted' };
+}
+
+/** What a recovery is to hear of a charge; `undefined`: none of Persona's business. */
+async function findCharge(
+  graph: Graph,
+  news: GatewayNews,
+): Promise<{ message: ChargeResult; known: boolean } | undefined> {
   const matter = await findMatterOf(graph, news);
-  if (matter === undefined || isOfOtherCustomer(news, matter)) return { result: 'ignored' };
+  if (matter === undefined || isOfOtherCustomer(news, matter)) return undefined;
   const attempt = attemptOf(news, matter);
-  if (matter.received || isKnown(news, matter, attempt)) return { result: 'known' };
   const { event_id, gateway_ref, result, codes } = news;
   const message: ChargeResult = {
     ...codes,
@@ -43,11 +63,7 @@ export async function takeStripeWebhook(
     gateway_ref,
     result,
   };
-  const deadline = new Date(Date.now() + PATIENCE_MS);
-  await temporal.withDeadline(deadline, () => signalRecovery(temporal, 'chargeResult', message));
-  const header = { correlationId: caller.correlationId, occurredAt: new Date().toISOString() };
-  await rememberGatewayEvent(graph, header, event_id);
-  return { result: 'accepted' };
+  return { message, known: matter.received || isKnown(news, matter, attempt) };
 }
 
 /**

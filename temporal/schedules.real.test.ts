@@ -12,6 +12,9 @@ test('the sweep is scheduled once, however many workers put it into place, and s
       swept.push(after);
       return { looked_at: 0, started: [] };
     },
+    async sweepNotices() {
+      return { looked_at: 0, started: [] };
+    },
   };
   const rig = await createTestRig({ server: 'dev', activities: { [TaskQueue.maintenance]: sweep } });
   await Promise.all([ensureSchedules(rig.client), ensureSchedules(rig.client), ensureSchedules(rig.client)]);

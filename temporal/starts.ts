@@ -11,6 +11,9 @@ import type { Workflow } from '@temporalio/common';
 import {
   type AddPaymentMethodInput,
   type CustomerReady,
+  followGatewayWorkflowId,
+  GATEWAY_CHANGED,
+  type GatewayChange,
   type MethodReady,
   type OnboardCustomerInput,
   onboardingWorkflowId,
@@ -19,6 +22,7 @@ import {
   type RecoverySignalName,
   type RecoverySignals,
   recoveryWorkflowId,
+  type SendNoticeInput,
   TaskQueue,
   type TaskQueueName,
   UpdateName,
@@ -142,20 +146,70 @@ export async function signalRecovery<Name extends 'paymentFailed' | 'paymentSett
 }
 
 /**
+ * Has something of a customer's read at the gateway, and what it finds written down; a run that reads the same thing
+ * already reads it once more.
+ *
+ * @throws PersonaError temporal_unavailable
+ */
+export async function followGateway(
+  client: Client,
+  customerId: string,
+  change: GatewayChange,
+): Promise<void> {
+  try {
+    await client.workflow.signalWithStart(WorkflowName.followGateway, {
+      ...JOIN_OR_BEGIN,
+      workflowId: followGatewayWorkflowId(change),
+      taskQueue: TaskQueue.maintenance,
+      args: [{ customer_id: customerId }],
+      signal: GATEWAY_CHANGED,
+      signalArgs: [change],
+      staticSummary: `Follows what the gateway changed of customer ${customerId}`,
+    });
+  } catch (error) {
+    throw toPersonaError(error);
+  }
+}
+
+/**
  * Starts the recovery of a payment again, from what the graph has, unless one runs.
  *
  * @returns whether one was started
  * @throws PersonaError temporal_unavailable
  */
 export async function resumeRecovery(client: Client, paymentId: string): Promise<boolean> {
+  return startUnlessRunning(client, WorkflowName.recoverPayment, {
+    workflowId: recoveryWorkflowId(paymentId),
+    args: [{ payment_id: paymentId, resume: true }],
+    staticSummary: `Recovers payment ${paymentId}, taken up again`,
+  });
+}
+
+/**
+ * Starts the sending of a notice whose process was lost, unless it runs: what is sent already is not sent again.
+ *
+ * @returns whether it was started
+ * @throws PersonaError temporal_unavailable
+ */
+export async function startNotice(client: Client, input: SendNoticeInput): Promise<boolean> {
+  return startUnlessRunning(client, WorkflowName.sendNotice, {
+    workflowId: input.notification_id,
+    args: [input],
+    staticSummary: `Writes to customer ${input.customer_id}, taken up again`,
+  });
+}
+
+async function startUnlessRunning(
+  client: Client,
+  workflow: string,
+  run: { workflowId: string; args: unknown[]; staticSummary: string },
+): Promise<boolean> {
   try {
-    await client.workflow.start(WorkflowName.recoverPayment, {
-      workflowId: recoveryWorkflowId(paymentId),
+    await client.workflow.start(workflow, {
+      ...run,
       workflowIdConflictPolicy: 'FAIL',
       workflowIdReusePolicy: 'ALLOW_DUPLICATE',
       taskQueue: TaskQueue.recovery,
-      args: [{ payment_id: paymentId, resume: true }],
-      staticSummary: `Recovers payment ${paymentId}, taken up again`,
     });
     return true;
   } catch (error) {

@@ -17,7 +17,7 @@ import { PersonaAgentClient } from '../proto/gen/persona/v1/persona_agent.ts';
 import { createBlindIndex } from '../security/blind-index.ts';
 import { createKeyRing } from '../security/key-ring.ts';
 import { workflowBundle } from '../temporal/bundle.ts';
-import { resumeRecovery, tellRecoveries } from '../temporal/starts.ts';
+import { resumeRecovery, startNotice, tellRecoveries } from '../temporal/starts.ts';
 import { createQueueWorker, runWorkers } from '../temporal/worker.ts';
 import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { queueActivities } from '../workers/queues.ts';
@@ -80,6 +80,7 @@ export async function openApiUnderTest(): Promise<ApiUnderTest> {
     tellRecoveries: (paymentIds, signal, payload) =>
       tellRecoveries(server.client, paymentIds, signal, payload),
     resumeRecovery: (paymentId) => resumeRecovery(server.client, paymentId),
+    startNotice: (notice) => startNotice(server.client, notice),
     now: Date.now,
   });
   const workers = await Promise.all(
@@ -214,7 +215,11 @@ const willingGateway: PaymentGateway = {
   cancelPayment: async () => 'cancelled',
   findCharge: async () => ({ result: 'absent' }),
   refundCharge: () => Promise.reject(new Error('no charge is too many here')),
+  refundsOf: async () => [],
+  getPaymentMethod: async () => undefined,
+  getMandate: async () => undefined,
   createCustomer: async ({ customer_id }) => ({ gateway_customer_ref: `cus_${customer_id}` }),
+  isOtherCustomer: async () => false,
   attachPaymentMethod: async ({ token, gateway_customer_ref }): Promise<AttachAnswer> =>
     token.includes('declined')
       ? { result: 'refused', reason: 'declined', codes: { decline_code: 'generic_decline' } }

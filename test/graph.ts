@@ -1,6 +1,6 @@
 import { randomBytes, randomInt, randomUUID } from 'node:crypto';
 import type { QueryResult } from 'neo4j-driver';
-import { expect } from 'vitest';
+import { afterAll, expect } from 'vitest';
 import type { OnboardingRequest } from '../domain/onboarding-types.ts';
 import type { CommandHeader } from '../graph/command.ts';
 import type { Graph, GraphOptions } from '../graph/graph.ts';
@@ -29,7 +29,7 @@ export async function openTestGraph(options: Partial<GraphOptions> = {}): Promis
   const watched: Graph = {
     ...graph,
     keyStore: {
-      read: graph.keyStore.read,
+      ...graph.keyStore,
       write(sender, owner, key, createdAt) {
         madeBy
           .get(watched)
@@ -40,6 +40,13 @@ export async function openTestGraph(options: Partial<GraphOptions> = {}): Promis
   };
   madeBy.set(watched, []);
   return watched;
+}
+
+/** A test graph for the file that calls it: verified and closed behind its last test. */
+export async function testGraph(): Promise<Graph> {
+  const graph = await openTestGraph();
+  afterAll(() => closeVerified(graph));
+  return graph;
 }
 
 /** The customers and devices that were made through each test's graph. */

@@ -4,15 +4,20 @@ import { randomUUID } from 'node:crypto';
 import type { Policy } from '../domain/policy.ts';
 import type { ChargeAnswer } from '../domain/ports.ts';
 import { attemptKey } from '../domain/processes.ts';
+import type { PaymentFailed } from '../domain/recovery/messages.ts';
 import type { Graph } from '../graph/index.ts';
 import { claimAttempt, openRecovery, openSettled, recordAttempt } from '../graph/recovery/index.ts';
 import { testHeader } from './graph.ts';
 import { customerWithCards, failureOf } from './wallets.ts';
 
 /** An obligation of a customer with two cards, whose second one has been claimed: `key` is that attempt's. */
-export async function claimedObligation(graph: Graph, policy: Policy) {
-  const wallet = await customerWithCards(graph, policy, { cards: 2 });
-  const failure = failureOf(wallet);
+export async function claimedObligation(
+  graph: Graph,
+  policy: Policy,
+  { email, ...changes }: { email?: string } & Partial<PaymentFailed> = {},
+) {
+  const wallet = await customerWithCards(graph, policy, { cards: 2, ...(email && { email }) });
+  const failure = failureOf(wallet, changes);
   const { payment_id, customer_id } = failure;
   const header = testHeader({ occurredAt: failure.occurred_at });
   await openRecovery(graph, header, { failure, policy, now: Date.now(), claim_first: false });
@@ -21,8 +26,9 @@ export async function claimedObligation(graph: Graph, policy: Policy) {
   const now = Date.now();
   await claimAttempt(graph, testHeader(), { payment_id, payment_method_id, key, n: 1, policy, now });
   return {
+    ...wallet,
     payment_id,
-    customer_id,
+    payment_method_id,
     key,
     /** What became of the claimed attempt, on the payment `pi_{payment_id}` unless the answer names another. */
     record: (came: ChargeAnswer) => {

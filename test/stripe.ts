@@ -5,7 +5,10 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { createStripeGateway } from '../adapters/stripe/gateway.ts';
 import { startGatewaySimulator } from '../dev/simulators/gateway/server.ts';
+import { until } from '../dev/simulators/gateway/testing.ts';
 import type { ChargeOrder } from '../domain/ports.ts';
+
+export { until };
 
 export type Fixture = Awaited<ReturnType<typeof startFixture>>;
 
@@ -74,19 +77,20 @@ export async function startFixture(webhook: { webhookUrl?: string; webhookSecret
       if (!response.ok) throw new Error(await response.text());
     },
 
+    /** As somebody does who works at Stripe's dashboard. */
+    async cancel(gatewayRef: string, reason?: string): Promise<void> {
+      const headers = {
+        authorization: 'Bearer sk_test_1',
+        'content-type': 'application/x-www-form-urlencoded',
+      };
+      const body = reason === undefined ? '' : `cancellation_reason=${reason}`;
+      const url = `${simulator.url}/v1/payment_intents/${gatewayRef}/cancel`;
+      const response = await fetch(url, { method: 'POST', headers, body });
+      if (!response.ok) throw new Error(await response.text());
+    },
+
     close: simulator.close,
   };
-}
-
-/** Reads until there is a value; at most five seconds. */
-export async function until<T>(read: () => Promise<T | undefined>): Promise<T> {
-  const limit = Date.now() + 5000;
-  for (;;) {
-    const value = await read();
-    if (value !== undefined) return value;
-    if (Date.now() > limit) throw new Error('did not happen within 5 s');
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
 }
 
 /** A server that is no gateway. */

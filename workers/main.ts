@@ -4,18 +4,16 @@ import { createChimeraClient } from '../adapters/chimera/client.ts';
 import { createSmtpNotifier } from '../adapters/smtp/notifier.ts';
 import { createStripeGateway } from '../adapters/stripe/gateway.ts';
 import { createWebhookNotifier } from '../adapters/webhook/notifier.ts';
-import { PersonaError } from '../domain/errors.ts';
 import { TaskQueue } from '../domain/processes.ts';
-import { MAX_CONNECTIONS, migrate, openGraph } from '../graph/index.ts';
-import { EnvironmentError, readWorkerEnvironment } from '../platform/environment.ts';
+import { MAX_CONNECTIONS, migrate, openConfiguredGraph } from '../graph/index.ts';
+import { readWorkerEnvironment } from '../platform/environment.ts';
+import { exitBecauseOf } from '../platform/exit.ts';
 import { observeGraph } from '../platform/graph-observer.ts';
 import { createLogger } from '../platform/logs.ts';
 import { createMetrics, serveMetrics } from '../platform/metrics.ts';
-import { PolicyError, readPolicy } from '../platform/policy.ts';
+import { readPolicy } from '../platform/policy.ts';
 import { type Readiness, readinessOf } from '../platform/readiness.ts';
 import { createShutdown } from '../platform/shutdown.ts';
-import { createBlindIndex } from '../security/blind-index.ts';
-import { createKeyRing } from '../security/key-ring.ts';
 import { dependencyStates } from '../services/dependencies.ts';
 import { workflowBundle } from '../temporal/bundle.ts';
 import { connectTemporal } from '../temporal/client.ts';
@@ -23,7 +21,7 @@ import { activityFields } from '../temporal/log-fields.ts';
 import { installRuntime } from '../temporal/runtime.ts';
 import { ensureSchedules, keepSchedules } from '../temporal/schedules.ts';
 import { ensureSearchAttributes } from '../temporal/search-attributes.ts';
-import { resumeRecovery, tellRecoveries } from '../temporal/starts.ts';
+import { resumeRecovery, startNotice, tellRecoveries } from '../temporal/starts.ts';
 import { connectWorkers, createQueueWorker, runWorkers } from '../temporal/worker.ts';
 import { queueActivities, readQueues } from './queues.ts';
 import { warmUp } from './warm-up.ts';
@@ -34,18 +32,8 @@ const DRAIN_MS = 50_000;
 const GRACE_MS = 60_000;
 /** A recovery whose run is lost waits for this and for the sweep at most. */
 const SCHEDULES_EVERY_MS = 3 * 60_000;
-/** `EX_CONFIG` of sysexits.h: nothing will change until somebody edits the configuration. */
-const EXIT_CONFIGURATION = 78;
 
-try {
-  await main();
-} catch (error) {
-  // What a person can act on is one message; anything else is a bug, and shows where.
-  const isClear =
-    error instanceof EnvironmentError || error instanceof PolicyError || error instanceof PersonaError;
-  console.error(isClear ? error.message : error);
-  process.exit(error instanceof EnvironmentError || error instanceof PolicyError ? EXIT_CONFIGURATION : 1);
-}
+await main().catch(exitBecauseOf);
 
 async function main(): Promise<void> {
   const queues = readQueues(process.argv.slice(2));
@@ -65,11 +53,7 @@ async function main(): Promise<void> {
     });
     shutdown.add('metrics', () => metricsServer.close());
 
-    const graph = openGraph({
-      ...environment.neo4j,
-      password: environment.neo4j.password.reveal(),
-      keyRing: createKeyRing(environment.keys.reveal()),
-      blindIndex: createBlindIndex(createKeyRing(environment.blindKeys.reveal())),
+    const graph = openConfiguredGraph(environment, {
       observer: observeGraph(metrics.registry, logger, {
         connections: MAX_CONNECTIONS,
         around: activityFields,
@@ -105,6 +89,7 @@ async function main(): Promise<void> {
       ...{ graph, gateway, notifier, chimera, policy },
       tellRecoveries: (paymentIds, signal, payload) => tellRecoveries(client, paymentIds, signal, payload),
       resumeRecovery: (paymentId) => resumeRecovery(client, paymentId),
+      startNotice: (notice) => startNotice(client, notice),
       now: Date.now,
     });
     const [bundle] = await Promise.all([

@@ -2,12 +2,13 @@
 
 import { parseArgs } from 'node:util';
 import { createChimeraActivities } from '../activities/chimera.ts';
+import { createFollowActivities } from '../activities/follow-gateway.ts';
 import { createGatewayActivities } from '../activities/gateway.ts';
 import { createNoticeActivities } from '../activities/notices.ts';
 import { createOnboardingActivities } from '../activities/onboarding.ts';
 import { createPaymentMethodActivities } from '../activities/payment-methods.ts';
 import { createRecoveryActivities, type TellRecoveries } from '../activities/recovery.ts';
-import { createSweepActivities, type ResumeRecovery } from '../activities/sweep.ts';
+import { createSweepActivities, type ResumeRecovery, type StartNotice } from '../activities/sweep.ts';
 import { invalid } from '../domain/errors.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { Chimera, Notifier, PaymentGateway } from '../domain/ports.ts';
@@ -22,6 +23,7 @@ export interface ActivityDependencies {
   policy: Policy;
   tellRecoveries: TellRecoveries;
   resumeRecovery: ResumeRecovery;
+  startNotice: StartNotice;
   /** Epoch milliseconds. */
   now: () => number;
 }
@@ -36,7 +38,7 @@ export function queueActivities(deps: ActivityDependencies): Record<TaskQueueNam
       ...createChimeraActivities(deps),
     },
     [TaskQueue.gateway]: createGatewayActivities(deps),
-    [TaskQueue.maintenance]: createSweepActivities(deps),
+    [TaskQueue.maintenance]: { ...createSweepActivities(deps), ...createFollowActivities(deps) },
   };
 }
 

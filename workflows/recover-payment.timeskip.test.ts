@@ -2,12 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { type WorkflowHandle } from '@temporalio/client';
 import { expect, test, vi } from 'vitest';
 import { PersonaError } from '../domain/errors.ts';
+import type { SuspectedFraud } from '../domain/ports.ts';
 import { fraudReportWorkflowId, recoveryWorkflowId, TaskQueue } from '../domain/processes.ts';
 import type { Opening } from '../domain/recovery/claims.ts';
 import { createTestRig, eventually } from '../test/rig/index.ts';
 import type { RecoverPaymentResult } from './recover-payment.ts';
 import { DAY, failureOf, report, statusOf, world } from './recovery/testing.ts';
-import type { FraudReportInput } from './report-fraud.ts';
 import type { NoticeInput } from './send-notice.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
@@ -139,7 +139,7 @@ test('a start without a signal ends as a bad start', async () => {
 
 test('fraud is stopped at once, Chimera hears of it however long it is away, and the recovery does not wait for it', async () => {
   let away = true;
-  const reports: FraudReportInput[] = [];
+  const reports: SuspectedFraud[] = [];
   const place = world({
     class: 'FRAUD',
     spoiled: {

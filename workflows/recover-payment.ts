@@ -50,6 +50,10 @@ export interface RecoverPaymentResult {
 /** How long a run waits for the signal that it was started with. */
 const FIRST_SIGNAL_MS = 60_000;
 
+/**
+ * Collects what one payment owes, from the first report of its failure to its end (docs/architecture.md, 'The life of a recovery').
+ * @throws ApplicationFailure where the first signal is none that a recovery may begin with (`InvalidPaymentFailed` and the like)
+ */
 export async function recoverPayment(input: RecoverPaymentInput): Promise<RecoverPaymentResult> {
   let state = input?.carried;
   let shown: string | undefined;

@@ -1,19 +1,10 @@
 /** Tells Chimera of a suspicion, however long Chimera is away, beside the process that found it. */
 
 import { proxyActivities } from '@temporalio/workflow';
-
-export interface FraudReportInput {
-  /** Chimera's deduplication key. */
-  event_id: string;
-  customer_id: string;
-  payment_method_id: string;
-  payment_id: string;
-  code?: string;
-  occurred_at: string;
-}
+import type { SuspectedFraud } from '../domain/ports.ts';
 
 export interface ChimeraActivities {
-  reportSuspectedFraud(input: FraudReportInput): Promise<void>;
+  reportSuspectedFraud(input: SuspectedFraud): Promise<void>;
 }
 
 const { reportSuspectedFraud } = proxyActivities<ChimeraActivities>({
@@ -23,6 +14,6 @@ const { reportSuspectedFraud } = proxyActivities<ChimeraActivities>({
   retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '10m' },
 });
 
-export async function reportFraud(input: FraudReportInput): Promise<void> {
+export async function reportFraud(input: SuspectedFraud): Promise<void> {
   await reportSuspectedFraud(input);
 }

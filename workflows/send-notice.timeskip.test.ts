@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { activityInfo, heartbeat } from '@temporalio/activity';
 import { expect, test } from 'vitest';
 import { PersonaError } from '../domain/errors.ts';
-import { recoveryNotificationId, TaskQueue } from '../domain/processes.ts';
+import { recoveryNotificationId, type SendNoticeInput, TaskQueue } from '../domain/processes.ts';
 import { createTestRig, type TestRig } from '../test/rig/index.ts';
 import type { NoticeActivities, NoticeInput } from './send-notice.ts';
 
@@ -40,7 +40,7 @@ async function outage(until: { receiver: number; graph?: number }) {
   return { input, seen, result: await handle.result() };
 }
 
-const send = (rig: TestRig, input: NoticeInput) =>
+const send = (rig: TestRig, input: SendNoticeInput) =>
   rig.client.workflow.start('sendNotice', {
     workflowId: input.notification_id,
     taskQueue: TaskQueue.recovery,
@@ -63,6 +63,20 @@ test('after three days it is given up, and the graph is told why, also if that i
   expect(result).toEqual({ result: 'undeliverable' });
   expect(Math.max(...seen.tries)).toBeLessThanOrEqual(3 * DAY + 60_000);
   expect(seen.failed).toEqual([{ ...input, reason: 'given up: the inbox is away' }]);
+});
+
+test('what is too old to be sent is given up without a try, and the graph is told why', async () => {
+  const failed: object[] = [];
+  const activities: Partial<NoticeActivities> = {
+    async recordNoticeFailed(input) {
+      failed.push(input);
+    },
+  };
+  const rig = await createTestRig({ activities: { [TaskQueue.recovery]: activities } });
+  const input = noticeOf();
+  const handle = await send(rig, { ...input, given_up: 'nobody could' });
+  expect(await handle.result()).toEqual({ result: 'undeliverable' });
+  expect(failed).toEqual([{ ...input, reason: 'given up: nobody could' }]);
 });
 
 test('what a try said before it failed reaches the next one', async () => {

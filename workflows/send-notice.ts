@@ -1,15 +1,12 @@
-/** A notice that could not be handed over at once: tried for three days beside the process that it belongs to. */
+/**
+ * A notice that could not be handed over at once: tried for three days beside the process that it belongs to, or after
+ * that was lost.
+ */
 
 import { ActivityFailure, log, proxyActivities } from '@temporalio/workflow';
-import type { NoticeTemplate } from '../domain/ports.ts';
+import type { SendNoticeInput } from '../domain/processes.ts';
 
-export interface NoticeInput {
-  /** Also this workflow's id. */
-  notification_id: string;
-  customer_id: string;
-  payment_id: string;
-  template: NoticeTemplate;
-}
+export type NoticeInput = Omit<SendNoticeInput, 'given_up'>;
 
 export interface NoticeActivities {
   /**
@@ -36,16 +33,24 @@ const { recordNoticeFailed } = proxyActivities<NoticeActivities>({
   retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '10m' },
 });
 
-export async function sendNotice(input: NoticeInput): Promise<{ result: 'delivered' | 'undeliverable' }> {
+export async function sendNotice({
+  given_up,
+  ...input
+}: SendNoticeInput): Promise<{ result: 'delivered' | 'undeliverable' }> {
+  if (given_up !== undefined) return giveUp(input, given_up);
   try {
     return await deliverNotice(input);
   } catch (error) {
     if (!(error instanceof ActivityFailure)) throw error;
-    const reason = `given up: ${firstCause(error).message}`;
-    log.error('The notice was given up', { notification_id: input.notification_id, reason });
-    await recordNoticeFailed({ ...input, reason });
-    return { result: 'undeliverable' };
+    return giveUp(input, firstCause(error).message);
   }
+}
+
+async function giveUp(input: NoticeInput, why: string): Promise<{ result: 'undeliverable' }> {
+  const reason = `given up: ${why}`;
+  log.error('The notice was given up', { notification_id: input.notification_id, reason });
+  await recordNoticeFailed({ ...input, reason });
+  return { result: 'undeliverable' };
 }
 
 function firstCause(error: Error): Error {

@@ -1,6 +1,7 @@
 /**
  * Every ten minutes: whatever is still owed, or in doubt, and has no run, gets one again (terminated by hand, Temporal
- * restored from a backup, its data lost). The run finds out before it does anything.
+ * restored from a backup, its data lost); and what a customer should have heard, and nobody is telling them, is sent.
+ * The run finds out before it does anything.
  */
 
 import { proxyActivities } from '@temporalio/workflow';
@@ -9,7 +10,7 @@ import { show } from './visibility.ts';
 
 export interface SweptPage {
   looked_at: number;
-  /** The payments whose recovery was started again. */
+  /** The payments whose recovery, or the notifications whose sending, was started again. */
   started: string[];
   /** Where the next page begins; absent after the last one. */
   next?: string;
@@ -18,9 +19,11 @@ export interface SweptPage {
 export interface SweepActivities {
   /** Looks at one page; starts a run for each payment of it that has none. */
   sweepPage(input: { after: string }): Promise<SweptPage>;
+  /** The same for the notices that are due. */
+  sweepNotices(input: { after: string }): Promise<SweptPage>;
 }
 
-const { sweepPage } = proxyActivities<SweepActivities>({
+const { sweepPage, sweepNotices } = proxyActivities<SweepActivities>({
   // A page asks Temporal about a hundred runs at most.
   startToCloseTimeout: '2m',
   // The next sweep comes in ten minutes and begins anew.
@@ -29,26 +32,37 @@ const { sweepPage } = proxyActivities<SweepActivities>({
 });
 
 export interface SweepResult {
+  /** Payments. */
   looked_at: number;
   /** Payments whose recovery was started again. */
   started: number;
+  /** Notices whose sending was started again. */
+  notices: number;
 }
 
-/** How many pages one execution looks at: history stays short, and what is left comes with the next sweep. */
+/** How many pages of each kind one execution looks at: history stays short, and what is left comes with the next sweep. */
 const MAX_PAGES = 200;
 
 export async function sweepObligations(): Promise<SweepResult> {
-  const result: SweepResult = { looked_at: 0, started: 0 };
+  const { looked_at, started } = await eachPage(sweepPage);
+  const { started: notices } = await eachPage(sweepNotices);
+  show(
+    { process: WorkflowName.sweepObligations, state: 'done' },
+    `Looked at ${looked_at} payments; started ${started} recoveries and ${notices} notices again`,
+  );
+  return { looked_at, started, notices };
+}
+
+async function eachPage(
+  sweep: (input: { after: string }) => Promise<SweptPage>,
+): Promise<{ looked_at: number; started: number }> {
+  const result = { looked_at: 0, started: 0 };
   let after: string | undefined = '';
   for (let page = 0; page < MAX_PAGES && after !== undefined; page++) {
-    const found: SweptPage = await sweepPage({ after });
+    const found: SweptPage = await sweep({ after });
     result.looked_at += found.looked_at;
     result.started += found.started.length;
     after = found.next;
   }
-  show(
-    { process: WorkflowName.sweepObligations, state: 'done' },
-    `Looked at ${result.looked_at} payments; started ${result.started} recoveries again`,
-  );
   return result;
 }

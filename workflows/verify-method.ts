@@ -17,7 +17,14 @@ export interface NewMethod extends Asker {
 export type Attachment =
   /** Nothing to do: it waits for no verification (a repeat of an old request finds it active, removed, …). */
   | { result: 'settled'; payment_method_status: PaymentMethodStatus; version: number }
-  | (AttachAnswer & { gateway_customer_ref: string });
+  | (AttachAnswer & AttachedTo);
+
+/** Who the customer is at the gateway. */
+export interface AttachedTo {
+  gateway_customer_ref: string;
+  /** What the graph had, and the gateway knows nobody by, or another customer of ours. */
+  instead_of?: string;
+}
 
 export interface Verified {
   payment_method_status: PaymentMethodStatus;
@@ -28,7 +35,10 @@ export interface Verified {
 }
 
 export interface GatewayMethodActivities {
-  /** Makes the customer known at the gateway if it is not, attaches the method to it and reads it back. */
+  /**
+   * Makes the customer known at the gateway if it is not, or if it was named wrongly, attaches the method to it and reads
+   * it back.
+   */
   attachPaymentMethod(input: NewMethod): Promise<Attachment>;
 }
 

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import { type handleUnaryCall, Server, ServerCredentials } from '@grpc/grpc-js';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type ChimeraSimulator, startChimeraSimulator } from '../../dev/simulators/chimera/server.ts';
+import { ChimeraAgentService } from '../../proto/gen/chimera/v1/chimera.ts';
 import { type ChimeraClient, createChimeraClient } from './client.ts';
 
 let simulator: ChimeraSimulator;
@@ -50,6 +52,24 @@ test('begins a profile and tells of suspected fraud', async () => {
     },
     ...sent.map((request) => ({ at: expect.any(String), rpc: 'ReportSuspectedFraud', request })),
   ]);
+});
+
+test('a profile without a name is no profile: it is asked for again', async () => {
+  const server = new Server();
+  const nameless: handleUnaryCall<unknown, { baseline_data_ref: string }> = (_, done) =>
+    done(null, { baseline_data_ref: ' ' });
+  server.addService(ChimeraAgentService, { initiateBehavioralProfile: nameless });
+  const port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, taken) =>
+      error === null ? resolve(taken) : reject(error),
+    );
+  });
+  const client = createChimeraClient({ address: `127.0.0.1:${port}` });
+  await expect(client.initiateBehavioralProfile({ customer_id: 'c1', snapshot: '{}' })).rejects.toMatchObject(
+    { type: 'chimera_unavailable', message: expect.stringContaining('does not say which') },
+  );
+  client.close();
+  server.forceShutdown();
 });
 
 test('away: says so, asks no more after five failures, and tries again ten seconds later', async () => {

@@ -41,6 +41,8 @@ export function createChimeraClient({ address }: { address: string }): ChimeraCl
       const { baseline_data_ref } = await call<{ baseline_data_ref: string }>((deadline, done) =>
         client.initiateBehavioralProfile(input, new Metadata(), deadline, done),
       );
+      if (baseline_data_ref.trim() === '')
+        throw unavailable(address, 'it has begun a profile and does not say which');
       return { baseline_data_ref };
     },
     async reportSuspectedFraud({ occurred_at, ...report }) {

@@ -1,21 +1,36 @@
-/** Attaches a payment method to a customer at Stripe, and reads it back. */
+/** Whose a customer at Stripe is, and what is attached to it. */
 
 import { Stripe } from 'stripe';
 import type { AttachAnswer } from '../../domain/ports.ts';
-import { gatewayFault, type StripeOptions } from './client.ts';
+import { found, gatewayFault, type StripeOptions } from './client.ts';
 import { declineCodes } from './decline-codes.ts';
 import { methodOf } from './methods.ts';
 
 /**
- * A method that this customer has already is attached. The token in the answer is the one to keep: Stripe's test
- * methods (`pm_card_visa`) become a method of their own when they are attached.
+ * By the metadata that Persona gives those whom it creates. A customer that others created has none: that says nothing.
+ * @throws gateway_unavailable, gateway_misconfigured
+ */
+export async function isOtherCustomer(
+  stripe: Stripe,
+  { customer_id, gateway_customer_ref }: { customer_id: string; gateway_customer_ref: string },
+  options: StripeOptions,
+): Promise<boolean> {
+  // Whether it is there, attaching tells. A deleted one has no metadata.
+  const customer = await found(stripe.customers.retrieve(gateway_customer_ref), options);
+  const owner = customer?.deleted ? undefined : customer?.metadata?.customer_id;
+  return owner !== undefined && owner !== customer_id;
+}
+
+/**
+ * Attaches and reads back. A method that this customer has already is attached. The token in the answer is the one to
+ * keep: Stripe's test methods (`pm_card_visa`) become a method of their own when they are attached.
  * @throws gateway_unavailable, gateway_misconfigured
  */
 export async function attachPaymentMethod(
   stripe: Stripe,
   input: { token: string; gateway_customer_ref: string; key: string },
   options: StripeOptions,
-): Promise<AttachAnswer> {
+): Promise<AttachAnswer | { result: 'no_customer' }> {
   const { gateway_customer_ref: customer, key } = input;
   let token = input.token;
   let refusal: Stripe.errors.StripeError | undefined;
@@ -25,6 +40,7 @@ export async function attachPaymentMethod(
     if (error instanceof Stripe.errors.StripeCardError) {
       return { result: 'refused', reason: 'declined', codes: declineCodes(error, error.payment_intent) };
     }
+    if (isAboutCustomer(error)) return { result: 'no_customer' };
     if (!isAboutMethod(error)) throw gatewayFault(error, options);
     if (error.code === 'resource_missing') return notFound();
     refusal = error;
@@ -60,5 +76,14 @@ function isAboutMethod(error: unknown): error is Stripe.errors.StripeInvalidRequ
   return (
     error instanceof Stripe.errors.StripeInvalidRequestError &&
     (error.param === undefined || error.param === 'payment_method' || error.param === 'id')
+  );
+}
+
+/** There is no such customer, or none any more. */
+function isAboutCustomer(error: unknown): boolean {
+  return (
+    error instanceof Stripe.errors.StripeInvalidRequestError &&
+    error.param === 'customer' &&
+    error.code === 'resource_missing'
   );
 }

@@ -204,17 +204,26 @@ describe('charge', () => {
     });
   });
 
-  test('a payment that was cancelled takes no more charges', async () => {
-    const order = await stripe.given([{ do: 'decline' }]);
-    const declined = await stripe.charge(order);
-    if (declined.result !== 'declined' || declined.gateway_ref === undefined) throw new Error('not declined');
-    expect(await stripe.gateway.cancelPayment(declined.gateway_ref, `cancel:${order.payment_id}`)).toBe(
-      'cancelled',
-    );
-    expect(
-      await stripe.charge({ ...order, gateway_ref: declined.gateway_ref, key: `${order.key}b` }),
-    ).toMatchObject({ result: 'declined', codes: { code: 'gateway_config_error' } });
-  });
+  test.each([
+    ['nobody says why', undefined, {}],
+    ['it was abandoned', 'abandoned', {}],
+    ['somebody wants it not to be collected', 'requested_by_customer', { because: 'requested_by_customer' }],
+  ])(
+    'a payment that was cancelled (%s) takes no more charges: nothing was sent',
+    async (_, reason, because) => {
+      const order = await stripe.given([{ do: 'decline' }]);
+      const declined = await stripe.charge(order);
+      if (declined.result !== 'declined' || declined.gateway_ref === undefined)
+        throw new Error('not declined');
+      const { gateway_ref } = declined;
+      await stripe.cancel(gateway_ref, reason);
+      expect(await stripe.charge({ ...order, gateway_ref, key: `${order.key}b` })).toEqual({
+        result: 'not_sent',
+        reason: expect.stringContaining('payment_intent_unexpected_state'),
+        cancelled: { gateway_ref, ...because },
+      });
+    },
+  );
 
   test.each([
     ['HARD', (order: ChargeOrder) => ({ ...order, token: `pm_${randomUUID()}` }), []],

@@ -2,7 +2,7 @@
 
 import { Stripe } from 'stripe';
 import type { DeclineCodes } from '../../domain/decline/codes.ts';
-import type { ChargeAnswer } from '../../domain/ports.ts';
+import type { CancelledPayment, ChargeAnswer } from '../../domain/ports.ts';
 import { declineCodes } from './decline-codes.ts';
 import { TransportFault } from './transport.ts';
 
@@ -10,6 +10,16 @@ import { TransportFault } from './transport.ts';
 const CONFIG_CODE = 'gateway_config_error';
 /** The method is gone at Stripe, or may be used no more. */
 const GONE_CODES = ['resource_missing', 'payment_method_unexpected_state'];
+
+/** Why a payment was cancelled: of these, whoever did it does not want the amount to be collected just like that. */
+const NOT_TO_BE_COLLECTED = ['duplicate', 'fraudulent', 'requested_by_customer', 'void_invoice'];
+
+/** `undefined`: it is not cancelled. */
+export function cancellationOf(intent: Stripe.PaymentIntent): CancelledPayment | undefined {
+  if (intent.status !== 'canceled') return undefined;
+  const { id: gateway_ref, cancellation_reason: because } = intent;
+  return { gateway_ref, ...(because !== null && NOT_TO_BE_COLLECTED.includes(because) && { because }) };
+}
 
 /** A 2xx answer: what became of the payment by this very request. */
 export function answerOfIntent(intent: Stripe.PaymentIntent): ChargeAnswer {
@@ -70,8 +80,8 @@ function answerOfDecline(error: Stripe.errors.StripeError, token: string): Charg
 function answerOfState(error: Stripe.errors.StripeError, token: string, reason: string): ChargeAnswer {
   const settled = settledAnswer(error.payment_intent, token);
   if (settled !== undefined) return settled;
-  if (error.payment_intent?.status === 'canceled') return declined(error, misconfigured(reason));
-  return unknown(error, reason);
+  const cancelled = error.payment_intent && cancellationOf(error.payment_intent);
+  return cancelled ? { result: 'not_sent', reason, cancelled } : unknown(error, reason);
 }
 
 /** Whatever else an answer says: a payment that succeeded is paid, and one that is processing may yet be. */

@@ -58,6 +58,21 @@ export function gatewayFault(error: unknown, options: StripeOptions): PersonaErr
   return new PersonaError('gateway_misconfigured', message, { cause: error });
 }
 
+/**
+ * What a request that reads one object gives; `undefined`: there is none.
+ * @throws gateway_unavailable, gateway_misconfigured
+ */
+export async function found<T>(read: Promise<T>, options: StripeOptions): Promise<T | undefined> {
+  try {
+    return await read;
+  } catch (error) {
+    if (error instanceof Stripe.errors.StripeInvalidRequestError && error.statusCode === 404) {
+      return undefined;
+    }
+    throw gatewayFault(error, options);
+  }
+}
+
 function causeOf(error: Stripe.errors.StripeError): string {
   const detail: unknown = error.detail;
   if (detail instanceof Error)

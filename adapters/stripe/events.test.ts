@@ -46,6 +46,7 @@ function refusal(of: { payload: string; header?: string }): PersonaError {
 
 test('a signed event tells what happened to which payment', () => {
   expect(read(signed(event()))).toEqual({
+    about: 'payment',
     event_id: 'evt_1',
     result: 'approved',
     codes: {},
@@ -60,6 +61,7 @@ test('a signed event tells what happened to which payment', () => {
 test('what is not there is left out', () => {
   const bare = event({ request: null }, { customer: null, metadata: {}, payment_method: null });
   expect(read(signed(bare))).toEqual({
+    about: 'payment',
     event_id: 'evt_1',
     result: 'approved',
     codes: {},
@@ -100,13 +102,52 @@ test.each([
   expect(read(signed(event({ type })))).toMatchObject({ result });
 });
 
+/** An event of another kind. */
+const of = (type: string, object: object) => read(signed({ ...event({ type }), data: { object } }));
+
+test.each(['payment_method.updated', 'payment_method.automatically_updated', 'payment_method.detached'])(
+  '%s names the method, and tells nothing else that could be believed',
+  (type) => {
+    const method = { id: 'pm_1', object: 'payment_method', customer: 'cus_1', card: { exp_month: 3 } };
+    expect(of(type, method)).toEqual({ about: 'payment_method', event_id: 'evt_1', token: 'pm_1' });
+  },
+);
+
+test.each(['pm_1', { id: 'pm_1' }])('mandate.updated names the mandate and its method', (payment_method) => {
+  const mandate = { id: 'mandate_1', object: 'mandate', status: 'inactive', payment_method };
+  expect(of('mandate.updated', mandate)).toEqual({
+    about: 'mandate',
+    event_id: 'evt_1',
+    token: 'pm_1',
+    mandate_ref: 'mandate_1',
+  });
+});
+
+test('charge.refunded names the payment and the charge', () => {
+  const charge = { id: 'ch_1', object: 'charge', payment_intent: 'pi_1', metadata: { payment_id: 'inv-1' } };
+  const told = { about: 'refund', event_id: 'evt_1', gateway_ref: 'pi_1', charge_ref: 'ch_1' };
+  expect(of('charge.refunded', charge)).toEqual({ ...told, payment_id: 'inv-1' });
+  expect(of('charge.refunded', { ...charge, metadata: {} })).toEqual(told);
+});
+
+test.each(['refund.updated', 'refund.failed'])('%s names the payment, and the attempt of our own', (type) => {
+  const refund = { id: 're_1', object: 'refund', charge: 'ch_1', payment_intent: 'pi_1', status: 'failed' };
+  const told = { about: 'refund', event_id: 'evt_1', gateway_ref: 'pi_1', charge_ref: 'ch_1' };
+  expect(of(type, { ...refund, metadata: null })).toEqual(told);
+  const own = { payment_id: 'inv-1', attempt_key: 'recovery:inv-1:m:1' };
+  expect(of(type, { ...refund, metadata: own })).toEqual({ ...told, ...own });
+});
+
+test('what was charged or refunded without a payment is nothing that Persona did', () => {
+  const charge = { id: 'ch_1', object: 'charge', payment_intent: null, metadata: {} };
+  expect(of('charge.refunded', charge)).toBeUndefined();
+  expect(of('refund.failed', { id: 're_1', payment_intent: null, charge: 'ch_1' })).toBeUndefined();
+});
+
 test.each([
-  'payment_method.updated',
-  'payment_method.automatically_updated',
-  'payment_method.detached',
-  'charge.refunded',
-  'mandate.updated',
   'payment_intent.created',
+  'payment_method.attached',
+  'refund.created',
   'customer.subscription.updated',
   'constructor',
 ])('%s is not acted on', (type) => {

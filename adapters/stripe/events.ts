@@ -2,17 +2,34 @@
 
 import { Stripe } from 'stripe';
 import { PersonaError } from '../../domain/errors.ts';
-import type { GatewayEvents, GatewayNews } from '../../domain/ports.ts';
+import type {
+  GatewayEvent,
+  GatewayEvents,
+  GatewayNews,
+  MandateNews,
+  MethodNews,
+  RefundNews,
+} from '../../domain/ports.ts';
 import { declineCodes } from './decline-codes.ts';
+import { refundedFor } from './refund.ts';
 
 const TOLERANCE_SECONDS = 5 * 60;
 
-const HANDLED: Readonly<Record<string, GatewayNews['result']>> = {
-  'payment_intent.succeeded': 'approved',
-  'payment_intent.payment_failed': 'declined',
-  'payment_intent.processing': 'pending',
-  'payment_intent.requires_action': 'declined',
-  'payment_intent.canceled': 'cancelled',
+type Read = (event: Stripe.Event) => GatewayEvent | undefined;
+
+const HANDLED: Readonly<Record<string, Read>> = {
+  'payment_intent.succeeded': payment('approved'),
+  'payment_intent.payment_failed': payment('declined'),
+  'payment_intent.processing': payment('pending'),
+  'payment_intent.requires_action': payment('declined'),
+  'payment_intent.canceled': payment('cancelled'),
+  'payment_method.automatically_updated': methodNews,
+  'payment_method.updated': methodNews,
+  'payment_method.detached': methodNews,
+  'mandate.updated': mandateNews,
+  'charge.refunded': refundedCharge,
+  'refund.updated': refundNews,
+  'refund.failed': refundNews,
 };
 
 /** @param secret the endpoint's signing secret (`whsec_…`) */
@@ -20,8 +37,7 @@ export function createStripeEvents(secret: string): GatewayEvents {
   return {
     read(body, signature) {
       const event = verified(body, signature, secret);
-      const result = Object.hasOwn(HANDLED, event.type) ? HANDLED[event.type] : undefined;
-      return result && newsOf(event, event.data.object as Stripe.PaymentIntent, result);
+      return Object.hasOwn(HANDLED, event.type) ? HANDLED[event.type]?.(event) : undefined;
     },
   };
 }
@@ -42,6 +58,10 @@ function verified(body: Uint8Array, signature: string | undefined, secret: strin
   }
 }
 
+function payment(result: GatewayNews['result']): Read {
+  return (event) => newsOf(event, event.data.object as Stripe.PaymentIntent, result);
+}
+
 function newsOf(
   event: Stripe.Event,
   intent: Stripe.PaymentIntent,
@@ -51,6 +71,7 @@ function newsOf(
   const customer = idOf(intent.customer);
   const token = idOf(intent.payment_method) ?? error?.payment_method?.id;
   return {
+    about: 'payment',
     event_id: event.id,
     result,
     codes: codesOf(event.type, intent),
@@ -69,6 +90,39 @@ function codesOf(type: string, intent: Stripe.PaymentIntent): GatewayNews['codes
   return declineCodes(intent.last_payment_error, intent);
 }
 
-function idOf(reference: string | { id: string } | null): string | undefined {
+function methodNews({ id: event_id, data }: Stripe.Event): MethodNews {
+  return { about: 'payment_method', event_id, token: (data.object as Stripe.PaymentMethod).id };
+}
+
+function mandateNews({ id: event_id, data }: Stripe.Event): MandateNews | undefined {
+  const { id: mandate_ref, payment_method } = data.object as Stripe.Mandate;
+  const token = idOf(payment_method);
+  return token === undefined ? undefined : { about: 'mandate', event_id, token, mandate_ref };
+}
+
+/** A charge without a payment was made by others, in a way that Persona never charges. */
+function refundedCharge({ id: event_id, data }: Stripe.Event): RefundNews | undefined {
+  const { id: charge_ref, payment_intent, metadata } = data.object as Stripe.Charge;
+  const gateway_ref = idOf(payment_intent);
+  if (gateway_ref === undefined) return undefined;
+  const { payment_id } = metadata;
+  return { about: 'refund', event_id, gateway_ref, charge_ref, ...(payment_id && { payment_id }) };
+}
+
+function refundNews({ id: event_id, data }: Stripe.Event): RefundNews | undefined {
+  const refund = data.object as Stripe.Refund;
+  const gateway_ref = idOf(refund.payment_intent);
+  if (gateway_ref === undefined) return undefined;
+  const charge_ref = idOf(refund.charge);
+  return {
+    about: 'refund',
+    event_id,
+    gateway_ref,
+    ...(charge_ref && { charge_ref }),
+    ...refundedFor(refund),
+  };
+}
+
+function idOf(reference: string | { id: string } | null | undefined): string | undefined {
   return typeof reference === 'string' ? reference : reference?.id;
 }

@@ -120,6 +120,19 @@ describe('an attempt on a payment that others tried before', () => {
     expect(await find(query(first, { gateway_ref }))).toMatchObject({ result: 'declined' });
   });
 
+  test.each([
+    [undefined, {}],
+    ['duplicate', { because: 'duplicate' }],
+  ])('and that was cancelled (%s) left no charge, and never will', async (reason, because) => {
+    const first = await charged(await stripe.given([{ do: 'decline' }]));
+    const second = await withOtherMethod(first, []);
+    const { gateway_ref } = first;
+    await stripe.cancel(gateway_ref, reason);
+    const cancelled = { gateway_ref, ...because };
+    const found = { result: 'not_charged', gateway_ref, cancelled };
+    expect(await find(query(second, { gateway_ref }))).toEqual(found);
+  });
+
   test('that is held there has left nothing yet, and is found once it has', async () => {
     const first = await charged(await stripe.given([{ do: 'decline' }]));
     const second = await withOtherMethod(first, [{ do: 'hold_before_capture' }]);

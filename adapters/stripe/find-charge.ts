@@ -2,6 +2,7 @@
 
 import type { Stripe } from 'stripe';
 import type { ChargeQuery, FoundCharge } from '../../domain/ports.ts';
+import { cancellationOf } from './charge.ts';
 import { gatewayFault, type StripeOptions, stripeClient } from './client.ts';
 import { codesOfCharge, declineCodes } from './decline-codes.ts';
 import { chargeTransport } from './transport.ts';
@@ -76,7 +77,14 @@ async function outcomeOf(
   if (own !== undefined) {
     return { result: 'declined', gateway_ref, charge_ref: own.id, codes: codesOfCharge(own, intent) };
   }
-  return refusedWithoutCharge(intent, query) ?? { result: 'not_charged', gateway_ref };
+  const cancelled = cancellationOf(intent);
+  return (
+    refusedWithoutCharge(intent, query) ?? {
+      result: 'not_charged',
+      gateway_ref,
+      ...(cancelled && { cancelled }),
+    }
+  );
 }
 
 function approved(

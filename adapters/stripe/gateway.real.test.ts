@@ -97,13 +97,20 @@ describe('payments, customers, methods', () => {
       reason: 'declined',
       codes: { code: 'card_declined', decline_code: 'stolen_card', network: 'visa' },
     });
-    await expect(
-      stripe.gateway.attachPaymentMethod({
-        token: order.token,
-        gateway_customer_ref: 'cus_nobody',
-        key: 'x',
-      }),
-    ).rejects.toMatchObject({ type: 'gateway_misconfigured', message: expect.stringContaining('customer') });
+    const nobody = { token: order.token, gateway_customer_ref: 'cus_nobody', key: 'x' };
+    expect(await stripe.gateway.attachPaymentMethod(nobody)).toEqual({ result: 'no_customer' });
+  });
+
+  test('knows a customer that is another one of ours; one of others, and nobody, say nothing', async () => {
+    const { customer_id, gateway_customer_ref } = await stripe.given([]);
+    const isOther = (customer_id: string, gateway_customer_ref: string) =>
+      stripe.gateway.isOtherCustomer({ customer_id, gateway_customer_ref });
+    expect(await isOther(customer_id, gateway_customer_ref)).toBe(false);
+    expect(await isOther(randomUUID(), gateway_customer_ref)).toBe(true);
+    const customer = `cus_${randomUUID()}`;
+    await stripe.sim(`/payment_methods/pm_${randomUUID()}`, 'PUT', { type: 'card', customer });
+    expect(await isOther(customer_id, customer)).toBe(false);
+    expect(await isOther(customer_id, 'cus_nobody')).toBe(false);
   });
 
   test.each([
@@ -130,5 +137,37 @@ describe('payments, customers, methods', () => {
     expect(await stripe.gateway.attachPaymentMethod(again)).toMatchObject({
       method: { type: 'digital_wallet' },
     });
+  });
+});
+
+describe('reading what the gateway changes by itself', () => {
+  test('a method: what is known of it by now, and whose it is', async () => {
+    const { token, gateway_customer_ref } = await stripe.given([], { last4: '4444' });
+    await stripe.sim(`/payment_methods/${token}`, 'PUT', { card: { last4: '5555', exp_year: 2037 } });
+    expect(await stripe.gateway.getPaymentMethod(token)).toMatchObject({
+      token,
+      gateway_customer_ref,
+      last_four: '5555',
+      expiry_year: 2037,
+    });
+    await stripe.detach(token);
+    expect(await stripe.gateway.getPaymentMethod(token)).not.toHaveProperty('gateway_customer_ref');
+    expect(await stripe.gateway.getPaymentMethod('pm_nobody')).toBeUndefined();
+  });
+
+  test.each([
+    ['active', 'multi_use', 'active'],
+    ['pending', 'multi_use', 'pending'],
+    ['inactive', 'multi_use', 'ended'],
+    ['inactive', 'single_use', 'spent'],
+  ])('a mandate that is %s, of type %s, is %s', async (status, type, state) => {
+    const { token } = await stripe.given([]);
+    const mandate = `mandate_${randomUUID()}`;
+    await stripe.sim(`/mandates/${mandate}`, 'PUT', { payment_method: token, status, type });
+    expect(await stripe.gateway.getMandate(mandate)).toEqual({ token, state });
+  });
+
+  test('a mandate that nobody knows', async () => {
+    expect(await stripe.gateway.getMandate('mandate_nobody')).toBeUndefined();
   });
 });

@@ -1,12 +1,14 @@
 /** The payment gateway through Stripe's API (specification: interfaces, 'Payment gateway'). */
 
-import { Stripe } from 'stripe';
+import type { Stripe } from 'stripe';
 import type { ChargeOrder, GatewayPayment, PaymentGateway } from '../../domain/ports.ts';
-import { attachPaymentMethod } from './attach.ts';
+import { attachPaymentMethod, isOtherCustomer } from './attach.ts';
 import { answerOfError, answerOfIntent } from './charge.ts';
-import { gatewayFault, type StripeOptions, stripeClient } from './client.ts';
+import { found, gatewayFault, type StripeOptions, stripeClient } from './client.ts';
 import { findCharge } from './find-charge.ts';
-import { refundCharge } from './refund.ts';
+import { getMandate } from './mandates.ts';
+import { methodOf } from './methods.ts';
+import { refundCharge, refundsOf } from './refund.ts';
 import { chargeTransport } from './transport.ts';
 
 export function createStripeGateway(options: StripeOptions): PaymentGateway {
@@ -39,6 +41,7 @@ export function createStripeGateway(options: StripeOptions): PaymentGateway {
     findCharge: (query, { signal } = {}) => findCharge(query, options, signal),
 
     refundCharge: (input) => refundCharge(stripe, input, options),
+    refundsOf: (gatewayRef) => refundsOf(stripe, gatewayRef, options),
 
     async createCustomer({ customer_id, key }) {
       try {
@@ -52,7 +55,16 @@ export function createStripeGateway(options: StripeOptions): PaymentGateway {
       }
     },
 
+    isOtherCustomer: (input) => isOtherCustomer(stripe, input, options),
+
     attachPaymentMethod: (input) => attachPaymentMethod(stripe, input, options),
+
+    async getPaymentMethod(token) {
+      const method = await found(stripe.paymentMethods.retrieve(token), options);
+      return method && methodOf(method);
+    },
+
+    getMandate: (mandateRef) => getMandate(stripe, mandateRef, options),
   };
 }
 
@@ -88,25 +100,19 @@ async function readIntent(
   gatewayRef: string,
   options: StripeOptions,
 ): Promise<GatewayPayment | undefined> {
-  try {
-    const intent = await stripe.paymentIntents.retrieve(gatewayRef);
-    const customer = typeof intent.customer === 'string' ? intent.customer : intent.customer?.id;
-    const latest = intent.latest_charge;
-    const charge = typeof latest === 'string' ? latest : latest?.id;
-    return {
-      gateway_ref: intent.id,
-      state: stateOf(intent.status),
-      ...(customer && { gateway_customer_ref: customer }),
-      ...(charge && { charge_ref: charge }),
-      amount: intent.amount,
-      currency: intent.currency.toUpperCase(),
-    };
-  } catch (error) {
-    if (error instanceof Stripe.errors.StripeInvalidRequestError && error.code === 'resource_missing') {
-      return undefined;
-    }
-    throw gatewayFault(error, options);
-  }
+  const intent = await found(stripe.paymentIntents.retrieve(gatewayRef), options);
+  if (intent === undefined) return undefined;
+  const customer = typeof intent.customer === 'string' ? intent.customer : intent.customer?.id;
+  const latest = intent.latest_charge;
+  const charge = typeof latest === 'string' ? latest : latest?.id;
+  return {
+    gateway_ref: intent.id,
+    state: stateOf(intent.status),
+    ...(customer && { gateway_customer_ref: customer }),
+    ...(charge && { charge_ref: charge }),
+    amount: intent.amount,
+    currency: intent.currency.toUpperCase(),
+  };
 }
 
 function stateOf(status: Stripe.PaymentIntent.Status): GatewayPayment['state'] {

@@ -18,10 +18,13 @@ async function paid() {
   return { order, charge_ref: answer.charge_ref, key: `refund:${order.key}` };
 }
 
-async function refundsOf(charge: string): Promise<{ id: string; amount: number }[]> {
+/** Whose second success it is. */
+const of = { payment_id: 'inv-1', attempt_key: 'recovery:inv-1:m:1' };
+
+async function refundsOf(charge: string): Promise<{ id: string; amount: number; metadata: object }[]> {
   const headers = { authorization: 'Bearer sk_test_1' };
   const response = await fetch(`${stripe.url}/v1/refunds?charge=${charge}`, { headers });
-  return ((await response.json()) as { data: { id: string; amount: number }[] }).data;
+  return ((await response.json()) as { data: { id: string; amount: number; metadata: object }[] }).data;
 }
 
 /** A gateway whose answers are the given ones, in turn. */
@@ -33,30 +36,30 @@ async function answering(...answers: [status: number, body: object][]) {
   });
   const gateway = createStripeGateway({ apiKey: 'sk_test_1', apiBase: server.url });
   return {
-    refund: () => gateway.refundCharge({ charge_ref: 'ch_1', key: randomUUID() }),
+    refund: () => gateway.refundCharge({ ...of, charge_ref: 'ch_1', key: randomUUID() }),
     close: server.close,
   };
 }
 
 test('gives the whole charge back, once for however many requests with one key', async () => {
   const { order, charge_ref, key } = await paid();
-  const first = await stripe.gateway.refundCharge({ charge_ref, key });
+  const first = await stripe.gateway.refundCharge({ ...of, charge_ref, key });
   expect(first).toEqual({ result: 'refunded', refund_ref: expect.stringMatching(/^re_/) });
-  expect(await stripe.gateway.refundCharge({ charge_ref, key })).toEqual(first);
-  expect(await refundsOf(charge_ref)).toMatchObject([{ amount: 1250 }]);
+  expect(await stripe.gateway.refundCharge({ ...of, charge_ref, key })).toEqual(first);
+  expect(await refundsOf(charge_ref)).toMatchObject([{ amount: 1250, metadata: of }]);
   expect(await stripe.ledger(order)).toMatchObject([{ status: 'refunded' }]);
 });
 
 test('a charge that was refunded under another key, or by a person, is refunded by what was there', async () => {
   const { charge_ref, key } = await paid();
-  const first = await stripe.gateway.refundCharge({ charge_ref, key });
-  expect(await stripe.gateway.refundCharge({ charge_ref, key: `${key}b` })).toEqual(first);
+  const first = await stripe.gateway.refundCharge({ ...of, charge_ref, key });
+  expect(await stripe.gateway.refundCharge({ ...of, charge_ref, key: `${key}b` })).toEqual(first);
   expect(await refundsOf(charge_ref)).toHaveLength(1);
 });
 
 test('two at the same moment give it back once', async () => {
   const { charge_ref, key } = await paid();
-  const refund = (n: number) => stripe.gateway.refundCharge({ charge_ref, key: `${key}${n}` });
+  const refund = (n: number) => stripe.gateway.refundCharge({ ...of, charge_ref, key: `${key}${n}` });
   const [one, other] = await Promise.all([refund(1), refund(2)]);
   expect(one).toEqual(other);
   expect(await refundsOf(charge_ref)).toHaveLength(1);
@@ -66,11 +69,11 @@ test('what never succeeded, or is not there, is refused with the reason', async 
   const order = await stripe.given([{ do: 'decline' }]);
   const declined = await stripe.charge(order);
   const failed = 'charge_ref' in declined ? (declined.charge_ref ?? '') : '';
-  expect(await stripe.gateway.refundCharge({ charge_ref: failed, key: randomUUID() })).toEqual({
+  expect(await stripe.gateway.refundCharge({ ...of, charge_ref: failed, key: randomUUID() })).toEqual({
     result: 'refused',
     reason: expect.stringContaining('has not succeeded'),
   });
-  expect(await stripe.gateway.refundCharge({ charge_ref: 'ch_nobody', key: randomUUID() })).toEqual({
+  expect(await stripe.gateway.refundCharge({ ...of, charge_ref: 'ch_nobody', key: randomUUID() })).toEqual({
     result: 'refused',
     reason: expect.stringContaining('ch_nobody'),
   });
@@ -79,7 +82,7 @@ test('what never succeeded, or is not there, is refused with the reason', async 
 test.each([
   ['pending', { result: 'pending', refund_ref: 're_1' }],
   ['requires_action', { result: 'pending', refund_ref: 're_1' }],
-  ['failed', { result: 'refused', reason: 'the refund re_1 expired_or_canceled_card' }],
+  ['failed', { result: 'refused', reason: 'the refund re_1 expired_or_canceled_card', refund_ref: 're_1' }],
 ])('a refund that is %s', async (status, expected) => {
   const refund = { id: 're_1', status, failure_reason: 'expired_or_canceled_card' };
   const odd = await answering([200, refund]);
@@ -101,6 +104,38 @@ test('already refunded is what the refunds are by now', async () => {
   const none = await answering(refusal, listed(failed));
   expect(await none.refund()).toEqual({ result: 'refused', reason: 'charge_already_refunded: already' });
   await none.close();
+});
+
+test('the refunds of a payment are read, the oldest first, each with what it is by now', async () => {
+  const { order, charge_ref, key } = await paid();
+  const [entry] = await stripe.ledger(order);
+  const gateway_ref = entry?.payment_intent ?? '';
+  const part = { charge: charge_ref, amount: '250' };
+  const headers = { authorization: 'Bearer sk_test_1' };
+  const body = new URLSearchParams(part);
+  const response = await fetch(`${stripe.url}/v1/refunds`, { method: 'POST', headers, body });
+  const { id: byHand } = (await response.json()) as { id: string };
+  await stripe.gateway.refundCharge({ ...of, charge_ref, key });
+  const { attempt_key } = of;
+  expect(await stripe.gateway.refundsOf(gateway_ref)).toEqual([
+    { refund_ref: byHand, charge_ref, amount: 250, currency: 'USD', state: 'refunded' },
+    {
+      refund_ref: expect.stringMatching(/^re_/),
+      charge_ref,
+      amount: 1000,
+      currency: 'USD',
+      state: 'refunded',
+      attempt_key,
+    },
+  ]);
+
+  await stripe.sim(`/refunds/${byHand}/fail`, 'POST', { reason: 'lost_or_stolen_card' });
+  const reason = `the refund ${byHand} lost_or_stolen_card`;
+  expect(await stripe.gateway.refundsOf(gateway_ref)).toMatchObject([
+    { refund_ref: byHand, state: 'failed', reason },
+    { state: 'refunded' },
+  ]);
+  expect(await stripe.ledger(order)).toMatchObject([{ status: 'succeeded' }]);
 });
 
 test.each([

@@ -1,8 +1,11 @@
-/** Gives a charge back. */
+/** Gives a charge back, and reads what was given back. */
 
 import { Stripe } from 'stripe';
-import type { RefundAnswer } from '../../domain/ports.ts';
+import type { GatewayRefund, RefundAnswer } from '../../domain/ports.ts';
 import { gatewayFault, type StripeOptions } from './client.ts';
+
+/** The largest page that Stripe gives. */
+const PAGE = 100;
 
 /**
  * The whole charge, or what is left of it. A charge that was refunded before, by whomever, is refunded.
@@ -10,11 +13,12 @@ import { gatewayFault, type StripeOptions } from './client.ts';
  */
 export async function refundCharge(
   stripe: Stripe,
-  { charge_ref: charge, key }: { charge_ref: string; key: string },
+  input: { charge_ref: string; key: string; payment_id: string; attempt_key: string },
   options: StripeOptions,
 ): Promise<RefundAnswer> {
+  const { charge_ref: charge, key, payment_id, attempt_key } = input;
   try {
-    const refund = { charge, reason: 'duplicate' } as const;
+    const refund = { charge, reason: 'duplicate', metadata: { payment_id, attempt_key } } as const;
     return answerOf(await stripe.refunds.create(refund, { idempotencyKey: key }));
   } catch (error) {
     if (!(error instanceof Stripe.errors.StripeInvalidRequestError)) throw gatewayFault(error, options);
@@ -23,41 +27,88 @@ export async function refundCharge(
       reason: `${error.code ?? error.statusCode}: ${error.message}`,
     } as const;
     return error.code === 'charge_already_refunded'
-      ? ((await refundsOf(stripe, charge, options)) ?? refusal)
+      ? ((await standing(stripe, charge, options)) ?? refusal)
       : refusal;
   }
 }
 
 /** What became of the charge's refunds; `undefined`: there is none that stands. */
-async function refundsOf(
+async function standing(
   stripe: Stripe,
   charge: string,
   options: StripeOptions,
 ): Promise<RefundAnswer | undefined> {
+  const answers = (await listRefunds(stripe, { charge }, options)).map(answerOf);
+  return (
+    answers.find(({ result }) => result === 'pending') ?? answers.find(({ result }) => result === 'refunded')
+  );
+}
+
+/**
+ * What was given back of a payment, by whomever, the oldest first.
+ * @throws gateway_unavailable, gateway_misconfigured
+ */
+export async function refundsOf(
+  stripe: Stripe,
+  gatewayRef: string,
+  options: StripeOptions,
+): Promise<GatewayRefund[]> {
+  const newestFirst = await listRefunds(stripe, { payment_intent: gatewayRef }, options);
+  return newestFirst.reverse().map(shownRefund);
+}
+
+async function listRefunds(
+  stripe: Stripe,
+  of: { charge: string } | { payment_intent: string },
+  options: StripeOptions,
+): Promise<Stripe.Refund[]> {
   try {
-    const answers: RefundAnswer[] = [];
-    for await (const refund of stripe.refunds.list({ charge, limit: 100 })) answers.push(answerOf(refund));
-    return (
-      answers.find(({ result }) => result === 'pending') ??
-      answers.find(({ result }) => result === 'refunded')
-    );
+    const refunds: Stripe.Refund[] = [];
+    for await (const refund of stripe.refunds.list({ ...of, limit: PAGE })) refunds.push(refund);
+    return refunds;
   } catch (error) {
     throw gatewayFault(error, options);
   }
 }
 
+/** The payment and the attempt that a refund of Persona's own names. */
+export function refundedFor({ metadata }: Pick<Stripe.Refund, 'metadata'>): {
+  payment_id?: string;
+  attempt_key?: string;
+} {
+  const { payment_id, attempt_key } = metadata ?? {};
+  return { ...(payment_id && { payment_id }), ...(attempt_key && { attempt_key }) };
+}
+
+function shownRefund(refund: Stripe.Refund): GatewayRefund {
+  const { id: refund_ref, amount, currency, charge } = refund;
+  const charge_ref = typeof charge === 'string' ? charge : charge?.id;
+  const answer = answerOf(refund);
+  const { attempt_key } = refundedFor(refund);
+  return {
+    refund_ref,
+    amount,
+    currency: currency.toUpperCase(),
+    ...(answer.result === 'refused' ? { state: 'failed', reason: answer.reason } : { state: answer.result }),
+    ...(charge_ref && { charge_ref }),
+    ...(attempt_key && { attempt_key }),
+  };
+}
+
 function answerOf(refund: Stripe.Refund): RefundAnswer {
+  const { id: refund_ref } = refund;
   switch (refund.status) {
     case 'succeeded':
-      return { result: 'refunded', refund_ref: refund.id };
+      return { result: 'refunded', refund_ref };
     case 'failed':
     case 'canceled':
       return {
         result: 'refused',
-        reason: `the refund ${refund.id} ${refund.failure_reason ?? refund.status}`,
+        reason: `the refund ${refund_ref} ${refund.failure_reason ?? refund.status}`,
+        refund_ref,
       };
     default:
       // `pending`, or `requires_action`: accepted, and not through yet.
-      return { result: 'pending', refund_ref: refund.id };
+      return { result: 'pending', refund_ref };
   }
 }

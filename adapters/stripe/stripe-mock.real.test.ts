@@ -53,7 +53,7 @@ async function pass(mock: string, request: IncomingMessage, response: ServerResp
   const answer = (await checked.json()) as Record<string, unknown>;
   const names = [...searchParams.keys(), ...new URLSearchParams(body).keys()];
   exchanges.push({
-    request: `${request.method} ${pathname.replace(/(pi|pm|ch)_\w+/, '{id}')}`,
+    request: `${request.method} ${pathname.replace(/\b(pi|pm|ch|cus|mandate)_\w+/, '{id}')}`,
     parameters: [...new Set(names.map((name) => name.replace(/\[\d*\]$/, '[]')))].sort(),
     status: checked.status,
   });
@@ -80,6 +80,8 @@ const gateway = (apiVersion?: string) =>
   createStripeGateway({ apiKey: 'sk_test_1', apiBase: between.url, ...(apiVersion && { apiVersion }) });
 
 const confirmation = ['error_on_requires_action', 'off_session', 'payment_method', 'payment_method_types[]'];
+const refunded = { payment_id: 'inv-1', attempt_key: 'recovery:inv-1:m:1' };
+const refundParameters = ['charge', 'metadata[attempt_key]', 'metadata[payment_id]', 'reason'];
 const intent = (status: string) => ({
   id: 'pi_1',
   status,
@@ -143,14 +145,14 @@ const CALLS: [
   ],
   [
     'a refund',
-    () => gateway().refundCharge({ charge_ref: 'ch_1', key: 'k' }),
-    [['POST /v1/refunds', ['charge', 'reason']]],
+    () => gateway().refundCharge({ ...refunded, charge_ref: 'ch_1', key: 'k' }),
+    [['POST /v1/refunds', refundParameters]],
   ],
   [
     'a refund that was made before',
-    () => gateway().refundCharge({ charge_ref: 'ch_1', key: 'k' }),
+    () => gateway().refundCharge({ ...refunded, charge_ref: 'ch_1', key: 'k' }),
     [
-      ['POST /v1/refunds', ['charge', 'reason']],
+      ['POST /v1/refunds', refundParameters],
       ['GET /v1/refunds', ['charge', 'limit']],
       ['GET /v1/refunds', ['charge', 'limit', 'starting_after']],
     ],
@@ -167,6 +169,11 @@ const CALLS: [
     [['POST /v1/customers', ['metadata[customer_id]']]],
   ],
   [
+    'whose a customer is',
+    () => gateway().isOtherCustomer({ customer_id: 'c', gateway_customer_ref: 'cus_1' }),
+    [['GET /v1/customers/{id}', []]],
+  ],
+  [
     'attaching a method',
     () => gateway().attachPaymentMethod({ token: 'pm_1', gateway_customer_ref: 'cus_1', key: 'k' }),
     [
@@ -174,6 +181,16 @@ const CALLS: [
       ['GET /v1/payment_methods/{id}', []],
     ],
   ],
+  [
+    'the refunds of a payment',
+    () => gateway().refundsOf('pi_1'),
+    [
+      ['GET /v1/refunds', ['limit', 'payment_intent']],
+      ['GET /v1/refunds', ['limit', 'payment_intent', 'starting_after']],
+    ],
+  ],
+  ['reading a method', () => gateway().getPaymentMethod('pm_1'), [['GET /v1/payment_methods/{id}', []]]],
+  ['reading a mandate', () => gateway().getMandate('mandate_1'), [['GET /v1/mandates/{id}', []]]],
 ];
 
 test.each(CALLS)('%s is as Stripe describes it', async (_, call, expected, instead = []) => {

@@ -19,7 +19,7 @@ beforeAll(() => {
   );
 });
 afterAll(() => rmSync(folder, { recursive: true }));
-const answer = () => ({ lines: 10, created: 7, recognised: 1, rejected: 2, report });
+const answer = () => ({ lines: 10, created: 7, recognised: 1, repeated: 0, rejected: 2, report });
 
 test('every line was taken once or reported once', () => {
   expect(() => audit(expected, { answer: answer(), before, after })).not.toThrow();
@@ -43,6 +43,8 @@ test('a line that was reported twice, or not at all, is no other number', () => 
 });
 
 test('what the program says of itself counts, too', () => {
-  const said = { ...answer(), created: 8, recognised: 0 };
-  expect(() => audit(expected, { answer: said, before, after })).toThrow(/created: 8 .*recognised: 0 /);
+  const said = { ...answer(), created: 6, recognised: 0, repeated: 2 };
+  expect(() => audit(expected, { answer: said, before, after })).toThrow(
+    /created: 6 .*recognised: 0 .*repeated: 2 /,
+  );
 });

@@ -48,6 +48,7 @@ export function audit(expected: Expected, found: { answer: Answer; before: Left;
     differs('lines', answer.lines, lines),
     differs('created', answer.created, customers),
     differs('recognised', answer.recognised, taken - customers),
+    differs('repeated', answer.repeated, 0),
     differs('rejected', answer.rejected, refused.length),
     differs('lines in the report', reported(answer), refused),
     differs('customers', after.customers - before.customers, customers),

@@ -15,6 +15,7 @@ export interface Answer {
   lines: number;
   created: number;
   recognised: number;
+  repeated: number;
   rejected: number;
   /** The file that names what was rejected, if anything was. */
   report?: string;

@@ -7,11 +7,9 @@ import { validateOnboarding } from '../../domain/onboarding.ts';
 import { formRules } from '../../domain/onboarding-forms.ts';
 import type { Policy } from '../../domain/policy.ts';
 import { onboardingWorkflowId, WorkflowName, workflowCaller } from '../../domain/processes.ts';
-import { type Graph, migrate, onboard, openGraph } from '../../graph/index.ts';
+import { type Graph, migrate, onboard, openConfiguredGraph, unobserved } from '../../graph/index.ts';
 import { readCodecKeys, readGraphEnvironment, readTemporalEnvironment } from '../../platform/environment.ts';
 import { readPolicy } from '../../platform/policy.ts';
-import { createBlindIndex } from '../../security/blind-index.ts';
-import { createKeyRing } from '../../security/key-ring.ts';
 import { connectTemporal } from '../../temporal/client.ts';
 import { beginOnboarding } from '../../temporal/starts.ts';
 import type { Answer } from '../answer.ts';
@@ -32,15 +30,13 @@ export async function importCustomers(
 ): Promise<Answer> {
   const bytes = await sizeOf(file);
   const { variables } = settings;
-  const { neo4j, keys, blindKeys } = readGraphEnvironment(variables);
+  const environment = readGraphEnvironment(variables);
   const codecKeys = readCodecKeys(variables).reveal();
   const temporal = readTemporalEnvironment(variables);
   const policy = readPolicy(variables.PERSONA_POLICY_FILE);
-  const graph = openGraph({
-    ...neo4j,
-    password: neo4j.password.reveal(),
-    keyRing: createKeyRing(keys.reveal()),
-    blindIndex: createBlindIndex(createKeyRing(blindKeys.reveal())),
+  const committed = new Set<string>();
+  const graph = openConfiguredGraph(environment, {
+    observer: { ...unobserved, committed: ({ header }) => committed.add(header.idempotencyKey) },
   });
   let client: Client | undefined;
   let last: Checkpoint | undefined;
@@ -48,7 +44,8 @@ export async function importCustomers(
   try {
     await migrate(graph);
     client = await connectTemporal({ ...temporal, apiKey: temporal.apiKey?.reveal(), codecKeys });
-    const done = await importFile(file, onboardingOf({ graph, client, policy, actor }), (checkpoint) => {
+    const onboardLine = onboardingOf({ graph, client, policy, actor, committed });
+    const done = await importFile(file, onboardLine, (checkpoint) => {
       last = checkpoint;
       progress.show(checkpoint);
     });
@@ -66,17 +63,20 @@ export async function importCustomers(
 /**
  * The command that the onboarding's process also runs, under the same key: whichever comes first, the other finds its
  * answer. What takes the gateway or Chimera is left to the process, which begins with that answer.
+ * @param committed - the transactions that `graph` has just committed; a repeat, answered from its receipt, is not among them
  */
 function onboardingOf({
   graph,
   client,
   policy,
   actor,
+  committed,
 }: {
   graph: Graph;
   client: Client;
   policy: Policy;
   actor: string;
+  committed: Set<string>;
 }): Onboard {
   const caller = workflowCaller(WorkflowName.onboardCustomer);
   return async (input) => {
@@ -95,7 +95,8 @@ function onboardingOf({
     );
     if (ready.payment_method_status === 'unverified' || request.behavioral_data_snapshot !== undefined)
       await beginOnboarding(client, { caller: actor, actor, correlation_id: correlationId, request });
-    return ready;
+    if (!committed.delete(request.transaction_id)) return 'repeated';
+    return ready.created ? 'created' : 'recognised';
   };
 }
 
@@ -110,14 +111,14 @@ async function sizeOf(file: string): Promise<number> {
   }
 }
 
-function answer(file: string, { lines, created, recognised, rejected }: Checkpoint): Answer {
+function answer(file: string, { lines, created, recognised, repeated, rejected }: Checkpoint): Answer {
   const report = rejected > 0 ? reportPath(file) : undefined;
   const text = [
-    `${file}: ${lines} lines, ${created} customers created, ${recognised} onboardings of known ones.`,
+    `${file}: ${lines} lines, ${created} customers created, ${recognised} onboardings of known ones, ${repeated} repeated.`,
     ...(report ? [`${rejected} lines were rejected: ${report} says which and why.`] : []),
   ];
   return {
-    document: { file, lines, created, recognised, rejected, ...(report && { report }) },
+    document: { file, lines, created, recognised, repeated, rejected, ...(report && { report }) },
     text: text.join('\n'),
     exitCode: rejected > 0 ? ExitCode.badAnswer : ExitCode.done,
   };

@@ -1,9 +1,7 @@
-import { openGraph } from '../../graph/index.ts';
+import { openConfiguredGraph } from '../../graph/index.ts';
 import { replayInto } from '../../graph/replay/into.ts';
 import { verifyAll } from '../../graph/replay/verify.ts';
 import { readGraphEnvironment } from '../../platform/environment.ts';
-import { createBlindIndex } from '../../security/blind-index.ts';
-import { createKeyRing } from '../../security/key-ring.ts';
 import type { Answer } from '../answer.ts';
 import { ExitCode } from '../failure.ts';
 import type { Settings } from '../settings.ts';
@@ -20,19 +18,10 @@ export async function replay(
   uri: string,
   onProgress: (events: number) => void,
 ): Promise<Answer> {
-  const { neo4j, keys, blindKeys } = readGraphEnvironment(settings.variables);
-  const secrets = {
-    keyRing: createKeyRing(keys.reveal()),
-    blindIndex: createBlindIndex(createKeyRing(blindKeys.reveal())),
-  };
-  const password = neo4j.password.reveal();
-  const source = openGraph({ ...neo4j, password, ...secrets });
-  const target = openGraph({
-    ...neo4j,
-    uri,
-    password: settings.variables.PERSONA_REPLAY_PASSWORD ?? password,
-    ...secrets,
-  });
+  const environment = readGraphEnvironment(settings.variables);
+  const password = settings.variables.PERSONA_REPLAY_PASSWORD;
+  const source = openConfiguredGraph(environment);
+  const target = openConfiguredGraph(environment, { uri, ...(password !== undefined && { password }) });
   try {
     const totals = await replayInto(source, target, { onProgress });
     const { differences } = await verifyAll(target, { onDifference: () => {} });

@@ -1,8 +1,6 @@
-import { type Difference, openGraph } from '../../graph/index.ts';
+import { type Difference, openConfiguredGraph } from '../../graph/index.ts';
 import { type VerificationTotals, verifyAll, verifyCustomer } from '../../graph/replay/verify.ts';
 import { readGraphEnvironment } from '../../platform/environment.ts';
-import { createBlindIndex } from '../../security/blind-index.ts';
-import { createKeyRing } from '../../security/key-ring.ts';
 import type { Answer } from '../answer.ts';
 import { ExitCode } from '../failure.ts';
 import type { Settings } from '../settings.ts';
@@ -13,13 +11,7 @@ import type { Settings } from '../settings.ts';
  * @throws EnvironmentError without the keys that open the log; PersonaError customer_not_found, graph_unavailable
  */
 export async function verify(settings: Settings, customerId: string | undefined): Promise<Answer> {
-  const { neo4j, keys, blindKeys } = readGraphEnvironment(settings.variables);
-  const graph = openGraph({
-    ...neo4j,
-    password: neo4j.password.reveal(),
-    keyRing: createKeyRing(keys.reveal()),
-    blindIndex: createBlindIndex(createKeyRing(blindKeys.reveal())),
-  });
+  const graph = openConfiguredGraph(readGraphEnvironment(settings.variables));
   try {
     if (customerId !== undefined) {
       const differences = await verifyCustomer(graph, customerId);

@@ -1,7 +1,5 @@
-import { type Graph, missingMigrations, openGraph, unreadableKeys } from '../../graph/index.ts';
+import { type Graph, missingMigrations, openConfiguredGraph, unreadableKeys } from '../../graph/index.ts';
 import { readGraphEnvironment } from '../../platform/environment.ts';
-import { createBlindIndex } from '../../security/blind-index.ts';
-import { createKeyRing } from '../../security/key-ring.ts';
 import type { Settings } from '../settings.ts';
 import { examine, type Finding, ok, wrong } from './check.ts';
 
@@ -9,7 +7,7 @@ import { examine, type Finding, ok, wrong } from './check.ts';
 export async function examineGraph({ variables }: Settings): Promise<Record<string, Finding>> {
   let graph: Graph;
   try {
-    graph = open(variables);
+    graph = openConfiguredGraph(readGraphEnvironment(variables));
   } catch (error) {
     return { neo4j: await examine(() => Promise.reject(error)) };
   }
@@ -27,16 +25,6 @@ export async function examineGraph({ variables }: Settings): Promise<Record<stri
   } finally {
     await graph.close();
   }
-}
-
-function open(variables: Settings['variables']): Graph {
-  const { neo4j, keys, blindKeys } = readGraphEnvironment(variables);
-  return openGraph({
-    ...neo4j,
-    password: neo4j.password.reveal(),
-    keyRing: createKeyRing(keys.reveal()),
-    blindIndex: createBlindIndex(createKeyRing(blindKeys.reveal())),
-  });
 }
 
 async function examineMigrations(graph: Graph): Promise<Finding> {

@@ -8,8 +8,13 @@ export interface Checkpoint {
   /** Everything before this byte is done. */
   offset: number;
   lines: number;
+  /** Lines that brought a customer whom nobody knew. */
   created: number;
+  /** Lines that were written to a customer who was known. */
   recognised: number;
+  /** Lines whose transaction had been carried out before, by an earlier line or run or by another way: they change nothing. */
+  repeated: number;
+  /** Lines that the report names. */
   rejected: number;
   /** So long is the report of what was rejected. */
   report_bytes: number;
@@ -28,6 +33,7 @@ const BEGINNING: Omit<Checkpoint, 'fingerprint'> = {
   lines: 0,
   created: 0,
   recognised: 0,
+  repeated: 0,
   rejected: 0,
   report_bytes: 0,
 };

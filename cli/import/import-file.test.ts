@@ -20,16 +20,24 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-/** Remembers what it was given, and knows every transaction from the second time on. */
+/** Remembers what it was given: a transaction is carried out once. A `customer_id` that came before is known. */
 function world() {
   const seen: string[] = [];
+  const customers = new Set<string>();
   const onboard: Onboard = async (input) => {
-    const { transaction_id, refused } = input as { transaction_id: string; refused?: PersonaError['type'] };
+    const { transaction_id, customer_id, refused } = input as {
+      transaction_id: string;
+      customer_id?: string;
+      refused?: PersonaError['type'];
+    };
     await new Promise(setImmediate);
     if (refused) throw new PersonaError(refused, `${transaction_id} was refused`);
-    const created = !seen.includes(transaction_id);
+    const repeated = seen.includes(transaction_id);
     seen.push(transaction_id);
-    return { created };
+    if (repeated) return 'repeated';
+    const known = customer_id !== undefined && customers.has(customer_id);
+    customers.add(customer_id ?? transaction_id);
+    return known ? 'recognised' : 'created';
   };
   return { seen, onboard };
 }
@@ -46,7 +54,7 @@ test('takes every line once, however lines end, and says how far it is', async (
   const { seen, onboard } = world();
   const shown: number[] = [];
   const done = await importFile(file, onboard, ({ lines: count }) => shown.push(count));
-  expect(done).toMatchObject({ lines: 1503, created: 1501, recognised: 1, rejected: 0 });
+  expect(done).toMatchObject({ lines: 1503, created: 1501, recognised: 0, repeated: 1, rejected: 0 });
   expect(done.offset).toBe((await stat(file)).size);
   expect(new Set(seen).size).toBe(1501);
   expect(shown).toEqual([0, 1000, 1503]);
@@ -81,6 +89,19 @@ test('stopped in the middle, goes on at the last checkpoint, and reports no line
   expect(new Set(seen).size).toBe(2999);
   expect(seen.length - before).toBeLessThanOrEqual(1001);
   expect((await report()).map(({ line }) => line)).toEqual([1, 2001]);
+});
+
+test('tells new customers, known ones and transactions that were carried out before apart', async () => {
+  const visit = (transaction_id: string, customer_id: string) =>
+    JSON.stringify({ transaction_id, customer_id });
+  await writeFile(file, [visit('t-1', 'c-1'), visit('t-2', 'c-1'), visit('t-2', 'c-1')].join('\n'));
+  const { onboard } = world();
+  const counts = { created: 1, recognised: 1, repeated: 1 };
+  expect(await importFile(file, onboard, () => {})).toMatchObject({ lines: 3, ...counts });
+  // From the first line again.
+  await rm(checkpointPath(file));
+  const again = { created: 0, recognised: 0, repeated: 3 };
+  expect(await importFile(file, onboard, () => {})).toMatchObject({ lines: 3, ...again });
 });
 
 test('an edited file is not gone on with', async () => {
@@ -180,7 +201,7 @@ test.each<[string, (n: number) => object]>([
     // The later ones are quicker.
     for (let turn = 0; turn < 20 - n; turn += 1) await new Promise(setImmediate);
     order.push(n);
-    return { created: n === 0 };
+    return n === 0 ? 'created' : 'recognised';
   };
   const same = Array.from({ length: 20 }, (_unused, n) =>
     JSON.stringify({ transaction_id: `t-${n}`, ...shared(n), n }),
@@ -201,6 +222,7 @@ test('the bar tells share, speed and what is left', () => {
     lines: 0,
     created: 0,
     recognised: 0,
+    repeated: 0,
     rejected: 0,
     report_bytes: 0,
     fingerprint: '',

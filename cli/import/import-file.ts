@@ -13,8 +13,11 @@ const LINES_PER_CHECKPOINT = 1_000;
 /** So many lines at once; more only wait for each other. */
 export const AT_ONCE = 32;
 
-/** Carries one onboarding out, or finds what it came to before. @throws PersonaError */
-export type Onboard = (request: unknown) => Promise<{ created: boolean }>;
+/** What an onboarding came to; `repeated`: it was carried out before, and has changed nothing now. */
+export type OnboardingOutcome = 'created' | 'recognised' | 'repeated';
+
+/** Carries one onboarding out, or finds that it was. @throws PersonaError */
+export type Onboard = (request: unknown) => Promise<OnboardingOutcome>;
 
 /** Why a line was left out. It never holds what stood in the line, but its transaction's id. */
 interface Rejection {
@@ -25,7 +28,7 @@ interface Rejection {
   problems?: readonly FieldProblem[];
 }
 
-type Outcome = 'created' | 'recognised' | 'blank' | Rejection;
+type Outcome = OnboardingOutcome | 'blank' | Rejection;
 
 /**
  * Goes on where the last run of the same file has ended. Lines that are refused are reported and left out.
@@ -53,6 +56,7 @@ export async function importFile(
       lines: before.lines + lines.length,
       created: before.created + count('created'),
       recognised: before.recognised + count('recognised'),
+      repeated: before.repeated + count('repeated'),
       rejected: before.rejected + rejections.length,
       report_bytes: await report.append(rejections),
     });
@@ -109,7 +113,7 @@ async function carryOutLine(line: Line, parsed: unknown, onboard: Onboard): Prom
   try {
     if (typeof line.text !== 'string') throw FAULTS[line.text.fault]();
     if (parsed === undefined) throw new PersonaError('malformed_request', 'the line is not JSON');
-    return (await onboard(parsed)).created ? 'created' : 'recognised';
+    return await onboard(parsed);
   } catch (error) {
     if (!(error instanceof PersonaError) || ERRORS[error.type].retryable) throw error;
     if (error.type === 'internal')

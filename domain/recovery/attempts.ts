@@ -1,5 +1,6 @@
 /** What the answer to a claim and the outcome of a charge change. */
 
+import { fractionOf } from '../jitter.ts';
 import type { Claim, RecordedAttempt } from './claims.ts';
 import { afterClosing } from './closing.ts';
 import { CONSENT_REVOKED, courseOf, isUnresolved, stop } from './course.ts';
@@ -8,14 +9,17 @@ import { doubtAbout, thaw } from './doubt.ts';
 import { afterCustomerStatus } from './reread.ts';
 import { retryOf } from './retries.ts';
 import type { Candidate, RecoveryState } from './state.ts';
-import type { AttemptStatus } from './status.ts';
+import { type AttemptStatus, PAYMENT_WITHDRAWN } from './status.ts';
 import { SILENCE_MS } from './timers.ts';
 
 /** A claim's refusal names the customer's status so: `customer_suspended`. */
 const CUSTOMER_RULE = 'customer_';
-/** Back-off after a charge that never reached the gateway: doubles from the first to the longest. */
+/**
+ * Back-off after a charge that never reached the gateway: each wait is drawn from between this and twice as much, which
+ * doubles with each try in a row up to the longest.
+ */
 const UNSENT_FIRST_RETRY_MS = 5_000;
-const UNSENT_LONGEST_RETRY_MS = 3_600_000;
+const UNSENT_LONGEST_RETRY_MS = 1_800_000;
 
 export function afterClaim(
   state: RecoveryState,
@@ -116,7 +120,13 @@ export function afterRecording(
     case 'void':
       return known.ending || known.review || known.closed
         ? known
-        : { ...known, candidates: afterUnsent(state, rest, attempts, attempt, at, retryAfterMs) };
+        : {
+            ...known,
+            candidates: afterUnsent(state, rest, attempts, attempt, at, retryAfterMs),
+            ...(attempt.rule === PAYMENT_WITHDRAWN && {
+              review: { rule: PAYMENT_WITHDRAWN, flagged: false },
+            }),
+          };
     case 'declined':
       return afterDecline(known, recorded, at);
     case 'in_flight':
@@ -203,26 +213,35 @@ function afterDecline(state: RecoveryState, recorded: RecordedAttempt, at: numbe
 }
 
 /**
- * The gateway could not be reached: the same method again after a back-off, and nobody else before it, because the
+ * The charge never reached the gateway: the same method again after a back-off, and nobody else before it, because the
  * others would not reach it either and the order of the cascade stands.
  */
 function afterUnsent(
   state: RecoveryState,
   rest: Candidate[],
   attempts: AttemptStatus[],
-  { payment_method_id }: AttemptStatus,
+  { payment_method_id, key }: AttemptStatus,
   at: number,
   retryAfterMs = 0,
 ): Candidate[] {
-  const unsent = attempts.filter(
-    (one) => one.state === 'void' && one.payment_method_id === payment_method_id,
-  ).length;
-  const backOff = Math.min(UNSENT_FIRST_RETRY_MS * 2 ** Math.min(unsent - 1, 20), UNSENT_LONGEST_RETRY_MS);
-  const not_before = at + Math.max(backOff, retryAfterMs);
+  const ofMethod = attempts.filter((one) => one.payment_method_id === payment_method_id);
+  const least = leastBackOff(unsentInARow(ofMethod));
+  // Where a burst is larger than the gateway takes, thousands fail at once, and would come back at once.
+  const not_before = at + Math.max(least, retryAfterMs) + Math.floor(least * fractionOf(key));
   const why =
     state.candidates.find((one) => one.payment_method_id === payment_method_id)?.why ?? 'alternative';
   const others = rest.map((one) => ({ ...one, not_before: Math.max(one.not_before, not_before) }));
   return [{ payment_method_id, not_before, why }, ...others];
+}
+
+function leastBackOff(tries: number): number {
+  return Math.min(UNSENT_FIRST_RETRY_MS * 2 ** Math.min(tries - 1, 20), UNSENT_LONGEST_RETRY_MS);
+}
+
+/** What was sent in between shows that the trouble of then is over. @returns at least 1 */
+function unsentInARow(attempts: readonly AttemptStatus[]): number {
+  const lastSent = attempts.findLastIndex((one) => one.state !== 'void');
+  return Math.max(1, attempts.length - 1 - lastSent);
 }
 
 /** The attempts with this one in its place, or at the end. */

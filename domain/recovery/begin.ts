@@ -2,11 +2,15 @@
 
 import { CLAIM_MS, type RecoverySnapshot } from './claims.ts';
 import { FAILURE_NOTICES, settled } from './cascade.ts';
+import { clockOf } from './clock.ts';
+import { thaw } from './doubt.ts';
 import { retriesOf } from './retries.ts';
 import {
   alternativesOf,
   CONSENT_REVOKED,
   courseOf,
+  FOUND_UNPAID,
+  foundUnpaid,
   isUnresolved,
   stop,
   suspicionOf,
@@ -18,6 +22,7 @@ import type { AttemptStatus, ObligationState } from './status.ts';
 
 /** The state of a run that begins. */
 export function begin(recovery: RecoverySnapshot): RecoveryState {
+  const clock = clockOf({ closes_at: recovery.closes_at, frozen_at: recovery.clock_stopped_at });
   const state: RecoveryState = {
     payment_id: recovery.payment_id,
     customer_id: recovery.customer_id,
@@ -27,7 +32,8 @@ export function begin(recovery: RecoverySnapshot): RecoveryState {
     class: recovery.failure.class,
     rule: recovery.failure.rule,
     opened_at: recovery.opened_at,
-    closes_at: recovery.closes_at + timeInDoubt(recovery),
+    ...clock,
+    kept: clock,
     read_at: recovery.read_at,
     policy: recovery.policy,
     attempts: recovery.attempts,
@@ -41,7 +47,7 @@ export function begin(recovery: RecoverySnapshot): RecoveryState {
     reports: suspicionOf(recovery),
     ...(recovery.gateway_payment_ref ? { look_up: recovery.gateway_payment_ref } : {}),
   };
-  return settled(told(steer(state, recovery), recovery));
+  return settled(goesOn(told(steer(state, recovery), recovery), recovery.read_at));
 }
 
 /** The customer was told of the failure by a run before this one: not again, under whichever template. */
@@ -51,15 +57,12 @@ function told(state: RecoveryState, { told_at }: RecoverySnapshot): RecoveryStat
   return { ...state, cascade_ended: true, told_at, notices };
 }
 
-/** For how long the window's clock stood still in the runs before this one because a charge was in doubt; milliseconds. */
-function timeInDoubt({ attempts, opened_at }: RecoverySnapshot): number {
-  return attempts.reduce((sum, { started_at, resolved_at }) => {
-    const started = Date.parse(started_at);
-    if (started < opened_at || resolved_at === undefined) return sum;
-    const took = Date.parse(resolved_at) - started;
-    // What answered within its claim was never in doubt.
-    return took > CLAIM_MS ? sum + took : sum;
-  }, 0);
+/**
+ * The clock that a run before this one has left standing goes on, unless what stops it is known. Whether another
+ * obligation or others' payment still stands in the way is asked for anew. @param now epoch milliseconds
+ */
+function goesOn(state: RecoveryState, now: number): RecoveryState {
+  return state.unresolved || state.review ? state : thaw(state, now);
 }
 
 function steer(state: RecoveryState, recovery: RecoverySnapshot): RecoveryState {
@@ -68,10 +71,12 @@ function steer(state: RecoveryState, recovery: RecoverySnapshot): RecoveryState 
   if (isEnded(recovery.state)) return ended(state, recovery, recovery.state, unresolved);
   if (unresolved) {
     const doubt = doubtOf(unresolved);
-    return { ...withoutCharge(state, recovery), unresolved: doubt, frozen_at: doubt.claimed_at };
+    const steered = withoutCharge(state, recovery);
+    return { ...steered, unresolved: doubt, frozen_at: state.frozen_at ?? doubt.claimed_at };
   }
   if (recovery.state === 'needs_review' && !recovery.consent_revoked) {
-    return { ...state, review: { rule: recovery.rule, flagged: true }, frozen_at: recovery.read_at };
+    const frozen_at = state.frozen_at ?? recovery.read_at;
+    return { ...state, review: { rule: recovery.rule, flagged: true }, frozen_at };
   }
   return steerByFailure(state, recovery, failure.class);
 }
@@ -112,6 +117,13 @@ function doubtOf(attempt: AttemptStatus): Unresolved {
   };
 }
 
+/** What comes after the look-up, if that says that it is not paid. */
+function steerByLookUp(state: RecoveryState, recovery: RecoverySnapshot): RecoveryState {
+  const failure = { ...recovery.failure, class: FOUND_UNPAID };
+  const steered = steerByFailure(state, { ...recovery, failure }, FOUND_UNPAID);
+  return recovery.looked_up ? foundUnpaid(steered) : steered;
+}
+
 function steerByFailure(
   state: RecoveryState,
   recovery: RecoverySnapshot,
@@ -124,8 +136,13 @@ function steerByFailure(
   }
   if (recovery.consent_revoked) return stop(state, 'STOP', CONSENT_REVOKED);
   if (failureClass === 'STOP' || failureClass === 'FRAUD') return stop(state, failureClass, failure.rule);
-  if (failure.status !== 'declined' && !recovery.gateway_payment_ref) {
-    return { ...state, review: { rule: `reported_${failure.status}`, flagged: false } };
+  if (failure.status !== 'declined' || failureClass === 'UNKNOWN') {
+    // Without a payment to look up there is nothing to ask anybody but a person.
+    if (!recovery.gateway_payment_ref && !recovery.looked_up) {
+      const rule = failure.status === 'declined' ? failure.rule : `reported_${failure.status}`;
+      return { ...state, review: { rule, flagged: false } };
+    }
+    if (failureClass === 'UNKNOWN') return steerByLookUp(state, recovery);
   }
   switch (courseOf(failureClass, recovery.policy.cascadeOnHard)) {
     case 'stop':

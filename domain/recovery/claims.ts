@@ -7,6 +7,8 @@ import type { AttemptStatus, ObligationState } from './status.ts';
 
 /** From the claim on, a charge must be over by then; one in flight for longer counts as unknown. */
 export const CLAIM_MS = 60_000;
+/** With less than this left of its claim, a charge is not begun: its answer could come after the claim is over. */
+export const CLAIM_RESERVE_MS = 45_000;
 
 /** What the newest reported failure means for the course of the recovery. */
 export interface ReportedFailure {
@@ -39,6 +41,8 @@ export interface RecoverySnapshot {
   failure: ReportedFailure;
   /** The payment that the report names and that nobody has looked up yet. */
   gateway_payment_ref?: string;
+  /** The payment that the report names has been looked up, and has not paid. */
+  looked_up?: true;
   /** Ids, in the order in which they are to be tried. */
   alternatives: string[];
   /** Persona's own attempts, oldest first. */
@@ -46,6 +50,8 @@ export interface RecoverySnapshot {
   /** Epoch milliseconds. */
   opened_at: number;
   closes_at: number;
+  /** Since when the window's clock stands still, as far as the graph was told. */
+  clock_stopped_at?: number;
   /** When all this was read. */
   read_at: number;
   /** Second successes that are to be given back: keys as in `RecoveryOverpaid`. */

@@ -1,5 +1,6 @@
 /** How a recovery ends, and what the customer hears of it. */
 
+import type { NoticeTemplate } from '../ports.ts';
 import type { ClosedObligation } from './claims.ts';
 import { askAbout } from './doubt.ts';
 import type { DueNotice, Ending, RecoveryState } from './state.ts';
@@ -55,19 +56,27 @@ export function afterClosing(
 }
 
 function closingNotices(state: RecoveryState, obligation: ClosedObligation): DueNotice[] {
-  const one = (template: DueNotice['template']): DueNotice[] => [{ template, stage: '1' }];
-  switch (obligation.outcome) {
+  const template = noticeOfEnding(state, obligation);
+  return template ? [{ template, stage: '1' }] : [];
+}
+
+/** What the customer hears of an ending, if anything. */
+export function noticeOfEnding(
+  { policy, suspended_until }: RecoveryState,
+  { outcome, rule }: Pick<Ending, 'outcome' | 'rule'>,
+): NoticeTemplate | undefined {
+  switch (outcome) {
     case 'recovered':
-      return one('recovered');
+      return 'recovered';
     case 'stopped':
-      if (obligation.rule === 'not_recurring') return [];
-      return one(obligation.rule === 'fraud' ? 'payment_declined_update_card' : 'payment_stopped');
+      if (rule === 'not_recurring') return undefined;
+      return rule === 'fraud' ? 'payment_declined_update_card' : 'payment_stopped';
     case 'exhausted':
       // Without a window the notice of the cascade's end has said it already.
-      return state.policy.window > 0 && state.suspended_until === undefined ? one('recovery_ended') : [];
+      return policy.window > 0 && suspended_until === undefined ? 'recovery_ended' : undefined;
     case 'paid_elsewhere':
     case 'cancelled':
-      return [];
+      return undefined;
   }
 }
 

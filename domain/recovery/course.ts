@@ -11,6 +11,13 @@ export const CONSENT_REVOKED = 'consent_revoked';
 /** `TECH`: the failed method once more after this, before the cascade. */
 export const TECH_RETRY_MS = 60_000;
 
+/** What nobody knew, and what turns out not to be paid, is as good as a decline that may pass. */
+export const FOUND_UNPAID: DeclineClass = 'LATER';
+
+export function foundUnpaid(state: RecoveryState): RecoveryState {
+  return state.class === 'UNKNOWN' ? { ...state, class: FOUND_UNPAID } : state;
+}
+
 type Course = 'cascade' | 'cascade_after_retry' | 'wait_for_method' | 'stop' | 'review';
 
 export function courseOf(declineClass: DeclineClass, cascadeOnHard: boolean): Course {

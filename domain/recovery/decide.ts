@@ -1,5 +1,7 @@
 import type { ChargeAnswer } from '../ports.ts';
-import type { RecoveryState, Step } from './state.ts';
+import { clockToKeep } from './clock.ts';
+import { noticeOfEnding } from './closing.ts';
+import type { Ending, RecoveryState, Step } from './state.ts';
 import { earliest, isReadingDue, isWindowOver, reminderDue, timersOf } from './timers.ts';
 
 /** How long a blocked claim waits before it asks again, if no `claimFreed` comes (specification: workflows 2, step 3). */
@@ -19,6 +21,12 @@ const NEVER_SENT: ChargeAnswer = {
  * @param now epoch milliseconds
  */
 export function decide(state: RecoveryState, now: number): Step {
+  const step = nextOf(state, now);
+  const clock = clockToKeep(state, step, now);
+  return clock ? { do: 'keep_clock', clock } : step;
+}
+
+function nextOf(state: RecoveryState, now: number): Step {
   if (state.to_record && !isToBeSecond(state)) return { do: 'record', ...state.to_record };
   if (state.claim)
     return revoked(state)
@@ -31,7 +39,7 @@ export function decide(state: RecoveryState, now: number): Step {
   if (state.ending && !state.closed && mayClose(state)) {
     // The payment that the report names becomes the obligation's own first, so that closing cancels it.
     if (state.look_up) return { do: 'look_up', gateway_payment_ref: state.look_up };
-    return { do: 'close', ending: state.ending, keep_payment: state.unresolved !== undefined };
+    return close(state, state.ending);
   }
   // After the closing: a charge that turns out to have succeeded is then seen to be the second one.
   if (state.unresolved?.next_at !== undefined && now >= state.unresolved.next_at) {
@@ -99,9 +107,15 @@ function mayBeToldOf(state: RecoveryState): boolean {
   return state.suspended_until === undefined || state.closed;
 }
 
+function close(state: RecoveryState, ending: Ending): Step {
+  const notice = noticeOfEnding(state, ending);
+  const keep_payment = state.unresolved !== undefined;
+  return { do: 'close', ending, keep_payment, ...(notice ? { notice } : {}) };
+}
+
 function byTheClock(state: RecoveryState, now: number): Step {
   if (isWindowOver(state, now)) {
-    return { do: 'close', ending: { outcome: 'exhausted', rule: 'window_over' }, keep_payment: false };
+    return close(state, { outcome: 'exhausted', rule: 'window_over' });
   }
   if (isReadingDue(state, now)) return { do: 'reread' };
   const { blocked_until, suspended_until } = state;

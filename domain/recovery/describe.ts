@@ -1,3 +1,4 @@
+import { clockOf } from './clock.ts';
 import { decide } from './decide.ts';
 import type { RecoveryState, Step } from './state.ts';
 import type { RecoveryPhase, RecoveryStatus } from './status.ts';
@@ -27,10 +28,11 @@ export function describe(current: RecoveryState, now: number): RecoveryStatus {
   };
 }
 
-/** A message or a reading that is under way changes nothing about what the recovery waits for. */
+/** A message, a reading or a note that is under way changes nothing about what the recovery waits for. */
 function afterErrands(state: RecoveryState, now: number): RecoveryState {
   const told_at = state.cascade_ended ? now : state.told_at;
-  return { ...state, notices: [], reports: [], read_at: Math.max(state.read_at, now), told_at };
+  const read_at = Math.max(state.read_at, now);
+  return { ...state, notices: [], reports: [], read_at, told_at, kept: clockOf(state) };
 }
 
 /** Steps of an attempt. */
@@ -48,6 +50,7 @@ function phaseOf(state: RecoveryState, step: Step): RecoveryPhase {
   if (state.review) return 'needs_review';
   if (state.unresolved) return state.unresolved.state;
   if (state.processing) return 'pending';
+  if (step.do === 'look_up' && state.class === 'UNKNOWN') return 'unknown';
   return ABOUT_MONEY.has(step.do) ? 'charging' : 'waiting';
 }
 

@@ -77,6 +77,8 @@ export interface RecoveryEvents {
     closed_at: string;
     /** The payment at the gateway that settled it, where others say which. */
     payment_ref: string | null;
+    /** Id of the notice that the customer is to get about it; a `NoticeSent` or a `NoticeFailed` follows. Absent: none. */
+    notice?: string;
   };
   RecoveryOverpaid: {
     payment_id: string;
@@ -87,9 +89,24 @@ export interface RecoveryEvents {
     /** By policy it is given back; a `RefundSent` or a `RefundFailed` follows. */
     refund: boolean;
   };
-  RefundSent: { payment_id: string; key: string; refund_ref: string };
-  /** Nothing was given back: a person must. */
-  RefundFailed: { payment_id: string; key: string; reason: string };
+  RefundSent: {
+    payment_id: string;
+    /** Of the success that was given back: the attempt's, or `settled:` and the payment. */
+    key: string;
+    refund_ref: string;
+    /** What others gave back at the gateway; `null`: Persona gave back a second success. */
+    by_others: { amount: number; currency: string } | null;
+    /** As in `RecoveryClosed`. */
+    notice?: string;
+  };
+  /** Nothing was given back, at once or later on: a person must. */
+  RefundFailed: {
+    payment_id: string;
+    key: string;
+    reason: string;
+    /** `null`: the gateway began none. */
+    refund_ref: string | null;
+  };
   NoticeSent: { notification_id: string; template: string; channel: string; payment_id: string | null };
   NoticeFailed: {
     notification_id: string;

@@ -3,7 +3,7 @@ import { putFirst } from './candidates.ts';
 import { settled } from './cascade.ts';
 import type { RecoverySnapshot } from './claims.ts';
 import { afterClosing, afterUnexpectedSuccess, end, paidElsewhere } from './closing.ts';
-import { CONSENT_REVOKED, stop, suspicionOf } from './course.ts';
+import { CONSENT_REVOKED, foundUnpaid, stop, suspicionOf } from './course.ts';
 import { afterFindingOut, askAbout, hear, thaw } from './doubt.ts';
 import { afterCustomerStatus, afterRereading } from './reread.ts';
 import type { Candidate, Fact, RecoveryState } from './state.ts';
@@ -47,6 +47,8 @@ function apply(state: RecoveryState, fact: Fact): RecoveryState {
           ? [...state.notices, { template: 'refund_issued', stage: fact.key }]
           : state.notices,
       };
+    case 'clock_kept':
+      return { ...state, kept: fact.clock };
     case 'noticed':
       return {
         ...state,
@@ -136,6 +138,7 @@ function afterLookUp(
   switch (payment) {
     case 'adopted':
     case 'cancelled':
+      return foundUnpaid(done);
     case 'processing':
       return done;
     case 'succeeded':

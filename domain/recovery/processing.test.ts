@@ -20,6 +20,7 @@ test('it is read again after an hour, a day, daily, and only then a person is as
   const read: number[] = [];
   for (;;) {
     expect(describe(state, now)).toMatchObject({ state: 'pending', next: { action: 'poll' } });
+    state = play(state, {}, now).state;
     const step = decide(state, now);
     if (step.do !== 'wait' || step.until === undefined) throw new Error(`it does ${label(step)}`);
     now = step.until;

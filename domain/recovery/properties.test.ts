@@ -4,7 +4,8 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { TECH_RETRY_MS } from './course.ts';
 import { NOW, snapshot } from './testing.ts';
-import { live, METHODS, playground } from './testing-world.ts';
+import { METHODS, playground } from './testing-dice.ts';
+import { live } from './testing-world.ts';
 
 const RUNS = { numRuns: 700 };
 
@@ -38,6 +39,16 @@ test('whatever happens: one notice for an outcome, and one for the end of the ca
       const trace = world.steps.join('\n');
       expect(count('recovered', 'payment_stopped', 'recovery_ended'), trace).toBeLessThanOrEqual(1);
       expect(count('no_alternative', 'all_declined', 'authenticate'), trace).toBeLessThanOrEqual(1);
+    }),
+    RUNS,
+  );
+});
+
+test('whatever happens: the customer hears how it ended, and of each refund, though the run was lost before it wrote', () => {
+  fc.assert(
+    fc.property(playground, (game) => {
+      const { world } = live(game);
+      expect(world.told, world.steps.join('\n')).toEqual(expect.arrayContaining([...world.owed]));
     }),
     RUNS,
   );

@@ -174,6 +174,42 @@ test.each<[Extract<Fact, { fact: 'looked_up' }>['payment'], string]>([
   expect(label(decide(evolve(state, { fact: 'looked_up', payment, at: NOW }), NOW))).toBe(next);
 });
 
+const doubtful = (status: 'declined' | 'unknown' | 'pending') => {
+  const { failure } = snapshot({}, 'UNKNOWN');
+  return { failure: { ...failure, status } };
+};
+
+test.each<[Extract<Fact, { fact: 'looked_up' }>['payment'], string, string]>([
+  ['adopted', 'claim a:1', 'LATER'],
+  ['cancelled', 'claim a:1', 'LATER'],
+  ['succeeded', 'close paid_elsewhere by gateway_payment_succeeded', 'UNKNOWN'],
+  ['processing', 'wait', 'UNKNOWN'],
+  ['not_ours', 'review gateway_payment_not_ours', 'UNKNOWN'],
+])('a failure that nobody is sure of is looked up, and goes on as what it was: %s', (payment, next, as) => {
+  for (const status of ['declined', 'unknown', 'pending'] as const) {
+    const state = begin(snapshot({ ...doubtful(status), gateway_payment_ref: 'pi_9' }));
+    expect(decide(state, NOW)).toEqual({ do: 'look_up', gateway_payment_ref: 'pi_9' });
+    expect(statusOf(state, NOW)).toMatchObject({ state: 'unknown', class: 'UNKNOWN' });
+    const known = evolve(state, { fact: 'looked_up', payment, at: NOW });
+    expect(label(decide(known, NOW))).toBe(next);
+    expect(known.class).toBe(as);
+  }
+});
+
+test('found not to be paid, it may pass: with nobody else to charge, the failed method is tried again on the schedule', () => {
+  const named = { ...doubtful('unknown'), gateway_payment_ref: 'pi_9', alternatives: [] };
+  const { done, state } = play(begin(snapshot(named)), {});
+  expect(done).toEqual(['look_up', 'notify no_alternative', 'wait for method']);
+  expect(play(state, {}, NOW + DAY).done).toContain('claim failed:1');
+});
+
+test('a run that takes over after the look-up goes on with the cascade', () => {
+  for (const status of ['declined', 'unknown', 'pending'] as const) {
+    const state = begin(snapshot({ ...doubtful(status), looked_up: true }));
+    expect(label(decide(state, NOW))).toBe('claim a:1');
+  }
+});
+
 test('STOP heard between claim and charge voids the claim instead of charging', () => {
   const begun = evolve(begin(snapshot()), {
     fact: 'claim_answered',
@@ -238,7 +274,59 @@ test('a charge that never left is claimed anew under the next number, later each
     waits.push(next.until - now);
     now = next.until;
   }
-  expect(waits).toEqual([5_000, 10_000, 20_000]);
+  for (const [index, least] of [5_000, 10_000, 20_000].entries()) {
+    expect(waits[index]).toBeGreaterThanOrEqual(least);
+    expect(waits[index]).toBeLessThan(2 * least);
+  }
+});
+
+/** How long after a charge that never left the next claim comes, where these attempts were made before. */
+function waitAfterUnsent(before: AttemptState[], payment_id = 'invoice-1', retry_after_ms?: number): number {
+  const attempts = before.map((state, index) => attempt('a', index + 1, state, 'LATER', NOW - DAY));
+  const n = attempts.length + 1;
+  const key = `recovery:${payment_id}:a:${n}`;
+  const { attempt: voided, ...rest } = recorded('a', n, 'void');
+  const { candidates } = evolve(begin(snapshot({ attempts })), {
+    fact: 'attempt_recorded',
+    recorded: { ...rest, attempt: { ...voided, key } },
+    at: NOW,
+    ...(retry_after_ms === undefined ? {} : { retry_after_ms }),
+  });
+  const again = candidates.find((one) => one.payment_method_id === 'a');
+  return (again?.not_before ?? 0) - NOW;
+}
+
+test('those that fail at one moment do not come back at one moment, and each replay says the same', () => {
+  const waits = Array.from({ length: 1_000 }, (_, index) => waitAfterUnsent([], `invoice-${index}`));
+  expect(new Set(waits).size).toBeGreaterThan(800);
+  expect(Math.min(...waits)).toBeGreaterThanOrEqual(5_000);
+  expect(Math.max(...waits)).toBeLessThan(10_000);
+  expect(waitAfterUnsent([], 'invoice-7')).toBe(waits[7]);
+});
+
+test('trouble that is over does not make the next back-off longer; none is longer than an hour', () => {
+  expect(waitAfterUnsent(['void', 'void', 'void', 'declined'])).toBeLessThan(10_000);
+  expect(waitAfterUnsent(['declined', 'void', 'void'])).toBeGreaterThanOrEqual(20_000);
+  expect(waitAfterUnsent(Array.from({ length: 40 }, () => 'void' as const))).toBeLessThanOrEqual(HOUR);
+});
+
+test('the gateway’s own word on when to come back is obeyed, and spread out, too', () => {
+  const waits = Array.from({ length: 100 }, (_, index) => waitAfterUnsent([], `invoice-${index}`, 60_000));
+  expect(Math.min(...waits)).toBeGreaterThanOrEqual(60_000);
+  expect(new Set(waits).size).toBeGreaterThan(80);
+});
+
+test('an attempt that found the payment cancelled is followed by another, on purpose only if a person says so', () => {
+  const found = (rule: string) => {
+    const { attempt: voided, ...rest } = recorded('a', 1, 'void');
+    const told = { ...rest, attempt: { ...voided, rule } };
+    return evolve(begin(snapshot()), { fact: 'attempt_recorded', recorded: told, at: NOW });
+  };
+  expect(label(decide(found('payment_cancelled'), NOW + 10_000))).toBe('claim a:2');
+  const { done, state } = play(found('payment_withdrawn'), {}, NOW + 10_000);
+  expect(done).toEqual(['review payment_withdrawn', 'wait for review']);
+  const goOn = evolve(state, { fact: 'retry_now', alternatives: ['a', 'b'], at: NOW + HOUR });
+  expect(label(decide(goOn, NOW + HOUR))).toBe('claim a:2');
 });
 
 test('a run that finds an unresolved attempt of an earlier run finds out, once the claim is over, and does not charge', () => {

@@ -111,21 +111,6 @@ test('the time in which a charge was in doubt is not taken from the window when 
     { fact: 'attempt_recorded', recorded: recorded('a', 1, 'declined', 'LATER'), at: NOW + 20 * DAY },
   ];
   expect(known.reduce(evolve, resumed).closes_at).toBe(NOW + 34 * DAY);
-
-  const returned = {
-    ...pending,
-    state: 'declined' as const,
-    resolved_at: new Date(NOW + 20 * DAY).toISOString(),
-  };
-  const later = begin(snapshot({ alternatives: [], attempts: [returned], read_at: NOW + 21 * DAY }));
-  expect(later.closes_at).toBe(NOW + 34 * DAY);
-});
-
-test('a review that a run takes over does not use up the window', () => {
-  const review = { state: 'needs_review', rule: 'gateway_payment_not_ours', read_at: NOW + DAY } as const;
-  const resumed = begin(snapshot({ ...review, alternatives: [] }));
-  const freed = evolve(resumed, { fact: 'retry_now', alternatives: [], at: NOW + 5 * DAY });
-  expect(freed.closes_at).toBe(NOW + 18 * DAY);
 });
 
 test('a person’s word about a charge in doubt does not overtake a settlement that was heard before', () => {

@@ -63,7 +63,15 @@ export interface DueNotice {
   stage: string;
 }
 
-export interface RecoveryState {
+/** The clock of the window. */
+export interface Clock {
+  /** When the window ends, if the clock goes on from where it stands: epoch milliseconds, like every time here. */
+  closes_at: number;
+  /** Since when it stands still. */
+  frozen_at?: number;
+}
+
+export interface RecoveryState extends Clock {
   payment_id: string;
   customer_id: string;
   /** Minor units. */
@@ -74,7 +82,6 @@ export interface RecoveryState {
   rule: string;
   /** Epoch milliseconds, like every time in here. */
   opened_at: number;
-  closes_at: number;
   policy: RecoveryPolicy;
   attempts: AttemptStatus[];
   candidates: Candidate[];
@@ -107,8 +114,8 @@ export interface RecoveryState {
   told_at?: number;
   /** Stopped by a person: nothing is charged until they say so. */
   paused: boolean;
-  /** Since when the window's clock stands still. */
-  frozen_at?: number;
+  /** The clock as the graph has it: all that a run which takes over knows of it. */
+  kept: Clock;
   /** The messages that are due, in order. */
   notices: DueNotice[];
   /** Attempts whose money goes back: a second success. */
@@ -139,6 +146,7 @@ export type Fact =
   | { fact: 'already_succeeded' }
   | { fact: 'payment_cancelled' }
   | { fact: 'refunded'; key: string; told: boolean }
+  | { fact: 'clock_kept'; clock: Clock }
   | { fact: 'noticed'; notice: DueNotice; at: number }
   | { fact: 'fraud_reported' }
   | { fact: 'reread'; found: Reread; at: number }
@@ -178,8 +186,13 @@ export type Step =
   | { do: 'refund'; key: string }
   | { do: 'report_fraud'; report: FraudReport }
   | { do: 'flag_for_review'; rule: string }
-  /** `keep_payment`: a charge on it is in doubt, so it cannot be cancelled yet. */
-  | { do: 'close'; ending: Ending; keep_payment: boolean }
+  /**
+   * `keep_payment`: a charge on it is in doubt, so it cannot be cancelled yet. `notice`: what the customer is to hear of
+   * the ending, which is owed from then on whatever becomes of the run.
+   */
+  | { do: 'close'; ending: Ending; keep_payment: boolean; notice?: NoticeTemplate }
+  /** The graph is told where the window's clock stands. */
+  | { do: 'keep_clock'; clock: Clock }
   | { do: 'cancel_payment' }
   | { do: 'notify'; notice: DueNotice }
   /** `until`: epoch milliseconds; absent: until something is heard. */

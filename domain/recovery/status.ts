@@ -64,6 +64,11 @@ export interface RecoveryStatus {
 /** Rule of an approved attempt on whose payment the customer paid with a method that no attempt of ours was on. */
 export const PAID_BY_ANOTHER_METHOD = 'paid_by_another_method';
 
+/** Rules of attempts that found the obligation's payment cancelled: the next one creates another in its place. */
+export const PAYMENT_CANCELLED = 'payment_cancelled';
+/** Whoever cancelled it said that it is not to be collected: a person decides whether it is all the same. */
+export const PAYMENT_WITHDRAWN = 'payment_withdrawn';
+
 /** The attempt whose own method was charged: the method that people are told of. */
 export function charged<A extends Pick<AttemptStatus, 'state' | 'rule'>>(
   attempts: readonly A[],

@@ -1,11 +1,10 @@
 /**
  * A random world around one recovery: it answers what the recovery asks for as the dice fall, messages come in between,
- * runs are lost and taken over, and time goes from one of the recovery's timers to the next.
+ * runs are lost and taken over, and time goes from one of the recovery's timers to the next. In the end somebody sends
+ * what the graph says is due.
  */
 
-import fc from 'fast-check';
 import { expect } from 'vitest';
-import { DECLINE_CLASSES, type DeclineClass } from '../decline/classes.ts';
 import type { ChargeAnswer } from '../ports.ts';
 import { begin } from './begin.ts';
 import { FAILURE_NOTICES } from './cascade.ts';
@@ -13,91 +12,13 @@ import type { Claim, ClaimedAttempt, ClosedObligation, RecordedAttempt, Recovery
 import { decide } from './decide.ts';
 import { describe } from './describe.ts';
 import { evolve } from './evolve.ts';
-import type { Fact, FoundOut, RecoveryState, Step } from './state.ts';
+import type { Clock, Ending, Fact, FoundOut, RecoveryState, Step } from './state.ts';
 import type { AttemptState, AttemptStatus, ObligationState } from './status.ts';
 import { DAY, HOUR, keyOf, label, MINUTE, NOW, snapshot } from './testing.ts';
+import { CALM, type Game, type Luck, type Message } from './testing-dice.ts';
 
-export const METHODS = ['failed', 'a', 'b', 'new'];
 /** More steps than this at one moment are a circle. */
 const STEPS_AT_ONCE = 60;
-
-/** One draw of the dice: what the world answers next. */
-interface Luck {
-  charge: ChargeAnswer['result'];
-  class: DeclineClass;
-  claim: 'claimed' | 'refused' | 'ceiling' | 'customer' | 'instrument' | 'customer_suspended';
-  found: FoundOut['result'];
-  look_up: Extract<Fact, { fact: 'looked_up' }>['payment'];
-  fresh: string[];
-  status: string;
-}
-
-const luck: fc.Arbitrary<Luck> = fc.record({
-  charge: fc.constantFrom('approved', 'declined', 'declined', 'declined', 'pending', 'unknown', 'not_sent'),
-  class: fc.constantFrom(...DECLINE_CLASSES, 'LATER', 'TECH', 'FIX'),
-  claim: fc.constantFrom(
-    ...(['claimed', 'claimed', 'claimed', 'refused', 'ceiling', 'customer', 'instrument'] as const),
-    'customer_suspended',
-  ),
-  found: fc.constantFrom('approved', 'declined', 'pending', 'unknown', 'not_sent', 'absent'),
-  look_up: fc.constantFrom('adopted', 'succeeded', 'cancelled', 'processing', 'not_ours'),
-  fresh: fc.subarray(['a', 'new']),
-  status: fc.constantFrom('active', 'active', 'active', 'suspended'),
-});
-
-const CALM: Luck = {
-  charge: 'declined',
-  class: 'LATER',
-  claim: 'claimed',
-  found: 'declined',
-  look_up: 'adopted',
-  fresh: [],
-  status: 'active',
-};
-
-type Heard =
-  | 'claim_freed'
-  | 'method_added'
-  | 'consent_revoked'
-  | 'settled'
-  | 'charge_heard'
-  | 'authenticated'
-  | 'paused'
-  | 'resumed'
-  | 'retry_now'
-  | 'cancelled'
-  | 'suspended'
-  | 'active'
-  | 'erased'
-  | 'resolved'
-  | 'taken_over';
-const heard = fc.record({
-  what: fc.constantFrom<Heard[]>(
-    'claim_freed',
-    'method_added',
-    'consent_revoked',
-    'settled',
-    'charge_heard',
-    'authenticated',
-    'paused',
-    'resumed',
-    'resumed',
-    'retry_now',
-    'cancelled',
-    'suspended',
-    'active',
-    'active',
-    'erased',
-    'resolved',
-    'taken_over',
-    'taken_over',
-  ),
-  method: fc.constantFrom(...METHODS),
-  payment: fc.constantFrom('succeeded', 'confirmable', 'payable', 'none'),
-  /** After so many steps or waits. */
-  after: fc.nat(40),
-});
-type Message = typeof heard extends fc.Arbitrary<infer T> ? T : never;
 
 interface Charged {
   key: string;
@@ -113,6 +34,8 @@ class World {
   now = NOW;
   state: RecoveryState;
   readonly steps: string[] = [];
+  /** The last step. */
+  did: Step['do'] = 'wait';
   readonly charges: Charged[] = [];
   readonly told: string[] = [];
   /** When each method declined first. */
@@ -123,13 +46,13 @@ class World {
   #candidate = '';
 
   readonly #luck: readonly Luck[];
-
-  /** What it comes to when the dice are used up: nothing else stands in the way then, so it must come to an end. */
+  /** When the dice are used up. */
   readonly #calm: Luck;
-
   readonly #opening: RecoverySnapshot;
   #review = '';
   #paused = false;
+  /** The obligation has a payment of its own: the one that the report named, or another in its place. */
+  #lookedUp = false;
   #toldAt: number | undefined;
   /** Second successes that nobody has given back. */
   readonly refundsDue = new Set<string>();
@@ -139,10 +62,20 @@ class World {
   #cancelled = false;
   /** How long a charge was in doubt until somebody knew: the window's clock stood still. */
   #doubted = 0;
+  /** How long the clock stood still in all the runs, whatever each knew of those before it. */
+  #stood = 0;
+  /** The clock as the graph has it. */
+  #clock: Clock;
+  #takenOver = 0;
+  /** What the customer has a right to hear of the end, and of each refund. */
+  readonly owed = new Set<string>();
+  /** What of that the graph knows to be still unsent. */
+  readonly #noticesDue = new Set<string>();
 
   constructor(opening: RecoverySnapshot, luck: readonly Luck[], status: Luck['status']) {
     this.#opening = opening;
     this.state = begin(opening);
+    this.#clock = { closes_at: opening.closes_at };
     this.#luck = luck;
     this.#calm = { ...CALM, status };
   }
@@ -159,6 +92,7 @@ class World {
   /** @returns the step if it waits or is the end */
   step(): Step | undefined {
     const step = decide(this.state, this.now);
+    this.did = step.do;
     describe(this.state, this.now);
     this.steps.push(`${((this.now - NOW) / DAY).toFixed(3)} ${label(step)}`);
     const fact = this.#answer(step);
@@ -167,11 +101,27 @@ class World {
     return undefined;
   }
 
+  /** Nothing happens until then: epoch milliseconds. */
+  rest(until: number): void {
+    expect(until).toBeGreaterThan(this.now);
+    if (this.state.frozen_at !== undefined) this.#stood += until - this.now;
+    this.now = until;
+  }
+
+  /** Whoever looks for what is due sends it. */
+  sweep(): void {
+    this.told.push(...this.#noticesDue);
+    this.#noticesDue.clear();
+  }
+
   #answer(step: Step): Fact | undefined {
     const at = this.now;
     switch (step.do) {
-      case 'look_up':
-        return { fact: 'looked_up', payment: this.draw.look_up, at };
+      case 'look_up': {
+        const payment = this.draw.look_up;
+        this.#lookedUp ||= payment === 'adopted' || payment === 'succeeded';
+        return { fact: 'looked_up', payment, at };
+      }
       case 'claim':
         this.#candidate = step.candidate.why;
         return { fact: 'claim_answered', candidate: step.candidate, claim: this.#claim(step), at };
@@ -188,6 +138,8 @@ class World {
       }
       case 'refund':
         this.refundsDue.delete(step.key);
+        this.#owe(`refund_issued:${step.key}`);
+        this.#noticesDue.add(`refund_issued:${step.key}`);
         return { fact: 'refunded', key: step.key, told: true };
       case 'report_fraud':
         return { fact: 'fraud_reported' };
@@ -200,18 +152,28 @@ class World {
         if (doubt && step.ending.outcome !== 'paid_elsewhere' && !isClosed(this.#obligation))
           return { fact: 'closing_in_doubt', attempt: doubt, at };
         if (step.ending.rule === 'window_over') {
-          expect(at, 'given up early').toBeGreaterThanOrEqual(this.#opening.closes_at + this.#doubted);
+          // With each run at most two hours are lost.
+          const stood = Math.max(this.#stood, this.#doubted) - this.#takenOver * 2 * HOUR;
+          expect(at, 'given up early').toBeGreaterThanOrEqual(this.#opening.closes_at + stood);
         }
-        if (!isClosed(this.#obligation)) this.#obligation = step.ending.outcome;
+        if (!isClosed(this.#obligation)) {
+          this.#obligation = step.ending.outcome;
+          this.#owe(...noticesOf(step.ending, this.state.suspended_until !== undefined));
+          if (step.notice) this.#noticesDue.add(`${step.notice}:1`);
+        }
         this.#cancelled ||= !step.keep_payment;
         const obligation = { ...this.#closedAs(), rule: step.ending.rule };
         return { fact: 'closed', obligation, payment_open: step.keep_payment };
       }
+      case 'keep_clock':
+        this.#clock = step.clock;
+        return { fact: 'clock_kept', clock: step.clock };
       case 'cancel_payment':
         this.#cancelled = true;
         return { fact: 'payment_cancelled' };
       case 'notify':
         this.told.push(`${step.notice.template}:${step.notice.stage}`);
+        this.#noticesDue.delete(`${step.notice.template}:${step.notice.stage}`);
         if (FAILURE_NOTICES.includes(step.notice.template)) this.#toldAt ??= at;
         return { fact: 'noticed', notice: step.notice, at };
       case 'wait':
@@ -254,6 +216,7 @@ class World {
   #charge({ key, payment_method_id: method }: ClaimedAttempt): ChargeAnswer {
     this.#mayCharge('charged');
     const answer = answerOf(this.draw.charge);
+    this.#lookedUp ||= 'gateway_ref' in answer;
     this.charges.push({
       key,
       method,
@@ -316,10 +279,18 @@ class World {
     if (state === 'approved' && before.state !== 'approved') {
       expect(this.#settled && !overpaid, 'a second success passes for the only one').toBe(false);
     }
-    if (state === 'approved' && !overpaid) this.#obligation = 'recovered';
+    if (state === 'approved' && !overpaid && before.state !== 'approved') {
+      this.#obligation = 'recovered';
+      this.#owe('recovered:1');
+      this.#noticesDue.add('recovered:1');
+    }
     if ((state === 'declined' || state === 'void') && this.#obligation === 'needs_review')
       this.#obligation = 'open';
     return { attempt, obligation_state: this.#obligation, overpaid, tell_chimera: attempt.class === 'FRAUD' };
+  }
+
+  #owe(...notices: string[]): void {
+    for (const notice of notices) this.owed.add(notice);
   }
 
   #isUnresolved(key: string): boolean {
@@ -373,27 +344,31 @@ class World {
         this.#paused = what === 'paused';
         return this.fact({ fact: what });
       case 'taken_over':
-        return this.#takeOver();
+        return this.takeOver();
       default:
         return this.fact({ fact: what });
     }
   }
 
   /** The run is lost with all that it knew, and another one begins with what the graph has. */
-  #takeOver(): void {
+  takeOver(): void {
     this.steps.push(`${((this.now - NOW) / DAY).toFixed(3)} taken over`);
     // What it heard and had not written down yet is lost with it.
     this.#settled &&= this.#obligation === 'paid_elsewhere';
-    const { failure, gateway_payment_ref: _, ...opening } = this.#opening;
+    this.#takenOver++;
+    const { closes_at, frozen_at } = this.#clock;
+    const { failure, gateway_payment_ref: named, ...opening } = this.#opening;
     this.state = begin({
       ...opening,
       // The payment that the report names may have been adopted or not: it is looked up again in the latter case.
-      ...(this.state.look_up ? { gateway_payment_ref: this.state.look_up } : {}),
+      ...(named === undefined ? {} : this.#lookedUp ? { looked_up: true } : { gateway_payment_ref: named }),
       failure: { ...failure, tell_chimera: false },
       state: this.#obligation,
       rule: this.#obligation === 'needs_review' ? this.#review : failure.rule,
       attempts: [...this.#attempts.values()],
       read_at: this.now,
+      closes_at,
+      ...(frozen_at === undefined ? {} : { clock_stopped_at: frozen_at }),
       paused: this.#paused,
       refunds_due: [...this.refundsDue],
       ...(this.#toldAt === undefined ? {} : { told_at: this.#toldAt }),
@@ -401,8 +376,47 @@ class World {
   }
 }
 
+function noticesOf({ outcome, rule }: Ending, suspended: boolean): string[] {
+  if (outcome === 'exhausted') return suspended ? [] : ['recovery_ended:1'];
+  if (outcome !== 'stopped') return [];
+  return [rule === 'fraud' ? 'payment_declined_update_card:1' : 'payment_stopped:1'];
+}
+
 function isClosed(state: ObligationState): boolean {
   return state !== 'open' && state !== 'needs_review';
+}
+
+/** Lives through a recovery until it ends, or until only a person or a message could go on. */
+export function live({ failure, alternatives, named, status, draws, messages, lost_after }: Game) {
+  const ref = named ? { gateway_payment_ref: 'pi_9' } : {};
+  const world = new World(snapshot({ alternatives, ...ref }, failure), draws, status);
+  const inbox = messages.toSorted((one, other) => one.after - other.after);
+  let atOnce = 0;
+  let turn = 0;
+  let last: Step | undefined;
+  try {
+    while (turn < 6_000) {
+      // What a charge came to is written down before anything else is heard.
+      while (!world.state.to_record && inbox[0] && inbox[0].after <= turn) world.hear(inbox.shift()!);
+      turn++;
+      last = world.step();
+      if (world.did === lost_after) world.takeOver();
+      expect(++atOnce, 'steps at one moment').toBeLessThan(STEPS_AT_ONCE);
+      if (last?.do === 'finish') break;
+      if (last?.do !== 'wait') continue;
+      // What is still to come may wake it.
+      if (inbox.length > 0) {
+        if (last.until === undefined) continue;
+      } else if (last.until === undefined) break;
+      world.rest(last.until);
+      atOnce = 0;
+    }
+    expect(turn, 'turns').toBeLessThan(6_000);
+  } catch (error) {
+    throw new Error(`${String(error)}\nlast steps:\n${world.steps.slice(-40).join('\n')}`);
+  }
+  world.sweep();
+  return { world, last };
 }
 
 function answerOf<Result extends FoundOut['result']>(result: Result): Extract<FoundOut, { result: Result }> {
@@ -416,48 +430,4 @@ function answerOf<Result extends FoundOut['result']>(result: Result): Extract<Fo
     absent: { result: 'absent' },
   };
   return answers[result];
-}
-
-export const playground = fc.record({
-  failure: fc.constantFrom(...DECLINE_CLASSES),
-  alternatives: fc.subarray(['a', 'b']),
-  named: fc.boolean(),
-  /** How the customer stands in the end. */
-  status: fc.constantFrom('active', 'suspended'),
-  draws: fc.array(luck, { minLength: 1, maxLength: 40 }),
-  messages: fc.array(heard, { maxLength: 8 }),
-});
-
-export type Game = typeof playground extends fc.Arbitrary<infer T> ? T : never;
-
-/** Lives through a recovery until it ends, or until only a person or a message could go on. */
-export function live({ failure, alternatives, named, status, draws, messages }: Game) {
-  const ref = named ? { gateway_payment_ref: 'pi_9' } : {};
-  const world = new World(snapshot({ alternatives, ...ref }, failure), draws, status);
-  const inbox = messages.toSorted((one, other) => one.after - other.after);
-  let atOnce = 0;
-  let turn = 0;
-  let last: Step | undefined;
-  try {
-    while (turn < 6_000) {
-      // What a charge came to is written down before anything else is heard.
-      while (!world.state.to_record && inbox[0] && inbox[0].after <= turn) world.hear(inbox.shift()!);
-      turn++;
-      last = world.step();
-      expect(++atOnce, 'steps at one moment').toBeLessThan(STEPS_AT_ONCE);
-      if (last?.do === 'finish') break;
-      if (last?.do !== 'wait') continue;
-      // What is still to come may wake it.
-      if (inbox.length > 0) {
-        if (last.until === undefined) continue;
-      } else if (last.until === undefined) break;
-      expect(last.until).toBeGreaterThan(world.now);
-      world.now = last.until;
-      atOnce = 0;
-    }
-    expect(turn, 'turns').toBeLessThan(6_000);
-  } catch (error) {
-    throw new Error(`${String(error)}\nlast steps:\n${world.steps.slice(-40).join('\n')}`);
-  }
-  return { world, last };
 }

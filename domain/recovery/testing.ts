@@ -119,7 +119,8 @@ export function play(
   let current = state;
   for (let steps = 0; steps < 100; steps++) {
     const step = decide(current, now);
-    done.push(label(step));
+    // A note for the graph is nothing that anybody outside sees.
+    if (step.do !== 'keep_clock') done.push(label(step));
     const fact = factOf(step, outcomes, current, now, found);
     if (!fact) return { done, state: current };
     current = evolve(current, fact);
@@ -222,6 +223,8 @@ function factOf(
       return { fact: 'refunded', key: step.key, told: true };
     case 'cancel_payment':
       return { fact: 'payment_cancelled' };
+    case 'keep_clock':
+      return { fact: 'clock_kept', clock: step.clock };
     case 'wait':
     case 'finish':
       return undefined;

@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { readPolicy } from '../../platform/policy.ts';
-import { closeVerified, onboardingRequest, openTestGraph, testHeader } from '../../test/graph.ts';
-import type { Graph } from '../graph.ts';
+import { onboardingRequest, testGraph, testHeader } from '../../test/graph.ts';
 import {
   addAddress,
   createCustomer,
@@ -15,11 +14,7 @@ import {
 } from '../index.ts';
 
 const policy = readPolicy();
-let graph: Graph;
-beforeAll(async () => {
-  graph = await openTestGraph();
-});
-afterAll(() => closeVerified(graph));
+const graph = await testGraph();
 
 const home = {
   street1: '1 Main Street',

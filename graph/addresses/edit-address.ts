@@ -2,7 +2,7 @@ import { v7 as uuidv7 } from 'uuid';
 import type { AddressDetails } from '../../domain/onboarding-types.ts';
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
-import { lockOwner, type Wisher } from '../customers/lock-owner.ts';
+import { lockOwner, type Requester } from '../customers/lock-owner.ts';
 import { requireVersion } from '../expected-version.ts';
 import type { Graph } from '../graph.ts';
 import { AddressBook, readAddresses, type StoredAddress } from './addresses.ts';
@@ -10,7 +10,7 @@ import { AddressBook, readAddresses, type StoredAddress } from './addresses.ts';
 interface AddressRef {
   customer_id: string;
   address_id: string;
-  by: Wisher;
+  by: Requester;
   /** The address's `changed_seq`, if it must not have changed since. */
   expected_version?: number;
 }
@@ -29,7 +29,7 @@ interface EditedAddress {
 export async function addAddress(
   graph: Graph,
   header: CommandHeader,
-  input: { customer_id: string; address: AddressDetails; is_default?: boolean; by: Wisher },
+  input: { customer_id: string; address: AddressDetails; is_default?: boolean; by: Requester },
 ): Promise<{ address_id: string; is_default: boolean; version: number }> {
   const { customer_id, address, is_default = false, by } = input;
   return runCommand(graph, header, 'addAddress', input, async (tx) => {

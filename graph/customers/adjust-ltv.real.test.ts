@@ -1,14 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { closeVerified, openTestGraph, testHeader } from '../../test/graph.ts';
-import type { Graph } from '../graph.ts';
+import { expect, test } from 'vitest';
+import { testGraph, testHeader } from '../../test/graph.ts';
 import { adjustLtv, createCustomer, type LtvChange } from '../index.ts';
 
-let graph: Graph;
-beforeAll(async () => {
-  graph = await openTestGraph();
-});
-afterAll(() => closeVerified(graph));
+const graph = await testGraph();
 
 const newCustomer = async (ltv_minor: number) =>
   (await createCustomer(graph, testHeader(), { ltv_minor })).customer_id;

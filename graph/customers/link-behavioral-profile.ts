@@ -1,4 +1,5 @@
 import { v7 as uuidv7 } from 'uuid';
+import { invalid } from '../../domain/errors.ts';
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
 import type { Graph } from '../graph.ts';
@@ -10,7 +11,7 @@ const PROFILE_OF = `
 
 /**
  * Links the baseline that Chimera made for a customer; a newer one takes the place of the older.
- * @throws PersonaError customer_not_found
+ * @throws PersonaError invalid_argument (the reference is empty), customer_not_found
  */
 export async function linkBehavioralProfile(
   graph: Graph,
@@ -18,6 +19,8 @@ export async function linkBehavioralProfile(
   input: { customer_id: string; baseline_data_ref: string },
 ): Promise<{ profile_id: string; version: number }> {
   const { customer_id, baseline_data_ref } = input;
+  if (baseline_data_ref.trim() === '')
+    throw invalid([{ field: 'baseline_data_ref', message: 'must not be empty' }]);
   return runCommand(graph, header, 'linkBehavioralProfile', input, async (tx) => {
     const [, [known]] = await Promise.all([
       tx.lockCustomer(customer_id),

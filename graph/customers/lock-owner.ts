@@ -1,17 +1,17 @@
 import { PersonaError } from '../../domain/errors.ts';
 import type { CommandTx, CustomerNode } from '../command-tx.ts';
 
-/** Whose wish a change is: the customer's own, signed in, or a service's. */
-export type Wisher = 'customer' | 'service';
+/** Who asks for a change: the customer, signed in, or a service. */
+export type Requester = 'customer' | 'service';
 
 /**
- * Locks a customer for a change that somebody wishes. What a suspended customer wishes is refused.
+ * Locks a customer for a change. What a suspended customer asks for is refused.
  * @throws PersonaError customer_not_found, customer_suspended
  */
 export async function lockOwner(
   tx: CommandTx,
   customerId: string,
-  by: Wisher | undefined,
+  by: Requester | undefined,
 ): Promise<CustomerNode> {
   const customer = await tx.lockCustomer(customerId);
   if (customer.status === 'suspended' && by === 'customer')

@@ -14,7 +14,7 @@ import {
   unlinkIdentifier,
 } from '../identifiers/identifiers.ts';
 import { lockIdentities } from '../identity-locks.ts';
-import { lockOwner, type Wisher } from './lock-owner.ts';
+import { lockOwner, type Requester } from './lock-owner.ts';
 
 export interface CustomerUpdate {
   customer_id: string;
@@ -24,7 +24,7 @@ export interface CustomerUpdate {
   segment?: string;
   /** The whole list: what is not in it is taken away, what is new is unverified. Absent: as it is. */
   identifiers?: { type: IdentifierDetails['type']; value: string }[];
-  by: Wisher;
+  by: Requester;
   /** The profile's `changed_seq`, if it must not have changed since. */
   expected_version?: number;
 }

@@ -1,16 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { readPolicy } from '../../platform/policy.ts';
-import { closeVerified, openTestGraph, testHeader } from '../../test/graph.ts';
-import type { Graph } from '../graph.ts';
+import { testGraph, testHeader } from '../../test/graph.ts';
 import { createCustomer, getDevice, getDevices, linkDevice, recordDeviceLogin } from '../index.ts';
 
 const policy = readPolicy();
-let graph: Graph;
-beforeAll(async () => {
-  graph = await openTestGraph();
-});
-afterAll(() => closeVerified(graph));
+const graph = await testGraph();
 
 const by = 'customer' as const;
 const newCustomer = async () => (await createCustomer(graph, testHeader(), {})).customer_id;

@@ -5,7 +5,7 @@ import type { Policy } from '../../domain/policy.ts';
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
 import type { CommandTx } from '../command-tx.ts';
-import { lockOwner, type Wisher } from '../customers/lock-owner.ts';
+import { lockOwner, type Requester } from '../customers/lock-owner.ts';
 import type { Graph } from '../graph.ts';
 import { lockIdentities } from '../identity-locks.ts';
 import { findLogin, recordLogin } from './logins.ts';
@@ -36,7 +36,7 @@ export async function linkDevice(
   input: {
     customer_id: string;
     device: DeviceDetails;
-    by: Wisher;
+    by: Requester;
     policy: Pick<Policy, 'trust' | 'onboarding'>;
   },
 ): Promise<LinkedDevice> {
@@ -62,7 +62,7 @@ export async function linkDevice(
 export async function recordDeviceLogin(
   graph: Graph,
   header: CommandHeader,
-  input: { customer_id: string; device_id: string; ip?: string; user_agent?: string; by: Wisher },
+  input: { customer_id: string; device_id: string; ip?: string; user_agent?: string; by: Requester },
 ): Promise<LinkedDevice> {
   const { customer_id, device_id, by, ...details } = input;
   return runCommand(graph, header, 'recordLogin', input, async (tx) => {

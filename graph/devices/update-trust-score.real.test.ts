@@ -1,18 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { readPolicy } from '../../platform/policy.ts';
-import { closeVerified, onboardingRequest, openTestGraph, testHeader } from '../../test/graph.ts';
-import type { Graph } from '../graph.ts';
+import { onboardingRequest, testGraph, testHeader } from '../../test/graph.ts';
 import { onboard } from '../onboarding/onboard.ts';
 import { getDevice } from '../queries/device.ts';
 import { updateDeviceTrustScore } from './update-trust-score.ts';
 
 const policy = readPolicy();
-let graph: Graph;
-beforeAll(async () => {
-  graph = await openTestGraph();
-});
-afterAll(() => closeVerified(graph));
+const graph = await testGraph();
 
 const login = (fingerprint: string) =>
   onboard(graph, testHeader(), {

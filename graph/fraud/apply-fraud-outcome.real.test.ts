@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { readPolicy } from '../../platform/policy.ts';
-import { closeVerified, openTestGraph, testHeader } from '../../test/graph.ts';
+import { testGraph, testHeader } from '../../test/graph.ts';
 import { customerWithCards } from '../../test/wallets.ts';
-import type { Graph } from '../graph.ts';
 import {
   applyFraudOutcome,
   getCustomerContext,
@@ -16,11 +15,7 @@ import {
 import type { FraudReport } from './apply-fraud-outcome.ts';
 
 const policy = readPolicy();
-let graph: Graph;
-beforeAll(async () => {
-  graph = await openTestGraph();
-});
-afterAll(() => closeVerified(graph));
+const graph = await testGraph();
 
 /** Two cards, the second is the default; the device's score is 0.9. */
 async function suspect() {

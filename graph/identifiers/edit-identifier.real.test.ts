@@ -1,16 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { readPolicy } from '../../platform/policy.ts';
 import {
-  closeVerified,
   onboardingRequest,
-  openTestGraph,
   randomEmail,
   randomPhone,
   randomToken,
+  testGraph,
   testHeader,
 } from '../../test/graph.ts';
-import type { Graph } from '../graph.ts';
 import {
   addDigitalIdentifier,
   createCustomer,
@@ -27,11 +25,7 @@ import {
 } from '../index.ts';
 
 const policy = readPolicy();
-let graph: Graph;
-beforeAll(async () => {
-  graph = await openTestGraph();
-});
-afterAll(() => closeVerified(graph));
+const graph = await testGraph();
 
 const by = 'customer' as const;
 const newCustomer = async () => (await createCustomer(graph, testHeader(), {})).customer_id;

@@ -3,7 +3,7 @@ import type { Policy } from '../../domain/policy.ts';
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
 import type { CommandTx } from '../command-tx.ts';
-import { lockOwner, type Wisher } from '../customers/lock-owner.ts';
+import { lockOwner, type Requester } from '../customers/lock-owner.ts';
 import { requireVersion } from '../expected-version.ts';
 import type { Graph } from '../graph.ts';
 import { lockIdentities } from '../identity-locks.ts';
@@ -21,7 +21,7 @@ import {
 interface IdentifierRef {
   customer_id: string;
   identifier_id: string;
-  by: Wisher;
+  by: Requester;
   /** The profile's `changed_seq`, if it must not have changed since. */
   expected_version?: number;
 }
@@ -44,7 +44,7 @@ export async function addDigitalIdentifier(
     customer_id: string;
     type: IdentifierDetails['type'];
     value: string;
-    by: Wisher;
+    by: Requester;
     policy: Pick<Policy, 'onboarding'>;
   },
 ): Promise<{ identifier_id: string; added: boolean; version: number }> {

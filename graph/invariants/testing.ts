@@ -27,7 +27,7 @@ const pool = {
 const { customer, token, email, device, payment, event, yes } = pool;
 
 const status = fc.constantFrom('active', 'failed', 'expired', 'inactive', 'compromised');
-const answer = fc.constantFrom('approved', 'declined', 'unknown', 'not_sent');
+const answer = fc.constantFrom('approved', 'declined', 'unknown', 'not_sent', 'cancelled', 'withdrawn');
 
 /** One command of a client. Its numbers name the world's customers, tokens and so on; `at` is its moment. */
 export const action = fc.oneof(
@@ -318,4 +318,10 @@ const ANSWERS = {
   declined: { result: 'declined', gateway_ref: 'pi_1', codes: { decline_code: 'insufficient_funds' } },
   unknown: { result: 'unknown', reason: 'timeout' },
   not_sent: { result: 'not_sent', reason: 'refused' },
+  cancelled: { result: 'not_sent', reason: 'cancelled', cancelled: { gateway_ref: 'pi_1' } },
+  withdrawn: {
+    result: 'not_sent',
+    reason: 'cancelled',
+    cancelled: { gateway_ref: 'pi_1', because: 'duplicate' },
+  },
 } as const satisfies Record<string, ChargeAnswer>;

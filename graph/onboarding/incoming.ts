@@ -49,13 +49,14 @@ export function readIncoming(request: OnboardingRequest, policy: Policy, blindIn
     } else if (isBlocked(type, normalised.value, blockedValues)) {
       warnings.push(`${type}_blocked`);
     } else {
-      const [first] = blindIndex.hashes(type, normalised.value);
+      const hashes = blindIndex.hashes(type, normalised.value);
+      const [first] = hashes;
       const known = identifiers.get(String(first));
       identifiers.set(String(first), {
         type,
         value: normalised.value,
         is_verified: is_verified || (known?.is_verified ?? false),
-        hashes: blindIndex.hashes(type, normalised.value),
+        hashes,
       });
     }
   }

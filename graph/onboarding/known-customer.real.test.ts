@@ -1,18 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { OnboardingRequest } from '../../domain/onboarding-types.ts';
 import type { Policy } from '../../domain/policy.ts';
-import { closeVerified, openTestGraph, randomToken, testHeader } from '../../test/graph.ts';
-import type { Graph } from '../graph.ts';
+import { randomToken, testGraph, testHeader } from '../../test/graph.ts';
 import { getPaymentMethods } from '../queries/payment-methods.ts';
 import { updatePaymentMethodStatus } from '../wallet/edit-payment-method.ts';
 import { card, meetOn, policy, verifyOn } from './testing.ts';
 
-let graph: Graph;
-beforeAll(async () => {
-  graph = await openTestGraph();
-});
-afterAll(() => closeVerified(graph));
+const graph = await testGraph();
 
 const meet = (change: Partial<OnboardingRequest> = {}, changed?: Policy) => meetOn(graph, change, changed);
 

@@ -1,17 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { OnboardingRequest } from '../../domain/onboarding-types.ts';
 import type { Policy } from '../../domain/policy.ts';
-import {
-  changedByHand,
-  closeVerified,
-  openTestGraph,
-  randomEmail,
-  randomToken,
-  testHeader,
-} from '../../test/graph.ts';
+import { changedByHand, randomEmail, randomToken, testGraph, testHeader } from '../../test/graph.ts';
 import { setCustomerStatus } from '../customers/set-customer-status.ts';
-import type { Graph } from '../graph.ts';
 import { getCustomerContext } from '../queries/customer-context.ts';
 import { getCustomerProfile } from '../queries/customer-profile.ts';
 import { getNoticeRecipients } from '../queries/notice-recipients.ts';
@@ -20,11 +12,7 @@ import { updateRelationshipAttribute } from '../relationships/update-relationshi
 import { setOffSessionConsent } from '../wallet/edit-payment-method.ts';
 import { card, device, email, meetOn, phone, policy, typesOn, verifyOn } from './testing.ts';
 
-let graph: Graph;
-beforeAll(async () => {
-  graph = await openTestGraph();
-});
-afterAll(() => closeVerified(graph));
+const graph = await testGraph();
 
 const meet = (change: Partial<OnboardingRequest> = {}, changed?: Policy) => meetOn(graph, change, changed);
 const verify = (customer_id: string, payment_method_id: string, token: string) =>

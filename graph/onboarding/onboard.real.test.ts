@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { OnboardingRequest } from '../../domain/onboarding-types.ts';
 import type { Policy } from '../../domain/policy.ts';
 import { createBlindIndex } from '../../security/blind-index.ts';
@@ -9,17 +9,13 @@ import {
   onboardingRequest,
   openTestGraph,
   randomToken,
+  testGraph,
   testHeader,
 } from '../../test/graph.ts';
-import type { Graph } from '../graph.ts';
 import { onboard } from './onboard.ts';
 import { card, device, email, meetOn, phone, policy, typesOn } from './testing.ts';
 
-let graph: Graph;
-beforeAll(async () => {
-  graph = await openTestGraph();
-});
-afterAll(() => closeVerified(graph));
+const graph = await testGraph();
 
 const meet = (change: Partial<OnboardingRequest> = {}, changed?: Policy) => meetOn(graph, change, changed);
 const typesOf = (streamId: string) => typesOn(graph, streamId);

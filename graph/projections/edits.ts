@@ -1,3 +1,4 @@
+import type { EditEvents } from '../../domain/edit-events.ts';
 import type { Projections } from './projection.ts';
 
 type Own = 'RelationshipAdded' | 'RelationshipAttributeChanged' | 'NodePropertyChanged';
@@ -33,18 +34,27 @@ export const editProjections: Projections<Own> = {
     }),
   },
 
+  // A time that is set is no plain value; one that is taken away is null like any other.
   NodePropertyChanged: {
     cypher: `
       OPTIONAL MATCH (o:Obligation {payment_id: $payment_id})
       OPTIONAL MATCH (i:DigitalIdentifier {id: $identifier_id})
       OPTIONAL MATCH (c:Customer {id: $profile_id})
       SET o += $changes, o.changed_seq = $seq,
+        o.closes_at = coalesce(datetime($closes_at), o.closes_at),
+        o.clock_stopped_at = coalesce(datetime($clock_stopped_at), o.clock_stopped_at),
         i += $changes, i.updated_at = datetime($recorded_at), c.changed_seq = $seq`,
     derived: ({ data, stream_id }) => ({
       payment_id: data.label === 'Obligation' ? data.id : null,
       identifier_id: data.label === 'DigitalIdentifier' ? data.id : null,
       profile_id: data.label === 'DigitalIdentifier' ? stream_id : null,
-      changes: { [data.property]: data.value },
+      closes_at: data.property === 'closes_at' ? data.value : null,
+      clock_stopped_at: data.property === 'clock_stopped_at' ? data.value : null,
+      changes: isTime(data) ? {} : { [data.property]: data.value },
     }),
   },
 };
+
+function isTime({ property, value }: EditEvents['NodePropertyChanged']): boolean {
+  return (property === 'closes_at' || property === 'clock_stopped_at') && value !== null;
+}

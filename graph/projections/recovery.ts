@@ -5,7 +5,15 @@ import type { Projections } from './projection.ts';
 const REFUND_DONE = `
   MATCH (o:Obligation {payment_id: $data.payment_id})
   WITH o, [key IN o.refunds_due WHERE key <> $data.key] AS due
-  SET o.refunds_due = CASE WHEN size(due) > 0 THEN due END`;
+  SET o.refunds_due = CASE WHEN size(due) > 0 THEN due END,
+    o.notices_due = CASE WHEN $data.notice IS NULL THEN o.notices_due ELSE coalesce(o.notices_due, []) + $data.notice END`;
+
+// What is due no more, or never was, costs a look.
+const NOTICE_DONE = `
+  MATCH (o:Obligation {payment_id: $data.payment_id})
+  WHERE $data.notification_id IN o.notices_due
+  WITH o, [id IN o.notices_due WHERE id <> $data.notification_id] AS due
+  SET o.notices_due = CASE WHEN size(due) > 0 THEN due END`;
 
 export const recoveryProjections: Projections<keyof RecoveryEvents> = {
   RecoveryOpened: {
@@ -25,7 +33,8 @@ export const recoveryProjections: Projections<keyof RecoveryEvents> = {
     cypher: `
       MATCH (o:Obligation {payment_id: $data.payment_id})
       SET o.failed_payment_method_id = $data.failed_payment_method_id, o.state = 'open', o.rule = $data.rule,
-        o.gateway_ref = null, o.paused = null, o.consent_revoked = null, o.last_failure_at = datetime($data.last_failure_at),
+        o.gateway_ref = null, o.paused = null, o.consent_revoked = null, o.notices_due = null,
+        o.clock_stopped_at = null, o.last_failure_at = datetime($data.last_failure_at),
         o.opened_at = datetime($data.opened_at), o.closes_at = datetime($data.closes_at), o.closed_at = null,
         o.failed_was_default = $data.failed_was_default, o.reported_ref = $data.reported_ref,
         o.changed_seq = $seq`,
@@ -71,13 +80,16 @@ export const recoveryProjections: Projections<keyof RecoveryEvents> = {
   },
 
   // MERGE: a settlement may come before any failure, and then the closed obligation is the first that is known of it.
+  // What the customer was to hear of another ending before this one is not true any more.
   RecoveryClosed: {
     cypher: `
       MATCH (c:Customer {id: $stream_id})
       MERGE (o:Obligation {payment_id: $data.payment_id})
       ON CREATE SET o.customer_id = $stream_id, o.opened_at = datetime($data.closed_at)
+      WITH c, o, [id IN coalesce(o.notices_due, []) WHERE id CONTAINS ':refund_issued:'] + coalesce($data.notice, []) AS due
       SET o.state = $data.state, o.rule = $data.rule, o.closed_at = datetime($data.closed_at),
-        o.settled_ref = $data.payment_ref, o.changed_seq = $seq
+        o.settled_ref = $data.payment_ref, o.changed_seq = $seq,
+        o.notices_due = CASE WHEN size(due) > 0 THEN due END
       MERGE (c)-[:OWES]->(o)`,
   },
 
@@ -94,6 +106,6 @@ export const recoveryProjections: Projections<keyof RecoveryEvents> = {
   RefundSent: { cypher: REFUND_DONE },
   RefundFailed: { cypher: REFUND_DONE },
 
-  NoticeSent: null,
-  NoticeFailed: null,
+  NoticeSent: { cypher: NOTICE_DONE },
+  NoticeFailed: { cypher: NOTICE_DONE },
 };

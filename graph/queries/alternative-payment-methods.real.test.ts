@@ -1,16 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { isExpired } from '../../domain/payment-method.ts';
-import { closeVerified, openTestGraph, runCypher } from '../../test/graph.ts';
-import type { Graph } from '../graph.ts';
+import { runCypher, testGraph } from '../../test/graph.ts';
 import { alternativesOf } from './alternative-payment-methods.ts';
 
-let graph: Graph;
-beforeAll(async () => {
-  graph = await openTestGraph();
-});
-afterAll(() => closeVerified(graph));
+const graph = await testGraph();
 
 const NOW = Date.parse('2026-06-15T06:00:00Z');
 const THRESHOLD = 0.7;

@@ -2,13 +2,13 @@ import type { Reader } from '../graph.ts';
 
 /** Which customers are meant; what is absent is not asked. */
 export interface Usage {
-  /** They used a method of this brand, whatever its capitals. */
+  /** They used a method of this brand, in any of its usual spellings. */
   brand?: string;
   /** They used a method on a device of at least this trust score: their own login from it is proven. */
   trusted?: number;
   /** They used a method on a device whose user agent contains this text, whatever its capitals. */
   user_agent?: string;
-  /** They shipped there: as the address has it (`NY`). */
+  /** They shipped there: as the address has it (`NY`), in any of its usual spellings. */
   state?: string;
   /** ISO 3166-1 alpha-2. */
   country?: string;
@@ -18,6 +18,8 @@ export interface Usage {
 
 /** Where a page ended; opaque to callers. */
 export interface UsagePlace {
+  /** At which of the conditions the search begins: the later pages' as the first one's, or they would repeat customers. */
+  start: UsageStart;
   /** The spelling that was being looked for. */
   spelling: string;
   /** The last node that was looked at there. */
@@ -32,7 +34,7 @@ interface FoundCustomer {
 
 /** Is what an edge `held` of `c` leads to, the method `method`, the one that is asked for? */
 const isUsed = (held: string, method: string) => `
-  ${held}.proven AND ($brand IS NULL OR toLower(${method}.brand) = $brand)
+  ${held}.proven AND ($brands IS NULL OR ${method}.brand IN $brands)
   AND ($asks_shipping OR $since IS NULL OR ${held}.last_used >= datetime($since))
   AND (NOT $asks_device OR EXISTS {
     MATCH (${method})-[u:USED_ON]->(d:Device)<-[l:LOGGED_IN_FROM]-(c)
@@ -47,13 +49,14 @@ const HAS_USED = `(NOT $asks_use OR EXISTS {
   MATCH (c)-[held:HAS_PAYMENT_METHOD]->(method:PaymentMethod) WHERE ${isUsed('held', 'method')}
 })`;
 const HAS_SHIPPED = `(NOT $asks_shipping OR EXISTS {
-  MATCH (c)-[shipped:SHIPPED_TO]->(address:Address) WHERE ${isShipped('shipped', 'address')}
+  MATCH (c)-[shipped:SHIPPED_TO]->(address:Address)
+  WHERE ${isShipped('shipped', 'address')} AND ($states IS NULL OR address.state IN $states)
 })`;
 const SHOWN = 'c.id AS customer_id, c.segment AS segment, c.status AS status';
 const IS_HERE = "c.status IN ['active', 'suspended']";
 
 /**
- * Where a search begins: at the condition that leaves the fewest nodes. Each walks an index in the order of ids and stops
+ * The searches by where they begin: at the condition that leaves the fewest nodes. Each walks an index in the order of ids and stops
  * when the page is full, and counts a customer at the first of its nodes that fits, so that no page repeats one.
  */
 const SEARCHES = {
@@ -66,7 +69,7 @@ const SEARCHES = {
     WHERE ${isShipped('s', 'a')} AND ${IS_HERE}
       AND NOT EXISTS {
         MATCH (c)-[t:SHIPPED_TO]->(b:Address)
-        WHERE b.id < a.id AND b.state IN $spellings AND ${isShipped('t', 'b')}
+        WHERE b.id < a.id AND b.state IN $states AND ${isShipped('t', 'b')}
       }
       AND ${HAS_USED}
     RETURN a.id AS place, ${SHOWN} ORDER BY a.state, a.id LIMIT $limit`,
@@ -78,7 +81,7 @@ const SEARCHES = {
     WHERE ${isUsed('h', 'p')} AND ${IS_HERE}
       AND NOT EXISTS {
         MATCH (c)-[g:HAS_PAYMENT_METHOD]->(q:PaymentMethod)
-        WHERE q.id < p.id AND q.brand IN $spellings AND ${isUsed('g', 'q')}
+        WHERE q.id < p.id AND q.brand IN $brands AND ${isUsed('g', 'q')}
       }
       AND ${HAS_SHIPPED}
     RETURN p.id AS place, ${SHOWN} ORDER BY p.brand, p.id LIMIT $limit`,
@@ -88,6 +91,31 @@ const SEARCHES = {
     WHERE c.id > $after AND ${IS_HERE} AND ${HAS_SHIPPED} AND ${HAS_USED}
     RETURN c.id AS place, ${SHOWN} ORDER BY c.id LIMIT $limit`,
 } as const;
+
+type UsageStart = keyof typeof SEARCHES;
+
+export function isUsageStart(start: string | undefined): start is UsageStart {
+  return start !== undefined && Object.hasOwn(SEARCHES, start);
+}
+
+/** So few methods of a brand are looked at, all of them, in milliseconds. */
+const FEW = 1_000;
+
+// Read from the indexes alone, and no further than to what is many.
+const COUNT = `
+  CALL () {
+    MATCH (p:PaymentMethod)
+    USING INDEX p:PaymentMethod(brand, id)
+    WHERE p.brand IN $brands AND p.id > ''
+    WITH p LIMIT $few RETURN count(p) AS methods
+  }
+  CALL () {
+    MATCH (a:Address)
+    USING INDEX a:Address(state, id)
+    WHERE a.state IN $states AND a.id > ''
+    WITH a LIMIT $few RETURN count(a) AS addresses
+  }
+  RETURN methods, addresses`;
 
 /**
  * The customers who used what is asked and shipped to where is asked: every condition is optional, all that are given
@@ -100,7 +128,8 @@ export async function findCustomersByUsage(
   input: { usage: Usage; limit: number; after?: UsagePlace },
 ): Promise<{ customers: FoundCustomer[]; next?: UsagePlace }> {
   const { usage, limit, after } = input;
-  const start = startOf(usage);
+  const parameters = parametersOf(usage);
+  const start = after?.start ?? (await startOf(reader, usage));
   const spellings = start === 'customer' ? [''] : spellingsOf(usage[start] ?? '');
   const first = after === undefined ? 0 : spellings.indexOf(after.spelling);
   const customers: FoundCustomer[] = [];
@@ -109,30 +138,37 @@ export async function findCustomersByUsage(
     const id = index === first ? (after?.id ?? '') : '';
     const wanted = limit - customers.length;
     const rows = await reader.read<FoundCustomer & { place: string }>(SEARCHES[start], {
-      ...parametersOf(usage),
+      ...parameters,
       spelling,
-      spellings,
       after: id,
       limit: wanted,
     });
     customers.push(...rows.map(({ place: _, ...customer }) => customer));
     const last = rows.at(-1);
     if (rows.length === wanted && last !== undefined)
-      return { customers, next: { spelling, id: last.place } };
+      return { customers, next: { start, spelling, id: last.place } };
   }
   return { customers };
 }
 
-function startOf({ state, brand }: Usage): keyof typeof SEARCHES {
-  if (state !== undefined) return 'state';
-  return brand === undefined ? 'customer' : 'brand';
+/** At the state, one of fifty or so; at the brand if hardly anybody has it. */
+async function startOf(reader: Reader, { state, brand }: Usage): Promise<UsageStart> {
+  if (state === undefined) return brand === undefined ? 'customer' : 'brand';
+  if (brand === undefined) return 'state';
+  const [found] = await reader.read<{ methods: number; addresses: number }>(COUNT, {
+    brands: spellingsOf(brand),
+    states: spellingsOf(state),
+    few: FEW,
+  });
+  return found !== undefined && found.methods < found.addresses ? 'brand' : 'state';
 }
 
 /** An index finds a text as it was written; who wrote it had one of these habits. */
 function spellingsOf(text: string): string[] {
   const lower = text.toLowerCase();
   const capital = lower.charAt(0).toUpperCase() + lower.slice(1);
-  return [...new Set([text, lower, text.toUpperCase(), capital])];
+  const capitals = lower.replaceAll(/(?<!\p{L})\p{L}/gu, (letter) => letter.toUpperCase());
+  return [...new Set([text, lower, text.toUpperCase(), capital, capitals])];
 }
 
 function parametersOf(usage: Usage): Record<string, unknown> {
@@ -140,7 +176,8 @@ function parametersOf(usage: Usage): Record<string, unknown> {
   const asksDevice = trusted !== undefined || user_agent !== undefined;
   const asksShipping = state !== undefined || country !== undefined;
   return {
-    brand: brand?.toLowerCase(),
+    brands: brand && spellingsOf(brand),
+    states: state && spellingsOf(state),
     trusted,
     user_agent: user_agent?.toLowerCase(),
     country,

@@ -1,17 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { OnboardingRequest } from '../../domain/onboarding-types.ts';
 import { readPolicy } from '../../platform/policy.ts';
-import {
-  closeVerified,
-  onboardingRequest,
-  openTestGraph,
-  randomEmail,
-  randomToken,
-  testHeader,
-} from '../../test/graph.ts';
+import { onboardingRequest, randomEmail, randomToken, testGraph, testHeader } from '../../test/graph.ts';
 import { customerWithCards, failureOf } from '../../test/wallets.ts';
-import type { Graph } from '../graph.ts';
 import {
   findConnectedCustomers,
   findCustomersByDeviceFingerprint,
@@ -30,11 +22,7 @@ import {
 import { openRecovery } from '../recovery/index.ts';
 
 const policy = readPolicy();
-let graph: Graph;
-beforeAll(async () => {
-  graph = await openTestGraph();
-});
-afterAll(() => closeVerified(graph));
+const graph = await testGraph();
 
 const meet = (change: Partial<OnboardingRequest>) =>
   onboard(graph, testHeader(), { request: onboardingRequest(change), policy });
@@ -135,6 +123,23 @@ test('a customer with several cards and addresses that fit is found once', async
   expect(await search({ state })).toEqual([customer_id]);
   expect(await search({ brand })).toEqual([customer_id]);
   expect(await search({ brand, user_agent: word() })).toEqual([]);
+});
+
+test('begins where fewer are, finds the same there, and goes on there on the next page', async () => {
+  const [rare, common, state] = [word(), word(), word()];
+  const people = [
+    ...Array.from({ length: 3 }, () => person({ brand: rare, state })),
+    ...Array.from({ length: 4 }, () => person({ brand: common, state })),
+    ...Array.from({ length: 4 }, () => person({ brand: common })),
+    person({ brand: rare }),
+  ];
+  const ids = await Promise.all(people);
+  const startOf = async (usage: Usage) =>
+    (await findCustomersByUsage(graph, { usage, limit: 1 })).next?.start;
+  expect(await startOf({ brand: rare, state })).toBe('brand');
+  expect((await search({ brand: rare, state })).sort()).toEqual(ids.slice(0, 3).sort());
+  expect(await startOf({ brand: common, state })).toBe('state');
+  expect((await search({ brand: common, state })).sort()).toEqual(ids.slice(3, 7).sort());
 });
 
 test('what is not proven to be the customer’s finds nobody', async () => {

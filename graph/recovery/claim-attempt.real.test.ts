@@ -1,16 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { readPolicy } from '../../platform/policy.ts';
-import {
-  closeVerified,
-  onboardingRequest,
-  openTestGraph,
-  randomToken,
-  testHeader,
-} from '../../test/graph.ts';
+import { expect, test } from 'vitest';
+import { onboardingRequest, randomToken, testHeader } from '../../test/graph.ts';
+import { recordingGraph } from '../../test/recording-graph.ts';
 import { customerWithCards, failureOf, type TestWallet } from '../../test/wallets.ts';
 import {
-  type Graph,
   onboard,
   setCustomerStatus,
   setOffSessionConsent,
@@ -19,17 +12,9 @@ import {
 } from '../index.ts';
 import { verifyCustomer } from '../replay/verify.ts';
 import { flagForReview } from './index.ts';
-import { approved, commandsOn, declined, results } from './testing.ts';
+import { approved, commandsOn, declined, lost, recoveryCommands, results } from './testing.ts';
 
-vi.setConfig({ testTimeout: 60_000 });
-
-const policy = readPolicy();
-let graph: Graph;
-beforeAll(async () => {
-  graph = await openTestGraph();
-});
-afterAll(() => closeVerified(graph));
-const { open, opened, claim, record, log } = commandsOn(() => graph, policy);
+const { graph, policy, open, opened, claim, record, log } = await recoveryCommands();
 
 test('only claimed is remembered: in flight it is claimed again, afterwards resolved', async () => {
   const customer = await customerWithCards(graph, policy);
@@ -200,6 +185,54 @@ test('what a network forbids for ever is never claimed again, on whichever token
   const told = (await log(again)).filter(({ type }) => type === 'RecoveryAttempted');
   expect(told.map(({ data }) => JSON.parse(data).rule).filter((one) => one === rule)).toHaveLength(1);
   expect(await verifyCustomer(graph, again.customer_id)).toEqual([]);
+});
+
+/** Mastercard: 10 consecutive declines in 24 hours. */
+const DECLINES_IN_A_DAY = 10;
+
+test('the last place that a ceiling leaves is given once, however often several holders of one plastic claim it at once', async () => {
+  const fingerprints = ['', randomUUID()];
+  const wallets = await Promise.all(
+    [1, 2, 3].map(() => customerWithCards(graph, policy, { cards: 2, network: 'mastercard', fingerprints })),
+  );
+  const [first] = wallets as [TestWallet];
+  for (let decline = 1; decline < DECLINES_IN_A_DAY; decline++) {
+    await opened(failureOf(first, { payment_method_id: first.methods[1] as string }));
+  }
+  const holders = await Promise.all(
+    wallets.map(async (customer) => ({
+      ...(await opened(failureOf(customer))),
+      card: customer.methods[1] as string,
+      n: 1,
+    })),
+  );
+  const race = () => Promise.all(holders.map(({ payment_id, card, n }) => claim(payment_id, card, n)));
+  for (let round = 1; round <= 40; round++) {
+    const claims = await race();
+    expect(results(claims), `round ${round}`).toEqual(['blocked', 'blocked', 'claimed']);
+    const winner = holders[claims.findIndex(({ result }) => result === 'claimed')]!;
+    // It never arrived, so the place is free again.
+    if (round < 40) await record(winner.payment_id, winner.card, lost, winner.n++);
+    else await record(winner.payment_id, winner.card, declined('insufficient_funds'), winner.n++);
+  }
+  for (const answer of await race()) {
+    expect(answer).toMatchObject({ result: 'refused', rule: expect.stringContaining('ceiling:mastercard') });
+  }
+});
+
+test('only plastic that somebody else holds, too, is locked: an ordinary claim asks nothing more', async () => {
+  const plastic = randomUUID();
+  const alone = await customerWithCards(graph, policy, { cards: 3, fingerprints: ['', plastic, plastic] });
+  const { graph: recorded, statements } = recordingGraph(graph);
+  const { opened: open, claim: claimOn } = commandsOn(recorded, policy);
+  const locks = () => [...statements.keys()].filter((cypher) => cypher.includes('IdentityLock'));
+  const first = await open(failureOf(alone));
+  expect(await claimOn(first.payment_id, alone.methods[1] as string)).toMatchObject({ result: 'claimed' });
+  expect(locks()).toEqual([]);
+  const other = await customerWithCards(graph, policy, { cards: 2, fingerprints: ['', plastic] });
+  const second = await open(failureOf(other));
+  expect(await claimOn(second.payment_id, other.methods[1] as string)).toMatchObject({ result: 'blocked' });
+  expect(locks()).toHaveLength(1);
 });
 
 test('a method that is not proven to be the customer’s cannot make the real one pay', async () => {

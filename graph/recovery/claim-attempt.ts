@@ -13,9 +13,10 @@ import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
 import type { CommandTx, CustomerNode } from '../command-tx.ts';
 import type { Graph } from '../graph.ts';
+import { lockIdentities } from '../identity-locks.ts';
 import { readWallet, type WalletMethod } from '../wallet/wallet.ts';
 import { ceilingOn, wasForbidden } from './ceilings.ts';
-import { requireObligation } from './read.ts';
+import { lockOwner, requireObligation } from './read.ts';
 import {
   type AttemptNode,
   attemptStatus,
@@ -46,9 +47,7 @@ export function claimAttempt(graph: Graph, header: CommandHeader, input: ClaimIn
   const { policy: _policy, now: _now, ...body } = input;
   return runCommand(graph, header, 'claimAttempt', body, async (tx) => {
     tx.forget();
-    const { obligation } = await requireObligation(tx, input.payment_id);
-    const customer = await tx.lockCustomer(obligation.customer_id);
-    // Read again under the lock: what was read before it served only to find the customer.
+    const customer = await lockOwner(tx, input.payment_id);
     const [locked, wallet] = await Promise.all([
       requireObligation(tx, input.payment_id),
       readWallet(tx, customer.id),
@@ -65,6 +64,10 @@ export const READ_CARD = `
       MATCH (p)-[:USED_ON]->(d:Device)<-[l:LOGGED_IN_FROM]-(c)
       WHERE l.proven AND d.trust_score >= $threshold
     } AS on_trusted_device,
+    EXISTS {
+      MATCH (same:PaymentMethod {instrument_fingerprint: p.instrument_fingerprint})
+      WHERE NOT EXISTS { (c)-[:HAS_PAYMENT_METHOD]->(same) }
+    } AS shared,
     COLLECT {
       CALL (p) {
         MATCH (a:ChargeAttempt {payment_method_id: p.id}) RETURN a
@@ -82,6 +85,8 @@ const READ_UNRESOLVED = `
 
 export interface CardRow {
   on_trusted_device: boolean;
+  /** Do other customers hold the same plastic? */
+  shared: boolean;
   /** Every attempt on this card, whichever token and customer it came through. */
   history: AttemptNode[];
 }
@@ -111,19 +116,14 @@ export async function claim(tx: CommandTx, input: ClaimScene): Promise<Claim> {
 
   const method = input.wallet.find((one) => one.payment_method_id === input.payment_method_id);
   if (!method) return { result: 'refused', rule: 'method_not_in_wallet' };
-  const [[card], others] = await Promise.all([
-    tx.run<CardRow>(READ_CARD, {
-      customer_id: customer.id,
-      payment_method_id: input.payment_method_id,
-      threshold: input.policy.trust.threshold,
-    }),
+  const [{ history, on_trusted_device }, others] = await Promise.all([
+    readCard(tx, input, method),
     tx.run<{ attempt: AttemptNode }>(READ_UNRESOLVED, {
       customer_id: customer.id,
       payment_id: input.payment_id,
       unresolved: UNRESOLVED,
     }),
   ]);
-  const { history, on_trusted_device } = card ?? { history: [], on_trusted_device: false };
   const rule = refusalByMethod(method, on_trusted_device, input);
   if (rule) return { result: 'refused', rule };
   const ceiling = ceilingOn(history, obligation, method, now);
@@ -135,6 +135,27 @@ export async function claim(tx: CommandTx, input: ClaimScene): Promise<Claim> {
   const inDoubt = history.find((attempt) => attempt.payment_id !== input.payment_id && isUnresolved(attempt));
   if (inDoubt) return blockedBy(inDoubt, 'instrument');
   return write(tx, input, method);
+}
+
+/**
+ * The card as it stands. Claims of plastic that other customers hold, too, have no customer in common, and so take a
+ * lock in common: otherwise two at once would both find the last place that a ceiling leaves. It is the last lock that a
+ * command takes, and nobody takes two of them, so nobody who holds one waits for anybody.
+ */
+async function readCard(
+  tx: CommandTx,
+  { customer, payment_method_id, policy }: ClaimScene,
+  { instrument_fingerprint }: Readonly<WalletMethod>,
+): Promise<CardRow> {
+  const asked = { customer_id: customer.id, payment_method_id, threshold: policy.trust.threshold };
+  const read = async (): Promise<CardRow> => {
+    const [card] = await tx.run<CardRow>(READ_CARD, asked);
+    return card ?? { history: [], on_trusted_device: false, shared: false };
+  };
+  const card = await read();
+  if (!card.shared) return card;
+  lockIdentities(tx, [`instrument:${instrument_fingerprint}`]);
+  return read();
 }
 
 function refusalByObligation(

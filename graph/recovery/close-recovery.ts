@@ -1,28 +1,32 @@
+import type { NoticeTemplate } from '../../domain/ports.ts';
 import type { Closing } from '../../domain/recovery/claims.ts';
 import type { Ending } from '../../domain/recovery/state.ts';
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
 import type { CommandTx } from '../command-tx.ts';
 import type { Graph } from '../graph.ts';
-import { lockObligation, requireObligation } from './read.ts';
+import { lockObligation, lockOwner } from './read.ts';
 import {
   attemptStatus,
   closedObligation,
   failureClass,
   isClosed,
   isUnresolved,
+  noticeId,
   type ObligationNode,
 } from './records.ts';
 
 /**
  * Closes an obligation. One that is closed already stays as it is: what was decided first stands. While a charge is in
  * doubt only somebody else's payment closes it: whatever the caller knows, the payment may have been made.
+ * @param notice what the customer is to hear of it: due until it is sent or given up
  * @throws PersonaError recovery_not_found
  */
 export function closeRecovery(
   graph: Graph,
   header: CommandHeader,
   input: Ending & { payment_id: string },
+  notice?: NoticeTemplate,
 ): Promise<Closing> {
   return runCommand(graph, header, 'closeRecovery', input, async (tx): Promise<Closing> => {
     const { obligation, attempts } = await lockObligation(tx, input.payment_id);
@@ -40,6 +44,7 @@ export function closeRecovery(
       payment_method_id: null,
       closed_at: tx.recordedAt,
       payment_ref: input.payment_ref ?? null,
+      ...(notice ? { notice: noticeId(obligation, notice) } : {}),
     };
     tx.append({ stream: 'customer', stream_id: obligation.customer_id, type: 'RecoveryClosed', data });
     const closed = { ...obligation, state: input.outcome, rule: input.rule };
@@ -116,15 +121,14 @@ export function adoptGatewayPayment(
   input: { payment_id: string; gateway_ref: string },
 ): Promise<boolean> {
   return runCommand(graph, header, 'adoptGatewayPayment', input, async (tx) => {
-    const { obligation } = await requireObligation(tx, input.payment_id);
-    await tx.lockCustomer(obligation.customer_id);
-    if (await isOfAnother(tx, { ...input, customer_id: obligation.customer_id })) {
+    const { id: customer_id } = await lockOwner(tx, input.payment_id);
+    if (await isOfAnother(tx, { ...input, customer_id })) {
       tx.forget();
       return false;
     }
     tx.append({
       stream: 'customer',
-      stream_id: obligation.customer_id,
+      stream_id: customer_id,
       type: 'NodePropertyChanged',
       data: { label: 'Obligation', id: input.payment_id, property: 'gateway_ref', value: input.gateway_ref },
     });

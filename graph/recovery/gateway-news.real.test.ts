@@ -1,44 +1,20 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { GatewayNews } from '../../domain/ports.ts';
-import { attemptKey } from '../../domain/processes.ts';
-import { readPolicy } from '../../platform/policy.ts';
-import { closeVerified, openTestGraph, randomToken, runCypher, testHeader } from '../../test/graph.ts';
+import { randomToken, runCypher, testHeader } from '../../test/graph.ts';
 import { recordingGraph } from '../../test/recording-graph.ts';
-import { customerWithCards, failureOf } from '../../test/wallets.ts';
-import { addPaymentMethod, type Graph } from '../index.ts';
-import {
-  adoptGatewayPayment,
-  claimAttempt,
-  findNewsMatter,
-  openRecovery,
-  recordAttempt,
-  rememberGatewayEvent,
-} from './index.ts';
+import { claimedObligation } from '../../test/obligations.ts';
+import { addPaymentMethod, rememberGatewayEvent } from '../index.ts';
+import { adoptGatewayPayment, findNewsMatter, recordAttempt } from './index.ts';
+import { recoveryCommands } from './testing.ts';
 
-const policy = readPolicy();
-let graph: Graph;
-beforeAll(async () => {
-  graph = await openTestGraph();
-});
-afterAll(() => closeVerified(graph));
-
-const now = () => Date.now();
+const { graph, policy } = await recoveryCommands();
 
 /** An obligation whose second card was claimed. */
-async function attempted(change: { gateway_payment_ref?: string } = {}) {
-  const wallet = await customerWithCards(graph, policy, { cards: 2 });
-  const failure = failureOf(wallet, change);
-  const { payment_id } = failure;
-  const opened = testHeader({ occurredAt: failure.occurred_at });
-  await openRecovery(graph, opened, { failure, policy, now: now(), claim_first: false });
-  const payment_method_id = wallet.methods[1] as string;
-  const key = attemptKey(payment_id, payment_method_id, 1);
-  await claimAttempt(graph, testHeader(), { payment_id, payment_method_id, key, n: 1, policy, now: now() });
-  return { ...wallet, payment_id, payment_method_id, key };
-}
+const attempted = (change: { gateway_payment_ref?: string } = {}) => claimedObligation(graph, policy, change);
 
 const news = (change: Partial<GatewayNews>): GatewayNews => ({
+  about: 'payment',
   event_id: `evt_${randomUUID()}`,
   result: 'approved',
   codes: {},
@@ -61,7 +37,7 @@ test('without that name the reference does, of the payment that Persona made, ad
   const gateway_ref = `pi_${randomUUID()}`;
   const { payment_id, key } = await attempted();
   const answer = { result: 'unknown', gateway_ref, reason: 'lost' } as const;
-  await recordAttempt(graph, testHeader(), { payment_id, key, answer, policy, now: now() });
+  await recordAttempt(graph, testHeader(), { payment_id, key, answer, policy, now: Date.now() });
   expect(await findNewsMatter(graph, news({ gateway_ref }))).toMatchObject({
     payment_id,
     gateway_ref,

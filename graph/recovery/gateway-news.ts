@@ -1,6 +1,6 @@
 import type { GatewayNews } from '../../domain/ports.ts';
 import type { AttemptState, ObligationState } from '../../domain/recovery/status.ts';
-import { type CommandHeader, runCommand } from '../command.ts';
+import { RECEIVED, receiptOf } from '../gateway-events.ts';
 import type { Graph } from '../graph.ts';
 import { withoutNulls } from '../values.ts';
 
@@ -39,12 +39,8 @@ const FIND = `
       UNWIND $token_hashes AS token_hash
       MATCH (p:PaymentMethod {token_hash: token_hash}) RETURN p.id
     }),
-    received: EXISTS { MATCH (:CommandReceipt {caller: $caller, key: $key}) }
+    received: ${RECEIVED}
   } AS matter`;
-
-/** Receipts of the gateway's events have a scope of their own. */
-const CALLER = 'gateway';
-const receiptKey = (eventId: string) => `event:${eventId}`;
 
 /** `undefined`: no obligation has to do with that payment. */
 export async function findNewsMatter(graph: Graph, news: GatewayNews): Promise<NewsMatter | undefined> {
@@ -53,18 +49,7 @@ export async function findNewsMatter(graph: Graph, news: GatewayNews): Promise<N
     payment_id,
     gateway_ref,
     token_hashes: token === undefined ? [] : graph.blindIndex.hashes('token', token),
-    caller: CALLER,
-    key: receiptKey(event_id),
+    ...receiptOf(event_id),
   });
   return row && withoutNulls(row.matter);
-}
-
-/** Remembers an event once it has been handed on, so that it is not handed on again. */
-export async function rememberGatewayEvent(
-  graph: Graph,
-  header: Pick<CommandHeader, 'correlationId' | 'occurredAt'>,
-  eventId: string,
-): Promise<void> {
-  const own = { ...header, caller: CALLER, actor: CALLER, idempotencyKey: receiptKey(eventId) };
-  await runCommand(graph, own, 'rememberGatewayEvent', { event_id: eventId }, async () => null);
 }

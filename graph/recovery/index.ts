@@ -2,9 +2,11 @@
 
 export { getChargeOrder, getDoubt } from './charge-order.ts';
 export { claimAttempt } from './claim-attempt.ts';
+export { keepClock } from './clock.ts';
 export { adoptGatewayPayment, closeRecovery, endReview, flagForReview } from './close-recovery.ts';
-export { findNewsMatter, type NewsMatter, rememberGatewayEvent } from './gateway-news.ts';
+export { findNewsMatter, type NewsMatter } from './gateway-news.ts';
 export { getNoticeMatter, type NoticeMatter } from './notice-matter.ts';
+export { findNoticesDue, type NoticeDue } from './notices-due.ts';
 export {
   finishNotice,
   getNoticeResult,
@@ -18,7 +20,8 @@ export { crosses, openSettled } from './open-settled.ts';
 export { setRecoveryPaused } from './pause.ts';
 export { findObligation, getObligation, getOpenObligations, getRecoveries, getRecovery } from './queries.ts';
 export { recordAttempt } from './record-attempt.ts';
-export { recordRefund } from './refunds.ts';
+export { followRefunds, recordRefund } from './refunds.ts';
+export { findRefundMatter, type RefundMatter } from './refund-news.ts';
 export { CLOCK_SKEW_MS, refusalOf } from './refusal.ts';
 export { rereadRecovery } from './reread.ts';
 export { resumeRecovery } from './snapshot.ts';

@@ -1,11 +1,10 @@
 /** What the graph remembers of a notice: before it is handed over only a receipt, afterwards an event. */
 
-import { recoveryNotificationId } from '../../domain/processes.ts';
 import { FAILURE_NOTICES } from '../../domain/recovery/cascade.ts';
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
 import type { Graph, Reader } from '../graph.ts';
-import type { ObligationNode } from './records.ts';
+import { noticeId, type ObligationNode } from './records.ts';
 
 /** In whose name notices are remembered, whichever workflow sends them. */
 export const NOTICES_CALLER = 'notices';
@@ -55,12 +54,9 @@ const TOLD = `
 /** When the customer was written to about a failure that is not made good yet, if they were since this opening: epoch milliseconds. */
 export async function toldOfFailureAt(
   reader: Reader,
-  { payment_id, opened_at }: Pick<ObligationNode, 'payment_id' | 'opened_at'>,
+  obligation: Pick<ObligationNode, 'payment_id' | 'opened_at'>,
 ): Promise<number | undefined> {
-  const opened = Date.parse(opened_at);
-  const keys = FAILURE_NOTICES.map((template) =>
-    endKey(recoveryNotificationId(payment_id, opened, template)),
-  );
+  const keys = FAILURE_NOTICES.map((template) => endKey(noticeId(obligation, template)));
   const [row] = await reader.read<{ at: number }>(TOLD, { keys, caller: NOTICES_CALLER });
   return row?.at;
 }

@@ -1,24 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { attemptKey } from '../../domain/processes.ts';
 import type { PaymentFailed } from '../../domain/recovery/messages.ts';
-import { readPolicy } from '../../platform/policy.ts';
-import { closeVerified, openTestGraph, testHeader } from '../../test/graph.ts';
+import { testHeader } from '../../test/graph.ts';
 import { customerWithCards, failureOf, type TestWallet } from '../../test/wallets.ts';
-import { type Graph } from '../index.ts';
 import { getRecoveries, getRecovery, openSettled, resumeRecovery } from './index.ts';
-import { approved, commandsOn } from './testing.ts';
+import { approved, recoveryCommands } from './testing.ts';
 
-vi.setConfig({ testTimeout: 60_000 });
-
-const policy = readPolicy();
 const DAY = 86_400_000;
-let graph: Graph;
-beforeAll(async () => {
-  graph = await openTestGraph();
-});
-afterAll(() => closeVerified(graph));
-const { claim, open, openWithOthers, opened, record, wallet, log } = commandsOn(() => graph, policy);
+const { graph, policy, claim, open, openWithOthers, opened, record, wallet, log } = await recoveryCommands();
 
 test('a failure opens the obligation, is written down as an attempt of others, and claims the newest alternative', async () => {
   const customer = await customerWithCards(graph, policy);

@@ -1,21 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { ChargeAnswer } from '../../domain/ports.ts';
 import { settledPaymentKey } from '../../domain/processes.ts';
-import { readPolicy } from '../../platform/policy.ts';
-import { closeVerified, openTestGraph } from '../../test/graph.ts';
 import { claimedObligation } from '../../test/obligations.ts';
-import type { Graph } from '../index.ts';
 import { verifyCustomer } from '../replay/verify.ts';
 import { getObligation, getRecovery } from './index.ts';
+import { recoveryCommands } from './testing.ts';
 
-const policy = readPolicy();
 const MINUTE = 60_000;
-let graph: Graph;
-beforeAll(async () => {
-  graph = await openTestGraph();
-});
-afterAll(() => closeVerified(graph));
+const { graph, policy } = await recoveryCommands();
 
 /** An obligation that a charge of ours has paid just now. */
 function recovered() {

@@ -1,7 +1,7 @@
 /** How the recovery's commands read an obligation with its attempts. */
 
 import { PersonaError } from '../../domain/errors.ts';
-import type { CommandTx } from '../command-tx.ts';
+import type { CommandTx, CustomerNode } from '../command-tx.ts';
 import type { Reader } from '../graph.ts';
 import type { AttemptNode, ObligationNode } from './records.ts';
 
@@ -29,15 +29,31 @@ export async function findObligation(
 export async function requireObligation(reader: Reader, paymentId: string): Promise<ObligationWithAttempts> {
   const found = await findObligation(reader, paymentId);
   if (found) return found;
-  throw new PersonaError('recovery_not_found', `there is no recovery of payment ${paymentId}`);
+  throw unknownPayment(paymentId);
+}
+
+const READ_OWNER = 'MATCH (o:Obligation {payment_id: $payment_id}) RETURN o.customer_id AS customer_id';
+
+/**
+ * Locks the customer who owes a payment. Nothing but who that is is read before: whatever else is decided by belongs
+ * under the lock.
+ * @throws PersonaError recovery_not_found
+ */
+export async function lockOwner(tx: CommandTx, paymentId: string): Promise<CustomerNode> {
+  const [owner] = await tx.read<{ customer_id: string }>(READ_OWNER, { payment_id: paymentId });
+  if (!owner) throw unknownPayment(paymentId);
+  return tx.lockCustomer(owner.customer_id);
 }
 
 /**
- * An obligation under its customer's lock. What is read before the lock serves only to find the customer.
+ * An obligation under its customer's lock.
  * @throws PersonaError recovery_not_found
  */
 export async function lockObligation(tx: CommandTx, paymentId: string): Promise<ObligationWithAttempts> {
-  const { obligation } = await requireObligation(tx, paymentId);
-  await tx.lockCustomer(obligation.customer_id);
+  await lockOwner(tx, paymentId);
   return requireObligation(tx, paymentId);
+}
+
+function unknownPayment(paymentId: string): PersonaError {
+  return new PersonaError('recovery_not_found', `there is no recovery of payment ${paymentId}`);
 }

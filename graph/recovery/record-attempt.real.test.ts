@@ -1,20 +1,19 @@
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { readPolicy } from '../../platform/policy.ts';
-import { closeVerified, openTestGraph, testHeader } from '../../test/graph.ts';
+import { expect, test } from 'vitest';
+import { attemptKey } from '../../domain/processes.ts';
+import { testHeader } from '../../test/graph.ts';
 import { customerWithCards, failureOf } from '../../test/wallets.ts';
-import { type Graph, getPaymentMethodToken, setDefaultPaymentMethod } from '../index.ts';
-import { endReview, flagForReview, getRecovery } from './index.ts';
-import { approved, commandsOn, declined } from './testing.ts';
+import { getPaymentMethodToken, setDefaultPaymentMethod } from '../index.ts';
+import {
+  closeRecovery,
+  endReview,
+  flagForReview,
+  getChargeOrder,
+  getObligation,
+  getRecovery,
+} from './index.ts';
+import { approved, declined, recoveryCommands } from './testing.ts';
 
-vi.setConfig({ testTimeout: 60_000 });
-
-const policy = readPolicy();
-let graph: Graph;
-beforeAll(async () => {
-  graph = await openTestGraph();
-});
-afterAll(() => closeVerified(graph));
-const { open, opened, claim, record, wallet, log } = commandsOn(() => graph, policy);
+const { graph, policy, open, opened, claim, record, wallet, log } = await recoveryCommands();
 
 test('an approval pays the obligation, makes the charged card the default and frees the others', async () => {
   const customer = await customerWithCards(graph, policy);
@@ -124,6 +123,57 @@ test('a person lets an obligation go on from review, and a doubt that is over do
   await flagForReview(graph, testHeader(), { payment_id, rule: 'visa:03' });
   await endReview(graph, testHeader(), { payment_id });
   expect((await getRecovery(graph, payment_id))?.state).toBe('waiting');
+});
+
+test.each([
+  ['takes another in its place', {}, 'waiting', 'payment_cancelled'],
+  [
+    'waits for a person if that was done on purpose',
+    { because: 'duplicate' },
+    'needs_review',
+    'payment_withdrawn',
+  ],
+] as const)('an open obligation whose payment was cancelled %s', async (_, because, state, rule) => {
+  const customer = await customerWithCards(graph, policy);
+  const [, second, third] = customer.methods as [string, string, string];
+  const { payment_id } = await opened(failureOf(customer));
+  await claim(payment_id, third);
+  await record(payment_id, third, declined('insufficient_funds'));
+  await claim(payment_id, second);
+  const order = async (n: number) => (await getChargeOrder(graph, attemptKey(payment_id, second, n))).charge;
+  expect(await order(1)).toMatchObject({ gateway_ref: 'pi_1' });
+  const cancelled = { gateway_ref: 'pi_1', ...because };
+  const { recorded } = await record(payment_id, second, {
+    result: 'not_sent',
+    reason: 'cancelled',
+    cancelled,
+  });
+  expect(recorded.attempt).toMatchObject({ state: 'void', rule });
+  expect((await getRecovery(graph, payment_id))?.state).toBe(state);
+  if (state === 'needs_review') {
+    expect(await claim(payment_id, second, 2)).toEqual({ result: 'refused', rule: 'under_review' });
+    await endReview(graph, testHeader(), { payment_id });
+  }
+  expect(await claim(payment_id, second, 2)).toMatchObject({ result: 'claimed' });
+  // Nothing of the old one is left: this attempt creates its own.
+  expect(await order(2)).not.toHaveProperty('gateway_ref');
+  await record(payment_id, second, { ...approved, gateway_ref: 'pi_2' }, 2);
+  expect(await getObligation(graph, payment_id)).toMatchObject({ state: 'recovered', gateway_ref: 'pi_2' });
+});
+
+test('a payment that was cancelled is given up only while it is the obligation’s own, and that is open', async () => {
+  const customer = await customerWithCards(graph, policy);
+  const third = customer.methods[2] as string;
+  const { payment_id } = await opened(failureOf(customer));
+  await claim(payment_id, third);
+  await record(payment_id, third, { result: 'unknown', reason: 'timeout', gateway_ref: 'pi_1' });
+  const voided = { result: 'not_sent', reason: 'cancelled' } as const;
+  await closeRecovery(graph, testHeader(), { payment_id, outcome: 'paid_elsewhere', rule: 'settled' });
+  await record(payment_id, third, { ...voided, cancelled: { gateway_ref: 'pi_1', because: 'duplicate' } });
+  expect(await getObligation(graph, payment_id)).toMatchObject({
+    state: 'paid_elsewhere',
+    gateway_ref: 'pi_1',
+  });
 });
 
 test('a success that another method made is that method’s, whoever hears of it', async () => {

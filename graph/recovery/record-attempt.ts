@@ -1,10 +1,15 @@
 import type { DeclineCodes } from '../../domain/decline/codes.ts';
 import { PersonaError } from '../../domain/errors.ts';
 import type { Policy } from '../../domain/policy.ts';
-import type { ChargeAnswer } from '../../domain/ports.ts';
+import type { CancelledPayment, ChargeAnswer } from '../../domain/ports.ts';
 import type { RecordedAttempt } from '../../domain/recovery/claims.ts';
 import type { RecoveryEvents } from '../../domain/recovery/events.ts';
-import { type AttemptState, PAID_BY_ANOTHER_METHOD } from '../../domain/recovery/status.ts';
+import {
+  type AttemptState,
+  PAID_BY_ANOTHER_METHOD,
+  PAYMENT_CANCELLED,
+  PAYMENT_WITHDRAWN,
+} from '../../domain/recovery/status.ts';
 import { CHOSEN_BY, mayBeDefault } from '../../domain/wallet.ts';
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
@@ -14,8 +19,16 @@ import { openWallet, type Wallet } from '../wallet/wallet.ts';
 import { applyDecline, classifyAnswer, type FailureDecision, unmappedOf } from './apply-decline.ts';
 import { backToOpen } from './close-recovery.ts';
 import { endedOthers } from './ended-others.ts';
-import { type ObligationWithAttempts, requireObligation } from './read.ts';
-import { type AttemptNode, attemptStatus, failureClass, type ObligationNode, UNRESOLVED } from './records.ts';
+import { lockOwner, type ObligationWithAttempts, requireObligation } from './read.ts';
+import {
+  type AttemptNode,
+  attemptStatus,
+  failureClass,
+  isClosed,
+  noticeId,
+  type ObligationNode,
+  UNRESOLVED,
+} from './records.ts';
 
 export interface RecordAttemptInput {
   payment_id: string;
@@ -60,13 +73,12 @@ export async function recordAttempt(
 ): Promise<{ recorded: RecordedAttempt; others: string[]; ended: string[] }> {
   const { payment_id, key, answer } = input;
   return runCommand(graph, header, 'recordAttempt', { payment_id, key, answer }, async (tx) => {
-    const owner = await requireObligation(tx, payment_id);
-    await tx.lockCustomer(owner.obligation.customer_id);
+    const owed = { payment_id, customer_id: (await lockOwner(tx, payment_id)).id };
     const [locked, wallet, others, chosenSince] = await Promise.all([
       requireObligation(tx, payment_id),
-      openWallet(tx, owner.obligation.customer_id),
-      otherOpenObligations(tx, owner.obligation),
-      hasChosenDefault(tx, owner.obligation),
+      openWallet(tx, owed.customer_id),
+      otherOpenObligations(tx, owed),
+      hasChosenDefault(tx, owed),
     ]);
     const scene = { tx, input, wallet, ...locked, attempt: attemptOf(locked, key), chosenSince };
     const told = await attributed(scene);
@@ -86,23 +98,24 @@ const OTHER_OPEN = `
   WHERE o.state = 'open' AND o.payment_id <> $payment_id
   RETURN o.payment_id AS payment_id ORDER BY payment_id`;
 
-async function otherOpenObligations(tx: CommandTx, obligation: ObligationNode): Promise<string[]> {
-  const { customer_id, payment_id } = obligation;
-  const rows = await tx.run<{ payment_id: string }>(OTHER_OPEN, { customer_id, payment_id });
+type Owed = Pick<ObligationNode, 'payment_id' | 'customer_id'>;
+
+async function otherOpenObligations(tx: CommandTx, owed: Owed): Promise<string[]> {
+  const rows = await tx.run<{ payment_id: string }>(OTHER_OPEN, { ...owed });
   return rows.map((row) => row.payment_id);
 }
 
 // The index is on (stream_id, seq) and is used only where both are asked for.
 const CHOSEN_SINCE = `
+  MATCH (o:Obligation {payment_id: $payment_id})
   MATCH (e:PersonaEvent {stream_id: $customer_id})
-  WHERE e.seq > 0 AND e.type = 'DefaultPaymentMethodChanged' AND e.recorded_at >= datetime($opened_at)
+  WHERE e.seq > 0 AND e.type = 'DefaultPaymentMethodChanged' AND e.recorded_at >= o.opened_at
     AND e.data CONTAINS $chosen
   RETURN count(e) > 0 AS chosen`;
 
-async function hasChosenDefault(tx: CommandTx, { customer_id, opened_at }: ObligationNode): Promise<boolean> {
+async function hasChosenDefault(tx: CommandTx, owed: Owed): Promise<boolean> {
   const [row] = await tx.run<{ chosen: boolean }>(CHOSEN_SINCE, {
-    customer_id,
-    opened_at,
+    ...owed,
     chosen: `"reason":"${CHOSEN_BY} `,
   });
   return row?.chosen ?? false;
@@ -157,6 +170,7 @@ function record(scene: Scene): RecordedAttempt {
   const doubts = attempts.filter((one) => one.key !== attempt.key && UNRESOLVED.includes(one.state));
   const clear = (state === 'declined' || state === 'void') && doubts.length === 0;
   if (clear && obligation.state === 'needs_review') backToOpen(tx, obligation);
+  if (answer.result === 'not_sent' && answer.cancelled) giveUpPayment(scene, answer.cancelled);
   return {
     attempt: attemptStatus({ ...attempt, ...withoutNulls(event) }),
     obligation_state: state === 'approved' ? 'recovered' : obligation.state,
@@ -164,6 +178,20 @@ function record(scene: Scene): RecordedAttempt {
     tell_chimera: decision?.tellChimera ?? false,
     ...(decision?.notBefore === undefined ? {} : { not_before: decision.notBefore }),
   };
+}
+
+/**
+ * The obligation's payment was cancelled at the gateway while it was open: nothing can succeed on it any more, and the
+ * next attempt creates another. Where that was done on purpose, only a person lets it go on, whatever becomes of the run.
+ */
+function giveUpPayment({ tx, obligation }: Scene, { gateway_ref, because }: CancelledPayment): void {
+  if (isClosed(obligation) || obligation.gateway_ref !== gateway_ref) return;
+  const { payment_id, customer_id } = obligation;
+  const stream = { stream: 'customer', stream_id: customer_id } as const;
+  const data = { label: 'Obligation', id: payment_id, property: 'gateway_ref', value: null } as const;
+  tx.append({ ...stream, type: 'NodePropertyChanged', data });
+  if (because === undefined) return;
+  tx.append({ ...stream, type: 'RecoveryNeedsReview', data: { payment_id, rule: PAYMENT_WITHDRAWN } });
 }
 
 function endedBy(scene: Scene, codes: DeclineCodes): Promise<string[]> {
@@ -222,7 +250,8 @@ function ruleOf(answer: ChargeAnswer): string {
     case 'pending':
       return 'pending';
     case 'not_sent':
-      return 'not_sent';
+      if (!answer.cancelled) return 'not_sent';
+      return answer.cancelled.because === undefined ? PAYMENT_CANCELLED : PAYMENT_WITHDRAWN;
     default:
       return 'outcome_unknown';
   }
@@ -257,6 +286,7 @@ function recordSuccess(scene: Scene): boolean {
       payment_method_id: paying?.payment_method_id ?? null,
       closed_at: at,
       payment_ref: null,
+      notice: noticeId(obligation, 'recovered'),
     },
   });
   return false;

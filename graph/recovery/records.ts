@@ -1,6 +1,8 @@
 /** Obligations and attempts as the graph holds them, and as the recovery speaks of them. */
 
 import type { DeclineClass } from '../../domain/decline/classify.ts';
+import type { NoticeTemplate } from '../../domain/ports.ts';
+import { recoveryNotificationId } from '../../domain/processes.ts';
 import type { ClosedObligation } from '../../domain/recovery/claims.ts';
 import {
   type AttemptState,
@@ -33,6 +35,10 @@ export interface ObligationNode {
   settled_ref?: string;
   /** Second successes that are to be given back: keys as in `RecoveryOverpaid`. */
   refunds_due?: string[];
+  /** Ids of the notices that the customer is to get about its end and about refunds. */
+  notices_due?: string[];
+  /** Since when the window's clock stands still, as far as its run has told. */
+  clock_stopped_at?: string;
   /** Stopped by a person. */
   paused?: boolean;
   /** Consent for its failed method was withdrawn by news of another payment. */
@@ -120,6 +126,15 @@ export function closedObligation(
     ...(paying ? { payment_method_id: paying.payment_method_id } : {}),
     attempts: ownAttempts(attempts),
   };
+}
+
+/** Of a notice about an obligation as it was opened last. @param stage as in `recoveryNotificationId` */
+export function noticeId(
+  { payment_id, opened_at }: Pick<ObligationNode, 'payment_id' | 'opened_at'>,
+  template: NoticeTemplate,
+  stage?: string,
+): string {
+  return recoveryNotificationId(payment_id, Date.parse(opened_at), template, stage);
 }
 
 export function isClosed(obligation: ObligationNode): boolean {

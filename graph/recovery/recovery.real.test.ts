@@ -1,24 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import type { Opening } from '../../domain/recovery/claims.ts';
 import type { PaymentFailed } from '../../domain/recovery/messages.ts';
-import { readPolicy } from '../../platform/policy.ts';
-import { closeVerified, openTestGraph, testHeader } from '../../test/graph.ts';
+import { testHeader } from '../../test/graph.ts';
 import { customerWithCards, failureOf } from '../../test/wallets.ts';
-import { type Graph } from '../index.ts';
 import { verifyCustomer } from '../replay/verify.ts';
-import { adoptGatewayPayment, closeRecovery, findUnattended, flagForReview } from './index.ts';
-import { approved, commandsOn, declined } from './testing.ts';
+import { adoptGatewayPayment, findUnattended, flagForReview } from './index.ts';
+import { approved, declined, recoveryCommands } from './testing.ts';
 
-vi.setConfig({ testTimeout: 60_000 });
-
-const policy = readPolicy();
-let graph: Graph;
-beforeAll(async () => {
-  graph = await openTestGraph();
-});
-afterAll(() => closeVerified(graph));
-const { open, opened, claim, record, log } = commandsOn(() => graph, policy);
+const { graph, policy, open, opened, claim, record, close, log } = await recoveryCommands();
 
 test('closed is closed: it stays as it was decided first, and only exhausted or cancelled ones reopen', async () => {
   const customer = await customerWithCards(graph, policy);
@@ -30,16 +20,8 @@ test('closed is closed: it stays as it was decided first, and only exhausted or 
   });
   const stopped = failureOf(customer);
   await open(stopped);
-  await closeRecovery(graph, testHeader(), {
-    payment_id: stopped.payment_id,
-    outcome: 'stopped',
-    rule: 'fraud',
-  });
-  const twice = await closeRecovery(graph, testHeader(), {
-    payment_id: stopped.payment_id,
-    outcome: 'exhausted',
-    rule: 'x',
-  });
+  await close(stopped.payment_id, { outcome: 'stopped', rule: 'fraud' });
+  const twice = await close(stopped.payment_id, { outcome: 'exhausted', rule: 'x' });
   expect(twice).toMatchObject({ obligation: { outcome: 'stopped', rule: 'fraud' } });
   expect(await open(later(stopped, 5))).toMatchObject({
     result: 'closed',
@@ -52,11 +34,7 @@ test('closed is closed: it stays as it was decided first, and only exhausted or 
 
   const exhausted = failureOf(customer);
   await open(exhausted);
-  await closeRecovery(graph, testHeader(), {
-    payment_id: exhausted.payment_id,
-    outcome: 'exhausted',
-    rule: 'window_over',
-  });
+  await close(exhausted.payment_id, { outcome: 'exhausted', rule: 'window_over' });
   expect(await open(exhausted)).toMatchObject({ result: 'closed', obligation: { outcome: 'exhausted' } });
   const reopened = await open(later(exhausted, 5), { now: Date.now() + 6_000 });
   expect(reopened).toMatchObject({ result: 'reopened', recovery: { state: 'open' } });
@@ -78,11 +56,7 @@ test('the sweep finds what is owed and what is in doubt, page by page', async ()
   const customer = await customerWithCards(graph, policy);
   const { payment_id } = await opened(failureOf(customer));
   const paid = await opened(failureOf(customer));
-  await closeRecovery(graph, testHeader(), {
-    payment_id: paid.payment_id,
-    outcome: 'stopped',
-    rule: 'fraud',
-  });
+  await close(paid.payment_id, { outcome: 'stopped', rule: 'fraud' });
   const found: string[] = [];
   for (let after = ''; ; ) {
     const page = await findUnattended(graph, { after, limit: 50, now: Date.now() });

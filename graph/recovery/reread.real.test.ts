@@ -1,27 +1,17 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { readPolicy } from '../../platform/policy.ts';
-import { closeVerified, openTestGraph, testHeader } from '../../test/graph.ts';
+import { expect, test } from 'vitest';
+import { testHeader } from '../../test/graph.ts';
 import { customerWithCards, failureOf } from '../../test/wallets.ts';
-import { type Graph, setCustomerStatus, setOffSessionConsent, updatePaymentMethodStatus } from '../index.ts';
-import { closeRecovery, openRecovery, rereadRecovery } from './index.ts';
+import { setCustomerStatus, setOffSessionConsent, updatePaymentMethodStatus } from '../index.ts';
+import { rereadRecovery } from './index.ts';
+import { recoveryCommands } from './testing.ts';
 
-const policy = readPolicy();
-let graph: Graph;
-beforeAll(async () => {
-  graph = await openTestGraph();
-});
-afterAll(() => closeVerified(graph));
+const { graph, policy, open, close } = await recoveryCommands();
 
 async function owing(cards = 3) {
   const wallet = await customerWithCards(graph, policy, { cards });
   const failure = failureOf(wallet, { decline_code: 'expired_card' });
   const now = Date.now();
-  await openRecovery(graph, testHeader({ occurredAt: failure.occurred_at }), {
-    failure,
-    policy,
-    now,
-    claim_first: false,
-  });
+  await open(failure, { now });
   const { customer_id, methods } = wallet;
   const { payment_id } = failure;
   const read = () => rereadRecovery(graph, { payment_id, policy, now: Date.now() });
@@ -68,6 +58,6 @@ test('says that the customer is suspended, and that somebody else has closed the
   const { customer_id, payment_id, read } = await owing(2);
   await setCustomerStatus(graph, testHeader(), { customer_id, status: 'suspended', reason: 'fraud' });
   expect(await read()).toMatchObject({ customer_status: 'suspended' });
-  await closeRecovery(graph, testHeader(), { payment_id, outcome: 'cancelled', rule: 'cancelled' });
+  await close(payment_id, { outcome: 'cancelled', rule: 'cancelled' });
   expect(await read()).toMatchObject({ closed: { outcome: 'cancelled' } });
 });

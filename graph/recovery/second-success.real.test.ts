@@ -1,43 +1,19 @@
 /** Second successes that others bring about, and what an attempt teaches when another one was paid. */
 
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { attemptKey, settledPaymentKey } from '../../domain/processes.ts';
-import { readPolicy } from '../../platform/policy.ts';
-import { closeVerified, openTestGraph, testHeader } from '../../test/graph.ts';
+import { expect, test } from 'vitest';
+import { settledPaymentKey } from '../../domain/processes.ts';
+import { testHeader } from '../../test/graph.ts';
 import { claimedObligation } from '../../test/obligations.ts';
 import { customerWithCards, failureOf } from '../../test/wallets.ts';
-import {
-  getPaymentMethodToken,
-  type Graph,
-  removePaymentMethod,
-  updatePaymentMethodStatus,
-} from '../index.ts';
-import {
-  claimAttempt,
-  closeRecovery,
-  getNoticeMatter,
-  getObligation,
-  getRecovery,
-  openRecovery,
-  openSettled,
-  recordAttempt,
-} from './index.ts';
+import { getPaymentMethodToken, removePaymentMethod, updatePaymentMethodStatus } from '../index.ts';
+import { getNoticeMatter, getObligation, getRecovery, openSettled } from './index.ts';
+import { recoveryCommands } from './testing.ts';
 
-const policy = readPolicy();
-let graph: Graph;
-beforeAll(async () => {
-  graph = await openTestGraph();
-});
-afterAll(() => closeVerified(graph));
+const { graph, policy, open, opened, claim, record, close } = await recoveryCommands();
 
 const paidElsewhere = (payment_id: string, payment_ref?: string) =>
-  closeRecovery(graph, testHeader(), {
-    payment_id,
-    outcome: 'paid_elsewhere',
-    rule: 'settled',
-    ...(payment_ref ? { payment_ref } : {}),
-  });
+  close(payment_id, { outcome: 'paid_elsewhere', rule: 'settled', ...(payment_ref && { payment_ref }) });
 
 test('two settlements by two payments: the second one is given back, once', async () => {
   const { payment_id, record, settle } = await claimedObligation(graph, policy);
@@ -69,10 +45,7 @@ test('a payment that settled another obligation of the customer is not given bac
     const settlement = { event_id: randomUUID(), payment_id, customer_id, settled_at, gateway_payment_ref };
     return openSettled(graph, testHeader(), { settlement, policy, now: Date.now() });
   };
-  for (const failure of [last, now]) {
-    const header = testHeader({ occurredAt: failure.occurred_at });
-    await openRecovery(graph, header, { failure, policy, now: Date.now(), claim_first: false });
-  }
+  for (const failure of [last, now]) await open(failure);
   await paidElsewhere(last.payment_id, theirs);
   await paidElsewhere(now.payment_id, `pi_${randomUUID()}`);
   expect(await settle(now, theirs)).toMatchObject({ result: 'closed' });
@@ -82,30 +55,22 @@ test('what a declined attempt taught stays, although the payment succeeded throu
   const wallet = await customerWithCards(graph, policy, { cards: 3 });
   const { customer_id, methods } = wallet;
   const [, paying, dead] = methods as [string, string, string];
-  const failure = failureOf(wallet);
-  const { payment_id } = failure;
-  const header = testHeader({ occurredAt: failure.occurred_at });
-  await openRecovery(graph, header, { failure, policy, now: Date.now(), claim_first: false });
+  const { payment_id } = await opened(failureOf(wallet));
   const charged_token = (
     await getPaymentMethodToken(graph, { customer_id, payment_method_id: paying })
   )?.reveal();
-  const charge = async (
-    payment_method_id: string,
-    ...answers: Parameters<typeof recordAttempt>[2]['answer'][]
-  ) => {
-    const key = attemptKey(payment_id, payment_method_id, 1);
-    const now = Date.now();
-    await claimAttempt(graph, testHeader(), { payment_id, payment_method_id, key, n: 1, policy, now });
-    for (const answer of answers) {
-      await recordAttempt(graph, testHeader(), { payment_id, key, answer, policy, now: Date.now() });
-    }
-  };
-  await charge(paying, { result: 'declined', codes: { decline_code: 'authentication_required' } });
-  await charge(
-    dead,
-    { result: 'declined', codes: { network: 'visa', network_code: '14' } },
-    { result: 'approved', gateway_ref: 'pi_1', ...(charged_token ? { charged_token } : {}) },
-  );
+  await claim(payment_id, paying);
+  await record(payment_id, paying, {
+    result: 'declined',
+    codes: { decline_code: 'authentication_required' },
+  });
+  await claim(payment_id, dead);
+  await record(payment_id, dead, { result: 'declined', codes: { network: 'visa', network_code: '14' } });
+  await record(payment_id, dead, {
+    result: 'approved',
+    gateway_ref: 'pi_1',
+    ...(charged_token ? { charged_token } : {}),
+  });
   expect((await getRecovery(graph, payment_id))?.attempts).toMatchObject([
     { payment_method_id: paying, state: 'approved' },
     { payment_method_id: dead, state: 'declined', class: 'HARD', rule: 'visa:14' },

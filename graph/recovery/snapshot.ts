@@ -45,10 +45,12 @@ export async function snapshotOf(
     ...(obligation.reported_ref && !obligation.gateway_ref
       ? { gateway_payment_ref: obligation.reported_ref }
       : {}),
+    ...(obligation.reported_ref && obligation.gateway_ref ? { looked_up: true as const } : {}),
     alternatives,
     attempts: ownAttempts(attempts),
     opened_at: Date.parse(obligation.opened_at),
     closes_at: Date.parse(obligation.closes_at),
+    ...(obligation.clock_stopped_at ? { clock_stopped_at: Date.parse(obligation.clock_stopped_at) } : {}),
     read_at: now,
     ...(obligation.refunds_due ? { refunds_due: obligation.refunds_due } : {}),
     ...(obligation.paused ? { paused: true } : {}),

@@ -1,36 +1,33 @@
 /** What the graph keeps of a recovery so that a run which takes over, its predecessor lost, does not do harm. */
 
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { ChargeAnswer } from '../../domain/ports.ts';
 import { recoveryNotificationId, settledPaymentKey } from '../../domain/processes.ts';
 import type { RecoverySnapshot } from '../../domain/recovery/claims.ts';
-import { readPolicy } from '../../platform/policy.ts';
-import { closeVerified, openTestGraph, testHeader } from '../../test/graph.ts';
+import { testHeader } from '../../test/graph.ts';
+import { customerWithCards, failureOf } from '../../test/wallets.ts';
 import { claimedObligation } from '../../test/obligations.ts';
-import type { Graph } from '../index.ts';
 import {
-  closeRecovery,
+  adoptGatewayPayment,
   findUnattended,
   finishNotice,
   flagForReview,
   getRecovery,
   NOTICES_CALLER,
+  openRecovery,
   recordAttempt,
   recordRefund,
   resumeRecovery,
   setRecoveryPaused,
 } from './index.ts';
+import { recoveryCommands } from './testing.ts';
 
-const policy = readPolicy();
 const approved: ChargeAnswer = { result: 'approved', charge_ref: 'ch_1' };
 const unknown: ChargeAnswer = { result: 'unknown', reason: 'timeout' };
 const declined: ChargeAnswer = { result: 'declined', codes: { decline_code: 'insufficient_funds' } };
-let graph: Graph;
-beforeAll(async () => {
-  graph = await openTestGraph();
-});
-afterAll(() => closeVerified(graph));
+const commands = await recoveryCommands();
+const { graph, policy } = commands;
 
 async function resumed(payment_id: string): Promise<RecoverySnapshot> {
   const opening = await resumeRecovery(graph, { payment_id, policy, now: Date.now() });
@@ -45,18 +42,10 @@ async function isUnattended(payment_id: string): Promise<boolean> {
 }
 
 const close = (payment_id: string, outcome: 'paid_elsewhere' | 'exhausted', payment_ref?: string) =>
-  closeRecovery(graph, testHeader(), {
-    payment_id,
-    outcome,
-    rule: 'settled',
-    ...(payment_ref ? { payment_ref } : {}),
-  });
+  commands.close(payment_id, { outcome, rule: 'settled', ...(payment_ref && { payment_ref }) });
 
-async function eventTypes(customer_id: string): Promise<string[]> {
-  const cypher =
-    'MATCH (e:PersonaEvent {stream_id: $id}) WHERE e.seq > 0 RETURN e.type AS type ORDER BY e.seq';
-  return (await graph.read<{ type: string }>(cypher, { id: customer_id })).map(({ type }) => type);
-}
+const eventTypes = async (customer_id: string) =>
+  (await commands.log({ customer_id })).map(({ type }) => type);
 
 test('a second success is owed to the customer until it is given back: the sweep finds it, a run that takes over too', async () => {
   const { payment_id, record, settle, key } = await claimedObligation(graph, policy);
@@ -161,4 +150,20 @@ test('what the customer was told of this failure is known to a run that takes ov
   await finishNotice(graph, testHeader({ caller: NOTICES_CALLER }), notice);
   const { told_at = 0 } = await resumed(payment_id);
   expect(Math.abs(Date.now() - told_at)).toBeLessThan(60_000);
+});
+
+test('the payment that a report names is looked up until it is the obligation’s own, and never again', async () => {
+  const gateway_payment_ref = `pi_${randomUUID()}`;
+  const customer = await customerWithCards(graph, policy, { cards: 1 });
+  const failure = failureOf(customer, { status: 'unknown', gateway_payment_ref });
+  const { payment_id } = failure;
+  const header = testHeader({ occurredAt: failure.occurred_at });
+  await openRecovery(graph, header, { failure, policy, now: Date.now(), claim_first: true });
+  const before = await resumed(payment_id);
+  expect(before).toMatchObject({ gateway_payment_ref, failure: { status: 'unknown' } });
+  expect(before).not.toHaveProperty('looked_up');
+  await adoptGatewayPayment(graph, testHeader(), { payment_id, gateway_ref: gateway_payment_ref });
+  const after = await resumed(payment_id);
+  expect(after).toMatchObject({ looked_up: true });
+  expect(after).not.toHaveProperty('gateway_payment_ref');
 });

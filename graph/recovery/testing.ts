@@ -1,15 +1,17 @@
 /** The recovery's commands as tests give them, each under a key of its own unless they name one. */
 
 import { randomUUID } from 'node:crypto';
-import type { Policy } from '../../domain/policy.ts';
 import type { ChargeAnswer } from '../../domain/ports.ts';
 import { attemptKey } from '../../domain/processes.ts';
 import type { Claim, Opening, RecoverySnapshot } from '../../domain/recovery/claims.ts';
 import type { PaymentFailed } from '../../domain/recovery/messages.ts';
-import { testHeader } from '../../test/graph.ts';
+import type { Policy } from '../../domain/policy.ts';
+import type { Ending } from '../../domain/recovery/state.ts';
+import { readPolicy } from '../../platform/policy.ts';
+import { testGraph, testHeader } from '../../test/graph.ts';
 import type { TestWallet } from '../../test/wallets.ts';
 import { type Graph, getPaymentMethods } from '../index.ts';
-import { claimAttempt, openRecovery, recordAttempt } from './index.ts';
+import { claimAttempt, closeRecovery, openRecovery, recordAttempt } from './index.ts';
 
 export const approved = {
   result: 'approved',
@@ -22,9 +24,19 @@ export const declined = (decline_code: string): ChargeAnswer => ({
   codes: { decline_code },
 });
 
+/** It never reached the gateway. */
+export const lost: ChargeAnswer = { result: 'not_sent', reason: 'connection refused' };
+
 export const results = (claims: Claim[]) => claims.map((one) => one.result).sort();
 
-export function commandsOn(graph: () => Graph, policy: Policy) {
+/** On a graph of the calling file's own, with the usual policy. */
+export async function recoveryCommands() {
+  const graph = await testGraph();
+  const policy = readPolicy();
+  return { graph, policy, ...commandsOn(graph, policy) };
+}
+
+export function commandsOn(graph: Graph, policy: Policy) {
   const open = async (
     failure: PaymentFailed,
     options: { claim_first?: boolean; key?: string; now?: number } = {},
@@ -35,7 +47,7 @@ export function commandsOn(graph: () => Graph, policy: Policy) {
     options: { claim_first?: boolean; key?: string; now?: number } = {},
   ) =>
     openRecovery(
-      graph(),
+      graph,
       testHeader({ idempotencyKey: options.key ?? randomUUID(), occurredAt: failure.occurred_at }),
       {
         failure,
@@ -52,7 +64,7 @@ export function commandsOn(graph: () => Graph, policy: Policy) {
   }
 
   const claim = (payment_id: string, payment_method_id: string, n = 1, now = Date.now()) =>
-    claimAttempt(graph(), testHeader(), {
+    claimAttempt(graph, testHeader(), {
       payment_id,
       payment_method_id,
       key: attemptKey(payment_id, payment_method_id, n),
@@ -68,7 +80,7 @@ export function commandsOn(graph: () => Graph, policy: Policy) {
     n = 1,
     header = testHeader(),
   ) =>
-    recordAttempt(graph(), header, {
+    recordAttempt(graph, header, {
       payment_id,
       key: attemptKey(payment_id, payment_method_id, n),
       answer,
@@ -76,14 +88,17 @@ export function commandsOn(graph: () => Graph, policy: Policy) {
       now: Date.now(),
     });
 
+  const close = (payment_id: string, ending: Ending) =>
+    closeRecovery(graph, testHeader(), { payment_id, ...ending });
+
   const wallet = async ({ customer_id }: TestWallet) =>
     Object.fromEntries(
-      (await getPaymentMethods(graph(), { customer_id })).map((method) => [method.payment_method_id, method]),
+      (await getPaymentMethods(graph, { customer_id })).map((method) => [method.payment_method_id, method]),
     );
-  const log = async ({ customer_id }: TestWallet) =>
-    graph().read<{ seq: number; type: string; data: string }>(
+  const log = async ({ customer_id }: Pick<TestWallet, 'customer_id'>) =>
+    graph.read<{ seq: number; type: string; data: string }>(
       'MATCH (e:PersonaEvent {stream_id: $id}) RETURN e.seq AS seq, e.type AS type, e.data AS data ORDER BY e.seq',
       { id: customer_id },
     );
-  return { open, openWithOthers, opened, claim, record, wallet, log };
+  return { open, openWithOthers, opened, claim, record, close, wallet, log };
 }

@@ -1,15 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { readPolicy } from '../../platform/policy.ts';
-import {
-  closeVerified,
-  onboardingRequest,
-  openTestGraph,
-  randomEmail,
-  testHeader,
-} from '../../test/graph.ts';
+import { onboardingRequest, randomEmail, testGraph, testHeader } from '../../test/graph.ts';
 import { customerWithCards } from '../../test/wallets.ts';
-import type { Graph } from '../graph.ts';
 import {
   addAddress,
   addDigitalIdentifier,
@@ -29,11 +22,7 @@ import {
 } from '../index.ts';
 
 const policy = readPolicy();
-let graph: Graph;
-beforeAll(async () => {
-  graph = await openTestGraph();
-});
-afterAll(() => closeVerified(graph));
+const graph = await testGraph();
 
 const newCustomer = async () => (await createCustomer(graph, testHeader(), {})).customer_id;
 const set = (edge: RelationshipRef, attribute: string, value: string, expected_version?: number) =>

@@ -15,7 +15,7 @@ import { createBlindIndex } from '../../security/blind-index.ts';
 import { createKeyRing } from '../../security/key-ring.ts';
 import { onboardingRequest, openTestGraph, runCypher, testHeader } from '../../test/graph.ts';
 import type { Graph } from '../graph.ts';
-import { createCustomer, getCustomerProfile, getTimeline, onboard, openGraph } from '../index.ts';
+import { createCustomer, getCustomerProfile, getTimeline, onboard, openConfiguredGraph } from '../index.ts';
 import { migrate } from '../migrate.ts';
 import { fullLife } from './testing.ts';
 import { verifyAll, verifyCustomer } from './verify.ts';
@@ -67,18 +67,10 @@ async function replay() {
 }
 
 function openElsewhere(): Graph {
-  const { neo4j, keys, blindKeys } = readGraphEnvironment({
-    ...variables,
-    ...elsewhere,
-    PERSONA_KEYS: variables.PERSONA_KEYS,
-    PERSONA_BLIND_KEYS: variables.PERSONA_BLIND_KEYS,
-  });
-  return openGraph({
-    ...neo4j,
-    password: neo4j.password.reveal(),
-    keyRing: createKeyRing(keys.reveal()),
-    blindIndex: createBlindIndex(createKeyRing(blindKeys.reveal())),
-  });
+  const { PERSONA_KEYS, PERSONA_BLIND_KEYS } = variables;
+  return openConfiguredGraph(
+    readGraphEnvironment({ ...variables, ...elsewhere, PERSONA_KEYS, PERSONA_BLIND_KEYS }),
+  );
 }
 
 const EVERYTHING = `

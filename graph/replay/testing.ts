@@ -35,6 +35,9 @@ import {
   endReview,
   finishNotice,
   flagForReview,
+  followRefunds,
+  getObligation,
+  keepClock,
   openRecovery,
   openSettled,
   recordAttempt,
@@ -217,19 +220,30 @@ async function recoveriesOf(
   const end = { payment_id: paid, key: settledPaymentKey(theirs) };
   await recordRefund(graph, testHeader(), { ...end, result: { refused: 'not ours' } });
   await recordRefund(graph, testHeader(), { ...end, key: late.key, result: { refund_ref: 're_1' } });
+  // Others give part of the payment back, and that refund fails later.
+  const others = { refund_ref: 're_3', charge_ref: 'ch_1', amount: 100, currency: 'USD' };
+  const refunds = { payment_id: paid, gateway_ref: 'pi_1' };
+  for (const state of ['refunded', 'failed'] as const)
+    await followRefunds(graph, testHeader(), { ...refunds, refunds: [{ ...others, state }] });
   // And one that is still to be given back.
   await settle(paid, `pi_${randomUUID()}`);
 
   const again = await fail();
-  await closeRecovery(graph, testHeader(), { payment_id: again, outcome: 'cancelled', rule: 'test' });
+  const cancelled = { payment_id: again, outcome: 'cancelled', rule: 'test' } as const;
+  await closeRecovery(graph, testHeader(), cancelled, 'recovery_ended');
   await fail({ payment_id: again, occurred_at: new Date(Date.now() + 1000).toISOString() });
   await setRecoveryPaused(graph, testHeader(), { payment_id: again, paused: true });
   await flagForReview(graph, testHeader(), { payment_id: again, rule: 'test' });
+  const stopped_at = new Date().toISOString();
+  await keepClock(graph, testHeader(), { payment_id: again, closes_at: stopped_at, stopped_at });
   await endReview(graph, testHeader(), { payment_id: again });
+  await keepClock(graph, testHeader(), { payment_id: again, closes_at: '2040-01-01T00:00:00.000Z' });
   await settle(`invoice-${randomUUID()}`);
   const notice = { customer_id, payment_id: again, template: 'recovered', channel: 'email' };
   await finishNotice(graph, testHeader(), { ...notice, notification_id: randomUUID() });
   await finishNotice(graph, testHeader(), { ...notice, notification_id: randomUUID(), failure: 'refused' });
+  const { notices_due: [recovered = ''] = [] } = await getObligation(graph, paid);
+  await finishNotice(graph, testHeader(), { ...notice, payment_id: paid, notification_id: recovered });
 
   const open = await fail();
   await claim(open, second);

@@ -3,7 +3,7 @@ import type { PaymentMethodStatus } from '../../domain/payment-method.ts';
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
 import type { CommandTx } from '../command-tx.ts';
-import { lockOwner, type Wisher } from '../customers/lock-owner.ts';
+import { lockOwner, type Requester } from '../customers/lock-owner.ts';
 import { requireVersion } from '../expected-version.ts';
 import type { Graph } from '../graph.ts';
 import type { Wallet } from './wallet.ts';
@@ -58,7 +58,7 @@ export async function updatePaymentMethodStatus(
 export async function setDefaultPaymentMethod(
   graph: Graph,
   header: CommandHeader,
-  input: MethodRef & { by: Wisher },
+  input: MethodRef & { by: Requester },
 ): Promise<Edited> {
   return edit(graph, header, 'setDefaultPaymentMethod', input, (wallet) =>
     wallet.makeDefault(input.payment_method_id, `${CHOSEN_BY} ${input.by}`),
@@ -91,7 +91,7 @@ export async function setOffSessionConsent(
 export async function removePaymentMethod(
   graph: Graph,
   header: CommandHeader,
-  input: MethodRef & { by: Wisher },
+  input: MethodRef & { by: Requester },
 ): Promise<Edited> {
   return edit(graph, header, 'removePaymentMethod', input, (wallet) => {
     wallet.remove(input.payment_method_id, 'removed');
@@ -103,7 +103,7 @@ async function edit(
   graph: Graph,
   header: CommandHeader,
   name: string,
-  input: MethodRef & { by?: Wisher },
+  input: MethodRef & { by?: Requester },
   change: (wallet: Wallet, tx: CommandTx) => boolean | Promise<boolean>,
 ): Promise<Edited> {
   const { customer_id, payment_method_id } = input;

@@ -1,11 +1,13 @@
+import { PersonaError } from '../../domain/errors.ts';
 import type { MethodRefusal, PaymentMethodStatus } from '../../domain/payment-method.ts';
 import { expiresOn, isExpired, transition } from '../../domain/payment-method.ts';
 import type { AttachAnswer, GatewayPaymentMethod } from '../../domain/ports.ts';
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
-import type { CommandTx } from '../command-tx.ts';
+import type { CommandTx, CustomerNode } from '../command-tx.ts';
 import type { Graph } from '../graph.ts';
 import { lockIdentities } from '../identity-locks.ts';
+import { UNRESOLVED } from '../recovery/records.ts';
 import { changedDetails } from './details.ts';
 import { findTokenHolder, type TokenHolder } from './put-into-wallet.ts';
 import { tokenHashes } from './token-hash.ts';
@@ -15,8 +17,10 @@ import { openWallet } from './wallet.ts';
 export interface Verification {
   customer_id: string;
   payment_method_id: string;
-  /** The customer at the gateway, if it was created or found there. */
+  /** Whom the method was attached to at the gateway, or was to be. */
   gateway_customer_ref?: string;
+  /** The reference that turned out to be nobody's there, or another customer's, and that this one replaces. */
+  instead_of?: string;
   answer: AttachAnswer;
 }
 
@@ -34,7 +38,7 @@ export interface Verified {
 /**
  * What the gateway said about a new method: the customer's reference there, the card's details and token (the gateway's
  * win: `pm_card_visa` becomes a method of its own when it is attached), the status, and the default if there is none yet.
- * @throws PersonaError customer_not_found, payment_method_not_found
+ * @throws PersonaError customer_not_found, payment_method_not_found, charge_in_doubt
  */
 export async function recordVerification(
   graph: Graph,
@@ -51,9 +55,7 @@ export async function recordVerification(
       findTokenHolder(tx, hashes),
     ]);
     const method = wallet.find(payment_method_id);
-    if (input.gateway_customer_ref !== undefined && customer.gateway_customer_ref === undefined) {
-      recordReference(tx, customer_id, input.gateway_customer_ref);
-    }
+    await recordReference(tx, customer, input);
     // A token that is the method's own already, or that another method has, is not written.
     const stranger =
       holder !== undefined && holder.payment_method_id !== payment_method_id ? holder : undefined;
@@ -86,12 +88,33 @@ export async function recordVerification(
   });
 }
 
-/** Writes who the customer is at the gateway. */
-export function recordReference(tx: CommandTx, customerId: string, reference: string): void {
-  const sealed = tx.keyOf(customerId).seal(reference, 'Customer', customerId, 'gateway_customer_ref');
+const HAS_UNRESOLVED = `
+  RETURN EXISTS {
+    MATCH (a:ChargeAttempt {customer_id: $customer_id}) WHERE a.state IN $unresolved
+  } AS in_doubt`;
+
+/** Writes who the customer is at the gateway: if nobody knew, or if what was known is no longer to be used. */
+async function recordReference(
+  tx: CommandTx,
+  customer: CustomerNode,
+  { gateway_customer_ref: reference, instead_of }: Verification,
+): Promise<void> {
+  const { id, gateway_customer_ref: known } = customer;
+  if (reference === undefined || reference === known) return;
+  if (known !== undefined) {
+    if (known !== instead_of) return;
+    // A charge whose answer was lost is looked for among its customer's payments: who that is must stay until it is found.
+    const [row] = await tx.run<{ in_doubt: boolean }>(HAS_UNRESOLVED, {
+      customer_id: id,
+      unresolved: UNRESOLVED,
+    });
+    if (row?.in_doubt)
+      throw new PersonaError('charge_in_doubt', `a charge of customer ${id} is not resolved yet`);
+  }
+  const sealed = tx.keyOf(id).seal(reference, 'Customer', id, 'gateway_customer_ref');
   tx.append({
     stream: 'customer',
-    stream_id: customerId,
+    stream_id: id,
     type: 'CustomerProfileUpdated',
     data: { gateway_customer_ref: sealed },
   });

@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { readPolicy } from '../../platform/policy.ts';
-import { closeVerified, openTestGraph, randomToken, testHeader } from '../../test/graph.ts';
+import { randomToken, testGraph, testHeader } from '../../test/graph.ts';
 import { customerWithCards } from '../../test/wallets.ts';
-import type { Graph } from '../graph.ts';
 import {
   addPaymentMethod,
   getPaymentMethod,
@@ -17,11 +16,7 @@ import {
 } from '../index.ts';
 
 const policy = readPolicy();
-let graph: Graph;
-beforeAll(async () => {
-  graph = await openTestGraph();
-});
-afterAll(() => closeVerified(graph));
+const graph = await testGraph();
 
 const by = 'customer' as const;
 const shown = (of: { customer_id: string; payment_method_id: string }) => getPaymentMethod(graph, of);

@@ -1,11 +1,11 @@
 import { expiresOn, isExpired, type PaymentMethodStatus, transition } from '../../domain/payment-method.ts';
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
-import { lockOwner, type Wisher } from '../customers/lock-owner.ts';
+import { lockOwner, type Requester } from '../customers/lock-owner.ts';
 import { requireVersion } from '../expected-version.ts';
 import type { Graph } from '../graph.ts';
 import { changedDetails, type KnownDetails } from './details.ts';
-import { openWallet, type Wallet } from './wallet.ts';
+import { type MethodDetails, openWallet, type Wallet } from './wallet.ts';
 
 export interface PaymentMethodUpdate {
   customer_id: string;
@@ -14,7 +14,7 @@ export interface PaymentMethodUpdate {
   details: KnownDetails;
   /** Absent: as it is. */
   off_session_consent?: boolean;
-  by: Wisher;
+  by: Requester;
   /** The method's `changed_seq`, if it must not have changed since. */
   expected_version?: number;
 }
@@ -27,8 +27,8 @@ export interface UpdatedPaymentMethod {
 }
 
 /**
- * Records newer details of a method. A new expiry brings an expired card back, and any new detail one that failed; an
- * expiry in the past makes a card expired.
+ * Records newer details of a method. A new expiry or number brings back a card that has expired or failed; an expiry in
+ * the past makes a card expired.
  * @throws PersonaError customer_not_found, customer_suspended (a customer's own wish), payment_method_not_found,
  * stale_version
  */
@@ -46,7 +46,7 @@ export async function updatePaymentMethod(
     const changes = changedDetails(method, details, tx.keyOf(customer_id));
     if (changes !== undefined) {
       wallet.update(payment_method_id, changes);
-      settleStatus(wallet, payment_method_id, graph.now());
+      settleStatus(wallet, payment_method_id, changes, graph.now());
     }
     if (off_session_consent !== undefined)
       wallet.setConsent(payment_method_id, off_session_consent, by, tx.header.occurredAt);
@@ -59,14 +59,26 @@ export async function updatePaymentMethod(
   });
 }
 
-/** @param now epoch milliseconds */
-function settleStatus(wallet: Wallet, paymentMethodId: string, now: number): void {
+/** A card that has one of these anew is another one to its bank; what else is learned of it mends nothing. */
+const NEW_CARD = ['expiry_month', 'expiry_year', 'last_four', 'instrument_fingerprint'] as const;
+
+/**
+ * The status that newer details lead to.
+ * @param now epoch milliseconds
+ */
+export function settleStatus(
+  wallet: Wallet,
+  paymentMethodId: string,
+  changes: MethodDetails,
+  now: number,
+): void {
   const { status, expiry_month, expiry_year } = wallet.find(paymentMethodId);
   const isOver =
     expiry_month !== null && expiry_year !== null && isExpired(expiresOn(expiry_month, expiry_year), now);
   const rightful = isOver ? 'expired' : 'active';
+  const isNew = NEW_CARD.some((field) => changes[field] !== undefined);
   // Only the gateway says that an unverified one is good; what was put aside or is suspected stays so.
-  const mayFollow = isOver || status === 'expired' || status === 'failed';
-  if (mayFollow && status !== 'inactive' && transition(status, rightful) === 'legal')
+  const mayFollow = isOver || (isNew && (status === 'expired' || status === 'failed'));
+  if (mayFollow && transition(status, rightful) === 'legal')
     wallet.changeStatus(paymentMethodId, rightful, 'new details');
 }

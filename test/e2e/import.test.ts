@@ -108,7 +108,9 @@ test('a file that is imported, killed and imported again is onboarded once', {
   const second = await ended(persona('import', file, '--json'));
   expect(second.code).toBe(1);
   const report = `${file}.rejected.jsonl`;
-  expect(JSON.parse(second.out)).toMatchObject({ file, lines: LINES, rejected: 2, report });
+  const come = JSON.parse(second.out);
+  expect(come).toMatchObject({ file, lines: LINES, rejected: 2, report });
+  expect(come.created + come.recognised + come.repeated).toBe(LINES - 2);
   const rejected = readFileSync(report, 'utf8');
   expect(rejected).not.toContain(CARD_NUMBER);
   expect(
@@ -141,6 +143,15 @@ test('a file that is imported, killed and imported again is onboarded once', {
     const methods = await cypher('MATCH (p:PaymentMethod) RETURN p.status AS status');
     expect(methods).toEqual([{ status: 'active' }, { status: 'active' }]);
   }, LIMIT);
+  // From the first line again: nothing is created, and the report says so.
+  rmSync(`${file}.import.json`);
+  expect(JSON.parse((await ended(persona('import', file, '--json'))).out)).toMatchObject({
+    lines: LINES,
+    created: 0,
+    recognised: 0,
+    repeated: LINES - 2,
+    rejected: 2,
+  });
   // The API answers for a transaction of the file as if it had taken it.
   const repeated = await fetch(`${system.addresses.http}/api/v1/customers`, {
     method: 'POST',

@@ -372,6 +372,69 @@ test('a charge that stays in doubt is not followed by another card', async () =>
   expect(await evidence.inbox(customer.id)).toEqual([]);
 });
 
+/** As another program of the merchant's speaks to the gateway, or a person at its dashboard. */
+async function atGateway(path: string, form: Record<string, string> = {}): Promise<{ id: string }> {
+  const response = await fetch(`${system.addresses.gateway}/v1/payment_intents${path}`, {
+    method: 'POST',
+    headers: { authorization: 'Bearer sk_test_others' },
+    body: new URLSearchParams(form),
+  });
+  expect(response.ok, await response.clone().text()).toBe(true);
+  return (await response.json()) as { id: string };
+}
+
+test('a payment that somebody cancelled at the gateway is replaced: the next attempt creates another', async () => {
+  const customer = await customerWithCards(2, [[], [{ do: 'decline', decline_code: 'insufficient_funds' }]]);
+  const event = failure(customer);
+  await agents[0].signalPaymentFailed(event);
+  await expect
+    .poll(async () => (await agents[1].getRecovery(event.payment_id))?.waiting_for, LIMIT)
+    .toBe('method');
+  const [first] = await evidence.ledger(event.payment_id);
+  await atGateway(`/${first?.payment_intent}/cancel`);
+  const token = `pm_${randomUUID().replaceAll('-', '')}`;
+  await script(token, []);
+  await agents[0].addCard(customer.id, { token });
+  const recovery = await ended(event.payment_id);
+  expect(recovery?.attempts.map(({ state }) => state)).toEqual(['declined', 'void', 'approved']);
+  expect(recovery).toMatchObject({ outcome: 'recovered', attempts: [{}, { rule: 'payment_cancelled' }, {}] });
+  expect(await captured(event.payment_id)).toEqual([token]);
+});
+
+test.each([
+  ['succeeded', 'paid_elsewhere', true, []],
+  ['was never confirmed', 'recovered', false, [1]],
+] as const)(
+  'a failure that nobody is sure of is looked up, and its payment %s: the recovery ends %s',
+  async (_, outcome, confirm, charged) => {
+    const customer = await customerWithCards(2);
+    const [card] = customer.cards;
+    const pm = await fetch(`${system.addresses.gateway}/v1/payment_methods/${card?.token}`, {
+      headers: { authorization: 'Bearer sk_test_others' },
+    });
+    const { customer: gatewayCustomer } = (await pm.json()) as { customer: string };
+    const { id } = await atGateway('', {
+      amount: '4900',
+      currency: 'usd',
+      customer: gatewayCustomer,
+      'payment_method_types[]': 'card',
+      ...(confirm ? { payment_method: card?.token ?? '', off_session: 'true', confirm: 'true' } : {}),
+    });
+    const event = failure(customer, {
+      status: 'unknown',
+      decline_code: undefined,
+      reason: 'timeout',
+      gateway_payment_ref: id,
+    });
+    await agents[0].signalPaymentFailed(event);
+    const recovery = await ended(event.payment_id);
+    expect(recovery).toMatchObject({ outcome });
+    expect(recovery?.attempts.map(({ payment_method_id }) => payment_method_id)).toEqual(
+      charged.map((index) => customer.cards[index]?.id),
+    );
+  },
+);
+
 test('a dead card waits for a new one, and everybody is told so', async () => {
   const customer = await customerWithCards(2);
   const event = failure(customer, { decline_code: 'invalid_account' });

@@ -14,11 +14,9 @@ import type { Log } from '../../dev/stack/progress.ts';
 import { type Stack, startStack } from '../../dev/stack/stack.ts';
 import type { Policy } from '../../domain/policy.ts';
 import { OBLIGATION_SWEEP } from '../../domain/processes.ts';
-import { type Graph, openGraph } from '../../graph/index.ts';
+import { type Graph, openConfiguredGraph } from '../../graph/index.ts';
 import { readCodecKeys, readGraphEnvironment, readTemporalEnvironment } from '../../platform/environment.ts';
 import { readPolicy } from '../../platform/policy.ts';
-import { createBlindIndex } from '../../security/blind-index.ts';
-import { createKeyRing } from '../../security/key-ring.ts';
 import { connectTemporal } from '../../temporal/client.ts';
 import { type Proxy, startProxy } from './proxy.ts';
 
@@ -87,13 +85,7 @@ export async function startFaultSystem(options: { guard: Guard; log: Log }): Pro
     neo4j: direct.NEO4J_URI ?? '',
     temporal: direct.TEMPORAL_ADDRESS ?? '',
   };
-  const { neo4j, keys, blindKeys } = readGraphEnvironment(direct);
-  const graph = openGraph({
-    ...neo4j,
-    password: neo4j.password.reveal(),
-    keyRing: createKeyRing(keys.reveal()),
-    blindIndex: createBlindIndex(createKeyRing(blindKeys.reveal())),
-  });
+  const graph = openConfiguredGraph(readGraphEnvironment(direct));
   const { apiKey: _none, ...temporalAddress } = readTemporalEnvironment(direct);
   const client = await connectTemporal({ ...temporalAddress, codecKeys: readCodecKeys(direct).reveal() });
   const agents = await connectAgents(addresses);

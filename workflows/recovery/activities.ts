@@ -2,9 +2,17 @@
 
 import { proxyActivities } from '@temporalio/workflow';
 import type { RecoveryPolicy } from '../../domain/policy.ts';
-import type { ChargeAnswer } from '../../domain/ports.ts';
+import type { ChargeAnswer, NoticeTemplate } from '../../domain/ports.ts';
 import { TaskQueue } from '../../domain/processes.ts';
-import type { Claim, Closing, Opening, RecordedAttempt, Reread } from '../../domain/recovery/claims.ts';
+import {
+  CLAIM_MS,
+  CLAIM_RESERVE_MS,
+  type Claim,
+  type Closing,
+  type Opening,
+  type RecordedAttempt,
+  type Reread,
+} from '../../domain/recovery/claims.ts';
 import type { PaymentFailed, PaymentSettled } from '../../domain/recovery/messages.ts';
 import type { Ending, Fact, FoundOut } from '../../domain/recovery/state.ts';
 import type { NoticeActivities } from '../send-notice.ts';
@@ -31,6 +39,8 @@ export interface RecoveryActivities {
   endReview(input: { payment_id: string } & Kept): Promise<{ alternatives: string[] }>;
   /** Keeps that a person has stopped it, or lets it go on, for a run that takes over. */
   pauseRecovery(input: { payment_id: string; paused: boolean }): Promise<void>;
+  /** Keeps where the clock of the window stands, for a run that takes over. Times are RFC 3339. */
+  keepClock(input: { payment_id: string; closes_at: string; stopped_at?: string }): Promise<void>;
   /** Gives a second success back and writes down what came of it. */
   refundCharge(input: { payment_id: string; key: string }): Promise<{ refunded: boolean }>;
   cancelPayment(input: { payment_id: string }): Promise<{ result: 'cancelled' | 'already_succeeded' }>;
@@ -48,6 +58,8 @@ export interface RecoveryActivities {
     payment_id: string;
     ending: Ending;
     keep_payment: boolean;
+    /** What the customer is to hear of it. */
+    notice?: NoticeTemplate;
   }): Promise<Closing | { result: 'already_succeeded' }>;
 }
 
@@ -70,9 +82,11 @@ export const gateway = proxyActivities<GatewayActivities>({
   taskQueue: TaskQueue.gateway,
   // Longer than the HTTP timeout (30 s), shorter than the claim (60 s): what has not answered by then is unknown.
   startToCloseTimeout: '45s',
-  // A backlog at the gateway: the claim is long over, and a charge that never started is proven not to have been sent.
-  scheduleToStartTimeout: '10m',
-  scheduleToCloseTimeout: '11m',
+  // A backlog at the gateway: what has not begun by then must not, and would only take the place of a fresh claim. A
+  // charge that never started is proven not to have been sent.
+  scheduleToStartTimeout: CLAIM_MS - CLAIM_RESERVE_MS,
+  // Whatever the two of them leave: by then the claim is over.
+  scheduleToCloseTimeout: CLAIM_MS,
   // A second try could be a second charge; whether to charge again is the recovery's decision, never a retry's.
   retry: { maximumAttempts: 1 },
 });

@@ -53,8 +53,25 @@ test.each<[string, FoundOut, string[], string]>([
   const rig = await createTestRig({ activities: place.activities });
   const handle = await report(rig, place);
   expect(await handle.result()).toMatchObject({ outcome: 'recovered', payment_method_id: charged });
-  expect(place.seen).toMatchObject({ charges, notices: ['recovered'], reviews: [] });
+  expect(place.seen).toMatchObject({ charges, notices: ['recovered'], reviews: [], clocks: [] });
   expect(place.seen.asked).toHaveLength(1);
+});
+
+test('a charge that no worker takes while its claim lasts was not sent, and is claimed anew a little later', async () => {
+  const place = world();
+  const { [TaskQueue.gateway]: gateway, ...others } = place.activities;
+  const rig = await createTestRig({ activities: others });
+  const handle = await report(rig, place);
+  await rig.sleep(16_000);
+  await eventually(async () =>
+    expect(await statusOf(rig, place.payment_id)).toMatchObject({
+      attempts: [{ n: 1, state: 'void' }],
+      next: { action: 'charge', payment_method_id: 'card-a' },
+    }),
+  );
+  await rig.startWorkers({ [TaskQueue.gateway]: gateway });
+  expect(await handle.result()).toMatchObject({ outcome: 'recovered', payment_method_id: 'card-a' });
+  expect(place.seen.charges).toEqual(['card-a:2']);
 });
 
 test('a payment that is nowhere counts as not charged only after two looks an hour apart', async () => {
@@ -83,7 +100,7 @@ test('a pending debit waits for days without another card, and a webhook ends th
   const handle = await report(rig, place);
   await rig.sleep(3 * DAY);
   expect(await statusOf(rig, place.payment_id)).toMatchObject({ state: 'pending', next: { action: 'poll' } });
-  expect(place.seen).toMatchObject({ charges: ['card-a:1'], notices: [] });
+  expect(place.seen).toMatchObject({ charges: ['card-a:1'], notices: [], clocks: ['stands'] });
   settled = true;
   const asked = place.seen.asked.length;
   await handle.signal('chargeResult', { event_id: 'evt_1', gateway_ref: 'pi_1', result: 'approved' });
@@ -103,6 +120,7 @@ test('the window’s clock stands still while a charge is in doubt', async () =>
   const handle = await report(rig, place);
   expect(await handle.result()).toMatchObject({ outcome: 'exhausted' });
   expect((await rig.now()) - began).toBeGreaterThanOrEqual(20 * DAY);
+  expect(place.seen.clocks).toEqual(['stands', 'goes on']);
 });
 
 test('a second success that turns up after the end is given back, and the customer is told', async () => {

@@ -64,6 +64,7 @@ export async function resolve(
     : evolve(current, { fact: 'resolved_by_person', key, result });
 }
 
+/** @throws ApplicationFailure invalid_argument, naming every problem: the update is refused */
 export function validateResolution(payload: ResolveUnknown, state: RecoveryState | undefined): void {
   const { attempt_key, result, actor, evidence } = payload ?? {};
   const problems = [

@@ -70,14 +70,23 @@ export async function perform(
       await graph.flagForReview({ payment_id, rule: step.rule });
       return { fact: 'flagged_for_review', at: Date.now() };
     case 'close': {
-      const { ending, keep_payment } = step;
-      const closing = await graph.closeRecovery({ payment_id, ending, keep_payment });
+      const { do: _, ...asked } = step;
+      const closing = await graph.closeRecovery({ payment_id, ...asked });
       if (closing.result === 'already_succeeded') return { fact: 'already_succeeded' };
       if (closing.result === 'in_doubt') {
         return { fact: 'closing_in_doubt', attempt: closing.attempt, at: Date.now() };
       }
-      const payment_open = keep_payment || closing.paid_too === true;
+      const payment_open = step.keep_payment || closing.paid_too === true;
       return { fact: 'closed', obligation: closing.obligation, payment_open };
+    }
+    case 'keep_clock': {
+      const { closes_at, frozen_at } = step.clock;
+      await graph.keepClock({
+        payment_id,
+        closes_at: new Date(closes_at).toISOString(),
+        ...(frozen_at === undefined ? {} : { stopped_at: new Date(frozen_at).toISOString() }),
+      });
+      return { fact: 'clock_kept', clock: step.clock };
     }
     case 'notify':
       await notify(state, step.notice);

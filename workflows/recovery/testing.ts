@@ -2,7 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import type { DeclineClass } from '../../domain/decline/classify.ts';
-import type { ChargeAnswer, GatewayPayment } from '../../domain/ports.ts';
+import type { ChargeAnswer, GatewayPayment, SuspectedFraud } from '../../domain/ports.ts';
 import { recoveryWorkflowId, TaskQueue } from '../../domain/processes.ts';
 import type {
   Claim,
@@ -16,7 +16,7 @@ import type { FoundOut } from '../../domain/recovery/state.ts';
 import type { AttemptState, AttemptStatus, RecoveryStatus } from '../../domain/recovery/status.ts';
 import type { TestRig } from '../../test/rig/index.ts';
 import type { GatewayActivities, RecoveryActivities } from '../recover-payment.ts';
-import type { ChimeraActivities, FraudReportInput } from '../report-fraud.ts';
+import type { ChimeraActivities } from '../report-fraud.ts';
 import type { NoticeActivities } from '../send-notice.ts';
 
 export const MINUTE = 60_000;
@@ -49,11 +49,13 @@ export function world(
   const seen = {
     charges: [] as string[],
     notices: [] as string[],
-    reports: [] as FraudReportInput[],
+    reports: [] as SuspectedFraud[],
     reviews: [] as string[],
     refunds: [] as string[],
     asked: [] as string[],
     rereads: 0,
+    /** How the window's clock was kept. */
+    clocks: [] as ('stands' | 'goes on')[],
   };
   const attempts = new Map<string, AttemptStatus>();
   let closed: ClosedObligation | undefined;
@@ -168,6 +170,9 @@ export function world(
       return { alternatives };
     },
     async pauseRecovery() {},
+    async keepClock({ stopped_at }) {
+      seen.clocks.push(stopped_at === undefined ? 'goes on' : 'stands');
+    },
     async refundCharge({ key }) {
       seen.refunds.push(key);
       return { refunded: true };

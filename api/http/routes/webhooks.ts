@@ -7,7 +7,7 @@ const stripe = createRoute({
   method: 'post',
   path: '/webhooks/stripe',
   tags: ['webhooks'],
-  summary: "News of Stripe's payments",
+  summary: 'What Stripe tells of payments, methods, mandates and refunds',
   description:
     "Signed by Stripe at most five minutes ago, over the body as it is. The event's id is the idempotency key. What the news say is read again at Stripe before it is believed.",
   request: {
@@ -20,7 +20,7 @@ const stripe = createRoute({
   responses: {
     200: json(
       z.object({ result: z.enum(['accepted', 'known', 'ignored']) }).openapi('WebhookTaken'),
-      'Handed to the recovery, known already, or not a payment of Persona',
+      'Handed on, known already, or nothing of Persona',
     ),
     ...problems(['signature_refused', 'malformed_request', 'payload_too_large', 'temporal_unavailable']),
   },

@@ -1,7 +1,9 @@
 /** `/_sim`: the script that tests give the simulator, and what it has seen. */
 
 import { Hono } from 'hono';
+import { announceMethod, failRefund } from './by-itself.ts';
 import type { Gateway } from './gateway.ts';
+import { changeMandate, readMandate } from './mandates.ts';
 import { readMethodScript } from './method-script.ts';
 import { methodObject } from './objects.ts';
 import { ScriptError } from './steps.ts';
@@ -12,10 +14,21 @@ export function controlRoutes(gateway: Gateway): Hono {
 
   app.put('/payment_methods/:id', async (c) => {
     const id = c.req.param('id');
+    const before = gateway.store.methods.get(id);
     const method = readMethodScript(gateway, id, await jsonBody(c.req.raw));
     gateway.store.methods.set(id, method);
     gateway.save();
+    if (before !== undefined) announceMethod(gateway, before, method);
     return c.json(methodObject(method));
+  });
+
+  app.put('/mandates/:id', async (c) => {
+    const mandate = readMandate(gateway, c.req.param('id'), await jsonBody(c.req.raw));
+    return c.json(changeMandate(gateway, mandate));
+  });
+
+  app.post('/refunds/:id/fail', async (c) => {
+    return c.json(failRefund(gateway, c.req.param('id'), await jsonBody(c.req.raw)));
   });
 
   app.get('/holds', (c) => c.json({ data: gateway.holds.list() }));

@@ -1,6 +1,6 @@
 /** Records as Stripe's API shows them. */
 
-import type { Charge, Customer, PaymentIntent, PaymentMethod, Refund } from './store.ts';
+import type { Charge, Customer, Mandate, PaymentIntent, PaymentMethod, Refund } from './store.ts';
 
 export function customerObject(customer: Customer): object {
   return { ...customer, object: 'customer', livemode: false };
@@ -141,6 +141,21 @@ export function refundObject(refund: Refund): object {
     metadata: refund.metadata,
     payment_intent: refund.charge.intent.id,
     reason: refund.reason,
-    status: 'succeeded',
+    status: refund.status,
+    ...(refund.failure_reason !== null && { failure_reason: refund.failure_reason }),
+  };
+}
+
+export function mandateObject({ id, payment_method, type, status }: Mandate, method: PaymentMethod): object {
+  return {
+    id,
+    object: 'mandate',
+    customer_acceptance: { accepted_at: method.created, type: 'offline', offline: {} },
+    livemode: false,
+    [type]: {},
+    payment_method,
+    payment_method_details: { type: method.type, [method.type]: {} },
+    status,
+    type,
   };
 }

@@ -48,6 +48,8 @@ export async function createRefund(call: Call): Promise<Answer> {
     reason: optionalText(body, 'reason') ?? null,
     metadata: metadata(body),
     created: gateway.clock.seconds(),
+    status: 'succeeded',
+    failure_reason: null,
   };
   gateway.store.refunds.set(refund.id, refund);
   charge.amount_refunded += amount;

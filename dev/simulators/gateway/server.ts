@@ -10,6 +10,7 @@ import { expanded } from './expand.ts';
 import { parseForm } from './form.ts';
 import { type Answer, type Call, Gateway, type Operation } from './gateway.ts';
 import type { KeyRecord } from './idempotency.ts';
+import { getMandate } from './mandates.ts';
 import {
   cancelPaymentIntent,
   confirmPaymentIntent,
@@ -43,6 +44,7 @@ const ROUTES: [method: 'GET' | 'POST', path: string, operation: Operation][] = [
   ['POST', '/v1/refunds', createRefund],
   ['GET', '/v1/refunds', listRefunds],
   ['GET', '/v1/refunds/:id', getRefund],
+  ['GET', '/v1/mandates/:id', getMandate],
 ];
 
 export type GatewaySimulator = Listening;

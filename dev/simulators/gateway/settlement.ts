@@ -6,7 +6,6 @@ import { type ChargeOf, markDeclined, markSucceeded, newCharge } from './ledger.
 import { intentObject } from './objects.ts';
 import type { Step } from './steps.ts';
 import type { Charge, PaymentIntent, Settlement } from './store.ts';
-import { BY_ITSELF } from './webhooks.ts';
 
 /** How soon a payment that a request is acting on is looked at again. */
 const BUSY_RETRY_MS = 20;
@@ -56,5 +55,5 @@ function authenticated(gateway: Gateway, of: ChargeOf): Charge | undefined {
 
 function announce(gateway: Gateway, intent: PaymentIntent): void {
   const event = intent.status === 'succeeded' ? 'payment_intent.succeeded' : 'payment_intent.payment_failed';
-  void gateway.webhooks.emit(event, intentObject(intent), BY_ITSELF).then((deliver) => deliver?.());
+  gateway.webhooks.announce(event, intentObject(intent));
 }

@@ -85,6 +85,17 @@ export interface Refund {
   reason: string | null;
   metadata: Record<string, string>;
   created: number;
+  /** A refund that failed later gave nothing back. */
+  status: 'succeeded' | 'failed';
+  failure_reason: string | null;
+}
+
+/** The permission to debit a method. */
+export interface Mandate {
+  id: string;
+  payment_method: string;
+  type: 'multi_use' | 'single_use';
+  status: 'active' | 'inactive' | 'pending';
 }
 
 /** What is still to happen to a payment by itself. */
@@ -113,6 +124,7 @@ export class Store {
   readonly intents = new Map<string, PaymentIntent>();
   readonly charges = new Map<string, Charge>();
   readonly refunds = new Map<string, Refund>();
+  readonly mandates = new Map<string, Mandate>();
   readonly settlements = new Set<Settlement>();
 }
 

@@ -59,6 +59,7 @@ export async function startFixture() {
     ...client,
     url: simulator.url,
     receiverAnswers,
+    deliveries,
     eventsOf,
     typesOf: (customer: string) => eventsOf(customer).map(({ event }) => event.type),
 

@@ -9,7 +9,7 @@ export interface EventCause {
   id: string | null;
   idempotency_key: string | null;
 }
-export const BY_ITSELF: EventCause = { id: null, idempotency_key: null };
+const BY_ITSELF: EventCause = { id: null, idempotency_key: null };
 
 export type EventTiming = 'after' | 'before' | 'twice' | 'none';
 
@@ -62,6 +62,11 @@ export class Webhooks {
     return () => {
       for (let n = 0; n < times; n += 1) void this.#deliver(url, body);
     };
+  }
+
+  /** Makes and delivers the event of what no request has asked for. */
+  announce(type: string, object: object): void {
+    void this.emit(type, object, BY_ITSELF).then((deliver) => deliver?.());
   }
 
   reset(): void {

@@ -1,3 +1,4 @@
+import { isAboutRefund } from '../../../domain/processes.ts';
 import type { RecoveryEvents } from '../../../domain/recovery/events.ts';
 import { type GraphModel, nodeRef } from '../model.ts';
 import { type Folds, later, moment } from './fold.ts';
@@ -27,6 +28,8 @@ export const recoveryFolds: Folds<keyof RecoveryEvents> = {
       gateway_ref: null,
       paused: null,
       consent_revoked: null,
+      notices_due: null,
+      clock_stopped_at: null,
       last_failure_at: moment(last_failure_at),
       opened_at: moment(opened_at),
       closes_at: moment(closes_at),
@@ -94,36 +97,62 @@ export const recoveryFolds: Folds<keyof RecoveryEvents> = {
       model.createNode(obligation, { payment_id, customer_id: stream_id, opened_at: closed_at });
       model.createEdge(nodeRef('Customer', stream_id), 'OWES', obligation);
     }
-    const { state, rule, payment_ref: settled_ref } = data;
-    Object.assign(model.node(obligation) ?? {}, { state, rule, closed_at, settled_ref, changed_seq: seq });
+    const { state, rule, payment_ref: settled_ref, notice } = data;
+    const node = model.node(obligation);
+    if (!node) return;
+    Object.assign(node, { state, rule, closed_at, settled_ref, changed_seq: seq });
+    // What the customer was to hear of another ending before this one is not true any more.
+    const due = listed(node.notices_due).filter((id) => isAboutRefund(String(id)));
+    node.notices_due = orNothing(notice === undefined ? due : [...due, notice]);
   },
 
   // A second success that others brought about (`settled:…`) is no attempt of ours, and stands in the log alone.
   RecoveryOverpaid(model, { data }) {
     const obligation = model.node(nodeRef('Obligation', data.payment_id));
-    if (obligation && data.refund) obligation.refunds_due = [...refundsDue(obligation), data.key];
+    if (obligation && data.refund) obligation.refunds_due = [...listed(obligation.refunds_due), data.key];
     if (data.key.startsWith('settled:')) return;
     const attempt = model.node(nodeRef('ChargeAttempt', data.key));
     if (attempt) attempt.overpaid = true;
   },
 
-  RefundSent: refundDone,
+  RefundSent(model, event) {
+    refundDone(model, event);
+    const { payment_id, notice } = event.data;
+    const obligation = model.node(nodeRef('Obligation', payment_id));
+    if (obligation && notice !== undefined)
+      obligation.notices_due = [...listed(obligation.notices_due), notice];
+  },
   RefundFailed: refundDone,
 
-  // What was sent stands in the log alone.
-  NoticeSent() {},
-  NoticeFailed() {},
+  NoticeSent: noticeDone,
+  NoticeFailed: noticeDone,
 };
 
 function refundDone(model: GraphModel, { data }: { data: { payment_id: string; key: string } }): void {
   const obligation = model.node(nodeRef('Obligation', data.payment_id));
   if (!obligation) return;
-  const due = refundsDue(obligation).filter((key) => key !== data.key);
-  obligation.refunds_due = due.length > 0 ? due : null;
+  obligation.refunds_due = orNothing(listed(obligation.refunds_due).filter((key) => key !== data.key));
 }
 
-function refundsDue({ refunds_due = [] }: { refunds_due?: unknown }): unknown[] {
-  return Array.isArray(refunds_due) ? refunds_due : [];
+/** What was sent stands in the log alone; what was due is so no more. */
+function noticeDone(
+  model: GraphModel,
+  { data }: { data: { payment_id: string | null; notification_id: string } },
+): void {
+  const obligation = model.node(nodeRef('Obligation', data.payment_id ?? ''));
+  if (!obligation) return;
+  obligation.notices_due = orNothing(
+    listed(obligation.notices_due).filter((id) => id !== data.notification_id),
+  );
+}
+
+function listed(value: unknown): unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+/** An empty list is no property. */
+function orNothing(list: unknown[]): unknown[] | null {
+  return list.length > 0 ? list : null;
 }
 
 /** The plastic behind a method at that moment; the attempt keeps it whatever becomes of the method. */

@@ -1,0 +1,96 @@
+/** What the gateway changed by itself, read there and written down. Each may run twice and act once. */
+
+import { activityInfo } from '@temporalio/activity';
+import { PersonaError } from '../domain/errors.ts';
+import type { PaymentGateway } from '../domain/ports.ts';
+import type { GatewayChange } from '../domain/processes.ts';
+import {
+  type CommandHeader,
+  followPaymentMethod,
+  type Graph,
+  getPaymentMethodToken,
+  setOffSessionConsent,
+} from '../graph/index.ts';
+import { followRefunds, getOpenObligations } from '../graph/recovery/index.ts';
+import type { FollowActivities } from '../workflows/follow-gateway.ts';
+import { worthRepeating } from './gateway-faults.ts';
+import { headerOf } from './header.ts';
+import type { TellRecoveries } from './recovery.ts';
+
+export interface FollowDependencies {
+  graph: Graph;
+  gateway: PaymentGateway;
+  tellRecoveries: TellRecoveries;
+  /** Epoch milliseconds. */
+  now: () => number;
+}
+
+export function createFollowActivities({
+  graph,
+  gateway,
+  tellRecoveries,
+  now,
+}: FollowDependencies): FollowActivities {
+  /** One reading is one command, whatever it finds: a retry of the activity finds the answer of the first one. */
+  function header({ event_id }: GatewayChange): CommandHeader {
+    const { workflowExecution, activityId } = activityInfo();
+    return headerOf(`follow:${workflowExecution?.runId}:${activityId}`, {
+      occurredAt: new Date(now()).toISOString(),
+      actor: 'gateway',
+      causationId: event_id,
+    });
+  }
+
+  return {
+    async followPaymentMethod(change) {
+      const { customer_id, payment_method_id, event_id } = change;
+      const ids = { customer_id, payment_method_id };
+      const token = (await getPaymentMethodToken(graph, ids)).reveal();
+      const found = await asked(gateway.getPaymentMethod(token));
+      // Also what a key of another account would say of every method: no reason to take it away.
+      if (found === undefined) return 'unknown';
+      const followed = await followPaymentMethod(graph, header(change), { ...ids, found });
+      if (followed.change === 'updated' && followed.payment_method_status === 'active') {
+        // After the commit: a crash in between repeats the activity, and a signal too many does no harm.
+        const owed = await getOpenObligations(graph, customer_id);
+        await tellRecoveries(owed, 'paymentMethodUpdated', { event_id, payment_method_id });
+      }
+      return followed.change === 'none' ? 'unchanged' : followed.change;
+    },
+
+    async followMandate(change) {
+      const { customer_id, payment_method_id, mandate_ref } = change;
+      const ids = { customer_id, payment_method_id };
+      const [token, mandate] = await Promise.all([
+        getPaymentMethodToken(graph, ids),
+        asked(gateway.getMandate(mandate_ref)),
+      ]);
+      if (mandate?.token !== token.reveal()) return 'unknown';
+      if (mandate.state !== 'ended') return 'unchanged';
+      const withdrawal = { ...ids, off_session_consent: false, source: 'network_revocation' };
+      const changed = await setOffSessionConsent(graph, header(change), withdrawal).catch(removedMeanwhile);
+      return changed === undefined || !changed.changed ? 'unchanged' : 'consent_withdrawn';
+    },
+
+    async followRefunds(change) {
+      const { payment_id, gateway_ref } = change;
+      const refunds = await asked(gateway.refundsOf(gateway_ref));
+      const written = await followRefunds(graph, header(change), { payment_id, gateway_ref, refunds });
+      if (written.failed > 0) return 'refund_failed';
+      return written.by_others > 0 ? 'refund_recorded' : 'unchanged';
+    },
+  };
+}
+
+async function asked<T>(question: Promise<T>): Promise<T> {
+  try {
+    return await question;
+  } catch (error) {
+    throw worthRepeating(error);
+  }
+}
+
+/** What its customer has taken out of the wallet has no consent either. */
+function removedMeanwhile(error: unknown): undefined {
+  if (!(error instanceof PersonaError) || error.type !== 'payment_method_not_found') throw error;
+}

@@ -1,0 +1,209 @@
+/** What other agents ask and report over gRPC and REST: two real processes, from outside. */
+
+import { randomUUID } from 'node:crypto';
+import { status } from '@grpc/grpc-js';
+import { describe, expect, test } from 'vitest';
+import type { GetCustomerContextResponse } from '../proto/gen/persona/v1/persona_agent.ts';
+import { Consistency } from '../proto/gen/persona/v1/types.ts';
+import { call } from '../test/api.ts';
+import { recovery } from './http/schemas/recoveries.ts';
+import { addMethod, card, exactly, now, onboard, refusal, rest, twoApis } from './testing.ts';
+
+const api = twoApis();
+
+function contextOf(
+  customer_id: string,
+  options: { min_version?: bigint; deadlineMs?: number; eventual?: true } = {},
+) {
+  return call<GetCustomerContextResponse>(
+    api.first.agent,
+    'getCustomerContext',
+    {
+      customer_id,
+      transaction_id: 't',
+      consistency: options.eventual ? Consistency.CONSISTENCY_EVENTUAL : Consistency.CONSISTENCY_STRONG,
+      min_version: options.min_version ?? 0n,
+    },
+    { deadlineMs: options.deadlineMs },
+  );
+}
+
+describe('context', () => {
+  test('a version that an answer named is seen by the next read; one that is not there yet is waited for', async () => {
+    const { customer_id, version } = await onboard(api.first);
+    const context = await contextOf(customer_id, { min_version: BigInt(version), eventual: true });
+    expect(context).toMatchObject({
+      customer_id,
+      is_vip: false,
+      ltv: '0.00',
+      ltv_currency: 'USD',
+      segment: 'NEW',
+    });
+    expect(context.version).toBeGreaterThanOrEqual(BigInt(version));
+
+    const waiting = contextOf(customer_id, { min_version: context.version + 1n });
+    await addMethod(api.second, customer_id);
+    expect((await waiting).version).toBeGreaterThan(context.version);
+  });
+
+  test('a version that never comes is refused when the deadline does', async () => {
+    const { customer_id } = await onboard(api.first);
+    const ask = () => refusal(contextOf(customer_id, { min_version: 1_000n, deadlineMs: 500 }));
+    // Said at the last moment: where machine or graph stand still just then, the deadline is quicker.
+    await expect.poll(ask).toMatchObject({
+      code: status.FAILED_PRECONDITION,
+      details: expect.stringContaining('not yet at 1000'),
+    });
+  });
+
+  test('nobody is NOT_FOUND, however fresh the answer must be', async () => {
+    expect((await refusal(contextOf(randomUUID(), { eventual: true }))).code).toBe(status.NOT_FOUND);
+    expect((await refusal(contextOf(randomUUID()))).code).toBe(status.NOT_FOUND);
+  });
+});
+
+describe('device trust', () => {
+  const update = (request: object, entries: Record<string, string> = {}) =>
+    call(api.first.agent, 'updateDeviceTrustScore', request, { metadata: entries });
+
+  test('the newest observation stands; an older one changes nothing, the same one twice acts once', async () => {
+    const { customer_id, device_id } = await onboard(api.first, {
+      device_details: { fingerprint: randomUUID() },
+    });
+    const observed_at = new Date();
+    const raised = await update({ device_id, trust_score: 0.9, observed_at });
+    expect(raised).toMatchObject({
+      device: { device_id, trust_score: 0.9, trusted: true },
+      linked_customers: 1n,
+      applied: true,
+    });
+    expect(await update({ device_id, trust_score: 0.9, observed_at })).toEqual(raised);
+    expect(
+      await update({ device_id, trust_score: 0.1, observed_at: new Date(observed_at.getTime() - 60_000) }),
+    ).toMatchObject({ device: { trust_score: 0.9 }, applied: false });
+    expect((await contextOf(customer_id)).trusted_devices).toMatchObject([{ device_id, trust_score: 0.9 }]);
+  });
+
+  test('a key with another body, a stale version and an unknown device are refused', async () => {
+    const { device_id } = await onboard(api.first, { device_details: { fingerprint: randomUUID() } });
+    const key = { 'idempotency-key': randomUUID() };
+    await update({ device_id, trust_score: 0.4 }, key);
+    expect((await refusal(update({ device_id, trust_score: 0.6 }, key))).code).toBe(
+      status.FAILED_PRECONDITION,
+    );
+    const stale = { device_id, trust_score: 0.6, observed_at: new Date(), expected_version: 999n };
+    expect((await refusal(update(stale))).code).toBe(status.ABORTED);
+    const unknown = { device_id: randomUUID(), trust_score: 0.6, observed_at: new Date() };
+    expect((await refusal(update(unknown))).code).toBe(status.NOT_FOUND);
+  });
+});
+
+describe('payment failures', () => {
+  const failureOf = (customer: { customer_id: string; payment_method_id: string }) => ({
+    event_id: randomUUID(),
+    payment_id: `pay-${randomUUID()}`,
+    customer_id: customer.customer_id,
+    payment_method_id: customer.payment_method_id,
+    amount: 1250,
+    currency: 'EUR',
+    kind: 'recurring',
+    occurred_at: now(),
+    decline_code: 'insufficient_funds',
+  });
+  const report = (body: object, at = api.first) => rest(at, '/internal/v1/payment-failures', body);
+
+  test('a settlement, by either face, closes a payment that nobody has heard of; what does not fit is refused', async () => {
+    const { customer_id } = await onboard(api.first);
+    const settlement = {
+      event_id: randomUUID(),
+      payment_id: `pay-${randomUUID()}`,
+      customer_id,
+      settled_at: now(),
+    };
+    const settle = (body: object, at = api.first) => rest(at, '/internal/v1/payment-settlements', body);
+    const workflow_id = `recovery:${settlement.payment_id}`;
+    expect(await settle(settlement)).toMatchObject({ status: 202, body: { workflow_id } });
+    const message = { ...settlement, settled_at: new Date(settlement.settled_at) };
+    expect(await call(api.second.agent, 'reportPaymentSettled', message)).toEqual({ workflow_id });
+    expect(await settle({ ...settlement, settled_at: '2999-01-01T00:00:00Z' })).toMatchObject({
+      status: 422,
+    });
+    expect(await settle({ ...settlement, event_id: randomUUID(), customer_id: randomUUID() })).toMatchObject({
+      status: 404,
+    });
+    const other = await onboard(api.first);
+    const theirs = { ...settlement, event_id: randomUUID(), customer_id: other.customer_id };
+    await expect.poll(async () => (await settle(theirs)).status, { timeout: 20_000 }).toBe(409);
+  });
+
+  test('a report starts the recovery, which both faces then show; the report again is the same one', async () => {
+    const customer = await onboard(api.first, {
+      payment_method_details: card(),
+      device_details: { fingerprint: randomUUID(), trust_score: 0.9 },
+    });
+    const alternative = await addMethod(api.first, customer.customer_id, {
+      ...card(),
+      device_id: customer.device_id,
+    });
+    const failure = failureOf(customer);
+    const reported = await report(failure);
+    expect([reported.status, reported.body]).toEqual([
+      202,
+      { workflow_id: `recovery:${failure.payment_id}` },
+    ]);
+    expect((await report(failure, api.second)).body).toEqual(reported.body);
+    const changed = await report({ ...failure, amount: 1300 }, api.second);
+    expect([changed.status, changed.body.type]).toEqual([422, 'urn:persona:error:idempotency_key_reused']);
+
+    const path = `/api/v1/customers/${customer.customer_id}/recoveries`;
+    await expect
+      .poll(async () => (await rest(api.first, `${path}/${failure.payment_id}`)).body.outcome, {
+        timeout: 20_000,
+      })
+      .toBe('recovered');
+    const shown = (await rest(api.second, `${path}/${failure.payment_id}`)).body;
+    expect(shown).toMatchObject({
+      state: 'done',
+      class: 'LATER',
+      amount: 1250,
+      attempts: [{ n: 1, payment_method_id: alternative.body.payment_method_id, state: 'approved' }],
+      reason_text: expect.stringContaining('went through'),
+    });
+    expect((await rest(api.first, path)).body.items).toEqual([shown]);
+    expect(exactly(recovery, shown)).toBe(true);
+    const overGrpc = await call(api.second.agent, 'getRecovery', { payment_id: failure.payment_id });
+    expect(overGrpc).toMatchObject({
+      outcome: 'recovered',
+      amount: 1250n,
+      attempts: [{ state: 'approved' }],
+    });
+
+    const mismatch = await report({ ...failure, event_id: randomUUID(), amount: 1300 });
+    expect([mismatch.status, mismatch.body.errors]).toEqual([
+      409,
+      [{ pointer: '#/amount', message: expect.stringContaining('1250') }],
+    ]);
+  });
+
+  test("unknown customers, others' methods and bad input are refused by their own codes", async () => {
+    const customer = await onboard(api.first, { payment_method_details: card() });
+    const other = await onboard(api.first, { payment_method_details: card() });
+    const failure = failureOf(customer);
+    expect((await report({ ...failure, customer_id: randomUUID() })).status).toBe(404);
+    expect((await report({ ...failure, payment_method_id: other.payment_method_id })).status).toBe(404);
+    expect((await report({ ...failure, amount: 0 })).status).toBe(422);
+    const overGrpc = await refusal(
+      call(api.first.agent, 'reportPaymentFailure', {
+        ...failure,
+        payment_method_id: other.payment_method_id,
+        amount: 1250n,
+        occurred_at: new Date(),
+      }),
+    );
+    expect(overGrpc.code).toBe(status.NOT_FOUND);
+    expect(
+      (await rest(api.first, `/api/v1/customers/${customer.customer_id}/recoveries/${failure.payment_id}`))
+        .status,
+    ).toBe(404);
+  });
+});

@@ -1,0 +1,192 @@
+/** Customers as REST and gRPC take them in and show them: two real processes, from outside. */
+
+import { randomUUID } from 'node:crypto';
+import { status } from '@grpc/grpc-js';
+import { describe, expect, test } from 'vitest';
+import { setCustomerStatus } from '../graph/index.ts';
+import { call } from '../test/api.ts';
+import { randomEmail, randomToken, testHeader } from '../test/graph.ts';
+import { onboardingAnswer } from './http/schemas/onboarding.ts';
+import { paymentMethod, profile } from './http/schemas/wallet.ts';
+import { addMethod, card, exactly, now, onboard, refusal, rest, stranger, twoApis } from './testing.ts';
+
+const api = twoApis();
+
+describe('onboarding', () => {
+  test('a new customer is 201 and whole; the same transaction again, anywhere, is the same answer', async () => {
+    const token = randomToken();
+    const request = stranger({
+      payment_method_details: card(token),
+      device_details: { fingerprint: randomUUID() },
+    });
+    const created = await rest(api.first, '/api/v1/customers', request);
+    expect(created.status).toBe(201);
+    expect(created.body).toMatchObject({
+      created: true,
+      match: { rule: 'none', proven: true, suggested_customer_ids: [] },
+      payment_method_status: 'active',
+      warnings: [],
+    });
+    expect(created.body).not.toHaveProperty('request_hash');
+
+    const repeated = await rest(api.second, '/api/v1/customers', request);
+    expect(repeated.body).toEqual(created.body);
+
+    const answer = await fetch(new URL(created.headers.get('location') ?? '', api.first.http));
+    expect(answer.headers.get('etag')).toMatch(/^"\d+"$/);
+    expect(await answer.json()).toMatchObject({
+      customer_id: created.body.customer_id,
+      status: 'active',
+      identifiers: [{ type: 'email', value: request.digital_identifiers[0]?.value, is_verified: true }],
+      payment_method_count: 1,
+      device_count: 1,
+    });
+    expect(exactly(onboardingAnswer, created.body)).toBe(true);
+    expect(
+      exactly(
+        profile,
+        (await rest(api.second, `/api/v1/customers/${created.body.customer_id}/profile`)).body,
+      ),
+    ).toBe(true);
+    const wallet = await rest(api.second, `/api/v1/customers/${created.body.customer_id}/payment-methods`);
+    expect(wallet.body.items).toMatchObject([
+      { brand: 'visa', last_four: '4242', status: 'active', is_default: true },
+    ]);
+    expect(JSON.stringify(wallet.body)).not.toContain(token);
+  });
+
+  test('the same transaction with another body is refused by both faces', async () => {
+    const request = stranger();
+    await rest(api.first, '/api/v1/customers', request);
+    const other = { ...request, customer_metadata: { segment: 'vip' } };
+    const overRest = await rest(api.second, '/api/v1/customers', other);
+    expect([overRest.status, overRest.body.type]).toEqual([422, 'urn:persona:error:idempotency_key_reused']);
+    const overGrpc = await refusal(
+      call(api.second.graph, 'createCustomer', { ...other, occurred_at: new Date() }),
+    );
+    expect(overGrpc.code).toBe(status.FAILED_PRECONDITION);
+  });
+
+  test('what a face sent in another form is the same request', async () => {
+    const email = randomEmail();
+    const request = { transaction_id: randomUUID(), occurred_at: now(), email };
+    const created = await rest(api.first, '/api/v1/customers', request);
+    const overGrpc = await call(api.second.graph, 'createCustomer', {
+      transaction_id: request.transaction_id,
+      email,
+      digital_identifiers: [],
+      occurred_at: new Date(),
+    });
+    expect(overGrpc).toMatchObject({ customer_id: created.body.customer_id, created: true });
+  });
+
+  test('twenty connections over two processes onboard one person at once: one customer', async () => {
+    const email = randomEmail();
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, index) =>
+        rest(
+          index % 2 === 0 ? api.first : api.second,
+          '/api/v1/customers',
+          stranger({ digital_identifiers: [{ type: 'email', value: email, is_verified: true }] }),
+        ),
+      ),
+    );
+    expect(answers.filter(({ status: code }) => code === 201)).toHaveLength(1);
+    expect(answers.filter(({ status: code }) => code === 200)).toHaveLength(19);
+    expect(new Set(answers.map(({ body }) => body.customer_id)).size).toBe(1);
+  });
+
+  test('what only the normal form shows is refused at the door, and starts nothing', async () => {
+    const refused = await rest(
+      api.first,
+      '/api/v1/customers',
+      stranger({ digital_identifiers: [{ type: 'email', value: 'a..b@shop.example' }] }),
+    );
+    expect([refused.status, refused.body.errors]).toEqual([
+      422,
+      [{ pointer: '#/digital_identifiers/0/value', message: 'has a misplaced dot before the @' }],
+    ]);
+  });
+});
+
+describe('wallet', () => {
+  test('a new method is 201; its key again, at another process, is the same one, and with another body refused', async () => {
+    const { customer_id } = await onboard(api.first);
+    const key = randomUUID();
+    const body = card();
+    const added = await addMethod(api.first, customer_id, body, key);
+    expect([added.status, added.body]).toEqual([
+      201,
+      expect.objectContaining({
+        type: 'card',
+        status: 'active',
+        is_default: true,
+        off_session_consent: true,
+      }),
+    ]);
+    const again = await addMethod(api.second, customer_id, body, key);
+    expect([again.status, again.body]).toEqual([201, added.body]);
+    const other = await addMethod(api.second, customer_id, card(), key);
+    expect([other.status, other.body.type]).toEqual([422, 'urn:persona:error:idempotency_key_reused']);
+
+    const one = await rest(api.first, added.headers.get('location') ?? '');
+    expect(one.body).toEqual(added.body);
+    expect(exactly(paymentMethod, one.body)).toBe(true);
+    expect(one.headers.get('etag')).toBe(`"${one.body.changed_seq}"`);
+  });
+
+  test('pages follow one another without gap or repeat', async () => {
+    const { customer_id } = await onboard(api.first);
+    for (let n = 0; n < 3; n += 1) await addMethod(api.first, customer_id);
+    const path = `/api/v1/customers/${customer_id}/payment-methods`;
+    const whole = (await rest(api.first, path)).body.items.map(idOf);
+    const one = (await rest(api.first, `${path}?limit=2`)).body;
+    const two = (await rest(api.second, `${path}?limit=2&cursor=${one.next_cursor}`)).body;
+    expect([...one.items, ...two.items].map(idOf)).toEqual(whole);
+    expect([whole.length, two.next_cursor]).toEqual([3, null]);
+    const bad = await rest(api.first, `${path}?cursor=nonsense`);
+    expect([bad.status, bad.body.errors[0].pointer]).toEqual([422, '#/cursor']);
+  });
+
+  test("another customer's token, an unknown customer, a suspended one and the gateway's no are refused", async () => {
+    const token = randomToken();
+    await onboard(api.first, { payment_method_details: card(token) });
+    const { customer_id } = await onboard(api.first);
+    expect((await addMethod(api.first, customer_id, card(token))).status).toBe(409);
+    expect((await addMethod(api.first, randomUUID())).status).toBe(404);
+    const declined = await addMethod(api.first, customer_id, card(`pm_declined_${randomUUID()}`));
+    expect([declined.status, declined.body.type]).toEqual([422, 'urn:persona:error:payment_method_declined']);
+    await setCustomerStatus(api.graph, testHeader(), { customer_id, status: 'suspended', reason: 'test' });
+    expect((await addMethod(api.first, customer_id)).status).toBe(403);
+  });
+
+  test("a customer's methods are nobody else's", async () => {
+    const owner = await onboard(api.first, { payment_method_details: card() });
+    const { customer_id } = await onboard(api.first);
+    const path = `/api/v1/customers/${customer_id}/payment-methods/${owner.payment_method_id}`;
+    expect((await rest(api.first, path)).status).toBe(404);
+  });
+});
+
+test.each([['nonsense'], ['[]'], ['["x"]'], ['["Sat Nov 21 2026","x"]'], ['["2026","x"]'], ['{"a":1}']])(
+  'a cursor that no page gave is refused by every list that goes by time: %s',
+  async (text) => {
+    const { customer_id } = await onboard(api.first);
+    for (const list of ['timeline', 'recoveries']) {
+      const cursor = Buffer.from(text).toString('base64url');
+      const refused = await rest(api.first, `/api/v1/customers/${customer_id}/${list}?cursor=${cursor}`);
+      expect([list, refused.status, refused.body.errors]).toEqual([
+        list,
+        422,
+        [{ pointer: '#/cursor', message: 'must be the next_cursor of the page before' }],
+      ]);
+    }
+    const cursor = Buffer.from(text).toString('base64url');
+    const devices = await refusal(call(api.first.graph, 'getDevices', { customer_id, cursor, limit: 10 }));
+    expect(devices.code).toBe(status.INVALID_ARGUMENT);
+  },
+);
+
+function idOf(method: { payment_method_id: string }): string {
+  return method.payment_method_id;
+}

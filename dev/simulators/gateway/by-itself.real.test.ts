@@ -1,0 +1,64 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Fixture, startFixture, until } from './testing.ts';
+
+let gateway: Fixture;
+
+beforeAll(async () => {
+  gateway = await startFixture();
+});
+afterAll(() => gateway.close());
+
+/** The events of one object, by its id. */
+const typesAbout = (id: string) =>
+  gateway.deliveries.filter(({ event }) => event.data.object.id === id).map(({ event }) => event.type);
+const told = (id: string, types: string[]) =>
+  until(() => (types.every((type) => typesAbout(id).includes(type)) ? true : undefined));
+
+test('a card that is reissued is announced, with the card as it is by now', async () => {
+  const of = await gateway.given([]);
+  await gateway.sim('PUT', `/payment_methods/${of.method}`, { card: { last4: '1234', exp_year: 2040 } });
+  await told(of.method, ['payment_method.automatically_updated']);
+  const method = (await gateway.get(`/v1/payment_methods/${of.method}`)).body;
+  expect(method.card).toMatchObject({ last4: '1234', exp_year: 2040 });
+  expect(method.customer).toBe(of.customer);
+
+  // A new script is a test's own business.
+  await gateway.sim('PUT', `/payment_methods/${of.method}`, { script: [{ do: 'decline' }] });
+  await gateway.sim('PUT', `/payment_methods/${of.method}`, { customer: null });
+  await told(of.method, ['payment_method.detached']);
+  expect(typesAbout(of.method)).toEqual(['payment_method.automatically_updated', 'payment_method.detached']);
+});
+
+test('a mandate is read, and announced when it changes', async () => {
+  const of = await gateway.given([]);
+  const id = `mandate_${randomUUID()}`;
+  expect((await gateway.get(`/v1/mandates/${id}`)).body.error.code).toBe('resource_missing');
+  await gateway.sim('PUT', `/mandates/${id}`, { payment_method: of.method });
+  expect((await gateway.get(`/v1/mandates/${id}`)).body).toMatchObject({
+    object: 'mandate',
+    payment_method: of.method,
+    status: 'active',
+    type: 'multi_use',
+  });
+  await gateway.sim('PUT', `/mandates/${id}`, { status: 'inactive' });
+  await told(id, ['mandate.updated']);
+  expect((await gateway.get(`/v1/mandates/${id}`)).body).toMatchObject({ status: 'inactive' });
+  expect((await gateway.sim('PUT', `/mandates/${id}`, { status: 'odd' })).status).toBe(400);
+});
+
+test('a refund that fails gives nothing back, and may be made again', async () => {
+  const of = await gateway.given([]);
+  const charge = (await gateway.create(of)).body.latest_charge;
+  const refund = (await gateway.post('/v1/refunds', { charge })).body;
+  expect(await gateway.ledgerOf(of.customer)).toMatchObject([{ status: 'refunded' }]);
+  await gateway.sim('POST', `/refunds/${refund.id}/fail`, { reason: 'lost_or_stolen_card' });
+  await told(refund.id, ['refund.updated', 'refund.failed']);
+  expect((await gateway.get(`/v1/refunds/${refund.id}`)).body).toMatchObject({
+    status: 'failed',
+    failure_reason: 'lost_or_stolen_card',
+  });
+  expect(await gateway.ledgerOf(of.customer)).toMatchObject([{ status: 'succeeded' }]);
+  expect((await gateway.sim('POST', `/refunds/${refund.id}/fail`, {})).status).toBe(400);
+  expect((await gateway.post('/v1/refunds', { charge })).body.status).toBe('succeeded');
+});

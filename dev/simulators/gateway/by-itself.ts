@@ -1,0 +1,37 @@
+/** What banks and networks do without being asked: they reissue a card, and send a refund back. */
+
+import type { Gateway } from './gateway.ts';
+import { methodObject, refundObject } from './objects.ts';
+import { ScriptError } from './steps.ts';
+import type { PaymentMethod } from './store.ts';
+
+/** Tells of a customer's method that a test has changed, as Stripe does of a card that its network has updated. */
+export function announceMethod(gateway: Gateway, before: PaymentMethod, method: PaymentMethod): void {
+  if (before.customer === null) return;
+  const object = methodObject(method);
+  if (method.customer === null) {
+    gateway.webhooks.announce('payment_method.detached', object);
+  } else if (JSON.stringify(before.details) !== JSON.stringify(method.details)) {
+    gateway.webhooks.announce('payment_method.automatically_updated', object);
+  }
+}
+
+/**
+ * The bank could not take a refund: its charge has not been given back after all. `{reason?}` is Stripe's `failure_reason`.
+ * @throws ScriptError
+ */
+export function failRefund(gateway: Gateway, id: string, input: unknown): object {
+  const refund = gateway.store.refunds.get(id);
+  if (refund?.status !== 'succeeded') throw new ScriptError(`there is no refund '${id}' that could fail`);
+  const { reason = 'unknown' } = (input ?? {}) as { reason?: unknown };
+  if (typeof reason !== 'string') throw new ScriptError('reason: must be a text');
+  refund.status = 'failed';
+  refund.failure_reason = reason;
+  refund.charge.amount_refunded -= refund.amount;
+  gateway.save();
+  const object = refundObject(refund);
+  // Both are sent, each an event of its own.
+  gateway.webhooks.announce('refund.updated', object);
+  gateway.webhooks.announce('refund.failed', object);
+  return object;
+}

@@ -1,0 +1,50 @@
+/** `/v1/mandates`, and `PUT /_sim/mandates/{mandate}`, by which banks and their customers give and end them. */
+
+import { noSuch } from './errors.ts';
+import { type Answer, type Call, type Gateway, ok } from './gateway.ts';
+import { mandateObject } from './objects.ts';
+import { ScriptError } from './steps.ts';
+import type { Mandate, PaymentMethod } from './store.ts';
+
+const STATUSES = ['active', 'inactive', 'pending'] as const;
+const TYPES = ['multi_use', 'single_use'] as const;
+
+export function getMandate({ gateway, id }: Call): Answer {
+  const mandate = gateway.store.mandates.get(id);
+  if (mandate === undefined) throw noSuch('mandate', id, 'mandate', 404);
+  return ok(mandateObject(mandate, methodOf(gateway, mandate.payment_method)));
+}
+
+/**
+ * `{payment_method, status?, type?}`; what is left out stays as it is.
+ * @throws ScriptError naming the field and the rule
+ */
+export function readMandate(gateway: Gateway, id: string, input: unknown): Mandate {
+  if (typeof input !== 'object' || input === null) throw new ScriptError('the body must be an object');
+  const before = gateway.store.mandates.get(id);
+  const given: Record<string, unknown> = { status: 'active', type: 'multi_use', ...before, ...input };
+  const status = STATUSES.find((one) => one === given.status);
+  if (status === undefined) throw new ScriptError(`status: must be one of ${STATUSES.join(', ')}`);
+  const type = TYPES.find((one) => one === given.type);
+  if (type === undefined) throw new ScriptError(`type: must be one of ${TYPES.join(', ')}`);
+  const { payment_method } = given;
+  if (typeof payment_method !== 'string') throw new ScriptError('payment_method: must be a text');
+  methodOf(gateway, payment_method);
+  return { id, payment_method, status, type };
+}
+
+/** Keeps it; whoever knew it before is told. */
+export function changeMandate(gateway: Gateway, mandate: Mandate): object {
+  const isKnown = gateway.store.mandates.has(mandate.id);
+  gateway.store.mandates.set(mandate.id, mandate);
+  gateway.save();
+  const object = mandateObject(mandate, methodOf(gateway, mandate.payment_method));
+  if (isKnown) gateway.webhooks.announce('mandate.updated', object);
+  return object;
+}
+
+function methodOf(gateway: Gateway, id: string): PaymentMethod {
+  const method = gateway.store.methods.get(id);
+  if (method === undefined) throw new ScriptError(`payment_method: there is no '${id}'`);
+  return method;
+}

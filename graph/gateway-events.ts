@@ -1,0 +1,22 @@
+/** Which of the gateway's events were handed on: none is handed on twice. */
+
+import { type CommandHeader, runCommand } from './command.ts';
+import type { Graph } from './graph.ts';
+
+/** Receipts of the gateway's events have a scope of their own. */
+const CALLER = 'gateway';
+
+/** Cypher: was this event taken before? Its parameters are those of `receiptOf`. */
+export const RECEIVED = 'EXISTS { MATCH (:CommandReceipt {caller: $caller, key: $key}) }';
+
+export const receiptOf = (eventId: string) => ({ caller: CALLER, key: `event:${eventId}` });
+
+/** Remembers an event once it has been handed on, so that it is not handed on again. */
+export async function rememberGatewayEvent(
+  graph: Graph,
+  header: Pick<CommandHeader, 'correlationId' | 'occurredAt'>,
+  eventId: string,
+): Promise<void> {
+  const own = { ...header, caller: CALLER, actor: CALLER, idempotencyKey: receiptOf(eventId).key };
+  await runCommand(graph, own, 'rememberGatewayEvent', { event_id: eventId }, async () => null);
+}

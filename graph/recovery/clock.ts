@@ -1,0 +1,36 @@
+import type { CommandHeader } from '../command.ts';
+import { runCommand } from '../command.ts';
+import type { Graph } from '../graph.ts';
+import { lockObligation } from './read.ts';
+import { isClosed } from './records.ts';
+
+/**
+ * Keeps where the clock of a recovery's window stands: a run that takes over knows it then, and a notice names the day.
+ * Of one that is closed it stays as it was.
+ *
+ * @param input.closes_at when the window ends if the clock goes on, and `stopped_at` since when it stands still: RFC 3339
+ * @throws PersonaError recovery_not_found
+ */
+export function keepClock(
+  graph: Graph,
+  header: CommandHeader,
+  input: { payment_id: string; closes_at: string; stopped_at?: string },
+): Promise<void> {
+  return runCommand(graph, header, 'keepClock', input, async (tx) => {
+    const { payment_id: id, closes_at, stopped_at = null } = input;
+    const { obligation } = await lockObligation(tx, id);
+    if (isClosed(obligation)) return;
+    const event = {
+      stream: 'customer',
+      stream_id: obligation.customer_id,
+      type: 'NodePropertyChanged',
+    } as const;
+    const common = { label: 'Obligation', id } as const;
+    if (obligation.closes_at !== closes_at) {
+      tx.append({ ...event, data: { ...common, property: 'closes_at', value: closes_at } });
+    }
+    if ((obligation.clock_stopped_at ?? null) !== stopped_at) {
+      tx.append({ ...event, data: { ...common, property: 'clock_stopped_at', value: stopped_at } });
+    }
+  });
+}

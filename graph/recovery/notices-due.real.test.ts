@@ -1,0 +1,156 @@
+/** What a customer is to hear of how a recovery ended stands in the graph until they have heard it, whatever became of the run. */
+
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { ChargeAnswer, NoticeTemplate } from '../../domain/ports.ts';
+import { recoveryNotificationId } from '../../domain/processes.ts';
+import { readPolicy } from '../../platform/policy.ts';
+import { closeVerified, openTestGraph, testHeader } from '../../test/graph.ts';
+import { claimedObligation } from '../../test/obligations.ts';
+import { failureOf } from '../../test/wallets.ts';
+import type { Graph } from '../index.ts';
+import {
+  closeRecovery,
+  findNoticesDue,
+  finishNotice,
+  getObligation,
+  NOTICES_CALLER,
+  openRecovery,
+  recordRefund,
+} from './index.ts';
+
+const MINUTE = 60_000;
+const policy = readPolicy();
+const approved: ChargeAnswer = { result: 'approved', charge_ref: 'ch_1' };
+const declined: ChargeAnswer = { result: 'declined', codes: { decline_code: 'insufficient_funds' } };
+let graph: Graph;
+beforeAll(async () => {
+  graph = await openTestGraph();
+});
+afterAll(() => closeVerified(graph));
+
+/** Of that payment, as the sweep finds it a while later. */
+async function dueOf(payment_id: string, before = Date.now() + MINUTE) {
+  // The page that begins with it.
+  const after = payment_id.slice(0, -1);
+  const { due } = await findNoticesDue(graph, { after, limit: 100, before });
+  return due.filter((notice) => notice.payment_id === payment_id);
+}
+
+const templates = async (payment_id: string) => (await dueOf(payment_id)).map(({ template }) => template);
+
+const end = (payment_id: string, outcome: 'stopped' | 'exhausted' | 'cancelled', notice?: NoticeTemplate) =>
+  closeRecovery(graph, testHeader(), { payment_id, outcome, rule: 'test' }, notice);
+
+const finish = (notice: { notification_id: string; customer_id: string; payment_id: string }) =>
+  finishNotice(graph, testHeader({ caller: NOTICES_CALLER }), {
+    ...notice,
+    template: 'recovered',
+    channel: 'email',
+  });
+
+test('that it was recovered is due from the commit of the success until it is sent', async () => {
+  const { payment_id, customer_id, record } = await claimedObligation(graph, policy);
+  expect(await dueOf(payment_id)).toEqual([]);
+  await record(approved);
+  const { opened_at, closed_at = '' } = await getObligation(graph, payment_id);
+  const notification_id = recoveryNotificationId(payment_id, Date.parse(opened_at), 'recovered');
+  expect(await dueOf(payment_id)).toEqual([
+    { notification_id, payment_id, customer_id, template: 'recovered', closed_at: Date.parse(closed_at) },
+  ]);
+  // Its own run is at it.
+  expect(await dueOf(payment_id, Date.parse(closed_at))).toEqual([]);
+  // Another opening's, or another template's, is not this one.
+  const other = recoveryNotificationId(payment_id, Date.parse(opened_at) - 1, 'recovered');
+  await finish({ notification_id: other, customer_id, payment_id });
+  expect(await templates(payment_id)).toEqual(['recovered']);
+  await finish({ notification_id, customer_id, payment_id });
+  expect(await dueOf(payment_id)).toEqual([]);
+  expect(await getObligation(graph, payment_id)).not.toHaveProperty('notices_due');
+});
+
+test('what was given up is not due any more', async () => {
+  const { payment_id, record } = await claimedObligation(graph, policy);
+  await record(approved);
+  const [{ closed_at: _, ...notice } = expect.fail('nothing is due')] = await dueOf(payment_id);
+  const failed = { ...notice, channel: null, failure: 'no_recipient' };
+  await finishNotice(graph, testHeader({ caller: NOTICES_CALLER }), failed);
+  expect(await dueOf(payment_id)).toEqual([]);
+});
+
+test.each([
+  ['stopped', 'payment_stopped'],
+  ['exhausted', 'recovery_ended'],
+  ['cancelled', undefined],
+] as const)('an obligation that is %s has due what its run says: %s', async (outcome, notice) => {
+  const { payment_id, record } = await claimedObligation(graph, policy);
+  await record(declined);
+  await end(payment_id, outcome, notice);
+  expect(await templates(payment_id)).toEqual(notice ? [notice] : []);
+});
+
+test('a refund is told of, too, once, beside the end', async () => {
+  const { payment_id, customer_id, record, settle } = await claimedObligation(graph, policy);
+  await record(approved);
+  await settle(Date.now() + 1_000, `pi_of_others_${payment_id}`);
+  const key = `settled:pi_of_others_${payment_id}`;
+  expect(await templates(payment_id)).toEqual(['recovered']);
+  await recordRefund(graph, testHeader(), { payment_id, key, result: { refund_ref: 're_1' } });
+  await recordRefund(graph, testHeader(), { payment_id, key, result: { refund_ref: 're_1' } });
+  const due = await dueOf(payment_id);
+  expect(due.map(({ template }) => template)).toEqual(['recovered', 'refund_issued']);
+  expect(due[1]?.notification_id).toMatch(new RegExp(`:refund_issued:${key}$`));
+  await finish({ notification_id: due[1]?.notification_id ?? '', customer_id, payment_id });
+  expect(await templates(payment_id)).toEqual(['recovered']);
+});
+
+test('of two endings only the one that is true is told of', async () => {
+  const { payment_id, record } = await claimedObligation(graph, policy);
+  await record(declined);
+  await end(payment_id, 'exhausted', 'recovery_ended');
+  // The decline was not the last word.
+  await record(approved);
+  expect(await templates(payment_id)).toEqual(['recovered']);
+});
+
+test('a success of ours that has to go back is not told of as the one that counts', async () => {
+  const { payment_id, key, record, settle } = await claimedObligation(graph, policy);
+  await record(approved);
+  await settle(Date.now() - 60_000, `pi_of_others_${payment_id}`);
+  expect(await getObligation(graph, payment_id)).toMatchObject({ state: 'paid_elsewhere' });
+  expect(await dueOf(payment_id)).toEqual([]);
+  await recordRefund(graph, testHeader(), { payment_id, key, result: { refund_ref: 're_1' } });
+  expect(await templates(payment_id)).toEqual(['refund_issued']);
+});
+
+test('a recovery that begins anew does not tell that it had ended', async () => {
+  const { payment_id, customer_id, record } = await claimedObligation(graph, policy);
+  await record(declined);
+  await end(payment_id, 'exhausted', 'recovery_ended');
+  const { failed_payment_method_id = '' } = await getObligation(graph, payment_id);
+  const occurred_at = new Date(Date.now() + 1_000).toISOString();
+  const wallet = { customer_id, methods: [failed_payment_method_id] };
+  const failure = failureOf(wallet, { payment_id, occurred_at });
+  const asked = { failure, policy, now: Date.now() + 2_000, claim_first: false };
+  const { opening } = await openRecovery(graph, testHeader({ occurredAt: occurred_at }), asked);
+  expect(opening).toMatchObject({ result: 'reopened' });
+  expect(await getObligation(graph, payment_id)).not.toHaveProperty('notices_due');
+});
+
+test('a page has so many payments and says where the next one begins', async () => {
+  const owed: string[] = [];
+  for (let made = 0; made < 3; made++) {
+    const { payment_id, record } = await claimedObligation(graph, policy);
+    await record(approved);
+    owed.push(payment_id);
+  }
+  const found: string[] = [];
+  for (let after: string | undefined = ''; after !== undefined; ) {
+    const page = await findNoticesDue(graph, { after, limit: 2, before: Date.now() + MINUTE });
+    const payments = new Set(page.due.map(({ payment_id }) => payment_id));
+    expect(payments.size).toBeLessThanOrEqual(2);
+    found.push(...payments);
+    after = page.last;
+  }
+  expect(found).toEqual(expect.arrayContaining(owed));
+  expect(new Set(found).size).toBe(found.length);
+});

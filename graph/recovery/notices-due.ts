@@ -1,0 +1,52 @@
+import type { NoticeTemplate } from '../../domain/ports.ts';
+import { templateOf } from '../../domain/processes.ts';
+import type { Reader } from '../graph.ts';
+
+/** A notice that a customer has not got yet. */
+export interface NoticeDue {
+  notification_id: string;
+  customer_id: string;
+  payment_id: string;
+  template: NoticeTemplate;
+  /** When the obligation was closed: epoch milliseconds. */
+  closed_at: number;
+}
+
+// Few are due; whoever walked all payments in the order of their ids would find the same, much later.
+// Of an erased customer there is nobody to write to, nor a stream to say so in.
+const NOTICES_DUE = `
+  MATCH (o:Obligation)
+  USING INDEX o:Obligation(notices_due)
+  WHERE o.notices_due IS NOT NULL AND o.payment_id > $after AND o.closed_at < datetime($before)
+    AND EXISTS { MATCH (c:Customer {id: o.customer_id}) WHERE c.status <> 'erased' }
+  RETURN o.payment_id AS payment_id, o.customer_id AS customer_id, o.notices_due AS notices_due,
+    o.closed_at.epochMillis AS closed_at
+  ORDER BY payment_id LIMIT $limit`;
+
+interface Row extends Pick<NoticeDue, 'payment_id' | 'customer_id' | 'closed_at'> {
+  notices_due: string[];
+}
+
+/**
+ * What customers are still to hear of recoveries that ended, and of refunds. A page, in the order of payments' ids.
+ *
+ * @param input.after the last payment of the page before, or empty
+ * @param input.before epoch milliseconds: what ended later is left to its own run
+ * @returns `last`: the page's last payment; absent: there are no more pages
+ */
+export async function findNoticesDue(
+  reader: Reader,
+  { after, limit, before }: { after: string; limit: number; before: number },
+): Promise<{ due: NoticeDue[]; last?: string }> {
+  const page = { after, limit, before: new Date(before).toISOString() };
+  const rows = await reader.read<Row>(NOTICES_DUE, page);
+  const last = rows.length === limit ? rows.at(-1)?.payment_id : undefined;
+  const due = rows.flatMap(({ notices_due, ...of }) =>
+    notices_due.map((notification_id) => ({
+      ...of,
+      notification_id,
+      template: templateOf(notification_id),
+    })),
+  );
+  return { due, ...(last === undefined ? {} : { last }) };
+}

@@ -1,0 +1,107 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { GatewayRefund, RefundNews } from '../../domain/ports.ts';
+import { settledPaymentKey } from '../../domain/processes.ts';
+import { readPolicy } from '../../platform/policy.ts';
+import { closeVerified, openTestGraph, testHeader } from '../../test/graph.ts';
+import { claimedObligation } from '../../test/obligations.ts';
+import type { Graph } from '../index.ts';
+import { findRefundMatter, followRefunds, getObligation, recordRefund } from './index.ts';
+
+const policy = readPolicy();
+let graph: Graph;
+beforeAll(async () => {
+  graph = await openTestGraph();
+});
+afterAll(() => closeVerified(graph));
+
+/** An obligation that a charge of ours has paid, and after that a payment of others', which is due to be given back. */
+async function paidTwice() {
+  const { payment_id, record, settle } = await claimedObligation(graph, policy);
+  const own = { gateway_ref: `pi_${randomUUID()}`, charge_ref: `ch_${randomUUID()}` };
+  await record({ result: 'approved', ...own });
+  const theirs = `pi_${randomUUID()}`;
+  await settle(Date.now() + 1_000, theirs);
+  const { customer_id } = await getObligation(graph, payment_id);
+  return { payment_id, customer_id, own, theirs, due: settledPaymentKey(theirs) };
+}
+
+const refund = (change: Partial<GatewayRefund> = {}): GatewayRefund => ({
+  refund_ref: `re_${randomUUID()}`,
+  amount: 100,
+  currency: 'USD',
+  state: 'refunded',
+  ...change,
+});
+const follow = (payment_id: string, gateway_ref: string, ...refunds: GatewayRefund[]) =>
+  followRefunds(graph, testHeader(), { payment_id, gateway_ref, refunds });
+
+async function refundEvents(customer_id: string) {
+  const rows = await graph.read<{ type: string; data: string }>(
+    `MATCH (e:PersonaEvent {stream_id: $customer_id}) WHERE e.type STARTS WITH 'Refund'
+     RETURN e.type AS type, e.data AS data ORDER BY e.seq`,
+    { customer_id },
+  );
+  return rows.map(({ type, data }) => ({ type, ...JSON.parse(data) }));
+}
+
+test('whose refund it is: of our payment, of a charge of an attempt, or one that names our refund', async () => {
+  const { payment_id, customer_id, own, theirs, due } = await paidTwice();
+  const find = (change: Partial<RefundNews>) =>
+    findRefundMatter(graph, {
+      ...{ about: 'refund', event_id: randomUUID(), gateway_ref: `pi_${randomUUID()}` },
+      ...change,
+    });
+  const ours = { payment_id, customer_id, received: false };
+  expect(await find({ gateway_ref: own.gateway_ref })).toEqual(ours);
+  expect(await find({ payment_id, charge_ref: own.charge_ref })).toEqual(ours);
+  expect(await find({ payment_id, gateway_ref: theirs, attempt_key: due })).toEqual(ours);
+  expect(await find({ payment_id })).toBeUndefined();
+  expect(await find({ payment_id, charge_ref: `ch_${randomUUID()}` })).toBeUndefined();
+  expect(await find({ payment_id, attempt_key: due })).toBeUndefined();
+});
+
+test('what others collected and Persona gives back may fail later, too', async () => {
+  const { payment_id, customer_id, theirs, due } = await paidTwice();
+  const own = refund({ attempt_key: due });
+  const { refund_ref } = own;
+  const sent = { payment_id, key: due, result: { refund_ref } };
+  expect(await recordRefund(graph, testHeader(), sent)).toEqual({ refunded: true });
+  expect(await follow(payment_id, theirs, own)).toEqual({ by_others: 0, failed: 0 });
+  const failed: GatewayRefund = { ...own, state: 'failed', reason: 'lost_or_stolen_card' };
+  expect(await follow(payment_id, theirs, failed)).toEqual({ by_others: 0, failed: 1 });
+  expect(await follow(payment_id, theirs, failed)).toEqual({ by_others: 0, failed: 0 });
+  expect(await refundEvents(customer_id)).toMatchObject([
+    { type: 'RefundSent', key: due, refund_ref },
+    { type: 'RefundFailed', key: due, refund_ref, reason: 'lost_or_stolen_card' },
+  ]);
+});
+
+test('while Persona owes a refund, a person’s that failed does not settle it', async () => {
+  const { payment_id, customer_id, theirs, due } = await paidTwice();
+  const byHand = refund({ state: 'failed' });
+  expect(await follow(payment_id, theirs, byHand)).toEqual({ by_others: 0, failed: 0 });
+  expect(await getObligation(graph, payment_id)).toMatchObject({ refunds_due: [due] });
+  expect(await refundEvents(customer_id)).toEqual([]);
+});
+
+test('a refund that failed at once is not told of again when the gateway tells of it', async () => {
+  const { payment_id, customer_id, theirs, due } = await paidTwice();
+  const own = refund({ attempt_key: due, state: 'failed' });
+  const { refund_ref } = own;
+  const refused = { payment_id, key: due, result: { refused: 'the bank is closed', refund_ref } };
+  expect(await recordRefund(graph, testHeader(), refused)).toEqual({ refunded: false });
+  expect(await follow(payment_id, theirs, own)).toEqual({ by_others: 0, failed: 0 });
+  expect(await refundEvents(customer_id)).toMatchObject([{ type: 'RefundFailed', refund_ref }]);
+});
+
+test('twenty readings at the same moment write each refund down once', async () => {
+  const { payment_id, customer_id, own } = await paidTwice();
+  const [one, other] = [refund(), refund({ state: 'failed' })];
+  const { gateway_ref } = own;
+  await Promise.all(Array.from({ length: 20 }, () => follow(payment_id, gateway_ref, one, other)));
+  expect(await refundEvents(customer_id)).toMatchObject([
+    { type: 'RefundSent', refund_ref: one.refund_ref, by_others: { amount: 100, currency: 'USD' } },
+    { type: 'RefundFailed', refund_ref: other.refund_ref },
+  ]);
+});

@@ -1,0 +1,66 @@
+import type { MethodRefusal, PaymentMethodStatus } from '../../domain/payment-method.ts';
+import type { GatewayPaymentMethod } from '../../domain/ports.ts';
+import { type CommandHeader, runCommand } from '../command.ts';
+import type { CommandTx } from '../command-tx.ts';
+import type { Graph } from '../graph.ts';
+import { changedDetails } from './details.ts';
+import { settleStatus } from './update-payment-method.ts';
+import { openWallet, type Wallet, type WalletMethod } from './wallet.ts';
+
+export interface FollowedMethod {
+  change: 'none' | 'updated' | 'removed';
+  /** `undefined`: the customer has it no more, or never had. */
+  payment_method_status?: PaymentMethodStatus;
+  /** It is another customer's at the gateway: counted where such are. */
+  refused?: MethodRefusal;
+}
+
+/**
+ * Brings a method to what the gateway has read of it by now. One that is attached to nobody there can be charged no
+ * more, and one that is attached to another customer is not this one's: each is taken out of the wallet, and nothing of
+ * the stranger's is written. A method that is still being verified is left to that.
+ *
+ * @param found - as read at the gateway; no part of what a repeat is compared by, so that a repeated reading, which may
+ *   have found something newer, gives the first answer
+ * @throws PersonaError customer_not_found
+ */
+export async function followPaymentMethod(
+  graph: Graph,
+  header: CommandHeader,
+  input: { customer_id: string; payment_method_id: string; found: GatewayPaymentMethod },
+): Promise<FollowedMethod> {
+  const { customer_id, payment_method_id, found } = input;
+  const ids = { customer_id, payment_method_id };
+  return runCommand(graph, header, 'followPaymentMethod', ids, async (tx): Promise<FollowedMethod> => {
+    const [customer, wallet] = await Promise.all([tx.lockCustomer(customer_id), openWallet(tx, customer_id)]);
+    const method = wallet.methods.find((one) => one.payment_method_id === payment_method_id);
+    if (method === undefined || method.removed_at !== null) return { change: 'none' };
+    const { gateway_customer_ref: own } = customer;
+    const { gateway_customer_ref: holder } = found;
+    if (own !== undefined && holder === own) return update(tx, wallet, method, { customer_id, found });
+    const { status: payment_method_status } = method;
+    if (own === undefined || payment_method_status === 'unverified') {
+      return { change: 'none', payment_method_status };
+    }
+    if (holder === undefined) {
+      wallet.remove(payment_method_id, 'detached at the gateway');
+      return { change: 'removed' };
+    }
+    wallet.remove(payment_method_id, 'another customer’s at the gateway');
+    return { change: 'removed', refused: 'token_belongs_to_other_customer' };
+  });
+}
+
+function update(
+  tx: CommandTx,
+  wallet: Wallet,
+  method: Readonly<WalletMethod>,
+  { customer_id, found }: { customer_id: string; found: GatewayPaymentMethod },
+): FollowedMethod {
+  const { payment_method_id } = method;
+  const changes = changedDetails(method, found, tx.keyOf(customer_id));
+  if (changes === undefined) return { change: 'none', payment_method_status: method.status };
+  wallet.update(payment_method_id, changes);
+  settleStatus(wallet, payment_method_id, changes, Date.parse(tx.recordedAt));
+  return { change: 'updated', payment_method_status: wallet.find(payment_method_id).status };
+}

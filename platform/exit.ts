@@ -1,0 +1,13 @@
+import { PersonaError } from '../domain/errors.ts';
+import { EnvironmentError } from './environment.ts';
+import { PolicyError } from './policy.ts';
+
+/** `EX_CONFIG` of sysexits.h: nothing will change until somebody edits the configuration. */
+const EXIT_CONFIGURATION = 78;
+
+/** Ends a process that cannot go on. What a person can act on is one message; anything else is a bug, and shows where. */
+export function exitBecauseOf(error: unknown): never {
+  const isConfiguration = error instanceof EnvironmentError || error instanceof PolicyError;
+  console.error(isConfiguration || error instanceof PersonaError ? error.message : error);
+  process.exit(isConfiguration ? EXIT_CONFIGURATION : 1);
+}

@@ -1,0 +1,160 @@
+/** Stripe's webhooks as they really come: from a gateway that charges, through the running edge, to Temporal. */
+
+import { createHmac, randomBytes, randomUUID } from 'node:crypto';
+import type { Client } from '@temporalio/client';
+import { createStripeEvents } from '../adapters/stripe/events.ts';
+import { quietObservers, unhurried } from '../api/fakes.ts';
+import { createApp } from '../api/http/app.ts';
+import { serveHttp } from '../api/http/server.ts';
+import type { AttachAnswer, ChargeAnswer, ChargeOrder } from '../domain/ports.ts';
+import { attemptKey } from '../domain/processes.ts';
+import { type Graph, onboard, recordVerification } from '../graph/index.ts';
+import { claimAttempt, openRecovery, recordAttempt } from '../graph/recovery/index.ts';
+import { readPolicy } from '../platform/policy.ts';
+import { createServices } from '../services/create.ts';
+import { closeVerified, onboardingRequest, openTestGraph, testHeader } from './graph.ts';
+import { openNamespace } from './rig/server.ts';
+import { startFixture as startStripe, until } from './stripe.ts';
+import { failureOf } from './wallets.ts';
+
+const SECRET = 'whsec_test';
+const policy = readPolicy();
+
+export interface Delivery {
+  text: string;
+  status: number;
+  answer: unknown;
+}
+
+/** A customer of the gateway's and of Persona's, with one verified card. */
+export interface CardHolder {
+  customer_id: string;
+  payment_method_id: string;
+  token: string;
+  gateway_customer_ref: string;
+  /** Charges the card for the first time. */
+  order: ChargeOrder;
+}
+
+export interface Recovery {
+  payment_id: string;
+  payment_method_id: string;
+  /** The claimed attempt, ready to be charged. */
+  order: ChargeOrder;
+}
+
+export type WebhookFixture = Awaited<ReturnType<typeof startWebhooks>>;
+
+export async function startWebhooks() {
+  const codecKeys = [{ id: 'c1', key: randomBytes(32) }];
+  const [graph, temporal] = await Promise.all([
+    openTestGraph(),
+    openNamespace({ codecKeys, interceptor: {} }),
+  ]);
+  const gatewayEvents = createStripeEvents(SECRET);
+  const appOn = (client: Client) =>
+    createApp(
+      createServices({ graph, temporal: client, policy, gatewayEvents }, () => {}),
+      quietObservers(),
+      unhurried,
+    );
+  const app = appOn(temporal.client);
+  const deliveries: Delivery[] = [];
+  /** The gateway's posts are lost: they get no further than `deliveries`. */
+  const line = { away: false };
+  const http = await serveHttp(
+    { host: '127.0.0.1', port: 0 },
+    {
+      async fetch(request) {
+        const text = await request.clone().text();
+        const { away } = line;
+        const response = away ? new Response(null) : await app.fetch(request);
+        if (request.url.endsWith('/webhooks/stripe')) {
+          const answer = away ? undefined : await response.clone().json();
+          deliveries.push({ text, status: response.status, answer });
+        }
+        return response;
+      },
+    },
+  );
+  const stripe = await startStripe({ webhookUrl: `${http.url}/webhooks/stripe`, webhookSecret: SECRET });
+
+  async function attach(token: string, gateway_customer_ref: string): Promise<AttachAnswer> {
+    const order = { token, gateway_customer_ref, key: randomUUID() };
+    const answer = await stripe.gateway.attachPaymentMethod(order);
+    if (answer.result === 'no_customer') throw new Error(`${gateway_customer_ref} is not at the gateway`);
+    return answer;
+  }
+
+  return {
+    ...{ graph, temporal, codecKeys, stripe, deliveries, line, appOn, attach },
+
+    /** At least that many of the gateway's posts which hold every one of these texts. */
+    delivered: (texts: readonly string[], count = 1) =>
+      until(async () => {
+        const found = deliveries.filter(({ text }) => texts.every((part) => text.includes(part)));
+        return found.length >= count ? found : undefined;
+      }),
+
+    post(text: string, header?: string): Promise<Response> {
+      const headers = { 'content-type': 'application/json', ...(header && { 'stripe-signature': header }) };
+      return fetch(`${http.url}/webhooks/stripe`, { method: 'POST', body: text, headers });
+    },
+
+    /** A card that follows the script, at the gateway and in the wallet. */
+    async cardHolder(script: object[] = [], card: object = {}): Promise<CardHolder> {
+      const order = await stripe.given(script, card);
+      const { token, gateway_customer_ref } = order;
+      const { customer_id, payment_method_id } = await wallet(graph, token);
+      const answer = await attach(token, gateway_customer_ref);
+      const found = { customer_id, payment_method_id, gateway_customer_ref, answer };
+      await recordVerification(graph, testHeader(), found);
+      return { customer_id, payment_method_id, token, gateway_customer_ref, order };
+    },
+
+    /** An obligation of the card's holder with one claimed attempt on the card; `named`: the payment names it. */
+    async recovery(holder: CardHolder, options: { named?: boolean } = {}): Promise<Recovery> {
+      const { customer_id, payment_method_id } = holder;
+      const failure = failureOf({ customer_id, methods: [payment_method_id] });
+      const { payment_id } = failure;
+      await openRecovery(graph, testHeader({ occurredAt: failure.occurred_at }), {
+        failure,
+        policy,
+        now: Date.now(),
+        claim_first: false,
+      });
+      const key = attemptKey(payment_id, payment_method_id, 1);
+      const claiming = { payment_id, payment_method_id, key, n: 1, policy, now: Date.now() };
+      const claim = await claimAttempt(graph, testHeader(), claiming);
+      if (claim.result !== 'claimed') throw new Error(JSON.stringify(claim));
+      const named = options.named ?? true;
+      const order = { ...holder.order, key, customer_id, payment_id: named ? payment_id : '' };
+      return { payment_id, payment_method_id, order };
+    },
+
+    record: ({ payment_id, order }: Recovery, answer: ChargeAnswer) =>
+      recordAttempt(graph, testHeader(), { payment_id, key: order.key, answer, policy, now: Date.now() }),
+
+    async close(): Promise<void> {
+      await stripe.close();
+      await http.close();
+      await temporal.close();
+      await closeVerified(graph);
+    },
+  };
+}
+
+/** As Stripe signs, `age` seconds ago. */
+export function signature(text: string, age = 0, secret = SECRET): string {
+  const t = Math.floor(Date.now() / 1000) - age;
+  return `t=${t},v1=${createHmac('sha256', secret).update(`${t}.${text}`).digest('hex')}`;
+}
+
+async function wallet(graph: Graph, token: string) {
+  const request = onboardingRequest({
+    payment_method_details: { type: 'card', token, off_session_consent: true },
+    device_details: { fingerprint: randomUUID(), trust_score: 0.9 },
+  });
+  const { customer_id, payment_method_id = '' } = await onboard(graph, testHeader(), { request, policy });
+  return { customer_id, payment_method_id };
+}

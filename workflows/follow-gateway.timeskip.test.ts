@@ -1,0 +1,120 @@
+import { randomUUID } from 'node:crypto';
+import { expect, test } from 'vitest';
+import { PersonaError } from '../domain/errors.ts';
+import { GATEWAY_CHANGED, type GatewayChange, TaskQueue } from '../domain/processes.ts';
+import { createTestRig, eventually } from '../test/rig/index.ts';
+import type { FollowActivities } from './follow-gateway.ts';
+
+const customer_id = 'c-1';
+const method = (): GatewayChange => ({
+  event_id: `evt_${randomUUID()}`,
+  changed: 'payment_method',
+  payment_method_id: 'm-1',
+});
+const notAsked = () => Promise.reject(new Error('nobody asked for this'));
+const quiet: FollowActivities = {
+  followPaymentMethod: notAsked,
+  followMandate: notAsked,
+  followRefunds: notAsked,
+};
+
+async function rigWith(activities: Partial<FollowActivities>) {
+  const rig = await createTestRig({ activities: { [TaskQueue.maintenance]: { ...quiet, ...activities } } });
+  const workflowId = `gateway-method:${randomUUID()}`;
+  return {
+    ...rig,
+    tell: (change: unknown) =>
+      rig.client.workflow.signalWithStart('followGateway', {
+        workflowId,
+        taskQueue: TaskQueue.maintenance,
+        args: [{ customer_id }],
+        signal: GATEWAY_CHANGED,
+        signalArgs: [change],
+      }),
+    result: () => rig.client.workflow.getHandle(workflowId).result(),
+  };
+}
+
+test('each kind of change is read by its own activity, and a failed refund is said to have failed', async () => {
+  const asked: unknown[] = [];
+  const activities: FollowActivities = {
+    async followPaymentMethod(change) {
+      asked.push(change);
+      return 'updated';
+    },
+    async followMandate(change) {
+      asked.push(change);
+      return 'consent_withdrawn';
+    },
+    async followRefunds(change) {
+      asked.push(change);
+      return 'refund_failed';
+    },
+  };
+  const { tell, result } = await rigWith(activities);
+  const changes: GatewayChange[] = [
+    { event_id: 'evt_1', changed: 'payment_method', payment_method_id: 'm-1' },
+    { event_id: 'evt_2', changed: 'mandate', payment_method_id: 'm-1', mandate_ref: 'mandate_1' },
+    { event_id: 'evt_3', changed: 'refunds', payment_id: 'inv-1', gateway_ref: 'pi_1' },
+  ];
+  const outcomes: string[] = [];
+  for (const change of changes) {
+    await tell(change);
+    outcomes.push(...((await result()) as { outcomes: string[] }).outcomes);
+  }
+  expect(outcomes).toEqual(['updated', 'consent_withdrawn', 'refund_failed']);
+  expect(asked).toEqual(changes.map((change) => ({ ...change, customer_id })));
+});
+
+test('readings of one method never overlap: what is told meanwhile is read afterwards', async () => {
+  let underWay = 0;
+  let most = 0;
+  let readings = 0;
+  const release: (() => void)[] = [];
+  const { tell, result } = await rigWith({
+    async followPaymentMethod() {
+      underWay += 1;
+      most = Math.max(most, underWay);
+      readings += 1;
+      if (readings === 1) await new Promise<void>((resolve) => release.push(resolve));
+      underWay -= 1;
+      return 'updated';
+    },
+  });
+  await tell(method());
+  await eventually(() => expect(release).toHaveLength(1));
+  await tell(method());
+  await tell(method());
+  release[0]?.();
+  expect(await result()).toEqual({ outcomes: ['updated', 'updated', 'updated'] });
+  expect(most).toBe(1);
+});
+
+test('a gateway that is away for days loses nothing', async () => {
+  let tries = 0;
+  const { tell, result, now } = await rigWith({
+    async followPaymentMethod() {
+      tries += 1;
+      if (tries < 400) throw new PersonaError('gateway_unavailable', 'away');
+      return 'removed';
+    },
+  });
+  const before = await now();
+  await tell(method());
+  expect(await result()).toEqual({ outcomes: ['removed'] });
+  expect((await now()) - before).toBeGreaterThan(2 * 86_400_000);
+});
+
+test('what is never read, and what nobody understands, ends no run', async () => {
+  const { tell, result } = await rigWith({
+    async followPaymentMethod() {
+      throw new PersonaError('customer_not_found', 'erased');
+    },
+  });
+  await tell(null);
+  expect(await result()).toEqual({ outcomes: [] });
+  await tell({ ...method(), changed: 'constructor' });
+  expect(await result()).toEqual({ outcomes: [] });
+  await tell(method());
+  expect(await result()).toEqual({ outcomes: ['given_up'] });
+});

@@ -1,0 +1,107 @@
+/** The behavioural profile, from a Chimera that is away, or whose answer is lost. */
+
+import { expect, test } from 'vitest';
+import { PersonaError } from '../domain/errors.ts';
+import { onboardingWorkflowId } from '../domain/processes.ts';
+import type { TestRig } from '../test/rig/index.ts';
+import {
+  ask,
+  awayUntil,
+  DAY,
+  expectAWeek,
+  HOUR,
+  MINUTE,
+  onboardingRig,
+  request,
+  resultOf,
+  world,
+} from './testing-onboarding.ts';
+
+test('Chimera away for six days delays no answer and still gets its snapshot', async () => {
+  let rig: TestRig;
+  let back = 0;
+  const away = awayUntil(
+    () => rig,
+    () => back,
+    'chimera_unavailable',
+  );
+  const { activities, seen } = world({
+    async initiateBehavioralProfile({ snapshot }) {
+      await away();
+      return { baseline_data_ref: `baseline of ${snapshot}` };
+    },
+  });
+  rig = await onboardingRig(activities);
+  back = (await rig.now()) + 6 * DAY;
+  const body = request({ behavioral_data_snapshot: 'typing' });
+
+  expect(await ask(rig, body)).toMatchObject({ payment_method_status: 'active' });
+  expect(seen.profile).toBeUndefined();
+  await resultOf(rig, body);
+  expect(seen.profile).toBe('baseline of typing');
+  expect(await rig.now()).toBeGreaterThan(back);
+});
+
+test('Chimera away for more than 7 days: the customer is onboarded without a profile', async () => {
+  const { activities, customer_id, seen } = world({
+    async initiateBehavioralProfile() {
+      throw new PersonaError('chimera_unavailable', 'away');
+    },
+  });
+  const rig = await onboardingRig(activities);
+  const body = request({ behavioral_data_snapshot: 'typing' });
+
+  expect(await ask(rig, body)).toMatchObject({ customer_id, warnings: [] });
+  // What is left of it: a warning in the result, an error in the log, and the next transaction asks again.
+  expect(await resultOf(rig, body)).toMatchObject({
+    customer_id,
+    payment_method_status: 'active',
+    warnings: ['behavioral_profile_given_up'],
+  });
+  await expectAWeek(rig, body);
+  expect(seen.profile).toBeUndefined();
+});
+
+test.each([
+  ['an hour', HOUR],
+  ['a day', DAY],
+])('Chimera away for %s: the profile comes within ten minutes of its return', async (_, away) => {
+  let rig: TestRig;
+  let back = 0;
+  const { activities, seen } = world({
+    initiateBehavioralProfile: async ({ snapshot }) => {
+      if ((await rig.now()) < back) throw new PersonaError('chimera_unavailable', 'away');
+      return { baseline_data_ref: `baseline of ${snapshot}` };
+    },
+  });
+  rig = await onboardingRig(activities);
+  back = (await rig.now()) + away;
+  const body = request({ behavioral_data_snapshot: 'typing' });
+
+  expect(await ask(rig, body)).toMatchObject({ payment_method_status: 'active' });
+  expect(await resultOf(rig, body)).toMatchObject({ warnings: [] });
+  const { closeTime } = await rig.client.workflow
+    .getHandle(onboardingWorkflowId(body.transaction_id))
+    .describe();
+  expect(Number(closeTime)).toBeGreaterThanOrEqual(back);
+  expect(Number(closeTime)).toBeLessThan(back + 11 * MINUTE);
+  expect(seen.profile).toBe('baseline of typing');
+});
+
+test('Chimera answers, the answer is lost, and it answers again: the graph has one profile', async () => {
+  const answers: string[] = [];
+  const { activities, seen } = world({
+    async initiateBehavioralProfile() {
+      answers.push(`baseline-${answers.length}`);
+      if (answers.length === 1) throw new PersonaError('chimera_unavailable', 'the answer was lost');
+      return { baseline_data_ref: String(answers.at(-1)) };
+    },
+  });
+  const rig = await onboardingRig(activities);
+  const body = request({ behavioral_data_snapshot: 'typing' });
+
+  await ask(rig, body);
+  expect(await resultOf(rig, body)).toMatchObject({ warnings: [] });
+  expect(seen.profile).toBe('baseline-1');
+  expect(seen.calls.filter((call) => call === 'linkBehavioralProfile')).toHaveLength(1);
+});
