@@ -36,6 +36,9 @@ export function createLogger(options: { process: string; level: string }): Logge
   );
 }
 
+/** For a write that has begun: far more than it takes, and short for the end of a process. */
+const UNDER_WAY_MS = 100;
+
 /**
  * Hands over the lines of one turn of the event loop together: the destination measures and copies all that waits
  * whenever it gets something, which for single lines costs more than making them. Whatever ends the process in good
@@ -45,13 +48,20 @@ function inTurns(
   destination: ReturnType<typeof pino.destination>,
 ): DestinationStream & { flushSync(): void } {
   let lines: string[] = [];
+  let underWay = false;
+  destination.on('drain', () => {
+    underWay = false;
+  });
   const handOver = () => {
     if (lines.length === 0) return;
     const text = lines.join('');
     lines = [];
+    underWay = true;
     destination.write(text);
   };
   const flushSync = () => {
+    // Another thread writes it, which needs no more than a moment: what follows must neither overtake it nor end it.
+    if (underWay) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, UNDER_WAY_MS);
     handOver();
     destination.flushSync();
   };
