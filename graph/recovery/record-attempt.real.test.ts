@@ -105,7 +105,7 @@ test('a second approval is a fact: recorded as overpaid, the obligation stays re
   await record(payment_id, third, declined('insufficient_funds'));
   await claim(payment_id, second);
   await record(payment_id, second, approved);
-  await record(payment_id, third, approved);
+  await record(payment_id, third, { ...approved, charge_ref: 'ch_2' });
   const types = (await log(customer)).map((event) => event.type);
   expect(types.filter((type) => type === 'RecoveryClosed')).toHaveLength(1);
   expect(types.at(-1)).toBe('RecoveryOverpaid');

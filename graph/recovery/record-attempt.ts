@@ -122,18 +122,29 @@ async function hasChosenDefault(tx: CommandTx, owed: Owed): Promise<boolean> {
 }
 
 /**
- * The payment may have succeeded before this attempt, with another method: then that method's attempt made the charge,
- * and this one never did.
+ * The payment may have succeeded through another attempt, and this one never charged: one whose success is written down
+ * with that very charge (an earlier attempt with the same method finds it, too), or that of another method.
  */
 async function attributed(scene: Scene): Promise<Scene> {
-  const { tx, input, attempts, attempt } = scene;
+  const { tx, input, attempts } = scene;
   const { answer } = input;
-  if (answer.result !== 'approved' || answer.charged_token === undefined) return scene;
+  if (answer.result !== 'approved') return scene;
+  const { charge_ref, charged_token } = answer;
+  const known = attempts.find(
+    ({ state, gateway_ref }) =>
+      state === 'approved' && gateway_ref !== undefined && gateway_ref === charge_ref,
+  );
+  if (known) return passedOn(scene, known);
+  if (charged_token === undefined) return scene;
   const [row] = await tx.run<{ id: string }>(METHOD_OF_TOKEN, {
-    hashes: tx.graph.blindIndex.hashes('token', answer.charged_token),
+    hashes: tx.graph.blindIndex.hashes('token', charged_token),
   });
   const real = attempts.findLast((one) => one.payment_method_id === row?.id && one.source === 'recovery');
-  if (!real) return { ...scene, paidWith: row?.id ?? null };
+  return real ? passedOn(scene, real) : { ...scene, paidWith: row?.id ?? null };
+}
+
+function passedOn(scene: Scene, real: AttemptNode): Scene {
+  const { attempt } = scene;
   if (real.key === attempt.key) return scene;
   // What an attempt is known to have come to stays in the card's history.
   if (!isSettled(attempt)) append(scene, 'void', undefined, 'paid_by_another_attempt');

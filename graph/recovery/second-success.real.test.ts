@@ -77,6 +77,26 @@ test('what a declined attempt taught stays, although the payment succeeded throu
   ]);
 });
 
+test('one charge is one success, whichever attempt on its method is asked about', async () => {
+  const wallet = await customerWithCards(graph, policy);
+  const card = wallet.methods[2] as string;
+  const { payment_id } = await opened(failureOf(wallet));
+  const declined = { result: 'declined', codes: { decline_code: 'insufficient_funds' } } as const;
+  const success = { result: 'approved', gateway_ref: 'pi_2', charge_ref: 'ch_2' } as const;
+  await claim(payment_id, card);
+  await record(payment_id, card, declined);
+  await claim(payment_id, card, 2);
+  await record(payment_id, card, success, 2);
+  // A late word of the first attempt has the payment read, and that has succeeded, with this card.
+  const { recorded } = await record(payment_id, card, success);
+  expect(recorded).toMatchObject({ attempt: { n: 2, state: 'approved' }, overpaid: false });
+  expect(await getObligation(graph, payment_id)).not.toHaveProperty('refunds_due');
+  expect((await getRecovery(graph, payment_id))?.attempts.map(({ state }) => state)).toEqual([
+    'declined',
+    'approved',
+  ]);
+});
+
 test('a customer who pays the payment with another method is told of no method of ours, and keeps the default', async () => {
   const { payment_id, customer_id, key, record } = await claimedObligation(graph, policy);
   const defaultOf = async () => (await getWalletDefault(customer_id))[0]?.id;
