@@ -1,7 +1,7 @@
 /** What a customer is to hear of how a recovery ended stands in the graph until they have heard it, whatever became of the run. */
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { ChargeAnswer, NoticeTemplate } from '../../domain/ports.ts';
+import type { ChargeAnswer, GatewayRefund, NoticeTemplate } from '../../domain/ports.ts';
 import { recoveryNotificationId } from '../../domain/processes.ts';
 import { readPolicy } from '../../platform/policy.ts';
 import { closeVerified, openTestGraph, testHeader } from '../../test/graph.ts';
@@ -12,6 +12,7 @@ import {
   closeRecovery,
   findNoticesDue,
   finishNotice,
+  followRefunds,
   getObligation,
   NOTICES_CALLER,
   openRecovery,
@@ -100,6 +101,24 @@ test('a refund is told of, too, once, beside the end', async () => {
   expect(due.map(({ template }) => template)).toEqual(['recovered', 'refund_issued']);
   expect(due[1]?.notification_id).toMatch(new RegExp(`:refund_issued:${key}$`));
   await finish({ notification_id: due[1]?.notification_id ?? '', customer_id, payment_id });
+  expect(await templates(payment_id)).toEqual(['recovered']);
+});
+
+test('a refund that has failed before anybody was told of it is not told of', async () => {
+  const { payment_id, record, settle } = await claimedObligation(graph, policy);
+  await record(approved);
+  const gateway_ref = `pi_of_others_${payment_id}`;
+  await settle(Date.now() + 1_000, gateway_ref);
+  const key = `settled:${gateway_ref}`;
+  await recordRefund(graph, testHeader(), { payment_id, key, result: { refund_ref: 're_1' } });
+  const byHand = { refund_ref: 're_2', amount: 100, currency: 'USD' } as const;
+  const refund = { ...byHand, refund_ref: 're_1', attempt_key: key } as const;
+  const follow = (...refunds: GatewayRefund[]) =>
+    followRefunds(graph, testHeader(), { payment_id, gateway_ref, refunds });
+  // What a person tried in vain says nothing of ours.
+  await follow({ ...refund, state: 'refunded' }, { ...byHand, state: 'failed' });
+  expect(await templates(payment_id)).toEqual(['recovered', 'refund_issued']);
+  await follow({ ...refund, state: 'failed' });
   expect(await templates(payment_id)).toEqual(['recovered']);
 });
 

@@ -78,6 +78,7 @@ export function followRefunds(
         if (recorded.failed.has(refund_ref) || (due && attempt_key !== key)) continue;
         const data = { payment_id, key, reason, refund_ref };
         tx.append({ ...stream, type: 'RefundFailed', data });
+        withdrawNotice(tx, obligation, recorded.sent.get(refund_ref));
         written.failed += 1;
       } else {
         if (recorded.sent.has(refund_ref) || due) continue;
@@ -87,6 +88,27 @@ export function followRefunds(
       }
     }
     return written;
+  });
+}
+
+/** Nobody is told any more of a refund that has failed. @param notice - id of the one about it, if there is one */
+function withdrawNotice(
+  tx: CommandTx,
+  { customer_id, payment_id, notices_due = [] }: ObligationNode,
+  notice: string | undefined,
+): void {
+  if (notice === undefined || !notices_due.includes(notice)) return;
+  tx.append({
+    stream: 'customer',
+    stream_id: customer_id,
+    type: 'NoticeFailed',
+    data: {
+      notification_id: notice,
+      template: 'refund_issued',
+      channel: null,
+      payment_id,
+      reason: 'the refund has failed',
+    },
   });
 }
 
@@ -109,27 +131,21 @@ const RECORDED = `
   WHERE e.seq > 0 AND e.type IN ['RefundSent', 'RefundFailed'] AND e.data CONTAINS $payment
   RETURN e.type AS type, e.schema_version AS version, e.data AS data`;
 
-/** The refunds of an obligation that the log speaks of. */
+/** The refunds of an obligation that the log speaks of; of one that was sent, the notice about it, if there is one. */
 async function recordedRefunds(
   tx: CommandTx,
   { customer_id, payment_id }: ObligationNode,
-): Promise<{ sent: Set<string>; failed: Set<string> }> {
+): Promise<{ sent: Map<string, string | undefined>; failed: Set<string> }> {
   const payment = `"payment_id":${JSON.stringify(payment_id)}`;
   const rows = await tx.run<{ type: 'RefundSent' | 'RefundFailed'; version: number; data: string }>(
     RECORDED,
-    {
-      customer_id,
-      payment,
-    },
+    { customer_id, payment },
   );
-  const refsOf = (wanted: string) =>
-    new Set(
-      rows
-        .filter(({ type }) => type === wanted)
-        .map(({ type, version, data }) => {
-          const { refund_ref } = upcast(type, version, JSON.parse(data)) as EventData[typeof type];
-          return refund_ref ?? '';
-        }),
-    );
-  return { sent: refsOf('RefundSent'), failed: refsOf('RefundFailed') };
+  const recorded = { sent: new Map<string, string | undefined>(), failed: new Set<string>() };
+  for (const { type, version, data } of rows) {
+    const event = upcast(type, version, JSON.parse(data)) as EventData[typeof type];
+    if (type === 'RefundFailed') recorded.failed.add(event.refund_ref ?? '');
+    else recorded.sent.set(event.refund_ref ?? '', 'notice' in event ? event.notice : undefined);
+  }
+  return recorded;
 }
