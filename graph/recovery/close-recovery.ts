@@ -1,10 +1,12 @@
 import type { NoticeTemplate } from '../../domain/ports.ts';
 import type { Closing } from '../../domain/recovery/claims.ts';
+import { FAILURE_NOTICES } from '../../domain/recovery/cascade.ts';
 import type { Ending } from '../../domain/recovery/state.ts';
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
 import type { CommandTx } from '../command-tx.ts';
 import type { Graph } from '../graph.ts';
+import { getNoticeResult, NOTICES_CALLER } from './notices.ts';
 import { lockObligation, lockOwner } from './read.ts';
 import {
   attemptStatus,
@@ -36,6 +38,7 @@ export function closeRecovery(
       tx.forget();
       return { result: 'in_doubt', attempt: attemptStatus(doubt) };
     }
+    const due = notice && (await noticeDue(tx, obligation, notice));
     const data = {
       payment_id: input.payment_id,
       state: input.outcome,
@@ -44,12 +47,23 @@ export function closeRecovery(
       payment_method_id: null,
       closed_at: tx.recordedAt,
       payment_ref: input.payment_ref ?? null,
-      ...(notice ? { notice: noticeId(obligation, notice) } : {}),
+      ...(due ? { notice: due } : {}),
     };
     tx.append({ stream: 'customer', stream_id: obligation.customer_id, type: 'RecoveryClosed', data });
     const closed = { ...obligation, state: input.outcome, rule: input.rule };
     return { result: 'closed', obligation: closedObligation(closed, attempts) };
   });
+}
+
+/** What the customer has heard of the failure already, under the same id, nobody sends again. */
+async function noticeDue(
+  tx: CommandTx,
+  obligation: ObligationNode,
+  template: NoticeTemplate,
+): Promise<string | undefined> {
+  const id = noticeId(obligation, template);
+  if (!FAILURE_NOTICES.includes(template)) return id;
+  return (await getNoticeResult(tx, { caller: NOTICES_CALLER }, id)) ? undefined : id;
 }
 
 /**

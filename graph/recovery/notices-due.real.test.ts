@@ -89,6 +89,19 @@ test.each([
   expect(await templates(payment_id)).toEqual(notice ? [notice] : []);
 });
 
+test('what the customer has heard of the failure already is not due at the end', async () => {
+  const { payment_id, customer_id, record } = await claimedObligation(graph, policy);
+  await record(declined);
+  const { opened_at } = await getObligation(graph, payment_id);
+  const template = 'payment_declined_update_card';
+  const notification_id = recoveryNotificationId(payment_id, Date.parse(opened_at), template);
+  const sender = testHeader({ caller: NOTICES_CALLER });
+  await finishNotice(graph, sender, { notification_id, customer_id, payment_id, template, channel: 'email' });
+  await end(payment_id, 'stopped', template);
+  // It is never sent again, so nothing would ever say that it is done.
+  expect(await dueOf(payment_id)).toEqual([]);
+});
+
 test('a refund is told of, too, once, beside the end', async () => {
   const { payment_id, customer_id, record, settle } = await claimedObligation(graph, policy);
   await record(approved);

@@ -38,11 +38,11 @@ const RECEIPT = `
 
 /** How it ended; `undefined`: it did not yet. */
 export async function getNoticeResult(
-  graph: Graph,
-  { caller }: CommandHeader,
+  reader: Reader,
+  { caller }: Pick<CommandHeader, 'caller'>,
   notificationId: string,
 ): Promise<NoticeResult | undefined> {
-  const [row] = await graph.read<{ result: string }>(RECEIPT, { caller, key: endKey(notificationId) });
+  const [row] = await reader.read<{ result: string }>(RECEIPT, { caller, key: endKey(notificationId) });
   return row && (JSON.parse(row.result) as { result: NoticeResult }).result;
 }
 
