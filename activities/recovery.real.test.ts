@@ -89,3 +89,26 @@ test.each([
   );
   expect(events).toHaveLength(1);
 });
+
+test('a person is asked again about what they let go on, also within the same run and for the same reason', async () => {
+  const { payment_id, record } = await claimedObligation(graph, policy);
+  await record({ result: 'declined', codes: { code: 'gateway_config_error' } });
+  const activities = createRecoveryActivities({
+    graph,
+    gateway: {} as PaymentGateway,
+    policy,
+    tellRecoveries: async () => {},
+    now: Date.now,
+  });
+  const workflowExecution = { workflowId: `recovery:${payment_id}`, runId: randomUUID() };
+  const review = (activityId: string) =>
+    new MockActivityEnvironment({ activityId, workflowExecution }).run(activities.flagForReview, {
+      payment_id,
+      rule: 'gateway_config_error',
+    });
+  await review('1');
+  await new MockActivityEnvironment().run(activities.endReview, { payment_id, policy: policy.recovery });
+  expect(await getObligation(graph, payment_id)).toMatchObject({ state: 'open' });
+  await review('2');
+  expect(await getObligation(graph, payment_id)).toMatchObject({ state: 'needs_review' });
+});

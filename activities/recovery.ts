@@ -183,8 +183,8 @@ export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryAc
     },
 
     async flagForReview({ payment_id, rule }) {
-      const run = activityInfo().workflowExecution?.runId;
-      const header = headerOf(`review:${run}:${payment_id}:${rule}`, at(now()));
+      const { activityId, workflowExecution } = activityInfo();
+      const header = headerOf(`review:${workflowExecution?.runId}:${activityId}`, at(now()));
       await flagForReview(graph, header, { payment_id, rule });
     },
 
