@@ -144,8 +144,6 @@ test('Neo4j is killed', async () => {
 
 test('whatever was killed at whatever point, each payment is recovered once, and its customer told once', async () => {
   expect(met.size).toBe(11 + 10 + 3 + 2 + 7 + 9);
-  // What had just ended when the data were lost was left to its own run.
-  await system.sweep();
   for (const [when, { customer, payment }] of met) {
     await expect
       .poll(() => system.evidence.obligation(payment), { ...LIMIT, message: when })
@@ -154,8 +152,12 @@ test('whatever was killed at whatever point, each payment is recovered once, and
     expect(money, when).toMatchObject([
       { payment_method: customer.cards.at(-1)?.token, status: 'succeeded', amount: 4900, currency: 'usd' },
     ]);
-    const notices = async () => (await system.evidence.inbox(customer.id)).map(({ template }) => template);
-    await expect.poll(notices, { ...LIMIT, message: when }).toContain('recovered');
+    const notices = async () => {
+      // For a minute what has ended is left to its own run, which is lost: a later sweep than the first finds it.
+      if (when.startsWith("Temporal's data lost")) await system.sweep();
+      return (await system.evidence.inbox(customer.id)).map(({ template }) => template);
+    };
+    await expect.poll(notices, { ...LIMIT, interval: 1_000, message: when }).toContain('recovered');
     expect(await system.agents.getRecovery(payment), when).toMatchObject({ outcome: 'recovered' });
   }
   for (const [when, { customer }] of met) {
