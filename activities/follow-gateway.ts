@@ -4,6 +4,7 @@ import { activityInfo } from '@temporalio/activity';
 import { PersonaError } from '../domain/errors.ts';
 import type { PaymentGateway } from '../domain/ports.ts';
 import type { GatewayChange } from '../domain/processes.ts';
+import { NETWORK_REVOCATION } from '../domain/wallet.ts';
 import {
   type CommandHeader,
   followPaymentMethod,
@@ -67,7 +68,7 @@ export function createFollowActivities({
       ]);
       if (mandate?.token !== token.reveal()) return 'unknown';
       if (mandate.state !== 'ended') return 'unchanged';
-      const withdrawal = { ...ids, off_session_consent: false, source: 'network_revocation' };
+      const withdrawal = { ...ids, off_session_consent: false, source: NETWORK_REVOCATION };
       const changed = await setOffSessionConsent(graph, header(change), withdrawal).catch(removedMeanwhile);
       return changed === undefined || !changed.changed ? 'unchanged' : 'consent_withdrawn';
     },

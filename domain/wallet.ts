@@ -42,3 +42,11 @@ function compare(a: string, b: string): number {
 
 /** How the reason of a default begins that somebody chose, and no rule set: a recovery leaves it as it is. */
 export const CHOSEN_BY = 'chosen by';
+
+/** Whose word withdrew a consent: the card network's, the bank's, or the mandate's end. */
+export const NETWORK_REVOCATION = 'network_revocation';
+
+/** May this source give consent? One that was revoked returns only by the customer's own act (decline codes). */
+export function mayConsent(method: { consent_source: string | null }, source: string): boolean {
+  return method.consent_source !== NETWORK_REVOCATION || source === 'customer';
+}

@@ -4,6 +4,7 @@ import { classify, type Decision } from '../../domain/decline/classify.ts';
 import type { DeclineCodes } from '../../domain/decline/codes.ts';
 import { effectsOf } from '../../domain/decline/effects.ts';
 import { transition } from '../../domain/payment-method.ts';
+import { NETWORK_REVOCATION } from '../../domain/wallet.ts';
 import type { PaymentFailed } from '../../domain/recovery/messages.ts';
 import type { Wallet, WalletMethod } from '../wallet/wallet.ts';
 
@@ -43,7 +44,7 @@ export function applyDecline(wallet: Wallet, paymentMethodId: string, decision: 
   const method = wallet.methods.find((one) => one.payment_method_id === paymentMethodId);
   if (!method || method.removed_at !== null) return;
   const { methodStatus, withdrawsConsent } = effectsOf(decision);
-  if (withdrawsConsent) wallet.setConsent(paymentMethodId, false, 'network_revocation', at);
+  if (withdrawsConsent) wallet.setConsent(paymentMethodId, false, NETWORK_REVOCATION, at);
   if (methodStatus && transition(method.status, methodStatus) === 'legal') {
     wallet.changeStatus(paymentMethodId, methodStatus, decision.masks ? decision.class : decision.rule);
   }

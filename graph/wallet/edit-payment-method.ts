@@ -68,7 +68,8 @@ export async function setDefaultPaymentMethod(
 /**
  * The customer's consent to be charged without being present.
  * @param input.source - `service`, `customer`, `network_revocation`, or as a service sent it
- * @throws PersonaError customer_not_found, customer_suspended (a customer's own consent), payment_method_not_found
+ * @throws PersonaError customer_not_found, customer_suspended (a customer's own consent), payment_method_not_found,
+ *   illegal_transition (not proven to be the customer's; or revoked, and not by the customer)
  */
 export async function setOffSessionConsent(
   graph: Graph,

@@ -1,7 +1,9 @@
 import { v7 as uuidv7 } from 'uuid';
+import type { EventData } from '../../domain/events.ts';
 import type { PaymentMethodDetails } from '../../domain/onboarding-types.ts';
 import type { PaymentMethodStatus } from '../../domain/payment-method.ts';
 import { expiresOn } from '../../domain/payment-method.ts';
+import { mayConsent, NETWORK_REVOCATION } from '../../domain/wallet.ts';
 import type { CommandTx } from '../command-tx.ts';
 import type { Wallet, WalletMethod } from './wallet.ts';
 
@@ -58,9 +60,11 @@ export function putIntoWallet(
   }
   if (known.removed_at === null) {
     wallet.recordUse(known.payment_method_id, { at: tx.header.occurredAt, proven, deviceId });
-    if (proven && details.off_session_consent !== undefined) {
-      const source = consentSource(incoming);
-      wallet.setConsent(known.payment_method_id, details.off_session_consent, source, tx.header.occurredAt);
+    const consent = details.off_session_consent;
+    const source = consentSource(incoming);
+    // A checkout that repeats what it once was told does not bring back what was revoked, nor does it fail of it.
+    if (proven && consent !== undefined && (!consent || mayConsent(known, source))) {
+      wallet.setConsent(known.payment_method_id, consent, source, tx.header.occurredAt);
     }
   }
   return { payment_method_id: known.payment_method_id, status: known.status, added: false };
@@ -71,7 +75,6 @@ function add(tx: CommandTx, incoming: IncomingMethod, before: WalletMethod | und
   const { customerId, details, proven } = incoming;
   const id = before?.payment_method_id ?? uuidv7();
   const key = tx.keyOf(customerId);
-  const consent = proven && details.off_session_consent === true;
   const expiry_month = details.expiry_month ?? before?.expiry_month ?? null;
   const expiry_year = details.expiry_year ?? before?.expiry_year ?? null;
   const fingerprint = details.instrument_fingerprint ?? before?.instrument_fingerprint ?? null;
@@ -91,9 +94,7 @@ function add(tx: CommandTx, incoming: IncomingMethod, before: WalletMethod | und
       expires_on: expiry_month === null || expiry_year === null ? null : expiresOn(expiry_month, expiry_year),
       instrument_fingerprint:
         fingerprint && key.seal(fingerprint, 'PaymentMethod', id, 'instrument_fingerprint'),
-      off_session_consent: consent,
-      consent_at: consent ? tx.header.occurredAt : null,
-      consent_source: consent ? consentSource(incoming) : null,
+      ...consentOf(incoming, before, tx.header.occurredAt),
       added_by: incoming.addedBy,
       proven,
       awaits_identifier_id: incoming.awaitsIdentifierId ?? null,
@@ -101,6 +102,25 @@ function add(tx: CommandTx, incoming: IncomingMethod, before: WalletMethod | und
     },
   });
   return id;
+}
+
+/** Consent to a method that comes back starts anew; what was revoked stays so until its customer consents again. */
+function consentOf(
+  incoming: IncomingMethod,
+  before: WalletMethod | undefined,
+  at: string,
+): Pick<EventData['PaymentMethodAdded'], 'off_session_consent' | 'consent_at' | 'consent_source'> {
+  const source = consentSource(incoming);
+  const isGiven = incoming.proven && incoming.details.off_session_consent === true;
+  if (isGiven && (before === undefined || mayConsent(before, source))) {
+    return { off_session_consent: true, consent_at: at, consent_source: source };
+  }
+  const kept = before?.consent_source === NETWORK_REVOCATION ? before : undefined;
+  return {
+    off_session_consent: false,
+    consent_at: kept?.consent_at ?? null,
+    consent_source: kept?.consent_source ?? null,
+  };
 }
 
 function consentSource({ details, addedBy }: IncomingMethod): string {

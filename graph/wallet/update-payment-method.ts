@@ -30,7 +30,7 @@ export interface UpdatedPaymentMethod {
  * Records newer details of a method. A new expiry or number brings back a card that has expired or failed; an expiry in
  * the past makes a card expired.
  * @throws PersonaError customer_not_found, customer_suspended (a customer's own wish), payment_method_not_found,
- * stale_version
+ * stale_version, illegal_transition (consent that was revoked, and not by the customer)
  */
 export async function updatePaymentMethod(
   graph: Graph,

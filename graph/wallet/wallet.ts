@@ -2,7 +2,7 @@ import { PersonaError } from '../../domain/errors.ts';
 import type { EventData } from '../../domain/events.ts';
 import type { PaymentMethodStatus, PaymentMethodType } from '../../domain/payment-method.ts';
 import { transition } from '../../domain/payment-method.ts';
-import { mayBeDefault, rightfulDefault } from '../../domain/wallet.ts';
+import { mayBeDefault, mayConsent, NETWORK_REVOCATION, rightfulDefault } from '../../domain/wallet.ts';
 import type { CommandTx } from '../command-tx.ts';
 import type { Reader } from '../graph.ts';
 
@@ -31,6 +31,9 @@ export interface WalletMethod {
   status_seq: number;
   is_default: boolean;
   off_session_consent: boolean;
+  /** When the consent was given or withdrawn, RFC 3339, and by whom. */
+  consent_at: string | null;
+  consent_source: string | null;
   added_by: 'service' | 'customer';
   proven: boolean;
   /** The unverified identifier by which it came here; once verified, the method is proven. */
@@ -47,7 +50,8 @@ const READ_WALLET = `
     p.expires_on AS expires_on, p.funding AS funding, p.country AS country,
     p.instrument_fingerprint AS instrument_fingerprint, p.removed_at AS removed_at, p.changed_seq AS changed_seq,
     p.status_seq AS status_seq,
-    h.is_default AS is_default, h.off_session_consent AS off_session_consent, h.added_by AS added_by,
+    h.is_default AS is_default, h.off_session_consent AS off_session_consent, h.consent_at AS consent_at, h.consent_source AS consent_source,
+    h.added_by AS added_by,
     h.proven AS proven, h.awaits_identifier_id AS awaits_identifier_id,
     h.first_used AS first_used, h.last_used AS last_used, h.use_count AS use_count
   ORDER BY is_default DESC, last_used DESC, payment_method_id`;
@@ -156,19 +160,29 @@ export class Wallet {
   }
 
   /**
-   * The customer's consent to be charged without being present.
+   * The customer's consent to be charged without being present. One that the network withdrew returns by `customer`
+   * alone, and a revocation is kept even where there was no consent to lose.
    * @param source - `service`, `customer`, `network_revocation`, or as a service sent it
    * @param at - RFC 3339
-   * @throws PersonaError illegal_transition: consent to a method that is not proven to be the customer's
+   * @throws PersonaError illegal_transition: consent to a method that is not proven to be the customer's, or that the
+   *   network withdrew
    */
   setConsent(paymentMethodId: string, consent: boolean, source: string, at: string): boolean {
     const method = this.#find(paymentMethodId);
-    if (method.off_session_consent === consent) return false;
+    const isRevoked = method.consent_source === NETWORK_REVOCATION;
+    const isNews = !consent && source === NETWORK_REVOCATION && !isRevoked;
+    if (method.off_session_consent === consent && !isNews) return false;
     // Once its identifier is verified, a stranger's card would be charged for this customer.
     if (consent && !method.proven) {
       throw new PersonaError(
         'illegal_transition',
         `payment method ${paymentMethodId} can have no consent: it is not proven to be the customer’s`,
+      );
+    }
+    if (consent && !mayConsent(method, source)) {
+      throw new PersonaError(
+        'illegal_transition',
+        `payment method ${paymentMethodId} can have no consent but the customer’s own: it was revoked`,
       );
     }
     this.#append('ConsentChanged', {
@@ -178,6 +192,8 @@ export class Wallet {
       consent_source: source,
     });
     method.off_session_consent = consent;
+    method.consent_at = at;
+    method.consent_source = source;
     return true;
   }
 
