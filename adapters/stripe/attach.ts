@@ -1,13 +1,15 @@
 /** Whose a customer at Stripe is, and what is attached to it. */
 
 import { Stripe } from 'stripe';
+import { validate as isUuid } from 'uuid';
 import type { AttachAnswer } from '../../domain/ports.ts';
 import { found, gatewayFault, type StripeOptions } from './client.ts';
 import { declineCodes } from './decline-codes.ts';
 import { methodOf } from './methods.ts';
 
 /**
- * By the metadata that Persona gives those whom it creates. A customer that others created has none: that says nothing.
+ * By the metadata that Persona gives those whom it creates. A customer that others created has none, or names in it whom
+ * they know as their customer: that says nothing. Ours are UUIDs.
  * @throws gateway_unavailable, gateway_misconfigured
  */
 export async function isOtherCustomer(
@@ -18,7 +20,7 @@ export async function isOtherCustomer(
   // Whether it is there, attaching tells. A deleted one has no metadata.
   const customer = await found(stripe.customers.retrieve(gateway_customer_ref), options);
   const owner = customer?.deleted ? undefined : customer?.metadata?.customer_id;
-  return owner !== undefined && owner !== customer_id;
+  return owner !== undefined && isUuid(owner) && owner !== customer_id;
 }
 
 /**

@@ -111,6 +111,8 @@ describe('payments, customers, methods', () => {
     await stripe.sim(`/payment_methods/pm_${randomUUID()}`, 'PUT', { type: 'card', customer });
     expect(await isOther(customer_id, customer)).toBe(false);
     expect(await isOther(customer_id, 'cus_nobody')).toBe(false);
+    const shops = await stripe.gateway.createCustomer({ customer_id: 'shop-4711', key: randomUUID() });
+    expect(await isOther(customer_id, shops.gateway_customer_ref)).toBe(false);
   });
 
   test.each([
