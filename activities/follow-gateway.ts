@@ -10,6 +10,7 @@ import {
   followPaymentMethod,
   type Graph,
   getPaymentMethodToken,
+  readWallet,
   setOffSessionConsent,
 } from '../graph/index.ts';
 import { followRefunds, getOpenObligations } from '../graph/recovery/index.ts';
@@ -46,6 +47,10 @@ export function createFollowActivities({
     async followPaymentMethod(change) {
       const { customer_id, payment_method_id, event_id } = change;
       const ids = { customer_id, payment_method_id };
+      const wallet = await readWallet(graph, customer_id);
+      const before = wallet.find((one) => one.payment_method_id === payment_method_id);
+      // Read before it is attached, and written down after that, it would be taken away: its verification reads it.
+      if (before?.status === 'unverified') return 'unchanged';
       const token = (await getPaymentMethodToken(graph, ids)).reveal();
       const found = await asked(gateway.getPaymentMethod(token));
       // Also what a key of another account would say of every method: no reason to take it away.
