@@ -172,7 +172,7 @@ async function referTo(customer_id: string, gateway_customer_ref: string, instea
   const { payment_method_id } = await add(customer_id);
   const reference = { gateway_customer_ref, instead_of };
   const input = { customer_id, payment_method_id, ...reference, answer: attached() };
-  await recordVerification(graph, testHeader(), input);
+  return recordVerification(graph, testHeader(), input);
 }
 const referenceOf = async (customer_id: string) =>
   (await getGatewayCustomer(graph, { customer_id })).gateway_customer_ref;
@@ -184,6 +184,15 @@ test('replaces a reference only by one that was made instead of it', async () =>
   expect(await referenceOf(id)).toBe('cus_named');
   await referTo(id, 'cus_made', 'cus_named');
   expect(await referenceOf(id)).toBe('cus_made');
+});
+
+test('a method that was attached to who the customer is not, as it turned out meanwhile, is no method to charge', async () => {
+  const id = await newCustomer({ gateway_customer_ref: 'cus_named' });
+  const refused = { payment_method_status: 'failed', refused: 'token_belongs_to_other_customer' };
+  expect(await referTo(id, 'cus_made')).toMatchObject({ ...refused, is_default: false });
+  expect(await referTo(id, 'cus_made', 'cus_older')).toMatchObject(refused);
+  expect(await referTo(id, 'cus_named')).toMatchObject({ payment_method_status: 'active', is_default: true });
+  expect(await referTo(id, 'cus_new', 'cus_named')).toMatchObject({ payment_method_status: 'active' });
 });
 
 test('keeps the reference while a charge is looked for among its payments', async () => {

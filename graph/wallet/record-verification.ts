@@ -45,9 +45,10 @@ export async function recordVerification(
   header: CommandHeader,
   input: Verification,
 ): Promise<Verified> {
-  const { customer_id, payment_method_id, answer } = input;
+  const { customer_id, payment_method_id } = input;
   return runCommand(graph, header, 'recordVerification', input, async (tx) => {
-    const hashes = answer.result === 'attached' ? tokenHashes(graph.blindIndex, answer.method.token) : [];
+    const { answer: said } = input;
+    const hashes = said.result === 'attached' ? tokenHashes(graph.blindIndex, said.method.token) : [];
     lockIdentities(tx, hashes);
     const [customer, wallet, holder] = await Promise.all([
       tx.lockCustomer(customer_id),
@@ -55,7 +56,8 @@ export async function recordVerification(
       findTokenHolder(tx, hashes),
     ]);
     const method = wallet.find(payment_method_id);
-    await recordReference(tx, customer, input);
+    const reference = await recordReference(tx, customer, input);
+    const answer = answerFor(input, reference);
     // A token that is the method's own already, or that another method has, is not written.
     const stranger =
       holder !== undefined && holder.payment_method_id !== payment_method_id ? holder : undefined;
@@ -93,16 +95,25 @@ const HAS_UNRESOLVED = `
     MATCH (a:ChargeAttempt {customer_id: $customer_id}) WHERE a.state IN $unresolved
   } AS in_doubt`;
 
-/** Writes who the customer is at the gateway: if nobody knew, or if what was known is no longer to be used. */
+/** What is attached to anybody but the customer cannot be charged for it: another reference was written meanwhile. */
+function answerFor({ answer, gateway_customer_ref: holder }: Verification, reference?: string): AttachAnswer {
+  if (answer.result === 'refused' || holder === undefined || holder === reference) return answer;
+  return { result: 'refused', reason: 'other_customer', codes: {} };
+}
+
+/**
+ * Writes who the customer is at the gateway: if nobody knew, or if what was known is no longer to be used.
+ * @returns who that is from now on
+ */
 async function recordReference(
   tx: CommandTx,
   customer: CustomerNode,
   { gateway_customer_ref: reference, instead_of }: Verification,
-): Promise<void> {
+): Promise<string | undefined> {
   const { id, gateway_customer_ref: known } = customer;
-  if (reference === undefined || reference === known) return;
+  if (reference === undefined || reference === known) return known;
   if (known !== undefined) {
-    if (known !== instead_of) return;
+    if (known !== instead_of) return known;
     // A charge whose answer was lost is looked for among its customer's payments: who that is must stay until it is found.
     const [row] = await tx.run<{ in_doubt: boolean }>(HAS_UNRESOLVED, {
       customer_id: id,
@@ -118,6 +129,7 @@ async function recordReference(
     type: 'CustomerProfileUpdated',
     data: { gateway_customer_ref: sealed },
   });
+  return reference;
 }
 
 interface Verdict {
