@@ -80,9 +80,13 @@ async function findMatterOf(graph: Graph, news: GatewayNews): Promise<NewsMatter
   return matter;
 }
 
-/** Others use the same gateway: a payment of another customer is not the one of that name here. */
+/**
+ * Others use the same gateway: a payment of another customer is not the one of that name here. The obligation's own is,
+ * also if its customer has another reference by now.
+ */
 function isOfOtherCustomer(news: GatewayNews, matter: NewsMatter): boolean {
   const { gateway_customer_ref: customer } = matter;
+  if (news.gateway_ref === matter.gateway_ref) return false;
   return customer !== undefined && news.gateway_customer_ref !== customer;
 }
 

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { ChargeAnswer, ChargeOrder } from '../../../domain/ports.ts';
 import { recoveryWorkflowId } from '../../../domain/processes.ts';
 import type { ChargeResult } from '../../../domain/recovery/messages.ts';
+import { recordVerification } from '../../../graph/index.ts';
 import { adoptGatewayPayment, closeRecovery } from '../../../graph/recovery/index.ts';
 import { testHeader } from '../../../test/graph.ts';
 import type { RigServer } from '../../../test/rig/server.ts';
@@ -223,6 +224,22 @@ describe('what the graph has already begins nothing', () => {
     expect(other).toMatchObject({ answer: { result: 'accepted' } });
     expect(await heard(of.payment_id)).toHaveLength(1);
   });
+});
+
+test('news of the obligation’s own payment are its own, also once its customer has another reference', async () => {
+  const of = await recovery([{ do: 'decline' }]);
+  await record(of, await stripe.charge(of.order));
+  const [delivery] = await delivered(of.order);
+  const { customer_id, gateway_customer_ref: instead_of } = of.order;
+  await recordVerification(webhooks.graph, testHeader(), {
+    ...{ customer_id, payment_method_id: of.payment_method_id, instead_of },
+    gateway_customer_ref: `cus_${randomUUID()}`,
+    answer: { result: 'refused', reason: 'declined', codes: {} },
+  });
+  const event = { ...JSON.parse(delivery?.text ?? ''), type: 'payment_intent.succeeded', request: null };
+  const text = JSON.stringify({ ...event, id: `evt_${randomUUID()}` });
+  expect(await (await post(text, signature(text))).json()).toEqual({ result: 'accepted' });
+  expect(await heard(of.payment_id)).toContainEqual(expect.objectContaining({ result: 'approved' }));
 });
 
 describe('none of our business', () => {
