@@ -202,7 +202,7 @@ const madeFor = async (customer_id: string) =>
 
 test.each([
   ['nobody', async () => `cus_${randomUUID()}`],
-  ['another customer of ours', () => madeFor(randomUUID())],
+  ['another customer of ours', async () => madeFor((await written()).method.customer_id)],
 ])('a reference that is %s at the gateway is replaced, and no card is attached to it', async (_, refer) => {
   const named = await refer();
   const { activities, run, method } = await written(randomToken(), named);
@@ -222,6 +222,7 @@ test.each([
 
 test.each([
   ['a customer whom others made', madeByOthers],
+  ['a customer whom others know by an id of their own', () => madeFor(randomUUID())],
   ['this customer', madeFor],
 ])('a reference that is %s at the gateway stays', async (_, refer) => {
   const { activities, run, method } = await written();

@@ -9,6 +9,7 @@ import {
   addPaymentMethod,
   type Graph,
   getGatewayCustomer,
+  isCustomer,
   readWallet,
   recordVerification,
 } from '../graph/index.ts';
@@ -64,7 +65,7 @@ export function createPaymentMethodActivities(
       const { runId } = execution();
       const { attempt } = activityInfo();
       try {
-        return await attach(gateway, {
+        return await attach(deps, {
           customer_id,
           known: customer.gateway_customer_ref,
           token,
@@ -108,10 +109,12 @@ export function createPaymentMethodActivities(
  * customer of our own making: a card must not stand with a stranger, nor wait for nobody.
  */
 async function attach(
-  gateway: PaymentGateway,
+  { graph, gateway }: Pick<PaymentMethodDependencies, 'graph' | 'gateway'>,
   { customer_id, known, token, key }: { customer_id: string; known?: string; token: string; key: string },
 ): Promise<AttachAnswer & AttachedTo> {
-  if (known !== undefined && !(await gateway.isOtherCustomer({ customer_id, gateway_customer_ref: known }))) {
+  const owner = known === undefined ? undefined : await gateway.ownerOf(known);
+  const isStranger = owner !== undefined && owner !== customer_id && (await isCustomer(graph, owner));
+  if (known !== undefined && !isStranger) {
     const answer = await gateway.attachPaymentMethod({ token, gateway_customer_ref: known, key });
     if (answer.result !== 'no_customer') return { ...answer, gateway_customer_ref: known };
   }

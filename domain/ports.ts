@@ -150,10 +150,11 @@ export interface PaymentGateway {
   /** @throws gateway_unavailable, gateway_misconfigured */
   createCustomer(input: { customer_id: string; key: string }): Promise<{ gateway_customer_ref: string }>;
   /**
-   * Does this customer at the gateway say that it is another customer of ours? One who is unknown there says nothing.
+   * The id in a customer's metadata at the gateway: whom `createCustomer` made it for, or whom others know by it.
+   * `undefined`: none, or nobody there.
    * @throws gateway_unavailable, gateway_misconfigured
    */
-  isOtherCustomer(input: { customer_id: string; gateway_customer_ref: string }): Promise<boolean>;
+  ownerOf(gatewayCustomerRef: string): Promise<string | undefined>;
   /**
    * `no_customer`: there is nobody there to attach it to.
    * @throws gateway_unavailable, gateway_misconfigured

@@ -59,6 +59,7 @@ export { getObligations } from './queries/obligations.ts';
 export type { PaymentMethod } from './queries/payment-methods.ts';
 export {
   getGatewayCustomer,
+  isCustomer,
   getPaymentMethod,
   getPaymentMethods,
   getPaymentMethodToken,

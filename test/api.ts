@@ -219,7 +219,7 @@ const willingGateway: PaymentGateway = {
   getPaymentMethod: async () => undefined,
   getMandate: async () => undefined,
   createCustomer: async ({ customer_id }) => ({ gateway_customer_ref: `cus_${customer_id}` }),
-  isOtherCustomer: async () => false,
+  ownerOf: async () => undefined,
   attachPaymentMethod: async ({ token, gateway_customer_ref }): Promise<AttachAnswer> =>
     token.includes('declined')
       ? { result: 'refused', reason: 'declined', codes: { decline_code: 'generic_decline' } }

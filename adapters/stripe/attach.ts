@@ -1,26 +1,23 @@
 /** Whose a customer at Stripe is, and what is attached to it. */
 
 import { Stripe } from 'stripe';
-import { validate as isUuid } from 'uuid';
 import type { AttachAnswer } from '../../domain/ports.ts';
 import { found, gatewayFault, type StripeOptions } from './client.ts';
 import { declineCodes } from './decline-codes.ts';
 import { methodOf } from './methods.ts';
 
 /**
- * By the metadata that Persona gives those whom it creates. A customer that others created has none, or names in it whom
- * they know as their customer: that says nothing. Ours are UUIDs.
+ * By its metadata, where Persona writes whom it creates a customer for.
+ * @returns `undefined`: they name nobody, or nobody is there, or is there any more
  * @throws gateway_unavailable, gateway_misconfigured
  */
-export async function isOtherCustomer(
+export async function ownerOf(
   stripe: Stripe,
-  { customer_id, gateway_customer_ref }: { customer_id: string; gateway_customer_ref: string },
+  gatewayCustomerRef: string,
   options: StripeOptions,
-): Promise<boolean> {
-  // Whether it is there, attaching tells. A deleted one has no metadata.
-  const customer = await found(stripe.customers.retrieve(gateway_customer_ref), options);
-  const owner = customer?.deleted ? undefined : customer?.metadata?.customer_id;
-  return owner !== undefined && isUuid(owner) && owner !== customer_id;
+): Promise<string | undefined> {
+  const customer = await found(stripe.customers.retrieve(gatewayCustomerRef), options);
+  return customer?.deleted ? undefined : customer?.metadata?.customer_id;
 }
 
 /**

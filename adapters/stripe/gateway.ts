@@ -2,7 +2,7 @@
 
 import type { Stripe } from 'stripe';
 import type { ChargeOrder, GatewayPayment, PaymentGateway } from '../../domain/ports.ts';
-import { attachPaymentMethod, isOtherCustomer } from './attach.ts';
+import { attachPaymentMethod, ownerOf } from './attach.ts';
 import { answerOfError, answerOfIntent } from './charge.ts';
 import { found, gatewayFault, type StripeOptions, stripeClient } from './client.ts';
 import { findCharge } from './find-charge.ts';
@@ -55,7 +55,7 @@ export function createStripeGateway(options: StripeOptions): PaymentGateway {
       }
     },
 
-    isOtherCustomer: (input) => isOtherCustomer(stripe, input, options),
+    ownerOf: (gatewayCustomerRef) => ownerOf(stripe, gatewayCustomerRef, options),
 
     attachPaymentMethod: (input) => attachPaymentMethod(stripe, input, options),
 

@@ -168,11 +168,7 @@ const CALLS: [
     () => gateway().createCustomer({ customer_id: 'c', key: 'k' }),
     [['POST /v1/customers', ['metadata[customer_id]']]],
   ],
-  [
-    'whose a customer is',
-    () => gateway().isOtherCustomer({ customer_id: 'c', gateway_customer_ref: 'cus_1' }),
-    [['GET /v1/customers/{id}', []]],
-  ],
+  ['whose a customer is', () => gateway().ownerOf('cus_1'), [['GET /v1/customers/{id}', []]]],
   [
     'attaching a method',
     () => gateway().attachPaymentMethod({ token: 'pm_1', gateway_customer_ref: 'cus_1', key: 'k' }),

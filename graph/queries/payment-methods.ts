@@ -109,6 +109,13 @@ export async function getGatewayCustomer(
   return withoutNulls(row);
 }
 
+const KNOWN_CUSTOMER = 'MATCH (c:Customer {id: $id}) RETURN c.id AS id';
+
+/** Is this the id of anybody who is or was a customer of ours? Others give their customers ids, too. */
+export async function isCustomer(reader: Reader, id: string): Promise<boolean> {
+  return (await reader.read(KNOWN_CUSTOMER, { id })).length > 0;
+}
+
 function isShown(method: WalletMethod): boolean {
   return method.proven && method.removed_at === null;
 }
