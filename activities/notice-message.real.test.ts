@@ -171,7 +171,7 @@ describe('what it says', () => {
     const second = await claim(methods[1]);
     await record(second, { result: 'declined', codes: { decline_code: 'insufficient_funds' } });
     await record(await claim(methods[2]), approved);
-    await record(second, approved);
+    await record(second, { ...approved, charge_ref: 'ch_of_the_second' });
     await deliver(graph, notice('refund_issued', second), webhook());
     expect(await data(customer_id)).toMatchObject({ charged_method: { last_four: '0002' } });
     await deliver(graph, notice('recovered'), webhook());
