@@ -36,7 +36,7 @@ export interface PaymentMethodDependencies {
 export function createPaymentMethodActivities(
   deps: PaymentMethodDependencies,
 ): PaymentMethodActivities & GatewayMethodActivities & VerificationActivities {
-  const { graph, gateway, policy, tellRecoveries, now } = deps;
+  const { graph, policy, tellRecoveries, now } = deps;
   return {
     async addPaymentMethod({ customer_id, method, added_by, actor, correlation_id, occurred_at }) {
       const { workflowId } = execution();

@@ -21,8 +21,23 @@ export async function holds({ persona }: Addressed): Promise<{ id: string; payme
   return ((await response.json()) as { data: { id: string; payment_method: string }[] }).data;
 }
 
-/** A gateway that was killed meanwhile holds nothing any more. */
-export async function releaseHold({ persona }: Addressed, id: string): Promise<void> {
-  const url = `${persona.addresses.gateway}/_sim/holds/${id}/release`;
-  await fetch(url, { method: 'POST' }).catch(() => undefined);
+/**
+ * Until it is gone: a connection that was idle may be closing when it is asked by that. A gateway that was killed
+ * meanwhile holds nothing any more.
+ */
+export async function releaseHold(system: Addressed, id: string): Promise<void> {
+  const url = `${system.persona.addresses.gateway}/_sim/holds/${id}/release`;
+  for (const limit = Date.now() + LIMIT_MS; Date.now() < limit; await setTimeout(20)) {
+    try {
+      await fetch(url, { method: 'POST' });
+      if (!(await holds(system)).some((hold) => hold.id === id)) return;
+    } catch (error) {
+      if (isRefused(error)) return;
+    }
+  }
+  throw new Error(`the gateway does not let go of ${id}`);
+}
+
+function isRefused(error: unknown): boolean {
+  return error instanceof Error && Reflect.get(error.cause ?? {}, 'code') === 'ECONNREFUSED';
 }
