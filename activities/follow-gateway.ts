@@ -1,6 +1,5 @@
 /** What the gateway changed by itself, read there and written down. Each may run twice and act once. */
 
-import { activityInfo } from '@temporalio/activity';
 import { PersonaError } from '../domain/errors.ts';
 import type { PaymentGateway } from '../domain/ports.ts';
 import type { GatewayChange } from '../domain/processes.ts';
@@ -16,7 +15,7 @@ import {
 import { followRefunds, getOpenObligations } from '../graph/recovery/index.ts';
 import type { FollowActivities } from '../workflows/follow-gateway.ts';
 import { worthRepeating } from './gateway-faults.ts';
-import { headerOf } from './header.ts';
+import { headerOf, onceInActivity } from './header.ts';
 import type { TellRecoveries } from './recovery.ts';
 
 export interface FollowDependencies {
@@ -35,8 +34,7 @@ export function createFollowActivities({
 }: FollowDependencies): FollowActivities {
   /** One reading is one command, whatever it finds: a retry of the activity finds the answer of the first one. */
   function header({ event_id }: GatewayChange): CommandHeader {
-    const { workflowExecution, activityId } = activityInfo();
-    return headerOf(`follow:${workflowExecution?.runId}:${activityId}`, {
+    return headerOf(onceInActivity('follow'), {
       occurredAt: new Date(now()).toISOString(),
       actor: 'gateway',
       causationId: event_id,

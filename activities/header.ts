@@ -17,3 +17,9 @@ export function headerOf(
     ...options,
   };
 }
+
+/** The key of a command that this activity gives once, whatever its retries find: a later activity of the run is another. */
+export function onceInActivity(command: string): string {
+  const { activityId, workflowExecution } = activityInfo();
+  return `${command}:${workflowExecution?.runId}:${activityId}`;
+}

@@ -29,7 +29,7 @@ import {
   setRecoveryPaused,
 } from '../graph/recovery/index.ts';
 import type { RecoveryActivities } from '../workflows/recover-payment.ts';
-import { headerOf } from './header.ts';
+import { headerOf, onceInActivity } from './header.ts';
 
 /** Tells recoveries that are open; where none runs, nobody needs to know. */
 export type TellRecoveries = <Name extends RecoverySignalName>(
@@ -135,14 +135,12 @@ export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryAc
     },
 
     async pauseRecovery({ payment_id, paused }) {
-      const { activityId, workflowExecution } = activityInfo();
-      const header = headerOf(`pause:${workflowExecution?.runId}:${activityId}`, at(now()));
+      const header = headerOf(onceInActivity('pause'), at(now()));
       await setRecoveryPaused(graph, header, { payment_id, paused });
     },
 
     async keepClock(clock) {
-      const { activityId, workflowExecution } = activityInfo();
-      await keepClock(graph, headerOf(`clock:${workflowExecution?.runId}:${activityId}`, at(now())), clock);
+      await keepClock(graph, headerOf(onceInActivity('clock'), at(now())), clock);
     },
 
     async cancelPayment({ payment_id }) {
@@ -183,8 +181,7 @@ export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryAc
     },
 
     async flagForReview({ payment_id, rule }) {
-      const { activityId, workflowExecution } = activityInfo();
-      const header = headerOf(`review:${workflowExecution?.runId}:${activityId}`, at(now()));
+      const header = headerOf(onceInActivity('review'), at(now()));
       await flagForReview(graph, header, { payment_id, rule });
     },
 
