@@ -1,19 +1,23 @@
 /** What the gateway changed by itself, read there and written down. Each may run twice and act once. */
 
 import { PersonaError } from '../domain/errors.ts';
-import type { PaymentGateway } from '../domain/ports.ts';
+import { stands } from '../domain/disputes.ts';
+import type { GatewayDispute, PaymentGateway, SuspectedFraud } from '../domain/ports.ts';
 import type { GatewayChange } from '../domain/processes.ts';
 import { NETWORK_REVOCATION } from '../domain/wallet.ts';
 import {
+  type CardHolder,
   type CommandHeader,
+  findCardHolders,
   followPaymentMethod,
   type Graph,
   getPaymentMethodToken,
   readWallet,
+  recordDispute,
   setOffSessionConsent,
 } from '../graph/index.ts';
-import { followRefunds, getOpenObligations } from '../graph/recovery/index.ts';
-import type { FollowActivities } from '../workflows/follow-gateway.ts';
+import { findObligation, followRefunds, getOpenObligations } from '../graph/recovery/index.ts';
+import type { DisputeChange, FollowActivities } from '../workflows/follow-gateway.ts';
 import { worthRepeating } from './gateway-faults.ts';
 import { headerOf, onceInActivity } from './header.ts';
 import type { TellRecoveries } from './recovery.ts';
@@ -33,8 +37,8 @@ export function createFollowActivities({
   now,
 }: FollowDependencies): FollowActivities {
   /** One reading is one command, whatever it finds: a retry of the activity finds the answer of the first one. */
-  function header({ event_id }: GatewayChange): CommandHeader {
-    return headerOf(onceInActivity('follow'), {
+  function header({ event_id }: GatewayChange, command = 'follow'): CommandHeader {
+    return headerOf(onceInActivity(command), {
       occurredAt: new Date(now()).toISOString(),
       actor: 'gateway',
       causationId: event_id,
@@ -79,11 +83,62 @@ export function createFollowActivities({
     async followRefunds(change) {
       const { payment_id, gateway_ref } = change;
       const refunds = await asked(gateway.refundsOf(gateway_ref));
-      const written = await followRefunds(graph, header(change), { payment_id, gateway_ref, refunds });
+      const written = await followRefunds(graph, header(change), {
+        ...{ payment_id, gateway_ref, refunds },
+        now: now(),
+      });
       if (written.failed > 0) return 'refund_failed';
       return written.by_others > 0 ? 'refund_recorded' : 'unchanged';
     },
+
+    async followDispute(change) {
+      const { changed, dispute_ref } = change;
+      const dispute = await asked(
+        changed === 'dispute' ? gateway.getDispute(dispute_ref) : gateway.getFraudWarning(dispute_ref),
+      );
+      if (dispute === undefined) return { outcome: 'unknown', reports: [] };
+      const holders = await findCardHolders(graph, dispute);
+      if (holders.length === 0) return { outcome: 'ignored', reports: [] };
+      const reports: SuspectedFraud[] = [];
+      let isNew = false;
+      for (const holder of holders) {
+        const recorded = await writeDown(change, holder, dispute);
+        isNew ||= recorded.changed;
+        reports.push(...recorded.reports);
+      }
+      if (reports.length > 0) return { outcome: 'compromised', reports };
+      if (!isNew) return { outcome: 'unchanged', reports };
+      return { outcome: stands(dispute.state) ? 'disputed' : 'dispute_over', reports };
+    },
   };
+
+  async function writeDown(
+    change: DisputeChange,
+    holder: CardHolder,
+    dispute: GatewayDispute,
+  ): Promise<{ changed: boolean; reports: SuspectedFraud[] }> {
+    const { customer_id, charged } = holder;
+    const own = header(change, `dispute:${customer_id}`);
+    const written = await recordDispute(graph, own, { holder, dispute }).catch(erasedMeanwhile);
+    if (written === undefined) return { changed: false, reports: [] };
+    // After the commit: a crash in between repeats the activity, and a signal too many does no harm.
+    await tellRecoveries(written.ended, 'fraudKnown', { event_id: change.event_id });
+    const payment_id = charged ? await ownPayment(customer_id, dispute.payment_id) : undefined;
+    return {
+      changed: written.changed,
+      reports: written.suspected.map((payment_method_id) => ({
+        event_id: `${dispute.dispute_ref}:${payment_method_id}`,
+        ...{ customer_id, payment_method_id, code: dispute.reason, occurred_at: own.occurredAt },
+        ...(payment_id && { payment_id }),
+      })),
+    };
+  }
+
+  /** The payment id in the charge’s metadata, if it is one of this customer's obligations. */
+  async function ownPayment(customerId: string, named: string | undefined): Promise<string | undefined> {
+    const obligation = named === undefined ? undefined : await findObligation(graph, named);
+    return obligation?.customer_id === customerId ? named : undefined;
+  }
 }
 
 async function asked<T>(question: Promise<T>): Promise<T> {
@@ -97,4 +152,9 @@ async function asked<T>(question: Promise<T>): Promise<T> {
 /** What its customer has taken out of the wallet has no consent either. */
 function removedMeanwhile(error: unknown): undefined {
   if (!(error instanceof PersonaError) || error.type !== 'payment_method_not_found') throw error;
+}
+
+/** Of whom nothing is kept any more, nothing is contested. */
+function erasedMeanwhile(error: unknown): undefined {
+  if (!(error instanceof PersonaError) || error.type !== 'customer_not_found') throw error;
 }

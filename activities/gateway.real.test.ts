@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { PaymentGateway } from '../domain/ports.ts';
@@ -50,6 +51,7 @@ test.each([
   const charges: string[] = [];
   const gateway = {
     findCharge: async () => ({ result: 'absent' }),
+    paymentsOf: async () => [],
     charge: async () => {
       charges.push('sent');
       return { result: 'approved', gateway_ref: 'pi_1' };
@@ -64,4 +66,54 @@ test.each([
   });
   expect(found).toMatchObject({ result });
   expect(charges).toEqual(sent);
+});
+
+test('an attempt of another payment is not charged for this one', async () => {
+  const sent: unknown[] = [];
+  const gateway = {
+    paymentsOf: async () => [],
+    charge: async (order: unknown) => {
+      sent.push(order);
+      return { result: 'approved', gateway_ref: 'pi_1' };
+    },
+  } as unknown as PaymentGateway;
+  const { charge } = createGatewayActivities({ graph, gateway, policy, now: Date.now });
+  const env = new MockActivityEnvironment();
+  const key = await claimed();
+  expect(await env.run(charge, { payment_id: `invoice-${randomUUID()}`, key })).toMatchObject({
+    result: 'not_sent',
+  });
+  expect(sent).toEqual([]);
+  const payment_id = key.split(':')[1] as string;
+  expect(await env.run(charge, { payment_id, key })).toMatchObject({ result: 'approved' });
+  expect(sent).toMatchObject([{ payment_id, key, payment_method_type: 'card' }]);
+});
+
+test('a lost charge that cannot be sent again now stays unknown: the first request may still arrive', async () => {
+  const gateway = {
+    findCharge: async () => ({ result: 'absent' }),
+    paymentsOf: async () => [],
+    charge: async () => ({ result: 'not_sent', reason: 'charging is paused' }),
+  } as unknown as PaymentGateway;
+  const { findOut } = createGatewayActivities({ graph, gateway, policy, now: Date.now });
+  const asked = { key: await claimed(), policy: policy.recovery };
+  expect(await new MockActivityEnvironment().run(findOut, asked)).toEqual({ result: 'absent' });
+});
+
+test('before a lost request is sent once more, the payments that are older than its claim are looked at, too', async () => {
+  const key = await claimed();
+  const payment_id = key.split(':')[1] as string;
+  const older = { gateway_ref: 'pi_0', state: 'succeeded', payment_id, amount: 4900, currency: 'USD' };
+  const gateway = {
+    findCharge: async () => ({ result: 'absent' }),
+    paymentsOf: async () => [older],
+    readPayment: async () => older,
+    charge: async () => expect.unreachable('it is paid already'),
+  } as unknown as PaymentGateway;
+  const { findOut } = createGatewayActivities({ graph, gateway, policy, now: Date.now });
+  const asked = { key, policy: policy.recovery };
+  expect(await new MockActivityEnvironment().run(findOut, asked)).toMatchObject({
+    result: 'approved',
+    gateway_ref: 'pi_0',
+  });
 });

@@ -2,14 +2,17 @@
 
 import { cancellationSignal } from '@temporalio/activity';
 import type { Policy } from '../domain/policy.ts';
-import type { ChargeAnswer, ChargeOrder, PaymentGateway } from '../domain/ports.ts';
+import type { ChargeAnswer, ChargeOrder, GatewayPayment, PaymentGateway } from '../domain/ports.ts';
 import { CLAIM_RESERVE_MS } from '../domain/recovery/claims.ts';
+import { insteadOfCreating, LOOK_BACK_MS } from '../domain/recovery/creation.ts';
 import type { Graph } from '../graph/index.ts';
 import { getChargeOrder, getDoubt } from '../graph/recovery/index.ts';
 import type { GatewayActivities } from '../workflows/recover-payment.ts';
 
 /** HTTP timeout of a charge; the activity's own is 45 s, the claim's 60 s. */
 const CHARGE_TIMEOUT_MS = 30_000;
+/** Together with the charge's own it stays below the activity's 45 s. */
+const LIST_TIMEOUT_MS = 10_000;
 /** The gateway keeps an idempotency key for 24 hours: within this time the same request can only be the same charge. */
 const KEY_LIFE_MS = 23 * 3_600_000;
 
@@ -27,6 +30,34 @@ export function createGatewayActivities({
   policy,
   now,
 }: GatewayDependencies): GatewayActivities {
+  /** The obligation's own, each that succeeded with what it holds now. */
+  function holdings(payments: readonly GatewayPayment[], order: ChargeOrder): Promise<GatewayPayment[]> {
+    const own = payments.filter(({ payment_id }) => payment_id === order.payment_id);
+    return Promise.all(
+      own.map(async (payment) =>
+        payment.state === 'succeeded'
+          ? ((await gateway.readPayment(payment.gateway_ref)) ?? payment)
+          : payment,
+      ),
+    );
+  }
+
+  /** Looks for the obligation's payment before it creates one. */
+  async function sendFirst(order: ChargeOrder): Promise<ChargeAnswer> {
+    if (order.gateway_ref !== undefined) return send(gateway, order);
+    const signal = AbortSignal.any([cancellationSignal(), AbortSignal.timeout(LIST_TIMEOUT_MS)]);
+    let instead: ReturnType<typeof insteadOfCreating>;
+    try {
+      const since = now() - LOOK_BACK_MS;
+      const payments = await gateway.paymentsOf(order.gateway_customer_ref, since, { signal });
+      instead = insteadOfCreating(await holdings(payments, order), order);
+    } catch (error) {
+      return { result: 'not_sent', reason: `the customer's payments could not be read: ${messageOf(error)}` };
+    }
+    if (instead === undefined) return send(gateway, order);
+    return 'confirm' in instead ? send(gateway, { ...order, gateway_ref: instead.confirm }) : instead;
+  }
+
   return {
     async findOut({ key, policy: kept, only_read = false }) {
       const { query, order, eligible } = await getDoubt(graph, {
@@ -43,13 +74,15 @@ export function createGatewayActivities({
       const sendable = eligible && !only_read && now() - query.claimed_at <= KEY_LIFE_MS;
       if (found.result !== 'absent' || !sendable) return found;
       // The same request under the same key: it replays its result, or makes the one charge that the claim allows.
-      return await send(gateway, order);
+      const sent = await sendFirst(order);
+      // Held back, it proves nothing about the first one, which may still be on its way.
+      return sent.result === 'not_sent' && !sent.cancelled ? found : sent;
     },
 
-    async charge({ key }) {
+    async charge({ payment_id, key }) {
       let order: Awaited<ReturnType<typeof getChargeOrder>>;
       try {
-        order = await getChargeOrder(graph, key);
+        order = await getChargeOrder(graph, { key, payment_id });
       } catch (error) {
         return { result: 'not_sent', reason: `the order could not be read: ${messageOf(error)}` };
       }
@@ -58,7 +91,7 @@ export function createGatewayActivities({
       if (order.claim_deadline - now() < CLAIM_RESERVE_MS) {
         return { result: 'not_sent', reason: 'too little of the claim was left to begin' };
       }
-      return await send(gateway, order.charge);
+      return await sendFirst(order.charge);
     },
   };
 }

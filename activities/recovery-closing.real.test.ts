@@ -5,9 +5,9 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { GatewayPayment, PaymentGateway } from '../domain/ports.ts';
 import type { Graph } from '../graph/index.ts';
-import { getObligation } from '../graph/recovery/index.ts';
+import { flagForReview, getObligation } from '../graph/recovery/index.ts';
 import { readPolicy } from '../platform/policy.ts';
-import { closeVerified, openTestGraph } from '../test/graph.ts';
+import { closeVerified, openTestGraph, testHeader } from '../test/graph.ts';
 import { claimedObligation } from '../test/obligations.ts';
 import { customerWithCards, failureOf } from '../test/wallets.ts';
 import { createRecoveryActivities } from './recovery.ts';
@@ -29,6 +29,10 @@ function activities(gateway: Partial<PaymentGateway>) {
   });
 }
 
+/** A payment that has succeeded, and holds everything. */
+const readPayment = async (gateway_ref: string) =>
+  ({ gateway_ref, state: 'succeeded', amount: 4900, currency: 'USD' }) as const;
+
 test.each([
   ['that names no payment speaks of the own one', undefined, { result: 'already_succeeded' }, 'open'],
   [
@@ -40,7 +44,7 @@ test.each([
 ])('the own payment had succeeded: a settlement %s', async (_, payment_ref, answer, state) => {
   const { payment_id, record } = await claimedObligation(graph, policy);
   await record({ result: 'declined', codes: { decline_code: 'authentication_required' } });
-  const { closeRecovery } = activities({ cancelPayment: async () => 'already_succeeded' });
+  const { closeRecovery } = activities({ cancelPayment: async () => 'already_succeeded', readPayment });
   const ending = {
     outcome: 'paid_elsewhere',
     rule: 'settled',
@@ -49,6 +53,114 @@ test.each([
   const closing = { payment_id, ending, keep_payment: false };
   expect(await new MockActivityEnvironment().run(closeRecovery, closing)).toMatchObject(answer);
   expect(await getObligation(graph, payment_id)).toMatchObject({ state });
+});
+
+test('a review ends by request only if it is by the rule that was asked for', async () => {
+  const { payment_id, record } = await claimedObligation(graph, policy);
+  await record({ result: 'declined', codes: { decline_code: 'insufficient_funds' } });
+  await flagForReview(graph, testHeader(), { payment_id, rule: 'mac:04' });
+  const { endReview } = activities({});
+  const ends = (rule?: string) =>
+    new MockActivityEnvironment().run(endReview, {
+      payment_id,
+      policy: policy.recovery,
+      ...(rule === undefined ? {} : { rule }),
+    });
+  const state = async () => (await getObligation(graph, payment_id)).state;
+  expect(await ends('stripe:api_key_expired')).toEqual({});
+  expect(await state()).toBe('needs_review');
+  expect(await ends('mac:04')).toEqual({ alternatives: expect.any(Array) });
+  expect(await state()).toBe('open');
+  expect(await ends('mac:04')).toEqual({});
+  expect(await ends()).toEqual({ alternatives: expect.any(Array) });
+});
+
+const settled = { outcome: 'paid_elsewhere', rule: 'settled' } as const;
+
+test.each([
+  ['a recovery that is called off', { outcome: 'cancelled', rule: 'cancelled' }, 'open', 'not_cancelled'],
+  ['a settlement that names no payment', settled, 'open', 'not_cancelled'],
+  ['a settlement by another payment', { ...settled, payment_ref: 'pi_2' }, 'paid_elsewhere', 'closed'],
+] as const)('the payment is not cancelled: %s leaves the obligation %s', async (_, ending, state, result) => {
+  const { payment_id, record } = await claimedObligation(graph, policy);
+  await record({ result: 'declined', codes: { decline_code: 'authentication_required' } });
+  const closing = { payment_id, ending, keep_payment: false };
+  const run = new MockActivityEnvironment();
+  for (const [payment, readPayment] of [
+    ['processing', async () => ({ state: 'processing' }) as GatewayPayment],
+    ['unknown', async () => Promise.reject(new Error('401'))],
+  ] as const) {
+    const { closeRecovery, cancelPayment } = activities({
+      cancelPayment: async () => 'unknown',
+      readPayment,
+    });
+    expect(await run.run(cancelPayment, { payment_id })).toEqual({ result: payment });
+    if (state === 'open') {
+      expect(await run.run(closeRecovery, closing)).toEqual({ result, payment });
+    } else {
+      expect(await run.run(closeRecovery, closing)).toMatchObject({ result, uncancelled: true });
+    }
+  }
+  expect(await getObligation(graph, payment_id)).toMatchObject({ state });
+});
+
+test.each([
+  [{ outcome: 'exhausted', rule: 'window_over' }, { result: 'already_succeeded', came_back: true }, 'open'],
+  [{ outcome: 'cancelled', rule: 'cancelled' }, { result: 'closed' }, 'cancelled'],
+  [{ outcome: 'stopped', rule: 'fraud' }, { result: 'closed' }, 'stopped'],
+] as const)('the own payment had succeeded and was refunded: %o', async (ending, answer, state) => {
+  const { payment_id, record } = await claimedObligation(graph, policy);
+  await record({ result: 'declined', codes: { decline_code: 'authentication_required' } });
+  const { closeRecovery } = activities({
+    cancelPayment: async () => 'already_succeeded',
+    readPayment: async (ref) => ({ ...(await readPayment(ref)), came_back: 'refunded' }),
+  });
+  const closing = { payment_id, ending, keep_payment: false };
+  expect(await new MockActivityEnvironment().run(closeRecovery, closing)).toMatchObject(answer);
+  expect(await getObligation(graph, payment_id)).toMatchObject({ state });
+});
+
+test.each([
+  ['the one that paid the obligation', 0],
+  ['the one that the settlement names', 1],
+])('of two payments %s came back: there is no second success', async (_, returned) => {
+  const { payment_id, customer_id, record } = await claimedObligation(graph, policy);
+  await record({ result: 'approved', charge_ref: `ch_${payment_id}` });
+  const refs = [`pi_${payment_id}`, `pi_${randomUUID()}`] as const;
+  const { openSettled } = activities({
+    readPayment: async (ref) => ({
+      ...(await readPayment(ref)),
+      gateway_customer_ref: `cus_${customer_id}`,
+      ...(ref === refs[returned] && { came_back: 'disputed' as const }),
+    }),
+  });
+  const settled_at = new Date().toISOString();
+  const ids = { event_id: randomUUID(), payment_id, customer_id };
+  const settlement = { ...ids, settled_at, gateway_payment_ref: refs[1] };
+  expect(await new MockActivityEnvironment().run(openSettled, { settlement })).toMatchObject({
+    result: 'closed',
+    obligation: { outcome: 'recovered' },
+  });
+});
+
+test('a settlement of an unknown payment by one that came back closes it for a person, and is not collected later', async () => {
+  const { customer_id, methods } = await customerWithCards(graph, policy, { cards: 2 });
+  const failure = failureOf({ customer_id, methods });
+  const { payment_id } = failure;
+  const { openSettled, openRecovery } = activities({
+    readPayment: async (ref) => ({
+      ...(await readPayment(ref)),
+      gateway_customer_ref: `cus_${customer_id}`,
+      came_back: 'refunded',
+    }),
+  });
+  const run = new MockActivityEnvironment();
+  const settled_at = new Date().toISOString();
+  const ids = { event_id: randomUUID(), payment_id, customer_id };
+  const settlement = { ...ids, settled_at, gateway_payment_ref: `pi_${randomUUID()}` };
+  const closed = { result: 'closed', obligation: { outcome: 'paid_elsewhere', rule: 'payment_came_back' } };
+  expect(await run.run(openSettled, { settlement })).toMatchObject(closed);
+  expect(await run.run(openRecovery, { failure, claim_first: true })).toMatchObject(closed);
 });
 
 test('a settlement by the own payment closes it, and nothing was paid twice', async () => {
@@ -75,7 +187,13 @@ test.each([
   ]);
   const { closeRecovery, openSettled } = activities({
     cancelPayment: async () => 'cancelled',
-    readPayment: async (ref) => ({ state: states.get(ref) }) as GatewayPayment,
+    readPayment: async (gateway_ref) => ({
+      gateway_ref,
+      state: states.get(gateway_ref) as GatewayPayment['state'],
+      gateway_customer_ref: `cus_${customer_id}`,
+      amount: 4900,
+      currency: 'USD',
+    }),
   });
   const run = new MockActivityEnvironment();
   const ending = { outcome: 'paid_elsewhere', rule: 'settled', payment_ref: first } as const;
@@ -105,5 +223,23 @@ test('an event id that comes back with another body is refused, and does not sto
   expect(await heard({ ...again, decline_code: 'stolen_card' })).toMatchObject({
     result: 'refused',
     type: 'idempotency_key_reused',
+  });
+});
+
+test('what the own payment holds cannot be read: the activity ends, and the run is asked to come again', async () => {
+  const { payment_id, record } = await claimedObligation(graph, policy);
+  await record({ result: 'declined', codes: { decline_code: 'authentication_required' } });
+  const { closeRecovery } = activities({
+    cancelPayment: async () => 'already_succeeded',
+    readPayment: async () => Promise.reject(new Error('403')),
+  });
+  const closing = {
+    payment_id,
+    ending: { outcome: 'exhausted', rule: 'window_over' } as const,
+    keep_payment: false,
+  };
+  expect(await new MockActivityEnvironment().run(closeRecovery, closing)).toEqual({
+    result: 'not_cancelled',
+    payment: 'unknown',
   });
 });

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { PaymentGateway } from '../domain/ports.ts';
 import { attemptKey } from '../domain/processes.ts';
 import { type Graph, updateDeviceTrustScore } from '../graph/index.ts';
-import { closeRecovery, getObligation, openRecovery } from '../graph/recovery/index.ts';
+import { getObligation, openRecovery } from '../graph/recovery/index.ts';
 import { readPolicy } from '../platform/policy.ts';
 import { closeVerified, openTestGraph, testHeader } from '../test/graph.ts';
 import { claimedObligation } from '../test/obligations.ts';
@@ -53,41 +53,6 @@ test.each([
   };
   const claim = await new MockActivityEnvironment().run(activities.claimAttempt, input);
   expect(claim).toMatchObject({ result });
-});
-
-test.each([
-  ['given back', { result: 'refunded', refund_ref: 're_1' }, 'RefundSent'],
-  ['on its way back', { result: 'pending', refund_ref: 're_1' }, 'RefundSent'],
-  ['refused', { result: 'refused', reason: 'the charge is disputed' }, 'RefundFailed'],
-] as const)('a second success that is %s is owed no more, and the log says so', async (_, answer, type) => {
-  const { payment_id, key, record } = await claimedObligation(graph, policy);
-  await record({ result: 'unknown', reason: 'timeout' });
-  const closing = { payment_id, outcome: 'paid_elsewhere', rule: 'settled' } as const;
-  await closeRecovery(graph, testHeader(), closing);
-  await record({ result: 'approved', charge_ref: 'ch_2' });
-  const asked: string[] = [];
-  const activities = createRecoveryActivities({
-    graph,
-    gateway: {
-      async refundCharge({ charge_ref, key: refundKey }) {
-        asked.push(`${charge_ref} ${refundKey}`);
-        return answer;
-      },
-    } as PaymentGateway,
-    policy,
-    tellRecoveries: async () => {},
-    now: Date.now,
-  });
-  const refund = () => new MockActivityEnvironment().run(activities.refundCharge, { payment_id, key });
-  expect(await refund()).toEqual({ refunded: type === 'RefundSent' });
-  expect(await refund()).toEqual({ refunded: type === 'RefundSent' });
-  expect(new Set(asked)).toEqual(new Set([`ch_2 refund:${key}`]));
-  expect(await getObligation(graph, payment_id)).not.toHaveProperty('refunds_due');
-  const events = await graph.read(
-    'MATCH (e:PersonaEvent {type: $type}) WHERE e.data CONTAINS $payment_id RETURN e.seq AS seq',
-    { type, payment_id },
-  );
-  expect(events).toHaveLength(1);
 });
 
 test('a person is asked again about what they let go on, also within the same run and for the same reason', async () => {

@@ -3,32 +3,32 @@
 import { activityInfo } from '@temporalio/activity';
 import { PersonaError } from '../domain/errors.ts';
 import type { Policy, RecoveryPolicy } from '../domain/policy.ts';
-import type { GatewayPayment, PaymentGateway, RefundAnswer } from '../domain/ports.ts';
-import { type RecoverySignalName, type RecoverySignals, settledPaymentKey } from '../domain/processes.ts';
+import type { GatewayPayment, PaymentGateway } from '../domain/ports.ts';
+import type { RecoverySignalName, RecoverySignals } from '../domain/processes.ts';
 import type { Opening } from '../domain/recovery/claims.ts';
 import type { PaymentSettled } from '../domain/recovery/messages.ts';
+import { evidenceOf, type SettlementEvidence } from '../domain/recovery/settlement.ts';
 import type { Ending } from '../domain/recovery/state.ts';
-import { alternativesOf, type Graph } from '../graph/index.ts';
+import { alternativesOf, type Graph, getGatewayCustomer } from '../graph/index.ts';
 import {
   adoptGatewayPayment,
   claimAttempt,
+  clearReports,
   closeRecovery,
-  crosses,
   endReview,
   findObligation,
   flagForReview,
   getObligation,
-  getRecovery,
   keepClock,
   openRecovery,
   openSettled,
   recordAttempt,
-  recordRefund,
   rereadRecovery,
   resumeRecovery,
   setRecoveryPaused,
 } from '../graph/recovery/index.ts';
 import type { RecoveryActivities } from '../workflows/recover-payment.ts';
+import { patiently } from './gateway-faults.ts';
 import { headerOf, onceInActivity } from './header.ts';
 
 /** Tells recoveries that are open; where none runs, nobody needs to know. */
@@ -37,9 +37,6 @@ export type TellRecoveries = <Name extends RecoverySignalName>(
   signal: Name,
   payload: RecoverySignals[Name],
 ) => Promise<void>;
-
-/** How the key of a success that others brought about begins. */
-const SETTLED = settledPaymentKey('');
 
 export interface RecoveryDependencies {
   graph: Graph;
@@ -55,24 +52,32 @@ export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryAc
 
   const under = (recovery: RecoveryPolicy): Policy => ({ ...policy, recovery });
 
-  /** The gateway knows that nothing was paid with the payment that a settlement names, or with the one that others named before. */
-  async function isDisproven(settlement: PaymentSettled): Promise<boolean> {
-    const { payment_id, gateway_payment_ref } = settlement;
+  /**
+   * What the gateway says of the payment that a settlement names, and whether the one that had paid the obligation before
+   * it holds no money: then there is no second success.
+   */
+  async function readAtGateway({
+    payment_id,
+    customer_id,
+    gateway_payment_ref,
+  }: PaymentSettled): Promise<{ evidence: SettlementEvidence; first_unpaid: boolean }> {
+    if (gateway_payment_ref === undefined) return { evidence: 'word', first_unpaid: false };
     const known = await findObligation(graph, payment_id);
-    if (!gateway_payment_ref || !known || !crosses(known, settlement)) return false;
-    const refs = [gateway_payment_ref, ...(known.settled_ref ? [known.settled_ref] : [])];
-    const payments = await Promise.all(refs.map((ref) => gateway.readPayment(ref)));
-    return payments.some((payment) => payment !== undefined && payment.state !== 'succeeded');
+    const first_ref = known?.state === 'recovered' ? known.gateway_ref : known?.settled_ref;
+    const [payment, first, customer] = await Promise.all([
+      gateway.readPayment(gateway_payment_ref),
+      first_ref === undefined || first_ref === gateway_payment_ref
+        ? undefined
+        : gateway.readPayment(first_ref),
+      getGatewayCustomer(graph, { customer_id }).catch(unlessUnknown),
+    ]);
+    const owed = { ...known, ...customer, payment_id };
+    const first_unpaid =
+      first !== undefined && (first.state !== 'succeeded' || first.came_back !== undefined);
+    return { evidence: evidenceOf(payment, owed), first_unpaid };
   }
 
-  /** The charge behind a payment that others collected for an obligation, if it is at our gateway, and this customer's. */
-  async function chargeOfOthers(paymentId: string, gatewayRef: string): Promise<string | undefined> {
-    const obligation = await getObligation(graph, paymentId);
-    const payment = await gateway.readPayment(gatewayRef);
-    return payment?.state === 'succeeded' && isOf(obligation, payment) ? payment.charge_ref : undefined;
-  }
-
-  return {
+  return patiently({
     async openRecovery({ failure, claim_first }) {
       // The run's id makes a retry of this activity find its own first claim, and another run start afresh.
       // What a run hears later is another question than what it began with.
@@ -85,11 +90,12 @@ export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryAc
       return opening;
     },
 
-    async openSettled({ settlement, policy: kept = policy.recovery }) {
+    async openSettled({ settlement, policy: kept = policy.recovery, only_confirmed = false }) {
       const key = `settle:${activityInfo().workflowExecution?.runId}:${settlement.event_id}`;
       const header = headerOf(key, { occurredAt: settlement.settled_at, causationId: settlement.event_id });
-      const disproven = await isDisproven(settlement);
-      return openSettled(graph, header, { settlement, policy: under(kept), now: now(), disproven });
+      const read = await readAtGateway(settlement);
+      if (only_confirmed && read.evidence !== 'paid') return { result: 'ignored' };
+      return openSettled(graph, header, { settlement, policy: under(kept), now: now(), ...read });
     },
 
     resumeRecovery: ({ payment_id }) => resumeRecovery(graph, { payment_id, policy, now: now() }),
@@ -100,16 +106,19 @@ export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryAc
     async readPayment({ payment_id }) {
       const { gateway_ref } = await getObligation(graph, payment_id);
       const payment = gateway_ref ? await gateway.readPayment(gateway_ref) : undefined;
-      return { payment: payment?.state ?? 'none' };
+      const state = payment?.came_back ? 'came_back' : (payment?.state ?? 'none');
+      return { payment: state, ...(gateway_ref && { gateway_ref }) };
     },
 
-    async endReview({ payment_id, policy: kept }) {
+    async endReview({ payment_id, rule: asked_for, policy: kept }) {
       const {
         state,
+        rule,
         changed_seq,
         failed_payment_method_id = '',
         customer_id,
       } = await getObligation(graph, payment_id);
+      if (asked_for !== undefined && (state !== 'needs_review' || rule !== asked_for)) return {};
       if (state === 'needs_review') {
         await endReview(graph, headerOf(`end-review:${payment_id}:${changed_seq}`, at(now())), {
           payment_id,
@@ -119,19 +128,8 @@ export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryAc
       return { alternatives: await alternativesOf(graph, asked) };
     },
 
-    async refundCharge({ payment_id, key }) {
-      const charge_ref = key.startsWith(SETTLED)
-        ? await chargeOfOthers(payment_id, key.slice(SETTLED.length))
-        : (await getRecovery(graph, payment_id))?.attempts.find((one) => one.key === key)?.gateway_ref;
-      const answer: RefundAnswer = charge_ref
-        ? await gateway.refundCharge({ charge_ref, key: `refund:${key}`, payment_id, attempt_key: key })
-        : { result: 'refused', reason: 'no charge of this payment is at our gateway' };
-      const { refund_ref } = answer;
-      const result =
-        answer.result === 'refused'
-          ? { refused: answer.reason, ...(refund_ref && { refund_ref }) }
-          : { refund_ref: answer.refund_ref };
-      return recordRefund(graph, headerOf(`refund:${key}`, at(now())), { payment_id, key, result });
+    async clearReports(cleared) {
+      await clearReports(graph, headerOf(onceInActivity('clear-reports'), at(now())), cleared);
     },
 
     async pauseRecovery({ payment_id, paused }) {
@@ -145,7 +143,7 @@ export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryAc
 
     async cancelPayment({ payment_id }) {
       const { gateway_ref } = await getObligation(graph, payment_id);
-      return { result: gateway_ref ? await cancel(gateway, payment_id, gateway_ref) : 'cancelled' };
+      return { result: gateway_ref ? await cancel(gateway, gateway_ref) : 'cancelled' };
     },
 
     async lookUpPayment({ payment_id, gateway_payment_ref }) {
@@ -153,6 +151,7 @@ export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryAc
       const payment = await gateway.readPayment(gateway_payment_ref);
       if (!payment || !isOf(obligation, payment)) return { payment: 'not_ours' };
       if (payment.state === 'processing' || payment.state === 'cancelled') return { payment: payment.state };
+      if (payment.came_back) return { payment: 'came_back' };
       // Also one that succeeded is one obligation's alone.
       const header = headerOf(`adopt:${payment_id}:${gateway_payment_ref}`, at(now()));
       const ours = await adoptGatewayPayment(graph, header, { payment_id, gateway_ref: gateway_payment_ref });
@@ -187,18 +186,32 @@ export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryAc
 
     async closeRecovery({ payment_id, ending, keep_payment, notice }) {
       const { gateway_ref, opened_at } = await getObligation(graph, payment_id);
-      let paidToo = false;
-      if (gateway_ref && !keep_payment && ending.outcome !== 'recovered') {
-        const cancelled = await cancel(gateway, payment_id, gateway_ref);
-        if (cancelled === 'already_succeeded' && !isOfOthers(ending)) return { result: 'already_succeeded' };
-        paidToo = cancelled === 'already_succeeded' && ending.payment_ref !== undefined;
-        paidToo &&= ending.payment_ref !== gateway_ref;
+      const cancels = gateway_ref !== undefined && !keep_payment && ending.outcome !== 'recovered';
+      const payment = cancels ? await cancel(gateway, gateway_ref) : 'cancelled';
+      if (cancels && payment !== 'cancelled' && !isOfOthers(ending)) {
+        if (payment !== 'already_succeeded') return { result: 'not_cancelled', payment };
+        const read = await gateway.readPayment(gateway_ref).catch(() => 'unknown' as const);
+        // The rules ask again: an activity that waited here would keep the run from every signal.
+        if (read === 'unknown') return { result: 'not_cancelled', payment: read };
+        if (read?.came_back === undefined) return { result: payment };
+        // Nothing can succeed on it any more. To cancel or stop is a decision; the end of the window is none.
+        if (ending.outcome === 'exhausted') return { result: payment, came_back: true };
       }
       const header = headerOf(`close:${payment_id}:${opened_at}:${ending.outcome}`, at(now()));
       const closing = await closeRecovery(graph, header, { payment_id, ...ending }, notice);
-      return paidToo && closing.result === 'closed' ? { ...closing, paid_too: true } : closing;
+      const byAnother = ending.payment_ref !== undefined && ending.payment_ref !== gateway_ref;
+      if (closing.result !== 'closed' || !byAnother || payment === 'cancelled') return closing;
+      return payment === 'already_succeeded'
+        ? { ...closing, paid_too: true }
+        : { ...closing, uncancelled: true };
     },
-  };
+  } satisfies RecoveryActivities);
+}
+
+/** Whoever settles the payment of an unknown customer is refused by the command. */
+function unlessUnknown(error: unknown): Record<string, never> {
+  if (error instanceof PersonaError && error.type === 'customer_not_found') return {};
+  throw error;
 }
 
 /** An event's id that came back with another body is no news of that event; the run goes on without it. */
@@ -216,21 +229,22 @@ function isOfOthers({ outcome, rule, payment_ref }: Ending): boolean {
   return outcome === 'paid_elsewhere' && (rule !== 'settled' || payment_ref !== undefined);
 }
 
-/** @throws PersonaError gateway_unavailable while it is not known: nothing may be closed before nothing can succeed any more */
+/** One try, whatever comes of it: the run that waits for it receives no signal meanwhile. */
 async function cancel(
   gateway: PaymentGateway,
-  paymentId: string,
   gatewayRef: string,
-): Promise<'cancelled' | 'already_succeeded'> {
-  const cancelled = await gateway.cancelPayment(gatewayRef, `cancel:${gatewayRef}`);
+): Promise<'cancelled' | 'already_succeeded' | 'processing' | 'unknown'> {
+  const cancelled = await gateway.cancelPayment(gatewayRef);
   if (cancelled !== 'unknown') return cancelled;
-  throw new PersonaError(
-    'gateway_unavailable',
-    `Whether payment ${gatewayRef} of obligation ${paymentId} is cancelled is not known; it stays open until it is`,
-  );
+  try {
+    return (await gateway.readPayment(gatewayRef))?.state === 'processing' ? 'processing' : 'unknown';
+  } catch {
+    return 'unknown';
+  }
 }
 
-function isOf(
+/** Is the payment what the obligation is about? */
+export function isOf(
   obligation: { amount?: number; currency?: string; gateway_customer_ref?: string },
   payment: GatewayPayment,
 ): boolean {

@@ -33,6 +33,8 @@ async function swept(payment_id: string, later: number): Promise<SendNoticeInput
   const { sweepNotices } = createSweepActivities({
     graph,
     resumeRecovery: async () => false,
+    startRefund: async () => false,
+    sendReport: async () => {},
     startNotice: async (notice) => {
       if (notice.payment_id === payment_id) started.push(notice);
       return true;

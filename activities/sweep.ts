@@ -1,23 +1,45 @@
+import { log } from '@temporalio/activity';
 import type { NoticeTemplate } from '../domain/ports.ts';
-import type { SendNoticeInput } from '../domain/processes.ts';
+import type { Report, SendNoticeInput } from '../domain/processes.ts';
 import type { Graph } from '../graph/index.ts';
-import { findNoticesDue, findUnattended, type NoticeDue } from '../graph/recovery/index.ts';
-import type { SweepActivities } from '../workflows/sweep-obligations.ts';
+import {
+  clearReports,
+  findNoticesDue,
+  findRefundsDue,
+  findReportsDue,
+  findUnattended,
+  type NoticeDue,
+  openReport,
+  postponeReports,
+  type ReportDue,
+} from '../graph/recovery/index.ts';
+import { headerOf, onceInActivity } from './header.ts';
+import type { SweepActivities, SweptPage } from '../workflows/sweep-obligations.ts';
 
 /** Starts a recovery again unless one runs. @returns whether it was started */
 export type ResumeRecovery = (paymentId: string) => Promise<boolean>;
+/** Starts to give back what is due of a payment unless that is under way. @returns whether it was started */
+export type StartRefund = (paymentId: string) => Promise<boolean>;
 /** Starts the sending of a notice unless it runs. @returns whether it was started */
 export type StartNotice = (input: SendNoticeInput) => Promise<boolean>;
+/** Hands a message to the recovery of its payment, which begins with it if none is running. */
+export type SendReport = (report: Report) => Promise<unknown>;
 
 export interface SweepDependencies {
   graph: Graph;
+  sendReport: SendReport;
   resumeRecovery: ResumeRecovery;
+  startRefund: StartRefund;
   startNotice: StartNotice;
   /** Epoch milliseconds. */
   now: () => number;
 }
 
 const PAGE = 100;
+/** An accepted message reaches its recovery, and is recorded, within seconds; what is older may have been lost. */
+const REPORT_WAITS_MS = 60_000;
+/** Whatever keeps a message from being recorded, it is sent again this often at least. */
+const REPORT_AGAIN_MS = 24 * 3_600_000;
 /** As long as a recovery that has just ended tries by itself; then a child does, under the same id. */
 const NOTICE_WAITS_MS = 60_000;
 /** As long as a receiver that is away is waited for (specification: interfaces, 'Notifications'). */
@@ -26,17 +48,67 @@ const NEWS_MS = 3 * 24 * 3_600_000;
 const NEVER_TOO_LATE: readonly NoticeTemplate[] = ['recovered', 'refund_issued'];
 
 export function createSweepActivities(deps: SweepDependencies): SweepActivities {
-  const { graph, resumeRecovery, startNotice, now } = deps;
+  const { graph, resumeRecovery, startRefund, sendReport, startNotice, now } = deps;
+
+  async function sweepPayments(
+    find: typeof findUnattended,
+    after: string,
+    start: (paymentId: string) => Promise<boolean>,
+  ): Promise<SweptPage> {
+    const paymentIds = await find(graph, { after, limit: PAGE, now: now() });
+    const started: string[] = [];
+    for (const paymentId of paymentIds) {
+      if (await start(paymentId)) started.push(paymentId);
+    }
+    const last = paymentIds.at(-1);
+    const next = paymentIds.length === PAGE && last !== undefined ? { next: last } : {};
+    return { looked_at: paymentIds.length, started, ...next };
+  }
+
+  /** @returns whether it was sent */
+  async function sendAgain(due: ReportDue): Promise<boolean> {
+    const { kind, event_id, payment_id } = due;
+    const report = await openReport(graph, due);
+    if (report) {
+      await sendReport(report);
+      return true;
+    }
+    // Its customer was erased.
+    const header = headerOf(onceInActivity(`clear:${kind}:${event_id}`), at(now()));
+    await clearReports(graph, header, { payment_id, reports: [{ kind, event_id }] });
+    return false;
+  }
+
+  /** Next when they are twice as old: a run that cannot record one yet must not be flooded with it. */
+  async function postpone(reports: readonly ReportDue[]): Promise<void> {
+    const next = reports.map(({ kind, event_id, at: accepted }) => ({
+      ...{ kind, event_id },
+      until: now() + Math.min(now() - accepted, REPORT_AGAIN_MS),
+    }));
+    await postponeReports(graph, headerOf(onceInActivity('postpone'), at(now())), next);
+  }
+
   return {
-    async sweepPage({ after }) {
-      const paymentIds = await findUnattended(graph, { after, limit: PAGE, now: now() });
+    sweepPage: ({ after }) => sweepPayments(findUnattended, after, resumeRecovery),
+
+    sweepRefunds: ({ after }) => sweepPayments(findRefundsDue, after, startRefund),
+
+    async sweepReports({ after }) {
+      const page = { after, limit: PAGE, before: now() - REPORT_WAITS_MS, now: now() };
+      const { due, next } = await findReportsDue(graph, page);
       const started: string[] = [];
-      for (const paymentId of paymentIds) {
-        if (await resumeRecovery(paymentId)) started.push(paymentId);
+      for (const report of due) {
+        try {
+          if (!(await sendAgain(report))) continue;
+          started.push(report.event_id);
+          log.warn('An accepted message that nothing has recorded was sent again', idsOf(report));
+        } catch (error) {
+          // One that cannot be opened or sent must not keep the others back.
+          log.error('An accepted message could not be sent again', { ...idsOf(report), error });
+        }
       }
-      const last = paymentIds.at(-1);
-      const next = paymentIds.length === PAGE && last !== undefined ? { next: last } : {};
-      return { looked_at: paymentIds.length, started, ...next };
+      if (due.length > 0) await postpone(due);
+      return { looked_at: due.length, started, ...(next === undefined ? {} : { next }) };
     },
 
     async sweepNotices({ after }) {
@@ -49,6 +121,14 @@ export function createSweepActivities(deps: SweepDependencies): SweepActivities 
       return { looked_at: due.length, started, ...(next === undefined ? {} : { next }) };
     },
   };
+}
+
+function idsOf({ kind, event_id, payment_id }: ReportDue) {
+  return { kind, event_id, payment_id };
+}
+
+function at(now: number): { occurredAt: string } {
+  return { occurredAt: new Date(now).toISOString() };
 }
 
 function inputOf({ closed_at, ...notice }: NoticeDue, now: number): SendNoticeInput {

@@ -47,6 +47,14 @@ test.each([
   [['context', CUSTOMER, CUSTOMER]],
   [['pause', 'not a payment']],
   [['cancel', 'p'.repeat(129)]],
+  [['retry']],
+  [['retry', 'p', '--all', '--rule', 'r']],
+  [['retry', '--all']],
+  [['retry', '--rule', 'r']],
+  [['retry', 'p', '--dry-run']],
+  [['retry', 'p', '--per-second', '1']],
+  [['retry', '--all', '--rule', 'r', '--per-second', '0']],
+  [['refund', 'not a payment']],
   [['resolve', 'p', '--attempt', 'k', '--result', 'maybe', '--evidence', 'e']],
   [['resolve', 'p', '--result', 'declined', '--evidence', 'e']],
   [['recover', '/does/not/exist']],
@@ -196,4 +204,9 @@ test('config masks what is secret, also where it breaks a rule', async () => {
   });
   expect(environment.NEO4J_PASSWORD).toEqual({ value: '[masked]', source: 'environment' });
   expect(environment.HTTP_PORT).toEqual({ value: '8080', source: 'default' });
+});
+
+test('one payment is retried without saying anything of others', async () => {
+  const nowhere = { TEMPORAL_ADDRESS: '127.0.0.1:1' };
+  expect(await run(['retry', 'p', '--reason', 'new key'], nowhere)).toMatchObject({ code: 3 });
 });

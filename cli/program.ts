@@ -12,7 +12,9 @@ import { doctor } from './commands/doctor.ts';
 import { importCustomers } from './commands/import.ts';
 import { type Operation, operate, resolveUnknown } from './commands/operate.ts';
 import { recover } from './commands/recover.ts';
+import { refund } from './commands/refund.ts';
 import { replay } from './commands/replay.ts';
+import { type RetryAll, retryAll } from './commands/retry-all.ts';
 import { verify } from './commands/verify.ts';
 import { ExitCode, toFailure } from './failure.ts';
 import { readSettings, type Settings, type Variables } from './settings.ts';
@@ -104,16 +106,21 @@ function commands(surroundings: Surroundings, ask: (run: Run) => void): Command 
     .argument('<FILE>', 'a PaymentFailed as JSON; -: standard input')
     .action((file: string) => ask((settings) => recover(settings, file, stdin)));
   const operation = (name: string, signal: Operation, does: string) =>
-    command(name, does)
+    withReason(command(name, does))
       .argument('<PAYMENT_ID>', 'the payment that is being recovered', paymentId)
-      .option('--reason <TEXT>', 'why; it stands in the record', `asked for with persona ${name}`)
       .action((id: string, { reason }: { reason: string }) =>
         ask((settings) => operate(settings, signal, id, { actor: actor(), reason })),
       );
   operation('pause', 'pause', 'lets a recovery rest: nothing is charged until it is resumed');
   operation('resume', 'resume', 'lets a paused recovery go on');
-  operation('retry', 'retryNow', 'lets a recovery try again at once, within every limit');
+  retry(command('retry', 'lets a recovery try again at once, within every limit'), err, ask);
   operation('cancel', 'cancel', 'ends a recovery; what is under way is still found out');
+  command('refund', 'gives back at once what was paid twice; what is refused is tried again daily for a week')
+    .argument('<PAYMENT_ID>', 'the payment that succeeded twice', paymentId)
+    .option('--reason <TEXT>', 'why; it stands in the record', 'asked for with persona refund')
+    .action((id: string, { reason }: { reason: string }) =>
+      ask((settings) => refund(settings, id, { actor: actor(), reason })),
+    );
   command('resolve', 'says what became of an attempt that nobody knows the outcome of')
     .argument('<PAYMENT_ID>', 'the payment that is being recovered', paymentId)
     .requiredOption('--attempt <KEY>', "the attempt's key")
@@ -158,6 +165,56 @@ function commands(surroundings: Surroundings, ask: (run: Run) => void): Command 
       ask((settings) => verify(settings, customer));
     });
   return program;
+}
+
+/** One recovery, or all that are under review by one rule. */
+function retry(command: Command, say: RetryAll['say'], ask: (run: Run) => void): void {
+  withReason(command)
+    .argument('[PAYMENT_ID]', 'the payment that is being recovered', paymentId)
+    .option('--all', 'every recovery that is under review by one rule')
+    .option('--rule <RULE>', 'with --all: the rule, such as stripe:api_key_expired')
+    .option('--dry-run', 'with --all: only lists them')
+    .option('--per-second <N>', `with --all: so many at most (default: ${RETRIES_PER_SECOND})`, perSecond)
+    .action((id: string | undefined, options: RetryOptions, self: Command) => {
+      const { reason, all, rule, dryRun = false, perSecond: rate } = options;
+      if ((id === undefined) !== (all === true)) self.error('error: say PAYMENT_ID, or --all --rule RULE');
+      if ((all === true) !== (rule !== undefined)) self.error('error: --all and --rule RULE belong together');
+      if (!all && (dryRun || rate !== undefined)) self.error('error: --dry-run and --per-second need --all');
+      const person = { actor: actor(), reason };
+      ask((settings) =>
+        id === undefined
+          ? retryAll(settings, {
+              rule: rule ?? '',
+              dryRun,
+              perSecond: rate ?? RETRIES_PER_SECOND,
+              person,
+              say,
+            })
+          : operate(settings, 'retryNow', id, person),
+      );
+    });
+}
+
+interface RetryOptions {
+  reason: string;
+  all?: true;
+  rule?: string;
+  dryRun?: true;
+  perSecond?: number;
+}
+
+/** Well below what the gateway is asked for at most, so that other charges keep their turn. */
+const RETRIES_PER_SECOND = 5;
+
+function perSecond(text: string): number {
+  const rate = Number(text);
+  if (!(rate > 0)) throw new InvalidArgumentError('It is a number above 0.');
+  return rate;
+}
+
+function withReason(command: Command): Command {
+  const usual = `asked for with persona ${command.name()}`;
+  return command.option('--reason <TEXT>', 'why; it stands in the record', usual);
 }
 
 function paged(command: Command): Command {

@@ -22,6 +22,10 @@ export interface EditEvents {
     | { label: 'Obligation'; id: string; property: 'paused'; value: true | null }
     /** Consent for its failed method was withdrawn by news of another payment. */
     | { label: 'Obligation'; id: string; property: 'consent_revoked'; value: true }
+    /** The bank knows of fraud with a method that it was to be paid with. */
+    | { label: 'Obligation'; id: string; property: 'fraud_known'; value: true }
+    /** A person lets it be collected although a payment for it came back. */
+    | { label: 'Obligation'; id: string; property: 'collect_again'; value: true }
     /** The window's clock went on after it had stood still, or stands still (`null`: no more). RFC 3339. */
     | { label: 'Obligation'; id: string; property: 'closes_at'; value: string }
     | { label: 'Obligation'; id: string; property: 'clock_stopped_at'; value: string | null }

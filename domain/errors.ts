@@ -5,6 +5,7 @@
 
 /** Canonical gRPC status codes, by number, so that the pure core needs no gRPC library. */
 export const GrpcCode = {
+  UNKNOWN: 2,
   INVALID_ARGUMENT: 3,
   DEADLINE_EXCEEDED: 4,
   NOT_FOUND: 5,
@@ -15,6 +16,8 @@ export const GrpcCode = {
   UNIMPLEMENTED: 12,
   INTERNAL: 13,
   UNAVAILABLE: 14,
+  DATA_LOSS: 15,
+  UNAUTHENTICATED: 16,
 } as const;
 
 interface ErrorRow {
@@ -88,6 +91,7 @@ export const ERRORS = {
   deadline_exceeded: row(true, 504, GrpcCode.DEADLINE_EXCEEDED, 'The deadline passed first'),
   graph_not_empty: row(false, 409, GrpcCode.FAILED_PRECONDITION, 'The graph to fill is not empty'),
   graph_unavailable: row(true, 503, GrpcCode.UNAVAILABLE, 'The identity graph cannot be reached'),
+  key_unavailable: row(true, 503, GrpcCode.UNAVAILABLE, 'A key that opens stored data is missing'),
   temporal_unavailable: row(true, 503, GrpcCode.UNAVAILABLE, 'Temporal cannot be reached'),
   gateway_unavailable: row(true, 503, GrpcCode.UNAVAILABLE, 'The payment gateway cannot be reached'),
   gateway_misconfigured: row(false, 500, GrpcCode.INTERNAL, 'The payment gateway refuses our configuration'),

@@ -4,6 +4,7 @@
  * in UTC; `null` stands for 'there is none', so that a replay can tell it from 'unchanged'.
  */
 
+import type { Dispute } from './disputes.ts';
 import type { EditEvents } from './edit-events.ts';
 import type { IdentifierDetails } from './onboarding-types.ts';
 import type { PaymentMethodStatus, PaymentMethodType } from './payment-method.ts';
@@ -22,6 +23,7 @@ export const EVENT_TYPES = [
   'PaymentMethodUsed',
   'DefaultPaymentMethodChanged',
   'ConsentChanged',
+  'PaymentMethodDisputed',
   'DeviceRegistered',
   'DeviceSeen',
   'DeviceTrustScoreUpdated',
@@ -48,6 +50,7 @@ export const EVENT_TYPES = [
   'RecoveryOverpaid',
   'RefundSent',
   'RefundFailed',
+  'RefundRequested',
   'NoticeSent',
   'NoticeFailed',
   'FraudOutcomeApplied',
@@ -161,6 +164,8 @@ interface WalletEvents {
     expires_on?: string;
     funding?: string;
     country?: string;
+    /** The gateway's own name for the type. */
+    gateway_type?: string;
     instrument_fingerprint?: Sealed;
     /** The gateway gave the method another token when it was attached. */
     token?: Sealed;
@@ -192,6 +197,8 @@ interface WalletEvents {
     consent_at: string;
     consent_source: string;
   };
+  /** A charge on it is contested, or how that stands has changed. */
+  PaymentMethodDisputed: Dispute & { payment_method_id: string };
 }
 
 /** A device's own stream: facts that hold whoever uses it. */

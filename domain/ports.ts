@@ -1,6 +1,7 @@
 /** What adapters provide. The core and the activities know outside systems only through these interfaces. */
 
 import type { DeclineCodes } from './decline/codes.ts';
+import type { Dispute } from './disputes.ts';
 import type { PaymentMethodType } from './payment-method.ts';
 import type { ChargeResult } from './recovery/messages.ts';
 
@@ -8,25 +9,53 @@ import type { ChargeResult } from './recovery/messages.ts';
 export type ChargeAnswer =
   /**
    * `gateway_ref`: the obligation's payment (`pi_…`); `charge_ref`: this attempt's charge (`ch_…`); `charged_token`: only
-   * where the payment had succeeded before this attempt, with another method than the order's.
+   * where the payment had succeeded before this attempt, with another method than the order's. `came_back`: only where
+   * it was found by reading, and its money is not held any more.
    */
-  | { result: 'approved'; gateway_ref?: string; charge_ref?: string; charged_token?: string }
-  | { result: 'declined'; gateway_ref?: string; charge_ref?: string; codes: DeclineCodes }
+  | {
+      result: 'approved';
+      gateway_ref?: string;
+      charge_ref?: string;
+      charged_token?: string;
+      came_back?: CameBack;
+    }
+  /** `payment_over`: the obligation's payment can take no more charges, and the next attempt creates another. */
+  | {
+      result: 'declined';
+      gateway_ref?: string;
+      charge_ref?: string;
+      codes: DeclineCodes;
+      payment_over?: true;
+    }
   | { result: 'pending'; gateway_ref: string; charge_ref?: string }
   /** Nobody knows whether it was charged: timeout, connection lost after sending, 5xx, a key in use. */
   | { result: 'unknown'; gateway_ref?: string; reason: string }
   /**
    * Proven to have charged nothing. Mostly it never reached the gateway: connection refused, name not found, 429. Or the
-   * obligation's payment was `cancelled` before.
+   * obligation's payment was `cancelled` before, or `review`, a rule, says why a person has to decide first.
    */
-  | { result: 'not_sent'; reason: string; retry_after_ms?: number; cancelled?: CancelledPayment };
+  | {
+      result: 'not_sent';
+      reason: string;
+      retry_after_ms?: number;
+      cancelled?: CancelledPayment;
+      review?: string;
+    };
 
 /** A payment on which nothing can succeed any more. */
 export interface CancelledPayment {
   gateway_ref: string;
   /** Whoever cancelled it says that it is not to be collected, and why. */
   because?: string;
+  /** It was not cancelled: it had succeeded before, and its money is not held any more. */
+  came_back?: CameBack;
 }
+
+/**
+ * Why a payment that has succeeded does not hold its whole amount: refunded, in full or in part; disputed, and not won
+ * (a bank debit that was returned late, too); or captured in part.
+ */
+export type CameBack = 'refunded' | 'disputed' | 'partly_captured';
 
 export interface ChargeOrder {
   /** The gateway's idempotency key of this attempt. */
@@ -35,13 +64,15 @@ export interface ChargeOrder {
   customer_id: string;
   /** The obligation's one payment, if an earlier attempt created it: then it is confirmed with another method. */
   gateway_ref?: string;
+  /** A person lets it be collected although a payment for it came back. */
+  collect_again?: true;
   gateway_customer_ref: string;
   token: string;
-  /** Minor units. */
+  /** ISO 4217 minor units, as every amount here; the adapter converts where its gateway counts differently. */
   amount: number;
   currency: string;
-  /** The types of all the wallet's methods (Stripe's names: `card`, `us_bank_account`, …): a payment accepts only these. */
-  payment_method_types: string[];
+  /** The method's type in the gateway's own name (`card`, `link`, `us_bank_account`, …): all that the payment is to accept. */
+  payment_method_type: string;
 }
 
 /** What is known of an attempt whose outcome is not: enough to find it at the gateway. */
@@ -91,9 +122,16 @@ export interface GatewayPayment {
   gateway_ref: string;
   /** `confirmable`: it has all that it needs, and somebody must only say so. */
   state: 'succeeded' | 'confirmable' | 'payable' | 'processing' | 'cancelled';
+  /** It has succeeded, and does not hold its whole amount now. */
+  came_back?: CameBack;
   gateway_customer_ref?: string;
-  /** Its newest charge. */
+  /** `metadata.payment_id`: the obligation that it was made for. */
+  payment_id?: string;
+  /** Its newest charge, and the method that it was to be paid with last. */
   charge_ref?: string;
+  token?: string;
+  /** When its newest charge was made, epoch milliseconds; absent where it was only listed. */
+  charged_at?: number;
   amount: number;
   currency: string;
 }
@@ -102,6 +140,8 @@ export interface GatewayPayment {
 export interface GatewayPaymentMethod {
   token: string;
   type: PaymentMethodType;
+  /** The gateway's own name for the type. */
+  gateway_type?: string;
   gateway_customer_ref?: string;
   brand?: string;
   network?: string;
@@ -121,18 +161,43 @@ export interface GatewayMandate {
   state: 'active' | 'pending' | 'ended' | 'spent';
 }
 
+/** A contested charge, or one that the card's bank calls fraud, with the method that was charged. */
+export interface GatewayDispute extends Dispute {
+  token?: string;
+  /** As it was when the method was charged. */
+  instrument_fingerprint?: string;
+  gateway_customer_ref?: string;
+  /** From the metadata of the charge. */
+  payment_id?: string;
+}
+
 export type AttachAnswer =
   | { result: 'attached'; method: GatewayPaymentMethod }
   /** The gateway will not take it: declined, unknown there, or attached to another of its customers. */
   | { result: 'refused'; reason: 'declined' | 'not_found' | 'other_customer'; codes: DeclineCodes };
+
+/** Whether charges are sent: all, one on trial, or none because the gateway failed at too many. */
+export type BreakerState = 'closed' | 'half_open' | 'open';
 
 export interface PaymentGateway {
   /** Creates the obligation's payment and confirms it, or confirms the existing one with another method. Never retried here. */
   charge(order: ChargeOrder, options: { timeoutMs: number; signal?: AbortSignal }): Promise<ChargeAnswer>;
   /** `undefined`: unknown at the gateway. @throws gateway_unavailable */
   readPayment(gatewayRef: string): Promise<GatewayPayment | undefined>;
-  /** Cancels the obligation's payment, so that nothing can succeed on it any more. */
-  cancelPayment(gatewayRef: string, key: string): Promise<'cancelled' | 'already_succeeded' | 'unknown'>;
+  /**
+   * The customer's payments that were created since then (epoch milliseconds), the newest first.
+   * @throws gateway_unavailable, gateway_misconfigured
+   */
+  paymentsOf(
+    gatewayCustomerRef: string,
+    since: number,
+    options: { signal?: AbortSignal },
+  ): Promise<GatewayPayment[]>;
+  /**
+   * Cancels the obligation's payment, so that nothing can succeed on it any more; the checkout page that it belongs to, too.
+   * By one try, without an idempotency key: a payment is cancelled once, and a refusal is not to be replayed.
+   */
+  cancelPayment(gatewayRef: string): Promise<'cancelled' | 'already_succeeded' | 'unknown'>;
   /** Finds out what became of an attempt, by reading alone. @throws gateway_unavailable, gateway_misconfigured */
   findCharge(query: ChargeQuery, options?: { signal?: AbortSignal }): Promise<FoundCharge>;
   /**
@@ -168,6 +233,10 @@ export interface PaymentGateway {
   getPaymentMethod(token: string): Promise<GatewayPaymentMethod | undefined>;
   /** `undefined`: unknown at the gateway. @throws gateway_unavailable, gateway_misconfigured */
   getMandate(mandateRef: string): Promise<GatewayMandate | undefined>;
+  /** `undefined`: unknown at the gateway. @throws gateway_unavailable, gateway_misconfigured */
+  getDispute(disputeRef: string): Promise<GatewayDispute | undefined>;
+  /** The same for an early warning of fraud. */
+  getFraudWarning(warningRef: string): Promise<GatewayDispute | undefined>;
 }
 
 /** What the gateway tells of a payment by itself. */
@@ -178,6 +247,8 @@ export interface GatewayNews {
   /** Of a decline. */
   codes: DeclineCodes;
   gateway_ref: string;
+  /** RFC 3339. */
+  occurred_at?: string;
   gateway_customer_ref?: string;
   /** As whoever created the payment named it. */
   payment_id?: string;
@@ -215,8 +286,16 @@ export interface RefundNews {
   attempt_key?: string;
 }
 
+/** A charge is contested, or its card's bank says that it may be fraud. Neither says which method was charged. */
+export interface DisputeNews {
+  about: 'dispute' | 'fraud_warning';
+  event_id: string;
+  dispute_ref: string;
+  charge_ref: string;
+}
+
 /** What the gateway tells by itself: a reason to read it there, and no more. */
-export type GatewayEvent = GatewayNews | MethodNews | MandateNews | RefundNews;
+export type GatewayEvent = GatewayNews | MethodNews | MandateNews | RefundNews | DisputeNews;
 
 export interface GatewayEvents {
   /**
@@ -304,8 +383,9 @@ export interface SuspectedFraud {
   event_id: string;
   customer_id: string;
   payment_method_id: string;
-  payment_id: string;
-  /** Of the decline that raised the suspicion. */
+  /** The payment that was declined, or whose charge is contested, where it is known. */
+  payment_id?: string;
+  /** Of the decline that raised the suspicion, or the reason of the dispute. */
   code?: string;
   /** RFC 3339. */
   occurred_at: string;

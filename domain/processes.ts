@@ -17,6 +17,7 @@ export const WorkflowName = {
   onboardCustomer: 'onboardCustomer',
   addPaymentMethod: 'addPaymentMethod',
   recoverPayment: 'recoverPayment',
+  refundPayment: 'refundPayment',
   sendNotice: 'sendNotice',
   reportFraud: 'reportFraud',
   sweepObligations: 'sweepObligations',
@@ -76,6 +77,12 @@ export interface SendNoticeInput {
   given_up?: string;
 }
 
+export interface RefundPaymentInput {
+  payment_id: string;
+  /** A person asks, also for what was given up. */
+  by?: ByPerson;
+}
+
 /** What update `methodReady` answers. */
 export interface MethodReady {
   payment_method_id: string;
@@ -95,10 +102,13 @@ export type GatewayChange = { event_id: string } & (
   | { changed: 'mandate'; payment_method_id: string; mandate_ref: string }
   /** `gateway_ref`: the payment of which something was given back. */
   | { changed: 'refunds'; payment_id: string; gateway_ref: string }
+  /** A contested charge, or one that its card's bank calls fraud: whose it is, only the gateway knows. */
+  | { changed: 'dispute' | 'fraud_warning'; dispute_ref: string; charge_ref: string }
 );
 
 export interface FollowGatewayInput {
-  customer_id: string;
+  /** Absent for a dispute: only its charge leads to the customer. */
+  customer_id?: string;
 }
 
 /** Signals of `recoverPayment`, each with its payload. */
@@ -114,12 +124,15 @@ export interface RecoverySignals {
   claimFreed: Record<string, never>;
   /** The customer withdrew consent where another recovery met the same method: this one ends too. */
   consentRevoked: { event_id: string };
+  /** The bank knows of fraud with a method that it was to be paid with: a dispute, or an early warning. */
+  fraudKnown: { event_id: string };
   /** What the gateway says of a charge later on: a webhook. */
   chargeResult: ChargeResult;
   /** Operations, with who and why. */
   pause: ByPerson;
   resume: ByPerson;
-  retryNow: ByPerson;
+  /** `rule`: only if it is under review by that rule. */
+  retryNow: ByPerson & { rule?: string };
   cancel: ByPerson;
 }
 
@@ -128,6 +141,28 @@ export interface ByPerson {
   reason: string;
 }
 export type RecoverySignalName = keyof RecoverySignals;
+
+/**
+ * The messages that begin a recovery or end it, by the kind of the `AcceptedReport` that keeps them until a transaction
+ * has recorded them (specification: workflows, 2).
+ */
+export const REPORT_SIGNALS = {
+  payment_failed: 'paymentFailed',
+  payment_settled: 'paymentSettled',
+  charge_result: 'chargeResult',
+} as const satisfies Record<string, RecoverySignalName>;
+export type ReportKind = keyof typeof REPORT_SIGNALS;
+
+/** An accepted report, by what is unique of it: others may use one event's id for reports of different kinds. */
+export interface ReportId {
+  kind: ReportKind;
+  event_id: string;
+}
+
+/** An accepted report as its recovery is sent it. */
+export type Report<Kind extends ReportKind = ReportKind> = {
+  [K in Kind]: { kind: K; message: RecoverySignals[(typeof REPORT_SIGNALS)[K]] };
+}[Kind];
 
 /** Search attributes, all of type Keyword; they hold ids and states, never personal data. */
 export const SearchAttribute = {
@@ -139,17 +174,25 @@ export const SearchAttribute = {
 
 export const onboardingWorkflowId = (transactionId: string) => `onboarding:${transactionId}`;
 export const recoveryWorkflowId = (paymentId: string) => `recovery:${paymentId}`;
+export const refundWorkflowId = (paymentId: string) => `refund:${paymentId}`;
 /** Whose idempotency keys a process's commands are, for good. */
 export const workflowCaller = (workflowType: string) => `workflow:${workflowType}`;
 /** `keyHash`: SHA-256, in hex, of `caller|key`. */
 export const paymentMethodWorkflowId = (customerId: string, keyHash: string) =>
   `payment-method:${customerId}:${keyHash}`;
 
-/** One run at a time reads a method, or the refunds of an obligation: an older reading never overwrites a newer one. */
-export const followGatewayWorkflowId = (change: GatewayChange) =>
-  change.changed === 'refunds'
-    ? `gateway-refunds:${change.payment_id}`
-    : `gateway-method:${change.payment_method_id}`;
+/** One run at a time reads a method, the refunds of an obligation or the disputes of a charge: an older reading never overwrites a newer one. */
+export function followGatewayWorkflowId(change: GatewayChange): string {
+  switch (change.changed) {
+    case 'refunds':
+      return `gateway-refunds:${change.payment_id}`;
+    case 'dispute':
+    case 'fraud_warning':
+      return `gateway-dispute:${change.charge_ref}`;
+    default:
+      return `gateway-method:${change.payment_method_id}`;
+  }
+}
 
 /** The schedule that looks for recoveries nobody is running, and how often. */
 export const OBLIGATION_SWEEP = { id: 'obligation-sweep', everyMs: 10 * 60_000 } as const;

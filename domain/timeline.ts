@@ -89,6 +89,8 @@ const SENTENCES: { readonly [T in keyof EventData]: Sentence<T> | null } = {
       : `${name(payment_method_id)} became your default payment method.`,
   ConsentChanged: ({ payment_method_id, off_session_consent }, name) =>
     `${name(payment_method_id)} ${off_session_consent ? 'may now' : 'may no longer'} be charged without you being present.`,
+  // Its reason may be a suspicion; what it changed has events of its own.
+  PaymentMethodDisputed: null,
   DeviceRegistered: () => 'A device was registered.',
   DeviceSeen: () => 'A device was seen again.',
   // A score is a suspicion or its opposite.
@@ -110,6 +112,8 @@ const SENTENCES: { readonly [T in keyof EventData]: Sentence<T> | null } = {
       : `${money(by_others)} of the payment ${payment_id} were given back.`,
   RefundFailed: ({ payment_id }) =>
     `What was to be given back of the payment ${payment_id} could not be given back yet; we are looking into it.`,
+  RefundRequested: ({ payment_id }) =>
+    `We are giving back what was charged a second time for the payment ${payment_id}.`,
   RelationshipAdded: ({ source_id }, name) => `${name(source_id)} was used on a device.`,
   RelationshipAttributeChanged: () => 'We learned when something of yours was last used.',
   NodePropertyChanged: ({ label, id }) =>

@@ -20,7 +20,8 @@ const STEPS: Partial<Record<EventType, readonly Step[]>> = {
   // Version 1 knew no refunds but Persona's own.
   RefundSent: [(data) => ({ ...data, by_others: null })],
   // Version 1 knew no refund that failed later, and did not name the one that failed at once.
-  RefundFailed: [(data) => ({ ...data, refund_ref: null })],
+  // Version 2 gave up at once.
+  RefundFailed: [(data) => ({ ...data, refund_ref: null }), (data) => ({ ...data, n: null, retry: null })],
 };
 
 /** The version in which events of this type are written today. */

@@ -25,6 +25,11 @@ test.each<[string, DefaultCandidate[], string | null]>([
     'b',
   ],
   ['none, if nothing else is active', [method('a', { is_default: true, status: 'failed' })], null],
+  [
+    'never one whose charge is contested',
+    [method('a', { is_default: true, disputed: true }), method('b')],
+    'b',
+  ],
   ['never an unproven one', [method('a', { proven: false })], null],
   ['the last used', [method('a'), method('b', { last_used: '2026-02-01T00:00:00.000Z' })], 'b'],
   [

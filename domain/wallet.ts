@@ -7,6 +7,8 @@ export interface DefaultCandidate {
   payment_method_id: string;
   status: PaymentMethodStatus;
   proven: boolean;
+  /** A charge on it is contested. */
+  disputed?: boolean;
   is_default: boolean;
   off_session_consent: boolean;
   /** RFC 3339 in UTC, all with the same number of digits: they compare as text. */
@@ -14,8 +16,8 @@ export interface DefaultCandidate {
 }
 
 /** May it be the default at all? */
-export function mayBeDefault(method: Pick<DefaultCandidate, 'status' | 'proven'>): boolean {
-  return method.status === 'active' && method.proven;
+export function mayBeDefault(method: Pick<DefaultCandidate, 'status' | 'proven' | 'disputed'>): boolean {
+  return method.status === 'active' && method.proven && method.disputed !== true;
 }
 
 /**

@@ -1,5 +1,6 @@
 import { Neo4jError } from 'neo4j-driver';
 import { expect, test } from 'vitest';
+import { ERRORS, type PersonaError } from '../domain/errors.ts';
 import { translated } from './errors.ts';
 
 const of = (code: string, message: string) => new Neo4jError(message, code, '', '');
@@ -16,6 +17,45 @@ test.each([
   ['a statement that is wrong', of('Neo.ClientError.Statement.SyntaxError', 'typo'), 'internal'],
 ])('%s is %s', (_, error, type) => {
   expect(translated(error)).toMatchObject({ type, cause: error });
+});
+
+/** What a server or its driver reports, and whether the same command may succeed later. */
+test.each([
+  ['ServiceUnavailable', true],
+  ['SessionExpired', true],
+  ['N/A', true],
+  ['Neo.TransientError.Transaction.DeadlockDetected', true],
+  ['Neo.TransientError.General.OutOfMemoryError', true],
+  ['Neo.TransientError.Database.DatabaseUnavailable', true],
+  ['Neo.TransientError.SomethingNew.OfALaterVersion', true],
+  ['Neo.DatabaseError.General.UnknownError', true],
+  ['Neo.DatabaseError.Statement.ExecutionFailed', true],
+  ['Neo.DatabaseError.Transaction.TransactionCommitFailed', true],
+  ['Neo.ClientError.Transaction.Terminated', true],
+  ['Neo.ClientError.Transaction.LockClientStopped', true],
+  ['Neo.ClientError.Transaction.TransactionTimedOut', true],
+  ['Neo.ClientError.Transaction.TransactionTimedOutClientConfiguration', true],
+  ['Neo.ClientError.Transaction.TransactionNotFound', true],
+  ['Neo.ClientError.Cluster.NotALeader', true],
+  ['Neo.ClientError.Database.DatabaseNotFound', true],
+  ['Neo.ClientError.General.ForbiddenOnReadOnlyDatabase', true],
+  ['Neo.ClientError.General.WriteOnReadOnlyAccessDatabase', true],
+  ['Neo.ClientError.Security.Unauthorized', true],
+  ['Neo.ClientError.Security.AuthorizationExpired', true],
+  ['Neo.ClientError.Security.Forbidden', true],
+  ['Neo.ClientError.SomethingNew.OfALaterVersion', true],
+  ['Neo.ClientError.Statement.SyntaxError', false],
+  ['Neo.ClientError.Statement.TypeError', false],
+  ['Neo.ClientError.Statement.ParameterMissing', false],
+  ['Neo.ClientError.Statement.ArithmeticError', false],
+  ['Neo.ClientError.Schema.ConstraintValidationFailed', false],
+  ['Neo.ClientError.Procedure.ProcedureNotFound', false],
+  ['Neo.ClientError.Request.InvalidFormat', false],
+  ['Neo.ClientError.Transaction.ForbiddenDueToTransactionType', false],
+])('%s: may a retry succeed? %s', (code, retryable) => {
+  const error = translated(of(code, 'as the server says')) as PersonaError;
+  expect(ERRORS[error.type].retryable).toBe(retryable);
+  if (!error.message.includes('Neo4j')) expect.fail('does not name the server');
 });
 
 test('what does not come from the driver stays as it is', () => {

@@ -6,6 +6,43 @@ const UNREACHABLE = new Set(['ServiceUnavailable', 'SessionExpired']);
 /** The driver has no code of its own for it: all its connections are in use. */
 const POOL_EXHAUSTED = /^Connection acquisition timed out/;
 const REFUSED = /^Neo\.ClientError\.Security\./;
+/**
+ * What no retry mends: a statement or its parameters are wrong, or what is stored forbids the write. Every other code,
+ * also one that this version does not know, is a fault of the server that passes: a transaction that was terminated or
+ * timed out, waiters for locks at a shutdown, a full disk, a database that is not there at the moment.
+ */
+const PERMANENT: ReadonlySet<string> = new Set(
+  [
+    'Statement.AccessMode',
+    'Statement.ArgumentError',
+    'Statement.ArithmeticError',
+    'Statement.ConstraintVerificationFailed',
+    'Statement.NotSystemDatabaseError',
+    'Statement.ParameterMissing',
+    'Statement.PropertyNotFound',
+    'Statement.RuntimeUnsupportedError',
+    'Statement.SemanticError',
+    'Statement.SyntaxError',
+    'Statement.TypeError',
+    'Statement.UnsupportedAdministrationCommand',
+    'Statement.UnsupportedOperationError',
+    'Schema.ConstraintAlreadyExists',
+    'Schema.ConstraintValidationFailed',
+    'Schema.ConstraintViolation',
+    'Schema.ConstraintWithNameAlreadyExists',
+    'Schema.EquivalentSchemaRuleAlreadyExists',
+    'Schema.IndexAlreadyExists',
+    'Schema.IndexWithNameAlreadyExists',
+    'Schema.TokenLengthError',
+    'Schema.TokenNameError',
+    'Procedure.ProcedureNotFound',
+    'Procedure.TypeError',
+    'Request.Invalid',
+    'Request.InvalidFormat',
+    'Request.InvalidUsage',
+    'Transaction.ForbiddenDueToTransactionType',
+  ].map((code) => `Neo.ClientError.${code}`),
+);
 
 /** Was something written that must be unique, and is there already? */
 export function isTaken(error: unknown): boolean {
@@ -53,5 +90,10 @@ export function translated(error: unknown): unknown {
       },
     );
   }
-  return new PersonaError('internal', 'Neo4j refused a statement', { cause: error });
+  if (PERMANENT.has(error.code)) {
+    return new PersonaError('internal', 'Neo4j refused a statement', { cause: error });
+  }
+  return new PersonaError('graph_unavailable', `Neo4j could not carry out a statement (${error.code})`, {
+    cause: error,
+  });
 }

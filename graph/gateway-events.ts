@@ -11,6 +11,12 @@ export const RECEIVED = 'EXISTS { MATCH (:CommandReceipt {caller: $caller, key: 
 
 export const receiptOf = (eventId: string) => ({ caller: CALLER, key: `event:${eventId}` });
 
+/** Was this event handed on before? */
+export async function wasReceived(graph: Graph, eventId: string): Promise<boolean> {
+  const [row] = await graph.read<{ received: boolean }>(`RETURN ${RECEIVED} AS received`, receiptOf(eventId));
+  return row?.received ?? false;
+}
+
 /** Remembers an event once it has been handed on, so that it is not handed on again. */
 export async function rememberGatewayEvent(
   graph: Graph,

@@ -21,7 +21,7 @@ export {
   removeDigitalIdentifier,
   verifyDigitalIdentifier,
 } from './identifiers/edit-identifier.ts';
-export { rememberGatewayEvent } from './gateway-events.ts';
+export { rememberGatewayEvent, wasReceived } from './gateway-events.ts';
 export { applyFraudOutcome } from './fraud/apply-fraud-outcome.ts';
 export type { Graph, GraphOptions, Reader } from './graph.ts';
 export { MAX_CONNECTIONS, openGraph } from './graph.ts';
@@ -86,6 +86,7 @@ export {
 } from './wallet/edit-payment-method.ts';
 export { followPaymentMethod, type FollowedMethod } from './wallet/follow-payment-method.ts';
 export { findMethodMatter, type MethodMatter } from './wallet/method-news.ts';
+export { type CardHolder, findCardHolders, recordDispute } from './wallet/record-dispute.ts';
 export { recordPaymentMethodUse } from './wallet/record-use.ts';
 export { updatePaymentMethod } from './wallet/update-payment-method.ts';
 export type { Verification, Verified } from './wallet/record-verification.ts';

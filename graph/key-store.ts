@@ -1,3 +1,4 @@
+import { type ErrorType, PersonaError } from '../domain/errors.ts';
 import type { KeyOwner, WrappedKey } from '../security/data-key.ts';
 import { DataKey } from '../security/data-key.ts';
 import type { Graph, Reader } from './graph.ts';
@@ -59,4 +60,11 @@ export async function dataKeyOf(
 ): Promise<DataKey | undefined> {
   const stored = await graph.keyStore.read(reader, owner);
   return stored && DataKey.unwrap(graph.keyRing, owner, stored);
+}
+
+/** Why a stored key cannot be opened. @throws the error, if it says nothing of a key */
+export function whyUnreadable(error: unknown): string {
+  const types: readonly string[] = ['internal', 'key_unavailable'] satisfies ErrorType[];
+  if (error instanceof PersonaError && types.includes(error.type)) return error.message;
+  throw error;
 }

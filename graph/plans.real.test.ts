@@ -22,6 +22,7 @@ import {
   findCustomerByDigitalId,
   findCustomersByDeviceFingerprint,
   findCustomersByUsage,
+  findCardHolders,
   findMethodMatter,
   followPaymentMethod,
   getAddresses,
@@ -46,6 +47,7 @@ import {
   linkDevice,
   onboard,
   recordDeviceLogin,
+  recordDispute,
   recordVerification,
   setCustomerStatus,
   setDefaultPaymentMethod,
@@ -55,15 +57,22 @@ import {
   updatePaymentMethodStatus,
   type Usage,
   type UsagePlace,
+  wasReceived,
 } from './index.ts';
 import {
+  countInReview,
+  clearReports,
   findNewsMatter,
   findRefundMatter,
+  findReportsDue,
   followRefunds,
+  getInReview,
   getNoticeMatter,
   getObligation,
   getOpenObligations,
   getRecoveries,
+  keepReport,
+  postponeReports,
 } from './recovery/index.ts';
 import { fullLife, type Life } from './replay/testing.ts';
 import { verifyCustomer } from './replay/verify.ts';
@@ -169,10 +178,25 @@ async function everything(recorded: Graph): Promise<void> {
   await findMethodMatter(recorded, { event_id, token });
   const found = { token, type: 'card', gateway_customer_ref: 'cus_1', last_four: '4242' } as const;
   await followPaymentMethod(recorded, testHeader(), { ...own, found });
+  await wasReceived(recorded, event_id);
+  const dispute = { dispute_ref: 'du_1', reason: 'fraudulent', state: 'open', token } as const;
+  const card = { instrument_fingerprint: 'fp_1', gateway_customer_ref: 'cus_1' };
+  await findCardHolders(recorded, { ...dispute, ...card });
+  const holder = { customer_id: life.customer_id, charged: true, payment_method_id: life.methods[0] };
+  await recordDispute(recorded, testHeader(), { holder, dispute });
   const refunded = { gateway_ref: 'pi_1', payment_id: life.paid };
   await findRefundMatter(recorded, { about: 'refund', event_id, charge_ref: 'ch_1', ...refunded });
   const refund = { refund_ref: 're_2', charge_ref: 'ch_1', amount: 1, currency: 'USD' } as const;
-  await followRefunds(recorded, testHeader(), { ...refunded, refunds: [{ ...refund, state: 'refunded' }] });
+  await followRefunds(recorded, testHeader(), {
+    now: Date.now(),
+    ...refunded,
+    refunds: [{ ...refund, state: 'refunded' }],
+  });
+  const message = { event_id, payment_id: life.paid, gateway_ref: 'pi_1', result: 'approved' } as const;
+  const report = { kind: 'charge_result', event_id } as const;
+  await keepReport(recorded, testHeader(), { ...report, message }, life.customer_id);
+  await postponeReports(recorded, testHeader(), [{ ...report, until: Date.now() }]);
+  await clearReports(recorded, testHeader(), { payment_id: life.paid, reports: [report] });
   await verifyCustomer(recorded, life.customer_id);
   await editsAndFindings(recorded, life);
 }
@@ -260,7 +284,22 @@ const WALKS: [name: string, index: string, ask: (recorded: Graph) => Promise<unk
     (graph) => byUsage(graph, { state: 'NY', brand: 'amex' }, { start: 'brand', spelling: 'amex', id: 'a' }),
   ],
   ['where to begin', 'PaymentMethod(brand, id)', (graph) => byUsage(graph, { state: 'NY', brand: 'amex' })],
+  [
+    'accepted reports',
+    'AcceptedReport(at)',
+    (graph) => findReportsDue(graph, { after: '', limit: 10, before: 1, now: 1 }),
+  ],
   ['usage by device', 'Customer(id)', (graph) => byUsage(graph, { user_agent: 'iPhone' })],
+  [
+    'what is under review by one rule',
+    'Obligation(state, rule, payment_id)',
+    (graph) => getInReview(graph, { rule: 'mac:04', after: 'invoice-1', limit: 10 }),
+  ],
+  [
+    'how much is under review by one rule',
+    'Obligation(state, rule, payment_id)',
+    (graph) => countInReview(graph, 'mac:04'),
+  ],
   ['all defaults', 'PaymentMethod(id)', (graph) => getAllDefaultPaymentMethods(graph, { limit: 10 })],
   [
     'expiring cards',

@@ -56,10 +56,14 @@ test('refunds are counted by who gave back, and those that failed at once or lat
   const others = { amount: 250, currency: 'EUR' };
   told('recordRefund', [event('RefundSent', { by_others: null })]);
   told('followRefunds', [event('RefundSent', { by_others: others }), event('RefundFailed', {})]);
+  const since = '2026-11-22T00:00:00.000Z';
+  told('recordRefund', [event('RefundFailed', { retry: { since, next_at: since } })]);
+  told('recordRefund', [event('RefundFailed', { retry: { since, next_at: null } })]);
   expect(await numbers()).toEqual([
     'persona_refunds_total{result="sent"} 1',
     'persona_refunds_total{result="by_others"} 1',
-    'persona_refunds_total{result="failed"} 1',
+    'persona_refunds_total{result="failed"} 3',
+    'persona_refunds_total{result="given_up"} 1',
   ]);
 });
 

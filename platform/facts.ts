@@ -87,7 +87,10 @@ export function createFactCounts(
     },
     RecoveryOverpaid: () => overpaid.inc(),
     RefundSent: ({ by_others }) => refunds.inc({ result: by_others === null ? 'sent' : 'by_others' }),
-    RefundFailed: () => refunds.inc({ result: 'failed' }),
+    RefundFailed({ retry }) {
+      refunds.inc({ result: 'failed' });
+      if (retry?.next_at === null) refunds.inc({ result: 'given_up' });
+    },
     NoticeSent: ({ template, channel }) => notices.inc({ template, channel, result: 'sent' }),
     NoticeFailed: ({ template, channel }) =>
       notices.inc({ template, channel: channel ?? 'none', result: 'failed' }),

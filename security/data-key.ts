@@ -34,12 +34,12 @@ export class DataKey {
     return { key: new DataKey(bytes), wrapped: { wrapped, key_id: ring.first.id } };
   }
 
-  /** @throws PersonaError internal when the ring lacks the key, or the wrapping was tampered with */
+  /** @throws PersonaError key_unavailable when the ring lacks the key, internal when the wrapping was tampered with */
   static unwrap(ring: KeyRing, owner: KeyOwner, stored: WrappedKey): DataKey {
     const ringKey = ring.find(stored.key_id);
     if (ringKey === undefined) {
       throw new PersonaError(
-        'internal',
+        'key_unavailable',
         `PERSONA_KEYS lacks the key ${stored.key_id}, which stored data needs`,
       );
     }

@@ -1,13 +1,14 @@
 /** What the gateway changed of a method or of a payment by itself, handed to the process that reads it there. */
 
-import type { MandateNews, MethodNews, RefundNews } from '../domain/ports.ts';
+import type { DisputeNews, MandateNews, MethodNews, RefundNews } from '../domain/ports.ts';
 import type { GatewayChange } from '../domain/processes.ts';
-import { findMethodMatter, type Graph } from '../graph/index.ts';
+import { findMethodMatter, type Graph, wasReceived } from '../graph/index.ts';
 import { findRefundMatter } from '../graph/recovery/index.ts';
 
-/** A change of something that is Persona's. */
+/** A change of something that is Persona's, or may be. */
 export interface ChangeMatter {
-  customer_id: string;
+  /** Absent: only the gateway knows whose method was charged. */
+  customer_id?: string;
   change: GatewayChange;
   /** There is nothing to do: the event was handed on before, or its method is in no wallet any more. */
   known: boolean;
@@ -16,9 +17,14 @@ export interface ChangeMatter {
 /** `undefined`: none of Persona's business. @throws PersonaError graph_unavailable */
 export async function findChange(
   graph: Graph,
-  news: MethodNews | MandateNews | RefundNews,
+  news: MethodNews | MandateNews | RefundNews | DisputeNews,
 ): Promise<ChangeMatter | undefined> {
   const { event_id } = news;
+  if ('dispute_ref' in news) {
+    const { about: changed, dispute_ref, charge_ref } = news;
+    const change: GatewayChange = { event_id, changed, dispute_ref, charge_ref };
+    return { change, known: await wasReceived(graph, event_id) };
+  }
   if (news.about === 'refund') {
     const matter = await findRefundMatter(graph, news);
     if (matter === undefined) return undefined;

@@ -25,6 +25,7 @@ const WAITING: Record<NonNullable<RecoveryStatus['waiting_for']>, string> = {
   authentication: 'Confirm the payment with your bank to pay it.',
   review: 'We are looking into it.',
   customer_status: 'It waits until your account is active again.',
+  gateway: 'Payments cannot be processed at the moment; it goes on as soon as they can.',
 };
 
 const ENDED: Record<NonNullable<RecoveryStatus['outcome']>, string> = {

@@ -25,7 +25,7 @@ export async function reportPaymentFailure(
   await requireKnown(deps.graph, message);
   const { occurred_at: occurredAt } = message;
   const receipt = { command: 'reportPaymentFailure', scope: 'payment-failed', occurredAt };
-  return takeReport(deps, caller, receipt, 'paymentFailed', message);
+  return takeReport(deps, caller, receipt, { kind: 'payment_failed', message });
 }
 
 /** Refused at once are reports that the recovery would refuse: nothing is started for them. */

@@ -25,7 +25,7 @@ export async function reportPaymentSettled(
   await requireFitting(deps.graph, message);
   const { settled_at: occurredAt } = message;
   const receipt = { command: 'reportPaymentSettled', scope: 'payment-settled', occurredAt };
-  return takeReport(deps, caller, receipt, 'paymentSettled', message);
+  return takeReport(deps, caller, receipt, { kind: 'payment_settled', message });
 }
 
 /** Refused at once is what the recovery would not believe: nothing is started for it. */

@@ -1,26 +1,31 @@
-import type { RecoverySignals } from '../domain/processes.ts';
+import type { Report } from '../domain/processes.ts';
 import { runCommand } from '../graph/index.ts';
-import { signalRecovery } from '../temporal/starts.ts';
+import { acceptReport } from '../graph/recovery/index.ts';
+import { sendReport } from '../temporal/starts.ts';
 import type { ServiceDeps } from './deps.ts';
 import type { Caller } from './request.ts';
 
 /**
- * Remembers what an agent reports about a payment, once it was found to fit, and tells the payment's recovery of it.
+ * Accepts what an agent reports about a payment, once it was found to fit, and signals the payment's recovery. From the
+ * moment at which it is written down the sweep sends it, whatever becomes of the signal or of the run.
  *
  * @param receipt the name that it is remembered by, and the scope of its event's id; `occurredAt`: RFC 3339
- * @throws PersonaError idempotency_key_reused, graph_unavailable, temporal_unavailable
+ * @throws PersonaError customer_not_found, idempotency_key_reused, graph_unavailable, temporal_unavailable
  */
-export async function takeReport<Name extends 'paymentFailed' | 'paymentSettled'>(
+export async function takeReport(
   { graph, temporal }: ServiceDeps,
   { caller, actor, correlationId }: Caller,
   receipt: { command: string; scope: string; occurredAt: string },
-  signal: Name,
-  message: RecoverySignals[Name],
+  report: Report<'payment_failed' | 'payment_settled'>,
 ): Promise<{ workflow_id: string }> {
   const { command, scope, occurredAt } = receipt;
+  const { message } = report;
   const idempotencyKey = `${scope}:${message.event_id}`;
   const header = { caller, idempotencyKey, actor, correlationId, occurredAt };
-  await runCommand(graph, header, command, message, async () => null);
-  // Also for a repeat: the first report may have got no further than its receipt. The recovery knows duplicates.
-  return { workflow_id: await signalRecovery(temporal, signal, message) };
+  await runCommand(graph, header, command, message, async (tx) => {
+    await acceptReport(tx, report, message.customer_id);
+    return null;
+  });
+  // Also for a repeat: the caller may not wait for the sweep. The recovery knows duplicates.
+  return { workflow_id: await sendReport(temporal, report) };
 }

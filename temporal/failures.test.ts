@@ -36,6 +36,11 @@ test.each([
   [status.UNAVAILABLE, 'temporal_unavailable'],
   [status.DEADLINE_EXCEEDED, 'deadline_exceeded'],
   [status.RESOURCE_EXHAUSTED, 'temporal_unavailable'],
+  [status.ABORTED, 'temporal_unavailable'],
+  [status.INTERNAL, 'temporal_unavailable'],
+  [status.UNKNOWN, 'temporal_unavailable'],
+  [status.UNAUTHENTICATED, 'temporal_unavailable'],
+  [status.PERMISSION_DENIED, 'temporal_unavailable'],
   [status.INVALID_ARGUMENT, 'internal'],
 ])('Temporal answering %i means %s', (code, type) => {
   const cause = Object.assign(new Error('grpc'), { code, details: 'grpc', metadata: {} });

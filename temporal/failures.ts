@@ -65,8 +65,16 @@ export function toPersonaError(error: unknown): PersonaError {
   });
 }
 
+/** What Temporal may answer differently in a while, unchanged; anything else is a request that is wrong. */
 const GRPC_TYPE: Partial<Record<number, ErrorType>> = {
   [GrpcCode.UNAVAILABLE]: 'temporal_unavailable',
   [GrpcCode.RESOURCE_EXHAUSTED]: 'temporal_unavailable',
+  [GrpcCode.ABORTED]: 'temporal_unavailable',
+  [GrpcCode.INTERNAL]: 'temporal_unavailable',
+  [GrpcCode.UNKNOWN]: 'temporal_unavailable',
+  [GrpcCode.DATA_LOSS]: 'temporal_unavailable',
+  // A token that has expired, or a right that was taken away: a person mends it.
+  [GrpcCode.UNAUTHENTICATED]: 'temporal_unavailable',
+  [GrpcCode.PERMISSION_DENIED]: 'temporal_unavailable',
   [GrpcCode.DEADLINE_EXCEEDED]: 'deadline_exceeded',
 };

@@ -12,6 +12,9 @@ test('the sweep is scheduled once, however many workers put it into place, and s
       swept.push(after);
       return { looked_at: 0, started: [] };
     },
+    async sweepReports() {
+      return { looked_at: 0, started: [] };
+    },
     async sweepNotices() {
       return { looked_at: 0, started: [] };
     },

@@ -19,15 +19,19 @@ import {
   onboardingWorkflowId,
   paymentMethodWorkflowId,
   QueryName,
+  REPORT_SIGNALS,
+  type Report,
   type RecoverySignalName,
   type RecoverySignals,
   recoveryWorkflowId,
+  refundWorkflowId,
   type SendNoticeInput,
   TaskQueue,
   type TaskQueueName,
   UpdateName,
   WorkflowName,
 } from '../domain/processes.ts';
+import type { PaymentFailed } from '../domain/recovery/messages.ts';
 import type { RecoveryStatus } from '../domain/recovery/status.ts';
 import { toPersonaError } from './failures.ts';
 
@@ -146,6 +150,17 @@ export async function signalRecovery<Name extends 'paymentFailed' | 'paymentSett
 }
 
 /**
+ * The same for a message that was accepted, by its kind.
+ *
+ * @returns the workflow's id
+ * @throws PersonaError temporal_unavailable
+ */
+export function sendReport(client: Client, { kind, message }: Report): Promise<string> {
+  // The kind says which message it is; that they fit, `Report` has checked.
+  return signalRecovery(client, REPORT_SIGNALS[kind] as 'paymentFailed', message as PaymentFailed);
+}
+
+/**
  * Has something of a customer's read at the gateway, and what it finds written down; a run that reads the same thing
  * already reads it once more.
  *
@@ -153,7 +168,7 @@ export async function signalRecovery<Name extends 'paymentFailed' | 'paymentSett
  */
 export async function followGateway(
   client: Client,
-  customerId: string,
+  customerId: string | undefined,
   change: GatewayChange,
 ): Promise<void> {
   try {
@@ -161,10 +176,10 @@ export async function followGateway(
       ...JOIN_OR_BEGIN,
       workflowId: followGatewayWorkflowId(change),
       taskQueue: TaskQueue.maintenance,
-      args: [{ customer_id: customerId }],
+      args: [customerId === undefined ? {} : { customer_id: customerId }],
       signal: GATEWAY_CHANGED,
       signalArgs: [change],
-      staticSummary: `Follows what the gateway changed of customer ${customerId}`,
+      staticSummary: `Follows what the gateway changed of ${customerId ? `customer ${customerId}` : change.changed}`,
     });
   } catch (error) {
     throw toPersonaError(error);
@@ -182,6 +197,20 @@ export async function resumeRecovery(client: Client, paymentId: string): Promise
     workflowId: recoveryWorkflowId(paymentId),
     args: [{ payment_id: paymentId, resume: true }],
     staticSummary: `Recovers payment ${paymentId}, taken up again`,
+  });
+}
+
+/**
+ * Starts to give back what is due of a payment, unless that is under way.
+ *
+ * @returns whether it was started
+ * @throws PersonaError temporal_unavailable
+ */
+export async function startRefund(client: Client, paymentId: string): Promise<boolean> {
+  return startUnlessRunning(client, WorkflowName.refundPayment, {
+    workflowId: refundWorkflowId(paymentId),
+    args: [{ payment_id: paymentId }],
+    staticSummary: `Gives back what was paid twice of payment ${paymentId}`,
   });
 }
 

@@ -17,7 +17,7 @@ import { PersonaAgentClient } from '../proto/gen/persona/v1/persona_agent.ts';
 import { createBlindIndex } from '../security/blind-index.ts';
 import { createKeyRing } from '../security/key-ring.ts';
 import { workflowBundle } from '../temporal/bundle.ts';
-import { resumeRecovery, startNotice, tellRecoveries } from '../temporal/starts.ts';
+import { resumeRecovery, sendReport, startNotice, startRefund, tellRecoveries } from '../temporal/starts.ts';
 import { createQueueWorker, runWorkers } from '../temporal/worker.ts';
 import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { queueActivities } from '../workers/queues.ts';
@@ -80,6 +80,8 @@ export async function openApiUnderTest(): Promise<ApiUnderTest> {
     tellRecoveries: (paymentIds, signal, payload) =>
       tellRecoveries(server.client, paymentIds, signal, payload),
     resumeRecovery: (paymentId) => resumeRecovery(server.client, paymentId),
+    startRefund: (paymentId) => startRefund(server.client, paymentId),
+    sendReport: (report) => sendReport(server.client, report),
     startNotice: (notice) => startNotice(server.client, notice),
     now: Date.now,
   });
@@ -211,7 +213,10 @@ const willingGateway: PaymentGateway = {
     payment_id.includes('doubt')
       ? { result: 'unknown', reason: 'no answer in time' }
       : { result: 'approved', gateway_ref: `pi_${randomUUID()}`, charge_ref: `ch_${randomUUID()}` },
+  getDispute: async () => undefined,
+  getFraudWarning: async () => undefined,
   readPayment: async () => undefined,
+  paymentsOf: async () => [],
   cancelPayment: async () => 'cancelled',
   findCharge: async () => ({ result: 'absent' }),
   refundCharge: () => Promise.reject(new Error('no charge is too many here')),

@@ -5,6 +5,7 @@ import type { Policy } from '../domain/policy.ts';
 import type { ChargeAnswer } from '../domain/ports.ts';
 import { attemptKey } from '../domain/processes.ts';
 import type { PaymentFailed } from '../domain/recovery/messages.ts';
+import type { SettlementEvidence } from '../domain/recovery/settlement.ts';
 import type { Graph } from '../graph/index.ts';
 import { claimAttempt, openRecovery, openSettled, recordAttempt } from '../graph/recovery/index.ts';
 import { testHeader } from './graph.ts';
@@ -36,7 +37,7 @@ export async function claimedObligation(
       return recordAttempt(graph, testHeader(), { payment_id, key, answer, policy, now: Date.now() });
     },
     /** @param settled epoch milliseconds */
-    settle: (settled: number, gateway_payment_ref?: string, disproven = false) =>
+    settle: (settled: number, gateway_payment_ref?: string, evidence: SettlementEvidence = 'paid') =>
       openSettled(graph, testHeader(), {
         settlement: {
           event_id: randomUUID(),
@@ -47,7 +48,7 @@ export async function claimedObligation(
         },
         policy,
         now: Date.now(),
-        disproven,
+        evidence,
       }),
   };
 }

@@ -57,7 +57,7 @@ export async function startFixture(webhook: { webhookUrl?: string; webhookSecret
         token,
         amount: 1250,
         currency: 'USD',
-        payment_method_types: ['card'],
+        payment_method_type: 'card',
       };
     },
 

@@ -2,6 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import type { Policy } from '../domain/policy.ts';
+import type { GatewayPaymentMethod } from '../domain/ports.ts';
 import type { PaymentFailed } from '../domain/recovery/messages.ts';
 import { type Graph, onboard, recordVerification, updateDeviceTrustScore } from '../graph/index.ts';
 import { onboardingRequest, randomToken, testHeader } from './graph.ts';
@@ -19,6 +20,8 @@ export interface WalletOptions {
   email?: string;
   /** The same plastic behind the card, at whichever customers. */
   fingerprints?: string[];
+  /** What else the gateway knows of each method. */
+  details?: Partial<GatewayPaymentMethod>[];
 }
 
 const DAY = 86_400_000;
@@ -28,7 +31,7 @@ export async function customerWithCards(
   policy: Policy,
   options: WalletOptions = {},
 ): Promise<TestWallet> {
-  const { cards = 3, network = 'visa', fingerprints = [], email } = options;
+  const { cards = 3, network = 'visa', fingerprints = [], details = [], email } = options;
   const device = randomUUID();
   let customer_id: string | undefined;
   const methods: string[] = [];
@@ -58,6 +61,7 @@ export async function customerWithCards(
           type: 'card',
           network,
           ...(fingerprints[index] ? { instrument_fingerprint: fingerprints[index] } : {}),
+          ...details[index],
         },
       },
     });

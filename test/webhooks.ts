@@ -8,11 +8,11 @@ import { createApp } from '../api/http/app.ts';
 import { serveHttp } from '../api/http/server.ts';
 import type { AttachAnswer, ChargeAnswer, ChargeOrder } from '../domain/ports.ts';
 import { attemptKey } from '../domain/processes.ts';
-import { type Graph, onboard, recordVerification } from '../graph/index.ts';
+import { addPaymentMethod, getDevices, type Graph, onboard, recordVerification } from '../graph/index.ts';
 import { claimAttempt, openRecovery, recordAttempt } from '../graph/recovery/index.ts';
 import { readPolicy } from '../platform/policy.ts';
 import { createServices } from '../services/create.ts';
-import { closeVerified, onboardingRequest, openTestGraph, testHeader } from './graph.ts';
+import { closeVerified, onboardingRequest, openTestGraph, randomToken, testHeader } from './graph.ts';
 import { openNamespace } from './rig/server.ts';
 import { startFixture as startStripe, until } from './stripe.ts';
 import { failureOf } from './wallets.ts';
@@ -110,6 +110,25 @@ export async function startWebhooks() {
       const found = { customer_id, payment_method_id, gateway_customer_ref, answer };
       await recordVerification(graph, testHeader(), found);
       return { customer_id, payment_method_id, token, gateway_customer_ref, order };
+    },
+
+    /** A second card of the same customer, as good as the first: an alternative to it. */
+    async secondCard(holder: CardHolder, card: object = { last4: '2222' }): Promise<CardHolder> {
+      const { customer_id, gateway_customer_ref } = holder;
+      const token = randomToken();
+      await stripe.sim(`/payment_methods/${token}`, 'PUT', { customer: gateway_customer_ref, card });
+      const [device] = await getDevices(graph, { customer_id });
+      const method = {
+        ...{ type: 'card' as const, token, off_session_consent: true },
+        ...(device && { device_id: device.device_id }),
+      };
+      const added = await addPaymentMethod(graph, testHeader(), {
+        ...{ customer_id, method, added_by: 'customer' },
+      });
+      const { payment_method_id } = added;
+      const answer = await attach(token, gateway_customer_ref);
+      await recordVerification(graph, testHeader(), { customer_id, payment_method_id, answer });
+      return { ...holder, payment_method_id, token, order: { ...holder.order, token } };
     },
 
     /** An obligation of the card's holder with one claimed attempt on the card; `named`: the payment names it. */

@@ -8,6 +8,7 @@ import { TaskQueue } from '../domain/processes.ts';
 import { MAX_CONNECTIONS, migrate, openConfiguredGraph } from '../graph/index.ts';
 import { readWorkerEnvironment } from '../platform/environment.ts';
 import { exitBecauseOf } from '../platform/exit.ts';
+import { observeGatewayBreaker } from '../platform/gateway-breaker.ts';
 import { observeGraph } from '../platform/graph-observer.ts';
 import { createLogger } from '../platform/logs.ts';
 import { createMetrics, serveMetrics } from '../platform/metrics.ts';
@@ -21,7 +22,7 @@ import { activityFields } from '../temporal/log-fields.ts';
 import { installRuntime } from '../temporal/runtime.ts';
 import { ensureSchedules, keepSchedules } from '../temporal/schedules.ts';
 import { ensureSearchAttributes } from '../temporal/search-attributes.ts';
-import { resumeRecovery, startNotice, tellRecoveries } from '../temporal/starts.ts';
+import { resumeRecovery, sendReport, startNotice, startRefund, tellRecoveries } from '../temporal/starts.ts';
 import { connectWorkers, createQueueWorker, runWorkers } from '../temporal/worker.ts';
 import { queueActivities, readQueues } from './queues.ts';
 import { warmUp } from './warm-up.ts';
@@ -63,7 +64,10 @@ async function main(): Promise<void> {
     await migrate(graph);
 
     const { stripe, notify } = environment;
-    const gateway = createStripeGateway({ ...stripe, apiKey: stripe.apiKey.reveal() });
+    const gateway = createStripeGateway(
+      { ...stripe, apiKey: stripe.apiKey.reveal() },
+      observeGatewayBreaker(metrics.registry, logger),
+    );
     const notifier =
       notify.by === 'webhook'
         ? createWebhookNotifier({ url: notify.url, secret: notify.secret.reveal() })
@@ -89,6 +93,8 @@ async function main(): Promise<void> {
       ...{ graph, gateway, notifier, chimera, policy },
       tellRecoveries: (paymentIds, signal, payload) => tellRecoveries(client, paymentIds, signal, payload),
       resumeRecovery: (paymentId) => resumeRecovery(client, paymentId),
+      startRefund: (paymentId) => startRefund(client, paymentId),
+      sendReport: (report) => sendReport(client, report),
       startNotice: (notice) => startNotice(client, notice),
       now: Date.now,
     });

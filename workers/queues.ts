@@ -8,7 +8,14 @@ import { createNoticeActivities } from '../activities/notices.ts';
 import { createOnboardingActivities } from '../activities/onboarding.ts';
 import { createPaymentMethodActivities } from '../activities/payment-methods.ts';
 import { createRecoveryActivities, type TellRecoveries } from '../activities/recovery.ts';
-import { createSweepActivities, type ResumeRecovery, type StartNotice } from '../activities/sweep.ts';
+import { createRefundActivities } from '../activities/refunds.ts';
+import {
+  createSweepActivities,
+  type ResumeRecovery,
+  type SendReport,
+  type StartNotice,
+  type StartRefund,
+} from '../activities/sweep.ts';
 import { invalid } from '../domain/errors.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { Chimera, Notifier, PaymentGateway } from '../domain/ports.ts';
@@ -23,6 +30,8 @@ export interface ActivityDependencies {
   policy: Policy;
   tellRecoveries: TellRecoveries;
   resumeRecovery: ResumeRecovery;
+  startRefund: StartRefund;
+  sendReport: SendReport;
   startNotice: StartNotice;
   /** Epoch milliseconds. */
   now: () => number;
@@ -34,6 +43,7 @@ export function queueActivities(deps: ActivityDependencies): Record<TaskQueueNam
     [TaskQueue.onboarding]: { ...createOnboardingActivities(deps), ...createPaymentMethodActivities(deps) },
     [TaskQueue.recovery]: {
       ...createRecoveryActivities(deps),
+      ...createRefundActivities(deps),
       ...createNoticeActivities(deps),
       ...createChimeraActivities(deps),
     },

@@ -16,10 +16,12 @@ const quiet: FollowActivities = {
   followPaymentMethod: notAsked,
   followMandate: notAsked,
   followRefunds: notAsked,
+  followDispute: notAsked,
 };
 
-async function rigWith(activities: Partial<FollowActivities>) {
-  const rig = await createTestRig({ activities: { [TaskQueue.maintenance]: { ...quiet, ...activities } } });
+async function rigWith(activities: Partial<FollowActivities>, others: Record<string, object> = {}) {
+  const maintenance = { ...quiet, ...activities };
+  const rig = await createTestRig({ activities: { [TaskQueue.maintenance]: maintenance, ...others } });
   const workflowId = `gateway-method:${randomUUID()}`;
   return {
     ...rig,
@@ -50,20 +52,28 @@ test('each kind of change is read by its own activity, and a failed refund is sa
       asked.push(change);
       return 'refund_failed';
     },
+    async followDispute(change) {
+      asked.push(change);
+      return { outcome: 'disputed', reports: [] };
+    },
   };
   const { tell, result } = await rigWith(activities);
   const changes: GatewayChange[] = [
     { event_id: 'evt_1', changed: 'payment_method', payment_method_id: 'm-1' },
     { event_id: 'evt_2', changed: 'mandate', payment_method_id: 'm-1', mandate_ref: 'mandate_1' },
     { event_id: 'evt_3', changed: 'refunds', payment_id: 'inv-1', gateway_ref: 'pi_1' },
+    { event_id: 'evt_4', changed: 'dispute', dispute_ref: 'du_1', charge_ref: 'ch_1' },
+    { event_id: 'evt_5', changed: 'fraud_warning', dispute_ref: 'issfr_1', charge_ref: 'ch_1' },
   ];
   const outcomes: string[] = [];
   for (const change of changes) {
     await tell(change);
     outcomes.push(...((await result()) as { outcomes: string[] }).outcomes);
   }
-  expect(outcomes).toEqual(['updated', 'consent_withdrawn', 'refund_failed']);
-  expect(asked).toEqual(changes.map((change) => ({ ...change, customer_id })));
+  expect(outcomes).toEqual(['updated', 'consent_withdrawn', 'refund_failed', 'disputed', 'disputed']);
+  // Whose charge is contested, its own reading finds out.
+  const owned = changes.map((change) => ('dispute_ref' in change ? change : { ...change, customer_id }));
+  expect(asked).toEqual(owned);
 });
 
 test('readings of one method never overlap: what is told meanwhile is read afterwards', async () => {
@@ -117,4 +127,29 @@ test('what is never read, and what nobody understands, ends no run', async () =>
   expect(await result()).toEqual({ outcomes: [] });
   await tell(method());
   expect(await result()).toEqual({ outcomes: ['given_up'] });
+});
+
+test('Chimera is told of known fraud by a process of its own, once for each suspicion', async () => {
+  const reports = [1, 2].map((n) => ({
+    event_id: `du_${randomUUID()}:m-${n}`,
+    customer_id,
+    payment_method_id: `m-${n}`,
+    code: 'fraudulent',
+    occurred_at: '2026-11-22T10:00:00.000Z',
+  }));
+  const heard: unknown[] = [];
+  const chimera = {
+    async reportSuspectedFraud(report: unknown) {
+      heard.push(report);
+    },
+  };
+  const { tell, result } = await rigWith(
+    { followDispute: async () => ({ outcome: 'compromised', reports }) },
+    { [TaskQueue.recovery]: chimera },
+  );
+  const change = { changed: 'dispute', dispute_ref: 'du_1', charge_ref: 'ch_1' };
+  await tell({ ...change, event_id: 'evt_1' });
+  expect(await result()).toEqual({ outcomes: ['compromised'] });
+  await eventually(() => expect(heard).toHaveLength(2));
+  expect(heard).toEqual(expect.arrayContaining(reports));
 });

@@ -1,15 +1,29 @@
 /**
- * What the gateway changes by itself (a reissued card, a method that was detached, a mandate that ended, a refund) is
- * read there and written down. One run at a time per method and per obligation, so that readings keep their order.
+ * What the gateway changes by itself (a reissued card, a method that was detached, a mandate that ended, a refund, a
+ * dispute) is read there and written down. One run at a time per method, per obligation and per contested charge, so
+ * that readings keep their order.
  */
 
-import { ActivityFailure, defineSignal, log, proxyActivities, setHandler } from '@temporalio/workflow';
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import {
+  ActivityFailure,
+  defineSignal,
+  log,
+  ParentClosePolicy,
+  proxyActivities,
+  setHandler,
+  startChild,
+} from '@temporalio/workflow';
+import type { SuspectedFraud } from '../domain/ports.ts';
 import {
   type FollowGatewayInput,
+  fraudReportWorkflowId,
   GATEWAY_CHANGED,
   type GatewayChange,
+  TaskQueue,
   WorkflowName,
 } from '../domain/processes.ts';
+import { reportFraud } from './report-fraud.ts';
 import { show } from './visibility.ts';
 
 export interface FollowGatewayResult {
@@ -17,7 +31,7 @@ export interface FollowGatewayResult {
   outcomes: FollowOutcome[];
 }
 
-/** `unknown`: the gateway knows nothing of it. `given_up`: it was never read, or never written down. */
+/** `unknown`: the gateway knows nothing of it. `ignored`: the method is in no wallet here. `given_up`: it was never read, or never written down. */
 export type FollowOutcome =
   | 'unchanged'
   | 'unknown'
@@ -26,9 +40,18 @@ export type FollowOutcome =
   | 'consent_withdrawn'
   | 'refund_recorded'
   | 'refund_failed'
+  | 'disputed'
+  | 'dispute_over'
+  | 'compromised'
+  | 'ignored'
   | 'given_up';
 
-type Of<C extends GatewayChange['changed']> = Extract<GatewayChange, { changed: C }> & FollowGatewayInput;
+type Of<C extends GatewayChange['changed']> = Extract<GatewayChange, { changed: C }> & {
+  customer_id: string;
+};
+
+/** A contested charge. */
+export type DisputeChange = Extract<GatewayChange, { dispute_ref: string }>;
 
 export interface FollowActivities {
   /**
@@ -40,6 +63,11 @@ export interface FollowActivities {
   followMandate(input: Of<'mandate'>): Promise<FollowOutcome>;
   /** Reads the refunds of a payment, and writes down those that others made, and those that failed. */
   followRefunds(input: Of<'refunds'>): Promise<FollowOutcome>;
+  /**
+   * Reads a dispute or an early warning, and writes down for each holder of the card what it means. `reports`: for
+   * Chimera.
+   */
+  followDispute(input: DisputeChange): Promise<{ outcome: FollowOutcome; reports: SuspectedFraud[] }>;
 }
 
 export const gatewayChangedSignal = defineSignal<[GatewayChange]>(GATEWAY_CHANGED);
@@ -65,17 +93,22 @@ export async function followGateway({ customer_id }: FollowGatewayInput): Promis
   }
   const outcome = outcomes.at(-1) ?? 'unchanged';
   show(
-    { process: WorkflowName.followGateway, customerId: customer_id, state: 'done', outcome },
+    {
+      process: WorkflowName.followGateway,
+      ...(customer_id !== undefined && { customerId: customer_id }),
+      state: 'done',
+      outcome,
+    },
     `What the gateway changed was followed: ${outcomes.join(', ')}`,
   );
   return { outcomes };
 }
 
-async function follow(customer_id: string, change: GatewayChange): Promise<FollowOutcome> {
+async function follow(customer_id: string | undefined, change: GatewayChange): Promise<FollowOutcome> {
   try {
     const outcome = await read(customer_id, change);
     if (outcome === 'refund_failed')
-      log.error('A refund has failed; a person must give it back', about(change));
+      log.error('A refund has failed; what Persona has to give back is tried again', about(change));
     if (outcome === 'unknown') log.warn('The gateway does not know what it spoke of', about(change));
     return outcome;
   } catch (error) {
@@ -88,7 +121,9 @@ async function follow(customer_id: string, change: GatewayChange): Promise<Follo
   }
 }
 
-async function read(customer_id: string, change: GatewayChange): Promise<FollowOutcome> {
+async function read(customer_id: string | undefined, change: GatewayChange): Promise<FollowOutcome> {
+  if ('dispute_ref' in change) return readDispute(change);
+  if (customer_id === undefined) return 'ignored';
   switch (change.changed) {
     case 'payment_method':
       return activities.followPaymentMethod({ ...change, customer_id });
@@ -99,10 +134,33 @@ async function read(customer_id: string, change: GatewayChange): Promise<FollowO
   }
 }
 
+async function readDispute(change: DisputeChange): Promise<FollowOutcome> {
+  const { outcome, reports } = await activities.followDispute(change);
+  for (const report of reports) await reportInBackground(report);
+  return outcome;
+}
+
+/** Chimera may be unreachable for days, and gets one report for each suspicion. */
+async function reportInBackground(report: SuspectedFraud): Promise<void> {
+  try {
+    await startChild(reportFraud, {
+      workflowId: fraudReportWorkflowId(report.event_id),
+      // Its activities are on this queue alone.
+      taskQueue: TaskQueue.recovery,
+      args: [report],
+      parentClosePolicy: ParentClosePolicy.ABANDON,
+    });
+  } catch (error) {
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+  }
+}
+
 const FIELDS: ReadonlyMap<unknown, readonly string[]> = new Map([
   ['payment_method', ['event_id', 'payment_method_id']],
   ['mandate', ['event_id', 'payment_method_id', 'mandate_ref']],
   ['refunds', ['event_id', 'payment_id', 'gateway_ref']],
+  ['dispute', ['event_id', 'dispute_ref', 'charge_ref']],
+  ['fraud_warning', ['event_id', 'dispute_ref', 'charge_ref']],
 ] satisfies [GatewayChange['changed'], string[]][]);
 
 /** Anybody may have sent anything. */
@@ -112,9 +170,6 @@ function isChange(payload: unknown): payload is GatewayChange {
   return FIELDS.get(given.changed)?.every((field) => typeof given[field] === 'string') === true;
 }
 
-function about(change: GatewayChange): Record<string, string> {
-  const { event_id } = change;
-  return change.changed === 'refunds'
-    ? { event_id, payment_id: change.payment_id }
-    : { event_id, payment_method_id: change.payment_method_id };
+function about({ event_id, changed: _, ...ids }: GatewayChange): Record<string, string> {
+  return { event_id, ...ids };
 }

@@ -4,27 +4,28 @@
  */
 
 import {
-  ApplicationFailure,
+  ActivityFailure,
   allHandlersFinished,
   CancellationScope,
   condition,
   continueAsNew,
+  log,
   setCurrentDetails,
   workflowInfo,
 } from '@temporalio/workflow';
-import { RESOLVE_UNKNOWN, WorkflowName } from '../domain/processes.ts';
+import { type ReportId, WorkflowName } from '../domain/processes.ts';
 import { begin } from '../domain/recovery/begin.ts';
-import type { Claim, ClosedObligation, Opening } from '../domain/recovery/claims.ts';
+import type { Claim, ClosedObligation } from '../domain/recovery/claims.ts';
+import { closesFirst } from '../domain/recovery/closing.ts';
 import { decide } from '../domain/recovery/decide.ts';
 import { describe } from '../domain/recovery/describe.ts';
 import { evolve } from '../domain/recovery/evolve.ts';
-import { validatePaymentFailed, validatePaymentSettled } from '../domain/recovery/payment-failed.ts';
-import type { PaymentSettled } from '../domain/recovery/messages.ts';
 import type { Fact, RecoveryState } from '../domain/recovery/state.ts';
 import { charged, type RecoveryOutcome, type RecoveryStatus } from '../domain/recovery/status.ts';
-import { graph } from './recovery/activities.ts';
-import { type Message, type Answer, openInbox, type Signalled } from './recovery/inbox.ts';
-import { findOutFirst, keyOf, receive, settlementFact } from './recovery/receive.ts';
+import { type Answer, type Message, openInbox } from './recovery/inbox.ts';
+import { beginWith, invalidStart, mayBegin } from './recovery/opening.ts';
+import { findOutFirst, receive, settlementFact } from './recovery/receive.ts';
+import { clearReports, isWrittenDown, reportOf } from './recovery/reports.ts';
 import { perform } from './recovery/steps.ts';
 import { show } from './visibility.ts';
 
@@ -47,9 +48,6 @@ export interface RecoverPaymentResult {
   attempts: number;
 }
 
-/** How long a run waits for the signal that it was started with. */
-const FIRST_SIGNAL_MS = 60_000;
-
 /**
  * Collects what one payment owes, from the first report of its failure to its end (docs/architecture.md, 'The life of a recovery').
  * @throws ApplicationFailure where the first signal is none that a recovery may begin with (`InvalidPaymentFailed` and the like)
@@ -59,6 +57,8 @@ export async function recoverPayment(input: RecoverPaymentInput): Promise<Recove
   let shown: string | undefined;
   let ignored = false;
   let closed: ClosedObligation | undefined;
+  /** What an edge has kept of messages that were acted on. */
+  const acted: ReportId[] = [];
 
   const inbox = openInbox(
     () => state,
@@ -74,9 +74,7 @@ export async function recoverPayment(input: RecoverPaymentInput): Promise<Recove
       throw invalidStart('recoverPayment', [{ field: 'payment_id', message: 'is required' }]);
     }
     if (!state) {
-      let opening = await open();
-      // What came meanwhile would end with this run, and nobody else has heard of it.
-      while (isOver(opening) && inbox.some(mayBegin)) opening = await open();
+      const opening = await beginWith(input, inbox, acted);
       if (opening.result === 'ignored') {
         ignored = true;
         show(
@@ -97,8 +95,7 @@ export async function recoverPayment(input: RecoverPaymentInput): Promise<Recove
       state = begin(opening.recovery);
       if (opening.first) state = evolve(state, claimed(opening.first.payment_method_id, opening.first.claim));
       if (opening.settlement) state = evolve(state, settlementFact(opening, opening.settlement));
-      if (opening.heard)
-        state = evolve(state, { fact: 'charge_heard', at: Date.now(), ...keyOf(opening.heard) });
+      if (opening.next) inbox.unshift(opening.next);
       const { customer_id: customerId } = state;
       show(
         { process: WorkflowName.recoverPayment, customerId, state: describe(state, Date.now()).state },
@@ -127,59 +124,28 @@ export async function recoverPayment(input: RecoverPaymentInput): Promise<Recove
     return ignored ? { ...waiting, state: 'done', outcome: 'ignored' } : { ...waiting, state: 'classifying' };
   }
 
-  /** The first message decides what this run is about; a bad one fails the run, as does silence. */
-  async function open(): Promise<Opened> {
-    if (input.resume) return accepted(await graph.resumeRecovery({ payment_id: input.payment_id }));
-    for (;;) {
-      const heard = await condition(() => inbox.length > 0, FIRST_SIGNAL_MS);
-      if (!heard) throw invalidStart('no signal came with the start', []);
-      const message = inbox.shift();
-      if (message?.signal === 'paymentFailed') {
-        const checked = validatePaymentFailed(message.payload);
-        if ('problems' in checked) throw invalidStart('paymentFailed', checked.problems);
-        requireSamePayment(checked.message.payment_id);
-        return accepted(await graph.openRecovery({ failure: checked.message, claim_first: true }));
-      }
-      if (message?.signal === 'paymentSettled') {
-        const checked = validatePaymentSettled(message.payload);
-        if ('problems' in checked) throw invalidStart('paymentSettled', checked.problems);
-        requireSamePayment(checked.message.payment_id);
-        const settlement = checked.message;
-        return { ...accepted(await graph.openSettled({ settlement })), settlement };
-      }
-      if (message?.signal === 'chargeResult') {
-        const opening = accepted(await graph.resumeRecovery({ payment_id: input.payment_id }));
-        return { ...opening, heard: message.payload };
-      }
-      if (message?.signal === RESOLVE_UNKNOWN) message.answer.done = { refused: 'nothing is in doubt here' };
-      // News for a recovery that is over by now: the next message, or the end of the wait.
-    }
-  }
-
-  function requireSamePayment(paymentId: string): void {
-    if (paymentId === input.payment_id) return;
-    throw invalidStart('paymentFailed', [
-      { field: 'payment_id', message: `must be the payment of this workflow, '${input.payment_id}'` },
-    ]);
-  }
-
   async function run(begun: RecoveryState): Promise<RecoveryState> {
     let current = begun;
     /** Decided by a person, and to be answered once it is written down. */
     const unanswered: Answer[] = [];
     for (;;) {
       // What a charge came to is written down before anything else is heard: a settlement that crosses it must find it.
-      while (!current.to_record) {
+      while (!current.to_record && !mustCloseFirst(current)) {
         const message = inbox.shift();
         if (!message) break;
         current = await findOutFirst(current, message);
         if (current.to_record) inbox.unshift(message);
-        else current = await receive(current, message, unanswered);
+        else current = await takeIn(current, message, unanswered);
         state = current;
       }
       if (!current.to_record) for (const answer of unanswered.splice(0)) answer.done = {};
       const step = decide(current, Date.now());
       setCurrentDetails(detailsOf(current));
+      const rests = step.do === 'finish' || step.do === 'wait';
+      if (rests && acted.length > 0 && isWrittenDown(current)) {
+        await clearReports(current.payment_id, acted);
+        continue;
+      }
       if (step.do === 'finish') return current;
       if (step.do === 'wait') {
         showPhase(current);
@@ -191,6 +157,26 @@ export async function recoverPayment(input: RecoverPaymentInput): Promise<Recove
       }
       current = evolve(current, await perform(current, step));
       state = current;
+    }
+  }
+
+  /** A message that cannot be taken in for good changes nothing: it must not end the run, and with it the other ones. */
+  async function takeIn(
+    current: RecoveryState,
+    message: Message,
+    unanswered: Answer[],
+  ): Promise<RecoveryState> {
+    try {
+      const next = await receive(current, message, unanswered);
+      const report = reportOf(message);
+      if (report) acted.push(report);
+      return next;
+    } catch (error) {
+      if (!(error instanceof ActivityFailure) || !mayBegin(message)) throw error;
+      log.error(`A ${message.signal} could not be taken in`, {
+        reason: error.cause?.message ?? error.message,
+      });
+      return current;
     }
   }
 
@@ -208,41 +194,14 @@ export async function recoverPayment(input: RecoverPaymentInput): Promise<Recove
   }
 }
 
-type Opened = Exclude<Opening, { result: 'refused' }> & {
-  settlement?: PaymentSettled;
-  heard?: Signalled['payload'];
-};
-
-function isOver({ result }: Opened): boolean {
-  return result === 'ignored' || result === 'closed';
-}
-
-/** A run may begin with any of these. */
-function mayBegin({ signal }: Message): boolean {
-  return signal === 'paymentFailed' || signal === 'paymentSettled' || signal === 'chargeResult';
+/** Where it cannot be closed now, messages are taken in all the same: one of them may end the wait. */
+function mustCloseFirst(state: RecoveryState): boolean {
+  return closesFirst(state) && decide(state, Date.now()).do !== 'wait';
 }
 
 function claimed(payment_method_id: string, claim: Claim): Fact {
   const candidate = { payment_method_id, not_before: 0, why: 'alternative' } as const;
   return { fact: 'claim_answered', candidate, claim, at: Date.now() };
-}
-
-function accepted(opening: Opening): Exclude<Opening, { result: 'refused' }> {
-  if (opening.result !== 'refused') return opening;
-  throw invalidStart(opening.type, opening.problems);
-}
-
-function invalidStart(
-  what: string,
-  problems: readonly { field: string; message: string }[],
-): ApplicationFailure {
-  const fields = problems.map((problem) => `${problem.field}: ${problem.message}`).join('; ');
-  return ApplicationFailure.create({
-    type: 'InvalidPaymentFailed',
-    message: fields ? `${what}: ${fields}` : what,
-    nonRetryable: true,
-    details: [problems],
-  });
 }
 
 function resultOf(obligation: ClosedObligation): RecoverPaymentResult {

@@ -22,13 +22,16 @@ test('the sweep looks at every page and says how many recoveries and notices it 
     '': { looked_at: 101, started: ['one', 'two'], next: 'invoice-50' },
     'invoice-50': { looked_at: 1, started: ['three'] },
   };
+  const refundPages: typeof pages = { '': { looked_at: 2, started: ['invoice-1'] } };
   const none = { looked_at: 0, started: [] };
   const activities: SweepActivities = {
     sweepPage: async ({ after }) => pages[after] ?? none,
+    sweepReports: async ({ after }) => (after === '' ? { looked_at: 1, started: ['event-1'] } : none),
+    sweepRefunds: async ({ after }) => refundPages[after] ?? none,
     sweepNotices: async ({ after }) => noticePages[after] ?? none,
   };
   const rig = await createTestRig({ activities: { [TaskQueue.maintenance]: activities } });
-  expect(await sweep(rig)).toEqual({ looked_at: 103, started: 1, notices: 3 });
+  expect(await sweep(rig)).toEqual({ looked_at: 103, started: 1, reports: 1, refunds: 1, notices: 3 });
 });
 
 test('a notice that is due is sent by a process of its own, however many sweeps find it meanwhile', async () => {
@@ -45,6 +48,8 @@ test('a notice that is due is sent by a process of its own, however many sweeps 
   let rig: TestRig;
   const sweeping: Partial<SweepActivities> = {
     sweepPage: async () => ({ looked_at: 0, started: [] }),
+    sweepRefunds: async () => ({ looked_at: 0, started: [] }),
+    sweepReports: async () => ({ looked_at: 0, started: [] }),
     sweepNotices: async () => {
       const started = due && (await startNotice(rig.client, notice)) ? [notice.notification_id] : [];
       return { looked_at: Number(due), started };
@@ -67,4 +72,20 @@ test('a notice that is due is sent by a process of its own, however many sweeps 
   await rig.client.workflow.getHandle(notice.notification_id).result();
   expect(await sweep(rig, 3)).toMatchObject({ notices: 0 });
   expect(delivered).toEqual([notice.notification_id]);
+});
+
+test('a message that nothing has recorded reaches its payment before that is taken up without it', async () => {
+  const seen: string[] = [];
+  const page = (name: string) => async () => {
+    seen.push(name);
+    return { looked_at: 0, started: [] };
+  };
+  const activities: SweepActivities = {
+    sweepPage: page('payments'),
+    sweepReports: page('reports'),
+    sweepRefunds: page('refunds'),
+    sweepNotices: page('notices'),
+  };
+  await sweep(await createTestRig({ activities: { [TaskQueue.maintenance]: activities } }));
+  expect(seen).toEqual(['reports', 'payments', 'refunds', 'notices']);
 });

@@ -1,7 +1,7 @@
 /**
  * Every ten minutes: whatever is still owed, or in doubt, and has no run, gets one again (terminated by hand, Temporal
- * restored from a backup, its data lost); and what a customer should have heard, and nobody is telling them, is sent.
- * The run finds out before it does anything.
+ * restored from a backup, its data lost); a message that was accepted and that no transaction has recorded is sent again;
+ * refunds that are due are tried; and notices that are due and have no run are sent. The run finds out before it does anything.
  */
 
 import { proxyActivities } from '@temporalio/workflow';
@@ -10,7 +10,7 @@ import { show } from './visibility.ts';
 
 export interface SweptPage {
   looked_at: number;
-  /** The payments whose recovery, or the notifications whose sending, was started again. */
+  /** The payments whose recovery or refund, the events whose signal, or the notifications whose sending was started again. */
   started: string[];
   /** Where the next page begins; absent after the last one. */
   next?: string;
@@ -19,11 +19,15 @@ export interface SweptPage {
 export interface SweepActivities {
   /** Looks at one page; starts a run for each payment of it that has none. */
   sweepPage(input: { after: string }): Promise<SweptPage>;
+  /** The same for what is to be given back. */
+  sweepRefunds(input: { after: string }): Promise<SweptPage>;
+  /** The same for messages that were accepted, and that no run has recorded. */
+  sweepReports(input: { after: string }): Promise<SweptPage>;
   /** The same for the notices that are due. */
   sweepNotices(input: { after: string }): Promise<SweptPage>;
 }
 
-const { sweepPage, sweepNotices } = proxyActivities<SweepActivities>({
+const { sweepPage, sweepReports, sweepRefunds, sweepNotices } = proxyActivities<SweepActivities>({
   // A page asks Temporal about a hundred runs at most.
   startToCloseTimeout: '2m',
   // The next sweep comes in ten minutes and begins anew.
@@ -36,6 +40,10 @@ export interface SweepResult {
   looked_at: number;
   /** Payments whose recovery was started again. */
   started: number;
+  /** Accepted messages that were sent again. */
+  reports: number;
+  /** Payments of which something is being given back. */
+  refunds: number;
   /** Notices whose sending was started again. */
   notices: number;
 }
@@ -44,13 +52,16 @@ export interface SweepResult {
 const MAX_PAGES = 200;
 
 export async function sweepObligations(): Promise<SweepResult> {
+  // First: a run that begins with a settlement or a STOP charges nothing that one which resumes without it would.
+  const { started: reports } = await eachPage(sweepReports);
   const { looked_at, started } = await eachPage(sweepPage);
+  const { started: refunds } = await eachPage(sweepRefunds);
   const { started: notices } = await eachPage(sweepNotices);
   show(
     { process: WorkflowName.sweepObligations, state: 'done' },
-    `Looked at ${looked_at} payments; started ${started} recoveries and ${notices} notices again`,
+    `Looked at ${looked_at} payments; started ${started} recoveries, ${refunds} refunds and ${notices} notices again, sent ${reports} messages again`,
   );
-  return { looked_at, started, notices };
+  return { looked_at, started, reports, refunds, notices };
 }
 
 async function eachPage(

@@ -45,8 +45,8 @@ export function createChimeraClient({ address }: { address: string }): ChimeraCl
         throw unavailable(address, 'it has begun a profile and does not say which');
       return { baseline_data_ref };
     },
-    async reportSuspectedFraud({ occurred_at, ...report }) {
-      const request = { ...report, occurred_at: new Date(occurred_at) };
+    async reportSuspectedFraud({ occurred_at, payment_id = '', ...report }) {
+      const request = { ...report, payment_id, occurred_at: new Date(occurred_at) };
       await call((deadline, done) => client.reportSuspectedFraud(request, new Metadata(), deadline, done));
     },
     close: () => client.close(),

@@ -2,7 +2,7 @@
 
 import { Stripe } from 'stripe';
 import type { DeclineCodes } from '../../domain/decline/codes.ts';
-import type { CancelledPayment, ChargeAnswer } from '../../domain/ports.ts';
+import type { CancelledPayment, ChargeAnswer, ChargeOrder } from '../../domain/ports.ts';
 import { declineCodes } from './decline-codes.ts';
 import { TransportFault } from './transport.ts';
 
@@ -10,6 +10,14 @@ import { TransportFault } from './transport.ts';
 const CONFIG_CODE = 'gateway_config_error';
 /** The method is gone at Stripe, or may be used no more. */
 const GONE_CODES = ['resource_missing', 'payment_method_unexpected_state'];
+/** Of a 400, and yet about this method and its customer alone; the decline table knows them. */
+const METHOD_CODES = [
+  'payment_intent_authentication_failure',
+  'payment_intent_action_required',
+  'payment_intent_mandate_invalid',
+];
+/** Our account, or this currency, does not take methods of this type: the others are none the worse for it. */
+const TYPE_CODE = 'service_not_allowed';
 
 /** Why a payment was cancelled: of these, whoever did it does not want the amount to be collected just like that. */
 const NOT_TO_BE_COLLECTED = ['duplicate', 'fraudulent', 'requested_by_customer', 'void_invoice'];
@@ -48,8 +56,17 @@ export function answerOfIntent(intent: Stripe.PaymentIntent): ChargeAnswer {
   return { result: 'unknown', gateway_ref: intent.id, reason: `the payment is ${intent.status}` };
 }
 
-/** Anything but a 2xx answer. `token`: the method that was to be charged. Never throws. */
-export function answerOfError(error: unknown, token: string): ChargeAnswer {
+/** Nothing is sent: Stripe has no such amount, and another one was not agreed to. */
+export function unrepresentable({ amount, currency }: ChargeOrder): ChargeAnswer {
+  return {
+    result: 'declined',
+    codes: misconfigured(`Stripe has no amount of ${amount} minor units of ${currency}`),
+  };
+}
+
+/** Anything but a 2xx answer. Never throws. */
+export function answerOfError(error: unknown, order: ChargeOrder): ChargeAnswer {
+  const { token } = order;
   if (!(error instanceof Stripe.errors.StripeError)) return { result: 'unknown', reason: String(error) };
   if (error instanceof Stripe.errors.StripeConnectionError) return answerOfSilence(error);
   const status = error.statusCode ?? 0;
@@ -61,8 +78,34 @@ export function answerOfError(error: unknown, token: string): ChargeAnswer {
   if (error.param === 'payment_method' && GONE_CODES.includes(error.code ?? '')) {
     return declined(error, { code: 'resource_missing' });
   }
+  if (status === 400 && METHOD_CODES.includes(error.code ?? '')) {
+    return declined(error, declineCodes(error, error.payment_intent));
+  }
+  if (status === 400 && isAboutType(error, order)) return declined(error, { code: TYPE_CODE, reason });
   if ([400, 401, 403, 404].includes(status)) return declined(error, misconfigured(reason));
   return unknown(error, reason);
+}
+
+/** Without cards nothing works at all: that stays our own set-up's fault, and so does a parameter that is gone. */
+function isAboutType({ param, code }: Stripe.errors.StripeError, order: ChargeOrder): boolean {
+  return (
+    order.payment_method_type !== 'card' &&
+    param?.startsWith('payment_method_types') === true &&
+    code !== 'payment_method_types_no_longer_supported'
+  );
+}
+
+/** Is the gateway itself at fault: no answer, none that can be read, 5xx, or 429? Declines and refusals are answers. */
+export function isGatewayFailure(error: unknown): boolean {
+  if (!(error instanceof Stripe.errors.StripeError)) return false;
+  const { statusCode = 0 } = error;
+  const unreadable = error instanceof Stripe.errors.StripeAPIError;
+  return (
+    unreadable ||
+    error instanceof Stripe.errors.StripeConnectionError ||
+    statusCode === 429 ||
+    statusCode >= 500
+  );
 }
 
 function answerOfSilence(error: Stripe.errors.StripeConnectionError): ChargeAnswer {

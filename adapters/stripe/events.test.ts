@@ -130,6 +130,16 @@ test('charge.refunded names the payment and the charge', () => {
   expect(of('charge.refunded', { ...charge, metadata: {} })).toEqual(told);
 });
 
+test.each([
+  ['charge.dispute.created', 'dispute'],
+  ['charge.dispute.updated', 'dispute'],
+  ['charge.dispute.closed', 'dispute'],
+  ['radar.early_fraud_warning.created', 'fraud_warning'],
+])('%s names what is to be read, and the charge', (type, about) => {
+  const object = { id: 'du_1', charge: 'ch_1', payment_intent: 'pi_1', reason: 'fraudulent', status: 'lost' };
+  expect(of(type, object)).toEqual({ about, event_id: 'evt_1', dispute_ref: 'du_1', charge_ref: 'ch_1' });
+});
+
 test.each(['refund.updated', 'refund.failed'])('%s names the payment, and the attempt of our own', (type) => {
   const refund = { id: 're_1', object: 'refund', charge: 'ch_1', payment_intent: 'pi_1', status: 'failed' };
   const told = { about: 'refund', event_id: 'evt_1', gateway_ref: 'pi_1', charge_ref: 'ch_1' };

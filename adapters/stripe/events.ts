@@ -3,6 +3,7 @@
 import { Stripe } from 'stripe';
 import { PersonaError } from '../../domain/errors.ts';
 import type {
+  DisputeNews,
   GatewayEvent,
   GatewayEvents,
   GatewayNews,
@@ -21,6 +22,7 @@ const HANDLED: Readonly<Record<string, Read>> = {
   'payment_intent.succeeded': payment('approved'),
   'payment_intent.payment_failed': payment('declined'),
   'payment_intent.processing': payment('pending'),
+  'payment_intent.amount_capturable_updated': payment('pending'),
   'payment_intent.requires_action': payment('declined'),
   'payment_intent.canceled': payment('cancelled'),
   'payment_method.automatically_updated': methodNews,
@@ -30,6 +32,10 @@ const HANDLED: Readonly<Record<string, Read>> = {
   'charge.refunded': refundedCharge,
   'refund.updated': refundNews,
   'refund.failed': refundNews,
+  'charge.dispute.created': disputeNews,
+  'charge.dispute.updated': disputeNews,
+  'charge.dispute.closed': disputeNews,
+  'radar.early_fraud_warning.created': disputeNews,
 };
 
 /** @param secret the endpoint's signing secret (`whsec_…`) */
@@ -76,6 +82,8 @@ function newsOf(
     result,
     codes: codesOf(event.type, intent),
     gateway_ref: intent.id,
+    // Stripe's times are whole seconds: the last moment at which it may have been.
+    ...(event.created > 0 && { occurred_at: new Date(event.created * 1000 + 999).toISOString() }),
     ...(customer && { gateway_customer_ref: customer }),
     ...(intent.metadata.payment_id && { payment_id: intent.metadata.payment_id }),
     ...(event.request?.idempotency_key && { request_key: event.request.idempotency_key }),
@@ -121,6 +129,14 @@ function refundNews({ id: event_id, data }: Stripe.Event): RefundNews | undefine
     ...(charge_ref && { charge_ref }),
     ...refundedFor(refund),
   };
+}
+
+function disputeNews({ id: event_id, type, data }: Stripe.Event): DisputeNews | undefined {
+  const { id: dispute_ref, charge } = data.object as Stripe.Dispute | Stripe.Radar.EarlyFraudWarning;
+  const charge_ref = idOf(charge);
+  if (charge_ref === undefined) return undefined;
+  const about = type.startsWith('radar.') ? 'fraud_warning' : 'dispute';
+  return { about, event_id, dispute_ref, charge_ref };
 }
 
 function idOf(reference: string | { id: string } | null | undefined): string | undefined {

@@ -2,6 +2,7 @@
 
 import type { Stripe } from 'stripe';
 import type { ChargeQuery, FoundCharge } from '../../domain/ports.ts';
+import { cameBack, readWithCharge } from './came-back.ts';
 import { cancellationOf } from './charge.ts';
 import { gatewayFault, type StripeOptions, stripeClient } from './client.ts';
 import { codesOfCharge, declineCodes } from './decline-codes.ts';
@@ -28,7 +29,7 @@ export async function findCharge(
     const intent =
       query.gateway_ref === undefined
         ? await intentOf(stripe, query)
-        : await stripe.paymentIntents.retrieve(query.gateway_ref);
+        : await readWithCharge(stripe, query.gateway_ref);
     return intent === undefined ? { result: 'absent' } : await outcomeOf(stripe, intent, query);
   } catch (error) {
     throw gatewayFault(error, options);
@@ -42,6 +43,7 @@ async function intentOf(stripe: Stripe, query: ChargeQuery): Promise<Stripe.Paym
     customer: query.gateway_customer_ref,
     created: { gte: Math.floor((query.claimed_at - LOOK_BACK_MS) / 1000) },
     limit: PAGE,
+    expand: ['data.latest_charge'],
   });
   for await (const intent of newestFirst) {
     if (intent.metadata.payment_id === query.payment_id && intent.status !== 'canceled') own.push(intent);
@@ -58,7 +60,9 @@ async function outcomeOf(
   const gateway_ref = intent.id;
   const latest = idOf(intent.latest_charge);
   if (intent.status === 'succeeded') {
-    return approved(gateway_ref, latest, idOf(intent.payment_method), query.token);
+    const came_back = await cameBack(stripe, intent);
+    const answer = approved(gateway_ref, latest, idOf(intent.payment_method), query.token);
+    return { ...answer, ...(came_back && { came_back }) };
   }
   if (intent.status === 'processing' || intent.status === 'requires_capture') {
     return { result: 'pending', gateway_ref, ...(latest && { charge_ref: latest }) };
@@ -92,7 +96,7 @@ function approved(
   charge_ref: string | undefined,
   method: string | null | undefined,
   token: string,
-): FoundCharge {
+): Extract<FoundCharge, { result: 'approved' }> {
   const other = method != null && method !== token;
   return {
     result: 'approved',

@@ -9,6 +9,13 @@ beforeAll(async () => {
 });
 afterAll(() => stripe.close());
 
+/** A payment that a card has declined. */
+async function payable(): Promise<string> {
+  const answer = await stripe.charge(await stripe.given([{ do: 'decline' }]));
+  if (answer.result !== 'declined' || answer.gateway_ref === undefined) throw new Error('not declined');
+  return answer.gateway_ref;
+}
+
 describe('payments, customers, methods', () => {
   test('reads a payment in each state', async () => {
     expect(await stripe.gateway.readPayment('pi_nobody')).toBeUndefined();
@@ -20,14 +27,22 @@ describe('payments, customers, methods', () => {
       const order = await stripe.given([{ do: step }]);
       const answer = await stripe.charge(order);
       const ref = 'gateway_ref' in answer ? (answer.gateway_ref ?? '') : '';
-      expect(await stripe.gateway.readPayment(ref)).toEqual({
+      const payment = {
         gateway_ref: ref,
         state,
         gateway_customer_ref: order.gateway_customer_ref,
+        payment_id: order.payment_id,
         charge_ref: expect.stringMatching(/^ch_/),
+        // A declined payment has no method any more.
+        ...(state !== 'payable' && { token: order.token }),
         amount: 1250,
         currency: 'USD',
-      });
+      };
+      const charged_at = expect.any(Number);
+      expect(await stripe.gateway.readPayment(ref)).toEqual({ ...payment, charged_at });
+      const { gateway_customer_ref } = order;
+      expect(await stripe.gateway.paymentsOf(gateway_customer_ref, 0, {})).toEqual([payment]);
+      expect(await stripe.gateway.paymentsOf(gateway_customer_ref, Date.now() + 60_000, {})).toEqual([]);
     }
   });
 
@@ -35,17 +50,35 @@ describe('payments, customers, methods', () => {
     const order = await stripe.given([{ do: 'decline' }]);
     const answer = await stripe.charge(order);
     const ref = 'gateway_ref' in answer ? (answer.gateway_ref ?? '') : '';
-    expect(await stripe.gateway.cancelPayment(ref, 'a')).toBe('cancelled');
-    expect(await stripe.gateway.cancelPayment(ref, 'b')).toBe('cancelled');
+    expect(await stripe.gateway.cancelPayment(ref)).toBe('cancelled');
+    expect(await stripe.gateway.cancelPayment(ref)).toBe('cancelled');
     expect(await stripe.gateway.readPayment(ref)).toMatchObject({ state: 'cancelled' });
 
     const paid = await stripe.charge(await stripe.given([]));
     if (paid.result !== 'approved') throw new Error('not approved');
-    expect(await stripe.gateway.cancelPayment(paid.gateway_ref ?? '', 'c')).toBe('already_succeeded');
+    expect(await stripe.gateway.cancelPayment(paid.gateway_ref ?? '')).toBe('already_succeeded');
 
     const pending = await stripe.charge(await stripe.given([{ do: 'processing' }]));
     if (pending.result !== 'pending') throw new Error('not pending');
-    expect(await stripe.gateway.cancelPayment(pending.gateway_ref, 'd')).toBe('unknown');
+    expect(await stripe.gateway.cancelPayment(pending.gateway_ref)).toBe('unknown');
+  });
+
+  test.each([401, 400, 429, 500])(
+    'a payment whose cancelling was refused with %i is cancelled by the next try',
+    async (refuse_cancel) => {
+      const ref = await payable();
+      await stripe.sim(`/payment_intents/${ref}`, 'PUT', { refuse_cancel });
+      expect(await stripe.gateway.cancelPayment(ref)).toBe('unknown');
+      await stripe.sim(`/payment_intents/${ref}`, 'PUT', { refuse_cancel: null });
+      expect(await stripe.gateway.cancelPayment(ref)).toBe('cancelled');
+    },
+  );
+
+  test('a payment of a Checkout Session is cancelled by expiring that', async () => {
+    const ref = await payable();
+    await stripe.sim(`/payment_intents/${ref}`, 'PUT', { checkout_session: true });
+    expect(await stripe.gateway.cancelPayment(ref)).toBe('cancelled');
+    expect(await stripe.gateway.readPayment(ref)).toMatchObject({ state: 'cancelled' });
   });
 
   test('the same customer twice is one customer', async () => {
@@ -68,6 +101,7 @@ describe('payments, customers, methods', () => {
       method: {
         token: order.token,
         type: 'card',
+        gateway_type: 'card',
         gateway_customer_ref: order.gateway_customer_ref,
         brand: 'mastercard',
         network: 'mastercard',
@@ -133,8 +167,21 @@ describe('payments, customers, methods', () => {
     const order = await stripe.given([], { wallet: 'apple_pay' });
     const again = { token: order.token, gateway_customer_ref: order.gateway_customer_ref, key: randomUUID() };
     expect(await stripe.gateway.attachPaymentMethod(again)).toMatchObject({
-      method: { type: 'digital_wallet' },
+      method: { type: 'digital_wallet', gateway_type: 'card' },
     });
+  });
+
+  test.each([
+    ['link', 'digital_wallet', undefined],
+    ['sepa_debit', 'bank_account', 'sepa'],
+    ['bacs_debit', 'bank_account', undefined],
+    ['nz_bank_account', 'bank_account', undefined],
+  ])("a %s is a %s, and keeps the gateway's own name", async (gateway_type, type, network) => {
+    const { token } = await stripe.given([]);
+    await stripe.sim(`/payment_methods/${token}`, 'PUT', { type: gateway_type });
+    const method = await stripe.gateway.getPaymentMethod(token);
+    expect(method).toMatchObject({ type, gateway_type });
+    expect(method?.network).toBe(network);
   });
 });
 

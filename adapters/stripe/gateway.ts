@@ -1,42 +1,62 @@
 /** The payment gateway through Stripe's API (specification: interfaces, 'Payment gateway'). */
 
 import type { Stripe } from 'stripe';
-import type { ChargeOrder, GatewayPayment, PaymentGateway } from '../../domain/ports.ts';
+import type {
+  BreakerState,
+  ChargeAnswer,
+  ChargeOrder,
+  GatewayPayment,
+  PaymentGateway,
+} from '../../domain/ports.ts';
 import { attachPaymentMethod, ownerOf } from './attach.ts';
-import { answerOfError, answerOfIntent } from './charge.ts';
+import { amountForStripe, amountFromStripe } from './amounts.ts';
+import { createChargeBreaker, type Sent } from './breaker.ts';
+import { cameBack, readWithCharge } from './came-back.ts';
+import { cancelPayment } from './cancel.ts';
+import { answerOfError, answerOfIntent, isGatewayFailure, unrepresentable } from './charge.ts';
 import { found, gatewayFault, type StripeOptions, stripeClient } from './client.ts';
+import { getDispute, getFraudWarning } from './disputes.ts';
 import { findCharge } from './find-charge.ts';
 import { getMandate } from './mandates.ts';
 import { methodOf } from './methods.ts';
 import { refundCharge, refundsOf } from './refund.ts';
 import { chargeTransport } from './transport.ts';
 
-export function createStripeGateway(options: StripeOptions): PaymentGateway {
+/** The largest page that Stripe gives. */
+const PAGE = 100;
+
+/** @param onBreaker gets each new state of the breaker around charges */
+export function createStripeGateway(
+  options: StripeOptions,
+  onBreaker: (state: BreakerState) => void = () => {},
+): PaymentGateway {
   const stripe = stripeClient(options);
+  const guarded = createChargeBreaker(onBreaker);
   const readPayment = (gatewayRef: string) => readIntent(stripe, gatewayRef, options);
   return {
     async charge(order, { timeoutMs, signal }) {
-      const client = stripeClient(options, chargeTransport(signal));
-      try {
-        return answerOfIntent(await send(client, order, { idempotencyKey: order.key, timeout: timeoutMs }));
-      } catch (error) {
-        return answerOfError(error, order.token);
-      }
+      const amount = amountForStripe(order.amount, order.currency);
+      if (amount === undefined) return unrepresentable(order);
+      return guarded(async (): Promise<Sent> => {
+        const client = stripeClient(options, chargeTransport(signal));
+        try {
+          const request = { idempotencyKey: order.key, timeout: timeoutMs };
+          const intent = await send(client, { ...order, amount }, request);
+          return { answer: answerOfIntent(intent), failed: false };
+        } catch (error) {
+          // A request that we called off says nothing about the gateway.
+          const failed = signal?.aborted !== true && isGatewayFailure(error);
+          return { answer: await foundPaid(stripe, answerOfError(error, order)), failed };
+        }
+      });
     },
 
     readPayment,
 
-    async cancelPayment(gatewayRef, key) {
-      try {
-        await stripe.paymentIntents.cancel(gatewayRef, {}, { idempotencyKey: key });
-        return 'cancelled';
-      } catch {
-        // Refused, or no answer: the payment itself says what it is now, which a replayed answer might not.
-        const payment = await readPayment(gatewayRef).catch(() => undefined);
-        if (payment?.state === 'cancelled') return 'cancelled';
-        return payment?.state === 'succeeded' ? 'already_succeeded' : 'unknown';
-      }
-    },
+    paymentsOf: (customer, since, { signal }) =>
+      listIntents(stripeClient(options, chargeTransport(signal)), customer, since, options),
+
+    cancelPayment: (gatewayRef) => cancelPayment(stripe, gatewayRef),
 
     findCharge: (query, { signal } = {}) => findCharge(query, options, signal),
 
@@ -65,10 +85,12 @@ export function createStripeGateway(options: StripeOptions): PaymentGateway {
     },
 
     getMandate: (mandateRef) => getMandate(stripe, mandateRef, options),
+    getDispute: (disputeRef) => getDispute(stripe, disputeRef, options),
+    getFraudWarning: (warningRef) => getFraudWarning(stripe, warningRef, options),
   };
 }
 
-/** Creates the obligation's payment and confirms it, or confirms the one that it has with another method. */
+/** Creates the obligation's payment and confirms it, or confirms the one that it has with another method; Stripe's amount. */
 function send(
   client: Stripe,
   order: ChargeOrder,
@@ -77,7 +99,7 @@ function send(
   // `payment_method_types` is in the pinned version of the API but no longer in the package's types.
   const confirmation: Stripe.PaymentIntentConfirmParams & { payment_method_types: string[] } = {
     payment_method: order.token,
-    payment_method_types: order.payment_method_types,
+    payment_method_types: [order.payment_method_type],
     off_session: true,
     error_on_requires_action: true,
   };
@@ -95,22 +117,65 @@ function send(
   return client.paymentIntents.create(creation, request);
 }
 
+/** The gateway refused to charge because the payment had succeeded before: it counts by what it holds now. */
+async function foundPaid(stripe: Stripe, answer: ChargeAnswer): Promise<ChargeAnswer> {
+  if (answer.result !== 'approved' || answer.gateway_ref === undefined) return answer;
+  const { gateway_ref } = answer;
+  try {
+    const came_back = await cameBack(stripe, await readWithCharge(stripe, gateway_ref));
+    if (came_back === undefined) return answer;
+    const reason = `the payment had succeeded before, and is ${came_back}`;
+    return { result: 'not_sent', reason, cancelled: { gateway_ref, came_back } };
+  } catch (error) {
+    return { result: 'unknown', gateway_ref, reason: `what the payment holds could not be read: ${error}` };
+  }
+}
+
 async function readIntent(
   stripe: Stripe,
   gatewayRef: string,
   options: StripeOptions,
 ): Promise<GatewayPayment | undefined> {
-  const intent = await found(stripe.paymentIntents.retrieve(gatewayRef), options);
+  const intent = await found(readWithCharge(stripe, gatewayRef), options);
   if (intent === undefined) return undefined;
+  const came_back = await found(cameBack(stripe, intent), options);
+  return { ...paymentOf(intent), ...(came_back && { came_back }) };
+}
+
+async function listIntents(
+  stripe: Stripe,
+  customer: string,
+  since: number,
+  options: StripeOptions,
+): Promise<GatewayPayment[]> {
+  try {
+    const created = { gte: Math.floor(since / 1000) };
+    const payments: GatewayPayment[] = [];
+    for await (const intent of stripe.paymentIntents.list({ customer, created, limit: PAGE })) {
+      payments.push(paymentOf(intent));
+    }
+    return payments;
+  } catch (error) {
+    throw gatewayFault(error, options);
+  }
+}
+
+function paymentOf(intent: Stripe.PaymentIntent): GatewayPayment {
   const customer = typeof intent.customer === 'string' ? intent.customer : intent.customer?.id;
   const latest = intent.latest_charge;
   const charge = typeof latest === 'string' ? latest : latest?.id;
+  const charged = typeof latest === 'object' ? latest?.created : undefined;
+  const method = intent.payment_method;
+  const token = typeof method === 'string' ? method : method?.id;
   return {
     gateway_ref: intent.id,
     state: stateOf(intent.status),
     ...(customer && { gateway_customer_ref: customer }),
+    ...(intent.metadata.payment_id && { payment_id: intent.metadata.payment_id }),
     ...(charge && { charge_ref: charge }),
-    amount: intent.amount,
+    ...(token && { token }),
+    ...(charged && { charged_at: charged * 1000 }),
+    amount: amountFromStripe(intent.amount, intent.currency),
     currency: intent.currency.toUpperCase(),
   };
 }

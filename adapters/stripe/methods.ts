@@ -34,6 +34,7 @@ export function methodOf(method: Stripe.PaymentMethod): GatewayPaymentMethod {
   return {
     token: method.id,
     type: typeOf(method, details),
+    gateway_type: method.type,
     ...given('gateway_customer_ref', customer),
     ...given('brand', details.brand ?? details.bank_name),
     ...given('network', networkOf(method)),
@@ -58,9 +59,7 @@ function detailsOf(method: { type: string }): Details {
 /** A card inside a wallet (Apple Pay, Google Pay) is a wallet to the customer; accounts that are debited are bank accounts. */
 function typeOf(method: Stripe.PaymentMethod, details: Details): PaymentMethodType {
   if (method.type === 'card') return details.wallet == null ? 'card' : 'digital_wallet';
-  return method.type === 'us_bank_account' || method.type.endsWith('_debit')
-    ? 'bank_account'
-    : 'digital_wallet';
+  return /_(debit|bank_account)$/.test(method.type) ? 'bank_account' : 'digital_wallet';
 }
 
 function given<K extends string, V>(name: K, value: V | null | undefined): { [P in K]?: V } {

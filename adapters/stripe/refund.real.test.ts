@@ -27,8 +27,9 @@ async function refundsOf(charge: string): Promise<{ id: string; amount: number; 
   return ((await response.json()) as { data: { id: string; amount: number; metadata: object }[] }).data;
 }
 
-/** A gateway whose answers are the given ones, in turn. */
-async function answering(...answers: [status: number, body: object][]) {
+/** A gateway that has no refund of the charge yet, and then answers with the given ones, in turn. */
+async function answering(...given: [status: number, body: object][]) {
+  const answers: typeof given = [[200, { object: 'list', has_more: false, data: [] }], ...given];
   const server = await listen((_, response) => {
     const [status, body] = answers.shift() ?? [500, {}];
     response.writeHead(status, { 'content-type': 'application/json' });

@@ -2,13 +2,15 @@
 
 import { Stripe } from 'stripe';
 import type { GatewayRefund, RefundAnswer } from '../../domain/ports.ts';
+import { amountFromStripe } from './amounts.ts';
 import { gatewayFault, type StripeOptions } from './client.ts';
 
 /** The largest page that Stripe gives. */
 const PAGE = 100;
 
 /**
- * The whole charge, or what is left of it. A charge that was refunded before, by whomever, is refunded.
+ * The whole charge, or what is left of it. Its refunds are listed first: one of this attempt that stands is not made
+ * again under another key. A charge that was refunded before, by whomever, is refunded.
  * @throws gateway_unavailable, gateway_misconfigured
  */
 export async function refundCharge(
@@ -18,6 +20,11 @@ export async function refundCharge(
 ): Promise<RefundAnswer> {
   const { charge_ref: charge, key, payment_id, attempt_key } = input;
   try {
+    const own = (await refundsWhere(stripe, { charge })).filter(
+      (refund) => refundedFor(refund).attempt_key === attempt_key,
+    );
+    const before = standing(own);
+    if (before) return before;
     const refund = { charge, reason: 'duplicate', metadata: { payment_id, attempt_key } } as const;
     return answerOf(await stripe.refunds.create(refund, { idempotencyKey: key }));
   } catch (error) {
@@ -26,19 +33,14 @@ export async function refundCharge(
       result: 'refused',
       reason: `${error.code ?? error.statusCode}: ${error.message}`,
     } as const;
-    return error.code === 'charge_already_refunded'
-      ? ((await standing(stripe, charge, options)) ?? refusal)
-      : refusal;
+    if (error.code !== 'charge_already_refunded') return refusal;
+    return standing(await listRefunds(stripe, { charge }, options)) ?? refusal;
   }
 }
 
-/** What became of the charge's refunds; `undefined`: there is none that stands. */
-async function standing(
-  stripe: Stripe,
-  charge: string,
-  options: StripeOptions,
-): Promise<RefundAnswer | undefined> {
-  const answers = (await listRefunds(stripe, { charge }, options)).map(answerOf);
+/** What became of these refunds; `undefined`: there is none that stands. */
+function standing(refunds: readonly Stripe.Refund[]): RefundAnswer | undefined {
+  const answers = refunds.map(answerOf);
   return (
     answers.find(({ result }) => result === 'pending') ?? answers.find(({ result }) => result === 'refunded')
   );
@@ -57,18 +59,20 @@ export async function refundsOf(
   return newestFirst.reverse().map(shownRefund);
 }
 
-async function listRefunds(
-  stripe: Stripe,
-  of: { charge: string } | { payment_intent: string },
-  options: StripeOptions,
-): Promise<Stripe.Refund[]> {
+type RefundsOf = { charge: string } | { payment_intent: string };
+
+async function listRefunds(stripe: Stripe, of: RefundsOf, options: StripeOptions): Promise<Stripe.Refund[]> {
   try {
-    const refunds: Stripe.Refund[] = [];
-    for await (const refund of stripe.refunds.list({ ...of, limit: PAGE })) refunds.push(refund);
-    return refunds;
+    return await refundsWhere(stripe, of);
   } catch (error) {
     throw gatewayFault(error, options);
   }
+}
+
+async function refundsWhere(stripe: Stripe, of: RefundsOf): Promise<Stripe.Refund[]> {
+  const refunds: Stripe.Refund[] = [];
+  for await (const refund of stripe.refunds.list({ ...of, limit: PAGE })) refunds.push(refund);
+  return refunds;
 }
 
 /** The payment and the attempt that a refund of Persona's own names. */
@@ -87,7 +91,7 @@ function shownRefund(refund: Stripe.Refund): GatewayRefund {
   const { attempt_key } = refundedFor(refund);
   return {
     refund_ref,
-    amount,
+    amount: amountFromStripe(amount, currency),
     currency: currency.toUpperCase(),
     ...(answer.result === 'refused' ? { state: 'failed', reason: answer.reason } : { state: answer.result }),
     ...(charge_ref && { charge_ref }),

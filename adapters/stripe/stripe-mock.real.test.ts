@@ -22,7 +22,7 @@ const order: ChargeOrder = {
   token: 'pm_1',
   amount: 1250,
   currency: 'USD',
-  payment_method_types: ['card', 'us_bank_account', 'sepa_debit'],
+  payment_method_type: 'sepa_debit',
 };
 const query = {
   payment_id: 'inv-1',
@@ -31,9 +31,12 @@ const query = {
   claimed_at: Date.now(),
 };
 
+/** `undefined`: as the mock answers. */
+type Answer = [status: number, body: object] | undefined;
+
 const exchanges: Exchange[] = [];
 /** Instead of the mock, which knows neither declines nor refunds that were made before. */
-const answers: [status: number, body: object][] = [];
+const answers: Answer[] = [];
 let between: Awaited<ReturnType<typeof listen>>;
 
 /** Passes a request on to the mock, keeps what it said, and answers. */
@@ -53,7 +56,7 @@ async function pass(mock: string, request: IncomingMessage, response: ServerResp
   const answer = (await checked.json()) as Record<string, unknown>;
   const names = [...searchParams.keys(), ...new URLSearchParams(body).keys()];
   exchanges.push({
-    request: `${request.method} ${pathname.replace(/\b(pi|pm|ch|cus|mandate)_\w+/, '{id}')}`,
+    request: `${request.method} ${pathname.replace(/\b(pi|pm|ch|cs|cus|mandate|du|issfr)_\w+/, '{id}')}`,
     parameters: [...new Set(names.map((name) => name.replace(/\[\d*\]$/, '[]')))].sort(),
     status: checked.status,
   });
@@ -81,6 +84,10 @@ const gateway = (apiVersion?: string) =>
 
 const confirmation = ['error_on_requires_action', 'off_session', 'payment_method', 'payment_method_types[]'];
 const refunded = { payment_id: 'inv-1', attempt_key: 'recovery:inv-1:m:1' };
+const listedRefunds: [request: string, parameters: string[]][] = [
+  ['GET /v1/refunds', ['charge', 'limit']],
+  ['GET /v1/refunds', ['charge', 'limit', 'starting_after']],
+];
 const refundParameters = ['charge', 'metadata[attempt_key]', 'metadata[payment_id]', 'reason'];
 const intent = (status: string) => ({
   id: 'pi_1',
@@ -94,7 +101,7 @@ const CALLS: [
   name: string,
   call: () => Promise<unknown>,
   expected: [request: string, parameters: string[]][],
-  answers?: [status: number, body: object][],
+  answers?: Answer[],
 ][] = [
   [
     'the first charge',
@@ -119,17 +126,53 @@ const CALLS: [
     () => gateway().charge({ ...order, gateway_ref: 'pi_1' }, { timeoutMs: 5000 }),
     [['POST /v1/payment_intents/{id}/confirm', confirmation]],
   ],
-  ['reading a payment', () => gateway().readPayment('pi_1'), [['GET /v1/payment_intents/{id}', []]]],
+  [
+    'reading a payment',
+    () => gateway().readPayment('pi_1'),
+    [['GET /v1/payment_intents/{id}', ['expand[]']]],
+  ],
+  [
+    'reading a payment that has succeeded',
+    () => gateway().readPayment('pi_1'),
+    [
+      ['GET /v1/payment_intents/{id}', ['expand[]']],
+      ['GET /v1/disputes', ['limit', 'payment_intent']],
+      ['GET /v1/disputes', ['limit', 'payment_intent', 'starting_after']],
+    ],
+    [
+      [200, { ...intent('succeeded'), customer: null, amount: 1, amount_received: 1, currency: 'usd' }],
+      [
+        200,
+        { object: 'list', url: '/v1/disputes', data: [{ id: 'du_1', object: 'dispute', status: 'won' }] },
+      ],
+    ],
+  ],
   [
     'cancelling a payment',
-    () => gateway().cancelPayment('pi_1', 'k'),
+    () => gateway().cancelPayment('pi_1'),
     [['POST /v1/payment_intents/{id}/cancel', []]],
+  ],
+  [
+    'cancelling a payment of a Checkout Session',
+    () => gateway().cancelPayment('pi_1'),
+    [
+      ['POST /v1/payment_intents/{id}/cancel', []],
+      ['GET /v1/payment_intents/{id}', []],
+      ['GET /v1/checkout/sessions', ['limit', 'payment_intent']],
+      ['POST /v1/checkout/sessions/{id}/expire', []],
+      ['GET /v1/payment_intents/{id}', []],
+    ],
+    [
+      [400, { error: { type: 'invalid_request_error', message: 'created by Checkout' } }],
+      [200, intent('requires_payment_method')],
+      [200, { object: 'list', data: [{ id: 'cs_1', status: 'open' }], has_more: false }],
+    ],
   ],
   [
     'finding a charge by its payment',
     () => gateway().findCharge({ ...query, gateway_ref: 'pi_1' }),
     [
-      ['GET /v1/payment_intents/{id}', []],
+      ['GET /v1/payment_intents/{id}', ['expand[]']],
       ['GET /v1/charges', ['limit', 'payment_intent']],
       ['GET /v1/charges', ['limit', 'payment_intent', 'starting_after']],
     ],
@@ -139,6 +182,14 @@ const CALLS: [
     "finding a charge among the customer's payments",
     () => gateway().findCharge(query),
     [
+      ['GET /v1/payment_intents', ['created[gte]', 'customer', 'expand[]', 'limit']],
+      ['GET /v1/payment_intents', ['created[gte]', 'customer', 'expand[]', 'limit', 'starting_after']],
+    ],
+  ],
+  [
+    "a customer's payments",
+    () => gateway().paymentsOf('cus_1', Date.now(), {}),
+    [
       ['GET /v1/payment_intents', ['created[gte]', 'customer', 'limit']],
       ['GET /v1/payment_intents', ['created[gte]', 'customer', 'limit', 'starting_after']],
     ],
@@ -146,17 +197,15 @@ const CALLS: [
   [
     'a refund',
     () => gateway().refundCharge({ ...refunded, charge_ref: 'ch_1', key: 'k' }),
-    [['POST /v1/refunds', refundParameters]],
+    [...listedRefunds, ['POST /v1/refunds', refundParameters]],
   ],
   [
     'a refund that was made before',
     () => gateway().refundCharge({ ...refunded, charge_ref: 'ch_1', key: 'k' }),
+    [...listedRefunds, ['POST /v1/refunds', refundParameters], ...listedRefunds],
     [
-      ['POST /v1/refunds', refundParameters],
-      ['GET /v1/refunds', ['charge', 'limit']],
-      ['GET /v1/refunds', ['charge', 'limit', 'starting_after']],
-    ],
-    [
+      undefined,
+      undefined,
       [
         400,
         { error: { type: 'invalid_request_error', code: 'charge_already_refunded', message: 'already' } },
@@ -187,6 +236,12 @@ const CALLS: [
   ],
   ['reading a method', () => gateway().getPaymentMethod('pm_1'), [['GET /v1/payment_methods/{id}', []]]],
   ['reading a mandate', () => gateway().getMandate('mandate_1'), [['GET /v1/mandates/{id}', []]]],
+  ['reading a dispute', () => gateway().getDispute('du_1'), [['GET /v1/disputes/{id}', ['expand[]']]]],
+  [
+    'reading an early fraud warning',
+    () => gateway().getFraudWarning('issfr_1'),
+    [['GET /v1/radar/early_fraud_warnings/{id}', ['expand[]']]],
+  ],
 ];
 
 test.each(CALLS)('%s is as Stripe describes it', async (_, call, expected, instead = []) => {

@@ -37,9 +37,7 @@ export async function operate(
   person: ByPerson,
 ): Promise<Answer> {
   const workflow_id = recoveryWorkflowId(paymentId);
-  // A reason is free text: it is encrypted where the keys are at hand; the workers understand it either way.
-  const hasKeys = settings.variables.TEMPORAL_CODEC_KEYS !== undefined;
-  const client = await connect(settings, hasKeys ? readCodecKeys(settings.variables).reveal() : 'none');
+  const client = await connectOperations(settings);
   try {
     await client.workflow.getHandle(workflow_id).signal(operation, person);
   } catch (error) {
@@ -79,7 +77,14 @@ export async function resolveUnknown(
   }
 }
 
-function connect(
+/** For signals. A reason is free text: it is encrypted where the keys are at hand; the workers understand it either way. */
+export function connectOperations(settings: Settings): Promise<Client> {
+  const hasKeys = settings.variables.TEMPORAL_CODEC_KEYS !== undefined;
+  return connect(settings, hasKeys ? readCodecKeys(settings.variables).reveal() : 'none');
+}
+
+/** @throws PersonaError temporal_unavailable, invalid_argument (the environment) */
+export function connect(
   settings: Settings,
   codecKeys: Parameters<typeof connectTemporal>[0]['codecKeys'],
 ): Promise<Client> {

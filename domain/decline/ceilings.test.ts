@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { NextAttempt, PastAttempt } from './ceilings.ts';
-import { ceilingReached, notBefore } from './ceilings.ts';
+import { ceilingReached, isForbiddenForEver, isOfTokenAlone, notBefore } from './ceilings.ts';
 import { classify } from './classify.ts';
 import type { DeclineCodes } from './codes.ts';
 
@@ -20,7 +20,7 @@ const next = (network: string | undefined, more: Partial<NextAttempt> = {}): Nex
 
 /** A decline so long before `NOW`, as the graph would keep it. */
 function declined(agoMs: number, codes: DeclineCodes, more: Partial<PastAttempt> = {}): PastAttempt {
-  const { rule, code } = classify(codes, {}, NOW - agoMs);
+  const { rule, code, cardDead } = classify(codes, {}, NOW - agoMs);
   const money = { amount: 1250, currency: 'EUR' };
   return {
     payment_id: 'payment-1',
@@ -28,6 +28,7 @@ function declined(agoMs: number, codes: DeclineCodes, more: Partial<PastAttempt>
     state: 'declined',
     rule,
     code,
+    card_dead: cardDead,
     ...money,
     network: codes.network,
     ...more,
@@ -45,35 +46,60 @@ describe('what forbids a card for ever', () => {
     [{ network: 'visa', network_code: 'R1' }, 'visa:R1'],
     [{ network: 'visa', network_code: 'R3' }, 'visa:R3'],
     [{ network: 'visa', decline_code: 'stolen_card' }, 'stripe:stolen_card'],
-    [{ network: 'visa', network_code: 'R0', decline_code: 'lost_card' }, 'stripe:lost_card'],
     [{ network: 'mastercard', network_advice_code: '21' }, 'mac:21'],
     [{ network: 'mastercard', network_code: '51', network_advice_code: '03' }, 'mac:03'],
     [{ network: 'mastercard', network_code: '54', network_advice_code: '03' }, 'mac:03'],
+    [{ network: 'mastercard', network_code: '54', network_advice_code: '99' }, 'mac:99'],
     [{ decline_code: 'expired_card', advice_code: 'do_not_try_again' }, 'advice:do_not_try_again'],
+    // The issuer knows that the card is dead: on every network, and without one.
+    [{ network: 'mastercard', network_code: '14' }, 'mastercard:14'],
+    [{ network: 'amex', network_code: '43' }, 'amex:43'],
+    [{ network: 'ach', network_code: 'R02' }, 'ach:R02'],
+    [{ decline_code: 'lost_card' }, 'stripe:lost_card'],
+    [{ reason: 'Stolen Card' }, 'text:stolen_card'],
   ] satisfies [DeclineCodes, string][])('%j, years ago and paid since', (codes: DeclineCodes, rule) => {
     const history = [
       declined(2000 * DAY, codes),
       { ...soft('visa', 1000 * DAY), state: 'approved' as const, rule: undefined },
     ];
     expect(ceilingReached(history, next(codes.network))).toEqual({ rule: `never_again:${rule}` });
+    expect(isForbiddenForEver(history)).toBe(true);
   });
 
   test.each([
     [{ network: 'visa', network_code: 'R0' }],
     [{ network: 'visa', decline_code: 'stop_payment_order' }],
     [{ network: 'visa', network_code: '54' }],
-    [{ network: 'mastercard', network_code: '14' }],
+    [{ network: 'mastercard', network_code: '57' }],
+    [{ code: 'resource_missing' }],
     [{ network: 'mastercard', network_code: '51', network_advice_code: '24' }],
+    // Visa's own code has the category, not what the gateway makes of it.
+    [{ network: 'visa', network_code: '05', decline_code: 'transaction_not_allowed' }],
+    [{ network: 'visa', network_code: '58', decline_code: 'transaction_not_allowed' }],
+    [{ network: 'visa', network_code: 'XX', decline_code: 'transaction_not_allowed' }],
+    // Only Mastercard has Merchant Advice Codes.
+    [{ network: 'visa', network_code: '51', network_advice_code: '03' }],
+    // Declined before 25 October 2026.
+    [{ network: 'visa', network_code: '83' }],
     [{ decline_code: 'fraudulent' }],
     [{ reason: 'Hard Decline' }],
   ] satisfies [DeclineCodes][])('%j does not', (codes: DeclineCodes) => {
     expect(ceilingReached([declined(DAY, codes)], next(codes.network))).toBeUndefined();
+    expect(isForbiddenForEver([declined(DAY, codes)])).toBe(false);
   });
 
   test('an attempt that was never sent teaches nothing', () => {
-    const history = [declined(DAY, { network: 'visa', network_code: '14' }, { state: 'void' })];
-    expect(ceilingReached(history, next('visa'))).toBeUndefined();
+    for (const network of ['visa', 'mastercard']) {
+      const history = [declined(DAY, { network, network_code: '14' }, { state: 'void' })];
+      expect(ceilingReached(history, next(network))).toBeUndefined();
+      expect(isForbiddenForEver(history)).toBe(false);
+    }
   });
+});
+
+test('a token that the gateway does not know says nothing about its card', () => {
+  expect(isOfTokenAlone(declined(DAY, { code: 'resource_missing' }))).toBe(true);
+  expect(isOfTokenAlone(declined(DAY, { network: 'visa', network_code: '57' }))).toBe(false);
 });
 
 describe('visa: reattempts in 30 days', () => {
@@ -184,7 +210,7 @@ describe('bank debits', () => {
     expect(ceilingReached([returned(180 * DAY, 'R01')], next('ach'))).toEqual(ACH);
   });
 
-  test.each(['R03', 'XX'])('ach: nothing follows %s', (code) => {
+  test.each(['R16', 'XX'])('ach: nothing follows %s', (code) => {
     expect(ceilingReached([returned(DAY, 'R01'), returned(HOUR, code)], next('ach'))).toEqual(ACH);
   });
 

@@ -6,6 +6,7 @@ import type { CeilingRow, CodeRow } from './table.ts';
 import {
   DECLINE_TABLE,
   forbidsForEver,
+  isInForce,
   merchantAdviceRow,
   networkRow,
   pspAdviceRow,
@@ -20,6 +21,8 @@ export interface PastAttempt {
   state: AttemptState;
   /** As `classify` named it. */
   rule?: string;
+  /** As `classify` said: the card itself is lost, stolen or closed. */
+  card_dead?: boolean;
   code?: string;
   network?: string;
   /** Minor units. */
@@ -49,12 +52,12 @@ const HOUR_MS = 3_600_000;
 
 /**
  * Does a ceiling forbid the next attempt? Of several that do, the one that lasts longest.
- * @param history - every attempt on this instrument at this merchant, in any order: of its `instrument_fingerprint`,
- *   without one of the method; at least 180 days of it, and for ever what forbids for ever
+ * @param history - every attempt on this card at this merchant, in any order: of its `instrument_fingerprint`, without
+ *   one of the method; at least 180 days of it, and for ever what forbids for ever
  */
 export function ceilingReached(history: readonly PastAttempt[], next: NextAttempt): Ceiling | undefined {
   const past = [...history].sort((one, other) => one.at - other.at);
-  const forbidding = past.filter((attempt) => attempt.state === 'declined').flatMap(forbiddenBy)[0];
+  const forbidding = past.flatMap(forbiddenBy)[0];
   if (forbidding !== undefined) return { rule: `${NEVER_AGAIN}${forbidding}` };
   const reached = ceilingsOf(next).flatMap((row) => COUNTS[row.counts](row, past, next) ?? []);
   return reached.sort((one, other) => (other.until ?? Infinity) - (one.until ?? Infinity))[0];
@@ -67,7 +70,7 @@ export function ceilingReached(history: readonly PastAttempt[], next: NextAttemp
 export function notBefore(history: readonly PastAttempt[]): number | undefined {
   const advised = sinceApproval(history).flatMap(({ at, rule }) =>
     rulesOf(rule).flatMap((part) => {
-      const delay = rowOfRule(part)?.delay_hours;
+      const delay = rowOfRule(part, at)?.delay_hours;
       return delay === undefined ? [] : [at + delay * HOUR_MS];
     }),
   );
@@ -124,20 +127,34 @@ function sinceApproval(history: readonly PastAttempt[]): readonly PastAttempt[] 
 
 function ceilingsOf(next: NextAttempt): readonly CeilingRow[] {
   const network = networkOf(next.network) ?? 'other';
-  return DECLINE_TABLE.ceilings.filter(
-    ({ networks, from, until }) =>
-      networks.includes(network) &&
-      (from === undefined || next.at >= Date.parse(from)) &&
-      (until === undefined || next.at < Date.parse(until)),
-  );
+  return DECLINE_TABLE.ceilings.filter((row) => row.networks.includes(network) && isInForce(row, next.at));
+}
+
+/** What of an attempt may forbid its card for ever. */
+export type PastOutcome = Pick<PastAttempt, 'at' | 'state' | 'rule' | 'network' | 'card_dead'>;
+
+/** Does the history of a card forbid it for ever, whatever the time and the obligation? */
+export function isForbiddenForEver(history: readonly PastOutcome[]): boolean {
+  return history.some((attempt) => forbiddenBy(attempt).length > 0);
 }
 
 /** The rules of one attempt that forbid its card for ever. */
-function forbiddenBy({ rule, network }: PastAttempt): readonly string[] {
-  return rulesOf(rule).filter((part) => {
-    const row = rowOfRule(part);
-    return row !== undefined && forbidsForEver(row, codeOf(part), networkOf(network));
+function forbiddenBy({ state, rule, network, at, card_dead }: PastOutcome): readonly string[] {
+  if (state !== 'declined') return [];
+  const parts = rulesOf(rule);
+  // Beside Visa's own code, the gateway's has no category.
+  const visasOwn = parts.some((part) => part.startsWith('visa:'));
+  const rules = parts.filter((part) => {
+    const row = rowOfRule(part, at);
+    const inferred = visasOwn && part.startsWith('stripe:');
+    return row !== undefined && forbidsForEver(row, codeOf(part), inferred ? undefined : networkOf(network));
   });
+  return rules.length === 0 && card_dead ? [rule ?? 'card_dead'] : rules;
+}
+
+/** Did an attempt fail of its token alone, so that it says nothing about the card behind it? */
+export function isOfTokenAlone({ rule, at }: Pick<PastAttempt, 'rule' | 'at'>): boolean {
+  return rulesOf(rule).some((part) => rowOfRule(part, at)?.token_only === true);
 }
 
 function rulesOf(rule: string | undefined): readonly string[] {
@@ -145,14 +162,14 @@ function rulesOf(rule: string | undefined): readonly string[] {
 }
 
 /** The table's row behind a rule that `classify` named. */
-function rowOfRule(rule: string): CodeRow | undefined {
+function rowOfRule(rule: string, at: number): CodeRow | undefined {
   const code = codeOf(rule);
   const prefix = rule.slice(0, rule.indexOf(':'));
   if (prefix === 'mac') return merchantAdviceRow(code);
   if (prefix === 'advice') return pspAdviceRow(code);
   if (prefix === 'stripe') return pspRow(code);
   const network = networkOf(prefix);
-  return network === undefined ? undefined : networkRow(network, code);
+  return network === undefined ? undefined : networkRow(network, code, at);
 }
 
 function codeOf(rule: string): string {

@@ -2,7 +2,7 @@
 
 import type { DeclineClass } from './classes.ts';
 import type { DeclineCodes } from './codes.ts';
-import type { MethodRail, Sources, Verdict } from './sources.ts';
+import type { MethodRail, Sources, UnmappedCode, Verdict } from './sources.ts';
 import { sourcesOf } from './sources.ts';
 import type { ConsentEffect } from './table.ts';
 import { DECLINE_TABLE } from './table.ts';
@@ -14,7 +14,9 @@ export interface Decision {
   readonly class: DeclineClass;
   /**
    * Which rule gave the class: `visa:51`, `mac:21`, `stripe:expired_card`, `text:stolen_card`, `duplicate`,
-   * `unmapped` (no code is in the table), `unspecified` (nothing was said). After a `+` the rule that forbids the card for ever, where it is another one (`visa:54+mac:03`).
+   * `unmapped` (no code is in the table), `unspecified` (nothing was said). After a `+` what else the kept attempt has to
+   * say: the rule that forbids the card for ever, or says that it is dead, where that is another one (`mastercard:54+mac:03`), and
+   * Visa's own code beside a code of the gateway's that would else stand for its category (`stripe:lost_card+visa:05`).
    */
   readonly rule: string;
   /** The code that the class rests on, as the table has it. */
@@ -24,6 +26,11 @@ export interface Decision {
   readonly tellChimera: boolean;
   /** This card is forbidden for ever, whatever becomes of the method's status. */
   readonly neverAgain: boolean;
+  /**
+   * The issuer knows that the card or account itself is lost, stolen, closed or unknown: every token of its number is dead.
+   * Said by the row that decides, or by a known FRAUD beside a STOP; never by an opinion.
+   */
+  readonly cardDead: boolean;
   /** Who suspects fraud: somebody who knows, or a risk engine's opinion. Also beside a STOP. */
   readonly suspicion?: 'known' | 'opinion';
   /** The card is past its date. */
@@ -38,77 +45,85 @@ export interface Decision {
 const HOUR_MS = 3_600_000;
 
 /**
- * Decides what a decline means. Always gives an answer: what nobody knows is LATER.
+ * Decides what a decline means. Always gives an answer: what is not known is LATER.
  * @param method - the rail of the method, for codes that do not name their network
  * @param at - when it was declined, epoch milliseconds
  */
 export function classify(codes: DeclineCodes, method: MethodRail, at: number): Decision {
-  const sources = sourcesOf(codes, method);
+  const sources = sourcesOf(codes, method, at);
   const decided = decide(sources);
-  if (decided === undefined) return undecided(codes.reason, sources);
-  return describe(decided, sources, at);
+  return decided === undefined ? undecided(codes.reason, sources, at) : describe(decided, sources, at);
 }
 
-/** The verdict that stands, from the strongest rule to the weakest; `undefined` if no source is known. */
-function decide(sources: Sources): Verdict | undefined {
-  const spoken = sources.codes.filter(({ row }) => row.says_nothing !== true);
-  const all = [...sources.advice, ...spoken];
-  const own = all.filter(({ row }) => row.do_not_try_again !== true);
-  const doNotTryAgain = all.find(({ row }) => row.do_not_try_again === true);
-  return (
-    // STOP outranks every other rule (workflows, 2): even a row 'by MAC' goes first only among the rest.
-    own.find((verdict) => verdict.class === 'STOP') ??
-    byAdvice(sources) ??
-    own.find((verdict) => verdict.class === 'FRAUD' && verdict.row.opinion !== true) ??
-    own.find((verdict) => verdict.class === 'FRAUD') ??
-    own.find((verdict) => verdict.class === 'HARD') ??
-    // Nobody knows whether it was charged: no advice about a next attempt may lead past that.
-    own.find((verdict) => verdict.class === 'UNKNOWN') ??
-    (doNotTryAgain ? beside(doNotTryAgain, [...spoken, ...own]) : undefined) ??
-    all[0]
-  );
+/** The verdict that stands, from the strongest rule to the weakest; `undefined` if no source says anything specific. */
+function decide({ advice, network, psp }: Sources): Verdict | undefined {
+  const codes = [...network, ...psp].filter(isSpecific);
+  const ban = advice.find(({ row }) => row.do_not_try_again === true);
+  const all = [...advice.filter((one) => isSpecific(one) && one.row.do_not_try_again !== true), ...codes];
+  const of = (declineClass: DeclineClass) => all.find((one) => one.class === declineClass);
+  const decided =
+    of('STOP') ??
+    all.find((one) => one.class === 'FRAUD' && one.row.opinion !== true) ??
+    of('FRAUD') ??
+    // While it is not known whether it was charged, no advice about a next attempt may lead past that.
+    of('UNKNOWN') ??
+    codes.find(({ byAdvice }) => byAdvice) ??
+    hard(network, psp) ??
+    psp.find((one) => one.class === 'CONFIG') ??
+    psp.find((one) => one.class === 'AUTH') ??
+    (ban ? beside(ban, codes[0]) : all[0]);
+  // A link to authenticate is of no use on a card that is banned.
+  return ban && decided?.class === 'AUTH' ? { ...decided, class: 'FIX' } : decided;
 }
 
-/** 'By MAC': network code and advice are one statement, made of both. */
-function byAdvice({ codes, merchantAdvice, advice }: Sources): Verdict | undefined {
-  const found = codes.find(({ row }) => row.by_advice !== undefined);
-  if (found === undefined) return undefined;
-  // An advice that the row does not speak of keeps its own class; one without a meaning changes nothing.
-  const general = advice.find(({ rule }) => rule === `mac:${merchantAdvice}`);
-  const listed = merchantAdvice === undefined ? undefined : found.row.by_advice?.[merchantAdvice];
-  const declineClass = listed ?? general?.class;
-  if (declineClass === undefined) return found;
-  return { ...found, class: declineClass, rule: `${found.rule}+mac:${merchantAdvice}` };
+/** The gateway's word for it counts only where the network does not say something more lasting itself. */
+function hard([own]: readonly Verdict[], psp: readonly Verdict[]): Verdict | undefined {
+  if (own?.class === 'HARD') return own;
+  const open = own === undefined || own.class === 'LATER' || own.class === 'TECH';
+  return open ? psp.find((one) => one.class === 'HARD') : undefined;
 }
 
 /** 'Do not try again' lets the cascade follow the code's own class; alone, or beside one that would retry, it is HARD. */
-function beside(doNotTryAgain: Verdict, others: readonly Verdict[]): Verdict {
-  const own = others[0];
-  return own === undefined || own.class === 'LATER' || own.class === 'TECH' ? doNotTryAgain : own;
+function beside(ban: Verdict, code: Verdict | undefined): Verdict {
+  return code === undefined || code.class === 'LATER' || code.class === 'TECH' ? ban : code;
 }
 
-function describe(decided: Verdict, { advice, codes, unmapped }: Sources, at: number): Decision {
+function isSpecific({ row }: Verdict): boolean {
+  return row.says_nothing !== true && row.vague !== true;
+}
+
+function describe(decided: Verdict, { advice, network, psp, unmapped }: Sources, at: number): Decision {
+  const codes = [...network, ...psp];
   const all = [...advice, ...codes];
   const forbidding = decided.forbids ? decided : all.find(({ forbids }) => forbids);
-  const named = forbidding === undefined || decided.rule.split('+').includes(forbidding.rule);
   const fraud = [decided, ...all].filter((verdict) => verdict.class === 'FRAUD');
+  const deadly = decided.dead ? decided : fraud.find(({ dead }) => dead);
+  const rules = [decided, forbidding, deadly].flatMap((one) => one?.rule.split('+') ?? []);
   const delay = Math.max(0, ...all.map(({ row }) => row.delay_hours ?? 0));
   return {
     class: decided.class,
-    rule: named ? decided.rule : `${decided.rule}+${forbidding.rule}`,
-    // An advice is no reason: the code it came with says more.
-    code: advice.includes(decided) ? (codes[0]?.code ?? decided.code) : decided.code,
+    rule: [...new Set(rules)].join('+'),
+    // An advice is no reason: the code it came with says more, be it in the table or not.
+    code: advice.includes(decided)
+      ? (codes[0]?.code ?? unmappedCode(unmapped) ?? decided.code)
+      : decided.code,
     masks: fraud.length > 0 || all.some(({ row }) => row.masks === true),
     tellChimera: fraud.length > 0 || all.some(({ row }) => row.tells_chimera === true),
     neverAgain: forbidding !== undefined,
+    cardDead: deadly !== undefined,
     ...(fraud.length > 0 && {
       suspicion: fraud.every(({ row }) => row.opinion === true) ? ('opinion' as const) : ('known' as const),
     }),
     expired: all.some(({ row }) => row.expired === true),
     ...(decided.class === 'STOP' && { consent: furthestConsent(all) }),
     ...(delay > 0 && { notBefore: at + delay * HOUR_MS }),
-    unmapped,
+    unmapped: unmapped.map(({ field, code }) => `${field}:${code}`),
   };
+}
+
+/** The most specific of the unknown codes that are no advice. */
+function unmappedCode(unmapped: readonly UnmappedCode[]): string | undefined {
+  return unmapped.find(({ field }) => field !== 'network_advice_code' && field !== 'advice_code')?.code;
 }
 
 /** Several may say STOP at once; what one of them withdraws stays withdrawn. */
@@ -117,25 +132,33 @@ function furthestConsent(verdicts: readonly Verdict[]): ConsentEffect {
   return reach.find((effect) => verdicts.some(({ row }) => row.consent === effect)) ?? 'obligation';
 }
 
-/** No code is known: the words, if they say something, else LATER. */
-function undecided(reason: string | undefined, { codes, unmapped }: Sources): Decision {
+/** No code says anything specific: the words, if they say something, else whatever was said, else LATER. */
+function undecided(reason: string | undefined, sources: Sources, at: number): Decision {
+  const { advice, network, psp, unmapped } = sources;
   const text = reason?.toLowerCase().replaceAll(/[\s_-]+/g, ' ') ?? '';
-  const row = DECLINE_TABLE.text_reasons.find(({ contains }) => text.includes(contains));
+  const row = DECLINE_TABLE.text_reasons.find(({ contains, pattern }) =>
+    pattern === undefined ? text.includes(contains) : new RegExp(pattern).test(text),
+  );
+  const codes = [...network, ...psp];
+  const vague = [...codes, ...advice].find((one) => one.row.vague === true);
+  if (row === undefined && vague !== undefined) return describe(vague, sources, at);
   const declineClass = row?.class ?? 'LATER';
   return {
     class: declineClass,
     rule: row ? `text:${row.contains.replaceAll(' ', '_')}` : ruleOfNothing(codes, unmapped, text),
-    code: unmapped[0]?.split(':')[1] ?? codes[0]?.code,
-    masks: declineClass === 'FRAUD',
+    code: unmappedCode(unmapped) ?? codes[0]?.code ?? unmapped[0]?.code,
+    masks: declineClass === 'FRAUD' || row?.masks === true,
     tellChimera: declineClass === 'FRAUD',
     neverAgain: false,
+    cardDead: row?.card_dead === true,
     ...(declineClass === 'FRAUD' && { suspicion: 'known' as const }),
     expired: false,
-    unmapped,
+    ...(row?.consent && { consent: row.consent }),
+    unmapped: unmapped.map(({ field, code }) => `${field}:${code}`),
   };
 }
 
-function ruleOfNothing(codes: readonly Verdict[], unmapped: readonly string[], text: string): string {
+function ruleOfNothing(codes: readonly Verdict[], unmapped: readonly UnmappedCode[], text: string): string {
   if (unmapped.length > 0) return 'unmapped';
   // 'card_declined' alone: a decline, and nothing more.
   return codes[0]?.rule ?? (text === '' ? 'unspecified' : 'text:other');

@@ -6,7 +6,7 @@ import type { DeclineClass } from './classify.ts';
 import { classify, DECLINE_CLASSES } from './classify.ts';
 import { effectsOf } from './effects.ts';
 import type { CodeRow } from './table.ts';
-import { DECLINE_TABLE } from './table.ts';
+import { DECLINE_TABLE, isInForce } from './table.ts';
 
 /** Codes, class, Visa's category by code (`-`: none given), flags: ! disputed, m masked, c Chimera, e expired. */
 type Row = [codes: string, declineClass: DeclineClass, categories: string, flags?: string];
@@ -42,7 +42,7 @@ const CARD: Row[] = [
   ['82', 'FIX', '3'],
   ['N7 6P', 'FIX', '3 3'],
   ['1A', 'AUTH', '4'],
-  ['94', 'UNKNOWN', '-'],
+  ['94 68', 'UNKNOWN', '- -'],
   ['9G', 'FIX', '2'],
   ['R0', 'STOP', '1'],
   ['R1', 'STOP', '1'],
@@ -53,16 +53,30 @@ const MASTERCARD_ONLY: Row[] = [
   ['79', 'FIX', '-'],
   ['83', 'FIX', '-'],
 ];
-const ACH: Row[] = [
-  ['R01 R09', 'LATER', '- -'],
-  ['R02 R03 R04 R16 R20', 'HARD', '- - - - -'],
-  ['R05 R07 R08 R10 R29', 'STOP', '- - - - -'],
+const AMEX_ONLY: Row[] = [
+  ['101', 'FIX', '-', 'e'],
+  ['122 187', 'FIX', '- -'],
+  ['111', 'HARD', '-'],
+  ['130', 'AUTH', '-'],
+  ['200', 'HARD', '-', 'm'],
+  ['911 912', 'TECH', '- -'],
 ];
-const SEPA: Row[] = [
-  ['AM04 MS02 MS03', 'LATER', '- - -'],
-  ['AC01 AC04 AC06', 'HARD', '- - -'],
-  ['MD01 MD06', 'STOP', '- -'],
+const ACH: [codes: string, declineClass: DeclineClass, consent?: string][] = [
+  ['R01 R09', 'LATER'],
+  ['R02 R03 R04 R12 R13 R14 R15 R16 R17 R20 R28', 'HARD'],
+  ['R05 R07 R08 R10 R11 R29 R31 R51', 'STOP', 'method'],
+  ['R24', 'UNKNOWN'],
 ];
+const SEPA: [codes: string, declineClass: DeclineClass, consent?: string][] = [
+  ['AM04 MS03', 'LATER'],
+  ['AC01 AC04 AC06 AC13 AG01 MD07', 'HARD'],
+  ['MD01 MD06', 'STOP', 'method'],
+  ['MS02 SL01', 'STOP', 'obligation'],
+  ['AM05', 'UNKNOWN'],
+];
+/** Whose card or account itself is dead, whatever the token. */
+const DEAD = '04 07 14 56 15 41 43 46'.split(' ');
+const DEAD_ACCOUNTS = 'R02 R03 R04 R12 R13 R14 R15 R17 R20 R28 AC01 AC04 MD07'.split(' ');
 const PSP: [codes: string, declineClass: DeclineClass, flags?: string][] = [
   ['call_issuer do_not_honor no_action_taken generic_decline try_again_later', 'LATER'],
   ['invalid_amount insufficient_funds pin_try_exceeded', 'LATER'],
@@ -70,19 +84,26 @@ const PSP: [codes: string, declineClass: DeclineClass, flags?: string][] = [
   ['pickup_card', 'HARD', 'm'],
   ['incorrect_number invalid_number do_not_try_again resource_missing account_closed no_account', 'HARD'],
   ['invalid_account transaction_not_allowed restricted_card', 'HARD', '!'],
-  ['processing_error reenter_transaction approve_with_id issuer_not_available', 'TECH'],
+  ['bank_account_closed bank_account_invalid_details bank_account_restricted bank_account_frozen', 'HARD'],
+  ['bank_account_unusable tokenized_account_number_deactivated', 'HARD'],
+  ['processing_error reenter_transaction approve_with_id issuer_not_available rate_limit', 'TECH'],
   ['expired_card', 'FIX', '!e'],
   ['security_violation', 'FIX', '!c'],
   ['not_permitted service_not_allowed card_not_supported', 'FIX', '!'],
   ['new_account_information_available incorrect_cvc incorrect_zip incorrect_address', 'FIX'],
   ['invalid_expiry_month invalid_expiry_year invalid_cvc currency_not_supported', 'FIX'],
+  ['payment_intent_mandate_invalid', 'FIX'],
   ['lost_card stolen_card', 'FRAUD', 'mc'],
   ['highest_risk_level merchant_blacklist fraudulent', 'FRAUD', 'mco'],
   ['incorrect_pin invalid_pin offline_pin_required online_or_offline_pin_required', 'AUTH'],
   ['authentication_required authentication_not_handled mobile_device_authentication_required', 'AUTH'],
-  ['duplicate_transaction api_connection_error processing', 'UNKNOWN'],
+  ['payment_intent_authentication_failure payment_intent_action_required', 'AUTH'],
+  ['three_d_secure_authentication_failed three_d_secure_action_required', 'AUTH'],
+  ['duplicate_transaction api_connection_error processing gateway_timeout', 'UNKNOWN'],
+  ['payment_method_provider_timeout lock_timeout idempotency_key_in_use idempotency_error', 'UNKNOWN'],
   ['stop_payment_order revocation_of_authorization revocation_of_all_authorizations', 'STOP'],
-  ['debit_not_authorized', 'STOP'],
+  ['debit_not_authorized refer_to_customer payment_method_customer_decline', 'STOP'],
+  ['cardholder_requested_stop customer_canceled_transaction recurring_mandate_cancelled', 'STOP'],
   ['testmode_decline live_mode_test_card', 'CONFIG'],
   ['gateway_config_error api_key_expired platform_api_key_expired secret_key_required', 'CONFIG'],
   ['testmode_charges_only livemode_mismatch parameter_missing parameter_unknown', 'CONFIG'],
@@ -125,7 +146,7 @@ const rowOf = (rows: readonly CodeRow[], code: string, network?: Network) =>
   ) as CodeRow;
 
 describe.each(CARD_NETWORKS)('%s', (network) => {
-  const special = network === 'visa' ? VISA_ONLY : network === 'mastercard' ? MASTERCARD_ONLY : [];
+  const special = { visa: VISA_ONLY, mastercard: MASTERCARD_ONLY, amex: AMEX_ONLY }[network as string] ?? [];
 
   test.each([...CARD, ...special])('%s is %s', (codes, declineClass, categories, flags = '') => {
     const category = split(categories);
@@ -139,6 +160,7 @@ describe.each(CARD_NETWORKS)('%s', (network) => {
         tellChimera: flags.includes('c'),
         expired: flags.includes('e'),
         neverAgain: network === 'visa' && SOURCE_OF_CATEGORY_1_BUT_R0.includes(code),
+        cardDead: [...DEAD, '111', '200'].includes(code),
         unmapped: [],
       });
       const row = rowOf(DECLINE_TABLE.network_codes, code, network);
@@ -149,7 +171,7 @@ describe.each(CARD_NETWORKS)('%s', (network) => {
 });
 
 test('no card code is in the table that is not transcribed here', () => {
-  const known = [...CARD, ...VISA_ONLY, ...MASTERCARD_ONLY].flatMap(([codes]) => split(codes));
+  const known = [...CARD, ...VISA_ONLY, ...MASTERCARD_ONLY, ...AMEX_ONLY].flatMap(([codes]) => split(codes));
   expect([...new Set(DECLINE_TABLE.network_codes.flatMap(({ codes }) => codes))].sort()).toEqual(
     [...new Set(known)].sort(),
   );
@@ -165,15 +187,24 @@ test('the issuer in CEMEA or Europe changes two categories', () => {
   ]);
 });
 
+test("Visa's 83 forbids the card from 25 October 2026 on", () => {
+  const on = (day: string) => classify({ network: 'visa', network_code: '83' }, {}, Date.parse(day));
+  expect(on('2026-10-24T23:59:59.999Z')).toMatchObject({ class: 'FIX', rule: 'visa:83', neverAgain: false });
+  expect(on('2026-10-25')).toMatchObject({ class: 'FIX', rule: 'visa:83', neverAgain: true });
+});
+
 describe.each([
   ['ach', ACH],
   ['sepa', SEPA],
 ] as const)('%s', (network, rows) => {
-  test.each(rows)('%s is %s', (codes, declineClass) => {
+  test.each(rows)('%s is %s', (codes, declineClass, consent) => {
     for (const code of split(codes)) {
       const decision = classify({ network, network_code: code }, { type: 'bank_account' }, 0);
-      expect(decision).toMatchObject({ class: declineClass, rule: `${network}:${code}`, neverAgain: false });
-      expect(effectsOf(decision).withdrawsConsent).toBe(declineClass === 'STOP');
+      const rule = declineClass === 'UNKNOWN' ? 'duplicate' : `${network}:${code}`;
+      expect(decision).toMatchObject({ class: declineClass, rule, neverAgain: false });
+      expect(decision.consent).toBe(consent);
+      expect(decision.cardDead).toBe(DEAD_ACCOUNTS.includes(code));
+      expect(effectsOf(decision).withdrawsConsent).toBe(consent === 'method');
     }
   });
 
@@ -236,7 +267,7 @@ describe('merchant advice codes', () => {
       expect(decision).toMatchObject({
         class: declineClass ?? 'LATER',
         rule: declineClass === null ? 'unspecified' : `mac:${code}`,
-        neverAgain: ['03', '21'].includes(code),
+        neverAgain: ['03', '21', '99'].includes(code),
         unmapped: [],
       });
       expect(decision.notBefore).toBe(hours === undefined ? undefined : 1_000 + hours * 3_600_000);
@@ -272,6 +303,13 @@ describe('how far a withdrawn consent reaches', () => {
     [{ decline_code: 'revocation_of_authorization' }, 'customer_obligations'],
     [{ decline_code: 'revocation_of_all_authorizations' }, 'method'],
     [{ decline_code: 'debit_not_authorized' }, 'method'],
+    [{ decline_code: 'refer_to_customer' }, 'obligation'],
+    [{ decline_code: 'payment_method_customer_decline' }, 'obligation'],
+    [{ decline_code: 'cardholder_requested_stop' }, 'customer_obligations'],
+    [{ decline_code: 'customer_canceled_transaction' }, 'customer_obligations'],
+    [{ decline_code: 'recurring_mandate_cancelled' }, 'customer_obligations'],
+    [{ reason: 'Stop payment order' }, 'obligation'],
+    [{ reason: 'revocation of authorization' }, 'customer_obligations'],
     [{ network: 'ach', network_code: 'R07' }, 'method'],
     [{ network: 'sepa', network_code: 'MD01' }, 'method'],
     [{ network: 'visa', network_code: '51' }, undefined],
@@ -284,13 +322,29 @@ describe('words', () => {
   test.each([
     ['Stolen Card', 'FRAUD', 'text:stolen_card'],
     ['declined: STOLEN_CARD', 'FRAUD', 'text:stolen_card'],
+    ['card reported stolen', 'FRAUD', 'text:stolen'],
+    ['LOST CARD', 'FRAUD', 'text:lost_card'],
+    ['Stop payment: card stolen', 'STOP', 'text:stop_payment'],
+    ['Revocation of all authorizations (lost card)', 'STOP', 'text:revocation'],
+    ['Pick-up card', 'HARD', 'text:pick_up'],
     ['Hard Decline', 'HARD', 'text:hard_decline'],
     ['Gateway Timeout', 'UNKNOWN', 'text:timeout'],
+    ['request timed out', 'UNKNOWN', 'text:timed_out'],
+    ['Time-out', 'UNKNOWN', 'text:time_out'],
     ['no response from issuer', 'UNKNOWN', 'text:no_response'],
+    ['The acquirer did not respond', 'UNKNOWN', 'text:did_not_respond'],
+    ['gateway error', 'UNKNOWN', 'text:gateway_error'],
+    ['HTTP 502', 'UNKNOWN', 'text:http_5xx'],
+    ['HTTP/1.1 503 Service Unavailable', 'UNKNOWN', 'text:http_5xx'],
+    ['http status: 500', 'UNKNOWN', 'text:http_5xx'],
+    ['HTTP 402', 'LATER', 'text:other'],
+    ['HTTP 5', 'LATER', 'text:other'],
     ['still Processing', 'UNKNOWN', 'text:processing'],
     ['Soft Decline', 'LATER', 'text:other'],
   ])('%s is %s', (reason, declineClass, rule) => {
-    expect(classify({ reason }, {}, 0)).toMatchObject({ class: declineClass, rule, unmapped: [] });
+    const decision = classify({ reason }, {}, 0);
+    expect(decision).toMatchObject({ class: declineClass, rule, unmapped: [] });
+    expect(decision.masks).toBe(declineClass === 'FRAUD' || rule === 'text:pick_up');
   });
 });
 
@@ -310,6 +364,12 @@ describe('the data', () => {
       for (const code of Object.keys({ ...row.visa_category, ...row.visa_category_cemea_europe }))
         expect(row.codes).toContain(code);
       expect(row.class === 'STOP').toBe(row.consent !== undefined);
+      for (const day of [row.from, row.until])
+        if (day !== undefined) expect(day).toMatch(/^\d{4}-\d{2}-\d{2}$/);
+    }
+    for (const { consent, contains, class: declineClass } of DECLINE_TABLE.text_reasons) {
+      expect(declineClass === 'STOP').toBe(consent !== undefined);
+      expect(contains).toMatch(/^[a-z0-9]+( [a-z0-9]+)*$/);
     }
     for (const { source } of [...DECLINE_TABLE.ceilings, ...DECLINE_TABLE.text_reasons])
       expect(DECLINE_TABLE.sources).toHaveProperty([source]);
@@ -318,10 +378,14 @@ describe('the data', () => {
 
   test('no network has two rows for one code', () => {
     const all = [...DECLINE_TABLE.network_codes, ...DECLINE_TABLE.bank_debit_codes];
-    const keys = all.flatMap(({ codes, networks = CARD_NETWORKS }) =>
-      codes.flatMap((code) => networks.map((network) => `${network}:${code}`)),
-    );
-    expect(new Set(keys).size).toBe(keys.length);
+    for (const day of ['2026-04-17', '2026-04-18', '2026-10-24', '2026-10-25', '2030-01-01']) {
+      const keys = all
+        .filter((row) => isInForce(row, Date.parse(day)))
+        .flatMap(({ codes, networks = CARD_NETWORKS }) =>
+          codes.flatMap((code) => networks.map((network) => `${network}:${code}`)),
+        );
+      expect(new Set(keys).size).toBe(keys.length);
+    }
     for (const list of [DECLINE_TABLE.psp_codes, DECLINE_TABLE.merchant_advice_codes]) {
       const codes = list.flatMap((row) => row.codes);
       expect(new Set(codes).size).toBe(codes.length);

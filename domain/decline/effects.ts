@@ -21,6 +21,14 @@ export function effectsOf(decision: Decision): DeclineEffects {
   };
 }
 
+/**
+ * Does a decline teach something that holds however late it becomes known: a withdrawn consent, a card known to be lost,
+ * stolen or closed, a card that is never to be tried again?
+ */
+export function holdsForEver({ class: declineClass, suspicion, neverAgain, cardDead }: Decision): boolean {
+  return declineClass === 'STOP' || suspicion === 'known' || neverAgain || cardDead;
+}
+
 function statusAfter({ class: declineClass, suspicion, expired }: Decision): DeclineEffects['methodStatus'] {
   switch (declineClass) {
     case 'FRAUD':

@@ -15,25 +15,38 @@ import {
   pspRow,
 } from './table.ts';
 
-/** One source's word. */
+/** What one source says. */
 export interface Verdict {
   readonly row: CodeRow;
   readonly class: DeclineClass;
   readonly rule: string;
   readonly code: string;
+  /** Its class comes of its row and a Merchant Advice Code together. */
+  readonly byAdvice: boolean;
   /** It forbids the card for ever. */
   readonly forbids: boolean;
+  /** It says that the card itself is dead (`card_dead` of its row). */
+  readonly dead: boolean;
+}
+
+/** Stands in a rule for whatever code of Visa's the table does not have. */
+const UNLISTED = 'unlisted';
+
+/** A code that the table does not have. */
+export interface UnmappedCode {
+  readonly field: keyof DeclineCodes;
+  readonly code: string;
 }
 
 export interface Sources {
-  /** Merchant advice code, then the gateway's advice. */
+  /** Merchant Advice Code, then the gateway's advice; without those that do not count on this network. */
   readonly advice: readonly Verdict[];
-  /** Network code, gateway's `decline_code`, gateway's `code`, in this order. */
-  readonly codes: readonly Verdict[];
-  /** What 'by MAC' refers to: the network's advice, or the gateway's where it means the same. */
-  readonly merchantAdvice?: string;
-  /** Codes that the table does not have, each with the field it came in. */
-  readonly unmapped: readonly string[];
+  /** The network's own code: one or none. */
+  readonly network: readonly Verdict[];
+  /** The gateway's `decline_code`, then its `code`. */
+  readonly psp: readonly Verdict[];
+  /** The most specific first. */
+  readonly unmapped: readonly UnmappedCode[];
 }
 
 /** What the method itself tells about the rail, where the codes do not. */
@@ -42,11 +55,14 @@ export interface MethodRail {
   network?: string;
 }
 
-/** Looks every code up; a code is taken as sent but for case, blanks and a missing leading zero. */
-export function sourcesOf(codes: DeclineCodes, method: MethodRail): Sources {
+/**
+ * Looks every code up; a code is taken as sent but for case, blanks and a missing leading zero.
+ * @param at - when it was declined, epoch milliseconds
+ */
+export function sourcesOf(codes: DeclineCodes, method: MethodRail, at: number): Sources {
   const network = networkOf(codes.network) ?? networkOf(method.network);
   const bankDebit = network === undefined ? method.type === 'bank_account' : isBankRail(network);
-  const unmapped: string[] = [];
+  const unmapped: UnmappedCode[] = [];
   const look = (
     field: keyof DeclineCodes,
     code: string | undefined,
@@ -55,37 +71,42 @@ export function sourcesOf(codes: DeclineCodes, method: MethodRail): Sources {
   ): Verdict[] => {
     if (code === undefined) return [];
     const row = find(code);
-    if (row === undefined) unmapped.push(`${field}:${code}`);
+    if (row === undefined) unmapped.push({ field, code });
     return row === undefined || row.class === null ? [] : [verdict(row, row.class, prefix, code, network)];
   };
 
-  const mac = networkCode(codes.network_advice_code);
-  const pspAdvice = word(codes.advice_code);
-  // Only Mastercard has Merchant Advice Codes, and only cards have advice. A gateway that reports one for another card
-  // network translated that network's advice into the same numbers, and passing over a 'do not try again' costs more
-  // than heeding one too many.
-  const advice = [
-    ...(bankDebit ? [] : look('network_advice_code', mac, 'mac', merchantAdviceRow)),
-    ...look('advice_code', pspAdvice, 'advice', pspAdviceRow),
-  ];
-  const psp = [
+  const own = networkCode(codes.network_code);
+  const fromNetwork = () =>
+    network === undefined
+      ? look('network_code', own, bankDebit ? 'bank' : 'card', (code) => networklessRow(bankDebit, code, at))
+      : look('network_code', own, network, (code) => networkRow(network, code, at));
+  const fromPsp = () => [
     ...look('decline_code', word(codes.decline_code), 'stripe', pspRow),
     ...look('code', word(codes.code), 'stripe', pspRow),
   ];
-  const own = networkCode(codes.network_code);
-  // An unknown network's code gives way to the gateway's; where the gateway says nothing, it is all there is, and
-  // '41' from nobody in particular is still no card to try again.
-  const pspSpeaks = psp.some(({ row }) => row.says_nothing !== true);
-  const fromNetwork =
-    network !== undefined
-      ? look('network_code', own, network, (code) => networkRow(network, code))
-      : pspSpeaks
-        ? []
-        : look('network_code', own, bankDebit ? 'bank' : 'card', (code) => networklessRow(bankDebit, code));
+  // An unknown network's code gives way to the gateway's. Where the gateway says nothing it is all there is, and a `41`
+  // of an unknown network is still no card to try again.
+  const pspSpeaks = [codes.decline_code, codes.code].some((sent) => speaks(pspRow(word(sent) ?? '')));
+  const ownCode = network === undefined && pspSpeaks ? [] : fromNetwork();
+  const psp = fromPsp();
+
+  // Only Mastercard has Merchant Advice Codes; a bank debit has no advice at all.
+  const mac =
+    network === 'mastercard' || (network === undefined && !bankDebit)
+      ? networkCode(codes.network_advice_code)
+      : undefined;
+  const pspAdvice = bankDebit ? undefined : word(codes.advice_code);
+  const advice = [
+    ...look('network_advice_code', mac, 'mac', merchantAdviceRow),
+    ...look('advice_code', pspAdvice, 'advice', pspAdviceRow),
+  ];
+
+  const said = [mac, pspAdvice && pspAdviceRow(pspAdvice)?.as_advice].filter((code) => code !== undefined);
+  const visasOwn = network === 'visa' && own !== undefined ? (ownCode[0]?.code ?? UNLISTED) : undefined;
   return {
     advice,
-    codes: [...fromNetwork, ...psp],
-    merchantAdvice: mac ?? (pspAdvice === undefined ? undefined : pspAdviceRow(pspAdvice)?.as_advice),
+    network: ownCode.map((one) => readByAdvice(one, said)),
+    psp: psp.map((one) => readByAdvice(visasOwn === undefined ? one : besideVisas(visasOwn, one), said)),
     unmapped,
   };
 }
@@ -97,8 +118,38 @@ function verdict(
   code: string,
   network: Network | undefined,
 ): Verdict {
-  const forbids = forbidsForEver(row, code, network);
-  return { row, class: declineClass, rule: row.rule ?? `${prefix}:${code}`, code, forbids };
+  return {
+    row,
+    class: declineClass,
+    rule: row.rule ?? `${prefix}:${code}`,
+    code,
+    byAdvice: false,
+    forbids: forbidsForEver(row, code, network),
+    dead: row.card_dead === true,
+  };
+}
+
+/** A row 'by MAC' and an advice that it lists are one statement; any other advice speaks for itself. */
+function readByAdvice(one: Verdict, said: readonly string[]): Verdict {
+  const listed = said.find((advice) => one.row.by_advice?.[advice] !== undefined);
+  const declineClass = listed === undefined ? undefined : one.row.by_advice?.[listed];
+  if (listed === undefined || declineClass === undefined) return one;
+  const dead = one.row.card_dead_by_advice?.includes(listed) === true;
+  return { ...one, class: declineClass, rule: `${one.rule}+mac:${listed}`, byAdvice: true, dead };
+}
+
+/**
+ * The gateway's code stands for Visa's category only where Visa's own code is missing. The rule names Visa's code beside
+ * it, so that the kept attempt says so too.
+ */
+function besideVisas(own: string, psp: Verdict): Verdict {
+  return psp.row.visa_category === undefined
+    ? psp
+    : { ...psp, forbids: psp.row.never_again === true, rule: `${psp.rule}+visa:${own}` };
+}
+
+function speaks(row: CodeRow | undefined): boolean {
+  return row !== undefined && row.says_nothing !== true && row.vague !== true;
 }
 
 /** `5` and ` 05` are the same code; letters are capitals. */

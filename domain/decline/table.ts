@@ -22,6 +22,9 @@ export interface CodeRow {
   readonly source: string;
   /** Whose codes these are; absent: every card network's. */
   readonly networks?: readonly Network[];
+  /** First day of the edition, and the first day after it; UTC. */
+  readonly from?: string;
+  readonly until?: string;
   /** By code: Visa's category, of which 1 forbids every further attempt. */
   readonly visa_category?: Readonly<Record<string, number | undefined>>;
   /** The same where the issuer is in CEMEA or Europe, as far as it differs. */
@@ -35,8 +38,16 @@ export interface CodeRow {
   /** Only a risk engine's or a block list's opinion, not the issuer's word. */
   readonly opinion?: boolean;
   readonly expired?: boolean;
+  /** It is about the token alone: another token of the same card may work. */
+  readonly token_only?: boolean;
+  /** The issuer knows that the card or account itself is lost, stolen, closed or does not exist, whatever the token. */
+  readonly card_dead?: boolean;
+  /** 'By MAC': the Merchant Advice Codes under which the row says so. */
+  readonly card_dead_by_advice?: readonly string[];
   /** A code that only says that there was a decline. */
   readonly says_nothing?: boolean;
+  /** Decides only where nothing more specific is known, not even words. */
+  readonly vague?: boolean;
   /** An advice that forbids this method while the class follows the code itself. */
   readonly do_not_try_again?: boolean;
   /** Anywhere in a card's history, this forbids the card for ever. */
@@ -53,8 +64,14 @@ export interface CodeRow {
 }
 
 export interface TextRow {
+  /** In lower case, with single blanks; names the rule. */
   readonly contains: string;
+  /** A regular expression in place of `contains`. */
+  readonly pattern?: string;
   readonly class: DeclineClass;
+  readonly consent?: ConsentEffect;
+  readonly masks?: boolean;
+  readonly card_dead?: boolean;
   readonly source: string;
 }
 
@@ -99,17 +116,22 @@ const MERCHANT_ADVICE = index(DECLINE_TABLE.merchant_advice_codes);
 const PSP_ADVICE = index(DECLINE_TABLE.psp_advice_codes);
 const BANK_RAILS: readonly string[] = ['ach', 'sepa'];
 
-/** A network's own code. A bank debit's `R01` is not Visa's `R1`: each rail has its own codes. */
-export function networkRow(network: Network, code: string): CodeRow | undefined {
-  return NETWORK_CODES.get(code)?.find(({ networks }) =>
-    networks === undefined ? !isBankRail(network) : networks.includes(network),
+/**
+ * A network's own code. A bank debit's `R01` is not Visa's `R1`: each rail has its own codes.
+ * @param at - when it was declined, epoch milliseconds
+ */
+export function networkRow(network: Network, code: string, at: number): CodeRow | undefined {
+  return NETWORK_CODES.get(code)?.find(
+    (row) =>
+      isInForce(row, at) &&
+      (row.networks === undefined ? !isBankRail(network) : row.networks.includes(network)),
   );
 }
 
-/** A code whose network nobody knows: the row that the code has on the rail, if there is only one. */
-export function networklessRow(bankDebit: boolean, code: string): CodeRow | undefined {
+/** A code whose network is not known: the row that the code has on the rail, if there is only one. */
+export function networklessRow(bankDebit: boolean, code: string, at: number): CodeRow | undefined {
   const rows = NETWORK_CODES.get(code)?.filter(
-    ({ networks }) => (networks?.some(isBankRail) ?? false) === bankDebit,
+    (row) => isInForce(row, at) && (row.networks?.some(isBankRail) ?? false) === bankDebit,
   );
   return rows?.length === 1 ? rows[0] : undefined;
 }
@@ -128,11 +150,16 @@ export function pspAdviceRow(code: string): CodeRow | undefined {
 
 /**
  * Does this code, from a card of this network, forbid the card for ever? Visa's category 1 does, but for `R0`, which
- * ends its obligation alone; so do Merchant Advice Codes 03 and 21, whatever the network.
+ * ends its obligation alone; so does every advice that says 'never again'.
  */
 export function forbidsForEver(row: CodeRow, code: string, network: Network | undefined): boolean {
   const category = network === 'visa' ? row.visa_category?.[code] : undefined;
   return row.never_again === true || (category === 1 && row.consent !== 'obligation');
+}
+
+/** Is the edition of a row or ceiling the one of this moment (epoch milliseconds)? */
+export function isInForce({ from, until }: { from?: string; until?: string }, at: number): boolean {
+  return (from === undefined || at >= Date.parse(from)) && (until === undefined || at < Date.parse(until));
 }
 
 export function isBankRail(network: string): boolean {

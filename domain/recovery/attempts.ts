@@ -3,15 +3,23 @@
 import { fractionOf } from '../jitter.ts';
 import type { Claim, RecordedAttempt } from './claims.ts';
 import { afterClosing } from './closing.ts';
-import { CONSENT_REVOKED, courseOf, isUnresolved, stop } from './course.ts';
+import { CONSENT_REVOKED, courseOf, FRAUD_KNOWN, isUnresolved, stop } from './course.ts';
 import { BLOCKED_RETRY_MS } from './decide.ts';
 import { doubtAbout, thaw } from './doubt.ts';
 import { afterCustomerStatus } from './reread.ts';
 import { retryOf } from './retries.ts';
 import type { Candidate, RecoveryState } from './state.ts';
-import { type AttemptStatus, PAYMENT_WITHDRAWN } from './status.ts';
+import {
+  type AttemptStatus,
+  isReviewOfAttempt,
+  NOT_SENT,
+  PAYMENT_CAME_BACK,
+  reviewOfUnsent,
+} from './status.ts';
 import { SILENCE_MS } from './timers.ts';
 
+/** The longest wait for another obligation's unresolved charge on the same card before the claim is tried again. */
+const BLOCKED_LONGEST_MS = 24 * 3_600_000;
 /** A claim's refusal names the customer's status so: `customer_suspended`. */
 const CUSTOMER_RULE = 'customer_';
 /**
@@ -23,7 +31,7 @@ const UNSENT_LONGEST_RETRY_MS = 1_800_000;
 
 export function afterClaim(
   state: RecoveryState,
-  candidate: Candidate,
+  { unsent: _, ...candidate }: Candidate,
   claim: Claim,
   at: number,
 ): RecoveryState {
@@ -36,12 +44,13 @@ export function afterClaim(
       return afterRecording(unblocked, recordedBefore(claim.attempt), at, undefined);
     case 'blocked':
       // A run before this one has left it, and this one did not know.
-      return claim.own ? afterMeetingDoubt(state, claim.own, at) : blocked(state, candidate, claim.what, at);
+      return claim.own ? afterMeetingDoubt(state, claim.own, at) : blocked(state, candidate, claim, at);
     case 'already_paid':
       return { ...afterClosing(unblocked, claim.obligation, false), notices: [] };
     case 'refused':
       if (claim.obligation) return { ...afterClosing(unblocked, claim.obligation, false), notices: [] };
       if (claim.rule === CONSENT_REVOKED) return stop(unblocked, 'STOP', claim.rule);
+      if (claim.rule === FRAUD_KNOWN) return stop(unblocked, 'FRAUD', claim.rule);
       if (claim.rule.startsWith(CUSTOMER_RULE)) {
         return afterCustomerStatus(unblocked, claim.rule.slice(CUSTOMER_RULE.length), at);
       }
@@ -77,10 +86,13 @@ function recordedBefore(attempt: AttemptStatus): RecordedAttempt {
 function blocked(
   state: RecoveryState,
   candidate: Candidate,
-  what: 'customer' | 'instrument',
+  { what, since }: Extract<Claim, { result: 'blocked' }>,
   at: number,
 ): RecoveryState {
-  const until = at + BLOCKED_RETRY_MS;
+  // `claimFreed` is sent when the blocking attempt is resolved; this timer only covers a lost signal. The longer that
+  // attempt has been unresolved, the rarer the tries.
+  const patience = what === 'customer' ? 0 : Math.min(at - since, BLOCKED_LONGEST_MS);
+  const until = at + Math.max(BLOCKED_RETRY_MS, patience);
   if (what === 'customer') return { ...state, blocked_until: until, frozen_at: state.frozen_at ?? at };
   const candidates = replace(state.candidates, candidate, { ...candidate, not_before: until, blocked: true });
   const stuck = candidates.every((one) => one.blocked || one.not_before > at);
@@ -114,6 +126,7 @@ export function afterRecording(
   };
   if (attempt.state === 'unknown' || attempt.state === 'pending') return doubtAbout(noted, attempt, at);
   const known = certain(noted, attempt, at);
+  const unsent = reviewOfUnsent(attempt);
   switch (attempt.state) {
     case 'approved':
       return recorded.overpaid ? giveBack(known, attempt.key) : recovered(known);
@@ -123,9 +136,7 @@ export function afterRecording(
         : {
             ...known,
             candidates: afterUnsent(state, rest, attempts, attempt, at, retryAfterMs),
-            ...(attempt.rule === PAYMENT_WITHDRAWN && {
-              review: { rule: PAYMENT_WITHDRAWN, flagged: false },
-            }),
+            ...(unsent && { review: { rule: unsent, flagged: false } }),
           };
     case 'declined':
       return afterDecline(known, recorded, at);
@@ -152,16 +163,22 @@ function passOver(state: RecoveryState, { key }: AttemptStatus): RecoveryState |
     ...state,
     attempts,
     to_record: undefined,
-    ...(doubted ? { unresolved: undefined, review: undefined } : {}),
+    ...(doubted ? { unresolved: undefined, review: reviewWithoutDoubt(state) } : {}),
   };
 }
 
 /** The doubt about this attempt is over, and with it a review that was about nothing else. */
 function certain(state: RecoveryState, attempt: AttemptStatus, at: number): RecoveryState {
   if (state.unresolved && state.unresolved.key !== attempt.key) return state;
-  const wasAboutIt = state.unresolved !== undefined;
-  const cleared = { ...state, unresolved: undefined, ...(wasAboutIt ? { review: undefined } : {}) };
+  const cleared = { ...state, unresolved: undefined, review: reviewWithoutDoubt(state) };
   return cleared.review ? cleared : thaw(cleared, at);
+}
+
+/** What a person is to decide besides the attempt, once that is known. */
+function reviewWithoutDoubt({ review, unresolved }: RecoveryState): RecoveryState['review'] {
+  if (!review) return undefined;
+  const cameBack = unresolved?.came_back !== undefined && review.rule === PAYMENT_CAME_BACK;
+  return cameBack || isReviewOfAttempt(review.rule) ? undefined : review;
 }
 
 function recovered(state: RecoveryState): RecoveryState {
@@ -170,6 +187,7 @@ function recovered(state: RecoveryState): RecoveryState {
     ending: { outcome: 'recovered', rule: 'approved' },
     closed: true,
     payment_open: false,
+    review: undefined,
     rule: 'approved',
     candidates: [],
     notices: [{ template: 'recovered', stage: '1' }],
@@ -220,7 +238,7 @@ function afterUnsent(
   state: RecoveryState,
   rest: Candidate[],
   attempts: AttemptStatus[],
-  { payment_method_id, key }: AttemptStatus,
+  { payment_method_id, key, rule }: AttemptStatus,
   at: number,
   retryAfterMs = 0,
 ): Candidate[] {
@@ -231,7 +249,8 @@ function afterUnsent(
   const why =
     state.candidates.find((one) => one.payment_method_id === payment_method_id)?.why ?? 'alternative';
   const others = rest.map((one) => ({ ...one, not_before: Math.max(one.not_before, not_before) }));
-  return [{ payment_method_id, not_before, why }, ...others];
+  const unsent = rule === NOT_SENT;
+  return [{ payment_method_id, not_before, why, ...(unsent && { unsent }) }, ...others];
 }
 
 function leastBackOff(tries: number): number {

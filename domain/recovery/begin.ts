@@ -3,14 +3,17 @@
 import { CLAIM_MS, type RecoverySnapshot } from './claims.ts';
 import { FAILURE_NOTICES, settled } from './cascade.ts';
 import { clockOf } from './clock.ts';
+import { WINDOW_OVER } from './closing.ts';
 import { thaw } from './doubt.ts';
 import { retriesOf } from './retries.ts';
 import {
   alternativesOf,
   CONSENT_REVOKED,
+  FRAUD_KNOWN,
   courseOf,
   FOUND_UNPAID,
   foundUnpaid,
+  isStop,
   isUnresolved,
   stop,
   suspicionOf,
@@ -18,7 +21,16 @@ import {
   wasTried,
 } from './course.ts';
 import type { Candidate, RecoveryState, Unresolved } from './state.ts';
-import type { AttemptStatus, ObligationState } from './status.ts';
+import {
+  type AttemptStatus,
+  type ObligationState,
+  PAYMENT_CAME_BACK,
+  PAYMENT_NOT_CANCELLABLE,
+  PAYMENT_NOT_OURS,
+} from './status.ts';
+
+/** Rules of reviews that the reading of the reported payment leads to. */
+const FOUND_BY_LOOK_UP: readonly string[] = [PAYMENT_CAME_BACK, PAYMENT_NOT_OURS];
 
 /** The state of a run that begins. */
 export function begin(recovery: RecoverySnapshot): RecoveryState {
@@ -74,11 +86,21 @@ function steer(state: RecoveryState, recovery: RecoverySnapshot): RecoveryState 
     const steered = withoutCharge(state, recovery);
     return { ...steered, unresolved: doubt, frozen_at: state.frozen_at ?? doubt.claimed_at };
   }
-  if (recovery.state === 'needs_review' && !recovery.consent_revoked) {
+  if (recovery.state === 'needs_review' && recovery.rule === PAYMENT_NOT_CANCELLABLE) {
+    return stillEnding(state, recovery);
+  }
+  if (recovery.state === 'needs_review' && !endsWithoutCharge(recovery)) {
     const frozen_at = state.frozen_at ?? recovery.read_at;
-    return { ...state, review: { rule: recovery.rule, flagged: true }, frozen_at };
+    // What the look-up has found already, a person has been asked about.
+    const looked = FOUND_BY_LOOK_UP.includes(recovery.rule) ? { ...state, look_up: undefined } : state;
+    return { ...looked, review: { rule: recovery.rule, flagged: true }, frozen_at };
   }
   return steerByFailure(state, recovery, failure.class);
+}
+
+/** What ends a recovery outranks any question to a person: the lost run was about to close it. */
+function endsWithoutCharge({ kind, failure, consent_revoked, fraud_known }: RecoverySnapshot): boolean {
+  return kind === 'one_time' || consent_revoked === true || fraud_known === true || isStop(failure.class);
 }
 
 function isEnded(state: ObligationState): state is Exclude<ObligationState, 'open' | 'needs_review'> {
@@ -95,6 +117,16 @@ function ended(
   const over = { ...state, look_up: undefined, rule, reports: [], ending: { outcome, rule }, closed: true };
   // Closed while the charge was in doubt: what is left of the payment is still to be cancelled.
   return unresolved ? { ...over, unresolved: doubtOf(unresolved), payment_open: true } : over;
+}
+
+/** It was to end, and the gateway did not cancel its payment. Which end it was, only the lost run knew for certain. */
+function stillEnding(state: RecoveryState, recovery: RecoverySnapshot): RecoveryState {
+  const { rule, failure, closes_at, clock_stopped_at, read_at } = recovery;
+  const review = { rule, flagged: true };
+  const { ending } = steerByFailure(state, recovery, failure.class);
+  const over = (clock_stopped_at ?? read_at) >= closes_at;
+  const otherwise = over ? WINDOW_OVER : { outcome: 'cancelled' as const, rule: 'cancelled' };
+  return { ...state, look_up: undefined, candidates: [], review, ending: ending ?? otherwise };
 }
 
 /** An earlier run has left a charge in doubt: the gateway is asked first, and everything else follows from its answer. */
@@ -135,7 +167,8 @@ function steerByFailure(
     return { ...state, look_up: undefined, ending: { outcome: 'stopped', rule: 'not_recurring' } };
   }
   if (recovery.consent_revoked) return stop(state, 'STOP', CONSENT_REVOKED);
-  if (failureClass === 'STOP' || failureClass === 'FRAUD') return stop(state, failureClass, failure.rule);
+  if (recovery.fraud_known) return stop(state, 'FRAUD', FRAUD_KNOWN);
+  if (isStop(failureClass)) return stop(state, failureClass, failure.rule);
   if (failure.status !== 'declined' || failureClass === 'UNKNOWN') {
     // Without a payment to look up there is nothing to ask anybody but a person.
     if (!recovery.gateway_payment_ref && !recovery.looked_up) {

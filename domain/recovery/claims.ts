@@ -58,6 +58,8 @@ export interface RecoverySnapshot {
   refunds_due?: string[];
   /** Consent was withdrawn by news of another payment of the same method: this one ends, too. */
   consent_revoked?: boolean;
+  /** The bank knows of fraud with a method that it was to be paid with: this one ends, too. */
+  fraud_known?: boolean;
   /** A person has stopped it. */
   paused?: boolean;
   /** When the customer was told that it failed, if they were since this opening (epoch milliseconds). */
@@ -85,9 +87,11 @@ export type Opening =
       second?: string;
       /** A settlement names the obligation's own payment: it speaks of a charge of ours that we have not heard of yet. */
       own?: true;
+      /** Rule of the review that a settlement leads to: its payment cannot have settled the obligation, or came back. */
+      review?: string;
     }
   | { result: 'closed'; obligation: ClosedObligation }
-  /** The first that was ever heard of this payment is too old to act on: nothing was written. */
+  /** The first report of this payment is too old to act on, or the gateway does not confirm a success: nothing was opened or closed. */
   | { result: 'ignored' }
   | { result: 'refused'; type: ErrorType; problems: FieldProblem[] };
 
@@ -102,8 +106,11 @@ export interface ClosedObligation {
 }
 
 export type Closing =
-  /** `paid_too`: others were paid, and the obligation's own payment has succeeded as well. */
-  | { result: 'closed'; obligation: ClosedObligation; paid_too?: true }
+  /**
+   * `paid_too`: others were paid, and the obligation's own payment has succeeded as well. `uncancelled`: others were paid,
+   * and whether the own payment can still succeed is not known.
+   */
+  | { result: 'closed'; obligation: ClosedObligation; paid_too?: true; uncancelled?: true }
   /** This attempt may have paid it: it is found out about first. */
   | { result: 'in_doubt'; attempt: AttemptStatus };
 

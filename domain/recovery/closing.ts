@@ -2,8 +2,11 @@
 
 import type { NoticeTemplate } from '../ports.ts';
 import type { ClosedObligation } from './claims.ts';
-import { askAbout } from './doubt.ts';
+import { askAbout, reviewCameBack } from './doubt.ts';
 import type { DueNotice, Ending, RecoveryState } from './state.ts';
+
+/** It was not paid in time. */
+export const WINDOW_OVER: Ending = { outcome: 'exhausted', rule: 'window_over' };
 
 /** Ended from outside. A charge in doubt is still found out before the run is over. */
 export function end(state: RecoveryState, ending: NonNullable<RecoveryState['ending']>): RecoveryState {
@@ -23,13 +26,26 @@ export function end(state: RecoveryState, ending: NonNullable<RecoveryState['end
  * Somebody else was paid. That outranks any other ending which is not written down yet: forgotten, it would let a charge
  * that turns out to have succeeded pass for the only one.
  */
-export function paidElsewhere(state: RecoveryState, paymentRef: string | undefined): RecoveryState {
+export function paidElsewhere(
+  state: RecoveryState,
+  paymentRef: string | undefined,
+  rule = 'settled',
+): RecoveryState {
   const ending: Ending = {
     outcome: 'paid_elsewhere',
-    rule: 'settled',
+    rule,
     ...(paymentRef === undefined ? {} : { payment_ref: paymentRef }),
   };
-  return end(state.closed ? state : { ...state, ending: undefined }, ending);
+  if (state.ending?.rule === ending.rule && state.ending.payment_ref === paymentRef) return state;
+  return end(state.closed ? state : { ...state, ending: undefined, cancelling: undefined }, ending);
+}
+
+/**
+ * Others were paid by the payment that they name, and the graph does not hold it yet: another success that is taken in
+ * before the closing would take its place, and the first one would be lost.
+ */
+export function closesFirst({ ending, closed }: RecoveryState): boolean {
+  return !closed && ending?.outcome === 'paid_elsewhere' && ending.payment_ref !== undefined;
 }
 
 /** An ending answers every question to a person but one: whether a charge that nobody can find out about was made. */
@@ -48,6 +64,7 @@ export function afterClosing(
     rule: obligation.rule,
     closed: true,
     payment_open: paymentOpen,
+    cancelling: undefined,
     review: reviewOfDoubt(state),
     candidates: [],
     attempts: obligation.attempts,
@@ -81,7 +98,9 @@ export function noticeOfEnding(
 }
 
 /** The payment to be cancelled had succeeded: the newest attempt on it must have made it, or else somebody else. */
-export function afterUnexpectedSuccess(state: RecoveryState): RecoveryState {
+export function afterUnexpectedSuccess(before: RecoveryState, cameBack: boolean): RecoveryState {
+  const state = { ...before, cancelling: undefined, review: reviewOfDoubt(before) };
+  if (cameBack) return reviewCameBack({ ...state, ending: undefined, notices: [] });
   const newest = state.attempts.at(-1)?.key;
   const recheck = newest === undefined ? undefined : askAbout(newest);
   if (state.closed) return { ...state, payment_open: false, recheck };

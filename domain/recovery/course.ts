@@ -8,6 +8,8 @@ import type { AttemptStatus } from './status.ts';
 
 /** Rule: consent was withdrawn by news of another payment of the same method. */
 export const CONSENT_REVOKED = 'consent_revoked';
+/** Rule of a refused claim: the bank knows of fraud with a method that the obligation was to be paid with. */
+export const FRAUD_KNOWN = 'fraud_known';
 /** `TECH`: the failed method once more after this, before the cascade. */
 export const TECH_RETRY_MS = 60_000;
 
@@ -37,6 +39,11 @@ export function courseOf(declineClass: DeclineClass, cascadeOnHard: boolean): Co
     case 'LATER':
       return 'cascade';
   }
+}
+
+/** Classes after which nothing is charged on any method. */
+export function isStop(declineClass: DeclineClass): boolean {
+  return declineClass === 'STOP' || declineClass === 'FRAUD';
 }
 
 /** FRAUD and STOP: nothing is charged on any method any more. */

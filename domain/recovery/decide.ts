@@ -1,6 +1,7 @@
 import type { ChargeAnswer } from '../ports.ts';
+import { cancelsLater } from './cancelling.ts';
 import { clockToKeep } from './clock.ts';
-import { noticeOfEnding } from './closing.ts';
+import { noticeOfEnding, WINDOW_OVER } from './closing.ts';
 import type { Ending, RecoveryState, Step } from './state.ts';
 import { earliest, isReadingDue, isWindowOver, reminderDue, timersOf } from './timers.ts';
 
@@ -36,7 +37,7 @@ function nextOf(state: RecoveryState, now: number): Step {
   if (refund) return { do: 'refund', key: refund };
   const report = state.reports[0];
   if (report) return { do: 'report_fraud', report };
-  if (state.ending && !state.closed && mayClose(state)) {
+  if (state.ending && !state.closed && mayClose(state, now)) {
     // The payment that the report names becomes the obligation's own first, so that closing cancels it.
     if (state.look_up) return { do: 'look_up', gateway_payment_ref: state.look_up };
     return close(state, state.ending);
@@ -45,7 +46,7 @@ function nextOf(state: RecoveryState, now: number): Step {
   if (state.unresolved?.next_at !== undefined && now >= state.unresolved.next_at) {
     return findOut(state, state.unresolved.key);
   }
-  if (state.review && !state.review.flagged && (!state.closed || state.unresolved)) {
+  if (state.review && !state.review.flagged && (!state.closed || state.unresolved || state.cancelling)) {
     return { do: 'flag_for_review', rule: state.review.rule };
   }
   const notice = state.notices[0];
@@ -68,6 +69,12 @@ function nextOf(state: RecoveryState, now: number): Step {
 }
 
 function withoutDoubt(state: RecoveryState, now: number): Step {
+  if (state.cancelling && cancelsLater(state, now)) {
+    const { processing, next_at } = state.cancelling;
+    const unnamed = state.closed || (processing && !state.review);
+    const reason = { for: state.review ? ('review' as const) : ('gateway' as const) };
+    return { do: 'wait', until: next_at, ...(unnamed ? {} : reason) };
+  }
   if (state.closed) return state.payment_open ? { do: 'cancel_payment' } : { do: 'finish' };
   if (state.review) return { do: 'wait', for: 'review' };
   if (state.paused) return { do: 'wait' };
@@ -98,8 +105,9 @@ function revoked(state: RecoveryState): boolean {
  * Nothing ends a recovery while a charge is in doubt, except that somebody else was paid: then the doubtful charge, if
  * it succeeded, is the second one and goes back.
  */
-function mayClose(state: RecoveryState): boolean {
-  return state.unresolved === undefined || state.ending?.outcome === 'paid_elsewhere';
+function mayClose(state: RecoveryState, now: number): boolean {
+  if (state.unresolved === undefined) return !cancelsLater(state, now);
+  return state.ending?.outcome === 'paid_elsewhere';
 }
 
 /** A suspended customer hears of the recovery when they are reinstated, or of its end. */
@@ -115,7 +123,8 @@ function close(state: RecoveryState, ending: Ending): Step {
 
 function byTheClock(state: RecoveryState, now: number): Step {
   if (isWindowOver(state, now)) {
-    return close(state, { outcome: 'exhausted', rule: 'window_over' });
+    // What is asked about may have paid: closing before the gateway answers would only raise the question again.
+    return state.recheck ? { do: 'wait', until: state.recheck.next_at } : close(state, WINDOW_OVER);
   }
   if (isReadingDue(state, now)) return { do: 'reread' };
   const { blocked_until, suspended_until } = state;
@@ -130,6 +139,7 @@ function byTheClock(state: RecoveryState, now: number): Step {
   const reminder = reminderDue(state, now);
   if (reminder && suspended_until === undefined) return { do: 'notify', notice: reminder };
   if (candidate?.blocked) return wait(state, now, 'claim');
+  if (candidate?.unsent) return wait(state, now, 'gateway');
   return state.cascade_ended ? wait(state, now, waitsFor(state)) : wait(state, now);
 }
 

@@ -49,7 +49,7 @@ function phaseOf(state: RecoveryState, step: Step): RecoveryPhase {
   if (state.closed && !state.unresolved) return 'done';
   if (state.review) return 'needs_review';
   if (state.unresolved) return state.unresolved.state;
-  if (state.processing) return 'pending';
+  if (state.processing || state.cancelling?.processing) return 'pending';
   if (step.do === 'look_up' && state.class === 'UNKNOWN') return 'unknown';
   return ABOUT_MONEY.has(step.do) ? 'charging' : 'waiting';
 }
@@ -57,6 +57,7 @@ function phaseOf(state: RecoveryState, step: Step): RecoveryPhase {
 function nextOf(state: RecoveryState, step: Step, now: number): RecoveryStatus['next'] {
   if (step.do !== 'wait' || (state.closed && !state.unresolved)) return undefined;
   if (state.unresolved?.next_at !== undefined) return { action: 'poll', at: iso(state.unresolved.next_at) };
+  if (state.cancelling) return { action: 'poll', at: iso(state.cancelling.next_at) };
   if (step.for === 'review' || state.unresolved || state.paused) return undefined;
   if (state.processing) return { action: 'poll', at: iso(state.processing.next_at) };
   // Reading the graph again is nothing that anybody outside waits for.

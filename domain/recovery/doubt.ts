@@ -1,9 +1,11 @@
 /** Charges whose outcome nobody knows: found out, never assumed (specification: workflows 2, step 4). */
 
 import type { ChargeAnswer } from '../ports.ts';
+import { cancelNow } from './cancelling.ts';
 import { CLAIM_MS } from './claims.ts';
+import { SETTLEMENT_MISMATCH } from './settlement.ts';
 import type { FoundOut, RecoveryState, Unresolved } from './state.ts';
-import type { AttemptStatus } from './status.ts';
+import { type AttemptStatus, PAYMENT_CAME_BACK } from './status.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -43,6 +45,10 @@ export function afterFindingOut(
   const { unresolved } = state;
   if (unresolved?.key !== key) return afterRecheck(state, key, found, at);
   if (found.result === 'absent') return afterAbsence(state, unresolved, at);
+  if (found.result === 'approved' && isUnpaidBy(state, found)) {
+    const known = found.gateway_ref ? { ...unresolved, came_back: found.gateway_ref } : unresolved;
+    return stillOpen(reviewCameBack(state), known, at);
+  }
   if (found.result === 'unknown' || (found.result === 'pending' && unresolved.state === 'pending')) {
     return stillOpen(state, unresolved, at);
   }
@@ -69,7 +75,26 @@ function afterRecheck(state: RecoveryState, key: string, found: FoundOut, at: nu
   const known = state.attempts.find((attempt) => attempt.key === key);
   const asked = { ...state, recheck: undefined };
   if (found.result !== 'approved' || known?.state === 'approved') return asked;
+  if (isUnpaidBy(state, found)) return reviewCameBack(asked);
   return { ...asked, to_record: { key, answer: found } };
+}
+
+/**
+ * A success whose money came back is not a payment. Where the obligation was paid otherwise it is the second success all
+ * the same, and what it still holds goes back.
+ */
+function isUnpaidBy({ ending }: RecoveryState, found: Extract<FoundOut, { result: 'approved' }>): boolean {
+  const paid = ending?.outcome === 'paid_elsewhere' || ending?.outcome === 'recovered';
+  return found.came_back !== undefined && !paid;
+}
+
+/** Money of the obligation's that came back: why, and whether it is still owed, only a person can find out. */
+export function reviewCameBack(state: RecoveryState): RecoveryState {
+  if (state.closed || (state.ending && !state.unresolved)) return state;
+  const { rule } = state.review ?? {};
+  // A settlement that was contradicted stays with a person, whatever becomes of a charge.
+  if (rule === PAYMENT_CAME_BACK || rule === SETTLEMENT_MISMATCH) return state;
+  return { ...state, review: { rule: PAYMENT_CAME_BACK, flagged: false } };
 }
 
 /**
@@ -118,6 +143,7 @@ function withReviewIfExhausted(state: RecoveryState): RecoveryState {
 export function hear(state: RecoveryState, key: string | undefined, at: number): RecoveryState {
   if (state.unresolved) return { ...state, unresolved: { ...state.unresolved, next_at: at } };
   if (state.processing) return { ...state, processing: { ...state.processing, next_at: at } };
+  if (state.cancelling) return cancelNow(state, at);
   const newest = key ?? state.attempts.at(-1)?.key;
   const named = state.attempts.find((attempt) => attempt.key === newest);
   return named !== undefined && named.state !== 'approved'

@@ -3,6 +3,14 @@
 import type { DeclineClass } from '../decline/classify.ts';
 import type { AttemptState, ObligationState } from './status.ts';
 
+/** What becomes of a second success that could not be given back. */
+export interface RefundRetry {
+  /** When its refund failed first since it was last asked for or accepted. */
+  since: string;
+  /** When Persona tries again; `null`: a person must. */
+  next_at: string | null;
+}
+
 export interface RecoveryEvents {
   RecoveryOpened: {
     payment_id: string;
@@ -56,6 +64,8 @@ export interface RecoveryEvents {
     class: DeclineClass | null;
     rule: string | null;
     code: string | null;
+    /** The decline says that the card itself is dead (`Decision.cardDead`); absent: it does not. */
+    card_dead?: true;
     /** The gateway's charge (`ch_…`). */
     gateway_ref: string | null;
     /** The obligation's payment (`pi_…`), where this attempt created or used it. */
@@ -98,14 +108,26 @@ export interface RecoveryEvents {
     by_others: { amount: number; currency: string } | null;
     /** As in `RecoveryClosed`. */
     notice?: string;
+    /** Others gave back a part of what is due: the rest stays due. */
+    part?: true;
   };
-  /** Nothing was given back, at once or later on: a person must. */
+  /** Nothing was given back, at once or later on. */
   RefundFailed: {
     payment_id: string;
     key: string;
     reason: string;
     /** `null`: the gateway began none. */
     refund_ref: string | null;
+    /** Which of Persona's own tries it was, from 1; `null`: a refund that others made. */
+    n: number | null;
+    /** `null`: Persona has nothing to give back for it. */
+    retry: RefundRetry | null;
+  };
+  /** A person asks that a second success be given back, now and then daily: also where policy or time had left it to people. */
+  RefundRequested: {
+    payment_id: string;
+    /** As in `RefundSent`. */
+    key: string;
   };
   NoticeSent: { notification_id: string; template: string; channel: string; payment_id: string | null };
   NoticeFailed: {

@@ -1,12 +1,15 @@
 import { afterClaim, afterMeetingDoubt, afterRecording, giveBack } from './attempts.ts';
+import { afterNotCancelled, cancelNow } from './cancelling.ts';
 import { putFirst } from './candidates.ts';
 import { settled } from './cascade.ts';
 import type { RecoverySnapshot } from './claims.ts';
 import { afterClosing, afterUnexpectedSuccess, end, paidElsewhere } from './closing.ts';
-import { CONSENT_REVOKED, foundUnpaid, stop, suspicionOf } from './course.ts';
-import { afterFindingOut, askAbout, hear, thaw } from './doubt.ts';
+import { CONSENT_REVOKED, FRAUD_KNOWN, foundUnpaid, isStop, stop, suspicionOf } from './course.ts';
+import { afterFindingOut, askAbout, hear, reviewCameBack, thaw } from './doubt.ts';
 import { afterCustomerStatus, afterRereading } from './reread.ts';
-import type { Candidate, Fact, RecoveryState } from './state.ts';
+import { outlastsSettlements } from './settlement.ts';
+import type { Candidate, Ending, Fact, RecoveryState } from './state.ts';
+import { type AttemptStatus, PAYMENT_NOT_OURS } from './status.ts';
 
 /** What is true after `fact`. @returns a new state; the given one is never changed */
 export function evolve(state: RecoveryState, fact: Fact): RecoveryState {
@@ -36,9 +39,11 @@ function apply(state: RecoveryState, fact: Fact): RecoveryState {
     case 'closing_in_doubt':
       return afterMeetingDoubt(state, fact.attempt, fact.at);
     case 'already_succeeded':
-      return afterUnexpectedSuccess(state);
+      return afterUnexpectedSuccess(state, fact.came_back ?? false);
     case 'payment_cancelled':
-      return { ...state, payment_open: false };
+      return { ...state, payment_open: false, cancelling: undefined };
+    case 'not_cancelled':
+      return afterNotCancelled(fact.ending ? end(state, fact.ending) : state, fact.payment, fact.at);
     case 'refunded':
       return {
         ...state,
@@ -62,7 +67,7 @@ function apply(state: RecoveryState, fact: Fact): RecoveryState {
     case 'customer_status':
       return afterCustomerStatus(state, fact.status, fact.at);
     case 'authenticated':
-      return afterAuthentication(state, fact.payment);
+      return afterAuthentication(state, fact);
     case 'fraud_reported':
       return { ...state, reports: state.reports.slice(1) };
     case 'claim_freed':
@@ -75,10 +80,14 @@ function apply(state: RecoveryState, fact: Fact): RecoveryState {
       return addMethod(state, fact.payment_method_id, fact.event_id);
     case 'consent_revoked':
       return state.closed || state.ending ? state : stop(state, 'STOP', CONSENT_REVOKED);
+    case 'fraud_known':
+      return state.closed || state.ending ? state : stop(state, 'FRAUD', FRAUD_KNOWN);
     case 'settled':
-      return paidElsewhere(state, fact.payment_ref);
+      return paidElsewhere(state, fact.payment_ref, fact.rule);
+    case 'settlement_in_review':
+      return underReview(state, fact.rule, fact.at);
     case 'crossed':
-      return giveBack({ ...state, ending: fact.ending, rule: fact.ending.rule }, fact.key);
+      return giveBack(afterCrossing(state, fact.ending), fact.key);
     case 'cancelled':
       return end(state, { outcome: 'cancelled', rule: 'cancelled' });
     case 'charge_heard':
@@ -97,7 +106,7 @@ function apply(state: RecoveryState, fact: Fact): RecoveryState {
 function noteFailure(state: RecoveryState, recovery: RecoverySnapshot): RecoveryState {
   if (state.closed || state.ending) return state;
   const { failure } = recovery;
-  if (failure.class !== 'STOP' && failure.class !== 'FRAUD') return state;
+  if (!isStop(failure.class)) return state;
   return stop(
     { ...state, reports: [...state.reports, ...suspicionOf(recovery)] },
     failure.class,
@@ -105,10 +114,25 @@ function noteFailure(state: RecoveryState, recovery: RecoverySnapshot): Recovery
   );
 }
 
+/** A person is to look at it, as the graph says already. */
+function underReview(state: RecoveryState, rule: string, at: number): RecoveryState {
+  if (state.closed || state.ending || (state.review && outlastsSettlements(state.review.rule))) return state;
+  return { ...state, review: { rule, flagged: true }, frozen_at: state.frozen_at ?? at };
+}
+
+/** Who was paid first stands now. A success of ours that came later is given back: the customer has paid others. */
+function afterCrossing(state: RecoveryState, ending: Ending): RecoveryState {
+  const notices =
+    ending.outcome === 'recovered'
+      ? state.notices
+      : state.notices.filter(({ template }) => template !== 'recovered');
+  return { ...state, ending, rule: ending.rule, notices };
+}
+
 /** The customer has done their part at the gateway; whatever came of it, the gateway's word counts. */
 function afterAuthentication(
   state: RecoveryState,
-  payment: Extract<Fact, { fact: 'authenticated' }>['payment'],
+  { payment, gateway_ref, at }: Extract<Fact, { fact: 'authenticated' }>,
 ): RecoveryState {
   if (state.closed || state.ending || state.unresolved) return state;
   const asked = state.attempts.findLast((attempt) => attempt.class === 'AUTH') ?? state.attempts.at(-1);
@@ -117,14 +141,26 @@ function afterAuthentication(
       return asked
         ? { ...state, recheck: askAbout(asked.key) }
         : { ...state, ending: { outcome: 'paid_elsewhere', rule: 'gateway_payment_succeeded' } };
+    case 'came_back':
+      return reviewCameBack(state);
     case 'confirmable': {
       const payment_method_id = asked?.payment_method_id ?? state.failed_payment_method_id;
       const again: Candidate = { payment_method_id, not_before: 0, why: 'authenticated' };
       return { ...state, candidates: putFirst([again], state.candidates) };
     }
+    case 'processing':
+      // Nothing else is charged until it is known.
+      return gateway_ref === undefined ? state : stillProcessing({ ...state, look_up: gateway_ref }, at);
     default:
       return state;
   }
+}
+
+/** The attempt since the opening that has the customer authenticate. */
+function authenticating({ attempts, opened_at }: RecoveryState): AttemptStatus | undefined {
+  return attempts.findLast(
+    (attempt) => attempt.class === 'AUTH' && Date.parse(attempt.started_at) >= opened_at,
+  );
 }
 
 function afterLookUp(
@@ -141,11 +177,18 @@ function afterLookUp(
       return foundUnpaid(done);
     case 'processing':
       return done;
-    case 'succeeded':
-      return { ...done, ending: { outcome: 'paid_elsewhere', rule: 'gateway_payment_succeeded' } };
+    case 'succeeded': {
+      // The customer has completed what an attempt of ours began: whose success it is, the gateway is asked.
+      const ours = authenticating(state);
+      return ours && !state.ending
+        ? { ...done, recheck: askAbout(ours.key) }
+        : { ...done, ending: { outcome: 'paid_elsewhere', rule: 'gateway_payment_succeeded' } };
+    }
+    case 'came_back':
+      return reviewCameBack(done);
     case 'not_ours':
       if (state.ending) return done;
-      return { ...done, review: { rule: 'gateway_payment_not_ours', flagged: false } };
+      return { ...done, review: { rule: PAYMENT_NOT_OURS, flagged: false } };
   }
 }
 
@@ -178,15 +221,16 @@ function addMethod(
 /** A person's word about an attempt that nobody could find out about; `declined` is of class LATER. */
 function resolve(state: RecoveryState, key: string, result: 'approved' | 'declined'): RecoveryState {
   if (state.unresolved?.key !== key) return state;
-  const answer =
-    result === 'approved'
-      ? ({ result } as const)
-      : ({ result, codes: { reason: 'resolved by a person' } } as const);
+  if (result === 'approved') return { ...state, to_record: { key, answer: { result } } };
+  const { came_back: gateway_ref } = state.unresolved;
+  const over = gateway_ref === undefined ? {} : ({ gateway_ref, payment_over: true } as const);
+  const answer = { result, codes: { reason: 'resolved by a person' }, ...over } as const;
   return { ...state, to_record: { key, answer } };
 }
 
 /** A person wants it tried now: no wait of ours holds, but ceilings, consent and the claim still do. */
 function retryNow(state: RecoveryState, alternatives: string[], at: number): RecoveryState {
+  if (state.cancelling) return cancelNow(state, at);
   if (state.closed || state.ending || state.unresolved) return state;
   const listed = new Set(state.candidates.map((candidate) => candidate.payment_method_id));
   const more: Candidate[] = alternatives

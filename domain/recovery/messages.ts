@@ -45,6 +45,8 @@ export interface ChargeResult extends DeclineCodes {
   attempt_key?: string;
   /** The payment at the gateway: the obligation's own, unless somebody else collects it, too. */
   gateway_ref: string;
+  /** RFC 3339; absent: as it is received. */
+  occurred_at?: string;
   /** `cancelled`: of the payment, which takes no more charges. */
   result: 'approved' | 'declined' | 'pending' | 'cancelled';
 }

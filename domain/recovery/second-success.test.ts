@@ -118,3 +118,44 @@ test('a person’s word about a charge in doubt does not overtake a settlement t
   const said = evolve(settled, { fact: 'resolved_by_person', key: KEY, result: 'approved' });
   expect(play(said, {}).done.slice(0, 2)).toEqual(['close paid_elsewhere by settled', 'record approved']);
 });
+
+test('a settlement by a wrong payment is left to a person, also once the charge in doubt is known not to have paid', () => {
+  const wrong = evolve(inDoubt(), {
+    fact: 'settlement_in_review',
+    rule: 'settlement_mismatch',
+    at: NOW,
+  });
+  expect(describe(wrong, NOW)).toMatchObject({ state: 'needs_review' });
+  const declined: Fact[] = [
+    { fact: 'found_out', key: KEY, found: { result: 'declined', codes: {} }, at: NOW },
+    { fact: 'attempt_recorded', recorded: recorded('a', 1, 'declined', 'LATER'), at: NOW },
+  ];
+  const known = declined.reduce(evolve, wrong);
+  expect(play(known, {}).done).toEqual(['wait for review']);
+  expect(describe(known, NOW)).toMatchObject({ state: 'needs_review', waiting_for: 'review' });
+  const paid = approvedLate().map((fact) =>
+    fact.fact === 'attempt_recorded' ? { ...fact, recorded: recorded('a', 1, 'approved') } : fact,
+  );
+  expect(play(paid.reduce(evolve, wrong), {}).done).toEqual(['notify recovered', 'finish']);
+});
+
+test.each([
+  [
+    'theirs, later',
+    { outcome: 'recovered', rule: 'approved' },
+    'settled:pi_2',
+    ['recovered', 'refund_issued'],
+  ],
+  ['ours, later', { outcome: 'paid_elsewhere', rule: 'settled' }, KEY, ['refund_issued']],
+] as const)(
+  'of two successes that cross, %s, the customer is notified of what stands, and of the refund',
+  (_, ending, key, notices) => {
+    const paid: Fact[] = [
+      { fact: 'found_out', key: KEY, found: { result: 'approved' }, at: NOW },
+      { fact: 'attempt_recorded', recorded: recorded('a', 1, 'approved'), at: NOW },
+      { fact: 'crossed', key, ending },
+    ];
+    const { done } = play(paid.reduce(evolve, inDoubt()), {});
+    expect(done.filter((step) => step.startsWith('notify'))).toEqual(notices.map((one) => `notify ${one}`));
+  },
+);

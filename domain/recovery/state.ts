@@ -15,7 +15,7 @@ import type {
   RecoverySnapshot,
   Reread,
 } from './claims.ts';
-import type { AttemptStatus, RecoveryOutcome } from './status.ts';
+import type { AttemptStatus, RecoveryOutcome, RecoveryStatus } from './status.ts';
 
 /** A method that is to be tried. */
 export interface Candidate {
@@ -24,6 +24,8 @@ export interface Candidate {
   not_before: number;
   /** Another obligation's attempt in doubt stands on this instrument: others may be tried meanwhile. */
   blocked?: boolean;
+  /** Its last charge never reached the gateway: it waits for that. */
+  unsent?: boolean;
   why: 'alternative' | 'same_method' | 'added' | 'authenticated' | 'retry';
 }
 
@@ -53,6 +55,8 @@ export interface Unresolved {
   tries: number;
   /** When it is asked again; absent: only a person or a late truth can tell. */
   next_at?: number;
+  /** Its payment (`pi_…`) has succeeded, and does not hold its whole amount now: a person decides what that means. */
+  came_back?: string;
   /** When the gateway first had no payment of this obligation although it had had an hour to arrive. */
   absent_since?: number;
 }
@@ -108,6 +112,8 @@ export interface RecoveryState extends Clock {
   closed: boolean;
   /** Closed while a charge was in doubt: what is left of the payment is cancelled when the doubt is over. */
   payment_open?: boolean;
+  /** The gateway did not cancel the payment: asked again then. `processing`: because that may still succeed. */
+  cancelling?: { processing: boolean; tries: number; next_at: number };
   /** When the graph was last read as a whole. */
   read_at: number;
   /** When the customer was last written to about what is still unpaid. */
@@ -131,7 +137,7 @@ export type Fact =
   | { fact: 'noted'; recovery: RecoverySnapshot }
   | {
       fact: 'looked_up';
-      payment: 'adopted' | 'succeeded' | 'cancelled' | 'processing' | 'not_ours';
+      payment: 'adopted' | 'succeeded' | 'came_back' | 'cancelled' | 'processing' | 'not_ours';
       at: number;
     }
   | { fact: 'claim_answered'; candidate: Candidate; claim: Claim; at: number }
@@ -143,8 +149,10 @@ export type Fact =
   /** This attempt may have paid it, and the run did not know of it. */
   | { fact: 'closing_in_doubt'; attempt: AttemptStatus; at: number }
   /** The gateway says that the payment to be cancelled had succeeded. */
-  | { fact: 'already_succeeded' }
+  | { fact: 'already_succeeded'; came_back?: true }
   | { fact: 'payment_cancelled' }
+  /** `ending`: that the obligation was to be closed with; absent: it is closed. */
+  | { fact: 'not_cancelled'; payment: 'processing' | 'unknown'; ending?: Ending; at: number }
   | { fact: 'refunded'; key: string; told: boolean }
   | { fact: 'clock_kept'; clock: Clock }
   | { fact: 'noticed'; notice: DueNotice; at: number }
@@ -152,11 +160,19 @@ export type Fact =
   | { fact: 'reread'; found: Reread; at: number }
   | { fact: 'customer_status'; status: string; at: number }
   /** The customer says to have authenticated; what the gateway says of the payment. */
-  | { fact: 'authenticated'; payment: GatewayPayment['state'] | 'none' }
+  | {
+      fact: 'authenticated';
+      payment: GatewayPayment['state'] | 'came_back' | 'none';
+      gateway_ref?: string;
+      at: number;
+    }
   | { fact: 'claim_freed' }
   | { fact: 'method_added'; payment_method_id: string; event_id?: string }
   | { fact: 'consent_revoked' }
-  | { fact: 'settled'; payment_ref?: string }
+  | { fact: 'fraud_known' }
+  | { fact: 'settled'; payment_ref?: string; rule?: string }
+  /** A settlement names a payment that cannot have settled it, or that came back; the graph has it under review. */
+  | { fact: 'settlement_in_review'; rule: string; at: number }
   /** Somebody else was paid, too: `key` is the later of the two successes, and `ending` what is true now. */
   | { fact: 'crossed'; key: string; ending: Ending }
   /** A webhook speaks of a charge: whatever it says, the gateway is asked. */
@@ -196,5 +212,5 @@ export type Step =
   | { do: 'cancel_payment' }
   | { do: 'notify'; notice: DueNotice }
   /** `until`: epoch milliseconds; absent: until something is heard. */
-  | { do: 'wait'; until?: number; for?: 'claim' | 'method' | 'authentication' | 'review' | 'customer_status' }
+  | { do: 'wait'; until?: number; for?: NonNullable<RecoveryStatus['waiting_for']> }
   | { do: 'finish' };

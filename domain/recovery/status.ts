@@ -55,7 +55,7 @@ export interface RecoveryStatus {
   failed_payment_method_id: string;
   attempts: AttemptStatus[];
   next?: { action: 'charge' | 'poll' | 'remind' | 'close'; payment_method_id?: string; at: string };
-  waiting_for?: 'claim' | 'method' | 'authentication' | 'review' | 'customer_status';
+  waiting_for?: 'claim' | 'method' | 'authentication' | 'review' | 'customer_status' | 'gateway';
   paused: boolean;
   opened_at: string;
   closes_at?: string;
@@ -64,10 +64,38 @@ export interface RecoveryStatus {
 /** Rule of an approved attempt on whose payment the customer paid with a method that no attempt of ours was on. */
 export const PAID_BY_ANOTHER_METHOD = 'paid_by_another_method';
 
+/** Rule of an attempt that never reached the gateway: no connection, 429, no turn, or charging was paused. */
+export const NOT_SENT = 'not_sent';
+
 /** Rules of attempts that found the obligation's payment cancelled: the next one creates another in its place. */
 export const PAYMENT_CANCELLED = 'payment_cancelled';
 /** Whoever cancelled it said that it is not to be collected: a person decides whether it is all the same. */
 export const PAYMENT_WITHDRAWN = 'payment_withdrawn';
+/** A payment of the obligation's has succeeded and was refunded, disputed or captured in part: a person decides. */
+export const PAYMENT_CAME_BACK = 'payment_came_back';
+
+/** A payment at the gateway has the name of the obligation, but not its amount or not its customer. */
+export const PAYMENT_NOT_OURS = 'gateway_payment_not_ours';
+
+/** Rules of attempts that were not sent because a person has to decide first. */
+const NOT_SENT_FOR_REVIEW: readonly (string | undefined)[] = [
+  PAYMENT_WITHDRAWN,
+  PAYMENT_CAME_BACK,
+  PAYMENT_NOT_OURS,
+];
+
+/** The rule of the review that such an attempt leads to, if it leads to one. */
+export function reviewOfUnsent({ state, rule }: Pick<AttemptStatus, 'state' | 'rule'>): string | undefined {
+  return state === 'void' && NOT_SENT_FOR_REVIEW.includes(rule) ? rule : undefined;
+}
+
+/** Is a review about nothing but a charge of which it is not known whether it succeeded? */
+export function isReviewOfAttempt(rule: string): boolean {
+  return rule === 'attempt_unknown' || rule === 'attempt_pending';
+}
+
+/** Rule of a review: the obligation is to end, or has ended, and the gateway does not cancel its payment. */
+export const PAYMENT_NOT_CANCELLABLE = 'payment_not_cancellable';
 
 /** The attempt whose own method was charged: the method that people are told of. */
 export function charged<A extends Pick<AttemptStatus, 'state' | 'rule'>>(

@@ -99,3 +99,40 @@ test('a claim that a withdrawn consent refuses ends it, though no signal told', 
   });
   expect(play(refused, {}).done[0]).toBe('close stopped by consent_revoked');
 });
+
+test.each(['STOP', 'FRAUD'] as const)(
+  'an obligation under review for another reason that a %s has ended is closed by the run that takes over',
+  (failureClass) => {
+    const review = { state: 'needs_review', rule: 'stripe:testmode_decline' } as const;
+    const state = begin(snapshot(review, failureClass));
+    expect(play(state, {}).done.slice(0, 1)).toEqual([expect.stringMatching(/^close stopped/)]);
+  },
+);
+
+test('a one-time payment under review is closed by the run that takes over, and never charged', () => {
+  const review = { state: 'needs_review', rule: 'settlement_mismatch', kind: 'one_time' } as const;
+  expect(play(begin(snapshot(review)), {}).done[0]).toBe('close stopped by not_recurring');
+});
+
+test.each(['gateway_payment_not_ours', 'payment_came_back'])(
+  'after a review by %s a run that takes over lets a person go on as the lost one would: nothing is looked up again',
+  (rule) => {
+    const review = { state: 'needs_review', rule, gateway_payment_ref: 'pi_9' } as const;
+    const state = begin(snapshot(review, 'FIX'));
+    const again = evolve(state, { fact: 'retry_now', alternatives: ['a'], at: NOW });
+    expect(play(again, {}).done[0]).toBe('claim a:1');
+  },
+);
+
+test('a review for another reason ends; that of a settlement which met it stays, and nothing is charged', () => {
+  const unknown = snapshot({ alternatives: ['b'], attempts: [attempt('a', 1, 'unknown')] });
+  const lost = begin({ ...unknown, state: 'needs_review', rule: 'attempt_unknown' });
+  const met = evolve(lost, { fact: 'settlement_in_review', rule: 'settlement_mismatch', at: NOW });
+  const known = {
+    ...met,
+    to_record: { key: keyOf('a', 1), answer: { result: 'declined', codes: {} } as const },
+  };
+  const { done, state } = play(known, { a: { state: 'declined', class: 'LATER' } });
+  expect(done.at(-1)).toBe('wait for review');
+  expect(state.review?.rule).toBe('settlement_mismatch');
+});

@@ -13,6 +13,8 @@ export interface Luck {
   class: DeclineClass;
   claim: 'claimed' | 'refused' | 'ceiling' | 'customer' | 'instrument' | 'customer_suspended';
   found: FoundOut['result'];
+  /** What the gateway answers where the payment is to be cancelled. */
+  cancel: 'cancelled' | 'processing' | 'unknown';
   look_up: Extract<Fact, { fact: 'looked_up' }>['payment'];
   fresh: string[];
   status: string;
@@ -26,7 +28,8 @@ const luck: fc.Arbitrary<Luck> = fc.record({
     'customer_suspended',
   ),
   found: fc.constantFrom('approved', 'declined', 'pending', 'unknown', 'not_sent', 'absent'),
-  look_up: fc.constantFrom('adopted', 'succeeded', 'cancelled', 'processing', 'not_ours'),
+  cancel: fc.constantFrom('cancelled', 'cancelled', 'processing', 'unknown'),
+  look_up: fc.constantFrom('adopted', 'succeeded', 'came_back', 'cancelled', 'processing', 'not_ours'),
   fresh: fc.subarray(['a', 'new']),
   status: fc.constantFrom('active', 'active', 'active', 'suspended'),
 });
@@ -37,6 +40,7 @@ export const CALM: Luck = {
   class: 'LATER',
   claim: 'claimed',
   found: 'declined',
+  cancel: 'cancelled',
   look_up: 'adopted',
   fresh: [],
   status: 'active',
@@ -47,8 +51,10 @@ const heard = fc.record({
     'claim_freed',
     'method_added',
     'consent_revoked',
+    'fraud_known',
     'settled',
     'charge_heard',
+    'settlement_in_review',
     'authenticated',
     'paused',
     'resumed',
@@ -64,7 +70,7 @@ const heard = fc.record({
     'taken_over',
   ),
   method: fc.constantFrom(...METHODS),
-  payment: fc.constantFrom('succeeded', 'confirmable', 'payable', 'none'),
+  payment: fc.constantFrom('succeeded', 'came_back', 'confirmable', 'payable', 'none'),
   /** After so many steps or waits. */
   after: fc.nat(40),
 });

@@ -60,6 +60,8 @@ class World {
   #settled = false;
   /** The payment at the gateway takes no more charges. */
   #cancelled = false;
+  /** Why it was not cancelled. */
+  #refusal: 'processing' | 'unknown' = 'unknown';
   /** How long a charge was in doubt until somebody knew: the window's clock stood still. */
   #doubted = 0;
   /** How long the clock stood still in all the runs, whatever each knew of those before it. */
@@ -156,21 +158,24 @@ class World {
           const stood = Math.max(this.#stood, this.#doubted) - this.#takenOver * 2 * HOUR;
           expect(at, 'given up early').toBeGreaterThanOrEqual(this.#opening.closes_at + stood);
         }
+        const kept = step.keep_payment || !this.#cancels();
+        if (kept && !step.keep_payment && step.ending.outcome !== 'paid_elsewhere')
+          return { fact: 'not_cancelled', payment: this.#refusal, ending: step.ending, at };
         if (!isClosed(this.#obligation)) {
           this.#obligation = step.ending.outcome;
           this.#owe(...noticesOf(step.ending, this.state.suspended_until !== undefined));
           if (step.notice) this.#noticesDue.add(`${step.notice}:1`);
         }
-        this.#cancelled ||= !step.keep_payment;
         const obligation = { ...this.#closedAs(), rule: step.ending.rule };
-        return { fact: 'closed', obligation, payment_open: step.keep_payment };
+        return { fact: 'closed', obligation, payment_open: kept };
       }
       case 'keep_clock':
         this.#clock = step.clock;
         return { fact: 'clock_kept', clock: step.clock };
       case 'cancel_payment':
-        this.#cancelled = true;
-        return { fact: 'payment_cancelled' };
+        return this.#cancels()
+          ? { fact: 'payment_cancelled' }
+          : { fact: 'not_cancelled', payment: this.#refusal, at };
       case 'notify':
         this.told.push(`${step.notice.template}:${step.notice.stage}`);
         this.#noticesDue.delete(`${step.notice.template}:${step.notice.stage}`);
@@ -180,6 +185,14 @@ class World {
       case 'finish':
         return undefined;
     }
+  }
+
+  /** Does the gateway cancel the payment, or has it? */
+  #cancels(): boolean {
+    const { cancel } = this.draw;
+    if (cancel === 'cancelled') this.#cancelled = true;
+    else this.#refusal = cancel;
+    return this.#cancelled;
   }
 
   #claim({ candidate, n }: Extract<Step, { do: 'claim' }>): Claim {
@@ -324,7 +337,7 @@ class World {
       case 'charge_heard':
         return this.fact({ fact: what, at });
       case 'authenticated':
-        return this.fact({ fact: what, payment });
+        return this.fact({ fact: what, payment, gateway_ref: 'pi_1', at });
       case 'retry_now':
         if (this.state.closed || this.state.ending || this.state.unresolved) return;
         if (this.#obligation === 'needs_review') this.#obligation = 'open';
@@ -345,6 +358,9 @@ class World {
         return this.fact({ fact: what });
       case 'taken_over':
         return this.takeOver();
+      case 'settlement_in_review':
+        if (this.#obligation === 'open') this.#obligation = 'needs_review';
+        return this.fact({ fact: what, rule: 'payment_came_back', at });
       default:
         return this.fact({ fact: what });
     }

@@ -4,8 +4,8 @@ import { begin } from './begin.ts';
 import { decide } from './decide.ts';
 import { describe as statusOf } from './describe.ts';
 import { evolve } from './evolve.ts';
-import type { RecoveryState } from './state.ts';
-import { attempt, claimed, DAY, HOUR, label, NOW, play, snapshot } from './testing.ts';
+import type { RecoveryState, Step } from './state.ts';
+import { attempt, claimed, DAY, HOUR, keyOf, label, NOW, play, snapshot } from './testing.ts';
 
 const MINUTE = 60_000;
 const LATER = { state: 'declined', class: 'LATER' } as const;
@@ -267,10 +267,51 @@ test('a ceiling that lasts for weeks does not keep the customer waiting for a wo
 test('an authentication that is complete at the gateway is confirmed, one that has paid is found out', () => {
   const { state } = play(begin(snapshot()), { a: { state: 'declined', class: 'AUTH' }, b: LATER });
   const heard = (payment: 'confirmable' | 'succeeded' | 'payable') =>
-    label(decide(evolve(state, { fact: 'authenticated', payment }), NOW));
+    label(decide(evolve(state, { fact: 'authenticated', payment, at: NOW }), NOW));
   expect(heard('confirmable')).toBe('claim a:2');
   expect(heard('succeeded')).toBe('find_out');
   expect(heard('payable')).toBe('wait for authentication');
+});
+
+/** The next step, when the clock is kept. */
+function next(state: RecoveryState, now: number): Step {
+  const step = decide(state, now);
+  return step.do === 'keep_clock'
+    ? decide(evolve(state, { fact: 'clock_kept', clock: step.clock }), now)
+    : step;
+}
+
+test('while the money that the customer has authenticated is on its way, nothing is charged, and its end is found out', () => {
+  const { state } = play(begin(snapshot()), { a: { state: 'declined', class: 'AUTH' }, b: LATER });
+  const paying = { fact: 'authenticated', payment: 'processing', gateway_ref: 'pi_1', at: NOW } as const;
+  const waits = evolve(state, paying);
+  expect(next(waits, NOW)).toMatchObject({ do: 'wait', until: NOW + HOUR });
+  // The other method's day has come meanwhile.
+  const later = NOW + 2 * DAY;
+  const still = evolve(waits, { fact: 'looked_up', payment: 'processing', at: later });
+  expect(next(still, later)).toMatchObject({ do: 'wait', until: later + DAY });
+  // The gateway says that it has changed.
+  const changed = evolve(still, { fact: 'charge_heard', at: later });
+  expect(decide(changed, later)).toEqual({ do: 'look_up', gateway_payment_ref: 'pi_1' });
+  const looked = (payment: 'succeeded' | 'adopted') =>
+    decide(evolve(changed, { fact: 'looked_up', payment, at: later }), later);
+  expect(looked('succeeded')).toEqual({ do: 'find_out', key: keyOf('a', 1) });
+  expect(label(looked('adopted'))).toBe('reread');
+});
+
+test('behind an old unresolved charge on the same card the claim is tried rarely, and at once when it is freed', () => {
+  const claim = (since: number) =>
+    evolve(begin(snapshot({ alternatives: ['a'] }, 'FIX')), {
+      fact: 'claim_answered',
+      candidate: { payment_method_id: 'a', not_before: 0, why: 'alternative' },
+      claim: { result: 'blocked', by: 'invoice-2', since, what: 'instrument' },
+      at: NOW,
+    });
+  const asks = (since: number) => next(claim(since), NOW);
+  expect(asks(NOW - MINUTE)).toMatchObject({ for: 'claim', until: NOW + 10 * MINUTE });
+  expect(asks(NOW - 5 * HOUR)).toMatchObject({ for: 'claim', until: NOW + 5 * HOUR });
+  expect(asks(NOW - 9 * DAY)).toMatchObject({ for: 'claim', until: NOW + DAY });
+  expect(label(decide(evolve(claim(NOW - 9 * DAY), { fact: 'claim_freed' }), NOW))).toBe('claim a:1');
 });
 
 test('a payment that a stopped recovery was told of is adopted first, so that closing cancels it', () => {

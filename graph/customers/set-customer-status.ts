@@ -2,17 +2,19 @@ import { PersonaError } from '../../domain/errors.ts';
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
 import type { Graph } from '../graph.ts';
+import { getOpenObligations } from '../recovery/queries.ts';
 
 /**
  * Suspends a customer or lifts the suspension. The status it already has is no change.
  * @param input.reason - whose decision or which rule; it stands in the event
+ * @returns also, where it changed, the payments whose open recoveries are to get `customerStatusChanged`
  * @throws PersonaError customer_not_found
  */
 export async function setCustomerStatus(
   graph: Graph,
   header: CommandHeader,
   input: { customer_id: string; status: 'active' | 'suspended'; reason: string },
-): Promise<{ changed: boolean; version: number }> {
+): Promise<{ changed: boolean; version: number; recoveries: string[] }> {
   const { customer_id, status, reason } = input;
   if (status !== 'active' && status !== 'suspended') {
     throw new PersonaError('illegal_transition', `a customer's status cannot be set to ${String(status)}`);
@@ -28,6 +30,7 @@ export async function setCustomerStatus(
         data: { old_status: customer.status, new_status: status, reason },
       });
     }
-    return { changed, version: tx.versionOf(customer_id) };
+    const recoveries = changed ? await getOpenObligations(tx, customer_id) : [];
+    return { changed, version: tx.versionOf(customer_id), recoveries };
   });
 }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { readPolicy } from '../../platform/policy.ts';
 import { testGraph, testHeader } from '../../test/graph.ts';
-import { customerWithCards } from '../../test/wallets.ts';
+import { customerWithCards, failureOf } from '../../test/wallets.ts';
 import {
   applyFraudOutcome,
   getCustomerContext,
@@ -12,6 +12,7 @@ import {
   updateDeviceTrustScore,
   updatePaymentMethodStatus,
 } from '../index.ts';
+import { openRecovery } from '../recovery/index.ts';
 import type { FraudReport } from './apply-fraud-outcome.ts';
 
 const policy = readPolicy();
@@ -122,4 +123,15 @@ test('a case is one customer’s, and names only what that one has', async () =>
     type: 'invalid_argument',
   });
   expect(await one.now()).toMatchObject({ method: 'active', customer: 'active', score: 0.8 });
+});
+
+test('a suspension returns the recoveries to be signalled, and so does its end', async () => {
+  const { report, customer_id, payment_method_id, other } = await suspect();
+  const failure = failureOf({ customer_id, methods: [payment_method_id, other] });
+  const asked = { failure, policy, now: Date.now(), claim_first: false };
+  await openRecovery(graph, testHeader({ occurredAt: failure.occurred_at }), asked);
+  expect(await report('challenge_failed')).toMatchObject({ recoveries: [] });
+  expect(await report('confirmed_fraud')).toMatchObject({ recoveries: [failure.payment_id] });
+  expect(await report('suspended')).toMatchObject({ recoveries: [] });
+  expect(await report('cleared')).toMatchObject({ recoveries: [failure.payment_id] });
 });

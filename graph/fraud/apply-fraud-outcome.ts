@@ -5,6 +5,7 @@ import { runCommand } from '../command.ts';
 import type { CommandTx } from '../command-tx.ts';
 import type { Graph } from '../graph.ts';
 import { lockIdentities } from '../identity-locks.ts';
+import { getOpenObligations } from '../recovery/queries.ts';
 import { openWallet } from '../wallet/wallet.ts';
 import { FraudCase } from './fraud-case.ts';
 
@@ -26,6 +27,8 @@ export interface FraudResult {
   customer_status: 'active' | 'suspended';
   /** Did this outcome change it? */
   customer_status_changed: boolean;
+  /** Where it did, the payments whose open recoveries are to get `customerStatusChanged`. */
+  recoveries: string[];
   /** The customer's. */
   version: number;
 }
@@ -68,17 +71,19 @@ export async function applyFraudOutcome(
       throw invalid([{ field: 'customer_id', message: `is not the customer of the case ${case_id}` }]);
     if (known !== undefined && tx.header.occurredAt < known.last_occurred_at) {
       const { status: customer_status, version } = customer;
-      return { applied: false, customer_status, customer_status_changed: false, version };
+      return { applied: false, customer_status, customer_status_changed: false, recoveries: [], version };
     }
     const before = customer.status;
     const changes = known === undefined ? NOTHING : (JSON.parse(known.applied) as FraudChanges);
     const fraudCase = new FraudCase(tx, { customer, wallet, changes, reason: `fraud case ${case_id}` });
     await act(fraudCase, input);
     record(tx, input, fraudCase.changes);
+    const customer_status_changed = customer.status !== before;
     return {
       applied: true,
       customer_status: customer.status,
-      customer_status_changed: customer.status !== before,
+      customer_status_changed,
+      recoveries: customer_status_changed ? await getOpenObligations(tx, customer_id) : [],
       version: tx.versionOf(customer_id),
     };
   });

@@ -3,6 +3,7 @@ import type { FraudChanges } from '../../domain/fraud-events.ts';
 import { transition } from '../../domain/payment-method.ts';
 import type { CommandTx, CustomerNode } from '../command-tx.ts';
 import { isNews, readSharers, setTrustScore } from '../devices/update-trust-score.ts';
+import { ATTEMPTS_ON_CARD } from '../recovery/card.ts';
 import type { Wallet } from '../wallet/wallet.ts';
 
 /**
@@ -57,12 +58,12 @@ export class FraudCase {
         `customer ${this.#customer.id} has no payment method ${paymentMethodId}`,
       );
     }
-    const { status: present, status_seq, removed_at } = method;
-    if (status === undefined || removed_at !== null || transition(present, status) !== 'legal') return;
+    const { status: present, status_seq } = method;
+    if (status === undefined || transition(present, status) !== 'legal') return;
     this.#wallet.changeStatus(paymentMethodId, status, this.#reason);
     const own = this.changes.payment_methods.find((one) => one.payment_method_id === paymentMethodId);
     const before = own?.seq === status_seq ? own.status : present;
-    const { status_seq: seq } = this.#wallet.find(paymentMethodId);
+    const { status_seq: seq } = method;
     this.changes.payment_methods = [
       ...this.changes.payment_methods.filter((one) => one !== own),
       { payment_method_id: paymentMethodId, status: before, seq },
@@ -74,7 +75,7 @@ export class FraudCase {
     this.changes.customer = { status: this.#customer.status, seq: this.#setStatus('suspended') };
   }
 
-  /** Gives back what this case took and nobody changed since. */
+  /** Gives back what this case took and nobody changed since; but no card of which the issuer says that it is dead. */
   async undo(): Promise<void> {
     const { devices, payment_methods, customer } = this.changes;
     this.changes.devices = [];
@@ -83,7 +84,8 @@ export class FraudCase {
     if (customer !== null && customer.seq === this.#customer.status_seq) this.#setStatus(customer.status);
     for (const { payment_method_id, status, seq } of payment_methods) {
       const method = this.#wallet.methods.find((one) => one.payment_method_id === payment_method_id);
-      if (method?.status_seq === seq) this.#wallet.restoreStatus(payment_method_id, status, this.#reason);
+      if (method?.status_seq !== seq || (await isDead(this.#tx, payment_method_id))) continue;
+      this.#wallet.restoreStatus(payment_method_id, status, this.#reason);
     }
     for (const { device_id, trust_score, seq } of devices.toSorted((a, b) =>
       a.device_id < b.device_id ? -1 : 1,
@@ -107,4 +109,16 @@ export class FraudCase {
     this.#customer.status_seq = seq;
     return seq;
   }
+}
+
+const IS_DEAD = `
+  MATCH (p:PaymentMethod {id: $payment_method_id})
+  ${ATTEMPTS_ON_CARD}
+  WITH a WHERE a.card_dead AND a.state = 'declined'
+  RETURN count(a) > 0 AS dead`;
+
+/** Has the issuer said of the card behind this method that it is lost, stolen or closed? */
+async function isDead(tx: CommandTx, payment_method_id: string): Promise<boolean> {
+  const [row] = await tx.run<{ dead: boolean }>(IS_DEAD, { payment_method_id });
+  return row?.dead ?? false;
 }

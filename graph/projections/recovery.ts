@@ -1,12 +1,30 @@
 import type { RecoveryEvents } from '../../domain/recovery/events.ts';
 import type { Projections } from './projection.ts';
 
-// An empty list is no property: the sweep looks for those that have one.
-const REFUND_DONE = `
+// An empty list is no property: the sweep looks for those that have one. What is due again after a failure comes last.
+const REFUND_LISTS = `
   MATCH (o:Obligation {payment_id: $data.payment_id})
-  WITH o, [key IN o.refunds_due WHERE key <> $data.key] AS due
-  SET o.refunds_due = CASE WHEN size(due) > 0 THEN due END,
+  WITH o, [key IN coalesce(o.refunds_due, []) WHERE key <> $data.key] AS due,
+    [key IN coalesce(o.refunds_failed, []) WHERE key <> $data.key] AS failed`;
+
+// Persona's own, or the last part of what others gave back.
+const REFUND_SENT = `${REFUND_LISTS}
+  SET o.refunds_due = CASE WHEN $data.part THEN o.refunds_due WHEN size(due) > 0 THEN due END,
+    o.refunds_failed = CASE WHEN $data.part THEN o.refunds_failed WHEN size(failed) > 0 THEN failed END,
+    o.refund_at = CASE WHEN $data.part OR size(due) > 0 THEN o.refund_at END,
     o.notices_due = CASE WHEN $data.notice IS NULL THEN o.notices_due ELSE coalesce(o.notices_due, []) + $data.notice END`;
+
+const REFUND_FAILED = `${REFUND_LISTS}
+  WITH o, datetime($data.retry.next_at) AS next_at, failed,
+    CASE WHEN $data.retry.next_at IS NULL THEN due ELSE due + $data.key END AS due
+  WITH o, next_at, due,
+    CASE WHEN $data.retry IS NULL OR next_at IS NOT NULL THEN failed ELSE failed + $data.key END AS failed
+  SET o.refunds_due = CASE WHEN size(due) > 0 THEN due END,
+    o.refunds_failed = CASE WHEN size(failed) > 0 THEN failed END,
+    o.refund_at = CASE WHEN size(due) > 0 THEN coalesce(next_at, o.refund_at) END`;
+
+const REFUND_REQUESTED = `${REFUND_LISTS}
+  SET o.refunds_due = due + $data.key, o.refunds_failed = CASE WHEN size(failed) > 0 THEN failed END, o.refund_at = null`;
 
 // What is due no more, or never was, costs a look.
 const NOTICE_DONE = `
@@ -34,7 +52,7 @@ export const recoveryProjections: Projections<keyof RecoveryEvents> = {
       MATCH (o:Obligation {payment_id: $data.payment_id})
       SET o.failed_payment_method_id = $data.failed_payment_method_id, o.state = 'open', o.rule = $data.rule,
         o.gateway_ref = null, o.paused = null, o.consent_revoked = null, o.notices_due = null,
-        o.clock_stopped_at = null, o.last_failure_at = datetime($data.last_failure_at),
+        o.fraud_known = null, o.collect_again = null, o.clock_stopped_at = null, o.last_failure_at = datetime($data.last_failure_at),
         o.opened_at = datetime($data.opened_at), o.closes_at = datetime($data.closes_at), o.closed_at = null,
         o.failed_was_default = $data.failed_was_default, o.reported_ref = $data.reported_ref,
         o.changed_seq = $seq`,
@@ -61,7 +79,7 @@ export const recoveryProjections: Projections<keyof RecoveryEvents> = {
         a.network = $data.network, a.amount = $data.amount, a.currency = $data.currency, a.overpaid = false,
         a.claimed_at = datetime($data.attempted_at)
       SET a.state = $data.state, a.class = $data.class, a.rule = $data.rule, a.code = $data.code,
-        a.gateway_ref = $data.gateway_ref,
+        a.card_dead = $data.card_dead, a.gateway_ref = $data.gateway_ref,
         a.resolved_at = datetime($data.resolved_at)
       WITH a
       MATCH (o:Obligation {payment_id: $data.payment_id})
@@ -97,14 +115,16 @@ export const recoveryProjections: Projections<keyof RecoveryEvents> = {
   RecoveryOverpaid: {
     cypher: `
       MATCH (o:Obligation {payment_id: $data.payment_id})
-      SET o.refunds_due = CASE WHEN $data.refund THEN coalesce(o.refunds_due, []) + $data.key ELSE o.refunds_due END
+      SET o.refunds_due = CASE WHEN $data.refund THEN coalesce(o.refunds_due, []) + $data.key ELSE o.refunds_due END,
+        o.refund_at = CASE WHEN $data.refund THEN null ELSE o.refund_at END
       WITH o
       OPTIONAL MATCH (a:ChargeAttempt {key: $data.key})
       SET a.overpaid = true`,
   },
 
-  RefundSent: { cypher: REFUND_DONE },
-  RefundFailed: { cypher: REFUND_DONE },
+  RefundSent: { cypher: REFUND_SENT },
+  RefundFailed: { cypher: REFUND_FAILED },
+  RefundRequested: { cypher: REFUND_REQUESTED },
 
   NoticeSent: { cypher: NOTICE_DONE },
   NoticeFailed: { cypher: NOTICE_DONE },

@@ -8,7 +8,19 @@ type Own =
   | 'PaymentMethodRemoved'
   | 'PaymentMethodUsed'
   | 'DefaultPaymentMethodChanged'
-  | 'ConsentChanged';
+  | 'ConsentChanged'
+  | 'PaymentMethodDisputed';
+
+/**
+ * What was tried before the number of a card was known belongs to it once it is known, and not to a number that takes its
+ * place later. `p` is the method, as it was before.
+ * @param number the parameter with the number that is known from now on
+ */
+const joinAttempts = (number: string) => `
+  CALL (p) {
+    MATCH (a:ChargeAttempt {payment_method_id: p.id}) WHERE a.instrument_fingerprint IS NULL
+    SET a.instrument_fingerprint = coalesce(p.instrument_fingerprint, ${number})
+  }`;
 
 export const walletProjections: Projections<Own> = {
   // MERGE, because the customer's own removed method comes back under its old id. Its consent starts anew.
@@ -17,6 +29,8 @@ export const walletProjections: Projections<Own> = {
       MATCH (c:Customer {id: $stream_id})
       MERGE (p:PaymentMethod {id: $data.payment_method_id})
       ON CREATE SET p.created_at = datetime($recorded_at)
+      WITH c, p
+      ${joinAttempts('$instrument_fingerprint')}
       SET p.type = $data.type, p.status = 'unverified', p.token = $data.token, p.token_hash = $token_hash,
         p.brand = $data.brand, p.network = $data.network, p.last_four = $data.last_four,
         p.expiry_month = $data.expiry_month, p.expiry_year = $data.expiry_year, p.expires_on = date($data.expires_on),
@@ -55,6 +69,7 @@ export const walletProjections: Projections<Own> = {
   PaymentMethodUpdated: {
     cypher: `
       MATCH (p:PaymentMethod {id: $data.payment_method_id})
+      ${joinAttempts('$changes.instrument_fingerprint')}
       SET p += $changes, p.changed_seq = $seq, p.updated_at = datetime($recorded_at),
         p.expires_on = CASE WHEN $expires_on IS NULL THEN p.expires_on ELSE date($expires_on) END`,
     derived: ({ data }, { key, blindIndex }) => {
@@ -117,5 +132,17 @@ export const walletProjections: Projections<Own> = {
       MATCH (:Customer {id: $stream_id})-[h:HAS_PAYMENT_METHOD]->(p)
       SET h.off_session_consent = $data.off_session_consent, h.consent_at = datetime($data.consent_at),
         h.consent_source = $data.consent_source, p.changed_seq = $seq`,
+  },
+
+  // A card that may be charged again counts as changed, for the recoveries that wait for one.
+  PaymentMethodDisputed: {
+    cypher: `
+      MATCH (p:PaymentMethod {id: $data.payment_method_id})
+      MATCH (:Customer {id: $stream_id})-[h:HAS_PAYMENT_METHOD]->(p)
+      WITH p, h, [one IN coalesce(h.disputes, []) WHERE NOT one STARTS WITH $data.dispute_ref + ':'] +
+        ($data.dispute_ref + ':' + $data.state) AS disputes
+      SET h.disputes = disputes,
+        h.disputed = any(one IN disputes WHERE one ENDS WITH ':open' OR one ENDS WITH ':lost'),
+        p.changed_seq = $seq, p.updated_at = datetime($recorded_at)`,
   },
 };

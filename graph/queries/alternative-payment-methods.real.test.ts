@@ -30,6 +30,8 @@ const method = fc.record({
     '2026-06-03T00:00:00.000Z',
   ),
   removed: mostly(false, true),
+  /** Few enough that some are tokens of one card. */
+  number: mostly<string | null>(null, 'a', 'b', 'c'),
   used_on: fc.subarray([0, 1, 2, 3]),
 });
 const device = fc.record({
@@ -38,7 +40,14 @@ const device = fc.record({
   own: mostly('proven', 'unproven', 'none'),
   stranger: fc.constantFrom('proven', 'none'),
 });
+/** On the card of the method, or, where its number is not known, on the method itself; perhaps at another customer. */
+const decline = fc.record({
+  method: fc.nat(7),
+  on: fc.constantFrom('method', 'number'),
+  kind: mostly('soft', 'visa_14', 'dead', 'dead_void'),
+});
 const world = fc.record({
+  declines: fc.array(decline, { maxLength: 3 }),
   methods: fc.array(method, { minLength: 1, maxLength: 8 }),
   devices: fc.array(device, { minLength: 4, maxLength: 4 }),
   failed: fc.nat(7),
@@ -60,7 +69,8 @@ const WRITE = `
   }
   UNWIND $methods AS method
   CREATE (p:PaymentMethod {id: method.id, token_hash: method.id, status: method.status,
-    expires_on: date(method.expires_on), removed_at: CASE WHEN method.removed THEN datetime() END})
+    expires_on: date(method.expires_on), removed_at: CASE WHEN method.removed THEN datetime() END,
+    instrument_fingerprint: method.number})
   CREATE (c)-[:HAS_PAYMENT_METHOD {proven: method.proven, off_session_consent: method.consent,
     last_used: datetime(method.last_used), is_default: false}]->(p)
   WITH p, method
@@ -68,11 +78,35 @@ const WRITE = `
   MATCH (d:Device {id: device_id})
   CREATE (p)-[:USED_ON]->(d)`;
 
+const WRITE_DECLINES = `
+  UNWIND $declines AS decline
+  CREATE (a:ChargeAttempt {key: randomUUID(), claimed_at: datetime()}) SET a += decline`;
+
+const KINDS = {
+  soft: { state: 'declined', rule: 'visa:51', network: 'visa' },
+  visa_14: { state: 'declined', rule: 'visa:14', network: 'visa' },
+  dead: { state: 'declined', rule: 'mastercard:43', network: 'mastercard', card_dead: true },
+  dead_void: { state: 'void', rule: 'mastercard:43', network: 'mastercard', card_dead: true },
+} as const;
+
 /** The rule as the specification writes it, by going through everything. */
-function oracle({ methods, devices, failed, requireTrustedDevice }: World, ids: string[]): string[] {
+function oracle(
+  { methods, devices, declines, failed, requireTrustedDevice }: World,
+  ids: string[],
+): string[] {
+  const failedCard = methods[failed % methods.length]?.number ?? null;
+  const isForbidden = (index: number) =>
+    declines.some((one) => {
+      const on = one.method % methods.length;
+      const number = methods[on]?.number ?? null;
+      const forbids = one.kind === 'visa_14' || one.kind === 'dead';
+      if (one.on === 'method' || number === null) return forbids && on === index && number === null;
+      return forbids && methods[index]?.number === number;
+    });
   return methods
     .map((m, index) => ({ ...m, id: String(ids[index]), index }))
-    .filter((m) => m.index !== failed % methods.length)
+    .filter((m) => m.index !== failed % methods.length && !isForbidden(m.index))
+    .filter((m) => m.number === null || m.number !== failedCard)
     .filter((m) => m.status === 'active' && m.proven && m.consent && !m.removed)
     .filter((m) => m.expires_on === null || !isExpired(m.expires_on, NOW))
     .filter(
@@ -91,11 +125,31 @@ async function ask(w: World): Promise<{ answer: string[]; ids: string[] }> {
   const customer_id = randomUUID();
   const ids = w.methods.map(() => randomUUID());
   const deviceIds = w.devices.map(() => randomUUID());
+  const numberOf = (number: string | null) => number && `${customer_id}-${number}`;
   await runCypher(graph, WRITE, {
     customer_id,
     stranger_id: randomUUID(),
     devices: w.devices.map((d, n) => ({ ...d, id: deviceIds[n] })),
-    methods: w.methods.map((m, n) => ({ ...m, id: ids[n], used_on: m.used_on.map((d) => deviceIds[d]) })),
+    methods: w.methods.map((m, n) => ({
+      ...m,
+      number: numberOf(m.number),
+      id: ids[n],
+      used_on: m.used_on.map((d) => deviceIds[d]),
+    })),
+  });
+  await runCypher(graph, WRITE_DECLINES, {
+    declines: w.declines.map(({ method: at, on, kind }) => {
+      const index = at % w.methods.length;
+      const number = numberOf(w.methods[index]?.number ?? null);
+      // An attempt of the token from when it had another number.
+      const before = number === null ? null : randomUUID();
+      const one = on === 'number' && number !== null;
+      return {
+        ...KINDS[kind as keyof typeof KINDS],
+        payment_method_id: one ? randomUUID() : ids[index],
+        instrument_fingerprint: one ? number : before,
+      };
+    }),
   });
   const answer = await alternativesOf(graph, {
     customer_id,

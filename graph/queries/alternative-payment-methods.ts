@@ -1,25 +1,47 @@
+import { isForbiddenForEver, type PastOutcome } from '../../domain/decline/ceilings.ts';
 import type { Policy } from '../../domain/policy.ts';
 import type { Reader } from '../graph.ts';
+import { ATTEMPTS_ON_CARD } from '../recovery/card.ts';
 
 // `trusted_device` sits in the pattern, not behind OPTIONAL: the blueprint's optional match filters nothing.
+// Its device goes without a label: by its index on scores, a planner would begin at every trusted device there is.
 const ALTERNATIVES = `
   MATCH (c:Customer {id: $customer_id})-[h:HAS_PAYMENT_METHOD]->(p:PaymentMethod)
   WHERE p.id <> $failed_payment_method_id AND p.status = 'active' AND p.removed_at IS NULL
-    AND h.proven AND h.off_session_consent
+    AND h.proven AND h.off_session_consent AND NOT coalesce(h.disputed, false)
     AND (p.expires_on IS NULL OR p.expires_on >= date($today))
     AND (NOT $require_trusted_device OR EXISTS {
-      MATCH (p)-[:USED_ON]->(d:Device)<-[l:LOGGED_IN_FROM]-(c)
+      MATCH (p)-[:USED_ON]->(d)<-[l:LOGGED_IN_FROM]-(c)
       WHERE l.proven AND d.trust_score >= $threshold
     })
-  RETURN p.id AS payment_method_id
-  ORDER BY h.last_used DESC, payment_method_id`;
+  RETURN p.id AS payment_method_id, h.last_used AS last_used,
+    EXISTS {
+      MATCH (failed:PaymentMethod {id: $failed_payment_method_id})
+      WHERE failed.instrument_fingerprint = p.instrument_fingerprint
+    } AS is_failed_card, COLLECT {
+      ${ATTEMPTS_ON_CARD}
+      WITH a WHERE a.state = 'declined'
+      RETURN {
+        state: a.state, rule: a.rule, network: a.network, card_dead: a.card_dead,
+        at: coalesce(a.resolved_at, a.claimed_at).epochMillis
+      }
+    } AS declines
+  ORDER BY last_used DESC, payment_method_id`;
+
+interface AlternativeRow {
+  payment_method_id: string;
+  /** It is another token of the card that failed. */
+  is_failed_card: boolean;
+  /** What its card has declined. */
+  declines: PastOutcome[];
+}
 
 const HOUR = 3_600_000;
 
 /**
  * The methods that may be charged in place of the failed one, in the order in which to try them (specification: graph,
- * `getAlternativePaymentMethods`): active, proven, with consent, not expired, used on a trusted device; the last used
- * first.
+ * `getAlternativePaymentMethods`): active, proven, with consent, not disputed, not expired, used on a trusted device; not the
+ * failed card through another token, nor a card that its history forbids for ever; the last used first.
  * @param input.now - epoch milliseconds
  * @returns their ids
  */
@@ -32,7 +54,7 @@ export async function alternativesOf(
     now: number;
   },
 ): Promise<string[]> {
-  const rows = await reader.read<{ payment_method_id: string }>(ALTERNATIVES, {
+  const rows = await reader.read<AlternativeRow>(ALTERNATIVES, {
     customer_id: input.customer_id,
     failed_payment_method_id: input.failed_payment_method_id,
     require_trusted_device: input.policy.recovery.requireTrustedDevice,
@@ -40,5 +62,7 @@ export async function alternativesOf(
     // A card is good until its last day is over everywhere on earth, at UTC−12.
     today: new Date(input.now - 12 * HOUR).toISOString().slice(0, 10),
   });
-  return rows.map((row) => row.payment_method_id);
+  return rows
+    .filter((row) => !row.is_failed_card && !isForbiddenForEver(row.declines))
+    .map((row) => row.payment_method_id);
 }

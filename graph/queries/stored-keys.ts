@@ -1,7 +1,6 @@
-import { PersonaError } from '../../domain/errors.ts';
 import type { KeyOwner } from '../../security/data-key.ts';
 import type { Graph } from '../graph.ts';
-import { dataKeyOf } from '../key-store.ts';
+import { dataKeyOf, whyUnreadable } from '../key-store.ts';
 
 const ANY_KEYS = `
   OPTIONAL MATCH (c:CustomerKey) WITH c LIMIT 1
@@ -39,8 +38,7 @@ async function unreadable(graph: Graph, label: KeyOwner['label'], id: string | n
     await dataKeyOf(graph, graph, { label, id });
     return [];
   } catch (error) {
-    if (error instanceof PersonaError && error.type === 'internal') return [error.message];
-    throw error;
+    return [whyUnreadable(error)];
   }
 }
 

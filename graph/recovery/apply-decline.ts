@@ -5,6 +5,7 @@ import type { DeclineCodes } from '../../domain/decline/codes.ts';
 import { effectsOf } from '../../domain/decline/effects.ts';
 import { transition } from '../../domain/payment-method.ts';
 import { NETWORK_REVOCATION } from '../../domain/wallet.ts';
+import type { RecoveryEvents } from '../../domain/recovery/events.ts';
 import type { PaymentFailed } from '../../domain/recovery/messages.ts';
 import type { Wallet, WalletMethod } from '../wallet/wallet.ts';
 
@@ -34,15 +35,41 @@ function decisionOf(codes: DeclineCodes, method: Readonly<WalletMethod>, at: num
   return { ...classify(codes, rail, at), network: codes.network ?? null };
 }
 
-/** What an event says of codes that the table does not have: nothing, if there are none. */
-export function unmappedOf(decision: Decision | undefined): { unmapped?: readonly string[] } {
-  return decision && decision.unmapped.length > 0 ? { unmapped: decision.unmapped } : {};
+/**
+ * A withdrawn consent is void where the customer has consented anew to the method since. What stops one payment alone
+ * (`R0`) is never void. @param at - RFC 3339, of the decline
+ */
+export function unlessConsentReturned(
+  decision: FailureDecision,
+  { off_session_consent, consent_source, consent_at }: Readonly<WalletMethod>,
+  at: string,
+): FailureDecision {
+  if (!effectsOf(decision).withdrawsConsent || consent_at === null) return decision;
+  const returned =
+    off_session_consent && consent_source === 'customer' && Date.parse(consent_at) > Date.parse(at);
+  if (!returned) return decision;
+  const { consent: _, ...rest } = decision;
+  return { ...rest, class: 'LATER' };
 }
 
-/** Applies what the decline's class does to the method; a change that the method's status does not allow is left out. */
+/** What an event of a decline says besides: that the card is dead, codes that the table does not have; nothing, mostly. */
+export function detailsOf(
+  decision: Decision | undefined,
+): Pick<RecoveryEvents['RecoveryAttempted'], 'card_dead' | 'unmapped'> {
+  return {
+    ...(decision?.cardDead ? { card_dead: true } : {}),
+    ...(decision && decision.unmapped.length > 0 ? { unmapped: decision.unmapped } : {}),
+  };
+}
+
+/**
+ * Applies what the decline's class does to the method; a change that the method's status does not allow is left out. One
+ * that its customer has removed learns it as well: a stolen card does not come back with the next use of its token, nor
+ * does a consent that was revoked.
+ */
 export function applyDecline(wallet: Wallet, paymentMethodId: string, decision: Decision, at: string): void {
   const method = wallet.methods.find((one) => one.payment_method_id === paymentMethodId);
-  if (!method || method.removed_at !== null) return;
+  if (!method) return;
   const { methodStatus, withdrawsConsent } = effectsOf(decision);
   if (withdrawsConsent) wallet.setConsent(paymentMethodId, false, NETWORK_REVOCATION, at);
   if (methodStatus && transition(method.status, methodStatus) === 'legal') {

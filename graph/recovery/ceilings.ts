@@ -1,4 +1,10 @@
-import { type Ceiling, ceilingReached, isCeilingRule, notBefore } from '../../domain/decline/ceilings.ts';
+import {
+  type Ceiling,
+  ceilingReached,
+  isCeilingRule,
+  notBefore,
+  type PastAttempt,
+} from '../../domain/decline/ceilings.ts';
 import type { WalletMethod } from '../wallet/wallet.ts';
 import type { AttemptNode, ObligationNode } from './records.ts';
 
@@ -15,10 +21,7 @@ export function ceilingOn(
   method: Readonly<WalletMethod>,
   now: number,
 ): Ceiling | undefined {
-  const past = history.map((attempt) => ({
-    ...attempt,
-    at: Date.parse(attempt.resolved_at ?? attempt.claimed_at),
-  }));
+  const past = pastOf(history);
   const { payment_id, amount = 0, currency = '' } = obligation;
   const next = {
     payment_id,
@@ -31,6 +34,14 @@ export function ceilingOn(
   if (ceiling) return ceiling;
   const advised = notBefore(past);
   return advised !== undefined && advised > now ? { rule: ISSUER_ADVICE, until: advised } : undefined;
+}
+
+/** The attempts on a card as the rules of ceilings see them. */
+export function pastOf(history: readonly AttemptNode[]): PastAttempt[] {
+  return history.map((attempt) => ({
+    ...attempt,
+    at: Date.parse(attempt.resolved_at ?? attempt.claimed_at),
+  }));
 }
 
 /** Was this attempt never made because a ceiling or an advice stood in its way? */

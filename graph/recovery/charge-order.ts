@@ -1,29 +1,29 @@
 import { PersonaError } from '../../domain/errors.ts';
-import type { PaymentMethodType } from '../../domain/payment-method.ts';
 import type { Policy } from '../../domain/policy.ts';
 import type { ChargeOrder, ChargeQuery } from '../../domain/ports.ts';
+import { railOf, type RailOf } from '../../domain/rails.ts';
 import type { AttemptState } from '../../domain/recovery/status.ts';
 import { DataKey } from '../../security/data-key.ts';
 import type { Graph } from '../graph.ts';
 import { readWallet } from '../wallet/wallet.ts';
-import { type CardRow, READ_CARD, refusalByMethod } from './claim-attempt.ts';
+import { isForbiddenForEver } from '../../domain/decline/ceilings.ts';
+import { type CardRow, READ_CARD } from './card.ts';
+import { pastOf } from './ceilings.ts';
+import { refusalByMethod } from './claim-attempt.ts';
 import { requireObligation } from './read.ts';
 import { UNRESOLVED } from './records.ts';
 
 const READ_ORDER = `
-  MATCH (a:ChargeAttempt {key: $key})
+  MATCH (a:ChargeAttempt {key: $key}) WHERE $payment_id IS NULL OR a.payment_id = $payment_id
   MATCH (o:Obligation {payment_id: a.payment_id})
   MATCH (c:Customer {id: a.customer_id})
   MATCH (c)-[:HAS_PAYMENT_METHOD]->(p:PaymentMethod {id: a.payment_method_id})
   RETURN a.state AS state, a.claimed_at AS claimed_at, a.claim_deadline AS claim_deadline, a.payment_id AS payment_id, a.amount AS amount,
-    a.currency AS currency, o.gateway_ref AS gateway_ref, c.id AS customer_id,
+    a.currency AS currency, o.gateway_ref AS gateway_ref, o.collect_again AS collect_again, c.id AS customer_id,
     c.gateway_customer_ref AS gateway_customer_ref, p.id AS payment_method_id, p.token AS token,
-    COLLECT {
-      MATCH (c)-[:HAS_PAYMENT_METHOD]->(w:PaymentMethod) WHERE w.removed_at IS NULL
-      RETURN DISTINCT [w.type, w.network]
-    } AS wallet`;
+    p.type AS type, p.network AS network, p.gateway_type AS gateway_type`;
 
-interface OrderRow {
+interface OrderRow extends RailOf {
   state: AttemptState;
   claimed_at: string;
   claim_deadline: string;
@@ -31,21 +31,23 @@ interface OrderRow {
   amount: number;
   currency: string;
   gateway_ref: string | null;
+  collect_again: boolean | null;
   customer_id: string;
   gateway_customer_ref: string | null;
   payment_method_id: string;
   token: string;
-  wallet: [PaymentMethodType, string | null][];
 }
 
 /**
  * Everything that a charge sends, read at the last moment before it is sent: tokens never stand in a workflow's history.
  * @param key the attempt's key
- * @throws PersonaError recovery_not_found, graph_unavailable, internal (the customer has no reference at the gateway)
+ * @param payment_id whose attempt it must be; absent: whichever it is of
+ * @throws PersonaError recovery_not_found (no attempt, or another payment's), graph_unavailable, internal (the customer
+ *   has no reference at the gateway)
  */
 export async function getChargeOrder(
   graph: Graph,
-  key: string,
+  { key, payment_id }: { key: string; payment_id?: string },
 ): Promise<{
   state: AttemptState;
   claimed_at: number;
@@ -53,8 +55,11 @@ export async function getChargeOrder(
   payment_method_id: string;
   charge: ChargeOrder;
 }> {
-  const [row] = await graph.read<OrderRow>(READ_ORDER, { key });
-  if (!row) throw new PersonaError('recovery_not_found', `no attempt was ever claimed under the key ${key}`);
+  const [row] = await graph.read<OrderRow>(READ_ORDER, { key, payment_id: payment_id ?? null });
+  if (!row) {
+    const whose = payment_id === undefined ? '' : ` for payment ${payment_id}`;
+    throw new PersonaError('recovery_not_found', `no attempt was ever claimed${whose} under the key ${key}`);
+  }
   if (row.gateway_customer_ref === null) {
     throw new PersonaError('internal', `customer ${row.customer_id} is not known at the gateway`);
   }
@@ -77,13 +82,12 @@ export async function getChargeOrder(
       payment_id: row.payment_id,
       customer_id: row.customer_id,
       ...(row.gateway_ref ? { gateway_ref: row.gateway_ref } : {}),
+      ...(row.collect_again ? { collect_again: true } : {}),
       gateway_customer_ref: row.gateway_customer_ref,
       token,
       amount: row.amount,
       currency: row.currency,
-      payment_method_types: [
-        ...new Set(row.wallet.map(([type, network]) => gatewayType(type, network))),
-      ].sort(),
+      payment_method_type: railOf(row),
     },
   };
 }
@@ -107,7 +111,7 @@ export async function getDoubt(
   input: { key: string; policy: Policy; now: number },
 ): Promise<Doubt> {
   const { key, policy, now } = input;
-  const { state, claimed_at, payment_method_id, charge } = await getChargeOrder(graph, key);
+  const { state, claimed_at, payment_method_id, charge } = await getChargeOrder(graph, { key });
   const [{ obligation }, wallet, [card], [customer]] = await Promise.all([
     requireObligation(graph, charge.payment_id),
     readWallet(graph, charge.customer_id),
@@ -131,12 +135,7 @@ export async function getDoubt(
       obligation.state === 'open' &&
       customer?.status === 'active' &&
       method !== undefined &&
+      !isForbiddenForEver(pastOf(card?.history ?? [])) &&
       refusalByMethod(method, card?.on_trusted_device ?? false, scene) === undefined,
   };
-}
-
-/** A wallet (Apple Pay, Google Pay) is a card to the gateway; a bank account goes by its rail. */
-function gatewayType(type: PaymentMethodType, network: string | null): string {
-  if (type !== 'bank_account') return 'card';
-  return network === 'sepa' ? 'sepa_debit' : 'us_bank_account';
 }

@@ -5,6 +5,7 @@ import { recordingGraph } from '../../test/recording-graph.ts';
 import { customerWithCards, failureOf, type TestWallet } from '../../test/wallets.ts';
 import {
   onboard,
+  removePaymentMethod,
   setCustomerStatus,
   setOffSessionConsent,
   updateDeviceTrustScore,
@@ -14,7 +15,7 @@ import { verifyCustomer } from '../replay/verify.ts';
 import { flagForReview } from './index.ts';
 import { approved, commandsOn, declined, lost, recoveryCommands, results } from './testing.ts';
 
-const { graph, policy, open, opened, claim, record, log } = await recoveryCommands();
+const { graph, policy, open, opened, claim, record, close, log } = await recoveryCommands();
 
 test('only claimed is remembered: in flight it is claimed again, afterwards resolved', async () => {
   const customer = await customerWithCards(graph, policy);
@@ -55,6 +56,41 @@ test('two obligations of one customer at once: one is charged, the other waits a
   const { others } = await record(winner.payment_id, winner === one ? third : second, approved);
   expect(others).toEqual([loser.payment_id]);
   expect(await claim(loser.payment_id, winner === one ? second : third)).toMatchObject({ result: 'claimed' });
+});
+
+test('who holds the same card is woken when a charge on it is known, and not before', async () => {
+  const fingerprint = randomUUID();
+  const holders = await Promise.all(
+    [1, 2].map(() => customerWithCards(graph, policy, { cards: 2, fingerprints: ['', fingerprint] })),
+  );
+  const [one, other] = holders as [TestWallet, TestWallet];
+  const charged = await opened(failureOf(one));
+  const waiting = await opened(failureOf(other));
+  const [, card] = one.methods as [string, string];
+  const [, same] = other.methods as [string, string];
+  await claim(charged.payment_id, card);
+  const unknown = { result: 'unknown', reason: 'timeout' } as const;
+  expect(await record(charged.payment_id, card, unknown)).toMatchObject({ others: [] });
+  expect(await claim(waiting.payment_id, same)).toMatchObject({ result: 'blocked', what: 'instrument' });
+  expect(await record(charged.payment_id, card, lost)).toMatchObject({ others: [waiting.payment_id] });
+  expect(await claim(waiting.payment_id, same)).toMatchObject({ result: 'claimed' });
+});
+
+test('of the holders of a card those are woken who still have it and owe something', async () => {
+  const fingerprint = randomUUID();
+  const [one, removed, paid] = await Promise.all(
+    [1, 2, 3].map(() => customerWithCards(graph, policy, { cards: 2, fingerprints: ['', fingerprint] })),
+  );
+  if (!one || !removed || !paid) throw new Error('no customers');
+  const charged = await opened(failureOf(one));
+  await opened(failureOf(removed));
+  const { customer_id, methods } = removed;
+  const card = { customer_id, payment_method_id: String(methods[1]), by: 'customer' } as const;
+  await removePaymentMethod(graph, testHeader(), card);
+  const { payment_id } = await opened(failureOf(paid));
+  await close(payment_id, { outcome: 'cancelled', rule: 'test' });
+  await claim(charged.payment_id, String(one.methods[1]));
+  expect(await record(charged.payment_id, String(one.methods[1]), lost)).toMatchObject({ others: [] });
 });
 
 test('a doubtful charge blocks its own obligation and its own card, nothing else; a reviewed one too', async () => {

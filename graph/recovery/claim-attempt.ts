@@ -5,9 +5,11 @@
 
 import { isExpired } from '../../domain/payment-method.ts';
 import type { Policy } from '../../domain/policy.ts';
+import { takesCurrency } from '../../domain/rails.ts';
 import { CLAIM_MS, type Claim } from '../../domain/recovery/claims.ts';
-import { CONSENT_REVOKED } from '../../domain/recovery/course.ts';
+import { CONSENT_REVOKED, FRAUD_KNOWN } from '../../domain/recovery/course.ts';
 import type { RecoveryEvents } from '../../domain/recovery/events.ts';
+import { isDeclinedCard, SAME_CARD } from '../../domain/recovery/same-card.ts';
 import type { AttemptStatus } from '../../domain/recovery/status.ts';
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
@@ -15,6 +17,7 @@ import type { CommandTx, CustomerNode } from '../command-tx.ts';
 import type { Graph } from '../graph.ts';
 import { lockIdentities } from '../identity-locks.ts';
 import { readWallet, type WalletMethod } from '../wallet/wallet.ts';
+import { type CardRow, READ_CARD } from './card.ts';
 import { ceilingOn, wasForbidden } from './ceilings.ts';
 import { lockOwner, requireObligation } from './read.ts';
 import {
@@ -56,40 +59,10 @@ export function claimAttempt(graph: Graph, header: CommandHeader, input: ClaimIn
   });
 }
 
-// The index on plastic and time is used only where both are asked for.
-export const READ_CARD = `
-  MATCH (c:Customer {id: $customer_id})-[:HAS_PAYMENT_METHOD]->(p:PaymentMethod {id: $payment_method_id})
-  RETURN
-    EXISTS {
-      MATCH (p)-[:USED_ON]->(d:Device)<-[l:LOGGED_IN_FROM]-(c)
-      WHERE l.proven AND d.trust_score >= $threshold
-    } AS on_trusted_device,
-    EXISTS {
-      MATCH (same:PaymentMethod {instrument_fingerprint: p.instrument_fingerprint})
-      WHERE NOT EXISTS { (c)-[:HAS_PAYMENT_METHOD]->(same) }
-    } AS shared,
-    COLLECT {
-      CALL (p) {
-        MATCH (a:ChargeAttempt {payment_method_id: p.id}) RETURN a
-        UNION
-        MATCH (a:ChargeAttempt {instrument_fingerprint: p.instrument_fingerprint})
-        WHERE a.claimed_at IS NOT NULL RETURN a
-      }
-      RETURN properties(a) ORDER BY a.claimed_at, a.key
-    } AS history`;
-
 const READ_UNRESOLVED = `
   MATCH (a:ChargeAttempt {customer_id: $customer_id})
   WHERE a.state IN $unresolved AND a.payment_id <> $payment_id
   RETURN properties(a) AS attempt ORDER BY a.claimed_at, a.key`;
-
-export interface CardRow {
-  on_trusted_device: boolean;
-  /** Do other customers hold the same plastic? */
-  shared: boolean;
-  /** Every attempt on this card, whichever token and customer it came through. */
-  history: AttemptNode[];
-}
 
 /** What a claim is decided by; all of it was read under the customer's lock. */
 export interface ClaimScene extends ClaimInput {
@@ -112,11 +85,12 @@ export async function claim(tx: CommandTx, input: ClaimScene): Promise<Claim> {
   const unresolved = attempts.find(isUnresolved);
   if (unresolved) return { ...blockedBy(unresolved, 'instrument'), own: attemptStatus(unresolved) };
   if (obligation.consent_revoked) return { result: 'refused', rule: CONSENT_REVOKED };
+  if (obligation.fraud_known) return { result: 'refused', rule: FRAUD_KNOWN };
   if (customer.status !== 'active') return { result: 'refused', rule: `customer_${customer.status}` };
 
   const method = input.wallet.find((one) => one.payment_method_id === input.payment_method_id);
   if (!method) return { result: 'refused', rule: 'method_not_in_wallet' };
-  const [{ history, on_trusted_device }, others] = await Promise.all([
+  const [{ history, on_trusted_device, changed_at }, others] = await Promise.all([
     readCard(tx, input, method),
     tx.run<{ attempt: AttemptNode }>(READ_UNRESOLVED, {
       customer_id: customer.id,
@@ -126,13 +100,18 @@ export async function claim(tx: CommandTx, input: ClaimScene): Promise<Claim> {
   ]);
   const rule = refusalByMethod(method, on_trusted_device, input);
   if (rule) return { result: 'refused', rule };
+  if (isDeclinedCard({ ...method, changed_at }, obligation, attempts, input.wallet))
+    return { result: 'refused', rule: SAME_CARD };
   const ceiling = ceilingOn(history, obligation, method, now);
   if (ceiling)
     return { result: 'refused', ...ceiling, attempt: forbid(tx, input, method, ceiling.rule, own) };
   if (own) return { result: 'resolved', attempt: attemptStatus(own) };
   const inFlight = others.map(({ attempt }) => attempt).find((attempt) => isInFlight(attempt, now));
   if (inFlight) return blockedBy(inFlight, 'customer');
-  const inDoubt = history.find((attempt) => attempt.payment_id !== input.payment_id && isUnresolved(attempt));
+  // A charge in doubt also blocks the token that it was made with, whatever number that has by now.
+  const inDoubt =
+    history.find((attempt) => attempt.payment_id !== input.payment_id && isUnresolved(attempt)) ??
+    others.map(({ attempt }) => attempt).find((attempt) => isInDoubtOn(method, attempt));
   if (inDoubt) return blockedBy(inDoubt, 'instrument');
   return write(tx, input, method);
 }
@@ -150,7 +129,7 @@ async function readCard(
   const asked = { customer_id: customer.id, payment_method_id, threshold: policy.trust.threshold };
   const read = async (): Promise<CardRow> => {
     const [card] = await tx.run<CardRow>(READ_CARD, asked);
-    return card ?? { history: [], on_trusted_device: false, shared: false };
+    return card ?? { history: [], on_trusted_device: false, shared: false, changed_at: 0 };
   };
   const card = await read();
   if (!card.shared) return card;
@@ -178,9 +157,12 @@ export function refusalByMethod(
 ): string | undefined {
   if (obligation.amount === undefined || obligation.currency === undefined) return 'amount_unknown';
   if (method.removed_at !== null) return 'method_not_in_wallet';
+  // The gateway would refuse the request itself, and that ends a cascade.
+  if (!takesCurrency(method, obligation.currency)) return 'currency_not_supported';
   if (method.status !== 'active') return `method_${method.status}`;
   if (method.expires_on !== null && isExpired(method.expires_on, now)) return 'method_expired';
   if (!method.proven) return 'method_not_proven';
+  if (method.disputed) return 'method_disputed';
   if (!method.off_session_consent) return 'no_consent';
   // The failed method's own retry continues what was set up with it; what the signed-in customer added needs no device.
   const needsDevice =
@@ -193,6 +175,10 @@ export function refusalByMethod(
 /** An attempt in flight blocks the whole customer for its seconds; past its deadline it counts as unknown. */
 function isInFlight(attempt: AttemptNode, now: number): boolean {
   return attempt.state === 'in_flight' && Date.parse(attempt.claim_deadline ?? attempt.claimed_at) > now;
+}
+
+function isInDoubtOn({ payment_method_id }: Readonly<WalletMethod>, attempt: AttemptNode): boolean {
+  return attempt.payment_method_id === payment_method_id && isUnresolved(attempt);
 }
 
 function write(tx: CommandTx, input: ClaimScene, method: Readonly<WalletMethod>): Claim {

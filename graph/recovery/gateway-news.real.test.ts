@@ -26,9 +26,10 @@ test("the news' own name of the payment leads to the obligation and its attempts
   const { payment_id, key, payment_method_id, customer_id } = await attempted();
   expect(await findNewsMatter(graph, news({ payment_id }))).toEqual({
     payment_id,
+    customer_id,
     state: 'open',
     gateway_customer_ref: `cus_${customer_id}`,
-    attempts: [{ key, state: 'in_flight', payment_method_id }],
+    attempts: [{ key, state: 'in_flight', payment_method_id, class: null }],
     received: false,
   });
 });

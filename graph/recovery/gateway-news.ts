@@ -1,3 +1,4 @@
+import type { DeclineClass } from '../../domain/decline/classify.ts';
 import type { GatewayNews } from '../../domain/ports.ts';
 import type { AttemptState, ObligationState } from '../../domain/recovery/status.ts';
 import { RECEIVED, receiptOf } from '../gateway-events.ts';
@@ -7,12 +8,16 @@ import { withoutNulls } from '../values.ts';
 /** What the graph knows of a payment that the gateway speaks of. */
 export interface NewsMatter {
   payment_id: string;
+  customer_id: string;
   state: ObligationState;
   /** The obligation's payment at the gateway. */
   gateway_ref?: string;
+  /** The payment that the report names, and the one that settled the obligation, where others say which. */
+  reported_ref?: string;
+  settled_ref?: string;
   gateway_customer_ref?: string;
   /** Persona's own attempts, oldest first. */
-  attempts: { key: string; state: AttemptState; payment_method_id: string }[];
+  attempts: { key: string; state: AttemptState; class?: DeclineClass; payment_method_id: string }[];
   /** The method that the news names, if a customer of Persona's holds it. */
   payment_method_id?: string;
   /** Was this event taken before? */
@@ -30,10 +35,10 @@ const FIND = `
   WITH o, CASE WHEN o.payment_id = $payment_id THEN 1 WHEN o.gateway_ref = $gateway_ref THEN 2 ELSE 3 END AS rank
   ORDER BY rank LIMIT 1
   OPTIONAL MATCH (c:Customer {id: o.customer_id})
-  RETURN o {.payment_id, .state, .gateway_ref, gateway_customer_ref: c.gateway_customer_ref,
+  RETURN o {.payment_id, .customer_id, .state, .gateway_ref, .reported_ref, .settled_ref, gateway_customer_ref: c.gateway_customer_ref,
     attempts: COLLECT {
       MATCH (a:ChargeAttempt {payment_id: o.payment_id, source: 'recovery'})
-      RETURN a {.key, .state, .payment_method_id} ORDER BY a.claimed_at, a.key
+      RETURN a {.key, .state, .class, .payment_method_id} ORDER BY a.claimed_at, a.key
     },
     payment_method_id: head(COLLECT {
       UNWIND $token_hashes AS token_hash

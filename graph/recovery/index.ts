@@ -1,10 +1,12 @@
 /** Obligations, claims and attempts. */
 
+export { acceptReport, clearReports, keepReport } from './accepted-reports.ts';
 export { getChargeOrder, getDoubt } from './charge-order.ts';
 export { claimAttempt } from './claim-attempt.ts';
 export { keepClock } from './clock.ts';
 export { adoptGatewayPayment, closeRecovery, endReview, flagForReview } from './close-recovery.ts';
 export { findNewsMatter, type NewsMatter } from './gateway-news.ts';
+export { countInReview, getInReview, type InReview } from './in-review.ts';
 export { getNoticeMatter, type NoticeMatter } from './notice-matter.ts';
 export { findNoticesDue, type NoticeDue } from './notices-due.ts';
 export {
@@ -16,13 +18,20 @@ export {
   startNotice,
 } from './notices.ts';
 export { openRecovery } from './open-recovery.ts';
-export { crosses, openSettled } from './open-settled.ts';
+export { openSettled } from './open-settled.ts';
 export { setRecoveryPaused } from './pause.ts';
 export { findObligation, getObligation, getOpenObligations, getRecoveries, getRecovery } from './queries.ts';
 export { recordAttempt } from './record-attempt.ts';
-export { followRefunds, recordRefund } from './refunds.ts';
+export {
+  followRefunds,
+  getDueRefunds,
+  getRefundOrder,
+  recordRefund,
+  requestRefunds,
+} from './refunds.ts';
 export { findRefundMatter, type RefundMatter } from './refund-news.ts';
 export { CLOCK_SKEW_MS, refusalOf } from './refusal.ts';
+export { findReportsDue, openReport, postponeReports, type ReportDue } from './reports-due.ts';
 export { rereadRecovery } from './reread.ts';
 export { resumeRecovery } from './snapshot.ts';
-export { findUnattended } from './unattended.ts';
+export { findRefundsDue, findUnattended } from './unattended.ts';

@@ -108,8 +108,20 @@ test('a refund is told of, too, once, beside the end', async () => {
   await settle(Date.now() + 1_000, `pi_of_others_${payment_id}`);
   const key = `settled:pi_of_others_${payment_id}`;
   expect(await templates(payment_id)).toEqual(['recovered']);
-  await recordRefund(graph, testHeader(), { payment_id, key, result: { refund_ref: 're_1' } });
-  await recordRefund(graph, testHeader(), { payment_id, key, result: { refund_ref: 're_1' } });
+  await recordRefund(graph, testHeader(), {
+    now: Date.now(),
+    n: 1,
+    payment_id,
+    key,
+    result: { refund_ref: 're_1' },
+  });
+  await recordRefund(graph, testHeader(), {
+    now: Date.now(),
+    n: 1,
+    payment_id,
+    key,
+    result: { refund_ref: 're_1' },
+  });
   const due = await dueOf(payment_id);
   expect(due.map(({ template }) => template)).toEqual(['recovered', 'refund_issued']);
   expect(due[1]?.notification_id).toMatch(new RegExp(`:refund_issued:${key}$`));
@@ -123,11 +135,17 @@ test('a refund that has failed before anybody was told of it is not told of', as
   const gateway_ref = `pi_of_others_${payment_id}`;
   await settle(Date.now() + 1_000, gateway_ref);
   const key = `settled:${gateway_ref}`;
-  await recordRefund(graph, testHeader(), { payment_id, key, result: { refund_ref: 're_1' } });
+  await recordRefund(graph, testHeader(), {
+    now: Date.now(),
+    n: 1,
+    payment_id,
+    key,
+    result: { refund_ref: 're_1' },
+  });
   const byHand = { refund_ref: 're_2', amount: 100, currency: 'USD' } as const;
   const refund = { ...byHand, refund_ref: 're_1', attempt_key: key } as const;
   const follow = (...refunds: GatewayRefund[]) =>
-    followRefunds(graph, testHeader(), { payment_id, gateway_ref, refunds });
+    followRefunds(graph, testHeader(), { now: Date.now(), payment_id, gateway_ref, refunds });
   // What a person tried in vain says nothing of ours.
   await follow({ ...refund, state: 'refunded' }, { ...byHand, state: 'failed' });
   expect(await templates(payment_id)).toEqual(['recovered', 'refund_issued']);
@@ -150,7 +168,13 @@ test('a success of ours that has to go back is not told of as the one that count
   await settle(Date.now() - 60_000, `pi_of_others_${payment_id}`);
   expect(await getObligation(graph, payment_id)).toMatchObject({ state: 'paid_elsewhere' });
   expect(await dueOf(payment_id)).toEqual([]);
-  await recordRefund(graph, testHeader(), { payment_id, key, result: { refund_ref: 're_1' } });
+  await recordRefund(graph, testHeader(), {
+    now: Date.now(),
+    n: 1,
+    payment_id,
+    key,
+    result: { refund_ref: 're_1' },
+  });
   expect(await templates(payment_id)).toEqual(['refund_issued']);
 });
 

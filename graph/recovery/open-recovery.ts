@@ -1,21 +1,35 @@
 import { PersonaError } from '../../domain/errors.ts';
+import { holdsForEver } from '../../domain/decline/effects.ts';
 import type { Policy } from '../../domain/policy.ts';
 import { attemptKey, reportedAttemptKey } from '../../domain/processes.ts';
 import { begin } from '../../domain/recovery/begin.ts';
 import type { Claim, Opening, RecoverySnapshot, ReportedFailure } from '../../domain/recovery/claims.ts';
+import { isStop } from '../../domain/recovery/course.ts';
 import { decide } from '../../domain/recovery/decide.ts';
-
 import type { PaymentFailed } from '../../domain/recovery/messages.ts';
 import type { CommandHeader } from '../command.ts';
-import { runCommand } from '../command.ts';
 import type { CommandTx, CustomerNode } from '../command-tx.ts';
 import type { Graph } from '../graph.ts';
 import { openWallet, type Wallet, type WalletMethod } from '../wallet/wallet.ts';
-import { applyDecline, classifyFailure, type FailureDecision, unmappedOf } from './apply-decline.ts';
+import { runReported } from './accepted-reports.ts';
+import {
+  applyDecline,
+  classifyFailure,
+  type FailureDecision,
+  unlessConsentReturned,
+  detailsOf,
+} from './apply-decline.ts';
 import { claim } from './claim-attempt.ts';
 import { endedOthers } from './ended-others.ts';
-import { findObligation, type ObligationWithAttempts } from './read.ts';
-import { type AttemptNode, closedObligation, isClosed, newestReport } from './records.ts';
+import { findPayment, type ObligationWithAttempts } from './read.ts';
+import {
+  type AttemptNode,
+  closedObligation,
+  isClosed,
+  newestReport,
+  failureOf,
+  stoppingDecline,
+} from './records.ts';
 import { refusalOf } from './refusal.ts';
 import { type FailedObligation, isFailed, resumedSnapshot, snapshotOf } from './snapshot.ts';
 
@@ -39,12 +53,15 @@ interface Scene {
   /** The method that failed; it may have been removed from the wallet since. */
   method: Readonly<WalletMethod>;
   known?: ObligationWithAttempts;
+  /** Of this payment, own and reported ones, oldest first; a report may stand there before the obligation does. */
+  attempts: readonly AttemptNode[];
   decision: FailureDecision;
 }
 
 /**
  * Writes a reported failure down and opens, reopens or leaves alone its obligation (specification: workflows, 2).
- * A duplicate, an older or a stale failure changes nothing; a closed obligation says how it ended.
+ * A duplicate changes nothing, an older or a stale failure only what it teaches for ever; a closed obligation says how it
+ * ended.
  *
  * @returns also the customer's other recoveries that the failure ends
  */
@@ -55,26 +72,49 @@ export function openRecovery(
 ): Promise<{ opening: Opening; others: string[] }> {
   const { failure } = input;
   // A run that began with a report may hear it again and then claims nothing at once: it is the same report all the same.
-  return runCommand(graph, header, 'openRecovery', { failure }, async (tx) => {
+  const report = { kind: 'payment_failed', message: failure } as const;
+  return runReported(graph, header, { name: 'openRecovery', body: { failure }, report }, async (tx) => {
     const scene = await look(tx, input);
     if ('result' in scene) return { opening: scene, others: [] };
-    const opening = await decideOpening(scene);
+    const use = useOf(scene);
+    const opening = await decideOpening(scene, use);
     const { payment_id, customer_id, payment_method_id } = input.failure;
     const ids = { payment_id, customer_id, payment_method_id };
-    const taught = opening.result !== 'unchanged' && opening.result !== 'ignored';
-    return { opening, others: taught ? await endedOthers(tx, scene.decision, ids) : [] };
+    return { opening, others: use === 'none' ? [] : await endedOthers(tx, scene.decision, ids) };
   });
 }
 
-async function decideOpening(scene: Scene): Promise<Opening> {
-  const { tx, input, known } = scene;
-  if (!known) return isStale(input) ? ignored(tx) : opened(scene, 'opened');
-  if (!isNews(known, input)) return unchanged(scene, known);
-  if (!isClosed(known.obligation)) return noted(scene, known);
+/**
+ * What a report is good for. `lesson`: it is older than what was applied, or too old to act on, but what it says of the card
+ * or of the consent holds all the same (specification: workflows 2).
+ */
+type Use = 'none' | 'lesson' | 'all';
+
+function useOf({ input, known, attempts, decision }: Scene): Use {
+  const { failure } = input;
+  if (attempts.some((attempt) => attempt.key === reportedAttemptKey(failure.event_id))) return 'none';
+  const isCurrent = !isStale(input) && (known === undefined || isNewer(known, failure));
+  if (isCurrent) return 'all';
+  return holdsForEver(decision) ? 'lesson' : 'none';
+}
+
+async function decideOpening(scene: Scene, use: Use): Promise<Opening> {
+  const { tx, known, decision } = scene;
+  if (!known) {
+    if (use === 'all') return opened(scene, 'opened');
+    if (use === 'none') return ignored(tx);
+    writeReport(scene, use);
+    return { result: 'ignored' };
+  }
+  if (use === 'none') return unchanged(scene, known);
+  if (!isClosed(known.obligation)) {
+    // Of an older report only what ends the recovery changes its course.
+    return use === 'all' || isStop(decision.class) ? noted(scene, known, use) : learnt(scene, known);
+  }
   const mayReopen = known.obligation.state === 'exhausted' || known.obligation.state === 'cancelled';
-  if (mayReopen) return opened(scene, 'reopened');
+  if (use === 'all' && mayReopen) return opened(scene, 'reopened');
   // Nothing can be recovered any more, but what the report teaches about its method counts.
-  writeReport(scene);
+  writeReport(scene, use);
   return { result: 'closed', obligation: closedObligation(known.obligation, known.attempts) };
 }
 
@@ -87,28 +127,25 @@ async function look(tx: CommandTx, input: OpenRecoveryInput): Promise<Scene | Re
     if (!(error instanceof PersonaError) || error.type !== 'customer_not_found') throw error;
     return refused(tx, 'customer_not_found', 'customer_id', 'is no customer of ours');
   }
-  const [wallet, known] = await Promise.all([
+  const [wallet, { known, attempts }] = await Promise.all([
     openWallet(tx, customer.id),
-    findObligation(tx, failure.payment_id),
+    findPayment(tx, failure.payment_id),
   ]);
   const refusal = refusalOf(failure, wallet.methods, known?.obligation, input.now);
   if (refusal) return refused(tx, refusal.type, refusal.problem.field, refusal.problem.message);
   const method = wallet.methods.find((one) => one.payment_method_id === failure.payment_method_id);
   if (!method) throw new Error(`method ${failure.payment_method_id} was there a moment ago`);
-  const decision = classifyFailure(failure, method);
-  return { tx, input, customer, wallet, method, ...(known ? { known } : {}), decision };
+  const decision = unlessConsentReturned(classifyFailure(failure, method), method, failure.occurred_at);
+  return { tx, input, customer, wallet, method, ...(known ? { known } : {}), attempts, decision };
 }
 
 /**
- * Neither a duplicate, nor older than what is applied, nor too old to act on. The first failure of a payment that a
- * settlement has closed in advance is news, although it lies before the settlement, as it nearly always does.
+ * Newer than what is applied. So is the first failure of a payment that a settlement has closed in advance, although it
+ * lies before the settlement, as it nearly always does.
  */
-function isNews({ obligation, attempts }: ObligationWithAttempts, input: OpenRecoveryInput): boolean {
-  const { failure } = input;
-  const isDuplicate = attempts.some((attempt) => attempt.key === reportedAttemptKey(failure.event_id));
+function isNewer({ obligation, attempts }: ObligationWithAttempts, failure: PaymentFailed): boolean {
   const applied = obligation.last_failure_at ?? newestReport(attempts)?.claimed_at;
-  const isNewer = applied === undefined || Date.parse(failure.occurred_at) > Date.parse(applied);
-  return !isDuplicate && isNewer && !isStale(input);
+  return applied === undefined || Date.parse(failure.occurred_at) > Date.parse(applied);
 }
 
 function isStale({ failure, policy, now }: OpenRecoveryInput): boolean {
@@ -127,7 +164,7 @@ function refused(tx: CommandTx, type: Refusal['type'], field: string, message: s
 }
 
 async function opened(scene: Scene, result: 'opened' | 'reopened'): Promise<Opening> {
-  const { tx, input, customer, known } = scene;
+  const { tx, input, customer, attempts } = scene;
   const { policy, now } = input;
   const obligation = newObligation(scene);
   const { payment_id, failed_payment_method_id, rule, last_failure_at, opened_at, closes_at } = obligation;
@@ -150,9 +187,11 @@ async function opened(scene: Scene, result: 'opened' | 'reopened'): Promise<Open
       type: 'RecoveryOpened',
       data: { ...common, amount, currency, kind, description },
     });
-  writeReport(scene);
-  const attempts = known?.attempts ?? [];
-  const recovery = await snapshotOf(tx, { obligation, attempts, failure: reportOf(scene) }, policy, now);
+  writeReport(scene, 'all');
+  // A STOP of this very payment may have come before what opens it, too old to open anything by itself.
+  const stopped = stoppingDecline(attempts);
+  const failure = stopped ? failureOf(stopped) : reportOf(scene);
+  const recovery = await snapshotOf(tx, { obligation, attempts, failure }, policy, now);
   const first = input.claim_first ? await claimFirst(scene, obligation, attempts, recovery) : undefined;
   return { result, recovery, ...(first ? { first } : {}) };
 }
@@ -178,15 +217,28 @@ function newObligation({ tx, input, customer, method, decision, known }: Scene) 
   } satisfies FailedObligation;
 }
 
-async function noted(scene: Scene, { obligation, attempts }: ObligationWithAttempts): Promise<Opening> {
+async function noted(
+  scene: Scene,
+  { obligation, attempts }: ObligationWithAttempts,
+  use: Use,
+): Promise<Opening> {
   const { tx, input } = scene;
   if (!isFailed(obligation)) throw new Error(`obligation ${obligation.payment_id} is open without a failure`);
-  writeReport(scene);
-  const failure = reportOf(scene);
+  writeReport(scene, use);
+  // One that stops it and is not closed yet decides, also for a run that begins with this report.
+  const stopped = isStop(scene.decision.class) ? undefined : stoppingDecline(attempts);
+  const failure = stopped ? failureOf(stopped) : reportOf(scene);
   return {
     result: 'noted',
     recovery: await snapshotOf(tx, { obligation, attempts, failure }, input.policy, input.now),
   };
+}
+
+/** Written down for what it teaches; the recovery goes on as it is. */
+async function learnt(scene: Scene, known: ObligationWithAttempts): Promise<Opening> {
+  const { tx, input } = scene;
+  writeReport(scene, 'lesson');
+  return { result: 'unchanged', recovery: await resumedSnapshot(tx, known, input.policy, input.now) };
 }
 
 /** The state as it is: for a run that finds an obligation that another run has left. */
@@ -199,7 +251,7 @@ async function unchanged({ tx, input }: Scene, known: ObligationWithAttempts): P
 }
 
 /** The failure as an attempt that others made, and what its class does to the method. */
-function writeReport({ tx, input, customer, wallet, decision, method }: Scene): void {
+function writeReport({ tx, input, customer, wallet, decision, method }: Scene, use: Use): void {
   const { failure } = input;
   const state = failure.status ?? 'declined';
   tx.append({
@@ -223,11 +275,14 @@ function writeReport({ tx, input, customer, wallet, decision, method }: Scene): 
       payment_ref: null,
       attempted_at: failure.occurred_at,
       resolved_at: state === 'declined' ? failure.occurred_at : null,
-      ...unmappedOf(decision),
+      ...detailsOf(decision),
     },
   });
   // An outcome that is not known teaches nothing about the method yet.
-  if (state === 'declined') applyDecline(wallet, method.payment_method_id, decision, failure.occurred_at);
+  if (state !== 'declined') return;
+  // Details that were wrong then may have been corrected since.
+  if (use === 'lesson' && decision.class === 'FIX') return;
+  applyDecline(wallet, method.payment_method_id, decision, failure.occurred_at);
 }
 
 function reportOf({ input, decision, method }: Scene): ReportedFailure {

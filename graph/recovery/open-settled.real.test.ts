@@ -46,13 +46,16 @@ test('a settlement before our own success makes ours the second one, and the pay
 });
 
 test.each([
-  ['by our own payment', (payment_id: string) => ({ ref: `pi_${payment_id}`, disproven: false })],
-  ['that names no payment', () => ({ ref: undefined, disproven: false })],
-  ['by a payment that has not succeeded', () => ({ ref: `pi_${randomUUID()}`, disproven: true })],
+  ['by our own payment', (payment_id: string) => ({ ref: `pi_${payment_id}`, evidence: 'paid' as const })],
+  ['that names no payment', () => ({ ref: undefined, evidence: 'word' as const })],
+  [
+    'by a payment that has not succeeded',
+    () => ({ ref: `pi_${randomUUID()}`, evidence: 'not_paid' as const }),
+  ],
 ])('a settlement %s is no second success', async (_, of) => {
   const { payment_id, customer_id, paid, settle } = await recovered();
-  const { ref, disproven } = of(payment_id);
-  expect(await settle(paid - MINUTE, ref, disproven)).toMatchObject({
+  const { ref, evidence } = of(payment_id);
+  expect(await settle(paid - MINUTE, ref, evidence)).toMatchObject({
     result: 'closed',
     obligation: { outcome: 'recovered' },
   });

@@ -3,49 +3,121 @@ import type { Policy } from '../../domain/policy.ts';
 import { settledPaymentKey } from '../../domain/processes.ts';
 import type { Opening } from '../../domain/recovery/claims.ts';
 import type { PaymentSettled } from '../../domain/recovery/messages.ts';
+import {
+  outlastsSettlements,
+  SETTLEMENT_MISMATCH,
+  type SettlementEvidence,
+} from '../../domain/recovery/settlement.ts';
+import { PAYMENT_CAME_BACK } from '../../domain/recovery/status.ts';
 import type { CommandHeader } from '../command.ts';
-import { runCommand } from '../command.ts';
 import type { CommandTx } from '../command-tx.ts';
 import type { Graph } from '../graph.ts';
+import { runReported } from './accepted-reports.ts';
 import { isOfAnother } from './close-recovery.ts';
 import { findObligation, type ObligationWithAttempts } from './read.ts';
 import { closedObligation, failureClass, isClosed, type ObligationNode } from './records.ts';
 import { isFailed, resumedSnapshot } from './snapshot.ts';
 
+export interface SettledInput {
+  settlement: PaymentSettled;
+  policy: Policy;
+  /** Epoch milliseconds. */
+  now: number;
+  evidence?: SettlementEvidence;
+  first_unpaid?: boolean;
+}
+
 /**
- * What a settlement means to somebody who knows nothing of the payment yet: an unknown one is closed in advance, a
+ * What a settlement means to a run that knows nothing of the payment yet: an unknown one is closed in advance, a
  * closed one says how it ended, an open one is handed over as it stands (`unchanged`), to be closed by its run, unless
  * it is the obligation's own payment that the settlement names (`own`): then the run asks the gateway about it. One that
- * crosses our own success, or another settlement, is a second one, written down with the later of the two.
+ * names a payment which cannot have settled the obligation, or which came back, hands it to a person (`review`). One that crosses our own
+ * success, or another settlement, is a second one, written down with the later of the two; only what the gateway confirms
+ * is refunded.
  *
- * @param input.disproven the gateway knows the payment that the settlement names, and that it has not succeeded
+ * @param input.evidence what the gateway says of the payment that the settlement names
+ * @param input.first_unpaid the gateway says that the payment which paid the obligation before holds no money
  */
-export function openSettled(
-  graph: Graph,
-  header: CommandHeader,
-  input: { settlement: PaymentSettled; policy: Policy; now: number; disproven?: boolean },
-): Promise<Opening> {
-  const { settlement, policy, now, disproven = false } = input;
-  return runCommand(graph, header, 'openSettled', { settlement }, async (tx): Promise<Opening> => {
+export function openSettled(graph: Graph, header: CommandHeader, input: SettledInput): Promise<Opening> {
+  const { settlement, policy, now, first_unpaid = false } = input;
+  const report = { kind: 'payment_settled', message: settlement } as const;
+  const command = { name: 'openSettled', body: { settlement }, report, isRecorded };
+  return runReported(graph, header, command, async (tx): Promise<Opening> => {
     const refused = await lock(tx, settlement.customer_id);
     if (refused) return refused;
     const known = await findObligation(tx, settlement.payment_id);
-    if (!known) return closedInAdvance(tx, settlement);
+    const evidence = await evidenceUnderLock(tx, input);
+    const contradicted = evidence === 'of_another' || evidence === 'not_paid';
+    if (!known) {
+      if (contradicted) return unfit(tx, evidence);
+      return closedInAdvance(tx, settlement, evidence === 'came_back' ? PAYMENT_CAME_BACK : 'settled');
+    }
     if (known.obligation.customer_id !== settlement.customer_id) {
       tx.forget();
       const problems = [{ field: 'customer_id', message: 'is not the customer who owes this payment' }];
       return { result: 'refused', type: 'obligation_mismatch', problems };
     }
-    if (!disproven && (await isSecondSuccess(tx, known, settlement))) {
-      return overpaid(tx, known, settlement, policy, now);
+    const own = isOurOwn(known, settlement);
+    const isPaid = !contradicted && evidence !== 'came_back';
+    if (!isPaid && !own && !isClosed(known.obligation)) {
+      const rule = contradicted ? SETTLEMENT_MISMATCH : PAYMENT_CAME_BACK;
+      return leftToPerson(tx, known, { rule, policy, now });
+    }
+    if (isPaid && !first_unpaid && (await isSecondSuccess(tx, known, settlement))) {
+      return overpaid(tx, known, { settlement, policy, now, confirmed: evidence === 'paid' });
     }
     tx.forget();
     if (isClosed(known.obligation)) {
       return { result: 'closed', obligation: closedObligation(known.obligation, known.attempts) };
     }
     const recovery = await resumedSnapshot(tx, known, policy, now);
-    return { result: 'unchanged', recovery, ...(isOurOwn(known, settlement) ? { own: true } : {}) };
+    return { result: 'unchanged', recovery, ...(own ? { own: true } : {}) };
   });
+}
+
+/** What was read at the gateway, unless the payment is another obligation's, which the graph alone may know. */
+async function evidenceUnderLock(tx: CommandTx, input: SettledInput): Promise<SettlementEvidence> {
+  const { settlement, evidence = 'word' } = input;
+  const { customer_id, payment_id, gateway_payment_ref: gateway_ref } = settlement;
+  if (gateway_ref === undefined) return evidence;
+  return (await isOfAnother(tx, { customer_id, payment_id, gateway_ref })) ? 'of_another' : evidence;
+}
+
+/** Nothing is charged and nothing is refunded until a person has looked; also if this run is lost now. */
+async function leftToPerson(
+  tx: CommandTx,
+  { obligation, attempts }: ObligationWithAttempts,
+  { rule, policy, now }: { rule: string; policy: Policy; now: number },
+): Promise<Opening> {
+  const { payment_id, customer_id, state } = obligation;
+  const stands = state === 'needs_review' && outlastsSettlements(obligation.rule);
+  if (stands) tx.forget();
+  else {
+    // Another reason may pass, or be mended for many at once; this one only a person resolves.
+    const data = { payment_id, rule };
+    tx.append({ stream: 'customer', stream_id: customer_id, type: 'RecoveryNeedsReview', data });
+  }
+  const reviewed = { ...obligation, state: 'needs_review', rule } as const;
+  const scene = { attempts, obligation: stands ? obligation : reviewed };
+  return { result: 'unchanged', recovery: await resumedSnapshot(tx, scene, policy, now), review: rule };
+}
+
+/** Of a payment that Persona does not know, nothing is closed on the strength of one that cannot have paid it. */
+function unfit(tx: CommandTx, evidence: 'of_another' | 'not_paid'): Opening {
+  tx.forget();
+  const message =
+    evidence === 'of_another'
+      ? 'must be a payment of this customer and of this obligation'
+      : 'must be a payment that has succeeded';
+  const problems = [{ field: 'gateway_payment_ref', message }];
+  return { result: 'refused', type: 'obligation_mismatch', problems };
+}
+
+/** An open obligation is closed by its run: until then the settlement stands nowhere else than in its report. */
+function isRecorded(opening: Opening): boolean {
+  if (!('recovery' in opening) || opening.review !== undefined) return true;
+  const { state } = opening.recovery;
+  return state !== 'open' && state !== 'needs_review';
 }
 
 /** Of the payment that our attempts were made on: without any, nobody can take it for a second success. */
@@ -58,9 +130,16 @@ function isOurOwn({ obligation, attempts }: ObligationWithAttempts, settlement: 
 }
 
 /** May the settlement speak of another payment than the one that paid the obligation? */
-export function crosses(obligation: ObligationNode, { gateway_payment_ref: named }: PaymentSettled): boolean {
+function crosses(
+  { obligation, attempts }: ObligationWithAttempts,
+  { gateway_payment_ref: named }: PaymentSettled,
+): boolean {
   const { state, gateway_ref } = obligation;
-  if (named === undefined || named === gateway_ref) return false;
+  if (named === undefined) return false;
+  // An attempt's success is recorded as that attempt's; an adopted payment that no attempt was made on has none.
+  if (named === gateway_ref && attempts.some(({ source }) => source === 'recovery')) return false;
+  // Some name the charge instead of its payment.
+  if (attempts.some((attempt) => attempt.gateway_ref === named)) return false;
   if (state === 'recovered') return true;
   const others = state === 'paid_elsewhere' && isFailed(obligation) ? paymentOfOthers(obligation) : undefined;
   return others !== undefined && named !== others;
@@ -80,37 +159,35 @@ const KNOWN_SECOND = `
 /** It was paid, and somebody was paid once more: by another payment, as the settlement names it. */
 async function isSecondSuccess(
   tx: CommandTx,
-  { obligation }: ObligationWithAttempts,
+  known: ObligationWithAttempts,
   settlement: PaymentSettled,
 ): Promise<boolean> {
-  if (!crosses(obligation, settlement)) return false;
-  const { payment_id } = obligation;
-  const gateway_ref = settlement.gateway_payment_ref ?? '';
-  // Named by mistake: last month's payment, of the same amount, is not this month's second one.
-  const { customer_id } = obligation;
-  if (await isOfAnother(tx, { customer_id, payment_id, gateway_ref })) return false;
-  const key = JSON.stringify(settledPaymentKey(gateway_ref));
+  if (!crosses(known, settlement)) return false;
+  const { customer_id } = known.obligation;
+  const key = JSON.stringify(settledPaymentKey(settlement.gateway_payment_ref ?? ''));
   return (await tx.run(KNOWN_SECOND, { customer_id, key })).length === 0;
 }
 
-/** The later of the two is the one too many: theirs, or, where they were paid first, our own. */
+/**
+ * The later of the two is the one too many: theirs, or, where they were paid first, our own. What only the reporter says
+ * is for people to look at: a charge of ours that has succeeded is never refunded for it.
+ */
 async function overpaid(
   tx: CommandTx,
   known: ObligationWithAttempts,
-  settlement: PaymentSettled,
-  policy: Policy,
-  now: number,
+  second: { settlement: PaymentSettled; policy: Policy; now: number; confirmed: boolean },
 ): Promise<Opening> {
   const { obligation, attempts } = known;
+  const { settlement, policy, now, confirmed } = second;
   const { payment_id, amount = 0, currency = '' } = obligation;
   const stream = { stream: 'customer', stream_id: obligation.customer_id } as const;
   const own = attempts.find(({ state, overpaid: second }) => state === 'approved' && !second);
   const ourLate =
-    own && Date.parse(own.resolved_at ?? own.claimed_at) > Date.parse(settlement.settled_at)
+    confirmed && own && Date.parse(own.resolved_at ?? own.claimed_at) > Date.parse(settlement.settled_at)
       ? own
       : undefined;
   const key = ourLate?.key ?? settledPaymentKey(settlement.gateway_payment_ref ?? '');
-  const refund = policy.recovery.refundDuplicate;
+  const refund = confirmed && policy.recovery.refundDuplicate;
   tx.append({ ...stream, type: 'RecoveryOverpaid', data: { payment_id, key, amount, currency, refund } });
   const corrected = ourLate ? ({ state: 'paid_elsewhere', rule: 'settled' } as const) : undefined;
   if (corrected) {
@@ -125,7 +202,8 @@ async function overpaid(
     tx.append({ ...stream, type: 'RecoveryClosed', data });
   }
   const scene = { attempts, obligation: { ...obligation, ...corrected } };
-  return { result: 'unchanged', recovery: await resumedSnapshot(tx, scene, policy, now), second: key };
+  const recovery = await resumedSnapshot(tx, scene, policy, now);
+  return { result: 'unchanged', recovery, ...(confirmed ? { second: key } : {}) };
 }
 
 async function lock(tx: CommandTx, customerId: string): Promise<Opening | undefined> {
@@ -135,12 +213,13 @@ async function lock(tx: CommandTx, customerId: string): Promise<Opening | undefi
   } catch (error) {
     if (!(error instanceof PersonaError) || error.type !== 'customer_not_found') throw error;
     tx.forget();
-    const problems = [{ field: 'customer_id', message: 'is no customer of ours' }];
+    const problems = [{ field: 'customer_id', message: 'must be a known customer' }];
     return { result: 'refused', type: 'customer_not_found', problems };
   }
 }
 
-function closedInAdvance(tx: CommandTx, settlement: PaymentSettled): Opening {
+/** Closed in any case: what was paid once and came back must not be collected by a late report without a person. */
+function closedInAdvance(tx: CommandTx, settlement: PaymentSettled, rule: string): Opening {
   const { payment_id, customer_id, settled_at } = settlement;
   tx.append({
     stream: 'customer',
@@ -149,7 +228,7 @@ function closedInAdvance(tx: CommandTx, settlement: PaymentSettled): Opening {
     data: {
       payment_id,
       state: 'paid_elsewhere',
-      rule: 'settled',
+      rule,
       class: null,
       payment_method_id: null,
       closed_at: settled_at,
@@ -158,6 +237,6 @@ function closedInAdvance(tx: CommandTx, settlement: PaymentSettled): Opening {
   });
   return {
     result: 'closed',
-    obligation: { payment_id, customer_id, outcome: 'paid_elsewhere', rule: 'settled', attempts: [] },
+    obligation: { payment_id, customer_id, outcome: 'paid_elsewhere', rule, attempts: [] },
   };
 }

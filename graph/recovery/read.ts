@@ -25,6 +25,24 @@ export async function findObligation(
   return row;
 }
 
+const READ_PAYMENT = `
+  OPTIONAL MATCH (o:Obligation {payment_id: $payment_id})
+  RETURN properties(o) AS obligation,
+    COLLECT { MATCH (a:ChargeAttempt {payment_id: $payment_id}) RETURN properties(a) ORDER BY a.claimed_at, a.key } AS attempts`;
+
+/** The obligation, if there is one, and every attempt: a report that is too old to open one leaves an attempt alone. */
+export async function findPayment(
+  reader: Reader,
+  paymentId: string,
+): Promise<{ known: ObligationWithAttempts | undefined; attempts: AttemptNode[] }> {
+  const [row] = await reader.read<{ obligation: ObligationNode | null; attempts: AttemptNode[] }>(
+    READ_PAYMENT,
+    { payment_id: paymentId },
+  );
+  const { obligation = null, attempts = [] } = row ?? {};
+  return { known: obligation ? { obligation, attempts } : undefined, attempts };
+}
+
 /** @throws PersonaError recovery_not_found */
 export async function requireObligation(reader: Reader, paymentId: string): Promise<ObligationWithAttempts> {
   const found = await findObligation(reader, paymentId);

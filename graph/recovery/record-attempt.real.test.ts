@@ -140,7 +140,8 @@ test.each([
   await claim(payment_id, third);
   await record(payment_id, third, declined('insufficient_funds'));
   await claim(payment_id, second);
-  const order = async (n: number) => (await getChargeOrder(graph, attemptKey(payment_id, second, n))).charge;
+  const order = async (n: number) =>
+    (await getChargeOrder(graph, { key: attemptKey(payment_id, second, n), payment_id })).charge;
   expect(await order(1)).toMatchObject({ gateway_ref: 'pi_1' });
   const cancelled = { gateway_ref: 'pi_1', ...because };
   const { recorded } = await record(payment_id, second, {

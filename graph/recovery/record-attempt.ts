@@ -6,7 +6,10 @@ import type { RecordedAttempt } from '../../domain/recovery/claims.ts';
 import type { RecoveryEvents } from '../../domain/recovery/events.ts';
 import {
   type AttemptState,
+  isReviewOfAttempt,
+  NOT_SENT,
   PAID_BY_ANOTHER_METHOD,
+  PAYMENT_CAME_BACK,
   PAYMENT_CANCELLED,
   PAYMENT_WITHDRAWN,
 } from '../../domain/recovery/status.ts';
@@ -16,8 +19,8 @@ import { runCommand } from '../command.ts';
 import type { CommandTx } from '../command-tx.ts';
 import type { Graph } from '../graph.ts';
 import { openWallet, type Wallet } from '../wallet/wallet.ts';
-import { applyDecline, classifyAnswer, type FailureDecision, unmappedOf } from './apply-decline.ts';
-import { backToOpen } from './close-recovery.ts';
+import { applyDecline, classifyAnswer, type FailureDecision, detailsOf } from './apply-decline.ts';
+import { backToOpen, collectAgain } from './close-recovery.ts';
 import { endedOthers } from './ended-others.ts';
 import { lockOwner, type ObligationWithAttempts, requireObligation } from './read.ts';
 import {
@@ -29,6 +32,7 @@ import {
   type ObligationNode,
   UNRESOLVED,
 } from './records.ts';
+import { type Owed, waitingForIt } from './waiting-for.ts';
 
 export interface RecordAttemptInput {
   payment_id: string;
@@ -63,7 +67,8 @@ const STATES: Readonly<Record<ChargeAnswer['result'], AttemptState>> = {
 /**
  * Writes down what became of a claimed attempt, with all that follows from it: the obligation paid, the default
  * swapped, the method's status. A fact is never refused; what is known for certain is never made doubtful again.
- * @returns the attempt, and the customer's other open obligations, which may have waited for it
+ * @returns the attempt, and the open obligations that may have waited for it: the customer's others, and once it is
+ * resolved those of other customers who hold the same card
  * @throws PersonaError recovery_not_found
  */
 export async function recordAttempt(
@@ -72,12 +77,14 @@ export async function recordAttempt(
   input: RecordAttemptInput,
 ): Promise<{ recorded: RecordedAttempt; others: string[]; ended: string[] }> {
   const { payment_id, key, answer } = input;
-  return runCommand(graph, header, 'recordAttempt', { payment_id, key, answer }, async (tx) => {
+  // What is known more of the same result later, such as a refund since, makes it no other command.
+  const body = { payment_id, key, result: answer.result };
+  return runCommand(graph, header, 'recordAttempt', body, async (tx) => {
     const owed = { payment_id, customer_id: (await lockOwner(tx, payment_id)).id };
     const [locked, wallet, others, chosenSince] = await Promise.all([
       requireObligation(tx, payment_id),
       openWallet(tx, owed.customer_id),
-      otherOpenObligations(tx, owed),
+      waitingForIt(tx, { ...owed, key, resolved: isResolved(STATES[answer.result]) }),
       hasChosenDefault(tx, owed),
     ]);
     const scene = { tx, input, wallet, ...locked, attempt: attemptOf(locked, key), chosenSince };
@@ -91,18 +98,6 @@ function attemptOf({ attempts }: ObligationWithAttempts, key: string): AttemptNo
   const attempt = attempts.find((one) => one.key === key);
   if (attempt) return attempt;
   throw new PersonaError('recovery_not_found', `no attempt was ever claimed under the key ${key}`);
-}
-
-const OTHER_OPEN = `
-  MATCH (:Customer {id: $customer_id})-[:OWES]->(o:Obligation)
-  WHERE o.state = 'open' AND o.payment_id <> $payment_id
-  RETURN o.payment_id AS payment_id ORDER BY payment_id`;
-
-type Owed = Pick<ObligationNode, 'payment_id' | 'customer_id'>;
-
-async function otherOpenObligations(tx: CommandTx, owed: Owed): Promise<string[]> {
-  const rows = await tx.run<{ payment_id: string }>(OTHER_OPEN, { ...owed });
-  return rows.map((row) => row.payment_id);
 }
 
 // The index is on (stream_id, seq) and is used only where both are asked for.
@@ -180,8 +175,17 @@ function record(scene: Scene): RecordedAttempt {
   }
   const doubts = attempts.filter((one) => one.key !== attempt.key && UNRESOLVED.includes(one.state));
   const clear = (state === 'declined' || state === 'void') && doubts.length === 0;
-  if (clear && obligation.state === 'needs_review') backToOpen(tx, obligation);
-  if (answer.result === 'not_sent' && answer.cancelled) giveUpPayment(scene, answer.cancelled);
+  const paymentOver = isOver(answer);
+  const { rule } = obligation;
+  const isAboutIt = isReviewOfAttempt(rule) || (paymentOver && rule === PAYMENT_CAME_BACK);
+  const wasAboutIt = obligation.state === 'needs_review' && isAboutIt;
+  const reopens = clear && wasAboutIt;
+  if (reopens) backToOpen(tx, obligation);
+  const now: Scene = reopens ? { ...scene, obligation: { ...obligation, state: 'open' } } : scene;
+  if (answer.result === 'not_sent' && answer.cancelled) giveUpPayment(now, answer.cancelled);
+  if (answer.result === 'not_sent' && answer.review) needsReview(now, answer.review);
+  if (paymentOver) collectAgain(tx, obligation);
+  if (isOver(answer) && answer.gateway_ref) giveUpPayment(now, { gateway_ref: answer.gateway_ref });
   return {
     attempt: attemptStatus({ ...attempt, ...withoutNulls(event) }),
     obligation_state: state === 'approved' ? 'recovered' : obligation.state,
@@ -195,14 +199,24 @@ function record(scene: Scene): RecordedAttempt {
  * The obligation's payment was cancelled at the gateway while it was open: nothing can succeed on it any more, and the
  * next attempt creates another. Where that was done on purpose, only a person lets it go on, whatever becomes of the run.
  */
-function giveUpPayment({ tx, obligation }: Scene, { gateway_ref, because }: CancelledPayment): void {
-  if (isClosed(obligation) || obligation.gateway_ref !== gateway_ref) return;
+function giveUpPayment(scene: Scene, payment: CancelledPayment): void {
+  const { tx, obligation } = scene;
+  // Without one of its own, the payment is one that this very attempt has found.
+  const { gateway_ref = payment.gateway_ref } = obligation;
+  if (isClosed(obligation) || gateway_ref !== payment.gateway_ref) return;
   const { payment_id, customer_id } = obligation;
   const stream = { stream: 'customer', stream_id: customer_id } as const;
   const data = { label: 'Obligation', id: payment_id, property: 'gateway_ref', value: null } as const;
   tx.append({ ...stream, type: 'NodePropertyChanged', data });
-  if (because === undefined) return;
-  tx.append({ ...stream, type: 'RecoveryNeedsReview', data: { payment_id, rule: PAYMENT_WITHDRAWN } });
+  const rule = ruleOfLostPayment(payment);
+  if (rule !== PAYMENT_CANCELLED) needsReview(scene, rule);
+}
+
+/** Whatever becomes of the run, only a person lets it go on. */
+function needsReview({ tx, obligation }: Scene, rule: string): void {
+  if (obligation.state !== 'open') return;
+  const { payment_id, customer_id: stream_id } = obligation;
+  tx.append({ stream: 'customer', stream_id, type: 'RecoveryNeedsReview', data: { payment_id, rule } });
 }
 
 function endedBy(scene: Scene, codes: DeclineCodes): Promise<string[]> {
@@ -218,6 +232,10 @@ function decisionOf({ wallet, attempt, input }: Scene, codes: DeclineCodes): Fai
   return classifyAnswer(codes, method, input.now);
 }
 
+function isResolved(state: AttemptState): boolean {
+  return !UNRESOLVED.includes(state);
+}
+
 /** Known for certain: only an approval that turns up later outranks it. */
 function isSettled(attempt: AttemptNode): boolean {
   return attempt.state === 'declined' || attempt.state === 'void';
@@ -230,7 +248,6 @@ function append(
   rule = ruleOf(input.answer),
 ): RecoveryEvents['RecoveryAttempted'] {
   const { answer, now } = input;
-  const resolved = state === 'approved' || state === 'declined' || state === 'void';
   const data: RecoveryEvents['RecoveryAttempted'] = {
     key: attempt.key,
     n: attempt.n ?? null,
@@ -247,11 +264,16 @@ function append(
     gateway_ref: 'charge_ref' in answer ? (answer.charge_ref ?? null) : null,
     payment_ref: 'gateway_ref' in answer ? (answer.gateway_ref ?? null) : null,
     attempted_at: attempt.claimed_at,
-    resolved_at: resolved ? new Date(now).toISOString() : null,
-    ...unmappedOf(decision),
+    resolved_at: isResolved(state) ? new Date(now).toISOString() : null,
+    ...detailsOf(decision),
   };
   tx.append({ stream: 'customer', stream_id: obligation.customer_id, type: 'RecoveryAttempted', data });
   return data;
+}
+
+/** Its payment has succeeded and came back, and a person counts it as declined. */
+function isOver(answer: ChargeAnswer): answer is Extract<ChargeAnswer, { result: 'declined' }> {
+  return answer.result === 'declined' && answer.payment_over === true;
 }
 
 function ruleOf(answer: ChargeAnswer): string {
@@ -261,11 +283,16 @@ function ruleOf(answer: ChargeAnswer): string {
     case 'pending':
       return 'pending';
     case 'not_sent':
-      if (!answer.cancelled) return 'not_sent';
-      return answer.cancelled.because === undefined ? PAYMENT_CANCELLED : PAYMENT_WITHDRAWN;
+      if (answer.review) return answer.review;
+      return answer.cancelled ? ruleOfLostPayment(answer.cancelled) : NOT_SENT;
     default:
       return 'outcome_unknown';
   }
+}
+
+function ruleOfLostPayment({ because, came_back }: CancelledPayment): string {
+  if (came_back !== undefined) return PAYMENT_CAME_BACK;
+  return because === undefined ? PAYMENT_CANCELLED : PAYMENT_WITHDRAWN;
 }
 
 /** @returns whether it was the second one */

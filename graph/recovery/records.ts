@@ -2,8 +2,9 @@
 
 import type { DeclineClass } from '../../domain/decline/classify.ts';
 import type { NoticeTemplate } from '../../domain/ports.ts';
-import { recoveryNotificationId } from '../../domain/processes.ts';
-import type { ClosedObligation } from '../../domain/recovery/claims.ts';
+import { recoveryNotificationId, reportedAttemptKey } from '../../domain/processes.ts';
+import type { ClosedObligation, ReportedFailure } from '../../domain/recovery/claims.ts';
+import { isStop } from '../../domain/recovery/course.ts';
 import {
   type AttemptState,
   type AttemptStatus,
@@ -35,6 +36,10 @@ export interface ObligationNode {
   settled_ref?: string;
   /** Second successes that are to be given back: keys as in `RecoveryOverpaid`. */
   refunds_due?: string[];
+  /** When the next try to refund one of them is due; absent: now. */
+  refund_at?: string;
+  /** Second successes whose refund failed for a week: a person has to resolve them. */
+  refunds_failed?: string[];
   /** Ids of the notices that the customer is to get about its end and about refunds. */
   notices_due?: string[];
   /** Since when the window's clock stands still, as far as its run has told. */
@@ -43,6 +48,10 @@ export interface ObligationNode {
   paused?: boolean;
   /** Consent for its failed method was withdrawn by news of another payment. */
   consent_revoked?: boolean;
+  /** The bank knows of fraud with a method that it was to be paid with: nothing is charged for it any more. */
+  fraud_known?: boolean;
+  /** A person lets it be collected although a payment for it came back. */
+  collect_again?: boolean;
   /** Was the failed method the default until this failure? */
   failed_was_default?: boolean;
   changed_seq: number;
@@ -64,6 +73,8 @@ export interface AttemptNode {
   class?: DeclineClass;
   rule?: string;
   code?: string;
+  /** The decline says that the card itself is dead: no token of it is charged any more. */
+  card_dead?: boolean;
   gateway_ref?: string;
   overpaid: boolean;
   claimed_at: string;
@@ -103,6 +114,27 @@ export function ownAttempts(nodes: readonly AttemptNode[]): AttemptStatus[] {
 export function newestReport(attempts: readonly AttemptNode[]): AttemptNode | undefined {
   const reported = attempts.filter(({ source }) => source === 'reported');
   return reported.toSorted((a, b) => Date.parse(a.claimed_at) - Date.parse(b.claimed_at)).at(-1);
+}
+
+/** The decline that ends this payment's recovery, reported or of our own charge, whatever was written down before or after it. */
+export function stoppingDecline(attempts: readonly AttemptNode[]): AttemptNode | undefined {
+  return attempts.findLast(
+    ({ state, class: declineClass }) => state === 'declined' && declineClass && isStop(declineClass),
+  );
+}
+
+/** A declined attempt as a recovery decides by it that begins with it; Chimera was notified when it was written down. */
+export function failureOf(attempt: AttemptNode): ReportedFailure {
+  return {
+    event_id: attempt.source === 'reported' ? attempt.key.slice(reportedAttemptKey('').length) : attempt.key,
+    payment_method_id: attempt.payment_method_id,
+    status: attempt.state === 'unknown' || attempt.state === 'pending' ? attempt.state : 'declined',
+    class: attempt.class ?? 'LATER',
+    rule: attempt.rule ?? 'unmapped',
+    ...(attempt.code ? { code: attempt.code } : {}),
+    tell_chimera: false,
+    occurred_at: attempt.claimed_at,
+  };
 }
 
 export function failureClass(attempts: readonly AttemptNode[]): DeclineClass | null {

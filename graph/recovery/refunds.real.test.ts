@@ -34,7 +34,7 @@ const refund = (change: Partial<GatewayRefund> = {}): GatewayRefund => ({
   ...change,
 });
 const follow = (payment_id: string, gateway_ref: string, ...refunds: GatewayRefund[]) =>
-  followRefunds(graph, testHeader(), { payment_id, gateway_ref, refunds });
+  followRefunds(graph, testHeader(), { now: Date.now(), payment_id, gateway_ref, refunds });
 
 async function refundEvents(customer_id: string) {
   const rows = await graph.read<{ type: string; data: string }>(
@@ -65,8 +65,8 @@ test('what others collected and Persona gives back may fail later, too', async (
   const { payment_id, customer_id, theirs, due } = await paidTwice();
   const own = refund({ attempt_key: due });
   const { refund_ref } = own;
-  const sent = { payment_id, key: due, result: { refund_ref } };
-  expect(await recordRefund(graph, testHeader(), sent)).toEqual({ refunded: true });
+  const sent = { payment_id, key: due, n: 1, result: { refund_ref }, now: Date.now() };
+  expect(await recordRefund(graph, testHeader(), sent)).toMatchObject({ refunded: true });
   expect(await follow(payment_id, theirs, own)).toEqual({ by_others: 0, failed: 0 });
   const failed: GatewayRefund = { ...own, state: 'failed', reason: 'lost_or_stolen_card' };
   expect(await follow(payment_id, theirs, failed)).toEqual({ by_others: 0, failed: 1 });
@@ -89,8 +89,9 @@ test('a refund that failed at once is not told of again when the gateway tells o
   const { payment_id, customer_id, theirs, due } = await paidTwice();
   const own = refund({ attempt_key: due, state: 'failed' });
   const { refund_ref } = own;
-  const refused = { payment_id, key: due, result: { refused: 'the bank is closed', refund_ref } };
-  expect(await recordRefund(graph, testHeader(), refused)).toEqual({ refunded: false });
+  const failure = { refused: 'the bank is closed', refund_ref };
+  const refused = { payment_id, key: due, n: 1, result: failure, now: Date.now() };
+  expect(await recordRefund(graph, testHeader(), refused)).toMatchObject({ refunded: false });
   expect(await follow(payment_id, theirs, own)).toEqual({ by_others: 0, failed: 0 });
   expect(await refundEvents(customer_id)).toMatchObject([{ type: 'RefundFailed', refund_ref }]);
 });

@@ -1,94 +1,188 @@
-import type { EventData } from '../../domain/events.ts';
 import type { GatewayRefund } from '../../domain/ports.ts';
 import { settledPaymentKey } from '../../domain/processes.ts';
-import { upcast } from '../../domain/upcast.ts';
+import { type RefundOutcome, retryOfRefund } from '../../domain/recovery/refunds.ts';
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
 import type { CommandTx } from '../command-tx.ts';
-import type { Graph } from '../graph.ts';
-import { lockObligation, type ObligationWithAttempts } from './read.ts';
+import type { Graph, Reader } from '../graph.ts';
+import { getNoticeResult, NOTICES_CALLER } from './notices.ts';
+import { lockObligation, type ObligationWithAttempts, requireObligation } from './read.ts';
 import { noticeId, type ObligationNode } from './records.ts';
+import { type RefundStanding, readRefundLog } from './refund-log.ts';
+
+/**
+ * What of a payment Persona is to give back now: keys as in `RecoveryOverpaid`. @param input.now epoch milliseconds
+ * @throws PersonaError recovery_not_found
+ */
+export async function getDueRefunds(
+  reader: Reader,
+  { payment_id, now }: { payment_id: string; now: number },
+): Promise<{ customer_id: string; keys: string[] }> {
+  const { obligation } = await requireObligation(reader, payment_id);
+  const { customer_id, refunds_due = [] } = obligation;
+  const { standings } = await readRefundLog(reader, obligation);
+  return { customer_id, keys: refunds_due.filter((key) => isDue(standings.get(key), now)) };
+}
+
+/** `n`: the number of the try that is due. */
+export type RefundOrder = { n: number } | RefundOutcome;
+
+/**
+ * The next try to give a second success back, or what came of it before. @param input.now epoch milliseconds
+ * @throws PersonaError recovery_not_found
+ */
+export async function getRefundOrder(
+  reader: Reader,
+  { payment_id, key, now }: { payment_id: string; key: string; now: number },
+): Promise<RefundOrder> {
+  const { obligation } = await requireObligation(reader, payment_id);
+  const { standings, sent } = await readRefundLog(reader, obligation);
+  const standing = standings.get(key);
+  return isDue(standing, now) ? { n: standing.tries + 1 } : outcomeOf(standing, sent);
+}
+
+function isDue(standing: RefundStanding | undefined, now: number): standing is RefundStanding {
+  if (!standing?.owed || standing.settled_by !== undefined || standing.next_at === null) return false;
+  return standing.next_at === undefined || Date.parse(standing.next_at) <= now;
+}
+
+function outcomeOf(
+  standing: RefundStanding | undefined,
+  sent: ReadonlyMap<string, string | undefined>,
+): RefundOutcome {
+  const { settled_by, reason = 'nothing is to be given back', next_at = null } = standing ?? {};
+  if (settled_by === undefined) return { refunded: false, reason, next_at };
+  return { refunded: true, refund_ref: settled_by, ...noticed(sent.get(settled_by)) };
+}
+
+function noticed(notice: string | undefined): { notice?: string } {
+  return notice === undefined ? {} : { notice };
+}
+
+/**
+ * A person asks that what is left of a payment's second successes be given back, whatever policy says and however often
+ * it failed. @returns their keys as in `RecoveryOverpaid`; none: it was paid once, or all was given back
+ * @throws PersonaError recovery_not_found
+ */
+export function requestRefunds(
+  graph: Graph,
+  header: CommandHeader,
+  input: { payment_id: string },
+): Promise<{ customer_id: string; keys: string[] }> {
+  return runCommand(graph, header, 'requestRefunds', input, async (tx) => {
+    const { payment_id } = input;
+    const { obligation } = await lockObligation(tx, payment_id);
+    const { customer_id } = obligation;
+    const { standings } = await readRefundLog(tx, obligation);
+    const left = [...standings].filter(([, { settled_by }]) => settled_by === undefined);
+    for (const [key] of left) {
+      const data = { payment_id, key };
+      tx.append({ stream: 'customer', stream_id: customer_id, type: 'RefundRequested', data });
+    }
+    return { customer_id, keys: left.map(([key]) => key) };
+  });
+}
 
 export interface RefundEnd {
   payment_id: string;
   /** As in `RecoveryOverpaid`. */
   key: string;
-  result: { refund_ref: string } | { refused: string; refund_ref?: string };
+  /** The number of the try. */
+  n: number;
+  /** `final`: no later try can come to anything else. */
+  result: { refund_ref: string } | { refused: string; refund_ref?: string; final?: true };
+  /** Epoch milliseconds. */
+  now: number;
 }
 
 /**
- * Writes down that a second success was given back, or that it could not be. Where nothing is due any more, nothing is
- * written. The customer is to hear of what was given back.
- * @returns whether it stands: the gateway may have told by now that the refund failed later
+ * Writes down that a second success was given back, or that this try failed; once for each try. A notice
+ * about what was given back becomes due.
+ * @returns what stands: a webhook may have reported by now that the refund failed later
  * @throws PersonaError recovery_not_found
  */
-export function recordRefund(
-  graph: Graph,
-  header: CommandHeader,
-  end: RefundEnd,
-): Promise<{ refunded: boolean }> {
-  return runCommand(graph, header, 'recordRefund', end, async (tx) => {
-    const { payment_id, key, result } = end;
+export function recordRefund(graph: Graph, header: CommandHeader, end: RefundEnd): Promise<RefundOutcome> {
+  const { payment_id, key, n, result, now } = end;
+  return runCommand(graph, header, 'recordRefund', { payment_id, key, n }, async (tx) => {
     const { obligation } = await lockObligation(tx, payment_id);
+    const { standings, sent, failed } = await readRefundLog(tx, obligation);
+    const standing = standings.get(key);
     const { refund_ref = null } = result;
-    if (!obligation.refunds_due?.includes(key)) {
-      const { failed } = await recordedRefunds(tx, obligation);
-      return { refunded: !('refused' in result) && !(refund_ref !== null && failed.has(refund_ref)) };
-    }
+    const known = refund_ref !== null && failed.has(refund_ref);
+    if (!standing?.owed || standing.settled_by !== undefined || known) return outcomeOf(standing, sent);
     const stream = { stream: 'customer', stream_id: obligation.customer_id } as const;
     if ('refused' in result) {
-      const data = { payment_id, key, reason: result.refused, refund_ref };
+      if (standing.tries >= n) return outcomeOf(standing, sent);
+      const { refused: reason, final = false } = result;
+      const retry = retryOfRefund(now, standing.failing_since, { final });
+      const data = { payment_id, key, reason, refund_ref, n, retry };
       tx.append({ ...stream, type: 'RefundFailed', data });
-      return { refunded: false };
+      return { refunded: false, reason, next_at: retry.next_at };
     }
-    const notice = noticeId(obligation, 'refund_issued', key);
-    const data = { payment_id, key, refund_ref: result.refund_ref, by_others: null, notice };
+    const id = noticeId(obligation, 'refund_issued', key);
+    // A refund that failed later may have been announced: once is enough.
+    const announced = await getNoticeResult(tx, { caller: NOTICES_CALLER }, id);
+    const notice = noticed(announced ? undefined : id);
+    const data = { payment_id, key, refund_ref: result.refund_ref, by_others: null, ...notice };
     tx.append({ ...stream, type: 'RefundSent', data });
-    return { refunded: true };
+    return { refunded: true, refund_ref: result.refund_ref, ...notice };
   });
 }
 
 /**
  * Writes down what the gateway has read of a payment's refunds by now, each once: what others gave back, and what
  * failed, whoever sent it. A refund that Persona is about to give itself is left to that, unless it has failed already.
+ * One that has failed is due again, unless others gave the money back meanwhile.
  *
  * @param input.gateway_ref - the payment
- * @param input.refunds - the oldest first; no part of what a repeat is compared by
+ * @param input.refunds - the oldest first; with `now` (epoch milliseconds) no part of what a repeat is compared by
  * @returns how many were written down
  * @throws PersonaError recovery_not_found
  */
 export function followRefunds(
   graph: Graph,
   header: CommandHeader,
-  input: { payment_id: string; gateway_ref: string; refunds: readonly GatewayRefund[] },
+  input: { payment_id: string; gateway_ref: string; refunds: readonly GatewayRefund[]; now: number },
 ): Promise<{ by_others: number; failed: number }> {
-  const { payment_id, gateway_ref, refunds } = input;
+  const { payment_id, gateway_ref, refunds, now } = input;
   const body = { payment_id, gateway_ref };
   return runCommand(graph, header, 'followRefunds', body, async (tx) => {
     const known = await lockObligation(tx, payment_id);
     const { obligation } = known;
-    const recorded = await recordedRefunds(tx, obligation);
+    const log = await readRefundLog(tx, obligation);
     const stream = { stream: 'customer', stream_id: obligation.customer_id } as const;
+    const of = refunds.map((refund) => ({ ...refund, key: keyOf(known, refund, gateway_ref) }));
+    const isCovered = (key: string) => givenBack(of, key) >= (obligation.amount ?? Infinity);
     const written = { by_others: 0, failed: 0 };
-    for (const refund of refunds) {
-      const { refund_ref, amount, currency, state, reason = 'failed', attempt_key } = refund;
-      const key = keyOf(known, refund, gateway_ref);
-      const due = obligation.refunds_due?.includes(key) ?? false;
+    for (const { refund_ref, amount, currency, state, reason = 'failed', attempt_key, key } of of) {
+      const standing = log.standings.get(key);
+      const open = standing?.owed === true && standing.settled_by === undefined;
+      const own = attempt_key === key;
       if (state === 'failed') {
-        if (recorded.failed.has(refund_ref) || (due && attempt_key !== key)) continue;
-        const data = { payment_id, key, reason, refund_ref };
+        if (log.failed.has(refund_ref) || (open && !own)) continue;
+        const owes = standing?.owed === true && !isCovered(key);
+        const retry = owes ? retryOfRefund(now, standing.failing_since) : null;
+        const n = owes && own ? standing.tries + 1 : null;
+        const data = { payment_id, key, reason, refund_ref, n, retry };
         tx.append({ ...stream, type: 'RefundFailed', data });
-        withdrawNotice(tx, obligation, recorded.sent.get(refund_ref));
+        withdrawNotice(tx, obligation, log.sent.get(refund_ref));
         written.failed += 1;
       } else {
-        if (recorded.sent.has(refund_ref) || due) continue;
+        if (log.sent.has(refund_ref) || obligation.refunds_due?.includes(key)) continue;
         const data = { payment_id, key, refund_ref, by_others: { amount, currency } };
-        tx.append({ ...stream, type: 'RefundSent', data });
+        const part = open && !isCovered(key);
+        tx.append({ ...stream, type: 'RefundSent', data: { ...data, ...(part && { part }) } });
         written.by_others += 1;
       }
     }
     return written;
   });
+}
+
+/** Minor units. */
+function givenBack(refunds: readonly (GatewayRefund & { key: string })[], of: string): number {
+  const standing = refunds.filter(({ key, state }) => key === of && state !== 'failed');
+  return standing.reduce((sum, { amount }) => sum + amount, 0);
 }
 
 /** Nobody is told any more of a refund that has failed. @param notice - id of the one about it, if there is one */
@@ -123,29 +217,4 @@ function keyOf(
   const charged = own.find(({ gateway_ref }) => gateway_ref !== undefined && gateway_ref === charge_ref);
   const paid = obligation.gateway_ref === gatewayRef && own.find(({ state }) => state === 'approved');
   return (charged || paid || undefined)?.key ?? settledPaymentKey(gatewayRef);
-}
-
-// The index is on (stream_id, seq) and is used only where both are asked for.
-const RECORDED = `
-  MATCH (e:PersonaEvent {stream_id: $customer_id})
-  WHERE e.seq > 0 AND e.type IN ['RefundSent', 'RefundFailed'] AND e.data CONTAINS $payment
-  RETURN e.type AS type, e.schema_version AS version, e.data AS data`;
-
-/** The refunds of an obligation that the log speaks of; of one that was sent, the notice about it, if there is one. */
-async function recordedRefunds(
-  tx: CommandTx,
-  { customer_id, payment_id }: ObligationNode,
-): Promise<{ sent: Map<string, string | undefined>; failed: Set<string> }> {
-  const payment = `"payment_id":${JSON.stringify(payment_id)}`;
-  const rows = await tx.run<{ type: 'RefundSent' | 'RefundFailed'; version: number; data: string }>(
-    RECORDED,
-    { customer_id, payment },
-  );
-  const recorded = { sent: new Map<string, string | undefined>(), failed: new Set<string>() };
-  for (const { type, version, data } of rows) {
-    const event = upcast(type, version, JSON.parse(data)) as EventData[typeof type];
-    if (type === 'RefundFailed') recorded.failed.add(event.refund_ref ?? '');
-    else recorded.sent.set(event.refund_ref ?? '', 'notice' in event ? event.notice : undefined);
-  }
-  return recorded;
 }

@@ -56,7 +56,10 @@ test('a consent that is withdrawn takes a method out, given again it is news', a
 
 test('says that the customer is suspended, and that somebody else has closed the obligation', async () => {
   const { customer_id, payment_id, read } = await owing(2);
-  await setCustomerStatus(graph, testHeader(), { customer_id, status: 'suspended', reason: 'fraud' });
+  const suspension = { customer_id, status: 'suspended', reason: 'fraud' } as const;
+  const changed = { changed: true, recoveries: [payment_id] };
+  expect(await setCustomerStatus(graph, testHeader(), suspension)).toMatchObject(changed);
+  expect(await setCustomerStatus(graph, testHeader(), suspension)).toMatchObject({ recoveries: [] });
   expect(await read()).toMatchObject({ customer_status: 'suspended' });
   await close(payment_id, { outcome: 'cancelled', rule: 'cancelled' });
   expect(await read()).toMatchObject({ closed: { outcome: 'cancelled' } });

@@ -1,5 +1,6 @@
 import type { Policy } from '../../domain/policy.ts';
 import type { Reread } from '../../domain/recovery/claims.ts';
+import { isDeclinedCard } from '../../domain/recovery/same-card.ts';
 import type { Reader } from '../graph.ts';
 import { readWallet } from '../wallet/wallet.ts';
 import { refusalByMethod } from './claim-attempt.ts';
@@ -12,6 +13,7 @@ const READ_CUSTOMER = `
     MATCH (c)-[h:HAS_PAYMENT_METHOD]->(p:PaymentMethod) WHERE p.removed_at IS NULL
     RETURN {
       payment_method_id: p.id,
+      details_at: p.updated_at.epochMillis,
       changed_at: CASE WHEN h.consent_at > p.updated_at THEN h.consent_at ELSE p.updated_at END.epochMillis,
       on_trusted_device: EXISTS {
         MATCH (p)-[:USED_ON]->(d:Device)<-[l:LOGGED_IN_FROM]-(c)
@@ -22,7 +24,14 @@ const READ_CUSTOMER = `
 
 interface CustomerRow {
   status: string;
-  methods: { payment_method_id: string; changed_at: number; on_trusted_device: boolean }[];
+  methods: {
+    payment_method_id: string;
+    /** Of the method itself, epoch milliseconds. */
+    details_at: number;
+    /** Of the method or its consent. */
+    changed_at: number;
+    on_trusted_device: boolean;
+  }[];
 }
 
 /**
@@ -48,9 +57,11 @@ export async function rereadRecovery(
     customer_status: customer?.status ?? 'erased',
     methods: newestFirst.flatMap((method) => {
       const { payment_method_id } = method;
-      const { changed_at = 0, on_trusted_device = false } = seen.get(payment_method_id) ?? {};
-      const refused = refusalByMethod(method, on_trusted_device, { obligation, ...input });
-      return refused === undefined ? [{ payment_method_id, changed_at }] : [];
+      const { changed_at = 0, details_at = 0, on_trusted_device = false } = seen.get(payment_method_id) ?? {};
+      const refused =
+        refusalByMethod(method, on_trusted_device, { obligation, ...input }) !== undefined ||
+        isDeclinedCard({ ...method, changed_at: details_at }, obligation, attempts, wallet);
+      return refused ? [] : [{ payment_method_id, changed_at }];
     }),
   };
 }

@@ -22,7 +22,7 @@ test('two settlements by two payments: the second one is given back, once', asyn
   await paidElsewhere(payment_id, one);
   expect(await settle(Date.now(), one)).toMatchObject({ result: 'closed' });
   expect(await settle(Date.now())).toMatchObject({ result: 'closed' });
-  expect(await settle(Date.now(), other, true)).toMatchObject({ result: 'closed' });
+  expect(await settle(Date.now(), other, 'not_paid')).toMatchObject({ result: 'closed' });
   const second = settledPaymentKey(other);
   expect(await settle(Date.now(), other)).toMatchObject({ second, recovery: { state: 'paid_elsewhere' } });
   expect(await settle(Date.now(), other)).toMatchObject({ result: 'closed' });
@@ -43,7 +43,7 @@ test('a payment that settled another obligation of the customer is not given bac
   const settle = ({ payment_id, customer_id }: typeof last, gateway_payment_ref: string) => {
     const settled_at = new Date().toISOString();
     const settlement = { event_id: randomUUID(), payment_id, customer_id, settled_at, gateway_payment_ref };
-    return openSettled(graph, testHeader(), { settlement, policy, now: Date.now() });
+    return openSettled(graph, testHeader(), { settlement, policy, now: Date.now(), evidence: 'paid' });
   };
   for (const failure of [last, now]) await open(failure);
   await paidElsewhere(last.payment_id, theirs);

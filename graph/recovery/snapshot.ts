@@ -1,5 +1,4 @@
 import type { Policy } from '../../domain/policy.ts';
-import { reportedAttemptKey } from '../../domain/processes.ts';
 import type { Opening, RecoverySnapshot, ReportedFailure } from '../../domain/recovery/claims.ts';
 import type { Reader } from '../graph.ts';
 import { alternativesOf } from '../queries/alternative-payment-methods.ts';
@@ -11,6 +10,8 @@ import {
   newestReport,
   type ObligationNode,
   ownAttempts,
+  failureOf,
+  stoppingDecline,
 } from './records.ts';
 
 /** An obligation that a failure has made known: a settlement alone leaves these out. */
@@ -52,33 +53,33 @@ export async function snapshotOf(
     closes_at: Date.parse(obligation.closes_at),
     ...(obligation.clock_stopped_at ? { clock_stopped_at: Date.parse(obligation.clock_stopped_at) } : {}),
     read_at: now,
-    ...(obligation.refunds_due ? { refunds_due: obligation.refunds_due } : {}),
+    ...(obligation.refunds_due && isDue(obligation, now) ? { refunds_due: obligation.refunds_due } : {}),
     ...(obligation.paused ? { paused: true } : {}),
     ...(obligation.consent_revoked ? { consent_revoked: true } : {}),
+    ...(obligation.fraud_known ? { fraud_known: true } : {}),
     policy: policy.recovery,
   };
 }
 
-/** The same for an obligation that another run has left: its newest report decides, and Chimera has heard of it. */
+/** What failed lately waits for its day, and the sweep for that. */
+function isDue({ refund_at }: ObligationNode, now: number): boolean {
+  return refund_at === undefined || Date.parse(refund_at) <= now;
+}
+
+/**
+ * The same for an obligation that another run has left: the report that ends it decides, else the newest one. Chimera has
+ * been notified of it.
+ */
 export async function resumedSnapshot(
   reader: Reader,
   { obligation, attempts }: ObligationWithAttempts,
   policy: Policy,
   now: number,
 ): Promise<RecoverySnapshot> {
-  const newest = newestReport(attempts);
-  if (!newest || !isFailed(obligation))
+  const deciding = stoppingDecline(attempts) ?? newestReport(attempts);
+  if (!deciding || !isFailed(obligation))
     throw new Error(`obligation ${obligation.payment_id} is open without a failure`);
-  const failure: ReportedFailure = {
-    event_id: newest.key.slice(reportedAttemptKey('').length),
-    payment_method_id: newest.payment_method_id,
-    status: newest.state === 'unknown' || newest.state === 'pending' ? newest.state : 'declined',
-    class: newest.class ?? 'LATER',
-    rule: newest.rule ?? 'unmapped',
-    ...(newest.code ? { code: newest.code } : {}),
-    tell_chimera: false,
-    occurred_at: newest.claimed_at,
-  };
+  const failure = failureOf(deciding);
   const [snapshot, told_at] = await Promise.all([
     snapshotOf(reader, { obligation, attempts, failure }, policy, now),
     toldOfFailureAt(reader, obligation),

@@ -10,7 +10,7 @@ import { customerWithCards, failureOf } from '../../test/wallets.ts';
 import { claimedObligation } from '../../test/obligations.ts';
 import {
   adoptGatewayPayment,
-  findUnattended,
+  findRefundsDue,
   finishNotice,
   flagForReview,
   getRecovery,
@@ -35,10 +35,10 @@ async function resumed(payment_id: string): Promise<RecoverySnapshot> {
   return opening.recovery;
 }
 
-async function isUnattended(payment_id: string): Promise<boolean> {
+async function isRefundDue(payment_id: string): Promise<boolean> {
   // The page that begins with it.
   const after = payment_id.slice(0, -1);
-  return (await findUnattended(graph, { after, limit: 100, now: Date.now() })).includes(payment_id);
+  return (await findRefundsDue(graph, { after, limit: 100, now: Date.now() })).includes(payment_id);
 }
 
 const close = (payment_id: string, outcome: 'paid_elsewhere' | 'exhausted', payment_ref?: string) =>
@@ -50,18 +50,36 @@ const eventTypes = async (customer_id: string) =>
 test('a second success is owed to the customer until it is given back: the sweep finds it, a run that takes over too', async () => {
   const { payment_id, record, settle, key } = await claimedObligation(graph, policy);
   await record(approved);
-  expect(await isUnattended(payment_id)).toBe(false);
+  expect(await isRefundDue(payment_id)).toBe(false);
   const theirs = `pi_${randomUUID()}`;
   await settle(Date.now() + 1_000, theirs);
   const due = settledPaymentKey(theirs);
-  expect(await isUnattended(payment_id)).toBe(true);
+  expect(await isRefundDue(payment_id)).toBe(true);
   expect(await resumed(payment_id)).toMatchObject({ state: 'recovered', refunds_due: [due] });
 
-  await recordRefund(graph, testHeader(), { payment_id, key, result: { refund_ref: 're_0' } });
-  expect(await isUnattended(payment_id)).toBe(true);
-  await recordRefund(graph, testHeader(), { payment_id, key: due, result: { refund_ref: 're_1' } });
-  await recordRefund(graph, testHeader(), { payment_id, key: due, result: { refund_ref: 're_1' } });
-  expect(await isUnattended(payment_id)).toBe(false);
+  await recordRefund(graph, testHeader(), {
+    now: Date.now(),
+    n: 1,
+    payment_id,
+    key,
+    result: { refund_ref: 're_0' },
+  });
+  expect(await isRefundDue(payment_id)).toBe(true);
+  await recordRefund(graph, testHeader(), {
+    now: Date.now(),
+    n: 1,
+    payment_id,
+    key: due,
+    result: { refund_ref: 're_1' },
+  });
+  await recordRefund(graph, testHeader(), {
+    now: Date.now(),
+    n: 1,
+    payment_id,
+    key: due,
+    result: { refund_ref: 're_1' },
+  });
+  expect(await isRefundDue(payment_id)).toBe(false);
   const { customer_id, ...snapshot } = await resumed(payment_id);
   expect(snapshot).not.toHaveProperty('refunds_due');
   expect((await eventTypes(customer_id)).filter((type) => type === 'RefundSent')).toHaveLength(1);
@@ -77,7 +95,7 @@ test('what policy leaves to people is not given back by a run that takes over ei
   const { recorded } = await recordAttempt(graph, testHeader(), { payment_id, key, answer, ...at });
   expect(recorded.overpaid).toBe(true);
   expect(await resumed(payment_id)).not.toHaveProperty('refunds_due');
-  expect(await isUnattended(payment_id)).toBe(false);
+  expect(await isRefundDue(payment_id)).toBe(false);
 });
 
 test('a settlement that named the payment of a charge in doubt spoke of that charge: it recovers, and nothing goes back', async () => {

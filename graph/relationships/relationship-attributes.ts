@@ -24,6 +24,7 @@ const SHOWN: Readonly<Record<RelationshipType, readonly string[]>> = {
     'consent_source',
     'added_by',
     'proven',
+    'disputed',
   ],
   LOGGED_IN_FROM: ['login_count', 'first_login', 'last_login', 'proven'],
   USED_ON: ['first_use', 'last_use'],

@@ -1,5 +1,6 @@
 /** What must hold between nodes (specification: graph, 'Invariants'), whatever the log says. */
 
+import { isDisputed } from '../../domain/disputes.ts';
 import { attemptKey } from '../../domain/processes.ts';
 import { mayBeDefault } from '../../domain/wallet.ts';
 import { UNRESOLVED } from '../recovery/records.ts';
@@ -24,7 +25,7 @@ function propertyRules(live: GraphModel): Difference[] {
   );
 }
 
-/** Invariant 1: a default is active and proven, and whoever has such a method has exactly one default. */
+/** Invariant 1: a default is active, proven and not disputed, and whoever has such a method has exactly one default. */
 function defaults(live: GraphModel): Difference[] {
   return nodesOf(live, 'Customer').flatMap(([customer]) => {
     const wallet = live.edgesFrom(customer, 'HAS_PAYMENT_METHOD');
@@ -34,17 +35,29 @@ function defaults(live: GraphModel): Difference[] {
     const wrong = chosen.filter((edge) => !may(edge));
     const wanted = wallet.some(may) ? 1 : 0;
     return [
+      ...wallet
+        .filter(({ properties }) => !isMarkedRightly(properties))
+        .map((edge) => ({
+          where: edge.to,
+          property: 'rule',
+          expected: 'disputed, exactly if one of its disputes stands',
+          found: JSON.stringify([edge.properties.disputed ?? null, edge.properties.disputes ?? []]),
+        })),
       ...wrong.map((edge) => ({
         where: edge.to,
         property: 'rule',
         expected: 'a default is active and proven',
-        found: `default, ${live.nodes.get(edge.to)?.status}, ${edge.properties.proven ? 'proven' : 'not proven'}`,
+        found: `default, ${live.nodes.get(edge.to)?.status}, ${edge.properties.proven ? 'proven' : 'not proven'}${edge.properties.disputed === true ? ', disputed' : ''}`,
       })),
       ...(chosen.length === wanted || wrong.length > 0
         ? []
         : [{ where: customer, property: 'number of defaults', expected: wanted, found: chosen.length }]),
     ];
   });
+}
+
+function isMarkedRightly({ disputed, disputes }: Properties): boolean {
+  return (disputed === true) === isDisputed((disputes ?? []) as string[]);
 }
 
 const CLOSED_UNPAID: ReadonlySet<unknown> = new Set(['stopped', 'exhausted', 'cancelled']);

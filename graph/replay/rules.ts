@@ -107,6 +107,7 @@ const RULES: Readonly<Record<Label, Readonly<Record<string, Rule>>>> = {
     currency,
     state: oneOf('in_flight', 'approved', 'declined', 'pending', 'unknown', 'void'),
     overpaid: flag,
+    card_dead: optional(flag),
     claimed_at: time,
   },
   FraudCase: { customer_id: text, last_occurred_at: time, applied: text },

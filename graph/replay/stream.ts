@@ -1,9 +1,8 @@
-import { PersonaError } from '../../domain/errors.ts';
 import type { EventData, RecordedEvent, StreamKind } from '../../domain/events.ts';
 import { upcast } from '../../domain/upcast.ts';
 import type { DataKey } from '../../security/data-key.ts';
 import type { Graph } from '../graph.ts';
-import { dataKeyOf } from '../key-store.ts';
+import { dataKeyOf, whyUnreadable } from '../key-store.ts';
 import type { Fold } from './folds/fold.ts';
 import { FOLDS } from './folds/index.ts';
 import { GraphModel, type Label, nodeRef } from './model.ts';
@@ -34,8 +33,7 @@ export async function readKey(graph: Graph, { kind, id }: Stream): Promise<DataK
   try {
     return (await dataKeyOf(graph, graph, { label, id })) ?? 'there is none';
   } catch (error) {
-    if (error instanceof PersonaError && error.type === 'internal') return error.message;
-    throw error;
+    return whyUnreadable(error);
   }
 }
 

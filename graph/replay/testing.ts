@@ -16,6 +16,7 @@ import {
   type Graph,
   linkBehavioralProfile,
   onboard,
+  recordDispute,
   recordVerification,
   removeAddress,
   removeDigitalIdentifier,
@@ -42,6 +43,7 @@ import {
   openSettled,
   recordAttempt,
   recordRefund,
+  requestRefunds,
   setRecoveryPaused,
 } from '../recovery/index.ts';
 
@@ -72,7 +74,14 @@ export async function fullLife(graph: Graph, policy: Policy): Promise<Life> {
     ...of(first),
     answer: {
       result: 'attached',
-      method: { ...method, expiry_month: 2, expiry_year: 2032, funding: 'debit', country: 'DE' },
+      method: {
+        ...method,
+        expiry_month: 2,
+        expiry_year: 2032,
+        funding: 'debit',
+        country: 'DE',
+        gateway_type: 'card',
+      },
     },
   });
   await setDefaultPaymentMethod(graph, testHeader(), { ...of(second), by: 'customer' });
@@ -84,7 +93,18 @@ export async function fullLife(graph: Graph, policy: Policy): Promise<Life> {
   await updatePaymentMethodStatus(graph, testHeader(), { ...of(third), status: 'inactive', reason: 'test' });
   await linkBehavioralProfile(graph, testHeader(), { customer_id, baseline_data_ref: 'baseline-1' });
   await linkBehavioralProfile(graph, testHeader(), { customer_id, baseline_data_ref: 'baseline-2' });
+  const dispute = { dispute_ref: 'du_1', reason: 'general', state: 'open' } as const;
+  await recordDispute(graph, testHeader(), { holder: { ...of(third), charged: true }, dispute });
   const recoveries = await recoveriesOf(graph, policy, { customer_id, methods: [first, second] });
+  // What was tried with the second card is joined to its number, now that this is known, and stays there.
+  for (const instrument_fingerprint of [`card-${randomUUID()}`, `card-${randomUUID()}`])
+    await recordVerification(graph, testHeader(), {
+      ...of(second),
+      answer: {
+        result: 'attached',
+        method: { token: randomToken(), type: 'card', instrument_fingerprint },
+      },
+    });
   await setCustomerStatus(graph, testHeader(), { customer_id, status: 'suspended', reason: 'test' });
   return { customer_id, stranger_id, device_id, methods: [first, second, third], ...recoveries };
 }
@@ -218,13 +238,21 @@ async function recoveriesOf(
   const theirs = `pi_${randomUUID()}`;
   await settle(paid, theirs);
   const end = { payment_id: paid, key: settledPaymentKey(theirs) };
-  await recordRefund(graph, testHeader(), { ...end, result: { refused: 'not ours' } });
-  await recordRefund(graph, testHeader(), { ...end, key: late.key, result: { refund_ref: 're_1' } });
+  const refuse = { result: { refused: 'not ours', final: true }, now: Date.now() } as const;
+  await recordRefund(graph, testHeader(), { ...end, ...refuse, n: 1 });
+  await requestRefunds(graph, testHeader(), { payment_id: paid });
+  const refunded = { result: { refund_ref: 're_1' }, now: Date.now() };
+  await recordRefund(graph, testHeader(), { ...end, ...refunded, key: late.key, n: 1 });
+  await recordRefund(graph, testHeader(), { ...end, ...refuse, n: 2 });
   // Others give part of the payment back, and that refund fails later.
   const others = { refund_ref: 're_3', charge_ref: 'ch_1', amount: 100, currency: 'USD' };
   const refunds = { payment_id: paid, gateway_ref: 'pi_1' };
   for (const state of ['refunded', 'failed'] as const)
-    await followRefunds(graph, testHeader(), { ...refunds, refunds: [{ ...others, state }] });
+    await followRefunds(graph, testHeader(), {
+      now: Date.now(),
+      ...refunds,
+      refunds: [{ ...others, state }],
+    });
   // And one that is still to be given back.
   await settle(paid, `pi_${randomUUID()}`);
 

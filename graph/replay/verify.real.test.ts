@@ -106,6 +106,20 @@ const DAMAGES: Damage[] = [
     ],
   },
   {
+    name: 'a disputed default',
+    cypher: `MATCH (:Customer {id: $customer_id})-[h:HAS_PAYMENT_METHOD {is_default: true}]->()
+             SET h.disputed = true`,
+    found: (life) => [
+      { where: held(life, 1), property: 'disputed', found: true },
+      {
+        where: method(life, 1),
+        property: 'rule',
+        expected: 'disputed, exactly if one of its disputes stands',
+      },
+      { where: method(life, 1), property: 'rule', found: 'default, active, proven, disputed' },
+    ],
+  },
+  {
     name: 'a version',
     cypher: 'MATCH (c:Customer {id: $customer_id}) SET c.version = c.version + 1',
     found: (life) => [{ where: customer(life), property: 'version' }],

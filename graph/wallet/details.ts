@@ -12,6 +12,7 @@ const PLAIN_DETAILS = [
   'expiry_year',
   'funding',
   'country',
+  'gateway_type',
 ] as const;
 
 /** What is known of a method besides its token. */

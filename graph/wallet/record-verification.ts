@@ -10,6 +10,7 @@ import { lockIdentities } from '../identity-locks.ts';
 import { UNRESOLVED } from '../recovery/records.ts';
 import { changedDetails } from './details.ts';
 import { findTokenHolder, type TokenHolder } from './put-into-wallet.ts';
+import { inheritDisputes } from './record-dispute.ts';
 import { tokenHashes } from './token-hash.ts';
 import type { WalletMethod } from './wallet.ts';
 import { openWallet } from './wallet.ts';
@@ -70,6 +71,7 @@ export async function recordVerification(
         }),
       };
       if (Object.keys(changes).length > 0) wallet.update(payment_method_id, changes);
+      inheritDisputes(wallet, payment_method_id, answer.method.instrument_fingerprint);
     }
     const { status, reason, refused } = verdict(answer, stranger, {
       method,

@@ -1,3 +1,4 @@
+import { type Dispute, isDisputed, withDispute } from '../../domain/disputes.ts';
 import { PersonaError } from '../../domain/errors.ts';
 import type { EventData } from '../../domain/events.ts';
 import type { PaymentMethodStatus, PaymentMethodType } from '../../domain/payment-method.ts';
@@ -23,6 +24,8 @@ export interface WalletMethod {
   expires_on: string | null;
   funding: string | null;
   country: string | null;
+  /** The gateway's own name for the type; `null` until the gateway was asked. */
+  gateway_type: string | null;
   instrument_fingerprint: string | null;
   /** Taken out of the wallet by its customer. */
   removed_at: string | null;
@@ -38,6 +41,10 @@ export interface WalletMethod {
   proven: boolean;
   /** The unverified identifier by which it came here; once verified, the method is proven. */
   awaits_identifier_id: string | null;
+  /** A charge on it is contested: one of its disputes stands. */
+  disputed: boolean;
+  /** One `ref:state` for each dispute and early warning of a charge on it. */
+  disputes: string[];
   first_used: string;
   last_used: string;
   use_count: number;
@@ -47,12 +54,13 @@ const READ_WALLET = `
   MATCH (:Customer {id: $customer_id})-[h:HAS_PAYMENT_METHOD]->(p:PaymentMethod)
   RETURN p.id AS payment_method_id, p.type AS type, p.status AS status, p.brand AS brand, p.network AS network,
     p.last_four AS last_four, p.expiry_month AS expiry_month, p.expiry_year AS expiry_year,
-    p.expires_on AS expires_on, p.funding AS funding, p.country AS country,
+    p.expires_on AS expires_on, p.funding AS funding, p.country AS country, p.gateway_type AS gateway_type,
     p.instrument_fingerprint AS instrument_fingerprint, p.removed_at AS removed_at, p.changed_seq AS changed_seq,
     p.status_seq AS status_seq,
     h.is_default AS is_default, h.off_session_consent AS off_session_consent, h.consent_at AS consent_at, h.consent_source AS consent_source,
     h.added_by AS added_by,
     h.proven AS proven, h.awaits_identifier_id AS awaits_identifier_id,
+    coalesce(h.disputed, false) AS disputed, coalesce(h.disputes, []) AS disputes,
     h.first_used AS first_used, h.last_used AS last_used, h.use_count AS use_count
   ORDER BY is_default DESC, last_used DESC, payment_method_id`;
 
@@ -95,12 +103,13 @@ export class Wallet {
   }
 
   /**
+   * Also of a method that its customer has removed: what is found out about a card does not wait until it comes back.
    * @param reason - which rule or whose wish; it stands in the event
    * @returns whether anything changed: the status it already has is no change
    * @throws PersonaError payment_method_not_found, illegal_transition
    */
   changeStatus(paymentMethodId: string, status: PaymentMethodStatus, reason: string): boolean {
-    const method = this.#find(paymentMethodId);
+    const method = this.#known(paymentMethodId);
     const kind = transition(method.status, status);
     if (kind === 'same') return false;
     if (kind === 'illegal') {
@@ -115,10 +124,10 @@ export class Wallet {
 
   /**
    * Gives a method back the status that a fraud case took from it, whatever the table of transitions says of
-   * `compromised`.
+   * `compromised`; also one that its customer had removed.
    */
   restoreStatus(paymentMethodId: string, status: PaymentMethodStatus, reason: string): void {
-    this.#setStatus(this.#find(paymentMethodId), status, reason);
+    this.#setStatus(this.#known(paymentMethodId), status, reason);
   }
 
   /** Takes a method out of the wallet. Its node and its edge stay, should the same token come back. */
@@ -141,14 +150,14 @@ export class Wallet {
 
   /**
    * Makes a method the default.
-   * @throws PersonaError payment_method_not_found, illegal_transition when it is not active and proven
+   * @throws PersonaError payment_method_not_found, illegal_transition when it is not active and proven, or disputed
    */
   makeDefault(paymentMethodId: string, reason: string): boolean {
     const method = this.#find(paymentMethodId);
     if (!mayBeDefault(method)) {
       throw new PersonaError(
         'illegal_transition',
-        `payment method ${paymentMethodId} cannot be the default: it is ${method.proven ? method.status : 'not proven to be the customer’s'}`,
+        `payment method ${paymentMethodId} cannot be the default: it is ${whyNotDefault(method)}`,
       );
     }
     return this.#setDefault(paymentMethodId, reason);
@@ -161,16 +170,17 @@ export class Wallet {
 
   /**
    * The customer's consent to be charged without being present. One that the network withdrew returns by `customer`
-   * alone, and a revocation is kept even where there was no consent to lose.
+   * alone, and a revocation is kept even where there was no consent to lose, and of a removed method too.
    * @param source - `service`, `customer`, `network_revocation`, or as a service sent it
    * @param at - RFC 3339
    * @throws PersonaError illegal_transition: consent to a method that is not proven to be the customer's, or that the
    *   network withdrew
    */
   setConsent(paymentMethodId: string, consent: boolean, source: string, at: string): boolean {
-    const method = this.#find(paymentMethodId);
+    const revokes = !consent && source === NETWORK_REVOCATION;
+    const method = revokes ? this.#known(paymentMethodId) : this.#find(paymentMethodId);
     const isRevoked = method.consent_source === NETWORK_REVOCATION;
-    const isNews = !consent && source === NETWORK_REVOCATION && !isRevoked;
+    const isNews = revokes && !isRevoked;
     if (method.off_session_consent === consent && !isNews) return false;
     // Once its identifier is verified, a stranger's card would be charged for this customer.
     if (consent && !method.proven) {
@@ -219,6 +229,31 @@ export class Wallet {
     this.settleDefault('used');
   }
 
+  /**
+   * A charge on it is contested, or how that stands has changed. Also of a method that was removed: it may come back.
+   * @returns whether that was not known
+   */
+  dispute(paymentMethodId: string, dispute: Dispute): boolean {
+    const method = this.#known(paymentMethodId);
+    if (method.disputes.includes(`${dispute.dispute_ref}:${dispute.state}`)) return false;
+    this.#append('PaymentMethodDisputed', { payment_method_id: paymentMethodId, ...dispute });
+    method.disputes = withDispute(method.disputes, dispute);
+    method.disputed = isDisputed(method.disputes);
+    this.settleDefault('disputed');
+    return true;
+  }
+
+  /**
+   * The bank knows of fraud with it. Also a method that was removed is compromised: added again, it must not be charged.
+   * @returns whether it was not compromised before
+   */
+  compromise(paymentMethodId: string, reason: string): boolean {
+    const method = this.#known(paymentMethodId);
+    if (transition(method.status, 'compromised') !== 'legal') return false;
+    this.#setStatus(method, 'compromised', reason);
+    return true;
+  }
+
   /** An identifier has been verified, and its event has proven what came by it: the default follows. */
   identifierVerified(identifierId: string): void {
     for (const method of this.#methods) {
@@ -242,14 +277,23 @@ export class Wallet {
   }
 
   #find(paymentMethodId: string): WalletMethod {
-    const method = this.#methods.find((known) => known.payment_method_id === paymentMethodId);
-    if (method === undefined || method.removed_at !== null) {
-      throw new PersonaError(
-        'payment_method_not_found',
-        `customer ${this.#customerId} has no payment method ${paymentMethodId}`,
-      );
-    }
+    const method = this.#known(paymentMethodId);
+    if (method.removed_at !== null) throw this.#notFound(paymentMethodId);
     return method;
+  }
+
+  /** Also one that its customer has removed. */
+  #known(paymentMethodId: string): WalletMethod {
+    const method = this.#methods.find((known) => known.payment_method_id === paymentMethodId);
+    if (method === undefined) throw this.#notFound(paymentMethodId);
+    return method;
+  }
+
+  #notFound(paymentMethodId: string): PersonaError {
+    return new PersonaError(
+      'payment_method_not_found',
+      `customer ${this.#customerId} has no payment method ${paymentMethodId}`,
+    );
   }
 
   #setDefault(paymentMethodId: string | null, reason: string): boolean {
@@ -267,4 +311,9 @@ export class Wallet {
   #append<T extends keyof EventData>(type: T, data: EventData[T]): { seq: number } {
     return this.#tx.append({ stream: 'customer', stream_id: this.#customerId, type, data });
   }
+}
+
+function whyNotDefault({ proven, status, disputed }: WalletMethod): string {
+  if (!proven) return 'not proven to be the customer’s';
+  return status === 'active' && disputed ? 'disputed: a charge on it is contested' : status;
 }

@@ -44,6 +44,8 @@ const STORY = [
   'temporal/cancel',
   'temporal/payment-failed-for-good@9',
   'temporal/consent-revoked',
+  'temporal/payment-failed-for-good@13',
+  'temporal/fraud-known',
   'temporal/payment-failed-in-doubt',
   'temporal/status-in-doubt',
   'rest/stripe-webhook',

@@ -276,6 +276,61 @@ test('operations reach the recovery with who and why', async () => {
   );
 });
 
+const DECLINED = expect.objectContaining({ state: 'declined' });
+
+const control = async (path: string, body: object) => {
+  const init = { method: 'PUT', body: JSON.stringify(body) };
+  expect((await fetch(`${system.addresses.gateway}/_sim${path}`, init)).status).toBe(200);
+};
+
+test('a recovery whose payment the gateway does not cancel receives what is sent to it, and ends when it does', async () => {
+  const payment = await waitingRecovery();
+  const recovery = () => agents.getRecovery(payment);
+  // On a slow machine the first claims may have run out before their charge.
+  await expect.poll(recovery, LIMIT).toMatchObject({ attempts: expect.arrayContaining([DECLINED]) });
+  const charges = await fetch(`${system.addresses.gateway}/_sim/charges?payment_id=${payment}`);
+  const { data } = (await charges.json()) as { data: { payment_intent: string }[] };
+  const intent = `/payment_intents/${data[0]?.payment_intent}`;
+  await control(intent, { refuse_cancel: 401 });
+  expect((await persona(['cancel', payment])).code).toBe(0);
+  await expect
+    .poll(recovery, LIMIT)
+    .toMatchObject({ state: 'waiting', waiting_for: 'gateway', next: { action: 'poll' } });
+  expect((await persona(['pause', payment])).code).toBe(0);
+  await expect.poll(recovery, LIMIT).toMatchObject({ paused: true, waiting_for: 'gateway' });
+  await control(intent, { refuse_cancel: null });
+  expect((await persona(['retry', payment])).code).toBe(0);
+  await expect.poll(recovery, LIMIT).toMatchObject({ state: 'done', outcome: 'cancelled' });
+});
+
+test('all payments that one rule has stopped are tried again with one command', async () => {
+  const refused = { then: { do: 'decline', decline_code: 'testmode_decline' } };
+  const stopped = await Promise.all(
+    [1, 2, 3].map(async () => {
+      const { customer, cards } = await customerWithCards(2, [{}, refused]);
+      const message = failure(customer, cards[0]);
+      await document(['recover', '-'], 0, { input: JSON.stringify(message) });
+      const recovery = async () => (await agents.getRecovery(message.payment_id)) ?? {};
+      await expect.poll(recovery, LIMIT).toMatchObject({ state: 'needs_review' });
+      return { payment: message.payment_id, recovery };
+    }),
+  );
+  const rule = 'stripe:testmode_decline';
+  const all = ['retry', '--all', '--rule', rule];
+  const { items } = await document([...all, '--dry-run']);
+  const listed = items.map(({ payment_id }: { payment_id: string }) => payment_id);
+  expect(listed).toEqual(stopped.map(({ payment }) => payment).sort());
+  const tokens = await fetch(`${system.addresses.gateway}/_sim/charges`);
+  const { data } = (await tokens.json()) as { data: { payment_id: string; payment_method: string }[] };
+  for (const { payment_id, payment_method } of data) {
+    if (listed.includes(payment_id)) await control(`/payment_methods/${payment_method}`, { script: [] });
+  }
+  expect(await document(all)).toEqual({ rule, dry_run: false, found: 3, signalled: 3, without_run: [] });
+  for (const { recovery } of stopped)
+    await expect.poll(recovery, LIMIT).toMatchObject({ state: 'done', outcome: 'recovered' });
+  expect(await document(all)).toMatchObject({ found: 0, signalled: 0 });
+});
+
 test('what became of a charge in doubt is said by a person', async () => {
   // The newest card is tried first: its charge is never answered, and the gateway knows nothing of it.
   const { customer, cards } = await customerWithCards(3, [
@@ -306,9 +361,15 @@ test('what cannot be done is a bad answer, in one document too', async () => {
     status: 404,
     detail: `no recovery of payment ${payment} is running`,
   });
+  expect(await document(['refund', payment], 1)).toMatchObject({
+    type: 'urn:persona:error:recovery_not_found',
+    status: 404,
+  });
+  const waiting = await waitingRecovery();
+  expect(await document(['refund', waiting], 1)).toEqual({ payment_id: waiting, refunds: [] });
   const args = ['--attempt', 'k', '--result', 'declined', '--evidence', 'none'];
   expect((await persona(['resolve', payment, ...args])).code).toBe(1);
-  expect((await persona(['resolve', await waitingRecovery(), ...args])).code).toBe(1);
+  expect((await persona(['resolve', waiting, ...args])).code).toBe(1);
   for (const command of ['context', 'customer', 'timeline', 'recoveries', 'verify --customer'])
     expect(await document([...command.split(' '), stranger], 1)).toMatchObject({ status: 404 });
   expect(await document(['recover', '-'], 1, { input: '{' })).toMatchObject({ status: 400 });

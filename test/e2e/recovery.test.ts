@@ -93,7 +93,7 @@ async function statusOf(customerId: string, methodId: string): Promise<string | 
   return (await evidence.wallet(customerId)).find((row) => row.payment_method_id === methodId)?.status;
 }
 
-async function script(token: string, steps: object[]): Promise<void> {
+async function script(token: string, steps: object[], type = 'card'): Promise<void> {
   const card = {
     brand: 'visa',
     last4: '4242',
@@ -106,7 +106,7 @@ async function script(token: string, steps: object[]): Promise<void> {
   const response = await fetch(`${system.addresses.gateway}/_sim/payment_methods/${token}`, {
     method: 'PUT',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ type: 'card', card, script: steps, then: { do: 'approve' } }),
+    body: JSON.stringify({ type, card, script: steps, then: { do: 'approve' } }),
   });
   expect(response.status, await response.text()).toBe(200);
 }
@@ -281,6 +281,31 @@ test.each([
   await agents[0].signalPaymentFailed(event);
   await expect.poll(async () => (await agents[1].getRecovery(event.payment_id))?.state, LIMIT).toBe(state);
   expect(await agents[1].getRecovery(event.payment_id)).toMatchObject(more);
+});
+
+test('odd methods in a wallet stop no other: a mandate for euros and a Link method beside an obligation in dollars', async () => {
+  const [card, link, mandate] = ['c', 'l', 'm'].map(
+    (kind) => `pm_${kind}${randomUUID().replaceAll('-', '')}`,
+  );
+  await script(card as string, []);
+  await script(link as string, [{ do: 'decline', decline_code: 'insufficient_funds' }], 'link');
+  await script(mandate as string, [], 'sepa_debit');
+  const customer = await customerWithCards(4, [], [undefined, card, link, mandate]);
+  const event = failure(customer);
+  await agents[0].signalPaymentFailed(event);
+  expect(await ended(event.payment_id)).toMatchObject({
+    outcome: 'recovered',
+    attempts: [
+      { payment_method_id: customer.cards[2]?.id, class: 'LATER' },
+      { payment_method_id: customer.cards[1]?.id, state: 'approved' },
+    ],
+  });
+  expect(await captured(event.payment_id)).toEqual([card]);
+
+  const inEuros = failure(customer, { currency: 'EUR', payment_method_id: customer.cards[1]?.id });
+  await agents[1].signalPaymentFailed(inEuros);
+  expect(await ended(inEuros.payment_id)).toMatchObject({ outcome: 'recovered' });
+  expect(await captured(inEuros.payment_id)).toEqual([mandate]);
 });
 
 test('an older and a stale failure change nothing', async () => {

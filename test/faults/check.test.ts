@@ -1,9 +1,15 @@
 /** The checker of the random runs finds every kind of fault in a doctored ledger or graph, and none in a true one. */
 
 import { expect, test } from 'vitest';
-import { check, type Findings } from './random/check.ts';
+import { check } from './random/check.ts';
+import type { Findings } from './random/found.ts';
 
 const KEY = 'recovery:pay-1:method-2:1';
+
+const own = (key: string, state: string): Findings['attempts'][number] => ({
+  ...{ key, source: 'recovery', payment_id: 'pay-1', payment_method_id: 'method-2', state },
+  ...{ fingerprint: 'fp_2', card_dead: false },
+});
 
 /** One payment, recovered on the customer's second card. */
 function sound(): Findings {
@@ -25,21 +31,33 @@ function sound(): Findings {
   return {
     payments: ['pay-1'],
     obligations: [
-      { payment_id: 'pay-1', customer_id: 'customer-1', state: 'recovered', amount: 4900, currency: 'USD' },
+      {
+        payment_id: 'pay-1',
+        customer_id: 'customer-1',
+        state: 'recovered',
+        rule: 'r',
+        amount: 4900,
+        currency: 'USD',
+        refunds_failed: [],
+      },
     ],
-    attempts: [{ key: KEY, payment_id: 'pay-1', payment_method_id: 'method-2', state: 'approved' }],
-    events: events.map(([type, data]) => ({ customer_id: 'customer-1', type, data })),
+    attempts: [own(KEY, 'approved')],
+    events: events.map(([type, data], at) => ({ customer_id: 'customer-1', type, data, at })),
     ledger: [
       {
         payment_id: 'pay-1',
+        payment_intent: 'pi_1',
         idempotency_key: KEY,
         customer: 'cus_customer-1',
         payment_method: 'pm_2',
         amount: 4900,
         currency: 'usd',
         status: 'succeeded',
+        contested: false,
+        refunded_by: null,
       },
     ],
+    unrelated: ['pi_of_another'],
     cards: {
       pm_1: { customer: 'customer-1', method: 'method-1' },
       pm_2: { customer: 'customer-1', method: 'method-2' },
@@ -52,7 +70,21 @@ function sound(): Findings {
 
 /** Something that happened before the claim. */
 const before = (findings: Findings, type: string, data: Record<string, unknown>) =>
-  findings.events.splice(4, 0, { customer_id: 'customer-1', type, data });
+  findings.events.splice(4, 0, { customer_id: 'customer-1', type, data, at: 0 });
+
+/** Others collect it as well, after or before Persona. */
+function payOtherwise(findings: Findings, changes: Partial<Findings['ledger'][number]> = {}): void {
+  const theirs = { ...charge(findings), payment_intent: 'pi_2', payment_method: 'pm_elsewhere' };
+  findings.ledger.unshift({ ...theirs, idempotency_key: 'others:otherwise:pay-1', ...changes });
+}
+
+/** A decline of another customer's, or of this one's, before the claim. */
+function decline(findings: Findings, data: Record<string, unknown>, customer_id = 'customer-1'): void {
+  const key = 'reported:1';
+  findings.attempts.push({ ...own(key, 'declined'), source: 'reported', card_dead: data.card_dead === true });
+  const event = { key, payment_id: 'pay-1', state: 'declined', source: 'reported', ...data };
+  findings.events.splice(4, 0, { customer_id, type: 'RecoveryAttempted', data: event, at: -60_000 });
+}
 
 const charge = (findings: Findings) => findings.ledger[0] as Findings['ledger'][number];
 const obligation = (findings: Findings) => findings.obligations[0] as Findings['obligations'][number];
@@ -64,17 +96,74 @@ test('a true world has no problems', () => {
 test('what changed only after the claim is no problem, and neither is a second charge that was given back', () => {
   const findings = sound();
   const consent = { payment_method_id: 'method-2', off_session_consent: false };
-  findings.events.push({ customer_id: 'customer-1', type: 'ConsentChanged', data: consent });
+  findings.events.push({ customer_id: 'customer-1', type: 'ConsentChanged', data: consent, at: 9 });
   const again = { ...charge(findings), idempotency_key: 'recovery:pay-1:method-1:1', payment_method: 'pm_1' };
-  findings.ledger.push({ ...again, status: 'refunded' });
+  findings.ledger.push({ ...again, status: 'refunded', refunded_by: 'persona' });
   before(findings, 'ChargeClaimed', { key: again.idempotency_key, payment_method_id: 'method-1' });
+  expect(check(findings)).toEqual([]);
+});
+
+test.each<[string, (findings: Findings) => void]>([
+  [
+    'a second success of others that was refunded',
+    (f) => payOtherwise(f, { status: 'refunded', refunded_by: 'persona' }),
+  ],
+  ['a success of others that was contested', (f) => payOtherwise(f, { contested: true })],
+  [
+    'one that a person has to give back',
+    (f) => {
+      payOtherwise(f);
+      obligation(f).refunds_failed = ['settled:pi_2'];
+    },
+  ],
+  ['a refund by others', (f) => Object.assign(charge(f), { status: 'refunded', refunded_by: 'others' })],
+  [
+    'a refund after a settlement by word of mouth',
+    (f) => {
+      Object.assign(charge(f), { status: 'refunded', refunded_by: 'persona' });
+      obligation(f).state = 'paid_elsewhere';
+      f.events.at(-1)!.data.state = 'paid_elsewhere';
+    },
+  ],
+  [
+    'a claim that others’ payment answers',
+    (f) => {
+      payOtherwise(f);
+      f.ledger.pop();
+    },
+  ],
+  [
+    'a STOP before it was opened anew',
+    (f) => {
+      before(f, 'RecoveryReopened', { payment_id: 'pay-1' });
+      decline(f, { class: 'STOP' });
+    },
+  ],
+  [
+    'a dispute that was won',
+    (f) => {
+      before(f, 'PaymentMethodDisputed', {
+        payment_method_id: 'method-2',
+        dispute_ref: 'du_1',
+        state: 'won',
+      });
+      before(f, 'PaymentMethodDisputed', {
+        payment_method_id: 'method-2',
+        dispute_ref: 'du_1',
+        state: 'open',
+      });
+    },
+  ],
+])('does not mind %s', (_what, doctor) => {
+  const findings = sound();
+  doctor(findings);
   expect(check(findings)).toEqual([]);
 });
 
 test.each<[string, (findings: Findings) => void, string]>([
   [
     'a second charge',
-    (f) => f.ledger.push({ ...charge(f), idempotency_key: 'k' }),
+    (f) => f.ledger.push({ ...charge(f), idempotency_key: 'recovery:k' }),
     'pay-1 was charged 2 times',
   ],
   ['the same key twice', (f) => f.ledger.push({ ...charge(f) }), `${KEY} is in the ledger 2 times`],
@@ -118,6 +207,72 @@ test.each<[string, (findings: Findings) => void, string]>([
     'charged a card without consent',
   ],
   ['an unproven card', (f) => (f.events[2]!.data.proven = false), 'charged a card that was not proven'],
+  ['a second success of others that stays', (f) => payOtherwise(f), 'pay-1 is paid 2 times'],
+  [
+    'a good charge that was refunded',
+    (f) => Object.assign(charge(f), { status: 'refunded', refunded_by: 'persona' }),
+    'pay-1: its only success was refunded',
+  ],
+  [
+    'a good charge that was refunded for a settlement after it',
+    (f) => {
+      Object.assign(charge(f), { status: 'refunded', refunded_by: 'persona' });
+      obligation(f).state = 'paid_elsewhere';
+      const data = { payment_id: 'pay-1', state: 'paid_elsewhere' };
+      f.events.push({ customer_id: 'customer-1', type: 'RecoveryClosed', data, at: 9 });
+    },
+    'pay-1: its only success was refunded',
+  ],
+  [
+    'a settlement by the payment of something else',
+    (f) => (f.events.at(-1)!.data.payment_ref = 'pi_of_another'),
+    'pay-1 was settled by pi_of_another',
+  ],
+  [
+    'a charge after the customer paid by the reported payment',
+    (f) => payOtherwise(f, { idempotency_key: 'others:confirm:pay-1' }),
+    'was charged after its customer had paid',
+  ],
+  [
+    'a charge of its own beside one of others that stays',
+    (f) => {
+      payOtherwise(f);
+      obligation(f).state = 'paid_elsewhere';
+    },
+    'is paid_elsewhere and was charged 1 times',
+  ],
+  ['a claim after STOP', (f) => decline(f, { class: 'STOP' }), `${KEY} was claimed after STOP`],
+  ['a claim after FRAUD', (f) => decline(f, { class: 'FRAUD' }), `${KEY} was claimed after FRAUD`],
+  ['a claim on a dead card', (f) => decline(f, { card_dead: true }), 'was claimed on a card that is dead'],
+  [
+    'a claim on a card that died at another customer',
+    (f) => decline(f, { card_dead: true }, 'customer-2'),
+    'was claimed on a card that is dead',
+  ],
+  [
+    'a contested card',
+    (f) =>
+      before(f, 'PaymentMethodDisputed', {
+        ...{ payment_method_id: 'method-2', dispute_ref: 'du_1', state: 'lost' },
+      }),
+    'charged a card with a contested charge',
+  ],
+  [
+    'a removed card',
+    (f) => before(f, 'PaymentMethodRemoved', { payment_method_id: 'method-2' }),
+    'charged a card that was removed',
+  ],
+  [
+    'a method that does not take the currency',
+    (f) => before(f, 'PaymentMethodUpdated', { payment_method_id: 'method-2', gateway_type: 'sepa_debit' }),
+    'charged USD on a method of type sepa_debit',
+  ],
+  [
+    'a request that the gateway refused as such',
+    (f) =>
+      before(f, 'RecoveryAttempted', { key: 'k', source: 'recovery', class: 'CONFIG', rule: 'stripe:x' }),
+    'k was refused as stripe:x',
+  ],
   ['a payment that nobody remembers', (f) => void f.obligations.pop(), 'pay-1 is unknown to the graph'],
   [
     'a recovery without a named state',

@@ -1,6 +1,7 @@
 /** Customers with scripted cards, made by Persona's own commands, and what is reported of them. */
 
 import { randomUUID } from 'node:crypto';
+import type { GatewayPaymentMethod } from '../../domain/ports.ts';
 import {
   onboard,
   recordVerification,
@@ -21,6 +22,8 @@ export interface CardPlan {
   flaw?: 'inactive' | 'unproven' | 'unconsented';
   /** The same plastic behind several cards. */
   plastic?: string;
+  /** Not a card: the gateway's name for the type. */
+  type?: 'link' | 'sepa_debit' | 'us_bank_account';
 }
 
 export interface TestCustomer {
@@ -47,7 +50,7 @@ export async function customerWithCards(world: World, plans: readonly CardPlan[]
 
 async function addCard(
   { graph, policy, persona }: World,
-  { script = [], then = { do: 'approve' }, flaw, plastic }: CardPlan,
+  { script = [], then = { do: 'approve' }, flaw, plastic, type }: CardPlan,
   owner: { id?: string; device: string; email: string; occurredAt: string },
 ): Promise<{ customer: string; id: string; token: string }> {
   const token = randomToken();
@@ -69,7 +72,10 @@ async function addCard(
   const response = await fetch(`${persona.addresses.gateway}/_sim/payment_methods/${token}`, {
     method: 'PUT',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ type: 'card', customer: gateway_customer_ref, script, then }),
+    body: JSON.stringify({
+      ...{ type: type ?? 'card', customer: gateway_customer_ref, script, then },
+      card: { fingerprint: plastic ?? token },
+    }),
   });
   if (!response.ok) throw new Error(`the gateway refused card ${token}: ${await response.text()}`);
   await recordVerification(graph, testHeader(), {
@@ -77,7 +83,7 @@ async function addCard(
     gateway_customer_ref,
     answer: {
       result: 'attached',
-      method: { token, type: 'card', network: 'visa', instrument_fingerprint: plastic ?? token },
+      method: { token, ...describe(type), instrument_fingerprint: plastic ?? token },
     },
   });
   if (!known) {
@@ -87,6 +93,12 @@ async function addCard(
   if (flaw === 'inactive')
     await updatePaymentMethodStatus(graph, testHeader(), { ...ref, status: 'inactive', reason: 'the test' });
   return { customer: customer_id, id: payment_method_id, token };
+}
+
+/** As Persona reads it at the gateway. */
+function describe(type: CardPlan['type']): Pick<GatewayPaymentMethod, 'type' | 'gateway_type' | 'network'> {
+  if (type === undefined) return { type: 'card', network: 'visa' };
+  return { type: type === 'link' ? 'digital_wallet' : 'bank_account', gateway_type: type };
 }
 
 /** A recurring payment that failed on the customer's first card. */

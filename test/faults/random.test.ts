@@ -8,8 +8,8 @@ import { runPlan } from './random/run.ts';
 import { type FaultSystem, startFaultSystem } from './system.ts';
 
 const seed = Number(process.env.PERSONA_FAULTS_SEED ?? randomInt(2 ** 32));
-/** It takes about one minute; what cannot come to rest says what it is after four. */
-const LIMIT_MS = 6 * 60_000;
+/** It takes about one minute; what cannot come to rest says what it is after seven. */
+const LIMIT_MS = 10 * 60_000;
 const SIZE = { obligations: 40, spread: 15_000, victims: ['worker', 'api', 'gateway'] } as const;
 
 let guard: Guard;

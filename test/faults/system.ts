@@ -47,6 +47,8 @@ export interface FaultSystem {
   agents: Agents;
   evidence: Evidence;
   program(name: string): Program;
+  /** Ends every transaction that is under way in Neo4j, as its administrator may. */
+  terminateTransactions(): Promise<void>;
   /** Lets the schedule's sweep run now instead of within ten minutes. */
   sweep(): Promise<void>;
   close(): Promise<void>;
@@ -112,6 +114,13 @@ export async function startFaultSystem(options: { guard: Guard; log: Log }): Pro
       const program = persona.programs.get(name);
       if (program === undefined) throw new Error(`no program ${name}`);
       return program;
+    },
+    async terminateTransactions() {
+      const rows = await graph.read<{ id: string }>(
+        'SHOW TRANSACTIONS YIELD transactionId AS id, currentQuery AS query WHERE NOT query STARTS WITH "SHOW" RETURN id',
+      );
+      const ids = rows.map(({ id }) => id);
+      if (ids.length > 0) await graph.read('TERMINATE TRANSACTIONS $ids', { ids });
     },
     sweep: () => client.schedule.getHandle(OBLIGATION_SWEEP.id).trigger(),
     async close() {

@@ -3,7 +3,7 @@
 import { proxyActivities } from '@temporalio/workflow';
 import type { RecoveryPolicy } from '../../domain/policy.ts';
 import type { ChargeAnswer, NoticeTemplate } from '../../domain/ports.ts';
-import { TaskQueue } from '../../domain/processes.ts';
+import { type ReportId, TaskQueue } from '../../domain/processes.ts';
 import {
   CLAIM_MS,
   CLAIM_RESERVE_MS,
@@ -26,7 +26,13 @@ export interface RecoveryActivities {
   /** Locks and opens the obligation, classifies, and claims the first alternative if one is due at once. */
   openRecovery(input: { failure: PaymentFailed; claim_first: boolean }): Promise<Opening>;
   /** What a settlement means for an obligation that this run knows nothing of yet. */
-  openSettled(input: { settlement: PaymentSettled } & Partial<Kept>): Promise<Opening>;
+  openSettled(
+    input: {
+      settlement: PaymentSettled;
+      /** `ignored` unless the gateway confirms that the payment which the settlement names has paid the obligation. */
+      only_confirmed?: boolean;
+    } & Partial<Kept>,
+  ): Promise<Opening>;
   /** What an obligation that this run has not opened looks like now. */
   resumeRecovery(input: { payment_id: string }): Promise<Opening>;
   /** What the graph has that no signal has told. */
@@ -34,16 +40,23 @@ export interface RecoveryActivities {
   /** The obligation's own payment as the gateway has it now. */
   readPayment(input: { payment_id: string }): Promise<{
     payment: Extract<Fact, { fact: 'authenticated' }>['payment'];
+    gateway_ref?: string;
   }>;
-  /** Takes it back from review, if it is there, and says which methods may be tried. */
-  endReview(input: { payment_id: string } & Kept): Promise<{ alternatives: string[] }>;
+  /**
+   * Takes it back from review, if it is there, and says which methods may be tried; none at all: it is not under review
+   * by the `rule` that was asked for.
+   */
+  endReview(input: { payment_id: string; rule?: string } & Kept): Promise<{ alternatives?: string[] }>;
+  /** Forgets what an edge has kept of messages that this run has acted on. */
+  clearReports(input: { payment_id: string; reports: ReportId[] }): Promise<void>;
   /** Keeps that a person has stopped it, or lets it go on, for a run that takes over. */
   pauseRecovery(input: { payment_id: string; paused: boolean }): Promise<void>;
   /** Keeps where the clock of the window stands, for a run that takes over. Times are RFC 3339. */
   keepClock(input: { payment_id: string; closes_at: string; stopped_at?: string }): Promise<void>;
-  /** Gives a second success back and writes down what came of it. */
-  refundCharge(input: { payment_id: string; key: string }): Promise<{ refunded: boolean }>;
-  cancelPayment(input: { payment_id: string }): Promise<{ result: 'cancelled' | 'already_succeeded' }>;
+  /** One try. `processing`: the payment may still succeed; `unknown`: it was not cancelled, or the gateway did not say. */
+  cancelPayment(input: { payment_id: string }): Promise<{
+    result: 'cancelled' | 'already_succeeded' | 'processing' | 'unknown';
+  }>;
   lookUpPayment(input: { payment_id: string; gateway_payment_ref: string }): Promise<{
     payment: Extract<Fact, { fact: 'looked_up' }>['payment'];
   }>;
@@ -54,13 +67,20 @@ export interface RecoveryActivities {
     input: { payment_id: string; key: string; answer: ChargeAnswer } & Kept,
   ): Promise<RecordedAttempt>;
   flagForReview(input: { payment_id: string; rule: string }): Promise<void>;
+  /** Cancels the payment by one try, and closes the obligation if nothing can succeed on it any more. */
   closeRecovery(input: {
     payment_id: string;
     ending: Ending;
     keep_payment: boolean;
     /** What the customer is to hear of it. */
     notice?: NoticeTemplate;
-  }): Promise<Closing | { result: 'already_succeeded' }>;
+  }): Promise<
+    | Closing
+    /** `came_back`: nothing more can succeed on it, and it does not hold its amount. */
+    | { result: 'already_succeeded'; came_back?: true }
+    /** It stays open. */
+    | { result: 'not_cancelled'; payment: 'processing' | 'unknown' }
+  >;
 }
 
 export interface GatewayActivities {
@@ -70,10 +90,29 @@ export interface GatewayActivities {
   findOut(input: { key: string; only_read?: true } & Kept): Promise<FoundOut>;
 }
 
-export const graph = proxyActivities<RecoveryActivities>({
+/** What takes a message in that may stand nowhere but in this run. */
+export const openings = proxyActivities<
+  Pick<RecoveryActivities, 'openRecovery' | 'openSettled' | 'resumeRecovery'>
+>({
+  // As below.
+  startToCloseTimeout: '20s',
+  // However long an outage lasts, or a key is missing: a message that came by signal alone would be lost with the run.
+  scheduleToCloseTimeout: '10y',
+  retry: { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '1m' },
+});
+
+export const graph = proxyActivities<Omit<RecoveryActivities, keyof typeof openings>>({
   // One transaction of milliseconds; more than this is a server that went away in the middle.
   startToCloseTimeout: '20s',
   // An outage of the graph or the gateway must not end a recovery: nothing else would take it up again.
+  scheduleToCloseTimeout: '30d',
+  retry: { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '1m' },
+});
+
+export const closings = proxyActivities<Pick<RecoveryActivities, 'cancelPayment' | 'closeRecovery'>>({
+  // Cancelling is up to six requests of at most ten seconds; one that fails is a value, and asked for again by the rules.
+  startToCloseTimeout: '70s',
+  // An outage of the graph, as above.
   scheduleToCloseTimeout: '30d',
   retry: { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '1m' },
 });

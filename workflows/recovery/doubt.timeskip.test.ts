@@ -145,6 +145,45 @@ test('a second success that turns up after the end is given back, and the custom
   expect(place.seen).toMatchObject({ refunds: [key], notices: ['recovered', 'refund_issued'] });
 });
 
+test.each([
+  ['refused', { refunded: false, reason: 'no money', next_at: '2026-11-23T00:00:00.000Z' } as const],
+  ['at a gateway that is away', undefined],
+])('a refund that is %s does not hold the run, and no notice of it is sent', async (_, outcome) => {
+  let tries = 0;
+  const place = world({
+    charge: () => ({ result: 'unknown', reason: 'timeout' }),
+    findOut: () => ({ result: 'approved', gateway_ref: 'pi_1' }),
+    spoiled: {
+      async refundCharge() {
+        tries++;
+        return outcome ?? crash();
+      },
+      recordAttempt: async ({ key, answer }) => ({
+        attempt: {
+          ...{ n: 1, payment_method_id: 'card-a', key, started_at: new Date().toISOString() },
+          state: answer.result === 'approved' ? 'approved' : 'unknown',
+        },
+        obligation_state: 'paid_elsewhere',
+        overpaid: answer.result === 'approved',
+        tell_chimera: false,
+      }),
+      claimAttempt: async ({ payment_id }) => ({
+        result: 'already_paid',
+        obligation: {
+          ...{ payment_id, customer_id: 'c' },
+          ...{ outcome: 'paid_elsewhere', rule: 'settled', attempts: [] },
+        },
+      }),
+    },
+  });
+  const rig = await createTestRig({ activities: place.activities });
+  const handle = await report(rig, place);
+  expect(await handle.result()).toMatchObject({ outcome: 'paid_elsewhere' });
+  expect(place.seen.notices).toEqual([]);
+  // What is due is left to the sweep after minutes.
+  expect(tries).toBeLessThan(20);
+});
+
 test('a resumed run finds out about the charge that a lost run left behind, and charges nothing twice', async () => {
   const place = world({
     charge: () => new Promise(() => {}),

@@ -29,6 +29,7 @@ const signals = {
   customerStatusChanged: defineSignal<[RecoverySignals['customerStatusChanged']]>('customerStatusChanged'),
   claimFreed: defineSignal<[RecoverySignals['claimFreed']]>('claimFreed'),
   consentRevoked: defineSignal<[RecoverySignals['consentRevoked']]>('consentRevoked'),
+  fraudKnown: defineSignal<[RecoverySignals['fraudKnown']]>('fraudKnown'),
   pause: defineSignal<[RecoverySignals['pause']]>('pause'),
   resume: defineSignal<[RecoverySignals['resume']]>('resume'),
   retryNow: defineSignal<[RecoverySignals['retryNow']]>('retryNow'),

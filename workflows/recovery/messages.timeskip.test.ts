@@ -150,3 +150,36 @@ test('a consent withdrawn elsewhere ends this recovery too', async () => {
   expect(await handle.result()).toMatchObject({ outcome: 'stopped' });
   expect(place.seen.notices).toEqual(['no_alternative', 'payment_stopped']);
 });
+
+test('two payments of others become known during one charge: the first closes it, the second is the one too many', async () => {
+  let answer = () => {};
+  const both = new Promise<void>((resolve) => {
+    answer = resolve;
+  });
+  const place = world({
+    charge: async () => {
+      await both;
+      return { result: 'declined', codes: {} };
+    },
+    spoiled: {
+      openSettled: async ({ settlement }) => {
+        const { payment_id, activities } = place;
+        const opening = await activities[TaskQueue.recovery].resumeRecovery({ payment_id });
+        const closed = 'recovery' in opening && opening.recovery.state === 'paid_elsewhere';
+        return closed ? { ...opening, second: `settled:${settlement.gateway_payment_ref}` } : opening;
+      },
+    },
+  });
+  const { payment_id, customer_id } = place;
+  const rig = await createTestRig({ activities: place.activities });
+  const handle = await report(rig, place);
+  await eventually(() => expect(place.seen.charges).toHaveLength(1));
+  for (const gateway_payment_ref of ['pi_1', 'pi_2']) {
+    const ids = { event_id: randomUUID(), payment_id, customer_id };
+    const settled_at = new Date().toISOString();
+    await handle.signal('paymentSettled', { ...ids, settled_at, gateway_payment_ref });
+  }
+  answer();
+  expect(await handle.result()).toMatchObject({ outcome: 'paid_elsewhere' });
+  expect(place.seen).toMatchObject({ charges: ['card-a:1'], refunds: ['settled:pi_2'] });
+});

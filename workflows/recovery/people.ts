@@ -12,7 +12,7 @@ import { findOut } from './steps.ts';
 export async function factOfWish(
   current: RecoveryState,
   wish: 'pause' | 'resume' | 'retryNow' | 'cancel',
-  by: { actor?: unknown; reason?: unknown },
+  by: { actor?: unknown; reason?: unknown; rule?: unknown },
 ): Promise<Fact | undefined> {
   log.info(`A person asks: ${wish}`, { actor: text(by.actor), reason: text(by.reason) });
   switch (wish) {
@@ -25,12 +25,19 @@ export async function factOfWish(
     case 'cancel':
       return { fact: 'cancelled' };
     case 'retryNow': {
+      const rule = typeof by.rule === 'string' ? by.rule : undefined;
+      const { payment_id, policy } = current;
+      if (current.cancelling) {
+        const meant = rule === undefined || rule === current.review?.rule;
+        return meant ? { fact: 'retry_now', alternatives: [], at: Date.now() } : undefined;
+      }
       if (current.closed || current.ending || current.unresolved) return undefined;
       const { alternatives } = await graph.endReview({
-        payment_id: current.payment_id,
-        policy: current.policy,
+        payment_id,
+        policy,
+        ...(rule !== undefined && { rule }),
       });
-      return { fact: 'retry_now', alternatives, at: Date.now() };
+      return alternatives && { fact: 'retry_now', alternatives, at: Date.now() };
     }
   }
 }
@@ -52,16 +59,19 @@ export async function resolve(
   }
   // Only read: a person who says that it was declined must not cause the charge.
   const found = await findOut(key, current.policy, { only_read: true });
-  const says = found.result === 'approved' || found.result === 'declined' ? found.result : undefined;
+  // Of money that came back the gateway cannot say whether it was meant to be paid.
+  const cameBack = found.result === 'approved' && found.came_back !== undefined;
+  const isSaid = found.result === 'declined' || (found.result === 'approved' && !cameBack);
+  const says = isSaid ? found.result : undefined;
   const never = found.result === 'not_sent' ? 'declined' : undefined;
   if ((says ?? never ?? result) !== result) {
     answer.done = { refused: `the gateway says that attempt ${key} was ${says ?? 'never charged'}` };
     return evolve(current, { fact: 'found_out', key, found, at: Date.now() });
   }
   unanswered.push(answer);
-  return says || never
-    ? evolve(current, { fact: 'found_out', key, found, at: Date.now() })
-    : evolve(current, { fact: 'resolved_by_person', key, result });
+  if (says || never) return evolve(current, { fact: 'found_out', key, found, at: Date.now() });
+  const known = cameBack ? evolve(current, { fact: 'found_out', key, found, at: Date.now() }) : current;
+  return evolve(known, { fact: 'resolved_by_person', key, result });
 }
 
 /** @throws ApplicationFailure invalid_argument, naming every problem: the update is refused */

@@ -8,7 +8,7 @@ import { validatePaymentFailed, validatePaymentSettled } from '../../domain/reco
 import type { PaymentSettled } from '../../domain/recovery/messages.ts';
 import type { Fact, RecoveryState } from '../../domain/recovery/state.ts';
 import type { Opening } from '../../domain/recovery/claims.ts';
-import { graph } from './activities.ts';
+import { graph, openings } from './activities.ts';
 import type { Answer, Message, Signalled } from './inbox.ts';
 import { factOfWish, resolve } from './people.ts';
 import { findOut } from './steps.ts';
@@ -30,18 +30,21 @@ export async function receive(
  * A settlement may speak of the very charge that is in doubt: the gateway is asked about that before the settlement is
  * believed, so that the only payment is not taken for the second one and given back. Nothing is sent for it.
  */
-export async function findOutFirst(current: RecoveryState, { signal }: Message): Promise<RecoveryState> {
+export async function findOutFirst(current: RecoveryState, message: Message): Promise<RecoveryState> {
   const { unresolved, policy } = current;
-  if (signal !== 'paymentSettled' || !unresolved || current.closed) return current;
+  const settles = message.signal === 'paymentSettled' || isSuccessOfOthers(message);
+  if (!settles || !unresolved || current.closed) return current;
   const { key } = unresolved;
   const found = await findOut(key, policy, { only_read: true });
   const known = found.result === 'approved' || found.result === 'declined' || found.result === 'not_sent';
   return known ? evolve(current, { fact: 'found_out', key, found, at: Date.now() }) : current;
 }
 
-/** The attempt that a word of the gateway is about. */
-export function keyOf({ attempt_key }: Signalled['payload']): { key?: string } {
-  return typeof attempt_key === 'string' ? { key: attempt_key } : {};
+/** A payment that no attempt of ours was made on, as far as the sender knows, has succeeded. */
+function isSuccessOfOthers({ signal, payload }: Message): boolean {
+  if (signal !== 'chargeResult') return false;
+  const { result, attempt_key, gateway_ref } = payload as Signalled['payload'];
+  return result === 'approved' && attempt_key === undefined && typeof gateway_ref === 'string';
 }
 
 async function factOf(
@@ -54,12 +57,18 @@ async function factOf(
   switch (signal) {
     case 'claimFreed':
       return { fact: 'claim_freed' };
+    case 'fraudKnown':
+      return { fact: 'fraud_known' };
     case 'consentRevoked':
       return { fact: 'consent_revoked' };
     case 'chargeResult':
-      return { fact: 'charge_heard', at: Date.now(), ...keyOf(payload) };
-    case 'paymentAuthenticated':
-      return { fact: 'authenticated', ...(await graph.readPayment({ payment_id: current.payment_id })) };
+      return isSuccessOfOthers({ signal, payload })
+        ? succeededElsewhere(current, payload)
+        : { fact: 'charge_heard', at: Date.now(), ...keyOf(payload) };
+    case 'paymentAuthenticated': {
+      const read = await graph.readPayment({ payment_id: current.payment_id });
+      return { fact: 'authenticated', ...read, at: Date.now() };
+    }
     case 'customerStatusChanged': {
       const { status } = payload;
       if (typeof status !== 'string') return ignored(signal, ['status: is required']);
@@ -82,6 +91,30 @@ async function factOf(
   }
 }
 
+/** The attempt that a result of the gateway is about. */
+function keyOf({ attempt_key }: Signalled['payload']): { key?: string } {
+  return typeof attempt_key === 'string' ? { key: attempt_key } : {};
+}
+
+/** The customer may have paid by the original link, or another system has charged: read at the gateway like a settlement. */
+async function succeededElsewhere(
+  current: RecoveryState,
+  { event_id, gateway_ref, occurred_at }: Signalled['payload'],
+): Promise<Fact | undefined> {
+  const settlement = {
+    event_id: typeof event_id === 'string' ? event_id : `chargeResult:${String(gateway_ref)}`,
+    payment_id: current.payment_id,
+    customer_id: current.customer_id,
+    settled_at: typeof occurred_at === 'string' ? occurred_at : new Date(Date.now()).toISOString(),
+    gateway_payment_ref: String(gateway_ref),
+  };
+  const opening = await openings.openSettled({ settlement, policy: current.policy, only_confirmed: true });
+  // Not confirmed: then it may speak of a charge of ours.
+  if (!('recovery' in opening)) return { fact: 'charge_heard', at: Date.now() };
+  const fact = settlementFact(opening, settlement);
+  return fact?.fact === 'settled' ? { ...fact, rule: 'gateway_payment_succeeded' } : fact;
+}
+
 async function settledBy(current: RecoveryState, payload: unknown): Promise<Fact | undefined> {
   const checked = validatePaymentSettled(payload);
   if ('problems' in checked) return ignored('paymentSettled', checked.problems);
@@ -91,7 +124,7 @@ async function settledBy(current: RecoveryState, payload: unknown): Promise<Fact
   const settlement = checked.message;
   if (!current.closed && settlement.gateway_payment_ref === undefined) return paidBy(settlement);
   // What a settlement means for an obligation that is paid already, or by its own payment, the graph knows.
-  const opening = await graph.openSettled({ settlement, policy: current.policy });
+  const opening = await openings.openSettled({ settlement, policy: current.policy });
   if ('recovery' in opening) return settlementFact(opening, settlement);
   return current.closed ? undefined : paidBy(settlement);
 }
@@ -105,10 +138,12 @@ function paidBy({ gateway_payment_ref }: PaymentSettled): Fact {
 
 /** What a settlement that the graph has looked at means: the end, a second success, or news of a charge of ours. */
 export function settlementFact(
-  { recovery, second, own }: Extract<Opening, { recovery: object }>,
+  opening: Extract<Opening, { recovery: object }>,
   settlement: PaymentSettled,
 ): Fact {
-  if (own) return { fact: 'charge_heard', at: Date.now() };
+  if (opening.review) return { fact: 'settlement_in_review', rule: opening.review, at: Date.now() };
+  if (opening.own) return { fact: 'charge_heard', at: Date.now() };
+  const { recovery, second } = opening;
   if (second === undefined) return paidBy(settlement);
   const { state: outcome, rule } = recovery;
   if (outcome === 'open' || outcome === 'needs_review')
@@ -127,7 +162,7 @@ async function failedAgain(current: RecoveryState, payload: unknown): Promise<Re
     ignored('paymentFailed', ['payment_id: must be the payment of this workflow']);
     return current;
   }
-  const opening = await graph.openRecovery({ failure: checked.message, claim_first: false });
+  const opening = await openings.openRecovery({ failure: checked.message, claim_first: false });
   if (opening.result === 'noted') return evolve(current, { fact: 'noted', recovery: opening.recovery });
   if (opening.result === 'reopened') return begin(opening.recovery);
   log.info(`A further paymentFailed changes nothing: ${opening.result}`);

@@ -13,9 +13,10 @@ import type {
   RecoveryState,
   Step,
 } from '../../domain/recovery/state.ts';
+import { refund } from '../refund-payment.ts';
 import { reportFraud } from '../report-fraud.ts';
 import { type NoticeInput, sendNotice } from '../send-notice.ts';
-import { gateway, graph, lookups, notices } from './activities.ts';
+import { closings, gateway, graph, lookups, notices } from './activities.ts';
 import { answerOfFailedCharge } from './failed-charge.ts';
 
 export async function perform(
@@ -45,13 +46,15 @@ export async function perform(
       return { fact: 'found_out', key, found, at: Date.now() };
     }
     case 'refund': {
-      const { refunded } = await graph.refundCharge({ payment_id, key: step.key });
-      if (!refunded) log.error('A second charge could not be given back; a person must', { key: step.key });
-      return { fact: 'refunded', key: step.key, told: refunded };
+      // What could not be given back now stays due in the graph: the sweep takes it up, whether or not this run goes on.
+      const outcome = await refund(payment_id, step.key);
+      return { fact: 'refunded', key: step.key, told: 'refunded' in outcome && outcome.refunded };
     }
     case 'cancel_payment': {
-      const { result } = await graph.cancelPayment({ payment_id });
-      return { fact: result === 'cancelled' ? 'payment_cancelled' : 'already_succeeded' };
+      const { result } = await closings.cancelPayment({ payment_id });
+      if (result === 'cancelled') return { fact: 'payment_cancelled' };
+      if (result === 'already_succeeded') return { fact: 'already_succeeded' };
+      return { fact: 'not_cancelled', payment: result, at: Date.now() };
     }
     case 'record': {
       const recorded = await graph.recordAttempt({ payment_id, key: step.key, answer: step.answer, policy });
@@ -71,12 +74,17 @@ export async function perform(
       return { fact: 'flagged_for_review', at: Date.now() };
     case 'close': {
       const { do: _, ...asked } = step;
-      const closing = await graph.closeRecovery({ payment_id, ...asked });
-      if (closing.result === 'already_succeeded') return { fact: 'already_succeeded' };
+      const closing = await closings.closeRecovery({ payment_id, ...asked });
+      if (closing.result === 'already_succeeded') {
+        return { fact: 'already_succeeded', ...(closing.came_back && { came_back: closing.came_back }) };
+      }
+      if (closing.result === 'not_cancelled') {
+        return { fact: 'not_cancelled', payment: closing.payment, ending: step.ending, at: Date.now() };
+      }
       if (closing.result === 'in_doubt') {
         return { fact: 'closing_in_doubt', attempt: closing.attempt, at: Date.now() };
       }
-      const payment_open = step.keep_payment || closing.paid_too === true;
+      const payment_open = step.keep_payment || closing.paid_too === true || closing.uncancelled === true;
       return { fact: 'closed', obligation: closing.obligation, payment_open };
     }
     case 'keep_clock': {

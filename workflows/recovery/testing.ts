@@ -13,9 +13,15 @@ import type {
 } from '../../domain/recovery/claims.ts';
 import type { PaymentFailed } from '../../domain/recovery/messages.ts';
 import type { FoundOut } from '../../domain/recovery/state.ts';
-import type { AttemptState, AttemptStatus, RecoveryStatus } from '../../domain/recovery/status.ts';
+import {
+  type AttemptState,
+  type AttemptStatus,
+  NOT_SENT,
+  type RecoveryStatus,
+} from '../../domain/recovery/status.ts';
 import type { TestRig } from '../../test/rig/index.ts';
 import type { GatewayActivities, RecoveryActivities } from '../recover-payment.ts';
+import type { RefundActivities } from '../refund-payment.ts';
 import type { ChimeraActivities } from '../report-fraud.ts';
 import type { NoticeActivities } from '../send-notice.ts';
 
@@ -24,7 +30,11 @@ export const HOUR = 60 * MINUTE;
 export const DAY = 24 * HOUR;
 /** The method whose failure is reported. */
 export const FAILED = '11111111-2222-4333-8444-555555555555';
-type Activities = RecoveryActivities & NoticeActivities & ChimeraActivities;
+type Opened = Extract<Opening, { recovery: object }>;
+type Activities = RecoveryActivities &
+  Pick<RefundActivities, 'refundCharge'> &
+  NoticeActivities &
+  ChimeraActivities;
 
 /** A graph of one obligation, a gateway and a mailbox; each test spoils what it needs to. */
 export function world(
@@ -35,7 +45,7 @@ export function world(
     /** What the gateway says of an attempt when asked, for the how many-th time. */
     findOut?: (asked: number) => FoundOut;
     claim?: (method: string, n: number) => Claim | undefined;
-    opening?: (fresh: Opening) => Opening;
+    opening?: (fresh: Opened, claimFirst: boolean) => Opening | Promise<Opening>;
     /** What the graph has when it is read again. */
     reread?: () => Partial<Reread>;
     /** The obligation's payment at the gateway. */
@@ -54,6 +64,8 @@ export function world(
     refunds: [] as string[],
     asked: [] as string[],
     rereads: 0,
+    /** The obligation's closing, and accepted reports that were forgotten by themselves, in their order. */
+    written: [] as string[],
     /** How the window's clock was kept. */
     clocks: [] as ('stands' | 'goes on')[],
   };
@@ -134,7 +146,7 @@ export function world(
       const recovered = snapshot(failure);
       const first = alternatives[0];
       const cascades = ['LATER', 'FIX', 'AUTH'].includes(failureClass);
-      const fresh: Opening = {
+      const fresh: Opened = {
         result: 'opened',
         recovery: recovered,
         ...(claim_first && cascades && first
@@ -146,7 +158,7 @@ export function world(
             }
           : {}),
       };
-      return settings.opening?.(fresh) ?? fresh;
+      return settings.opening?.(fresh, claim_first) ?? fresh;
     },
     async openSettled() {
       return { result: 'closed', obligation: closed ?? end('paid_elsewhere', 'settled') };
@@ -169,13 +181,16 @@ export function world(
     async endReview() {
       return { alternatives };
     },
+    async clearReports({ reports }) {
+      seen.written.push(...reports.map(({ kind, event_id }) => `${kind}:${event_id}`));
+    },
     async pauseRecovery() {},
     async keepClock({ stopped_at }) {
       seen.clocks.push(stopped_at === undefined ? 'goes on' : 'stands');
     },
     async refundCharge({ key }) {
       seen.refunds.push(key);
-      return { refunded: true };
+      return { refunded: true, refund_ref: 're_1' };
     },
     async cancelPayment() {
       return { result: 'cancelled' };
@@ -199,6 +214,7 @@ export function world(
         ...before,
         state: states[answer.result],
         ...(answer.result === 'declined' ? { class: 'LATER', rule: 'rule:LATER' } : {}),
+        ...(answer.result === 'not_sent' ? { rule: NOT_SENT } : {}),
       };
       attempts.set(key, attempt);
       const overpaid = attempt.state === 'approved' && closed !== undefined;
@@ -209,6 +225,7 @@ export function world(
       seen.reviews.push(rule);
     },
     async closeRecovery({ ending }) {
+      seen.written.push('closed');
       return { result: 'closed', obligation: end(ending.outcome, ending.rule) };
     },
     async deliverNotice({ template }) {

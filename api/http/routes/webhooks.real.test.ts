@@ -37,17 +37,23 @@ const delivered = (order: ChargeOrder, count = 1) =>
 
 /** Every `chargeResult` in the history of the payment's recovery. */
 async function heard(payment_id: string): Promise<ChargeResult[]> {
+  const signals = await signalsOf(payment_id);
+  return signals.flatMap(([name, payload]) => (name === 'chargeResult' ? [payload as ChargeResult] : []));
+}
+
+/** Every signal there, with its payload. */
+async function signalsOf(payment_id: string): Promise<[name: string, payload: unknown][]> {
   const handle = temporal.client.workflow.getHandle(recoveryWorkflowId(payment_id));
   const { events } = await handle.fetchHistory().catch(() => ({ events: [] }));
   const signals = (events ?? []).flatMap(({ workflowExecutionSignaledEventAttributes: signal }) =>
-    signal?.signalName === 'chargeResult' ? [signal] : [],
+    signal ? [signal] : [],
   );
   const { loadedDataConverter } = temporal.client.options;
   return Promise.all(
-    signals.map(
-      async ({ input }) =>
-        (await decodeArrayFromPayloads(loadedDataConverter, input?.payloads))[0] as ChargeResult,
-    ),
+    signals.map(async ({ signalName, input }): Promise<[string, unknown]> => {
+      const [payload] = await decodeArrayFromPayloads(loadedDataConverter, input?.payloads);
+      return [signalName ?? '', payload];
+    }),
   );
 }
 
@@ -63,6 +69,7 @@ describe('news of an attempt', () => {
         payment_id: of.payment_id,
         attempt_key: of.order.key,
         gateway_ref: 'gateway_ref' in answer ? answer.gateway_ref : undefined,
+        occurred_at: expect.any(String),
         result: 'approved',
       },
     ]);
@@ -143,6 +150,54 @@ describe('news of an attempt', () => {
   });
 });
 
+describe('a customer who authenticates', () => {
+  /** A charge declined as AUTH; the customer completes the authentication, and the gateway sends this event. */
+  async function authenticated(type: string, state: { closed?: true } = {}) {
+    const of = await recovery([
+      { do: 'decline', code: 'authentication_required', decline_code: 'authentication_required' },
+    ]);
+    const { payment_id } = of;
+    webhooks.line.away = true;
+    await record(of, await stripe.charge(of.order));
+    const [declined] = await delivered(of.order);
+    webhooks.line.away = false;
+    await temporal.client.workflow.start('recoverPayment', {
+      workflowId: recoveryWorkflowId(payment_id),
+      taskQueue: 'not-polled',
+      args: [{ payment_id }],
+    });
+    if (state.closed) {
+      const end = { payment_id, outcome: 'cancelled', rule: 'test' } as const;
+      await closeRecovery(webhooks.graph, testHeader(), end);
+    }
+    const event = { ...JSON.parse(declined?.text ?? ''), type, request: null, id: `evt_${randomUUID()}` };
+    const text = JSON.stringify(event);
+    const answer = await (await post(text, signature(text))).json();
+    return { answer, signals: await signalsOf(payment_id), gateway_ref: event.data.object.id, id: event.id };
+  }
+
+  test.each(['payment_intent.processing', 'payment_intent.amount_capturable_updated'])(
+    'is signalled to the recovery that waits for it: %s',
+    async (type) => {
+      const { answer, signals, gateway_ref, id: event_id } = await authenticated(type);
+      expect(answer).toEqual({ result: 'accepted' });
+      expect(signals).toEqual([['paymentAuthenticated', { event_id, gateway_ref }]]);
+    },
+  );
+
+  test('and has paid: a success is signalled as the result of the charge, which may start a run', async () => {
+    const { answer, signals } = await authenticated('payment_intent.succeeded');
+    expect(answer).toEqual({ result: 'accepted' });
+    expect(signals).toMatchObject([['chargeResult', { result: 'approved' }]]);
+  });
+
+  test('for a closed obligation is not signalled', async () => {
+    const { answer, signals } = await authenticated('payment_intent.processing', { closed: true });
+    expect(answer).toEqual({ result: 'known' });
+    expect(signals).toEqual([]);
+  });
+});
+
 describe('what the graph has already begins nothing', () => {
   test('an approval, and what happened before it and comes behind it', async () => {
     webhooks.line.away = true;
@@ -197,7 +252,7 @@ describe('what the graph has already begins nothing', () => {
       if (declined.result !== 'declined' || declined.gateway_ref === undefined)
         throw new Error('not declined');
       await record(of, declined);
-      await stripe.gateway.cancelPayment(declined.gateway_ref, randomUUID());
+      await stripe.gateway.cancelPayment(declined.gateway_ref);
       const [, cancelled] = await delivered(of.order, 2);
       if (closed) {
         const { payment_id } = of;

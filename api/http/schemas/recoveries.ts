@@ -90,7 +90,9 @@ export const recovery = z
         at: time,
       })
       .optional(),
-    waiting_for: z.enum(['claim', 'method', 'authentication', 'review', 'customer_status']).optional(),
+    waiting_for: z
+      .enum(['claim', 'method', 'authentication', 'review', 'customer_status', 'gateway'])
+      .optional(),
     paused: z.boolean(),
     opened_at: time,
     closes_at: time.optional(),

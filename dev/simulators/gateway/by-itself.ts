@@ -1,7 +1,7 @@
 /** What banks and networks do without being asked: they reissue a card, and send a refund back. */
 
 import type { Gateway } from './gateway.ts';
-import { methodObject, refundObject } from './objects.ts';
+import { chargeObject, methodObject, refundObject } from './objects.ts';
 import { ScriptError } from './steps.ts';
 import type { PaymentMethod } from './store.ts';
 
@@ -14,6 +14,21 @@ export function announceMethod(gateway: Gateway, before: PaymentMethod, method: 
   } else if (JSON.stringify(before.details) !== JSON.stringify(method.details)) {
     gateway.webhooks.announce('payment_method.automatically_updated', object);
   }
+}
+
+/**
+ * Refuses the next requests to refund a charge: `{codes: [code]}`, one for each.
+ * @throws ScriptError
+ */
+export function refuseRefunds(gateway: Gateway, id: string, input: unknown): object {
+  const charge = gateway.store.charges.get(id);
+  if (charge === undefined) throw new ScriptError(`there is no charge '${id}'`);
+  const { codes } = (input ?? {}) as { codes?: unknown };
+  if (!Array.isArray(codes) || !codes.every((code) => typeof code === 'string'))
+    throw new ScriptError('codes: must be a list of texts');
+  charge.refuses_refunds = [...codes];
+  gateway.save();
+  return { charge: id, codes };
 }
 
 /**
@@ -34,4 +49,21 @@ export function failRefund(gateway: Gateway, id: string, input: unknown): object
   gateway.webhooks.announce('refund.updated', object);
   gateway.webhooks.announce('refund.failed', object);
   return object;
+}
+
+/**
+ * Only a part of the payment was captured: `{amount}`, in minor units.
+ * @throws ScriptError
+ */
+export function captureInPart(gateway: Gateway, id: string, input: unknown): object {
+  const charge = gateway.store.charges.get(id);
+  if (charge?.status !== 'succeeded') throw new ScriptError(`there is no charge '${id}' that has succeeded`);
+  const { amount } = (input ?? {}) as { amount?: unknown };
+  if (typeof amount !== 'number' || !(amount >= 1 && amount <= charge.amount)) {
+    throw new ScriptError(`amount: must be an integer from 1 to ${charge.amount}`);
+  }
+  charge.amount_captured = amount;
+  charge.intent.amount_received = amount;
+  gateway.save();
+  return chargeObject(charge);
 }

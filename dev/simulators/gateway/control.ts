@@ -1,7 +1,9 @@
 /** `/_sim`: the script that tests give the simulator, and what it has seen. */
 
 import { Hono } from 'hono';
-import { announceMethod, failRefund } from './by-itself.ts';
+import { announceMethod, captureInPart, failRefund, refuseRefunds } from './by-itself.ts';
+import { changeIntent } from './checkout.ts';
+import { changeDispute, openDispute, warnOfFraud } from './disputes.ts';
 import type { Gateway } from './gateway.ts';
 import { changeMandate, readMandate } from './mandates.ts';
 import { readMethodScript } from './method-script.ts';
@@ -22,6 +24,10 @@ export function controlRoutes(gateway: Gateway): Hono {
     return c.json(methodObject(method));
   });
 
+  app.put('/payment_intents/:id', async (c) => {
+    return c.json(changeIntent(gateway, c.req.param('id'), await jsonBody(c.req.raw)));
+  });
+
   app.put('/mandates/:id', async (c) => {
     const mandate = readMandate(gateway, c.req.param('id'), await jsonBody(c.req.raw));
     return c.json(changeMandate(gateway, mandate));
@@ -29,6 +35,26 @@ export function controlRoutes(gateway: Gateway): Hono {
 
   app.post('/refunds/:id/fail', async (c) => {
     return c.json(failRefund(gateway, c.req.param('id'), await jsonBody(c.req.raw)));
+  });
+
+  app.put('/charges/:id/refuse_refunds', async (c) => {
+    return c.json(refuseRefunds(gateway, c.req.param('id'), await jsonBody(c.req.raw)));
+  });
+
+  app.post('/charges/:id/capture', async (c) => {
+    return c.json(captureInPart(gateway, c.req.param('id'), await jsonBody(c.req.raw)));
+  });
+
+  app.post('/charges/:id/dispute', async (c) => {
+    return c.json(openDispute(gateway, c.req.param('id'), await jsonBody(c.req.raw)));
+  });
+
+  app.put('/disputes/:id', async (c) => {
+    return c.json(changeDispute(gateway, c.req.param('id'), await jsonBody(c.req.raw)));
+  });
+
+  app.post('/charges/:id/fraud_warning', async (c) => {
+    return c.json(warnOfFraud(gateway, c.req.param('id'), await jsonBody(c.req.raw)));
   });
 
   app.get('/holds', (c) => c.json({ data: gateway.holds.list() }));
@@ -97,6 +123,6 @@ function ledgerEntry(charge: Charge) {
 }
 
 function ledgerStatus(charge: Charge): 'succeeded' | 'failed' | 'processing' | 'canceled' | 'refunded' {
-  if (charge.amount_refunded >= charge.amount) return 'refunded';
+  if (charge.amount_refunded > 0 && charge.amount_refunded >= charge.amount_captured) return 'refunded';
   return charge.status === 'pending' ? 'processing' : charge.status;
 }

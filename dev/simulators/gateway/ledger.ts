@@ -26,7 +26,9 @@ export function newCharge(
     amount: intent.amount,
     currency: intent.currency,
     status,
+    amount_captured: 0,
     amount_refunded: 0,
+    disputed: false,
     created: gateway.clock.seconds(),
     key,
     decline: null,
@@ -39,7 +41,9 @@ export function newCharge(
 
 export function markSucceeded(made: Charge): void {
   made.status = 'succeeded';
+  made.amount_captured = made.amount;
   made.intent.status = 'succeeded';
+  made.intent.amount_received = made.amount;
   made.intent.last_payment_error = null;
 }
 

@@ -11,6 +11,7 @@ const TYPES = [
   'bacs_debit',
   'acss_debit',
   'au_becs_debit',
+  'nz_bank_account',
   'link',
   'paypal',
   'cashapp',

@@ -1,6 +1,15 @@
 /** Records as Stripe's API shows them. */
 
-import type { Charge, Customer, Mandate, PaymentIntent, PaymentMethod, Refund } from './store.ts';
+import type {
+  Charge,
+  Customer,
+  Dispute,
+  FraudWarning,
+  Mandate,
+  PaymentIntent,
+  PaymentMethod,
+  Refund,
+} from './store.ts';
 
 export function customerObject(customer: Customer): object {
   return { ...customer, object: 'customer', livemode: false };
@@ -48,7 +57,7 @@ export function intentObject(intent: PaymentIntent): object {
     object: 'payment_intent',
     amount: intent.amount,
     amount_capturable: 0,
-    amount_received: intent.status === 'succeeded' ? intent.amount : 0,
+    amount_received: intent.amount_received,
     canceled_at: intent.canceled_at,
     cancellation_reason: intent.cancellation_reason,
     capture_method: 'automatic',
@@ -82,12 +91,13 @@ export function chargeObject(charge: Charge): object {
     id: charge.id,
     object: 'charge',
     amount: charge.amount,
-    amount_captured: charge.status === 'succeeded' ? charge.amount : 0,
+    amount_captured: charge.amount_captured,
     amount_refunded: charge.amount_refunded,
     captured: charge.status === 'succeeded',
     created: charge.created,
     currency: charge.currency,
     customer: charge.intent.customer,
+    disputed: charge.disputed,
     failure_code: charge.decline?.code ?? null,
     failure_message: charge.decline?.message ?? null,
     livemode: false,
@@ -100,7 +110,7 @@ export function chargeObject(charge: Charge): object {
       type: charge.method.type,
       [charge.method.type]: detailsObject(charge.method),
     },
-    refunded: charge.amount_refunded >= charge.amount,
+    refunded: charge.amount_refunded > 0 && charge.amount_refunded >= charge.amount_captured,
     status: charge.status === 'canceled' ? 'failed' : charge.status,
   };
 }
@@ -143,6 +153,43 @@ export function refundObject(refund: Refund): object {
     reason: refund.reason,
     status: refund.status,
     ...(refund.failure_reason !== null && { failure_reason: refund.failure_reason }),
+  };
+}
+
+export function disputeObject(dispute: Dispute): object {
+  const { id, charge, amount, reason, status, created } = dispute;
+  const isInquiry = status.startsWith('warning_');
+  return {
+    id,
+    object: 'dispute',
+    amount,
+    balance_transactions: [],
+    charge: charge.id,
+    created,
+    currency: charge.currency,
+    enhanced_eligibility_types: [],
+    evidence: {},
+    evidence_details: { due_by: null, has_evidence: false, past_due: false, submission_count: 0 },
+    is_charge_refundable: isInquiry,
+    livemode: false,
+    metadata: {},
+    payment_intent: charge.intent.id,
+    payment_method_details: { type: charge.method.type },
+    reason,
+    status,
+  };
+}
+
+export function fraudWarningObject({ id, charge, fraud_type, created }: FraudWarning): object {
+  return {
+    id,
+    object: 'radar.early_fraud_warning',
+    actionable: !charge.disputed && charge.amount_refunded < charge.amount_captured,
+    charge: charge.id,
+    created,
+    fraud_type,
+    livemode: false,
+    payment_intent: charge.intent.id,
   };
 }
 

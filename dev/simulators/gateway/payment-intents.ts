@@ -1,6 +1,7 @@
 /** `/v1/payment_intents`: at most one success each. */
 
 import { charge } from './charging.ts';
+import { assertNotOfSession } from './checkout.ts';
 import { customerById } from './customers.ts';
 import { GatewayError, invalidParameter, noSuch } from './errors.ts';
 import type { FormObject } from './form.ts';
@@ -19,6 +20,7 @@ import {
 } from './parameters.ts';
 import { assertChargeable, methodById } from './payment-methods.ts';
 import { newId, type PaymentIntent, type PaymentMethod } from './store.ts';
+import { assertChargeableAmount, assertTypesTake } from './types-and-currencies.ts';
 
 const CONFIRM_PARAMETERS = [
   'payment_method',
@@ -43,6 +45,7 @@ export async function createPaymentIntent(call: Call): Promise<Answer> {
   const { gateway, body } = call;
   onlyKnown(body, CREATE_PARAMETERS);
   const intent = newIntent(gateway, body, methodTypes(call) ?? ['card']);
+  assertTypesTake(intent.currency, intent.payment_method_types);
   const named = optionalText(body, 'payment_method');
   const confirm = flag(body, 'confirm');
   if (!confirm && optionalText(body, 'off_session') !== undefined) {
@@ -69,10 +72,12 @@ export async function confirmPaymentIntent(call: Call): Promise<Answer> {
   onlyKnown(body, CONFIRM_PARAMETERS);
   const intent = intentById(gateway, id);
   return exclusively(intent, () => {
+    assertNotOfSession(gateway, intent);
     assertPayable(intent, 'confirm');
     const named = optionalText(body, 'payment_method') ?? intent.payment_method;
     if (named === null) throw missingMethod(intent);
     const types = methodTypes(call) ?? intent.payment_method_types;
+    assertTypesTake(intent.currency, types);
     const method = chargeableMethod(gateway, named, { ...intent, payment_method_types: types });
     const begin = () => {
       intent.payment_method_types = types;
@@ -86,6 +91,8 @@ export async function cancelPaymentIntent(call: Call): Promise<Answer> {
   onlyKnown(body, ['cancellation_reason']);
   const intent = intentById(gateway, id);
   return exclusively(intent, async () => {
+    if (intent.refuse_cancel !== null) throw refusal(intent.refuse_cancel);
+    assertNotOfSession(gateway, intent);
     const latest = gateway.store.charges.get(intent.latest_charge ?? '');
     // Stripe: while processing only in rare cases; its test bank account that stays so is documented for this.
     const stoppable = intent.status === 'processing' && latest?.method.type === 'us_bank_account';
@@ -119,6 +126,7 @@ function newIntent(gateway: Gateway, body: FormObject, types: string[]): Payment
   }
   const currency = text(body, 'currency').toLowerCase();
   if (!/^[a-z]{3}$/.test(currency)) throw invalidParameter('currency', `Invalid currency: ${currency}`);
+  assertChargeableAmount(amount, currency);
   const customer = optionalText(body, 'customer') ?? null;
   if (customer !== null) customerById(gateway, customer, 'customer', 400);
   return {
@@ -134,8 +142,10 @@ function newIntent(gateway: Gateway, body: FormObject, types: string[]): Payment
     created: gateway.clock.seconds(),
     last_payment_error: null,
     latest_charge: null,
+    amount_received: 0,
     canceled_at: null,
     cancellation_reason: null,
+    refuse_cancel: null,
     busy: false,
   };
 }
@@ -204,6 +214,11 @@ function assertPayable(intent: PaymentIntent, verb: 'confirm' | 'cancel'): void 
     intent,
     `You cannot ${verb} this PaymentIntent because it has a status of ${intent.status}.`,
   );
+}
+
+function refusal(status: number): GatewayError {
+  const type = status === 401 ? 'authentication_error' : status < 500 ? 'invalid_request_error' : 'api_error';
+  return new GatewayError(status, { type, message: 'This payment cannot be canceled now.' });
 }
 
 function missingMethod(intent: PaymentIntent): GatewayError {

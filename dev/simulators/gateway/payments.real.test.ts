@@ -175,7 +175,7 @@ describe('payments', () => {
       code: 'resource_missing',
       param: 'payment_method',
     });
-    expect(await wrong({ 'payment_method_types[]': 'sepa_debit' })).toMatchObject({
+    expect(await wrong({ 'payment_method_types[]': 'us_bank_account' })).toMatchObject({
       param: 'payment_method',
     });
     const id = (await gateway.create(of)).body.id;
@@ -185,6 +185,42 @@ describe('payments', () => {
     expect((await gateway.get('/v1/unicorns')).status).toBe(404);
     expect((await fetch(`${gateway.url}/v1/customers`)).status).toBe(401);
     expect(await gateway.ledgerOf(of.customer)).toHaveLength(1);
+  });
+
+  test.each([
+    ['sepa_debit', 'eur', 'usd'],
+    ['bacs_debit', 'gbp', 'eur'],
+    ['us_bank_account', 'usd', 'eur'],
+  ])('takes %s only in %s, and one odd type spoils the request', async (type, taken, refused) => {
+    const of = await gateway.given([], { type });
+    const types = { 'payment_method_types[0]': 'card', 'payment_method_types[1]': type };
+    const refusal = (await gateway.create(of, undefined, { ...types, currency: refused })).body.error;
+    expect(refusal).toMatchObject({ type: 'invalid_request_error', param: 'payment_method_types' });
+    expect((await gateway.create(of, undefined, { ...types, currency: taken })).body.status).toBe(
+      'succeeded',
+    );
+
+    const card = await gateway.given([{ do: 'decline' }]);
+    const { id } = (await gateway.create(card, undefined, { currency: refused })).body.error.payment_intent;
+    const body = { payment_method: card.method, 'payment_method_types[]': type };
+    const confirmed = await gateway.post(`/v1/payment_intents/${id}/confirm`, body);
+    expect(confirmed.body.error).toMatchObject({ param: 'payment_method_types' });
+    const asCard = { payment_method: of.method, 'payment_method_types[]': 'card' };
+    expect((await gateway.post(`/v1/payment_intents/${id}/confirm`, asCard)).body.error).toMatchObject({
+      param: 'payment_method',
+    });
+    expect(await gateway.ledgerOf(card.customer)).toHaveLength(1);
+  });
+
+  test.each([
+    ['isk', '500', '550'],
+    ['ugx', '500', '501'],
+    ['kwd', '5120', '5124'],
+  ])('takes no fractions that Stripe does not take: %s', async (currency, taken, refused) => {
+    const of = await gateway.given([]);
+    const answer = await gateway.create(of, undefined, { currency, amount: refused });
+    expect(answer.body.error).toMatchObject({ param: 'amount' });
+    expect((await gateway.create(of, undefined, { currency, amount: taken })).body.status).toBe('succeeded');
   });
 
   test('the newest versions of the API refuse `payment_method_types`, as Stripe does', async () => {

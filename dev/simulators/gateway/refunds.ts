@@ -1,5 +1,6 @@
 /** `/v1/charges` and `/v1/refunds` */
 
+import { isChargedBack } from './disputes.ts';
 import { GatewayError, invalidParameter, missingParameter, noSuch } from './errors.ts';
 import { type Answer, type Call, causeOf, type Gateway, ok } from './gateway.ts';
 import { listObject } from './lists.ts';
@@ -26,15 +27,30 @@ export async function createRefund(call: Call): Promise<Answer> {
   const { gateway, body } = call;
   onlyKnown(body, ['charge', 'payment_intent', 'amount', 'reason', 'metadata']);
   const charge = chargeToRefund(gateway, optionalText(body, 'charge'), optionalText(body, 'payment_intent'));
-  const left = charge.amount - charge.amount_refunded;
-  if (charge.status !== 'succeeded' || left === 0) {
+  if (isChargedBack(gateway, charge)) {
     throw new GatewayError(400, {
       type: 'invalid_request_error',
-      code: left === 0 ? 'charge_already_refunded' : 'charge_not_refundable',
-      message:
-        left === 0
-          ? `Charge ${charge.id} has already been refunded.`
-          : `Charge ${charge.id} has not succeeded and cannot be refunded.`,
+      code: 'charge_disputed',
+      message: `Charge ${charge.id} has been charged back; cannot issue a refund.`,
+    });
+  }
+  const left = charge.amount_captured - charge.amount_refunded;
+  if (charge.status !== 'succeeded' || left === 0) {
+    const over = charge.status === 'succeeded';
+    throw new GatewayError(400, {
+      type: 'invalid_request_error',
+      code: over ? 'charge_already_refunded' : 'charge_not_refundable',
+      message: over
+        ? `Charge ${charge.id} has already been refunded.`
+        : `Charge ${charge.id} has not succeeded and cannot be refunded.`,
+    });
+  }
+  const refusal = charge.refuses_refunds?.shift();
+  if (refusal !== undefined) {
+    throw new GatewayError(400, {
+      type: 'invalid_request_error',
+      code: refusal,
+      message: `Charge ${charge.id} cannot be refunded now: ${refusal}`,
     });
   }
   const amount = optionalInteger(body, 'amount') ?? left;

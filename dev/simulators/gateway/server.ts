@@ -3,8 +3,10 @@
 import { randomUUID } from 'node:crypto';
 import { type Context, Hono } from 'hono';
 import { cut, type HttpEnv, type Listening, listen } from '../listen.ts';
+import { expireSession, listSessions } from './checkout.ts';
 import { controlRoutes } from './control.ts';
 import { createCustomer, getCustomer, listCustomers } from './customers.ts';
+import { getDispute, getFraudWarning, listDisputes, listFraudWarnings } from './disputes.ts';
 import { ConnectionCut, GatewayError } from './errors.ts';
 import { expanded } from './expand.ts';
 import { parseForm } from './form.ts';
@@ -32,6 +34,8 @@ const ROUTES: [method: 'GET' | 'POST', path: string, operation: Operation][] = [
   ['GET', '/v1/payment_intents/:id', getPaymentIntent],
   ['POST', '/v1/payment_intents/:id/confirm', confirmPaymentIntent],
   ['POST', '/v1/payment_intents/:id/cancel', cancelPaymentIntent],
+  ['GET', '/v1/checkout/sessions', listSessions],
+  ['POST', '/v1/checkout/sessions/:id/expire', expireSession],
   ['GET', '/v1/payment_methods/:id', getPaymentMethod],
   ['POST', '/v1/payment_methods/:id', updatePaymentMethod],
   ['POST', '/v1/payment_methods/:id/attach', attachPaymentMethod],
@@ -45,6 +49,10 @@ const ROUTES: [method: 'GET' | 'POST', path: string, operation: Operation][] = [
   ['GET', '/v1/refunds', listRefunds],
   ['GET', '/v1/refunds/:id', getRefund],
   ['GET', '/v1/mandates/:id', getMandate],
+  ['GET', '/v1/disputes', listDisputes],
+  ['GET', '/v1/disputes/:id', getDispute],
+  ['GET', '/v1/radar/early_fraud_warnings', listFraudWarnings],
+  ['GET', '/v1/radar/early_fraud_warnings/:id', getFraudWarning],
 ];
 
 export type GatewaySimulator = Listening;

@@ -57,10 +57,21 @@ export interface PaymentIntent {
   created: number;
   last_payment_error: (Decline & { charge: string; method: PaymentMethod }) | null;
   latest_charge: string | null;
+  amount_received: number;
   canceled_at: number | null;
   cancellation_reason: string | null;
+  /** Cancelling it is refused with this status. */
+  refuse_cancel: number | null;
   /** A request is acting on it: others that would change it are refused meanwhile. */
   busy: boolean;
+}
+
+/** A page by which a customer pays. */
+export interface CheckoutSession {
+  id: string;
+  intent: PaymentIntent;
+  created: number;
+  expired: boolean;
 }
 
 export interface Charge {
@@ -72,7 +83,12 @@ export interface Charge {
   amount: number;
   currency: string;
   status: 'succeeded' | 'failed' | 'pending' | 'canceled';
+  /** Less than the amount where only a part was captured. */
+  amount_captured: number;
   amount_refunded: number;
+  /** Each of the next requests to refund it is refused with one of these codes. */
+  refuses_refunds?: string[];
+  disputed: boolean;
   created: number;
   key: KeyRecord | undefined;
   decline: Decline | null;
@@ -88,6 +104,36 @@ export interface Refund {
   /** A refund that failed later gave nothing back. */
   status: 'succeeded' | 'failed';
   failure_reason: string | null;
+}
+
+/** The cardholder contests a charge at their bank. */
+export interface Dispute {
+  id: string;
+  charge: Charge;
+  amount: number;
+  reason: string;
+  status: DisputeStatus;
+  created: number;
+}
+
+export const DISPUTE_STATUSES = [
+  'warning_needs_response',
+  'warning_under_review',
+  'warning_closed',
+  'needs_response',
+  'under_review',
+  'won',
+  'lost',
+  'prevented',
+] as const;
+export type DisputeStatus = (typeof DISPUTE_STATUSES)[number];
+
+/** The card's bank says that a charge may be fraud. */
+export interface FraudWarning {
+  id: string;
+  charge: Charge;
+  fraud_type: string;
+  created: number;
 }
 
 /** The permission to debit a method. */
@@ -122,9 +168,12 @@ export class Store {
   readonly customers = new Map<string, Customer>();
   readonly methods = new Map<string, PaymentMethod>();
   readonly intents = new Map<string, PaymentIntent>();
+  readonly sessions = new Map<string, CheckoutSession>();
   readonly charges = new Map<string, Charge>();
   readonly refunds = new Map<string, Refund>();
   readonly mandates = new Map<string, Mandate>();
+  readonly disputes = new Map<string, Dispute>();
+  readonly fraudWarnings = new Map<string, FraudWarning>();
   readonly settlements = new Set<Settlement>();
 }
 

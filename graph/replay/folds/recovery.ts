@@ -28,6 +28,8 @@ export const recoveryFolds: Folds<keyof RecoveryEvents> = {
       gateway_ref: null,
       paused: null,
       consent_revoked: null,
+      fraud_known: null,
+      collect_again: null,
       notices_due: null,
       clock_stopped_at: null,
       last_failure_at: moment(last_failure_at),
@@ -67,12 +69,15 @@ export const recoveryFolds: Folds<keyof RecoveryEvents> = {
         claimed_at: attempted,
       });
     }
-    const { state, class: declineClass, rule, code, gateway_ref } = data;
+    const { state, class: declineClass, rule, code, card_dead, gateway_ref } = data;
     Object.assign(model.node(ref) ?? {}, {
-      ...{ state, class: declineClass, rule, code, gateway_ref },
+      ...{ state, class: declineClass, rule, code, card_dead, gateway_ref },
       resolved_at: moment(data.resolved_at),
     });
-    const obligation = model.node(nodeRef('Obligation', payment_id));
+    const owed = nodeRef('Obligation', payment_id);
+    // A report that is too old to open an obligation is kept for what it teaches.
+    if (data.source === 'reported' && !model.nodes.has(owed)) return;
+    const obligation = model.node(owed);
     if (!obligation) return;
     if (data.payment_ref !== null) obligation.gateway_ref = data.payment_ref;
     obligation.changed_seq = seq;
@@ -109,29 +114,51 @@ export const recoveryFolds: Folds<keyof RecoveryEvents> = {
   // A second success that others brought about (`settled:…`) is no attempt of ours, and stands in the log alone.
   RecoveryOverpaid(model, { data }) {
     const obligation = model.node(nodeRef('Obligation', data.payment_id));
-    if (obligation && data.refund) obligation.refunds_due = [...listed(obligation.refunds_due), data.key];
+    if (obligation && data.refund) {
+      obligation.refunds_due = [...listed(obligation.refunds_due), data.key];
+      obligation.refund_at = null;
+    }
     if (data.key.startsWith('settled:')) return;
     const attempt = model.node(nodeRef('ChargeAttempt', data.key));
     if (attempt) attempt.overpaid = true;
   },
 
-  RefundSent(model, event) {
-    refundDone(model, event);
-    const { payment_id, notice } = event.data;
-    const obligation = model.node(nodeRef('Obligation', payment_id));
-    if (obligation && notice !== undefined)
-      obligation.notices_due = [...listed(obligation.notices_due), notice];
+  RefundSent(model, { data }) {
+    const obligation = model.node(nodeRef('Obligation', data.payment_id));
+    if (!obligation) return;
+    if (!data.part) listRefund(obligation, data.key, undefined);
+    if (data.notice !== undefined) obligation.notices_due = [...listed(obligation.notices_due), data.notice];
   },
-  RefundFailed: refundDone,
+  RefundFailed(model, { data: { payment_id, key, retry } }) {
+    const obligation = model.node(nodeRef('Obligation', payment_id));
+    if (!obligation) return;
+    const due = retry !== null && retry.next_at !== null;
+    listRefund(obligation, key, due ? 'due' : retry === null ? undefined : 'failed');
+    if (due) obligation.refund_at = moment(retry.next_at);
+  },
+  RefundRequested(model, { data: { payment_id, key } }) {
+    const obligation = model.node(nodeRef('Obligation', payment_id));
+    if (!obligation) return;
+    listRefund(obligation, key, 'due');
+    obligation.refund_at = null;
+  },
 
   NoticeSent: noticeDone,
   NoticeFailed: noticeDone,
 };
 
-function refundDone(model: GraphModel, { data }: { data: { payment_id: string; key: string } }): void {
-  const obligation = model.node(nodeRef('Obligation', data.payment_id));
-  if (!obligation) return;
-  obligation.refunds_due = orNothing(listed(obligation.refunds_due).filter((key) => key !== data.key));
+/** A refund stands in the list of those that Persona tries, of those that wait for a person, or in none. */
+function listRefund(
+  obligation: Record<string, unknown>,
+  key: string,
+  into: 'due' | 'failed' | undefined,
+): void {
+  const others = (list: unknown) => listed(list).filter((one) => one !== key);
+  const due = [...others(obligation.refunds_due), ...(into === 'due' ? [key] : [])];
+  const failed = [...others(obligation.refunds_failed), ...(into === 'failed' ? [key] : [])];
+  obligation.refunds_due = orNothing(due);
+  obligation.refunds_failed = orNothing(failed);
+  if (due.length === 0) obligation.refund_at = null;
 }
 
 /** What was sent stands in the log alone; what was due is so no more. */

@@ -1,5 +1,6 @@
+import { isDisputed, withDispute } from '../../../domain/disputes.ts';
 import type { RecordedEvent } from '../../../domain/events.ts';
-import { BlindValue, edgeRef, type GraphModel, nodeRef } from '../model.ts';
+import { BlindValue, edgeRef, type GraphModel, nodeRef, splitRef } from '../model.ts';
 import { tokenKey } from '../../wallet/token-hash.ts';
 import { type Folds, later, moment } from './fold.ts';
 
@@ -10,7 +11,8 @@ type Own =
   | 'PaymentMethodRemoved'
   | 'PaymentMethodUsed'
   | 'DefaultPaymentMethodChanged'
-  | 'ConsentChanged';
+  | 'ConsentChanged'
+  | 'PaymentMethodDisputed';
 
 export const walletFolds: Folds<Own> = {
   // A removed method comes back under its old id: it keeps when it was made, first used and how often.
@@ -24,6 +26,7 @@ export const walletFolds: Folds<Own> = {
     if (!model.edges.has(edge))
       model.createEdge(customer, 'HAS_PAYMENT_METHOD', method, { first_used: occurred, use_count: 0 });
     const { payment_method_id: id, token, instrument_fingerprint: plastic } = data;
+    const before = model.node(method)?.instrument_fingerprint;
     Object.assign(model.node(method) ?? {}, {
       id,
       type: data.type,
@@ -46,6 +49,7 @@ export const walletFolds: Folds<Own> = {
       status_seq: seq,
       updated_at: moment(recorded_at),
     });
+    joinAttempts(model, id, before);
     const held = model.edge(customer, 'HAS_PAYMENT_METHOD', method) ?? {};
     Object.assign(held, {
       last_used: later(held.last_used, occurred),
@@ -65,9 +69,11 @@ export const walletFolds: Folds<Own> = {
     const { payment_method_id: id, instrument_fingerprint: plastic, ...changes } = data;
     const method = model.node(nodeRef('PaymentMethod', id));
     if (!method) return;
+    const before = method.instrument_fingerprint;
     Object.assign(method, changes, { changed_seq: seq, updated_at: moment(recorded_at) });
     if (plastic !== undefined)
       method.instrument_fingerprint = key.open(plastic, 'PaymentMethod', id, 'instrument_fingerprint');
+    joinAttempts(model, id, before);
     if (changes.token !== undefined)
       method.token_hash = new BlindValue(
         blindIndex,
@@ -137,7 +143,26 @@ export const walletFolds: Folds<Own> = {
     held.consent_at = moment(data.consent_at);
     held.consent_source = data.consent_source;
   },
+
+  PaymentMethodDisputed(model, { stream_id, seq, recorded_at, data }) {
+    const ref = nodeRef('PaymentMethod', data.payment_method_id);
+    const method = model.node(ref);
+    const held = model.edge(nodeRef('Customer', stream_id), 'HAS_PAYMENT_METHOD', ref);
+    if (!method || !held) return;
+    const disputes = withDispute((held.disputes ?? []) as string[], data);
+    Object.assign(held, { disputes, disputed: isDisputed(disputes) });
+    Object.assign(method, { changed_seq: seq, updated_at: moment(recorded_at) });
+  },
 };
+
+/** What was tried before the number was known belongs to it once it is known; what had another number keeps that. */
+function joinAttempts(model: GraphModel, paymentMethodId: string, before: unknown): void {
+  const known = before ?? model.node(nodeRef('PaymentMethod', paymentMethodId))?.instrument_fingerprint;
+  for (const [ref, attempt] of model.nodes) {
+    if (splitRef(ref).label === 'ChargeAttempt' && attempt.payment_method_id === paymentMethodId)
+      attempt.instrument_fingerprint ??= known;
+  }
+}
 
 function usedOn(
   model: GraphModel,

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { runCommand } from '../../../dev/command.ts';
 import { startFaultSystem } from '../system.ts';
+import { type Findings, isOwn } from './found.ts';
 import { planOf } from './plan.ts';
 import { runPlan } from './run.ts';
 
@@ -29,7 +30,13 @@ await runCommand(async ({ guard, log }) => {
   const system = await startFaultSystem({ guard, log });
   const { problems, findings } = await runPlan(system, plan, log);
   if (problems.length === 0) {
-    log(`${obligations} payments, ${findings.ledger.length} charges, and everything is as it must be.`);
+    const own = findings.ledger.filter(isOwn).length;
+    const others = findings.ledger.length - own;
+    const kills = plan.deeds.filter((deed) => deed.do === 'kill').length;
+    log(`what happened: ${JSON.stringify(countsOf(findings))}`);
+    log(
+      `${obligations} payments, ${own} charges, ${others} of others, ${kills} kills, and everything is as it must be.`,
+    );
     return 0;
   }
   const file = join(tmpdir(), `persona-faults-${seed}.json`);
@@ -38,6 +45,24 @@ await runCommand(async ({ guard, log }) => {
   log(`${problems.join('\n')}\nAgain: ${again}\nWhat was found: ${file}; logs: ${system.persona.folder}`);
   return 1;
 });
+
+/** How the obligations ended, and how often others had a part in it. */
+function countsOf({ obligations: ended, events }: Findings): Record<string, number> {
+  const listed = [
+    'RecoveryOverpaid',
+    'RefundSent',
+    'PaymentMethodDisputed',
+    'PaymentMethodRemoved',
+    'PaymentMethodUpdated',
+  ];
+  const counts: Record<string, number> = {};
+  for (const what of [
+    ...ended.map(({ state, rule }) => `${state} (${rule})`),
+    ...events.map(({ type }) => type).filter((type) => listed.includes(type)),
+  ])
+    counts[what] = (counts[what] ?? 0) + 1;
+  return counts;
+}
 
 function wholeNumber(name: 'seed' | 'obligations' | 'minutes', least: number): number {
   const value = Number(values[name]);

@@ -18,7 +18,15 @@ export type Victim = 'worker' | 'api' | 'gateway' | 'neo4j' | 'temporal';
 export interface Plan extends PlanOptions {
   /** Each customer's cards. */
   customers: CardPlan[][];
-  obligations_of: { customer: number; card: number; amount: number; decline_code: string }[];
+  obligations_of: {
+    customer: number;
+    card: number;
+    amount: number;
+    currency: string;
+    decline_code: string;
+    /** The report names a payment that others made at the gateway, by which its customer may still pay. */
+    reported: boolean;
+  }[];
   /** In the order of their times. */
   deeds: Deed[];
 }
@@ -27,12 +35,26 @@ export interface Plan extends PlanOptions {
 export type Deed = { at: number } & (
   | { do: 'report'; of: number; by: 'signal' | 'rest' }
   | { do: 'report_anew' | 'settle' | 'news' | 'cancel' | 'terminate'; of: number }
+  // `age`: how much older than the failure it is, in milliseconds; below 0: younger.
+  | { do: 'report_stop'; of: number; decline_code: string; age: number }
+  | { do: 'report_garbage'; of: number }
+  | { do: 'settle_wrongly'; of: number; with: WrongReference }
+  | { do: 'pay_reported' | 'pay_otherwise'; of: number }
+  | { do: 'refund' | 'warn_of_fraud'; of: number }
+  | { do: 'dispute'; of: number; reason: string; end: 'won' | 'lost' | null }
   | { do: 'consent'; customer: number; card: number; given: boolean }
   | { do: 'status'; customer: number; card: number; status: 'active' | 'inactive' }
   | { do: 'customer'; customer: number; status: 'active' | 'suspended' }
+  // Others take the card away, or its bank gives it another number.
+  | { do: 'remove'; customer: number; card: number; at_gateway: boolean }
+  | { do: 'reissue'; customer: number; card: number }
   | { do: 'kill'; victim: Victim; down: number }
   | { do: 'sweep' }
+  | { do: 'terminate_transactions' }
 );
+
+/** Whose payment at the gateway a settlement names that settles nothing. */
+export type WrongReference = 'another_customer' | 'last_month' | 'unpaid' | 'another_amount' | 'nothing';
 
 const DECLINES = [
   [6, 'insufficient_funds'],
@@ -48,6 +70,14 @@ const REPORTED = [
   [2, 'do_not_honor'],
   [1, 'stolen_card'],
 ] as const;
+const STOPS = [
+  [2, 'revocation_of_authorization'],
+  [1, 'revocation_of_all_authorizations'],
+  [1, 'stop_payment_order'],
+  [2, 'stolen_card'],
+] as const;
+const SECOND = 1_000;
+const DAY = 86_400 * SECOND;
 /** A victim is up again for this long before it is killed again; milliseconds. */
 const BETWEEN_KILLS = 15_000;
 
@@ -58,11 +88,16 @@ export function planOf(options: PlanOptions): Plan {
   );
   const obligations_of = Array.from({ length: options.obligations }, () => {
     const customer = chance.below(customers.length);
-    // What an unproven or a missing card of theirs failed with would be refused.
-    return { customer, card: 0, amount: 100 + chance.below(20_000), decline_code: chance.pick(REPORTED) };
+    return {
+      // What an unproven or a missing card of theirs failed with would be refused.
+      ...{ customer, card: 0, amount: 100 + chance.below(20_000), decline_code: chance.pick(REPORTED) },
+      currency: chance.chance(0.85) ? 'USD' : 'EUR',
+      reported: chance.chance(0.15),
+    };
   });
   const deeds = [
-    ...obligations_of.flatMap((_, of) => storyOf(of, options, chance)),
+    ...obligations_of.flatMap((owed, of) => storyOf(of, owed, options, chance)),
+    ...terminations(options, chance),
     ...changes(customers, options, chance),
     ...options.victims.flatMap((victim) => killsOf(victim, options, chance)),
     { at: options.spread, do: 'sweep' } as const,
@@ -71,6 +106,12 @@ export function planOf(options: PlanOptions): Plan {
 }
 
 function wallet(chance: Dice): CardPlan[] {
+  // Its own, that of another token beside it, or one that several customers share.
+  const plastic = chance.pick([
+    [7, undefined],
+    [2, `plastic-${chance.next()}`],
+    [1, `plastic-of-many-${chance.below(5)}`],
+  ] as const);
   return Array.from({ length: 2 + chance.below(3) }, (_, index) => ({
     script: Array.from({ length: chance.below(4) }, () => step(chance)),
     then: chance.chance(0.7) ? { do: 'approve' } : { do: 'decline', decline_code: 'insufficient_funds' },
@@ -84,7 +125,17 @@ function wallet(chance: Dice): CardPlan[] {
           ] as const),
         }
       : {}),
-    ...(chance.chance(0.1) ? { plastic: `plastic-${chance.next()}` } : {}),
+    ...(plastic !== undefined && chance.chance(0.6) ? { plastic } : {}),
+    ...(index > 0 && chance.chance(0.15)
+      ? {
+          type: chance.pick([
+            [1, 'link'],
+            [1, 'sepa_debit'],
+            [1, 'us_bank_account'],
+          ] as const),
+          plastic: `account-${chance.next()}`,
+        }
+      : {}),
   }));
 }
 
@@ -115,8 +166,14 @@ function step(chance: Dice): object {
 }
 
 /** A failure is reported, perhaps again; others settle it, the gateway's news come late and twice, people meddle. */
-function storyOf(of: number, { spread }: PlanOptions, chance: Dice): Deed[] {
+function storyOf(
+  of: number,
+  { customer, reported }: Plan['obligations_of'][number],
+  { spread }: PlanOptions,
+  chance: Dice,
+): Deed[] {
   const at = chance.below(spread * 0.8);
+  const before = Math.max(0, at - 1_500);
   const soon = () => at + chance.below(6_000);
   const by = () =>
     chance.pick([
@@ -134,7 +191,66 @@ function storyOf(of: number, { spread }: PlanOptions, chance: Dice): Deed[] {
     ...maybe(0.05, { at: Math.max(0, at - 1_000), do: 'settle', of }),
     ...maybe(0.04, { at: soon(), do: 'cancel', of }),
     ...maybe(0.05, { at: soon(), do: 'terminate', of }),
+    ...maybe(0.05, { at: before, do: 'report_garbage', of }),
+    ...maybe(0.05, { at: before, do: 'remove', customer, card: 0, at_gateway: chance.chance(0.5) }),
+    ...maybe(0.06, {
+      at: chance.chance(0.3) ? before : soon(),
+      do: 'report_stop',
+      of,
+      decline_code: chance.pick(STOPS),
+      age: chance.pick([
+        [2, -SECOND],
+        [2, 5 * SECOND],
+        [1, 20 * DAY],
+      ] as const),
+    }),
+    ...byOthers(of, { reported, before, soon }, chance),
   ];
+}
+
+/** Others collect the payment too, give it back, contest it, or report with a wrong reference that they did. */
+function byOthers(
+  of: number,
+  { reported, before, soon }: { reported: boolean; before: number; soon: () => number },
+  chance: Dice,
+): Deed[] {
+  const maybe = (probability: number, ...deeds: Deed[]) => (chance.chance(probability) ? deeds : []);
+  const late = () => soon() + chance.below(8_000);
+  return [
+    ...(reported ? maybe(0.4, { at: chance.chance(0.2) ? before : late(), do: 'pay_reported', of }) : []),
+    ...maybe(0.08, { at: chance.chance(0.2) ? before : late(), do: 'pay_otherwise', of }),
+    ...maybe(0.06, {
+      at: late(),
+      do: 'settle_wrongly',
+      of,
+      with: chance.pick([
+        [3, 'another_customer'],
+        [3, 'last_month'],
+        [2, 'unpaid'],
+        [2, 'another_amount'],
+        [1, 'nothing'],
+      ] as const),
+    }),
+    ...maybe(0.06, { at: late() + 2_000, do: 'refund', of }),
+    ...maybe(0.05, {
+      ...{ at: late() + 2_000, do: 'dispute', of },
+      reason: chance.chance(0.3) ? 'fraudulent' : 'product_not_received',
+      end: chance.pick([
+        [2, null],
+        [1, 'won'],
+        [1, 'lost'],
+      ] as const),
+    }),
+    ...maybe(0.02, { at: late() + 2_000, do: 'warn_of_fraud', of }),
+  ];
+}
+
+/** By hand, or by a server that shuts down: every few seconds all that are under way. */
+function terminations({ spread }: PlanOptions, chance: Dice): Deed[] {
+  const deeds: Deed[] = [];
+  for (let at = chance.below(3_000); at < spread; at += 500 + chance.below(4_000))
+    deeds.push({ at, do: 'terminate_transactions' });
+  return deeds;
 }
 
 /** What is allowed changes while charges are under way. */
@@ -143,7 +259,7 @@ function changes(customers: readonly CardPlan[][], { spread }: PlanOptions, chan
     const at = chance.below(spread);
     const back = at + chance.below(8_000);
     const card = chance.below(cards.length);
-    switch (chance.below(8)) {
+    switch (chance.below(10)) {
       case 0:
         return [{ at, do: 'consent', customer, card, given: chance.chance(0.5) }];
       case 1:
@@ -153,6 +269,10 @@ function changes(customers: readonly CardPlan[][], { spread }: PlanOptions, chan
           { at, do: 'customer', customer, status: 'suspended' },
           ...(chance.chance(0.5) ? [{ at: back, do: 'customer', customer, status: 'active' } as const] : []),
         ];
+      case 3:
+        return [{ at, do: 'reissue', customer, card }];
+      case 4:
+        return [{ at, do: 'remove', customer, card, at_gateway: chance.chance(0.5) }];
       default:
         return [];
     }

@@ -2,28 +2,41 @@
 
 import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
-import type { Process } from '../../../dev/stack/process.ts';
 import type { Log } from '../../../dev/stack/progress.ts';
 import { PersonaError } from '../../../domain/errors.ts';
 import { recoveryWorkflowId } from '../../../domain/processes.ts';
-import { setCustomerStatus, setOffSessionConsent, updatePaymentMethodStatus } from '../../../graph/index.ts';
+import {
+  removePaymentMethod,
+  setCustomerStatus,
+  setOffSessionConsent,
+  updatePaymentMethodStatus,
+} from '../../../graph/index.ts';
 import { signalRecovery } from '../../../temporal/starts.ts';
 import { testHeader } from '../../graph.ts';
 import { customerWithCards, failureOf, type TestCustomer } from '../customers.ts';
 import { holds, releaseHold } from '../gateway.ts';
 import type { FaultSystem } from '../system.ts';
-import { check, type Findings } from './check.ts';
+import { check } from './check.ts';
 import { collect } from './findings.ts';
-import type { Deed, Plan, Victim } from './plan.ts';
+import type { Findings } from './found.ts';
+import { insist, type Kill, killer } from './kills.ts';
+import {
+  actElsewhere,
+  announceAgain,
+  changeCard,
+  type Failure,
+  makeReported,
+  type Others,
+} from './others.ts';
+import type { Deed, Plan } from './plan.ts';
 
-/** How long whoever meets a dead server tries again. */
-const PATIENCE_MS = 90_000;
 /** Everything that a kill leaves behind is cleared up within two minutes; more is a fault. */
-const REST_MS = 240_000;
+const REST_MS = 420_000;
 
 export interface World {
   customers: TestCustomer[];
-  failures: ReturnType<typeof failureOf>[];
+  failures: Failure[];
+  others: Others;
 }
 
 /** @returns what is wrong in the end, a line each, and what it was found in */
@@ -43,7 +56,7 @@ export async function runPlan(
       plan.deeds.map(async (deed) => {
         await setTimeout(Math.max(0, started + deed.at - Date.now()));
         if (deed.do === 'kill') return kill(deed);
-        await insist(`${deed.do} at ${deed.at} ms`, () => carryOut(deed, system, world));
+        await insist(`${deed.do} at ${deed.at} ms`, () => carryOut(deed, system, world, plan));
       }),
     );
     log('everything has happened; waiting until it has come to rest');
@@ -57,25 +70,50 @@ export async function runPlan(
 async function populate(system: FaultSystem, plan: Plan): Promise<World> {
   const customers: TestCustomer[] = [];
   for (const cards of plan.customers) customers.push(await customerWithCards(system, cards));
-  const failures = plan.obligations_of.map(({ customer, card, amount, decline_code }, of) => {
+  const others: Others = { reported: {}, unrelated: [] };
+  const failures: Failure[] = [];
+  for (const [of, { customer, card, reported, ...owed }] of plan.obligations_of.entries()) {
     const owner = customers[customer] as TestCustomer;
     // So that whoever reads a problem finds the obligation in the plan.
     const payment_id = `pay-${of}-${randomUUID()}`;
-    return failureOf(owner, { payment_id, payment_method_id: owner.cards[card]?.id, amount, decline_code });
-  });
-  return { customers, failures };
+    const failure: Failure = failureOf(owner, {
+      ...owed,
+      payment_id,
+      payment_method_id: owner.cards[card]?.id,
+    });
+    if (reported) {
+      failure.gateway_payment_ref = await makeReported(system, failure);
+      others.reported[failure.gateway_payment_ref] = payment_id;
+    }
+    failures.push(failure);
+  }
+  return { customers, failures, others };
 }
 
-async function carryOut(deed: Exclude<Deed, Kill>, system: FaultSystem, world: World): Promise<void> {
+async function carryOut(
+  deed: Exclude<Deed, Kill>,
+  system: FaultSystem,
+  world: World,
+  plan: Plan,
+): Promise<void> {
   const { graph } = system;
-  if ('of' in deed) return tell(deed, system, world.failures[deed.of] as World['failures'][number]);
+  if ('of' in deed) return tell(deed, system, world);
   if (deed.do === 'sweep') return system.sweep();
+  if (deed.do === 'terminate_transactions') return system.terminateTransactions();
   const { id: customer_id, cards } = world.customers[deed.customer] as TestCustomer;
   if (deed.do === 'customer') {
     await setCustomerStatus(graph, testHeader(), { customer_id, status: deed.status, reason: 'the test' });
     return;
   }
-  const ref = { customer_id, payment_method_id: cards[deed.card]?.id as string };
+  const card = cards[deed.card] as TestCustomer['cards'][number];
+  const ref = { customer_id, payment_method_id: card.id };
+  const planned = plan.customers[deed.customer]?.[deed.card] ?? {};
+  if (deed.do === 'reissue') return changeCard(system, card.token, planned, 'reissue');
+  if (deed.do === 'remove') {
+    if (deed.at_gateway) return changeCard(system, card.token, planned, 'detach');
+    await removePaymentMethod(graph, testHeader(), { ...ref, by: 'service' }).catch(removedBefore);
+    return;
+  }
   if (deed.do === 'consent') {
     const consent = { ...ref, off_session_consent: deed.given, source: 'service' };
     await setOffSessionConsent(graph, testHeader(), consent).catch(revoked);
@@ -89,12 +127,17 @@ function revoked(error: unknown): void {
   if (!(error instanceof PersonaError) || error.type !== 'illegal_transition') throw error;
 }
 
+function removedBefore(error: unknown): void {
+  if (!(error instanceof PersonaError) || error.type !== 'payment_method_not_found') throw error;
+}
+
 async function tell(
   deed: Extract<Deed, { of: number }>,
   system: FaultSystem,
-  failure: World['failures'][number],
+  { failures, customers, others }: World,
 ): Promise<void> {
   const { client } = system;
+  const failure = failures[deed.of] as Failure;
   const { payment_id, customer_id } = failure;
   switch (deed.do) {
     case 'report':
@@ -108,6 +151,19 @@ async function tell(
         event_id: randomUUID(),
         occurred_at: new Date(Date.parse(failure.occurred_at) - 5_000).toISOString(),
       });
+    case 'report_stop':
+      return report(system, {
+        ...failure,
+        ...{ event_id: `stop-${failure.event_id}`, decline_code: deed.decline_code },
+        occurred_at: new Date(Date.parse(failure.occurred_at) - deed.age).toISOString(),
+      });
+    case 'report_garbage':
+      // Whoever signals Temporal is checked by nobody before.
+      await signalRecovery(client, 'paymentFailed', {
+        ...{ ...failure, kind: 'recurring' },
+        ...{ event_id: `garbage-${failure.event_id}`, amount: -1, currency: 'none', customer_id: 'nobody' },
+      });
+      return;
     case 'settle':
       await signalRecovery(client, 'paymentSettled', {
         ...{ event_id: `settled-${payment_id}`, payment_id, customer_id },
@@ -129,17 +185,24 @@ async function tell(
       );
     case 'terminate':
       // A failure that only its run has heard of is lost with it; from the opening on the graph knows.
-      if (!(await isKnown(system, payment_id))) throw new Error(`${payment_id} is not in the graph yet`);
+      if (!(await becomesKnown(system, payment_id))) return;
       return ifRunning(async () => {
         await client.workflow.getHandle(recoveryWorkflowId(payment_id)).terminate('by chance');
       });
+    default: {
+      const another = customers.find(({ id }) => id !== customer_id) as TestCustomer;
+      return actElsewhere(deed, system, { failure, another, others });
+    }
   }
 }
 
-async function isKnown({ graph }: FaultSystem, payment_id: string): Promise<boolean> {
+/** Within a minute; later its run is left alone. */
+async function becomesKnown({ graph }: FaultSystem, payment_id: string): Promise<boolean> {
   // The failure itself: a settlement that came before it is in the graph without it.
   const query = 'MATCH (a:ChargeAttempt {payment_id: $payment_id}) RETURN a.key LIMIT 1';
-  return (await graph.read(query, { payment_id })).length > 0;
+  for (const limit = Date.now() + 60_000; Date.now() < limit; await setTimeout(1_000))
+    if ((await graph.read(query, { payment_id }).catch(() => [])).length > 0) return true;
+  return false;
 }
 
 async function ifRunning(act: () => Promise<void>): Promise<void> {
@@ -159,53 +222,12 @@ async function report({ persona }: FaultSystem, failure: object): Promise<void> 
   if (response.status !== 202) throw new Error(`${response.status}: ${await response.text()}`);
 }
 
-function victimOf(system: FaultSystem, victim: Victim): Process {
-  if (victim === 'neo4j' || victim === 'temporal') return system[victim];
-  return system.program(victim);
-}
-
-type Kill = Extract<Deed, { do: 'kill' }>;
-
-/**
- * A victim dies once for each time that the plan says so, and comes back before it dies again: it may take long while a
- * server that it needs is away, and a second one would find its ports taken.
- */
-function killer(system: FaultSystem, log: Log): (deed: Kill) => Promise<void> {
-  const turns = new Map<Victim, Promise<void>>();
-  return (deed) => {
-    const turn = (turns.get(deed.victim) ?? Promise.resolve()).then(() =>
-      kill(victimOf(system, deed.victim), deed, log),
-    );
-    turns.set(deed.victim, turn);
-    return turn;
-  };
-}
-
-async function kill(process: Process, { victim, down, at }: Kill, log: Log): Promise<void> {
-  log(`at ${(at / 1000).toFixed(1)} s: kill -9 ${victim}`);
-  await process.kill();
-  await setTimeout(down);
-  await insist(`${victim} starts again`, () => process.restart());
-}
-
 /** Charges that stand still at the gateway do so for a moment: long enough to be met by a kill. */
 async function letHoldsGo(system: FaultSystem, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     await setTimeout(700);
     const standing = await holds(system).catch(() => []);
     await Promise.all(standing.map(({ id }) => releaseHold(system, id)));
-  }
-}
-
-/** What is refused by a rule is done with; a server that is away is asked again. */
-async function insist(what: string, act: () => Promise<void>): Promise<void> {
-  for (const limit = Date.now() + PATIENCE_MS; ; await setTimeout(500)) {
-    try {
-      return await act();
-    } catch (error) {
-      if (error instanceof PersonaError && error.type === 'illegal_transition') return;
-      if (Date.now() > limit) throw new Error(`could not be done: ${what}`, { cause: error });
-    }
   }
 }
 
@@ -216,6 +238,7 @@ async function rest(
 ): Promise<{ problems: string[]; findings: Findings }> {
   // Runs that were terminated while no server could say so, too.
   await insist('the sweep', () => system.sweep());
+  await insist('the news of others', () => announceAgain(system, world.failures));
   for (const limit = Date.now() + REST_MS; ; await setTimeout(2_000)) {
     const found = await look(system, world);
     // Graph and ledger are read one after the other: what moves in between looks wrong and is not.

@@ -172,7 +172,7 @@ export interface GetRecoveryResponse {
   next?:
     | RecoveryStep
     | undefined;
-  /** `claim`, `method`, `authentication`, `review` or `customer_status`. */
+  /** `claim`, `method`, `authentication`, `review`, `customer_status` or `gateway`. */
   waiting_for?: string | undefined;
   paused: boolean;
   opened_at?: Date | undefined;

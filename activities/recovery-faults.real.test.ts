@@ -1,0 +1,107 @@
+/** Faults that pass, in the activities that take a message in: each is tried again, and the message is not lost. */
+
+import { randomUUID } from 'node:crypto';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { DefaultLogger } from '@temporalio/worker';
+import type { ApplicationFailure } from '@temporalio/common';
+import { expect, test } from 'vitest';
+import { createStripeGateway } from '../adapters/stripe/gateway.ts';
+import type { PaymentGateway } from '../domain/ports.ts';
+import type { Graph } from '../graph/index.ts';
+import { getObligation } from '../graph/recovery/index.ts';
+import { readPolicy } from '../platform/policy.ts';
+import { createKeyRing } from '../security/key-ring.ts';
+import { toApplicationFailure } from '../temporal/failures.ts';
+import { runCypher, testGraph } from '../test/graph.ts';
+import { claimedObligation } from '../test/obligations.ts';
+import { listen, until } from '../test/stripe.ts';
+import { customerWithCards, failureOf } from '../test/wallets.ts';
+import { createRecoveryActivities } from './recovery.ts';
+
+const policy = readPolicy();
+const graph = await testGraph();
+
+const activitiesOn = (on: Graph, gateway = {} as PaymentGateway) =>
+  createRecoveryActivities({ graph: on, gateway, policy, tellRecoveries: async () => {}, now: Date.now });
+
+const activityEnvironment = (info: { workflowExecution?: { workflowId: string; runId: string } } = {}) =>
+  new MockActivityEnvironment(info, { logger: new DefaultLogger('ERROR') });
+
+/** The failure as Temporal gets it. */
+async function failureOfActivity(answer: Promise<unknown>): Promise<ApplicationFailure> {
+  const error = await answer.then(
+    (value) => expect.fail(JSON.stringify(value)),
+    (thrown: unknown) => thrown,
+  );
+  return toApplicationFailure(error) as ApplicationFailure;
+}
+
+test('a transaction that is terminated by hand in the middle of an opening is tried again', async () => {
+  const failure = failureOf(await customerWithCards(graph, policy));
+  const { customer_id, payment_id } = failure;
+  const workflowExecution = { workflowId: `recovery:${payment_id}`, runId: randomUUID() };
+  const open = () =>
+    activityEnvironment({ workflowExecution }).run(activitiesOn(graph).openRecovery, {
+      failure,
+      claim_first: true,
+    });
+  const session = graph.writeSession();
+  try {
+    const holder = session.beginTransaction();
+    await holder.run('MATCH (c:Customer {id: $customer_id}) SET c.locked = true', { customer_id });
+    const failed = failureOfActivity(open());
+    const waiting = await until(async () => {
+      const { records } = await runCypher(
+        graph,
+        `SHOW TRANSACTIONS YIELD transactionId, status, parameters
+         WHERE status STARTS WITH 'Blocked' AND parameters.id = $customer_id RETURN transactionId`,
+        { customer_id },
+      );
+      return records.map((record) => record.get('transactionId') as string).at(0);
+    });
+    await runCypher(graph, `TERMINATE TRANSACTIONS '${waiting}'`);
+    expect(await failed).toMatchObject({ type: 'graph_unavailable', nonRetryable: false });
+    await holder.rollback();
+  } finally {
+    await session.close();
+  }
+  expect(await open()).toMatchObject({ result: 'opened', first: { claim: { result: 'claimed' } } });
+});
+
+test('an opening waits for a key that the ring lacks', async () => {
+  const failure = failureOf(await customerWithCards(graph, policy));
+  const other = createKeyRing([{ id: 'other', key: Buffer.alloc(32) }]);
+  const open = (on: Graph) =>
+    activityEnvironment().run(activitiesOn(on).openRecovery, { failure, claim_first: true });
+  expect(await failureOfActivity(open({ ...graph, keyRing: other }))).toMatchObject({
+    type: 'key_unavailable',
+    nonRetryable: false,
+    message: expect.stringContaining('PERSONA_KEYS lacks the key test'),
+  });
+  expect(await open(graph)).toMatchObject({ result: 'opened' });
+});
+
+test.each([401, 403])('a payment is looked up once the gateway takes our key again (%i)', async (refusal) => {
+  const { payment_id, customer_id } = await claimedObligation(graph, policy);
+  const { amount, currency = '' } = await getObligation(graph, payment_id);
+  let mended = false;
+  const server = await listen((_, response) => {
+    response.writeHead(mended ? 200 : refusal, { 'content-type': 'application/json' });
+    const payment = { id: `pi_of_${payment_id}`, status: 'requires_payment_method', amount, metadata: {} };
+    const found = { ...payment, currency: currency.toLowerCase(), customer: `cus_${customer_id}` };
+    response.end(JSON.stringify(mended ? found : { error: { message: 'Invalid API Key', type: 'auth' } }));
+  });
+  const gateway = createStripeGateway({ apiKey: 'sk_test_1', apiBase: server.url });
+  const lookUp = () =>
+    activityEnvironment().run(activitiesOn(graph, gateway).lookUpPayment, {
+      payment_id,
+      gateway_payment_ref: `pi_of_${payment_id}`,
+    });
+  const failure = await failureOfActivity(lookUp());
+  expect(failure).toMatchObject({ type: 'gateway_misconfigured', nonRetryable: false });
+  // As soon as the retry policy says: within a minute after it is mended.
+  expect(failure.nextRetryDelay).toBeUndefined();
+  mended = true;
+  expect(await lookUp()).toEqual({ payment: 'adopted' });
+  await server.close();
+});

@@ -1,0 +1,277 @@
+/** What was paid twice is given back once, whatever the gateway refuses and wherever a process dies. */
+
+import { randomUUID } from 'node:crypto';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { RefundOutcome } from '../domain/recovery/refunds.ts';
+import type { Graph } from '../graph/index.ts';
+import {
+  closeRecovery,
+  finishNotice,
+  findRefundsDue,
+  followRefunds,
+  getObligation,
+  NOTICES_CALLER,
+} from '../graph/recovery/index.ts';
+import { readPolicy } from '../platform/policy.ts';
+import { closeVerified, openTestGraph, testHeader } from '../test/graph.ts';
+import { claimedObligation } from '../test/obligations.ts';
+import { type Fixture, startFixture } from '../test/stripe.ts';
+import { createRefundActivities } from './refunds.ts';
+
+const DAY = 24 * 3_600_000;
+const MINUTE = 60_000;
+const policy = readPolicy();
+const NO_MONEY = 'balance_insufficient';
+let graph: Graph;
+let stripe: Fixture;
+beforeAll(async () => {
+  [graph, stripe] = await Promise.all([openTestGraph(), startFixture()]);
+});
+afterAll(async () => {
+  await stripe.close();
+  await closeVerified(graph);
+});
+
+/** A payment that others had collected when a charge of ours turned out to have succeeded, too. */
+async function paidTwice({ refunds = true } = {}) {
+  const order = await stripe.given([]);
+  const answer = await stripe.charge(order);
+  if (answer.result !== 'approved' || !answer.charge_ref || !answer.gateway_ref)
+    throw new Error(JSON.stringify(answer));
+  const { charge_ref, gateway_ref } = answer;
+  const kept = { ...policy, recovery: { ...policy.recovery, refundDuplicate: refunds } };
+  const { payment_id, customer_id, key, record } = await claimedObligation(graph, kept, { amount: 1250 });
+  await record({ result: 'unknown', reason: 'timeout' });
+  await closeRecovery(graph, testHeader(), { payment_id, outcome: 'paid_elsewhere', rule: 'settled' });
+  await record(answer);
+  const began = Date.now();
+  const activities = (days: number) =>
+    createRefundActivities({ graph, gateway: stripe.gateway, now: () => began + days * DAY });
+  /** Each try is another run's. */
+  const environment = () => {
+    const runId = randomUUID();
+    return new MockActivityEnvironment({
+      workflowExecution: { workflowId: `refund:${payment_id}`, runId },
+      workflowType: 'refundPayment',
+    });
+  };
+  return {
+    ...{ payment_id, customer_id, key, charge_ref, gateway_ref, order },
+    refuse: (...codes: string[]) => stripe.sim(`/charges/${charge_ref}/refuse_refunds`, 'PUT', { codes }),
+    /** The one try of a run, so many days after the second success. */
+    giveBack: async (days = 0) =>
+      (await environment().run(activities(days).refundCharge, { payment_id, key })) as RefundOutcome,
+    asked: (days = 0) =>
+      environment().run(activities(days).dueRefunds, {
+        payment_id,
+        by: { actor: 'grace', reason: 'test' },
+      }),
+    isSwept: async (days: number) =>
+      (
+        await findRefundsDue(graph, { after: before(payment_id), limit: 1, now: began + days * DAY })
+      ).includes(payment_id),
+    follow: async (days = 0) =>
+      followRefunds(graph, testHeader(), {
+        ...{ payment_id, gateway_ref, now: began + days * DAY },
+        refunds: await stripe.gateway.refundsOf(gateway_ref),
+      }),
+    owed: async () => {
+      const { refunds_due, refunds_failed, refund_at } = await getObligation(graph, payment_id);
+      return { refunds_due, refunds_failed, refund_at };
+    },
+    events: () => refundEvents(customer_id),
+    /** What stands at the gateway, in minor units, and under which keys it was asked for. */
+    async atGateway() {
+      const { data } = await stripe.sim<{ data: { path: string; idempotency_key?: string; body: object }[] }>(
+        '/requests',
+      );
+      const posted = data.filter(({ path, body }) => path === '/v1/refunds' && 'charge' in body);
+      const ours = posted.filter(({ body }) => (body as { charge: string }).charge === charge_ref);
+      const standing = (await stripe.gateway.refundsOf(gateway_ref)).filter(
+        ({ state }) => state !== 'failed',
+      );
+      return {
+        keys: ours.flatMap(({ idempotency_key }) => idempotency_key ?? []),
+        back: standing.reduce((sum, { amount }) => sum + amount, 0),
+      };
+    },
+    async byHand(amount?: number): Promise<string> {
+      const headers = { authorization: 'Bearer sk_test_1' };
+      const body = new URLSearchParams({ charge: charge_ref, ...(amount && { amount: String(amount) }) });
+      const response = await fetch(`${stripe.url}/v1/refunds`, { method: 'POST', headers, body });
+      return ((await response.json()) as { id: string }).id;
+    },
+    fail: (refund: string) =>
+      stripe.sim(`/refunds/${refund}/fail`, 'POST', { reason: 'lost_or_stolen_card' }),
+  };
+}
+
+/** So that a page of one that begins behind it holds this payment, if it is due. */
+const before = (payment_id: string) => payment_id.slice(0, -1);
+
+async function refundEvents(customer_id: string) {
+  const rows = await graph.read<{ type: string; actor: string; data: string }>(
+    `MATCH (e:PersonaEvent {stream_id: $customer_id}) WHERE e.type STARTS WITH 'Refund'
+     RETURN e.type AS type, e.actor AS actor, e.data AS data ORDER BY e.seq`,
+    { customer_id },
+  );
+  return rows.map(({ data, ...event }) => ({ ...event, ...JSON.parse(data) }));
+}
+
+test('a refund that the gateway refuses once is due again the next day, and then given back', async () => {
+  const { key, refuse, giveBack, isSwept, events, atGateway, owed } = await paidTwice();
+  await refuse(NO_MONEY);
+  expect(await isSwept(0)).toBe(true);
+  expect(await giveBack()).toMatchObject({ refunded: false, reason: expect.stringContaining(NO_MONEY) });
+  expect(await owed()).toMatchObject({ refunds_due: [key], refunds_failed: undefined });
+  expect(await isSwept(0.9)).toBe(false);
+  expect(await isSwept(1)).toBe(true);
+  expect(await giveBack(1)).toMatchObject({
+    refunded: true,
+    notice: expect.stringContaining(':refund_issued:'),
+  });
+  expect(await atGateway()).toEqual({ keys: [`refund:${key}:1`, `refund:${key}:2`], back: 1250 });
+  expect(await events()).toMatchObject([
+    { type: 'RefundFailed', key, n: 1, retry: { next_at: expect.any(String) } },
+    { type: 'RefundSent', key, by_others: null },
+  ]);
+  expect(await owed()).toEqual({ refunds_due: undefined, refunds_failed: undefined, refund_at: undefined });
+  expect(await isSwept(30)).toBe(false);
+});
+
+test('before its day a refused refund is not tried again, whichever run asks', async () => {
+  const { refuse, giveBack, atGateway, events } = await paidTwice();
+  await refuse(NO_MONEY);
+  const refused = await giveBack();
+  expect(await giveBack(0.5)).toEqual(refused);
+  expect(await atGateway()).toMatchObject({ keys: [expect.any(String)], back: 0 });
+  expect(await events()).toHaveLength(1);
+});
+
+test('refused for a week, it waits for a person, who has it tried at once and then daily again', async () => {
+  const { key, payment_id, refuse, giveBack, asked, isSwept, events, atGateway, owed } = await paidTwice();
+  await refuse(...Array.from({ length: 9 }, () => NO_MONEY));
+  for (let day = 0; day < 7; day++)
+    expect(await giveBack(day + (day * 10 * MINUTE) / DAY)).toMatchObject({ next_at: expect.any(String) });
+  expect(await giveBack(7.1)).toMatchObject({ refunded: false, next_at: null });
+  expect(await owed()).toMatchObject({ refunds_due: undefined, refunds_failed: [key] });
+  expect(await isSwept(40)).toBe(false);
+  expect(await giveBack(40)).toMatchObject({ refunded: false, next_at: null });
+
+  expect(await asked(40)).toMatchObject({ keys: [key] });
+  expect(await isSwept(40)).toBe(true);
+  expect(await giveBack(40)).toMatchObject({ refunded: false, next_at: expect.any(String) });
+  expect(await owed()).toMatchObject({ refunds_due: [key], refunds_failed: undefined });
+  expect(await giveBack(41)).toMatchObject({ refunded: true });
+  expect(await atGateway()).toMatchObject({ back: 1250 });
+  expect((await events()).map(({ type, n }) => `${type} ${n ?? ''}`)).toEqual([
+    ...Array.from({ length: 8 }, (_, tries) => `RefundFailed ${tries + 1}`),
+    'RefundRequested ',
+    'RefundFailed 9',
+    'RefundSent ',
+  ]);
+  expect(await asked(42)).toMatchObject({ keys: [] });
+  expect(payment_id).toBeTruthy();
+});
+
+test('a run that died after the call is followed by one that finds its refund', async () => {
+  const { key, payment_id, charge_ref, giveBack, atGateway, events } = await paidTwice();
+  const call = { charge_ref, payment_id, attempt_key: key, key: `refund:${key}:1` };
+  const { refund_ref } = await stripe.gateway.refundCharge(call);
+  expect(await giveBack(2)).toMatchObject({ refunded: true, refund_ref });
+  expect(await atGateway()).toEqual({ keys: [`refund:${key}:1`], back: 1250 });
+  expect(await events()).toMatchObject([{ type: 'RefundSent', refund_ref }]);
+});
+
+test.each([
+  ['given back', []],
+  ['refused', [NO_MONEY]],
+])('two runs at the same moment: %s once', async (_, codes) => {
+  const { key, refuse, giveBack, atGateway, events } = await paidTwice();
+  await refuse(...codes);
+  const runs = await Promise.allSettled([giveBack(), giveBack()]);
+  // While the one's request is under way the gateway refuses the other, which is retried.
+  const outcomes = await Promise.all(
+    runs.map(async (one) => (one.status === 'fulfilled' ? one.value : giveBack())),
+  );
+  const refunded = codes.length === 0;
+  expect(outcomes).toMatchObject([{ refunded }, { refunded }]);
+  const { keys, back } = await atGateway();
+  expect({ keys: [...new Set(keys)], back }).toEqual({
+    keys: [`refund:${key}:1`],
+    back: refunded ? 1250 : 0,
+  });
+  expect(await events()).toHaveLength(1);
+});
+
+test('a refund that was accepted and fails later is due again, and the customer is notified once', async () => {
+  const { key, customer_id, payment_id, giveBack, fail, follow, events, atGateway, owed } = await paidTwice();
+  const first = await giveBack();
+  if (!first.refunded || !first.notice) throw new Error(JSON.stringify(first));
+  const notice = { payment_id, customer_id, template: 'refund_issued', channel: 'email' };
+  const sender = testHeader({ caller: NOTICES_CALLER });
+  await finishNotice(graph, sender, { ...notice, notification_id: first.notice });
+  await fail(first.refund_ref);
+  expect(await follow(10)).toEqual({ by_others: 0, failed: 1 });
+  expect(await owed()).toMatchObject({ refunds_due: [key] });
+  expect(await giveBack(10.5)).toMatchObject({ refunded: false, next_at: expect.any(String) });
+  const again = await giveBack(11);
+  expect(again).toMatchObject({ refunded: true });
+  expect(again).not.toHaveProperty('notice');
+  expect(await atGateway()).toEqual({ keys: [`refund:${key}:1`, `refund:${key}:2`], back: 1250 });
+  expect((await events()).map(({ type }) => type)).toEqual(['RefundSent', 'RefundFailed', 'RefundSent']);
+});
+
+test('what others gave back meanwhile is not given back again', async () => {
+  const { refuse, byHand, giveBack, events, atGateway } = await paidTwice();
+  await refuse(NO_MONEY);
+  await giveBack();
+  await byHand(250);
+  const rest = await byHand();
+  expect(await giveBack(1)).toMatchObject({ refunded: true, refund_ref: expect.any(String) });
+  expect(await atGateway()).toMatchObject({ back: 1250 });
+  expect(rest).toBeTruthy();
+  expect((await events()).map(({ type }) => type)).toEqual(['RefundFailed', 'RefundSent']);
+});
+
+test('what waits for a person is settled when others have given the whole of it back, and due again if that fails', async () => {
+  const { key, refuse, giveBack, byHand, fail, follow, owed } = await paidTwice();
+  await refuse(NO_MONEY, NO_MONEY);
+  await giveBack();
+  expect(await giveBack(8)).toMatchObject({ next_at: null });
+  await byHand(250);
+  expect(await follow(9)).toEqual({ by_others: 1, failed: 0 });
+  expect(await owed()).toMatchObject({ refunds_failed: [key] });
+  const rest = await byHand();
+  expect(await follow(9)).toEqual({ by_others: 1, failed: 0 });
+  expect(await owed()).toEqual({ refunds_due: undefined, refunds_failed: undefined, refund_at: undefined });
+  await fail(rest);
+  expect(await follow(10)).toEqual({ by_others: 0, failed: 1 });
+  expect(await owed()).toMatchObject({ refunds_due: [key], refunds_failed: undefined });
+});
+
+test('what policy leaves to people is given back when a person asks for it', async () => {
+  const { key, giveBack, asked, isSwept, atGateway, events } = await paidTwice({ refunds: false });
+  expect(await isSwept(1)).toBe(false);
+  expect(await giveBack()).toMatchObject({ refunded: false, next_at: null });
+  expect(await atGateway()).toMatchObject({ back: 0 });
+  expect(await asked()).toMatchObject({ keys: [key] });
+  expect(await giveBack()).toMatchObject({ refunded: true });
+  expect(await events()).toMatchObject([
+    { type: 'RefundRequested', key, actor: 'grace' },
+    { type: 'RefundSent', key },
+  ]);
+});
+
+test('what is not at our gateway waits for a person at once', async () => {
+  const { payment_id, settle, record } = await claimedObligation(graph, policy);
+  await record({ result: 'approved', charge_ref: 'ch_1', gateway_ref: `pi_${randomUUID()}` });
+  const elsewhere = `pi_${randomUUID()}`;
+  await settle(Date.now(), elsewhere);
+  const { refundCharge } = createRefundActivities({ graph, gateway: stripe.gateway, now: Date.now });
+  const key = `settled:${elsewhere}`;
+  const outcome = await new MockActivityEnvironment().run(refundCharge, { payment_id, key });
+  expect(outcome).toMatchObject({ refunded: false, next_at: null });
+  expect(await getObligation(graph, payment_id)).toMatchObject({ refunds_failed: [key] });
+});

@@ -1,0 +1,193 @@
+/** The sweep on a real graph: messages that were accepted, and that nothing has recorded. */
+
+import { randomUUID } from 'node:crypto';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { DefaultLogger } from '@temporalio/worker';
+import { afterEach, expect, test } from 'vitest';
+import { PersonaError } from '../domain/errors.ts';
+import type { PaymentGateway } from '../domain/ports.ts';
+import { REPORT_SIGNALS, type Report, TaskQueue } from '../domain/processes.ts';
+import { clearReports, keepReport } from '../graph/recovery/index.ts';
+import { readPolicy } from '../platform/policy.ts';
+import { createServices } from '../services/create.ts';
+import { sendReport } from '../temporal/starts.ts';
+import { changedByHand, runCypher, testGraph, testHeader } from '../test/graph.ts';
+import { createTestRig, type TestRig } from '../test/rig/index.ts';
+import { customerWithCards, failureOf } from '../test/wallets.ts';
+import { createRecoveryActivities } from './recovery.ts';
+import { createSweepActivities } from './sweep.ts';
+
+const MINUTE = 60_000;
+const policy = readPolicy();
+const graph = await testGraph();
+const wallet = await customerWithCards(graph, policy);
+// Whatever a test leaves, the next one's sweep must not find. Other files' reports are sealed with keys of their own.
+afterEach(() =>
+  runCypher(graph, 'MATCH (r:AcceptedReport {customer_id: $customer_id}) DELETE r', {
+    customer_id: wallet.customer_id,
+  }),
+);
+const failed = (): Report => ({ kind: 'payment_failed', message: failureOf(wallet) });
+/** When every report is accepted. */
+const ACCEPTED = Date.now();
+const keep = (report: Report, customer_id = wallet.customer_id) =>
+  keepReport({ ...graph, now: () => ACCEPTED }, testHeader(), report, customer_id);
+
+/** What a sweep that comes so much later sends again, in its order, with the number of its pages. */
+async function swept(later: number, send: (report: Report) => void = () => {}) {
+  const sent: Report[] = [];
+  const { sweepReports } = createSweepActivities({
+    graph,
+    resumeRecovery: async () => false,
+    startRefund: async () => false,
+    startNotice: async () => false,
+    async sendReport(report) {
+      send(report);
+      sent.push(report);
+    },
+    now: () => ACCEPTED + later,
+  });
+  const environment = new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR', () => {}) });
+  let pages = 0;
+  for (let after: string | undefined = ''; after !== undefined; pages++) {
+    const page = (await environment.run(sweepReports, { after })) as { next?: string };
+    after = page.next;
+  }
+  return { sent, pages };
+}
+
+test('what is older than a minute is sent again as it came, of every kind', async () => {
+  const { customer_id } = wallet;
+  const payment_id = `invoice-${randomUUID()}`;
+  const settled_at = new Date().toISOString();
+  const reports: Report[] = [
+    failed(),
+    { kind: 'payment_settled', message: { event_id: randomUUID(), payment_id, customer_id, settled_at } },
+    {
+      kind: 'charge_result',
+      message: { event_id: randomUUID(), payment_id, gateway_ref: 'pi_1', result: 'approved' },
+    },
+  ];
+  expect(reports.map(({ kind }) => kind)).toEqual(Object.keys(REPORT_SIGNALS));
+  for (const report of reports) await keep(report);
+  expect((await swept(0)).sent).toEqual([]);
+  const { sent } = await swept(2 * MINUTE);
+  expect(sent).toHaveLength(3);
+  expect(sent).toEqual(expect.arrayContaining(reports));
+});
+
+test('one that is not recorded comes again ever later, at last daily, until it is forgotten', async () => {
+  const report = failed();
+  await keep(report);
+  for (const [first, ...due] of [
+    [2, 4, 8, 16],
+    [1_440, 2_880, 4_320, 5_760],
+  ]) {
+    expect((await swept((first ?? 0) * MINUTE)).sent).toEqual([report]);
+    for (const minutes of due) {
+      expect((await swept(minutes * MINUTE - 1)).sent, `before ${minutes}`).toEqual([]);
+      expect((await swept(minutes * MINUTE)).sent, `at ${minutes}`).toEqual([report]);
+    }
+  }
+  const { kind, message } = report;
+  const { payment_id, event_id } = message;
+  await clearReports(graph, testHeader(), { payment_id, reports: [{ kind, event_id }] });
+  expect((await swept(30 * 24 * 60 * MINUTE)).sent).toEqual([]);
+});
+
+test('one that cannot be opened or sent keeps nothing back, page after page', async () => {
+  const reports = Array.from({ length: 102 }, failed);
+  await Promise.all(reports.map((report) => keep(report)));
+  const [spoiled, unsendable] = [reports[3]?.message.event_id, reports[101]?.message.event_id];
+  await runCypher(graph, 'MATCH (r:AcceptedReport {event_id: $spoiled}) SET r.body = "s1:AAAA"', { spoiled });
+  const { sent, pages } = await swept(2 * MINUTE, ({ message }) => {
+    if (message.event_id === unsendable) throw new Error('too many signals for this execution');
+  });
+  expect(pages).toBeGreaterThanOrEqual(2);
+  const bad = [spoiled, unsendable];
+  expect(new Set(sent.map(({ message }) => message.event_id))).toEqual(
+    new Set(reports.map(({ message }) => message.event_id).filter((id) => !bad.includes(id))),
+  );
+  // They are tried again like any other.
+  expect((await swept(3 * MINUTE)).sent).toEqual([]);
+  expect((await swept(30 * MINUTE)).sent).toHaveLength(101);
+});
+
+test('a key that the ring lacks for now delays a report; one that was destroyed took it along', async () => {
+  const other = await customerWithCards(graph, policy, { cards: 1 });
+  const report: Report = { kind: 'payment_failed', message: failureOf(other) };
+  const { customer_id } = other;
+  await keep(report, customer_id);
+  const key = 'MATCH (k:CustomerKey {customer_id: $customer_id})';
+  await runCypher(graph, `${key} SET k.key_id = 'missing'`, { customer_id });
+  expect((await swept(2 * MINUTE)).sent).toEqual([]);
+  await runCypher(graph, `${key} SET k.key_id = 'test'`, { customer_id });
+  expect((await swept(20 * MINUTE)).sent).toEqual([report]);
+
+  changedByHand(graph, customer_id);
+  await runCypher(graph, `${key} DELETE k`, { customer_id });
+  expect((await swept(200 * MINUTE)).sent).toEqual([]);
+  const left = 'MATCH (r:AcceptedReport {customer_id: $customer_id}) RETURN r';
+  expect(await graph.read(left, { customer_id })).toEqual([]);
+});
+
+test('a run whose opening fails for good leaves its message to the sweep, which brings it to its end', async () => {
+  const other = await customerWithCards(graph, policy, { cards: 2 });
+  const failure = failureOf(other);
+  const { payment_id } = failure;
+  const nothing = async () => ({ looked_at: 0, started: [] });
+  const recovery = createRecoveryActivities({
+    graph,
+    gateway: {} as PaymentGateway,
+    policy,
+    tellRecoveries: async () => {},
+    now: Date.now,
+  });
+  let broken = true;
+  const rig: TestRig = await createTestRig({
+    server: 'dev',
+    activities: {
+      [TaskQueue.recovery]: {
+        ...recovery,
+        openRecovery: async (input: Parameters<typeof recovery.openRecovery>[0]) => {
+          if (broken) throw new PersonaError('internal', 'a statement that is wrong');
+          return recovery.openRecovery(input);
+        },
+        deliverNotice: async () => ({ result: 'delivered' }),
+      },
+      [TaskQueue.gateway]: {
+        charge: async () => ({ result: 'approved', gateway_ref: `pi_${payment_id}`, charge_ref: 'ch_1' }),
+      },
+      [TaskQueue.maintenance]: {
+        ...createSweepActivities({
+          graph,
+          resumeRecovery: async () => false,
+          startRefund: async () => false,
+          startNotice: async () => false,
+          sendReport: (report) => sendReport(rig.client, report),
+          now: () => Date.now() + 2 * MINUTE,
+        }),
+        sweepPage: nothing,
+        sweepNotices: nothing,
+      },
+    },
+  });
+  const gatewayEvents = { read: () => undefined };
+  const services = createServices({ graph, temporal: rig.client, policy, gatewayEvents }, () => {});
+  const caller = { caller: 'service', actor: 'synapse', correlationId: randomUUID() };
+  const patience = { deadline: Date.now() + MINUTE, signal: new AbortController().signal };
+  const { workflow_id } = await services.reportPaymentFailure({ ...caller, ...patience }, failure);
+  const handle = rig.client.workflow.getHandle(workflow_id);
+  await expect(handle.result()).rejects.toThrow();
+  const left = 'MATCH (r:AcceptedReport {payment_id: $payment_id}) RETURN r.kind AS kind';
+  expect(await graph.read(left, { payment_id })).toEqual([{ kind: 'payment_failed' }]);
+
+  broken = false;
+  const swept = await rig.client.workflow.execute('sweepObligations', {
+    workflowId: `obligation-sweep-${payment_id}`,
+    taskQueue: TaskQueue.maintenance,
+  });
+  expect(swept).toMatchObject({ reports: 1 });
+  expect(await handle.result()).toMatchObject({ outcome: 'recovered', attempts: 1 });
+  expect(await graph.read(left, { payment_id })).toEqual([]);
+});

@@ -1,0 +1,48 @@
+/** Disputes, and the early warnings of fraud that card networks pass on. */
+
+import type { Stripe } from 'stripe';
+import type { GatewayDispute } from '../../domain/ports.ts';
+import { disputeState } from './came-back.ts';
+import { found, type StripeOptions } from './client.ts';
+
+/** @throws gateway_unavailable, gateway_misconfigured (also for a key that may not read disputes) */
+export async function getDispute(
+  stripe: Stripe,
+  disputeRef: string,
+  options: StripeOptions,
+): Promise<GatewayDispute | undefined> {
+  const dispute = await found(stripe.disputes.retrieve(disputeRef, { expand: ['charge'] }), options);
+  if (dispute === undefined) return undefined;
+  const { id: dispute_ref, reason, status, charge } = dispute;
+  return { dispute_ref, reason, state: disputeState(status), ...chargeOf(charge) };
+}
+
+/** @throws gateway_unavailable, gateway_misconfigured (also for a key that may not read them) */
+export async function getFraudWarning(
+  stripe: Stripe,
+  warningRef: string,
+  options: StripeOptions,
+): Promise<GatewayDispute | undefined> {
+  const reading = stripe.radar.earlyFraudWarnings.retrieve(warningRef, { expand: ['charge'] });
+  const warning = await found(reading, options);
+  if (warning === undefined) return undefined;
+  const { id: dispute_ref, fraud_type: reason, charge } = warning;
+  return { dispute_ref, reason, state: 'early_warning', ...chargeOf(charge) };
+}
+
+type ChargedMethod = Omit<GatewayDispute, 'dispute_ref' | 'reason' | 'state'>;
+
+/** The method that was charged, and whose it was. A charge keeps the details that the method had then. */
+function chargeOf(charge: string | Stripe.Charge): ChargedMethod {
+  if (typeof charge === 'string') return {};
+  const { payment_method: token, customer, metadata, payment_method_details: details } = charge;
+  const gateway_customer_ref = typeof customer === 'string' ? customer : customer?.id;
+  const own =
+    details && (details as unknown as Record<string, { fingerprint?: string | null }>)[details.type];
+  return {
+    ...(token && { token }),
+    ...(gateway_customer_ref && { gateway_customer_ref }),
+    ...(own?.fingerprint && { instrument_fingerprint: own.fingerprint }),
+    ...(metadata.payment_id && { payment_id: metadata.payment_id }),
+  };
+}

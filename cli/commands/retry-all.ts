@@ -1,0 +1,116 @@
+/** Lets every recovery that waits for a person by one rule try again, at a bounded rate (docs/decisions/0108). */
+
+import { WorkflowNotFoundError } from '@temporalio/client';
+import { type ByPerson, recoveryWorkflowId } from '../../domain/processes.ts';
+import { type Graph, openConfiguredGraph } from '../../graph/index.ts';
+import { countInReview, getInReview, type InReview } from '../../graph/recovery/index.ts';
+import { readGraphEnvironment } from '../../platform/environment.ts';
+import { readPolicy } from '../../platform/policy.ts';
+import { toPersonaError } from '../../temporal/failures.ts';
+import type { Answer } from '../answer.ts';
+import { CliFailure, ExitCode } from '../failure.ts';
+import { paced } from '../paced.ts';
+import type { Settings } from '../settings.ts';
+import { moneyText, table, timeText } from '../tables.ts';
+import { connectOperations } from './operate.ts';
+
+const PAGE = 100;
+
+export interface RetryAll {
+  rule: string;
+  /** Only lists them. */
+  dryRun: boolean;
+  perSecond: number;
+  person: ByPerson;
+  /** Says how many there are before the first one is asked. */
+  say(line: string): void;
+}
+
+/**
+ * Run again after it was killed, it goes on: what has tried again is under review no more, and a recovery whose rule has
+ * changed meanwhile ignores the request.
+ * @throws CliFailure; EnvironmentError without the graph's keys; PersonaError graph_unavailable, temporal_unavailable
+ */
+export async function retryAll(settings: Settings, asked: RetryAll): Promise<Answer> {
+  const { gateway } = readPolicy(settings.variables.PERSONA_POLICY_FILE);
+  if (asked.perSecond > gateway.maxPerSecond) {
+    const message = `--per-second: at most ${gateway.maxPerSecond}, as policy gateway.maxPerSecond says`;
+    throw new CliFailure(ExitCode.wrongUsage, message);
+  }
+  const graph = openConfiguredGraph(readGraphEnvironment(settings.variables));
+  try {
+    return asked.dryRun ? await list(graph, asked) : await ask(settings, graph, asked);
+  } finally {
+    await graph.close();
+  }
+}
+
+async function list(graph: Graph, { rule }: RetryAll): Promise<Answer> {
+  const items: InReview[] = [];
+  for await (const item of inReview(graph, rule)) items.push(item);
+  const rows = items.map(({ payment_id, customer_id, amount, currency, opened_at }) => [
+    payment_id,
+    customer_id,
+    moneyText(amount, currency),
+    timeText(opened_at),
+  ]);
+  const text = [
+    table(['payment', 'customer', 'amount', 'opened (UTC)'], rows, ''),
+    `${countText(items.length, rule)}. Nothing was changed.`,
+  ];
+  return {
+    document: { rule, dry_run: true, found: items.length, items },
+    text: text.filter((line) => line !== '').join('\n'),
+  };
+}
+
+async function ask(
+  settings: Settings,
+  graph: Graph,
+  { rule, perSecond, person, say }: RetryAll,
+): Promise<Answer> {
+  const found = await countInReview(graph, rule);
+  say(`${countText(found, rule)}${found > 0 ? `; ${perSecond} a second are asked to try again` : ''}.`);
+  const client = await connectOperations(settings);
+  let signalled = 0;
+  const without_run: string[] = [];
+  try {
+    for await (const { payment_id } of paced(inReview(graph, rule), perSecond)) {
+      try {
+        const handle = client.workflow.getHandle(recoveryWorkflowId(payment_id));
+        await handle.signal('retryNow', { ...person, rule });
+        signalled++;
+      } catch (error) {
+        if (!(error instanceof WorkflowNotFoundError)) throw toPersonaError(error);
+        without_run.push(payment_id);
+      }
+    }
+  } finally {
+    await client.connection.close();
+  }
+  const lost =
+    without_run.length === 0
+      ? ''
+      : ` ${without_run.length} have no run; the sweep starts one within ten minutes, so run this again then: ${without_run.join(', ')}`;
+  return {
+    document: { rule, dry_run: false, found, signalled, without_run },
+    text: `${signalled} of ${found} were asked to try again.${lost}`,
+    ...(without_run.length > 0 && { exitCode: ExitCode.badAnswer }),
+  };
+}
+
+async function* inReview(graph: Graph, rule: string): AsyncGenerator<InReview> {
+  let after = '';
+  for (;;) {
+    const page = await getInReview(graph, { rule, after, limit: PAGE });
+    yield* page;
+    const last = page.at(-1);
+    if (last === undefined || page.length < PAGE) return;
+    after = last.payment_id;
+  }
+}
+
+function countText(found: number, rule: string): string {
+  const payments = found === 1 ? '1 payment is' : `${found} payments are`;
+  return `${payments} under review by the rule ${rule}`;
+}

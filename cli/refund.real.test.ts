@@ -1,0 +1,108 @@
+/** `persona refund` against running workers, the graph and a gateway that refuses. */
+
+import { randomBytes } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { DefaultLogger, Runtime } from '@temporalio/worker';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createRefundActivities } from '../activities/refunds.ts';
+import { TaskQueue } from '../domain/processes.ts';
+import type { Graph } from '../graph/index.ts';
+import { closeRecovery, getObligation } from '../graph/recovery/index.ts';
+import { readPolicy } from '../platform/policy.ts';
+import { workflowBundle } from '../temporal/bundle.ts';
+import { startRefund } from '../temporal/starts.ts';
+import { createQueueWorker, runWorkers } from '../temporal/worker.ts';
+import { closeVerified, openTestGraph, testHeader } from '../test/graph.ts';
+import { claimedObligation } from '../test/obligations.ts';
+import { openNamespace, type RigServer } from '../test/rig/server.ts';
+import { type Fixture, startFixture } from '../test/stripe.ts';
+import { runCli } from './program.ts';
+
+const policy = readPolicy();
+const codecKey = { id: 'c1', key: randomBytes(32) };
+let graph: Graph;
+let stripe: Fixture;
+let temporal: RigServer;
+let workers: ReturnType<typeof runWorkers>;
+
+beforeAll(async () => {
+  Runtime.install({ logger: new DefaultLogger('ERROR'), shutdownSignals: [] });
+  const codecKeys = [codecKey];
+  [graph, stripe, temporal] = await Promise.all([
+    openTestGraph(),
+    startFixture(),
+    openNamespace({ codecKeys, interceptor: {} }),
+  ]);
+  const worker = await createQueueWorker({
+    connection: temporal.connection,
+    namespace: temporal.namespace,
+    queue: TaskQueue.recovery,
+    activities: {
+      ...createRefundActivities({ graph, gateway: stripe.gateway, now: Date.now }),
+      deliverNotice: async () => ({ result: 'delivered' }),
+    },
+    bundle: await workflowBundle(),
+    codecKeys,
+    workflowThreadPoolSize: 1,
+  });
+  workers = runWorkers([worker]);
+});
+afterAll(async () => {
+  await workers.stop();
+  await temporal.close();
+  await stripe.close();
+  await closeVerified(graph);
+});
+
+async function persona(...args: string[]) {
+  const out: string[] = [];
+  const err: string[] = [];
+  const code = await runCli(args, {
+    env: {
+      PERSONA_RUN_FILE: '/does/not/exist/run.json',
+      TEMPORAL_ADDRESS: process.env.TEMPORAL_ADDRESS,
+      TEMPORAL_NAMESPACE: temporal.namespace,
+      TEMPORAL_CODEC_KEYS: `${codecKey.id}:${codecKey.key.toString('base64')}`,
+    },
+    stdin: Readable.from([]),
+    out: (line) => out.push(line),
+    err: (line) => err.push(line),
+  });
+  return { code, out: out.join('\n'), err: err.join('\n') };
+}
+
+test('what the gateway refused is given back when a person asks, and only once', async () => {
+  const order = await stripe.given([]);
+  const answer = await stripe.charge(order);
+  const charge_ref = answer.result === 'approved' ? answer.charge_ref : undefined;
+  const { payment_id, key, record } = await claimedObligation(graph, policy, { amount: 1250 });
+  await record({ result: 'unknown', reason: 'timeout' });
+  await closeRecovery(graph, testHeader(), { payment_id, outcome: 'paid_elsewhere', rule: 'settled' });
+  await record(answer);
+  const codes = ['balance_insufficient', 'balance_insufficient'];
+  await stripe.sim(`/charges/${charge_ref}/refuse_refunds`, 'PUT', { codes });
+
+  // As the sweep does.
+  expect(await startRefund(temporal.client, payment_id)).toBe(true);
+  await temporal.client.workflow.getHandle(`refund:${payment_id}`).result();
+  expect(await getObligation(graph, payment_id)).toMatchObject({ refund_at: expect.any(String) });
+
+  const refused = await persona('refund', payment_id, '--reason', 'balance topped up');
+  expect(refused).toMatchObject({ code: 1, out: expect.stringContaining('daily for a week') });
+  const done = await persona('refund', payment_id, '--json');
+  expect({ ...done, out: JSON.parse(done.out) }).toMatchObject({
+    code: 0,
+    out: { payment_id, refunds: [{ key, refunded: true, refund_ref: expect.stringMatching(/^re_/) }] },
+  });
+  expect(await stripe.ledger(order)).toMatchObject([{ status: 'refunded' }]);
+  const again = await persona('refund', payment_id);
+  expect(again).toMatchObject({ code: 1, out: expect.stringContaining('Nothing of') });
+});
+
+test('a payment that does not exist is not found', async () => {
+  expect(await persona('refund', 'invoice-unknown')).toMatchObject({
+    code: 1,
+    out: '',
+    err: expect.stringContaining('no recovery of payment invoice-unknown'),
+  });
+});

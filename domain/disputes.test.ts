@@ -1,0 +1,51 @@
+import { expect, test } from 'vitest';
+import {
+  type DisputeState,
+  hasTaughtFraud,
+  isDisputed,
+  isKnownFraud,
+  standing,
+  withDispute,
+} from './disputes.ts';
+
+const dispute = (state: DisputeState, reason = 'general') => ({ dispute_ref: 'du_1', reason, state });
+
+test.each<[DisputeState, boolean]>([
+  ['open', true],
+  ['lost', true],
+  ['won', false],
+  ['warning_closed', false],
+  ['early_warning', false],
+])('a dispute that is %s: does the method stay disputed? %s', (state, disputed) => {
+  expect(isDisputed(withDispute([], dispute(state)))).toBe(disputed);
+});
+
+test('each dispute has to be over for itself, and each is kept once', () => {
+  let kept = withDispute([], dispute('open'));
+  kept = withDispute(kept, { dispute_ref: 'du_11', state: 'open' });
+  kept = withDispute(kept, dispute('won'));
+  expect(kept).toEqual(['du_11:open', 'du_1:won']);
+  expect(isDisputed(kept)).toBe(true);
+  expect(standing(kept)).toEqual([{ dispute_ref: 'du_11', state: 'open' }]);
+  expect(isDisputed(withDispute(kept, { dispute_ref: 'du_11', state: 'warning_closed' }))).toBe(false);
+});
+
+test.each<[string, DisputeState, boolean]>([
+  ['fraudulent', 'open', true],
+  ['fraudulent', 'lost', true],
+  ['fraudulent', 'won', false],
+  ['fraudulent', 'warning_closed', false],
+  ['product_not_received', 'lost', false],
+  ['misc', 'early_warning', true],
+])('the bank knows of fraud by a dispute for reason %s that is %s: %s', (reason, state, known) => {
+  expect(isKnownFraud({ reason, state })).toBe(known);
+});
+
+test('known fraud is learnt once from each dispute', () => {
+  const fraud = dispute('open', 'fraudulent');
+  expect(hasTaughtFraud([], fraud)).toBe(false);
+  expect(hasTaughtFraud(['du_11:open'], fraud)).toBe(false);
+  expect(hasTaughtFraud(['du_1:open'], { ...fraud, state: 'lost' })).toBe(true);
+  // An inquiry that was closed taught nothing, and may become a dispute.
+  expect(hasTaughtFraud(['du_1:warning_closed'], fraud)).toBe(false);
+});

@@ -1,0 +1,135 @@
+/** Payments that succeeded and whose money came back: they are not paid, and a person decides. */
+
+import { expect, test } from 'vitest';
+import { begin } from './begin.ts';
+import { decide } from './decide.ts';
+import { evolve } from './evolve.ts';
+import type { Fact, RecoveryState } from './state.ts';
+import { attempt, DAY, HOUR, keyOf, label, NOW, play, recorded, snapshot } from './testing.ts';
+
+const KEY = keyOf('a', 1);
+const REVIEWED = ['review payment_came_back', 'wait for review'];
+const cameBack = { result: 'approved', gateway_ref: 'pi_1', came_back: 'refunded' } as const;
+const foundOut = (at = NOW): Fact => ({ fact: 'found_out', key: KEY, found: cameBack, at });
+
+const inDoubt = () => begin(snapshot({ alternatives: ['a', 'b'], attempts: [attempt('a', 1, 'unknown')] }));
+const afterDecline = () => begin(snapshot({ alternatives: ['b'], attempts: [attempt('a', 1, 'declined')] }));
+
+test.each<[string, () => RecoveryState, Fact]>([
+  [
+    'the payment that the report names',
+    () => begin(snapshot({ gateway_payment_ref: 'pi_9' })),
+    { fact: 'looked_up', payment: 'came_back', at: NOW },
+  ],
+  [
+    'the same, after a failure whose outcome nobody knew',
+    () => {
+      const failure = { ...snapshot({}, 'UNKNOWN').failure, status: 'unknown' as const };
+      return begin(snapshot({ failure, gateway_payment_ref: 'pi_9' }, 'UNKNOWN'));
+    },
+    { fact: 'looked_up', payment: 'came_back', at: NOW },
+  ],
+  ['a charge in doubt', inDoubt, foundOut()],
+  ['a charge that was believed declined', afterDecline, foundOut()],
+  [
+    'the own payment after an authentication',
+    afterDecline,
+    { fact: 'authenticated', payment: 'came_back', at: NOW },
+  ],
+  ['the own payment at the end of the window', afterDecline, { fact: 'already_succeeded', came_back: true }],
+])('%s is no payment: a person is asked, and nothing is charged', (_, state, fact) => {
+  const known = evolve(state(), fact);
+  expect(known.ending).toBeUndefined();
+  expect(play(known, {}).done.slice(0, 2)).toEqual(REVIEWED);
+});
+
+test('a settlement by such a payment is under review in the graph already: nothing is charged', () => {
+  const fact = { fact: 'settlement_in_review', rule: 'payment_came_back', at: NOW } as const;
+  expect(play(evolve(afterDecline(), fact), {}).done).toEqual(['wait for review']);
+});
+
+test('of a charge in doubt the gateway is asked on, since a dispute may be won', () => {
+  const { state } = play(evolve(inDoubt(), foundOut()), {});
+  const later = NOW + 31 * DAY;
+  expect(decide(state, later)).toMatchObject({ do: 'find_out', key: KEY });
+  const won = evolve(state, { fact: 'found_out', key: KEY, found: { result: 'approved' }, at: later });
+  expect(label(decide(won, later))).toBe('record approved');
+});
+
+test('a person who says that it is owed lets the next attempt create another payment', () => {
+  const { state } = play(evolve(inDoubt(), foundOut()), {});
+  const said = evolve(state, { fact: 'resolved_by_person', key: KEY, result: 'declined' });
+  expect(decide(said, NOW)).toEqual({
+    do: 'record',
+    key: KEY,
+    answer: {
+      result: 'declined',
+      codes: { reason: 'resolved by a person' },
+      gateway_ref: 'pi_1',
+      payment_over: true,
+    },
+  });
+  const declined = evolve(said, {
+    fact: 'attempt_recorded',
+    recorded: recorded('a', 1, 'declined', 'LATER'),
+    at: NOW,
+  });
+  expect(play(declined, {}).done).toContain('charge b');
+});
+
+test('where others were paid it is the second success all the same, and goes back as far as it has not yet', () => {
+  const settled = evolve(inDoubt(), { fact: 'settled', payment_ref: 'pi_2' });
+  const { state } = play(settled, {});
+  expect(state.closed).toBe(true);
+  expect(evolve(state, foundOut()).to_record).toEqual({ key: KEY, answer: cameBack });
+});
+
+test('a closed obligation stays closed', () => {
+  const closed = begin(
+    snapshot({ state: 'recovered', rule: 'approved', attempts: [attempt('a', 1, 'approved')] }),
+  );
+  const inReview = { fact: 'settlement_in_review', rule: 'payment_came_back', at: NOW } as const;
+  for (const fact of [inReview, foundOut()]) {
+    expect(play(evolve(closed, fact), {}).done.at(-1)).toBe('finish');
+  }
+});
+
+test('an attempt that finds the payment so was never sent, and a person is asked before the next one', () => {
+  const charging = begin(snapshot({ alternatives: ['a', 'b'] }));
+  const void_ = recorded('a', 1, 'void');
+  const at = NOW + HOUR;
+  const known = evolve(charging, {
+    fact: 'attempt_recorded',
+    recorded: { ...void_, attempt: { ...void_.attempt, rule: 'payment_came_back' } },
+    at,
+  });
+  expect(play(known, {}, at).done.slice(0, 2)).toEqual(REVIEWED);
+  const again = evolve(known, { fact: 'retry_now', alternatives: ['a', 'b'], at });
+  expect(label(decide(again, at))).toBe('claim a:2');
+});
+
+test('a run that takes over in review does not look the payment up again', () => {
+  const review = { state: 'needs_review', rule: 'payment_came_back', gateway_payment_ref: 'pi_9' } as const;
+  const resumed = begin(snapshot(review));
+  expect(play(resumed, {}).done).toEqual(['wait for review']);
+  const again = evolve(resumed, { fact: 'retry_now', alternatives: ['a'], at: NOW });
+  expect(label(decide(again, NOW))).toBe('claim failed:1');
+});
+
+test.each(['stopped', 'exhausted', 'cancelled'] as const)(
+  'of an obligation that ended %s a success whose money came back makes no paid one',
+  (outcome) => {
+    const closed = snapshot({ state: outcome, rule: outcome, attempts: [attempt('a', 1, 'declined')] });
+    const asked = evolve(begin(closed), { fact: 'charge_heard', key: KEY, at: NOW });
+    expect(play(evolve(asked, foundOut()), {}).done).toEqual(['finish']);
+  },
+);
+
+test('a settlement that a person is asked about already is not forgotten with the charge that came back', () => {
+  const met = evolve(inDoubt(), { fact: 'settlement_in_review', rule: 'settlement_mismatch', at: NOW });
+  const resolved = { fact: 'resolved_by_person', key: KEY, result: 'declined' } as const;
+  const { done } = play(evolve(evolve(met, foundOut()), resolved), {
+    a: { state: 'declined', class: 'LATER' },
+  });
+  expect(done).toEqual(['record declined', 'wait for review']);
+});

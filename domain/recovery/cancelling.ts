@@ -1,0 +1,38 @@
+/**
+ * A payment at the gateway that could not be cancelled when its obligation was to end. Until it is, it may still succeed:
+ * the obligation stays open, is charged no more, and the gateway is asked again.
+ */
+
+import type { RecoveryState } from './state.ts';
+import { PAYMENT_NOT_CANCELLABLE } from './status.ts';
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
+/** Together a day; then a person is asked to look, and the gateway daily. */
+const WAITS_MS = [MINUTE_MS, 5 * MINUTE_MS, 30 * MINUTE_MS, 2 * HOUR_MS, 6 * HOUR_MS, 16 * HOUR_MS];
+
+/** @param payment being processed, its outcome is waited for as that of a pending charge. @param at epoch milliseconds */
+export function afterNotCancelled(
+  state: RecoveryState,
+  payment: 'processing' | 'unknown',
+  at: number,
+): RecoveryState {
+  const processing = payment === 'processing';
+  const tries = state.cancelling?.processing === processing ? state.cancelling.tries : 0;
+  const wait = (processing ? state.policy.pending : WAITS_MS)[tries];
+  const cancelling = { processing, tries: tries + 1, next_at: at + (wait ?? DAY_MS) };
+  const exhausted = wait === undefined && !state.review;
+  const review = exhausted ? { rule: PAYMENT_NOT_CANCELLABLE, flagged: false } : state.review;
+  return { ...state, cancelling, review };
+}
+
+/** Something new may be known of the payment, or a person wants it asked for now. @param at epoch milliseconds */
+export function cancelNow(state: RecoveryState, at: number): RecoveryState {
+  return state.cancelling ? { ...state, cancelling: { ...state.cancelling, next_at: at } } : state;
+}
+
+/** @param now epoch milliseconds */
+export function cancelsLater({ cancelling }: RecoveryState, now: number): boolean {
+  return cancelling !== undefined && cancelling.next_at > now;
+}

@@ -1,0 +1,59 @@
+/** Charges that never reach the gateway: its breaker is open, it refuses connections, or it has no turn for them. */
+
+import { expect, test } from 'vitest';
+import { begin } from './begin.ts';
+import { decide } from './decide.ts';
+import { describe } from './describe.ts';
+import { evolve } from './evolve.ts';
+import { NOT_SENT, PAYMENT_CANCELLED } from './status.ts';
+import { claimed, DAY, NOW, recorded, snapshot } from './testing.ts';
+
+function voidedBy(rule: string, retry_after_ms?: number) {
+  const { attempt, ...rest } = recorded('a', 1, 'void');
+  return evolve(begin(snapshot()), {
+    fact: 'attempt_recorded',
+    recorded: { ...rest, attempt: { ...attempt, rule } },
+    at: NOW,
+    ...(retry_after_ms === undefined ? {} : { retry_after_ms }),
+  });
+}
+
+test('it waits for the gateway, and comes back when charges may be sent again', () => {
+  const state = voidedBy(NOT_SENT, 30_000);
+  expect(describe(state, NOW)).toMatchObject({
+    state: 'waiting',
+    waiting_for: 'gateway',
+    next: { action: 'charge', payment_method_id: 'a' },
+  });
+  const step = decide(state, NOW);
+  if (step.do !== 'wait' || step.until === undefined) throw new Error(`wants to ${step.do} instead`);
+  expect(step.until).toBeGreaterThanOrEqual(NOW + 30_000);
+  expect(decide(state, step.until)).toMatchObject({
+    do: 'claim',
+    candidate: { payment_method_id: 'a' },
+    n: 2,
+  });
+});
+
+test('a payment that was cancelled is no trouble of the gateway', () => {
+  expect(describe(voidedBy(PAYMENT_CANCELLED), NOW)).not.toHaveProperty('waiting_for');
+});
+
+test('claimed again, it waits for whatever stands in the way then', () => {
+  const state = voidedBy(NOT_SENT);
+  const candidate = state.candidates[0]!;
+  const at = candidate.not_before;
+  const claim = { result: 'blocked', by: 'invoice-2', since: at, what: 'instrument' } as const;
+  const blocked = evolve(
+    { ...state, candidates: [candidate] },
+    { fact: 'claim_answered', candidate, claim, at },
+  );
+  expect(describe(blocked, at)).toMatchObject({ waiting_for: 'claim' });
+  const until = at + 2 * DAY;
+  const refused = { result: 'refused', rule: 'ceiling:visa', until } as const;
+  const postponed = evolve(state, { fact: 'claim_answered', candidate, claim: refused, at });
+  const alone = { ...postponed, candidates: postponed.candidates.slice(0, 1) };
+  expect(describe(alone, at).waiting_for).not.toBe('gateway');
+  const again = evolve(state, { fact: 'claim_answered', candidate, claim: claimed('a', 2), at });
+  expect(describe(again, at)).toMatchObject({ state: 'charging' });
+});

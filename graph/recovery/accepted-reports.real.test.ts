@@ -1,0 +1,177 @@
+/** Messages that an edge has accepted, and the transactions that forget them (specification: workflows, 2). */
+
+import { randomUUID } from 'node:crypto';
+import { expect, test } from 'vitest';
+import type { Report } from '../../domain/processes.ts';
+import type { PaymentFailed, PaymentSettled } from '../../domain/recovery/messages.ts';
+import { runCypher, testHeader } from '../../test/graph.ts';
+import { customerWithCards, failureOf, type TestWallet } from '../../test/wallets.ts';
+import { keepReport, openSettled } from './index.ts';
+import { approved, recoveryCommands } from './testing.ts';
+
+const DAY = 86_400_000;
+const { graph, policy, open, opened, claim, record, close, log } = await recoveryCommands();
+
+const keep = (report: Report, { customer_id }: Pick<TestWallet, 'customer_id'>) =>
+  keepReport(graph, testHeader(), report, customer_id);
+const kept = async (payment_id: string) => {
+  const rows = await graph.read<{ kind: string }>(
+    'MATCH (r:AcceptedReport {payment_id: $payment_id}) RETURN r.kind AS kind ORDER BY kind',
+    { payment_id },
+  );
+  return rows.map(({ kind }) => kind);
+};
+const settlementOf = (
+  { customer_id, payment_id }: Pick<PaymentFailed, 'customer_id' | 'payment_id'>,
+  changes: Partial<PaymentSettled> = {},
+): PaymentSettled => {
+  const settled_at = new Date().toISOString();
+  return { event_id: randomUUID(), payment_id, customer_id, settled_at, ...changes };
+};
+const settle = (settlement: PaymentSettled, key: string = randomUUID()) =>
+  openSettled(graph, testHeader({ idempotencyKey: key }), {
+    ...{ settlement, policy, now: Date.now() },
+    evidence: 'paid',
+  });
+
+test('a report is sealed, stands in no log, and is the same one however often it is accepted', async () => {
+  const wallet = await customerWithCards(graph, policy);
+  const message = failureOf(wallet, { description: 'Magazine for Ms Known' });
+  const events = await log(wallet);
+  await Promise.all([1, 2, 3].map(() => keep({ kind: 'payment_failed', message }, wallet)));
+  const { payment_id, event_id } = message;
+  const rows = await graph.read<{ report: Record<string, string> }>(
+    'MATCH (r:AcceptedReport {payment_id: $payment_id}) RETURN properties(r) AS report',
+    { payment_id },
+  );
+  expect(rows).toHaveLength(1);
+  const ids = { kind: 'payment_failed', event_id, payment_id, customer_id: wallet.customer_id };
+  expect(rows[0]?.report).toEqual({
+    ...ids,
+    at: expect.any(String),
+    body: expect.stringMatching(/^s1:/),
+  });
+  expect(JSON.stringify(rows)).not.toContain('Magazine');
+  expect(await log(wallet)).toEqual(events);
+  expect(
+    await graph.read('MATCH (r:CommandReceipt {key: $key}) RETURN r', {
+      key: `accept:payment_failed:${event_id}`,
+    }),
+  ).toEqual([]);
+});
+
+test('one event may be reported in several kinds, and each is forgotten by itself', async () => {
+  const wallet = await customerWithCards(graph, policy);
+  const event_id = randomUUID();
+  const failure = failureOf(wallet, { event_id });
+  const { payment_id } = failure;
+  const result = { event_id, payment_id, gateway_ref: 'pi_1', result: 'declined' } as const;
+  await keep({ kind: 'charge_result', message: result }, wallet);
+  await keep({ kind: 'payment_failed', message: failure }, wallet);
+  await keep({ kind: 'payment_settled', message: settlementOf(failure, { event_id }) }, wallet);
+  await open(failure);
+  expect(await kept(payment_id)).toEqual(['charge_result', 'payment_settled']);
+});
+
+test('whatever a failure comes to, the transaction that decides it forgets the report', async () => {
+  const wallet = await customerWithCards(graph, policy);
+  const ended = failureOf(wallet);
+  await opened(ended);
+  await close(ended.payment_id, { outcome: 'stopped', rule: 'STOP' });
+  const owed = failureOf(wallet);
+  await opened(owed);
+  const again = (failure: PaymentFailed, changes: Partial<PaymentFailed> = {}) => ({
+    ...failure,
+    event_id: randomUUID(),
+    occurred_at: new Date(Date.now() + 1_000).toISOString(),
+    ...changes,
+  });
+  const old = new Date(Date.now() - 30 * DAY).toISOString();
+  const expected: [PaymentFailed, string][] = [
+    [failureOf(wallet), 'opened'],
+    [again(owed), 'noted'],
+    [owed, 'unchanged'],
+    [again(owed, { occurred_at: old }), 'unchanged'],
+    [again(ended), 'closed'],
+    [failureOf(wallet, { occurred_at: old }), 'ignored'],
+    [failureOf(wallet, { payment_method_id: randomUUID() }), 'refused'],
+    [again(owed, { amount: 1 }), 'refused'],
+  ];
+  for (const [message, result] of expected) {
+    await keep({ kind: 'payment_failed', message }, wallet);
+    expect(await open(message)).toMatchObject({ result });
+    expect(await kept(message.payment_id), result).toEqual([]);
+  }
+});
+
+test('a report that comes again is forgotten, also where the first answer is remembered or refuses it', async () => {
+  const wallet = await customerWithCards(graph, policy);
+  const message = failureOf(wallet);
+  const key = randomUUID();
+  await open(message, { key });
+  await keep({ kind: 'payment_failed', message }, wallet);
+  await open(message, { key });
+  expect(await kept(message.payment_id)).toEqual([]);
+
+  const other = { ...message, reason: 'another body under the same id' };
+  await keep({ kind: 'payment_failed', message: other }, wallet);
+  await expect(open(other, { key })).rejects.toMatchObject({ type: 'idempotency_key_reused' });
+  expect(await kept(message.payment_id)).toEqual([]);
+});
+
+test('the report of another payment under the same event id stays', async () => {
+  const wallet = await customerWithCards(graph, policy);
+  const first = failureOf(wallet);
+  const second = failureOf(wallet, { event_id: first.event_id });
+  await keep({ kind: 'payment_failed', message: first }, wallet);
+  await open(second);
+  expect(await kept(first.payment_id)).toEqual(['payment_failed']);
+});
+
+test('a command that fails leaves the report', async () => {
+  const wallet = await customerWithCards(graph, policy);
+  const message = failureOf(wallet);
+  await keep({ kind: 'payment_failed', message }, wallet);
+  const { customer_id } = wallet;
+  await runCypher(graph, 'MATCH (k:CustomerKey {customer_id: $customer_id}) SET k.key_id = "gone"', {
+    customer_id,
+  });
+  await expect(open(message)).rejects.toMatchObject({ type: 'key_unavailable' });
+  expect(await kept(message.payment_id)).toEqual(['payment_failed']);
+  await runCypher(graph, 'MATCH (k:CustomerKey {customer_id: $customer_id}) SET k.key_id = "test"', {
+    customer_id,
+  });
+  expect(await open(message)).toMatchObject({ result: 'opened' });
+  expect(await kept(message.payment_id)).toEqual([]);
+});
+
+test('a settlement is forgotten with what it brings about, and stays while its obligation is open', async () => {
+  const wallet = await customerWithCards(graph, policy);
+  const early = settlementOf({ ...wallet, payment_id: `invoice-${randomUUID()}` });
+  await keep({ kind: 'payment_settled', message: early }, wallet);
+  expect(await settle(early)).toMatchObject({ result: 'closed' });
+  expect(await kept(early.payment_id)).toEqual([]);
+
+  const owed = failureOf(wallet);
+  await opened(owed);
+  const settlement = settlementOf(owed, { gateway_payment_ref: `pi_${randomUUID()}` });
+  await keep({ kind: 'payment_settled', message: settlement }, wallet);
+  expect(await settle(settlement)).toMatchObject({ result: 'unchanged' });
+  expect(await kept(owed.payment_id)).toEqual(['payment_settled']);
+
+  const [, method = ''] = wallet.methods;
+  await claim(owed.payment_id, method);
+  await record(owed.payment_id, method, approved);
+  const key = randomUUID();
+  expect(await settle(settlement, key)).toMatchObject({ second: expect.any(String) });
+  expect(await kept(owed.payment_id)).toEqual([]);
+
+  await keep({ kind: 'payment_settled', message: settlement }, wallet);
+  expect(await settle(settlement, key)).toMatchObject({ second: expect.any(String) });
+  expect(await kept(owed.payment_id)).toEqual([]);
+
+  const stranger = settlementOf({ ...owed, customer_id: randomUUID() });
+  await keep({ kind: 'payment_settled', message: stranger }, wallet);
+  expect(await settle(stranger)).toMatchObject({ result: 'refused' });
+  expect(await kept(owed.payment_id)).toEqual([]);
+});

@@ -1,0 +1,110 @@
+/**
+ * Messages that an edge has accepted (specification: workflows, 2, 'An accepted message is never forgotten'): written
+ * before its recovery is signalled, and forgotten by the transaction that records them. Exempt from the event log, like
+ * receipts.
+ */
+
+import { PersonaError } from '../../domain/errors.ts';
+import type { Report, ReportId } from '../../domain/processes.ts';
+import { type CommandHeader, runCommand } from '../command.ts';
+import type { CommandTx } from '../command-tx.ts';
+import type { Graph } from '../graph.ts';
+import { dataKeyOf, type Sender } from '../key-store.ts';
+
+// A report that is there already is the same one, from an edge that got no further.
+const ACCEPT = `
+  MERGE (r:AcceptedReport {kind: $kind, event_id: $event_id})
+  ON CREATE SET r.payment_id = $payment_id, r.customer_id = $customer_id, r.body = $body, r.at = datetime($at)`;
+
+// Another payment's report under the same event id is another report.
+const FORGET = `
+  MATCH (r:AcceptedReport {kind: $kind, event_id: $event_id})
+  WHERE r.payment_id = $payment_id
+  DELETE r`;
+
+/** Where the body of a report belongs: it opens nowhere else. */
+export const placeOf = ({ kind, event_id }: ReportId) =>
+  ['AcceptedReport', `${kind}:${event_id}`, 'body'] as const;
+
+/**
+ * Writes an accepted message down, sealed with its customer's key.
+ * @throws PersonaError customer_not_found where there is no key to seal it with
+ */
+export async function acceptReport(
+  tx: CommandTx,
+  { kind, message }: Report,
+  customer_id: string,
+): Promise<void> {
+  const key = await dataKeyOf(tx.graph, tx, { label: 'CustomerKey', id: customer_id });
+  if (!key) throw new PersonaError('customer_not_found', `there is no customer ${customer_id}`);
+  const { event_id, payment_id } = message;
+  const body = key.seal(JSON.stringify(message), ...placeOf({ kind, event_id }));
+  tx.send(ACCEPT, { kind, event_id, payment_id, customer_id, body, at: tx.recordedAt });
+}
+
+/** The same in a transaction of its own, for an edge that remembers its message only after it was handed on. */
+export async function keepReport(
+  graph: Graph,
+  header: Pick<CommandHeader, 'caller' | 'correlationId' | 'occurredAt'>,
+  report: Report,
+  customer_id: string,
+): Promise<void> {
+  const idempotencyKey = `accept:${report.kind}:${report.message.event_id}`;
+  const own = { ...header, actor: header.caller, idempotencyKey };
+  await runCommand(graph, own, 'keepReport', report, async (tx) => {
+    tx.forget();
+    await acceptReport(tx, report, customer_id);
+  });
+}
+
+function forgetReport(sender: Sender, report: ReportId & { payment_id: string }): void {
+  const { kind, event_id, payment_id } = report;
+  sender.send(FORGET, { kind, event_id, payment_id });
+}
+
+/** Forgets reports of a payment whose messages have been acted on, or refused. One that is not there is forgotten. */
+export async function clearReports(
+  graph: Graph,
+  header: CommandHeader,
+  { payment_id, reports }: { payment_id: string; reports: readonly ReportId[] },
+): Promise<void> {
+  await runCommand(graph, header, 'clearReports', { payment_id, reports }, async (tx) => {
+    tx.forget();
+    for (const report of reports) forgetReport(tx, { ...report, payment_id });
+  });
+}
+
+/**
+ * Runs the command that records a message, and forgets the message's report with what it writes. Where the command was
+ * carried out before, or refuses the message for good, the report that came again is forgotten on its own.
+ *
+ * @param isRecorded `false`: the graph does not hold yet what the message says, and its report stays
+ */
+export async function runReported<T>(
+  graph: Graph,
+  header: CommandHeader,
+  command: { name: string; body: unknown; report: Report; isRecorded?: (answer: T) => boolean },
+  work: (tx: CommandTx) => Promise<T>,
+): Promise<T> {
+  const { name, body, report, isRecorded = () => true } = command;
+  const { event_id, payment_id } = report.message;
+  const id = { kind: report.kind, event_id };
+  const clear = () => {
+    const idempotencyKey = `clear:${header.idempotencyKey}`;
+    return clearReports(graph, { ...header, idempotencyKey }, { payment_id, reports: [id] });
+  };
+  let done = false;
+  try {
+    const answer = await runCommand(graph, header, name, body, async (tx) => {
+      const decided = await work(tx);
+      if (isRecorded(decided)) forgetReport(tx, { ...id, payment_id });
+      done = true;
+      return decided;
+    });
+    if (!done && isRecorded(answer)) await clear();
+    return answer;
+  } catch (error) {
+    if (error instanceof PersonaError && error.type === 'idempotency_key_reused') await clear();
+    throw error;
+  }
+}

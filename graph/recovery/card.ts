@@ -1,0 +1,43 @@
+/** A card as the graph knows it: by its number's fingerprint, through whichever token and customer. */
+
+import type { AttemptNode } from './records.ts';
+
+/**
+ * Every attempt `a` on the card behind the method `p`, ours and reported: of its number, and those of the method itself
+ * of which no number is known. A method with another number than before has another history.
+ * The index on number and time is used only where both are asked for.
+ */
+export const ATTEMPTS_ON_CARD = `
+  CALL (p) {
+    MATCH (a:ChargeAttempt {payment_method_id: p.id}) WHERE a.instrument_fingerprint IS NULL RETURN a
+    UNION
+    MATCH (a:ChargeAttempt {instrument_fingerprint: p.instrument_fingerprint})
+    WHERE a.claimed_at IS NOT NULL RETURN a
+  }`;
+
+export const READ_CARD = `
+  MATCH (c:Customer {id: $customer_id})-[:HAS_PAYMENT_METHOD]->(p:PaymentMethod {id: $payment_method_id})
+  RETURN
+    p.updated_at.epochMillis AS changed_at,
+    EXISTS {
+      MATCH (p)-[:USED_ON]->(d:Device)<-[l:LOGGED_IN_FROM]-(c)
+      WHERE l.proven AND d.trust_score >= $threshold
+    } AS on_trusted_device,
+    EXISTS {
+      MATCH (same:PaymentMethod {instrument_fingerprint: p.instrument_fingerprint})
+      WHERE NOT EXISTS { (c)-[:HAS_PAYMENT_METHOD]->(same) }
+    } AS shared,
+    COLLECT {
+      ${ATTEMPTS_ON_CARD}
+      RETURN properties(a) ORDER BY a.claimed_at, a.key
+    } AS history`;
+
+export interface CardRow {
+  /** When the method was added or its details or status changed last, epoch milliseconds. */
+  changed_at: number;
+  on_trusted_device: boolean;
+  /** Do other customers hold the same card? */
+  shared: boolean;
+  /** Every attempt on this card, whichever token and customer it came through. */
+  history: AttemptNode[];
+}

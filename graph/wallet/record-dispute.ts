@@ -1,0 +1,135 @@
+import { hasTaughtFraud, isKnownFraud, standing } from '../../domain/disputes.ts';
+import type { GatewayDispute } from '../../domain/ports.ts';
+import { type CommandHeader, runCommand } from '../command.ts';
+import type { CommandTx } from '../command-tx.ts';
+import type { Graph, Reader } from '../graph.ts';
+import { tokenHashes } from './token-hash.ts';
+import { openWallet, type Wallet, type WalletMethod } from './wallet.ts';
+
+/** A customer whose wallet has, or had, the card that was charged. */
+export interface CardHolder {
+  customer_id: string;
+  /** The contested charge was theirs: they hold the very token, or are the gateway's customer who was charged. */
+  charged: boolean;
+  /** The method whose token was charged. */
+  payment_method_id: string | null;
+}
+
+// No row begins at a property that is null.
+const HOLDERS = `
+  CALL () {
+    UNWIND $token_hashes AS token_hash
+    MATCH (p:PaymentMethod {token_hash: token_hash})<-[:HAS_PAYMENT_METHOD]-(c:Customer)
+    RETURN c.id AS customer_id, true AS charged, p.id AS payment_method_id
+    UNION
+    MATCH (p:PaymentMethod {instrument_fingerprint: $instrument_fingerprint})<-[:HAS_PAYMENT_METHOD]-(c:Customer)
+    RETURN DISTINCT c.id AS customer_id, coalesce(c.gateway_customer_ref = $gateway_customer_ref, false) AS charged,
+      null AS payment_method_id
+  }
+  RETURN customer_id, max(toInteger(charged)) = 1 AS charged, head(collect(payment_method_id)) AS payment_method_id
+  ORDER BY charged DESC, customer_id`;
+
+/** Who holds the card of a contested charge, those who were charged first; empty if it is in no wallet here. */
+export async function findCardHolders(graph: Graph, dispute: GatewayDispute): Promise<CardHolder[]> {
+  const { token, instrument_fingerprint = null, gateway_customer_ref = null } = dispute;
+  return (graph satisfies Reader).read<CardHolder>(HOLDERS, {
+    token_hashes: token === undefined ? [] : tokenHashes(graph.blindIndex, token),
+    instrument_fingerprint,
+    gateway_customer_ref,
+  });
+}
+
+export interface RecordedDispute {
+  /** Nothing of it was known before. */
+  changed: boolean;
+  /** Methods of which this dispute says for the first time that the bank knows of fraud. */
+  suspected: string[];
+  /** The customer's recoveries that this ends. */
+  ended: string[];
+}
+
+/**
+ * Writes down how a dispute of a charge stands, or an early warning of fraud, for every token of the card in one
+ * customer's wallet: what stands takes the default away, and known fraud compromises the card and ends the recoveries
+ * that were to be paid with it. Of a customer who was not charged themselves only the fraud matters.
+ *
+ * @param input.dispute as read at the gateway; no part of what a repeat is compared by
+ * @throws PersonaError customer_not_found
+ */
+export function recordDispute(
+  graph: Graph,
+  header: CommandHeader,
+  input: { holder: CardHolder; dispute: GatewayDispute },
+): Promise<RecordedDispute> {
+  const { holder, dispute } = input;
+  const { customer_id } = holder;
+  const body = { customer_id, dispute_ref: dispute.dispute_ref };
+  return runCommand(graph, header, 'recordDispute', body, async (tx): Promise<RecordedDispute> => {
+    const [, wallet] = await Promise.all([tx.lockCustomer(customer_id), openWallet(tx, customer_id)]);
+    const named = wallet.methods.find((one) => one.payment_method_id === holder.payment_method_id);
+    const card = dispute.instrument_fingerprint ?? named?.instrument_fingerprint ?? null;
+    const tokens = wallet.methods.filter(
+      (one) => one === named || (card !== null && one.instrument_fingerprint === card),
+    );
+    const taught = isTaught(holder, tokens, dispute);
+    const { dispute_ref, reason, state } = dispute;
+    let changed = false;
+    for (const { payment_method_id } of holder.charged ? tokens : []) {
+      if (wallet.dispute(payment_method_id, { dispute_ref, reason, state })) changed = true;
+    }
+    if (!taught) return { changed, suspected: [], ended: [] };
+    // A token whose number was replaced since then is another card by now.
+    const same = tokens.filter(
+      ({ instrument_fingerprint: own }) => own === null || card === null || own === card,
+    );
+    const suspected: string[] = [];
+    for (const { payment_method_id } of same) {
+      const isNew = wallet.compromise(payment_method_id, 'FRAUD');
+      changed ||= isNew;
+      if (isNew || holder.charged) suspected.push(payment_method_id);
+    }
+    return { changed, suspected, ended: await endedBy(tx, customer_id, suspected) };
+  });
+}
+
+/** Known fraud is learnt once from each dispute: what is decided about the card afterwards stands. */
+function isTaught(
+  { charged }: CardHolder,
+  tokens: readonly Readonly<WalletMethod>[],
+  dispute: GatewayDispute,
+): boolean {
+  if (!isKnownFraud(dispute)) return false;
+  return !charged || tokens.some(({ disputes }) => !hasTaughtFraud(disputes, dispute));
+}
+
+const OBLIGATIONS = `
+  MATCH (:Customer {id: $customer_id})-[:OWES]->(o:Obligation)
+  WHERE o.state IN ['open', 'needs_review'] AND o.fraud_known IS NULL AND (
+    o.failed_payment_method_id IN $methods OR EXISTS {
+      MATCH (a:ChargeAttempt {payment_id: o.payment_id})
+      WHERE a.payment_method_id IN $methods AND a.state <> 'void'
+    })
+  RETURN o.payment_id AS payment_id ORDER BY payment_id`;
+
+/** Marked in this transaction: nothing is claimed for them any more, whether or not their runs get the signal. */
+async function endedBy(tx: CommandTx, customer_id: string, methods: string[]): Promise<string[]> {
+  const rows = await tx.read<{ payment_id: string }>(OBLIGATIONS, { customer_id, methods });
+  for (const { payment_id: id } of rows) {
+    const data = { label: 'Obligation', id, property: 'fraud_known', value: true } as const;
+    tx.append({ stream: 'customer', stream_id: customer_id, type: 'NodePropertyChanged', data });
+  }
+  return rows.map(({ payment_id }) => payment_id);
+}
+
+/** A card whose charges are contested is so under each of its tokens, also under one that is added meanwhile. */
+export function inheritDisputes(wallet: Wallet, paymentMethodId: string, card: string | undefined): void {
+  if (card === undefined) return;
+  const twins = wallet.methods.filter(
+    (one) => one.instrument_fingerprint === card && one.payment_method_id !== paymentMethodId,
+  );
+  for (const { payment_method_id, disputes } of twins) {
+    for (const dispute of standing(disputes)) {
+      wallet.dispute(paymentMethodId, { ...dispute, reason: `same_card:${payment_method_id}` });
+    }
+  }
+}

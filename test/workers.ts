@@ -1,0 +1,100 @@
+/** The running edge of `webhooks.ts` with workers behind it: what is reported and announced is carried out. */
+
+import { DefaultLogger, Runtime } from '@temporalio/worker';
+import { vi } from 'vitest';
+import type { Notifier, SuspectedFraud } from '../domain/ports.ts';
+import { recoveryWorkflowId, TaskQueue } from '../domain/processes.ts';
+import type { PaymentFailed, PaymentSettled } from '../domain/recovery/messages.ts';
+import type { RecoveryStatus } from '../domain/recovery/status.ts';
+import { readPolicy } from '../platform/policy.ts';
+import { workflowBundle } from '../temporal/bundle.ts';
+import { tellRecoveries } from '../temporal/starts.ts';
+import { createQueueWorker, runWorkers } from '../temporal/worker.ts';
+import { queueActivities } from '../workers/queues.ts';
+import type { FollowGatewayResult } from '../workflows/follow-gateway.ts';
+import { startWebhooks } from './webhooks.ts';
+
+/** Of a machine that many share; what is waited for is there in a second. */
+const LIMIT = { timeout: 60_000, interval: 50 };
+const QUEUES = [TaskQueue.recovery, TaskQueue.gateway, TaskQueue.maintenance];
+
+export type WorkingFixture = Awaited<ReturnType<typeof startWorking>>;
+
+export async function startWorking() {
+  Runtime.install({ logger: new DefaultLogger('ERROR'), shutdownSignals: [] });
+  const webhooks = await startWebhooks();
+  const { graph, temporal, stripe, codecKeys } = webhooks;
+  /** The reports to Chimera. */
+  const suspicions: SuspectedFraud[] = [];
+  const notifier: Notifier = { recognisesRepeats: true, deliver: async () => {} };
+  const activities = queueActivities({
+    ...{ graph, gateway: stripe.gateway, notifier, policy: readPolicy(), now: Date.now },
+    chimera: {
+      initiateBehavioralProfile: async () => ({ baseline_data_ref: 'ref' }),
+      async reportSuspectedFraud(report) {
+        suspicions.push(report);
+      },
+    },
+    tellRecoveries: (paymentIds, signal, payload) =>
+      tellRecoveries(temporal.client, paymentIds, signal, payload),
+    resumeRecovery: async () => false,
+    startRefund: async () => false,
+    sendReport: async () => '',
+    startNotice: async () => false,
+  });
+  const bundle = await workflowBundle();
+  const { connection, namespace } = temporal;
+  const running = runWorkers(
+    await Promise.all(
+      QUEUES.map((queue) =>
+        createQueueWorker({
+          ...{ connection, namespace, queue, bundle, codecKeys, workflowThreadPoolSize: 1 },
+          activities: activities[queue],
+        }),
+      ),
+    ),
+  );
+  const app = webhooks.appOn(temporal.client);
+  const handleOf = (workflowId: string) => temporal.client.workflow.getHandle(workflowId);
+
+  async function report(path: string, body: object): Promise<void> {
+    const headers = { 'content-type': 'application/json' };
+    const response = await app.request(path, { method: 'POST', headers, body: JSON.stringify(body) });
+    if (response.status !== 202) throw new Error(`${response.status} ${await response.text()}`);
+  }
+
+  return {
+    ...webhooks,
+    suspicions,
+
+    reportFailure: (failure: PaymentFailed) => report('/internal/v1/payment-failures', failure),
+    reportSettlement: (settlement: PaymentSettled) => report('/internal/v1/payment-settlements', settlement),
+
+    /** The recovery as its customer's agents see it, once it is so. */
+    async recoveryOf(
+      { customer_id, payment_id }: Pick<PaymentFailed, 'customer_id' | 'payment_id'>,
+      isSo: (status: RecoveryStatus) => boolean,
+    ): Promise<RecoveryStatus> {
+      return vi.waitFor(async () => {
+        const response = await app.request(`/api/v1/customers/${customer_id}/recoveries/${payment_id}`);
+        const text = await response.text();
+        const status = response.ok ? (JSON.parse(text) as RecoveryStatus) : undefined;
+        if (status === undefined || !isSo(status)) throw new Error(`it is ${text}`);
+        return status;
+      }, LIMIT);
+    },
+
+    /** A signal of operations. */
+    ask: (payment_id: string, signal: 'retryNow' | 'cancel') =>
+      handleOf(recoveryWorkflowId(payment_id)).signal(signal, { actor: 'ops', reason: 'test' }),
+
+    /** What came of the changes that the process of that id was given. */
+    outcomesOf: async (workflowId: string) =>
+      ((await handleOf(workflowId).result()) as FollowGatewayResult).outcomes,
+
+    async close(): Promise<void> {
+      await running.stop();
+      await webhooks.close();
+    },
+  };
+}

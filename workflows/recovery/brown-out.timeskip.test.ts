@@ -1,0 +1,99 @@
+/** Many charges due at a gateway that fails at every one for a while: the real adapter, its breaker and a simulator. */
+
+import { expect, onTestFinished, test, vi } from 'vitest';
+import type { ChargeOrder } from '../../domain/ports.ts';
+import { TaskQueue } from '../../domain/processes.ts';
+import { startFixture } from '../../test/stripe.ts';
+import { createTestRig, eventually } from '../../test/rig/index.ts';
+import type { GatewayActivities, RecoveryActivities } from '../recover-payment.ts';
+import type { NoticeActivities } from '../send-notice.ts';
+import { report, statusOf, world } from './testing.ts';
+
+vi.setConfig({ testTimeout: 120_000 });
+
+const RECOVERIES = 40;
+/** The breaker opens at this many failures; as many more may be under way at that moment as the test charges at once. */
+const TO_OPEN = 20;
+const AT_ONCE = 5;
+
+type Place = ReturnType<typeof world> & { order: ChargeOrder };
+
+/** `recovery:{payment_id}:{method}:{n}` */
+const paymentOf = ({ payment_id, key = '' }: { payment_id?: string; key?: string }) =>
+  payment_id ?? key.split(':')[1] ?? '';
+
+/** One set of activities for all of them: each call goes to the world of its payment. */
+function dispatch(places: Map<string, Place>, names: readonly string[]): object {
+  return Object.fromEntries(
+    names.map((name) => [
+      name,
+      (input: { payment_id?: string; failure?: { payment_id: string } }) => {
+        const place = places.get(paymentOf(input.failure ?? input));
+        const all = place?.activities[TaskQueue.recovery] as unknown as Record<
+          string,
+          (of: object) => unknown
+        >;
+        return all[name]?.(input);
+      },
+    ]),
+  );
+}
+
+const ACTIVITIES: (keyof (RecoveryActivities & NoticeActivities))[] = [
+  ...(['openRecovery', 'claimAttempt', 'recordAttempt', 'rereadRecovery', 'keepClock'] as const),
+  'deliverNotice',
+];
+
+test('about twenty are unknown, the others wait for the gateway; all are paid afterwards, each once', async () => {
+  const stripe = await startFixture();
+  onTestFinished(stripe.close);
+  let shift = 0;
+  const real = Date.now.bind(Date);
+  const clock = vi.spyOn(Date, 'now').mockImplementation(() => real() + shift);
+  onTestFinished(() => clock.mockRestore());
+
+  const places = new Map<string, Place>();
+  for (let n = 0; n < RECOVERIES; n++) {
+    const place = world({ alternatives: ['card-a'] });
+    const order = await stripe.given([{ do: 'error_500' }]);
+    places.set(place.payment_id, { ...place, order: { ...order, payment_id: place.payment_id } });
+  }
+  const orderOf = (key: string) => places.get(paymentOf({ key }))?.order as ChargeOrder;
+  const gateway: GatewayActivities = {
+    charge: ({ key }) => stripe.charge({ ...orderOf(key), key }),
+    async findOut({ key }) {
+      const found = await stripe.gateway.findCharge({ ...orderOf(key), claimed_at: Date.now() - 60_000 });
+      if (found.result !== 'absent') throw new Error('it never arrived');
+      return found;
+    },
+  };
+  const rig = await createTestRig({
+    activities: { [TaskQueue.recovery]: dispatch(places, ACTIVITIES), [TaskQueue.gateway]: gateway },
+  });
+
+  const runs: Awaited<ReturnType<typeof report>>[] = [];
+  const attempted = async (payment: string) => {
+    const { state, waiting_for } = await statusOf(rig, payment);
+    expect(state === 'unknown' || waiting_for === 'gateway').toBe(true);
+    return state;
+  };
+  const waiting = [...places.values()];
+  while (waiting.length > 0) {
+    const batch = waiting.splice(0, AT_ONCE);
+    runs.push(...(await Promise.all(batch.map((place) => report(rig, place)))));
+    await Promise.all(batch.map(({ payment_id }) => eventually(() => attempted(payment_id), 30_000)));
+  }
+  const states = await Promise.all([...places.keys()].map(attempted));
+  const inDoubt = states.filter((state) => state === 'unknown').length;
+  expect(inDoubt).toBeGreaterThanOrEqual(TO_OPEN);
+  expect(inDoubt).toBeLessThan(TO_OPEN + AT_ONCE);
+
+  for (const { order } of places.values()) {
+    const { token, gateway_customer_ref: customer } = order;
+    await stripe.sim(`/payment_methods/${token}`, 'PUT', { customer, script: [] });
+  }
+  shift += 30_000;
+  for (const run of runs) expect(await run.result()).toMatchObject({ outcome: 'recovered' });
+  for (const { order } of places.values())
+    expect(await stripe.ledger(order)).toMatchObject([{ status: 'succeeded', requests: 1 }]);
+});

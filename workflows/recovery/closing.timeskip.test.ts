@@ -1,0 +1,80 @@
+/** A run whose payment the gateway does not cancel: it waits outside its activities, and receives what is sent to it. */
+
+import { randomUUID } from 'node:crypto';
+import { expect, test, vi } from 'vitest';
+import type { RecoveryActivities } from '../recover-payment.ts';
+import { createTestRig, eventually } from '../../test/rig/index.ts';
+import { DAY, HOUR, MINUTE, report, statusOf, world } from './testing.ts';
+
+vi.setConfig({ testTimeout: 60_000 });
+
+type Closing = Awaited<ReturnType<RecoveryActivities['closeRecovery']>>;
+const declined = () => ({ result: 'declined', codes: {} }) as const;
+
+/** Every card declines, and the payment is cancelled only when the gateway is `willing`. */
+function unwilling() {
+  const gateway = { willing: false, asked: [] as string[] };
+  const place = world({
+    charge: declined,
+    findOut: () => ({ result: 'approved', gateway_ref: 'pi_1' }),
+    spoiled: {
+      async closeRecovery({ payment_id, ending }): Promise<Closing> {
+        gateway.asked.push(ending.outcome);
+        if (!gateway.willing) return { result: 'not_cancelled', payment: 'unknown' };
+        const { outcome, rule } = ending;
+        if (outcome === 'recovered') throw new Error('only an approved attempt recovers');
+        const obligation = { payment_id, customer_id: place.customer_id, outcome, rule, attempts: [] };
+        return { result: 'closed', obligation };
+      },
+    },
+  });
+  return { place, gateway };
+}
+
+async function calledOff() {
+  const { place, gateway } = unwilling();
+  const rig = await createTestRig({ activities: place.activities });
+  const handle = await report(rig, place);
+  await eventually(() => expect(place.seen.notices).toEqual(['all_declined']));
+  await handle.signal('cancel', { actor: 'ops', reason: 'test' });
+  await eventually(() => expect(gateway.asked).toEqual(['cancelled']));
+  const status = () => statusOf(rig, place.payment_id);
+  return { place, gateway, rig, handle, status };
+}
+
+test('a settlement is received while the payment is not cancelled, and ends it as paid elsewhere', async () => {
+  const { place, gateway, rig, handle, status } = await calledOff();
+  await eventually(async () =>
+    expect(await status()).toMatchObject({
+      state: 'waiting',
+      waiting_for: 'gateway',
+      next: { action: 'poll' },
+    }),
+  );
+  gateway.willing = true;
+  await handle.signal('paymentSettled', {
+    event_id: randomUUID(),
+    payment_id: place.payment_id,
+    customer_id: place.customer_id,
+    settled_at: new Date(await rig.now()).toISOString(),
+  });
+  expect(await handle.result()).toMatchObject({ outcome: 'paid_elsewhere' });
+  expect(gateway.asked).toEqual(['cancelled', 'paid_elsewhere']);
+});
+
+test('it is asked again by its own clock; after a day a person sees it, whose retry is asked at once', async () => {
+  const { place, gateway, rig, handle, status } = await calledOff();
+  await rig.sleep(40 * MINUTE);
+  expect(gateway.asked).toHaveLength(4);
+  await rig.sleep(DAY + HOUR);
+  expect(place.seen.reviews).toEqual(['payment_not_cancellable']);
+  expect(await status()).toMatchObject({ state: 'needs_review', rule: 'payment_not_cancellable' });
+  const asked = gateway.asked.length;
+  const by = { actor: 'ops', reason: 'new key' };
+  await handle.signal('retryNow', { ...by, rule: 'another' });
+  gateway.willing = true;
+  await handle.signal('retryNow', { ...by, rule: 'payment_not_cancellable' });
+  expect(await handle.result()).toMatchObject({ outcome: 'cancelled' });
+  expect(gateway.asked).toHaveLength(asked + 1);
+  expect(place.seen.charges).toEqual(['card-a:1', 'card-b:1']);
+});

@@ -1,0 +1,149 @@
+/** What a run begins with: the first valid message, or, for a run that was lost, what the graph has. */
+
+import { ApplicationFailure, condition, log, TemporalFailure } from '@temporalio/workflow';
+import { type ReportId, RESOLVE_UNKNOWN } from '../../domain/processes.ts';
+import type { Opening } from '../../domain/recovery/claims.ts';
+import type { PaymentSettled } from '../../domain/recovery/messages.ts';
+import { validatePaymentFailed, validatePaymentSettled } from '../../domain/recovery/payment-failed.ts';
+import { openings } from './activities.ts';
+import type { Message, Signalled } from './inbox.ts';
+import { clearReports, reportOf } from './reports.ts';
+
+export type Opened = Exclude<Opening, { result: 'refused' }> & {
+  settlement?: PaymentSettled;
+  /** What the run began with, to be received once it knows the obligation. */
+  next?: Signalled;
+};
+
+/** How long a run waits for the signal that it was started with. */
+const FIRST_SIGNAL_MS = 60_000;
+
+/**
+ * What this run is about. What comes meanwhile would end with a run that is over at once, so it is taken in as well.
+ *
+ * @param acted takes the reports of messages that were acted on
+ * @throws ApplicationFailure `InvalidPaymentFailed` where no message is valid, or none came; ActivityFailure where none
+ *   could be taken in
+ */
+export async function beginWith(
+  { payment_id, resume }: { payment_id: string; resume?: boolean },
+  inbox: Message[],
+  acted: ReportId[],
+): Promise<Opened> {
+  let opening = resume
+    ? accepted(await openings.resumeRecovery({ payment_id }))
+    : await firstValid(payment_id, inbox, acted);
+  while (isOver(opening)) {
+    if (inbox.some(mayBegin)) opening = await firstValid(payment_id, inbox, acted, opening);
+    else if (acted.length > 0) await clearReports(payment_id, acted);
+    else break;
+  }
+  return opening;
+}
+
+/** A run may begin with any of these. */
+export function mayBegin({ signal }: Message): boolean {
+  return signal === 'paymentFailed' || signal === 'paymentSettled' || signal === 'chargeResult';
+}
+
+export function invalidStart(
+  what: string,
+  problems: readonly { field: string; message: string }[],
+): ApplicationFailure {
+  const fields = problems.map((problem) => `${problem.field}: ${problem.message}`).join('; ');
+  return ApplicationFailure.create({
+    type: 'InvalidPaymentFailed',
+    message: fields ? `${what}: ${fields}` : what,
+    nonRetryable: true,
+    details: [problems],
+  });
+}
+
+/**
+ * A message that is refused takes none of those behind it along: only when the inbox is empty does the first refusal fail
+ * the run, and its report is forgotten before.
+ *
+ * @param before what an earlier message came to: it stands if no later one is valid
+ */
+async function firstValid(
+  paymentId: string,
+  inbox: Message[],
+  acted: ReportId[],
+  before?: Opened,
+): Promise<Opened> {
+  let refusal: unknown;
+  for (;;) {
+    if (inbox.length === 0 && before) return before;
+    if (inbox.length === 0 && refusal !== undefined) {
+      if (acted.length === 0) throw refusal;
+      await clearReports(paymentId, acted);
+      continue;
+    }
+    const heard = await condition(() => inbox.length > 0, FIRST_SIGNAL_MS);
+    if (!heard) throw invalidStart('no signal came with the start', []);
+    const message = inbox.shift();
+    if (!message) continue;
+    try {
+      const opened = await openWith(paymentId, message, acted);
+      if (opened) return opened;
+    } catch (error) {
+      if (!(error instanceof TemporalFailure)) throw error;
+      const reason = error.cause?.message ?? error.message;
+      log.warn(`A recovery cannot begin with a ${message.signal} that came`, { reason });
+      refusal ??= error;
+    }
+  }
+}
+
+/** `undefined`: a message for a recovery that is over by now. @throws ApplicationFailure for one that is refused */
+async function openWith(
+  payment_id: string,
+  message: Message,
+  acted: ReportId[],
+): Promise<Opened | undefined> {
+  const report = reportOf(message);
+  const reports = report ? [report] : [];
+  if (message.signal === 'paymentFailed') {
+    acted.push(...reports);
+    const checked = validatePaymentFailed(message.payload);
+    if ('problems' in checked) throw invalidStart('paymentFailed', checked.problems);
+    requireSamePayment(checked.message.payment_id, payment_id);
+    return accepted(await openings.openRecovery({ failure: checked.message, claim_first: true }));
+  }
+  if (message.signal === 'paymentSettled') {
+    const checked = validatePaymentSettled(message.payload);
+    if ('problems' in checked) {
+      acted.push(...reports);
+      throw invalidStart('paymentSettled', checked.problems);
+    }
+    const settlement = checked.message;
+    requireSamePayment(settlement.payment_id, payment_id);
+    const opening = accepted(await openings.openSettled({ settlement }));
+    // One of an open obligation is written down only when it is closed.
+    if (!isOver(opening)) acted.push(...reports);
+    return { ...opening, settlement };
+  }
+  if (message.signal === 'chargeResult') {
+    const opening = accepted(await openings.resumeRecovery({ payment_id }));
+    if (isOver(opening)) acted.push(...reports);
+    return { ...opening, next: message };
+  }
+  if (message.signal === RESOLVE_UNKNOWN) message.answer.done = { refused: 'nothing is in doubt here' };
+  return undefined;
+}
+
+function isOver({ result }: Opened): boolean {
+  return result === 'ignored' || result === 'closed';
+}
+
+function requireSamePayment(paymentId: string, own: string): void {
+  if (paymentId === own) return;
+  throw invalidStart('paymentFailed', [
+    { field: 'payment_id', message: `must be the payment of this workflow, '${own}'` },
+  ]);
+}
+
+function accepted(opening: Opening): Exclude<Opening, { result: 'refused' }> {
+  if (opening.result !== 'refused') return opening;
+  throw invalidStart(opening.type, opening.problems);
+}
