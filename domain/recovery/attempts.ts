@@ -81,7 +81,8 @@ function recordedBefore(attempt: AttemptStatus): RecordedAttempt {
 
 /**
  * A charge in flight is over in seconds, so the order of the cascade is kept; one in doubt may stay so for weeks, so
- * the next method is tried meanwhile. While nothing else can be tried, the window's clock stands still.
+ * the next method is tried meanwhile. While nothing else can be tried, the window's clock stands still. A report that
+ * others were paid is on its way to this run: nothing is charged before it.
  */
 function blocked(
   state: RecoveryState,
@@ -91,9 +92,9 @@ function blocked(
 ): RecoveryState {
   // `claimFreed` is sent when the blocking attempt is resolved; this timer only covers a lost signal. The longer that
   // attempt has been unresolved, the rarer the tries.
-  const patience = what === 'customer' ? 0 : Math.min(at - since, BLOCKED_LONGEST_MS);
+  const patience = what === 'instrument' ? Math.min(at - since, BLOCKED_LONGEST_MS) : 0;
   const until = at + Math.max(BLOCKED_RETRY_MS, patience);
-  if (what === 'customer') return { ...state, blocked_until: until, frozen_at: state.frozen_at ?? at };
+  if (what !== 'instrument') return { ...state, blocked_until: until, frozen_at: state.frozen_at ?? at };
   const candidates = replace(state.candidates, candidate, { ...candidate, not_before: until, blocked: true });
   const stuck = candidates.every((one) => one.blocked || one.not_before > at);
   const clock = stuck ? { ...state, frozen_at: state.frozen_at ?? at } : thaw(state, at);

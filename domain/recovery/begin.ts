@@ -143,6 +143,7 @@ function doubtOf(attempt: AttemptStatus): Unresolved {
     payment_method_id: attempt.payment_method_id,
     state: attempt.state === 'pending' ? 'pending' : 'unknown',
     claimed_at,
+    ...(attempt.state === 'in_flight' ? { in_flight: true } : {}),
     tries: 0,
     // Until the claim is over, the charge may still be on its way.
     next_at: claimed_at + CLAIM_MS,

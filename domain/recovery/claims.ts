@@ -130,13 +130,14 @@ export type Claim =
   | { result: 'resolved'; attempt: AttemptStatus }
   /**
    * Another unresolved attempt stands in the way: of obligation `by`, since then (epoch milliseconds). It blocks the
-   * customer for the seconds of its flight, and its instrument for as long as nobody knows what became of it.
+   * customer for the seconds of its flight, and its instrument for as long as nobody knows what became of it. Or
+   * (`report`) an accepted report that this run has not acted on yet says that others were paid.
    */
   | {
       result: 'blocked';
       by: string;
       since: number;
-      what: 'customer' | 'instrument';
+      what: 'customer' | 'instrument' | 'report';
       /** Of this very obligation: it has to be found out about first. */
       own?: AttemptStatus;
     }

@@ -12,6 +12,11 @@ const DAY_MS = 24 * HOUR_MS;
 /** Then the gateway has not answered for about a month. */
 const RECHECKS_AT_MOST = 30;
 
+const RUN_LOST: ChargeAnswer = {
+  result: 'unknown',
+  reason: 'the run that claimed it was lost, and the gateway has not confirmed a charge',
+};
+
 /** An attempt that was just recorded as unknown or pending. @param at epoch milliseconds */
 export function doubtAbout(state: RecoveryState, attempt: AttemptStatus, at: number): RecoveryState {
   const kind = attempt.state === 'pending' ? 'pending' : 'unknown';
@@ -24,6 +29,8 @@ export function doubtAbout(state: RecoveryState, attempt: AttemptStatus, at: num
     state: kind,
     claimed_at: Date.parse(attempt.started_at),
     tries,
+    ...(attempt.state === 'in_flight' ? { in_flight: true } : {}),
+    ...(before?.came_back === undefined ? {} : { came_back: before.came_back }),
     ...(before?.absent_since === undefined ? {} : { absent_since: before.absent_since }),
     ...nextTry(state, kind, tries, Math.max(at, onItsWayUntil(attempt))),
   };
@@ -116,7 +123,15 @@ function stillOpen(state: RecoveryState, unresolved: Unresolved, at: number): Re
   const tries = unresolved.tries + 1;
   const { next_at: _asked, ...rest } = unresolved;
   const next: Unresolved = { ...rest, tries, ...nextTry(state, unresolved.state, tries, at) };
-  return withReviewIfExhausted({ ...state, unresolved: next });
+  const to_record = outlivedItsClaim(unresolved, at)
+    ? { key: unresolved.key, answer: RUN_LOST }
+    : state.to_record;
+  return withReviewIfExhausted({ ...state, unresolved: next, to_record });
+}
+
+/** Its run was lost before it wrote anything down, and the gateway cannot tell: from now on the graph says so, too. */
+function outlivedItsClaim({ in_flight, claimed_at }: Unresolved, at: number): boolean {
+  return in_flight === true && at >= claimed_at + CLAIM_MS;
 }
 
 function nextTry(

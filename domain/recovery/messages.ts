@@ -51,6 +51,11 @@ export interface ChargeResult extends DeclineCodes {
   result: 'approved' | 'declined' | 'pending' | 'cancelled';
 }
 
+/** A payment that no attempt of ours was made on, as far as the sender knows, has succeeded. */
+export function isSuccessOfOthers({ result, attempt_key, gateway_ref }: Partial<ChargeResult>): boolean {
+  return result === 'approved' && attempt_key === undefined && typeof gateway_ref === 'string';
+}
+
 /** A person's decision about an attempt that nobody could find out about: update `resolveUnknown`. */
 export interface ResolveUnknown {
   attempt_key: string;

@@ -51,6 +51,8 @@ export interface Unresolved {
   payment_method_id: string;
   state: 'unknown' | 'pending';
   claimed_at: number;
+  /** The graph still has it in flight: the run that claimed it was lost. */
+  in_flight?: true;
   /** How often the gateway has been asked. */
   tries: number;
   /** When it is asked again; absent: only a person or a late truth can tell. */

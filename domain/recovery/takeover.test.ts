@@ -5,7 +5,7 @@ import { begin } from './begin.ts';
 import { decide } from './decide.ts';
 import { describe } from './describe.ts';
 import { evolve } from './evolve.ts';
-import { attempt, DAY, HOUR, keyOf, NOW, play, snapshot } from './testing.ts';
+import { attempt, DAY, HOUR, keyOf, MINUTE, NOW, play, recorded, snapshot } from './testing.ts';
 
 const declined = { attempts: [attempt('a', 1, 'declined', 'LATER')], alternatives: ['a'] };
 
@@ -136,3 +136,23 @@ test('a review for another reason ends; that of a settlement which met it stays,
   expect(done.at(-1)).toBe('wait for review');
   expect(state.review?.rule).toBe('settlement_mismatch');
 });
+
+test.each(['absent', 'unknown'] as const)(
+  'a charge of a lost run that the gateway calls %s is no longer in flight once its claim is over',
+  (result) => {
+    const state = begin(snapshot({ attempts: [attempt('a', 1, 'in_flight')] }));
+    const found = result === 'absent' ? { result } : { result, reason: 'no answer' };
+    const asked = (at: number) => evolve(state, { fact: 'found_out', key: keyOf('a', 1), found, at });
+    // A webhook may have it asked about earlier: it may still be on its way then.
+    expect(decide(asked(NOW + MINUTE - 1), NOW + MINUTE)).toMatchObject({ do: 'wait' });
+    const over = asked(NOW + MINUTE);
+    expect(decide(over, NOW + MINUTE)).toMatchObject({ do: 'record', answer: { result: 'unknown' } });
+    const written = evolve(over, {
+      ...{ fact: 'attempt_recorded', recorded: recorded('a', 1, 'unknown'), at: NOW + MINUTE },
+    });
+    expect(written.unresolved).toEqual({
+      ...{ key: keyOf('a', 1), payment_method_id: 'a', state: 'unknown', claimed_at: NOW },
+      ...{ tries: 1, next_at: NOW + 6 * MINUTE },
+    });
+  },
+);

@@ -1,12 +1,12 @@
 /** Messages that an edge has accepted, and the transactions that forget them (specification: workflows, 2). */
 
 import { randomUUID } from 'node:crypto';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Report } from '../../domain/processes.ts';
 import type { PaymentFailed, PaymentSettled } from '../../domain/recovery/messages.ts';
 import { runCypher, testHeader } from '../../test/graph.ts';
 import { customerWithCards, failureOf, type TestWallet } from '../../test/wallets.ts';
-import { keepReport, openSettled } from './index.ts';
+import { clearReports, keepReport, openSettled } from './index.ts';
 import { approved, recoveryCommands } from './testing.ts';
 
 const DAY = 86_400_000;
@@ -49,6 +49,7 @@ test('a report is sealed, stands in no log, and is the same one however often it
   expect(rows[0]?.report).toEqual({
     ...ids,
     at: expect.any(String),
+    says_paid: false,
     body: expect.stringMatching(/^s1:/),
   });
   expect(JSON.stringify(rows)).not.toContain('Magazine');
@@ -154,13 +155,13 @@ test('a settlement is forgotten with what it brings about, and stays while its o
 
   const owed = failureOf(wallet);
   await opened(owed);
+  const [, method = ''] = wallet.methods;
+  await claim(owed.payment_id, method);
   const settlement = settlementOf(owed, { gateway_payment_ref: `pi_${randomUUID()}` });
   await keep({ kind: 'payment_settled', message: settlement }, wallet);
   expect(await settle(settlement)).toMatchObject({ result: 'unchanged' });
   expect(await kept(owed.payment_id)).toEqual(['payment_settled']);
 
-  const [, method = ''] = wallet.methods;
-  await claim(owed.payment_id, method);
   await record(owed.payment_id, method, approved);
   const key = randomUUID();
   expect(await settle(settlement, key)).toMatchObject({ second: expect.any(String) });
@@ -174,4 +175,56 @@ test('a settlement is forgotten with what it brings about, and stays while its o
   await keep({ kind: 'payment_settled', message: stranger }, wallet);
   expect(await settle(stranger)).toMatchObject({ result: 'refused' });
   expect(await kept(owed.payment_id)).toEqual([]);
+});
+
+describe('what says that others were paid keeps the next charge back until it is acted on', () => {
+  const news = { event_id: randomUUID(), gateway_ref: `pi_${randomUUID()}` };
+  const messages = {
+    'a settlement': (owed: PaymentFailed) => ({
+      ...{ kind: 'payment_settled', message: settlementOf(owed) },
+    }),
+    'the success of a payment of others': ({ payment_id }: PaymentFailed) => ({
+      ...{ kind: 'charge_result', message: { ...news, payment_id, result: 'approved' } },
+    }),
+  } as const satisfies Record<string, (owed: PaymentFailed) => Report>;
+
+  test.each(Object.entries(messages))('%s', async (_, messageOf) => {
+    const wallet = await customerWithCards(graph, policy);
+    const owed = failureOf(wallet);
+    await opened(owed);
+    const [, method = ''] = wallet.methods;
+    const report: Report = messageOf(owed);
+    await keep(report, wallet);
+    const { payment_id } = owed;
+    const blocked = { result: 'blocked', by: payment_id, since: expect.any(Number), what: 'report' };
+    expect(await claim(payment_id, method)).toEqual(blocked);
+    const { event_id } = report.message;
+    const reports = [{ kind: report.kind, event_id }];
+    await clearReports(graph, testHeader(), { payment_id, reports });
+    expect(await claim(payment_id, method)).toMatchObject({ result: 'claimed' });
+  });
+
+  test('the opening by a failure that comes after it claims nothing', async () => {
+    const wallet = await customerWithCards(graph, policy);
+    const owed = failureOf(wallet);
+    await keep({ kind: 'payment_settled', message: settlementOf(owed) }, wallet);
+    expect(await open(owed, { claim_first: true })).toMatchObject({
+      result: 'opened',
+      first: { claim: { result: 'blocked', what: 'report' } },
+    });
+  });
+
+  test('but not news of a charge of ours', async () => {
+    const wallet = await customerWithCards(graph, policy);
+    const owed = failureOf(wallet);
+    await opened(owed);
+    const { payment_id } = owed;
+    const attempt_key = `recovery:${payment_id}:any:1`;
+    await keep(
+      { kind: 'charge_result', message: { ...news, payment_id, attempt_key, result: 'approved' } },
+      wallet,
+    );
+    const [, method = ''] = wallet.methods;
+    expect(await claim(payment_id, method)).toMatchObject({ result: 'claimed' });
+  });
 });

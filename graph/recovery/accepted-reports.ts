@@ -6,15 +6,16 @@
 
 import { PersonaError } from '../../domain/errors.ts';
 import type { Report, ReportId } from '../../domain/processes.ts';
+import { isSuccessOfOthers } from '../../domain/recovery/messages.ts';
 import { type CommandHeader, runCommand } from '../command.ts';
 import type { CommandTx } from '../command-tx.ts';
-import type { Graph } from '../graph.ts';
+import type { Graph, Reader } from '../graph.ts';
 import { dataKeyOf, type Sender } from '../key-store.ts';
 
 // A report that is there already is the same one, from an edge that got no further.
 const ACCEPT = `
   MERGE (r:AcceptedReport {kind: $kind, event_id: $event_id})
-  ON CREATE SET r.payment_id = $payment_id, r.customer_id = $customer_id, r.body = $body, r.at = datetime($at)`;
+  ON CREATE SET r.payment_id = $payment_id, r.customer_id = $customer_id, r.body = $body, r.says_paid = $says_paid, r.at = datetime($at)`;
 
 // Another payment's report under the same event id is another report.
 const FORGET = `
@@ -39,7 +40,28 @@ export async function acceptReport(
   if (!key) throw new PersonaError('customer_not_found', `there is no customer ${customer_id}`);
   const { event_id, payment_id } = message;
   const body = key.seal(JSON.stringify(message), ...placeOf({ kind, event_id }));
-  tx.send(ACCEPT, { kind, event_id, payment_id, customer_id, body, at: tx.recordedAt });
+  const ids = { kind, event_id, payment_id, customer_id };
+  tx.send(ACCEPT, { ...ids, body, says_paid: saysPaid({ kind, message } as Report), at: tx.recordedAt });
+}
+
+/** By others: a success of an attempt of ours is no reason to keep it from being recorded. */
+function saysPaid({ kind, message }: Report): boolean {
+  if (kind === 'charge_result') return isSuccessOfOthers(message);
+  return kind === 'payment_settled';
+}
+
+const SAYS_PAID = `
+  MATCH (r:AcceptedReport {payment_id: $payment_id})
+  WHERE r.says_paid
+  RETURN min(r.at).epochMillis AS since`;
+
+/**
+ * Since when an accepted report, which no transaction has recorded yet, says that others were paid for this obligation:
+ * epoch milliseconds. Its run may be lost, or still be cancelling the payment.
+ */
+export async function reportedPaidSince(reader: Reader, payment_id: string): Promise<number | undefined> {
+  const [row] = await reader.read<{ since: number | null }>(SAYS_PAID, { payment_id });
+  return row?.since ?? undefined;
 }
 
 /** The same in a transaction of its own, for an edge that remembers its message only after it was handed on. */

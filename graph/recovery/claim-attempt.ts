@@ -17,6 +17,7 @@ import type { CommandTx, CustomerNode } from '../command-tx.ts';
 import type { Graph } from '../graph.ts';
 import { lockIdentities } from '../identity-locks.ts';
 import { readWallet, type WalletMethod } from '../wallet/wallet.ts';
+import { reportedPaidSince } from './accepted-reports.ts';
 import { type CardRow, READ_CARD } from './card.ts';
 import { ceilingOn, wasForbidden } from './ceilings.ts';
 import { lockOwner, requireObligation } from './read.ts';
@@ -90,13 +91,14 @@ export async function claim(tx: CommandTx, input: ClaimScene): Promise<Claim> {
 
   const method = input.wallet.find((one) => one.payment_method_id === input.payment_method_id);
   if (!method) return { result: 'refused', rule: 'method_not_in_wallet' };
-  const [{ history, on_trusted_device, changed_at }, others] = await Promise.all([
+  const [{ history, on_trusted_device, changed_at }, others, paidSince] = await Promise.all([
     readCard(tx, input, method),
     tx.run<{ attempt: AttemptNode }>(READ_UNRESOLVED, {
       customer_id: customer.id,
       payment_id: input.payment_id,
       unresolved: UNRESOLVED,
     }),
+    reportedPaidSince(tx, input.payment_id),
   ]);
   const rule = refusalByMethod(method, on_trusted_device, input);
   if (rule) return { result: 'refused', rule };
@@ -106,6 +108,8 @@ export async function claim(tx: CommandTx, input: ClaimScene): Promise<Claim> {
   if (ceiling)
     return { result: 'refused', ...ceiling, attempt: forbid(tx, input, method, ceiling.rule, own) };
   if (own) return { result: 'resolved', attempt: attemptStatus(own) };
+  if (paidSince !== undefined)
+    return { result: 'blocked', by: input.payment_id, since: paidSince, what: 'report' };
   const inFlight = others.map(({ attempt }) => attempt).find((attempt) => isInFlight(attempt, now));
   if (inFlight) return blockedBy(inFlight, 'customer');
   // A charge in doubt also blocks the token that it was made with, whatever number that has by now.

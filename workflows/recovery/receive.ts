@@ -5,7 +5,7 @@ import { RESOLVE_UNKNOWN, type RecoverySignalName } from '../../domain/processes
 import { begin } from '../../domain/recovery/begin.ts';
 import { evolve } from '../../domain/recovery/evolve.ts';
 import { validatePaymentFailed, validatePaymentSettled } from '../../domain/recovery/payment-failed.ts';
-import type { PaymentSettled } from '../../domain/recovery/messages.ts';
+import { isSuccessOfOthers, type PaymentSettled } from '../../domain/recovery/messages.ts';
 import type { Fact, RecoveryState } from '../../domain/recovery/state.ts';
 import type { Opening } from '../../domain/recovery/claims.ts';
 import { graph, openings } from './activities.ts';
@@ -32,19 +32,14 @@ export async function receive(
  */
 export async function findOutFirst(current: RecoveryState, message: Message): Promise<RecoveryState> {
   const { unresolved, policy } = current;
-  const settles = message.signal === 'paymentSettled' || isSuccessOfOthers(message);
+  const settles =
+    message.signal === 'paymentSettled' ||
+    (message.signal === 'chargeResult' && isSuccessOfOthers(message.payload));
   if (!settles || !unresolved || current.closed) return current;
   const { key } = unresolved;
   const found = await findOut(key, policy, { only_read: true });
   const known = found.result === 'approved' || found.result === 'declined' || found.result === 'not_sent';
   return known ? evolve(current, { fact: 'found_out', key, found, at: Date.now() }) : current;
-}
-
-/** A payment that no attempt of ours was made on, as far as the sender knows, has succeeded. */
-function isSuccessOfOthers({ signal, payload }: Message): boolean {
-  if (signal !== 'chargeResult') return false;
-  const { result, attempt_key, gateway_ref } = payload as Signalled['payload'];
-  return result === 'approved' && attempt_key === undefined && typeof gateway_ref === 'string';
 }
 
 async function factOf(
@@ -62,7 +57,7 @@ async function factOf(
     case 'consentRevoked':
       return { fact: 'consent_revoked' };
     case 'chargeResult':
-      return isSuccessOfOthers({ signal, payload })
+      return isSuccessOfOthers(payload)
         ? succeededElsewhere(current, payload)
         : { fact: 'charge_heard', at: Date.now(), ...keyOf(payload) };
     case 'paymentAuthenticated': {
