@@ -15,6 +15,7 @@ import { recover } from './commands/recover.ts';
 import { refund } from './commands/refund.ts';
 import { replay } from './commands/replay.ts';
 import { type RetryAll, retryAll } from './commands/retry-all.ts';
+import { showSchedules } from './commands/schedules.ts';
 import { verify } from './commands/verify.ts';
 import { ExitCode, toFailure } from './failure.ts';
 import { readSettings, type Settings, type Variables } from './settings.ts';
@@ -85,6 +86,9 @@ function commands(surroundings: Surroundings, ask: (run: Run) => void): Command 
   );
   command('config', 'shows the effective environment, secrets masked, and the policy').action(() =>
     ask(showConfig),
+  );
+  command('schedules', 'lists what runs by the clock, with its last and next start').action(() =>
+    ask(showSchedules),
   );
 
   program.commandsGroup('Customers:');

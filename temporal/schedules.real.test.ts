@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import { ScheduleNotFoundError } from '@temporalio/client';
+import { defineSearchAttributeKey } from '@temporalio/common';
 import { expect, test, vi } from 'vitest';
-import { OBLIGATION_SWEEP, recoveryWorkflowId, TaskQueue } from '../domain/processes.ts';
+import { OBLIGATION_SWEEP, recoveryWorkflowId, SearchAttribute, TaskQueue } from '../domain/processes.ts';
 import { createTestRig, eventually } from '../test/rig/index.ts';
-import { ensureSchedules, keepSchedules } from './schedules.ts';
+import { ensureSchedules, keepSchedules, scheduleStatuses } from './schedules.ts';
 import { resumeRecovery } from './starts.ts';
 
 test('the sweep is scheduled once, however many workers put it into place, and starts its workflow', async () => {
@@ -28,6 +30,42 @@ test('the sweep is scheduled once, however many workers put it into place, and s
   await handle.trigger();
   await eventually(() => expect(swept).toEqual(['']), 30_000);
   await handle.delete();
+});
+
+test('a schedule that changed is updated, paused ones stay paused, and one that is no longer wanted is deleted', async () => {
+  const rig = await createTestRig({ server: 'dev', activities: {} });
+  const { schedule } = rig.client;
+  const process = defineSearchAttributeKey(SearchAttribute.process, 'KEYWORD');
+  const ids = { ours: `former-${randomUUID()}`, theirs: `of-others-${randomUUID()}` };
+  const spec = { intervals: [{ every: 7 * 60_000 }] };
+  const action = {
+    ...{ type: 'startWorkflow' as const, workflowType: 'any', taskQueue: TaskQueue.maintenance },
+  };
+  await ensureSchedules(rig.client);
+  const handle = schedule.getHandle(OBLIGATION_SWEEP.id);
+  try {
+    await handle.update((known) => ({ ...known, spec }));
+    await handle.pause('an incident');
+    const mark = [{ key: process, value: 'any' }];
+    await schedule.create({ scheduleId: ids.ours, spec, action, typedSearchAttributes: mark });
+    await schedule.create({ scheduleId: ids.theirs, spec, action });
+    // The list of schedules lags behind.
+    await eventually(async () => {
+      await ensureSchedules(rig.client);
+      await expect(schedule.getHandle(ids.ours).describe()).rejects.toThrow(ScheduleNotFoundError);
+    }, 30_000);
+    await schedule.getHandle(ids.theirs).describe();
+    expect((await handle.describe()).spec.intervals).toMatchObject([{ every: OBLIGATION_SWEEP.everyMs }]);
+    const [sweep] = await scheduleStatuses(rig.client);
+    expect(sweep).toMatchObject({ id: OBLIGATION_SWEEP.id, workflow: 'sweepObligations', paused: true });
+    expect(sweep).not.toHaveProperty('next');
+    await handle.unpause();
+    const next = await scheduleStatuses(rig.client);
+    expect(next[0]).toMatchObject({ paused: false, next: expect.stringMatching(/Z$/) });
+  } finally {
+    await schedule.getHandle(ids.theirs).delete();
+    await handle.delete();
+  }
 });
 
 test('a schedule that is lost under a running worker comes back, and one that is there is left alone', async () => {

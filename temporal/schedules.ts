@@ -1,44 +1,101 @@
-/** The schedules: created if missing, brought up to date if they differ, put back if they are lost. */
+/** The schedules: created if missing, updated if they differ, deleted if no longer wanted, put back if they are lost. */
 
-import { type Client, ScheduleAlreadyRunning, ScheduleOverlapPolicy } from '@temporalio/client';
-import { OBLIGATION_SWEEP, TaskQueue, WorkflowName } from '../domain/processes.ts';
+import {
+  type Client,
+  ScheduleAlreadyRunning,
+  ScheduleNotFoundError,
+  type ScheduleOptions,
+  ScheduleOverlapPolicy,
+} from '@temporalio/client';
+import { defineSearchAttributeKey, type SearchAttributePair } from '@temporalio/common';
+import { OBLIGATION_SWEEP, SearchAttribute, TaskQueue, WorkflowName } from '../domain/processes.ts';
 import { toPersonaError } from './failures.ts';
 import { ensureSearchAttributes } from './search-attributes.ts';
 
-const SWEEP = {
-  spec: { intervals: [{ every: OBLIGATION_SWEEP.everyMs }] },
-  action: {
-    type: 'startWorkflow' as const,
-    workflowType: WorkflowName.sweepObligations,
-    workflowId: OBLIGATION_SWEEP.id,
-    taskQueue: TaskQueue.maintenance,
-  },
-  policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: OBLIGATION_SWEEP.everyMs },
+type Schedule = Pick<ScheduleOptions, 'spec' | 'policies'> & {
+  action: ScheduleOptions['action'] & { workflowType: string };
 };
 
+const HOUR_MS = 3_600_000;
+
+/** What Persona runs by the clock, by the schedule's id. */
+const SCHEDULES: Readonly<Record<string, Schedule>> = {
+  [OBLIGATION_SWEEP.id]: {
+    spec: { intervals: [{ every: OBLIGATION_SWEEP.everyMs }] },
+    action: {
+      type: 'startWorkflow',
+      workflowType: WorkflowName.sweepObligations,
+      workflowId: OBLIGATION_SWEEP.id,
+      taskQueue: TaskQueue.maintenance,
+      // Overlap is skipped: without it one run that is stuck would be the last one.
+      workflowRunTimeout: HOUR_MS,
+    },
+    policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: OBLIGATION_SWEEP.everyMs },
+  },
+};
+
+const PROCESS = defineSearchAttributeKey(SearchAttribute.process, 'KEYWORD');
+
+/** Says which process it runs, and with that that it is Persona's: others in the namespace are left alone. */
+function markOf({ action }: Schedule): SearchAttributePair[] {
+  return [{ key: PROCESS, value: action.workflowType }];
+}
+
+/** A schedule as it stands at the server. Times are RFC 3339. */
+export interface ScheduleStatus {
+  id: string;
+  workflow: string;
+  paused: boolean;
+  /** The newest start, and the execution that it started. */
+  last?: { at: string; workflow_id: string };
+  next?: string;
+}
+
 /**
- * Puts every schedule into place. Several workers may do so at once.
+ * Puts every schedule into place. Several workers may do so at once. Paused ones stay paused.
  *
  * @throws PersonaError temporal_unavailable
  */
 export async function ensureSchedules(client: Client): Promise<void> {
-  if (await createSchedules(client)) return;
-  const handle = client.schedule.getHandle(OBLIGATION_SWEEP.id);
-  await handle
-    .update((known) => ({ ...SWEEP, state: known.state }))
-    .catch((reason: unknown) => {
-      throw toPersonaError(reason);
-    });
+  try {
+    const created = await createSchedules(client);
+    for (const [id, schedule] of Object.entries(SCHEDULES)) {
+      if (created.includes(id)) continue;
+      const typedSearchAttributes = markOf(schedule);
+      await client.schedule
+        .getHandle(id)
+        .update((known) => ({ ...schedule, typedSearchAttributes, state: known.state }));
+    }
+    for await (const { scheduleId, typedSearchAttributes } of client.schedule.list()) {
+      const isOurs = typedSearchAttributes?.get(PROCESS) !== undefined;
+      if (isOurs && !(scheduleId in SCHEDULES)) await deleteSchedule(client, scheduleId);
+    }
+  } catch (error) {
+    throw toPersonaError(error);
+  }
 }
 
-/** @returns whether any was missing */
-async function createSchedules(client: Client): Promise<boolean> {
+/** @returns the ids of those that were missing */
+async function createSchedules(client: Client): Promise<string[]> {
+  const created: string[] = [];
+  for (const [scheduleId, schedule] of Object.entries(SCHEDULES)) {
+    try {
+      const typedSearchAttributes = markOf(schedule);
+      await client.schedule.create({ scheduleId, ...schedule, typedSearchAttributes });
+      created.push(scheduleId);
+    } catch (error) {
+      if (!(error instanceof ScheduleAlreadyRunning)) throw error;
+    }
+  }
+  return created;
+}
+
+/** Another worker may have deleted it a moment ago. */
+async function deleteSchedule(client: Client, id: string): Promise<void> {
   try {
-    await client.schedule.create({ scheduleId: OBLIGATION_SWEEP.id, ...SWEEP });
-    return true;
+    await client.schedule.getHandle(id).delete();
   } catch (error) {
-    if (error instanceof ScheduleAlreadyRunning) return false;
-    throw toPersonaError(error);
+    if (!(error instanceof ScheduleNotFoundError)) throw error;
   }
 }
 
@@ -60,4 +117,34 @@ export function keepSchedules(
   };
   const timer = setInterval(() => void look().catch(options.onFailure), options.everyMs);
   return () => clearInterval(timer);
+}
+
+/**
+ * Persona's schedules as they stand, in the order in which they are declared; one that is missing is left out.
+ *
+ * @throws PersonaError temporal_unavailable
+ */
+export async function scheduleStatuses(client: Client): Promise<ScheduleStatus[]> {
+  const found = await Promise.all(Object.keys(SCHEDULES).map((id) => statusOf(client, id)));
+  return found.filter((status) => status !== undefined);
+}
+
+async function statusOf(client: Client, id: string): Promise<ScheduleStatus | undefined> {
+  try {
+    const { action, state, info } = await client.schedule.getHandle(id).describe();
+    const last = info.recentActions.at(-1);
+    const next = info.nextActionTimes[0];
+    return {
+      id,
+      workflow: action.workflowType,
+      paused: state.paused,
+      ...(last && {
+        last: { at: last.takenAt.toISOString(), workflow_id: last.action.workflow.workflowId },
+      }),
+      ...(next && !state.paused && { next: next.toISOString() }),
+    };
+  } catch (error) {
+    if (error instanceof ScheduleNotFoundError) return undefined;
+    throw toPersonaError(error);
+  }
 }

@@ -1,0 +1,29 @@
+/** What Persona runs by the clock. */
+
+import { scheduleStatuses } from '../../temporal/schedules.ts';
+import type { Answer } from '../answer.ts';
+import type { Settings } from '../settings.ts';
+import { table, timeText } from '../tables.ts';
+import { connectOperations } from './operate.ts';
+
+/** @throws CliFailure; PersonaError temporal_unavailable */
+export async function showSchedules(settings: Settings): Promise<Answer> {
+  const client = await connectOperations(settings);
+  try {
+    const items = await scheduleStatuses(client);
+    const rows = items.map(({ id, workflow, paused, last, next }) => [
+      id,
+      workflow,
+      timeText(last?.at),
+      paused ? 'paused' : timeText(next),
+    ]);
+    const empty =
+      'There is no schedule: a worker on the queue persona-maintenance creates them at its start.';
+    return {
+      document: { items },
+      text: table(['schedule', 'workflow', 'last start (UTC)', 'next start (UTC)'], rows, empty),
+    };
+  } finally {
+    await client.connection.close();
+  }
+}
