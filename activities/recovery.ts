@@ -95,7 +95,8 @@ export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryAc
       const header = headerOf(key, { occurredAt: settlement.settled_at, causationId: settlement.event_id });
       const read = await readAtGateway(settlement);
       if (only_confirmed && read.evidence !== 'paid') return { result: 'ignored' };
-      return openSettled(graph, header, { settlement, policy: under(kept), now: now(), ...read });
+      const rule = only_confirmed ? 'gateway_payment_succeeded' : 'settled';
+      return openSettled(graph, header, { settlement, policy: under(kept), now: now(), rule, ...read });
     },
 
     resumeRecovery: ({ payment_id }) => resumeRecovery(graph, { payment_id, policy, now: now() }),

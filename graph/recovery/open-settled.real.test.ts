@@ -3,12 +3,13 @@ import { expect, test } from 'vitest';
 import type { ChargeAnswer } from '../../domain/ports.ts';
 import { settledPaymentKey } from '../../domain/processes.ts';
 import { claimedObligation } from '../../test/obligations.ts';
+import { failureOf } from '../../test/wallets.ts';
 import { verifyCustomer } from '../replay/verify.ts';
 import { getObligation, getRecovery } from './index.ts';
-import { recoveryCommands } from './testing.ts';
+import { declined, recoveryCommands } from './testing.ts';
 
 const MINUTE = 60_000;
-const { graph, policy } = await recoveryCommands();
+const { graph, policy, open, close } = await recoveryCommands();
 
 /** An obligation that a charge of ours has paid just now. */
 function recovered() {
@@ -83,3 +84,27 @@ test('a settlement that names the payment of another obligation is no second suc
   });
   expect(await verifyCustomer(graph, one.customer_id)).toEqual([]);
 });
+
+test.each(['exhausted', 'cancelled', 'stopped'] as const)(
+  'an obligation that ended %s is paid elsewhere once others were paid, and no newer failure opens it',
+  async (outcome) => {
+    const owed = await attempted(declined('insufficient_funds'));
+    const { payment_id, customer_id, settle } = owed;
+    await close(payment_id, { outcome, rule: 'rule' });
+    const theirs = `pi_${randomUUID()}`;
+    const contradicted = await settle(Date.now(), theirs, 'not_paid');
+    expect(contradicted).toMatchObject({ result: 'closed', obligation: { outcome } });
+    const expected = { outcome: 'paid_elsewhere', rule: 'settled' };
+    expect(await settle(Date.now(), theirs)).toMatchObject({
+      result: 'closed',
+      obligation: { ...expected, attempts: [{ state: 'declined' }] },
+    });
+    expect(await getRecovery(graph, payment_id)).toMatchObject(expected);
+    const occurred_at = new Date().toISOString();
+    expect(await open(failureOf(owed, { payment_id, occurred_at }))).toMatchObject({
+      result: 'closed',
+      obligation: expected,
+    });
+    expect(await verifyCustomer(graph, customer_id)).toEqual([]);
+  },
+);

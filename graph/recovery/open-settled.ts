@@ -23,23 +23,25 @@ export interface SettledInput {
   policy: Policy;
   /** Epoch milliseconds. */
   now: number;
+  rule?: string;
   evidence?: SettlementEvidence;
   first_unpaid?: boolean;
 }
 
 /**
- * What a settlement means to a run that knows nothing of the payment yet: an unknown one is closed in advance, a
- * closed one says how it ended, an open one is handed over as it stands (`unchanged`), to be closed by its run, unless
- * it is the obligation's own payment that the settlement names (`own`): then the run asks the gateway about it. One that
- * names a payment which cannot have settled the obligation, or which came back, hands it to a person (`review`). One that crosses our own
- * success, or another settlement, is a second one, written down with the later of the two; only what the gateway confirms
- * is refunded.
+ * What a settlement means to a run that knows nothing of the payment yet: an unknown one is closed in advance, one that
+ * was given up is closed anew as paid elsewhere, one that is paid says how it ended, an open one is handed over as it
+ * stands (`unchanged`), to be closed by its run, unless it is the obligation's own payment that the settlement names
+ * (`own`): then the run asks the gateway about it. One that names a payment which cannot have settled the obligation, or
+ * which came back, hands it to a person (`review`). One that crosses our own success, or another settlement, is a second
+ * one, written down with the later of the two; only what the gateway confirms is refunded.
  *
  * @param input.evidence what the gateway says of the payment that the settlement names
+ * @param input.rule the rule that an obligation is closed by
  * @param input.first_unpaid the gateway says that the payment which paid the obligation before holds no money
  */
 export function openSettled(graph: Graph, header: CommandHeader, input: SettledInput): Promise<Opening> {
-  const { settlement, policy, now, first_unpaid = false } = input;
+  const { settlement, policy, now, rule = 'settled', first_unpaid = false } = input;
   const report = { kind: 'payment_settled', message: settlement } as const;
   const command = { name: 'openSettled', body: { settlement }, report, isRecorded };
   return runReported(graph, header, command, async (tx): Promise<Opening> => {
@@ -50,7 +52,7 @@ export function openSettled(graph: Graph, header: CommandHeader, input: SettledI
     const contradicted = evidence === 'of_another' || evidence === 'not_paid';
     if (!known) {
       if (contradicted) return unfit(tx, evidence);
-      return closedInAdvance(tx, settlement, evidence === 'came_back' ? PAYMENT_CAME_BACK : 'settled');
+      return paidElsewhere(tx, settlement, evidence === 'came_back' ? PAYMENT_CAME_BACK : rule);
     }
     if (known.obligation.customer_id !== settlement.customer_id) {
       tx.forget();
@@ -60,12 +62,13 @@ export function openSettled(graph: Graph, header: CommandHeader, input: SettledI
     const own = isOurOwn(known, settlement);
     const isPaid = !contradicted && evidence !== 'came_back';
     if (!isPaid && !own && !isClosed(known.obligation)) {
-      const rule = contradicted ? SETTLEMENT_MISMATCH : PAYMENT_CAME_BACK;
-      return leftToPerson(tx, known, { rule, policy, now });
+      const asked = contradicted ? SETTLEMENT_MISMATCH : PAYMENT_CAME_BACK;
+      return leftToPerson(tx, known, { rule: asked, policy, now });
     }
     if (isPaid && !first_unpaid && (await isSecondSuccess(tx, known, settlement))) {
       return overpaid(tx, known, { settlement, policy, now, confirmed: evidence === 'paid' });
     }
+    if (isPaid && isGivenUp(known.obligation)) return paidElsewhere(tx, settlement, rule, known);
     tx.forget();
     if (isClosed(known.obligation)) {
       return { result: 'closed', obligation: closedObligation(known.obligation, known.attempts) };
@@ -218,8 +221,21 @@ async function lock(tx: CommandTx, customerId: string): Promise<Opening | undefi
   }
 }
 
-/** Closed in any case: what was paid once and came back must not be collected by a late report without a person. */
-function closedInAdvance(tx: CommandTx, settlement: PaymentSettled, rule: string): Opening {
+/** Closed unpaid: a newer failure would open it again. */
+function isGivenUp({ state }: ObligationNode): boolean {
+  return state === 'exhausted' || state === 'cancelled' || state === 'stopped';
+}
+
+/**
+ * In advance, or after it was given up. Closed in any case: what was paid once and came back must not be collected by a
+ * late report without a person.
+ */
+function paidElsewhere(
+  tx: CommandTx,
+  settlement: PaymentSettled,
+  rule: string,
+  known?: ObligationWithAttempts,
+): Opening {
   const { payment_id, customer_id, settled_at } = settlement;
   tx.append({
     stream: 'customer',
@@ -229,14 +245,14 @@ function closedInAdvance(tx: CommandTx, settlement: PaymentSettled, rule: string
       payment_id,
       state: 'paid_elsewhere',
       rule,
-      class: null,
+      class: known ? failureClass(known.attempts) : null,
       payment_method_id: null,
       closed_at: settled_at,
       payment_ref: settlement.gateway_payment_ref ?? null,
     },
   });
-  return {
-    result: 'closed',
-    obligation: { payment_id, customer_id, outcome: 'paid_elsewhere', rule, attempts: [] },
-  };
+  const obligation = known
+    ? closedObligation({ ...known.obligation, state: 'paid_elsewhere', rule }, known.attempts)
+    : { payment_id, customer_id, outcome: 'paid_elsewhere' as const, rule, attempts: [] };
+  return { result: 'closed', obligation };
 }

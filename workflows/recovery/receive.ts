@@ -104,6 +104,8 @@ async function succeededElsewhere(
     gateway_payment_ref: String(gateway_ref),
   };
   const opening = await openings.openSettled({ settlement, policy: current.policy, only_confirmed: true });
+  const paid = paidAfterAll(current, opening);
+  if (paid) return paid;
   // Not confirmed: then it may speak of a charge of ours.
   if (!('recovery' in opening)) return { fact: 'charge_heard', at: Date.now() };
   const fact = settlementFact(opening, settlement);
@@ -121,7 +123,14 @@ async function settledBy(current: RecoveryState, payload: unknown): Promise<Fact
   // What a settlement means for an obligation that is paid already, or by its own payment, the graph knows.
   const opening = await openings.openSettled({ settlement, policy: current.policy });
   if ('recovery' in opening) return settlementFact(opening, settlement);
-  return current.closed ? undefined : paidBy(settlement);
+  return current.closed ? paidAfterAll(current, opening) : paidBy(settlement);
+}
+
+/** Given up before, and written down as paid by others now. */
+function paidAfterAll({ closed, ending }: RecoveryState, opening: Opening): Fact | undefined {
+  if (!closed || opening.result !== 'closed' || opening.obligation.outcome === ending?.outcome)
+    return undefined;
+  return { fact: 'closed', obligation: opening.obligation, payment_open: false };
 }
 
 function paidBy({ gateway_payment_ref }: PaymentSettled): Fact {
