@@ -2,9 +2,7 @@
 
 import type { Stripe } from 'stripe';
 import type { CameBack } from '../../domain/ports.ts';
-
-/** The largest page that Stripe gives. */
-const PAGE = 100;
+import { LARGEST_PAGE } from './client.ts';
 
 /** A payment with its newest charge: the one that succeeded, if any did. */
 export function readWithCharge(stripe: Stripe, gatewayRef: string): Promise<Stripe.PaymentIntent> {
@@ -24,7 +22,7 @@ export async function cameBack(stripe: Stripe, intent: Stripe.PaymentIntent): Pr
   const { latest_charge: charge, amount, amount_received } = intent;
   if (charge !== null && typeof charge !== 'string' && charge.amount_refunded > 0) return 'refunded';
   if (amount_received < amount) return 'partly_captured';
-  for await (const { status } of stripe.disputes.list({ payment_intent: intent.id, limit: PAGE })) {
+  for await (const { status } of stripe.disputes.list({ payment_intent: intent.id, limit: LARGEST_PAGE })) {
     if (disputeState(status) === 'open' || disputeState(status) === 'lost') return 'disputed';
   }
   return undefined;

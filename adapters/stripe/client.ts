@@ -12,6 +12,9 @@ export const STRIPE_API_VERSION = '2026-08-26.dahlia';
 /** Bound on everything but charges, whose caller sets it. */
 const TIMEOUT_MS = 10_000;
 
+/** The largest page of a list that Stripe gives. */
+export const LARGEST_PAGE = 100;
+
 export interface StripeOptions {
   apiKey: string;
   /** A gateway that speaks Stripe's API elsewhere; default Stripe itself. */

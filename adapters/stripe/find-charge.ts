@@ -4,7 +4,7 @@ import type { Stripe } from 'stripe';
 import type { ChargeQuery, FoundCharge } from '../../domain/ports.ts';
 import { cameBack, readWithCharge } from './came-back.ts';
 import { cancellationOf } from './charge.ts';
-import { gatewayFault, type StripeOptions, stripeClient } from './client.ts';
+import { gatewayFault, LARGEST_PAGE, type StripeOptions, stripeClient } from './client.ts';
 import { codesOfCharge, declineCodes } from './decline-codes.ts';
 import { chargeTransport } from './transport.ts';
 
@@ -12,8 +12,6 @@ import { chargeTransport } from './transport.ts';
 const LOOK_BACK_MS = 5 * 60_000;
 /** How far Stripe's clock may be behind ours; less than the minute that lies between two attempts with one method. */
 const CLOCK_SKEW_MS = 30_000;
-/** The largest page that Stripe gives. */
-const PAGE = 100;
 
 /**
  * Reads lists, never the search API: it lags by a minute and more.
@@ -42,7 +40,7 @@ async function intentOf(stripe: Stripe, query: ChargeQuery): Promise<Stripe.Paym
   const newestFirst = stripe.paymentIntents.list({
     customer: query.gateway_customer_ref,
     created: { gte: Math.floor((query.claimed_at - LOOK_BACK_MS) / 1000) },
-    limit: PAGE,
+    limit: LARGEST_PAGE,
     expand: ['data.latest_charge'],
   });
   for await (const intent of newestFirst) {
@@ -69,7 +67,7 @@ async function outcomeOf(
   }
 
   const charges: Stripe.Charge[] = [];
-  const newestFirst = stripe.charges.list({ payment_intent: gateway_ref, limit: PAGE });
+  const newestFirst = stripe.charges.list({ payment_intent: gateway_ref, limit: LARGEST_PAGE });
   for await (const charge of newestFirst) charges.push(charge);
   // The payment may have moved on since it was read.
   const paid = charges.find(({ status }) => status === 'succeeded');

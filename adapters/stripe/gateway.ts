@@ -14,16 +14,13 @@ import { createChargeBreaker, type Sent } from './breaker.ts';
 import { cameBack, readWithCharge } from './came-back.ts';
 import { cancelPayment } from './cancel.ts';
 import { answerOfError, answerOfIntent, isGatewayFailure, unrepresentable } from './charge.ts';
-import { found, gatewayFault, type StripeOptions, stripeClient } from './client.ts';
+import { found, gatewayFault, LARGEST_PAGE, type StripeOptions, stripeClient } from './client.ts';
 import { getDispute, getFraudWarning } from './disputes.ts';
 import { findCharge } from './find-charge.ts';
 import { getMandate } from './mandates.ts';
 import { methodOf } from './methods.ts';
 import { refundCharge, refundsOf } from './refund.ts';
 import { chargeTransport } from './transport.ts';
-
-/** The largest page that Stripe gives. */
-const PAGE = 100;
 
 /** @param onBreaker gets each new state of the breaker around charges */
 export function createStripeGateway(
@@ -151,7 +148,7 @@ async function listIntents(
   try {
     const created = { gte: Math.floor(since / 1000) };
     const payments: GatewayPayment[] = [];
-    for await (const intent of stripe.paymentIntents.list({ customer, created, limit: PAGE })) {
+    for await (const intent of stripe.paymentIntents.list({ customer, created, limit: LARGEST_PAGE })) {
       payments.push(paymentOf(intent));
     }
     return payments;

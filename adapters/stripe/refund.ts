@@ -3,10 +3,7 @@
 import { Stripe } from 'stripe';
 import type { GatewayRefund, RefundAnswer } from '../../domain/ports.ts';
 import { amountFromStripe } from './amounts.ts';
-import { gatewayFault, type StripeOptions } from './client.ts';
-
-/** The largest page that Stripe gives. */
-const PAGE = 100;
+import { gatewayFault, LARGEST_PAGE, type StripeOptions } from './client.ts';
 
 /**
  * The whole charge, or what is left of it. Its refunds are listed first: one of this attempt that stands is not made
@@ -71,7 +68,7 @@ async function listRefunds(stripe: Stripe, of: RefundsOf, options: StripeOptions
 
 async function refundsWhere(stripe: Stripe, of: RefundsOf): Promise<Stripe.Refund[]> {
   const refunds: Stripe.Refund[] = [];
-  for await (const refund of stripe.refunds.list({ ...of, limit: PAGE })) refunds.push(refund);
+  for await (const refund of stripe.refunds.list({ ...of, limit: LARGEST_PAGE })) refunds.push(refund);
   return refunds;
 }
 

@@ -5,24 +5,10 @@ import type { CommandTx, CustomerNode } from '../command-tx.ts';
 import type { Reader } from '../graph.ts';
 import type { AttemptNode, ObligationNode } from './records.ts';
 
-const READ_OBLIGATION = `
-  MATCH (o:Obligation {payment_id: $payment_id})
-  RETURN properties(o) AS obligation,
-    COLLECT { MATCH (a:ChargeAttempt {payment_id: $payment_id}) RETURN properties(a) ORDER BY a.claimed_at, a.key } AS attempts`;
-
 export interface ObligationWithAttempts {
   obligation: ObligationNode;
   /** Own and reported ones, oldest first. */
   attempts: AttemptNode[];
-}
-
-/** `undefined`: nobody ever spoke of this payment. */
-export async function findObligation(
-  reader: Reader,
-  paymentId: string,
-): Promise<ObligationWithAttempts | undefined> {
-  const [row] = await reader.read<ObligationWithAttempts>(READ_OBLIGATION, { payment_id: paymentId });
-  return row;
 }
 
 const READ_PAYMENT = `
@@ -41,6 +27,14 @@ export async function findPayment(
   );
   const { obligation = null, attempts = [] } = row ?? {};
   return { known: obligation ? { obligation, attempts } : undefined, attempts };
+}
+
+/** `undefined`: no message ever named this payment, or only failures too old to open an obligation. */
+export async function findObligation(
+  reader: Reader,
+  paymentId: string,
+): Promise<ObligationWithAttempts | undefined> {
+  return (await findPayment(reader, paymentId)).known;
 }
 
 /** @throws PersonaError recovery_not_found */

@@ -54,7 +54,8 @@ export interface LedgerEntry {
 }
 
 /** Did Persona ask for it? */
-export const isOwn = ({ idempotency_key: key }: LedgerEntry) => key?.startsWith('recovery:') === true;
+export const isOwn = ({ idempotency_key: key }: Pick<LedgerEntry, 'idempotency_key'>) =>
+  key?.startsWith('recovery:') === true;
 export const hasSucceeded = ({ status }: LedgerEntry) => status === 'succeeded' || status === 'refunded';
 /** Not by Persona's own refund. */
 export const cameBack = ({ contested, refunded_by }: LedgerEntry) => contested || refunded_by === 'others';

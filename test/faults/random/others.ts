@@ -1,10 +1,11 @@
 /** What others do at the gateway: they collect, refund and contest payments, and cards change without Persona. */
 
 import { randomUUID } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
 import { signalRecovery } from '../../../temporal/starts.ts';
 import type { CardPlan, failureOf, TestCustomer } from '../customers.ts';
 import type { FaultSystem } from '../system.ts';
-import type { LedgerEntry } from './found.ts';
+import { isOwn, type LedgerEntry } from './found.ts';
 import type { Deed, WrongReference } from './plan.ts';
 
 export type Failure = ReturnType<typeof failureOf> & { gateway_payment_ref?: string };
@@ -21,6 +22,9 @@ type OthersDeed = Extract<
   Deed,
   { do: 'pay_reported' | 'pay_otherwise' | 'refund' | 'dispute' | 'warn_of_fraud' | 'settle_wrongly' }
 >;
+
+/** For so long a deed that needs a success waits for one. */
+const SUCCESS_MS = 45_000;
 
 const keyOf = (what: string, payment: string) => `others:${what}:${payment}`;
 export const isByOthers = ({ idempotency_key: key }: Pick<LedgerEntry, 'idempotency_key'>) =>
@@ -100,6 +104,7 @@ export async function actElsewhere(
       return;
     }
     case 'pay_otherwise':
+      if (deed.after_ours && !(await firstSuccess(system, failure, isOwn))) return;
       await make(system, 'otherwise', failure, { paid: true, metadata: failure.payment_id });
       return;
     case 'settle_wrongly':
@@ -130,17 +135,33 @@ async function settleWrongly(
   });
 }
 
-/** Of the first charge of the payment that stands, whoever made it; of none where nothing has succeeded yet. */
+/** The first charge that stands, as soon as there is one: most payments are collected long after their failure, or never. */
+async function firstSuccess(
+  system: FaultSystem,
+  { payment_id, gateway_payment_ref }: Failure,
+  by: (row: Row) => boolean,
+): Promise<Row | undefined> {
+  for (const limit = Date.now() + SUCCESS_MS; Date.now() < limit; await setTimeout(1_000)) {
+    const ledger = await readLedger(system).catch(() => []);
+    const standing = ledger.find(
+      (row) =>
+        (row.payment_id === payment_id || row.payment_intent === gateway_payment_ref) &&
+        row.status === 'succeeded' &&
+        by(row),
+    );
+    if (standing) return standing;
+  }
+  return undefined;
+}
+
+/** Of the first charge of the payment that stands, of Persona's or of others; of none where nothing succeeds. */
 async function moveBack(
   deed: Extract<OthersDeed, { do: 'refund' | 'dispute' | 'warn_of_fraud' }>,
   system: FaultSystem,
-  { payment_id, gateway_payment_ref }: Failure,
+  failure: Failure,
 ): Promise<void> {
-  const standing = (await readLedger(system)).find(
-    (entry) =>
-      (entry.payment_id === payment_id || entry.payment_intent === gateway_payment_ref) &&
-      entry.status === 'succeeded',
-  );
+  const { payment_id } = failure;
+  const standing = await firstSuccess(system, failure, () => true);
   if (standing === undefined) return;
   const { charge } = standing;
   if (deed.do === 'refund') {

@@ -39,7 +39,9 @@ export type Deed = { at: number } & (
   | { do: 'report_stop'; of: number; decline_code: string; age: number }
   | { do: 'report_garbage'; of: number }
   | { do: 'settle_wrongly'; of: number; with: WrongReference }
-  | { do: 'pay_reported' | 'pay_otherwise'; of: number }
+  | { do: 'pay_reported'; of: number }
+  // `after_ours`: once Persona has collected it, so that it is paid twice.
+  | { do: 'pay_otherwise'; of: number; after_ours: boolean }
   | { do: 'refund' | 'warn_of_fraud'; of: number }
   | { do: 'dispute'; of: number; reason: string; end: 'won' | 'lost' | null }
   | { do: 'consent'; customer: number; card: number; given: boolean }
@@ -218,7 +220,10 @@ function byOthers(
   const late = () => soon() + chance.below(8_000);
   return [
     ...(reported ? maybe(0.4, { at: chance.chance(0.2) ? before : late(), do: 'pay_reported', of }) : []),
-    ...maybe(0.08, { at: chance.chance(0.2) ? before : late(), do: 'pay_otherwise', of }),
+    ...maybe(0.08, {
+      ...{ at: chance.chance(0.2) ? before : late(), do: 'pay_otherwise', of },
+      after_ours: chance.chance(0.4),
+    }),
     ...maybe(0.06, {
       at: late(),
       do: 'settle_wrongly',
