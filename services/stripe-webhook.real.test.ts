@@ -16,7 +16,7 @@ import { takeStripeWebhook } from './stripe-webhook.ts';
 const graph = await testGraph();
 const policy = readPolicy();
 
-test('the reported payment that was not adopted succeeds with the method of an attempt: it is a payment of others', async () => {
+test('the reported payment that was not adopted succeeds with the method of an attempt: it is a payment of others, as is that of a guest', async () => {
   const wallet = await customerWithCards(graph, policy, { cards: 1 });
   const { customer_id } = wallet;
   const token = randomToken();
@@ -57,21 +57,25 @@ test('the reported payment that was not adopted succeeds with the method of an a
         void sent.push(...signalArgs),
     },
   } as unknown as Client;
+  const byGuest = `pi_${randomUUID()}`;
   const news = (ref: string): GatewayNews => ({
     about: 'payment',
     event_id: `evt_${randomUUID()}`,
     result: 'approved',
     codes: {},
     gateway_ref: ref,
-    gateway_customer_ref: `cus_${customer_id}`,
-    token,
+    ...(ref === byGuest ? { payment_id } : { gateway_customer_ref: `cus_${customer_id}`, token }),
   });
-  for (const ref of [reported, gateway_ref]) {
+  for (const ref of [reported, gateway_ref, byGuest]) {
     const deps = { graph, temporal, policy, gatewayEvents: { read: () => news(ref) } };
     const caller = { caller: 'stripe', correlationId: randomUUID() };
     const taken = await takeStripeWebhook(deps, caller as never, { body: new Uint8Array() });
     expect(taken).toEqual({ result: 'accepted' });
   }
-  expect(sent).toMatchObject([{ gateway_ref: reported }, { gateway_ref, attempt_key: key }]);
-  expect(sent[0]).not.toHaveProperty('attempt_key');
+  expect(sent).toMatchObject([
+    { gateway_ref: reported },
+    { gateway_ref, attempt_key: key },
+    { gateway_ref: byGuest, result: 'approved' },
+  ]);
+  for (const others of [sent[0], sent[2]]) expect(others).not.toHaveProperty('attempt_key');
 });

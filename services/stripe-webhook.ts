@@ -113,12 +113,13 @@ async function findMatterOf(graph: Graph, news: GatewayNews): Promise<NewsMatter
 
 /**
  * Others use the same gateway: a payment of another customer is not the one of that name here. The obligation's own is,
- * also if its customer has another reference by now.
+ * also if its customer has another reference by now. A guest's may be: a payment link knows no customer, and whether it
+ * paid the obligation is read at the gateway.
  */
 function isOfOtherCustomer(news: GatewayNews, matter: NewsMatter): boolean {
-  const { gateway_customer_ref: customer } = matter;
-  if (news.gateway_ref === matter.gateway_ref) return false;
-  return customer !== undefined && news.gateway_customer_ref !== customer;
+  const { gateway_customer_ref: customer } = news;
+  if (news.gateway_ref === matter.gateway_ref || customer === undefined) return false;
+  return matter.gateway_customer_ref !== undefined && matter.gateway_customer_ref !== customer;
 }
 
 /** The obligation's own payment; or the one that its report names; or one whose creation got no answer. */

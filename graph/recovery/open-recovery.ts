@@ -31,7 +31,13 @@ import {
   stoppingDecline,
 } from './records.ts';
 import { refusalOf } from './refusal.ts';
-import { type FailedObligation, isFailed, resumedSnapshot, snapshotOf } from './snapshot.ts';
+import {
+  type FailedObligation,
+  isFailed,
+  resumedSnapshot,
+  snapshotOf,
+  takenOverSnapshot,
+} from './snapshot.ts';
 
 export interface OpenRecoveryInput {
   failure: PaymentFailed;
@@ -228,10 +234,8 @@ async function noted(
   // One that stops it and is not closed yet decides, also for a run that begins with this report.
   const stopped = isStop(scene.decision.class) ? undefined : stoppingDecline(attempts);
   const failure = stopped ? failureOf(stopped) : reportOf(scene);
-  return {
-    result: 'noted',
-    recovery: await snapshotOf(tx, { obligation, attempts, failure }, input.policy, input.now),
-  };
+  const found = { obligation, attempts, failure };
+  return { result: 'noted', recovery: await takenOverSnapshot(tx, found, input.policy, input.now) };
 }
 
 /** Written down for what it teaches; the recovery goes on as it is. */

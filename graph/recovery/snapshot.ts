@@ -79,10 +79,16 @@ export async function resumedSnapshot(
   const deciding = stoppingDecline(attempts) ?? newestReport(attempts);
   if (!deciding || !isFailed(obligation))
     throw new Error(`obligation ${obligation.payment_id} is open without a failure`);
-  const failure = failureOf(deciding);
+  return takenOverSnapshot(reader, { obligation, attempts, failure: failureOf(deciding) }, policy, now);
+}
+
+/** The same where another run may have notified the customer of the failure already. */
+export async function takenOverSnapshot(
+  ...[reader, scene, policy, now]: Parameters<typeof snapshotOf>
+): Promise<RecoverySnapshot> {
   const [snapshot, told_at] = await Promise.all([
-    snapshotOf(reader, { obligation, attempts, failure }, policy, now),
-    toldOfFailureAt(reader, obligation),
+    snapshotOf(reader, scene, policy, now),
+    toldOfFailureAt(reader, scene.obligation),
   ]);
   return { ...snapshot, ...(told_at === undefined ? {} : { told_at }) };
 }

@@ -158,7 +158,8 @@ test('a person’s pause outlives the run, and ends with the recovery that it wa
 });
 
 test('what the customer was told of this failure is known to a run that takes over', async () => {
-  const { payment_id, customer_id, record } = await claimedObligation(graph, policy);
+  const owed = await claimedObligation(graph, policy);
+  const { payment_id, customer_id, record } = owed;
   await record(declined);
   const { opened_at, ...before } = await resumed(payment_id);
   expect(before).not.toHaveProperty('told_at');
@@ -168,6 +169,10 @@ test('what the customer was told of this failure is known to a run that takes ov
   await finishNotice(graph, testHeader({ caller: NOTICES_CALLER }), notice);
   const { told_at = 0 } = await resumed(payment_id);
   expect(Math.abs(Date.now() - told_at)).toBeLessThan(60_000);
+  // Also to one that begins with a further failure.
+  const occurred_at = new Date(Date.now() + 1_000).toISOString();
+  const again = await commands.open(failureOf(owed, { payment_id, occurred_at }));
+  expect(again).toMatchObject({ result: 'noted', recovery: { told_at } });
 });
 
 test('the payment that a report names is looked up until it is the obligation’s own, and never again', async () => {
