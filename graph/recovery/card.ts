@@ -27,6 +27,10 @@ export const READ_CARD = `
       MATCH (same:PaymentMethod {instrument_fingerprint: p.instrument_fingerprint})
       WHERE NOT EXISTS { (c)-[:HAS_PAYMENT_METHOD]->(same) }
     } AS shared,
+    EXISTS {
+      MATCH (same:PaymentMethod {instrument_fingerprint: p.instrument_fingerprint})
+      WHERE same.status = 'compromised'
+    } AS compromised,
     COLLECT {
       ${ATTEMPTS_ON_CARD}
       RETURN properties(a) ORDER BY a.claimed_at, a.key
@@ -38,6 +42,8 @@ export interface CardRow {
   on_trusted_device: boolean;
   /** Do other customers hold the same card? */
   shared: boolean;
+  /** Is it compromised under any token, of whichever customer? */
+  compromised: boolean;
   /** Every attempt on this card, whichever token and customer it came through. */
   history: AttemptNode[];
 }

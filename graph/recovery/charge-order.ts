@@ -135,6 +135,7 @@ export async function getDoubt(
       obligation.state === 'open' &&
       customer?.status === 'active' &&
       method !== undefined &&
+      card?.compromised !== true &&
       !isForbiddenForEver(pastOf(card?.history ?? [])) &&
       refusalByMethod(method, card?.on_trusted_device ?? false, scene) === undefined,
   };

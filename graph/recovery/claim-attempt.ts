@@ -91,7 +91,7 @@ export async function claim(tx: CommandTx, input: ClaimScene): Promise<Claim> {
 
   const method = input.wallet.find((one) => one.payment_method_id === input.payment_method_id);
   if (!method) return { result: 'refused', rule: 'method_not_in_wallet' };
-  const [{ history, on_trusted_device, changed_at }, others, paidSince] = await Promise.all([
+  const [{ history, on_trusted_device, compromised, changed_at }, others, paidSince] = await Promise.all([
     readCard(tx, input, method),
     tx.run<{ attempt: AttemptNode }>(READ_UNRESOLVED, {
       customer_id: customer.id,
@@ -102,6 +102,7 @@ export async function claim(tx: CommandTx, input: ClaimScene): Promise<Claim> {
   ]);
   const rule = refusalByMethod(method, on_trusted_device, input);
   if (rule) return { result: 'refused', rule };
+  if (compromised) return { result: 'refused', rule: 'card_compromised' };
   if (isDeclinedCard({ ...method, changed_at }, obligation, attempts, input.wallet))
     return { result: 'refused', rule: SAME_CARD };
   const ceiling = ceilingOn(history, obligation, method, now);
@@ -133,7 +134,9 @@ async function readCard(
   const asked = { customer_id: customer.id, payment_method_id, threshold: policy.trust.threshold };
   const read = async (): Promise<CardRow> => {
     const [card] = await tx.run<CardRow>(READ_CARD, asked);
-    return card ?? { history: [], on_trusted_device: false, shared: false, changed_at: 0 };
+    return (
+      card ?? { history: [], on_trusted_device: false, shared: false, compromised: false, changed_at: 0 }
+    );
   };
   const card = await read();
   if (!card.shared) return card;

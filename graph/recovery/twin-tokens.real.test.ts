@@ -5,7 +5,13 @@ import { expect, test } from 'vitest';
 import type { DeclineCodes } from '../../domain/decline/codes.ts';
 import { randomToken, testHeader } from '../../test/graph.ts';
 import { customerWithCards, failureOf, type TestWallet } from '../../test/wallets.ts';
-import { addPaymentMethod, followPaymentMethod, recordVerification, removePaymentMethod } from '../index.ts';
+import {
+  addPaymentMethod,
+  followPaymentMethod,
+  recordVerification,
+  removePaymentMethod,
+  updatePaymentMethodStatus,
+} from '../index.ts';
 import { rereadRecovery } from './index.ts';
 import { recoveryCommands } from './testing.ts';
 
@@ -183,4 +189,18 @@ test('what a card declined before the obligation was reopened does not make its 
   const newer = { ...failure, event_id: randomUUID(), payment_method_id: fourth, occurred_at };
   expect((await opened(newer)).alternatives).toContain(twin);
   expect(await claim(payment_id, twin)).toMatchObject({ result: 'claimed' });
+});
+
+test('a card that is compromised under another token is not charged, also at another customer', async () => {
+  const fingerprints = ['', randomUUID()];
+  const holder = await customerWithCards(graph, policy, { fingerprints });
+  const other = await customerWithCards(graph, policy, { fingerprints });
+  const [, bad = ''] = holder.methods;
+  const [, twin = ''] = other.methods;
+  const { payment_id } = await opened(failureOf(other));
+  await updatePaymentMethodStatus(graph, testHeader(), {
+    ...{ customer_id: holder.customer_id, payment_method_id: bad },
+    ...{ status: 'compromised', reason: 'a fraud case' },
+  });
+  expect(await claim(payment_id, twin)).toEqual({ result: 'refused', rule: 'card_compromised' });
 });
