@@ -9,12 +9,32 @@ import type { ChargeResult } from '../domain/recovery/messages.ts';
 import { claimAttempt, openRecovery, recordAttempt } from '../graph/recovery/index.ts';
 import { readPolicy } from '../platform/policy.ts';
 import { onboardingRequest, randomToken, testGraph, testHeader } from '../test/graph.ts';
+import { claimedObligation } from '../test/obligations.ts';
 import { customerWithCards, failureOf } from '../test/wallets.ts';
 import { onboard, recordVerification } from '../graph/index.ts';
 import { takeStripeWebhook } from './stripe-webhook.ts';
 
 const graph = await testGraph();
 const policy = readPolicy();
+
+/** A Temporal that keeps what recoveries would be sent. */
+function receiver(): { temporal: Client; sent: ChargeResult[] } {
+  const sent: ChargeResult[] = [];
+  const temporal = {
+    withDeadline: (_: Date, act: () => unknown) => act(),
+    workflow: {
+      signalWithStart: async (_: string, { signalArgs }: { signalArgs: [ChargeResult] }) =>
+        void sent.push(...signalArgs),
+    },
+  } as unknown as Client;
+  return { temporal, sent };
+}
+
+function take(temporal: Client, news: GatewayNews) {
+  const deps = { graph, temporal, policy, gatewayEvents: { read: () => news } };
+  const caller = { caller: 'stripe', correlationId: randomUUID() };
+  return takeStripeWebhook(deps, caller as never, { body: new Uint8Array() });
+}
 
 test('the reported payment that was not adopted succeeds with the method of an attempt: it is a payment of others, as is that of a guest', async () => {
   const wallet = await customerWithCards(graph, policy, { cards: 1 });
@@ -49,14 +69,7 @@ test('the reported payment that was not adopted succeeds with the method of an a
   const answer = { result: 'declined', gateway_ref, codes: { decline_code: 'insufficient_funds' } } as const;
   await recordAttempt(graph, testHeader(), { payment_id, key, answer, policy, now });
 
-  const sent: ChargeResult[] = [];
-  const temporal = {
-    withDeadline: (_: Date, act: () => unknown) => act(),
-    workflow: {
-      signalWithStart: async (_: string, { signalArgs }: { signalArgs: [ChargeResult] }) =>
-        void sent.push(...signalArgs),
-    },
-  } as unknown as Client;
+  const { temporal, sent } = receiver();
   const byGuest = `pi_${randomUUID()}`;
   const news = (ref: string): GatewayNews => ({
     about: 'payment',
@@ -67,10 +80,7 @@ test('the reported payment that was not adopted succeeds with the method of an a
     ...(ref === byGuest ? { payment_id } : { gateway_customer_ref: `cus_${customer_id}`, token }),
   });
   for (const ref of [reported, gateway_ref, byGuest]) {
-    const deps = { graph, temporal, policy, gatewayEvents: { read: () => news(ref) } };
-    const caller = { caller: 'stripe', correlationId: randomUUID() };
-    const taken = await takeStripeWebhook(deps, caller as never, { body: new Uint8Array() });
-    expect(taken).toEqual({ result: 'accepted' });
+    expect(await take(temporal, news(ref))).toEqual({ result: 'accepted' });
   }
   expect(sent).toMatchObject([
     { gateway_ref: reported },
@@ -78,4 +88,17 @@ test('the reported payment that was not adopted succeeds with the method of an a
     { gateway_ref: byGuest, result: 'approved' },
   ]);
   for (const others of [sent[0], sent[2]]) expect(others).not.toHaveProperty('attempt_key');
+});
+
+test('a charge of ours that succeeds after its attempt was taken for paid by others is a second payment', async () => {
+  const { payment_id, customer_id, key, record } = await claimedObligation(graph, policy);
+  await record({ result: 'approved', gateway_ref: `pi_${randomUUID()}`, charge_ref: 'ch_theirs' });
+  const gateway_ref = `pi_${randomUUID()}`;
+  const { temporal, sent } = receiver();
+  await take(temporal, {
+    ...{ about: 'payment', event_id: `evt_${randomUUID()}`, result: 'approved', codes: {} },
+    ...{ gateway_ref, gateway_customer_ref: `cus_${customer_id}`, payment_id, request_key: key },
+  });
+  expect(sent).toMatchObject([{ gateway_ref, result: 'approved' }]);
+  expect(sent[0]).not.toHaveProperty('attempt_key');
 });

@@ -134,12 +134,14 @@ function mayHaveCreated({ attempts }: NewsMatter): boolean {
 
 /**
  * By the key of its request; what happens later, by itself, has none: then the newest attempt on its method. No attempt of
- * ours was made on a payment of others.
+ * ours was made on a payment of others; and one that is known to have succeeded by another payment has paid twice, which is
+ * handled like a second payment of others.
  */
 function attemptOf(news: GatewayNews, matter: NewsMatter): NewsMatter['attempts'][number] | undefined {
   const { attempts, payment_method_id } = matter;
   const named = attempts.find(({ key }) => key === news.request_key);
   const isOwn = news.gateway_ref === matter.gateway_ref;
+  if (news.result === 'approved' && named?.state === 'approved' && !isOwn) return undefined;
   const isReported = news.gateway_ref === matter.reported_ref;
   // The reported payment that was not adopted is one of others, also where it was charged with the same method.
   if (named || (isReported && !isOwn) || !mayBeOwn(news, matter)) return named;

@@ -233,6 +233,16 @@ describe('an attempt on a payment that others tried before', () => {
 });
 
 describe('without a reference', () => {
+  test('its own success comes before that of a payment of others for the same obligation', async () => {
+    const order = await stripe.given([]);
+    const { gateway_ref } = await charged(order);
+    const elsewhere = await withOtherMethod(order, []);
+    const others = await charged(elsewhere);
+    expect(others.gateway_ref).not.toBe(gateway_ref);
+    expect(await find(query(order))).toMatchObject({ result: 'approved', gateway_ref });
+    expect(await find(query(elsewhere))).toMatchObject({ gateway_ref: others.gateway_ref });
+  });
+
   test('no payment at all is absent, also where other payments are there', async () => {
     const order = await stripe.given([]);
     expect(await find(query(order))).toEqual({ result: 'absent' });

@@ -34,7 +34,11 @@ export async function findCharge(
   }
 }
 
-/** The obligation's payment among the customer's; cancelled ones belong to a time before the obligation was reopened. */
+/**
+ * The obligation's payment among the customer's; cancelled ones belong to a time before the obligation was reopened. Others
+ * may have collected it as well: what the attempt's own method paid is asked about before what theirs did, or the attempt
+ * would take their payment for its own, and its own would never be known.
+ */
 async function intentOf(stripe: Stripe, query: ChargeQuery): Promise<Stripe.PaymentIntent | undefined> {
   const own: Stripe.PaymentIntent[] = [];
   const newestFirst = stripe.paymentIntents.list({
@@ -46,8 +50,10 @@ async function intentOf(stripe: Stripe, query: ChargeQuery): Promise<Stripe.Paym
   for await (const intent of newestFirst) {
     if (intent.metadata.payment_id === query.payment_id && intent.status !== 'canceled') own.push(intent);
   }
-  const paidOrPaying = own.find(({ status }) => status === 'succeeded' || status === 'processing');
-  return paidOrPaying ?? own[0];
+  const paidOrPaying = own.filter(({ status }) => status === 'succeeded' || status === 'processing');
+  return (
+    paidOrPaying.find((intent) => idOf(intent.payment_method) === query.token) ?? paidOrPaying[0] ?? own[0]
+  );
 }
 
 async function outcomeOf(
