@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type InboxSimulator, startInboxSimulator } from '../dev/simulators/inbox/server.ts';
 import { DECLINE_TABLE } from '../domain/decline/table.ts';
-import type { ChargeAnswer, NoticeTemplate } from '../domain/ports.ts';
+import type { ChargeAnswer, PaymentNoticeTemplate } from '../domain/ports.ts';
 import { attemptKey } from '../domain/processes.ts';
 import { type Graph, setCustomerStatus } from '../graph/index.ts';
 import { claimAttempt, closeRecovery, recordAttempt } from '../graph/recovery/index.ts';
@@ -52,7 +52,7 @@ const stopOnSuspicion = (payment_id: string) =>
 describe('whom it goes to', () => {
   const stolen = { decline_code: 'stolen_card' };
   const revoked = { decline_code: 'revocation_of_authorization' };
-  test.each<[string, Identifier[], object, NoticeTemplate, number?]>([
+  test.each<[string, Identifier[], object, PaymentNoticeTemplate, number?]>([
     ['the newest verified e-mail', [mail(true), mail(true), mail()], {}, 'reminder', 1],
     ['without one the newest other', [mail(), mail(), phone(true)], {}, 'reminder', 1],
     ['without any e-mail the newest verified phone', [phone(true), phone()], {}, 'reminder', 0],

@@ -16,7 +16,7 @@ import { startWebhooks } from './webhooks.ts';
 
 /** Of a machine that many share; what is waited for is there in a second. */
 const LIMIT = { timeout: 60_000, interval: 50 };
-const QUEUES = [TaskQueue.recovery, TaskQueue.gateway, TaskQueue.maintenance];
+const QUEUES = [TaskQueue.recovery, TaskQueue.gateway, TaskQueue.fraud, TaskQueue.maintenance];
 
 export type WorkingFixture = Awaited<ReturnType<typeof startWorking>>;
 
@@ -38,6 +38,7 @@ export async function startWorking() {
     tellRecoveries: (paymentIds, signal, payload) =>
       tellRecoveries(temporal.client, paymentIds, signal, payload),
     resumeRecovery: async () => false,
+    resumeFraudCase: async () => false,
     startRefund: async () => false,
     sendReport: async () => '',
     startNotice: async () => false,

@@ -4,6 +4,8 @@
  */
 
 import '../domain/errors.ts';
+import '../domain/fraud/decide.ts';
+import '../domain/fraud/messages.ts';
 import '../domain/onboarding.ts';
 import '../domain/processes.ts';
 import '../domain/recovery/begin.ts';
