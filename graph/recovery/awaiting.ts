@@ -43,8 +43,10 @@ export function getAllInReview(
   return reader.read<ReviewedObligation>(IN_REVIEW, { after: { rule, payment_id }, limit });
 }
 
+// Few: those in doubt, by the index on their state.
 const OF_CLOSED = `
   MATCH (a:ChargeAttempt)
+  USING INDEX a:ChargeAttempt(state)
   WHERE a.state IN ['unknown', 'pending'] AND a.source = 'recovery' AND a.key > $after
     AND a.claimed_at < datetime(CASE a.state WHEN 'unknown' THEN $asked.unknown ELSE $asked.pending END)
   MATCH (o:Obligation {payment_id: a.payment_id}) WHERE o.closed_at IS NOT NULL

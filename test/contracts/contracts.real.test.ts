@@ -144,9 +144,7 @@ test('every route, every rpc and every message of a recovery and of a fraud case
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
   );
   const runs = ['recovery:plan-example-4', 'fraud-case:case-example-3'];
-  const messages = (
-    await Promise.all(runs.map((id) => handlersOf(under.temporal, run.send(id))))
-  ).flat();
+  const messages = (await Promise.all(runs.map((id) => handlersOf(under.temporal, run.send(id))))).flat();
   const told = examples.map((example) => {
     if ('route' in example) return example.route;
     if ('rpc' in example) return example.rpc;
