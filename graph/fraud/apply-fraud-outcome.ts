@@ -163,7 +163,9 @@ const NOTHING: FraudChanges = { devices: [], payment_methods: [], customer: null
 
 async function act(fraudCase: FraudCase, change: CaseChange): Promise<void> {
   const { outcome, device_id, payment_method_id, new_trust_score } = change;
-  if (outcome === 'cleared' || outcome === 'cleared_in_review') await fraudCase.undo();
+  if (outcome === 'cleared') await fraudCase.undo();
+  // Our clock says nothing of the order of Chimera's observations.
+  if (outcome === 'cleared_in_review') await fraudCase.undo({ keepObservedAt: true });
   const score = new_trust_score ?? (outcome === 'confirmed_fraud' ? 0 : undefined);
   if (device_id !== undefined) await fraudCase.rate(device_id, score);
   if (payment_method_id !== undefined) fraudCase.mark(payment_method_id, MARKS[outcome]);

@@ -102,8 +102,9 @@ export class FraudCase {
   /**
    * Undoes what this case changed, nothing changed since, and no other case holds; but a card of which the issuer says
    * that it is dead stays as it is.
+   * @param options.keepObservedAt a device's score counts as observed when the undone one was
    */
-  async undo(): Promise<void> {
+  async undo({ keepObservedAt = false } = {}): Promise<void> {
     const { devices, payment_methods, customer } = this.changes;
     this.changes.devices = [];
     this.changes.payment_methods = [];
@@ -117,7 +118,8 @@ export class FraudCase {
     )) {
       const device = await this.#tx.lockDevice(device_id);
       if (device.changed_seq !== seq) continue;
-      const observed_at = this.#tx.header.occurredAt;
+      const { occurredAt } = this.#tx.header;
+      const observed_at = keepObservedAt ? (device.trust_observed_at ?? occurredAt) : occurredAt;
       const sharers = await readSharers(this.#tx, device_id);
       setTrustScore(this.#tx, device, { trust_score, observed_at }, sharers);
     }

@@ -24,11 +24,11 @@ const DOUBT = `
     RETURN a.key ORDER BY a.claimed_at LIMIT 1
   })`;
 
-// With OR instead of CASE the planner seeks twice and sorts everything.
+// With OR instead of CASE the planner seeks twice and sorts everything; it takes the index only for all of its properties.
 const IN_REVIEW = `
   MATCH (o:Obligation)
   USING INDEX o:Obligation(state, rule, payment_id)
-  WHERE o.state = 'needs_review' AND o.rule >= $after.rule
+  WHERE o.state = 'needs_review' AND o.rule >= $after.rule AND o.payment_id IS NOT NULL
     AND CASE WHEN o.rule > $after.rule THEN true ELSE o.payment_id > $after.payment_id END
   WITH o ORDER BY o.state, o.rule, o.payment_id LIMIT $limit
   RETURN o.payment_id AS payment_id, o.customer_id AS customer_id, o.rule AS rule, o.amount AS amount,

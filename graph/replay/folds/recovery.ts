@@ -168,7 +168,8 @@ function noticeDone(
 ): void {
   const fraudCase = model.nodes.get(nodeRef('FraudCase', data.case_id ?? ''));
   if (fraudCase?.notice_due === data.notification_id) fraudCase.notice_due = null;
-  const obligation = model.node(nodeRef('Obligation', data.payment_id ?? ''));
+  if (data.payment_id === null) return;
+  const obligation = model.node(nodeRef('Obligation', data.payment_id));
   if (!obligation) return;
   obligation.notices_due = orNothing(
     listed(obligation.notices_due).filter((id) => id !== data.notification_id),
