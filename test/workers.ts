@@ -2,6 +2,7 @@
 
 import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { vi } from 'vitest';
+import type { FraudOutcomeReport } from '../domain/fraud/messages.ts';
 import type { Notifier, SuspectedFraud } from '../domain/ports.ts';
 import { recoveryWorkflowId, TaskQueue } from '../domain/processes.ts';
 import type { PaymentFailed, PaymentSettled } from '../domain/recovery/messages.ts';
@@ -70,6 +71,8 @@ export async function startWorking() {
 
     reportFailure: (failure: PaymentFailed) => report('/internal/v1/payment-failures', failure),
     reportSettlement: (settlement: PaymentSettled) => report('/internal/v1/payment-settlements', settlement),
+
+    reportFraud: (outcome: FraudOutcomeReport) => report('/internal/v1/fraud-outcomes', outcome),
 
     /** The recovery as its customer's agents see it, once it is so. */
     async recoveryOf(
