@@ -3,9 +3,15 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { PaymentGateway } from '../domain/ports.ts';
 import { attemptKey } from '../domain/processes.ts';
-import type { Graph } from '../graph/index.ts';
-import { claimAttempt, openRecovery } from '../graph/recovery/index.ts';
+import {
+  applyFraudOutcome,
+  type Graph,
+  setCustomerStatus,
+  updatePaymentMethodStatus,
+} from '../graph/index.ts';
+import { claimAttempt, getObligation, openRecovery } from '../graph/recovery/index.ts';
 import { readPolicy } from '../platform/policy.ts';
+import { fraudReport } from '../test/fraud.ts';
 import { closeVerified, openTestGraph, testHeader } from '../test/graph.ts';
 import { customerWithCards, failureOf } from '../test/wallets.ts';
 import { createGatewayActivities } from './gateway.ts';
@@ -67,6 +73,38 @@ test.each([
   expect(found).toMatchObject({ result });
   expect(charges).toEqual(sent);
 });
+
+test.each(['the customer', 'the method'] as const)(
+  'a claimed charge is not sent once fraud is found with %s; it is again when that is cleared',
+  async (found) => {
+    const sent: unknown[] = [];
+    const gateway = {
+      paymentsOf: async () => [],
+      charge: async (order: unknown) => {
+        sent.push(order);
+        return { result: 'approved', gateway_ref: 'pi_1' };
+      },
+    } as unknown as PaymentGateway;
+    const { charge } = createGatewayActivities({ graph, gateway, policy, now: Date.now });
+    const key = await claimed();
+    const [, payment_id = '', payment_method_id = ''] = key.split(':');
+    const { customer_id } = await getObligation(graph, payment_id);
+    const report = (outcome: 'confirmed_fraud' | 'cleared') =>
+      fraudReport({ case_id: `case-${key}`, customer_id, outcome });
+    const of = { customer_id, payment_method_id, reason: 'test' };
+    if (found === 'the customer') await applyFraudOutcome(graph, testHeader(), report('confirmed_fraud'));
+    else await updatePaymentMethodStatus(graph, testHeader(), { ...of, status: 'compromised' });
+    const env = new MockActivityEnvironment();
+    expect(await env.run(charge, { payment_id, key })).toEqual({
+      result: 'not_sent',
+      reason: `${found} is ${found === 'the customer' ? 'suspended' : 'compromised'}`,
+    });
+    expect(sent).toEqual([]);
+    if (found === 'the method') return;
+    await setCustomerStatus(graph, testHeader(), { customer_id, status: 'active', reason: 'test' });
+    expect(await env.run(charge, { payment_id, key })).toMatchObject({ result: 'approved' });
+  },
+);
 
 test('an attempt of another payment is not charged for this one', async () => {
   const sent: unknown[] = [];

@@ -88,6 +88,7 @@ export function createGatewayActivities({
       }
       if (order.state !== 'in_flight')
         return { result: 'not_sent', reason: `the attempt is already ${order.state}` };
+      if (order.forbidden !== undefined) return { result: 'not_sent', reason: order.forbidden };
       if (order.claim_deadline - now() < CLAIM_RESERVE_MS) {
         return { result: 'not_sent', reason: 'too little of the claim was left to begin' };
       }

@@ -3,11 +3,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type InboxSimulator, startInboxSimulator } from '../dev/simulators/inbox/server.ts';
 import { DECLINE_TABLE } from '../domain/decline/table.ts';
-import type { ChargeAnswer, NoticeTemplate } from '../domain/ports.ts';
+import type { ChargeAnswer, PaymentNoticeTemplate } from '../domain/ports.ts';
 import { attemptKey } from '../domain/processes.ts';
-import { type Graph, setCustomerStatus } from '../graph/index.ts';
+import { applyFraudOutcome, getFraudCase, type Graph, setCustomerStatus } from '../graph/index.ts';
 import { claimAttempt, closeRecovery, recordAttempt } from '../graph/recovery/index.ts';
 import { readPolicy } from '../platform/policy.ts';
+import { fraudReport } from '../test/fraud.ts';
 import {
   changedByHand,
   closeVerified,
@@ -49,10 +50,51 @@ const phone = (is_verified?: boolean): Identifier => ({
 const stopOnSuspicion = (payment_id: string) =>
   closeRecovery(graph, testHeader(), { payment_id, outcome: 'stopped', rule: 'fraud' });
 
+test('a suspended customer is told at a verified address alone, and not at all once reinstated', async () => {
+  const suspended = async (identifiers: Identifier[]) => {
+    const { customer_id } = await owed(graph, { identifiers });
+    const report = fraudReport({ customer_id, outcome: 'confirmed_fraud' });
+    await applyFraudOutcome(graph, testHeader(), report);
+    const { case_id } = report;
+    const notification_id = `fraud:${case_id}:account_suspended:1`;
+    return {
+      customer_id,
+      notice: { notification_id, customer_id, case_id, template: 'account_suspended' } as const,
+    };
+  };
+  const verified = mail(true);
+  const known = await suspended([verified, mail()]);
+  expect(await deliver(graph, known.notice, webhook())).toEqual({ result: 'delivered' });
+  expect(await messagesFor(known.customer_id)).toMatchObject([
+    {
+      to: verified.value,
+      template: 'account_suspended',
+      subject: 'Your account is on hold',
+      data: { link: expect.stringContaining(known.customer_id) },
+    },
+  ]);
+  const { case_id } = known.notice;
+  expect(await noticeEvents(graph, known.customer_id)).toMatchObject([
+    { type: 'NoticeSent', case_id, payment_id: null },
+  ]);
+  expect(await getFraudCase(graph, case_id)).not.toHaveProperty('notice_due');
+
+  const unverified = await suspended([mail()]);
+  expect(await deliver(graph, unverified.notice, webhook())).toEqual({ result: 'undeliverable' });
+  const back = await suspended([mail(true)]);
+  const { customer_id } = back;
+  await setCustomerStatus(graph, testHeader(), { customer_id, status: 'active', reason: 'test' });
+  expect(await deliver(graph, back.notice, webhook())).toEqual({ result: 'undeliverable' });
+  expect(await noticeEvents(graph, customer_id)).toMatchObject([
+    { type: 'NoticeFailed', reason: 'the customer is not suspended any more' },
+  ]);
+  for (const one of [unverified, back]) expect(await messagesFor(one.customer_id)).toEqual([]);
+});
+
 describe('whom it goes to', () => {
   const stolen = { decline_code: 'stolen_card' };
   const revoked = { decline_code: 'revocation_of_authorization' };
-  test.each<[string, Identifier[], object, NoticeTemplate, number?]>([
+  test.each<[string, Identifier[], object, PaymentNoticeTemplate, number?]>([
     ['the newest verified e-mail', [mail(true), mail(true), mail()], {}, 'reminder', 1],
     ['without one the newest other', [mail(), mail(), phone(true)], {}, 'reminder', 1],
     ['without any e-mail the newest verified phone', [phone(true), phone()], {}, 'reminder', 0],

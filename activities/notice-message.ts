@@ -2,10 +2,10 @@
 
 import { amountText, renderNotice } from '../domain/notices/index.ts';
 import type { Policy } from '../domain/policy.ts';
-import type { Notice, NoticeData, NoticeTemplate } from '../domain/ports.ts';
+import type { AccountNoticeData, Notice, NoticeData, NoticeDataOf, NoticeTemplate } from '../domain/ports.ts';
+import type { NoticeInput } from '../domain/processes.ts';
 import type { NoticeRecipient, NoticeRecipients } from '../graph/index.ts';
 import type { NoticeMatter } from '../graph/recovery/index.ts';
-import type { NoticeInput } from '../workflows/send-notice.ts';
 
 /** These lead to the payment itself, the others to the wallet. */
 const ABOUT_THE_PAYMENT: readonly NoticeTemplate[] = ['authenticate', 'payment_stopped', 'refund_issued'];
@@ -13,22 +13,28 @@ const ABOUT_THE_PAYMENT: readonly NoticeTemplate[] = ['authenticate', 'payment_s
 /** What hints at fraud, a withdrawn consent or a suspension goes to a verified address only: a stranger may hold the other one. */
 export function chooseRecipient(
   template: NoticeTemplate,
-  matter: NoticeMatter,
+  { suspicious }: { suspicious: boolean },
   { status, usual, verified }: NoticeRecipients,
 ): NoticeRecipient | undefined {
-  const delicate = matter.suspicious || template === 'payment_stopped' || status === 'suspended';
+  const delicate = suspicious || template === 'payment_stopped' || status === 'suspended';
   return delicate ? verified : usual;
 }
 
-/** @param now epoch milliseconds */
-export function composeNotice(
-  { notification_id, customer_id, payment_id, template }: NoticeInput,
-  matter: NoticeMatter,
-  { to, channel, locale }: NoticeRecipient & { locale: string },
-  links: Policy['links'],
-  now: number,
-): Notice {
+type PaymentNotice = Extract<NoticeInput, { payment_id: string }>;
+type AccountNotice = Exclude<NoticeInput, PaymentNotice>;
+
+/** Whom to write to, in which language, and where the notice points. */
+export interface Addressed extends NoticeRecipient {
+  locale: string;
+  links: Policy['links'];
+  /** Epoch milliseconds. */
+  now: number;
+}
+
+export function composeNotice(input: PaymentNotice, matter: NoticeMatter, addressed: Addressed): Notice {
   const { amount, currency, description, failed_method, charged_method, new_default, closes_at } = matter;
+  const { customer_id, payment_id, template } = input;
+  const { links, locale } = addressed;
   const link = ABOUT_THE_PAYMENT.includes(template) ? links.recovery : links.wallet;
   const data: NoticeData = {
     amount,
@@ -42,6 +48,21 @@ export function composeNotice(
     link: link.replaceAll('{customer_id}', customer_id).replaceAll('{payment_id}', payment_id),
     ...(closes_at ? { closes_at } : {}),
   };
+  return message(input, data, addressed);
+}
+
+export function composeAccountNotice(input: AccountNotice, addressed: Addressed): Notice {
+  const data: AccountNoticeData = {
+    link: addressed.links.wallet.replaceAll('{customer_id}', input.customer_id),
+  };
+  return message(input, data, addressed);
+}
+
+function message<T extends NoticeTemplate>(
+  { notification_id, customer_id, template }: { notification_id: string; customer_id: string; template: T },
+  data: NoticeDataOf[T],
+  { to, channel, locale, now }: Addressed,
+): Notice {
   return {
     notification_id,
     customer_id,

@@ -4,6 +4,7 @@ import { activityInfo, cancellationSignal, heartbeat, log } from '@temporalio/ac
 import { PersonaError } from '../domain/errors.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { Notice, Notifier } from '../domain/ports.ts';
+import type { NoticeInput } from '../domain/processes.ts';
 import { type CommandHeader, type Graph, getNoticeRecipients } from '../graph/index.ts';
 import {
   finishNotice,
@@ -16,7 +17,7 @@ import {
 } from '../graph/recovery/index.ts';
 import type { NoticeActivities } from '../workflows/send-notice.ts';
 import { headerOf } from './header.ts';
-import { chooseRecipient, composeNotice } from './notice-message.ts';
+import { type Addressed, chooseRecipient, composeAccountNotice, composeNotice } from './notice-message.ts';
 
 /** How long one hand-over may take: shorter than the activity, so that it can still write down what came of it. */
 const TRY_MS = 10_000;
@@ -26,6 +27,9 @@ const TRY_OVER_MS = 15_000;
 const HANDED_OVER = 'handed over';
 /** The receiver may have it, and another try could be the same message twice. */
 const IN_DOUBT = 'handing it over was interrupted: it may have arrived, and is not sent again';
+
+/** A customer who is not suspended any more is not told of it. */
+const REINSTATED = 'the customer is not suspended any more';
 
 export interface NoticeDependencies {
   graph: Graph;
@@ -44,23 +48,25 @@ export function createNoticeActivities(deps: NoticeDependencies): NoticeActiviti
 
     async deliverNotice(input) {
       const sender = senderOf(input, now());
-      const [ended, matter, recipients] = await Promise.all([
+      const [ended, content, recipients] = await Promise.all([
         getNoticeResult(graph, sender, input.notification_id),
-        getNoticeMatter(graph, input),
+        contentOf(graph, input),
         getNoticeRecipients(graph, input),
       ]);
       if (ended) return { result: ended };
       // Erased: nobody is there any more, and no stream to write it down in.
       if (!recipients) return { result: 'undeliverable' };
-      const recipient = chooseRecipient(input.template, matter, recipients);
+      const recipient = chooseRecipient(input.template, content, recipients);
       const finish = async (failure?: string): Promise<{ result: NoticeResult }> => {
         const end = { ...input, channel: recipient?.channel ?? null, ...(failure ? { failure } : {}) };
         return { result: await finishNotice(graph, sender, end) };
       };
       if (activityInfo().heartbeatDetails === HANDED_OVER) return finish();
+      if (input.case_id !== undefined && recipients.status !== 'suspended') return finish(REINSTATED);
       if (!recipient) return finish('no_recipient');
       const { locale = 'en' } = recipients;
-      const notice = composeNotice(input, matter, { ...recipient, locale }, policy.links, now());
+      const addressed = { ...recipient, locale, links: policy.links, now: now() };
+      const notice = content.compose(addressed);
       const handed = await handOver(deps, sender, notice);
       if (handed.result === 'ended') return { result: handed.as };
       if (handed.result === 'failed') return finish(handed.reason);
@@ -72,6 +78,21 @@ export function createNoticeActivities(deps: NoticeDependencies): NoticeActiviti
       }
     },
   };
+}
+
+/** What a notice says, once it is clear whom to write to. */
+interface Content {
+  /** Nobody but a verified address may hear of it. */
+  suspicious: boolean;
+  compose: (addressed: Addressed) => Notice;
+}
+
+async function contentOf(graph: Graph, input: NoticeInput): Promise<Content> {
+  if (input.payment_id === undefined)
+    return { suspicious: true, compose: (addressed) => composeAccountNotice(input, addressed) };
+  const matter = await getNoticeMatter(graph, input);
+  const { suspicious } = matter;
+  return { suspicious, compose: (addressed) => composeNotice(input, matter, addressed) };
 }
 
 type HandedOver =

@@ -11,6 +11,7 @@ import { clearReports, keepReport } from '../graph/recovery/index.ts';
 import { readPolicy } from '../platform/policy.ts';
 import { createServices } from '../services/create.ts';
 import { sendReport } from '../temporal/starts.ts';
+import { fraudReport } from '../test/fraud.ts';
 import { changedByHand, runCypher, testGraph, testHeader } from '../test/graph.ts';
 import { createTestRig, type TestRig } from '../test/rig/index.ts';
 import { customerWithCards, failureOf } from '../test/wallets.ts';
@@ -27,7 +28,7 @@ afterEach(() =>
     customer_id: wallet.customer_id,
   }),
 );
-const failed = (): Report => ({ kind: 'payment_failed', message: failureOf(wallet) });
+const failed = (): Report<'payment_failed'> => ({ kind: 'payment_failed', message: failureOf(wallet) });
 /** When every report is accepted. */
 const ACCEPTED = Date.now();
 const keep = (report: Report, customer_id = wallet.customer_id) =>
@@ -39,6 +40,7 @@ async function swept(later: number, send: (report: Report) => void = () => {}) {
   const { sweepReports } = createSweepActivities({
     graph,
     resumeRecovery: async () => false,
+    resumeFraudCase: async () => false,
     startRefund: async () => false,
     startNotice: async () => false,
     async sendReport(report) {
@@ -67,12 +69,13 @@ test('what is older than a minute is sent again as it came, of every kind', asyn
       kind: 'charge_result',
       message: { event_id: randomUUID(), payment_id, gateway_ref: 'pi_1', result: 'approved' },
     },
+    { kind: 'fraud_outcome', message: fraudReport({ customer_id, outcome: 'suspected' }) },
   ];
   expect(reports.map(({ kind }) => kind)).toEqual(Object.keys(REPORT_SIGNALS));
   for (const report of reports) await keep(report);
   expect((await swept(0)).sent).toEqual([]);
   const { sent } = await swept(2 * MINUTE);
-  expect(sent).toHaveLength(3);
+  expect(sent).toHaveLength(4);
   expect(sent).toEqual(expect.arrayContaining(reports));
 });
 
@@ -162,6 +165,7 @@ test('a run whose opening fails for good leaves its message to the sweep, which 
         ...createSweepActivities({
           graph,
           resumeRecovery: async () => false,
+          resumeFraudCase: async () => false,
           startRefund: async () => false,
           startNotice: async () => false,
           sendReport: (report) => sendReport(rig.client, report),

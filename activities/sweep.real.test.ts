@@ -33,6 +33,7 @@ async function swept(payment_id: string, later: number): Promise<SendNoticeInput
   const { sweepNotices } = createSweepActivities({
     graph,
     resumeRecovery: async () => false,
+    resumeFraudCase: async () => false,
     startRefund: async () => false,
     sendReport: async () => {},
     startNotice: async (notice) => {

@@ -1,7 +1,7 @@
 import { log } from '@temporalio/activity';
 import type { NoticeTemplate } from '../domain/ports.ts';
 import type { Report, SendNoticeInput } from '../domain/processes.ts';
-import type { Graph } from '../graph/index.ts';
+import { findSuspensionNoticesDue, type FraudReview, type Graph, getFraudReviews } from '../graph/index.ts';
 import {
   clearReports,
   findNoticesDue,
@@ -18,17 +18,20 @@ import type { SweepActivities, SweptPage } from '../workflows/sweep-obligations.
 
 /** Starts a recovery again unless one runs. @returns whether it was started */
 export type ResumeRecovery = (paymentId: string) => Promise<boolean>;
+/** Starts the process of a fraud case again unless one runs. @returns whether it was started */
+export type ResumeFraudCase = (caseId: string) => Promise<boolean>;
 /** Starts to give back what is due of a payment unless that is under way. @returns whether it was started */
 export type StartRefund = (paymentId: string) => Promise<boolean>;
 /** Starts the sending of a notice unless it runs. @returns whether it was started */
 export type StartNotice = (input: SendNoticeInput) => Promise<boolean>;
-/** Hands a message to the recovery of its payment, which begins with it if none is running. */
+/** Hands a message to the process that it is for, which begins with it if none is running. */
 export type SendReport = (report: Report) => Promise<unknown>;
 
 export interface SweepDependencies {
   graph: Graph;
   sendReport: SendReport;
   resumeRecovery: ResumeRecovery;
+  resumeFraudCase: ResumeFraudCase;
   startRefund: StartRefund;
   startNotice: StartNotice;
   /** Epoch milliseconds. */
@@ -36,7 +39,9 @@ export interface SweepDependencies {
 }
 
 const PAGE = 100;
-/** An accepted message reaches its recovery, and is recorded, within seconds; what is older may have been lost. */
+/** Begins the cursors of notices about fraud cases: payments' ids have no colon. */
+const CASES = 'case:';
+/** An accepted message reaches its process, and is recorded, within seconds; what is older may have been lost. */
 const REPORT_WAITS_MS = 60_000;
 /** Whatever keeps a message from being recorded, it is sent again this often at least. */
 const REPORT_AGAIN_MS = 24 * 3_600_000;
@@ -48,7 +53,7 @@ const NEWS_MS = 3 * 24 * 3_600_000;
 const NEVER_TOO_LATE: readonly NoticeTemplate[] = ['recovered', 'refund_issued'];
 
 export function createSweepActivities(deps: SweepDependencies): SweepActivities {
-  const { graph, resumeRecovery, startRefund, sendReport, startNotice, now } = deps;
+  const { graph, resumeRecovery, resumeFraudCase, startRefund, sendReport, startNotice, now } = deps;
 
   async function sweepPayments(
     find: typeof findUnattended,
@@ -67,7 +72,7 @@ export function createSweepActivities(deps: SweepDependencies): SweepActivities 
 
   /** @returns whether it was sent */
   async function sendAgain(due: ReportDue): Promise<boolean> {
-    const { kind, event_id, payment_id } = due;
+    const { kind, event_id, about } = due;
     const report = await openReport(graph, due);
     if (report) {
       await sendReport(report);
@@ -75,7 +80,7 @@ export function createSweepActivities(deps: SweepDependencies): SweepActivities 
     }
     // Its customer was erased.
     const header = headerOf(onceInActivity(`clear:${kind}:${event_id}`), at(now()));
-    await clearReports(graph, header, { payment_id, reports: [{ kind, event_id }] });
+    await clearReports(graph, header, { ...about, reports: [{ kind, event_id }] });
     return false;
   }
 
@@ -86,6 +91,14 @@ export function createSweepActivities(deps: SweepDependencies): SweepActivities 
       until: now() + Math.min(now() - accepted, REPORT_AGAIN_MS),
     }));
     await postponeReports(graph, headerOf(onceInActivity('postpone'), at(now())), next);
+  }
+
+  async function sendNotices(due: readonly NoticeDue[], next: string | undefined): Promise<SweptPage> {
+    const started: string[] = [];
+    for (const notice of due) {
+      if (await startNotice(inputOf(notice, now()))) started.push(notice.notification_id);
+    }
+    return { looked_at: due.length, started, ...(next === undefined ? {} : { next }) };
   }
 
   return {
@@ -111,27 +124,38 @@ export function createSweepActivities(deps: SweepDependencies): SweepActivities 
       return { looked_at: due.length, started, ...(next === undefined ? {} : { next }) };
     },
 
+    // First those about payments, then those about suspensions.
     async sweepNotices({ after }) {
-      const before = now() - NOTICE_WAITS_MS;
-      const { due, last: next } = await findNoticesDue(graph, { after, limit: PAGE, before });
-      const started: string[] = [];
-      for (const notice of due) {
-        if (await startNotice(inputOf(notice, now()))) started.push(notice.notification_id);
+      const page = { limit: PAGE, before: now() - NOTICE_WAITS_MS };
+      if (after.startsWith(CASES)) {
+        const found = await findSuspensionNoticesDue(graph, { ...page, after: after.slice(CASES.length) });
+        return sendNotices(found.due, found.last === undefined ? undefined : `${CASES}${found.last}`);
       }
-      return { looked_at: due.length, started, ...(next === undefined ? {} : { next }) };
+      const { due, last } = await findNoticesDue(graph, { ...page, after });
+      return sendNotices(due, last ?? CASES);
+    },
+
+    async sweepFraudReviews({ after }) {
+      const place = after === '' ? undefined : (JSON.parse(after) as Pick<FraudReview, 'since' | 'case_id'>);
+      const reviews = await getFraudReviews(graph, { limit: PAGE, ...(place && { after: place }) });
+      const started: string[] = [];
+      for (const { case_id } of reviews) if (await resumeFraudCase(case_id)) started.push(case_id);
+      const last = reviews.length === PAGE ? reviews.at(-1) : undefined;
+      const next = last && { next: JSON.stringify({ since: last.since, case_id: last.case_id }) };
+      return { looked_at: reviews.length, started, ...next };
     },
   };
 }
 
-function idsOf({ kind, event_id, payment_id }: ReportDue) {
-  return { kind, event_id, payment_id };
+function idsOf({ kind, event_id, about }: ReportDue) {
+  return { kind, event_id, ...about };
 }
 
 function at(now: number): { occurredAt: string } {
   return { occurredAt: new Date(now).toISOString() };
 }
 
-function inputOf({ closed_at, ...notice }: NoticeDue, now: number): SendNoticeInput {
-  const isOld = now - closed_at > NEWS_MS && !NEVER_TOO_LATE.includes(notice.template);
+function inputOf({ due_since, ...notice }: NoticeDue, now: number): SendNoticeInput {
+  const isOld = now - due_since > NEWS_MS && !NEVER_TOO_LATE.includes(notice.template);
   return isOld ? { ...notice, given_up: 'nobody could send it for three days' } : notice;
 }

@@ -9,8 +9,8 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import { createSmtpNotifier } from '../adapters/smtp/notifier.ts';
 import { createWebhookNotifier } from '../adapters/webhook/notifier.ts';
-import type { NoticeTemplate, Notifier } from '../domain/ports.ts';
-import { recoveryNotificationId } from '../domain/processes.ts';
+import type { Notifier, PaymentNoticeTemplate } from '../domain/ports.ts';
+import { type NoticeInput, recoveryNotificationId } from '../domain/processes.ts';
 import type { PaymentFailed } from '../domain/recovery/messages.ts';
 import type { Graph, GraphOptions } from '../graph/index.ts';
 import { onboard, openGraph } from '../graph/index.ts';
@@ -20,7 +20,6 @@ import { createBlindIndex } from '../security/blind-index.ts';
 import { createKeyRing } from '../security/key-ring.ts';
 import { onboardingRequest, randomEmail, testHeader } from '../test/graph.ts';
 import { customerWithCards, failureOf } from '../test/wallets.ts';
-import type { NoticeInput } from '../workflows/send-notice.ts';
 import { createNoticeActivities } from './notices.ts';
 
 const policy = readPolicy();
@@ -88,7 +87,7 @@ export async function owed(
   const { payment_id } = failed;
   const header = testHeader({ occurredAt: failed.occurred_at });
   await openRecovery(graph, header, { failure: failed, policy, now: Date.now(), claim_first: false });
-  const notice = (template: NoticeTemplate, stage = '1'): NoticeInput => ({
+  const notice = (template: PaymentNoticeTemplate, stage = '1'): NoticeInput => ({
     notification_id: recoveryNotificationId(payment_id, 1_700_000_000_000, template, stage),
     customer_id,
     payment_id,

@@ -62,6 +62,12 @@ test.each([
   [['import', '/does/not/exist']],
   [['timeline', CUSTOMER, '--limit', '0']],
   [['recoveries', CUSTOMER, '--limit', '101']],
+  [['review', 'case-1']],
+  [['review', 'case-1', 'maybe']],
+  [['review', 'case-1', 'clear', '--limit', '3']],
+  [['review', 'list', '--limit', '0']],
+  [['reinstate']],
+  [['reinstate', 'nobody']],
 ])('%j is wrong usage, and says what is wrong on stderr alone', async (args) => {
   const { code, out, err } = await run(args);
   expect({ code, out }).toEqual({ code: 2, out: '' });

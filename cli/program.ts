@@ -2,8 +2,9 @@
 
 import { userInfo } from 'node:os';
 import type { Readable } from 'node:stream';
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { PAYMENT_ID } from '../domain/checks.ts';
+import { REVIEW_DECISIONS, type ReviewDecision } from '../domain/fraud/messages.ts';
 import type { Answer } from './answer.ts';
 import { showConfig } from './commands/config.ts';
 import { showContext } from './commands/context.ts';
@@ -14,6 +15,7 @@ import { type Operation, operate, resolveUnknown } from './commands/operate.ts';
 import { recover } from './commands/recover.ts';
 import { refund } from './commands/refund.ts';
 import { replay } from './commands/replay.ts';
+import { listReviews, reinstate, review } from './commands/review.ts';
 import { type RetryAll, retryAll } from './commands/retry-all.ts';
 import { showSchedules } from './commands/schedules.ts';
 import { verify } from './commands/verify.ts';
@@ -145,6 +147,14 @@ function commands(surroundings: Surroundings, ask: (run: Run) => void): Command 
       ),
     );
 
+  program.commandsGroup('What awaits a person:');
+  reviews(command('review', 'lists what awaits a person, or decides about a suspicion of fraud'), ask);
+  withReason(command('reinstate', 'makes a suspended customer active again, and changes nothing else'))
+    .argument('<CUSTOMER_ID>', 'a UUID', customerId)
+    .action((id: string, { reason }: { reason: string }) =>
+      ask((settings) => reinstate(settings, id, { actor: actor(), reason })),
+    );
+
   program.commandsGroup('Customers:');
   command('import', 'onboards the customers of a file; run again after it was stopped, it goes on')
     .argument('<FILE>', 'an OnboardingRequest as JSON in each line')
@@ -199,6 +209,32 @@ function retry(command: Command, say: RetryAll['say'], ask: (run: Run) => void):
     });
 }
 
+/** `review [list]`, or `review CASE_ID DECISION`. */
+function reviews(command: Command, ask: (run: Run) => void): void {
+  withPage(withReason(command))
+    .argument(
+      '[CASE_ID]',
+      'the fraud case that is decided; without one, or with list: all that awaits a person',
+    )
+    .addArgument(new Argument('[DECISION]', 'what is decided').choices(REVIEW_DECISIONS))
+    .action(
+      (
+        id: string | undefined,
+        decision: ReviewDecision['decision'] | undefined,
+        options: PageOptions & { reason: string },
+        self: Command,
+      ) => {
+        const lists = id === undefined || (id === 'list' && decision === undefined);
+        if (lists) return ask((settings) => listReviews(settings, options));
+        if (decision === undefined) return self.error(`error: say ${REVIEW_DECISIONS.join(' or ')}`);
+        if (options.limit !== undefined || options.cursor !== undefined)
+          return self.error('error: --limit and --cursor belong to the list');
+        const person = { actor: actor(), reason: options.reason };
+        ask((settings) => review(settings, id, decision, person));
+      },
+    );
+}
+
 interface RetryOptions {
   reason: string;
   all?: true;
@@ -222,8 +258,11 @@ function withReason(command: Command): Command {
 }
 
 function paged(command: Command): Command {
+  return withPage(command.argument('<CUSTOMER_ID>', 'a UUID', customerId));
+}
+
+function withPage(command: Command): Command {
   return command
-    .argument('<CUSTOMER_ID>', 'a UUID', customerId)
     .option('--limit <N>', 'at most so many', (text: string) => {
       if (!/^([1-9]\d?|100)$/.test(text)) throw new InvalidArgumentError('It is a number from 1 to 100.');
       return text;

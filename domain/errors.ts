@@ -47,6 +47,7 @@ export const ERRORS = {
   identifier_not_found: row(false, 404, GrpcCode.NOT_FOUND, 'No such digital identifier'),
   relationship_not_found: row(false, 404, GrpcCode.NOT_FOUND, 'No such relationship'),
   recovery_not_found: row(false, 404, GrpcCode.NOT_FOUND, 'No such recovery'),
+  fraud_case_not_found: row(false, 404, GrpcCode.NOT_FOUND, 'No such fraud case'),
   customer_suspended: row(false, 403, GrpcCode.FAILED_PRECONDITION, 'The customer is suspended'),
   token_belongs_to_other_customer: row(
     false,

@@ -8,7 +8,7 @@ import type { Dispute } from './disputes.ts';
 import type { EditEvents } from './edit-events.ts';
 import type { IdentifierDetails } from './onboarding-types.ts';
 import type { PaymentMethodStatus, PaymentMethodType } from './payment-method.ts';
-import type { FraudEvents } from './fraud-events.ts';
+import type { FraudEvents } from './fraud/events.ts';
 import type { RecoveryEvents } from './recovery/events.ts';
 
 export const EVENT_TYPES = [
@@ -54,6 +54,7 @@ export const EVENT_TYPES = [
   'NoticeSent',
   'NoticeFailed',
   'FraudOutcomeApplied',
+  'FraudReviewReminded',
   'CustomerSnapshot',
 ] as const;
 export type EventType = (typeof EVENT_TYPES)[number];

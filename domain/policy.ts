@@ -17,8 +17,17 @@ export interface Policy {
   };
   recovery: RecoveryPolicy;
   gateway: { maxPerSecond: number };
+  fraud: FraudPolicy;
   /** Where notices point: `{customer_id}` and `{payment_id}` are filled in. */
   links: { wallet: string; recovery: string };
+}
+
+/** How long a suspicion waits for a person, in milliseconds from when Persona heard of it. */
+export interface FraudPolicy {
+  reviewReminder: number;
+  reviewDeadline: number;
+  /** What is decided at the deadline. */
+  reviewDefault: 'suspend' | 'clear';
 }
 
 export interface RecoveryPolicy {

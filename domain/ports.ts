@@ -305,7 +305,8 @@ export interface GatewayEvents {
   read(body: Uint8Array, signature: string | undefined): GatewayEvent | undefined;
 }
 
-export type NoticeTemplate =
+/** Notices about a payment. */
+export type PaymentNoticeTemplate =
   | 'payment_declined_update_card'
   | 'payment_stopped'
   | 'authenticate'
@@ -315,13 +316,16 @@ export type NoticeTemplate =
   | 'reminder'
   | 'recovery_ended'
   | 'refund_issued';
+/** Notices about the customer's account. */
+export type AccountNoticeTemplate = 'account_suspended';
+export type NoticeTemplate = PaymentNoticeTemplate | AccountNoticeTemplate;
 
 export interface NoticeMethod {
   brand: string;
   last_four: string;
 }
 
-/** What a template may speak of; nothing in here ever says why a bank declined. */
+/** What a template about a payment may speak of; nothing in here ever says why a bank declined. */
 export interface NoticeData {
   /** Minor units. */
   amount: number;
@@ -338,6 +342,12 @@ export interface NoticeData {
   closes_at?: string;
 }
 
+/** What a template about the account may speak of: never why. */
+export type AccountNoticeData = Pick<NoticeData, 'link'>;
+
+export type NoticeDataOf = Record<PaymentNoticeTemplate, NoticeData> &
+  Record<AccountNoticeTemplate, AccountNoticeData>;
+
 /** A finished message, as the receiver of the webhook gets it. */
 export interface Notice {
   notification_id: string;
@@ -349,7 +359,7 @@ export interface Notice {
   subject: string;
   text: string;
   html: string;
-  data: NoticeData;
+  data: NoticeData | AccountNoticeData;
   /** RFC 3339. */
   created_at: string;
 }

@@ -1,14 +1,16 @@
 /** Names, queues and ids of the durable processes. They are contracts: other agents use them with their own Temporal clients. */
 
+import type { FraudOutcomeReport, ReviewDecision } from './fraud/messages.ts';
 import type { OnboardingAnswer, OnboardingRequest } from './onboarding.ts';
 import type { PaymentMethodStatus, PaymentMethodType } from './payment-method.ts';
-import type { NoticeTemplate } from './ports.ts';
+import type { AccountNoticeTemplate, PaymentNoticeTemplate } from './ports.ts';
 import type { ChargeResult, PaymentFailed, PaymentSettled } from './recovery/messages.ts';
 
 export const TaskQueue = {
   onboarding: 'persona-onboarding',
   recovery: 'persona-recovery',
   gateway: 'persona-gateway',
+  fraud: 'persona-fraud',
   maintenance: 'persona-maintenance',
 } as const;
 export type TaskQueueName = (typeof TaskQueue)[keyof typeof TaskQueue];
@@ -22,6 +24,7 @@ export const WorkflowName = {
   reportFraud: 'reportFraud',
   sweepObligations: 'sweepObligations',
   followGateway: 'followGateway',
+  applyFraudOutcome: 'applyFraudOutcome',
 } as const;
 
 export const UpdateName = { customerReady: 'customerReady', methodReady: 'methodReady' } as const;
@@ -67,15 +70,20 @@ export interface AddedPaymentMethod {
   off_session_consent?: boolean;
 }
 
-export interface SendNoticeInput {
-  /** Also the workflow's id. */
+/** A notice, and the payment or the fraud case that it is about. */
+export type NoticeInput = {
+  /** Also the id of the workflow that sends it. */
   notification_id: string;
   customer_id: string;
-  payment_id: string;
-  template: NoticeTemplate;
+} & (
+  | { template: PaymentNoticeTemplate; payment_id: string; case_id?: undefined }
+  | { template: AccountNoticeTemplate; case_id: string; payment_id?: undefined }
+);
+
+export type SendNoticeInput = NoticeInput & {
   /** Why it is given up without a try. */
   given_up?: string;
-}
+};
 
 export interface RefundPaymentInput {
   payment_id: string;
@@ -142,15 +150,32 @@ export interface ByPerson {
 }
 export type RecoverySignalName = keyof RecoverySignals;
 
+/** Signals of `applyFraudOutcome`, each with its payload. */
+export interface FraudSignals {
+  fraudOutcome: FraudOutcomeReport;
+  /** What a person decides about a suspicion. */
+  reviewDecision: ReviewDecision;
+  /** Restores the status of the case's customer, and nothing else. */
+  reinstate: ByPerson;
+}
+export type FraudSignalName = keyof FraudSignals;
+
+export interface ApplyFraudOutcomeInput {
+  case_id: string;
+  /** Awaits no signal: goes on from what the graph has. The sweep starts lost runs so. */
+  resume?: boolean;
+}
+
 /**
- * The messages that begin a recovery or end it, by the kind of the `AcceptedReport` that keeps them until a transaction
- * has recorded them (specification: workflows, 2).
+ * The messages that begin or end a process, by the kind of the `AcceptedReport` that keeps them until a transaction has
+ * recorded them (specification: workflows, 2).
  */
 export const REPORT_SIGNALS = {
   payment_failed: 'paymentFailed',
   payment_settled: 'paymentSettled',
   charge_result: 'chargeResult',
-} as const satisfies Record<string, RecoverySignalName>;
+  fraud_outcome: 'fraudOutcome',
+} as const satisfies Record<string, RecoverySignalName | FraudSignalName>;
 export type ReportKind = keyof typeof REPORT_SIGNALS;
 
 /** An accepted report, by what is unique of it: others may use one event's id for reports of different kinds. */
@@ -159,10 +184,19 @@ export interface ReportId {
   event_id: string;
 }
 
-/** An accepted report as its recovery is sent it. */
+/** An accepted report as its process is sent it. */
 export type Report<Kind extends ReportKind = ReportKind> = {
-  [K in Kind]: { kind: K; message: RecoverySignals[(typeof REPORT_SIGNALS)[K]] };
+  [K in Kind]: { kind: K; message: (RecoverySignals & FraudSignals)[(typeof REPORT_SIGNALS)[K]] };
 }[Kind];
+
+/** What a report is about: the payment whose recovery, or the fraud case whose process takes it in. */
+export type ReportSubject =
+  | { payment_id: string; case_id?: undefined }
+  | { case_id: string; payment_id?: undefined };
+
+export function subjectOf({ kind, message }: Report): ReportSubject {
+  return kind === 'fraud_outcome' ? { case_id: message.case_id } : { payment_id: message.payment_id };
+}
 
 /** Search attributes, all of type Keyword; they hold ids and states, never personal data. */
 export const SearchAttribute = {
@@ -194,6 +228,8 @@ export function followGatewayWorkflowId(change: GatewayChange): string {
   }
 }
 
+export const fraudCaseWorkflowId = (caseId: string) => `fraud-case:${caseId}`;
+
 /** The schedule that looks for recoveries nobody is running, and how often. */
 export const OBLIGATION_SWEEP = { id: 'obligation-sweep', everyMs: 10 * 60_000 } as const;
 
@@ -210,7 +246,9 @@ export const reportedAttemptKey = (eventId: string) => `reported:${eventId}`;
 /** `openedAt` in epoch milliseconds: new at each reopening, so that a second recovery may write again. */
 export const recoveryNotificationId = (paymentId: string, openedAt: number, template: string, stage = '1') =>
   `recovery:${paymentId}:${openedAt}:${template}:${stage}`;
+/** A case writes to its customer once. */
+export const suspensionNotificationId = (caseId: string) => `fraud:${caseId}:account_suspended:1`;
 /** The template of a recovery's notification: payment ids have no colon. */
-export const templateOf = (notificationId: string) => notificationId.split(':')[3] as NoticeTemplate;
+export const templateOf = (notificationId: string) => notificationId.split(':')[3] as PaymentNoticeTemplate;
 /** Tells the notices about refunds from those about endings. */
 export const isAboutRefund = (notificationId: string) => templateOf(notificationId) === 'refund_issued';

@@ -122,6 +122,7 @@ const SENTENCES: { readonly [T in keyof EventData]: Sentence<T> | null } = {
       : 'One of your e-mail addresses or phone numbers has to be confirmed again.',
   // A suspicion; what it changed is told of by events of its own.
   FraudOutcomeApplied: null,
+  FraudReviewReminded: null,
   NoticeSent: ({ channel, payment_id }) =>
     `We wrote to you${about(payment_id)} by ${channel === 'sms' ? 'text message' : 'e-mail'}.`,
   NoticeFailed: ({ payment_id }) => `We could not reach you${about(payment_id)}.`,

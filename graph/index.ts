@@ -22,7 +22,16 @@ export {
   verifyDigitalIdentifier,
 } from './identifiers/edit-identifier.ts';
 export { rememberGatewayEvent, wasReceived } from './gateway-events.ts';
-export { applyFraudOutcome } from './fraud/apply-fraud-outcome.ts';
+export { applyFraudOutcome, type FraudResult } from './fraud/apply-fraud-outcome.ts';
+export {
+  findNewestFraudCase,
+  findSuspensionNoticesDue,
+  type FraudReview,
+  getFraudCase,
+  getFraudReviews,
+  requireFraudCase,
+} from './fraud/queries.ts';
+export { decideFraudReview, remindOfFraudReview } from './fraud/review.ts';
 export type { Graph, GraphOptions, Reader } from './graph.ts';
 export { MAX_CONNECTIONS, openGraph } from './graph.ts';
 export { openConfiguredGraph } from './open-configured.ts';

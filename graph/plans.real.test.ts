@@ -24,6 +24,8 @@ import {
   findCustomersByUsage,
   findCardHolders,
   findMethodMatter,
+  findNewestFraudCase,
+  findSuspensionNoticesDue,
   followPaymentMethod,
   getAddresses,
   getAllDefaultPaymentMethods,
@@ -34,6 +36,8 @@ import {
   getDevices,
   getDigitalIdentifiers,
   getExpiringPaymentMethods,
+  getFraudCase,
+  getFraudReviews,
   getGatewayCustomer,
   getNoticeRecipients,
   getObligations,
@@ -66,6 +70,7 @@ import {
   findRefundMatter,
   findReportsDue,
   followRefunds,
+  getAllInReview,
   getInReview,
   getNoticeMatter,
   getObligation,
@@ -220,6 +225,8 @@ async function editsAndFindings(recorded: Graph, life: Life): Promise<void> {
   await getAddresses(recorded, { customer_id });
   await getDigitalIdentifiers(recorded, { customer_id });
   await getObligations(recorded, { customer_id, limit: 10 });
+  await findNewestFraudCase(recorded, { customer_id });
+  await getFraudCase(recorded, 'case-1');
   await findConnectedCustomers(recorded, { customer_id, crowd: 25, limit: 10 });
   await findCustomersByDeviceFingerprint(recorded, { fingerprint, policy });
 }
@@ -299,6 +306,21 @@ const WALKS: [name: string, index: string, ask: (recorded: Graph) => Promise<unk
     'how much is under review by one rule',
     'Obligation(state, rule, payment_id)',
     (graph) => countInReview(graph, 'mac:04'),
+  ],
+  [
+    'suspicions that await a person',
+    'FraudCase(state, review_since, case_id)',
+    (graph) => getFraudReviews(graph, { limit: 10 }),
+  ],
+  [
+    'suspensions that nobody was told of',
+    'FraudCase(notice_due)',
+    (graph) => findSuspensionNoticesDue(graph, { after: '', before: 1, limit: 10 }),
+  ],
+  [
+    'everything under review',
+    'Obligation(state, rule, payment_id)',
+    (graph) => getAllInReview(graph, { limit: 10 }),
   ],
   ['all defaults', 'PaymentMethod(id)', (graph) => getAllDefaultPaymentMethods(graph, { limit: 10 })],
   [

@@ -83,6 +83,18 @@ test('codes that nobody knows are counted by network and field, and logged where
   ]);
 });
 
+test('what was found out about fraud is counted by outcome, and reminders', async () => {
+  const { told, numbers } = counting();
+  told('applyFraudOutcome', [event('FraudOutcomeApplied', { outcome: 'suspected' })]);
+  told('remindOfFraudReview', [event('FraudReviewReminded', {})]);
+  told('decideFraudReview', [event('FraudOutcomeApplied', { outcome: 'cleared_in_review' })]);
+  expect(await numbers()).toEqual([
+    'persona_fraud_outcomes_total{outcome="suspected"} 1',
+    'persona_fraud_outcomes_total{outcome="cleared_in_review"} 1',
+    'persona_fraud_review_reminders_total 1',
+  ]);
+});
+
 test('onboardings are counted by how the customer was recognised; notices by what became of them', async () => {
   const { told, numbers } = counting();
   const match = (rule: string, proven: boolean) => ({ match: { rule, proven } });

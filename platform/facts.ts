@@ -66,6 +66,15 @@ export function createFactCounts(
     'network',
     'field',
   ]);
+  const outcomes = counter(
+    'persona_fraud_outcomes_total',
+    'What was found out about fraud cases, and what was decided in review',
+    ['outcome'],
+  );
+  const reminders = counter(
+    'persona_fraud_review_reminders_total',
+    'Suspicions of fraud that nobody had decided about in time for the reminder',
+  );
   const notices = counter('persona_notices_total', 'Notices to customers', ['template', 'channel', 'result']);
 
   const counts: Counts = {
@@ -91,6 +100,8 @@ export function createFactCounts(
       refunds.inc({ result: 'failed' });
       if (retry?.next_at === null) refunds.inc({ result: 'given_up' });
     },
+    FraudOutcomeApplied: ({ outcome }) => outcomes.inc({ outcome }),
+    FraudReviewReminded: () => reminders.inc(),
     NoticeSent: ({ template, channel }) => notices.inc({ template, channel, result: 'sent' }),
     NoticeFailed: ({ template, channel }) =>
       notices.inc({ template, channel: channel ?? 'none', result: 'failed' }),

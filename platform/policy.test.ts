@@ -27,6 +27,7 @@ test('the defaults are those of the specification', () => {
       maxEventAge: 14 * DAY,
     },
     gateway: { maxPerSecond: 50 },
+    fraud: { reviewReminder: 4 * 3_600_000, reviewDeadline: DAY, reviewDefault: 'clear' },
   });
 });
 

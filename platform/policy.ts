@@ -87,6 +87,15 @@ export const policySchema = z.strictObject({
       .positive()
       .describe('Calls to the payment gateway per second, all workers together'),
   }),
+  fraud: z.strictObject({
+    reviewReminder: duration.describe(
+      'How long after a suspicion operations are reminded that it awaits a person',
+    ),
+    reviewDeadline: duration.describe('How long after a suspicion it is decided without a person'),
+    reviewDefault: z
+      .enum(['suspend', 'clear'])
+      .describe('What is decided then: `suspend` the customer, or `clear` the suspicion'),
+  }),
   links: z.strictObject({
     wallet: link.describe('Where a customer edits the wallet; {customer_id} is filled in'),
     recovery: link.describe(

@@ -15,6 +15,7 @@ import {
   updateNodeProperty,
   updateRelationshipAttribute,
 } from './relationships.ts';
+import { reportFraudOutcome } from './report-fraud-outcome.ts';
 import { reportPaymentFailure } from './report-payment-failure.ts';
 import { reportPaymentSettled } from './report-payment-settled.ts';
 import type { Services } from './services.ts';
@@ -33,6 +34,7 @@ export function createServices(
     updateDeviceTrust: (caller, request) => updateDeviceTrust(deps, caller, request),
     reportPaymentFailure: (caller, message) => reportPaymentFailure(deps, caller, message),
     reportPaymentSettled: (caller, message) => reportPaymentSettled(deps, caller, message),
+    reportFraudOutcome: (caller, message) => reportFraudOutcome(deps, caller, message),
     addPaymentMethod: (caller, method) => addPaymentMethod(deps, caller, method),
     getPaymentMethods: (_, request) => getPaymentMethods(deps, request),
     getPaymentMethod: (_, ids) => getPaymentMethod(deps.graph, ids),

@@ -74,6 +74,7 @@ export interface Services {
   updateDeviceTrust(caller: Caller, request: DeviceTrustRequest): Promise<DeviceTrustView>;
   reportPaymentFailure(caller: Caller, message: unknown): Promise<{ workflow_id: string }>;
   reportPaymentSettled(caller: Caller, message: unknown): Promise<{ workflow_id: string }>;
+  reportFraudOutcome(caller: Caller, message: unknown): Promise<{ workflow_id: string }>;
   addPaymentMethod(caller: Caller, method: NewPaymentMethod): Promise<PaymentMethodView>;
   getPaymentMethods(caller: Caller, request: PageRequest): Promise<Page<PaymentMethodView>>;
   getPaymentMethod(

@@ -6,8 +6,8 @@ import type { ServiceDeps } from './deps.ts';
 import type { Caller } from './request.ts';
 
 /**
- * Accepts what an agent reports about a payment, once it was found to fit, and signals the payment's recovery. From the
- * moment at which it is written down the sweep sends it, whatever becomes of the signal or of the run.
+ * Accepts what an agent reports about a payment or a fraud case, once it was found to fit, and signals its process. From
+ * the moment at which it is written down the sweep sends it, whatever becomes of the signal or of the run.
  *
  * @param receipt the name that it is remembered by, and the scope of its event's id; `occurredAt`: RFC 3339
  * @throws PersonaError customer_not_found, idempotency_key_reused, graph_unavailable, temporal_unavailable
@@ -16,7 +16,7 @@ export async function takeReport(
   { graph, temporal }: ServiceDeps,
   { caller, actor, correlationId }: Caller,
   receipt: { command: string; scope: string; occurredAt: string },
-  report: Report<'payment_failed' | 'payment_settled'>,
+  report: Report<'payment_failed' | 'payment_settled' | 'fraud_outcome'>,
 ): Promise<{ workflow_id: string }> {
   const { command, scope, occurredAt } = receipt;
   const { message } = report;
@@ -26,6 +26,6 @@ export async function takeReport(
     await acceptReport(tx, report, message.customer_id);
     return null;
   });
-  // Also for a repeat: the caller may not wait for the sweep. The recovery knows duplicates.
+  // Also for a repeat: the caller may not wait for the sweep. The process knows duplicates.
   return { workflow_id: await sendReport(temporal, report) };
 }

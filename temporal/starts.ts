@@ -11,6 +11,9 @@ import type { Workflow } from '@temporalio/common';
 import {
   type AddPaymentMethodInput,
   type CustomerReady,
+  type FraudSignalName,
+  type FraudSignals,
+  fraudCaseWorkflowId,
   followGatewayWorkflowId,
   GATEWAY_CHANGED,
   type GatewayChange,
@@ -155,9 +158,43 @@ export async function signalRecovery<Name extends 'paymentFailed' | 'paymentSett
  * @returns the workflow's id
  * @throws PersonaError temporal_unavailable
  */
-export function sendReport(client: Client, { kind, message }: Report): Promise<string> {
+export function sendReport(client: Client, report: Report): Promise<string> {
+  if (report.kind === 'fraud_outcome') {
+    const { message } = report;
+    return signalFraudCase(client, message.case_id, REPORT_SIGNALS[report.kind], message);
+  }
+  const { kind, message } = report;
   // The kind says which message it is; that they fit, `Report` has checked.
   return signalRecovery(client, REPORT_SIGNALS[kind] as 'paymentFailed', message as PaymentFailed);
+}
+
+/**
+ * Hands a message to the process of a fraud case, which begins with it if none is running.
+ *
+ * @returns the workflow's id
+ * @throws PersonaError temporal_unavailable
+ */
+export async function signalFraudCase<Name extends FraudSignalName>(
+  client: Client,
+  caseId: string,
+  signal: Name,
+  payload: FraudSignals[Name],
+): Promise<string> {
+  const workflowId = fraudCaseWorkflowId(caseId);
+  try {
+    await client.workflow.signalWithStart(WorkflowName.applyFraudOutcome, {
+      ...JOIN_OR_BEGIN,
+      workflowId,
+      taskQueue: TaskQueue.fraud,
+      args: [{ case_id: caseId }],
+      signal,
+      signalArgs: [payload],
+      staticSummary: `Fraud case ${caseId}`,
+    });
+  } catch (error) {
+    throw toPersonaError(error);
+  }
+  return workflowId;
 }
 
 /**
@@ -201,6 +238,21 @@ export async function resumeRecovery(client: Client, paymentId: string): Promise
 }
 
 /**
+ * Starts the process of a fraud case again, from what the graph has, unless one runs.
+ *
+ * @returns whether one was started
+ * @throws PersonaError temporal_unavailable
+ */
+export async function resumeFraudCase(client: Client, caseId: string): Promise<boolean> {
+  return startUnlessRunning(client, WorkflowName.applyFraudOutcome, {
+    workflowId: fraudCaseWorkflowId(caseId),
+    args: [{ case_id: caseId, resume: true }],
+    staticSummary: `Fraud case ${caseId}, taken up again`,
+    taskQueue: TaskQueue.fraud,
+  });
+}
+
+/**
  * Starts to give back what is due of a payment, unless that is under way.
  *
  * @returns whether it was started
@@ -231,14 +283,14 @@ export async function startNotice(client: Client, input: SendNoticeInput): Promi
 async function startUnlessRunning(
   client: Client,
   workflow: string,
-  run: { workflowId: string; args: unknown[]; staticSummary: string },
+  run: { workflowId: string; args: unknown[]; staticSummary: string; taskQueue?: TaskQueueName },
 ): Promise<boolean> {
   try {
     await client.workflow.start(workflow, {
+      taskQueue: TaskQueue.recovery,
       ...run,
       workflowIdConflictPolicy: 'FAIL',
       workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-      taskQueue: TaskQueue.recovery,
     });
     return true;
   } catch (error) {

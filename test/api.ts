@@ -17,7 +17,14 @@ import { PersonaAgentClient } from '../proto/gen/persona/v1/persona_agent.ts';
 import { createBlindIndex } from '../security/blind-index.ts';
 import { createKeyRing } from '../security/key-ring.ts';
 import { workflowBundle } from '../temporal/bundle.ts';
-import { resumeRecovery, sendReport, startNotice, startRefund, tellRecoveries } from '../temporal/starts.ts';
+import {
+  resumeFraudCase,
+  resumeRecovery,
+  sendReport,
+  startNotice,
+  startRefund,
+  tellRecoveries,
+} from '../temporal/starts.ts';
 import { createQueueWorker, runWorkers } from '../temporal/worker.ts';
 import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { queueActivities } from '../workers/queues.ts';
@@ -80,6 +87,7 @@ export async function openApiUnderTest(): Promise<ApiUnderTest> {
     tellRecoveries: (paymentIds, signal, payload) =>
       tellRecoveries(server.client, paymentIds, signal, payload),
     resumeRecovery: (paymentId) => resumeRecovery(server.client, paymentId),
+    resumeFraudCase: (caseId) => resumeFraudCase(server.client, caseId),
     startRefund: (paymentId) => startRefund(server.client, paymentId),
     sendReport: (report) => sendReport(server.client, report),
     startNotice: (notice) => startNotice(server.client, notice),

@@ -2,6 +2,7 @@
 
 import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { vi } from 'vitest';
+import type { FraudOutcomeReport } from '../domain/fraud/messages.ts';
 import type { Notifier, SuspectedFraud } from '../domain/ports.ts';
 import { recoveryWorkflowId, TaskQueue } from '../domain/processes.ts';
 import type { PaymentFailed, PaymentSettled } from '../domain/recovery/messages.ts';
@@ -16,7 +17,7 @@ import { startWebhooks } from './webhooks.ts';
 
 /** Of a machine that many share; what is waited for is there in a second. */
 const LIMIT = { timeout: 60_000, interval: 50 };
-const QUEUES = [TaskQueue.recovery, TaskQueue.gateway, TaskQueue.maintenance];
+const QUEUES = [TaskQueue.recovery, TaskQueue.gateway, TaskQueue.fraud, TaskQueue.maintenance];
 
 export type WorkingFixture = Awaited<ReturnType<typeof startWorking>>;
 
@@ -38,6 +39,7 @@ export async function startWorking() {
     tellRecoveries: (paymentIds, signal, payload) =>
       tellRecoveries(temporal.client, paymentIds, signal, payload),
     resumeRecovery: async () => false,
+    resumeFraudCase: async () => false,
     startRefund: async () => false,
     sendReport: async () => '',
     startNotice: async () => false,
@@ -69,6 +71,8 @@ export async function startWorking() {
 
     reportFailure: (failure: PaymentFailed) => report('/internal/v1/payment-failures', failure),
     reportSettlement: (settlement: PaymentSettled) => report('/internal/v1/payment-settlements', settlement),
+
+    reportFraud: (outcome: FraudOutcomeReport) => report('/internal/v1/fraud-outcomes', outcome),
 
     /** The recovery as its customer's agents see it, once it is so. */
     async recoveryOf(

@@ -22,7 +22,14 @@ import { activityFields } from '../temporal/log-fields.ts';
 import { installRuntime } from '../temporal/runtime.ts';
 import { ensureSchedules, keepSchedules } from '../temporal/schedules.ts';
 import { ensureSearchAttributes } from '../temporal/search-attributes.ts';
-import { resumeRecovery, sendReport, startNotice, startRefund, tellRecoveries } from '../temporal/starts.ts';
+import {
+  resumeFraudCase,
+  resumeRecovery,
+  sendReport,
+  startNotice,
+  startRefund,
+  tellRecoveries,
+} from '../temporal/starts.ts';
 import { connectWorkers, createQueueWorker, runWorkers } from '../temporal/worker.ts';
 import { queueActivities, readQueues } from './queues.ts';
 import { warmUp } from './warm-up.ts';
@@ -93,6 +100,7 @@ async function main(): Promise<void> {
       ...{ graph, gateway, notifier, chimera, policy },
       tellRecoveries: (paymentIds, signal, payload) => tellRecoveries(client, paymentIds, signal, payload),
       resumeRecovery: (paymentId) => resumeRecovery(client, paymentId),
+      resumeFraudCase: (caseId) => resumeFraudCase(client, caseId),
       startRefund: (paymentId) => startRefund(client, paymentId),
       sendReport: (report) => sendReport(client, report),
       startNotice: (notice) => startNotice(client, notice),

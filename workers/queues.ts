@@ -3,6 +3,7 @@
 import { parseArgs } from 'node:util';
 import { createChimeraActivities } from '../activities/chimera.ts';
 import { createFollowActivities } from '../activities/follow-gateway.ts';
+import { createFraudActivities } from '../activities/fraud.ts';
 import { createGatewayActivities } from '../activities/gateway.ts';
 import { createNoticeActivities } from '../activities/notices.ts';
 import { createOnboardingActivities } from '../activities/onboarding.ts';
@@ -11,6 +12,7 @@ import { createRecoveryActivities, type TellRecoveries } from '../activities/rec
 import { createRefundActivities } from '../activities/refunds.ts';
 import {
   createSweepActivities,
+  type ResumeFraudCase,
   type ResumeRecovery,
   type SendReport,
   type StartNotice,
@@ -30,6 +32,7 @@ export interface ActivityDependencies {
   policy: Policy;
   tellRecoveries: TellRecoveries;
   resumeRecovery: ResumeRecovery;
+  resumeFraudCase: ResumeFraudCase;
   startRefund: StartRefund;
   sendReport: SendReport;
   startNotice: StartNotice;
@@ -48,6 +51,7 @@ export function queueActivities(deps: ActivityDependencies): Record<TaskQueueNam
       ...createChimeraActivities(deps),
     },
     [TaskQueue.gateway]: createGatewayActivities(deps),
+    [TaskQueue.fraud]: { ...createFraudActivities(deps), ...createNoticeActivities(deps) },
     [TaskQueue.maintenance]: { ...createSweepActivities(deps), ...createFollowActivities(deps) },
   };
 }

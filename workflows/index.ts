@@ -1,6 +1,7 @@
 /** The workflow bundle: every process, and nothing but the processes. */
 
 export { addPaymentMethod } from './add-payment-method.ts';
+export { applyFraudOutcome } from './apply-fraud-outcome.ts';
 export { followGateway } from './follow-gateway.ts';
 export { onboardCustomer } from './onboard-customer.ts';
 export { recoverPayment } from './recover-payment.ts';

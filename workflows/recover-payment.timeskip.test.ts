@@ -3,12 +3,16 @@ import { type WorkflowHandle } from '@temporalio/client';
 import { expect, test, vi } from 'vitest';
 import { PersonaError } from '../domain/errors.ts';
 import type { SuspectedFraud } from '../domain/ports.ts';
-import { fraudReportWorkflowId, recoveryWorkflowId, TaskQueue } from '../domain/processes.ts';
+import {
+  fraudReportWorkflowId,
+  type NoticeInput,
+  recoveryWorkflowId,
+  TaskQueue,
+} from '../domain/processes.ts';
 import type { Opening } from '../domain/recovery/claims.ts';
 import { createTestRig, eventually } from '../test/rig/index.ts';
 import type { RecoverPaymentResult } from './recover-payment.ts';
 import { DAY, failureOf, report, statusOf, world } from './recovery/testing.ts';
-import type { NoticeInput } from './send-notice.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 

@@ -2,9 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { activityInfo, heartbeat } from '@temporalio/activity';
 import { expect, test } from 'vitest';
 import { PersonaError } from '../domain/errors.ts';
-import { recoveryNotificationId, type SendNoticeInput, TaskQueue } from '../domain/processes.ts';
+import {
+  type NoticeInput,
+  recoveryNotificationId,
+  type SendNoticeInput,
+  TaskQueue,
+} from '../domain/processes.ts';
 import { createTestRig, type TestRig } from '../test/rig/index.ts';
-import type { NoticeActivities, NoticeInput } from './send-notice.ts';
+import type { NoticeActivities } from './send-notice.ts';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;

@@ -4,9 +4,7 @@
  */
 
 import { ActivityFailure, log, proxyActivities } from '@temporalio/workflow';
-import type { SendNoticeInput } from '../domain/processes.ts';
-
-export type NoticeInput = Omit<SendNoticeInput, 'given_up'>;
+import type { NoticeInput, SendNoticeInput } from '../domain/processes.ts';
 
 export interface NoticeActivities {
   /**

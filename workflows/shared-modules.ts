@@ -4,11 +4,14 @@
  */
 
 import '../domain/errors.ts';
+import '../domain/fraud/decide.ts';
+import '../domain/fraud/messages.ts';
 import '../domain/onboarding.ts';
 import '../domain/processes.ts';
 import '../domain/recovery/begin.ts';
 import '../domain/recovery/decide.ts';
 import '../domain/recovery/describe.ts';
 import '../domain/recovery/evolve.ts';
+import '../domain/recovery/messages.ts';
 import '../domain/recovery/payment-failed.ts';
 import '../domain/recovery/status.ts';

@@ -29,9 +29,20 @@ test('the sweep looks at every page and says how many recoveries and notices it 
     sweepReports: async ({ after }) => (after === '' ? { looked_at: 1, started: ['event-1'] } : none),
     sweepRefunds: async ({ after }) => refundPages[after] ?? none,
     sweepNotices: async ({ after }) => noticePages[after] ?? none,
+    sweepFraudReviews: async ({ after }) =>
+      after === ''
+        ? { looked_at: 100, started: ['case-1'], next: 'second' }
+        : { looked_at: 1, started: ['case-2'] },
   };
   const rig = await createTestRig({ activities: { [TaskQueue.maintenance]: activities } });
-  expect(await sweep(rig)).toEqual({ looked_at: 103, started: 1, reports: 1, refunds: 1, notices: 3 });
+  expect(await sweep(rig)).toEqual({
+    looked_at: 103,
+    started: 1,
+    reports: 1,
+    refunds: 1,
+    notices: 3,
+    fraud_cases: 2,
+  });
 });
 
 test('a notice that is due is sent by a process of its own, however many sweeps find it meanwhile', async () => {
@@ -50,6 +61,7 @@ test('a notice that is due is sent by a process of its own, however many sweeps 
     sweepPage: async () => ({ looked_at: 0, started: [] }),
     sweepRefunds: async () => ({ looked_at: 0, started: [] }),
     sweepReports: async () => ({ looked_at: 0, started: [] }),
+    sweepFraudReviews: async () => ({ looked_at: 0, started: [] }),
     sweepNotices: async () => {
       const started = due && (await startNotice(rig.client, notice)) ? [notice.notification_id] : [];
       return { looked_at: Number(due), started };
@@ -85,7 +97,8 @@ test('a message that nothing has recorded reaches its payment before that is tak
     sweepReports: page('reports'),
     sweepRefunds: page('refunds'),
     sweepNotices: page('notices'),
+    sweepFraudReviews: page('fraud cases'),
   };
   await sweep(await createTestRig({ activities: { [TaskQueue.maintenance]: activities } }));
-  expect(seen).toEqual(['reports', 'payments', 'refunds', 'notices']);
+  expect(seen).toEqual(['reports', 'payments', 'refunds', 'notices', 'fraud cases']);
 });

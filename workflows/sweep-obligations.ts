@@ -1,7 +1,8 @@
 /**
  * Every ten minutes: whatever is still owed, or in doubt, and has no run, gets one again (terminated by hand, Temporal
  * restored from a backup, its data lost); a message that was accepted and that no transaction has recorded is sent again;
- * refunds that are due are tried; and notices that are due and have no run are sent. The run finds out before it does anything.
+ * refunds that are due are tried; notices that are due and have no run are sent; and so is taken up what awaits a person
+ * in a fraud case. The run finds out before it does anything.
  */
 
 import { proxyActivities } from '@temporalio/workflow';
@@ -10,7 +11,7 @@ import { show } from './visibility.ts';
 
 export interface SweptPage {
   looked_at: number;
-  /** The payments whose recovery or refund, the events whose signal, or the notifications whose sending was started again. */
+  /** The payments whose recovery or refund, the events whose signal, the notifications whose sending, or the fraud cases whose process was started again. */
   started: string[];
   /** Where the next page begins; absent after the last one. */
   next?: string;
@@ -25,15 +26,18 @@ export interface SweepActivities {
   sweepReports(input: { after: string }): Promise<SweptPage>;
   /** The same for the notices that are due. */
   sweepNotices(input: { after: string }): Promise<SweptPage>;
+  /** The same for fraud cases that await a person. */
+  sweepFraudReviews(input: { after: string }): Promise<SweptPage>;
 }
 
-const { sweepPage, sweepReports, sweepRefunds, sweepNotices } = proxyActivities<SweepActivities>({
-  // A page asks Temporal about a hundred runs at most.
-  startToCloseTimeout: '2m',
-  // The next sweep comes in ten minutes and begins anew.
-  scheduleToCloseTimeout: '8m',
-  retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' },
-});
+const { sweepPage, sweepReports, sweepRefunds, sweepNotices, sweepFraudReviews } =
+  proxyActivities<SweepActivities>({
+    // A page asks Temporal about a hundred runs at most.
+    startToCloseTimeout: '2m',
+    // The next sweep comes in ten minutes and begins anew.
+    scheduleToCloseTimeout: '8m',
+    retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' },
+  });
 
 export interface SweepResult {
   /** Payments. */
@@ -46,6 +50,8 @@ export interface SweepResult {
   refunds: number;
   /** Notices whose sending was started again. */
   notices: number;
+  /** Fraud cases whose process was started again. */
+  fraud_cases: number;
 }
 
 /** How many pages of each kind one execution looks at: history stays short, and what is left comes with the next sweep. */
@@ -57,11 +63,12 @@ export async function sweepObligations(): Promise<SweepResult> {
   const { looked_at, started } = await eachPage(sweepPage);
   const { started: refunds } = await eachPage(sweepRefunds);
   const { started: notices } = await eachPage(sweepNotices);
+  const { started: fraud_cases } = await eachPage(sweepFraudReviews);
   show(
     { process: WorkflowName.sweepObligations, state: 'done' },
-    `Looked at ${looked_at} payments; started ${started} recoveries, ${refunds} refunds and ${notices} notices again, sent ${reports} messages again`,
+    `Looked at ${looked_at} payments; started ${started} recoveries, ${refunds} refunds, ${notices} notices and ${fraud_cases} fraud cases again, sent ${reports} messages again`,
   );
-  return { looked_at, started, reports, refunds, notices };
+  return { looked_at, started, reports, refunds, notices, fraud_cases };
 }
 
 async function eachPage(

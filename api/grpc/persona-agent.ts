@@ -75,6 +75,10 @@ export function personaAgent(services: Services, observers: Observers): PersonaA
       services.reportPaymentSettled(caller, toJson(request)),
     ),
 
+    reportFraudOutcome: unary(observers, 'ReportFraudOutcome', (caller, request) =>
+      services.reportFraudOutcome(caller, toJson(request)),
+    ),
+
     getRecovery: unary(observers, 'GetRecovery', async (caller, request) => {
       const problems = new Problems();
       problems.require(request.payment_id !== '', 'payment_id', 'is required');

@@ -15,6 +15,7 @@ import { MAX_WAIT_MS, type Observers, observe, type RequestIds, requestIds } fro
 import type { HttpEnv } from './env.ts';
 import { fromZod, problem } from './problem.ts';
 import { customerRoutes } from './routes/customers.ts';
+import { fraudRoutes } from './routes/fraud.ts';
 import { operationRoutes } from './routes/operations.ts';
 import { recoveryRoutes } from './routes/recoveries.ts';
 import { type RateLimits, rateLimit } from './rate-limit.ts';
@@ -99,6 +100,7 @@ export function createApp(
   customerRoutes(app, services, formRules(policy));
   walletRoutes(app, services);
   recoveryRoutes(app, services);
+  fraudRoutes(app, services);
   webhookRoutes(app, services);
   operationRoutes(app, services, stopping);
   return app;

@@ -121,6 +121,16 @@ export const english: NoticeLanguage = {
       action: 'See your payment',
       closing: 'There is nothing that you have to do.',
     }),
+    account_suspended: () => ({
+      subject: 'Your account is on hold',
+      heading: 'Your account is on hold',
+      paragraphs: [
+        'To protect you and your payment methods, we have put your account on hold. Until that is lifted, we take no payment from any of them, and nothing in your account can be changed.',
+        'You can still see everything that is in it.',
+      ],
+      action: 'See your account',
+      closing: 'If you think that this is a mistake, please get in touch with us: a person will look at it.',
+    }),
   },
 };
 

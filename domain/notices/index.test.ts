@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { DECLINE_TABLE } from '../decline/table.ts';
-import type { NoticeData, NoticeTemplate } from '../ports.ts';
+import type { NoticeData, NoticeTemplate, PaymentNoticeTemplate } from '../ports.ts';
 import { english } from './english.ts';
 import { amountText, renderNotice } from './index.ts';
 
@@ -9,7 +9,10 @@ const CODE_ROWS = Object.values(DECLINE_TABLE).flatMap((rows) =>
   Array.isArray(rows) ? rows.filter((row) => 'codes' in row) : [],
 );
 const email = (locale = 'en') => ({ locale, channel: 'email' as const });
-const TEMPLATES = Object.keys(english.templates) as NoticeTemplate[];
+const isAboutPayment = (template: NoticeTemplate): template is PaymentNoticeTemplate =>
+  template !== 'account_suspended';
+/** Those about a payment. */
+const TEMPLATES = (Object.keys(english.templates) as NoticeTemplate[]).filter(isAboutPayment);
 
 const data: NoticeData = {
   amount: 1250,
@@ -107,6 +110,17 @@ describe.each(TEMPLATES)('%s', (template) => {
       }),
     );
   });
+});
+
+test('a suspended customer learns that the account is on hold and never why, and where to see it', () => {
+  const { link } = data;
+  for (const channel of ['email', 'sms'] as const) {
+    const { subject, text, html } = renderNotice('account_suspended', { link }, { locale: 'en', channel });
+    expect(subject).toBe('Your account is on hold');
+    expect(text.split(link)).toHaveLength(2);
+    expect(html.match(/<a /g)).toHaveLength(1);
+    expect(`${text}${html}`).not.toMatch(/fraud|stolen|suspici|suspect|undefined|null/i);
+  }
 });
 
 test('recovered tells which failed, which was charged, the new default and how to undo it', () => {

@@ -13,9 +13,14 @@ const UNBROKEN_SPACE = '\uE000';
 const AROUND_NUMBERS = / (?=\d)|(?<= \d{1,2}) /g;
 
 /** Heading, paragraphs, the link on a line of its own, small print. */
-export function textOf(content: NoticeContent, data: NoticeData, language: NoticeLanguage): string {
+export function textOf(
+  content: NoticeContent,
+  data: Pick<NoticeData, 'link'> & Partial<NoticeData>,
+  language: NoticeLanguage,
+): string {
   const { heading, paragraphs, action, closing } = content;
-  const lines = (block: string) => wrapped(block, [data.amount_text, data.description ?? '']);
+  const { amount_text = '', description = '' } = data;
+  const lines = (block: string) => wrapped(block, [amount_text, description]);
   const link = `${lines(language.linkLabel(action))}\n${data.link}`;
   return `${[lines(heading), ...paragraphs.map(lines), link, lines(closing)].join('\n\n')}\n`;
 }

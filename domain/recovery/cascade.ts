@@ -1,10 +1,10 @@
 /** When the first cascade has ended, and what the customer hears of it. */
 
-import type { NoticeTemplate } from '../ports.ts';
+import type { PaymentNoticeTemplate } from '../ports.ts';
 import type { RecoveryState } from './state.ts';
 
 /** What a customer is told of a failure that is not made good yet: one of these, once since an opening. */
-export const FAILURE_NOTICES: readonly NoticeTemplate[] = [
+export const FAILURE_NOTICES: readonly PaymentNoticeTemplate[] = [
   'payment_declined_update_card',
   'authenticate',
   'no_alternative',
@@ -32,7 +32,7 @@ export function endCascade(state: RecoveryState): RecoveryState {
   return { ...state, cascade_ended: true, notices: [...state.notices, notice] };
 }
 
-function noticeOfFailedCascade(state: RecoveryState): NoticeTemplate {
+function noticeOfFailedCascade(state: RecoveryState): PaymentNoticeTemplate {
   const tried = state.attempts.filter((attempt) => attempt.state === 'declined');
   const authenticate = state.class === 'AUTH' || tried.some((attempt) => attempt.class === 'AUTH');
   if (authenticate) return 'authenticate';

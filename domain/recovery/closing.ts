@@ -1,6 +1,6 @@
 /** How a recovery ends, and what the customer hears of it. */
 
-import type { NoticeTemplate } from '../ports.ts';
+import type { PaymentNoticeTemplate } from '../ports.ts';
 import type { ClosedObligation } from './claims.ts';
 import { askAbout, reviewCameBack } from './doubt.ts';
 import type { DueNotice, Ending, RecoveryState } from './state.ts';
@@ -81,7 +81,7 @@ function closingNotices(state: RecoveryState, obligation: ClosedObligation): Due
 export function noticeOfEnding(
   { policy, suspended_until }: RecoveryState,
   { outcome, rule }: Pick<Ending, 'outcome' | 'rule'>,
-): NoticeTemplate | undefined {
+): PaymentNoticeTemplate | undefined {
   switch (outcome) {
     case 'recovered':
       return 'recovered';

@@ -11,6 +11,15 @@ export interface RefundRetry {
   next_at: string | null;
 }
 
+/** Which notice it is, and what it is about. */
+interface NoticeMatter {
+  notification_id: string;
+  template: string;
+  payment_id: string | null;
+  /** The fraud case that suspended the customer. */
+  case_id?: string;
+}
+
 export interface RecoveryEvents {
   RecoveryOpened: {
     payment_id: string;
@@ -129,12 +138,6 @@ export interface RecoveryEvents {
     /** As in `RefundSent`. */
     key: string;
   };
-  NoticeSent: { notification_id: string; template: string; channel: string; payment_id: string | null };
-  NoticeFailed: {
-    notification_id: string;
-    template: string;
-    channel: string | null;
-    payment_id: string | null;
-    reason: string;
-  };
+  NoticeSent: NoticeMatter & { channel: string };
+  NoticeFailed: NoticeMatter & { channel: string | null; reason: string };
 }

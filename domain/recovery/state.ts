@@ -5,7 +5,7 @@
  */
 
 import type { DeclineClass } from '../decline/classify.ts';
-import type { ChargeAnswer, GatewayPayment, NoticeTemplate } from '../ports.ts';
+import type { ChargeAnswer, GatewayPayment, PaymentNoticeTemplate } from '../ports.ts';
 import type { RecoveryPolicy } from '../policy.ts';
 import type {
   Claim,
@@ -64,7 +64,7 @@ export interface Unresolved {
 }
 
 export interface DueNotice {
-  template: NoticeTemplate;
+  template: PaymentNoticeTemplate;
   /** Tells several notices of one template apart: part of the notification's id. */
   stage: string;
 }
@@ -208,7 +208,7 @@ export type Step =
    * `keep_payment`: a charge on it is in doubt, so it cannot be cancelled yet. `notice`: what the customer is to hear of
    * the ending, which is owed from then on whatever becomes of the run.
    */
-  | { do: 'close'; ending: Ending; keep_payment: boolean; notice?: NoticeTemplate }
+  | { do: 'close'; ending: Ending; keep_payment: boolean; notice?: PaymentNoticeTemplate }
   /** The graph is told where the window's clock stands. */
   | { do: 'keep_clock'; clock: Clock }
   | { do: 'cancel_payment' }

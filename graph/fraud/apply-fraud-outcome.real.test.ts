@@ -1,19 +1,25 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { readPolicy } from '../../platform/policy.ts';
-import { testGraph, testHeader } from '../../test/graph.ts';
+import { fraudReport } from '../../test/fraud.ts';
+import { onboardingRequest, testGraph, testHeader } from '../../test/graph.ts';
 import { customerWithCards, failureOf } from '../../test/wallets.ts';
 import {
   applyFraudOutcome,
+  decideFraudReview,
   getCustomerContext,
   getDevices,
+  getFraudCase,
   getPaymentMethods,
+  onboard,
+  remindOfFraudReview,
+  requireFraudCase,
   setCustomerStatus,
   updateDeviceTrustScore,
   updatePaymentMethodStatus,
 } from '../index.ts';
-import { openRecovery } from '../recovery/index.ts';
-import type { FraudReport } from './apply-fraud-outcome.ts';
+import { finishNotice, NOTICES_CALLER, openRecovery } from '../recovery/index.ts';
+import type { FraudOutcomeReport } from '../../domain/fraud/messages.ts';
 
 const policy = readPolicy();
 const graph = await testGraph();
@@ -24,16 +30,21 @@ async function suspect() {
   const [device] = await getDevices(graph, { customer_id });
   const [payment_method_id = '', other = ''] = methods;
   const ids = { case_id: randomUUID(), customer_id, device_id: String(device?.device_id), payment_method_id };
+  // The device was rated a moment ago; clocks of others may run ahead, by ten minutes at most.
   const started = Date.now();
   let minutes = 0;
+  /** `minutes`: since the beginning; absent: a minute after the one before. */
   const report = (
-    outcome: FraudReport['outcome'],
-    change: Partial<FraudReport> & { minutes?: number } = {},
+    outcome: FraudOutcomeReport['outcome'],
+    change: Partial<FraudOutcomeReport> & { minutes?: number } = {},
   ) => {
     const { minutes: at = ++minutes, ...rest } = change;
-    const occurredAt = new Date(started + at * 60_000).toISOString();
-    return applyFraudOutcome(graph, testHeader({ occurredAt }), { ...ids, outcome, reason: 'test', ...rest });
+    const occurred_at = new Date(started + at * 60_000).toISOString();
+    const message = fraudReport({ ...ids, outcome, occurred_at, ...rest });
+    return applyFraudOutcome(graph, testHeader({ occurredAt: occurred_at }), message);
   };
+  const decided = (decision: 'suspend' | 'clear') =>
+    decideFraudReview(graph, testHeader(), { case_id: ids.case_id, decision, reason: 'test' });
   const now = async () => {
     const wallet = await getPaymentMethods(graph, { customer_id });
     const context = await getCustomerContext(graph, { customer_id, policy });
@@ -45,7 +56,7 @@ async function suspect() {
       score: rated?.trust_score,
     };
   };
-  return { ...ids, other, report, now };
+  return { ...ids, other, report, decided, now };
 }
 
 test('a confirmed fraud takes everything at once, and a cleared one gives it back', async () => {
@@ -70,14 +81,14 @@ test('a confirmed fraud takes everything at once, and a cleared one gives it bac
 });
 
 test('what others changed since is not undone', async () => {
-  const { report, now, customer_id, payment_method_id, device_id } = await suspect();
+  const { report, decided, now, customer_id, payment_method_id, device_id } = await suspect();
   await report('suspected', { new_trust_score: 0.2 });
   const change = { customer_id, payment_method_id, reason: 'test' };
   await updatePaymentMethodStatus(graph, testHeader(), { ...change, status: 'active' });
   await updatePaymentMethodStatus(graph, testHeader(), { ...change, status: 'failed' });
   const observed_at = new Date(Date.now() + 100_000).toISOString();
   await updateDeviceTrustScore(graph, testHeader(), { device_id, trust_score: 0.4, observed_at });
-  await report('suspended');
+  await decided('suspend');
   await setCustomerStatus(graph, testHeader(), { customer_id, status: 'active', reason: 'test' });
   await setCustomerStatus(graph, testHeader(), { customer_id, status: 'suspended', reason: 'test' });
   await report('cleared');
@@ -101,8 +112,9 @@ test('an outcome older than the last one of its case changes nothing; repeats ac
     customer_status: 'suspended',
   });
   expect(await now()).toMatchObject({ method: 'compromised', customer: 'suspended' });
-  const header = testHeader({ occurredAt: new Date(Date.now() + 3_600_000).toISOString() });
-  const again = { case_id, customer_id, outcome: 'cleared' as const, reason: 'test' };
+  const occurred_at = new Date(Date.now() + 9.5 * 60_000).toISOString();
+  const header = testHeader({ occurredAt: occurred_at });
+  const again = fraudReport({ case_id, customer_id, outcome: 'cleared', occurred_at });
   const first = await applyFraudOutcome(graph, header, again);
   expect(await applyFraudOutcome(graph, header, again)).toEqual(first);
   expect(await now()).toMatchObject({ method: 'active', customer: 'active', score: 0.9 });
@@ -132,6 +144,133 @@ test('a suspension returns the recoveries to be signalled, and so does its end',
   await openRecovery(graph, testHeader({ occurredAt: failure.occurred_at }), asked);
   expect(await report('challenge_failed')).toMatchObject({ recoveries: [] });
   expect(await report('confirmed_fraud')).toMatchObject({ recoveries: [failure.payment_id] });
-  expect(await report('suspended')).toMatchObject({ recoveries: [] });
-  expect(await report('cleared')).toMatchObject({ recoveries: [failure.payment_id] });
+  expect(await report('confirmed_fraud')).toMatchObject({ recoveries: [] });
+  const cleared = { recoveries: [failure.payment_id], restored: [payment_method_id] };
+  expect(await report('cleared')).toMatchObject(cleared);
+});
+
+test('a suspicion waits for a person, whose decision suspends the customer or undoes what the case changed', async () => {
+  const { report, decided, now, case_id, customer_id } = await suspect();
+  const before = await now();
+  await report('suspected', { new_trust_score: 0.3 });
+  expect(await now()).toMatchObject({ method: 'failed', customer: 'active', score: 0.3 });
+  expect(await getFraudCase(graph, case_id)).toMatchObject({
+    ...{ customer_id, outcome: 'suspected', review: { reminded: false } },
+  });
+  expect(await decided('clear')).toMatchObject({ applied: true, customer_status: 'active' });
+  expect(await now()).toMatchObject({ method: 'active', score: 0.9 });
+  await report('suspected');
+  await remindOfFraudReview(graph, testHeader(), { case_id });
+  expect((await getFraudCase(graph, case_id))?.review).toMatchObject({ reminded: true });
+  expect(await decided('suspend')).toMatchObject({ applied: true, customer_status: 'suspended' });
+  expect(await getFraudCase(graph, case_id)).toEqual({
+    ...{ customer_id, customer_status: 'suspended', outcome: 'suspended_in_review' },
+    notice_due: `fraud:${case_id}:account_suspended:1`,
+  });
+  // Nothing is decided twice, and our clock says nothing of the order of Chimera's outcomes.
+  expect(await decided('clear')).toMatchObject({ applied: false, customer_status: 'suspended' });
+  expect(await report('cleared')).toMatchObject({ applied: true, customer_status: 'active' });
+  expect(await now()).toEqual({ ...before, default: expect.any(String) });
+});
+
+test('a later outcome ends the review, an older one does not', async () => {
+  const { report, decided, case_id } = await suspect();
+  await report('suspected', { minutes: 5 });
+  expect(await report('challenge_passed', { minutes: 4 })).toMatchObject({ applied: false });
+  expect(await getFraudCase(graph, case_id)).toHaveProperty('review');
+  await report('challenge_passed', { minutes: 6 });
+  expect(await getFraudCase(graph, case_id)).not.toHaveProperty('review');
+  expect(await decided('suspend')).toMatchObject({ applied: false, customer_status: 'active' });
+});
+
+test('what two cases ask for alike is undone once neither does', async () => {
+  const one = await suspect();
+  const { report, now } = one;
+  const before = await now();
+  const other_case = randomUUID();
+  for (const case_id of [one.case_id, other_case]) await report('confirmed_fraud', { case_id });
+  const taken = { method: 'compromised', customer: 'suspended' };
+  await report('cleared');
+  expect(await now()).toMatchObject(taken);
+  // Confirmed once more, and cleared in the other order.
+  await report('confirmed_fraud');
+  await report('cleared', { case_id: other_case });
+  expect(await now()).toMatchObject(taken);
+  await report('cleared');
+  expect(await now()).toMatchObject({ method: before.method, customer: 'active' });
+});
+
+test('a fraud that is confirmed after it was cleared suspends anew, and writes to the customer once', async () => {
+  const { report, now, case_id, customer_id } = await suspect();
+  await report('confirmed_fraud');
+  const { notice_due: notification_id = '' } = await requireFraudCase(graph, case_id);
+  const notice = { notification_id, customer_id, case_id, template: 'account_suspended', channel: 'email' };
+  await finishNotice(graph, testHeader({ caller: NOTICES_CALLER }), notice);
+  expect(await getFraudCase(graph, case_id)).not.toHaveProperty('notice_due');
+  await report('cleared');
+  expect(await now()).toMatchObject({ method: 'active', customer: 'active' });
+  await report('confirmed_fraud');
+  expect(await now()).toMatchObject({ method: 'compromised', customer: 'suspended' });
+  expect(await getFraudCase(graph, case_id)).not.toHaveProperty('notice_due');
+});
+
+test('an outcome of the future is refused, and would have made every later one look older', async () => {
+  const { report } = await suspect();
+  await expect(report('cleared', { minutes: 11 })).rejects.toMatchObject({
+    type: 'invalid_argument',
+    problems: [{ field: 'occurred_at', message: 'must not be in the future' }],
+  });
+});
+
+test('outcomes of many cases at once leave what one after the other would', async () => {
+  const { report, now, customer_id } = await suspect();
+  const cases = Array.from({ length: 8 }, () => randomUUID());
+  await Promise.all(cases.map((case_id) => report('confirmed_fraud', { case_id, minutes: 1 })));
+  expect(await now()).toMatchObject({ method: 'compromised', customer: 'suspended' });
+  await Promise.all(cases.map((case_id) => report('cleared', { case_id, minutes: 2 })));
+  expect(await now()).toMatchObject({ method: 'active', customer: 'active' });
+  const changes = await graph.read(
+    `MATCH (e:PersonaEvent {stream_id: $customer_id}) WHERE e.type = 'CustomerStatusChanged' RETURN e.seq AS seq`,
+    { customer_id },
+  );
+  expect(changes).toHaveLength(2);
+});
+
+test('a device that hundreds share is rated by one event, and nothing of the others is written or locked', async () => {
+  const fingerprint = randomUUID();
+  const sharers: string[] = [];
+  for (let n = 0; n < 300; n += 50)
+    sharers.push(
+      ...(await Promise.all(
+        Array.from({ length: 50 }, async () => {
+          const request = onboardingRequest({ device_details: { fingerprint } });
+          return (await onboard(graph, testHeader(), { request, policy })).customer_id;
+        }),
+      )),
+    );
+  const [customer_id = '', ...others] = sharers;
+  const [device] = await getDevices(graph, { customer_id });
+  const device_id = String(device?.device_id);
+  const versions = () =>
+    graph.read<{ id: string; version: number }>(
+      'MATCH (c:Customer) WHERE c.id IN $others RETURN c.id AS id, c.version AS version ORDER BY id',
+      { others },
+    );
+  const before = await versions();
+  // Whoever locked the others would wait for this transaction for ever.
+  const holding = graph.writeSession();
+  const transaction = await holding.beginTransaction();
+  await transaction.run('UNWIND $others AS id MATCH (c:Customer {id: id}) SET c.locked = true', { others });
+  const report = fraudReport({ customer_id, device_id, outcome: 'confirmed_fraud' });
+  await applyFraudOutcome(graph, testHeader({ occurredAt: report.occurred_at }), report);
+  await transaction.rollback();
+  await holding.close();
+  expect(await versions()).toEqual(before);
+  const told = await graph.read<{ data: string }>(
+    `MATCH (e:PersonaEvent {stream_id: $device_id}) WHERE e.type = 'DeviceTrustScoreUpdated' RETURN e.data AS data`,
+    { device_id },
+  );
+  expect(told).toHaveLength(1);
+  const { linked_customers, customer_ids } = JSON.parse(String(told[0]?.data));
+  expect({ linked_customers, named: customer_ids.length }).toEqual({ linked_customers: 300, named: 25 });
 });

@@ -1,33 +1,26 @@
 import { invalid } from '../../domain/errors.ts';
-import type { FraudChanges, FraudOutcome } from '../../domain/fraud-events.ts';
+import type { FraudChanges, FraudEvents } from '../../domain/fraud/events.ts';
+import type { FraudOutcomeReport } from '../../domain/fraud/messages.ts';
+import { suspensionNotificationId } from '../../domain/processes.ts';
 import type { CommandHeader } from '../command.ts';
-import { runCommand } from '../command.ts';
-import type { CommandTx } from '../command-tx.ts';
+import type { CommandTx, CustomerNode } from '../command-tx.ts';
 import type { Graph } from '../graph.ts';
 import { lockIdentities } from '../identity-locks.ts';
+import { runReported } from '../recovery/accepted-reports.ts';
 import { getOpenObligations } from '../recovery/queries.ts';
-import { openWallet } from '../wallet/wallet.ts';
+import { CLOCK_SKEW_MS } from '../recovery/refusal.ts';
+import { openWallet, type Wallet } from '../wallet/wallet.ts';
 import { FraudCase } from './fraud-case.ts';
 
-export interface FraudReport {
-  case_id: string;
-  /** `suspended`: what a person decided about a suspicion. */
-  outcome: FraudOutcome | 'suspended';
-  customer_id: string;
-  device_id?: string;
-  /** 0 to 1. */
-  new_trust_score?: number;
-  payment_method_id?: string;
-  reason: string;
-}
-
 export interface FraudResult {
-  /** False: older than what this case has said before, and nothing changed. */
+  /** False: older than what this case has said before, or a decision about a review that is over; nothing changed. */
   applied: boolean;
   customer_status: 'active' | 'suspended';
   /** Did this outcome change it? */
   customer_status_changed: boolean;
-  /** Where it did, the payments whose open recoveries are to get `customerStatusChanged`. */
+  /** Methods that may be charged again. */
+  restored: string[];
+  /** The payments whose open recoveries are to be told, where the customer's status changed or a method was restored. */
   recoveries: string[];
   /** The customer's. */
   version: number;
@@ -35,87 +28,157 @@ export interface FraudResult {
 
 const CASE = `
   MATCH (f:FraudCase {case_id: $case_id})
-  RETURN f.customer_id AS customer_id, f.last_occurred_at AS last_occurred_at, f.applied AS applied`;
+  RETURN f.customer_id AS customer_id, f.last_occurred_at AS last_occurred_at, f.applied AS applied, f.state AS state,
+    f.notice_at AS notice_at`;
+
+// Few: they begin at the index on their customer, whose lock every one of them takes.
+const OTHER_CASES = `
+  MATCH (f:FraudCase {customer_id: $customer_id})
+  WHERE f.case_id <> $case_id
+  RETURN f.applied AS applied`;
 
 interface CaseRow {
   customer_id: string;
   last_occurred_at: string;
   /** `FraudChanges` as JSON. */
   applied: string;
+  state: string;
+  /** When the customer was to hear of a suspension by this case. */
+  notice_at: string | null;
+}
+
+/** A case with everything that its outcomes may change, read under its locks. */
+export interface CaseScene {
+  customer: CustomerNode;
+  wallet: Wallet;
+  known?: CaseRow;
+  /** What other cases of the customer have changed and not undone. */
+  others: FraudChanges[];
+}
+
+/** @throws PersonaError customer_not_found, invalid_argument (another customer's case) */
+export async function lockCase(
+  tx: CommandTx,
+  { case_id, customer_id }: { case_id: string; customer_id: string },
+): Promise<CaseScene> {
+  lockIdentities(tx, [`fraud-case:${case_id}`]);
+  const [customer, [known], others, wallet] = await Promise.all([
+    tx.lockCustomer(customer_id),
+    tx.run<CaseRow>(CASE, { case_id }),
+    tx.run<{ applied: string }>(OTHER_CASES, { case_id, customer_id }),
+    openWallet(tx, customer_id),
+  ]);
+  if (known !== undefined && known.customer_id !== customer_id)
+    throw invalid([{ field: 'customer_id', message: `is not the customer of the case ${case_id}` }]);
+  return {
+    customer,
+    wallet,
+    ...(known && { known }),
+    others: others.map(({ applied }) => JSON.parse(applied) as FraudChanges),
+  };
 }
 
 /**
- * Applies what Chimera found out about a case of fraud, and keeps what was before (specification: workflows, 5). The
- * outcomes of a case count in the order in which they happened; `cleared` undoes what the case did and nobody changed
- * since.
- * @param header.occurredAt when the outcome was found
- * @throws PersonaError invalid_argument (a score outside 0–1, another customer's case), customer_not_found,
- * device_not_found, payment_method_not_found
+ * Applies what Chimera found out about a case of fraud, keeps what was before (specification: workflows, 5), and forgets
+ * the message's accepted report. The outcomes of a case count in the order in which they happened; `cleared` undoes what
+ * the case did and nobody changed since.
+ * @param header.occurredAt the message's `occurred_at`
+ * @throws PersonaError invalid_argument (a score outside 0–1, another customer's case, a time in the future),
+ * customer_not_found, device_not_found, payment_method_not_found, idempotency_key_reused
  */
 export async function applyFraudOutcome(
   graph: Graph,
   header: CommandHeader,
-  input: FraudReport,
+  message: FraudOutcomeReport,
 ): Promise<FraudResult> {
-  const { case_id, customer_id, new_trust_score: score } = input;
+  const { case_id, customer_id, new_trust_score: score, ...report } = message;
   if (score !== undefined && !(score >= 0 && score <= 1))
     throw invalid([{ field: 'new_trust_score', message: 'must be between 0 and 1' }]);
-  return runCommand(graph, header, 'applyFraudOutcome', input, async (tx) => {
-    lockIdentities(tx, [`fraud-case:${case_id}`]);
-    const [customer, [known], wallet] = await Promise.all([
-      tx.lockCustomer(customer_id),
-      tx.run<CaseRow>(CASE, { case_id }),
-      openWallet(tx, customer_id),
-    ]);
-    if (known !== undefined && known.customer_id !== customer_id)
-      throw invalid([{ field: 'customer_id', message: `is not the customer of the case ${case_id}` }]);
-    if (known !== undefined && tx.header.occurredAt < known.last_occurred_at) {
-      const { status: customer_status, version } = customer;
-      return { applied: false, customer_status, customer_status_changed: false, recoveries: [], version };
-    }
-    const before = customer.status;
-    const changes = known === undefined ? NOTHING : (JSON.parse(known.applied) as FraudChanges);
-    const fraudCase = new FraudCase(tx, { customer, wallet, changes, reason: `fraud case ${case_id}` });
-    await act(fraudCase, input);
-    record(tx, input, fraudCase.changes);
-    const customer_status_changed = customer.status !== before;
-    return {
-      applied: true,
-      customer_status: customer.status,
-      customer_status_changed,
-      recoveries: customer_status_changed ? await getOpenObligations(tx, customer_id) : [],
-      version: tx.versionOf(customer_id),
-    };
+  // A time far ahead would make every later outcome of the case look older.
+  if (Date.parse(header.occurredAt) > graph.now() + CLOCK_SKEW_MS)
+    throw invalid([{ field: 'occurred_at', message: 'must not be in the future' }]);
+  const command = {
+    name: 'applyFraudOutcome',
+    body: message,
+    report: { kind: 'fraud_outcome', message } as const,
+  };
+  return runReported(graph, header, command, async (tx) => {
+    const scene = await lockCase(tx, { case_id, customer_id });
+    if (scene.known !== undefined && tx.header.occurredAt < scene.known.last_occurred_at)
+      return unchanged(scene);
+    return carryOut(tx, { ...scene, case_id }, { ...report, new_trust_score: score });
   });
+}
+
+/** What is done to a case, and by which words. */
+export type CaseChange = Pick<FraudEvents['FraudOutcomeApplied'], 'outcome' | 'reason'> &
+  Pick<FraudOutcomeReport, 'device_id' | 'payment_method_id' | 'new_trust_score'>;
+
+/** Applies an outcome, or what was decided in review, to a locked case. */
+export async function carryOut(
+  tx: CommandTx,
+  scene: CaseScene & { case_id: string },
+  change: CaseChange,
+): Promise<FraudResult> {
+  const { case_id, customer, wallet, known, others } = scene;
+  const { outcome, reason, device_id = null, payment_method_id = null } = change;
+  const before = customer.status;
+  const changes = known === undefined ? NOTHING : (JSON.parse(known.applied) as FraudChanges);
+  const fraudCase = new FraudCase(tx, {
+    ...{ customer, wallet, changes, others },
+    reason: `fraud case ${case_id}`,
+  });
+  await act(fraudCase, change);
+  const customer_status_changed = customer.status !== before;
+  // A case writes to its customer once: a notification has one id (specification: workflows, 8).
+  const suspends = customer_status_changed && customer.status === 'suspended';
+  const notice = suspends && !known?.notice_at ? { notice: suspensionNotificationId(case_id) } : {};
+  const { changes: applied, restored } = fraudCase;
+  tx.append({
+    stream: 'customer',
+    stream_id: customer.id,
+    type: 'FraudOutcomeApplied',
+    data: { case_id, outcome, reason, device_id, payment_method_id, applied, ...notice },
+  });
+  const concerned = customer_status_changed || restored.length > 0;
+  return {
+    applied: true,
+    customer_status: customer.status,
+    customer_status_changed,
+    restored,
+    recoveries: concerned ? await getOpenObligations(tx, customer.id) : [],
+    version: tx.versionOf(customer.id),
+  };
+}
+
+export function unchanged({ customer }: CaseScene): FraudResult {
+  const { status: customer_status, version } = customer;
+  return {
+    ...{ applied: false, customer_status, customer_status_changed: false },
+    ...{ restored: [], recoveries: [], version },
+  };
 }
 
 const NOTHING: FraudChanges = { devices: [], payment_methods: [], customer: null };
 
-async function act(fraudCase: FraudCase, report: FraudReport): Promise<void> {
-  const { outcome, device_id, payment_method_id, new_trust_score } = report;
+async function act(fraudCase: FraudCase, change: CaseChange): Promise<void> {
+  const { outcome, device_id, payment_method_id, new_trust_score } = change;
   if (outcome === 'cleared') await fraudCase.undo();
+  // Our clock says nothing of the order of Chimera's observations.
+  if (outcome === 'cleared_in_review') await fraudCase.undo({ keepObservedAt: true });
   const score = new_trust_score ?? (outcome === 'confirmed_fraud' ? 0 : undefined);
   if (device_id !== undefined) await fraudCase.rate(device_id, score);
   if (payment_method_id !== undefined) fraudCase.mark(payment_method_id, MARKS[outcome]);
-  if (outcome === 'confirmed_fraud' || outcome === 'suspended') fraudCase.suspend();
+  if (outcome === 'confirmed_fraud' || outcome === 'suspended_in_review') fraudCase.suspend();
 }
 
 /** What an outcome makes of the method that it names. */
-const MARKS: Readonly<Record<FraudReport['outcome'], 'failed' | 'compromised' | undefined>> = {
+const MARKS: Readonly<Record<CaseChange['outcome'], 'failed' | 'compromised' | undefined>> = {
   challenge_passed: undefined,
   challenge_failed: 'failed',
   suspected: 'failed',
-  suspended: undefined,
+  suspended_in_review: undefined,
+  cleared_in_review: undefined,
   confirmed_fraud: 'compromised',
   cleared: undefined,
 };
-
-function record(tx: CommandTx, report: FraudReport, applied: FraudChanges): void {
-  const { case_id, outcome, reason, customer_id, device_id = null, payment_method_id = null } = report;
-  tx.append({
-    stream: 'customer',
-    stream_id: customer_id,
-    type: 'FraudOutcomeApplied',
-    data: { case_id, outcome, reason, device_id, payment_method_id, applied },
-  });
-}

@@ -1,5 +1,5 @@
 import { PersonaError } from '../../domain/errors.ts';
-import type { FraudChanges } from '../../domain/fraud-events.ts';
+import type { FraudChanges } from '../../domain/fraud/events.ts';
 import { transition } from '../../domain/payment-method.ts';
 import type { CommandTx, CustomerNode } from '../command-tx.ts';
 import { isNews, readSharers, setTrustScore } from '../devices/update-trust-score.ts';
@@ -8,22 +8,34 @@ import type { Wallet } from '../wallet/wallet.ts';
 
 /**
  * What a case of fraud has changed of a locked customer, and the next outcome's changes. Something that others changed
- * since the case did is no longer the case's to undo.
+ * since the case did is no longer the case's to undo. What two cases ask for alike both hold: it is undone once neither
+ * does (docs/decisions/0121).
  */
 export class FraudCase {
   readonly changes: FraudChanges;
+  /** Methods that are active again. */
+  readonly restored: string[] = [];
   readonly #tx: CommandTx;
   readonly #customer: CustomerNode;
   readonly #wallet: Wallet;
+  readonly #others: readonly FraudChanges[];
   readonly #reason: string;
 
+  /** @param scene.others what other cases of the customer have changed and not undone */
   constructor(
     tx: CommandTx,
-    scene: { customer: CustomerNode; wallet: Wallet; changes: FraudChanges; reason: string },
+    scene: {
+      customer: CustomerNode;
+      wallet: Wallet;
+      changes: FraudChanges;
+      others: readonly FraudChanges[];
+      reason: string;
+    },
   ) {
     this.#tx = tx;
     this.#customer = scene.customer;
     this.#wallet = scene.wallet;
+    this.#others = scene.others;
     this.#reason = scene.reason;
     this.changes = structuredClone(scene.changes);
   }
@@ -59,10 +71,20 @@ export class FraudCase {
       );
     }
     const { status: present, status_seq } = method;
-    if (status === undefined || transition(present, status) !== 'legal') return;
-    this.#wallet.changeStatus(paymentMethodId, status, this.#reason);
+    if (status === undefined) return;
     const own = this.changes.payment_methods.find((one) => one.payment_method_id === paymentMethodId);
-    const before = own?.seq === status_seq ? own.status : present;
+    const isOwn = own?.seq === status_seq;
+    let before = isOwn ? own.status : present;
+    const kind = transition(present, status);
+    if (kind === 'same') {
+      const held = this.#methodHeldByOthers(paymentMethodId, status_seq);
+      if (isOwn || held === undefined) return;
+      before = held.status;
+    } else if (kind === 'illegal') {
+      return;
+    } else {
+      this.#wallet.changeStatus(paymentMethodId, status, this.#reason);
+    }
     const { status_seq: seq } = method;
     this.changes.payment_methods = [
       ...this.changes.payment_methods.filter((one) => one !== own),
@@ -71,31 +93,56 @@ export class FraudCase {
   }
 
   suspend(): void {
-    if (this.#customer.status === 'suspended') return;
-    this.changes.customer = { status: this.#customer.status, seq: this.#setStatus('suspended') };
+    const { status, status_seq } = this.#customer;
+    if (status !== 'suspended') this.changes.customer = { status, seq: this.#setStatus('suspended') };
+    else if (this.changes.customer?.seq !== status_seq)
+      this.changes.customer = this.#suspendedByOthers(status_seq) ?? this.changes.customer;
   }
 
-  /** Gives back what this case took and nobody changed since; but no card of which the issuer says that it is dead. */
-  async undo(): Promise<void> {
+  /**
+   * Undoes what this case changed, nothing changed since, and no other case holds; but a card of which the issuer says
+   * that it is dead stays as it is.
+   * @param options.keepObservedAt a device's score counts as observed when the undone one was
+   */
+  async undo({ keepObservedAt = false } = {}): Promise<void> {
     const { devices, payment_methods, customer } = this.changes;
     this.changes.devices = [];
     this.changes.payment_methods = [];
     this.changes.customer = null;
-    if (customer !== null && customer.seq === this.#customer.status_seq) this.#setStatus(customer.status);
-    for (const { payment_method_id, status, seq } of payment_methods) {
-      const method = this.#wallet.methods.find((one) => one.payment_method_id === payment_method_id);
-      if (method?.status_seq !== seq || (await isDead(this.#tx, payment_method_id))) continue;
-      this.#wallet.restoreStatus(payment_method_id, status, this.#reason);
-    }
+    const { status_seq } = this.#customer;
+    if (customer?.seq === status_seq && !this.#suspendedByOthers(status_seq))
+      this.#setStatus(customer.status);
+    for (const change of payment_methods) await this.#restore(change);
     for (const { device_id, trust_score, seq } of devices.toSorted((a, b) =>
       a.device_id < b.device_id ? -1 : 1,
     )) {
       const device = await this.#tx.lockDevice(device_id);
       if (device.changed_seq !== seq) continue;
-      const observed_at = this.#tx.header.occurredAt;
+      const { occurredAt } = this.#tx.header;
+      const observed_at = keepObservedAt ? (device.trust_observed_at ?? occurredAt) : occurredAt;
       const sharers = await readSharers(this.#tx, device_id);
       setTrustScore(this.#tx, device, { trust_score, observed_at }, sharers);
     }
+  }
+
+  async #restore({ payment_method_id, status, seq }: FraudChanges['payment_methods'][number]): Promise<void> {
+    const method = this.#wallet.methods.find((one) => one.payment_method_id === payment_method_id);
+    if (method?.status_seq !== seq || this.#methodHeldByOthers(payment_method_id, seq)) return;
+    if (await isDead(this.#tx, payment_method_id)) return;
+    // What its customer has taken out of the wallet meanwhile is not used again by being cleared.
+    const removed = method.removed_at !== null && status === 'active';
+    this.#wallet.restoreStatus(payment_method_id, removed ? 'inactive' : status, this.#reason);
+    if (status === 'active' && !removed) this.restored.push(payment_method_id);
+  }
+
+  #suspendedByOthers(seq: number): FraudChanges['customer'] | undefined {
+    return this.#others.find(({ customer }) => customer?.seq === seq)?.customer;
+  }
+
+  #methodHeldByOthers(paymentMethodId: string, seq: number) {
+    return this.#others
+      .flatMap(({ payment_methods }) => payment_methods)
+      .find((one) => one.payment_method_id === paymentMethodId && one.seq === seq);
   }
 
   #setStatus(status: CustomerNode['status']): number {

@@ -1,10 +1,30 @@
+import type { FraudEvents } from '../../domain/fraud/events.ts';
+import { FRAUD_OUTCOMES } from '../../domain/fraud/messages.ts';
 import type { Projections } from './projection.ts';
 
-export const fraudProjections: Projections<'FraudOutcomeApplied'> = {
+export const fraudProjections: Projections<keyof FraudEvents> = {
+  // What is decided in review does not count in the order of Chimera's outcomes: its clock is not ours.
   FraudOutcomeApplied: {
     cypher: `
       MERGE (f:FraudCase {case_id: $data.case_id})
-      SET f.customer_id = $stream_id, f.last_occurred_at = datetime($occurred_at), f.applied = $applied`,
-    derived: ({ data }) => ({ applied: JSON.stringify(data.applied) }),
+      SET f.customer_id = $stream_id, f.applied = $applied, f.outcome = $data.outcome, f.reason = $data.reason,
+        f.last_occurred_at = coalesce(datetime($found_at), f.last_occurred_at),
+        f.state = $state, f.review_since = datetime($review_since), f.reminded_at = null,
+        f.notice_due = coalesce($data.notice, f.notice_due),
+        f.notice_at = CASE WHEN $data.notice IS NULL THEN f.notice_at ELSE datetime($recorded_at) END`,
+    derived: ({ data, occurred_at, recorded_at }) => {
+      const { outcome, applied } = data;
+      const awaits = outcome === 'suspected';
+      return {
+        applied: JSON.stringify(applied),
+        found_at: FRAUD_OUTCOMES.some((one) => one === outcome) ? occurred_at : null,
+        state: awaits ? 'needs_review' : 'settled',
+        review_since: awaits ? recorded_at : null,
+      };
+    },
+  },
+
+  FraudReviewReminded: {
+    cypher: 'MATCH (f:FraudCase {case_id: $data.case_id}) SET f.reminded_at = datetime($recorded_at)',
   },
 };

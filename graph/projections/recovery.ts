@@ -28,10 +28,12 @@ const REFUND_REQUESTED = `${REFUND_LISTS}
 
 // What is due no more, or never was, costs a look.
 const NOTICE_DONE = `
-  MATCH (o:Obligation {payment_id: $data.payment_id})
+  OPTIONAL MATCH (o:Obligation {payment_id: $data.payment_id})
   WHERE $data.notification_id IN o.notices_due
-  WITH o, [id IN o.notices_due WHERE id <> $data.notification_id] AS due
-  SET o.notices_due = CASE WHEN size(due) > 0 THEN due END`;
+  OPTIONAL MATCH (f:FraudCase {case_id: $data.case_id})
+  WHERE f.notice_due = $data.notification_id
+  WITH o, f, [id IN o.notices_due WHERE id <> $data.notification_id] AS due
+  SET o.notices_due = CASE WHEN size(due) > 0 THEN due END, f.notice_due = null`;
 
 export const recoveryProjections: Projections<keyof RecoveryEvents> = {
   RecoveryOpened: {

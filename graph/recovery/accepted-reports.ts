@@ -1,11 +1,11 @@
 /**
  * Messages that an edge has accepted (specification: workflows, 2, 'An accepted message is never forgotten'): written
- * before its recovery is signalled, and forgotten by the transaction that records them. Exempt from the event log, like
+ * before its process is signalled, and forgotten by the transaction that records them. Exempt from the event log, like
  * receipts.
  */
 
 import { PersonaError } from '../../domain/errors.ts';
-import type { Report, ReportId } from '../../domain/processes.ts';
+import { type Report, type ReportId, type ReportSubject, subjectOf } from '../../domain/processes.ts';
 import { isSuccessOfOthers } from '../../domain/recovery/messages.ts';
 import { type CommandHeader, runCommand } from '../command.ts';
 import type { CommandTx } from '../command-tx.ts';
@@ -15,12 +15,12 @@ import { dataKeyOf, type Sender } from '../key-store.ts';
 // A report that is there already is the same one, from an edge that got no further.
 const ACCEPT = `
   MERGE (r:AcceptedReport {kind: $kind, event_id: $event_id})
-  ON CREATE SET r.payment_id = $payment_id, r.customer_id = $customer_id, r.body = $body, r.says_paid = $says_paid, r.at = datetime($at)`;
+  ON CREATE SET r.payment_id = $payment_id, r.case_id = $case_id, r.customer_id = $customer_id, r.body = $body, r.says_paid = $says_paid, r.at = datetime($at)`;
 
-// Another payment's report under the same event id is another report.
+// Another payment's, or another case's, report under the same event id is another report.
 const FORGET = `
   MATCH (r:AcceptedReport {kind: $kind, event_id: $event_id})
-  WHERE r.payment_id = $payment_id
+  WHERE coalesce(r.payment_id, r.case_id) = coalesce($payment_id, $case_id)
   DELETE r`;
 
 /** Where the body of a report belongs: it opens nowhere else. */
@@ -31,17 +31,14 @@ export const placeOf = ({ kind, event_id }: ReportId) =>
  * Writes an accepted message down, sealed with its customer's key.
  * @throws PersonaError customer_not_found where there is no key to seal it with
  */
-export async function acceptReport(
-  tx: CommandTx,
-  { kind, message }: Report,
-  customer_id: string,
-): Promise<void> {
+export async function acceptReport(tx: CommandTx, report: Report, customer_id: string): Promise<void> {
+  const { kind, message } = report;
   const key = await dataKeyOf(tx.graph, tx, { label: 'CustomerKey', id: customer_id });
   if (!key) throw new PersonaError('customer_not_found', `there is no customer ${customer_id}`);
-  const { event_id, payment_id } = message;
+  const { event_id } = message;
   const body = key.seal(JSON.stringify(message), ...placeOf({ kind, event_id }));
-  const ids = { kind, event_id, payment_id, customer_id };
-  tx.send(ACCEPT, { ...ids, body, says_paid: saysPaid({ kind, message } as Report), at: tx.recordedAt });
+  const ids = { kind, event_id, customer_id, ...subject(subjectOf(report)) };
+  tx.send(ACCEPT, { ...ids, body, says_paid: saysPaid(report), at: tx.recordedAt });
 }
 
 /** By others: a success of an attempt of ours is no reason to keep it from being recorded. */
@@ -79,20 +76,27 @@ export async function keepReport(
   });
 }
 
-function forgetReport(sender: Sender, report: ReportId & { payment_id: string }): void {
-  const { kind, event_id, payment_id } = report;
-  sender.send(FORGET, { kind, event_id, payment_id });
+function forgetReport(sender: Sender, { kind, event_id }: ReportId, about: ReportSubject): void {
+  sender.send(FORGET, { kind, event_id, ...subject(about) });
 }
 
-/** Forgets reports of a payment whose messages have been acted on, or refused. One that is not there is forgotten. */
+/** As parameters: `null` for what it is not about. */
+function subject({ payment_id, case_id }: ReportSubject): {
+  payment_id: string | null;
+  case_id: string | null;
+} {
+  return { payment_id: payment_id ?? null, case_id: case_id ?? null };
+}
+
+/** Forgets reports of a payment, or of a fraud case, whose messages have been acted on, or refused. One that is not there is forgotten. */
 export async function clearReports(
   graph: Graph,
   header: CommandHeader,
-  { payment_id, reports }: { payment_id: string; reports: readonly ReportId[] },
+  { reports, ...about }: ReportSubject & { reports: readonly ReportId[] },
 ): Promise<void> {
-  await runCommand(graph, header, 'clearReports', { payment_id, reports }, async (tx) => {
+  await runCommand(graph, header, 'clearReports', { ...about, reports }, async (tx) => {
     tx.forget();
-    for (const report of reports) forgetReport(tx, { ...report, payment_id });
+    for (const report of reports) forgetReport(tx, report, about);
   });
 }
 
@@ -109,17 +113,17 @@ export async function runReported<T>(
   work: (tx: CommandTx) => Promise<T>,
 ): Promise<T> {
   const { name, body, report, isRecorded = () => true } = command;
-  const { event_id, payment_id } = report.message;
-  const id = { kind: report.kind, event_id };
+  const about = subjectOf(report);
+  const id = { kind: report.kind, event_id: report.message.event_id };
   const clear = () => {
     const idempotencyKey = `clear:${header.idempotencyKey}`;
-    return clearReports(graph, { ...header, idempotencyKey }, { payment_id, reports: [id] });
+    return clearReports(graph, { ...header, idempotencyKey }, { ...about, reports: [id] });
   };
   let done = false;
   try {
     const answer = await runCommand(graph, header, name, body, async (tx) => {
       const decided = await work(tx);
-      if (isRecorded(decided)) forgetReport(tx, { ...id, payment_id });
+      if (isRecorded(decided)) forgetReport(tx, id, about);
       done = true;
       return decided;
     });

@@ -1,4 +1,5 @@
 import { PersonaError } from '../../domain/errors.ts';
+import type { PaymentMethodStatus } from '../../domain/payment-method.ts';
 import type { Policy } from '../../domain/policy.ts';
 import type { ChargeOrder, ChargeQuery } from '../../domain/ports.ts';
 import { railOf, type RailOf } from '../../domain/rails.ts';
@@ -18,13 +19,15 @@ const READ_ORDER = `
   MATCH (o:Obligation {payment_id: a.payment_id})
   MATCH (c:Customer {id: a.customer_id})
   MATCH (c)-[:HAS_PAYMENT_METHOD]->(p:PaymentMethod {id: a.payment_method_id})
-  RETURN a.state AS state, a.claimed_at AS claimed_at, a.claim_deadline AS claim_deadline, a.payment_id AS payment_id, a.amount AS amount,
+  RETURN a.state AS state, c.status AS customer_status, p.status AS method_status, a.claimed_at AS claimed_at, a.claim_deadline AS claim_deadline, a.payment_id AS payment_id, a.amount AS amount,
     a.currency AS currency, o.gateway_ref AS gateway_ref, o.collect_again AS collect_again, c.id AS customer_id,
     c.gateway_customer_ref AS gateway_customer_ref, p.id AS payment_method_id, p.token AS token,
     p.type AS type, p.network AS network, p.gateway_type AS gateway_type`;
 
 interface OrderRow extends RailOf {
   state: AttemptState;
+  customer_status: string;
+  method_status: PaymentMethodStatus;
   claimed_at: string;
   claim_deadline: string;
   payment_id: string;
@@ -53,6 +56,8 @@ export async function getChargeOrder(
   claimed_at: number;
   claim_deadline: number;
   payment_method_id: string;
+  /** Why it must not be sent any more, although it was claimed: what has become of customer or method since. */
+  forbidden?: string;
   charge: ChargeOrder;
 }> {
   const [row] = await graph.read<OrderRow>(READ_ORDER, { key, payment_id: payment_id ?? null });
@@ -76,6 +81,7 @@ export async function getChargeOrder(
     state: row.state,
     claimed_at: Date.parse(row.claimed_at),
     payment_method_id: row.payment_method_id,
+    ...forbiddenBy(row),
     claim_deadline: Date.parse(row.claim_deadline),
     charge: {
       key,
@@ -90,6 +96,12 @@ export async function getChargeOrder(
       payment_method_type: railOf(row),
     },
   };
+}
+
+/** A claim holds for a minute, and fraud may be found within it. */
+function forbiddenBy({ customer_status, method_status }: OrderRow): { forbidden?: string } {
+  if (customer_status !== 'active') return { forbidden: `the customer is ${customer_status}` };
+  return method_status === 'compromised' ? { forbidden: 'the method is compromised' } : {};
 }
 
 /** An attempt whose outcome is not known, with all that is needed to find it out. */

@@ -1,4 +1,4 @@
-import type { NoticeTemplate } from '../../domain/ports.ts';
+import type { PaymentNoticeTemplate } from '../../domain/ports.ts';
 import type { Closing } from '../../domain/recovery/claims.ts';
 import { FAILURE_NOTICES } from '../../domain/recovery/cascade.ts';
 import type { Ending } from '../../domain/recovery/state.ts';
@@ -29,7 +29,7 @@ export function closeRecovery(
   graph: Graph,
   header: CommandHeader,
   input: Ending & { payment_id: string },
-  notice?: NoticeTemplate,
+  notice?: PaymentNoticeTemplate,
 ): Promise<Closing> {
   return runCommand(graph, header, 'closeRecovery', input, async (tx): Promise<Closing> => {
     const { obligation, attempts } = await lockObligation(tx, input.payment_id);
@@ -60,7 +60,7 @@ export function closeRecovery(
 async function noticeDue(
   tx: CommandTx,
   obligation: ObligationNode,
-  template: NoticeTemplate,
+  template: PaymentNoticeTemplate,
 ): Promise<string | undefined> {
   const id = noticeId(obligation, template);
   if (!FAILURE_NOTICES.includes(template)) return id;

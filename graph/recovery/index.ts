@@ -1,6 +1,7 @@
 /** Obligations, claims and attempts. */
 
 export { acceptReport, clearReports, keepReport } from './accepted-reports.ts';
+export { getAllInReview, getDoubtsOfClosed, type ReviewedObligation } from './awaiting.ts';
 export { getChargeOrder, getDoubt } from './charge-order.ts';
 export { claimAttempt } from './claim-attempt.ts';
 export { keepClock } from './clock.ts';

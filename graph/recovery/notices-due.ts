@@ -1,16 +1,11 @@
-import type { NoticeTemplate } from '../../domain/ports.ts';
-import { templateOf } from '../../domain/processes.ts';
+import { type NoticeInput, templateOf } from '../../domain/processes.ts';
 import type { Reader } from '../graph.ts';
 
 /** A notice that a customer has not got yet. */
-export interface NoticeDue {
-  notification_id: string;
-  customer_id: string;
-  payment_id: string;
-  template: NoticeTemplate;
-  /** When the obligation was closed: epoch milliseconds. */
-  closed_at: number;
-}
+export type NoticeDue = NoticeInput & {
+  /** When that happened which it tells of: epoch milliseconds. */
+  due_since: number;
+};
 
 // Few are due; whoever walked all payments in the order of their ids would find the same, much later.
 // Of an erased customer there is nobody to write to, nor a stream to say so in.
@@ -20,10 +15,13 @@ const NOTICES_DUE = `
   WHERE o.notices_due IS NOT NULL AND o.payment_id > $after AND o.closed_at < datetime($before)
     AND EXISTS { MATCH (c:Customer {id: o.customer_id}) WHERE c.status <> 'erased' }
   RETURN o.payment_id AS payment_id, o.customer_id AS customer_id, o.notices_due AS notices_due,
-    o.closed_at.epochMillis AS closed_at
+    o.closed_at.epochMillis AS due_since
   ORDER BY payment_id LIMIT $limit`;
 
-interface Row extends Pick<NoticeDue, 'payment_id' | 'customer_id' | 'closed_at'> {
+interface Row {
+  payment_id: string;
+  customer_id: string;
+  due_since: number;
   notices_due: string[];
 }
 

@@ -1,7 +1,7 @@
 /** Obligations and attempts as the graph holds them, and as the recovery speaks of them. */
 
 import type { DeclineClass } from '../../domain/decline/classify.ts';
-import type { NoticeTemplate } from '../../domain/ports.ts';
+import type { PaymentNoticeTemplate } from '../../domain/ports.ts';
 import { recoveryNotificationId, reportedAttemptKey } from '../../domain/processes.ts';
 import type { ClosedObligation, ReportedFailure } from '../../domain/recovery/claims.ts';
 import { isStop } from '../../domain/recovery/course.ts';
@@ -163,7 +163,7 @@ export function closedObligation(
 /** Of a notice about an obligation as it was opened last. @param stage as in `recoveryNotificationId` */
 export function noticeId(
   { payment_id, opened_at }: Pick<ObligationNode, 'payment_id' | 'opened_at'>,
-  template: NoticeTemplate,
+  template: PaymentNoticeTemplate,
   stage?: string,
 ): string {
   return recoveryNotificationId(payment_id, Date.parse(opened_at), template, stage);

@@ -2,6 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
+import { fraudReport } from '../../test/fraud.ts';
 import { randomToken, testHeader } from '../../test/graph.ts';
 import { customerWithCards, failureOf, type TestWallet } from '../../test/wallets.ts';
 import {
@@ -123,10 +124,10 @@ test('a revocation is kept: no service brings the consent back with the card, it
 test('a fraud that Chimera confirms compromises a card that is out of the wallet, and clears it again', async () => {
   const card = await removedCard();
   const { customer_id, payment_method_id } = card;
-  const fraud = { case_id: randomUUID(), customer_id, payment_method_id, reason: 'test' };
-  await applyFraudOutcome(graph, testHeader(), { ...fraud, outcome: 'confirmed_fraud' });
+  const fraud = { case_id: randomUUID(), customer_id, payment_method_id };
+  await applyFraudOutcome(graph, testHeader(), fraudReport({ ...fraud, outcome: 'confirmed_fraud' }));
   expect(await methodOf(card)).toMatchObject({ status: 'compromised' });
-  await applyFraudOutcome(graph, testHeader(), { ...fraud, outcome: 'cleared' });
+  await applyFraudOutcome(graph, testHeader(), fraudReport({ ...fraud, outcome: 'cleared' }));
   expect(await methodOf(card)).toMatchObject({ status: 'inactive', removed_at: expect.any(String) });
 });
 
@@ -135,9 +136,9 @@ test('a case that is cleared gives no card back that was reported stolen meanwhi
   const { customer_id, methods } = customer;
   const card = { ...customer, payment_method_id: methods[1] as string, token: '', number: '' };
   const { payment_method_id } = card;
-  const fraud = { case_id: randomUUID(), customer_id, payment_method_id, reason: 'test' };
-  await applyFraudOutcome(graph, testHeader(), { ...fraud, outcome: 'confirmed_fraud' });
+  const fraud = { case_id: randomUUID(), customer_id, payment_method_id };
+  await applyFraudOutcome(graph, testHeader(), fraudReport({ ...fraud, outcome: 'confirmed_fraud' }));
   await report(card, { decline_code: 'stolen_card' });
-  await applyFraudOutcome(graph, testHeader(), { ...fraud, outcome: 'cleared' });
+  await applyFraudOutcome(graph, testHeader(), fraudReport({ ...fraud, outcome: 'cleared' }));
   expect(await methodOf(card)).toMatchObject({ status: 'compromised' });
 });

@@ -1,13 +1,14 @@
 /** Accepted reports that no transaction has recorded: what the sweep sends again. */
 
-import { REPORT_SIGNALS, type Report, type ReportId } from '../../domain/processes.ts';
+import { REPORT_SIGNALS, type Report, type ReportId, type ReportSubject } from '../../domain/processes.ts';
 import { type CommandHeader, runCommand } from '../command.ts';
 import type { Graph } from '../graph.ts';
 import { dataKeyOf } from '../key-store.ts';
 import { placeOf } from './accepted-reports.ts';
 
 export interface ReportDue extends ReportId {
-  payment_id: string;
+  /** What it is about, as `ReportSubject`. */
+  about: ReportSubject;
   customer_id: string;
   /** Sealed: `openReport`. */
   body: string;
@@ -22,7 +23,7 @@ const DUE = `
     AND CASE WHEN r.at > datetime($after.at) THEN true ELSE [r.kind, r.event_id] > [$after.kind, $after.event_id] END
     AND coalesce(r.send_after, r.at) <= datetime($now)
   WITH r ORDER BY r.at, r.kind, r.event_id LIMIT $limit
-  RETURN r {.kind, .event_id, .payment_id, .customer_id, .body, at: r.at.epochMillis, accepted: toString(r.at)} AS report`;
+  RETURN r {.kind, .event_id, .customer_id, .body, about: CASE WHEN r.case_id IS NULL THEN r {.payment_id} ELSE r {.case_id} END, at: r.at.epochMillis, accepted: toString(r.at)} AS report`;
 
 interface Cursor extends Pick<ReportDue, 'event_id'> {
   kind: string;

@@ -110,7 +110,14 @@ const RULES: Readonly<Record<Label, Readonly<Record<string, Rule>>>> = {
     card_dead: optional(flag),
     claimed_at: time,
   },
-  FraudCase: { customer_id: text, last_occurred_at: time, applied: text },
+  FraudCase: {
+    customer_id: text,
+    last_occurred_at: time,
+    applied: text,
+    outcome: text,
+    state: oneOf('needs_review', 'settled'),
+    review_since: optional(time),
+  },
 };
 
 /** The properties of a node that are missing or break their rule, with the rule in words. */

@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import type { Policy } from '../../domain/policy.ts';
 import type { ChargeAnswer } from '../../domain/ports.ts';
 import { attemptKey, settledPaymentKey } from '../../domain/processes.ts';
+import { fraudReport } from '../../test/fraud.ts';
 import { onboardingRequest, randomEmail, randomToken, testHeader } from '../../test/graph.ts';
 import { customerWithCards, failureOf } from '../../test/wallets.ts';
 import {
@@ -13,11 +14,13 @@ import {
   addRelationship,
   adjustLtv,
   applyFraudOutcome,
+  decideFraudReview,
   type Graph,
   linkBehavioralProfile,
   onboard,
   recordDispute,
   recordVerification,
+  remindOfFraudReview,
   removeAddress,
   removeDigitalIdentifier,
   removePaymentMethod,
@@ -187,9 +190,13 @@ async function editsOf(
   await addRelationship(graph, testHeader(), use);
   const last_use = { attribute: 'last_use', value: '2040-01-01T00:00:00Z' };
   await updateRelationshipAttribute(graph, testHeader(), { ...use, ...last_use });
-  const suspicion = { ...method, case_id: randomUUID(), device_id, reason: 'test' };
-  await applyFraudOutcome(graph, testHeader(), { ...suspicion, outcome: 'confirmed_fraud' });
-  await applyFraudOutcome(graph, testHeader(), { ...suspicion, outcome: 'cleared' });
+  const suspicion = { ...method, case_id: randomUUID(), device_id };
+  await applyFraudOutcome(graph, testHeader(), fraudReport({ ...suspicion, outcome: 'confirmed_fraud' }));
+  await applyFraudOutcome(graph, testHeader(), fraudReport({ ...suspicion, outcome: 'cleared' }));
+  const { case_id } = suspicion;
+  await applyFraudOutcome(graph, testHeader(), fraudReport({ ...suspicion, outcome: 'suspected' }));
+  await remindOfFraudReview(graph, testHeader(), { case_id });
+  await decideFraudReview(graph, testHeader(), { case_id, decision: 'clear', reason: 'test' });
   await removePaymentMethod(graph, testHeader(), { ...method, by });
   await adjustLtv(graph, testHeader(), {
     customer_id,

@@ -61,6 +61,11 @@ const STORY = [
   'grpc/find-customers-by-usage',
   'grpc/find-connected-customers',
   'grpc/get-timeline',
+  'rest/report-fraud-outcome',
+  'grpc/report-fraud-outcome',
+  'temporal/fraud-outcome',
+  'temporal/review-decision',
+  'temporal/reinstate',
   'rest/healthz',
   'rest/readyz',
 ];
@@ -130,7 +135,7 @@ test('every example is told', () => {
   expect(files.map((file) => file.slice(0, -'.json'.length)).sort()).toEqual(told.toSorted());
 });
 
-test('every route, every rpc and every message of a recovery has an example', async () => {
+test('every route, every rpc and every message of a recovery and of a fraud case has an example', async () => {
   const examples = STORY.map(readExample);
   const { paths } = (await (await fetch(`${api.http}/openapi.json`)).json()) as {
     paths: Record<string, object>;
@@ -138,7 +143,8 @@ test('every route, every rpc and every message of a recovery has an example', as
   const routes = Object.entries(paths).flatMap(([path, methods]) =>
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
   );
-  const messages = await handlersOf(under.temporal, run.send('recovery:plan-example-4'));
+  const runs = ['recovery:plan-example-4', 'fraud-case:case-example-3'];
+  const messages = (await Promise.all(runs.map((id) => handlersOf(under.temporal, run.send(id))))).flat();
   const told = examples.map((example) => {
     if ('route' in example) return example.route;
     if ('rpc' in example) return example.rpc;

@@ -2,7 +2,7 @@
 
 import { proxyActivities } from '@temporalio/workflow';
 import type { RecoveryPolicy } from '../../domain/policy.ts';
-import type { ChargeAnswer, NoticeTemplate } from '../../domain/ports.ts';
+import type { ChargeAnswer, PaymentNoticeTemplate } from '../../domain/ports.ts';
 import { type ReportId, TaskQueue } from '../../domain/processes.ts';
 import {
   CLAIM_MS,
@@ -73,7 +73,7 @@ export interface RecoveryActivities {
     ending: Ending;
     keep_payment: boolean;
     /** What the customer is to hear of it. */
-    notice?: NoticeTemplate;
+    notice?: PaymentNoticeTemplate;
   }): Promise<
     | Closing
     /** `came_back`: nothing more can succeed on it, and it does not hold its amount. */

@@ -4,7 +4,12 @@ import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { ActivityFailure, log, ParentClosePolicy, startChild } from '@temporalio/workflow';
 import type { RecoveryPolicy } from '../../domain/policy.ts';
 import type { ChargeAnswer } from '../../domain/ports.ts';
-import { attemptKey, fraudReportWorkflowId, recoveryNotificationId } from '../../domain/processes.ts';
+import {
+  attemptKey,
+  fraudReportWorkflowId,
+  type NoticeInput,
+  recoveryNotificationId,
+} from '../../domain/processes.ts';
 import type {
   DueNotice,
   Fact,
@@ -15,7 +20,7 @@ import type {
 } from '../../domain/recovery/state.ts';
 import { refund } from '../refund-payment.ts';
 import { reportFraud } from '../report-fraud.ts';
-import { type NoticeInput, sendNotice } from '../send-notice.ts';
+import { sendNotice } from '../send-notice.ts';
 import { closings, gateway, graph, lookups, notices } from './activities.ts';
 import { answerOfFailedCharge } from './failed-charge.ts';
 

@@ -4,6 +4,7 @@ import type { z } from '@hono/zod-openapi';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { formRules } from '../../../domain/onboarding-forms.ts';
+import { fraudOutcome, fraudOutcomeShape } from './fraud.ts';
 import { newPaymentMethod, newPaymentMethodShape } from './wallet.ts';
 import { onboardingRequest, onboardingShape } from './onboarding.ts';
 import { paymentFailed, paymentFailedShape, paymentSettled, paymentSettledShape } from './recoveries.ts';
@@ -38,6 +39,10 @@ const settled = {
   settled_at: '2026-04-18T11:58:00Z',
   gateway_payment_ref: 'pi_1',
 };
+const fraud = {
+  ...{ event_id: 'evt-1', case_id: 'case-1', outcome: 'suspected', customer_id: ID, device_id: ID },
+  ...{ new_trust_score: 0.2, payment_method_id: ID, reason: 'r', occurred_at: AT },
+};
 const failure = {
   ...{ event_id: 'evt-1', payment_id: 'pay-1', customer_id: ID, payment_method_id: ID, amount: 1250 },
   ...{ currency: 'EUR', kind: 'recurring', occurred_at: AT, status: 'declined', gateway_payment_ref: 'pi_1' },
@@ -58,6 +63,7 @@ test.each([
   ['an onboarding', onboarding, onboardingShape, onboardingRequest(formRules())],
   ['a reported failure', failure, paymentFailedShape, paymentFailed],
   ['a settlement', settled, paymentSettledShape, paymentSettled],
+  ['a fraud outcome', fraud, fraudOutcomeShape, fraudOutcome],
   ['a new payment method', method, newPaymentMethodShape, newPaymentMethod],
 ])(
   '%s: the document and the rules agree, in the words of the rules',

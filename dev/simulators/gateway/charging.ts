@@ -67,7 +67,9 @@ function hold({ call, intent, chargedAs }: ChargeRequest, step: Step): Promise<v
 
 function capture(request: ChargeRequest, step: Step): { made?: Charge; event: string } {
   const { call, intent, method } = request;
-  if (step.do === 'decline') return declined(request, declineOf(step));
+  // A hold that says why declines at its release.
+  const isHeldDecline = step.do === 'hold_before_capture' && step.decline_code !== undefined;
+  if (step.do === 'decline' || isHeldDecline) return declined(request, declineOf(step));
   if (step.do === 'requires_action') {
     settleLater(call.gateway, request, step);
     if (request.failsOnAction) return declined(request, authenticationDecline(step));

@@ -164,9 +164,12 @@ function listRefund(
 /** What was sent stands in the log alone; what was due is so no more. */
 function noticeDone(
   model: GraphModel,
-  { data }: { data: { payment_id: string | null; notification_id: string } },
+  { data }: { data: { payment_id: string | null; case_id?: string; notification_id: string } },
 ): void {
-  const obligation = model.node(nodeRef('Obligation', data.payment_id ?? ''));
+  const fraudCase = model.nodes.get(nodeRef('FraudCase', data.case_id ?? ''));
+  if (fraudCase?.notice_due === data.notification_id) fraudCase.notice_due = null;
+  if (data.payment_id === null) return;
+  const obligation = model.node(nodeRef('Obligation', data.payment_id));
   if (!obligation) return;
   obligation.notices_due = orNothing(
     listed(obligation.notices_due).filter((id) => id !== data.notification_id),

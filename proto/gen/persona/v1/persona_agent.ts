@@ -147,6 +147,32 @@ export interface ReportPaymentSettledResponse {
   workflow_id: string;
 }
 
+export interface ReportFraudOutcomeRequest {
+  /** 1 to 128 characters; the same event twice acts once. */
+  event_id: string;
+  /** 1 to 128 characters: what the outcomes of one case have in common. */
+  case_id: string;
+  /** `challenge_passed`, `challenge_failed`, `suspected`, `confirmed_fraud` or `cleared`. */
+  outcome: string;
+  customer_id: string;
+  device_id?:
+    | string
+    | undefined;
+  /** The device's, 0.0 to 1.0. Absent: 0 for `confirmed_fraud`, else as it is. */
+  new_trust_score?: number | undefined;
+  payment_method_id?:
+    | string
+    | undefined;
+  /** One line, at most 1000 characters; it stands in the log. */
+  reason: string;
+  /** The outcomes of a case count in this order. */
+  occurred_at?: Date | undefined;
+}
+
+export interface ReportFraudOutcomeResponse {
+  workflow_id: string;
+}
+
 export interface GetRecoveryRequest {
   payment_id: string;
 }
@@ -1177,6 +1203,222 @@ export const ReportPaymentSettledResponse: MessageFns<ReportPaymentSettledRespon
   },
 };
 
+function createBaseReportFraudOutcomeRequest(): ReportFraudOutcomeRequest {
+  return {
+    event_id: "",
+    case_id: "",
+    outcome: "",
+    customer_id: "",
+    device_id: undefined,
+    new_trust_score: undefined,
+    payment_method_id: undefined,
+    reason: "",
+    occurred_at: undefined,
+  };
+}
+
+export const ReportFraudOutcomeRequest: MessageFns<ReportFraudOutcomeRequest> = {
+  encode(message: ReportFraudOutcomeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.event_id !== "") {
+      writer.uint32(10).string(message.event_id);
+    }
+    if (message.case_id !== "") {
+      writer.uint32(18).string(message.case_id);
+    }
+    if (message.outcome !== "") {
+      writer.uint32(26).string(message.outcome);
+    }
+    if (message.customer_id !== "") {
+      writer.uint32(34).string(message.customer_id);
+    }
+    if (message.device_id !== undefined) {
+      writer.uint32(42).string(message.device_id);
+    }
+    if (message.new_trust_score !== undefined) {
+      writer.uint32(49).double(message.new_trust_score);
+    }
+    if (message.payment_method_id !== undefined) {
+      writer.uint32(58).string(message.payment_method_id);
+    }
+    if (message.reason !== "") {
+      writer.uint32(66).string(message.reason);
+    }
+    if (message.occurred_at !== undefined) {
+      Timestamp.encode(toTimestamp(message.occurred_at), writer.uint32(74).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReportFraudOutcomeRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReportFraudOutcomeRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.event_id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.case_id = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.outcome = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.customer_id = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.device_id = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 49) {
+              break;
+            }
+
+            message.new_trust_score = reader.double();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.payment_method_id = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.occurred_at = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ReportFraudOutcomeRequest>, I>>(base?: I): ReportFraudOutcomeRequest {
+    return ReportFraudOutcomeRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ReportFraudOutcomeRequest>, I>>(object: I): ReportFraudOutcomeRequest {
+    const message = createBaseReportFraudOutcomeRequest();
+    message.event_id = object.event_id ?? "";
+    message.case_id = object.case_id ?? "";
+    message.outcome = object.outcome ?? "";
+    message.customer_id = object.customer_id ?? "";
+    message.device_id = object.device_id ?? undefined;
+    message.new_trust_score = object.new_trust_score ?? undefined;
+    message.payment_method_id = object.payment_method_id ?? undefined;
+    message.reason = object.reason ?? "";
+    message.occurred_at = object.occurred_at ?? undefined;
+    return message;
+  },
+};
+
+function createBaseReportFraudOutcomeResponse(): ReportFraudOutcomeResponse {
+  return { workflow_id: "" };
+}
+
+export const ReportFraudOutcomeResponse: MessageFns<ReportFraudOutcomeResponse> = {
+  encode(message: ReportFraudOutcomeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.workflow_id !== "") {
+      writer.uint32(10).string(message.workflow_id);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReportFraudOutcomeResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReportFraudOutcomeResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.workflow_id = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ReportFraudOutcomeResponse>, I>>(base?: I): ReportFraudOutcomeResponse {
+    return ReportFraudOutcomeResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ReportFraudOutcomeResponse>, I>>(object: I): ReportFraudOutcomeResponse {
+    const message = createBaseReportFraudOutcomeResponse();
+    message.workflow_id = object.workflow_id ?? "";
+    return message;
+  },
+};
+
 function createBaseGetRecoveryRequest(): GetRecoveryRequest {
   return { payment_id: "" };
 }
@@ -1541,6 +1783,18 @@ export const PersonaAgentService = {
       Buffer.from(ReportPaymentSettledResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ReportPaymentSettledResponse => ReportPaymentSettledResponse.decode(value),
   },
+  /** Something was found out about a fraud case. */
+  reportFraudOutcome: {
+    path: "/persona.v1.PersonaAgent/ReportFraudOutcome" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ReportFraudOutcomeRequest): Buffer =>
+      Buffer.from(ReportFraudOutcomeRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReportFraudOutcomeRequest => ReportFraudOutcomeRequest.decode(value),
+    responseSerialize: (value: ReportFraudOutcomeResponse): Buffer =>
+      Buffer.from(ReportFraudOutcomeResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ReportFraudOutcomeResponse => ReportFraudOutcomeResponse.decode(value),
+  },
   /** How far a recovery is, also long after it ended. */
   getRecovery: {
     path: "/persona.v1.PersonaAgent/GetRecovery" as const,
@@ -1562,6 +1816,8 @@ export interface PersonaAgentServer extends UntypedServiceImplementation {
   reportPaymentFailure: handleUnaryCall<ReportPaymentFailureRequest, ReportPaymentFailureResponse>;
   /** A payment was made elsewhere: its recovery ends. */
   reportPaymentSettled: handleUnaryCall<ReportPaymentSettledRequest, ReportPaymentSettledResponse>;
+  /** Something was found out about a fraud case. */
+  reportFraudOutcome: handleUnaryCall<ReportFraudOutcomeRequest, ReportFraudOutcomeResponse>;
   /** How far a recovery is, also long after it ended. */
   getRecovery: handleUnaryCall<GetRecoveryRequest, GetRecoveryResponse>;
 }
@@ -1630,6 +1886,22 @@ export interface PersonaAgentClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ReportPaymentSettledResponse) => void,
+  ): ClientUnaryCall;
+  /** Something was found out about a fraud case. */
+  reportFraudOutcome(
+    request: ReportFraudOutcomeRequest,
+    callback: (error: ServiceError | null, response: ReportFraudOutcomeResponse) => void,
+  ): ClientUnaryCall;
+  reportFraudOutcome(
+    request: ReportFraudOutcomeRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ReportFraudOutcomeResponse) => void,
+  ): ClientUnaryCall;
+  reportFraudOutcome(
+    request: ReportFraudOutcomeRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ReportFraudOutcomeResponse) => void,
   ): ClientUnaryCall;
   /** How far a recovery is, also long after it ended. */
   getRecovery(

@@ -1,0 +1,142 @@
+/** The side effects of a fraud case. Each may run twice and act once: the graph remembers by the keys it is given. */
+
+import { type ErrorType, PersonaError } from '../domain/errors.ts';
+import type { FraudOutcomeReport } from '../domain/fraud/messages.ts';
+import type { CaseAnswer, KnownFraudCase } from '../domain/fraud/state.ts';
+import type { Policy } from '../domain/policy.ts';
+import {
+  applyFraudOutcome,
+  type CommandHeader,
+  decideFraudReview,
+  type FraudResult,
+  type Graph,
+  getFraudCase,
+  remindOfFraudReview,
+  setCustomerStatus,
+} from '../graph/index.ts';
+import { clearReports } from '../graph/recovery/index.ts';
+import type { FraudActivities, RefusedReport } from '../workflows/apply-fraud-outcome.ts';
+import { headerOf, onceInActivity } from './header.ts';
+import type { TellRecoveries } from './recovery.ts';
+
+export interface FraudDependencies {
+  graph: Graph;
+  policy: Policy;
+  tellRecoveries: TellRecoveries;
+  /** Epoch milliseconds. */
+  now: () => number;
+}
+
+/** A message that no retry can mend. */
+const REFUSALS: readonly ErrorType[] = [
+  'invalid_argument',
+  'customer_not_found',
+  'device_not_found',
+  'payment_method_not_found',
+  'idempotency_key_reused',
+];
+
+export function createFraudActivities(deps: FraudDependencies): FraudActivities {
+  const { graph, policy, tellRecoveries, now } = deps;
+
+  const answerOf = (found: KnownFraudCase | undefined): CaseAnswer => ({
+    ...(found && { found }),
+    policy: policy.fraud,
+  });
+
+  /** @param asked what this activity does, and in whose name */
+  function header(asked: string, actor: string): CommandHeader {
+    return headerOf(onceInActivity(asked), { occurredAt: new Date(now()).toISOString(), actor });
+  }
+
+  /**
+   * Tells open recoveries what is true now: after a crash this comes later than the command, and another case may have
+   * changed the customer since.
+   */
+  async function answerAfter(
+    case_id: string,
+    { recoveries, customer_status_changed, restored }: Omit<FraudResult, 'applied' | 'customer_status'>,
+  ): Promise<CaseAnswer> {
+    const found = await getFraudCase(graph, case_id);
+    // After the commit: a crash in between repeats the activity, and a signal too many does no harm.
+    if (found && customer_status_changed)
+      await tellRecoveries(recoveries, 'customerStatusChanged', { status: found.customer_status });
+    for (const payment_method_id of restored) {
+      const event_id = `fraud:${case_id}:${payment_method_id}`;
+      await tellRecoveries(recoveries, 'paymentMethodUpdated', { event_id, payment_method_id });
+    }
+    return answerOf(found);
+  }
+
+  /** The same of what concerns one customer: an erased one has no case any more. */
+  async function ofCase(case_id: string, work: () => Promise<CaseAnswer>): Promise<CaseAnswer> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isOneOf(error, ['fraud_case_not_found', 'customer_not_found'])) throw error;
+      return answerOf(await getFraudCase(graph, case_id));
+    }
+  }
+
+  return {
+    async applyOutcome({ report }) {
+      const { event_id, case_id, occurred_at: occurredAt } = report;
+      const command = headerOf(`outcome:${event_id}`, { occurredAt, causationId: event_id });
+      let result: FraudResult;
+      try {
+        result = await applyFraudOutcome(graph, command, report);
+      } catch (error) {
+        if (!isOneOf(error, REFUSALS)) throw error;
+        await forget(report);
+        return { refused: refusalOf(error) };
+      }
+      return answerAfter(case_id, result);
+    },
+
+    readFraudCase: async ({ case_id }) => answerOf(await getFraudCase(graph, case_id)),
+
+    decideFraudReview: ({ case_id, decision: { decision, actor, reason } }) =>
+      ofCase(case_id, async () => {
+        const decided = { case_id, decision, reason };
+        return answerAfter(case_id, await decideFraudReview(graph, header('decide', actor), decided));
+      }),
+
+    remindOfFraudReview: ({ case_id }) =>
+      ofCase(case_id, async () => {
+        await remindOfFraudReview(graph, header('remind', 'persona'), { case_id });
+        return answerOf(await getFraudCase(graph, case_id));
+      }),
+
+    reinstateCustomer: ({ case_id, by: { actor, reason } }) =>
+      ofCase(case_id, async () => {
+        const found = await getFraudCase(graph, case_id);
+        if (!found) return answerOf(found);
+        const status = { customer_id: found.customer_id, status: 'active', reason } as const;
+        const { changed, ...set } = await setCustomerStatus(graph, header('reinstate', actor), status);
+        return answerAfter(case_id, { ...set, customer_status_changed: changed, restored: [] });
+      }),
+  };
+
+  /** What is refused must not come again. */
+  async function forget({ case_id, event_id }: FraudOutcomeReport): Promise<void> {
+    const reports = [{ kind: 'fraud_outcome', event_id } as const];
+    await clearReports(graph, header('clear', 'persona'), { case_id, reports });
+  }
+}
+
+function isOneOf(error: unknown, types: readonly ErrorType[]): error is PersonaError {
+  return error instanceof PersonaError && types.includes(error.type);
+}
+
+function refusalOf({ type, message, problems }: PersonaError): RefusedReport {
+  return { type, problems: problems.length > 0 ? problems : [{ field: fieldOf(type), message }] };
+}
+
+const FIELDS: Partial<Record<ErrorType, keyof FraudOutcomeReport>> = {
+  customer_not_found: 'customer_id',
+  device_not_found: 'device_id',
+  payment_method_not_found: 'payment_method_id',
+  idempotency_key_reused: 'event_id',
+};
+
+const fieldOf = (type: ErrorType): string => FIELDS[type] ?? '';

@@ -1,0 +1,99 @@
+/** Fraud in the middle of a recovery: through the edge and workers, at a gateway that charges. */
+
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { fraudCaseWorkflowId } from '../../../domain/processes.ts';
+import { signalFraudCase } from '../../../temporal/starts.ts';
+import { fraudReport } from '../../../test/fraud.ts';
+import { failureOf } from '../../../test/wallets.ts';
+import type { CardHolder } from '../../../test/webhooks.ts';
+import { startWorking, type WorkingFixture } from '../../../test/workers.ts';
+
+let system: WorkingFixture;
+beforeAll(async () => {
+  system = await startWorking();
+});
+afterAll(() => system.close());
+
+/** A customer with three cards: the first one fails, `next` is charged first and follows the script, then `last`. */
+async function threeCards(script: object[]) {
+  const holder = await system.cardHolder();
+  const last = await system.secondCard(holder);
+  const next = await system.secondCard(holder, { last4: '3333' });
+  const method = { type: 'card', customer: holder.gateway_customer_ref, card: { last4: '3333' }, script };
+  await system.stripe.sim(`/payment_methods/${next.token}`, 'PUT', method);
+  const methods = [holder.payment_method_id];
+  const failure = failureOf({ ...holder, methods }, { amount: 1250, decline_code: 'insufficient_funds' });
+  return { holder, next, last, failure };
+}
+
+/** By the gateway's ledger, however they ended. */
+async function charged(payment_id: string): Promise<string[]> {
+  const { data } = await system.stripe.sim<{ data: { payment_method: string; status: string }[] }>(
+    `/charges?payment_id=${payment_id}`,
+  );
+  return data.map(({ payment_method, status }) => `${payment_method} ${status}`);
+}
+
+const resultOf = (case_id: string) =>
+  system.temporal.client.workflow.getHandle(fraudCaseWorkflowId(case_id)).result();
+
+/** Confirms fraud of the customer, to the end of its process. */
+async function suspend({ customer_id }: CardHolder): Promise<string> {
+  const report = fraudReport({ customer_id, outcome: 'confirmed_fraud' });
+  await system.reportFraud(report);
+  expect(await resultOf(report.case_id)).toMatchObject({ customer_status: 'suspended' });
+  return report.case_id;
+}
+
+async function reinstate(case_id: string): Promise<void> {
+  const by = { actor: 'grace', reason: 'a mistake' };
+  await signalFraudCase(system.temporal.client, case_id, 'reinstate', by);
+  expect(await resultOf(case_id)).toMatchObject({ customer_status: 'active' });
+}
+
+test('a charge in flight is recorded, no other card is charged while the customer is suspended, and then it goes on', async () => {
+  const held = { do: 'hold_before_capture', decline_code: 'insufficient_funds' };
+  const { holder, next, last, failure } = await threeCards([held]);
+  await system.reportFailure(failure);
+  const { id } = await system.stripe.oneHold();
+  const case_id = await suspend(holder);
+  await system.stripe.sim(`/holds/${id}/release`, 'POST');
+  const waiting = await system.recoveryOf(failure, ({ waiting_for }) => waiting_for === 'customer_status');
+  expect(waiting.attempts).toMatchObject([{ payment_method_id: next.payment_method_id, state: 'declined' }]);
+  expect(await charged(failure.payment_id)).toEqual([`${next.token} failed`]);
+
+  await reinstate(case_id);
+  const { outcome, attempts } = await system.recoveryOf(failure, ({ state }) => state === 'done');
+  expect(outcome).toBe('recovered');
+  expect(attempts).toMatchObject([
+    { payment_method_id: next.payment_method_id, state: 'declined' },
+    { payment_method_id: last.payment_method_id, state: 'approved' },
+  ]);
+});
+
+test('a charge in flight that succeeds has paid, suspended or not', async () => {
+  const { holder, next, failure } = await threeCards([{ do: 'hold_before_capture' }]);
+  await system.reportFailure(failure);
+  const { id } = await system.stripe.oneHold();
+  await suspend(holder);
+  await system.stripe.sim(`/holds/${id}/release`, 'POST');
+  expect(await system.recoveryOf(failure, ({ state }) => state === 'done')).toMatchObject({
+    outcome: 'recovered',
+    attempts: [{ payment_method_id: next.payment_method_id, state: 'approved' }],
+  });
+  expect(await charged(failure.payment_id)).toEqual([`${next.token} succeeded`]);
+});
+
+test('of a suspended customer nothing is charged, until Chimera clears the case', async () => {
+  const { holder, next, failure } = await threeCards([]);
+  const case_id = await suspend(holder);
+  await system.reportFailure(failure);
+  await system.recoveryOf(failure, ({ waiting_for }) => waiting_for === 'customer_status');
+  expect(await charged(failure.payment_id)).toEqual([]);
+  const { customer_id } = holder;
+  await system.reportFraud(fraudReport({ case_id, customer_id, outcome: 'cleared' }));
+  expect(await system.recoveryOf(failure, ({ state }) => state === 'done')).toMatchObject({
+    outcome: 'recovered',
+    attempts: [{ payment_method_id: next.payment_method_id, state: 'approved' }],
+  });
+});

@@ -1,0 +1,41 @@
+import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
+import type { Services } from '../../../services/services.ts';
+import { callerOf, type HttpEnv } from '../env.ts';
+import { json, problems } from '../schemas/common.ts';
+import { fraudOutcome } from '../schemas/fraud.ts';
+import { accepted } from '../schemas/recoveries.ts';
+
+const report = createRoute({
+  method: 'post',
+  path: '/internal/v1/fraud-outcomes',
+  tags: ['internal'],
+  summary: 'Something was found out about a fraud case',
+  description:
+    'event_id is the idempotency key. The outcomes of a case count in the order of occurred_at, whichever comes first.',
+  request: { body: { required: true, content: { 'application/json': { schema: fraudOutcome } } } },
+  responses: {
+    202: json(accepted, 'The case is told'),
+    ...problems(
+      [
+        'customer_not_found',
+        'device_not_found',
+        'payment_method_not_found',
+        'idempotency_key_reused',
+        'temporal_unavailable',
+      ],
+      { body: true },
+    ),
+  },
+});
+
+/** Fraud cases: reported by Chimera. */
+export function fraudRoutes(app: OpenAPIHono<HttpEnv>, services: Services): void {
+  app.openapi(report, async (c) => {
+    const message = c.req.valid('json');
+    const { customer_id } = message;
+    c.set('about', { customer_id });
+    const answer = await services.reportFraudOutcome(callerOf(c), message);
+    c.set('about', { customer_id, workflow_id: answer.workflow_id });
+    return c.json(answer, 202);
+  });
+}

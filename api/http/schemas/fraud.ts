@@ -1,0 +1,21 @@
+import { z } from '@hono/zod-openapi';
+import { FRAUD_OUTCOMES, validateFraudOutcome } from '../../../domain/fraud/messages.ts';
+import { checked, optional, time, uuid } from './checked.ts';
+
+export const fraudOutcomeShape = z.looseObject({
+  event_id: z.string().max(128).openapi({ description: 'The same event twice acts once' }),
+  case_id: z
+    .string()
+    .max(128)
+    .openapi({ description: 'What the outcomes of one case have in common', example: 'case-2026-0417' }),
+  outcome: z.enum(FRAUD_OUTCOMES),
+  customer_id: uuid,
+  device_id: optional(uuid),
+  new_trust_score: optional(z.number().min(0).max(1)).openapi({
+    description: "The device's; absent: 0 for `confirmed_fraud`, else as it is",
+  }),
+  payment_method_id: optional(uuid),
+  reason: z.string().max(1000).openapi({ description: 'One line; it stands in the log' }),
+  occurred_at: time,
+});
+export const fraudOutcome = checked(fraudOutcomeShape, validateFraudOutcome).openapi('FraudOutcome');

@@ -1,0 +1,194 @@
+/** What awaits a person, and what a person decides about a suspicion of fraud. */
+
+import type { Policy } from '../../domain/policy.ts';
+import type { ByPerson } from '../../domain/processes.ts';
+import type { ReviewDecision } from '../../domain/fraud/messages.ts';
+import {
+  findNewestFraudCase,
+  type FraudReview,
+  getCustomer,
+  getFraudReviews,
+  type Graph,
+  openConfiguredGraph,
+  requireFraudCase,
+} from '../../graph/index.ts';
+import { getAllInReview, getDoubtsOfClosed, type ReviewedObligation } from '../../graph/recovery/index.ts';
+import { readGraphEnvironment } from '../../platform/environment.ts';
+import { readPolicy } from '../../platform/policy.ts';
+import { readCursor, refuseCursor, writeCursor } from '../../services/pages.ts';
+import { signalFraudCase } from '../../temporal/starts.ts';
+import type { Answer } from '../answer.ts';
+import { ExitCode } from '../failure.ts';
+import type { Settings } from '../settings.ts';
+import { moneyText, table, timeText } from '../tables.ts';
+import type { PageOptions } from './customers.ts';
+import { connectOperations } from './operate.ts';
+
+type Awaiting =
+  | ({ kind: 'fraud_case' } & FraudReview)
+  | ({ kind: 'charge_in_doubt'; attempt_key: string } & Omit<ReviewedObligation, 'attempt_key'>)
+  | ({ kind: 'recovery' } & Omit<ReviewedObligation, 'attempt_key'>);
+
+/** One kind after the other; `place`: of the last one of the page before. */
+interface Section {
+  name: string;
+  read(place: readonly string[] | undefined, limit: number): Promise<{ item: Awaiting; place: string[] }[]>;
+}
+
+const USUAL_LIMIT = 100;
+
+/**
+ * Everything that awaits a person: suspicions of fraud, the oldest first; recoveries under review, by rule, and among them
+ * and among those that are closed the charges of which nobody knows what became.
+ * @throws EnvironmentError without the graph's keys; PersonaError invalid_argument (the cursor), graph_unavailable
+ */
+export async function listReviews(settings: Settings, { limit, cursor }: PageOptions): Promise<Answer> {
+  const { recovery } = readPolicy(settings.variables.PERSONA_POLICY_FILE);
+  return withGraph(settings, async (graph) => {
+    const page = await readPage(sectionsOf(graph, recovery), Number(limit ?? USUAL_LIMIT), cursor);
+    const rows = page.items.map(rowOf);
+    const headings = ['what', 'which', 'customer', 'since (UTC)', 'why', 'decide with'];
+    const more = page.next_cursor ? `\nThere is more: --cursor ${page.next_cursor}` : '';
+    return { document: page, text: table(headings, rows, 'Nothing awaits a person.') + more };
+  });
+}
+
+async function readPage(sections: readonly Section[], limit: number, cursor: string | undefined) {
+  const [name, ...place] = cursor === undefined ? [] : readCursor(cursor);
+  let section = name === undefined ? 0 : sections.findIndex((one) => one.name === name);
+  if (section < 0) refuseCursor();
+  let after = name === undefined ? undefined : place;
+  const items: Awaiting[] = [];
+  for (; section < sections.length; section++, after = undefined) {
+    const of = sections[section] as Section;
+    // One more than fits: that there is a next page is all it tells.
+    const found = await of.read(after, limit - items.length + 1);
+    const fitting = found.slice(0, limit - items.length);
+    items.push(...fitting.map(({ item }) => item));
+    if (found.length > fitting.length) {
+      const last = fitting.at(-1)?.place ?? after;
+      // Nothing of this kind was given yet: the next page begins with it.
+      return { items, next_cursor: writeCursor([of.name, ...(last ?? [])]) };
+    }
+  }
+  return { items, next_cursor: null };
+}
+
+function sectionsOf(graph: Graph, recovery: Policy['recovery']): Section[] {
+  const now = Date.now();
+  const asked = { unknown: now - sum(recovery.unknown), pending: now - sum(recovery.pending) };
+  return [
+    {
+      name: 'fraud',
+      async read([since, case_id] = [], limit) {
+        if (since !== undefined && Number.isNaN(Date.parse(since))) refuseCursor();
+        const after = since === undefined ? undefined : { since, case_id: case_id ?? '' };
+        const found = await getFraudReviews(graph, { limit, ...(after && { after }) });
+        return found.map((one) => ({
+          item: { kind: 'fraud_case', ...one },
+          place: [one.since, one.case_id],
+        }));
+      },
+    },
+    {
+      name: 'review',
+      async read([rule, payment_id] = [], limit) {
+        const after = rule === undefined ? undefined : { rule, payment_id: payment_id ?? '' };
+        const found = await getAllInReview(graph, { limit, ...(after && { after }) });
+        return found.map((one) => ({ item: awaiting(one), place: [one.rule, one.payment_id] }));
+      },
+    },
+    {
+      name: 'doubt',
+      async read([after = ''] = [], limit) {
+        const found = await getDoubtsOfClosed(graph, { after, limit, asked });
+        return found.map((one) => ({ item: awaiting(one), place: [one.attempt_key ?? ''] }));
+      },
+    },
+  ];
+}
+
+function awaiting({ attempt_key, ...of }: ReviewedObligation): Awaiting {
+  return attempt_key === null ? { kind: 'recovery', ...of } : { kind: 'charge_in_doubt', attempt_key, ...of };
+}
+
+function rowOf(item: Awaiting): (string | null)[] {
+  if (item.kind === 'fraud_case') {
+    const { case_id, customer_id, since, reason } = item;
+    return ['fraud', case_id, customer_id, timeText(since), reason, `review ${case_id} suspend|clear`];
+  }
+  const { payment_id, customer_id, opened_at, rule, amount, currency } = item;
+  const which = `${payment_id} (${moneyText(amount, currency)})`;
+  const decide =
+    item.kind === 'charge_in_doubt'
+      ? `resolve ${payment_id} --attempt ${item.attempt_key}`
+      : `retry|cancel ${payment_id}`;
+  const what = item.kind === 'charge_in_doubt' ? 'charge in doubt' : 'recovery';
+  return [what, which, customer_id, timeText(opened_at), rule, decide];
+}
+
+/**
+ * Says what is decided about a suspicion.
+ * @throws PersonaError fraud_case_not_found, graph_unavailable, temporal_unavailable; EnvironmentError without the keys
+ */
+export async function review(
+  settings: Settings,
+  case_id: string,
+  decision: ReviewDecision['decision'],
+  person: ByPerson,
+): Promise<Answer> {
+  const { review: open } = await withGraph(settings, (graph) => requireFraudCase(graph, case_id));
+  if (!open) {
+    const text = `The case ${case_id} awaits no person: it was decided, or a later outcome has ended its review.`;
+    return { document: { case_id, signalled: false }, text, exitCode: ExitCode.badAnswer };
+  }
+  const workflow_id = await signal(settings, case_id, 'reviewDecision', { decision, ...person });
+  const text = `The case ${case_id} was told to ${decision} the ${decision === 'suspend' ? 'customer' : 'suspicion'}.`;
+  return { document: { case_id, signalled: true, workflow_id, decision }, text };
+}
+
+/**
+ * Makes a suspended customer active again.
+ * @throws PersonaError customer_not_found, graph_unavailable, temporal_unavailable; EnvironmentError without the keys
+ */
+export async function reinstate(settings: Settings, customer_id: string, person: ByPerson): Promise<Answer> {
+  const [customer, case_id] = await withGraph(settings, (graph) =>
+    Promise.all([getCustomer(graph, { customer_id }), findNewestFraudCase(graph, { customer_id })]),
+  );
+  if (customer.status !== 'suspended' || case_id === undefined) {
+    const why = customer.status === 'suspended' ? 'has no fraud case' : `is ${customer.status}`;
+    const text = `The customer ${customer_id} ${why}: there is nothing to reinstate.`;
+    return { document: { customer_id, signalled: false }, text, exitCode: ExitCode.badAnswer };
+  }
+  const workflow_id = await signal(settings, case_id, 'reinstate', person);
+  return {
+    document: { customer_id, signalled: true, workflow_id },
+    text: `The customer ${customer_id} is being reinstated.`,
+  };
+}
+
+/** Also a case whose run has ended, or was lost, hears of it. */
+async function signal<Name extends 'reviewDecision' | 'reinstate'>(
+  settings: Settings,
+  case_id: string,
+  name: Name,
+  payload: Parameters<typeof signalFraudCase<Name>>[3],
+): Promise<string> {
+  const client = await connectOperations(settings);
+  try {
+    return await signalFraudCase(client, case_id, name, payload);
+  } finally {
+    await client.connection.close();
+  }
+}
+
+async function withGraph<T>(settings: Settings, work: (graph: Graph) => Promise<T>): Promise<T> {
+  const graph = openConfiguredGraph(readGraphEnvironment(settings.variables));
+  try {
+    return await work(graph);
+  } finally {
+    await graph.close();
+  }
+}
+
+const sum = (durations: readonly number[]) => durations.reduce((total, one) => total + one, 0);

@@ -1,0 +1,98 @@
+/** What is said of a fraud case, and the checks of it (specification: interfaces, `chimera.fraud-outcome.v1`). */
+
+import {
+  check,
+  FOREIGN_ID,
+  type FieldReader,
+  type Refused,
+  type TextRule,
+  withoutAbsent,
+} from '../checks.ts';
+
+/** What agents report of a fraud case. */
+export const FRAUD_OUTCOMES = [
+  'challenge_passed',
+  'challenge_failed',
+  'suspected',
+  'confirmed_fraud',
+  'cleared',
+] as const;
+export type FraudOutcome = (typeof FRAUD_OUTCOMES)[number];
+
+/** The same object over REST, gRPC, Kafka and the Temporal signal `fraudOutcome`. */
+export interface FraudOutcomeReport {
+  event_id: string;
+  case_id: string;
+  outcome: FraudOutcome;
+  customer_id: string;
+  /** The device that the score is of. */
+  device_id?: string;
+  /** 0 to 1. */
+  new_trust_score?: number;
+  payment_method_id?: string;
+  reason: string;
+  /** RFC 3339: the outcomes of a case count in this order. */
+  occurred_at: string;
+}
+
+export const REVIEW_DECISIONS = ['suspend', 'clear'] as const;
+
+/** What a person, or policy after the deadline, decides about a suspicion: signal `reviewDecision`. */
+export interface ReviewDecision {
+  decision: (typeof REVIEW_DECISIONS)[number];
+  actor: string;
+  reason: string;
+}
+
+/** One line; it stands in the log. */
+const REASON: TextRule = { max: 1000, pattern: /^[^\p{Cc}\p{Cs}]*$/u, says: 'be one line of text' };
+
+/**
+ * The message, its time in UTC, its ids in lower case, unknown fields left out; or every problem at once. Whether case,
+ * customer, device and method fit together, the graph says.
+ */
+export function validateFraudOutcome(input: unknown): { ok: true; message: FraudOutcomeReport } | Refused {
+  return asMessage(check(input, readFraudOutcome));
+}
+
+/** The payload of `reviewDecision`, by the same rules. */
+export function validateReviewDecision(input: unknown): { ok: true; message: ReviewDecision } | Refused {
+  return asMessage(
+    check(input, (fields) => ({
+      decision: fields.requiredOneOf('decision', REVIEW_DECISIONS),
+      ...readByPerson(fields),
+    })),
+  );
+}
+
+/** The payload of `reinstate`, by the same rules. */
+export function validateReinstatement(
+  input: unknown,
+): { ok: true; message: { actor: string; reason: string } } | Refused {
+  return asMessage(check(input, readByPerson));
+}
+
+function readFraudOutcome(fields: FieldReader): FraudOutcomeReport {
+  return withoutAbsent({
+    event_id: fields.requiredText('event_id', FOREIGN_ID),
+    case_id: fields.requiredText('case_id', FOREIGN_ID),
+    outcome: fields.requiredOneOf('outcome', FRAUD_OUTCOMES),
+    customer_id: fields.requiredUuid('customer_id'),
+    device_id: fields.uuid('device_id'),
+    new_trust_score: fields.number('new_trust_score', 0, 1),
+    payment_method_id: fields.uuid('payment_method_id'),
+    reason: fields.requiredText('reason', REASON),
+    occurred_at: fields.requiredTimestamp('occurred_at'),
+  });
+}
+
+function readByPerson(fields: FieldReader): { actor: string; reason: string } {
+  return {
+    actor: fields.requiredText('actor', FOREIGN_ID),
+    reason: fields.requiredText('reason', REASON),
+  };
+}
+
+function asMessage<T>(checked: { ok: true; value: T } | Refused): { ok: true; message: T } | Refused {
+  return checked.ok ? { ok: true, message: checked.value } : checked;
+}

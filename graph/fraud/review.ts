@@ -1,0 +1,54 @@
+/** Suspicions that wait for a person: what is decided about them, and that somebody was reminded. */
+
+import type { FraudEvents } from '../../domain/fraud/events.ts';
+import type { ReviewDecision } from '../../domain/fraud/messages.ts';
+import { type CommandHeader, runCommand } from '../command.ts';
+import type { Graph } from '../graph.ts';
+import { carryOut, type FraudResult, lockCase, unchanged } from './apply-fraud-outcome.ts';
+import { requireFraudCase } from './queries.ts';
+
+const OUTCOMES: Readonly<Record<ReviewDecision['decision'], FraudEvents['FraudOutcomeApplied']['outcome']>> =
+  {
+    suspend: 'suspended_in_review',
+    clear: 'cleared_in_review',
+  };
+
+/**
+ * Carries out what was decided about a suspicion: `suspend` suspends the customer, `clear` undoes what the case changed.
+ * A case that does not await a person any more stays as it is: a later outcome has ended the review.
+ * @throws PersonaError fraud_case_not_found, customer_not_found (erased)
+ */
+export async function decideFraudReview(
+  graph: Graph,
+  header: CommandHeader,
+  { case_id, decision, reason }: Pick<ReviewDecision, 'decision' | 'reason'> & { case_id: string },
+): Promise<FraudResult> {
+  const { customer_id } = await requireFraudCase(graph, case_id);
+  return runCommand(graph, header, 'decideFraudReview', { case_id, decision, reason }, async (tx) => {
+    const scene = await lockCase(tx, { case_id, customer_id });
+    if (scene.known?.state !== 'needs_review') return unchanged(scene);
+    return carryOut(tx, { ...scene, case_id }, { outcome: OUTCOMES[decision], reason });
+  });
+}
+
+/**
+ * Writes down that operations were reminded of a case that awaits a person.
+ * @throws PersonaError fraud_case_not_found, customer_not_found (erased)
+ */
+export async function remindOfFraudReview(
+  graph: Graph,
+  header: CommandHeader,
+  { case_id }: { case_id: string },
+): Promise<void> {
+  const { customer_id } = await requireFraudCase(graph, case_id);
+  await runCommand(graph, header, 'remindOfFraudReview', { case_id }, async (tx) => {
+    const { known } = await lockCase(tx, { case_id, customer_id });
+    if (known?.state !== 'needs_review') return;
+    tx.append({
+      stream: 'customer',
+      stream_id: customer_id,
+      type: 'FraudReviewReminded',
+      data: { case_id },
+    });
+  });
+}

@@ -1,0 +1,152 @@
+/** Fraud outcomes at the edges, over REST and gRPC. No worker takes them in here. */
+
+import { randomUUID } from 'node:crypto';
+import { credentials, type ServiceError, status } from '@grpc/grpc-js';
+import type { Client } from '@temporalio/client';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createStripeEvents } from '../adapters/stripe/events.ts';
+import { quietObservers, unhurried } from '../api/fakes.ts';
+import { type GrpcServer, serveGrpc } from '../api/grpc/server.ts';
+import { createApp } from '../api/http/app.ts';
+import { PersonaError } from '../domain/errors.ts';
+import type { FraudOutcomeReport } from '../domain/fraud/messages.ts';
+import { applyFraudOutcome, getDevices } from '../graph/index.ts';
+import { readPolicy } from '../platform/policy.ts';
+import { PersonaAgentClient } from '../proto/gen/persona/v1/persona_agent.ts';
+import { call } from '../test/api.ts';
+import { fraudReport } from '../test/fraud.ts';
+import { testHeader } from '../test/graph.ts';
+import { customerWithCards, type TestWallet } from '../test/wallets.ts';
+import { startWebhooks, type WebhookFixture } from '../test/webhooks.ts';
+import { createServices } from './create.ts';
+
+const policy = readPolicy();
+const awayClient = {
+  withDeadline: (_: Date, work: () => Promise<unknown>) => work(),
+  workflow: {
+    signalWithStart: () => Promise.reject(new PersonaError('temporal_unavailable', 'Temporal is away')),
+  },
+} as unknown as Client;
+let system: WebhookFixture;
+let wallet: TestWallet;
+let grpc: GrpcServer;
+let agent: PersonaAgentClient;
+
+beforeAll(async () => {
+  system = await startWebhooks();
+  wallet = await customerWithCards(system.graph, policy, { cards: 1 });
+  grpc = await serveGrpc(
+    { host: '127.0.0.1', port: 0 },
+    servicesOn(system.temporal.client),
+    quietObservers(),
+  );
+  agent = new PersonaAgentClient(grpc.address, credentials.createInsecure());
+});
+afterAll(async () => {
+  agent.close();
+  await grpc.close();
+  await system.close();
+});
+
+const servicesOn = (temporal: Client) =>
+  createServices(
+    { graph: system.graph, temporal, policy, gatewayEvents: createStripeEvents('whsec_test') },
+    () => {},
+  );
+
+async function post(body: object, temporal = system.temporal.client) {
+  const response = await createApp(servicesOn(temporal), quietObservers(), unhurried).request(
+    '/internal/v1/fraud-outcomes',
+    {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    },
+  );
+  return { status: response.status, body: (await response.json()) as Record<string, any> };
+}
+
+const suspected = (changes: Partial<FraudOutcomeReport> = {}) =>
+  fraudReport({ customer_id: wallet.customer_id, outcome: 'suspected', ...changes });
+
+const kept = async ({ case_id }: FraudOutcomeReport) =>
+  (
+    await system.graph.read<{ kind: string }>(
+      'MATCH (r:AcceptedReport {case_id: $case_id}) RETURN r.kind AS kind',
+      { case_id },
+    )
+  ).map(({ kind }) => kind);
+
+/** The signals that a case's process was sent, none where there is no such process. */
+async function signals({ case_id }: FraudOutcomeReport): Promise<unknown[]> {
+  const handle = system.temporal.client.workflow.getHandle(`fraud-case:${case_id}`);
+  const history = await handle.fetchHistory().catch(() => undefined);
+  return (history?.events ?? []).flatMap(
+    ({ workflowExecutionSignaledEventAttributes: signal }) => signal?.signalName ?? [],
+  );
+}
+
+test('REST keeps the message and signals its case; the same event again is the same one', async () => {
+  const [device] = await getDevices(system.graph, wallet);
+  const report = suspected({
+    device_id: device?.device_id,
+    new_trust_score: 0,
+    payment_method_id: wallet.methods[0],
+  });
+  const answer = { status: 202, body: { workflow_id: `fraud-case:${report.case_id}` } };
+  expect(await post(report)).toEqual(answer);
+  expect(await kept(report)).toEqual(['fraud_outcome']);
+  expect(await signals(report)).toEqual(['fraudOutcome']);
+  expect(await post(report)).toEqual(answer);
+  expect(await post({ ...report, outcome: 'cleared' })).toMatchObject({
+    status: 422,
+    body: { type: 'urn:persona:error:idempotency_key_reused' },
+  });
+});
+
+test('gRPC does the same', async () => {
+  const report = suspected({ new_trust_score: 0.25 });
+  const message = { ...report, occurred_at: new Date(report.occurred_at) };
+  const workflow_id = `fraud-case:${report.case_id}`;
+  expect(await call(agent, 'reportFraudOutcome', message)).toEqual({ workflow_id });
+  expect(await kept(report)).toEqual(['fraud_outcome']);
+  expect(await signals(report)).toEqual(['fraudOutcome']);
+  const unknown = { ...message, event_id: randomUUID(), customer_id: randomUUID() };
+  const refusal = await call(agent, 'reportFraudOutcome', unknown).catch((error: ServiceError) => error.code);
+  expect(refusal).toBe(status.NOT_FOUND);
+});
+
+test('where Temporal is away the message is kept for the sweep', async () => {
+  const report = suspected();
+  expect(await post(report, awayClient)).toMatchObject({ status: 503 });
+  expect(await kept(report)).toEqual(['fraud_outcome']);
+});
+
+test('what does not fit is refused at once, and nothing is kept or started', async () => {
+  const theirs = await customerWithCards(system.graph, policy, { cards: 1 });
+  const known = suspected({ outcome: 'challenge_passed' });
+  await applyFraudOutcome(system.graph, testHeader({ occurredAt: known.occurred_at }), known);
+  const cases: [Partial<FraudOutcomeReport>, number, string][] = [
+    [{ customer_id: randomUUID() }, 404, 'customer_not_found'],
+    [{ device_id: randomUUID() }, 404, 'device_not_found'],
+    [{ payment_method_id: theirs.methods[0] }, 404, 'payment_method_not_found'],
+    [{ case_id: known.case_id, customer_id: theirs.customer_id }, 422, 'invalid_argument'],
+    [{ occurred_at: '2999-01-01T00:00:00Z' }, 422, 'invalid_argument'],
+    [{ new_trust_score: 1.1 }, 422, 'invalid_argument'],
+    [{ reason: 'card 4242 4242 4242 4242' }, 422, 'card_number_refused'],
+  ];
+  for (const [changes, code, type] of cases) {
+    const report = suspected(changes);
+    const answer = await post(report);
+    expect(answer, JSON.stringify(changes)).toMatchObject({
+      status: code,
+      body: { type: `urn:persona:error:${type}` },
+    });
+    expect(await kept(report)).toEqual([]);
+    expect(await signals(report)).toEqual([]);
+  }
+  const empty = await post({});
+  expect(empty.body.errors.map(({ pointer }: { pointer: string }) => pointer).sort()).toEqual([
+    ...['#/case_id', '#/customer_id', '#/event_id', '#/occurred_at', '#/outcome', '#/reason'],
+  ]);
+});

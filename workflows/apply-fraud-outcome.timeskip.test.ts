@@ -1,0 +1,279 @@
+import { randomUUID } from 'node:crypto';
+import { describe, expect, test } from 'vitest';
+import { PersonaError } from '../domain/errors.ts';
+import type { FraudOutcomeReport } from '../domain/fraud/messages.ts';
+import type { KnownFraudCase } from '../domain/fraud/state.ts';
+import {
+  fraudCaseWorkflowId,
+  type NoticeInput,
+  suspensionNotificationId,
+  TaskQueue,
+} from '../domain/processes.ts';
+import { createTestRig, eventually } from '../test/rig/index.ts';
+import { fraudReport } from '../test/fraud.ts';
+import type { ApplyFraudOutcomeResult, FraudActivities } from './apply-fraud-outcome.ts';
+import type { NoticeActivities } from './send-notice.ts';
+
+const HOUR = 3_600_000;
+const policy = { reviewReminder: 4 * HOUR, reviewDeadline: 24 * HOUR, reviewDefault: 'clear' } as const;
+
+type Activities = FraudActivities & NoticeActivities;
+
+/** A graph of one case and a mailbox; each test spoils what it needs to. */
+async function caseWith(spoil: (usual: Activities) => Partial<Activities> = () => ({})) {
+  const case_id = `case-${randomUUID()}`;
+  const customer_id = randomUUID();
+  const notification_id = suspensionNotificationId(case_id);
+  /** What was done, in its order. */
+  const seen: string[] = [];
+  const notices: NoticeInput[] = [];
+  let known: KnownFraudCase | undefined;
+  let told = false;
+  const suspend = (outcome: KnownFraudCase['outcome']): KnownFraudCase => ({
+    ...{ customer_id, customer_status: 'suspended', outcome },
+    ...(!told && { notice_due: notification_id }),
+  });
+  const answer = () => ({ ...(known && { found: known }), policy });
+  const usual: Activities = {
+    async applyOutcome({ report: { outcome, event_id } }) {
+      seen.push(event_id);
+      const customer_status = outcome === 'cleared' ? 'active' : (known?.customer_status ?? 'active');
+      const review = outcome === 'suspected' ? { since: await rig.now(), reminded: false } : undefined;
+      known =
+        outcome === 'confirmed_fraud'
+          ? suspend(outcome)
+          : { customer_id, customer_status, outcome, ...(review && { review }) };
+      return answer();
+    },
+    readFraudCase: async () => answer(),
+    async decideFraudReview({ decision: { decision, actor } }) {
+      seen.push(`${decision} by ${actor}`);
+      if (!known?.review) return answer();
+      known =
+        decision === 'suspend'
+          ? suspend('suspended_in_review')
+          : { customer_id, customer_status: 'active', outcome: 'cleared_in_review' };
+      return answer();
+    },
+    async remindOfFraudReview() {
+      seen.push('reminded');
+      if (known?.review) known = { ...known, review: { ...known.review, reminded: true } };
+      return answer();
+    },
+    async reinstateCustomer({ by }) {
+      seen.push(`reinstated by ${by.actor}`);
+      if (known) known = { ...known, customer_status: 'active' };
+      return answer();
+    },
+    async deliverNotice(notice) {
+      notices.push(notice);
+      told = true;
+      if (known) known = { ...known, notice_due: undefined };
+      return { result: 'delivered' };
+    },
+    recordNoticeFailed: async () => {},
+  };
+  const activities = { ...usual, ...spoil(usual) };
+  const rig = await createTestRig({
+    activities: { [TaskQueue.fraud]: activities, [TaskQueue.recovery]: activities },
+  });
+  const workflowId = fraudCaseWorkflowId(case_id);
+  const handle = () => rig.client.workflow.getHandle(workflowId);
+  const send = (signal: string, payload: unknown) =>
+    rig.client.workflow.signalWithStart('applyFraudOutcome', {
+      ...{ workflowId, taskQueue: TaskQueue.fraud, args: [{ case_id }] },
+      ...{ signal, signalArgs: [payload] },
+    });
+  return {
+    ...rig,
+    ...{ case_id, customer_id, seen, notices, send, handle },
+    report: (outcome: FraudOutcomeReport['outcome'], changes: Partial<FraudOutcomeReport> = {}) =>
+      send('fraudOutcome', fraudReport({ case_id, customer_id, outcome, event_id: outcome, ...changes })),
+    result: () => handle().result() as Promise<ApplyFraudOutcomeResult>,
+    resume: () =>
+      rig.client.workflow.start('applyFraudOutcome', {
+        ...{ workflowId, taskQueue: TaskQueue.fraud, args: [{ case_id, resume: true }] },
+      }),
+    /** How long the run took, in milliseconds of the server's time. */
+    async lasted() {
+      const { events } = await handle().fetchHistory();
+      const at = (n: number) => Number(events?.at(n)?.eventTime?.seconds ?? 0) * 1_000;
+      return at(-1) - at(0);
+    },
+    /** Signals of people. */
+    decide: (decision: 'suspend' | 'clear') =>
+      send('reviewDecision', { decision, actor: 'grace', reason: 'looked at it' }),
+    reinstate: () => send('reinstate', { actor: 'grace', reason: 'a mistake' }),
+    is: (found: KnownFraudCase | undefined) => {
+      known = found;
+    },
+  };
+}
+
+test('a confirmed fraud is applied at once, and the customer is told of the suspension', async () => {
+  const { report, result, case_id, customer_id, seen, notices } = await caseWith();
+  await report('confirmed_fraud');
+  expect(await result()).toEqual({ case_id, outcome: 'confirmed_fraud', customer_status: 'suspended' });
+  expect(seen).toEqual(['confirmed_fraud']);
+  const notification_id = `fraud:${case_id}:account_suspended:1`;
+  expect(notices).toEqual([{ notification_id, customer_id, case_id, template: 'account_suspended' }]);
+});
+
+test.each(['challenge_passed', 'challenge_failed', 'cleared'] as const)(
+  '%s is applied, and nothing is waited for',
+  async (outcome) => {
+    const { report, result, case_id, notices } = await caseWith();
+    await report(outcome);
+    expect(await result()).toEqual({ case_id, outcome, customer_status: 'active' });
+    expect(notices).toEqual([]);
+  },
+);
+
+test('a suspicion that nobody decides about is reminded of after four hours and cleared after a day', async () => {
+  const { report, result, case_id, seen, lasted } = await caseWith();
+  await report('suspected');
+  expect(await result()).toEqual({ case_id, outcome: 'cleared_in_review', customer_status: 'active' });
+  expect(seen).toEqual(['suspected', 'reminded', 'clear by policy']);
+  const hours = (await lasted()) / HOUR;
+  expect(hours).toBeGreaterThanOrEqual(24);
+  expect(hours).toBeLessThan(25);
+});
+
+test('a person who suspends ends the review, and the customer is told', async () => {
+  const { report, decide, result, seen, notices, sleep } = await caseWith();
+  await report('suspected');
+  await sleep(5 * HOUR);
+  await decide('suspend');
+  expect(await result()).toMatchObject({ outcome: 'suspended_in_review', customer_status: 'suspended' });
+  expect(seen).toEqual(['suspected', 'reminded', 'suspend by grace']);
+  expect(notices).toHaveLength(1);
+});
+
+test('a later outcome ends the review; what a person decides after it is ignored', async () => {
+  const { report, decide, result, seen } = await caseWith();
+  await report('suspected');
+  await eventually(() => expect(seen).toEqual(['suspected']));
+  await report('confirmed_fraud');
+  await result();
+  await decide('clear');
+  expect(await result()).toMatchObject({ outcome: 'confirmed_fraud', customer_status: 'suspended' });
+  expect(seen).toEqual(['suspected', 'confirmed_fraud']);
+});
+
+test('outcomes that come in the wrong order while the graph is away are applied in the right one', async () => {
+  let away = true;
+  const place = await caseWith((usual) => ({
+    async applyOutcome(input) {
+      if (away) throw new PersonaError('graph_unavailable', 'away');
+      return usual.applyOutcome(input);
+    },
+  }));
+  const at = (minutes: number) => new Date(Date.UTC(2026, 3, 18, 10, minutes)).toISOString();
+  await place.report('suspected', { event_id: 'first', occurred_at: at(0) });
+  await place.report('cleared', { event_id: 'fourth', occurred_at: at(4) });
+  await place.report('suspected', { event_id: 'third', occurred_at: at(3) });
+  await place.report('confirmed_fraud', { event_id: 'second', occurred_at: at(2) });
+  away = false;
+  expect(await place.result()).toMatchObject({ outcome: 'cleared', customer_status: 'active' });
+  expect(place.seen).toEqual(['first', 'second', 'third', 'fourth']);
+  // Cleared before anybody was told.
+  expect(place.notices).toEqual([]);
+});
+
+test('a customer is reinstated by the case, also long after its run has ended', async () => {
+  const { report, reinstate, result, seen } = await caseWith();
+  await report('confirmed_fraud');
+  await result();
+  await reinstate();
+  expect(await result()).toMatchObject({ outcome: 'confirmed_fraud', customer_status: 'active' });
+  expect(seen).toEqual(['confirmed_fraud', 'reinstated by grace']);
+});
+
+test('a run that was lost while a suspicion waited is taken up where the graph says that it is', async () => {
+  const { is, now, resume, result, seen, customer_id, lasted } = await caseWith();
+  const since = (await now()) - 23 * HOUR;
+  const review = { since, reminded: true };
+  is({ customer_id, customer_status: 'active', outcome: 'suspected', review });
+  await resume();
+  expect(await result()).toMatchObject({ outcome: 'cleared_in_review' });
+  expect(seen).toEqual(['clear by policy']);
+  expect(await lasted()).toBeLessThan(2 * HOUR);
+});
+
+test('a case that is gone by then needs nothing more', async () => {
+  const { resume, result } = await caseWith();
+  await resume();
+  await expect(result()).rejects.toMatchObject({ cause: { type: 'InvalidFraudOutcome' } });
+});
+
+test('a notifier that is away keeps no outcome waiting: a process of its own tells the customer', async () => {
+  let away = true;
+  const { report, result, client, case_id, notices } = await caseWith((usual) => ({
+    async deliverNotice(notice) {
+      if (away) throw new PersonaError('notifier_unavailable', 'away');
+      return usual.deliverNotice(notice);
+    },
+  }));
+  await report('confirmed_fraud');
+  await result();
+  away = false;
+  await client.workflow.getHandle(suspensionNotificationId(case_id)).result();
+  expect(notices).toHaveLength(1);
+});
+
+describe('a message that is not valid', () => {
+  test('fails the run that it began alone, naming each field', async () => {
+    const { send, result, case_id } = await caseWith();
+    await send('fraudOutcome', { case_id, outcome: 'guilty', new_trust_score: 2 });
+    await expect(result()).rejects.toMatchObject({
+      cause: {
+        type: 'InvalidFraudOutcome',
+        message: expect.stringMatching(
+          /event_id: is required.*outcome: must be one of challenge_passed.*customer_id: is required.*new_trust_score: must be a number from 0 to 1.*reason: is required.*occurred_at: is required/,
+        ),
+      },
+    });
+  });
+
+  test.each<[string, string, object]>([
+    [
+      'another case’s outcome',
+      'fraudOutcome',
+      fraudReport({ customer_id: randomUUID(), outcome: 'cleared' }),
+    ],
+    ['a decision that is none', 'reviewDecision', { decision: 'maybe', actor: 'grace', reason: 'r' }],
+    ['a reinstatement by nobody', 'reinstate', { reason: 'r' }],
+  ])('%s: the same', async (_, signal, payload) => {
+    const { send, result } = await caseWith();
+    await send(signal, payload);
+    await expect(result()).rejects.toMatchObject({ cause: { type: 'InvalidFraudOutcome' } });
+  });
+
+  test('changes nothing of a review that is under way', async () => {
+    const { report, send, decide, result, seen } = await caseWith();
+    await report('suspected');
+    await eventually(() => expect(seen).toEqual(['suspected']));
+    await send('fraudOutcome', 'nonsense');
+    await send('reviewDecision', { decision: 'suspend' });
+    await decide('clear');
+    expect(await result()).toMatchObject({ outcome: 'cleared_in_review' });
+    expect(seen).toEqual(['suspected', 'clear by grace']);
+  });
+
+  test('refused by the graph, fails the run only if it is alone', async () => {
+    const problems = [{ field: 'customer_id', message: 'there is no such customer' }];
+    const { report, result, seen } = await caseWith((usual) => ({
+      async applyOutcome(input) {
+        if (input.report.event_id !== 'wrong') return usual.applyOutcome(input);
+        return { refused: { type: 'customer_not_found', problems } };
+      },
+    }));
+    await report('suspected', { event_id: 'wrong' });
+    await expect(result()).rejects.toMatchObject({
+      cause: { type: 'InvalidFraudOutcome', message: expect.stringContaining('customer_id: there is no') },
+    });
+    await report('cleared', { event_id: 'right' });
+    expect(await result()).toMatchObject({ outcome: 'cleared' });
+    expect(seen).toEqual(['right']);
+  });
+});
