@@ -176,6 +176,12 @@ export type AttachAnswer =
   /** The gateway will not take it: declined, unknown there, or attached to another of its customers. */
   | { result: 'refused'; reason: 'declined' | 'not_found' | 'other_customer'; codes: DeclineCodes };
 
+/**
+ * `refused`: the card cannot have that date. `not_attached`: the gateway does not change it, since nobody there has it, or
+ * nobody any more.
+ */
+export type MethodChangeAnswer = 'updated' | 'refused' | 'not_attached';
+
 /** Whether charges are sent: all, one on trial, or none because the gateway failed at too many. */
 export type BreakerState = 'closed' | 'half_open' | 'open';
 
@@ -229,6 +235,18 @@ export interface PaymentGateway {
     gateway_customer_ref: string;
     key: string;
   }): Promise<AttachAnswer | { result: 'no_customer' }>;
+  /**
+   * Gives a card another date. Without an idempotency key: the same change twice is one change, and a key would replay the
+   * fault of the first try. What the card is like then is to be read.
+   * @throws gateway_unavailable, gateway_misconfigured
+   */
+  updatePaymentMethod(input: {
+    token: string;
+    expiry_month: number;
+    expiry_year: number;
+  }): Promise<MethodChangeAnswer>;
+  /** Takes a method from its customer there, for good. @throws gateway_unavailable, gateway_misconfigured */
+  detachPaymentMethod(token: string): Promise<'detached' | 'not_attached'>;
   /** `undefined`: unknown at the gateway. @throws gateway_unavailable, gateway_misconfigured */
   getPaymentMethod(token: string): Promise<GatewayPaymentMethod | undefined>;
   /** `undefined`: unknown at the gateway. @throws gateway_unavailable, gateway_misconfigured */

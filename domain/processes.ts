@@ -1,5 +1,6 @@
 /** Names, queues and ids of the durable processes. They are contracts: other agents use them with their own Temporal clients. */
 
+import type { MethodChange } from './method-change.ts';
 import type { OnboardingAnswer, OnboardingRequest } from './onboarding.ts';
 import type { PaymentMethodStatus, PaymentMethodType } from './payment-method.ts';
 import type { NoticeTemplate } from './ports.ts';
@@ -16,6 +17,8 @@ export type TaskQueueName = (typeof TaskQueue)[keyof typeof TaskQueue];
 export const WorkflowName = {
   onboardCustomer: 'onboardCustomer',
   addPaymentMethod: 'addPaymentMethod',
+  updatePaymentMethod: 'updatePaymentMethod',
+  removePaymentMethod: 'removePaymentMethod',
   recoverPayment: 'recoverPayment',
   refundPayment: 'refundPayment',
   sendNotice: 'sendNotice',
@@ -67,6 +70,23 @@ export interface AddedPaymentMethod {
   off_session_consent?: boolean;
 }
 
+/** A change of a method that the customer has. */
+export interface EditPaymentMethodInput extends Asker {
+  customer_id: string;
+  payment_method_id: string;
+  idempotency_key: string;
+  /** The method's `changed_seq`, if it must not have changed since. */
+  expected_version?: number;
+  /** `customer`: signed in. */
+  by: 'customer' | 'service';
+  /** RFC 3339. */
+  occurred_at: string;
+}
+
+export interface UpdatePaymentMethodInput extends EditPaymentMethodInput {
+  change: MethodChange;
+}
+
 export interface SendNoticeInput {
   /** Also the workflow's id. */
   notification_id: string;
@@ -91,6 +111,12 @@ export interface MethodReady {
   version: number;
   /** As in `CustomerReady`. */
   request_hash: string;
+}
+
+/** What update `methodReady` of `updatePaymentMethod` answers. */
+export interface MethodUpdated extends MethodReady {
+  /** The gateway has not answered yet: the method is as it was, and changes once it has. */
+  pending: boolean;
 }
 
 /** The signal of `followGateway`, which it is started with. */

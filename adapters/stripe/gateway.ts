@@ -13,6 +13,7 @@ import { amountForStripe, amountFromStripe } from './amounts.ts';
 import { createChargeBreaker, type Sent } from './breaker.ts';
 import { cameBack, readWithCharge } from './came-back.ts';
 import { cancelPayment } from './cancel.ts';
+import { detachPaymentMethod, updatePaymentMethod } from './change-method.ts';
 import { answerOfError, answerOfIntent, isGatewayFailure, unrepresentable } from './charge.ts';
 import { found, gatewayFault, type StripeOptions, stripeClient } from './client.ts';
 import { getDispute, getFraudWarning } from './disputes.ts';
@@ -78,6 +79,8 @@ export function createStripeGateway(
     ownerOf: (gatewayCustomerRef) => ownerOf(stripe, gatewayCustomerRef, options),
 
     attachPaymentMethod: (input) => attachPaymentMethod(stripe, input, options),
+    updatePaymentMethod: (input) => updatePaymentMethod(stripe, input, options),
+    detachPaymentMethod: (token) => detachPaymentMethod(stripe, token, options),
 
     async getPaymentMethod(token) {
       const method = await found(stripe.paymentMethods.retrieve(token), options);

@@ -20,7 +20,14 @@ export {
 export { openRecovery } from './open-recovery.ts';
 export { openSettled } from './open-settled.ts';
 export { setRecoveryPaused } from './pause.ts';
-export { findObligation, getObligation, getOpenObligations, getRecoveries, getRecovery } from './queries.ts';
+export {
+  findChargeInFlight,
+  findObligation,
+  getObligation,
+  getOpenObligations,
+  getRecoveries,
+  getRecovery,
+} from './queries.ts';
 export { recordAttempt } from './record-attempt.ts';
 export {
   followRefunds,
