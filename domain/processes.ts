@@ -135,6 +135,8 @@ export type GatewayChange = { event_id: string } & (
 export interface FollowGatewayInput {
   /** Absent for a dispute: only its charge leads to the customer. */
   customer_id?: string;
+  /** What the run before this one had heard of and not read. */
+  heard?: GatewayChange[];
 }
 
 /** Signals of `recoverPayment`, each with its payload. */
