@@ -64,8 +64,10 @@ export interface ChargeOrder {
   customer_id: string;
   /** The obligation's one payment, if an earlier attempt created it: then it is confirmed with another method. */
   gateway_ref?: string;
-  /** A person lets it be collected although a payment for it came back. */
+  /** A person lets it be collected although a payment for it came back, or was withdrawn. */
   collect_again?: true;
+  /** Since when it is owed, epoch milliseconds: what was withdrawn before is not about it. */
+  opened_at?: number;
   gateway_customer_ref: string;
   token: string;
   /** ISO 4217 minor units, as every amount here; the adapter converts where its gateway counts differently. */
@@ -124,6 +126,8 @@ export interface GatewayPayment {
   state: 'succeeded' | 'confirmable' | 'payable' | 'processing' | 'cancelled';
   /** It has succeeded, and does not hold its whole amount now. */
   came_back?: CameBack;
+  /** It was cancelled, and whoever did it says that it is not to be collected. Epoch milliseconds. */
+  withdrawn?: { because: string; created_at: number };
   gateway_customer_ref?: string;
   /** `metadata.payment_id`: the obligation that it was made for. */
   payment_id?: string;

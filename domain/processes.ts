@@ -209,7 +209,10 @@ export const workflowCaller = (workflowType: string) => `workflow:${workflowType
 export const paymentMethodWorkflowId = (customerId: string, keyHash: string) =>
   `payment-method:${customerId}:${keyHash}`;
 
-/** One run at a time reads a method, the refunds of an obligation or the disputes of a charge: an older reading never overwrites a newer one. */
+/**
+ * One run at a time reads a method, a mandate, the refunds of an obligation or the disputes of a charge: an older reading
+ * never overwrites a newer one. A mandate that the key may not read is tried for weeks, and holds up nothing else.
+ */
 export function followGatewayWorkflowId(change: GatewayChange): string {
   switch (change.changed) {
     case 'refunds':
@@ -217,7 +220,9 @@ export function followGatewayWorkflowId(change: GatewayChange): string {
     case 'dispute':
     case 'fraud_warning':
       return `gateway-dispute:${change.charge_ref}`;
-    default:
+    case 'mandate':
+      return `gateway-mandate:${change.mandate_ref}`;
+    case 'payment_method':
       return `gateway-method:${change.payment_method_id}`;
   }
 }

@@ -36,7 +36,10 @@ export async function findCharge(
   }
 }
 
-/** The obligation's payment among the customer's; cancelled ones belong to a time before the obligation was reopened. */
+/**
+ * The obligation's payment among the customer's. Cancelled ones belong to a time before the obligation was reopened; but
+ * one that was created since the claim, and of which its canceller said that it is not to be collected, is the answer.
+ */
 async function intentOf(stripe: Stripe, query: ChargeQuery): Promise<Stripe.PaymentIntent | undefined> {
   const own: Stripe.PaymentIntent[] = [];
   const newestFirst = stripe.paymentIntents.list({
@@ -46,10 +49,16 @@ async function intentOf(stripe: Stripe, query: ChargeQuery): Promise<Stripe.Paym
     expand: ['data.latest_charge'],
   });
   for await (const intent of newestFirst) {
-    if (intent.metadata.payment_id === query.payment_id && intent.status !== 'canceled') own.push(intent);
+    if (intent.metadata.payment_id !== query.payment_id) continue;
+    if (intent.status !== 'canceled' || wasWithdrawn(intent, query)) own.push(intent);
   }
   const paidOrPaying = own.find(({ status }) => status === 'succeeded' || status === 'processing');
-  return paidOrPaying ?? own[0];
+  return paidOrPaying ?? own.find(({ status }) => status !== 'canceled') ?? own[0];
+}
+
+function wasWithdrawn(intent: Stripe.PaymentIntent, { claimed_at }: ChargeQuery): boolean {
+  const isSince = intent.created * 1000 >= claimed_at - CLOCK_SKEW_MS;
+  return isSince && cancellationOf(intent)?.because !== undefined;
 }
 
 async function outcomeOf(

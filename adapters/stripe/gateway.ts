@@ -14,7 +14,13 @@ import { createChargeBreaker, type Sent } from './breaker.ts';
 import { cameBack, readWithCharge } from './came-back.ts';
 import { cancelPayment } from './cancel.ts';
 import { detachPaymentMethod, updatePaymentMethod } from './change-method.ts';
-import { answerOfError, answerOfIntent, isGatewayFailure, unrepresentable } from './charge.ts';
+import {
+  answerOfError,
+  answerOfIntent,
+  cancellationOf,
+  isGatewayFailure,
+  unrepresentable,
+} from './charge.ts';
 import { found, gatewayFault, type StripeOptions, stripeClient } from './client.ts';
 import { getDispute, getFraudWarning } from './disputes.ts';
 import { findCharge } from './find-charge.ts';
@@ -170,6 +176,7 @@ function paymentOf(intent: Stripe.PaymentIntent): GatewayPayment {
   const charged = typeof latest === 'object' ? latest?.created : undefined;
   const method = intent.payment_method;
   const token = typeof method === 'string' ? method : method?.id;
+  const because = cancellationOf(intent)?.because;
   return {
     gateway_ref: intent.id,
     state: stateOf(intent.status),
@@ -178,6 +185,7 @@ function paymentOf(intent: Stripe.PaymentIntent): GatewayPayment {
     ...(charge && { charge_ref: charge }),
     ...(token && { token }),
     ...(charged && { charged_at: charged * 1000 }),
+    ...(because && { withdrawn: { because, created_at: intent.created * 1000 } }),
     amount: amountFromStripe(intent.amount, intent.currency),
     currency: intent.currency.toUpperCase(),
   };
