@@ -299,9 +299,7 @@ test('a suspended customer changes and removes nothing', async () => {
   const id = methods[0] ?? '';
   await setCustomerStatus(graph, testHeader(), { customer_id, status: 'suspended', reason: 'test' });
   const by = execution();
-  for (const refused of [
-    by.run(by.requestMethodUpdate, dated(customer_id, id, 2031)),
-    by.run(by.removePaymentMethod, edit(customer_id, id)),
-  ])
-    await expect(refused).rejects.toMatchObject({ type: 'customer_suspended' });
+  const refused = { type: 'customer_suspended' };
+  await expect(by.run(by.requestMethodUpdate, dated(customer_id, id, 2031))).rejects.toMatchObject(refused);
+  await expect(by.run(by.removePaymentMethod, edit(customer_id, id))).rejects.toMatchObject(refused);
 });

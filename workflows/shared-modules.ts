@@ -10,5 +10,6 @@ import '../domain/recovery/begin.ts';
 import '../domain/recovery/decide.ts';
 import '../domain/recovery/describe.ts';
 import '../domain/recovery/evolve.ts';
+import '../domain/recovery/messages.ts';
 import '../domain/recovery/payment-failed.ts';
 import '../domain/recovery/status.ts';

@@ -61,6 +61,8 @@ const STORY = [
   'grpc/find-customers-by-usage',
   'grpc/find-connected-customers',
   'grpc/get-timeline',
+  'rest/change-payment-method',
+  'rest/remove-payment-method',
   'rest/healthz',
   'rest/readyz',
 ];
