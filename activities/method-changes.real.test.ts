@@ -17,7 +17,7 @@ import {
 } from '../graph/index.ts';
 import { claimAttempt, openRecovery } from '../graph/recovery/index.ts';
 import { readPolicy } from '../platform/policy.ts';
-import { closeVerified, openTestGraph, randomToken, testHeader } from '../test/graph.ts';
+import { closeVerified, openTestGraph, testHeader } from '../test/graph.ts';
 import { type Fixture, startFixture } from '../test/stripe.ts';
 import { customerWithCards, failureOf } from '../test/wallets.ts';
 import { createMethodChangeActivities } from './method-changes.ts';

@@ -49,6 +49,7 @@ import {
   recordDeviceLogin,
   recordDispute,
   recordVerification,
+  requestMethodUpdate,
   setCustomerStatus,
   setDefaultPaymentMethod,
   setOffSessionConsent,
@@ -62,6 +63,7 @@ import {
 import {
   countInReview,
   clearReports,
+  findChargeInFlight,
   findNewsMatter,
   findRefundMatter,
   findReportsDue,
@@ -71,6 +73,7 @@ import {
   getObligation,
   getOpenObligations,
   getRecoveries,
+  isRefundOwed,
   keepReport,
   postponeReports,
 } from './recovery/index.ts';
@@ -134,6 +137,8 @@ async function everything(recorded: Graph): Promise<void> {
     off_session_consent: false,
     source: 'customer',
   });
+  const change = { expiry_month: 5, expiry_year: 2040, off_session_consent: false };
+  await requestMethodUpdate(recorded, testHeader(), { ...own, change, by: 'customer' });
   await setCustomerStatus(recorded, testHeader(), { customer_id, status: 'suspended', reason: 'test' });
   await linkBehavioralProfile(recorded, testHeader(), { customer_id, baseline_data_ref: 'ref' });
   await updateDeviceTrustScore(recorded, testHeader(), {
@@ -164,6 +169,8 @@ async function everything(recorded: Graph): Promise<void> {
   await getObligation(recorded, life.open);
   await getNoticeMatter(recorded, { payment_id: life.paid, notification_id: 'none', template: 'recovered' });
   await getOpenObligations(recorded, life.customer_id);
+  await findChargeInFlight(recorded, own);
+  await isRefundOwed(recorded, { payment_id: life.paid, notification_id: 'none' });
   await getTimeline(recorded, { customer_id: life.customer_id, limit: 10 });
   await findNewsMatter(recorded, {
     about: 'payment',
