@@ -221,7 +221,7 @@ export function followGatewayWorkflowId(change: GatewayChange): string {
     case 'fraud_warning':
       return `gateway-dispute:${change.charge_ref}`;
     case 'mandate':
-      return `gateway-mandate:${change.mandate_ref}`;
+      return `gateway-mandate:${change.payment_method_id}:${change.mandate_ref}`;
     case 'payment_method':
       return `gateway-method:${change.payment_method_id}`;
   }
