@@ -6,7 +6,13 @@ import { DECLINE_TABLE } from '../domain/decline/table.ts';
 import type { ChargeAnswer, PaymentNoticeTemplate } from '../domain/ports.ts';
 import { attemptKey } from '../domain/processes.ts';
 import { applyFraudOutcome, getFraudCase, type Graph, setCustomerStatus } from '../graph/index.ts';
-import { claimAttempt, closeRecovery, recordAttempt } from '../graph/recovery/index.ts';
+import {
+  claimAttempt,
+  closeRecovery,
+  followRefunds,
+  recordAttempt,
+  recordRefund,
+} from '../graph/recovery/index.ts';
 import { readPolicy } from '../platform/policy.ts';
 import { fraudReport } from '../test/fraud.ts';
 import {
@@ -209,15 +215,42 @@ describe('what it says', () => {
   });
 
   test('refund_issued: the attempt that its id names, not the charge that stands', async () => {
-    const { customer_id, methods, claim, record, notice } = await owedWithCards();
+    const { customer_id, payment_id, methods, claim, record, notice } = await owedWithCards();
     const second = await claim(methods[1]);
     await record(second, { result: 'declined', codes: { decline_code: 'insufficient_funds' } });
     await record(await claim(methods[2]), approved);
     await record(second, { ...approved, charge_ref: 'ch_of_the_second' });
+    const refund = { payment_id, key: second, now: Date.now(), n: 1, result: { refund_ref: 're_1' } };
+    await recordRefund(graph, testHeader(), refund);
     await deliver(graph, notice('refund_issued', second), webhook());
     expect(await data(customer_id)).toMatchObject({ charged_method: { last_four: '0002' } });
     await deliver(graph, notice('recovered'), webhook());
     expect(await data(customer_id)).toMatchObject({ charged_method: { last_four: '0003' } });
+  });
+
+  test('refund_issued: nothing while that refund has failed, and once it has succeeded after all', async () => {
+    const { customer_id, payment_id, methods, claim, record, notice } = await owedWithCards();
+    const key = await claim(methods[1]);
+    await record(key, { result: 'unknown', reason: 'timeout' });
+    await closeRecovery(graph, testHeader(), { payment_id, outcome: 'paid_elsewhere', rule: 'settled' });
+    await record(key, { ...approved, charge_ref: 'ch_too_many' });
+    const refund = (n: number) =>
+      recordRefund(graph, testHeader(), {
+        ...{ payment_id, key, n, now: Date.now(), result: { refund_ref: `re_${payment_id}_${n}` } },
+      });
+    await refund(1);
+    // The receiver was away; meanwhile the gateway tells that nothing was given back.
+    const failed = { refund_ref: `re_${payment_id}_1`, attempt_key: key, state: 'failed' } as const;
+    const refunds = [{ ...failed, amount: 4900, currency: 'USD' }];
+    const gateway_ref = String(approved.gateway_ref);
+    await followRefunds(graph, testHeader(), { payment_id, gateway_ref, refunds, now: Date.now() });
+    expect(await deliver(graph, notice('refund_issued', key), webhook())).toEqual({
+      result: 'undeliverable',
+    });
+    expect(await messagesFor(customer_id)).toEqual([]);
+    await refund(2);
+    expect(await deliver(graph, notice('refund_issued', key), webhook())).toEqual({ result: 'delivered' });
+    expect(await messagesFor(customer_id)).toHaveLength(1);
   });
 
   test('until when it can be paid, as long as it can', async () => {

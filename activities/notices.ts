@@ -10,6 +10,7 @@ import {
   finishNotice,
   getNoticeMatter,
   getNoticeResult,
+  isRefundOwed,
   NOTICES_CALLER,
   type NoticeResult,
   releaseNotice,
@@ -67,7 +68,7 @@ export function createNoticeActivities(deps: NoticeDependencies): NoticeActiviti
       const { locale = 'en' } = recipients;
       const addressed = { ...recipient, locale, links: policy.links, now: now() };
       const notice = content.compose(addressed);
-      const handed = await handOver(deps, sender, notice);
+      const handed = await handOver(deps, sender, { input, notice });
       if (handed.result === 'ended') return { result: handed.as };
       if (handed.result === 'failed') return finish(handed.reason);
       try {
@@ -106,7 +107,7 @@ type HandedOver =
 async function handOver(
   { graph, notifier, now }: NoticeDependencies,
   sender: CommandHeader,
-  notice: Notice,
+  { input, notice }: { input: NoticeInput; notice: Notice },
 ): Promise<HandedOver> {
   const { notification_id } = notice;
   const { workflowExecution, attempt } = activityInfo();
@@ -121,8 +122,17 @@ async function handOver(
       throw new PersonaError('notifier_unavailable', `Another try of notice ${notification_id} is under way`);
     if (!notifier.recognisesRepeats) return { result: 'failed', reason: IN_DOUBT };
   }
+  const release = () =>
+    releaseNotice(graph, sender, mine).catch((problem: unknown) =>
+      log.warn('A try that was not taken could not be written down', { notification_id, problem }),
+    );
   try {
     signal.throwIfAborted();
+    // Nothing is remembered of it: once the money is given back after all, the customer is to hear of it.
+    if (await isOutdated(graph, input)) {
+      await release();
+      return { result: 'ended', as: 'undeliverable' };
+    }
     await notifier.deliver(notice, { signal });
     return { result: 'taken' };
   } catch (error) {
@@ -133,11 +143,17 @@ async function handOver(
       return { result: 'failed', reason: error.message };
     }
     // Whoever comes next need not wait until this try counts as over, nor doubt what came of it.
-    await releaseNotice(graph, sender, mine).catch((problem: unknown) =>
-      log.warn('A try that was not taken could not be written down', { notification_id, problem }),
-    );
+    await release();
     throw error;
   }
+}
+
+/** A refund that was to be told of may have failed since: asked at the last moment. */
+async function isOutdated(
+  graph: Graph,
+  { notification_id, template, payment_id }: NoticeInput,
+): Promise<boolean> {
+  return template === 'refund_issued' && isRefundOwed(graph, { notification_id, payment_id });
 }
 
 /** One caller for process and child: whoever goes on must find what the other began. */

@@ -160,6 +160,78 @@ describe('wallet', () => {
     expect((await addMethod(api.first, customer_id)).status).toBe(403);
   });
 
+  const path = ({ customer_id, payment_method_id }: { customer_id: string; payment_method_id: string }) =>
+    `/api/v1/customers/${customer_id}/payment-methods/${payment_method_id}`;
+  const edit = async (
+    of: { customer_id: string; payment_method_id: string },
+    verb: 'PATCH' | 'DELETE',
+    headers: Record<string, string>,
+    body?: object,
+  ) => {
+    const response = await fetch(`${api.second.http}${path(of)}`, {
+      method: verb,
+      headers: { ...headers, ...(body && { 'content-type': 'application/json' }) },
+      ...(body && { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    const etag = response.headers.get('etag') ?? '';
+    return { status: response.status, etag, body: text === '' ? undefined : JSON.parse(text) };
+  };
+
+  test('a date and a consent are changed on the version that was seen; the same request again is the same', async () => {
+    const { customer_id, payment_method_id } = await onboard(api.first, { payment_method_details: card() });
+    const of = { customer_id, payment_method_id };
+    const seen = (await rest(api.first, path(of))).headers.get('etag') ?? '';
+    const change = { expiry_month: 5, expiry_year: 2037, off_session_consent: false };
+    const changed = await edit(of, 'PATCH', { 'if-match': seen }, change);
+    expect([changed.status, changed.body]).toEqual([
+      200,
+      expect.objectContaining({ expiry_month: 5, expiry_year: 2037, off_session_consent: false }),
+    ]);
+    expect(changed.etag).toBe(`"${changed.body.changed_seq}"`);
+    expect(changed.etag).not.toBe(seen);
+    // Its caller did not hear of it.
+    expect(await edit(of, 'PATCH', { 'if-match': seen }, change)).toEqual(changed);
+    const stale = await edit(of, 'PATCH', { 'if-match': seen }, { off_session_consent: true });
+    expect([stale.status, stale.body.type]).toEqual([412, 'urn:persona:error:stale_version']);
+    const key = { 'if-match': changed.etag, 'idempotency-key': randomUUID() };
+    expect((await edit(of, 'PATCH', key, { off_session_consent: true })).status).toBe(200);
+    const other = await edit(of, 'PATCH', key, { off_session_consent: false });
+    expect([other.status, other.body.type]).toEqual([422, 'urn:persona:error:idempotency_key_reused']);
+    const over = await edit(of, 'PATCH', { 'if-match': '*' }, { expiry_month: 1, expiry_year: 2020 });
+    expect([over.status, over.body.errors]).toEqual([
+      422,
+      [{ pointer: '#/expiry_year', message: 'must be of a date that is not over' }],
+    ]);
+  });
+
+  test('a removed method is gone at once, also as the default; the same request again is the same', async () => {
+    const { customer_id, payment_method_id } = await onboard(api.first, { payment_method_details: card() });
+    const second = (await addMethod(api.first, customer_id)).body.payment_method_id as string;
+    const of = { customer_id, payment_method_id };
+    const seen = { 'if-match': (await rest(api.first, path(of))).headers.get('etag') ?? '' };
+    expect((await edit(of, 'DELETE', seen)).status).toBe(204);
+    expect((await edit(of, 'DELETE', seen)).status).toBe(204);
+    expect((await edit(of, 'DELETE', { 'if-match': '*' })).status).toBe(404);
+    const wallet = await rest(api.first, `/api/v1/customers/${customer_id}/payment-methods`);
+    expect(wallet.body.items).toMatchObject([{ payment_method_id: second, is_default: true }]);
+  });
+
+  test('a change of nobody’s, of another’s and of a suspended customer’s method is refused', async () => {
+    const owner = await onboard(api.first, { payment_method_details: card() });
+    const { customer_id } = await onboard(api.first);
+    const consent = { off_session_consent: true };
+    const any = { 'if-match': '*' };
+    const foreign = { customer_id, payment_method_id: owner.payment_method_id };
+    expect((await edit(foreign, 'PATCH', any, consent)).status).toBe(404);
+    expect((await edit(foreign, 'DELETE', any)).status).toBe(404);
+    expect((await edit({ ...owner, customer_id: randomUUID() }, 'DELETE', any)).status).toBe(404);
+    const suspension = { customer_id: owner.customer_id, status: 'suspended', reason: 'test' } as const;
+    await setCustomerStatus(api.graph, testHeader(), suspension);
+    expect((await edit(owner, 'PATCH', any, consent)).status).toBe(403);
+    expect((await edit(owner, 'DELETE', any)).status).toBe(403);
+  });
+
   test("a customer's methods are nobody else's", async () => {
     const owner = await onboard(api.first, { payment_method_details: card() });
     const { customer_id } = await onboard(api.first);

@@ -13,7 +13,7 @@ export interface EditEvents {
     /** RFC 3339 in UTC. */
     value: string;
   };
-  /** The adopted payment, back from review, the window's clock (recoveries), and an identifier that is no longer taken for verified. */
+  /** The adopted payment, back from review, the window's clock (recoveries), a card's date that is wanted, and an identifier that is no longer taken for verified. */
   NodePropertyChanged:
     | { label: 'Obligation'; id: string; property: 'state'; value: 'open' }
     /** Its payment at the gateway; `null`: that was cancelled there, and another is to take its place. */
@@ -29,5 +29,7 @@ export interface EditEvents {
     /** The window's clock went on after it had stood still, or stands still (`null`: no more). RFC 3339. */
     | { label: 'Obligation'; id: string; property: 'closes_at'; value: string }
     | { label: 'Obligation'; id: string; property: 'clock_stopped_at'; value: string | null }
+    /** The date that the customer last asked the gateway to give a card: `YYYY-MM`. */
+    | { label: 'PaymentMethod'; id: string; property: 'expiry_wanted'; value: string }
     | { label: 'DigitalIdentifier'; id: string; property: 'is_verified'; value: false };
 }

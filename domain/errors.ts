@@ -82,6 +82,12 @@ export const ERRORS = {
     'The gateway refused the payment method',
   ),
   charge_in_doubt: row(true, 409, GrpcCode.ABORTED, 'Nobody knows yet what became of a charge'),
+  version_required: row(
+    false,
+    428,
+    GrpcCode.FAILED_PRECONDITION,
+    'Say which version of the resource is to change',
+  ),
   stale_version: row(false, 412, GrpcCode.ABORTED, 'The resource has changed meanwhile'),
   version_not_visible: row(
     true,

@@ -42,7 +42,8 @@ export function readMetadata(fields: FieldReader, forms: FormRules): CustomerMet
   });
 }
 
-export function readPaymentMethod(fields: FieldReader): PaymentMethodDetails {
+/** A card's date: both or none. */
+export function readExpiry(fields: FieldReader): Pick<PaymentMethodDetails, 'expiry_month' | 'expiry_year'> {
   for (const [one, other] of [
     ['expiry_month', 'expiry_year'],
     ['expiry_year', 'expiry_month'],
@@ -50,14 +51,20 @@ export function readPaymentMethod(fields: FieldReader): PaymentMethodDetails {
     if (fields.given(one) !== undefined && fields.given(other) === undefined)
       fields.refuse(other, `is required with ${one}`);
   }
+  return {
+    expiry_month: fields.integer('expiry_month', 1, 12),
+    expiry_year: fields.integer('expiry_year', FIRST_YEAR, LAST_YEAR),
+  };
+}
+
+export function readPaymentMethod(fields: FieldReader): PaymentMethodDetails {
   return withoutAbsent({
     type: fields.requiredOneOf('type', PAYMENT_METHOD_TYPES),
     token: fields.requiredText('token', TOKEN),
     brand: fields.text('brand', NAME),
     network: fields.text('network', NAME)?.toLowerCase(),
     last_four: fields.text('last_four', LAST_FOUR),
-    expiry_month: fields.integer('expiry_month', 1, 12),
-    expiry_year: fields.integer('expiry_year', FIRST_YEAR, LAST_YEAR),
+    ...readExpiry(fields),
     instrument_fingerprint: fields.text('instrument_fingerprint', TOKEN),
     off_session_consent: fields.boolean('off_session_consent'),
     consent_source: fields.text('consent_source', NAME),

@@ -64,8 +64,10 @@ export interface ChargeOrder {
   customer_id: string;
   /** The obligation's one payment, if an earlier attempt created it: then it is confirmed with another method. */
   gateway_ref?: string;
-  /** A person lets it be collected although a payment for it came back. */
+  /** A person lets it be collected although a payment for it came back, or was withdrawn. */
   collect_again?: true;
+  /** Since when it is owed, epoch milliseconds: what was withdrawn before is not about it. */
+  opened_at?: number;
   gateway_customer_ref: string;
   token: string;
   /** ISO 4217 minor units, as every amount here; the adapter converts where its gateway counts differently. */
@@ -124,6 +126,8 @@ export interface GatewayPayment {
   state: 'succeeded' | 'confirmable' | 'payable' | 'processing' | 'cancelled';
   /** It has succeeded, and does not hold its whole amount now. */
   came_back?: CameBack;
+  /** It was cancelled, and whoever did it says that it is not to be collected. Epoch milliseconds. */
+  withdrawn?: { because: string; created_at: number };
   gateway_customer_ref?: string;
   /** `metadata.payment_id`: the obligation that it was made for. */
   payment_id?: string;
@@ -175,6 +179,12 @@ export type AttachAnswer =
   | { result: 'attached'; method: GatewayPaymentMethod }
   /** The gateway will not take it: declined, unknown there, or attached to another of its customers. */
   | { result: 'refused'; reason: 'declined' | 'not_found' | 'other_customer'; codes: DeclineCodes };
+
+/**
+ * `refused`: the card cannot have that date. `not_attached`: the gateway does not change it, since nobody there has it, or
+ * nobody any more.
+ */
+export type MethodChangeAnswer = 'updated' | 'refused' | 'not_attached';
 
 /** Whether charges are sent: all, one on trial, or none because the gateway failed at too many. */
 export type BreakerState = 'closed' | 'half_open' | 'open';
@@ -229,6 +239,18 @@ export interface PaymentGateway {
     gateway_customer_ref: string;
     key: string;
   }): Promise<AttachAnswer | { result: 'no_customer' }>;
+  /**
+   * Gives a card another date. Without an idempotency key: the same change twice is one change, and a key would replay the
+   * fault of the first try. What the card is like then is to be read.
+   * @throws gateway_unavailable, gateway_misconfigured
+   */
+  updatePaymentMethod(input: {
+    token: string;
+    expiry_month: number;
+    expiry_year: number;
+  }): Promise<MethodChangeAnswer>;
+  /** Takes a method from its customer there, for good. @throws gateway_unavailable, gateway_misconfigured */
+  detachPaymentMethod(token: string): Promise<'detached' | 'not_attached'>;
   /** `undefined`: unknown at the gateway. @throws gateway_unavailable, gateway_misconfigured */
   getPaymentMethod(token: string): Promise<GatewayPaymentMethod | undefined>;
   /** `undefined`: unknown at the gateway. @throws gateway_unavailable, gateway_misconfigured */

@@ -1,6 +1,7 @@
 /** Names, queues and ids of the durable processes. They are contracts: other agents use them with their own Temporal clients. */
 
 import type { FraudOutcomeReport, ReviewDecision } from './fraud/messages.ts';
+import type { MethodChange } from './method-change.ts';
 import type { OnboardingAnswer, OnboardingRequest } from './onboarding.ts';
 import type { PaymentMethodStatus, PaymentMethodType } from './payment-method.ts';
 import type { AccountNoticeTemplate, PaymentNoticeTemplate } from './ports.ts';
@@ -18,6 +19,8 @@ export type TaskQueueName = (typeof TaskQueue)[keyof typeof TaskQueue];
 export const WorkflowName = {
   onboardCustomer: 'onboardCustomer',
   addPaymentMethod: 'addPaymentMethod',
+  updatePaymentMethod: 'updatePaymentMethod',
+  removePaymentMethod: 'removePaymentMethod',
   recoverPayment: 'recoverPayment',
   refundPayment: 'refundPayment',
   sendNotice: 'sendNotice',
@@ -70,6 +73,23 @@ export interface AddedPaymentMethod {
   off_session_consent?: boolean;
 }
 
+/** A change of a method that the customer has. */
+export interface EditPaymentMethodInput extends Asker {
+  customer_id: string;
+  payment_method_id: string;
+  idempotency_key: string;
+  /** The method's `changed_seq`, if it must not have changed since. */
+  expected_version?: number;
+  /** `customer`: signed in. */
+  by: 'customer' | 'service';
+  /** RFC 3339. */
+  occurred_at: string;
+}
+
+export interface UpdatePaymentMethodInput extends EditPaymentMethodInput {
+  change: MethodChange;
+}
+
 /** A notice, and the payment or the fraud case that it is about. */
 export type NoticeInput = {
   /** Also the id of the workflow that sends it. */
@@ -101,6 +121,12 @@ export interface MethodReady {
   request_hash: string;
 }
 
+/** What update `methodReady` of `updatePaymentMethod` answers. */
+export interface MethodUpdated extends MethodReady {
+  /** The gateway has not answered yet: the method is as it was, and changes once it has. */
+  pending: boolean;
+}
+
 /** The signal of `followGateway`, which it is started with. */
 export const GATEWAY_CHANGED = 'gatewayChanged';
 
@@ -117,6 +143,8 @@ export type GatewayChange = { event_id: string } & (
 export interface FollowGatewayInput {
   /** Absent for a dispute: only its charge leads to the customer. */
   customer_id?: string;
+  /** What the run before this one had heard of and not read. */
+  heard?: GatewayChange[];
 }
 
 /** Signals of `recoverPayment`, each with its payload. */
@@ -215,7 +243,10 @@ export const workflowCaller = (workflowType: string) => `workflow:${workflowType
 export const paymentMethodWorkflowId = (customerId: string, keyHash: string) =>
   `payment-method:${customerId}:${keyHash}`;
 
-/** One run at a time reads a method, the refunds of an obligation or the disputes of a charge: an older reading never overwrites a newer one. */
+/**
+ * One run at a time reads a method, a mandate, the refunds of an obligation or the disputes of a charge: an older reading
+ * never overwrites a newer one. A mandate that the key may not read is tried for weeks, and holds up nothing else.
+ */
 export function followGatewayWorkflowId(change: GatewayChange): string {
   switch (change.changed) {
     case 'refunds':
@@ -223,7 +254,9 @@ export function followGatewayWorkflowId(change: GatewayChange): string {
     case 'dispute':
     case 'fraud_warning':
       return `gateway-dispute:${change.charge_ref}`;
-    default:
+    case 'mandate':
+      return `gateway-mandate:${change.payment_method_id}:${change.mandate_ref}`;
+    case 'payment_method':
       return `gateway-method:${change.payment_method_id}`;
   }
 }

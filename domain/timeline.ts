@@ -51,6 +51,14 @@ const ATTEMPTS: Readonly<Record<EventData['RecoveryAttempted']['state'], string>
   void: 'was not sent',
 };
 
+const CHANGED: Readonly<
+  Record<EventData['NodePropertyChanged']['label'], (id: string, name: (id: string) => string) => string>
+> = {
+  Obligation: (id) => `A detail of the payment ${id} was updated.`,
+  PaymentMethod: (id, name) => `${name(id)} was to get another date.`,
+  DigitalIdentifier: () => 'One of your e-mail addresses or phone numbers has to be confirmed again.',
+};
+
 /** `null`: it may not be told. */
 const SENTENCES: { readonly [T in keyof EventData]: Sentence<T> | null } = {
   CustomerCreated: () => 'Your account was created.',
@@ -116,10 +124,7 @@ const SENTENCES: { readonly [T in keyof EventData]: Sentence<T> | null } = {
     `We are giving back what was charged a second time for the payment ${payment_id}.`,
   RelationshipAdded: ({ source_id }, name) => `${name(source_id)} was used on a device.`,
   RelationshipAttributeChanged: () => 'We learned when something of yours was last used.',
-  NodePropertyChanged: ({ label, id }) =>
-    label === 'Obligation'
-      ? `A detail of the payment ${id} was updated.`
-      : 'One of your e-mail addresses or phone numbers has to be confirmed again.',
+  NodePropertyChanged: ({ label, id }, name) => CHANGED[label](id, name),
   // A suspicion; what it changed is told of by events of its own.
   FraudOutcomeApplied: null,
   FraudReviewReminded: null,

@@ -1,5 +1,6 @@
 /** The default payment method of a customer (specification: graph, invariant 1). */
 
+import { PersonaError } from './errors.ts';
 import type { PaymentMethodStatus } from './payment-method.ts';
 
 /** What decides whether a method may be the default, and which one is next. */
@@ -47,6 +48,29 @@ export const CHOSEN_BY = 'chosen by';
 
 /** Whose word withdrew a consent: the card network's, the bank's, or the mandate's end. */
 export const NETWORK_REVOCATION = 'network_revocation';
+
+/**
+ * @throws PersonaError illegal_transition: this source can give no consent to the method
+ */
+export function requireConsentable(
+  method: { payment_method_id: string; proven: boolean; consent_source: string | null },
+  source: string,
+): void {
+  const { payment_method_id: id } = method;
+  // Once its identifier is verified, a stranger's card would be charged for this customer.
+  if (!method.proven) {
+    throw new PersonaError(
+      'illegal_transition',
+      `payment method ${id} can have no consent: it is not proven to be the customer’s`,
+    );
+  }
+  if (!mayConsent(method, source)) {
+    throw new PersonaError(
+      'illegal_transition',
+      `payment method ${id} can have no consent but the customer’s own: it was revoked`,
+    );
+  }
+}
 
 /** May this source give consent? One that was revoked returns only by the customer's own act (decline codes). */
 export function mayConsent(method: { consent_source: string | null }, source: string): boolean {

@@ -1,6 +1,6 @@
 /** The graph's public face: commands, queries, and what a composition root needs to open it. */
 
-export { isSameRequest } from './body-hash.ts';
+export { isSameRequest, requestHash } from './body-hash.ts';
 export type { CommandHeader } from './command.ts';
 export { runCommand } from './command.ts';
 export type { CommandTx, CustomerNode, DeviceNode, NewEvent } from './command-tx.ts';
@@ -97,6 +97,8 @@ export { followPaymentMethod, type FollowedMethod } from './wallet/follow-paymen
 export { findMethodMatter, type MethodMatter } from './wallet/method-news.ts';
 export { type CardHolder, findCardHolders, recordDispute } from './wallet/record-dispute.ts';
 export { recordPaymentMethodUse } from './wallet/record-use.ts';
+export type { MethodUpdateRequest } from './wallet/request-method-update.ts';
+export { requestMethodUpdate } from './wallet/request-method-update.ts';
 export { updatePaymentMethod } from './wallet/update-payment-method.ts';
 export type { Verification, Verified } from './wallet/record-verification.ts';
 export { recordVerification } from './wallet/record-verification.ts';

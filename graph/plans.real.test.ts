@@ -53,6 +53,7 @@ import {
   recordDeviceLogin,
   recordDispute,
   recordVerification,
+  requestMethodUpdate,
   setCustomerStatus,
   setDefaultPaymentMethod,
   setOffSessionConsent,
@@ -66,6 +67,7 @@ import {
 import {
   countInReview,
   clearReports,
+  findChargeInFlight,
   findNewsMatter,
   findRefundMatter,
   findReportsDue,
@@ -76,6 +78,7 @@ import {
   getObligation,
   getOpenObligations,
   getRecoveries,
+  isRefundOwed,
   keepReport,
   postponeReports,
 } from './recovery/index.ts';
@@ -139,6 +142,8 @@ async function everything(recorded: Graph): Promise<void> {
     off_session_consent: false,
     source: 'customer',
   });
+  const change = { expiry_month: 5, expiry_year: 2040, off_session_consent: false };
+  await requestMethodUpdate(recorded, testHeader(), { ...own, change, by: 'customer' });
   await setCustomerStatus(recorded, testHeader(), { customer_id, status: 'suspended', reason: 'test' });
   await linkBehavioralProfile(recorded, testHeader(), { customer_id, baseline_data_ref: 'ref' });
   await updateDeviceTrustScore(recorded, testHeader(), {
@@ -169,6 +174,8 @@ async function everything(recorded: Graph): Promise<void> {
   await getObligation(recorded, life.open);
   await getNoticeMatter(recorded, { payment_id: life.paid, notification_id: 'none', template: 'recovered' });
   await getOpenObligations(recorded, life.customer_id);
+  await findChargeInFlight(recorded, own);
+  await isRefundOwed(recorded, { payment_id: life.paid, notification_id: 'none' });
   await getTimeline(recorded, { customer_id: life.customer_id, limit: 10 });
   await findNewsMatter(recorded, {
     about: 'payment',

@@ -1,6 +1,7 @@
 import { getCustomerProfile, getPaymentMethod } from '../graph/index.ts';
 import { addPaymentMethod } from './add-payment-method.ts';
 import { getAddresses, getDevices } from './belongings.ts';
+import { removePaymentMethod, updatePaymentMethod } from './change-payment-method.ts';
 import { createContextReader } from './context.ts';
 import { findCustomerByDigitalId, getCustomer } from './customers.ts';
 import { dependencyStates } from './dependencies.ts';
@@ -36,6 +37,8 @@ export function createServices(
     reportPaymentSettled: (caller, message) => reportPaymentSettled(deps, caller, message),
     reportFraudOutcome: (caller, message) => reportFraudOutcome(deps, caller, message),
     addPaymentMethod: (caller, method) => addPaymentMethod(deps, caller, method),
+    updatePaymentMethod: (caller, edit) => updatePaymentMethod(deps, caller, edit),
+    removePaymentMethod: (caller, edit) => removePaymentMethod(deps, caller, edit),
     getPaymentMethods: (_, request) => getPaymentMethods(deps, request),
     getPaymentMethod: (_, ids) => getPaymentMethod(deps.graph, ids),
     getProfile: (_, ids) => getCustomerProfile(deps.graph, ids),

@@ -1,8 +1,10 @@
 /** The use cases behind both faces, REST and gRPC. */
 
+import type { MethodChange } from '../domain/method-change.ts';
 import type { OnboardingAnswer } from '../domain/onboarding-types.ts';
 import type { AddableRelationship } from '../domain/relationships.ts';
 import type { AttributeChange, PropertyChange } from '../graph/index.ts';
+import type { MethodEdit } from './change-payment-method.ts';
 import type { Caller } from './request.ts';
 import type { WebhookAnswer } from './stripe-webhook.ts';
 import type {
@@ -76,6 +78,11 @@ export interface Services {
   reportPaymentSettled(caller: Caller, message: unknown): Promise<{ workflow_id: string }>;
   reportFraudOutcome(caller: Caller, message: unknown): Promise<{ workflow_id: string }>;
   addPaymentMethod(caller: Caller, method: NewPaymentMethod): Promise<PaymentMethodView>;
+  updatePaymentMethod(
+    caller: Caller,
+    edit: MethodEdit & { change: MethodChange },
+  ): Promise<{ method: PaymentMethodView; pending: boolean }>;
+  removePaymentMethod(caller: Caller, edit: MethodEdit): Promise<void>;
   getPaymentMethods(caller: Caller, request: PageRequest): Promise<Page<PaymentMethodView>>;
   getPaymentMethod(
     caller: Caller,

@@ -11,6 +11,7 @@ import type { Workflow } from '@temporalio/common';
 import {
   type AddPaymentMethodInput,
   type CustomerReady,
+  type EditPaymentMethodInput,
   type FraudSignalName,
   type FraudSignals,
   fraudCaseWorkflowId,
@@ -18,6 +19,7 @@ import {
   GATEWAY_CHANGED,
   type GatewayChange,
   type MethodReady,
+  type MethodUpdated,
   type OnboardCustomerInput,
   onboardingWorkflowId,
   paymentMethodWorkflowId,
@@ -32,6 +34,7 @@ import {
   TaskQueue,
   type TaskQueueName,
   UpdateName,
+  type UpdatePaymentMethodInput,
   WorkflowName,
 } from '../domain/processes.ts';
 import type { PaymentFailed } from '../domain/recovery/messages.ts';
@@ -110,16 +113,68 @@ export function addPaymentMethod(
   input: AddPaymentMethodInput,
   waiting: Waiting,
 ): Promise<MethodReady> {
-  const { customer_id, caller, idempotency_key } = input;
+  const { customer_id } = input;
+  return askForMethod(client, waiting, {
+    workflow: WorkflowName.addPaymentMethod,
+    input,
+    summary: `Adds a payment method of customer ${customer_id}`,
+  });
+}
+
+/**
+ * Changes a payment method and waits for `methodReady`, like `addPaymentMethod`.
+ *
+ * @throws PersonaError what the process refuses; temporal_unavailable, deadline_exceeded
+ */
+export function updatePaymentMethod(
+  client: Client,
+  input: UpdatePaymentMethodInput,
+  waiting: Waiting,
+): Promise<MethodUpdated> {
+  const { payment_method_id, customer_id } = input;
+  return askForMethod(client, waiting, {
+    workflow: WorkflowName.updatePaymentMethod,
+    input,
+    summary: `Changes payment method ${payment_method_id} of customer ${customer_id}`,
+  });
+}
+
+/**
+ * Removes a payment method and waits for `methodReady`, like `addPaymentMethod`.
+ *
+ * @throws PersonaError what the process refuses; temporal_unavailable, deadline_exceeded
+ */
+export function removePaymentMethod(
+  client: Client,
+  input: EditPaymentMethodInput,
+  waiting: Waiting,
+): Promise<MethodReady> {
+  const { payment_method_id, customer_id } = input;
+  return askForMethod(client, waiting, {
+    workflow: WorkflowName.removePaymentMethod,
+    input,
+    summary: `Removes payment method ${payment_method_id} of customer ${customer_id}`,
+  });
+}
+
+/** One key of a customer's is one request, whatever it asks for: all of them share their ids. */
+function askForMethod<T>(
+  client: Client,
+  waiting: Waiting,
+  question: {
+    workflow: string;
+    input: { customer_id: string; caller: string; idempotency_key: string };
+    summary: string;
+  },
+): Promise<T> {
+  const { customer_id, caller, idempotency_key } = question.input;
   const keyHash = createHash('sha256').update(`${caller}|${idempotency_key}`).digest('hex');
   return ask(client, waiting, {
-    workflow: WorkflowName.addPaymentMethod,
+    ...question,
     workflowId: paymentMethodWorkflowId(customer_id, keyHash),
     queue: TaskQueue.onboarding,
-    input,
     update: UpdateName.methodReady,
     updateId: keyHash,
-    summary: `Adds a payment method of customer ${customer_id}`,
   });
 }
 

@@ -8,7 +8,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import type { Client } from '@temporalio/client';
-import type { AttachAnswer, PaymentGateway } from '../domain/ports.ts';
+import type { AttachAnswer, GatewayPaymentMethod, PaymentGateway } from '../domain/ports.ts';
 import { TaskQueue, type TaskQueueName } from '../domain/processes.ts';
 import { type Graph, openGraph } from '../graph/index.ts';
 import { readPolicy } from '../platform/policy.ts';
@@ -215,6 +215,9 @@ export function call<Response = Record<string, unknown>>(
   });
 }
 
+/** What is attached there, by its token. */
+const attached = new Map<string, GatewayPaymentMethod>();
+
 /** Takes every method but those whose token says `declined`; approves every charge but those whose payment says `doubt`. */
 const willingGateway: PaymentGateway = {
   charge: async ({ payment_id }) =>
@@ -229,27 +232,34 @@ const willingGateway: PaymentGateway = {
   findCharge: async () => ({ result: 'absent' }),
   refundCharge: () => Promise.reject(new Error('no charge is too many here')),
   refundsOf: async () => [],
-  getPaymentMethod: async () => undefined,
+  getPaymentMethod: async (token) => attached.get(token),
+  async updatePaymentMethod({ token, ...date }) {
+    const method = attached.get(token);
+    if (method === undefined) return 'not_attached';
+    attached.set(token, { ...method, ...date });
+    return 'updated';
+  },
+  detachPaymentMethod: async (token) => (attached.delete(token) ? 'detached' : 'not_attached'),
   getMandate: async () => undefined,
   createCustomer: async ({ customer_id }) => ({ gateway_customer_ref: `cus_${customer_id}` }),
   ownerOf: async () => undefined,
-  attachPaymentMethod: async ({ token, gateway_customer_ref }): Promise<AttachAnswer> =>
-    token.includes('declined')
-      ? { result: 'refused', reason: 'declined', codes: { decline_code: 'generic_decline' } }
-      : {
-          result: 'attached',
-          method: {
-            token,
-            type: 'card',
-            gateway_customer_ref,
-            brand: 'visa',
-            network: 'visa',
-            last_four: '4242',
-            expiry_month: 12,
-            expiry_year: 2034,
-            funding: 'credit',
-            country: 'DE',
-            instrument_fingerprint: randomUUID(),
-          },
-        },
+  async attachPaymentMethod({ token, gateway_customer_ref }): Promise<AttachAnswer> {
+    if (token.includes('declined'))
+      return { result: 'refused', reason: 'declined', codes: { decline_code: 'generic_decline' } };
+    const method: GatewayPaymentMethod = {
+      token,
+      type: 'card',
+      gateway_customer_ref,
+      brand: 'visa',
+      network: 'visa',
+      last_four: '4242',
+      expiry_month: 12,
+      expiry_year: 2034,
+      funding: 'credit',
+      country: 'DE',
+      instrument_fingerprint: randomUUID(),
+    };
+    attached.set(token, method);
+    return { result: 'attached', method };
+  },
 };

@@ -5,6 +5,7 @@ import { createChimeraActivities } from '../activities/chimera.ts';
 import { createFollowActivities } from '../activities/follow-gateway.ts';
 import { createFraudActivities } from '../activities/fraud.ts';
 import { createGatewayActivities } from '../activities/gateway.ts';
+import { createMethodChangeActivities } from '../activities/method-changes.ts';
 import { createNoticeActivities } from '../activities/notices.ts';
 import { createOnboardingActivities } from '../activities/onboarding.ts';
 import { createPaymentMethodActivities } from '../activities/payment-methods.ts';
@@ -43,7 +44,11 @@ export interface ActivityDependencies {
 /** The activities of every queue. The queues are the bulkheads: each has its own slots. */
 export function queueActivities(deps: ActivityDependencies): Record<TaskQueueName, object> {
   return {
-    [TaskQueue.onboarding]: { ...createOnboardingActivities(deps), ...createPaymentMethodActivities(deps) },
+    [TaskQueue.onboarding]: {
+      ...createOnboardingActivities(deps),
+      ...createPaymentMethodActivities(deps),
+      ...createMethodChangeActivities(deps),
+    },
     [TaskQueue.recovery]: {
       ...createRecoveryActivities(deps),
       ...createRefundActivities(deps),

@@ -115,6 +115,40 @@ test('a gateway that is away for days loses nothing', async () => {
   expect((await now()) - before).toBeGreaterThan(2 * 86_400_000);
 });
 
+test('thousands of events while the gateway is away: a new run goes on, and nothing is lost', async () => {
+  let away = true;
+  const read: string[] = [];
+  const { tell, result, client } = await rigWith({
+    async followPaymentMethod({ event_id }) {
+      if (away) throw new PersonaError('gateway_unavailable', 'away');
+      read.push(event_id);
+      return 'unchanged';
+    },
+    async followMandate({ mandate_ref }) {
+      if (away) throw new PersonaError('gateway_unavailable', 'away');
+      read.push(mandate_ref);
+      return 'unchanged';
+    },
+  });
+  const handle = await tell({ ...method(), event_id: 'evt_first' });
+  const first = handle.signaledRunId;
+  await tell({ ...method(), changed: 'mandate', mandate_ref: 'mandate_1' });
+  for (let sent = 0; sent < 2_500; sent += 50) {
+    await Promise.all(Array.from({ length: 50 }, () => tell(method())));
+  }
+  await eventually(async () => {
+    const { runId } = await client.workflow.getHandle(handle.workflowId).describe();
+    expect(runId).not.toBe(first);
+  });
+  await tell({ ...method(), changed: 'mandate', mandate_ref: 'mandate_last' });
+  away = false;
+  await result();
+  // The one under way and the first of each other subject were carried over; what was told since is read as it came.
+  expect(read.slice(0, 2)).toEqual(['evt_first', 'mandate_1']);
+  expect(read).toContain('mandate_last');
+  expect(read.length).toBeLessThan(2_000);
+}, 60_000);
+
 test('what is never read, and what nobody understands, ends no run', async () => {
   const { tell, result } = await rigWith({
     async followPaymentMethod() {

@@ -6,13 +6,19 @@
 
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import {
+  ActivityCancellationType,
   ActivityFailure,
+  CancellationScope,
+  condition,
+  continueAsNew,
   defineSignal,
   log,
   ParentClosePolicy,
+  patched,
   proxyActivities,
   setHandler,
   startChild,
+  workflowInfo,
 } from '@temporalio/workflow';
 import type { SuspectedFraud } from '../domain/ports.ts';
 import {
@@ -27,7 +33,7 @@ import { reportFraud } from './report-fraud.ts';
 import { show } from './visibility.ts';
 
 export interface FollowGatewayResult {
-  /** What came of each change, in the order in which they were heard of. */
+  /** What came of the newest changes, in the order in which they were heard of. */
   outcomes: FollowOutcome[];
 }
 
@@ -78,10 +84,19 @@ const activities = proxyActivities<FollowActivities>({
   // The gateway tells once: neither its outage nor the graph's may lose what it said.
   scheduleToCloseTimeout: '30d',
   retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '10m' },
+  // The next run reads the same thing: a reading that is under way ends first.
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 });
 
-export async function followGateway({ customer_id }: FollowGatewayInput): Promise<FollowGatewayResult> {
-  const heard: GatewayChange[] = [];
+/** Far below where Temporal ends a run, also for its signals. */
+const LONG_HISTORY = 2_000;
+/** So many of the newest outcomes are kept. */
+const OUTCOMES_AT_MOST = 100;
+
+/** Continues as new when its history has grown: also while the gateway is away, when nothing but signals comes. */
+export async function followGateway(input: FollowGatewayInput): Promise<FollowGatewayResult> {
+  const { customer_id } = input;
+  const heard: GatewayChange[] = [...(input.heard ?? [])];
   // The signal that the run was started with is there at once.
   setHandler(gatewayChangedSignal, (change: unknown) => {
     if (isChange(change)) heard.push(change);
@@ -89,7 +104,13 @@ export async function followGateway({ customer_id }: FollowGatewayInput): Promis
   });
   const outcomes: FollowOutcome[] = [];
   for (let change = heard.shift(); change !== undefined; change = heard.shift()) {
-    outcomes.push(await follow(customer_id, change));
+    const outcome = await follow(customer_id, change);
+    if (outcome === undefined) heard.unshift(change);
+    else outcomes.push(outcome);
+    if (outcomes.length > OUTCOMES_AT_MOST) outcomes.shift();
+    if (heard.length > 0 && isLong()) {
+      await continueAsNew<typeof followGateway>({ ...input, heard: eachOnce(heard) });
+    }
   }
   const outcome = outcomes.at(-1) ?? 'unchanged';
   show(
@@ -104,7 +125,50 @@ export async function followGateway({ customer_id }: FollowGatewayInput): Promis
   return { outcomes };
 }
 
-async function follow(customer_id: string | undefined, change: GatewayChange): Promise<FollowOutcome> {
+function isLong(): boolean {
+  const { continueAsNewSuggested, historyLength } = workflowInfo();
+  return (continueAsNewSuggested || historyLength >= LONG_HISTORY) && patched('continues-as-new');
+}
+
+/** What is read anew is read once, however many events spoke of it. */
+function eachOnce(changes: readonly GatewayChange[]): GatewayChange[] {
+  const first = new Map<string, GatewayChange>();
+  for (const change of changes) {
+    const subject = JSON.stringify({ ...change, event_id: '' });
+    if (!first.has(subject)) first.set(subject, change);
+  }
+  return [...first.values()];
+}
+
+/**
+ * What an activity gives. When the history grows too long meanwhile it is called off.
+ * @returns `undefined`: the next run is to begin it anew
+ */
+async function unlessLong<T>(work: () => Promise<T>): Promise<T | undefined> {
+  const scope = new CancellationScope();
+  const working = scope.run(work);
+  let over = false;
+  const end = () => {
+    over = true;
+  };
+  void working.then(end, end);
+  await condition(() => over || isLong());
+  if (over) return await working;
+  scope.cancel();
+  try {
+    return await working;
+  } catch (error) {
+    // Whether it was cancelled or its last try failed: it is not tried again here.
+    if (error instanceof ActivityFailure) return undefined;
+    throw error;
+  }
+}
+
+/** @returns `undefined`: the next run is to read it */
+async function follow(
+  customer_id: string | undefined,
+  change: GatewayChange,
+): Promise<FollowOutcome | undefined> {
   try {
     const outcome = await read(customer_id, change);
     if (outcome === 'refund_failed')
@@ -121,23 +185,27 @@ async function follow(customer_id: string | undefined, change: GatewayChange): P
   }
 }
 
-async function read(customer_id: string | undefined, change: GatewayChange): Promise<FollowOutcome> {
+async function read(
+  customer_id: string | undefined,
+  change: GatewayChange,
+): Promise<FollowOutcome | undefined> {
   if ('dispute_ref' in change) return readDispute(change);
   if (customer_id === undefined) return 'ignored';
   switch (change.changed) {
     case 'payment_method':
-      return activities.followPaymentMethod({ ...change, customer_id });
+      return unlessLong(() => activities.followPaymentMethod({ ...change, customer_id }));
     case 'mandate':
-      return activities.followMandate({ ...change, customer_id });
+      return unlessLong(() => activities.followMandate({ ...change, customer_id }));
     case 'refunds':
-      return activities.followRefunds({ ...change, customer_id });
+      return unlessLong(() => activities.followRefunds({ ...change, customer_id }));
   }
 }
 
-async function readDispute(change: DisputeChange): Promise<FollowOutcome> {
-  const { outcome, reports } = await activities.followDispute(change);
-  for (const report of reports) await reportInBackground(report);
-  return outcome;
+async function readDispute(change: DisputeChange): Promise<FollowOutcome | undefined> {
+  const followed = await unlessLong(() => activities.followDispute(change));
+  // Out of that scope: what was found out is reported, however long the history is.
+  for (const report of followed?.reports ?? []) await reportInBackground(report);
+  return followed?.outcome;
 }
 
 /** Chimera may be unreachable for days, and gets one report for each suspicion. */

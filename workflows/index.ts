@@ -6,6 +6,8 @@ export { followGateway } from './follow-gateway.ts';
 export { onboardCustomer } from './onboard-customer.ts';
 export { recoverPayment } from './recover-payment.ts';
 export { refundPayment } from './refund-payment.ts';
+export { removePaymentMethod } from './remove-payment-method.ts';
 export { reportFraud } from './report-fraud.ts';
 export { sendNotice } from './send-notice.ts';
 export { sweepObligations } from './sweep-obligations.ts';
+export { updatePaymentMethod } from './update-payment-method.ts';

@@ -282,6 +282,25 @@ describe('without a reference', () => {
     expect(await find(query(reopened))).toMatchObject({ result: 'approved', gateway_ref: next.gateway_ref });
   });
 
+  test('one that was cancelled as not to be collected is the answer, if it was created since the claim', async () => {
+    const order = await stripe.given([{ do: 'decline' }], {});
+    const asked = query(order);
+    // Its answer was lost: nobody here knows the reference.
+    const { gateway_ref } = await charged(order);
+    await stripe.cancel(gateway_ref, 'duplicate');
+    // What the attempt left on it counts first.
+    expect(await find(asked)).toMatchObject({ result: 'declined', gateway_ref });
+    const other = { ...asked, token: `pm_${randomUUID()}` };
+    const cancelled = { gateway_ref, because: 'duplicate' };
+    expect(await find(other)).toEqual({ result: 'not_charged', gateway_ref, cancelled });
+    expect(await find({ ...other, claimed_at: asked.claimed_at + MINUTE })).toEqual({ result: 'absent' });
+    const [listed] = await stripe.gateway.paymentsOf(order.gateway_customer_ref, 0, {});
+    expect(listed).toMatchObject({
+      state: 'cancelled',
+      withdrawn: { because: 'duplicate', created_at: expect.any(Number) },
+    });
+  });
+
   test("a payment is found behind a hundred of the customer's others", async () => {
     const order = await stripe.given([]);
     const { gateway_ref } = await charged(order);

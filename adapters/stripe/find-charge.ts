@@ -35,9 +35,10 @@ export async function findCharge(
 }
 
 /**
- * The obligation's payment among the customer's; cancelled ones belong to a time before the obligation was reopened. Others
- * may have collected it as well: what the attempt's own method paid is asked about before what theirs did, or the attempt
- * would take their payment for its own, and its own would never be known.
+ * The obligation's payment among the customer's. Others may have collected it as well: what the attempt's own method paid is
+ * asked about before what theirs did, or the attempt would take their payment for its own, and its own would never be known.
+ * Cancelled ones belong to a time before the obligation was reopened; but one that was created since the claim, and of
+ * which its canceller said that it is not to be collected, is the answer.
  */
 async function intentOf(stripe: Stripe, query: ChargeQuery): Promise<Stripe.PaymentIntent | undefined> {
   const own: Stripe.PaymentIntent[] = [];
@@ -48,12 +49,21 @@ async function intentOf(stripe: Stripe, query: ChargeQuery): Promise<Stripe.Paym
     expand: ['data.latest_charge'],
   });
   for await (const intent of newestFirst) {
-    if (intent.metadata.payment_id === query.payment_id && intent.status !== 'canceled') own.push(intent);
+    if (intent.metadata.payment_id !== query.payment_id) continue;
+    if (intent.status !== 'canceled' || wasWithdrawn(intent, query)) own.push(intent);
   }
   const paidOrPaying = own.filter(({ status }) => status === 'succeeded' || status === 'processing');
   return (
-    paidOrPaying.find((intent) => idOf(intent.payment_method) === query.token) ?? paidOrPaying[0] ?? own[0]
+    paidOrPaying.find((intent) => idOf(intent.payment_method) === query.token) ??
+    paidOrPaying[0] ??
+    own.find(({ status }) => status !== 'canceled') ??
+    own[0]
   );
+}
+
+function wasWithdrawn(intent: Stripe.PaymentIntent, { claimed_at }: ChargeQuery): boolean {
+  const isSince = intent.created * 1000 >= claimed_at - CLOCK_SKEW_MS;
+  return isSince && cancellationOf(intent)?.because !== undefined;
 }
 
 async function outcomeOf(

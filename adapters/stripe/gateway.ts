@@ -13,7 +13,14 @@ import { amountForStripe, amountFromStripe } from './amounts.ts';
 import { createChargeBreaker, type Sent } from './breaker.ts';
 import { cameBack, readWithCharge } from './came-back.ts';
 import { cancelPayment } from './cancel.ts';
-import { answerOfError, answerOfIntent, isGatewayFailure, unrepresentable } from './charge.ts';
+import { detachPaymentMethod, updatePaymentMethod } from './change-method.ts';
+import {
+  answerOfError,
+  answerOfIntent,
+  cancellationOf,
+  isGatewayFailure,
+  unrepresentable,
+} from './charge.ts';
 import { found, gatewayFault, LARGEST_PAGE, type StripeOptions, stripeClient } from './client.ts';
 import { getDispute, getFraudWarning } from './disputes.ts';
 import { findCharge } from './find-charge.ts';
@@ -75,6 +82,8 @@ export function createStripeGateway(
     ownerOf: (gatewayCustomerRef) => ownerOf(stripe, gatewayCustomerRef, options),
 
     attachPaymentMethod: (input) => attachPaymentMethod(stripe, input, options),
+    updatePaymentMethod: (input) => updatePaymentMethod(stripe, input, options),
+    detachPaymentMethod: (token) => detachPaymentMethod(stripe, token, options),
 
     async getPaymentMethod(token) {
       const method = await found(stripe.paymentMethods.retrieve(token), options);
@@ -164,6 +173,7 @@ function paymentOf(intent: Stripe.PaymentIntent): GatewayPayment {
   const charged = typeof latest === 'object' ? latest?.created : undefined;
   const method = intent.payment_method;
   const token = typeof method === 'string' ? method : method?.id;
+  const because = cancellationOf(intent)?.because;
   return {
     gateway_ref: intent.id,
     state: stateOf(intent.status),
@@ -172,6 +182,7 @@ function paymentOf(intent: Stripe.PaymentIntent): GatewayPayment {
     ...(charge && { charge_ref: charge }),
     ...(token && { token }),
     ...(charged && { charged_at: charged * 1000 }),
+    ...(because && { withdrawn: { because, created_at: intent.created * 1000 } }),
     amount: amountFromStripe(intent.amount, intent.currency),
     currency: intent.currency.toUpperCase(),
   };

@@ -235,6 +235,16 @@ const CALLS: [
     ],
   ],
   ['reading a method', () => gateway().getPaymentMethod('pm_1'), [['GET /v1/payment_methods/{id}', []]]],
+  [
+    "a card's new date",
+    () => gateway().updatePaymentMethod({ token: 'pm_1', expiry_month: 5, expiry_year: 2031 }),
+    [['POST /v1/payment_methods/{id}', ['card[exp_month]', 'card[exp_year]']]],
+  ],
+  [
+    'detaching a method',
+    () => gateway().detachPaymentMethod('pm_1'),
+    [['POST /v1/payment_methods/{id}/detach', []]],
+  ],
   ['reading a mandate', () => gateway().getMandate('mandate_1'), [['GET /v1/mandates/{id}', []]]],
   ['reading a dispute', () => gateway().getDispute('du_1'), [['GET /v1/disputes/{id}', ['expand[]']]]],
   [

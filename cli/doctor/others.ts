@@ -3,7 +3,8 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { Client, credentials } from '@grpc/grpc-js';
-import { gatewayFault, stripeClient } from '../../adapters/stripe/client.ts';
+import { Stripe } from 'stripe';
+import { gatewayFault, stripeClient, type StripeOptions } from '../../adapters/stripe/client.ts';
 import type { Readiness } from '../../platform/readiness.ts';
 import { askRest, reasonOf } from '../rest.ts';
 import type { Settings } from '../settings.ts';
@@ -83,7 +84,41 @@ export async function examineGateway({ variables }: Settings): Promise<Finding> 
   } catch (error) {
     throw gatewayFault(error, options);
   }
-  return ok(`${apiBase ?? 'https://api.stripe.com'} takes the key`);
+  const unreadable = await unreadableWith(options);
+  const place = apiBase ?? 'https://api.stripe.com';
+  if (unreadable.length === 0) return ok(`${place} takes the key`);
+  return wrong(
+    `the key may not read ${unreadable.join(', ')} at ${place}`,
+    'Let the restricted key read them: until then what the gateway says of them waits, and what it is about is charged on',
+  );
+}
+
+/** A mandate is only read by its name: of one that there is not, who may read them is told so. */
+const NO_MANDATE = 'mandate_persona_doctor';
+
+/** What only the gateway's own news make it read: nobody else would notice that the key may not. */
+async function unreadableWith(options: StripeOptions): Promise<string[]> {
+  const stripe = stripeClient(options);
+  const readings: [what: string, reading: () => Promise<unknown>][] = [
+    ['disputes', () => stripe.disputes.list({ limit: 1 })],
+    ['early fraud warnings', () => stripe.radar.earlyFraudWarnings.list({ limit: 1 })],
+    ['mandates', () => stripe.mandates.retrieve(NO_MANDATE)],
+  ];
+  const found = await Promise.all(
+    readings.map(async ([what, reading]) => ((await isPermitted(reading, options)) ? [] : [what])),
+  );
+  return found.flat();
+}
+
+async function isPermitted(reading: () => Promise<unknown>, options: StripeOptions): Promise<boolean> {
+  try {
+    await reading();
+  } catch (error) {
+    if (error instanceof Stripe.errors.StripePermissionError) return false;
+    const isMissing = error instanceof Stripe.errors.StripeInvalidRequestError && error.statusCode === 404;
+    if (!isMissing) throw gatewayFault(error, options);
+  }
+  return true;
 }
 
 /** A connection and no more: whoever posts a notice has sent one. */

@@ -95,7 +95,20 @@ function steer(state: RecoveryState, recovery: RecoverySnapshot): RecoveryState 
     const looked = FOUND_BY_LOOK_UP.includes(recovery.rule) ? { ...state, look_up: undefined } : state;
     return { ...looked, review: { rule: recovery.rule, flagged: true }, frozen_at };
   }
-  return steerByFailure(state, recovery, failure.class);
+  return heldBack(steerByFailure(state, recovery, failure.class), recovery);
+}
+
+/**
+ * The newest charge of the lost run was declined for a reason that only a person can go on from, and the run was lost
+ * before it asked one: whatever came after that, a person let it.
+ */
+function heldBack(state: RecoveryState, { attempts, opened_at }: RecoverySnapshot): RecoveryState {
+  const newest = attempts.at(-1);
+  if (state.ending || state.review || newest?.state !== 'declined' || newest.class === undefined)
+    return state;
+  const isSince = Date.parse(newest.started_at) >= opened_at;
+  if (!isSince || courseOf(newest.class, true) !== 'review') return state;
+  return { ...state, review: { rule: newest.rule ?? newest.class, flagged: false } };
 }
 
 /** What ends a recovery outranks any question to a person: the lost run was about to close it. */

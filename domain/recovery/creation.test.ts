@@ -66,3 +66,22 @@ test.each([{ amount: 100 }, { currency: 'EUR' }])(
     });
   },
 );
+
+test('one that was withdrawn since it is owed is left to a person, until that person lets it go on', () => {
+  const opened_at = Date.UTC(2026, 10, 21);
+  const withdrawn = { because: 'duplicate', created_at: opened_at };
+  const cancelled = payment({ state: 'cancelled', withdrawn });
+  const owed = { ...order, opened_at };
+  expect(insteadOfCreating([cancelled], owed)).toEqual({
+    result: 'not_sent',
+    reason: 'payment pi_1 was cancelled as duplicate',
+    cancelled: { gateway_ref: 'pi_1', because: 'duplicate' },
+  });
+  expect(insteadOfCreating([cancelled], { ...owed, collect_again: true })).toBeUndefined();
+  // The gateway's clock may be behind ours; an earlier opening is another matter.
+  expect(insteadOfCreating([cancelled], { ...owed, opened_at: opened_at + 20_000 })).toBeDefined();
+  expect(insteadOfCreating([cancelled], { ...owed, opened_at: opened_at + 60_000 })).toBeUndefined();
+  // Another that can still be paid is the one to be paid.
+  const open = payment({ gateway_ref: 'pi_2', state: 'payable' });
+  expect(insteadOfCreating([cancelled, open], owed)).toEqual({ confirm: 'pi_2' });
+});

@@ -5,6 +5,8 @@ import { PAYMENT_NOT_OURS } from './status.ts';
 
 /** How far back a payment is looked for: longer than any recovery lasts, and than any backup is old. */
 export const LOOK_BACK_MS = 90 * 86_400_000;
+/** How far the gateway's clock may be behind ours. */
+const CLOCK_SKEW_MS = 30_000;
 
 /**
  * A graph that was restored from a backup does not know what it created, and a creation whose answer was lost may turn up
@@ -15,7 +17,7 @@ export function insteadOfCreating(
   payments: readonly GatewayPayment[],
   order: ChargeOrder,
 ): ChargeAnswer | { confirm: string } | undefined {
-  // The gateway lets nothing succeed on a cancelled one any more.
+  // The gateway lets nothing succeed on a cancelled one any more: they are looked at where there is no other.
   const own = payments.filter(
     ({ payment_id, state, came_back }) =>
       payment_id === order.payment_id &&
@@ -27,7 +29,7 @@ export function insteadOfCreating(
     own.find(({ state }) => state === 'succeeded') ??
     own.find(({ state }) => state === 'processing') ??
     own[0];
-  if (known === undefined) return undefined;
+  if (known === undefined) return withdrawn(payments, order);
   const { gateway_ref, charge_ref, token } = known;
   if (known.amount !== order.amount || known.currency !== order.currency) {
     const reason = `payment ${gateway_ref} is known at the gateway under this name with another amount`;
@@ -49,4 +51,17 @@ export function insteadOfCreating(
     default:
       return { confirm: gateway_ref };
   }
+}
+
+/** Nobody knew of this payment, and somebody has said of it that the amount is not to be collected: a person decides. */
+function withdrawn(payments: readonly GatewayPayment[], order: ChargeOrder): ChargeAnswer | undefined {
+  const since = (order.opened_at ?? Infinity) - CLOCK_SKEW_MS;
+  const found = payments.find(
+    (one) => one.payment_id === order.payment_id && one.withdrawn && one.withdrawn.created_at >= since,
+  );
+  if (found?.withdrawn === undefined || order.collect_again) return undefined;
+  const { gateway_ref } = found;
+  const { because } = found.withdrawn;
+  const reason = `payment ${gateway_ref} was cancelled as ${because}`;
+  return { result: 'not_sent', reason, cancelled: { gateway_ref, because } };
 }

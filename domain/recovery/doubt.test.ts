@@ -1,9 +1,11 @@
 import { expect, test } from 'vitest';
+import { begin } from './begin.ts';
+import { decide } from './decide.ts';
 import { hear } from './doubt.ts';
+import { evolve } from './evolve.ts';
 import type { RecoveryState } from './state.ts';
 import type { AttemptState } from './status.ts';
-
-const NOW = Date.UTC(2026, 10, 21, 12);
+import { claimed, DAY, HOUR, keyOf, MINUTE, NOW, recorded, snapshot } from './testing.ts';
 
 /** A recovery that has made one attempt. Only what `hear` looks at. */
 function after(state: AttemptState): RecoveryState {
@@ -38,4 +40,52 @@ test('news of an attempt in doubt moves the next look at it to now', () => {
     next_at: NOW + 1,
   } as const;
   expect(hear({ ...after('unknown'), unresolved }, 'k', NOW).unresolved?.next_at).toBe(NOW);
+});
+
+/** The graph has been told where the clock stands, if that was the next step. */
+function keptClock(state: RecoveryState, now: number): RecoveryState {
+  const step = decide(state, now);
+  return step.do === 'keep_clock' ? evolve(state, { fact: 'clock_kept', clock: step.clock }) : state;
+}
+
+test('a charge declined as UNKNOWN is found out about on the ladder, and only then a person is asked', () => {
+  const candidate = { payment_method_id: 'a', not_before: 0, why: 'alternative' } as const;
+  const charging = evolve(begin(snapshot({ alternatives: ['a', 'b'] })), {
+    ...{ fact: 'claim_answered', candidate, claim: claimed('a', 1), at: NOW },
+  });
+  const answer = { result: 'declined', codes: { decline_code: 'duplicate_transaction' } } as const;
+  // As the graph writes it down, at first and after each look at the gateway.
+  const inDoubt = recorded('a', 1, 'unknown', 'UNKNOWN');
+  let state = evolve(evolve(charging, { fact: 'charge_answered', answer }), {
+    ...{ fact: 'attempt_recorded', recorded: inDoubt, at: NOW },
+  });
+  const rungs: number[] = [];
+  let now = NOW;
+  for (let rung = 0; rung < 10; rung += 1) {
+    state = keptClock(state, now);
+    const step = decide(state, now);
+    if (step.do === 'flag_for_review') break;
+    if (step.do === 'wait' && step.until !== undefined) now = step.until;
+    expect(decide(state, now)).toEqual({ do: 'find_out', key: keyOf('a', 1) });
+    rungs.push(now - NOW);
+    state = evolve(state, { fact: 'found_out', key: keyOf('a', 1), found: answer, at: now });
+    expect(decide(state, now)).toMatchObject({ do: 'record' });
+    state = evolve(state, { fact: 'attempt_recorded', recorded: inDoubt, at: now });
+  }
+  expect(rungs).toEqual([
+    0,
+    5 * MINUTE,
+    5 * MINUTE + HOUR,
+    5 * MINUTE + HOUR + DAY,
+    5 * MINUTE + HOUR + 2 * DAY,
+  ]);
+  expect(decide(state, now)).toEqual({ do: 'flag_for_review', rule: 'attempt_unknown' });
+  // The truth, however late.
+  const paid = evolve(state, {
+    fact: 'found_out',
+    key: keyOf('a', 1),
+    found: { result: 'approved' },
+    at: now,
+  });
+  expect(decide(paid, now)).toMatchObject({ do: 'record', answer: { result: 'approved' } });
 });

@@ -22,7 +22,9 @@ export function doubtAbout(state: RecoveryState, attempt: AttemptStatus, at: num
   const kind = attempt.state === 'pending' ? 'pending' : 'unknown';
   const before =
     state.unresolved?.key === attempt.key && state.unresolved.state === kind ? state.unresolved : undefined;
-  const tries = before?.tries ?? 0;
+  // What it was declined with says no more than before: asked again on the next rung.
+  const again = before !== undefined && attempt.class === 'UNKNOWN' ? 1 : 0;
+  const tries = (before?.tries ?? 0) + again;
   const unresolved: Unresolved = {
     key: attempt.key,
     payment_method_id: attempt.payment_method_id,

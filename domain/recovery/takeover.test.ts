@@ -156,3 +156,36 @@ test.each(['absent', 'unknown'] as const)(
     });
   },
 );
+
+test.each(['CONFIG', 'UNKNOWN'] as const)(
+  'a charge declined as %s whose run was lost before it asked a person is no reason to try the next card',
+  (declineClass) => {
+    const lost = { attempts: [attempt('a', 1, 'declined', declineClass)], alternatives: ['a', 'b'] };
+    const { done, state } = play(begin(snapshot(lost)), {});
+    expect(done).toEqual([`review rule:${declineClass}`, 'wait for review']);
+    // As in the run that was lost, a person lets it go on.
+    const again = evolve(state, { fact: 'retry_now', alternatives: ['b'], at: NOW });
+    expect(play(again, {}).done[0]).toBe('claim b:1');
+  },
+);
+
+test('what was charged after such a decline, a person has let', () => {
+  const first = attempt('a', 1, 'declined', 'CONFIG');
+  for (const then of [attempt('b', 1, 'declined', 'LATER'), attempt('b', 1, 'void')]) {
+    const { done } = play(begin(snapshot({ attempts: [first, then], alternatives: ['c'] })), {});
+    expect(done[0]).toBe('claim c:1');
+  }
+});
+
+test('a decline before the obligation was opened anew holds nothing back', () => {
+  const before = attempt('a', 1, 'declined', 'CONFIG', NOW - DAY);
+  expect(play(begin(snapshot({ attempts: [before] })), {}).done[0]).toBe('claim a:2');
+});
+
+test('STOP and a one-time payment end it, whatever the newest charge was declined for', () => {
+  const attempts = [attempt('a', 1, 'declined', 'CONFIG')];
+  expect(play(begin(snapshot({ attempts }, 'STOP')), {}).done[0]).toMatch(/^close stopped/);
+  expect(play(begin(snapshot({ attempts, kind: 'one_time' })), {}).done[0]).toBe(
+    'close stopped by not_recurring',
+  );
+});

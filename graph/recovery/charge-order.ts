@@ -20,7 +20,7 @@ const READ_ORDER = `
   MATCH (c:Customer {id: a.customer_id})
   MATCH (c)-[:HAS_PAYMENT_METHOD]->(p:PaymentMethod {id: a.payment_method_id})
   RETURN a.state AS state, c.status AS customer_status, p.status AS method_status, a.claimed_at AS claimed_at, a.claim_deadline AS claim_deadline, a.payment_id AS payment_id, a.amount AS amount,
-    a.currency AS currency, o.gateway_ref AS gateway_ref, o.collect_again AS collect_again, c.id AS customer_id,
+    a.currency AS currency, o.gateway_ref AS gateway_ref, o.collect_again AS collect_again, o.opened_at AS opened_at, c.id AS customer_id,
     c.gateway_customer_ref AS gateway_customer_ref, p.id AS payment_method_id, p.token AS token,
     p.type AS type, p.network AS network, p.gateway_type AS gateway_type`;
 
@@ -35,6 +35,7 @@ interface OrderRow extends RailOf {
   currency: string;
   gateway_ref: string | null;
   collect_again: boolean | null;
+  opened_at: string;
   customer_id: string;
   gateway_customer_ref: string | null;
   payment_method_id: string;
@@ -89,6 +90,7 @@ export async function getChargeOrder(
       customer_id: row.customer_id,
       ...(row.gateway_ref ? { gateway_ref: row.gateway_ref } : {}),
       ...(row.collect_again ? { collect_again: true } : {}),
+      opened_at: Date.parse(row.opened_at),
       gateway_customer_ref: row.gateway_customer_ref,
       token,
       amount: row.amount,

@@ -2,7 +2,7 @@ import type { PaymentNoticeTemplate } from '../../domain/ports.ts';
 import type { Closing } from '../../domain/recovery/claims.ts';
 import { FAILURE_NOTICES } from '../../domain/recovery/cascade.ts';
 import type { Ending } from '../../domain/recovery/state.ts';
-import { PAYMENT_CAME_BACK } from '../../domain/recovery/status.ts';
+import { PAYMENT_CAME_BACK, PAYMENT_WITHDRAWN } from '../../domain/recovery/status.ts';
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
 import type { CommandTx } from '../command-tx.ts';
@@ -97,12 +97,13 @@ export function endReview(graph: Graph, header: CommandHeader, input: { payment_
   return runCommand(graph, header, 'endReview', input, async (tx) => {
     const { obligation } = await lockObligation(tx, input.payment_id);
     if (obligation.state !== 'needs_review') return;
-    if (obligation.rule === PAYMENT_CAME_BACK) collectAgain(tx, obligation);
+    const { rule } = obligation;
+    if (rule === PAYMENT_CAME_BACK || rule === PAYMENT_WITHDRAWN) collectAgain(tx, obligation);
     backToOpen(tx, obligation);
   });
 }
 
-/** A person has looked at the payment that came back: it does not stand in the way of another one any more. */
+/** A person has looked at the payment that came back, or was withdrawn: it does not stand in the way of another one any more. */
 export function collectAgain(tx: CommandTx, { customer_id, payment_id }: ObligationNode): void {
   const data = { label: 'Obligation', id: payment_id, property: 'collect_again', value: true } as const;
   tx.append({ stream: 'customer', stream_id: customer_id, type: 'NodePropertyChanged', data });

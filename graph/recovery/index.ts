@@ -8,7 +8,7 @@ export { keepClock } from './clock.ts';
 export { adoptGatewayPayment, closeRecovery, endReview, flagForReview } from './close-recovery.ts';
 export { findNewsMatter, type NewsMatter } from './gateway-news.ts';
 export { countInReview, getInReview, type InReview } from './in-review.ts';
-export { getNoticeMatter, type NoticeMatter } from './notice-matter.ts';
+export { getNoticeMatter, isRefundOwed, type NoticeMatter } from './notice-matter.ts';
 export { findNoticesDue, type NoticeDue } from './notices-due.ts';
 export {
   finishNotice,
@@ -21,7 +21,14 @@ export {
 export { openRecovery } from './open-recovery.ts';
 export { openSettled } from './open-settled.ts';
 export { setRecoveryPaused } from './pause.ts';
-export { findObligation, getObligation, getOpenObligations, getRecoveries, getRecovery } from './queries.ts';
+export {
+  findChargeInFlight,
+  findObligation,
+  getObligation,
+  getOpenObligations,
+  getRecoveries,
+  getRecovery,
+} from './queries.ts';
 export { recordAttempt } from './record-attempt.ts';
 export {
   followRefunds,

@@ -97,6 +97,20 @@ export async function getNoticeMatter(
   };
 }
 
+const REFUND_OWED = `
+  MATCH (o:Obligation {payment_id: $payment_id})
+  RETURN any(key IN coalesce(o.refunds_due, []) + coalesce(o.refunds_failed, [])
+    WHERE $notification_id ENDS WITH ':refund_issued:' + key) AS owed`;
+
+/** Is the refund that a notice is about still, or again, to be made? It may have failed since the notice was due. */
+export async function isRefundOwed(
+  graph: Graph,
+  about: { payment_id: string; notification_id: string },
+): Promise<boolean> {
+  const [row] = await graph.read<{ owed: boolean }>(REFUND_OWED, about);
+  return row?.owed === true;
+}
+
 /** The gateway does not always say what a method is; a notice says something all the same. */
 function named({ brand, last_four }: PartialMethod): NoticeMethod {
   return { brand: brand ?? 'payment method', last_four: last_four ?? '' };

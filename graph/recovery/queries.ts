@@ -42,6 +42,20 @@ export async function getOpenObligations(reader: Reader, customerId: string): Pr
   return rows.map((row) => row.payment_id);
 }
 
+const IN_FLIGHT = `
+  MATCH (a:ChargeAttempt {customer_id: $customer_id, state: 'in_flight'})
+  WHERE a.payment_method_id = $payment_method_id
+  RETURN a.key AS key LIMIT 1`;
+
+/** The key of a charge of ours that is on its way on this method; `undefined`: none. */
+export async function findChargeInFlight(
+  reader: Reader,
+  ids: { customer_id: string; payment_method_id: string },
+): Promise<string | undefined> {
+  const [row] = await reader.read<{ key: string }>(IN_FLIGHT, ids);
+  return row?.key;
+}
+
 /**
  * The recovery of a payment as the graph alone knows it: also after its workflow is gone. `undefined`: nobody ever
  * reported a failure of this payment.

@@ -195,3 +195,42 @@ test('a success that another method made is that method’s, whoever hears of it
   ]);
   expect((await wallet(customer))[third]).toMatchObject({ is_default: true });
 });
+
+test('declined as UNKNOWN: in doubt until somebody knows, and nothing else is charged meanwhile', async () => {
+  const customer = await customerWithCards(graph, policy);
+  const [, second, third] = customer.methods as [string, string, string];
+  const { payment_id } = await opened(failureOf(customer));
+  await claim(payment_id, third);
+  const header = testHeader();
+  const { recorded } = await record(payment_id, third, declined('duplicate_transaction'), 1, header);
+  const doubt = { state: 'unknown', class: 'UNKNOWN', code: 'duplicate_transaction' };
+  expect(recorded.attempt).toMatchObject(doubt);
+  expect(await claim(payment_id, second)).toMatchObject({ result: 'blocked', own: doubt });
+  expect((await wallet(customer))[third]).toMatchObject({ status: 'active' });
+  // The same once more, by the same or another activity, is nothing new.
+  const events = await log(customer);
+  await record(payment_id, third, declined('duplicate_transaction'), 1, header);
+  await record(payment_id, third, declined('duplicate_transaction'));
+  expect(await log(customer)).toEqual(events);
+  // A person's word is a decline as well.
+  const person = { result: 'declined', codes: { reason: 'resolved by a person' } } as const;
+  const resolved = await record(payment_id, third, person, 1, header);
+  expect(resolved.recorded.attempt).toMatchObject({ state: 'declined', class: 'LATER' });
+  expect(await claim(payment_id, second)).toMatchObject({ result: 'claimed' });
+});
+
+test('what was withdrawn before anybody here knew of it asks a person once', async () => {
+  const customer = await customerWithCards(graph, policy);
+  const [, second, third] = customer.methods as [string, string, string];
+  const { payment_id } = await opened(failureOf(customer));
+  await claim(payment_id, third);
+  const cancelled = { gateway_ref: 'pi_withdrawn', because: 'duplicate' };
+  await record(payment_id, third, { result: 'not_sent', reason: 'cancelled', cancelled });
+  expect(await getObligation(graph, payment_id)).toMatchObject({
+    ...{ state: 'needs_review', rule: 'payment_withdrawn' },
+  });
+  await endReview(graph, testHeader(), { payment_id });
+  await claim(payment_id, second);
+  const { charge } = await getChargeOrder(graph, { key: attemptKey(payment_id, second, 1) });
+  expect(charge).toMatchObject({ collect_again: true, opened_at: expect.any(Number) });
+});

@@ -165,6 +165,7 @@ function record(scene: Scene): RecordedAttempt {
     };
   }
   const decision = answer.result === 'declined' ? decisionOf(scene, answer.codes) : undefined;
+  if (decision?.class === 'UNKNOWN') return recordDoubt(scene, decision);
   const event =
     scene.paidWith === undefined
       ? append(scene, state, decision)
@@ -192,6 +193,23 @@ function record(scene: Scene): RecordedAttempt {
     overpaid,
     tell_chimera: decision?.tellChimera ?? false,
     ...(decision?.notBefore === undefined ? {} : { not_before: decision.notBefore }),
+  };
+}
+
+/**
+ * Declined by a code that says that nobody knows whether it was charged: in doubt, like a charge without an answer. The
+ * command leaves no receipt: a person's word, or the gateway's later one, is another decline of the same attempt.
+ */
+function recordDoubt(scene: Scene, decision: FailureDecision): RecordedAttempt {
+  const { tx, attempt, obligation } = scene;
+  tx.forget();
+  const isKnown = attempt.state === 'unknown' && attempt.class === decision.class;
+  const event = isKnown ? {} : withoutNulls(append(scene, 'unknown', decision));
+  return {
+    attempt: attemptStatus({ ...attempt, ...event }),
+    obligation_state: obligation.state,
+    overpaid: false,
+    tell_chimera: decision.tellChimera,
   };
 }
 

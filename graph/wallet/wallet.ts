@@ -3,7 +3,12 @@ import { PersonaError } from '../../domain/errors.ts';
 import type { EventData } from '../../domain/events.ts';
 import type { PaymentMethodStatus, PaymentMethodType } from '../../domain/payment-method.ts';
 import { transition } from '../../domain/payment-method.ts';
-import { mayBeDefault, mayConsent, NETWORK_REVOCATION, rightfulDefault } from '../../domain/wallet.ts';
+import {
+  mayBeDefault,
+  NETWORK_REVOCATION,
+  requireConsentable,
+  rightfulDefault,
+} from '../../domain/wallet.ts';
 import type { CommandTx } from '../command-tx.ts';
 import type { Reader } from '../graph.ts';
 
@@ -27,6 +32,8 @@ export interface WalletMethod {
   /** The gateway's own name for the type; `null` until the gateway was asked. */
   gateway_type: string | null;
   instrument_fingerprint: string | null;
+  /** The date that its customer last wanted the card to have: `YYYY-MM`. */
+  expiry_wanted: string | null;
   /** Taken out of the wallet by its customer. */
   removed_at: string | null;
   changed_seq: number;
@@ -55,7 +62,7 @@ const READ_WALLET = `
   RETURN p.id AS payment_method_id, p.type AS type, p.status AS status, p.brand AS brand, p.network AS network,
     p.last_four AS last_four, p.expiry_month AS expiry_month, p.expiry_year AS expiry_year,
     p.expires_on AS expires_on, p.funding AS funding, p.country AS country, p.gateway_type AS gateway_type,
-    p.instrument_fingerprint AS instrument_fingerprint, p.removed_at AS removed_at, p.changed_seq AS changed_seq,
+    p.instrument_fingerprint AS instrument_fingerprint, p.expiry_wanted AS expiry_wanted, p.removed_at AS removed_at, p.changed_seq AS changed_seq,
     p.status_seq AS status_seq,
     h.is_default AS is_default, h.off_session_consent AS off_session_consent, h.consent_at AS consent_at, h.consent_source AS consent_source,
     h.added_by AS added_by,
@@ -140,6 +147,20 @@ export class Wallet {
     this.settleDefault(reason);
   }
 
+  /** Keeps which date the customer wants the card to have: the gateway is to be asked for it. @param expiry - `YYYY-MM` */
+  wantExpiry(paymentMethodId: string, expiry: string): void {
+    const method = this.#find(paymentMethodId);
+    if (method.expiry_wanted === expiry) return;
+    const data = {
+      label: 'PaymentMethod',
+      id: paymentMethodId,
+      property: 'expiry_wanted',
+      value: expiry,
+    } as const;
+    this.#append('NodePropertyChanged', data);
+    method.expiry_wanted = expiry;
+  }
+
   /** Records newer details of a method. */
   update(paymentMethodId: string, changes: MethodDetails): void {
     const method = this.#find(paymentMethodId);
@@ -182,19 +203,7 @@ export class Wallet {
     const isRevoked = method.consent_source === NETWORK_REVOCATION;
     const isNews = revokes && !isRevoked;
     if (method.off_session_consent === consent && !isNews) return false;
-    // Once its identifier is verified, a stranger's card would be charged for this customer.
-    if (consent && !method.proven) {
-      throw new PersonaError(
-        'illegal_transition',
-        `payment method ${paymentMethodId} can have no consent: it is not proven to be the customer’s`,
-      );
-    }
-    if (consent && !mayConsent(method, source)) {
-      throw new PersonaError(
-        'illegal_transition',
-        `payment method ${paymentMethodId} can have no consent but the customer’s own: it was revoked`,
-      );
-    }
+    if (consent) requireConsentable(method, source);
     this.#append('ConsentChanged', {
       payment_method_id: paymentMethodId,
       off_session_consent: consent,

@@ -66,6 +66,8 @@ const STORY = [
   'temporal/fraud-outcome',
   'temporal/review-decision',
   'temporal/reinstate',
+  'rest/change-payment-method',
+  'rest/remove-payment-method',
   'rest/healthz',
   'rest/readyz',
 ];

@@ -38,7 +38,8 @@ export async function askRest(api: ApiProcess, { request, answer }: RestExample)
     ...(named.length > 0 && {
       headers: Object.fromEntries(named.map((name) => [name, response.headers.get(name)])),
     }),
-    body: await response.json(),
+    // Where there is nothing to say, there is no JSON either.
+    body: response.status === 204 ? null : await response.json(),
   };
 }
 

@@ -104,6 +104,8 @@ const outcomesOf = async (workflowId: string) => {
   return ((await handle.result()) as FollowGatewayResult).outcomes;
 };
 const followed = ({ payment_method_id }: CardHolder) => outcomesOf(`gateway-method:${payment_method_id}`);
+const followedMandate = ({ payment_method_id }: CardHolder, mandate: string) =>
+  outcomesOf(`gateway-mandate:${payment_method_id}:${mandate}`);
 const shown = ({ customer_id, payment_method_id }: CardHolder) =>
   getPaymentMethod(webhooks.graph, { customer_id, payment_method_id });
 const inGraph = async ({ customer_id, payment_method_id }: CardHolder) =>
@@ -164,8 +166,8 @@ describe('a card that its bank has reissued', () => {
     expect(await followed(holder)).toEqual(['updated']);
     expect(await shown(holder)).toMatchObject({ status: 'active', expiry_year: NEXT_YEAR });
 
-    await byHand(`/v1/payment_methods/${other.token}`, { 'card[exp_month]': '1', 'card[exp_year]': '2021' });
-    await posted('payment_method.updated', other.token);
+    await sim(`/payment_methods/${other.token}`, { card: { exp_month: 1, exp_year: 2021 } });
+    await posted('payment_method.automatically_updated', other.token);
     expect(await followed(other)).toEqual(['updated']);
     expect(await shown(other)).toMatchObject({ status: 'expired', is_default: false });
     expect(await shown(holder)).toMatchObject({ is_default: true });
@@ -338,7 +340,7 @@ describe('a mandate', () => {
     await sim(`/mandates/${mandate}`, { status: 'inactive' });
     const [delivery] = await posted('mandate.updated', mandate);
     expect(delivery).toMatchObject({ answer: { result: 'accepted' } });
-    expect(await followed(holder)).toEqual(['consent_withdrawn']);
+    expect(await followedMandate(holder, mandate)).toEqual(['consent_withdrawn']);
     expect(await shown(holder)).toMatchObject({ off_session_consent: false, status: 'active' });
     expect(await shown(other)).toMatchObject({ off_session_consent: true });
     expect(await eventsOf(holder.customer_id, 'ConsentChanged')).toMatchObject([
@@ -348,7 +350,7 @@ describe('a mandate', () => {
     // Only the customer gives it again.
     await sim(`/mandates/${mandate}`, { status: 'active' });
     await posted('mandate.updated', mandate, 2);
-    expect(await followed(holder)).toEqual(['unchanged']);
+    expect(await followedMandate(holder, mandate)).toEqual(['unchanged']);
     expect(await shown(holder)).toMatchObject({ off_session_consent: false });
   });
 
@@ -356,7 +358,7 @@ describe('a mandate', () => {
     const { holder, mandate } = await mandated('single_use');
     await sim(`/mandates/${mandate}`, { status: 'inactive' });
     await posted('mandate.updated', mandate);
-    expect(await followed(holder)).toEqual(['unchanged']);
+    expect(await followedMandate(holder, mandate)).toEqual(['unchanged']);
     expect(await shown(holder)).toMatchObject({ off_session_consent: true });
   });
 
@@ -364,12 +366,12 @@ describe('a mandate', () => {
     const { holder, other, mandate } = await mandated();
     const ended = { id: mandate, status: 'inactive', type: 'multi_use' };
     await again(eventOf('mandate.updated', { ...ended, payment_method: holder.token }));
-    expect(await followed(holder)).toEqual(['unchanged']);
+    expect(await followedMandate(holder, mandate)).toEqual(['unchanged']);
 
     await sim(`/mandates/${mandate}`, { status: 'inactive' });
     await posted('mandate.updated', mandate);
     await again(eventOf('mandate.updated', { ...ended, payment_method: other.token }));
-    expect(await followed(other)).toEqual(['unknown']);
+    expect(await followedMandate(other, mandate)).toEqual(['unknown']);
     expect(await shown(other)).toMatchObject({ off_session_consent: true });
   });
 });

@@ -1,4 +1,5 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
+import { withoutAbsent } from '../../../domain/checks.ts';
 import { statusShownToCustomer } from '../../../domain/payment-method.ts';
 import type { Services } from '../../../services/services.ts';
 import type { PaymentMethodView } from '../../../services/views.ts';
@@ -6,10 +7,17 @@ import { callerOf, type HttpEnv } from '../env.ts';
 import { idempotencyHeaders, requireIdempotencyKey } from '../idempotency.ts';
 import { uuid } from '../schemas/checked.ts';
 import { customerParams, etag, json, listOf, pageQuery, problems } from '../schemas/common.ts';
-import { newPaymentMethod, paymentMethod } from '../schemas/wallet.ts';
+import { ifMatchHeaders, requireIfMatch, versionOf } from '../if-match.ts';
+import { methodChange, newPaymentMethod, paymentMethod } from '../schemas/wallet.ts';
 
 const PATH = '/api/v1/customers/{customer_id}/payment-methods';
 const tags = ['wallet'];
+
+const methodParams = customerParams.extend({
+  payment_method_id: uuid
+    .transform((id) => id.toLowerCase())
+    .openapi({ param: { name: 'payment_method_id', in: 'path' } }),
+});
 
 const list = createRoute({
   method: 'get',
@@ -63,17 +71,54 @@ const get = createRoute({
   path: `${PATH}/{payment_method_id}`,
   tags,
   summary: 'One payment method',
-  request: {
-    params: customerParams.extend({
-      payment_method_id: uuid
-        .transform((id) => id.toLowerCase())
-        .openapi({ param: { name: 'payment_method_id', in: 'path' } }),
-    }),
-  },
+  request: { params: methodParams },
   responses: {
     200: json(paymentMethod, 'The payment method', etag),
     ...problems(['payment_method_not_found', 'invalid_argument']),
   },
+});
+
+/** What every change of a method may be refused with. */
+const REFUSALS = [
+  'version_required',
+  'stale_version',
+  'idempotency_key_reused',
+  'customer_not_found',
+  'customer_suspended',
+  'payment_method_not_found',
+  'invalid_argument',
+  'temporal_unavailable',
+] as const;
+
+const change = createRoute({
+  method: 'patch',
+  path: `${PATH}/{payment_method_id}`,
+  tags,
+  middleware: requireIfMatch,
+  summary: "Change a card's date, or the consent to charge it",
+  description:
+    'A new date is taken from the gateway. Answers 202 with the method as it was, if the gateway has not answered after a short wait.',
+  request: {
+    params: methodParams,
+    headers: ifMatchHeaders,
+    body: { required: true, content: { 'application/json': { schema: methodChange } } },
+  },
+  responses: {
+    200: json(paymentMethod, 'The payment method, changed', etag),
+    202: json(paymentMethod, 'The payment method as it was: the gateway is still being asked', etag),
+    ...problems([...REFUSALS, 'illegal_transition', 'payment_method_declined'], { body: true }),
+  },
+});
+
+const remove = createRoute({
+  method: 'delete',
+  path: `${PATH}/{payment_method_id}`,
+  tags,
+  middleware: requireIfMatch,
+  summary: 'Remove a payment method',
+  description: 'It leaves the wallet at once, and is detached at the gateway behind the answer.',
+  request: { params: methodParams, headers: ifMatchHeaders },
+  responses: { 204: { description: 'It is no part of the wallet any more' }, ...problems(REFUSALS) },
 });
 
 /** The customer's wallet. */
@@ -107,6 +152,33 @@ export function walletRoutes(app: OpenAPIHono<HttpEnv>, services: Services): voi
     const found = await services.getPaymentMethod(callerOf(c, ids.customer_id), ids);
     c.header('etag', `"${found.changed_seq}"`);
     return c.json(shown(found), 200);
+  });
+
+  app.openapi(change, async (c) => {
+    const ids = c.req.valid('param');
+    const expected_version = versionOf(c.req.valid('header')['if-match']);
+    const { expiry_month, expiry_year, off_session_consent } = c.req.valid('json');
+    const { method, pending } = await services.updatePaymentMethod(callerOf(c, ids.customer_id), {
+      ...ids,
+      ...(expected_version !== undefined && { expected_version }),
+      change: withoutAbsent({
+        expiry_month: expiry_month ?? undefined,
+        expiry_year: expiry_year ?? undefined,
+        off_session_consent: off_session_consent ?? undefined,
+      }),
+    });
+    c.header('etag', `"${method.changed_seq}"`);
+    return c.json(shown(method), pending ? 202 : 200);
+  });
+
+  app.openapi(remove, async (c) => {
+    const ids = c.req.valid('param');
+    const expected_version = versionOf(c.req.valid('header')['if-match']);
+    await services.removePaymentMethod(callerOf(c, ids.customer_id), {
+      ...ids,
+      ...(expected_version !== undefined && { expected_version }),
+    });
+    return c.body(null, 204);
   });
 }
 

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { formRules } from '../../../domain/onboarding-forms.ts';
 import { fraudOutcome, fraudOutcomeShape } from './fraud.ts';
-import { newPaymentMethod, newPaymentMethodShape } from './wallet.ts';
+import { methodChange, methodChangeShape, newPaymentMethod, newPaymentMethodShape } from './wallet.ts';
 import { onboardingRequest, onboardingShape } from './onboarding.ts';
 import { paymentFailed, paymentFailedShape, paymentSettled, paymentSettledShape } from './recoveries.ts';
 
@@ -50,6 +50,7 @@ const failure = {
   ...{ decline_code: 'insufficient_funds', advice_code: 'try_again_later', reason: 'r', description: 'd' },
 };
 const method = { type: 'card', token: 'pm_1', device_id: ID, off_session_consent: true };
+const change = { expiry_month: 12, expiry_year: 2031, off_session_consent: false };
 
 /** No text of zod's: `Invalid input: expected string, received number`, `Too big: …`. */
 const FOREIGN_WORDS = /invalid|expected|received|too (big|small)/i;
@@ -62,6 +63,7 @@ const anything = fc.oneof(
 test.each([
   ['an onboarding', onboarding, onboardingShape, onboardingRequest(formRules())],
   ['a reported failure', failure, paymentFailedShape, paymentFailed],
+  ['a change of a method', change, methodChangeShape, methodChange],
   ['a settlement', settled, paymentSettledShape, paymentSettled],
   ['a fraud outcome', fraud, fraudOutcomeShape, fraudOutcome],
   ['a new payment method', method, newPaymentMethodShape, newPaymentMethod],

@@ -1,8 +1,9 @@
 import { z } from '@hono/zod-openapi';
 import { check } from '../../../domain/checks.ts';
+import { readMethodChange } from '../../../domain/method-change.ts';
 import { TOKEN } from '../../../domain/onboarding-fields.ts';
 import { PAYMENT_METHOD_STATUSES, PAYMENT_METHOD_TYPES } from '../../../domain/payment-method.ts';
-import { checked, optional, time, uuid } from './checked.ts';
+import { checked, optional, optionalInteger, time, uuid } from './checked.ts';
 
 export const newPaymentMethodShape = z.looseObject({
   type: z.enum(PAYMENT_METHOD_TYPES),
@@ -23,6 +24,15 @@ export const newPaymentMethod = checked(newPaymentMethodShape, (input) =>
     fields.boolean('off_session_consent');
   }),
 ).openapi('NewPaymentMethod');
+
+export const methodChangeShape = z.looseObject({
+  expiry_month: optionalInteger(1, 12).openapi({ description: 'With expiry_year' }),
+  expiry_year: optionalInteger(2000, 2099).openapi({ description: 'With expiry_month' }),
+  off_session_consent: optional(z.boolean()).openapi({
+    description: 'May it be charged without the customer present?',
+  }),
+});
+export const methodChange = checked(methodChangeShape, readMethodChange).openapi('PaymentMethodChange');
 
 export const paymentMethod = z
   .object({

@@ -19,7 +19,7 @@ export function methodObject(method: PaymentMethod): object {
   return {
     id: method.id,
     object: 'payment_method',
-    billing_details: { address: null, email: null, name: null, phone: null },
+    billing_details: { address: null, email: null, name: null, phone: null, ...method.billing_details },
     created: method.created,
     customer: method.customer,
     livemode: false,

@@ -32,7 +32,17 @@ describe('payment methods', () => {
     expect(updated.body.card).toMatchObject({ exp_month: 3, exp_year: 2035 });
     await until(() => (gateway.typesOf(of.customer).includes('payment_method.updated') ? true : undefined));
     const wrong = await gateway.post(`/v1/payment_methods/${of.method}`, { 'card[exp_month]': '13' });
-    expect(wrong.body.error.code).toBe('invalid_expiry_month');
+    expect([wrong.status, wrong.body.error.code]).toEqual([402, 'invalid_expiry_month']);
+    const over = await gateway.post(`/v1/payment_methods/${of.method}`, { 'card[exp_year]': '2020' });
+    expect([over.status, over.body.error.code]).toEqual([402, 'invalid_expiry_year']);
+    const named = await gateway.post(`/v1/payment_methods/${of.method}`, { 'billing_details[name]': 'Ada' });
+    expect(named.body).toMatchObject({
+      billing_details: { name: 'Ada', email: null },
+      card: { exp_month: 3 },
+    });
+    await gateway.post(`/v1/payment_methods/${of.method}/detach`);
+    const spent = await gateway.post(`/v1/payment_methods/${of.method}`, update);
+    expect([spent.status, spent.body.error.param]).toEqual([400, undefined]);
   });
 
   test('a new script keeps the customer', async () => {

@@ -5,6 +5,7 @@ import { declineOf, refusal } from './declines.ts';
 import { GatewayError, invalidParameter, noSuch } from './errors.ts';
 import { type Answer, type Call, causeOf, type Gateway, ok } from './gateway.ts';
 import { methodObject } from './objects.ts';
+import type { FormObject } from './form.ts';
 import { isObject, metadata, onlyKnown, optionalInteger, text } from './parameters.ts';
 import { newId, type PaymentMethod } from './store.ts';
 import { type TestMethod, testMethod } from './test-methods.ts';
@@ -13,27 +14,49 @@ export function getPaymentMethod({ gateway, id }: Call): Answer {
   return ok(methodObject(methodById(gateway, id, 404)));
 }
 
-/** Changes a card's date; only a customer's method can be changed. */
+/** Changes a card's date, the holder's details and the metadata; only a customer's method can be changed. */
 export function updatePaymentMethod(call: Call): Promise<Answer> {
   const { gateway, id, body } = call;
   onlyKnown(body, ['card', 'metadata', 'billing_details']);
   const method = methodById(gateway, id, 404);
   if (method.customer === null) {
-    throw invalidParameter('payment_method', 'A PaymentMethod must be attached to a customer to be updated.');
+    throw new GatewayError(400, {
+      type: 'invalid_request_error',
+      message: 'You must save this PaymentMethod to a customer before you can update it.',
+    });
   }
-  const card = isObject(body.card) ? body.card : {};
-  const month = optionalInteger(card, 'exp_month') ?? method.details.exp_month;
-  if (month < 1 || month > 12) {
-    throw invalidParameter(
-      'card[exp_month]',
-      "Your card's expiration month is invalid.",
-      'invalid_expiry_month',
-    );
-  }
-  method.details.exp_month = month;
-  method.details.exp_year = optionalInteger(card, 'exp_year') ?? method.details.exp_year;
+  const details = isObject(body.card) ? newDate(gateway, method, body.card) : {};
+  Object.assign(method.details, details);
+  if (isObject(body.billing_details))
+    method.billing_details = { ...method.billing_details, ...body.billing_details };
   Object.assign(method.metadata, metadata(body));
   return answerWithEvent(call, 'payment_method.updated', method);
+}
+
+function newDate(
+  gateway: Gateway,
+  { type, details }: PaymentMethod,
+  card: FormObject,
+): Pick<PaymentMethod['details'], 'exp_month' | 'exp_year'> {
+  if (type !== 'card') {
+    throw invalidParameter('card', `You cannot update \`card\` on a PaymentMethod of type \`${type}\`.`);
+  }
+  const exp_month = optionalInteger(card, 'exp_month') ?? details.exp_month;
+  const exp_year = optionalInteger(card, 'exp_year') ?? details.exp_year;
+  if (exp_month < 1 || exp_month > 12) throw invalidDate('month');
+  const today = new Date(gateway.clock.now());
+  const months = (exp_year - today.getUTCFullYear()) * 12 + exp_month - (today.getUTCMonth() + 1);
+  if (months < 0) throw invalidDate('year');
+  return { exp_month, exp_year };
+}
+
+function invalidDate(part: 'month' | 'year'): GatewayError {
+  return new GatewayError(402, {
+    type: 'card_error',
+    code: `invalid_expiry_${part}`,
+    message: `Your card's expiration ${part} is invalid.`,
+    param: `exp_${part}`,
+  });
 }
 
 export function attachPaymentMethod(call: Call): Promise<Answer> {

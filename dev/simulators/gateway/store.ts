@@ -1,6 +1,7 @@
 /** Everything the simulator knows, in memory. */
 
 import { randomUUID } from 'node:crypto';
+import type { FormObject } from './form.ts';
 import type { KeyRecord } from './idempotency.ts';
 import type { DeclineCodesOfStep, Step } from './steps.ts';
 
@@ -26,6 +27,8 @@ export interface PaymentMethod {
   detachedFrom: string | null;
   created: number;
   metadata: Record<string, string>;
+  /** What is known of the holder, by Stripe's names. */
+  billing_details?: FormObject;
   /** One step per request to charge it, then `always` for ever (the script's `then`). */
   script: Step[];
   always: Step;

@@ -36,6 +36,10 @@ export const editFolds: Folds<Own> = {
       return;
     }
     node.updated_at = moment(recorded_at);
+    if (data.label === 'PaymentMethod') {
+      node.changed_seq = seq;
+      return;
+    }
     const customer = model.node(nodeRef('Customer', stream_id));
     if (customer) customer.changed_seq = seq;
   },

@@ -1,0 +1,55 @@
+/** Changing and detaching a method, at the simulator and at servers that refuse. */
+
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { type Fixture, listen, startFixture } from '../../test/stripe.ts';
+import { createStripeGateway } from './gateway.ts';
+
+let stripe: Fixture;
+
+beforeAll(async () => {
+  stripe = await startFixture();
+});
+afterAll(() => stripe.close());
+
+const date = { expiry_month: 5, expiry_year: 2035 };
+
+/** A gateway that answers everything so. */
+async function answering(status: number, error: object) {
+  const server = await listen((_, response) => {
+    response.writeHead(status, { 'content-type': 'application/json' });
+    response.end(JSON.stringify({ error }));
+  });
+  onTestFinished(server.close);
+  return createStripeGateway({ apiKey: 'sk_test_1', apiBase: server.url });
+}
+
+test('a date is changed as often as it is asked for, and what cannot be is refused', async () => {
+  const { token } = await stripe.given([]);
+  const { gateway } = stripe;
+  expect(await gateway.updatePaymentMethod({ token, ...date })).toBe('updated');
+  expect(await gateway.updatePaymentMethod({ token, ...date })).toBe('updated');
+  expect(await gateway.getPaymentMethod(token)).toMatchObject(date);
+  expect(await gateway.updatePaymentMethod({ token, expiry_month: 1, expiry_year: 2020 })).toBe('refused');
+  expect(await gateway.getPaymentMethod(token)).toMatchObject(date);
+});
+
+test('of a detached method, and of one that nobody knows, nothing is changed', async () => {
+  const { token } = await stripe.given([]);
+  const { gateway } = stripe;
+  expect(await gateway.detachPaymentMethod(token)).toBe('detached');
+  expect(await gateway.detachPaymentMethod(token)).toBe('not_attached');
+  expect(await gateway.updatePaymentMethod({ token, ...date })).toBe('not_attached');
+  expect(await gateway.detachPaymentMethod('pm_nobody')).toBe('not_attached');
+  expect(await gateway.updatePaymentMethod({ token: 'pm_nobody', ...date })).toBe('not_attached');
+});
+
+test.each([
+  [503, { type: 'api_error', message: 'down' }, 'gateway_unavailable'],
+  [429, { type: 'invalid_request_error', message: 'slow down' }, 'gateway_unavailable'],
+  [401, { type: 'invalid_request_error', message: 'Invalid API Key' }, 'gateway_misconfigured'],
+  [403, { type: 'invalid_request_error', message: 'no permission' }, 'gateway_misconfigured'],
+])('a gateway that answers %i is no answer about the method', async (status, error, type) => {
+  const gateway = await answering(status, error);
+  await expect(gateway.detachPaymentMethod('pm_1')).rejects.toMatchObject({ type });
+  await expect(gateway.updatePaymentMethod({ token: 'pm_1', ...date })).rejects.toMatchObject({ type });
+});

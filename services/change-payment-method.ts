@@ -1,0 +1,103 @@
+import { createHash } from 'node:crypto';
+import { PersonaError } from '../domain/errors.ts';
+import type { MethodChange } from '../domain/method-change.ts';
+import type { EditPaymentMethodInput } from '../domain/processes.ts';
+import { getGatewayCustomer, getPaymentMethod, isSameRequest, readWallet } from '../graph/index.ts';
+import {
+  removePaymentMethod as startRemoval,
+  updatePaymentMethod as startUpdate,
+} from '../temporal/starts.ts';
+import type { ServiceDeps } from './deps.ts';
+import type { Caller } from './request.ts';
+import type { PaymentMethodView } from './views.ts';
+
+export interface MethodEdit {
+  customer_id: string;
+  payment_method_id: string;
+  /** The method's `changed_seq`, as the caller saw it; absent: whatever it is now. */
+  expected_version?: number;
+}
+
+type Deps = Pick<ServiceDeps, 'graph' | 'temporal'>;
+
+/**
+ * Changes a method of the wallet of the customer who asks (specification: workflows, 3): its date at the gateway first,
+ * the consent to charge it.
+ *
+ * @returns the method; `pending`: the gateway has not answered yet, and the method is as it was
+ * @throws PersonaError customer_not_found, customer_suspended, payment_method_not_found, stale_version,
+ *   illegal_transition, invalid_argument, payment_method_declined, idempotency_key_reused, temporal_unavailable,
+ *   deadline_exceeded
+ */
+export async function updatePaymentMethod(
+  deps: Deps,
+  caller: Caller,
+  { change, ...edit }: MethodEdit & { change: MethodChange },
+): Promise<{ method: PaymentMethodView; pending: boolean }> {
+  await requireOwn(deps, edit);
+  const { graph, temporal } = deps;
+  const input = inputOf(caller, edit, `update ${JSON.stringify(change)}`);
+  const waiting = { deadline: new Date(caller.deadline) };
+  const { request_hash, pending } = await startUpdate(temporal, { ...input, change }, waiting);
+  requireSame(deps, input.idempotency_key, { ...edit, change, by: input.by }, request_hash);
+  return { method: await getPaymentMethod(graph, edit), pending };
+}
+
+/**
+ * Takes a method out of the wallet of the customer who asks: at once, and behind the answer at the gateway
+ * (specification: workflows, 3).
+ *
+ * @throws PersonaError customer_not_found, customer_suspended, payment_method_not_found, stale_version,
+ *   idempotency_key_reused, temporal_unavailable, deadline_exceeded
+ */
+export async function removePaymentMethod(deps: Deps, caller: Caller, edit: MethodEdit): Promise<void> {
+  await requireOwn(deps, edit);
+  const input = inputOf(caller, edit, 'remove');
+  const { request_hash } = await startRemoval(deps.temporal, input, {
+    deadline: new Date(caller.deadline),
+  });
+  requireSame(deps, input.idempotency_key, { ...edit, by: input.by }, request_hash);
+}
+
+/** Asked here too, so that what cannot be leaves no process behind. A removed one may be asked for again, by its key. */
+async function requireOwn({ graph }: Deps, { customer_id, payment_method_id }: MethodEdit): Promise<void> {
+  const [{ status }, wallet] = await Promise.all([
+    getGatewayCustomer(graph, { customer_id }),
+    readWallet(graph, customer_id),
+  ]);
+  if (status === 'suspended')
+    throw new PersonaError('customer_suspended', `customer ${customer_id} is suspended`);
+  const method = wallet.find((one) => one.payment_method_id === payment_method_id);
+  if (method === undefined || !method.proven)
+    throw new PersonaError('payment_method_not_found', `there is no payment method ${payment_method_id}`);
+}
+
+function inputOf(caller: Caller, edit: MethodEdit, what: string): EditPaymentMethodInput {
+  return {
+    ...edit,
+    idempotency_key: caller.idempotencyKey ?? ownKey(caller, edit, what),
+    by: 'customer',
+    caller: caller.caller,
+    actor: caller.actor,
+    correlation_id: caller.correlationId,
+    occurred_at: new Date().toISOString(),
+  };
+}
+
+/**
+ * The key of a request that has none: the same change of the same version is the same request. Without a version it may be
+ * meant anew each time. It has spaces in it, which no caller's key has.
+ */
+function ownKey(caller: Caller, { payment_method_id, expected_version }: MethodEdit, what: string): string {
+  if (expected_version === undefined) return `request ${caller.correlationId} ${what}`;
+  const change = createHash('sha256').update(what).digest('hex');
+  return `version ${payment_method_id} ${expected_version} ${change}`;
+}
+
+function requireSame({ graph }: Deps, key: string, request: object, request_hash: string): void {
+  if (isSameRequest(graph, request, request_hash)) return;
+  throw new PersonaError(
+    'idempotency_key_reused',
+    `the idempotency key ${key} was used before with another request`,
+  );
+}

@@ -1,0 +1,312 @@
+/** Changing and removing a method, with activities that fail where a test says so. */
+
+import { createHash, randomUUID } from 'node:crypto';
+import { expect, test } from 'vitest';
+import { PersonaError } from '../domain/errors.ts';
+import {
+  type EditPaymentMethodInput,
+  paymentMethodWorkflowId,
+  TaskQueue,
+  type UpdatePaymentMethodInput,
+} from '../domain/processes.ts';
+import { addPaymentMethod, removePaymentMethod, updatePaymentMethod } from '../temporal/starts.ts';
+import { createTestRig, type TestRig } from '../test/rig/index.ts';
+import type { RemovalActivities } from './remove-payment-method.ts';
+import type { MethodUpdateActivities } from './update-payment-method.ts';
+
+type Activities = MethodUpdateActivities & RemovalActivities;
+
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+
+/** What the activities were asked, in order; each test spoils what it needs to. */
+function world(spoiled: Partial<Activities> = {}) {
+  const seen: string[] = [];
+  const activities: Activities = {
+    async requestMethodUpdate({ payment_method_id, change }) {
+      const ready = {
+        payment_method_id,
+        payment_method_status: 'expired',
+        version: 3,
+        request_hash: 'h',
+      } as const;
+      const at_gateway = change.expiry_year !== undefined;
+      const gives_consent = at_gateway && change.off_session_consent === true;
+      return { ready, at_gateway, gives_consent, verify_wait_ms: 200 };
+    },
+    async updateAtGateway() {
+      return 'updated';
+    },
+    async recordMethodUpdate() {
+      return { result: 'updated', payment_method_status: 'active', version: 5 };
+    },
+    async removePaymentMethod({ payment_method_id }) {
+      return { payment_method_id, payment_method_status: 'inactive', version: 4, request_hash: 'h' };
+    },
+    async detachPaymentMethod() {
+      return 'detached';
+    },
+    ...spoiled,
+  };
+  for (const [name, activity] of Object.entries(activities)) {
+    activities[name as keyof Activities] = (async (input: never) => {
+      seen.push(name);
+      return await (activity as (input: never) => unknown)(input);
+    }) as never;
+  }
+  return { activities, seen };
+}
+
+const rigOf = (activities: Activities) =>
+  createTestRig({ activities: { [TaskQueue.onboarding]: activities } });
+
+function wish(): EditPaymentMethodInput {
+  return {
+    customer_id: randomUUID(),
+    payment_method_id: randomUUID(),
+    idempotency_key: randomUUID(),
+    expected_version: 2,
+    by: 'customer',
+    occurred_at: '2026-02-28T23:59:59Z',
+    caller: 'customer',
+    actor: 'customer',
+    correlation_id: 'c-1',
+  };
+}
+const newDate = (): UpdatePaymentMethodInput => ({
+  ...wish(),
+  change: { expiry_month: 5, expiry_year: 2031, off_session_consent: true },
+});
+
+const waiting = () => ({ deadline: new Date(Date.now() + 10_000) });
+const update = (rig: TestRig, input: UpdatePaymentMethodInput) =>
+  updatePaymentMethod(rig.client, input, waiting());
+const remove = (rig: TestRig, input: EditPaymentMethodInput) =>
+  removePaymentMethod(rig.client, input, waiting());
+
+function handleOf(rig: TestRig, { customer_id, caller, idempotency_key }: EditPaymentMethodInput) {
+  const hash = createHash('sha256').update(`${caller}|${idempotency_key}`).digest('hex');
+  return rig.client.workflow.getHandle(paymentMethodWorkflowId(customer_id, hash));
+}
+
+async function shown(rig: TestRig, input: EditPaymentMethodInput) {
+  const { typedSearchAttributes } = await handleOf(rig, input).describe();
+  return Object.fromEntries(typedSearchAttributes.getAll().map(({ key, value }) => [key.name, value]));
+}
+
+/** Away until that moment of the server's time. */
+function awayFor(rig: () => TestRig, ms: number) {
+  let back: number | undefined;
+  return async () => {
+    const now = await rig().now();
+    back ??= now + ms;
+    if (now < back) throw new PersonaError('gateway_unavailable', 'away');
+  };
+}
+
+test('a new date: asked of the gateway, then written, then answered', async () => {
+  const { activities, seen } = world();
+  const rig = await rigOf(activities);
+  const input = newDate();
+
+  const answer = { pending: false, payment_method_status: 'active', version: 5, request_hash: 'h' };
+  expect(await update(rig, input)).toMatchObject(answer);
+  expect(await handleOf(rig, input).result()).toMatchObject(answer);
+  expect(seen).toEqual(['requestMethodUpdate', 'updateAtGateway', 'recordMethodUpdate']);
+  expect(await shown(rig, input)).toMatchObject({
+    PersonaProcess: 'updatePaymentMethod',
+    PersonaCustomerId: input.customer_id,
+    PersonaState: 'done',
+    PersonaOutcome: 'updated',
+  });
+});
+
+test('consent alone asks no gateway', async () => {
+  const { activities, seen } = world();
+  const rig = await rigOf(activities);
+  const input = { ...wish(), change: { off_session_consent: false } };
+
+  expect(await update(rig, input)).toMatchObject({ pending: false, version: 3 });
+  expect(await handleOf(rig, input).result()).toMatchObject({ pending: false });
+  expect(seen).toEqual(['requestMethodUpdate']);
+});
+
+test('the gateway is away for hours: answered as it was, changed when it is back', async () => {
+  let rig: TestRig;
+  const { activities, seen } = world();
+  const { updateAtGateway } = activities;
+  const away = awayFor(() => rig, 5 * HOUR);
+  activities.updateAtGateway = async (ids) => {
+    await away();
+    return updateAtGateway(ids);
+  };
+  rig = await rigOf(activities);
+  const input = newDate();
+
+  expect(await update(rig, input)).toMatchObject({ pending: true, payment_method_status: 'expired' });
+  expect(await handleOf(rig, input).result()).toMatchObject({
+    pending: false,
+    payment_method_status: 'active',
+  });
+  expect(seen.filter((name) => name === 'recordMethodUpdate')).toHaveLength(1);
+});
+
+test('a gateway that is away for more than a week is given up, and operations see it', async () => {
+  const { activities, seen } = world({
+    async updateAtGateway() {
+      throw new PersonaError('gateway_unavailable', 'away');
+    },
+  });
+  const rig = await rigOf(activities);
+  const input = newDate();
+
+  expect(await update(rig, input)).toMatchObject({ pending: true });
+  expect(await handleOf(rig, input).result()).toMatchObject({ pending: true });
+  expect(seen).not.toContain('recordMethodUpdate');
+  expect(await shown(rig, input)).toMatchObject({ PersonaOutcome: 'given_up' });
+});
+
+test('the graph is away after the gateway has changed the card: written when it is back', async () => {
+  let rig: TestRig;
+  const { activities } = world();
+  const { recordMethodUpdate } = activities;
+  const away = awayFor(() => rig, 3 * DAY);
+  activities.recordMethodUpdate = async (input) => {
+    await away();
+    return recordMethodUpdate(input);
+  };
+  rig = await rigOf(activities);
+  const input = newDate();
+
+  expect(await update(rig, input)).toMatchObject({ pending: true });
+  expect(await handleOf(rig, input).result()).toMatchObject({ pending: false, version: 5 });
+});
+
+test.each<[string, Partial<Activities>, string]>([
+  [
+    'the gateway refuses the date',
+    { updateAtGateway: async () => 'refused' as const },
+    'payment_method_declined',
+  ],
+  [
+    'the gateway changed nothing',
+    {
+      updateAtGateway: async () => 'not_attached' as const,
+      recordMethodUpdate: async () => ({ result: 'refused' as const }),
+    },
+    'payment_method_declined',
+  ],
+  [
+    'others have detached it',
+    {
+      updateAtGateway: async () => 'not_attached' as const,
+      recordMethodUpdate: async () => ({ result: 'removed' as const }),
+    },
+    'payment_method_not_found',
+  ],
+])('%s: the customer is told, and the process ends well', async (_, spoiled, type) => {
+  const { activities } = world(spoiled);
+  const rig = await rigOf(activities);
+  const input = newDate();
+
+  await expect(update(rig, input)).rejects.toMatchObject({ type });
+  expect(await handleOf(rig, input).result()).toMatchObject({ pending: true });
+});
+
+test.each(['stale_version', 'customer_suspended', 'payment_method_not_found', 'illegal_transition'] as const)(
+  'hands on %s, and the gateway hears nothing',
+  async (type) => {
+    const refuse = async () => {
+      throw new PersonaError(type, 'no');
+    };
+    const { activities, seen } = world({ requestMethodUpdate: refuse, removePaymentMethod: refuse });
+    const rig = await rigOf(activities);
+
+    await expect(update(rig, newDate())).rejects.toMatchObject({ type, message: 'no' });
+    await expect(remove(rig, wish())).rejects.toMatchObject({ type, message: 'no' });
+    expect(seen).toEqual(['requestMethodUpdate', 'removePaymentMethod']);
+  },
+);
+
+test('a removed method is answered at once, and detached when the gateway is back', async () => {
+  let rig: TestRig;
+  const { activities, seen } = world();
+  const { detachPaymentMethod } = activities;
+  const away = awayFor(() => rig, 9 * DAY);
+  activities.detachPaymentMethod = async (ids) => {
+    await away();
+    return detachPaymentMethod(ids);
+  };
+  rig = await rigOf(activities);
+  const input = wish();
+
+  expect(await remove(rig, input)).toMatchObject({ payment_method_status: 'inactive', version: 4 });
+  // Who asks again meanwhile joins, and hears the same.
+  expect(await remove(rig, input)).toMatchObject({ version: 4 });
+  expect(await handleOf(rig, input).result()).toMatchObject({ version: 4 });
+  expect(seen.filter((name) => name === 'removePaymentMethod')).toHaveLength(1);
+  expect(await shown(rig, input)).toMatchObject({ PersonaState: 'done', PersonaOutcome: 'detached' });
+});
+
+test('detaching waits for a charge that is under way', async () => {
+  let tries = 0;
+  const { activities } = world({
+    async detachPaymentMethod() {
+      tries += 1;
+      if (tries < 4) throw new PersonaError('charge_in_doubt', 'under way');
+      return 'detached';
+    },
+  });
+  const rig = await rigOf(activities);
+  const input = wish();
+
+  await remove(rig, input);
+  await handleOf(rig, input).result();
+  expect(tries).toBe(4);
+});
+
+test('a try that breaks off behind the graph: the next one detaches, and the wallet is not touched again', async () => {
+  let tries = 0;
+  const { activities, seen } = world({
+    async detachPaymentMethod() {
+      tries += 1;
+      if (tries === 1) throw new Error('the connection to the server broke');
+      return 'not_attached';
+    },
+  });
+  const rig = await rigOf(activities);
+  const input = wish();
+
+  await remove(rig, input);
+  await handleOf(rig, input).result();
+  expect(seen).toEqual(['removePaymentMethod', 'detachPaymentMethod', 'detachPaymentMethod']);
+  expect(await shown(rig, input)).toMatchObject({ PersonaOutcome: 'not_attached' });
+});
+
+test('the key of a removal that runs is not free for another request', async () => {
+  let detach: () => void = () => {};
+  const released = new Promise<void>((resolve) => {
+    detach = resolve;
+  });
+  const { activities, seen } = world({
+    async detachPaymentMethod() {
+      await released;
+      return 'detached';
+    },
+  });
+  const rig = await rigOf(activities);
+  const input = wish();
+  await remove(rig, input);
+
+  // It joins the removal, and its answer has that one's hash: who asks compares.
+  const { payment_method_id: __, expected_version: ___, by: ____, ...asker } = input;
+  const added = await addPaymentMethod(
+    rig.client,
+    { ...asker, method: { type: 'card', token: 'pm_1' }, added_by: 'customer' },
+    waiting(),
+  );
+  expect(added).toMatchObject({ payment_method_id: input.payment_method_id, request_hash: 'h' });
+  detach();
+  await handleOf(rig, input).result();
+  expect(seen).toEqual(['removePaymentMethod', 'detachPaymentMethod']);
+});
