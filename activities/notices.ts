@@ -5,6 +5,7 @@ import { PersonaError } from '../domain/errors.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { Notice, Notifier } from '../domain/ports.ts';
 import { type CommandHeader, type Graph, getNoticeRecipients } from '../graph/index.ts';
+import { getCardMatter } from '../graph/expiry/index.ts';
 import {
   finishNotice,
   getNoticeMatter,
@@ -24,6 +25,8 @@ const TRY_MS = 10_000;
 const TRY_OVER_MS = 15_000;
 /** What the next try learns when a notice was handed over and the graph could not be told. */
 const HANDED_OVER = 'handed over';
+/** A card was renewed or removed meanwhile, or its customer suspended. */
+const OVERTAKEN = 'overtaken: what it was to say is not true any more, or said by another notice';
 /** The receiver may have it, and another try could be the same message twice. */
 const IN_DOUBT = 'handing it over was interrupted: it may have arrived, and is not sent again';
 
@@ -46,18 +49,19 @@ export function createNoticeActivities(deps: NoticeDependencies): NoticeActiviti
       const sender = senderOf(input, now());
       const [ended, matter, recipients] = await Promise.all([
         getNoticeResult(graph, sender, input.notification_id),
-        getNoticeMatter(graph, input),
+        input.payment_method_id === undefined ? getNoticeMatter(graph, input) : getCardMatter(graph, input),
         getNoticeRecipients(graph, input),
       ]);
       if (ended) return { result: ended };
       // Erased: nobody is there any more, and no stream to write it down in.
       if (!recipients) return { result: 'undeliverable' };
-      const recipient = chooseRecipient(input.template, matter, recipients);
+      const recipient = matter && chooseRecipient(input.template, matter, recipients);
       const finish = async (failure?: string): Promise<{ result: NoticeResult }> => {
         const end = { ...input, channel: recipient?.channel ?? null, ...(failure ? { failure } : {}) };
         return { result: await finishNotice(graph, sender, end) };
       };
       if (activityInfo().heartbeatDetails === HANDED_OVER) return finish();
+      if (!matter) return finish(OVERTAKEN);
       if (!recipient) return finish('no_recipient');
       const { locale = 'en' } = recipients;
       const notice = composeNotice(input, matter, { ...recipient, locale }, policy.links, now());

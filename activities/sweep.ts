@@ -2,6 +2,7 @@ import { log } from '@temporalio/activity';
 import type { NoticeTemplate } from '../domain/ports.ts';
 import type { Report, SendNoticeInput } from '../domain/processes.ts';
 import type { Graph } from '../graph/index.ts';
+import { findCardNoticesDue } from '../graph/expiry/index.ts';
 import {
   clearReports,
   findNoticesDue,
@@ -36,6 +37,8 @@ export interface SweepDependencies {
 }
 
 const PAGE = 100;
+/** How the ids of notices about cards begin: their pages come behind those of payments, whose ids have no colon. */
+const CARDS = 'expiry:';
 /** An accepted message reaches its recovery, and is recorded, within seconds; what is older may have been lost. */
 const REPORT_WAITS_MS = 60_000;
 /** Whatever keeps a message from being recorded, it is sent again this often at least. */
@@ -88,6 +91,15 @@ export function createSweepActivities(deps: SweepDependencies): SweepActivities 
     await postponeReports(graph, headerOf(onceInActivity('postpone'), at(now())), next);
   }
 
+  /** They are true for weeks, or said not to be true any more when they are sent: none is too old for a try. */
+  async function sweepCardNotices(after: string): Promise<SweptPage> {
+    const due = await findCardNoticesDue(graph, { after, limit: PAGE });
+    const started: string[] = [];
+    for (const notice of due) if (await startNotice(notice)) started.push(notice.notification_id);
+    const last = due.length === PAGE ? due.at(-1)?.notification_id : undefined;
+    return { looked_at: due.length, started, ...(last === undefined ? {} : { next: last }) };
+  }
+
   return {
     sweepPage: ({ after }) => sweepPayments(findUnattended, after, resumeRecovery),
 
@@ -112,13 +124,14 @@ export function createSweepActivities(deps: SweepDependencies): SweepActivities 
     },
 
     async sweepNotices({ after }) {
+      if (after.startsWith(CARDS)) return sweepCardNotices(after);
       const before = now() - NOTICE_WAITS_MS;
       const { due, last: next } = await findNoticesDue(graph, { after, limit: PAGE, before });
       const started: string[] = [];
       for (const notice of due) {
         if (await startNotice(inputOf(notice, now()))) started.push(notice.notification_id);
       }
-      return { looked_at: due.length, started, ...(next === undefined ? {} : { next }) };
+      return { looked_at: due.length, started, next: next ?? CARDS };
     },
   };
 }

@@ -314,7 +314,11 @@ export type NoticeTemplate =
   | 'recovered'
   | 'reminder'
   | 'recovery_ended'
-  | 'refund_issued';
+  | 'refund_issued'
+  | CardTemplate;
+
+/** These speak of a card, and of no payment. */
+export type CardTemplate = 'card_expiring' | 'card_expired';
 
 export interface NoticeMethod {
   brand: string;
@@ -338,6 +342,17 @@ export interface NoticeData {
   closes_at?: string;
 }
 
+/** The same for a card whose month ends. */
+export interface CardNoticeData {
+  payment_method: NoticeMethod;
+  /** Until the end of which month it is good: `YYYY-MM`. */
+  expires: string;
+  link: string;
+}
+
+export type NoticeDataOf = Record<Exclude<NoticeTemplate, CardTemplate>, NoticeData> &
+  Record<CardTemplate, CardNoticeData>;
+
 /** A finished message, as the receiver of the webhook gets it. */
 export interface Notice {
   notification_id: string;
@@ -349,7 +364,7 @@ export interface Notice {
   subject: string;
   text: string;
   html: string;
-  data: NoticeData;
+  data: NoticeData | CardNoticeData;
   /** RFC 3339. */
   created_at: string;
 }

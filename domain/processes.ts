@@ -1,5 +1,6 @@
 /** Names, queues and ids of the durable processes. They are contracts: other agents use them with their own Temporal clients. */
 
+import type { ExpiryStage } from './expiry/calendar.ts';
 import type { OnboardingAnswer, OnboardingRequest } from './onboarding.ts';
 import type { PaymentMethodStatus, PaymentMethodType } from './payment-method.ts';
 import type { NoticeTemplate } from './ports.ts';
@@ -9,6 +10,7 @@ export const TaskQueue = {
   onboarding: 'persona-onboarding',
   recovery: 'persona-recovery',
   gateway: 'persona-gateway',
+  expiry: 'persona-expiry',
   maintenance: 'persona-maintenance',
 } as const;
 export type TaskQueueName = (typeof TaskQueue)[keyof typeof TaskQueue];
@@ -22,6 +24,7 @@ export const WorkflowName = {
   reportFraud: 'reportFraud',
   sweepObligations: 'sweepObligations',
   followGateway: 'followGateway',
+  monitorExpiringCards: 'monitorExpiringCards',
 } as const;
 
 export const UpdateName = { customerReady: 'customerReady', methodReady: 'methodReady' } as const;
@@ -67,15 +70,21 @@ export interface AddedPaymentMethod {
   off_session_consent?: boolean;
 }
 
-export interface SendNoticeInput {
-  /** Also the workflow's id. */
+/** A notice is about a payment that is recovered, or about a card whose month ends. */
+export type NoticeInput = {
+  /** Also the id of the workflow that sends it. */
   notification_id: string;
   customer_id: string;
-  payment_id: string;
   template: NoticeTemplate;
+} & (
+  | { payment_id: string; payment_method_id?: undefined }
+  | { payment_method_id: string; payment_id?: undefined }
+);
+
+export type SendNoticeInput = NoticeInput & {
   /** Why it is given up without a try. */
   given_up?: string;
-}
+};
 
 export interface RefundPaymentInput {
   payment_id: string;
@@ -197,6 +206,14 @@ export function followGatewayWorkflowId(change: GatewayChange): string {
 /** The schedule that looks for recoveries nobody is running, and how often. */
 export const OBLIGATION_SWEEP = { id: 'obligation-sweep', everyMs: 10 * 60_000 } as const;
 
+/** The schedule that looks after cards whose month ends. Its runs begin when a day is over everywhere on earth, at noon by UTC. */
+export const EXPIRY_MONITOR = {
+  id: 'card-expiry-monitor',
+  everyMs: 24 * 3_600_000,
+  offsetMs: 12.5 * 3_600_000,
+  jitterMs: 30 * 60_000,
+} as const;
+
 /** `eventId`: what Chimera deduplicates by. */
 export const fraudReportWorkflowId = (eventId: string) => `fraud-report:${eventId}`;
 
@@ -210,7 +227,10 @@ export const reportedAttemptKey = (eventId: string) => `reported:${eventId}`;
 /** `openedAt` in epoch milliseconds: new at each reopening, so that a second recovery may write again. */
 export const recoveryNotificationId = (paymentId: string, openedAt: number, template: string, stage = '1') =>
   `recovery:${paymentId}:${openedAt}:${template}:${stage}`;
-/** The template of a recovery's notification: payment ids have no colon. */
+/** Of a card, the month in which it ends (`YYYY-MM`) and a stage. */
+export const expiryNotificationId = (paymentMethodId: string, month: string, stage: ExpiryStage) =>
+  `expiry:${paymentMethodId}:${month}:${stage === 'card_expired' ? 'card_expired:1' : `card_expiring:${stage}`}`;
+/** The template of a notification: neither payment ids nor anything else in front of it has a colon. */
 export const templateOf = (notificationId: string) => notificationId.split(':')[3] as NoticeTemplate;
 /** Tells the notices about refunds from those about endings. */
 export const isAboutRefund = (notificationId: string) => templateOf(notificationId) === 'refund_issued';

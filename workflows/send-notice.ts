@@ -4,9 +4,9 @@
  */
 
 import { ActivityFailure, log, proxyActivities } from '@temporalio/workflow';
-import type { SendNoticeInput } from '../domain/processes.ts';
+import type { NoticeInput, SendNoticeInput } from '../domain/processes.ts';
 
-export type NoticeInput = Omit<SendNoticeInput, 'given_up'>;
+export type { NoticeInput };
 
 export interface NoticeActivities {
   /**

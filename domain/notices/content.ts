@@ -1,6 +1,6 @@
 /** What a notice says, before it becomes a text and a page: the same parts in every language. */
 
-import type { NoticeData, NoticeTemplate } from '../ports.ts';
+import type { NoticeDataOf, NoticeTemplate } from '../ports.ts';
 
 export interface NoticeContent {
   subject: string;
@@ -17,7 +17,7 @@ export interface NoticeContent {
 export interface NoticeLanguage {
   /** BCP 47. */
   tag: string;
-  templates: Readonly<Record<NoticeTemplate, (data: NoticeData) => NoticeContent>>;
+  templates: { readonly [T in NoticeTemplate]: (data: NoticeDataOf[T]) => NoticeContent };
   /** How a text without a button introduces the link. */
   linkLabel: (action: string) => string;
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { DECLINE_TABLE } from '../decline/table.ts';
-import type { NoticeData, NoticeTemplate } from '../ports.ts';
+import type { CardNoticeData, CardTemplate, NoticeData, NoticeTemplate } from '../ports.ts';
 import { english } from './english.ts';
 import { amountText, renderNotice } from './index.ts';
 
@@ -9,7 +9,10 @@ const CODE_ROWS = Object.values(DECLINE_TABLE).flatMap((rows) =>
   Array.isArray(rows) ? rows.filter((row) => 'codes' in row) : [],
 );
 const email = (locale = 'en') => ({ locale, channel: 'email' as const });
-const TEMPLATES = Object.keys(english.templates) as NoticeTemplate[];
+type PaymentTemplate = Exclude<NoticeTemplate, CardTemplate>;
+const isOfCard = (template: NoticeTemplate): template is CardTemplate => template.startsWith('card_');
+const ALL = Object.keys(english.templates) as NoticeTemplate[];
+const TEMPLATES = ALL.filter((template): template is PaymentTemplate => !isOfCard(template));
 
 const data: NoticeData = {
   amount: 1250,
@@ -184,3 +187,30 @@ test('a language that is not there yet is written in English, and says so', () =
 function tagsOf(html: string): string[] {
   return [...html.matchAll(/<[^>]*>/g)].map(([tag]) => tag.replace(/"[^"]*"/g, '""'));
 }
+
+describe.each(ALL.filter(isOfCard))('%s', (template) => {
+  const card: CardNoticeData = {
+    payment_method: { brand: 'visa', last_four: '4242' },
+    expires: '2026-12',
+    link: 'https://shop.example/wallet?c=1',
+  };
+  const notice = renderNotice(template, card, email('en-GB'));
+
+  test('names the card and its month, of no payment, and leads to one link', () => {
+    const said = notice.text.replaceAll('\n', ' ');
+    expect(notice.subject).toContain('Visa ending in 4242');
+    expect(said).toContain('Visa ending in 4242');
+    expect(said).toContain('December 2026');
+    expect(JSON.stringify(notice)).not.toMatch(/undefined|NaN|null|declined/);
+    expect(notice.text.split(card.link)).toHaveLength(2);
+    expect(notice.html.match(/<a /g)).toHaveLength(1);
+    for (const line of notice.text.split('\n')) expect(line.length).toBeLessThanOrEqual(72);
+  });
+
+  test('is short as a text message, and holds together where little is known', () => {
+    const least = { ...card, payment_method: { brand: 'payment method', last_four: '' } };
+    const { text } = renderNotice(template, least, { locale: 'en', channel: 'sms' });
+    expect(text).toContain('Your payment method ');
+    expect(text.length).toBeLessThan(500);
+  });
+});

@@ -129,12 +129,21 @@ export interface RecoveryEvents {
     /** As in `RefundSent`. */
     key: string;
   };
-  NoticeSent: { notification_id: string; template: string; channel: string; payment_id: string | null };
+  NoticeSent: {
+    notification_id: string;
+    template: string;
+    channel: string;
+    payment_id: string | null;
+    /** The card that it was about; absent: it was about a payment. */
+    payment_method_id?: string;
+  };
   NoticeFailed: {
     notification_id: string;
     template: string;
     channel: string | null;
     payment_id: string | null;
+    /** As in `NoticeSent`. */
+    payment_method_id?: string;
     reason: string;
   };
 }

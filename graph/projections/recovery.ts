@@ -26,12 +26,14 @@ const REFUND_FAILED = `${REFUND_LISTS}
 const REFUND_REQUESTED = `${REFUND_LISTS}
   SET o.refunds_due = due + $data.key, o.refunds_failed = CASE WHEN size(failed) > 0 THEN failed END, o.refund_at = null`;
 
-// What is due no more, or never was, costs a look.
+// What is due no more, or never was, costs a look. It is about a payment or about a card.
 const NOTICE_DONE = `
-  MATCH (o:Obligation {payment_id: $data.payment_id})
+  OPTIONAL MATCH (o:Obligation {payment_id: $data.payment_id})
   WHERE $data.notification_id IN o.notices_due
-  WITH o, [id IN o.notices_due WHERE id <> $data.notification_id] AS due
-  SET o.notices_due = CASE WHEN size(due) > 0 THEN due END`;
+  OPTIONAL MATCH (p:PaymentMethod {id: $data.payment_method_id})
+  WHERE p.notice_due = $data.notification_id
+  WITH o, p, [id IN o.notices_due WHERE id <> $data.notification_id] AS due
+  SET o.notices_due = CASE WHEN size(due) > 0 THEN due END, p.notice_due = null`;
 
 export const recoveryProjections: Projections<keyof RecoveryEvents> = {
   RecoveryOpened: {

@@ -164,8 +164,13 @@ function listRefund(
 /** What was sent stands in the log alone; what was due is so no more. */
 function noticeDone(
   model: GraphModel,
-  { data }: { data: { payment_id: string | null; notification_id: string } },
+  { data }: { data: { payment_id: string | null; payment_method_id?: string; notification_id: string } },
 ): void {
+  if (data.payment_method_id !== undefined) {
+    const method = model.node(nodeRef('PaymentMethod', data.payment_method_id));
+    if (method?.notice_due === data.notification_id) method.notice_due = null;
+    return;
+  }
   const obligation = model.node(nodeRef('Obligation', data.payment_id ?? ''));
   if (!obligation) return;
   obligation.notices_due = orNothing(
