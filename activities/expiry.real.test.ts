@@ -67,7 +67,10 @@ async function scan(
   const now = world.of.daysBefore(left);
   let beats = 0;
   const environment = new MockActivityEnvironment(
-    { workflowType: 'monitorExpiringCards', heartbeatDetails },
+    {
+      ...{ workflowType: 'monitorExpiringCards', heartbeatDetails },
+      workflowExecution: { workflowId: 'card-expiry-monitor', runId: randomUUID() },
+    },
     { logger: new DefaultLogger('ERROR') },
   );
   environment.on('heartbeat', (details: unknown) => {

@@ -116,7 +116,10 @@ async function seeTo(
   const event_id = `expiry:${payment_method_id}:${monthOf(expires_on)}:${stage}`;
   try {
     const found = await read(gateway, (await getPaymentMethodToken(graph, ids)).reveal());
-    const header = headerOf(event_id, { occurredAt: new Date(now()).toISOString() });
+    // Of one run: what another one has decided, the card says.
+    const header = headerOf(`${event_id}:${activityInfo().workflowExecution?.runId}`, {
+      occurredAt: new Date(now()).toISOString(),
+    });
     const step = await rollCard(graph, header, { ...ids, expires_on, found, scan });
     // After the commit. Whatever a crash in between keeps from recoveries, they read within a day; what it keeps from the
     // customer is due in the graph, and the sweep sends it.
