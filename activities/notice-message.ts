@@ -2,9 +2,17 @@
 
 import { amountText, renderNotice } from '../domain/notices/index.ts';
 import type { Policy } from '../domain/policy.ts';
-import type { AccountNoticeData, Notice, NoticeData, NoticeDataOf, NoticeTemplate } from '../domain/ports.ts';
+import type {
+  AccountNoticeData,
+  CardNoticeData,
+  Notice,
+  NoticeData,
+  NoticeDataOf,
+  NoticeTemplate,
+} from '../domain/ports.ts';
 import type { NoticeInput } from '../domain/processes.ts';
 import type { NoticeRecipient, NoticeRecipients } from '../graph/index.ts';
+import type { CardMatter } from '../graph/expiry/index.ts';
 import type { NoticeMatter } from '../graph/recovery/index.ts';
 
 /** These lead to the payment itself, the others to the wallet. */
@@ -21,7 +29,8 @@ export function chooseRecipient(
 }
 
 type PaymentNotice = Extract<NoticeInput, { payment_id: string }>;
-type AccountNotice = Exclude<NoticeInput, PaymentNotice>;
+type AccountNotice = Extract<NoticeInput, { case_id: string }>;
+type CardNotice = Extract<NoticeInput, { payment_method_id: string }>;
 
 /** Whom to write to, in which language, and where the notice points. */
 export interface Addressed extends NoticeRecipient {
@@ -52,10 +61,17 @@ export function composeNotice(input: PaymentNotice, matter: NoticeMatter, addres
 }
 
 export function composeAccountNotice(input: AccountNotice, addressed: Addressed): Notice {
-  const data: AccountNoticeData = {
-    link: addressed.links.wallet.replaceAll('{customer_id}', input.customer_id),
-  };
+  const data: AccountNoticeData = { link: walletLink(input, addressed) };
   return message(input, data, addressed);
+}
+
+export function composeCardNotice(input: CardNotice, matter: CardMatter, addressed: Addressed): Notice {
+  const data: CardNoticeData = { ...matter, link: walletLink(input, addressed) };
+  return message(input, data, addressed);
+}
+
+function walletLink({ customer_id }: { customer_id: string }, { links }: Addressed): string {
+  return links.wallet.replaceAll('{customer_id}', customer_id);
 }
 
 function message<T extends NoticeTemplate>(

@@ -6,6 +6,7 @@ import type { Policy } from '../domain/policy.ts';
 import type { Notice, Notifier } from '../domain/ports.ts';
 import type { NoticeInput } from '../domain/processes.ts';
 import { type CommandHeader, type Graph, getNoticeRecipients } from '../graph/index.ts';
+import { getCardMatter } from '../graph/expiry/index.ts';
 import {
   finishNotice,
   getNoticeMatter,
@@ -18,7 +19,13 @@ import {
 } from '../graph/recovery/index.ts';
 import type { NoticeActivities } from '../workflows/send-notice.ts';
 import { headerOf } from './header.ts';
-import { type Addressed, chooseRecipient, composeAccountNotice, composeNotice } from './notice-message.ts';
+import {
+  type Addressed,
+  chooseRecipient,
+  composeAccountNotice,
+  composeCardNotice,
+  composeNotice,
+} from './notice-message.ts';
 
 /** How long one hand-over may take: shorter than the activity, so that it can still write down what came of it. */
 const TRY_MS = 10_000;
@@ -26,6 +33,8 @@ const TRY_MS = 10_000;
 const TRY_OVER_MS = 15_000;
 /** What the next try learns when a notice was handed over and the graph could not be told. */
 const HANDED_OVER = 'handed over';
+/** A card was renewed or removed meanwhile, or its customer suspended. */
+const OVERTAKEN = 'overtaken: what it was to say is not true any more, or said by another notice';
 /** The receiver may have it, and another try could be the same message twice. */
 const IN_DOUBT = 'handing it over was interrupted: it may have arrived, and is not sent again';
 
@@ -57,12 +66,13 @@ export function createNoticeActivities(deps: NoticeDependencies): NoticeActiviti
       if (ended) return { result: ended };
       // Erased: nobody is there any more, and no stream to write it down in.
       if (!recipients) return { result: 'undeliverable' };
-      const recipient = chooseRecipient(input.template, content, recipients);
+      const recipient = content && chooseRecipient(input.template, content, recipients);
       const finish = async (failure?: string): Promise<{ result: NoticeResult }> => {
         const end = { ...input, channel: recipient?.channel ?? null, ...(failure ? { failure } : {}) };
         return { result: await finishNotice(graph, sender, end) };
       };
       if (activityInfo().heartbeatDetails === HANDED_OVER) return finish();
+      if (!content) return finish(OVERTAKEN);
       if (input.case_id !== undefined && recipients.status !== 'suspended') return finish(REINSTATED);
       if (!recipient) return finish('no_recipient');
       const { locale = 'en' } = recipients;
@@ -88,9 +98,14 @@ interface Content {
   compose: (addressed: Addressed) => Notice;
 }
 
-async function contentOf(graph: Graph, input: NoticeInput): Promise<Content> {
-  if (input.payment_id === undefined)
+/** `undefined`: what it was to say is not true any more. */
+async function contentOf(graph: Graph, input: NoticeInput): Promise<Content | undefined> {
+  if (input.case_id !== undefined)
     return { suspicious: true, compose: (addressed) => composeAccountNotice(input, addressed) };
+  if (input.payment_method_id !== undefined) {
+    const card = await getCardMatter(graph, input);
+    return card && { suspicious: false, compose: (addressed) => composeCardNotice(input, card, addressed) };
+  }
   const matter = await getNoticeMatter(graph, input);
   const { suspicious } = matter;
   return { suspicious, compose: (addressed) => composeNotice(input, matter, addressed) };

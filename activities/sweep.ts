@@ -1,6 +1,7 @@
 import { log } from '@temporalio/activity';
 import type { NoticeTemplate } from '../domain/ports.ts';
 import type { Report, SendNoticeInput } from '../domain/processes.ts';
+import { findCardNoticesDue } from '../graph/expiry/index.ts';
 import { findSuspensionNoticesDue, type FraudReview, type Graph, getFraudReviews } from '../graph/index.ts';
 import {
   clearReports,
@@ -41,6 +42,8 @@ export interface SweepDependencies {
 const PAGE = 100;
 /** Begins the cursors of notices about fraud cases: payments' ids have no colon. */
 const CASES = 'case:';
+/** How the ids of notices about cards begin: their pages are the last. */
+const CARDS = 'expiry:';
 /** An accepted message reaches its process, and is recorded, within seconds; what is older may have been lost. */
 const REPORT_WAITS_MS = 60_000;
 /** Whatever keeps a message from being recorded, it is sent again this often at least. */
@@ -101,6 +104,15 @@ export function createSweepActivities(deps: SweepDependencies): SweepActivities 
     return { looked_at: due.length, started, ...(next === undefined ? {} : { next }) };
   }
 
+  /** They are true for weeks, or said not to be true any more when they are sent: none is too old for a try. */
+  async function sweepCardNotices(after: string): Promise<SweptPage> {
+    const due = await findCardNoticesDue(graph, { after, limit: PAGE });
+    const started: string[] = [];
+    for (const notice of due) if (await startNotice(notice)) started.push(notice.notification_id);
+    const last = due.length === PAGE ? due.at(-1)?.notification_id : undefined;
+    return { looked_at: due.length, started, ...(last === undefined ? {} : { next: last }) };
+  }
+
   return {
     sweepPage: ({ after }) => sweepPayments(findUnattended, after, resumeRecovery),
 
@@ -124,12 +136,13 @@ export function createSweepActivities(deps: SweepDependencies): SweepActivities 
       return { looked_at: due.length, started, ...(next === undefined ? {} : { next }) };
     },
 
-    // First those about payments, then those about suspensions.
+    // First those about payments, then those about suspensions, then those about cards.
     async sweepNotices({ after }) {
+      if (after.startsWith(CARDS)) return sweepCardNotices(after);
       const page = { limit: PAGE, before: now() - NOTICE_WAITS_MS };
       if (after.startsWith(CASES)) {
         const found = await findSuspensionNoticesDue(graph, { ...page, after: after.slice(CASES.length) });
-        return sendNotices(found.due, found.last === undefined ? undefined : `${CASES}${found.last}`);
+        return sendNotices(found.due, found.last === undefined ? CARDS : `${CASES}${found.last}`);
       }
       const { due, last } = await findNoticesDue(graph, { ...page, after });
       return sendNotices(due, last ?? CASES);

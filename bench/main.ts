@@ -5,6 +5,7 @@
 
 import { runCommand } from '../dev/command.ts';
 import { contextBenchmark } from './context.ts';
+import { expiryBenchmark } from './expiry.ts';
 import { importBenchmark } from './import/benchmark.ts';
 import { onboardingBenchmark } from './onboarding.ts';
 import { openRecoveriesBenchmark } from './open/benchmark.ts';
@@ -31,6 +32,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   transactionBenchmark,
   scaleBenchmark,
   importBenchmark,
+  expiryBenchmark,
   // The last one: what it opens stays open.
   openRecoveriesBenchmark,
 ];

@@ -52,6 +52,8 @@ test.each([
   [['retry', '--all']],
   [['retry', '--rule', 'r']],
   [['retry', 'p', '--dry-run']],
+  [['expiry', 'run', '--as-of', '2027-02-30']],
+  [['expiry', 'run', '--as-of', 'tomorrow']],
   [['retry', 'p', '--per-second', '1']],
   [['retry', '--all', '--rule', 'r', '--per-second', '0']],
   [['refund', 'not a payment']],

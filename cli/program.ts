@@ -10,6 +10,7 @@ import { showConfig } from './commands/config.ts';
 import { showContext } from './commands/context.ts';
 import { type PageOptions, showCustomer, showRecoveries, showTimeline } from './commands/customers.ts';
 import { doctor } from './commands/doctor.ts';
+import { rehearseExpiry, runExpiry } from './commands/expiry.ts';
 import { importCustomers } from './commands/import.ts';
 import { type Operation, operate, resolveUnknown } from './commands/operate.ts';
 import { recover } from './commands/recover.ts';
@@ -155,6 +156,17 @@ function commands(surroundings: Surroundings, ask: (run: Run) => void): Command 
       ask((settings) => reinstate(settings, id, { actor: actor(), reason })),
     );
 
+  program.commandsGroup('Cards:');
+  const expiry = command('expiry', 'looks after the cards whose month ends, as its schedule does daily');
+  expiry
+    .command('run')
+    .description('looks at them now: customers are written to, cards expire')
+    .option('--as-of <DAY>', 'only tells what a run on that day would do, such as 2027-01-31', day)
+    .option('--json', 'one JSON document instead of words')
+    .action(({ asOf }: { asOf?: string }) =>
+      ask((settings) => (asOf === undefined ? runExpiry(settings, err) : rehearseExpiry(settings, asOf))),
+    );
+
   program.commandsGroup('Customers:');
   command('import', 'onboards the customers of a file; run again after it was stopped, it goes on')
     .argument('<FILE>', 'an OnboardingRequest as JSON in each line')
@@ -268,6 +280,12 @@ function withPage(command: Command): Command {
       return text;
     })
     .option('--cursor <CURSOR>', 'the next_cursor of the page before');
+}
+
+function day(text: string): string {
+  const isDay = /^\d{4}-\d\d-\d\d$/.test(text) && new Date(`${text}T00:00:00Z`).toJSON()?.startsWith(text);
+  if (!isDay) throw new InvalidArgumentError('It is a day such as 2027-01-31.');
+  return text;
 }
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;

@@ -6,6 +6,7 @@
 
 import type { Dispute } from './disputes.ts';
 import type { EditEvents } from './edit-events.ts';
+import type { ExpiryStage } from './expiry/calendar.ts';
 import type { IdentifierDetails } from './onboarding-types.ts';
 import type { PaymentMethodStatus, PaymentMethodType } from './payment-method.ts';
 import type { FraudEvents } from './fraud/events.ts';
@@ -24,6 +25,7 @@ export const EVENT_TYPES = [
   'DefaultPaymentMethodChanged',
   'ConsentChanged',
   'PaymentMethodDisputed',
+  'ExpiryNoticeDue',
   'DeviceRegistered',
   'DeviceSeen',
   'DeviceTrustScoreUpdated',
@@ -200,6 +202,15 @@ interface WalletEvents {
   };
   /** A charge on it is contested, or how that stands has changed. */
   PaymentMethodDisputed: Dispute & { payment_method_id: string };
+  /** Its month ends, or has ended, and its customer is to be told: a `NoticeSent` or a `NoticeFailed` follows. */
+  ExpiryNoticeDue: {
+    payment_method_id: string;
+    /** `YYYY-MM-DD`, its last day. */
+    expires_on: string;
+    stage: ExpiryStage;
+    /** The notification's id. It takes the place of one that is still due. */
+    notice: string;
+  };
 }
 
 /** A device's own stream: facts that hold whoever uses it. */

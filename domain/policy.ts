@@ -18,6 +18,8 @@ export interface Policy {
   recovery: RecoveryPolicy;
   gateway: { maxPerSecond: number };
   fraud: FraudPolicy;
+  /** `stages`: how many days before a card's last one its customer is written to. */
+  expiry: { frequentUseCount: number; stages: number[] };
   /** Where notices point: `{customer_id}` and `{payment_id}` are filled in. */
   links: { wallet: string; recovery: string };
 }

@@ -340,7 +340,9 @@ export type PaymentNoticeTemplate =
   | 'refund_issued';
 /** Notices about the customer's account. */
 export type AccountNoticeTemplate = 'account_suspended';
-export type NoticeTemplate = PaymentNoticeTemplate | AccountNoticeTemplate;
+/** Notices about a card whose month ends, and about no payment. */
+export type CardNoticeTemplate = 'card_expiring' | 'card_expired';
+export type NoticeTemplate = PaymentNoticeTemplate | AccountNoticeTemplate | CardNoticeTemplate;
 
 export interface NoticeMethod {
   brand: string;
@@ -367,8 +369,17 @@ export interface NoticeData {
 /** What a template about the account may speak of: never why. */
 export type AccountNoticeData = Pick<NoticeData, 'link'>;
 
+/** The same for a card whose month ends. */
+export interface CardNoticeData {
+  payment_method: NoticeMethod;
+  /** Until the end of which month it is good: `YYYY-MM`. */
+  expires: string;
+  link: string;
+}
+
 export type NoticeDataOf = Record<PaymentNoticeTemplate, NoticeData> &
-  Record<AccountNoticeTemplate, AccountNoticeData>;
+  Record<AccountNoticeTemplate, AccountNoticeData> &
+  Record<CardNoticeTemplate, CardNoticeData>;
 
 /** A finished message, as the receiver of the webhook gets it. */
 export interface Notice {
@@ -381,7 +392,7 @@ export interface Notice {
   subject: string;
   text: string;
   html: string;
-  data: NoticeData | AccountNoticeData;
+  data: NoticeData | AccountNoticeData | CardNoticeData;
   /** RFC 3339. */
   created_at: string;
 }

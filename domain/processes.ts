@@ -1,10 +1,11 @@
 /** Names, queues and ids of the durable processes. They are contracts: other agents use them with their own Temporal clients. */
 
+import type { ExpiryStage } from './expiry/calendar.ts';
 import type { FraudOutcomeReport, ReviewDecision } from './fraud/messages.ts';
 import type { MethodChange } from './method-change.ts';
 import type { OnboardingAnswer, OnboardingRequest } from './onboarding.ts';
 import type { PaymentMethodStatus, PaymentMethodType } from './payment-method.ts';
-import type { AccountNoticeTemplate, PaymentNoticeTemplate } from './ports.ts';
+import type { AccountNoticeTemplate, CardNoticeTemplate, PaymentNoticeTemplate } from './ports.ts';
 import type { ChargeResult, PaymentFailed, PaymentSettled } from './recovery/messages.ts';
 
 export const TaskQueue = {
@@ -12,6 +13,7 @@ export const TaskQueue = {
   recovery: 'persona-recovery',
   gateway: 'persona-gateway',
   fraud: 'persona-fraud',
+  expiry: 'persona-expiry',
   maintenance: 'persona-maintenance',
 } as const;
 export type TaskQueueName = (typeof TaskQueue)[keyof typeof TaskQueue];
@@ -28,6 +30,7 @@ export const WorkflowName = {
   sweepObligations: 'sweepObligations',
   followGateway: 'followGateway',
   applyFraudOutcome: 'applyFraudOutcome',
+  monitorExpiringCards: 'monitorExpiringCards',
 } as const;
 
 export const UpdateName = { customerReady: 'customerReady', methodReady: 'methodReady' } as const;
@@ -90,14 +93,25 @@ export interface UpdatePaymentMethodInput extends EditPaymentMethodInput {
   change: MethodChange;
 }
 
-/** A notice, and the payment or the fraud case that it is about. */
+/** A notice, and the payment, the fraud case or the card that it is about. */
 export type NoticeInput = {
   /** Also the id of the workflow that sends it. */
   notification_id: string;
   customer_id: string;
 } & (
-  | { template: PaymentNoticeTemplate; payment_id: string; case_id?: undefined }
-  | { template: AccountNoticeTemplate; case_id: string; payment_id?: undefined }
+  | {
+      template: PaymentNoticeTemplate;
+      payment_id: string;
+      case_id?: undefined;
+      payment_method_id?: undefined;
+    }
+  | {
+      template: AccountNoticeTemplate;
+      case_id: string;
+      payment_id?: undefined;
+      payment_method_id?: undefined;
+    }
+  | { template: CardNoticeTemplate; payment_method_id: string; payment_id?: undefined; case_id?: undefined }
 );
 
 export type SendNoticeInput = NoticeInput & {
@@ -266,6 +280,14 @@ export const fraudCaseWorkflowId = (caseId: string) => `fraud-case:${caseId}`;
 /** The schedule that looks for recoveries nobody is running, and how often. */
 export const OBLIGATION_SWEEP = { id: 'obligation-sweep', everyMs: 10 * 60_000 } as const;
 
+/** The schedule that looks after cards whose month ends. Its runs begin when a day is over everywhere on earth, at noon by UTC. */
+export const EXPIRY_MONITOR = {
+  id: 'card-expiry-monitor',
+  everyMs: 24 * 3_600_000,
+  offsetMs: 12.5 * 3_600_000,
+  jitterMs: 30 * 60_000,
+} as const;
+
 /** `eventId`: what Chimera deduplicates by. */
 export const fraudReportWorkflowId = (eventId: string) => `fraud-report:${eventId}`;
 
@@ -281,6 +303,9 @@ export const recoveryNotificationId = (paymentId: string, openedAt: number, temp
   `recovery:${paymentId}:${openedAt}:${template}:${stage}`;
 /** A case writes to its customer once. */
 export const suspensionNotificationId = (caseId: string) => `fraud:${caseId}:account_suspended:1`;
+/** Of a card, the month in which it ends (`YYYY-MM`) and a stage. */
+export const expiryNotificationId = (paymentMethodId: string, month: string, stage: ExpiryStage) =>
+  `expiry:${paymentMethodId}:${month}:${stage === 'card_expired' ? 'card_expired:1' : `card_expiring:${stage}`}`;
 /** The template of a recovery's notification: payment ids have no colon. */
 export const templateOf = (notificationId: string) => notificationId.split(':')[3] as PaymentNoticeTemplate;
 /** Tells the notices about refunds from those about endings. */

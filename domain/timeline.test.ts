@@ -38,6 +38,12 @@ test.each([
     { payment_id: 'invoice-1', channel: 'sms' },
     'We wrote to you about the payment invoice-1 by text message.',
   ],
+  [
+    'ExpiryNoticeDue',
+    { payment_method_id: METHOD, stage: 'notice_30' },
+    'Visa ending in 4242 expires soon, and we are letting you know.',
+  ],
+  ['NoticeSent', { payment_id: null, channel: 'email' }, 'We wrote to you by e-mail.'],
 ])('%s is told in one sentence', (type, data, text) => {
   expect(tell(type, data)).toEqual({ type, text });
 });

@@ -99,6 +99,8 @@ const SENTENCES: { readonly [T in keyof EventData]: Sentence<T> | null } = {
     `${name(payment_method_id)} ${off_session_consent ? 'may now' : 'may no longer'} be charged without you being present.`,
   // Its reason may be a suspicion; what it changed has events of its own.
   PaymentMethodDisputed: null,
+  ExpiryNoticeDue: ({ payment_method_id, stage }, name) =>
+    `${name(payment_method_id)} ${stage === 'card_expired' ? 'has expired' : 'expires soon'}, and we are letting you know.`,
   DeviceRegistered: () => 'A device was registered.',
   DeviceSeen: () => 'A device was seen again.',
   // A score is a suspicion or its opposite.

@@ -61,6 +61,7 @@ export type { ConnectedCustomer } from './queries/find-connected.ts';
 export { findConnectedCustomers } from './queries/find-connected.ts';
 export { findCustomerByDigitalId } from './queries/find-customer.ts';
 export { getDigitalIdentifiers } from './queries/identifiers.ts';
+export type { ExpiringCard, ExpiryPlace } from './queries/method-scans.ts';
 export { getAllDefaultPaymentMethods, getExpiringPaymentMethods } from './queries/method-scans.ts';
 export type { NoticeRecipient, NoticeRecipients } from './queries/notice-recipients.ts';
 export { getNoticeRecipients } from './queries/notice-recipients.ts';

@@ -64,6 +64,7 @@ import {
   type UsagePlace,
   wasReceived,
 } from './index.ts';
+import { findCardNoticesDue, getCardMatter, rollCard } from './expiry/index.ts';
 import {
   countInReview,
   clearReports,
@@ -190,6 +191,11 @@ async function everything(recorded: Graph): Promise<void> {
   await findMethodMatter(recorded, { event_id, token });
   const found = { token, type: 'card', gateway_customer_ref: 'cus_1', last_four: '4242' } as const;
   await followPaymentMethod(recorded, testHeader(), { ...own, found });
+  await rollCard(recorded, testHeader(), {
+    ...{ ...own, expires_on: '2026-12-31', found },
+    scan: { now: Date.now(), stages: [60], frequent_use_count: 3 },
+  });
+  await getCardMatter(recorded, { payment_method_id: own.payment_method_id, notification_id: 'none' });
   await wasReceived(recorded, event_id);
   const dispute = { dispute_ref: 'du_1', reason: 'fraudulent', state: 'open', token } as const;
   const card = { instrument_fingerprint: 'fp_1', gateway_customer_ref: 'cus_1' };
@@ -332,15 +338,31 @@ const WALKS: [name: string, index: string, ask: (recorded: Graph) => Promise<unk
   ['all defaults', 'PaymentMethod(id)', (graph) => getAllDefaultPaymentMethods(graph, { limit: 10 })],
   [
     'expiring cards',
-    'PaymentMethod(expires_on, id)',
+    'PaymentMethod(status, expires_on, id)',
     (graph) =>
       getExpiringPaymentMethods(graph, {
-        from: '2026-01-01',
         to: '2026-02-28',
+        after: { expires_on: '2026-01-31', payment_method_id: 'a' },
         frequent_use_count: 3,
         used_since: '2026-01-01T00:00:00Z',
         limit: 10,
       }),
+  ],
+  [
+    'the first day of expiring cards',
+    'PaymentMethod(status, expires_on, id)',
+    (graph) =>
+      getExpiringPaymentMethods(graph, {
+        to: '0001-02-28',
+        frequent_use_count: 3,
+        used_since: '2026-01-01T00:00:00Z',
+        limit: 10,
+      }),
+  ],
+  [
+    'notices about cards',
+    'PaymentMethod(notice_due)',
+    (graph) => findCardNoticesDue(graph, { after: 'expiry:', limit: 10 }),
   ],
 ];
 const byUsage = (recorded: Graph, usage: Usage, after?: UsagePlace) =>

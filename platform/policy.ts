@@ -96,6 +96,15 @@ export const policySchema = z.strictObject({
       .enum(['suspend', 'clear'])
       .describe('What is decided then: `suspend` the customer, or `clear` the suspicion'),
   }),
+  expiry: z.strictObject({
+    frequentUseCount: count.describe(
+      'A card that was used this often, and within 90 days, is looked after like a default before it expires',
+    ),
+    stages: z
+      .array(z.int().min(0).max(366))
+      .refine((days) => new Set(days).size === days.length, 'must name each day once')
+      .describe("How many days before a card's last one its customer is written to, once for each"),
+  }),
   links: z.strictObject({
     wallet: link.describe('Where a customer edits the wallet; {customer_id} is filled in'),
     recovery: link.describe(

@@ -2,7 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { ScheduleNotFoundError } from '@temporalio/client';
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { expect, test, vi } from 'vitest';
-import { OBLIGATION_SWEEP, recoveryWorkflowId, SearchAttribute, TaskQueue } from '../domain/processes.ts';
+import {
+  EXPIRY_MONITOR,
+  OBLIGATION_SWEEP,
+  recoveryWorkflowId,
+  SearchAttribute,
+  TaskQueue,
+} from '../domain/processes.ts';
 import { createTestRig, eventually } from '../test/rig/index.ts';
 import { ensureSchedules, keepSchedules, scheduleStatuses } from './schedules.ts';
 import { resumeRecovery } from './starts.ts';
@@ -30,6 +36,20 @@ test('the sweep is scheduled once, however many workers put it into place, and s
   await handle.trigger();
   await eventually(() => expect(swept).toEqual(['']), 30_000);
   await handle.delete();
+});
+
+test('the expiry monitor runs daily, half an hour after a day is over everywhere on earth', async () => {
+  const rig = await createTestRig({ server: 'dev', activities: {} });
+  await ensureSchedules(rig.client);
+  const { spec, policies, info } = await rig.client.schedule.getHandle(EXPIRY_MONITOR.id).describe();
+  expect(spec.jitter).toBe(EXPIRY_MONITOR.jitterMs);
+  expect(policies).toMatchObject({ overlap: 'SKIP', catchupWindow: EXPIRY_MONITOR.everyMs });
+  const [first, second] = info.nextActionTimes as [Date, Date];
+  const sinceNoon = (time: Date) => (time.getTime() % EXPIRY_MONITOR.everyMs) - EXPIRY_MONITOR.everyMs / 2;
+  expect(sinceNoon(first)).toBeGreaterThanOrEqual(30 * 60_000);
+  expect(sinceNoon(first)).toBeLessThanOrEqual(60 * 60_000);
+  const apart = second.getTime() - first.getTime();
+  expect(Math.abs(apart - EXPIRY_MONITOR.everyMs)).toBeLessThanOrEqual(EXPIRY_MONITOR.jitterMs);
 });
 
 test('a schedule that changed is updated, paused ones stay paused, and one that is no longer wanted is deleted', async () => {

@@ -8,7 +8,13 @@ import {
   ScheduleOverlapPolicy,
 } from '@temporalio/client';
 import { defineSearchAttributeKey, type SearchAttributePair } from '@temporalio/common';
-import { OBLIGATION_SWEEP, SearchAttribute, TaskQueue, WorkflowName } from '../domain/processes.ts';
+import {
+  EXPIRY_MONITOR,
+  OBLIGATION_SWEEP,
+  SearchAttribute,
+  TaskQueue,
+  WorkflowName,
+} from '../domain/processes.ts';
 import { toPersonaError } from './failures.ts';
 import { ensureSearchAttributes } from './search-attributes.ts';
 
@@ -31,6 +37,21 @@ const SCHEDULES: Readonly<Record<string, Schedule>> = {
       workflowRunTimeout: HOUR_MS,
     },
     policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: OBLIGATION_SWEEP.everyMs },
+  },
+  [EXPIRY_MONITOR.id]: {
+    spec: {
+      intervals: [{ every: EXPIRY_MONITOR.everyMs, offset: EXPIRY_MONITOR.offsetMs }],
+      jitter: EXPIRY_MONITOR.jitterMs,
+    },
+    action: {
+      type: 'startWorkflow',
+      workflowType: WorkflowName.monitorExpiringCards,
+      workflowId: EXPIRY_MONITOR.id,
+      taskQueue: TaskQueue.expiry,
+      // The whole chain of a run that continues as new: the next day's begins in any case.
+      workflowExecutionTimeout: 20 * HOUR_MS,
+    },
+    policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: EXPIRY_MONITOR.everyMs },
   },
 };
 

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import {
   type Client,
   WithStartWorkflowOperation,
+  type WorkflowStartOptions,
   WorkflowExecutionAlreadyStartedError,
   WorkflowNotFoundError,
 } from '@temporalio/client';
@@ -11,6 +12,7 @@ import type { Workflow } from '@temporalio/common';
 import {
   type AddPaymentMethodInput,
   type CustomerReady,
+  EXPIRY_MONITOR,
   type EditPaymentMethodInput,
   type FraudSignalName,
   type FraudSignals,
@@ -322,7 +324,7 @@ export async function startRefund(client: Client, paymentId: string): Promise<bo
 }
 
 /**
- * Starts the sending of a notice whose process was lost, unless it runs: what is sent already is not sent again.
+ * Starts the sending of a notice that no process sends (any more), unless it runs: what is sent already is not sent again.
  *
  * @returns whether it was started
  * @throws PersonaError temporal_unavailable
@@ -331,14 +333,48 @@ export async function startNotice(client: Client, input: SendNoticeInput): Promi
   return startUnlessRunning(client, WorkflowName.sendNotice, {
     workflowId: input.notification_id,
     args: [input],
-    staticSummary: `Writes to customer ${input.customer_id}, taken up again`,
+    staticSummary: `Writes to customer ${input.customer_id}`,
+    // A month's cards end together: what is written about them must not keep recoveries waiting.
+    ...(input.payment_method_id !== undefined && { taskQueue: TaskQueue.expiry, priority: LOWEST_PRIORITY }),
   });
+}
+
+/**
+ * Starts a run of the expiry monitor beside its schedule, or joins the one that was started like this before.
+ *
+ * @returns the workflow's id, and `result`: waits for its end
+ * @throws PersonaError temporal_unavailable
+ */
+export async function runExpiryMonitor<Result>(
+  client: Client,
+): Promise<{ workflow_id: string; result: () => Promise<Result> }> {
+  const workflow_id = `${EXPIRY_MONITOR.id}:now`;
+  try {
+    const handle = await client.workflow.start(WorkflowName.monitorExpiringCards, {
+      ...JOIN_OR_BEGIN,
+      workflowId: workflow_id,
+      taskQueue: TaskQueue.expiry,
+      staticSummary: 'Looks at the cards whose month ends, asked for by a person',
+    });
+    return {
+      workflow_id,
+      result: () =>
+        handle.result().catch((error: unknown) => {
+          throw toPersonaError(error);
+        }),
+    };
+  } catch (error) {
+    throw toPersonaError(error);
+  }
 }
 
 async function startUnlessRunning(
   client: Client,
   workflow: string,
-  run: { workflowId: string; args: unknown[]; staticSummary: string; taskQueue?: TaskQueueName },
+  run: Pick<WorkflowStartOptions, 'workflowId' | 'args' | 'staticSummary' | 'priority'> & {
+    /** Default: that of recoveries. */
+    taskQueue?: TaskQueueName;
+  },
 ): Promise<boolean> {
   try {
     await client.workflow.start(workflow, {

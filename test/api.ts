@@ -91,6 +91,7 @@ export async function openApiUnderTest(): Promise<ApiUnderTest> {
     startRefund: (paymentId) => startRefund(server.client, paymentId),
     sendReport: (report) => sendReport(server.client, report),
     startNotice: (notice) => startNotice(server.client, notice),
+    countCards: () => {},
     now: Date.now,
   });
   const workers = await Promise.all(

@@ -43,6 +43,7 @@ export async function startWorking() {
     startRefund: async () => false,
     sendReport: async () => '',
     startNotice: async () => false,
+    countCards: () => {},
   });
   const bundle = await workflowBundle();
   const { connection, namespace } = temporal;

@@ -8,6 +8,7 @@ import { TaskQueue } from '../domain/processes.ts';
 import { MAX_CONNECTIONS, migrate, openConfiguredGraph } from '../graph/index.ts';
 import { readWorkerEnvironment } from '../platform/environment.ts';
 import { exitBecauseOf } from '../platform/exit.ts';
+import { countExpiringCards } from '../platform/expiry-counts.ts';
 import { observeGatewayBreaker } from '../platform/gateway-breaker.ts';
 import { observeGraph } from '../platform/graph-observer.ts';
 import { createLogger } from '../platform/logs.ts';
@@ -104,6 +105,7 @@ async function main(): Promise<void> {
       startRefund: (paymentId) => startRefund(client, paymentId),
       sendReport: (report) => sendReport(client, report),
       startNotice: (notice) => startNotice(client, notice),
+      countCards: countExpiringCards(metrics.registry),
       now: Date.now,
     });
     const [bundle] = await Promise.all([

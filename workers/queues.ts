@@ -2,6 +2,7 @@
 
 import { parseArgs } from 'node:util';
 import { createChimeraActivities } from '../activities/chimera.ts';
+import { createExpiryActivities, type ExpiryDependencies } from '../activities/expiry.ts';
 import { createFollowActivities } from '../activities/follow-gateway.ts';
 import { createFraudActivities } from '../activities/fraud.ts';
 import { createGatewayActivities } from '../activities/gateway.ts';
@@ -37,6 +38,7 @@ export interface ActivityDependencies {
   startRefund: StartRefund;
   sendReport: SendReport;
   startNotice: StartNotice;
+  countCards: ExpiryDependencies['countCards'];
   /** Epoch milliseconds. */
   now: () => number;
 }
@@ -57,6 +59,8 @@ export function queueActivities(deps: ActivityDependencies): Record<TaskQueueNam
     },
     [TaskQueue.gateway]: createGatewayActivities(deps),
     [TaskQueue.fraud]: { ...createFraudActivities(deps), ...createNoticeActivities(deps) },
+    // With the sending of what it decides: a month's cards end together, and recoveries must not wait behind them.
+    [TaskQueue.expiry]: { ...createExpiryActivities(deps), ...createNoticeActivities(deps) },
     [TaskQueue.maintenance]: { ...createSweepActivities(deps), ...createFollowActivities(deps) },
   };
 }

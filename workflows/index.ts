@@ -3,6 +3,7 @@
 export { addPaymentMethod } from './add-payment-method.ts';
 export { applyFraudOutcome } from './apply-fraud-outcome.ts';
 export { followGateway } from './follow-gateway.ts';
+export { monitorExpiringCards } from './monitor-expiring-cards.ts';
 export { onboardCustomer } from './onboard-customer.ts';
 export { recoverPayment } from './recover-payment.ts';
 export { refundPayment } from './refund-payment.ts';

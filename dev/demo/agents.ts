@@ -4,6 +4,7 @@
  */
 
 import { randomUUID } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
 import { credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import type { RunFile } from '../../platform/run-file.ts';
@@ -16,6 +17,8 @@ import {
 import { Consistency } from '../../proto/gen/persona/v1/types.ts';
 
 const DEADLINE_MS = 15_000;
+/** The worker may be busy with charges meanwhile. */
+const SCHEDULE_MS = 60_000;
 
 type History = Awaited<ReturnType<WorkflowHandle['fetchHistory']>>;
 
@@ -46,6 +49,8 @@ export interface Agents {
   fetchHistory(workflowId: string): Promise<History>;
   /** Operations, by a query in Temporal's list filter: the ids found. */
   findWorkflows(query: string): Promise<string[]>;
+  /** Operations, by the schedule's own button: runs it now, and waits for the end. */
+  runSchedule(id: string): Promise<{ workflowId: string }>;
   close(): Promise<void>;
 }
 
@@ -110,6 +115,22 @@ export async function connectAgents(addresses: RunFile): Promise<Agents> {
       const found: string[] = [];
       for await (const { workflowId } of synapse.workflow.list({ query })) found.push(workflowId);
       return found;
+    },
+    async runSchedule(id) {
+      const schedule = synapse.schedule.getHandle(id);
+      const newest = async () => (await schedule.describe()).info.recentActions.at(-1)?.action.workflow;
+      const before = (await newest())?.firstExecutionRunId;
+      await schedule.trigger();
+      for (const limit = Date.now() + SCHEDULE_MS; Date.now() < limit; await setTimeout(100)) {
+        const run = await newest();
+        if (run === undefined || run.firstExecutionRunId === before) continue;
+        const { status } = await synapse.workflow
+          .getHandle(run.workflowId, run.firstExecutionRunId)
+          .describe();
+        if (status.name === 'COMPLETED') return { workflowId: run.workflowId };
+        if (status.name !== 'RUNNING') throw new Error(`the run of schedule ${id} is ${status.name}`);
+      }
+      throw new Error(`the schedule ${id} did not run within ${SCHEDULE_MS / 1000} s`);
     },
     async close() {
       persona.close();

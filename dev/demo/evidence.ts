@@ -9,6 +9,8 @@ export interface WalletRow {
   status: string;
   is_default: boolean;
   off_session_consent: boolean;
+  /** `YYYY-MM-DD`. */
+  expires_on: string | null;
 }
 
 export interface LedgerRow {
@@ -35,16 +37,20 @@ export interface Evidence {
   obligation(paymentId: string): Promise<string | undefined>;
   /** Every charge that the gateway knows of this payment. */
   ledger(paymentId: string): Promise<LedgerRow[]>;
+  /** The same of these cards, for whatever payment. */
+  charges(tokens: readonly string[]): Promise<LedgerRow[]>;
   inbox(customerId: string): Promise<Message[]>;
   /** Tells the gateway of a card, as if its holder had typed it into the gateway's own page. */
   issueCard(card: Card): Promise<void>;
+  /** Gives a card other details there, as its bank does; the gateway's event of it is lost. */
+  renewCard(card: Card): Promise<void>;
   close(): Promise<void>;
 }
 
 const WALLET = `
   MATCH (:Customer {id: $id})-[h:HAS_PAYMENT_METHOD]->(p:PaymentMethod)
   RETURN p.id AS payment_method_id, p.status AS status, h.is_default AS is_default,
-    h.off_session_consent AS off_session_consent`;
+    h.off_session_consent AS off_session_consent, toString(p.expires_on) AS expires_on`;
 const OBLIGATION = 'MATCH (o:Obligation {payment_id: $id}) RETURN o.state AS state';
 
 export function openEvidence(addresses: RunFile): Evidence {
@@ -60,6 +66,10 @@ export function openEvidence(addresses: RunFile): Evidence {
     wallet: async (customerId) => (await read(WALLET, customerId)) as WalletRow[],
     obligation: async (paymentId) => (await read(OBLIGATION, paymentId))[0]?.state as string | undefined,
     ledger: (paymentId) => list(`${addresses.gateway}/_sim/charges?payment_id=${paymentId}`),
+    charges: async (tokens) =>
+      (await list<LedgerRow>(`${addresses.gateway}/_sim/charges`)).filter(({ payment_method }) =>
+        tokens.includes(payment_method),
+      ),
     inbox: (customerId) => list(`${addresses.inbox}/messages?customer_id=${customerId}`),
     async issueCard({ token, brand, last4, exp_month, exp_year, script = [] }) {
       const fingerprint = `fp_${token}`;
@@ -69,6 +79,13 @@ export function openEvidence(addresses: RunFile): Evidence {
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify({ type: 'card', card, script, then: { do: 'approve' } }),
       });
+      if (!response.ok) throw new Error(`the gateway refused card ${token}: ${await response.text()}`);
+    },
+    async renewCard({ token, last4, exp_month, exp_year }) {
+      const url = `${addresses.gateway}/_sim/payment_methods/${token}?announced=false`;
+      const body = JSON.stringify({ card: { last4, exp_month, exp_year } });
+      const headers = { 'content-type': 'application/json' };
+      const response = await fetch(url, { method: 'PUT', headers, body });
       if (!response.ok) throw new Error(`the gateway refused card ${token}: ${await response.text()}`);
     },
     close: () => driver.close(),

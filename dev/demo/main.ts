@@ -10,9 +10,10 @@ import { type PersonaSystem, startPersona } from '../persona.ts';
 import { connectAgents } from './agents.ts';
 import { killDuringCharge } from './crash.ts';
 import { openEvidence } from './evidence.ts';
-import { type Crash, type Played, play } from './play.ts';
+import { playExpiry } from './expiry.ts';
+import { type Crash, play } from './play.ts';
 import { readStories } from './stories.ts';
-import { failures, tell } from './tell.ts';
+import { failures, tell, type Told } from './tell.ts';
 
 const SAVED = fileURLToPath(new URL('../../.persona/demo/', import.meta.url));
 const began = Date.now();
@@ -30,7 +31,7 @@ await runCommand(async ({ guard, log }) => {
   return wrong.length === 0 ? 0 : 1;
 });
 
-async function playAll(system: PersonaSystem, log: (line: string) => void): Promise<Played[]> {
+async function playAll(system: PersonaSystem, log: (line: string) => void): Promise<Told[]> {
   const { addresses } = system;
   const agents = await connectAgents(addresses);
   const evidence = openEvidence(addresses);
@@ -42,24 +43,25 @@ async function playAll(system: PersonaSystem, log: (line: string) => void): Prom
     );
     return lines;
   };
-  const all: Played[] = [];
+  const all: Told[] = [];
+  const show = async (played: Told) => {
+    all.push(played);
+    const told = tell(played, addresses);
+    log(told);
+    save(`${played.story.id}.txt`, told);
+    const history = await agents.fetchHistory(played.workflowId);
+    save(`${played.story.id}.history.json`, JSON.stringify(history, undefined, 2));
+  };
   try {
     for (const story of readStories()) {
-      const played = await play(story, run, { agents, evidence, crash });
-      all.push(played);
-      const told = tell(played, addresses);
-      log(told);
-      save(`${story.id}.txt`, told);
-      save(
-        `${story.id}.history.json`,
-        JSON.stringify(await agents.fetchHistory(played.workflowId), undefined, 2),
-      );
+      await show(await play(story, run, { agents, evidence, crash }));
       if (story.id === 'declined') {
         log(
           `(the first recovered payment, ${((Date.now() - began) / 1000).toFixed(1)} s after the demo's start)\n`,
         );
       }
     }
+    await show(await playExpiry(run, { agents, evidence }));
   } finally {
     await Promise.all([agents.close(), evidence.close()]);
   }

@@ -118,8 +118,9 @@ export async function play(
   return { story, customerId, paymentId, workflowId, recovery, lines, tookMs, messages, checks };
 }
 
-async function onboard(
-  story: Story,
+/** Onboards a story's customer, card after card. @param know hears of each card, with the token of this run */
+export async function onboard(
+  story: Pick<Story, 'id' | 'customer'>,
   run: string,
   agents: Agents,
   evidence: Evidence,
@@ -193,7 +194,7 @@ function required<K, V>(map: Map<K, V>, key: K): V {
 }
 
 /** Asks again until there is an answer. @throws Error naming what did not come */
-async function until<T>(what: string, ask: () => Promise<T | undefined | false>): Promise<T> {
+export async function until<T>(what: string, ask: () => Promise<T | undefined | false>): Promise<T> {
   const limit = Date.now() + LIMIT_MS;
   for (;;) {
     const answer = await ask();

@@ -4,8 +4,14 @@ import { styleText } from 'node:util';
 import type { RunFile } from '../../platform/run-file.ts';
 import type { Check } from './check.ts';
 import type { Played } from './play.ts';
+import type { Story } from './stories.ts';
 
-export function tell(played: Played, addresses: RunFile): string {
+/** What is told of a story. */
+export interface Told extends Pick<Played, 'lines' | 'tookMs' | 'messages' | 'checks' | 'workflowId'> {
+  story: Pick<Story, 'id' | 'title'>;
+}
+
+export function tell(played: Told, addresses: RunFile): string {
   const { story, lines, tookMs, messages, checks, workflowId } = played;
   const link = `${addresses.temporal_ui}/namespaces/${addresses.temporal_namespace}/workflows/${encodeURIComponent(workflowId)}`;
   return [
@@ -20,7 +26,7 @@ export function tell(played: Played, addresses: RunFile): string {
 }
 
 /** What is wrong, a line each; empty if all is well. */
-export function failures({ story, checks }: Played): string[] {
+export function failures({ story, checks }: Told): string[] {
   return checks
     .filter(isWrong)
     .map((one) => `${story.id}: ${one.what} must be '${one.expected}' and is '${one.found}'`);

@@ -3,7 +3,7 @@
  * no code, and nothing that could tell a thief that a card is known to be one.
  */
 
-import type { NoticeData, NoticeMethod } from '../ports.ts';
+import type { CardNoticeData, NoticeData, NoticeMethod } from '../ports.ts';
 import type { NoticeLanguage } from './content.ts';
 
 const BRANDS: ReadonlyMap<string, string> = new Map([
@@ -131,6 +131,26 @@ export const english: NoticeLanguage = {
       action: 'See your account',
       closing: 'If you think that this is a mistake, please get in touch with us: a person will look at it.',
     }),
+    card_expiring: (data) => ({
+      subject: `Your ${method(data.payment_method)} expires at the end of ${month(data)}`,
+      heading: 'Your card expires soon',
+      paragraphs: [
+        `Your ${method(data.payment_method)} is good until the end of ${month(data)}. We would like your payments to go on without a break.`,
+        'If your bank has sent you a new card, please update it in your wallet, or choose another payment method.',
+      ],
+      action: 'Update your card',
+      closing: 'Nothing has been charged.',
+    }),
+    card_expired: (data) => ({
+      subject: `Your ${method(data.payment_method)} has expired`,
+      heading: 'Your card has expired',
+      paragraphs: [
+        `Your ${method(data.payment_method)} was good until the end of ${month(data)}, and was your default payment method. We do not charge it any more.`,
+        'Please add your new card, or see in your wallet which payment method is your default now.',
+      ],
+      action: 'Update your wallet',
+      closing: 'Nothing has been charged.',
+    }),
   },
 };
 
@@ -170,6 +190,12 @@ function until({ closes_at }: NoticeData, words: string): string {
   if (closes_at === undefined) return '';
   const date = new Date(closes_at);
   return ` ${words} ${date.getUTCDate()} ${MONTHS[date.getUTCMonth()]} ${date.getUTCFullYear()}.`;
+}
+
+/** `December 2026` */
+function month({ expires }: CardNoticeData): string {
+  const [year, number] = expires.split('-');
+  return `${MONTHS[Number(number) - 1]} ${year}`;
 }
 
 function capital(sentence: string): string {

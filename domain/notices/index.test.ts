@@ -1,7 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { DECLINE_TABLE } from '../decline/table.ts';
-import type { NoticeData, NoticeTemplate, PaymentNoticeTemplate } from '../ports.ts';
+import type {
+  CardNoticeData,
+  CardNoticeTemplate,
+  NoticeData,
+  NoticeTemplate,
+  PaymentNoticeTemplate,
+} from '../ports.ts';
 import { english } from './english.ts';
 import { amountText, renderNotice } from './index.ts';
 
@@ -9,10 +15,12 @@ const CODE_ROWS = Object.values(DECLINE_TABLE).flatMap((rows) =>
   Array.isArray(rows) ? rows.filter((row) => 'codes' in row) : [],
 );
 const email = (locale = 'en') => ({ locale, channel: 'email' as const });
+const isOfCard = (template: NoticeTemplate): template is CardNoticeTemplate => template.startsWith('card_');
 const isAboutPayment = (template: NoticeTemplate): template is PaymentNoticeTemplate =>
-  template !== 'account_suspended';
+  template !== 'account_suspended' && !isOfCard(template);
+const ALL = Object.keys(english.templates) as NoticeTemplate[];
 /** Those about a payment. */
-const TEMPLATES = (Object.keys(english.templates) as NoticeTemplate[]).filter(isAboutPayment);
+const TEMPLATES = ALL.filter(isAboutPayment);
 
 const data: NoticeData = {
   amount: 1250,
@@ -198,3 +206,30 @@ test('a language that is not there yet is written in English, and says so', () =
 function tagsOf(html: string): string[] {
   return [...html.matchAll(/<[^>]*>/g)].map(([tag]) => tag.replace(/"[^"]*"/g, '""'));
 }
+
+describe.each(ALL.filter(isOfCard))('%s', (template) => {
+  const card: CardNoticeData = {
+    payment_method: { brand: 'visa', last_four: '4242' },
+    expires: '2026-12',
+    link: 'https://shop.example/wallet?c=1',
+  };
+  const notice = renderNotice(template, card, email('en-GB'));
+
+  test('names the card and its month, of no payment, and leads to one link', () => {
+    const said = notice.text.replaceAll('\n', ' ');
+    expect(notice.subject).toContain('Visa ending in 4242');
+    expect(said).toContain('Visa ending in 4242');
+    expect(said).toContain('December 2026');
+    expect(JSON.stringify(notice)).not.toMatch(/undefined|NaN|null|declined/);
+    expect(notice.text.split(card.link)).toHaveLength(2);
+    expect(notice.html.match(/<a /g)).toHaveLength(1);
+    for (const line of notice.text.split('\n')) expect(line.length).toBeLessThanOrEqual(72);
+  });
+
+  test('is short as a text message, and holds together where little is known', () => {
+    const least = { ...card, payment_method: { brand: 'payment method', last_four: '' } };
+    const { text } = renderNotice(template, least, { locale: 'en', channel: 'sms' });
+    expect(text).toContain('Your payment method ');
+    expect(text.length).toBeLessThan(500);
+  });
+});

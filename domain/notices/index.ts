@@ -1,7 +1,7 @@
 /** Makes a finished message of a template and its data: a subject line, a plain text and a page for mail clients. */
 
 import { formatMoney } from '../money.ts';
-import type { Notice, NoticeDataOf, NoticeTemplate } from '../ports.ts';
+import type { Notice, NoticeData, NoticeDataOf, NoticeTemplate } from '../ports.ts';
 import type { NoticeContent, NoticeLanguage } from './content.ts';
 import { english } from './english.ts';
 import { pageOf } from './page.ts';
@@ -26,7 +26,10 @@ export function renderNotice<T extends NoticeTemplate>(
   const content = language.templates[template](clean);
   return {
     subject: content.subject,
-    text: channel === 'sms' ? messageOf(content, clean, language) : textOf(content, clean, language),
+    text:
+      channel === 'sms'
+        ? messageOf(content, clean, language)
+        : textOf(content, { link: clean.link, together: phrasesOf(clean) }, language),
     html: pageOf(content, clean.link, language.tag),
   };
 }
@@ -45,7 +48,7 @@ function languageOf(locale: string): NoticeLanguage | undefined {
  * Values come from outside: a line break in one must not start a new line of a mail's header, or a new paragraph, and a
  * mark that turns the direction of writing must not turn the words around it.
  */
-function singleLines<T>(data: T): T {
+function singleLines<D extends object>(data: D): D {
   const clean = (value: unknown): unknown => {
     if (typeof value === 'string')
       return value
@@ -55,7 +58,12 @@ function singleLines<T>(data: T): T {
     if (typeof value !== 'object' || value === null) return value;
     return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, clean(part)]));
   };
-  return clean(data) as T;
+  return clean(data) as D;
+}
+
+/** What a payment's notice says of it. */
+function phrasesOf({ amount_text = '', description = '' }: Partial<NoticeData>): string[] {
+  return [amount_text, description];
 }
 
 function messageOf(content: NoticeContent, { link }: { link: string }, language: NoticeLanguage): string {

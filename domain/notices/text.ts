@@ -1,6 +1,5 @@
 /** A notice as plain text. */
 
-import type { NoticeData } from '../ports.ts';
 import type { NoticeContent, NoticeLanguage } from './content.ts';
 
 /** RFC 3676 and every terminal are content with this. */
@@ -12,20 +11,21 @@ const UNBROKEN_SPACE = '\uE000';
 /** `ending in 4242`, `4 March 2026` */
 const AROUND_NUMBERS = / (?=\d)|(?<= \d{1,2}) /g;
 
-/** Heading, paragraphs, the link on a line of its own, small print. */
+/**
+ * Heading, paragraphs, the link on a line of its own, small print.
+ * @param together phrases that a reader looks for: not torn apart unless they are long
+ */
 export function textOf(
   content: NoticeContent,
-  data: Pick<NoticeData, 'link'> & Partial<NoticeData>,
+  { link, together }: { link: string; together: readonly string[] },
   language: NoticeLanguage,
 ): string {
   const { heading, paragraphs, action, closing } = content;
-  const { amount_text = '', description = '' } = data;
-  const lines = (block: string) => wrapped(block, [amount_text, description]);
-  const link = `${lines(language.linkLabel(action))}\n${data.link}`;
-  return `${[lines(heading), ...paragraphs.map(lines), link, lines(closing)].join('\n\n')}\n`;
+  const lines = (block: string) => wrapped(block, together);
+  const toDo = `${lines(language.linkLabel(action))}\n${link}`;
+  return `${[lines(heading), ...paragraphs.map(lines), toDo, lines(closing)].join('\n\n')}\n`;
 }
 
-/** @param together phrases that a reader looks for: not torn apart unless they are long */
 function wrapped(block: string, together: readonly string[]): string {
   const words = together
     .filter((phrase) => phrase.includes(' ') && phrase.length <= LONGEST_UNBROKEN)

@@ -12,12 +12,14 @@ export interface RefundRetry {
 }
 
 /** Which notice it is, and what it is about. */
-interface NoticeMatter {
+export interface NoticeMatter {
   notification_id: string;
   template: string;
   payment_id: string | null;
   /** The fraud case that suspended the customer. */
   case_id?: string;
+  /** The card whose month ends. */
+  payment_method_id?: string;
 }
 
 export interface RecoveryEvents {

@@ -26,14 +26,16 @@ const REFUND_FAILED = `${REFUND_LISTS}
 const REFUND_REQUESTED = `${REFUND_LISTS}
   SET o.refunds_due = due + $data.key, o.refunds_failed = CASE WHEN size(failed) > 0 THEN failed END, o.refund_at = null`;
 
-// What is due no more, or never was, costs a look.
+// What is due no more, or never was, costs a look. It is about a payment or about a card.
 const NOTICE_DONE = `
   OPTIONAL MATCH (o:Obligation {payment_id: $data.payment_id})
   WHERE $data.notification_id IN o.notices_due
   OPTIONAL MATCH (f:FraudCase {case_id: $data.case_id})
   WHERE f.notice_due = $data.notification_id
-  WITH o, f, [id IN o.notices_due WHERE id <> $data.notification_id] AS due
-  SET o.notices_due = CASE WHEN size(due) > 0 THEN due END, f.notice_due = null`;
+  OPTIONAL MATCH (p:PaymentMethod {id: $data.payment_method_id})
+  WHERE p.notice_due = $data.notification_id
+  WITH o, f, p, [id IN o.notices_due WHERE id <> $data.notification_id] AS due
+  SET o.notices_due = CASE WHEN size(due) > 0 THEN due END, f.notice_due = null, p.notice_due = null`;
 
 export const recoveryProjections: Projections<keyof RecoveryEvents> = {
   RecoveryOpened: {

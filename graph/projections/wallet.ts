@@ -1,3 +1,4 @@
+import { noticedAs } from '../../domain/expiry/calendar.ts';
 import { tokenKey } from '../wallet/token-hash.ts';
 import type { Projections } from './projection.ts';
 
@@ -9,7 +10,8 @@ type Own =
   | 'PaymentMethodUsed'
   | 'DefaultPaymentMethodChanged'
   | 'ConsentChanged'
-  | 'PaymentMethodDisputed';
+  | 'PaymentMethodDisputed'
+  | 'ExpiryNoticeDue';
 
 /**
  * What was tried before the number of a card was known belongs to it once it is known, and not to a number that takes its
@@ -144,5 +146,12 @@ export const walletProjections: Projections<Own> = {
       SET h.disputes = disputes,
         h.disputed = any(one IN disputes WHERE one ENDS WITH ':open' OR one ENDS WITH ':lost'),
         p.changed_seq = $seq, p.updated_at = datetime($recorded_at)`,
+  },
+  // A notice that is still due speaks of an earlier stage, or of another month: this one says all of it.
+  ExpiryNoticeDue: {
+    cypher: `
+      MATCH (p:PaymentMethod {id: $data.payment_method_id})
+      SET p.expiry_noticed = $noticed, p.notice_due = $data.notice`,
+    derived: ({ data: { expires_on, stage } }) => ({ noticed: noticedAs(expires_on, stage) }),
   },
 };

@@ -5,6 +5,8 @@ import { readPolicy } from '../../platform/policy.ts';
 import { onboardingRequest, randomEmail, randomToken, testGraph, testHeader } from '../../test/graph.ts';
 import { customerWithCards, failureOf } from '../../test/wallets.ts';
 import {
+  type ExpiringCard,
+  type ExpiryPlace,
   findConnectedCustomers,
   findCustomersByDeviceFingerprint,
   findCustomersByUsage,
@@ -15,6 +17,7 @@ import {
   getExpiringPaymentMethods,
   getObligations,
   onboard,
+  removePaymentMethod,
   updateDeviceTrustScore,
   updatePaymentMethod,
   type Usage,
@@ -205,8 +208,8 @@ test('a device tells who uses it, a few of many', async () => {
 });
 
 test('cards that expire are found once each, page after page, with whom they matter to', async () => {
-  // A month of the far future that no other test's cards expire in.
-  const year = 2100 + Math.floor(Math.random() * 90);
+  // A month of the far future that no other test's cards expire in, of a year without a 29th of February.
+  const year = 2101 + 4 * Math.floor(Math.random() * 22);
   const { customer_id, methods } = await customerWithCards(graph, policy, { cards: 3 });
   for (const payment_method_id of methods)
     await updatePaymentMethod(graph, testHeader(), {
@@ -215,27 +218,32 @@ test('cards that expire are found once each, page after page, with whom they mat
       details: { expiry_month: 2, expiry_year: year },
       by: 'service',
     });
-  const scan = async (change: { frequent_use_count: number; from?: string }) => {
-    const found: { payment_method_id: string; expires_on: string | null }[] = [];
-    for (;;) {
-      const last = found.at(-1);
-      const page = await getExpiringPaymentMethods(graph, {
-        from: `${year}-01-01`,
-        to: `${year}-03-15`,
-        used_since: '2020-01-01T00:00:00Z',
-        limit: 1,
-        ...(last && {
-          after: { payment_method_id: last.payment_method_id, expires_on: String(last.expires_on) },
-        }),
-        ...change,
-      });
-      if (page.length === 0)
-        return found.map(({ payment_method_id }) => payment_method_id).filter((id) => methods.includes(id));
-      found.push(...page);
+  const scan = async (frequent_use_count: number, to = `${year}-03-15`) => {
+    const found: ExpiringCard[] = [];
+    let after: ExpiryPlace | undefined = { expires_on: `${year}-01-31`, payment_method_id: '' };
+    while (after !== undefined) {
+      const page: Awaited<ReturnType<typeof getExpiringPaymentMethods>> = await getExpiringPaymentMethods(
+        graph,
+        { to, used_since: '2020-01-01T00:00:00Z', limit: 1, frequent_use_count, after },
+      );
+      expect(page.cards.length).toBeLessThanOrEqual(1);
+      found.push(...page.cards);
+      after = page.next;
     }
+    return found;
   };
-  expect((await scan({ frequent_use_count: 1 })).sort()).toEqual(methods.toSorted());
-  expect(await scan({ frequent_use_count: 5 })).toEqual([methods[0]]);
+  const idsOf = (cards: ExpiringCard[]) => cards.map(({ payment_method_id }) => payment_method_id);
+  const often = await scan(1);
+  expect(idsOf(often)).toEqual(methods.toSorted());
+  expect(often.every(({ matters, expires_on }) => matters && expires_on === `${year}-02-28`)).toBe(true);
+  expect(often).toMatchObject(methods.map(() => ({ customer_id, customer_status: 'active', noticed: null })));
+  expect(idsOf((await scan(5)).filter(({ matters }) => matters))).toEqual([methods[0]]);
+  expect(await scan(1, `${year}-02-27`)).toEqual([]);
+
+  const [, second = ''] = methods;
+  const removal = { customer_id, payment_method_id: second, by: 'service' } as const;
+  await removePaymentMethod(graph, testHeader(), removal);
+  expect(idsOf(await scan(1))).toEqual(methods.filter((id) => id !== second).toSorted());
 });
 
 test('the scan of defaults gives each customer’s one', async () => {

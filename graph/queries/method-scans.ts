@@ -1,5 +1,6 @@
 /** Payment methods of all customers, page after page, in the order of an index: a million of them take bounded memory. */
 
+import type { CustomerStatus } from '../../domain/events.ts';
 import type { PaymentMethodStatus } from '../../domain/payment-method.ts';
 import type { Reader } from '../graph.ts';
 
@@ -36,38 +37,83 @@ export async function getAllDefaultPaymentMethods(
   return reader.read<ScannedMethod>(DEFAULTS, { limit: input.limit, after: input.after ?? '' });
 }
 
+/** An active card whose last day has come near, or is over. */
+export interface ExpiringCard {
+  payment_method_id: string;
+  /** `YYYY-MM-DD`. */
+  expires_on: string;
+  /** `null`: nobody has it any more. */
+  customer_id: string | null;
+  customer_status: CustomerStatus | null;
+  /** Is it the default, or used often and lately, and proven to be the customer's? */
+  matters: boolean | null;
+  /** As `noticedAs` gives it. */
+  noticed: string | null;
+}
+
+/** Where a page of the scan ends. */
+export interface ExpiryPlace {
+  expires_on: string;
+  payment_method_id: string;
+}
+
+// Cards end on one day of each month. Equal on two keys and after a place on the third, a page begins where the last one
+// ended; over all days at once it would walk again through each of a month's cards that are done.
+const NEXT_DAY = `
+  MATCH (p:PaymentMethod)
+  USING INDEX p:PaymentMethod(status, expires_on, id)
+  WHERE p.status = 'active' AND p.expires_on > date($after) AND p.expires_on <= date($to) AND p.id >= ''
+  RETURN p.expires_on AS day ORDER BY p.status, p.expires_on LIMIT 1`;
+
+// Cut before anything else is read: a page costs a page, however few of its cards matter.
 const EXPIRING = `
   MATCH (p:PaymentMethod)
-  USING INDEX p:PaymentMethod(expires_on, id)
-  WHERE p.expires_on >= date($from) AND p.expires_on <= date($to) AND p.id >= ''
-    AND (p.expires_on > date($from) OR p.id > $after)
-  MATCH (p)<-[h:HAS_PAYMENT_METHOD]-(c:Customer)
-  WHERE p.status = 'active' AND h.proven AND c.status IN ['active', 'suspended']
-    AND (h.is_default OR (h.use_count >= $frequent_use_count AND h.last_used >= datetime($used_since)))
-  RETURN ${SHOWN} ORDER BY p.expires_on, p.id LIMIT $limit`;
+  USING INDEX p:PaymentMethod(status, expires_on, id)
+  WHERE p.status = 'active' AND p.expires_on = date($day) AND p.id > $after
+  WITH p ORDER BY p.status, p.expires_on, p.id LIMIT $limit
+  OPTIONAL MATCH (p)<-[h:HAS_PAYMENT_METHOD]-(c:Customer)
+  RETURN p.id AS payment_method_id, c.id AS customer_id, c.status AS customer_status, p.expiry_noticed AS noticed,
+    h.proven AND (h.is_default OR (h.use_count >= $frequent_use_count AND h.last_used >= datetime($used_since))) AS matters`;
+
+/** Before the first day of any card. */
+const BEGINNING = '0001-01-01';
 
 /**
- * The active cards whose last day lies between two days, both included: defaults, and those that are used often and
- * lately.
- * @param input.from `YYYY-MM-DD`, as `to`
+ * The active cards whose last day is not after a day, those that end first first.
+ * @param input.to `YYYY-MM-DD`
  * @param input.used_since RFC 3339
- * @param input.after the last one of the page before
+ * @param input.after where the page before ended
+ * @returns `next`: where this page ends; absent: there are no more
  */
 export async function getExpiringPaymentMethods(
   reader: Reader,
   input: {
-    from: string;
     to: string;
     frequent_use_count: number;
     used_since: string;
     limit: number;
-    after?: { expires_on: string; payment_method_id: string };
+    after?: ExpiryPlace;
   },
-): Promise<ScannedMethod[]> {
-  const { after, ...parameters } = input;
-  return reader.read<ScannedMethod>(EXPIRING, {
-    ...parameters,
-    from: after?.expires_on ?? parameters.from,
-    after: after?.payment_method_id ?? '',
-  });
+): Promise<{ cards: ExpiringCard[]; next?: ExpiryPlace }> {
+  const { to, limit, frequent_use_count, used_since } = input;
+  let day = input.after?.expires_on ?? (await dayAfter(reader, BEGINNING, to));
+  let after = input.after?.payment_method_id ?? '';
+  while (day !== undefined && day <= to) {
+    const page = { day, after, limit, frequent_use_count, used_since };
+    const expires_on = day;
+    const rows = await reader.read<Omit<ExpiringCard, 'expires_on'>>(EXPIRING, page);
+    const last = rows.at(-1);
+    if (last !== undefined) {
+      const cards = rows.map((row) => ({ ...row, expires_on }));
+      return { cards, next: { expires_on, payment_method_id: last.payment_method_id } };
+    }
+    day = await dayAfter(reader, day, to);
+    after = '';
+  }
+  return { cards: [] };
+}
+
+async function dayAfter(reader: Reader, after: string, to: string): Promise<string | undefined> {
+  const [row] = await reader.read<{ day: string }>(NEXT_DAY, { after, to });
+  return row?.day;
 }

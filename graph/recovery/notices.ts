@@ -127,9 +127,10 @@ async function changeReceipt(
 export interface NoticeEnd {
   notification_id: string;
   customer_id: string;
-  /** What it is about: a payment, or a fraud case. */
+  /** What it is about: a payment, a fraud case or a card. */
   payment_id?: string;
   case_id?: string;
+  payment_method_id?: string;
   template: string;
   channel: string | null;
   /** Why it was given up; absent when it was handed over. */
@@ -142,12 +143,18 @@ export async function finishNotice(
   header: CommandHeader,
   end: NoticeEnd,
 ): Promise<NoticeResult> {
-  const { notification_id, customer_id, payment_id = null, case_id, template, channel, failure } = end;
+  const { notification_id, customer_id, payment_id = null, case_id, payment_method_id } = end;
+  const { template, channel, failure } = end;
   const finish = { ...header, idempotencyKey: endKey(notification_id) };
   return runCommand(graph, finish, 'finishNotice', { notification_id }, async (tx): Promise<NoticeResult> => {
     await tx.lockCustomer(customer_id);
     const stream = { stream: 'customer', stream_id: customer_id } as const;
-    const data = { notification_id, template, payment_id, ...(case_id !== undefined && { case_id }) };
+    const about = {
+      payment_id,
+      ...(case_id !== undefined && { case_id }),
+      ...(payment_method_id !== undefined && { payment_method_id }),
+    };
+    const data = { notification_id, template, ...about };
     if (failure === undefined) {
       tx.append({ ...stream, type: 'NoticeSent', data: { ...data, channel: channel ?? 'email' } });
       return 'delivered';

@@ -1,6 +1,7 @@
 /** A customer to whom everything happened that the log can tell of, by Persona's own commands. */
 
 import { randomUUID } from 'node:crypto';
+import { beginningOf } from '../../domain/expiry/calendar.ts';
 import type { Policy } from '../../domain/policy.ts';
 import type { ChargeAnswer } from '../../domain/ports.ts';
 import { attemptKey, settledPaymentKey } from '../../domain/processes.ts';
@@ -32,6 +33,7 @@ import {
   updatePaymentMethodStatus,
   updateRelationshipAttribute,
 } from '../index.ts';
+import { rollCard } from '../expiry/index.ts';
 import {
   adoptGatewayPayment,
   claimAttempt,
@@ -87,6 +89,7 @@ export async function fullLife(graph: Graph, policy: Policy): Promise<Life> {
       },
     },
   });
+  await expiryOf(graph, policy, of(first));
   await setDefaultPaymentMethod(graph, testHeader(), { ...of(second), by: 'customer' });
   await setOffSessionConsent(graph, testHeader(), {
     ...of(third),
@@ -110,6 +113,28 @@ export async function fullLife(graph: Graph, policy: Policy): Promise<Life> {
     });
   await setCustomerStatus(graph, testHeader(), { customer_id, status: 'suspended', reason: 'test' });
   return { customer_id, stranger_id, device_id, methods: [first, second, third], ...recoveries };
+}
+
+/** Its month ends: the first notice was sent, the second is due. */
+async function expiryOf(
+  graph: Graph,
+  { expiry: { stages, frequentUseCount: frequent_use_count } }: Policy,
+  card: { customer_id: string; payment_method_id: string },
+): Promise<void> {
+  const found = { token: 'unused', type: 'card', gateway_customer_ref: `cus_${card.customer_id}` } as const;
+  const rolled = async (day: string) => {
+    const scan = { now: beginningOf(day), stages, frequent_use_count };
+    const { notice } = await rollCard(graph, testHeader(), {
+      ...card,
+      expires_on: '2032-02-29',
+      found,
+      scan,
+    });
+    if (!notice) throw new Error(`there is no notice on ${day}`);
+    return notice;
+  };
+  await finishNotice(graph, testHeader(), { ...card, ...(await rolled('2032-01-10')), channel: 'email' });
+  await rolled('2032-02-10');
 }
 
 async function onboardings(graph: Graph, policy: Policy, customer_id: string) {

@@ -1,7 +1,7 @@
 import type { MethodRefusal, PaymentMethodStatus } from '../../domain/payment-method.ts';
 import type { GatewayPaymentMethod } from '../../domain/ports.ts';
 import { type CommandHeader, runCommand } from '../command.ts';
-import type { CommandTx } from '../command-tx.ts';
+import type { CommandTx, CustomerNode } from '../command-tx.ts';
 import type { Graph } from '../graph.ts';
 import { changedDetails } from './details.ts';
 import { settleStatus } from './update-payment-method.ts';
@@ -33,22 +33,36 @@ export async function followPaymentMethod(
   const ids = { customer_id, payment_method_id };
   return runCommand(graph, header, 'followPaymentMethod', ids, async (tx): Promise<FollowedMethod> => {
     const [customer, wallet] = await Promise.all([tx.lockCustomer(customer_id), openWallet(tx, customer_id)]);
-    const method = wallet.methods.find((one) => one.payment_method_id === payment_method_id);
-    if (method === undefined || method.removed_at !== null) return { change: 'none' };
-    const { gateway_customer_ref: own } = customer;
-    const { gateway_customer_ref: holder } = found;
-    if (own !== undefined && holder === own) return update(tx, wallet, method, { customer_id, found });
-    const { status: payment_method_status } = method;
-    if (own === undefined || payment_method_status === 'unverified') {
-      return { change: 'none', payment_method_status };
-    }
-    if (holder === undefined) {
-      wallet.remove(payment_method_id, 'detached at the gateway');
-      return { change: 'removed' };
-    }
-    wallet.remove(payment_method_id, 'another customer’s at the gateway');
-    return { change: 'removed', refused: 'token_belongs_to_other_customer' };
+    return follow(tx, { customer, wallet, payment_method_id, found });
   });
+}
+
+/** The same inside a command that has locked the customer. */
+export function follow(
+  tx: CommandTx,
+  {
+    customer,
+    wallet,
+    payment_method_id,
+    found,
+  }: { customer: CustomerNode; wallet: Wallet; payment_method_id: string; found: GatewayPaymentMethod },
+): FollowedMethod {
+  const method = wallet.methods.find((one) => one.payment_method_id === payment_method_id);
+  if (method === undefined || method.removed_at !== null) return { change: 'none' };
+  const { gateway_customer_ref: own } = customer;
+  const { gateway_customer_ref: holder } = found;
+  if (own !== undefined && holder === own)
+    return update(tx, wallet, method, { customer_id: customer.id, found });
+  const { status: payment_method_status } = method;
+  if (own === undefined || payment_method_status === 'unverified') {
+    return { change: 'none', payment_method_status };
+  }
+  if (holder === undefined) {
+    wallet.remove(payment_method_id, 'detached at the gateway');
+    return { change: 'removed' };
+  }
+  wallet.remove(payment_method_id, 'another customer’s at the gateway');
+  return { change: 'removed', refused: 'token_belongs_to_other_customer' };
 }
 
 function update(

@@ -23,6 +23,9 @@ test('a card that is reissued is announced, with the card as it is by now', asyn
   expect(method.card).toMatchObject({ last4: '1234', exp_year: 2040 });
   expect(method.customer).toBe(of.customer);
 
+  // Its event may be lost on the way.
+  await gateway.sim('PUT', `/payment_methods/${of.method}?announced=false`, { card: { exp_year: 2041 } });
+  expect((await gateway.get(`/v1/payment_methods/${of.method}`)).body.card).toMatchObject({ exp_year: 2041 });
   // A new script is a test's own business.
   await gateway.sim('PUT', `/payment_methods/${of.method}`, { script: [{ do: 'decline' }] });
   await gateway.sim('PUT', `/payment_methods/${of.method}`, { customer: null });

@@ -20,7 +20,9 @@ export function controlRoutes(gateway: Gateway): Hono {
     const method = readMethodScript(gateway, id, await jsonBody(c.req.raw));
     gateway.store.methods.set(id, method);
     gateway.save();
-    if (before !== undefined) announceMethod(gateway, before, method);
+    // As where the event is lost on its way.
+    const isLost = c.req.query('announced') === 'false';
+    if (before !== undefined && !isLost) announceMethod(gateway, before, method);
     return c.json(methodObject(method));
   });
 

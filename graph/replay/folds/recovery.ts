@@ -1,5 +1,5 @@
 import { isAboutRefund } from '../../../domain/processes.ts';
-import type { RecoveryEvents } from '../../../domain/recovery/events.ts';
+import type { NoticeMatter, RecoveryEvents } from '../../../domain/recovery/events.ts';
 import { type GraphModel, nodeRef } from '../model.ts';
 import { type Folds, later, moment } from './fold.ts';
 
@@ -162,12 +162,14 @@ function listRefund(
 }
 
 /** What was sent stands in the log alone; what was due is so no more. */
-function noticeDone(
-  model: GraphModel,
-  { data }: { data: { payment_id: string | null; case_id?: string; notification_id: string } },
-): void {
-  const fraudCase = model.nodes.get(nodeRef('FraudCase', data.case_id ?? ''));
-  if (fraudCase?.notice_due === data.notification_id) fraudCase.notice_due = null;
+function noticeDone(model: GraphModel, { data }: { data: NoticeMatter }): void {
+  for (const ref of [
+    nodeRef('FraudCase', data.case_id ?? ''),
+    nodeRef('PaymentMethod', data.payment_method_id ?? ''),
+  ]) {
+    const node = model.nodes.get(ref);
+    if (node?.notice_due === data.notification_id) node.notice_due = null;
+  }
   if (data.payment_id === null) return;
   const obligation = model.node(nodeRef('Obligation', data.payment_id));
   if (!obligation) return;

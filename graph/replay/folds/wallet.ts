@@ -1,5 +1,6 @@
 import { isDisputed, withDispute } from '../../../domain/disputes.ts';
 import type { RecordedEvent } from '../../../domain/events.ts';
+import { noticedAs } from '../../../domain/expiry/calendar.ts';
 import { BlindValue, edgeRef, type GraphModel, nodeRef, splitRef } from '../model.ts';
 import { tokenKey } from '../../wallet/token-hash.ts';
 import { type Folds, later, moment } from './fold.ts';
@@ -12,7 +13,8 @@ type Own =
   | 'PaymentMethodUsed'
   | 'DefaultPaymentMethodChanged'
   | 'ConsentChanged'
-  | 'PaymentMethodDisputed';
+  | 'PaymentMethodDisputed'
+  | 'ExpiryNoticeDue';
 
 export const walletFolds: Folds<Own> = {
   // A removed method comes back under its old id: it keeps when it was made, first used and how often.
@@ -152,6 +154,11 @@ export const walletFolds: Folds<Own> = {
     const disputes = withDispute((held.disputes ?? []) as string[], data);
     Object.assign(held, { disputes, disputed: isDisputed(disputes) });
     Object.assign(method, { changed_seq: seq, updated_at: moment(recorded_at) });
+  },
+
+  ExpiryNoticeDue(model, { data: { payment_method_id, expires_on, stage, notice } }) {
+    const method = model.node(nodeRef('PaymentMethod', payment_method_id));
+    if (method) Object.assign(method, { expiry_noticed: noticedAs(expires_on, stage), notice_due: notice });
   },
 };
 

@@ -1,0 +1,312 @@
+/** The scan of expiring cards on a real graph: killed anywhere, doubled, with a gateway that fails, up to the inbox. */
+
+import { randomUUID } from 'node:crypto';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { DefaultLogger } from '@temporalio/worker';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type InboxSimulator, startInboxSimulator } from '../dev/simulators/inbox/server.ts';
+import { PersonaError } from '../domain/errors.ts';
+import type { PaymentGateway } from '../domain/ports.ts';
+import type { SendNoticeInput } from '../domain/processes.ts';
+import { followPaymentMethod, type Graph, readWallet } from '../graph/index.ts';
+import { openRecovery } from '../graph/recovery/index.ts';
+import { readPolicy } from '../platform/policy.ts';
+import { type ExpiringCards, expiringCards, type Holder } from '../test/expiring-cards.ts';
+import { closeVerified, openTestGraph, randomEmail, testHeader } from '../test/graph.ts';
+import { failureOf } from '../test/wallets.ts';
+import type { ExpiryActivities, ExpiryTally } from '../workflows/monitor-expiring-cards.ts';
+import { createExpiryActivities } from './expiry.ts';
+import { createSweepActivities } from './sweep.ts';
+import { deliver, graphOptions, newKeys, noticeEvents, notifierOf } from './testing.ts';
+
+const policy = { ...readPolicy(), gateway: { maxPerSecond: 10_000 } };
+let graph: Graph;
+let inbox: InboxSimulator;
+beforeAll(async () => {
+  graph = await openTestGraph(graphOptions(newKeys()));
+  inbox = await startInboxSimulator();
+});
+afterAll(async () => {
+  await inbox.close();
+  await closeVerified(graph);
+});
+
+interface World {
+  of: ExpiringCards;
+  /** The tokens that the gateway was asked about. */
+  asked: string[];
+  started: SendNoticeInput[];
+  told: { payments: readonly string[]; signal: string }[];
+  counted: Omit<ExpiryTally, 'failed_ids'>[];
+  gateway: Pick<PaymentGateway, 'getPaymentMethod'>;
+  startNotice: (notice: SendNoticeInput) => Promise<boolean>;
+}
+
+async function newWorld(): Promise<World> {
+  const of = await expiringCards(graph, policy);
+  const world: World = {
+    ...{ of, asked: [], started: [], told: [], counted: [] },
+    gateway: { getPaymentMethod: async (token) => of.atGateway.get(token) },
+    async startNotice(notice) {
+      world.started.push(notice);
+      return true;
+    },
+  };
+  return world;
+}
+
+type Outcome = Awaited<ReturnType<ExpiryActivities['monitorCards']>>;
+
+/** One attempt of the activity, with so many days left. @param options.killedAt dies at its so many-th heartbeat */
+async function scan(
+  world: World,
+  left: number,
+  options: { heartbeatDetails?: unknown; killedAt?: number; beat?: (details: unknown) => void } = {},
+): Promise<Outcome> {
+  const { killedAt = Number.POSITIVE_INFINITY, heartbeatDetails, beat } = options;
+  const now = world.of.daysBefore(left);
+  let beats = 0;
+  const environment = new MockActivityEnvironment(
+    {
+      ...{ workflowType: 'monitorExpiringCards', heartbeatDetails },
+      workflowExecution: { workflowId: 'card-expiry-monitor', runId: randomUUID() },
+    },
+    { logger: new DefaultLogger('ERROR') },
+  );
+  environment.on('heartbeat', (details: unknown) => {
+    beat?.(details);
+    beats += 1;
+    if (beats >= killedAt) environment.cancel();
+  });
+  const { monitorCards } = createExpiryActivities({
+    ...{ graph, policy, now: () => now },
+    gateway: {
+      async getPaymentMethod(token) {
+        world.asked.push(token);
+        return await world.gateway.getPaymentMethod(token);
+      },
+    } as Partial<PaymentGateway> as PaymentGateway,
+    tellRecoveries: async (payments, signal) => void world.told.push({ payments, signal }),
+    startNotice: (notice) => world.startNotice(notice),
+    countCards: (tally) => world.counted.push(tally),
+  });
+  return (await environment.run(monitorCards, { after: world.of.from })) as Outcome;
+}
+
+const dueIds = async ({ customer_id }: Holder) => {
+  const rows = await graph.read<{ data: string }>(
+    "MATCH (e:PersonaEvent {stream_id: $id}) WHERE e.type = 'ExpiryNoticeDue' RETURN e.data AS data ORDER BY e.seq",
+    { id: customer_id },
+  );
+  return rows.map(({ data }) => (JSON.parse(data) as { notice: string }).notice);
+};
+const cardOf = ({ cards }: Holder) => cards[0] ?? expect.fail('it has no card');
+
+async function sweptCards(): Promise<SendNoticeInput[]> {
+  const started: SendNoticeInput[] = [];
+  const { sweepNotices } = createSweepActivities({
+    graph,
+    resumeRecovery: async () => false,
+    resumeFraudCase: async () => false,
+    startRefund: async () => false,
+    sendReport: async () => {},
+    async startNotice(notice) {
+      started.push(notice);
+      return true;
+    },
+    now: Date.now,
+  });
+  for (let after: string | undefined = ''; after !== undefined; )
+    after = ((await new MockActivityEnvironment().run(sweepNotices, { after })) as { next?: string }).next;
+  return started;
+}
+
+test('each card that matters is asked about and noticed once; the next run does nothing', async () => {
+  const world = await newWorld();
+  const holders = [await world.of.holder({ cards: 2 }), await world.of.holder()];
+  const { tally, next } = await scan(world, 40);
+  expect(tally).toEqual({ scanned: 3, notified: 2, updated: 0, expired: 0, failed: 0, failed_ids: [] });
+  expect(next).toBeUndefined();
+  expect(world.asked.toSorted()).toEqual(holders.map((holder) => cardOf(holder).token).toSorted());
+  expect(world.started.map(({ notification_id }) => notification_id).toSorted()).toEqual(
+    (await Promise.all(holders.map(dueIds))).flat().toSorted(),
+  );
+  expect(world.counted).toEqual([{ scanned: 3, notified: 2, updated: 0, expired: 0, failed: 0 }]);
+
+  const again = await scan(world, 40);
+  expect(again.tally).toMatchObject({ scanned: 3, notified: 0 });
+  expect(world.asked).toHaveLength(2);
+  expect((await scan(world, 61)).tally).toMatchObject({ scanned: 0 });
+});
+
+test('two scans at once decide once for each card', async () => {
+  const world = await newWorld();
+  const holders = [];
+  for (let made = 0; made < 6; made++) holders.push(await world.of.holder());
+  const [one, other] = await Promise.all([scan(world, 20), scan(world, 20)]);
+  expect(one.tally.notified + other.tally.notified).toBe(6);
+  for (const holder of holders) expect(await dueIds(holder)).toHaveLength(1);
+});
+
+test('killed after a commit, before the notice was begun: the sweep sends it, once, and no run decides again', async () => {
+  const world = await newWorld();
+  const email = randomEmail();
+  const holder = await world.of.holder({ email });
+  world.startNotice = async () => {
+    throw new PersonaError('temporal_unavailable', 'the worker is gone');
+  };
+  await expect(scan(world, 20)).rejects.toThrow('the worker is gone');
+  const [notification_id = ''] = await dueIds(holder);
+  const { tally } = await scan(world, 20);
+  expect(tally).toMatchObject({ scanned: 1, notified: 0, failed: 0 });
+
+  const mine = (notices: SendNoticeInput[]) =>
+    notices.filter((notice) => notice.notification_id === notification_id);
+  const [notice = expect.fail('nothing is due')] = mine(await sweptCards());
+  expect(notice).toMatchObject({ ...{ customer_id: holder.customer_id, template: 'card_expiring' } });
+  const notifier = notifierOf({ by: 'webhook', url: inbox.webhook });
+  await Promise.allSettled([1, 2, 3].map(() => deliver(graph, notice, notifier)));
+  const sent = await noticeEvents(graph, holder.customer_id);
+  expect(sent).toMatchObject([
+    { type: 'NoticeSent', payment_method_id: cardOf(holder).payment_method_id, payment_id: null },
+  ]);
+  expect(mine(await sweptCards())).toEqual([]);
+  const response = await fetch(`${inbox.url}/messages?customer_id=${holder.customer_id}`);
+  const { data } = (await response.json()) as { data: object[] };
+  expect(data).toMatchObject([
+    {
+      ...{ notification_id, template: 'card_expiring', to: email },
+      subject: expect.stringMatching(/^Your Visa ending in 4242 expires at the end of /),
+      data: { payment_method: { brand: 'visa', last_four: '4242' }, expires: world.of.month },
+    },
+  ]);
+});
+
+test('killed in the middle of a part, it is taken up where it was, and writes to nobody twice', async () => {
+  const world = await newWorld();
+  const holders = [];
+  for (let made = 0; made < 12; made++) holders.push(await world.of.holder());
+  const beats: unknown[] = [];
+  await expect(scan(world, 20, { killedAt: 3, beat: (details) => beats.push(details) })).rejects.toThrow();
+  const decided = (await Promise.all(holders.map(dueIds))).flat();
+  expect(decided.length).toBeGreaterThan(0);
+  expect(decided.length).toBeLessThan(12);
+  const { tally } = await scan(world, 20, { heartbeatDetails: beats.at(-1) });
+  expect(tally).toMatchObject({ scanned: 12, failed: 0 });
+  for (const holder of holders) expect(await dueIds(holder)).toHaveLength(1);
+  expect(new Set(world.started.map(({ notification_id }) => notification_id)).size).toBe(
+    world.started.length,
+  );
+});
+
+test('what an attempt before a crash has counted is not lost', async () => {
+  const world = await newWorld();
+  await world.of.holder();
+  const beats: { after?: object; tally: ExpiryTally }[] = [];
+  await scan(world, 20, { beat: (details) => beats.push(details as (typeof beats)[number]) });
+  const { tally } = await scan(world, 20, { heartbeatDetails: beats.at(-1) });
+  expect(beats.at(-1)).toMatchObject({ after: { expires_on: world.of.end } });
+  expect(tally).toMatchObject({ scanned: 1, notified: 1 });
+});
+
+test('a card that the gateway has renewed is updated without a word, and open recoveries hear of it', async () => {
+  const world = await newWorld();
+  const holder = await world.of.holder();
+  const { customer_id } = holder;
+  const { token, payment_method_id } = cardOf(holder);
+  const failure = failureOf({ customer_id, methods: [payment_method_id] });
+  const header = testHeader({ occurredAt: failure.occurred_at });
+  await openRecovery(graph, header, { failure, policy, now: Date.now(), claim_first: false });
+  const known = world.of.atGateway.get(token) ?? expect.fail();
+  world.of.atGateway.set(token, { ...known, expiry_year: Number(world.of.end.slice(0, 4)) + 4 });
+  expect((await scan(world, 20)).tally).toMatchObject({ notified: 0, updated: 1 });
+  expect(await dueIds(holder)).toEqual([]);
+  expect(world.started).toEqual([]);
+  expect(world.told).toEqual([{ payments: [failure.payment_id], signal: 'paymentMethodUpdated' }]);
+  expect((await scan(world, 20)).tally).toMatchObject({ scanned: 0 });
+});
+
+test('on the first day after its month a card expires, whoever has it', async () => {
+  const world = await newWorld();
+  const holder = await world.of.holder({ cards: 2 });
+  expect((await scan(world, 0)).tally).toMatchObject({ expired: 0, notified: 1 });
+  expect((await scan(world, -1)).tally).toMatchObject({ scanned: 2, expired: 2, failed: 0 });
+  const statuses = (await readWallet(graph, holder.customer_id)).map(({ status }) => status);
+  expect(statuses).toEqual(['expired', 'expired']);
+  expect((await scan(world, -1)).tally).toMatchObject({ scanned: 0 });
+});
+
+test('one bad card fails alone, and is tried again by the next run', async () => {
+  const world = await newWorld();
+  const [bad, unknown, good] = [await world.of.holder(), await world.of.holder(), await world.of.holder()];
+  world.gateway.getPaymentMethod = async (token) => {
+    if (token === cardOf(bad).token) throw new TypeError('a mistake of ours');
+    return token === cardOf(unknown).token ? undefined : world.of.atGateway.get(token);
+  };
+  const { tally } = await scan(world, 20);
+  const failed = [bad, unknown].map((holder) => cardOf(holder).payment_method_id);
+  expect(tally).toMatchObject({ scanned: 3, notified: 1, failed: 2 });
+  expect(tally.failed_ids.toSorted()).toEqual(failed.toSorted());
+  expect(await dueIds(good)).toHaveLength(1);
+
+  world.gateway.getPaymentMethod = async (token) => world.of.atGateway.get(token);
+  expect((await scan(world, 19)).tally).toMatchObject({ notified: 2, failed: 0 });
+});
+
+test('a gateway that is away is not asked about every card, and nobody is written to', async () => {
+  const world = await newWorld();
+  for (let made = 0; made < 24; made++) await world.of.holder();
+  world.gateway.getPaymentMethod = async () => {
+    throw new PersonaError('gateway_unavailable', 'away');
+  };
+  const { tally } = await scan(world, 20);
+  expect(tally).toMatchObject({ scanned: 24, notified: 0, failed: 24 });
+  // Ten, and those that were on the way.
+  expect(world.asked.length).toBeLessThan(18);
+  expect(world.started).toEqual([]);
+  // And once it is late: no card ends that may have been renewed.
+  expect((await scan(world, -1)).tally).toMatchObject({ expired: 0, failed: 24 });
+});
+
+test('a notice about a card that was renewed before it could be sent is not sent', async () => {
+  const world = await newWorld();
+  const holder = await world.of.holder({ email: randomEmail() });
+  await scan(world, 20);
+  const [notice = expect.fail('nothing is due')] = world.started;
+  const { token, payment_method_id } = cardOf(holder);
+  const { customer_id } = holder;
+  const found = { ...(world.of.atGateway.get(token) ?? expect.fail()), expiry_year: 2199 };
+  await followPaymentMethod(graph, testHeader(), { customer_id, payment_method_id, found });
+  const notifier = notifierOf({ by: 'webhook', url: inbox.webhook });
+  expect(await deliver(graph, notice, notifier)).toEqual({ result: 'undeliverable' });
+  expect(await noticeEvents(graph, customer_id)).toMatchObject([
+    { type: 'NoticeFailed', reason: expect.stringMatching(/^overtaken/) },
+  ]);
+  expect((await sweptCards()).map(({ notification_id }) => notification_id)).not.toContain(
+    notice.notification_id,
+  );
+});
+
+test('cards that are added and removed in the middle of the scan are found, or left alone', async () => {
+  const world = await newWorld();
+  const first = await world.of.holder();
+  let added: Holder | undefined;
+  world.gateway.getPaymentMethod = async (token) => {
+    added ??= await world.of.holder();
+    return world.of.atGateway.get(token);
+  };
+  await scan(world, 20);
+  await scan(world, 20);
+  expect(await dueIds(first)).toHaveLength(1);
+  expect(await dueIds(added ?? expect.fail())).toHaveLength(1);
+});
+
+test('a graph that is away ends the attempt, and is no failure of the card', async () => {
+  const world = await newWorld();
+  const holder = await world.of.holder();
+  world.startNotice = async () => {
+    throw new PersonaError('graph_unavailable', `away ${randomUUID()}`);
+  };
+  await expect(scan(world, 20)).rejects.toThrow('away');
+  expect(await dueIds(holder)).toHaveLength(1);
+});

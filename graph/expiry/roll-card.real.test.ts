@@ -1,0 +1,203 @@
+import { randomUUID } from 'node:crypto';
+import { expect, test } from 'vitest';
+import type { GatewayPaymentMethod } from '../../domain/ports.ts';
+import { readPolicy } from '../../platform/policy.ts';
+import { type ExpiringCards, expiringCards, type Holder } from '../../test/expiring-cards.ts';
+import { testGraph, testHeader } from '../../test/graph.ts';
+import {
+  readWallet,
+  removePaymentMethod,
+  setCustomerStatus,
+  setDefaultPaymentMethod,
+  updatePaymentMethod,
+} from '../index.ts';
+import { type CardStep, findCardNoticesDue, getCardMatter, rollCard } from './index.ts';
+
+const policy = readPolicy();
+const graph = await testGraph();
+const { stages, frequentUseCount: frequent_use_count } = policy.expiry;
+
+interface Rolling {
+  left: number;
+  card?: number;
+  key?: string;
+  found?: Partial<GatewayPaymentMethod>;
+}
+
+async function holderOf(cards = 1): Promise<{ of: ExpiringCards; holder: Holder }> {
+  const of = await expiringCards(graph, policy);
+  return { of, holder: await of.holder({ cards }) };
+}
+
+/** One step of a card, with so many days left. */
+function roll(
+  of: ExpiringCards,
+  { customer_id, cards }: Holder,
+  { left, card = 0, key = randomUUID(), found: newer }: Rolling,
+): Promise<CardStep> {
+  const { payment_method_id, token } = cards[card] ?? expect.fail('there is no such card');
+  const found = { ...(of.atGateway.get(token) as GatewayPaymentMethod), ...newer };
+  return rollCard(graph, testHeader({ caller: 'expiry', idempotencyKey: key }), {
+    ...{ customer_id, payment_method_id, expires_on: of.end, found },
+    scan: { now: of.daysBefore(left), stages, frequent_use_count },
+  });
+}
+
+async function eventsOf(customerId: string, ...types: string[]) {
+  const rows = await graph.read<{ type: string; data: string }>(
+    'MATCH (e:PersonaEvent {stream_id: $id}) WHERE e.type IN $types RETURN e.type AS type, e.data AS data ORDER BY e.seq',
+    { id: customerId, types },
+  );
+  return rows.map(({ type, data }) => ({ type, ...(JSON.parse(data) as object) }));
+}
+const noticesOf = (customerId: string) => eventsOf(customerId, 'ExpiryNoticeDue');
+const methodOf = async ({ customer_id, cards }: Holder, card = 0) =>
+  (await readWallet(graph, customer_id)).find(
+    ({ payment_method_id }) => payment_method_id === cards[card]?.payment_method_id,
+  );
+
+test('of many runs at once one decides, and the notice is due under its id', async () => {
+  const { of, holder } = await holderOf();
+  const [{ payment_method_id } = expect.fail()] = holder.cards;
+  const steps = await Promise.all(Array.from({ length: 8 }, () => roll(of, holder, { left: 45 })));
+  expect(steps.map(({ result }) => result).toSorted()).toEqual([...Array(7).fill('nothing'), 'notified']);
+  const notification_id = `expiry:${payment_method_id}:${of.month}:card_expiring:notice_60`;
+  expect(await noticesOf(holder.customer_id)).toEqual([
+    {
+      ...{ type: 'ExpiryNoticeDue', payment_method_id, expires_on: of.end },
+      ...{ stage: 'notice_60', notice: notification_id },
+    },
+  ]);
+  expect(await findCardNoticesDue(graph, { after: notification_id.slice(0, -1), limit: 1 })).toEqual([
+    { notification_id, payment_method_id, customer_id: holder.customer_id, template: 'card_expiring' },
+  ]);
+});
+
+test('the same run once more gets the first answer', async () => {
+  const { of, holder } = await holderOf();
+  const first = await roll(of, holder, { left: 20, key: 'same' + of.end });
+  expect(first).toMatchObject({ result: 'notified', notice: { template: 'card_expiring' } });
+  expect(await roll(of, holder, { left: 20, key: 'same' + of.end })).toEqual(first);
+  expect(await noticesOf(holder.customer_id)).toHaveLength(1);
+});
+
+test('a card goes through its stages to its end, and another takes its place', async () => {
+  const { of, holder } = await holderOf(2);
+  const results: string[] = [];
+  // Doubled and late runs, and one whose clock is behind.
+  for (const left of [61, 60, 59, 31, 30, 30, 45, 3, 0, 0])
+    results.push((await roll(of, holder, { left })).result);
+  const nothing = 'nothing';
+  expect(results).toEqual([nothing, 'notified', nothing, nothing, 'notified', ...Array(5).fill(nothing)]);
+  const after = await roll(of, holder, { left: -1 });
+  expect(after).toMatchObject({
+    ...{ result: 'expired', concerns_recoveries: true },
+    notice: { template: 'card_expired' },
+  });
+  expect(after.notice?.notification_id).toMatch(/:card_expired:1$/);
+  expect(await noticesOf(holder.customer_id)).toMatchObject([
+    { stage: 'notice_60' },
+    { stage: 'notice_30' },
+    { stage: 'card_expired' },
+  ]);
+  expect(await methodOf(holder)).toMatchObject({ status: 'expired', is_default: false });
+  expect(await methodOf(holder, 1)).toMatchObject({ status: 'active', is_default: true });
+  expect(await eventsOf(holder.customer_id, 'PaymentMethodStatusChanged')).toMatchObject([
+    { new_status: 'active' },
+    { new_status: 'active' },
+    { old_status: 'active', new_status: 'expired' },
+  ]);
+  expect(await roll(of, holder, { left: -2 })).toEqual({ result: 'nothing', concerns_recoveries: false });
+});
+
+test('a card that is no default, and seldom used, has no notice and ends without a word', async () => {
+  const { of, holder } = await holderOf(2);
+  expect(await roll(of, holder, { left: 20, card: 1 })).toMatchObject({ result: 'nothing' });
+  expect(await roll(of, holder, { left: -1, card: 1 })).toEqual({
+    result: 'expired',
+    concerns_recoveries: true,
+  });
+  expect(await noticesOf(holder.customer_id)).toEqual([]);
+  expect(await methodOf(holder, 1)).toMatchObject({ status: 'expired' });
+});
+
+test.each([20, -1])(
+  'with %d days left newer details are written down, and nobody hears of it',
+  async (left) => {
+    const { of, holder } = await holderOf();
+    const expiry_year = Number(of.end.slice(0, 4)) + 3;
+    const step = await roll(of, holder, { left, found: { expiry_year, last_four: '1881' } });
+    expect(step).toEqual({ result: 'updated', concerns_recoveries: true });
+    expect(await methodOf(holder)).toMatchObject({
+      status: 'active',
+      is_default: true,
+      last_four: '1881',
+      expiry_year,
+    });
+    expect(await noticesOf(holder.customer_id)).toEqual([]);
+  },
+);
+
+test('details that leave the month as it is are written down, and the notice is due all the same', async () => {
+  const { of, holder } = await holderOf();
+  expect(await roll(of, holder, { left: 20, found: { funding: 'debit' } })).toMatchObject({
+    result: 'notified',
+  });
+  expect(await methodOf(holder)).toMatchObject({ funding: 'debit' });
+});
+
+test('a card that the gateway has detached leaves the wallet', async () => {
+  const { of, holder } = await holderOf();
+  const detached = { gateway_customer_ref: undefined };
+  expect(await roll(of, holder, { left: 20, found: detached })).toMatchObject({ result: 'updated' });
+  expect(await methodOf(holder)).toMatchObject({ status: 'inactive', removed_at: expect.any(String) });
+  expect(await noticesOf(holder.customer_id)).toEqual([]);
+});
+
+test('a card that was removed, renewed or ended while the run went on is left alone', async () => {
+  const { of, holder } = await holderOf(3);
+  const { customer_id, cards } = holder;
+  const [removed, renewed] = cards.map(({ payment_method_id }) => ({ customer_id, payment_method_id }));
+  const by = 'customer' as const;
+  await setDefaultPaymentMethod(graph, testHeader(), { ...holderCard(holder, 2), by });
+  await removePaymentMethod(graph, testHeader(), { ...(removed ?? expect.fail()), by });
+  const details = { expiry_month: 1, expiry_year: Number(of.end.slice(0, 4)) + 5 };
+  await updatePaymentMethod(graph, testHeader(), { ...(renewed ?? expect.fail()), details, by });
+  expect(await roll(of, holder, { left: 20, card: 0 })).toMatchObject({ result: 'nothing' });
+  expect(await roll(of, holder, { left: 20, card: 1 })).toMatchObject({ result: 'nothing' });
+  await roll(of, holder, { left: -1, card: 2 });
+  expect(await roll(of, holder, { left: 20, card: 2 })).toMatchObject({ result: 'nothing' });
+  expect(await noticesOf(customer_id)).toMatchObject([{ stage: 'card_expired' }]);
+});
+
+test('suspended customers hear nothing; once they are active again, the next run writes', async () => {
+  const { of, holder } = await holderOf();
+  const { customer_id } = holder;
+  const status = (status: 'suspended' | 'active') =>
+    setCustomerStatus(graph, testHeader(), { customer_id, status, reason: 'test' });
+  await status('suspended');
+  expect(await roll(of, holder, { left: 20 })).toMatchObject({ result: 'nothing' });
+  await status('active');
+  const { notice } = await roll(of, holder, { left: 19 });
+  expect(notice).toBeDefined();
+  const due = { ...holderCard(holder, 0), notification_id: notice?.notification_id ?? '' };
+  expect(await getCardMatter(graph, due)).toMatchObject({ expires: of.month });
+  await status('suspended');
+  expect(await getCardMatter(graph, due)).toBeUndefined();
+  expect(await roll(of, holder, { left: -1 })).toEqual({ result: 'expired', concerns_recoveries: true });
+});
+
+test('a later stage takes the place of a notice that nobody could send', async () => {
+  const { of, holder } = await holderOf();
+  const first = (await roll(of, holder, { left: 60 })).notice?.notification_id ?? '';
+  const second = (await roll(of, holder, { left: 10 })).notice?.notification_id ?? '';
+  expect(await getCardMatter(graph, { ...holderCard(holder, 0), notification_id: first })).toBeUndefined();
+  expect(await getCardMatter(graph, { ...holderCard(holder, 0), notification_id: second })).toEqual({
+    payment_method: { brand: 'visa', last_four: '4242' },
+    expires: of.month,
+  });
+});
+
+function holderCard({ customer_id, cards }: Holder, card: number) {
+  return { customer_id, payment_method_id: cards[card]?.payment_method_id ?? '' };
+}

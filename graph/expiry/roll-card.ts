@@ -1,0 +1,115 @@
+import { type ExpiryStage, isNews, monthOf, stageOf } from '../../domain/expiry/calendar.ts';
+import { type ExpiryScan, matters } from '../../domain/expiry/candidates.ts';
+import type { CardNoticeTemplate, GatewayPaymentMethod } from '../../domain/ports.ts';
+import { expiryNotificationId, templateOf } from '../../domain/processes.ts';
+import { type CommandHeader, runCommand } from '../command.ts';
+import type { CommandTx, CustomerNode } from '../command-tx.ts';
+import type { Graph } from '../graph.ts';
+import { follow } from '../wallet/follow-payment-method.ts';
+import { openWallet, type Wallet } from '../wallet/wallet.ts';
+
+/** What became of a card whose month ends. */
+export interface CardStep {
+  /**
+   * `updated`: the gateway has newer details of it, or it left the wallet there; `notified`: a notice is due;
+   * `expired`: its month is over; `nothing`: it was seen to meanwhile, or nobody is to be written to.
+   */
+  result: 'updated' | 'notified' | 'expired' | 'nothing';
+  /** It may be charged with its newer details, or no more: recoveries want to know. */
+  concerns_recoveries: boolean;
+  /** What is due from now on until it was sent. */
+  notice?: { notification_id: string; template: CardNoticeTemplate };
+}
+
+const NOTICED = 'MATCH (p:PaymentMethod {id: $payment_method_id}) RETURN p.expiry_noticed AS noticed';
+
+/**
+ * Takes a card one step towards its end: brings it to what the gateway has read of it, and only if that leaves its month
+ * as it is, decides about a notice, or ends it. Whatever is decided stands in the card, so that of several runs, at once
+ * or one after the other, one decides.
+ *
+ * @param input.expires_on the last day for which it was found, `YYYY-MM-DD`: with another one it is left alone
+ * @param input.found as read at the gateway; no part of what a repeat is compared by
+ * @throws PersonaError customer_not_found
+ */
+export async function rollCard(
+  graph: Graph,
+  header: CommandHeader,
+  input: {
+    customer_id: string;
+    payment_method_id: string;
+    expires_on: string;
+    found: GatewayPaymentMethod;
+    scan: ExpiryScan;
+  },
+): Promise<CardStep> {
+  const { customer_id, payment_method_id, expires_on, found, scan } = input;
+  const ids = { customer_id, payment_method_id };
+  return runCommand(graph, header, 'rollCard', { ...ids, expires_on }, async (tx): Promise<CardStep> => {
+    const [customer, wallet, [row]] = await Promise.all([
+      tx.lockCustomer(customer_id),
+      openWallet(tx, customer_id),
+      tx.run<{ noticed: string | null }>(NOTICED, { payment_method_id }),
+    ]);
+    const before = wallet.methods.find((one) => one.payment_method_id === payment_method_id);
+    // Seen to meanwhile: as it is now, another run may find it due again.
+    if (before?.status !== 'active' || before.expires_on !== expires_on) return undecided(tx, 'nothing');
+    // As it was before its end takes it from it.
+    const { is_default: wasDefault } = before;
+    const { change } = follow(tx, { customer, wallet, payment_method_id, found });
+    const isRenewed = change === 'removed' || wallet.find(payment_method_id).expires_on !== expires_on;
+    if (isRenewed) return undecided(tx, 'updated', change === 'updated');
+    const noticed = row?.noticed ?? null;
+    const step = decide({ customer, wallet, payment_method_id, expires_on, scan, noticed, wasDefault });
+    if (step === undefined) return undecided(tx, change === 'updated' ? 'updated' : 'nothing');
+    const { stage, result, isHeard } = step;
+    if (!isHeard) return { result, concerns_recoveries: true };
+    const notification_id = expiryNotificationId(payment_method_id, monthOf(expires_on), stage);
+    tx.append({
+      ...{ stream: 'customer', stream_id: customer_id, type: 'ExpiryNoticeDue' },
+      data: { payment_method_id, expires_on, stage, notice: notification_id },
+    });
+    const notice = { notification_id, template: templateOf(notification_id) as CardNoticeTemplate };
+    return { result, concerns_recoveries: result === 'expired', notice };
+  });
+}
+
+interface Rolled {
+  customer: CustomerNode;
+  wallet: Wallet;
+  payment_method_id: string;
+  expires_on: string;
+  scan: ExpiryScan;
+  noticed: string | null;
+  wasDefault: boolean;
+}
+
+/** Ends the card, or says that its customer is to be written to; `undefined`: there is nothing to do. */
+function decide({
+  customer,
+  wallet,
+  payment_method_id,
+  expires_on,
+  scan,
+  noticed,
+  wasDefault,
+}: Rolled): { stage: ExpiryStage; result: 'notified' | 'expired'; isHeard: boolean } | undefined {
+  const isActive = wallet.find(payment_method_id).status === 'active';
+  // Newer details of a card that is over may have ended it by themselves.
+  const stage = isActive ? stageOf(expires_on, scan.now, scan.stages) : 'card_expired';
+  if (stage === undefined) return undefined;
+  const isNew = customer.status === 'active' && isNews(expires_on, stage, noticed);
+  if (stage === 'card_expired') {
+    if (isActive) wallet.changeStatus(payment_method_id, 'expired', 'its month is over');
+    // Of a card that nothing would have been charged on unasked, nobody needs to hear.
+    return { stage, result: 'expired', isHeard: isNew && wasDefault };
+  }
+  const isHeard = isNew && matters(wallet.find(payment_method_id), scan);
+  return isHeard ? { stage, result: 'notified', isHeard } : undefined;
+}
+
+/** Nothing stands in the card that keeps the same from being decided anew. */
+function undecided(tx: CommandTx, result: CardStep['result'], concerns_recoveries = false): CardStep {
+  tx.forget();
+  return { result, concerns_recoveries };
+}
