@@ -4,7 +4,12 @@
  */
 export interface Policy {
   reportingCurrency: string;
-  trust: { initial: number; threshold: number };
+  trust: {
+    initial: number;
+    threshold: number;
+    /** In what time half of what was observed of a device is forgotten; absent: nothing is. */
+    halfLife?: number;
+  };
   context: { vipLtvMinor: number; maxStalenessMs: number; deviceWindow: number };
   onboarding: {
     deviceMatch: 'suggest' | 'attach';

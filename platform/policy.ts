@@ -29,6 +29,10 @@ export const policySchema = z.strictObject({
   trust: z.strictObject({
     initial: share.describe('Trust score of a device that nobody has rated yet'),
     threshold: share.describe('A device with this score or a higher one is trusted'),
+    halfLife: duration
+      .refine((milliseconds) => milliseconds > 0, 'must be longer than 0')
+      .optional()
+      .describe('In what time half of what was observed of a device is forgotten; without it nothing is'),
   }),
   context: z.strictObject({
     vipLtvMinor: z.int().min(0).describe('Life-time value, in minor units, from which a customer is a VIP'),
