@@ -1,3 +1,4 @@
+import type { Mismatch } from './reconciliation/methods.ts';
 import type { RELATIONSHIP_TIMES } from './relationships.ts';
 
 /** Edits beyond the commands that know a node or an edge by name. */
@@ -13,7 +14,7 @@ export interface EditEvents {
     /** RFC 3339 in UTC. */
     value: string;
   };
-  /** The adopted payment, back from review, the window's clock (recoveries), and an identifier that is no longer taken for verified. */
+  /** The adopted payment, back from review, the window's clock (recoveries), an identifier that is no longer taken for verified, and a method that the gateway has differently. */
   NodePropertyChanged:
     | { label: 'Obligation'; id: string; property: 'state'; value: 'open' }
     /** Its payment at the gateway; `null`: that was cancelled there, and another is to take its place. */
@@ -29,5 +30,7 @@ export interface EditEvents {
     /** The window's clock went on after it had stood still, or stands still (`null`: no more). RFC 3339. */
     | { label: 'Obligation'; id: string; property: 'closes_at'; value: string }
     | { label: 'Obligation'; id: string; property: 'clock_stopped_at'; value: string | null }
-    | { label: 'DigitalIdentifier'; id: string; property: 'is_verified'; value: false };
+    | { label: 'DigitalIdentifier'; id: string; property: 'is_verified'; value: false }
+    /** The gateway says something of it that a person has to look at; `null`: no more. */
+    | { label: 'PaymentMethod'; id: string; property: 'gateway_mismatch'; value: Mismatch | null };
 }

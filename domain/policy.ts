@@ -22,6 +22,8 @@ export interface Policy {
   };
   recovery: RecoveryPolicy;
   gateway: { maxPerSecond: number };
+  /** Within what time each wallet is compared with the gateway. */
+  reconcile: { cycle: number };
   /** Where notices point: `{customer_id}` and `{payment_id}` are filled in. */
   links: { wallet: string; recovery: string };
 }

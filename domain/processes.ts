@@ -10,6 +10,7 @@ export const TaskQueue = {
   recovery: 'persona-recovery',
   gateway: 'persona-gateway',
   maintenance: 'persona-maintenance',
+  reconciliation: 'persona-reconciliation',
 } as const;
 export type TaskQueueName = (typeof TaskQueue)[keyof typeof TaskQueue];
 
@@ -22,6 +23,7 @@ export const WorkflowName = {
   reportFraud: 'reportFraud',
   sweepObligations: 'sweepObligations',
   followGateway: 'followGateway',
+  reconcilePaymentMethods: 'reconcilePaymentMethods',
 } as const;
 
 export const UpdateName = { customerReady: 'customerReady', methodReady: 'methodReady' } as const;
@@ -96,8 +98,8 @@ export interface MethodReady {
 /** The signal of `followGateway`, which it is started with. */
 export const GATEWAY_CHANGED = 'gatewayChanged';
 
-/** What the gateway has changed by itself, to be read there again. */
-export type GatewayChange = { event_id: string } & (
+/** What the gateway has changed by itself, to be read there again. `source`: who found that out, if nobody was told. */
+export type GatewayChange = { event_id: string; source?: 'reconciliation' } & (
   | { changed: 'payment_method'; payment_method_id: string }
   | { changed: 'mandate'; payment_method_id: string; mandate_ref: string }
   /** `gateway_ref`: the payment of which something was given back. */
@@ -196,6 +198,18 @@ export function followGatewayWorkflowId(change: GatewayChange): string {
 
 /** The schedule that looks for recoveries nobody is running, and how often. */
 export const OBLIGATION_SWEEP = { id: 'obligation-sweep', everyMs: 10 * 60_000 } as const;
+
+/** The schedule that compares the graph with the gateway, and how often. */
+export const RECONCILIATION = { id: 'payment-method-reconciliation', everyMs: 24 * 60 * 60_000 } as const;
+
+export interface ReconcileInput {
+  /** Only says what would be corrected. */
+  dry_run?: true;
+  /** Every wallet, whatever was compared of late. */
+  all?: true;
+  /** Where the execution before this one has got to: the workflow's own. */
+  from?: unknown;
+}
 
 /** `eventId`: what Chimera deduplicates by. */
 export const fraudReportWorkflowId = (eventId: string) => `fraud-report:${eventId}`;

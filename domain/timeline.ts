@@ -116,10 +116,12 @@ const SENTENCES: { readonly [T in keyof EventData]: Sentence<T> | null } = {
     `We are giving back what was charged a second time for the payment ${payment_id}.`,
   RelationshipAdded: ({ source_id }, name) => `${name(source_id)} was used on a device.`,
   RelationshipAttributeChanged: () => 'We learned when something of yours was last used.',
-  NodePropertyChanged: ({ label, id }) =>
-    label === 'Obligation'
+  NodePropertyChanged: ({ label, id }, name) => {
+    if (label === 'PaymentMethod') return `We compared ${name(id)} with our payment gateway.`;
+    return label === 'Obligation'
       ? `A detail of the payment ${id} was updated.`
-      : 'One of your e-mail addresses or phone numbers has to be confirmed again.',
+      : 'One of your e-mail addresses or phone numbers has to be confirmed again.';
+  },
   // A suspicion; what it changed is told of by events of its own.
   FraudOutcomeApplied: null,
   NoticeSent: ({ channel, payment_id }) =>

@@ -16,6 +16,9 @@ export interface CommittedCommand {
   readonly result: unknown;
 }
 
+/** The source of what a comparison with the gateway leads to. */
+const RECONCILED = 'reconciliation';
+
 type Counts = { readonly [T in keyof EventData]?: (data: EventData[T]) => void };
 
 /** A code as networks and gateways write them; anything else is not repeated in a log. */
@@ -66,6 +69,16 @@ export function createFactCounts(
     'network',
     'field',
   ]);
+  const corrections = counter(
+    'persona_reconciliation_events_total',
+    'What a comparison with the gateway has changed, by the kind of the event',
+    ['type'],
+  );
+  const mismatches = counter(
+    'persona_gateway_mismatches_total',
+    'Payment methods that the gateway has differently, in a way that a person has to look at',
+    ['mismatch'],
+  );
   const notices = counter('persona_notices_total', 'Notices to customers', ['template', 'channel', 'result']);
 
   const counts: Counts = {
@@ -91,6 +104,9 @@ export function createFactCounts(
       refunds.inc({ result: 'failed' });
       if (retry?.next_at === null) refunds.inc({ result: 'given_up' });
     },
+    NodePropertyChanged({ property, value }) {
+      if (property === 'gateway_mismatch' && value !== null) mismatches.inc({ mismatch: value });
+    },
     NoticeSent: ({ template, channel }) => notices.inc({ template, channel, result: 'sent' }),
     NoticeFailed: ({ template, channel }) =>
       notices.inc({ template, channel: channel ?? 'none', result: 'failed' }),
@@ -106,6 +122,7 @@ export function createFactCounts(
         proven: String(match.proven),
       });
     }
+    for (const { source, type } of events) if (source === RECONCILED) corrections.inc({ type });
     countOpening(events);
     countRecovered(events);
   };

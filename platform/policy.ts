@@ -91,6 +91,9 @@ export const policySchema = z.strictObject({
       .positive()
       .describe('Calls to the payment gateway per second, all workers together'),
   }),
+  reconcile: z.strictObject({
+    cycle: duration.describe('Within what time each wallet is compared with the gateway; a day at least'),
+  }),
   links: z.strictObject({
     wallet: link.describe('Where a customer edits the wallet; {customer_id} is filled in'),
     recovery: link.describe(

@@ -8,7 +8,13 @@ import {
   ScheduleOverlapPolicy,
 } from '@temporalio/client';
 import { defineSearchAttributeKey, type SearchAttributePair } from '@temporalio/common';
-import { OBLIGATION_SWEEP, SearchAttribute, TaskQueue, WorkflowName } from '../domain/processes.ts';
+import {
+  OBLIGATION_SWEEP,
+  RECONCILIATION,
+  SearchAttribute,
+  TaskQueue,
+  WorkflowName,
+} from '../domain/processes.ts';
 import { toPersonaError } from './failures.ts';
 import { ensureSearchAttributes } from './search-attributes.ts';
 
@@ -31,6 +37,18 @@ const SCHEDULES: Readonly<Record<string, Schedule>> = {
       workflowRunTimeout: HOUR_MS,
     },
     policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: OBLIGATION_SWEEP.everyMs },
+  },
+  [RECONCILIATION.id]: {
+    spec: { intervals: [{ every: RECONCILIATION.everyMs }], jitter: HOUR_MS },
+    action: {
+      type: 'startWorkflow',
+      workflowType: WorkflowName.reconcilePaymentMethods,
+      workflowId: RECONCILIATION.id,
+      taskQueue: TaskQueue.maintenance,
+      // Of all its runs together: what waits for the gateway longer than that gives way to the next day's.
+      workflowExecutionTimeout: RECONCILIATION.everyMs - HOUR_MS,
+    },
+    policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: RECONCILIATION.everyMs },
   },
 };
 

@@ -3,6 +3,7 @@
 import { createChimeraClient } from '../adapters/chimera/client.ts';
 import { createSmtpNotifier } from '../adapters/smtp/notifier.ts';
 import { createStripeGateway } from '../adapters/stripe/gateway.ts';
+import { createStripeRecords } from '../adapters/stripe/records.ts';
 import { createWebhookNotifier } from '../adapters/webhook/notifier.ts';
 import { TaskQueue } from '../domain/processes.ts';
 import { MAX_CONNECTIONS, migrate, openConfiguredGraph } from '../graph/index.ts';
@@ -22,7 +23,14 @@ import { activityFields } from '../temporal/log-fields.ts';
 import { installRuntime } from '../temporal/runtime.ts';
 import { ensureSchedules, keepSchedules } from '../temporal/schedules.ts';
 import { ensureSearchAttributes } from '../temporal/search-attributes.ts';
-import { resumeRecovery, sendReport, startNotice, startRefund, tellRecoveries } from '../temporal/starts.ts';
+import {
+  followGateway,
+  resumeRecovery,
+  sendReport,
+  startNotice,
+  startRefund,
+  tellRecoveries,
+} from '../temporal/starts.ts';
 import { connectWorkers, createQueueWorker, runWorkers } from '../temporal/worker.ts';
 import { queueActivities, readQueues } from './queues.ts';
 import { warmUp } from './warm-up.ts';
@@ -31,6 +39,8 @@ import { warmUp } from './warm-up.ts';
 const DRAIN_MS = 50_000;
 /** Draining, and then closing everything else. */
 const GRACE_MS = 60_000;
+/** Comparisons, and what they lead to, at the same time: others use the same gateway and the same graph. */
+const RECONCILING = 4;
 /** A recovery whose run is lost waits for this and for the sweep at most. */
 const SCHEDULES_EVERY_MS = 3 * 60_000;
 
@@ -64,10 +74,9 @@ async function main(): Promise<void> {
     await migrate(graph);
 
     const { stripe, notify } = environment;
-    const gateway = createStripeGateway(
-      { ...stripe, apiKey: stripe.apiKey.reveal() },
-      observeGatewayBreaker(metrics.registry, logger),
-    );
+    const account = { ...stripe, apiKey: stripe.apiKey.reveal() };
+    const records = createStripeRecords(account);
+    const gateway = createStripeGateway(account, observeGatewayBreaker(metrics.registry, logger));
     const notifier =
       notify.by === 'webhook'
         ? createWebhookNotifier({ url: notify.url, secret: notify.secret.reveal() })
@@ -90,12 +99,14 @@ async function main(): Promise<void> {
     shutdown.add('temporal connection', () => connection.close());
 
     const activities = queueActivities({
-      ...{ graph, gateway, notifier, chimera, policy },
+      ...{ graph, gateway, records, notifier, chimera, policy },
       tellRecoveries: (paymentIds, signal, payload) => tellRecoveries(client, paymentIds, signal, payload),
       resumeRecovery: (paymentId) => resumeRecovery(client, paymentId),
       startRefund: (paymentId) => startRefund(client, paymentId),
       sendReport: (report) => sendReport(client, report),
       startNotice: (notice) => startNotice(client, notice),
+      followChange: (customerId, change) =>
+        followGateway(client, customerId, change, TaskQueue.reconciliation),
       now: Date.now,
     });
     const [bundle] = await Promise.all([
@@ -117,6 +128,7 @@ async function main(): Promise<void> {
           ...(queue === TaskQueue.gateway
             ? { maxTaskQueueActivitiesPerSecond: policy.gateway.maxPerSecond }
             : {}),
+          ...(queue === TaskQueue.reconciliation ? { maxConcurrentActivityTaskExecutions: RECONCILING } : {}),
         }),
       ),
     );

@@ -7,6 +7,8 @@ import { createGatewayActivities } from '../activities/gateway.ts';
 import { createNoticeActivities } from '../activities/notices.ts';
 import { createOnboardingActivities } from '../activities/onboarding.ts';
 import { createPaymentMethodActivities } from '../activities/payment-methods.ts';
+import { createReconcileActivities } from '../activities/reconciliation.ts';
+import type { FollowChange } from '../activities/reconciliation-dependencies.ts';
 import { createRecoveryActivities, type TellRecoveries } from '../activities/recovery.ts';
 import { createRefundActivities } from '../activities/refunds.ts';
 import {
@@ -20,6 +22,7 @@ import { invalid } from '../domain/errors.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { Chimera, Notifier, PaymentGateway } from '../domain/ports.ts';
 import { TaskQueue, type TaskQueueName } from '../domain/processes.ts';
+import type { GatewayRecords } from '../domain/reconciliation/records.ts';
 import type { Graph } from '../graph/index.ts';
 
 export interface ActivityDependencies {
@@ -33,6 +36,8 @@ export interface ActivityDependencies {
   startRefund: StartRefund;
   sendReport: SendReport;
   startNotice: StartNotice;
+  followChange: FollowChange;
+  records: GatewayRecords;
   /** Epoch milliseconds. */
   now: () => number;
 }
@@ -49,6 +54,8 @@ export function queueActivities(deps: ActivityDependencies): Record<TaskQueueNam
     },
     [TaskQueue.gateway]: createGatewayActivities(deps),
     [TaskQueue.maintenance]: { ...createSweepActivities(deps), ...createFollowActivities(deps) },
+    // What a comparison finds is followed up on its own slots, too.
+    [TaskQueue.reconciliation]: { ...createReconcileActivities(deps), ...createFollowActivities(deps) },
   };
 }
 

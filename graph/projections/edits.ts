@@ -40,13 +40,15 @@ export const editProjections: Projections<Own> = {
       OPTIONAL MATCH (o:Obligation {payment_id: $payment_id})
       OPTIONAL MATCH (i:DigitalIdentifier {id: $identifier_id})
       OPTIONAL MATCH (c:Customer {id: $profile_id})
+      OPTIONAL MATCH (p:PaymentMethod {id: $method_id})
       SET o += $changes, o.changed_seq = $seq,
         o.closes_at = coalesce(datetime($closes_at), o.closes_at),
         o.clock_stopped_at = coalesce(datetime($clock_stopped_at), o.clock_stopped_at),
-        i += $changes, i.updated_at = datetime($recorded_at), c.changed_seq = $seq`,
+        i += $changes, i.updated_at = datetime($recorded_at), c.changed_seq = $seq, p += $changes`,
     derived: ({ data, stream_id }) => ({
       payment_id: data.label === 'Obligation' ? data.id : null,
       identifier_id: data.label === 'DigitalIdentifier' ? data.id : null,
+      method_id: data.label === 'PaymentMethod' ? data.id : null,
       profile_id: data.label === 'DigitalIdentifier' ? stream_id : null,
       closes_at: data.property === 'closes_at' ? data.value : null,
       clock_stopped_at: data.property === 'clock_stopped_at' ? data.value : null,

@@ -57,6 +57,10 @@ export function controlRoutes(gateway: Gateway): Hono {
     return c.json(warnOfFraud(gateway, c.req.param('id'), await jsonBody(c.req.raw)));
   });
 
+  app.put('/rate_limit', async (c) => {
+    return c.json(gateway.rateLimit.refuse(await jsonBody(c.req.raw)));
+  });
+
   app.get('/holds', (c) => c.json({ data: gateway.holds.list() }));
 
   app.post('/holds/:id/release', (c) => {

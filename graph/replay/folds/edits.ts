@@ -31,6 +31,7 @@ export const editFolds: Folds<Own> = {
     const node = model.node(nodeRef(data.label, data.id));
     if (!node) return;
     node[data.property] = isTime(data) ? moment(data.value) : data.value;
+    if (data.label === 'PaymentMethod') return;
     if (data.label === 'Obligation') {
       node.changed_seq = seq;
       return;
