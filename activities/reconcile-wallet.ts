@@ -23,7 +23,7 @@ import type { Finder } from './reconciliation-slices.ts';
 import { onceInActivity } from './header.ts';
 
 /** So many methods in a row are unknown there only to a key of another account. */
-const OTHER_ACCOUNT = 50;
+const OTHER_ACCOUNT = 20;
 
 /** @returns compares one customer's wallet; several at the same time share what they know of the gateway's account */
 export function createWalletComparison(
