@@ -92,7 +92,9 @@ export const policySchema = z.strictObject({
       .describe('Calls to the payment gateway per second, all workers together'),
   }),
   reconcile: z.strictObject({
-    cycle: duration.describe('Within what time each wallet is compared with the gateway; a day at least'),
+    cycle: duration
+      .refine((milliseconds) => milliseconds >= 86_400_000, 'must be a day at least')
+      .describe('Within what time each wallet is compared with the gateway; a day at least'),
   }),
   links: z.strictObject({
     wallet: link.describe('Where a customer edits the wallet; {customer_id} is filled in'),

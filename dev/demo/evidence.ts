@@ -38,6 +38,10 @@ export interface Evidence {
   inbox(customerId: string): Promise<Message[]>;
   /** Tells the gateway of a card, as if its holder had typed it into the gateway's own page. */
   issueCard(card: Card): Promise<void>;
+  /** Detaches a card at the gateway, and nobody is told. */
+  detachSilently(token: string): Promise<void>;
+  /** Is the card attached to a customer there? */
+  isAttached(token: string): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -70,6 +74,17 @@ export function openEvidence(addresses: RunFile): Evidence {
         body: JSON.stringify({ type: 'card', card, script, then: { do: 'approve' } }),
       });
       if (!response.ok) throw new Error(`the gateway refused card ${token}: ${await response.text()}`);
+    },
+    async detachSilently(token) {
+      const address = `${addresses.gateway}/_sim/payment_methods/${token}/detach_silently`;
+      const response = await fetch(address, { method: 'POST' });
+      if (!response.ok) throw new Error(`the gateway kept card ${token}: ${await response.text()}`);
+    },
+    async isAttached(token) {
+      const headers = { authorization: 'Bearer sk_test_demo' };
+      const response = await fetch(`${addresses.gateway}/v1/payment_methods/${token}`, { headers });
+      if (!response.ok) throw new Error(`the gateway does not know card ${token}: ${await response.text()}`);
+      return ((await response.json()) as { customer: string | null }).customer !== null;
     },
     close: () => driver.close(),
   };

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import type { Policy } from '../../domain/policy.ts';
 import { isTrusted } from '../../domain/trust.ts';
 import { readPolicy } from '../../platform/policy.ts';
-import { testGraph, testHeader } from '../../test/graph.ts';
+import { changedByHand, runCypher, testGraph, testHeader } from '../../test/graph.ts';
 import { customerWithCards, failureOf } from '../../test/wallets.ts';
 import {
   alternativesOf,
@@ -108,9 +108,9 @@ test('customers are found by a device that is trusted now', async () => {
   const policy = readPolicy();
   const { customer_id, methods } = await customerWithCards(graph, policy, { cards: 1 });
   const brand = randomUUID();
-  await graph.writeSession().run('MATCH (p:PaymentMethod {id: $id}) SET p.brand = $brand', {
-    ...{ id: methods[0], brand },
-  });
+  changedByHand(graph, customer_id);
+  const named = { id: methods[0], brand };
+  await runCypher(graph, 'MATCH (p:PaymentMethod {id: $id}) SET p.brand = $brand', named);
   const found = async (trust: Policy['trust'], now: number) => {
     const usage = { brand, trusted: { ...trust, now } };
     const { customers } = await findCustomersByUsage(graph, { usage, limit: 10 });

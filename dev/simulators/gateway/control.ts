@@ -1,7 +1,7 @@
 /** `/_sim`: the script that tests give the simulator, and what it has seen. */
 
 import { Hono } from 'hono';
-import { announceMethod, captureInPart, failRefund, refuseRefunds } from './by-itself.ts';
+import { announceMethod, captureInPart, detachSilently, failRefund, refuseRefunds } from './by-itself.ts';
 import { changeIntent } from './checkout.ts';
 import { changeDispute, openDispute, warnOfFraud } from './disputes.ts';
 import type { Gateway } from './gateway.ts';
@@ -23,6 +23,8 @@ export function controlRoutes(gateway: Gateway): Hono {
     if (before !== undefined) announceMethod(gateway, before, method);
     return c.json(methodObject(method));
   });
+
+  app.post('/payment_methods/:id/detach_silently', (c) => c.json(detachSilently(gateway, c.req.param('id'))));
 
   app.put('/payment_intents/:id', async (c) => {
     return c.json(changeIntent(gateway, c.req.param('id'), await jsonBody(c.req.raw)));
