@@ -6,9 +6,11 @@
 import '../domain/errors.ts';
 import '../domain/onboarding.ts';
 import '../domain/processes.ts';
+import '../domain/reconciliation/totals.ts';
 import '../domain/recovery/begin.ts';
 import '../domain/recovery/decide.ts';
 import '../domain/recovery/describe.ts';
 import '../domain/recovery/evolve.ts';
+import '../domain/recovery/messages.ts';
 import '../domain/recovery/payment-failed.ts';
 import '../domain/recovery/status.ts';
