@@ -18,7 +18,11 @@ import {
   RECONCILIATION,
   reconciliationHeader,
 } from './reconciliation-dependencies.ts';
+import { orNotCompared } from './reconcile-wallet.ts';
 import { type Finder, runSlice, sideBySide } from './reconciliation-slices.ts';
+
+const refOf = (record: { gateway_ref: string } | { dispute_ref: string }) =>
+  'dispute_ref' in record ? record.dispute_ref : record.gateway_ref;
 
 /** What is compared, and how each of it is: `finder` hears of what the graph does not know. */
 type Compare<T> = (record: T, finder: Finder) => Promise<void>;
@@ -50,14 +54,16 @@ export function createRecordComparison(deps: ReconcileDependencies): (slice: Sli
     }
   };
 
-  function pages<T>(
+  function pages<T extends { gateway_ref: string } | { dispute_ref: string }>(
     start: string,
     read: (after: string | undefined) => Promise<RecordPage<T>>,
     compare: Compare<T>,
   ): Promise<SliceResult> {
     return runSlice(start, async (after, _, finder) => {
       const { items, next } = await read(after === '' ? undefined : after);
-      await sideBySide(items, (item) => compare(item, finder));
+      await sideBySide(items, (item) =>
+        compare(item, finder).catch(orNotCompared({ gateway_ref: refOf(item) }, finder)),
+      );
       return { compared: items.length, ...(next !== undefined && { next }) };
     });
   }

@@ -1,6 +1,9 @@
 /** One customer's wallet, compared with what the gateway has attached to that customer. */
 
-import { type ErrorType, PersonaError } from '../domain/errors.ts';
+import { log } from '@temporalio/activity';
+import { TemporalFailure } from '@temporalio/common';
+import { ERRORS, type ErrorType, PersonaError } from '../domain/errors.ts';
+import type { Difference } from '../domain/reconciliation/totals.ts';
 import { compareMethod, type Mismatch } from '../domain/reconciliation/methods.ts';
 import type { GatewayPaymentMethod } from '../domain/ports.ts';
 import { hasRightfulDefault } from '../domain/wallet.ts';
@@ -33,11 +36,8 @@ export function createWalletComparison(
   let unknownInARow = 0;
 
   return async (customer, finder) => {
-    try {
-      await compare(customer, finder);
-    } catch (error) {
-      goneMeanwhile(error);
-    }
+    const { customer_id } = customer;
+    await compare(customer, finder).catch(orNotCompared({ customer_id }, finder));
   };
 
   async function compare(customer: CustomerToReconcile, finder: Finder): Promise<void> {
@@ -138,9 +138,29 @@ export function createWalletComparison(
   }
 }
 
+/**
+ * One that cannot be compared must not keep the others back, today and every day; what passes, or concerns all of them,
+ * ends the slice.
+ */
+export function orNotCompared(ids: Omit<Difference, 'found'>, finder: Finder): (error: unknown) => void {
+  return (error) => {
+    if (isGone(error)) return;
+    const passes =
+      error instanceof PersonaError ? ERRORS[error.type].retryable : error instanceof TemporalFailure;
+    const concernsAll = error instanceof PersonaError && error.type === 'gateway_misconfigured';
+    if (passes || concernsAll) throw error;
+    log.error('It could not be compared with the gateway', { ...ids, error });
+    finder.found({ ...ids, found: 'not_compared' });
+  };
+}
+
 const GONE: readonly ErrorType[] = ['customer_not_found', 'payment_method_not_found', 'device_not_found'];
 
 /** Of whom nothing is kept any more, and what was removed meanwhile, nothing is compared. */
 export function goneMeanwhile(error: unknown): void {
-  if (!(error instanceof PersonaError) || !GONE.includes(error.type)) throw error;
+  if (!isGone(error)) throw error;
+}
+
+function isGone(error: unknown): boolean {
+  return error instanceof PersonaError && GONE.includes(error.type);
 }

@@ -371,6 +371,24 @@ test('a gateway that goes away in the middle costs one page: what was corrected 
   expect(await getPass(fixture.graph)).toMatchObject({ after: last.customer_id, done: 3 });
 });
 
+test('a customer who cannot be compared keeps no one back', async () => {
+  const { graph } = fixture;
+  const [broken, other] = [await fixture.cardHolder(), await fixture.cardHolder()];
+  const { customer_id } = broken;
+  changedByHand(graph, customer_id);
+  await runCypher(graph, 'MATCH (k:CustomerKey {customer_id: $customer_id}) DELETE k', { customer_id });
+  await runCypher(graph, 'MATCH (c:Customer {id: $customer_id}) SET c.version = 999', { customer_id });
+  await fixture.stripe.detach(other.token);
+  const plan = { ...onlyOf(broken), quota: 2 };
+  const { differences } = await slice(reconciliation(), 'wallets', plan);
+  expect(differences.map(({ customer_id: id, found }) => [id, found])).toEqual(
+    expect.arrayContaining([
+      [customer_id, 'not_compared'],
+      [other.customer_id, 'detached'],
+    ]),
+  );
+});
+
 test('a gateway that says when to come again is obeyed', async () => {
   const holder = await fixture.cardHolder();
   await fixture.stripe.sim('/rate_limit', 'PUT', { requests: 1, retry_after_s: 7 });

@@ -4,7 +4,8 @@ import type { Mismatch } from './methods.ts';
 export interface Difference {
   /**
    * Of a method: `newer` details there, `detached`, or a `Mismatch`, which is listed and not corrected. Of the graph: a
-   * wrong `version`, a wrong `default`. Of money: something that the graph does not know.
+   * wrong `version`, a wrong `default`. Of money: something that the graph does not know. `not_compared`: it could not
+   * be, and the log says why.
    */
   found:
     | 'newer'
@@ -15,7 +16,8 @@ export interface Difference {
     | 'charge'
     | 'refund'
     | 'dispute'
-    | 'fraud_warning';
+    | 'fraud_warning'
+    | 'not_compared';
   customer_id?: string;
   payment_method_id?: string;
   device_id?: string;
@@ -54,6 +56,7 @@ export function counterOf({ found }: Difference): 'corrected' | 'listed' | 'repa
     case 'unknown_there':
     case 'other_owner':
     case 'other_number':
+    case 'not_compared':
       return 'listed';
     case 'version':
     case 'default':
