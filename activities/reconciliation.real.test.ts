@@ -2,6 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { MockActivityEnvironment } from '@temporalio/testing';
+import { DefaultLogger } from '@temporalio/worker';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createStripeRecords } from '../adapters/stripe/records.ts';
 import { PersonaError } from '../domain/errors.ts';
@@ -77,7 +78,10 @@ async function slice(
   plan: Partial<ReconcilePlan>,
   { dryRun = false, heartbeatDetails, onHeartbeat, activityId = randomUUID() }: Attempt = {},
 ): Promise<SliceResult> {
-  const environment = new MockActivityEnvironment({ activityId, heartbeatDetails });
+  const environment = new MockActivityEnvironment(
+    { activityId, heartbeatDetails },
+    { logger: new DefaultLogger('ERROR', () => {}) },
+  );
   if (onHeartbeat) environment.on('heartbeat', onHeartbeat);
   const all = await environment.run(activities.planReconciliation, { all: true });
   const whole = { ...(all as ReconcilePlan), ...plan };

@@ -8,6 +8,7 @@ import { contextBenchmark } from './context.ts';
 import { importBenchmark } from './import/benchmark.ts';
 import { onboardingBenchmark } from './onboarding.ts';
 import { openRecoveriesBenchmark } from './open/benchmark.ts';
+import { reconciliationBenchmark } from './reconciliation.ts';
 import { recoveryBenchmark } from './recovery.ts';
 import { describeMachine } from './machine.ts';
 import { keep, publish } from './record.ts';
@@ -31,6 +32,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   transactionBenchmark,
   scaleBenchmark,
   importBenchmark,
+  reconciliationBenchmark,
   // The last one: what it opens stays open.
   openRecoveriesBenchmark,
 ];
