@@ -37,12 +37,13 @@ export function createFollowActivities({
   now,
 }: FollowDependencies): FollowActivities {
   /** One reading is one command, whatever it finds: a retry of the activity finds the answer of the first one. */
-  function header({ event_id }: GatewayChange, command = 'follow'): CommandHeader {
-    return headerOf(onceInActivity(command), {
+  function header({ event_id, source }: GatewayChange, command = 'follow'): CommandHeader {
+    const own = headerOf(onceInActivity(command), {
       occurredAt: new Date(now()).toISOString(),
       actor: 'gateway',
       causationId: event_id,
     });
+    return source === undefined ? own : { ...own, caller: source, actor: source };
   }
 
   return {

@@ -9,6 +9,7 @@ import { expiryBenchmark } from './expiry.ts';
 import { importBenchmark } from './import/benchmark.ts';
 import { onboardingBenchmark } from './onboarding.ts';
 import { openRecoveriesBenchmark } from './open/benchmark.ts';
+import { reconciliationBenchmark } from './reconciliation.ts';
 import { recoveryBenchmark } from './recovery.ts';
 import { describeMachine } from './machine.ts';
 import { keep, publish } from './record.ts';
@@ -33,6 +34,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   scaleBenchmark,
   importBenchmark,
   expiryBenchmark,
+  reconciliationBenchmark,
   // The last one: what it opens stays open.
   openRecoveriesBenchmark,
 ];

@@ -13,6 +13,7 @@ import { doctor } from './commands/doctor.ts';
 import { rehearseExpiry, runExpiry } from './commands/expiry.ts';
 import { importCustomers } from './commands/import.ts';
 import { type Operation, operate, resolveUnknown } from './commands/operate.ts';
+import { listMismatches, reconcile } from './commands/reconcile.ts';
 import { recover } from './commands/recover.ts';
 import { refund } from './commands/refund.ts';
 import { replay } from './commands/replay.ts';
@@ -167,6 +168,15 @@ function commands(surroundings: Surroundings, ask: (run: Run) => void): Command 
       ask((settings) => (asOf === undefined ? runExpiry(settings, err) : rehearseExpiry(settings, asOf))),
     );
 
+  program.commandsGroup('Is it well?');
+  command('reconcile', 'compares wallets and payments with the gateway, and corrects what may be corrected')
+    .option('--dry-run', 'only says what would be corrected')
+    .addOption(
+      new Option('--list', 'only lists what earlier comparisons have left to a person').conflicts('dryRun'),
+    )
+    .action(({ dryRun = false, list }: { dryRun?: boolean; list?: true }) =>
+      ask((settings) => (list ? listMismatches(settings) : reconcile(settings, { dryRun, say: err }))),
+    );
   program.commandsGroup('Customers:');
   command('import', 'onboards the customers of a file; run again after it was stopped, it goes on')
     .argument('<FILE>', 'an OnboardingRequest as JSON in each line')

@@ -1,3 +1,4 @@
+import type { Mismatch } from './reconciliation/methods.ts';
 import type { RELATIONSHIP_TIMES } from './relationships.ts';
 
 /** Edits beyond the commands that know a node or an edge by name. */
@@ -13,7 +14,10 @@ export interface EditEvents {
     /** RFC 3339 in UTC. */
     value: string;
   };
-  /** The adopted payment, back from review, the window's clock (recoveries), a card's date that is wanted, and an identifier that is no longer taken for verified. */
+  /**
+   * The adopted payment, back from review, the window's clock (recoveries), a card's date that is wanted, an identifier that
+   * is no longer taken for verified, and a method that the gateway has differently.
+   */
   NodePropertyChanged:
     | { label: 'Obligation'; id: string; property: 'state'; value: 'open' }
     /** Its payment at the gateway; `null`: that was cancelled there, and another is to take its place. */
@@ -31,5 +35,7 @@ export interface EditEvents {
     | { label: 'Obligation'; id: string; property: 'clock_stopped_at'; value: string | null }
     /** The date that the customer last asked the gateway to give a card: `YYYY-MM`. */
     | { label: 'PaymentMethod'; id: string; property: 'expiry_wanted'; value: string }
-    | { label: 'DigitalIdentifier'; id: string; property: 'is_verified'; value: false };
+    | { label: 'DigitalIdentifier'; id: string; property: 'is_verified'; value: false }
+    /** The gateway says something of it that a person has to look at; `null`: no more. */
+    | { label: 'PaymentMethod'; id: string; property: 'gateway_mismatch'; value: Mismatch | null };
 }

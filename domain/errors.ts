@@ -121,16 +121,19 @@ export class PersonaError extends Error {
   readonly type: ErrorType;
   /** Every problem of the input at once; empty unless the input is at fault. */
   readonly problems: readonly FieldProblem[];
+  /** After how many milliseconds the other side asks to be asked again. */
+  readonly retryAfterMs?: number;
 
   constructor(
     type: ErrorType,
     message: string,
-    options: { problems?: readonly FieldProblem[]; cause?: unknown } = {},
+    options: { problems?: readonly FieldProblem[]; cause?: unknown; retryAfterMs?: number } = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'PersonaError';
     this.type = type;
     this.problems = options.problems ?? [];
+    if (options.retryAfterMs !== undefined) this.retryAfterMs = options.retryAfterMs;
   }
 }
 

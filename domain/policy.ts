@@ -4,7 +4,12 @@
  */
 export interface Policy {
   reportingCurrency: string;
-  trust: { initial: number; threshold: number };
+  trust: {
+    initial: number;
+    threshold: number;
+    /** In what time half of what was observed of a device is forgotten; absent: nothing is. */
+    halfLife?: number;
+  };
   context: { vipLtvMinor: number; maxStalenessMs: number; deviceWindow: number };
   onboarding: {
     deviceMatch: 'suggest' | 'attach';
@@ -20,6 +25,8 @@ export interface Policy {
   fraud: FraudPolicy;
   /** `stages`: how many days before a card's last one its customer is written to. */
   expiry: { frequentUseCount: number; stages: number[] };
+  /** Within what time each wallet is compared with the gateway. */
+  reconcile: { cycle: number };
   /** Where notices point: `{customer_id}` and `{payment_id}` are filled in. */
   links: { wallet: string; recovery: string };
 }

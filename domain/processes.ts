@@ -15,6 +15,7 @@ export const TaskQueue = {
   fraud: 'persona-fraud',
   expiry: 'persona-expiry',
   maintenance: 'persona-maintenance',
+  reconciliation: 'persona-reconciliation',
 } as const;
 export type TaskQueueName = (typeof TaskQueue)[keyof typeof TaskQueue];
 
@@ -31,6 +32,7 @@ export const WorkflowName = {
   followGateway: 'followGateway',
   applyFraudOutcome: 'applyFraudOutcome',
   monitorExpiringCards: 'monitorExpiringCards',
+  reconcilePaymentMethods: 'reconcilePaymentMethods',
 } as const;
 
 export const UpdateName = { customerReady: 'customerReady', methodReady: 'methodReady' } as const;
@@ -144,8 +146,8 @@ export interface MethodUpdated extends MethodReady {
 /** The signal of `followGateway`, which it is started with. */
 export const GATEWAY_CHANGED = 'gatewayChanged';
 
-/** What the gateway has changed by itself, to be read there again. */
-export type GatewayChange = { event_id: string } & (
+/** What the gateway has changed by itself, to be read there again. `source`: who found that out, if nobody was told. */
+export type GatewayChange = { event_id: string; source?: 'reconciliation' } & (
   | { changed: 'payment_method'; payment_method_id: string }
   | { changed: 'mandate'; payment_method_id: string; mandate_ref: string }
   /** `gateway_ref`: the payment of which something was given back. */
@@ -287,6 +289,18 @@ export const EXPIRY_MONITOR = {
   offsetMs: 12.5 * 3_600_000,
   jitterMs: 30 * 60_000,
 } as const;
+
+/** The schedule that compares the graph with the gateway, and how often. */
+export const RECONCILIATION = { id: 'payment-method-reconciliation', everyMs: 24 * 60 * 60_000 } as const;
+
+export interface ReconcileInput {
+  /** Only says what would be corrected. */
+  dry_run?: true;
+  /** Every wallet, whatever was compared of late. */
+  all?: true;
+  /** Where the execution before this one has got to: the workflow's own. */
+  from?: unknown;
+}
 
 /** `eventId`: what Chimera deduplicates by. */
 export const fraudReportWorkflowId = (eventId: string) => `fraud-report:${eventId}`;

@@ -38,6 +38,12 @@ export function rightfulDefault(methods: readonly DefaultCandidate[]): string | 
   return next?.payment_method_id ?? null;
 }
 
+/** Has the wallet the default that it has to have, and no other one? */
+export function hasRightfulDefault(methods: readonly DefaultCandidate[]): boolean {
+  const rightful = rightfulDefault(methods);
+  return methods.every((method) => method.is_default === (method.payment_method_id === rightful));
+}
+
 function compare(a: string, b: string): number {
   if (a === b) return 0;
   return a < b ? -1 : 1;

@@ -66,6 +66,21 @@ import {
 } from './index.ts';
 import { findCardNoticesDue, getCardMatter, rollCard } from './expiry/index.ts';
 import {
+  findUnknownDispute,
+  findUnknownRefund,
+  getComparedUntil,
+  getCustomersToReconcile,
+  getDevicesToReconcile,
+  getMismatches,
+  getPass,
+  getWalletEntries,
+  keepComparedUntil,
+  keepPass,
+  recordMismatch,
+  repairDefault,
+  repairVersion,
+} from './reconciliation/index.ts';
+import {
   countInReview,
   clearReports,
   findChargeInFlight,
@@ -83,6 +98,8 @@ import {
   keepReport,
   postponeReports,
 } from './recovery/index.ts';
+import { trustParameters } from './devices/trusted.ts';
+import { readCardQuery } from './recovery/card.ts';
 import { fullLife, type Life } from './replay/testing.ts';
 import { verifyCustomer } from './replay/verify.ts';
 
@@ -215,8 +232,26 @@ async function everything(recorded: Graph): Promise<void> {
   await keepReport(recorded, testHeader(), { ...report, message }, life.customer_id);
   await postponeReports(recorded, testHeader(), [{ ...report, until: Date.now() }]);
   await clearReports(recorded, testHeader(), { payment_id: life.paid, reports: [report] });
+  await reconciled(recorded, life);
   await verifyCustomer(recorded, life.customer_id);
   await editsAndFindings(recorded, life);
+}
+
+/** What the comparison with the gateway asks and writes. */
+async function reconciled(recorded: Graph, { customer_id, methods, paid, device_id }: Life): Promise<void> {
+  await getWalletEntries(recorded, { customer_id });
+  const payment_method_id = String(methods[0]);
+  const noted = { customer_id, payment_method_id };
+  await recordMismatch(recorded, testHeader(), { ...noted, mismatch: 'other_number' });
+  await repairDefault(recorded, testHeader(), { customer_id });
+  await repairVersion(recorded, testHeader(), { kind: 'customer', id: customer_id });
+  await repairVersion(recorded, testHeader(), { kind: 'device', id: device_id });
+  await keepPass(recorded, testHeader(), { began_at: 0, after: '', done: 0 });
+  await keepComparedUntil(recorded, testHeader(), 0);
+  await Promise.all([getPass(recorded), getComparedUntil(recorded)]);
+  const of = { gateway_ref: 'pi_1', payment_id: paid, about: 'refund' } as const;
+  await findUnknownRefund(recorded, { ...of, refund_ref: 're_9', state: 'refunded' }, randomUUID());
+  await findUnknownDispute(recorded, { dispute_ref: 'du_9', reason: 'general', state: 'open' });
 }
 
 /** What is seldom asked, or of all customers at once. */
@@ -269,6 +304,26 @@ test('every statement begins at a key, and none walks through the graph', async 
   const { graph: recorded, statements } = recordingGraph(graph);
   await everything(recorded);
   expect(statements.size).toBeGreaterThan(30);
+  await expectSeeks(statements);
+});
+
+test('so it is with a half-life of trust', async () => {
+  const trust = { ...policy.trust, halfLife: 86_400_000 };
+  const decaying = { ...policy, trust };
+  const { graph: recorded, statements } = recordingGraph(graph);
+  const ids = { customer_id: randomUUID(), payment_method_id: randomUUID() };
+  const now = Date.now();
+  await getCustomerContext(recorded, { ...ids, policy: decaying }).catch(() => {});
+  await alternativesOf(recorded, {
+    ...{ customer_id: ids.customer_id, failed_payment_method_id: ids.payment_method_id },
+    ...{ policy: decaying, now },
+  });
+  await recorded.read(readCardQuery(trust), { ...ids, ...trustParameters(trust, now) });
+  expect([...statements.keys()].filter((cypher) => cypher.includes('$half_life'))).toHaveLength(3);
+  await expectSeeks(statements);
+});
+
+async function expectSeeks(statements: ReadonlyMap<string, unknown>): Promise<void> {
   for (const [cypher, parameters] of statements) {
     const plan = await planOf(cypher, parameters);
     expect(
@@ -287,12 +342,14 @@ test('every statement begins at a key, and none walks through the graph', async 
       ).not.toEqual([]);
     }
   }
-});
+}
+
+const trusted = { ...policy.trust, now: Date.now() };
 
 /** What is asked of all customers: it walks one index in its order, so that a page costs a page and is never sorted. */
 const WALKS: [name: string, index: string, ask: (recorded: Graph) => Promise<unknown>][] = [
-  ['usage by state', 'Address(state, id)', (graph) => byUsage(graph, { state: 'NY', trusted: 0.7 })],
-  ['usage by brand', 'PaymentMethod(brand, id)', (graph) => byUsage(graph, { brand: 'amex', trusted: 0.7 })],
+  ['usage by state', 'Address(state, id)', (graph) => byUsage(graph, { state: 'NY', trusted })],
+  ['usage by brand', 'PaymentMethod(brand, id)', (graph) => byUsage(graph, { brand: 'amex', trusted })],
   [
     'usage by state, on a later page',
     'Address(state, id)',
@@ -334,6 +391,17 @@ const WALKS: [name: string, index: string, ask: (recorded: Graph) => Promise<unk
     'everything under review',
     'Obligation(state, rule, payment_id)',
     (graph) => getAllInReview(graph, { limit: 10 }),
+  ],
+  [
+    'wallets to compare',
+    'Customer(id)',
+    (graph) => getCustomersToReconcile(graph, { after: 'a', limit: 10 }),
+  ],
+  ['devices to check', 'Device(id)', (graph) => getDevicesToReconcile(graph, { after: 'a', limit: 10 })],
+  [
+    'what the gateway has differently',
+    'PaymentMethod(gateway_mismatch, id)',
+    (graph) => getMismatches(graph, { mismatch: 'other_owner', after: '', limit: 10 }),
   ],
   ['all defaults', 'PaymentMethod(id)', (graph) => getAllDefaultPaymentMethods(graph, { limit: 10 })],
   [

@@ -113,3 +113,19 @@ test('onboardings are counted by how the customer was recognised; notices by wha
     'persona_notices_total{template="reminder",channel="none",result="failed"} 1',
   ]);
 });
+
+test('what a comparison with the gateway changes is counted by its kind, and what it leaves to a person', async () => {
+  const { told, numbers } = counting();
+  const source = 'reconciliation';
+  const removed = { ...event('PaymentMethodRemoved', {}), source };
+  told('followPaymentMethod', [removed, { ...event('DefaultPaymentMethodChanged', {}), source }]);
+  told('followPaymentMethod', [{ ...removed, source: 'workflow:followGateway' }]);
+  const property = { label: 'PaymentMethod', property: 'gateway_mismatch' } as const;
+  told('recordMismatch', [event('NodePropertyChanged', { ...property, value: 'other_owner' })]);
+  told('recordMismatch', [event('NodePropertyChanged', { ...property, value: null })]);
+  expect(await numbers()).toEqual([
+    'persona_reconciliation_events_total{type="PaymentMethodRemoved"} 1',
+    'persona_reconciliation_events_total{type="DefaultPaymentMethodChanged"} 1',
+    'persona_gateway_mismatches_total{mismatch="other_owner"} 1',
+  ]);
+});

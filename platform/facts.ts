@@ -16,6 +16,9 @@ export interface CommittedCommand {
   readonly result: unknown;
 }
 
+/** The source of what a comparison with the gateway leads to. */
+const RECONCILED = 'reconciliation';
+
 type Counts = { readonly [T in keyof EventData]?: (data: EventData[T]) => void };
 
 /** A code as networks and gateways write them; anything else is not repeated in a log. */
@@ -75,6 +78,16 @@ export function createFactCounts(
     'persona_fraud_review_reminders_total',
     'Suspicions of fraud that nobody had decided about in time for the reminder',
   );
+  const corrections = counter(
+    'persona_reconciliation_events_total',
+    'What a comparison with the gateway has changed, by the kind of the event',
+    ['type'],
+  );
+  const mismatches = counter(
+    'persona_gateway_mismatches_total',
+    'Payment methods that the gateway has differently, in a way that a person has to look at',
+    ['mismatch'],
+  );
   const notices = counter('persona_notices_total', 'Notices to customers', ['template', 'channel', 'result']);
 
   const counts: Counts = {
@@ -102,6 +115,9 @@ export function createFactCounts(
     },
     FraudOutcomeApplied: ({ outcome }) => outcomes.inc({ outcome }),
     FraudReviewReminded: () => reminders.inc(),
+    NodePropertyChanged({ property, value }) {
+      if (property === 'gateway_mismatch' && value !== null) mismatches.inc({ mismatch: value });
+    },
     NoticeSent: ({ template, channel }) => notices.inc({ template, channel, result: 'sent' }),
     NoticeFailed: ({ template, channel }) =>
       notices.inc({ template, channel: channel ?? 'none', result: 'failed' }),
@@ -117,6 +133,7 @@ export function createFactCounts(
         proven: String(match.proven),
       });
     }
+    for (const { source, type } of events) if (source === RECONCILED) corrections.inc({ type });
     countOpening(events);
     countRecovered(events);
   };

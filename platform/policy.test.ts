@@ -41,6 +41,14 @@ test("another file's values replace the defaults, value by value", () => {
   expect(policy.trust.threshold).toBe(0.7);
 });
 
+test('a half-life of trust is a duration that is longer than nothing, and there is none unless it is given', () => {
+  expect(readPolicy().trust).not.toHaveProperty('halfLife');
+  expect(readPolicy(file('{"trust": {"halfLife": "P30D"}}')).trust.halfLife).toBe(30 * DAY);
+  expect(() => readPolicy(file('{"trust": {"halfLife": 0}}'))).toThrow(
+    'trust.halfLife: must be longer than 0',
+  );
+});
+
 test('every key that breaks a rule or is unknown is named', () => {
   const content = {
     reportingCurrency: 'DOLLAR',

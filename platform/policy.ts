@@ -29,6 +29,10 @@ export const policySchema = z.strictObject({
   trust: z.strictObject({
     initial: share.describe('Trust score of a device that nobody has rated yet'),
     threshold: share.describe('A device with this score or a higher one is trusted'),
+    halfLife: duration
+      .refine((milliseconds) => milliseconds > 0, 'must be longer than 0')
+      .optional()
+      .describe('In what time half of what was observed of a device is forgotten; without it nothing is'),
   }),
   context: z.strictObject({
     vipLtvMinor: z.int().min(0).describe('Life-time value, in minor units, from which a customer is a VIP'),
@@ -104,6 +108,11 @@ export const policySchema = z.strictObject({
       .array(z.int().min(0).max(366))
       .refine((days) => new Set(days).size === days.length, 'must name each day once')
       .describe("How many days before a card's last one its customer is written to, once for each"),
+  }),
+  reconcile: z.strictObject({
+    cycle: duration
+      .refine((milliseconds) => milliseconds >= 86_400_000, 'must be a day at least')
+      .describe('Within what time each wallet is compared with the gateway; a day at least'),
   }),
   links: z.strictObject({
     wallet: link.describe('Where a customer edits the wallet; {customer_id} is filled in'),

@@ -1,3 +1,4 @@
+import { isTrusted } from '../domain/trust.ts';
 import { getAddresses as readAddresses, getDevices as readDevices } from '../graph/index.ts';
 import type { ServiceDeps } from './deps.ts';
 import { compareKeys, firstPageOf, pageOf, readTimeCursor } from './pages.ts';
@@ -15,9 +16,10 @@ export async function getDevices(
 ): Promise<Page<DeviceView>> {
   const before = cursor === undefined ? undefined : readPlace(cursor);
   const found = await readDevices(graph, { customer_id, limit: limit + 1, before });
-  const devices = found.map((device) => ({
+  const now = graph.now();
+  const devices = found.map(({ trust_observed_at, ...device }) => ({
     ...device,
-    trusted: device.trust_score >= policy.trust.threshold,
+    trusted: isTrusted({ ...device, trust_observed_at }, policy.trust, now),
   }));
   return firstPageOf(devices, ({ last_login, device_id }) => [last_login, device_id], limit);
 }

@@ -1,4 +1,5 @@
 import { invalid } from '../domain/errors.ts';
+import { isTrusted } from '../domain/trust.ts';
 import { CLOCK_SKEW_MS } from '../graph/recovery/index.ts';
 import { updateDeviceTrustScore } from '../graph/index.ts';
 import type { ServiceDeps } from './deps.ts';
@@ -39,7 +40,7 @@ export async function updateDeviceTrust(
     device: {
       device_id: device.device_id,
       trust_score: device.trust_score,
-      trusted: device.trust_score >= policy.trust.threshold,
+      trusted: isTrusted(device, policy.trust, Date.now()),
       changed_seq: device.changed_seq,
     },
     version,

@@ -21,7 +21,7 @@ export async function findCustomersByUsage(
   { limit, cursor, trusted_device, ...usage }: UsageRequest,
 ): Promise<Page<CustomerSummaryView>> {
   const { customers: items, next } = await findByUsage(graph, {
-    usage: { ...usage, ...(trusted_device === true && { trusted: policy.trust.threshold }) },
+    usage: { ...usage, ...(trusted_device === true && { trusted: { ...policy.trust, now: graph.now() } }) },
     limit,
     ...(cursor !== undefined && { after: readPlace(cursor) }),
   });

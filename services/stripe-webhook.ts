@@ -1,8 +1,9 @@
 import { setTimeout } from 'node:timers/promises';
 import type { GatewayNews } from '../domain/ports.ts';
 import type { ChargeResult } from '../domain/recovery/messages.ts';
+import { isUnderWay, messageOf, type NewsMatter, type NewsMessage } from '../domain/recovery/news.ts';
 import { type Graph, rememberGatewayEvent } from '../graph/index.ts';
-import { findNewsMatter, keepReport, type NewsMatter } from '../graph/recovery/index.ts';
+import { findNewsMatter, keepReport } from '../graph/recovery/index.ts';
 import { followGateway, signalRecovery, tellRecoveries } from '../temporal/starts.ts';
 import type { ServiceDeps } from './deps.ts';
 import { findChange } from './gateway-changes.ts';
@@ -54,40 +55,9 @@ export async function takeStripeWebhook(
 }
 
 /** What a recovery is to hear of a charge; `undefined`: none of Persona's business. */
-async function findCharge(
-  graph: Graph,
-  news: GatewayNews,
-): Promise<
-  { message: ChargeResult; customer_id: string; known: boolean; authenticated: boolean } | undefined
-> {
+async function findCharge(graph: Graph, news: GatewayNews): Promise<NewsMessage | undefined> {
   const matter = await findMatterOf(graph, news);
-  if (matter === undefined || isOfOtherCustomer(news, matter)) return undefined;
-  const attempt = attemptOf(news, matter);
-  const { event_id, gateway_ref, occurred_at, result, codes } = news;
-  // Of another payment for this obligation only its success matters: then the obligation is paid.
-  if (result !== 'approved' && !mayBeOwn(news, matter)) return undefined;
-  const message: ChargeResult = {
-    ...codes,
-    event_id,
-    ...(occurred_at && { occurred_at }),
-    payment_id: matter.payment_id,
-    ...(attempt && { attempt_key: attempt.key }),
-    gateway_ref,
-    result,
-  };
-  const authenticated = isAuthenticated(news, matter);
-  const known = matter.received || (!authenticated && isKnown(news, matter, attempt));
-  return { message, customer_id: matter.customer_id, known, authenticated };
-}
-
-/**
- * The customer has completed the authentication at the gateway, and the payment is being processed. One that succeeded is
- * sent as `chargeResult` instead, which also starts a run where there is none.
- */
-function isAuthenticated({ result, gateway_ref }: GatewayNews, matter: NewsMatter): boolean {
-  const newest = matter.attempts.at(-1);
-  if (result !== 'pending' || gateway_ref !== matter.gateway_ref) return false;
-  return newest?.state === 'declined' && newest.class === 'AUTH' && matter.state === 'open';
+  return matter && messageOf(news, matter);
 }
 
 function signalAuthenticated(
@@ -104,59 +74,9 @@ function signalAuthenticated(
 async function findMatterOf(graph: Graph, news: GatewayNews): Promise<NewsMatter | undefined> {
   let matter = await findNewsMatter(graph, news);
   for (const wait of OVERTAKEN_MS) {
-    if (!matter || matter.received || attemptOf(news, matter)?.state !== 'in_flight') break;
+    if (!matter || !isUnderWay(news, matter)) break;
     await setTimeout(wait);
     matter = await findNewsMatter(graph, news);
   }
   return matter;
-}
-
-/**
- * Others use the same gateway: a payment of another customer is not the one of that name here. The obligation's own is,
- * also if its customer has another reference by now. A guest's may be: a payment link knows no customer, and whether it
- * paid the obligation is read at the gateway.
- */
-function isOfOtherCustomer(news: GatewayNews, matter: NewsMatter): boolean {
-  const { gateway_customer_ref: customer } = news;
-  if (news.gateway_ref === matter.gateway_ref || customer === undefined) return false;
-  return matter.gateway_customer_ref !== undefined && matter.gateway_customer_ref !== customer;
-}
-
-/** The obligation's own payment; or the one that its report names; or one whose creation got no answer. */
-function mayBeOwn({ gateway_ref }: GatewayNews, matter: NewsMatter): boolean {
-  const { gateway_ref: own, reported_ref } = matter;
-  return gateway_ref === own || gateway_ref === reported_ref || (own === undefined && mayHaveCreated(matter));
-}
-
-function mayHaveCreated({ attempts }: NewsMatter): boolean {
-  return attempts.some(({ state }) => state === 'in_flight' || state === 'unknown');
-}
-
-/**
- * By the key of its request; what happens later, by itself, has none: then the newest attempt on its method. No attempt of
- * ours was made on a payment of others; and one that is known to have succeeded by another payment has paid twice, which is
- * handled like a second payment of others.
- */
-function attemptOf(news: GatewayNews, matter: NewsMatter): NewsMatter['attempts'][number] | undefined {
-  const { attempts, payment_method_id } = matter;
-  const named = attempts.find(({ key }) => key === news.request_key);
-  const isOwn = news.gateway_ref === matter.gateway_ref;
-  if (news.result === 'approved' && named?.state === 'approved' && !isOwn) return undefined;
-  const isReported = news.gateway_ref === matter.reported_ref;
-  // The reported payment that was not adopted is one of others, also where it was charged with the same method.
-  if (named || (isReported && !isOwn) || !mayBeOwn(news, matter)) return named;
-  return attempts.findLast((attempt) => attempt.payment_method_id === payment_method_id);
-}
-
-/** Does the graph hold it already? Then no run has to begin again for it. A payment succeeds at most once. */
-function isKnown(
-  { result, gateway_ref }: GatewayNews,
-  matter: NewsMatter,
-  attempt: NewsMatter['attempts'][number] | undefined,
-): boolean {
-  if (result === 'approved' && gateway_ref === matter.settled_ref) return true;
-  if (gateway_ref !== matter.gateway_ref) return false;
-  if (result === 'cancelled') return matter.state !== 'open' && matter.state !== 'needs_review';
-  if (attempt?.state === 'approved') return true;
-  return result === attempt?.state || (result === 'pending' && attempt?.state === 'declined');
 }

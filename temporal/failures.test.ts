@@ -13,6 +13,11 @@ test.each(Object.keys(ERRORS) as ErrorType[])('%s keeps its type and is retried 
   expect(failure.message).toBe('words');
 });
 
+test('who asks to be asked again later is asked then', () => {
+  const busy = new PersonaError('gateway_unavailable', '429', { retryAfterMs: 7_000 });
+  expect(toApplicationFailure(busy)).toMatchObject({ nonRetryable: false, nextRetryDelay: 7_000 });
+});
+
 test('an error of no type is ours, and tried again', () => {
   const failure = toApplicationFailure(new TypeError('x is not a function')) as ApplicationFailure;
   expect(failure).toMatchObject({ type: 'internal', message: 'x is not a function' });

@@ -21,7 +21,11 @@ import {
 export function toApplicationFailure(error: unknown): TemporalFailure {
   if (error instanceof TemporalFailure) return error;
   if (error instanceof PersonaError)
-    return ApplicationFailure.create({ ...failureOptions(error), cause: error });
+    return ApplicationFailure.create({
+      ...failureOptions(error),
+      ...(error.retryAfterMs !== undefined && { nextRetryDelay: error.retryAfterMs }),
+      cause: error,
+    });
   const message = error instanceof Error ? error.message : String(error);
   const cause = error instanceof Error ? error : undefined;
   return ApplicationFailure.create({ type: 'internal' satisfies ErrorType, message, cause });

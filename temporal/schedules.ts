@@ -11,6 +11,7 @@ import { defineSearchAttributeKey, type SearchAttributePair } from '@temporalio/
 import {
   EXPIRY_MONITOR,
   OBLIGATION_SWEEP,
+  RECONCILIATION,
   SearchAttribute,
   TaskQueue,
   WorkflowName,
@@ -52,6 +53,18 @@ const SCHEDULES: Readonly<Record<string, Schedule>> = {
       workflowExecutionTimeout: 20 * HOUR_MS,
     },
     policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: EXPIRY_MONITOR.everyMs },
+  },
+  [RECONCILIATION.id]: {
+    spec: { intervals: [{ every: RECONCILIATION.everyMs }], jitter: HOUR_MS },
+    action: {
+      type: 'startWorkflow',
+      workflowType: WorkflowName.reconcilePaymentMethods,
+      workflowId: RECONCILIATION.id,
+      taskQueue: TaskQueue.maintenance,
+      // Of all its runs together: what waits for the gateway longer than that gives way to the next day's.
+      workflowExecutionTimeout: RECONCILIATION.everyMs - HOUR_MS,
+    },
+    policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: RECONCILIATION.everyMs },
   },
 };
 

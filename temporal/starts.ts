@@ -264,12 +264,13 @@ export async function followGateway(
   client: Client,
   customerId: string | undefined,
   change: GatewayChange,
+  queue: TaskQueueName = TaskQueue.maintenance,
 ): Promise<void> {
   try {
     await client.workflow.signalWithStart(WorkflowName.followGateway, {
       ...JOIN_OR_BEGIN,
       workflowId: followGatewayWorkflowId(change),
-      taskQueue: TaskQueue.maintenance,
+      taskQueue: queue,
       args: [customerId === undefined ? {} : { customer_id: customerId }],
       signal: GATEWAY_CHANGED,
       signalArgs: [change],

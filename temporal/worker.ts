@@ -23,6 +23,7 @@ export interface QueueWorkerOptions
   extends Pick<
     WorkerOptions,
     | 'identity'
+    | 'maxConcurrentActivityTaskExecutions'
     | 'maxTaskQueueActivitiesPerSecond'
     | 'shutdownForceTime'
     | 'shutdownGraceTime'

@@ -11,6 +11,7 @@ import type { Client } from '@temporalio/client';
 import type { AttachAnswer, GatewayPaymentMethod, PaymentGateway } from '../domain/ports.ts';
 import { TaskQueue, type TaskQueueName } from '../domain/processes.ts';
 import { type Graph, openGraph } from '../graph/index.ts';
+import { createStripeRecords } from '../adapters/stripe/records.ts';
 import { readPolicy } from '../platform/policy.ts';
 import { IdentityGraphServiceClient } from '../proto/gen/persona/v1/identity_graph.ts';
 import { PersonaAgentClient } from '../proto/gen/persona/v1/persona_agent.ts';
@@ -92,6 +93,8 @@ export async function openApiUnderTest(): Promise<ApiUnderTest> {
     sendReport: (report) => sendReport(server.client, report),
     startNotice: (notice) => startNotice(server.client, notice),
     countCards: () => {},
+    followChange: async () => {},
+    records: createStripeRecords({ apiKey: 'sk_test_1' }),
     now: Date.now,
   });
   const workers = await Promise.all(

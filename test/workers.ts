@@ -2,6 +2,7 @@
 
 import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { vi } from 'vitest';
+import { createStripeRecords } from '../adapters/stripe/records.ts';
 import type { FraudOutcomeReport } from '../domain/fraud/messages.ts';
 import type { Notifier, SuspectedFraud } from '../domain/ports.ts';
 import { recoveryWorkflowId, TaskQueue } from '../domain/processes.ts';
@@ -9,7 +10,7 @@ import type { PaymentFailed, PaymentSettled } from '../domain/recovery/messages.
 import type { RecoveryStatus } from '../domain/recovery/status.ts';
 import { readPolicy } from '../platform/policy.ts';
 import { workflowBundle } from '../temporal/bundle.ts';
-import { tellRecoveries } from '../temporal/starts.ts';
+import { followGateway, sendReport, tellRecoveries } from '../temporal/starts.ts';
 import { createQueueWorker, runWorkers } from '../temporal/worker.ts';
 import { queueActivities } from '../workers/queues.ts';
 import type { FollowGatewayResult } from '../workflows/follow-gateway.ts';
@@ -17,7 +18,13 @@ import { startWebhooks } from './webhooks.ts';
 
 /** Of a machine that many share; what is waited for is there in a second. */
 const LIMIT = { timeout: 60_000, interval: 50 };
-const QUEUES = [TaskQueue.recovery, TaskQueue.gateway, TaskQueue.fraud, TaskQueue.maintenance];
+const QUEUES = [
+  TaskQueue.recovery,
+  TaskQueue.gateway,
+  TaskQueue.fraud,
+  TaskQueue.maintenance,
+  TaskQueue.reconciliation,
+];
 
 export type WorkingFixture = Awaited<ReturnType<typeof startWorking>>;
 
@@ -41,9 +48,12 @@ export async function startWorking() {
     resumeRecovery: async () => false,
     resumeFraudCase: async () => false,
     startRefund: async () => false,
-    sendReport: async () => '',
+    sendReport: (report) => sendReport(temporal.client, report),
     startNotice: async () => false,
     countCards: () => {},
+    followChange: (customerId, change) =>
+      followGateway(temporal.client, customerId, change, TaskQueue.reconciliation),
+    records: createStripeRecords({ apiKey: 'sk_test_1', apiBase: stripe.url }),
   });
   const bundle = await workflowBundle();
   const { connection, namespace } = temporal;

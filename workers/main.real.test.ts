@@ -70,6 +70,7 @@ test('says when it polls, serves metrics in seconds, and drains on SIGTERM', asy
     'persona-gateway',
     'persona-expiry',
     'persona-maintenance',
+    'persona-reconciliation',
   ]);
 
   await eventually(async () => {
@@ -105,7 +106,7 @@ test('refuses a queue that does not exist, and names those that do', async () =>
   const worker = startWorker(['--queues', 'persona-gateway,persona-nothing']);
   expect(await worker.exited).toBe(1);
   expect(worker.stderr()).toMatch(
-    /'persona-nothing'.*persona-onboarding, persona-recovery, persona-gateway, persona-expiry, persona-maintenance/,
+    /'persona-nothing'.*persona-onboarding, persona-recovery, persona-gateway, persona-fraud, persona-expiry, persona-maintenance, persona-reconciliation/,
   );
   expect(worker.stdout()).toBe('');
 });

@@ -3,6 +3,7 @@
 import { createChimeraClient } from '../adapters/chimera/client.ts';
 import { createSmtpNotifier } from '../adapters/smtp/notifier.ts';
 import { createStripeGateway } from '../adapters/stripe/gateway.ts';
+import { createStripeRecords } from '../adapters/stripe/records.ts';
 import { createWebhookNotifier } from '../adapters/webhook/notifier.ts';
 import { TaskQueue } from '../domain/processes.ts';
 import { MAX_CONNECTIONS, migrate, openConfiguredGraph } from '../graph/index.ts';
@@ -24,6 +25,7 @@ import { installRuntime } from '../temporal/runtime.ts';
 import { ensureSchedules, keepSchedules } from '../temporal/schedules.ts';
 import { ensureSearchAttributes } from '../temporal/search-attributes.ts';
 import {
+  followGateway,
   resumeFraudCase,
   resumeRecovery,
   sendReport,
@@ -39,6 +41,8 @@ import { warmUp } from './warm-up.ts';
 const DRAIN_MS = 50_000;
 /** Draining, and then closing everything else. */
 const GRACE_MS = 60_000;
+/** Comparisons, and what they lead to, at the same time: others use the same gateway and the same graph. */
+const RECONCILING = 4;
 /** A recovery whose run is lost waits for this and for the sweep at most. */
 const SCHEDULES_EVERY_MS = 3 * 60_000;
 
@@ -72,10 +76,9 @@ async function main(): Promise<void> {
     await migrate(graph);
 
     const { stripe, notify } = environment;
-    const gateway = createStripeGateway(
-      { ...stripe, apiKey: stripe.apiKey.reveal() },
-      observeGatewayBreaker(metrics.registry, logger),
-    );
+    const account = { ...stripe, apiKey: stripe.apiKey.reveal() };
+    const records = createStripeRecords(account);
+    const gateway = createStripeGateway(account, observeGatewayBreaker(metrics.registry, logger));
     const notifier =
       notify.by === 'webhook'
         ? createWebhookNotifier({ url: notify.url, secret: notify.secret.reveal() })
@@ -98,7 +101,7 @@ async function main(): Promise<void> {
     shutdown.add('temporal connection', () => connection.close());
 
     const activities = queueActivities({
-      ...{ graph, gateway, notifier, chimera, policy },
+      ...{ graph, gateway, records, notifier, chimera, policy },
       tellRecoveries: (paymentIds, signal, payload) => tellRecoveries(client, paymentIds, signal, payload),
       resumeRecovery: (paymentId) => resumeRecovery(client, paymentId),
       resumeFraudCase: (caseId) => resumeFraudCase(client, caseId),
@@ -106,6 +109,8 @@ async function main(): Promise<void> {
       sendReport: (report) => sendReport(client, report),
       startNotice: (notice) => startNotice(client, notice),
       countCards: countExpiringCards(metrics.registry),
+      followChange: (customerId, change) =>
+        followGateway(client, customerId, change, TaskQueue.reconciliation),
       now: Date.now,
     });
     const [bundle] = await Promise.all([
@@ -127,6 +132,7 @@ async function main(): Promise<void> {
           ...(queue === TaskQueue.gateway
             ? { maxTaskQueueActivitiesPerSecond: policy.gateway.maxPerSecond }
             : {}),
+          ...(queue === TaskQueue.reconciliation ? { maxConcurrentActivityTaskExecutions: RECONCILING } : {}),
         }),
       ),
     );

@@ -10,6 +10,8 @@ import { createMethodChangeActivities } from '../activities/method-changes.ts';
 import { createNoticeActivities } from '../activities/notices.ts';
 import { createOnboardingActivities } from '../activities/onboarding.ts';
 import { createPaymentMethodActivities } from '../activities/payment-methods.ts';
+import { createReconcileActivities } from '../activities/reconciliation.ts';
+import type { FollowChange } from '../activities/reconciliation-dependencies.ts';
 import { createRecoveryActivities, type TellRecoveries } from '../activities/recovery.ts';
 import { createRefundActivities } from '../activities/refunds.ts';
 import {
@@ -24,6 +26,7 @@ import { invalid } from '../domain/errors.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { Chimera, Notifier, PaymentGateway } from '../domain/ports.ts';
 import { TaskQueue, type TaskQueueName } from '../domain/processes.ts';
+import type { GatewayRecords } from '../domain/reconciliation/records.ts';
 import type { Graph } from '../graph/index.ts';
 
 export interface ActivityDependencies {
@@ -39,6 +42,8 @@ export interface ActivityDependencies {
   sendReport: SendReport;
   startNotice: StartNotice;
   countCards: ExpiryDependencies['countCards'];
+  followChange: FollowChange;
+  records: GatewayRecords;
   /** Epoch milliseconds. */
   now: () => number;
 }
@@ -62,6 +67,8 @@ export function queueActivities(deps: ActivityDependencies): Record<TaskQueueNam
     // With the sending of what it decides: a month's cards end together, and recoveries must not wait behind them.
     [TaskQueue.expiry]: { ...createExpiryActivities(deps), ...createNoticeActivities(deps) },
     [TaskQueue.maintenance]: { ...createSweepActivities(deps), ...createFollowActivities(deps) },
+    // What a comparison finds is followed up on its own slots, too.
+    [TaskQueue.reconciliation]: { ...createReconcileActivities(deps), ...createFollowActivities(deps) },
   };
 }
 

@@ -5,6 +5,7 @@ export { applyFraudOutcome } from './apply-fraud-outcome.ts';
 export { followGateway } from './follow-gateway.ts';
 export { monitorExpiringCards } from './monitor-expiring-cards.ts';
 export { onboardCustomer } from './onboard-customer.ts';
+export { reconcilePaymentMethods } from './reconcile-payment-methods.ts';
 export { recoverPayment } from './recover-payment.ts';
 export { refundPayment } from './refund-payment.ts';
 export { removePaymentMethod } from './remove-payment-method.ts';

@@ -8,6 +8,7 @@ import '../domain/fraud/decide.ts';
 import '../domain/fraud/messages.ts';
 import '../domain/onboarding.ts';
 import '../domain/processes.ts';
+import '../domain/reconciliation/totals.ts';
 import '../domain/recovery/begin.ts';
 import '../domain/recovery/decide.ts';
 import '../domain/recovery/describe.ts';

@@ -54,7 +54,7 @@ export function gatewayFault(error: unknown, options: StripeOptions): PersonaErr
   const { statusCode } = error;
   if (statusCode === undefined || statusCode === 409 || statusCode === 429 || statusCode >= 500) {
     const message = `The payment gateway at ${place} does not answer as it should (${causeOf(error)}). STRIPE_API_BASE says where it is; 'npm start' runs one for development.`;
-    return new PersonaError('gateway_unavailable', message, { cause: error });
+    return new PersonaError('gateway_unavailable', message, { cause: error, ...retryAfter(error) });
   }
   const about = error.param === undefined ? '' : `, parameter ${error.param}`;
   const message = `The payment gateway at ${place} refuses our request with ${statusCode}${about}: ${error.message}`;
@@ -74,6 +74,12 @@ export async function found<T>(read: Promise<T>, options: StripeOptions): Promis
     }
     throw gatewayFault(error, options);
   }
+}
+
+/** Stripe says in seconds when a request that came too soon may come again. */
+function retryAfter({ headers }: Stripe.errors.StripeError): { retryAfterMs?: number } {
+  const seconds = Number(headers?.['retry-after']);
+  return seconds > 0 ? { retryAfterMs: seconds * 1000 } : {};
 }
 
 function causeOf(error: Stripe.errors.StripeError): string {

@@ -19,8 +19,8 @@ export function declineCodes(error: Said, intent: Stripe.PaymentIntent | undefin
 }
 
 /** A failed charge of a payment; the payment's `last_payment_error` tells more, where it speaks of this charge. */
-export function codesOfCharge(charge: Stripe.Charge, intent: Stripe.PaymentIntent): DeclineCodes {
-  const error = intent.last_payment_error;
+export function codesOfCharge(charge: Stripe.Charge, intent?: Stripe.PaymentIntent): DeclineCodes {
+  const error = intent?.last_payment_error;
   const details = charge.payment_method_details;
   const network = details === null ? undefined : networkOf(details);
   const codes = gathered([

@@ -12,9 +12,12 @@ export async function getDispute(
   options: StripeOptions,
 ): Promise<GatewayDispute | undefined> {
   const dispute = await found(stripe.disputes.retrieve(disputeRef, { expand: ['charge'] }), options);
-  if (dispute === undefined) return undefined;
-  const { id: dispute_ref, reason, status, charge } = dispute;
-  return { dispute_ref, reason, state: disputeState(status), ...chargeOf(charge) };
+  return dispute && disputeOf(dispute);
+}
+
+/** @param dispute with its charge */
+export function disputeOf({ id, reason, status, charge }: Stripe.Dispute): GatewayDispute {
+  return { dispute_ref: id, reason, state: disputeState(status), ...chargeOf(charge) };
 }
 
 /** @throws gateway_unavailable, gateway_misconfigured (also for a key that may not read them) */
@@ -25,7 +28,11 @@ export async function getFraudWarning(
 ): Promise<GatewayDispute | undefined> {
   const reading = stripe.radar.earlyFraudWarnings.retrieve(warningRef, { expand: ['charge'] });
   const warning = await found(reading, options);
-  if (warning === undefined) return undefined;
+  return warning && fraudWarningOf(warning);
+}
+
+/** @param warning with its charge */
+export function fraudWarningOf(warning: Stripe.Radar.EarlyFraudWarning): GatewayDispute {
   const { id: dispute_ref, fraud_type: reason, charge } = warning;
   return { dispute_ref, reason, state: 'early_warning', ...chargeOf(charge) };
 }

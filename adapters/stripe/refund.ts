@@ -81,7 +81,7 @@ export function refundedFor({ metadata }: Pick<Stripe.Refund, 'metadata'>): {
   return { ...(payment_id && { payment_id }), ...(attempt_key && { attempt_key }) };
 }
 
-function shownRefund(refund: Stripe.Refund): GatewayRefund {
+export function shownRefund(refund: Stripe.Refund): GatewayRefund {
   const { id: refund_ref, amount, currency, charge } = refund;
   const charge_ref = typeof charge === 'string' ? charge : charge?.id;
   const answer = answerOf(refund);

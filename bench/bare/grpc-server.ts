@@ -5,7 +5,7 @@
 
 import { Server, ServerCredentials, type handleUnaryCall } from '@grpc/grpc-js';
 import neo4j from 'neo4j-driver';
-import { CUSTOMER_CONTEXT } from '../../graph/queries/customer-context.ts';
+import { customerContextQuery } from '../../graph/queries/customer-context.ts';
 import { readPolicy } from '../../platform/policy.ts';
 import {
   type GetCustomerContextRequest,
@@ -25,7 +25,7 @@ const driver = neo4j.driver(
 async function read(customer_id: string): Promise<GetCustomerContextResponse> {
   const session = driver.session({ database: NEO4J_DATABASE, defaultAccessMode: neo4j.session.READ });
   try {
-    const { records } = await session.run(CUSTOMER_CONTEXT, {
+    const { records } = await session.run(customerContextQuery(policy.trust), {
       customer_id,
       device_window: neo4j.int(policy.context.deviceWindow),
       threshold: policy.trust.threshold,

@@ -44,6 +44,8 @@ export interface Agents {
   getRecovery(payment_id: string): Promise<GetRecoveryResponse | undefined>;
   /** The customer, over REST. */
   addCard(customer_id: string, card: { token: string }): Promise<{ payment_method_id: string }>;
+  /** Operations, which have everything compared with the gateway now. */
+  reconcile(id: string): Promise<void>;
   /** What the customer reads of it over REST, oldest first. */
   timeline(customer_id: string): Promise<string[]>;
   fetchHistory(workflowId: string): Promise<History>;
@@ -104,6 +106,13 @@ export async function connectAgents(addresses: RunFile): Promise<Agents> {
         token: card.token,
         off_session_consent: true,
       }),
+    async reconcile(id) {
+      await synapse.workflow.start('reconcilePaymentMethods', {
+        workflowId: `payment-method-reconciliation:${id}`,
+        taskQueue: 'persona-maintenance',
+        args: [{ all: true }],
+      });
+    },
     async timeline(customer_id) {
       const response = await fetch(`${addresses.http}/api/v1/customers/${customer_id}/timeline?limit=100`);
       if (!response.ok) throw new Error(`the timeline answered ${response.status}: ${await response.text()}`);

@@ -44,6 +44,10 @@ export interface Evidence {
   issueCard(card: Card): Promise<void>;
   /** Gives a card other details there, as its bank does; the gateway's event of it is lost. */
   renewCard(card: Card): Promise<void>;
+  /** Detaches a card at the gateway, and nobody is told. */
+  detachSilently(token: string): Promise<void>;
+  /** Is the card attached to a customer there? */
+  isAttached(token: string): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -87,6 +91,17 @@ export function openEvidence(addresses: RunFile): Evidence {
       const headers = { 'content-type': 'application/json' };
       const response = await fetch(url, { method: 'PUT', headers, body });
       if (!response.ok) throw new Error(`the gateway refused card ${token}: ${await response.text()}`);
+    },
+    async detachSilently(token) {
+      const address = `${addresses.gateway}/_sim/payment_methods/${token}/detach_silently`;
+      const response = await fetch(address, { method: 'POST' });
+      if (!response.ok) throw new Error(`the gateway kept card ${token}: ${await response.text()}`);
+    },
+    async isAttached(token) {
+      const headers = { authorization: 'Bearer sk_test_demo' };
+      const response = await fetch(`${addresses.gateway}/v1/payment_methods/${token}`, { headers });
+      if (!response.ok) throw new Error(`the gateway does not know card ${token}: ${await response.text()}`);
+      return ((await response.json()) as { customer: string | null }).customer !== null;
     },
     close: () => driver.close(),
   };

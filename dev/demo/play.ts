@@ -100,6 +100,11 @@ export async function play(
   const last = expect.notices.at(-1) as string;
   await until(`the notice ${last}`, async () => (await evidence.inbox(customerId)).some(isOf(last)));
 
+  if (story.then_detached) {
+    const name = story.then_detached;
+    lines.push(...(await detachBehindTheBack(name, tokenOf(story, name, run))));
+  }
+
   const [wallet, state, ledger, messages] = await Promise.all([
     evidence.wallet(customerId),
     evidence.obligation(paymentId),
@@ -115,7 +120,30 @@ export async function play(
   lines.push(`${recovery.outcome}, by rule '${recovery.rule}': ${expect.why}`);
   const tokens = new Map([...methods].map(([name]) => [tokenOf(story, name, run), name]));
   const checks = check(story, { recovery, wallet, state, ledger, messages, methods, tokens });
+  if (story.then_detached) {
+    const name = story.then_detached;
+    const row = wallet.find((one) => one.payment_method_id === methods.get(name));
+    const attached = await evidence.isAttached(tokenOf(story, name, run));
+    checks.push(
+      { what: `the ${name} at the gateway`, expected: 'detached', found: attached ? 'attached' : 'detached' },
+      { what: `the ${name} in the graph`, expected: 'inactive', found: row?.status ?? 'none' },
+    );
+  }
   return { story, customerId, paymentId, workflowId, recovery, lines, tookMs, messages, checks };
+
+  async function detachBehindTheBack(name: string, token: string): Promise<string[]> {
+    await evidence.detachSilently(token);
+    await agents.reconcile(paymentId);
+    await until(`the reconciliation to find the ${name}`, async () =>
+      (await evidence.wallet(customerId)).some(
+        (row) => row.payment_method_id === methods.get(name) && row.status === 'inactive',
+      ),
+    );
+    return [
+      `the ${name} is detached at the gateway, and nobody tells Persona`,
+      `operations have everything compared (persona reconcile): it leaves the wallet`,
+    ];
+  }
 }
 
 /** Onboards a story's customer, card after card. @param know hears of each card, with the token of this run */

@@ -45,6 +45,8 @@ export interface Story {
   kills?: { program: string; during: string };
   /** The card that the customer adds when told that none is left. */
   then_adds?: Card;
+  /** Name of the card that is detached at the gateway afterwards, without a webhook. */
+  then_detached?: string;
   expect: {
     outcome: string;
     class: string;

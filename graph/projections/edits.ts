@@ -45,9 +45,13 @@ export const editProjections: Projections<Own> = {
         o.closes_at = coalesce(datetime($closes_at), o.closes_at),
         o.clock_stopped_at = coalesce(datetime($clock_stopped_at), o.clock_stopped_at),
         i += $changes, i.updated_at = datetime($recorded_at), c.changed_seq = $seq,
-        p += $changes, p.changed_seq = $seq, p.updated_at = datetime($recorded_at)`,
+        p += $changes,
+        p.changed_seq = CASE WHEN $is_finding THEN p.changed_seq ELSE $seq END,
+        p.updated_at = CASE WHEN $is_finding THEN p.updated_at ELSE datetime($recorded_at) END`,
     derived: ({ data, stream_id }) => ({
       payment_method_id: data.label === 'PaymentMethod' ? data.id : null,
+      // What the gateway has differently is found about the method, and changes nothing of it.
+      is_finding: data.property === 'gateway_mismatch',
       payment_id: data.label === 'Obligation' ? data.id : null,
       identifier_id: data.label === 'DigitalIdentifier' ? data.id : null,
       profile_id: data.label === 'DigitalIdentifier' ? stream_id : null,

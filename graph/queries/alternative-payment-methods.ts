@@ -1,18 +1,20 @@
 import { isForbiddenForEver, type PastOutcome } from '../../domain/decline/ceilings.ts';
 import type { Policy } from '../../domain/policy.ts';
+import { byTrust, trustParameters } from '../devices/trusted.ts';
 import type { Reader } from '../graph.ts';
 import { ATTEMPTS_ON_CARD } from '../recovery/card.ts';
 
 // `trusted_device` sits in the pattern, not behind OPTIONAL: the blueprint's optional match filters nothing.
 // Its device goes without a label: by its index on scores, a planner would begin at every trusted device there is.
-const ALTERNATIVES = `
+const alternatives = byTrust(
+  (isTrusted) => `
   MATCH (c:Customer {id: $customer_id})-[h:HAS_PAYMENT_METHOD]->(p:PaymentMethod)
   WHERE p.id <> $failed_payment_method_id AND p.status = 'active' AND p.removed_at IS NULL
     AND h.proven AND h.off_session_consent AND NOT coalesce(h.disputed, false)
     AND (p.expires_on IS NULL OR p.expires_on >= date($today))
     AND (NOT $require_trusted_device OR EXISTS {
       MATCH (p)-[:USED_ON]->(d)<-[l:LOGGED_IN_FROM]-(c)
-      WHERE l.proven AND d.trust_score >= $threshold
+      WHERE l.proven AND ${isTrusted}
     })
   RETURN p.id AS payment_method_id, h.last_used AS last_used,
     EXISTS {
@@ -26,7 +28,8 @@ const ALTERNATIVES = `
         at: coalesce(a.resolved_at, a.claimed_at).epochMillis
       }
     } AS declines
-  ORDER BY last_used DESC, payment_method_id`;
+  ORDER BY last_used DESC, payment_method_id`,
+);
 
 interface AlternativeRow {
   payment_method_id: string;
@@ -54,11 +57,11 @@ export async function alternativesOf(
     now: number;
   },
 ): Promise<string[]> {
-  const rows = await reader.read<AlternativeRow>(ALTERNATIVES, {
+  const rows = await reader.read<AlternativeRow>(alternatives(input.policy.trust), {
     customer_id: input.customer_id,
     failed_payment_method_id: input.failed_payment_method_id,
     require_trusted_device: input.policy.recovery.requireTrustedDevice,
-    threshold: input.policy.trust.threshold,
+    ...trustParameters(input.policy.trust, input.now),
     // A card is good until its last day is over everywhere on earth, at UTC−12.
     today: new Date(input.now - 12 * HOUR).toISOString().slice(0, 10),
   });

@@ -15,7 +15,7 @@ import { updateDeviceTrustScore } from '../devices/update-trust-score.ts';
 import type { Graph } from '../graph.ts';
 import { onboard } from '../onboarding/onboard.ts';
 import { recordVerification } from '../wallet/record-verification.ts';
-import { CUSTOMER_CONTEXT, getCustomerContext } from './customer-context.ts';
+import { customerContextQuery, getCustomerContext } from './customer-context.ts';
 
 const policy = readPolicy();
 let graph: Graph;
@@ -105,7 +105,7 @@ test('counts what is proven and there, and says who is a VIP', async () => {
 
 /** What Neo4j touches for one context. */
 async function accessesFor(customer_id: string): Promise<number> {
-  const { summary } = await write(`PROFILE ${CUSTOMER_CONTEXT}`, {
+  const { summary } = await write(`PROFILE ${customerContextQuery(policy.trust)}`, {
     customer_id,
     device_window: policy.context.deviceWindow,
     threshold: 0.7,

@@ -1,6 +1,7 @@
 import { PersonaError } from '../../domain/errors.ts';
 import type { CustomerStatus } from '../../domain/events.ts';
 import type { Policy } from '../../domain/policy.ts';
+import { byTrust, trustParameters } from '../devices/trusted.ts';
 import type { Graph } from '../graph.ts';
 import { withoutNulls } from '../values.ts';
 
@@ -28,14 +29,15 @@ export interface CustomerContext {
  * three lists and their times as numbers: as maps with DateTimes they cost more than all the rest, at both ends. What a
  * login leads to is a device: asking each for its label would read its node once more.
  */
-export const CUSTOMER_CONTEXT = `
+export const customerContextQuery = byTrust(
+  (isTrusted) => `
   MATCH (c:Customer {id: $customer_id})
   CALL (c) {
     MATCH ()-[l:LOGGED_IN_FROM]->(d)
     USING INDEX l:LOGGED_IN_FROM(customer_id, proven, last_login)
     WHERE l.customer_id = $customer_id AND l.proven = true AND l.last_login IS NOT NULL
     WITH l, d ORDER BY l.customer_id DESC, l.proven DESC, l.last_login DESC LIMIT $device_window
-    WITH l, d WHERE d.trust_score >= $threshold
+    WITH l, d WHERE ${isTrusted}
     WITH l, d LIMIT 50
     RETURN collect(d.id) AS device_ids, collect(d.trust_score) AS trust_scores,
       collect(l.last_login.epochMillis) AS last_logins
@@ -49,7 +51,8 @@ export const CUSTOMER_CONTEXT = `
     c.version AS version, device_ids, trust_scores, last_logins, payment_method_count, default_payment_method_id,
     COUNT {
       MATCH (c)-[s:SHIPPED_TO]->(a:Address) WHERE s.proven AND a.is_verified AND a.type = 'shipping'
-    } AS verified_shipping_address_count`;
+    } AS verified_shipping_address_count`,
+);
 
 /** What the query gives: of one trusted device the id, the score and the last login (epoch milliseconds) are each in a list. */
 interface CustomerContextRow extends Omit<CustomerContext, 'is_vip' | 'as_of' | 'trusted_devices'> {
@@ -67,12 +70,13 @@ export async function getCustomerContext(
   input: { customer_id: string; anywhere?: boolean; policy: Pick<Policy, 'context' | 'trust'> },
 ): Promise<CustomerContext> {
   const { customer_id, anywhere = false, policy } = input;
-  const as_of = new Date(graph.now()).toISOString();
+  const now = graph.now();
+  const as_of = new Date(now).toISOString();
   const read = anywhere ? graph.readAnywhere : graph.read;
-  const [found] = await read<CustomerContextRow>(CUSTOMER_CONTEXT, {
+  const [found] = await read<CustomerContextRow>(customerContextQuery(policy.trust), {
     customer_id,
     device_window: policy.context.deviceWindow,
-    threshold: policy.trust.threshold,
+    ...trustParameters(policy.trust, now),
   });
   if (found === undefined || found.status === 'erased') {
     throw new PersonaError('customer_not_found', `there is no customer ${customer_id}`);

@@ -1,10 +1,13 @@
 import type { Graph } from '../graph.ts';
+import { withoutNulls } from '../values.ts';
 import { getGatewayCustomer } from './payment-methods.ts';
 
 /** A device as one customer uses it; times are RFC 3339 in UTC. */
 export interface CustomerDevice {
   device_id: string;
   trust_score: number;
+  /** Absent: never observed. */
+  trust_observed_at?: string;
   login_count: number;
   first_login: string;
   last_login: string;
@@ -18,7 +21,7 @@ const DEVICES = `
     AND ($before IS NULL OR l.last_login <= datetime($before.last_login))
   WITH l, d
   WHERE $before IS NULL OR l.last_login < datetime($before.last_login) OR d.id > $before.device_id
-  RETURN d.id AS device_id, d.trust_score AS trust_score, l.login_count AS login_count,
+  RETURN d.id AS device_id, d.trust_score AS trust_score, d.trust_observed_at AS trust_observed_at, l.login_count AS login_count,
     l.first_login AS first_login, l.last_login AS last_login, d.changed_seq AS changed_seq
   ORDER BY l.last_login DESC, device_id LIMIT $limit`;
 
@@ -39,5 +42,5 @@ export async function getDevices(
     graph.read<CustomerDevice>(DEVICES, { customer_id, limit, before }),
     getGatewayCustomer(graph, { customer_id }),
   ]);
-  return rows;
+  return rows.map(withoutNulls);
 }

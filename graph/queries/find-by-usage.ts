@@ -1,11 +1,13 @@
+import type { Policy } from '../../domain/policy.ts';
+import { byTrust, trustParameters } from '../devices/trusted.ts';
 import type { Reader } from '../graph.ts';
 
 /** Which customers are meant; what is absent is not asked. */
 export interface Usage {
   /** They used a method of this brand, in any of its usual spellings. */
   brand?: string;
-  /** They used a method on a device of at least this trust score: their own login from it is proven. */
-  trusted?: number;
+  /** They used a method on a device that is trusted by this policy at `now` (epoch milliseconds): their own login from it is proven. */
+  trusted?: Policy['trust'] & { now: number };
   /** They used a method on a device whose user agent contains this text, whatever its capitals. */
   user_agent?: string;
   /** They shipped there: as the address has it (`NY`), in any of its usual spellings. */
@@ -33,20 +35,20 @@ interface FoundCustomer {
 }
 
 /** Is what an edge `held` of `c` leads to, the method `method`, the one that is asked for? */
-const isUsed = (held: string, method: string) => `
+const isUsed = (held: string, method: string, isTrusted: string) => `
   ${held}.proven AND ($brands IS NULL OR ${method}.brand IN $brands)
   AND ($asks_shipping OR $since IS NULL OR ${held}.last_used >= datetime($since))
   AND (NOT $asks_device OR EXISTS {
     MATCH (${method})-[u:USED_ON]->(d:Device)<-[l:LOGGED_IN_FROM]-(c)
-    WHERE l.proven AND ($trusted IS NULL OR d.trust_score >= $trusted)
+    WHERE l.proven AND ($threshold IS NULL OR ${isTrusted})
       AND ($user_agent IS NULL OR toLower(d.last_seen_user_agent) CONTAINS $user_agent)
       AND ($asks_shipping OR $since IS NULL OR u.last_use >= datetime($since))
   })`;
 const isShipped = (shipped: string, address: string) => `
   ${shipped}.proven AND ($country IS NULL OR ${address}.country = $country)
   AND ($since IS NULL OR ${shipped}.last_shipped >= datetime($since))`;
-const HAS_USED = `(NOT $asks_use OR EXISTS {
-  MATCH (c)-[held:HAS_PAYMENT_METHOD]->(method:PaymentMethod) WHERE ${isUsed('held', 'method')}
+const hasUsed = (isTrusted: string) => `(NOT $asks_use OR EXISTS {
+  MATCH (c)-[held:HAS_PAYMENT_METHOD]->(method:PaymentMethod) WHERE ${isUsed('held', 'method', isTrusted)}
 })`;
 const HAS_SHIPPED = `(NOT $asks_shipping OR EXISTS {
   MATCH (c)-[shipped:SHIPPED_TO]->(address:Address)
@@ -61,7 +63,8 @@ const IS_HERE = "c.status IN ['active', 'suspended']";
  */
 const SEARCHES = {
   // One of fifty or so: the most selective, as long as a place is asked.
-  state: `
+  state: byTrust(
+    (isTrusted) => `
     MATCH (a:Address)
     USING INDEX a:Address(state, id)
     WHERE a.state = $spelling AND a.id > $after
@@ -71,25 +74,30 @@ const SEARCHES = {
         MATCH (c)-[t:SHIPPED_TO]->(b:Address)
         WHERE b.id < a.id AND b.state IN $states AND ${isShipped('t', 'b')}
       }
-      AND ${HAS_USED}
+      AND ${hasUsed(isTrusted)}
     RETURN a.id AS place, ${SHOWN} ORDER BY a.state, a.id LIMIT $limit`,
-  brand: `
+  ),
+  brand: byTrust(
+    (isTrusted) => `
     MATCH (p:PaymentMethod)
     USING INDEX p:PaymentMethod(brand, id)
     WHERE p.brand = $spelling AND p.id > $after
     MATCH (p)<-[h:HAS_PAYMENT_METHOD]-(c:Customer)
-    WHERE ${isUsed('h', 'p')} AND ${IS_HERE}
+    WHERE ${isUsed('h', 'p', isTrusted)} AND ${IS_HERE}
       AND NOT EXISTS {
         MATCH (c)-[g:HAS_PAYMENT_METHOD]->(q:PaymentMethod)
-        WHERE q.id < p.id AND q.brand IN $brands AND ${isUsed('g', 'q')}
+        WHERE q.id < p.id AND q.brand IN $brands AND ${isUsed('g', 'q', isTrusted)}
       }
       AND ${HAS_SHIPPED}
     RETURN p.id AS place, ${SHOWN} ORDER BY p.brand, p.id LIMIT $limit`,
+  ),
   // A user agent or a trust score fits many devices, and a country most addresses: they are asked customer by customer.
-  customer: `
+  customer: byTrust(
+    (isTrusted) => `
     MATCH (c:Customer)
-    WHERE c.id > $after AND ${IS_HERE} AND ${HAS_SHIPPED} AND ${HAS_USED}
+    WHERE c.id > $after AND ${IS_HERE} AND ${HAS_SHIPPED} AND ${hasUsed(isTrusted)}
     RETURN c.id AS place, ${SHOWN} ORDER BY c.id LIMIT $limit`,
+  ),
 } as const;
 
 type UsageStart = keyof typeof SEARCHES;
@@ -137,7 +145,7 @@ export async function findCustomersByUsage(
     if (index < first) continue;
     const id = index === first ? (after?.id ?? '') : '';
     const wanted = limit - customers.length;
-    const rows = await reader.read<FoundCustomer & { place: string }>(SEARCHES[start], {
+    const rows = await reader.read<FoundCustomer & { place: string }>(SEARCHES[start](usage.trusted ?? {}), {
       ...parameters,
       spelling,
       after: id,
@@ -178,7 +186,8 @@ function parametersOf(usage: Usage): Record<string, unknown> {
   return {
     brands: brand && spellingsOf(brand),
     states: state && spellingsOf(state),
-    trusted,
+    threshold: trusted?.threshold,
+    ...(trusted && trustParameters(trusted, trusted.now)),
     user_agent: user_agent?.toLowerCase(),
     country,
     since,

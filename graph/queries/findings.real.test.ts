@@ -91,7 +91,7 @@ test('who used an Amex on a trusted iPhone and shipped to New York in the last s
   };
   const all: Usage = {
     brand,
-    trusted: 0.7,
+    trusted: { ...policy.trust, now: Date.now() },
     user_agent: 'iphone',
     state,
     country: 'US',

@@ -1,5 +1,6 @@
 /** A card as the graph knows it: by its number's fingerprint, through whichever token and customer. */
 
+import { byTrust } from '../devices/trusted.ts';
 import type { AttemptNode } from './records.ts';
 
 /**
@@ -15,13 +16,14 @@ export const ATTEMPTS_ON_CARD = `
     WHERE a.claimed_at IS NOT NULL RETURN a
   }`;
 
-export const READ_CARD = `
+export const readCardQuery = byTrust(
+  (isTrusted) => `
   MATCH (c:Customer {id: $customer_id})-[:HAS_PAYMENT_METHOD]->(p:PaymentMethod {id: $payment_method_id})
   RETURN
     p.updated_at.epochMillis AS changed_at,
     EXISTS {
       MATCH (p)-[:USED_ON]->(d:Device)<-[l:LOGGED_IN_FROM]-(c)
-      WHERE l.proven AND d.trust_score >= $threshold
+      WHERE l.proven AND ${isTrusted}
     } AS on_trusted_device,
     EXISTS {
       MATCH (same:PaymentMethod {instrument_fingerprint: p.instrument_fingerprint})
@@ -34,7 +36,8 @@ export const READ_CARD = `
     COLLECT {
       ${ATTEMPTS_ON_CARD}
       RETURN properties(a) ORDER BY a.claimed_at, a.key
-    } AS history`;
+    } AS history`,
+);
 
 export interface CardRow {
   /** When the method was added or its details or status changed last, epoch milliseconds. */

@@ -5,10 +5,11 @@ import type { ChargeOrder, ChargeQuery } from '../../domain/ports.ts';
 import { railOf, type RailOf } from '../../domain/rails.ts';
 import type { AttemptState } from '../../domain/recovery/status.ts';
 import { DataKey } from '../../security/data-key.ts';
+import { trustParameters } from '../devices/trusted.ts';
 import type { Graph } from '../graph.ts';
 import { readWallet } from '../wallet/wallet.ts';
 import { isForbiddenForEver } from '../../domain/decline/ceilings.ts';
-import { type CardRow, READ_CARD } from './card.ts';
+import { type CardRow, readCardQuery } from './card.ts';
 import { pastOf } from './ceilings.ts';
 import { refusalByMethod } from './claim-attempt.ts';
 import { requireObligation } from './read.ts';
@@ -129,10 +130,10 @@ export async function getDoubt(
   const [{ obligation }, wallet, [card], [customer]] = await Promise.all([
     requireObligation(graph, charge.payment_id),
     readWallet(graph, charge.customer_id),
-    graph.read<CardRow>(READ_CARD, {
+    graph.read<CardRow>(readCardQuery(policy.trust), {
       customer_id: charge.customer_id,
       payment_method_id,
-      threshold: policy.trust.threshold,
+      ...trustParameters(policy.trust, now),
     }),
     graph.read<{ status: string }>('MATCH (c:Customer {id: $id}) RETURN c.status AS status', {
       id: charge.customer_id,

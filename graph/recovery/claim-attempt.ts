@@ -14,11 +14,12 @@ import type { AttemptStatus } from '../../domain/recovery/status.ts';
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
 import type { CommandTx, CustomerNode } from '../command-tx.ts';
+import { trustParameters } from '../devices/trusted.ts';
 import type { Graph } from '../graph.ts';
 import { lockIdentities } from '../identity-locks.ts';
 import { readWallet, type WalletMethod } from '../wallet/wallet.ts';
 import { reportedPaidSince } from './accepted-reports.ts';
-import { type CardRow, READ_CARD } from './card.ts';
+import { type CardRow, readCardQuery } from './card.ts';
 import { ceilingOn, wasForbidden } from './ceilings.ts';
 import { lockOwner, requireObligation } from './read.ts';
 import {
@@ -128,12 +129,12 @@ export async function claim(tx: CommandTx, input: ClaimScene): Promise<Claim> {
  */
 async function readCard(
   tx: CommandTx,
-  { customer, payment_method_id, policy }: ClaimScene,
+  { customer, payment_method_id, policy: { trust }, now }: ClaimScene,
   { instrument_fingerprint }: Readonly<WalletMethod>,
 ): Promise<CardRow> {
-  const asked = { customer_id: customer.id, payment_method_id, threshold: policy.trust.threshold };
+  const asked = { customer_id: customer.id, payment_method_id, ...trustParameters(trust, now) };
   const read = async (): Promise<CardRow> => {
-    const [card] = await tx.run<CardRow>(READ_CARD, asked);
+    const [card] = await tx.run<CardRow>(readCardQuery(trust), asked);
     return (
       card ?? { history: [], on_trusted_device: false, shared: false, compromised: false, changed_at: 0 }
     );

@@ -1,28 +1,8 @@
-import type { DeclineClass } from '../../domain/decline/classify.ts';
 import type { GatewayNews } from '../../domain/ports.ts';
-import type { AttemptState, ObligationState } from '../../domain/recovery/status.ts';
+import type { NewsMatter } from '../../domain/recovery/news.ts';
 import { RECEIVED, receiptOf } from '../gateway-events.ts';
 import type { Graph } from '../graph.ts';
 import { withoutNulls } from '../values.ts';
-
-/** What the graph knows of a payment that the gateway speaks of. */
-export interface NewsMatter {
-  payment_id: string;
-  customer_id: string;
-  state: ObligationState;
-  /** The obligation's payment at the gateway. */
-  gateway_ref?: string;
-  /** The payment that the report names, and the one that settled the obligation, where others say which. */
-  reported_ref?: string;
-  settled_ref?: string;
-  gateway_customer_ref?: string;
-  /** Persona's own attempts, oldest first. */
-  attempts: { key: string; state: AttemptState; class?: DeclineClass; payment_method_id: string }[];
-  /** The method that the news names, if a customer of Persona's holds it. */
-  payment_method_id?: string;
-  /** Was this event taken before? */
-  received: boolean;
-}
 
 const FIND = `
   CALL () {

@@ -6,7 +6,7 @@ export { getChargeOrder, getDoubt } from './charge-order.ts';
 export { claimAttempt } from './claim-attempt.ts';
 export { keepClock } from './clock.ts';
 export { adoptGatewayPayment, closeRecovery, endReview, flagForReview } from './close-recovery.ts';
-export { findNewsMatter, type NewsMatter } from './gateway-news.ts';
+export { findNewsMatter } from './gateway-news.ts';
 export { countInReview, getInReview, type InReview } from './in-review.ts';
 export { getNoticeMatter, isRefundOwed, type NoticeMatter } from './notice-matter.ts';
 export { findNoticesDue, type NoticeDue } from './notices-due.ts';

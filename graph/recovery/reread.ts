@@ -1,13 +1,15 @@
 import type { Policy } from '../../domain/policy.ts';
 import type { Reread } from '../../domain/recovery/claims.ts';
 import { isDeclinedCard } from '../../domain/recovery/same-card.ts';
+import { byTrust, trustParameters } from '../devices/trusted.ts';
 import type { Reader } from '../graph.ts';
 import { readWallet } from '../wallet/wallet.ts';
 import { refusalByMethod } from './claim-attempt.ts';
 import { requireObligation } from './read.ts';
 import { closedObligation, isClosed } from './records.ts';
 
-const READ_CUSTOMER = `
+const readCustomer = byTrust(
+  (isTrusted) => `
   MATCH (c:Customer {id: $customer_id})
   RETURN c.status AS status, COLLECT {
     MATCH (c)-[h:HAS_PAYMENT_METHOD]->(p:PaymentMethod) WHERE p.removed_at IS NULL
@@ -17,10 +19,11 @@ const READ_CUSTOMER = `
       changed_at: CASE WHEN h.consent_at > p.updated_at THEN h.consent_at ELSE p.updated_at END.epochMillis,
       on_trusted_device: EXISTS {
         MATCH (p)-[:USED_ON]->(d:Device)<-[l:LOGGED_IN_FROM]-(c)
-        WHERE l.proven AND d.trust_score >= $threshold
+        WHERE l.proven AND ${isTrusted}
       }
     }
-  } AS methods`;
+  } AS methods`,
+);
 
 interface CustomerRow {
   status: string;
@@ -46,9 +49,10 @@ export async function rereadRecovery(
 ): Promise<Reread> {
   const { obligation, attempts } = await requireObligation(reader, input.payment_id);
   const { customer_id } = obligation;
+  const { trust } = input.policy;
   const [wallet, [customer]] = await Promise.all([
     readWallet(reader, customer_id),
-    reader.read<CustomerRow>(READ_CUSTOMER, { customer_id, threshold: input.policy.trust.threshold }),
+    reader.read<CustomerRow>(readCustomer(trust), { customer_id, ...trustParameters(trust, input.now) }),
   ]);
   const seen = new Map(customer?.methods.map((method) => [method.payment_method_id, method]));
   const newestFirst = wallet.toSorted((one, other) => (one.last_used < other.last_used ? 1 : -1));

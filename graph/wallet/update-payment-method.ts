@@ -1,10 +1,11 @@
+import type { KnownDetails } from '../../domain/method-details.ts';
 import { expiresOn, isExpired, type PaymentMethodStatus, transition } from '../../domain/payment-method.ts';
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
 import { lockOwner, type Requester } from '../customers/lock-owner.ts';
 import { requireVersion } from '../expected-version.ts';
 import type { Graph } from '../graph.ts';
-import { changedDetails, type KnownDetails } from './details.ts';
+import { changedDetails } from './details.ts';
 import { type MethodDetails, openWallet, type Wallet } from './wallet.ts';
 
 export interface PaymentMethodUpdate {

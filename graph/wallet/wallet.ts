@@ -4,6 +4,7 @@ import type { EventData } from '../../domain/events.ts';
 import type { PaymentMethodStatus, PaymentMethodType } from '../../domain/payment-method.ts';
 import { transition } from '../../domain/payment-method.ts';
 import {
+  hasRightfulDefault,
   mayBeDefault,
   NETWORK_REVOCATION,
   requireConsentable,
@@ -189,6 +190,13 @@ export class Wallet {
     return this.#setDefault(rightfulDefault(this.#methods), reason);
   }
 
+  /** The same where the graph has several defaults, or one that may be none. @returns whether it was broken */
+  repairDefault(reason: string): boolean {
+    if (hasRightfulDefault(this.#methods)) return false;
+    this.#appendDefault(rightfulDefault(this.#methods), reason);
+    return true;
+  }
+
   /**
    * The customer's consent to be charged without being present. One that the network withdrew returns by `customer`
    * alone, and a revocation is kept even where there was no consent to lose, and of a removed method too.
@@ -306,15 +314,18 @@ export class Wallet {
   }
 
   #setDefault(paymentMethodId: string | null, reason: string): boolean {
-    const previous = this.defaultId;
-    if (previous === paymentMethodId) return false;
+    if (this.defaultId === paymentMethodId) return false;
+    this.#appendDefault(paymentMethodId, reason);
+    return true;
+  }
+
+  #appendDefault(paymentMethodId: string | null, reason: string): void {
     this.#append('DefaultPaymentMethodChanged', {
       payment_method_id: paymentMethodId,
-      previous_payment_method_id: previous,
+      previous_payment_method_id: this.defaultId,
       reason,
     });
     for (const method of this.#methods) method.is_default = method.payment_method_id === paymentMethodId;
-    return true;
   }
 
   #append<T extends keyof EventData>(type: T, data: EventData[T]): { seq: number } {

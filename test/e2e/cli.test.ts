@@ -434,3 +434,39 @@ test('verify finds the graph to be what its log says, and names what is not', as
   const told = await persona(['verify', '--customer', customer]);
   expect(told).toMatchObject({ code: 1, out: expect.stringContaining('segment: expected NEW, found GOLD') });
 });
+
+test('reconcile finds a card that was detached without a word: a dry run says so, a real one corrects it, once', async () => {
+  const { customer: id, cards: own } = await customerWithCards(2);
+  const { records } = await driver.executeQuery(
+    'MATCH (p:PaymentMethod {id: $id})<-[:HAS_PAYMENT_METHOD]-(c:Customer) RETURN c.gateway_customer_ref AS ref',
+    { id: own[0] },
+  );
+  const listed = await fetch(
+    `${system.addresses.gateway}/v1/customers/${records[0]?.get('ref')}/payment_methods`,
+    {
+      headers: { authorization: 'Bearer sk_test_cli' },
+    },
+  );
+  const { data } = (await listed.json()) as { data: { id: string }[] };
+  const silently = `${system.addresses.gateway}/_sim/payment_methods/${data.at(-1)?.id}/detach_silently`;
+  expect((await fetch(silently, { method: 'POST' })).status).toBe(200);
+  const inWallet = async () => {
+    const methods = await fetch(`${system.addresses.http}/api/v1/customers/${id}/payment-methods`);
+    const { items } = (await methods.json()) as { items: { payment_method_id: string }[] };
+    return items.map((one) => one.payment_method_id);
+  };
+  const ofCustomer = ({ differences }: Record<string, any>) =>
+    differences.filter((one: { customer_id?: string }) => one.customer_id === id);
+  const difference = { found: 'detached', customer_id: id, payment_method_id: own[0] };
+
+  const dry = await document(['reconcile', '--dry-run']);
+  expect(dry).toMatchObject({ dry_run: true, failed: [] });
+  expect(ofCustomer(dry)).toEqual([difference]);
+  expect(await inWallet()).toHaveLength(2);
+
+  expect(ofCustomer(await document(['reconcile']))).toEqual([difference]);
+  await expect.poll(inWallet, LIMIT).toEqual([own[1]]);
+  expect(ofCustomer(await document(['reconcile']))).toEqual([]);
+  expect(await document(['reconcile', '--list'])).toEqual({ items: [] });
+  expect((await persona(['reconcile', '--list', '--dry-run'])).code).toBe(2);
+});

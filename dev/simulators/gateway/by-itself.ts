@@ -17,6 +17,20 @@ export function announceMethod(gateway: Gateway, before: PaymentMethod, method: 
 }
 
 /**
+ * Detaches a customer's method without a webhook, as when that is lost.
+ * @throws ScriptError
+ */
+export function detachSilently(gateway: Gateway, id: string): object {
+  const method = gateway.store.methods.get(id);
+  if (method === undefined || method.customer === null)
+    throw new ScriptError(`there is no method '${id}' that is attached`);
+  method.detachedFrom = method.customer;
+  method.customer = null;
+  gateway.save();
+  return methodObject(method);
+}
+
+/**
  * Refuses the next requests to refund a charge: `{codes: [code]}`, one for each.
  * @throws ScriptError
  */

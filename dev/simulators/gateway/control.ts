@@ -1,7 +1,7 @@
 /** `/_sim`: the script that tests give the simulator, and what it has seen. */
 
 import { Hono } from 'hono';
-import { announceMethod, captureInPart, failRefund, refuseRefunds } from './by-itself.ts';
+import { announceMethod, captureInPart, detachSilently, failRefund, refuseRefunds } from './by-itself.ts';
 import { changeIntent } from './checkout.ts';
 import { changeDispute, openDispute, warnOfFraud } from './disputes.ts';
 import type { Gateway } from './gateway.ts';
@@ -25,6 +25,8 @@ export function controlRoutes(gateway: Gateway): Hono {
     if (before !== undefined && !isLost) announceMethod(gateway, before, method);
     return c.json(methodObject(method));
   });
+
+  app.post('/payment_methods/:id/detach_silently', (c) => c.json(detachSilently(gateway, c.req.param('id'))));
 
   app.put('/payment_intents/:id', async (c) => {
     return c.json(changeIntent(gateway, c.req.param('id'), await jsonBody(c.req.raw)));
@@ -57,6 +59,10 @@ export function controlRoutes(gateway: Gateway): Hono {
 
   app.post('/charges/:id/fraud_warning', async (c) => {
     return c.json(warnOfFraud(gateway, c.req.param('id'), await jsonBody(c.req.raw)));
+  });
+
+  app.put('/rate_limit', async (c) => {
+    return c.json(gateway.rateLimit.refuse(await jsonBody(c.req.raw)));
   });
 
   app.get('/holds', (c) => c.json({ data: gateway.holds.list() }));

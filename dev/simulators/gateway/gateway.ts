@@ -6,6 +6,7 @@ import { Holds } from './holds.ts';
 import { IdempotencyKeys, type KeyRecord } from './idempotency.ts';
 import { awaitSettlement } from './settlement.ts';
 import { loadState, saveState } from './state.ts';
+import { RateLimit } from './rate-limit.ts';
 import { Store } from './store.ts';
 import { type EventCause, Webhooks } from './webhooks.ts';
 
@@ -21,6 +22,7 @@ export interface LoggedRequest {
 export class Gateway {
   readonly clock = new Clock();
   readonly holds = new Holds();
+  readonly rateLimit = new RateLimit();
   readonly keys: IdempotencyKeys;
   readonly webhooks: Webhooks;
   store = new Store();

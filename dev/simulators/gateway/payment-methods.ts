@@ -4,14 +4,26 @@ import { customerById } from './customers.ts';
 import { declineOf, refusal } from './declines.ts';
 import { GatewayError, invalidParameter, noSuch } from './errors.ts';
 import { type Answer, type Call, causeOf, type Gateway, ok } from './gateway.ts';
+import { listObject } from './lists.ts';
 import { methodObject } from './objects.ts';
 import type { FormObject } from './form.ts';
-import { isObject, metadata, onlyKnown, optionalInteger, text } from './parameters.ts';
+import { isObject, metadata, onlyKnown, optionalInteger, optionalText, text } from './parameters.ts';
 import { newId, type PaymentMethod } from './store.ts';
 import { type TestMethod, testMethod } from './test-methods.ts';
 
 export function getPaymentMethod({ gateway, id }: Call): Answer {
   return ok(methodObject(methodById(gateway, id, 404)));
+}
+
+/** Of every type; Stripe lists those that are attached by now. */
+export function listPaymentMethods({ gateway, id, body }: Call): Answer {
+  customerById(gateway, id, 'customer', 404);
+  onlyKnown(body, ['limit', 'starting_after', 'ending_before', 'type', 'expand']);
+  const type = optionalText(body, 'type');
+  const methods = [...gateway.store.methods.values()].filter(
+    (method) => method.customer === id && (type === undefined || method.type === type),
+  );
+  return ok(listObject(methods, body, `/v1/customers/${id}/payment_methods`, methodObject));
 }
 
 /** Changes a card's date, the holder's details and the metadata; only a customer's method can be changed. */

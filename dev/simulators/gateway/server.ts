@@ -24,6 +24,7 @@ import {
   attachPaymentMethod,
   detachPaymentMethod,
   getPaymentMethod,
+  listPaymentMethods,
   updatePaymentMethod,
 } from './payment-methods.ts';
 import { createRefund, getCharge, getRefund, listCharges, listRefunds } from './refunds.ts';
@@ -43,6 +44,7 @@ const ROUTES: [method: 'GET' | 'POST', path: string, operation: Operation][] = [
   ['POST', '/v1/customers', createCustomer],
   ['GET', '/v1/customers', listCustomers],
   ['GET', '/v1/customers/:id', getCustomer],
+  ['GET', '/v1/customers/:id/payment_methods', listPaymentMethods],
   ['GET', '/v1/charges', listCharges],
   ['GET', '/v1/charges/:id', getCharge],
   ['POST', '/v1/refunds', createRefund],
@@ -111,6 +113,7 @@ async function answer(c: Context<HttpEnv>, gateway: Gateway, operation: Operatio
   let key: KeyRecord | undefined;
   try {
     authenticate(c);
+    gateway.rateLimit.admit((name, value) => c.header(name, value));
     if (keyName !== undefined) {
       key = gateway.keys.begin(keyName, c.req.path, JSON.stringify(body), gateway.clock.now());
       if (key.answer !== undefined) return replay(c, key.answer);

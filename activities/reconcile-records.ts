@@ -1,0 +1,132 @@
+/** The gateway's charges, refunds and disputes, compared with what the graph knows of them. */
+
+import type { GatewayChange } from '../domain/processes.ts';
+import type {
+  ChargeRecord,
+  DisputeRecord,
+  RecordPage,
+  RefundRecord,
+} from '../domain/reconciliation/records.ts';
+import type { SliceResult } from '../domain/reconciliation/totals.ts';
+import { messageOf } from '../domain/recovery/news.ts';
+import { rememberGatewayEvent, wasReceived } from '../graph/index.ts';
+import { findUnknownDispute, findUnknownRefund, keepComparedUntil } from '../graph/reconciliation/index.ts';
+import { findNewsMatter, keepReport } from '../graph/recovery/index.ts';
+import type { Slice } from '../workflows/reconcile-payment-methods.ts';
+import {
+  type ReconcileDependencies,
+  RECONCILIATION,
+  reconciliationHeader,
+} from './reconciliation-dependencies.ts';
+import { orNotCompared } from './reconcile-wallet.ts';
+import { type Finder, runSlice, sideBySide } from './reconciliation-slices.ts';
+
+const refOf = (record: { gateway_ref: string } | { dispute_ref: string }) =>
+  'dispute_ref' in record ? record.dispute_ref : record.gateway_ref;
+
+/** What is compared, and how each of it is: `finder` hears of what the graph does not know. */
+type Compare<T> = (record: T, finder: Finder) => Promise<void>;
+
+export function createRecordComparison(deps: ReconcileDependencies): (slice: Slice) => Promise<SliceResult> {
+  const { graph, records, followChange, sendReport, tellRecoveries, now } = deps;
+
+  return async ({ stage, after: start, plan, dry_run }) => {
+    const { charges, changes } = plan;
+    switch (stage) {
+      case 'charges': {
+        const result = await pages(start, (after) => records.charges(charges, after), compareCharge(dry_run));
+        if (result.after === undefined && !dry_run) {
+          const header = reconciliationHeader('keep:charges', now());
+          await keepComparedUntil(graph, header, charges.until);
+        }
+        return result;
+      }
+      case 'refunds':
+        return pages(start, (after) => records.refunds(changes, after), compareRefund(dry_run));
+      case 'disputes':
+        return pages(start, (after) => records.disputes(changes, after), compareDispute('dispute', dry_run));
+      default:
+        return pages(
+          start,
+          (after) => records.fraudWarnings(changes, after),
+          compareDispute('fraud_warning', dry_run),
+        );
+    }
+  };
+
+  function pages<T extends { gateway_ref: string } | { dispute_ref: string }>(
+    start: string,
+    read: (after: string | undefined) => Promise<RecordPage<T>>,
+    compare: Compare<T>,
+  ): Promise<SliceResult> {
+    return runSlice(start, async (after, _, finder) => {
+      const { items, next } = await read(after === '' ? undefined : after);
+      await sideBySide(items, (item) =>
+        compare(item, finder).catch(orNotCompared({ gateway_ref: refOf(item) }, finder)),
+      );
+      return { compared: items.length, ...(next !== undefined && { next }) };
+    });
+  }
+
+  /** As the webhook would: the recovery reads the payment and decides (`services/stripe-webhook.ts`). */
+  function compareCharge(dryRun: boolean): Compare<ChargeRecord> {
+    return async ({ charge_ref, ...record }, finder) => {
+      const event_id = `${RECONCILIATION}:${charge_ref}:${record.result}`;
+      const news = { ...record, event_id };
+      const matter = await findNewsMatter(graph, news);
+      const found = matter && messageOf(news, matter);
+      if (found === undefined || found.known) return;
+      const { message, customer_id, authenticated } = found;
+      const { payment_id, gateway_ref } = message;
+      // A decline that belongs to no attempt of ours teaches nothing: its failure was reported, or is none of ours.
+      if (message.result === 'declined' && message.attempt_key === undefined) return;
+      finder.found({ found: 'charge', customer_id, payment_id, gateway_ref: charge_ref });
+      if (dryRun) return;
+      const header = reconciliationHeader(event_id, now());
+      const report = { kind: 'charge_result', message } as const;
+      await keepReport(graph, header, report, customer_id);
+      if (authenticated) {
+        await tellRecoveries([payment_id], 'paymentAuthenticated', { event_id, gateway_ref });
+      } else await sendReport(report);
+      await rememberGatewayEvent(graph, header, event_id);
+    };
+  }
+
+  function compareRefund(dryRun: boolean): Compare<RefundRecord> {
+    return async (refund, finder) => {
+      const { refund_ref, state, gateway_ref } = refund;
+      const event_id = `${RECONCILIATION}:${refund_ref}:${state}`;
+      const matter = await findUnknownRefund(graph, refund, event_id);
+      if (matter === undefined) return;
+      const { customer_id, payment_id } = matter;
+      finder.found({ found: 'refund', customer_id, payment_id, gateway_ref: refund_ref });
+      if (dryRun) return;
+      await hand(customer_id, {
+        changed: 'refunds',
+        event_id,
+        payment_id,
+        gateway_ref,
+        source: RECONCILIATION,
+      });
+    };
+  }
+
+  function compareDispute(changed: 'dispute' | 'fraud_warning', dryRun: boolean): Compare<DisputeRecord> {
+    return async (dispute, finder) => {
+      const { dispute_ref, charge_ref, state } = dispute;
+      const event_id = `${RECONCILIATION}:${dispute_ref}:${state}`;
+      const holder = await findUnknownDispute(graph, dispute);
+      if (holder === undefined || (await wasReceived(graph, event_id))) return;
+      finder.found({ found: changed, customer_id: holder.customer_id, gateway_ref: dispute_ref });
+      if (dryRun) return;
+      await hand(undefined, { changed, event_id, dispute_ref, charge_ref, source: RECONCILIATION });
+    };
+  }
+
+  /** Remembered only after Temporal has it: what breaks off half-way is found again. */
+  async function hand(customerId: string | undefined, change: GatewayChange): Promise<void> {
+    const { event_id } = change;
+    await followChange(customerId, change);
+    await rememberGatewayEvent(graph, reconciliationHeader(event_id, now()), event_id);
+  }
+}

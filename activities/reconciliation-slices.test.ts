@@ -1,0 +1,70 @@
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { DefaultLogger } from '@temporalio/worker';
+import { expect, test } from 'vitest';
+import type { SliceResult } from '../domain/reconciliation/totals.ts';
+import { type Finder, runSlice, type SlicePage } from './reconciliation-slices.ts';
+
+type Page = (after: string, compared: number, finder: Finder) => Promise<SlicePage>;
+
+/** One attempt, with the heartbeats that it gave. */
+async function attempt(page: Page, heartbeatDetails?: unknown) {
+  const beats: unknown[] = [];
+  const environment = new MockActivityEnvironment(
+    { heartbeatDetails },
+    { logger: new DefaultLogger('ERROR', () => {}) },
+  );
+  environment.on('heartbeat', (details: unknown) => beats.push(structuredClone(details)));
+  const result = environment.run(() => runSlice('', page)) as Promise<SliceResult>;
+  return { beats, result: await result.catch((error: unknown) => error as Error) };
+}
+
+/** Three pages of two; the second one differs in one. */
+const NEXT: Readonly<Record<string, string | undefined>> = { '': 'b', b: 'd' };
+
+test('an attempt after one that died goes on at its last page, with what it had found', async () => {
+  const seen: string[] = [];
+  const page =
+    (dies: boolean): Page =>
+    async (after, _, finder) => {
+      seen.push(after);
+      if (after === 'b') finder.found({ found: 'detached', payment_method_id: 'c' });
+      if (after === 'd' && dies) throw new Error('killed');
+      const next = NEXT[after];
+      return { compared: 2, ...(next && { next }) };
+    };
+  const died = await attempt(page(true));
+  expect(died.result).toMatchObject({ message: 'killed' });
+  expect(died.beats.at(-1)).toMatchObject({ after: 'd', compared: 4, corrected: 1 });
+  seen.length = 0;
+  const { result } = await attempt(page(false), died.beats.at(-1));
+  expect(seen).toEqual(['d']);
+  expect(result).toEqual({
+    ...{ compared: 6, corrected: 1, listed: 0, repaired: 0 },
+    differences: [{ found: 'detached', payment_method_id: 'c' }],
+  });
+});
+
+test('what an unfinished page has found is not counted twice', async () => {
+  let tries = 0;
+  const page: Page = async (_, __, finder) => {
+    finder.found({ found: 'other_owner' });
+    finder.alive();
+    tries += 1;
+    if (tries === 1) throw new Error('killed');
+    return { compared: 1 };
+  };
+  const died = await attempt(page);
+  const { result } = await attempt(page, died.beats.at(-1));
+  expect(result).toMatchObject({ compared: 1, listed: 1 });
+});
+
+test('however many differ, a result shows some of them and counts all', async () => {
+  const page: Page = async (after, _, finder) => {
+    for (let n = 0; n < 400; n++) finder.found({ found: 'newer' });
+    const next = NEXT[after];
+    return { compared: 400, ...(next && { next }) };
+  };
+  const { result } = await attempt(page);
+  expect(result).toMatchObject({ corrected: 1_200 });
+  expect((result as SliceResult).differences).toHaveLength(500);
+});

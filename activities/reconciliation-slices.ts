@@ -1,0 +1,80 @@
+/** How a long comparison is carried out: page after page, for a few minutes, and on at its last page where it broke off. */
+
+import { activityInfo, Context } from '@temporalio/activity';
+import {
+  counterOf,
+  type Difference,
+  SHOWN_DIFFERENCES,
+  type SliceResult,
+} from '../domain/reconciliation/totals.ts';
+
+/** Then the process takes its result, and begins the next slice. */
+const WORK_MS = 4 * 60_000;
+
+/** What a slice has come to so far, as its heartbeats say. */
+interface Progress extends SliceResult {
+  after: string;
+}
+
+export interface SlicePage {
+  /** How many were compared. */
+  compared: number;
+  /** Where the next page begins; absent after the last one. */
+  next?: string;
+}
+
+/** Says that the slice is alive, and what has been found. */
+export interface Finder {
+  found(difference: Difference): void;
+  alive(): void;
+}
+
+/**
+ * Compares page after page. An attempt that follows one that died goes on where its last heartbeat was; what that one
+ * did behind it is compared again, and found done.
+ *
+ * @param page compares what is behind `after`; `compared`: of this slice so far
+ */
+export async function runSlice(
+  start: string,
+  page: (after: string, compared: number, finder: Finder) => Promise<SlicePage>,
+): Promise<SliceResult> {
+  const context = Context.current();
+  const before = activityInfo().heartbeatDetails as Progress | undefined;
+  const progress: Progress = before ?? {
+    ...{ after: start, compared: 0, corrected: 0, listed: 0, repaired: 0 },
+    differences: [],
+  };
+  const until = Date.now() + WORK_MS;
+  let pending: Difference[] = [];
+  const finder: Finder = {
+    found: (difference) => void pending.push(difference),
+    alive: () => context.heartbeat(progress),
+  };
+  for (;;) {
+    const { compared, next } = await page(progress.after, progress.compared, finder);
+    progress.compared += compared;
+    for (const difference of pending) progress[counterOf(difference)] += 1;
+    progress.differences = [...progress.differences, ...pending].slice(0, SHOWN_DIFFERENCES);
+    pending = [];
+    if (next === undefined) {
+      const { after: _, ...result } = progress;
+      return result;
+    }
+    progress.after = next;
+    context.heartbeat(progress);
+    context.cancellationSignal.throwIfAborted();
+    if (Date.now() >= until) return progress;
+  }
+}
+
+/** Enough to keep the gateway and the graph busy, and few enough that others hardly notice. */
+const SIDE_BY_SIDE = 4;
+
+export async function sideBySide<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const rest = items.values();
+  const worker = async () => {
+    for (const item of rest) await work(item);
+  };
+  await Promise.all(Array.from({ length: SIDE_BY_SIDE }, worker));
+}

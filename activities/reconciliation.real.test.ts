@@ -1,0 +1,404 @@
+/** The comparison with the gateway on a real graph, against a gateway whose webhooks are lost. */
+
+import { randomUUID } from 'node:crypto';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { DefaultLogger } from '@temporalio/worker';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createStripeRecords } from '../adapters/stripe/records.ts';
+import { PersonaError } from '../domain/errors.ts';
+import type { GatewayChange, Report } from '../domain/processes.ts';
+import type { GatewayRecords } from '../domain/reconciliation/records.ts';
+import type { SliceResult } from '../domain/reconciliation/totals.ts';
+import { getPaymentMethod, readWallet } from '../graph/index.ts';
+import { getMismatches, getPass } from '../graph/reconciliation/index.ts';
+import { getRecovery } from '../graph/recovery/index.ts';
+import { readPolicy } from '../platform/policy.ts';
+import { changedByHand, runCypher } from '../test/graph.ts';
+import { type CardHolder, startWebhooks, type WebhookFixture } from '../test/webhooks.ts';
+import type { ReconcilePlan, Stage } from '../workflows/reconcile-payment-methods.ts';
+import { createFollowActivities } from './follow-gateway.ts';
+import { createReconcileActivities } from './reconciliation.ts';
+
+const policy = readPolicy();
+const MINUTES = 60_000;
+/** What was charged a moment ago is left to its own way. */
+const later = () => Date.now() + 20 * MINUTES;
+
+let fixture: WebhookFixture;
+let records: GatewayRecords;
+beforeAll(async () => {
+  fixture = await startWebhooks();
+  fixture.line.away = true;
+  records = createStripeRecords({ apiKey: 'sk_test_1', apiBase: fixture.stripe.url });
+});
+afterAll(() => fixture.close());
+
+/** The comparison, with what it hands on; a change is followed at once, as its process would. */
+function reconciliation(through: Partial<GatewayRecords> = {}) {
+  const { graph, stripe } = fixture;
+  const told: string[] = [];
+  const changes: GatewayChange[] = [];
+  const reports: Report[] = [];
+  const tellRecoveries = async (ids: readonly string[], signal: string) =>
+    void told.push(...ids.map((id) => `${signal} ${id}`));
+  const follow = createFollowActivities({ graph, gateway: stripe.gateway, tellRecoveries, now: Date.now });
+  const activities = createReconcileActivities({
+    ...{ graph, policy, tellRecoveries, now: later },
+    records: { ...records, ...through },
+    async followChange(customer_id, change) {
+      changes.push(change);
+      const activity = {
+        payment_method: follow.followPaymentMethod,
+        mandate: follow.followMandate,
+        refunds: follow.followRefunds,
+        dispute: follow.followDispute,
+        fraud_warning: follow.followDispute,
+      }[change.changed];
+      const own = { ...change, ...(customer_id && { customer_id }) };
+      await new MockActivityEnvironment({ activityId: randomUUID() }).run(activity as never, own);
+    },
+    sendReport: async (report) => void reports.push(report),
+  });
+  return { activities, told, changes, reports };
+}
+
+/** The place in the order of customers just before this one. */
+const before = (id: string) => `${id.slice(0, -1)}${id.endsWith('0') ? '/' : '0'}`.replace(/0$/, '/');
+
+interface Attempt {
+  dryRun?: boolean;
+  heartbeatDetails?: unknown;
+  onHeartbeat?: (details: unknown) => void;
+  activityId?: string;
+}
+
+async function slice(
+  { activities }: ReturnType<typeof reconciliation>,
+  stage: Stage,
+  plan: Partial<ReconcilePlan>,
+  { dryRun = false, heartbeatDetails, onHeartbeat, activityId = randomUUID() }: Attempt = {},
+): Promise<SliceResult> {
+  const environment = new MockActivityEnvironment(
+    { activityId, heartbeatDetails },
+    { logger: new DefaultLogger('ERROR', () => {}) },
+  );
+  if (onHeartbeat) environment.on('heartbeat', onHeartbeat);
+  const all = await environment.run(activities.planReconciliation, { all: true });
+  const whole = { ...(all as ReconcilePlan), ...plan };
+  const activity = stage === 'wallets' ? activities.compareWallets : activities.compareRecords;
+  const after = stage === 'wallets' ? whole.pass.after : '';
+  const input = { stage, after, done: 0, plan: whole, dry_run: dryRun };
+  return (await environment.run(activity, input)) as SliceResult;
+}
+
+const onlyOf = ({ customer_id }: CardHolder): Partial<ReconcilePlan> => ({
+  pass: { began_at: 0, after: before(customer_id), done: 0 },
+  quota: 1,
+  keep: false,
+});
+const methodOf = (holder: CardHolder) =>
+  getPaymentMethod(fixture.graph, holder).catch((error: PersonaError) => error.type);
+const eventsOf = (customer_id: string) =>
+  fixture.graph.read<{ type: string; source: string; seq: number }>(
+    'MATCH (e:PersonaEvent {stream_id: $customer_id}) RETURN e.type AS type, e.source AS source, e.seq AS seq ORDER BY e.seq',
+    { customer_id },
+  );
+const cardThere = (holder: CardHolder, card: object, more: object = {}) =>
+  fixture.stripe.sim(`/payment_methods/${holder.token}`, 'PUT', {
+    ...{ type: 'card', customer: holder.gateway_customer_ref, card },
+    ...more,
+  });
+
+test('a wallet that is as the gateway has it costs one list and no event', async () => {
+  const holder = await fixture.cardHolder();
+  const events = await eventsOf(holder.customer_id);
+  const run = reconciliation();
+  expect(await slice(run, 'wallets', onlyOf(holder))).toEqual({
+    ...{ compared: 1, corrected: 0, listed: 0, repaired: 0, differences: [] },
+  });
+  expect(run.changes).toEqual([]);
+  expect(await eventsOf(holder.customer_id)).toEqual(events);
+});
+
+test('a card that was detached without a word leaves the wallet, once, with reconciliation as its source', async () => {
+  const holder = await fixture.cardHolder();
+  const { customer_id, payment_method_id } = holder;
+  await fixture.stripe.detach(holder.token);
+  const dry = reconciliation();
+  const found = { found: 'detached', customer_id, payment_method_id };
+  expect(await slice(dry, 'wallets', onlyOf(holder), { dryRun: true })).toMatchObject({
+    ...{ corrected: 1, differences: [found] },
+  });
+  expect(dry.changes).toEqual([]);
+  expect(await methodOf(holder)).toMatchObject({ status: 'active' });
+
+  const run = reconciliation();
+  expect(await slice(run, 'wallets', onlyOf(holder))).toMatchObject({ corrected: 1, differences: [found] });
+  expect(await methodOf(holder)).toBe('payment_method_not_found');
+  const [event] = (await eventsOf(customer_id)).filter(({ type }) => type === 'PaymentMethodRemoved');
+  expect(event).toMatchObject({ source: 'reconciliation' });
+  const events = await eventsOf(customer_id);
+  expect(await slice(reconciliation(), 'wallets', onlyOf(holder))).toMatchObject({ corrected: 0 });
+  expect(await eventsOf(customer_id)).toEqual(events);
+});
+
+test('a card that the gateway says is over has expired, and its recoveries are not told of it', async () => {
+  const holder = await fixture.cardHolder();
+  await cardThere(holder, { exp_month: 1, exp_year: 2020 });
+  const run = reconciliation();
+  expect(await slice(run, 'wallets', onlyOf(holder))).toMatchObject({
+    differences: [{ found: 'newer', fields: expect.arrayContaining(['expiry_year']) }],
+  });
+  expect(await methodOf(holder)).toMatchObject({ status: 'expired', expiry_year: 2020 });
+  expect(run.told).toEqual([]);
+});
+
+test('a card that was replaced is corrected; other last digits of the same number are for a person, until they agree again', async () => {
+  const { graph } = fixture;
+  const replaced = await fixture.cardHolder();
+  await cardThere(replaced, { last4: '1881', fingerprint: `fp_${randomUUID()}` });
+  await slice(reconciliation(), 'wallets', onlyOf(replaced));
+  expect(await methodOf(replaced)).toMatchObject({ last_four: '1881', status: 'active' });
+
+  const fingerprint = `fp_${randomUUID()}`;
+  const odd = await fixture.cardHolder([], { last4: '4242', fingerprint });
+  const { customer_id, payment_method_id } = odd;
+  const listed = async () => {
+    const page = await getMismatches(graph, {
+      mismatch: 'other_number',
+      after: before(payment_method_id),
+      limit: 1,
+    });
+    return page.filter((one) => one.payment_method_id === payment_method_id);
+  };
+  await cardThere(odd, { last4: '1881', fingerprint });
+  const run = reconciliation();
+  const seen = { found: 'other_number', customer_id, payment_method_id };
+  expect(await slice(run, 'wallets', onlyOf(odd))).toMatchObject({ listed: 1, differences: [seen] });
+  expect(run.changes).toEqual([]);
+  expect(await methodOf(odd)).toMatchObject({ last_four: '4242' });
+  expect(await listed()).toEqual([{ customer_id, payment_method_id, mismatch: 'other_number' }]);
+  const events = await eventsOf(customer_id);
+  await slice(reconciliation(), 'wallets', onlyOf(odd));
+  expect(await eventsOf(customer_id)).toEqual(events);
+
+  await cardThere(odd, { last4: '4242', fingerprint });
+  await slice(reconciliation(), 'wallets', onlyOf(odd));
+  expect(await listed()).toEqual([]);
+});
+
+test('what the gateway does not know, or has at another customer, stays as it is and is listed', async () => {
+  const unknown = await fixture.cardHolder();
+  const nothing = { methodsOf: async () => ({ items: [] }), getPaymentMethod: async () => undefined };
+  expect(await slice(reconciliation(nothing), 'wallets', onlyOf(unknown))).toMatchObject({
+    listed: 1,
+    differences: [{ found: 'unknown_there' }],
+  });
+  const [moved, other] = [await fixture.cardHolder(), await fixture.cardHolder()];
+  await cardThere(moved, {}, { customer: other.gateway_customer_ref });
+  const run = reconciliation();
+  expect(await slice(run, 'wallets', onlyOf(moved))).toMatchObject({
+    listed: 1,
+    differences: [{ found: 'other_owner' }],
+  });
+  for (const holder of [unknown, moved]) expect(await methodOf(holder)).toMatchObject({ status: 'active' });
+  // The other's wallet is not touched: it never held the card.
+  expect(await slice(reconciliation(), 'wallets', onlyOf(other))).toMatchObject({ corrected: 0, listed: 0 });
+});
+
+test('a key of another account ends the comparison before it lists everyone', async () => {
+  const holders: CardHolder[] = [];
+  for (let n = 0; n < 22; n++) holders.push(await fixture.cardHolder());
+  let asked = 0;
+  const run = reconciliation({
+    methodsOf: async () => undefined,
+    getPaymentMethod: async () => {
+      asked += 1;
+      return undefined;
+    },
+  });
+  const plan = { ...onlyOf(holders[0] as CardHolder), quota: holders.length };
+  await expect(slice(run, 'wallets', plan)).rejects.toMatchObject({ type: 'gateway_misconfigured' });
+  expect(asked).toBeLessThan(holders.length);
+});
+
+test('a customer with many methods is read page by page, and only what is not attached by itself', async () => {
+  const holder = await fixture.cardHolder();
+  for (const last4 of ['1001', '1002', '1003']) await fixture.secondCard(holder, { last4 });
+  await fixture.stripe.detach(holder.token);
+  const read: unknown[] = [];
+  const run = reconciliation({
+    async methodsOf(customer, after) {
+      read.push(after);
+      const whole = await records.methodsOf(customer, undefined);
+      const rest = whole?.items ?? [];
+      const from = rest.findIndex(({ token }) => token === after) + 1;
+      const items = rest.slice(from, from + 2);
+      return { items, ...(from + 2 < rest.length && { next: String(items.at(-1)?.token) }) };
+    },
+    async getPaymentMethod(token) {
+      read.push(token);
+      return records.getPaymentMethod(token);
+    },
+  });
+  expect(await slice(run, 'wallets', onlyOf(holder))).toMatchObject({ corrected: 1, listed: 0 });
+  expect(read).toEqual([undefined, expect.stringMatching(/^pm_/), holder.token]);
+});
+
+test('a wallet with two defaults, or none, gets the rightful one; a wrong version becomes that of the log', async () => {
+  const { graph } = fixture;
+  const holder = await fixture.cardHolder();
+  const second = await fixture.secondCard(holder);
+  const { customer_id } = holder;
+  const defaults = async () =>
+    (await readWallet(graph, customer_id))
+      .filter(({ is_default }) => is_default)
+      .map((one) => one.payment_method_id);
+  changedByHand(graph, customer_id);
+  const setAll = (value: boolean) =>
+    runCypher(
+      graph,
+      'MATCH (:Customer {id: $customer_id})-[h:HAS_PAYMENT_METHOD]->() SET h.is_default = $value',
+      {
+        ...{ customer_id, value },
+      },
+    );
+  const rightful = await defaults();
+  for (const value of [true, false]) {
+    await setAll(value);
+    expect(await slice(reconciliation(), 'wallets', onlyOf(holder), { dryRun: true })).toMatchObject({
+      repaired: 1,
+    });
+    expect(await defaults()).not.toHaveLength(1);
+    const repaired = await slice(reconciliation(), 'wallets', onlyOf(holder));
+    expect(repaired).toMatchObject({ repaired: 1, differences: [{ found: 'default', customer_id }] });
+    expect(await defaults()).toHaveLength(1);
+  }
+  expect([holder.payment_method_id, second.payment_method_id]).toContain(rightful[0]);
+
+  const last = (await eventsOf(customer_id)).at(-1)?.seq;
+  for (const wrong of [1, 999]) {
+    await runCypher(graph, 'MATCH (c:Customer {id: $customer_id}) SET c.version = $wrong', {
+      customer_id,
+      wrong,
+    });
+    expect(await slice(reconciliation(), 'wallets', onlyOf(holder))).toMatchObject({
+      differences: [{ found: 'version', customer_id }],
+    });
+    const [row] = await graph.read('MATCH (c:Customer {id: $customer_id}) RETURN c.version AS version', {
+      customer_id,
+    });
+    expect(row).toEqual({ version: last });
+  }
+});
+
+test('a success, a refund and a dispute of which nobody was told reach the processes that they concern, once', async () => {
+  const { graph, stripe } = fixture;
+  const holder = await fixture.cardHolder();
+  const recovery = await fixture.recovery(holder);
+  const charged = await stripe.charge(recovery.order);
+  if (charged.result !== 'approved') throw new Error(charged.result);
+  await fixture.record(recovery, { result: 'unknown', reason: 'the answer was lost' });
+
+  const own = ({ differences }: SliceResult) =>
+    differences.filter((one) => one.customer_id === holder.customer_id);
+  const { payment_id } = recovery;
+  const dry = reconciliation();
+  expect(own(await slice(dry, 'charges', {}, { dryRun: true }))).toEqual([
+    { found: 'charge', customer_id: holder.customer_id, payment_id, gateway_ref: charged.charge_ref },
+  ]);
+  expect(dry.reports).toEqual([]);
+  const run = reconciliation();
+  await slice(run, 'charges', {});
+  expect(run.reports).toMatchObject([
+    {
+      kind: 'charge_result',
+      message: {
+        payment_id,
+        result: 'approved',
+        gateway_ref: charged.gateway_ref,
+        attempt_key: recovery.order.key,
+      },
+    },
+  ]);
+  const again = reconciliation();
+  await slice(again, 'charges', {});
+  expect(again.reports).toEqual([]);
+  await fixture.record(recovery, charged);
+
+  const headers = { authorization: 'Bearer sk_test_1', 'content-type': 'application/x-www-form-urlencoded' };
+  const body = `charge=${charged.charge_ref}&amount=100`;
+  await fetch(`${stripe.url}/v1/refunds`, { method: 'POST', headers, body });
+  const refunding = reconciliation();
+  expect(own(await slice(refunding, 'refunds', {}))).toMatchObject([{ found: 'refund', payment_id }]);
+  expect(own(await slice(reconciliation(), 'refunds', {}))).toEqual([]);
+  const refunds = (await eventsOf(holder.customer_id)).filter(({ type }) => type === 'RefundSent');
+  expect(refunds).toMatchObject([{ source: 'reconciliation' }]);
+
+  await stripe.sim(`/charges/${charged.charge_ref}/dispute`, 'POST', { reason: 'product_not_received' });
+  expect(own(await slice(reconciliation(), 'disputes', {}))).toMatchObject([{ found: 'dispute' }]);
+  expect(own(await slice(reconciliation(), 'disputes', {}))).toEqual([]);
+  const [method] = await readWallet(graph, holder.customer_id);
+  expect(method).toMatchObject({ disputed: true });
+  expect(await getRecovery(graph, payment_id)).toMatchObject({ outcome: 'recovered' });
+});
+
+test('a gateway that goes away in the middle costs one page: what was corrected is corrected once', async () => {
+  const holders: CardHolder[] = [];
+  for (let n = 0; n < 3; n++) holders.push(await fixture.cardHolder());
+  const first = holders[0] as CardHolder;
+  await fixture.stripe.detach(first.token);
+  const last = holders[2] as CardHolder;
+  await fixture.stripe.detach(last.token);
+  const beats: unknown[] = [];
+  let calls = 0;
+  const dying = reconciliation({
+    async methodsOf(customer, after) {
+      calls += 1;
+      if (customer === last.gateway_customer_ref) throw new PersonaError('gateway_unavailable', 'away');
+      return records.methodsOf(customer, after);
+    },
+  });
+  const plan = { pass: { began_at: 0, after: before(first.customer_id), done: 0 }, quota: 3, keep: true };
+  const activityId = randomUUID();
+  await expect(
+    slice(dying, 'wallets', plan, { activityId, onHeartbeat: (details) => beats.push(details) }),
+  ).rejects.toMatchObject({ type: 'gateway_unavailable' });
+  expect(calls).toBeGreaterThan(0);
+  const run = reconciliation();
+  const result = await slice(run, 'wallets', plan, { activityId, heartbeatDetails: beats.at(-1) });
+  expect(result).toMatchObject({ compared: 3 });
+  for (const { customer_id } of [first, last]) {
+    const removed = (await eventsOf(customer_id)).filter(({ type }) => type === 'PaymentMethodRemoved');
+    expect(removed).toHaveLength(1);
+  }
+  expect(await getPass(fixture.graph)).toMatchObject({ after: last.customer_id, done: 3 });
+});
+
+test('a customer who cannot be compared keeps no one back', async () => {
+  const { graph } = fixture;
+  const [broken, other] = [await fixture.cardHolder(), await fixture.cardHolder()];
+  const { customer_id } = broken;
+  changedByHand(graph, customer_id);
+  await runCypher(graph, 'MATCH (k:CustomerKey {customer_id: $customer_id}) DELETE k', { customer_id });
+  await runCypher(graph, 'MATCH (c:Customer {id: $customer_id}) SET c.version = 999', { customer_id });
+  await fixture.stripe.detach(other.token);
+  const plan = { ...onlyOf(broken), quota: 2 };
+  const { differences } = await slice(reconciliation(), 'wallets', plan);
+  expect(differences.map(({ customer_id: id, found }) => [id, found])).toEqual(
+    expect.arrayContaining([
+      [customer_id, 'not_compared'],
+      [other.customer_id, 'detached'],
+    ]),
+  );
+});
+
+test('a gateway that says when to come again is obeyed', async () => {
+  const holder = await fixture.cardHolder();
+  await fixture.stripe.sim('/rate_limit', 'PUT', { requests: 1, retry_after_s: 7 });
+  await expect(slice(reconciliation(), 'wallets', onlyOf(holder))).rejects.toMatchObject({
+    type: 'gateway_unavailable',
+    retryAfterMs: 7_000,
+  });
+  expect(await slice(reconciliation(), 'wallets', onlyOf(holder))).toMatchObject({ compared: 1 });
+});

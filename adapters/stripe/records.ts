@@ -1,0 +1,119 @@
+/** Stripe's lists, page by page, for the reconciliation: what it has by now, whoever was told of it. */
+
+import type { Stripe } from 'stripe';
+import type { DisputeRecord, GatewayRecords, RecordPage, Span } from '../../domain/reconciliation/records.ts';
+import { found, gatewayFault, type StripeOptions, stripeClient } from './client.ts';
+import { codesOfCharge } from './decline-codes.ts';
+import { disputeOf, fraudWarningOf } from './disputes.ts';
+import { methodOf } from './methods.ts';
+import { refundedFor, shownRefund } from './refund.ts';
+
+/** The largest page that Stripe gives. */
+const PAGE = 100;
+
+export function createStripeRecords(options: StripeOptions): GatewayRecords {
+  const stripe = stripeClient(options);
+
+  /** One page as it is shown; what is not to be shown is left out, and the next page begins behind it all the same. */
+  async function page<T extends { id: string }, R>(
+    list: Promise<Stripe.ApiList<T>>,
+    show: (object: T) => R | undefined,
+  ): Promise<RecordPage<R>> {
+    try {
+      return shown(await list, show);
+    } catch (error) {
+      throw gatewayFault(error, options);
+    }
+  }
+
+  return {
+    async methodsOf(gatewayCustomerRef, after) {
+      const list = stripe.customers.listPaymentMethods(gatewayCustomerRef, place(after));
+      const methods = await found(list, options);
+      return methods && shown(methods, methodOf);
+    },
+
+    async getPaymentMethod(token) {
+      const method = await found(stripe.paymentMethods.retrieve(token), options);
+      return method && methodOf(method);
+    },
+
+    charges: (span, after) =>
+      page(stripe.charges.list({ ...within(span), ...place(after) }), (charge) => {
+        const gateway_ref = idOf(charge.payment_intent);
+        if (gateway_ref === undefined) return undefined;
+        const { payment_method: token, metadata } = charge;
+        const gateway_customer_ref = idOf(charge.customer);
+        return {
+          about: 'payment',
+          result: RESULTS[charge.status as keyof typeof RESULTS] ?? 'pending',
+          codes: charge.status === 'failed' ? codesOfCharge(charge) : {},
+          charge_ref: charge.id,
+          gateway_ref,
+          // Stripe's times are whole seconds: the last moment at which it may have been.
+          occurred_at: new Date(charge.created * 1000 + 999).toISOString(),
+          ...(gateway_customer_ref && { gateway_customer_ref }),
+          ...(metadata.payment_id && { payment_id: metadata.payment_id }),
+          ...(token && { token }),
+        };
+      }),
+
+    refunds: (span, after) =>
+      page(stripe.refunds.list({ ...within(span), ...place(after) }), (refund) => {
+        const gateway_ref = idOf(refund.payment_intent);
+        if (gateway_ref === undefined) return undefined;
+        const { refund_ref, state, charge_ref } = shownRefund(refund);
+        return {
+          about: 'refund',
+          ...{ refund_ref, state, gateway_ref },
+          ...(charge_ref && { charge_ref }),
+          ...refundedFor(refund),
+        };
+      }),
+
+    disputes: (span, after) => {
+      const list = stripe.disputes.list({ ...within(span), ...place(after), expand: ['data.charge'] });
+      return page(list, (dispute) => ofCharge(dispute, disputeOf(dispute)));
+    },
+
+    fraudWarnings: (span, after) => {
+      const query = { ...within(span), ...place(after), expand: ['data.charge'] };
+      return page(stripe.radar.earlyFraudWarnings.list(query), (warning) =>
+        ofCharge(warning, fraudWarningOf(warning)),
+      );
+    },
+  };
+}
+
+const RESULTS = { succeeded: 'approved', pending: 'pending', failed: 'declined' } as const;
+
+function shown<T extends { id: string }, R>(
+  { data, has_more }: Stripe.ApiList<T>,
+  show: (object: T) => R | undefined,
+): RecordPage<R> {
+  const last = data.at(-1);
+  return {
+    items: data.map(show).filter((item) => item !== undefined),
+    ...(has_more && last && { next: last.id }),
+  };
+}
+
+function place(after: string | undefined) {
+  return { limit: PAGE, ...(after !== undefined && { starting_after: after }) };
+}
+
+function within({ since, until }: Span) {
+  return { created: { gte: Math.floor(since / 1000), lt: Math.floor(until / 1000) } };
+}
+
+function ofCharge<T>(
+  { charge }: { charge: string | { id: string } },
+  dispute: T,
+): T & { charge_ref: string } {
+  return { ...dispute, charge_ref: typeof charge === 'string' ? charge : charge.id } satisfies T &
+    Pick<DisputeRecord, 'charge_ref'>;
+}
+
+function idOf(reference: string | { id: string } | null): string | undefined {
+  return typeof reference === 'string' ? reference : reference?.id;
+}

@@ -1,0 +1,112 @@
+/** Compares the graph with the gateway now, or says what earlier comparisons have left to a person. */
+
+import { randomUUID } from 'node:crypto';
+import { RECONCILIATION, type ReconcileInput, TaskQueue, WorkflowName } from '../../domain/processes.ts';
+import { MISMATCHES, type Mismatch } from '../../domain/reconciliation/methods.ts';
+import { counterOf, type Difference, type Totals } from '../../domain/reconciliation/totals.ts';
+import { openConfiguredGraph } from '../../graph/index.ts';
+import { type FoundMismatch, getMismatches } from '../../graph/reconciliation/index.ts';
+import { readCodecKeys, readGraphEnvironment } from '../../platform/environment.ts';
+import { toPersonaError } from '../../temporal/failures.ts';
+import type { Answer } from '../answer.ts';
+import { ExitCode } from '../failure.ts';
+import type { Settings } from '../settings.ts';
+import { table } from '../tables.ts';
+import { connect } from './operate.ts';
+
+interface Result extends Totals {
+  dry_run: boolean;
+  failed: string[];
+  differences: Difference[];
+}
+
+/**
+ * Runs a comparison of every wallet and of the gateway's latest records, and waits for its end; a worker on the queue
+ * persona-reconciliation carries it out.
+ * @throws CliFailure, PersonaError temporal_unavailable
+ */
+export async function reconcile(
+  settings: Settings,
+  { dryRun, say }: { dryRun: boolean; say(line: string): void },
+): Promise<Answer> {
+  const client = await connect(settings, readCodecKeys(settings.variables).reveal());
+  const args: [ReconcileInput] = [{ all: true, ...(dryRun && { dry_run: true }) }];
+  try {
+    // Beside the daily one: two at once correct once.
+    const workflowId = `${RECONCILIATION.id}:${randomUUID()}`;
+    const handle = await client.workflow.start(WorkflowName.reconcilePaymentMethods, {
+      ...{ workflowId, taskQueue: TaskQueue.maintenance, args },
+      workflowExecutionTimeout: RECONCILIATION.everyMs,
+      staticSummary: `Compares everything with the gateway${dryRun ? ', and corrects nothing' : ''}`,
+    });
+    say(`${workflowId} compares every wallet; it goes on when this command is stopped.`);
+    return answerOf((await handle.result()) as Result);
+  } catch (error) {
+    throw toPersonaError(error);
+  } finally {
+    await client.connection.close();
+  }
+}
+
+function answerOf(result: Result): Answer {
+  const { dry_run, failed, compared, corrected, listed, repaired, differences } = result;
+  const lines = differences.map((difference) => `${wordsOf(difference)}  ${idsOf(difference)}`);
+  const all = corrected + listed + repaired;
+  const more = all > differences.length ? [`… and ${all - differences.length} more`] : [];
+  const would = dry_run ? 'would be ' : '';
+  const sum = `${compared} compared: ${corrected} ${would}corrected, ${repaired} ${would}repaired, ${listed} for a person${dry_run ? '. Nothing was changed.' : ' (persona reconcile --list).'}`;
+  const left =
+    failed.length > 0 ? [`Not finished: ${failed.join(', ')}. The log of the worker says why.`] : [];
+  return {
+    document: result,
+    text: [...lines, ...more, sum, ...left].join('\n'),
+    ...(failed.length > 0 && { exitCode: ExitCode.badAnswer }),
+  };
+}
+
+function wordsOf(difference: Difference): string {
+  const { found, fields } = difference;
+  return `${counterOf(difference)}: ${found}${fields ? ` ${fields.join(', ')}` : ''}`;
+}
+
+function idsOf({ found: _, fields: __, ...ids }: Difference): string {
+  return Object.entries(ids)
+    .map(([name, id]) => `${name} ${id}`)
+    .join('  ');
+}
+
+const PAGE = 100;
+
+/** @throws EnvironmentError without the graph's keys; PersonaError graph_unavailable */
+export async function listMismatches(settings: Settings): Promise<Answer> {
+  const graph = openConfiguredGraph(readGraphEnvironment(settings.variables));
+  try {
+    const items: FoundMismatch[] = [];
+    for (const mismatch of MISMATCHES) {
+      let after: string | undefined = '';
+      while (after !== undefined) {
+        const page: FoundMismatch[] = await getMismatches(graph, { mismatch, after, limit: PAGE });
+        items.push(...page);
+        after = page.length < PAGE ? undefined : page.at(-1)?.payment_method_id;
+      }
+    }
+    const rows = items.map(({ mismatch, customer_id, payment_method_id }) => [
+      WORDS[mismatch],
+      customer_id,
+      payment_method_id,
+    ]);
+    const empty = 'The gateway has every method as Persona has it.';
+    return {
+      document: { items },
+      text: table(['the gateway', 'customer', 'payment method'], rows, empty),
+    };
+  } finally {
+    await graph.close();
+  }
+}
+
+const WORDS: Readonly<Record<Mismatch, string>> = {
+  unknown_there: 'does not know it',
+  other_owner: 'has it at another customer',
+  other_number: 'has other last digits',
+};

@@ -1,0 +1,73 @@
+import { expect, test } from 'vitest';
+import type { GatewayPaymentMethod } from '../ports.ts';
+import { compareMethod, type HeldMethod } from './methods.ts';
+
+const OWNER = 'cus_1';
+const held: HeldMethod = {
+  payment_method_id: 'm',
+  type: 'card',
+  status: 'active',
+  brand: 'visa',
+  network: 'visa',
+  last_four: '4242',
+  expiry_month: 8,
+  expiry_year: 2029,
+  funding: 'credit',
+  country: 'US',
+  gateway_type: 'card',
+  instrument_fingerprint: 'fp_1',
+  mismatch: null,
+};
+const found: GatewayPaymentMethod = {
+  token: 'pm_1',
+  type: 'card',
+  gateway_type: 'card',
+  gateway_customer_ref: OWNER,
+  brand: 'visa',
+  network: 'visa',
+  last_four: '4242',
+  expiry_month: 8,
+  expiry_year: 2029,
+  funding: 'credit',
+  country: 'US',
+  instrument_fingerprint: 'fp_1',
+};
+const { gateway_customer_ref: _, ...nobodys } = found;
+const { instrument_fingerprint: __, ...unnumbered } = found;
+
+test.each<[string, Partial<HeldMethod>, GatewayPaymentMethod | undefined, object]>([
+  ['nothing differs', {}, found, { is: 'same' }],
+  [
+    'what the gateway does not say is no difference',
+    {},
+    { token: 'pm_1', type: 'card', gateway_customer_ref: OWNER },
+    { is: 'same' },
+  ],
+  ['a wallet’s card is a card there', { type: 'digital_wallet' }, found, { is: 'same' }],
+  ['one that is being verified', { status: 'unverified' }, undefined, { is: 'same' }],
+  ['another expiry', {}, { ...found, expiry_year: 2025 }, { is: 'newer', fields: ['expiry_year'] }],
+  [
+    'a card that was replaced',
+    {},
+    { ...found, last_four: '1881', instrument_fingerprint: 'fp_2' },
+    { is: 'newer', fields: ['last_four', 'instrument_fingerprint'] },
+  ],
+  ['last digits that were not known', { last_four: null }, found, { is: 'newer', fields: ['last_four'] }],
+  ['detached', {}, nobodys, { is: 'detached' }],
+  ['unknown there', {}, undefined, { is: 'mismatch', mismatch: 'unknown_there' }],
+  ['another’s', {}, { ...found, gateway_customer_ref: 'cus_2' }, { is: 'mismatch', mismatch: 'other_owner' }],
+  [
+    'other last digits of the same number',
+    {},
+    { ...found, last_four: '1881' },
+    { is: 'mismatch', mismatch: 'other_number' },
+  ],
+  [
+    'other last digits of a number that is not said',
+    {},
+    { ...unnumbered, last_four: '1881' },
+    { is: 'mismatch', mismatch: 'other_number' },
+  ],
+])('%s', (_name, change, there, expected) => {
+  expect(compareMethod({ ...held, ...change }, there, OWNER)).toEqual(expected);
+});

@@ -1,0 +1,50 @@
+/** One payment method, as the graph has it and as the gateway does (specification: workflows, 6). */
+
+import { type HeldDetails, newerDetails } from '../method-details.ts';
+import type { PaymentMethodStatus } from '../payment-method.ts';
+import type { GatewayPaymentMethod } from '../ports.ts';
+
+/**
+ * What a person has to look at: no reading of the gateway says which side is right.
+ * `unknown_there`: the gateway knows no such method. `other_owner`: it is attached to another of the gateway's customers.
+ * `other_number`: other last digits, and nothing says that the card was replaced.
+ */
+export const MISMATCHES = ['unknown_there', 'other_owner', 'other_number'] as const;
+export type Mismatch = (typeof MISMATCHES)[number];
+
+/** A method of the wallet; `mismatch`: what an earlier comparison has found. */
+export interface HeldMethod extends HeldDetails {
+  payment_method_id: string;
+  status: PaymentMethodStatus;
+  mismatch: Mismatch | null;
+}
+
+export type Comparison =
+  | { is: 'same' }
+  /** The gateway has newer details; which. */
+  | { is: 'newer'; fields: string[] }
+  /** It is attached to no customer there any more. */
+  | { is: 'detached' }
+  | { is: 'mismatch'; mismatch: Mismatch };
+
+/**
+ * @param found `undefined`: the gateway knows no such method
+ * @param owner the gateway's customer that the wallet belongs to
+ */
+export function compareMethod(
+  held: Readonly<HeldMethod>,
+  found: GatewayPaymentMethod | undefined,
+  owner: string,
+): Comparison {
+  // Its verification reads it, and writes what it finds.
+  if (held.status === 'unverified') return { is: 'same' };
+  if (found === undefined) return { is: 'mismatch', mismatch: 'unknown_there' };
+  if (found.gateway_customer_ref === undefined) return { is: 'detached' };
+  if (found.gateway_customer_ref !== owner) return { is: 'mismatch', mismatch: 'other_owner' };
+  const fields = Object.keys(newerDetails(held, found)).filter((field) => field !== 'gateway_customer_ref');
+  // A card that its network has replaced has another fingerprint with its other number.
+  if (held.last_four !== null && fields.includes('last_four') && !fields.includes('instrument_fingerprint')) {
+    return { is: 'mismatch', mismatch: 'other_number' };
+  }
+  return fields.length === 0 ? { is: 'same' } : { is: 'newer', fields };
+}

@@ -1,0 +1,15 @@
+/** The comparison with the gateway: what it reads, corrects and remembers. */
+
+export { type FoundMismatch, getMismatches, recordMismatch } from './mismatches.ts';
+export { findUnknownDispute, findUnknownRefund } from './news.ts';
+export { getComparedUntil, getPass, keepComparedUntil, keepPass } from './progress.ts';
+export { repairDefault, repairVersion } from './repair.ts';
+export {
+  countCustomers,
+  type CustomerToReconcile,
+  entriesByToken,
+  getCustomersToReconcile,
+  getDevicesToReconcile,
+  getWalletEntries,
+  type WalletEntry,
+} from './wallets.ts';

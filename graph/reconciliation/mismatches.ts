@@ -1,0 +1,54 @@
+/** What a person has to look at: a method that the gateway has differently, in a way that no rule may correct. */
+
+import type { Mismatch } from '../../domain/reconciliation/methods.ts';
+import { type CommandHeader, runCommand } from '../command.ts';
+import type { Graph, Reader } from '../graph.ts';
+
+const FIND = `
+  MATCH (:Customer {id: $customer_id})-[:HAS_PAYMENT_METHOD]->(p:PaymentMethod {id: $payment_method_id})
+  WHERE p.removed_at IS NULL
+  RETURN p.gateway_mismatch AS mismatch`;
+
+/**
+ * Writes down what the gateway says of a method that a person has to look at, or that there is nothing any more (`null`).
+ *
+ * @returns whether it was not known
+ * @throws PersonaError customer_not_found
+ */
+export function recordMismatch(
+  graph: Graph,
+  header: CommandHeader,
+  input: { customer_id: string; payment_method_id: string; mismatch: Mismatch | null },
+): Promise<boolean> {
+  const { customer_id, payment_method_id: id, mismatch: value } = input;
+  return runCommand(graph, header, 'recordMismatch', input, async (tx) => {
+    await tx.lockCustomer(customer_id);
+    const [method] = await tx.read<{ mismatch: Mismatch | null }>(FIND, input);
+    if (method === undefined || method.mismatch === value) return false;
+    const data = { label: 'PaymentMethod', id, property: 'gateway_mismatch', value } as const;
+    tx.append({ stream: 'customer', stream_id: customer_id, type: 'NodePropertyChanged', data });
+    return true;
+  });
+}
+
+export interface FoundMismatch {
+  payment_method_id: string;
+  customer_id: string;
+  mismatch: Mismatch;
+}
+
+const PAGE = `
+  MATCH (p:PaymentMethod)
+  USING INDEX p:PaymentMethod(gateway_mismatch, id)
+  WHERE p.gateway_mismatch = $mismatch AND p.id > $after AND p.removed_at IS NULL
+  MATCH (p)<-[:HAS_PAYMENT_METHOD]-(c:Customer)
+  RETURN p.id AS payment_method_id, c.id AS customer_id, p.gateway_mismatch AS mismatch
+  ORDER BY p.gateway_mismatch, p.id LIMIT $limit`;
+
+/** Methods with one kind of mismatch: a page, in the order of their ids. @param input.after the last one of the page before, or empty */
+export function getMismatches(
+  reader: Reader,
+  input: { mismatch: Mismatch; after: string; limit: number },
+): Promise<FoundMismatch[]> {
+  return reader.read<FoundMismatch>(PAGE, input);
+}

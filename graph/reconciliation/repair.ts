@@ -1,0 +1,55 @@
+/** Repairs invariants that no command breaks: someone has changed the graph by other means, or a bug did (graph, invariants 1 and 3). */
+
+import type { StreamKind } from '../../domain/events.ts';
+import { type CommandHeader, runCommand } from '../command.ts';
+import type { CommandTx } from '../command-tx.ts';
+import type { Graph } from '../graph.ts';
+import { openWallet } from '../wallet/wallet.ts';
+
+// An index on two properties is used only where both are asked for: hence seq.
+const LAST_SEQ = `
+  MATCH (e:PersonaEvent {stream_id: $id}) WHERE e.seq > 0
+  RETURN e.seq AS seq ORDER BY e.stream_id DESC, e.seq DESC LIMIT 1`;
+const SET_VERSION: Readonly<Record<StreamKind, string>> = {
+  customer: 'MATCH (c:Customer {id: $id}) SET c.version = $seq',
+  device: 'MATCH (d:Device {id: $id}) SET d.version = $seq',
+};
+
+/**
+ * Gives a stream's node the version that its log says. No event: the version is not told of by events, it counts them.
+ *
+ * @returns whether it was wrong
+ * @throws PersonaError customer_not_found, device_not_found
+ */
+export function repairVersion(
+  graph: Graph,
+  header: CommandHeader,
+  stream: { kind: StreamKind; id: string },
+): Promise<boolean> {
+  const { kind, id } = stream;
+  return runCommand(graph, header, 'repairVersion', stream, async (tx: CommandTx) => {
+    const { version } = kind === 'customer' ? await tx.lockCustomer(id) : await tx.lockDevice(id);
+    const [last] = await tx.read<{ seq: number }>(LAST_SEQ, { id });
+    if (last === undefined || last.seq === version) return false;
+    tx.send(SET_VERSION[kind], { id, seq: last.seq });
+    return true;
+  });
+}
+
+/**
+ * Gives a wallet the default that it has to have, and no other one.
+ *
+ * @returns whether it had another, or none, or several
+ * @throws PersonaError customer_not_found
+ */
+export function repairDefault(
+  graph: Graph,
+  header: CommandHeader,
+  input: { customer_id: string },
+): Promise<boolean> {
+  const { customer_id } = input;
+  return runCommand(graph, header, 'repairDefault', input, async (tx) => {
+    await tx.lockCustomer(customer_id);
+    return (await openWallet(tx, customer_id)).repairDefault('reconciliation');
+  });
+}

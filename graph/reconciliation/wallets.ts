@@ -1,0 +1,85 @@
+/** Wallets as the reconciliation reads them: customer by customer, in the order of ids, whatever has happened to them. */
+
+import type { HeldMethod } from '../../domain/reconciliation/methods.ts';
+import type { DefaultCandidate } from '../../domain/wallet.ts';
+import type { Graph, Reader } from '../graph.ts';
+import { tokenHashes } from '../wallet/token-hash.ts';
+
+export interface CustomerToReconcile {
+  customer_id: string;
+  /** `null`: the gateway has never heard of the customer. */
+  gateway_customer_ref: string | null;
+  /** Is the version the `seq` of the last event (graph, invariant 3)? */
+  is_version_right: boolean;
+}
+
+/** Two look-ups at a key, however long the stream is. */
+const isVersionRight = (node: string) => `
+  EXISTS { MATCH (:PersonaEvent {stream_id: ${node}.id, seq: ${node}.version}) }
+  AND NOT EXISTS { MATCH (:PersonaEvent {stream_id: ${node}.id, seq: ${node}.version + 1}) }`;
+
+const CUSTOMERS = `
+  MATCH (c:Customer) WHERE c.id > $after AND c.status IN ['active', 'suspended']
+  RETURN c.id AS customer_id, c.gateway_customer_ref AS gateway_customer_ref,
+    ${isVersionRight('c')} AS is_version_right
+  ORDER BY c.id LIMIT $limit`;
+
+/** @param input.after the last customer of the page before, or empty */
+export function getCustomersToReconcile(
+  reader: Reader,
+  input: { after: string; limit: number },
+): Promise<CustomerToReconcile[]> {
+  return reader.read<CustomerToReconcile>(CUSTOMERS, input);
+}
+
+const COUNT = 'MATCH (c:Customer) RETURN count(c) AS customers';
+
+/** How many customers there are; Neo4j keeps the number. */
+export async function countCustomers(reader: Reader): Promise<number> {
+  const [row] = await reader.read<{ customers: number }>(COUNT);
+  return row?.customers ?? 0;
+}
+
+/** A method of a wallet, also one that was removed. */
+export interface WalletEntry extends HeldMethod, DefaultCandidate {
+  token_hash: string;
+  removed_at: string | null;
+}
+
+const METHODS = `
+  MATCH (:Customer {id: $customer_id})-[h:HAS_PAYMENT_METHOD]->(p:PaymentMethod)
+  RETURN p.id AS payment_method_id, p.type AS type, p.status AS status, p.brand AS brand, p.network AS network,
+    p.last_four AS last_four, p.expiry_month AS expiry_month, p.expiry_year AS expiry_year, p.funding AS funding,
+    p.country AS country, p.gateway_type AS gateway_type, p.instrument_fingerprint AS instrument_fingerprint,
+    p.token_hash AS token_hash, p.removed_at AS removed_at, p.gateway_mismatch AS mismatch,
+    h.is_default AS is_default, h.proven AS proven, coalesce(h.disputed, false) AS disputed,
+    h.off_session_consent AS off_session_consent, h.last_used AS last_used`;
+
+export function getWalletEntries(reader: Reader, input: { customer_id: string }): Promise<WalletEntry[]> {
+  return reader.read<WalletEntry>(METHODS, input);
+}
+
+const DEVICES = `
+  MATCH (d:Device) WHERE d.id > $after
+  RETURN d.id AS device_id, ${isVersionRight('d')} AS is_version_right
+  ORDER BY d.id LIMIT $limit`;
+
+/** @param input.after the last device of the page before, or empty */
+export function getDevicesToReconcile(
+  reader: Reader,
+  input: { after: string; limit: number },
+): Promise<{ device_id: string; is_version_right: boolean }[]> {
+  return reader.read(DEVICES, input);
+}
+
+/** @returns finds the entry of a token */
+export function entriesByToken(
+  { blindIndex }: Pick<Graph, 'blindIndex'>,
+  entries: readonly WalletEntry[],
+): (token: string) => WalletEntry | undefined {
+  const byHash = new Map(entries.map((entry) => [entry.token_hash, entry]));
+  return (token) =>
+    tokenHashes(blindIndex, token)
+      .map((hash) => byHash.get(hash))
+      .find((entry) => entry !== undefined);
+}
