@@ -68,6 +68,7 @@ test('says when it polls, serves metrics in seconds, and drains on SIGTERM', asy
     'persona-onboarding',
     'persona-recovery',
     'persona-gateway',
+    'persona-fraud',
     'persona-maintenance',
   ]);
 
@@ -104,7 +105,7 @@ test('refuses a queue that does not exist, and names those that do', async () =>
   const worker = startWorker(['--queues', 'persona-gateway,persona-nothing']);
   expect(await worker.exited).toBe(1);
   expect(worker.stderr()).toMatch(
-    /'persona-nothing'.*persona-onboarding, persona-recovery, persona-gateway, persona-maintenance/,
+    /'persona-nothing'.*persona-onboarding, persona-recovery, persona-gateway, persona-fraud, persona-maintenance/,
   );
   expect(worker.stdout()).toBe('');
 });
