@@ -56,7 +56,7 @@ function sweeping(later: number, starts: Partial<Parameters<typeof createSweepAc
   });
 }
 
-async function eachPage(sweep: (input: { after: string }) => Promise<unknown>): Promise<void> {
+async function eachPage(sweep: (input: { after: string }) => Promise<{ next?: string }>): Promise<void> {
   const environment = new MockActivityEnvironment();
   for (let after: string | undefined = ''; after !== undefined; ) {
     const page = (await environment.run(sweep, { after })) as { next?: string };
