@@ -5,11 +5,13 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type InboxSimulator, startInboxSimulator } from '../dev/simulators/inbox/server.ts';
 import type { SendNoticeInput } from '../domain/processes.ts';
-import type { Graph } from '../graph/index.ts';
+import { applyFraudOutcome, decideFraudReview, type Graph } from '../graph/index.ts';
 import { closeRecovery } from '../graph/recovery/index.ts';
 import { readPolicy } from '../platform/policy.ts';
+import { fraudReport } from '../test/fraud.ts';
 import { closeVerified, openTestGraph, testHeader } from '../test/graph.ts';
 import { claimedObligation } from '../test/obligations.ts';
+import { customerWithCards } from '../test/wallets.ts';
 import { createSweepActivities } from './sweep.ts';
 import { deliver, graphOptions, newKeys, noticeEvents, notifierOf } from './testing.ts';
 
@@ -27,27 +29,48 @@ afterAll(async () => {
   await closeVerified(graph);
 });
 
-/** What a sweep that comes so much later starts for that payment. */
-async function swept(payment_id: string, later: number): Promise<SendNoticeInput[]> {
+/** The notices that a sweep that comes so much later starts about that payment or that fraud case. */
+async function swept(subject: string, later: number): Promise<SendNoticeInput[]> {
   const started: SendNoticeInput[] = [];
-  const { sweepNotices } = createSweepActivities({
+  const { sweepNotices } = sweeping(later, {
+    startNotice: async (notice) => {
+      if (notice.payment_id === subject || notice.case_id === subject) started.push(notice);
+      return true;
+    },
+  });
+  await eachPage(sweepNotices);
+  return started;
+}
+
+/** A sweep that comes so much later. */
+function sweeping(later: number, starts: Partial<Parameters<typeof createSweepActivities>[0]>) {
+  return createSweepActivities({
     graph,
     resumeRecovery: async () => false,
     resumeFraudCase: async () => false,
     startRefund: async () => false,
     sendReport: async () => {},
-    startNotice: async (notice) => {
-      if (notice.payment_id === payment_id) started.push(notice);
-      return true;
-    },
+    startNotice: async () => false,
     now: () => Date.now() + later,
+    ...starts,
   });
+}
+
+async function eachPage(sweep: (input: { after: string }) => Promise<{ next?: string }>): Promise<void> {
   const environment = new MockActivityEnvironment();
   for (let after: string | undefined = ''; after !== undefined; ) {
-    const page = (await environment.run(sweepNotices, { after })) as { next?: string };
+    const page = (await environment.run(sweep, { after })) as { next?: string };
     after = page.next;
   }
-  return started;
+}
+
+/** A fraud case of a customer who can be written to. */
+async function fraudCase(outcome: 'suspected' | 'confirmed_fraud') {
+  const email = `fraud.${randomUUID()}@shop.example`;
+  const { customer_id } = await customerWithCards(graph, policy, { cards: 1, email });
+  const report = fraudReport({ customer_id, outcome });
+  await applyFraudOutcome(graph, testHeader({ occurredAt: report.occurred_at }), report);
+  return report;
 }
 
 async function recovered() {
@@ -92,4 +115,34 @@ test('that money moved is told however late; that nothing was charged only while
   expect(soon).toMatchObject({ template: 'recovery_ended' });
   expect(soon).not.toHaveProperty('given_up');
   expect(await swept(unpaid.payment_id, 4 * DAY)).toMatchObject([{ given_up: expect.any(String) }]);
+});
+
+test('a suspension whose run was lost before the customer was told is told of, once', async () => {
+  const { case_id, customer_id } = await fraudCase('confirmed_fraud');
+  expect(await swept(case_id, 0)).toEqual([]);
+  const [notice = expect.fail('nothing is due'), ...more] = await swept(case_id, 2 * MINUTE);
+  const notification_id = `fraud:${case_id}:account_suspended:1`;
+  expect(notice).toEqual({ notification_id, customer_id, case_id, template: 'account_suspended' });
+  expect(more).toEqual([]);
+  expect(await swept(case_id, 4 * DAY)).toEqual([{ ...notice, given_up: expect.any(String) }]);
+  await deliver(graph, notice, notifierOf({ by: 'webhook', url: inbox.webhook }));
+  expect(await swept(case_id, 2 * MINUTE)).toEqual([]);
+});
+
+test('a suspicion that awaits a person is taken up, page after page, until somebody has decided', async () => {
+  const { case_id } = await fraudCase('suspected');
+  const resumed: string[] = [];
+  const { sweepFraudReviews } = sweeping(0, {
+    resumeFraudCase: async (id) => {
+      resumed.push(id);
+      return true;
+    },
+  });
+  await eachPage(sweepFraudReviews);
+  expect(resumed).toContain(case_id);
+  expect(new Set(resumed).size).toBe(resumed.length);
+  await decideFraudReview(graph, testHeader(), { case_id, decision: 'clear', reason: 'test' });
+  resumed.splice(0);
+  await eachPage(sweepFraudReviews);
+  expect(resumed).not.toContain(case_id);
 });

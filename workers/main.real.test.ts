@@ -68,6 +68,7 @@ test('says when it polls, serves metrics in seconds, and drains on SIGTERM', asy
     'persona-onboarding',
     'persona-recovery',
     'persona-gateway',
+    'persona-fraud',
     'persona-expiry',
     'persona-maintenance',
     'persona-reconciliation',

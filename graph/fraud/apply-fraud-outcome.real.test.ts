@@ -173,6 +173,16 @@ test('a suspicion waits for a person, whose decision suspends the customer or un
   expect(await now()).toEqual({ ...before, default: expect.any(String) });
 });
 
+test('a decision of ours takes no place in the order of Chimera’s outcomes', async () => {
+  const { report, decided } = await suspect();
+  await report('suspected', { minutes: -2 });
+  await decided('clear');
+  expect(await report('confirmed_fraud', { minutes: -1 })).toMatchObject({
+    applied: true,
+    customer_status: 'suspended',
+  });
+});
+
 test('a later outcome ends the review, an older one does not', async () => {
   const { report, decided, case_id } = await suspect();
   await report('suspected', { minutes: 5 });

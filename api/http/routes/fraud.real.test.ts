@@ -97,3 +97,20 @@ test('of a suspended customer nothing is charged, until Chimera clears the case'
     attempts: [{ payment_method_id: next.payment_method_id, state: 'approved' }],
   });
 });
+
+test('what a suspended customer asks to be changed is refused; reading stays', async () => {
+  const { holder } = await threeCards([]);
+  await suspend(holder);
+  const app = system.appOn(system.temporal.client);
+  const path = `/api/v1/customers/${holder.customer_id}`;
+  const refused = await app.request(`${path}/payment-methods`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'idempotency-key': holder.token },
+    body: JSON.stringify({ type: 'card', token: `${holder.token}-new` }),
+  });
+  expect(refused.status).toBe(403);
+  expect(await refused.json()).toMatchObject({ type: 'urn:persona:error:customer_suspended' });
+  expect(await (await app.request(`${path}/profile`)).json()).toMatchObject({ status: 'suspended' });
+  for (const part of ['payment-methods', 'recoveries', 'timeline'])
+    expect((await app.request(`${path}/${part}`)).status).toBe(200);
+});
