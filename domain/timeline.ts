@@ -126,7 +126,10 @@ const SENTENCES: { readonly [T in keyof EventData]: Sentence<T> | null } = {
     `We are giving back what was charged a second time for the payment ${payment_id}.`,
   RelationshipAdded: ({ source_id }, name) => `${name(source_id)} was used on a device.`,
   RelationshipAttributeChanged: () => 'We learned when something of yours was last used.',
-  NodePropertyChanged: ({ label, id }, name) => CHANGED[label](id, name),
+  NodePropertyChanged: ({ label, id, property }, name) =>
+    property === 'gateway_mismatch'
+      ? `We compared ${name(id)} with our payment gateway.`
+      : CHANGED[label](id, name),
   // A suspicion; what it changed is told of by events of its own.
   FraudOutcomeApplied: null,
   FraudReviewReminded: null,
