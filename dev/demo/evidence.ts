@@ -38,7 +38,7 @@ export interface Evidence {
   inbox(customerId: string): Promise<Message[]>;
   /** Tells the gateway of a card, as if its holder had typed it into the gateway's own page. */
   issueCard(card: Card): Promise<void>;
-  /** Detaches a card at the gateway, and nobody is told. */
+  /** Detaches a card at the gateway without a webhook. */
   detachSilently(token: string): Promise<void>;
   /** Is the card attached to a customer there? */
   isAttached(token: string): Promise<boolean>;
