@@ -292,7 +292,7 @@ test('a wallet with two defaults, or none, gets the rightful one; a wrong versio
   }
 });
 
-test('a success, a refund and a dispute of which nobody was told reach the processes that they concern, once', async () => {
+test('a success, a refund and a dispute without a webhook reach the processes that they concern, once', async () => {
   const { graph, stripe } = fixture;
   const holder = await fixture.cardHolder();
   const recovery = await fixture.recovery(holder);

@@ -146,7 +146,7 @@ export interface MethodUpdated extends MethodReady {
 /** The signal of `followGateway`, which it is started with. */
 export const GATEWAY_CHANGED = 'gatewayChanged';
 
-/** What the gateway has changed by itself, to be read there again. `source`: who found that out, if nobody was told. */
+/** What the gateway has changed by itself, to be read there again. `source`: who found that out, if no webhook did. */
 export type GatewayChange = { event_id: string; source?: 'reconciliation' } & (
   | { changed: 'payment_method'; payment_method_id: string }
   | { changed: 'mandate'; payment_method_id: string; mandate_ref: string }

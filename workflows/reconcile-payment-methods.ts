@@ -17,7 +17,7 @@ import {
 } from '../domain/reconciliation/totals.ts';
 import { show } from './visibility.ts';
 
-/** The gateway's lists first: money waits for nobody. */
+/** The gateway's lists first: money does not wait for a million wallets. */
 const STAGES = ['charges', 'refunds', 'disputes', 'fraud_warnings', 'wallets', 'devices'] as const;
 export type Stage = (typeof STAGES)[number];
 

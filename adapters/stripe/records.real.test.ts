@@ -43,7 +43,7 @@ test('a customer’s methods come in pages of a hundred, those that were detache
   expect(await records.getPaymentMethod(token)).not.toHaveProperty('gateway_customer_ref');
 });
 
-test('nobody of that reference is no error', async () => {
+test('a reference that does not exist is no error', async () => {
   expect(await records.methodsOf('cus_nobody', undefined)).toBeUndefined();
   expect(await records.getPaymentMethod('pm_nothing')).toBeUndefined();
 });

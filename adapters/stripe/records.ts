@@ -1,4 +1,4 @@
-/** Stripe's lists, page by page, for the reconciliation: what it has by now, whoever was told of it. */
+/** Stripe's lists, page by page, for the reconciliation: what it has by now, with or without a webhook. */
 
 import type { Stripe } from 'stripe';
 import type { DisputeRecord, GatewayRecords, RecordPage, Span } from '../../domain/reconciliation/records.ts';

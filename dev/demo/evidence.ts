@@ -44,7 +44,7 @@ export interface Evidence {
   issueCard(card: Card): Promise<void>;
   /** Gives a card other details there, as its bank does; the gateway's event of it is lost. */
   renewCard(card: Card): Promise<void>;
-  /** Detaches a card at the gateway, and nobody is told. */
+  /** Detaches a card at the gateway without a webhook. */
   detachSilently(token: string): Promise<void>;
   /** Is the card attached to a customer there? */
   isAttached(token: string): Promise<boolean>;

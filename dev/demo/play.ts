@@ -140,7 +140,7 @@ export async function play(
       ),
     );
     return [
-      `the ${name} is detached at the gateway, and nobody tells Persona`,
+      `the ${name} is detached at the gateway, and the webhook is lost`,
       `operations have everything compared (persona reconcile): it leaves the wallet`,
     ];
   }

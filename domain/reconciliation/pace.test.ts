@@ -24,7 +24,7 @@ test('a run more, before the next pass is due, has nothing to do; one after an o
   expect(quotaOf({ began_at: BEGAN, after: 'a', done: 100 }, 600, CYCLE, BEGAN + 3 * DAY)).toBe(300);
 });
 
-test('a cycle of a day compares everybody each day', () => {
+test('a cycle of a day compares every wallet each day', () => {
   expect(quotaOf({ began_at: BEGAN, after: '', done: 0 }, 600, DAY, BEGAN)).toBe(Infinity);
 });
 
