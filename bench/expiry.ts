@@ -156,14 +156,15 @@ async function scanBare(graph: Graph, methods: Gateway = new Map()): Promise<Sca
     });
     scanned += page.length;
     const due = page.filter(({ noticed }) => noticed !== NOTICED);
-    await loadOf(due.length, LANES, async (n) => {
+    const notice = async (n: number) => {
       const { id, customer_id } = due[n] as (typeof due)[number];
       if (!known.has(id)) throw new Error(`the gateway does not know ${id}`);
       const data = JSON.stringify({ payment_method_id: id, expires_on: END, stage: 'notice_30' });
       await write(graph, BARE_NOTICE, {
         ...{ id, customer_id, noticed: NOTICED, data, event_id: crypto.randomUUID() },
       });
-    });
+    };
+    if (due.length > 0) await loadOf(due.length, LANES, notice);
     const last = page.at(-1);
     place = last && { expires_on: END, payment_method_id: last.id };
   }
