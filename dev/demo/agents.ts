@@ -39,13 +39,19 @@ export interface Agents {
   /** Cerebrum, over gRPC. */
   getContext(customer_id: string): Promise<GetCustomerContextResponse>;
   /** Synapse, by a signal through its own Temporal client, which knows nothing of Persona's encryption. */
-  signalPaymentFailed(failure: { payment_id: string }): Promise<{ workflowId: string }>;
+  signalPaymentFailed(
+    failure: { payment_id: string } & Record<string, unknown>,
+  ): Promise<{ workflowId: string }>;
   /** Anybody who wants to know, over gRPC. */
   getRecovery(payment_id: string): Promise<GetRecoveryResponse | undefined>;
   /** The customer, over REST. */
   addCard(customer_id: string, card: { token: string }): Promise<{ payment_method_id: string }>;
   /** Operations, which have everything compared with the gateway now. */
   reconcile(id: string): Promise<void>;
+  /** Chimera, over REST. */
+  reportFraud(outcome: object): Promise<void>;
+  /** Operations, by a signal to the fraud case's process, as persona reinstate sends it. */
+  reinstate(case_id: string, reason: string): Promise<{ workflowId: string }>;
   /** What the customer reads of it over REST, oldest first. */
   timeline(customer_id: string): Promise<string[]>;
   fetchHistory(workflowId: string): Promise<History>;
@@ -112,6 +118,19 @@ export async function connectAgents(addresses: RunFile): Promise<Agents> {
         taskQueue: 'persona-maintenance',
         args: [{ all: true }],
       });
+    },
+    async reportFraud(outcome) {
+      await post(`${addresses.http}/internal/v1/fraud-outcomes`, outcome);
+    },
+    async reinstate(case_id, reason) {
+      const { workflowId } = await synapse.workflow.signalWithStart('applyFraudOutcome', {
+        workflowId: `fraud-case:${case_id}`,
+        taskQueue: 'persona-fraud',
+        args: [{ case_id }],
+        signal: 'reinstate',
+        signalArgs: [{ actor: 'the demo', reason }],
+      });
+      return { workflowId };
     },
     async timeline(customer_id) {
       const response = await fetch(`${addresses.http}/api/v1/customers/${customer_id}/timeline?limit=100`);

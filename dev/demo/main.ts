@@ -11,6 +11,7 @@ import { connectAgents } from './agents.ts';
 import { killDuringCharge } from './crash.ts';
 import { openEvidence } from './evidence.ts';
 import { playExpiry } from './expiry.ts';
+import { playFraud } from './fraud.ts';
 import { type Crash, play } from './play.ts';
 import { readStories } from './stories.ts';
 import { failures, tell, type Told } from './tell.ts';
@@ -62,6 +63,7 @@ async function playAll(system: PersonaSystem, log: (line: string) => void): Prom
       }
     }
     await show(await playExpiry(run, { agents, evidence }));
+    await show(await playFraud(run, { agents, evidence }));
   } finally {
     await Promise.all([agents.close(), evidence.close()]);
   }

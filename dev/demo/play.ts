@@ -71,7 +71,7 @@ export async function play(
     description: failure.description,
     decline_code: failure.decline_code,
     network_code: failure.network_code,
-  } as { payment_id: string });
+  });
   lines.push(
     `Synapse signals: '${failure.description}' failed on the ${failure.card} (${failure.decline_code})`,
   );

@@ -1,0 +1,127 @@
+/** The story of a customer who is suspended in the middle of a recovery, and reinstated by a person. */
+
+import type { Agents } from './agents.ts';
+import type { Check } from './check.ts';
+import type { Evidence } from './evidence.ts';
+import { onboard, until } from './play.ts';
+import type { Card, Story } from './stories.ts';
+import type { Told } from './tell.ts';
+
+const DEVICE = 'ines-laptop';
+const AMOUNT = 3_900;
+
+const INES: Pick<Story, 'id' | 'customer'> = {
+  id: 'suspended',
+  customer: {
+    name: 'Ines Moreau',
+    trust: [],
+    onboardings: [
+      {
+        days_ago: 120,
+        card: {
+          ...{ name: 'only card', token: 'pm_ines_card', brand: 'visa', last4: '3155' },
+          ...{ exp_month: 8, exp_year: 2031 },
+        },
+        request: {
+          payment_method_details: { type: 'card', off_session_consent: true, consent_source: 'checkout' },
+          device_details: { fingerprint: DEVICE },
+          digital_identifiers: [{ type: 'email', value: 'ines@example.org', is_verified: true }],
+        },
+      },
+    ],
+  },
+};
+
+/** @param run as in `play` */
+export async function playFraud(
+  run: string,
+  { agents, evidence }: { agents: Agents; evidence: Evidence },
+): Promise<Told> {
+  const { id, customer } = INES;
+  const lines: string[] = [];
+  let failed = '';
+  const { customerId, devices } = await onboard(INES, run, agents, evidence, (_, method) => {
+    failed = method;
+  });
+  lines.push(`${customer.name} is onboarded with one card`);
+
+  const paymentId = `${id}-${run}`;
+  const began = Date.now();
+  await agents.signalPaymentFailed({
+    ...{ event_id: `synapse-${paymentId}`, payment_id: paymentId, customer_id: customerId },
+    ...{ payment_method_id: failed, amount: AMOUNT, currency: 'EUR', kind: 'recurring' },
+    ...{ occurred_at: new Date().toISOString(), decline_code: 'insufficient_funds' },
+  });
+  await noticeOf(evidence, customerId, 'no_alternative');
+  lines.push('her subscription fails for lack of funds, and no other card is left: the recovery waits');
+
+  const caseId = `case-${run}`;
+  await agents.reportFraud({
+    ...{ event_id: `chimera-${run}`, case_id: caseId, outcome: 'confirmed_fraud', customer_id: customerId },
+    ...{ device_id: devices.get(DEVICE), reason: 'account takeover', occurred_at: new Date().toISOString() },
+  });
+  await noticeOf(evidence, customerId, 'account_suspended');
+  const { status: suspended } = await agents.getContext(customerId);
+  lines.push(
+    `Chimera reports confirmed fraud: the account is ${suspended}, and she is told at her verified address`,
+  );
+
+  const fresh: Card = {
+    ...{ name: 'new card', token: `pm_ines_new_${run}`, brand: 'mastercard', last4: '6060' },
+    ...{ exp_month: 2, exp_year: 2032 },
+  };
+  await evidence.issueCard(fresh);
+  const refused = await agents.addCard(customerId, fresh).then(
+    () => 'accepted',
+    (error: Error) => /customer_suspended/.exec(error.message)?.[0] ?? error.message,
+  );
+  const meanwhile = await evidence.ledger(paymentId);
+  lines.push(`a card that is added now is refused (${refused})`);
+
+  const { workflowId } = await agents.reinstate(caseId, 'she called, and was identified');
+  await until('the reinstatement', async () => (await agents.getContext(customerId)).status === 'active');
+  lines.push('a person speaks with her, and reinstates her');
+  await agents.addCard(customerId, fresh);
+  const recovery = await until(`the end of the recovery of ${paymentId}`, async () => {
+    const found = await agents.getRecovery(paymentId);
+    return found?.state === 'done' ? found : undefined;
+  });
+  await noticeOf(evidence, customerId, 'recovered');
+  const tookMs = Date.now() - began;
+  lines.push('she adds her new card, and the recovery charges it at once');
+
+  const [state, ledger, messages] = await Promise.all([
+    evidence.obligation(paymentId),
+    evidence.ledger(paymentId),
+    evidence.inbox(customerId),
+  ]);
+  const captured = ledger.filter((row) => row.status === 'succeeded');
+  const checks: Check[] = [
+    { what: 'the account after confirmed fraud', expected: 'suspended', found: suspended },
+    { what: 'a card that is added then', expected: 'customer_suspended', found: refused },
+    { what: 'charges while she is suspended', expected: '0', found: String(meanwhile.length) },
+    { what: 'outcome', expected: 'recovered', found: recovery.outcome ?? recovery.state },
+    { what: 'obligation in the graph', expected: 'recovered', found: state ?? 'none' },
+    {
+      what: 'captured in the gateway’s ledger',
+      expected: `${fresh.token}: ${AMOUNT}`,
+      found: captured.map((row) => `${row.payment_method}: ${row.amount}`).join(', ') || 'nothing',
+    },
+    {
+      what: 'notices',
+      expected: 'no_alternative, account_suspended, recovered',
+      found: messages.map(({ template }) => template).join(', '),
+    },
+  ];
+  const story = {
+    id,
+    title: 'Confirmed fraud stops a recovery in the middle, until a person reinstates the customer',
+  };
+  return { story, lines, tookMs, workflowId, checks, messages };
+}
+
+async function noticeOf(evidence: Evidence, customerId: string, template: string): Promise<void> {
+  await until(`the notice ${template}`, async () =>
+    (await evidence.inbox(customerId)).some((message) => message.template === template),
+  );
+}
