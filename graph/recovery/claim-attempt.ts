@@ -103,13 +103,14 @@ export async function claim(tx: CommandTx, input: ClaimScene): Promise<Claim> {
   ]);
   const rule = refusalByMethod(method, on_trusted_device, input);
   if (rule) return { result: 'refused', rule };
-  if (compromised) return { result: 'refused', rule: 'card_compromised' };
   if (isDeclinedCard({ ...method, changed_at }, obligation, attempts, input.wallet))
     return { result: 'refused', rule: SAME_CARD };
   const ceiling = ceilingOn(history, obligation, method, now);
   if (ceiling)
     return { result: 'refused', ...ceiling, attempt: forbid(tx, input, method, ceiling.rule, own) };
   if (own) return { result: 'resolved', attempt: attemptStatus(own) };
+  // What the card's own history forbids says more, and for how long.
+  if (compromised) return { result: 'refused', rule: 'card_compromised' };
   if (paidSince !== undefined)
     return { result: 'blocked', by: input.payment_id, since: paidSince, what: 'report' };
   const inFlight = others.map(({ attempt }) => attempt).find((attempt) => isInFlight(attempt, now));
