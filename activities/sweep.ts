@@ -96,21 +96,18 @@ export function createSweepActivities(deps: SweepDependencies): SweepActivities 
     await postponeReports(graph, headerOf(onceInActivity('postpone'), at(now())), next);
   }
 
-  async function sendNotices(due: readonly NoticeDue[], next: string | undefined): Promise<SweptPage> {
+  const inputsOf = (due: readonly NoticeDue[]) => due.map((notice) => inputOf(notice, now()));
+
+  async function startNotices(due: readonly SendNoticeInput[], next: string | undefined): Promise<SweptPage> {
     const started: string[] = [];
-    for (const notice of due) {
-      if (await startNotice(inputOf(notice, now()))) started.push(notice.notification_id);
-    }
+    for (const notice of due) if (await startNotice(notice)) started.push(notice.notification_id);
     return { looked_at: due.length, started, ...(next === undefined ? {} : { next }) };
   }
 
   /** They are true for weeks, or said not to be true any more when they are sent: none is too old for a try. */
   async function sweepCardNotices(after: string): Promise<SweptPage> {
     const due = await findCardNoticesDue(graph, { after, limit: PAGE });
-    const started: string[] = [];
-    for (const notice of due) if (await startNotice(notice)) started.push(notice.notification_id);
-    const last = due.length === PAGE ? due.at(-1)?.notification_id : undefined;
-    return { looked_at: due.length, started, ...(last === undefined ? {} : { next: last }) };
+    return startNotices(due, due.length === PAGE ? due.at(-1)?.notification_id : undefined);
   }
 
   return {
@@ -142,10 +139,10 @@ export function createSweepActivities(deps: SweepDependencies): SweepActivities 
       const page = { limit: PAGE, before: now() - NOTICE_WAITS_MS };
       if (after.startsWith(CASES)) {
         const found = await findSuspensionNoticesDue(graph, { ...page, after: after.slice(CASES.length) });
-        return sendNotices(found.due, found.last === undefined ? CARDS : `${CASES}${found.last}`);
+        return startNotices(inputsOf(found.due), found.last === undefined ? CARDS : `${CASES}${found.last}`);
       }
       const { due, last } = await findNoticesDue(graph, { ...page, after });
-      return sendNotices(due, last ?? CASES);
+      return startNotices(inputsOf(due), last ?? CASES);
     },
 
     async sweepFraudReviews({ after }) {
