@@ -1,7 +1,6 @@
 import { invalid, PersonaError } from '../domain/errors.ts';
 import { type FraudOutcomeReport, validateFraudOutcome } from '../domain/fraud/messages.ts';
-import { type Graph, getDevice, getFraudCase, getGatewayCustomer, readWallet } from '../graph/index.ts';
-import { CLOCK_SKEW_MS } from '../graph/recovery/index.ts';
+import { getDevice, getFraudCase, getGatewayCustomer, type Reader, readWallet } from '../graph/index.ts';
 import type { ServiceDeps } from './deps.ts';
 import type { Caller } from './request.ts';
 import { takeReport } from './take-report.ts';
@@ -21,26 +20,21 @@ export async function reportFraudOutcome(
   const checked = validateFraudOutcome(input);
   if (!checked.ok) throw invalid(checked.problems, checked.type);
   const { message } = checked;
-  await requireFitting(deps.graph, message);
-  const receipt = {
-    command: 'reportFraudOutcome',
-    scope: 'fraud-outcome',
-    occurredAt: message.occurred_at,
-  };
-  return takeReport(deps, caller, receipt, { kind: 'fraud_outcome', message });
+  const occurred = { field: 'occurred_at', at: message.occurred_at };
+  const receipt = { command: 'reportFraudOutcome', scope: 'fraud-outcome', occurred };
+  return takeReport(deps, caller, receipt, { kind: 'fraud_outcome', message }, (reader) =>
+    requireFitting(reader, message),
+  );
 }
 
-/** Refused at once is what the process would refuse: nothing is started for it. */
-async function requireFitting(graph: Graph, report: FraudOutcomeReport): Promise<void> {
-  const { case_id, customer_id, device_id, payment_method_id, occurred_at } = report;
+async function requireFitting(reader: Reader, report: FraudOutcomeReport): Promise<void> {
+  const { case_id, customer_id, device_id, payment_method_id } = report;
   const [known, wallet] = await Promise.all([
-    getFraudCase(graph, case_id),
-    payment_method_id === undefined ? undefined : readWallet(graph, customer_id),
-    getGatewayCustomer(graph, { customer_id }),
-    device_id === undefined ? undefined : getDevice(graph, { device_id }),
+    getFraudCase(reader, case_id),
+    payment_method_id === undefined ? undefined : readWallet(reader, customer_id),
+    getGatewayCustomer(reader, { customer_id }),
+    device_id === undefined ? undefined : getDevice(reader, { device_id }),
   ]);
-  if (Date.parse(occurred_at) > Date.now() + CLOCK_SKEW_MS)
-    throw invalid([{ field: 'occurred_at', message: 'must not be in the future' }]);
   if (known && known.customer_id !== customer_id)
     throw invalid([{ field: 'customer_id', message: `is not the customer of the case ${case_id}` }]);
   if (wallet && !wallet.some((one) => one.payment_method_id === payment_method_id)) {

@@ -1,8 +1,8 @@
-import { invalid, PersonaError } from '../domain/errors.ts';
+import { invalid } from '../domain/errors.ts';
 import type { PaymentFailed } from '../domain/recovery/messages.ts';
 import { validatePaymentFailed } from '../domain/recovery/payment-failed.ts';
-import { type Graph, getGatewayCustomer, readWallet } from '../graph/index.ts';
-import { getObligation, refusalOf } from '../graph/recovery/index.ts';
+import { getGatewayCustomer, type Reader, readWallet } from '../graph/index.ts';
+import { findObligation, refusalOf } from '../graph/recovery/index.ts';
 import type { ServiceDeps } from './deps.ts';
 import type { Caller } from './request.ts';
 import { takeReport } from './take-report.ts';
@@ -22,22 +22,19 @@ export async function reportPaymentFailure(
   const checked = validatePaymentFailed(input);
   if (!checked.ok) throw invalid(checked.problems, checked.type);
   const { message } = checked;
-  await requireKnown(deps.graph, message);
-  const { occurred_at: occurredAt } = message;
-  const receipt = { command: 'reportPaymentFailure', scope: 'payment-failed', occurredAt };
-  return takeReport(deps, caller, receipt, { kind: 'payment_failed', message });
+  const occurred = { field: 'occurred_at', at: message.occurred_at };
+  const receipt = { command: 'reportPaymentFailure', scope: 'payment-failed', occurred };
+  return takeReport(deps, caller, receipt, { kind: 'payment_failed', message }, (reader) =>
+    requireKnown(reader, message),
+  );
 }
 
-/** Refused at once are reports that the recovery would refuse: nothing is started for them. */
-async function requireKnown(graph: Graph, failure: PaymentFailed): Promise<void> {
+async function requireKnown(reader: Reader, failure: PaymentFailed): Promise<void> {
   const { customer_id, payment_id } = failure;
   const [wallet, obligation] = await Promise.all([
-    readWallet(graph, customer_id),
-    getObligation(graph, payment_id).catch((error: unknown) => {
-      if (error instanceof PersonaError && error.type === 'recovery_not_found') return undefined;
-      throw error;
-    }),
-    getGatewayCustomer(graph, { customer_id }),
+    readWallet(reader, customer_id),
+    findObligation(reader, payment_id),
+    getGatewayCustomer(reader, { customer_id }),
   ]);
   const refusal = refusalOf(failure, wallet, obligation, Date.now());
   if (refusal) throw invalid([refusal.problem], refusal.type);

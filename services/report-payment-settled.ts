@@ -1,8 +1,8 @@
 import { invalid } from '../domain/errors.ts';
 import type { PaymentSettled } from '../domain/recovery/messages.ts';
 import { validatePaymentSettled } from '../domain/recovery/payment-failed.ts';
-import { type Graph, getGatewayCustomer } from '../graph/index.ts';
-import { CLOCK_SKEW_MS, findObligation } from '../graph/recovery/index.ts';
+import { getGatewayCustomer, type Reader } from '../graph/index.ts';
+import { findObligation } from '../graph/recovery/index.ts';
 import type { ServiceDeps } from './deps.ts';
 import type { Caller } from './request.ts';
 import { takeReport } from './take-report.ts';
@@ -22,22 +22,19 @@ export async function reportPaymentSettled(
   const checked = validatePaymentSettled(input);
   if (!checked.ok) throw invalid(checked.problems, checked.type);
   const { message } = checked;
-  await requireFitting(deps.graph, message);
-  const { settled_at: occurredAt } = message;
-  const receipt = { command: 'reportPaymentSettled', scope: 'payment-settled', occurredAt };
-  return takeReport(deps, caller, receipt, { kind: 'payment_settled', message });
+  const occurred = { field: 'settled_at', at: message.settled_at };
+  const receipt = { command: 'reportPaymentSettled', scope: 'payment-settled', occurred };
+  return takeReport(deps, caller, receipt, { kind: 'payment_settled', message }, (reader) =>
+    requireFitting(reader, message),
+  );
 }
 
-/** Refused at once is what the recovery would not believe: nothing is started for it. */
-async function requireFitting(graph: Graph, settlement: PaymentSettled): Promise<void> {
-  const { customer_id, payment_id, settled_at } = settlement;
+async function requireFitting(reader: Reader, settlement: PaymentSettled): Promise<void> {
+  const { customer_id, payment_id } = settlement;
   const [obligation] = await Promise.all([
-    findObligation(graph, payment_id),
-    getGatewayCustomer(graph, { customer_id }),
+    findObligation(reader, payment_id),
+    getGatewayCustomer(reader, { customer_id }),
   ]);
-  if (Date.parse(settled_at) > Date.now() + CLOCK_SKEW_MS) {
-    throw invalid([{ field: 'settled_at', message: 'must not be in the future' }]);
-  }
   if (obligation && obligation.customer_id !== customer_id) {
     const problem = { field: 'customer_id', message: 'is not the customer who owes this payment' };
     throw invalid([problem], 'obligation_mismatch');

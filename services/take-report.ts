@@ -1,28 +1,38 @@
+import { invalid } from '../domain/errors.ts';
 import type { Report } from '../domain/processes.ts';
-import { runCommand } from '../graph/index.ts';
-import { acceptReport } from '../graph/recovery/index.ts';
+import { type Reader, runCommand } from '../graph/index.ts';
+import { acceptReport, CLOCK_SKEW_MS } from '../graph/recovery/index.ts';
 import { sendReport } from '../temporal/starts.ts';
 import type { ServiceDeps } from './deps.ts';
 import type { Caller } from './request.ts';
 
 /**
- * Accepts what an agent reports about a payment or a fraud case, once it was found to fit, and signals its process. From
- * the moment at which it is written down the sweep sends it, whatever becomes of the signal or of the run.
+ * Accepts what an agent reports about a payment or a fraud case, if it fits what the graph holds, and signals its
+ * process. From the moment at which it is written down the sweep sends it, whatever becomes of the signal or of the run.
+ * A repeat is answered as the first was, and the same event with another content is refused as such, whatever the graph
+ * has learned meanwhile.
  *
- * @param receipt the name that it is remembered by, and the scope of its event's id; `occurredAt`: RFC 3339
- * @throws PersonaError customer_not_found, idempotency_key_reused, graph_unavailable, temporal_unavailable
+ * @param receipt the name that it is remembered by, the scope of its event's id, and the field that says when it
+ *   happened (RFC 3339)
+ * @param requireFitting refuses what the process would refuse, so that nothing is started for it
+ * @throws PersonaError invalid_argument (a time in the future), what `requireFitting` refuses, customer_not_found,
+ *   idempotency_key_reused, graph_unavailable, temporal_unavailable
  */
 export async function takeReport(
   { graph, temporal }: ServiceDeps,
   { caller, actor, correlationId }: Caller,
-  receipt: { command: string; scope: string; occurredAt: string },
+  receipt: { command: string; scope: string; occurred: { field: string; at: string } },
   report: Report<'payment_failed' | 'payment_settled' | 'fraud_outcome'>,
+  requireFitting: (reader: Reader) => Promise<void>,
 ): Promise<{ workflow_id: string }> {
-  const { command, scope, occurredAt } = receipt;
+  const { command, scope, occurred } = receipt;
+  if (Date.parse(occurred.at) > Date.now() + CLOCK_SKEW_MS)
+    throw invalid([{ field: occurred.field, message: 'must not be in the future' }]);
   const { message } = report;
   const idempotencyKey = `${scope}:${message.event_id}`;
-  const header = { caller, idempotencyKey, actor, correlationId, occurredAt };
+  const header = { caller, idempotencyKey, actor, correlationId, occurredAt: occurred.at };
   await runCommand(graph, header, command, message, async (tx) => {
+    await requireFitting(tx);
     await acceptReport(tx, report, message.customer_id);
     return null;
   });

@@ -1,5 +1,5 @@
 import { PersonaError } from '../../domain/errors.ts';
-import type { Graph } from '../graph.ts';
+import type { Reader } from '../graph.ts';
 import { withoutNulls } from '../values.ts';
 
 export interface Device {
@@ -17,8 +17,8 @@ const DEVICE = `
     d.version AS version, d.changed_seq AS changed_seq`;
 
 /** @throws PersonaError device_not_found */
-export async function getDevice(graph: Graph, input: { device_id: string }): Promise<Device> {
-  const [row] = await graph.read<Device>(DEVICE, input);
+export async function getDevice(reader: Reader, input: { device_id: string }): Promise<Device> {
+  const [row] = await reader.read<Device>(DEVICE, input);
   if (row === undefined) throw new PersonaError('device_not_found', `there is no device ${input.device_id}`);
   return withoutNulls(row);
 }
