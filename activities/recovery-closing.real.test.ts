@@ -163,6 +163,40 @@ test('a settlement of an unknown payment by one that came back closes it for a p
   expect(await run.run(openRecovery, { failure, claim_first: true })).toMatchObject(closed);
 });
 
+test.each([
+  ['of what is owed: it stays closed', 0, { result: 'closed', obligation: { outcome: 'paid_elsewhere' } }],
+  [
+    'of another amount: a person judges it',
+    100,
+    { result: 'reopened', recovery: { state: 'needs_review', rule: 'settlement_mismatch' } },
+  ],
+] as const)('closed in advance, by a payment %s', async (_, less, answer) => {
+  const { customer_id, methods } = await customerWithCards(graph, policy, { cards: 2 });
+  const failure = failureOf({ customer_id, methods });
+  const { payment_id } = failure;
+  const { openSettled, openRecovery } = activities({
+    readPayment: async (ref) => ({
+      ...(await readPayment(ref)),
+      gateway_customer_ref: `cus_${customer_id}`,
+      amount: failure.amount - less,
+    }),
+  });
+  const run = new MockActivityEnvironment();
+  const settled_at = new Date().toISOString();
+  const ids = { event_id: randomUUID(), payment_id, customer_id };
+  const settlement = { ...ids, settled_at, gateway_payment_ref: `pi_${randomUUID()}` };
+  const closed = { result: 'closed', obligation: { outcome: 'paid_elsewhere' } };
+  expect(await run.run(openSettled, { settlement })).toMatchObject(closed);
+  const opening = await run.run(openRecovery, { failure, claim_first: true });
+  expect(opening).toMatchObject(answer);
+  expect(opening).not.toHaveProperty('first');
+  if (less === 0) return;
+  // The person finds everything in the graph that the recovery needs to go on.
+  const { amount, currency, kind } = failure;
+  const owed = { amount, currency, kind, failed_payment_method_id: methods[0] };
+  expect(await getObligation(graph, payment_id)).toMatchObject({ ...owed, state: 'needs_review' });
+});
+
 test('a settlement by the own payment closes it, and nothing was paid twice', async () => {
   const { payment_id, record } = await claimedObligation(graph, policy);
   await record({ result: 'declined', codes: { decline_code: 'authentication_required' } });

@@ -5,8 +5,7 @@ import { PersonaError } from '../domain/errors.ts';
 import type { Policy, RecoveryPolicy } from '../domain/policy.ts';
 import type { GatewayPayment, PaymentGateway } from '../domain/ports.ts';
 import type { RecoverySignalName, RecoverySignals } from '../domain/processes.ts';
-import type { Opening } from '../domain/recovery/claims.ts';
-import type { PaymentSettled } from '../domain/recovery/messages.ts';
+import type { PaymentFailed, PaymentSettled } from '../domain/recovery/messages.ts';
 import { evidenceOf, type SettlementEvidence } from '../domain/recovery/settlement.ts';
 import type { Ending } from '../domain/recovery/state.ts';
 import { alternativesOf, type Graph, getGatewayCustomer } from '../graph/index.ts';
@@ -20,6 +19,7 @@ import {
   flagForReview,
   getObligation,
   keepClock,
+  type OpenedRecovery,
   openRecovery,
   openSettled,
   recordAttempt,
@@ -77,6 +77,16 @@ export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryAc
     return { evidence: evidenceOf(payment, owed), first_unpaid };
   }
 
+  /** Of the payment that closed the obligation before its failure said what is owed. */
+  async function evidenceInAdvance(failure: PaymentFailed, settled_ref: string): Promise<SettlementEvidence> {
+    const { payment_id, customer_id, amount, currency, occurred_at: opened_at } = failure;
+    const [payment, customer] = await Promise.all([
+      gateway.readPayment(settled_ref),
+      getGatewayCustomer(graph, { customer_id }).catch(unlessUnknown),
+    ]);
+    return evidenceOf(payment, { ...customer, payment_id, amount, currency, opened_at });
+  }
+
   return patiently({
     async openRecovery({ failure, claim_first }) {
       // The run's id makes a retry of this activity find its own first claim, and another run start afresh.
@@ -85,7 +95,12 @@ export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryAc
       const key = `${kind}:${activityInfo().workflowExecution?.runId}:${failure.event_id}`;
       const header = headerOf(key, { occurredAt: failure.occurred_at, causationId: failure.event_id });
       const asked = { failure, policy, now: now(), claim_first };
-      const { opening, others } = await openRecovery(graph, header, asked).catch(refusedReuse);
+      const open = (evidence?: SettlementEvidence) =>
+        openRecovery(graph, header, { ...asked, ...(evidence && { evidence }) }).catch(refusedReuse);
+      const first = await open();
+      const { opening, others } = first.unconfirmed
+        ? await open(await evidenceInAdvance(failure, first.unconfirmed))
+        : first;
       await tellRecoveries(others, 'consentRevoked', { event_id: failure.event_id });
       return opening;
     },
@@ -216,7 +231,7 @@ function unlessUnknown(error: unknown): Record<string, never> {
 }
 
 /** An event's id that came back with another body is no news of that event; the run goes on without it. */
-function refusedReuse(error: unknown): { opening: Opening; others: string[] } {
+function refusedReuse(error: unknown): OpenedRecovery {
   if (!(error instanceof PersonaError) || error.type !== 'idempotency_key_reused') throw error;
   const problems = [{ field: 'event_id', message: 'was used before for another report' }];
   return { opening: { result: 'refused', type: error.type, problems }, others: [] };

@@ -49,6 +49,11 @@ export interface RecoveryEvents {
     failed_was_default: boolean;
     /** The payment at the gateway that the report names; looked up before anything is charged. */
     reported_ref: string | null;
+    /** What is owed, where a settlement has closed it in advance; absent: it is known. */
+    amount?: number;
+    currency?: string;
+    kind?: 'recurring' | 'one_time';
+    description?: string | null;
   };
   ChargeClaimed: {
     key: string;

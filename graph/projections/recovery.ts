@@ -50,7 +50,8 @@ export const recoveryProjections: Projections<keyof RecoveryEvents> = {
         reported_ref: $data.reported_ref, changed_seq: $seq})`,
   },
 
-  // The payment at the gateway was cancelled when the obligation was closed: the next attempt creates a new one.
+  // The payment at the gateway was cancelled when the obligation was closed: the next attempt creates a new one. What is
+  // owed is new where a settlement has closed it in advance.
   RecoveryReopened: {
     cypher: `
       MATCH (o:Obligation {payment_id: $data.payment_id})
@@ -59,6 +60,8 @@ export const recoveryProjections: Projections<keyof RecoveryEvents> = {
         o.fraud_known = null, o.collect_again = null, o.clock_stopped_at = null, o.last_failure_at = datetime($data.last_failure_at),
         o.opened_at = datetime($data.opened_at), o.closes_at = datetime($data.closes_at), o.closed_at = null,
         o.failed_was_default = $data.failed_was_default, o.reported_ref = $data.reported_ref,
+        o.amount = coalesce($data.amount, o.amount), o.currency = coalesce($data.currency, o.currency),
+        o.kind = coalesce($data.kind, o.kind), o.description = coalesce($data.description, o.description),
         o.changed_seq = $seq`,
   },
 

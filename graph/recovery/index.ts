@@ -18,7 +18,7 @@ export {
   releaseNotice,
   startNotice,
 } from './notices.ts';
-export { openRecovery } from './open-recovery.ts';
+export { type OpenedRecovery, openRecovery } from './open-recovery.ts';
 export { openSettled } from './open-settled.ts';
 export { setRecoveryPaused } from './pause.ts';
 export {

@@ -7,6 +7,7 @@ import type { Claim, Opening, RecoverySnapshot, ReportedFailure } from '../../do
 import { isStop } from '../../domain/recovery/course.ts';
 import { decide } from '../../domain/recovery/decide.ts';
 import type { PaymentFailed } from '../../domain/recovery/messages.ts';
+import { SETTLEMENT_MISMATCH, type SettlementEvidence } from '../../domain/recovery/settlement.ts';
 import type { CommandHeader } from '../command.ts';
 import type { CommandTx, CustomerNode } from '../command-tx.ts';
 import type { Graph } from '../graph.ts';
@@ -46,6 +47,19 @@ export interface OpenRecoveryInput {
   now: number;
   /** Claim the first alternative in the same transaction, if one is due at once. */
   claim_first: boolean;
+  /** What the gateway says, now that it is known what is owed, of the payment that closed the obligation in advance. */
+  evidence?: SettlementEvidence;
+}
+
+export interface OpenedRecovery {
+  opening: Opening;
+  /** The customer's other recoveries that the failure ends. */
+  others: string[];
+  /**
+   * The payment that has closed the obligation in advance, when its amount was not known. Nothing was written: the
+   * gateway is to be asked about it, and the same to be called with what it says.
+   */
+  unconfirmed?: string;
 }
 
 type Refusal = Extract<Opening, { result: 'refused' }>;
@@ -67,22 +81,25 @@ interface Scene {
 /**
  * Writes a reported failure down and opens, reopens or leaves alone its obligation (specification: workflows, 2).
  * A duplicate changes nothing, an older or a stale failure only what it teaches for ever; a closed obligation says how it
- * ended.
- *
- * @returns also the customer's other recoveries that the failure ends
+ * ended. One that was closed in advance, by a payment that cannot have settled what the failure says is owed, is a
+ * person's to judge.
  */
 export function openRecovery(
   graph: Graph,
   header: CommandHeader,
   input: OpenRecoveryInput,
-): Promise<{ opening: Opening; others: string[] }> {
+): Promise<OpenedRecovery> {
   const { failure } = input;
   // A run that began with a report may hear it again and then claims nothing at once: it is the same report all the same.
   const report = { kind: 'payment_failed', message: failure } as const;
-  return runReported(graph, header, { name: 'openRecovery', body: { failure }, report }, async (tx) => {
+  const isRecorded = ({ unconfirmed }: OpenedRecovery) => unconfirmed === undefined;
+  const command = { name: 'openRecovery', body: { failure }, report, isRecorded };
+  return runReported(graph, header, command, async (tx): Promise<OpenedRecovery> => {
     const scene = await look(tx, input);
     if ('result' in scene) return { opening: scene, others: [] };
     const use = useOf(scene);
+    const unconfirmed = use === 'all' && input.evidence === undefined ? paidInAdvance(scene) : undefined;
+    if (unconfirmed !== undefined) return { opening: ignored(tx), others: [], unconfirmed };
     const opening = await decideOpening(scene, use);
     const { payment_id, customer_id, payment_method_id } = input.failure;
     const ids = { payment_id, customer_id, payment_method_id };
@@ -118,10 +135,21 @@ async function decideOpening(scene: Scene, use: Use): Promise<Opening> {
     return use === 'all' || isStop(decision.class) ? noted(scene, known, use) : learnt(scene, known);
   }
   const mayReopen = known.obligation.state === 'exhausted' || known.obligation.state === 'cancelled';
-  if (use === 'all' && mayReopen) return opened(scene, 'reopened');
+  if (use === 'all' && (mayReopen || isContradicted(scene))) return opened(scene, 'reopened');
   // Nothing can be recovered any more, but what the report teaches about its method counts.
   writeReport(scene, use);
   return { result: 'closed', obligation: closedObligation(known.obligation, known.attempts) };
+}
+
+/** The payment that a settlement names which came before any failure. */
+function paidInAdvance({ known }: Scene): string | undefined {
+  return known && !isFailed(known.obligation) ? known.obligation.settled_ref : undefined;
+}
+
+/** Does the gateway say that the payment by which it was closed in advance cannot have settled what is owed? */
+function isContradicted(scene: Scene): boolean {
+  const { evidence } = scene.input;
+  return paidInAdvance(scene) !== undefined && (evidence === 'of_another' || evidence === 'not_paid');
 }
 
 async function look(tx: CommandTx, input: OpenRecoveryInput): Promise<Scene | Refusal> {
@@ -174,6 +202,7 @@ async function opened(scene: Scene, result: 'opened' | 'reopened'): Promise<Open
   const { policy, now } = input;
   const obligation = newObligation(scene);
   const { payment_id, failed_payment_method_id, rule, last_failure_at, opened_at, closes_at } = obligation;
+  const contradicted = isContradicted(scene);
   const { amount, currency, kind, description = null, reported_ref = null, failed_was_default } = obligation;
   const common = {
     payment_id,
@@ -185,18 +214,24 @@ async function opened(scene: Scene, result: 'opened' | 'reopened'): Promise<Open
     failed_was_default,
     reported_ref,
   };
+  const owed = { amount, currency, kind, description };
   const stream = { stream: 'customer', stream_id: customer.id } as const;
-  if (result === 'reopened') tx.append({ ...stream, type: 'RecoveryReopened', data: common });
+  if (result === 'opened') tx.append({ ...stream, type: 'RecoveryOpened', data: { ...common, ...owed } });
   else
     tx.append({
       ...stream,
-      type: 'RecoveryOpened',
-      data: { ...common, amount, currency, kind, description },
+      type: 'RecoveryReopened',
+      data: contradicted ? { ...common, ...owed } : common,
     });
   writeReport(scene, 'all');
   // A STOP of this very payment may have come before what opens it, too old to open anything by itself.
   const stopped = stoppingDecline(attempts);
   const failure = stopped ? failureOf(stopped) : reportOf(scene);
+  if (contradicted) {
+    const review = { payment_id, rule: SETTLEMENT_MISMATCH };
+    tx.append({ ...stream, type: 'RecoveryNeedsReview', data: review });
+    Object.assign(obligation, { state: 'needs_review', rule: SETTLEMENT_MISMATCH });
+  }
   const recovery = await snapshotOf(tx, { obligation, attempts, failure }, policy, now);
   const first = input.claim_first ? await claimFirst(scene, obligation, attempts, recovery) : undefined;
   return { result, recovery, ...(first ? { first } : {}) };

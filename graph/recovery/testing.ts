@@ -5,6 +5,7 @@ import type { ChargeAnswer } from '../../domain/ports.ts';
 import { attemptKey } from '../../domain/processes.ts';
 import type { Claim, Opening, RecoverySnapshot } from '../../domain/recovery/claims.ts';
 import type { PaymentFailed } from '../../domain/recovery/messages.ts';
+import type { SettlementEvidence } from '../../domain/recovery/settlement.ts';
 import type { Policy } from '../../domain/policy.ts';
 import type { Ending } from '../../domain/recovery/state.ts';
 import { readPolicy } from '../../platform/policy.ts';
@@ -44,7 +45,7 @@ export function commandsOn(graph: Graph, policy: Policy) {
 
   const openWithOthers = (
     failure: PaymentFailed,
-    options: { claim_first?: boolean; key?: string; now?: number } = {},
+    options: { claim_first?: boolean; key?: string; now?: number; evidence?: SettlementEvidence } = {},
   ) =>
     openRecovery(
       graph,
@@ -54,6 +55,7 @@ export function commandsOn(graph: Graph, policy: Policy) {
         policy,
         now: options.now ?? Date.now(),
         claim_first: options.claim_first ?? false,
+        ...(options.evidence && { evidence: options.evidence }),
       },
     );
 

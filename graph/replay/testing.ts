@@ -299,6 +299,11 @@ async function recoveriesOf(
   await endReview(graph, testHeader(), { payment_id: again });
   await keepClock(graph, testHeader(), { payment_id: again, closes_at: '2040-01-01T00:00:00.000Z' });
   await settle(`invoice-${randomUUID()}`);
+  // One that was closed in advance by a payment which cannot have settled it.
+  const early = failureOf(wallet, { description: 'April' });
+  await settle(early.payment_id, `pi_${randomUUID()}`);
+  const contradicted = { policy, now: Date.now(), claim_first: false, evidence: 'of_another' } as const;
+  await openRecovery(graph, testHeader(), { failure: early, ...contradicted });
   const notice = { customer_id, payment_id: again, template: 'recovered', channel: 'email' };
   await finishNotice(graph, testHeader(), { ...notice, notification_id: randomUUID() });
   await finishNotice(graph, testHeader(), { ...notice, notification_id: randomUUID(), failure: 'refused' });

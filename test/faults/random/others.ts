@@ -140,8 +140,9 @@ async function firstSuccess(
   system: FaultSystem,
   { payment_id, gateway_payment_ref }: Failure,
   by: (row: Row) => boolean,
+  patience = SUCCESS_MS,
 ): Promise<Row | undefined> {
-  for (const limit = Date.now() + SUCCESS_MS; Date.now() < limit; await setTimeout(1_000)) {
+  for (const limit = Date.now() + patience; ; await setTimeout(1_000)) {
     const ledger = await readLedger(system).catch(() => []);
     const standing = ledger.find(
       (row) =>
@@ -149,19 +150,22 @@ async function firstSuccess(
         row.status === 'succeeded' &&
         by(row),
     );
-    if (standing) return standing;
+    if (standing || Date.now() >= limit) return standing;
   }
-  return undefined;
 }
 
-/** Of the first charge of the payment that stands, of Persona's or of others; of none where nothing succeeds. */
+/**
+ * Of a charge of Persona's own, whose card is in a wallet, or of others where Persona charges nothing; of none where
+ * nothing succeeds.
+ */
 async function moveBack(
   deed: Extract<OthersDeed, { do: 'refund' | 'dispute' | 'warn_of_fraud' }>,
   system: FaultSystem,
   failure: Failure,
 ): Promise<void> {
   const { payment_id } = failure;
-  const standing = await firstSuccess(system, failure, () => true);
+  const standing =
+    (await firstSuccess(system, failure, isOwn)) ?? (await firstSuccess(system, failure, () => true, 0));
   if (standing === undefined) return;
   const { charge } = standing;
   if (deed.do === 'refund') {
