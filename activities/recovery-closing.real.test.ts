@@ -194,7 +194,9 @@ test.each([
   // The person finds everything in the graph that the recovery needs to go on.
   const { amount, currency, kind } = failure;
   const owed = { amount, currency, kind, failed_payment_method_id: methods[0] };
-  expect(await getObligation(graph, payment_id)).toMatchObject({ ...owed, state: 'needs_review' });
+  const obligation = await getObligation(graph, payment_id);
+  expect(obligation).toMatchObject({ ...owed, state: 'needs_review' });
+  expect(obligation).not.toHaveProperty('settled_ref');
 });
 
 test('a settlement by the own payment closes it, and nothing was paid twice', async () => {

@@ -57,7 +57,8 @@ export const recoveryProjections: Projections<keyof RecoveryEvents> = {
       MATCH (o:Obligation {payment_id: $data.payment_id})
       SET o.failed_payment_method_id = $data.failed_payment_method_id, o.state = 'open', o.rule = $data.rule,
         o.gateway_ref = null, o.paused = null, o.consent_revoked = null, o.notices_due = null,
-        o.fraud_known = null, o.collect_again = null, o.clock_stopped_at = null, o.last_failure_at = datetime($data.last_failure_at),
+        o.fraud_known = null, o.collect_again = null, o.clock_stopped_at = null,
+        o.settled_ref = null, o.last_failure_at = datetime($data.last_failure_at),
         o.opened_at = datetime($data.opened_at), o.closes_at = datetime($data.closes_at), o.closed_at = null,
         o.failed_was_default = $data.failed_was_default, o.reported_ref = $data.reported_ref,
         o.amount = coalesce($data.amount, o.amount), o.currency = coalesce($data.currency, o.currency),

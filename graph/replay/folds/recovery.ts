@@ -26,6 +26,7 @@ export const recoveryFolds: Folds<keyof RecoveryEvents> = {
     Object.assign(model.node(nodeRef('Obligation', payment_id)) ?? {}, rest, {
       state: 'open',
       gateway_ref: null,
+      settled_ref: null,
       paused: null,
       consent_revoked: null,
       fraud_known: null,

@@ -56,9 +56,11 @@ function wrongRefunds(payment: string, { ledger, log }: Paid): string[] {
   });
 }
 
-/** A payment that pays nothing of it settles nothing. */
+/** A payment that pays nothing of it settles nothing, unless its failure, which came later, has reopened it. */
 function wrongSettlement(payment: string, { log, unrelated }: Paid): string[] {
+  const reopened = log.findLastIndex(({ type }) => type === 'RecoveryReopened');
   return log
+    .slice(reopened + 1)
     .filter(({ type, data }) => type === 'RecoveryClosed' && unrelated.includes(data.payment_ref))
     .map(({ data }) => `${payment} was settled by ${data.payment_ref}, which is for something else`);
 }
