@@ -42,6 +42,9 @@ async function kill(process: Process, { victim, down, at }: Kill, log: Log): Pro
   await setTimeout(UP_MS);
 }
 
+/** What others asked of the gateway when it died, and what they do not ask again: it may have been done. */
+export class Interrupted extends Error {}
+
 /** What is refused by a rule is done with; a server that is away is asked again. */
 export async function insist(what: string, act: () => Promise<void>): Promise<void> {
   for (const limit = Date.now() + PATIENCE_MS; ; await setTimeout(500)) {
@@ -49,6 +52,7 @@ export async function insist(what: string, act: () => Promise<void>): Promise<vo
       return await act();
     } catch (error) {
       if (error instanceof PersonaError && error.type === 'illegal_transition') return;
+      if (error instanceof Interrupted) return;
       if (Date.now() > limit) throw new Error(`could not be done: ${what}: ${error}`, { cause: error });
     }
   }

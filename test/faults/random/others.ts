@@ -6,6 +6,7 @@ import { signalRecovery } from '../../../temporal/starts.ts';
 import type { CardPlan, failureOf, TestCustomer } from '../customers.ts';
 import type { FaultSystem } from '../system.ts';
 import { isOwn, type LedgerEntry } from './found.ts';
+import { Interrupted } from './kills.ts';
 import type { Deed, WrongReference } from './plan.ts';
 
 export type Failure = ReturnType<typeof failureOf> & { gateway_payment_ref?: string };
@@ -30,7 +31,10 @@ const keyOf = (what: string, payment: string) => `others:${what}:${payment}`;
 export const isByOthers = ({ idempotency_key: key }: Pick<LedgerEntry, 'idempotency_key'>) =>
   key === null || key.startsWith('others:');
 
-/** Asked again while the gateway is away (it throws); `undefined`: refused. */
+/**
+ * Asked again while the gateway is away (it throws); `undefined`: refused.
+ * @throws Interrupted for a request that the gateway died of: under its key the same answer comes for ever
+ */
 async function ask(
   { persona }: Pick<FaultSystem, 'persona'>,
   path: string,
@@ -46,6 +50,7 @@ async function ask(
     ...(method === 'GET' ? {} : { body: form ? new URLSearchParams(form) : JSON.stringify(json ?? {}) }),
   });
   const text = await response.text();
+  if (response.status === 500) throw new Interrupted(`${path}: ${text}`);
   if (response.status === 429 || response.status === 409 || response.status >= 500)
     throw new Error(`${response.status}: ${text}`);
   return response.ok ? (JSON.parse(text) as { id: string }) : undefined;
