@@ -3,7 +3,7 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Process } from '../../../dev/stack/process.ts';
 import type { Log } from '../../../dev/stack/progress.ts';
-import { PersonaError } from '../../../domain/errors.ts';
+import { type ErrorType, PersonaError } from '../../../domain/errors.ts';
 import type { FaultSystem } from '../system.ts';
 import type { Deed, Victim } from './plan.ts';
 
@@ -42,6 +42,9 @@ async function kill(process: Process, { victim, down, at }: Kill, log: Log): Pro
   await setTimeout(UP_MS);
 }
 
+/** What is refused because of what came before it: no service brings back a consent, or a card that was removed. */
+const OVERTAKEN: readonly ErrorType[] = ['illegal_transition', 'payment_method_not_found'];
+
 /** What others asked of the gateway when it died, and what they do not ask again: it may have been done. */
 export class Interrupted extends Error {}
 
@@ -51,7 +54,7 @@ export async function insist(what: string, act: () => Promise<void>): Promise<vo
     try {
       return await act();
     } catch (error) {
-      if (error instanceof PersonaError && error.type === 'illegal_transition') return;
+      if (error instanceof PersonaError && OVERTAKEN.includes(error.type)) return;
       if (error instanceof Interrupted) return;
       if (Date.now() > limit) throw new Error(`could not be done: ${what}: ${error}`, { cause: error });
     }

@@ -3,7 +3,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import type { Log } from '../../../dev/stack/progress.ts';
-import { PersonaError } from '../../../domain/errors.ts';
 import { recoveryWorkflowId } from '../../../domain/processes.ts';
 import {
   removePaymentMethod,
@@ -113,24 +112,15 @@ async function carryOut(
   if (deed.do === 'reissue') return changeCard(system, card.token, planned, 'reissue');
   if (deed.do === 'remove') {
     if (deed.at_gateway) return changeCard(system, card.token, planned, 'detach');
-    await removePaymentMethod(graph, testHeader(), { ...ref, by: 'service' }).catch(removedBefore);
+    await removePaymentMethod(graph, testHeader(), { ...ref, by: 'service' });
     return;
   }
   if (deed.do === 'consent') {
     const consent = { ...ref, off_session_consent: deed.given, source: 'service' };
-    await setOffSessionConsent(graph, testHeader(), consent).catch(revoked);
+    await setOffSessionConsent(graph, testHeader(), consent);
     return;
   }
   await updatePaymentMethodStatus(graph, testHeader(), { ...ref, status: deed.status, reason: 'the test' });
-}
-
-/** No service brings back what the network withdrew. */
-function revoked(error: unknown): void {
-  if (!(error instanceof PersonaError) || error.type !== 'illegal_transition') throw error;
-}
-
-function removedBefore(error: unknown): void {
-  if (!(error instanceof PersonaError) || error.type !== 'payment_method_not_found') throw error;
 }
 
 async function tell(
