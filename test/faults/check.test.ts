@@ -207,6 +207,11 @@ test.each<[string, (findings: Findings) => void, string]>([
     'charged a card without consent',
   ],
   ['an unproven card', (f) => (f.events[2]!.data.proven = false), 'charged a card that was not proven'],
+  [
+    'a contested charge of its own that the wallet does not know of',
+    (f) => (charge(f).contested = true),
+    `${KEY} was contested, and its card does not say so`,
+  ],
   ['a second success of others that stays', (f) => payOtherwise(f), 'pay-1 is paid 2 times'],
   [
     'a good charge that was refunded',

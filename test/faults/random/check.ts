@@ -24,6 +24,7 @@ export function check(findings: Findings): string[] {
     ...payments.flatMap((payment) => problemsOf(payment, findings)),
     ...chargesAgainstRules(findings),
     ...claimsAgainstRules(findings),
+    ...unheardDisputes(findings),
     ...differences.map((difference) => `graph and log disagree: ${JSON.stringify(difference)}`),
   ];
 }
@@ -45,6 +46,19 @@ function problemsOf(payment: string, findings: Findings): string[] {
       .filter((attempt) => attempt.source === 'recovery' && attempt.payment_id === payment)
       .flatMap((attempt) => disagreement(attempt, ledger)),
   ];
+}
+
+/** A card of a wallet whose charge was contested must not be charged next month as if nothing had happened. */
+function unheardDisputes({ ledger, attempts, events }: Findings): string[] {
+  const of = (wanted: string, method: string | undefined) =>
+    events.some(({ type, data }) => type === wanted && data.payment_method_id === method);
+  return ledger
+    .filter((entry) => isOwn(entry) && entry.contested)
+    .flatMap(({ idempotency_key: key }) => {
+      const method = attempts.find((attempt) => attempt.key === key)?.payment_method_id;
+      const isKnown = of('PaymentMethodDisputed', method) || of('PaymentMethodRemoved', method);
+      return isKnown ? [] : [`${key} was contested, and its card does not say so`];
+    });
 }
 
 function disagreement(

@@ -17,9 +17,12 @@ export interface Others {
   reported: Record<string, string>;
   /** Those that have nothing to do with any obligation, although settlements name them. */
   unrelated: string[];
+  /** What needs a charge of Persona's own, and had none in its time: done once everything has come to rest. */
+  postponed: OthersDeed[];
+  at_rest: boolean;
 }
 
-type OthersDeed = Extract<
+export type OthersDeed = Extract<
   Deed,
   { do: 'pay_reported' | 'pay_otherwise' | 'refund' | 'dispute' | 'warn_of_fraud' | 'settle_wrongly' }
 >;
@@ -115,7 +118,7 @@ export async function actElsewhere(
     case 'settle_wrongly':
       return settleWrongly(deed.with, system, { failure, another, others });
     default:
-      return moveBack(deed, system, failure);
+      return moveBack(deed, system, failure, others);
   }
 }
 
@@ -167,11 +170,16 @@ async function moveBack(
   deed: Extract<OthersDeed, { do: 'refund' | 'dispute' | 'warn_of_fraud' }>,
   system: FaultSystem,
   failure: Failure,
+  { at_rest, postponed }: Others,
 ): Promise<void> {
   const { payment_id } = failure;
   const standing =
-    (await firstSuccess(system, failure, isOwn)) ?? (await firstSuccess(system, failure, () => true, 0));
-  if (standing === undefined) return;
+    (await firstSuccess(system, failure, isOwn, at_rest ? 0 : SUCCESS_MS)) ??
+    (at_rest ? await firstSuccess(system, failure, () => true, 0) : undefined);
+  if (standing === undefined) {
+    if (!at_rest) postponed.push(deed);
+    return;
+  }
   const { charge } = standing;
   if (deed.do === 'refund') {
     await ask(system, '/v1/refunds', {
@@ -197,7 +205,7 @@ export async function changeCard(
   await ask(system, `/_sim/payment_methods/${token}`, { method: 'PUT', json: { script, then, ...changes } });
 }
 
-/** The gateway tells again of every success of others: what it announced while it was killed is lost in the simulator, not at Stripe. */
+/** The gateway announces every success of others and every dispute once more: what it announced while it was killed is lost in the simulator, not at Stripe. */
 export async function announceAgain(system: FaultSystem, failures: readonly Failure[]): Promise<void> {
   const ledger = (await readLedger(system)).filter(
     (entry) => isByOthers(entry) && entry.status === 'succeeded',
@@ -209,6 +217,8 @@ export async function announceAgain(system: FaultSystem, failures: readonly Fail
       await signalRecovery(system.client, 'chargeResult', {
         ...{ event_id: randomUUID(), payment_id, gateway_ref: payment_intent, result: 'approved' },
       });
+  for (const { id, status } of await list<{ id: string; status: string }>(system, 'disputes'))
+    await ask(system, `/_sim/disputes/${id}`, { method: 'PUT', json: { status } });
 }
 
 type Row = Omit<LedgerEntry, 'contested' | 'refunded_by'> & { charge: string };

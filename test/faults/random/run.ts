@@ -61,6 +61,15 @@ export async function runPlan(
       }),
     );
     log('everything has happened; waiting until it has come to rest');
+    const found = await rest(system, world, log);
+    const { others } = world;
+    if (found.problems.length > 0 || others.postponed.length === 0) return found;
+    others.at_rest = true;
+    for (const deed of others.postponed)
+      await insist(`${deed.do} at rest`, () => carryOut(deed, system, world, plan));
+    log(
+      `${others.postponed.length} payments were refunded or contested if they had succeeded; waiting again`,
+    );
     return await rest(system, world, log);
   } finally {
     letting.abort();
@@ -71,7 +80,7 @@ export async function runPlan(
 async function populate(system: FaultSystem, plan: Plan): Promise<World> {
   const customers: TestCustomer[] = [];
   for (const cards of plan.customers) customers.push(await customerWithCards(system, cards));
-  const others: Others = { reported: {}, unrelated: [] };
+  const others: Others = { reported: {}, unrelated: [], postponed: [], at_rest: false };
   const failures: Failure[] = [];
   for (const [of, { customer, card, reported, ...owed }] of plan.obligations_of.entries()) {
     const owner = customers[customer] as TestCustomer;
