@@ -1,37 +1,26 @@
-import { PersonaError } from '../../domain/errors.ts';
-import { holdsForEver } from '../../domain/decline/effects.ts';
-import type { Policy } from '../../domain/policy.ts';
-import { attemptKey, reportedAttemptKey } from '../../domain/processes.ts';
+import { attemptKey } from '../../domain/processes.ts';
 import { begin } from '../../domain/recovery/begin.ts';
-import type { Claim, Opening, RecoverySnapshot, ReportedFailure } from '../../domain/recovery/claims.ts';
+import type { Claim, Opening, RecoverySnapshot } from '../../domain/recovery/claims.ts';
 import { isStop } from '../../domain/recovery/course.ts';
 import { decide } from '../../domain/recovery/decide.ts';
-import type { PaymentFailed } from '../../domain/recovery/messages.ts';
-import { SETTLEMENT_MISMATCH, type SettlementEvidence } from '../../domain/recovery/settlement.ts';
+import { SETTLEMENT_MISMATCH } from '../../domain/recovery/settlement.ts';
 import type { CommandHeader } from '../command.ts';
-import type { CommandTx, CustomerNode } from '../command-tx.ts';
+import type { CommandTx } from '../command-tx.ts';
 import type { Graph } from '../graph.ts';
-import { openWallet, type Wallet, type WalletMethod } from '../wallet/wallet.ts';
 import { runReported } from './accepted-reports.ts';
-import {
-  applyDecline,
-  classifyFailure,
-  type FailureDecision,
-  unlessConsentReturned,
-  detailsOf,
-} from './apply-decline.ts';
 import { claim } from './claim-attempt.ts';
 import { endedOthers } from './ended-others.ts';
-import { findPayment, type ObligationWithAttempts } from './read.ts';
 import {
-  type AttemptNode,
-  closedObligation,
-  isClosed,
-  newestReport,
-  failureOf,
-  stoppingDecline,
-} from './records.ts';
-import { refusalOf } from './refusal.ts';
+  isContradicted,
+  look,
+  type OpenRecoveryInput,
+  paidInAdvance,
+  type Scene,
+  type Use,
+  useOf,
+} from './opening-scene.ts';
+import type { ObligationWithAttempts } from './read.ts';
+import { type AttemptNode, closedObligation, failureOf, isClosed, stoppingDecline } from './records.ts';
 import {
   type FailedObligation,
   isFailed,
@@ -39,17 +28,7 @@ import {
   snapshotOf,
   takenOverSnapshot,
 } from './snapshot.ts';
-
-export interface OpenRecoveryInput {
-  failure: PaymentFailed;
-  policy: Policy;
-  /** Epoch milliseconds. */
-  now: number;
-  /** Claim the first alternative in the same transaction, if one is due at once. */
-  claim_first: boolean;
-  /** What the gateway says, now that it is known what is owed, of the payment that closed the obligation in advance. */
-  evidence?: SettlementEvidence;
-}
+import { reportOf, writeReport } from './write-report.ts';
 
 export interface OpenedRecovery {
   opening: Opening;
@@ -60,22 +39,6 @@ export interface OpenedRecovery {
    * gateway is to be asked about it, and the same to be called with what it says.
    */
   unconfirmed?: string;
-}
-
-type Refusal = Extract<Opening, { result: 'refused' }>;
-
-/** What is known before anything is decided, read under the customer's lock. */
-interface Scene {
-  tx: CommandTx;
-  input: OpenRecoveryInput;
-  customer: CustomerNode;
-  wallet: Wallet;
-  /** The method that failed; it may have been removed from the wallet since. */
-  method: Readonly<WalletMethod>;
-  known?: ObligationWithAttempts;
-  /** Of this payment, own and reported ones, oldest first; a report may stand there before the obligation does. */
-  attempts: readonly AttemptNode[];
-  decision: FailureDecision;
 }
 
 /**
@@ -107,20 +70,6 @@ export function openRecovery(
   });
 }
 
-/**
- * What a report is good for. `lesson`: it is older than what was applied, or too old to act on, but what it says of the card
- * or of the consent holds all the same (specification: workflows 2).
- */
-type Use = 'none' | 'lesson' | 'all';
-
-function useOf({ input, known, attempts, decision }: Scene): Use {
-  const { failure } = input;
-  if (attempts.some((attempt) => attempt.key === reportedAttemptKey(failure.event_id))) return 'none';
-  const isCurrent = !isStale(input) && (known === undefined || isNewer(known, failure));
-  if (isCurrent) return 'all';
-  return holdsForEver(decision) ? 'lesson' : 'none';
-}
-
 async function decideOpening(scene: Scene, use: Use): Promise<Opening> {
   const { tx, known, decision } = scene;
   if (!known) {
@@ -141,60 +90,10 @@ async function decideOpening(scene: Scene, use: Use): Promise<Opening> {
   return { result: 'closed', obligation: closedObligation(known.obligation, known.attempts) };
 }
 
-/** The payment that a settlement names which came before any failure. */
-function paidInAdvance({ known }: Scene): string | undefined {
-  return known && !isFailed(known.obligation) ? known.obligation.settled_ref : undefined;
-}
-
-/** Does the gateway say that the payment by which it was closed in advance cannot have settled what is owed? */
-function isContradicted(scene: Scene): boolean {
-  const { evidence } = scene.input;
-  return paidInAdvance(scene) !== undefined && (evidence === 'of_another' || evidence === 'not_paid');
-}
-
-async function look(tx: CommandTx, input: OpenRecoveryInput): Promise<Scene | Refusal> {
-  const { failure } = input;
-  let customer: CustomerNode;
-  try {
-    customer = await tx.lockCustomer(failure.customer_id);
-  } catch (error) {
-    if (!(error instanceof PersonaError) || error.type !== 'customer_not_found') throw error;
-    return refused(tx, 'customer_not_found', 'customer_id', 'is no customer of ours');
-  }
-  const [wallet, { known, attempts }] = await Promise.all([
-    openWallet(tx, customer.id),
-    findPayment(tx, failure.payment_id),
-  ]);
-  const refusal = refusalOf(failure, wallet.methods, known?.obligation, input.now);
-  if (refusal) return refused(tx, refusal.type, refusal.problem.field, refusal.problem.message);
-  const method = wallet.methods.find((one) => one.payment_method_id === failure.payment_method_id);
-  if (!method) throw new Error(`method ${failure.payment_method_id} was there a moment ago`);
-  const decision = unlessConsentReturned(classifyFailure(failure, method), method, failure.occurred_at);
-  return { tx, input, customer, wallet, method, ...(known ? { known } : {}), attempts, decision };
-}
-
-/**
- * Newer than what is applied. So is the first failure of a payment that a settlement has closed in advance, although it
- * lies before the settlement, as it nearly always does.
- */
-function isNewer({ obligation, attempts }: ObligationWithAttempts, failure: PaymentFailed): boolean {
-  const applied = obligation.last_failure_at ?? newestReport(attempts)?.claimed_at;
-  return applied === undefined || Date.parse(failure.occurred_at) > Date.parse(applied);
-}
-
-function isStale({ failure, policy, now }: OpenRecoveryInput): boolean {
-  return now - Date.parse(failure.occurred_at) > policy.recovery.maxEventAge;
-}
-
 /** Nothing was written, so nothing is remembered: the same report is judged anew. */
 function ignored(tx: CommandTx): Opening {
   tx.forget();
   return { result: 'ignored' };
-}
-
-function refused(tx: CommandTx, type: Refusal['type'], field: string, message: string): Refusal {
-  tx.forget();
-  return { result: 'refused', type, problems: [{ field, message }] };
 }
 
 async function opened(scene: Scene, result: 'opened' | 'reopened'): Promise<Opening> {
@@ -287,56 +186,6 @@ async function unchanged({ tx, input }: Scene, known: ObligationWithAttempts): P
     return { result: 'closed', obligation: closedObligation(known.obligation, known.attempts) };
   }
   return { result: 'unchanged', recovery: await resumedSnapshot(tx, known, input.policy, input.now) };
-}
-
-/** The failure as an attempt that others made, and what its class does to the method. */
-function writeReport({ tx, input, customer, wallet, decision, method }: Scene, use: Use): void {
-  const { failure } = input;
-  const state = failure.status ?? 'declined';
-  tx.append({
-    stream: 'customer',
-    stream_id: customer.id,
-    type: 'RecoveryAttempted',
-    data: {
-      key: reportedAttemptKey(failure.event_id),
-      n: null,
-      source: 'reported',
-      payment_id: failure.payment_id,
-      payment_method_id: method.payment_method_id,
-      network: decision.network ?? null,
-      amount: failure.amount,
-      currency: failure.currency,
-      state,
-      class: decision.class,
-      rule: decision.rule,
-      code: decision.code ?? null,
-      gateway_ref: null,
-      payment_ref: null,
-      attempted_at: failure.occurred_at,
-      resolved_at: state === 'declined' ? failure.occurred_at : null,
-      ...detailsOf(decision),
-    },
-  });
-  // An outcome that is not known teaches nothing about the method yet.
-  if (state !== 'declined') return;
-  // Details that were wrong then may have been corrected since.
-  if (use === 'lesson' && decision.class === 'FIX') return;
-  applyDecline(wallet, method.payment_method_id, decision, failure.occurred_at);
-}
-
-function reportOf({ input, decision, method }: Scene): ReportedFailure {
-  const { failure } = input;
-  return {
-    event_id: failure.event_id,
-    payment_method_id: method.payment_method_id,
-    status: failure.status ?? 'declined',
-    class: decision.class,
-    rule: decision.rule,
-    ...(decision.code ? { code: decision.code } : {}),
-    tell_chimera: decision.tellChimera,
-    ...(decision.notBefore === undefined ? {} : { not_before: decision.notBefore }),
-    occurred_at: failure.occurred_at,
-  };
 }
 
 /** The claim that the recovery's own rules ask for first; asking them here saves a round through Temporal. */

@@ -1,0 +1,56 @@
+/** A reported failure as the graph keeps it, and as a recovery decides by it. */
+
+import { reportedAttemptKey } from '../../domain/processes.ts';
+import type { ReportedFailure } from '../../domain/recovery/claims.ts';
+import { applyDecline, detailsOf } from './apply-decline.ts';
+import type { Scene, Use } from './opening-scene.ts';
+
+/** The failure as an attempt that others made, and what its class does to the method. */
+export function writeReport({ tx, input, customer, wallet, decision, method }: Scene, use: Use): void {
+  const { failure } = input;
+  const state = failure.status ?? 'declined';
+  tx.append({
+    stream: 'customer',
+    stream_id: customer.id,
+    type: 'RecoveryAttempted',
+    data: {
+      key: reportedAttemptKey(failure.event_id),
+      n: null,
+      source: 'reported',
+      payment_id: failure.payment_id,
+      payment_method_id: method.payment_method_id,
+      network: decision.network ?? null,
+      amount: failure.amount,
+      currency: failure.currency,
+      state,
+      class: decision.class,
+      rule: decision.rule,
+      code: decision.code ?? null,
+      gateway_ref: null,
+      payment_ref: null,
+      attempted_at: failure.occurred_at,
+      resolved_at: state === 'declined' ? failure.occurred_at : null,
+      ...detailsOf(decision),
+    },
+  });
+  // An outcome that is not known teaches nothing about the method yet.
+  if (state !== 'declined') return;
+  // Details that were wrong then may have been corrected since.
+  if (use === 'lesson' && decision.class === 'FIX') return;
+  applyDecline(wallet, method.payment_method_id, decision, failure.occurred_at);
+}
+
+export function reportOf({ input, decision, method }: Scene): ReportedFailure {
+  const { failure } = input;
+  return {
+    event_id: failure.event_id,
+    payment_method_id: method.payment_method_id,
+    status: failure.status ?? 'declined',
+    class: decision.class,
+    rule: decision.rule,
+    ...(decision.code ? { code: decision.code } : {}),
+    tell_chimera: decision.tellChimera,
+    ...(decision.notBefore === undefined ? {} : { not_before: decision.notBefore }),
+    occurred_at: failure.occurred_at,
+  };
+}
