@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto';
 import type { Driver } from 'neo4j-driver';
 import { signature } from '../../adapters/webhook/notifier.ts';
 import type { FraudOutcomeReport } from '../../domain/fraud/messages.ts';
+import { toParameters } from '../../graph/values.ts';
 
 /** What the bare workflow hears: the report that Persona hears, with all that it names. */
 export type BareReport = Required<FraudOutcomeReport>;
@@ -57,7 +58,8 @@ export function fraudWrites(driver: Driver, notify: { url: string; secret: strin
   async function write(cypher: string, parameters: Record<string, unknown>): Promise<void> {
     const session = driver.session({ database: process.env.NEO4J_DATABASE });
     try {
-      await session.run(cypher, { ...parameters, hash: HASH, at: new Date().toISOString() });
+      const all = { ...parameters, hash: HASH, at: new Date().toISOString() };
+      await session.run(cypher, toParameters(all) as object);
     } finally {
       await session.close();
     }
