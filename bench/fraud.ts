@@ -115,7 +115,7 @@ const LEFT = `
     f.outcome AS outcome, f.state AS state, f.notice_due AS notice_due,
     COLLECT { UNWIND keys(c) AS key RETURN key ORDER BY key } AS customer,
     COLLECT { UNWIND keys(d) AS key RETURN key ORDER BY key } AS device,
-    COLLECT { UNWIND keys(f) AS key RETURN key ORDER BY key } AS case,
+    COLLECT { UNWIND keys(f) AS key RETURN key ORDER BY key } AS fraud_case,
     COLLECT {
       MATCH (e:PersonaEvent&Unpublished) WHERE e.stream_id IN [c.id, d.id]
       RETURN e.type + ' ' + e.seq + ' ' + e.schema_version + ' ' + size(keys(e)) ORDER BY e.stream, e.seq
