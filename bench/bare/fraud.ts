@@ -25,8 +25,8 @@ const EVENTS = `
 const OUTCOME = `
   MATCH (c:Customer {id: $customer_id})-[h:HAS_PAYMENT_METHOD]->(p:PaymentMethod {id: $payment_method_id})
   MATCH (d:Device {id: $device_id})
-  WITH c, h, p, d, datetime($at) AS at, c.version AS seq
-  SET d.trust_score = $score, d.trust_observed_at = at, d.version = d.version + 1, d.changed_seq = d.version,
+  WITH c, h, p, d, datetime($at) AS at, c.version AS seq, d.version + 1 AS device_seq
+  SET d.trust_score = $score, d.trust_observed_at = at, d.version = device_seq, d.changed_seq = device_seq,
     d.updated_at = at,
     p.status = $method_status, p.status_seq = seq + 1, p.changed_seq = seq + 2, p.updated_at = at,
     h.is_default = false, c.version = seq + $own
