@@ -2,9 +2,17 @@
 
 import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
+import type { Stripe } from 'stripe';
+import { methodOf } from '../adapters/stripe/methods.ts';
 import type { OnboardingRequest } from '../domain/onboarding.ts';
 import type { PaymentFailed } from '../domain/recovery/messages.ts';
-import { type CommandHeader, type Graph, getPaymentMethod, onboard } from '../graph/index.ts';
+import {
+  type CommandHeader,
+  type Graph,
+  getPaymentMethod,
+  onboard,
+  recordVerification,
+} from '../graph/index.ts';
 import { readPolicy } from '../platform/policy.ts';
 import { loadOf } from './side-by-side.ts';
 import type { BenchSystem } from './system.ts';
@@ -101,6 +109,49 @@ export async function addDebtors(graph: Graph, count: number): Promise<Payer[]> 
     payers.push({ customer_id, failing_method_id: payment_method_id });
   });
   return payers;
+}
+
+/** A customer with one card, which is good until the end of 2030 and the default, and the device that it was used on. */
+export interface Cardholder {
+  customer_id: string;
+  device_id: string;
+  payment_method_id: string;
+  token: string;
+}
+
+/** Such customers by the graph's own commands, quick; the gateway has their cards attached, with the same details. */
+export async function addVerified(
+  { addresses, graph }: CheckOutSystem,
+  count: number,
+): Promise<Cardholder[]> {
+  const policy = readPolicy();
+  const cardholders: Cardholder[] = [];
+  await loadOf(count, IN_FLIGHT, async () => {
+    const token = `pm_${letters()}`;
+    const customer = `cus_${letters()}`;
+    const card = { brand: 'visa', last4: '4242', exp_month: 12, exp_year: 2030, fingerprint: `fp_${token}` };
+    const path = `${addresses.gateway}/_sim/payment_methods/${token}`;
+    const known = await send('PUT', path, { type: 'card', card, customer });
+    const request: OnboardingRequest = {
+      ...newcomer(),
+      payment_method_details: { type: 'card', token, off_session_consent: true },
+    };
+    const header = headerOf(request);
+    const { customer_id, device_id, payment_method_id } = await onboard(graph, header, { request, policy });
+    if (device_id === undefined || payment_method_id === undefined)
+      throw new Error(`customer ${customer_id} lacks a device or a card`);
+    const method = methodOf(known as Stripe.PaymentMethod);
+    await recordVerification(
+      graph,
+      { ...header, idempotencyKey: token },
+      {
+        ...{ customer_id, payment_method_id, gateway_customer_ref: customer },
+        answer: { result: 'attached', method },
+      },
+    );
+    cardholders.push({ customer_id, device_id, payment_method_id, token });
+  });
+  return cardholders;
 }
 
 /** Takes them in as a shop does, over REST, and waits until the gateway has verified both cards. */

@@ -5,7 +5,8 @@
 
 import { runCommand } from '../dev/command.ts';
 import { contextBenchmark } from './context.ts';
-import { expiryBenchmark } from './expiry.ts';
+import { expiryBenchmark } from './expiry/benchmark.ts';
+import { fraudBenchmark } from './fraud.ts';
 import { importBenchmark } from './import/benchmark.ts';
 import { onboardingBenchmark } from './onboarding.ts';
 import { openRecoveriesBenchmark } from './open/benchmark.ts';
@@ -29,6 +30,7 @@ interface Benchmark {
 const BENCHMARKS: readonly Benchmark[] = [
   contextBenchmark,
   recoveryBenchmark,
+  fraudBenchmark,
   onboardingBenchmark,
   transactionBenchmark,
   scaleBenchmark,

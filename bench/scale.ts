@@ -41,7 +41,7 @@ export const scaleBenchmark = {
     'who has one device, or whoever is named',
   async run({ startGraph, log }: BenchSystem): Promise<Findings> {
     const policy = readPolicy();
-    const [small, large] = await Promise.all([
+    const [{ graph: small }, { graph: large }] = await Promise.all([
       startGraph('small', PAGE_CACHE),
       startGraph('large', PAGE_CACHE),
     ]);

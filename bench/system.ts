@@ -1,11 +1,11 @@
 /** All of Persona as `npm start` brings it up, and what benchmarks reach it by. */
 
 import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Client } from '@temporalio/client';
 import type { CommandContext } from '../dev/command.ts';
 import { type PersonaSystem, startPersona } from '../dev/persona.ts';
-import { type Program, startProgram } from '../dev/programs.ts';
+import { type Program, type ProgramOptions, startProgram } from '../dev/programs.ts';
 import type { Guard } from '../dev/stack/guard.ts';
 import { startStack } from '../dev/stack/stack.ts';
 import { type Graph, migrate, openConfiguredGraph } from '../graph/index.ts';
@@ -19,6 +19,10 @@ export interface Servers extends Pick<PersonaSystem, 'env'> {
   temporal: Client;
 }
 
+type Variables = Record<string, string | undefined>;
+
+type BenchProgram = Inspectable & { ready: Program['ready']; stop(): Promise<void> };
+
 export interface BenchSystem extends Servers, Pick<PersonaSystem, 'addresses'> {
   log: (line: string) => void;
   /** Persona's worker. */
@@ -30,12 +34,14 @@ export interface BenchSystem extends Servers, Pick<PersonaSystem, 'addresses'> {
     name: string,
     ports?: Record<string, number>,
     env?: Record<string, string>,
-  ): Promise<Inspectable & { ready: Program['ready']; stop(): Promise<void> }>;
+  ): Promise<BenchProgram>;
+  /** Starts a program of this folder with what Persona's worker is started with. @param env besides that, or instead of it */
+  startWorker(file: string, env: Variables): Promise<BenchProgram>;
   /**
    * A graph of its own, empty and migrated, on a Neo4j of its own.
    * @param pageCache as `startStack` takes it
    */
-  startGraph(name: string, pageCache: string): Promise<Graph>;
+  startGraph(name: string, pageCache: string): Promise<{ graph: Graph; env: Variables }>;
   /** A graph and a Temporal of their own, empty, without any program of Persona's, and a folder for files. */
   startServers(name: string): Promise<Servers & { folder: string; stop(): Promise<void> }>;
   close(): Promise<void>;
@@ -50,27 +56,33 @@ export async function startSystem({ guard, log }: CommandContext): Promise<Bench
   if (worker === undefined) throw new Error('Persona runs without a worker');
   const graph = open(env);
   const temporal = await connect(env);
+  const start = async (
+    program: Pick<ProgramOptions, 'name' | 'file' | 'ports' | 'env'>,
+  ): Promise<BenchProgram> => {
+    const { ready, child } = await startProgram({ ...program, usualPorts: false, folder, guard });
+    const stop = async () => {
+      process.kill(child.pid);
+      await child.exited;
+    };
+    return { ready, pid: child.pid, output: () => child.output(), stop };
+  };
   return {
     ...{ addresses, env, graph, temporal, log, guard, worker },
-    async startBare(name, ports = {}, extra = {}) {
-      const { ready, child } = await startProgram({
-        name: `bare-${name}`,
-        file: `bench/bare/${name}.ts`,
+    startBare: (name, ports = {}, extra = {}) =>
+      start({ name: `bare-${name}`, file: `bench/bare/${name}.ts`, ports, env: { ...env, ...extra } }),
+    startWorker: (file, extra) =>
+      start({
+        name: `bench-${basename(file, '.ts')}`,
+        file: `bench/${file}`,
+        ports: {},
         env: { ...env, ...extra },
-        ...{ ports, usualPorts: false, folder, guard },
-      });
-      const stop = async () => {
-        process.kill(child.pid);
-        await child.exited;
-      };
-      return { ready, pid: child.pid, output: () => child.output(), stop };
-    },
+      }),
     async startGraph(name, pageCache) {
       const servers = { servers: ['neo4j'], folder: join(folder, name), pageCache, guard, log } as const;
       const own = await startStack({ ...servers, env: { ...env, NEO4J_URI: undefined } });
       const another = open({ ...env, ...own.env });
       await migrate(another);
-      return another;
+      return { graph: another, env: own.env };
     },
     async startServers(name) {
       const own = await startStack({

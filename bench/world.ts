@@ -9,6 +9,22 @@ import { toParameters } from '../graph/values.ts';
 
 const ROWS_AT_ONCE = 5_000;
 
+const CUSTOMER = `CREATE (c:Customer {
+      id: '10000000-0000-4000-8000-' + digits, ltv_minor: n % 200000, acquisition_date: then,
+      segment: ['NEW', 'REGULAR', 'VIP'][n % 3], status: 'active', locale: 'en-US', version: 5, changed_seq: 5,
+      status_seq: 1, created_at: then, updated_at: then
+    })`;
+const CARD = `CREATE (p:PaymentMethod {
+      id: '30000000-0000-4000-8000-' + digits, type: 'card', status: 'active', token: 'sealed', token_hash: 'world:' + digits,
+      brand: ['visa', 'mastercard', 'amex', 'discover', 'visa'][n % 5], network: 'visa', last_four: right(digits, 4),
+      expiry_month: 12, expiry_year: 2030, expires_on: date('2030-12-31'), changed_seq: 2, status_seq: 2, created_at: then,
+      updated_at: then
+    })`;
+const OWNS = `CREATE (c)-[:HAS_PAYMENT_METHOD {
+      first_used: then, last_used: then, use_count: 1, is_default: true, off_session_consent: true, proven: true,
+      added_by: 'service'
+    }]->(p)`;
+
 /**
  * Every customer has one login, one card used on it, one address and one e-mail address, all of them proven. User agent
  * (every 3), trust score (every 10) and brand (every 5) repeat after 30 customers, and only then comes the next state:
@@ -19,22 +35,13 @@ const ADD_CUSTOMERS = `
   CALL (n) {
     WITH n, right('000000000000' + toString(n), 12) AS digits, datetime($now) AS now,
       datetime($now) - duration({minutes: n % 500000}) AS then
-    CREATE (c:Customer {
-      id: '10000000-0000-4000-8000-' + digits, ltv_minor: n % 200000, acquisition_date: then,
-      segment: ['NEW', 'REGULAR', 'VIP'][n % 3], status: 'active', locale: 'en-US', version: 5, changed_seq: 5,
-      status_seq: 1, created_at: then, updated_at: then
-    })
+    ${CUSTOMER}
     CREATE (d:Device {
       id: '20000000-0000-4000-8000-' + digits, fingerprint: 'sealed', fingerprint_hash: 'world:' + digits,
       trust_score: (n % 10) / 10.0, last_seen_user_agent: ['iPhone', 'Android', 'Windows'][n % 3], last_seen_at: then,
       version: 1, changed_seq: 1, created_at: then, updated_at: then
     })
-    CREATE (p:PaymentMethod {
-      id: '30000000-0000-4000-8000-' + digits, type: 'card', status: 'active', token: 'sealed', token_hash: 'world:' + digits,
-      brand: ['visa', 'mastercard', 'amex', 'discover', 'visa'][n % 5], network: 'visa', last_four: right(digits, 4),
-      expiry_month: 12, expiry_year: 2030, expires_on: date('2030-12-31'), changed_seq: 2, status_seq: 2, created_at: then,
-      updated_at: then
-    })
+    ${CARD}
     CREATE (a:Address {
       id: '40000000-0000-4000-8000-' + digits, type: 'shipping', street1: 'sealed', city: 'Springfield',
       state: ['NY', 'CA', 'TX', 'FL', 'IL', 'OH', 'PA', 'GA', 'NC', 'MI'][(n / 30) % 10], zip_code: '10013', country: 'US',
@@ -47,13 +54,22 @@ const ADD_CUSTOMERS = `
     CREATE (c)-[:LOGGED_IN_FROM {
       customer_id: c.id, login_count: 1, first_login: then, last_login: then, proven: true
     }]->(d)
-    CREATE (c)-[:HAS_PAYMENT_METHOD {
-      first_used: then, last_used: then, use_count: 1, is_default: true, off_session_consent: true, proven: true,
-      added_by: 'service'
-    }]->(p)
+    ${OWNS}
     CREATE (p)-[:USED_ON {first_use: then, last_use: then}]->(d)
     CREATE (c)-[:SHIPPED_TO {first_shipped: then, last_shipped: then, proven: true}]->(a)
     CREATE (c)-[:HAS_DIGITAL_IDENTIFIER {linked_at: then}]->(i)
+  } IN TRANSACTIONS OF $rows ROWS`;
+
+/** The same customers with nothing but the card, whose last notice was decided. */
+const ADD_CARDS = `
+  UNWIND range($from, $to) AS n
+  CALL (n) {
+    WITH n, right('000000000000' + toString(n), 12) AS digits,
+      datetime($now) - duration({minutes: n % 500000}) AS then
+    ${CUSTOMER}
+    ${CARD}
+    SET p.expiry_noticed = $noticed
+    ${OWNS}
   } IN TRANSACTIONS OF $rows ROWS`;
 
 const LINK_DEVICES = `
@@ -90,6 +106,14 @@ export const deviceId = (n: number) => id(2, n);
 /** Customers `from` to `to`; indexes and constraints are there. */
 export function addWorldCustomers(graph: Graph, from: number, to: number): Promise<void> {
   return bulk(graph, ADD_CUSTOMERS, { from, to });
+}
+
+/** The same with nothing but their cards. @param input.noticed what each card says of its notice */
+export function addWorldCards(
+  graph: Graph,
+  input: { from: number; to: number; noticed: string },
+): Promise<void> {
+  return bulk(graph, ADD_CARDS, input);
 }
 
 /** Lets one customer have logged in from the devices of the customers `from` to `to`. */

@@ -11,14 +11,20 @@ export interface BareActivities {
   recordAttempt: Activity;
   deliverNotice: Activity;
   onboard: Activity;
+  applyOutcome: Activity;
 }
 
-/** Activities that do nothing but answer. */
-export function createBareActivities(answers: BareAnswers): BareActivities {
+/** What an activity writes before it answers. */
+type Writes = Partial<Record<keyof BareActivities, (input: never) => Promise<void>>>;
+
+/** Activities that do nothing but answer; those of `writes` write before. */
+export function createBareActivities(answers: BareAnswers, writes: Writes): BareActivities {
   const answering =
     (name: keyof BareActivities): Activity =>
-    async () =>
-      answers[name];
+    async (input) => {
+      await writes[name]?.(input as never);
+      return answers[name];
+    };
   return {
     openRecovery: answering('openRecovery'),
     endReview: answering('endReview'),
@@ -27,5 +33,6 @@ export function createBareActivities(answers: BareAnswers): BareActivities {
     recordAttempt: answering('recordAttempt'),
     deliverNotice: answering('deliverNotice'),
     onboard: answering('onboard'),
+    applyOutcome: answering('applyOutcome'),
   };
 }

@@ -1,20 +1,33 @@
 /**
  * A worker with Persona's codec, as many workflows in its cache, the SDK's other options as they are, and nothing of
- * Persona else. `BARE_QUEUE`: where
- * it works; `BARE_ANSWERS`: what its activities answer, as JSON.
+ * Persona else. `BARE_QUEUE`: where it works; `BARE_ANSWERS`: what its activities answer, as JSON; `BARE_WRITES`, if it
+ * is `fraud`: they leave in the graph what an outcome of a fraud case leaves.
  */
 
 import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode, NativeConnection, Worker } from '@temporalio/worker';
+import neo4j from 'neo4j-driver';
 import { readCodecKeys, readTemporalEnvironment } from '../../platform/environment.ts';
 import { createDataConverter, failureConverterPath } from '../../temporal/codec.ts';
 import { MAX_CACHED_WORKFLOWS } from '../../temporal/worker.ts';
 import { createBareActivities } from './activities.ts';
+import { fraudWrites } from './fraud.ts';
 import { gatewayQueueOf } from './queues.ts';
 
-const { BARE_ANSWERS = '{}', BARE_QUEUE = 'bare' } = process.env;
+const { BARE_ANSWERS = '{}', BARE_QUEUE = 'bare', BARE_WRITES } = process.env;
 const { address, namespace } = readTemporalEnvironment(process.env);
-const activities = createBareActivities(JSON.parse(BARE_ANSWERS));
+const { NEO4J_URI, NEO4J_USERNAME, NEO4J_PASSWORD, NOTIFY_WEBHOOK_URL, NOTIFY_WEBHOOK_SECRET } = process.env;
+// It connects with its first statement.
+const driver = neo4j.driver(
+  String(NEO4J_URI),
+  neo4j.auth.basic(String(NEO4J_USERNAME), String(NEO4J_PASSWORD)),
+  { disableLosslessIntegers: true },
+);
+const notify = { url: String(NOTIFY_WEBHOOK_URL), secret: String(NOTIFY_WEBHOOK_SECRET) };
+const activities = createBareActivities(
+  JSON.parse(BARE_ANSWERS),
+  BARE_WRITES === 'fraud' ? fraudWrites(driver, notify) : {},
+);
 const dataConverter = createDataConverter(readCodecKeys(process.env).reveal());
 const connection = await NativeConnection.connect({ address });
 const workflowBundle = await bundleWorkflowCode({
@@ -33,4 +46,4 @@ const workers = await Promise.all([
 ]);
 console.log(JSON.stringify({ ready: { queue: BARE_QUEUE } }));
 await Promise.all(workers.map((worker) => worker.run()));
-await connection.close();
+await Promise.all([connection.close(), driver.close()]);

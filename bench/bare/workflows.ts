@@ -1,4 +1,4 @@
-/** The least that Temporal must do for a recovery and for an onboarding: the same starts, activities and answers, no work. */
+/** The least that Temporal must do for a recovery, an onboarding and a fraud case: the same starts, activities and answers. */
 
 import { defineSearchAttributeKey } from '@temporalio/common';
 import {
@@ -15,7 +15,7 @@ import type { BareActivities } from './activities.ts';
 import { gatewayQueueOf } from './queues.ts';
 
 const TIMES = { startToCloseTimeout: '20s', scheduleToCloseTimeout: '1d' } as const;
-const { openRecovery, endReview, claimAttempt, recordAttempt, deliverNotice, onboard } =
+const { openRecovery, endReview, claimAttempt, recordAttempt, deliverNotice, onboard, applyOutcome } =
   proxyActivities<BareActivities>(TIMES);
 
 interface Failure {
@@ -83,4 +83,21 @@ export async function bareOnboarding(input: unknown): Promise<unknown> {
   ({ ready } = (await onboard(input)) as { ready: unknown });
   answered = true;
   return ready;
+}
+
+interface Outcome {
+  case_id: string;
+  outcome: string;
+}
+
+/** Fraud that is confirmed suspends, and the customer is written to. */
+export async function bareFraudCase({ case_id }: { case_id: string }): Promise<unknown> {
+  let report: Outcome | undefined;
+  setHandler(defineSignal<[Outcome]>('fraudOutcome'), (payload) => {
+    report = payload;
+  });
+  await condition(() => report !== undefined);
+  const answer = await applyOutcome(report);
+  if (report?.outcome === 'confirmed_fraud') await deliverNotice(report);
+  return { case_id, outcome: report?.outcome, answer };
 }

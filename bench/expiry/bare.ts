@@ -1,0 +1,92 @@
+/** The least that reads the same cards, asks the gateway about the same ones, and leaves the same in the graph. */
+
+import { randomUUID } from 'node:crypto';
+import type { Graph } from '../../graph/index.ts';
+import { toParameters } from '../../graph/values.ts';
+import { loadOf } from '../side-by-side.ts';
+
+const PAGE = 1_000;
+const LANES = 8;
+
+const BARE_PAGE = `
+  MATCH (p:PaymentMethod)
+  USING INDEX p:PaymentMethod(status, expires_on, id)
+  WHERE p.status = 'active' AND p.expires_on = date($day) AND p.id > $after
+  WITH p ORDER BY p.status, p.expires_on, p.id LIMIT $limit
+  MATCH (p)<-[h:HAS_PAYMENT_METHOD]-(c:Customer)
+  RETURN p.id AS id, c.id AS customer_id, c.status AS customer_status, p.expiry_noticed AS noticed, h.is_default AS is_default`;
+
+const BARE_NOTICE = `
+  MATCH (c:Customer {id: $customer_id})
+  MATCH (p:PaymentMethod {id: $id})
+  SET c.version = c.version + 1, p.expiry_noticed = $noticed, p.notice_due = $notice
+  CREATE (:PersonaEvent:Unpublished {
+    id: $event_id, stream: 'customer', stream_id: c.id, seq: c.version, type: 'ExpiryNoticeDue', schema_version: 1,
+    occurred_at: datetime($at), recorded_at: datetime($at), source: 'bare', actor: 'bare', correlation_id: 'bare',
+    data: $data
+  })
+  CREATE (:CommandReceipt {caller: 'bare', key: $key, body_hash: $hash, result: $result, at: datetime($at)})`;
+
+/** As long as a keyed hash of a command. */
+const HASH = `1:${'0'.repeat(64)}`;
+
+interface Row {
+  id: string;
+  customer_id: string;
+  customer_status: string;
+  noticed: string | null;
+  is_default: boolean;
+}
+
+/** Cards that all end on one day. */
+export interface BareScan {
+  graph: Graph;
+  gateway: string;
+  /** The last day, `YYYY-MM-DD`. */
+  day: string;
+  /** What a card says whose notice was decided. */
+  noticed: string;
+  /** What the gateway calls those that are due, by their ids. */
+  tokens: ReadonlyMap<string, string>;
+}
+
+/** @returns how many cards were looked at, and how many were due */
+export async function scanBare(scan: BareScan): Promise<{ scanned: number; notified: number }> {
+  const { graph, day, noticed } = scan;
+  let [scanned, notified, after] = [0, 0, ''];
+  for (;;) {
+    const session = graph.writeSession();
+    const { records } = await session.run(BARE_PAGE, toParameters({ day, after, limit: PAGE }) as object);
+    const page = records.map((record) => record.toObject() as unknown as Row);
+    await session.close();
+    const last = page.at(-1);
+    if (last === undefined) return { scanned, notified };
+    const due = page.filter(
+      (row) => row.noticed !== noticed && row.is_default && row.customer_status === 'active',
+    );
+    if (due.length > 0) await loadOf(due.length, LANES, (n) => notice(scan, due[n] as Row));
+    scanned += page.length;
+    notified += due.length;
+    after = last.id;
+  }
+}
+
+async function notice({ graph, gateway, day, noticed, tokens }: BareScan, row: Row): Promise<void> {
+  const { id, customer_id } = row;
+  const headers = { authorization: 'Bearer sk_test_bench' };
+  const asked = await fetch(`${gateway}/v1/payment_methods/${tokens.get(id)}`, { headers });
+  const found = (await asked.json()) as { id?: string };
+  if (found.id === undefined) throw new Error(`the gateway does not know ${id}`);
+  const due = `expiry:${id}:${noticed}`;
+  const session = graph.writeSession();
+  try {
+    await session.run(BARE_NOTICE, {
+      ...{ id, customer_id, noticed, notice: due, event_id: randomUUID(), at: new Date().toISOString() },
+      ...{ key: `${due}:${randomUUID()}`, hash: HASH },
+      data: JSON.stringify({ payment_method_id: id, expires_on: day, stage: 'notice_30', notice: due }),
+      result: JSON.stringify({ result: { result: 'notified', concerns_recoveries: false, notice: due } }),
+    });
+  } finally {
+    await session.close();
+  }
+}

@@ -1,0 +1,159 @@
+/** The scan of expiring cards beside the least that reads and writes the same. */
+
+import { randomUUID } from 'node:crypto';
+import { beginningOf } from '../../domain/expiry/calendar.ts';
+import { WorkflowName } from '../../domain/processes.ts';
+import type { Graph } from '../../graph/index.ts';
+import type { ExpiryResult } from '../../workflows/monitor-expiring-cards.ts';
+import { addVerified, type Cardholder } from '../customers.ts';
+import { type Memory, memoryOf } from '../memory.ts';
+import type { Comparison, Findings } from '../result.ts';
+import { compared, REPETITIONS, sideBySide } from '../side-by-side.ts';
+import type { BenchSystem } from '../system.ts';
+import { addWorldCards } from '../world.ts';
+import { scanBare } from './bare.ts';
+
+const QUEUE = 'bench-expiry';
+/** How many cards there are; fewer for a try. */
+const SIZES = (process.env.BENCH_EXPIRY_CARDS ?? '10000,100000,1000000').split(',').map(Number);
+/** Of every fifty cards one is due. */
+const DUE = 50;
+/** Up to so many cards also with some due: of a million 20 000 are, and a turn of them takes minutes. */
+const DUE_UP_TO = 100_000;
+/** A turn of a million cards takes most of a minute on each side. */
+const turnsOf = (cards: number) => (cards > 100_000 ? 3 : REPETITIONS);
+/** When all of the cards are good for 30 days more. */
+const END = '2030-12-31';
+const NOW = beginningOf('2030-12-01');
+const NOTICED = '2030-12:notice_30';
+/** A page cache that holds the graph. */
+const PAGE_CACHE = '4g';
+const FLAT = { atMost: 1.3 };
+
+export const expiryBenchmark = {
+  name: 'expiry',
+  title: 'The scan of expiring cards against bare paged Cypher',
+  conditions:
+    'A graph of its own, whose cards all have reached their last stage. Persona: the workflow, from its start to its result, on a worker of its own that runs nothing else; ' +
+    'notices are decided and not sent. Bare: a loop through the same pages of 1000, in the order of the same index, with the same columns; ' +
+    'for a card that is due it reads the card at the same gateway over HTTP and writes the same two properties, event and receipt by one statement in an auto-commit transaction, 8 at once. ' +
+    `Turns: ${REPETITIONS}, of a million cards ${turnsOf(1e6)}. ` +
+    'In the rows of memory what stands under "Persona" is the most that the worker had resident after all turns of that size, under "bare" the same of a worker that has scanned the smallest',
+  async run({ startGraph, startWorker, temporal, addresses, log }: BenchSystem): Promise<Findings> {
+    const { graph, env } = await startGraph('expiry', PAGE_CACHE);
+    const due: Cardholder[] = [];
+    let cards = 0;
+    const scanned: { size: number; memory: Memory; comparisons: Comparison[] }[] = [];
+
+    const scan = async (size: number, notified: number): Promise<{ perSecond: number }> => {
+      const began = performance.now();
+      const result = (await temporal.workflow.execute(WorkflowName.monitorExpiringCards, {
+        workflowId: `bench-expiry:${randomUUID()}`,
+        taskQueue: QUEUE,
+      })) as ExpiryResult;
+      requireCounts(result, { scanned: size, notified });
+      return { perSecond: (size * 1_000) / (performance.now() - began) };
+    };
+    const bare = async (size: number, notified: number): Promise<{ perSecond: number }> => {
+      const tokens = new Map(due.map(({ payment_method_id, token }) => [payment_method_id, token]));
+      const began = performance.now();
+      const result = await scanBare({
+        ...{ graph, gateway: addresses.gateway, day: END, noticed: NOTICED, tokens },
+      });
+      requireCounts(result, { scanned: size, notified });
+      return { perSecond: (size * 1_000) / (performance.now() - began) };
+    };
+
+    try {
+      for (const size of SIZES) {
+        const began = performance.now();
+        log(`adding cards up to ${size}…`);
+        const isDueToo = size <= DUE_UP_TO;
+        const ordinary = isDueToo ? size - Math.floor(size / DUE) : size - due.length;
+        await addWorldCards(graph, { from: cards + 1, to: ordinary, noticed: NOTICED });
+        cards = ordinary;
+        due.push(...(await addVerified({ addresses, graph }, size - ordinary - due.length)));
+        await setNoticed(graph, due, NOTICED);
+        log(`added in ${Math.round((performance.now() - began) / 1_000)} s`);
+
+        const worker = await startWorker('expiry/scanner.ts', {
+          ...env,
+          ...{ SCAN_QUEUE: QUEUE, SCAN_NOW: String(NOW) },
+        });
+        const nothing = await sideBySide(
+          () => scan(size, 0),
+          () => bare(size, 0),
+          turnsOf(size),
+        );
+        const comparisons = [row(`nothing due, ${size} cards`, nothing, 0.5)];
+        // NaN where the system is not Linux.
+        const memory = memoryOf(worker.pid) ?? { now: Number.NaN, peak: Number.NaN };
+        log(`${size} cards with nothing due measured; the worker had ${Math.round(memory.peak)} MB at most`);
+        if (isDueToo) {
+          const some = await sideBySide(
+            async () => {
+              await setNoticed(graph, due, null);
+              return scan(size, due.length);
+            },
+            async () => {
+              await setNoticed(graph, due, null);
+              return bare(size, due.length);
+            },
+            turnsOf(size),
+          );
+          comparisons.push(row(`2 % due, ${size} cards`, some, 0.7));
+          await setNoticed(graph, due, NOTICED);
+        }
+        await worker.stop();
+        scanned.push({ size, memory, comparisons });
+      }
+    } finally {
+      await graph.close();
+    }
+    const [smallest, ...larger] = scanned;
+    return {
+      comparisons: [
+        ...scanned.flatMap(({ comparisons }) => comparisons),
+        ...larger.map(({ size, memory }) => ({
+          what: `memory, ${size} cards beside ${smallest?.size}`,
+          unit: 'MB',
+          persona: [memory.peak],
+          bare: [smallest?.memory.peak ?? Number.NaN],
+          goal: FLAT,
+        })),
+      ],
+    };
+  },
+};
+
+function row(
+  what: string,
+  sides: Record<'persona' | 'bare', { perSecond: number }[]>,
+  atLeast: number,
+): Comparison {
+  return { ...compared(what, 'cards/s', 'perSecond', sides), goal: { atLeast } };
+}
+
+type Counted = Pick<ExpiryResult, 'scanned' | 'notified'>;
+
+function requireCounts({ scanned, notified }: Counted, asked: Counted): void {
+  if (scanned !== asked.scanned || notified !== asked.notified)
+    throw new Error(`${scanned} cards were scanned and ${notified} due, not ${JSON.stringify(asked)}`);
+}
+
+/** @param noticed `null`: their notice is due again */
+async function setNoticed(
+  graph: Graph,
+  cardholders: readonly Cardholder[],
+  noticed: string | null,
+): Promise<void> {
+  const ids = cardholders.map(({ payment_method_id }) => payment_method_id);
+  const some = `
+    UNWIND $ids AS id MATCH (p:PaymentMethod {id: id}) SET p.expiry_noticed = $noticed, p.notice_due = null`;
+  const session = graph.writeSession();
+  try {
+    await session.run(some, { ids, noticed });
+  } finally {
+    await session.close();
+  }
+}

@@ -1,0 +1,131 @@
+/** Outcomes of fraud cases, beside a workflow whose activities write the same by one statement each. */
+
+import { randomUUID } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
+import type { FraudOutcome } from '../domain/fraud/messages.ts';
+import type { Graph } from '../graph/index.ts';
+import { signalFraudCase } from '../temporal/starts.ts';
+import type { BareReport } from './bare/fraud.ts';
+import { addVerified, type Cardholder } from './customers.ts';
+import { readTraces } from './executions.ts';
+import type { Comparison, Findings } from './result.ts';
+import { compared, loadOf, REPETITIONS, sideBySide } from './side-by-side.ts';
+import type { BenchSystem } from './system.ts';
+
+const BARE_QUEUE = 'bare-fraud';
+/** A turn's; fewer of them for a try. */
+const CASES = Number(process.env.BENCH_FRAUD_CASES ?? 48);
+const IN_FLIGHT = 16;
+const ONE_BY_ONE = Math.min(12, CASES);
+/** So many until Neo4j's Java is warm, on each side. */
+const WARM_UP = CASES * 8;
+/** The one an activity, the other two: the customer is suspended, and written to. */
+const OUTCOMES: readonly FraudOutcome[] = ['challenge_failed', 'confirmed_fraud'];
+const SCORE = 0.1;
+
+export const fraudBenchmark = {
+  name: 'fraud',
+  title: 'Outcomes of fraud cases against a bare workflow',
+  conditions:
+    'From the signal with which a case starts to its result; each is of another customer, with the device and the card that it names. ' +
+    '`challenge_failed` is one activity; `confirmed_fraud` is two, since it suspends its customer, who is written to. ' +
+    'Bare: a workflow that hears the same signal and runs as many activities, each of which writes what a real one leaves (nodes, events, receipts) ' +
+    'by one statement in an auto-commit transaction, hands over the same notice, and answers what a real one answered; same codec, a worker of its own. ' +
+    `Turns of ${CASES} cases, ${IN_FLIGHT} in flight, and of ${ONE_BY_ONE}, one after the other`,
+  async run(system: BenchSystem): Promise<Findings> {
+    const comparisons: Comparison[] = [];
+    for (const outcome of OUTCOMES) comparisons.push(...(await measure(system, outcome)));
+    return { comparisons };
+  },
+};
+
+async function measure(system: BenchSystem, outcome: FraudOutcome): Promise<Comparison[]> {
+  const { graph, temporal, startBare, log } = system;
+  const needed = 2 * (1 + WARM_UP + (REPETITIONS + 1) * (CASES + ONE_BY_ONE));
+  log(`${outcome}: adding ${needed} customers…`);
+  const left = (await addVerified(system, needed)).values();
+  const next = (): BareReport => reportOf(left.next().value, outcome);
+
+  const apply = async (report = next()): Promise<string> => {
+    const workflowId = await signalFraudCase(temporal, report.case_id, 'fraudOutcome', report);
+    const result = await temporal.workflow.getHandle(workflowId).result();
+    if (result.outcome !== outcome)
+      throw new Error(`${workflowId} ended otherwise: ${JSON.stringify(result)}`);
+    return workflowId;
+  };
+  const applyBare = async (report = next()): Promise<void> => {
+    const { case_id } = report;
+    const handle = await temporal.workflow.signalWithStart('bareFraudCase', {
+      workflowId: `bare-fraud:${case_id}`,
+      taskQueue: BARE_QUEUE,
+      args: [{ case_id }],
+      signal: 'fraudOutcome',
+      signalArgs: [report],
+    });
+    await handle.result();
+  };
+
+  const [real, bare] = [next(), next()];
+  const { answers } = await readTraces(temporal, await apply(real));
+  const worker = await startBare(
+    'worker',
+    {},
+    { BARE_QUEUE, BARE_ANSWERS: JSON.stringify(answers), BARE_WRITES: 'fraud' },
+  );
+  await applyBare(bare);
+  await requireAlike(graph, real, bare);
+  await loadOf(WARM_UP, IN_FLIGHT, () => apply());
+  await loadOf(WARM_UP, IN_FLIGHT, () => applyBare());
+  const many = await sideBySide(
+    () => loadOf(CASES, IN_FLIGHT, () => apply()),
+    () => loadOf(CASES, IN_FLIGHT, () => applyBare()),
+  );
+  const single = await sideBySide(
+    () => loadOf(ONE_BY_ONE, 1, () => apply()),
+    () => loadOf(ONE_BY_ONE, 1, () => applyBare()),
+  );
+  await worker.stop();
+  const goal = { atLeast: 0.7 };
+  return [
+    { ...compared(`\`${outcome}\`, ${IN_FLIGHT} in flight`, 'cases/s', 'perSecond', many), goal },
+    { ...compared(`\`${outcome}\`, one by one`, 'cases/s', 'perSecond', single), goal },
+  ];
+}
+
+function reportOf(cardholder: Cardholder | undefined, outcome: FraudOutcome): BareReport {
+  if (cardholder === undefined) throw new Error('there is no customer left');
+  const { customer_id, device_id, payment_method_id } = cardholder;
+  return {
+    event_id: randomUUID(),
+    case_id: `bench-${randomUUID()}`,
+    ...{ outcome, customer_id, device_id, payment_method_id },
+    new_trust_score: SCORE,
+    reason: 'The challenge was not passed, and the device was seen elsewhere',
+    occurred_at: new Date().toISOString(),
+  };
+}
+
+/** What a case has left, but for ids, times and who wrote it. */
+const LEFT = `
+  MATCH (f:FraudCase {case_id: $case_id})
+  MATCH (c:Customer {id: f.customer_id})-[h:HAS_PAYMENT_METHOD]->(p:PaymentMethod)
+  MATCH (d:Device {id: $device_id})
+  RETURN c.status AS status, c.version AS version, c.status_seq AS status_seq, p.status AS method, p.status_seq AS method_seq,
+    p.changed_seq AS changed_seq, h.is_default AS is_default, d.trust_score AS score, d.changed_seq AS device_seq,
+    f.outcome AS outcome, f.state AS state, f.notice_due AS notice_due,
+    COLLECT { UNWIND keys(c) AS key RETURN key ORDER BY key } AS customer,
+    COLLECT { UNWIND keys(d) AS key RETURN key ORDER BY key } AS device,
+    COLLECT { UNWIND keys(f) AS key RETURN key ORDER BY key } AS fraud_case,
+    COLLECT {
+      MATCH (e:PersonaEvent&Unpublished) WHERE e.stream_id IN [c.id, d.id]
+      RETURN e.type + ' ' + e.seq + ' ' + e.schema_version + ' ' + size(keys(e)) ORDER BY e.stream, e.seq
+    } AS events`;
+
+/** @throws Error where the bare activities write something else than Persona does */
+async function requireAlike(graph: Graph, ...reports: readonly [BareReport, BareReport]): Promise<void> {
+  const [real, bare] = await Promise.all(
+    reports.map(({ case_id, device_id }) => graph.read(LEFT, { case_id, device_id })),
+  );
+  if (real?.length !== 1 || !isDeepStrictEqual(real, bare))
+    throw new Error(`the bare activities leave ${JSON.stringify(bare)}, and Persona ${JSON.stringify(real)}`);
+}
