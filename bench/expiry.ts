@@ -106,6 +106,7 @@ async function scan(graph: Graph, methods: Gateway, due = 0): Promise<Scanned> {
     // What the gateway may be asked is no part of what is measured.
     policy: { ...usual, gateway: { maxPerSecond: Number.MAX_SAFE_INTEGER } },
     tellRecoveries: async () => {},
+    followChange: async () => {},
     startNotice: async () => true,
     countCards: () => {},
     now: () => NOW,
