@@ -3,7 +3,14 @@ import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { readPolicy } from '../../platform/policy.ts';
 import { fraudReport } from '../../test/fraud.ts';
-import { changedByHand, onboardingRequest, runCypher, testGraph, testHeader } from '../../test/graph.ts';
+import {
+  changedByHand,
+  onboardingRequest,
+  randomToken,
+  runCypher,
+  testGraph,
+  testHeader,
+} from '../../test/graph.ts';
 import { customerWithCards, failureOf } from '../../test/wallets.ts';
 import {
   addPaymentMethod,
@@ -17,6 +24,7 @@ import {
   onboard,
   readWallet,
   recordDispute,
+  recordVerification,
   remindOfFraudReview,
   removePaymentMethod,
   requireFraudCase,
@@ -274,6 +282,25 @@ test('a card that its customer removed stays compromised while another case hold
   expect(await status()).toBe('compromised');
   await report('cleared', { case_id: other_case });
   expect(await status()).toBe('inactive');
+});
+
+test('a card that is suspected while it is being verified stays so, and is verified once that is cleared', async () => {
+  const { report, customer_id } = await suspect();
+  const token = randomToken();
+  const { payment_method_id } = await addPaymentMethod(graph, testHeader(), {
+    ...{ customer_id, method: { type: 'card', token }, added_by: 'customer' },
+  });
+  await report('challenge_failed', { payment_method_id });
+  const verified = await recordVerification(graph, testHeader(), {
+    ...{ customer_id, payment_method_id },
+    answer: { result: 'attached', method: { token, type: 'card', gateway_type: 'card' } },
+  });
+  expect(verified).toMatchObject({ payment_method_status: 'failed', refused: 'payment_method_declined' });
+  expect(await report('cleared')).toMatchObject({ restored: [payment_method_id] });
+  const wallet = await getPaymentMethods(graph, { customer_id });
+  expect(wallet.find((one) => one.payment_method_id === payment_method_id)).toMatchObject({
+    status: 'active',
+  });
 });
 
 test('an early warning of the card’s bank outlasts a case that is cleared', async () => {

@@ -133,8 +133,11 @@ export class FraudCase {
     if (hasEarlyWarning(method.disputes) || (await isDead(this.#tx, payment_method_id))) return;
     // What its customer has taken out of the wallet meanwhile is not used again by being cleared, but may be added again.
     const removed = method.removed_at !== null;
-    this.#wallet.restoreStatus(payment_method_id, removed ? 'inactive' : status, this.#reason);
-    if (status === 'active' && !removed) this.restored.push(payment_method_id);
+    // Its verification has come since, and found the case here.
+    const verified = status === 'unverified' && method.gateway_type !== null;
+    const given = removed ? 'inactive' : verified ? 'active' : status;
+    this.#wallet.restoreStatus(payment_method_id, given, this.#reason);
+    if (given === 'active') this.restored.push(payment_method_id);
   }
 
   #suspendedByOthers(seq: number): FraudChanges['customer'] | undefined {
