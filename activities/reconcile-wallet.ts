@@ -58,10 +58,14 @@ export function createWalletComparison(
   async function compare(customer: CustomerToReconcile, finder: Finder): Promise<void> {
     const { customer_id, gateway_customer_ref: owner } = customer;
     await repair(customer, finder);
+    // Before the wallet: what is added meanwhile is no unknown one.
+    const attached = owner === null ? undefined : await attachedTo(owner, finder);
     const wallet = await getWalletEntries(graph, { customer_id });
     await repairWallet(customer_id, wallet, finder);
     if (owner === null) return;
-    const { left, isKnown } = await compareAttached({ customer, owner, wallet, finder });
+    const isKnown = attached !== undefined;
+    if (isKnown) unknownInARow = 0;
+    const left = await compareAttached(attached ?? [], { customer, owner, wallet, finder });
     // Whatever is not attached there is read by itself: detached, another customer's, or unknown.
     for (const entry of left) {
       finder.alive();
@@ -81,15 +85,17 @@ export function createWalletComparison(
     throw new PersonaError('gateway_misconfigured', message);
   }
 
-  /** @returns the methods of the wallet that are not attached there, and whether the gateway knows the customer */
-  async function compareAttached({ customer, owner, wallet, finder }: Comparing) {
+  /** @returns the methods of the wallet that are not attached there */
+  async function compareAttached(
+    attached: readonly AttachedMethod[],
+    { customer, owner, wallet, finder }: Comparing,
+  ): Promise<Set<WalletEntry>> {
     const { customer_id } = customer;
     const held = wallet.filter(({ status, removed_at }) => removed_at === null && status !== 'unverified');
     const left = new Set(held);
     const entryOf = entriesByToken(graph, wallet);
     let unknown = 0;
-    const attached = await attachedTo(owner, finder);
-    for (const method of attached ?? []) {
+    for (const method of attached) {
       const entry = entryOf(method.token);
       const is = attachmentOf(entry, method, now());
       if (is === 'unknown') unknown += 1;
@@ -101,7 +107,7 @@ export function createWalletComparison(
     }
     if (unknown > 0) finder.found({ found: UNKNOWN_HERE, customer_id, methods: unknown });
     await noteUnknown(customer, unknown);
-    return { left, isKnown: attached !== undefined };
+    return left;
   }
 
   async function repair(
