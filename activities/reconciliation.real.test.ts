@@ -341,10 +341,11 @@ test('a customer with many methods is read page by page, and only what is not at
   expect(read).toEqual([undefined, expect.stringMatching(/^pm_/), holder.token]);
 });
 
-test('a wallet with two defaults, or none, gets the rightful one; a wrong version becomes that of the log', async () => {
+test('a wallet with three defaults, or none, gets the rightful one; a wrong version becomes that of the log', async () => {
   const { graph } = fixture;
   const holder = await fixture.cardHolder();
   const second = await fixture.secondCard(holder);
+  await fixture.secondCard(holder, { last4: '3333' });
   const { customer_id } = holder;
   const defaults = async () =>
     (await readWallet(graph, customer_id))
