@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type InboxSimulator, startInboxSimulator } from '../dev/simulators/inbox/server.ts';
 import { PersonaError } from '../domain/errors.ts';
 import type { PaymentGateway } from '../domain/ports.ts';
-import type { SendNoticeInput } from '../domain/processes.ts';
+import type { GatewayChange, SendNoticeInput } from '../domain/processes.ts';
 import { followPaymentMethod, type Graph, readWallet } from '../graph/index.ts';
 import { openRecovery } from '../graph/recovery/index.ts';
 import { readPolicy } from '../platform/policy.ts';
@@ -16,6 +16,8 @@ import { closeVerified, openTestGraph, randomEmail, testHeader } from '../test/g
 import { failureOf } from '../test/wallets.ts';
 import type { ExpiryActivities, ExpiryTally } from '../workflows/monitor-expiring-cards.ts';
 import { createExpiryActivities } from './expiry.ts';
+import { createFollowActivities } from './follow-gateway.ts';
+import type { FollowChange } from './reconciliation-dependencies.ts';
 import { createSweepActivities } from './sweep.ts';
 import { deliver, graphOptions, newKeys, noticeEvents, notifierOf } from './testing.ts';
 
@@ -37,20 +39,24 @@ interface World {
   asked: string[];
   started: SendNoticeInput[];
   told: { payments: readonly string[]; signal: string }[];
+  /** What was handed to the process that reads it at the gateway. */
+  followed: { customer_id: string | undefined; change: GatewayChange }[];
   counted: Omit<ExpiryTally, 'failed_ids'>[];
   gateway: Pick<PaymentGateway, 'getPaymentMethod'>;
   startNotice: (notice: SendNoticeInput) => Promise<boolean>;
+  followChange: FollowChange;
 }
 
 async function newWorld(): Promise<World> {
   const of = await expiringCards(graph, policy);
   const world: World = {
-    ...{ of, asked: [], started: [], told: [], counted: [] },
+    ...{ of, asked: [], started: [], told: [], followed: [], counted: [] },
     gateway: { getPaymentMethod: async (token) => of.atGateway.get(token) },
     async startNotice(notice) {
       world.started.push(notice);
       return true;
     },
+    followChange: async (customer_id, change) => void world.followed.push({ customer_id, change }),
   };
   return world;
 }
@@ -87,6 +93,7 @@ async function scan(
       },
     } as Partial<PaymentGateway> as PaymentGateway,
     tellRecoveries: async (payments, signal) => void world.told.push({ payments, signal }),
+    followChange: (customer_id, change) => world.followChange(customer_id, change),
     startNotice: (notice) => world.startNotice(notice),
     countCards: (tally) => world.counted.push(tally),
   });
@@ -209,20 +216,60 @@ test('what an attempt before a crash has counted is not lost', async () => {
   expect(tally).toMatchObject({ scanned: 1, notified: 1 });
 });
 
-test('a card that the gateway has renewed is updated without a word, and open recoveries hear of it', async () => {
-  const world = await newWorld();
+/** A card that the gateway has renewed, with or without an open recovery of its holder. */
+async function renewed(world: World, { owes }: { owes: boolean }) {
   const holder = await world.of.holder();
   const { customer_id } = holder;
   const { token, payment_method_id } = cardOf(holder);
   const failure = failureOf({ customer_id, methods: [payment_method_id] });
   const header = testHeader({ occurredAt: failure.occurred_at });
-  await openRecovery(graph, header, { failure, policy, now: Date.now(), claim_first: false });
+  if (owes) await openRecovery(graph, header, { failure, policy, now: Date.now(), claim_first: false });
   const known = world.of.atGateway.get(token) ?? expect.fail();
-  world.of.atGateway.set(token, { ...known, expiry_year: Number(world.of.end.slice(0, 4)) + 4 });
+  const expiry_year = Number(world.of.end.slice(0, 4)) + 4;
+  world.of.atGateway.set(token, { ...known, expiry_year });
+  const year = async () => (await readWallet(graph, customer_id))[0]?.expiry_year;
+  return { holder, customer_id, payment_method_id, payment_id: failure.payment_id, expiry_year, year };
+}
+
+test('a card that the gateway has renewed is updated without a word', async () => {
+  const world = await newWorld();
+  const { holder, expiry_year, year } = await renewed(world, { owes: false });
   expect((await scan(world, 20)).tally).toMatchObject({ notified: 0, updated: 1 });
+  expect(await year()).toBe(expiry_year);
   expect(await dueIds(holder)).toEqual([]);
-  expect(world.started).toEqual([]);
-  expect(world.told).toEqual([{ payments: [failure.payment_id], signal: 'paymentMethodUpdated' }]);
+  expect(world).toMatchObject({ started: [], told: [], followed: [] });
+  expect((await scan(world, 20)).tally).toMatchObject({ scanned: 0 });
+});
+
+test('a renewed card whose holder owes something is handed to a process that lasts, which writes and signals', async () => {
+  const world = await newWorld();
+  const { holder, customer_id, payment_method_id, payment_id, expiry_year, year } = await renewed(world, {
+    owes: true,
+  });
+  // Killed in between: the next attempt finds the card again, as nothing of it is written.
+  const { followChange } = world;
+  world.followChange = async () => {
+    throw new PersonaError('temporal_unavailable', 'the worker is gone');
+  };
+  await expect(scan(world, 20)).rejects.toThrow('the worker is gone');
+  expect(await year()).not.toBe(expiry_year);
+  world.followChange = followChange;
+  expect((await scan(world, 20)).tally).toMatchObject({ notified: 0, updated: 1, failed: 0 });
+  expect(world.followed).toMatchObject([
+    { customer_id, change: { changed: 'payment_method', payment_method_id } },
+  ]);
+
+  const [{ change } = expect.fail()] = world.followed;
+  const { followPaymentMethod: follow } = createFollowActivities({
+    ...{ graph, now: Date.now },
+    gateway: world.gateway as PaymentGateway,
+    tellRecoveries: async (payments, signal) => void world.told.push({ payments, signal }),
+  });
+  const environment = new MockActivityEnvironment({ activityId: randomUUID() });
+  expect(await environment.run(follow as never, { ...change, customer_id })).toBe('updated');
+  expect(await year()).toBe(expiry_year);
+  expect(world.told).toEqual([{ payments: [payment_id], signal: 'paymentMethodUpdated' }]);
+  expect(await dueIds(holder)).toEqual([]);
   expect((await scan(world, 20)).tally).toMatchObject({ scanned: 0 });
 });
 

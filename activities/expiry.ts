@@ -19,6 +19,7 @@ import { getOpenObligations } from '../graph/recovery/index.ts';
 import type { ExpiryActivities, ExpiryPlace, ExpiryTally } from '../workflows/monitor-expiring-cards.ts';
 import { headerOf } from './header.ts';
 import { createLanes } from './lanes.ts';
+import type { FollowChange } from './reconciliation-dependencies.ts';
 import type { TellRecoveries } from './recovery.ts';
 import type { StartNotice } from './sweep.ts';
 
@@ -27,6 +28,7 @@ export interface ExpiryDependencies {
   gateway: PaymentGateway;
   policy: Policy;
   tellRecoveries: TellRecoveries;
+  followChange: FollowChange;
   startNotice: StartNotice;
   /** Hears of each part that was seen to. */
   countCards: (tally: Omit<ExpiryTally, 'failed_ids'>) => void;
@@ -107,22 +109,23 @@ type Result = CardStep['result'] | 'failed';
 
 /** @throws PersonaError graph_unavailable: the whole activity is tried again from its last reading on */
 async function seeTo(
-  { graph, gateway, tellRecoveries, startNotice, now }: ExpiryDependencies,
+  { graph, gateway, tellRecoveries, followChange, startNotice, now }: ExpiryDependencies,
   card: DueCard,
   scan: ExpiryScan,
 ): Promise<Result> {
   const { customer_id, payment_method_id, expires_on, stage } = card;
   const ids = { customer_id, payment_method_id };
-  const event_id = `expiry:${payment_method_id}:${monthOf(expires_on)}:${stage}`;
+  const run = activityInfo().workflowExecution?.runId;
+  const event_id = `expiry:${payment_method_id}:${monthOf(expires_on)}:${stage}:${run}`;
   try {
     const found = await read(gateway, (await getPaymentMethodToken(graph, ids)).reveal());
     // Of one run: what another one has decided, the card says.
-    const header = headerOf(`${event_id}:${activityInfo().workflowExecution?.runId}`, {
-      occurredAt: new Date(now()).toISOString(),
-    });
+    const header = headerOf(event_id, { occurredAt: new Date(now()).toISOString() });
     const step = await rollCard(graph, header, { ...ids, expires_on, found, scan });
-    // After the commit. Whatever a crash in between keeps from recoveries, they read within a day; what it keeps from the
-    // customer is due in the graph, and the sweep sends it.
+    if (step.is_to_be_followed)
+      await followChange(customer_id, { changed: 'payment_method', event_id, payment_method_id });
+    // After the commit. A crash in between costs recoveries nothing: a card that is over is claimed by none. What it keeps
+    // from the customer is due in the graph, and the sweep sends it.
     if (step.concerns_recoveries) {
       const owed = await getOpenObligations(graph, customer_id);
       await tellRecoveries(owed, 'paymentMethodUpdated', { event_id, payment_method_id });

@@ -18,7 +18,8 @@ import {
 } from '../graph/index.ts';
 import { findObligation, followRefunds, getOpenObligations } from '../graph/recovery/index.ts';
 import type { DisputeChange, FollowActivities } from '../workflows/follow-gateway.ts';
-import { worthRepeating } from './gateway-faults.ts';
+import { detachRemoved } from './detach-removed.ts';
+import { asked } from './gateway-faults.ts';
 import { headerOf, onceInActivity } from './header.ts';
 import type { TellRecoveries } from './recovery.ts';
 
@@ -54,6 +55,9 @@ export function createFollowActivities({
       const before = wallet.find((one) => one.payment_method_id === payment_method_id);
       // Read before it is attached, and written down after that, it would be taken away: its verification reads it.
       if (before?.status === 'unverified') return 'unchanged';
+      // Its removal may have been lost before it came to the gateway.
+      if (before !== undefined && before.removed_at !== null)
+        return (await detachRemoved({ graph, gateway }, ids)) === 'detached' ? 'detached' : 'unchanged';
       const token = (await getPaymentMethodToken(graph, ids)).reveal();
       const found = await asked(gateway.getPaymentMethod(token));
       // Also what a key of another account would say of every method: no reason to take it away.
@@ -139,14 +143,6 @@ export function createFollowActivities({
   async function ownPayment(customerId: string, named: string | undefined): Promise<string | undefined> {
     const obligation = named === undefined ? undefined : await findObligation(graph, named);
     return obligation?.customer_id === customerId ? named : undefined;
-  }
-}
-
-async function asked<T>(question: Promise<T>): Promise<T> {
-  try {
-    return await question;
-  } catch (error) {
-    throw worthRepeating(error);
   }
 }
 

@@ -55,14 +55,20 @@ export function createFraudActivities(deps: FraudDependencies): FraudActivities 
    */
   async function answerAfter(
     case_id: string,
-    { recoveries, customer_status_changed, restored }: Omit<FraudResult, 'applied' | 'customer_status'>,
+    {
+      recoveries,
+      customer_status_changed,
+      restored,
+      version,
+    }: Omit<FraudResult, 'applied' | 'customer_status'>,
   ): Promise<CaseAnswer> {
     const found = await getFraudCase(graph, case_id);
     // After the commit: a crash in between repeats the activity, and a signal too many does no harm.
     if (found && customer_status_changed)
       await tellRecoveries(recoveries, 'customerStatusChanged', { status: found.customer_status });
     for (const payment_method_id of restored) {
-      const event_id = `fraud:${case_id}:${payment_method_id}`;
+      // A case may give a method back more than once: each is news of its own, a repeat of one is not.
+      const event_id = `fraud:${case_id}:${payment_method_id}:${version}`;
       await tellRecoveries(recoveries, 'paymentMethodUpdated', { event_id, payment_method_id });
     }
     return answerOf(found);

@@ -27,6 +27,15 @@ export function worthRepeating(error: unknown): unknown {
   return isMisconfigured(error) ? retryable(error, MISCONFIGURED_RETRY_MS) : error;
 }
 
+/** What the gateway answers, its faults as `worthRepeating` has them. */
+export async function asked<T>(question: Promise<T>): Promise<T> {
+  try {
+    return await question;
+  } catch (error) {
+    throw worthRepeating(error);
+  }
+}
+
 function isMisconfigured(error: unknown): error is PersonaError {
   return error instanceof PersonaError && error.type === 'gateway_misconfigured';
 }

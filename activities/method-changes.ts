@@ -1,8 +1,7 @@
 /** The side effects of changing and removing a payment method. Each may run twice and act once. */
 
 import { activityInfo } from '@temporalio/activity';
-import { PersonaError } from '../domain/errors.ts';
-import { expiryOf, isToBeDetached } from '../domain/method-change.ts';
+import { expiryOf } from '../domain/method-change.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { PaymentGateway } from '../domain/ports.ts';
 import { type EditPaymentMethodInput, WorkflowName, workflowCaller } from '../domain/processes.ts';
@@ -20,10 +19,11 @@ import {
   setOffSessionConsent,
   type WalletMethod,
 } from '../graph/index.ts';
-import { findChargeInFlight, getOpenObligations } from '../graph/recovery/index.ts';
+import { getOpenObligations } from '../graph/recovery/index.ts';
 import type { MethodIds, RemovalActivities } from '../workflows/remove-payment-method.ts';
 import type { MethodUpdateActivities } from '../workflows/update-payment-method.ts';
-import { worthRepeating } from './gateway-faults.ts';
+import { detachRemoved } from './detach-removed.ts';
+import { asked } from './gateway-faults.ts';
 import { headerOf, onceInActivity } from './header.ts';
 import type { TellRecoveries } from './recovery.ts';
 
@@ -137,17 +137,7 @@ export function createMethodChangeActivities({
       return { payment_method_id, payment_method_status: 'inactive', version, request_hash };
     },
 
-    async detachPaymentMethod(ids) {
-      const method = await find(ids);
-      if (method === undefined || method.removed_at === null) return 'kept';
-      const key = await findChargeInFlight(graph, ids);
-      // Detached under its charge, that would be refused for a reason that no card has.
-      if (key !== undefined)
-        throw new PersonaError('charge_in_doubt', `the charge ${key} on this method is under way`);
-      const { owner, token, found } = await look(ids);
-      if (!isToBeDetached(method, owner, found)) return 'not_attached';
-      return await asked(gateway.detachPaymentMethod(token.reveal()));
-    },
+    detachPaymentMethod: (ids) => detachRemoved({ graph, gateway }, ids),
   };
 }
 
@@ -166,12 +156,4 @@ function workflowIdOf(): string {
   const { workflowExecution } = activityInfo();
   if (workflowExecution === undefined) throw new Error('This activity belongs to a workflow');
   return workflowExecution.workflowId;
-}
-
-async function asked<T>(question: Promise<T>): Promise<T> {
-  try {
-    return await question;
-  } catch (error) {
-    throw worthRepeating(error);
-  }
 }

@@ -24,6 +24,12 @@ import { type Finder, runSlice, sideBySide } from './reconciliation-slices.ts';
 const refOf = (record: { gateway_ref: string } | { dispute_ref: string }) =>
   'dispute_ref' in record ? record.dispute_ref : record.gateway_ref;
 
+const DAY_MS = 86_400_000;
+/** A refund may fail up to a month after it was made. */
+const REFUNDS_FAIL_MS = 31 * DAY_MS;
+/** A dispute is decided up to three months after it was opened, sometimes later. */
+const DISPUTES_LAST_MS = 120 * DAY_MS;
+
 /** What is compared, and how each of it is: `finder` hears of what the graph does not know. */
 type Compare<T> = (record: T, finder: Finder) => Promise<void>;
 
@@ -32,6 +38,7 @@ export function createRecordComparison(deps: ReconcileDependencies): (slice: Sli
 
   return async ({ stage, after: start, plan, dry_run }) => {
     const { charges, changes } = plan;
+    const last = (ms: number) => ({ ...changes, since: Math.min(changes.since, changes.until - ms) });
     switch (stage) {
       case 'charges': {
         const result = await pages(start, (after) => records.charges(charges, after), compareCharge(dry_run));
@@ -42,9 +49,13 @@ export function createRecordComparison(deps: ReconcileDependencies): (slice: Sli
         return result;
       }
       case 'refunds':
-        return pages(start, (after) => records.refunds(changes, after), compareRefund(dry_run));
+        return pages(start, (after) => records.refunds(last(REFUNDS_FAIL_MS), after), compareRefund(dry_run));
       case 'disputes':
-        return pages(start, (after) => records.disputes(changes, after), compareDispute('dispute', dry_run));
+        return pages(
+          start,
+          (after) => records.disputes(last(DISPUTES_LAST_MS), after),
+          compareDispute('dispute', dry_run),
+        );
       default:
         return pages(
           start,

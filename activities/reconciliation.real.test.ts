@@ -9,11 +9,12 @@ import { PersonaError } from '../domain/errors.ts';
 import type { GatewayChange, Report } from '../domain/processes.ts';
 import type { GatewayRecords } from '../domain/reconciliation/records.ts';
 import type { SliceResult } from '../domain/reconciliation/totals.ts';
-import { getPaymentMethod, readWallet } from '../graph/index.ts';
-import { getMismatches, getPass } from '../graph/reconciliation/index.ts';
+import { getPaymentMethod, readWallet, removePaymentMethod } from '../graph/index.ts';
+import { getMismatches, getPass, getWalletMismatches } from '../graph/reconciliation/index.ts';
 import { getRecovery } from '../graph/recovery/index.ts';
+import { verifyCustomer } from '../graph/replay/verify.ts';
 import { readPolicy } from '../platform/policy.ts';
-import { changedByHand, runCypher } from '../test/graph.ts';
+import { changedByHand, runCypher, testHeader } from '../test/graph.ts';
 import { type CardHolder, startWebhooks, type WebhookFixture } from '../test/webhooks.ts';
 import type { ReconcilePlan, Stage } from '../workflows/reconcile-payment-methods.ts';
 import { createFollowActivities } from './follow-gateway.ts';
@@ -21,6 +22,8 @@ import { createReconcileActivities } from './reconciliation.ts';
 
 const policy = readPolicy();
 const MINUTES = 60_000;
+/** A little more than a day ahead. */
+const tomorrow = () => Date.now() + 25 * 60 * MINUTES;
 /** What was charged a moment ago is left to its own way. */
 const later = () => Date.now() + 20 * MINUTES;
 
@@ -34,8 +37,8 @@ beforeAll(async () => {
 afterAll(() => fixture.close());
 
 /** The comparison, with what it hands on; a change is followed at once, as its process would. */
-function reconciliation(through: Partial<GatewayRecords> = {}) {
-  const { graph, stripe } = fixture;
+function reconciliation(through: Partial<GatewayRecords> = {}, now = later, graph = fixture.graph) {
+  const { stripe } = fixture;
   const told: string[] = [];
   const changes: GatewayChange[] = [];
   const reports: Report[] = [];
@@ -43,7 +46,7 @@ function reconciliation(through: Partial<GatewayRecords> = {}) {
     void told.push(...ids.map((id) => `${signal} ${id}`));
   const follow = createFollowActivities({ graph, gateway: stripe.gateway, tellRecoveries, now: Date.now });
   const activities = createReconcileActivities({
-    ...{ graph, policy, tellRecoveries, now: later },
+    ...{ graph, policy, tellRecoveries, now },
     records: { ...records, ...through },
     async followChange(customer_id, change) {
       changes.push(change);
@@ -206,6 +209,99 @@ test('what the gateway does not know, or has at another customer, stays as it is
   expect(await slice(reconciliation(), 'wallets', onlyOf(other))).toMatchObject({ corrected: 0, listed: 0 });
 });
 
+test('a card that was removed here and never detached there is detached once its removal should have done it', async () => {
+  const { graph, stripe } = fixture;
+  const holder = await fixture.cardHolder();
+  const { customer_id, payment_method_id, token } = holder;
+  await removePaymentMethod(graph, testHeader(), { customer_id, payment_method_id, by: 'customer' });
+  const events = await eventsOf(customer_id);
+  // Its own run may be at it.
+  const underWay = reconciliation();
+  expect(await slice(underWay, 'wallets', onlyOf(holder))).toMatchObject({ corrected: 0, listed: 0 });
+
+  const dry = reconciliation({}, tomorrow);
+  const found = { found: 'left_behind', customer_id, payment_method_id };
+  const dryly = await slice(dry, 'wallets', onlyOf(holder), { dryRun: true });
+  expect(dryly).toMatchObject({ corrected: 1, differences: [found] });
+  expect(await stripe.gateway.getPaymentMethod(token)).toHaveProperty('gateway_customer_ref');
+  const result = await slice(reconciliation({}, tomorrow), 'wallets', onlyOf(holder));
+  expect(result).toMatchObject({ corrected: 1, differences: [found] });
+  expect(await stripe.gateway.getPaymentMethod(token)).not.toHaveProperty('gateway_customer_ref');
+  const again = reconciliation({}, tomorrow);
+  expect(await slice(again, 'wallets', onlyOf(holder))).toMatchObject({ corrected: 0, listed: 0 });
+  expect(await eventsOf(customer_id)).toEqual(events);
+});
+
+test('methods there that were never in the wallet are listed for a person, not while they may be on their way', async () => {
+  const { graph, stripe } = fixture;
+  const holder = await fixture.cardHolder();
+  const { customer_id, gateway_customer_ref: customer } = holder;
+  const strange = [1, 2].map(() => `pm_${randomUUID()}`);
+  for (const token of strange) await stripe.sim(`/payment_methods/${token}`, 'PUT', { customer });
+  const listed = async () => {
+    const page = await getWalletMismatches(graph, { after: before(customer_id), limit: 1 });
+    return page.filter((one) => one.customer_id === customer_id);
+  };
+  const soon = await slice(reconciliation(), 'wallets', onlyOf(holder));
+  expect(soon).toMatchObject({ listed: 0, differences: [] });
+
+  const found = { found: 'unknown_here', customer_id, methods: 2 };
+  for (const _ of ['found', 'known']) {
+    const run = reconciliation({}, tomorrow);
+    const result = await slice(run, 'wallets', onlyOf(holder));
+    expect(result).toMatchObject({ corrected: 0, listed: 1, differences: [found] });
+    expect(run.changes).toEqual([]);
+    expect(await listed()).toEqual([{ customer_id }]);
+  }
+  const marked = (await eventsOf(customer_id)).filter(({ type }) => type === 'NodePropertyChanged');
+  expect(marked).toMatchObject([{ source: 'reconciliation' }]);
+  expect(await readWallet(graph, customer_id)).toHaveLength(1);
+
+  for (const token of strange) await stripe.detach(token);
+  await slice(reconciliation({}, tomorrow), 'wallets', onlyOf(holder));
+  expect(await listed()).toEqual([]);
+});
+
+test('methods that were purged there of customers whom it knows are listed, however many', async () => {
+  const holders: CardHolder[] = [];
+  for (let n = 0; n < 21; n++) holders.push(await fixture.cardHolder());
+  const run = reconciliation({
+    methodsOf: async () => ({ items: [] }),
+    getPaymentMethod: async () => undefined,
+  });
+  const plan = { ...onlyOf(holders[0] as CardHolder), quota: holders.length };
+  expect(await slice(run, 'wallets', plan)).toMatchObject({ compared: 21, listed: 21 });
+});
+
+test('what a command was just changing is no difference', async () => {
+  const holder = await fixture.cardHolder();
+  const { graph } = fixture;
+  // As a reading between two statements of another transaction sees it.
+  const seen = { ...graph, read: graph.read.bind(graph) };
+  seen.read = (async (cypher: string, parameters: object) => {
+    const rows = await graph.read<Record<string, unknown>>(cypher, parameters as Record<string, unknown>);
+    if (cypher.includes('is_version_right')) return rows.map((row) => ({ ...row, is_version_right: false }));
+    if (cypher.includes('token_hash AS')) return rows.map((row) => ({ ...row, is_default: false }));
+    return rows;
+  }) as typeof graph.read;
+  const result = await slice(reconciliation({}, later, seen), 'wallets', onlyOf(holder));
+  expect(result).toMatchObject({ compared: 1, repaired: 0, differences: [] });
+});
+
+test('a dispute is compared for as long as it may be undecided, a refund for as long as it may fail', async () => {
+  const DAY = 86_400_000;
+  const spans: Record<string, number> = {};
+  const asked = (name: string) => async (span: { since: number; until: number }) => {
+    spans[name] = Math.round((span.until - span.since) / DAY);
+    return { items: [] };
+  };
+  const run = reconciliation({
+    ...{ refunds: asked('refunds'), disputes: asked('disputes'), fraudWarnings: asked('fraud_warnings') },
+  });
+  for (const stage of ['refunds', 'disputes', 'fraud_warnings'] as const) await slice(run, stage, {});
+  expect(spans).toEqual({ refunds: 31, disputes: 120, fraud_warnings: 7 });
+});
+
 test('a key of another account ends the comparison before it lists everyone', async () => {
   const holders: CardHolder[] = [];
   for (let n = 0; n < 22; n++) holders.push(await fixture.cardHolder());
@@ -245,10 +341,11 @@ test('a customer with many methods is read page by page, and only what is not at
   expect(read).toEqual([undefined, expect.stringMatching(/^pm_/), holder.token]);
 });
 
-test('a wallet with two defaults, or none, gets the rightful one; a wrong version becomes that of the log', async () => {
+test('a wallet with three defaults, or none, gets the rightful one; a wrong version becomes that of the log', async () => {
   const { graph } = fixture;
   const holder = await fixture.cardHolder();
   const second = await fixture.secondCard(holder);
+  await fixture.secondCard(holder, { last4: '3333' });
   const { customer_id } = holder;
   const defaults = async () =>
     (await readWallet(graph, customer_id))
@@ -273,6 +370,7 @@ test('a wallet with two defaults, or none, gets the rightful one; a wrong versio
     const repaired = await slice(reconciliation(), 'wallets', onlyOf(holder));
     expect(repaired).toMatchObject({ repaired: 1, differences: [{ found: 'default', customer_id }] });
     expect(await defaults()).toHaveLength(1);
+    expect(await verifyCustomer(graph, customer_id)).toEqual([]);
   }
   expect([holder.payment_method_id, second.payment_method_id]).toContain(rightful[0]);
 

@@ -49,6 +49,11 @@ export function hasTaughtFraud(kept: readonly string[], { dispute_ref, reason }:
   return known !== undefined && isKnownFraud({ reason, state: stateOf(known) });
 }
 
+/** Has the card's bank called a charge on it fraud, without disputing it? */
+export function hasEarlyWarning(kept: readonly string[]): boolean {
+  return kept.some((one) => stateOf(one) === 'early_warning');
+}
+
 /** Those that stand, with their states. */
 export function standing(kept: readonly string[]): Pick<Dispute, 'dispute_ref' | 'state'>[] {
   return kept

@@ -1,4 +1,4 @@
-import type { Mismatch } from './reconciliation/methods.ts';
+import type { Mismatch, UNKNOWN_HERE } from './reconciliation/methods.ts';
 import type { RELATIONSHIP_TIMES } from './relationships.ts';
 
 /** Edits beyond the commands that know a node or an edge by name. */
@@ -16,7 +16,7 @@ export interface EditEvents {
   };
   /**
    * The adopted payment, back from review, the window's clock (recoveries), a card's date that is wanted, an identifier that
-   * is no longer taken for verified, and a method that the gateway has differently.
+   * is no longer taken for verified, and a method, or a wallet, that the gateway has differently.
    */
   NodePropertyChanged:
     | { label: 'Obligation'; id: string; property: 'state'; value: 'open' }
@@ -37,5 +37,7 @@ export interface EditEvents {
     | { label: 'PaymentMethod'; id: string; property: 'expiry_wanted'; value: string }
     | { label: 'DigitalIdentifier'; id: string; property: 'is_verified'; value: false }
     /** The gateway says something of it that a person has to look at; `null`: no more. */
-    | { label: 'PaymentMethod'; id: string; property: 'gateway_mismatch'; value: Mismatch | null };
+    | { label: 'PaymentMethod'; id: string; property: 'gateway_mismatch'; value: Mismatch | null }
+    /** The gateway has methods of the customer that were never in the wallet; `null`: no more. */
+    | { label: 'Customer'; id: string; property: 'gateway_mismatch'; value: typeof UNKNOWN_HERE | null };
 }

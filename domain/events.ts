@@ -193,6 +193,8 @@ interface WalletEvents {
     payment_method_id: string | null;
     previous_payment_method_id: string | null;
     reason: string;
+    /** A repair: others that the graph took for the default, too. */
+    unmarked?: string[];
   };
   ConsentChanged: {
     payment_method_id: string;

@@ -57,6 +57,7 @@ const CHANGED: Readonly<
   Obligation: (id) => `A detail of the payment ${id} was updated.`,
   PaymentMethod: (id, name) => `${name(id)} was to get another date.`,
   DigitalIdentifier: () => 'One of your e-mail addresses or phone numbers has to be confirmed again.',
+  Customer: () => 'We compared your payment methods with our payment gateway.',
 };
 
 /** `null`: it may not be told. */
@@ -127,7 +128,7 @@ const SENTENCES: { readonly [T in keyof EventData]: Sentence<T> | null } = {
   RelationshipAdded: ({ source_id }, name) => `${name(source_id)} was used on a device.`,
   RelationshipAttributeChanged: () => 'We learned when something of yours was last used.',
   NodePropertyChanged: ({ label, id, property }, name) =>
-    property === 'gateway_mismatch'
+    property === 'gateway_mismatch' && label === 'PaymentMethod'
       ? `We compared ${name(id)} with our payment gateway.`
       : CHANGED[label](id, name),
   // A suspicion; what it changed is told of by events of its own.

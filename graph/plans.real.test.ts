@@ -74,9 +74,11 @@ import {
   getMismatches,
   getPass,
   getWalletEntries,
+  getWalletMismatches,
   keepComparedUntil,
   keepPass,
   recordMismatch,
+  recordWalletMismatch,
   repairDefault,
   repairVersion,
 } from './reconciliation/index.ts';
@@ -243,6 +245,7 @@ async function reconciled(recorded: Graph, { customer_id, methods, paid, device_
   const payment_method_id = String(methods[0]);
   const noted = { customer_id, payment_method_id };
   await recordMismatch(recorded, testHeader(), { ...noted, mismatch: 'other_number' });
+  await recordWalletMismatch(recorded, testHeader(), { customer_id, mismatch: 'unknown_here' });
   await repairDefault(recorded, testHeader(), { customer_id });
   await repairVersion(recorded, testHeader(), { kind: 'customer', id: customer_id });
   await repairVersion(recorded, testHeader(), { kind: 'device', id: device_id });
@@ -402,6 +405,11 @@ const WALKS: [name: string, index: string, ask: (recorded: Graph) => Promise<unk
     'what the gateway has differently',
     'PaymentMethod(gateway_mismatch, id)',
     (graph) => getMismatches(graph, { mismatch: 'other_owner', after: '', limit: 10 }),
+  ],
+  [
+    'wallets that lack what the gateway has',
+    'Customer(gateway_mismatch, id)',
+    (graph) => getWalletMismatches(graph, { after: '', limit: 10 }),
   ],
   ['all defaults', 'PaymentMethod(id)', (graph) => getAllDefaultPaymentMethods(graph, { limit: 10 })],
   [

@@ -37,12 +37,13 @@ export interface FollowGatewayResult {
   outcomes: FollowOutcome[];
 }
 
-/** `unknown`: the gateway knows nothing of it. `ignored`: the method is in no wallet here. `given_up`: it was never read, or never written down. */
+/** `unknown`: the gateway knows nothing of it. `detached`: there, as it was removed here. `ignored`: the method is in no wallet here. `given_up`: it was never read, or never written down. */
 export type FollowOutcome =
   | 'unchanged'
   | 'unknown'
   | 'updated'
   | 'removed'
+  | 'detached'
   | 'consent_withdrawn'
   | 'refund_recorded'
   | 'refund_failed'
@@ -62,7 +63,8 @@ export type DisputeChange = Extract<GatewayChange, { dispute_ref: string }>;
 export interface FollowActivities {
   /**
    * Reads the method, writes down what is newer, and tells the customer's open recoveries of new details. One that is
-   * attached to nobody any more, or to another customer, leaves the wallet.
+   * attached to nobody any more, or to another customer, leaves the wallet; one that was removed here and is still
+   * attached there is detached.
    */
   followPaymentMethod(input: Of<'payment_method'>): Promise<FollowOutcome>;
   /** Reads the mandate. If it has ended, its method may no longer be charged without the customer. */

@@ -30,7 +30,9 @@ export function createStripeRecords(options: StripeOptions): GatewayRecords {
     async methodsOf(gatewayCustomerRef, after) {
       const list = stripe.customers.listPaymentMethods(gatewayCustomerRef, place(after));
       const methods = await found(list, options);
-      return methods && shown(methods, methodOf);
+      return (
+        methods && shown(methods, (method) => ({ ...methodOf(method), created_at: method.created * 1000 }))
+      );
     },
 
     async getPaymentMethod(token) {

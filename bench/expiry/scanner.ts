@@ -29,6 +29,7 @@ const worker = await createQueueWorker({
     // How often the gateway may be asked is no part of what is measured.
     policy: { ...readPolicy(), gateway: { maxPerSecond: Number.MAX_SAFE_INTEGER } },
     tellRecoveries: async () => {},
+    followChange: async () => {},
     startNotice: async () => true,
     countCards: () => {},
     now: () => Number(SCAN_NOW),

@@ -2,10 +2,10 @@
 
 import { randomUUID } from 'node:crypto';
 import { RECONCILIATION, type ReconcileInput, TaskQueue, WorkflowName } from '../../domain/processes.ts';
-import { MISMATCHES, type Mismatch } from '../../domain/reconciliation/methods.ts';
+import { MISMATCHES, UNKNOWN_HERE } from '../../domain/reconciliation/methods.ts';
 import { counterOf, type Difference, type Totals } from '../../domain/reconciliation/totals.ts';
 import { openConfiguredGraph } from '../../graph/index.ts';
-import { type FoundMismatch, getMismatches } from '../../graph/reconciliation/index.ts';
+import { type FoundMismatch, getMismatches, getWalletMismatches } from '../../graph/reconciliation/index.ts';
 import { readCodecKeys, readGraphEnvironment } from '../../platform/environment.ts';
 import { toPersonaError } from '../../temporal/failures.ts';
 import type { Answer } from '../answer.ts';
@@ -81,7 +81,7 @@ const PAGE = 100;
 export async function listMismatches(settings: Settings): Promise<Answer> {
   const graph = openConfiguredGraph(readGraphEnvironment(settings.variables));
   try {
-    const items: FoundMismatch[] = [];
+    const items: Listed[] = [];
     for (const mismatch of MISMATCHES) {
       let after: string | undefined = '';
       while (after !== undefined) {
@@ -90,10 +90,15 @@ export async function listMismatches(settings: Settings): Promise<Answer> {
         after = page.length < PAGE ? undefined : page.at(-1)?.payment_method_id;
       }
     }
-    const rows = items.map(({ mismatch, customer_id, payment_method_id }) => [
-      WORDS[mismatch],
-      customer_id,
-      payment_method_id,
+    for (let after: string | undefined = ''; after !== undefined; ) {
+      const page: { customer_id: string }[] = await getWalletMismatches(graph, { after, limit: PAGE });
+      items.push(...page.map(({ customer_id }): Listed => ({ mismatch: UNKNOWN_HERE, customer_id })));
+      after = page.length < PAGE ? undefined : page.at(-1)?.customer_id;
+    }
+    const rows = items.map((item) => [
+      WORDS[item.mismatch],
+      item.customer_id,
+      'payment_method_id' in item ? item.payment_method_id : null,
     ]);
     const empty = 'The gateway has every method as Persona has it.';
     return {
@@ -105,7 +110,10 @@ export async function listMismatches(settings: Settings): Promise<Answer> {
   }
 }
 
-const WORDS: Readonly<Record<Mismatch, string>> = {
+type Listed = FoundMismatch | { mismatch: typeof UNKNOWN_HERE; customer_id: string };
+
+const WORDS: Readonly<Record<Listed['mismatch'], string>> = {
+  [UNKNOWN_HERE]: 'has methods that are in no wallet',
   unknown_there: 'does not know it',
   other_owner: 'has it at another customer',
   other_number: 'has other last digits',

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { GatewayPaymentMethod } from '../ports.ts';
-import { compareMethod, type HeldMethod } from './methods.ts';
+import { attachmentOf, compareMethod, type HeldMethod } from './methods.ts';
 
 const OWNER = 'cus_1';
 const held: HeldMethod = {
@@ -70,4 +70,21 @@ test.each<[string, Partial<HeldMethod>, GatewayPaymentMethod | undefined, object
   ],
 ])('%s', (_name, change, there, expected) => {
   expect(compareMethod({ ...held, ...change }, there, OWNER)).toEqual(expected);
+});
+
+const HOUR = 3_600_000;
+const NOW = Date.parse('2026-11-22T12:00:00Z');
+const ago = (ms: number) => new Date(NOW - ms).toISOString();
+
+test.each<[string, Parameters<typeof attachmentOf>[0], number, string]>([
+  ['in the wallet', { status: 'failed', removed_at: null }, 0, 'held'],
+  ['being verified', { status: 'unverified', removed_at: null }, 999 * HOUR, 'under_way'],
+  ['removed a moment ago', { status: 'inactive', removed_at: ago(HOUR - 1) }, 999 * HOUR, 'under_way'],
+  ['removed an hour ago', { status: 'inactive', removed_at: ago(HOUR) }, 0, 'left_behind'],
+  ['removed, and compromised', { status: 'compromised', removed_at: ago(HOUR) }, 0, 'left_behind'],
+  ['never here, made a moment ago', undefined, 0, 'under_way'],
+  ['never here, made almost a day ago', undefined, 24 * HOUR - 1, 'under_way'],
+  ['never here, made a day ago', undefined, 24 * HOUR, 'unknown'],
+])('a method that is attached there, %s', (_name, entry, age, expected) => {
+  expect(attachmentOf(entry, { created_at: NOW - age }, NOW)).toBe(expected);
 });

@@ -12,6 +12,9 @@ import type { GatewayPaymentMethod } from '../ports.ts';
 export const MISMATCHES = ['unknown_there', 'other_owner', 'other_number'] as const;
 export type Mismatch = (typeof MISMATCHES)[number];
 
+/** The same of a customer: the gateway has methods attached that were never in the wallet. */
+export const UNKNOWN_HERE = 'unknown_here';
+
 /** A method of the wallet; `mismatch`: what an earlier comparison has found. */
 export interface HeldMethod extends HeldDetails {
   payment_method_id: string;
@@ -26,6 +29,35 @@ export type Comparison =
   /** It is attached to no customer there any more. */
   | { is: 'detached' }
   | { is: 'mismatch'; mismatch: Mismatch };
+
+/** A method as the gateway lists it under its customer. */
+export interface AttachedMethod extends GatewayPaymentMethod {
+  /** Epoch milliseconds. */
+  created_at: number;
+}
+
+const HOUR_MS = 3_600_000;
+/** A removal detaches within seconds; one that has not done so by then waits for the gateway, or its run was lost. */
+const DETACHING_MS = HOUR_MS;
+/** Whoever makes a method at the gateway first hands it over within minutes; after an outage of ours, later. */
+const HANDED_OVER_MS = 24 * HOUR_MS;
+
+/**
+ * What a method that is attached there is to the wallet. `left_behind`: removed here and still there. `under_way`: it is
+ * being verified, handed over or detached.
+ * @param entry `undefined`: it was never in the wallet
+ * @param now epoch milliseconds
+ */
+export function attachmentOf(
+  entry: { status: PaymentMethodStatus; removed_at: string | null } | undefined,
+  { created_at }: Pick<AttachedMethod, 'created_at'>,
+  now: number,
+): 'held' | 'under_way' | 'left_behind' | 'unknown' {
+  if (entry === undefined) return now - created_at < HANDED_OVER_MS ? 'under_way' : 'unknown';
+  const { status, removed_at } = entry;
+  if (removed_at === null) return status === 'unverified' ? 'under_way' : 'held';
+  return now - Date.parse(removed_at) < DETACHING_MS ? 'under_way' : 'left_behind';
+}
 
 /**
  * @param found `undefined`: the gateway knows no such method

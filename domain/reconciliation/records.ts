@@ -1,6 +1,7 @@
 /** What the gateway's own lists tell, page by page. */
 
 import type { GatewayDispute, GatewayNews, GatewayPaymentMethod, RefundNews } from '../ports.ts';
+import type { AttachedMethod } from './methods.ts';
 
 /** `next`: where the following page begins; absent after the last one. */
 export interface RecordPage<T> {
@@ -32,7 +33,7 @@ export interface GatewayRecords {
   methodsOf(
     gatewayCustomerRef: string,
     after: string | undefined,
-  ): Promise<RecordPage<GatewayPaymentMethod> | undefined>;
+  ): Promise<RecordPage<AttachedMethod> | undefined>;
   /** `undefined`: unknown at the gateway. */
   getPaymentMethod(token: string): Promise<GatewayPaymentMethod | undefined>;
   /** Charges of payments; those that others made without a payment are left out. */

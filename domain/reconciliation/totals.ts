@@ -1,16 +1,19 @@
-import type { Mismatch } from './methods.ts';
+import type { Mismatch, UNKNOWN_HERE } from './methods.ts';
 
 /** What differed, by ids alone. */
 export interface Difference {
   /**
-   * Of a method: `newer` details there, `detached`, or a `Mismatch`, which is listed and not corrected. Of the graph: a
+   * Of a method: `newer` details there, `detached`, `left_behind` (removed here, still attached there), or a `Mismatch`,
+   * which is listed and not corrected. Of a customer: `unknown_here`, methods there that no wallet has. Of the graph: a
    * wrong `version`, a wrong `default`. Of money: something that the graph does not know. `not_compared`: it could not
    * be, and the log says why.
    */
   found:
     | 'newer'
     | 'detached'
+    | 'left_behind'
     | Mismatch
+    | typeof UNKNOWN_HERE
     | 'version'
     | 'default'
     | 'charge'
@@ -26,6 +29,8 @@ export interface Difference {
   gateway_ref?: string;
   /** What is newer. */
   fields?: string[];
+  /** How many methods are unknown. */
+  methods?: number;
 }
 
 export interface Totals {
@@ -56,6 +61,7 @@ export function counterOf({ found }: Difference): 'corrected' | 'listed' | 'repa
     case 'unknown_there':
     case 'other_owner':
     case 'other_number':
+    case 'unknown_here':
     case 'not_compared':
       return 'listed';
     case 'version':

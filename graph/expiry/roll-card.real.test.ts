@@ -4,6 +4,7 @@ import type { GatewayPaymentMethod } from '../../domain/ports.ts';
 import { readPolicy } from '../../platform/policy.ts';
 import { type ExpiringCards, expiringCards, type Holder } from '../../test/expiring-cards.ts';
 import { testGraph, testHeader } from '../../test/graph.ts';
+import { failureOf } from '../../test/wallets.ts';
 import {
   readWallet,
   removePaymentMethod,
@@ -11,6 +12,7 @@ import {
   setDefaultPaymentMethod,
   updatePaymentMethod,
 } from '../index.ts';
+import { openRecovery } from '../recovery/index.ts';
 import { type CardStep, findCardNoticesDue, getCardMatter, rollCard } from './index.ts';
 
 const policy = readPolicy();
@@ -127,7 +129,7 @@ test.each([20, -1])(
     const { of, holder } = await holderOf();
     const expiry_year = Number(of.end.slice(0, 4)) + 3;
     const step = await roll(of, holder, { left, found: { expiry_year, last_four: '1881' } });
-    expect(step).toEqual({ result: 'updated', concerns_recoveries: true });
+    expect(step).toEqual({ result: 'updated', concerns_recoveries: false });
     expect(await methodOf(holder)).toMatchObject({
       status: 'active',
       is_default: true,
@@ -137,6 +139,39 @@ test.each([20, -1])(
     expect(await noticesOf(holder.customer_id)).toEqual([]);
   },
 );
+
+test.each([
+  ['other first', [1, 0], [0]],
+  ['default first', [0, 1], [0]],
+])(
+  'of two cards that end with one month only the default’s end is noticed: %s',
+  async (_, order, noticed) => {
+    const { of, holder } = await holderOf(2);
+    for (const card of order)
+      expect(await roll(of, holder, { left: -1, card })).toMatchObject({ result: 'expired' });
+    expect(await noticesOf(holder.customer_id)).toMatchObject(
+      noticed.map((card) => ({
+        payment_method_id: holder.cards[card]?.payment_method_id,
+        stage: 'card_expired',
+      })),
+    );
+  },
+);
+
+test('newer details of a customer who owes something are left to a process that lasts', async () => {
+  const { of, holder } = await holderOf();
+  const { customer_id, cards } = holder;
+  const failure = failureOf({ customer_id, methods: cards.map((card) => card.payment_method_id) });
+  const header = testHeader({ occurredAt: failure.occurred_at });
+  await openRecovery(graph, header, { failure, policy, now: Date.now(), claim_first: false });
+  const before = await methodOf(holder);
+  const found = { expiry_year: Number(of.end.slice(0, 4)) + 3 };
+  const step = { result: 'updated', concerns_recoveries: false, is_to_be_followed: true };
+  expect(await roll(of, holder, { left: 20, found })).toEqual(step);
+  expect(await roll(of, holder, { left: -1, found })).toEqual(step);
+  expect(await methodOf(holder)).toEqual(before);
+  expect(await roll(of, holder, { left: 20 })).toMatchObject({ result: 'notified' });
+});
 
 test('details that leave the month as it is are written down, and the notice is due all the same', async () => {
   const { of, holder } = await holderOf();

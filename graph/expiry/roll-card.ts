@@ -1,4 +1,4 @@
-import { type ExpiryStage, isNews, monthOf, stageOf } from '../../domain/expiry/calendar.ts';
+import { type ExpiryStage, isNews, monthOf, noticedAs, stageOf } from '../../domain/expiry/calendar.ts';
 import { type ExpiryScan, matters } from '../../domain/expiry/candidates.ts';
 import type { CardNoticeTemplate, GatewayPaymentMethod } from '../../domain/ports.ts';
 import { expiryNotificationId, templateOf } from '../../domain/processes.ts';
@@ -6,7 +6,9 @@ import { type CommandHeader, runCommand } from '../command.ts';
 import type { CommandTx, CustomerNode } from '../command-tx.ts';
 import type { Graph } from '../graph.ts';
 import { follow } from '../wallet/follow-payment-method.ts';
-import { openWallet, type Wallet } from '../wallet/wallet.ts';
+import { getOpenObligations } from '../recovery/queries.ts';
+import { changedDetails } from '../wallet/details.ts';
+import { openWallet, type Wallet, type WalletMethod } from '../wallet/wallet.ts';
 
 /** What became of a card whose month ends. */
 export interface CardStep {
@@ -15,13 +17,24 @@ export interface CardStep {
    * `expired`: its month is over; `nothing`: it was seen to meanwhile, or nobody is to be written to.
    */
   result: 'updated' | 'notified' | 'expired' | 'nothing';
-  /** It may be charged with its newer details, or no more: recoveries want to know. */
+  /** It may be charged no more: recoveries want to know. */
   concerns_recoveries: boolean;
+  /**
+   * It has newer details, which open recoveries wait for, and nothing was written: a process that lasts is to read them,
+   * write them down and signal those recoveries. Once they are written no scan finds the card again to do that.
+   */
+  is_to_be_followed?: true;
   /** What is due from now on until it was sent. */
   notice?: { notification_id: string; template: CardNoticeTemplate };
 }
 
-const NOTICED = 'MATCH (p:PaymentMethod {id: $payment_method_id}) RETURN p.expiry_noticed AS noticed';
+// One card is the default when its month ends: whoever has had a notice of that has had the only one.
+const NOTICED = `
+  MATCH (p:PaymentMethod {id: $payment_method_id})
+  RETURN p.expiry_noticed AS noticed, EXISTS {
+    MATCH (:Customer {id: $customer_id})-[:HAS_PAYMENT_METHOD]->(other:PaymentMethod)
+    WHERE other.expiry_noticed = $ended AND other.id <> $payment_method_id
+  } AS other_ended`;
 
 /**
  * Takes a card one step towards its end: brings it to what the gateway has read of it, and only if that leaves its month
@@ -49,17 +62,21 @@ export async function rollCard(
     const [customer, wallet, [row]] = await Promise.all([
       tx.lockCustomer(customer_id),
       openWallet(tx, customer_id),
-      tx.run<{ noticed: string | null }>(NOTICED, { payment_method_id }),
+      tx.run<Noticed>(NOTICED, { ...ids, ended: noticedAs(expires_on, 'card_expired') }),
     ]);
     const before = wallet.methods.find((one) => one.payment_method_id === payment_method_id);
     // Seen to meanwhile: as it is now, another run may find it due again.
     if (before?.status !== 'active' || before.expires_on !== expires_on) return undecided(tx, 'nothing');
     // As it was before its end takes it from it.
     const { is_default: wasDefault } = before;
+    if (isNewer(tx, { customer, method: before, found })) {
+      const owed = await getOpenObligations(tx, customer_id);
+      if (owed.length > 0) return { ...undecided(tx, 'updated'), is_to_be_followed: true };
+    }
     const { change } = follow(tx, { customer, wallet, payment_method_id, found });
     const isRenewed = change === 'removed' || wallet.find(payment_method_id).expires_on !== expires_on;
-    if (isRenewed) return undecided(tx, 'updated', change === 'updated');
-    const noticed = row?.noticed ?? null;
+    if (isRenewed) return undecided(tx, 'updated');
+    const noticed = row ?? { noticed: null, other_ended: false };
     const step = decide({ customer, wallet, payment_method_id, expires_on, scan, noticed, wasDefault });
     if (step === undefined) return undecided(tx, change === 'updated' ? 'updated' : 'nothing');
     const { stage, result, isHeard } = step;
@@ -74,13 +91,20 @@ export async function rollCard(
   });
 }
 
+interface Noticed {
+  /** As `noticedAs` gives it. */
+  noticed: string | null;
+  /** The end of another card with that month was noticed. */
+  other_ended: boolean;
+}
+
 interface Rolled {
   customer: CustomerNode;
   wallet: Wallet;
   payment_method_id: string;
   expires_on: string;
   scan: ExpiryScan;
-  noticed: string | null;
+  noticed: Noticed;
   wasDefault: boolean;
 }
 
@@ -98,18 +122,32 @@ function decide({
   // Newer details of a card that is over may have ended it by themselves.
   const stage = isActive ? stageOf(expires_on, scan.now, scan.stages) : 'card_expired';
   if (stage === undefined) return undefined;
-  const isNew = customer.status === 'active' && isNews(expires_on, stage, noticed);
+  const isNew = customer.status === 'active' && isNews(expires_on, stage, noticed.noticed);
   if (stage === 'card_expired') {
     if (isActive) wallet.changeStatus(payment_method_id, 'expired', 'its month is over');
     // Of a card that nothing would have been charged on unasked, nobody needs to hear.
-    return { stage, result: 'expired', isHeard: isNew && wasDefault };
+    // One that became the default only because that one ended was none when their month did.
+    return { stage, result: 'expired', isHeard: isNew && wasDefault && !noticed.other_ended };
   }
   const isHeard = isNew && matters(wallet.find(payment_method_id), scan);
   return isHeard ? { stage, result: 'notified', isHeard } : undefined;
 }
 
 /** Nothing stands in the card that keeps the same from being decided anew. */
-function undecided(tx: CommandTx, result: CardStep['result'], concerns_recoveries = false): CardStep {
+function undecided(tx: CommandTx, result: CardStep['result']): CardStep {
   tx.forget();
-  return { result, concerns_recoveries };
+  return { result, concerns_recoveries: false };
+}
+
+/** Does the gateway have other details of the customer's method? */
+function isNewer(
+  tx: CommandTx,
+  {
+    customer: { id, gateway_customer_ref },
+    method,
+    found,
+  }: { customer: CustomerNode; method: Readonly<WalletMethod>; found: GatewayPaymentMethod },
+): boolean {
+  if (gateway_customer_ref === undefined || found.gateway_customer_ref !== gateway_customer_ref) return false;
+  return changedDetails(method, found, tx.keyOf(id)) !== undefined;
 }

@@ -1,23 +1,39 @@
 import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { readPolicy } from '../../platform/policy.ts';
 import { fraudReport } from '../../test/fraud.ts';
-import { onboardingRequest, testGraph, testHeader } from '../../test/graph.ts';
+import {
+  changedByHand,
+  onboardingRequest,
+  randomToken,
+  runCypher,
+  testGraph,
+  testHeader,
+} from '../../test/graph.ts';
 import { customerWithCards, failureOf } from '../../test/wallets.ts';
 import {
+  addPaymentMethod,
   applyFraudOutcome,
   decideFraudReview,
   getCustomerContext,
   getDevices,
   getFraudCase,
   getPaymentMethods,
+  getPaymentMethodToken,
   onboard,
+  readWallet,
+  recordDispute,
+  recordVerification,
   remindOfFraudReview,
+  removePaymentMethod,
   requireFraudCase,
   setCustomerStatus,
   updateDeviceTrustScore,
   updatePaymentMethodStatus,
 } from '../index.ts';
+import { statementsOf } from '../migrate.ts';
+import { verifyCustomer } from '../replay/verify.ts';
 import { finishNotice, NOTICES_CALLER, openRecovery } from '../recovery/index.ts';
 import type { FraudOutcomeReport } from '../../domain/fraud/messages.ts';
 
@@ -222,6 +238,84 @@ test('a fraud that is confirmed after it was cleared suspends anew, and writes t
   await report('confirmed_fraud');
   expect(await now()).toMatchObject({ method: 'compromised', customer: 'suspended' });
   expect(await getFraudCase(graph, case_id)).not.toHaveProperty('notice_due');
+});
+
+test('a card that its customer removed while it was compromised may be added again once that is cleared', async () => {
+  const { report, customer_id, payment_method_id } = await suspect();
+  const token = (await getPaymentMethodToken(graph, { customer_id, payment_method_id })).reveal();
+  await report('confirmed_fraud');
+  await removePaymentMethod(graph, testHeader(), { customer_id, payment_method_id, by: 'service' });
+  expect(await report('cleared')).toMatchObject({ customer_status: 'active', restored: [] });
+  const added = { customer_id, method: { type: 'card' as const, token }, added_by: 'customer' as const };
+  expect(await addPaymentMethod(graph, testHeader(), added)).toMatchObject({
+    ...{ payment_method_id, added: true, payment_method_status: 'unverified' },
+  });
+});
+
+test('what an earlier release wrote when a compromised card was removed is mended by its migration', async () => {
+  const { report, customer_id, payment_method_id } = await suspect();
+  await report('confirmed_fraud');
+  const header = testHeader();
+  const { version } = await removePaymentMethod(graph, header, {
+    customer_id,
+    payment_method_id,
+    by: 'service',
+  });
+  changedByHand(graph, customer_id);
+  await runCypher(graph, 'MATCH (p:PaymentMethod {id: $payment_method_id}) SET p.status_seq = $version', {
+    ...{ payment_method_id, version },
+  });
+  const file = new URL('../migrations/0014_wallets_of_the_gateway.cypher', import.meta.url);
+  for (const statement of statementsOf(await readFile(file, 'utf8'))) await runCypher(graph, statement);
+  expect(await verifyCustomer(graph, customer_id)).toEqual([]);
+});
+
+test('a card that its customer removed stays compromised while another case holds it so', async () => {
+  const { report, customer_id, payment_method_id } = await suspect();
+  const other_case = randomUUID();
+  await report('confirmed_fraud');
+  await report('confirmed_fraud', { case_id: other_case });
+  await removePaymentMethod(graph, testHeader(), { customer_id, payment_method_id, by: 'service' });
+  const status = async () =>
+    (await readWallet(graph, customer_id)).find((one) => one.payment_method_id === payment_method_id)?.status;
+  await report('cleared');
+  expect(await status()).toBe('compromised');
+  await report('cleared', { case_id: other_case });
+  expect(await status()).toBe('inactive');
+});
+
+test('a card that is suspected while it is being verified stays so, and is verified once that is cleared', async () => {
+  const { report, customer_id } = await suspect();
+  const token = randomToken();
+  const { payment_method_id } = await addPaymentMethod(graph, testHeader(), {
+    ...{ customer_id, method: { type: 'card', token }, added_by: 'customer' },
+  });
+  await report('challenge_failed', { payment_method_id });
+  const verified = await recordVerification(graph, testHeader(), {
+    ...{ customer_id, payment_method_id },
+    answer: { result: 'attached', method: { token, type: 'card', gateway_type: 'card' } },
+  });
+  expect(verified).toMatchObject({ payment_method_status: 'failed', refused: 'payment_method_declined' });
+  expect(await report('cleared')).toMatchObject({ restored: [payment_method_id] });
+  const wallet = await getPaymentMethods(graph, { customer_id });
+  expect(wallet.find((one) => one.payment_method_id === payment_method_id)).toMatchObject({
+    status: 'active',
+  });
+});
+
+test('an early warning of the card’s bank outlasts a case that is cleared', async () => {
+  const { report, now, customer_id, payment_method_id } = await suspect();
+  await report('confirmed_fraud');
+  await recordDispute(graph, testHeader(), {
+    holder: { customer_id, payment_method_id, charged: true },
+    dispute: {
+      dispute_ref: `issfr_${randomUUID()}`,
+      reason: 'unauthorized_use_of_card',
+      state: 'early_warning',
+    },
+  });
+  expect(await report('cleared')).toMatchObject({ customer_status: 'active', restored: [] });
+  expect(await now()).toMatchObject({ method: 'compromised', customer: 'active' });
 });
 
 test('an outcome of the future is refused, and would have made every later one look older', async () => {

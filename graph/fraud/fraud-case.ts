@@ -1,3 +1,4 @@
+import { hasEarlyWarning } from '../../domain/disputes.ts';
 import { PersonaError } from '../../domain/errors.ts';
 import type { FraudChanges } from '../../domain/fraud/events.ts';
 import { transition } from '../../domain/payment-method.ts';
@@ -101,7 +102,7 @@ export class FraudCase {
 
   /**
    * Undoes what this case changed, nothing changed since, and no other case holds; but a card of which the issuer says
-   * that it is dead stays as it is.
+   * that it is dead, or of whose bank an early warning of fraud has come, stays as it is.
    * @param options.keepObservedAt a device's score counts as observed when the undone one was
    */
   async undo({ keepObservedAt = false } = {}): Promise<void> {
@@ -128,11 +129,15 @@ export class FraudCase {
   async #restore({ payment_method_id, status, seq }: FraudChanges['payment_methods'][number]): Promise<void> {
     const method = this.#wallet.methods.find((one) => one.payment_method_id === payment_method_id);
     if (method?.status_seq !== seq || this.#methodHeldByOthers(payment_method_id, seq)) return;
-    if (await isDead(this.#tx, payment_method_id)) return;
-    // What its customer has taken out of the wallet meanwhile is not used again by being cleared.
-    const removed = method.removed_at !== null && status === 'active';
-    this.#wallet.restoreStatus(payment_method_id, removed ? 'inactive' : status, this.#reason);
-    if (status === 'active' && !removed) this.restored.push(payment_method_id);
+    // What the card's bank has said meanwhile, Chimera does not take back.
+    if (hasEarlyWarning(method.disputes) || (await isDead(this.#tx, payment_method_id))) return;
+    // What its customer has taken out of the wallet meanwhile is not used again by being cleared, but may be added again.
+    const removed = method.removed_at !== null;
+    // Its verification has come since, and found the case here.
+    const verified = status === 'unverified' && method.gateway_type !== null;
+    const given = removed ? 'inactive' : verified ? 'active' : status;
+    this.#wallet.restoreStatus(payment_method_id, given, this.#reason);
+    if (given === 'active') this.restored.push(payment_method_id);
   }
 
   #suspendedByOthers(seq: number): FraudChanges['customer'] | undefined {

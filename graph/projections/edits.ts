@@ -41,7 +41,8 @@ export const editProjections: Projections<Own> = {
       OPTIONAL MATCH (i:DigitalIdentifier {id: $identifier_id})
       OPTIONAL MATCH (c:Customer {id: $profile_id})
       OPTIONAL MATCH (p:PaymentMethod {id: $payment_method_id})
-      SET o += $changes, o.changed_seq = $seq,
+      OPTIONAL MATCH (n:Customer {id: $customer_id})
+      SET n += $changes, o += $changes, o.changed_seq = $seq,
         o.closes_at = coalesce(datetime($closes_at), o.closes_at),
         o.clock_stopped_at = coalesce(datetime($clock_stopped_at), o.clock_stopped_at),
         i += $changes, i.updated_at = datetime($recorded_at), c.changed_seq = $seq,
@@ -49,6 +50,7 @@ export const editProjections: Projections<Own> = {
         p.changed_seq = CASE WHEN $is_finding THEN p.changed_seq ELSE $seq END,
         p.updated_at = CASE WHEN $is_finding THEN p.updated_at ELSE datetime($recorded_at) END`,
     derived: ({ data, stream_id }) => ({
+      customer_id: data.label === 'Customer' ? data.id : null,
       payment_method_id: data.label === 'PaymentMethod' ? data.id : null,
       // What the gateway has differently is found about the method, and changes nothing of it.
       is_finding: data.property === 'gateway_mismatch',

@@ -1,4 +1,5 @@
 import { noticedAs } from '../../domain/expiry/calendar.ts';
+import { namedBy } from '../wallet/default-change.ts';
 import { tokenKey } from '../wallet/token-hash.ts';
 import type { Projections } from './projection.ts';
 
@@ -96,12 +97,14 @@ export const walletProjections: Projections<Own> = {
       SET p.status = $data.new_status, p.status_seq = $seq, p.changed_seq = $seq, p.updated_at = datetime($recorded_at)`,
   },
 
-  // A compromised one stays compromised: nothing that its customer does makes it usable again.
+  // A compromised one stays compromised: nothing that its customer does makes it usable again, and the case that made it
+  // so can still take that back.
   PaymentMethodRemoved: {
     cypher: `
       MATCH (p:PaymentMethod {id: $data.payment_method_id})
       MATCH (:Customer {id: $stream_id})-[h:HAS_PAYMENT_METHOD]->(p)
-      SET p.status = CASE p.status WHEN 'compromised' THEN p.status ELSE 'inactive' END, p.status_seq = $seq,
+      SET p.status_seq = CASE p.status WHEN 'compromised' THEN p.status_seq ELSE $seq END,
+        p.status = CASE p.status WHEN 'compromised' THEN p.status ELSE 'inactive' END,
         p.removed_at = datetime($occurred_at), p.changed_seq = $seq, p.updated_at = datetime($recorded_at),
         h.off_session_consent = false`,
   },
@@ -120,12 +123,14 @@ export const walletProjections: Projections<Own> = {
       SET u.last_use = CASE WHEN u.last_use > datetime($occurred_at) THEN u.last_use ELSE datetime($occurred_at) END`,
   },
 
-  // Both methods look different afterwards, so both get a new changed_seq.
+  // Each method that the event names looks different afterwards, and gets a new changed_seq.
   DefaultPaymentMethodChanged: {
     cypher: `
       MATCH (:Customer {id: $stream_id})-[h:HAS_PAYMENT_METHOD]->(p:PaymentMethod)
-      WHERE h.is_default OR p.id = $data.payment_method_id
-      SET h.is_default = coalesce(p.id = $data.payment_method_id, false), p.changed_seq = $seq`,
+      WHERE h.is_default OR p.id IN $named
+      SET h.is_default = coalesce(p.id = $data.payment_method_id, false),
+        p.changed_seq = CASE WHEN p.id IN $named THEN $seq ELSE p.changed_seq END`,
+    derived: ({ data }) => ({ named: namedBy(data) }),
   },
 
   ConsentChanged: {

@@ -1,6 +1,12 @@
 /** The comparison with the gateway: what it reads, corrects and remembers. */
 
-export { type FoundMismatch, getMismatches, recordMismatch } from './mismatches.ts';
+export {
+  type FoundMismatch,
+  getMismatches,
+  getWalletMismatches,
+  recordMismatch,
+  recordWalletMismatch,
+} from './mismatches.ts';
 export { findUnknownDispute, findUnknownRefund } from './news.ts';
 export { getComparedUntil, getPass, keepComparedUntil, keepPass } from './progress.ts';
 export { repairDefault, repairVersion } from './repair.ts';

@@ -1,6 +1,6 @@
 /** What a person has to look at: a method that the gateway has differently, in a way that no rule may correct. */
 
-import type { Mismatch } from '../../domain/reconciliation/methods.ts';
+import { type Mismatch, UNKNOWN_HERE } from '../../domain/reconciliation/methods.ts';
 import { type CommandHeader, runCommand } from '../command.ts';
 import type { Graph, Reader } from '../graph.ts';
 
@@ -31,6 +31,30 @@ export function recordMismatch(
   });
 }
 
+const FIND_OF_WALLET = 'MATCH (c:Customer {id: $customer_id}) RETURN c.gateway_mismatch AS mismatch';
+
+/**
+ * The same of a customer whose wallet lacks what is attached at the gateway.
+ *
+ * @returns whether it was not known
+ * @throws PersonaError customer_not_found
+ */
+export function recordWalletMismatch(
+  graph: Graph,
+  header: CommandHeader,
+  input: { customer_id: string; mismatch: typeof UNKNOWN_HERE | null },
+): Promise<boolean> {
+  const { customer_id: id, mismatch: value } = input;
+  return runCommand(graph, header, 'recordWalletMismatch', input, async (tx) => {
+    await tx.lockCustomer(id);
+    const [customer] = await tx.read<{ mismatch: string | null }>(FIND_OF_WALLET, input);
+    if (customer?.mismatch === value) return false;
+    const data = { label: 'Customer', id, property: 'gateway_mismatch', value } as const;
+    tx.append({ stream: 'customer', stream_id: id, type: 'NodePropertyChanged', data });
+    return true;
+  });
+}
+
 export interface FoundMismatch {
   payment_method_id: string;
   customer_id: string;
@@ -51,4 +75,19 @@ export function getMismatches(
   input: { mismatch: Mismatch; after: string; limit: number },
 ): Promise<FoundMismatch[]> {
   return reader.read<FoundMismatch>(PAGE, input);
+}
+
+const WALLETS = `
+  MATCH (c:Customer)
+  USING INDEX c:Customer(gateway_mismatch, id)
+  WHERE c.gateway_mismatch = $mismatch AND c.id > $after AND c.status IN ['active', 'suspended']
+  RETURN c.id AS customer_id
+  ORDER BY c.gateway_mismatch, c.id LIMIT $limit`;
+
+/** Customers with methods at the gateway that no wallet has: a page, in the order of ids. @param input.after the last one of the page before, or empty */
+export function getWalletMismatches(
+  reader: Reader,
+  input: { after: string; limit: number },
+): Promise<{ customer_id: string }[]> {
+  return reader.read<{ customer_id: string }>(WALLETS, { ...input, mismatch: UNKNOWN_HERE });
 }

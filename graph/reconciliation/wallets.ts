@@ -1,6 +1,6 @@
 /** Wallets as the reconciliation reads them: customer by customer, in the order of ids, whatever has happened to them. */
 
-import type { HeldMethod } from '../../domain/reconciliation/methods.ts';
+import type { HeldMethod, UNKNOWN_HERE } from '../../domain/reconciliation/methods.ts';
 import type { DefaultCandidate } from '../../domain/wallet.ts';
 import type { Graph, Reader } from '../graph.ts';
 import { tokenHashes } from '../wallet/token-hash.ts';
@@ -11,6 +11,8 @@ export interface CustomerToReconcile {
   gateway_customer_ref: string | null;
   /** Is the version the `seq` of the last event (graph, invariant 3)? */
   is_version_right: boolean;
+  /** What an earlier comparison has found of the wallet as a whole. */
+  mismatch: typeof UNKNOWN_HERE | null;
 }
 
 /** Two look-ups at a key, however long the stream is. */
@@ -21,7 +23,7 @@ const isVersionRight = (node: string) => `
 const CUSTOMERS = `
   MATCH (c:Customer) WHERE c.id > $after AND c.status IN ['active', 'suspended']
   RETURN c.id AS customer_id, c.gateway_customer_ref AS gateway_customer_ref,
-    ${isVersionRight('c')} AS is_version_right
+    ${isVersionRight('c')} AS is_version_right, c.gateway_mismatch AS mismatch
   ORDER BY c.id LIMIT $limit`;
 
 /** @param input.after the last customer of the page before, or empty */

@@ -16,6 +16,13 @@ export const ATTEMPTS_ON_CARD = `
     WHERE a.claimed_at IS NOT NULL RETURN a
   }`;
 
+/** Is the card behind the method `p` compromised, under any token, of whichever customer? */
+export const IS_COMPROMISED = `
+    EXISTS {
+      MATCH (same:PaymentMethod {instrument_fingerprint: p.instrument_fingerprint})
+      WHERE same.status = 'compromised'
+    }`;
+
 export const readCardQuery = byTrust(
   (isTrusted) => `
   MATCH (c:Customer {id: $customer_id})-[:HAS_PAYMENT_METHOD]->(p:PaymentMethod {id: $payment_method_id})
@@ -29,10 +36,7 @@ export const readCardQuery = byTrust(
       MATCH (same:PaymentMethod {instrument_fingerprint: p.instrument_fingerprint})
       WHERE NOT EXISTS { (c)-[:HAS_PAYMENT_METHOD]->(same) }
     } AS shared,
-    EXISTS {
-      MATCH (same:PaymentMethod {instrument_fingerprint: p.instrument_fingerprint})
-      WHERE same.status = 'compromised'
-    } AS compromised,
+    ${IS_COMPROMISED} AS compromised,
     COLLECT {
       ${ATTEMPTS_ON_CARD}
       RETURN properties(a) ORDER BY a.claimed_at, a.key

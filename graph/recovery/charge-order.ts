@@ -9,7 +9,7 @@ import { trustParameters } from '../devices/trusted.ts';
 import type { Graph } from '../graph.ts';
 import { readWallet } from '../wallet/wallet.ts';
 import { isForbiddenForEver } from '../../domain/decline/ceilings.ts';
-import { type CardRow, readCardQuery } from './card.ts';
+import { type CardRow, IS_COMPROMISED, readCardQuery } from './card.ts';
 import { pastOf } from './ceilings.ts';
 import { refusalByMethod } from './claim-attempt.ts';
 import { requireObligation } from './read.ts';
@@ -19,8 +19,10 @@ const READ_ORDER = `
   MATCH (a:ChargeAttempt {key: $key}) WHERE $payment_id IS NULL OR a.payment_id = $payment_id
   MATCH (o:Obligation {payment_id: a.payment_id})
   MATCH (c:Customer {id: a.customer_id})
-  MATCH (c)-[:HAS_PAYMENT_METHOD]->(p:PaymentMethod {id: a.payment_method_id})
-  RETURN a.state AS state, c.status AS customer_status, p.status AS method_status, a.claimed_at AS claimed_at, a.claim_deadline AS claim_deadline, a.payment_id AS payment_id, a.amount AS amount,
+  MATCH (c)-[h:HAS_PAYMENT_METHOD]->(p:PaymentMethod {id: a.payment_method_id})
+  RETURN a.state AS state, c.status AS customer_status, p.status AS method_status, p.removed_at IS NOT NULL AS removed,
+    h.off_session_consent AS off_session_consent, coalesce(h.disputed, false) AS disputed, ${IS_COMPROMISED} AS compromised,
+    a.claimed_at AS claimed_at, a.claim_deadline AS claim_deadline, a.payment_id AS payment_id, a.amount AS amount,
     a.currency AS currency, o.gateway_ref AS gateway_ref, o.collect_again AS collect_again, o.opened_at AS opened_at, c.id AS customer_id,
     c.gateway_customer_ref AS gateway_customer_ref, p.id AS payment_method_id, p.token AS token,
     p.type AS type, p.network AS network, p.gateway_type AS gateway_type`;
@@ -29,6 +31,11 @@ interface OrderRow extends RailOf {
   state: AttemptState;
   customer_status: string;
   method_status: PaymentMethodStatus;
+  removed: boolean;
+  off_session_consent: boolean;
+  disputed: boolean;
+  /** Under any token, of whichever customer. */
+  compromised: boolean;
   claimed_at: string;
   claim_deadline: string;
   payment_id: string;
@@ -101,10 +108,15 @@ export async function getChargeOrder(
   };
 }
 
-/** A claim holds for a minute, and fraud may be found within it. */
-function forbiddenBy({ customer_status, method_status }: OrderRow): { forbidden?: string } {
+/** A claim holds for a minute, and within it a customer may remove the method, or fraud be found. */
+function forbiddenBy(row: OrderRow): { forbidden?: string } {
+  const { customer_status, method_status, removed, off_session_consent, disputed, compromised } = row;
   if (customer_status !== 'active') return { forbidden: `the customer is ${customer_status}` };
-  return method_status === 'compromised' ? { forbidden: 'the method is compromised' } : {};
+  if (removed) return { forbidden: 'the method has been removed' };
+  if (method_status !== 'active') return { forbidden: `the method is ${method_status}` };
+  if (!off_session_consent) return { forbidden: 'the consent to charge the method has been withdrawn' };
+  if (disputed) return { forbidden: 'a charge on the method is contested' };
+  return compromised ? { forbidden: 'the card is compromised' } : {};
 }
 
 /** An attempt whose outcome is not known, with all that is needed to find it out. */

@@ -177,6 +177,21 @@ async function referTo(customer_id: string, gateway_customer_ref: string, instea
 const referenceOf = async (customer_id: string) =>
   (await getGatewayCustomer(graph, { customer_id })).gateway_customer_ref;
 
+test.each(['failed', 'inactive'] as const)(
+  'comes too late for a method that became %s while the gateway was asked',
+  async (status) => {
+    const id = await newCustomer();
+    const { payment_method_id } = await add(id);
+    await setStatus(id, payment_method_id, status);
+    expect(await verify(id, payment_method_id)).toMatchObject({
+      payment_method_status: status,
+      is_default: false,
+      ...(status === 'failed' && { refused: 'payment_method_declined' }),
+    });
+    expect(await defaultOf(id)).toEqual([]);
+  },
+);
+
 test('replaces a reference only by one that was made instead of it', async () => {
   const id = await newCustomer({ gateway_customer_ref: 'cus_named' });
   await referTo(id, 'cus_other');

@@ -78,13 +78,16 @@ export async function recordVerification(
       customer_id,
       now: Date.parse(tx.recordedAt),
     });
-    // A method that was compromised or put aside meanwhile stays so: the gateway's word came too late.
-    if (transition(method.status, status) === 'legal') wallet.changeStatus(payment_method_id, status, reason);
+    // A method that was suspected, compromised or put aside meanwhile stays so: the gateway's word came too late.
+    const isLate = status === 'active' && method.status !== 'unverified';
+    if (!isLate && transition(method.status, status) === 'legal')
+      wallet.changeStatus(payment_method_id, status, reason);
     const defaultId = wallet.defaultId;
+    const { status: payment_method_status } = method;
     return {
       payment_method_id,
-      payment_method_status: wallet.find(payment_method_id).status,
-      ...(refused && { refused }),
+      payment_method_status,
+      ...refusedAs(payment_method_status, refused),
       is_default: defaultId === payment_method_id,
       ...(defaultId === null ? {} : { default_payment_method_id: defaultId }),
       version: tx.versionOf(customer_id),
@@ -132,6 +135,11 @@ async function recordReference(
     data: { gateway_customer_ref: sealed },
   });
   return reference;
+}
+
+function refusedAs(status: PaymentMethodStatus, refused?: MethodRefusal): { refused?: MethodRefusal } {
+  if (refused) return { refused };
+  return status === 'failed' ? { refused: 'payment_method_declined' } : {};
 }
 
 interface Verdict {

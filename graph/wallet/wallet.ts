@@ -320,10 +320,13 @@ export class Wallet {
   }
 
   #appendDefault(paymentMethodId: string | null, reason: string): void {
+    const marked = this.#methods.filter((method) => method.is_default).map((one) => one.payment_method_id);
+    const [previous = null, ...more] = marked;
     this.#append('DefaultPaymentMethodChanged', {
       payment_method_id: paymentMethodId,
-      previous_payment_method_id: this.defaultId,
+      previous_payment_method_id: previous,
       reason,
+      ...(more.length > 0 && { unmarked: more }),
     });
     for (const method of this.#methods) method.is_default = method.payment_method_id === paymentMethodId;
   }

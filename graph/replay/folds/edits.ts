@@ -31,7 +31,7 @@ export const editFolds: Folds<Own> = {
     const node = model.node(nodeRef(data.label, data.id));
     if (!node) return;
     node[data.property] = isTime(data) ? moment(data.value) : data.value;
-    // A finding about the method is no change of it.
+    // A finding is no change of what it is about.
     if (data.property === 'gateway_mismatch') return;
     if (data.label === 'Obligation') {
       node.changed_seq = seq;

@@ -2,6 +2,7 @@ import { isDisputed, withDispute } from '../../../domain/disputes.ts';
 import type { RecordedEvent } from '../../../domain/events.ts';
 import { noticedAs } from '../../../domain/expiry/calendar.ts';
 import { BlindValue, edgeRef, type GraphModel, nodeRef, splitRef } from '../model.ts';
+import { namedBy } from '../../wallet/default-change.ts';
 import { tokenKey } from '../../wallet/token-hash.ts';
 import { type Folds, later, moment } from './fold.ts';
 
@@ -100,9 +101,8 @@ export const walletFolds: Folds<Own> = {
     const method = model.node(ref);
     const held = model.edge(nodeRef('Customer', stream_id), 'HAS_PAYMENT_METHOD', ref);
     if (!method || !held) return;
-    if (method.status !== 'compromised') method.status = 'inactive';
+    if (method.status !== 'compromised') Object.assign(method, { status: 'inactive', status_seq: seq });
     Object.assign(method, {
-      status_seq: seq,
       removed_at: moment(occurred_at),
       changed_seq: seq,
       updated_at: moment(recorded_at),
@@ -124,13 +124,13 @@ export const walletFolds: Folds<Own> = {
     usedOn(model, event);
   },
 
-  // The old default and the new one both look different afterwards.
+  // Each method that the event names looks different afterwards: the old default, the new one, what was repaired.
   DefaultPaymentMethodChanged(model, { stream_id, seq, data }) {
     const chosen = data.payment_method_id && nodeRef('PaymentMethod', data.payment_method_id);
+    const named = new Set(namedBy(data).map((id) => nodeRef('PaymentMethod', id)));
     for (const { to, properties } of model.edgesFrom(nodeRef('Customer', stream_id), 'HAS_PAYMENT_METHOD')) {
-      if (properties.is_default !== true && to !== chosen) continue;
       properties.is_default = to === chosen;
-      const method = model.node(to);
+      const method = named.has(to) ? model.node(to) : undefined;
       if (method) method.changed_seq = seq;
     }
   },
