@@ -1,4 +1,4 @@
-/** The simulator's own time: real time plus what tests advanced it by, and what is due at some point of it. */
+/** The simulator's own time: real time plus what tests moved it by, and what is due at some point of it. */
 
 interface Task {
   dueAt: number;

@@ -65,6 +65,13 @@ export function controlRoutes(gateway: Gateway): Hono {
     return c.json(gateway.rateLimit.refuse(await jsonBody(c.req.raw)));
   });
 
+  app.put('/webhooks', async (c) => {
+    const { lost } = ((await jsonBody(c.req.raw)) ?? {}) as { lost?: unknown };
+    if (typeof lost !== 'boolean') throw new ScriptError('lost: must be true or false');
+    gateway.webhooks.lose(lost);
+    return c.json({ lost });
+  });
+
   app.get('/holds', (c) => c.json({ data: gateway.holds.list() }));
 
   app.post('/holds/:id/release', (c) => {
@@ -86,8 +93,9 @@ export function controlRoutes(gateway: Gateway): Hono {
   app.post('/clock', async (c) => {
     const body = await jsonBody(c.req.raw);
     const seconds = (body as { advance_s?: unknown } | null)?.advance_s;
-    if (typeof seconds !== 'number' || !(seconds >= 0)) {
-      throw new ScriptError('advance_s: must be a number of seconds, 0 or more');
+    // Less than 0 sets it back: what happens then is old once it is right again.
+    if (typeof seconds !== 'number' || !Number.isFinite(seconds)) {
+      throw new ScriptError('advance_s: must be a number of seconds');
     }
     gateway.clock.advance(seconds * 1000);
     return c.json({ now: new Date(gateway.clock.now()).toISOString() });

@@ -53,6 +53,19 @@ describe('webhooks', () => {
     expect(gateway.eventsOf(none.customer)).toEqual([]);
   });
 
+  test('are lost while they are told to be, and never come later', async () => {
+    await gateway.sim('PUT', '/webhooks', { lost: true });
+    const lost = await gateway.given([]);
+    await gateway.create(lost);
+    expect((await gateway.sim('PUT', '/webhooks', { lost: 'no' })).status).toBe(400);
+    await gateway.sim('PUT', '/webhooks', { lost: false });
+    const later = await gateway.given([]);
+    await gateway.create(later);
+    await until(() => gateway.eventsOf(later.customer)[0]);
+    expect(gateway.eventsOf(lost.customer)).toEqual([]);
+    expect(await gateway.ledgerOf(lost.customer)).toMatchObject([{ status: 'succeeded' }]);
+  });
+
   test('are delivered again until the receiver takes them', async () => {
     const of = await gateway.given([]);
     gateway.receiverAnswers.push(500, 503);

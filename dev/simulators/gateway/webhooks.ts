@@ -23,12 +23,18 @@ export class Webhooks {
   readonly #url: string | undefined;
   readonly #secret: string;
   readonly #clock: Clock;
+  #lost = false;
   #closed = new AbortController();
 
   constructor(target: { url?: string; secret?: string }, clock: Clock) {
     this.#url = target.url;
     this.#secret = target.secret ?? '';
     this.#clock = clock;
+  }
+
+  /** From now on events are lost on their way, for good, until that is over. */
+  lose(lost: boolean): void {
+    this.#lost = lost;
   }
 
   /**
@@ -41,7 +47,7 @@ export class Webhooks {
     cause: EventCause,
     timing: EventTiming = 'after',
   ): Promise<(() => void) | undefined> {
-    if (this.#url === undefined || timing === 'none') return undefined;
+    if (this.#url === undefined || this.#lost || timing === 'none') return undefined;
     const body = JSON.stringify({
       id: newId('evt'),
       object: 'event',
@@ -70,6 +76,7 @@ export class Webhooks {
   }
 
   reset(): void {
+    this.#lost = false;
     this.#closed.abort();
     this.#closed = new AbortController();
   }
