@@ -15,7 +15,11 @@ const ACTIVITIES_ONLY: ReadonlySet<TaskQueueName> = new Set([TaskQueue.gateway])
 export async function connectWorkers(options: TemporalAddress): Promise<NativeConnection> {
   const { address, apiKey, tls } = options;
   return await reachTemporal(options, () =>
-    NativeConnection.connect({ address, apiKey, tls: tls ?? apiKey !== undefined }),
+    NativeConnection.connect({
+      ...{ address, apiKey, tls: tls ?? apiKey !== undefined },
+      // Decision 149: most of what is sent is ciphertext.
+      grpcCompression: { codec: 'none' },
+    }),
   );
 }
 
