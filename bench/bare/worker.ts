@@ -29,7 +29,8 @@ const activities = createBareActivities(
   BARE_WRITES === 'fraud' ? fraudWrites(driver, notify) : {},
 );
 const dataConverter = createDataConverter(readCodecKeys(process.env).reveal());
-const connection = await NativeConnection.connect({ address });
+// As Persona's workers connect.
+const connection = await NativeConnection.connect({ address, grpcCompression: { codec: 'none' } });
 const workflowBundle = await bundleWorkflowCode({
   workflowsPath: fileURLToPath(new URL('workflows.ts', import.meta.url)),
   failureConverterPath,
