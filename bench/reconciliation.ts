@@ -96,9 +96,10 @@ async function readBoth({ graph, addresses }: BenchSystem): Promise<void> {
 async function* pagesOf(graph: Graph, cypher: string, limit: number): AsyncGenerator<Row[]> {
   for (let after = ''; ; ) {
     const page = (await read(graph, cypher, { after, limit })) as unknown as Row[];
-    yield page;
     const last = page.at(-1);
-    if (last === undefined || page.length < limit) return;
+    if (last === undefined) return;
+    yield page;
+    if (page.length < limit) return;
     after = last.id;
   }
 }
