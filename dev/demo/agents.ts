@@ -54,7 +54,8 @@ export interface Agents {
   reinstate(case_id: string, reason: string): Promise<{ workflowId: string }>;
   /** What the customer reads of it over REST, oldest first. */
   timeline(customer_id: string): Promise<string[]>;
-  fetchHistory(workflowId: string): Promise<History>;
+  /** @param runId absent: the newest run */
+  fetchHistory(workflowId: string, runId?: string): Promise<History>;
   /** Operations, by a query in Temporal's list filter: the ids found. */
   findWorkflows(query: string): Promise<string[]>;
   /** Operations, by the schedule's own button: runs it now, and waits for the end. */
@@ -138,7 +139,7 @@ export async function connectAgents(addresses: RunFile): Promise<Agents> {
       const { items } = (await response.json()) as { items: { text: string }[] };
       return items.map(({ text }) => text).reverse();
     },
-    fetchHistory: (workflowId) => synapse.workflow.getHandle(workflowId).fetchHistory(),
+    fetchHistory: (workflowId, runId) => synapse.workflow.getHandle(workflowId, runId).fetchHistory(),
     async findWorkflows(query) {
       const found: string[] = [];
       for await (const { workflowId } of synapse.workflow.list({ query })) found.push(workflowId);
