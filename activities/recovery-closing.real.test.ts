@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { GatewayPayment, PaymentGateway } from '../domain/ports.ts';
+import type { PaymentFailed } from '../domain/recovery/messages.ts';
 import type { Graph } from '../graph/index.ts';
 import { flagForReview, getObligation } from '../graph/recovery/index.ts';
 import { readPolicy } from '../platform/policy.ts';
@@ -143,7 +144,8 @@ test.each([
   });
 });
 
-test('a settlement of an unknown payment by one that came back closes it for a person, and is not collected later', async () => {
+/** A settlement that names a payment, which is like this at the gateway, comes before the failure of what it settles. */
+async function settledInAdvance(payment: (failure: PaymentFailed) => Partial<GatewayPayment>) {
   const { customer_id, methods } = await customerWithCards(graph, policy, { cards: 2 });
   const failure = failureOf({ customer_id, methods });
   const { payment_id } = failure;
@@ -151,16 +153,25 @@ test('a settlement of an unknown payment by one that came back closes it for a p
     readPayment: async (ref) => ({
       ...(await readPayment(ref)),
       gateway_customer_ref: `cus_${customer_id}`,
-      came_back: 'refunded',
+      ...payment(failure),
     }),
   });
   const run = new MockActivityEnvironment();
   const settled_at = new Date().toISOString();
   const ids = { event_id: randomUUID(), payment_id, customer_id };
   const settlement = { ...ids, settled_at, gateway_payment_ref: `pi_${randomUUID()}` };
+  return {
+    failure,
+    settled: await run.run(openSettled, { settlement }),
+    opening: await run.run(openRecovery, { failure, claim_first: true }),
+  };
+}
+
+test('a settlement of an unknown payment by one that came back closes it for a person, and is not collected later', async () => {
+  const { settled, opening } = await settledInAdvance(() => ({ came_back: 'refunded' }));
   const closed = { result: 'closed', obligation: { outcome: 'paid_elsewhere', rule: 'payment_came_back' } };
-  expect(await run.run(openSettled, { settlement })).toMatchObject(closed);
-  expect(await run.run(openRecovery, { failure, claim_first: true })).toMatchObject(closed);
+  expect(settled).toMatchObject(closed);
+  expect(opening).toMatchObject(closed);
 });
 
 test.each([
@@ -171,30 +182,16 @@ test.each([
     { result: 'reopened', recovery: { state: 'needs_review', rule: 'settlement_mismatch' } },
   ],
 ] as const)('closed in advance, by a payment %s', async (_, less, answer) => {
-  const { customer_id, methods } = await customerWithCards(graph, policy, { cards: 2 });
-  const failure = failureOf({ customer_id, methods });
-  const { payment_id } = failure;
-  const { openSettled, openRecovery } = activities({
-    readPayment: async (ref) => ({
-      ...(await readPayment(ref)),
-      gateway_customer_ref: `cus_${customer_id}`,
-      amount: failure.amount - less,
-    }),
-  });
-  const run = new MockActivityEnvironment();
-  const settled_at = new Date().toISOString();
-  const ids = { event_id: randomUUID(), payment_id, customer_id };
-  const settlement = { ...ids, settled_at, gateway_payment_ref: `pi_${randomUUID()}` };
+  const { failure, settled, opening } = await settledInAdvance(({ amount }) => ({ amount: amount - less }));
   const closed = { result: 'closed', obligation: { outcome: 'paid_elsewhere' } };
-  expect(await run.run(openSettled, { settlement })).toMatchObject(closed);
-  const opening = await run.run(openRecovery, { failure, claim_first: true });
+  expect(settled).toMatchObject(closed);
   expect(opening).toMatchObject(answer);
   expect(opening).not.toHaveProperty('first');
   if (less === 0) return;
   // The person finds everything in the graph that the recovery needs to go on.
-  const { amount, currency, kind } = failure;
-  const owed = { amount, currency, kind, failed_payment_method_id: methods[0] };
-  const obligation = await getObligation(graph, payment_id);
+  const { amount, currency, kind, payment_method_id } = failure;
+  const owed = { amount, currency, kind, failed_payment_method_id: payment_method_id };
+  const obligation = await getObligation(graph, failure.payment_id);
   expect(obligation).toMatchObject({ ...owed, state: 'needs_review' });
   expect(obligation).not.toHaveProperty('settled_ref');
 });

@@ -6,7 +6,7 @@ import type { Policy, RecoveryPolicy } from '../domain/policy.ts';
 import type { GatewayPayment, PaymentGateway } from '../domain/ports.ts';
 import type { RecoverySignalName, RecoverySignals } from '../domain/processes.ts';
 import type { PaymentFailed, PaymentSettled } from '../domain/recovery/messages.ts';
-import { evidenceOf, type SettlementEvidence } from '../domain/recovery/settlement.ts';
+import { evidenceOf, type Owed, type SettlementEvidence } from '../domain/recovery/settlement.ts';
 import type { Ending } from '../domain/recovery/state.ts';
 import { alternativesOf, type Graph, getGatewayCustomer } from '../graph/index.ts';
 import {
@@ -64,27 +64,34 @@ export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryAc
     if (gateway_payment_ref === undefined) return { evidence: 'word', first_unpaid: false };
     const known = await findObligation(graph, payment_id);
     const first_ref = known?.state === 'recovered' ? known.gateway_ref : known?.settled_ref;
-    const [payment, first, customer] = await Promise.all([
-      gateway.readPayment(gateway_payment_ref),
+    const [evidence, first] = await Promise.all([
+      compareAtGateway(gateway_payment_ref, customer_id, { ...known, payment_id }),
       first_ref === undefined || first_ref === gateway_payment_ref
         ? undefined
         : gateway.readPayment(first_ref),
-      getGatewayCustomer(graph, { customer_id }).catch(unlessUnknown),
     ]);
-    const owed = { ...known, ...customer, payment_id };
     const first_unpaid =
       first !== undefined && (first.state !== 'succeeded' || first.came_back !== undefined);
-    return { evidence: evidenceOf(payment, owed), first_unpaid };
+    return { evidence, first_unpaid };
   }
 
   /** Of the payment that closed the obligation before its failure said what is owed. */
-  async function evidenceInAdvance(failure: PaymentFailed, settled_ref: string): Promise<SettlementEvidence> {
+  function evidenceInAdvance(failure: PaymentFailed, settled_ref: string): Promise<SettlementEvidence> {
     const { payment_id, customer_id, amount, currency, occurred_at: opened_at } = failure;
+    return compareAtGateway(settled_ref, customer_id, { payment_id, amount, currency, opened_at });
+  }
+
+  /** Compares a payment as the gateway has it now with what the customer owes. */
+  async function compareAtGateway(
+    gateway_ref: string,
+    customer_id: string,
+    owed: Owed,
+  ): Promise<SettlementEvidence> {
     const [payment, customer] = await Promise.all([
-      gateway.readPayment(settled_ref),
+      gateway.readPayment(gateway_ref),
       getGatewayCustomer(graph, { customer_id }).catch(unlessUnknown),
     ]);
-    return evidenceOf(payment, { ...customer, payment_id, amount, currency, opened_at });
+    return evidenceOf(payment, { ...owed, ...customer });
   }
 
   return patiently({

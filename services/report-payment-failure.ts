@@ -25,11 +25,11 @@ export async function reportPaymentFailure(
   const occurred = { field: 'occurred_at', at: message.occurred_at };
   const receipt = { command: 'reportPaymentFailure', scope: 'payment-failed', occurred };
   return takeReport(deps, caller, receipt, { kind: 'payment_failed', message }, (reader) =>
-    requireKnown(reader, message),
+    requireFitting(reader, message),
   );
 }
 
-async function requireKnown(reader: Reader, failure: PaymentFailed): Promise<void> {
+async function requireFitting(reader: Reader, failure: PaymentFailed): Promise<void> {
   const { customer_id, payment_id } = failure;
   const [wallet, obligation] = await Promise.all([
     readWallet(reader, customer_id),
