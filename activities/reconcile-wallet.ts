@@ -134,7 +134,7 @@ export function createWalletComparison(
       finder.found({ found: 'default', customer_id });
   }
 
-  /** Removed here, and its removal was never finished there: whoever follows it reads both once more. */
+  /** Removed here, and its removal was never finished there: `followGateway` reads both once more. */
   async function detach(
     customer_id: string,
     { payment_method_id }: WalletEntry,

@@ -39,7 +39,7 @@ export interface AttachedMethod extends GatewayPaymentMethod {
 const HOUR_MS = 3_600_000;
 /** A removal detaches within seconds; one that has not done so by then waits for the gateway, or its run was lost. */
 const DETACHING_MS = HOUR_MS;
-/** Whoever makes a method at the gateway first hands it over within minutes; after an outage of ours, later. */
+/** A client that makes a method at the gateway first hands it over within minutes; after an outage of ours, later. */
 const HANDED_OVER_MS = 24 * HOUR_MS;
 
 /**

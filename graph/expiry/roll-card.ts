@@ -28,7 +28,7 @@ export interface CardStep {
   notice?: { notification_id: string; template: CardNoticeTemplate };
 }
 
-// One card is the default when its month ends: whoever has had a notice of that has had the only one.
+// One card is the default when its month ends: a customer who has had a notice of that has had the only one.
 const NOTICED = `
   MATCH (p:PaymentMethod {id: $payment_method_id})
   RETURN p.expiry_noticed AS noticed, EXISTS {
