@@ -24,6 +24,8 @@ export interface CardPlan {
   plastic?: string;
   /** Not a card: the gateway's name for the type. */
   type?: 'link' | 'sepa_debit' | 'us_bank_account';
+  /** When it ends, as the gateway and the graph have it. */
+  expiry?: { month: number; year: number };
 }
 
 export interface TestCustomer {
@@ -50,7 +52,7 @@ export async function customerWithCards(world: World, plans: readonly CardPlan[]
 
 async function addCard(
   { graph, policy, persona }: World,
-  { script = [], then = { do: 'approve' }, flaw, plastic, type }: CardPlan,
+  { script = [], then = { do: 'approve' }, flaw, plastic, type, expiry }: CardPlan,
   owner: { id?: string; device: string; email: string; occurredAt: string },
 ): Promise<{ customer: string; id: string; token: string }> {
   const token = randomToken();
@@ -74,7 +76,10 @@ async function addCard(
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({
       ...{ type: type ?? 'card', customer: gateway_customer_ref, script, then },
-      card: { fingerprint: plastic ?? token },
+      card: {
+        fingerprint: plastic ?? token,
+        ...(expiry && { exp_month: expiry.month, exp_year: expiry.year }),
+      },
     }),
   });
   if (!response.ok) throw new Error(`the gateway refused card ${token}: ${await response.text()}`);
@@ -83,7 +88,10 @@ async function addCard(
     gateway_customer_ref,
     answer: {
       result: 'attached',
-      method: { token, ...describe(type), instrument_fingerprint: plastic ?? token },
+      method: {
+        ...{ token, ...describe(type), instrument_fingerprint: plastic ?? token },
+        ...(expiry && { expiry_month: expiry.month, expiry_year: expiry.year }),
+      },
     },
   });
   if (!known) {

@@ -125,7 +125,7 @@ class Connection {
 
   #fromClient(bytes: Buffer): void {
     this.#request = Buffer.concat([this.#request, bytes]);
-    this.#holds ??= this.#standsAt();
+    if (this.#waiting.size > 0) this.#holds ??= this.#standsAt();
     if (this.#holds === 'request') this.#heldRequest.push(bytes);
     else this.#server.write(bytes);
   }
@@ -137,14 +137,29 @@ class Connection {
   }
 
   #standsAt(): StopAt['hold'] | undefined {
+    const forms = [this.#request, unchunked(this.#request)];
     for (const stop of this.#waiting) {
-      const next = stop.seen.get(this) ?? 0;
-      if (!stop.requests[next]?.every((mark) => this.#request.includes(mark))) continue;
-      stop.seen.set(this, next + 1);
-      if (next + 1 < stop.requests.length) continue;
+      // Several of its requests may be on their way at once.
+      const marks = stop.requests.slice(stop.seen.get(this));
+      const missing = marks.findIndex((of) => !of.every((mark) => forms.some((form) => form.includes(mark))));
+      if (missing > 0) stop.seen.set(this, stop.requests.length - marks.length + missing);
+      if (missing >= 0) continue;
       stop.stand(this);
       return stop.hold;
     }
     return undefined;
   }
+}
+
+const CHUNK_HEADER_BYTES = 2;
+
+/** Bolt's chunks without their headers: the driver begins a new chunk every 1400 bytes, which may be in the middle of a mark. */
+function unchunked(bytes: Buffer): Buffer {
+  const chunks: Buffer[] = [];
+  for (let at = 0; at + CHUNK_HEADER_BYTES <= bytes.length; ) {
+    const end = at + CHUNK_HEADER_BYTES + bytes.readUInt16BE(at);
+    chunks.push(bytes.subarray(at + CHUNK_HEADER_BYTES, end));
+    at = end;
+  }
+  return Buffer.concat(chunks);
 }

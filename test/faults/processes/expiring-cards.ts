@@ -1,0 +1,61 @@
+/** The scan of expiring cards, stopped at cards of which each is at another point. */
+
+import { randomUUID } from 'node:crypto';
+import { expect } from 'vitest';
+import { today } from '../../../domain/expiry/calendar.ts';
+import { TaskQueue, WorkflowName } from '../../../domain/processes.ts';
+import { customerWithCards } from '../customers.ts';
+import type { StopAt } from '../proxy.ts';
+import type { FaultSystem } from '../system.ts';
+import { eventsOf, MOMENTS, noticesTo, type Stopped, stopThere } from './stopped.ts';
+
+/** Where one card stands, by its id. */
+const POINTS: readonly { at: string; stop: (card: string) => StopAt }[] = [
+  ...MOMENTS.map(({ name, stopAt }) => ({
+    at: `scan: ${name} a notice is decided`,
+    stop: (card: string) => stopAt('ExpiryNoticeDue', card),
+  })),
+  {
+    at: 'scan: before the notice is handed over',
+    stop: (card) => ({ requests: [[`notice:expiry:${card}`]], hold: 'request' }),
+  },
+  {
+    at: 'scan: after the notice is handed over, before that is recorded',
+    stop: (card) => ({ requests: [['NoticeSent', `expiry:${card}`]], hold: 'request' }),
+  },
+];
+
+export async function stopScan(system: FaultSystem): Promise<Stopped[]> {
+  const [year, month] = today(Date.now()).split('-').map(Number) as [number, number];
+  const customers = await Promise.all(
+    POINTS.map(() => customerWithCards(system, [{ expiry: { month, year } }])),
+  );
+  let run: Promise<unknown> | undefined;
+  const begin = async () => {
+    run ??= system.client.workflow.start(WorkflowName.monitorExpiringCards, {
+      workflowId: `card-expiry-monitor:${randomUUID()}`,
+      taskQueue: TaskQueue.expiry,
+    });
+    await run;
+  };
+  // All stops stand before the one scan begins.
+  return Promise.all(
+    POINTS.map(({ at, stop }, index) => {
+      const { id, cards } = customers[index] ?? expect.fail();
+      const card = cards[0]?.id ?? '';
+      return stopThere(system, {
+        ...{ at, stop: stop(card), begin },
+        async expectEnd() {
+          const due = await eventsOf<{ payment_method_id: string; notice: string }>(
+            system,
+            id,
+            'ExpiryNoticeDue',
+          );
+          expect(due, at).toMatchObject([{ payment_method_id: card }]);
+          expect(await noticesTo(system, id), at).toEqual(due.map(({ notice }) => notice));
+          expect(await eventsOf(system, id, 'NoticeSent'), at).toHaveLength(1);
+        },
+      });
+    }),
+  );
+}

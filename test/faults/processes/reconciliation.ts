@@ -1,0 +1,60 @@
+/** The reconciliation, stopped where it compares a wallet and where what it has found is corrected. */
+
+import { randomUUID } from 'node:crypto';
+import { expect } from 'vitest';
+import { customerWithCards } from '../customers.ts';
+import type { StopAt } from '../proxy.ts';
+import type { FaultSystem } from '../system.ts';
+import { eventsOf, MOMENTS, type Stopped, stopThere } from './stopped.ts';
+
+/** Of a customer and their card. */
+type StopOf = (customer: string, card: string) => StopAt;
+
+export interface ReconciliationPoint {
+  at: string;
+  stop: StopOf;
+}
+
+export const COMPARING: ReconciliationPoint = {
+  at: 'reconciliation: while a wallet is compared',
+  stop: (customer) => ({ requests: [['p.token_hash AS token_hash', customer]], hold: 'answer' }),
+};
+export const [BEFORE_CORRECTION, CORRECTED] = MOMENTS.map(({ name, stopAt }) => ({
+  at: `reconciliation: ${name} a card that was detached is taken out of the wallet`,
+  stop: (_: string, card: string) => stopAt('PaymentMethodRemoved', card),
+})) as [ReconciliationPoint, ReconciliationPoint];
+
+/**
+ * Each customer's card was detached behind Persona's back.
+ * @param points two at most: the reconciliation's slots in one worker
+ */
+export async function stopReconciliation(
+  system: FaultSystem,
+  points: readonly ReconciliationPoint[],
+): Promise<Stopped[]> {
+  const customers = await Promise.all(
+    points.map(async () => {
+      const customer = await customerWithCards(system, [{}]);
+      await system.evidence.detachSilently(customer.cards[0]?.token ?? '');
+      return customer;
+    }),
+  );
+  let run: Promise<void> | undefined;
+  const begin = async () => {
+    run ??= system.agents.reconcile(randomUUID());
+    await run;
+  };
+  // All stops stand before the one run begins.
+  return Promise.all(
+    points.map(({ at, stop }, index) => {
+      const { id, cards } = customers[index] ?? expect.fail();
+      return stopThere(system, {
+        ...{ at, stop: stop(id, cards[0]?.id ?? ''), begin },
+        async expectEnd() {
+          expect(await system.evidence.wallet(id), at).toMatchObject([{ status: 'inactive' }]);
+          expect(await eventsOf(system, id, 'PaymentMethodRemoved'), at).toHaveLength(1);
+        },
+      });
+    }),
+  );
+}

@@ -1,0 +1,87 @@
+/** Changes that customers make to their wallets, stopped between Persona and the gateway. */
+
+import { randomUUID } from 'node:crypto';
+import { expect } from 'vitest';
+import { customerWithCards } from '../customers.ts';
+import type { StopAt } from '../proxy.ts';
+import type { FaultSystem } from '../system.ts';
+import { eventsOf, MOMENTS, type Stopped, stopThere } from './stopped.ts';
+
+/** Of no other card. */
+const RENEWED = { expiry_month: 5, expiry_year: new Date().getUTCFullYear() + 7 };
+
+export function stopWalletChanges(system: FaultSystem): Promise<Stopped[]> {
+  return Promise.all(
+    MOMENTS.flatMap(({ name, stopAt }) => [
+      stopUpdate(system, `${name} a change is taken on`, (card) =>
+        stopAt('"property":"expiry_wanted"', card),
+      ),
+      stopUpdate(system, `${name} the gateway's new date is recorded`, (card) =>
+        stopAt(`"expiry_year":${RENEWED.expiry_year}`, card),
+      ),
+      stopRemoval(system, `${name} a removal is recorded`, (card) => stopAt('PaymentMethodRemoved', card)),
+    ]),
+  );
+}
+
+type StopOf = (card: string) => StopAt;
+
+async function stopUpdate(system: FaultSystem, name: string, stop: StopOf): Promise<Stopped> {
+  const customer = await customerWithCards(system, [{}]);
+  const { id, token } = customer.cards[0] ?? expect.fail();
+  const at = `change of a card: ${name}`;
+  return stopThere(system, {
+    ...{ at, stop: stop(id) },
+    begin: () => request(system, 'PATCH', [customer.id, id], RENEWED),
+    async expectEnd() {
+      const gateway = await atGateway(system, token);
+      expect(gateway.card, at).toMatchObject({
+        exp_month: RENEWED.expiry_month,
+        exp_year: RENEWED.expiry_year,
+      });
+      const wallet = await system.evidence.wallet(customer.id);
+      expect(wallet, at).toMatchObject([{ status: 'active', expires_on: `${RENEWED.expiry_year}-05-31` }]);
+    },
+  });
+}
+
+async function stopRemoval(system: FaultSystem, name: string, stop: StopOf): Promise<Stopped> {
+  const customer = await customerWithCards(system, [{}]);
+  const { id, token } = customer.cards[0] ?? expect.fail();
+  const at = `removal of a card: ${name}`;
+  return stopThere(system, {
+    ...{ at, stop: stop(id) },
+    begin: () => request(system, 'DELETE', [customer.id, id]),
+    async expectEnd() {
+      expect((await atGateway(system, token)).customer, at).toBeNull();
+      expect(await system.evidence.wallet(customer.id), at).toMatchObject([{ status: 'inactive' }]);
+      expect(await eventsOf(system, customer.id, 'PaymentMethodRemoved'), at).toHaveLength(1);
+    },
+  });
+}
+
+/** The customer's request; a crash may leave it without an answer. */
+async function request(
+  { persona }: FaultSystem,
+  method: 'PATCH' | 'DELETE',
+  [customer, card]: [string, string],
+  body?: object,
+): Promise<void> {
+  const url = `${persona.addresses.http}/api/v1/customers/${customer}/payment-methods/${card}`;
+  const etag = (await fetch(url)).headers.get('etag') ?? expect.fail(`${url} has no version`);
+  const headers = {
+    'content-type': 'application/json',
+    'idempotency-key': randomUUID(),
+    'if-match': etag,
+  };
+  void fetch(url, { method, headers, ...(body && { body: JSON.stringify(body) }) }).catch(() => {});
+}
+
+async function atGateway(
+  { persona }: FaultSystem,
+  token: string,
+): Promise<{ customer: string | null; card: { exp_month: number; exp_year: number } }> {
+  const headers = { authorization: 'Bearer sk_test_demo' };
+  const response = await fetch(`${persona.addresses.gateway}/v1/payment_methods/${token}`, { headers });
+  return (await response.json()) as Awaited<ReturnType<typeof atGateway>>;
+}
