@@ -73,7 +73,7 @@ export async function rollCard(
       const owed = await getOpenObligations(tx, customer_id);
       if (owed.length > 0) return { ...undecided(tx, 'updated'), is_to_be_followed: true };
     }
-    const { change } = follow(tx, { customer, wallet, payment_method_id, found });
+    const { change } = await follow(tx, { customer, wallet, payment_method_id, found });
     const isRenewed = change === 'removed' || wallet.find(payment_method_id).expires_on !== expires_on;
     if (isRenewed) return undecided(tx, 'updated');
     const noticed = row ?? { noticed: null, other_ended: false };
