@@ -22,6 +22,7 @@ import { detachRemoved } from './detach-removed.ts';
 import { asked } from './gateway-faults.ts';
 import { headerOf, onceInActivity } from './header.ts';
 import type { TellRecoveries } from './recovery.ts';
+import { finishChange } from './wanted-date.ts';
 
 export interface FollowDependencies {
   graph: Graph;
@@ -63,11 +64,15 @@ export function createFollowActivities({
       // Also what a key of another account would say of every method: no reason to take it away.
       if (found === undefined) return 'unknown';
       const followed = await followPaymentMethod(graph, header(change), { ...ids, found });
-      if (followed.change === 'updated' && followed.payment_method_status === 'active') {
-        // After the commit: a crash in between repeats the activity, and a signal too many does no harm.
+      // After the commit: a crash in between repeats the activity, and a signal too many does no harm.
+      const tell = async () => {
         const owed = await getOpenObligations(graph, customer_id);
         await tellRecoveries(owed, 'paymentMethodUpdated', { event_id, payment_method_id });
-      }
+      };
+      if (followed.change === 'updated' && followed.payment_method_status === 'active') await tell();
+      // A change of its date may have been lost with its run.
+      const asking = { graph, gateway, tell, header: (command: string) => header(change, command) };
+      if (await finishChange(asking, ids, now())) return 'updated';
       return followed.change === 'none' ? 'unchanged' : followed.change;
     },
 

@@ -186,7 +186,7 @@ export function createWalletComparison(
   ): Promise<void> {
     const { payment_method_id } = entry;
     const ids = { customer_id, payment_method_id };
-    const comparison = compareMethod(entry, found, owner);
+    const comparison = compareMethod(entry, found, owner, now());
     switch (comparison.is) {
       case 'same':
         return note(ids, entry, null);
@@ -194,6 +194,7 @@ export function createWalletComparison(
         finder.found({ ...ids, found: comparison.mismatch });
         return note(ids, entry, comparison.mismatch);
       case 'newer':
+      case 'unfinished':
       case 'detached':
         finder.found({
           ...ids,

@@ -6,10 +6,17 @@ import { DefaultLogger } from '@temporalio/worker';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createStripeRecords } from '../adapters/stripe/records.ts';
 import { PersonaError } from '../domain/errors.ts';
+import type { PaymentGateway } from '../domain/ports.ts';
 import type { GatewayChange, Report } from '../domain/processes.ts';
 import type { GatewayRecords } from '../domain/reconciliation/records.ts';
 import type { SliceResult } from '../domain/reconciliation/totals.ts';
-import { getPaymentMethod, readWallet, removePaymentMethod } from '../graph/index.ts';
+import {
+  getPaymentMethod,
+  readWallet,
+  removePaymentMethod,
+  requestMethodUpdate,
+  setOffSessionConsent,
+} from '../graph/index.ts';
 import { getMismatches, getPass, getWalletMismatches } from '../graph/reconciliation/index.ts';
 import { getRecovery } from '../graph/recovery/index.ts';
 import { verifyCustomer } from '../graph/replay/verify.ts';
@@ -37,14 +44,18 @@ beforeAll(async () => {
 afterAll(() => fixture.close());
 
 /** The comparison, with what it hands on; a change is followed at once, as its process would. */
-function reconciliation(through: Partial<GatewayRecords> = {}, now = later, graph = fixture.graph) {
-  const { stripe } = fixture;
+function reconciliation(
+  through: Partial<GatewayRecords> = {},
+  now = later,
+  graph = fixture.graph,
+  gateway = fixture.stripe.gateway as PaymentGateway,
+) {
   const told: string[] = [];
   const changes: GatewayChange[] = [];
   const reports: Report[] = [];
   const tellRecoveries = async (ids: readonly string[], signal: string) =>
     void told.push(...ids.map((id) => `${signal} ${id}`));
-  const follow = createFollowActivities({ graph, gateway: stripe.gateway, tellRecoveries, now: Date.now });
+  const follow = createFollowActivities({ graph, gateway, tellRecoveries, now });
   const activities = createReconcileActivities({
     ...{ graph, policy, tellRecoveries, now },
     records: { ...records, ...through },
@@ -230,6 +241,64 @@ test('a card that was removed here and never detached there is detached once its
   const again = reconciliation({}, tomorrow);
   expect(await slice(again, 'wallets', onlyOf(holder))).toMatchObject({ corrected: 0, listed: 0 });
   expect(await eventsOf(customer_id)).toEqual(events);
+});
+
+/** A change of the date that was taken on, and whose run is lost. */
+async function lostChange(holder: CardHolder, expiry_year: number, off_session_consent?: boolean) {
+  const { customer_id, payment_method_id } = holder;
+  const change = { expiry_month: 5, expiry_year, ...(off_session_consent && { off_session_consent }) };
+  const request = { customer_id, payment_method_id, change, by: 'customer' as const };
+  await requestMethodUpdate(fixture.graph, testHeader(), request);
+}
+
+test.each(['the gateway was asked', 'the graph has it'])(
+  'a change of the date whose run was lost before %s is finished after an hour, with the consent that came with it',
+  async (before) => {
+    const { graph, stripe } = fixture;
+    const holder = await fixture.cardHolder();
+    const { customer_id, payment_method_id, token } = holder;
+    const { payment_id } = await fixture.recovery(holder);
+    const consent = { off_session_consent: false, source: 'customer' };
+    await setOffSessionConsent(graph, testHeader(), { customer_id, payment_method_id, ...consent });
+    await lostChange(holder, 2037, true);
+    const date = { expiry_month: 5, expiry_year: 2037 };
+    const found = 'the gateway was asked' === before ? 'unfinished' : 'newer';
+    if (found === 'newer') await stripe.gateway.updatePaymentMethod({ token, ...date });
+    // Its own run may be at it.
+    if (found === 'unfinished')
+      expect(await slice(reconciliation(), 'wallets', onlyOf(holder))).toMatchObject({ corrected: 0 });
+    const dry = await slice(reconciliation({}, tomorrow), 'wallets', onlyOf(holder), { dryRun: true });
+    expect(dry).toMatchObject({ corrected: 1, differences: [{ found, customer_id, payment_method_id }] });
+    expect(await methodOf(holder)).not.toMatchObject(date);
+
+    const run = reconciliation({}, tomorrow);
+    expect(await slice(run, 'wallets', onlyOf(holder))).toMatchObject({ corrected: 1, listed: 0 });
+    expect(await stripe.gateway.getPaymentMethod(token)).toMatchObject(date);
+    expect(await methodOf(holder)).toMatchObject({ ...date, status: 'active', off_session_consent: true });
+    expect(run.told).toContain(`paymentMethodUpdated ${payment_id}`);
+    const [last] = (await eventsOf(customer_id)).slice(-1);
+    expect(last).toMatchObject({ source: 'reconciliation' });
+    const again = await slice(reconciliation({}, tomorrow), 'wallets', onlyOf(holder));
+    expect(again).toMatchObject({ corrected: 0, differences: [] });
+  },
+);
+
+test('a change of the date that the gateway refuses, or that a newer card has overtaken, is not asked for again', async () => {
+  const { graph, stripe } = fixture;
+  const refused = await fixture.cardHolder();
+  await lostChange(refused, 2037);
+  const gateway = { ...stripe.gateway, updatePaymentMethod: async () => 'refused' as const };
+  const run = reconciliation({}, tomorrow, graph, gateway);
+  expect(await slice(run, 'wallets', onlyOf(refused))).toMatchObject({ corrected: 1 });
+  const renewed = await fixture.cardHolder();
+  await lostChange(renewed, 2037);
+  await cardThere(renewed, { exp_month: 8, exp_year: 2039 });
+  await slice(reconciliation({}, tomorrow), 'wallets', onlyOf(renewed));
+  expect(await stripe.gateway.getPaymentMethod(renewed.token)).toMatchObject({ expiry_year: 2039 });
+  for (const holder of [refused, renewed]) {
+    const again = await slice(reconciliation({}, tomorrow), 'wallets', onlyOf(holder));
+    expect(again).toMatchObject({ corrected: 0, differences: [] });
+  }
 });
 
 test('methods there that were never in the wallet are listed for a person, not while they may be on their way', async () => {

@@ -64,7 +64,7 @@ export interface FollowActivities {
   /**
    * Reads the method, writes down what is newer, and tells the customer's open recoveries of new details. One that is
    * attached to nobody any more, or to another customer, leaves the wallet; one that was removed here and is still
-   * attached there is detached.
+   * attached there is detached; a change of its date whose run was lost is finished.
    */
   followPaymentMethod(input: Of<'payment_method'>): Promise<FollowOutcome>;
   /** Reads the mandate. If it has ended, its method may no longer be charged without the customer. */

@@ -3,6 +3,9 @@ import type { GatewayPaymentMethod } from '../ports.ts';
 import { attachmentOf, compareMethod, type HeldMethod } from './methods.ts';
 
 const OWNER = 'cus_1';
+const HOUR = 3_600_000;
+const NOW = Date.parse('2026-11-22T12:00:00Z');
+const ago = (ms: number) => new Date(NOW - ms).toISOString();
 const held: HeldMethod = {
   payment_method_id: 'm',
   type: 'card',
@@ -17,6 +20,7 @@ const held: HeldMethod = {
   gateway_type: 'card',
   instrument_fingerprint: 'fp_1',
   mismatch: null,
+  expiry_wanted_at: null,
 };
 const found: GatewayPaymentMethod = {
   token: 'pm_1',
@@ -68,13 +72,17 @@ test.each<[string, Partial<HeldMethod>, GatewayPaymentMethod | undefined, object
     { ...unnumbered, last_four: '1881' },
     { is: 'mismatch', mismatch: 'other_number' },
   ],
+  ['a date that was asked for a moment ago', { expiry_wanted_at: ago(HOUR - 1) }, found, { is: 'same' }],
+  ['a date that was asked for an hour ago', { expiry_wanted_at: ago(HOUR) }, found, { is: 'unfinished' }],
+  [
+    'a date that was asked for, of what was detached',
+    { expiry_wanted_at: ago(HOUR) },
+    nobodys,
+    { is: 'detached' },
+  ],
 ])('%s', (_name, change, there, expected) => {
-  expect(compareMethod({ ...held, ...change }, there, OWNER)).toEqual(expected);
+  expect(compareMethod({ ...held, ...change }, there, OWNER, NOW)).toEqual(expected);
 });
-
-const HOUR = 3_600_000;
-const NOW = Date.parse('2026-11-22T12:00:00Z');
-const ago = (ms: number) => new Date(NOW - ms).toISOString();
 
 test.each<[string, Parameters<typeof attachmentOf>[0], number, string]>([
   ['in the wallet', { status: 'failed', removed_at: null }, 0, 'held'],

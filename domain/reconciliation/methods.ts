@@ -1,5 +1,6 @@
 /** One payment method, as the graph has it and as the gateway does (specification: workflows, 6). */
 
+import { isOverdue } from '../method-change.ts';
 import { type HeldDetails, newerDetails } from '../method-details.ts';
 import type { PaymentMethodStatus } from '../payment-method.ts';
 import type { GatewayPaymentMethod } from '../ports.ts';
@@ -18,6 +19,8 @@ export const UNKNOWN_HERE = 'unknown_here';
 /** A method of the wallet; `mismatch`: what an earlier comparison has found. */
 export interface HeldMethod extends HeldDetails {
   payment_method_id: string;
+  /** Since when it is to be given another date there, RFC 3339; `null`: it is not. */
+  expiry_wanted_at: string | null;
   status: PaymentMethodStatus;
   mismatch: Mismatch | null;
 }
@@ -26,6 +29,8 @@ export type Comparison =
   | { is: 'same' }
   /** The gateway has newer details; which. */
   | { is: 'newer'; fields: string[] }
+  /** A change of its date that was asked for long ago has not been made, or not been written down. */
+  | { is: 'unfinished' }
   /** It is attached to no customer there any more. */
   | { is: 'detached' }
   | { is: 'mismatch'; mismatch: Mismatch };
@@ -62,11 +67,13 @@ export function attachmentOf(
 /**
  * @param found `undefined`: the gateway knows no such method
  * @param owner the gateway's customer that the wallet belongs to
+ * @param now epoch milliseconds
  */
 export function compareMethod(
   held: Readonly<HeldMethod>,
   found: GatewayPaymentMethod | undefined,
   owner: string,
+  now: number,
 ): Comparison {
   // Its verification reads it, and writes what it finds.
   if (held.status === 'unverified') return { is: 'same' };
@@ -78,5 +85,6 @@ export function compareMethod(
   if (held.last_four !== null && fields.includes('last_four') && !fields.includes('instrument_fingerprint')) {
     return { is: 'mismatch', mismatch: 'other_number' };
   }
-  return fields.length === 0 ? { is: 'same' } : { is: 'newer', fields };
+  if (fields.length > 0) return { is: 'newer', fields };
+  return { is: isOverdue(held, now) ? 'unfinished' : 'same' };
 }
