@@ -8,6 +8,7 @@ import {
   type AttachedMethod,
   attachmentOf,
   compareMethod,
+  isLeftUnverified,
   type Mismatch,
   UNKNOWN_HERE,
 } from '../domain/reconciliation/methods.ts';
@@ -62,6 +63,11 @@ export function createWalletComparison(
     const attached = owner === null ? undefined : await attachedTo(owner, finder);
     const wallet = await getWalletEntries(graph, { customer_id });
     await repairWallet(customer_id, wallet, finder);
+    // Its customer may not be known there yet either.
+    for (const { payment_method_id } of wallet.filter((entry) => isLeftUnverified(entry, now()))) {
+      finder.found({ found: 'unverified', customer_id, payment_method_id });
+      if (!dryRun) await hand(customer_id, payment_method_id);
+    }
     if (owner === null) return;
     const isKnown = attached !== undefined;
     if (isKnown) unknownInARow = 0;

@@ -11,7 +11,10 @@ import type { GatewayChange, Report } from '../domain/processes.ts';
 import type { GatewayRecords } from '../domain/reconciliation/records.ts';
 import type { SliceResult } from '../domain/reconciliation/totals.ts';
 import {
+  addPaymentMethod,
+  getGatewayCustomer,
   getPaymentMethod,
+  onboard,
   readWallet,
   removePaymentMethod,
   requestMethodUpdate,
@@ -21,7 +24,7 @@ import { getMismatches, getPass, getWalletMismatches } from '../graph/reconcilia
 import { getRecovery } from '../graph/recovery/index.ts';
 import { verifyCustomer } from '../graph/replay/verify.ts';
 import { readPolicy } from '../platform/policy.ts';
-import { changedByHand, runCypher, testHeader } from '../test/graph.ts';
+import { changedByHand, onboardingRequest, randomToken, runCypher, testHeader } from '../test/graph.ts';
 import { type CardHolder, startWebhooks, type WebhookFixture } from '../test/webhooks.ts';
 import type { ReconcilePlan, Stage } from '../workflows/reconcile-payment-methods.ts';
 import { createFollowActivities } from './follow-gateway.ts';
@@ -242,6 +245,43 @@ test('a card that was removed here and never detached there is detached once its
   expect(await slice(again, 'wallets', onlyOf(holder))).toMatchObject({ corrected: 0, listed: 0 });
   expect(await eventsOf(customer_id)).toEqual(events);
 });
+
+test.each(['unknown', 'known'])(
+  'a new method whose verification was lost is verified after an hour: its customer is %s there',
+  async (customer) => {
+    const { graph, stripe } = fixture;
+    const token = randomToken();
+    await stripe.sim(`/payment_methods/${token}`, 'PUT', { card: { last4: '4321' } });
+    const method = { type: 'card' as const, token };
+    const holder = customer === 'known' ? await fixture.cardHolder() : undefined;
+    const known = holder && { customer_id: holder.customer_id };
+    const { customer_id } = known ?? (await customerWithoutCards());
+    const { payment_method_id } = await addPaymentMethod(graph, testHeader(), {
+      ...{ customer_id, method, added_by: 'customer' },
+    });
+    const added = { customer_id, payment_method_id, token } as CardHolder;
+    // Its own run may be at it.
+    expect(await slice(reconciliation(), 'wallets', onlyOf(added))).toMatchObject({ corrected: 0 });
+    const found = { found: 'unverified', customer_id, payment_method_id };
+    const dry = await slice(reconciliation({}, tomorrow), 'wallets', onlyOf(added), { dryRun: true });
+    expect(dry).toMatchObject({ corrected: 1, differences: [found] });
+    expect(await methodOf(added)).toMatchObject({ status: 'unverified' });
+    const run = reconciliation({}, tomorrow);
+    expect(await slice(run, 'wallets', onlyOf(added))).toMatchObject({ corrected: 1, differences: [found] });
+    expect(await methodOf(added)).toMatchObject({ status: 'active', last_four: '4321' });
+    const { gateway_customer_ref } = await getGatewayCustomer(graph, { customer_id });
+    expect(await stripe.gateway.getPaymentMethod(token)).toMatchObject({ gateway_customer_ref });
+    const verified = (await eventsOf(customer_id)).filter(
+      ({ type }) => type === 'PaymentMethodStatusChanged',
+    );
+    expect(verified.at(-1)).toMatchObject({ source: 'reconciliation' });
+    const again = await slice(reconciliation({}, tomorrow), 'wallets', onlyOf(added));
+    expect(again).toMatchObject({ corrected: 0, differences: [] });
+  },
+);
+
+const customerWithoutCards = () =>
+  onboard(fixture.graph, testHeader(), { request: onboardingRequest(), policy });
 
 /** A change of the date that was taken on, and whose run is lost. */
 async function lostChange(holder: CardHolder, expiry_year: number, off_session_consent?: boolean) {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { GatewayPaymentMethod } from '../ports.ts';
-import { attachmentOf, compareMethod, type HeldMethod } from './methods.ts';
+import { attachmentOf, compareMethod, type HeldMethod, isLeftUnverified } from './methods.ts';
 
 const OWNER = 'cus_1';
 const HOUR = 3_600_000;
@@ -95,4 +95,14 @@ test.each<[string, Parameters<typeof attachmentOf>[0], number, string]>([
   ['never here, made a day ago', undefined, 24 * HOUR, 'unknown'],
 ])('a method that is attached there, %s', (_name, entry, age, expected) => {
   expect(attachmentOf(entry, { created_at: NOW - age }, NOW)).toBe(expected);
+});
+
+test.each<[string, Partial<Parameters<typeof isLeftUnverified>[0]>, boolean]>([
+  ['added a moment ago', { updated_at: ago(HOUR - 1) }, false],
+  ['added an hour ago', {}, true],
+  ['verified by now', { status: 'failed' }, false],
+  ['removed by now', { removed_at: ago(1) }, false],
+])('a new method, %s', (_name, change, expected) => {
+  const entry = { status: 'unverified' as const, removed_at: null, updated_at: ago(HOUR) };
+  expect(isLeftUnverified({ ...entry, ...change }, NOW)).toBe(expected);
 });

@@ -44,6 +44,8 @@ export interface AttachedMethod extends GatewayPaymentMethod {
 const HOUR_MS = 3_600_000;
 /** A removal detaches within seconds; one that has not done so by then waits for the gateway, or its run was lost. */
 const DETACHING_MS = HOUR_MS;
+/** A new method is verified within seconds; one that is not by then waits for the gateway, or its run was lost. */
+const VERIFYING_MS = HOUR_MS;
 /** A client that makes a method at the gateway first hands it over within minutes; after an outage of ours, later. */
 const HANDED_OVER_MS = 24 * HOUR_MS;
 
@@ -62,6 +64,21 @@ export function attachmentOf(
   const { status, removed_at } = entry;
   if (removed_at === null) return status === 'unverified' ? 'under_way' : 'held';
   return now - Date.parse(removed_at) < DETACHING_MS ? 'under_way' : 'left_behind';
+}
+
+/**
+ * Does a new method still wait for a verification that should have come long ago?
+ * @param now epoch milliseconds
+ */
+export function isLeftUnverified(
+  {
+    status,
+    removed_at,
+    updated_at,
+  }: { status: PaymentMethodStatus; removed_at: string | null; updated_at: string },
+  now: number,
+): boolean {
+  return status === 'unverified' && removed_at === null && now - Date.parse(updated_at) >= VERIFYING_MS;
 }
 
 /**
