@@ -9,9 +9,8 @@ import {
   attachmentOf,
   compareMethod,
   isLeftUnverified,
-  type Mismatch,
-  UNKNOWN_HERE,
 } from '../domain/reconciliation/methods.ts';
+import { type Mismatch, UNKNOWN_HERE } from '../domain/reconciliation/mismatches.ts';
 import type { GatewayPaymentMethod } from '../domain/ports.ts';
 import { hasRightfulDefault } from '../domain/wallet.ts';
 import { getPaymentMethodToken } from '../graph/index.ts';
@@ -217,7 +216,7 @@ export function createWalletComparison(
     entry: WalletEntry,
     mismatch: Mismatch | null,
   ): Promise<void> {
-    if (dryRun || entry.mismatch === mismatch) return;
+    if (dryRun || entry.gateway_mismatch === mismatch) return;
     const header = reconciliationHeader(`mismatch:${ids.payment_method_id}:${mismatch}`, now());
     await recordMismatch(graph, header, { ...ids, mismatch });
   }

@@ -21,7 +21,7 @@ import {
   setOffSessionConsent,
 } from '../graph/index.ts';
 import { getMismatches, getPass, getWalletMismatches } from '../graph/reconciliation/index.ts';
-import { getRecovery } from '../graph/recovery/index.ts';
+import { getChargeOrder, getRecovery } from '../graph/recovery/index.ts';
 import { verifyCustomer } from '../graph/replay/verify.ts';
 import { readPolicy } from '../platform/policy.ts';
 import { changedByHand, onboardingRequest, randomToken, runCypher, testHeader } from '../test/graph.ts';
@@ -219,6 +219,17 @@ test('what the gateway does not know, or has at another customer, stays as it is
     differences: [{ found: 'other_owner' }],
   });
   for (const holder of [unknown, moved]) expect(await methodOf(holder)).toMatchObject({ status: 'active' });
+  // What is a stranger's there is not charged until a person has looked at it: neither claimed, nor sent once claimed.
+  const claimed = await fixture.recovery(unknown);
+  await cardThere(unknown, {}, { customer: other.gateway_customer_ref });
+  await slice(reconciliation(), 'wallets', onlyOf(unknown));
+  const order = await getChargeOrder(fixture.graph, { key: claimed.order.key });
+  expect(order).toMatchObject({ forbidden: expect.stringContaining('another customer’s') });
+  await expect(fixture.recovery(moved)).rejects.toThrow('method_of_other_customer');
+  expect(await methodOf(moved)).toMatchObject({ is_default: false });
+  await cardThere(moved, {});
+  expect(await slice(reconciliation(), 'wallets', onlyOf(moved))).toMatchObject({ listed: 0 });
+  expect(await methodOf(moved)).toMatchObject({ is_default: true });
   // The other's wallet is not touched: it never held the card.
   expect(await slice(reconciliation(), 'wallets', onlyOf(other))).toMatchObject({ corrected: 0, listed: 0 });
 });

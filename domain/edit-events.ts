@@ -1,4 +1,4 @@
-import type { Mismatch, UNKNOWN_HERE } from './reconciliation/methods.ts';
+import type { Mismatch, UNKNOWN_HERE } from './reconciliation/mismatches.ts';
 import type { RELATIONSHIP_TIMES } from './relationships.ts';
 
 /** Edits beyond the commands that know a node or an edge by name. */

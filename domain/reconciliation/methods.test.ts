@@ -19,7 +19,7 @@ const held: HeldMethod = {
   country: 'US',
   gateway_type: 'card',
   instrument_fingerprint: 'fp_1',
-  mismatch: null,
+  gateway_mismatch: null,
   expiry_wanted_at: null,
 };
 const found: GatewayPaymentMethod = {

@@ -4,25 +4,15 @@ import { isOverdue } from '../method-change.ts';
 import { type HeldDetails, newerDetails } from '../method-details.ts';
 import type { PaymentMethodStatus } from '../payment-method.ts';
 import type { GatewayPaymentMethod } from '../ports.ts';
+import { isOthers, type Mismatch, OTHER_OWNER } from './mismatches.ts';
 
-/**
- * What a person has to look at: no reading of the gateway says which side is right.
- * `unknown_there`: the gateway knows no such method. `other_owner`: it is attached to another of the gateway's customers.
- * `other_number`: other last digits, and nothing says that the card was replaced.
- */
-export const MISMATCHES = ['unknown_there', 'other_owner', 'other_number'] as const;
-export type Mismatch = (typeof MISMATCHES)[number];
-
-/** The same of a customer: the gateway has methods attached that were never in the wallet. */
-export const UNKNOWN_HERE = 'unknown_here';
-
-/** A method of the wallet; `mismatch`: what an earlier comparison has found. */
+/** A method of the wallet; `gateway_mismatch`: what an earlier comparison has found. */
 export interface HeldMethod extends HeldDetails {
   payment_method_id: string;
   /** Since when it is to be given another date there, RFC 3339; `null`: it is not. */
   expiry_wanted_at: string | null;
   status: PaymentMethodStatus;
-  mismatch: Mismatch | null;
+  gateway_mismatch: Mismatch | null;
 }
 
 export type Comparison =
@@ -96,7 +86,7 @@ export function compareMethod(
   if (held.status === 'unverified') return { is: 'same' };
   if (found === undefined) return { is: 'mismatch', mismatch: 'unknown_there' };
   if (found.gateway_customer_ref === undefined) return { is: 'detached' };
-  if (found.gateway_customer_ref !== owner) return { is: 'mismatch', mismatch: 'other_owner' };
+  if (isOthers(found, owner)) return { is: 'mismatch', mismatch: OTHER_OWNER };
   const fields = Object.keys(newerDetails(held, found)).filter((field) => field !== 'gateway_customer_ref');
   // A card that its network has replaced has another fingerprint with its other number.
   if (held.last_four !== null && fields.includes('last_four') && !fields.includes('instrument_fingerprint')) {

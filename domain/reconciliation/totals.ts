@@ -1,4 +1,4 @@
-import type { Mismatch, UNKNOWN_HERE } from './methods.ts';
+import type { Mismatch, UNKNOWN_HERE } from './mismatches.ts';
 
 /** What differed, by ids alone. */
 export interface Difference {

@@ -10,6 +10,7 @@ import {
   requireConsentable,
   rightfulDefault,
 } from '../../domain/wallet.ts';
+import { isPutAside, type Mismatch } from '../../domain/reconciliation/mismatches.ts';
 import type { CommandTx } from '../command-tx.ts';
 import type { Reader } from '../graph.ts';
 
@@ -39,6 +40,8 @@ export interface WalletMethod {
   expiry_wanted_at: string | null;
   /** Whose consent counts once the card has that date. */
   consent_wanted: 'customer' | 'service' | null;
+  /** What the gateway has differently, for a person to look at. */
+  gateway_mismatch: Mismatch | null;
   /** Taken out of the wallet by its customer. */
   removed_at: string | null;
   changed_seq: number;
@@ -68,7 +71,7 @@ const READ_WALLET = `
     p.last_four AS last_four, p.expiry_month AS expiry_month, p.expiry_year AS expiry_year,
     p.expires_on AS expires_on, p.funding AS funding, p.country AS country, p.gateway_type AS gateway_type,
     p.instrument_fingerprint AS instrument_fingerprint, p.expiry_wanted AS expiry_wanted,
-    p.expiry_wanted_at AS expiry_wanted_at, p.consent_wanted AS consent_wanted, p.removed_at AS removed_at, p.changed_seq AS changed_seq,
+    p.expiry_wanted_at AS expiry_wanted_at, p.consent_wanted AS consent_wanted, p.gateway_mismatch AS gateway_mismatch, p.removed_at AS removed_at, p.changed_seq AS changed_seq,
     p.status_seq AS status_seq,
     h.is_default AS is_default, h.off_session_consent AS off_session_consent, h.consent_at AS consent_at, h.consent_source AS consent_source,
     h.added_by AS added_by,
@@ -191,7 +194,7 @@ export class Wallet {
 
   /**
    * Makes a method the default.
-   * @throws PersonaError payment_method_not_found, illegal_transition when it is not active and proven, or disputed
+   * @throws PersonaError payment_method_not_found, illegal_transition when it is not active and proven, disputed, or put aside
    */
   makeDefault(paymentMethodId: string, reason: string): boolean {
     const method = this.#find(paymentMethodId);
@@ -242,6 +245,17 @@ export class Wallet {
     method.off_session_consent = consent;
     method.consent_at = at;
     method.consent_source = source;
+    return true;
+  }
+
+  /**
+   * Keeps what the gateway has differently (`null`: nothing any more); what is another customer's there is no default.
+   * @returns whether that was not known
+   */
+  noteMismatch(paymentMethodId: string, mismatch: Mismatch | null): boolean {
+    const method = this.#find(paymentMethodId);
+    if (!this.#keep(method, 'gateway_mismatch', mismatch)) return false;
+    this.settleDefault(mismatch ?? 'as at the gateway');
     return true;
   }
 
@@ -302,15 +316,16 @@ export class Wallet {
     this.settleDefault('identifier verified');
   }
 
-  #keep<P extends 'expiry_wanted' | 'expiry_wanted_at' | 'consent_wanted'>(
+  #keep<P extends 'expiry_wanted' | 'expiry_wanted_at' | 'consent_wanted' | 'gateway_mismatch'>(
     method: WalletMethod,
     property: P,
     value: WalletMethod[P],
-  ): void {
-    if (method[property] === value) return;
+  ): boolean {
+    if (method[property] === value) return false;
     const data = { label: 'PaymentMethod', id: method.payment_method_id, property, value };
     this.#append('NodePropertyChanged', data as EventData['NodePropertyChanged']);
     method[property] = value;
+    return true;
   }
 
   #setStatus(method: WalletMethod, status: PaymentMethodStatus, reason: string): void {
@@ -368,7 +383,8 @@ export class Wallet {
   }
 }
 
-function whyNotDefault({ proven, status, disputed }: WalletMethod): string {
+function whyNotDefault({ proven, status, disputed, ...method }: WalletMethod): string {
+  if (isPutAside(method)) return 'another customer’s at the gateway';
   if (!proven) return 'not proven to be the customer’s';
   return status === 'active' && disputed ? 'disputed: a charge on it is contested' : status;
 }
