@@ -561,6 +561,69 @@ test('a success, a refund and a dispute without a webhook reach the processes th
   expect(await getRecovery(graph, payment_id)).toMatchObject({ outcome: 'recovered' });
 });
 
+test('a bank debit of others that was on its way when it was compared is looked at again until it has a result', async () => {
+  const { stripe } = fixture;
+  const settle = { after_ms: 1_000, outcome: 'succeeded' };
+  const holder = await fixture.cardHolder([{ do: 'processing', settle }]);
+  const recovery = await fixture.recovery(holder);
+  const { payment_id, order } = recovery;
+  await fixture.record(recovery, { result: 'declined', codes: { decline_code: 'insufficient_funds' } });
+  const pending = await stripe.charge({ ...order, key: `other:${payment_id}` });
+  expect(pending).toMatchObject({ result: 'pending' });
+  const own = (of: SliceResult) => of.differences.filter((one) => one.payment_id === payment_id);
+  const first = reconciliation();
+  expect(own(await slice(first, 'charges', {}))).toEqual([]);
+
+  // No later run's span holds its creation.
+  const span = { since: Date.now() + 60 * MINUTES, until: Date.now() + 61 * MINUTES };
+  const spans: unknown[] = [];
+  const compare = async (dryRun = false, now = later) => {
+    const run = reconciliation(
+      {
+        charges(asked, after) {
+          spans.push(asked);
+          return records.charges(asked, after);
+        },
+      },
+      now,
+    );
+    const differences = own(await slice(run, 'charges', { charges: span }, { dryRun }));
+    return { differences, reports: run.reports };
+  };
+  expect(await compare()).toEqual({ differences: [], reports: [] });
+  await stripe.sim('/clock', 'POST', { advance_s: 2 });
+  const found = { found: 'charge', payment_id, gateway_ref: expect.stringMatching(/^ch_/) };
+  expect(await compare(true)).toMatchObject({ differences: [found], reports: [] });
+  const { gateway_ref } = pending as { gateway_ref: string };
+  expect(await compare()).toMatchObject({
+    differences: [found],
+    reports: [{ message: { payment_id, result: 'approved', gateway_ref } }],
+  });
+  spans.splice(0);
+  expect(await compare()).toEqual({ differences: [], reports: [] });
+  expect(spans).toEqual([span]);
+});
+
+test('a bank debit that never has a result is looked at for a month', async () => {
+  const holder = await fixture.cardHolder([{ do: 'processing' }]);
+  const { order } = await fixture.recovery(holder);
+  await fixture.stripe.charge({ ...order, key: `other:${order.payment_id}` });
+  await slice(reconciliation(), 'charges', {});
+  const asked = async (days: number) => {
+    let again = 0;
+    const now = () => Date.now() + days * 24 * 60 * MINUTES;
+    const charges: GatewayRecords['charges'] = async ({ since, until }) => {
+      if (until - since === 1_000) again += 1;
+      return { items: [] };
+    };
+    await slice(reconciliation({ charges }, now), 'charges', {});
+    return again;
+  };
+  expect(await asked(30)).toBeGreaterThan(0);
+  await asked(32);
+  expect(await asked(1)).toBe(0);
+});
+
 test('a gateway that goes away in the middle costs one page: what was corrected is corrected once', async () => {
   const holders: CardHolder[] = [];
   for (let n = 0; n < 3; n++) holders.push(await fixture.cardHolder());
