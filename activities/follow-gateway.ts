@@ -1,9 +1,11 @@
 /** What the gateway changed by itself, read there and written down. Each may run twice and act once. */
 
+import { activityInfo } from '@temporalio/activity';
 import { PersonaError } from '../domain/errors.ts';
 import { stands } from '../domain/disputes.ts';
 import type { GatewayDispute, PaymentGateway, SuspectedFraud } from '../domain/ports.ts';
 import type { GatewayChange } from '../domain/processes.ts';
+import { isLeftUnverified } from '../domain/reconciliation/methods.ts';
 import { NETWORK_REVOCATION } from '../domain/wallet.ts';
 import {
   type CardHolder,
@@ -18,10 +20,13 @@ import {
 } from '../graph/index.ts';
 import { findObligation, followRefunds, getOpenObligations } from '../graph/recovery/index.ts';
 import type { DisputeChange, FollowActivities } from '../workflows/follow-gateway.ts';
+import { getWalletEntries } from '../graph/reconciliation/index.ts';
 import { detachRemoved } from './detach-removed.ts';
 import { asked } from './gateway-faults.ts';
 import { headerOf, onceInActivity } from './header.ts';
 import type { TellRecoveries } from './recovery.ts';
+import { verifyLeft } from './verification.ts';
+import { finishChange } from './wanted-date.ts';
 
 export interface FollowDependencies {
   graph: Graph;
@@ -30,6 +35,8 @@ export interface FollowDependencies {
   /** Epoch milliseconds. */
   now: () => number;
 }
+
+type MethodChange = Parameters<FollowActivities['followPaymentMethod']>[0];
 
 export function createFollowActivities({
   graph,
@@ -54,7 +61,7 @@ export function createFollowActivities({
       const wallet = await readWallet(graph, customer_id);
       const before = wallet.find((one) => one.payment_method_id === payment_method_id);
       // Read before it is attached, and written down after that, it would be taken away: its verification reads it.
-      if (before?.status === 'unverified') return 'unchanged';
+      if (before?.status === 'unverified') return await verifyIfLeft(change);
       // Its removal may have been lost before it came to the gateway.
       if (before !== undefined && before.removed_at !== null)
         return (await detachRemoved({ graph, gateway }, ids)) === 'detached' ? 'detached' : 'unchanged';
@@ -63,11 +70,15 @@ export function createFollowActivities({
       // Also what a key of another account would say of every method: no reason to take it away.
       if (found === undefined) return 'unknown';
       const followed = await followPaymentMethod(graph, header(change), { ...ids, found });
-      if (followed.change === 'updated' && followed.payment_method_status === 'active') {
-        // After the commit: a crash in between repeats the activity, and a signal too many does no harm.
+      // After the commit: a crash in between repeats the activity, and a signal too many does no harm.
+      const tell = async () => {
         const owed = await getOpenObligations(graph, customer_id);
         await tellRecoveries(owed, 'paymentMethodUpdated', { event_id, payment_method_id });
-      }
+      };
+      if (followed.change === 'updated' && followed.payment_method_status === 'active') await tell();
+      // A change of its date may have been lost with its run.
+      const asking = { graph, gateway, tell, header: (command: string) => header(change, command) };
+      if (await finishChange(asking, ids, now())) return 'updated';
       return followed.change === 'none' ? 'unchanged' : followed.change;
     },
 
@@ -116,6 +127,19 @@ export function createFollowActivities({
       return { outcome: stands(dispute.state) ? 'disputed' : 'dispute_over', reports };
     },
   };
+
+  /** A new method that waits for its verification; where that was lost with its run, it is done here. */
+  async function verifyIfLeft(change: MethodChange): Promise<'verified' | 'unchanged'> {
+    const { customer_id, payment_method_id, event_id } = change;
+    const entries = await getWalletEntries(graph, { customer_id });
+    const entry = entries.find((one) => one.payment_method_id === payment_method_id);
+    if (entry === undefined || !isLeftUnverified(entry, now())) return 'unchanged';
+    // Each try attaches anew, and may be answered otherwise: what it says is a command of its own.
+    const own = header(change, `verify:${activityInfo().attempt}`);
+    const ids = { customer_id, payment_method_id };
+    await verifyLeft({ graph, gateway, tellRecoveries, header: own, event_id }, ids);
+    return 'verified';
+  }
 
   async function writeDown(
     change: DisputeChange,

@@ -189,15 +189,25 @@ test('a person’s decision and reinstatement stand in the log with their actor,
   ]);
 });
 
-test('of an erased customer there is no case any more, and nothing fails', async () => {
-  const { apply, report, activities, environment, case_id, customer_id } = await suspect();
-  await apply(report('suspected'));
-  await runCypher(graph, "MATCH (c:Customer {id: $customer_id}) SET c.status = 'erased'", { customer_id });
-  changedByHand(graph, customer_id);
-  const gone = { policy: policy.fraud };
-  const decision = { decision: 'suspend', actor: 'grace', reason: 'seen' } as const;
-  expect(await environment().run(activities.decideFraudReview, { case_id, decision })).toEqual(gone);
-  expect(await environment().run(activities.remindOfFraudReview, { case_id })).toEqual(gone);
-  const by = { actor: 'ada', reason: 'r' };
-  expect(await environment().run(activities.reinstateCustomer, { case_id, by })).toEqual(gone);
-});
+test.each(['erased', 'merged'])(
+  'of a customer who is %s there is no case any more, and nothing fails',
+  async (status) => {
+    const { apply, report, activities, environment, case_id, customer_id } = await suspect();
+    await apply(report('suspected'));
+    await runCypher(graph, 'MATCH (c:Customer {id: $customer_id}) SET c.status = $status', {
+      ...{ customer_id, status },
+    });
+    changedByHand(graph, customer_id);
+    const gone = { policy: policy.fraud };
+    const decision = { decision: 'suspend', actor: 'grace', reason: 'seen' } as const;
+    expect(await environment().run(activities.decideFraudReview, { case_id, decision })).toEqual(gone);
+    expect(await environment().run(activities.remindOfFraudReview, { case_id })).toEqual(gone);
+    const by = { actor: 'ada', reason: 'r' };
+    expect(await environment().run(activities.reinstateCustomer, { case_id, by })).toEqual(gone);
+    const outcomes = await graph.read(
+      `MATCH (e:PersonaEvent {stream_id: $customer_id}) WHERE e.type STARTS WITH 'Fraud' RETURN e.type AS type`,
+      { customer_id },
+    );
+    expect(outcomes).toEqual([{ type: 'FraudOutcomeApplied' }]);
+  },
+);

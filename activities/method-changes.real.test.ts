@@ -95,9 +95,9 @@ async function method(customer_id: string, id: string) {
 
 /** The whole update, as its process does it. */
 async function update(input: UpdatePaymentMethodInput, by = execution()) {
-  const { gives_consent } = await by.run(by.requestMethodUpdate, input);
+  await by.run(by.requestMethodUpdate, input);
   const taken = (await by.run(by.updateAtGateway, input, '2')) === 'updated';
-  const recorded = await by.run(by.recordMethodUpdate, { request: input, taken, gives_consent }, '3');
+  const recorded = await by.run(by.recordMethodUpdate, { request: input, taken }, '3');
   return { recorded, told: by.told };
 }
 
@@ -113,6 +113,8 @@ test('a new date is taken by the gateway, read back and told; consent comes with
   expect(await method(customer_id, id)).toMatchObject({
     ...{ expiry_month: 5, expiry_year: 2033, expires_on: '2033-05-31', expiry_wanted: '2033-05' },
     ...{ off_session_consent: true, last_four: '4242' },
+    // Nothing is left to ask.
+    ...{ expiry_wanted_at: null, consent_wanted: null },
   });
   expect(told).toEqual([{ ids: [failure.payment_id], signal: 'paymentMethodUpdated', method: id }]);
 });
@@ -125,7 +127,7 @@ test('crashes: after each step the same step again changes nothing more', async 
   await by.run(by.requestMethodUpdate, input);
   await by.run(by.updateAtGateway, input, '2');
   await by.run(by.updateAtGateway, input, '2');
-  const record = { request: input, taken: true, gives_consent: false };
+  const record = { request: input, taken: true };
   await by.run(by.recordMethodUpdate, record, '3');
   const before = await method(customer_id, input.payment_method_id);
   expect(await by.run(by.recordMethodUpdate, record, '3')).toMatchObject({ result: 'updated' });
@@ -178,7 +180,26 @@ test('a date that the gateway refuses leaves the method as it was', async () => 
   const input = dated(customer_id, id, 2031);
   await by.run(by.requestMethodUpdate, input);
   expect(await by.run(by.updateAtGateway, input, '2')).toBe('refused');
-  expect(await method(customer_id, id)).toMatchObject({ expiry_year: null, status: 'active' });
+  expect(await method(customer_id, id)).toMatchObject({
+    ...{ expiry_year: null, status: 'active', expiry_wanted_at: null },
+  });
+});
+
+test('consent that was withdrawn while its date was on the way is not given with it', async () => {
+  const { customer_id, methods } = await wallet();
+  const id = methods[0] ?? '';
+  const by = execution();
+  const input = dated(customer_id, id, 2031, { off_session_consent: true });
+  const withdrawal = { ...edit(customer_id, id), change: { off_session_consent: false } };
+  await by.run(by.requestMethodUpdate, withdrawal);
+  const first = execution();
+  await first.run(first.requestMethodUpdate, input);
+  expect(await method(customer_id, id)).toMatchObject({ consent_wanted: 'customer' });
+  const second = execution();
+  await second.run(second.requestMethodUpdate, { ...withdrawal, idempotency_key: randomUUID() });
+  await first.run(first.updateAtGateway, input, '2');
+  await first.run(first.recordMethodUpdate, { request: input, taken: true }, '3');
+  expect(await method(customer_id, id)).toMatchObject({ expiry_year: 2031, off_session_consent: false });
 });
 
 test('a method that others have detached leaves the wallet when it is to be changed', async () => {
@@ -199,7 +220,6 @@ test('consent that is withdrawn waits for no gateway', async () => {
   const input = dated(customer_id, id, 2031, { off_session_consent: false });
   expect(await by.run(by.requestMethodUpdate, input)).toMatchObject({
     at_gateway: true,
-    gives_consent: false,
   });
   expect(await method(customer_id, id)).toMatchObject({ off_session_consent: false });
 });

@@ -1,31 +1,24 @@
 /** The side effects of changing and removing a payment method. Each may run twice and act once. */
 
 import { activityInfo } from '@temporalio/activity';
-import { expiryOf } from '../domain/method-change.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { PaymentGateway } from '../domain/ports.ts';
 import { type EditPaymentMethodInput, WorkflowName, workflowCaller } from '../domain/processes.ts';
 import {
   type CommandHeader,
-  followPaymentMethod,
   type Graph,
-  getGatewayCustomer,
-  getPaymentMethodToken,
   type MethodUpdateRequest,
-  readWallet,
   removePaymentMethod,
   requestHash,
   requestMethodUpdate,
-  setOffSessionConsent,
-  type WalletMethod,
 } from '../graph/index.ts';
 import { getOpenObligations } from '../graph/recovery/index.ts';
 import type { MethodIds, RemovalActivities } from '../workflows/remove-payment-method.ts';
 import type { MethodUpdateActivities } from '../workflows/update-payment-method.ts';
 import { detachRemoved } from './detach-removed.ts';
-import { asked } from './gateway-faults.ts';
 import { headerOf, onceInActivity } from './header.ts';
 import type { TellRecoveries } from './recovery.ts';
+import { giveWantedDate, recordChange } from './wanted-date.ts';
 
 export interface MethodChangeDependencies {
   graph: Graph;
@@ -50,24 +43,11 @@ export function createMethodChangeActivities({
     await tellRecoveries(owed, 'paymentMethodUpdated', { event_id, payment_method_id });
   }
 
-  async function find({ customer_id, payment_method_id }: MethodIds): Promise<WalletMethod | undefined> {
-    const wallet = await readWallet(graph, customer_id);
-    return wallet.find((one) => one.payment_method_id === payment_method_id);
-  }
-
-  /** What the gateway has of a method, and whom it is to be attached to there. */
-  async function look(ids: MethodIds) {
-    const [owner, token] = await Promise.all([
-      getGatewayCustomer(graph, ids),
-      getPaymentMethodToken(graph, ids),
-    ]);
-    return { owner, token, found: await asked(gateway.getPaymentMethod(token.reveal())) };
-  }
-
-  function headerNow(command: string, { actor, correlation_id }: EditPaymentMethodInput): CommandHeader {
+  /** @param asker absent: the process itself */
+  function headerNow(command: string, asker?: EditPaymentMethodInput): CommandHeader {
     return headerOf(onceInActivity(command), {
       occurredAt: new Date(now()).toISOString(),
-      ...{ actor, correlationId: correlation_id },
+      ...(asker && { actor: asker.actor, correlationId: asker.correlation_id }),
     });
   }
 
@@ -85,47 +65,16 @@ export function createMethodChangeActivities({
       return {
         ready: { payment_method_id, payment_method_status, version, request_hash },
         at_gateway: plan.expiry !== undefined,
-        gives_consent: plan.consent_afterwards === true,
         verify_wait_ms: policy.onboarding.verifyWait,
       };
     },
 
-    async updateAtGateway(ids) {
-      for (;;) {
-        const wanted = wantedOf(await find(ids));
-        if (wanted === undefined) return 'not_attached';
-        const { owner, token, found } = await look(ids);
-        const holder = found?.gateway_customer_ref;
-        if (holder === undefined || holder !== owner.gateway_customer_ref) return 'not_attached';
-        const change = { token: token.reveal(), ...expiryOf(wanted) };
-        const answer = await asked(gateway.updatePaymentMethod(change));
-        // Of two requests that overtook one another on their way, the later one is to be there last.
-        const now_wanted = wantedOf(await find(ids));
-        if (now_wanted === undefined || now_wanted === wanted) return answer;
-      }
-    },
+    updateAtGateway: (ids) => giveWantedDate({ graph, gateway, header: headerNow, tell }, ids),
 
-    async recordMethodUpdate({ request, taken, gives_consent }) {
-      const { customer_id, payment_method_id, by } = request;
-      const ids = { customer_id, payment_method_id };
-      if ((await find(ids))?.removed_at !== null) return { result: 'removed' };
-      const { found } = await look(ids);
-      // Also what a key of another account would say of every method: no reason to take it away.
-      if (found === undefined) return { result: 'refused' };
-      const followed = await followPaymentMethod(graph, headerNow('update', request), { ...ids, found });
-      if (followed.change === 'removed' || followed.payment_method_status === undefined) {
-        await tell(ids);
-        return { result: 'removed' };
-      }
-      if (!taken) return { result: 'refused' };
-      if (gives_consent)
-        await setOffSessionConsent(graph, headerNow('consent', request), {
-          ...{ ...ids, off_session_consent: true, source: by },
-        });
-      const { payment_method_status } = followed;
-      if (payment_method_status === 'active') await tell(ids);
-      const { version } = await getGatewayCustomer(graph, ids);
-      return { result: 'updated', payment_method_status, version };
+    recordMethodUpdate({ request, taken }) {
+      const { customer_id, payment_method_id } = request;
+      const header = (command: string) => headerNow(command, request);
+      return recordChange({ graph, gateway, header, tell }, { customer_id, payment_method_id }, taken);
     },
 
     async removePaymentMethod(input) {
@@ -145,11 +94,6 @@ export function createMethodChangeActivities({
 function requestHeader({ occurred_at, actor, correlation_id }: EditPaymentMethodInput): CommandHeader {
   const header = headerOf(workflowIdOf(), { occurredAt: occurred_at, actor, correlationId: correlation_id });
   return { ...header, caller: workflowCaller(WorkflowName.addPaymentMethod) };
-}
-
-/** `undefined`: the method is gone, or nobody wants another date. */
-function wantedOf(method: WalletMethod | undefined): string | undefined {
-  return method?.removed_at === null ? (method.expiry_wanted ?? undefined) : undefined;
 }
 
 function workflowIdOf(): string {

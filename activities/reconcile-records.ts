@@ -10,7 +10,15 @@ import type {
 import type { SliceResult } from '../domain/reconciliation/totals.ts';
 import { messageOf } from '../domain/recovery/news.ts';
 import { rememberGatewayEvent, wasReceived } from '../graph/index.ts';
-import { findUnknownDispute, findUnknownRefund, keepComparedUntil } from '../graph/reconciliation/index.ts';
+import {
+  findUnknownDispute,
+  findUnknownRefund,
+  forgetPendingCharge,
+  getPendingCharges,
+  keepComparedUntil,
+  keepPendingCharge,
+  type PendingCharge,
+} from '../graph/reconciliation/index.ts';
 import { findNewsMatter, keepReport } from '../graph/recovery/index.ts';
 import type { Slice } from '../workflows/reconcile-payment-methods.ts';
 import {
@@ -29,6 +37,12 @@ const DAY_MS = 86_400_000;
 const REFUNDS_FAIL_MS = 31 * DAY_MS;
 /** A dispute is decided up to three months after it was opened, sometimes later. */
 const DISPUTES_LAST_MS = 120 * DAY_MS;
+/** A bank debit has its result after days; one that has none by then is looked at no more. As long as a refund may fail. */
+const PENDING_LAST_MS = REFUNDS_FAIL_MS;
+/** So many are looked at again in one run, the oldest first: each is a request. */
+const PENDING_AT_ONCE = 1_000;
+/** Stripe's times are whole seconds: a span that long holds what was made in one of them. */
+const SECOND_MS = 1_000;
 
 /** What is compared, and how each of it is: `finder` hears of what the graph does not know. */
 type Compare<T> = (record: T, finder: Finder) => Promise<void>;
@@ -41,7 +55,13 @@ export function createRecordComparison(deps: ReconcileDependencies): (slice: Sli
     const last = (ms: number) => ({ ...changes, since: Math.min(changes.since, changes.until - ms) });
     switch (stage) {
       case 'charges': {
-        const result = await pages(start, (after) => records.charges(charges, after), compareCharge(dry_run));
+        const compare = compareCharge(dry_run);
+        const result = await pages(
+          start,
+          (after) => records.charges(charges, after),
+          compare,
+          (finder) => lookAgain(compare, dry_run, finder),
+        );
         if (result.after === undefined && !dry_run) {
           const header = reconciliationHeader('keep:charges', now());
           await keepComparedUntil(graph, header, charges.until);
@@ -69,8 +89,10 @@ export function createRecordComparison(deps: ReconcileDependencies): (slice: Sli
     start: string,
     read: (after: string | undefined) => Promise<RecordPage<T>>,
     compare: Compare<T>,
+    first?: (finder: Finder) => Promise<void>,
   ): Promise<SliceResult> {
     return runSlice(start, async (after, _, finder) => {
+      if (after === '') await first?.(finder);
       const { items, next } = await read(after === '' ? undefined : after);
       await sideBySide(items, (item) =>
         compare(item, finder).catch(orNotCompared({ gateway_ref: refOf(item) }, finder)),
@@ -79,12 +101,44 @@ export function createRecordComparison(deps: ReconcileDependencies): (slice: Sli
     });
   }
 
+  /** Charges that were being processed when they were compared: by their creation they are in no later span. */
+  async function lookAgain(compare: Compare<ChargeRecord>, dryRun: boolean, finder: Finder): Promise<void> {
+    for (const pending of await getPendingCharges(graph, { limit: PENDING_AT_ONCE })) {
+      finder.alive();
+      const record = await findCharge(pending);
+      const isSettled = record !== undefined && record.result !== 'pending';
+      const { charge_ref: gateway_ref } = pending;
+      if (isSettled) await compare(record, finder).catch(orNotCompared({ gateway_ref }, finder));
+      else if (now() - pending.made_at < PENDING_LAST_MS) continue;
+      if (dryRun) continue;
+      const header = reconciliationHeader(`forget:${pending.charge_ref}`, now());
+      await forgetPendingCharge(graph, header, pending);
+    }
+  }
+
+  /** As it is now; `undefined`: the gateway does not list it, as with a key of another account. */
+  async function findCharge({ charge_ref, made_at }: PendingCharge): Promise<ChargeRecord | undefined> {
+    let after: string | undefined;
+    do {
+      const page = await records.charges({ since: made_at, until: made_at + SECOND_MS }, after);
+      const record = page.items.find((one) => one.charge_ref === charge_ref);
+      if (record !== undefined) return record;
+      after = page.next;
+    } while (after !== undefined);
+    return undefined;
+  }
+
   /** As the webhook would: the recovery reads the payment and decides (`services/stripe-webhook.ts`). */
   function compareCharge(dryRun: boolean): Compare<ChargeRecord> {
-    return async ({ charge_ref, ...record }, finder) => {
+    return async ({ charge_ref, made_at, ...record }, finder) => {
       const event_id = `${RECONCILIATION}:${charge_ref}:${record.result}`;
       const news = { ...record, event_id };
       const matter = await findNewsMatter(graph, news);
+      if (matter !== undefined && record.result === 'pending' && !dryRun)
+        await keepPendingCharge(graph, reconciliationHeader(`keep:${charge_ref}`, now()), {
+          charge_ref,
+          made_at,
+        });
       const found = matter && messageOf(news, matter);
       if (found === undefined || found.known) return;
       const { message, customer_id, authenticated } = found;

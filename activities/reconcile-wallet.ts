@@ -8,9 +8,9 @@ import {
   type AttachedMethod,
   attachmentOf,
   compareMethod,
-  type Mismatch,
-  UNKNOWN_HERE,
+  isLeftUnverified,
 } from '../domain/reconciliation/methods.ts';
+import { type Mismatch, UNKNOWN_HERE } from '../domain/reconciliation/mismatches.ts';
 import type { GatewayPaymentMethod } from '../domain/ports.ts';
 import { hasRightfulDefault } from '../domain/wallet.ts';
 import { getPaymentMethodToken } from '../graph/index.ts';
@@ -62,6 +62,11 @@ export function createWalletComparison(
     const attached = owner === null ? undefined : await attachedTo(owner, finder);
     const wallet = await getWalletEntries(graph, { customer_id });
     await repairWallet(customer_id, wallet, finder);
+    // Its customer may not be known there yet either.
+    for (const { payment_method_id } of wallet.filter((entry) => isLeftUnverified(entry, now()))) {
+      finder.found({ found: 'unverified', customer_id, payment_method_id });
+      if (!dryRun) await hand(customer_id, payment_method_id);
+    }
     if (owner === null) return;
     const isKnown = attached !== undefined;
     if (isKnown) unknownInARow = 0;
@@ -186,7 +191,7 @@ export function createWalletComparison(
   ): Promise<void> {
     const { payment_method_id } = entry;
     const ids = { customer_id, payment_method_id };
-    const comparison = compareMethod(entry, found, owner);
+    const comparison = compareMethod(entry, found, owner, now());
     switch (comparison.is) {
       case 'same':
         return note(ids, entry, null);
@@ -194,6 +199,7 @@ export function createWalletComparison(
         finder.found({ ...ids, found: comparison.mismatch });
         return note(ids, entry, comparison.mismatch);
       case 'newer':
+      case 'unfinished':
       case 'detached':
         finder.found({
           ...ids,
@@ -210,7 +216,7 @@ export function createWalletComparison(
     entry: WalletEntry,
     mismatch: Mismatch | null,
   ): Promise<void> {
-    if (dryRun || entry.mismatch === mismatch) return;
+    if (dryRun || entry.gateway_mismatch === mismatch) return;
     const header = reconciliationHeader(`mismatch:${ids.payment_method_id}:${mismatch}`, now());
     await recordMismatch(graph, header, { ...ids, mismatch });
   }

@@ -6,15 +6,25 @@ import { DefaultLogger } from '@temporalio/worker';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createStripeRecords } from '../adapters/stripe/records.ts';
 import { PersonaError } from '../domain/errors.ts';
+import type { PaymentGateway } from '../domain/ports.ts';
 import type { GatewayChange, Report } from '../domain/processes.ts';
 import type { GatewayRecords } from '../domain/reconciliation/records.ts';
 import type { SliceResult } from '../domain/reconciliation/totals.ts';
-import { getPaymentMethod, readWallet, removePaymentMethod } from '../graph/index.ts';
+import {
+  addPaymentMethod,
+  getGatewayCustomer,
+  getPaymentMethod,
+  onboard,
+  readWallet,
+  removePaymentMethod,
+  requestMethodUpdate,
+  setOffSessionConsent,
+} from '../graph/index.ts';
 import { getMismatches, getPass, getWalletMismatches } from '../graph/reconciliation/index.ts';
-import { getRecovery } from '../graph/recovery/index.ts';
+import { getChargeOrder, getRecovery } from '../graph/recovery/index.ts';
 import { verifyCustomer } from '../graph/replay/verify.ts';
 import { readPolicy } from '../platform/policy.ts';
-import { changedByHand, runCypher, testHeader } from '../test/graph.ts';
+import { changedByHand, onboardingRequest, randomToken, runCypher, testHeader } from '../test/graph.ts';
 import { type CardHolder, startWebhooks, type WebhookFixture } from '../test/webhooks.ts';
 import type { ReconcilePlan, Stage } from '../workflows/reconcile-payment-methods.ts';
 import { createFollowActivities } from './follow-gateway.ts';
@@ -37,14 +47,18 @@ beforeAll(async () => {
 afterAll(() => fixture.close());
 
 /** The comparison, with what it hands on; a change is followed at once, as its process would. */
-function reconciliation(through: Partial<GatewayRecords> = {}, now = later, graph = fixture.graph) {
-  const { stripe } = fixture;
+function reconciliation(
+  through: Partial<GatewayRecords> = {},
+  now = later,
+  graph = fixture.graph,
+  gateway = fixture.stripe.gateway as PaymentGateway,
+) {
   const told: string[] = [];
   const changes: GatewayChange[] = [];
   const reports: Report[] = [];
   const tellRecoveries = async (ids: readonly string[], signal: string) =>
     void told.push(...ids.map((id) => `${signal} ${id}`));
-  const follow = createFollowActivities({ graph, gateway: stripe.gateway, tellRecoveries, now: Date.now });
+  const follow = createFollowActivities({ graph, gateway, tellRecoveries, now });
   const activities = createReconcileActivities({
     ...{ graph, policy, tellRecoveries, now },
     records: { ...records, ...through },
@@ -205,6 +219,17 @@ test('what the gateway does not know, or has at another customer, stays as it is
     differences: [{ found: 'other_owner' }],
   });
   for (const holder of [unknown, moved]) expect(await methodOf(holder)).toMatchObject({ status: 'active' });
+  // What is a stranger's there is not charged until a person has looked at it: neither claimed, nor sent once claimed.
+  const claimed = await fixture.recovery(unknown);
+  await cardThere(unknown, {}, { customer: other.gateway_customer_ref });
+  await slice(reconciliation(), 'wallets', onlyOf(unknown));
+  const order = await getChargeOrder(fixture.graph, { key: claimed.order.key });
+  expect(order).toMatchObject({ forbidden: expect.stringContaining('another customer’s') });
+  await expect(fixture.recovery(moved)).rejects.toThrow('method_of_other_customer');
+  expect(await methodOf(moved)).toMatchObject({ is_default: false });
+  await cardThere(moved, {});
+  expect(await slice(reconciliation(), 'wallets', onlyOf(moved))).toMatchObject({ listed: 0 });
+  expect(await methodOf(moved)).toMatchObject({ is_default: true });
   // The other's wallet is not touched: it never held the card.
   expect(await slice(reconciliation(), 'wallets', onlyOf(other))).toMatchObject({ corrected: 0, listed: 0 });
 });
@@ -230,6 +255,101 @@ test('a card that was removed here and never detached there is detached once its
   const again = reconciliation({}, tomorrow);
   expect(await slice(again, 'wallets', onlyOf(holder))).toMatchObject({ corrected: 0, listed: 0 });
   expect(await eventsOf(customer_id)).toEqual(events);
+});
+
+test.each(['unknown', 'known'])(
+  'a new method whose verification was lost is verified after an hour: its customer is %s there',
+  async (customer) => {
+    const { graph, stripe } = fixture;
+    const token = randomToken();
+    await stripe.sim(`/payment_methods/${token}`, 'PUT', { card: { last4: '4321' } });
+    const method = { type: 'card' as const, token };
+    const holder = customer === 'known' ? await fixture.cardHolder() : undefined;
+    const known = holder && { customer_id: holder.customer_id };
+    const { customer_id } = known ?? (await customerWithoutCards());
+    const { payment_method_id } = await addPaymentMethod(graph, testHeader(), {
+      ...{ customer_id, method, added_by: 'customer' },
+    });
+    const added = { customer_id, payment_method_id, token } as CardHolder;
+    // Its own run may be at it.
+    expect(await slice(reconciliation(), 'wallets', onlyOf(added))).toMatchObject({ corrected: 0 });
+    const found = { found: 'unverified', customer_id, payment_method_id };
+    const dry = await slice(reconciliation({}, tomorrow), 'wallets', onlyOf(added), { dryRun: true });
+    expect(dry).toMatchObject({ corrected: 1, differences: [found] });
+    expect(await methodOf(added)).toMatchObject({ status: 'unverified' });
+    const run = reconciliation({}, tomorrow);
+    expect(await slice(run, 'wallets', onlyOf(added))).toMatchObject({ corrected: 1, differences: [found] });
+    expect(await methodOf(added)).toMatchObject({ status: 'active', last_four: '4321' });
+    const { gateway_customer_ref } = await getGatewayCustomer(graph, { customer_id });
+    expect(await stripe.gateway.getPaymentMethod(token)).toMatchObject({ gateway_customer_ref });
+    const verified = (await eventsOf(customer_id)).filter(
+      ({ type }) => type === 'PaymentMethodStatusChanged',
+    );
+    expect(verified.at(-1)).toMatchObject({ source: 'reconciliation' });
+    const again = await slice(reconciliation({}, tomorrow), 'wallets', onlyOf(added));
+    expect(again).toMatchObject({ corrected: 0, differences: [] });
+  },
+);
+
+const customerWithoutCards = () =>
+  onboard(fixture.graph, testHeader(), { request: onboardingRequest(), policy });
+
+/** A change of the date that was taken on, and whose run is lost. */
+async function lostChange(holder: CardHolder, expiry_year: number, off_session_consent?: boolean) {
+  const { customer_id, payment_method_id } = holder;
+  const change = { expiry_month: 5, expiry_year, ...(off_session_consent && { off_session_consent }) };
+  const request = { customer_id, payment_method_id, change, by: 'customer' as const };
+  await requestMethodUpdate(fixture.graph, testHeader(), request);
+}
+
+test.each(['the gateway was asked', 'the graph has it'])(
+  'a change of the date whose run was lost before %s is finished after an hour, with the consent that came with it',
+  async (before) => {
+    const { graph, stripe } = fixture;
+    const holder = await fixture.cardHolder();
+    const { customer_id, payment_method_id, token } = holder;
+    const { payment_id } = await fixture.recovery(holder);
+    const consent = { off_session_consent: false, source: 'customer' };
+    await setOffSessionConsent(graph, testHeader(), { customer_id, payment_method_id, ...consent });
+    await lostChange(holder, 2037, true);
+    const date = { expiry_month: 5, expiry_year: 2037 };
+    const found = 'the gateway was asked' === before ? 'unfinished' : 'newer';
+    if (found === 'newer') await stripe.gateway.updatePaymentMethod({ token, ...date });
+    // Its own run may be at it.
+    if (found === 'unfinished')
+      expect(await slice(reconciliation(), 'wallets', onlyOf(holder))).toMatchObject({ corrected: 0 });
+    const dry = await slice(reconciliation({}, tomorrow), 'wallets', onlyOf(holder), { dryRun: true });
+    expect(dry).toMatchObject({ corrected: 1, differences: [{ found, customer_id, payment_method_id }] });
+    expect(await methodOf(holder)).not.toMatchObject(date);
+
+    const run = reconciliation({}, tomorrow);
+    expect(await slice(run, 'wallets', onlyOf(holder))).toMatchObject({ corrected: 1, listed: 0 });
+    expect(await stripe.gateway.getPaymentMethod(token)).toMatchObject(date);
+    expect(await methodOf(holder)).toMatchObject({ ...date, status: 'active', off_session_consent: true });
+    expect(run.told).toContain(`paymentMethodUpdated ${payment_id}`);
+    const [last] = (await eventsOf(customer_id)).slice(-1);
+    expect(last).toMatchObject({ source: 'reconciliation' });
+    const again = await slice(reconciliation({}, tomorrow), 'wallets', onlyOf(holder));
+    expect(again).toMatchObject({ corrected: 0, differences: [] });
+  },
+);
+
+test('a change of the date that the gateway refuses, or that a newer card has overtaken, is not asked for again', async () => {
+  const { graph, stripe } = fixture;
+  const refused = await fixture.cardHolder();
+  await lostChange(refused, 2037);
+  const gateway = { ...stripe.gateway, updatePaymentMethod: async () => 'refused' as const };
+  const run = reconciliation({}, tomorrow, graph, gateway);
+  expect(await slice(run, 'wallets', onlyOf(refused))).toMatchObject({ corrected: 1 });
+  const renewed = await fixture.cardHolder();
+  await lostChange(renewed, 2037);
+  await cardThere(renewed, { exp_month: 8, exp_year: 2039 });
+  await slice(reconciliation({}, tomorrow), 'wallets', onlyOf(renewed));
+  expect(await stripe.gateway.getPaymentMethod(renewed.token)).toMatchObject({ expiry_year: 2039 });
+  for (const holder of [refused, renewed]) {
+    const again = await slice(reconciliation({}, tomorrow), 'wallets', onlyOf(holder));
+    expect(again).toMatchObject({ corrected: 0, differences: [] });
+  }
 });
 
 test('methods there that were never in the wallet are listed for a person, not while they may be on their way', async () => {
@@ -439,6 +559,69 @@ test('a success, a refund and a dispute without a webhook reach the processes th
   const [method] = await readWallet(graph, holder.customer_id);
   expect(method).toMatchObject({ disputed: true });
   expect(await getRecovery(graph, payment_id)).toMatchObject({ outcome: 'recovered' });
+});
+
+test('a bank debit of others that was on its way when it was compared is looked at again until it has a result', async () => {
+  const { stripe } = fixture;
+  const settle = { after_ms: 1_000, outcome: 'succeeded' };
+  const holder = await fixture.cardHolder([{ do: 'processing', settle }]);
+  const recovery = await fixture.recovery(holder);
+  const { payment_id, order } = recovery;
+  await fixture.record(recovery, { result: 'declined', codes: { decline_code: 'insufficient_funds' } });
+  const pending = await stripe.charge({ ...order, key: `other:${payment_id}` });
+  expect(pending).toMatchObject({ result: 'pending' });
+  const own = (of: SliceResult) => of.differences.filter((one) => one.payment_id === payment_id);
+  const first = reconciliation();
+  expect(own(await slice(first, 'charges', {}))).toEqual([]);
+
+  // No later run's span holds its creation.
+  const span = { since: Date.now() + 60 * MINUTES, until: Date.now() + 61 * MINUTES };
+  const spans: unknown[] = [];
+  const compare = async (dryRun = false, now = later) => {
+    const run = reconciliation(
+      {
+        charges(asked, after) {
+          spans.push(asked);
+          return records.charges(asked, after);
+        },
+      },
+      now,
+    );
+    const differences = own(await slice(run, 'charges', { charges: span }, { dryRun }));
+    return { differences, reports: run.reports };
+  };
+  expect(await compare()).toEqual({ differences: [], reports: [] });
+  await stripe.sim('/clock', 'POST', { advance_s: 2 });
+  const found = { found: 'charge', payment_id, gateway_ref: expect.stringMatching(/^ch_/) };
+  expect(await compare(true)).toMatchObject({ differences: [found], reports: [] });
+  const { gateway_ref } = pending as { gateway_ref: string };
+  expect(await compare()).toMatchObject({
+    differences: [found],
+    reports: [{ message: { payment_id, result: 'approved', gateway_ref } }],
+  });
+  spans.splice(0);
+  expect(await compare()).toEqual({ differences: [], reports: [] });
+  expect(spans).toEqual([span]);
+});
+
+test('a bank debit that never has a result is looked at for a month', async () => {
+  const holder = await fixture.cardHolder([{ do: 'processing' }]);
+  const { order } = await fixture.recovery(holder);
+  await fixture.stripe.charge({ ...order, key: `other:${order.payment_id}` });
+  await slice(reconciliation(), 'charges', {});
+  const asked = async (days: number) => {
+    let again = 0;
+    const now = () => Date.now() + days * 24 * 60 * MINUTES;
+    const charges: GatewayRecords['charges'] = async ({ since, until }) => {
+      if (until - since === 1_000) again += 1;
+      return { items: [] };
+    };
+    await slice(reconciliation({ charges }, now), 'charges', {});
+    return again;
+  };
+  expect(await asked(30)).toBeGreaterThan(0);
+  await asked(32);
+  expect(await asked(1)).toBe(0);
 });
 
 test('a gateway that goes away in the middle costs one page: what was corrected is corrected once', async () => {

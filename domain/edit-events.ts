@@ -1,4 +1,4 @@
-import type { Mismatch, UNKNOWN_HERE } from './reconciliation/methods.ts';
+import type { Mismatch, UNKNOWN_HERE } from './reconciliation/mismatches.ts';
 import type { RELATIONSHIP_TIMES } from './relationships.ts';
 
 /** Edits beyond the commands that know a node or an edge by name. */
@@ -35,9 +35,25 @@ export interface EditEvents {
     | { label: 'Obligation'; id: string; property: 'clock_stopped_at'; value: string | null }
     /** The date that the customer last asked the gateway to give a card: `YYYY-MM`. */
     | { label: 'PaymentMethod'; id: string; property: 'expiry_wanted'; value: string }
+    /** Since when the gateway is to be asked for that date, RFC 3339; `null`: it has it, or will not take it. */
+    | { label: 'PaymentMethod'; id: string; property: 'expiry_wanted_at'; value: string | null }
+    /** Whose consent counts once the card has that date; `null`: none does. */
+    | { label: 'PaymentMethod'; id: string; property: 'consent_wanted'; value: 'customer' | 'service' | null }
     | { label: 'DigitalIdentifier'; id: string; property: 'is_verified'; value: false }
     /** The gateway says something of it that a person has to look at; `null`: no more. */
     | { label: 'PaymentMethod'; id: string; property: 'gateway_mismatch'; value: Mismatch | null }
     /** The gateway has methods of the customer that were never in the wallet; `null`: no more. */
     | { label: 'Customer'; id: string; property: 'gateway_mismatch'; value: typeof UNKNOWN_HERE | null };
+}
+
+/** What is kept beside a method and its API does not show: a finding, or what is still to be asked of the gateway. */
+export function isKeptBeside({ property }: EditEvents['NodePropertyChanged']): boolean {
+  return property === 'gateway_mismatch' || property === 'expiry_wanted_at' || property === 'consent_wanted';
+}
+
+const TIMES = ['closes_at', 'clock_stopped_at', 'expiry_wanted_at'] as const;
+
+/** Is a time set, and not taken away? */
+export function setsTime({ property, value }: EditEvents['NodePropertyChanged']): boolean {
+  return TIMES.some((time) => time === property) && value !== null;
 }

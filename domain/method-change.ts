@@ -91,6 +91,20 @@ export function expiryOf(wanted: string): { expiry_month: number; expiry_year: n
   return { expiry_month: month ?? 0, expiry_year: year ?? 0 };
 }
 
+/** A change is made within seconds; one that is not by then waits for the gateway, or its run was lost. */
+const CHANGING_MS = 3_600_000;
+
+/**
+ * Is a date still wanted that the gateway should have had long ago?
+ * @param now epoch milliseconds
+ */
+export function isOverdue(
+  { expiry_wanted_at: at }: { expiry_wanted_at: string | null },
+  now: number,
+): boolean {
+  return at !== null && now - Date.parse(at) >= CHANGING_MS;
+}
+
 /**
  * What is to be done at the gateway with a method that was removed here. Nothing if it has come back meanwhile, or if it
  * is not attached to this customer any more: somebody else detached it, and it may be another customer's by now.

@@ -2,6 +2,7 @@
 
 import { PersonaError } from './errors.ts';
 import type { PaymentMethodStatus } from './payment-method.ts';
+import { isPutAside, type Mismatch } from './reconciliation/mismatches.ts';
 
 /** What decides whether a method may be the default, and which one is next. */
 export interface DefaultCandidate {
@@ -10,6 +11,8 @@ export interface DefaultCandidate {
   proven: boolean;
   /** A charge on it is contested. */
   disputed?: boolean;
+  /** What the gateway has differently. */
+  gateway_mismatch?: Mismatch | null;
   is_default: boolean;
   off_session_consent: boolean;
   /** RFC 3339 in UTC, all with the same number of digits: they compare as text. */
@@ -17,8 +20,10 @@ export interface DefaultCandidate {
 }
 
 /** May it be the default at all? */
-export function mayBeDefault(method: Pick<DefaultCandidate, 'status' | 'proven' | 'disputed'>): boolean {
-  return method.status === 'active' && method.proven && method.disputed !== true;
+export function mayBeDefault(
+  method: Pick<DefaultCandidate, 'status' | 'proven' | 'disputed' | 'gateway_mismatch'>,
+): boolean {
+  return method.status === 'active' && method.proven && method.disputed !== true && !isPutAside(method);
 }
 
 /**

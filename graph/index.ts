@@ -100,6 +100,7 @@ export { type CardHolder, findCardHolders, recordDispute } from './wallet/record
 export { recordPaymentMethodUse } from './wallet/record-use.ts';
 export type { MethodUpdateRequest } from './wallet/request-method-update.ts';
 export { requestMethodUpdate } from './wallet/request-method-update.ts';
+export { settleMethodUpdate } from './wallet/settle-method-update.ts';
 export { updatePaymentMethod } from './wallet/update-payment-method.ts';
 export type { Verification, Verified } from './wallet/record-verification.ts';
 export { recordVerification } from './wallet/record-verification.ts';

@@ -201,8 +201,41 @@ test('a run that was lost while a suspicion waited is taken up where the graph s
 });
 
 test('a case that is gone by then needs nothing more', async () => {
-  const { resume, result } = await caseWith();
+  const { resume, result, case_id } = await caseWith();
   await resume();
+  expect(await result()).toEqual({ case_id, outcome: 'customer_gone' });
+});
+
+test.each(['at the deadline', 'by a person', 'after a message that is refused'] as const)(
+  'a customer who is erased while a suspicion waits ends the case, and nothing is done: %s',
+  async (when) => {
+    const problems = [{ field: 'customer_id', message: 'there is no such customer' }];
+    let isGone = false;
+    const { is, report, decide, send, result, seen, notices, case_id, sleep } = await caseWith((usual) => ({
+      async applyOutcome(input) {
+        if (isGone) return { refused: { type: 'customer_not_found', problems } };
+        return usual.applyOutcome(input);
+      },
+    }));
+    await report('suspected');
+    await eventually(() => expect(seen).toEqual(['suspected']));
+    is(undefined);
+    isGone = true;
+    if (when === 'by a person') await decide('suspend');
+    if (when === 'after a message that is refused') {
+      await send('fraudOutcome', 'nonsense');
+      await report('confirmed_fraud');
+      await sleep(HOUR);
+    }
+    expect(await result()).toEqual({ case_id, outcome: 'customer_gone' });
+    expect(seen).not.toContain('confirmed_fraud');
+    expect(notices).toEqual([]);
+  },
+);
+
+test('a person who decides about a case that there never was is refused', async () => {
+  const { decide, result } = await caseWith();
+  await decide('suspend');
   await expect(result()).rejects.toMatchObject({ cause: { type: 'InvalidFraudOutcome' } });
 });
 

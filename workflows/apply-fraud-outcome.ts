@@ -58,9 +58,10 @@ export interface FraudActivities {
 
 export interface ApplyFraudOutcomeResult {
   case_id: string;
-  /** The last outcome that was applied, or what was decided in review. */
-  outcome: KnownFraudCase['outcome'];
-  customer_status: string;
+  /** The last outcome that was applied, or what was decided in review. `customer_gone`: erased before the case had ended. */
+  outcome: KnownFraudCase['outcome'] | 'customer_gone';
+  /** Absent: the customer is gone. */
+  customer_status?: string;
 }
 
 /** What a run that continues as new takes along. */
@@ -130,7 +131,8 @@ export async function applyFraudOutcome(input: Input): Promise<ApplyFraudOutcome
   }
   for (;;) {
     // Nothing valid has come, and nobody asks for more.
-    if (refusal && state.heard.length === 0 && !state.known && !input.resume) throw startRefused(refusal);
+    const isUnknown = !state.known && !state.gone && !input.resume;
+    if (refusal && state.heard.length === 0 && isUnknown) throw startRefused(refusal);
     const step = decide(state, Date.now());
     if (step.do === 'finish') break;
     if (step.do === 'wait') {
@@ -143,7 +145,9 @@ export async function applyFraudOutcome(input: Input): Promise<ApplyFraudOutcome
     const fact = await perform(step);
     state = evolve(state, fact);
   }
-  const { known } = state;
+  const { known, gone } = state;
+  // The graph had the case when it was taken up: erased with its customer, it needs no decision and no notice.
+  if (!known && (gone || input.resume)) return endGone();
   if (!known)
     throw invalidStart('applyFraudOutcome', [{ field: 'case_id', message: 'is not the id of a fraud case' }]);
   const { customer_id, customer_status, outcome } = known;
@@ -152,6 +156,17 @@ export async function applyFraudOutcome(input: Input): Promise<ApplyFraudOutcome
     `**${outcome}**: the customer is ${customer_status}`,
   );
   return { case_id: input.case_id, outcome, customer_status };
+
+  function endGone(): ApplyFraudOutcomeResult {
+    const outcome = 'customer_gone';
+    const customer = gone && { customerId: gone.customer_id };
+    const process = WorkflowName.applyFraudOutcome;
+    show(
+      { process, ...customer, state: 'done', outcome },
+      'The customer was erased: nothing is left to decide',
+    );
+    return { case_id: input.case_id, outcome };
+  }
 
   async function perform(step: Exclude<Step, { do: 'wait' | 'finish' }>): Promise<Fact> {
     const { case_id } = state;

@@ -31,8 +31,7 @@ function world(spoiled: Partial<Activities> = {}) {
         request_hash: 'h',
       } as const;
       const at_gateway = change.expiry_year !== undefined;
-      const gives_consent = at_gateway && change.off_session_consent === true;
-      return { ready, at_gateway, gives_consent, verify_wait_ms: 200 };
+      return { ready, at_gateway, verify_wait_ms: 200 };
     },
     async updateAtGateway() {
       return 'updated';

@@ -37,13 +37,14 @@ export interface FollowGatewayResult {
   outcomes: FollowOutcome[];
 }
 
-/** `unknown`: the gateway knows nothing of it. `detached`: there, as it was removed here. `ignored`: the method is in no wallet here. `given_up`: it was never read, or never written down. */
+/** `unknown`: the gateway knows nothing of it. `detached`: there, as it was removed here. `verified`: a new method whose own run was lost, with whatever result. `ignored`: the method is in no wallet here. `given_up`: it was never read, or never written down. */
 export type FollowOutcome =
   | 'unchanged'
   | 'unknown'
   | 'updated'
   | 'removed'
   | 'detached'
+  | 'verified'
   | 'consent_withdrawn'
   | 'refund_recorded'
   | 'refund_failed'
@@ -64,7 +65,8 @@ export interface FollowActivities {
   /**
    * Reads the method, writes down what is newer, and tells the customer's open recoveries of new details. One that is
    * attached to nobody any more, or to another customer, leaves the wallet; one that was removed here and is still
-   * attached there is detached.
+   * attached there is detached; what was lost with its run, a change of its date or the verification of a new one, is
+   * finished.
    */
   followPaymentMethod(input: Of<'payment_method'>): Promise<FollowOutcome>;
   /** Reads the mandate. If it has ended, its method may no longer be charged without the customer. */
@@ -81,8 +83,8 @@ export interface FollowActivities {
 export const gatewayChangedSignal = defineSignal<[GatewayChange]>(GATEWAY_CHANGED);
 
 const activities = proxyActivities<FollowActivities>({
-  // One or two readings of ten seconds at most, one transaction and a few signals.
-  startToCloseTimeout: '40s',
+  // One or two calls of ten seconds at most, seldom four; one transaction, seldom two; a few signals.
+  startToCloseTimeout: '1m',
   // The gateway tells once: neither its outage nor the graph's may lose what it said.
   scheduleToCloseTimeout: '30d',
   retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '10m' },

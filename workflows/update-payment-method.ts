@@ -17,30 +17,26 @@ import { show } from './visibility.ts';
 export interface MethodUpdateActivities {
   /**
    * Takes the change on, in one command, with what of it needs no gateway. Also reads the policy of this run.
-   * `at_gateway`: the gateway is to be asked for the rest. `gives_consent`: consent is part of that rest.
+   * `at_gateway`: the gateway is to be asked for the rest, which stands in the graph until it is settled.
    */
   requestMethodUpdate(input: UpdatePaymentMethodInput): Promise<{
     ready: MethodReady;
     at_gateway: boolean;
-    gives_consent: boolean;
     verify_wait_ms: number;
   }>;
-  /** Gives the card the date at the gateway that the graph says is wanted now. */
+  /** Gives the card the date at the gateway that the graph says is wanted now. Refused, it is wanted no more. */
   updateAtGateway(ids: MethodIds): Promise<MethodChangeAnswer>;
   /**
    * Reads the method at the gateway, writes it down as it is there, and tells the customer's open recoveries of an active
-   * one. `taken`: the gateway took the change. `removed`: it is the customer's no more, here or there.
+   * one. `taken`: the gateway took the change; consent that came with it counts from then on. `removed`: it is the customer's no more, here or there.
    */
-  recordMethodUpdate(input: {
-    request: UpdatePaymentMethodInput;
-    taken: boolean;
-    gives_consent: boolean;
-  }): Promise<
-    | { result: 'updated'; payment_method_status: PaymentMethodStatus; version: number }
-    | { result: 'refused' }
-    | { result: 'removed' }
-  >;
+  recordMethodUpdate(input: { request: UpdatePaymentMethodInput; taken: boolean }): Promise<RecordedUpdate>;
 }
+
+export type RecordedUpdate =
+  | { result: 'updated'; payment_method_status: PaymentMethodStatus; version: number }
+  | { result: 'refused' }
+  | { result: 'removed' };
 
 export const methodUpdatedUpdate = defineUpdate<MethodUpdated>(UpdateName.methodReady);
 
@@ -78,14 +74,14 @@ const record = proxyActivities<Pick<MethodUpdateActivities, 'recordMethodUpdate'
  */
 export function updatePaymentMethod(input: UpdatePaymentMethodInput): Promise<MethodUpdated> {
   return answering(methodUpdatedUpdate, async (answer) => {
-    const { ready, at_gateway, gives_consent, verify_wait_ms } = await request.requestMethodUpdate(input);
+    const { ready, at_gateway, verify_wait_ms } = await request.requestMethodUpdate(input);
     const { customer_id, payment_method_id } = input;
     const customer = { process: WorkflowName.updatePaymentMethod, customerId: customer_id };
     let updated: MethodUpdated = { ...ready, pending: at_gateway };
     let outcome = 'updated';
     if (at_gateway) {
       show({ ...customer, state: 'verifying' }, `The gateway is asked to change ${payment_method_id}`);
-      const change = changeCard(input, gives_consent, answer).then((result) => {
+      const change = changeCard(input, answer).then((result) => {
         outcome = typeof result === 'string' ? result : 'updated';
         if (typeof result === 'object') updated = { ...ready, ...result, pending: false };
       });
@@ -99,15 +95,11 @@ export function updatePaymentMethod(input: UpdatePaymentMethodInput): Promise<Me
   });
 }
 
-type Recorded = Extract<
-  Awaited<ReturnType<MethodUpdateActivities['recordMethodUpdate']>>,
-  { result: 'updated' }
->;
+type Recorded = Extract<RecordedUpdate, { result: 'updated' }>;
 
 /** @returns what was written, or why it was not; the customer who still waits is told of a refusal */
 async function changeCard(
   input: UpdatePaymentMethodInput,
-  gives_consent: boolean,
   answer: Answer<MethodUpdated>,
 ): Promise<Omit<Recorded, 'result'> | 'refused' | 'removed' | 'given_up'> {
   const { customer_id, payment_method_id } = input;
@@ -119,7 +111,7 @@ async function changeCard(
     const said = await gateway.updateAtGateway({ customer_id, payment_method_id });
     if (said === 'refused') return refused();
     const taken = said === 'updated';
-    const recorded = await record.recordMethodUpdate({ request: input, taken, gives_consent });
+    const recorded = await record.recordMethodUpdate({ request: input, taken });
     switch (recorded.result) {
       case 'refused':
         return refused();

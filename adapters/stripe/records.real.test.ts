@@ -59,6 +59,7 @@ test('charges of a span are told as news of their payments; what was made before
     result: 'approved',
     codes: {},
     charge_ref: expect.stringMatching(/^ch_/),
+    made_at: expect.any(Number),
     gateway_ref: expect.stringMatching(/^pi_/),
     gateway_customer_ref: approved.gateway_customer_ref,
     payment_id: approved.payment_id,

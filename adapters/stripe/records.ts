@@ -51,6 +51,7 @@ export function createStripeRecords(options: StripeOptions): GatewayRecords {
           result: RESULTS[charge.status as keyof typeof RESULTS] ?? 'pending',
           codes: charge.status === 'failed' ? codesOfCharge(charge) : {},
           charge_ref: charge.id,
+          made_at: charge.created * 1000,
           gateway_ref,
           // Stripe's times are whole seconds: the last moment at which it may have been.
           occurred_at: new Date(charge.created * 1000 + 999).toISOString(),

@@ -2,7 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { RECONCILIATION, type ReconcileInput, TaskQueue, WorkflowName } from '../../domain/processes.ts';
-import { MISMATCHES, UNKNOWN_HERE } from '../../domain/reconciliation/methods.ts';
+import { MISMATCHES, UNKNOWN_HERE } from '../../domain/reconciliation/mismatches.ts';
 import { counterOf, type Difference, type Totals } from '../../domain/reconciliation/totals.ts';
 import { openConfiguredGraph } from '../../graph/index.ts';
 import { type FoundMismatch, getMismatches, getWalletMismatches } from '../../graph/reconciliation/index.ts';

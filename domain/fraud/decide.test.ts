@@ -105,6 +105,15 @@ describe('outcomes', () => {
   });
 });
 
+test('a case that the graph had and has no more is gone, not unknown', () => {
+  const erased = after(read(suspected), read());
+  expect(erased).toMatchObject({ missing: true, gone: { customer_id: 'c' } });
+  expect(decide(erased, 0)).toEqual({ do: 'finish' });
+  // Also after something else was asked about it.
+  expect(after(read(suspected), read(), heard(decision), read())).toHaveProperty('gone');
+  expect(after(read())).not.toHaveProperty('gone');
+});
+
 test('a run keeps the policy that it began with', () => {
   const changed = { ...policy, reviewDeadline: HOUR };
   const state = after(read(reminded), { fact: 'read', found: reminded, policy: changed });

@@ -32,8 +32,13 @@ function informed(
   state: FraudCaseState,
   { found, policy }: { found?: KnownFraudCase; policy: FraudPolicy },
 ): FraudCaseState {
-  const { known: _, missing: __, ...rest } = state;
-  return { ...rest, ...(found ? { known: found } : { missing: true }), policy: state.policy ?? policy };
+  const { known, missing: _, ...rest } = state;
+  const gone = known && { gone: { customer_id: known.customer_id } };
+  return {
+    ...rest,
+    ...(found ? { known: found } : { missing: true, ...gone }),
+    policy: state.policy ?? policy,
+  };
 }
 
 function without(state: FraudCaseState, heard: Heard): FraudCaseState {

@@ -33,8 +33,10 @@ export interface FraudCaseState {
   heard: readonly Heard[];
   /** Absent: the graph was not asked yet, or has no such case. */
   known?: KnownFraudCase;
-  /** The graph was asked, and has no such case (any more: its customer was erased). */
+  /** The graph was asked, and has no such case (any more). */
   missing?: boolean;
+  /** The graph had it and has it no more: this customer was erased meanwhile. */
+  gone?: { customer_id: string };
   /** As it was when the run began; absent: as `known`. */
   policy?: FraudPolicy;
 }

@@ -1,8 +1,11 @@
 import { expect, test } from 'vitest';
 import type { GatewayPaymentMethod } from '../ports.ts';
-import { attachmentOf, compareMethod, type HeldMethod } from './methods.ts';
+import { attachmentOf, compareMethod, type HeldMethod, isLeftUnverified } from './methods.ts';
 
 const OWNER = 'cus_1';
+const HOUR = 3_600_000;
+const NOW = Date.parse('2026-11-22T12:00:00Z');
+const ago = (ms: number) => new Date(NOW - ms).toISOString();
 const held: HeldMethod = {
   payment_method_id: 'm',
   type: 'card',
@@ -16,7 +19,8 @@ const held: HeldMethod = {
   country: 'US',
   gateway_type: 'card',
   instrument_fingerprint: 'fp_1',
-  mismatch: null,
+  gateway_mismatch: null,
+  expiry_wanted_at: null,
 };
 const found: GatewayPaymentMethod = {
   token: 'pm_1',
@@ -68,13 +72,17 @@ test.each<[string, Partial<HeldMethod>, GatewayPaymentMethod | undefined, object
     { ...unnumbered, last_four: '1881' },
     { is: 'mismatch', mismatch: 'other_number' },
   ],
+  ['a date that was asked for a moment ago', { expiry_wanted_at: ago(HOUR - 1) }, found, { is: 'same' }],
+  ['a date that was asked for an hour ago', { expiry_wanted_at: ago(HOUR) }, found, { is: 'unfinished' }],
+  [
+    'a date that was asked for, of what was detached',
+    { expiry_wanted_at: ago(HOUR) },
+    nobodys,
+    { is: 'detached' },
+  ],
 ])('%s', (_name, change, there, expected) => {
-  expect(compareMethod({ ...held, ...change }, there, OWNER)).toEqual(expected);
+  expect(compareMethod({ ...held, ...change }, there, OWNER, NOW)).toEqual(expected);
 });
-
-const HOUR = 3_600_000;
-const NOW = Date.parse('2026-11-22T12:00:00Z');
-const ago = (ms: number) => new Date(NOW - ms).toISOString();
 
 test.each<[string, Parameters<typeof attachmentOf>[0], number, string]>([
   ['in the wallet', { status: 'failed', removed_at: null }, 0, 'held'],
@@ -87,4 +95,14 @@ test.each<[string, Parameters<typeof attachmentOf>[0], number, string]>([
   ['never here, made a day ago', undefined, 24 * HOUR, 'unknown'],
 ])('a method that is attached there, %s', (_name, entry, age, expected) => {
   expect(attachmentOf(entry, { created_at: NOW - age }, NOW)).toBe(expected);
+});
+
+test.each<[string, Partial<Parameters<typeof isLeftUnverified>[0]>, boolean]>([
+  ['added a moment ago', { updated_at: ago(HOUR - 1) }, false],
+  ['added an hour ago', {}, true],
+  ['verified by now', { status: 'failed' }, false],
+  ['removed by now', { removed_at: ago(1) }, false],
+])('a new method, %s', (_name, change, expected) => {
+  const entry = { status: 'unverified' as const, removed_at: null, updated_at: ago(HOUR) };
+  expect(isLeftUnverified({ ...entry, ...change }, NOW)).toBe(expected);
 });

@@ -1,31 +1,26 @@
 /** One payment method, as the graph has it and as the gateway does (specification: workflows, 6). */
 
+import { isOverdue } from '../method-change.ts';
 import { type HeldDetails, newerDetails } from '../method-details.ts';
 import type { PaymentMethodStatus } from '../payment-method.ts';
 import type { GatewayPaymentMethod } from '../ports.ts';
+import { isOthers, type Mismatch, OTHER_OWNER } from './mismatches.ts';
 
-/**
- * What a person has to look at: no reading of the gateway says which side is right.
- * `unknown_there`: the gateway knows no such method. `other_owner`: it is attached to another of the gateway's customers.
- * `other_number`: other last digits, and nothing says that the card was replaced.
- */
-export const MISMATCHES = ['unknown_there', 'other_owner', 'other_number'] as const;
-export type Mismatch = (typeof MISMATCHES)[number];
-
-/** The same of a customer: the gateway has methods attached that were never in the wallet. */
-export const UNKNOWN_HERE = 'unknown_here';
-
-/** A method of the wallet; `mismatch`: what an earlier comparison has found. */
+/** A method of the wallet; `gateway_mismatch`: what an earlier comparison has found. */
 export interface HeldMethod extends HeldDetails {
   payment_method_id: string;
+  /** Since when it is to be given another date there, RFC 3339; `null`: it is not. */
+  expiry_wanted_at: string | null;
   status: PaymentMethodStatus;
-  mismatch: Mismatch | null;
+  gateway_mismatch: Mismatch | null;
 }
 
 export type Comparison =
   | { is: 'same' }
   /** The gateway has newer details; which. */
   | { is: 'newer'; fields: string[] }
+  /** A change of its date that was asked for long ago has not been made, or not been written down. */
+  | { is: 'unfinished' }
   /** It is attached to no customer there any more. */
   | { is: 'detached' }
   | { is: 'mismatch'; mismatch: Mismatch };
@@ -39,6 +34,8 @@ export interface AttachedMethod extends GatewayPaymentMethod {
 const HOUR_MS = 3_600_000;
 /** A removal detaches within seconds; one that has not done so by then waits for the gateway, or its run was lost. */
 const DETACHING_MS = HOUR_MS;
+/** A new method is verified within seconds; one that is not by then waits for the gateway, or its run was lost. */
+const VERIFYING_MS = HOUR_MS;
 /** A client that makes a method at the gateway first hands it over within minutes; after an outage of ours, later. */
 const HANDED_OVER_MS = 24 * HOUR_MS;
 
@@ -60,23 +57,41 @@ export function attachmentOf(
 }
 
 /**
+ * Does a new method still wait for a verification that should have come long ago?
+ * @param now epoch milliseconds
+ */
+export function isLeftUnverified(
+  {
+    status,
+    removed_at,
+    updated_at,
+  }: { status: PaymentMethodStatus; removed_at: string | null; updated_at: string },
+  now: number,
+): boolean {
+  return status === 'unverified' && removed_at === null && now - Date.parse(updated_at) >= VERIFYING_MS;
+}
+
+/**
  * @param found `undefined`: the gateway knows no such method
  * @param owner the gateway's customer that the wallet belongs to
+ * @param now epoch milliseconds
  */
 export function compareMethod(
   held: Readonly<HeldMethod>,
   found: GatewayPaymentMethod | undefined,
   owner: string,
+  now: number,
 ): Comparison {
   // Its verification reads it, and writes what it finds.
   if (held.status === 'unverified') return { is: 'same' };
   if (found === undefined) return { is: 'mismatch', mismatch: 'unknown_there' };
   if (found.gateway_customer_ref === undefined) return { is: 'detached' };
-  if (found.gateway_customer_ref !== owner) return { is: 'mismatch', mismatch: 'other_owner' };
+  if (isOthers(found, owner)) return { is: 'mismatch', mismatch: OTHER_OWNER };
   const fields = Object.keys(newerDetails(held, found)).filter((field) => field !== 'gateway_customer_ref');
   // A card that its network has replaced has another fingerprint with its other number.
   if (held.last_four !== null && fields.includes('last_four') && !fields.includes('instrument_fingerprint')) {
     return { is: 'mismatch', mismatch: 'other_number' };
   }
-  return fields.length === 0 ? { is: 'same' } : { is: 'newer', fields };
+  if (fields.length > 0) return { is: 'newer', fields };
+  return { is: isOverdue(held, now) ? 'unfinished' : 'same' };
 }

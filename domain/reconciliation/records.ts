@@ -16,7 +16,11 @@ export interface Span {
 }
 
 /** A charge as news of its payment. */
-export type ChargeRecord = Omit<GatewayNews, 'event_id'> & { charge_ref: string };
+export type ChargeRecord = Omit<GatewayNews, 'event_id'> & {
+  charge_ref: string;
+  /** Epoch milliseconds: the whole second in which it was made. */
+  made_at: number;
+};
 
 /** A refund as news of it, and how it stands. */
 export type RefundRecord = Omit<RefundNews, 'event_id'> & {

@@ -1,17 +1,19 @@
-import type { Mismatch, UNKNOWN_HERE } from './methods.ts';
+import type { Mismatch, UNKNOWN_HERE } from './mismatches.ts';
 
 /** What differed, by ids alone. */
 export interface Difference {
   /**
-   * Of a method: `newer` details there, `detached`, `left_behind` (removed here, still attached there), or a `Mismatch`,
-   * which is listed and not corrected. Of a customer: `unknown_here`, methods there that no wallet has. Of the graph: a
+   * Of a method: `unverified` for too long, `newer` details there, `detached`, `left_behind` (removed here, still attached there), `unfinished` (a
+   * change of its date that was asked for and not made), or a `Mismatch`, which is listed and not corrected. Of a customer: `unknown_here`, methods there that no wallet has. Of the graph: a
    * wrong `version`, a wrong `default`. Of money: something that the graph does not know. `not_compared`: it could not
    * be, and the log says why.
    */
   found:
+    | 'unverified'
     | 'newer'
     | 'detached'
     | 'left_behind'
+    | 'unfinished'
     | Mismatch
     | typeof UNKNOWN_HERE
     | 'version'

@@ -10,8 +10,10 @@ import {
   removePaymentMethod,
   setCustomerStatus,
   setDefaultPaymentMethod,
+  setOffSessionConsent,
   updatePaymentMethod,
 } from '../index.ts';
+import { alternativesOf } from '../queries/alternative-payment-methods.ts';
 import { openRecovery } from '../recovery/index.ts';
 import { type CardStep, findCardNoticesDue, getCardMatter, rollCard } from './index.ts';
 
@@ -73,6 +75,42 @@ test('of many runs at once one decides, and the notice is due under its id', asy
   expect(await findCardNoticesDue(graph, { after: notification_id.slice(0, -1), limit: 1 })).toEqual([
     { notification_id, payment_method_id, customer_id: holder.customer_id, template: 'card_expiring' },
   ]);
+});
+
+test('a card that is another customer’s at the gateway is put aside, and neither charged, noticed nor ended, until it is the customer’s again', async () => {
+  const { of, holder } = await holderOf(2);
+  const { customer_id, cards } = holder;
+  const [{ payment_method_id } = expect.fail(), { payment_method_id: failed } = expect.fail()] = cards;
+  await setDefaultPaymentMethod(graph, testHeader(), { customer_id, payment_method_id, by: 'customer' });
+  const alternatives = () =>
+    alternativesOf(graph, {
+      ...{ customer_id, failed_payment_method_id: failed, now: of.daysBefore(45) },
+      policy: { ...policy, recovery: { ...policy.recovery, requireTrustedDevice: false } },
+    });
+  const consent = { off_session_consent: true, source: 'customer' };
+  await setOffSessionConsent(graph, testHeader(), { customer_id, payment_method_id, ...consent });
+  expect(await alternatives()).toEqual([payment_method_id]);
+  const found = { gateway_customer_ref: 'cus_stranger', last_four: '9999' };
+  for (const [left, result] of [
+    [45, 'updated'],
+    [20, 'nothing'],
+    [-2, 'nothing'],
+  ] as const) {
+    const step = await roll(of, holder, { left, found });
+    expect(step).toEqual({ result, concerns_recoveries: result === 'updated' });
+  }
+  expect(await methodOf(holder)).toMatchObject({
+    ...{ status: 'active', removed_at: null, is_default: false, gateway_mismatch: 'other_owner' },
+  });
+  expect((await methodOf(holder))?.last_four).not.toBe('9999');
+  expect(await noticesOf(customer_id)).toEqual([]);
+  expect(await alternatives()).toEqual([]);
+  await expect(
+    setDefaultPaymentMethod(graph, testHeader(), { customer_id, payment_method_id, by: 'customer' }),
+  ).rejects.toMatchObject({ type: 'illegal_transition' });
+  expect(await roll(of, holder, { left: 45 })).not.toMatchObject({ result: 'failed' });
+  expect(await methodOf(holder)).toMatchObject({ gateway_mismatch: null });
+  expect(await alternatives()).toEqual([payment_method_id]);
 });
 
 test('the same run once more gets the first answer', async () => {

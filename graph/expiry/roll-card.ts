@@ -2,6 +2,7 @@ import { type ExpiryStage, isNews, monthOf, noticedAs, stageOf } from '../../dom
 import { type ExpiryScan, matters } from '../../domain/expiry/candidates.ts';
 import type { CardNoticeTemplate, GatewayPaymentMethod } from '../../domain/ports.ts';
 import { expiryNotificationId, templateOf } from '../../domain/processes.ts';
+import { isOthers, isPutAside, OTHER_OWNER } from '../../domain/reconciliation/mismatches.ts';
 import { type CommandHeader, runCommand } from '../command.ts';
 import type { CommandTx, CustomerNode } from '../command-tx.ts';
 import type { Graph } from '../graph.ts';
@@ -13,7 +14,7 @@ import { openWallet, type Wallet, type WalletMethod } from '../wallet/wallet.ts'
 /** What became of a card whose month ends. */
 export interface CardStep {
   /**
-   * `updated`: the gateway has newer details of it, or it left the wallet there; `notified`: a notice is due;
+   * `updated`: the gateway has newer details of it, it left the wallet there, or it was put aside as another customer's; `notified`: a notice is due;
    * `expired`: its month is over; `nothing`: it was seen to meanwhile, or nobody is to be written to.
    */
   result: 'updated' | 'notified' | 'expired' | 'nothing';
@@ -67,13 +68,19 @@ export async function rollCard(
     const before = wallet.methods.find((one) => one.payment_method_id === payment_method_id);
     // Seen to meanwhile: as it is now, another run may find it due again.
     if (before?.status !== 'active' || before.expires_on !== expires_on) return undecided(tx, 'nothing');
+    // It ends with no month of this wallet's, and its customer is not written to about a stranger's.
+    if (isOthers(found, customer.gateway_customer_ref)) {
+      const isFound = wallet.noteMismatch(payment_method_id, OTHER_OWNER);
+      return { ...undecided(tx, isFound ? 'updated' : 'nothing'), concerns_recoveries: isFound };
+    }
+    if (isPutAside(before)) wallet.noteMismatch(payment_method_id, null);
     // As it was before its end takes it from it.
     const { is_default: wasDefault } = before;
     if (isNewer(tx, { customer, method: before, found })) {
       const owed = await getOpenObligations(tx, customer_id);
       if (owed.length > 0) return { ...undecided(tx, 'updated'), is_to_be_followed: true };
     }
-    const { change } = follow(tx, { customer, wallet, payment_method_id, found });
+    const { change } = await follow(tx, { customer, wallet, payment_method_id, found });
     const isRenewed = change === 'removed' || wallet.find(payment_method_id).expires_on !== expires_on;
     if (isRenewed) return undecided(tx, 'updated');
     const noticed = row ?? { noticed: null, other_ended: false };

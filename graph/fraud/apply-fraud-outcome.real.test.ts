@@ -16,6 +16,7 @@ import {
   addPaymentMethod,
   applyFraudOutcome,
   decideFraudReview,
+  followPaymentMethod,
   getCustomerContext,
   getDevices,
   getFraudCase,
@@ -30,6 +31,7 @@ import {
   requireFraudCase,
   setCustomerStatus,
   updateDeviceTrustScore,
+  updatePaymentMethod,
   updatePaymentMethodStatus,
 } from '../index.ts';
 import { statementsOf } from '../migrate.ts';
@@ -301,6 +303,45 @@ test('a card that is suspected while it is being verified stays so, and is verif
   expect(wallet.find((one) => one.payment_method_id === payment_method_id)).toMatchObject({
     status: 'active',
   });
+});
+
+test('a new date lifts no suspicion; it is kept for when the suspicion is cleared', async () => {
+  const { report, now, customer_id, payment_method_id, other } = await suspect();
+  const ids = { customer_id, payment_method_id };
+  const dated = (expiry_year: number) =>
+    updatePaymentMethod(graph, testHeader(), {
+      ...{ ...ids, by: 'customer', details: { expiry_month: 5, expiry_year } },
+    });
+  await report('suspected');
+  expect(await dated(2061)).toMatchObject({ changed: true, payment_method_status: 'failed' });
+  // Nor does what the gateway has newer, nor a date that is over, after which another one would.
+  const found = { token: 't', type: 'card', gateway_customer_ref: `cus_${customer_id}` } as const;
+  const newer = { ...ids, found: { ...found, expiry_month: 5, expiry_year: 2020 } };
+  expect(await followPaymentMethod(graph, testHeader(), newer)).toMatchObject({
+    ...{ change: 'updated', payment_method_status: 'failed' },
+  });
+  expect(await dated(2062)).toMatchObject({ payment_method_status: 'failed' });
+  expect(await now()).toMatchObject({ default: other });
+  expect(await report('cleared')).toMatchObject({ restored: [payment_method_id] });
+  expect(await now()).toMatchObject({ method: 'active' });
+});
+
+test.each<[string, 'failed' | 'active', { expiry_month: number; expiry_year: number } | undefined]>([
+  ['had been declined', 'failed', undefined],
+  ['was over', 'active', { expiry_month: 5, expiry_year: 2020 }],
+])('a card that %s before it was suspected comes back by no new date', async (_, afterwards, over) => {
+  const { report, now, customer_id, payment_method_id } = await suspect();
+  const ids = { customer_id, payment_method_id };
+  const dated = (details: { expiry_month: number; expiry_year: number }) =>
+    updatePaymentMethod(graph, testHeader(), { ...ids, by: 'customer', details });
+  if (over) await dated(over);
+  else await updatePaymentMethodStatus(graph, testHeader(), { ...ids, status: 'failed', reason: 'test' });
+  const { method: before } = await now();
+  await report('suspected');
+  await dated({ expiry_month: 5, expiry_year: 2062 });
+  expect(await now()).toMatchObject({ method: before });
+  await report('cleared');
+  expect(await now()).toMatchObject({ method: afterwards });
 });
 
 test('an early warning of the card’s bank outlasts a case that is cleared', async () => {

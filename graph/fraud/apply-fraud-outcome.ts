@@ -11,6 +11,7 @@ import { getOpenObligations } from '../recovery/queries.ts';
 import { CLOCK_SKEW_MS } from '../recovery/refusal.ts';
 import { openWallet, type Wallet } from '../wallet/wallet.ts';
 import { FraudCase } from './fraud-case.ts';
+import { readCaseChanges } from './holding.ts';
 
 export interface FraudResult {
   /** False: older than what this case has said before, or a decision about a review that is over; nothing changed. */
@@ -30,12 +31,6 @@ const CASE = `
   MATCH (f:FraudCase {case_id: $case_id})
   RETURN f.customer_id AS customer_id, f.last_occurred_at AS last_occurred_at, f.applied AS applied, f.state AS state,
     f.notice_at AS notice_at`;
-
-// Few: they begin at the index on their customer, whose lock every one of them takes.
-const OTHER_CASES = `
-  MATCH (f:FraudCase {customer_id: $customer_id})
-  WHERE f.case_id <> $case_id
-  RETURN f.applied AS applied`;
 
 interface CaseRow {
   customer_id: string;
@@ -65,7 +60,7 @@ export async function lockCase(
   const [customer, [known], others, wallet] = await Promise.all([
     tx.lockCustomer(customer_id),
     tx.run<CaseRow>(CASE, { case_id }),
-    tx.run<{ applied: string }>(OTHER_CASES, { case_id, customer_id }),
+    readCaseChanges(tx, { customer_id, except: case_id }),
     openWallet(tx, customer_id),
   ]);
   if (known !== undefined && known.customer_id !== customer_id)
@@ -74,7 +69,7 @@ export async function lockCase(
     customer,
     wallet,
     ...(known && { known }),
-    others: others.map(({ applied }) => JSON.parse(applied) as FraudChanges),
+    others,
   };
 }
 

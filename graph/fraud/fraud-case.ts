@@ -1,11 +1,12 @@
 import { hasEarlyWarning } from '../../domain/disputes.ts';
 import { PersonaError } from '../../domain/errors.ts';
 import type { FraudChanges } from '../../domain/fraud/events.ts';
-import { transition } from '../../domain/payment-method.ts';
+import { isExpired, transition } from '../../domain/payment-method.ts';
 import type { CommandTx, CustomerNode } from '../command-tx.ts';
 import { isNews, readSharers, setTrustScore } from '../devices/update-trust-score.ts';
 import { ATTEMPTS_ON_CARD } from '../recovery/card.ts';
 import type { Wallet } from '../wallet/wallet.ts';
+import { holdOn } from './holding.ts';
 
 /**
  * What a case of fraud has changed of a locked customer, and the next outcome's changes. Something that others changed
@@ -78,11 +79,14 @@ export class FraudCase {
     let before = isOwn ? own.status : present;
     const kind = transition(present, status);
     if (kind === 'same') {
-      const held = this.#methodHeldByOthers(paymentMethodId, status_seq);
-      if (isOwn || held === undefined) return;
-      before = held.status;
+      if (isOwn) return;
+      const held = holdOn(this.#others, method);
+      // Declined before it was suspected, it is held as it is: newer details of the card would bring it back.
+      if (held === undefined && status !== 'failed') return;
+      before = held?.status ?? present;
     } else if (kind === 'illegal') {
-      return;
+      // So is one that was over before: a new date would bring it back.
+      if (present !== 'expired') return;
     } else {
       this.#wallet.changeStatus(paymentMethodId, status, this.#reason);
     }
@@ -128,26 +132,27 @@ export class FraudCase {
 
   async #restore({ payment_method_id, status, seq }: FraudChanges['payment_methods'][number]): Promise<void> {
     const method = this.#wallet.methods.find((one) => one.payment_method_id === payment_method_id);
-    if (method?.status_seq !== seq || this.#methodHeldByOthers(payment_method_id, seq)) return;
+    if (method?.status_seq !== seq || holdOn(this.#others, method)) return;
     // What the card's bank has said meanwhile, Chimera does not take back.
     if (hasEarlyWarning(method.disputes) || (await isDead(this.#tx, payment_method_id))) return;
     // What its customer has taken out of the wallet meanwhile is not used again by being cleared, but may be added again.
     const removed = method.removed_at !== null;
     // Its verification has come since, and found the case here.
     const verified = status === 'unverified' && method.gateway_type !== null;
-    const given = removed ? 'inactive' : verified ? 'active' : status;
+    // So has a date on which it is good again.
+    const renewed =
+      status === 'expired' &&
+      method.expires_on !== null &&
+      !isExpired(method.expires_on, Date.parse(this.#tx.recordedAt));
+    const given = removed ? 'inactive' : verified || renewed ? 'active' : status;
+    // Held as it had been before.
+    if (given === method.status) return;
     this.#wallet.restoreStatus(payment_method_id, given, this.#reason);
     if (given === 'active') this.restored.push(payment_method_id);
   }
 
   #suspendedByOthers(seq: number): FraudChanges['customer'] | undefined {
     return this.#others.find(({ customer }) => customer?.seq === seq)?.customer;
-  }
-
-  #methodHeldByOthers(paymentMethodId: string, seq: number) {
-    return this.#others
-      .flatMap(({ payment_methods }) => payment_methods)
-      .find((one) => one.payment_method_id === paymentMethodId && one.seq === seq);
   }
 
   #setStatus(status: CustomerNode['status']): number {

@@ -4,9 +4,10 @@ import { suspensionNotificationId } from '../../domain/processes.ts';
 import type { Reader } from '../graph.ts';
 import type { NoticeDue } from '../recovery/notices-due.ts';
 
+// Of a customer who is gone no command writes anything.
 const CASE = `
   MATCH (f:FraudCase {case_id: $case_id})
-  MATCH (c:Customer {id: f.customer_id}) WHERE c.status <> 'erased'
+  MATCH (c:Customer {id: f.customer_id}) WHERE NOT c.status IN ['erased', 'merged']
   RETURN f.customer_id AS customer_id, c.status AS customer_status, f.outcome AS outcome, f.state AS state,
     f.review_since.epochMillis AS since, f.reminded_at IS NOT NULL AS reminded, f.notice_due AS notice_due`;
 
@@ -17,7 +18,7 @@ interface CaseRow extends Pick<KnownFraudCase, 'customer_id' | 'customer_status'
   notice_due: string | null;
 }
 
-/** A case as it is now; `undefined`: no outcome of it was ever applied, or its customer was erased. */
+/** A case as it is now; `undefined`: no outcome of it was ever applied, or its customer is gone. */
 export async function getFraudCase(reader: Reader, case_id: string): Promise<KnownFraudCase | undefined> {
   const [row] = await reader.read<CaseRow>(CASE, { case_id });
   if (row === undefined) return undefined;
@@ -65,7 +66,7 @@ const REVIEWS = `
   USING INDEX f:FraudCase(state, review_since, case_id)
   WHERE f.state = 'needs_review' AND f.review_since >= datetime($after.since) AND f.case_id IS NOT NULL
     AND CASE WHEN f.review_since > datetime($after.since) THEN true ELSE f.case_id > $after.case_id END
-    AND EXISTS { MATCH (c:Customer {id: f.customer_id}) WHERE c.status <> 'erased' }
+    AND EXISTS { MATCH (c:Customer {id: f.customer_id}) WHERE NOT c.status IN ['erased', 'merged'] }
   WITH f ORDER BY f.state, f.review_since, f.case_id LIMIT $limit
   RETURN f.case_id AS case_id, f.customer_id AS customer_id, f.reason AS reason, toString(f.review_since) AS since`;
 

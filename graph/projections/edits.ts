@@ -1,4 +1,4 @@
-import type { EditEvents } from '../../domain/edit-events.ts';
+import { isKeptBeside, setsTime } from '../../domain/edit-events.ts';
 import type { Projections } from './projection.ts';
 
 type Own = 'RelationshipAdded' | 'RelationshipAttributeChanged' | 'NodePropertyChanged';
@@ -46,24 +46,20 @@ export const editProjections: Projections<Own> = {
         o.closes_at = coalesce(datetime($closes_at), o.closes_at),
         o.clock_stopped_at = coalesce(datetime($clock_stopped_at), o.clock_stopped_at),
         i += $changes, i.updated_at = datetime($recorded_at), c.changed_seq = $seq,
-        p += $changes,
-        p.changed_seq = CASE WHEN $is_finding THEN p.changed_seq ELSE $seq END,
-        p.updated_at = CASE WHEN $is_finding THEN p.updated_at ELSE datetime($recorded_at) END`,
+        p += $changes, p.expiry_wanted_at = coalesce(datetime($expiry_wanted_at), p.expiry_wanted_at),
+        p.changed_seq = CASE WHEN $is_kept_beside THEN p.changed_seq ELSE $seq END,
+        p.updated_at = CASE WHEN $is_kept_beside THEN p.updated_at ELSE datetime($recorded_at) END`,
     derived: ({ data, stream_id }) => ({
       customer_id: data.label === 'Customer' ? data.id : null,
       payment_method_id: data.label === 'PaymentMethod' ? data.id : null,
-      // What the gateway has differently is found about the method, and changes nothing of it.
-      is_finding: data.property === 'gateway_mismatch',
+      is_kept_beside: isKeptBeside(data),
       payment_id: data.label === 'Obligation' ? data.id : null,
       identifier_id: data.label === 'DigitalIdentifier' ? data.id : null,
       profile_id: data.label === 'DigitalIdentifier' ? stream_id : null,
       closes_at: data.property === 'closes_at' ? data.value : null,
       clock_stopped_at: data.property === 'clock_stopped_at' ? data.value : null,
-      changes: isTime(data) ? {} : { [data.property]: data.value },
+      expiry_wanted_at: data.property === 'expiry_wanted_at' ? data.value : null,
+      changes: setsTime(data) ? {} : { [data.property]: data.value },
     }),
   },
 };
-
-function isTime({ property, value }: EditEvents['NodePropertyChanged']): boolean {
-  return (property === 'closes_at' || property === 'clock_stopped_at') && value !== null;
-}

@@ -38,7 +38,7 @@ export const walletProjections: Projections<Own> = {
         p.brand = $data.brand, p.network = $data.network, p.last_four = $data.last_four,
         p.expiry_month = $data.expiry_month, p.expiry_year = $data.expiry_year, p.expires_on = date($data.expires_on),
         p.instrument_fingerprint = $instrument_fingerprint, p.removed_at = null,
-        p.changed_seq = $seq, p.status_seq = $seq, p.updated_at = datetime($recorded_at)
+        p.expiry_wanted_at = null, p.consent_wanted = null, p.changed_seq = $seq, p.status_seq = $seq, p.updated_at = datetime($recorded_at)
       MERGE (c)-[h:HAS_PAYMENT_METHOD]->(p)
       ON CREATE SET h.first_used = datetime($occurred_at), h.use_count = 0
       SET h.last_used = CASE WHEN h.last_used > datetime($occurred_at) THEN h.last_used ELSE datetime($occurred_at) END,
@@ -106,7 +106,7 @@ export const walletProjections: Projections<Own> = {
       SET p.status_seq = CASE p.status WHEN 'compromised' THEN p.status_seq ELSE $seq END,
         p.status = CASE p.status WHEN 'compromised' THEN p.status ELSE 'inactive' END,
         p.removed_at = datetime($occurred_at), p.changed_seq = $seq, p.updated_at = datetime($recorded_at),
-        h.off_session_consent = false`,
+        p.expiry_wanted_at = null, p.consent_wanted = null, h.off_session_consent = false`,
   },
 
   PaymentMethodUsed: {

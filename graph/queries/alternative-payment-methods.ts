@@ -1,5 +1,6 @@
 import { isForbiddenForEver, type PastOutcome } from '../../domain/decline/ceilings.ts';
 import type { Policy } from '../../domain/policy.ts';
+import { OTHER_OWNER } from '../../domain/reconciliation/mismatches.ts';
 import { byTrust, trustParameters } from '../devices/trusted.ts';
 import type { Reader } from '../graph.ts';
 import { ATTEMPTS_ON_CARD } from '../recovery/card.ts';
@@ -11,6 +12,7 @@ const alternatives = byTrust(
   MATCH (c:Customer {id: $customer_id})-[h:HAS_PAYMENT_METHOD]->(p:PaymentMethod)
   WHERE p.id <> $failed_payment_method_id AND p.status = 'active' AND p.removed_at IS NULL
     AND h.proven AND h.off_session_consent AND NOT coalesce(h.disputed, false)
+    AND coalesce(p.gateway_mismatch, '') <> $other_owner
     AND (p.expires_on IS NULL OR p.expires_on >= date($today))
     AND (NOT $require_trusted_device OR EXISTS {
       MATCH (p)-[:USED_ON]->(d)<-[l:LOGGED_IN_FROM]-(c)
@@ -43,7 +45,7 @@ const HOUR = 3_600_000;
 
 /**
  * The methods that may be charged in place of the failed one, in the order in which to try them (specification: graph,
- * `getAlternativePaymentMethods`): active, proven, with consent, not disputed, not expired, used on a trusted device; not the
+ * `getAlternativePaymentMethods`): active, proven, with consent, not disputed, not another customer's at the gateway, not expired, used on a trusted device; not the
  * failed card through another token, nor a card that its history forbids for ever; the last used first.
  * @param input.now - epoch milliseconds
  * @returns their ids
@@ -62,6 +64,7 @@ export async function alternativesOf(
     failed_payment_method_id: input.failed_payment_method_id,
     require_trusted_device: input.policy.recovery.requireTrustedDevice,
     ...trustParameters(input.policy.trust, input.now),
+    other_owner: OTHER_OWNER,
     // A card is good until its last day is over everywhere on earth, at UTC−12.
     today: new Date(input.now - 12 * HOUR).toISOString().slice(0, 10),
   });

@@ -8,7 +8,16 @@ export {
   recordWalletMismatch,
 } from './mismatches.ts';
 export { findUnknownDispute, findUnknownRefund } from './news.ts';
-export { getComparedUntil, getPass, keepComparedUntil, keepPass } from './progress.ts';
+export {
+  forgetPendingCharge,
+  getComparedUntil,
+  getPass,
+  getPendingCharges,
+  keepComparedUntil,
+  keepPass,
+  keepPendingCharge,
+  type PendingCharge,
+} from './progress.ts';
 export { repairDefault, repairVersion } from './repair.ts';
 export {
   countCustomers,

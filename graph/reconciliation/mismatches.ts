@@ -1,13 +1,9 @@
 /** What a person has to look at: a method that the gateway has differently, in a way that no rule may correct. */
 
-import { type Mismatch, UNKNOWN_HERE } from '../../domain/reconciliation/methods.ts';
+import { type Mismatch, UNKNOWN_HERE } from '../../domain/reconciliation/mismatches.ts';
 import { type CommandHeader, runCommand } from '../command.ts';
 import type { Graph, Reader } from '../graph.ts';
-
-const FIND = `
-  MATCH (:Customer {id: $customer_id})-[:HAS_PAYMENT_METHOD]->(p:PaymentMethod {id: $payment_method_id})
-  WHERE p.removed_at IS NULL
-  RETURN p.gateway_mismatch AS mismatch`;
+import { openWallet } from '../wallet/wallet.ts';
 
 /**
  * Writes down what the gateway says of a method that a person has to look at, or that there is nothing any more (`null`).
@@ -20,14 +16,13 @@ export function recordMismatch(
   header: CommandHeader,
   input: { customer_id: string; payment_method_id: string; mismatch: Mismatch | null },
 ): Promise<boolean> {
-  const { customer_id, payment_method_id: id, mismatch: value } = input;
+  const { customer_id, payment_method_id, mismatch } = input;
   return runCommand(graph, header, 'recordMismatch', input, async (tx) => {
     await tx.lockCustomer(customer_id);
-    const [method] = await tx.read<{ mismatch: Mismatch | null }>(FIND, input);
-    if (method === undefined || method.mismatch === value) return false;
-    const data = { label: 'PaymentMethod', id, property: 'gateway_mismatch', value } as const;
-    tx.append({ stream: 'customer', stream_id: customer_id, type: 'NodePropertyChanged', data });
-    return true;
+    const wallet = await openWallet(tx, customer_id);
+    const method = wallet.methods.find((one) => one.payment_method_id === payment_method_id);
+    if (method === undefined || method.removed_at !== null) return false;
+    return wallet.noteMismatch(payment_method_id, mismatch);
   });
 }
 

@@ -31,9 +31,55 @@ export async function keepComparedUntil(graph: Graph, header: CommandHeader, unt
   await keep(graph, header, { id: 'charges', began_at: null, after: null, done: null, until });
 }
 
+/** A charge for one of Persona's obligations that was being processed when it was compared. */
+export interface PendingCharge {
+  charge_ref: string;
+  /** Epoch milliseconds. */
+  made_at: number;
+}
+
+// By their ids, which begin alike: the constraint's index finds them.
+const PENDING = 'pending:';
+const KEEP_PENDING = 'MERGE (r:Reconciliation {id: $id}) SET r.made_at = $made_at';
+const READ_PENDING = `
+  MATCH (r:Reconciliation) WHERE r.id STARTS WITH $prefix
+  RETURN substring(r.id, size($prefix)) AS charge_ref, r.made_at AS made_at ORDER BY made_at, charge_ref LIMIT $limit`;
+const FORGET_PENDING = 'MATCH (r:Reconciliation {id: $id}) DELETE r';
+
+/** The oldest first. */
+export function getPendingCharges(reader: Reader, input: { limit: number }): Promise<PendingCharge[]> {
+  return reader.read<PendingCharge>(READ_PENDING, { prefix: PENDING, ...input });
+}
+
+/** To be looked at again: by its creation no later comparison finds it. */
+export async function keepPendingCharge(
+  graph: Graph,
+  header: CommandHeader,
+  { charge_ref, made_at }: PendingCharge,
+): Promise<void> {
+  await write(graph, header, KEEP_PENDING, { id: PENDING + charge_ref, made_at });
+}
+
+export async function forgetPendingCharge(
+  graph: Graph,
+  header: CommandHeader,
+  { charge_ref }: Pick<PendingCharge, 'charge_ref'>,
+): Promise<void> {
+  await write(graph, header, FORGET_PENDING, { id: PENDING + charge_ref });
+}
+
 async function keep(graph: Graph, header: CommandHeader, state: Record<string, unknown>): Promise<void> {
+  await write(graph, header, WRITE, state);
+}
+
+async function write(
+  graph: Graph,
+  header: CommandHeader,
+  cypher: string,
+  state: Record<string, unknown>,
+): Promise<void> {
   await runCommand(graph, header, 'keepReconciliation', state, async (tx) => {
     tx.forget();
-    tx.send(WRITE, { ...state });
+    tx.send(cypher, { ...state });
   });
 }

@@ -1,6 +1,7 @@
 /** Wallets as the reconciliation reads them: customer by customer, in the order of ids, whatever has happened to them. */
 
-import type { HeldMethod, UNKNOWN_HERE } from '../../domain/reconciliation/methods.ts';
+import type { HeldMethod } from '../../domain/reconciliation/methods.ts';
+import type { UNKNOWN_HERE } from '../../domain/reconciliation/mismatches.ts';
 import type { DefaultCandidate } from '../../domain/wallet.ts';
 import type { Graph, Reader } from '../graph.ts';
 import { tokenHashes } from '../wallet/token-hash.ts';
@@ -43,9 +44,11 @@ export async function countCustomers(reader: Reader): Promise<number> {
 }
 
 /** A method of a wallet, also one that was removed. */
-export interface WalletEntry extends HeldMethod, DefaultCandidate {
+export interface WalletEntry extends HeldMethod, Omit<DefaultCandidate, 'gateway_mismatch'> {
   token_hash: string;
   removed_at: string | null;
+  /** When it was last changed, or added. */
+  updated_at: string;
 }
 
 const METHODS = `
@@ -53,7 +56,8 @@ const METHODS = `
   RETURN p.id AS payment_method_id, p.type AS type, p.status AS status, p.brand AS brand, p.network AS network,
     p.last_four AS last_four, p.expiry_month AS expiry_month, p.expiry_year AS expiry_year, p.funding AS funding,
     p.country AS country, p.gateway_type AS gateway_type, p.instrument_fingerprint AS instrument_fingerprint,
-    p.token_hash AS token_hash, p.removed_at AS removed_at, p.gateway_mismatch AS mismatch,
+    p.token_hash AS token_hash, p.expiry_wanted_at AS expiry_wanted_at, p.removed_at AS removed_at, p.updated_at AS updated_at,
+    p.gateway_mismatch AS gateway_mismatch,
     h.is_default AS is_default, h.proven AS proven, coalesce(h.disputed, false) AS disputed,
     h.off_session_consent AS off_session_consent, h.last_used AS last_used`;
 

@@ -8,6 +8,7 @@ import { DataKey } from '../../security/data-key.ts';
 import { trustParameters } from '../devices/trusted.ts';
 import type { Graph } from '../graph.ts';
 import { readWallet } from '../wallet/wallet.ts';
+import { isPutAside, type Mismatch } from '../../domain/reconciliation/mismatches.ts';
 import { isForbiddenForEver } from '../../domain/decline/ceilings.ts';
 import { type CardRow, IS_COMPROMISED, readCardQuery } from './card.ts';
 import { pastOf } from './ceilings.ts';
@@ -21,7 +22,8 @@ const READ_ORDER = `
   MATCH (c:Customer {id: a.customer_id})
   MATCH (c)-[h:HAS_PAYMENT_METHOD]->(p:PaymentMethod {id: a.payment_method_id})
   RETURN a.state AS state, c.status AS customer_status, p.status AS method_status, p.removed_at IS NOT NULL AS removed,
-    h.off_session_consent AS off_session_consent, coalesce(h.disputed, false) AS disputed, ${IS_COMPROMISED} AS compromised,
+    h.off_session_consent AS off_session_consent, coalesce(h.disputed, false) AS disputed,
+    p.gateway_mismatch AS gateway_mismatch, ${IS_COMPROMISED} AS compromised,
     a.claimed_at AS claimed_at, a.claim_deadline AS claim_deadline, a.payment_id AS payment_id, a.amount AS amount,
     a.currency AS currency, o.gateway_ref AS gateway_ref, o.collect_again AS collect_again, o.opened_at AS opened_at, c.id AS customer_id,
     c.gateway_customer_ref AS gateway_customer_ref, p.id AS payment_method_id, p.token AS token,
@@ -34,6 +36,7 @@ interface OrderRow extends RailOf {
   removed: boolean;
   off_session_consent: boolean;
   disputed: boolean;
+  gateway_mismatch: Mismatch | null;
   /** Under any token, of whichever customer. */
   compromised: boolean;
   claimed_at: string;
@@ -116,6 +119,7 @@ function forbiddenBy(row: OrderRow): { forbidden?: string } {
   if (method_status !== 'active') return { forbidden: `the method is ${method_status}` };
   if (!off_session_consent) return { forbidden: 'the consent to charge the method has been withdrawn' };
   if (disputed) return { forbidden: 'a charge on the method is contested' };
+  if (isPutAside(row)) return { forbidden: 'the method is another customer’s at the gateway' };
   return compromised ? { forbidden: 'the card is compromised' } : {};
 }
 

@@ -3,6 +3,7 @@
  * else may charge this obligation, this customer or this card until it is resolved.
  */
 
+import { isPutAside } from '../../domain/reconciliation/mismatches.ts';
 import { isExpired } from '../../domain/payment-method.ts';
 import type { Policy } from '../../domain/policy.ts';
 import { takesCurrency } from '../../domain/rails.ts';
@@ -172,6 +173,7 @@ export function refusalByMethod(
   if (method.expires_on !== null && isExpired(method.expires_on, now)) return 'method_expired';
   if (!method.proven) return 'method_not_proven';
   if (method.disputed) return 'method_disputed';
+  if (isPutAside(method)) return 'method_of_other_customer';
   if (!method.off_session_consent) return 'no_consent';
   // The failed method's own retry continues what was set up with it; what the signed-in customer added needs no device.
   const needsDevice =

@@ -25,7 +25,7 @@ function propertyRules(live: GraphModel): Difference[] {
   );
 }
 
-/** Invariant 1: a default is active, proven and not disputed, and whoever has such a method has exactly one default. */
+/** Invariant 1: a default is active, proven, not disputed and not put aside, and whoever has such a method has exactly one default. */
 function defaults(live: GraphModel): Difference[] {
   return nodesOf(live, 'Customer').flatMap(([customer]) => {
     const wallet = live.edgesFrom(customer, 'HAS_PAYMENT_METHOD');

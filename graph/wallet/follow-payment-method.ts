@@ -38,7 +38,7 @@ export async function followPaymentMethod(
 }
 
 /** The same inside a command that has locked the customer. */
-export function follow(
+export async function follow(
   tx: CommandTx,
   {
     customer,
@@ -46,7 +46,7 @@ export function follow(
     payment_method_id,
     found,
   }: { customer: CustomerNode; wallet: Wallet; payment_method_id: string; found: GatewayPaymentMethod },
-): FollowedMethod {
+): Promise<FollowedMethod> {
   const method = wallet.methods.find((one) => one.payment_method_id === payment_method_id);
   if (method === undefined || method.removed_at !== null) return { change: 'none' };
   const { gateway_customer_ref: own } = customer;
@@ -65,16 +65,16 @@ export function follow(
   return { change: 'removed', refused: 'token_belongs_to_other_customer' };
 }
 
-function update(
+async function update(
   tx: CommandTx,
   wallet: Wallet,
   method: Readonly<WalletMethod>,
   { customer_id, found }: { customer_id: string; found: GatewayPaymentMethod },
-): FollowedMethod {
+): Promise<FollowedMethod> {
   const { payment_method_id } = method;
   const changes = changedDetails(method, found, tx.keyOf(customer_id));
   if (changes === undefined) return { change: 'none', payment_method_status: method.status };
   wallet.update(payment_method_id, changes);
-  settleStatus(wallet, payment_method_id, changes, Date.parse(tx.recordedAt));
+  await settleStatus(tx, wallet, { customer_id, payment_method_id, changes });
   return { change: 'updated', payment_method_status: wallet.find(payment_method_id).status };
 }

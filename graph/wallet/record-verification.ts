@@ -71,6 +71,8 @@ export async function recordVerification(
         }),
       };
       if (Object.keys(changes).length > 0) wallet.update(payment_method_id, changes);
+      // Whatever differed before: this is what the gateway has now.
+      wallet.noteMismatch(payment_method_id, null);
       inheritDisputes(wallet, payment_method_id, answer.method.instrument_fingerprint);
     }
     const { status, reason, refused } = verdict(answer, stranger, {

@@ -25,8 +25,8 @@ export interface RequestedUpdate {
 
 /**
  * Takes a change of a method on: consent is written at once, unless it is given together with a date that the gateway has
- * to take first. Which date is wanted stands in the graph, so that of two requests the later one wins, and one that was
- * made on an older version is refused. The card's own details follow from what the gateway has afterwards.
+ * to take first. Which date is wanted stands in the graph, so that of two requests the later one wins, one that was made
+ * on an older version is refused, and one whose run is lost is finished all the same. The card's own details follow from what the gateway has afterwards.
  *
  * @throws PersonaError customer_not_found, customer_suspended (a customer's own wish), payment_method_not_found,
  *   stale_version, illegal_transition, invalid_argument
@@ -44,7 +44,11 @@ export async function requestMethodUpdate(
     const plan = planChange(method, change, { source: by, now: Date.parse(tx.recordedAt) });
     if (plan.consent_now !== undefined)
       wallet.setConsent(payment_method_id, plan.consent_now, by, tx.header.occurredAt);
-    if (plan.expiry !== undefined) wallet.wantExpiry(payment_method_id, plan.expiry);
+    if (plan.expiry !== undefined)
+      wallet.wantExpiry(payment_method_id, {
+        ...{ expiry: plan.expiry, at: tx.recordedAt },
+        ...(plan.consent_afterwards && { consent_by: by }),
+      });
     return { plan, payment_method_status: method.status, version: tx.versionOf(customer_id) };
   });
 }

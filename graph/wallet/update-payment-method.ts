@@ -2,8 +2,10 @@ import type { KnownDetails } from '../../domain/method-details.ts';
 import { expiresOn, isExpired, type PaymentMethodStatus, transition } from '../../domain/payment-method.ts';
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
+import type { CommandTx } from '../command-tx.ts';
 import { lockOwner, type Requester } from '../customers/lock-owner.ts';
 import { requireVersion } from '../expected-version.ts';
+import { holdOn, readCaseChanges } from '../fraud/holding.ts';
 import type { Graph } from '../graph.ts';
 import { changedDetails } from './details.ts';
 import { type MethodDetails, openWallet, type Wallet } from './wallet.ts';
@@ -29,7 +31,7 @@ export interface UpdatedPaymentMethod {
 
 /**
  * Records newer details of a method. A new expiry or number brings back a card that has expired or failed; an expiry in
- * the past makes a card expired.
+ * the past makes a card expired. What a fraud case has put aside stays so, with its newer details.
  * @throws PersonaError customer_not_found, customer_suspended (a customer's own wish), payment_method_not_found,
  * stale_version, illegal_transition (consent that was revoked, and not by the customer)
  */
@@ -47,7 +49,7 @@ export async function updatePaymentMethod(
     const changes = changedDetails(method, details, tx.keyOf(customer_id));
     if (changes !== undefined) {
       wallet.update(payment_method_id, changes);
-      settleStatus(wallet, payment_method_id, changes, graph.now());
+      await settleStatus(tx, wallet, { customer_id, payment_method_id, changes });
     }
     if (off_session_consent !== undefined)
       wallet.setConsent(payment_method_id, off_session_consent, by, tx.header.occurredAt);
@@ -63,23 +65,27 @@ export async function updatePaymentMethod(
 /** A card that has one of these anew is another one to its bank; what else is learned of it mends nothing. */
 const NEW_CARD = ['expiry_month', 'expiry_year', 'last_four', 'instrument_fingerprint'] as const;
 
-/**
- * The status that newer details lead to.
- * @param now epoch milliseconds
- */
-export function settleStatus(
+/** The status that newer details lead to; what a fraud case holds as it is stays so until that case is cleared. */
+export async function settleStatus(
+  tx: CommandTx,
   wallet: Wallet,
-  paymentMethodId: string,
-  changes: MethodDetails,
-  now: number,
-): void {
-  const { status, expiry_month, expiry_year } = wallet.find(paymentMethodId);
+  {
+    customer_id,
+    payment_method_id,
+    changes,
+  }: { customer_id: string; payment_method_id: string; changes: MethodDetails },
+): Promise<void> {
+  const method = wallet.find(payment_method_id);
+  const { status, expiry_month, expiry_year } = method;
+  const now = Date.parse(tx.recordedAt);
   const isOver =
     expiry_month !== null && expiry_year !== null && isExpired(expiresOn(expiry_month, expiry_year), now);
   const rightful = isOver ? 'expired' : 'active';
   const isNew = NEW_CARD.some((field) => changes[field] !== undefined);
   // Only the gateway says that an unverified one is good; what was put aside or is suspected stays so.
   const mayFollow = isOver || (isNew && (status === 'expired' || status === 'failed'));
-  if (mayFollow && transition(status, rightful) === 'legal')
-    wallet.changeStatus(paymentMethodId, rightful, 'new details');
+  if (!mayFollow || transition(status, rightful) !== 'legal') return;
+  // No case holds an active one.
+  const cases = status === 'active' ? [] : await readCaseChanges(tx, { customer_id });
+  if (holdOn(cases, method) === undefined) wallet.changeStatus(payment_method_id, rightful, 'new details');
 }

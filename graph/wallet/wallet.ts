@@ -10,6 +10,7 @@ import {
   requireConsentable,
   rightfulDefault,
 } from '../../domain/wallet.ts';
+import { isPutAside, type Mismatch } from '../../domain/reconciliation/mismatches.ts';
 import type { CommandTx } from '../command-tx.ts';
 import type { Reader } from '../graph.ts';
 
@@ -35,6 +36,12 @@ export interface WalletMethod {
   instrument_fingerprint: string | null;
   /** The date that its customer last wanted the card to have: `YYYY-MM`. */
   expiry_wanted: string | null;
+  /** Since when the gateway is to be asked for it, RFC 3339; `null`: that is settled. */
+  expiry_wanted_at: string | null;
+  /** Whose consent counts once the card has that date. */
+  consent_wanted: 'customer' | 'service' | null;
+  /** What the gateway has differently, for a person to look at. */
+  gateway_mismatch: Mismatch | null;
   /** Taken out of the wallet by its customer. */
   removed_at: string | null;
   changed_seq: number;
@@ -63,7 +70,8 @@ const READ_WALLET = `
   RETURN p.id AS payment_method_id, p.type AS type, p.status AS status, p.brand AS brand, p.network AS network,
     p.last_four AS last_four, p.expiry_month AS expiry_month, p.expiry_year AS expiry_year,
     p.expires_on AS expires_on, p.funding AS funding, p.country AS country, p.gateway_type AS gateway_type,
-    p.instrument_fingerprint AS instrument_fingerprint, p.expiry_wanted AS expiry_wanted, p.removed_at AS removed_at, p.changed_seq AS changed_seq,
+    p.instrument_fingerprint AS instrument_fingerprint, p.expiry_wanted AS expiry_wanted,
+    p.expiry_wanted_at AS expiry_wanted_at, p.consent_wanted AS consent_wanted, p.gateway_mismatch AS gateway_mismatch, p.removed_at AS removed_at, p.changed_seq AS changed_seq,
     p.status_seq AS status_seq,
     h.is_default AS is_default, h.off_session_consent AS off_session_consent, h.consent_at AS consent_at, h.consent_source AS consent_source,
     h.added_by AS added_by,
@@ -145,21 +153,31 @@ export class Wallet {
     if (method.status !== 'compromised') method.status = 'inactive';
     method.off_session_consent = false;
     method.removed_at = this.#tx.header.occurredAt;
+    method.expiry_wanted_at = null;
+    method.consent_wanted = null;
     this.settleDefault(reason);
   }
 
-  /** Keeps which date the customer wants the card to have: the gateway is to be asked for it. @param expiry - `YYYY-MM` */
-  wantExpiry(paymentMethodId: string, expiry: string): void {
+  /**
+   * Keeps what the gateway is to be asked for until that is settled: should the run that asks be lost, the graph knows.
+   * @param wish.expiry - `YYYY-MM`
+   * @param wish.consent_by - who consents to the card with that date; absent: as it is
+   */
+  wantExpiry(
+    paymentMethodId: string,
+    wish: { expiry: string; at: string; consent_by?: 'customer' | 'service' },
+  ): void {
     const method = this.#find(paymentMethodId);
-    if (method.expiry_wanted === expiry) return;
-    const data = {
-      label: 'PaymentMethod',
-      id: paymentMethodId,
-      property: 'expiry_wanted',
-      value: expiry,
-    } as const;
-    this.#append('NodePropertyChanged', data);
-    method.expiry_wanted = expiry;
+    this.#keep(method, 'expiry_wanted', wish.expiry);
+    this.#keep(method, 'expiry_wanted_at', wish.at);
+    if (wish.consent_by !== undefined) this.#keep(method, 'consent_wanted', wish.consent_by);
+  }
+
+  /** The gateway has the date that was wanted, or will not take it: it is not asked again. */
+  settleExpiry(paymentMethodId: string): void {
+    const method = this.#find(paymentMethodId);
+    this.#keep(method, 'expiry_wanted_at', null);
+    this.#keep(method, 'consent_wanted', null);
   }
 
   /** Records newer details of a method. */
@@ -168,11 +186,15 @@ export class Wallet {
     this.#append('PaymentMethodUpdated', { payment_method_id: paymentMethodId, ...changes });
     const { instrument_fingerprint: _, token: __, ...open } = changes;
     Object.assign(method, open);
+    // Another date than the wanted one came after the wish: the card has been renewed since.
+    const isOther =
+      open.expires_on !== undefined && !open.expires_on.startsWith(String(method.expiry_wanted));
+    if (isOther) this.#keep(method, 'expiry_wanted_at', null);
   }
 
   /**
    * Makes a method the default.
-   * @throws PersonaError payment_method_not_found, illegal_transition when it is not active and proven, or disputed
+   * @throws PersonaError payment_method_not_found, illegal_transition when it is not active and proven, disputed, or put aside
    */
   makeDefault(paymentMethodId: string, reason: string): boolean {
     const method = this.#find(paymentMethodId);
@@ -208,6 +230,8 @@ export class Wallet {
   setConsent(paymentMethodId: string, consent: boolean, source: string, at: string): boolean {
     const revokes = !consent && source === NETWORK_REVOCATION;
     const method = revokes ? this.#known(paymentMethodId) : this.#find(paymentMethodId);
+    // What is said of it now counts, not what was to be said later on.
+    this.#keep(method, 'consent_wanted', null);
     const isRevoked = method.consent_source === NETWORK_REVOCATION;
     const isNews = revokes && !isRevoked;
     if (method.off_session_consent === consent && !isNews) return false;
@@ -221,6 +245,17 @@ export class Wallet {
     method.off_session_consent = consent;
     method.consent_at = at;
     method.consent_source = source;
+    return true;
+  }
+
+  /**
+   * Keeps what the gateway has differently (`null`: nothing any more); what is another customer's there is no default.
+   * @returns whether that was not known
+   */
+  noteMismatch(paymentMethodId: string, mismatch: Mismatch | null): boolean {
+    const method = this.#find(paymentMethodId);
+    if (!this.#keep(method, 'gateway_mismatch', mismatch)) return false;
+    this.settleDefault(mismatch ?? 'as at the gateway');
     return true;
   }
 
@@ -281,6 +316,18 @@ export class Wallet {
     this.settleDefault('identifier verified');
   }
 
+  #keep<P extends 'expiry_wanted' | 'expiry_wanted_at' | 'consent_wanted' | 'gateway_mismatch'>(
+    method: WalletMethod,
+    property: P,
+    value: WalletMethod[P],
+  ): boolean {
+    if (method[property] === value) return false;
+    const data = { label: 'PaymentMethod', id: method.payment_method_id, property, value };
+    this.#append('NodePropertyChanged', data as EventData['NodePropertyChanged']);
+    method[property] = value;
+    return true;
+  }
+
   #setStatus(method: WalletMethod, status: PaymentMethodStatus, reason: string): void {
     const { seq } = this.#append('PaymentMethodStatusChanged', {
       payment_method_id: method.payment_method_id,
@@ -336,7 +383,8 @@ export class Wallet {
   }
 }
 
-function whyNotDefault({ proven, status, disputed }: WalletMethod): string {
+function whyNotDefault({ proven, status, disputed, ...method }: WalletMethod): string {
+  if (isPutAside(method)) return 'another customer’s at the gateway';
   if (!proven) return 'not proven to be the customer’s';
   return status === 'active' && disputed ? 'disputed: a charge on it is contested' : status;
 }

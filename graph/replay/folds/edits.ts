@@ -1,5 +1,5 @@
 import { RELATIONSHIP_ENDS, RELATIONSHIP_TIMES } from '../../../domain/relationships.ts';
-import type { EditEvents } from '../../../domain/edit-events.ts';
+import { isKeptBeside, setsTime } from '../../../domain/edit-events.ts';
 import { nodeRef } from '../model.ts';
 import { type Folds, moment } from './fold.ts';
 
@@ -30,9 +30,8 @@ export const editFolds: Folds<Own> = {
   NodePropertyChanged(model, { stream_id, seq, recorded_at, data }) {
     const node = model.node(nodeRef(data.label, data.id));
     if (!node) return;
-    node[data.property] = isTime(data) ? moment(data.value) : data.value;
-    // A finding is no change of what it is about.
-    if (data.property === 'gateway_mismatch') return;
+    node[data.property] = setsTime(data) ? moment(String(data.value)) : data.value;
+    if (isKeptBeside(data)) return;
     if (data.label === 'Obligation') {
       node.changed_seq = seq;
       return;
@@ -46,11 +45,3 @@ export const editFolds: Folds<Own> = {
     if (customer) customer.changed_seq = seq;
   },
 };
-
-type PropertyChange = EditEvents['NodePropertyChanged'];
-
-function isTime(
-  change: PropertyChange,
-): change is Extract<PropertyChange, { property: 'closes_at' | 'clock_stopped_at' }> {
-  return change.property === 'closes_at' || change.property === 'clock_stopped_at';
-}

@@ -48,6 +48,8 @@ export const walletFolds: Folds<Own> = {
       expires_on: data.expires_on,
       instrument_fingerprint: plastic && key.open(plastic, 'PaymentMethod', id, 'instrument_fingerprint'),
       removed_at: null,
+      expiry_wanted_at: null,
+      consent_wanted: null,
       changed_seq: seq,
       status_seq: seq,
       updated_at: moment(recorded_at),
@@ -104,6 +106,8 @@ export const walletFolds: Folds<Own> = {
     if (method.status !== 'compromised') Object.assign(method, { status: 'inactive', status_seq: seq });
     Object.assign(method, {
       removed_at: moment(occurred_at),
+      expiry_wanted_at: null,
+      consent_wanted: null,
       changed_seq: seq,
       updated_at: moment(recorded_at),
     });

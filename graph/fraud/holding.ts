@@ -1,0 +1,27 @@
+import type { FraudChanges } from '../../domain/fraud/events.ts';
+import type { Reader } from '../graph.ts';
+
+// Few: they begin at the index on their customer, whose lock each of them takes.
+const CASES = `
+  MATCH (f:FraudCase {customer_id: $customer_id})
+  WHERE f.case_id <> $except
+  RETURN f.applied AS applied`;
+
+/** What the cases of a customer have changed and not undone. @param except a case that is left out */
+export async function readCaseChanges(
+  reader: Reader,
+  { customer_id, except = '' }: { customer_id: string; except?: string },
+): Promise<FraudChanges[]> {
+  const cases = await reader.read<{ applied: string }>(CASES, { customer_id, except });
+  return cases.map(({ applied }) => JSON.parse(applied) as FraudChanges);
+}
+
+/** The change by which one of these cases holds a method as it is; `undefined`: none does. */
+export function holdOn(
+  cases: readonly FraudChanges[],
+  { payment_method_id, status_seq }: { payment_method_id: string; status_seq: number },
+): FraudChanges['payment_methods'][number] | undefined {
+  return cases
+    .flatMap(({ payment_methods }) => payment_methods)
+    .find((one) => one.payment_method_id === payment_method_id && one.seq === status_seq);
+}
