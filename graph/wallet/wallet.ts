@@ -35,6 +35,8 @@ export interface WalletMethod {
   instrument_fingerprint: string | null;
   /** The date that its customer last wanted the card to have: `YYYY-MM`. */
   expiry_wanted: string | null;
+  /** Which notice of its end was last decided on, as `noticedAs` gives it. */
+  expiry_noticed: string | null;
   /** Taken out of the wallet by its customer. */
   removed_at: string | null;
   changed_seq: number;
@@ -63,7 +65,8 @@ const READ_WALLET = `
   RETURN p.id AS payment_method_id, p.type AS type, p.status AS status, p.brand AS brand, p.network AS network,
     p.last_four AS last_four, p.expiry_month AS expiry_month, p.expiry_year AS expiry_year,
     p.expires_on AS expires_on, p.funding AS funding, p.country AS country, p.gateway_type AS gateway_type,
-    p.instrument_fingerprint AS instrument_fingerprint, p.expiry_wanted AS expiry_wanted, p.removed_at AS removed_at, p.changed_seq AS changed_seq,
+    p.instrument_fingerprint AS instrument_fingerprint, p.expiry_wanted AS expiry_wanted,
+    p.expiry_noticed AS expiry_noticed, p.removed_at AS removed_at, p.changed_seq AS changed_seq,
     p.status_seq AS status_seq,
     h.is_default AS is_default, h.off_session_consent AS off_session_consent, h.consent_at AS consent_at, h.consent_source AS consent_source,
     h.added_by AS added_by,
