@@ -2,8 +2,7 @@
 
 import { activityInfo, cancellationSignal, heartbeat, log } from '@temporalio/activity';
 import { monthOf } from '../domain/expiry/calendar.ts';
-import { dueStage, type ExpiryScan, usedSince } from '../domain/expiry/candidates.ts';
-import { horizon } from '../domain/expiry/calendar.ts';
+import { dueStage, type ExpiryScan } from '../domain/expiry/candidates.ts';
 import { PersonaError } from '../domain/errors.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { GatewayPaymentMethod, PaymentGateway } from '../domain/ports.ts';
@@ -74,15 +73,11 @@ export function createExpiryActivities(deps: ExpiryDependencies): ExpiryActiviti
       const gateway = watched(deps.gateway);
       while (progress.tally.scanned < CARDS_PER_ACTIVITY) {
         cancellationSignal().throwIfAborted();
-        const { cards, next } = await getExpiringPaymentMethods(graph, {
-          to: horizon(scan.now, scan.stages),
-          frequent_use_count: scan.frequent_use_count,
-          used_since: usedSince(scan),
-          limit: CARDS_PER_READING,
-          ...(progress.after && { after: progress.after }),
-        });
+        const { after } = progress;
+        const page = { scan, limit: CARDS_PER_READING, ...(after && { after }) };
+        const { cards, scanned, next } = await getExpiringPaymentMethods(graph, page);
         if (next === undefined) return { scan, tally: progress.tally };
-        const tally = { ...progress.tally, scanned: progress.tally.scanned + cards.length };
+        const tally = { ...progress.tally, scanned: progress.tally.scanned + scanned };
         await inLanes(dueOf(cards, scan), async (card) => {
           const result = await seeTo({ ...deps, gateway }, card, scan);
           count(tally, card, result);

@@ -62,6 +62,38 @@ export async function dataKeyOf(
   return stored && DataKey.unwrap(graph.keyRing, owner, stored);
 }
 
+/**
+ * One row about a customer or a device, and its wrapped key: by one statement where keys lie beside what they seal.
+ * @param cypher asks for `$id`, and returns one row at most
+ */
+export async function readWithKey<T extends object>(
+  { keyStore }: Pick<Graph, 'keyStore'>,
+  reader: Reader,
+  owner: KeyOwner,
+  { cypher, parameters }: { cypher: string; parameters?: Record<string, unknown> },
+): Promise<{ row: T | undefined; wrapped: WrappedKey | undefined }> {
+  const beside = keyStore.beside?.[owner.label];
+  const input = { id: owner.id, ...parameters };
+  if (beside === undefined) {
+    const [[row], wrapped] = await Promise.all([reader.read<T>(cypher, input), keyStore.read(reader, owner)]);
+    return { row, wrapped };
+  }
+  const [found] = await reader.read<T & { key: WrappedKey | null }>(`${cypher}, ${beside} AS key`, input);
+  if (found === undefined) return { row: undefined, wrapped: undefined };
+  const { key, ...row } = found;
+  return { row: row as unknown as T, wrapped: key ?? undefined };
+}
+
+/** The same with the key opened. */
+export async function readWithOpenKey<T extends object>(
+  graph: Graph,
+  owner: KeyOwner,
+  statement: { cypher: string; parameters?: Record<string, unknown> },
+): Promise<{ row: T | undefined; key: DataKey | undefined }> {
+  const { row, wrapped } = await readWithKey<T>(graph, graph, owner, statement);
+  return { row, key: wrapped && DataKey.unwrap(graph.keyRing, owner, wrapped) };
+}
+
 /** Why a stored key cannot be opened. @throws the error, if it says nothing of a key */
 export function whyUnreadable(error: unknown): string {
   const types: readonly string[] = ['internal', 'key_unavailable'] satisfies ErrorType[];

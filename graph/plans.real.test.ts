@@ -417,10 +417,8 @@ const WALKS: [name: string, index: string, ask: (recorded: Graph) => Promise<unk
     'PaymentMethod(status, expires_on, id)',
     (graph) =>
       getExpiringPaymentMethods(graph, {
-        to: '2026-02-28',
+        scan: { now: Date.parse('2026-01-31'), stages: [30], frequent_use_count: 3 },
         after: { expires_on: '2026-01-31', payment_method_id: 'a' },
-        frequent_use_count: 3,
-        used_since: '2026-01-01T00:00:00Z',
         limit: 10,
       }),
   ],
@@ -429,9 +427,7 @@ const WALKS: [name: string, index: string, ask: (recorded: Graph) => Promise<unk
     'PaymentMethod(status, expires_on, id)',
     (graph) =>
       getExpiringPaymentMethods(graph, {
-        to: '0001-02-28',
-        frequent_use_count: 3,
-        used_since: '2026-01-01T00:00:00Z',
+        scan: { now: Date.parse('0001-01-31'), stages: [30], frequent_use_count: 3 },
         limit: 10,
       }),
   ],

@@ -1,9 +1,9 @@
 import { PersonaError } from '../domain/errors.ts';
 import type { StreamKind } from '../domain/events.ts';
-import { DataKey, type KeyOwner, type WrappedKey } from '../security/data-key.ts';
+import { DataKey, type KeyOwner } from '../security/data-key.ts';
 import type { CustomerNode, DeviceNode } from './command-tx.ts';
 import type { Graph, Reader } from './graph.ts';
-import type { Sender } from './key-store.ts';
+import { readWithKey, type Sender } from './key-store.ts';
 
 // A write locks the node, and what is read after it is what the lock's last holder left. The value written must not be
 // read from the node: `SET c.version = c.version` reads before it has the lock and writes the old version back.
@@ -79,18 +79,16 @@ export class Streams {
     missing: () => PersonaError,
   ): Promise<N> {
     const { id, label } = owner;
-    const { keyStore, keyRing } = this.#graph;
-    const beside = keyStore.beside?.[label];
-    const lock = beside === undefined ? cypher : `${cypher}, ${beside} AS key`;
-    const [[row], elsewhere] = await Promise.all([
-      this.#statements.read<{ node: N & { status?: string }; key?: WrappedKey | null }>(lock, { id }),
-      beside === undefined ? keyStore.read(this.#statements, owner) : undefined,
-    ]);
+    const { row, wrapped } = await readWithKey<{ node: N & { status?: string } }>(
+      this.#graph,
+      this.#statements,
+      owner,
+      { cypher },
+    );
     const node = row?.node;
     if (node === undefined || node.status === 'erased' || node.status === 'merged') throw missing();
-    const wrapped = row?.key ?? elsewhere;
     if (wrapped === undefined) throw new PersonaError('internal', `the ${label} of ${id} is missing`);
-    const key = DataKey.unwrap(keyRing, owner, wrapped);
+    const key = DataKey.unwrap(this.#graph.keyRing, owner, wrapped);
     const kind = label === 'CustomerKey' ? 'customer' : 'device';
     const known = this.#streams.get(id);
     if (known === undefined)

@@ -74,11 +74,8 @@ export async function rehearseExpiry(settings: Settings, day: string): Promise<A
   try {
     let after: ExpiryPlace | undefined;
     do {
-      const page = await getExpiringPaymentMethods(graph, {
-        ...{ to: horizon(scan.now, stages), frequent_use_count, used_since: usedSince(scan), limit: PAGE },
-        ...(after && { after }),
-      });
-      scanned += page.cards.length;
+      const page = await getExpiringPaymentMethods(graph, { scan, limit: PAGE, ...(after && { after }) });
+      scanned += page.scanned;
       for (const card of page.cards) {
         const stage = dueStage(card, scan);
         if (stage === undefined || card.customer_id === null) continue;

@@ -66,6 +66,7 @@ export function isNews(expiresOn: string, stage: ExpiryStage, noticed: string | 
   return month !== monthOf(expiresOn) || daysOf(stage) < daysOf(last);
 }
 
-function daysOf(stage: ExpiryStage): number {
+/** How many days before a card's end the stage begins. */
+export function daysOf(stage: ExpiryStage): number {
   return stage === 'card_expired' ? -1 : Number(stage.slice('notice_'.length));
 }

@@ -1,6 +1,6 @@
 /** Which cards the expiry monitor cares for, and what a day's run decides by. */
 
-import { type ExpiryStage, isNews, stageOf } from './calendar.ts';
+import { daysOf, type ExpiryStage, isNews, noticedAs, stageOf } from './calendar.ts';
 
 const DAY_MS = 24 * 3_600_000;
 
@@ -41,6 +41,17 @@ export interface ScannedCard {
   matters: boolean | null;
   /** As `noticedAs` gives it. */
   noticed: string | null;
+}
+
+/**
+ * What a card that ends on this day may say of its last notice, as `noticedAs` gives it, for its stage to be news to its
+ * customer no more. Nothing for a card that is over: its end comes, whatever its customer was told.
+ */
+export function noNewsAfter(expires_on: string, { now, stages }: ExpiryScan): string[] {
+  const stage = stageOf(expires_on, now, stages);
+  if (stage === undefined || stage === 'card_expired') return [];
+  const later = Array.from({ length: daysOf(stage) + 1 }, (_, days): ExpiryStage => `notice_${days}`);
+  return [...later, 'card_expired' as const].map((last) => noticedAs(expires_on, last));
 }
 
 /**

@@ -29,14 +29,6 @@ export interface CardStep {
   notice?: { notification_id: string; template: CardNoticeTemplate };
 }
 
-// One card is the default when its month ends: a customer who has had a notice of that has had the only one.
-const NOTICED = `
-  MATCH (p:PaymentMethod {id: $payment_method_id})
-  RETURN p.expiry_noticed AS noticed, EXISTS {
-    MATCH (:Customer {id: $customer_id})-[:HAS_PAYMENT_METHOD]->(other:PaymentMethod)
-    WHERE other.expiry_noticed = $ended AND other.id <> $payment_method_id
-  } AS other_ended`;
-
 /**
  * Takes a card one step towards its end: brings it to what the gateway has read of it, and only if that leaves its month
  * as it is, decides about a notice, or ends it. Whatever is decided stands in the card, so that of several runs, at once
@@ -60,11 +52,7 @@ export async function rollCard(
   const { customer_id, payment_method_id, expires_on, found, scan } = input;
   const ids = { customer_id, payment_method_id };
   return runCommand(graph, header, 'rollCard', { ...ids, expires_on }, async (tx): Promise<CardStep> => {
-    const [customer, wallet, [row]] = await Promise.all([
-      tx.lockCustomer(customer_id),
-      openWallet(tx, customer_id),
-      tx.run<Noticed>(NOTICED, { ...ids, ended: noticedAs(expires_on, 'card_expired') }),
-    ]);
+    const [customer, wallet] = await Promise.all([tx.lockCustomer(customer_id), openWallet(tx, customer_id)]);
     const before = wallet.methods.find((one) => one.payment_method_id === payment_method_id);
     // Seen to meanwhile: as it is now, another run may find it due again.
     if (before?.status !== 'active' || before.expires_on !== expires_on) return undecided(tx, 'nothing');
@@ -83,8 +71,7 @@ export async function rollCard(
     const { change } = await follow(tx, { customer, wallet, payment_method_id, found });
     const isRenewed = change === 'removed' || wallet.find(payment_method_id).expires_on !== expires_on;
     if (isRenewed) return undecided(tx, 'updated');
-    const noticed = row ?? { noticed: null, other_ended: false };
-    const step = decide({ customer, wallet, payment_method_id, expires_on, scan, noticed, wasDefault });
+    const step = decide({ customer, wallet, payment_method_id, expires_on, scan, wasDefault });
     if (step === undefined) return undecided(tx, change === 'updated' ? 'updated' : 'nothing');
     const { stage, result, isHeard } = step;
     if (!isHeard) return { result, concerns_recoveries: true };
@@ -98,20 +85,12 @@ export async function rollCard(
   });
 }
 
-interface Noticed {
-  /** As `noticedAs` gives it. */
-  noticed: string | null;
-  /** The end of another card with that month was noticed. */
-  other_ended: boolean;
-}
-
 interface Rolled {
   customer: CustomerNode;
   wallet: Wallet;
   payment_method_id: string;
   expires_on: string;
   scan: ExpiryScan;
-  noticed: Noticed;
   wasDefault: boolean;
 }
 
@@ -122,22 +101,28 @@ function decide({
   payment_method_id,
   expires_on,
   scan,
-  noticed,
   wasDefault,
 }: Rolled): { stage: ExpiryStage; result: 'notified' | 'expired'; isHeard: boolean } | undefined {
-  const isActive = wallet.find(payment_method_id).status === 'active';
+  const card = wallet.find(payment_method_id);
+  const isActive = card.status === 'active';
   // Newer details of a card that is over may have ended it by themselves.
   const stage = isActive ? stageOf(expires_on, scan.now, scan.stages) : 'card_expired';
   if (stage === undefined) return undefined;
-  const isNew = customer.status === 'active' && isNews(expires_on, stage, noticed.noticed);
+  const isNew = customer.status === 'active' && isNews(expires_on, stage, card.expiry_noticed);
   if (stage === 'card_expired') {
     if (isActive) wallet.changeStatus(payment_method_id, 'expired', 'its month is over');
     // Of a card that nothing would have been charged on unasked, nobody needs to hear.
     // One that became the default only because that one ended was none when their month did.
-    return { stage, result: 'expired', isHeard: isNew && wasDefault && !noticed.other_ended };
+    return { stage, result: 'expired', isHeard: isNew && wasDefault && !hasHeardOf(wallet, expires_on) };
   }
-  const isHeard = isNew && matters(wallet.find(payment_method_id), scan);
+  const isHeard = isNew && matters(card, scan);
   return isHeard ? { stage, result: 'notified', isHeard } : undefined;
+}
+
+/** One card is the default when its month ends: a customer who has had a notice of that has had the only one. */
+function hasHeardOf(wallet: Wallet, expires_on: string): boolean {
+  const ended = noticedAs(expires_on, 'card_expired');
+  return wallet.methods.some(({ expiry_noticed }) => expiry_noticed === ended);
 }
 
 /** Nothing stands in the card that keeps the same from being decided anew. */

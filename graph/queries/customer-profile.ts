@@ -3,7 +3,7 @@ import type { CustomerStatus } from '../../domain/events.ts';
 import type { IdentifierDetails } from '../../domain/onboarding-types.ts';
 import type { DataKey } from '../../security/data-key.ts';
 import type { Graph } from '../graph.ts';
-import { dataKeyOf } from '../key-store.ts';
+import { readWithOpenKey } from '../key-store.ts';
 import { withoutNulls } from '../values.ts';
 
 /** The profile as its customer sees it (specification: interfaces, 'Shapes'). */
@@ -26,7 +26,7 @@ export interface CustomerProfile {
 }
 
 const PROFILE = `
-  MATCH (c:Customer {id: $customer_id})
+  MATCH (c:Customer {id: $id})
   OPTIONAL MATCH (c)-[:HAS_BEHAVIORAL_PROFILE]->(b:BehavioralProfile)
   WITH c, b ORDER BY b.last_updated DESC LIMIT 1
   RETURN c.id AS customer_id, c.segment AS segment, c.status AS status, c.locale AS locale,
@@ -46,10 +46,8 @@ export async function getCustomerProfile(
   graph: Graph,
   input: { customer_id: string },
 ): Promise<CustomerProfile> {
-  const [[row], key] = await Promise.all([
-    graph.read<CustomerProfile>(PROFILE, input),
-    dataKeyOf(graph, graph, { label: 'CustomerKey', id: input.customer_id }),
-  ]);
+  const owner = { label: 'CustomerKey', id: input.customer_id } as const;
+  const { row, key } = await readWithOpenKey<CustomerProfile>(graph, owner, { cypher: PROFILE });
   if (row === undefined || row.status === 'erased' || key === undefined) {
     throw new PersonaError('customer_not_found', `there is no customer ${input.customer_id}`);
   }

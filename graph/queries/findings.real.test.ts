@@ -1,9 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
+import { daysLeft } from '../../domain/expiry/calendar.ts';
+import type { ExpiryScan } from '../../domain/expiry/candidates.ts';
 import type { OnboardingRequest } from '../../domain/onboarding-types.ts';
 import { readPolicy } from '../../platform/policy.ts';
 import { onboardingRequest, randomEmail, randomToken, testGraph, testHeader } from '../../test/graph.ts';
 import { customerWithCards, failureOf } from '../../test/wallets.ts';
+import { rollCard } from '../expiry/index.ts';
 import {
   type ExpiringCard,
   type ExpiryPlace,
@@ -16,6 +19,7 @@ import {
   getDevices,
   getExpiringPaymentMethods,
   getObligations,
+  getPaymentMethodToken,
   onboard,
   removePaymentMethod,
   updateDeviceTrustScore,
@@ -218,20 +222,28 @@ test('cards that expire are found once each, page after page, with whom they mat
       details: { expiry_month: 2, expiry_year: year },
       by: 'service',
     });
-  const scan = async (frequent_use_count: number, to = `${year}-03-15`) => {
+  const scanOf = (frequent_use_count: number, to = `${year}-03-15`): ExpiryScan => {
+    const now = Date.now();
+    return { now, stages: [daysLeft(to, now)], frequent_use_count };
+  };
+  const read = async (scan: ExpiryScan) => {
     const found: ExpiringCard[] = [];
+    let scanned = 0;
     let after: ExpiryPlace | undefined = { expires_on: `${year}-01-31`, payment_method_id: '' };
     while (after !== undefined) {
       const page: Awaited<ReturnType<typeof getExpiringPaymentMethods>> = await getExpiringPaymentMethods(
         graph,
-        { to, used_since: '2020-01-01T00:00:00Z', limit: 1, frequent_use_count, after },
+        { scan, limit: 1, after },
       );
       expect(page.cards.length).toBeLessThanOrEqual(1);
       found.push(...page.cards);
+      scanned += page.scanned;
       after = page.next;
     }
-    return found;
+    return { found, scanned };
   };
+  const scan = async (frequent_use_count: number, to?: string) =>
+    (await read(scanOf(frequent_use_count, to))).found;
   const idsOf = (cards: ExpiringCard[]) => cards.map(({ payment_method_id }) => payment_method_id);
   const often = await scan(1);
   expect(idsOf(often)).toEqual(methods.toSorted());
@@ -244,6 +256,21 @@ test('cards that expire are found once each, page after page, with whom they mat
   const removal = { customer_id, payment_method_id: second, by: 'service' } as const;
   await removePaymentMethod(graph, testHeader(), removal);
   expect(idsOf(await scan(1))).toEqual(methods.filter((id) => id !== second).toSorted());
+
+  // Of the default the notice of this stage is decided on: it is counted, and nothing more is read of it.
+  const [first = '', , third = ''] = methods;
+  const token = (await getPaymentMethodToken(graph, { customer_id, payment_method_id: first })).reveal();
+  const expires_on = `${year}-02-28`;
+  await rollCard(graph, testHeader(), {
+    ...{ customer_id, payment_method_id: first, expires_on, scan: scanOf(1) },
+    found: { token, type: 'card', gateway_customer_ref: `cus_${customer_id}` },
+  });
+  expect(await read(scanOf(1))).toMatchObject({ found: [{ payment_method_id: third }], scanned: 2 });
+  const later = {
+    ...scanOf(1),
+    stages: [1, daysLeft(expires_on, Date.now()), daysLeft(`${year}-03-15`, Date.now())],
+  };
+  expect(idsOf((await read(later)).found)).toEqual([first, third].toSorted());
 });
 
 test('the scan of defaults gives each customer’s one', async () => {

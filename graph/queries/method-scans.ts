@@ -1,6 +1,8 @@
 /** Payment methods of all customers, page after page, in the order of an index: a million of them take bounded memory. */
 
 import type { CustomerStatus } from '../../domain/events.ts';
+import { horizon } from '../../domain/expiry/calendar.ts';
+import { type ExpiryScan, noNewsAfter, usedSince } from '../../domain/expiry/candidates.ts';
 import type { PaymentMethodStatus } from '../../domain/payment-method.ts';
 import type { Reader } from '../graph.ts';
 
@@ -65,52 +67,63 @@ const NEXT_DAY = `
   WHERE p.status = 'active' AND p.expires_on > date($after) AND p.expires_on <= date($to) AND p.id >= ''
   RETURN p.expires_on AS day ORDER BY p.status, p.expires_on LIMIT 1`;
 
-// Cut before anything else is read: a page costs a page, however few of its cards matter.
+// Cut before anything else is read: a page costs a page, however few of its cards matter. Of a card whose notice was
+// decided on nothing more is read.
 const EXPIRING = `
   MATCH (p:PaymentMethod)
   USING INDEX p:PaymentMethod(status, expires_on, id)
   WHERE p.status = 'active' AND p.expires_on = date($day) AND p.id > $after
   WITH p ORDER BY p.status, p.expires_on, p.id LIMIT $limit
-  OPTIONAL MATCH (p)<-[h:HAS_PAYMENT_METHOD]-(c:Customer)
-  RETURN p.id AS payment_method_id, c.id AS customer_id, c.status AS customer_status, p.expiry_noticed AS noticed,
-    h.proven AND (h.is_default OR (h.use_count >= $frequent_use_count AND h.last_used >= datetime($used_since))) AS matters`;
+  WITH count(p) AS scanned, max(p.id) AS last,
+    collect(CASE WHEN p.expiry_noticed IN $noticed THEN null ELSE p END) AS candidates
+  RETURN scanned, last, COLLECT {
+    UNWIND candidates AS p
+    OPTIONAL MATCH (p)<-[h:HAS_PAYMENT_METHOD]-(c:Customer)
+    RETURN {
+      payment_method_id: p.id, customer_id: c.id, customer_status: c.status, noticed: p.expiry_noticed,
+      matters: h.proven AND (h.is_default OR (h.use_count >= $frequent_use_count AND h.last_used >= datetime($used_since)))
+    }
+  } AS cards`;
+
+interface Page {
+  scanned: number;
+  /** The last id; `null`: there was none. */
+  last: string | null;
+  cards: Omit<ExpiringCard, 'expires_on'>[];
+}
 
 /** Before the first day of any card. */
 const BEGINNING = '0001-01-01';
 
 /**
- * The active cards whose last day is not after a day, those that end first first.
- * @param input.to `YYYY-MM-DD`
- * @param input.used_since RFC 3339
+ * The active cards that are near their end, those that end first first, but for those of which the notice of their stage
+ * was decided on.
  * @param input.after where the page before ended
- * @returns `next`: where this page ends; absent: there are no more
+ * @returns `scanned`: how many the page has with those; `next`: where it ends; absent: there are no more
  */
 export async function getExpiringPaymentMethods(
   reader: Reader,
-  input: {
-    to: string;
-    frequent_use_count: number;
-    used_since: string;
-    limit: number;
-    after?: ExpiryPlace;
-  },
-): Promise<{ cards: ExpiringCard[]; next?: ExpiryPlace }> {
-  const { to, limit, frequent_use_count, used_since } = input;
-  let day = input.after?.expires_on ?? (await dayAfter(reader, BEGINNING, to));
-  let after = input.after?.payment_method_id ?? '';
+  { scan, limit, after: from }: { scan: ExpiryScan; limit: number; after?: ExpiryPlace },
+): Promise<{ cards: ExpiringCard[]; scanned: number; next?: ExpiryPlace }> {
+  const { frequent_use_count } = scan;
+  const to = horizon(scan.now, scan.stages);
+  const used_since = usedSince(scan);
+  let day = from?.expires_on ?? (await dayAfter(reader, BEGINNING, to));
+  let after = from?.payment_method_id ?? '';
   while (day !== undefined && day <= to) {
-    const page = { day, after, limit, frequent_use_count, used_since };
     const expires_on = day;
-    const rows = await reader.read<Omit<ExpiringCard, 'expires_on'>>(EXPIRING, page);
-    const last = rows.at(-1);
-    if (last !== undefined) {
-      const cards = rows.map((row) => ({ ...row, expires_on }));
-      return { cards, next: { expires_on, payment_method_id: last.payment_method_id } };
+    const noticed = noNewsAfter(expires_on, scan);
+    const page = { day, after, limit, frequent_use_count, used_since, noticed };
+    const [row] = await reader.read<Page>(EXPIRING, page);
+    if (row?.last) {
+      const { scanned, last: payment_method_id } = row;
+      const cards = row.cards.map((card) => ({ ...card, expires_on }));
+      return { cards, scanned, next: { expires_on, payment_method_id } };
     }
     day = await dayAfter(reader, day, to);
     after = '';
   }
-  return { cards: [] };
+  return { cards: [], scanned: 0 };
 }
 
 async function dayAfter(reader: Reader, after: string, to: string): Promise<string | undefined> {

@@ -2,7 +2,7 @@ import type { CustomerStatus } from '../../domain/events.ts';
 import type { IdentifierDetails } from '../../domain/onboarding-types.ts';
 import type { DataKey } from '../../security/data-key.ts';
 import type { Graph } from '../graph.ts';
-import { dataKeyOf } from '../key-store.ts';
+import { readWithOpenKey } from '../key-store.ts';
 
 export interface NoticeRecipient {
   to: string;
@@ -20,7 +20,7 @@ export interface NoticeRecipients {
 }
 
 const RECIPIENTS = `
-  MATCH (c:Customer {id: $customer_id}) WHERE c.status <> 'erased'
+  MATCH (c:Customer {id: $id}) WHERE c.status <> 'erased'
   WITH c, COLLECT {
     MATCH (c)-[h:HAS_DIGITAL_IDENTIFIER]->(i:DigitalIdentifier)
     RETURN i {.id, .type, .value, .is_verified}
@@ -47,10 +47,8 @@ export async function getNoticeRecipients(
   graph: Graph,
   input: { customer_id: string },
 ): Promise<NoticeRecipients | undefined> {
-  const [[row], key] = await Promise.all([
-    graph.read<RecipientsRow>(RECIPIENTS, input),
-    dataKeyOf(graph, graph, { label: 'CustomerKey', id: input.customer_id }),
-  ]);
+  const owner = { label: 'CustomerKey', id: input.customer_id } as const;
+  const { row, key } = await readWithOpenKey<RecipientsRow>(graph, owner, { cypher: RECIPIENTS });
   if (row === undefined || key === undefined) return undefined;
   return {
     status: row.status,

@@ -2,7 +2,7 @@ import { PersonaError } from '../../domain/errors.ts';
 import type { PaymentMethodStatus, PaymentMethodType } from '../../domain/payment-method.ts';
 import { Secret } from '../../platform/secret.ts';
 import type { Graph, Reader } from '../graph.ts';
-import { dataKeyOf } from '../key-store.ts';
+import { readWithOpenKey } from '../key-store.ts';
 import { withoutNulls } from '../values.ts';
 import type { WalletMethod } from '../wallet/wallet.ts';
 import { readWallet } from '../wallet/wallet.ts';
@@ -63,7 +63,7 @@ export async function getPaymentMethod(
 }
 
 const READ_TOKEN = `
-  MATCH (:Customer {id: $customer_id})-[:HAS_PAYMENT_METHOD]->(p:PaymentMethod {id: $payment_method_id})
+  MATCH (:Customer {id: $id})-[:HAS_PAYMENT_METHOD]->(p:PaymentMethod {id: $payment_method_id})
   RETURN p.token AS token`;
 
 /**
@@ -72,19 +72,17 @@ const READ_TOKEN = `
  */
 export async function getPaymentMethodToken(
   graph: Graph,
-  input: { customer_id: string; payment_method_id: string },
+  { customer_id: id, payment_method_id }: { customer_id: string; payment_method_id: string },
 ): Promise<Secret<string>> {
-  const [[row], key] = await Promise.all([
-    graph.read<{ token: string }>(READ_TOKEN, input),
-    dataKeyOf(graph, graph, { label: 'CustomerKey', id: input.customer_id }),
-  ]);
-  if (row === undefined || key === undefined) {
-    throw new PersonaError(
-      'payment_method_not_found',
-      `there is no payment method ${input.payment_method_id}`,
-    );
-  }
-  return new Secret(key.open(row.token, 'PaymentMethod', input.payment_method_id, 'token'));
+  const owner = { label: 'CustomerKey', id } as const;
+  const parameters = { payment_method_id };
+  const { row, key } = await readWithOpenKey<{ token: string }>(graph, owner, {
+    cypher: READ_TOKEN,
+    parameters,
+  });
+  if (row === undefined || key === undefined)
+    throw new PersonaError('payment_method_not_found', `there is no payment method ${payment_method_id}`);
+  return new Secret(key.open(row.token, 'PaymentMethod', payment_method_id, 'token'));
 }
 
 const READ_REFERENCE = `

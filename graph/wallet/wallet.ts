@@ -42,6 +42,8 @@ export interface WalletMethod {
   consent_wanted: 'customer' | 'service' | null;
   /** What the gateway has differently, for a person to look at. */
   gateway_mismatch: Mismatch | null;
+  /** Which notice of its end was last decided on, as `noticedAs` gives it. */
+  expiry_noticed: string | null;
   /** Taken out of the wallet by its customer. */
   removed_at: string | null;
   changed_seq: number;
@@ -71,7 +73,8 @@ const READ_WALLET = `
     p.last_four AS last_four, p.expiry_month AS expiry_month, p.expiry_year AS expiry_year,
     p.expires_on AS expires_on, p.funding AS funding, p.country AS country, p.gateway_type AS gateway_type,
     p.instrument_fingerprint AS instrument_fingerprint, p.expiry_wanted AS expiry_wanted,
-    p.expiry_wanted_at AS expiry_wanted_at, p.consent_wanted AS consent_wanted, p.gateway_mismatch AS gateway_mismatch, p.removed_at AS removed_at, p.changed_seq AS changed_seq,
+    p.expiry_wanted_at AS expiry_wanted_at, p.consent_wanted AS consent_wanted, p.expiry_noticed AS expiry_noticed,
+    p.gateway_mismatch AS gateway_mismatch, p.removed_at AS removed_at, p.changed_seq AS changed_seq,
     p.status_seq AS status_seq,
     h.is_default AS is_default, h.off_session_consent AS off_session_consent, h.consent_at AS consent_at, h.consent_source AS consent_source,
     h.added_by AS added_by,
