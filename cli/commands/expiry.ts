@@ -1,7 +1,7 @@
 /** Cards whose month ends: sees to them now, or rehearses a day (docs/decisions/0132). */
 
-import { beginningOf, horizon } from '../../domain/expiry/calendar.ts';
-import { dueStage, type ExpiryScan, usedSince } from '../../domain/expiry/candidates.ts';
+import { beginningOf } from '../../domain/expiry/calendar.ts';
+import { dueStage, type ExpiryScan } from '../../domain/expiry/candidates.ts';
 import { type ExpiryPlace, getExpiringPaymentMethods, openConfiguredGraph } from '../../graph/index.ts';
 import { readCodecKeys, readGraphEnvironment } from '../../platform/environment.ts';
 import { readPolicy } from '../../platform/policy.ts';
