@@ -127,10 +127,14 @@ const SENTENCES: { readonly [T in keyof EventData]: Sentence<T> | null } = {
     `We are giving back what was charged a second time for the payment ${payment_id}.`,
   RelationshipAdded: ({ source_id }, name) => `${name(source_id)} was used on a device.`,
   RelationshipAttributeChanged: () => 'We learned when something of yours was last used.',
-  NodePropertyChanged: ({ label, id, property }, name) =>
-    property === 'gateway_mismatch' && label === 'PaymentMethod'
-      ? `We compared ${name(id)} with our payment gateway.`
-      : CHANGED[label](id, name),
+  NodePropertyChanged: ({ label, id, property, value }, name) => {
+    if (property === 'gateway_mismatch' && label === 'PaymentMethod')
+      return `We compared ${name(id)} with our payment gateway.`;
+    if (property === 'expiry_wanted_at' && value === null) return `The change of ${name(id)} has ended.`;
+    if (property === 'consent_wanted')
+      return `What was to hold for ${name(id)} with its new date was noted, or no longer applies.`;
+    return CHANGED[label](id, name);
+  },
   // A suspicion; what it changed is told of by events of its own.
   FraudOutcomeApplied: null,
   FraudReviewReminded: null,
