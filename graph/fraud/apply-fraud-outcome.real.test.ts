@@ -326,6 +326,27 @@ test('a new date lifts no suspicion; it is kept for when the suspicion is cleare
   expect(await now()).toMatchObject({ method: 'active' });
 });
 
+test('a suspected card does not come back by being removed and added again, nor by another token', async () => {
+  const { report, now, decided, customer_id, payment_method_id, other } = await suspect();
+  const verifiedAs = async (token: string) => {
+    const method = { type: 'card', token } as const;
+    const added = await addPaymentMethod(graph, testHeader(), { customer_id, method, added_by: 'customer' });
+    const { payment_method_status } = await recordVerification(graph, testHeader(), {
+      ...{ customer_id, payment_method_id: added.payment_method_id },
+      answer: { result: 'attached', method: { ...method, instrument_fingerprint: 'suspected-card' } },
+    });
+    return payment_method_status;
+  };
+  const token = (await getPaymentMethodToken(graph, { customer_id, payment_method_id })).reveal();
+  await report('suspected');
+  await removePaymentMethod(graph, testHeader(), { customer_id, payment_method_id, by: 'customer' });
+  expect(await verifiedAs(token)).toBe('failed');
+  expect(await verifiedAs(randomToken())).toBe('failed');
+  expect(await now()).toMatchObject({ method: 'failed', default: other });
+  await decided('clear');
+  expect(await verifiedAs(randomToken())).toBe('active');
+});
+
 test.each<[string, 'failed' | 'active', { expiry_month: number; expiry_year: number } | undefined]>([
   ['had been declined', 'failed', undefined],
   ['was over', 'active', { expiry_month: 5, expiry_year: 2020 }],

@@ -25,3 +25,19 @@ export function holdOn(
     .flatMap(({ payment_methods }) => payment_methods)
     .find((one) => one.payment_method_id === payment_method_id && one.seq === status_seq);
 }
+
+const IN_REVIEW = `
+  MATCH (f:FraudCase {customer_id: $customer_id})
+  WHERE f.state = 'needs_review'
+  RETURN f.applied AS applied`;
+
+/** Is one of these methods suspected by a case of the customer's that still awaits a person? */
+export async function isUnderReview(
+  reader: Reader,
+  { customer_id, methods }: { customer_id: string; methods: readonly string[] },
+): Promise<boolean> {
+  const cases = await reader.read<{ applied: string }>(IN_REVIEW, { customer_id });
+  return cases
+    .flatMap(({ applied }) => (JSON.parse(applied) as FraudChanges).payment_methods)
+    .some(({ payment_method_id }) => methods.includes(payment_method_id));
+}

@@ -6,14 +6,14 @@ import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
 import type { CommandTx, CustomerNode } from '../command-tx.ts';
 import type { Graph } from '../graph.ts';
+import { isUnderReview } from '../fraud/holding.ts';
 import { lockIdentities } from '../identity-locks.ts';
 import { UNRESOLVED } from '../recovery/records.ts';
 import { changedDetails } from './details.ts';
 import { findTokenHolder, type TokenHolder } from './put-into-wallet.ts';
 import { inheritDisputes } from './record-dispute.ts';
 import { tokenHashes } from './token-hash.ts';
-import type { WalletMethod } from './wallet.ts';
-import { openWallet } from './wallet.ts';
+import { openWallet, type Wallet, type WalletMethod } from './wallet.ts';
 
 export interface Verification {
   customer_id: string;
@@ -75,11 +75,15 @@ export async function recordVerification(
       wallet.noteMismatch(payment_method_id, null);
       inheritDisputes(wallet, payment_method_id, answer.method.instrument_fingerprint);
     }
-    const { status, reason, refused } = verdict(answer, stranger, {
-      method,
-      customer_id,
-      now: Date.parse(tx.recordedAt),
-    });
+    const scene = { method, customer_id, now: Date.parse(tx.recordedAt) };
+    const gateways = verdict(answer, stranger, scene);
+    const methods = sameCard(
+      wallet,
+      payment_method_id,
+      fingerprintOf(answer) ?? method.instrument_fingerprint,
+    );
+    const isSuspected = gateways.status === 'active' && (await isUnderReview(tx, { customer_id, methods }));
+    const { status, reason, refused } = isSuspected ? SUSPECTED : gateways;
     // A method that was suspected, compromised or put aside meanwhile stays so: the gateway's word came too late.
     const isLate = status === 'active' && method.status !== 'unverified';
     if (!isLate && transition(method.status, status) === 'legal')
@@ -148,6 +152,19 @@ interface Verdict {
   status: PaymentMethodStatus;
   reason: string;
   refused?: MethodRefusal;
+}
+
+/** The card of a suspicion that awaits a person does not get round that by being removed and added again. */
+const SUSPECTED: Verdict = { status: 'failed', reason: 'awaits a fraud review' };
+
+function fingerprintOf(answer: AttachAnswer): string | undefined {
+  return answer.result === 'attached' ? answer.method.instrument_fingerprint : undefined;
+}
+
+/** The method, and what else of the wallet is the same card by another token. @param card its fingerprint */
+function sameCard({ methods }: Wallet, payment_method_id: string, card: string | null): string[] {
+  const twins = methods.filter((one) => card !== null && one.instrument_fingerprint === card);
+  return [payment_method_id, ...twins.map((one) => one.payment_method_id)];
 }
 
 /**
