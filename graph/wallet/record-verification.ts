@@ -76,14 +76,14 @@ export async function recordVerification(
       inheritDisputes(wallet, payment_method_id, answer.method.instrument_fingerprint);
     }
     const scene = { method, customer_id, now: Date.parse(tx.recordedAt) };
-    const gateways = verdict(answer, stranger, scene);
+    const byGateway = verdict(answer, stranger, scene);
     const methods = sameCard(
       wallet,
       payment_method_id,
       fingerprintOf(answer) ?? method.instrument_fingerprint,
     );
-    const isSuspected = gateways.status === 'active' && (await isUnderReview(tx, { customer_id, methods }));
-    const { status, reason, refused } = isSuspected ? SUSPECTED : gateways;
+    const isSuspected = byGateway.status === 'active' && (await isUnderReview(tx, { customer_id, methods }));
+    const { status, reason, refused } = isSuspected ? SUSPECTED : byGateway;
     // A method that was suspected, compromised or put aside meanwhile stays so: the gateway's word came too late.
     const isLate = status === 'active' && method.status !== 'unverified';
     if (!isLate && transition(method.status, status) === 'legal')

@@ -7,8 +7,8 @@
  * leaves it at that, and the last ones look at how everything ended.
  */
 
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { type Guard, startGuard } from '../../dev/stack/guard.ts';
+import { expect, test } from 'vitest';
+import { startForFile } from './of-file.ts';
 import { recoveryWorkflowId } from '../../domain/processes.ts';
 import { verifyAll } from '../../graph/replay/verify.ts';
 import { customerWithCards, failureOf } from './customers.ts';
@@ -27,26 +27,19 @@ import {
   type Standing,
   standAt,
 } from './points.ts';
-import { type FaultSystem, startFaultSystem } from './system.ts';
+import type { FaultSystem } from './system.ts';
 
 const LIMIT = { timeout: 100_000, interval: 200 };
 const IN_THE_GRAPH = [BEFORE_CLAIM, CLAIMED, BEFORE_CHARGE, BEFORE_RECORD, RECORDED, BEFORE_NOTICE, NOTICED];
 const AT_THE_GATEWAY = [BEFORE_CAPTURE, CAPTURED];
 
-let guard: Guard;
 let system: FaultSystem;
 /** Every recovery that a crash met, by the crash and the point. */
 const met = new Map<string, Pick<Standing, 'customer' | 'payment'>>();
 
-beforeAll(async () => {
-  guard = startGuard();
-  system = await startFaultSystem({ guard, log: () => {} });
+startForFile((started) => {
+  system = started;
 });
-afterAll(async () => {
-  await system?.close();
-  await guard.stop();
-});
-beforeEach(({ onTestFailed }) => onTestFailed(() => console.log(system.persona.logTails())));
 
 function remember(crash: string, standing: readonly Standing[]): void {
   for (const one of standing) met.set(`${crash}, ${one.at}`, one);

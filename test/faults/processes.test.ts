@@ -5,31 +5,24 @@
  * After a kill an activity is tried again when its time, or its heartbeat's, is over: up to a minute.
  */
 
-import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
-import { type Guard, startGuard } from '../../dev/stack/guard.ts';
+import { expect, test, vi } from 'vitest';
+import { startForFile } from './of-file.ts';
 import { verifyAll } from '../../graph/replay/verify.ts';
 import { stopScan } from './processes/expiring-cards.ts';
 import { stopFraudCases } from './processes/fraud-cases.ts';
 import { BEFORE_CORRECTION, COMPARING, CORRECTED, stopReconciliation } from './processes/reconciliation.ts';
 import { stopWalletChanges } from './processes/wallet-changes.ts';
-import { type FaultSystem, startFaultSystem } from './system.ts';
+import type { FaultSystem } from './system.ts';
 
 const LIMIT = { timeout: 150_000, interval: 2_000 };
 const TEST_LIMIT = 300_000;
 const POINTS = 4 + 7 + 6 + 2;
 
-let guard: Guard;
 let system: FaultSystem;
 
-beforeAll(async () => {
-  guard = startGuard();
-  system = await startFaultSystem({ guard, log: () => {} });
+startForFile((started) => {
+  system = started;
 });
-afterAll(async () => {
-  await system?.close();
-  await guard.stop();
-});
-beforeEach(({ onTestFailed }) => onTestFailed(() => console.log(system.persona.logTails())));
 
 const KILLS = [
   {

@@ -1,36 +1,28 @@
 /** Some dozens of random payments, with kills: a short form of `npm run faults`, whose seed repeats it. */
 
 import { randomInt } from 'node:crypto';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Guard, startGuard } from '../../dev/stack/guard.ts';
+import { expect, test } from 'vitest';
+import { startForFile } from './of-file.ts';
 import { planOf } from './random/plan.ts';
 import { runPlan } from './random/run.ts';
-import { type FaultSystem, startFaultSystem } from './system.ts';
+import type { FaultSystem } from './system.ts';
 
 const seed = Number(process.env.PERSONA_FAULTS_SEED ?? randomInt(2 ** 32));
 /** It takes about one minute; what cannot come to rest says what it is after seven. */
 const LIMIT_MS = 10 * 60_000;
 const SIZE = { obligations: 40, spread: 15_000, victims: ['worker', 'api', 'gateway'] } as const;
 
-let guard: Guard;
 let system: FaultSystem;
 
-beforeAll(async () => {
-  guard = startGuard();
-  system = await startFaultSystem({ guard, log: () => {} });
-});
-afterAll(async () => {
-  await system?.close();
-  await guard.stop();
+startForFile((started) => {
+  system = started;
 });
 
 test(
   `whatever dies by chance, nobody is charged twice or wrongly (PERSONA_FAULTS_SEED=${seed})`,
   async ({ onTestFailed }) => {
     const lines: string[] = [];
-    onTestFailed(() =>
-      console.log(`PERSONA_FAULTS_SEED=${seed}\n${lines.join('\n')}\n${system.persona.logTails()}`),
-    );
+    onTestFailed(() => console.log(`PERSONA_FAULTS_SEED=${seed}\n${lines.join('\n')}`));
     const { problems, findings } = await runPlan(system, planOf({ seed, ...SIZE }), (line) =>
       lines.push(line),
     );

@@ -43,7 +43,7 @@ export async function eventsOf<T>({ graph }: FaultSystem, id: string, type: stri
   return events.filter((event) => event.type === type).map(({ data }) => JSON.parse(data) as T);
 }
 
-/** Whoever takes notices by webhook knows a repeat by the notification's id. */
+/** Each once: a receiver of webhooks recognises a repeat by the notification's id. */
 export async function noticesTo({ evidence }: FaultSystem, customerId: string): Promise<string[]> {
   const inbox = await evidence.inbox(customerId);
   return [...new Set(inbox.map(({ notification_id }) => notification_id))].sort();
