@@ -1,6 +1,7 @@
 import type { Policy } from '../../domain/policy.ts';
 
-const AS_STORED = 'd.trust_score >= $threshold';
+// `coalesce` keeps the planner from beginning at the index of all trusted devices while the graph is small.
+const AS_STORED = 'coalesce(d.trust_score, 0.0) >= $threshold';
 
 const AGE = '$trust_now - d.trust_observed_at.epochMillis';
 const WEIGHT = `0.5 ^ (toFloat(CASE WHEN ${AGE} > 0 THEN ${AGE} ELSE 0 END) / $half_life)`;

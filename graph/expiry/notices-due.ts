@@ -13,7 +13,7 @@ export interface CardNoticeDue {
 // is nobody to write to.
 const CARD_NOTICES_DUE = `
   MATCH (p:PaymentMethod)
-  USING INDEX p:PaymentMethod(notice_due)
+  USING INDEX SEEK p:PaymentMethod(notice_due)
   WHERE p.notice_due > $after
   MATCH (p)<-[:HAS_PAYMENT_METHOD]-(c:Customer)
   WHERE c.status <> 'erased'

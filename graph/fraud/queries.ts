@@ -63,7 +63,7 @@ export interface FraudReview {
 // With OR instead of CASE the planner seeks twice and sorts everything; it takes the index only for all of its properties.
 const REVIEWS = `
   MATCH (f:FraudCase)
-  USING INDEX f:FraudCase(state, review_since, case_id)
+  USING INDEX SEEK f:FraudCase(state, review_since, case_id)
   WHERE f.state = 'needs_review' AND f.review_since >= datetime($after.since) AND f.case_id IS NOT NULL
     AND CASE WHEN f.review_since > datetime($after.since) THEN true ELSE f.case_id > $after.case_id END
     AND EXISTS { MATCH (c:Customer {id: f.customer_id}) WHERE NOT c.status IN ['erased', 'merged'] }
@@ -88,7 +88,7 @@ export function getFraudReviews(
 // Of an erased customer there is nobody to write to, nor a stream to say so in.
 const NOTICES_DUE = `
   MATCH (f:FraudCase)
-  USING INDEX f:FraudCase(notice_due)
+  USING INDEX SEEK f:FraudCase(notice_due)
   WHERE f.notice_due > $after AND f.notice_at < datetime($before)
     AND EXISTS { MATCH (c:Customer {id: f.customer_id}) WHERE c.status <> 'erased' }
   RETURN f.case_id AS case_id, f.customer_id AS customer_id, f.notice_due AS notification_id,

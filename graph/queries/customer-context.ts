@@ -34,7 +34,7 @@ export const customerContextQuery = byTrust(
   MATCH (c:Customer {id: $customer_id})
   CALL (c) {
     MATCH ()-[l:LOGGED_IN_FROM]->(d)
-    USING INDEX l:LOGGED_IN_FROM(customer_id, proven, last_login)
+    USING INDEX SEEK l:LOGGED_IN_FROM(customer_id, proven, last_login)
     WHERE l.customer_id = $customer_id AND l.proven = true AND l.last_login IS NOT NULL
     WITH l, d ORDER BY l.customer_id DESC, l.proven DESC, l.last_login DESC LIMIT $device_window
     WITH l, d WHERE ${isTrusted}

@@ -16,7 +16,7 @@ export interface CustomerDevice {
 
 const DEVICES = `
   MATCH ()-[l:LOGGED_IN_FROM]->(d:Device)
-  USING INDEX l:LOGGED_IN_FROM(customer_id, proven, last_login)
+  USING INDEX SEEK l:LOGGED_IN_FROM(customer_id, proven, last_login)
   WHERE l.customer_id = $customer_id AND l.proven = true AND l.last_login IS NOT NULL
     AND ($before IS NULL OR l.last_login <= datetime($before.last_login))
   WITH l, d

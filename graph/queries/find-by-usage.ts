@@ -66,7 +66,7 @@ const SEARCHES = {
   state: byTrust(
     (isTrusted) => `
     MATCH (a:Address)
-    USING INDEX a:Address(state, id)
+    USING INDEX SEEK a:Address(state, id)
     WHERE a.state = $spelling AND a.id > $after
     MATCH (a)<-[s:SHIPPED_TO]-(c:Customer)
     WHERE ${isShipped('s', 'a')} AND ${IS_HERE}
@@ -80,7 +80,7 @@ const SEARCHES = {
   brand: byTrust(
     (isTrusted) => `
     MATCH (p:PaymentMethod)
-    USING INDEX p:PaymentMethod(brand, id)
+    USING INDEX SEEK p:PaymentMethod(brand, id)
     WHERE p.brand = $spelling AND p.id > $after
     MATCH (p)<-[h:HAS_PAYMENT_METHOD]-(c:Customer)
     WHERE ${isUsed('h', 'p', isTrusted)} AND ${IS_HERE}
@@ -113,13 +113,13 @@ const FEW = 1_000;
 const COUNT = `
   CALL () {
     MATCH (p:PaymentMethod)
-    USING INDEX p:PaymentMethod(brand, id)
+    USING INDEX SEEK p:PaymentMethod(brand, id)
     WHERE p.brand IN $brands AND p.id > ''
     WITH p LIMIT $few RETURN count(p) AS methods
   }
   CALL () {
     MATCH (a:Address)
-    USING INDEX a:Address(state, id)
+    USING INDEX SEEK a:Address(state, id)
     WHERE a.state IN $states AND a.id > ''
     WITH a LIMIT $few RETURN count(a) AS addresses
   }

@@ -63,7 +63,7 @@ export interface ExpiryPlace {
 // ended; over all days at once it would walk again through each of a month's cards that are done.
 const NEXT_DAY = `
   MATCH (p:PaymentMethod)
-  USING INDEX p:PaymentMethod(status, expires_on, id)
+  USING INDEX SEEK p:PaymentMethod(status, expires_on, id)
   WHERE p.status = 'active' AND p.expires_on > date($after) AND p.expires_on <= date($to) AND p.id >= ''
   RETURN p.expires_on AS day ORDER BY p.status, p.expires_on LIMIT 1`;
 
@@ -71,7 +71,7 @@ const NEXT_DAY = `
 // decided on nothing more is read.
 const EXPIRING = `
   MATCH (p:PaymentMethod)
-  USING INDEX p:PaymentMethod(status, expires_on, id)
+  USING INDEX SEEK p:PaymentMethod(status, expires_on, id)
   WHERE p.status = 'active' AND p.expires_on = date($day) AND p.id > $after
   WITH p ORDER BY p.status, p.expires_on, p.id LIMIT $limit
   WITH count(p) AS scanned, max(p.id) AS last,

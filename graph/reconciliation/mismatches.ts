@@ -58,7 +58,7 @@ export interface FoundMismatch {
 
 const PAGE = `
   MATCH (p:PaymentMethod)
-  USING INDEX p:PaymentMethod(gateway_mismatch, id)
+  USING INDEX SEEK p:PaymentMethod(gateway_mismatch, id)
   WHERE p.gateway_mismatch = $mismatch AND p.id > $after AND p.removed_at IS NULL
   MATCH (p)<-[:HAS_PAYMENT_METHOD]-(c:Customer)
   RETURN p.id AS payment_method_id, c.id AS customer_id, p.gateway_mismatch AS mismatch
@@ -74,7 +74,7 @@ export function getMismatches(
 
 const WALLETS = `
   MATCH (c:Customer)
-  USING INDEX c:Customer(gateway_mismatch, id)
+  USING INDEX SEEK c:Customer(gateway_mismatch, id)
   WHERE c.gateway_mismatch = $mismatch AND c.id > $after AND c.status IN ['active', 'suspended']
   RETURN c.id AS customer_id
   ORDER BY c.gateway_mismatch, c.id LIMIT $limit`;

@@ -27,7 +27,7 @@ const DOUBT = `
 // With OR instead of CASE the planner seeks twice and sorts everything; it takes the index only for all of its properties.
 const IN_REVIEW = `
   MATCH (o:Obligation)
-  USING INDEX o:Obligation(state, rule, payment_id)
+  USING INDEX SEEK o:Obligation(state, rule, payment_id)
   WHERE o.state = 'needs_review' AND o.rule >= $after.rule AND o.payment_id IS NOT NULL
     AND CASE WHEN o.rule > $after.rule THEN true ELSE o.payment_id > $after.payment_id END
   WITH o ORDER BY o.state, o.rule, o.payment_id LIMIT $limit
@@ -46,7 +46,7 @@ export function getAllInReview(
 // Few: those in doubt, by the index on their state.
 const OF_CLOSED = `
   MATCH (a:ChargeAttempt)
-  USING INDEX a:ChargeAttempt(state)
+  USING INDEX SEEK a:ChargeAttempt(state)
   WHERE a.state IN ['unknown', 'pending'] AND a.source = 'recovery' AND a.key > $after
     AND a.claimed_at < datetime(CASE a.state WHEN 'unknown' THEN $asked.unknown ELSE $asked.pending END)
   MATCH (o:Obligation {payment_id: a.payment_id}) WHERE o.closed_at IS NOT NULL

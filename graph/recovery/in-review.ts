@@ -12,7 +12,7 @@ export interface InReview {
 // While there are few, the planner would read all that is under review and sort it.
 const PAGE = `
   MATCH (o:Obligation)
-  USING INDEX o:Obligation(state, rule, payment_id)
+  USING INDEX SEEK o:Obligation(state, rule, payment_id)
   WHERE o.state = 'needs_review' AND o.rule = $rule AND o.payment_id > $after
   RETURN o.payment_id AS payment_id, o.customer_id AS customer_id, o.amount AS amount, o.currency AS currency,
     o.opened_at AS opened_at
@@ -31,7 +31,7 @@ export function getInReview(
 
 const COUNT = `
   MATCH (o:Obligation)
-  USING INDEX o:Obligation(state, rule, payment_id)
+  USING INDEX SEEK o:Obligation(state, rule, payment_id)
   WHERE o.state = 'needs_review' AND o.rule = $rule AND o.payment_id > ''
   RETURN count(o) AS found`;
 
