@@ -113,6 +113,7 @@ async function sweptCards(): Promise<SendNoticeInput[]> {
   const started: SendNoticeInput[] = [];
   const { sweepNotices } = createSweepActivities({
     graph,
+    listRunningRecoveries: async () => new Set(),
     resumeRecovery: async () => false,
     resumeFraudCase: async () => false,
     startRefund: async () => false,

@@ -27,7 +27,8 @@ import {
   reconciliationHeader,
 } from './reconciliation-dependencies.ts';
 import { orNotCompared } from './reconcile-wallet.ts';
-import { type Finder, runSlice, sideBySide } from './reconciliation-slices.ts';
+import { type Finder, runSlice } from './reconciliation-slices.ts';
+import { sideBySide } from './side-by-side.ts';
 
 const refOf = (record: { gateway_ref: string } | { dispute_ref: string }) =>
   'dispute_ref' in record ? record.dispute_ref : record.gateway_ref;

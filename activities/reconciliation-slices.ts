@@ -67,14 +67,3 @@ export async function runSlice(
     if (Date.now() >= until) return progress;
   }
 }
-
-/** Enough to keep the gateway and the graph busy, and few enough that others hardly notice. */
-const SIDE_BY_SIDE = 4;
-
-export async function sideBySide<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
-  const rest = items.values();
-  const worker = async () => {
-    for (const item of rest) await work(item);
-  };
-  await Promise.all(Array.from({ length: SIDE_BY_SIDE }, worker));
-}

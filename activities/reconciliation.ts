@@ -13,7 +13,8 @@ import {
 import type { ReconcileActivities } from '../workflows/reconcile-payment-methods.ts';
 import { type ReconcileDependencies, reconciliationHeader } from './reconciliation-dependencies.ts';
 import { createRecordComparison } from './reconcile-records.ts';
-import { runSlice, sideBySide } from './reconciliation-slices.ts';
+import { runSlice } from './reconciliation-slices.ts';
+import { sideBySide } from './side-by-side.ts';
 import { createWalletComparison, goneMeanwhile } from './reconcile-wallet.ts';
 
 const DAY_MS = 86_400_000;

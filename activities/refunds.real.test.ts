@@ -67,10 +67,10 @@ async function paidTwice({ refunds = true } = {}) {
         payment_id,
         by: { actor: 'grace', reason: 'test' },
       }),
-    isSwept: async (days: number) =>
-      (
-        await findRefundsDue(graph, { after: before(payment_id), limit: 1, now: began + days * DAY })
-      ).includes(payment_id),
+    async isSwept(days: number) {
+      const page = { after: before(payment_id), limit: 1, now: began + days * DAY };
+      return (await findRefundsDue(graph, page)).payment_ids.includes(payment_id);
+    },
     follow: async (days = 0) =>
       followRefunds(graph, testHeader(), {
         ...{ payment_id, gateway_ref, now: began + days * DAY },

@@ -39,6 +39,7 @@ async function swept(later: number, send: (report: Report) => void = () => {}) {
   const sent: Report[] = [];
   const { sweepReports } = createSweepActivities({
     graph,
+    listRunningRecoveries: async () => new Set(),
     resumeRecovery: async () => false,
     resumeFraudCase: async () => false,
     startRefund: async () => false,
@@ -138,7 +139,7 @@ test('a run whose opening fails for good leaves its message to the sweep, which 
   const other = await customerWithCards(graph, policy, { cards: 2 });
   const failure = failureOf(other);
   const { payment_id } = failure;
-  const nothing = async () => ({ looked_at: 0, started: [] });
+  const nothing = async () => ({ looked_at: 0, started: 0 });
   const recovery = createRecoveryActivities({
     graph,
     gateway: {} as PaymentGateway,
@@ -164,6 +165,7 @@ test('a run whose opening fails for good leaves its message to the sweep, which 
       [TaskQueue.maintenance]: {
         ...createSweepActivities({
           graph,
+          listRunningRecoveries: async () => new Set(),
           resumeRecovery: async () => false,
           resumeFraudCase: async () => false,
           startRefund: async () => false,
@@ -171,7 +173,7 @@ test('a run whose opening fails for good leaves its message to the sweep, which 
           sendReport: (report) => sendReport(rig.client, report),
           now: () => Date.now() + 2 * MINUTE,
         }),
-        sweepPage: nothing,
+        sweepRecoveries: nothing,
         sweepNotices: nothing,
       },
     },

@@ -2,9 +2,10 @@
 
 import { randomUUID } from 'node:crypto';
 import { MockActivityEnvironment } from '@temporalio/testing';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { DefaultLogger } from '@temporalio/worker';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type InboxSimulator, startInboxSimulator } from '../dev/simulators/inbox/server.ts';
-import type { SendNoticeInput } from '../domain/processes.ts';
+import { OBLIGATION_SWEEP, type SendNoticeInput } from '../domain/processes.ts';
 import { applyFraudOutcome, decideFraudReview, type Graph } from '../graph/index.ts';
 import { closeRecovery } from '../graph/recovery/index.ts';
 import { readPolicy } from '../platform/policy.ts';
@@ -46,6 +47,7 @@ async function swept(subject: string, later: number): Promise<SendNoticeInput[]>
 function sweeping(later: number, starts: Partial<Parameters<typeof createSweepActivities>[0]>) {
   return createSweepActivities({
     graph,
+    listRunningRecoveries: async () => new Set(),
     resumeRecovery: async () => false,
     resumeFraudCase: async () => false,
     startRefund: async () => false,
@@ -56,9 +58,12 @@ function sweeping(later: number, starts: Partial<Parameters<typeof createSweepAc
   });
 }
 
-async function eachPage(sweep: (input: { after: string }) => Promise<{ next?: string }>): Promise<void> {
-  const environment = new MockActivityEnvironment();
-  for (let after: string | undefined = ''; after !== undefined; ) {
+async function eachPage(
+  sweep: (input: { after: string }) => Promise<{ next?: string }>,
+  first = '',
+): Promise<void> {
+  const environment = new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR') });
+  for (let after: string | undefined = first; after !== undefined; ) {
     const page = (await environment.run(sweep, { after })) as { next?: string };
     after = page.next;
   }
@@ -145,4 +150,53 @@ test('a suspicion that awaits a person is taken up, page after page, until someb
   resumed.splice(0);
   await eachPage(sweepFraudReviews);
   expect(resumed).not.toContain(case_id);
+});
+
+describe('recoveries', () => {
+  const SWEEP = OBLIGATION_SWEEP.everyMs;
+  const SWEEPS_A_DAY = DAY / SWEEP;
+
+  /** Two payments that are owed; of one the recovery is listed as running. */
+  async function oneLost() {
+    // Behind the payments of other tests, so that their pages are not read.
+    const prefix = `zz-sweep-${randomUUID()}`;
+    const [lost, running] = [`${prefix}-1`, `${prefix}-2`];
+    for (const payment_id of [lost, running]) await claimedObligation(graph, policy, { payment_id });
+    const asked: (readonly string[])[] = [];
+    /** What the sweep at that time starts of the two. */
+    const startedAt = async (at: number, list: ReadonlySet<string>) => {
+      const started: string[] = [];
+      const { sweepRecoveries } = sweeping(0, {
+        now: () => at,
+        async listRunningRecoveries(paymentIds) {
+          asked.push(paymentIds);
+          return list;
+        },
+        async resumeRecovery(paymentId) {
+          started.push(paymentId);
+          return true;
+        },
+      });
+      await eachPage(sweepRecoveries, prefix);
+      return started.filter((paymentId) => paymentId.startsWith(prefix));
+    };
+    return { lost, running, asked, startedAt };
+  }
+
+  test('of a page are asked for at once, and those are started that Temporal does not list', async () => {
+    const { lost, running, asked, startedAt } = await oneLost();
+    expect(await startedAt(Date.now(), new Set([running]))).toContain(lost);
+    expect(asked).toHaveLength(1);
+    expect(asked[0]).toEqual(expect.arrayContaining([lost, running]));
+    expect(asked[0]).toEqual(asked[0]?.toSorted());
+  });
+
+  test('are taken for lost in one sweep of each day, whatever Temporal lists', async () => {
+    const { lost, running, startedAt } = await oneLost();
+    const today = Date.now();
+    const started: string[] = [];
+    for (let n = 0; n < SWEEPS_A_DAY; n += 1)
+      started.push(...(await startedAt(today + n * SWEEP, new Set([lost, running]))));
+    expect(started.toSorted()).toEqual([lost, running]);
+  });
 });

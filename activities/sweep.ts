@@ -2,13 +2,12 @@ import { log } from '@temporalio/activity';
 import type { NoticeTemplate } from '../domain/ports.ts';
 import type { Report, SendNoticeInput } from '../domain/processes.ts';
 import { findCardNoticesDue } from '../graph/expiry/index.ts';
-import { findSuspensionNoticesDue, type FraudReview, type Graph, getFraudReviews } from '../graph/index.ts';
+import { findSuspensionNoticesDue, type FraudReview, getFraudReviews } from '../graph/index.ts';
 import {
   clearReports,
   findNoticesDue,
   findRefundsDue,
   findReportsDue,
-  findUnattended,
   type NoticeDue,
   openReport,
   postponeReports,
@@ -16,9 +15,8 @@ import {
 } from '../graph/recovery/index.ts';
 import { headerOf, onceInActivity } from './header.ts';
 import type { SweepActivities, SweptPage } from '../workflows/sweep-obligations.ts';
+import { createSweepRecoveries, type SweepRecoveriesDependencies } from './sweep-recoveries.ts';
 
-/** Starts a recovery again unless one runs. @returns whether it was started */
-export type ResumeRecovery = (paymentId: string) => Promise<boolean>;
 /** Starts the process of a fraud case again unless one runs. @returns whether it was started */
 export type ResumeFraudCase = (caseId: string) => Promise<boolean>;
 /** Starts to give back what is due of a payment unless that is under way. @returns whether it was started */
@@ -28,15 +26,11 @@ export type StartNotice = (input: SendNoticeInput) => Promise<boolean>;
 /** Hands a message to the process that it is for, which begins with it if none is running. */
 export type SendReport = (report: Report) => Promise<unknown>;
 
-export interface SweepDependencies {
-  graph: Graph;
+export interface SweepDependencies extends SweepRecoveriesDependencies {
   sendReport: SendReport;
-  resumeRecovery: ResumeRecovery;
   resumeFraudCase: ResumeFraudCase;
   startRefund: StartRefund;
   startNotice: StartNotice;
-  /** Epoch milliseconds. */
-  now: () => number;
 }
 
 const PAGE = 100;
@@ -56,22 +50,7 @@ const NEWS_MS = 3 * 24 * 3_600_000;
 const NEVER_TOO_LATE: readonly NoticeTemplate[] = ['recovered', 'refund_issued'];
 
 export function createSweepActivities(deps: SweepDependencies): SweepActivities {
-  const { graph, resumeRecovery, resumeFraudCase, startRefund, sendReport, startNotice, now } = deps;
-
-  async function sweepPayments(
-    find: typeof findUnattended,
-    after: string,
-    start: (paymentId: string) => Promise<boolean>,
-  ): Promise<SweptPage> {
-    const paymentIds = await find(graph, { after, limit: PAGE, now: now() });
-    const started: string[] = [];
-    for (const paymentId of paymentIds) {
-      if (await start(paymentId)) started.push(paymentId);
-    }
-    const last = paymentIds.at(-1);
-    const next = paymentIds.length === PAGE && last !== undefined ? { next: last } : {};
-    return { looked_at: paymentIds.length, started, ...next };
-  }
+  const { graph, resumeFraudCase, startRefund, sendReport, startNotice, now } = deps;
 
   /** @returns whether it was sent */
   async function sendAgain(due: ReportDue): Promise<boolean> {
@@ -99,9 +78,9 @@ export function createSweepActivities(deps: SweepDependencies): SweepActivities 
   const inputsOf = (due: readonly NoticeDue[]) => due.map((notice) => inputOf(notice, now()));
 
   async function startNotices(due: readonly SendNoticeInput[], next: string | undefined): Promise<SweptPage> {
-    const started: string[] = [];
-    for (const notice of due) if (await startNotice(notice)) started.push(notice.notification_id);
-    return { looked_at: due.length, started, ...(next === undefined ? {} : { next }) };
+    let started = 0;
+    for (const notice of due) if (await startNotice(notice)) started += 1;
+    return { looked_at: due.length, started, ...(next !== undefined && { next }) };
   }
 
   /** They are true for weeks, or said not to be true any more when they are sent: none is too old for a try. */
@@ -111,18 +90,23 @@ export function createSweepActivities(deps: SweepDependencies): SweepActivities 
   }
 
   return {
-    sweepPage: ({ after }) => sweepPayments(findUnattended, after, resumeRecovery),
+    sweepRecoveries: createSweepRecoveries(deps),
 
-    sweepRefunds: ({ after }) => sweepPayments(findRefundsDue, after, startRefund),
+    async sweepRefunds({ after }) {
+      const { payment_ids, next } = await findRefundsDue(graph, { after, limit: PAGE, now: now() });
+      let started = 0;
+      for (const paymentId of payment_ids) if (await startRefund(paymentId)) started += 1;
+      return { looked_at: payment_ids.length, started, ...(next !== undefined && { next }) };
+    },
 
     async sweepReports({ after }) {
       const page = { after, limit: PAGE, before: now() - REPORT_WAITS_MS, now: now() };
       const { due, next } = await findReportsDue(graph, page);
-      const started: string[] = [];
+      let started = 0;
       for (const report of due) {
         try {
           if (!(await sendAgain(report))) continue;
-          started.push(report.event_id);
+          started += 1;
           log.warn('An accepted message that nothing has recorded was sent again', idsOf(report));
         } catch (error) {
           // One that cannot be opened or sent must not keep the others back.
@@ -130,7 +114,7 @@ export function createSweepActivities(deps: SweepDependencies): SweepActivities 
         }
       }
       if (due.length > 0) await postpone(due);
-      return { looked_at: due.length, started, ...(next === undefined ? {} : { next }) };
+      return { looked_at: due.length, started, ...(next !== undefined && { next }) };
     },
 
     // First those about payments, then those about suspensions, then those about cards.
@@ -148,8 +132,8 @@ export function createSweepActivities(deps: SweepDependencies): SweepActivities 
     async sweepFraudReviews({ after }) {
       const place = after === '' ? undefined : (JSON.parse(after) as Pick<FraudReview, 'since' | 'case_id'>);
       const reviews = await getFraudReviews(graph, { limit: PAGE, ...(place && { after: place }) });
-      const started: string[] = [];
-      for (const { case_id } of reviews) if (await resumeFraudCase(case_id)) started.push(case_id);
+      let started = 0;
+      for (const { case_id } of reviews) if (await resumeFraudCase(case_id)) started += 1;
       const last = reviews.length === PAGE ? reviews.at(-1) : undefined;
       const next = last && { next: JSON.stringify({ since: last.since, case_id: last.case_id }) };
       return { looked_at: reviews.length, started, ...next };

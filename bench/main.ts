@@ -17,6 +17,7 @@ import { keep, publish } from './record.ts';
 import { asTable } from './report.ts';
 import type { BenchmarkResult, Findings } from './result.ts';
 import { scaleBenchmark } from './scale.ts';
+import { sweepBenchmark } from './sweep/benchmark.ts';
 import { type BenchSystem, startSystem } from './system.ts';
 import { transactionBenchmark } from './transaction.ts';
 
@@ -37,6 +38,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   importBenchmark,
   expiryBenchmark,
   reconciliationBenchmark,
+  sweepBenchmark,
   // The last one: what it opens stays open.
   openRecoveriesBenchmark,
 ];

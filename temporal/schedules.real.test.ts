@@ -10,22 +10,22 @@ import {
   TaskQueue,
 } from '../domain/processes.ts';
 import { createTestRig, eventually } from '../test/rig/index.ts';
+import { listRunningRecoveries } from './running.ts';
 import { ensureSchedules, keepSchedules, scheduleStatuses } from './schedules.ts';
 import { resumeRecovery } from './starts.ts';
 
 test('the sweep is scheduled once, however many workers put it into place, and starts its workflow', async () => {
   const swept: string[] = [];
+  const nothing = async () => ({ looked_at: 0, started: 0 });
   const sweep = {
-    async sweepPage({ after }: { after: string }) {
+    async sweepRecoveries({ after }: { after: string }) {
       swept.push(after);
-      return { looked_at: 0, started: [] };
+      return { looked_at: 0, started: 0 };
     },
-    async sweepReports() {
-      return { looked_at: 0, started: [] };
-    },
-    async sweepNotices() {
-      return { looked_at: 0, started: [] };
-    },
+    sweepReports: nothing,
+    sweepRefunds: nothing,
+    sweepNotices: nothing,
+    sweepFraudReviews: nothing,
   };
   const rig = await createTestRig({ server: 'dev', activities: { [TaskQueue.maintenance]: sweep } });
   await Promise.all([ensureSchedules(rig.client), ensureSchedules(rig.client), ensureSchedules(rig.client)]);
@@ -116,4 +116,24 @@ test('a recovery is taken up again only where none runs', async () => {
   rig.leaveOpen(recoveryWorkflowId(paymentId), 'its first activity never answers');
   const started = await Promise.all([1, 2, 3].map(() => resumeRecovery(rig.client, paymentId)));
   expect(started.filter(Boolean)).toHaveLength(1);
+});
+
+test('of a page of payments those are listed whose recovery is running', async () => {
+  const rig = await createTestRig({ server: 'dev', activities: {} });
+  const [before, first, lost, last, behind] = ['a', 'b', 'c', 'd', 'e'].map((id) => `invoice-${id}`) as [
+    ...[string, string, string, string, string],
+  ];
+  const running = [before, first, last, behind];
+  for (const paymentId of running) {
+    rig.leaveOpen(recoveryWorkflowId(paymentId), 'no worker serves it');
+    await resumeRecovery(rig.client, paymentId);
+  }
+  // What is terminated is listed, but not as running.
+  await resumeRecovery(rig.client, lost);
+  await rig.client.workflow.getHandle(recoveryWorkflowId(lost)).terminate();
+  await eventually(async () => {
+    expect(await listRunningRecoveries(rig.client, running)).toEqual(new Set(running));
+    expect(await listRunningRecoveries(rig.client, [first, lost, last])).toEqual(new Set([first, last]));
+  }, 30_000);
+  expect(await listRunningRecoveries(rig.client, [])).toEqual(new Set());
 });

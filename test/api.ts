@@ -18,6 +18,7 @@ import { PersonaAgentClient } from '../proto/gen/persona/v1/persona_agent.ts';
 import { createBlindIndex } from '../security/blind-index.ts';
 import { createKeyRing } from '../security/key-ring.ts';
 import { workflowBundle } from '../temporal/bundle.ts';
+import { listRunningRecoveries } from '../temporal/running.ts';
 import {
   resumeFraudCase,
   resumeRecovery,
@@ -87,6 +88,7 @@ export async function openApiUnderTest(): Promise<ApiUnderTest> {
     },
     tellRecoveries: (paymentIds, signal, payload) =>
       tellRecoveries(server.client, paymentIds, signal, payload),
+    listRunningRecoveries: (paymentIds) => listRunningRecoveries(server.client, paymentIds),
     resumeRecovery: (paymentId) => resumeRecovery(server.client, paymentId),
     resumeFraudCase: (caseId) => resumeFraudCase(server.client, caseId),
     startRefund: (paymentId) => startRefund(server.client, paymentId),

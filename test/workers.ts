@@ -45,6 +45,7 @@ export async function startWorking() {
     },
     tellRecoveries: (paymentIds, signal, payload) =>
       tellRecoveries(temporal.client, paymentIds, signal, payload),
+    listRunningRecoveries: async () => new Set(),
     resumeRecovery: async () => false,
     resumeFraudCase: async () => false,
     startRefund: async () => false,

@@ -22,6 +22,7 @@ import { workflowBundle } from '../temporal/bundle.ts';
 import { connectTemporal } from '../temporal/client.ts';
 import { activityFields } from '../temporal/log-fields.ts';
 import { installRuntime } from '../temporal/runtime.ts';
+import { listRunningRecoveries } from '../temporal/running.ts';
 import { ensureSchedules, keepSchedules } from '../temporal/schedules.ts';
 import { ensureSearchAttributes } from '../temporal/search-attributes.ts';
 import {
@@ -103,6 +104,7 @@ async function main(): Promise<void> {
     const activities = queueActivities({
       ...{ graph, gateway, records, notifier, chimera, policy },
       tellRecoveries: (paymentIds, signal, payload) => tellRecoveries(client, paymentIds, signal, payload),
+      listRunningRecoveries: (paymentIds) => listRunningRecoveries(client, paymentIds),
       resumeRecovery: (paymentId) => resumeRecovery(client, paymentId),
       resumeFraudCase: (caseId) => resumeFraudCase(client, caseId),
       startRefund: (paymentId) => startRefund(client, paymentId),

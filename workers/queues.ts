@@ -17,11 +17,11 @@ import { createRefundActivities } from '../activities/refunds.ts';
 import {
   createSweepActivities,
   type ResumeFraudCase,
-  type ResumeRecovery,
   type SendReport,
   type StartNotice,
   type StartRefund,
 } from '../activities/sweep.ts';
+import type { ListRunningRecoveries, ResumeRecovery } from '../activities/sweep-recoveries.ts';
 import { invalid } from '../domain/errors.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { Chimera, Notifier, PaymentGateway } from '../domain/ports.ts';
@@ -36,6 +36,7 @@ export interface ActivityDependencies {
   chimera: Chimera;
   policy: Policy;
   tellRecoveries: TellRecoveries;
+  listRunningRecoveries: ListRunningRecoveries;
   resumeRecovery: ResumeRecovery;
   resumeFraudCase: ResumeFraudCase;
   startRefund: StartRefund;

@@ -5,7 +5,7 @@ import { recoveryNotificationId, type SendNoticeInput, TaskQueue } from '../doma
 import { startNotice } from '../temporal/starts.ts';
 import { createTestRig, type TestRig } from '../test/rig/index.ts';
 import type { NoticeActivities } from './send-notice.ts';
-import type { SweepActivities } from './sweep-obligations.ts';
+import type { SweepActivities, SweepResult, SweptPage } from './sweep-obligations.ts';
 
 const sweep = (rig: TestRig, n = 1) =>
   rig.client.workflow.execute('sweepObligations', {
@@ -13,36 +13,99 @@ const sweep = (rig: TestRig, n = 1) =>
     taskQueue: TaskQueue.maintenance,
   });
 
-test('the sweep looks at every page and says how many recoveries and notices it started again', async () => {
-  const pages: Record<string, Awaited<ReturnType<SweepActivities['sweepPage']>>> = {
-    '': { looked_at: 100, started: ['invoice-7'], next: 'invoice-99' },
-    'invoice-99': { looked_at: 3, started: [] },
+const NOTHING: SweptPage = { looked_at: 0, started: 0 };
+/** A sweep that finds nothing, but for what a test gives. */
+const sweeping = (found: Partial<SweepActivities>): SweepActivities => ({
+  sweepReports: async () => NOTHING,
+  sweepRecoveries: async () => NOTHING,
+  sweepRefunds: async () => NOTHING,
+  sweepNotices: async () => NOTHING,
+  sweepFraudReviews: async () => NOTHING,
+  ...found,
+});
+/** So many pages of ten, of which each started one. */
+function pages(all: number): { sweep: SweepActivities['sweepRecoveries']; seen: string[] } {
+  const seen: string[] = [];
+  return {
+    seen,
+    async sweep({ after }) {
+      seen.push(after);
+      const page = Number(after) + 1;
+      return { looked_at: 10, started: 1, ...(page < all && { next: String(page) }) };
+    },
   };
-  const noticePages: typeof pages = {
-    '': { looked_at: 101, started: ['one', 'two'], next: 'invoice-50' },
-    'invoice-50': { looked_at: 1, started: ['three'] },
-  };
-  const refundPages: typeof pages = { '': { looked_at: 2, started: ['invoice-1'] } };
-  const none = { looked_at: 0, started: [] };
-  const activities: SweepActivities = {
-    sweepPage: async ({ after }) => pages[after] ?? none,
-    sweepReports: async ({ after }) => (after === '' ? { looked_at: 1, started: ['event-1'] } : none),
-    sweepRefunds: async ({ after }) => refundPages[after] ?? none,
-    sweepNotices: async ({ after }) => noticePages[after] ?? none,
-    sweepFraudReviews: async ({ after }) =>
-      after === ''
-        ? { looked_at: 100, started: ['case-1'], next: 'second' }
-        : { looked_at: 1, started: ['case-2'] },
-  };
-  const rig = await createTestRig({ activities: { [TaskQueue.maintenance]: activities } });
-  expect(await sweep(rig)).toEqual({
-    looked_at: 103,
-    started: 1,
-    reports: 1,
-    refunds: 1,
-    notices: 3,
-    fraud_cases: 2,
+}
+
+test('the sweep looks at every page of every part and says how much it started again', async () => {
+  const activities = sweeping({
+    sweepReports: pages(1).sweep,
+    sweepRecoveries: pages(2).sweep,
+    sweepRefunds: pages(3).sweep,
+    sweepNotices: pages(4).sweep,
+    sweepFraudReviews: pages(5).sweep,
   });
+  const rig = await createTestRig({ activities: { [TaskQueue.maintenance]: activities } });
+  const started = { reports: 1, recoveries: 2, refunds: 3, notices: 4, fraud_cases: 5 };
+  expect(await sweep(rig)).toEqual({ looked_at: 20, ...started, failed: [] });
+});
+
+test('it passes every page, however many there are, over runs whose histories stay short', async () => {
+  const [recoveries, notices] = [pages(650), pages(2)];
+  const activities = sweeping({ sweepRecoveries: recoveries.sweep, sweepNotices: notices.sweep });
+  const rig = await createTestRig({ activities: { [TaskQueue.maintenance]: activities } });
+  expect(await sweep(rig)).toMatchObject({ looked_at: 6_500, recoveries: 650, notices: 2, failed: [] });
+  expect(recoveries.seen).toEqual(['', ...Array.from({ length: 649 }, (_, page) => String(page + 1))]);
+  expect(notices.seen).toEqual(['', '1']);
+  // It began as another run, which began as another one.
+  const { events } = await rig.client.workflow.getHandle('obligation-sweep-1').fetchHistory();
+  expect(events?.length).toBeLessThan(3_000);
+  expect(events?.[0]?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId).toBeTruthy();
+});
+
+test.each<[keyof SweepActivities, SweepResult['failed'], string[]]>([
+  ['sweepReports', ['reports', 'recoveries'], ['refunds', 'notices', 'fraud cases']],
+  ['sweepRecoveries', ['recoveries'], ['reports', 'refunds', 'notices', 'fraud cases']],
+  ['sweepRefunds', ['refunds'], ['reports', 'recoveries', 'notices', 'fraud cases']],
+])(
+  'where %s fails, the sweep says so and goes on with what does not need it',
+  async (part, failed, others) => {
+    const seen: string[] = [];
+    const page = (name: string) => async () => {
+      seen.push(name);
+      return NOTHING;
+    };
+    const activities: SweepActivities = {
+      sweepReports: page('reports'),
+      sweepRecoveries: page('recoveries'),
+      sweepRefunds: page('refunds'),
+      sweepNotices: page('notices'),
+      sweepFraudReviews: page('fraud cases'),
+      [part]: async () => {
+        throw new PersonaError('graph_unavailable', 'away');
+      },
+    };
+    const rig = await createTestRig({ activities: { [TaskQueue.maintenance]: activities } });
+    expect(await sweep(rig)).toMatchObject({ failed });
+    expect(seen).toEqual(others);
+  },
+);
+
+test('a sweep that is cancelled ends', async () => {
+  const begun = Promise.withResolvers<void>();
+  const activities = sweeping({
+    async sweepReports() {
+      begun.resolve();
+      throw new PersonaError('graph_unavailable', 'away');
+    },
+  });
+  const rig = await createTestRig({ activities: { [TaskQueue.maintenance]: activities } });
+  const workflowId = 'obligation-sweep-cancelled';
+  const handle = await rig.client.workflow.start('sweepObligations', {
+    ...{ workflowId, taskQueue: TaskQueue.maintenance },
+  });
+  await begun.promise;
+  await handle.cancel();
+  await expect(handle.result()).rejects.toMatchObject({ cause: { name: 'CancelledFailure' } });
 });
 
 test('a notice that is due is sent by a process of its own, however many sweeps find it meanwhile', async () => {
@@ -57,16 +120,12 @@ test('a notice that is due is sent by a process of its own, however many sweeps 
   let away = true;
   const delivered: string[] = [];
   let rig: TestRig;
-  const sweeping: Partial<SweepActivities> = {
-    sweepPage: async () => ({ looked_at: 0, started: [] }),
-    sweepRefunds: async () => ({ looked_at: 0, started: [] }),
-    sweepReports: async () => ({ looked_at: 0, started: [] }),
-    sweepFraudReviews: async () => ({ looked_at: 0, started: [] }),
+  const noticing = sweeping({
     sweepNotices: async () => {
-      const started = due && (await startNotice(rig.client, notice)) ? [notice.notification_id] : [];
+      const started = Number(due && (await startNotice(rig.client, notice)));
       return { looked_at: Number(due), started };
     },
-  };
+  });
   const sending: Partial<NoticeActivities> = {
     async deliverNotice({ notification_id }) {
       if (away) throw new PersonaError('notifier_unavailable', 'the inbox is away');
@@ -76,7 +135,7 @@ test('a notice that is due is sent by a process of its own, however many sweeps 
     },
   };
   rig = await createTestRig({
-    activities: { [TaskQueue.maintenance]: sweeping, [TaskQueue.recovery]: sending },
+    activities: { [TaskQueue.maintenance]: noticing, [TaskQueue.recovery]: sending },
   });
   expect(await sweep(rig, 1)).toMatchObject({ notices: 1 });
   expect(await sweep(rig, 2)).toMatchObject({ notices: 0 });
@@ -90,15 +149,15 @@ test('a message that nothing has recorded reaches its payment before that is tak
   const seen: string[] = [];
   const page = (name: string) => async () => {
     seen.push(name);
-    return { looked_at: 0, started: [] };
+    return NOTHING;
   };
   const activities: SweepActivities = {
-    sweepPage: page('payments'),
+    sweepRecoveries: page('recoveries'),
     sweepReports: page('reports'),
     sweepRefunds: page('refunds'),
     sweepNotices: page('notices'),
     sweepFraudReviews: page('fraud cases'),
   };
   await sweep(await createTestRig({ activities: { [TaskQueue.maintenance]: activities } }));
-  expect(seen).toEqual(['reports', 'payments', 'refunds', 'notices', 'fraud cases']);
+  expect(seen).toEqual(['reports', 'recoveries', 'refunds', 'notices', 'fraud cases']);
 });

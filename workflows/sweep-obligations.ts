@@ -5,82 +5,117 @@
  * in a fraud case. The run finds out before it does anything.
  */
 
-import { proxyActivities } from '@temporalio/workflow';
+import { ActivityFailure, continueAsNew, isCancellation, log, proxyActivities } from '@temporalio/workflow';
 import { WorkflowName } from '../domain/processes.ts';
 import { show } from './visibility.ts';
 
 export interface SweptPage {
   looked_at: number;
-  /** The payments whose recovery or refund, the events whose signal, the notifications whose sending, or the fraud cases whose process was started again. */
-  started: string[];
+  /** How many recoveries, refunds, notices or fraud cases were started, or messages sent, again. */
+  started: number;
   /** Where the next page begins; absent after the last one. */
   next?: string;
 }
 
+type SweepPart = (input: { after: string }) => Promise<SweptPage>;
+
+/** Each looks at one page. */
 export interface SweepActivities {
-  /** Looks at one page; starts a run for each payment of it that has none. */
-  sweepPage(input: { after: string }): Promise<SweptPage>;
-  /** The same for what is to be given back. */
-  sweepRefunds(input: { after: string }): Promise<SweptPage>;
-  /** The same for messages that were accepted, and that no run has recorded. */
-  sweepReports(input: { after: string }): Promise<SweptPage>;
-  /** The same for the notices that are due. */
-  sweepNotices(input: { after: string }): Promise<SweptPage>;
-  /** The same for fraud cases that await a person. */
-  sweepFraudReviews(input: { after: string }): Promise<SweptPage>;
+  /** Messages that were accepted, and that no run has recorded. */
+  sweepReports: SweepPart;
+  /** Payments that a recovery should be looking after. */
+  sweepRecoveries: SweepPart;
+  /** Payments with a refund that is due. */
+  sweepRefunds: SweepPart;
+  /** Notices that are due. */
+  sweepNotices: SweepPart;
+  /** Fraud cases that await a person. */
+  sweepFraudReviews: SweepPart;
 }
 
-const { sweepPage, sweepReports, sweepRefunds, sweepNotices, sweepFraudReviews } =
-  proxyActivities<SweepActivities>({
-    // A page asks Temporal about a hundred runs at most.
-    startToCloseTimeout: '2m',
-    // The next sweep comes in ten minutes and begins anew.
-    scheduleToCloseTimeout: '8m',
-    retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' },
-  });
+const activities = proxyActivities<SweepActivities>({
+  // A page starts a thousand runs of each state at most, four at a time.
+  startToCloseTimeout: '2m',
+  // The next sweep comes in ten minutes and begins anew.
+  scheduleToCloseTimeout: '8m',
+  retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' },
+});
 
-export interface SweepResult {
-  /** Payments. */
+// Reports first: a run that begins with a settlement or a STOP charges nothing that one which resumes without it would.
+const PARTS = ['reports', 'recoveries', 'refunds', 'notices', 'fraud_cases'] as const;
+type Part = (typeof PARTS)[number];
+
+const SWEEPS: Readonly<Record<Part, SweepPart>> = {
+  reports: activities.sweepReports,
+  recoveries: activities.sweepRecoveries,
+  refunds: activities.sweepRefunds,
+  notices: activities.sweepNotices,
+  fraud_cases: activities.sweepFraudReviews,
+};
+
+/** How many of each part were started, or sent, again. */
+export interface SweepResult extends Record<Part, number> {
+  /** Payments that a recovery should be looking after. */
   looked_at: number;
-  /** Payments whose recovery was started again. */
-  started: number;
-  /** Accepted messages that were sent again. */
-  reports: number;
-  /** Payments of which something is being given back. */
-  refunds: number;
-  /** Notices whose sending was started again. */
-  notices: number;
-  /** Fraud cases whose process was started again. */
-  fraud_cases: number;
+  /** Parts that were not looked at to their end. */
+  failed: Part[];
 }
 
-/** How many pages of each kind one execution looks at: history stays short, and what is left comes with the next sweep. */
-const MAX_PAGES = 200;
-
-export async function sweepObligations(): Promise<SweepResult> {
-  // First: a run that begins with a settlement or a STOP charges nothing that one which resumes without it would.
-  const { started: reports } = await eachPage(sweepReports);
-  const { looked_at, started } = await eachPage(sweepPage);
-  const { started: refunds } = await eachPage(sweepRefunds);
-  const { started: notices } = await eachPage(sweepNotices);
-  const { started: fraud_cases } = await eachPage(sweepFraudReviews);
-  show(
-    { process: WorkflowName.sweepObligations, state: 'done' },
-    `Looked at ${looked_at} payments; started ${started} recoveries, ${refunds} refunds, ${notices} notices and ${fraud_cases} fraud cases again, sent ${reports} messages again`,
-  );
-  return { looked_at, started, reports, refunds, notices, fraud_cases };
+/** Where a run that continues as new goes on. */
+interface SweepProgress {
+  part: Part;
+  after: string;
+  result: SweepResult;
 }
 
-async function eachPage(
-  sweep: (input: { after: string }) => Promise<SweptPage>,
-): Promise<{ looked_at: number; started: number }> {
-  const result = { looked_at: 0, started: 0 };
-  let after: string | undefined = '';
-  for (let page = 0; page < MAX_PAGES && after !== undefined; page++) {
-    const found: SweptPage = await sweep({ after });
-    result.looked_at += found.looked_at;
-    result.started += found.started.length;
-    after = found.next;
+/** How many pages one run looks at: they are two thousand events. */
+const MAX_PAGES = 300;
+
+/** Looks at everything, however much there is. A part that fails keeps no later one back, but for recoveries behind reports. */
+export async function sweepObligations(progress?: SweepProgress): Promise<SweepResult> {
+  const result = progress?.result ?? {
+    ...{ looked_at: 0, reports: 0, recoveries: 0, refunds: 0, notices: 0, fraud_cases: 0 },
+    failed: [],
+  };
+  const first = PARTS.indexOf(progress?.part ?? 'reports');
+  let after = progress?.after ?? '';
+  let pages = 0;
+  for (const part of PARTS.slice(first)) {
+    // A settlement may be among the messages that were not sent: a payment is not taken up without it.
+    if (part === 'recoveries' && result.failed.includes('reports')) {
+      result.failed.push(part);
+      continue;
+    }
+    for (let next: string | undefined = after; next !== undefined; pages += 1) {
+      if (pages === MAX_PAGES) await continueAsNew<typeof sweepObligations>({ part, after: next, result });
+      const page = await lookAt(part, next);
+      if (!page) {
+        result.failed.push(part);
+        break;
+      }
+      result[part] += page.started;
+      if (part === 'recoveries') result.looked_at += page.looked_at;
+      next = page.next;
+    }
+    after = '';
   }
+  const { looked_at, failed, ...started } = result;
+  const again = PARTS.map((part) => `${started[part]} ${part.replace('_', ' ')}`).join(', ');
+  const outcome = failed.length === 0 ? 'complete' : 'incomplete';
+  show(
+    { process: WorkflowName.sweepObligations, state: 'done', outcome },
+    `Looked at ${looked_at} payments; started or sent again: ${again}${failed.length > 0 ? `; **not finished**: ${failed.join(', ')}` : ''}`,
+  );
   return result;
+}
+
+/** @returns `undefined`: it could not be looked at in time */
+async function lookAt(part: Part, after: string): Promise<SweptPage | undefined> {
+  try {
+    return await SWEEPS[part]({ after });
+  } catch (error) {
+    if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
+    log.error('A part of the sweep failed; the next sweep begins it anew', { part, after, error });
+    return undefined;
+  }
 }

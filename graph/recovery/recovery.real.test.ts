@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Opening } from '../../domain/recovery/claims.ts';
 import type { PaymentFailed } from '../../domain/recovery/messages.ts';
 import { testHeader } from '../../test/graph.ts';
@@ -52,20 +52,52 @@ test('one payment at the gateway is one obligation’s alone', async () => {
   expect(adopted.filter(Boolean)).toHaveLength(1);
 });
 
-test('the sweep finds what is owed and what is in doubt, page by page', async () => {
-  const customer = await customerWithCards(graph, policy);
-  const { payment_id } = await opened(failureOf(customer));
-  const paid = await opened(failureOf(customer));
-  await close(paid.payment_id, { outcome: 'stopped', rule: 'fraud' });
-  const found: string[] = [];
-  for (let after = ''; ; ) {
-    const page = await findUnattended(graph, { after, limit: 50, now: Date.now() });
-    found.push(...page);
-    if (page.length < 50) break;
-    after = page.at(-1) as string;
+describe('what a recovery should be looking after', () => {
+  /** Of the payments that begin so: page by page, so many of each state, when no claim is young any more. */
+  async function unattended(prefix: string, limit: number): Promise<string[]> {
+    const found: string[] = [];
+    for (let next: string | undefined = prefix; next !== undefined; ) {
+      const page = await findUnattended(graph, { after: next, limit, now: Date.now() + 600_000 });
+      found.push(...page.payment_ids);
+      next = page.next;
+    }
+    return found.filter((payment_id) => payment_id.startsWith(prefix));
   }
-  expect(found).toContain(payment_id);
-  expect(found).not.toContain(paid.payment_id);
+
+  test.each([1, 2, 50])('is found once and in order, with %d of each state a page', async (limit) => {
+    // Behind the payments of other tests, so that their pages are not read.
+    const prefix = `zz-${randomUUID()}`;
+    const opens = async (n: number) => {
+      const customer = await customerWithCards(graph, policy);
+      const payment_id = `${prefix}-${n}`;
+      await opened(failureOf(customer, { payment_id }));
+      return { payment_id, second: customer.methods[1] as string };
+    };
+    const open = await opens(1);
+    const stopped = await opens(2);
+    const inReview = await opens(3);
+    const inFlight = await opens(4);
+    const unknown = await opens(5);
+    const alsoOpen = await opens(6);
+    await close(stopped.payment_id, { outcome: 'stopped', rule: 'fraud' });
+    await flagForReview(graph, testHeader(), { payment_id: inReview.payment_id, rule: 'attempt_unknown' });
+    await claim(inFlight.payment_id, inFlight.second);
+    await claim(unknown.payment_id, unknown.second);
+    await record(unknown.payment_id, unknown.second, { result: 'unknown', reason: 'timeout' });
+    const expected = [open, inReview, inFlight, unknown, alsoOpen].map(({ payment_id }) => payment_id);
+    expect(await unattended(prefix, limit)).toEqual(expected);
+  });
+
+  test('is a closed payment, too, while a charge of it is in doubt', async () => {
+    const prefix = `zz-${randomUUID()}`;
+    const customer = await customerWithCards(graph, policy);
+    const [, second] = customer.methods as [string, string];
+    await opened(failureOf(customer, { payment_id: prefix }));
+    await claim(prefix, second);
+    await record(prefix, second, { result: 'unknown', reason: 'timeout' });
+    await close(prefix, { outcome: 'paid_elsewhere', rule: 'settled' });
+    expect(await unattended(prefix.slice(0, -1), 50)).toEqual([prefix]);
+  });
 });
 
 test('after a life of recoveries the log says what the graph says', async () => {

@@ -38,7 +38,8 @@ async function resumed(payment_id: string): Promise<RecoverySnapshot> {
 async function isRefundDue(payment_id: string): Promise<boolean> {
   // The page that begins with it.
   const after = payment_id.slice(0, -1);
-  return (await findRefundsDue(graph, { after, limit: 100, now: Date.now() })).includes(payment_id);
+  const { payment_ids } = await findRefundsDue(graph, { after, limit: 100, now: Date.now() });
+  return payment_ids.includes(payment_id);
 }
 
 const close = (payment_id: string, outcome: 'paid_elsewhere' | 'exhausted', payment_ref?: string) =>

@@ -1,16 +1,21 @@
 import type { Reader } from '../graph.ts';
 import { UNRESOLVED } from './records.ts';
 
-const OPEN = `
+// One statement for each state: over several the planner sorts all that are open for each page.
+const OF_STATE = `
   MATCH (o:Obligation)
-  WHERE o.state IN ['open', 'needs_review'] AND o.payment_id > $after
-  RETURN o.payment_id AS payment_id ORDER BY payment_id LIMIT $limit`;
+  USING INDEX SEEK o:Obligation(state, payment_id)
+  WHERE o.state = $state AND o.payment_id > $after
+  WITH o ORDER BY o.state, o.payment_id LIMIT $limit
+  RETURN o.payment_id AS payment_id`;
 
-const DOUBTFUL = `
+const IN_DOUBT = `
   MATCH (a:ChargeAttempt)
-  WHERE a.state IN $unresolved AND a.source = 'recovery' AND a.payment_id > $after
+  USING INDEX SEEK a:ChargeAttempt(state, payment_id)
+  WHERE a.state = $state AND a.payment_id > $after AND a.source = 'recovery'
     AND coalesce(a.claim_deadline, a.claimed_at) < datetime($now)
-  RETURN DISTINCT a.payment_id AS payment_id ORDER BY payment_id LIMIT $limit`;
+  WITH a ORDER BY a.state, a.payment_id LIMIT $limit
+  RETURN a.payment_id AS payment_id`;
 
 // Few are due: the index on them is far shorter than the one on ids that the order suggests.
 const REFUNDS_DUE = `
@@ -29,27 +34,48 @@ interface PageOf {
   now: number;
 }
 
-/** Payments of which Persona is to give something back by now. A page, in the order of their ids. */
-export async function findRefundsDue(reader: Reader, { after, limit, now }: PageOf): Promise<string[]> {
+/** Payments in the order of their ids. */
+export interface PaymentPage {
+  payment_ids: string[];
+  /** Where the next page begins; absent after the last one. */
+  next?: string;
+}
+
+/** Payments with a refund that is due by now. */
+export async function findRefundsDue(reader: Reader, { after, limit, now }: PageOf): Promise<PaymentPage> {
   const page = { after, limit, now: new Date(now).toISOString() };
-  const rows = await reader.read<{ payment_id: string }>(REFUNDS_DUE, page);
-  return rows.map((row) => row.payment_id);
+  return pageOf([await payments(reader, REFUNDS_DUE, page)], limit);
 }
 
 /**
- * Payments that a recovery should be looking after: those still owed, and those with a charge in doubt. A page, in the
- * order of their ids.
+ * Payments that a recovery should be looking after: those still owed, and those with a charge in doubt.
+ *
+ * @param input.limit how many of each state
  */
-export async function findUnattended(reader: Reader, input: PageOf): Promise<string[]> {
-  const page = { after: input.after, limit: input.limit };
-  const [open, doubtful] = await Promise.all([
-    reader.read<{ payment_id: string }>(OPEN, page),
-    reader.read<{ payment_id: string }>(DOUBTFUL, {
-      ...page,
-      unresolved: UNRESOLVED,
-      now: new Date(input.now).toISOString(),
-    }),
+export async function findUnattended(reader: Reader, input: PageOf): Promise<PaymentPage> {
+  const { after, limit } = input;
+  const now = new Date(input.now).toISOString();
+  const lists = await Promise.all([
+    ...['open', 'needs_review'].map((state) => payments(reader, OF_STATE, { after, limit, state })),
+    ...UNRESOLVED.map((state) => payments(reader, IN_DOUBT, { after, limit, state, now })),
   ]);
-  const ids = new Set([...open, ...doubtful].map((row) => row.payment_id));
-  return [...ids].sort().slice(0, input.limit);
+  return pageOf(lists, limit);
+}
+
+async function payments(
+  reader: Reader,
+  statement: string,
+  parameters: Record<string, unknown>,
+): Promise<string[]> {
+  const rows = await reader.read<{ payment_id: string }>(statement, parameters);
+  return rows.map((row) => row.payment_id);
+}
+
+/** A list that reached the limit may go on behind its last id: the page ends at the first such end. */
+function pageOf(lists: readonly (readonly string[])[], limit: number): PaymentPage {
+  const ends = lists.filter((list) => list.length === limit).map((list) => list.at(-1) as string);
+  const next = ends.sort()[0];
+  const found = [...new Set(lists.flat())].sort();
+  if (next === undefined) return { payment_ids: found };
+  return { payment_ids: found.filter((id) => id <= next), next };
 }

@@ -1,0 +1,118 @@
+/** The sweep of open obligations beside bare paged Cypher. */
+
+import { randomUUID } from 'node:crypto';
+import type { Client } from '@temporalio/client';
+import { recoveryWorkflowId, WorkflowName } from '../../domain/processes.ts';
+import type { Graph } from '../../graph/index.ts';
+import { listRunningRecoveries } from '../../temporal/running.ts';
+import { resumeRecovery } from '../../temporal/starts.ts';
+import type { SweepResult } from '../../workflows/sweep-obligations.ts';
+import type { Findings } from '../result.ts';
+import { compared, loadOf, sideBySide } from '../side-by-side.ts';
+import type { BenchSystem } from '../system.ts';
+
+const QUEUE = 'bench-sweep';
+/** How many obligations are open; fewer for a try. */
+const OPEN = Number(process.env.BENCH_SWEEP_OPEN ?? 100_000);
+const LOST = 50;
+const PAGE = 1_000;
+const IN_FLIGHT = 32;
+const TURNS = 5;
+
+const paymentId = (n: number) => `bench-${String(n).padStart(9, '0')}`;
+const LOST_IDS = Array.from({ length: LOST }, (_, n) => paymentId(Math.floor(((n + 0.5) * OPEN) / LOST)));
+
+// What the sweep looks at is as commands leave it; there are no events and no customers.
+const ADD = `
+  UNWIND $ids AS id
+  CREATE (:Obligation {payment_id: id, state: 'open', amount: 1000, currency: 'USD', kind: 'recurring',
+    opened_at: datetime(), closes_at: datetime() + duration({days: 14})})`;
+
+const PAGED = `
+  MATCH (o:Obligation) USING INDEX SEEK o:Obligation(state, payment_id)
+  WHERE o.state = 'open' AND o.payment_id > $after
+  WITH o ORDER BY o.state, o.payment_id LIMIT $limit
+  RETURN o.payment_id AS payment_id`;
+
+export const sweepBenchmark = {
+  name: 'sweep',
+  title: `The sweep of ${OPEN} open obligations, of which ${LOST} lost their run, against bare paged Cypher`,
+  conditions:
+    'A graph and a Temporal of their own. Each open obligation has an execution, which no worker serves; before each turn ' +
+    `${LOST}, spread evenly, are terminated. Persona: the workflow, from its start to its result, on a worker of its own; ` +
+    `all of the ${LOST} must be running again after it. Bare: a loop through the same ids in pages of ${PAGE}, in the order of the ` +
+    `same index, which asks Temporal nothing. Turns: ${TURNS}`,
+  async run({ startServers, startWorker, log }: BenchSystem): Promise<Findings> {
+    const servers = await startServers('sweep');
+    const { graph, temporal, env } = servers;
+    try {
+      log(`adding ${OPEN} obligations and their executions…`);
+      await add(graph);
+      await loadOf(OPEN, IN_FLIGHT, (n) => resumeRecovery(temporal, paymentId(n)));
+      const worker = await startWorker('sweep/sweeper.ts', { ...env, SWEEP_QUEUE: QUEUE });
+      const swept = await sideBySide(
+        async () => {
+          await lose(temporal);
+          return sweep(temporal);
+        },
+        async () => walk(graph),
+        TURNS,
+      );
+      await worker.stop();
+      return { comparisons: [compared('open obligations looked at', 'obligations/s', 'perSecond', swept)] };
+    } finally {
+      await servers.stop();
+    }
+  },
+};
+
+async function add(graph: Graph): Promise<void> {
+  const session = graph.writeSession();
+  try {
+    for (let from = 0; from < OPEN; from += PAGE) {
+      const ids = Array.from({ length: Math.min(PAGE, OPEN - from) }, (_, n) => paymentId(from + n));
+      await session.run(ADD, { ids });
+    }
+  } finally {
+    await session.close();
+  }
+}
+
+/** Ends the runs that are to be found, and waits until Temporal's list says so: the sweep must not be measured before. */
+async function lose(temporal: Client): Promise<void> {
+  await Promise.all(
+    LOST_IDS.map((id) =>
+      temporal.workflow.getHandle(recoveryWorkflowId(id)).terminate('the benchmark lost it'),
+    ),
+  );
+  while ((await runningOf(temporal)).size > 0);
+}
+
+async function sweep(temporal: Client): Promise<{ perSecond: number }> {
+  const began = performance.now();
+  const result = (await temporal.workflow.execute(WorkflowName.sweepObligations, {
+    workflowId: `bench-sweep:${randomUUID()}`,
+    taskQueue: QUEUE,
+  })) as SweepResult;
+  const perSecond = (OPEN * 1_000) / (performance.now() - began);
+  if (result.looked_at !== OPEN || result.recoveries !== LOST)
+    throw new Error(`the sweep came to ${JSON.stringify(result)}`);
+  return { perSecond };
+}
+
+async function walk(graph: Graph): Promise<{ perSecond: number }> {
+  const began = performance.now();
+  let found = 0;
+  for (let after: string | undefined = ''; after !== undefined; ) {
+    const rows: { payment_id: string }[] = await graph.read(PAGED, { after, limit: PAGE });
+    found += rows.length;
+    after = rows.length === PAGE ? rows.at(-1)?.payment_id : undefined;
+  }
+  if (found !== OPEN) throw new Error(`${found} obligations were found`);
+  return { perSecond: (OPEN * 1_000) / (performance.now() - began) };
+}
+
+async function runningOf(temporal: Client): Promise<ReadonlySet<string>> {
+  const all = await Promise.all(LOST_IDS.map((id) => listRunningRecoveries(temporal, [id])));
+  return new Set(all.flatMap((running) => [...running]));
+}
