@@ -38,6 +38,8 @@ test('every key by which a node is found or merged is unique', async () => {
       'Obligation(payment_id)',
       'ChargeAttempt(key)',
       'FraudCase(case_id)',
+      'Overpayment(id)',
+      'Refund(id)',
       'CommandReceipt(caller,key)',
       'CustomerKey(customer_id)',
       'DeviceKey(device_id)',

@@ -16,6 +16,10 @@ const FILLED = [
       MATCH (c:Customer {id: $customer_id})
       REMOVE c.default_set_at, c.default_chosen_at, c.default_chosen_by`,
   },
+  {
+    migration: '0021_refunds',
+    before: 'MATCH (n:Overpayment|Refund) WHERE n.customer_id = $customer_id DELETE n',
+  },
 ];
 
 test.each(FILLED)('$migration fills in what the log says', async ({ migration, before }) => {

@@ -10,6 +10,8 @@ export const LABELS = [
   'BehavioralProfile',
   'Obligation',
   'ChargeAttempt',
+  'Overpayment',
+  'Refund',
   'FraudCase',
 ] as const;
 export type Label = (typeof LABELS)[number];
@@ -24,6 +26,8 @@ export const ID_PROPERTY: Readonly<Record<Label, string>> = {
   BehavioralProfile: 'id',
   Obligation: 'payment_id',
   ChargeAttempt: 'key',
+  Overpayment: 'id',
+  Refund: 'id',
   FraudCase: 'case_id',
 };
 
