@@ -11,7 +11,7 @@ export type NoticeDue = NoticeInput & {
 // Of an erased customer there is nobody to write to, nor a stream to say so in.
 const NOTICES_DUE = `
   MATCH (o:Obligation)
-  USING INDEX SEEK o:Obligation(notices_due)
+  USING INDEX o:Obligation(notices_due)
   WHERE o.notices_due IS NOT NULL AND o.payment_id > $after AND o.closed_at < datetime($before)
     AND EXISTS { MATCH (c:Customer {id: o.customer_id}) WHERE c.status <> 'erased' }
   RETURN o.payment_id AS payment_id, o.customer_id AS customer_id, o.notices_due AS notices_due,

@@ -15,7 +15,7 @@ const DOUBTFUL = `
 // Few are due: the index on them is far shorter than the one on ids that the order suggests.
 const REFUNDS_DUE = `
   MATCH (o:Obligation)
-  USING INDEX SEEK o:Obligation(refunds_due)
+  USING INDEX o:Obligation(refunds_due)
   WHERE o.refunds_due IS NOT NULL AND o.payment_id > $after
     AND (o.refund_at IS NULL OR o.refund_at <= datetime($now))
   RETURN o.payment_id AS payment_id ORDER BY payment_id LIMIT $limit`;
