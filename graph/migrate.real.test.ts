@@ -40,6 +40,7 @@ test('every key by which a node is found or merged is unique', async () => {
       'FraudCase(case_id)',
       'Overpayment(id)',
       'Refund(id)',
+      'Notice(notification_id)',
       'CommandReceipt(caller,key)',
       'CustomerKey(customer_id)',
       'DeviceKey(device_id)',

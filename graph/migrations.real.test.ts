@@ -20,6 +20,10 @@ const FILLED = [
     migration: '0021_refunds',
     before: 'MATCH (n:Overpayment|Refund) WHERE n.customer_id = $customer_id DELETE n',
   },
+  {
+    migration: '0022_notices',
+    before: 'MATCH (n:Notice {customer_id: $customer_id}) DELETE n',
+  },
 ];
 
 test.each(FILLED)('$migration fills in what the log says', async ({ migration, before }) => {

@@ -1,3 +1,4 @@
+import { noticeState } from '../../domain/notices.ts';
 import { overpaymentId, refundId } from '../../domain/processes.ts';
 import type { RecoveryEvents } from '../../domain/recovery/events.ts';
 import type { Projections } from './projection.ts';
@@ -48,7 +49,8 @@ const REFUND_REQUESTED = `${REFUND_LISTS}
   MATCH (x:Overpayment {id: $overpayment_id})
   SET x.refund_owed = true, x.refund_failing_since = null, x.next_refund_at = null`;
 
-// What is due no more, or never was, costs a look. It is about a payment or about a card.
+// What is due no more, or never was, costs a look. It is about a payment or about a card. A try that is under way when the
+// notice is withdrawn keeps its lease.
 const NOTICE_DONE = `
   OPTIONAL MATCH (o:Obligation {payment_id: $data.payment_id})
   WHERE $data.notification_id IN o.notices_due
@@ -57,7 +59,13 @@ const NOTICE_DONE = `
   OPTIONAL MATCH (p:PaymentMethod {id: $data.payment_method_id})
   WHERE p.notice_due = $data.notification_id
   WITH o, f, p, [id IN o.notices_due WHERE id <> $data.notification_id] AS due
-  SET o.notices_due = CASE WHEN size(due) > 0 THEN due END, f.notice_due = null, p.notice_due = null`;
+  SET o.notices_due = CASE WHEN size(due) > 0 THEN due END, f.notice_due = null, p.notice_due = null
+  MERGE (n:Notice {notification_id: $data.notification_id})
+  SET n.customer_id = $stream_id, n.template = $data.template, n.payment_id = $data.payment_id,
+    n.case_id = $data.case_id, n.payment_method_id = $data.payment_method_id, n.channel = $data.channel,
+    n.failure = $failure, n.state = $state, n.ended_at = datetime($recorded_at),
+    n.lease_holder = CASE $state WHEN 'withdrawn' THEN n.lease_holder END,
+    n.leased_at = CASE $state WHEN 'withdrawn' THEN n.leased_at END`;
 
 export const recoveryProjections: Projections<keyof RecoveryEvents> = {
   RecoveryOpened: {
@@ -161,8 +169,11 @@ export const recoveryProjections: Projections<keyof RecoveryEvents> = {
   RefundFailed: { cypher: REFUND_FAILED, derived: refundIds },
   RefundRequested: { cypher: REFUND_REQUESTED, derived: refundIds },
 
-  NoticeSent: { cypher: NOTICE_DONE },
-  NoticeFailed: { cypher: NOTICE_DONE },
+  NoticeSent: { cypher: NOTICE_DONE, derived: () => ({ failure: null, state: noticeState(undefined) }) },
+  NoticeFailed: {
+    cypher: NOTICE_DONE,
+    derived: ({ data: { reason } }) => ({ failure: reason, state: noticeState(reason) }),
+  },
 };
 
 /** The nodes that an event about a second success speaks of. */

@@ -27,6 +27,7 @@ const READ_CUSTOMER = `
     COLLECT { MATCH (a:ChargeAttempt {customer_id: $id}) WHERE a.state IS NOT NULL RETURN a.key } AS attempts,
     COLLECT { MATCH (x:Overpayment {customer_id: $id}) WHERE x.key IS NOT NULL RETURN x.id } AS overpayments,
     COLLECT { MATCH (r:Refund {customer_id: $id}) RETURN r.id } AS refunds,
+    COLLECT { MATCH (m:Notice {customer_id: $id}) WHERE m.state IS NOT NULL RETURN m.notification_id } AS notices,
     COLLECT { MATCH (f:FraudCase {customer_id: $id}) RETURN f.case_id } AS cases`;
 
 // The edges that come in are those of customers and their methods, and stand in customers' streams.
@@ -37,7 +38,7 @@ const READ_DEVICE = `
     COLLECT {
       MATCH (n)<-[r]-(m) WHERE NOT type(r) IN ['LOGGED_IN_FROM', 'USED_ON'] RETURN ${EDGE('m', 'n')}
     } AS edges,
-    [] AS attempts, [] AS overpayments, [] AS refunds, [] AS cases`;
+    [] AS attempts, [] AS overpayments, [] AS refunds, [] AS notices, [] AS cases`;
 
 const READ_STREAM = { customer: READ_CUSTOMER, device: READ_DEVICE } as const;
 
@@ -75,6 +76,7 @@ interface StreamRow {
   attempts: string[];
   overpayments: string[];
   refunds: string[];
+  notices: string[];
   cases: string[];
 }
 
@@ -92,6 +94,7 @@ export async function readLive(graph: Graph, stream: Stream, expected: GraphMode
   for (const key of row?.attempts ?? []) wanted.add(nodeRef('ChargeAttempt', key));
   for (const id of row?.overpayments ?? []) wanted.add(nodeRef('Overpayment', id));
   for (const id of row?.refunds ?? []) wanted.add(nodeRef('Refund', id));
+  for (const id of row?.notices ?? []) wanted.add(nodeRef('Notice', id));
   for (const id of row?.cases ?? []) wanted.add(nodeRef('FraudCase', id));
 
   const live = new GraphModel();

@@ -12,6 +12,7 @@ export const LABELS = [
   'ChargeAttempt',
   'Overpayment',
   'Refund',
+  'Notice',
   'FraudCase',
 ] as const;
 export type Label = (typeof LABELS)[number];
@@ -28,6 +29,7 @@ export const ID_PROPERTY: Readonly<Record<Label, string>> = {
   ChargeAttempt: 'key',
   Overpayment: 'id',
   Refund: 'id',
+  Notice: 'notification_id',
   FraudCase: 'case_id',
 };
 

@@ -1,6 +1,7 @@
 import type { RecordedEvent } from '../../../domain/events.ts';
 import { isAboutRefund, overpaymentId, refundId } from '../../../domain/processes.ts';
-import type { NoticeMatter, RecoveryEvents } from '../../../domain/recovery/events.ts';
+import type { RecoveryEvents } from '../../../domain/recovery/events.ts';
+import { noticeState } from '../../../domain/notices.ts';
 import { type GraphModel, nodeRef, type Properties } from '../model.ts';
 import { type Folds, later, moment } from './fold.ts';
 
@@ -208,8 +209,14 @@ function listRefund(
   if (due.length === 0) obligation.refund_at = null;
 }
 
-/** What was sent stands in the log alone; what was due is so no more. */
-function noticeDone(model: GraphModel, { data }: { data: NoticeMatter }): void {
+/** What was due is so no more. */
+function noticeDone(model: GraphModel, event: RecordedEvent<'NoticeSent' | 'NoticeFailed'>): void {
+  const { stream_id, recorded_at, data } = event;
+  const notice = nodeRef('Notice', data.notification_id);
+  if (!model.nodes.has(notice)) model.createNode(notice, {});
+  const { reason: failure, ...matter } = { reason: undefined, ...data };
+  const ended = { state: noticeState(failure), ended_at: moment(recorded_at) };
+  Object.assign(model.node(notice) ?? {}, { ...matter, customer_id: stream_id, failure, ...ended });
   for (const ref of [
     nodeRef('FraudCase', data.case_id ?? ''),
     nodeRef('PaymentMethod', data.payment_method_id ?? ''),
