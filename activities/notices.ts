@@ -59,7 +59,7 @@ export function createNoticeActivities(deps: NoticeDependencies): NoticeActiviti
     async deliverNotice(input) {
       const sender = senderOf(input, now());
       const [ended, content, recipients] = await Promise.all([
-        getNoticeResult(graph, sender, input.notification_id),
+        getNoticeResult(graph, input.notification_id),
         contentOf(graph, input),
         getNoticeRecipients(graph, input),
       ]);
@@ -130,13 +130,10 @@ async function handOver(
   // Counted from before the start is written down: when others think that this try is over, it is.
   const signal = AbortSignal.any([cancellationSignal(), AbortSignal.timeout(TRY_MS)]);
   const start = await startNotice(graph, sender, { ...mine, now: now(), limit: TRY_OVER_MS });
-  if (start !== 'first') {
-    const ended = await getNoticeResult(graph, sender, notification_id);
-    if (ended) return { result: 'ended', as: ended };
-    if (start === 'under_way')
-      throw new PersonaError('notifier_unavailable', `Another try of notice ${notification_id} is under way`);
-    if (!notifier.recognisesRepeats) return { result: 'failed', reason: IN_DOUBT };
-  }
+  if (start === 'delivered' || start === 'undeliverable') return { result: 'ended', as: start };
+  if (start === 'under_way')
+    throw new PersonaError('notifier_unavailable', `Another try of notice ${notification_id} is under way`);
+  if (start === 'again' && !notifier.recognisesRepeats) return { result: 'failed', reason: IN_DOUBT };
   const release = () =>
     releaseNotice(graph, sender, mine).catch((problem: unknown) =>
       log.warn('A try that was not taken could not be written down', { notification_id, problem }),

@@ -310,6 +310,10 @@ export const attemptKey = (paymentId: string, paymentMethodId: string, n: number
   `recovery:${paymentId}:${paymentMethodId}:${n}`;
 /** A success that others brought about, by the gateway's payment. */
 export const settledPaymentKey = (gatewayRef: string) => `settled:${gatewayRef}`;
+/** What was paid too much for a payment; the key as in `RecoveryOverpaid`. */
+export const overpaymentId = (paymentId: string, key: string) => `${paymentId}/${key}`;
+/** A refund at the gateway, as far as it concerns one payment. */
+export const refundId = (paymentId: string, refundRef: string) => `${paymentId}/${refundRef}`;
 /** The key of a failure that others report. */
 export const reportedAttemptKey = (eventId: string) => `reported:${eventId}`;
 /** `openedAt` in epoch milliseconds: new at each reopening, so that a second recovery may write again. */

@@ -54,8 +54,18 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : 1;
 }
 
-/** How the reason of a default begins that somebody chose, and no rule set: a recovery leaves it as it is. */
-export const CHOSEN_BY = 'chosen by';
+/** How the reason of a default begins that was chosen, and set by no rule: a recovery leaves it as it is. */
+const CHOSEN_BY = 'chosen by ';
+
+/** The reason of a default that the customer or a service has chosen. */
+export function chosenBy(chooser: string): string {
+  return `${CHOSEN_BY}${chooser}`;
+}
+
+/** Who chose a default, by the reason in its event; `undefined`: a rule set it. */
+export function chooserOf(reason: string): string | undefined {
+  return reason.startsWith(CHOSEN_BY) ? reason.slice(CHOSEN_BY.length) : undefined;
+}
 
 /** Whose word withdrew a consent: the card network's, the bank's, or the mandate's end. */
 export const NETWORK_REVOCATION = 'network_revocation';

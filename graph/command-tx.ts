@@ -23,6 +23,8 @@ export interface CustomerNode {
   status: 'active' | 'suspended';
   gateway_customer_ref?: string;
   locale?: string;
+  /** When the customer, or a service, last chose a default: a rule that sets another one leaves it standing. */
+  default_chosen_at?: string;
   /** When `ltv_minor` was last valued as a whole. */
   ltv_observed_at?: string;
   version: number;

@@ -23,3 +23,6 @@ export type RefundOutcome =
   | { refunded: true; refund_ref: string; notice?: string }
   /** `next_at` as in `RefundRetry`. */
   | { refunded: false; reason: string; next_at: string | null };
+
+/** Why a notice about a refund is not sent any more. Once the money is refunded after all, the customer is to be notified. */
+export const REFUND_HAS_FAILED = 'the refund has failed';

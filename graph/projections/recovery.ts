@@ -1,3 +1,5 @@
+import { noticeState } from '../../domain/notices.ts';
+import { overpaymentId, refundId } from '../../domain/processes.ts';
 import type { RecoveryEvents } from '../../domain/recovery/events.ts';
 import type { Projections } from './projection.ts';
 
@@ -7,12 +9,22 @@ const REFUND_LISTS = `
   WITH o, [key IN coalesce(o.refunds_due, []) WHERE key <> $data.key] AS due,
     [key IN coalesce(o.refunds_failed, []) WHERE key <> $data.key] AS failed`;
 
+const MERGE_REFUND = `
+  MERGE (r:Refund {id: $refund_id})
+  ON CREATE SET r.refund_ref = $data.refund_ref, r.payment_id = $data.payment_id, r.customer_id = $stream_id, r.key = $data.key`;
+
 // Persona's own, or the last part of what others gave back.
 const REFUND_SENT = `${REFUND_LISTS}
   SET o.refunds_due = CASE WHEN $data.part THEN o.refunds_due WHEN size(due) > 0 THEN due END,
     o.refunds_failed = CASE WHEN $data.part THEN o.refunds_failed WHEN size(failed) > 0 THEN failed END,
     o.refund_at = CASE WHEN $data.part OR size(due) > 0 THEN o.refund_at END,
-    o.notices_due = CASE WHEN $data.notice IS NULL THEN o.notices_due ELSE coalesce(o.notices_due, []) + $data.notice END`;
+    o.notices_due = CASE WHEN $data.notice IS NULL THEN o.notices_due ELSE coalesce(o.notices_due, []) + $data.notice END
+  ${MERGE_REFUND}
+  SET r.sent_at = datetime($recorded_at), r.notification_id = $data.notice
+  WITH r
+  MATCH (x:Overpayment {id: $overpayment_id})
+  WHERE $data.part IS NULL
+  SET x.refunded_by = $data.refund_ref, x.refund_failing_since = null, x.next_refund_at = null`;
 
 const REFUND_FAILED = `${REFUND_LISTS}
   WITH o, datetime($data.retry.next_at) AS next_at, failed,
@@ -21,12 +33,24 @@ const REFUND_FAILED = `${REFUND_LISTS}
     CASE WHEN $data.retry IS NULL OR next_at IS NOT NULL THEN failed ELSE failed + $data.key END AS failed
   SET o.refunds_due = CASE WHEN size(due) > 0 THEN due END,
     o.refunds_failed = CASE WHEN size(failed) > 0 THEN failed END,
-    o.refund_at = CASE WHEN size(due) > 0 THEN coalesce(next_at, o.refund_at) END`;
+    o.refund_at = CASE WHEN size(due) > 0 THEN coalesce(next_at, o.refund_at) END
+  FOREACH (_ IN CASE WHEN $refund_id IS NULL THEN [] ELSE [1] END |
+    ${MERGE_REFUND}
+    SET r.failed_at = datetime($recorded_at))
+  WITH next_at
+  MATCH (x:Overpayment {id: $overpayment_id})
+  WHERE $data.retry IS NOT NULL
+  SET x.refunded_by = null, x.refund_tries = coalesce($data.n, x.refund_tries), x.refund_failure = $data.reason,
+    x.refund_failing_since = datetime($data.retry.since), x.next_refund_at = next_at`;
 
 const REFUND_REQUESTED = `${REFUND_LISTS}
-  SET o.refunds_due = due + $data.key, o.refunds_failed = CASE WHEN size(failed) > 0 THEN failed END, o.refund_at = null`;
+  SET o.refunds_due = due + $data.key, o.refunds_failed = CASE WHEN size(failed) > 0 THEN failed END, o.refund_at = null
+  WITH o
+  MATCH (x:Overpayment {id: $overpayment_id})
+  SET x.refund_owed = true, x.refund_failing_since = null, x.next_refund_at = null`;
 
-// What is due no more, or never was, costs a look. It is about a payment or about a card.
+// What is due no more, or never was, costs a look. It is about a payment or about a card. A try that is under way when the
+// notice is withdrawn keeps its lease.
 const NOTICE_DONE = `
   OPTIONAL MATCH (o:Obligation {payment_id: $data.payment_id})
   WHERE $data.notification_id IN o.notices_due
@@ -35,7 +59,13 @@ const NOTICE_DONE = `
   OPTIONAL MATCH (p:PaymentMethod {id: $data.payment_method_id})
   WHERE p.notice_due = $data.notification_id
   WITH o, f, p, [id IN o.notices_due WHERE id <> $data.notification_id] AS due
-  SET o.notices_due = CASE WHEN size(due) > 0 THEN due END, f.notice_due = null, p.notice_due = null`;
+  SET o.notices_due = CASE WHEN size(due) > 0 THEN due END, f.notice_due = null, p.notice_due = null
+  MERGE (n:Notice {notification_id: $data.notification_id})
+  SET n.customer_id = $stream_id, n.template = $data.template, n.payment_id = $data.payment_id,
+    n.case_id = $data.case_id, n.payment_method_id = $data.payment_method_id, n.channel = $data.channel,
+    n.failure = $failure, n.state = $state, n.ended_at = datetime($recorded_at),
+    n.lease_holder = CASE $state WHEN 'withdrawn' THEN n.lease_holder END,
+    n.leased_at = CASE $state WHEN 'withdrawn' THEN n.leased_at END`;
 
 export const recoveryProjections: Projections<keyof RecoveryEvents> = {
   RecoveryOpened: {
@@ -125,15 +155,32 @@ export const recoveryProjections: Projections<keyof RecoveryEvents> = {
       MATCH (o:Obligation {payment_id: $data.payment_id})
       SET o.refunds_due = CASE WHEN $data.refund THEN coalesce(o.refunds_due, []) + $data.key ELSE o.refunds_due END,
         o.refund_at = CASE WHEN $data.refund THEN null ELSE o.refund_at END
+      MERGE (x:Overpayment {id: $overpayment_id})
+      ON CREATE SET x.payment_id = $data.payment_id, x.customer_id = $stream_id, x.key = $data.key,
+        x.first_seq = $seq, x.refund_tries = 0
+      SET x.refund_owed = $data.refund
       WITH o
       OPTIONAL MATCH (a:ChargeAttempt {key: $data.key})
       SET a.overpaid = true`,
+    derived: refundIds,
   },
 
-  RefundSent: { cypher: REFUND_SENT },
-  RefundFailed: { cypher: REFUND_FAILED },
-  RefundRequested: { cypher: REFUND_REQUESTED },
+  RefundSent: { cypher: REFUND_SENT, derived: refundIds },
+  RefundFailed: { cypher: REFUND_FAILED, derived: refundIds },
+  RefundRequested: { cypher: REFUND_REQUESTED, derived: refundIds },
 
-  NoticeSent: { cypher: NOTICE_DONE },
-  NoticeFailed: { cypher: NOTICE_DONE },
+  NoticeSent: { cypher: NOTICE_DONE, derived: () => ({ failure: null, state: noticeState(undefined) }) },
+  NoticeFailed: {
+    cypher: NOTICE_DONE,
+    derived: ({ data: { reason } }) => ({ failure: reason, state: noticeState(reason) }),
+  },
 };
+
+/** The nodes that an event about a second success speaks of. */
+function refundIds({ data }: { data: { payment_id: string; key: string; refund_ref?: string | null } }) {
+  const { payment_id, key, refund_ref = null } = data;
+  return {
+    overpayment_id: overpaymentId(payment_id, key),
+    refund_id: refund_ref && refundId(payment_id, refund_ref),
+  };
+}

@@ -1,4 +1,5 @@
 import { noticedAs } from '../../domain/expiry/calendar.ts';
+import { chooserOf } from '../../domain/wallet.ts';
 import { namedBy } from '../wallet/default-change.ts';
 import { tokenKey } from '../wallet/token-hash.ts';
 import type { Projections } from './projection.ts';
@@ -123,14 +124,20 @@ export const walletProjections: Projections<Own> = {
       SET u.last_use = CASE WHEN u.last_use > datetime($occurred_at) THEN u.last_use ELSE datetime($occurred_at) END`,
   },
 
-  // Each method that the event names looks different afterwards, and gets a new changed_seq.
+  // Each method that the event names looks different afterwards, and gets a new changed_seq. A rule that sets another
+  // default later leaves standing when and by whom one was chosen last.
   DefaultPaymentMethodChanged: {
     cypher: `
-      MATCH (:Customer {id: $stream_id})-[h:HAS_PAYMENT_METHOD]->(p:PaymentMethod)
+      MATCH (c:Customer {id: $stream_id})
+      SET c.default_set_at = datetime($recorded_at),
+        c.default_chosen_at = CASE WHEN $chosen_by IS NULL THEN c.default_chosen_at ELSE datetime($recorded_at) END,
+        c.default_chosen_by = coalesce($chosen_by, c.default_chosen_by)
+      WITH c
+      MATCH (c)-[h:HAS_PAYMENT_METHOD]->(p:PaymentMethod)
       WHERE h.is_default OR p.id IN $named
       SET h.is_default = coalesce(p.id = $data.payment_method_id, false),
         p.changed_seq = CASE WHEN p.id IN $named THEN $seq ELSE p.changed_seq END`,
-    derived: ({ data }) => ({ named: namedBy(data) }),
+    derived: ({ data }) => ({ named: namedBy(data), chosen_by: chooserOf(data.reason) ?? null }),
   },
 
   ConsentChanged: {

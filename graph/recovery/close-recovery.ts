@@ -7,7 +7,7 @@ import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
 import type { CommandTx } from '../command-tx.ts';
 import type { Graph } from '../graph.ts';
-import { getNoticeResult, NOTICES_CALLER } from './notices.ts';
+import { getNoticeResult } from './notices.ts';
 import { lockObligation, lockOwner } from './read.ts';
 import {
   attemptStatus,
@@ -64,7 +64,7 @@ async function noticeDue(
 ): Promise<string | undefined> {
   const id = noticeId(obligation, template);
   if (!FAILURE_NOTICES.includes(template)) return id;
-  return (await getNoticeResult(tx, { caller: NOTICES_CALLER }, id)) ? undefined : id;
+  return (await getNoticeResult(tx, id)) ? undefined : id;
 }
 
 /**

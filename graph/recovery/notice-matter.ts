@@ -4,7 +4,6 @@ import type { NoticeMethod, NoticeTemplate } from '../../domain/ports.ts';
 import { PAID_BY_ANOTHER_METHOD } from '../../domain/recovery/status.ts';
 import type { Graph } from '../graph.ts';
 
-// `seq > 0`: the index on stream and seq is used only where both are asked for.
 // A refund's notification is named after its attempt; anything else speaks of the charge that paid the obligation.
 const READ_MATTER = `
   MATCH (o:Obligation {payment_id: $payment_id})
@@ -18,10 +17,7 @@ const READ_MATTER = `
   RETURN o.rule AS rule, coalesce(a.amount, o.amount) AS amount, coalesce(a.currency, o.currency) AS currency,
     o.description AS description, CASE WHEN o.state IN ['open', 'needs_review'] THEN o.closes_at END AS closes_at,
     failed {.brand, .last_four} AS failed_method, charged {.brand, .last_four} AS charged_method,
-    charged.id = standard.id AND EXISTS {
-      MATCH (e:PersonaEvent {stream_id: c.id})
-      WHERE e.seq > 0 AND e.type = 'DefaultPaymentMethodChanged' AND e.recorded_at >= o.opened_at
-    } AS swapped
+    charged.id = standard.id AND c.default_set_at >= o.opened_at AS swapped
   LIMIT 1`;
 
 const READ_SPOKEN_OF = `

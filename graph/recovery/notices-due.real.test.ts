@@ -154,6 +154,11 @@ test('a refund that has failed before anybody was told of it is not told of', as
   expect(await templates(payment_id)).toEqual(['recovered', 'refund_issued']);
   await follow({ ...refund, state: 'failed' });
   expect(await templates(payment_id)).toEqual(['recovered']);
+  // The next try succeeds, and so there is something to notify the customer of after all.
+  const again = { now: Date.now() + 25 * 60 * MINUTE, n: 2, payment_id, key };
+  const sent = await recordRefund(graph, testHeader(), { ...again, result: { refund_ref: 're_3' } });
+  expect(sent).toMatchObject({ refunded: true, notice: expect.any(String) });
+  expect(await templates(payment_id)).toEqual(['recovered', 'refund_issued']);
 });
 
 test('of two endings only the one that is true is told of', async () => {

@@ -1,30 +1,28 @@
-/** What the graph remembers of a notice: before it is handed over only a receipt, afterwards an event. */
+/** What the graph remembers of a notice: while a try is under way its lease, afterwards how it ended. */
 
+import type { NoticeState } from '../../domain/notices.ts';
 import { FAILURE_NOTICES } from '../../domain/recovery/cascade.ts';
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
+import type { CommandTx } from '../command-tx.ts';
 import type { Graph, Reader } from '../graph.ts';
 import { noticeId, type ObligationNode } from './records.ts';
 
 /** In whose name notices are remembered, whichever workflow sends them. */
 export const NOTICES_CALLER = 'notices';
 
-/** How a try to hand a notice over may begin. */
-export type NoticeStart =
-  /** Nobody has handed it over. */
-  | 'first'
-  /** A try began and nobody knows how it ended: the receiver may have it. */
-  | 'again'
-  /** Another try is under way; whoever asks later is told what came of it. */
-  | 'under_way';
-
 export type NoticeResult = 'delivered' | 'undeliverable';
 
-interface Try {
-  try_id: string;
-  /** Epoch milliseconds. */
-  began_at: number;
-}
+/** How a try to deliver a notice may begin. */
+export type NoticeStart =
+  /** No try of it is known. */
+  | 'first'
+  /** A try began and left no word of how it ended: the receiver may have it. */
+  | 'again'
+  /** Another try is under way; a later one learns what came of it. */
+  | 'under_way'
+  /** It has ended already. */
+  | NoticeResult;
 
 export interface NoticeTry {
   notification_id: string;
@@ -32,95 +30,94 @@ export interface NoticeTry {
   try_id: string;
 }
 
-const RECEIPT = `
-  MATCH (r:CommandReceipt {caller: $caller, key: $key})
-  RETURN r.result AS result`;
+/** A withdrawn notice has not ended: it may be due again. */
+const RESULTS: Readonly<Partial<Record<string, NoticeResult>>> = {
+  sent: 'delivered',
+  failed: 'undeliverable',
+} satisfies Partial<Record<NoticeState, NoticeResult>>;
+
+const READ_STATE = 'MATCH (n:Notice {notification_id: $notification_id}) RETURN n.state AS state';
 
 /** How it ended; `undefined`: it did not yet. */
 export async function getNoticeResult(
   reader: Reader,
-  { caller }: Pick<CommandHeader, 'caller'>,
-  notificationId: string,
+  notification_id: string,
 ): Promise<NoticeResult | undefined> {
-  const [row] = await reader.read<{ result: string }>(RECEIPT, { caller, key: endKey(notificationId) });
-  return row && (JSON.parse(row.result) as { result: NoticeResult }).result;
+  const [row] = await reader.read<{ state: NoticeState | null }>(READ_STATE, { notification_id });
+  return RESULTS[row?.state ?? ''];
 }
 
-const TOLD = `
-  UNWIND $keys AS key
-  MATCH (r:CommandReceipt {caller: $caller, key: key})
-  RETURN r.at.epochMillis AS at ORDER BY at LIMIT 1`;
+const NOTIFIED = `
+  UNWIND $ids AS id
+  MATCH (n:Notice {notification_id: id})
+  WHERE n.ended_at IS NOT NULL
+  RETURN n.ended_at.epochMillis AS at ORDER BY at LIMIT 1`;
 
 /** When the customer was written to about a failure that is not made good yet, if they were since this opening: epoch milliseconds. */
 export async function toldOfFailureAt(
   reader: Reader,
   obligation: Pick<ObligationNode, 'payment_id' | 'opened_at'>,
 ): Promise<number | undefined> {
-  const keys = FAILURE_NOTICES.map((template) => endKey(noticeId(obligation, template)));
-  const [row] = await reader.read<{ at: number }>(TOLD, { keys, caller: NOTICES_CALLER });
+  const ids = FAILURE_NOTICES.map((template) => noticeId(obligation, template));
+  const [row] = await reader.read<{ at: number }>(NOTIFIED, { ids });
   return row?.at;
 }
 
+// The write that locks the notice comes first: what is compared is what the lock's last holder left.
+const LEASE = `
+  MERGE (n:Notice {notification_id: $notification_id})
+  SET n.locked = true
+  REMOVE n.locked
+  WITH n, CASE
+    WHEN n.state IN ['sent', 'failed'] THEN n.state
+    WHEN n.lease_holder IS NULL OR n.lease_holder = $try_id THEN 'first'
+    WHEN n.leased_at.epochMillis > $now - $limit THEN 'under_way'
+    ELSE 'again' END AS start
+  FOREACH (_ IN CASE WHEN start IN ['first', 'again'] THEN [1] ELSE [] END |
+    SET n.lease_holder = $try_id, n.leased_at = datetime({epochMillis: $now}))
+  RETURN start`;
+
 /**
- * Says that a notice is about to be handed over. Of several at once only one is told to go ahead.
+ * Leases a notice to a try that is about to deliver it. Of several at once only one is told to go ahead.
  * @param input.limit after how many milliseconds a try that did not tell how it ended is over all the same
  */
-export async function startNotice(
+export function startNotice(
   graph: Graph,
   header: CommandHeader,
   input: NoticeTry & { now: number; limit: number },
 ): Promise<NoticeStart> {
-  const { notification_id, try_id, now, limit } = input;
-  const mine: Try = { try_id, began_at: now };
-  const begin = { ...header, idempotencyKey: beginKey(notification_id) };
-  const known = await runCommand(graph, begin, 'startNotice', { notification_id }, async () => mine);
-  if (known.try_id === try_id) return 'first';
-  if (now - known.began_at < limit) return 'under_way';
-  return (await replaceTry(graph, header, notification_id, known, mine)) ? 'again' : 'under_way';
-}
-
-/** Takes back a start: the notice was certainly not handed over, and the next try is a first one again. */
-export async function releaseNotice(graph: Graph, header: CommandHeader, input: NoticeTry): Promise<void> {
-  const { notification_id, try_id } = input;
-  await changeReceipt(graph, header, notification_id, RELEASE, {
-    try_id: `"try_id":${JSON.stringify(try_id)},`,
+  return changeLease(graph, header, 'startNotice', input, async (tx) => {
+    const [row] = await tx.run<{ start: NoticeState | NoticeStart }>(LEASE, { ...input });
+    if (!row) throw new Error(`notice ${input.notification_id} could not be leased`);
+    return RESULTS[row.start] ?? (row.start as NoticeStart);
   });
 }
 
-// The write that locks the receipt comes first: what is compared is what the lock's last holder left.
-const LOCKED = `
-  MATCH (r:CommandReceipt {caller: $caller, key: $key})
-  SET r.locked = true
-  REMOVE r.locked
-  WITH r`;
-const REPLACE = `${LOCKED} WHERE r.result = $known SET r.result = $mine RETURN true AS changed`;
-const RELEASE = `${LOCKED} WHERE r.result CONTAINS $try_id DELETE r RETURN true AS changed`;
+const RELEASE = `
+  MATCH (n:Notice {notification_id: $notification_id})
+  SET n.locked = true
+  REMOVE n.locked
+  WITH n WHERE n.lease_holder = $try_id
+  REMOVE n.lease_holder, n.leased_at`;
 
-function replaceTry(
-  graph: Graph,
-  header: CommandHeader,
-  notificationId: string,
-  known: Try,
-  mine: Try,
-): Promise<boolean> {
-  const [from, to] = [known, mine].map((result) => JSON.stringify({ result }));
-  return changeReceipt(graph, header, notificationId, REPLACE, { known: from, mine: to });
+/** Takes back a start: the notice was certainly not delivered, and the next try is a first one again. */
+export function releaseNotice(graph: Graph, header: CommandHeader, input: NoticeTry): Promise<void> {
+  return changeLease(graph, header, 'releaseNotice', input, async (tx) => tx.send(RELEASE, { ...input }));
 }
 
-async function changeReceipt(
+/** A lease has no event and no receipt: it says itself whose it is (specification: graph, invariant 4). */
+function changeLease<T>(
   graph: Graph,
   header: CommandHeader,
-  notificationId: string,
-  cypher: string,
-  parameters: Record<string, unknown>,
-): Promise<boolean> {
-  const key = beginKey(notificationId);
-  // Not remembered: it says itself what it changes.
-  const change = { ...header, idempotencyKey: `${key}:change` };
-  return runCommand(graph, change, 'changeNotice', { key, ...parameters }, async (tx) => {
+  name: string,
+  { notification_id, try_id }: NoticeTry,
+  change: (tx: CommandTx) => Promise<T>,
+): Promise<T> {
+  const body = { notification_id, try_id };
+  const idempotencyKey = `${name}:${notification_id}:${try_id}`;
+  return runCommand(graph, { ...header, idempotencyKey }, name, body, (tx) => {
     tx.forget();
-    const rows = await tx.run(cypher, { caller: header.caller, key, ...parameters });
-    return rows.length > 0;
+    return change(tx);
   });
 }
 
@@ -164,5 +161,4 @@ export async function finishNotice(
   });
 }
 
-const beginKey = (notificationId: string) => `notice:${notificationId}`;
 const endKey = (notificationId: string) => `notice:${notificationId}:end`;

@@ -153,11 +153,9 @@ function paymentOfOthers({ settled_ref, rule, gateway_ref }: ObligationNode): st
   return settled_ref ?? (rule === 'gateway_payment_succeeded' ? gateway_ref : undefined);
 }
 
-// The index is on (stream_id, seq) and is used only where both are asked for.
 const KNOWN_SECOND = `
-  MATCH (e:PersonaEvent {stream_id: $customer_id})
-  WHERE e.seq > 0 AND e.type = 'RecoveryOverpaid' AND e.data CONTAINS $key
-  RETURN e.seq AS seq LIMIT 1`;
+  MATCH (x:Overpayment {customer_id: $customer_id, key: $key})
+  RETURN x.id AS id LIMIT 1`;
 
 /** It was paid, and somebody was paid once more: by another payment, as the settlement names it. */
 async function isSecondSuccess(
@@ -167,7 +165,7 @@ async function isSecondSuccess(
 ): Promise<boolean> {
   if (!crosses(known, settlement)) return false;
   const { customer_id } = known.obligation;
-  const key = JSON.stringify(settledPaymentKey(settlement.gateway_payment_ref ?? ''));
+  const key = settledPaymentKey(settlement.gateway_payment_ref ?? '');
   return (await tx.run(KNOWN_SECOND, { customer_id, key })).length === 0;
 }
 

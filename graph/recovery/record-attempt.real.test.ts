@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { attemptKey } from '../../domain/processes.ts';
 import { testHeader } from '../../test/graph.ts';
 import { customerWithCards, failureOf } from '../../test/wallets.ts';
-import { getPaymentMethodToken, setDefaultPaymentMethod } from '../index.ts';
+import { getPaymentMethodToken, removePaymentMethod, setDefaultPaymentMethod } from '../index.ts';
 import {
   closeRecovery,
   endReview,
@@ -64,6 +64,23 @@ test('a default that the customer has chosen meanwhile stays', async () => {
   });
   await record(failure.payment_id, third, approved);
   expect((await wallet(customer))[second]).toMatchObject({ is_default: true });
+});
+
+test('a default that was chosen meanwhile counts also when a rule has replaced it since', async () => {
+  const customer = await customerWithCards(graph, policy, { cards: 4 });
+  const [failed, second, third, fourth] = customer.methods as [string, string, string, string];
+  const { customer_id } = customer;
+  const choose = (payment_method_id: string) =>
+    setDefaultPaymentMethod(graph, testHeader(), { customer_id, payment_method_id, by: 'customer' });
+  await choose(failed);
+  const failure = failureOf(customer, { decline_code: 'expired_card' });
+  await open(failure, { claim_first: false });
+  await choose(second);
+  await claim(failure.payment_id, third);
+  await removePaymentMethod(graph, testHeader(), { customer_id, payment_method_id: second, by: 'customer' });
+  expect((await wallet(customer))[fourth]).toMatchObject({ is_default: true });
+  await record(failure.payment_id, third, approved);
+  expect((await wallet(customer))[fourth]).toMatchObject({ is_default: true });
 });
 
 test('the default’s place is taken when the failed card lost it by this very failure', async () => {

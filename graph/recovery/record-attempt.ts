@@ -13,10 +13,10 @@ import {
   PAYMENT_CANCELLED,
   PAYMENT_WITHDRAWN,
 } from '../../domain/recovery/status.ts';
-import { CHOSEN_BY, mayBeDefault } from '../../domain/wallet.ts';
+import { mayBeDefault } from '../../domain/wallet.ts';
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
-import type { CommandTx } from '../command-tx.ts';
+import type { CommandTx, CustomerNode } from '../command-tx.ts';
 import type { Graph } from '../graph.ts';
 import { openWallet, type Wallet } from '../wallet/wallet.ts';
 import { applyDecline, classifyAnswer, type FailureDecision, detailsOf } from './apply-decline.ts';
@@ -32,7 +32,7 @@ import {
   type ObligationNode,
   UNRESOLVED,
 } from './records.ts';
-import { type Owed, waitingForIt } from './waiting-for.ts';
+import { waitingForIt } from './waiting-for.ts';
 
 export interface RecordAttemptInput {
   payment_id: string;
@@ -80,13 +80,14 @@ export async function recordAttempt(
   // What is known more of the same result later, such as a refund since, makes it no other command.
   const body = { payment_id, key, result: answer.result };
   return runCommand(graph, header, 'recordAttempt', body, async (tx) => {
-    const owed = { payment_id, customer_id: (await lockOwner(tx, payment_id)).id };
-    const [locked, wallet, others, chosenSince] = await Promise.all([
+    const customer = await lockOwner(tx, payment_id);
+    const owed = { payment_id, customer_id: customer.id };
+    const [locked, wallet, others] = await Promise.all([
       requireObligation(tx, payment_id),
       openWallet(tx, owed.customer_id),
       waitingForIt(tx, { ...owed, key, resolved: isResolved(STATES[answer.result]) }),
-      hasChosenDefault(tx, owed),
     ]);
+    const chosenSince = hasChosenDefaultSince(customer, locked.obligation);
     const scene = { tx, input, wallet, ...locked, attempt: attemptOf(locked, key), chosenSince };
     const told = await attributed(scene);
     const ended = answer.result === 'declined' ? await endedBy(told, answer.codes) : [];
@@ -100,20 +101,11 @@ function attemptOf({ attempts }: ObligationWithAttempts, key: string): AttemptNo
   throw new PersonaError('recovery_not_found', `no attempt was ever claimed under the key ${key}`);
 }
 
-// The index is on (stream_id, seq) and is used only where both are asked for.
-const CHOSEN_SINCE = `
-  MATCH (o:Obligation {payment_id: $payment_id})
-  MATCH (e:PersonaEvent {stream_id: $customer_id})
-  WHERE e.seq > 0 AND e.type = 'DefaultPaymentMethodChanged' AND e.recorded_at >= o.opened_at
-    AND e.data CONTAINS $chosen
-  RETURN count(e) > 0 AS chosen`;
-
-async function hasChosenDefault(tx: CommandTx, owed: Owed): Promise<boolean> {
-  const [row] = await tx.run<{ chosen: boolean }>(CHOSEN_SINCE, {
-    ...owed,
-    chosen: `"reason":"${CHOSEN_BY} `,
-  });
-  return row?.chosen ?? false;
+function hasChosenDefaultSince(
+  { default_chosen_at: chosen }: CustomerNode,
+  { opened_at }: ObligationNode,
+): boolean {
+  return chosen !== undefined && Date.parse(chosen) >= Date.parse(opened_at);
 }
 
 /**

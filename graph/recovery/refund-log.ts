@@ -1,11 +1,7 @@
-/** An obligation's second successes and their refunds, as the event log has them. */
+/** An obligation's second successes and the refunds at the gateway. */
 
-import type { EventData } from '../../domain/events.ts';
-import { upcast } from '../../domain/upcast.ts';
 import type { Reader } from '../graph.ts';
 import type { ObligationNode } from './records.ts';
-
-const TYPES = ['RecoveryOverpaid', 'RefundRequested', 'RefundSent', 'RefundFailed'] as const;
 
 /** A second success, as its refunds stand. */
 export interface RefundStanding {
@@ -32,53 +28,53 @@ export interface RefundLog {
   failed: ReadonlySet<string>;
 }
 
-// The index is on (stream_id, seq) and is used only where both are asked for.
 const READ = `
-  MATCH (e:PersonaEvent {stream_id: $customer_id})
-  WHERE e.seq > 0 AND e.type IN $types AND e.data CONTAINS $payment
-  RETURN e.type AS type, e.schema_version AS version, e.data AS data ORDER BY e.seq`;
+  RETURN
+    COLLECT { MATCH (x:Overpayment {payment_id: $payment_id}) RETURN properties(x) ORDER BY x.first_seq } AS overpayments,
+    COLLECT { MATCH (r:Refund {payment_id: $payment_id}) RETURN properties(r) } AS refunds`;
+
+/** Absent properties are absent. */
+interface OverpaymentNode {
+  key: string;
+  refund_owed: boolean;
+  refunded_by?: string;
+  refund_tries: number;
+  refund_failure?: string;
+  refund_failing_since?: string;
+  next_refund_at?: string;
+}
+
+interface RefundNode {
+  refund_ref: string;
+  sent_at?: string;
+  failed_at?: string;
+  notification_id?: string;
+}
 
 export async function readRefundLog(
   reader: Reader,
-  { customer_id, payment_id }: Pick<ObligationNode, 'customer_id' | 'payment_id'>,
+  { payment_id }: Pick<ObligationNode, 'payment_id'>,
 ): Promise<RefundLog> {
-  const payment = `"payment_id":${JSON.stringify(payment_id)}`;
-  const rows = await reader.read<{ type: (typeof TYPES)[number]; version: number; data: string }>(READ, {
-    ...{ customer_id, payment },
-    types: TYPES,
+  const [row] = await reader.read<{ overpayments: OverpaymentNode[]; refunds: RefundNode[] }>(READ, {
+    payment_id,
   });
-  const standings = new Map<string, RefundStanding>();
-  const sent = new Map<string, string | undefined>();
-  const failed = new Set<string>();
-  for (const { type, version, data } of rows) {
-    const event = upcast(type, version, JSON.parse(data));
-    const { key } = event as { key: string };
-    const before = standings.get(key) ?? { owed: false, tries: 0 };
-    const { next_at: _due, failing_since: _since, ...anew } = before;
-    switch (type) {
-      case 'RecoveryOverpaid':
-        standings.set(key, { ...before, owed: (event as unknown as EventData[typeof type]).refund });
-        break;
-      case 'RefundRequested':
-        standings.set(key, { ...anew, owed: true });
-        break;
-      case 'RefundSent': {
-        const { refund_ref, notice, part } = event as unknown as EventData[typeof type];
-        sent.set(refund_ref, notice);
-        // What others gave back of an ordinary charge settles nothing.
-        if (!part && standings.has(key)) standings.set(key, { ...anew, settled_by: refund_ref });
-        break;
-      }
-      case 'RefundFailed': {
-        const { refund_ref, n, retry, reason } = event as unknown as EventData[typeof type];
-        if (refund_ref !== null) failed.add(refund_ref);
-        if (retry === null || !standings.has(key)) break;
-        const { settled_by: _not, ...unsettled } = before;
-        const tries = n === null ? before.tries : n;
-        const { since: failing_since, next_at } = retry;
-        standings.set(key, { ...unsettled, tries, reason, failing_since, next_at });
-      }
-    }
-  }
-  return { standings, sent, failed };
+  const { overpayments = [], refunds = [] } = row ?? {};
+  const sent = refunds.filter(({ sent_at }) => sent_at !== undefined);
+  const failed = refunds.filter(({ failed_at }) => failed_at !== undefined);
+  return {
+    standings: new Map(overpayments.map((node) => [node.key, standingOf(node)])),
+    sent: new Map(sent.map(({ refund_ref, notification_id }) => [refund_ref, notification_id])),
+    failed: new Set(failed.map(({ refund_ref }) => refund_ref)),
+  };
+}
+
+function standingOf(node: OverpaymentNode): RefundStanding {
+  const { refunded_by, refund_failure, refund_failing_since: failing_since, next_refund_at = null } = node;
+  return {
+    owed: node.refund_owed,
+    tries: node.refund_tries,
+    ...(refunded_by !== undefined && { settled_by: refunded_by }),
+    ...(refund_failure !== undefined && { reason: refund_failure }),
+    ...(failing_since !== undefined && { failing_since, next_at: next_refund_at }),
+  };
 }

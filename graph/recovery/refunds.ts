@@ -1,11 +1,11 @@
 import type { GatewayRefund } from '../../domain/ports.ts';
 import { settledPaymentKey } from '../../domain/processes.ts';
-import { type RefundOutcome, retryOfRefund } from '../../domain/recovery/refunds.ts';
+import { REFUND_HAS_FAILED, type RefundOutcome, retryOfRefund } from '../../domain/recovery/refunds.ts';
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
 import type { CommandTx } from '../command-tx.ts';
 import type { Graph, Reader } from '../graph.ts';
-import { getNoticeResult, NOTICES_CALLER } from './notices.ts';
+import { getNoticeResult } from './notices.ts';
 import { lockObligation, type ObligationWithAttempts, requireObligation } from './read.ts';
 import { noticeId, type ObligationNode } from './records.ts';
 import { type RefundStanding, readRefundLog } from './refund-log.ts';
@@ -121,7 +121,7 @@ export function recordRefund(graph: Graph, header: CommandHeader, end: RefundEnd
     }
     const id = noticeId(obligation, 'refund_issued', key);
     // A refund that failed later may have been announced: once is enough.
-    const announced = await getNoticeResult(tx, { caller: NOTICES_CALLER }, id);
+    const announced = await getNoticeResult(tx, id);
     const notice = noticed(announced ? undefined : id);
     const data = { payment_id, key, refund_ref: result.refund_ref, by_others: null, ...notice };
     tx.append({ ...stream, type: 'RefundSent', data });
@@ -201,7 +201,7 @@ function withdrawNotice(
       template: 'refund_issued',
       channel: null,
       payment_id,
-      reason: 'the refund has failed',
+      reason: REFUND_HAS_FAILED,
     },
   });
 }

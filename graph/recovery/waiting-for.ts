@@ -1,7 +1,7 @@
 import type { CommandTx } from '../command-tx.ts';
 import type { ObligationNode } from './records.ts';
 
-export type Owed = Pick<ObligationNode, 'payment_id' | 'customer_id'>;
+type Owed = Pick<ObligationNode, 'payment_id' | 'customer_id'>;
 
 /** So many holders of one card, and so many of their obligations, are woken: any more ask again by themselves. */
 const CROWD = 100;

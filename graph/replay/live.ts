@@ -25,6 +25,9 @@ const READ_CUSTOMER = `
     COLLECT { MATCH (n)-[r]->(m) RETURN ${EDGE('n', 'm')} } +
     COLLECT { MATCH (n)<-[r]-(m) WHERE type(r) <> 'POSSIBLY_SAME_AS' RETURN ${EDGE('m', 'n')} } AS edges,
     COLLECT { MATCH (a:ChargeAttempt {customer_id: $id}) WHERE a.state IS NOT NULL RETURN a.key } AS attempts,
+    COLLECT { MATCH (x:Overpayment {customer_id: $id}) WHERE x.key IS NOT NULL RETURN x.id } AS overpayments,
+    COLLECT { MATCH (r:Refund {customer_id: $id}) RETURN r.id } AS refunds,
+    COLLECT { MATCH (m:Notice {customer_id: $id}) WHERE m.state IS NOT NULL RETURN m.notification_id } AS notices,
     COLLECT { MATCH (f:FraudCase {customer_id: $id}) RETURN f.case_id } AS cases`;
 
 // The edges that come in are those of customers and their methods, and stand in customers' streams.
@@ -35,7 +38,7 @@ const READ_DEVICE = `
     COLLECT {
       MATCH (n)<-[r]-(m) WHERE NOT type(r) IN ['LOGGED_IN_FROM', 'USED_ON'] RETURN ${EDGE('m', 'n')}
     } AS edges,
-    [] AS attempts, [] AS cases`;
+    [] AS attempts, [] AS overpayments, [] AS refunds, [] AS notices, [] AS cases`;
 
 const READ_STREAM = { customer: READ_CUSTOMER, device: READ_DEVICE } as const;
 
@@ -71,6 +74,9 @@ interface StreamRow {
   version: number;
   edges: EdgeRow[];
   attempts: string[];
+  overpayments: string[];
+  refunds: string[];
+  notices: string[];
   cases: string[];
 }
 
@@ -86,6 +92,9 @@ export async function readLive(graph: Graph, stream: Stream, expected: GraphMode
   const wanted = new Set<NodeRef>([own, ...expected.nodes.keys()]);
   for (const { to } of edges.values()) if (isOwned(to)) wanted.add(to);
   for (const key of row?.attempts ?? []) wanted.add(nodeRef('ChargeAttempt', key));
+  for (const id of row?.overpayments ?? []) wanted.add(nodeRef('Overpayment', id));
+  for (const id of row?.refunds ?? []) wanted.add(nodeRef('Refund', id));
+  for (const id of row?.notices ?? []) wanted.add(nodeRef('Notice', id));
   for (const id of row?.cases ?? []) wanted.add(nodeRef('FraudCase', id));
 
   const live = new GraphModel();

@@ -10,6 +10,9 @@ export const LABELS = [
   'BehavioralProfile',
   'Obligation',
   'ChargeAttempt',
+  'Overpayment',
+  'Refund',
+  'Notice',
   'FraudCase',
 ] as const;
 export type Label = (typeof LABELS)[number];
@@ -24,6 +27,9 @@ export const ID_PROPERTY: Readonly<Record<Label, string>> = {
   BehavioralProfile: 'id',
   Obligation: 'payment_id',
   ChargeAttempt: 'key',
+  Overpayment: 'id',
+  Refund: 'id',
+  Notice: 'notification_id',
   FraudCase: 'case_id',
 };
 

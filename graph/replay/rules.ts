@@ -110,6 +110,16 @@ const RULES: Readonly<Record<Label, Readonly<Record<string, Rule>>>> = {
     card_dead: optional(flag),
     claimed_at: time,
   },
+  Overpayment: {
+    payment_id: text,
+    customer_id: text,
+    key: text,
+    first_seq: whole(1),
+    refund_owed: flag,
+    refund_tries: whole(0),
+  },
+  Refund: { refund_ref: text, payment_id: text, customer_id: text, key: text },
+  Notice: { customer_id: text, template: text, state: oneOf('sent', 'failed', 'withdrawn'), ended_at: time },
   FraudCase: {
     customer_id: text,
     last_occurred_at: time,

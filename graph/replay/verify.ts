@@ -127,6 +127,14 @@ const STRAYS = `
   WHERE NOT EXISTS { (:Customer {id: n.customer_id}) }
   RETURN 'ChargeAttempt/' + coalesce(n.key, elementId(n)) AS where
   UNION
+  MATCH (n:Overpayment|Refund)
+  WHERE NOT EXISTS { (:Customer {id: n.customer_id}) }
+  RETURN labels(n)[0] + '/' + coalesce(n.id, elementId(n)) AS where
+  UNION
+  MATCH (n:Notice)
+  WHERE n.state IS NOT NULL AND NOT EXISTS { (:Customer {id: n.customer_id}) }
+  RETURN 'Notice/' + n.notification_id AS where
+  UNION
   MATCH (n:FraudCase)
   WHERE NOT EXISTS { (:Customer {id: n.customer_id}) }
   RETURN 'FraudCase/' + coalesce(n.case_id, elementId(n)) AS where`;

@@ -1,4 +1,4 @@
-import { CHOSEN_BY } from '../../domain/wallet.ts';
+import { chosenBy } from '../../domain/wallet.ts';
 import type { PaymentMethodStatus } from '../../domain/payment-method.ts';
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
@@ -61,7 +61,7 @@ export async function setDefaultPaymentMethod(
   input: MethodRef & { by: Requester },
 ): Promise<Edited> {
   return edit(graph, header, 'setDefaultPaymentMethod', input, (wallet) =>
-    wallet.makeDefault(input.payment_method_id, `${CHOSEN_BY} ${input.by}`),
+    wallet.makeDefault(input.payment_method_id, chosenBy(input.by)),
   );
 }
 

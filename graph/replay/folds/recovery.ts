@@ -1,6 +1,8 @@
-import { isAboutRefund } from '../../../domain/processes.ts';
-import type { NoticeMatter, RecoveryEvents } from '../../../domain/recovery/events.ts';
-import { type GraphModel, nodeRef } from '../model.ts';
+import type { RecordedEvent } from '../../../domain/events.ts';
+import { isAboutRefund, overpaymentId, refundId } from '../../../domain/processes.ts';
+import type { RecoveryEvents } from '../../../domain/recovery/events.ts';
+import { noticeState } from '../../../domain/notices.ts';
+import { type GraphModel, nodeRef, type Properties } from '../model.ts';
 import { type Folds, later, moment } from './fold.ts';
 
 export const recoveryFolds: Folds<keyof RecoveryEvents> = {
@@ -113,40 +115,85 @@ export const recoveryFolds: Folds<keyof RecoveryEvents> = {
   },
 
   // A second success that others brought about (`settled:…`) is no attempt of ours, and stands in the log alone.
-  RecoveryOverpaid(model, { data }) {
+  RecoveryOverpaid(model, { stream_id, seq, data }) {
     const obligation = model.node(nodeRef('Obligation', data.payment_id));
     if (obligation && data.refund) {
       obligation.refunds_due = [...listed(obligation.refunds_due), data.key];
       obligation.refund_at = null;
     }
+    const overpayment = nodeRef('Overpayment', overpaymentId(data.payment_id, data.key));
+    if (!model.nodes.has(overpayment)) {
+      const { payment_id, key } = data;
+      const properties = { id: overpaymentId(payment_id, key), payment_id, customer_id: stream_id, key };
+      model.createNode(overpayment, { ...properties, first_seq: seq, refund_tries: 0 });
+    }
+    Object.assign(model.node(overpayment) ?? {}, { refund_owed: data.refund });
     if (data.key.startsWith('settled:')) return;
     const attempt = model.node(nodeRef('ChargeAttempt', data.key));
     if (attempt) attempt.overpaid = true;
   },
 
-  RefundSent(model, { data }) {
+  RefundSent(model, event) {
+    const { data } = event;
     const obligation = model.node(nodeRef('Obligation', data.payment_id));
     if (!obligation) return;
-    if (!data.part) listRefund(obligation, data.key, undefined);
+    if (!data.part) {
+      listRefund(obligation, data.key, undefined);
+      Object.assign(overpaymentOf(model, data), { refunded_by: data.refund_ref, ...DUE_AT_ONCE });
+    }
     if (data.notice !== undefined) obligation.notices_due = [...listed(obligation.notices_due), data.notice];
+    const sent = { sent_at: moment(event.recorded_at), notification_id: data.notice };
+    Object.assign(refundOf(model, event, data.refund_ref), sent);
   },
-  RefundFailed(model, { data: { payment_id, key, retry } }) {
+  RefundFailed(model, event) {
+    const { payment_id, key, retry, refund_ref, n, reason } = event.data;
     const obligation = model.node(nodeRef('Obligation', payment_id));
     if (!obligation) return;
     const due = retry !== null && retry.next_at !== null;
     listRefund(obligation, key, due ? 'due' : retry === null ? undefined : 'failed');
     if (due) obligation.refund_at = moment(retry.next_at);
+    if (refund_ref !== null)
+      Object.assign(refundOf(model, event, refund_ref), { failed_at: moment(event.recorded_at) });
+    if (retry === null) return;
+    Object.assign(overpaymentOf(model, event.data), {
+      refunded_by: null,
+      ...(n !== null && { refund_tries: n }),
+      refund_failure: reason,
+      refund_failing_since: moment(retry.since),
+      next_refund_at: moment(retry.next_at),
+    });
   },
-  RefundRequested(model, { data: { payment_id, key } }) {
-    const obligation = model.node(nodeRef('Obligation', payment_id));
+  RefundRequested(model, { data }) {
+    const obligation = model.node(nodeRef('Obligation', data.payment_id));
     if (!obligation) return;
-    listRefund(obligation, key, 'due');
+    listRefund(obligation, data.key, 'due');
     obligation.refund_at = null;
+    Object.assign(overpaymentOf(model, data), { refund_owed: true, ...DUE_AT_ONCE });
   },
 
   NoticeSent: noticeDone,
   NoticeFailed: noticeDone,
 };
+
+const DUE_AT_ONCE = { refund_failing_since: null, next_refund_at: null };
+
+/** What others gave back of an ordinary charge settles nothing: of that there is no second success. */
+function overpaymentOf(model: GraphModel, data: { payment_id: string; key: string }): Properties {
+  return model.nodes.get(nodeRef('Overpayment', overpaymentId(data.payment_id, data.key))) ?? {};
+}
+
+function refundOf(
+  model: GraphModel,
+  { stream_id, data }: RecordedEvent<'RefundSent' | 'RefundFailed'>,
+  refund_ref: string,
+): Properties {
+  const { payment_id, key } = data;
+  const id = refundId(payment_id, refund_ref);
+  const ref = nodeRef('Refund', id);
+  if (!model.nodes.has(ref))
+    model.createNode(ref, { id, refund_ref, payment_id, customer_id: stream_id, key });
+  return model.node(ref) ?? {};
+}
 
 /** A refund stands in the list of those that Persona tries, of those that wait for a person, or in none. */
 function listRefund(
@@ -162,8 +209,14 @@ function listRefund(
   if (due.length === 0) obligation.refund_at = null;
 }
 
-/** What was sent stands in the log alone; what was due is so no more. */
-function noticeDone(model: GraphModel, { data }: { data: NoticeMatter }): void {
+/** What was due is so no more. */
+function noticeDone(model: GraphModel, event: RecordedEvent<'NoticeSent' | 'NoticeFailed'>): void {
+  const { stream_id, recorded_at, data } = event;
+  const notice = nodeRef('Notice', data.notification_id);
+  if (!model.nodes.has(notice)) model.createNode(notice, {});
+  const { reason: failure, ...matter } = { reason: undefined, ...data };
+  const ended = { state: noticeState(failure), ended_at: moment(recorded_at) };
+  Object.assign(model.node(notice) ?? {}, { ...matter, customer_id: stream_id, failure, ...ended });
   for (const ref of [
     nodeRef('FraudCase', data.case_id ?? ''),
     nodeRef('PaymentMethod', data.payment_method_id ?? ''),

@@ -1,6 +1,7 @@
 import { isDisputed, withDispute } from '../../../domain/disputes.ts';
 import type { RecordedEvent } from '../../../domain/events.ts';
 import { noticedAs } from '../../../domain/expiry/calendar.ts';
+import { chooserOf } from '../../../domain/wallet.ts';
 import { BlindValue, edgeRef, type GraphModel, nodeRef, splitRef } from '../model.ts';
 import { namedBy } from '../../wallet/default-change.ts';
 import { tokenKey } from '../../wallet/token-hash.ts';
@@ -129,7 +130,13 @@ export const walletFolds: Folds<Own> = {
   },
 
   // Each method that the event names looks different afterwards: the old default, the new one, what was repaired.
-  DefaultPaymentMethodChanged(model, { stream_id, seq, data }) {
+  DefaultPaymentMethodChanged(model, { stream_id, seq, recorded_at, data }) {
+    const at = moment(recorded_at);
+    const chooser = chooserOf(data.reason);
+    Object.assign(model.node(nodeRef('Customer', stream_id)) ?? {}, {
+      default_set_at: at,
+      ...(chooser !== undefined && { default_chosen_at: at, default_chosen_by: chooser }),
+    });
     const chosen = data.payment_method_id && nodeRef('PaymentMethod', data.payment_method_id);
     const named = new Set(namedBy(data).map((id) => nodeRef('PaymentMethod', id)));
     for (const { to, properties } of model.edgesFrom(nodeRef('Customer', stream_id), 'HAS_PAYMENT_METHOD')) {

@@ -1,0 +1,45 @@
+import { randomUUID } from 'node:crypto';
+import { expect, test } from 'vitest';
+import { readPolicy } from '../../platform/policy.ts';
+import { testGraph, testHeader } from '../../test/graph.ts';
+import { claimedObligation } from '../../test/obligations.ts';
+import { finishNotice, getNoticeResult, NOTICES_CALLER, releaseNotice, startNotice } from './index.ts';
+
+const LIMIT = 15_000;
+const graph = await testGraph();
+const sender = () => testHeader({ caller: NOTICES_CALLER });
+const start = (notification_id: string, try_id: string, now: number) =>
+  startNotice(graph, sender(), { notification_id, try_id, now, limit: LIMIT });
+
+test('of many tries at once one holds the lease; when it left no word, one of the next many does', async () => {
+  const id = randomUUID();
+  const startAll = (round: string, now: number) =>
+    Promise.all(Array.from({ length: 10 }, (_, n) => start(id, `${round}:${n}`, now)));
+  const rest = Array.from({ length: 9 }, () => 'under_way');
+  expect((await startAll('one', 0)).sort()).toEqual(['first', ...rest]);
+  expect((await startAll('two', LIMIT - 1)).sort()).toEqual(['under_way', ...rest]);
+  expect((await startAll('three', LIMIT)).sort()).toEqual(['again', ...rest]);
+});
+
+test('only the try that holds the lease gives it up, and the next one is a first one again', async () => {
+  const id = randomUUID();
+  expect(await start(id, 'one', 0)).toBe('first');
+  expect(await start(id, 'one', 1)).toBe('first');
+  await releaseNotice(graph, sender(), { notification_id: id, try_id: 'two' });
+  expect(await start(id, 'two', 1)).toBe('under_way');
+  await releaseNotice(graph, sender(), { notification_id: id, try_id: 'one' });
+  expect(await start(id, 'two', 1)).toBe('first');
+});
+
+test('what has ended is not started, however long ago a try began', async () => {
+  const { payment_id, customer_id } = await claimedObligation(graph, readPolicy());
+  const [sent, failed] = [randomUUID(), randomUUID()];
+  const about = { payment_id, customer_id, template: 'no_alternative', channel: 'email' };
+  await start(sent, 'one', 0);
+  await finishNotice(graph, sender(), { ...about, notification_id: sent });
+  await finishNotice(graph, sender(), { ...about, notification_id: failed, failure: 'no_recipient' });
+  expect(await start(sent, 'two', LIMIT)).toBe('delivered');
+  expect(await start(failed, 'one', 0)).toBe('undeliverable');
+  expect(await getNoticeResult(graph, sent)).toBe('delivered');
+  expect(await getNoticeResult(graph, failed)).toBe('undeliverable');
+});
