@@ -1,7 +1,7 @@
 /** The API process: REST, gRPC and metrics over one set of services. Composition root. */
 
 import { createStripeEvents } from '../adapters/stripe/events.ts';
-import { MAX_CONNECTIONS, migrate, openConfiguredGraph } from '../graph/index.ts';
+import { admitKeys, MAX_CONNECTIONS, migrate, openConfiguredGraph } from '../graph/index.ts';
 import { readApiEnvironment } from '../platform/environment.ts';
 import { exitBecauseOf } from '../platform/exit.ts';
 import { observeGraph } from '../platform/graph-observer.ts';
@@ -34,6 +34,7 @@ async function main(): Promise<void> {
     });
     shutdown.add('graph', () => graph.close());
     await migrate(graph);
+    await admitKeys(graph, environment);
 
     const temporal = await connectTemporal({
       ...environment.temporal,

@@ -36,6 +36,7 @@ export type { Graph, GraphOptions, Reader } from './graph.ts';
 export { MAX_CONNECTIONS, openGraph } from './graph.ts';
 export { openConfiguredGraph } from './open-configured.ts';
 export { type CommittedCommand, type GraphObserver, unobserved } from './observer.ts';
+export { admitKeys, refusedKeys } from './key-register.ts';
 export { migrate, missingMigrations } from './migrate.ts';
 export { unreadableKeys } from './queries/stored-keys.ts';
 export type { Onboarded } from './onboarding/onboard.ts';

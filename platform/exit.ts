@@ -7,7 +7,11 @@ const EXIT_CONFIGURATION = 78;
 
 /** Ends a process that cannot go on. What a person can act on is one message; anything else is a bug, and shows where. */
 export function exitBecauseOf(error: unknown): never {
-  const isConfiguration = error instanceof EnvironmentError || error instanceof PolicyError;
-  console.error(isConfiguration || error instanceof PersonaError ? error.message : error);
+  const isPersonas = error instanceof PersonaError;
+  const isConfiguration =
+    error instanceof EnvironmentError ||
+    error instanceof PolicyError ||
+    (isPersonas && error.type === 'key_unavailable');
+  console.error(isConfiguration || isPersonas ? error.message : error);
   process.exit(isConfiguration ? EXIT_CONFIGURATION : 1);
 }

@@ -4,19 +4,18 @@
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import type { Client } from '@temporalio/client';
 import type { AttachAnswer, GatewayPaymentMethod, PaymentGateway } from '../domain/ports.ts';
 import { TaskQueue, type TaskQueueName } from '../domain/processes.ts';
-import { type Graph, openGraph } from '../graph/index.ts';
+import { type Graph, openConfiguredGraph } from '../graph/index.ts';
 import { createStripeRecords } from '../adapters/stripe/records.ts';
+import { readCodecKeys, readGraphEnvironment } from '../platform/environment.ts';
 import { readPolicy } from '../platform/policy.ts';
 import { IdentityGraphServiceClient } from '../proto/gen/persona/v1/identity_graph.ts';
 import { PersonaAgentClient } from '../proto/gen/persona/v1/persona_agent.ts';
-import { createBlindIndex } from '../security/blind-index.ts';
-import { createKeyRing } from '../security/key-ring.ts';
 import { workflowBundle } from '../temporal/bundle.ts';
 import { listRunningRecoveries } from '../temporal/running.ts';
 import {
@@ -63,16 +62,9 @@ export async function openApiUnderTest(): Promise<ApiUnderTest> {
   const usual = readPolicy();
   // On a busy machine the stand-in gateway may take longer than a customer should have to wait.
   const policy = { ...usual, onboarding: { ...usual.onboarding, verifyWait: 15_000 } };
-  const newKey = (id: string) => ({ id, key: randomBytes(32) });
-  const keys = { persona: newKey('k1'), blind: newKey('b1'), codec: newKey('c1') };
-  const graph = openGraph({
-    uri: process.env.NEO4J_URI ?? '',
-    username: process.env.NEO4J_USERNAME ?? '',
-    password: process.env.NEO4J_PASSWORD ?? '',
-    keyRing: createKeyRing([keys.persona]),
-    blindIndex: createBlindIndex(createKeyRing([keys.blind])),
-  });
-  const codecKeys = [keys.codec];
+  // Processes on one graph have one ring of each kind: those of the environment, like every other test's.
+  const graph = openConfiguredGraph(readGraphEnvironment(process.env));
+  const codecKeys = readCodecKeys(process.env).reveal();
   const server = await openNamespace({ codecKeys, interceptor: {} });
   const bundle = await workflowBundle();
   const activities = queueActivities({
@@ -115,13 +107,7 @@ export async function openApiUnderTest(): Promise<ApiUnderTest> {
   const running = runWorkers(workers);
   const processes: ApiProcess[] = [];
 
-  const text = ({ id, key }: { id: string; key: Buffer }) => `${id}:${key.toString('base64')}`;
-  const environment = {
-    TEMPORAL_NAMESPACE: server.namespace,
-    PERSONA_KEYS: text(keys.persona),
-    PERSONA_BLIND_KEYS: text(keys.blind),
-    TEMPORAL_CODEC_KEYS: text(keys.codec),
-  };
+  const environment = { TEMPORAL_NAMESPACE: server.namespace };
   return {
     graph,
     temporal: server.client,

@@ -11,7 +11,6 @@ import { eventually } from '../test/rig/index.ts';
 
 const { INDEXED_VALUE_TYPE_INT } = proto.temporal.api.enums.v1.IndexedValueType;
 const address = process.env.TEMPORAL_ADDRESS ?? '';
-const key = () => `test:${randomBytes(32).toString('base64')}`;
 
 interface Worker {
   child: ChildProcess;
@@ -23,9 +22,6 @@ interface Worker {
 function startWorker(args: string[], changes: Record<string, string> = {}): Worker {
   const env = {
     ...process.env,
-    PERSONA_KEYS: key(),
-    PERSONA_BLIND_KEYS: key(),
-    TEMPORAL_CODEC_KEYS: key(),
     STRIPE_API_KEY: 'sk_test_1',
     STRIPE_API_BASE: 'http://127.0.0.1:1',
     NOTIFY_WEBHOOK_URL: 'http://127.0.0.1:1',
@@ -125,6 +121,24 @@ test('does not begin to poll where a search attribute cannot be had', async () =
   expect(worker.stderr()).toMatch(/PersonaState.*another type/);
   expect(worker.stdout()).toBe('');
 });
+
+test.each(['PERSONA_KEYS', 'PERSONA_BLIND_KEYS', 'TEMPORAL_CODEC_KEYS'])(
+  'does not start beside others with another key in %s',
+  async (variable) => {
+    const { namespace } = await ownNamespace();
+    const first = startWorker(['--queues', 'persona-gateway'], { TEMPORAL_NAMESPACE: namespace });
+    await eventually(() => JSON.parse(first.stdout()).ready, 30_000);
+    const other = `other:${randomBytes(32).toString('base64')}`;
+    for (const [ring, problem] of [
+      [other, `${variable} lacks the key`],
+      [`${other},${process.env[variable]}`, `${variable} begins with the key other`],
+    ] as const) {
+      const worker = startWorker(['--queues', 'persona-gateway'], { [variable]: ring });
+      expect(await worker.exited).toBe(78);
+      expect(worker.stderr()).toContain(problem);
+    }
+  },
+);
 
 test.each([
   ['TEMPORAL_ADDRESS', '127.0.0.1:1', /Temporal does not answer at 127\.0\.0\.1:1.*npm start/],

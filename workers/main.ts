@@ -6,7 +6,7 @@ import { createStripeGateway } from '../adapters/stripe/gateway.ts';
 import { createStripeRecords } from '../adapters/stripe/records.ts';
 import { createWebhookNotifier } from '../adapters/webhook/notifier.ts';
 import { TaskQueue } from '../domain/processes.ts';
-import { MAX_CONNECTIONS, migrate, openConfiguredGraph } from '../graph/index.ts';
+import { admitKeys, MAX_CONNECTIONS, migrate, openConfiguredGraph } from '../graph/index.ts';
 import { readWorkerEnvironment } from '../platform/environment.ts';
 import { exitBecauseOf } from '../platform/exit.ts';
 import { countExpiringCards } from '../platform/expiry-counts.ts';
@@ -75,6 +75,7 @@ async function main(): Promise<void> {
     });
     shutdown.add('graph', () => graph.close());
     await migrate(graph);
+    await admitKeys(graph, environment);
 
     const { stripe, notify } = environment;
     const account = { ...stripe, apiKey: stripe.apiKey.reveal() };

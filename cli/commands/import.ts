@@ -7,7 +7,14 @@ import { validateOnboarding } from '../../domain/onboarding.ts';
 import { formRules } from '../../domain/onboarding-forms.ts';
 import type { Policy } from '../../domain/policy.ts';
 import { onboardingWorkflowId, WorkflowName, workflowCaller } from '../../domain/processes.ts';
-import { type Graph, migrate, onboard, openConfiguredGraph, unobserved } from '../../graph/index.ts';
+import {
+  admitKeys,
+  type Graph,
+  migrate,
+  onboard,
+  openConfiguredGraph,
+  unobserved,
+} from '../../graph/index.ts';
 import { readCodecKeys, readGraphEnvironment, readTemporalEnvironment } from '../../platform/environment.ts';
 import { readPolicy } from '../../platform/policy.ts';
 import { connectTemporal } from '../../temporal/client.ts';
@@ -31,7 +38,7 @@ export async function importCustomers(
   const bytes = await sizeOf(file);
   const { variables } = settings;
   const environment = readGraphEnvironment(variables);
-  const codecKeys = readCodecKeys(variables).reveal();
+  const codecKeys = readCodecKeys(variables);
   const temporal = readTemporalEnvironment(variables);
   const policy = readPolicy(variables.PERSONA_POLICY_FILE);
   const committed = new Set<string>();
@@ -43,7 +50,12 @@ export async function importCustomers(
   const progress = createProgress(screen, bytes);
   try {
     await migrate(graph);
-    client = await connectTemporal({ ...temporal, apiKey: temporal.apiKey?.reveal(), codecKeys });
+    await admitKeys(graph, { ...environment, codecKeys });
+    client = await connectTemporal({
+      ...temporal,
+      apiKey: temporal.apiKey?.reveal(),
+      codecKeys: codecKeys.reveal(),
+    });
     const onboardLine = onboardingOf({ graph, client, policy, actor, committed });
     const done = await importFile(file, onboardLine, (checkpoint) => {
       last = checkpoint;

@@ -1,4 +1,4 @@
-import { openConfiguredGraph } from '../../graph/index.ts';
+import { admitKeys, openConfiguredGraph } from '../../graph/index.ts';
 import { replayInto } from '../../graph/replay/into.ts';
 import { verifyAll } from '../../graph/replay/verify.ts';
 import { readGraphEnvironment } from '../../platform/environment.ts';
@@ -24,6 +24,7 @@ export async function replay(
   const target = openConfiguredGraph(environment, { uri, ...(password !== undefined && { password }) });
   try {
     const totals = await replayInto(source, target, { onProgress });
+    await admitKeys(target, environment);
     const { differences } = await verifyAll(target, { onDifference: () => {} });
     const built = `${totals.events} events, ${totals.customers} customers, ${totals.devices} devices`;
     return differences === 0

@@ -1,13 +1,21 @@
-import { type Graph, missingMigrations, openConfiguredGraph, unreadableKeys } from '../../graph/index.ts';
-import { readGraphEnvironment } from '../../platform/environment.ts';
+import {
+  type Graph,
+  missingMigrations,
+  openConfiguredGraph,
+  refusedKeys,
+  unreadableKeys,
+} from '../../graph/index.ts';
+import { type GraphEnvironment, readGraphEnvironment } from '../../platform/environment.ts';
 import type { Settings } from '../settings.ts';
 import { examine, type Finding, ok, wrong } from './check.ts';
 
 /** Neo4j, its schema, and the keys that open what it holds. */
 export async function examineGraph({ variables }: Settings): Promise<Record<string, Finding>> {
   let graph: Graph;
+  let environment: GraphEnvironment;
   try {
-    graph = openConfiguredGraph(readGraphEnvironment(variables));
+    environment = readGraphEnvironment(variables);
+    graph = openConfiguredGraph(environment);
   } catch (error) {
     return { neo4j: await examine(() => Promise.reject(error)) };
   }
@@ -19,7 +27,7 @@ export async function examineGraph({ variables }: Settings): Promise<Record<stri
     if (neo4j.state !== 'ok') return { neo4j };
     const [migrations, keys] = await Promise.all([
       examine(() => examineMigrations(graph)),
-      examine(() => examineKeys(graph)),
+      examine(() => examineKeys(graph, environment)),
     ]);
     return { neo4j, migrations, keys };
   } finally {
@@ -37,8 +45,9 @@ async function examineMigrations(graph: Graph): Promise<Finding> {
       );
 }
 
-async function examineKeys(graph: Graph): Promise<Finding> {
-  const problems = await unreadableKeys(graph);
+async function examineKeys(graph: Graph, environment: GraphEnvironment): Promise<Finding> {
+  const refused = await refusedKeys(graph, environment);
+  const problems = refused.length > 0 ? refused : await unreadableKeys(graph);
   return problems.length === 0
     ? ok('open what the graph holds')
     : wrong(

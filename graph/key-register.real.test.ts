@@ -1,0 +1,60 @@
+import { expect, test } from 'vitest';
+import { readCodecKeys, readGraphEnvironment } from '../platform/environment.ts';
+import { Secret } from '../platform/secret.ts';
+import type { RingKey } from '../platform/variables.ts';
+import { testGraph } from '../test/graph.ts';
+import type { Graph } from './graph.ts';
+import { admitKeys } from './key-register.ts';
+import { rehearse } from './rehearsal.ts';
+
+const graph = await testGraph();
+const KEYS: Record<string, RingKey> = Object.fromEntries(
+  ['old', 'new'].map((id, byte) => [id, { id, key: Buffer.alloc(32, byte) }]),
+);
+const ring = (text: string) => new Secret(text.split(',').map((id) => KEYS[id] as RingKey));
+
+/** A graph of its own for what processes with the given rings say at their start; it is gone afterwards. */
+async function startingIn(stage: Graph, ...rings: string[]): Promise<string[]> {
+  const said: string[] = [];
+  for (const text of rings) {
+    const environment = { keys: ring(text), blindKeys: ring('old'), codecKeys: ring(text) };
+    said.push(
+      await admitKeys(stage, environment).then(
+        () => 'starts',
+        ({ type }: { type: string }) => type,
+      ),
+    );
+  }
+  return said;
+}
+
+const EMPTIED = 'MATCH (k:RingKey) DETACH DELETE k';
+
+test.each([
+  ['in two phases every process starts', ['old', 'old,new', 'old,new', 'new,old', 'old,new', 'new,old'], []],
+  ['put first at once, the new key is refused', ['old', 'new,old'], [1]],
+  ['without what others write with, none starts', ['old', 'old,new', 'new,old', 'old', 'new'], [3, 4]],
+  [
+    'a process that starts without the new key takes it back: it would not read it',
+    ['old', 'old,new', 'old', 'new,old', 'old,new', 'new,old'],
+    [3],
+  ],
+])('%s', async (_, rings, refused) => {
+  await rehearse(graph, async (stage) => {
+    await stage.read(EMPTIED);
+    expect(await startingIn(stage, ...rings)).toEqual(
+      rings.map((__, n) => (refused.includes(n) ? 'key_unavailable' : 'starts')),
+    );
+  });
+});
+
+test('processes that start at once wait for each other', async () => {
+  const { keys, blindKeys } = readGraphEnvironment(process.env);
+  const environment = { keys, blindKeys, codecKeys: readCodecKeys(process.env) };
+  await Promise.all(Array.from({ length: 8 }, () => admitKeys(graph, environment)));
+  const names = Object.values(environment).flatMap((ring) => ring.reveal().map(({ id }) => id));
+  const known = await graph.read<{ id: string }>(
+    'MATCH (k:RingKey) WHERE k.first_since IS NOT NULL RETURN k.id AS id',
+  );
+  expect(known.map(({ id }) => id)).toEqual(expect.arrayContaining(names));
+});

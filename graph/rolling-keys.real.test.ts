@@ -1,0 +1,94 @@
+/** Two processes whose rings differ, as in the middle of a rolling change, and the same people at both at once. */
+
+import { randomBytes } from 'node:crypto';
+import { expect, onTestFinished, test } from 'vitest';
+import { readPolicy } from '../platform/policy.ts';
+import { createBlindIndex } from '../security/blind-index.ts';
+import { createKeyRing } from '../security/key-ring.ts';
+import {
+  closeVerified,
+  onboardingRequest,
+  openTestGraph,
+  randomEmail,
+  randomPhone,
+  randomToken,
+  testHeader,
+} from '../test/graph.ts';
+import type { Graph } from './graph.ts';
+import { getPaymentMethods, onboard } from './index.ts';
+
+const policy = readPolicy();
+const PEOPLE = 3;
+
+/** What the two processes have in their rings, step by step: one is changed at a time. */
+const STEPS = [
+  ['old', 'old'],
+  ['old,new', 'old'],
+  ['old,new', 'old,new'],
+  ['new,old', 'old,new'],
+  ['new,old', 'new,old'],
+] as const;
+
+test('of the same people at both nobody becomes two, and nothing fails, at any step', async () => {
+  const secrets = new Map(
+    ['keys old', 'keys new', 'blind old', 'blind new'].map((name) => [name, randomBytes(32)]),
+  );
+  const ring = (kind: 'keys' | 'blind', ids: string) =>
+    createKeyRing(ids.split(',').map((id) => ({ id, key: secrets.get(`${kind} ${id}`) ?? Buffer.alloc(0) })));
+  const opened: Graph[] = [];
+  const process = async (ids: string): Promise<Graph> => {
+    const graph = await openTestGraph({
+      keyRing: ring('keys', ids),
+      blindIndex: createBlindIndex(ring('blind', ids)),
+    });
+    opened.push(graph);
+    return graph;
+  };
+  onTestFinished(async () => {
+    for (const graph of opened) await graph.close();
+  });
+
+  const seen: ReturnType<typeof person>[] = [];
+  for (const [one, other] of STEPS) {
+    const graphs = await Promise.all([process(one), process(other)]);
+    // Those of every step before come again, beside new ones.
+    seen.push(...Array.from({ length: PEOPLE }, person));
+    await Promise.all(seen.flatMap((who) => graphs.map((graph) => who.comes(graph))));
+    expect(seen.map(({ customers }) => customers.size)).toEqual(seen.map(() => 1));
+    for (const { customers, methods } of seen) {
+      const [customer_id = ''] = customers;
+      const ofBoth = await Promise.all(graphs.map((graph) => getPaymentMethods(graph, { customer_id })));
+      expect(ofBoth.map((wallet) => wallet.map(({ payment_method_id }) => payment_method_id))).toEqual([
+        [...methods],
+        [...methods],
+      ]);
+    }
+  }
+  const last = opened.at(-1);
+  expect(last).toBeDefined();
+  if (last) await closeVerified(last);
+});
+
+/** Somebody with an e-mail, a phone, a card and a device. */
+function person() {
+  const identity = {
+    digital_identifiers: [
+      { type: 'email' as const, value: randomEmail(), is_verified: true },
+      { type: 'phone_number' as const, value: randomPhone(), is_verified: true },
+    ],
+    payment_method_details: { type: 'card' as const, token: randomToken() },
+    device_details: { fingerprint: randomToken(), user_agent: 'Firefox' },
+  };
+  const customers = new Set<string>();
+  const methods = new Set<string>();
+  return {
+    customers,
+    methods,
+    async comes(graph: Graph): Promise<void> {
+      const request = onboardingRequest(identity);
+      const { customer_id, payment_method_id } = await onboard(graph, testHeader(), { request, policy });
+      customers.add(customer_id);
+      if (payment_method_id !== undefined) methods.add(payment_method_id);
+    },
+  };
+}
