@@ -45,8 +45,11 @@ const NOTICE = `
   MATCH (f:FraudCase {case_id: $case_id})
   WITH c, f, null AS d, datetime($at) AS at, c.version AS seq
   SET c.version = seq + 1, f.notice_due = null
+  CREATE (:Notice {
+    notification_id: $notification_id, customer_id: c.id, case_id: f.case_id, template: 'account_suspended',
+    channel: 'email', state: 'sent', ended_at: at
+  })
   CREATE (:CommandReceipt {caller: 'bare', key: $key, body_hash: $hash, result: $result, at: at})
-  CREATE (:CommandReceipt {caller: 'bare', key: $key + ':end', body_hash: $hash, result: $result, at: at})
   WITH d, seq, at
   ${EVENTS}`;
 
@@ -132,7 +135,7 @@ export function fraudWrites(driver: Driver, notify: { url: string; secret: strin
         channel: 'email',
       };
       await write(NOTICE, {
-        ...{ case_id, customer_id, key: `notice:${notification_id}` },
+        ...{ case_id, customer_id, notification_id, key: `notice:${notification_id}:end` },
         result: JSON.stringify({ result: 'delivered' }),
         events: [eventOf('customer', customer_id, 1, 'NoticeSent', data)],
       });

@@ -5,7 +5,6 @@ import { recordingGraph } from '../../test/recording-graph.ts';
 import { customerWithCards, failureOf, type TestWallet } from '../../test/wallets.ts';
 import {
   onboard,
-  removePaymentMethod,
   setCustomerStatus,
   setOffSessionConsent,
   updateDeviceTrustScore,
@@ -76,21 +75,55 @@ test('who holds the same card is woken when a charge on it is known, and not bef
   expect(await claim(waiting.payment_id, same)).toMatchObject({ result: 'claimed' });
 });
 
-test('of the holders of a card those are woken who still have it and owe something', async () => {
+test('those are woken that asked and were blocked, of whichever customer, and each by what blocked it last', async () => {
   const fingerprint = randomUUID();
-  const [one, removed, paid] = await Promise.all(
-    [1, 2, 3].map(() => customerWithCards(graph, policy, { cards: 2, fingerprints: ['', fingerprint] })),
-  );
-  if (!one || !removed || !paid) throw new Error('no customers');
+  const holder = () => customerWithCards(graph, policy, { fingerprints: ['', '', fingerprint] });
+  const [one, other, idle] = (await Promise.all([holder(), holder(), holder()])) as [
+    TestWallet,
+    TestWallet,
+    TestWallet,
+  ];
+  const [, second, card] = one.methods as [string, string, string];
   const charged = await opened(failureOf(one));
-  await opened(failureOf(removed));
-  const { customer_id, methods } = removed;
-  const card = { customer_id, payment_method_id: String(methods[1]), by: 'customer' } as const;
-  await removePaymentMethod(graph, testHeader(), card);
-  const { payment_id } = await opened(failureOf(paid));
-  await close(payment_id, { outcome: 'cancelled', rule: 'test' });
-  await claim(charged.payment_id, String(one.methods[1]));
-  expect(await record(charged.payment_id, String(one.methods[1]), lost)).toMatchObject({ others: [] });
+  const [asks, gives] = [await opened(failureOf(one)), await opened(failureOf(one))];
+  // Neither of these has asked for anything.
+  await opened(failureOf(one));
+  await opened(failureOf(idle));
+  const waiting = await opened(failureOf(other));
+  await claim(charged.payment_id, card);
+  for (const { payment_id } of [asks, gives])
+    expect(await claim(payment_id, second)).toMatchObject({ result: 'blocked', what: 'customer' });
+  await close(gives.payment_id, { outcome: 'cancelled', rule: 'test' });
+  const held = String(other.methods[2]);
+  expect(await claim(waiting.payment_id, held)).toMatchObject({ result: 'blocked', what: 'instrument' });
+  // In doubt, it keeps its customer waiting no longer, but everyone who holds the card.
+  const unknown = { result: 'unknown', reason: 'timeout' } as const;
+  expect((await record(charged.payment_id, card, unknown)).others).toEqual([asks.payment_id]);
+  expect(await claim(asks.payment_id, card)).toMatchObject({ result: 'blocked', what: 'instrument' });
+  const { others } = await record(charged.payment_id, card, lost);
+  expect(others).toEqual([asks.payment_id, waiting.payment_id].sort());
+  // By the next charge it was not blocked, and is not woken by its end.
+  expect(await claim(asks.payment_id, card)).toMatchObject({ result: 'claimed' });
+  expect((await record(asks.payment_id, card, lost)).others).toEqual([]);
+});
+
+test('a claim that meets the end of what blocks it is not left behind: blocked, it is woken', async () => {
+  const fingerprint = randomUUID();
+  const [one, other] = (await Promise.all(
+    [1, 2].map(() => customerWithCards(graph, policy, { cards: 2, fingerprints: ['', fingerprint] })),
+  )) as [TestWallet, TestWallet];
+  const [card, same] = [String(one.methods[1]), String(other.methods[1])];
+  const charged = await opened(failureOf(one));
+  const waiting = await opened(failureOf(other));
+  for (let n = 1; n <= 12; n++) {
+    expect(await claim(charged.payment_id, card, n)).toMatchObject({ result: 'claimed' });
+    const [asked, { others }] = await Promise.all([
+      claim(waiting.payment_id, same, n),
+      record(charged.payment_id, card, lost, n),
+    ]);
+    if (asked.result === 'blocked') expect(others).toEqual([waiting.payment_id]);
+    else await record(waiting.payment_id, same, lost, n);
+  }
 });
 
 test('a doubtful charge blocks its own obligation and its own card, nothing else; a reviewed one too', async () => {

@@ -20,6 +20,7 @@ import type { Graph } from '../graph.ts';
 import { lockIdentities } from '../identity-locks.ts';
 import { readWallet, type WalletMethod } from '../wallet/wallet.ts';
 import { reportedPaidSince } from './accepted-reports.ts';
+import { keepBlocked } from './blocked-by.ts';
 import { type CardRow, readCardQuery } from './card.ts';
 import { ceilingOn, wasForbidden } from './ceilings.ts';
 import { lockOwner, requireObligation } from './read.ts';
@@ -115,13 +116,16 @@ export async function claim(tx: CommandTx, input: ClaimScene): Promise<Claim> {
   if (paidSince !== undefined)
     return { result: 'blocked', by: input.payment_id, since: paidSince, what: 'report' };
   const inFlight = others.map(({ attempt }) => attempt).find((attempt) => isInFlight(attempt, now));
-  if (inFlight) return blockedBy(inFlight, 'customer');
   // A charge in doubt also blocks the token that it was made with, whatever number that has by now.
   const inDoubt =
     history.find((attempt) => attempt.payment_id !== input.payment_id && isUnresolved(attempt)) ??
     others.map(({ attempt }) => attempt).find((attempt) => isInDoubtOn(method, attempt));
-  if (inDoubt) return blockedBy(inDoubt, 'instrument');
-  return write(tx, input, method);
+  const by = inFlight ?? inDoubt;
+  if (by === undefined) return write(tx, input, method);
+  const what = inFlight ? 'customer' : 'instrument';
+  const isKept = await keepBlocked(tx, { payment_id: input.payment_id, by, what });
+  // Resolved since it was read, by a command that another customer's lock was enough for: it stands in the way no longer.
+  return isKept ? blockedBy(by, what) : claim(tx, input);
 }
 
 /**

@@ -114,7 +114,7 @@ function changeLease<T>(
   change: (tx: CommandTx) => Promise<T>,
 ): Promise<T> {
   const body = { notification_id, try_id };
-  const idempotencyKey = `${name}:${notification_id}:${try_id}`;
+  const idempotencyKey = `notice:${notification_id}:${name}:${try_id}`;
   return runCommand(graph, { ...header, idempotencyKey }, name, body, (tx) => {
     tx.forget();
     return change(tx);

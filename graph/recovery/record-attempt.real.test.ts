@@ -26,6 +26,7 @@ test('an approval pays the obligation, makes the charged card the default and fr
   const failure = failureOf(customer);
   const other = await opened(failureOf(customer));
   await open(failure, { claim_first: true });
+  expect(await claim(other.payment_id, second)).toMatchObject({ result: 'blocked', what: 'customer' });
   const { recorded, others } = await record(failure.payment_id, third, approved);
   expect(recorded).toMatchObject({
     attempt: { state: 'approved', gateway_ref: 'ch_1' },

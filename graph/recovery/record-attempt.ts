@@ -20,6 +20,7 @@ import type { CommandTx, CustomerNode } from '../command-tx.ts';
 import type { Graph } from '../graph.ts';
 import { openWallet, type Wallet } from '../wallet/wallet.ts';
 import { applyDecline, classifyAnswer, type FailureDecision, detailsOf } from './apply-decline.ts';
+import { freedBy } from './blocked-by.ts';
 import { backToOpen, collectAgain } from './close-recovery.ts';
 import { endedOthers } from './ended-others.ts';
 import { lockOwner, type ObligationWithAttempts, requireObligation } from './read.ts';
@@ -32,7 +33,6 @@ import {
   type ObligationNode,
   UNRESOLVED,
 } from './records.ts';
-import { waitingForIt } from './waiting-for.ts';
 
 export interface RecordAttemptInput {
   payment_id: string;
@@ -67,8 +67,7 @@ const STATES: Readonly<Record<ChargeAnswer['result'], AttemptState>> = {
 /**
  * Writes down what became of a claimed attempt, with all that follows from it: the obligation paid, the default
  * swapped, the method's status. A fact is never refused; what is known for certain is never made doubtful again.
- * @returns the attempt, and the open obligations that may have waited for it: the customer's others, and once it is
- * resolved those of other customers who hold the same card
+ * @returns the attempt, and the open obligations that waited for it
  * @throws PersonaError recovery_not_found
  */
 export async function recordAttempt(
@@ -81,11 +80,10 @@ export async function recordAttempt(
   const body = { payment_id, key, result: answer.result };
   return runCommand(graph, header, 'recordAttempt', body, async (tx) => {
     const customer = await lockOwner(tx, payment_id);
-    const owed = { payment_id, customer_id: customer.id };
     const [locked, wallet, others] = await Promise.all([
       requireObligation(tx, payment_id),
-      openWallet(tx, owed.customer_id),
-      waitingForIt(tx, { ...owed, key, resolved: isResolved(STATES[answer.result]) }),
+      openWallet(tx, customer.id),
+      freedBy(tx, { key, resolved: isResolved(STATES[answer.result]) }),
     ]);
     const chosenSince = hasChosenDefaultSince(customer, locked.obligation);
     const scene = { tx, input, wallet, ...locked, attempt: attemptOf(locked, key), chosenSince };

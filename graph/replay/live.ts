@@ -42,6 +42,7 @@ const READ_DEVICE = `
 
 const READ_STREAM = { customer: READ_CUSTOMER, device: READ_DEVICE } as const;
 
+// Who blocks whom is exempt from the log (specification: graph, invariant 4).
 const READ_NODES = Object.fromEntries(
   LABELS.map((label) => [
     label,
@@ -51,8 +52,8 @@ const READ_NODES = Object.fromEntries(
       : `UNWIND $ids AS id
          MATCH (n:${label} {${ID_PROPERTY[label]}: id})
          RETURN id, properties(n) AS properties,
-           COLLECT { MATCH (n)-[r]->(m) RETURN ${EDGE('n', 'm')} } +
-           COLLECT { MATCH (n)<-[r]-(m) RETURN ${EDGE('m', 'n')} } AS edges`,
+           COLLECT { MATCH (n)-[r]->(m) WHERE type(r) <> 'BLOCKED_BY' RETURN ${EDGE('n', 'm')} } +
+           COLLECT { MATCH (n)<-[r]-(m) WHERE type(r) <> 'BLOCKED_BY' RETURN ${EDGE('m', 'n')} } AS edges`,
   ]),
 ) as Record<Label, string>;
 
