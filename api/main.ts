@@ -1,7 +1,7 @@
 /** The API process: REST, gRPC and metrics over one set of services. Composition root. */
 
 import { createStripeEvents } from '../adapters/stripe/events.ts';
-import { MAX_CONNECTIONS, migrate, openConfiguredGraph } from '../graph/index.ts';
+import { MAX_CONNECTIONS, migrate, openConfiguredGraph, READ_MS } from '../graph/index.ts';
 import { readApiEnvironment } from '../platform/environment.ts';
 import { exitBecauseOf } from '../platform/exit.ts';
 import { observeGraph } from '../platform/graph-observer.ts';
@@ -27,6 +27,7 @@ async function main(): Promise<void> {
   const shutdown = createShutdown(logger, GRACE_MS);
   try {
     const graph = openConfiguredGraph(environment, {
+      readTimeoutMs: READ_MS,
       observer: observeGraph(metrics.registry, logger, {
         connections: MAX_CONNECTIONS,
         around: () => ({}),

@@ -9,7 +9,7 @@ export async function dependencyStates({
   temporal,
 }: Pick<ServiceDeps, 'graph' | 'temporal'>): Promise<Record<string, 'up' | 'down'>> {
   const [neo4j, temporalServer] = await Promise.all([
-    stateOf(graph.read('RETURN 1 AS alive')),
+    stateOf(graph.verifyConnectivity()),
     stateOf(
       temporal.withDeadline(new Date(Date.now() + PATIENCE_MS), () =>
         temporal.workflowService.getSystemInfo({}),
