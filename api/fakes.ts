@@ -7,9 +7,10 @@ import type { Services } from '../services/services.ts';
 import type { AppOptions } from './http/app.ts';
 import type { Observers } from './requests.ts';
 
-/** Every service that a test does not give fails loudly. */
+/** Every service that a test does not give fails loudly; servers look after their dependencies by themselves. */
 export function fakeServices(given: Partial<Services>): Services {
-  return new Proxy(given, {
+  const all: Partial<Services> = { dependencies: async () => ({}), ...given };
+  return new Proxy(all, {
     get(target, name) {
       const service = target[name as keyof Services];
       if (service === undefined) throw new Error(`the test expects no call of ${String(name)}`);

@@ -1,7 +1,7 @@
 /** The API process: REST, gRPC and metrics over one set of services. Composition root. */
 
 import { createStripeEvents } from '../adapters/stripe/events.ts';
-import { admitKeys, MAX_CONNECTIONS, migrate, openConfiguredGraph } from '../graph/index.ts';
+import { admitKeys, MAX_CONNECTIONS, migrate, openConfiguredGraph, READ_MS } from '../graph/index.ts';
 import { readApiEnvironment } from '../platform/environment.ts';
 import { exitBecauseOf } from '../platform/exit.ts';
 import { observeGraph } from '../platform/graph-observer.ts';
@@ -10,12 +10,14 @@ import { createMetrics } from '../platform/metrics.ts';
 import { readPolicy } from '../platform/policy.ts';
 import { createShutdown } from '../platform/shutdown.ts';
 import { createServices } from '../services/create.ts';
-import { connectTemporal } from '../temporal/client.ts';
+import { openTemporal, reachTemporal } from '../temporal/client.ts';
 import { serveCodec } from '../temporal/codec-server.ts';
 import { startServers } from './start.ts';
 
 /** Longer than the servers' own drain. */
 const GRACE_MS = 20_000;
+/** A Temporal that takes longer is as good as away. */
+const FIRST_CALL_MS = 5_000;
 
 await main().catch(exitBecauseOf);
 
@@ -27,6 +29,7 @@ async function main(): Promise<void> {
   const shutdown = createShutdown(logger, GRACE_MS);
   try {
     const graph = openConfiguredGraph(environment, {
+      readTimeoutMs: READ_MS,
       observer: observeGraph(metrics.registry, logger, {
         connections: MAX_CONNECTIONS,
         around: () => ({}),
@@ -36,12 +39,15 @@ async function main(): Promise<void> {
     await migrate(graph);
     await admitKeys(graph, environment);
 
-    const temporal = await connectTemporal({
-      ...environment.temporal,
-      apiKey: environment.temporal.apiKey?.reveal(),
-      codecKeys: environment.codecKeys.reveal(),
-    });
+    // Customers are read without it: an API that starts while Temporal is away is in service for that.
+    const address = { ...environment.temporal, apiKey: environment.temporal.apiKey?.reveal() };
+    const temporal = openTemporal({ ...address, codecKeys: environment.codecKeys.reveal() });
     shutdown.add('temporal', () => temporal.connection.close());
+    await reachTemporal(address, () =>
+      temporal.withDeadline(Date.now() + FIRST_CALL_MS, () =>
+        temporal.workflowService.describeNamespace({ namespace: address.namespace }),
+      ),
+    ).catch((error: unknown) => logger.warn({ err: error }, 'nothing that needs a process is in service'));
 
     const gatewayEvents = createStripeEvents(environment.stripeWebhookSecret.reveal());
     const services = createServices({ graph, temporal, policy, gatewayEvents }, (result) =>

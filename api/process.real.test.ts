@@ -1,8 +1,14 @@
 /** The API as a program: how it starts, refuses to, and ends. */
 
+import { credentials, type ServiceError } from '@grpc/grpc-js';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createCustomer } from '../graph/index.ts';
+import { HealthCheckResponse_ServingStatus, HealthClient } from '../proto/gen/grpc/health/v1/health.ts';
+import { Consistency } from '../proto/gen/persona/v1/types.ts';
 import { type ApiUnderTest, openApiUnderTest, spawnApi } from '../test/api.ts';
-import { rest } from './testing.ts';
+import { startProxy } from '../test/faults/proxy.ts';
+import { testHeader } from '../test/graph.ts';
+import { rest, stranger } from './testing.ts';
 
 let under: ApiUnderTest;
 beforeAll(async () => {
@@ -19,6 +25,55 @@ test('says that it is ready, counts what it did, and ends at once and well when 
   const metrics = await (await fetch(api.metrics)).text();
   expect(metrics).toMatch(/persona_request_duration_seconds_count\{[^}]*operation="GET \/readyz"[^}]*\} 1/);
   expect(await api.stop()).toBe(0);
+});
+
+function answerOf<T>(ask: (done: (error: ServiceError | null, value: T) => void) => unknown): Promise<T> {
+  return new Promise((resolve, reject) => {
+    ask((error, value) => (error ? reject(error) : resolve(value)));
+  });
+}
+
+test('contexts and profiles are read while Temporal is away, also by a process that starts meanwhile', {
+  timeout: 120_000,
+}, async () => {
+  const { customer_id } = await createCustomer(under.graph, testHeader(), {});
+  const proxy = await startProxy(process.env.TEMPORAL_ADDRESS ?? '');
+  const variables = { TEMPORAL_ADDRESS: proxy.address };
+  const before = await under.startApi(variables);
+  expect((await rest(before, '/readyz')).body).toMatchObject({ status: 'ready' });
+  await proxy.close();
+  const meanwhile = await under.startApi(variables);
+  for (const api of [before, meanwhile]) {
+    const dependencies = { neo4j: 'up', temporal: 'down' };
+    expect(await rest(api, '/readyz')).toMatchObject({
+      status: 200,
+      body: { status: 'degraded', dependencies },
+    });
+    expect((await rest(api, '/readyz?role=processes')).status).toBe(503);
+    const asked = {
+      customer_id,
+      transaction_id: '',
+      consistency: Consistency.CONSISTENCY_STRONG,
+      min_version: 1n,
+    };
+    const context = await answerOf((done) => api.agent.getCustomerContext(asked, done));
+    expect(context).toMatchObject({ customer_id, status: 'active' });
+    expect(await rest(api, `/api/v1/customers/${customer_id}/profile`)).toMatchObject({ status: 200 });
+
+    const health = new HealthClient(api.grpc, credentials.createInsecure());
+    const { SERVING, NOT_SERVING } = HealthCheckResponse_ServingStatus;
+    const statusOf = (service: string) =>
+      answerOf<{ status: string }>((done) => health.check({ service }, done)).then(({ status }) => status);
+    await expect.poll(() => statusOf('processes'), { timeout: 30_000 }).toBe(NOT_SERVING);
+    for (const service of ['', 'persona.v1.PersonaAgent', 'persona.v1.IdentityGraphService'])
+      expect(await statusOf(service)).toBe(SERVING);
+    health.close();
+  }
+  const onboarding = await rest(before, '/api/v1/customers', stranger());
+  expect(onboarding).toMatchObject({
+    status: 503,
+    body: { type: expect.stringContaining('temporal_unavailable') },
+  });
 });
 
 test.each([

@@ -1,6 +1,7 @@
 /** Starts the API's servers over given services: what the process does, and what tests do without one. */
 
 import type { Policy } from '../domain/policy.ts';
+import { NEEDS } from '../services/dependencies.ts';
 import type { Services } from '../services/services.ts';
 import { serveMetrics } from '../platform/metrics.ts';
 import { readinessOf } from '../platform/readiness.ts';
@@ -29,7 +30,7 @@ export async function startServers(
   let stopping = false;
   const metrics = await serveMetrics(environment.metricsPort, {
     metrics: () => registry.metrics(),
-    readiness: async () => readinessOf(await services.dependencies(), stopping),
+    readiness: async () => readinessOf(await services.dependencies(), stopping, NEEDS.reads),
   });
   shutdown.add('metrics', () => metrics.close());
 

@@ -42,3 +42,21 @@ export async function timeToCharge(client: Client, workflowId: string, signal: s
     throw new Error(`${workflowId} has not charged after ${signal}`);
   return tsToMs(began.eventTime) - tsToMs(heard.eventTime);
 }
+
+/** How long each of these activities of an execution waited for a worker, in milliseconds by the server's clock. */
+export async function waitsForWorkers(
+  client: Client,
+  workflowId: string,
+  names: readonly string[],
+): Promise<number[]> {
+  const { events } = await client.workflow.getHandle(workflowId).fetchHistory();
+  const all = events ?? [];
+  return all.flatMap(({ eventTime, activityTaskStartedEventAttributes: started }) => {
+    const scheduled = all.find(
+      ({ eventId }) => started && String(eventId) === String(started.scheduledEventId),
+    );
+    const name = scheduled?.activityTaskScheduledEventAttributes?.activityType?.name ?? '';
+    if (!eventTime || !scheduled?.eventTime || !names.includes(name)) return [];
+    return [tsToMs(eventTime) - tsToMs(scheduled.eventTime)];
+  });
+}

@@ -4,6 +4,7 @@
  */
 
 import { runCommand } from '../dev/command.ts';
+import { bulkheadsBenchmark } from './bulkheads.ts';
 import { contextBenchmark } from './context.ts';
 import { expiryBenchmark } from './expiry/benchmark.ts';
 import { fraudBenchmark } from './fraud.ts';
@@ -31,6 +32,7 @@ interface Benchmark {
 const BENCHMARKS: readonly Benchmark[] = [
   contextBenchmark,
   recoveryBenchmark,
+  bulkheadsBenchmark,
   fraudBenchmark,
   onboardingBenchmark,
   transactionBenchmark,

@@ -20,7 +20,7 @@ export const recoveryBenchmark = {
   title: 'Recovery on the first alternative against a bare workflow',
   conditions:
     'From the signal with which it starts to its result. Bare: a workflow that hears the same signal and runs four activities ' +
-    'over the same two task queues, which do nothing and answer what a real run answered; same codec, a worker of its own. ' +
+    'over as many task queues, which do nothing and answer what a real run answered; same codec, a worker of its own. ' +
     `Turns of ${PAYERS} recoveries, ${IN_FLIGHT} in flight, and of ${ONE_BY_ONE}, one after the other`,
   async run({ addresses, graph, temporal, startBare, log }: BenchSystem): Promise<Findings> {
     log(`adding ${PAYERS} customers…`);

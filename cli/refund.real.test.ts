@@ -33,19 +33,22 @@ beforeAll(async () => {
     startFixture(),
     openNamespace({ codecKeys, interceptor: {} }),
   ]);
-  const worker = await createQueueWorker({
-    connection: temporal.connection,
-    namespace: temporal.namespace,
-    queue: TaskQueue.recovery,
-    activities: {
-      ...createRefundActivities({ graph, gateway: stripe.gateway, now: Date.now }),
-      deliverNotice: async () => ({ result: 'delivered' }),
-    },
-    bundle: await workflowBundle(),
-    codecKeys,
-    workflowThreadPoolSize: 1,
-  });
-  workers = runWorkers([worker]);
+  const bundle = await workflowBundle();
+  const { connection, namespace } = temporal;
+  const queues = [TaskQueue.recovery, TaskQueue.gatewayRequests, TaskQueue.notices];
+  const activities = {
+    ...createRefundActivities({ graph, gateway: stripe.gateway, now: Date.now }),
+    deliverNotice: async () => ({ result: 'delivered' }),
+  };
+  workers = runWorkers(
+    await Promise.all(
+      queues.map((queue) =>
+        createQueueWorker({
+          ...{ connection, namespace, queue, activities, bundle, codecKeys, workflowThreadPoolSize: 1 },
+        }),
+      ),
+    ),
+  );
 });
 afterAll(async () => {
   await workers.stop();

@@ -55,6 +55,8 @@ export interface CommandTx extends Reader, Sender {
   readonly header: CommandHeader;
   /** When this is being written: every event's `recorded_at`, RFC 3339. */
   readonly recordedAt: string;
+  /** Takes a place at a lock that is not a stream's, before it is taken in Neo4j. @throws Crowded, for `runCommand` */
+  takePlace(lock: string): void;
   /** Runs Cypher and gives plain records; it sees what this transaction wrote before. */
   run<T = Row>(cypher: string, parameters?: Row): Promise<T[]>;
   /**

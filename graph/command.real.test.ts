@@ -60,13 +60,14 @@ test('commands on one customer serialise: no update is lost, seq has no gap', as
   let calls = 0;
   const look = () =>
     runCommand(graph, testHeader(), 'lookForTest', {}, async (tx) => {
+      const { version } = await tx.lockCustomer(id);
       calls += 1;
-      return (await tx.lockCustomer(id)).version;
+      return version;
     });
   const adjustOnce = () =>
     runCommand(graph, testHeader(), 'adjustForTest', { id }, async (tx) => {
-      calls += 1;
       const { ltv_minor } = await tx.lockCustomer(id);
+      calls += 1;
       tx.append({
         stream: 'customer',
         stream_id: id,

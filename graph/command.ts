@@ -9,8 +9,10 @@ import { bodyText } from './body-hash.ts';
 import type { CommandTx } from './command-tx.ts';
 import { isTaken, isWorthRepeating, translated } from './errors.ts';
 import type { Graph } from './graph.ts';
-import { openCommand } from './open-command.ts';
+import { openCommand, type Run } from './open-command.ts';
 import { type Claim, firstAnswer } from './receipts.ts';
+import { COMMAND_MS, LEAST_TRANSACTION_MS } from './time-limits.ts';
+import { Crowded, Places } from './turnstile.ts';
 import { toUtc } from './values.ts';
 
 /** Who asks for a change, and under which key a repeat of it is the same command. */
@@ -69,24 +71,54 @@ async function runUntilDone<T>(
   claim: NamedClaim,
   work: (tx: CommandTx) => Promise<T>,
 ): Promise<T> {
-  for (let attempt = 1; ; attempt += 1) {
+  const places = new Places(graph.turnstile);
+  try {
+    return await runAtPlaces(graph, claim, work, places);
+  } finally {
+    places.leave();
+  }
+}
+
+async function runAtPlaces<T>(
+  graph: Graph,
+  claim: NamedClaim,
+  work: (tx: CommandTx) => Promise<T>,
+  places: Places,
+): Promise<T> {
+  const startedAt = performance.now();
+  // Never 0, which Neo4j takes for no limit at all.
+  const timeLeft = () => Math.max(1, COMMAND_MS - (performance.now() - startedAt));
+  let attempt = 1;
+  for (;;) {
     try {
-      return await runOnce(graph, claim, work);
+      return await runOnce(graph, claim, work, { places, timeout: Math.ceil(timeLeft()) });
     } catch (error) {
+      if (error instanceof Crowded) {
+        graph.observer.repeated(claim.name);
+        await places.waitFor(error.lock, timeLeft() - LEAST_TRANSACTION_MS);
+        continue;
+      }
       // Something unique is there already: this command's own receipt, or what another writer was quicker with.
       const first = isTaken(error) ? await firstAnswer(graph, claim) : undefined;
       if (first !== undefined) return first.result as T;
-      if (attempt >= MAX_ATTEMPTS || !isWorthRepeating(error)) throw error;
+      const isLast = attempt >= MAX_ATTEMPTS || timeLeft() < LEAST_TRANSACTION_MS;
+      if (isLast || !isWorthRepeating(error)) throw error;
     }
     graph.observer.repeated(claim.name);
     const longest = Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** attempt);
     await setTimeout(longest * (0.5 + Math.random() / 2));
+    attempt += 1;
   }
 }
 
-async function runOnce<T>(graph: Graph, claim: NamedClaim, work: (tx: CommandTx) => Promise<T>): Promise<T> {
+async function runOnce<T>(
+  graph: Graph,
+  claim: NamedClaim,
+  work: (tx: CommandTx) => Promise<T>,
+  run: Omit<Run, 'session'>,
+): Promise<T> {
   const session = graph.writeSession();
-  const command = openCommand(graph, session, claim);
+  const command = openCommand(graph, claim, { ...run, session });
   try {
     const result = await work(command.tx);
     const events = await command.finish(result);

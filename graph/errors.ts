@@ -5,6 +5,8 @@ const CONSTRAINT_VIOLATION = 'Neo.ClientError.Schema.ConstraintValidationFailed'
 const UNREACHABLE = new Set(['ServiceUnavailable', 'SessionExpired']);
 /** The driver has no code of its own for it: all its connections are in use. */
 const POOL_EXHAUSTED = /^Connection acquisition timed out/;
+/** It took longer than it may, with locks that it waited for or without. */
+const TIMED_OUT = /^Neo\.ClientError\.Transaction\.(TransactionTimedOut|LockClientStopped)/;
 const REFUSED = /^Neo\.ClientError\.Security\./;
 /**
  * What no retry mends: a statement or its parameters are wrong, or what is stored forbids the write. Every other code,
@@ -78,6 +80,13 @@ export function translated(error: unknown): unknown {
     return new PersonaError(
       'graph_unavailable',
       'Neo4j is too busy: every connection was in use for longer than a request waits for one',
+      { cause: error },
+    );
+  }
+  if (TIMED_OUT.test(error.code)) {
+    return new PersonaError(
+      'graph_unavailable',
+      'Neo4j took too long: another transaction holds the same nodes, or the server is overloaded',
       { cause: error },
     );
   }

@@ -6,6 +6,9 @@ import { translated } from './errors.ts';
 import type { KeyStore } from './key-store.ts';
 import { graphKeyStore } from './key-store.ts';
 import { type GraphObserver, unobserved } from './observer.ts';
+import { createProbe } from './probe.ts';
+import { CONNECTION_MS } from './time-limits.ts';
+import { createTurnstile, type Turnstile } from './turnstile.ts';
 import { toParameters, toPlain } from './values.ts';
 
 export interface GraphOptions {
@@ -19,6 +22,8 @@ export interface GraphOptions {
   /** Default `MAX_CONNECTIONS`. */
   maxConnectionPoolSize?: number;
   observer?: GraphObserver;
+  /** How long a read outside of commands may take. Default: as long as it takes, as for a person who waits for a report. */
+  readTimeoutMs?: number;
   /** Milliseconds since the epoch; tests set it. */
   clock?: () => number;
 }
@@ -39,18 +44,20 @@ export interface Graph extends Reader {
   readonly blindIndex: BlindIndex;
   readonly keyStore: KeyStore;
   readonly observer: GraphObserver;
+  readonly turnstile: Turnstile;
   now(): number;
   /** A session for a command's transaction; its user closes it. */
   writeSession(): Session;
-  /** @throws PersonaError graph_unavailable */
+  /**
+   * Does Neo4j answer? By a connection that nothing else uses: that all others are in use is no sign that it is away.
+   * @throws PersonaError graph_unavailable
+   */
   verifyConnectivity(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Connections that one process holds at most. */
+/** Connections that one process holds at most, beside the one that asks whether Neo4j answers. */
 export const MAX_CONNECTIONS = 50;
-/** A hot read must not wait for a connection as long as the driver's default minute. */
-const CONNECTION_ACQUISITION_MS = 5_000;
 /** A pooled connection idle for longer is tried before it is used, so that a restarted server costs no error. */
 const LIVENESS_CHECK_MS = 60_000;
 
@@ -58,16 +65,20 @@ const LIVENESS_CHECK_MS = 60_000;
 export function openGraph(options: GraphOptions): Graph {
   const database = options.database ?? 'neo4j';
   const observer = options.observer ?? unobserved;
-  const driver: Driver = neo4j.driver(options.uri, neo4j.auth.basic(options.username, options.password), {
-    // Every integer here is far below 2^53: money in minor units, counters.
-    disableLosslessIntegers: true,
-    notificationFilter: { minimumSeverityLevel: 'OFF' },
-    telemetryDisabled: true,
-    maxConnectionPoolSize: options.maxConnectionPoolSize ?? MAX_CONNECTIONS,
-    connectionAcquisitionTimeout: CONNECTION_ACQUISITION_MS,
-    connectionTimeout: CONNECTION_ACQUISITION_MS,
-    connectionLivenessCheckTimeout: LIVENESS_CHECK_MS,
-  });
+  const openDriver = (maxConnectionPoolSize: number): Driver =>
+    neo4j.driver(options.uri, neo4j.auth.basic(options.username, options.password), {
+      // Every integer here is far below 2^53: money in minor units, counters.
+      disableLosslessIntegers: true,
+      notificationFilter: { minimumSeverityLevel: 'OFF' },
+      telemetryDisabled: true,
+      maxConnectionPoolSize,
+      connectionAcquisitionTimeout: CONNECTION_MS,
+      connectionTimeout: CONNECTION_MS,
+      connectionLivenessCheckTimeout: LIVENESS_CHECK_MS,
+    });
+  const driver = openDriver(options.maxConnectionPoolSize ?? MAX_CONNECTIONS);
+  const probe = createProbe(() => openDriver(1), database);
+  const limit = options.readTimeoutMs === undefined ? {} : { timeout: options.readTimeoutMs };
   // Decision 52: what follows a write, by whichever process, must see it.
   const autoCommit =
     (mode: SessionMode) =>
@@ -75,7 +86,7 @@ export function openGraph(options: GraphOptions): Graph {
       const session = driver.session({ database, defaultAccessMode: mode });
       const ended = observer.started('read');
       try {
-        const result = await session.run(cypher, toParameters(parameters) as Record<string, unknown>);
+        const result = await session.run(cypher, toParameters(parameters) as Record<string, unknown>, limit);
         ended();
         return result.records.map((record) => toPlain(record.toObject()) as T);
       } catch (error) {
@@ -91,15 +102,14 @@ export function openGraph(options: GraphOptions): Graph {
     blindIndex: options.blindIndex,
     keyStore: graphKeyStore,
     observer,
+    turnstile: createTurnstile(),
     now: options.clock ?? Date.now,
     read: autoCommit(neo4j.session.WRITE),
     readAnywhere: autoCommit(neo4j.session.READ),
     writeSession: () => driver.session({ database, defaultAccessMode: neo4j.session.WRITE }),
-    async verifyConnectivity() {
-      await driver.verifyConnectivity({ database }).catch((error) => {
-        throw translated(error);
-      });
+    verifyConnectivity: probe.ask,
+    async close() {
+      await Promise.all([driver.close(), probe.close()]);
     },
-    close: () => driver.close(),
   };
 }

@@ -1,4 +1,4 @@
-import type { Sender } from './key-store.ts';
+import type { CommandTx } from './command-tx.ts';
 
 // The node is gone again when the transaction commits; what stays until then is the lock on its index entry.
 const LOCK = `
@@ -10,6 +10,8 @@ const LOCK = `
  * Makes everybody who brings the same identifier, fingerprint or token wait for each other, whether a node for it
  * exists or not. The first locks that a command takes, in one order, under every key of the blind index.
  */
-export function lockIdentities(tx: Sender, hashes: readonly string[]): void {
-  tx.send(LOCK, { hashes: [...new Set(hashes)].sort() });
+export function lockIdentities(tx: CommandTx, hashes: readonly string[]): void {
+  const sorted = [...new Set(hashes)].sort();
+  for (const hash of sorted) tx.takePlace(`identity:${hash}`);
+  tx.send(LOCK, { hashes: sorted });
 }

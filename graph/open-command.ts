@@ -6,6 +6,7 @@ import type { Graph } from './graph.ts';
 import { type Claim, claimReceipt, forgetReceipt, rememberAnswer } from './receipts.ts';
 import { beginStatements } from './statements.ts';
 import { Streams } from './streams.ts';
+import type { Places } from './turnstile.ts';
 
 interface OpenCommand {
   readonly tx: CommandTx;
@@ -15,15 +16,36 @@ interface OpenCommand {
   reason(error: unknown): Promise<unknown>;
 }
 
+/** What one run of a command may use. */
+export interface Run {
+  readonly session: Session;
+  readonly places: Places;
+  /** Milliseconds that its transaction may take. */
+  readonly timeout: number;
+}
+
 /** Begins a command's transaction, with its receipt as the first thing that it writes. */
-export function openCommand(graph: Graph, session: Session, claim: Claim): OpenCommand {
+export function openCommand(graph: Graph, claim: Claim, { session, places, timeout }: Run): OpenCommand {
   const { header } = claim;
   const recordedAt = new Date(graph.now()).toISOString();
-  const statements = beginStatements(session);
+  const statements = beginStatements(session, timeout);
   const streams = new Streams(graph, statements);
   const events: RecordedEvent[] = [];
   let remember = true;
   claimReceipt(statements, claim);
+
+  /** Takes the place and sends the lock at once: what is sent after it must not overtake it. */
+  const atPlace = <T>(name: string, lock: () => Promise<T>): Promise<T> => {
+    try {
+      places.take(name);
+    } catch (error) {
+      const crowded = Promise.reject(error);
+      // A command may look at it only after it has waited for something else.
+      crowded.catch(() => {});
+      return crowded;
+    }
+    return lock();
+  };
 
   const tx: CommandTx = {
     graph,
@@ -32,8 +54,9 @@ export function openCommand(graph: Graph, session: Session, claim: Claim): OpenC
     run: statements.read,
     read: statements.read,
     send: statements.send,
-    lockCustomer: (id) => streams.lockCustomer(id),
-    lockDevice: (id) => streams.lockDevice(id),
+    takePlace: (lock) => places.take(lock),
+    lockCustomer: (id) => atPlace(`customer:${id}`, () => streams.lockCustomer(id)),
+    lockDevice: (id) => atPlace(`device:${id}`, () => streams.lockDevice(id)),
     beginStream: (kind, id) => streams.begin(kind, id, recordedAt),
     keyOf: (id) => streams.of(id).key,
     versionOf: (id) => streams.of(id).version,

@@ -6,6 +6,9 @@ import { toParameters, toPlain } from './values.ts';
 
 type Row = Record<string, unknown>;
 
+/** It plans every statement of a process, on a machine that may be busy; nobody waits for what it locks. */
+const REHEARSAL_MS = 60_000;
+
 /**
  * Runs commands and queries for real and undoes them all: they see each other's writes, and nobody else ever does. A
  * server that has just started plans each statement when it first sees it, which takes seconds; a rehearsal spends
@@ -16,7 +19,7 @@ type Row = Record<string, unknown>;
 export async function rehearse(graph: Graph, play: (stage: Graph) => Promise<void>): Promise<void> {
   const session = graph.writeSession();
   try {
-    const transaction = session.beginTransaction();
+    const transaction = session.beginTransaction({ timeout: REHEARSAL_MS });
     const run = (cypher: string, parameters: Row) => transaction.run(cypher, parameters);
     // What a command asks of its session, and no more.
     const part = { beginTransaction: () => ({ run, commit: async () => {} }), close: async () => {} };

@@ -17,9 +17,10 @@ export interface Statements extends Reader, Sender {
 /**
  * Begins a transaction; nothing here waits for the server. What is sent before the first read is the beginning of that
  * read's statement; what is sent later goes out before the next read, and at the end.
+ * @param timeout - milliseconds after which Neo4j ends it, whatever it waits for
  */
-export function beginStatements(session: Session): Statements {
-  const transaction = session.beginTransaction();
+export function beginStatements(session: Session, timeout: number): Statements {
+  const transaction = session.beginTransaction({ timeout });
   const batch = createBatch();
   const sent: Promise<unknown>[] = [];
   let firstFailure: unknown;

@@ -1,5 +1,12 @@
 import type { ServiceDeps } from './deps.ts';
 
+/**
+ * What the API is asked for, and what each of it needs: customers are read and edited in the graph alone, and only what a
+ * process carries out needs Temporal.
+ */
+export const NEEDS = { reads: ['neo4j'], processes: ['neo4j', 'temporal'] } as const;
+export type Role = keyof typeof NEEDS;
+
 /** A server that takes longer is as good as down. */
 const PATIENCE_MS = 2_000;
 
@@ -9,7 +16,7 @@ export async function dependencyStates({
   temporal,
 }: Pick<ServiceDeps, 'graph' | 'temporal'>): Promise<Record<string, 'up' | 'down'>> {
   const [neo4j, temporalServer] = await Promise.all([
-    stateOf(graph.read('RETURN 1 AS alive')),
+    stateOf(graph.verifyConnectivity()),
     stateOf(
       temporal.withDeadline(new Date(Date.now() + PATIENCE_MS), () =>
         temporal.workflowService.getSystemInfo({}),

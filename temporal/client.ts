@@ -20,34 +20,43 @@ export interface TemporalAddress {
 /** Opening takes longer than a healthy server ever needs; after that nobody is there. */
 const CONNECT_TIMEOUT_MS = 5_000;
 
+type TemporalOptions = TemporalAddress & { codecKeys: readonly PayloadKey[] | 'none' } & Pick<
+    ClientOptions,
+    'identity' | 'interceptors'
+  >;
+
 /**
- * A client that has reached the server. Close it with `client.connection.close()`.
+ * A client that connects with its first call, and again whenever the server is back. Close it with
+ * `client.connection.close()`.
  *
  * @param options.codecKeys the first one encrypts, all of them decrypt; `none`: for clients that send plain payloads, which
  *   Persona's workers understand, and read no answer
- * @throws PersonaError temporal_unavailable, saying what is missing and how to start it
  */
-export async function connectTemporal(
-  options: TemporalAddress & { codecKeys: readonly PayloadKey[] | 'none' } & Pick<
-      ClientOptions,
-      'identity' | 'interceptors'
-    >,
-): Promise<Client> {
+export function openTemporal(options: TemporalOptions): Client {
   const { address, namespace, apiKey, tls, codecKeys, ...rest } = options;
   const dataConverter = codecKeys === 'none' ? undefined : createDataConverter(codecKeys);
-  const connection = await reachTemporal(options, () =>
-    Connection.connect({
-      address,
-      apiKey,
-      tls: tls ?? apiKey !== undefined,
-      connectTimeout: CONNECT_TIMEOUT_MS,
-    }),
-  );
-  const client = new Client({ connection, namespace, dataConverter, ...rest });
+  const connection = Connection.lazy({
+    address,
+    apiKey,
+    tls: tls ?? apiKey !== undefined,
+    connectTimeout: CONNECT_TIMEOUT_MS,
+  });
+  return new Client({ connection, namespace, dataConverter, ...rest });
+}
+
+/**
+ * The same, once it has reached the server.
+ * @throws PersonaError temporal_unavailable, saying what is missing and how to start it
+ */
+export async function connectTemporal(options: TemporalOptions): Promise<Client> {
+  const client = openTemporal(options);
   try {
-    await reachTemporal(options, () => connection.workflowService.describeNamespace({ namespace }));
+    await reachTemporal(options, async () => {
+      await client.connection.ensureConnected();
+      await client.workflowService.describeNamespace({ namespace: options.namespace });
+    });
   } catch (error) {
-    await connection.close();
+    await client.connection.close();
     throw error;
   }
   return client;

@@ -8,8 +8,13 @@ import { reachTemporal, type TemporalAddress } from './client.ts';
 import { createDataConverter } from './codec.ts';
 import { activityErrors } from './failures.ts';
 
-/** Queues that run activities and no workflow: their rate limit is one for the whole cluster, their slots are few. */
-const ACTIVITIES_ONLY: ReadonlySet<TaskQueueName> = new Set([TaskQueue.gateway]);
+/** Queues that run activities and no workflow: what waits there for others takes no slot from what needs the graph alone. */
+const ACTIVITIES_ONLY: ReadonlySet<TaskQueueName> = new Set([
+  TaskQueue.gateway,
+  TaskQueue.gatewayRequests,
+  TaskQueue.notices,
+  TaskQueue.chimera,
+]);
 
 /** The connection that workers poll with; close it after the last worker has stopped. @throws PersonaError temporal_unavailable */
 export async function connectWorkers(options: TemporalAddress): Promise<NativeConnection> {

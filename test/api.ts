@@ -51,7 +51,8 @@ export interface ApiUnderTest {
   graph: Graph;
   /** Reaches the workers' namespace, with the codec. */
   temporal: Client;
-  startApi(): Promise<ApiProcess>;
+  /** @param variables instead of those that all of them have */
+  startApi(variables?: Record<string, string>): Promise<ApiProcess>;
   close(): Promise<void>;
 }
 
@@ -111,8 +112,8 @@ export async function openApiUnderTest(): Promise<ApiUnderTest> {
   return {
     graph,
     temporal: server.client,
-    async startApi() {
-      const started = await startApiProcess(environment);
+    async startApi(variables) {
+      const started = await startApiProcess({ ...environment, ...variables });
       processes.push(started);
       return started;
     },

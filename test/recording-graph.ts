@@ -8,8 +8,8 @@ export function recordingGraph(graph: Graph): { graph: Graph; statements: Map<st
     new Proxy(session, {
       get(target, name) {
         if (name !== 'beginTransaction') return bound(target, name);
-        return () => {
-          const transaction = target.beginTransaction();
+        return (limits: Parameters<Session['beginTransaction']>[0]) => {
+          const transaction = target.beginTransaction(limits);
           return new Proxy(transaction, {
             get(inner, method) {
               if (method !== 'run') return bound(inner, method);

@@ -4,7 +4,7 @@ import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { vi } from 'vitest';
 import { createStripeRecords } from '../adapters/stripe/records.ts';
 import type { FraudOutcomeReport } from '../domain/fraud/messages.ts';
-import type { Notifier, SuspectedFraud } from '../domain/ports.ts';
+import type { Chimera, Notifier, PaymentGateway, SuspectedFraud } from '../domain/ports.ts';
 import { recoveryWorkflowId, TaskQueue } from '../domain/processes.ts';
 import type { PaymentFailed, PaymentSettled } from '../domain/recovery/messages.ts';
 import type { RecoveryStatus } from '../domain/recovery/status.ts';
@@ -21,6 +21,9 @@ const LIMIT = { timeout: 60_000, interval: 50 };
 const QUEUES = [
   TaskQueue.recovery,
   TaskQueue.gateway,
+  TaskQueue.gatewayRequests,
+  TaskQueue.notices,
+  TaskQueue.chimera,
   TaskQueue.fraud,
   TaskQueue.maintenance,
   TaskQueue.reconciliation,
@@ -28,20 +31,30 @@ const QUEUES = [
 
 export type WorkingFixture = Awaited<ReturnType<typeof startWorking>>;
 
-export async function startWorking() {
+/** Others than the usual stand-ins, and how many activities of a queue run at a time. */
+interface Surroundings {
+  notifier?: Notifier;
+  chimera?: Partial<Chimera>;
+  gateway?: Partial<PaymentGateway>;
+  slots?: number;
+}
+
+export async function startWorking(others: Surroundings = {}) {
   Runtime.install({ logger: new DefaultLogger('ERROR'), shutdownSignals: [] });
   const webhooks = await startWebhooks();
   const { graph, temporal, stripe, codecKeys } = webhooks;
   /** The reports to Chimera. */
   const suspicions: SuspectedFraud[] = [];
-  const notifier: Notifier = { recognisesRepeats: true, deliver: async () => {} };
+  const notifier = others.notifier ?? { recognisesRepeats: true, deliver: async () => {} };
+  const gateway = { ...stripe.gateway, ...others.gateway };
   const activities = queueActivities({
-    ...{ graph, gateway: stripe.gateway, notifier, policy: readPolicy(), now: Date.now },
+    ...{ graph, gateway, notifier, policy: readPolicy(), now: Date.now },
     chimera: {
       initiateBehavioralProfile: async () => ({ baseline_data_ref: 'ref' }),
       async reportSuspectedFraud(report) {
         suspicions.push(report);
       },
+      ...others.chimera,
     },
     tellRecoveries: (paymentIds, signal, payload) =>
       tellRecoveries(temporal.client, paymentIds, signal, payload),
@@ -64,6 +77,7 @@ export async function startWorking() {
         createQueueWorker({
           ...{ connection, namespace, queue, bundle, codecKeys, workflowThreadPoolSize: 1 },
           activities: activities[queue],
+          ...(others.slots !== undefined && { maxConcurrentActivityTaskExecutions: others.slots }),
         }),
       ),
     ),

@@ -64,6 +64,9 @@ test('says when it polls, serves metrics in seconds, and drains on SIGTERM', asy
     'persona-onboarding',
     'persona-recovery',
     'persona-gateway',
+    'persona-gateway-requests',
+    'persona-notices',
+    'persona-chimera',
     'persona-fraud',
     'persona-expiry',
     'persona-maintenance',
@@ -103,7 +106,7 @@ test('refuses a queue that does not exist, and names those that do', async () =>
   const worker = startWorker(['--queues', 'persona-gateway,persona-nothing']);
   expect(await worker.exited).toBe(1);
   expect(worker.stderr()).toMatch(
-    /'persona-nothing'.*persona-onboarding, persona-recovery, persona-gateway, persona-fraud, persona-expiry, persona-maintenance, persona-reconciliation/,
+    /'persona-nothing'.*persona-onboarding, persona-recovery, persona-gateway, persona-gateway-requests, persona-notices, persona-chimera, persona-fraud, persona-expiry, persona-maintenance, persona-reconciliation/,
   );
   expect(worker.stdout()).toBe('');
 });

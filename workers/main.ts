@@ -6,7 +6,7 @@ import { createStripeGateway } from '../adapters/stripe/gateway.ts';
 import { createStripeRecords } from '../adapters/stripe/records.ts';
 import { createWebhookNotifier } from '../adapters/webhook/notifier.ts';
 import { TaskQueue } from '../domain/processes.ts';
-import { admitKeys, MAX_CONNECTIONS, migrate, openConfiguredGraph } from '../graph/index.ts';
+import { admitKeys, MAX_CONNECTIONS, migrate, openConfiguredGraph, READ_MS } from '../graph/index.ts';
 import { readWorkerEnvironment } from '../platform/environment.ts';
 import { exitBecauseOf } from '../platform/exit.ts';
 import { countExpiringCards } from '../platform/expiry-counts.ts';
@@ -68,6 +68,7 @@ async function main(): Promise<void> {
     shutdown.add('metrics', () => metricsServer.close());
 
     const graph = openConfiguredGraph(environment, {
+      readTimeoutMs: READ_MS,
       observer: observeGraph(metrics.registry, logger, {
         connections: MAX_CONNECTIONS,
         around: activityFields,

@@ -49,24 +49,28 @@ export interface ActivityDependencies {
   now: () => number;
 }
 
-/** The activities of every queue. The queues are the bulkheads: each has its own slots. */
+/**
+ * The activities of every queue. The queues are the bulkheads: each has its own slots. What waits for the gateway, a
+ * receiver of notices or Chimera is scheduled on the queue of that one; the processes' own queues offer it as well, for
+ * what runs of an earlier version have scheduled there and retry for weeks.
+ */
 export function queueActivities(deps: ActivityDependencies): Record<TaskQueueName, object> {
+  const onboarding = createOnboardingActivities(deps);
+  const methods = { ...createPaymentMethodActivities(deps), ...createMethodChangeActivities(deps) };
+  const payments = { ...createRecoveryActivities(deps), ...createRefundActivities(deps) };
+  const notices = createNoticeActivities(deps);
+  const chimera = createChimeraActivities(deps);
+  const { initiateBehavioralProfile } = onboarding;
   return {
-    [TaskQueue.onboarding]: {
-      ...createOnboardingActivities(deps),
-      ...createPaymentMethodActivities(deps),
-      ...createMethodChangeActivities(deps),
-    },
-    [TaskQueue.recovery]: {
-      ...createRecoveryActivities(deps),
-      ...createRefundActivities(deps),
-      ...createNoticeActivities(deps),
-      ...createChimeraActivities(deps),
-    },
+    [TaskQueue.onboarding]: { ...onboarding, ...methods },
+    [TaskQueue.recovery]: { ...payments, ...notices, ...chimera },
     [TaskQueue.gateway]: createGatewayActivities(deps),
-    [TaskQueue.fraud]: { ...createFraudActivities(deps), ...createNoticeActivities(deps) },
+    [TaskQueue.gatewayRequests]: { ...methods, ...payments },
+    [TaskQueue.notices]: notices,
+    [TaskQueue.chimera]: { ...chimera, initiateBehavioralProfile },
+    [TaskQueue.fraud]: { ...createFraudActivities(deps), ...notices },
     // With the sending of what it decides: a month's cards end together, and recoveries must not wait behind them.
-    [TaskQueue.expiry]: { ...createExpiryActivities(deps), ...createNoticeActivities(deps) },
+    [TaskQueue.expiry]: { ...createExpiryActivities(deps), ...notices },
     [TaskQueue.maintenance]: { ...createSweepActivities(deps), ...createFollowActivities(deps) },
     // What a comparison finds is followed up on its own slots, too.
     [TaskQueue.reconciliation]: { ...createReconcileActivities(deps), ...createFollowActivities(deps) },

@@ -80,6 +80,7 @@ const cases = proxyActivities<FraudActivities>({
 });
 
 const { deliverNotice } = proxyActivities<Pick<NoticeActivities, 'deliverNotice'>>({
+  taskQueue: TaskQueue.notices,
   // One hand-over takes ten seconds at most, and the graph must still be told what came of it.
   startToCloseTimeout: '20s',
   // Then a process of its own goes on trying: the case's next outcome does not wait for a notifier.

@@ -1,7 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { PersonaError } from '../domain/errors.ts';
-import { GATEWAY_CHANGED, type GatewayChange, TaskQueue } from '../domain/processes.ts';
+import {
+  fraudReportWorkflowId,
+  GATEWAY_CHANGED,
+  type GatewayChange,
+  TaskQueue,
+} from '../domain/processes.ts';
 import { createTestRig, eventually } from '../test/rig/index.ts';
 import type { FollowActivities } from './follow-gateway.ts';
 
@@ -177,13 +182,15 @@ test('Chimera is told of known fraud by a process of its own, once for each susp
       heard.push(report);
     },
   };
-  const { tell, result } = await rigWith(
+  const { client, tell, result } = await rigWith(
     { followDispute: async () => ({ outcome: 'compromised', reports }) },
     { [TaskQueue.recovery]: chimera },
   );
   const change = { changed: 'dispute', dispute_ref: 'du_1', charge_ref: 'ch_1' };
   await tell({ ...change, event_id: 'evt_1' });
   expect(await result()).toEqual({ outcomes: ['compromised'] });
-  await eventually(() => expect(heard).toHaveLength(2));
+  for (const { event_id } of reports)
+    await client.workflow.getHandle(fraudReportWorkflowId(event_id)).result();
+  expect(heard).toHaveLength(2);
   expect(heard).toEqual(expect.arrayContaining(reports));
 });

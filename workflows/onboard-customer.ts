@@ -7,6 +7,7 @@ import {
   type Asker,
   type CustomerReady,
   type OnboardCustomerInput,
+  TaskQueue,
   UpdateName,
   WorkflowName,
 } from '../domain/processes.ts';
@@ -45,6 +46,7 @@ const graph = proxyActivities<OnboardingActivities>({
 });
 
 const chimera = proxyActivities<ProfileActivities>({
+  taskQueue: TaskQueue.chimera,
   startToCloseTimeout: '30s',
   // A profile that Chimera could not begin for a week begins with the customer's next transaction.
   scheduleToCloseTimeout: '7d',

@@ -5,7 +5,7 @@
 
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { ActivityFailure, log, ParentClosePolicy, proxyActivities, startChild } from '@temporalio/workflow';
-import { type ByPerson, type RefundPaymentInput, WorkflowName } from '../domain/processes.ts';
+import { type ByPerson, type RefundPaymentInput, TaskQueue, WorkflowName } from '../domain/processes.ts';
 import type { RefundOutcome } from '../domain/recovery/refunds.ts';
 import { sendNotice } from './send-notice.ts';
 import { show } from './visibility.ts';
@@ -32,6 +32,7 @@ const { dueRefunds } = proxyActivities<Pick<RefundActivities, 'dueRefunds'>>({
 });
 
 const refunds = proxyActivities<Pick<RefundActivities, 'refundCharge'>>({
+  taskQueue: TaskQueue.gatewayRequests,
   // Up to four requests of ten seconds, and two transactions.
   startToCloseTimeout: '50s',
   // Meanwhile a recovery processes no signals. What is due stays due in the graph, and the sweep takes it up.

@@ -1,7 +1,12 @@
 /** A payment method that its customer removes: out of the wallet at once, then detached at the gateway (workflows, 3). */
 
 import { ActivityFailure, log, proxyActivities } from '@temporalio/workflow';
-import { type EditPaymentMethodInput, type MethodReady, WorkflowName } from '../domain/processes.ts';
+import {
+  type EditPaymentMethodInput,
+  type MethodReady,
+  TaskQueue,
+  WorkflowName,
+} from '../domain/processes.ts';
 import { methodReadyUpdate } from './add-payment-method.ts';
 import { answering } from './answer.ts';
 import { show } from './visibility.ts';
@@ -30,6 +35,7 @@ const graph = proxyActivities<Pick<RemovalActivities, 'removePaymentMethod'>>({
 });
 
 const gateway = proxyActivities<Pick<RemovalActivities, 'detachPaymentMethod'>>({
+  taskQueue: TaskQueue.gatewayRequests,
   // Two calls of ten seconds at most.
   startToCloseTimeout: '30s',
   // The customer has been told that it is gone: the gateway's outage, or ours, must not leave the card there.

@@ -2,12 +2,14 @@
 
 import { proxyActivities } from '@temporalio/workflow';
 import type { SuspectedFraud } from '../domain/ports.ts';
+import { TaskQueue } from '../domain/processes.ts';
 
 export interface ChimeraActivities {
   reportSuspectedFraud(input: SuspectedFraud): Promise<void>;
 }
 
 const { reportSuspectedFraud } = proxyActivities<ChimeraActivities>({
+  taskQueue: TaskQueue.chimera,
   startToCloseTimeout: '10s',
   // A suspicion that is a week old has been decided by other means.
   scheduleToCloseTimeout: '7d',

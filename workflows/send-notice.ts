@@ -4,7 +4,12 @@
  */
 
 import { ActivityFailure, log, proxyActivities } from '@temporalio/workflow';
-import type { NoticeInput, SendNoticeInput } from '../domain/processes.ts';
+import {
+  type NoticeInput,
+  type SendNoticeInput,
+  TaskQueue,
+  type TaskQueueName,
+} from '../domain/processes.ts';
 
 export interface NoticeActivities {
   /**
@@ -16,15 +21,20 @@ export interface NoticeActivities {
   recordNoticeFailed(input: NoticeInput & { reason: string }): Promise<void>;
 }
 
-const { deliverNotice } = proxyActivities<NoticeActivities>({
-  // One hand-over takes ten seconds at most, and the graph must still be told what came of it.
-  startToCloseTimeout: '20s',
-  // Older news than this helps nobody (specification: interfaces, 'Notifications').
-  scheduleToCloseTimeout: '3d',
-  retry: { initialInterval: '1m', backoffCoefficient: 2, maximumInterval: '1h' },
-});
+const deliveriesOn = (taskQueue: TaskQueueName) =>
+  proxyActivities<Pick<NoticeActivities, 'deliverNotice'>>({
+    taskQueue,
+    // One hand-over takes ten seconds at most, and the graph must still be told what came of it.
+    startToCloseTimeout: '20s',
+    // Older news than this helps nobody (specification: interfaces, 'Notifications').
+    scheduleToCloseTimeout: '3d',
+    retry: { initialInterval: '1m', backoffCoefficient: 2, maximumInterval: '1h' },
+  });
+const deliveries = deliveriesOn(TaskQueue.notices);
+// A month's cards end together: what is written about them must not keep other notices waiting.
+const cardDeliveries = deliveriesOn(TaskQueue.expiry);
 
-const { recordNoticeFailed } = proxyActivities<NoticeActivities>({
+const { recordNoticeFailed } = proxyActivities<Pick<NoticeActivities, 'recordNoticeFailed'>>({
   startToCloseTimeout: '20s',
   // Only the graph is needed; an outage of weeks is worse than a missing line in a timeline.
   scheduleToCloseTimeout: '30d',
@@ -37,6 +47,7 @@ export async function sendNotice({
 }: SendNoticeInput): Promise<{ result: 'delivered' | 'undeliverable' }> {
   if (given_up !== undefined) return giveUp(input, given_up);
   try {
+    const { deliverNotice } = input.payment_method_id === undefined ? deliveries : cardDeliveries;
     return await deliverNotice(input);
   } catch (error) {
     if (!(error instanceof ActivityFailure)) throw error;

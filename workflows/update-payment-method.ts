@@ -6,6 +6,7 @@ import type { MethodChangeAnswer } from '../domain/ports.ts';
 import {
   type MethodReady,
   type MethodUpdated,
+  TaskQueue,
   UpdateName,
   type UpdatePaymentMethodInput,
   WorkflowName,
@@ -49,6 +50,7 @@ const request = proxyActivities<Pick<MethodUpdateActivities, 'requestMethodUpdat
 });
 
 const gateway = proxyActivities<Pick<MethodUpdateActivities, 'updateAtGateway'>>({
+  taskQueue: TaskQueue.gatewayRequests,
   // Two calls of ten seconds at most, seldom twice.
   startToCloseTimeout: '45s',
   // The gateway may be away for days: the customer waits `verifyWait` at most, the change waits on.
@@ -57,6 +59,7 @@ const gateway = proxyActivities<Pick<MethodUpdateActivities, 'updateAtGateway'>>
 });
 
 const record = proxyActivities<Pick<MethodUpdateActivities, 'recordMethodUpdate'>>({
+  taskQueue: TaskQueue.gatewayRequests,
   // One reading of ten seconds at most, two transactions and a few signals.
   startToCloseTimeout: '40s',
   // The gateway has changed the card: that must not be lost to an outage of either.

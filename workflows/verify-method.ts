@@ -3,7 +3,7 @@
 import { ActivityFailure, log, proxyActivities } from '@temporalio/workflow';
 import type { MethodRefusal, PaymentMethodStatus } from '../domain/payment-method.ts';
 import type { AttachAnswer } from '../domain/ports.ts';
-import type { Asker } from '../domain/processes.ts';
+import { type Asker, TaskQueue } from '../domain/processes.ts';
 
 /** A method of a customer that the gateway is to attach. */
 export interface NewMethod extends Asker {
@@ -54,6 +54,7 @@ export interface VerificationActivities {
 }
 
 const gateway = proxyActivities<GatewayMethodActivities>({
+  taskQueue: TaskQueue.gatewayRequests,
   // Two or three calls of seconds each; the adapter's own timeouts are shorter.
   startToCloseTimeout: '30s',
   // The gateway may be away for days: the customer waits `verifyWait` at most, the method waits on.

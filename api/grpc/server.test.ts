@@ -349,6 +349,27 @@ test('health follows the server: NOT_SERVING before it stops, while calls are st
   await own.close();
 });
 
+test('health follows what a role needs: without Temporal only processes are missing', async () => {
+  const states: Record<string, 'up' | 'down'> = { neo4j: 'up', temporal: 'down' };
+  const services = fakeServices({ dependencies: async () => states });
+  const own = await serveGrpc({ host: '127.0.0.1', port: 0 }, services, quietObservers());
+  const health = new HealthClient(own.address, credentials.createInsecure());
+  const { SERVING, NOT_SERVING } = HealthCheckResponse_ServingStatus;
+  const statusOf = async (service: string) =>
+    (await answerOf<{ status: string }>((done) => health.check({ service }, done))).status;
+  const soon = { timeout: 30_000 };
+  await expect.poll(() => statusOf('processes'), soon).toBe(NOT_SERVING);
+  for (const service of ['', 'persona.v1.PersonaAgent', 'persona.v1.IdentityGraphService'])
+    expect(await statusOf(service)).toBe(SERVING);
+  states.neo4j = 'down';
+  await expect.poll(() => statusOf('persona.v1.PersonaAgent'), soon).toBe(NOT_SERVING);
+  Object.assign(states, { neo4j: 'up', temporal: 'up' });
+  await expect.poll(() => statusOf('processes'), soon).toBe(SERVING);
+  expect(await statusOf('')).toBe(SERVING);
+  health.close();
+  await own.close();
+});
+
 test('a port that is taken is an error, not a server that nobody reaches', async () => {
   const [host = '', port] = server.address.split(':');
   await expect(serveGrpc({ host, port: Number(port) }, fakeServices({}), quietObservers())).rejects.toThrow();

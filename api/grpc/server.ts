@@ -1,11 +1,11 @@
 import { Server, ServerCredentials } from '@grpc/grpc-js';
-import { HealthImplementation } from 'grpc-health-check';
 import { IdentityGraphServiceService } from '../../proto/gen/persona/v1/identity_graph.ts';
 import type { Services } from '../../services/services.ts';
 import type { Observers } from '../requests.ts';
 import { personaAgentService } from './context-message.ts';
 import { identityGraph } from './identity-graph.ts';
 import { personaAgent } from './persona-agent.ts';
+import { serveHealth } from './health.ts';
 import { addReflection } from './reflection.ts';
 
 const SERVICES = ['persona.v1.PersonaAgent', 'persona.v1.IdentityGraphService'];
@@ -52,10 +52,9 @@ export async function serveGrpc(
   });
   server.addService(personaAgentService, personaAgent(services, observers));
   server.addService(IdentityGraphServiceService, identityGraph(services, observers));
-  const health = new HealthImplementation(
-    Object.fromEntries(['', ...SERVICES].map((name) => [name, 'SERVING'])),
-  );
-  health.addToServer(server);
+  // Both read the graph, and that part of them is in service without Temporal.
+  const roles = { reads: ['', ...SERVICES], processes: ['processes'] };
+  const health = serveHealth(server, () => services.dependencies(), roles);
   addReflection(server, [...SERVICES, ...COMPANIONS]);
 
   const authority = host.includes(':') ? `[${host}]` : host;
@@ -66,11 +65,10 @@ export async function serveGrpc(
   });
   return {
     address: `${authority}:${bound}`,
-    leave: () => {
-      for (const name of ['', ...SERVICES]) health.setStatus(name, 'NOT_SERVING');
-    },
+    leave: health.leave,
     close: () =>
       new Promise((resolve) => {
+        health.leave();
         const force = setTimeout(() => server.forceShutdown(), DRAIN_MS);
         server.tryShutdown(() => {
           clearTimeout(force);

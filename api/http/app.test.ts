@@ -386,6 +386,16 @@ test('readiness says which server is missing, and that the process is leaving', 
   expect(leaving.status).toBe(503);
 });
 
+test('without Temporal reads are in service, and what a process carries out is not', async () => {
+  const dependencies = { neo4j: 'up', temporal: 'down' } as const;
+  const app = appOf({ dependencies: async () => dependencies });
+  const reads = await app.request('/readyz');
+  expect([reads.status, await reads.json()]).toEqual([200, { status: 'degraded', dependencies }]);
+  const processes = await app.request('/readyz?role=processes');
+  expect([processes.status, await processes.json()]).toEqual([503, { status: 'unavailable', dependencies }]);
+  expect((await app.request('/readyz?role=other')).status).toBe(422);
+});
+
 test('the document describes every route, and the page for it loads nothing from elsewhere', async () => {
   const app = appOf({});
   const document = (await (await app.request('/openapi.json')).json()) as {

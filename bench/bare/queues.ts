@@ -1,2 +1,3 @@
-/** As Persona does, the bare recovery charges over a queue of its own. */
+/** As Persona does, the bare recovery charges, and every process writes, over a queue of its own. */
 export const gatewayQueueOf = (queue: string) => `${queue}-gateway`;
+export const noticesQueueOf = (queue: string) => `${queue}-notices`;

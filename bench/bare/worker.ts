@@ -12,7 +12,7 @@ import { createDataConverter, failureConverterPath } from '../../temporal/codec.
 import { MAX_CACHED_WORKFLOWS } from '../../temporal/worker.ts';
 import { createBareActivities } from './activities.ts';
 import { fraudWrites } from './fraud.ts';
-import { gatewayQueueOf } from './queues.ts';
+import { gatewayQueueOf, noticesQueueOf } from './queues.ts';
 
 const { BARE_ANSWERS = '{}', BARE_QUEUE = 'bare', BARE_WRITES } = process.env;
 const { address, namespace } = readTemporalEnvironment(process.env);
@@ -44,6 +44,7 @@ const workers = await Promise.all([
     maxCachedWorkflows: MAX_CACHED_WORKFLOWS,
   }),
   Worker.create({ ...common, taskQueue: gatewayQueueOf(BARE_QUEUE) }),
+  Worker.create({ ...common, taskQueue: noticesQueueOf(BARE_QUEUE) }),
 ]);
 console.log(JSON.stringify({ ready: { queue: BARE_QUEUE } }));
 await Promise.all(workers.map((worker) => worker.run()));

@@ -12,11 +12,16 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { BareActivities } from './activities.ts';
-import { gatewayQueueOf } from './queues.ts';
+import { gatewayQueueOf, noticesQueueOf } from './queues.ts';
 
 const TIMES = { startToCloseTimeout: '20s', scheduleToCloseTimeout: '1d' } as const;
-const { openRecovery, endReview, claimAttempt, recordAttempt, deliverNotice, onboard, applyOutcome } =
+const { openRecovery, endReview, claimAttempt, recordAttempt, onboard, applyOutcome } =
   proxyActivities<BareActivities>(TIMES);
+
+const deliverNotice: BareActivities['deliverNotice'] = (notice) => {
+  const taskQueue = noticesQueueOf(workflowInfo().taskQueue);
+  return proxyActivities<BareActivities>({ ...TIMES, taskQueue }).deliverNotice(notice);
+};
 
 interface Failure {
   payment_id: string;

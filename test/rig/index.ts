@@ -6,7 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Client } from '@temporalio/client';
 import { onTestFinished, vi } from 'vitest';
-import type { TaskQueueName } from '../../domain/processes.ts';
+import { TaskQueue, type TaskQueueName } from '../../domain/processes.ts';
 import { workflowBundle } from '../../temporal/bundle.ts';
 import { createQueueWorker, runWorkers } from '../../temporal/worker.ts';
 import { collectExecutions, type Execution, recordStarts, unexpectedStates } from './executions.ts';
@@ -16,7 +16,10 @@ import { installRuntime } from './runtime.ts';
 import { openNamespace, startTimeSkippingServer } from './server.ts';
 
 export interface TestRigOptions {
-  /** Each queue named here gets a worker with these activities; fakes throw PersonaErrors as real ones do. */
+  /**
+   * Each queue named here gets a worker with these activities; fakes throw PersonaErrors as real ones do. The queues of
+   * others on which its processes wait get the same, unless they are named, too.
+   */
   readonly activities: Partial<Record<TaskQueueName, object>>;
   /** Default: an own server that skips time. `dev`: an own namespace of the real server at TEMPORAL_ADDRESS. */
   readonly server?: 'time-skipping' | 'dev';
@@ -34,6 +37,20 @@ export interface TestRig {
   startWorkers(activities: TestRigOptions['activities']): Promise<void>;
   /** This execution will be open when the test ends, for this reason; it is terminated then. */
   leaveOpen(workflowId: string, reason: string): void;
+}
+
+/** On whom the processes of a queue wait. */
+const WAITS: Partial<Record<TaskQueueName, readonly TaskQueueName[]>> = {
+  [TaskQueue.onboarding]: [TaskQueue.gatewayRequests, TaskQueue.chimera],
+  [TaskQueue.recovery]: [TaskQueue.gatewayRequests, TaskQueue.notices, TaskQueue.chimera],
+  [TaskQueue.fraud]: [TaskQueue.notices],
+};
+
+function withWaits(activities: TestRigOptions['activities']): TestRigOptions['activities'] {
+  const waits = Object.entries(activities).flatMap(([queue, implementations]) =>
+    (WAITS[queue as TaskQueueName] ?? []).map((other) => [other, implementations]),
+  );
+  return { ...Object.fromEntries(waits), ...activities };
 }
 
 /** How long stopping workers let fake activities finish, and when they give up on one that never does. */
@@ -57,7 +74,7 @@ export async function createTestRig(options: TestRigOptions): Promise<TestRig> {
 
   const start = async (activities: TestRigOptions['activities']): Promise<ReturnType<typeof runWorkers>> => {
     const workers = await Promise.all(
-      Object.entries(activities).map(([queue, implementations]) =>
+      Object.entries(withWaits(activities)).map(([queue, implementations]) =>
         createQueueWorker({
           connection: server.connection,
           namespace: server.namespace,

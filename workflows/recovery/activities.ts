@@ -3,7 +3,7 @@
 import { proxyActivities } from '@temporalio/workflow';
 import type { RecoveryPolicy } from '../../domain/policy.ts';
 import type { ChargeAnswer, PaymentNoticeTemplate } from '../../domain/ports.ts';
-import { type ReportId, TaskQueue } from '../../domain/processes.ts';
+import { type ReportId, TaskQueue, type TaskQueueName } from '../../domain/processes.ts';
 import {
   CLAIM_MS,
   CLAIM_RESERVE_MS,
@@ -101,21 +101,56 @@ export const openings = proxyActivities<
   retry: { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '1m' },
 });
 
-export const graph = proxyActivities<Omit<RecoveryActivities, keyof typeof openings>>({
+export const graph = proxyActivities<
+  Omit<RecoveryActivities, keyof typeof openings | keyof typeof readings | keyof typeof cancelling>
+>({
   // One transaction of milliseconds; more than this is a server that went away in the middle.
   startToCloseTimeout: '20s',
-  // An outage of the graph or the gateway must not end a recovery: nothing else would take it up again.
+  // An outage of the graph must not end a recovery: nothing else would take it up again.
   scheduleToCloseTimeout: '30d',
   retry: { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '1m' },
 });
 
-export const closings = proxyActivities<Pick<RecoveryActivities, 'cancelPayment' | 'closeRecovery'>>({
-  // Cancelling is up to six requests of at most ten seconds; one that fails is a value, and asked for again by the rules.
-  startToCloseTimeout: '70s',
-  // An outage of the graph, as above.
+/** What needs an answer of the gateway first. */
+const confirmations = proxyActivities<Pick<RecoveryActivities, 'openSettled'>>({
+  taskQueue: TaskQueue.gatewayRequests,
+  // Two readings of ten seconds at most, and a transaction.
+  startToCloseTimeout: '40s',
+  // As all that takes a message in.
+  scheduleToCloseTimeout: '10y',
+  retry: { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '1m' },
+});
+
+/** A settlement that names no payment is the reporter's word, which the gateway is not asked about. */
+export const openSettled: RecoveryActivities['openSettled'] = (input) =>
+  (input.settlement.gateway_payment_ref === undefined ? openings : confirmations).openSettled(input);
+
+export const readings = proxyActivities<Pick<RecoveryActivities, 'readPayment' | 'lookUpPayment'>>({
+  taskQueue: TaskQueue.gatewayRequests,
+  // One request of ten seconds at most, and a transaction.
+  startToCloseTimeout: '30s',
+  // As above: nothing else would take the recovery up again.
   scheduleToCloseTimeout: '30d',
   retry: { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '1m' },
 });
+
+const closingsOn = (taskQueue: TaskQueueName) =>
+  proxyActivities<Pick<RecoveryActivities, 'cancelPayment' | 'closeRecovery'>>({
+    taskQueue,
+    // Cancelling is up to six requests of at most ten seconds; one that fails is a value, and asked for again by the rules.
+    startToCloseTimeout: '70s',
+    // An outage of the graph, as above.
+    scheduleToCloseTimeout: '30d',
+    retry: { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '1m' },
+  });
+const cancelling = closingsOn(TaskQueue.gatewayRequests);
+const recording = closingsOn(TaskQueue.recovery);
+
+export const { cancelPayment } = cancelling;
+
+/** An ending that leaves the payment as it is has nothing to ask of the gateway. */
+export const closeRecovery: RecoveryActivities['closeRecovery'] = (input) =>
+  (input.keep_payment || input.ending.outcome === 'recovered' ? recording : cancelling).closeRecovery(input);
 
 export const gateway = proxyActivities<GatewayActivities>({
   taskQueue: TaskQueue.gateway,
@@ -140,7 +175,8 @@ export const lookups = proxyActivities<GatewayActivities>({
   retry: { maximumAttempts: 3, initialInterval: '2s' },
 });
 
-export const notices = proxyActivities<NoticeActivities>({
+export const notices = proxyActivities<Pick<NoticeActivities, 'deliverNotice'>>({
+  taskQueue: TaskQueue.notices,
   startToCloseTimeout: '20s',
   // A recovery waits this long for its message to be taken; then a child goes on trying for three days.
   scheduleToCloseTimeout: '60s',

@@ -5,7 +5,7 @@ import { type ReportId, RESOLVE_UNKNOWN } from '../../domain/processes.ts';
 import type { Opening } from '../../domain/recovery/claims.ts';
 import type { PaymentSettled } from '../../domain/recovery/messages.ts';
 import { validatePaymentFailed, validatePaymentSettled } from '../../domain/recovery/payment-failed.ts';
-import { openings } from './activities.ts';
+import { openings, openSettled } from './activities.ts';
 import type { Message, Signalled } from './inbox.ts';
 import { clearReports, reportOf } from './reports.ts';
 
@@ -118,7 +118,7 @@ async function openWith(
     }
     const settlement = checked.message;
     requireSamePayment(settlement.payment_id, payment_id);
-    const opening = accepted(await openings.openSettled({ settlement }));
+    const opening = accepted(await openSettled({ settlement }));
     // One of an open obligation is written down only when it is closed.
     if (!isOver(opening)) acted.push(...reports);
     return { ...opening, settlement };

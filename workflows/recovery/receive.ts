@@ -8,7 +8,7 @@ import { validatePaymentFailed, validatePaymentSettled } from '../../domain/reco
 import { isSuccessOfOthers, type PaymentSettled } from '../../domain/recovery/messages.ts';
 import type { Fact, RecoveryState } from '../../domain/recovery/state.ts';
 import type { Opening } from '../../domain/recovery/claims.ts';
-import { graph, openings } from './activities.ts';
+import { openings, openSettled, readings } from './activities.ts';
 import type { Answer, Message, Signalled } from './inbox.ts';
 import { factOfWish, resolve } from './people.ts';
 import { findOut } from './steps.ts';
@@ -61,7 +61,7 @@ async function factOf(
         ? succeededElsewhere(current, payload)
         : { fact: 'charge_heard', at: Date.now(), ...keyOf(payload) };
     case 'paymentAuthenticated': {
-      const read = await graph.readPayment({ payment_id: current.payment_id });
+      const read = await readings.readPayment({ payment_id: current.payment_id });
       return { fact: 'authenticated', ...read, at: Date.now() };
     }
     case 'customerStatusChanged': {
@@ -103,7 +103,7 @@ async function succeededElsewhere(
     settled_at: typeof occurred_at === 'string' ? occurred_at : new Date(Date.now()).toISOString(),
     gateway_payment_ref: String(gateway_ref),
   };
-  const opening = await openings.openSettled({ settlement, policy: current.policy, only_confirmed: true });
+  const opening = await openSettled({ settlement, policy: current.policy, only_confirmed: true });
   const paid = paidAfterAll(current, opening);
   if (paid) return paid;
   // Not confirmed: then it may speak of a charge of ours.
@@ -121,7 +121,7 @@ async function settledBy(current: RecoveryState, payload: unknown): Promise<Fact
   const settlement = checked.message;
   if (!current.closed && settlement.gateway_payment_ref === undefined) return paidBy(settlement);
   // What a settlement means for an obligation that is paid already, or by its own payment, the graph knows.
-  const opening = await openings.openSettled({ settlement, policy: current.policy });
+  const opening = await openSettled({ settlement, policy: current.policy });
   if ('recovery' in opening) return settlementFact(opening, settlement);
   return current.closed ? paidAfterAll(current, opening) : paidBy(settlement);
 }

@@ -21,7 +21,7 @@ import type {
 import { refund } from '../refund-payment.ts';
 import { reportFraud } from '../report-fraud.ts';
 import { sendNotice } from '../send-notice.ts';
-import { closings, gateway, graph, lookups, notices } from './activities.ts';
+import { cancelPayment, closeRecovery, gateway, graph, lookups, notices, readings } from './activities.ts';
 import { answerOfFailedCharge } from './failed-charge.ts';
 
 export async function perform(
@@ -31,7 +31,7 @@ export async function perform(
   const { payment_id, policy } = state;
   switch (step.do) {
     case 'look_up': {
-      const { payment } = await graph.lookUpPayment({
+      const { payment } = await readings.lookUpPayment({
         payment_id,
         gateway_payment_ref: step.gateway_payment_ref,
       });
@@ -56,7 +56,7 @@ export async function perform(
       return { fact: 'refunded', key: step.key, told: 'refunded' in outcome && outcome.refunded };
     }
     case 'cancel_payment': {
-      const { result } = await closings.cancelPayment({ payment_id });
+      const { result } = await cancelPayment({ payment_id });
       if (result === 'cancelled') return { fact: 'payment_cancelled' };
       if (result === 'already_succeeded') return { fact: 'already_succeeded' };
       return { fact: 'not_cancelled', payment: result, at: Date.now() };
@@ -79,7 +79,7 @@ export async function perform(
       return { fact: 'flagged_for_review', at: Date.now() };
     case 'close': {
       const { do: _, ...asked } = step;
-      const closing = await closings.closeRecovery({ payment_id, ...asked });
+      const closing = await closeRecovery({ payment_id, ...asked });
       if (closing.result === 'already_succeeded') {
         return { fact: 'already_succeeded', ...(closing.came_back && { came_back: closing.came_back }) };
       }

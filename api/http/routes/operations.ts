@@ -3,6 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import { isReady, readinessOf } from '../../../platform/readiness.ts';
+import { NEEDS } from '../../../services/dependencies.ts';
 import type { Services } from '../../../services/services.ts';
 import type { HttpEnv } from '../env.ts';
 import { json } from '../schemas/common.ts';
@@ -17,16 +18,25 @@ const health = createRoute({
 
 const readiness = z
   .object({
-    status: z.enum(['starting', 'ready', 'unavailable', 'stopping']),
+    status: z.enum(['starting', 'ready', 'degraded', 'unavailable', 'stopping']),
     dependencies: z.record(z.string(), z.enum(['up', 'down'])),
   })
   .openapi('Readiness');
+/** For load balancers that send requests by what they are. */
+const roleName = z.enum(['reads', 'processes']).openapi({
+  description:
+    'Of which work? `reads`: all that the graph answers; `processes`: what starts or signals a process',
+});
 const ready = createRoute({
   method: 'get',
   path: '/readyz',
   tags: ['operations'],
   summary: "Can it work? Each dependency's state",
-  responses: { 200: json(readiness, 'It can'), 503: json(readiness, 'It cannot') },
+  request: { query: z.object({ role: roleName.default('reads') }) },
+  responses: {
+    200: json(readiness, 'It can; `degraded`: but for what needs a dependency that is `down`'),
+    503: json(readiness, 'It cannot'),
+  },
 });
 
 /** Served from the package: nothing is loaded from elsewhere, so the page also works where there is no internet. */
@@ -62,7 +72,8 @@ export function operationRoutes(
   app.openapi(health, (c) => c.json({ status: 'ok' as const }, 200));
 
   app.openapi(ready, async (c) => {
-    const readiness = readinessOf(await services.dependencies(), stopping());
+    const { role } = c.req.valid('query');
+    const readiness = readinessOf(await services.dependencies(), stopping(), NEEDS[role]);
     return c.json(readiness, isReady(readiness) ? 200 : 503);
   });
 

@@ -6,8 +6,11 @@ import { cut, type HttpEnv, type Listening, listen } from '../listen.ts';
 import { readMode } from '../mode.ts';
 import { startSmtpInbox } from './smtp.ts';
 
-/** `away`: connections are cut without an answer; `error`: every delivery is answered with 500, every mail with 451. */
-const MODES = ['ok', 'away', 'error'];
+/**
+ * `away`: connections are cut without an answer; `error`: every delivery is answered with 500, every mail with 451; `silent`:
+ * deliveries by webhook are taken and never answered.
+ */
+const MODES = ['ok', 'away', 'error', 'silent'];
 /** How old a signature may be, in seconds. */
 const TOLERANCE_S = 300;
 
@@ -43,6 +46,7 @@ export async function startInboxSimulator(
 
   app.post('/webhook', async (c) => {
     if (mode === 'away') return cut(c);
+    if (mode === 'silent') return new Promise<Response>(() => {});
     if (mode === 'error') return c.json({ error: 'this inbox is told to fail' }, 500);
     const body = await c.req.text();
     const problem = signatureProblem(c.req.header('persona-signature'), body, options.secret);

@@ -1,0 +1,83 @@
+/** How long claims and recordings wait for a worker while the receiver of notices takes connections and never answers. */
+
+import { setTimeout } from 'node:timers/promises';
+import { getObligation } from '../graph/recovery/index.ts';
+import { signalRecovery } from '../temporal/starts.ts';
+import { addDebtors, addPayers, failureOf, type Payer } from './customers.ts';
+import { waitsForWorkers } from './executions.ts';
+import { type Findings, quantile } from './result.ts';
+import { compared, loadOf, sideBySide } from './side-by-side.ts';
+import type { BenchSystem } from './system.ts';
+
+const PAYERS = 24;
+const IN_FLIGHT = 8;
+const REPETITIONS = 3;
+/** More than a worker runs activities of a queue at a time: each of their notices holds one of them. */
+const UNANSWERED = 130;
+const WARM_UP = 96;
+/** By then all of them are being handed over; one try lasts ten seconds. */
+const HANDED_OVER_MS = 3_000;
+/** Those of claims and recordings: a recovery's first claim comes with its opening. */
+const ACTIVITIES = ['openRecovery', 'recordAttempt'];
+
+interface Waits {
+  p50: number;
+  p99: number;
+}
+
+export const bulkheadsBenchmark = {
+  name: 'bulkheads',
+  title: 'Claims and recordings while the receiver of notices answers nothing',
+  conditions:
+    'From schedule to start, by Temporal’s clock, of the activities that claim and record. Persona: while the receiver takes connections and never answers, ' +
+    `with the notices of ${UNANSWERED} other recoveries before it, of which a worker hands over 100 at a time. Bare: the same while it answers. ` +
+    `Turns of ${PAYERS} recoveries, ${IN_FLIGHT} in flight`,
+  async run({ addresses, graph, temporal, log }: BenchSystem): Promise<Findings> {
+    log(`adding ${PAYERS + UNANSWERED} customers…`);
+    const payers = await addPayers({ addresses, graph }, PAYERS);
+    const debtors = await addDebtors(graph, UNANSWERED);
+    const start = async (payer: Payer): Promise<{ workflowId: string; payment_id: string }> => {
+      const failed = failureOf(payer);
+      return {
+        workflowId: await signalRecovery(temporal, 'paymentFailed', failed),
+        payment_id: failed.payment_id,
+      };
+    };
+    const recover = async (n: number): Promise<string> => {
+      const { workflowId, payment_id } = await start(payers[n % PAYERS] as Payer);
+      while ((await getObligation(graph, payment_id).catch(() => undefined))?.state !== 'recovered')
+        await setTimeout(20);
+      return workflowId;
+    };
+    const measure = async (): Promise<Waits> => {
+      const runs: string[] = [];
+      await loadOf(PAYERS, IN_FLIGHT, async (n) => void runs.push(await recover(n)));
+      const waits = (await Promise.all(runs.map((id) => waitsForWorkers(temporal, id, ACTIVITIES)))).flat();
+      return { p50: quantile(waits, 0.5), p99: quantile(waits, 0.99) };
+    };
+    const setMode = async (mode: 'ok' | 'silent') => {
+      const response = await fetch(`${addresses.inbox}/_sim/mode`, { method: 'PUT', body: mode });
+      if (!response.ok) throw new Error(await response.text());
+    };
+
+    await loadOf(WARM_UP, IN_FLIGHT, recover);
+    const turns = await sideBySide(
+      async () => {
+        await setMode('silent');
+        await loadOf(UNANSWERED, IN_FLIGHT, (n) => start(debtors[n] as Payer));
+        await setTimeout(HANDED_OVER_MS);
+        const waits = await measure();
+        await setMode('ok');
+        return waits;
+      },
+      measure,
+      REPETITIONS,
+    );
+    return {
+      comparisons: [
+        { ...compared('schedule to start, p50', 'ms', 'p50', turns), goal: { atMost: 1.5 } },
+        compared('schedule to start, p99', 'ms', 'p99', turns),
+      ],
+    };
+  },
+};

@@ -1,0 +1,123 @@
+/** One customer's lock is held by somebody who does not let go: a console, a process that hangs. */
+
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
+import { ERRORS, PersonaError } from '../domain/errors.ts';
+import { dependencyStates } from '../services/dependencies.ts';
+import { connectTemporal } from '../temporal/client.ts';
+import { closeVerified, openTestGraph, testHeader } from '../test/graph.ts';
+import { createCustomer, type Graph, runCommand } from './index.ts';
+
+vi.setConfig({ testTimeout: 60_000 });
+
+/** Fewer than commands wait for the held lock. */
+const CONNECTIONS = 8;
+const WAITING = 40;
+const OTHERS = 40;
+
+let graph: Graph;
+let holder: Graph;
+beforeAll(async () => {
+  graph = await openTestGraph({ maxConnectionPoolSize: CONNECTIONS });
+  holder = await openTestGraph();
+});
+afterAll(async () => {
+  await holder.close();
+  await closeVerified(graph);
+});
+
+async function customer(): Promise<string> {
+  const customer_id = randomUUID();
+  await createCustomer(graph, testHeader(), { customer_id, segment: 'NEW' });
+  return customer_id;
+}
+
+/** @returns lets go */
+async function hold(customer_id: string): Promise<() => Promise<void>> {
+  const session = holder.writeSession();
+  const transaction = session.beginTransaction();
+  await transaction.run('MATCH (c:Customer {id: $customer_id}) SET c.locked = true', { customer_id });
+  return async () => {
+    await transaction.rollback();
+    await session.close();
+  };
+}
+
+/** Some commands lock first; others have to find out whom to lock, and hold a connection by then. */
+const touch = (customer_id: string, { afterReading = false } = {}) =>
+  runCommand(graph, testHeader(), 'touchForTest', { customer_id }, async (tx) => {
+    if (afterReading) await tx.read('RETURN 1');
+    await tx.lockCustomer(customer_id);
+    tx.append({
+      ...{ stream: 'customer', stream_id: customer_id },
+      ...{ type: 'CustomerProfileUpdated', data: { locale: 'en' } },
+    });
+  });
+
+const versionOf = async (id: string) => {
+  const [row] = await graph.read<{ version: number }>(
+    'MATCH (c:Customer {id: $id}) RETURN c.version AS version',
+    {
+      id,
+    },
+  );
+  return row?.version;
+};
+
+test('commands of other customers go on while more wait for one lock than there are connections', async () => {
+  const stuck = await customer();
+  const others = await Promise.all(Array.from({ length: OTHERS }, customer));
+  const letGo = await hold(stuck);
+  const events: string[] = [];
+  const waiting = Array.from({ length: WAITING }, (_, n) =>
+    touch(stuck, { afterReading: n % 2 === 0 }).then(
+      () => events.push('done'),
+      (error: unknown) => {
+        expect(error).toMatchObject({ type: 'graph_unavailable' });
+        events.push('refused');
+      },
+    ),
+  );
+  await Promise.all(others.map((id) => touch(id)));
+  events.push('others');
+  await letGo();
+  await Promise.all(waiting);
+  // Nothing was done to the held one before the others had ended.
+  expect(events.slice(0, events.indexOf('others'))).not.toContain('done');
+  const done = events.filter((event) => event === 'done').length;
+  expect(await versionOf(stuck)).toBe(1 + done);
+});
+
+test('a command that waits for a lock ends while it is held, retryable, and leaves no connection behind', async () => {
+  const stuck = await customer();
+  const letGo = await hold(stuck);
+  const error: unknown = await touch(stuck).then(
+    () => expect.fail('it was locked'),
+    (thrown: unknown) => thrown,
+  );
+  if (!(error instanceof PersonaError)) throw error;
+  expect(error.message).toMatch(/took too long/);
+  expect(ERRORS[error.type].retryable).toBe(true);
+  const waiters = await holder.read<{ n: number }>(
+    `SHOW TRANSACTIONS YIELD status, parameters WHERE status STARTS WITH 'Blocked' AND parameters.id = $stuck
+     RETURN count(*) AS n`,
+    { stuck },
+  );
+  expect(waiters).toEqual([{ n: 0 }]);
+  await letGo();
+  await touch(stuck);
+  expect(await versionOf(stuck)).toBe(2);
+});
+
+test('Neo4j is not missing where every connection is in use', async () => {
+  const busy = await openTestGraph({ maxConnectionPoolSize: 2 });
+  onTestFinished(() => busy.close());
+  const sessions = [busy.writeSession(), busy.writeSession()];
+  for (const session of sessions) await session.beginTransaction();
+  const codecKeys = [{ id: 'any', key: Buffer.alloc(32) }];
+  const address = process.env.TEMPORAL_ADDRESS ?? '';
+  const temporal = await connectTemporal({ address, namespace: 'default', codecKeys });
+  onTestFinished(() => temporal.connection.close());
+  expect(await dependencyStates({ graph: busy, temporal })).toEqual({ neo4j: 'up', temporal: 'up' });
+  await Promise.all(sessions.map((session) => session.close()));
+});

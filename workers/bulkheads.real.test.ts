@@ -1,0 +1,100 @@
+/** Others who take a connection and never answer hold their own slots, and none of those that claims and recordings need. */
+
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import type { PaymentFailed } from '../domain/recovery/messages.ts';
+import { addDigitalIdentifier } from '../graph/index.ts';
+import { getObligation } from '../graph/recovery/index.ts';
+import { readPolicy } from '../platform/policy.ts';
+import { randomEmail, testHeader } from '../test/graph.ts';
+import { failureOf } from '../test/wallets.ts';
+import type { CardHolder } from '../test/webhooks.ts';
+import { startWorking, type WorkingFixture } from '../test/workers.ts';
+
+vi.setConfig({ testTimeout: 120_000 });
+
+/** Of each queue: as few as two calls that never end would keep it from everything else. */
+const SLOTS = 2;
+const SOON = { timeout: 60_000, interval: 50 };
+
+/** Calls that stay open until the test lets them go, whatever their deadline. */
+function openEnd() {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const line = {
+    calls: 0,
+    letGo: resolve,
+    hang() {
+      line.calls += 1;
+      return promise;
+    },
+  };
+  return line;
+}
+
+const notifier = openEnd();
+const chimera = openEnd();
+const gateway = openEnd();
+const NEVER_READ = 'pi_never_read';
+let system: WorkingFixture;
+beforeAll(async () => {
+  system = await startWorking({
+    slots: SLOTS,
+    notifier: { recognisesRepeats: true, deliver: notifier.hang },
+    chimera: { reportSuspectedFraud: chimera.hang },
+    gateway: {
+      async readPayment(ref) {
+        if (ref.startsWith(NEVER_READ)) await gateway.hang();
+        return system.stripe.gateway.readPayment(ref);
+      },
+    },
+  });
+});
+afterAll(async () => {
+  for (const line of [notifier, chimera, gateway]) line.letGo();
+  await system.close();
+});
+
+const failureOn = ({ customer_id, payment_method_id }: CardHolder, decline_code: string) =>
+  failureOf({ customer_id, methods: [payment_method_id] }, { amount: 1250, decline_code });
+
+async function failed(decline_code: string): Promise<PaymentFailed> {
+  const holder = await system.cardHolder();
+  const { customer_id } = holder;
+  const address = { customer_id, type: 'email', value: randomEmail(), by: 'service' } as const;
+  await addDigitalIdentifier(system.graph, testHeader(), { ...address, policy: readPolicy() });
+  const failure = failureOn(holder, decline_code);
+  await system.reportFailure(failure);
+  return failure;
+}
+
+const stateOf = async ({ payment_id }: PaymentFailed) =>
+  (await getObligation(system.graph, payment_id)).state;
+
+test.each([
+  ['a receiver of notices', notifier, () => failed('expired_card')],
+  ['Chimera', chimera, () => failed('stolen_card')],
+  [
+    'a gateway that is asked about a settlement',
+    gateway,
+    async () => {
+      const { payment_id, customer_id } = await failed('expired_card');
+      const settled = {
+        event_id: randomUUID(),
+        payment_id,
+        customer_id,
+        settled_at: new Date().toISOString(),
+      };
+      const gateway_payment_ref = `${NEVER_READ}_${payment_id}`;
+      await system.reportSettlement({ ...settled, gateway_payment_ref });
+    },
+  ],
+])('%s that never answers delays no claim and no recording', async (_, line, ask) => {
+  for (let n = 0; n <= SLOTS; n++) await ask();
+  await vi.waitFor(() => expect(line.calls).toBeGreaterThanOrEqual(SLOTS), SOON);
+
+  const holder = await system.cardHolder();
+  await system.secondCard(holder);
+  const failure = failureOn(holder, 'expired_card');
+  await system.reportFailure(failure);
+  await vi.waitFor(async () => expect(await stateOf(failure)).toBe('recovered'), SOON);
+});
