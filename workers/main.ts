@@ -73,7 +73,9 @@ async function main(): Promise<void> {
       }),
     });
     shutdown.add('graph', () => graph.close());
-    await migrate(graph);
+    await migrate(graph, {
+      onWait: (indexes) => logger.info({ indexes }, 'waiting for indexes that a migration needs'),
+    });
     await admitKeys(graph, environment);
 
     const { stripe, notify } = environment;

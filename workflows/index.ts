@@ -2,6 +2,7 @@
 
 export { addPaymentMethod } from './add-payment-method.ts';
 export { applyFraudOutcome } from './apply-fraud-outcome.ts';
+export { expireReceipts } from './expire-receipts.ts';
 export { followGateway } from './follow-gateway.ts';
 export { monitorExpiringCards } from './monitor-expiring-cards.ts';
 export { onboardCustomer } from './onboard-customer.ts';
