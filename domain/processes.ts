@@ -36,6 +36,9 @@ export const WorkflowName = {
   expireReceipts: 'expireReceipts',
 } as const;
 
+/** The deployment whose versions the workers are, where they are versioned. */
+export const VERSIONED_DEPLOYMENT = 'persona';
+
 export const UpdateName = { customerReady: 'customerReady', methodReady: 'methodReady' } as const;
 export const RESOLVE_UNKNOWN = 'resolveUnknown';
 export const QueryName = { status: 'status' } as const;

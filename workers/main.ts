@@ -131,6 +131,7 @@ async function main(): Promise<void> {
           activities: activities[queue],
           bundle,
           codecKeys,
+          versioned: environment.workerVersioning,
           shutdownGraceTime: DRAIN_MS,
           ...(queue === TaskQueue.gateway
             ? { maxTaskQueueActivitiesPerSecond: policy.gateway.maxPerSecond }
