@@ -126,3 +126,21 @@ test.each(['erased', 'merged'])(
     await expect(customer.link('baseline-1')).rejects.toMatchObject({ type: 'customer_not_found' });
   },
 );
+
+test('a transaction so old that its receipt may be gone is refused, unless it was carried out before', async () => {
+  const long = policy.retention.receipts + 60_000;
+  const activitiesAt = (now: number) =>
+    createOnboardingActivities({ graph, chimera, policy, now: () => now });
+  const request = onboardingRequest();
+  const onboardAt = (now: number) =>
+    new MockActivityEnvironment(
+      { workflowExecution: { workflowId: 'wf', runId: randomUUID() }, workflowType: 'test', attempt: 1 },
+      { logger },
+    ).run(activitiesAt(now).onboard, {
+      ...{ caller: 'checkout', actor: 'checkout', correlation_id: 'c-1' },
+      request,
+    });
+  await expect(onboardAt(Date.now() + long)).rejects.toMatchObject({ type: 'stale_event' });
+  const first = await onboardAt(Date.now());
+  expect(await onboardAt(Date.now() + long)).toEqual(first);
+});

@@ -2,7 +2,14 @@
 
 import type { Policy } from '../domain/policy.ts';
 import type { Chimera } from '../domain/ports.ts';
-import { type Graph, awaitsBehavioralProfile, linkBehavioralProfile, onboard } from '../graph/index.ts';
+import { forgotten, isForgotten } from '../domain/staleness.ts';
+import {
+  type Graph,
+  awaitsBehavioralProfile,
+  isRemembered,
+  linkBehavioralProfile,
+  onboard,
+} from '../graph/index.ts';
 import type { OnboardingActivities, ProfileActivities } from '../workflows/onboard-customer.ts';
 import { headerOf } from './header.ts';
 
@@ -28,6 +35,9 @@ export function createOnboardingActivities({
         actor,
         correlationId: correlation_id,
       });
+      // An imported transaction may be older; it was carried out before this process began.
+      if (isForgotten(request.occurred_at, now(), policy) && !(await isRemembered(graph, header)))
+        throw forgotten('occurred_at');
       const ready = await onboard(graph, header, { request, policy });
       return { ready, verify_wait_ms: policy.onboarding.verifyWait };
     },

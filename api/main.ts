@@ -36,7 +36,9 @@ async function main(): Promise<void> {
       }),
     });
     shutdown.add('graph', () => graph.close());
-    await migrate(graph);
+    await migrate(graph, {
+      onWait: (indexes) => logger.info({ indexes }, 'waiting for indexes that a migration needs'),
+    });
     await admitKeys(graph, environment);
 
     // Customers are read without it: an API that starts while Temporal is away is in service for that.

@@ -117,7 +117,7 @@ const LEFT = `
     COLLECT { UNWIND keys(d) AS key RETURN key ORDER BY key } AS device,
     COLLECT { UNWIND keys(f) AS key RETURN key ORDER BY key } AS fraud_case,
     COLLECT {
-      MATCH (e:PersonaEvent&Unpublished) WHERE e.stream_id IN [c.id, d.id]
+      MATCH (e:PersonaEvent) WHERE e.stream_id IN [c.id, d.id]
       RETURN e.type + ' ' + e.seq + ' ' + e.schema_version + ' ' + size(keys(e)) ORDER BY e.stream, e.seq
     } AS events`;
 

@@ -44,7 +44,7 @@ const WRITE = `
   CREATE (p)-[used:USED_ON]->(d) SET used = $used
   WITH 1 AS done
   UNWIND $events AS event
-  CREATE (e:PersonaEvent:Unpublished) SET e = event`;
+  CREATE (e:PersonaEvent) SET e = event`;
 
 type Properties = Record<string, unknown>;
 type Written = Record<string, Properties> & { events: Properties[] };

@@ -88,6 +88,12 @@ export const ERRORS = {
     GrpcCode.FAILED_PRECONDITION,
     'Say which version of the resource is to change',
   ),
+  stale_event: row(
+    false,
+    422,
+    GrpcCode.FAILED_PRECONDITION,
+    'It happened longer ago than anything is remembered',
+  ),
   stale_version: row(false, 412, GrpcCode.ABORTED, 'The resource has changed meanwhile'),
   version_not_visible: row(
     true,

@@ -27,6 +27,8 @@ export interface Policy {
   expiry: { frequentUseCount: number; stages: number[] };
   /** Within what time each wallet is compared with the gateway. */
   reconcile: { cycle: number };
+  /** How long what came of events, transactions and processes is remembered; older events are refused. */
+  retention: { receipts: number };
   /** Where notices point: `{customer_id}` and `{payment_id}` are filled in. */
   links: { wallet: string; recovery: string };
 }

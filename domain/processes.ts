@@ -36,7 +36,11 @@ export const WorkflowName = {
   applyFraudOutcome: 'applyFraudOutcome',
   monitorExpiringCards: 'monitorExpiringCards',
   reconcilePaymentMethods: 'reconcilePaymentMethods',
+  expireReceipts: 'expireReceipts',
 } as const;
+
+/** The deployment whose versions the workers are, where they are versioned. */
+export const VERSIONED_DEPLOYMENT = 'persona';
 
 export const UpdateName = { customerReady: 'customerReady', methodReady: 'methodReady' } as const;
 export const RESOLVE_UNKNOWN = 'resolveUnknown';
@@ -295,6 +299,9 @@ export const EXPIRY_MONITOR = {
 
 /** The schedule that compares the graph with the gateway, and how often. */
 export const RECONCILIATION = { id: 'payment-method-reconciliation', everyMs: 24 * 60 * 60_000 } as const;
+
+/** The schedule that forgets receipts of commands, and how often. */
+export const RECEIPT_EXPIRY = { id: 'receipt-expiry', everyMs: 60 * 60_000 } as const;
 
 export interface ReconcileInput {
   /** Only says what would be corrected. */

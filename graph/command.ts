@@ -19,6 +19,8 @@ import { toUtc } from './values.ts';
 export interface CommandHeader {
   caller: string;
   idempotencyKey: string;
+  /** The key is what the caller's `Idempotency-Key` header says, and is remembered for a day. */
+  isHeaderKey?: true;
   actor: string;
   correlationId: string;
   causationId?: string;

@@ -12,15 +12,17 @@ import type { Stream } from './streams.ts';
 /** What each event says for itself; the rest is its command's. */
 const OWN = ['id', 'stream', 'stream_id', 'seq', 'type', 'schema_version', 'occurred_at', 'data'] as const;
 
-/** With the label by which the relay knows what it has to publish. */
+/** With the label by which the relay knows what it has to publish, while there is a relay that takes it off again. */
 const writing = (own: (field: (typeof OWN)[number]) => string, command: string) => `
+  OPTIONAL MATCH (relay:Relay {id: 'events'})
   UNWIND $events AS event
-  CREATE (e:PersonaEvent:Unpublished {
+  CREATE (e:PersonaEvent {
     id: ${own('id')}, stream: ${own('stream')}, stream_id: ${own('stream_id')}, seq: ${own('seq')},
     type: ${own('type')}, schema_version: ${own('schema_version')}, occurred_at: datetime(${own('occurred_at')}),
     recorded_at: datetime(${command}.recorded_at), source: ${command}.source, actor: ${command}.actor,
     correlation_id: ${command}.correlation_id, causation_id: ${command}.causation_id, data: ${own('data')}
-  })`;
+  })
+  FOREACH (_ IN CASE WHEN relay.drains_since IS NULL THEN [] ELSE [1] END | SET e:Unpublished)`;
 
 /** Events of many commands. */
 export const WRITE_EVENTS = writing((field) => `event.${field}`, 'event');

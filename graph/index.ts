@@ -78,6 +78,7 @@ export {
 } from './queries/payment-methods.ts';
 export type { TimelineEntry } from './queries/timeline.ts';
 export { getTimeline } from './queries/timeline.ts';
+export { expireReceipts, isRemembered, type ReceiptKind } from './receipts.ts';
 export { rehearse } from './rehearsal.ts';
 export { addRelationship } from './relationships/add-relationship.ts';
 export type { AttributeValue, RelationshipRef } from './relationships/relationship-attributes.ts';

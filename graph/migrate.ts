@@ -1,5 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
+import { setTimeout } from 'node:timers/promises';
 import type { Transaction } from 'neo4j-driver';
+import { PersonaError } from '../domain/errors.ts';
 import { isWorthRepeating, translated } from './errors.ts';
 import type { Graph } from './graph.ts';
 
@@ -13,19 +15,34 @@ const LOCK_CONSTRAINT =
 const LOCK = "MERGE (lock:SchemaMigration {version: 'lock'}) SET lock.taken_at = datetime() RETURN lock";
 const APPLIED = "MATCH (m:SchemaMigration) WHERE m.version <> 'lock' RETURN m.version AS version";
 const RECORD = 'MERGE (m:SchemaMigration {version: $version}) SET m.name = $name, m.applied_at = datetime()';
-const AWAIT_INDEXES = 'CALL db.awaitIndexes(300)';
+const UNFINISHED = `
+  SHOW INDEXES YIELD name, state, populationPercent WHERE state <> 'ONLINE'
+  RETURN name, state, populationPercent AS percent ORDER BY name`;
+/** Between two looks at an index that is being built: at first, and at most. */
+const FIRST_LOOK_MS = 50;
+const LAST_LOOK_MS = 5_000;
+
+interface MigrateOptions {
+  /** Where the migrations are; they need no downtime, so tests bring others while commands go on. */
+  folder?: URL;
+  /** Is told which indexes are being built, and how far they are, while a migration waits for them. */
+  onWait?: (indexes: string) => void;
+}
 
 /**
  * Brings the schema up to date: applies what is missing, in order, whoever comes first; later comers wait and find
- * nothing to do. A migration that broke off half-way is simply run again: each is re-runnable.
- * @param folder - where the migrations are; they need no downtime, so tests bring others while commands go on
+ * nothing to do. A migration counts as applied when its indexes are online, however long that takes; processes of before
+ * go on meanwhile. One that broke off half-way is simply run again: each is re-runnable.
  * @returns the names of the migrations applied now
- * @throws PersonaError graph_unavailable
+ * @throws PersonaError graph_unavailable; internal: an index cannot be built
  */
-export async function migrate(graph: Graph, folder = FOLDER): Promise<string[]> {
+export async function migrate(
+  graph: Graph,
+  { folder = FOLDER, onWait = () => {} }: MigrateOptions = {},
+): Promise<string[]> {
   try {
     await runStatement(graph, LOCK_CONSTRAINT);
-    return await withLock(graph, () => applyMissing(graph, folder));
+    return await withLock(graph, () => applyMissing(graph, folder, onWait));
   } catch (error) {
     throw translated(error);
   }
@@ -42,15 +59,29 @@ export async function missingMigrations(graph: Graph, folder = FOLDER): Promise<
   return files.filter((name) => !applied.has(name.slice(0, 4)));
 }
 
-async function applyMissing(graph: Graph, folder: URL): Promise<string[]> {
+async function applyMissing(graph: Graph, folder: URL, onWait: (indexes: string) => void): Promise<string[]> {
   const missing = await missingMigrations(graph, folder);
   for (const name of missing) {
     const text = await readFile(new URL(name, folder), 'utf8');
     for (const statement of statementsOf(text)) await runStatement(graph, statement);
+    await indexesOnline(graph, onWait);
     await runStatement(graph, RECORD, { version: name.slice(0, 4), name });
   }
-  if (missing.length > 0) await runStatement(graph, AWAIT_INDEXES);
   return missing;
+}
+
+async function indexesOnline(graph: Graph, onWait: (indexes: string) => void): Promise<void> {
+  for (let pause = FIRST_LOOK_MS; ; pause = Math.min(2 * pause, LAST_LOOK_MS)) {
+    const indexes = await graph.read<{ name: string; state: string; percent: number }>(UNFINISHED);
+    if (indexes.length === 0) return;
+    const failed = indexes.filter(({ state }) => state === 'FAILED').map(({ name }) => name);
+    if (failed.length > 0) {
+      const message = `Neo4j could not build ${failed.join(', ')}: SHOW INDEXES and its log say why. Drop it (DROP INDEX …), and start again`;
+      throw new PersonaError('internal', message);
+    }
+    onWait(indexes.map(({ name, percent }) => `${name} ${Math.floor(percent)} %`).join(', '));
+    await setTimeout(pause);
+  }
 }
 
 /** Statements end with a semicolon at the end of a line; a comment is a line of its own. */
@@ -67,7 +98,8 @@ export function statementsOf(text: string): string[] {
 async function withLock<T>(graph: Graph, work: () => Promise<T>): Promise<T> {
   const session = graph.writeSession();
   try {
-    const lock: Transaction = await session.beginTransaction();
+    // Those who wait for it wait for as long as an index takes.
+    const lock: Transaction = await session.beginTransaction({ timeout: 0 });
     await lock.run(LOCK);
     const result = await work();
     await lock.commit();

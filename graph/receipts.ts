@@ -1,7 +1,9 @@
 import { PersonaError } from '../domain/errors.ts';
 import type { CommandHeader } from './command.ts';
-import type { Graph } from './graph.ts';
+import { translated } from './errors.ts';
+import type { Graph, Reader } from './graph.ts';
 import type { Sender } from './key-store.ts';
+import { beginStatements } from './statements.ts';
 
 /** What a command's receipt stands for: who asked under which key, and the text of what was asked. */
 export interface Claim {
@@ -10,15 +12,29 @@ export interface Claim {
   readonly body: string;
 }
 
+/**
+ * How long a key is remembered: that of a caller's `Idempotency-Key` header for a day; those that come of an event, a
+ * transaction or a process for as long as an event may be reported.
+ */
+export type ReceiptKind = 'request' | 'event';
+
 // The key is unique: a concurrent twin waits here until the first one has committed, and is refused then.
 const CLAIM = 'CREATE (:CommandReceipt {caller: $caller, key: $key})';
 const REMEMBER = `
   MATCH (r:CommandReceipt {caller: $caller, key: $key})
-  SET r.body_hash = $body_hash, r.result = $result, r.at = datetime($at)`;
+  SET r.body_hash = $body_hash, r.result = $result, r.at = datetime($at), r.kind = $kind`;
 const FORGET = 'MATCH (r:CommandReceipt {caller: $caller, key: $key}) DELETE r';
 const READ = `
   MATCH (r:CommandReceipt {caller: $caller, key: $key})
   RETURN r.body_hash AS body_hash, r.result AS result`;
+
+const IS_REMEMBERED = 'RETURN EXISTS { MATCH (:CommandReceipt {caller: $caller, key: $key}) } AS found';
+const EXPIRE = `
+  MATCH (r:CommandReceipt) USING INDEX r:CommandReceipt(kind, at)
+  WHERE r.kind = $kind AND r.at < datetime($before)
+  WITH r LIMIT $limit
+  DELETE r
+  RETURN count(r) AS deleted`;
 
 const keyOf = ({ header }: Claim) => ({ caller: header.caller, key: header.idempotencyKey });
 
@@ -34,7 +50,8 @@ export function rememberAnswer(
   { graph, result, at }: { graph: Pick<Graph, 'blindIndex'>; result: unknown; at: string },
 ): void {
   const body_hash = graph.blindIndex.hash('command', claim.body);
-  sender.send(REMEMBER, { ...keyOf(claim), body_hash, result: JSON.stringify({ result }), at });
+  const kind: ReceiptKind = claim.header.isHeaderKey === true ? 'request' : 'event';
+  sender.send(REMEMBER, { ...keyOf(claim), body_hash, result: JSON.stringify({ result }), at, kind });
 }
 
 /** Gives the key back within the same transaction. */
@@ -55,4 +72,39 @@ export async function firstAnswer(graph: Graph, claim: Claim): Promise<{ result:
     'idempotency_key_reused',
     `the idempotency key ${claim.header.idempotencyKey} was used before with another request`,
   );
+}
+
+/** Was a command carried out under this key? @throws PersonaError graph_unavailable */
+export async function isRemembered(
+  reader: Reader,
+  { caller, idempotencyKey: key }: Pick<CommandHeader, 'caller' | 'idempotencyKey'>,
+): Promise<boolean> {
+  const [row] = await reader.read<{ found: boolean }>(IS_REMEMBERED, { caller, key });
+  return row?.found ?? false;
+}
+
+/**
+ * Forgets receipts of one kind, a batch in one transaction.
+ * @param input.before epoch milliseconds
+ * @returns how many; fewer than `limit`: there are no more
+ * @throws PersonaError graph_unavailable
+ */
+export async function expireReceipts(
+  graph: Graph,
+  { kind, before, limit }: { kind: ReceiptKind; before: number; limit: number },
+): Promise<number> {
+  const session = graph.writeSession();
+  const { read, commit, reason } = beginStatements(session);
+  try {
+    const [row] = await read<{ deleted: number }>(EXPIRE, {
+      ...{ kind, limit },
+      before: new Date(before).toISOString(),
+    });
+    await commit();
+    return row?.deleted ?? 0;
+  } catch (error) {
+    throw translated(await reason(error));
+  } finally {
+    await session.close();
+  }
 }

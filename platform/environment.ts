@@ -38,6 +38,7 @@ export interface ApiEnvironment extends CommonEnvironment {
 }
 
 export interface WorkerEnvironment extends CommonEnvironment {
+  workerVersioning: boolean;
   stripe: { apiKey: Secret<string>; apiBase?: string; apiVersion?: string };
   notify:
     | { by: 'webhook'; url: string; secret: Secret<string> }
@@ -100,6 +101,7 @@ export function readWorkerEnvironment(variables: Variables): WorkerEnvironment {
   const values = read(workerSchema, variables, notifyProblems);
   return {
     ...common(values),
+    workerVersioning: values.TEMPORAL_WORKER_VERSIONING,
     stripe: {
       apiKey: values.STRIPE_API_KEY,
       apiBase: values.STRIPE_API_BASE,

@@ -28,6 +28,7 @@ test('the defaults are those of the specification', () => {
     },
     gateway: { maxPerSecond: 50 },
     fraud: { reviewReminder: 4 * 3_600_000, reviewDeadline: DAY, reviewDefault: 'clear' },
+    retention: { receipts: 400 * DAY },
   });
 });
 

@@ -114,6 +114,13 @@ export const policySchema = z.strictObject({
       .refine((milliseconds) => milliseconds >= 86_400_000, 'must be a day at least')
       .describe('Within what time each wallet is compared with the gateway; a day at least'),
   }),
+  retention: z.strictObject({
+    receipts: duration
+      .refine((milliseconds) => milliseconds >= 90 * 86_400_000, 'must be 90 days at least')
+      .describe(
+        'How long it is remembered that an event or a transaction was carried out; an older one is refused as stale',
+      ),
+  }),
   links: z.strictObject({
     wallet: link.describe('Where a customer edits the wallet; {customer_id} is filled in'),
     recovery: link.describe(

@@ -135,6 +135,10 @@ export const apiVariables = {
 };
 
 export const workerVariables = {
+  TEMPORAL_WORKER_VERSIONING: z
+    .stringbool()
+    .default(false)
+    .describe('`true`: workers take tasks only once operations have made their build the current one'),
   STRIPE_API_KEY: secretText.describe("Stripe's secret key"),
   STRIPE_API_BASE: webAddress
     .optional()

@@ -25,7 +25,9 @@ export async function updateDeviceTrust(
     throw invalid([{ field: 'observed_at', message: 'must not be in the future' }]);
   const header = {
     caller: caller.caller,
-    idempotencyKey: caller.idempotencyKey ?? `device-trust:${device_id}:${observed_at}:${trust_score}`,
+    ...(caller.idempotencyKey === undefined
+      ? { idempotencyKey: `device-trust:${device_id}:${observed_at}:${trust_score}` }
+      : { idempotencyKey: caller.idempotencyKey, isHeaderKey: true as const }),
     actor: caller.actor,
     correlationId: caller.correlationId,
     occurredAt: observed_at,

@@ -64,5 +64,12 @@ export async function updateNodeProperty(
 function headerOf({ caller, actor, correlationId, idempotencyKey }: Caller): CommandHeader {
   if (idempotencyKey === undefined)
     throw new PersonaError('idempotency_key_required', 'this change needs an idempotency-key');
-  return { caller, actor, correlationId, idempotencyKey, occurredAt: new Date().toISOString() };
+  return {
+    caller,
+    actor,
+    correlationId,
+    idempotencyKey,
+    isHeaderKey: true,
+    occurredAt: new Date().toISOString(),
+  };
 }

@@ -1,5 +1,6 @@
 import { invalid } from '../domain/errors.ts';
 import type { Report } from '../domain/processes.ts';
+import { forgotten, isForgotten } from '../domain/staleness.ts';
 import { type Reader, runCommand } from '../graph/index.ts';
 import { acceptReport, CLOCK_SKEW_MS } from '../graph/recovery/index.ts';
 import { sendReport } from '../temporal/starts.ts';
@@ -15,11 +16,11 @@ import type { Caller } from './request.ts';
  * @param receipt the name that it is remembered by, the scope of its event's id, and the field that says when it
  *   happened (RFC 3339)
  * @param requireFitting refuses what the process would refuse, so that nothing is started for it
- * @throws PersonaError invalid_argument (a time in the future), what `requireFitting` refuses, customer_not_found,
+ * @throws PersonaError invalid_argument (a time in the future), stale_event, what `requireFitting` refuses, customer_not_found,
  *   idempotency_key_reused, graph_unavailable, temporal_unavailable
  */
 export async function takeReport(
-  { graph, temporal }: ServiceDeps,
+  { graph, temporal, policy }: ServiceDeps,
   { caller, actor, correlationId }: Caller,
   receipt: { command: string; scope: string; occurred: { field: string; at: string } },
   report: Report<'payment_failed' | 'payment_settled' | 'fraud_outcome'>,
@@ -28,6 +29,7 @@ export async function takeReport(
   const { command, scope, occurred } = receipt;
   if (Date.parse(occurred.at) > Date.now() + CLOCK_SKEW_MS)
     throw invalid([{ field: occurred.field, message: 'must not be in the future' }]);
+  if (isForgotten(occurred.at, Date.now(), policy)) throw forgotten(occurred.field);
   const { message } = report;
   const idempotencyKey = `${scope}:${message.event_id}`;
   const header = { caller, idempotencyKey, actor, correlationId, occurredAt: occurred.at };

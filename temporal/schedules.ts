@@ -11,6 +11,7 @@ import { defineSearchAttributeKey, type SearchAttributePair } from '@temporalio/
 import {
   EXPIRY_MONITOR,
   OBLIGATION_SWEEP,
+  RECEIPT_EXPIRY,
   RECONCILIATION,
   SearchAttribute,
   TaskQueue,
@@ -65,6 +66,17 @@ const SCHEDULES: Readonly<Record<string, Schedule>> = {
       workflowExecutionTimeout: RECONCILIATION.everyMs - HOUR_MS,
     },
     policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: RECONCILIATION.everyMs },
+  },
+  [RECEIPT_EXPIRY.id]: {
+    spec: { intervals: [{ every: RECEIPT_EXPIRY.everyMs }], jitter: RECEIPT_EXPIRY.everyMs / 4 },
+    action: {
+      type: 'startWorkflow',
+      workflowType: WorkflowName.expireReceipts,
+      workflowId: RECEIPT_EXPIRY.id,
+      taskQueue: TaskQueue.maintenance,
+      workflowRunTimeout: 2 * HOUR_MS,
+    },
+    policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: RECEIPT_EXPIRY.everyMs },
   },
 };
 

@@ -1,7 +1,7 @@
 /** Workers: the connection they poll with, and one worker per task queue with the options that all of them share. */
 
 import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
-import { TaskQueue, type TaskQueueName } from '../domain/processes.ts';
+import { TaskQueue, type TaskQueueName, VERSIONED_DEPLOYMENT } from '../domain/processes.ts';
 import type { PayloadKey } from '../security/payload-cipher.ts';
 import type { BundleFile } from './bundle.ts';
 import { reachTemporal, type TemporalAddress } from './client.ts';
@@ -44,9 +44,12 @@ export interface QueueWorkerOptions
   /** The activities of this queue, by name. */
   readonly activities: object;
   readonly bundle: BundleFile;
+  /** Only tasks of the version that operations have made the current one, and of runs that are pinned to this one. */
+  readonly versioned?: boolean;
   readonly codecKeys: readonly PayloadKey[];
 }
 
+/** Of workers that are not versioned: nothing is routed by it. */
 const DEPLOYMENT = 'persona-worker';
 
 /**
@@ -57,7 +60,7 @@ export const MAX_CACHED_WORKFLOWS = 500;
 
 /** A worker that does not poll yet: `run()` does. */
 export async function createQueueWorker(options: QueueWorkerOptions): Promise<Worker> {
-  const { queue, bundle, codecKeys, ...rest } = options;
+  const { queue, bundle, codecKeys, versioned = false, ...rest } = options;
   return await Worker.create({
     ...rest,
     taskQueue: queue,
@@ -65,8 +68,10 @@ export async function createQueueWorker(options: QueueWorkerOptions): Promise<Wo
     interceptors: { activity: [activityErrors] },
     // Named in each task that this worker completes, so that a history says which code made it.
     workerDeploymentOptions: {
-      version: { deploymentName: DEPLOYMENT, buildId: bundle.buildId },
-      useWorkerVersioning: false,
+      version: { deploymentName: versioned ? VERSIONED_DEPLOYMENT : DEPLOYMENT, buildId: bundle.buildId },
+      ...(versioned
+        ? { useWorkerVersioning: true, defaultVersioningBehavior: 'AUTO_UPGRADE' }
+        : { useWorkerVersioning: false }),
     },
     ...(ACTIVITIES_ONLY.has(queue)
       ? {}

@@ -75,7 +75,9 @@ async function main(): Promise<void> {
       }),
     });
     shutdown.add('graph', () => graph.close());
-    await migrate(graph);
+    await migrate(graph, {
+      onWait: (indexes) => logger.info({ indexes }, 'waiting for indexes that a migration needs'),
+    });
     await admitKeys(graph, environment);
 
     const { stripe, notify } = environment;
@@ -132,6 +134,7 @@ async function main(): Promise<void> {
           activities: activities[queue],
           bundle,
           codecKeys,
+          versioned: environment.workerVersioning,
           shutdownGraceTime: DRAIN_MS,
           ...(queue === TaskQueue.gateway
             ? { maxTaskQueueActivitiesPerSecond: policy.gateway.maxPerSecond }

@@ -12,6 +12,7 @@ import { createOnboardingActivities } from '../activities/onboarding.ts';
 import { createPaymentMethodActivities } from '../activities/payment-methods.ts';
 import { createReconcileActivities } from '../activities/reconciliation.ts';
 import type { FollowChange } from '../activities/reconciliation-dependencies.ts';
+import { createReceiptActivities } from '../activities/receipts.ts';
 import { createRecoveryActivities, type TellRecoveries } from '../activities/recovery.ts';
 import { createRefundActivities } from '../activities/refunds.ts';
 import {
@@ -71,7 +72,11 @@ export function queueActivities(deps: ActivityDependencies): Record<TaskQueueNam
     [TaskQueue.fraud]: { ...createFraudActivities(deps), ...notices },
     // With the sending of what it decides: a month's cards end together, and recoveries must not wait behind them.
     [TaskQueue.expiry]: { ...createExpiryActivities(deps), ...notices },
-    [TaskQueue.maintenance]: { ...createSweepActivities(deps), ...createFollowActivities(deps) },
+    [TaskQueue.maintenance]: {
+      ...createSweepActivities(deps),
+      ...createFollowActivities(deps),
+      ...createReceiptActivities(deps),
+    },
     // What a comparison finds is followed up on its own slots, too.
     [TaskQueue.reconciliation]: { ...createReconcileActivities(deps), ...createFollowActivities(deps) },
   };

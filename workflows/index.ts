@@ -1,15 +1,50 @@
 /** The workflow bundle: every process, and nothing but the processes. */
 
-export { addPaymentMethod } from './add-payment-method.ts';
-export { applyFraudOutcome } from './apply-fraud-outcome.ts';
-export { followGateway } from './follow-gateway.ts';
-export { monitorExpiringCards } from './monitor-expiring-cards.ts';
-export { onboardCustomer } from './onboard-customer.ts';
-export { reconcilePaymentMethods } from './reconcile-payment-methods.ts';
-export { recoverPayment } from './recover-payment.ts';
-export { refundPayment } from './refund-payment.ts';
-export { removePaymentMethod } from './remove-payment-method.ts';
-export { reportFraud } from './report-fraud.ts';
-export { sendNotice } from './send-notice.ts';
-export { sweepObligations } from './sweep-obligations.ts';
-export { updatePaymentMethod } from './update-payment-method.ts';
+import { setWorkflowOptions, workflowInfo } from '@temporalio/workflow';
+import { VERSIONED_DEPLOYMENT } from '../domain/processes.ts';
+import { addPaymentMethod } from './add-payment-method.ts';
+import { applyFraudOutcome } from './apply-fraud-outcome.ts';
+import { expireReceipts } from './expire-receipts.ts';
+import { followGateway } from './follow-gateway.ts';
+import { monitorExpiringCards } from './monitor-expiring-cards.ts';
+import { onboardCustomer } from './onboard-customer.ts';
+import { reconcilePaymentMethods } from './reconcile-payment-methods.ts';
+import { recoverPayment } from './recover-payment.ts';
+import { refundPayment } from './refund-payment.ts';
+import { removePaymentMethod } from './remove-payment-method.ts';
+import { reportFraud } from './report-fraud.ts';
+import { sendNotice } from './send-notice.ts';
+import { sweepObligations } from './sweep-obligations.ts';
+import { updatePaymentMethod } from './update-payment-method.ts';
+
+// Where workers are versioned: these end within a day, on the code that they began with. The others live for weeks, and go
+// on with the newest code; what changes their commands stands behind `patched()`. Elsewhere the server refuses to be told.
+pin(expireReceipts);
+pin(monitorExpiringCards);
+pin(reconcilePaymentMethods);
+pin(sweepObligations);
+
+function pin<A extends unknown[], R>(short: (...args: A) => Promise<R>): void {
+  setWorkflowOptions(() => (isVersioned() ? { versioningBehavior: 'PINNED' } : {}), short);
+}
+
+function isVersioned(): boolean {
+  return workflowInfo().currentDeploymentVersion?.deploymentName === VERSIONED_DEPLOYMENT;
+}
+
+export {
+  addPaymentMethod,
+  applyFraudOutcome,
+  expireReceipts,
+  followGateway,
+  monitorExpiringCards,
+  onboardCustomer,
+  reconcilePaymentMethods,
+  recoverPayment,
+  refundPayment,
+  removePaymentMethod,
+  reportFraud,
+  sendNotice,
+  sweepObligations,
+  updatePaymentMethod,
+};

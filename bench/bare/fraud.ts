@@ -14,7 +14,7 @@ export type BareReport = Required<FraudOutcomeReport>;
 
 const EVENTS = `
   UNWIND $events AS event
-  CREATE (e:PersonaEvent:Unpublished {
+  CREATE (e:PersonaEvent {
     id: event.id, stream: event.stream, stream_id: event.stream_id,
     seq: CASE event.stream WHEN 'device' THEN d.version ELSE seq + event.n END,
     type: event.type, schema_version: 1, occurred_at: at, recorded_at: at, source: 'bare', actor: 'bare',

@@ -20,7 +20,7 @@ const BARE_NOTICE = `
   MATCH (c:Customer {id: $customer_id})
   MATCH (p:PaymentMethod {id: $id})
   SET c.version = c.version + 1, p.expiry_noticed = $noticed, p.notice_due = $notice
-  CREATE (:PersonaEvent:Unpublished {
+  CREATE (:PersonaEvent {
     id: $event_id, stream: 'customer', stream_id: c.id, seq: c.version, type: 'ExpiryNoticeDue', schema_version: 1,
     occurred_at: datetime($at), recorded_at: datetime($at), source: 'bare', actor: 'bare', correlation_id: 'bare',
     data: $data

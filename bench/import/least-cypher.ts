@@ -45,7 +45,7 @@ const WRITE = `
     CREATE (c)-[s:SHIPPED_TO]->(a:Address) SET a = address.node, s = address.edge)
   FOREACH (identifier IN $identifiers |
     CREATE (c)-[o:HAS_DIGITAL_IDENTIFIER]->(i:DigitalIdentifier) SET i = identifier.node, o = identifier.edge)
-  FOREACH (event IN $events | CREATE (e:PersonaEvent:Unpublished) SET e = event)
+  FOREACH (event IN $events | CREATE (e:PersonaEvent) SET e = event)
   FOREACH (receipt IN $receipts | CREATE (r:CommandReceipt) SET r = receipt)`;
 
 type Properties = Record<string, unknown>;

@@ -16,7 +16,7 @@ import { createKeyRing } from '../../security/key-ring.ts';
 import { onboardingRequest, openTestGraph, runCypher, testHeader } from '../../test/graph.ts';
 import type { Graph } from '../graph.ts';
 import { createCustomer, getCustomerProfile, getTimeline, onboard, openConfiguredGraph } from '../index.ts';
-import { migrate } from '../migrate.ts';
+import { migrate, missingMigrations } from '../migrate.ts';
 import { fullLife } from './testing.ts';
 import { verifyAll, verifyCustomer } from './verify.ts';
 
@@ -81,7 +81,7 @@ const EVERYTHING = `
 
 test('a graph rebuilt elsewhere from its log is the same, to the last property; one that is not empty is left alone', async () => {
   const lives = [await fullLife(graph, policy), await fullLife(graph, policy)];
-  await runCypher(graph, 'MATCH (e:PersonaEvent {stream_id: $id}) REMOVE e:Unpublished', {
+  await runCypher(graph, 'MATCH (e:PersonaEvent {stream_id: $id}) SET e:Unpublished', {
     id: lives[0]?.customer_id,
   });
   const { code, out } = await replay();
@@ -149,10 +149,10 @@ const LATER = {
 };
 
 /** What this version brings and what a later one adds, in a folder of their own. */
-function laterMigrations(): URL {
-  const later = join(folder, 'migrations');
+function laterMigrations(files: Record<string, string>): URL {
+  const later = mkdtempSync(join(folder, 'migrations-'));
   cpSync(new URL('../migrations', import.meta.url), later, { recursive: true });
-  for (const [name, text] of Object.entries(LATER)) writeFileSync(join(later, name), text);
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(later, name), text);
   return pathToFileURL(`${later}/`);
 }
 
@@ -181,10 +181,10 @@ test('a later version adds a property and a label while commands and reads go on
   };
   const clients = [serve(), serve(), serve()];
   await expect.poll(() => served).toBeGreaterThan(3);
-  const later = laterMigrations();
-  const applied = await Promise.all([migrate(graph, later), migrate(graph, later)]);
+  const later = laterMigrations(LATER);
+  const applied = await Promise.all([migrate(graph, { folder: later }), migrate(graph, { folder: later })]);
   expect(applied.flat()).toEqual(Object.keys(LATER));
-  expect(await migrate(graph, later)).toEqual([]);
+  expect(await migrate(graph, { folder: later })).toEqual([]);
   const before = served;
   await expect.poll(() => served).toBeGreaterThan(before + 3);
   isOver = true;
@@ -196,4 +196,44 @@ test('a later version adds a property and a label while commands and reads go on
   );
   expect(row).toEqual({ count: customers.length });
   for (const id of customers) expect(await verifyCustomer(graph, id)).toEqual([]);
+});
+
+test('a migration is not done before its indexes are online, however long that takes', async () => {
+  const name = '9003_long_build.cypher';
+  const files = { [name]: 'CREATE INDEX customer_locale IF NOT EXISTS FOR (n:Customer) ON (n.locale);' };
+  const folderOf = laterMigrations({ ...LATER, ...files });
+  let looks = 0;
+  const missing: string[][] = [];
+  // A build that takes four looks; an index over a billion nodes takes hours.
+  const slow: Graph = {
+    ...graph,
+    async read<T>(cypher: string, parameters?: Record<string, unknown>): Promise<T[]> {
+      if (!cypher.includes('SHOW INDEXES') || (looks += 1) > 4) return graph.read<T>(cypher, parameters);
+      missing.push(await missingMigrations(graph, folderOf));
+      return [{ name: 'customer_locale', state: 'POPULATING', percent: 25 * looks }] as T[];
+    },
+  };
+  const waited: string[] = [];
+  const applied = await migrate(slow, { folder: folderOf, onWait: (indexes) => waited.push(indexes) });
+  expect(applied).toContain(name);
+  expect(missing.filter((names) => names.includes(name))).toHaveLength(4);
+  expect(waited.at(-1)).toBe('customer_locale 100 %');
+  expect(await missingMigrations(graph, folderOf)).toEqual([]);
+});
+
+test('an index that cannot be built is named, and the migration stays to be done', async () => {
+  const files = { '9004_fails.cypher': 'MATCH (n:None) DELETE n;' };
+  const folderOf = laterMigrations(files);
+  const failing: Graph = {
+    ...graph,
+    async read<T>(cypher: string, parameters?: Record<string, unknown>): Promise<T[]> {
+      if (!cypher.includes('SHOW INDEXES')) return graph.read<T>(cypher, parameters);
+      return [{ name: 'customer_locale', state: 'FAILED', percent: 0 }] as T[];
+    },
+  };
+  await expect(migrate(failing, { folder: folderOf })).rejects.toMatchObject({
+    type: 'internal',
+    message: expect.stringContaining('customer_locale'),
+  });
+  expect(await missingMigrations(graph, folderOf)).toEqual(Object.keys(files));
 });

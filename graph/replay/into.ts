@@ -38,8 +38,8 @@ const PAGE = 250;
 const READ_PAGE = `
   MATCH (e:PersonaEvent) WHERE e.id > $after AND e.stream = $kind
   RETURN properties(e) AS event, e:Unpublished AS unpublished ORDER BY e.id LIMIT $limit`;
-const ANYTHING = 'MATCH (n) WHERE NOT n:SchemaMigration RETURN true AS found LIMIT 1';
-const PUBLISHED = 'UNWIND $ids AS id MATCH (e:PersonaEvent {id: id}) REMOVE e:Unpublished';
+const ANYTHING = 'MATCH (n) WHERE NOT n:SchemaMigration AND NOT n:RingKey RETURN true AS found LIMIT 1';
+const UNPUBLISHED = 'UNWIND $ids AS id MATCH (e:PersonaEvent {id: id}) SET e:Unpublished';
 const WRITE_VERSION: Readonly<Record<StreamKind, string>> = {
   customer: 'MATCH (n:Customer {id: $id}) SET n.version = $version',
   device: 'MATCH (n:Device {id: $id}) SET n.version = $version',
@@ -113,7 +113,7 @@ class Replayer {
       };
       for (const event of events) this.#send(event, keys, send);
       send(WRITE_EVENTS, { events: events.map(({ unpublished: _, ...event }) => event) });
-      send(PUBLISHED, { ids: events.filter(({ unpublished }) => !unpublished).map(({ id }) => id) });
+      send(UNPUBLISHED, { ids: events.filter(({ unpublished }) => unpublished).map(({ id }) => id) });
       await Promise.all(sent);
       await transaction.commit();
     } catch (error) {

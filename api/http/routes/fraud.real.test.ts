@@ -114,3 +114,10 @@ test('what a suspended customer asks to be changed is refused; reading stays', a
   for (const part of ['payment-methods', 'recoveries', 'timeline'])
     expect((await app.request(`${path}/${part}`)).status).toBe(200);
 });
+
+test('what is reported of longer ago than anything is remembered is refused as stale', async () => {
+  const { customer_id } = await system.cardHolder();
+  const occurred_at = new Date(Date.now() - 401 * 86_400_000).toISOString();
+  const report = fraudReport({ customer_id, outcome: 'confirmed_fraud', occurred_at });
+  await expect(system.reportFraud(report)).rejects.toThrow(/422.*stale_event/);
+});

@@ -1,0 +1,45 @@
+/** Forgets what commands remember of their repeats, a batch at a time. It may be killed anywhere, and run twice. */
+
+import { heartbeat } from '@temporalio/activity';
+import type { Policy } from '../domain/policy.ts';
+import { expireReceipts, type Graph, type ReceiptKind } from '../graph/index.ts';
+import type { ReceiptActivities } from '../workflows/expire-receipts.ts';
+
+/** Of one transaction: some hundred milliseconds, in which nobody waits for these nodes. */
+const BATCH = 2_000;
+/** Well within the activity's time-out. */
+const WORKS_MS = 3 * 60_000;
+/** A caller repeats a request within minutes; a day is what the interface promises. */
+const HEADER_KEYS_MS = 24 * 3_600_000;
+
+export function createReceiptActivities({
+  graph,
+  policy,
+  now,
+}: {
+  graph: Graph;
+  policy: Policy;
+  /** Epoch milliseconds. */
+  now: () => number;
+}): ReceiptActivities {
+  const KEPT_MS: Readonly<Record<ReceiptKind, number>> = {
+    request: HEADER_KEYS_MS,
+    event: policy.retention.receipts,
+  };
+  return {
+    async expireReceipts() {
+      const started = now();
+      let expired = 0;
+      for (const [kind, kept] of Object.entries(KEPT_MS)) {
+        for (let deleted = BATCH; deleted === BATCH; ) {
+          if (now() - started > WORKS_MS) return { expired, isDone: false };
+          const before = started - kept;
+          deleted = await expireReceipts(graph, { kind: kind as ReceiptKind, before, limit: BATCH });
+          expired += deleted;
+          heartbeat(expired);
+        }
+      }
+      return { expired, isDone: true };
+    },
+  };
+}

@@ -1,0 +1,50 @@
+import { expect, test } from 'vitest';
+import { readPolicy } from '../platform/policy.ts';
+import { testGraph, testHeader } from '../test/graph.ts';
+import type { CommandHeader } from './command.ts';
+import { createCustomer } from './customers/create-customer.ts';
+import { updateCustomer } from './customers/update-customer.ts';
+import { expireReceipts, isRemembered, type ReceiptKind } from './receipts.ts';
+
+const graph = await testGraph();
+const policy = readPolicy();
+/** Long before what any other test writes: it is forgotten here alone. */
+const DAY_MS = 86_400_000;
+const BEGINNING = Date.parse('2001-01-01T00:00:00Z');
+const onDay = (day: number) => ({ ...graph, now: () => BEGINNING + day * DAY_MS });
+const forget = (kind: ReceiptKind, day: number, limit = 100) =>
+  expireReceipts(graph, { kind, before: BEGINNING + day * DAY_MS, limit });
+
+test('receipts are forgotten by kind and age, a batch at a time, and a key is free again afterwards', async () => {
+  const { customer_id } = await createCustomer(graph, testHeader(), {});
+  const written: {
+    header: CommandHeader;
+    change: Parameters<typeof updateCustomer>[2];
+    version: number;
+  }[] = [];
+  for (const day of [0, 1, 2]) {
+    for (const kind of ['request', 'event']) {
+      const header = testHeader(kind === 'request' ? { isHeaderKey: true } : {});
+      const change = { customer_id, locale: `de-${day}`, by: 'service' as const, policy };
+      const { version } = await updateCustomer(onDay(day), header, change);
+      written.push({ header, change, version });
+    }
+  }
+  const remembered = () => Promise.all(written.map(({ header }) => isRemembered(graph, header)));
+
+  expect(await forget('request', 2)).toBe(2);
+  expect(await remembered()).toEqual([false, true, false, true, true, true]);
+  expect([await forget('event', 3, 2), await forget('event', 3, 2)]).toEqual([2, 1]);
+  expect(await remembered()).toEqual([false, false, false, false, true, false]);
+  expect(await forget('event', 3)).toBe(0);
+
+  const [, , , , kept, gone] = written;
+  if (kept === undefined || gone === undefined) throw new Error('six were written');
+  expect(await updateCustomer(graph, kept.header, kept.change)).toMatchObject({ version: kept.version });
+  await updateCustomer(graph, gone.header, {
+    ...{ customer_id, policy },
+    locale: 'en',
+    by: 'service',
+  });
+  expect(await forget('request', 3)).toBe(1);
+});

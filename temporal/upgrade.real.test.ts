@@ -1,0 +1,173 @@
+/** A build that cannot read the histories of the one before: what happens, and that going back mends it. */
+
+import { randomUUID } from 'node:crypto';
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { Client } from '@temporalio/client';
+import proto from '@temporalio/proto';
+import { DefaultLogger, Runtime } from '@temporalio/worker';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { PersonaError } from '../domain/errors.ts';
+import { type SendNoticeInput, TaskQueue, VERSIONED_DEPLOYMENT } from '../domain/processes.ts';
+import { eventually } from '../test/rig/index.ts';
+import { openNamespace, type RigServer } from '../test/rig/server.ts';
+import { type BundleFile, workflowBundle } from './bundle.ts';
+import { createQueueWorker, runWorkers } from './worker.ts';
+
+const ROOT = path.resolve(import.meta.dirname, '..');
+const codecKeys = [{ id: 'k', key: Buffer.alloc(32, 1) }];
+const LIMIT_MS = 60_000;
+const { WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR: NON_DETERMINISTIC } =
+  proto.temporal.api.enums.v1.WorkflowTaskFailedCause;
+
+let server: RigServer;
+let good: BundleFile;
+let bad: BundleFile;
+beforeAll(async () => {
+  Runtime.install({ logger: new DefaultLogger('ERROR'), shutdownSignals: [] });
+  server = await openNamespace({ codecKeys, interceptor: {} });
+  good = await workflowBundle();
+  bad = await incompatible();
+}, 120_000);
+afterAll(() => server.close());
+
+/** The same processes, two of which begin with a timer that those under way never had. */
+async function incompatible(): Promise<BundleFile> {
+  const root = await mkdtemp(path.join(tmpdir(), 'incompatible-'));
+  for (const folder of ['workflows', 'domain'])
+    await cp(path.join(ROOT, folder), path.join(root, folder), { recursive: true });
+  await cp(path.join(ROOT, 'package.json'), path.join(root, 'package.json'));
+  await symlink(path.join(ROOT, 'node_modules'), path.join(root, 'node_modules'));
+  for (const [name, first] of [
+    ['send-notice', '  if (given_up !== undefined)'],
+    ['expire-receipts', '  let expired = 0;'],
+  ]) {
+    const file = path.join(root, 'workflows', `${name}.ts`);
+    const text = await readFile(file, 'utf8');
+    const changed = text.replace(`${first}`, `  await sleep(1);\n${first}`);
+    await writeFile(file, changed.replace('{ ', '{ sleep, '));
+  }
+  const bundle = await workflowBundle({ root });
+  const codePath = path.join(tmpdir(), `incompatible-${randomUUID()}.js`);
+  await cp(bundle.codePath, codePath);
+  await rm(root, { recursive: true });
+  return { ...bundle, codePath };
+}
+
+/** What the activities wait for. */
+function world() {
+  const world = {
+    away: true,
+    activities: {
+      async deliverNotice() {
+        return answerOf({ result: 'delivered' });
+      },
+      async expireReceipts() {
+        return answerOf({ expired: 1, isDone: true });
+      },
+    },
+  };
+  function answerOf<T>(answer: T): T {
+    if (world.away) throw new PersonaError('notifier_unavailable', 'away', { retryAfterMs: 200 });
+    return answer;
+  }
+  return world;
+}
+
+async function startBuild(bundle: BundleFile, activities: object, versioned: boolean) {
+  const { connection, namespace } = server;
+  const workers = await Promise.all(
+    [TaskQueue.recovery, TaskQueue.maintenance].map((queue) =>
+      createQueueWorker({
+        ...{ connection, namespace, queue, bundle, codecKeys, activities, versioned },
+        workflowThreadPoolSize: 1,
+      }),
+    ),
+  );
+  const running = runWorkers(workers);
+  let stopped: Promise<void> | undefined;
+  const stop = () => (stopped ??= running.stop());
+  onTestFinished(() => stop());
+  return stop;
+}
+
+/** As `temporal worker deployment set-current-version` does. */
+async function makeCurrent({ buildId }: BundleFile): Promise<void> {
+  const { client, namespace } = server;
+  await eventually(
+    () =>
+      client.workflowService.setWorkerDeploymentCurrentVersion({
+        ...{ namespace, buildId, deploymentName: VERSIONED_DEPLOYMENT },
+        identity: 'test',
+      }),
+    LIMIT_MS,
+  );
+}
+
+const startNotice = (client: Client) =>
+  client.workflow.start('sendNotice', {
+    workflowId: `notice-${randomUUID()}`,
+    taskQueue: TaskQueue.recovery,
+    args: [
+      {
+        ...{ notification_id: randomUUID(), customer_id: randomUUID(), payment_id: 'invoice-1' },
+        template: 'recovered',
+      } satisfies SendNoticeInput,
+    ],
+  });
+const startExpiry = (client: Client) =>
+  client.workflow.start('expireReceipts', {
+    workflowId: `expiry-${randomUUID()}`,
+    taskQueue: TaskQueue.maintenance,
+  });
+type Run = Awaited<ReturnType<typeof startNotice>>;
+
+async function isUnderWay(run: Pick<Run, 'fetchHistory'>): Promise<void> {
+  await eventually(async () => {
+    const { events } = await run.fetchHistory();
+    expect(events?.some((event) => event.activityTaskScheduledEventAttributes)).toBe(true);
+  }, LIMIT_MS);
+}
+
+/** Its tasks fail, which is an alert and not the end of the run. */
+async function isJammed(run: Pick<Run, 'fetchHistory' | 'describe'>): Promise<void> {
+  await eventually(async () => {
+    const { events } = await run.fetchHistory();
+    const failed = events?.flatMap((event) => event.workflowTaskFailedEventAttributes ?? []);
+    expect(failed?.map(({ cause }) => cause)).toContain(NON_DETERMINISTIC);
+  }, LIMIT_MS);
+  expect((await run.describe()).status.name).toBe('RUNNING');
+}
+
+test('without versions a run under way jams on an incompatible build, and goes on when the build before is back', async () => {
+  const outside = world();
+  const stopGood = await startBuild(good, outside.activities, false);
+  const notice = await startNotice(server.client);
+  await isUnderWay(notice);
+  await stopGood();
+
+  outside.away = false;
+  const stopBad = await startBuild(bad, outside.activities, false);
+  await isJammed(notice);
+  await stopBad();
+
+  await startBuild(good, outside.activities, false);
+  expect(await notice.result()).toEqual({ result: 'delivered' });
+}, 180_000);
+
+test('with versions a short process never sees the new build, and a long one goes on when the old one is current again', async () => {
+  const outside = world();
+  await startBuild(good, outside.activities, true);
+  await makeCurrent(good);
+  const [notice, expiry] = await Promise.all([startNotice(server.client), startExpiry(server.client)]);
+  await Promise.all([isUnderWay(notice), isUnderWay(expiry)]);
+
+  await startBuild(bad, outside.activities, true);
+  await makeCurrent(bad);
+  outside.away = false;
+  expect(await expiry.result()).toEqual({ expired: 1 });
+  await isJammed(notice);
+  await makeCurrent(good);
+  expect(await notice.result()).toEqual({ result: 'delivered' });
+}, 180_000);
