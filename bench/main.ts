@@ -7,6 +7,7 @@ import { runCommand } from '../dev/command.ts';
 import { contextBenchmark } from './context.ts';
 import { expiryBenchmark } from './expiry/benchmark.ts';
 import { fraudBenchmark } from './fraud.ts';
+import { historyBenchmark } from './history.ts';
 import { importBenchmark } from './import/benchmark.ts';
 import { onboardingBenchmark } from './onboarding.ts';
 import { openRecoveriesBenchmark } from './open/benchmark.ts';
@@ -30,6 +31,7 @@ interface Benchmark {
 const BENCHMARKS: readonly Benchmark[] = [
   contextBenchmark,
   recoveryBenchmark,
+  historyBenchmark,
   fraudBenchmark,
   onboardingBenchmark,
   transactionBenchmark,
