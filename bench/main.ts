@@ -8,6 +8,7 @@ import { bulkheadsBenchmark } from './bulkheads.ts';
 import { contextBenchmark } from './context.ts';
 import { expiryBenchmark } from './expiry/benchmark.ts';
 import { fraudBenchmark } from './fraud.ts';
+import { historyBenchmark } from './history.ts';
 import { importBenchmark } from './import/benchmark.ts';
 import { onboardingBenchmark } from './onboarding.ts';
 import { openRecoveriesBenchmark } from './open/benchmark.ts';
@@ -33,6 +34,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   contextBenchmark,
   recoveryBenchmark,
   bulkheadsBenchmark,
+  historyBenchmark,
   fraudBenchmark,
   onboardingBenchmark,
   transactionBenchmark,

@@ -5,6 +5,7 @@ import { type KnownKey, type RingName, ringProblems } from '../security/ring-adm
 import { translated } from './errors.ts';
 import type { Graph } from './graph.ts';
 import { beginStatements } from './statements.ts';
+import { COMMAND_MS } from './time-limits.ts';
 
 type Rings = Partial<Record<RingName, KeyRing>>;
 /** Of the command line, some rings only. */
@@ -38,7 +39,7 @@ export async function admitKeys(graph: Graph, environment: ConfiguredKeys): Prom
   const rings = ringsOf(environment);
   const names = Object.keys(rings);
   const session = graph.writeSession();
-  const { send, read, commit, reason } = beginStatements(session);
+  const { send, read, commit, reason } = beginStatements(session, COMMAND_MS);
   try {
     send(LOCK, {});
     const problems = problemsOf(rings, await read<RegisteredKey>(KNOWN, { rings: names }));

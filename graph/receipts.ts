@@ -4,6 +4,7 @@ import { translated } from './errors.ts';
 import type { Graph, Reader } from './graph.ts';
 import type { Sender } from './key-store.ts';
 import { beginStatements } from './statements.ts';
+import { COMMAND_MS } from './time-limits.ts';
 
 /** What a command's receipt stands for: who asked under which key, and the text of what was asked. */
 export interface Claim {
@@ -94,7 +95,7 @@ export async function expireReceipts(
   { kind, before, limit }: { kind: ReceiptKind; before: number; limit: number },
 ): Promise<number> {
   const session = graph.writeSession();
-  const { read, commit, reason } = beginStatements(session);
+  const { read, commit, reason } = beginStatements(session, COMMAND_MS);
   try {
     const [row] = await read<{ deleted: number }>(EXPIRE, {
       ...{ kind, limit },
