@@ -40,15 +40,15 @@ test('contexts and profiles are read while Temporal is away, also by a process t
   const proxy = await startProxy(process.env.TEMPORAL_ADDRESS ?? '');
   const variables = { TEMPORAL_ADDRESS: proxy.address };
   const before = await under.startApi(variables);
-  expect((await rest(before, '/readyz')).body).toMatchObject({ status: 'ready' });
+  const soon = { timeout: 30_000 };
+  await expect.poll(() => rest(before, '/readyz'), soon).toMatchObject({ body: { status: 'ready' } });
   await proxy.close();
   const meanwhile = await under.startApi(variables);
   for (const api of [before, meanwhile]) {
     const dependencies = { neo4j: 'up', temporal: 'down' };
-    expect(await rest(api, '/readyz')).toMatchObject({
-      status: 200,
-      body: { status: 'degraded', dependencies },
-    });
+    await expect
+      .poll(() => rest(api, '/readyz'), soon)
+      .toMatchObject({ status: 200, body: { status: 'degraded', dependencies } });
     expect((await rest(api, '/readyz?role=processes')).status).toBe(503);
     const asked = {
       customer_id,
@@ -64,7 +64,7 @@ test('contexts and profiles are read while Temporal is away, also by a process t
     const { SERVING, NOT_SERVING } = HealthCheckResponse_ServingStatus;
     const statusOf = (service: string) =>
       answerOf<{ status: string }>((done) => health.check({ service }, done)).then(({ status }) => status);
-    await expect.poll(() => statusOf('processes'), { timeout: 30_000 }).toBe(NOT_SERVING);
+    await expect.poll(() => statusOf('processes'), soon).toBe(NOT_SERVING);
     for (const service of ['', 'persona.v1.PersonaAgent', 'persona.v1.IdentityGraphService'])
       expect(await statusOf(service)).toBe(SERVING);
     health.close();

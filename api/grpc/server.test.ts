@@ -349,7 +349,9 @@ test('health follows the server: NOT_SERVING before it stops, while calls are st
   await own.close();
 });
 
-test('health follows what a role needs: without Temporal only processes are missing', async () => {
+test('health follows what a role needs: without Temporal only processes are missing', {
+  timeout: 60_000,
+}, async () => {
   const states: Record<string, 'up' | 'down'> = { neo4j: 'up', temporal: 'down' };
   const services = fakeServices({ dependencies: async () => states });
   const own = await serveGrpc({ host: '127.0.0.1', port: 0 }, services, quietObservers());
