@@ -21,14 +21,14 @@ export interface ApiAddresses {
 
 /** @param shutdown is told how to stop each server, and first of all to send new requests elsewhere */
 export async function startServers(
-  environment: Pick<ApiEnvironment, 'http' | 'grpc' | 'metricsPort' | 'rateLimits'> & { policy: Policy },
+  environment: Pick<ApiEnvironment, 'http' | 'grpc' | 'metrics' | 'rateLimits'> & { policy: Policy },
   services: Services,
   observers: Observers,
   shutdown: Pick<Shutdown, 'add'>,
 ): Promise<ApiAddresses> {
   const { registry } = observers.metrics;
   let stopping = false;
-  const metrics = await serveMetrics(environment.metricsPort, {
+  const metrics = await serveMetrics(environment.metrics, {
     metrics: () => registry.metrics(),
     readiness: async () => readinessOf(await services.dependencies(), stopping, NEEDS.reads),
   });

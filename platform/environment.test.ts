@@ -34,7 +34,7 @@ test('what is not set has its default', () => {
   expect(readApiEnvironment(api)).toMatchObject({
     http: { host: '127.0.0.1', port: 8080 },
     grpc: { host: '127.0.0.1', port: 50051 },
-    metricsPort: 9464,
+    metrics: { host: '127.0.0.1', port: 9464 },
     logLevel: 'info',
     neo4j: { username: 'neo4j', database: 'neo4j' },
     temporal: { address: '127.0.0.1:7233', namespace: 'default' },

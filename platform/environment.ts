@@ -9,7 +9,7 @@ import { apiVariables, commonVariables, type RingKey, workerVariables } from './
 
 export interface CommonEnvironment {
   logLevel: string;
-  metricsPort: number;
+  metrics: { host: string; port: number };
   policyFile?: string;
   neo4j: { uri: string; username: string; password: Secret<string>; database: string };
   temporal: {
@@ -177,7 +177,7 @@ function notifyOf(values: z.output<typeof workerSchema>): WorkerEnvironment['not
 function common(values: z.output<typeof commonSchema>): CommonEnvironment {
   return {
     logLevel: values.LOG_LEVEL,
-    metricsPort: values.METRICS_PORT,
+    metrics: { host: values.METRICS_HOST, port: values.METRICS_PORT },
     policyFile: values.PERSONA_POLICY_FILE,
     neo4j: neo4jOf(values),
     temporal: temporalOf(values),

@@ -42,13 +42,13 @@ interface Page {
 }
 
 /**
- * Serves `/metrics`, `/healthz` and `/readyz` on loopback.
+ * Serves `/metrics`, `/healthz` and `/readyz`: figures and states, nothing about any person.
  *
- * @param port 0 takes any free one
+ * @param address.port 0 takes any free one
  * @param sources.metrics gives the text in Prometheus' format
  */
 export async function serveMetrics(
-  port: number,
+  { host, port }: { host: string; port: number },
   sources: { metrics: () => Promise<string>; readiness: () => Promise<Readiness> },
 ): Promise<{ url: string; close(): Promise<void> }> {
   const pages: Readonly<Record<string, () => Promise<Page>>> = {
@@ -76,16 +76,22 @@ export async function serveMetrics(
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, '127.0.0.1', resolve);
+    server.listen(port, host, resolve);
   });
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/metrics`,
+    url: urlOf(server.address() as AddressInfo),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
         server.closeAllConnections();
       }),
   };
+}
+
+/** Where this machine reaches it: a server that listens on all addresses is on loopback, too. */
+function urlOf({ address, port }: AddressInfo): string {
+  const host = address === '0.0.0.0' || address === '::' ? '127.0.0.1' : address;
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}/metrics`;
 }
 
 function json(status: number, body: object): Page {

@@ -70,7 +70,11 @@ export const commonVariables = {
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
     .default('info')
     .describe('The least important log line that is written'),
-  METRICS_PORT: port.default(9464).describe('Port of /metrics, on loopback; 0 takes any free one'),
+  METRICS_HOST: z
+    .string()
+    .default('127.0.0.1')
+    .describe('Address of /metrics and the probes; 0.0.0.0 lets those outside of a pod reach them'),
+  METRICS_PORT: port.default(9464).describe('Its port; 0 takes any free one'),
   PERSONA_POLICY_FILE: z
     .string()
     .optional()

@@ -61,7 +61,7 @@ async function main(): Promise<void> {
   try {
     const metrics = createMetrics();
     let readiness = async (): Promise<Readiness> => ({ status: 'starting', dependencies: {} });
-    const metricsServer = await serveMetrics(environment.metricsPort, {
+    const metricsServer = await serveMetrics(environment.metrics, {
       metrics: async () => `${await metrics.registry.metrics()}\n${await runtime.metrics()}`,
       readiness: () => readiness(),
     });
