@@ -78,7 +78,7 @@ function world() {
 async function startBuild(bundle: BundleFile, activities: object, versioned: boolean) {
   const { connection, namespace } = server;
   const workers = await Promise.all(
-    [TaskQueue.recovery, TaskQueue.maintenance].map((queue) =>
+    [TaskQueue.recovery, TaskQueue.maintenance, TaskQueue.notices].map((queue) =>
       createQueueWorker({
         ...{ connection, namespace, queue, bundle, codecKeys, activities, versioned },
         workflowThreadPoolSize: 1,
