@@ -26,6 +26,8 @@ const policy = readPolicy();
 /** Temporal's client while its server is away. */
 const awayClient = {
   withDeadline: (_: Date, work: () => Promise<unknown>) => work(),
+  // What the health of gRPC asks, every few seconds.
+  workflowService: { getSystemInfo: () => Promise.reject(new Error('Temporal is away')) },
   workflow: {
     signalWithStart: () => Promise.reject(new PersonaError('temporal_unavailable', 'Temporal is away')),
   },

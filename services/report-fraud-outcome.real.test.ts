@@ -23,6 +23,8 @@ import { createServices } from './create.ts';
 const policy = readPolicy();
 const awayClient = {
   withDeadline: (_: Date, work: () => Promise<unknown>) => work(),
+  // What the health of gRPC asks, every few seconds.
+  workflowService: { getSystemInfo: () => Promise.reject(new Error('Temporal is away')) },
   workflow: {
     signalWithStart: () => Promise.reject(new PersonaError('temporal_unavailable', 'Temporal is away')),
   },
