@@ -29,10 +29,10 @@ export function createSweepRecoveries(deps: SweepRecoveriesDependencies) {
   const { graph, listRunningRecoveries, resumeRecovery, now } = deps;
 
   return async ({ after }: { after: string }): Promise<SweptPage> => {
-    const { payment_ids, next } = await findUnattended(graph, { after, limit: PAGE, now: now() });
+    const at = now();
+    const { payment_ids, next } = await findUnattended(graph, { after, limit: PAGE, now: at });
     const running = await listRunningRecoveries(payment_ids);
-    const today = now();
-    const lost = payment_ids.filter((id) => !running.has(id) || isDoubleChecked(id, today));
+    const lost = payment_ids.filter((id) => !running.has(id) || isDoubleChecked(id, at));
     let started = 0;
     await sideBySide(lost, async (paymentId) => {
       if (await resumeRecovery(paymentId)) started += 1;

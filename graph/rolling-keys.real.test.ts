@@ -14,20 +14,12 @@ import {
   randomToken,
   testHeader,
 } from '../test/graph.ts';
+import { ROLLING_STEPS } from '../test/rolling-rings.ts';
 import type { Graph } from './graph.ts';
 import { getPaymentMethods, onboard } from './index.ts';
 
 const policy = readPolicy();
 const PEOPLE = 3;
-
-/** What the two processes have in their rings, step by step: one is changed at a time. */
-const STEPS = [
-  ['old', 'old'],
-  ['old,new', 'old'],
-  ['old,new', 'old,new'],
-  ['new,old', 'old,new'],
-  ['new,old', 'new,old'],
-] as const;
 
 test('of the same people at both nobody becomes two, and nothing fails, at any step', async () => {
   const secrets = new Map(
@@ -49,7 +41,7 @@ test('of the same people at both nobody becomes two, and nothing fails, at any s
   });
 
   const seen: ReturnType<typeof person>[] = [];
-  for (const [one, other] of STEPS) {
+  for (const [one, other] of ROLLING_STEPS) {
     const graphs = await Promise.all([process(one), process(other)]);
     // Those of every step before come again, beside new ones.
     seen.push(...Array.from({ length: PEOPLE }, person));

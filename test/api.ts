@@ -17,15 +17,8 @@ import { readPolicy } from '../platform/policy.ts';
 import { IdentityGraphServiceClient } from '../proto/gen/persona/v1/identity_graph.ts';
 import { PersonaAgentClient } from '../proto/gen/persona/v1/persona_agent.ts';
 import { workflowBundle } from '../temporal/bundle.ts';
-import { listRunningRecoveries } from '../temporal/running.ts';
-import {
-  resumeFraudCase,
-  resumeRecovery,
-  sendReport,
-  startNotice,
-  startRefund,
-  tellRecoveries,
-} from '../temporal/starts.ts';
+import { tellRecoveries } from '../temporal/starts.ts';
+import { sweepStarts } from '../temporal/sweep-starts.ts';
 import { createQueueWorker, runWorkers } from '../temporal/worker.ts';
 import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { queueActivities } from '../workers/queues.ts';
@@ -81,12 +74,7 @@ export async function openApiUnderTest(): Promise<ApiUnderTest> {
     },
     tellRecoveries: (paymentIds, signal, payload) =>
       tellRecoveries(server.client, paymentIds, signal, payload),
-    listRunningRecoveries: (paymentIds) => listRunningRecoveries(server.client, paymentIds),
-    resumeRecovery: (paymentId) => resumeRecovery(server.client, paymentId),
-    resumeFraudCase: (caseId) => resumeFraudCase(server.client, caseId),
-    startRefund: (paymentId) => startRefund(server.client, paymentId),
-    sendReport: (report) => sendReport(server.client, report),
-    startNotice: (notice) => startNotice(server.client, notice),
+    ...sweepStarts(server.client),
     countCards: () => {},
     followChange: async () => {},
     records: createStripeRecords({ apiKey: 'sk_test_1' }),

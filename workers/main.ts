@@ -22,18 +22,10 @@ import { workflowBundle } from '../temporal/bundle.ts';
 import { connectTemporal } from '../temporal/client.ts';
 import { activityFields } from '../temporal/log-fields.ts';
 import { installRuntime } from '../temporal/runtime.ts';
-import { listRunningRecoveries } from '../temporal/running.ts';
 import { ensureSchedules, keepSchedules } from '../temporal/schedules.ts';
 import { ensureSearchAttributes } from '../temporal/search-attributes.ts';
-import {
-  followGateway,
-  resumeFraudCase,
-  resumeRecovery,
-  sendReport,
-  startNotice,
-  startRefund,
-  tellRecoveries,
-} from '../temporal/starts.ts';
+import { followGateway, tellRecoveries } from '../temporal/starts.ts';
+import { sweepStarts } from '../temporal/sweep-starts.ts';
 import { connectWorkers, createQueueWorker, runWorkers } from '../temporal/worker.ts';
 import { queueActivities, readQueues } from './queues.ts';
 import { warmUp } from './warm-up.ts';
@@ -108,12 +100,7 @@ async function main(): Promise<void> {
     const activities = queueActivities({
       ...{ graph, gateway, records, notifier, chimera, policy },
       tellRecoveries: (paymentIds, signal, payload) => tellRecoveries(client, paymentIds, signal, payload),
-      listRunningRecoveries: (paymentIds) => listRunningRecoveries(client, paymentIds),
-      resumeRecovery: (paymentId) => resumeRecovery(client, paymentId),
-      resumeFraudCase: (caseId) => resumeFraudCase(client, caseId),
-      startRefund: (paymentId) => startRefund(client, paymentId),
-      sendReport: (report) => sendReport(client, report),
-      startNotice: (notice) => startNotice(client, notice),
+      ...sweepStarts(client),
       countCards: countExpiringCards(metrics.registry),
       followChange: (customerId, change) =>
         followGateway(client, customerId, change, TaskQueue.reconciliation),

@@ -12,17 +12,11 @@ import { connectTemporal } from '../temporal/client.ts';
 import { onboardCustomer } from '../temporal/starts.ts';
 import { connectWorkers, createQueueWorker, runWorkers } from '../temporal/worker.ts';
 import { closeVerified, onboardingRequest, openTestGraph, randomEmail } from '../test/graph.ts';
+import { ROLLING_STEPS } from '../test/rolling-rings.ts';
 import { openNamespace, type RigServer } from '../test/rig/server.ts';
 
 const KEYS = Object.fromEntries(['old', 'new'].map((id) => [id, { id, key: randomBytes(32) }]));
 const ring = (ids: string) => ids.split(',').map((id) => KEYS[id] ?? { id, key: Buffer.alloc(0) });
-const STEPS = [
-  ['old', 'old'],
-  ['old,new', 'old'],
-  ['old,new', 'old,new'],
-  ['new,old', 'old,new'],
-  ['new,old', 'new,old'],
-] as const;
 const PEOPLE = 2;
 
 let graph: Graph;
@@ -67,7 +61,7 @@ async function startProcess(ids: string) {
 test('nobody becomes two, and no task fails, whichever of them it comes to', async () => {
   const transactions: string[] = [];
   const people: { email: string; customers: Set<string> }[] = [];
-  for (const rings of STEPS) {
+  for (const rings of ROLLING_STEPS) {
     const processes = await Promise.all(rings.map(startProcess));
     people.push(
       ...Array.from({ length: PEOPLE }, () => ({ email: randomEmail(), customers: new Set<string>() })),

@@ -23,6 +23,22 @@ const sweeping = (found: Partial<SweepActivities>): SweepActivities => ({
   sweepFraudReviews: async () => NOTHING,
   ...found,
 });
+/** A sweep that finds nothing, and the parts that it has looked at, in their order. */
+function noted(): { seen: string[]; parts: SweepActivities } {
+  const seen: string[] = [];
+  const page = (name: string) => async () => {
+    seen.push(name);
+    return NOTHING;
+  };
+  const parts = {
+    sweepReports: page('reports'),
+    sweepRecoveries: page('recoveries'),
+    sweepRefunds: page('refunds'),
+    sweepNotices: page('notices'),
+    sweepFraudReviews: page('fraud cases'),
+  };
+  return { seen, parts };
+}
 /** So many pages of ten, of which each started one. */
 function pages(all: number): { sweep: SweepActivities['sweepRecoveries']; seen: string[] } {
   const seen: string[] = [];
@@ -69,17 +85,9 @@ test.each<[keyof SweepActivities, SweepResult['failed'], string[]]>([
 ])(
   'where %s fails, the sweep says so and goes on with what does not need it',
   async (part, failed, others) => {
-    const seen: string[] = [];
-    const page = (name: string) => async () => {
-      seen.push(name);
-      return NOTHING;
-    };
+    const { seen, parts } = noted();
     const activities: SweepActivities = {
-      sweepReports: page('reports'),
-      sweepRecoveries: page('recoveries'),
-      sweepRefunds: page('refunds'),
-      sweepNotices: page('notices'),
-      sweepFraudReviews: page('fraud cases'),
+      ...parts,
       [part]: async () => {
         throw new PersonaError('graph_unavailable', 'away');
       },
@@ -146,18 +154,7 @@ test('a notice that is due is sent by a process of its own, however many sweeps 
 });
 
 test('a message that nothing has recorded reaches its payment before that is taken up without it', async () => {
-  const seen: string[] = [];
-  const page = (name: string) => async () => {
-    seen.push(name);
-    return NOTHING;
-  };
-  const activities: SweepActivities = {
-    sweepRecoveries: page('recoveries'),
-    sweepReports: page('reports'),
-    sweepRefunds: page('refunds'),
-    sweepNotices: page('notices'),
-    sweepFraudReviews: page('fraud cases'),
-  };
-  await sweep(await createTestRig({ activities: { [TaskQueue.maintenance]: activities } }));
+  const { seen, parts } = noted();
+  await sweep(await createTestRig({ activities: { [TaskQueue.maintenance]: parts } }));
   expect(seen).toEqual(['reports', 'recoveries', 'refunds', 'notices', 'fraud cases']);
 });

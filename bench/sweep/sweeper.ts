@@ -6,14 +6,7 @@ import { openConfiguredGraph } from '../../graph/index.ts';
 import { readWorkerEnvironment } from '../../platform/environment.ts';
 import { workflowBundle } from '../../temporal/bundle.ts';
 import { connectTemporal } from '../../temporal/client.ts';
-import { listRunningRecoveries } from '../../temporal/running.ts';
-import {
-  resumeFraudCase,
-  resumeRecovery,
-  sendReport,
-  startNotice,
-  startRefund,
-} from '../../temporal/starts.ts';
+import { sweepStarts } from '../../temporal/sweep-starts.ts';
 import { connectWorkers, createQueueWorker } from '../../temporal/worker.ts';
 
 const { SWEEP_QUEUE } = process.env;
@@ -31,12 +24,7 @@ const worker = await createQueueWorker({
   bundle: await workflowBundle({ prebuiltOnly: false }),
   activities: createSweepActivities({
     graph,
-    listRunningRecoveries: (paymentIds) => listRunningRecoveries(client, paymentIds),
-    resumeRecovery: (paymentId) => resumeRecovery(client, paymentId),
-    resumeFraudCase: (caseId) => resumeFraudCase(client, caseId),
-    startRefund: (paymentId) => startRefund(client, paymentId),
-    sendReport: (report) => sendReport(client, report),
-    startNotice: (notice) => startNotice(client, notice),
+    ...sweepStarts(client),
     now: Date.now,
   }),
 });
