@@ -7,6 +7,11 @@ export function recordingGraph(graph: Graph): { graph: Graph; statements: Map<st
   const recordingSession = (session: Session): Session =>
     new Proxy(session, {
       get(target, name) {
+        if (name === 'run')
+          return (cypher: string, ...rest: [unknown?, object?]) => {
+            statements.set(cypher, rest[0]);
+            return target.run(cypher, ...(rest as []));
+          };
         if (name !== 'beginTransaction') return bound(target, name);
         return (limits: Parameters<Session['beginTransaction']>[0]) => {
           const transaction = target.beginTransaction(limits);
@@ -22,14 +27,18 @@ export function recordingGraph(graph: Graph): { graph: Graph; statements: Map<st
         };
       },
     });
+  const recorded =
+    (read: Graph['read']): Graph['read'] =>
+    (cypher, parameters) => {
+      statements.set(cypher, parameters);
+      return read(cypher, parameters);
+    };
   return {
     statements,
     graph: {
       ...graph,
-      async read<T>(cypher: string, parameters?: Record<string, unknown>) {
-        statements.set(cypher, parameters);
-        return graph.read<T>(cypher, parameters);
-      },
+      read: recorded(graph.read),
+      readAnywhere: recorded(graph.readAnywhere),
       writeSession: () => recordingSession(graph.writeSession()),
     },
   };
