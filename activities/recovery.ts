@@ -1,6 +1,6 @@
 /** The side effects of a recovery. Each may run twice and act once: the graph remembers by the keys it is given. */
 
-import { activityInfo } from '@temporalio/activity';
+import { activityInfo, ApplicationFailure } from '@temporalio/activity';
 import { PersonaError } from '../domain/errors.ts';
 import type { Policy, RecoveryPolicy } from '../domain/policy.ts';
 import type { GatewayPayment, PaymentGateway } from '../domain/ports.ts';
@@ -105,6 +105,9 @@ export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryAc
       const open = (evidence?: SettlementEvidence) =>
         openRecovery(graph, header, { ...asked, ...(evidence && { evidence }) }).catch(refusedReuse);
       const first = await open();
+      // A workflow's task must not wait for the gateway: an activity of its own asks.
+      if (first.unconfirmed && activityInfo().isLocal)
+        throw ApplicationFailure.retryable('the gateway has to be asked', 'NotLocal');
       const { opening, others } = first.unconfirmed
         ? await open(await evidenceInAdvance(failure, first.unconfirmed))
         : first;

@@ -17,14 +17,14 @@ const UNANSWERED = 130;
 const WARM_UP = 96;
 /** By then all of them are being handed over; one try lasts ten seconds. */
 const HANDED_OVER_MS = 3_000;
-/** Those of claims and recordings: a recovery's first claim comes with its opening. */
-const ACTIVITIES = ['openRecovery', 'recordAttempt'];
+/** Claims and recordings run within the workflow's own tasks. */
+const ACTIVITIES = ['charge'];
 
 export const bulkheadsBenchmark = {
   name: 'bulkheads',
   title: 'Claims and recordings while the receiver of notices answers nothing',
   conditions:
-    'From schedule to start, by Temporal’s clock, of the activities that claim and record. Persona: while the receiver takes connections and never answers, ' +
+    'From schedule to start, by Temporal’s clock, of the workflows’ tasks, in which recoveries claim and record, and of their charges. Persona: while the receiver takes connections and never answers, ' +
     `with the notices of ${UNANSWERED} other recoveries before it, of which a worker hands over 100 at a time. Bare: the same while it answers. ` +
     `Turns of ${PAYERS} recoveries, ${IN_FLIGHT} in flight`,
   async run({ addresses, graph, temporal, log }: BenchSystem): Promise<Findings> {

@@ -1,8 +1,12 @@
 /** What one execution left behind in Temporal. */
 
 import type { Client } from '@temporalio/client';
+import type { Payload } from '@temporalio/common';
 import { tsToMs } from '@temporalio/common/lib/time.js';
 import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
+
+/** The marker that the SDK leaves of an activity which ran within a workflow task. */
+const LOCAL_ACTIVITY = 'core_local_activity';
 
 export interface Traces {
   events: number;
@@ -14,12 +18,22 @@ export async function readTraces(client: Client, workflowId: string): Promise<Tr
   const { events } = await client.workflow.getHandle(workflowId).fetchHistory();
   const all = events ?? [];
   const answers: Record<string, unknown> = {};
-  for (const { activityTaskCompletedEventAttributes: completed } of all) {
+  const decoded = (payloads: Payload[]) =>
+    decodeArrayFromPayloads(client.options.loadedDataConverter, payloads);
+  for (const {
+    activityTaskCompletedEventAttributes: completed,
+    markerRecordedEventAttributes: marker,
+  } of all) {
+    if (marker?.markerName === LOCAL_ACTIVITY) {
+      const { data, result } = marker.details ?? {};
+      const { activity_type } = JSON.parse(Buffer.from(data?.payloads?.[0]?.data ?? '').toString());
+      [answers[activity_type]] = await decoded(result?.payloads ?? []);
+    }
     if (!completed) continue;
     const scheduled = all.find(({ eventId }) => String(eventId) === String(completed.scheduledEventId));
     const name = scheduled?.activityTaskScheduledEventAttributes?.activityType?.name ?? '';
     const payloads = completed.result?.payloads ?? [];
-    [answers[name]] = await decodeArrayFromPayloads(client.options.loadedDataConverter, payloads);
+    [answers[name]] = await decoded(payloads);
   }
   return { events: all.length, answers };
 }
@@ -43,20 +57,22 @@ export async function timeToCharge(client: Client, workflowId: string, signal: s
   return tsToMs(began.eventTime) - tsToMs(heard.eventTime);
 }
 
-/** How long each of these activities of an execution waited for a worker, in milliseconds by the server's clock. */
+/** How long each task of an execution's workflow, and of these activities, waited for a worker: milliseconds by the server's clock. */
 export async function waitsForWorkers(
   client: Client,
   workflowId: string,
-  names: readonly string[],
+  activities: readonly string[],
 ): Promise<number[]> {
   const { events } = await client.workflow.getHandle(workflowId).fetchHistory();
   const all = events ?? [];
-  return all.flatMap(({ eventTime, activityTaskStartedEventAttributes: started }) => {
+  return all.flatMap((event) => {
+    const started = event.workflowTaskStartedEventAttributes ?? event.activityTaskStartedEventAttributes;
     const scheduled = all.find(
       ({ eventId }) => started && String(eventId) === String(started.scheduledEventId),
     );
-    const name = scheduled?.activityTaskScheduledEventAttributes?.activityType?.name ?? '';
-    if (!eventTime || !scheduled?.eventTime || !names.includes(name)) return [];
-    return [tsToMs(eventTime) - tsToMs(scheduled.eventTime)];
+    const activity = scheduled?.activityTaskScheduledEventAttributes?.activityType?.name;
+    if (!event.eventTime || !scheduled?.eventTime) return [];
+    if (typeof activity === 'string' && !activities.includes(activity)) return [];
+    return [tsToMs(event.eventTime) - tsToMs(scheduled.eventTime)];
   });
 }

@@ -58,6 +58,9 @@ const DEPLOYMENT = 'persona-worker';
  */
 export const MAX_CACHED_WORKFLOWS = 500;
 
+/** A command of the graph that runs within its workflow's task keeps the task's slot: more than may wait at one lock there. */
+const MAX_WORKFLOW_TASKS = 100;
+
 /** A worker that does not poll yet: `run()` does. */
 export async function createQueueWorker(options: QueueWorkerOptions): Promise<Worker> {
   const { queue, bundle, codecKeys, versioned = false, ...rest } = options;
@@ -75,7 +78,11 @@ export async function createQueueWorker(options: QueueWorkerOptions): Promise<Wo
     },
     ...(ACTIVITIES_ONLY.has(queue)
       ? {}
-      : { workflowBundle: { codePath: bundle.codePath }, maxCachedWorkflows: MAX_CACHED_WORKFLOWS }),
+      : {
+          workflowBundle: { codePath: bundle.codePath },
+          maxCachedWorkflows: MAX_CACHED_WORKFLOWS,
+          maxConcurrentWorkflowTaskExecutions: MAX_WORKFLOW_TASKS,
+        }),
   });
 }
 

@@ -1,10 +1,10 @@
 /** Others who take a connection and never answer hold their own slots, and none of those that claims and recordings need. */
 
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import type { PaymentFailed } from '../domain/recovery/messages.ts';
 import { addDigitalIdentifier } from '../graph/index.ts';
-import { getObligation } from '../graph/recovery/index.ts';
+import { findObligation, getObligation } from '../graph/recovery/index.ts';
 import { readPolicy } from '../platform/policy.ts';
 import { randomEmail, testHeader } from '../test/graph.ts';
 import { failureOf } from '../test/wallets.ts';
@@ -89,6 +89,8 @@ test.each([
     },
   ],
 ])('%s that never answers delays no claim and no recording', async (_, line, ask) => {
+  // A run that waits for its notice to be taken receives nothing meanwhile: the next one must not.
+  onTestFinished(line.letGo);
   for (let n = 0; n <= SLOTS; n++) await ask();
   await vi.waitFor(() => expect(line.calls).toBeGreaterThanOrEqual(SLOTS), SOON);
 
@@ -97,4 +99,30 @@ test.each([
   const failure = failureOn(holder, 'expired_card');
   await system.reportFailure(failure);
   await vi.waitFor(async () => expect(await stateOf(failure)).toBe('recovered'), SOON);
+});
+
+test('a customer whose lock is held delays no recovery of another one', async () => {
+  const held = await system.cardHolder();
+  await system.secondCard(held);
+  const session = system.graph.writeSession();
+  const holding = session.beginTransaction();
+  onTestFinished(() => session.close());
+  await holding.run('MATCH (c:Customer {id: $customer_id}) SET c.locked = true REMOVE c.locked', {
+    customer_id: held.customer_id,
+  });
+  const waiting = Array.from({ length: 2 * SLOTS }, () => failureOn(held, 'expired_card'));
+  for (const failure of waiting) await system.reportFailure(failure);
+
+  const holder = await system.cardHolder();
+  await system.secondCard(holder);
+  const failure = failureOn(holder, 'expired_card');
+  await system.reportFailure(failure);
+  await vi.waitFor(async () => expect(await stateOf(failure)).toBe('recovered'), SOON);
+  for (const { payment_id } of waiting)
+    expect(await findObligation(system.graph, payment_id)).toBeUndefined();
+
+  await holding.rollback();
+  await vi.waitFor(async () => {
+    for (const one of waiting) expect(await stateOf(one)).toBe('recovered');
+  }, SOON);
 });

@@ -15,6 +15,7 @@ import {
 } from '../../domain/recovery/claims.ts';
 import type { PaymentFailed, PaymentSettled } from '../../domain/recovery/messages.ts';
 import type { Ending, Fact, FoundOut } from '../../domain/recovery/state.ts';
+import { localFirst } from '../local-first.ts';
 import type { NoticeActivities } from '../send-notice.ts';
 
 /** A run keeps the policy that it began with, whatever the worker has been given since. */
@@ -101,6 +102,9 @@ export const openings = proxyActivities<
   retry: { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '1m' },
 });
 
+/** What a run begins with: nothing comes before it but messages that are refused. */
+export const openRecovery = localFirst('openRecovery', openings.openRecovery);
+
 export const graph = proxyActivities<
   Omit<RecoveryActivities, keyof typeof openings | keyof typeof readings | keyof typeof cancelling>
 >({
@@ -110,6 +114,13 @@ export const graph = proxyActivities<
   scheduleToCloseTimeout: '30d',
   retry: { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '1m' },
 });
+
+/** What a charge came to is written down before anything else is received, so a lost task asks for it again. */
+export const recordAttempt = localFirst('recordAttempt', graph.recordAttempt);
+/** Reads. */
+export const rereadRecovery = localFirst('rereadRecovery', graph.rereadRecovery);
+/** The messages stand in the history. */
+export const clearReports = localFirst('clearReports', graph.clearReports);
 
 /** What needs an answer of the gateway first. */
 const confirmations = proxyActivities<Pick<RecoveryActivities, 'openSettled'>>({

@@ -5,7 +5,7 @@ import { type ReportId, RESOLVE_UNKNOWN } from '../../domain/processes.ts';
 import type { Opening } from '../../domain/recovery/claims.ts';
 import type { PaymentSettled } from '../../domain/recovery/messages.ts';
 import { validatePaymentFailed, validatePaymentSettled } from '../../domain/recovery/payment-failed.ts';
-import { openings, openSettled } from './activities.ts';
+import { openings, openRecovery, openSettled } from './activities.ts';
 import type { Message, Signalled } from './inbox.ts';
 import { clearReports, reportOf } from './reports.ts';
 
@@ -108,7 +108,7 @@ async function openWith(
     const checked = validatePaymentFailed(message.payload);
     if ('problems' in checked) throw invalidStart('paymentFailed', checked.problems);
     requireSamePayment(checked.message.payment_id, payment_id);
-    return accepted(await openings.openRecovery({ failure: checked.message, claim_first: true }));
+    return accepted(await openRecovery({ failure: checked.message, claim_first: true }));
   }
   if (message.signal === 'paymentSettled') {
     const checked = validatePaymentSettled(message.payload);

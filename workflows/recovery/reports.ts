@@ -4,7 +4,7 @@ import { ActivityFailure, log } from '@temporalio/workflow';
 import type { ReportId } from '../../domain/processes.ts';
 import { validatePaymentFailed } from '../../domain/recovery/payment-failed.ts';
 import type { RecoveryState } from '../../domain/recovery/state.ts';
-import { graph } from './activities.ts';
+import { clearReports as forgetReports } from './activities.ts';
 import type { Message } from './inbox.ts';
 
 /**
@@ -31,7 +31,7 @@ export function isWrittenDown({ ending, closed, recheck }: RecoveryState): boole
 export async function clearReports(payment_id: string, acted: ReportId[]): Promise<void> {
   const reports = acted.splice(0);
   try {
-    await graph.clearReports({ payment_id, reports });
+    await forgetReports({ payment_id, reports });
   } catch (error) {
     if (!(error instanceof ActivityFailure)) throw error;
     log.warn('What an edge has kept of messages could not be forgotten; they come again', { reports });

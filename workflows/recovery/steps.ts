@@ -21,7 +21,17 @@ import type {
 import { refund } from '../refund-payment.ts';
 import { reportFraud } from '../report-fraud.ts';
 import { sendNotice } from '../send-notice.ts';
-import { cancelPayment, closeRecovery, gateway, graph, lookups, notices, readings } from './activities.ts';
+import {
+  cancelPayment,
+  closeRecovery,
+  gateway,
+  graph,
+  lookups,
+  notices,
+  readings,
+  recordAttempt,
+  rereadRecovery,
+} from './activities.ts';
 import { answerOfFailedCharge } from './failed-charge.ts';
 
 export async function perform(
@@ -62,7 +72,7 @@ export async function perform(
       return { fact: 'not_cancelled', payment: result, at: Date.now() };
     }
     case 'record': {
-      const recorded = await graph.recordAttempt({ payment_id, key: step.key, answer: step.answer, policy });
+      const recorded = await recordAttempt({ payment_id, key: step.key, answer: step.answer, policy });
       const wait = step.answer.result === 'not_sent' ? step.answer.retry_after_ms : undefined;
       return {
         fact: 'attempt_recorded',
@@ -105,7 +115,7 @@ export async function perform(
       await notify(state, step.notice);
       return { fact: 'noticed', notice: step.notice, at: Date.now() };
     case 'reread':
-      return { fact: 'reread', found: await graph.rereadRecovery({ payment_id, policy }), at: Date.now() };
+      return { fact: 'reread', found: await rereadRecovery({ payment_id, policy }), at: Date.now() };
   }
 }
 

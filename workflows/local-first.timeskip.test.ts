@@ -1,0 +1,75 @@
+import { activityInfo, cancelled } from '@temporalio/activity';
+import type { WorkflowHandle } from '@temporalio/client';
+import { expect, test } from 'vitest';
+import { PersonaError } from '../domain/errors.ts';
+import { TaskQueue } from '../domain/processes.ts';
+import { createTestRig } from '../test/rig/index.ts';
+import { report, world } from './recovery/testing.ts';
+
+type Place = ReturnType<typeof world>;
+
+/** The same, with something before each call of `recordAttempt`. */
+function withRecording(place: Place, before: () => Promise<void> | void): Place['activities'] {
+  const recovery = place.activities[TaskQueue.recovery];
+  return {
+    ...place.activities,
+    [TaskQueue.recovery]: {
+      ...recovery,
+      async recordAttempt(input) {
+        await before();
+        return recovery.recordAttempt(input);
+      },
+    },
+  };
+}
+
+async function tasksOf(handle: WorkflowHandle): Promise<(string | null | undefined)[]> {
+  const { events } = await handle.fetchHistory();
+  const scheduled = events?.flatMap((event) => event.activityTaskScheduledEventAttributes ?? []) ?? [];
+  return scheduled.map(({ activityType }) => activityType?.name);
+}
+
+test('a command that fails within the workflow task becomes an ordinary activity, which goes on trying', async () => {
+  const place = world();
+  const tries: boolean[] = [];
+  const activities = withRecording(place, () => {
+    tries.push(activityInfo().isLocal);
+    if (tries.length < 4) throw new PersonaError('graph_unavailable', 'Neo4j is away');
+  });
+  const handle = await report(await createTestRig({ activities }), place);
+  expect(await handle.result()).toMatchObject({ outcome: 'recovered', attempts: 1 });
+  expect(tries).toEqual([true, false, false, false]);
+  expect(await tasksOf(handle)).toEqual(['charge', 'recordAttempt', 'deliverNotice']);
+  expect(place.seen.charges).toEqual(['card-a:1']);
+});
+
+test('so does one that takes too long for a workflow task', async () => {
+  const place = world();
+  let tries = 0;
+  const activities = withRecording(place, async () => {
+    tries += 1;
+    if (tries === 1) await cancelled();
+  });
+  const handle = await report(await createTestRig({ activities }), place);
+  expect(await handle.result()).toMatchObject({ outcome: 'recovered', attempts: 1 });
+  expect(await tasksOf(handle)).toEqual(['charge', 'recordAttempt', 'deliverNotice']);
+  expect(place.seen.charges).toEqual(['card-a:1']);
+});
+
+test('what is refused for good fails as an ordinary activity does', async () => {
+  const place = world();
+  const recovery = place.activities[TaskQueue.recovery];
+  let tries = 0;
+  const refusing = {
+    ...recovery,
+    async openRecovery() {
+      tries += 1;
+      throw new PersonaError('customer_not_found', 'there is no such customer');
+    },
+  };
+  const activities = { ...place.activities, [TaskQueue.recovery]: refusing };
+  const handle = await report(await createTestRig({ activities }), place);
+  const failure = { cause: { cause: { type: 'customer_not_found' } } };
+  await expect(handle.result()).rejects.toMatchObject(failure);
+  expect(tries).toBe(2);
+});
