@@ -13,14 +13,15 @@ const IN_FLIGHT = 16;
 const ONE_BY_ONE = 12;
 const WARM_UP = 400;
 /** Specification: quality, 'Benchmarks'. */
-const MOST = { activities: 4, events: 34 };
+const MOST = { activities: 4, events: 22 };
 
 export const recoveryBenchmark = {
   name: 'recovery',
   title: 'Recovery on the first alternative against a bare workflow',
   conditions:
-    'From the signal with which it starts to its result. Bare: a workflow that hears the same signal and runs four activities ' +
-    'over as many task queues, which do nothing and answer what a real run answered; same codec, a worker of its own. ' +
+    'From the signal with which it starts to its result. Bare: a workflow that receives the same signal and runs four ordinary activities ' +
+    'over as many task queues, which do nothing and answer what a real run answered; same codec, a worker of its own. Persona runs two of its ' +
+    'four within the workflow’s tasks. ' +
     `Turns of ${PAYERS} recoveries, ${IN_FLIGHT} in flight, and of ${ONE_BY_ONE}, one after the other`,
   async run({ addresses, graph, temporal, startBare, log }: BenchSystem): Promise<Findings> {
     log(`adding ${PAYERS} customers…`);
@@ -61,8 +62,8 @@ export const recoveryBenchmark = {
     const activities = Object.keys(answers).length;
     return {
       comparisons: [
-        { ...compared(`${IN_FLIGHT} in flight`, 'recoveries/s', 'perSecond', many), goal: { atLeast: 0.7 } },
-        { ...compared('one by one', 'recoveries/s', 'perSecond', single), goal: { atLeast: 0.7 } },
+        { ...compared(`${IN_FLIGHT} in flight`, 'recoveries/s', 'perSecond', many), goal: { atLeast: 1 } },
+        { ...compared('one by one', 'recoveries/s', 'perSecond', single), goal: { atLeast: 1 } },
         compared('one by one, p50', 'ms', 'p50', single),
       ],
       counts: [

@@ -5,9 +5,10 @@ import { proxyLocalActivities, TemporalFailure } from '@temporalio/workflow';
 type Activity<Input, Output> = (input: Input) => Promise<Output>;
 
 const local = proxyLocalActivities<Record<string, Activity<unknown, unknown>>>({
-  // Longer than a transaction takes on a busy machine. The workflow task waits as long, and has a slot meanwhile: with a
-  // customer's lock held elsewhere, what waits for it would otherwise leave no slot to the recoveries of others.
-  startToCloseTimeout: '2s',
+  // Longer than a transaction takes on a busy machine, and shorter than the eight seconds after which a workflow task has
+  // to be renewed, by three events each time. The task keeps its slot meanwhile: what waits for a customer's lock that is
+  // held elsewhere must not keep the slots from other customers' recoveries for long.
+  startToCloseTimeout: '5s',
   retry: { maximumAttempts: 1 },
 });
 

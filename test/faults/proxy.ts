@@ -17,6 +17,8 @@ export interface StopAt {
   requests: (string | Buffer)[][];
   /** `request`: the last one never arrives. `answer`: it does, and is carried out, and nobody hears of it. */
   hold: 'request' | 'answer';
+  /** Whatever else has this mark never arrives either, once a connection stands there: a repetition of what stands still. */
+  also?: string;
 }
 
 export interface Stop {
@@ -39,6 +41,7 @@ export interface Proxy {
 interface Waiting extends StopAt {
   /** How many of its requests a connection has sent. */
   seen: Map<Connection, number>;
+  standing: Set<Connection>;
   stand(connection: Connection): void;
 }
 
@@ -58,13 +61,14 @@ export async function startProxy(target: string): Promise<Proxy> {
     address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
     stopAt(where) {
       const { promise: reached, resolve } = Promise.withResolvers<void>();
-      let standing: Connection | undefined;
+      const standing = new Set<Connection>();
       const stop: Waiting = {
         ...where,
         seen: new Map(),
+        standing,
         stand(connection) {
-          waiting.delete(stop);
-          standing = connection;
+          if (where.also === undefined) waiting.delete(stop);
+          standing.add(connection);
           resolve();
         },
       };
@@ -73,7 +77,7 @@ export async function startProxy(target: string): Promise<Proxy> {
         reached,
         release() {
           waiting.delete(stop);
-          standing?.release();
+          for (const connection of standing) connection.release();
         },
       };
     },
@@ -139,6 +143,12 @@ class Connection {
   #standsAt(): StopAt['hold'] | undefined {
     const forms = [this.#request, unchunked(this.#request)];
     for (const stop of this.#waiting) {
+      const { also, standing } = stop;
+      if (also !== undefined && standing.size > 0) {
+        if (!forms.some((form) => form.includes(also))) continue;
+        stop.stand(this);
+        return 'request';
+      }
       // Several of its requests may be on their way at once.
       const marks = stop.requests.slice(stop.seen.get(this));
       const missing = marks.findIndex((of) => !of.every((mark) => forms.some((form) => form.includes(mark))));
