@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { PaymentGateway } from '../domain/ports.ts';
+import type { ChargeAnswer, PaymentGateway } from '../domain/ports.ts';
 import { attemptKey } from '../domain/processes.ts';
 import {
   applyFraudOutcome,
@@ -9,7 +9,7 @@ import {
   setCustomerStatus,
   updatePaymentMethodStatus,
 } from '../graph/index.ts';
-import { claimAttempt, getObligation, openRecovery } from '../graph/recovery/index.ts';
+import { claimAttempt, getObligation, openRecovery, recordAttempt } from '../graph/recovery/index.ts';
 import { readPolicy } from '../platform/policy.ts';
 import { fraudReport } from '../test/fraud.ts';
 import { closeVerified, openTestGraph, testHeader } from '../test/graph.ts';
@@ -126,6 +126,26 @@ test('an attempt of another payment is not charged for this one', async () => {
   expect(await env.run(charge, { payment_id, key })).toMatchObject({ result: 'approved' });
   expect(sent).toMatchObject([{ payment_id, key, payment_method_type: 'card' }]);
 });
+
+test.each(['unknown', 'pending', 'approved'] as const)(
+  'a charge written down as %s is not sent again, and a doubt stays one',
+  async (result) => {
+    const gateway = {
+      paymentsOf: async () => [],
+      charge: async () => expect.unreachable('it was sent before'),
+    } as unknown as PaymentGateway;
+    const { charge } = createGatewayActivities({ graph, gateway, policy, now: Date.now });
+    const key = await claimed();
+    const payment_id = key.split(':')[1] as string;
+    const gateway_ref = `pi_${randomUUID()}`;
+    const answer: ChargeAnswer =
+      result === 'unknown' ? { result, reason: 'no answer' } : { result, gateway_ref };
+    await recordAttempt(graph, testHeader(), { payment_id, key, answer, policy, now: Date.now() });
+    expect(await new MockActivityEnvironment().run(charge, { payment_id, key })).toMatchObject(
+      result === 'approved' ? { result: 'not_sent' } : { result },
+    );
+  },
+);
 
 test('a lost charge that cannot be sent again now stays unknown: the first request may still arrive', async () => {
   const gateway = {

@@ -86,8 +86,7 @@ export function createGatewayActivities({
       } catch (error) {
         return { result: 'not_sent', reason: `the order could not be read: ${messageOf(error)}` };
       }
-      if (order.state !== 'in_flight')
-        return { result: 'not_sent', reason: `the attempt is already ${order.state}` };
+      if (order.state !== 'in_flight') return answeredBefore(order);
       if (order.forbidden !== undefined) return { result: 'not_sent', reason: order.forbidden };
       if (order.claim_deadline - now() < CLAIM_RESERVE_MS) {
         return { result: 'not_sent', reason: 'too little of the claim was left to begin' };
@@ -95,6 +94,21 @@ export function createGatewayActivities({
       return await sendFirst(order.charge);
     },
   };
+}
+
+/**
+ * Nothing is sent. A run that Temporal has from a backup asks for a charge that was made: a doubt about it that stands in
+ * the graph is no proof that it was never sent.
+ */
+function answeredBefore({
+  state,
+  charge: { gateway_ref },
+}: Pick<Awaited<ReturnType<typeof getChargeOrder>>, 'state' | 'charge'>): ChargeAnswer {
+  const reason = `the attempt is already ${state}`;
+  if (state === 'pending' && gateway_ref !== undefined) return { result: 'pending', gateway_ref };
+  return state === 'pending' || state === 'unknown'
+    ? { result: 'unknown', reason }
+    : { result: 'not_sent', reason };
 }
 
 async function send(gateway: PaymentGateway, order: ChargeOrder): Promise<ChargeAnswer> {

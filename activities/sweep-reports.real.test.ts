@@ -117,6 +117,16 @@ test('one that cannot be opened or sent keeps nothing back, page after page', as
   expect((await swept(30 * MINUTE)).sent).toHaveLength(101);
 });
 
+test('what Temporal does not take now is sent by the next sweep, however old it is', async () => {
+  const report = failed();
+  await keep(report);
+  const refused = await swept(300 * MINUTE, () => {
+    throw new PersonaError('temporal_unavailable', 'namespace rate limit exceeded');
+  });
+  expect(refused.sent).toEqual([]);
+  expect((await swept(310 * MINUTE)).sent).toEqual([report]);
+});
+
 test('a key that the ring lacks for now delays a report; one that was destroyed took it along', async () => {
   const other = await customerWithCards(graph, policy, { cards: 1 });
   const report: Report = { kind: 'payment_failed', message: failureOf(other) };

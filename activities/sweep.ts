@@ -1,4 +1,5 @@
 import { log } from '@temporalio/activity';
+import { PersonaError } from '../domain/errors.ts';
 import type { NoticeTemplate } from '../domain/ports.ts';
 import type { Report, SendNoticeInput } from '../domain/processes.ts';
 import { findCardNoticesDue } from '../graph/expiry/index.ts';
@@ -103,17 +104,21 @@ export function createSweepActivities(deps: SweepDependencies): SweepActivities 
       const page = { after, limit: PAGE, before: now() - REPORT_WAITS_MS, now: now() };
       const { due, next } = await findReportsDue(graph, page);
       let started = 0;
+      const later: ReportDue[] = [];
       for (const report of due) {
         try {
-          if (!(await sendAgain(report))) continue;
+          const isSent = await sendAgain(report);
+          later.push(report);
+          if (!isSent) continue;
           started += 1;
           log.warn('An accepted message that nothing has recorded was sent again', idsOf(report));
         } catch (error) {
           // One that cannot be opened or sent must not keep the others back.
           log.error('An accepted message could not be sent again', { ...idsOf(report), error });
+          if (!isTemporalBusy(error)) later.push(report);
         }
       }
-      if (due.length > 0) await postpone(due);
+      if (later.length > 0) await postpone(later);
       return { looked_at: due.length, started, ...(next !== undefined && { next }) };
     },
 
@@ -139,6 +144,14 @@ export function createSweepActivities(deps: SweepDependencies): SweepActivities 
       return { looked_at: reviews.length, started, ...next };
     },
   };
+}
+
+/** Its run has not got the message: the next sweep sends it, however old it is. */
+function isTemporalBusy(error: unknown): boolean {
+  return (
+    error instanceof PersonaError &&
+    (error.type === 'temporal_unavailable' || error.type === 'deadline_exceeded')
+  );
 }
 
 function idsOf({ kind, event_id, about }: ReportDue) {

@@ -2,7 +2,7 @@ import { activityInfo, cancelled } from '@temporalio/activity';
 import type { WorkflowHandle } from '@temporalio/client';
 import { expect, test } from 'vitest';
 import { PersonaError } from '../domain/errors.ts';
-import { TaskQueue } from '../domain/processes.ts';
+import { recoveryWorkflowId, TaskQueue } from '../domain/processes.ts';
 import { createTestRig } from '../test/rig/index.ts';
 import { report, world } from './recovery/testing.ts';
 
@@ -53,6 +53,23 @@ test('so does one that takes too long for a workflow task', async () => {
   const handle = await report(await createTestRig({ activities }), place);
   expect(await handle.result()).toMatchObject({ outcome: 'recovered', attempts: 1 });
   expect(await tasksOf(handle)).toEqual(['charge', 'recordAttempt', 'deliverNotice']);
+  expect(place.seen.charges).toEqual(['card-a:1']);
+});
+
+test('that a claim is taken back is written down by an ordinary activity: a later message could undo it', async () => {
+  const place = world({ charge: () => ({ result: 'declined', codes: {} }) });
+  const local: boolean[] = [];
+  const activities = withRecording(place, () => void local.push(activityInfo().isLocal));
+  const { claimAttempt } = activities[TaskQueue.recovery];
+  activities[TaskQueue.recovery].claimAttempt = async (input) => {
+    const by = { actor: 'ops', reason: 'incident' };
+    await rig.client.workflow.getHandle(recoveryWorkflowId(place.payment_id)).signal('cancel', by);
+    return claimAttempt(input);
+  };
+  const rig = await createTestRig({ activities });
+  const handle = await report(rig, place);
+  expect(await handle.result()).toMatchObject({ outcome: 'cancelled', attempts: 2 });
+  expect(local.at(-1)).toBe(false);
   expect(place.seen.charges).toEqual(['card-a:1']);
 });
 

@@ -72,7 +72,9 @@ export async function perform(
       return { fact: 'not_cancelled', payment: result, at: Date.now() };
     }
     case 'record': {
-      const recorded = await recordAttempt({ payment_id, key: step.key, answer: step.answer, policy });
+      // A claim that is taken back: until that stands in the history, a message may let the charge go ahead after all.
+      const write = state.to_record ? recordAttempt : graph.recordAttempt;
+      const recorded = await write({ payment_id, key: step.key, answer: step.answer, policy });
       const wait = step.answer.result === 'not_sent' ? step.answer.retry_after_ms : undefined;
       return {
         fact: 'attempt_recorded',
