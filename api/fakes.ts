@@ -5,7 +5,7 @@ import { createMetrics } from '../platform/metrics.ts';
 import { readPolicy } from '../platform/policy.ts';
 import type { Services } from '../services/services.ts';
 import type { AppOptions } from './http/app.ts';
-import type { Observers } from './requests.ts';
+import { createObservers, type Observers } from './requests.ts';
 
 /** Every service that a test does not give fails loudly; servers look after their dependencies by themselves. */
 export function fakeServices(given: Partial<Services>): Services {
@@ -28,5 +28,5 @@ export const unhurried: AppOptions = {
 
 /** @param write gets each log line */
 export function quietObservers(write: (line: string) => void = () => {}): Observers {
-  return { logger: pino({ level: 'info' }, { write }), metrics: createMetrics() };
+  return createObservers(pino({ level: 'info' }, { write }), createMetrics());
 }

@@ -12,6 +12,7 @@ import { createShutdown } from '../platform/shutdown.ts';
 import { createServices } from '../services/create.ts';
 import { openTemporal, reachTemporal } from '../temporal/client.ts';
 import { serveCodec } from '../temporal/codec-server.ts';
+import { createObservers } from './requests.ts';
 import { startServers } from './start.ts';
 
 /** Longer than the servers' own drain. */
@@ -59,7 +60,8 @@ async function main(): Promise<void> {
       environment.codec &&
       (await serveCodec({ ...environment.codec, keys: environment.codecKeys.reveal(), logger }));
     if (codec) shutdown.add('codec', () => codec.close());
-    const servers = await startServers({ ...environment, policy }, services, { logger, metrics }, shutdown);
+    const observers = createObservers(logger, metrics);
+    const servers = await startServers({ ...environment, policy }, services, observers, shutdown);
     const ready = { ...servers, ...(codec && { codec: codec.url }) };
     logger.warn('PERSONA_INSECURE=1: plain text, and nobody is asked who they are; for this machine only');
     console.log(JSON.stringify({ ready }));

@@ -2,6 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { ERRORS, invalid, PersonaError } from '../domain/errors.ts';
+import { createLines, type WriteLine } from '../platform/log-lines.ts';
 import type { Logger } from '../platform/logs.ts';
 import type { Metrics } from '../platform/metrics.ts';
 
@@ -14,9 +15,31 @@ const PLAIN_ID = /^[\w.=:-]{1,128}$/;
 const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
 const TRACE_PARENT = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})$/;
 
+const LINE_FIELDS = [
+  'request_id',
+  'correlation_id',
+  'trace_id',
+  'face',
+  'operation',
+  'code',
+  'duration_ms',
+  'error_type',
+  'customer_id',
+  'transaction_id',
+  'payment_id',
+  'device_id',
+  'workflow_id',
+] as const;
+
 export interface Observers {
   logger: Logger;
   metrics: Metrics;
+  /** Writes the line of a request, but of one that has failed by a fault of ours. */
+  logRequest: WriteLine<(typeof LINE_FIELDS)[number]>;
+}
+
+export function createObservers(logger: Logger, metrics: Metrics): Observers {
+  return { logger, metrics, logRequest: createLines(logger, 'request', LINE_FIELDS) };
 }
 
 export interface RequestIds {
@@ -78,7 +101,7 @@ export interface Outcome {
 
 /** One line and one measurement per request. @param operation a route or rpc */
 export function observe(
-  { logger, metrics }: Observers,
+  { logger, metrics, logRequest }: Observers,
   face: 'http' | 'grpc',
   operation: string,
   { ids, code, startedAt, about, error }: Outcome,
@@ -94,8 +117,12 @@ export function observe(
     code,
     duration_ms: Math.round(seconds * 1_000),
     error_type: error?.type,
-    ...about,
+    customer_id: about?.customer_id,
+    transaction_id: about?.transaction_id,
+    payment_id: about?.payment_id,
+    device_id: about?.device_id,
+    workflow_id: about?.workflow_id,
   };
   if (error && ERRORS[error.type].http >= 500) logger.error({ ...line, err: error }, 'request failed');
-  else logger.info(line, 'request');
+  else logRequest(line);
 }

@@ -8,12 +8,23 @@ import pretty from 'pino-pretty';
 
 export type { Logger } from 'pino';
 
-/**
- * Behind `Secret` and ids-only logging, the last line of defence: fields that are masked wherever a line has them. Done
- * on the finished line, which reaches every depth, as pino's own redaction by paths does not.
- */
-const SENSITIVE =
-  /"(token|password|authorization|api_key|secret|email|phone|fingerprint|ip|value|street1|street2)":"(?:[^"\\]|\\.)*"/g;
+/** Behind `Secret` and ids-only logging, the last line of defence: fields that are masked wherever a line has them. */
+export const SENSITIVE_NAMES: readonly string[] = [
+  'token',
+  'password',
+  'authorization',
+  'api_key',
+  'secret',
+  'email',
+  'phone',
+  'fingerprint',
+  'ip',
+  'value',
+  'street1',
+  'street2',
+];
+/** In the finished line, which reaches every depth, as pino's own redaction by paths does not. */
+const SENSITIVE = new RegExp(`"(${SENSITIVE_NAMES.join('|')})":"(?:[^"\\\\]|\\\\.)*"`, 'g');
 
 /**
  * @param options.process named in every line: `api`, `worker`, …

@@ -28,7 +28,7 @@ import { followGateway, tellRecoveries } from '../temporal/starts.ts';
 import { sweepStarts } from '../temporal/sweep-starts.ts';
 import { connectWorkers, createQueueWorker, runWorkers } from '../temporal/worker.ts';
 import { queueActivities, readQueues } from './queues.ts';
-import { warmUp } from './warm-up.ts';
+import { warmUp } from './warm-up/warm-up.ts';
 
 /** A charge takes 45 seconds at most and must be allowed to end: its outcome would be unknown. */
 const DRAIN_MS = 50_000;
@@ -108,9 +108,8 @@ async function main(): Promise<void> {
     });
     const [bundle] = await Promise.all([
       workflowBundle({ prebuiltOnly: process.env.NODE_ENV === 'production' }),
-      // Without it the first onboardings are slow, and nothing worse.
-      queues.includes(TaskQueue.onboarding) &&
-        warmUp(graph, policy).catch((error: unknown) => logger.warn({ err: error }, 'not warmed up')),
+      // Without it the first customers wait longer, and nothing worse.
+      warmUp(graph, policy, queues).catch((error: unknown) => logger.warn({ err: error }, 'not warmed up')),
     ]);
     const workers = await Promise.all(
       queues.map((queue) =>

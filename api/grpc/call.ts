@@ -15,19 +15,30 @@ const GONE = new PersonaError('deadline_exceeded', 'the caller went away');
 
 /** Who calls, and how long they wait. @throws PersonaError invalid_argument (the key) */
 export function callerOf(call: Call, ids: RequestIds): Caller {
-  let cancellation: AbortController | undefined;
-  return {
-    caller: CALLER,
-    actor: CALLER,
-    correlationId: ids.correlationId,
-    idempotencyKey: readIdempotencyKey(entry(call, 'idempotency-key'), 'idempotency-key'),
-    deadline: Math.min(deadlineOf(call), Date.now() + MAX_WAIT_MS),
-    // Most calls are answered before anybody could ask for it.
-    get signal() {
-      cancellation ??= cancellationOf(call);
-      return cancellation.signal;
-    },
-  };
+  return new GrpcCaller(call, ids.correlationId);
+}
+
+class GrpcCaller implements Caller {
+  readonly caller = CALLER;
+  readonly actor = CALLER;
+  readonly correlationId: string;
+  readonly idempotencyKey: string | undefined;
+  readonly deadline: number;
+  readonly #call: Call;
+  #cancellation: AbortController | undefined;
+
+  constructor(call: Call, correlationId: string) {
+    this.correlationId = correlationId;
+    this.idempotencyKey = readIdempotencyKey(entry(call, 'idempotency-key'), 'idempotency-key');
+    this.deadline = Math.min(deadlineOf(call), Date.now() + MAX_WAIT_MS);
+    this.#call = call;
+  }
+
+  /** Most calls are answered before anybody could ask for it. */
+  get signal(): AbortSignal {
+    this.#cancellation ??= cancellationOf(this.#call);
+    return this.#cancellation.signal;
+  }
 }
 
 /** The ids that a request is logged by. */

@@ -1,0 +1,38 @@
+import { type Logger, pino } from 'pino';
+import { beforeEach, expect, test } from 'vitest';
+import { createLines } from './log-lines.ts';
+
+let lines: string[];
+beforeEach(() => {
+  lines = [];
+});
+
+function loggerAt(level: string): Logger {
+  const options = { level, base: { process: 'example', pid: 1 }, timestamp: () => ',"time":"now"' };
+  const label = (name: string) => ({ level: name });
+  return pino({ ...options, formatters: { level: label } }, { write: (line) => lines.push(line) });
+}
+
+test.each([
+  ['plain', { id: 'a-1', ms: 12, type: undefined }],
+  ['with quotes', { id: 'a "quoted" \\ text', ms: 0, type: '","token":"x"' }],
+  ['of several lines', { id: 'a\nb\r\u0000\u001f\u007f\u2028', ms: 1.5, type: '' }],
+  ['of other scripts', { id: 'Zoë 🙂 文', ms: -1, type: 'x'.repeat(200) }],
+])('a line with values %s is the one that the logger itself would write', (_, values) => {
+  const logger = loggerAt('info');
+  for (const each of [logger, logger.child({ correlation_id: 'c-1' })]) {
+    createLines(each, 'it "happened"', ['id', 'ms', 'type'])(values);
+    each.info(values, 'it "happened"');
+  }
+  expect(lines).toHaveLength(4);
+  expect([lines[0], lines[2]]).toEqual([lines[1], lines[3]]);
+});
+
+test('where the logger is silent, so are its lines', () => {
+  createLines(loggerAt('warn'), 'request', ['id'])({ id: 'a-1' });
+  expect(lines).toEqual([]);
+});
+
+test('no line may have a field that is masked in others', () => {
+  expect(() => createLines(loggerAt('info'), 'request', ['id', 'email'])).toThrow('email');
+});

@@ -1,0 +1,192 @@
+import { randomUUID } from 'node:crypto';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createGatewayActivities } from '../../activities/gateway.ts';
+import { createRecoveryActivities } from '../../activities/recovery.ts';
+import { deliver } from '../../activities/testing.ts';
+import type { ChargeAnswer, Notifier, PaymentGateway, PaymentNoticeTemplate } from '../../domain/ports.ts';
+import { attemptKey, recoveryNotificationId, TaskQueue, type TaskQueueName } from '../../domain/processes.ts';
+import { WINDOW_OVER } from '../../domain/recovery/closing.ts';
+import { type Graph, type Onboarded, onboard, rehearse } from '../../graph/index.ts';
+import { readPolicy } from '../../platform/policy.ts';
+import {
+  closeVerified,
+  onboardingRequest,
+  openTestGraph,
+  randomEmail,
+  randomToken,
+  testHeader,
+} from '../../test/graph.ts';
+import { recordingGraph } from '../../test/recording-graph.ts';
+import { customerWithCards, failureOf } from '../../test/wallets.ts';
+import { playOnboardings } from './onboarding.ts';
+import { playRecoveries } from './recovery.ts';
+import { warmUp } from './warm-up.ts';
+
+const policy = readPolicy();
+let graph: Graph;
+beforeAll(async () => {
+  graph = await openTestGraph();
+});
+afterAll(async () => {
+  await closeVerified(graph);
+});
+
+test('what is rehearsed sees itself, and nobody else ever sees it', async () => {
+  const request = onboardingRequest({
+    digital_identifiers: identifiers(),
+  });
+  const answers: Onboarded[] = [];
+  await rehearse(graph, async (stage) => {
+    for (const transaction_id of ['a', 'b'])
+      answers.push(await onboard(stage, testHeader(), { request: { ...request, transaction_id }, policy }));
+  });
+  expect(answers.map(({ created }) => created)).toEqual([true, false]);
+  expect(new Set(answers.map(({ customer_id }) => customer_id)).size).toBe(1);
+  const real = await onboard(graph, testHeader(), { request, policy });
+  expect(real).toMatchObject({ created: true });
+  expect(real.customer_id).not.toBe(answers[0]?.customer_id);
+  const events = await graph.read('MATCH (e:PersonaEvent {stream_id: $id}) RETURN e.id AS id', {
+    id: answers[0]?.customer_id,
+  });
+  expect(events).toEqual([]);
+});
+
+test('a failure undoes it too', async () => {
+  const request = onboardingRequest();
+  const header = testHeader();
+  const failed = rehearse(graph, async (stage) => {
+    await onboard(stage, header, { request, policy });
+    throw new Error('in the middle');
+  });
+  await expect(failed).rejects.toThrow('in the middle');
+  const receipts = await graph.read(
+    'MATCH (r:CommandReceipt {caller: $caller, key: $key}) RETURN r.at AS at',
+    {
+      caller: header.caller,
+      key: header.idempotencyKey,
+    },
+  );
+  expect(receipts).toEqual([]);
+});
+
+test('a worker plays what its queues will run', async () => {
+  const sent = async (...queues: TaskQueueName[]) => {
+    const { graph: recorded, statements } = recordingGraph(graph);
+    await warmUp(recorded, policy, queues);
+    return [...statements.keys()].join();
+  };
+  expect(await sent(TaskQueue.maintenance)).toBe('');
+  expect(await sent(TaskQueue.onboarding)).not.toContain('Obligation');
+  expect(await sent(TaskQueue.recovery)).toContain('Obligation');
+});
+
+/** However long it takes. */
+const playAll = (on: Graph, play: typeof playOnboardings) =>
+  rehearse(on, async (stage) => {
+    for await (const _ of play(stage, policy));
+  });
+
+const identifiers = () => [{ type: 'email' as const, value: randomEmail(), is_verified: true }];
+const method = () => ({ payment_method_details: { type: 'card' as const, token: randomToken() } });
+const device = () => ({ device_details: { fingerprint: randomToken(), user_agent: 'Firefox' } });
+const address = {
+  address_details: { street1: 'A', city: 'B', zip_code: '1', country: 'US', type: 'billing' as const },
+};
+
+test.each([
+  ['everything', { ...method(), ...device(), ...address }],
+  ['a method and a device', { ...method(), ...device() }],
+  ['a method', method()],
+  ['a device', device()],
+  [
+    'everything and another identifier',
+    { digital_identifiers: [...identifiers(), ...identifiers()], ...method(), ...device(), ...address },
+  ],
+  ['nothing', {}],
+])(
+  'a warm-up sends every statement of an onboarding that brings %s beside an identifier',
+  async (_, parts) => {
+    const warm = recordingGraph(graph);
+    await playAll(warm.graph, playOnboardings);
+    const asked = recordingGraph(graph);
+    const request = onboardingRequest({ digital_identifiers: identifiers(), ...parts });
+    await onboard(asked.graph, testHeader(), { request, policy });
+    expect([...asked.statements.keys()].filter((cypher) => !warm.statements.has(cypher))).toEqual([]);
+  },
+);
+
+const approved: ChargeAnswer = { result: 'approved', gateway_ref: 'pi_1', charge_ref: 'ch_1' };
+const declined: ChargeAnswer = {
+  result: 'declined',
+  gateway_ref: 'pi_1',
+  codes: { decline_code: 'do_not_honor' },
+};
+
+test.each([
+  ['is paid by the next card', { cards: 2, failed: 0, code: 'insufficient_funds', answers: [approved] }],
+  ['is not of the default', { cards: 2, failed: 1, code: 'do_not_honor', answers: [approved] }],
+  ['is of an expired card', { cards: 2, failed: 0, code: 'expired_card', answers: [approved] }],
+  [
+    'is paid by the card after the next',
+    { cards: 3, failed: 0, code: 'insufficient_funds', answers: [declined, approved] },
+  ],
+  ['nothing can pay', { cards: 1, failed: 0, code: 'insufficient_funds', answers: [] }],
+])('a warm-up sends every statement of a recovery that %s', async (_, course) => {
+  const warm = recordingGraph(graph);
+  await playAll(warm.graph, playRecoveries);
+  const fingerprints = Array.from({ length: course.cards }, () => randomUUID());
+  const wallet = await customerWithCards(graph, policy, {
+    ...{ cards: course.cards, email: randomEmail(), fingerprints },
+  });
+  const asked = recordingGraph(graph);
+  await recover(asked.graph, wallet, course);
+  expect([...asked.statements.keys()].filter((cypher) => !warm.statements.has(cypher))).toEqual([]);
+});
+
+/** By the activities that the process runs, in its order. */
+async function recover(
+  on: Graph,
+  wallet: Awaited<ReturnType<typeof customerWithCards>>,
+  course: { failed: number; code: string; answers: ChargeAnswer[] },
+): Promise<void> {
+  const { customer_id } = wallet;
+  const answers = [...course.answers];
+  const gateway = {
+    paymentsOf: async () => [],
+    charge: async () => answers.shift(),
+  } as unknown as PaymentGateway;
+  const deps = { graph: on, gateway, policy, tellRecoveries: async () => {}, now: Date.now };
+  const recovery = createRecoveryActivities(deps);
+  const { charge } = createGatewayActivities(deps);
+  const run = <P extends unknown[], R>(activity: (...args: P) => Promise<R>, ...args: P) =>
+    new MockActivityEnvironment().run(activity, ...args) as Promise<R>;
+  const kept = { policy: policy.recovery };
+  const payment_method_id = wallet.methods[course.failed] ?? '';
+  const failure = failureOf(wallet, { payment_method_id, decline_code: course.code });
+  const { payment_id } = failure;
+  const opening = await run(recovery.openRecovery, { failure, claim_first: true });
+  if (!('recovery' in opening)) throw new Error('the recovery was not opened');
+  const { alternatives, opened_at } = opening.recovery;
+  for (const [index] of course.answers.entries()) {
+    const method = { payment_id, payment_method_id: alternatives[index] ?? '', n: 1 };
+    const key = attemptKey(payment_id, method.payment_method_id, 1);
+    if (index > 0) await run(recovery.claimAttempt, { ...method, ...kept, key });
+    const answer = await run(charge, { payment_id, key });
+    const recorded = await run(recovery.recordAttempt, { payment_id, key, answer, ...kept });
+    expect(recorded.attempt.state).toBe(answer.result);
+  }
+  const tell = (template: PaymentNoticeTemplate) => {
+    const notification_id = recoveryNotificationId(payment_id, opened_at, template);
+    const notifier = { recognisesRepeats: true, deliver: async () => {} } as unknown as Notifier;
+    return deliver(on, { notification_id, payment_id, customer_id, template }, notifier);
+  };
+  if (course.answers.length > 0) {
+    await tell('recovered');
+    return;
+  }
+  await tell('no_alternative');
+  await run(recovery.rereadRecovery, { payment_id, ...kept });
+  const closing = { payment_id, ending: WINDOW_OVER, keep_payment: true, notice: 'recovery_ended' as const };
+  await run(recovery.closeRecovery, closing);
+}
