@@ -1,6 +1,6 @@
 import { activityInfo } from '@temporalio/activity';
 import { workflowCaller } from '../domain/processes.ts';
-import type { CommandHeader } from '../graph/index.ts';
+import { type CommandHeader, LOCAL_COMMAND_MS } from '../graph/index.ts';
 
 /** The header of a command that a workflow gives: actor and correlation are the process itself, unless somebody asked. */
 export function headerOf(
@@ -8,12 +8,13 @@ export function headerOf(
   options: Pick<CommandHeader, 'occurredAt'> &
     Partial<Pick<CommandHeader, 'actor' | 'correlationId' | 'causationId'>>,
 ): CommandHeader {
-  const { workflowExecution, workflowType } = activityInfo();
+  const { workflowExecution, workflowType, isLocal } = activityInfo();
   return {
     caller: workflowCaller(workflowType ?? 'none'),
     idempotencyKey,
     actor: 'persona',
     correlationId: workflowExecution?.workflowId ?? 'none',
+    ...(isLocal && { limitMs: LOCAL_COMMAND_MS }),
     ...options,
   };
 }

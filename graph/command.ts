@@ -26,6 +26,8 @@ export interface CommandHeader {
   causationId?: string;
   /** When it happened, RFC 3339. */
   occurredAt: string;
+  /** How many milliseconds its transactions may take together. Default `COMMAND_MS`. */
+  limitMs?: number;
 }
 
 /** Contention resolves within milliseconds; ten attempts with this back-off last about two seconds at most. */
@@ -88,8 +90,10 @@ async function runAtPlaces<T>(
   places: Places,
 ): Promise<T> {
   const startedAt = performance.now();
+  const { limitMs = COMMAND_MS } = claim.header;
+  const least = Math.min(LEAST_TRANSACTION_MS, limitMs / 2);
   // Never 0, which Neo4j takes for no limit at all.
-  const timeLeft = () => Math.max(1, COMMAND_MS - (performance.now() - startedAt));
+  const timeLeft = () => Math.max(1, limitMs - (performance.now() - startedAt));
   let attempt = 1;
   for (;;) {
     try {
@@ -97,13 +101,13 @@ async function runAtPlaces<T>(
     } catch (error) {
       if (error instanceof Crowded) {
         graph.observer.repeated(claim.name);
-        await places.waitFor(error.lock, timeLeft() - LEAST_TRANSACTION_MS);
+        await places.waitFor(error.lock, timeLeft() - least);
         continue;
       }
       // Something unique is there already: this command's own receipt, or what another writer was quicker with.
       const first = isTaken(error) ? await firstAnswer(graph, claim) : undefined;
       if (first !== undefined) return first.result as T;
-      const isLast = attempt >= MAX_ATTEMPTS || timeLeft() < LEAST_TRANSACTION_MS;
+      const isLast = attempt >= MAX_ATTEMPTS || timeLeft() < least;
       if (isLast || !isWorthRepeating(error)) throw error;
     }
     graph.observer.repeated(claim.name);

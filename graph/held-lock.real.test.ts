@@ -6,7 +6,7 @@ import { ERRORS, PersonaError } from '../domain/errors.ts';
 import { dependencyStates } from '../services/dependencies.ts';
 import { connectTemporal } from '../temporal/client.ts';
 import { closeVerified, openTestGraph, testHeader } from '../test/graph.ts';
-import { createCustomer, type Graph, runCommand } from './index.ts';
+import { createCustomer, type Graph, LOCAL_COMMAND_MS, runCommand } from './index.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 
@@ -44,8 +44,11 @@ async function hold(customer_id: string): Promise<() => Promise<void>> {
 }
 
 /** Some commands lock first; others have to find out whom to lock, and hold a connection by then. */
-const touch = (customer_id: string, { afterReading = false } = {}) =>
-  runCommand(graph, testHeader(), 'touchForTest', { customer_id }, async (tx) => {
+const touch = (
+  customer_id: string,
+  { afterReading = false, ...limit }: { afterReading?: boolean; limitMs?: number } = {},
+) =>
+  runCommand(graph, { ...testHeader(), ...limit }, 'touchForTest', { customer_id }, async (tx) => {
     if (afterReading) await tx.read('RETURN 1');
     await tx.lockCustomer(customer_id);
     tx.append({
@@ -127,4 +130,15 @@ test('Neo4j is not missing where every connection is in use', async () => {
   const states = () => dependencyStates({ graph: busy, temporal });
   await expect.poll(states, { timeout: 30_000 }).toEqual({ neo4j: 'up', temporal: 'up' });
   await Promise.all(sessions.map((session) => session.close()));
+});
+
+test('a command with a limit of its own ends by that, before those that have the usual one', async () => {
+  const held = await customer();
+  const letGo = await hold(held);
+  onTestFinished(letGo);
+  const ended: string[] = [];
+  const ending = (name: string, limit: { limitMs?: number }) =>
+    touch(held, limit).catch((error: PersonaError) => ended.push(`${name}: ${error.type}`));
+  await Promise.all([ending('usual', {}), ending('short', { limitMs: LOCAL_COMMAND_MS })]);
+  expect(ended).toEqual(['short: graph_unavailable', 'usual: graph_unavailable']);
 });

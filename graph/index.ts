@@ -34,7 +34,7 @@ export {
 export { decideFraudReview, remindOfFraudReview } from './fraud/review.ts';
 export type { Graph, GraphOptions, Reader } from './graph.ts';
 export { MAX_CONNECTIONS, openGraph } from './graph.ts';
-export { READ_MS } from './time-limits.ts';
+export { LOCAL_COMMAND_MS, READ_MS } from './time-limits.ts';
 export { openConfiguredGraph } from './open-configured.ts';
 export { type CommittedCommand, type GraphObserver, unobserved } from './observer.ts';
 export { admitKeys, refusedKeys } from './key-register.ts';

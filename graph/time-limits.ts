@@ -12,7 +12,12 @@ export const CONNECTION_MS = 5_000;
  * transactions whose time is over: 19 s together.
  */
 export const COMMAND_MS = 12_000;
-/** No transaction is begun with less than this left. */
+/**
+ * The same for a command that runs within a workflow's task, which waits for it for five seconds: what it left behind would
+ * hold a second connection beside that of the activity which takes over.
+ */
+export const LOCAL_COMMAND_MS = 3_000;
+/** No transaction is begun with less than this left, or less than half of what a command has. */
 export const LEAST_TRANSACTION_MS = 4_000;
 /** A read of a process that others wait for. */
 export const READ_MS = 12_000;

@@ -90,7 +90,7 @@ test.each([
   ],
 ])('%s that never answers delays no claim and no recording', async (_, line, ask) => {
   // A run that waits for its notice to be taken receives nothing meanwhile: the next one must not.
-  onTestFinished(line.letGo);
+  onTestFinished(() => line.letGo());
   for (let n = 0; n <= SLOTS; n++) await ask();
   await vi.waitFor(() => expect(line.calls).toBeGreaterThanOrEqual(SLOTS), SOON);
 

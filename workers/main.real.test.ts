@@ -5,12 +5,16 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import type { Client } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time.js';
 import proto from '@temporalio/proto';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { connectTemporal } from '../temporal/client.ts';
 import { eventually } from '../test/rig/index.ts';
 
 const { INDEXED_VALUE_TYPE_INT } = proto.temporal.api.enums.v1.IndexedValueType;
 const address = process.env.TEMPORAL_ADDRESS ?? '';
+
+/** Of a busy machine: a worker that starts plays recoveries and onboardings first. */
+const START_LIMIT_MS = 120_000;
+vi.setConfig({ testTimeout: 3 * START_LIMIT_MS });
 
 interface Worker {
   child: ChildProcess;
@@ -59,7 +63,7 @@ async function ownNamespace(): Promise<{ client: Client; namespace: string }> {
 test('says when it polls, serves metrics in seconds, and drains on SIGTERM', async () => {
   const { namespace } = await ownNamespace();
   const worker = startWorker([], { TEMPORAL_NAMESPACE: namespace });
-  const { queues, metrics } = await eventually(() => JSON.parse(worker.stdout()).ready, 30_000);
+  const { queues, metrics } = await eventually(() => JSON.parse(worker.stdout()).ready, START_LIMIT_MS);
   expect(queues).toEqual([
     'persona-onboarding',
     'persona-recovery',
@@ -98,7 +102,7 @@ test('says when it polls, serves metrics in seconds, and drains on SIGTERM', asy
 test('polls only the queues that it is given', async () => {
   const { namespace } = await ownNamespace();
   const worker = startWorker(['--queues', 'persona-gateway'], { TEMPORAL_NAMESPACE: namespace });
-  const { queues } = await eventually(() => JSON.parse(worker.stdout()).ready, 30_000);
+  const { queues } = await eventually(() => JSON.parse(worker.stdout()).ready, START_LIMIT_MS);
   expect(queues).toEqual(['persona-gateway']);
 });
 
@@ -130,7 +134,7 @@ test.each(['PERSONA_KEYS', 'PERSONA_BLIND_KEYS', 'TEMPORAL_CODEC_KEYS'])(
   async (variable) => {
     const { namespace } = await ownNamespace();
     const first = startWorker(['--queues', 'persona-gateway'], { TEMPORAL_NAMESPACE: namespace });
-    await eventually(() => JSON.parse(first.stdout()).ready, 30_000);
+    await eventually(() => JSON.parse(first.stdout()).ready, START_LIMIT_MS);
     const other = `other:${randomBytes(32).toString('base64')}`;
     for (const [ring, problem] of [
       [other, `${variable} lacks the key`],

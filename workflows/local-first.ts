@@ -8,6 +8,7 @@ const local = proxyLocalActivities<Record<string, Activity<unknown, unknown>>>({
   // Longer than a transaction takes on a busy machine, and shorter than the eight seconds after which a workflow task has
   // to be renewed, by three events each time. The task keeps its slot meanwhile: what waits for a customer's lock that is
   // held elsewhere must not keep the slots from other customers' recoveries for long.
+  // Longer than their commands may take there, and Neo4j needs to notice (`LOCAL_COMMAND_MS`).
   startToCloseTimeout: '5s',
   retry: { maximumAttempts: 1 },
 });
