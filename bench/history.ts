@@ -3,20 +3,17 @@
 import { randomUUID } from 'node:crypto';
 import type { PaymentFailed } from '../domain/recovery/messages.ts';
 import { attemptKey, settledPaymentKey } from '../domain/processes.ts';
-import { type CommandHeader, type Graph, onboard, recordVerification } from '../graph/index.ts';
+import type { CommandHeader, Graph } from '../graph/index.ts';
 import {
   claimAttempt,
-  finishNotice,
-  getNoticeMatter,
   openRecovery,
   openSettled,
   recordAttempt,
   recordRefund,
-  startNotice,
 } from '../graph/recovery/index.ts';
 import { toParameters } from '../graph/values.ts';
-import { readPolicy } from '../platform/policy.ts';
-import { failureOf, headerOf, newcomer, type Payer } from './customers.ts';
+import { failureOf, headerOf, newcomer } from './customers.ts';
+import { addPayer, asked, recover, type TwoCards } from './payers.ts';
 import type { Count, Findings } from './result.ts';
 import { compared, loadOf, REPETITIONS, sideBySide } from './side-by-side.ts';
 import type { BenchSystem } from './system.ts';
@@ -30,13 +27,6 @@ const WARM_UP = 60;
 const OPEN = 300;
 const ASKING = 3;
 
-const policy = readPolicy();
-
-/** Who may be charged with the second card when the first one has failed. */
-interface TwoCards extends Payer {
-  charged_method_id: string;
-}
-
 export const historyBenchmark = {
   name: 'history',
   title: 'Recoveries of a customer with a long history against one with none',
@@ -48,8 +38,8 @@ export const historyBenchmark = {
     const [long, short, warm] = [await addPayer(graph), await addPayer(graph), await addPayer(graph)];
     log(`writing ${LOGINS} logins…`);
     await addLogins(graph, long.customer_id);
-    await loadOf(WARM_UP, 1, () => recover(graph, warm));
-    const turn = (payer: TwoCards) => () => loadOf(RECOVERIES, 1, () => recover(graph, payer));
+    await loadOf(WARM_UP, 1, () => recoverAndRefund(graph, warm));
+    const turn = (payer: TwoCards) => () => loadOf(RECOVERIES, 1, () => recoverAndRefund(graph, payer));
     const measured = await sideBySide(turn(long), turn(short), REPETITIONS);
     const goal = { atMost: 1.2 };
     return {
@@ -58,30 +48,6 @@ export const historyBenchmark = {
     };
   },
 };
-
-async function addPayer(graph: Graph): Promise<TwoCards> {
-  const first = newcomer();
-  const { device_details } = first;
-  const { customer_id, method } = await addCard(graph, first);
-  const again = { ...newcomer(), device_details, digital_identifiers: [], customer_id };
-  const { method: charged_method_id } = await addCard(graph, again);
-  return { customer_id, failing_method_id: method, charged_method_id };
-}
-
-async function addCard(graph: Graph, visit: ReturnType<typeof newcomer> & { customer_id?: string }) {
-  const token = `pm_${randomUUID()}`;
-  const method = { type: 'card', token, off_session_consent: true } as const;
-  const header = headerOf(visit);
-  const request = { ...visit, payment_method_details: method };
-  const { customer_id, payment_method_id } = await onboard(graph, header, { request, policy });
-  if (payment_method_id === undefined) throw new Error(`customer ${customer_id} has no card`);
-  const answer = { result: 'attached', method: { token, type: 'card', network: 'visa' } } as const;
-  const ids = { customer_id, payment_method_id, gateway_customer_ref: `cus_${customer_id}` };
-  await recordVerification(graph, anew(), { ...ids, answer });
-  return { customer_id, method: payment_method_id };
-}
-
-const anew = (): CommandHeader => headerOf(newcomer());
 
 // As `LoginRecorded` leaves them, published long ago.
 const ADD_LOGINS = `
@@ -104,28 +70,11 @@ async function addLogins(graph: Graph, customer_id: string): Promise<void> {
   }
 }
 
-async function recover(graph: Graph, payer: TwoCards): Promise<void> {
-  const failure = failureOf(payer);
-  const { payment_id, customer_id } = failure;
-  const opened = await openRecovery(graph, anew(), { ...asked(), failure, claim_first: true });
-  const first = 'first' in opened.opening ? opened.opening.first : undefined;
-  if (first?.claim.result !== 'claimed') throw new Error(`${payment_id}: ${JSON.stringify(opened.opening)}`);
-  const { key } = first.claim.attempt;
-  const answer = {
-    result: 'approved',
-    gateway_ref: `pi_${payment_id}`,
-    charge_ref: `ch_${payment_id}`,
-  } as const;
-  await recordAttempt(graph, anew(), { ...asked(), payment_id, key, answer });
-  const template = 'recovered';
-  const notice = { notification_id: `recovery:${payment_id}:0:${template}:1`, payment_id, template } as const;
-  await getNoticeMatter(graph, notice);
-  await startNotice(graph, anew(), { ...notice, try_id: 'bench', now: Date.now(), limit: 1_000 });
-  await finishNotice(graph, anew(), { ...notice, customer_id, channel: 'email' });
-  await refundSecond(graph, { payment_id, customer_id });
-}
+const anew = (): CommandHeader => headerOf(newcomer());
 
-const asked = () => ({ policy, now: Date.now() });
+async function recoverAndRefund(graph: Graph, payer: TwoCards): Promise<void> {
+  await refundSecond(graph, await recover(graph, failureOf(payer)));
+}
 
 async function refundSecond(graph: Graph, owed: { payment_id: string; customer_id: string }): Promise<void> {
   const gateway_payment_ref = `pi_${randomUUID()}`;

@@ -19,6 +19,7 @@ import { keep, publish } from './record.ts';
 import { asTable } from './report.ts';
 import type { BenchmarkResult, Findings } from './result.ts';
 import { scaleBenchmark } from './scale.ts';
+import { storageBenchmark } from './storage/benchmark.ts';
 import { sweepBenchmark } from './sweep/benchmark.ts';
 import { type BenchSystem, startSystem } from './system.ts';
 import { transactionBenchmark } from './transaction.ts';
@@ -43,6 +44,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   expiryBenchmark,
   reconciliationBenchmark,
   sweepBenchmark,
+  storageBenchmark,
   // The last one: what it opens stays open.
   openRecoveriesBenchmark,
 ];

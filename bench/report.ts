@@ -22,11 +22,18 @@ function goalOf(comparison: Comparison): string {
   return `${asked}: ${isMet(comparison) ? 'met' : '**missed**'}`;
 }
 
-const HEAD = ['', 'Persona', 'bare', 'ratio', 'goal'];
+/** A column of words; so is the first one of each table. */
+const GOAL = 'goal';
+const HEAD = ['', 'Persona', 'bare', 'ratio', GOAL];
+
+interface TableOfWords {
+  head: string[];
+  rows: string[][];
+}
 
 /** One line per figure: medians with the smallest and the largest value. */
-function rows({ comparisons, counts = [] }: BenchmarkResult): string[][] {
-  return [
+function tablesOf({ comparisons, counts = [], tables = [] }: BenchmarkResult): TableOfWords[] {
+  const rows = [
     ...comparisons.map((comparison) => [
       `${comparison.what} (${comparison.unit})`,
       withSpread(comparison.persona, figure),
@@ -42,13 +49,23 @@ function rows({ comparisons, counts = [] }: BenchmarkResult): string[][] {
       `≤ ${atMost}: ${value <= atMost ? 'met' : '**missed**'}`,
     ]),
   ];
+  return [
+    ...(rows.length > 0 ? [{ head: HEAD, rows }] : []),
+    ...tables.map((table) => ({
+      head: table.head,
+      rows: table.rows.map(([what, ...values]) => [what, ...values.map(figure)]),
+    })),
+  ];
 }
 
 /** For the terminal. */
 export function asTable(result: BenchmarkResult): string {
-  const table = new Table({ head: HEAD, style: { head: [], border: [] } });
-  for (const row of rows(result)) table.push(row.map((cell) => cell.replaceAll('**', '')));
-  return `${result.title}\n${result.conditions}\n${table.toString()}`;
+  const tables = tablesOf(result).map(({ head, rows }) => {
+    const table = new Table({ head, style: { head: [], border: [] } });
+    for (const row of rows) table.push(row.map((cell) => cell.replaceAll('**', '')));
+    return table.toString();
+  });
+  return [result.title, result.conditions, ...tables].join('\n');
 }
 
 /** For a page of the documentation. */
@@ -56,17 +73,20 @@ export function asMarkdown(results: readonly BenchmarkResult[]): string {
   return results
     .map((result) => {
       const { cpu, cores, memory_gb, system, node, neo4j, temporal } = result.machine;
-      const line = (cells: string[]) => `| ${cells.join(' | ')} |`;
       return [
         `### ${result.title}\n`,
         `${result.conditions}.\n`,
-        line(HEAD),
-        line(HEAD.map((_, n) => (n === 0 || n === 4 ? '---' : '---:'))),
-        ...rows(result).map(line),
-        '',
+        ...tablesOf(result).flatMap(({ head, rows }) => [
+          line(head),
+          line(head.map((title, n) => (n === 0 || title === GOAL ? '---' : '---:'))),
+          ...rows.map(line),
+          '',
+        ]),
         `Measured ${result.at.slice(0, 10)} on ${cores} cores (${cpu}), ${memory_gb} GB, ${system}; Node ${node.slice(1)}, ` +
           `Neo4j ${neo4j}, Temporal dev server ${temporal}.`,
       ].join('\n');
     })
     .join('\n\n');
 }
+
+const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;

@@ -19,9 +19,17 @@ export interface Count {
   atMost: number;
 }
 
+/** Figures with nothing bare beside them, as a table of their own. */
+export interface FigureTable {
+  head: string[];
+  /** Each begins with what its figures are of. */
+  rows: [string, ...number[]][];
+}
+
 export interface Findings {
   comparisons: Comparison[];
   counts?: Count[];
+  tables?: FigureTable[];
 }
 
 export interface BenchmarkResult extends Findings {

@@ -20,6 +20,7 @@ const SPECIAL = 100;
 const MOST_MS = 500;
 /** A million customers are 2 GB of Neo4j's files. */
 const PAGE_CACHE = '4g';
+const SETTINGS = { 'server.memory.pagecache.size': PAGE_CACHE };
 const TRUST = { initial: 0.5, threshold: 0.7, now: Date.now() };
 /** The question of the blueprint: an Amex, on a trusted iPhone, shipped to New York, in the last six months. */
 const QUESTION = {
@@ -42,8 +43,8 @@ export const scaleBenchmark = {
   async run({ startGraph, log }: BenchSystem): Promise<Findings> {
     const policy = readPolicy();
     const [{ graph: small }, { graph: large }] = await Promise.all([
-      startGraph('small', PAGE_CACHE),
-      startGraph('large', PAGE_CACHE),
+      startGraph('small', SETTINGS),
+      startGraph('large', SETTINGS),
     ]);
     const reads = (graph: Graph, customer: () => number) => (): Promise<Load> =>
       loadOf(READS, 1, () => getCustomerContext(graph, { customer_id: customerId(customer()), policy }));

@@ -6,6 +6,7 @@ import type { Client } from '@temporalio/client';
 import type { CommandContext } from '../dev/command.ts';
 import { type PersonaSystem, startPersona } from '../dev/persona.ts';
 import { type Program, type ProgramOptions, startProgram } from '../dev/programs.ts';
+import { signalGroup } from '../dev/stack/groups.ts';
 import type { Guard } from '../dev/stack/guard.ts';
 import { startStack } from '../dev/stack/stack.ts';
 import { type Graph, migrate, openConfiguredGraph } from '../graph/index.ts';
@@ -23,6 +24,16 @@ type Variables = Record<string, string | undefined>;
 
 type BenchProgram = Inspectable & { ready: Program['ready']; stop(): Promise<void> };
 
+/** A graph on a Neo4j of its own. */
+export interface OwnGraph {
+  graph: Graph;
+  env: Variables;
+  /** Where the server has its files, in a folder of their own. */
+  folder: string;
+  /** Ends the server in order: its files are complete then. */
+  stop(): Promise<void>;
+}
+
 export interface BenchSystem extends Servers, Pick<PersonaSystem, 'addresses'> {
   log: (line: string) => void;
   /** Persona's worker. */
@@ -39,9 +50,9 @@ export interface BenchSystem extends Servers, Pick<PersonaSystem, 'addresses'> {
   startWorker(file: string, env: Variables): Promise<BenchProgram>;
   /**
    * A graph of its own, empty and migrated, on a Neo4j of its own.
-   * @param pageCache as `startStack` takes it
+   * @param neo4jSettings as `startStack` takes them
    */
-  startGraph(name: string, pageCache: string): Promise<{ graph: Graph; env: Variables }>;
+  startGraph(name: string, neo4jSettings: Record<string, string>): Promise<OwnGraph>;
   /** A graph and a Temporal of their own, empty, without any program of Persona's, and a folder for files. */
   startServers(name: string): Promise<Servers & { folder: string; stop(): Promise<void> }>;
   close(): Promise<void>;
@@ -77,12 +88,20 @@ export async function startSystem({ guard, log }: CommandContext): Promise<Bench
         ports: {},
         env: { ...env, ...extra },
       }),
-    async startGraph(name, pageCache) {
-      const servers = { servers: ['neo4j'], folder: join(folder, name), pageCache, guard, log } as const;
+    async startGraph(name, neo4jSettings) {
+      const home = join(folder, name);
+      const servers = { servers: ['neo4j'], folder: home, neo4jSettings, guard, log } as const;
       const own = await startStack({ ...servers, env: { ...env, NEO4J_URI: undefined } });
       const another = open({ ...env, ...own.env });
       await migrate(another);
-      return { graph: another, env: own.env };
+      const stop = async () => {
+        await another.close();
+        const { neo4j } = own.processes;
+        if (neo4j === undefined) return;
+        signalGroup(neo4j.child.pid, 'SIGTERM');
+        await neo4j.child.exited;
+      };
+      return { graph: another, env: own.env, folder: home, stop };
     },
     async startServers(name) {
       const own = await startStack({

@@ -40,7 +40,7 @@ export const expiryBenchmark = {
     `Turns: ${REPETITIONS}, of a million cards ${turnsOf(1e6)}. ` +
     'In the rows of memory what stands under "Persona" is the most that the worker had resident after all turns of that size, under "bare" the same of a worker that has scanned the smallest',
   async run({ startGraph, startWorker, temporal, addresses, log }: BenchSystem): Promise<Findings> {
-    const { graph, env } = await startGraph('expiry', PAGE_CACHE);
+    const { graph, env } = await startGraph('expiry', { 'server.memory.pagecache.size': PAGE_CACHE });
     const due: Cardholder[] = [];
     let cards = 0;
     const scanned: { size: number; memory: Memory; comparisons: Comparison[] }[] = [];

@@ -7,7 +7,7 @@ import type { Graph } from '../../graph/index.ts';
 import { listRunningRecoveries } from '../../temporal/running.ts';
 import { resumeRecovery } from '../../temporal/starts.ts';
 import type { SweepResult } from '../../workflows/sweep-obligations.ts';
-import type { Findings } from '../result.ts';
+import { type FigureTable, type Findings, median } from '../result.ts';
 import { compared, loadOf, sideBySide } from '../side-by-side.ts';
 import type { BenchSystem } from '../system.ts';
 
@@ -34,6 +34,9 @@ const PAGED = `
   WITH o ORDER BY o.state, o.payment_id LIMIT $limit
   RETURN o.payment_id AS payment_id`;
 
+/** Milliseconds, by what the sweep's worker waited for. */
+export type Spent = Record<'cypher' | 'lists' | 'starts', number>;
+
 export const sweepBenchmark = {
   name: 'sweep',
   title: `The sweep of ${OPEN} open obligations, of which ${LOST} lost their run, against bare paged Cypher`,
@@ -41,7 +44,7 @@ export const sweepBenchmark = {
     'A graph and a Temporal of their own. Each open obligation has an execution, which no worker serves; before each turn ' +
     `${LOST}, spread evenly, are terminated. Persona: the workflow, from its start to its result, on a worker of its own; ` +
     `all of the ${LOST} must be running again after it. Bare: a loop through the same ids in pages of ${PAGE}, in the order of the ` +
-    `same index, which asks Temporal nothing. Turns: ${TURNS}`,
+    `same index, which asks Temporal nothing. Turns: ${TURNS}. Where the time goes: for how long the worker waited for at least one such call, median of the turns`,
   async run({ startServers, startWorker, log }: BenchSystem): Promise<Findings> {
     const servers = await startServers('sweep');
     const { graph, temporal, env } = servers;
@@ -50,16 +53,25 @@ export const sweepBenchmark = {
       await add(graph);
       await loadOf(OPEN, IN_FLIGHT, (n) => resumeRecovery(temporal, paymentId(n)));
       const worker = await startWorker('sweep/sweeper.ts', { ...env, SWEEP_QUEUE: QUEUE });
+      const turns: Turn[] = [];
       const swept = await sideBySide(
         async () => {
           await lose(temporal);
-          return sweep(temporal);
+          const before = spentSoFar(worker);
+          const turn = await sweep(temporal);
+          turns.push({ ...turn, spent: difference(before, spentSoFar(worker)) });
+          return turn;
         },
         async () => walk(graph),
         TURNS,
       );
       await worker.stop();
-      return { comparisons: [compared('open obligations looked at', 'obligations/s', 'perSecond', swept)] };
+      // The first one is not measured.
+      const tables = [spendingOf(turns.slice(1))];
+      return {
+        comparisons: [compared('open obligations looked at', 'obligations/s', 'perSecond', swept)],
+        tables,
+      };
     } finally {
       await servers.stop();
     }
@@ -88,16 +100,53 @@ async function lose(temporal: Client): Promise<void> {
   while ((await runningOf(temporal)).size > 0);
 }
 
-async function sweep(temporal: Client): Promise<{ perSecond: number }> {
+async function sweep(temporal: Client): Promise<Omit<Turn, 'spent'>> {
   const began = performance.now();
   const result = (await temporal.workflow.execute(WorkflowName.sweepObligations, {
     workflowId: `bench-sweep:${randomUUID()}`,
     taskQueue: QUEUE,
   })) as SweepResult;
-  const perSecond = (OPEN * 1_000) / (performance.now() - began);
+  const tookMs = performance.now() - began;
   if (result.looked_at !== OPEN || result.recoveries !== LOST)
     throw new Error(`the sweep came to ${JSON.stringify(result)}`);
-  return { perSecond };
+  return { perSecond: (OPEN * 1_000) / tookMs, tookMs };
+}
+
+interface Turn {
+  perSecond: number;
+  tookMs: number;
+  spent: Spent;
+}
+
+/** What the worker has said last. */
+function spentSoFar({ output }: { output(): string }): Spent {
+  const said = output()
+    .match(/^{"spent":.*$/gm)
+    ?.at(-1);
+  return said === undefined
+    ? { cypher: 0, lists: 0, starts: 0 }
+    : (JSON.parse(said) as { spent: Spent }).spent;
+}
+
+function difference(before: Spent, after: Spent): Spent {
+  const since = { ...after };
+  for (const key of Object.keys(since) as (keyof Spent)[]) since[key] -= before[key];
+  return since;
+}
+
+function spendingOf(turns: readonly Turn[]): FigureTable {
+  const seconds = (of: (turn: Turn) => number) => median(turns.map(of)) / 1_000;
+  const rows: [string, (turn: Turn) => number][] = [
+    ['a sweep', ({ tookMs }) => tookMs],
+    ['Temporal lists what is running', ({ spent }) => spent.lists],
+    ['Temporal starts what is not, and refuses what it starts to be sure', ({ spent }) => spent.starts],
+    ['Cypher', ({ spent }) => spent.cypher],
+    [
+      'tasks of Temporal’s, and everything else',
+      ({ tookMs, spent }) => tookMs - spent.lists - spent.starts - spent.cypher,
+    ],
+  ];
+  return { head: ['where the time goes', 'seconds'], rows: rows.map(([what, of]) => [what, seconds(of)]) };
 }
 
 async function walk(graph: Graph): Promise<{ perSecond: number }> {

@@ -1,4 +1,7 @@
-/** A worker of the sweep alone, as Persona's workers run it, on a queue of its own: `SWEEP_QUEUE`. What it starts, stays unserved. */
+/**
+ * A worker of the sweep alone, as Persona's workers run it, on a queue of its own: `SWEEP_QUEUE`. What it starts, stays
+ * unserved. After each sweep it says what it has spent so far on what it waits for.
+ */
 
 import { createSweepActivities } from '../../activities/sweep.ts';
 import type { TaskQueueName } from '../../domain/processes.ts';
@@ -8,6 +11,9 @@ import { workflowBundle } from '../../temporal/bundle.ts';
 import { connectTemporal } from '../../temporal/client.ts';
 import { sweepStarts } from '../../temporal/sweep-starts.ts';
 import { connectWorkers, createQueueWorker } from '../../temporal/worker.ts';
+import type { SweepActivities } from '../../workflows/sweep-obligations.ts';
+import type { Spent } from './benchmark.ts';
+import { createStopwatch } from './stopwatch.ts';
 
 const { SWEEP_QUEUE } = process.env;
 const environment = readWorkerEnvironment(process.env);
@@ -16,17 +22,31 @@ const codecKeys = environment.codecKeys.reveal();
 const address = { ...environment.temporal, apiKey: environment.temporal.apiKey?.reveal() };
 const client = await connectTemporal({ ...address, codecKeys });
 const connection = await connectWorkers(address);
+const [cypher, lists, starts] = [createStopwatch(), createStopwatch(), createStopwatch()];
+const { listRunningRecoveries, resumeRecovery, ...others } = sweepStarts(client);
+const sweep = createSweepActivities({
+  graph: { ...graph, read: (...asked) => cypher.around(() => graph.read(...asked)) },
+  ...others,
+  listRunningRecoveries: (ids) => lists.around(() => listRunningRecoveries(ids)),
+  resumeRecovery: (id) => starts.around(() => resumeRecovery(id)),
+  now: Date.now,
+});
 const worker = await createQueueWorker({
   connection,
   namespace: address.namespace,
   queue: SWEEP_QUEUE as TaskQueueName,
   codecKeys,
   bundle: await workflowBundle({ prebuiltOnly: false }),
-  activities: createSweepActivities({
-    graph,
-    ...sweepStarts(client),
-    now: Date.now,
-  }),
+  activities: {
+    ...sweep,
+    // The last part of each sweep.
+    async sweepFraudReviews(input) {
+      const page = await sweep.sweepFraudReviews(input);
+      const spent: Spent = { cypher: cypher.total, lists: lists.total, starts: starts.total };
+      console.log(JSON.stringify({ spent }));
+      return page;
+    },
+  } satisfies SweepActivities,
 });
 console.log(JSON.stringify({ ready: { queue: String(SWEEP_QUEUE) } }));
 await worker.run();

@@ -46,7 +46,7 @@ async function useNeo4j(env: ServerOptions['env'], uri: string): Promise<Running
 }
 
 async function startOwn(options: ServerOptions): Promise<RunningServer> {
-  const { folder, guard, log, port: preferred, pageCache = PAGE_CACHE } = options;
+  const { folder, guard, log, port: preferred, neo4jSettings } = options;
   const launcher = await findLauncher(options);
   const password = randomBytes(18).toString('base64url');
   const started = Date.now();
@@ -54,7 +54,7 @@ async function startOwn(options: ServerOptions): Promise<RunningServer> {
   return retryTakenPorts(async (attempt) => {
     const port = await (preferred === undefined ? freePort() : freePortFrom(preferred));
     const home = join(folder, `neo4j-${attempt}`);
-    const conf = writeConfiguration(home, port, pageCache);
+    const conf = writeConfiguration(home, port, neo4jSettings);
     const uri = `bolt://127.0.0.1:${port}`;
     const process = await startProcess(async () => {
       const child = startChild({
@@ -113,7 +113,7 @@ function javaArguments(jars: string, home: string, conf: string): string[] {
 }
 
 /** Small, on loopback only, telling nobody; all its files are below `home`. */
-function writeConfiguration(home: string, port: number, pageCache: string): string {
+function writeConfiguration(home: string, port: number, own: ServerOptions['neo4jSettings']): string {
   const conf = join(home, 'conf');
   for (const folder of [conf, join(home, 'plugins'), join(home, 'import')])
     mkdirSync(folder, { recursive: true });
@@ -132,9 +132,10 @@ function writeConfiguration(home: string, port: number, pageCache: string): stri
     'server.directories.transaction.logs.root': path('data/transactions'),
     'server.memory.heap.initial_size': HEAP.initial,
     'server.memory.heap.max_size': HEAP.max,
-    'server.memory.pagecache.size': pageCache,
+    'server.memory.pagecache.size': PAGE_CACHE,
     'db.tx_log.preallocate': 'false',
     'dbms.usage_report.enabled': 'false',
+    ...own,
   };
   const lines = Object.entries(settings).map(([name, value]) => `${name}=${value}\n`);
   writeFileSync(join(conf, 'neo4j.conf'), lines.join(''));

@@ -13,8 +13,8 @@ export interface ServerOptions {
   port?: number | undefined;
   /** Where Temporal's UI has payloads opened. */
   codec?: string | undefined;
-  /** What Neo4j keeps of its files in memory, such as `128m`, which is what it has without this. */
-  pageCache?: string | undefined;
+  /** Neo4j's, by their names in its configuration: besides those that it has here, or instead of them. */
+  neo4jSettings?: Readonly<Record<string, string>> | undefined;
 }
 
 export interface RunningServer {

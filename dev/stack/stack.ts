@@ -24,7 +24,7 @@ export interface StackOptions {
   /** Where Temporal's UI has payloads opened; without it the UI shows them sealed. */
   codec?: string | undefined;
   /** As in `ServerOptions`. */
-  pageCache?: string | undefined;
+  neo4jSettings?: ServerOptions['neo4jSettings'];
   /** A folder of this copy's own for data and logs; the guard deletes it at the end. */
   folder: string;
   guard: Guard;
@@ -50,7 +50,7 @@ export async function startStack({
   servers,
   ports = {},
   codec,
-  pageCache,
+  neo4jSettings,
   folder,
   guard,
   log,
@@ -58,7 +58,7 @@ export async function startStack({
 }: StackOptions): Promise<Stack> {
   guard.removeAtEnd(folder);
   const start = async (name: ServerName): Promise<[ServerName, RunningServer]> => {
-    const options: ServerOptions = { env, folder, guard, log, port: ports[name], codec, pageCache };
+    const options: ServerOptions = { env, folder, guard, log, port: ports[name], codec, neo4jSettings };
     return [name, await STARTERS[name](options)];
   };
   const running = fulfilled(await Promise.allSettled(servers.map(start)));

@@ -1,0 +1,23 @@
+import { expect, test } from 'vitest';
+import { describeMachine } from './machine.ts';
+import { asMarkdown, asTable } from './report.ts';
+import type { FigureTable } from './result.ts';
+
+const described = {
+  ...{ name: 'n', title: 'Title', conditions: 'As it was', machine: describeMachine() },
+  at: '2026-11-23T00:00:00.000Z',
+};
+const comparison = { what: 'speed', unit: 'per s', persona: [1], bare: [2] };
+const figures: FigureTable = { head: ['', 'bytes', 'events'], rows: [['a customer', 12_345.6, 9.5]] };
+
+test('figures with nothing beside them have a table of their own', () => {
+  const page = asMarkdown([{ ...described, comparisons: [], tables: [figures] }]);
+  expect(page).toContain('|  | bytes | events |\n| --- | ---: | ---: |\n| a customer | 12 346 | 9.50 |');
+  expect(page).not.toContain('Persona |');
+});
+
+test('it stands behind what was compared', () => {
+  const result = { ...described, comparisons: [comparison], tables: [figures] };
+  expect(asMarkdown([result])).toMatch(/\| speed \(per s\) \| 1\.00 .*\n\n\|  \| bytes/);
+  expect(asTable(result)).toMatch(/speed[\s\S]*a customer/);
+});

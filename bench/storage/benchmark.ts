@@ -1,0 +1,190 @@
+/** How much room one more takes in Neo4j's files: customer, checkout, recovery, event, receipt. */
+
+import { v7 as uuidv7 } from 'uuid';
+import { type Graph, rehearse } from '../../graph/index.ts';
+import type { FigureTable, Findings } from '../result.ts';
+import { loadOf } from '../side-by-side.ts';
+import type { BenchSystem, OwnGraph } from '../system.ts';
+import { completeFiles, NO_CHECKPOINT, SETTINGS } from './checkpoint.ts';
+import { propertyRecordsIn, recordsOf, type Room, roomOf } from './files.ts';
+import { lives } from './lives.ts';
+import { pacesOf } from './paces.ts';
+
+/** How many of each; fewer for a try. */
+const COUNT = Number(process.env.BENCH_STORAGE_COUNT ?? 5_000);
+const COPIES = 4 * COUNT;
+const IN_FLIGHT = 8;
+const WARM_UP_TRIES = 10;
+
+/** What the files hold, and what the graph counts. */
+interface Measured extends Room {
+  node_count: number;
+  edge_count: number;
+  events: number;
+  receipts: number;
+}
+
+const COUNTS = `
+  RETURN COUNT { () } AS node_count, COUNT { ()-->() } AS edge_count, COUNT { (:PersonaEvent) } AS events,
+    COUNT { (:CommandReceipt) } AS receipts`;
+
+// Streams are many, and each grows for itself: an entry of (stream, number) may come anywhere in its index. Ids follow the clock.
+const COPY_EVENTS = `
+  MATCH (e:PersonaEvent) WHERE e.recorded_at >= datetime($since)
+  WITH e, rand() AS place ORDER BY place LIMIT 1000
+  WITH collect(e) AS sample
+  UNWIND range(0, size($ids) - 1) AS n
+  CALL (sample, n) {
+    WITH sample[n % size(sample)] AS e
+    CREATE (copy:PersonaEvent) SET copy = e{.*, id: $ids[n], stream_id: randomUUID()}
+  } IN TRANSACTIONS OF 1000 ROWS`;
+
+const COPY_RECEIPTS = `
+  MATCH (r:CommandReceipt)
+  WITH r, rand() AS place ORDER BY place LIMIT 1000
+  WITH collect(r) AS sample
+  UNWIND range(0, $count - 1) AS n
+  CALL (sample, n) {
+    WITH sample[n % size(sample)] AS r
+    CREATE (copy:CommandReceipt) SET copy = r{.*, key: right(randomUUID(), 12) + substring(r.key, 12)}
+  } IN TRANSACTIONS OF 1000 ROWS`;
+
+export const storageBenchmark = {
+  name: 'storage',
+  title: 'Room that one more takes in Neo4j’s files',
+  conditions:
+    `A Neo4j of its own; ${COUNT} of each kind, one kind after the other, by the graph's own commands, and ${COPIES} copies of the events that they left; at last as many copies of receipts. ` +
+    'After each step the server writes a checkpoint and its files are summed up, without transaction logs, which are deleted again. ' +
+    'Of indexes the figure is a limit: Neo4j copies a page of theirs when it is first changed after a checkpoint, which in a graph as small as this is nearly every one. The last row is of a graph of its own that has written none',
+  async run({ startGraph, log }: Pick<BenchSystem, 'startGraph' | 'log'>): Promise<Findings> {
+    const own = await startGraph('storage', SETTINGS);
+    const { graph } = own;
+    const empty = await measure(own);
+    let before = empty;
+    const grow = async (what: string, count: number, work: () => Promise<unknown>): Promise<Measured> => {
+      log(`${what}: ${count}…`);
+      await work();
+      const after = await measure(own);
+      const each = perOne(before, after, count);
+      before = after;
+      return each;
+    };
+    try {
+      const found: { what: string; each: Measured; event: Measured }[] = [];
+      for (const { what, live } of lives()) {
+        await warmUp(graph, (stage) => live(stage, 0));
+        const since = new Date().toISOString();
+        const each = await grow(what, COUNT, () => loadOf(COUNT, IN_FLIGHT, (n) => live(graph, n)));
+        const ids = Array.from({ length: COPIES }, () => uuidv7());
+        const event = await grow('copies of their events', COPIES, () =>
+          write(graph, COPY_EVENTS, { since, ids }),
+        );
+        found.push({ what, each, event });
+      }
+      const receipt = await grow('copies of receipts', COPIES, () =>
+        write(graph, COPY_RECEIPTS, { count: COPIES }),
+      );
+      const paces = { head: ['', 'a second'], rows: await pacesOf(graph) };
+      const whole = perOne(empty, await measureWhole(startGraph, log), COUNT);
+      return { comparisons: [], tables: [tableOf(found, receipt, whole), paces] };
+    } finally {
+      await graph.close();
+    }
+  },
+};
+
+/** All of it once, in a graph that has never written a checkpoint: what its indexes take once nothing in them is there twice. */
+async function measureWhole(
+  startGraph: BenchSystem['startGraph'],
+  log: BenchSystem['log'],
+): Promise<Measured> {
+  const { graph, folder, stop } = await startGraph('storage-whole', NO_CHECKPOINT);
+  log(`all of these: ${COUNT}…`);
+  for (const { live } of lives()) {
+    await warmUp(graph, (stage) => live(stage, 0));
+    await loadOf(COUNT, IN_FLIGHT, (n) => live(graph, n));
+  }
+  const counted = await countsOf(graph);
+  await stop();
+  return { ...counted, ...roomOf(folder) };
+}
+
+/** A server that has just started may take longer for its first plans than a command may take; it keeps those that it has found. */
+async function warmUp(graph: Graph, play: (stage: Graph) => Promise<unknown>): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await rehearse(graph, async (stage) => void (await play(stage)));
+    } catch (error) {
+      if (tries === WARM_UP_TRIES) throw error;
+    }
+  }
+}
+
+async function measure({ graph, folder }: OwnGraph): Promise<Measured> {
+  await completeFiles(graph, folder);
+  return { ...(await countsOf(graph)), ...roomOf(folder) };
+}
+
+async function countsOf(graph: Graph): Promise<Omit<Measured, keyof Room>> {
+  const [counted] = await graph.read<Omit<Measured, keyof Room>>(COUNTS);
+  if (counted === undefined) throw new Error('the graph counts nothing');
+  return counted;
+}
+
+function perOne(before: Measured, after: Measured, count: number): Measured {
+  const each = { ...after };
+  for (const key of Object.keys(each) as (keyof Measured)[]) each[key] = (after[key] - before[key]) / count;
+  return each;
+}
+
+async function write(graph: Graph, cypher: string, parameters: Record<string, unknown>): Promise<void> {
+  const session = graph.writeSession();
+  try {
+    await session.run(cypher, parameters);
+  } finally {
+    await session.close();
+  }
+}
+
+const HEAD = [
+  '',
+  'records (bytes)',
+  'of these texts',
+  'indexes (bytes, at most)',
+  'events',
+  'receipts',
+  'records without both (bytes)',
+  'nodes',
+  'edges',
+  'property records',
+  'transaction log (bytes)',
+];
+
+function tableOf(
+  found: readonly { what: string; each: Measured; event: Measured }[],
+  receipt: Measured,
+  whole: Measured,
+): FigureTable {
+  const rowOf = (what: string, each: Measured, event: Measured): [string, ...number[]] => [
+    what,
+    recordsOf(each),
+    each.texts,
+    each.indexes,
+    each.events,
+    each.receipts,
+    recordsOf(each) - each.events * recordsOf(event) - each.receipts * recordsOf(receipt),
+    each.node_count,
+    each.edge_count,
+    propertyRecordsIn(each.properties),
+    each.logs,
+  ];
+  return {
+    head: HEAD,
+    rows: [
+      ...found.map(({ what, each, event }) => rowOf(what, each, event)),
+      ...found.map(({ what, event }) => rowOf(`an event of ${what}`, event, event)),
+      rowOf('a receipt', receipt, receipt),
+      rowOf('all five of the first, in a graph without copies', whole, whole),
+    ],
+  };
+}
