@@ -117,14 +117,19 @@ test('one that cannot be opened or sent keeps nothing back, page after page', as
   expect((await swept(30 * MINUTE)).sent).toHaveLength(101);
 });
 
-test('what Temporal does not take now is sent by the next sweep, however old it is', async () => {
-  const report = failed();
-  await keep(report);
-  const refused = await swept(300 * MINUTE, () => {
-    throw new PersonaError('temporal_unavailable', 'namespace rate limit exceeded');
+test('what Temporal does not take now fails its page, and is sent by the next try, however old it is', async () => {
+  const [first, second] = [failed(), failed()];
+  await keep(first);
+  await keep(second);
+  const taken: Report[] = [];
+  const refusing = swept(300 * MINUTE, (report) => {
+    if (report.message.event_id === first.message.event_id)
+      throw new PersonaError('temporal_unavailable', 'namespace rate limit exceeded');
+    taken.push(report);
   });
-  expect(refused.sent).toEqual([]);
-  expect((await swept(310 * MINUTE)).sent).toEqual([report]);
+  await expect(refusing).rejects.toMatchObject({ type: 'temporal_unavailable' });
+  expect(taken).toEqual([second]);
+  expect((await swept(310 * MINUTE)).sent).toEqual([first]);
 });
 
 test('a key that the ring lacks for now delays a report; one that was destroyed took it along', async () => {

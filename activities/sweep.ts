@@ -104,21 +104,26 @@ export function createSweepActivities(deps: SweepDependencies): SweepActivities 
       const page = { after, limit: PAGE, before: now() - REPORT_WAITS_MS, now: now() };
       const { due, next } = await findReportsDue(graph, page);
       let started = 0;
-      const later: ReportDue[] = [];
+      /** Sent, or not to be sent now: next when they are twice as old. */
+      const handled: ReportDue[] = [];
       for (const report of due) {
         try {
           const isSent = await sendAgain(report);
-          later.push(report);
+          handled.push(report);
           if (!isSent) continue;
           started += 1;
           log.warn('An accepted message that nothing has recorded was sent again', idsOf(report));
         } catch (error) {
           // One that cannot be opened or sent must not keep the others back.
           log.error('An accepted message could not be sent again', { ...idsOf(report), error });
-          if (!isTemporalBusy(error)) later.push(report);
+          if (!isTemporalBusy(error)) handled.push(report);
         }
       }
-      if (later.length > 0) await postpone(later);
+      if (handled.length > 0) await postpone(handled);
+      // Retried, and at last told to the workflow: a payment must not be taken up without a STOP that was accepted.
+      const refused = due.length - handled.length;
+      if (refused > 0)
+        throw new PersonaError('temporal_unavailable', `Temporal did not take ${refused} accepted messages`);
       return { looked_at: due.length, started, ...(next !== undefined && { next }) };
     },
 
@@ -146,7 +151,7 @@ export function createSweepActivities(deps: SweepDependencies): SweepActivities 
   };
 }
 
-/** Its run has not got the message: the next sweep sends it, however old it is. */
+/** Its run has not got the message, which is sent as soon as Temporal takes it, however old it is. */
 function isTemporalBusy(error: unknown): boolean {
   return (
     error instanceof PersonaError &&
