@@ -143,7 +143,7 @@ test.each(['SIGINT', 'SIGKILL'] as const)(
     writeFileSync(join(clone, 'slow'), '');
     const child = boot('program.ts');
     const end = ended(child);
-    await expect.poll(() => installs().length, { timeout: 10_000 }).toBe(2);
+    await expect.poll(() => installs().length, { timeout: 60_000 }).toBe(2);
     process.kill(-(child.pid ?? 0), signal);
     expect((await end).code).not.toBe(0);
     expect(version('a')).toBe('1.0.0');
@@ -203,7 +203,7 @@ test('Ctrl-C, which npm and the terminal both deliver, reaches the program once;
   );
   const child = boot('program.ts');
   const end = ended(child);
-  await expect.poll(() => existsSync(join(clone, 'running')), { timeout: 10_000 }).toBe(true);
+  await expect.poll(() => existsSync(join(clone, 'running')), { timeout: 60_000 }).toBe(true);
   process.kill(-(child.pid ?? 0), 'SIGINT');
   await sleep(50);
   child.kill('SIGINT');

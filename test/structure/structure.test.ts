@@ -2,14 +2,11 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } fr
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { checkStructure } from '../../dev/test/structure.ts';
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
 const folders: string[] = [];
-// Each check starts a program that reads TypeScript.
-vi.setConfig({ testTimeout: 30_000, hookTimeout: 60_000 });
-
 /** Files that must not be there, each with what the check has to say of it. */
 const PLANTED: readonly [file: string, content: string, problem: RegExp][] = [
   ['workflows/p1.ts', "import 'neo4j-driver';", /^workflows-reach-nothing-but-domain: .*neo4j-driver/],
