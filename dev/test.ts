@@ -1,5 +1,5 @@
 /**
- * `npm test`: static checks, then every tier of tests on servers of its own. `--quick` leaves out what needs servers; other
+ * `npm test`: static checks, and beside them every tier of tests on servers of its own. `--quick` leaves out what needs servers; other
  * arguments go to vitest. The last line of stdout is `N passed, N failed`.
  */
 import { mkdirSync, mkdtempSync } from 'node:fs';
@@ -14,12 +14,15 @@ import { type Count, runStaticChecks } from './test/static-checks.ts';
 
 const repository = fileURLToPath(new URL('..', import.meta.url));
 
+/** Where Node keeps what it has compiled of our programs, which tests start again and again. */
+const NODE_COMPILE_CACHE = process.env.NODE_COMPILE_CACHE ?? join(repository, '.persona', 'compile-cache');
+
 await runCommand(async (context) => {
   const args = process.argv.slice(2);
   const quick = args.includes('--quick');
   const filters = args.filter((argument) => argument !== '--quick');
   const started = Date.now();
-  const counts = [await runStaticChecks(context.log), await runTests(quick, filters, context)];
+  const counts = await Promise.all([runStaticChecks(context.log), runTests(quick, filters, context)]);
   const passed = counts.reduce((sum, count) => sum + count.passed, 0);
   const failed = counts.reduce((sum, count) => sum + count.failed, 0);
   context.log(`in ${since(started)}`);
@@ -29,7 +32,12 @@ await runCommand(async (context) => {
 
 async function runTests(quick: boolean, filters: string[], { guard, log }: CommandContext): Promise<Count> {
   try {
-    const env = { ...process.env, NODE_ENV: 'test', ...(quick ? {} : await serversForTests({ guard, log })) };
+    const env = {
+      ...process.env,
+      NODE_COMPILE_CACHE,
+      NODE_ENV: 'test',
+      ...(quick ? {} : await serversForTests({ guard, log })),
+    };
     const projects = quick ? ['unit'] : [];
     return await runVitest({ projects, filters, env, guard });
   } catch (error) {
