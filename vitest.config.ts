@@ -27,7 +27,7 @@ export default defineConfig({
             '**/*.real.test.ts',
             '**/*.timeskip.test.ts',
             'test/e2e/**',
-            'test/faults/**',
+            'test/faults/*.test.ts',
           ],
           pool: 'forks',
           // Much of it waits for programs that it starts.
@@ -76,14 +76,25 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'faults',
-          include: ['test/faults/**/*.test.ts'],
-          exclude: everywhere,
+          include: ['test/faults/faults.test.ts'],
           pool: 'forks',
-          // Each kills servers of its own, and needs the machine for itself to do so at the right moment.
-          fileParallelism: false,
           testTimeout: 10 * MINUTE_MS,
           hookTimeout: 4 * MINUTE_MS,
           sequence: { groupOrder: 4 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          // `npm run test:long`, at most an hour: each of these has a short form in another tier.
+          name: 'long',
+          include: ['test/faults/long.test.ts', 'graph/invariants/invariants.real.test.ts'],
+          pool: 'forks',
+          fileParallelism: false,
+          testTimeout: 10 * MINUTE_MS,
+          hookTimeout: 4 * MINUTE_MS,
+          env: { PERSONA_PROPERTY_RUNS: '100' },
+          sequence: { groupOrder: 5 },
         },
       },
     ],
