@@ -134,7 +134,7 @@ describe('payment failures', () => {
     const other = await onboard(api.first);
     // Of an event that was accepted before the payment was known, each repeat is answered as it was.
     const theirs = () => ({ ...settlement, event_id: randomUUID(), customer_id: other.customer_id });
-    await expect.poll(async () => (await settle(theirs())).status, { timeout: 20_000 }).toBe(409);
+    await expect.poll(async () => (await settle(theirs())).status, { timeout: 60_000 }).toBe(409);
   });
 
   test('a report starts the recovery, which both faces then show; the report again is the same one', async () => {
@@ -156,7 +156,7 @@ describe('payment failures', () => {
     const path = `/api/v1/customers/${customer.customer_id}/recoveries`;
     await expect
       .poll(async () => (await rest(api.first, `${path}/${failure.payment_id}`)).body.outcome, {
-        timeout: 20_000,
+        timeout: 60_000,
       })
       .toBe('recovered');
     const shown = (await rest(api.second, `${path}/${failure.payment_id}`)).body;

@@ -40,7 +40,7 @@ test('contexts and profiles are read while Temporal is away, also by a process t
   const proxy = await startProxy(process.env.TEMPORAL_ADDRESS ?? '');
   const variables = { TEMPORAL_ADDRESS: proxy.address };
   const before = await under.startApi(variables);
-  const soon = { timeout: 30_000 };
+  const soon = { timeout: 60_000 };
   await expect.poll(() => rest(before, '/readyz'), soon).toMatchObject({ body: { status: 'ready' } });
   await proxy.close();
   const meanwhile = await under.startApi(variables);

@@ -1,11 +1,11 @@
 // `node dev/boot.mjs FILE.ts [argument…]`: what every npm script starts with. Plain JavaScript for any Node from 18 on:
-// installs the packages when the lockfile changed, then runs FILE.ts on the project's Node 24. Speaks on stderr only.
+// installs the packages unless those of the lockfile are there, then runs FILE.ts on the project's Node 24. Speaks on stderr only.
 import { spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { isInstalled, replacePackages } from './installed.mjs';
 import { withLock } from './lock.mjs';
 
 const WANTED_NODE = 24;
@@ -34,28 +34,17 @@ async function main([program, ...args]) {
 }
 
 async function installIfChanged() {
-  const stamp = join(root, 'node_modules', '.persona-install');
-  const wanted = fingerprint();
-  const installed = () => existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted;
-  if (installed()) return;
+  if (isInstalled(root)) return;
   await withLock(
     join(root, '.persona', 'install.lock'),
     async (lock) => {
-      if (installed()) return;
-      await install(lock);
-      mkdirSync(dirname(stamp), { recursive: true });
-      writeFileSync(stamp, wanted);
+      if (!isInstalled(root)) await replacePackages(root, (folder) => install(folder, lock));
     },
     () => say('another copy is installing the packages: waiting for it'),
   );
 }
 
-function fingerprint() {
-  const lockfile = readFileSync(join(root, 'package-lock.json'));
-  return `${createHash('sha256').update(lockfile).digest('hex')} ${process.platform}-${process.arch}\n`;
-}
-
-async function install(lock) {
+async function install(folder, lock) {
   const started = Date.now();
   const elapsed = () => `${Math.round((Date.now() - started) / 1000)} s`;
   say('installing the packages (npm ci; about a minute the first time)…');
@@ -67,12 +56,13 @@ async function install(lock) {
     '--include=optional',
     '--prefer-offline',
     '--loglevel=error',
+    `--prefix=${folder}`,
   ];
   const npm = process.env.npm_execpath;
   const byPath = npm !== undefined && /\.c?js$/.test(npm);
   const child = byPath
-    ? spawn(process.execPath, [npm, ...options], { cwd: root, stdio: ['ignore', 2, 2] })
-    : spawn('npm', options, { cwd: root, stdio: ['ignore', 2, 2], shell: windows });
+    ? spawn(process.execPath, [npm, ...options], { cwd: folder, stdio: ['ignore', 2, 2] })
+    : spawn('npm', options, { cwd: folder, stdio: ['ignore', 2, 2], shell: windows });
   if (child.pid !== undefined) lock.alsoHeldBy(child.pid);
   const tick = setInterval(() => say(`still installing… ${elapsed()}`), TICK_MS);
   const code = await finished(child, (signal) => child.kill(signal)).finally(() => clearInterval(tick));

@@ -1,10 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -21,16 +22,30 @@ let clone: string;
 beforeEach(() => {
   clone = mkdtempSync(join(tmpdir(), 'persona-boot-'));
   mkdirSync(join(clone, 'dev'));
-  for (const file of ['boot.mjs', 'lock.mjs']) {
+  for (const file of ['boot.mjs', 'installed.mjs', 'lock.mjs']) {
     copyFileSync(fileURLToPath(new URL(file, import.meta.url)), join(clone, 'dev', file));
   }
-  writeFileSync(join(clone, 'package-lock.json'), '{"version":1}');
-  // Stands in for npm: takes a moment, and notes that it ran.
+  lock({ 'node_modules/a': { version: '1.0.0' } });
+  // Stands in for npm: takes a moment, notes that it ran, and installs what is not for other machines.
   writeFileSync(
     join(clone, 'npm.cjs'),
-    `const { appendFileSync, existsSync, mkdirSync } = require('node:fs');
-    appendFileSync('installs', process.argv.slice(2).join(' ') + '\\n');
-    setTimeout(() => { if (existsSync('broken')) process.exit(3); mkdirSync('node_modules', { recursive: true }); }, 300);`,
+    `const { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } = require('node:fs');
+    const at = (name) => require('node:path').join(__dirname, name);
+    appendFileSync(at('installs'), process.argv.slice(2).join(' ') + '\\n');
+    rmSync('node_modules', { recursive: true, force: true });
+    const { packages } = JSON.parse(readFileSync('package-lock.json', 'utf8'));
+    delete packages[''];
+    for (const [path, { os, version }] of Object.entries(packages)) {
+      if (os && !os.includes(process.platform)) delete packages[path];
+      else {
+        mkdirSync(path, { recursive: true });
+        writeFileSync(path + '/package.json', version);
+      }
+    }
+    setTimeout(() => {
+      if (existsSync(at('broken'))) process.exit(3);
+      writeFileSync('node_modules/.package-lock.json', JSON.stringify({ packages }));
+    }, existsSync(at('slow')) ? 60_000 : 300);`,
   );
   writeFileSync(
     join(clone, 'program.ts'),
@@ -38,6 +53,17 @@ beforeEach(() => {
   );
 });
 afterEach(() => rmSync(clone, { recursive: true, force: true }));
+
+/** What is to be installed. */
+function lock(packages: Record<string, object>) {
+  writeFileSync(join(clone, 'package-lock.json'), JSON.stringify({ packages: { '': {}, ...packages } }));
+}
+
+/** The version of a package that is there. */
+function version(name: string): string | undefined {
+  const file = join(clone, 'node_modules', name, 'package.json');
+  return existsSync(file) ? readFileSync(file, 'utf8') : undefined;
+}
 
 function boot(...args: string[]): ChildProcess {
   return spawn(process.execPath, ['dev/boot.mjs', ...args], {
@@ -73,10 +99,65 @@ test('installs again only when the lockfile has changed', async () => {
   await ended(boot('program.ts'));
   expect((await ended(boot('program.ts'))).stderr).toBe('');
   expect(installs()).toHaveLength(1);
-  writeFileSync(join(clone, 'package-lock.json'), '{"version":2}');
+  lock({ 'node_modules/a': { version: '2.0.0' } });
   await ended(boot('program.ts'));
   expect(installs()).toHaveLength(2);
+  expect(version('a')).toBe('2.0.0');
+  expect(readdirSync(join(clone, 'node_modules')).sort()).toEqual(['.package-lock.json', 'a']);
 });
+
+test("after somebody's own npm ci nothing is left to install", async () => {
+  const other = process.platform === 'linux' ? 'darwin' : 'linux';
+  lock({
+    'node_modules/a': { version: '1.0.0' },
+    'node_modules/for-others': { version: '1.0.0', optional: true, os: [other], cpu: [process.arch] },
+  });
+  execFileSync(process.execPath, ['npm.cjs', 'ci'], { cwd: clone });
+  expect(await ended(boot('program.ts'))).toMatchObject({ code: 5, stderr: '' });
+  expect(installs()).toEqual(['ci']);
+});
+
+test.each<[string, () => void]>([
+  ['a package is missing', () => rmSync(join(clone, 'node_modules', 'a'), { recursive: true })],
+  ['npm was stopped before its end', () => rmSync(join(clone, 'node_modules', '.package-lock.json'))],
+  [
+    'the packages are for another machine',
+    () => {
+      const one = { version: '1.0.0', optional: true, os: [process.platform], cpu: [process.arch] };
+      lock({ 'node_modules/a': { version: '1.0.0' }, 'node_modules/for-this-machine': one });
+    },
+  ],
+  ['another package is there', () => lock({ 'node_modules/b': { version: '1.0.0' } })],
+])('installs where %s', async (_, spoil) => {
+  await ended(boot('program.ts'));
+  spoil();
+  expect((await ended(boot('program.ts'))).code).toBe(5);
+  expect(installs()).toHaveLength(2);
+});
+
+test.each(['SIGINT', 'SIGKILL'] as const)(
+  '%s while it installs: the packages of before stay',
+  async (signal) => {
+    await ended(boot('program.ts'));
+    lock({ 'node_modules/a': { version: '2.0.0' } });
+    writeFileSync(join(clone, 'slow'), '');
+    const child = boot('program.ts');
+    const end = ended(child);
+    await expect.poll(() => installs().length, { timeout: 60_000 }).toBe(2);
+    process.kill(-(child.pid ?? 0), signal);
+    expect((await end).code).not.toBe(0);
+    expect(version('a')).toBe('1.0.0');
+
+    // They are as good as ever for who goes back to them, and no hindrance for who does not.
+    lock({ 'node_modules/a': { version: '1.0.0' } });
+    expect(await ended(boot('program.ts'))).toMatchObject({ code: 5, stderr: '' });
+    rmSync(join(clone, 'slow'));
+    lock({ 'node_modules/a': { version: '2.0.0' } });
+    expect((await ended(boot('program.ts'))).code).toBe(5);
+    expect(version('a')).toBe('2.0.0');
+    expect(readdirSync(join(clone, 'node_modules')).sort()).toEqual(['.package-lock.json', 'a']);
+  },
+);
 
 test('two at once install once, and both run', async () => {
   const both = await Promise.all([ended(boot('program.ts', '1')), ended(boot('program.ts', '2'))]);
@@ -122,7 +203,7 @@ test('Ctrl-C, which npm and the terminal both deliver, reaches the program once;
   );
   const child = boot('program.ts');
   const end = ended(child);
-  await expect.poll(() => existsSync(join(clone, 'running')), { timeout: 10_000 }).toBe(true);
+  await expect.poll(() => existsSync(join(clone, 'running')), { timeout: 60_000 }).toBe(true);
   process.kill(-(child.pid ?? 0), 'SIGINT');
   await sleep(50);
   child.kill('SIGINT');

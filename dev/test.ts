@@ -1,6 +1,7 @@
 /**
- * `npm test`: static checks, then every tier of tests on servers of its own. `--quick` leaves out what needs servers; other
- * arguments go to vitest. The last line of stdout is `N passed, N failed`.
+ * `npm test`: static checks, and beside them every tier of tests on servers of its own. `--quick` leaves out what needs
+ * servers; `--long` runs what is too long for every time, of which `npm test` has a short form; other arguments go to
+ * vitest. The last line of stdout is `N passed, N failed`.
  */
 import { mkdirSync, mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,16 +11,28 @@ import { StackError } from './stack/errors.ts';
 import { type ServerName, startStack } from './stack/stack.ts';
 import { since } from './stack/progress.ts';
 import { runVitest } from './test/run-vitest.ts';
-import { type Count, runStaticChecks } from './test/static-checks.ts';
+import { type Count, LONG_CHECKS, runStaticChecks, USUAL_CHECKS } from './test/static-checks.ts';
 
 const repository = fileURLToPath(new URL('..', import.meta.url));
 
+/** Where Node keeps what it has compiled of our programs, which tests start again and again. */
+const NODE_COMPILE_CACHE = process.env.NODE_COMPILE_CACHE ?? join(repository, '.persona', 'compile-cache');
+
+/** The tiers of vitest.config.ts. */
+const USUAL = ['unit', 'timeskip', 'real', 'e2e', 'faults'];
+const QUICK = ['unit'];
+const LONG = ['long'];
+
 await runCommand(async (context) => {
   const args = process.argv.slice(2);
-  const quick = args.includes('--quick');
-  const filters = args.filter((argument) => argument !== '--quick');
+  const [quick, long] = [args.includes('--quick'), args.includes('--long')];
+  const filters = args.filter((argument) => argument !== '--quick' && argument !== '--long');
+  const projects = quick ? QUICK : long ? LONG : USUAL;
   const started = Date.now();
-  const counts = [await runStaticChecks(context.log), await runTests(quick, filters, context)];
+  const counts = await Promise.all([
+    runStaticChecks(long ? LONG_CHECKS : USUAL_CHECKS, context.log),
+    runTests(projects, filters, context),
+  ]);
   const passed = counts.reduce((sum, count) => sum + count.passed, 0);
   const failed = counts.reduce((sum, count) => sum + count.failed, 0);
   context.log(`in ${since(started)}`);
@@ -27,10 +40,18 @@ await runCommand(async (context) => {
   return failed === 0 && passed > 0 ? 0 : 1;
 });
 
-async function runTests(quick: boolean, filters: string[], { guard, log }: CommandContext): Promise<Count> {
+async function runTests(
+  projects: string[],
+  filters: string[],
+  { guard, log }: CommandContext,
+): Promise<Count> {
   try {
-    const env = { ...process.env, NODE_ENV: 'test', ...(quick ? {} : await serversForTests({ guard, log })) };
-    const projects = quick ? ['unit'] : [];
+    const env = {
+      ...process.env,
+      NODE_COMPILE_CACHE,
+      NODE_ENV: 'test',
+      ...(projects === QUICK ? {} : await serversForTests({ guard, log })),
+    };
     return await runVitest({ projects, filters, env, guard });
   } catch (error) {
     log(error instanceof Error ? error.message : String(error));

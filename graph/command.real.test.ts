@@ -1,12 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { PersonaError } from '../domain/errors.ts';
 import { changedByHand, closeVerified, openTestGraph, runCypher, testHeader } from '../test/graph.ts';
 import type { CommandHeader } from './command.ts';
 import { runCommand } from './command.ts';
 import type { Graph } from './graph.ts';
-
-vi.setConfig({ testTimeout: 30_000 });
 
 let graph: Graph;
 beforeAll(async () => {

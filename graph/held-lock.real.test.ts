@@ -1,14 +1,12 @@
 /** One customer's lock is held by somebody who does not let go: a console, a process that hangs. */
 
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { ERRORS, PersonaError } from '../domain/errors.ts';
 import { dependencyStates } from '../services/dependencies.ts';
 import { connectTemporal } from '../temporal/client.ts';
 import { closeVerified, openTestGraph, testHeader } from '../test/graph.ts';
 import { createCustomer, type Graph, LOCAL_COMMAND_MS, runCommand } from './index.ts';
-
-vi.setConfig({ testTimeout: 60_000 });
 
 /** Fewer than commands wait for the held lock. */
 const CONNECTIONS = 8;
@@ -128,7 +126,7 @@ test('Neo4j is not missing where every connection is in use', async () => {
   const temporal = await connectTemporal({ address, namespace: 'default', codecKeys });
   onTestFinished(() => temporal.connection.close());
   const states = () => dependencyStates({ graph: busy, temporal });
-  await expect.poll(states, { timeout: 30_000 }).toEqual({ neo4j: 'up', temporal: 'up' });
+  await expect.poll(states, { timeout: 60_000 }).toEqual({ neo4j: 'up', temporal: 'up' });
   await Promise.all(sessions.map((session) => session.close()));
 });
 

@@ -25,7 +25,7 @@ import { queueActivities } from '../workers/queues.ts';
 import { openNamespace } from './rig/server.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const START_LIMIT_MS = 90_000;
+const START_LIMIT_MS = 120_000;
 /** What signs the gateway's news. */
 export const WEBHOOK_SECRET = 'whsec_test';
 

@@ -16,8 +16,12 @@ type Activities = PaymentMethodActivities & GatewayMethodActivities & Verificati
 
 const HOUR = 3_600_000;
 
+/** How long an answer waits for the gateway: long enough for a busy machine, or as short as where the gateway is away. */
+const LONG_WAIT_MS = 60_000;
+const SHORT_WAIT_MS = 200;
+
 /** The wallet that the activities write to, and what they were asked; each test spoils what it needs to. */
-function world(spoiled: Partial<Activities> = {}) {
+function world(spoiled: Partial<Activities> = {}, verify_wait_ms = LONG_WAIT_MS) {
   const seen = { status: undefined as string | undefined, attached: [] as string[] };
   const payment_method_id = randomUUID();
   const activities: Activities = {
@@ -29,7 +33,7 @@ function world(spoiled: Partial<Activities> = {}) {
         request_hash: 'hash',
         payment_method_status: 'unverified' as const,
       };
-      return { ready, verify_wait_ms: 200 };
+      return { ready, verify_wait_ms };
     },
     async attachPaymentMethod({ token }) {
       seen.attached.push(token);
@@ -63,7 +67,7 @@ function wish(changes: Partial<AddPaymentMethodInput> = {}): AddPaymentMethodInp
 }
 
 async function ask(rig: TestRig, input: AddPaymentMethodInput): Promise<MethodReady> {
-  return await addPaymentMethod(rig.client, input, { deadline: new Date(Date.now() + 10_000) });
+  return await addPaymentMethod(rig.client, input, { deadline: new Date(Date.now() + 2 * LONG_WAIT_MS) });
 }
 
 function idOf({ customer_id, caller, idempotency_key }: AddPaymentMethodInput): string {
@@ -94,7 +98,7 @@ test('answers with the verified method', async () => {
 test('answers unverified while the gateway is away, and verifies hours later', async () => {
   let rig: TestRig;
   let back = 0;
-  const { activities, seen } = world();
+  const { activities, seen } = world({}, SHORT_WAIT_MS);
   const { attachPaymentMethod } = activities;
   activities.attachPaymentMethod = async (input) => {
     if ((await rig.now()) < back) throw new PersonaError('gateway_unavailable', 'away');
@@ -140,12 +144,15 @@ test('a refusal that comes after the answer does not change it', async () => {
   const refused = new Promise<void>((resolve) => {
     refuse = resolve;
   });
-  const { activities } = world({
-    async attachPaymentMethod() {
-      await refused;
-      return { result: 'refused', reason: 'declined', codes: {}, gateway_customer_ref: 'cus_1' };
+  const { activities } = world(
+    {
+      async attachPaymentMethod() {
+        await refused;
+        return { result: 'refused', reason: 'declined', codes: {}, gateway_customer_ref: 'cus_1' };
+      },
     },
-  });
+    SHORT_WAIT_MS,
+  );
   const rig = await createTestRig({ activities: { [TaskQueue.onboarding]: activities } });
   const input = wish();
 
@@ -191,7 +198,7 @@ test('who asks again while it runs joins, and hears the same', async () => {
   const released = new Promise<void>((resolve) => {
     attach = resolve;
   });
-  const { activities, seen } = world();
+  const { activities, seen } = world({}, SHORT_WAIT_MS);
   const { attachPaymentMethod } = activities;
   activities.attachPaymentMethod = async (input) => {
     await released;

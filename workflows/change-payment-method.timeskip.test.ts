@@ -19,8 +19,12 @@ type Activities = MethodUpdateActivities & RemovalActivities;
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 
+/** How long an answer waits for the gateway: long enough for a busy machine, or as short as where the gateway is away. */
+const LONG_WAIT_MS = 60_000;
+const SHORT_WAIT_MS = 200;
+
 /** What the activities were asked, in order; each test spoils what it needs to. */
-function world(spoiled: Partial<Activities> = {}) {
+function world(spoiled: Partial<Activities> = {}, verify_wait_ms = LONG_WAIT_MS) {
   const seen: string[] = [];
   const activities: Activities = {
     async requestMethodUpdate({ payment_method_id, change }) {
@@ -31,7 +35,7 @@ function world(spoiled: Partial<Activities> = {}) {
         request_hash: 'h',
       } as const;
       const at_gateway = change.expiry_year !== undefined;
-      return { ready, at_gateway, verify_wait_ms: 200 };
+      return { ready, at_gateway, verify_wait_ms };
     },
     async updateAtGateway() {
       return 'updated';
@@ -77,7 +81,7 @@ const newDate = (): UpdatePaymentMethodInput => ({
   change: { expiry_month: 5, expiry_year: 2031, off_session_consent: true },
 });
 
-const waiting = () => ({ deadline: new Date(Date.now() + 10_000) });
+const waiting = () => ({ deadline: new Date(Date.now() + 2 * LONG_WAIT_MS) });
 const update = (rig: TestRig, input: UpdatePaymentMethodInput) =>
   updatePaymentMethod(rig.client, input, waiting());
 const remove = (rig: TestRig, input: EditPaymentMethodInput) =>
@@ -132,7 +136,7 @@ test('consent alone asks no gateway', async () => {
 
 test('the gateway is away for hours: answered as it was, changed when it is back', async () => {
   let rig: TestRig;
-  const { activities, seen } = world();
+  const { activities, seen } = world({}, SHORT_WAIT_MS);
   const { updateAtGateway } = activities;
   const away = awayFor(() => rig, 5 * HOUR);
   activities.updateAtGateway = async (ids) => {
@@ -151,11 +155,14 @@ test('the gateway is away for hours: answered as it was, changed when it is back
 });
 
 test('a gateway that is away for more than a week is given up, and operations see it', async () => {
-  const { activities, seen } = world({
-    async updateAtGateway() {
-      throw new PersonaError('gateway_unavailable', 'away');
+  const { activities, seen } = world(
+    {
+      async updateAtGateway() {
+        throw new PersonaError('gateway_unavailable', 'away');
+      },
     },
-  });
+    SHORT_WAIT_MS,
+  );
   const rig = await rigOf(activities);
   const input = newDate();
 
@@ -167,7 +174,7 @@ test('a gateway that is away for more than a week is given up, and operations se
 
 test('the graph is away after the gateway has changed the card: written when it is back', async () => {
   let rig: TestRig;
-  const { activities } = world();
+  const { activities } = world({}, SHORT_WAIT_MS);
   const { recordMethodUpdate } = activities;
   const away = awayFor(() => rig, 3 * DAY);
   activities.recordMethodUpdate = async (input) => {

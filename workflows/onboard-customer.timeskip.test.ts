@@ -12,6 +12,7 @@ import {
   onboardingRig,
   request,
   resultOf,
+  SHORT_WAIT_MS,
   world,
 } from './testing-onboarding.ts';
 
@@ -51,12 +52,15 @@ test('answers after verifyWait while the gateway is away, and verifies hours lat
     () => back,
     'gateway_unavailable',
   );
-  const { activities, seen } = world({
-    async attachPaymentMethod({ token }) {
-      await away();
-      return attached(token);
+  const { activities, seen } = world(
+    {
+      async attachPaymentMethod({ token }) {
+        await away();
+        return attached(token);
+      },
     },
-  });
+    SHORT_WAIT_MS,
+  );
   rig = await onboardingRig(activities);
   back = (await rig.now()) + 5 * HOUR;
   const body = request();
@@ -68,11 +72,14 @@ test('answers after verifyWait while the gateway is away, and verifies hours lat
 });
 
 test('leaves the method unverified when the gateway is away for more than a week', async () => {
-  const { activities, seen } = world({
-    async attachPaymentMethod() {
-      throw new PersonaError('gateway_unavailable', 'away');
+  const { activities, seen } = world(
+    {
+      async attachPaymentMethod() {
+        throw new PersonaError('gateway_unavailable', 'away');
+      },
     },
-  });
+    SHORT_WAIT_MS,
+  );
   const rig = await onboardingRig(activities);
   const body = request();
 

@@ -359,7 +359,7 @@ test('health follows what a role needs: without Temporal only processes are miss
   const { SERVING, NOT_SERVING } = HealthCheckResponse_ServingStatus;
   const statusOf = async (service: string) =>
     (await answerOf<{ status: string }>((done) => health.check({ service }, done))).status;
-  const soon = { timeout: 30_000 };
+  const soon = { timeout: 60_000 };
   await expect.poll(() => statusOf('processes'), soon).toBe(NOT_SERVING);
   for (const service of ['', 'persona.v1.PersonaAgent', 'persona.v1.IdentityGraphService'])
     expect(await statusOf(service)).toBe(SERVING);

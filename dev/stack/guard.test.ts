@@ -17,7 +17,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const FOREVER = 'setInterval(() => {}, 1000)';
 const node = (code: string) => ({ file: process.execPath, args: ['-e', code], env: process.env });
-const gone = (pid: number) => expect.poll(() => isAlive(pid), { timeout: 10_000 }).toBe(false);
+const gone = (pid: number) => expect.poll(() => isAlive(pid), { timeout: 60_000 }).toBe(false);
 
 test('stop ends what it was given, programs with their children, and deletes what it was told to', async () => {
   const guard = startGuard();
@@ -25,7 +25,7 @@ test('stop ends what it was given, programs with their children, and deletes wha
   const parent = `const { spawn } = require('node:child_process');
     console.log(spawn(process.execPath, ['-e', ${JSON.stringify(FOREVER)}]).pid); ${FOREVER}`;
   const child = startChild({ ...node(parent), logFile: join(folder, 'log'), stage: 'program', guard });
-  await expect.poll(() => child.output(), { timeout: 10_000 }).toMatch(/\d+\n/);
+  await expect.poll(() => child.output(), { timeout: 60_000 }).toMatch(/\d+\n/);
   const grandchild = Number(child.output());
   expect(isAlive(grandchild)).toBe(true);
   await guard.stop();
@@ -45,7 +45,7 @@ test('programs may end their work before the servers go', async () => {
     startChild({ ...node(note('server', 0)), logFile: join(folder, 'server'), stage: 'server', guard }),
     startChild({ ...node(note('program', 300)), logFile: join(folder, 'program'), stage: 'program', guard }),
   ];
-  for (const child of children) await expect.poll(() => child.output(), { timeout: 10_000 }).toBe('up\n');
+  for (const child of children) await expect.poll(() => child.output(), { timeout: 60_000 }).toBe('up\n');
   await guard.stop();
   expect(readFileSync(notes, 'utf8')).toBe('program\nserver\n');
 });
@@ -85,7 +85,7 @@ test('an owner that is killed hard leaves nothing behind', async () => {
   expect(isAlive(pid)).toBe(true);
   killed.kill('SIGKILL');
   await gone(pid);
-  await expect.poll(() => existsSync(folder), { timeout: 10_000 }).toBe(false);
+  await expect.poll(() => existsSync(folder), { timeout: 60_000 }).toBe(false);
 });
 
 test('an owner that keeps its children ends, and they run until the guardian is told to stop', async () => {

@@ -74,7 +74,7 @@ test('an installer that fails is shown with the end of what it printed', async (
   chmodSync(maven, 0o755);
   const failing = copyJars(['a:b'], '1', join(folder, 'jars'), { env: { PATH: folder }, guard });
   await expect(failing).rejects.toThrow(/mvn -B .*failed \(exit code 1\):\nno such artifact/);
-}, 15_000);
+}, 60_000);
 
 test('an address that nobody answers at is named with its variable', async () => {
   const env = {
@@ -93,4 +93,4 @@ test('an address that nobody answers at is named with its variable', async () =>
   await expect(starting).rejects.toThrow(
     /NEO4J_URI=bolt:\/\/127.0.0.1:1 .*\n.*TEMPORAL_ADDRESS=127.0.0.1:1.*\n.*STRIPE_MOCK_URL=http:\/\/127.0.0.1:1:/,
   );
-}, 15_000);
+}, 60_000);

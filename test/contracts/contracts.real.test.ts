@@ -73,7 +73,7 @@ const STORY = [
 ];
 
 /** What an example asks is there soon, but not always at once. */
-const SOON = { timeout: 20_000, interval: 50 };
+const SOON = { timeout: 60_000, interval: 50 };
 const run = startRun();
 let under: ApiUnderTest;
 let api: ApiProcess;

@@ -13,8 +13,8 @@ import { type PersonaSystem, startPersona } from '../../dev/persona.ts';
 import { type Guard, startGuard } from '../../dev/stack/guard.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const LIMIT = { timeout: 60_000, interval: 20 };
-const IMPORT_MS = 240_000;
+const LIMIT = { timeout: 180_000, interval: 20 };
+const IMPORT_MS = 600_000;
 const LINES = 2_500;
 const CARD_NUMBER = '4242424242424242';
 /** A copy of its own: `verify --all` looks at everything that is in the graph. */

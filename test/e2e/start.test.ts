@@ -67,7 +67,7 @@ function listens(address: string): Promise<boolean> {
 test(
   'npm start answers at every address that it prints, and Ctrl-C stops it all',
   async () => {
-    await untilOutput(/Persona runs\. Press Ctrl-C/, 3 * MINUTES);
+    await untilOutput(/Persona runs\. Press Ctrl-C/, 6 * MINUTES);
     const run = readRunFile(runFile) as RunFile;
     for (const url of [
       run.temporal_ui,
@@ -117,13 +117,13 @@ test(
     npmStart.kill('SIGINT');
     expect(await once(npmStart, 'exit')).toEqual([0, null]);
     for (const pid of Object.values(run.pids))
-      await expect.poll(() => isAlive(pid), { timeout: 5_000 }).toBe(false);
+      await expect.poll(() => isAlive(pid), { timeout: 60_000 }).toBe(false);
     const data = logsFolder() ?? '';
     expect(data).toMatch(/\.persona/);
     expect([existsSync(runFile), existsSync(data)]).toEqual([false, false]);
     expect(await Promise.all(sockets.map(listens))).toEqual([false, false, false, false]);
   },
-  5 * MINUTES,
+  10 * MINUTES,
 );
 
 test(
@@ -136,20 +136,20 @@ test(
     expect(await once(npmStart, 'exit')).toEqual([0, null]);
     expect(processesOf(data)).toEqual([]);
   },
-  3 * MINUTES,
+  6 * MINUTES,
 );
 
 test(
   'a part that ends by itself ends everything, with its name and an exit code',
   async () => {
-    await untilOutput(/Persona runs\. Press Ctrl-C/, 3 * MINUTES);
+    await untilOutput(/Persona runs\. Press Ctrl-C/, 6 * MINUTES);
     const run = readRunFile(runFile) as RunFile;
     process.kill(run.pids.gateway ?? 0, 'SIGKILL');
     expect(await once(npmStart, 'exit')).toEqual([1, null]);
     const log = /gateway was ended by SIGKILL; its log: (.*gateway\.log)/.exec(output)?.[1] ?? '';
     expect({ log, there: existsSync(log) }).toEqual({ log: expect.stringMatching(/./), there: true });
     for (const pid of Object.values(run.pids))
-      await expect.poll(() => isAlive(pid), { timeout: 5_000 }).toBe(false);
+      await expect.poll(() => isAlive(pid), { timeout: 60_000 }).toBe(false);
   },
-  5 * MINUTES,
+  10 * MINUTES,
 );

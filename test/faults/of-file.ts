@@ -1,22 +1,36 @@
-/** One fault system for the tests of a file. */
+/** One fault system for all tests of a file. */
 
-import { afterAll, beforeAll, beforeEach } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type Guard, startGuard } from '../../dev/stack/guard.ts';
+import { verifyAll } from '../../graph/replay/verify.ts';
 import { type FaultSystem, startFaultSystem } from './system.ts';
 
-/** Starts it before the file's tests and stops it behind them; a test that fails shows the end of its programs' logs. */
-export function startForFile(onStarted: (system: FaultSystem) => void): void {
+/**
+ * Starts it before the file's tests and stops it behind them; a test that fails shows the end of its programs' logs. After
+ * all others it looks whether the graph is what its log says.
+ *
+ * @param define defines the tests; is given where the system is found once it runs
+ */
+export function onFaultSystem(define: (running: () => FaultSystem) => void): void {
   let guard: Guard;
   let system: FaultSystem | undefined;
+  const running = () => system ?? expect.fail('the system did not start');
 
   beforeAll(async () => {
     guard = startGuard();
     system = await startFaultSystem({ guard, log: () => {} });
-    onStarted(system);
   });
   afterAll(async () => {
     await system?.close();
     await guard.stop();
   });
   beforeEach(({ onTestFailed }) => onTestFailed(() => console.log(system?.persona.logTails())));
+
+  define(running);
+
+  test('the graph is what its log says', async () => {
+    const differences: unknown[] = [];
+    await verifyAll(running().graph, { onDifference: (difference) => differences.push(difference) });
+    expect(differences).toEqual([]);
+  });
 }

@@ -3,7 +3,6 @@
  * history that the test brought about, and fails if one does not replay or an execution is still open.
  */
 
-import { randomBytes } from 'node:crypto';
 import type { Client } from '@temporalio/client';
 import { onTestFinished, vi } from 'vitest';
 import { TaskQueue, type TaskQueueName } from '../../domain/processes.ts';
@@ -11,7 +10,7 @@ import { workflowBundle } from '../../temporal/bundle.ts';
 import { createQueueWorker, runWorkers } from '../../temporal/worker.ts';
 import { collectExecutions, type Execution, recordStarts, unexpectedStates } from './executions.ts';
 import { writeHistories } from './histories.ts';
-import { replayHistories } from './replay.ts';
+import { replayHistories, rigCodecKeys as codecKeys } from './replay.ts';
 import { installRuntime } from './runtime.ts';
 import { openNamespace, startTimeSkippingServer } from './server.ts';
 
@@ -65,7 +64,6 @@ const SHUTDOWN_FORCE_MS = 4_000;
  */
 export async function createTestRig(options: TestRigOptions): Promise<TestRig> {
   installRuntime();
-  const codecKeys = [{ id: 'rig', key: randomBytes(32) }];
   const bundle = await workflowBundle();
   const { interceptor, started } = recordStarts();
   const open = options.server === 'dev' ? openNamespace : startTimeSkippingServer;
@@ -95,10 +93,7 @@ export async function createTestRig(options: TestRigOptions): Promise<TestRig> {
     try {
       await Promise.all(running.map((workers) => workers.stop()));
       const executions = await collectExecutions(server.client, started);
-      const problems = [
-        ...unexpectedStates(executions, excused),
-        ...(await replayHistories(executions, { bundle, codecKeys })),
-      ];
+      const problems = [...unexpectedStates(executions, excused), ...(await replayHistories(executions))];
       await terminateOpen(server.client, executions);
       await writeHistories(executions, codecKeys);
       if (problems.length > 0) throw new Error(problems.join('\n'));
@@ -124,7 +119,7 @@ export async function createTestRig(options: TestRigOptions): Promise<TestRig> {
  *
  * @param limitMs real time, after which the last error is thrown
  */
-export async function eventually<T>(check: () => T | Promise<T>, limitMs = 10_000): Promise<T> {
+export async function eventually<T>(check: () => T | Promise<T>, limitMs = 60_000): Promise<T> {
   return await vi.waitFor(check, { timeout: limitMs, interval: 20 });
 }
 

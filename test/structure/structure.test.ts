@@ -1,15 +1,12 @@
-import { cpSync, globSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { checkStructure } from '../../dev/test/structure.ts';
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
 const folders: string[] = [];
-// Each check reads the whole repository.
-vi.setConfig({ testTimeout: 30_000, hookTimeout: 60_000 });
-
 /** Files that must not be there, each with what the check has to say of it. */
 const PLANTED: readonly [file: string, content: string, problem: RegExp][] = [
   ['workflows/p1.ts', "import 'neo4j-driver';", /^workflows-reach-nothing-but-domain: .*neo4j-driver/],
@@ -47,22 +44,28 @@ function temporaryFolder(): string {
   return folder;
 }
 
+/** What they import, and what says how it is read. The repository itself is checked by `npm test` as well. */
+const COPIED = ['.dependency-cruiser.mjs', 'tsconfig.json', 'package.json', 'dev/lock.mjs'];
+const IMPORTED = ['workflows/recover-payment.ts', 'domain/money.test.ts'];
+
 beforeAll(async () => {
-  const copy = temporaryFolder();
-  const exclude = ['node_modules', '.persona', 'coverage'];
-  const files = globSync('{*/**/*,*}.{ts,tsx,mjs,json}', { cwd: repository, exclude });
-  for (const file of [...files, '.dependency-cruiser.mjs']) cpSync(join(repository, file), join(copy, file));
-  for (const [file, content] of PLANTED) writeFileSync(join(copy, file), content);
-  problems = (await checkStructure(copy)).problems;
+  const folder = temporaryFolder();
+  const write = (file: string, content: string) => {
+    mkdirSync(dirname(join(folder, file)), { recursive: true });
+    writeFileSync(join(folder, file), content);
+  };
+  for (const file of COPIED) cpSync(join(repository, file), join(folder, file));
+  for (const file of IMPORTED) write(file, 'export {};');
+  for (const [file, content] of PLANTED) write(file, content);
+  problems = (await checkStructure(folder)).problems;
 });
 afterAll(() => {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
 
-test('the check sees every file of the repository', async () => {
-  const check = await checkStructure(repository);
-  expect(check.problems.filter((problem) => problem.startsWith('not seen'))).toEqual([]);
-  expect(check.files).toBeGreaterThan(100);
+test('what is as it must be is no problem', () => {
+  const planted = PLANTED.map(([file]) => file);
+  expect(problems.filter((problem) => !planted.some((file) => problem.includes(file)))).toEqual([]);
 });
 
 test.each(PLANTED)('%s, with %j, is found', (file, _content, problem) => {

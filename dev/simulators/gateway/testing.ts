@@ -136,13 +136,16 @@ function simulatorClient({ url }: GatewaySimulator) {
   };
 }
 
+/** Of a busy machine. */
+const LIMIT_MS = 60_000;
+
 /** Reads until there is a value; at most five seconds. */
 export async function until<T>(read: () => Promise<T | undefined> | T | undefined): Promise<T> {
-  const limit = Date.now() + 5000;
+  const limit = Date.now() + LIMIT_MS;
   for (;;) {
     const value = await read();
     if (value !== undefined) return value;
-    if (Date.now() > limit) throw new Error('did not happen within 5 s');
+    if (Date.now() > limit) throw new Error(`did not happen within ${LIMIT_MS / 1000} s`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }

@@ -1,8 +1,8 @@
 /** The checker of the random runs finds every kind of fault in a doctored ledger or graph, and none in a true one. */
 
 import { expect, test } from 'vitest';
-import { check } from './random/check.ts';
-import type { Findings } from './random/found.ts';
+import { check } from './check.ts';
+import type { Findings } from './found.ts';
 
 const KEY = 'recovery:pay-1:method-2:1';
 

@@ -1,0 +1,61 @@
+/**
+ * The processes that watch, and those that customers start, with real servers and `kill -9`: each is stopped at exact
+ * requests, something is killed there and started again, and each comes to its right end, once.
+ *
+ * After a kill an activity is tried again when its time, or its heartbeat's, is over: up to a minute.
+ */
+
+import { expect, test, vi } from 'vitest';
+import { stopScan } from './processes/expiring-cards.ts';
+import { stopFraudCases } from './processes/fraud-cases.ts';
+import {
+  BEFORE_CORRECTION,
+  COMPARING,
+  CORRECTED,
+  type ReconciliationPoint,
+  stopReconciliation,
+} from './processes/reconciliation.ts';
+import { stopWalletChanges } from './processes/wallet-changes.ts';
+import type { FaultSystem } from './system.ts';
+
+const LIMIT = { timeout: 400_000, interval: 2_000 };
+const TEST_LIMIT = 600_000;
+const POINTS = 4 + 7 + 6 + 2;
+
+type Victim = 'worker' | 'neo4j' | 'temporal';
+export const EVERY_VICTIM: readonly Victim[] = ['worker', 'neo4j', 'temporal'];
+
+const RECONCILING: Record<Victim, readonly ReconciliationPoint[]> = {
+  worker: [COMPARING, BEFORE_CORRECTION],
+  neo4j: [COMPARING, CORRECTED],
+  temporal: [BEFORE_CORRECTION, CORRECTED],
+};
+
+/** Defines the tests. @param running the system, once it runs */
+export function testProcessPoints(running: () => FaultSystem, victims: readonly Victim[]): void {
+  test.each(victims)(
+    '%s is killed at every point of the processes at once',
+    { timeout: TEST_LIMIT },
+    async (victim) => {
+      const system = running();
+      const killed = victim === 'worker' ? system.program('worker') : system[victim];
+      // First: it would compare the others' wallets too, and wait for their locks on its few slots.
+      const stopped = await stopReconciliation(system, RECONCILING[victim]);
+      stopped.push(
+        ...(await Promise.all([stopScan(system), stopFraudCases(system), stopWalletChanges(system)])).flat(),
+      );
+      expect(stopped).toHaveLength(POINTS);
+      await killed.kill();
+      for (const { release } of stopped) release();
+      await killed.restart();
+      for (const { expectEnd } of stopped) {
+        const end = async () => {
+          // A notice that was decided on, and whose sending never began, is the sweep's.
+          await system.sweep();
+          await expectEnd();
+        };
+        await vi.waitFor(end, LIMIT);
+      }
+    },
+  );
+}
