@@ -405,10 +405,11 @@ test('outcomes of many cases at once leave what one after the other would', asyn
 test('a device that hundreds share is rated by one event, and nothing of the others is written or locked', async () => {
   const fingerprint = randomUUID();
   const sharers: string[] = [];
-  for (let n = 0; n < 300; n += 50)
+  // All of them meet at the device's lock: as many at once as a busy machine lets through it in time.
+  for (let n = 0; n < 300; n += 10)
     sharers.push(
       ...(await Promise.all(
-        Array.from({ length: 50 }, async () => {
+        Array.from({ length: 10 }, async () => {
           const request = onboardingRequest({ device_details: { fingerprint } });
           return (await onboard(graph, testHeader(), { request, policy })).customer_id;
         }),
