@@ -20,6 +20,8 @@ const codecKeys = [{ id: 'k', key: Buffer.alloc(32, 1) }];
 const LIMIT_MS = 60_000;
 const { WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR: NON_DETERMINISTIC } =
   proto.temporal.api.enums.v1.WorkflowTaskFailedCause;
+const { ROUTING_CONFIG_UPDATE_STATE_IN_PROGRESS: IN_PROGRESS } =
+  proto.temporal.api.enums.v1.RoutingConfigUpdateState;
 
 let server: RigServer;
 let good: BundleFile;
@@ -103,6 +105,14 @@ async function makeCurrent({ buildId }: BundleFile): Promise<void> {
       }),
     LIMIT_MS,
   );
+  // The server answers before all of its queues route by it.
+  await eventually(async () => {
+    const { workerDeploymentInfo } = await client.workflowService.describeWorkerDeployment({
+      ...{ namespace, deploymentName: VERSIONED_DEPLOYMENT },
+    });
+    expect(workerDeploymentInfo?.routingConfig?.currentDeploymentVersion?.buildId).toBe(buildId);
+    expect(workerDeploymentInfo?.routingConfigUpdateState).not.toBe(IN_PROGRESS);
+  }, LIMIT_MS);
 }
 
 const startNotice = (client: Client) =>
