@@ -19,7 +19,7 @@ const repository = fileURLToPath(new URL('..', import.meta.url));
 const NODE_COMPILE_CACHE = process.env.NODE_COMPILE_CACHE ?? join(repository, '.persona', 'compile-cache');
 
 /** The tiers of vitest.config.ts. */
-const USUAL = ['unit', 'timeskip', 'real', 'e2e', 'faults'];
+const USUAL = ['unit', 'timeskip', 'graph', 'real', 'e2e', 'faults'];
 const QUICK = ['unit'];
 const LONG = ['long'];
 

@@ -6,10 +6,11 @@ import { translated } from './errors.ts';
 import type { KeyStore } from './key-store.ts';
 import { graphKeyStore } from './key-store.ts';
 import { type GraphObserver, unobserved } from './observer.ts';
+import { toOnePlan } from './one-plan.ts';
 import { createProbe } from './probe.ts';
 import { CONNECTION_MS } from './time-limits.ts';
 import { createTurnstile, type Turnstile } from './turnstile.ts';
-import { toParameters, toPlain } from './values.ts';
+import { toPlain } from './values.ts';
 
 export interface GraphOptions {
   uri: string;
@@ -86,7 +87,7 @@ export function openGraph(options: GraphOptions): Graph {
       const session = driver.session({ database, defaultAccessMode: mode });
       const ended = observer.started('read');
       try {
-        const result = await session.run(cypher, toParameters(parameters) as Record<string, unknown>, limit);
+        const result = await session.run(...toOnePlan(cypher, parameters), limit);
         ended();
         return result.records.map((record) => toPlain(record.toObject()) as T);
       } catch (error) {

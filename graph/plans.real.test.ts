@@ -109,7 +109,7 @@ test('so it is with a half-life of trust', async () => {
     ...{ policy: decaying, now },
   });
   await recorded.read(readCardQuery(trust), { ...ids, ...trustParameters(trust, now) });
-  expect([...statements.keys()].filter((cypher) => cypher.includes('$half_life'))).toHaveLength(3);
+  expect([...statements.keys()].filter((cypher) => cypher.includes('$p.half_life'))).toHaveLength(3);
   await expectSeeks(statements);
 });
 

@@ -2,7 +2,8 @@ import type { Session } from 'neo4j-driver';
 import { translated } from './errors.ts';
 import type { Graph } from './graph.ts';
 import { unobserved } from './observer.ts';
-import { toParameters, toPlain } from './values.ts';
+import { toOnePlan } from './one-plan.ts';
+import { toPlain } from './values.ts';
 
 type Row = Record<string, unknown>;
 
@@ -24,7 +25,7 @@ export async function rehearse(graph: Graph, play: (stage: Graph) => Promise<voi
     // What a command asks of its session, and no more.
     const part = { beginTransaction: () => ({ run, commit: async () => {} }), close: async () => {} };
     const read = async <T>(cypher: string, parameters: Row = {}): Promise<T[]> => {
-      const { records } = await run(cypher, toParameters(parameters) as Row);
+      const { records } = await run(...toOnePlan(cypher, parameters));
       return records.map((record) => toPlain(record.toObject()) as T);
     };
     await play({

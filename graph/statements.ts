@@ -2,7 +2,8 @@ import type { Session } from 'neo4j-driver';
 import { createBatch, type Statement } from './batch.ts';
 import type { Reader } from './graph.ts';
 import type { Sender } from './key-store.ts';
-import { toParameters, toPlain } from './values.ts';
+import { toOnePlan } from './one-plan.ts';
+import { toPlain } from './values.ts';
 
 type Row = Record<string, unknown>;
 
@@ -26,7 +27,7 @@ export function beginStatements(session: Session, timeout: number): Statements {
   let firstFailure: unknown;
 
   const execute = async ({ cypher, parameters }: Statement): Promise<Row[]> => {
-    const { records } = await transaction.run(cypher, toParameters(parameters) as Row);
+    const { records } = await transaction.run(...toOnePlan(cypher, parameters));
     return records.map((record) => toPlain(record.toObject()) as Row);
   };
 

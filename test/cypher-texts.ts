@@ -55,7 +55,7 @@ function spansOf(node: ts.Node): string[] | undefined {
 /** Without what sending changes: line breaks, and the names of parameters (`graph/batch.ts`). */
 export function normalised(cypher: string): string {
   return cypher
-    .replace(/\$p\d+\[\d+\]|\brow_\[\d+\]|\$\w+(?:\.\w+)*/g, '$')
+    .replace(/\$p\.p\d+\[\d+\]|\brow_\[\d+\]|\$\w+(?:\.\w+)*/g, '$')
     .replace(/\s+/g, ' ')
     .trim();
 }

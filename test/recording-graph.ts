@@ -1,5 +1,6 @@
 import type { Session } from 'neo4j-driver';
 import type { Graph } from '../graph/graph.ts';
+import { toOnePlan } from '../graph/one-plan.ts';
 
 /** The same graph; it keeps every statement that goes through it, with the parameters of its last run. */
 export function recordingGraph(graph: Graph): { graph: Graph; statements: Map<string, unknown> } {
@@ -30,7 +31,7 @@ export function recordingGraph(graph: Graph): { graph: Graph; statements: Map<st
   const recorded =
     (read: Graph['read']): Graph['read'] =>
     (cypher, parameters) => {
-      statements.set(cypher, parameters);
+      statements.set(...toOnePlan(cypher, parameters ?? {}));
       return read(cypher, parameters);
     };
   return {

@@ -8,7 +8,6 @@ import { readPolicy } from '../../platform/policy.ts';
 import {
   changedByHand,
   closeVerified,
-  onboardingRequest,
   openTestGraph,
   randomEmail,
   randomPhone,
@@ -22,7 +21,7 @@ import { getCustomerContext } from '../queries/customer-context.ts';
 import { getCustomerProfile } from '../queries/customer-profile.ts';
 import { getPaymentMethods } from '../queries/payment-methods.ts';
 import { verifyCustomer } from '../replay/verify.ts';
-import { onboard } from './onboard.ts';
+import { meetOn } from './testing.ts';
 
 const defaults = readPolicy();
 const attaching: Policy = { ...defaults, onboarding: { ...defaults.onboarding, deviceMatch: 'attach' } };
@@ -34,10 +33,8 @@ afterAll(async () => {
   await closeVerified(graph);
 });
 
-const meet = async (change: Partial<OnboardingRequest>, policy = defaults, through = graph) => {
-  const request = onboardingRequest(change);
-  return onboard(through, testHeader({ idempotencyKey: request.transaction_id }), { request, policy });
-};
+const meet = (change: Partial<OnboardingRequest>, policy = defaults, through = graph) =>
+  meetOn(through, change, policy);
 const email = (is_verified = false, value = randomEmail()) => ({
   type: 'email' as const,
   value,

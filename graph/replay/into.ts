@@ -11,9 +11,9 @@ import { WRITE_EVENTS } from '../event-writes.ts';
 import type { Graph } from '../graph.ts';
 import type { Sender } from '../key-store.ts';
 import { migrate } from '../migrate.ts';
+import { toOnePlan } from '../one-plan.ts';
 import { PROJECTIONS } from '../projections/index.ts';
 import { type Projection, projectionParameters } from '../projections/projection.ts';
-import { toParameters } from '../values.ts';
 import { LABEL_OF, readEvent, readKey, type StoredEvent } from './stream.ts';
 
 export interface ReplayTotals {
@@ -109,7 +109,7 @@ class Replayer {
       const sent: Promise<unknown>[] = [];
       // Nobody waits for a single one: the server works while the next is on its way.
       const send = (cypher: string, parameters: Row) => {
-        sent.push(Promise.resolve(transaction.run(cypher, toParameters(parameters) as Row)));
+        sent.push(Promise.resolve(transaction.run(...toOnePlan(cypher, parameters))));
       };
       for (const event of events) this.#send(event, keys, send);
       send(WRITE_EVENTS, { events: events.map(({ unpublished: _, ...event }) => event) });
