@@ -125,7 +125,11 @@ async function sweptCards(): Promise<SendNoticeInput[]> {
     now: Date.now,
   });
   for (let after: string | undefined = ''; after !== undefined; )
-    after = ((await new MockActivityEnvironment().run(sweepNotices, { after })) as { next?: string }).next;
+    after = (
+      (await new MockActivityEnvironment().run(sweepNotices, { after, period: { from: 0, to: 0 } })) as {
+        next?: string;
+      }
+    ).next;
   return started;
 }
 

@@ -5,7 +5,7 @@ import { log } from '@temporalio/activity';
 import { OBLIGATION_SWEEP } from '../domain/processes.ts';
 import type { Graph } from '../graph/index.ts';
 import { findUnattended } from '../graph/recovery/index.ts';
-import type { SweptPage } from '../workflows/sweep-obligations.ts';
+import type { SweepInput, SweptPage } from '../workflows/sweep-obligations.ts';
 import { sideBySide } from './side-by-side.ts';
 
 /** Starts a recovery again unless one runs. @returns whether it was started */
@@ -23,16 +23,16 @@ export interface SweepRecoveriesDependencies {
 
 /** Of each state: as many as Temporal lists at once. */
 const PAGE = 1_000;
-const SWEEPS_A_DAY = (24 * 3_600_000) / OBLIGATION_SWEEP.everyMs;
+/** A day has as many as sweeps, if none takes longer than its turn. */
+const SHARES = (24 * 3_600_000) / OBLIGATION_SWEEP.everyMs;
 
 export function createSweepRecoveries(deps: SweepRecoveriesDependencies) {
   const { graph, listRunningRecoveries, resumeRecovery, now } = deps;
 
-  return async ({ after }: { after: string }): Promise<SweptPage> => {
-    const at = now();
-    const { payment_ids, next } = await findUnattended(graph, { after, limit: PAGE, now: at });
+  return async ({ after, period }: SweepInput): Promise<SweptPage> => {
+    const { payment_ids, next } = await findUnattended(graph, { after, limit: PAGE, now: now() });
     const running = await listRunningRecoveries(payment_ids);
-    const lost = payment_ids.filter((id) => !running.has(id) || isDoubleChecked(id, at));
+    const lost = payment_ids.filter((id) => !running.has(id) || isDoubleChecked(id, period));
     let started = 0;
     await sideBySide(lost, async (paymentId) => {
       if (await resumeRecovery(paymentId)) started += 1;
@@ -44,9 +44,15 @@ export function createSweepRecoveries(deps: SweepRecoveriesDependencies) {
 
 /**
  * A list that was restored apart from the executions names runs that are gone, and nothing would ever correct it: each
- * payment is taken for lost in one sweep a day. Where its recovery runs, Temporal refuses the start.
+ * payment is taken for lost once a day, by the sweep whose period its share of the day falls into. Where its recovery
+ * runs, Temporal refuses the start.
  */
-function isDoubleChecked(paymentId: string, at: number): boolean {
-  const share = createHash('sha256').update(paymentId).digest().readUInt32BE() % SWEEPS_A_DAY;
-  return share === Math.floor(at / OBLIGATION_SWEEP.everyMs) % SWEEPS_A_DAY;
+function isDoubleChecked(paymentId: string, { from, to }: SweepInput['period']): boolean {
+  const share = createHash('sha256').update(paymentId).digest().readUInt32BE() % SHARES;
+  const [before, now] = [from, to].map((time) => Math.floor(time / OBLIGATION_SWEEP.everyMs)) as [
+    number,
+    number,
+  ];
+  const sharesAgo = (((now - share) % SHARES) + SHARES) % SHARES;
+  return sharesAgo < now - before;
 }

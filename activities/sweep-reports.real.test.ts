@@ -53,7 +53,9 @@ async function swept(later: number, send: (report: Report) => void = () => {}) {
   const environment = new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR', () => {}) });
   let pages = 0;
   for (let after: string | undefined = ''; after !== undefined; pages++) {
-    const page = (await environment.run(sweepReports, { after })) as { next?: string };
+    const page = (await environment.run(sweepReports, { after, period: { from: 0, to: 0 } })) as {
+      next?: string;
+    };
     after = page.next;
   }
   return { sent, pages };

@@ -13,6 +13,7 @@ import { fraudReport } from '../test/fraud.ts';
 import { closeVerified, openTestGraph, testHeader } from '../test/graph.ts';
 import { claimedObligation } from '../test/obligations.ts';
 import { customerWithCards } from '../test/wallets.ts';
+import type { SweepInput } from '../workflows/sweep-obligations.ts';
 import { createSweepActivities } from './sweep.ts';
 import { deliver, graphOptions, newKeys, noticeEvents, notifierOf } from './testing.ts';
 
@@ -59,12 +60,13 @@ function sweeping(later: number, starts: Partial<Parameters<typeof createSweepAc
 }
 
 async function eachPage(
-  sweep: (input: { after: string }) => Promise<{ next?: string }>,
+  sweep: (input: SweepInput) => Promise<{ next?: string }>,
   first = '',
+  period = { from: 0, to: 0 },
 ): Promise<void> {
   const environment = new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR') });
   for (let after: string | undefined = first; after !== undefined; ) {
-    const page = (await environment.run(sweep, { after })) as { next?: string };
+    const page = (await environment.run(sweep, { after, period })) as { next?: string };
     after = page.next;
   }
 }
@@ -163,11 +165,11 @@ describe('recoveries', () => {
     const [lost, running] = [`${prefix}-1`, `${prefix}-2`];
     for (const payment_id of [lost, running]) await claimedObligation(graph, policy, { payment_id });
     const asked: (readonly string[])[] = [];
-    /** What the sweep at that time starts of the two. */
-    const startedAt = async (at: number, list: ReadonlySet<string>) => {
+    /** What the sweep that begins then starts of the two. */
+    const startedAt = async (to: number, list: ReadonlySet<string>, from = to - SWEEP) => {
       const started: string[] = [];
       const { sweepRecoveries } = sweeping(0, {
-        now: () => at,
+        now: () => to,
         async listRunningRecoveries(paymentIds) {
           asked.push(paymentIds);
           return list;
@@ -177,7 +179,7 @@ describe('recoveries', () => {
           return true;
         },
       });
-      await eachPage(sweepRecoveries, prefix);
+      await eachPage(sweepRecoveries, prefix, { from, to });
       return started.filter((paymentId) => paymentId.startsWith(prefix));
     };
     return { lost, running, asked, startedAt };
@@ -198,5 +200,16 @@ describe('recoveries', () => {
     for (let n = 0; n < SWEEPS_A_DAY; n += 1)
       started.push(...(await startedAt(today + n * SWEEP, new Set([lost, running]))));
     expect(started.toSorted()).toEqual([lost, running]);
+  });
+
+  test('are taken for lost once a day also where each sweep takes until far into the next one’s turn', async () => {
+    const { lost, running, startedAt } = await oneLost();
+    const today = Date.now();
+    const started: string[] = [];
+    for (let at = today; at < today + DAY; at += 6 * SWEEP)
+      started.push(...(await startedAt(at, new Set([lost, running]), at - 6 * SWEEP)));
+    expect(started.toSorted()).toEqual([lost, running]);
+    const afterAnOutage = await startedAt(today, new Set([lost, running]), today - 3 * DAY);
+    expect(afterAnOutage.toSorted()).toEqual([lost, running]);
   });
 });

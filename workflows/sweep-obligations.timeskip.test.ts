@@ -62,7 +62,12 @@ test('the sweep looks at every page of every part and says how much it started a
   });
   const rig = await createTestRig({ activities: { [TaskQueue.maintenance]: activities } });
   const started = { reports: 1, recoveries: 2, refunds: 3, notices: 4, fraud_cases: 5 };
-  expect(await sweep(rig)).toEqual({ looked_at: 20, ...started, failed: [] });
+  expect(await sweep(rig)).toEqual({
+    looked_at: 20,
+    ...started,
+    failed: [],
+    recoveries_until: expect.any(Number),
+  });
 });
 
 test('it passes every page, however many there are, over runs whose histories stay short', async () => {

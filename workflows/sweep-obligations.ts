@@ -5,8 +5,15 @@
  * in a fraud case. The run finds out before it does anything.
  */
 
-import { ActivityFailure, continueAsNew, isCancellation, log, proxyActivities } from '@temporalio/workflow';
-import { WorkflowName } from '../domain/processes.ts';
+import {
+  ActivityFailure,
+  continueAsNew,
+  isCancellation,
+  log,
+  proxyActivities,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { OBLIGATION_SWEEP, WorkflowName } from '../domain/processes.ts';
 import { show } from './visibility.ts';
 
 export interface SweptPage {
@@ -17,7 +24,13 @@ export interface SweptPage {
   next?: string;
 }
 
-type SweepPart = (input: { after: string }) => Promise<SweptPage>;
+export interface SweepInput {
+  after: string;
+  /** From the beginning of the last sweep that saw every recovery to that of this one: epoch milliseconds. */
+  period: { from: number; to: number };
+}
+
+type SweepPart = (input: SweepInput) => Promise<SweptPage>;
 
 /** Each looks at one page. */
 export interface SweepActivities {
@@ -59,6 +72,8 @@ export interface SweepResult extends Record<Part, number> {
   looked_at: number;
   /** Parts that were not looked at to their end. */
   failed: Part[];
+  /** When the last sweep began that saw every recovery: where the next one's period begins. Epoch milliseconds. */
+  recoveries_until: number;
 }
 
 /** Where a run that continues as new goes on. */
@@ -66,6 +81,7 @@ interface SweepProgress {
   part: Part;
   after: string;
   result: SweepResult;
+  period: SweepInput['period'];
 }
 
 /** How many pages one run looks at: they are two thousand events. */
@@ -73,9 +89,10 @@ const MAX_PAGES = 300;
 
 /** Looks at everything, however much there is. A part that fails keeps no later one back, but for recoveries behind reports. */
 export async function sweepObligations(progress?: SweepProgress): Promise<SweepResult> {
+  const period = progress?.period ?? periodOf(Date.now());
   const result = progress?.result ?? {
     ...{ looked_at: 0, reports: 0, recoveries: 0, refunds: 0, notices: 0, fraud_cases: 0 },
-    failed: [],
+    ...{ failed: [], recoveries_until: period.from },
   };
   const first = PARTS.indexOf(progress?.part ?? 'reports');
   let after = progress?.after ?? '';
@@ -87,8 +104,9 @@ export async function sweepObligations(progress?: SweepProgress): Promise<SweepR
       continue;
     }
     for (let next: string | undefined = after; next !== undefined; pages += 1) {
-      if (pages === MAX_PAGES) await continueAsNew<typeof sweepObligations>({ part, after: next, result });
-      const page = await lookAt(part, next);
+      if (pages === MAX_PAGES)
+        await continueAsNew<typeof sweepObligations>({ part, after: next, result, period });
+      const page = await lookAt(part, { after: next, period });
       if (!page) {
         result.failed.push(part);
         break;
@@ -99,7 +117,8 @@ export async function sweepObligations(progress?: SweepProgress): Promise<SweepR
     }
     after = '';
   }
-  const { looked_at, failed, ...started } = result;
+  if (!result.failed.includes('recoveries')) result.recoveries_until = period.to;
+  const { looked_at, failed, recoveries_until: _, ...started } = result;
   const again = PARTS.map((part) => `${started[part]} ${part.replace('_', ' ')}`).join(', ');
   const outcome = failed.length === 0 ? 'complete' : 'incomplete';
   show(
@@ -109,13 +128,23 @@ export async function sweepObligations(progress?: SweepProgress): Promise<SweepR
   return result;
 }
 
+/** The schedule's last run says where its period ended; a sweep that took longer than its turn leaves nothing out. */
+function periodOf(now: number): SweepInput['period'] {
+  const last = workflowInfo().lastResult as Partial<SweepResult> | undefined;
+  return { from: last?.recoveries_until ?? now - OBLIGATION_SWEEP.everyMs, to: now };
+}
+
 /** @returns `undefined`: it could not be looked at in time */
-async function lookAt(part: Part, after: string): Promise<SweptPage | undefined> {
+async function lookAt(part: Part, input: SweepInput): Promise<SweptPage | undefined> {
   try {
-    return await SWEEPS[part]({ after });
+    return await SWEEPS[part](input);
   } catch (error) {
     if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
-    log.error('A part of the sweep failed; the next sweep begins it anew', { part, after, error });
+    log.error('A part of the sweep failed; the next sweep begins it anew', {
+      part,
+      after: input.after,
+      error,
+    });
     return undefined;
   }
 }
