@@ -22,7 +22,7 @@ const ROOTS = ['workers', 'cli', 'bench'];
 const folders = [...Object.keys(LAYERS), ...ROOTS, 'test'];
 
 /** Tests, and what only tests beside it use. */
-const TESTS = '(^test/|[.]test[.]ts$|(^|/)(testing[a-z-]*|fakes)[.]ts$)';
+const TESTS = '(^test/|[.]test[.]ts$|(^|/)([a-z-]*fixtures?|fakes)[.]ts$)';
 const MAIN = '(^|/)main[.]ts$';
 /** Packages that compute and do nothing else. */
 const PURE_PACKAGES = 'node_modules/(libphonenumber-js|tldts|uuid)/';

@@ -1,17 +1,17 @@
 import { PersonaError } from '../domain/errors.ts';
-import { isToBeDetached } from '../domain/method-change.ts';
+import { shouldDetach } from '../domain/method-change.ts';
 import type { PaymentGateway } from '../domain/ports.ts';
 import { type Graph, getGatewayCustomer, getPaymentMethodToken, readWallet } from '../graph/index.ts';
 import { findChargeInFlight } from '../graph/recovery/index.ts';
 import type { MethodIds, RemovalActivities } from '../workflows/remove-payment-method.ts';
-import { asked } from './gateway-faults.ts';
+import { gatewayCall } from './gateway-faults.ts';
 
 /**
  * Detaches a method at the gateway that was removed here. It may run twice, and beside another one.
  *
  * @throws PersonaError charge_in_doubt: a charge on it is under way; gateway_unavailable, gateway_misconfigured
  */
-export async function detachRemoved(
+export async function detachRemovedMethod(
   { graph, gateway }: { graph: Graph; gateway: PaymentGateway },
   ids: MethodIds,
 ): ReturnType<RemovalActivities['detachPaymentMethod']> {
@@ -26,7 +26,7 @@ export async function detachRemoved(
     getGatewayCustomer(graph, ids),
     getPaymentMethodToken(graph, ids),
   ]);
-  const found = await asked(gateway.getPaymentMethod(token.reveal()));
-  if (!isToBeDetached(method, owner, found)) return 'not_attached';
-  return await asked(gateway.detachPaymentMethod(token.reveal()));
+  const found = await gatewayCall(gateway.getPaymentMethod(token.reveal()));
+  if (!shouldDetach(method, owner, found)) return 'not_attached';
+  return await gatewayCall(gateway.detachPaymentMethod(token.reveal()));
 }

@@ -7,19 +7,19 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type InboxSimulator, startInboxSimulator } from '../dev/simulators/inbox/server.ts';
 import { PersonaError } from '../domain/errors.ts';
 import type { PaymentGateway } from '../domain/ports.ts';
-import type { GatewayChange, SendNoticeInput } from '../domain/processes.ts';
+import type { GatewayChange, SendNoticeInput } from '../domain/workflow-contracts.ts';
 import { followPaymentMethod, type Graph, readWallet } from '../graph/index.ts';
 import { openRecovery } from '../graph/recovery/index.ts';
 import { readPolicy } from '../platform/policy.ts';
-import { type ExpiringCards, expiringCards, type Holder } from '../test/expiring-cards.ts';
-import { closeVerified, openTestGraph, randomEmail, testHeader } from '../test/graph.ts';
-import { failureOf } from '../test/wallets.ts';
+import { type ExpiringCards, expiringCards, type Holder } from '../test/expiring-card-fixtures.ts';
+import { verifyAndClose, openTestGraph, randomEmail, testHeader } from '../test/test-graph.ts';
+import { failureOf } from '../test/wallet-fixtures.ts';
 import type { ExpiryActivities, ExpiryTally } from '../workflows/monitor-expiring-cards.ts';
 import { createExpiryActivities } from './expiry.ts';
 import { createFollowActivities } from './follow-gateway.ts';
 import type { FollowChange } from './reconciliation-dependencies.ts';
 import { createSweepActivities } from './sweep.ts';
-import { deliver, graphOptions, newKeys, noticeEvents, notifierOf } from './testing.ts';
+import { deliver, graphOptions, newKeys, noticeEvents, notifierOf } from './notice-fixtures.ts';
 
 const policy = { ...readPolicy(), gateway: { maxPerSecond: 10_000 } };
 let graph: Graph;
@@ -30,15 +30,15 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await inbox.close();
-  await closeVerified(graph);
+  await verifyAndClose(graph);
 });
 
-interface World {
-  of: ExpiringCards;
+interface Harness {
+  fixture: ExpiringCards;
   /** The tokens that the gateway was asked about. */
-  asked: string[];
+  queriedTokens: string[];
   started: SendNoticeInput[];
-  told: { payments: readonly string[]; signal: string }[];
+  signals: { payments: readonly string[]; signal: string }[];
   /** What was handed to the process that reads it at the gateway. */
   followed: { customer_id: string | undefined; change: GatewayChange }[];
   counted: Omit<ExpiryTally, 'failed_ids'>[];
@@ -47,30 +47,30 @@ interface World {
   followChange: FollowChange;
 }
 
-async function newWorld(): Promise<World> {
-  const of = await expiringCards(graph, policy);
-  const world: World = {
-    ...{ of, asked: [], started: [], told: [], followed: [], counted: [] },
-    gateway: { getPaymentMethod: async (token) => of.atGateway.get(token) },
+async function createHarness(): Promise<Harness> {
+  const fixture = await expiringCards(graph, policy);
+  const harness: Harness = {
+    ...{ fixture, queriedTokens: [], started: [], signals: [], followed: [], counted: [] },
+    gateway: { getPaymentMethod: async (token) => fixture.gatewayMethods.get(token) },
     async startNotice(notice) {
-      world.started.push(notice);
+      harness.started.push(notice);
       return true;
     },
-    followChange: async (customer_id, change) => void world.followed.push({ customer_id, change }),
+    followChange: async (customer_id, change) => void harness.followed.push({ customer_id, change }),
   };
-  return world;
+  return harness;
 }
 
 type Outcome = Awaited<ReturnType<ExpiryActivities['monitorCards']>>;
 
 /** One attempt of the activity, with so many days left. @param options.killedAt dies at its so many-th heartbeat */
 async function scan(
-  world: World,
+  harness: Harness,
   left: number,
   options: { heartbeatDetails?: unknown; killedAt?: number; beat?: (details: unknown) => void } = {},
 ): Promise<Outcome> {
   const { killedAt = Number.POSITIVE_INFINITY, heartbeatDetails, beat } = options;
-  const now = world.of.daysBefore(left);
+  const now = harness.fixture.daysBefore(left);
   let beats = 0;
   const environment = new MockActivityEnvironment(
     {
@@ -88,16 +88,16 @@ async function scan(
     ...{ graph, policy, now: () => now },
     gateway: {
       async getPaymentMethod(token) {
-        world.asked.push(token);
-        return await world.gateway.getPaymentMethod(token);
+        harness.queriedTokens.push(token);
+        return await harness.gateway.getPaymentMethod(token);
       },
     } as Partial<PaymentGateway> as PaymentGateway,
-    tellRecoveries: async (payments, signal) => void world.told.push({ payments, signal }),
-    followChange: (customer_id, change) => world.followChange(customer_id, change),
-    startNotice: (notice) => world.startNotice(notice),
-    countCards: (tally) => world.counted.push(tally),
+    signalRecoveries: async (payments, signal) => void harness.signals.push({ payments, signal }),
+    followChange: (customer_id, change) => harness.followChange(customer_id, change),
+    startNotice: (notice) => harness.startNotice(notice),
+    countCards: (tally) => harness.counted.push(tally),
   });
-  return (await environment.run(monitorCards, { after: world.of.from })) as Outcome;
+  return (await environment.run(monitorCards, { after: harness.fixture.from })) as Outcome;
 }
 
 const dueIds = async ({ customer_id }: Holder) => {
@@ -134,47 +134,47 @@ async function sweptCards(): Promise<SendNoticeInput[]> {
 }
 
 test('each card that matters is asked about and noticed once; the next run does nothing', async () => {
-  const world = await newWorld();
-  const holders = [await world.of.holder({ cards: 2 }), await world.of.holder()];
-  const { tally, next } = await scan(world, 40);
+  const harness = await createHarness();
+  const holders = [await harness.fixture.createHolder({ cards: 2 }), await harness.fixture.createHolder()];
+  const { tally, next } = await scan(harness, 40);
   expect(tally).toEqual({ scanned: 3, notified: 2, updated: 0, expired: 0, failed: 0, failed_ids: [] });
   expect(next).toBeUndefined();
-  expect(world.asked.toSorted()).toEqual(holders.map((holder) => cardOf(holder).token).toSorted());
-  expect(world.started.map(({ notification_id }) => notification_id).toSorted()).toEqual(
+  expect(harness.queriedTokens.toSorted()).toEqual(holders.map((holder) => cardOf(holder).token).toSorted());
+  expect(harness.started.map(({ notification_id }) => notification_id).toSorted()).toEqual(
     (await Promise.all(holders.map(dueIds))).flat().toSorted(),
   );
-  expect(world.counted).toEqual([{ scanned: 3, notified: 2, updated: 0, expired: 0, failed: 0 }]);
+  expect(harness.counted).toEqual([{ scanned: 3, notified: 2, updated: 0, expired: 0, failed: 0 }]);
 
-  const again = await scan(world, 40);
+  const again = await scan(harness, 40);
   expect(again.tally).toMatchObject({ scanned: 3, notified: 0 });
-  expect(world.asked).toHaveLength(2);
-  expect((await scan(world, 61)).tally).toMatchObject({ scanned: 0 });
+  expect(harness.queriedTokens).toHaveLength(2);
+  expect((await scan(harness, 61)).tally).toMatchObject({ scanned: 0 });
 });
 
 test('two scans at once decide once for each card', async () => {
-  const world = await newWorld();
+  const harness = await createHarness();
   const holders = [];
-  for (let made = 0; made < 6; made++) holders.push(await world.of.holder());
-  const [one, other] = await Promise.all([scan(world, 20), scan(world, 20)]);
+  for (let made = 0; made < 6; made++) holders.push(await harness.fixture.createHolder());
+  const [one, other] = await Promise.all([scan(harness, 20), scan(harness, 20)]);
   expect(one.tally.notified + other.tally.notified).toBe(6);
   for (const holder of holders) expect(await dueIds(holder)).toHaveLength(1);
 });
 
 test('killed after a commit, before the notice was begun: the sweep sends it, once, and no run decides again', async () => {
-  const world = await newWorld();
+  const harness = await createHarness();
   const email = randomEmail();
-  const holder = await world.of.holder({ email });
-  world.startNotice = async () => {
+  const holder = await harness.fixture.createHolder({ email });
+  harness.startNotice = async () => {
     throw new PersonaError('temporal_unavailable', 'the worker is gone');
   };
-  await expect(scan(world, 20)).rejects.toThrow('the worker is gone');
+  await expect(scan(harness, 20)).rejects.toThrow('the worker is gone');
   const [notification_id = ''] = await dueIds(holder);
-  const { tally } = await scan(world, 20);
+  const { tally } = await scan(harness, 20);
   expect(tally).toMatchObject({ scanned: 1, notified: 0, failed: 0 });
 
-  const mine = (notices: SendNoticeInput[]) =>
+  const matching = (notices: SendNoticeInput[]) =>
     notices.filter((notice) => notice.notification_id === notification_id);
-  const [notice = expect.fail('nothing is due')] = mine(await sweptCards());
+  const [notice = expect.fail('nothing is due')] = matching(await sweptCards());
   expect(notice).toMatchObject({ ...{ customer_id: holder.customer_id, template: 'card_expiring' } });
   const notifier = notifierOf({ by: 'webhook', url: inbox.webhook });
   await Promise.allSettled([1, 2, 3].map(() => deliver(graph, notice, notifier)));
@@ -182,152 +182,152 @@ test('killed after a commit, before the notice was begun: the sweep sends it, on
   expect(sent).toMatchObject([
     { type: 'NoticeSent', payment_method_id: cardOf(holder).payment_method_id, payment_id: null },
   ]);
-  expect(mine(await sweptCards())).toEqual([]);
+  expect(matching(await sweptCards())).toEqual([]);
   const response = await fetch(`${inbox.url}/messages?customer_id=${holder.customer_id}`);
   const { data } = (await response.json()) as { data: object[] };
   expect(data).toMatchObject([
     {
       ...{ notification_id, template: 'card_expiring', to: email },
       subject: expect.stringMatching(/^Your Visa ending in 4242 expires at the end of /),
-      data: { payment_method: { brand: 'visa', last_four: '4242' }, expires: world.of.month },
+      data: { payment_method: { brand: 'visa', last_four: '4242' }, expires: harness.fixture.month },
     },
   ]);
 });
 
 test('killed in the middle of a part, it is taken up where it was, and writes to nobody twice', async () => {
-  const world = await newWorld();
+  const harness = await createHarness();
   const holders = [];
-  for (let made = 0; made < 12; made++) holders.push(await world.of.holder());
+  for (let made = 0; made < 12; made++) holders.push(await harness.fixture.createHolder());
   const beats: unknown[] = [];
-  await expect(scan(world, 20, { killedAt: 3, beat: (details) => beats.push(details) })).rejects.toThrow();
+  await expect(scan(harness, 20, { killedAt: 3, beat: (details) => beats.push(details) })).rejects.toThrow();
   const decided = (await Promise.all(holders.map(dueIds))).flat();
   expect(decided.length).toBeGreaterThan(0);
   expect(decided.length).toBeLessThan(12);
-  const { tally } = await scan(world, 20, { heartbeatDetails: beats.at(-1) });
+  const { tally } = await scan(harness, 20, { heartbeatDetails: beats.at(-1) });
   expect(tally).toMatchObject({ scanned: 12, failed: 0 });
   for (const holder of holders) expect(await dueIds(holder)).toHaveLength(1);
-  expect(new Set(world.started.map(({ notification_id }) => notification_id)).size).toBe(
-    world.started.length,
+  expect(new Set(harness.started.map(({ notification_id }) => notification_id)).size).toBe(
+    harness.started.length,
   );
 });
 
 test('what an attempt before a crash has counted is not lost', async () => {
-  const world = await newWorld();
-  await world.of.holder();
+  const harness = await createHarness();
+  await harness.fixture.createHolder();
   const beats: { after?: object; tally: ExpiryTally }[] = [];
-  await scan(world, 20, { beat: (details) => beats.push(details as (typeof beats)[number]) });
-  const { tally } = await scan(world, 20, { heartbeatDetails: beats.at(-1) });
-  expect(beats.at(-1)).toMatchObject({ after: { expires_on: world.of.end } });
+  await scan(harness, 20, { beat: (details) => beats.push(details as (typeof beats)[number]) });
+  const { tally } = await scan(harness, 20, { heartbeatDetails: beats.at(-1) });
+  expect(beats.at(-1)).toMatchObject({ after: { expires_on: harness.fixture.lastDay } });
   expect(tally).toMatchObject({ scanned: 1, notified: 1 });
 });
 
 /** A card that the gateway has renewed, with or without an open recovery of its holder. */
-async function renewed(world: World, { owes }: { owes: boolean }) {
-  const holder = await world.of.holder();
+async function renewed(harness: Harness, { owes }: { owes: boolean }) {
+  const holder = await harness.fixture.createHolder();
   const { customer_id } = holder;
   const { token, payment_method_id } = cardOf(holder);
   const failure = failureOf({ customer_id, methods: [payment_method_id] });
   const header = testHeader({ occurredAt: failure.occurred_at });
   if (owes) await openRecovery(graph, header, { failure, policy, now: Date.now(), claim_first: false });
-  const known = world.of.atGateway.get(token) ?? expect.fail();
-  const expiry_year = Number(world.of.end.slice(0, 4)) + 4;
-  world.of.atGateway.set(token, { ...known, expiry_year });
+  const known = harness.fixture.gatewayMethods.get(token) ?? expect.fail();
+  const expiry_year = Number(harness.fixture.lastDay.slice(0, 4)) + 4;
+  harness.fixture.gatewayMethods.set(token, { ...known, expiry_year });
   const year = async () => (await readWallet(graph, customer_id))[0]?.expiry_year;
   return { holder, customer_id, payment_method_id, payment_id: failure.payment_id, expiry_year, year };
 }
 
 test('a card that the gateway has renewed is updated without a word', async () => {
-  const world = await newWorld();
-  const { holder, expiry_year, year } = await renewed(world, { owes: false });
-  expect((await scan(world, 20)).tally).toMatchObject({ notified: 0, updated: 1 });
+  const harness = await createHarness();
+  const { holder, expiry_year, year } = await renewed(harness, { owes: false });
+  expect((await scan(harness, 20)).tally).toMatchObject({ notified: 0, updated: 1 });
   expect(await year()).toBe(expiry_year);
   expect(await dueIds(holder)).toEqual([]);
-  expect(world).toMatchObject({ started: [], told: [], followed: [] });
-  expect((await scan(world, 20)).tally).toMatchObject({ scanned: 0 });
+  expect(harness).toMatchObject({ started: [], signals: [], followed: [] });
+  expect((await scan(harness, 20)).tally).toMatchObject({ scanned: 0 });
 });
 
 test('a renewed card whose holder owes something is handed to a process that lasts, which writes and signals', async () => {
-  const world = await newWorld();
-  const { holder, customer_id, payment_method_id, payment_id, expiry_year, year } = await renewed(world, {
+  const harness = await createHarness();
+  const { holder, customer_id, payment_method_id, payment_id, expiry_year, year } = await renewed(harness, {
     owes: true,
   });
   // Killed in between: the next attempt finds the card again, as nothing of it is written.
-  const { followChange } = world;
-  world.followChange = async () => {
+  const { followChange } = harness;
+  harness.followChange = async () => {
     throw new PersonaError('temporal_unavailable', 'the worker is gone');
   };
-  await expect(scan(world, 20)).rejects.toThrow('the worker is gone');
+  await expect(scan(harness, 20)).rejects.toThrow('the worker is gone');
   expect(await year()).not.toBe(expiry_year);
-  world.followChange = followChange;
-  expect((await scan(world, 20)).tally).toMatchObject({ notified: 0, updated: 1, failed: 0 });
-  expect(world.followed).toMatchObject([
+  harness.followChange = followChange;
+  expect((await scan(harness, 20)).tally).toMatchObject({ notified: 0, updated: 1, failed: 0 });
+  expect(harness.followed).toMatchObject([
     { customer_id, change: { changed: 'payment_method', payment_method_id } },
   ]);
 
-  const [{ change } = expect.fail()] = world.followed;
+  const [{ change } = expect.fail()] = harness.followed;
   const { followPaymentMethod: follow } = createFollowActivities({
     ...{ graph, now: Date.now },
-    gateway: world.gateway as PaymentGateway,
-    tellRecoveries: async (payments, signal) => void world.told.push({ payments, signal }),
+    gateway: harness.gateway as PaymentGateway,
+    signalRecoveries: async (payments, signal) => void harness.signals.push({ payments, signal }),
   });
   const environment = new MockActivityEnvironment({ activityId: randomUUID() });
   expect(await environment.run(follow as never, { ...change, customer_id })).toBe('updated');
   expect(await year()).toBe(expiry_year);
-  expect(world.told).toEqual([{ payments: [payment_id], signal: 'paymentMethodUpdated' }]);
+  expect(harness.signals).toEqual([{ payments: [payment_id], signal: 'paymentMethodUpdated' }]);
   expect(await dueIds(holder)).toEqual([]);
-  expect((await scan(world, 20)).tally).toMatchObject({ scanned: 0 });
+  expect((await scan(harness, 20)).tally).toMatchObject({ scanned: 0 });
 });
 
 test('on the first day after its month a card expires, whoever has it', async () => {
-  const world = await newWorld();
-  const holder = await world.of.holder({ cards: 2 });
-  expect((await scan(world, 0)).tally).toMatchObject({ expired: 0, notified: 1 });
-  expect((await scan(world, -1)).tally).toMatchObject({ scanned: 2, expired: 2, failed: 0 });
+  const harness = await createHarness();
+  const holder = await harness.fixture.createHolder({ cards: 2 });
+  expect((await scan(harness, 0)).tally).toMatchObject({ expired: 0, notified: 1 });
+  expect((await scan(harness, -1)).tally).toMatchObject({ scanned: 2, expired: 2, failed: 0 });
   const statuses = (await readWallet(graph, holder.customer_id)).map(({ status }) => status);
   expect(statuses).toEqual(['expired', 'expired']);
-  expect((await scan(world, -1)).tally).toMatchObject({ scanned: 0 });
+  expect((await scan(harness, -1)).tally).toMatchObject({ scanned: 0 });
 });
 
 test('one bad card fails alone, and is tried again by the next run', async () => {
-  const world = await newWorld();
-  const [bad, unknown, good] = [await world.of.holder(), await world.of.holder(), await world.of.holder()];
-  world.gateway.getPaymentMethod = async (token) => {
+  const harness = await createHarness();
+  const [bad, unknown, good] = [await harness.fixture.createHolder(), await harness.fixture.createHolder(), await harness.fixture.createHolder()];
+  harness.gateway.getPaymentMethod = async (token) => {
     if (token === cardOf(bad).token) throw new TypeError('a mistake of ours');
-    return token === cardOf(unknown).token ? undefined : world.of.atGateway.get(token);
+    return token === cardOf(unknown).token ? undefined : harness.fixture.gatewayMethods.get(token);
   };
-  const { tally } = await scan(world, 20);
+  const { tally } = await scan(harness, 20);
   const failed = [bad, unknown].map((holder) => cardOf(holder).payment_method_id);
   expect(tally).toMatchObject({ scanned: 3, notified: 1, failed: 2 });
   expect(tally.failed_ids.toSorted()).toEqual(failed.toSorted());
   expect(await dueIds(good)).toHaveLength(1);
 
-  world.gateway.getPaymentMethod = async (token) => world.of.atGateway.get(token);
-  expect((await scan(world, 19)).tally).toMatchObject({ notified: 2, failed: 0 });
+  harness.gateway.getPaymentMethod = async (token) => harness.fixture.gatewayMethods.get(token);
+  expect((await scan(harness, 19)).tally).toMatchObject({ notified: 2, failed: 0 });
 });
 
 test('a gateway that is away is not asked about every card, and nobody is written to', async () => {
-  const world = await newWorld();
-  for (let made = 0; made < 24; made++) await world.of.holder();
-  world.gateway.getPaymentMethod = async () => {
+  const harness = await createHarness();
+  for (let made = 0; made < 24; made++) await harness.fixture.createHolder();
+  harness.gateway.getPaymentMethod = async () => {
     throw new PersonaError('gateway_unavailable', 'away');
   };
-  const { tally } = await scan(world, 20);
+  const { tally } = await scan(harness, 20);
   expect(tally).toMatchObject({ scanned: 24, notified: 0, failed: 24 });
   // Ten, and those that were on the way.
-  expect(world.asked.length).toBeLessThan(18);
-  expect(world.started).toEqual([]);
+  expect(harness.queriedTokens.length).toBeLessThan(18);
+  expect(harness.started).toEqual([]);
   // And once it is late: no card ends that may have been renewed.
-  expect((await scan(world, -1)).tally).toMatchObject({ expired: 0, failed: 24 });
+  expect((await scan(harness, -1)).tally).toMatchObject({ expired: 0, failed: 24 });
 });
 
 test('a notice about a card that was renewed before it could be sent is not sent', async () => {
-  const world = await newWorld();
-  const holder = await world.of.holder({ email: randomEmail() });
-  await scan(world, 20);
-  const [notice = expect.fail('nothing is due')] = world.started;
+  const harness = await createHarness();
+  const holder = await harness.fixture.createHolder({ email: randomEmail() });
+  await scan(harness, 20);
+  const [notice = expect.fail('nothing is due')] = harness.started;
   const { token, payment_method_id } = cardOf(holder);
   const { customer_id } = holder;
-  const found = { ...(world.of.atGateway.get(token) ?? expect.fail()), expiry_year: 2199 };
+  const found = { ...(harness.fixture.gatewayMethods.get(token) ?? expect.fail()), expiry_year: 2199 };
   await followPaymentMethod(graph, testHeader(), { customer_id, payment_method_id, found });
   const notifier = notifierOf({ by: 'webhook', url: inbox.webhook });
   expect(await deliver(graph, notice, notifier)).toEqual({ result: 'undeliverable' });
@@ -340,25 +340,25 @@ test('a notice about a card that was renewed before it could be sent is not sent
 });
 
 test('cards that are added and removed in the middle of the scan are found, or left alone', async () => {
-  const world = await newWorld();
-  const first = await world.of.holder();
+  const harness = await createHarness();
+  const first = await harness.fixture.createHolder();
   let added: Holder | undefined;
-  world.gateway.getPaymentMethod = async (token) => {
-    added ??= await world.of.holder();
-    return world.of.atGateway.get(token);
+  harness.gateway.getPaymentMethod = async (token) => {
+    added ??= await harness.fixture.createHolder();
+    return harness.fixture.gatewayMethods.get(token);
   };
-  await scan(world, 20);
-  await scan(world, 20);
+  await scan(harness, 20);
+  await scan(harness, 20);
   expect(await dueIds(first)).toHaveLength(1);
   expect(await dueIds(added ?? expect.fail())).toHaveLength(1);
 });
 
 test('a graph that is away ends the attempt, and is no failure of the card', async () => {
-  const world = await newWorld();
-  const holder = await world.of.holder();
-  world.startNotice = async () => {
+  const harness = await createHarness();
+  const holder = await harness.fixture.createHolder();
+  harness.startNotice = async () => {
     throw new PersonaError('graph_unavailable', `away ${randomUUID()}`);
   };
-  await expect(scan(world, 20)).rejects.toThrow('away');
+  await expect(scan(harness, 20)).rejects.toThrow('away');
   expect(await dueIds(holder)).toHaveLength(1);
 });

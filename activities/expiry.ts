@@ -7,7 +7,7 @@ import { PersonaError } from '../domain/errors.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { GatewayPaymentMethod, PaymentGateway } from '../domain/ports.ts';
 import type { CardStep } from '../graph/expiry/index.ts';
-import { rollCard } from '../graph/expiry/index.ts';
+import { advanceCardExpiry } from '../graph/expiry/index.ts';
 import {
   type ExpiringCard,
   type Graph,
@@ -15,18 +15,18 @@ import {
   getPaymentMethodToken,
 } from '../graph/index.ts';
 import { getOpenObligations } from '../graph/recovery/index.ts';
-import type { ExpiryActivities, ExpiryPlace, ExpiryTally } from '../workflows/monitor-expiring-cards.ts';
-import { headerOf } from './header.ts';
-import { createLanes } from './lanes.ts';
+import type { ExpiryActivities, ExpiryCursor, ExpiryTally } from '../workflows/monitor-expiring-cards.ts';
+import { headerOf } from './command-header.ts';
+import { createRateLimitedPool } from './rate-limited-pool.ts';
 import type { FollowChange } from './reconciliation-dependencies.ts';
-import type { TellRecoveries } from './recovery.ts';
+import type { SignalRecoveries } from './recovery.ts';
 import type { StartNotice } from './sweep.ts';
 
 export interface ExpiryDependencies {
   graph: Graph;
   gateway: PaymentGateway;
   policy: Policy;
-  tellRecoveries: TellRecoveries;
+  signalRecoveries: SignalRecoveries;
   followChange: FollowChange;
   startNotice: StartNotice;
   /** Hears of each part that was seen to. */
@@ -38,11 +38,11 @@ export interface ExpiryDependencies {
 /** What one activity sees to at most. */
 const CARDS_PER_ACTIVITY = 10_000;
 /** What is read at once, and kept in memory; after it a killed activity is taken up again. */
-const CARDS_PER_READING = 1_000;
+const CARDS_PER_PAGE = 1_000;
 /** Readings of the gateway on the way at once. */
-const LANES = 8;
+const CONCURRENCY = 8;
 /** After so many in a row that the gateway did not answer, the rest of this activity's cards are not asked about. */
-const GATEWAY_AWAY = 10;
+const MAX_CONSECUTIVE_FAILURES = 10;
 const MAX_FAILED_IDS = 100;
 
 type Customer = { customer_id: string };
@@ -51,35 +51,35 @@ type DueCard = ExpiringCard & Customer & { stage: NonNullable<ReturnType<typeof 
 /** How far it has come, for whoever takes it up after a crash. */
 interface Progress {
   scan: ExpiryScan;
-  after?: ExpiryPlace;
+  after?: ExpiryCursor;
   tally: ExpiryTally;
 }
 
-export function createExpiryActivities(deps: ExpiryDependencies): ExpiryActivities {
-  const { graph, policy, countCards, now } = deps;
+export function createExpiryActivities(dependencies: ExpiryDependencies): ExpiryActivities {
+  const { graph, policy, countCards, now } = dependencies;
   // Shared by this process's activities: charges and everybody else keep half of what the gateway may be asked.
-  const inLanes = createLanes({ lanes: LANES, perSecond: policy.gateway.maxPerSecond / 2 });
+  const inPool = createRateLimitedPool({ concurrency: CONCURRENCY, perSecond: policy.gateway.maxPerSecond / 2 });
 
   return {
-    async monitorCards({ scan: given, after: from }) {
-      const known = activityInfo().heartbeatDetails as Progress | undefined;
+    async monitorCards({ scan: initialScan, after: from }) {
+      const checkpoint = activityInfo().heartbeatDetails as Progress | undefined;
       const { frequentUseCount: frequent_use_count, stages } = policy.expiry;
-      let progress: Progress = known ?? {
-        scan: given ?? { now: now(), stages, frequent_use_count },
+      let progress: Progress = checkpoint ?? {
+        scan: initialScan ?? { now: now(), stages, frequent_use_count },
         ...(from && { after: from }),
         tally: { scanned: 0, notified: 0, updated: 0, expired: 0, failed: 0, failed_ids: [] },
       };
       const { scan } = progress;
-      const gateway = watched(deps.gateway);
+      const gateway = failFast(dependencies.gateway);
       while (progress.tally.scanned < CARDS_PER_ACTIVITY) {
         cancellationSignal().throwIfAborted();
         const { after } = progress;
-        const page = { scan, limit: CARDS_PER_READING, ...(after && { after }) };
+        const page = { scan, limit: CARDS_PER_PAGE, ...(after && { after }) };
         const { cards, scanned, next } = await getExpiringPaymentMethods(graph, page);
         if (next === undefined) return { scan, tally: progress.tally };
         const tally = { ...progress.tally, scanned: progress.tally.scanned + scanned };
-        await inLanes(dueOf(cards, scan), async (card) => {
-          const result = await seeTo({ ...deps, gateway }, card, scan);
+        await inPool(dueOf(cards, scan), async (card) => {
+          const result = await processCard({ ...dependencies, gateway }, card, scan);
           count(tally, card, result);
           heartbeat(progress);
         });
@@ -103,8 +103,8 @@ function dueOf(cards: readonly ExpiringCard[], scan: ExpiryScan): DueCard[] {
 type Result = CardStep['result'] | 'failed';
 
 /** @throws PersonaError graph_unavailable: the whole activity is tried again from its last reading on */
-async function seeTo(
-  { graph, gateway, tellRecoveries, followChange, startNotice, now }: ExpiryDependencies,
+async function processCard(
+  { graph, gateway, signalRecoveries, followChange, startNotice, now }: ExpiryDependencies,
   card: DueCard,
   scan: ExpiryScan,
 ): Promise<Result> {
@@ -116,14 +116,14 @@ async function seeTo(
     const found = await read(gateway, (await getPaymentMethodToken(graph, ids)).reveal());
     // Of one run: what another one has decided, the card says.
     const header = headerOf(event_id, { occurredAt: new Date(now()).toISOString() });
-    const step = await rollCard(graph, header, { ...ids, expires_on, found, scan });
+    const step = await advanceCardExpiry(graph, header, { ...ids, expires_on, found, scan });
     if (step.is_to_be_followed)
       await followChange(customer_id, { changed: 'payment_method', event_id, payment_method_id });
     // After the commit. A crash in between costs recoveries nothing: a card that is over is claimed by none. What it keeps
     // from the customer is due in the graph, and the sweep sends it.
     if (step.concerns_recoveries) {
-      const owed = await getOpenObligations(graph, customer_id);
-      await tellRecoveries(owed, 'paymentMethodUpdated', { event_id, payment_method_id });
+      const openPaymentIds = await getOpenObligations(graph, customer_id);
+      await signalRecoveries(openPaymentIds, 'paymentMethodUpdated', { event_id, payment_method_id });
     }
     if (step.notice) await startNotice({ ...step.notice, ...ids });
     return step.result;
@@ -147,22 +147,22 @@ async function read(gateway: PaymentGateway, token: string): Promise<GatewayPaym
 }
 
 /** The gateway, not asked any more once it has failed to answer many times in a row. */
-function watched(gateway: PaymentGateway): PaymentGateway {
-  let unanswered = 0;
+function failFast(gateway: PaymentGateway): PaymentGateway {
+  let consecutiveFailures = 0;
   return {
     ...gateway,
     async getPaymentMethod(token) {
-      if (unanswered >= GATEWAY_AWAY)
+      if (consecutiveFailures >= MAX_CONSECUTIVE_FAILURES)
         throw new PersonaError(
           'gateway_unavailable',
           'the payment gateway did not answer about others before',
         );
       try {
         const found = await gateway.getPaymentMethod(token);
-        unanswered = 0;
+        consecutiveFailures = 0;
         return found;
       } catch (error) {
-        if (error instanceof PersonaError && error.type === 'gateway_unavailable') unanswered += 1;
+        if (error instanceof PersonaError && error.type === 'gateway_unavailable') consecutiveFailures += 1;
         throw error;
       }
     },

@@ -11,8 +11,8 @@ import {
 } from '../graph/index.ts';
 import { openRecovery } from '../graph/recovery/index.ts';
 import { readPolicy } from '../platform/policy.ts';
-import { onboardingRequest, randomToken, testGraph, testHeader } from '../test/graph.ts';
-import { customerWithCards, failureOf } from '../test/wallets.ts';
+import { onboardingRequest, randomToken, testGraph, testHeader } from '../test/test-graph.ts';
+import { customerWithCards, failureOf } from '../test/wallet-fixtures.ts';
 import { createFollowActivities } from './follow-gateway.ts';
 
 const graph = await testGraph();
@@ -39,7 +39,7 @@ test('a method that was read before it was attached, and verified before that is
   };
   const { followPaymentMethod } = createFollowActivities({
     ...{ graph, gateway: gateway as PaymentGateway, now: Date.now },
-    tellRecoveries: async () => {},
+    signalRecoveries: async () => {},
   });
   const event_id = `evt_${randomToken()}`;
   const change = { changed: 'payment_method', event_id, customer_id, payment_method_id } as const;
@@ -56,7 +56,7 @@ test.each(['dispute', 'fraud_warning'] as const)(
     const refuse = () => Promise.reject(new PersonaError('gateway_misconfigured', '403'));
     const { followDispute } = createFollowActivities({
       gateway: { getDispute: refuse, getFraudWarning: refuse } as Partial<PaymentGateway> as PaymentGateway,
-      ...{ graph, now: Date.now, tellRecoveries: async () => {} },
+      ...{ graph, now: Date.now, signalRecoveries: async () => {} },
     });
     const change = { changed, event_id: 'evt_1', dispute_ref: 'du_1', charge_ref: 'ch_1' };
     await expect(new MockActivityEnvironment().run(followDispute, change)).rejects.toMatchObject({
@@ -74,15 +74,15 @@ test('a dispute of a charge for an obligation of the customer’s names it to Ch
   await openRecovery(graph, testHeader(), opening);
   const [payment_method_id = ''] = methods;
   const token = (await getPaymentMethodToken(graph, { customer_id, payment_method_id })).reveal();
-  const told: unknown[] = [];
+  const signals: unknown[] = [];
   for (const payment_id of [failure.payment_id, 'another-one']) {
     const dispute_ref = `du_${randomToken()}`;
     const dispute = { dispute_ref, reason: 'fraudulent', state: 'open', token, payment_id } as const;
     const { followDispute } = createFollowActivities({
       gateway: { getDispute: async () => dispute } as Partial<PaymentGateway> as PaymentGateway,
       ...{ graph, now: Date.now },
-      tellRecoveries: async (paymentIds, signal) => {
-        if (paymentIds.length > 0) told.push([paymentIds, signal]);
+      signalRecoveries: async (paymentIds, signal) => {
+        if (paymentIds.length > 0) signals.push([paymentIds, signal]);
       },
     });
     const change = { changed: 'dispute', event_id: 'evt_1', dispute_ref, charge_ref: 'ch_1' } as const;
@@ -94,5 +94,5 @@ test('a dispute of a charge for an obligation of the customer’s names it to Ch
     ]);
     expect(reports[0]?.payment_id).toBe(payment_id === 'another-one' ? undefined : payment_id);
   }
-  expect(told).toEqual([[[failure.payment_id], 'fraudKnown']]);
+  expect(signals).toEqual([[[failure.payment_id], 'fraudKnown']]);
 });

@@ -2,10 +2,10 @@
 
 import { activityInfo } from '@temporalio/activity';
 import { PersonaError } from '../domain/errors.ts';
-import { stands } from '../domain/disputes.ts';
+import { restrictsMethod } from '../domain/disputes.ts';
 import type { GatewayDispute, PaymentGateway, SuspectedFraud } from '../domain/ports.ts';
-import type { GatewayChange } from '../domain/processes.ts';
-import { isLeftUnverified } from '../domain/reconciliation/methods.ts';
+import type { GatewayChange } from '../domain/workflow-contracts.ts';
+import { isVerificationOverdue } from '../domain/reconciliation/methods.ts';
 import { NETWORK_REVOCATION } from '../domain/wallet.ts';
 import {
   type CardHolder,
@@ -21,17 +21,17 @@ import {
 import { findObligation, followRefunds, getOpenObligations } from '../graph/recovery/index.ts';
 import type { DisputeChange, FollowActivities } from '../workflows/follow-gateway.ts';
 import { getWalletEntries } from '../graph/reconciliation/index.ts';
-import { detachRemoved } from './detach-removed.ts';
-import { asked } from './gateway-faults.ts';
-import { headerOf, onceInActivity } from './header.ts';
-import type { TellRecoveries } from './recovery.ts';
-import { verifyLeft } from './verification.ts';
-import { finishChange } from './wanted-date.ts';
+import { detachRemovedMethod } from './detach-removed.ts';
+import { gatewayCall } from './gateway-faults.ts';
+import { headerOf, activityIdempotencyKey } from './command-header.ts';
+import type { SignalRecoveries } from './recovery.ts';
+import { completeLostVerification } from './verification.ts';
+import { finishLostExpiryDateUpdate } from './expiry-date-update.ts';
 
 export interface FollowDependencies {
   graph: Graph;
   gateway: PaymentGateway;
-  tellRecoveries: TellRecoveries;
+  signalRecoveries: SignalRecoveries;
   /** Epoch milliseconds. */
   now: () => number;
 }
@@ -41,17 +41,17 @@ type MethodChange = Parameters<FollowActivities['followPaymentMethod']>[0];
 export function createFollowActivities({
   graph,
   gateway,
-  tellRecoveries,
+  signalRecoveries,
   now,
 }: FollowDependencies): FollowActivities {
   /** One reading is one command, whatever it finds: a retry of the activity finds the answer of the first one. */
   function header({ event_id, source }: GatewayChange, command = 'follow'): CommandHeader {
-    const own = headerOf(onceInActivity(command), {
+    const commandHeader = headerOf(activityIdempotencyKey(command), {
       occurredAt: new Date(now()).toISOString(),
       actor: 'gateway',
       causationId: event_id,
     });
-    return source === undefined ? own : { ...own, caller: source, actor: source };
+    return source === undefined ? commandHeader : { ...commandHeader, caller: source, actor: source };
   }
 
   return {
@@ -61,24 +61,24 @@ export function createFollowActivities({
       const wallet = await readWallet(graph, customer_id);
       const before = wallet.find((one) => one.payment_method_id === payment_method_id);
       // Read before it is attached, and written down after that, it would be taken away: its verification reads it.
-      if (before?.status === 'unverified') return await verifyIfLeft(change);
+      if (before?.status === 'unverified') return await completeVerificationIfLost(change);
       // Its removal may have been lost before it came to the gateway.
       if (before !== undefined && before.removed_at !== null)
-        return (await detachRemoved({ graph, gateway }, ids)) === 'detached' ? 'detached' : 'unchanged';
+        return (await detachRemovedMethod({ graph, gateway }, ids)) === 'detached' ? 'detached' : 'unchanged';
       const token = (await getPaymentMethodToken(graph, ids)).reveal();
-      const found = await asked(gateway.getPaymentMethod(token));
+      const found = await gatewayCall(gateway.getPaymentMethod(token));
       // Also what a key of another account would say of every method: no reason to take it away.
       if (found === undefined) return 'unknown';
       const followed = await followPaymentMethod(graph, header(change), { ...ids, found });
       // After the commit: a crash in between repeats the activity, and a signal too many does no harm.
-      const tell = async () => {
-        const owed = await getOpenObligations(graph, customer_id);
-        await tellRecoveries(owed, 'paymentMethodUpdated', { event_id, payment_method_id });
+      const signalOpenRecoveries = async () => {
+        const openPaymentIds = await getOpenObligations(graph, customer_id);
+        await signalRecoveries(openPaymentIds, 'paymentMethodUpdated', { event_id, payment_method_id });
       };
-      if (followed.change === 'updated' && followed.payment_method_status === 'active') await tell();
+      if (followed.change === 'updated' && followed.payment_method_status === 'active') await signalOpenRecoveries();
       // A change of its date may have been lost with its run.
-      const asking = { graph, gateway, tell, header: (command: string) => header(change, command) };
-      if (await finishChange(asking, ids, now())) return 'updated';
+      const updateDependencies = { graph, gateway, signalOpenRecoveries, header: (command: string) => header(change, command) };
+      if (await finishLostExpiryDateUpdate(updateDependencies, ids, now())) return 'updated';
       return followed.change === 'none' ? 'unchanged' : followed.change;
     },
 
@@ -87,18 +87,18 @@ export function createFollowActivities({
       const ids = { customer_id, payment_method_id };
       const [token, mandate] = await Promise.all([
         getPaymentMethodToken(graph, ids),
-        asked(gateway.getMandate(mandate_ref)),
+        gatewayCall(gateway.getMandate(mandate_ref)),
       ]);
       if (mandate?.token !== token.reveal()) return 'unknown';
       if (mandate.state !== 'ended') return 'unchanged';
       const withdrawal = { ...ids, off_session_consent: false, source: NETWORK_REVOCATION };
-      const changed = await setOffSessionConsent(graph, header(change), withdrawal).catch(removedMeanwhile);
+      const changed = await setOffSessionConsent(graph, header(change), withdrawal).catch(ignoreRemoved);
       return changed === undefined || !changed.changed ? 'unchanged' : 'consent_withdrawn';
     },
 
     async followRefunds(change) {
       const { payment_id, gateway_ref } = change;
-      const refunds = await asked(gateway.refundsOf(gateway_ref));
+      const refunds = await gatewayCall(gateway.refundsOf(gateway_ref));
       const written = await followRefunds(graph, header(change), {
         ...{ payment_id, gateway_ref, refunds },
         now: now(),
@@ -109,7 +109,7 @@ export function createFollowActivities({
 
     async followDispute(change) {
       const { changed, dispute_ref } = change;
-      const dispute = await asked(
+      const dispute = await gatewayCall(
         changed === 'dispute' ? gateway.getDispute(dispute_ref) : gateway.getFraudWarning(dispute_ref),
       );
       if (dispute === undefined) return { outcome: 'unknown', reports: [] };
@@ -118,46 +118,46 @@ export function createFollowActivities({
       const reports: SuspectedFraud[] = [];
       let isNew = false;
       for (const holder of holders) {
-        const recorded = await writeDown(change, holder, dispute);
+        const recorded = await recordForHolder(change, holder, dispute);
         isNew ||= recorded.changed;
         reports.push(...recorded.reports);
       }
       if (reports.length > 0) return { outcome: 'compromised', reports };
       if (!isNew) return { outcome: 'unchanged', reports };
-      return { outcome: stands(dispute.state) ? 'disputed' : 'dispute_over', reports };
+      return { outcome: restrictsMethod(dispute.state) ? 'disputed' : 'dispute_over', reports };
     },
   };
 
   /** A new method that waits for its verification; where that was lost with its run, it is done here. */
-  async function verifyIfLeft(change: MethodChange): Promise<'verified' | 'unchanged'> {
+  async function completeVerificationIfLost(change: MethodChange): Promise<'verified' | 'unchanged'> {
     const { customer_id, payment_method_id, event_id } = change;
     const entries = await getWalletEntries(graph, { customer_id });
     const entry = entries.find((one) => one.payment_method_id === payment_method_id);
-    if (entry === undefined || !isLeftUnverified(entry, now())) return 'unchanged';
+    if (entry === undefined || !isVerificationOverdue(entry, now())) return 'unchanged';
     // Each try attaches anew, and may be answered otherwise: what it says is a command of its own.
-    const own = header(change, `verify:${activityInfo().attempt}`);
+    const commandHeader = header(change, `verify:${activityInfo().attempt}`);
     const ids = { customer_id, payment_method_id };
-    await verifyLeft({ graph, gateway, tellRecoveries, header: own, event_id }, ids);
+    await completeLostVerification({ graph, gateway, signalRecoveries, header: commandHeader, event_id }, ids);
     return 'verified';
   }
 
-  async function writeDown(
+  async function recordForHolder(
     change: DisputeChange,
     holder: CardHolder,
     dispute: GatewayDispute,
   ): Promise<{ changed: boolean; reports: SuspectedFraud[] }> {
     const { customer_id, charged } = holder;
-    const own = header(change, `dispute:${customer_id}`);
-    const written = await recordDispute(graph, own, { holder, dispute }).catch(erasedMeanwhile);
+    const commandHeader = header(change, `dispute:${customer_id}`);
+    const written = await recordDispute(graph, commandHeader, { holder, dispute }).catch(ignoreErased);
     if (written === undefined) return { changed: false, reports: [] };
     // After the commit: a crash in between repeats the activity, and a signal too many does no harm.
-    await tellRecoveries(written.ended, 'fraudKnown', { event_id: change.event_id });
+    await signalRecoveries(written.ended, 'fraudKnown', { event_id: change.event_id });
     const payment_id = charged ? await ownPayment(customer_id, dispute.payment_id) : undefined;
     return {
       changed: written.changed,
       reports: written.suspected.map((payment_method_id) => ({
         event_id: `${dispute.dispute_ref}:${payment_method_id}`,
-        ...{ customer_id, payment_method_id, code: dispute.reason, occurred_at: own.occurredAt },
+        ...{ customer_id, payment_method_id, code: dispute.reason, occurred_at: commandHeader.occurredAt },
         ...(payment_id && { payment_id }),
       })),
     };
@@ -171,11 +171,11 @@ export function createFollowActivities({
 }
 
 /** What its customer has taken out of the wallet has no consent either. */
-function removedMeanwhile(error: unknown): undefined {
+function ignoreRemoved(error: unknown): undefined {
   if (!(error instanceof PersonaError) || error.type !== 'payment_method_not_found') throw error;
 }
 
 /** Of whom nothing is kept any more, nothing is contested. */
-function erasedMeanwhile(error: unknown): undefined {
+function ignoreErased(error: unknown): undefined {
   if (!(error instanceof PersonaError) || error.type !== 'customer_not_found') throw error;
 }

@@ -6,11 +6,11 @@ import { DefaultLogger } from '@temporalio/worker';
 import { expect, test } from 'vitest';
 import type { FraudOutcomeReport } from '../domain/fraud/messages.ts';
 import { getCustomerContext, getPaymentMethods } from '../graph/index.ts';
-import { keepReport, openRecovery } from '../graph/recovery/index.ts';
+import { storeReport, openRecovery } from '../graph/recovery/index.ts';
 import { readPolicy } from '../platform/policy.ts';
-import { fraudReport } from '../test/fraud.ts';
-import { changedByHand, runCypher, testGraph, testHeader } from '../test/graph.ts';
-import { customerWithCards, failureOf } from '../test/wallets.ts';
+import { fraudReport } from '../test/fraud-fixtures.ts';
+import { excludeFromVerification, runCypher, testGraph, testHeader } from '../test/test-graph.ts';
+import { customerWithCards, failureOf } from '../test/wallet-fixtures.ts';
 import { createFraudActivities } from './fraud.ts';
 
 const policy = readPolicy();
@@ -26,13 +26,13 @@ async function suspect() {
   const opening = { failure, policy, now: Date.now(), claim_first: false };
   await openRecovery(graph, testHeader({ occurredAt: failure.occurred_at }), opening);
   const case_id = `case-${randomUUID()}`;
-  const told: unknown[] = [];
+  const signals: unknown[] = [];
   let crashes = 0;
   const activities = createFraudActivities({
     ...{ graph, policy, now: Date.now },
-    async tellRecoveries(paymentIds, signal, payload) {
+    async signalRecoveries(paymentIds, signal, payload) {
       if (crashes-- > 0) throw new Error('the worker died');
-      if (paymentIds.length > 0) told.push([paymentIds, signal, payload]);
+      if (paymentIds.length > 0) signals.push([paymentIds, signal, payload]);
     },
   });
   const workflowExecution = { workflowId: `fraud-case:${case_id}`, runId: randomUUID() };
@@ -47,7 +47,7 @@ async function suspect() {
       { logger: new DefaultLogger('ERROR', () => {}) },
     );
   return {
-    ...{ case_id, customer_id, payment_method_id, payment_id, told, activities, environment },
+    ...{ case_id, customer_id, payment_method_id, payment_id, signals, activities, environment },
     report: (outcome: FraudOutcomeReport['outcome'], changes: Partial<FraudOutcomeReport> = {}) =>
       fraudReport({ case_id, customer_id, payment_method_id, outcome, ...changes }),
     apply: (report: FraudOutcomeReport, same?: boolean) =>
@@ -59,30 +59,30 @@ async function suspect() {
   };
 }
 
-const kept = (event_id: string) =>
+const acceptedReports = (event_id: string) =>
   graph.read('MATCH (r:AcceptedReport {event_id: $event_id}) RETURN r.kind AS kind', { event_id });
 
 test('recoveries hear of a suspension, and of what is active again when it is cleared', async () => {
-  const { apply, report, told, payment_id, case_id, payment_method_id } = await suspect();
+  const { apply, report, signals, payment_id, case_id, payment_method_id } = await suspect();
   expect(await apply(report('challenge_failed'))).toMatchObject({
     found: { outcome: 'challenge_failed', customer_status: 'active' },
     policy: policy.fraud,
   });
-  expect(told).toEqual([]);
+  expect(signals).toEqual([]);
   await apply(report('confirmed_fraud'));
-  expect(told.splice(0)).toEqual([[[payment_id], 'customerStatusChanged', { status: 'suspended' }]]);
+  expect(signals.splice(0)).toEqual([[[payment_id], 'customerStatusChanged', { status: 'suspended' }]]);
   await apply(report('cleared'));
   const event_id = expect.stringContaining(`fraud:${case_id}:${payment_method_id}:`);
-  expect(told).toEqual([
+  expect(signals).toEqual([
     [[payment_id], 'customerStatusChanged', { status: 'active' }],
     [[payment_id], 'paymentMethodUpdated', { event_id, payment_method_id }],
   ]);
 });
 
 test('a method that a case gives back twice is news twice, and a repeat of one is not', async () => {
-  const { apply, report, told, crash } = await suspect();
+  const { apply, report, signals, crash } = await suspect();
   const eventIds = () =>
-    (told as [string[], string, { event_id?: string }][]).flatMap(([, , { event_id }]) => event_id ?? []);
+    (signals as [string[], string, { event_id?: string }][]).flatMap(([, , { event_id }]) => event_id ?? []);
   await apply(report('challenge_failed'));
   const cleared = report('cleared');
   await apply(cleared);
@@ -99,20 +99,20 @@ test('a method that a case gives back twice is news twice, and a repeat of one i
 });
 
 test('a crash between the transaction and the signals repeats the signals alone, with what is true by then', async () => {
-  const { apply, report, crash, told, payment_id, activities, environment, case_id, status } =
+  const { apply, report, crash, signals, payment_id, activities, environment, case_id, status } =
     await suspect();
   const confirmed = report('confirmed_fraud');
   crash();
   await expect(apply(confirmed)).rejects.toThrow('the worker died');
   expect(await status()).toBe('suspended');
-  expect(told).toEqual([]);
+  expect(signals).toEqual([]);
   await apply(confirmed, true);
-  expect(told.splice(0)).toEqual([[[payment_id], 'customerStatusChanged', { status: 'suspended' }]]);
+  expect(signals.splice(0)).toEqual([[[payment_id], 'customerStatusChanged', { status: 'suspended' }]]);
   // Reinstated before the retry of another outcome comes to telling.
   await environment().run(activities.reinstateCustomer, { case_id, by: { actor: 'grace', reason: 'r' } });
-  told.splice(0);
+  signals.splice(0);
   await apply(confirmed);
-  expect(told).toEqual([[[payment_id], 'customerStatusChanged', { status: 'active' }]]);
+  expect(signals).toEqual([[[payment_id], 'customerStatusChanged', { status: 'active' }]]);
   expect(await status()).toBe('active');
 });
 
@@ -121,21 +121,21 @@ test('the accepted report goes with the transaction that records it, and with th
   const good = report('suspected');
   const bad = report('suspected', { device_id: randomUUID() });
   for (const message of [good, bad])
-    await keepReport(graph, testHeader(), { kind: 'fraud_outcome', message }, customer_id);
-  expect(await kept(good.event_id)).toEqual([{ kind: 'fraud_outcome' }]);
+    await storeReport(graph, testHeader(), { kind: 'fraud_outcome', message }, customer_id);
+  expect(await acceptedReports(good.event_id)).toEqual([{ kind: 'fraud_outcome' }]);
   await apply(good);
-  expect(await kept(good.event_id)).toEqual([]);
+  expect(await acceptedReports(good.event_id)).toEqual([]);
   expect(await apply(bad)).toEqual({
     refused: {
       type: 'device_not_found',
       problems: [{ field: 'device_id', message: expect.stringContaining(String(bad.device_id)) }],
     },
   });
-  expect(await kept(bad.event_id)).toEqual([]);
+  expect(await acceptedReports(bad.event_id)).toEqual([]);
   // What comes again after it was recorded is forgotten again.
-  await keepReport(graph, testHeader(), { kind: 'fraud_outcome', message: good }, customer_id);
+  await storeReport(graph, testHeader(), { kind: 'fraud_outcome', message: good }, customer_id);
   await apply(good);
-  expect(await kept(good.event_id)).toEqual([]);
+  expect(await acceptedReports(good.event_id)).toEqual([]);
 });
 
 test.each<[string, Partial<FraudOutcomeReport>, string]>([
@@ -161,7 +161,7 @@ test('an event’s id that comes back with another body is refused, and the firs
 });
 
 test('a person’s decision and reinstatement stand in the log with their actor, and recoveries hear of both', async () => {
-  const { apply, report, activities, environment, case_id, customer_id, told, status } = await suspect();
+  const { apply, report, activities, environment, case_id, customer_id, signals, status } = await suspect();
   await apply(report('suspected'));
   const decision = { decision: 'suspend', actor: 'grace', reason: 'seen' } as const;
   await environment().run(activities.decideFraudReview, { case_id, decision });
@@ -170,7 +170,7 @@ test('a person’s decision and reinstatement stand in the log with their actor,
   expect(await environment().run(activities.reinstateCustomer, { case_id, by })).toMatchObject({
     found: { customer_status: 'active', outcome: 'suspended_in_review' },
   });
-  expect(told.map(([, , payload]: any) => payload.status)).toEqual(['suspended', 'active']);
+  expect(signals.map(([, , payload]: any) => payload.status)).toEqual(['suspended', 'active']);
   const [method] = await getPaymentMethods(graph, { customer_id }).then((all) =>
     all.filter(({ status: of }) => of === 'failed'),
   );
@@ -197,7 +197,7 @@ test.each(['erased', 'merged'])(
     await runCypher(graph, 'MATCH (c:Customer {id: $customer_id}) SET c.status = $status', {
       ...{ customer_id, status },
     });
-    changedByHand(graph, customer_id);
+    excludeFromVerification(graph, customer_id);
     const gone = { policy: policy.fraud };
     const decision = { decision: 'suspend', actor: 'grace', reason: 'seen' } as const;
     expect(await environment().run(activities.decideFraudReview, { case_id, decision })).toEqual(gone);

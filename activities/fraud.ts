@@ -16,13 +16,13 @@ import {
 } from '../graph/index.ts';
 import { clearReports } from '../graph/recovery/index.ts';
 import type { FraudActivities, RefusedReport } from '../workflows/apply-fraud-outcome.ts';
-import { headerOf, onceInActivity } from './header.ts';
-import type { TellRecoveries } from './recovery.ts';
+import { headerOf, activityIdempotencyKey } from './command-header.ts';
+import type { SignalRecoveries } from './recovery.ts';
 
 export interface FraudDependencies {
   graph: Graph;
   policy: Policy;
-  tellRecoveries: TellRecoveries;
+  signalRecoveries: SignalRecoveries;
   /** Epoch milliseconds. */
   now: () => number;
 }
@@ -36,24 +36,24 @@ const REFUSALS: readonly ErrorType[] = [
   'idempotency_key_reused',
 ];
 
-export function createFraudActivities(deps: FraudDependencies): FraudActivities {
-  const { graph, policy, tellRecoveries, now } = deps;
+export function createFraudActivities(dependencies: FraudDependencies): FraudActivities {
+  const { graph, policy, signalRecoveries, now } = dependencies;
 
   const answerOf = (found: KnownFraudCase | undefined): CaseAnswer => ({
     ...(found && { found }),
     policy: policy.fraud,
   });
 
-  /** @param asked what this activity does, and in whose name */
-  function header(asked: string, actor: string): CommandHeader {
-    return headerOf(onceInActivity(asked), { occurredAt: new Date(now()).toISOString(), actor });
+  /** @param command what this activity does, and in whose name */
+  function header(command: string, actor: string): CommandHeader {
+    return headerOf(activityIdempotencyKey(command), { occurredAt: new Date(now()).toISOString(), actor });
   }
 
   /**
    * Tells open recoveries what is true now: after a crash this comes later than the command, and another case may have
    * changed the customer since.
    */
-  async function answerAfter(
+  async function signalAndAnswer(
     case_id: string,
     {
       recoveries,
@@ -65,17 +65,17 @@ export function createFraudActivities(deps: FraudDependencies): FraudActivities 
     const found = await getFraudCase(graph, case_id);
     // After the commit: a crash in between repeats the activity, and a signal too many does no harm.
     if (found && customer_status_changed)
-      await tellRecoveries(recoveries, 'customerStatusChanged', { status: found.customer_status });
+      await signalRecoveries(recoveries, 'customerStatusChanged', { status: found.customer_status });
     for (const payment_method_id of restored) {
       // A case may give a method back more than once: each is news of its own, a repeat of one is not.
       const event_id = `fraud:${case_id}:${payment_method_id}:${version}`;
-      await tellRecoveries(recoveries, 'paymentMethodUpdated', { event_id, payment_method_id });
+      await signalRecoveries(recoveries, 'paymentMethodUpdated', { event_id, payment_method_id });
     }
     return answerOf(found);
   }
 
   /** The same of what concerns one customer: an erased one has no case any more. */
-  async function ofCase(case_id: string, work: () => Promise<CaseAnswer>): Promise<CaseAnswer> {
+  async function ignoringErasedCustomer(case_id: string, work: () => Promise<CaseAnswer>): Promise<CaseAnswer> {
     try {
       return await work();
     } catch (error) {
@@ -93,38 +93,38 @@ export function createFraudActivities(deps: FraudDependencies): FraudActivities 
         result = await applyFraudOutcome(graph, command, report);
       } catch (error) {
         if (!isOneOf(error, REFUSALS)) throw error;
-        await forget(report);
+        await clearReport(report);
         return { refused: refusalOf(error) };
       }
-      return answerAfter(case_id, result);
+      return signalAndAnswer(case_id, result);
     },
 
     readFraudCase: async ({ case_id }) => answerOf(await getFraudCase(graph, case_id)),
 
     decideFraudReview: ({ case_id, decision: { decision, actor, reason } }) =>
-      ofCase(case_id, async () => {
+      ignoringErasedCustomer(case_id, async () => {
         const decided = { case_id, decision, reason };
-        return answerAfter(case_id, await decideFraudReview(graph, header('decide', actor), decided));
+        return signalAndAnswer(case_id, await decideFraudReview(graph, header('decide', actor), decided));
       }),
 
     remindOfFraudReview: ({ case_id }) =>
-      ofCase(case_id, async () => {
+      ignoringErasedCustomer(case_id, async () => {
         await remindOfFraudReview(graph, header('remind', 'persona'), { case_id });
         return answerOf(await getFraudCase(graph, case_id));
       }),
 
     reinstateCustomer: ({ case_id, by: { actor, reason } }) =>
-      ofCase(case_id, async () => {
+      ignoringErasedCustomer(case_id, async () => {
         const found = await getFraudCase(graph, case_id);
         if (!found) return answerOf(found);
         const status = { customer_id: found.customer_id, status: 'active', reason } as const;
-        const { changed, ...set } = await setCustomerStatus(graph, header('reinstate', actor), status);
-        return answerAfter(case_id, { ...set, customer_status_changed: changed, restored: [] });
+        const { changed, ...rest } = await setCustomerStatus(graph, header('reinstate', actor), status);
+        return signalAndAnswer(case_id, { ...rest, customer_status_changed: changed, restored: [] });
       }),
   };
 
   /** What is refused must not come again. */
-  async function forget({ case_id, event_id }: FraudOutcomeReport): Promise<void> {
+  async function clearReport({ case_id, event_id }: FraudOutcomeReport): Promise<void> {
     const reports = [{ kind: 'fraud_outcome', event_id } as const];
     await clearReports(graph, header('clear', 'persona'), { case_id, reports });
   }

@@ -8,7 +8,7 @@ const MISCONFIGURED_RETRY_MS = 600_000;
  * Activities that are tried again while the gateway refuses our configuration (a wrong or revoked key), as often as their
  * retry policy says: a payment waits for each of them, and none of them charges.
  */
-export function patiently<T extends object>(activities: T): T {
+export function retryWhileMisconfigured<T extends object>(activities: T): T {
   const patient = Object.entries(activities).map(([name, activity]) => [
     name,
     async (...input: unknown[]) => {
@@ -23,16 +23,16 @@ export function patiently<T extends object>(activities: T): T {
 }
 
 /** Nobody asks again once the process is over, so a configuration that a person mends must not end it. */
-export function worthRepeating(error: unknown): unknown {
+export function asRetryable(error: unknown): unknown {
   return isMisconfigured(error) ? retryable(error, MISCONFIGURED_RETRY_MS) : error;
 }
 
 /** What the gateway answers, its faults as `worthRepeating` has them. */
-export async function asked<T>(question: Promise<T>): Promise<T> {
+export async function gatewayCall<T>(call: Promise<T>): Promise<T> {
   try {
-    return await question;
+    return await call;
   } catch (error) {
-    throw worthRepeating(error);
+    throw asRetryable(error);
   }
 }
 

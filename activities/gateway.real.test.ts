@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ChargeAnswer, PaymentGateway } from '../domain/ports.ts';
-import { attemptKey } from '../domain/processes.ts';
+import { attemptKey } from '../domain/workflow-contracts.ts';
 import {
   applyFraudOutcome,
   type Graph,
@@ -11,9 +11,9 @@ import {
 } from '../graph/index.ts';
 import { claimAttempt, getObligation, openRecovery, recordAttempt } from '../graph/recovery/index.ts';
 import { readPolicy } from '../platform/policy.ts';
-import { fraudReport } from '../test/fraud.ts';
-import { closeVerified, openTestGraph, testHeader } from '../test/graph.ts';
-import { customerWithCards, failureOf } from '../test/wallets.ts';
+import { fraudReport } from '../test/fraud-fixtures.ts';
+import { verifyAndClose, openTestGraph, testHeader } from '../test/test-graph.ts';
+import { customerWithCards, failureOf } from '../test/wallet-fixtures.ts';
 import { createGatewayActivities } from './gateway.ts';
 
 const policy = readPolicy();
@@ -21,7 +21,7 @@ let graph: Graph;
 beforeAll(async () => {
   graph = await openTestGraph();
 });
-afterAll(() => closeVerified(graph));
+afterAll(() => verifyAndClose(graph));
 
 async function claimed(): Promise<string> {
   const wallet = await customerWithCards(graph, policy, { cards: 2 });
@@ -41,9 +41,9 @@ test('an attempt that left nothing on a payment that is cancelled was not sent, 
   const gateway = {
     findCharge: async () => ({ result: 'not_charged', gateway_ref: 'pi_1', cancelled }),
   } as unknown as PaymentGateway;
-  const { findOut } = createGatewayActivities({ graph, gateway, policy, now: Date.now });
-  const asked = { key: await claimed(), policy: policy.recovery };
-  expect(await new MockActivityEnvironment().run(findOut, asked)).toMatchObject({
+  const { resolveCharge } = createGatewayActivities({ graph, gateway, policy, now: Date.now });
+  const input = { key: await claimed(), policy: policy.recovery };
+  expect(await new MockActivityEnvironment().run(resolveCharge, input)).toMatchObject({
     result: 'not_sent',
     cancelled,
   });
@@ -65,7 +65,7 @@ test.each([
   } as unknown as PaymentGateway;
   const activities = createGatewayActivities({ graph, gateway, policy, now: Date.now });
   const env = new MockActivityEnvironment();
-  const found = await env.run(activities.findOut, {
+  const found = await env.run(activities.resolveCharge, {
     key,
     policy: policy.recovery,
     ...(only_read ? { only_read } : {}),
@@ -91,9 +91,9 @@ test.each(['the customer', 'the method'] as const)(
     const { customer_id } = await getObligation(graph, payment_id);
     const report = (outcome: 'confirmed_fraud' | 'cleared') =>
       fraudReport({ case_id: `case-${key}`, customer_id, outcome });
-    const of = { customer_id, payment_method_id, reason: 'test' };
+    const method = { customer_id, payment_method_id, reason: 'test' };
     if (found === 'the customer') await applyFraudOutcome(graph, testHeader(), report('confirmed_fraud'));
-    else await updatePaymentMethodStatus(graph, testHeader(), { ...of, status: 'compromised' });
+    else await updatePaymentMethodStatus(graph, testHeader(), { ...method, status: 'compromised' });
     const env = new MockActivityEnvironment();
     expect(await env.run(charge, { payment_id, key })).toEqual({
       result: 'not_sent',
@@ -153,9 +153,9 @@ test('a lost charge that cannot be sent again now stays unknown: the first reque
     paymentsOf: async () => [],
     charge: async () => ({ result: 'not_sent', reason: 'charging is paused' }),
   } as unknown as PaymentGateway;
-  const { findOut } = createGatewayActivities({ graph, gateway, policy, now: Date.now });
-  const asked = { key: await claimed(), policy: policy.recovery };
-  expect(await new MockActivityEnvironment().run(findOut, asked)).toEqual({ result: 'absent' });
+  const { resolveCharge } = createGatewayActivities({ graph, gateway, policy, now: Date.now });
+  const input = { key: await claimed(), policy: policy.recovery };
+  expect(await new MockActivityEnvironment().run(resolveCharge, input)).toEqual({ result: 'absent' });
 });
 
 test('before a lost request is sent once more, the payments that are older than its claim are looked at, too', async () => {
@@ -168,9 +168,9 @@ test('before a lost request is sent once more, the payments that are older than 
     readPayment: async () => older,
     charge: async () => expect.unreachable('it is paid already'),
   } as unknown as PaymentGateway;
-  const { findOut } = createGatewayActivities({ graph, gateway, policy, now: Date.now });
-  const asked = { key, policy: policy.recovery };
-  expect(await new MockActivityEnvironment().run(findOut, asked)).toMatchObject({
+  const { resolveCharge } = createGatewayActivities({ graph, gateway, policy, now: Date.now });
+  const input = { key, policy: policy.recovery };
+  expect(await new MockActivityEnvironment().run(resolveCharge, input)).toMatchObject({
     result: 'approved',
     gateway_ref: 'pi_0',
   });

@@ -4,9 +4,9 @@ import { cancellationSignal } from '@temporalio/activity';
 import type { Policy } from '../domain/policy.ts';
 import type { ChargeAnswer, ChargeOrder, GatewayPayment, PaymentGateway } from '../domain/ports.ts';
 import { CLAIM_RESERVE_MS } from '../domain/recovery/claims.ts';
-import { insteadOfCreating, LOOK_BACK_MS } from '../domain/recovery/creation.ts';
+import { reuseExistingPayment, LOOK_BACK_MS } from '../domain/recovery/payment-creation.ts';
 import type { Graph } from '../graph/index.ts';
-import { getChargeOrder, getDoubt } from '../graph/recovery/index.ts';
+import { getChargeOrder, getUnresolvedCharge } from '../graph/recovery/index.ts';
 import type { GatewayActivities } from '../workflows/recover-payment.ts';
 
 /** HTTP timeout of a charge; the activity's own is 45 s, the claim's 60 s. */
@@ -14,7 +14,7 @@ const CHARGE_TIMEOUT_MS = 30_000;
 /** Together with the charge's own it stays below the activity's 45 s. */
 const LIST_TIMEOUT_MS = 10_000;
 /** The gateway keeps an idempotency key for 24 hours: within this time the same request can only be the same charge. */
-const KEY_LIFE_MS = 23 * 3_600_000;
+const IDEMPOTENCY_KEY_TTL_MS = 23 * 3_600_000;
 
 export interface GatewayDependencies {
   graph: Graph;
@@ -31,7 +31,7 @@ export function createGatewayActivities({
   now,
 }: GatewayDependencies): GatewayActivities {
   /** The obligation's own, each that succeeded with what it holds now. */
-  function holdings(payments: readonly GatewayPayment[], order: ChargeOrder): Promise<GatewayPayment[]> {
+  function refreshOwnPayments(payments: readonly GatewayPayment[], order: ChargeOrder): Promise<GatewayPayment[]> {
     const own = payments.filter(({ payment_id }) => payment_id === order.payment_id);
     return Promise.all(
       own.map(async (payment) =>
@@ -43,26 +43,26 @@ export function createGatewayActivities({
   }
 
   /** Looks for the obligation's payment before it creates one. */
-  async function sendFirst(order: ChargeOrder): Promise<ChargeAnswer> {
+  async function findOrCharge(order: ChargeOrder): Promise<ChargeAnswer> {
     if (order.gateway_ref !== undefined) return send(gateway, order);
     const signal = AbortSignal.any([cancellationSignal(), AbortSignal.timeout(LIST_TIMEOUT_MS)]);
-    let instead: ReturnType<typeof insteadOfCreating>;
+    let existing: ReturnType<typeof reuseExistingPayment>;
     try {
       const since = now() - LOOK_BACK_MS;
       const payments = await gateway.paymentsOf(order.gateway_customer_ref, since, { signal });
-      instead = insteadOfCreating(await holdings(payments, order), order);
+      existing = reuseExistingPayment(await refreshOwnPayments(payments, order), order);
     } catch (error) {
       return { result: 'not_sent', reason: `the customer's payments could not be read: ${messageOf(error)}` };
     }
-    if (instead === undefined) return send(gateway, order);
-    return 'confirm' in instead ? send(gateway, { ...order, gateway_ref: instead.confirm }) : instead;
+    if (existing === undefined) return send(gateway, order);
+    return 'confirm' in existing ? send(gateway, { ...order, gateway_ref: existing.confirm }) : existing;
   }
 
   return {
-    async findOut({ key, policy: kept, only_read = false }) {
-      const { query, order, eligible } = await getDoubt(graph, {
+    async resolveCharge({ key, policy: recoveryPolicy, only_read = false }) {
+      const { query, order, eligible } = await getUnresolvedCharge(graph, {
         key,
-        policy: { ...policy, recovery: kept },
+        policy: { ...policy, recovery: recoveryPolicy },
         now: now(),
       });
       const found = await gateway.findCharge(query, { signal: cancellationSignal() });
@@ -71,10 +71,10 @@ export function createGatewayActivities({
         const reason = 'the gateway has the payment, and no charge of this attempt';
         return { result: 'not_sent', reason, ...(cancelled && { cancelled }) };
       }
-      const sendable = eligible && !only_read && now() - query.claimed_at <= KEY_LIFE_MS;
+      const sendable = eligible && !only_read && now() - query.claimed_at <= IDEMPOTENCY_KEY_TTL_MS;
       if (found.result !== 'absent' || !sendable) return found;
       // The same request under the same key: it replays its result, or makes the one charge that the claim allows.
-      const sent = await sendFirst(order);
+      const sent = await findOrCharge(order);
       // Held back, it proves nothing about the first one, which may still be on its way.
       return sent.result === 'not_sent' && !sent.cancelled ? found : sent;
     },
@@ -86,12 +86,12 @@ export function createGatewayActivities({
       } catch (error) {
         return { result: 'not_sent', reason: `the order could not be read: ${messageOf(error)}` };
       }
-      if (order.state !== 'in_flight') return answeredBefore(order);
+      if (order.state !== 'in_flight') return recordedAnswer(order);
       if (order.forbidden !== undefined) return { result: 'not_sent', reason: order.forbidden };
       if (order.claim_deadline - now() < CLAIM_RESERVE_MS) {
         return { result: 'not_sent', reason: 'too little of the claim was left to begin' };
       }
-      return await sendFirst(order.charge);
+      return await findOrCharge(order.charge);
     },
   };
 }
@@ -100,7 +100,7 @@ export function createGatewayActivities({
  * Nothing is sent. A run that Temporal has from a backup asks for a charge that was made: a doubt about it that stands in
  * the graph is no proof that it was never sent.
  */
-function answeredBefore({
+function recordedAnswer({
   state,
   charge: { gateway_ref },
 }: Pick<Awaited<ReturnType<typeof getChargeOrder>>, 'state' | 'charge'>): ChargeAnswer {

@@ -5,7 +5,7 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { PaymentGateway } from '../domain/ports.ts';
-import { attemptKey, type UpdatePaymentMethodInput } from '../domain/processes.ts';
+import { attemptKey, type UpdatePaymentMethodInput } from '../domain/workflow-contracts.ts';
 import {
   addPaymentMethod,
   type Graph,
@@ -17,24 +17,24 @@ import {
 } from '../graph/index.ts';
 import { claimAttempt, openRecovery } from '../graph/recovery/index.ts';
 import { readPolicy } from '../platform/policy.ts';
-import { closeVerified, openTestGraph, testHeader } from '../test/graph.ts';
-import { type Fixture, startFixture } from '../test/stripe.ts';
-import { customerWithCards, failureOf } from '../test/wallets.ts';
+import { verifyAndClose, openTestGraph, testHeader } from '../test/test-graph.ts';
+import { type StripeFixture, startStripeFixture } from '../test/stripe-fixture.ts';
+import { customerWithCards, failureOf } from '../test/wallet-fixtures.ts';
 import { createMethodChangeActivities } from './method-changes.ts';
-import type { TellRecoveries } from './recovery.ts';
+import type { SignalRecoveries } from './recovery.ts';
 
 const policy = readPolicy();
 const logger = new DefaultLogger('ERROR');
 let graph: Graph;
-let stripe: Fixture;
+let stripe: StripeFixture;
 
 beforeAll(async () => {
   graph = await openTestGraph();
-  stripe = await startFixture();
+  stripe = await startStripeFixture();
 });
 afterAll(async () => {
   await stripe.close();
-  await closeVerified(graph);
+  await verifyAndClose(graph);
 });
 
 /** A customer with cards, here and at the gateway. */
@@ -52,24 +52,24 @@ async function wallet(cards = 1) {
 }
 
 /** The activities of one execution. */
-function execution(spoiled: Partial<PaymentGateway> = {}) {
-  const told: { ids: readonly string[]; signal: string; method: string }[] = [];
-  const tellRecoveries = (async (
+function execution(overrides: Partial<PaymentGateway> = {}) {
+  const signals: { ids: readonly string[]; signal: string; method: string }[] = [];
+  const signalRecoveries = (async (
     ids: string[],
     signal: string,
     { payment_method_id: method }: { payment_method_id: string },
   ) => {
-    told.push({ ids, signal, method });
-  }) as unknown as TellRecoveries;
-  const gateway = { ...stripe.gateway, ...spoiled };
-  const activities = createMethodChangeActivities({ graph, gateway, policy, tellRecoveries, now: Date.now });
+    signals.push({ ids, signal, method });
+  }) as unknown as SignalRecoveries;
+  const gateway = { ...stripe.gateway, ...overrides };
+  const activities = createMethodChangeActivities({ graph, gateway, policy, signalRecoveries, now: Date.now });
   const workflowExecution = { workflowId: `payment-method:${randomUUID()}`, runId: randomUUID() };
   const run = async <I, O>(activity: (input: I) => Promise<O>, input: I, activityId = '1'): Promise<O> =>
     await new MockActivityEnvironment(
       { workflowExecution, workflowType: 'test', activityId },
       { logger },
     ).run(activity, input);
-  return { ...activities, run, told };
+  return { ...activities, run, signals };
 }
 
 function edit(customer_id: string, payment_method_id: string) {
@@ -79,7 +79,7 @@ function edit(customer_id: string, payment_method_id: string) {
     occurred_at: new Date().toISOString(),
   };
 }
-const dated = (
+const expiryDateUpdate = (
   customer_id: string,
   id: string,
   expiry_year: number,
@@ -98,7 +98,7 @@ async function update(input: UpdatePaymentMethodInput, by = execution()) {
   await by.run(by.requestMethodUpdate, input);
   const taken = (await by.run(by.updateAtGateway, input, '2')) === 'updated';
   const recorded = await by.run(by.recordMethodUpdate, { request: input, taken }, '3');
-  return { recorded, told: by.told };
+  return { recorded, signals: by.signals };
 }
 
 test('a new date is taken by the gateway, read back and told; consent comes with it', async () => {
@@ -107,7 +107,7 @@ test('a new date is taken by the gateway, read back and told; consent comes with
   const failure = failureOf({ customer_id, methods });
   await openRecovery(graph, testHeader(), { failure, policy, now: Date.now(), claim_first: false });
 
-  const { recorded, told } = await update(dated(customer_id, id, 2033, { off_session_consent: true }));
+  const { recorded, signals } = await update(expiryDateUpdate(customer_id, id, 2033, { off_session_consent: true }));
   expect(recorded).toMatchObject({ result: 'updated', payment_method_status: 'active' });
   expect(await stripe.gateway.getPaymentMethod(token)).toMatchObject({ expiry_month: 5, expiry_year: 2033 });
   expect(await method(customer_id, id)).toMatchObject({
@@ -116,12 +116,12 @@ test('a new date is taken by the gateway, read back and told; consent comes with
     // Nothing is left to ask.
     ...{ expiry_wanted_at: null, consent_wanted: null },
   });
-  expect(told).toEqual([{ ids: [failure.payment_id], signal: 'paymentMethodUpdated', method: id }]);
+  expect(signals).toEqual([{ ids: [failure.payment_id], signal: 'paymentMethodUpdated', method: id }]);
 });
 
 test('crashes: after each step the same step again changes nothing more', async () => {
   const { customer_id, methods } = await wallet();
-  const input = dated(customer_id, methods[0] ?? '', 2034);
+  const input = expiryDateUpdate(customer_id, methods[0] ?? '', 2034);
   const by = execution();
   await by.run(by.requestMethodUpdate, input);
   await by.run(by.requestMethodUpdate, input);
@@ -139,7 +139,7 @@ test('the same key with another body, and a change of an older version, are refu
   const id = methods[0] ?? '';
   const { changed_seq } = (await method(customer_id, id)) ?? { changed_seq: 0 };
   const first = execution();
-  const input = { ...dated(customer_id, id, 2031), expected_version: changed_seq };
+  const input = { ...expiryDateUpdate(customer_id, id, 2031), expected_version: changed_seq };
   await first.run(first.requestMethodUpdate, input);
   const other = { ...input, change: { expiry_month: 6, expiry_year: 2031 } };
   await expect(first.run(first.requestMethodUpdate, other)).rejects.toMatchObject({
@@ -158,8 +158,8 @@ test('the same key with another body, and a change of an older version, are refu
 test('of two changes that overtake one another at the gateway, the later request stands', async () => {
   const { customer_id, methods, tokens } = await wallet();
   const id = methods[0] ?? '';
-  const early = dated(customer_id, id, 2031);
-  const late = dated(customer_id, id, 2036);
+  const early = expiryDateUpdate(customer_id, id, 2031);
+  const late = expiryDateUpdate(customer_id, id, 2036);
   const later = execution();
   // The late request is made, sent and written while the early one is on its way.
   const first = execution({
@@ -177,7 +177,7 @@ test('a date that the gateway refuses leaves the method as it was', async () => 
   const { customer_id, methods } = await wallet();
   const id = methods[0] ?? '';
   const by = execution({ updatePaymentMethod: async () => 'refused' });
-  const input = dated(customer_id, id, 2031);
+  const input = expiryDateUpdate(customer_id, id, 2031);
   await by.run(by.requestMethodUpdate, input);
   expect(await by.run(by.updateAtGateway, input, '2')).toBe('refused');
   expect(await method(customer_id, id)).toMatchObject({
@@ -189,7 +189,7 @@ test('consent that was withdrawn while its date was on the way is not given with
   const { customer_id, methods } = await wallet();
   const id = methods[0] ?? '';
   const by = execution();
-  const input = dated(customer_id, id, 2031, { off_session_consent: true });
+  const input = expiryDateUpdate(customer_id, id, 2031, { off_session_consent: true });
   const withdrawal = { ...edit(customer_id, id), change: { off_session_consent: false } };
   await by.run(by.requestMethodUpdate, withdrawal);
   const first = execution();
@@ -205,9 +205,9 @@ test('consent that was withdrawn while its date was on the way is not given with
 test('a method that others have detached leaves the wallet when it is to be changed', async () => {
   const { customer_id, methods, tokens } = await wallet(2);
   await stripe.detach(tokens[1] ?? '');
-  const { recorded, told } = await update(dated(customer_id, methods[1] ?? '', 2031));
+  const { recorded, signals } = await update(expiryDateUpdate(customer_id, methods[1] ?? '', 2031));
   expect(recorded).toEqual({ result: 'removed' });
-  expect(told).toHaveLength(1);
+  expect(signals).toHaveLength(1);
   expect((await getPaymentMethods(graph, { customer_id })).map((one) => one.payment_method_id)).toEqual([
     methods[0],
   ]);
@@ -217,7 +217,7 @@ test('consent that is withdrawn waits for no gateway', async () => {
   const { customer_id, methods } = await wallet();
   const id = methods[0] ?? '';
   const by = execution();
-  const input = dated(customer_id, id, 2031, { off_session_consent: false });
+  const input = expiryDateUpdate(customer_id, id, 2031, { off_session_consent: false });
   expect(await by.run(by.requestMethodUpdate, input)).toMatchObject({
     at_gateway: true,
   });
@@ -238,7 +238,7 @@ test('a removed default passes on, is told and is detached; again is the same an
   expect(await by.run(by.removePaymentMethod, input)).toEqual(ready);
   const left = await getPaymentMethods(graph, { customer_id });
   expect(left).toMatchObject([{ is_default: true }]);
-  expect(by.told[0]).toEqual({ ids: [failure.payment_id], signal: 'paymentMethodUpdated', method: removed });
+  expect(by.signals[0]).toEqual({ ids: [failure.payment_id], signal: 'paymentMethodUpdated', method: removed });
   const other = execution();
   await expect(other.run(other.removePaymentMethod, input)).rejects.toMatchObject({
     type: 'payment_method_not_found',
@@ -320,6 +320,6 @@ test('a suspended customer changes and removes nothing', async () => {
   await setCustomerStatus(graph, testHeader(), { customer_id, status: 'suspended', reason: 'test' });
   const by = execution();
   const refused = { type: 'customer_suspended' };
-  await expect(by.run(by.requestMethodUpdate, dated(customer_id, id, 2031))).rejects.toMatchObject(refused);
+  await expect(by.run(by.requestMethodUpdate, expiryDateUpdate(customer_id, id, 2031))).rejects.toMatchObject(refused);
   await expect(by.run(by.removePaymentMethod, edit(customer_id, id))).rejects.toMatchObject(refused);
 });

@@ -3,7 +3,7 @@
 import { activityInfo } from '@temporalio/activity';
 import type { Policy } from '../domain/policy.ts';
 import type { PaymentGateway } from '../domain/ports.ts';
-import { type EditPaymentMethodInput, WorkflowName, workflowCaller } from '../domain/processes.ts';
+import { type EditPaymentMethodInput, WorkflowName, workflowCaller } from '../domain/workflow-contracts.ts';
 import {
   type CommandHeader,
   type Graph,
@@ -15,16 +15,16 @@ import {
 import { getOpenObligations } from '../graph/recovery/index.ts';
 import type { MethodIds, RemovalActivities } from '../workflows/remove-payment-method.ts';
 import type { MethodUpdateActivities } from '../workflows/update-payment-method.ts';
-import { detachRemoved } from './detach-removed.ts';
-import { headerOf, onceInActivity } from './header.ts';
-import type { TellRecoveries } from './recovery.ts';
-import { giveWantedDate, recordChange } from './wanted-date.ts';
+import { detachRemovedMethod } from './detach-removed.ts';
+import { headerOf, activityIdempotencyKey } from './command-header.ts';
+import type { SignalRecoveries } from './recovery.ts';
+import { updateExpiryDateAtGateway, recordExpiryDateUpdate } from './expiry-date-update.ts';
 
 export interface MethodChangeDependencies {
   graph: Graph;
   gateway: PaymentGateway;
   policy: Policy;
-  tellRecoveries: TellRecoveries;
+  signalRecoveries: SignalRecoveries;
   /** Epoch milliseconds. */
   now: () => number;
 }
@@ -33,21 +33,21 @@ export function createMethodChangeActivities({
   graph,
   gateway,
   policy,
-  tellRecoveries,
+  signalRecoveries,
   now,
 }: MethodChangeDependencies): MethodUpdateActivities & RemovalActivities {
   /** After the commit: a crash in between repeats the activity, and a signal too many does no harm. */
-  async function tell({ customer_id, payment_method_id }: MethodIds): Promise<void> {
-    const owed = await getOpenObligations(graph, customer_id);
+  async function signalOpenRecoveries({ customer_id, payment_method_id }: MethodIds): Promise<void> {
+    const openPaymentIds = await getOpenObligations(graph, customer_id);
     const event_id = `${workflowIdOf()}:${payment_method_id}`;
-    await tellRecoveries(owed, 'paymentMethodUpdated', { event_id, payment_method_id });
+    await signalRecoveries(openPaymentIds, 'paymentMethodUpdated', { event_id, payment_method_id });
   }
 
-  /** @param asker absent: the process itself */
-  function headerNow(command: string, asker?: EditPaymentMethodInput): CommandHeader {
-    return headerOf(onceInActivity(command), {
+  /** @param requester absent: the process itself */
+  function headerNow(command: string, requester?: EditPaymentMethodInput): CommandHeader {
+    return headerOf(activityIdempotencyKey(command), {
       occurredAt: new Date(now()).toISOString(),
-      ...(asker && { actor: asker.actor, correlationId: asker.correlation_id }),
+      ...(requester && { actor: requester.actor, correlationId: requester.correlation_id }),
     });
   }
 
@@ -60,7 +60,7 @@ export function createMethodChangeActivities({
         requestHeader(input),
         request,
       );
-      if (plan.consent_now === true && payment_method_status === 'active') await tell(input);
+      if (plan.consent_now === true && payment_method_status === 'active') await signalOpenRecoveries(input);
       const request_hash = requestHash(graph, request);
       return {
         ready: { payment_method_id, payment_method_status, version, request_hash },
@@ -69,24 +69,24 @@ export function createMethodChangeActivities({
       };
     },
 
-    updateAtGateway: (ids) => giveWantedDate({ graph, gateway, header: headerNow, tell }, ids),
+    updateAtGateway: (ids) => updateExpiryDateAtGateway({ graph, gateway, header: headerNow, signalOpenRecoveries }, ids),
 
     recordMethodUpdate({ request, taken }) {
       const { customer_id, payment_method_id } = request;
       const header = (command: string) => headerNow(command, request);
-      return recordChange({ graph, gateway, header, tell }, { customer_id, payment_method_id }, taken);
+      return recordExpiryDateUpdate({ graph, gateway, header, signalOpenRecoveries }, { customer_id, payment_method_id }, taken);
     },
 
     async removePaymentMethod(input) {
       const { customer_id, payment_method_id, by, expected_version } = input;
       const request = { customer_id, payment_method_id, by, expected_version };
       const { version } = await removePaymentMethod(graph, requestHeader(input), request);
-      await tell(input);
+      await signalOpenRecoveries(input);
       const request_hash = requestHash(graph, request);
       return { payment_method_id, payment_method_status: 'inactive', version, request_hash };
     },
 
-    detachPaymentMethod: (ids) => detachRemoved({ graph, gateway }, ids),
+    detachPaymentMethod: (ids) => detachRemovedMethod({ graph, gateway }, ids),
   };
 }
 

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type InboxSimulator, startInboxSimulator } from '../dev/simulators/inbox/server.ts';
 import { DECLINE_TABLE } from '../domain/decline/table.ts';
 import type { ChargeAnswer, PaymentNoticeTemplate } from '../domain/ports.ts';
-import { attemptKey } from '../domain/processes.ts';
+import { attemptKey } from '../domain/workflow-contracts.ts';
 import { applyFraudOutcome, getFraudCase, type Graph, setCustomerStatus } from '../graph/index.ts';
 import {
   claimAttempt,
@@ -14,17 +14,17 @@ import {
   recordRefund,
 } from '../graph/recovery/index.ts';
 import { readPolicy } from '../platform/policy.ts';
-import { fraudReport } from '../test/fraud.ts';
+import { fraudReport } from '../test/fraud-fixtures.ts';
 import {
-  changedByHand,
-  closeVerified,
+  excludeFromVerification,
+  verifyAndClose,
   openTestGraph,
   randomEmail,
   randomPhone,
   runCypher,
   testHeader,
-} from '../test/graph.ts';
-import { deliver, type Identifier, noticeEvents, notifierOf, owed } from './testing.ts';
+} from '../test/test-graph.ts';
+import { deliver, type Identifier, noticeEvents, notifierOf, customerWithObligation } from './notice-fixtures.ts';
 
 const policy = readPolicy();
 let graph: Graph;
@@ -36,7 +36,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await inbox.close();
-  await closeVerified(graph);
+  await verifyAndClose(graph);
 });
 
 const webhook = () => notifierOf({ by: 'webhook', url: inbox.webhook });
@@ -53,12 +53,12 @@ const phone = (is_verified?: boolean): Identifier => ({
   value: randomPhone(),
   is_verified,
 });
-const stopOnSuspicion = (payment_id: string) =>
+const stopForFraud = (payment_id: string) =>
   closeRecovery(graph, testHeader(), { payment_id, outcome: 'stopped', rule: 'fraud' });
 
 test('a suspended customer is told at a verified address alone, and not at all once reinstated', async () => {
   const suspended = async (identifiers: Identifier[]) => {
-    const { customer_id } = await owed(graph, { identifiers });
+    const { customer_id } = await customerWithObligation(graph, { identifiers });
     const report = fraudReport({ customer_id, outcome: 'confirmed_fraud' });
     await applyFraudOutcome(graph, testHeader(), report);
     const { case_id } = report;
@@ -116,8 +116,8 @@ describe('whom it goes to', () => {
     ['after a withdrawn consent no unverified one', [mail()], revoked, 'payment_stopped'],
     ['nobody, where nobody is known', [], {}, 'reminder'],
   ])('%s', async (_, identifiers, failure, template, index) => {
-    const { customer_id, payment_id, notice } = await owed(graph, { identifiers, failure });
-    if (failure === stolen) await stopOnSuspicion(payment_id);
+    const { customer_id, payment_id, notice } = await customerWithObligation(graph, { identifiers, failure });
+    if (failure === stolen) await stopForFraud(payment_id);
     const { result } = await deliver(graph, notice(template), webhook());
     const expected = index === undefined ? undefined : identifiers[index];
     expect(result).toBe(expected ? 'delivered' : 'undeliverable');
@@ -133,7 +133,7 @@ describe('whom it goes to', () => {
   });
 
   test('a suspended customer only by a verified address', async () => {
-    const { customer_id, notice } = await owed(graph, { identifiers: [mail()] });
+    const { customer_id, notice } = await customerWithObligation(graph, { identifiers: [mail()] });
     await setCustomerStatus(graph, testHeader(), { customer_id, status: 'suspended', reason: 'test' });
     expect(await deliver(graph, notice('reminder'), webhook())).toEqual({
       result: 'undeliverable',
@@ -144,7 +144,7 @@ describe('whom it goes to', () => {
   });
 
   test('a phone cannot be reached by SMTP, and the stream says why', async () => {
-    const { customer_id, notice } = await owed(graph, { identifiers: [phone(true)] });
+    const { customer_id, notice } = await customerWithObligation(graph, { identifiers: [phone(true)] });
     expect(await deliver(graph, notice('reminder'), smtp())).toEqual({ result: 'undeliverable' });
     expect(await noticeEvents(graph, customer_id)).toMatchObject([
       { type: 'NoticeFailed', channel: 'sms', reason: expect.stringContaining('cannot travel by SMTP') },
@@ -156,10 +156,10 @@ describe('what it says', () => {
   const data = async (customer_id: string) => (await messagesFor(customer_id)).at(-1)?.data as unknown;
 
   /** An obligation of a customer with three cards, of which the first failed, and what attempts on the others come to. */
-  async function owedWithCards() {
-    const owing = await owed(graph, { cards: 3 });
-    const { payment_id, methods } = owing;
-    changedByHand(graph, owing.customer_id);
+  async function obligationWithCards() {
+    const obligation = await customerWithObligation(graph, { cards: 3 });
+    const { payment_id, methods } = obligation;
+    excludeFromVerification(graph, obligation.customer_id);
     for (const [index, id] of methods.entries()) {
       const last_four = `000${index + 1}`;
       await runCypher(
@@ -179,12 +179,12 @@ describe('what it says', () => {
     };
     const record = (key: string, answer: ChargeAnswer) =>
       recordAttempt(graph, testHeader(), { payment_id, key, answer, policy, now: Date.now() });
-    return { ...owing, methods: methods as [string, string, string], claim, record };
+    return { ...obligation, methods: methods as [string, string, string], claim, record };
   }
   const approved: ChargeAnswer = { result: 'approved', gateway_ref: 'pi_1', charge_ref: 'ch_1' };
 
   test('recovered: which failed, which was charged, and the new default', async () => {
-    const { customer_id, methods, claim, record, notice } = await owedWithCards();
+    const { customer_id, methods, claim, record, notice } = await obligationWithCards();
     await record(await claim(methods[2]), approved);
     await deliver(graph, notice('recovered'), webhook());
     expect(await data(customer_id)).toEqual({
@@ -200,7 +200,7 @@ describe('what it says', () => {
   });
 
   test('recovered with what was the default before: nothing is said to have changed', async () => {
-    const { customer_id, methods, claim, record, notice } = await owedWithCards();
+    const { customer_id, methods, claim, record, notice } = await obligationWithCards();
     const third = { customer_id, id: methods[2] };
     const wasDefault =
       'MATCH (:Customer {id: $customer_id})-[h:HAS_PAYMENT_METHOD]->(p) SET h.is_default = p.id = $id';
@@ -215,7 +215,7 @@ describe('what it says', () => {
   });
 
   test('refund_issued: the attempt that its id names, not the charge that stands', async () => {
-    const { customer_id, payment_id, methods, claim, record, notice } = await owedWithCards();
+    const { customer_id, payment_id, methods, claim, record, notice } = await obligationWithCards();
     const second = await claim(methods[1]);
     await record(second, { result: 'declined', codes: { decline_code: 'insufficient_funds' } });
     await record(await claim(methods[2]), approved);
@@ -229,7 +229,7 @@ describe('what it says', () => {
   });
 
   test('refund_issued: nothing while that refund has failed, and once it has succeeded after all', async () => {
-    const { customer_id, payment_id, methods, claim, record, notice } = await owedWithCards();
+    const { customer_id, payment_id, methods, claim, record, notice } = await obligationWithCards();
     const key = await claim(methods[1]);
     await record(key, { result: 'unknown', reason: 'timeout' });
     await closeRecovery(graph, testHeader(), { payment_id, outcome: 'paid_elsewhere', rule: 'settled' });
@@ -254,7 +254,7 @@ describe('what it says', () => {
   });
 
   test('until when it can be paid, as long as it can', async () => {
-    const { customer_id, payment_id, notice } = await owed(graph);
+    const { customer_id, payment_id, notice } = await customerWithObligation(graph);
     await deliver(graph, notice('no_alternative'), webhook());
     expect(await data(customer_id)).toHaveProperty('closes_at', expect.stringMatching(/T.*Z$/));
     await closeRecovery(graph, testHeader(), { payment_id, outcome: 'exhausted', rule: 'window_over' });
@@ -263,7 +263,7 @@ describe('what it says', () => {
   });
 
   test('a customer of another language gets English, amounts included', async () => {
-    const { customer_id, notice } = await owed(graph, { locale: 'ar-EG' });
+    const { customer_id, notice } = await customerWithObligation(graph, { locale: 'ar-EG' });
     await deliver(graph, notice('no_alternative'), webhook());
     expect((await messagesFor(customer_id))[0]).toMatchObject({
       locale: 'ar-EG',
@@ -272,7 +272,7 @@ describe('what it says', () => {
     });
   });
 
-  const telling = [
+  const sensitiveCodes = [
     'stolen_card',
     'lost_card',
     'fraudulent',
@@ -280,19 +280,19 @@ describe('what it says', () => {
     'expired_card',
     'pickup_card',
   ];
-  test.each(telling)('nothing of %s, in no part of it', async (decline_code) => {
-    const { customer_id, payment_id, notice } = await owed(graph, {
+  test.each(sensitiveCodes)('nothing of %s, in no part of it', async (decline_code) => {
+    const { customer_id, payment_id, notice } = await customerWithObligation(graph, {
       failure: { decline_code, network_code: '43' },
     });
-    if (decline_code === 'stolen_card') await stopOnSuspicion(payment_id);
+    if (decline_code === 'stolen_card') await stopForFraud(payment_id);
     await deliver(graph, notice('payment_declined_update_card'), webhook());
-    const said = JSON.stringify(await messagesFor(customer_id)).toLowerCase();
-    expect(said).toContain('payment_declined_update_card');
+    const content = JSON.stringify(await messagesFor(customer_id)).toLowerCase();
+    expect(content).toContain('payment_declined_update_card');
     const rows = [...DECLINE_TABLE.psp_codes, ...DECLINE_TABLE.network_codes];
     for (const { codes, meaning } of rows) {
       for (const word of [meaning, ...codes.filter((code) => code.length > 3)])
-        expect(said).not.toContain(word);
+        expect(content).not.toContain(word);
     }
-    expect(said).not.toMatch(/stolen|lost|fraud|suspicious|visa:|stripe:/);
+    expect(content).not.toMatch(/stolen|lost|fraud|suspicious|visa:|stripe:/);
   });
 });

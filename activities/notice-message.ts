@@ -10,13 +10,13 @@ import type {
   NoticeDataOf,
   NoticeTemplate,
 } from '../domain/ports.ts';
-import type { NoticeInput } from '../domain/processes.ts';
+import type { NoticeInput } from '../domain/workflow-contracts.ts';
 import type { NoticeRecipient, NoticeRecipients } from '../graph/index.ts';
-import type { CardMatter } from '../graph/expiry/index.ts';
-import type { NoticeMatter } from '../graph/recovery/index.ts';
+import type { CardNoticeContext } from '../graph/expiry/index.ts';
+import type { NoticeContext } from '../graph/recovery/index.ts';
 
 /** These lead to the payment itself, the others to the wallet. */
-const ABOUT_THE_PAYMENT: readonly NoticeTemplate[] = ['authenticate', 'payment_stopped', 'refund_issued'];
+const PAYMENT_LINK_TEMPLATES: readonly NoticeTemplate[] = ['authenticate', 'payment_stopped', 'refund_issued'];
 
 /** What hints at fraud, a withdrawn consent or a suspension goes to a verified address only: a stranger may hold the other one. */
 export function chooseRecipient(
@@ -24,8 +24,8 @@ export function chooseRecipient(
   { suspicious }: { suspicious: boolean },
   { status, usual, verified }: NoticeRecipients,
 ): NoticeRecipient | undefined {
-  const delicate = suspicious || template === 'payment_stopped' || status === 'suspended';
-  return delicate ? verified : usual;
+  const isSensitive = suspicious || template === 'payment_stopped' || status === 'suspended';
+  return isSensitive ? verified : usual;
 }
 
 type PaymentNotice = Extract<NoticeInput, { payment_id: string }>;
@@ -33,18 +33,18 @@ type AccountNotice = Extract<NoticeInput, { case_id: string }>;
 type CardNotice = Extract<NoticeInput, { payment_method_id: string }>;
 
 /** Whom to write to, in which language, and where the notice points. */
-export interface Addressed extends NoticeRecipient {
+export interface Addressee extends NoticeRecipient {
   locale: string;
   links: Policy['links'];
   /** Epoch milliseconds. */
   now: number;
 }
 
-export function composeNotice(input: PaymentNotice, matter: NoticeMatter, addressed: Addressed): Notice {
-  const { amount, currency, description, failed_method, charged_method, new_default, closes_at } = matter;
+export function composeNotice(input: PaymentNotice, context: NoticeContext, addressee: Addressee): Notice {
+  const { amount, currency, description, failed_method, charged_method, new_default, closes_at } = context;
   const { customer_id, payment_id, template } = input;
-  const { links, locale } = addressed;
-  const link = ABOUT_THE_PAYMENT.includes(template) ? links.recovery : links.wallet;
+  const { links, locale } = addressee;
+  const link = PAYMENT_LINK_TEMPLATES.includes(template) ? links.recovery : links.wallet;
   const data: NoticeData = {
     amount,
     amount_text: amountText(amount, currency, locale),
@@ -57,27 +57,27 @@ export function composeNotice(input: PaymentNotice, matter: NoticeMatter, addres
     link: link.replaceAll('{customer_id}', customer_id).replaceAll('{payment_id}', payment_id),
     ...(closes_at ? { closes_at } : {}),
   };
-  return message(input, data, addressed);
+  return buildNotice(input, data, addressee);
 }
 
-export function composeAccountNotice(input: AccountNotice, addressed: Addressed): Notice {
-  const data: AccountNoticeData = { link: walletLink(input, addressed) };
-  return message(input, data, addressed);
+export function composeAccountNotice(input: AccountNotice, addressee: Addressee): Notice {
+  const data: AccountNoticeData = { link: walletLink(input, addressee) };
+  return buildNotice(input, data, addressee);
 }
 
-export function composeCardNotice(input: CardNotice, matter: CardMatter, addressed: Addressed): Notice {
-  const data: CardNoticeData = { ...matter, link: walletLink(input, addressed) };
-  return message(input, data, addressed);
+export function composeCardNotice(input: CardNotice, context: CardNoticeContext, addressee: Addressee): Notice {
+  const data: CardNoticeData = { ...context, link: walletLink(input, addressee) };
+  return buildNotice(input, data, addressee);
 }
 
-function walletLink({ customer_id }: { customer_id: string }, { links }: Addressed): string {
+function walletLink({ customer_id }: { customer_id: string }, { links }: Addressee): string {
   return links.wallet.replaceAll('{customer_id}', customer_id);
 }
 
-function message<T extends NoticeTemplate>(
+function buildNotice<T extends NoticeTemplate>(
   { notification_id, customer_id, template }: { notification_id: string; customer_id: string; template: T },
   data: NoticeDataOf[T],
-  { to, channel, locale, now }: Addressed,
+  { to, channel, locale, now }: Addressee,
 ): Notice {
   return {
     notification_id,

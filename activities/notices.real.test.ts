@@ -12,7 +12,7 @@ import { PersonaError } from '../domain/errors.ts';
 import type { Notifier } from '../domain/ports.ts';
 import type { Graph } from '../graph/index.ts';
 import { finishNotice } from '../graph/recovery/index.ts';
-import { closeVerified, openTestGraph, testHeader } from '../test/graph.ts';
+import { verifyAndClose, openTestGraph, testHeader } from '../test/test-graph.ts';
 import {
   deliver,
   deliverInProcess,
@@ -20,13 +20,13 @@ import {
   newKeys,
   noticeEvents,
   notifierOf,
-  owed,
+  customerWithObligation,
   type Route,
-} from './testing.ts';
+} from './notice-fixtures.ts';
 
 const keys = newKeys();
 /** After this a try that was interrupted counts as over. */
-const OVER_MS = 16_000;
+const LEASE_EXPIRED_MS = 16_000;
 let graph: Graph;
 let inbox: InboxSimulator;
 
@@ -36,7 +36,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await inbox.close();
-  await closeVerified(graph);
+  await verifyAndClose(graph);
 });
 
 async function messagesFor(customerId: string) {
@@ -54,7 +54,7 @@ const ROUTES: [string, () => Route][] = [
 
 describe.each(ROUTES)('by %s', (by, route) => {
   test('a notice arrives, and the customer’s stream says so', async () => {
-    const { customer_id, payment_id, notice } = await owed(graph, { failure: { description: 'Gym, May' } });
+    const { customer_id, payment_id, notice } = await customerWithObligation(graph, { failure: { description: 'Gym, May' } });
     const input = notice('no_alternative');
     expect(await deliver(graph, input, notifierOf(route()))).toEqual({ result: 'delivered' });
     const [message] = await messagesFor(customer_id);
@@ -77,16 +77,16 @@ describe.each(ROUTES)('by %s', (by, route) => {
   });
 
   test('of process and child at once, and however many more, one hands it over', async () => {
-    const { customer_id, notice } = await owed(graph);
+    const { customer_id, notice } = await customerWithObligation(graph);
     const input = notice('reminder', 'day3');
     const notifier = notifierOf(route());
-    const { promise: othersAsked, resolve: allAsked } = Promise.withResolvers<void>();
+    const { promise: othersRefused, resolve: resolveOthersRefused } = Promise.withResolvers<void>();
     let calls = 0;
     const slow: Notifier = {
       ...notifier,
       deliver: async (...args) => {
         calls += 1;
-        await othersAsked;
+        await othersRefused;
         await notifier.deliver(...args);
       },
     };
@@ -95,7 +95,7 @@ describe.each(ROUTES)('by %s', (by, route) => {
       const delivery = deliver(graph, input, slow);
       delivery.catch(() => {
         refused += 1;
-        if (refused === 7) allAsked();
+        if (refused === 7) resolveOthersRefused();
       });
       return await delivery;
     });
@@ -113,7 +113,7 @@ describe.each(ROUTES)('by %s', (by, route) => {
   });
 
   test('a receiver that is away gets it as soon as it is back', async () => {
-    const { customer_id, notice } = await owed(graph);
+    const { customer_id, notice } = await customerWithObligation(graph);
     for (const mode of ['away', 'error', 'away']) {
       await setMode(mode);
       const delivery = deliver(graph, notice('no_alternative'), notifierOf(route()));
@@ -129,7 +129,7 @@ describe.each(ROUTES)('by %s', (by, route) => {
   });
 
   test('handed over while the graph went away: the next try only writes it down', async () => {
-    const { customer_id, notice } = await owed(graph);
+    const { customer_id, notice } = await customerWithObligation(graph);
     const input = notice('no_alternative');
     const notifier = notifierOf(route());
     let away = false;
@@ -140,28 +140,28 @@ describe.each(ROUTES)('by %s', (by, route) => {
         return graph.writeSession();
       },
     };
-    const thenAway: Notifier = {
+    const failingAfterDelivery: Notifier = {
       ...notifier,
       deliver: async (...args) => {
         await notifier.deliver(...args);
         away = true;
       },
     };
-    let told: unknown;
+    let lastHeartbeat: unknown;
     const onHeartbeat = (details: unknown) => {
-      told = details;
+      lastHeartbeat = details;
     };
-    await expect(deliver(failing, input, thenAway, { onHeartbeat })).rejects.toMatchObject({
+    await expect(deliver(failing, input, failingAfterDelivery, { onHeartbeat })).rejects.toMatchObject({
       type: 'graph_unavailable',
     });
-    const next = await deliver(graph, input, notifier, { heartbeatDetails: told });
+    const next = await deliver(graph, input, notifier, { heartbeatDetails: lastHeartbeat });
     expect(next).toEqual({ result: 'delivered' });
     expect(await messagesFor(customer_id)).toHaveLength(1);
     expect(await noticeEvents(graph, customer_id)).toMatchObject([{ type: 'NoticeSent' }]);
   });
 
   test('what was given up stays given up', async () => {
-    const { customer_id, notice } = await owed(graph);
+    const { customer_id, notice } = await customerWithObligation(graph);
     const input = notice('no_alternative');
     const header = testHeader({ caller: 'notices' });
     await finishNotice(graph, header, { ...input, channel: null, failure: 'given up: away for three days' });
@@ -172,7 +172,7 @@ describe.each(ROUTES)('by %s', (by, route) => {
 });
 
 /** Keeps what it is given to itself until the test lets go: by then the process that gave it is dead. */
-async function holdingWebhook() {
+async function hangingWebhook() {
   const taken: unknown[] = [];
   const { promise: reached, resolve: reach } = Promise.withResolvers<void>();
   let hold = true;
@@ -195,7 +195,7 @@ async function holdingWebhook() {
   return { route, taken, reached, release };
 }
 
-async function holdingMailServer(point: 'greeting' | 'content') {
+async function hangingMailServer(point: 'greeting' | 'content') {
   const taken: unknown[] = [];
   const { promise: reached, resolve: reach } = Promise.withResolvers<void>();
   let hold = true;
@@ -227,7 +227,7 @@ async function holdingMailServer(point: 'greeting' | 'content') {
 
 describe('the worker is killed', () => {
   async function killAt(receiver: { route: Route; reached: Promise<void>; release: () => void }) {
-    const { customer_id, notice } = await owed(graph);
+    const { customer_id, notice } = await customerWithObligation(graph);
     const input = notice('no_alternative');
     const child = deliverInProcess({ input, route: receiver.route, keys });
     const exited = once(child, 'exit');
@@ -239,13 +239,13 @@ describe('the worker is killed', () => {
   }
 
   test('after the receiver got it by webhook: it gets the same again, under the same key, once the try is over', async () => {
-    const receiver = await holdingWebhook();
+    const receiver = await hangingWebhook();
     const { customer_id, input } = await killAt(receiver);
     const early = deliver(graph, input, notifierOf(receiver.route));
     await expect(early).rejects.toMatchObject({ type: 'notifier_unavailable' });
     expect(receiver.taken).toHaveLength(1);
 
-    const late = { now: Date.now() + OVER_MS };
+    const late = { now: Date.now() + LEASE_EXPIRED_MS };
     const tries = await Promise.allSettled(
       Array.from({ length: 5 }, () => deliver(graph, input, notifierOf(receiver.route), late)),
     );
@@ -259,11 +259,11 @@ describe('the worker is killed', () => {
   });
 
   test('after the mail server got it: it is never sent again, and the stream says that it is in doubt', async () => {
-    const receiver = await holdingMailServer('content');
+    const receiver = await hangingMailServer('content');
     const { customer_id, input } = await killAt(receiver);
     const early = deliver(graph, input, notifierOf(receiver.route));
     await expect(early).rejects.toMatchObject({ type: 'notifier_unavailable' });
-    const late = await deliver(graph, input, notifierOf(receiver.route), { now: Date.now() + OVER_MS });
+    const late = await deliver(graph, input, notifierOf(receiver.route), { now: Date.now() + LEASE_EXPIRED_MS });
     expect(late).toEqual({ result: 'undeliverable' });
     expect(receiver.taken).toHaveLength(1);
     expect(await noticeEvents(graph, customer_id)).toMatchObject([
@@ -272,9 +272,9 @@ describe('the worker is killed', () => {
   });
 
   test('before the mail server got it: nobody can tell, so it is not sent, and the stream says so', async () => {
-    const receiver = await holdingMailServer('greeting');
+    const receiver = await hangingMailServer('greeting');
     const { customer_id, input } = await killAt(receiver);
-    const late = await deliver(graph, input, notifierOf(receiver.route), { now: Date.now() + OVER_MS });
+    const late = await deliver(graph, input, notifierOf(receiver.route), { now: Date.now() + LEASE_EXPIRED_MS });
     expect(late).toEqual({ result: 'undeliverable' });
     expect(receiver.taken).toEqual([]);
     expect(await noticeEvents(graph, customer_id)).toMatchObject([{ type: 'NoticeFailed' }]);

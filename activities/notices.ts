@@ -4,23 +4,23 @@ import { activityInfo, cancellationSignal, heartbeat, log } from '@temporalio/ac
 import { PersonaError } from '../domain/errors.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { Notice, Notifier } from '../domain/ports.ts';
-import type { NoticeInput } from '../domain/processes.ts';
+import type { NoticeInput } from '../domain/workflow-contracts.ts';
 import { type CommandHeader, type Graph, getNoticeRecipients } from '../graph/index.ts';
-import { getCardMatter } from '../graph/expiry/index.ts';
+import { getCardNoticeContext } from '../graph/expiry/index.ts';
 import {
   finishNotice,
-  getNoticeMatter,
+  getNoticeContext,
   getNoticeResult,
   isRefundOwed,
   NOTICES_CALLER,
   type NoticeResult,
   releaseNotice,
-  startNotice,
+  leaseNotice,
 } from '../graph/recovery/index.ts';
 import type { NoticeActivities } from '../workflows/send-notice.ts';
-import { headerOf } from './header.ts';
+import { headerOf } from './command-header.ts';
 import {
-  type Addressed,
+  type Addressee,
   chooseRecipient,
   composeAccountNotice,
   composeCardNotice,
@@ -28,15 +28,15 @@ import {
 } from './notice-message.ts';
 
 /** How long one hand-over may take: shorter than the activity, so that it can still write down what came of it. */
-const TRY_MS = 10_000;
+const DELIVERY_TIMEOUT_MS = 10_000;
 /** After this a try is over, whatever it did not tell: longer than the try by what clocks may differ. */
-const TRY_OVER_MS = 15_000;
+const DELIVERY_LEASE_MS = 15_000;
 /** What the next try learns when a notice was handed over and the graph could not be told. */
-const HANDED_OVER = 'handed over';
+const DELIVERED_HEARTBEAT = 'handed over';
 /** A card was renewed or removed meanwhile, or its customer suspended. */
-const OVERTAKEN = 'overtaken: what it was to say is not true any more, or said by another notice';
+const OUTDATED = 'overtaken: what it was to say is not true any more, or said by another notice';
 /** The receiver may have it, and another try could be the same message twice. */
-const IN_DOUBT = 'handing it over was interrupted: it may have arrived, and is not sent again';
+const DELIVERY_INTERRUPTED = 'handing it over was interrupted: it may have arrived, and is not sent again';
 
 /** A customer who is not suspended any more is not told of it. */
 const REINSTATED = 'the customer is not suspended any more';
@@ -49,8 +49,8 @@ export interface NoticeDependencies {
   now: () => number;
 }
 
-export function createNoticeActivities(deps: NoticeDependencies): NoticeActivities {
-  const { graph, policy, now } = deps;
+export function createNoticeActivities(dependencies: NoticeDependencies): NoticeActivities {
+  const { graph, policy, now } = dependencies;
   return {
     async recordNoticeFailed({ reason, ...input }) {
       await finishNotice(graph, senderOf(input, now()), { ...input, channel: null, failure: reason });
@@ -71,20 +71,20 @@ export function createNoticeActivities(deps: NoticeDependencies): NoticeActiviti
         const end = { ...input, channel: recipient?.channel ?? null, ...(failure ? { failure } : {}) };
         return { result: await finishNotice(graph, sender, end) };
       };
-      if (activityInfo().heartbeatDetails === HANDED_OVER) return finish();
-      if (!content) return finish(OVERTAKEN);
+      if (activityInfo().heartbeatDetails === DELIVERED_HEARTBEAT) return finish();
+      if (!content) return finish(OUTDATED);
       if (input.case_id !== undefined && recipients.status !== 'suspended') return finish(REINSTATED);
       if (!recipient) return finish('no_recipient');
       const { locale = 'en' } = recipients;
-      const addressed = { ...recipient, locale, links: policy.links, now: now() };
-      const notice = content.compose(addressed);
-      const handed = await handOver(deps, sender, { input, notice });
-      if (handed.result === 'ended') return { result: handed.as };
-      if (handed.result === 'failed') return finish(handed.reason);
+      const addressee = { ...recipient, locale, links: policy.links, now: now() };
+      const notice = content.compose(addressee);
+      const outcome = await attemptDelivery(dependencies, sender, { input, notice });
+      if (outcome.result === 'ended') return { result: outcome.as };
+      if (outcome.result === 'failed') return finish(outcome.reason);
       try {
         return await finish();
       } catch (error) {
-        heartbeat(HANDED_OVER);
+        heartbeat(DELIVERED_HEARTBEAT);
         throw error;
       }
     },
@@ -95,23 +95,23 @@ export function createNoticeActivities(deps: NoticeDependencies): NoticeActiviti
 interface Content {
   /** Nobody but a verified address may hear of it. */
   suspicious: boolean;
-  compose: (addressed: Addressed) => Notice;
+  compose: (addressee: Addressee) => Notice;
 }
 
 /** `undefined`: what it was to say is not true any more. */
 async function contentOf(graph: Graph, input: NoticeInput): Promise<Content | undefined> {
   if (input.case_id !== undefined)
-    return { suspicious: true, compose: (addressed) => composeAccountNotice(input, addressed) };
+    return { suspicious: true, compose: (addressee) => composeAccountNotice(input, addressee) };
   if (input.payment_method_id !== undefined) {
-    const card = await getCardMatter(graph, input);
-    return card && { suspicious: false, compose: (addressed) => composeCardNotice(input, card, addressed) };
+    const card = await getCardNoticeContext(graph, input);
+    return card && { suspicious: false, compose: (addressee) => composeCardNotice(input, card, addressee) };
   }
-  const matter = await getNoticeMatter(graph, input);
-  const { suspicious } = matter;
-  return { suspicious, compose: (addressed) => composeNotice(input, matter, addressed) };
+  const context = await getNoticeContext(graph, input);
+  const { suspicious } = context;
+  return { suspicious, compose: (addressee) => composeNotice(input, context, addressee) };
 }
 
-type HandedOver =
+type DeliveryOutcome =
   | { result: 'taken' }
   /** For good: it is not tried again. */
   | { result: 'failed'; reason: string }
@@ -119,23 +119,23 @@ type HandedOver =
   | { result: 'ended'; as: NoticeResult };
 
 /** One try. @throws PersonaError notifier_unavailable: it was not taken, or somebody else is at it; try later */
-async function handOver(
+async function attemptDelivery(
   { graph, notifier, now }: NoticeDependencies,
   sender: CommandHeader,
   { input, notice }: { input: NoticeInput; notice: Notice },
-): Promise<HandedOver> {
+): Promise<DeliveryOutcome> {
   const { notification_id } = notice;
   const { workflowExecution, attempt } = activityInfo();
-  const mine = { notification_id, try_id: `${workflowExecution?.runId}:${attempt}` };
+  const delivery = { notification_id, try_id: `${workflowExecution?.runId}:${attempt}` };
   // Counted from before the start is written down: when others think that this try is over, it is.
-  const signal = AbortSignal.any([cancellationSignal(), AbortSignal.timeout(TRY_MS)]);
-  const start = await startNotice(graph, sender, { ...mine, now: now(), limit: TRY_OVER_MS });
+  const signal = AbortSignal.any([cancellationSignal(), AbortSignal.timeout(DELIVERY_TIMEOUT_MS)]);
+  const start = await leaseNotice(graph, sender, { ...delivery, now: now(), limit: DELIVERY_LEASE_MS });
   if (start === 'delivered' || start === 'undeliverable') return { result: 'ended', as: start };
   if (start === 'under_way')
     throw new PersonaError('notifier_unavailable', `Another try of notice ${notification_id} is under way`);
-  if (start === 'again' && !notifier.recognisesRepeats) return { result: 'failed', reason: IN_DOUBT };
+  if (start === 'again' && !notifier.deduplicates) return { result: 'failed', reason: DELIVERY_INTERRUPTED };
   const release = () =>
-    releaseNotice(graph, sender, mine).catch((problem: unknown) =>
+    releaseNotice(graph, sender, delivery).catch((problem: unknown) =>
       log.warn('A try that was not taken could not be written down', { notification_id, problem }),
     );
   try {

@@ -10,13 +10,13 @@ import { type Graph, getCustomerProfile, setCustomerStatus } from '../graph/inde
 import { verifyCustomer } from '../graph/replay/verify.ts';
 import { readPolicy } from '../platform/policy.ts';
 import {
-  changedByHand,
-  closeVerified,
+  excludeFromVerification,
+  verifyAndClose,
   onboardingRequest,
   openTestGraph,
   runCypher,
   testHeader,
-} from '../test/graph.ts';
+} from '../test/test-graph.ts';
 import { createOnboardingActivities } from './onboarding.ts';
 
 // Activities that fail are part of these tests.
@@ -30,7 +30,7 @@ beforeAll(async () => {
   graph = await openTestGraph();
 });
 afterAll(async () => {
-  await closeVerified(graph);
+  await verifyAndClose(graph);
 });
 // Each test has its own Chimera: a breaker that one test has opened is nothing to the next.
 beforeEach(async () => {
@@ -53,8 +53,8 @@ async function onboarded() {
       { workflowExecution, workflowType: 'test', attempt: 1 },
       { logger },
     ).run(activity, input);
-  const asker = { caller: 'checkout', actor: 'checkout', correlation_id: 'c-1' };
-  const { ready } = await run(activities.onboard, { ...asker, request: onboardingRequest() });
+  const requester = { caller: 'checkout', actor: 'checkout', correlation_id: 'c-1' };
+  const { ready } = await run(activities.onboard, { ...requester, request: onboardingRequest() });
   const { customer_id } = ready;
   return {
     customer_id,
@@ -115,7 +115,7 @@ test.each(['erased', 'merged'])(
   async (status) => {
     const customer = await onboarded();
     const { customer_id } = customer;
-    changedByHand(graph, customer_id);
+    excludeFromVerification(graph, customer_id);
     await runCypher(graph, 'MATCH (c:Customer {id: $customer_id}) SET c.status = $status', {
       customer_id,
       status,

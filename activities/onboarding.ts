@@ -2,16 +2,16 @@
 
 import type { Policy } from '../domain/policy.ts';
 import type { Chimera } from '../domain/ports.ts';
-import { forgotten, isForgotten } from '../domain/staleness.ts';
+import { staleEventError, isBeyondRetention } from '../domain/retention.ts';
 import {
   type Graph,
   awaitsBehavioralProfile,
-  isRemembered,
+  hasReceipt,
   linkBehavioralProfile,
   onboard,
 } from '../graph/index.ts';
 import type { OnboardingActivities, ProfileActivities } from '../workflows/onboard-customer.ts';
-import { headerOf } from './header.ts';
+import { headerOf } from './command-header.ts';
 
 export interface OnboardingDependencies {
   graph: Graph;
@@ -36,8 +36,8 @@ export function createOnboardingActivities({
         correlationId: correlation_id,
       });
       // An imported transaction may be older; it was carried out before this process began.
-      if (isForgotten(request.occurred_at, now(), policy) && !(await isRemembered(graph, header)))
-        throw forgotten('occurred_at');
+      if (isBeyondRetention(request.occurred_at, now(), policy) && !(await hasReceipt(graph, header)))
+        throw staleEventError('occurred_at');
       const ready = await onboard(graph, header, { request, policy });
       return { ready, verify_wait_ms: policy.onboarding.verifyWait };
     },

@@ -9,25 +9,25 @@ import { createStripeGateway } from '../adapters/stripe/gateway.ts';
 import { type GatewaySimulator, startGatewaySimulator } from '../dev/simulators/gateway/server.ts';
 import { PersonaError } from '../domain/errors.ts';
 import type { PaymentGateway } from '../domain/ports.ts';
-import type { CustomerReady } from '../domain/processes.ts';
+import type { CustomerReady } from '../domain/workflow-contracts.ts';
 import { type Graph, getGatewayCustomer, getPaymentMethods, getPaymentMethodToken } from '../graph/index.ts';
 import { readPolicy } from '../platform/policy.ts';
 import {
-  changedByHand,
-  closeVerified,
+  excludeFromVerification,
+  verifyAndClose,
   onboardingRequest,
   openTestGraph,
   randomToken,
-} from '../test/graph.ts';
+} from '../test/test-graph.ts';
 import type { NewMethod } from '../workflows/verify-method.ts';
 import { createOnboardingActivities } from './onboarding.ts';
 import { createPaymentMethodActivities } from './payment-methods.ts';
-import type { TellRecoveries } from './recovery.ts';
+import type { SignalRecoveries } from './recovery.ts';
 
 /** One of the gateway's documented test methods: it cannot be attached. */
 const DECLINED = 'pm_card_chargeDeclined';
 const policy = readPolicy();
-const asker = { caller: 'checkout', actor: 'checkout', correlation_id: 'c-1' };
+const requester = { caller: 'checkout', actor: 'checkout', correlation_id: 'c-1' };
 // Activities that fail are part of these tests.
 const logger = new DefaultLogger('ERROR');
 let graph: Graph;
@@ -41,49 +41,49 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await simulator.close();
-  await closeVerified(graph);
+  await verifyAndClose(graph);
 });
 
 /** The activities of one execution; calls through `run` are its attempts. */
 function execution(gateway = simulated) {
-  const told: unknown[][] = [];
-  const tellRecoveries = (async (...message: unknown[]) => void told.push(message)) as TellRecoveries;
+  const signals: unknown[][] = [];
+  const signalRecoveries = (async (...message: unknown[]) => void signals.push(message)) as SignalRecoveries;
   const chimera = {
     initiateBehavioralProfile: async () => ({ baseline_data_ref: `baseline-${randomUUID()}` }),
     reportSuspectedFraud: async () => {},
   };
-  const deps = { graph, gateway, chimera, policy, tellRecoveries, now: Date.now };
-  const activities = { ...createOnboardingActivities(deps), ...createPaymentMethodActivities(deps) };
+  const dependencies = { graph, gateway, chimera, policy, signalRecoveries, now: Date.now };
+  const activities = { ...createOnboardingActivities(dependencies), ...createPaymentMethodActivities(dependencies) };
   const workflowExecution = { workflowId: `wf-${randomUUID()}`, runId: randomUUID() };
   const run = async <I, O>(activity: (input: I) => Promise<O>, input: I, attempt = 1): Promise<O> =>
     await new MockActivityEnvironment({ workflowExecution, workflowType: 'test', attempt }, { logger }).run(
       activity,
       input,
     );
-  return { activities, run, told, workflowExecution };
+  return { activities, run, signals, workflowExecution };
 }
 
 /** A customer whose first method has been written, and waits for the gateway. */
-async function written(token = randomToken(), gateway_customer_ref?: string) {
+async function addUnverifiedMethod(token = randomToken(), gateway_customer_ref?: string) {
   const card = { type: 'card', card: { brand: 'visa', last4: '4242', exp_month: 12, exp_year: 2031 } };
   if (!token.startsWith('pm_card_')) await atSimulator(`/_sim/payment_methods/${token}`, card);
-  const { activities, run, told } = execution();
+  const { activities, run, signals } = execution();
   const request = onboardingRequest({
     payment_method_details: { type: 'card', token },
     gateway_customer_ref,
   });
-  const { ready } = await run(activities.onboard, { ...asker, request });
-  return { activities, run, told, request, ready, method: methodOf(ready, token, request.occurred_at) };
+  const { ready } = await run(activities.onboard, { ...requester, request });
+  return { activities, run, signals, request, ready, method: methodOf(ready, token, request.occurred_at) };
 }
 
 function methodOf(ready: CustomerReady, token: string, occurred_at: string): NewMethod {
   const { customer_id, payment_method_id = '' } = ready;
-  return { ...asker, customer_id, payment_method_id, token, occurred_at };
+  return { ...requester, customer_id, payment_method_id, token, occurred_at };
 }
 
 /** A customer's method of that token, attached and written down. */
-async function verified(token: string) {
-  const { activities, run, method } = await written(token);
+async function addVerifiedMethod(token: string) {
+  const { activities, run, method } = await addUnverifiedMethod(token);
   const attachment = await run(activities.attachPaymentMethod, method);
   if (attachment.result === 'settled') throw new Error('it waits for verification');
   expect(await run(activities.recordVerification, { method, attachment })).toMatchObject({
@@ -101,17 +101,17 @@ async function atSimulator<T = object>(path: string, put?: object): Promise<{ da
 }
 
 /** As checkout does with the next transaction. */
-async function nameAtGateway(customer_id: string, gateway_customer_ref: string): Promise<void> {
+async function setGatewayCustomer(customer_id: string, gateway_customer_ref: string): Promise<void> {
   const { activities, run } = execution();
   await run(activities.onboard, {
-    ...asker,
+    ...requester,
     request: onboardingRequest({ customer_id, gateway_customer_ref }),
   });
 }
 
-async function owe(customer_id: string, state: string): Promise<string> {
+async function createObligation(customer_id: string, state: string): Promise<string> {
   const payment_id = `pay-${randomUUID()}`;
-  changedByHand(graph, customer_id);
+  excludeFromVerification(graph, customer_id);
   const session = graph.writeSession();
   await session.run(
     'MATCH (c:Customer {id: $customer_id}) CREATE (c)-[:OWES]->(:Obligation {payment_id: $payment_id, state: $state})',
@@ -122,9 +122,9 @@ async function owe(customer_id: string, state: string): Promise<string> {
 }
 
 test('onboarding twice under one transaction writes once and answers the same', async () => {
-  const { ready, request } = await written();
+  const { ready, request } = await addUnverifiedMethod();
   const again = execution();
-  const repeated = await again.run(again.activities.onboard, { ...asker, request });
+  const repeated = await again.run(again.activities.onboard, { ...requester, request });
   expect(repeated.ready).toEqual(ready);
   expect(repeated.verify_wait_ms).toBe(policy.onboarding.verifyWait);
   expect((await getGatewayCustomer(graph, ready)).version).toBe(ready.version);
@@ -133,13 +133,13 @@ test('onboarding twice under one transaction writes once and answers the same', 
     transaction_id: request.transaction_id,
     customer_metadata: { segment: 'VIP' },
   });
-  await expect(again.run(again.activities.onboard, { ...asker, request: other })).rejects.toMatchObject({
+  await expect(again.run(again.activities.onboard, { ...requester, request: other })).rejects.toMatchObject({
     type: 'idempotency_key_reused',
   });
 });
 
 test('a method becomes active and default, with what the gateway knows of it', async () => {
-  const { activities, run, method } = await written();
+  const { activities, run, method } = await addUnverifiedMethod();
   const attachment = await run(activities.attachPaymentMethod, method);
   if (attachment.result === 'settled') throw new Error('it waits for verification');
   expect(await run(activities.recordVerification, { method, attachment })).toMatchObject({
@@ -156,7 +156,7 @@ test('a method becomes active and default, with what the gateway knows of it', a
 });
 
 test('asked again long after, answers as of when the method was verified', async () => {
-  const { activities, run, method } = await written();
+  const { activities, run, method } = await addUnverifiedMethod();
   const attachment = await run(activities.attachPaymentMethod, method);
   if (attachment.result === 'settled') throw new Error('it waits for verification');
   const { payment_method_status, version } = await run(activities.recordVerification, { method, attachment });
@@ -173,7 +173,7 @@ test('asked again long after, answers as of when the method was verified', async
 });
 
 test('the token of a method is what the gateway made of it when it was attached', async () => {
-  const [first, second] = [await verified('pm_card_visa'), await verified('pm_card_visa')];
+  const [first, second] = [await addVerifiedMethod('pm_card_visa'), await addVerifiedMethod('pm_card_visa')];
   const tokens = await Promise.all(
     [first, second].map(async (ids) => (await getPaymentMethodToken(graph, ids)).reveal()),
   );
@@ -187,25 +187,25 @@ test('the token of a method is what the gateway made of it when it was attached'
     customer_id,
     payment_method_details: { type: 'card', token: String(tokens[0]) },
   });
-  const { ready } = await run(activities.onboard, { ...asker, request });
+  const { ready } = await run(activities.onboard, { ...requester, request });
   expect(ready).toMatchObject({ customer_id, payment_method_id, payment_method_status: 'active' });
 });
 
 /** A customer at the gateway whom others made, with a card. */
-async function madeByOthers(): Promise<string> {
+async function createExternalCustomer(): Promise<string> {
   const customer = `cus_${randomUUID()}`;
   await atSimulator(`/_sim/payment_methods/pm_${randomUUID()}`, { type: 'card', customer });
   return customer;
 }
-const madeFor = async (customer_id: string) =>
+const createCustomerFor = async (customer_id: string) =>
   (await simulated.createCustomer({ customer_id, key: randomUUID() })).gateway_customer_ref;
 
 test.each([
   ['nobody', async () => `cus_${randomUUID()}`],
-  ['another customer of ours', async () => madeFor((await written()).method.customer_id)],
+  ['another customer of ours', async () => createCustomerFor((await addUnverifiedMethod()).method.customer_id)],
 ])('a reference that is %s at the gateway is replaced, and no card is attached to it', async (_, refer) => {
   const named = await refer();
-  const { activities, run, method } = await written(randomToken(), named);
+  const { activities, run, method } = await addUnverifiedMethod(randomToken(), named);
   const lost = await run(activities.attachPaymentMethod, method, 1);
   const attachment = await run(activities.attachPaymentMethod, method, 2);
   if (attachment.result !== 'attached') throw new Error('it was not attached');
@@ -221,20 +221,20 @@ test.each([
 });
 
 test.each([
-  ['a customer whom others made', madeByOthers],
-  ['a customer whom others know by an id of their own', () => madeFor(randomUUID())],
-  ['this customer', madeFor],
+  ['a customer whom others made', createExternalCustomer],
+  ['a customer whom others know by an id of their own', () => createCustomerFor(randomUUID())],
+  ['this customer', createCustomerFor],
 ])('a reference that is %s at the gateway stays', async (_, refer) => {
-  const { activities, run, method } = await written();
+  const { activities, run, method } = await addUnverifiedMethod();
   const named = await refer(method.customer_id);
-  await nameAtGateway(method.customer_id, named);
+  await setGatewayCustomer(method.customer_id, named);
   const attachment = await run(activities.attachPaymentMethod, method);
   expect(attachment).toMatchObject({ result: 'attached', gateway_customer_ref: named });
   expect(attachment).not.toHaveProperty('instead_of');
 });
 
 test('attempts that were lost after the gateway answered leave one customer there', async () => {
-  const { activities, run, method } = await written();
+  const { activities, run, method } = await addUnverifiedMethod();
   const first = await run(activities.attachPaymentMethod, method, 1);
   const second = await run(activities.attachPaymentMethod, method, 2);
   expect(second).toMatchObject({
@@ -253,9 +253,9 @@ test('attempts that were lost after the gateway answered leave one customer ther
 });
 
 test('recording twice is recording once, and tells the open recoveries each time', async () => {
-  const { activities, run, told, method } = await written();
-  const open = await owe(method.customer_id, 'open');
-  await owe(method.customer_id, 'recovered');
+  const { activities, run, signals, method } = await addUnverifiedMethod();
+  const open = await createObligation(method.customer_id, 'open');
+  await createObligation(method.customer_id, 'recovered');
   const attachment = await run(activities.attachPaymentMethod, method);
   if (attachment.result === 'settled') throw new Error('it waits for verification');
 
@@ -264,24 +264,24 @@ test('recording twice is recording once, and tells the open recoveries each time
   expect(second).toEqual(first);
   const { payment_method_id } = method;
   const message = [[open], 'paymentMethodAdded', expect.objectContaining({ payment_method_id })];
-  expect(told).toEqual([message, message]);
-  expect(new Set(told.map(([, , payload]) => JSON.stringify(payload))).size).toBe(1);
+  expect(signals).toEqual([message, message]);
+  expect(new Set(signals.map(([, , payload]) => JSON.stringify(payload))).size).toBe(1);
 });
 
 test('a card that the gateway refuses is failed, and no recovery hears of it', async () => {
-  const { activities, run, told, method } = await written(DECLINED);
-  await owe(method.customer_id, 'open');
+  const { activities, run, signals, method } = await addUnverifiedMethod(DECLINED);
+  await createObligation(method.customer_id, 'open');
   const attachment = await run(activities.attachPaymentMethod, method);
   expect(attachment).toMatchObject({ result: 'refused', reason: 'declined' });
   if (attachment.result === 'settled') throw new Error('it waits for verification');
   expect(await run(activities.recordVerification, { method, attachment })).toMatchObject({
     payment_method_status: 'failed',
   });
-  expect(told.flatMap(([payments]) => payments)).toEqual([]);
+  expect(signals.flatMap(([payments]) => payments)).toEqual([]);
 });
 
 test('the gateway is not asked about a method that waits for nothing', async () => {
-  const { activities, run, method } = await written();
+  const { activities, run, method } = await addUnverifiedMethod();
   const attachment = await run(activities.attachPaymentMethod, method);
   if (attachment.result === 'settled') throw new Error('it waits for verification');
   const { version } = await run(activities.recordVerification, { method, attachment });
@@ -296,20 +296,20 @@ test('the gateway is not asked about a method that waits for nothing', async () 
 });
 
 test('a customer adds a method under one key, once; another body is refused', async () => {
-  const { ready } = await written();
+  const { ready } = await addUnverifiedMethod();
   const { customer_id } = ready;
   const { activities, run } = execution();
-  const wish = {
-    ...{ ...asker, customer_id, idempotency_key: 'k-1', added_by: 'customer' as const },
+  const addRequest = {
+    ...{ ...requester, customer_id, idempotency_key: 'k-1', added_by: 'customer' as const },
     method: { type: 'card' as const, token: randomToken(), off_session_consent: true },
     occurred_at: new Date().toISOString(),
   };
-  const first = await run(activities.addPaymentMethod, wish, 1);
+  const first = await run(activities.addPaymentMethod, addRequest, 1);
   expect(first.ready).toMatchObject({ payment_method_status: 'unverified' });
   expect(
-    await run(activities.addPaymentMethod, { ...wish, occurred_at: new Date().toISOString() }, 2),
+    await run(activities.addPaymentMethod, { ...addRequest, occurred_at: new Date().toISOString() }, 2),
   ).toEqual(first);
-  const other = { ...wish, method: { ...wish.method, token: randomToken() } };
+  const other = { ...addRequest, method: { ...addRequest.method, token: randomToken() } };
   await expect(run(activities.addPaymentMethod, other)).rejects.toMatchObject({
     type: 'idempotency_key_reused',
   });
@@ -317,7 +317,7 @@ test('a customer adds a method under one key, once; another body is refused', as
 });
 
 test('a gateway that refuses our key is asked again later; one that is away, by the usual back-off', async () => {
-  const { method } = await written();
+  const { method } = await addUnverifiedMethod();
   const asked = (type: 'gateway_misconfigured' | 'gateway_unavailable') => {
     const broken = async () => {
       throw new PersonaError(type, 'no');
@@ -337,7 +337,7 @@ test('a gateway that refuses our key is asked again later; one that is away, by 
 });
 
 test('Chimera is asked for a profile until there is one', async () => {
-  const { activities, run, ready } = await written();
+  const { activities, run, ready } = await addUnverifiedMethod();
   const { customer_id } = ready;
   const begun = await run(activities.initiateBehavioralProfile, { customer_id, snapshot: '{}' });
   if (begun === undefined) throw new Error('the customer has no profile yet');

@@ -6,24 +6,24 @@ import type { PaymentGateway } from '../domain/ports.ts';
 import { addPaymentMethod, type Graph, getGatewayCustomer, readWallet } from '../graph/index.ts';
 import type { PaymentMethodActivities } from '../workflows/add-payment-method.ts';
 import type { GatewayMethodActivities, VerificationActivities } from '../workflows/verify-method.ts';
-import { worthRepeating } from './gateway-faults.ts';
-import { headerOf } from './header.ts';
-import type { TellRecoveries } from './recovery.ts';
-import { attach, writeVerification } from './verification.ts';
+import { asRetryable } from './gateway-faults.ts';
+import { headerOf } from './command-header.ts';
+import type { SignalRecoveries } from './recovery.ts';
+import { attach, recordVerificationAndSignal } from './verification.ts';
 
 export interface PaymentMethodDependencies {
   graph: Graph;
   gateway: PaymentGateway;
   policy: Policy;
-  tellRecoveries: TellRecoveries;
+  signalRecoveries: SignalRecoveries;
   /** Epoch milliseconds. */
   now: () => number;
 }
 
 export function createPaymentMethodActivities(
-  deps: PaymentMethodDependencies,
+  dependencies: PaymentMethodDependencies,
 ): PaymentMethodActivities & GatewayMethodActivities & VerificationActivities {
-  const { graph, policy, tellRecoveries, now } = deps;
+  const { graph, policy, signalRecoveries, now } = dependencies;
   return {
     async addPaymentMethod({ customer_id, method, added_by, actor, correlation_id, occurred_at }) {
       const { workflowId } = execution();
@@ -52,15 +52,15 @@ export function createPaymentMethodActivities(
       const { runId } = execution();
       const { attempt } = activityInfo();
       try {
-        return await attach(deps, {
+        return await attach(dependencies, {
           customer_id,
-          known: customer.gateway_customer_ref,
+          knownCustomerRef: customer.gateway_customer_ref,
           token,
           // Attaching twice is attaching once; the same key would only replay a fault of the first try for a day.
           key: `attach:${runId}:${payment_method_id}:${attempt}`,
         });
       } catch (error) {
-        throw worthRepeating(error);
+        throw asRetryable(error);
       }
     },
 
@@ -73,8 +73,8 @@ export function createPaymentMethodActivities(
         correlationId: correlation_id,
       });
       const event_id = `${workflowId}:${payment_method_id}`;
-      const { payment_method_status, version, refused } = await writeVerification(
-        { graph, tellRecoveries, header, event_id },
+      const { payment_method_status, version, refused } = await recordVerificationAndSignal(
+        { graph, signalRecoveries, header, event_id },
         { customer_id, payment_method_id, attachment },
       );
       return { payment_method_status, version, ...(refused && { refused }) };

@@ -8,9 +8,9 @@ import type { ReceiptActivities } from '../workflows/expire-receipts.ts';
 /** Of one transaction: some hundred milliseconds, in which nobody waits for these nodes. */
 const BATCH = 2_000;
 /** Well within the activity's time-out. */
-const WORKS_MS = 3 * 60_000;
+const MAX_RUN_MS = 3 * 60_000;
 /** A caller repeats a request within minutes; a day is what the interface promises. */
-const HEADER_KEYS_MS = 24 * 3_600_000;
+const REQUEST_RETENTION_MS = 24 * 3_600_000;
 
 export function createReceiptActivities({
   graph,
@@ -22,18 +22,18 @@ export function createReceiptActivities({
   /** Epoch milliseconds. */
   now: () => number;
 }): ReceiptActivities {
-  const KEPT_MS: Readonly<Record<ReceiptKind, number>> = {
-    request: HEADER_KEYS_MS,
+  const RETENTION_MS: Readonly<Record<ReceiptKind, number>> = {
+    request: REQUEST_RETENTION_MS,
     event: policy.retention.receipts,
   };
   return {
     async expireReceipts() {
       const started = now();
       let expired = 0;
-      for (const [kind, kept] of Object.entries(KEPT_MS)) {
+      for (const [kind, retention] of Object.entries(RETENTION_MS)) {
         for (let deleted = BATCH; deleted === BATCH; ) {
-          if (now() - started > WORKS_MS) return { expired, isDone: false };
-          const before = started - kept;
+          if (now() - started > MAX_RUN_MS) return { expired, isDone: false };
+          const before = started - retention;
           deleted = await expireReceipts(graph, { kind: kind as ReceiptKind, before, limit: BATCH });
           expired += deleted;
           heartbeat(expired);

@@ -6,13 +6,13 @@ import { ERRORS, type ErrorType, PersonaError } from '../domain/errors.ts';
 import type { Difference } from '../domain/reconciliation/totals.ts';
 import {
   type AttachedMethod,
-  attachmentOf,
+  classifyAttachment,
   compareMethod,
-  isLeftUnverified,
+  isVerificationOverdue,
 } from '../domain/reconciliation/methods.ts';
 import { type Mismatch, UNKNOWN_HERE } from '../domain/reconciliation/mismatches.ts';
 import type { GatewayPaymentMethod } from '../domain/ports.ts';
-import { hasRightfulDefault } from '../domain/wallet.ts';
+import { hasCorrectDefault } from '../domain/wallet.ts';
 import { getPaymentMethodToken } from '../graph/index.ts';
 import {
   type CustomerToReconcile,
@@ -26,140 +26,140 @@ import {
 } from '../graph/reconciliation/index.ts';
 import {
   type ReconcileDependencies,
-  RECONCILIATION,
+  RECONCILIATION_SOURCE,
   reconciliationHeader,
 } from './reconciliation-dependencies.ts';
-import type { Finder } from './reconciliation-slices.ts';
-import { onceInActivity } from './header.ts';
+import type { DifferenceCollector } from './reconciliation-slices.ts';
+import { activityIdempotencyKey } from './command-header.ts';
 
-interface Comparing {
+interface ComparisonContext {
   customer: CustomerToReconcile;
   /** The gateway's customer. */
   owner: string;
   wallet: readonly WalletEntry[];
-  finder: Finder;
+  collector: DifferenceCollector;
 }
 
 /** So many methods in a row, whose customers are unknown there, too, are unknown only to a key of another account. */
-const OTHER_ACCOUNT = 20;
+const MAX_CONSECUTIVE_UNKNOWN = 20;
 
 /** @returns compares one customer's wallet; several at the same time share what they know of the gateway's account */
 export function createWalletComparison(
   { graph, records, followChange, now }: ReconcileDependencies,
   dryRun: boolean,
-): (customer: CustomerToReconcile, finder: Finder) => Promise<void> {
-  let unknownInARow = 0;
+): (customer: CustomerToReconcile, collector: DifferenceCollector) => Promise<void> {
+  let consecutiveUnknown = 0;
 
-  return async (customer, finder) => {
+  return async (customer, collector) => {
     const { customer_id } = customer;
-    await compare(customer, finder).catch(orNotCompared({ customer_id }, finder));
+    await compare(customer, collector).catch(reportNotCompared({ customer_id }, collector));
   };
 
-  async function compare(customer: CustomerToReconcile, finder: Finder): Promise<void> {
+  async function compare(customer: CustomerToReconcile, collector: DifferenceCollector): Promise<void> {
     const { customer_id, gateway_customer_ref: owner } = customer;
-    await repair(customer, finder);
+    await repairCustomerVersion(customer, collector);
     // Before the wallet: what is added meanwhile is no unknown one.
-    const attached = owner === null ? undefined : await attachedTo(owner, finder);
+    const attached = owner === null ? undefined : await listAttachedMethods(owner, collector);
     const wallet = await getWalletEntries(graph, { customer_id });
-    await repairWallet(customer_id, wallet, finder);
+    await repairWalletDefault(customer_id, wallet, collector);
     // Its customer may not be known there yet either.
-    for (const { payment_method_id } of wallet.filter((entry) => isLeftUnverified(entry, now()))) {
-      finder.found({ found: 'unverified', customer_id, payment_method_id });
-      if (!dryRun) await hand(customer_id, payment_method_id);
+    for (const { payment_method_id } of wallet.filter((entry) => isVerificationOverdue(entry, now()))) {
+      collector.add({ found: 'unverified', customer_id, payment_method_id });
+      if (!dryRun) await requestFollowUp(customer_id, payment_method_id);
     }
     if (owner === null) return;
     const isKnown = attached !== undefined;
-    if (isKnown) unknownInARow = 0;
-    const left = await compareAttached(attached ?? [], { customer, owner, wallet, finder });
+    if (isKnown) consecutiveUnknown = 0;
+    const unattached = await compareAttached(attached ?? [], { customer, owner, wallet, collector });
     // Whatever is not attached there is read by itself: detached, another customer's, or unknown.
-    for (const entry of left) {
-      finder.alive();
+    for (const entry of unattached) {
+      collector.heartbeat();
       const ids = { customer_id, payment_method_id: entry.payment_method_id };
       const token = (await getPaymentMethodToken(graph, ids)).reveal();
       const found = await records.getPaymentMethod(token);
       requireOwnAccount(isKnown || found !== undefined);
-      await settle(customer_id, entry, found, { owner, finder });
+      await reconcileEntry(customer_id, entry, found, { owner, collector });
     }
   }
 
   /** @param isKnown the gateway knows the customer, or the method */
   function requireOwnAccount(isKnown: boolean): void {
-    unknownInARow = isKnown ? 0 : unknownInARow + 1;
-    if (unknownInARow < OTHER_ACCOUNT) return;
-    const message = `The payment gateway knows none of the last ${OTHER_ACCOUNT} methods, nor their customers: STRIPE_API_KEY is of another account`;
+    consecutiveUnknown = isKnown ? 0 : consecutiveUnknown + 1;
+    if (consecutiveUnknown < MAX_CONSECUTIVE_UNKNOWN) return;
+    const message = `The payment gateway knows none of the last ${MAX_CONSECUTIVE_UNKNOWN} methods, nor their customers: STRIPE_API_KEY is of another account`;
     throw new PersonaError('gateway_misconfigured', message);
   }
 
   /** @returns the methods of the wallet that are not attached there */
   async function compareAttached(
     attached: readonly AttachedMethod[],
-    { customer, owner, wallet, finder }: Comparing,
+    { customer, owner, wallet, collector }: ComparisonContext,
   ): Promise<Set<WalletEntry>> {
     const { customer_id } = customer;
     const held = wallet.filter(({ status, removed_at }) => removed_at === null && status !== 'unverified');
-    const left = new Set(held);
+    const unattached = new Set(held);
     const entryOf = entriesByToken(graph, wallet);
     let unknown = 0;
     for (const method of attached) {
       const entry = entryOf(method.token);
-      const is = attachmentOf(entry, method, now());
-      if (is === 'unknown') unknown += 1;
+      const attachment = classifyAttachment(entry, method, now());
+      if (attachment === 'unknown') unknown += 1;
       if (entry === undefined) continue;
-      if (is === 'left_behind') await detach(customer_id, entry, finder);
-      if (is !== 'held') continue;
-      left.delete(entry);
-      await settle(customer_id, entry, method, { owner, finder });
+      if (attachment === 'left_behind') await requestDetach(customer_id, entry, collector);
+      if (attachment !== 'held') continue;
+      unattached.delete(entry);
+      await reconcileEntry(customer_id, entry, method, { owner, collector });
     }
-    if (unknown > 0) finder.found({ found: UNKNOWN_HERE, customer_id, methods: unknown });
-    await noteUnknown(customer, unknown);
-    return left;
+    if (unknown > 0) collector.add({ found: UNKNOWN_HERE, customer_id, methods: unknown });
+    await saveUnknownMethods(customer, unknown);
+    return unattached;
   }
 
-  async function repair(
+  async function repairCustomerVersion(
     { customer_id, is_version_right }: CustomerToReconcile,
-    finder: Finder,
+    collector: DifferenceCollector,
   ): Promise<void> {
     if (is_version_right) return;
     // In a graph whose versions are wrong no command can write.
     const header = reconciliationHeader(`repair-version:${customer_id}`, now());
     const stream = { kind: 'customer', id: customer_id } as const;
     if (dryRun || (await repairVersion(graph, header, stream)))
-      finder.found({ found: 'version', customer_id });
+      collector.add({ found: 'version', customer_id });
   }
 
-  async function repairWallet(
+  async function repairWalletDefault(
     customer_id: string,
     wallet: readonly WalletEntry[],
-    finder: Finder,
+    collector: DifferenceCollector,
   ): Promise<void> {
-    if (hasRightfulDefault(wallet)) return;
+    if (hasCorrectDefault(wallet)) return;
     const header = reconciliationHeader(`repair-default:${customer_id}`, now());
     // Read beside a command that was just moving it, it only looked wrong.
     if (dryRun || (await repairDefault(graph, header, { customer_id })))
-      finder.found({ found: 'default', customer_id });
+      collector.add({ found: 'default', customer_id });
   }
 
   /** Removed here, and its removal was never finished there: `followGateway` reads both once more. */
-  async function detach(
+  async function requestDetach(
     customer_id: string,
     { payment_method_id }: WalletEntry,
-    finder: Finder,
+    collector: DifferenceCollector,
   ): Promise<void> {
-    finder.found({ found: 'left_behind', customer_id, payment_method_id });
-    if (!dryRun) await hand(customer_id, payment_method_id);
+    collector.add({ found: 'left_behind', customer_id, payment_method_id });
+    if (!dryRun) await requestFollowUp(customer_id, payment_method_id);
   }
 
   /** Has it read once more by its own process, one reading of a method at a time: this one may be the older one by then. */
-  function hand(customer_id: string, payment_method_id: string): Promise<void> {
+  function requestFollowUp(customer_id: string, payment_method_id: string): Promise<void> {
     return followChange(customer_id, {
       changed: 'payment_method',
-      event_id: onceInActivity(`${RECONCILIATION}:${payment_method_id}`),
+      event_id: activityIdempotencyKey(`${RECONCILIATION_SOURCE}:${payment_method_id}`),
       payment_method_id,
-      source: RECONCILIATION,
+      source: RECONCILIATION_SOURCE,
     });
   }
 
-  async function noteUnknown(
+  async function saveUnknownMethods(
     { customer_id, mismatch: known }: CustomerToReconcile,
     unknown: number,
   ): Promise<void> {
@@ -170,48 +170,48 @@ export function createWalletComparison(
   }
 
   /** @returns `undefined`: the gateway knows no such customer */
-  async function attachedTo(owner: string, finder: Finder): Promise<AttachedMethod[] | undefined> {
+  async function listAttachedMethods(owner: string, collector: DifferenceCollector): Promise<AttachedMethod[] | undefined> {
     const methods: AttachedMethod[] = [];
     let after: string | undefined;
     do {
       const page = await records.methodsOf(owner, after);
       if (page === undefined) return undefined;
-      finder.alive();
+      collector.heartbeat();
       methods.push(...page.items);
       after = page.next;
     } while (after !== undefined);
     return methods;
   }
 
-  async function settle(
+  async function reconcileEntry(
     customer_id: string,
     entry: WalletEntry,
     found: GatewayPaymentMethod | undefined,
-    { owner, finder }: { owner: string; finder: Finder },
+    { owner, collector }: { owner: string; collector: DifferenceCollector },
   ): Promise<void> {
     const { payment_method_id } = entry;
     const ids = { customer_id, payment_method_id };
     const comparison = compareMethod(entry, found, owner, now());
     switch (comparison.is) {
       case 'same':
-        return note(ids, entry, null);
+        return saveMismatch(ids, entry, null);
       case 'mismatch':
-        finder.found({ ...ids, found: comparison.mismatch });
-        return note(ids, entry, comparison.mismatch);
+        collector.add({ ...ids, found: comparison.mismatch });
+        return saveMismatch(ids, entry, comparison.mismatch);
       case 'newer':
       case 'unfinished':
       case 'detached':
-        finder.found({
+        collector.add({
           ...ids,
           found: comparison.is,
           ...(comparison.is === 'newer' && { fields: comparison.fields }),
         });
-        await note(ids, entry, null);
-        if (!dryRun) await hand(customer_id, payment_method_id);
+        await saveMismatch(ids, entry, null);
+        if (!dryRun) await requestFollowUp(customer_id, payment_method_id);
     }
   }
 
-  async function note(
+  async function saveMismatch(
     ids: { customer_id: string; payment_method_id: string },
     entry: WalletEntry,
     mismatch: Mismatch | null,
@@ -226,22 +226,22 @@ export function createWalletComparison(
  * One that cannot be compared must not keep the others back, today and every day; what passes, or concerns all of them,
  * ends the slice.
  */
-export function orNotCompared(ids: Omit<Difference, 'found'>, finder: Finder): (error: unknown) => void {
+export function reportNotCompared(ids: Omit<Difference, 'found'>, collector: DifferenceCollector): (error: unknown) => void {
   return (error) => {
     if (isGone(error)) return;
-    const passes =
+    const isTransient =
       error instanceof PersonaError ? ERRORS[error.type].retryable : error instanceof TemporalFailure;
     const concernsAll = error instanceof PersonaError && error.type === 'gateway_misconfigured';
-    if (passes || concernsAll) throw error;
+    if (isTransient || concernsAll) throw error;
     log.error('It could not be compared with the gateway', { ...ids, error });
-    finder.found({ ...ids, found: 'not_compared' });
+    collector.add({ ...ids, found: 'not_compared' });
   };
 }
 
 const GONE: readonly ErrorType[] = ['customer_not_found', 'payment_method_not_found', 'device_not_found'];
 
 /** Of whom nothing is kept any more, and what was removed meanwhile, nothing is compared. */
-export function goneMeanwhile(error: unknown): void {
+export function ignoreGone(error: unknown): void {
   if (!isGone(error)) throw error;
 }
 

@@ -1,11 +1,11 @@
 /** What the parts of the comparison with the gateway have in common. */
 
-import type { GatewayChange } from '../domain/processes.ts';
+import type { GatewayChange } from '../domain/workflow-contracts.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { GatewayRecords } from '../domain/reconciliation/records.ts';
 import type { CommandHeader, Graph } from '../graph/index.ts';
-import { headerOf, onceInActivity } from './header.ts';
-import type { TellRecoveries } from './recovery.ts';
+import { headerOf, activityIdempotencyKey } from './command-header.ts';
+import type { SignalRecoveries } from './recovery.ts';
 import type { SendReport } from './sweep.ts';
 
 /** Has something read at the gateway, and written down. */
@@ -17,19 +17,19 @@ export interface ReconcileDependencies {
   policy: Pick<Policy, 'reconcile'>;
   followChange: FollowChange;
   sendReport: SendReport;
-  tellRecoveries: TellRecoveries;
+  signalRecoveries: SignalRecoveries;
   /** Epoch milliseconds. */
   now: () => number;
 }
 
 /** The source of every event that a comparison leads to. */
-export const RECONCILIATION = 'reconciliation';
+export const RECONCILIATION_SOURCE = 'reconciliation';
 
 /** @param key what is done; once in an activity */
 export function reconciliationHeader(key: string, now: number): CommandHeader {
-  const header = headerOf(onceInActivity(key), {
+  const header = headerOf(activityIdempotencyKey(key), {
     occurredAt: new Date(now).toISOString(),
-    actor: RECONCILIATION,
+    actor: RECONCILIATION_SOURCE,
   });
-  return { ...header, caller: RECONCILIATION };
+  return { ...header, caller: RECONCILIATION_SOURCE };
 }

@@ -2,9 +2,9 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import { expect, test } from 'vitest';
 import type { SliceResult } from '../domain/reconciliation/totals.ts';
-import { type Finder, runSlice, type SlicePage } from './reconciliation-slices.ts';
+import { type DifferenceCollector, runSlice, type SlicePage } from './reconciliation-slices.ts';
 
-type Page = (after: string, compared: number, finder: Finder) => Promise<SlicePage>;
+type Page = (after: string, compared: number, collector: DifferenceCollector) => Promise<SlicePage>;
 
 /** One attempt, with the heartbeats that it gave. */
 async function attempt(page: Page, heartbeatDetails?: unknown) {
@@ -25,9 +25,9 @@ test('an attempt after one that died goes on at its last page, with what it had 
   const seen: string[] = [];
   const page =
     (dies: boolean): Page =>
-    async (after, _, finder) => {
+    async (after, _, collector) => {
       seen.push(after);
-      if (after === 'b') finder.found({ found: 'detached', payment_method_id: 'c' });
+      if (after === 'b') collector.add({ found: 'detached', payment_method_id: 'c' });
       if (after === 'd' && dies) throw new Error('killed');
       const next = NEXT[after];
       return { compared: 2, ...(next && { next }) };
@@ -46,9 +46,9 @@ test('an attempt after one that died goes on at its last page, with what it had 
 
 test('what an unfinished page has found is not counted twice', async () => {
   let tries = 0;
-  const page: Page = async (_, __, finder) => {
-    finder.found({ found: 'other_owner' });
-    finder.alive();
+  const page: Page = async (_, __, collector) => {
+    collector.add({ found: 'other_owner' });
+    collector.heartbeat();
     tries += 1;
     if (tries === 1) throw new Error('killed');
     return { compared: 1 };
@@ -59,8 +59,8 @@ test('what an unfinished page has found is not counted twice', async () => {
 });
 
 test('however many differ, a result shows some of them and counts all', async () => {
-  const page: Page = async (after, _, finder) => {
-    for (let n = 0; n < 400; n++) finder.found({ found: 'newer' });
+  const page: Page = async (after, _, collector) => {
+    for (let n = 0; n < 400; n++) collector.add({ found: 'newer' });
     const next = NEXT[after];
     return { compared: 400, ...(next && { next }) };
   };

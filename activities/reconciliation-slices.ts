@@ -4,12 +4,12 @@ import { activityInfo, Context } from '@temporalio/activity';
 import {
   counterOf,
   type Difference,
-  SHOWN_DIFFERENCES,
+  MAX_SHOWN_DIFFERENCES,
   type SliceResult,
 } from '../domain/reconciliation/totals.ts';
 
 /** Then the process takes its result, and begins the next slice. */
-const WORK_MS = 4 * 60_000;
+const MAX_SLICE_MS = 4 * 60_000;
 
 /** What a slice has come to so far, as its heartbeats say. */
 interface Progress extends SliceResult {
@@ -24,9 +24,9 @@ export interface SlicePage {
 }
 
 /** Says that the slice is alive, and what has been found. */
-export interface Finder {
-  found(difference: Difference): void;
-  alive(): void;
+export interface DifferenceCollector {
+  add(difference: Difference): void;
+  heartbeat(): void;
 }
 
 /**
@@ -37,25 +37,25 @@ export interface Finder {
  */
 export async function runSlice(
   start: string,
-  page: (after: string, compared: number, finder: Finder) => Promise<SlicePage>,
+  page: (after: string, compared: number, collector: DifferenceCollector) => Promise<SlicePage>,
 ): Promise<SliceResult> {
   const context = Context.current();
-  const before = activityInfo().heartbeatDetails as Progress | undefined;
-  const progress: Progress = before ?? {
+  const checkpoint = activityInfo().heartbeatDetails as Progress | undefined;
+  const progress: Progress = checkpoint ?? {
     ...{ after: start, compared: 0, corrected: 0, listed: 0, repaired: 0 },
     differences: [],
   };
-  const until = Date.now() + WORK_MS;
+  const until = Date.now() + MAX_SLICE_MS;
   let pending: Difference[] = [];
-  const finder: Finder = {
-    found: (difference) => void pending.push(difference),
-    alive: () => context.heartbeat(progress),
+  const collector: DifferenceCollector = {
+    add: (difference) => void pending.push(difference),
+    heartbeat: () => context.heartbeat(progress),
   };
   for (;;) {
-    const { compared, next } = await page(progress.after, progress.compared, finder);
+    const { compared, next } = await page(progress.after, progress.compared, collector);
     progress.compared += compared;
     for (const difference of pending) progress[counterOf(difference)] += 1;
-    progress.differences = [...progress.differences, ...pending].slice(0, SHOWN_DIFFERENCES);
+    progress.differences = [...progress.differences, ...pending].slice(0, MAX_SHOWN_DIFFERENCES);
     pending = [];
     if (next === undefined) {
       const { after: _, ...result } = progress;

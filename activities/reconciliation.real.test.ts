@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createStripeRecords } from '../adapters/stripe/records.ts';
 import { PersonaError } from '../domain/errors.ts';
 import type { PaymentGateway } from '../domain/ports.ts';
-import type { GatewayChange, Report } from '../domain/processes.ts';
+import type { GatewayChange, Report } from '../domain/workflow-contracts.ts';
 import type { GatewayRecords } from '../domain/reconciliation/records.ts';
 import type { SliceResult } from '../domain/reconciliation/totals.ts';
 import {
@@ -24,8 +24,8 @@ import { getMismatches, getPass, getWalletMismatches } from '../graph/reconcilia
 import { getChargeOrder, getRecovery } from '../graph/recovery/index.ts';
 import { verifyCustomer } from '../graph/replay/verify.ts';
 import { readPolicy } from '../platform/policy.ts';
-import { changedByHand, onboardingRequest, randomToken, runCypher, testHeader } from '../test/graph.ts';
-import { type CardHolder, startWebhooks, type WebhookFixture } from '../test/webhooks.ts';
+import { excludeFromVerification, onboardingRequest, randomToken, runCypher, testHeader } from '../test/test-graph.ts';
+import { type CardHolder, startWebhooks, type WebhookFixture } from '../test/webhook-fixture.ts';
 import type { ReconcilePlan, Stage } from '../workflows/reconcile-payment-methods.ts';
 import { createFollowActivities } from './follow-gateway.ts';
 import { createReconcileActivities } from './reconciliation.ts';
@@ -41,27 +41,27 @@ let fixture: WebhookFixture;
 let records: GatewayRecords;
 beforeAll(async () => {
   fixture = await startWebhooks();
-  fixture.line.away = true;
+  fixture.outage.active = true;
   records = createStripeRecords({ apiKey: 'sk_test_1', apiBase: fixture.stripe.url });
 });
 afterAll(() => fixture.close());
 
 /** The comparison, with what it hands on; a change is followed at once, as its process would. */
 function reconciliation(
-  through: Partial<GatewayRecords> = {},
+  recordOverrides: Partial<GatewayRecords> = {},
   now = later,
   graph = fixture.graph,
   gateway = fixture.stripe.gateway as PaymentGateway,
 ) {
-  const told: string[] = [];
+  const signals: string[] = [];
   const changes: GatewayChange[] = [];
   const reports: Report[] = [];
-  const tellRecoveries = async (ids: readonly string[], signal: string) =>
-    void told.push(...ids.map((id) => `${signal} ${id}`));
-  const follow = createFollowActivities({ graph, gateway, tellRecoveries, now });
+  const signalRecoveries = async (ids: readonly string[], signal: string) =>
+    void signals.push(...ids.map((id) => `${signal} ${id}`));
+  const follow = createFollowActivities({ graph, gateway, signalRecoveries, now });
   const activities = createReconcileActivities({
-    ...{ graph, policy, tellRecoveries, now },
-    records: { ...records, ...through },
+    ...{ graph, policy, signalRecoveries, now },
+    records: { ...records, ...recordOverrides },
     async followChange(customer_id, change) {
       changes.push(change);
       const activity = {
@@ -76,7 +76,7 @@ function reconciliation(
     },
     sendReport: async (report) => void reports.push(report),
   });
-  return { activities, told, changes, reports };
+  return { activities, signals, changes, reports };
 }
 
 /** The place in the order of customers just before this one. */
@@ -108,7 +108,7 @@ async function slice(
   return (await environment.run(activity, input)) as SliceResult;
 }
 
-const onlyOf = ({ customer_id }: CardHolder): Partial<ReconcilePlan> => ({
+const planFor = ({ customer_id }: CardHolder): Partial<ReconcilePlan> => ({
   pass: { began_at: 0, after: before(customer_id), done: 0 },
   quota: 1,
   keep: false,
@@ -120,7 +120,7 @@ const eventsOf = (customer_id: string) =>
     'MATCH (e:PersonaEvent {stream_id: $customer_id}) RETURN e.type AS type, e.source AS source, e.seq AS seq ORDER BY e.seq',
     { customer_id },
   );
-const cardThere = (holder: CardHolder, card: object, more: object = {}) =>
+const setCardAtGateway = (holder: CardHolder, card: object, more: object = {}) =>
   fixture.stripe.sim(`/payment_methods/${holder.token}`, 'PUT', {
     ...{ type: 'card', customer: holder.gateway_customer_ref, card },
     ...more,
@@ -130,7 +130,7 @@ test('a wallet that is as the gateway has it costs one list and no event', async
   const holder = await fixture.cardHolder();
   const events = await eventsOf(holder.customer_id);
   const run = reconciliation();
-  expect(await slice(run, 'wallets', onlyOf(holder))).toEqual({
+  expect(await slice(run, 'wallets', planFor(holder))).toEqual({
     ...{ compared: 1, corrected: 0, listed: 0, repaired: 0, differences: [] },
   });
   expect(run.changes).toEqual([]);
@@ -143,43 +143,43 @@ test('a card that was detached without a word leaves the wallet, once, with reco
   await fixture.stripe.detach(holder.token);
   const dry = reconciliation();
   const found = { found: 'detached', customer_id, payment_method_id };
-  expect(await slice(dry, 'wallets', onlyOf(holder), { dryRun: true })).toMatchObject({
+  expect(await slice(dry, 'wallets', planFor(holder), { dryRun: true })).toMatchObject({
     ...{ corrected: 1, differences: [found] },
   });
   expect(dry.changes).toEqual([]);
   expect(await methodOf(holder)).toMatchObject({ status: 'active' });
 
   const run = reconciliation();
-  expect(await slice(run, 'wallets', onlyOf(holder))).toMatchObject({ corrected: 1, differences: [found] });
+  expect(await slice(run, 'wallets', planFor(holder))).toMatchObject({ corrected: 1, differences: [found] });
   expect(await methodOf(holder)).toBe('payment_method_not_found');
   const [event] = (await eventsOf(customer_id)).filter(({ type }) => type === 'PaymentMethodRemoved');
   expect(event).toMatchObject({ source: 'reconciliation' });
   const events = await eventsOf(customer_id);
-  expect(await slice(reconciliation(), 'wallets', onlyOf(holder))).toMatchObject({ corrected: 0 });
+  expect(await slice(reconciliation(), 'wallets', planFor(holder))).toMatchObject({ corrected: 0 });
   expect(await eventsOf(customer_id)).toEqual(events);
 });
 
 test('a card that the gateway says is over has expired, and its recoveries are not told of it', async () => {
   const holder = await fixture.cardHolder();
-  await cardThere(holder, { exp_month: 1, exp_year: 2020 });
+  await setCardAtGateway(holder, { exp_month: 1, exp_year: 2020 });
   const run = reconciliation();
-  expect(await slice(run, 'wallets', onlyOf(holder))).toMatchObject({
+  expect(await slice(run, 'wallets', planFor(holder))).toMatchObject({
     differences: [{ found: 'newer', fields: expect.arrayContaining(['expiry_year']) }],
   });
   expect(await methodOf(holder)).toMatchObject({ status: 'expired', expiry_year: 2020 });
-  expect(run.told).toEqual([]);
+  expect(run.signals).toEqual([]);
 });
 
 test('a card that was replaced is corrected; other last digits of the same number are for a person, until they agree again', async () => {
   const { graph } = fixture;
   const replaced = await fixture.cardHolder();
-  await cardThere(replaced, { last4: '1881', fingerprint: `fp_${randomUUID()}` });
-  await slice(reconciliation(), 'wallets', onlyOf(replaced));
+  await setCardAtGateway(replaced, { last4: '1881', fingerprint: `fp_${randomUUID()}` });
+  await slice(reconciliation(), 'wallets', planFor(replaced));
   expect(await methodOf(replaced)).toMatchObject({ last_four: '1881', status: 'active' });
 
   const fingerprint = `fp_${randomUUID()}`;
-  const odd = await fixture.cardHolder([], { last4: '4242', fingerprint });
-  const { customer_id, payment_method_id } = odd;
+  const mismatched = await fixture.cardHolder([], { last4: '4242', fingerprint });
+  const { customer_id, payment_method_id } = mismatched;
   const listed = async () => {
     const page = await getMismatches(graph, {
       mismatch: 'other_number',
@@ -188,50 +188,50 @@ test('a card that was replaced is corrected; other last digits of the same numbe
     });
     return page.filter((one) => one.payment_method_id === payment_method_id);
   };
-  await cardThere(odd, { last4: '1881', fingerprint });
+  await setCardAtGateway(mismatched, { last4: '1881', fingerprint });
   const run = reconciliation();
   const seen = { found: 'other_number', customer_id, payment_method_id };
-  expect(await slice(run, 'wallets', onlyOf(odd))).toMatchObject({ listed: 1, differences: [seen] });
+  expect(await slice(run, 'wallets', planFor(mismatched))).toMatchObject({ listed: 1, differences: [seen] });
   expect(run.changes).toEqual([]);
-  expect(await methodOf(odd)).toMatchObject({ last_four: '4242' });
+  expect(await methodOf(mismatched)).toMatchObject({ last_four: '4242' });
   expect(await listed()).toEqual([{ customer_id, payment_method_id, mismatch: 'other_number' }]);
   const events = await eventsOf(customer_id);
-  await slice(reconciliation(), 'wallets', onlyOf(odd));
+  await slice(reconciliation(), 'wallets', planFor(mismatched));
   expect(await eventsOf(customer_id)).toEqual(events);
 
-  await cardThere(odd, { last4: '4242', fingerprint });
-  await slice(reconciliation(), 'wallets', onlyOf(odd));
+  await setCardAtGateway(mismatched, { last4: '4242', fingerprint });
+  await slice(reconciliation(), 'wallets', planFor(mismatched));
   expect(await listed()).toEqual([]);
 });
 
 test('what the gateway does not know, or has at another customer, stays as it is and is listed', async () => {
   const unknown = await fixture.cardHolder();
   const nothing = { methodsOf: async () => ({ items: [] }), getPaymentMethod: async () => undefined };
-  expect(await slice(reconciliation(nothing), 'wallets', onlyOf(unknown))).toMatchObject({
+  expect(await slice(reconciliation(nothing), 'wallets', planFor(unknown))).toMatchObject({
     listed: 1,
     differences: [{ found: 'unknown_there' }],
   });
   const [moved, other] = [await fixture.cardHolder(), await fixture.cardHolder()];
-  await cardThere(moved, {}, { customer: other.gateway_customer_ref });
+  await setCardAtGateway(moved, {}, { customer: other.gateway_customer_ref });
   const run = reconciliation();
-  expect(await slice(run, 'wallets', onlyOf(moved))).toMatchObject({
+  expect(await slice(run, 'wallets', planFor(moved))).toMatchObject({
     listed: 1,
     differences: [{ found: 'other_owner' }],
   });
   for (const holder of [unknown, moved]) expect(await methodOf(holder)).toMatchObject({ status: 'active' });
   // What is a stranger's there is not charged until a person has looked at it: neither claimed, nor sent once claimed.
   const claimed = await fixture.recovery(unknown);
-  await cardThere(unknown, {}, { customer: other.gateway_customer_ref });
-  await slice(reconciliation(), 'wallets', onlyOf(unknown));
+  await setCardAtGateway(unknown, {}, { customer: other.gateway_customer_ref });
+  await slice(reconciliation(), 'wallets', planFor(unknown));
   const order = await getChargeOrder(fixture.graph, { key: claimed.order.key });
   expect(order).toMatchObject({ forbidden: expect.stringContaining('another customer’s') });
   await expect(fixture.recovery(moved)).rejects.toThrow('method_of_other_customer');
   expect(await methodOf(moved)).toMatchObject({ is_default: false });
-  await cardThere(moved, {});
-  expect(await slice(reconciliation(), 'wallets', onlyOf(moved))).toMatchObject({ listed: 0 });
+  await setCardAtGateway(moved, {});
+  expect(await slice(reconciliation(), 'wallets', planFor(moved))).toMatchObject({ listed: 0 });
   expect(await methodOf(moved)).toMatchObject({ is_default: true });
   // The other's wallet is not touched: it never held the card.
-  expect(await slice(reconciliation(), 'wallets', onlyOf(other))).toMatchObject({ corrected: 0, listed: 0 });
+  expect(await slice(reconciliation(), 'wallets', planFor(other))).toMatchObject({ corrected: 0, listed: 0 });
 });
 
 test('a card that was removed here and never detached there is detached once its removal should have done it', async () => {
@@ -242,18 +242,18 @@ test('a card that was removed here and never detached there is detached once its
   const events = await eventsOf(customer_id);
   // Its own run may be at it.
   const underWay = reconciliation();
-  expect(await slice(underWay, 'wallets', onlyOf(holder))).toMatchObject({ corrected: 0, listed: 0 });
+  expect(await slice(underWay, 'wallets', planFor(holder))).toMatchObject({ corrected: 0, listed: 0 });
 
   const dry = reconciliation({}, tomorrow);
   const found = { found: 'left_behind', customer_id, payment_method_id };
-  const dryly = await slice(dry, 'wallets', onlyOf(holder), { dryRun: true });
-  expect(dryly).toMatchObject({ corrected: 1, differences: [found] });
+  const dryResult = await slice(dry, 'wallets', planFor(holder), { dryRun: true });
+  expect(dryResult).toMatchObject({ corrected: 1, differences: [found] });
   expect(await stripe.gateway.getPaymentMethod(token)).toHaveProperty('gateway_customer_ref');
-  const result = await slice(reconciliation({}, tomorrow), 'wallets', onlyOf(holder));
+  const result = await slice(reconciliation({}, tomorrow), 'wallets', planFor(holder));
   expect(result).toMatchObject({ corrected: 1, differences: [found] });
   expect(await stripe.gateway.getPaymentMethod(token)).not.toHaveProperty('gateway_customer_ref');
   const again = reconciliation({}, tomorrow);
-  expect(await slice(again, 'wallets', onlyOf(holder))).toMatchObject({ corrected: 0, listed: 0 });
+  expect(await slice(again, 'wallets', planFor(holder))).toMatchObject({ corrected: 0, listed: 0 });
   expect(await eventsOf(customer_id)).toEqual(events);
 });
 
@@ -272,13 +272,13 @@ test.each(['unknown', 'known'])(
     });
     const added = { customer_id, payment_method_id, token } as CardHolder;
     // Its own run may be at it.
-    expect(await slice(reconciliation(), 'wallets', onlyOf(added))).toMatchObject({ corrected: 0 });
+    expect(await slice(reconciliation(), 'wallets', planFor(added))).toMatchObject({ corrected: 0 });
     const found = { found: 'unverified', customer_id, payment_method_id };
-    const dry = await slice(reconciliation({}, tomorrow), 'wallets', onlyOf(added), { dryRun: true });
+    const dry = await slice(reconciliation({}, tomorrow), 'wallets', planFor(added), { dryRun: true });
     expect(dry).toMatchObject({ corrected: 1, differences: [found] });
     expect(await methodOf(added)).toMatchObject({ status: 'unverified' });
     const run = reconciliation({}, tomorrow);
-    expect(await slice(run, 'wallets', onlyOf(added))).toMatchObject({ corrected: 1, differences: [found] });
+    expect(await slice(run, 'wallets', planFor(added))).toMatchObject({ corrected: 1, differences: [found] });
     expect(await methodOf(added)).toMatchObject({ status: 'active', last_four: '4321' });
     const { gateway_customer_ref } = await getGatewayCustomer(graph, { customer_id });
     expect(await stripe.gateway.getPaymentMethod(token)).toMatchObject({ gateway_customer_ref });
@@ -286,7 +286,7 @@ test.each(['unknown', 'known'])(
       ({ type }) => type === 'PaymentMethodStatusChanged',
     );
     expect(verified.at(-1)).toMatchObject({ source: 'reconciliation' });
-    const again = await slice(reconciliation({}, tomorrow), 'wallets', onlyOf(added));
+    const again = await slice(reconciliation({}, tomorrow), 'wallets', planFor(added));
     expect(again).toMatchObject({ corrected: 0, differences: [] });
   },
 );
@@ -295,7 +295,7 @@ const customerWithoutCards = () =>
   onboard(fixture.graph, testHeader(), { request: onboardingRequest(), policy });
 
 /** A change of the date that was taken on, and whose run is lost. */
-async function lostChange(holder: CardHolder, expiry_year: number, off_session_consent?: boolean) {
+async function loseExpiryDateUpdate(holder: CardHolder, expiry_year: number, off_session_consent?: boolean) {
   const { customer_id, payment_method_id } = holder;
   const change = { expiry_month: 5, expiry_year, ...(off_session_consent && { off_session_consent }) };
   const request = { customer_id, payment_method_id, change, by: 'customer' as const };
@@ -311,25 +311,25 @@ test.each(['the gateway was asked', 'the graph has it'])(
     const { payment_id } = await fixture.recovery(holder);
     const consent = { off_session_consent: false, source: 'customer' };
     await setOffSessionConsent(graph, testHeader(), { customer_id, payment_method_id, ...consent });
-    await lostChange(holder, 2037, true);
+    await loseExpiryDateUpdate(holder, 2037, true);
     const date = { expiry_month: 5, expiry_year: 2037 };
     const found = 'the gateway was asked' === before ? 'unfinished' : 'newer';
     if (found === 'newer') await stripe.gateway.updatePaymentMethod({ token, ...date });
     // Its own run may be at it.
     if (found === 'unfinished')
-      expect(await slice(reconciliation(), 'wallets', onlyOf(holder))).toMatchObject({ corrected: 0 });
-    const dry = await slice(reconciliation({}, tomorrow), 'wallets', onlyOf(holder), { dryRun: true });
+      expect(await slice(reconciliation(), 'wallets', planFor(holder))).toMatchObject({ corrected: 0 });
+    const dry = await slice(reconciliation({}, tomorrow), 'wallets', planFor(holder), { dryRun: true });
     expect(dry).toMatchObject({ corrected: 1, differences: [{ found, customer_id, payment_method_id }] });
     expect(await methodOf(holder)).not.toMatchObject(date);
 
     const run = reconciliation({}, tomorrow);
-    expect(await slice(run, 'wallets', onlyOf(holder))).toMatchObject({ corrected: 1, listed: 0 });
+    expect(await slice(run, 'wallets', planFor(holder))).toMatchObject({ corrected: 1, listed: 0 });
     expect(await stripe.gateway.getPaymentMethod(token)).toMatchObject(date);
     expect(await methodOf(holder)).toMatchObject({ ...date, status: 'active', off_session_consent: true });
-    expect(run.told).toContain(`paymentMethodUpdated ${payment_id}`);
+    expect(run.signals).toContain(`paymentMethodUpdated ${payment_id}`);
     const [last] = (await eventsOf(customer_id)).slice(-1);
     expect(last).toMatchObject({ source: 'reconciliation' });
-    const again = await slice(reconciliation({}, tomorrow), 'wallets', onlyOf(holder));
+    const again = await slice(reconciliation({}, tomorrow), 'wallets', planFor(holder));
     expect(again).toMatchObject({ corrected: 0, differences: [] });
   },
 );
@@ -337,17 +337,17 @@ test.each(['the gateway was asked', 'the graph has it'])(
 test('a change of the date that the gateway refuses, or that a newer card has overtaken, is not asked for again', async () => {
   const { graph, stripe } = fixture;
   const refused = await fixture.cardHolder();
-  await lostChange(refused, 2037);
+  await loseExpiryDateUpdate(refused, 2037);
   const gateway = { ...stripe.gateway, updatePaymentMethod: async () => 'refused' as const };
   const run = reconciliation({}, tomorrow, graph, gateway);
-  expect(await slice(run, 'wallets', onlyOf(refused))).toMatchObject({ corrected: 1 });
+  expect(await slice(run, 'wallets', planFor(refused))).toMatchObject({ corrected: 1 });
   const renewed = await fixture.cardHolder();
-  await lostChange(renewed, 2037);
-  await cardThere(renewed, { exp_month: 8, exp_year: 2039 });
-  await slice(reconciliation({}, tomorrow), 'wallets', onlyOf(renewed));
+  await loseExpiryDateUpdate(renewed, 2037);
+  await setCardAtGateway(renewed, { exp_month: 8, exp_year: 2039 });
+  await slice(reconciliation({}, tomorrow), 'wallets', planFor(renewed));
   expect(await stripe.gateway.getPaymentMethod(renewed.token)).toMatchObject({ expiry_year: 2039 });
   for (const holder of [refused, renewed]) {
-    const again = await slice(reconciliation({}, tomorrow), 'wallets', onlyOf(holder));
+    const again = await slice(reconciliation({}, tomorrow), 'wallets', planFor(holder));
     expect(again).toMatchObject({ corrected: 0, differences: [] });
   }
 });
@@ -356,19 +356,19 @@ test('methods there that were never in the wallet are listed for a person, not w
   const { graph, stripe } = fixture;
   const holder = await fixture.cardHolder();
   const { customer_id, gateway_customer_ref: customer } = holder;
-  const strange = [1, 2].map(() => `pm_${randomUUID()}`);
-  for (const token of strange) await stripe.sim(`/payment_methods/${token}`, 'PUT', { customer });
+  const unknownTokens = [1, 2].map(() => `pm_${randomUUID()}`);
+  for (const token of unknownTokens) await stripe.sim(`/payment_methods/${token}`, 'PUT', { customer });
   const listed = async () => {
     const page = await getWalletMismatches(graph, { after: before(customer_id), limit: 1 });
     return page.filter((one) => one.customer_id === customer_id);
   };
-  const soon = await slice(reconciliation(), 'wallets', onlyOf(holder));
+  const soon = await slice(reconciliation(), 'wallets', planFor(holder));
   expect(soon).toMatchObject({ listed: 0, differences: [] });
 
   const found = { found: 'unknown_here', customer_id, methods: 2 };
   for (const _ of ['found', 'known']) {
     const run = reconciliation({}, tomorrow);
-    const result = await slice(run, 'wallets', onlyOf(holder));
+    const result = await slice(run, 'wallets', planFor(holder));
     expect(result).toMatchObject({ corrected: 0, listed: 1, differences: [found] });
     expect(run.changes).toEqual([]);
     expect(await listed()).toEqual([{ customer_id }]);
@@ -377,8 +377,8 @@ test('methods there that were never in the wallet are listed for a person, not w
   expect(marked).toMatchObject([{ source: 'reconciliation' }]);
   expect(await readWallet(graph, customer_id)).toHaveLength(1);
 
-  for (const token of strange) await stripe.detach(token);
-  await slice(reconciliation({}, tomorrow), 'wallets', onlyOf(holder));
+  for (const token of unknownTokens) await stripe.detach(token);
+  await slice(reconciliation({}, tomorrow), 'wallets', planFor(holder));
   expect(await listed()).toEqual([]);
 });
 
@@ -389,7 +389,7 @@ test('methods that were purged there of customers whom it knows are listed, howe
     methodsOf: async () => ({ items: [] }),
     getPaymentMethod: async () => undefined,
   });
-  const plan = { ...onlyOf(holders[0] as CardHolder), quota: holders.length };
+  const plan = { ...planFor(holders[0] as CardHolder), quota: holders.length };
   expect(await slice(run, 'wallets', plan)).toMatchObject({ compared: 21, listed: 21 });
 });
 
@@ -404,7 +404,7 @@ test('what a command was just changing is no difference', async () => {
     if (cypher.includes('token_hash AS')) return rows.map((row) => ({ ...row, is_default: false }));
     return rows;
   }) as typeof graph.read;
-  const result = await slice(reconciliation({}, later, seen), 'wallets', onlyOf(holder));
+  const result = await slice(reconciliation({}, later, seen), 'wallets', planFor(holder));
   expect(result).toMatchObject({ compared: 1, repaired: 0, differences: [] });
 });
 
@@ -433,7 +433,7 @@ test('a key of another account ends the comparison before it lists everyone', as
       return undefined;
     },
   });
-  const plan = { ...onlyOf(holders[0] as CardHolder), quota: holders.length };
+  const plan = { ...planFor(holders[0] as CardHolder), quota: holders.length };
   await expect(slice(run, 'wallets', plan)).rejects.toMatchObject({ type: 'gateway_misconfigured' });
   expect(asked).toBeLessThan(holders.length);
 });
@@ -457,7 +457,7 @@ test('a customer with many methods is read page by page, and only what is not at
       return records.getPaymentMethod(token);
     },
   });
-  expect(await slice(run, 'wallets', onlyOf(holder))).toMatchObject({ corrected: 1, listed: 0 });
+  expect(await slice(run, 'wallets', planFor(holder))).toMatchObject({ corrected: 1, listed: 0 });
   expect(read).toEqual([undefined, expect.stringMatching(/^pm_/), holder.token]);
 });
 
@@ -471,7 +471,7 @@ test('a wallet with three defaults, or none, gets the rightful one; a wrong vers
     (await readWallet(graph, customer_id))
       .filter(({ is_default }) => is_default)
       .map((one) => one.payment_method_id);
-  changedByHand(graph, customer_id);
+  excludeFromVerification(graph, customer_id);
   const setAll = (value: boolean) =>
     runCypher(
       graph,
@@ -483,11 +483,11 @@ test('a wallet with three defaults, or none, gets the rightful one; a wrong vers
   const rightful = await defaults();
   for (const value of [true, false]) {
     await setAll(value);
-    expect(await slice(reconciliation(), 'wallets', onlyOf(holder), { dryRun: true })).toMatchObject({
+    expect(await slice(reconciliation(), 'wallets', planFor(holder), { dryRun: true })).toMatchObject({
       repaired: 1,
     });
     expect(await defaults()).not.toHaveLength(1);
-    const repaired = await slice(reconciliation(), 'wallets', onlyOf(holder));
+    const repaired = await slice(reconciliation(), 'wallets', planFor(holder));
     expect(repaired).toMatchObject({ repaired: 1, differences: [{ found: 'default', customer_id }] });
     expect(await defaults()).toHaveLength(1);
     expect(await verifyCustomer(graph, customer_id)).toEqual([]);
@@ -500,7 +500,7 @@ test('a wallet with three defaults, or none, gets the rightful one; a wrong vers
       customer_id,
       wrong,
     });
-    expect(await slice(reconciliation(), 'wallets', onlyOf(holder))).toMatchObject({
+    expect(await slice(reconciliation(), 'wallets', planFor(holder))).toMatchObject({
       differences: [{ found: 'version', customer_id }],
     });
     const [row] = await graph.read('MATCH (c:Customer {id: $customer_id}) RETURN c.version AS version', {
@@ -660,11 +660,11 @@ test('a customer who cannot be compared keeps no one back', async () => {
   const { graph } = fixture;
   const [broken, other] = [await fixture.cardHolder(), await fixture.cardHolder()];
   const { customer_id } = broken;
-  changedByHand(graph, customer_id);
+  excludeFromVerification(graph, customer_id);
   await runCypher(graph, 'MATCH (k:CustomerKey {customer_id: $customer_id}) DELETE k', { customer_id });
   await runCypher(graph, 'MATCH (c:Customer {id: $customer_id}) SET c.version = 999', { customer_id });
   await fixture.stripe.detach(other.token);
-  const plan = { ...onlyOf(broken), quota: 2 };
+  const plan = { ...planFor(broken), quota: 2 };
   const { differences } = await slice(reconciliation(), 'wallets', plan);
   expect(differences.map(({ customer_id: id, found }) => [id, found])).toEqual(
     expect.arrayContaining([
@@ -677,9 +677,9 @@ test('a customer who cannot be compared keeps no one back', async () => {
 test('a gateway that says when to come again is obeyed', async () => {
   const holder = await fixture.cardHolder();
   await fixture.stripe.sim('/rate_limit', 'PUT', { requests: 1, retry_after_s: 7 });
-  await expect(slice(reconciliation(), 'wallets', onlyOf(holder))).rejects.toMatchObject({
+  await expect(slice(reconciliation(), 'wallets', planFor(holder))).rejects.toMatchObject({
     type: 'gateway_unavailable',
     retryAfterMs: 7_000,
   });
-  expect(await slice(reconciliation(), 'wallets', onlyOf(holder))).toMatchObject({ compared: 1 });
+  expect(await slice(reconciliation(), 'wallets', planFor(holder))).toMatchObject({ compared: 1 });
 });

@@ -7,39 +7,39 @@ import {
   getCustomersToReconcile,
   getDevicesToReconcile,
   getPass,
-  keepPass,
+  savePass,
   repairVersion,
 } from '../graph/reconciliation/index.ts';
 import type { ReconcileActivities } from '../workflows/reconcile-payment-methods.ts';
 import { type ReconcileDependencies, reconciliationHeader } from './reconciliation-dependencies.ts';
 import { createRecordComparison } from './reconcile-records.ts';
 import { runSlice } from './reconciliation-slices.ts';
-import { sideBySide } from './side-by-side.ts';
-import { createWalletComparison, goneMeanwhile } from './reconcile-wallet.ts';
+import { forEachConcurrently } from './concurrency.ts';
+import { createWalletComparison, ignoreGone } from './reconcile-wallet.ts';
 
 const DAY_MS = 86_400_000;
 /** What happened a moment ago reaches the graph on its own way. */
-const SETTLED_MS = 15 * 60_000;
+const SETTLING_MS = 15 * 60_000;
 /** Spans overlap: the gateway's clock is not ours. */
 const OVERLAP_MS = 60 * 60_000;
-const CUSTOMERS = 50;
-const DEVICES = 1_000;
+const CUSTOMERS_PER_PAGE = 50;
+const DEVICES_PER_PAGE = 1_000;
 
-export function createReconcileActivities(deps: ReconcileDependencies): ReconcileActivities {
-  const { graph, policy, now } = deps;
+export function createReconcileActivities(dependencies: ReconcileDependencies): ReconcileActivities {
+  const { graph, policy, now } = dependencies;
   const { cycle } = policy.reconcile;
-  const compareRecord = createRecordComparison(deps);
+  const compareRecord = createRecordComparison(dependencies);
 
   return {
     async planReconciliation({ all }) {
       const at = now();
-      const until = at - SETTLED_MS;
-      const [known, compared, customers] = await Promise.all([
+      const until = at - SETTLING_MS;
+      const [storedPass, compared, customers] = await Promise.all([
         getPass(graph),
         getComparedUntil(graph),
         countCustomers(graph),
       ]);
-      const pass = all || known === undefined ? nextPass(undefined, cycle, at) : known;
+      const pass = all || storedPass === undefined ? nextPass(undefined, cycle, at) : storedPass;
       const quota = all ? Infinity : quotaOf(pass, customers, cycle, at);
       return {
         charges: { since: Math.min(compared ?? at - DAY_MS, until) - OVERLAP_MS, until },
@@ -55,42 +55,42 @@ export function createReconcileActivities(deps: ReconcileDependencies): Reconcil
     compareRecords: (slice) => compareRecord(slice),
 
     async compareWallets({ after: start, done, plan, dry_run }) {
-      const compareWallet = createWalletComparison(deps, dry_run);
+      const compareWallet = createWalletComparison(dependencies, dry_run);
       const { pass, quota, keep } = plan;
       let reached = start;
-      let ended = false;
+      let isPassComplete = false;
       let total = done;
-      const result = await runSlice(start, async (after, compared, finder) => {
-        const left = quota === null ? CUSTOMERS : Math.min(CUSTOMERS, quota - done - compared);
+      const result = await runSlice(start, async (after, compared, collector) => {
+        const left = quota === null ? CUSTOMERS_PER_PAGE : Math.min(CUSTOMERS_PER_PAGE, quota - done - compared);
         const customers = left > 0 ? await getCustomersToReconcile(graph, { after, limit: left }) : [];
-        await sideBySide(customers, (customer) => compareWallet(customer, finder));
+        await forEachConcurrently(customers, (customer) => compareWallet(customer, collector));
         reached = customers.at(-1)?.customer_id ?? after;
         total = done + compared + customers.length;
-        ended = left > 0 && customers.length < left;
-        const over = ended || left <= 0 || total === quota;
+        isPassComplete = left > 0 && customers.length < left;
+        const over = isPassComplete || left <= 0 || total === quota;
         return { compared: customers.length, ...(!over && { next: reached }) };
       });
       if (keep && !dry_run) {
         const at = now();
-        const kept = ended ? nextPass(pass, cycle, at) : { ...pass, after: reached, done: pass.done + total };
-        await keepPass(graph, reconciliationHeader('keep:wallets', at), kept);
+        const updatedPass = isPassComplete ? nextPass(pass, cycle, at) : { ...pass, after: reached, done: pass.done + total };
+        await savePass(graph, reconciliationHeader('keep:wallets', at), updatedPass);
       }
       return result;
     },
 
     checkDevices: ({ after: start, dry_run }) =>
-      runSlice(start, async (after, _, finder) => {
-        const devices = await getDevicesToReconcile(graph, { after, limit: DEVICES });
+      runSlice(start, async (after, _, collector) => {
+        const devices = await getDevicesToReconcile(graph, { after, limit: DEVICES_PER_PAGE });
         for (const { device_id: id } of devices.filter((device) => !device.is_version_right)) {
-          finder.found({ found: 'version', device_id: id });
+          collector.add({ found: 'version', device_id: id });
           if (dry_run) continue;
           const header = reconciliationHeader(`repair:${id}`, now());
-          await repairVersion(graph, header, { kind: 'device', id }).catch(goneMeanwhile);
+          await repairVersion(graph, header, { kind: 'device', id }).catch(ignoreGone);
         }
         const last = devices.at(-1);
         return {
           compared: devices.length,
-          ...(devices.length === DEVICES && last && { next: last.device_id }),
+          ...(devices.length === DEVICES_PER_PAGE && last && { next: last.device_id }),
         };
       }),
   };

@@ -8,9 +8,9 @@ import type { PaymentFailed } from '../domain/recovery/messages.ts';
 import type { Graph } from '../graph/index.ts';
 import { flagForReview, getObligation } from '../graph/recovery/index.ts';
 import { readPolicy } from '../platform/policy.ts';
-import { closeVerified, openTestGraph, testHeader } from '../test/graph.ts';
-import { claimedObligation } from '../test/obligations.ts';
-import { customerWithCards, failureOf } from '../test/wallets.ts';
+import { verifyAndClose, openTestGraph, testHeader } from '../test/test-graph.ts';
+import { claimedObligation } from '../test/obligation-fixtures.ts';
+import { customerWithCards, failureOf } from '../test/wallet-fixtures.ts';
 import { createRecoveryActivities } from './recovery.ts';
 
 const policy = readPolicy();
@@ -18,14 +18,14 @@ let graph: Graph;
 beforeAll(async () => {
   graph = await openTestGraph();
 });
-afterAll(() => closeVerified(graph));
+afterAll(() => verifyAndClose(graph));
 
 function activities(gateway: Partial<PaymentGateway>) {
   return createRecoveryActivities({
     graph,
     gateway: gateway as PaymentGateway,
     policy,
-    tellRecoveries: async () => {},
+    signalRecoveries: async () => {},
     now: Date.now,
   });
 }
@@ -181,18 +181,18 @@ test.each([
     100,
     { result: 'reopened', recovery: { state: 'needs_review', rule: 'settlement_mismatch' } },
   ],
-] as const)('closed in advance, by a payment %s', async (_, less, answer) => {
-  const { failure, settled, opening } = await settledInAdvance(({ amount }) => ({ amount: amount - less }));
+] as const)('closed in advance, by a payment %s', async (_, shortfall, answer) => {
+  const { failure, settled, opening } = await settledInAdvance(({ amount }) => ({ amount: amount - shortfall }));
   const closed = { result: 'closed', obligation: { outcome: 'paid_elsewhere' } };
   expect(settled).toMatchObject(closed);
   expect(opening).toMatchObject(answer);
   expect(opening).not.toHaveProperty('first');
-  if (less === 0) return;
+  if (shortfall === 0) return;
   // The person finds everything in the graph that the recovery needs to go on.
   const { amount, currency, kind, payment_method_id } = failure;
-  const owed = { amount, currency, kind, failed_payment_method_id: payment_method_id };
+  const obligationFields = { amount, currency, kind, failed_payment_method_id: payment_method_id };
   const obligation = await getObligation(graph, failure.payment_id);
-  expect(obligation).toMatchObject({ ...owed, state: 'needs_review' });
+  expect(obligation).toMatchObject({ ...obligationFields, state: 'needs_review' });
   expect(obligation).not.toHaveProperty('settled_ref');
 });
 
@@ -247,13 +247,13 @@ test('an event id that comes back with another body is refused, and does not sto
   const first = failureOf(wallet);
   const { openRecovery } = activities({});
   const run = new MockActivityEnvironment();
-  const heard = (failure: typeof first) => run.run(openRecovery, { failure, claim_first: false });
-  expect(await heard(first)).toMatchObject({ result: 'opened' });
+  const openWith = (failure: typeof first) => run.run(openRecovery, { failure, claim_first: false });
+  expect(await openWith(first)).toMatchObject({ result: 'opened' });
   const occurred_at = new Date(Date.now() + 1_000).toISOString();
   const again = { ...first, event_id: randomUUID(), occurred_at };
-  expect(await heard(again)).toMatchObject({ result: 'noted' });
-  expect(await heard(again)).toMatchObject({ result: 'noted' });
-  expect(await heard({ ...again, decline_code: 'stolen_card' })).toMatchObject({
+  expect(await openWith(again)).toMatchObject({ result: 'noted' });
+  expect(await openWith(again)).toMatchObject({ result: 'noted' });
+  expect(await openWith({ ...again, decline_code: 'stolen_card' })).toMatchObject({
     result: 'refused',
     type: 'idempotency_key_reused',
   });

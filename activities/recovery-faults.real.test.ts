@@ -12,17 +12,17 @@ import { getObligation } from '../graph/recovery/index.ts';
 import { readPolicy } from '../platform/policy.ts';
 import { createKeyRing } from '../security/key-ring.ts';
 import { toApplicationFailure } from '../temporal/failures.ts';
-import { runCypher, testGraph } from '../test/graph.ts';
-import { claimedObligation } from '../test/obligations.ts';
-import { listen, until } from '../test/stripe.ts';
-import { customerWithCards, failureOf } from '../test/wallets.ts';
+import { runCypher, testGraph } from '../test/test-graph.ts';
+import { claimedObligation } from '../test/obligation-fixtures.ts';
+import { startHttpServer, until } from '../test/stripe-fixture.ts';
+import { customerWithCards, failureOf } from '../test/wallet-fixtures.ts';
 import { createRecoveryActivities } from './recovery.ts';
 
 const policy = readPolicy();
 const graph = await testGraph();
 
 const activitiesOn = (on: Graph, gateway = {} as PaymentGateway) =>
-  createRecoveryActivities({ graph: on, gateway, policy, tellRecoveries: async () => {}, now: Date.now });
+  createRecoveryActivities({ graph: on, gateway, policy, signalRecoveries: async () => {}, now: Date.now });
 
 const activityEnvironment = (info: { workflowExecution?: { workflowId: string; runId: string } } = {}) =>
   new MockActivityEnvironment(info, { logger: new DefaultLogger('ERROR') });
@@ -84,12 +84,12 @@ test('an opening waits for a key that the ring lacks', async () => {
 test.each([401, 403])('a payment is looked up once the gateway takes our key again (%i)', async (refusal) => {
   const { payment_id, customer_id } = await claimedObligation(graph, policy);
   const { amount, currency = '' } = await getObligation(graph, payment_id);
-  let mended = false;
-  const server = await listen((_, response) => {
-    response.writeHead(mended ? 200 : refusal, { 'content-type': 'application/json' });
+  let isFixed = false;
+  const server = await startHttpServer((_, response) => {
+    response.writeHead(isFixed ? 200 : refusal, { 'content-type': 'application/json' });
     const payment = { id: `pi_of_${payment_id}`, status: 'requires_payment_method', amount, metadata: {} };
     const found = { ...payment, currency: currency.toLowerCase(), customer: `cus_${customer_id}` };
-    response.end(JSON.stringify(mended ? found : { error: { message: 'Invalid API Key', type: 'auth' } }));
+    response.end(JSON.stringify(isFixed ? found : { error: { message: 'Invalid API Key', type: 'auth' } }));
   });
   const gateway = createStripeGateway({ apiKey: 'sk_test_1', apiBase: server.url });
   const lookUp = () =>
@@ -101,7 +101,7 @@ test.each([401, 403])('a payment is looked up once the gateway takes our key aga
   expect(failure).toMatchObject({ type: 'gateway_misconfigured', nonRetryable: false });
   // As soon as the retry policy says: within a minute after it is mended.
   expect(failure.nextRetryDelay).toBeUndefined();
-  mended = true;
+  isFixed = true;
   expect(await lookUp()).toEqual({ payment: 'adopted' });
   await server.close();
 });

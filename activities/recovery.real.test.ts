@@ -2,13 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { PaymentGateway } from '../domain/ports.ts';
-import { attemptKey } from '../domain/processes.ts';
+import { attemptKey } from '../domain/workflow-contracts.ts';
 import { type Graph, updateDeviceTrustScore } from '../graph/index.ts';
 import { getObligation, openRecovery } from '../graph/recovery/index.ts';
 import { readPolicy } from '../platform/policy.ts';
-import { closeVerified, openTestGraph, testHeader } from '../test/graph.ts';
-import { claimedObligation } from '../test/obligations.ts';
-import { customerWithCards, failureOf } from '../test/wallets.ts';
+import { verifyAndClose, openTestGraph, testHeader } from '../test/test-graph.ts';
+import { claimedObligation } from '../test/obligation-fixtures.ts';
+import { customerWithCards, failureOf } from '../test/wallet-fixtures.ts';
 import type { RecoveryActivities } from '../workflows/recover-payment.ts';
 import { createRecoveryActivities } from './recovery.ts';
 
@@ -19,7 +19,7 @@ let graph: Graph;
 beforeAll(async () => {
   graph = await openTestGraph();
 });
-afterAll(() => closeVerified(graph));
+afterAll(() => verifyAndClose(graph));
 
 test.each([
   ['strict, and the worker’s lax', true, 'refused'],
@@ -41,7 +41,7 @@ test.each([
     graph,
     gateway: {} as PaymentGateway,
     policy: { ...policy, recovery: { ...policy.recovery, requireTrustedDevice: !requireTrustedDevice } },
-    tellRecoveries: async () => {},
+    signalRecoveries: async () => {},
     now: Date.now,
   });
   const input: ClaimInput = {
@@ -62,7 +62,7 @@ test('a person is asked again about what they let go on, also within the same ru
     graph,
     gateway: {} as PaymentGateway,
     policy,
-    tellRecoveries: async () => {},
+    signalRecoveries: async () => {},
     now: Date.now,
   });
   const workflowExecution = { workflowId: `recovery:${payment_id}`, runId: randomUUID() };

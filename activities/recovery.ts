@@ -4,11 +4,11 @@ import { activityInfo, ApplicationFailure } from '@temporalio/activity';
 import { PersonaError } from '../domain/errors.ts';
 import type { Policy, RecoveryPolicy } from '../domain/policy.ts';
 import type { GatewayPayment, PaymentGateway } from '../domain/ports.ts';
-import type { RecoverySignalName, RecoverySignals } from '../domain/processes.ts';
+import type { RecoverySignalName, RecoverySignals } from '../domain/workflow-contracts.ts';
 import type { PaymentFailed, PaymentSettled } from '../domain/recovery/messages.ts';
-import { evidenceOf, type Owed, type SettlementEvidence } from '../domain/recovery/settlement.ts';
+import { evidenceOf, type ExpectedPayment, type SettlementEvidence } from '../domain/recovery/settlement.ts';
 import type { Ending } from '../domain/recovery/state.ts';
-import { alternativesOf, type Graph, getGatewayCustomer } from '../graph/index.ts';
+import { getAlternativePaymentMethods, type Graph, getGatewayCustomer } from '../graph/index.ts';
 import {
   adoptGatewayPayment,
   claimAttempt,
@@ -18,21 +18,21 @@ import {
   findObligation,
   flagForReview,
   getObligation,
-  keepClock,
+  storeClock,
   type OpenedRecovery,
   openRecovery,
-  openSettled,
+  openFromSettlement,
   recordAttempt,
-  rereadRecovery,
+  refreshRecovery,
   resumeRecovery,
   setRecoveryPaused,
 } from '../graph/recovery/index.ts';
 import type { RecoveryActivities } from '../workflows/recover-payment.ts';
-import { patiently } from './gateway-faults.ts';
-import { headerOf, onceInActivity } from './header.ts';
+import { retryWhileMisconfigured } from './gateway-faults.ts';
+import { headerOf, activityIdempotencyKey } from './command-header.ts';
 
 /** Tells recoveries that are open; where none runs, nobody needs to know. */
-export type TellRecoveries = <Name extends RecoverySignalName>(
+export type SignalRecoveries = <Name extends RecoverySignalName>(
   paymentIds: readonly string[],
   signal: Name,
   payload: RecoverySignals[Name],
@@ -42,21 +42,21 @@ export interface RecoveryDependencies {
   graph: Graph;
   gateway: PaymentGateway;
   policy: Policy;
-  tellRecoveries: TellRecoveries;
+  signalRecoveries: SignalRecoveries;
   /** Epoch milliseconds. */
   now: () => number;
 }
 
-export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryActivities {
-  const { graph, gateway, policy, tellRecoveries, now } = deps;
+export function createRecoveryActivities(dependencies: RecoveryDependencies): RecoveryActivities {
+  const { graph, gateway, policy, signalRecoveries, now } = dependencies;
 
-  const under = (recovery: RecoveryPolicy): Policy => ({ ...policy, recovery });
+  const withRecoveryPolicy = (recovery: RecoveryPolicy): Policy => ({ ...policy, recovery });
 
   /**
    * What the gateway says of the payment that a settlement names, and whether the one that had paid the obligation before
    * it holds no money: then there is no second success.
    */
-  async function readAtGateway({
+  async function readEvidence({
     payment_id,
     customer_id,
     gateway_payment_ref,
@@ -76,7 +76,7 @@ export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryAc
   }
 
   /** Of the payment that closed the obligation before its failure said what is owed. */
-  function evidenceInAdvance(failure: PaymentFailed, settled_ref: string): Promise<SettlementEvidence> {
+  function evidenceOfEarlySettlement(failure: PaymentFailed, settled_ref: string): Promise<SettlementEvidence> {
     const { payment_id, customer_id, amount, currency, occurred_at: opened_at } = failure;
     return compareAtGateway(settled_ref, customer_id, { payment_id, amount, currency, opened_at });
   }
@@ -85,49 +85,49 @@ export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryAc
   async function compareAtGateway(
     gateway_ref: string,
     customer_id: string,
-    owed: Owed,
+    obligation: ExpectedPayment,
   ): Promise<SettlementEvidence> {
     const [payment, customer] = await Promise.all([
       gateway.readPayment(gateway_ref),
-      getGatewayCustomer(graph, { customer_id }).catch(unlessUnknown),
+      getGatewayCustomer(graph, { customer_id }).catch(ignoreUnknownCustomer),
     ]);
-    return evidenceOf(payment, { ...owed, ...customer });
+    return evidenceOf(payment, { ...obligation, ...customer });
   }
 
-  return patiently({
+  return retryWhileMisconfigured({
     async openRecovery({ failure, claim_first }) {
       // The run's id makes a retry of this activity find its own first claim, and another run start afresh.
       // What a run hears later is another question than what it began with.
       const kind = claim_first ? 'open' : 'heard';
       const key = `${kind}:${activityInfo().workflowExecution?.runId}:${failure.event_id}`;
       const header = headerOf(key, { occurredAt: failure.occurred_at, causationId: failure.event_id });
-      const asked = { failure, policy, now: now(), claim_first };
+      const input = { failure, policy, now: now(), claim_first };
       const open = (evidence?: SettlementEvidence) =>
-        openRecovery(graph, header, { ...asked, ...(evidence && { evidence }) }).catch(refusedReuse);
+        openRecovery(graph, header, { ...input, ...(evidence && { evidence }) }).catch(asRefusedOpening);
       const first = await open();
       // A workflow's task must not wait for the gateway: an activity of its own asks.
       if (first.unconfirmed && activityInfo().isLocal)
         throw ApplicationFailure.retryable('the gateway has to be asked', 'NotLocal');
-      const { opening, others } = first.unconfirmed
-        ? await open(await evidenceInAdvance(failure, first.unconfirmed))
+      const { opening, endedRecoveries: others } = first.unconfirmed
+        ? await open(await evidenceOfEarlySettlement(failure, first.unconfirmed))
         : first;
-      await tellRecoveries(others, 'consentRevoked', { event_id: failure.event_id });
+      await signalRecoveries(others, 'consentRevoked', { event_id: failure.event_id });
       return opening;
     },
 
-    async openSettled({ settlement, policy: kept = policy.recovery, only_confirmed = false }) {
+    async openSettled({ settlement, policy: recoveryPolicy = policy.recovery, only_confirmed = false }) {
       const key = `settle:${activityInfo().workflowExecution?.runId}:${settlement.event_id}`;
       const header = headerOf(key, { occurredAt: settlement.settled_at, causationId: settlement.event_id });
-      const read = await readAtGateway(settlement);
+      const read = await readEvidence(settlement);
       if (only_confirmed && read.evidence !== 'paid') return { result: 'ignored' };
       const rule = only_confirmed ? 'gateway_payment_succeeded' : 'settled';
-      return openSettled(graph, header, { settlement, policy: under(kept), now: now(), rule, ...read });
+      return openFromSettlement(graph, header, { settlement, policy: withRecoveryPolicy(recoveryPolicy), now: now(), rule, ...read });
     },
 
     resumeRecovery: ({ payment_id }) => resumeRecovery(graph, { payment_id, policy, now: now() }),
 
-    rereadRecovery: ({ payment_id, policy: kept }) =>
-      rereadRecovery(graph, { payment_id, policy: under(kept), now: now() }),
+    refreshRecovery: ({ payment_id, policy: recoveryPolicy }) =>
+      refreshRecovery(graph, { payment_id, policy: withRecoveryPolicy(recoveryPolicy), now: now() }),
 
     async readPayment({ payment_id }) {
       const { gateway_ref } = await getObligation(graph, payment_id);
@@ -136,7 +136,7 @@ export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryAc
       return { payment: state, ...(gateway_ref && { gateway_ref }) };
     },
 
-    async endReview({ payment_id, rule: asked_for, policy: kept }) {
+    async endReview({ payment_id, rule: expectedRule, policy: recoveryPolicy }) {
       const {
         state,
         rule,
@@ -144,27 +144,27 @@ export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryAc
         failed_payment_method_id = '',
         customer_id,
       } = await getObligation(graph, payment_id);
-      if (asked_for !== undefined && (state !== 'needs_review' || rule !== asked_for)) return {};
+      if (expectedRule !== undefined && (state !== 'needs_review' || rule !== expectedRule)) return {};
       if (state === 'needs_review') {
-        await endReview(graph, headerOf(`end-review:${payment_id}:${changed_seq}`, at(now())), {
+        await endReview(graph, headerOf(`end-review:${payment_id}:${changed_seq}`, occurredAt(now())), {
           payment_id,
         });
       }
-      const asked = { customer_id, failed_payment_method_id, policy: under(kept), now: now() };
-      return { alternatives: await alternativesOf(graph, asked) };
+      const input = { customer_id, failed_payment_method_id, policy: withRecoveryPolicy(recoveryPolicy), now: now() };
+      return { alternatives: await getAlternativePaymentMethods(graph, input) };
     },
 
     async clearReports(cleared) {
-      await clearReports(graph, headerOf(onceInActivity('clear-reports'), at(now())), cleared);
+      await clearReports(graph, headerOf(activityIdempotencyKey('clear-reports'), occurredAt(now())), cleared);
     },
 
     async pauseRecovery({ payment_id, paused }) {
-      const header = headerOf(onceInActivity('pause'), at(now()));
+      const header = headerOf(activityIdempotencyKey('pause'), occurredAt(now()));
       await setRecoveryPaused(graph, header, { payment_id, paused });
     },
 
-    async keepClock(clock) {
-      await keepClock(graph, headerOf(onceInActivity('clock'), at(now())), clock);
+    async storeClock(clock) {
+      await storeClock(graph, headerOf(activityIdempotencyKey('clock'), occurredAt(now())), clock);
     },
 
     async cancelPayment({ payment_id }) {
@@ -175,38 +175,38 @@ export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryAc
     async lookUpPayment({ payment_id, gateway_payment_ref }) {
       const obligation = await getObligation(graph, payment_id);
       const payment = await gateway.readPayment(gateway_payment_ref);
-      if (!payment || !isOf(obligation, payment)) return { payment: 'not_ours' };
+      if (!payment || !matchesObligation(obligation, payment)) return { payment: 'not_ours' };
       if (payment.state === 'processing' || payment.state === 'cancelled') return { payment: payment.state };
       if (payment.came_back) return { payment: 'came_back' };
       // Also one that succeeded is one obligation's alone.
-      const header = headerOf(`adopt:${payment_id}:${gateway_payment_ref}`, at(now()));
-      const ours = await adoptGatewayPayment(graph, header, { payment_id, gateway_ref: gateway_payment_ref });
-      if (!ours) return { payment: 'not_ours' };
+      const header = headerOf(`adopt:${payment_id}:${gateway_payment_ref}`, occurredAt(now()));
+      const isAdopted = await adoptGatewayPayment(graph, header, { payment_id, gateway_ref: gateway_payment_ref });
+      if (!isAdopted) return { payment: 'not_ours' };
       return { payment: payment.state === 'succeeded' ? 'succeeded' : 'adopted' };
     },
 
-    async claimAttempt({ policy: kept, ...asked }) {
-      const header = headerOf(asked.key, at(now()));
-      return claimAttempt(graph, header, { ...asked, policy: under(kept), now: now() });
+    async claimAttempt({ policy: recoveryPolicy, ...input }) {
+      const header = headerOf(input.key, occurredAt(now()));
+      return claimAttempt(graph, header, { ...input, policy: withRecoveryPolicy(recoveryPolicy), now: now() });
     },
 
-    async recordAttempt({ payment_id, key, answer, policy: kept }) {
-      const header = headerOf(`record:${key}:${answer.result}`, at(now()));
-      const { recorded, others, ended } = await recordAttempt(graph, header, {
+    async recordAttempt({ payment_id, key, answer, policy: recoveryPolicy }) {
+      const header = headerOf(`record:${key}:${answer.result}`, occurredAt(now()));
+      const { recorded, unblocked: others, endedRecoveries: ended } = await recordAttempt(graph, header, {
         payment_id,
         key,
         answer,
-        policy: under(kept),
+        policy: withRecoveryPolicy(recoveryPolicy),
         now: now(),
       });
       // After the commit: a crash in between repeats the activity, and a signal too many does no harm.
-      await tellRecoveries(ended, 'consentRevoked', { event_id: key });
-      await tellRecoveries(others, 'claimFreed', {});
+      await signalRecoveries(ended, 'consentRevoked', { event_id: key });
+      await signalRecoveries(others, 'claimFreed', {});
       return recorded;
     },
 
     async flagForReview({ payment_id, rule }) {
-      const header = headerOf(onceInActivity('review'), at(now()));
+      const header = headerOf(activityIdempotencyKey('review'), occurredAt(now()));
       await flagForReview(graph, header, { payment_id, rule });
     },
 
@@ -214,7 +214,7 @@ export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryAc
       const { gateway_ref, opened_at } = await getObligation(graph, payment_id);
       const cancels = gateway_ref !== undefined && !keep_payment && ending.outcome !== 'recovered';
       const payment = cancels ? await cancel(gateway, gateway_ref) : 'cancelled';
-      if (cancels && payment !== 'cancelled' && !isOfOthers(ending)) {
+      if (cancels && payment !== 'cancelled' && !isPaidExternally(ending)) {
         if (payment !== 'already_succeeded') return { result: 'not_cancelled', payment };
         const read = await gateway.readPayment(gateway_ref).catch(() => 'unknown' as const);
         // The rules ask again: an activity that waited here would keep the run from every signal.
@@ -223,10 +223,10 @@ export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryAc
         // Nothing can succeed on it any more. To cancel or stop is a decision; the end of the window is none.
         if (ending.outcome === 'exhausted') return { result: payment, came_back: true };
       }
-      const header = headerOf(`close:${payment_id}:${opened_at}:${ending.outcome}`, at(now()));
+      const header = headerOf(`close:${payment_id}:${opened_at}:${ending.outcome}`, occurredAt(now()));
       const closing = await closeRecovery(graph, header, { payment_id, ...ending }, notice);
-      const byAnother = ending.payment_ref !== undefined && ending.payment_ref !== gateway_ref;
-      if (closing.result !== 'closed' || !byAnother || payment === 'cancelled') return closing;
+      const isOtherPayment = ending.payment_ref !== undefined && ending.payment_ref !== gateway_ref;
+      if (closing.result !== 'closed' || !isOtherPayment || payment === 'cancelled') return closing;
       return payment === 'already_succeeded'
         ? { ...closing, paid_too: true }
         : { ...closing, uncancelled: true };
@@ -235,23 +235,23 @@ export function createRecoveryActivities(deps: RecoveryDependencies): RecoveryAc
 }
 
 /** Whoever settles the payment of an unknown customer is refused by the command. */
-function unlessUnknown(error: unknown): Record<string, never> {
+function ignoreUnknownCustomer(error: unknown): Record<string, never> {
   if (error instanceof PersonaError && error.type === 'customer_not_found') return {};
   throw error;
 }
 
 /** An event's id that came back with another body is no news of that event; the run goes on without it. */
-function refusedReuse(error: unknown): OpenedRecovery {
+function asRefusedOpening(error: unknown): OpenedRecovery {
   if (!(error instanceof PersonaError) || error.type !== 'idempotency_key_reused') throw error;
   const problems = [{ field: 'event_id', message: 'was used before for another report' }];
-  return { opening: { result: 'refused', type: error.type, problems }, others: [] };
+  return { opening: { result: 'refused', type: error.type, problems }, endedRecoveries: [] };
 }
 
 /**
  * Does the ending stand although the obligation's own payment has succeeded? A settlement that names no payment speaks of
  * that one: nobody else collects what Persona was asked to recover.
  */
-function isOfOthers({ outcome, rule, payment_ref }: Ending): boolean {
+function isPaidExternally({ outcome, rule, payment_ref }: Ending): boolean {
   return outcome === 'paid_elsewhere' && (rule !== 'settled' || payment_ref !== undefined);
 }
 
@@ -270,7 +270,7 @@ async function cancel(
 }
 
 /** Is the payment what the obligation is about? */
-export function isOf(
+export function matchesObligation(
   obligation: { amount?: number; currency?: string; gateway_customer_ref?: string },
   payment: GatewayPayment,
 ): boolean {
@@ -281,6 +281,6 @@ export function isOf(
   );
 }
 
-function at(now: number): { occurredAt: string } {
+function occurredAt(now: number): { occurredAt: string } {
   return { occurredAt: new Date(now).toISOString() };
 }

@@ -14,9 +14,9 @@ import {
   NOTICES_CALLER,
 } from '../graph/recovery/index.ts';
 import { readPolicy } from '../platform/policy.ts';
-import { closeVerified, openTestGraph, testHeader } from '../test/graph.ts';
-import { claimedObligation } from '../test/obligations.ts';
-import { type Fixture, startFixture } from '../test/stripe.ts';
+import { verifyAndClose, openTestGraph, testHeader } from '../test/test-graph.ts';
+import { claimedObligation } from '../test/obligation-fixtures.ts';
+import { type StripeFixture, startStripeFixture } from '../test/stripe-fixture.ts';
 import { createRefundActivities } from './refunds.ts';
 
 const DAY = 24 * 3_600_000;
@@ -24,24 +24,24 @@ const MINUTE = 60_000;
 const policy = readPolicy();
 const NO_MONEY = 'balance_insufficient';
 let graph: Graph;
-let stripe: Fixture;
+let stripe: StripeFixture;
 beforeAll(async () => {
-  [graph, stripe] = await Promise.all([openTestGraph(), startFixture()]);
+  [graph, stripe] = await Promise.all([openTestGraph(), startStripeFixture()]);
 });
 afterAll(async () => {
   await stripe.close();
-  await closeVerified(graph);
+  await verifyAndClose(graph);
 });
 
 /** A payment that others had collected when a charge of ours turned out to have succeeded, too. */
 async function paidTwice({ refunds = true } = {}) {
-  const order = await stripe.given([]);
+  const order = await stripe.createChargeOrder([]);
   const answer = await stripe.charge(order);
   if (answer.result !== 'approved' || !answer.charge_ref || !answer.gateway_ref)
     throw new Error(JSON.stringify(answer));
   const { charge_ref, gateway_ref } = answer;
-  const kept = { ...policy, recovery: { ...policy.recovery, refundDuplicate: refunds } };
-  const { payment_id, customer_id, key, record } = await claimedObligation(graph, kept, { amount: 1250 });
+  const testPolicy = { ...policy, recovery: { ...policy.recovery, refundDuplicate: refunds } };
+  const { payment_id, customer_id, key, record } = await claimedObligation(graph, testPolicy, { amount: 1250 });
   await record({ result: 'unknown', reason: 'timeout' });
   await closeRecovery(graph, testHeader(), { payment_id, outcome: 'paid_elsewhere', rule: 'settled' });
   await record(answer);
@@ -60,9 +60,9 @@ async function paidTwice({ refunds = true } = {}) {
     ...{ payment_id, customer_id, key, charge_ref, gateway_ref, order },
     refuse: (...codes: string[]) => stripe.sim(`/charges/${charge_ref}/refuse_refunds`, 'PUT', { codes }),
     /** The one try of a run, so many days after the second success. */
-    giveBack: async (days = 0) =>
+    refund: async (days = 0) =>
       (await environment().run(activities(days).refundCharge, { payment_id, key })) as RefundOutcome,
-    asked: (days = 0) =>
+    requestRefunds: (days = 0) =>
       environment().run(activities(days).dueRefunds, {
         payment_id,
         by: { actor: 'grace', reason: 'test' },
@@ -76,7 +76,7 @@ async function paidTwice({ refunds = true } = {}) {
         ...{ payment_id, gateway_ref, now: began + days * DAY },
         refunds: await stripe.gateway.refundsOf(gateway_ref),
       }),
-    owed: async () => {
+    refundState: async () => {
       const { refunds_due, refunds_failed, refund_at } = await getObligation(graph, payment_id);
       return { refunds_due, refunds_failed, refund_at };
     },
@@ -88,15 +88,15 @@ async function paidTwice({ refunds = true } = {}) {
       );
       const posted = data.filter(({ path, body }) => path === '/v1/refunds' && 'charge' in body);
       const ours = posted.filter(({ body }) => (body as { charge: string }).charge === charge_ref);
-      const standing = (await stripe.gateway.refundsOf(gateway_ref)).filter(
+      const effective = (await stripe.gateway.refundsOf(gateway_ref)).filter(
         ({ state }) => state !== 'failed',
       );
       return {
         keys: ours.flatMap(({ idempotency_key }) => idempotency_key ?? []),
-        back: standing.reduce((sum, { amount }) => sum + amount, 0),
+        refundedAmount: effective.reduce((sum, { amount }) => sum + amount, 0),
       };
     },
-    async byHand(amount?: number): Promise<string> {
+    async refundManually(amount?: number): Promise<string> {
       const headers = { authorization: 'Bearer sk_test_1' };
       const body = new URLSearchParams({ charge: charge_ref, ...(amount && { amount: String(amount) }) });
       const response = await fetch(`${stripe.url}/v1/refunds`, { method: 'POST', headers, body });
@@ -120,67 +120,67 @@ async function refundEvents(customer_id: string) {
 }
 
 test('a refund that the gateway refuses once is due again the next day, and then given back', async () => {
-  const { key, refuse, giveBack, isSwept, events, atGateway, owed } = await paidTwice();
+  const { key, refuse, refund, isSwept, events, atGateway, refundState } = await paidTwice();
   await refuse(NO_MONEY);
   expect(await isSwept(0)).toBe(true);
-  expect(await giveBack()).toMatchObject({ refunded: false, reason: expect.stringContaining(NO_MONEY) });
-  expect(await owed()).toMatchObject({ refunds_due: [key], refunds_failed: undefined });
+  expect(await refund()).toMatchObject({ refunded: false, reason: expect.stringContaining(NO_MONEY) });
+  expect(await refundState()).toMatchObject({ refunds_due: [key], refunds_failed: undefined });
   expect(await isSwept(0.9)).toBe(false);
   expect(await isSwept(1)).toBe(true);
-  expect(await giveBack(1)).toMatchObject({
+  expect(await refund(1)).toMatchObject({
     refunded: true,
     notice: expect.stringContaining(':refund_issued:'),
   });
-  expect(await atGateway()).toEqual({ keys: [`refund:${key}:1`, `refund:${key}:2`], back: 1250 });
+  expect(await atGateway()).toEqual({ keys: [`refund:${key}:1`, `refund:${key}:2`], refundedAmount: 1250 });
   expect(await events()).toMatchObject([
     { type: 'RefundFailed', key, n: 1, retry: { next_at: expect.any(String) } },
     { type: 'RefundSent', key, by_others: null },
   ]);
-  expect(await owed()).toEqual({ refunds_due: undefined, refunds_failed: undefined, refund_at: undefined });
+  expect(await refundState()).toEqual({ refunds_due: undefined, refunds_failed: undefined, refund_at: undefined });
   expect(await isSwept(30)).toBe(false);
 });
 
 test('before its day a refused refund is not tried again, whichever run asks', async () => {
-  const { refuse, giveBack, atGateway, events } = await paidTwice();
+  const { refuse, refund, atGateway, events } = await paidTwice();
   await refuse(NO_MONEY);
-  const refused = await giveBack();
-  expect(await giveBack(0.5)).toEqual(refused);
-  expect(await atGateway()).toMatchObject({ keys: [expect.any(String)], back: 0 });
+  const refused = await refund();
+  expect(await refund(0.5)).toEqual(refused);
+  expect(await atGateway()).toMatchObject({ keys: [expect.any(String)], refundedAmount: 0 });
   expect(await events()).toHaveLength(1);
 });
 
 test('refused for a week, it waits for a person, who has it tried at once and then daily again', async () => {
-  const { key, payment_id, refuse, giveBack, asked, isSwept, events, atGateway, owed } = await paidTwice();
+  const { key, payment_id, refuse, refund, requestRefunds, isSwept, events, atGateway, refundState } = await paidTwice();
   await refuse(...Array.from({ length: 9 }, () => NO_MONEY));
   for (let day = 0; day < 7; day++)
-    expect(await giveBack(day + (day * 10 * MINUTE) / DAY)).toMatchObject({ next_at: expect.any(String) });
-  expect(await giveBack(7.1)).toMatchObject({ refunded: false, next_at: null });
-  expect(await owed()).toMatchObject({ refunds_due: undefined, refunds_failed: [key] });
+    expect(await refund(day + (day * 10 * MINUTE) / DAY)).toMatchObject({ next_at: expect.any(String) });
+  expect(await refund(7.1)).toMatchObject({ refunded: false, next_at: null });
+  expect(await refundState()).toMatchObject({ refunds_due: undefined, refunds_failed: [key] });
   expect(await isSwept(40)).toBe(false);
-  expect(await giveBack(40)).toMatchObject({ refunded: false, next_at: null });
+  expect(await refund(40)).toMatchObject({ refunded: false, next_at: null });
 
-  expect(await asked(40)).toMatchObject({ keys: [key] });
+  expect(await requestRefunds(40)).toMatchObject({ keys: [key] });
   expect(await isSwept(40)).toBe(true);
-  expect(await giveBack(40)).toMatchObject({ refunded: false, next_at: expect.any(String) });
-  expect(await owed()).toMatchObject({ refunds_due: [key], refunds_failed: undefined });
-  expect(await giveBack(41)).toMatchObject({ refunded: true });
-  expect(await atGateway()).toMatchObject({ back: 1250 });
+  expect(await refund(40)).toMatchObject({ refunded: false, next_at: expect.any(String) });
+  expect(await refundState()).toMatchObject({ refunds_due: [key], refunds_failed: undefined });
+  expect(await refund(41)).toMatchObject({ refunded: true });
+  expect(await atGateway()).toMatchObject({ refundedAmount: 1250 });
   expect((await events()).map(({ type, n }) => `${type} ${n ?? ''}`)).toEqual([
     ...Array.from({ length: 8 }, (_, tries) => `RefundFailed ${tries + 1}`),
     'RefundRequested ',
     'RefundFailed 9',
     'RefundSent ',
   ]);
-  expect(await asked(42)).toMatchObject({ keys: [] });
+  expect(await requestRefunds(42)).toMatchObject({ keys: [] });
   expect(payment_id).toBeTruthy();
 });
 
 test('a run that died after the call is followed by one that finds its refund', async () => {
-  const { key, payment_id, charge_ref, giveBack, atGateway, events } = await paidTwice();
+  const { key, payment_id, charge_ref, refund, atGateway, events } = await paidTwice();
   const call = { charge_ref, payment_id, attempt_key: key, key: `refund:${key}:1` };
   const { refund_ref } = await stripe.gateway.refundCharge(call);
-  expect(await giveBack(2)).toMatchObject({ refunded: true, refund_ref });
-  expect(await atGateway()).toEqual({ keys: [`refund:${key}:1`], back: 1250 });
+  expect(await refund(2)).toMatchObject({ refunded: true, refund_ref });
+  expect(await atGateway()).toEqual({ keys: [`refund:${key}:1`], refundedAmount: 1250 });
   expect(await events()).toMatchObject([{ type: 'RefundSent', refund_ref }]);
 });
 
@@ -188,76 +188,76 @@ test.each([
   ['given back', []],
   ['refused', [NO_MONEY]],
 ])('two runs at the same moment: %s once', async (_, codes) => {
-  const { key, refuse, giveBack, atGateway, events } = await paidTwice();
+  const { key, refuse, refund, atGateway, events } = await paidTwice();
   await refuse(...codes);
-  const runs = await Promise.allSettled([giveBack(), giveBack()]);
+  const runs = await Promise.allSettled([refund(), refund()]);
   // While the one's request is under way the gateway refuses the other, which is retried.
   const outcomes = await Promise.all(
-    runs.map(async (one) => (one.status === 'fulfilled' ? one.value : giveBack())),
+    runs.map(async (one) => (one.status === 'fulfilled' ? one.value : refund())),
   );
   const refunded = codes.length === 0;
   expect(outcomes).toMatchObject([{ refunded }, { refunded }]);
-  const { keys, back } = await atGateway();
-  expect({ keys: [...new Set(keys)], back }).toEqual({
+  const { keys, refundedAmount } = await atGateway();
+  expect({ keys: [...new Set(keys)], refundedAmount }).toEqual({
     keys: [`refund:${key}:1`],
-    back: refunded ? 1250 : 0,
+    refundedAmount: refunded ? 1250 : 0,
   });
   expect(await events()).toHaveLength(1);
 });
 
 test('a refund that was accepted and fails later is due again, and the customer is notified once', async () => {
-  const { key, customer_id, payment_id, giveBack, fail, follow, events, atGateway, owed } = await paidTwice();
-  const first = await giveBack();
+  const { key, customer_id, payment_id, refund, fail, follow, events, atGateway, refundState } = await paidTwice();
+  const first = await refund();
   if (!first.refunded || !first.notice) throw new Error(JSON.stringify(first));
   const notice = { payment_id, customer_id, template: 'refund_issued', channel: 'email' };
   const sender = testHeader({ caller: NOTICES_CALLER });
   await finishNotice(graph, sender, { ...notice, notification_id: first.notice });
   await fail(first.refund_ref);
   expect(await follow(10)).toEqual({ by_others: 0, failed: 1 });
-  expect(await owed()).toMatchObject({ refunds_due: [key] });
-  expect(await giveBack(10.5)).toMatchObject({ refunded: false, next_at: expect.any(String) });
-  const again = await giveBack(11);
+  expect(await refundState()).toMatchObject({ refunds_due: [key] });
+  expect(await refund(10.5)).toMatchObject({ refunded: false, next_at: expect.any(String) });
+  const again = await refund(11);
   expect(again).toMatchObject({ refunded: true });
   expect(again).not.toHaveProperty('notice');
-  expect(await atGateway()).toEqual({ keys: [`refund:${key}:1`, `refund:${key}:2`], back: 1250 });
+  expect(await atGateway()).toEqual({ keys: [`refund:${key}:1`, `refund:${key}:2`], refundedAmount: 1250 });
   expect((await events()).map(({ type }) => type)).toEqual(['RefundSent', 'RefundFailed', 'RefundSent']);
 });
 
 test('what others gave back meanwhile is not given back again', async () => {
-  const { refuse, byHand, giveBack, events, atGateway } = await paidTwice();
+  const { refuse, refundManually, refund, events, atGateway } = await paidTwice();
   await refuse(NO_MONEY);
-  await giveBack();
-  await byHand(250);
-  const rest = await byHand();
-  expect(await giveBack(1)).toMatchObject({ refunded: true, refund_ref: expect.any(String) });
-  expect(await atGateway()).toMatchObject({ back: 1250 });
+  await refund();
+  await refundManually(250);
+  const rest = await refundManually();
+  expect(await refund(1)).toMatchObject({ refunded: true, refund_ref: expect.any(String) });
+  expect(await atGateway()).toMatchObject({ refundedAmount: 1250 });
   expect(rest).toBeTruthy();
   expect((await events()).map(({ type }) => type)).toEqual(['RefundFailed', 'RefundSent']);
 });
 
 test('what waits for a person is settled when others have given the whole of it back, and due again if that fails', async () => {
-  const { key, refuse, giveBack, byHand, fail, follow, owed } = await paidTwice();
+  const { key, refuse, refund, refundManually, fail, follow, refundState } = await paidTwice();
   await refuse(NO_MONEY, NO_MONEY);
-  await giveBack();
-  expect(await giveBack(8)).toMatchObject({ next_at: null });
-  await byHand(250);
+  await refund();
+  expect(await refund(8)).toMatchObject({ next_at: null });
+  await refundManually(250);
   expect(await follow(9)).toEqual({ by_others: 1, failed: 0 });
-  expect(await owed()).toMatchObject({ refunds_failed: [key] });
-  const rest = await byHand();
+  expect(await refundState()).toMatchObject({ refunds_failed: [key] });
+  const rest = await refundManually();
   expect(await follow(9)).toEqual({ by_others: 1, failed: 0 });
-  expect(await owed()).toEqual({ refunds_due: undefined, refunds_failed: undefined, refund_at: undefined });
+  expect(await refundState()).toEqual({ refunds_due: undefined, refunds_failed: undefined, refund_at: undefined });
   await fail(rest);
   expect(await follow(10)).toEqual({ by_others: 0, failed: 1 });
-  expect(await owed()).toMatchObject({ refunds_due: [key], refunds_failed: undefined });
+  expect(await refundState()).toMatchObject({ refunds_due: [key], refunds_failed: undefined });
 });
 
 test('what policy leaves to people is given back when a person asks for it', async () => {
-  const { key, giveBack, asked, isSwept, atGateway, events } = await paidTwice({ refunds: false });
+  const { key, refund, requestRefunds, isSwept, atGateway, events } = await paidTwice({ refunds: false });
   expect(await isSwept(1)).toBe(false);
-  expect(await giveBack()).toMatchObject({ refunded: false, next_at: null });
-  expect(await atGateway()).toMatchObject({ back: 0 });
-  expect(await asked()).toMatchObject({ keys: [key] });
-  expect(await giveBack()).toMatchObject({ refunded: true });
+  expect(await refund()).toMatchObject({ refunded: false, next_at: null });
+  expect(await atGateway()).toMatchObject({ refundedAmount: 0 });
+  expect(await requestRefunds()).toMatchObject({ keys: [key] });
+  expect(await refund()).toMatchObject({ refunded: true });
   expect(await events()).toMatchObject([
     { type: 'RefundRequested', key, actor: 'grace' },
     { type: 'RefundSent', key },

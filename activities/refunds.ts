@@ -1,22 +1,22 @@
 /** Giving back what was paid twice. Each may run twice, and beside another run, and gives back once. */
 
 import type { PaymentGateway } from '../domain/ports.ts';
-import { settledPaymentKey } from '../domain/processes.ts';
+import { settledPaymentKey } from '../domain/workflow-contracts.ts';
 import type { Graph } from '../graph/index.ts';
 import {
   getDueRefunds,
   getObligation,
   getRecovery,
-  getRefundOrder,
+  getNextRefund,
   recordRefund,
   requestRefunds,
 } from '../graph/recovery/index.ts';
 import type { RefundActivities } from '../workflows/refund-payment.ts';
-import { headerOf, onceInActivity } from './header.ts';
-import { isOf } from './recovery.ts';
+import { headerOf, activityIdempotencyKey } from './command-header.ts';
+import { matchesObligation } from './recovery.ts';
 
 /** How the key of a success that others brought about begins. */
-const SETTLED = settledPaymentKey('');
+const SETTLED_KEY_PREFIX = settledPaymentKey('');
 
 export interface RefundDependencies {
   graph: Graph;
@@ -26,37 +26,37 @@ export interface RefundDependencies {
 }
 
 export function createRefundActivities({ graph, gateway, now }: RefundDependencies): RefundActivities {
-  const at = () => ({ occurredAt: new Date(now()).toISOString() });
+  const occurredAt = () => ({ occurredAt: new Date(now()).toISOString() });
 
   /** The charge behind a payment that others collected for an obligation, if it is at our gateway, and this customer's. */
-  async function chargeOfOthers(paymentId: string, gatewayRef: string): Promise<string | undefined> {
+  async function findExternalCharge(paymentId: string, gatewayRef: string): Promise<string | undefined> {
     const obligation = await getObligation(graph, paymentId);
     const payment = await gateway.readPayment(gatewayRef);
-    return payment?.state === 'succeeded' && isOf(obligation, payment) ? payment.charge_ref : undefined;
+    return payment?.state === 'succeeded' && matchesObligation(obligation, payment) ? payment.charge_ref : undefined;
   }
 
   return {
     async dueRefunds({ payment_id, by }) {
       if (!by) return getDueRefunds(graph, { payment_id, now: now() });
-      const header = headerOf(onceInActivity(`request-refunds:${payment_id}`), { ...at(), actor: by.actor });
+      const header = headerOf(activityIdempotencyKey(`request-refunds:${payment_id}`), { ...occurredAt(), actor: by.actor });
       return requestRefunds(graph, header, { payment_id });
     },
 
     async refundCharge({ payment_id, key }) {
-      const order = await getRefundOrder(graph, { payment_id, key, now: now() });
+      const order = await getNextRefund(graph, { payment_id, key, now: now() });
       if (!('n' in order)) return order;
-      const charge_ref = key.startsWith(SETTLED)
-        ? await chargeOfOthers(payment_id, key.slice(SETTLED.length))
+      const charge_ref = key.startsWith(SETTLED_KEY_PREFIX)
+        ? await findExternalCharge(payment_id, key.slice(SETTLED_KEY_PREFIX.length))
         : (await getRecovery(graph, payment_id))?.attempts.find((one) => one.key === key)?.gateway_ref;
-      const header = headerOf(onceInActivity(`refund:${key}:${order.n}`), at());
+      const header = headerOf(activityIdempotencyKey(`refund:${key}:${order.n}`), occurredAt());
       const end = { payment_id, key, n: order.n, now: now() };
       if (charge_ref === undefined) {
         const refused = 'no charge of this payment is at our gateway';
         return recordRefund(graph, header, { ...end, result: { refused, final: true } });
       }
       // A refusal is replayed for a day: each try has a key of its own.
-      const asked = { charge_ref, key: `refund:${key}:${order.n}`, payment_id, attempt_key: key };
-      const answer = await gateway.refundCharge(asked);
+      const refundRequest = { charge_ref, key: `refund:${key}:${order.n}`, payment_id, attempt_key: key };
+      const answer = await gateway.refundCharge(refundRequest);
       const { refund_ref } = answer;
       const result =
         answer.result === 'refused'

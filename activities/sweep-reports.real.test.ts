@@ -6,15 +6,15 @@ import { DefaultLogger } from '@temporalio/worker';
 import { afterEach, expect, test } from 'vitest';
 import { PersonaError } from '../domain/errors.ts';
 import type { PaymentGateway } from '../domain/ports.ts';
-import { REPORT_SIGNALS, type Report, TaskQueue } from '../domain/processes.ts';
-import { clearReports, keepReport } from '../graph/recovery/index.ts';
+import { REPORT_SIGNALS, type Report, TaskQueue } from '../domain/workflow-contracts.ts';
+import { clearReports, storeReport } from '../graph/recovery/index.ts';
 import { readPolicy } from '../platform/policy.ts';
-import { createServices } from '../services/create.ts';
-import { sendReport } from '../temporal/starts.ts';
-import { fraudReport } from '../test/fraud.ts';
-import { changedByHand, runCypher, testGraph, testHeader } from '../test/graph.ts';
+import { createServices } from '../services/create-services.ts';
+import { sendReport } from '../temporal/workflow-client.ts';
+import { fraudReport } from '../test/fraud-fixtures.ts';
+import { excludeFromVerification, runCypher, testGraph, testHeader } from '../test/test-graph.ts';
 import { createTestRig, type TestRig } from '../test/rig/index.ts';
-import { customerWithCards, failureOf } from '../test/wallets.ts';
+import { customerWithCards, failureOf } from '../test/wallet-fixtures.ts';
 import { createRecoveryActivities } from './recovery.ts';
 import { createSweepActivities } from './sweep.ts';
 
@@ -31,8 +31,8 @@ afterEach(() =>
 const failed = (): Report<'payment_failed'> => ({ kind: 'payment_failed', message: failureOf(wallet) });
 /** When every report is accepted. */
 const ACCEPTED = Date.now();
-const keep = (report: Report, customer_id = wallet.customer_id) =>
-  keepReport({ ...graph, now: () => ACCEPTED }, testHeader(), report, customer_id);
+const acceptReport = (report: Report, customer_id = wallet.customer_id) =>
+  storeReport({ ...graph, now: () => ACCEPTED }, testHeader(), report, customer_id);
 
 /** What a sweep that comes so much later sends again, in its order, with the number of its pages. */
 async function swept(later: number, send: (report: Report) => void = () => {}) {
@@ -75,7 +75,7 @@ test('what is older than a minute is sent again as it came, of every kind', asyn
     { kind: 'fraud_outcome', message: fraudReport({ customer_id, outcome: 'suspected' }) },
   ];
   expect(reports.map(({ kind }) => kind)).toEqual(Object.keys(REPORT_SIGNALS));
-  for (const report of reports) await keep(report);
+  for (const report of reports) await acceptReport(report);
   expect((await swept(0)).sent).toEqual([]);
   const { sent } = await swept(2 * MINUTE);
   expect(sent).toHaveLength(4);
@@ -84,7 +84,7 @@ test('what is older than a minute is sent again as it came, of every kind', asyn
 
 test('one that is not recorded comes again ever later, at last daily, until it is forgotten', async () => {
   const report = failed();
-  await keep(report);
+  await acceptReport(report);
   for (const [first, ...due] of [
     [2, 4, 8, 16],
     [1_440, 2_880, 4_320, 5_760],
@@ -103,7 +103,7 @@ test('one that is not recorded comes again ever later, at last daily, until it i
 
 test('one that cannot be opened or sent keeps nothing back, page after page', async () => {
   const reports = Array.from({ length: 102 }, failed);
-  await Promise.all(reports.map((report) => keep(report)));
+  await Promise.all(reports.map((report) => acceptReport(report)));
   const [spoiled, unsendable] = [reports[3]?.message.event_id, reports[101]?.message.event_id];
   await runCypher(graph, 'MATCH (r:AcceptedReport {event_id: $spoiled}) SET r.body = "s1:AAAA"', { spoiled });
   const { sent, pages } = await swept(2 * MINUTE, ({ message }) => {
@@ -121,8 +121,8 @@ test('one that cannot be opened or sent keeps nothing back, page after page', as
 
 test('what Temporal does not take now fails its page, and is sent by the next try, however old it is', async () => {
   const [first, second] = [failed(), failed()];
-  await keep(first);
-  await keep(second);
+  await acceptReport(first);
+  await acceptReport(second);
   const taken: Report[] = [];
   const refusing = swept(300 * MINUTE, (report) => {
     if (report.message.event_id === first.message.event_id)
@@ -138,14 +138,14 @@ test('a key that the ring lacks for now delays a report; one that was destroyed 
   const other = await customerWithCards(graph, policy, { cards: 1 });
   const report: Report = { kind: 'payment_failed', message: failureOf(other) };
   const { customer_id } = other;
-  await keep(report, customer_id);
+  await acceptReport(report, customer_id);
   const key = 'MATCH (k:CustomerKey {customer_id: $customer_id})';
   await runCypher(graph, `${key} SET k.key_id = 'missing'`, { customer_id });
   expect((await swept(2 * MINUTE)).sent).toEqual([]);
   await runCypher(graph, `${key} SET k.key_id = 'test'`, { customer_id });
   expect((await swept(20 * MINUTE)).sent).toEqual([report]);
 
-  changedByHand(graph, customer_id);
+  excludeFromVerification(graph, customer_id);
   await runCypher(graph, `${key} DELETE k`, { customer_id });
   expect((await swept(200 * MINUTE)).sent).toEqual([]);
   const left = 'MATCH (r:AcceptedReport {customer_id: $customer_id}) RETURN r';
@@ -161,7 +161,7 @@ test('a run whose opening fails for good leaves its message to the sweep, which 
     graph,
     gateway: {} as PaymentGateway,
     policy,
-    tellRecoveries: async () => {},
+    signalRecoveries: async () => {},
     now: Date.now,
   });
   let broken = true;
@@ -198,8 +198,8 @@ test('a run whose opening fails for good leaves its message to the sweep, which 
   const gatewayEvents = { read: () => undefined };
   const services = createServices({ graph, temporal: rig.client, policy, gatewayEvents }, () => {});
   const caller = { caller: 'service', actor: 'synapse', correlationId: randomUUID() };
-  const patience = { deadline: Date.now() + MINUTE, signal: new AbortController().signal };
-  const { workflow_id } = await services.reportPaymentFailure({ ...caller, ...patience }, failure);
+  const callLimits = { deadline: Date.now() + MINUTE, signal: new AbortController().signal };
+  const { workflow_id } = await services.reportPaymentFailure({ ...caller, ...callLimits }, failure);
   const handle = rig.client.workflow.getHandle(workflow_id);
   await expect(handle.result()).rejects.toThrow();
   const left = 'MATCH (r:AcceptedReport {payment_id: $payment_id}) RETURN r.kind AS kind';

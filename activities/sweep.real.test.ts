@@ -5,17 +5,17 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type InboxSimulator, startInboxSimulator } from '../dev/simulators/inbox/server.ts';
-import { OBLIGATION_SWEEP, type SendNoticeInput } from '../domain/processes.ts';
+import { OBLIGATION_SWEEP, type SendNoticeInput } from '../domain/workflow-contracts.ts';
 import { applyFraudOutcome, decideFraudReview, type Graph } from '../graph/index.ts';
 import { closeRecovery } from '../graph/recovery/index.ts';
 import { readPolicy } from '../platform/policy.ts';
-import { fraudReport } from '../test/fraud.ts';
-import { closeVerified, openTestGraph, testHeader } from '../test/graph.ts';
-import { claimedObligation } from '../test/obligations.ts';
-import { customerWithCards } from '../test/wallets.ts';
+import { fraudReport } from '../test/fraud-fixtures.ts';
+import { verifyAndClose, openTestGraph, testHeader } from '../test/test-graph.ts';
+import { claimedObligation } from '../test/obligation-fixtures.ts';
+import { customerWithCards } from '../test/wallet-fixtures.ts';
 import type { SweepInput } from '../workflows/sweep-obligations.ts';
 import { createSweepActivities } from './sweep.ts';
-import { deliver, graphOptions, newKeys, noticeEvents, notifierOf } from './testing.ts';
+import { deliver, graphOptions, newKeys, noticeEvents, notifierOf } from './notice-fixtures.ts';
 
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
@@ -28,13 +28,13 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await inbox.close();
-  await closeVerified(graph);
+  await verifyAndClose(graph);
 });
 
 /** The notices that a sweep that comes so much later starts about that payment or that fraud case. */
-async function swept(subject: string, later: number): Promise<SendNoticeInput[]> {
+async function sweptNotices(subject: string, later: number): Promise<SendNoticeInput[]> {
   const started: SendNoticeInput[] = [];
-  const { sweepNotices } = sweeping(later, {
+  const { sweepNotices } = sweepActivities(later, {
     startNotice: async (notice) => {
       if (notice.payment_id === subject || notice.case_id === subject) started.push(notice);
       return true;
@@ -45,7 +45,7 @@ async function swept(subject: string, later: number): Promise<SendNoticeInput[]>
 }
 
 /** A sweep that comes so much later. */
-function sweeping(later: number, starts: Partial<Parameters<typeof createSweepActivities>[0]>) {
+function sweepActivities(later: number, starts: Partial<Parameters<typeof createSweepActivities>[0]>) {
   return createSweepActivities({
     graph,
     listRunningRecoveries: async () => new Set(),
@@ -82,23 +82,23 @@ async function fraudCase(outcome: 'suspected' | 'confirmed_fraud') {
 
 async function recovered() {
   const email = `due.${randomUUID()}@shop.example`;
-  const owed = await claimedObligation(graph, policy, { email });
-  await owed.record({ result: 'approved', charge_ref: 'ch_1' });
-  return owed;
+  const obligation = await claimedObligation(graph, policy, { email });
+  await obligation.record({ result: 'approved', charge_ref: 'ch_1' });
+  return obligation;
 }
 
 async function exhausted() {
-  const owed = await claimedObligation(graph, policy);
-  await owed.record({ result: 'declined', codes: { decline_code: 'insufficient_funds' } });
-  const end = { payment_id: owed.payment_id, outcome: 'exhausted', rule: 'window_over' } as const;
+  const obligation = await claimedObligation(graph, policy);
+  await obligation.record({ result: 'declined', codes: { decline_code: 'insufficient_funds' } });
+  const end = { payment_id: obligation.payment_id, outcome: 'exhausted', rule: 'window_over' } as const;
   await closeRecovery(graph, testHeader(), end, 'recovery_ended');
-  return owed;
+  return obligation;
 }
 
 test('a customer who was charged while everything was lost is told, and only once', async () => {
   const { payment_id, customer_id } = await recovered();
-  expect(await swept(payment_id, 0)).toEqual([]);
-  const [notice = expect.fail('nothing is due')] = await swept(payment_id, 2 * MINUTE);
+  expect(await sweptNotices(payment_id, 0)).toEqual([]);
+  const [notice = expect.fail('nothing is due')] = await sweptNotices(payment_id, 2 * MINUTE);
   expect(notice).toMatchObject({ payment_id, customer_id, template: 'recovered' });
   const notifier = notifierOf({ by: 'webhook', url: inbox.webhook });
   // A run that was not lost after all, and sweeps that came twice.
@@ -107,39 +107,39 @@ test('a customer who was charged while everything was lost is told, and only onc
   expect(await noticeEvents(graph, customer_id)).toMatchObject([
     { type: 'NoticeSent', template: 'recovered' },
   ]);
-  expect(await swept(payment_id, 2 * MINUTE)).toEqual([]);
+  expect(await sweptNotices(payment_id, 2 * MINUTE)).toEqual([]);
   const messages = await fetch(`${inbox.url}/messages?customer_id=${customer_id}`);
   expect(await messages.json()).toMatchObject({ data: [{ template: 'recovered' }] });
 });
 
 test('that money moved is told however late; that nothing was charged only while it is news', async () => {
   const [paid, unpaid] = [await recovered(), await exhausted()];
-  expect(await swept(paid.payment_id, 30 * DAY)).toMatchObject([{ template: 'recovered' }]);
-  const [late] = await swept(paid.payment_id, 30 * DAY);
+  expect(await sweptNotices(paid.payment_id, 30 * DAY)).toMatchObject([{ template: 'recovered' }]);
+  const [late] = await sweptNotices(paid.payment_id, 30 * DAY);
   expect(late).not.toHaveProperty('given_up');
 
-  const [soon] = await swept(unpaid.payment_id, 2 * DAY);
+  const [soon] = await sweptNotices(unpaid.payment_id, 2 * DAY);
   expect(soon).toMatchObject({ template: 'recovery_ended' });
   expect(soon).not.toHaveProperty('given_up');
-  expect(await swept(unpaid.payment_id, 4 * DAY)).toMatchObject([{ given_up: expect.any(String) }]);
+  expect(await sweptNotices(unpaid.payment_id, 4 * DAY)).toMatchObject([{ given_up: expect.any(String) }]);
 });
 
 test('a suspension whose run was lost before the customer was told is told of, once', async () => {
   const { case_id, customer_id } = await fraudCase('confirmed_fraud');
-  expect(await swept(case_id, 0)).toEqual([]);
-  const [notice = expect.fail('nothing is due'), ...more] = await swept(case_id, 2 * MINUTE);
+  expect(await sweptNotices(case_id, 0)).toEqual([]);
+  const [notice = expect.fail('nothing is due'), ...more] = await sweptNotices(case_id, 2 * MINUTE);
   const notification_id = `fraud:${case_id}:account_suspended:1`;
   expect(notice).toEqual({ notification_id, customer_id, case_id, template: 'account_suspended' });
   expect(more).toEqual([]);
-  expect(await swept(case_id, 4 * DAY)).toEqual([{ ...notice, given_up: expect.any(String) }]);
+  expect(await sweptNotices(case_id, 4 * DAY)).toEqual([{ ...notice, given_up: expect.any(String) }]);
   await deliver(graph, notice, notifierOf({ by: 'webhook', url: inbox.webhook }));
-  expect(await swept(case_id, 2 * MINUTE)).toEqual([]);
+  expect(await sweptNotices(case_id, 2 * MINUTE)).toEqual([]);
 });
 
 test('a suspicion that awaits a person is taken up, page after page, until somebody has decided', async () => {
   const { case_id } = await fraudCase('suspected');
   const resumed: string[] = [];
-  const { sweepFraudReviews } = sweeping(0, {
+  const { sweepFraudReviews } = sweepActivities(0, {
     resumeFraudCase: async (id) => {
       resumed.push(id);
       return true;
@@ -159,19 +159,19 @@ describe('recoveries', () => {
   const SWEEPS_A_DAY = DAY / SWEEP;
 
   /** Two payments that are owed; of one the recovery is listed as running. */
-  async function oneLost() {
+  async function lostAndRunning() {
     // Behind the payments of other tests, so that their pages are not read.
     const prefix = `zz-sweep-${randomUUID()}`;
     const [lost, running] = [`${prefix}-1`, `${prefix}-2`];
     for (const payment_id of [lost, running]) await claimedObligation(graph, policy, { payment_id });
-    const asked: (readonly string[])[] = [];
+    const queriedPages: (readonly string[])[] = [];
     /** What the sweep that begins then starts of the two. */
     const startedAt = async (to: number, list: ReadonlySet<string>, from = to - SWEEP) => {
       const started: string[] = [];
-      const { sweepRecoveries } = sweeping(0, {
+      const { sweepRecoveries } = sweepActivities(0, {
         now: () => to,
         async listRunningRecoveries(paymentIds) {
-          asked.push(paymentIds);
+          queriedPages.push(paymentIds);
           return list;
         },
         async resumeRecovery(paymentId) {
@@ -182,19 +182,19 @@ describe('recoveries', () => {
       await eachPage(sweepRecoveries, prefix, { from, to });
       return started.filter((paymentId) => paymentId.startsWith(prefix));
     };
-    return { lost, running, asked, startedAt };
+    return { lost, running, queriedPages, startedAt };
   }
 
   test('of a page are asked for at once, and those are started that Temporal does not list', async () => {
-    const { lost, running, asked, startedAt } = await oneLost();
+    const { lost, running, queriedPages, startedAt } = await lostAndRunning();
     expect(await startedAt(Date.now(), new Set([running]))).toContain(lost);
-    expect(asked).toHaveLength(1);
-    expect(asked[0]).toEqual(expect.arrayContaining([lost, running]));
-    expect(asked[0]).toEqual(asked[0]?.toSorted());
+    expect(queriedPages).toHaveLength(1);
+    expect(queriedPages[0]).toEqual(expect.arrayContaining([lost, running]));
+    expect(queriedPages[0]).toEqual(queriedPages[0]?.toSorted());
   });
 
   test('are taken for lost in one sweep of each day, whatever Temporal lists', async () => {
-    const { lost, running, startedAt } = await oneLost();
+    const { lost, running, startedAt } = await lostAndRunning();
     const today = Date.now();
     const started: string[] = [];
     for (let n = 0; n < SWEEPS_A_DAY; n += 1)
@@ -203,7 +203,7 @@ describe('recoveries', () => {
   });
 
   test('are taken for lost once a day also where each sweep takes until far into the next one’s turn', async () => {
-    const { lost, running, startedAt } = await oneLost();
+    const { lost, running, startedAt } = await lostAndRunning();
     const today = Date.now();
     const started: string[] = [];
     for (let at = today; at < today + DAY; at += 6 * SWEEP)

@@ -1,7 +1,7 @@
 import { log } from '@temporalio/activity';
 import { PersonaError } from '../domain/errors.ts';
 import type { NoticeTemplate } from '../domain/ports.ts';
-import type { Report, SendNoticeInput } from '../domain/processes.ts';
+import type { Report, SendNoticeInput } from '../domain/workflow-contracts.ts';
 import { findCardNoticesDue } from '../graph/expiry/index.ts';
 import { findSuspensionNoticesDue, type FraudReview, getFraudReviews } from '../graph/index.ts';
 import {
@@ -14,7 +14,7 @@ import {
   postponeReports,
   type ReportDue,
 } from '../graph/recovery/index.ts';
-import { headerOf, onceInActivity } from './header.ts';
+import { headerOf, activityIdempotencyKey } from './command-header.ts';
 import type { SweepActivities, SweptPage } from '../workflows/sweep-obligations.ts';
 import { createSweepRecoveries, type SweepRecoveriesDependencies } from './sweep-recoveries.ts';
 
@@ -36,25 +36,25 @@ export interface SweepDependencies extends SweepRecoveriesDependencies {
 
 const PAGE = 100;
 /** Begins the cursors of notices about fraud cases: payments' ids have no colon. */
-const CASES = 'case:';
+const CASE_CURSOR_PREFIX = 'case:';
 /** How the ids of notices about cards begin: their pages are the last. */
-const CARDS = 'expiry:';
+const CARD_CURSOR_PREFIX = 'expiry:';
 /** An accepted message reaches its process, and is recorded, within seconds; what is older may have been lost. */
-const REPORT_WAITS_MS = 60_000;
+const REPORT_GRACE_MS = 60_000;
 /** Whatever keeps a message from being recorded, it is sent again this often at least. */
-const REPORT_AGAIN_MS = 24 * 3_600_000;
+const MAX_RESEND_INTERVAL_MS = 24 * 3_600_000;
 /** As long as a recovery that has just ended tries by itself; then a child does, under the same id. */
-const NOTICE_WAITS_MS = 60_000;
+const NOTICE_GRACE_MS = 60_000;
 /** As long as a receiver that is away is waited for (specification: interfaces, 'Notifications'). */
-const NEWS_MS = 3 * 24 * 3_600_000;
+const NOTICE_MAX_AGE_MS = 3 * 24 * 3_600_000;
 /** Of money that moved a customer wants to hear however late; anything else has been overtaken by then. */
-const NEVER_TOO_LATE: readonly NoticeTemplate[] = ['recovered', 'refund_issued'];
+const NON_EXPIRING_TEMPLATES: readonly NoticeTemplate[] = ['recovered', 'refund_issued'];
 
-export function createSweepActivities(deps: SweepDependencies): SweepActivities {
-  const { graph, resumeFraudCase, startRefund, sendReport, startNotice, now } = deps;
+export function createSweepActivities(dependencies: SweepDependencies): SweepActivities {
+  const { graph, resumeFraudCase, startRefund, sendReport, startNotice, now } = dependencies;
 
   /** @returns whether it was sent */
-  async function sendAgain(due: ReportDue): Promise<boolean> {
+  async function resend(due: ReportDue): Promise<boolean> {
     const { kind, event_id, about } = due;
     const report = await openReport(graph, due);
     if (report) {
@@ -62,7 +62,7 @@ export function createSweepActivities(deps: SweepDependencies): SweepActivities 
       return true;
     }
     // Its customer was erased.
-    const header = headerOf(onceInActivity(`clear:${kind}:${event_id}`), at(now()));
+    const header = headerOf(activityIdempotencyKey(`clear:${kind}:${event_id}`), occurredAt(now()));
     await clearReports(graph, header, { ...about, reports: [{ kind, event_id }] });
     return false;
   }
@@ -71,9 +71,9 @@ export function createSweepActivities(deps: SweepDependencies): SweepActivities 
   async function postpone(reports: readonly ReportDue[]): Promise<void> {
     const next = reports.map(({ kind, event_id, at: accepted }) => ({
       ...{ kind, event_id },
-      until: now() + Math.min(now() - accepted, REPORT_AGAIN_MS),
+      until: now() + Math.min(now() - accepted, MAX_RESEND_INTERVAL_MS),
     }));
-    await postponeReports(graph, headerOf(onceInActivity('postpone'), at(now())), next);
+    await postponeReports(graph, headerOf(activityIdempotencyKey('postpone'), occurredAt(now())), next);
   }
 
   const inputsOf = (due: readonly NoticeDue[]) => due.map((notice) => inputOf(notice, now()));
@@ -91,7 +91,7 @@ export function createSweepActivities(deps: SweepDependencies): SweepActivities 
   }
 
   return {
-    sweepRecoveries: createSweepRecoveries(deps),
+    sweepRecoveries: createSweepRecoveries(dependencies),
 
     async sweepRefunds({ after }) {
       const { payment_ids, next } = await findRefundsDue(graph, { after, limit: PAGE, now: now() });
@@ -101,14 +101,14 @@ export function createSweepActivities(deps: SweepDependencies): SweepActivities 
     },
 
     async sweepReports({ after }) {
-      const page = { after, limit: PAGE, before: now() - REPORT_WAITS_MS, now: now() };
+      const page = { after, limit: PAGE, before: now() - REPORT_GRACE_MS, now: now() };
       const { due, next } = await findReportsDue(graph, page);
       let started = 0;
       /** Sent, or not to be sent now: next when they are twice as old. */
       const handled: ReportDue[] = [];
       for (const report of due) {
         try {
-          const isSent = await sendAgain(report);
+          const isSent = await resend(report);
           handled.push(report);
           if (!isSent) continue;
           started += 1;
@@ -116,7 +116,7 @@ export function createSweepActivities(deps: SweepDependencies): SweepActivities 
         } catch (error) {
           // One that cannot be opened or sent must not keep the others back.
           log.error('An accepted message could not be sent again', { ...idsOf(report), error });
-          if (!isTemporalBusy(error)) handled.push(report);
+          if (!isTemporalUnavailable(error)) handled.push(report);
         }
       }
       if (handled.length > 0) await postpone(handled);
@@ -129,19 +129,19 @@ export function createSweepActivities(deps: SweepDependencies): SweepActivities 
 
     // First those about payments, then those about suspensions, then those about cards.
     async sweepNotices({ after }) {
-      if (after.startsWith(CARDS)) return sweepCardNotices(after);
-      const page = { limit: PAGE, before: now() - NOTICE_WAITS_MS };
-      if (after.startsWith(CASES)) {
-        const found = await findSuspensionNoticesDue(graph, { ...page, after: after.slice(CASES.length) });
-        return startNotices(inputsOf(found.due), found.last === undefined ? CARDS : `${CASES}${found.last}`);
+      if (after.startsWith(CARD_CURSOR_PREFIX)) return sweepCardNotices(after);
+      const page = { limit: PAGE, before: now() - NOTICE_GRACE_MS };
+      if (after.startsWith(CASE_CURSOR_PREFIX)) {
+        const found = await findSuspensionNoticesDue(graph, { ...page, after: after.slice(CASE_CURSOR_PREFIX.length) });
+        return startNotices(inputsOf(found.due), found.last === undefined ? CARD_CURSOR_PREFIX : `${CASE_CURSOR_PREFIX}${found.last}`);
       }
       const { due, last } = await findNoticesDue(graph, { ...page, after });
-      return startNotices(inputsOf(due), last ?? CASES);
+      return startNotices(inputsOf(due), last ?? CASE_CURSOR_PREFIX);
     },
 
     async sweepFraudReviews({ after }) {
-      const place = after === '' ? undefined : (JSON.parse(after) as Pick<FraudReview, 'since' | 'case_id'>);
-      const reviews = await getFraudReviews(graph, { limit: PAGE, ...(place && { after: place }) });
+      const cursor = after === '' ? undefined : (JSON.parse(after) as Pick<FraudReview, 'since' | 'case_id'>);
+      const reviews = await getFraudReviews(graph, { limit: PAGE, ...(cursor && { after: cursor }) });
       let started = 0;
       for (const { case_id } of reviews) if (await resumeFraudCase(case_id)) started += 1;
       const last = reviews.length === PAGE ? reviews.at(-1) : undefined;
@@ -152,7 +152,7 @@ export function createSweepActivities(deps: SweepDependencies): SweepActivities 
 }
 
 /** Its run has not got the message, which is sent as soon as Temporal takes it, however old it is. */
-function isTemporalBusy(error: unknown): boolean {
+function isTemporalUnavailable(error: unknown): boolean {
   return (
     error instanceof PersonaError &&
     (error.type === 'temporal_unavailable' || error.type === 'deadline_exceeded')
@@ -163,11 +163,11 @@ function idsOf({ kind, event_id, about }: ReportDue) {
   return { kind, event_id, ...about };
 }
 
-function at(now: number): { occurredAt: string } {
+function occurredAt(now: number): { occurredAt: string } {
   return { occurredAt: new Date(now).toISOString() };
 }
 
 function inputOf({ due_since, ...notice }: NoticeDue, now: number): SendNoticeInput {
-  const isOld = now - due_since > NEWS_MS && !NEVER_TOO_LATE.includes(notice.template);
+  const isOld = now - due_since > NOTICE_MAX_AGE_MS && !NON_EXPIRING_TEMPLATES.includes(notice.template);
   return isOld ? { ...notice, given_up: 'nobody could send it for three days' } : notice;
 }

@@ -11,19 +11,19 @@ import {
   getPaymentMethodToken,
   isCustomer,
   recordVerification,
-  type Verified,
+  type VerifiedPaymentMethod,
 } from '../graph/index.ts';
 import { getOpenObligations } from '../graph/recovery/index.ts';
 import type { MethodIds } from '../workflows/remove-payment-method.ts';
 import type { AttachedTo } from '../workflows/verify-method.ts';
-import { asked } from './gateway-faults.ts';
-import { onceInActivity } from './header.ts';
-import type { TellRecoveries } from './recovery.ts';
+import { gatewayCall } from './gateway-faults.ts';
+import { activityIdempotencyKey } from './command-header.ts';
+import type { SignalRecoveries } from './recovery.ts';
 
 interface VerificationDependencies {
   graph: Graph;
   gateway: PaymentGateway;
-  tellRecoveries: TellRecoveries;
+  signalRecoveries: SignalRecoveries;
   header: CommandHeader;
   /** Of the news for recoveries. */
   event_id: string;
@@ -35,22 +35,22 @@ interface VerificationDependencies {
  */
 export async function attach(
   { graph, gateway }: Pick<VerificationDependencies, 'graph' | 'gateway'>,
-  { customer_id, known, token, key }: { customer_id: string; known?: string; token: string; key: string },
+  { customer_id, knownCustomerRef, token, key }: { customer_id: string; knownCustomerRef?: string; token: string; key: string },
 ): Promise<AttachAnswer & AttachedTo> {
-  const owner = known === undefined ? undefined : await gateway.ownerOf(known);
-  const isStranger = owner !== undefined && owner !== customer_id && (await isCustomer(graph, owner));
-  if (known !== undefined && !isStranger) {
-    const answer = await gateway.attachPaymentMethod({ token, gateway_customer_ref: known, key });
-    if (answer.result !== 'no_customer') return { ...answer, gateway_customer_ref: known };
+  const owner = knownCustomerRef === undefined ? undefined : await gateway.ownerOf(knownCustomerRef);
+  const isOtherCustomer = owner !== undefined && owner !== customer_id && (await isCustomer(graph, owner));
+  if (knownCustomerRef !== undefined && !isOtherCustomer) {
+    const answer = await gateway.attachPaymentMethod({ token, gateway_customer_ref: knownCustomerRef, key });
+    if (answer.result !== 'no_customer') return { ...answer, gateway_customer_ref: knownCustomerRef };
   }
-  const created = await gateway.createCustomer({ customer_id, key: creationKey(customer_id, known) });
+  const created = await gateway.createCustomer({ customer_id, key: creationKey(customer_id, knownCustomerRef) });
   const answer = await gateway.attachPaymentMethod({ token, ...created, key: `${key}:created` });
   if (answer.result === 'no_customer')
     throw new PersonaError(
       'gateway_unavailable',
       'the payment gateway does not know whom it has just created',
     );
-  return { ...answer, ...created, ...(known !== undefined && { instead_of: known }) };
+  return { ...answer, ...created, ...(knownCustomerRef !== undefined && { instead_of: knownCustomerRef }) };
 }
 
 /** Methods that are attached at the same time meet at one customer. */
@@ -60,38 +60,38 @@ function creationKey(customer_id: string, instead_of: string | undefined): strin
 }
 
 /** Writes down what the gateway said of a new method, and signals the open recoveries of one that has become active. */
-export async function writeVerification(
-  { graph, tellRecoveries, header, event_id }: Omit<VerificationDependencies, 'gateway'>,
+export async function recordVerificationAndSignal(
+  { graph, signalRecoveries, header, event_id }: Omit<VerificationDependencies, 'gateway'>,
   { customer_id, payment_method_id, attachment }: MethodIds & { attachment: AttachAnswer & AttachedTo },
-): Promise<Verified> {
+): Promise<VerifiedPaymentMethod> {
   const { gateway_customer_ref, instead_of, ...answer } = attachment;
   const verified = await recordVerification(graph, header, {
     ...{ customer_id, payment_method_id, gateway_customer_ref, instead_of, answer },
   });
   // After the commit: a crash in between repeats the activity, and a signal too many does no harm.
   if (verified.payment_method_status === 'active') {
-    const owed = await getOpenObligations(graph, customer_id);
-    await tellRecoveries(owed, 'paymentMethodAdded', { event_id, payment_method_id });
+    const openPaymentIds = await getOpenObligations(graph, customer_id);
+    await signalRecoveries(openPaymentIds, 'paymentMethodAdded', { event_id, payment_method_id });
   }
   return verified;
 }
 
 /** Verifies a method whose own run was lost, with the token that the graph has. It may run beside that run. */
-export async function verifyLeft(deps: VerificationDependencies, ids: MethodIds): Promise<Verified> {
-  const { graph, gateway } = deps;
+export async function completeLostVerification(dependencies: VerificationDependencies, ids: MethodIds): Promise<VerifiedPaymentMethod> {
+  const { graph, gateway } = dependencies;
   const { customer_id, payment_method_id } = ids;
   const [customer, token] = await Promise.all([
     getGatewayCustomer(graph, { customer_id }),
     getPaymentMethodToken(graph, ids),
   ]);
-  const { gateway_customer_ref: known } = customer;
+  const { gateway_customer_ref: knownCustomerRef } = customer;
   // Attaching twice is attaching once; the same key would only replay a fault of the first try for a day.
-  const key = `${onceInActivity('attach')}:${payment_method_id}:${activityInfo().attempt}`;
-  const attachment = await asked(
+  const key = `${activityIdempotencyKey('attach')}:${payment_method_id}:${activityInfo().attempt}`;
+  const attachment = await gatewayCall(
     attach(
       { graph, gateway },
-      { customer_id, token: token.reveal(), key, ...(known !== undefined && { known }) },
+      { customer_id, token: token.reveal(), key, ...(knownCustomerRef !== undefined && { knownCustomerRef }) },
     ),
   );
-  return writeVerification(deps, { ...ids, attachment });
+  return recordVerificationAndSignal(dependencies, { ...ids, attachment });
 }

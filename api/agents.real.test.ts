@@ -5,17 +5,17 @@ import { status } from '@grpc/grpc-js';
 import { describe, expect, test } from 'vitest';
 import type { GetCustomerContextResponse } from '../proto/gen/persona/v1/persona_agent.ts';
 import { Consistency } from '../proto/gen/persona/v1/types.ts';
-import { call } from '../test/api.ts';
+import { unaryCall } from '../test/api-fixture.ts';
 import { recovery } from './http/schemas/recoveries.ts';
-import { addMethod, card, exactly, now, onboard, refusal, rest, twoApis } from './testing.ts';
+import { addMethod, cardMethod, matchesExactly, now, onboard, rpcError, sendRequest, startTwoApis } from './api-fixtures.ts';
 
-const api = twoApis();
+const api = startTwoApis();
 
 function contextOf(
   customer_id: string,
   options: { min_version?: bigint; deadlineMs?: number; eventual?: true } = {},
 ) {
-  return call<GetCustomerContextResponse>(
+  return unaryCall<GetCustomerContextResponse>(
     api.first.agent,
     'getCustomerContext',
     {
@@ -48,23 +48,23 @@ describe('context', () => {
 
   test('a version that never comes is refused when the deadline does', async () => {
     const { customer_id } = await onboard(api.first);
-    const ask = () => refusal(contextOf(customer_id, { min_version: 1_000n, deadlineMs: 500 }));
+    const readContext = () => rpcError(contextOf(customer_id, { min_version: 1_000n, deadlineMs: 500 }));
     // Said at the last moment: where machine or graph stand still just then, the deadline is quicker.
-    await expect.poll(ask).toMatchObject({
+    await expect.poll(readContext).toMatchObject({
       code: status.FAILED_PRECONDITION,
       details: expect.stringContaining('not yet at 1000'),
     });
   });
 
   test('nobody is NOT_FOUND, however fresh the answer must be', async () => {
-    expect((await refusal(contextOf(randomUUID(), { eventual: true }))).code).toBe(status.NOT_FOUND);
-    expect((await refusal(contextOf(randomUUID()))).code).toBe(status.NOT_FOUND);
+    expect((await rpcError(contextOf(randomUUID(), { eventual: true }))).code).toBe(status.NOT_FOUND);
+    expect((await rpcError(contextOf(randomUUID()))).code).toBe(status.NOT_FOUND);
   });
 });
 
 describe('device trust', () => {
   const update = (request: object, entries: Record<string, string> = {}) =>
-    call(api.first.agent, 'updateDeviceTrustScore', request, { metadata: entries });
+    unaryCall(api.first.agent, 'updateDeviceTrustScore', request, { metadata: entries });
 
   test('the newest observation stands; an older one changes nothing, the same one twice acts once', async () => {
     const { customer_id, device_id } = await onboard(api.first, {
@@ -88,13 +88,13 @@ describe('device trust', () => {
     const { device_id } = await onboard(api.first, { device_details: { fingerprint: randomUUID() } });
     const key = { 'idempotency-key': randomUUID() };
     await update({ device_id, trust_score: 0.4 }, key);
-    expect((await refusal(update({ device_id, trust_score: 0.6 }, key))).code).toBe(
+    expect((await rpcError(update({ device_id, trust_score: 0.6 }, key))).code).toBe(
       status.FAILED_PRECONDITION,
     );
     const stale = { device_id, trust_score: 0.6, observed_at: new Date(), expected_version: 999n };
-    expect((await refusal(update(stale))).code).toBe(status.ABORTED);
+    expect((await rpcError(update(stale))).code).toBe(status.ABORTED);
     const unknown = { device_id: randomUUID(), trust_score: 0.6, observed_at: new Date() };
-    expect((await refusal(update(unknown))).code).toBe(status.NOT_FOUND);
+    expect((await rpcError(update(unknown))).code).toBe(status.NOT_FOUND);
   });
 });
 
@@ -110,7 +110,7 @@ describe('payment failures', () => {
     occurred_at: now(),
     decline_code: 'insufficient_funds',
   });
-  const report = (body: object, at = api.first) => rest(at, '/internal/v1/payment-failures', body);
+  const report = (body: object, at = api.first) => sendRequest(at, '/internal/v1/payment-failures', body);
 
   test('a settlement, by either face, closes a payment that nobody has heard of; what does not fit is refused', async () => {
     const { customer_id } = await onboard(api.first);
@@ -120,11 +120,11 @@ describe('payment failures', () => {
       customer_id,
       settled_at: now(),
     };
-    const settle = (body: object, at = api.first) => rest(at, '/internal/v1/payment-settlements', body);
+    const settle = (body: object, at = api.first) => sendRequest(at, '/internal/v1/payment-settlements', body);
     const workflow_id = `recovery:${settlement.payment_id}`;
     expect(await settle(settlement)).toMatchObject({ status: 202, body: { workflow_id } });
     const message = { ...settlement, settled_at: new Date(settlement.settled_at) };
-    expect(await call(api.second.agent, 'reportPaymentSettled', message)).toEqual({ workflow_id });
+    expect(await unaryCall(api.second.agent, 'reportPaymentSettled', message)).toEqual({ workflow_id });
     expect(await settle({ ...settlement, settled_at: '2999-01-01T00:00:00Z' })).toMatchObject({
       status: 422,
     });
@@ -133,17 +133,17 @@ describe('payment failures', () => {
     });
     const other = await onboard(api.first);
     // Of an event that was accepted before the payment was known, each repeat is answered as it was.
-    const theirs = () => ({ ...settlement, event_id: randomUUID(), customer_id: other.customer_id });
-    await expect.poll(async () => (await settle(theirs())).status, { timeout: 60_000 }).toBe(409);
+    const otherCustomerSettlement = () => ({ ...settlement, event_id: randomUUID(), customer_id: other.customer_id });
+    await expect.poll(async () => (await settle(otherCustomerSettlement())).status, { timeout: 60_000 }).toBe(409);
   });
 
   test('a report starts the recovery, which both faces then show; the report again is the same one', async () => {
     const customer = await onboard(api.first, {
-      payment_method_details: card(),
+      payment_method_details: cardMethod(),
       device_details: { fingerprint: randomUUID(), trust_score: 0.9 },
     });
     const alternative = await addMethod(api.first, customer.customer_id, {
-      ...card(),
+      ...cardMethod(),
       device_id: customer.device_id,
     });
     const failure = failureOf(customer);
@@ -155,11 +155,11 @@ describe('payment failures', () => {
     expect((await report(failure, api.second)).body).toEqual(reported.body);
     const path = `/api/v1/customers/${customer.customer_id}/recoveries`;
     await expect
-      .poll(async () => (await rest(api.first, `${path}/${failure.payment_id}`)).body.outcome, {
+      .poll(async () => (await sendRequest(api.first, `${path}/${failure.payment_id}`)).body.outcome, {
         timeout: 60_000,
       })
       .toBe('recovered');
-    const shown = (await rest(api.second, `${path}/${failure.payment_id}`)).body;
+    const shown = (await sendRequest(api.second, `${path}/${failure.payment_id}`)).body;
     expect(shown).toMatchObject({
       state: 'done',
       class: 'LATER',
@@ -167,9 +167,9 @@ describe('payment failures', () => {
       attempts: [{ n: 1, payment_method_id: alternative.body.payment_method_id, state: 'approved' }],
       reason_text: expect.stringContaining('went through'),
     });
-    expect((await rest(api.first, path)).body.items).toEqual([shown]);
-    expect(exactly(recovery, shown)).toBe(true);
-    const overGrpc = await call(api.second.agent, 'getRecovery', { payment_id: failure.payment_id });
+    expect((await sendRequest(api.first, path)).body.items).toEqual([shown]);
+    expect(matchesExactly(recovery, shown)).toBe(true);
+    const overGrpc = await unaryCall(api.second.agent, 'getRecovery', { payment_id: failure.payment_id });
     expect(overGrpc).toMatchObject({
       outcome: 'recovered',
       amount: 1250n,
@@ -189,14 +189,14 @@ describe('payment failures', () => {
   });
 
   test("unknown customers, others' methods and bad input are refused by their own codes", async () => {
-    const customer = await onboard(api.first, { payment_method_details: card() });
-    const other = await onboard(api.first, { payment_method_details: card() });
+    const customer = await onboard(api.first, { payment_method_details: cardMethod() });
+    const other = await onboard(api.first, { payment_method_details: cardMethod() });
     const failure = failureOf(customer);
     expect((await report({ ...failure, customer_id: randomUUID() })).status).toBe(404);
     expect((await report({ ...failure, payment_method_id: other.payment_method_id })).status).toBe(404);
     expect((await report({ ...failure, amount: 0 })).status).toBe(422);
-    const overGrpc = await refusal(
-      call(api.first.agent, 'reportPaymentFailure', {
+    const overGrpc = await rpcError(
+      unaryCall(api.first.agent, 'reportPaymentFailure', {
         ...failure,
         payment_method_id: other.payment_method_id,
         amount: 1250n,
@@ -205,7 +205,7 @@ describe('payment failures', () => {
     );
     expect(overGrpc.code).toBe(status.NOT_FOUND);
     expect(
-      (await rest(api.first, `/api/v1/customers/${customer.customer_id}/recoveries/${failure.payment_id}`))
+      (await sendRequest(api.first, `/api/v1/customers/${customer.customer_id}/recoveries/${failure.payment_id}`))
         .status,
     ).toBe(404);
   });

@@ -4,22 +4,22 @@ import { randomUUID } from 'node:crypto';
 import { status } from '@grpc/grpc-js';
 import { describe, expect, test } from 'vitest';
 import { setCustomerStatus } from '../graph/index.ts';
-import { call } from '../test/api.ts';
-import { randomEmail, randomToken, testHeader } from '../test/graph.ts';
-import { onboardingAnswer } from './http/schemas/onboarding.ts';
+import { unaryCall } from '../test/api-fixture.ts';
+import { randomEmail, randomToken, testHeader } from '../test/test-graph.ts';
+import { onboardingResult } from './http/schemas/onboarding.ts';
 import { paymentMethod, profile } from './http/schemas/wallet.ts';
-import { addMethod, card, exactly, now, onboard, refusal, rest, stranger, twoApis } from './testing.ts';
+import { addMethod, cardMethod, matchesExactly, now, onboard, rpcError, sendRequest, newCustomerRequest, startTwoApis } from './api-fixtures.ts';
 
-const api = twoApis();
+const api = startTwoApis();
 
 describe('onboarding', () => {
   test('a new customer is 201 and whole; the same transaction again, anywhere, is the same answer', async () => {
     const token = randomToken();
-    const request = stranger({
-      payment_method_details: card(token),
+    const request = newCustomerRequest({
+      payment_method_details: cardMethod(token),
       device_details: { fingerprint: randomUUID() },
     });
-    const created = await rest(api.first, '/api/v1/customers', request);
+    const created = await sendRequest(api.first, '/api/v1/customers', request);
     expect(created.status).toBe(201);
     expect(created.body).toMatchObject({
       created: true,
@@ -29,7 +29,7 @@ describe('onboarding', () => {
     });
     expect(created.body).not.toHaveProperty('request_hash');
 
-    const repeated = await rest(api.second, '/api/v1/customers', request);
+    const repeated = await sendRequest(api.second, '/api/v1/customers', request);
     expect(repeated.body).toEqual(created.body);
 
     const answer = await fetch(new URL(created.headers.get('location') ?? '', api.first.http));
@@ -41,14 +41,14 @@ describe('onboarding', () => {
       payment_method_count: 1,
       device_count: 1,
     });
-    expect(exactly(onboardingAnswer, created.body)).toBe(true);
+    expect(matchesExactly(onboardingResult, created.body)).toBe(true);
     expect(
-      exactly(
+      matchesExactly(
         profile,
-        (await rest(api.second, `/api/v1/customers/${created.body.customer_id}/profile`)).body,
+        (await sendRequest(api.second, `/api/v1/customers/${created.body.customer_id}/profile`)).body,
       ),
     ).toBe(true);
-    const wallet = await rest(api.second, `/api/v1/customers/${created.body.customer_id}/payment-methods`);
+    const wallet = await sendRequest(api.second, `/api/v1/customers/${created.body.customer_id}/payment-methods`);
     expect(wallet.body.items).toMatchObject([
       { brand: 'visa', last_four: '4242', status: 'active', is_default: true },
     ]);
@@ -56,13 +56,13 @@ describe('onboarding', () => {
   });
 
   test('the same transaction with another body is refused by both faces', async () => {
-    const request = stranger();
-    await rest(api.first, '/api/v1/customers', request);
+    const request = newCustomerRequest();
+    await sendRequest(api.first, '/api/v1/customers', request);
     const other = { ...request, customer_metadata: { segment: 'vip' } };
-    const overRest = await rest(api.second, '/api/v1/customers', other);
+    const overRest = await sendRequest(api.second, '/api/v1/customers', other);
     expect([overRest.status, overRest.body.type]).toEqual([422, 'urn:persona:error:idempotency_key_reused']);
-    const overGrpc = await refusal(
-      call(api.second.graph, 'createCustomer', { ...other, occurred_at: new Date() }),
+    const overGrpc = await rpcError(
+      unaryCall(api.second.graph, 'createCustomer', { ...other, occurred_at: new Date() }),
     );
     expect(overGrpc.code).toBe(status.FAILED_PRECONDITION);
   });
@@ -70,8 +70,8 @@ describe('onboarding', () => {
   test('what a face sent in another form is the same request', async () => {
     const email = randomEmail();
     const request = { transaction_id: randomUUID(), occurred_at: now(), email };
-    const created = await rest(api.first, '/api/v1/customers', request);
-    const overGrpc = await call(api.second.graph, 'createCustomer', {
+    const created = await sendRequest(api.first, '/api/v1/customers', request);
+    const overGrpc = await unaryCall(api.second.graph, 'createCustomer', {
       transaction_id: request.transaction_id,
       email,
       digital_identifiers: [],
@@ -84,10 +84,10 @@ describe('onboarding', () => {
     const email = randomEmail();
     const answers = await Promise.all(
       Array.from({ length: 20 }, (_, index) =>
-        rest(
+        sendRequest(
           index % 2 === 0 ? api.first : api.second,
           '/api/v1/customers',
-          stranger({ digital_identifiers: [{ type: 'email', value: email, is_verified: true }] }),
+          newCustomerRequest({ digital_identifiers: [{ type: 'email', value: email, is_verified: true }] }),
         ),
       ),
     );
@@ -97,10 +97,10 @@ describe('onboarding', () => {
   });
 
   test('what only the normal form shows is refused at the door, and starts nothing', async () => {
-    const refused = await rest(
+    const refused = await sendRequest(
       api.first,
       '/api/v1/customers',
-      stranger({ digital_identifiers: [{ type: 'email', value: 'a..b@shop.example' }] }),
+      newCustomerRequest({ digital_identifiers: [{ type: 'email', value: 'a..b@shop.example' }] }),
     );
     expect([refused.status, refused.body.errors]).toEqual([
       422,
@@ -113,7 +113,7 @@ describe('wallet', () => {
   test('a new method is 201; its key again, at another process, is the same one, and with another body refused', async () => {
     const { customer_id } = await onboard(api.first);
     const key = randomUUID();
-    const body = card();
+    const body = cardMethod();
     const added = await addMethod(api.first, customer_id, body, key);
     expect([added.status, added.body]).toEqual([
       201,
@@ -126,12 +126,12 @@ describe('wallet', () => {
     ]);
     const again = await addMethod(api.second, customer_id, body, key);
     expect([again.status, again.body]).toEqual([201, added.body]);
-    const other = await addMethod(api.second, customer_id, card(), key);
+    const other = await addMethod(api.second, customer_id, cardMethod(), key);
     expect([other.status, other.body.type]).toEqual([422, 'urn:persona:error:idempotency_key_reused']);
 
-    const one = await rest(api.first, added.headers.get('location') ?? '');
+    const one = await sendRequest(api.first, added.headers.get('location') ?? '');
     expect(one.body).toEqual(added.body);
-    expect(exactly(paymentMethod, one.body)).toBe(true);
+    expect(matchesExactly(paymentMethod, one.body)).toBe(true);
     expect(one.headers.get('etag')).toBe(`"${one.body.changed_seq}"`);
   });
 
@@ -139,22 +139,22 @@ describe('wallet', () => {
     const { customer_id } = await onboard(api.first);
     for (let n = 0; n < 3; n += 1) await addMethod(api.first, customer_id);
     const path = `/api/v1/customers/${customer_id}/payment-methods`;
-    const whole = (await rest(api.first, path)).body.items.map(idOf);
-    const one = (await rest(api.first, `${path}?limit=2`)).body;
-    const two = (await rest(api.second, `${path}?limit=2&cursor=${one.next_cursor}`)).body;
+    const whole = (await sendRequest(api.first, path)).body.items.map(idOf);
+    const one = (await sendRequest(api.first, `${path}?limit=2`)).body;
+    const two = (await sendRequest(api.second, `${path}?limit=2&cursor=${one.next_cursor}`)).body;
     expect([...one.items, ...two.items].map(idOf)).toEqual(whole);
     expect([whole.length, two.next_cursor]).toEqual([3, null]);
-    const bad = await rest(api.first, `${path}?cursor=nonsense`);
+    const bad = await sendRequest(api.first, `${path}?cursor=nonsense`);
     expect([bad.status, bad.body.errors[0].pointer]).toEqual([422, '#/cursor']);
   });
 
   test("another customer's token, an unknown customer, a suspended one and the gateway's no are refused", async () => {
     const token = randomToken();
-    await onboard(api.first, { payment_method_details: card(token) });
+    await onboard(api.first, { payment_method_details: cardMethod(token) });
     const { customer_id } = await onboard(api.first);
-    expect((await addMethod(api.first, customer_id, card(token))).status).toBe(409);
+    expect((await addMethod(api.first, customer_id, cardMethod(token))).status).toBe(409);
     expect((await addMethod(api.first, randomUUID())).status).toBe(404);
-    const declined = await addMethod(api.first, customer_id, card(`pm_declined_${randomUUID()}`));
+    const declined = await addMethod(api.first, customer_id, cardMethod(`pm_declined_${randomUUID()}`));
     expect([declined.status, declined.body.type]).toEqual([422, 'urn:persona:error:payment_method_declined']);
     await setCustomerStatus(api.graph, testHeader(), { customer_id, status: 'suspended', reason: 'test' });
     expect((await addMethod(api.first, customer_id)).status).toBe(403);
@@ -163,12 +163,12 @@ describe('wallet', () => {
   const path = ({ customer_id, payment_method_id }: { customer_id: string; payment_method_id: string }) =>
     `/api/v1/customers/${customer_id}/payment-methods/${payment_method_id}`;
   const edit = async (
-    of: { customer_id: string; payment_method_id: string },
+    ids: { customer_id: string; payment_method_id: string },
     verb: 'PATCH' | 'DELETE',
     headers: Record<string, string>,
     body?: object,
   ) => {
-    const response = await fetch(`${api.second.http}${path(of)}`, {
+    const response = await fetch(`${api.second.http}${path(ids)}`, {
       method: verb,
       headers: { ...headers, ...(body && { 'content-type': 'application/json' }) },
       ...(body && { body: JSON.stringify(body) }),
@@ -179,11 +179,11 @@ describe('wallet', () => {
   };
 
   test('a date and a consent are changed on the version that was seen; the same request again is the same', async () => {
-    const { customer_id, payment_method_id } = await onboard(api.first, { payment_method_details: card() });
-    const of = { customer_id, payment_method_id };
-    const seen = (await rest(api.first, path(of))).headers.get('etag') ?? '';
+    const { customer_id, payment_method_id } = await onboard(api.first, { payment_method_details: cardMethod() });
+    const ids = { customer_id, payment_method_id };
+    const seen = (await sendRequest(api.first, path(ids))).headers.get('etag') ?? '';
     const change = { expiry_month: 5, expiry_year: 2037, off_session_consent: false };
-    const changed = await edit(of, 'PATCH', { 'if-match': seen }, change);
+    const changed = await edit(ids, 'PATCH', { 'if-match': seen }, change);
     expect([changed.status, changed.body]).toEqual([
       200,
       expect.objectContaining({ expiry_month: 5, expiry_year: 2037, off_session_consent: false }),
@@ -191,40 +191,40 @@ describe('wallet', () => {
     expect(changed.etag).toBe(`"${changed.body.changed_seq}"`);
     expect(changed.etag).not.toBe(seen);
     // Its caller did not hear of it.
-    expect(await edit(of, 'PATCH', { 'if-match': seen }, change)).toEqual(changed);
-    const stale = await edit(of, 'PATCH', { 'if-match': seen }, { off_session_consent: true });
+    expect(await edit(ids, 'PATCH', { 'if-match': seen }, change)).toEqual(changed);
+    const stale = await edit(ids, 'PATCH', { 'if-match': seen }, { off_session_consent: true });
     expect([stale.status, stale.body.type]).toEqual([412, 'urn:persona:error:stale_version']);
     const key = { 'if-match': changed.etag, 'idempotency-key': randomUUID() };
-    expect((await edit(of, 'PATCH', key, { off_session_consent: true })).status).toBe(200);
-    const other = await edit(of, 'PATCH', key, { off_session_consent: false });
+    expect((await edit(ids, 'PATCH', key, { off_session_consent: true })).status).toBe(200);
+    const other = await edit(ids, 'PATCH', key, { off_session_consent: false });
     expect([other.status, other.body.type]).toEqual([422, 'urn:persona:error:idempotency_key_reused']);
-    const over = await edit(of, 'PATCH', { 'if-match': '*' }, { expiry_month: 1, expiry_year: 2020 });
-    expect([over.status, over.body.errors]).toEqual([
+    const pastDate = await edit(ids, 'PATCH', { 'if-match': '*' }, { expiry_month: 1, expiry_year: 2020 });
+    expect([pastDate.status, pastDate.body.errors]).toEqual([
       422,
       [{ pointer: '#/expiry_year', message: 'must be of a date that is not over' }],
     ]);
   });
 
   test('a removed method is gone at once, also as the default; the same request again is the same', async () => {
-    const { customer_id, payment_method_id } = await onboard(api.first, { payment_method_details: card() });
+    const { customer_id, payment_method_id } = await onboard(api.first, { payment_method_details: cardMethod() });
     const second = (await addMethod(api.first, customer_id)).body.payment_method_id as string;
-    const of = { customer_id, payment_method_id };
-    const seen = { 'if-match': (await rest(api.first, path(of))).headers.get('etag') ?? '' };
-    expect((await edit(of, 'DELETE', seen)).status).toBe(204);
-    expect((await edit(of, 'DELETE', seen)).status).toBe(204);
-    expect((await edit(of, 'DELETE', { 'if-match': '*' })).status).toBe(404);
-    const wallet = await rest(api.first, `/api/v1/customers/${customer_id}/payment-methods`);
+    const ids = { customer_id, payment_method_id };
+    const seen = { 'if-match': (await sendRequest(api.first, path(ids))).headers.get('etag') ?? '' };
+    expect((await edit(ids, 'DELETE', seen)).status).toBe(204);
+    expect((await edit(ids, 'DELETE', seen)).status).toBe(204);
+    expect((await edit(ids, 'DELETE', { 'if-match': '*' })).status).toBe(404);
+    const wallet = await sendRequest(api.first, `/api/v1/customers/${customer_id}/payment-methods`);
     expect(wallet.body.items).toMatchObject([{ payment_method_id: second, is_default: true }]);
   });
 
   test('a change of nobody’s, of another’s and of a suspended customer’s method is refused', async () => {
-    const owner = await onboard(api.first, { payment_method_details: card() });
+    const owner = await onboard(api.first, { payment_method_details: cardMethod() });
     const { customer_id } = await onboard(api.first);
     const consent = { off_session_consent: true };
     const any = { 'if-match': '*' };
-    const foreign = { customer_id, payment_method_id: owner.payment_method_id };
-    expect((await edit(foreign, 'PATCH', any, consent)).status).toBe(404);
-    expect((await edit(foreign, 'DELETE', any)).status).toBe(404);
+    const otherCustomersMethod = { customer_id, payment_method_id: owner.payment_method_id };
+    expect((await edit(otherCustomersMethod, 'PATCH', any, consent)).status).toBe(404);
+    expect((await edit(otherCustomersMethod, 'DELETE', any)).status).toBe(404);
     expect((await edit({ ...owner, customer_id: randomUUID() }, 'DELETE', any)).status).toBe(404);
     const suspension = { customer_id: owner.customer_id, status: 'suspended', reason: 'test' } as const;
     await setCustomerStatus(api.graph, testHeader(), suspension);
@@ -233,10 +233,10 @@ describe('wallet', () => {
   });
 
   test("a customer's methods are nobody else's", async () => {
-    const owner = await onboard(api.first, { payment_method_details: card() });
+    const owner = await onboard(api.first, { payment_method_details: cardMethod() });
     const { customer_id } = await onboard(api.first);
     const path = `/api/v1/customers/${customer_id}/payment-methods/${owner.payment_method_id}`;
-    expect((await rest(api.first, path)).status).toBe(404);
+    expect((await sendRequest(api.first, path)).status).toBe(404);
   });
 });
 
@@ -246,7 +246,7 @@ test.each([['nonsense'], ['[]'], ['["x"]'], ['["Sat Nov 21 2026","x"]'], ['["202
     const { customer_id } = await onboard(api.first);
     for (const list of ['timeline', 'recoveries']) {
       const cursor = Buffer.from(text).toString('base64url');
-      const refused = await rest(api.first, `/api/v1/customers/${customer_id}/${list}?cursor=${cursor}`);
+      const refused = await sendRequest(api.first, `/api/v1/customers/${customer_id}/${list}?cursor=${cursor}`);
       expect([list, refused.status, refused.body.errors]).toEqual([
         list,
         422,
@@ -254,7 +254,7 @@ test.each([['nonsense'], ['[]'], ['["x"]'], ['["Sat Nov 21 2026","x"]'], ['["202
       ]);
     }
     const cursor = Buffer.from(text).toString('base64url');
-    const devices = await refusal(call(api.first.graph, 'getDevices', { customer_id, cursor, limit: 10 }));
+    const devices = await rpcError(unaryCall(api.first.graph, 'getDevices', { customer_id, cursor, limit: 10 }));
     expect(devices.code).toBe(status.INVALID_ARGUMENT);
   },
 );

@@ -8,8 +8,8 @@ import type { AppOptions } from './http/app.ts';
 import { createObservers, type Observers } from './requests.ts';
 
 /** Every service that a test does not give fails loudly; servers look after their dependencies by themselves. */
-export function fakeServices(given: Partial<Services>): Services {
-  const all: Partial<Services> = { dependencies: async () => ({}), ...given };
+export function fakeServices(overrides: Partial<Services>): Services {
+  const all: Partial<Services> = { dependencyStates: async () => ({}), ...overrides };
   return new Proxy(all, {
     get(target, name) {
       const service = target[name as keyof Services];
@@ -20,13 +20,13 @@ export function fakeServices(given: Partial<Services>): Services {
 }
 
 /** Of an app that stays. */
-export const unhurried: AppOptions = {
+export const testAppOptions: AppOptions = {
   rateLimits: { customer: 0, service: 0 },
   policy: readPolicy(),
-  stopping: () => false,
+  isStopping: () => false,
 };
 
 /** @param write gets each log line */
-export function quietObservers(write: (line: string) => void = () => {}): Observers {
+export function silentObservers(write: (line: string) => void = () => {}): Observers {
   return createObservers(pino({ level: 'info' }, { write }), createMetrics());
 }

@@ -3,13 +3,13 @@
 import { createStripeEvents } from '../adapters/stripe/events.ts';
 import { admitKeys, MAX_CONNECTIONS, migrate, openConfiguredGraph, READ_MS } from '../graph/index.ts';
 import { readApiEnvironment } from '../platform/environment.ts';
-import { exitBecauseOf } from '../platform/exit.ts';
+import { exitWithError } from '../platform/exit.ts';
 import { observeGraph } from '../platform/graph-observer.ts';
 import { createLogger } from '../platform/logs.ts';
 import { createMetrics } from '../platform/metrics.ts';
 import { readPolicy } from '../platform/policy.ts';
 import { createShutdown } from '../platform/shutdown.ts';
-import { createServices } from '../services/create.ts';
+import { createServices } from '../services/create-services.ts';
 import { openTemporal, reachTemporal } from '../temporal/client.ts';
 import { serveCodec } from '../temporal/codec-server.ts';
 import { createObservers } from './requests.ts';
@@ -18,9 +18,9 @@ import { startServers } from './start.ts';
 /** Longer than the servers' own drain. */
 const GRACE_MS = 20_000;
 /** A Temporal that takes longer is as good as away. */
-const FIRST_CALL_MS = 5_000;
+const TEMPORAL_PROBE_TIMEOUT_MS = 5_000;
 
-await main().catch(exitBecauseOf);
+await main().catch(exitWithError);
 
 async function main(): Promise<void> {
   const environment = readApiEnvironment(process.env);
@@ -33,7 +33,7 @@ async function main(): Promise<void> {
       readTimeoutMs: READ_MS,
       observer: observeGraph(metrics.registry, logger, {
         connections: MAX_CONNECTIONS,
-        around: () => ({}),
+        logContext: () => ({}),
       }),
     });
     shutdown.add('graph', () => graph.close());
@@ -47,7 +47,7 @@ async function main(): Promise<void> {
     const temporal = openTemporal({ ...address, codecKeys: environment.codecKeys.reveal() });
     shutdown.add('temporal', () => temporal.connection.close());
     await reachTemporal(address, () =>
-      temporal.withDeadline(Date.now() + FIRST_CALL_MS, () =>
+      temporal.withDeadline(Date.now() + TEMPORAL_PROBE_TIMEOUT_MS, () =>
         temporal.workflowService.describeNamespace({ namespace: address.namespace }),
       ),
     ).catch((error: unknown) => logger.warn({ err: error }, 'nothing that needs a process is in service'));
@@ -66,7 +66,7 @@ async function main(): Promise<void> {
     logger.warn('PERSONA_INSECURE=1: plain text, and nobody is asked who they are; for this machine only');
     console.log(JSON.stringify({ ready }));
   } catch (error) {
-    await shutdown.now();
+    await shutdown.stopAll();
     throw error;
   }
 }

@@ -5,20 +5,20 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createCustomer } from '../graph/index.ts';
 import { HealthCheckResponse_ServingStatus, HealthClient } from '../proto/gen/grpc/health/v1/health.ts';
 import { Consistency } from '../proto/gen/persona/v1/types.ts';
-import { type ApiUnderTest, openApiUnderTest, spawnApi } from '../test/api.ts';
-import { startProxy } from '../test/faults/proxy.ts';
-import { testHeader } from '../test/graph.ts';
-import { rest, stranger } from './testing.ts';
+import { type ApiUnderTest, openApiUnderTest, spawnApi } from '../test/api-fixture.ts';
+import { startTcpProxy } from '../test/faults/proxy.ts';
+import { testHeader } from '../test/test-graph.ts';
+import { sendRequest, newCustomerRequest } from './api-fixtures.ts';
 
-let under: ApiUnderTest;
+let apiUnderTest: ApiUnderTest;
 beforeAll(async () => {
-  under = await openApiUnderTest();
+  apiUnderTest = await openApiUnderTest();
 });
-afterAll(() => under.close());
+afterAll(() => apiUnderTest.close());
 
 test('says that it is ready, counts what it did, and ends at once and well when told to', async () => {
-  const api = await under.startApi();
-  expect((await rest(api, '/readyz')).body).toEqual({
+  const api = await apiUnderTest.startApi();
+  expect((await sendRequest(api, '/readyz')).body).toEqual({
     status: 'ready',
     dependencies: { neo4j: 'up', temporal: 'up' },
   });
@@ -27,49 +27,49 @@ test('says that it is ready, counts what it did, and ends at once and well when 
   expect(await api.stop()).toBe(0);
 });
 
-function answerOf<T>(ask: (done: (error: ServiceError | null, value: T) => void) => unknown): Promise<T> {
+function callUnary<T>(call: (done: (error: ServiceError | null, value: T) => void) => unknown): Promise<T> {
   return new Promise((resolve, reject) => {
-    ask((error, value) => (error ? reject(error) : resolve(value)));
+    call((error, value) => (error ? reject(error) : resolve(value)));
   });
 }
 
 test('contexts and profiles are read while Temporal is away, also by a process that starts meanwhile', {
   timeout: 120_000,
 }, async () => {
-  const { customer_id } = await createCustomer(under.graph, testHeader(), {});
-  const proxy = await startProxy(process.env.TEMPORAL_ADDRESS ?? '');
+  const { customer_id } = await createCustomer(apiUnderTest.graph, testHeader(), {});
+  const proxy = await startTcpProxy(process.env.TEMPORAL_ADDRESS ?? '');
   const variables = { TEMPORAL_ADDRESS: proxy.address };
-  const before = await under.startApi(variables);
-  const soon = { timeout: 60_000 };
-  await expect.poll(() => rest(before, '/readyz'), soon).toMatchObject({ body: { status: 'ready' } });
+  const startedBefore = await apiUnderTest.startApi(variables);
+  const pollOptions = { timeout: 60_000 };
+  await expect.poll(() => sendRequest(startedBefore, '/readyz'), pollOptions).toMatchObject({ body: { status: 'ready' } });
   await proxy.close();
-  const meanwhile = await under.startApi(variables);
-  for (const api of [before, meanwhile]) {
+  const startedDuring = await apiUnderTest.startApi(variables);
+  for (const api of [startedBefore, startedDuring]) {
     const dependencies = { neo4j: 'up', temporal: 'down' };
     await expect
-      .poll(() => rest(api, '/readyz'), soon)
+      .poll(() => sendRequest(api, '/readyz'), pollOptions)
       .toMatchObject({ status: 200, body: { status: 'degraded', dependencies } });
-    expect((await rest(api, '/readyz?role=processes')).status).toBe(503);
-    const asked = {
+    expect((await sendRequest(api, '/readyz?role=processes')).status).toBe(503);
+    const request = {
       customer_id,
       transaction_id: '',
       consistency: Consistency.CONSISTENCY_STRONG,
       min_version: 1n,
     };
-    const context = await answerOf((done) => api.agent.getCustomerContext(asked, done));
+    const context = await callUnary((done) => api.agent.getCustomerContext(request, done));
     expect(context).toMatchObject({ customer_id, status: 'active' });
-    expect(await rest(api, `/api/v1/customers/${customer_id}/profile`)).toMatchObject({ status: 200 });
+    expect(await sendRequest(api, `/api/v1/customers/${customer_id}/profile`)).toMatchObject({ status: 200 });
 
     const health = new HealthClient(api.grpc, credentials.createInsecure());
     const { SERVING, NOT_SERVING } = HealthCheckResponse_ServingStatus;
     const statusOf = (service: string) =>
-      answerOf<{ status: string }>((done) => health.check({ service }, done)).then(({ status }) => status);
-    await expect.poll(() => statusOf('processes'), soon).toBe(NOT_SERVING);
+      callUnary<{ status: string }>((done) => health.check({ service }, done)).then(({ status }) => status);
+    await expect.poll(() => statusOf('processes'), pollOptions).toBe(NOT_SERVING);
     for (const service of ['', 'persona.v1.PersonaAgent', 'persona.v1.IdentityGraphService'])
       expect(await statusOf(service)).toBe(SERVING);
     health.close();
   }
-  const onboarding = await rest(before, '/api/v1/customers', stranger());
+  const onboarding = await sendRequest(startedBefore, '/api/v1/customers', newCustomerRequest());
   expect(onboarding).toMatchObject({
     status: 503,
     body: { type: expect.stringContaining('temporal_unavailable') },

@@ -1,8 +1,8 @@
 /** What both faces do with every request: find out who asks, and tell log and metrics how it went. */
 
 import { randomUUID } from 'node:crypto';
-import { ERRORS, invalid, PersonaError } from '../domain/errors.ts';
-import { createLines, type WriteLine } from '../platform/log-lines.ts';
+import { ERRORS, validationError, PersonaError } from '../domain/errors.ts';
+import { createLineWriter, type WriteLine } from '../platform/log-lines.ts';
 import type { Logger } from '../platform/logs.ts';
 import type { Metrics } from '../platform/metrics.ts';
 
@@ -15,7 +15,7 @@ const PLAIN_ID = /^[\w.=:-]{1,128}$/;
 const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
 const TRACE_PARENT = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})$/;
 
-const LINE_FIELDS = [
+const LOG_FIELDS = [
   'request_id',
   'correlation_id',
   'trace_id',
@@ -35,11 +35,11 @@ export interface Observers {
   logger: Logger;
   metrics: Metrics;
   /** Writes the line of a request, but of one that has failed by a fault of ours. */
-  logRequest: WriteLine<(typeof LINE_FIELDS)[number]>;
+  logRequest: WriteLine<(typeof LOG_FIELDS)[number]>;
 }
 
 export function createObservers(logger: Logger, metrics: Metrics): Observers {
-  return { logger, metrics, logRequest: createLines(logger, 'request', LINE_FIELDS) };
+  return { logger, metrics, logRequest: createLineWriter(logger, 'request', LOG_FIELDS) };
 }
 
 export interface RequestIds {
@@ -50,14 +50,14 @@ export interface RequestIds {
   trace?: { id: string; flags: string };
 }
 
-/** @param header reads a header or metadata entry @param own the request's id, where the face has made one already */
-export function requestIds(header: (name: string) => string | undefined, own?: string): RequestIds {
-  const given = (name: string) => header(name)?.match(PLAIN_ID)?.[0];
-  const requestId = own ?? given('x-request-id') ?? randomUUID();
+/** @param header reads a header or metadata entry @param existingId the request's id, where the face has made one already */
+export function requestIds(header: (name: string) => string | undefined, existingId?: string): RequestIds {
+  const plainIdFrom = (name: string) => header(name)?.match(PLAIN_ID)?.[0];
+  const requestId = existingId ?? plainIdFrom('x-request-id') ?? randomUUID();
   const [, id, flags] = header('traceparent')?.match(TRACE_PARENT) ?? [];
   return {
     requestId,
-    correlationId: given('x-correlation-id') ?? requestId,
+    correlationId: plainIdFrom('x-correlation-id') ?? requestId,
     ...(id !== undefined && flags !== undefined && { trace: { id, flags } }),
   };
 }
@@ -70,7 +70,7 @@ export function requestIds(header: (name: string) => string | undefined, own?: s
  */
 export function readIdempotencyKey(key: string | undefined, name: string): string | undefined {
   if (key === undefined || IDEMPOTENCY_KEY.test(key)) return key;
-  throw invalid([{ field: name, message: 'must be 1 to 255 printable ASCII characters without spaces' }]);
+  throw validationError([{ field: name, message: 'must be 1 to 255 printable ASCII characters without spaces' }]);
 }
 
 /** An error of the catalogue, whatever was thrown. */
@@ -90,7 +90,7 @@ export interface RequestSubject {
 }
 
 /** How one request went. `code` is the status as the face writes it. */
-export interface Outcome {
+export interface RequestOutcome {
   ids: RequestIds;
   code: string;
   /** By `performance.now()`. */
@@ -100,11 +100,11 @@ export interface Outcome {
 }
 
 /** One line and one measurement per request. @param operation a route or rpc */
-export function observe(
+export function recordRequest(
   { logger, metrics, logRequest }: Observers,
   face: 'http' | 'grpc',
   operation: string,
-  { ids, code, startedAt, about, error }: Outcome,
+  { ids, code, startedAt, about, error }: RequestOutcome,
 ): void {
   const seconds = (performance.now() - startedAt) / 1_000;
   metrics.requestDuration.observe({ face, operation, code }, seconds);

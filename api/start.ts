@@ -1,7 +1,7 @@
 /** Starts the API's servers over given services: what the process does, and what tests do without one. */
 
 import type { Policy } from '../domain/policy.ts';
-import { NEEDS } from '../services/dependencies.ts';
+import { REQUIRED_DEPENDENCIES } from '../services/dependency-states.ts';
 import type { Services } from '../services/services.ts';
 import { serveMetrics } from '../platform/metrics.ts';
 import { readinessOf } from '../platform/readiness.ts';
@@ -30,13 +30,13 @@ export async function startServers(
   let stopping = false;
   const metrics = await serveMetrics(environment.metrics, {
     metrics: () => registry.metrics(),
-    readiness: async () => readinessOf(await services.dependencies(), stopping, NEEDS.reads),
+    readiness: async () => readinessOf(await services.dependencyStates(), stopping, REQUIRED_DEPENDENCIES.reads),
   });
   shutdown.add('metrics', () => metrics.close());
 
   const http = await serveHttp(
     environment.http,
-    createApp(services, observers, { ...environment, stopping: () => stopping }),
+    createApp(services, observers, { ...environment, isStopping: () => stopping }),
   );
   shutdown.add('http', () => http.close());
 
@@ -45,7 +45,7 @@ export async function startServers(
 
   shutdown.add('readiness', () => {
     stopping = true;
-    grpc.leave();
+    grpc.setNotServing();
   });
   return { http: http.url, grpc: grpc.address, metrics: metrics.url };
 }

@@ -2,11 +2,11 @@
 
 import { setTimeout } from 'node:timers/promises';
 import { getObligation } from '../graph/recovery/index.ts';
-import { signalRecovery } from '../temporal/starts.ts';
-import { addDebtors, addPayers, failureOf, type Payer } from './customers.ts';
-import { waitsForWorkers } from './executions.ts';
+import { signalWithStartRecovery } from '../temporal/workflow-client.ts';
+import { addUnverifiedPayers, addPayers, failureOf, type Payer } from './customers.ts';
+import { scheduleToStartLatencies } from './executions.ts';
 import { type Findings, quantile } from './result.ts';
-import { compared, loadOf, sideBySide } from './side-by-side.ts';
+import { toComparison, runCalls, sideBySide } from './side-by-side.ts';
 import type { BenchSystem } from './system.ts';
 
 const PAYERS = 24;
@@ -16,7 +16,7 @@ const REPETITIONS = 3;
 const UNANSWERED = 130;
 const WARM_UP = 96;
 /** By then all of them are being handed over; one try lasts ten seconds. */
-const HANDED_OVER_MS = 3_000;
+const DELIVERY_UNDER_WAY_MS = 3_000;
 /** Claims and recordings run within the workflow's own tasks. */
 const ACTIVITIES = ['charge'];
 
@@ -30,11 +30,11 @@ export const bulkheadsBenchmark = {
   async run({ addresses, graph, temporal, log }: BenchSystem): Promise<Findings> {
     log(`adding ${PAYERS + UNANSWERED} customers…`);
     const payers = await addPayers({ addresses, graph }, PAYERS);
-    const debtors = await addDebtors(graph, UNANSWERED);
+    const unverifiedPayers = await addUnverifiedPayers(graph, UNANSWERED);
     const start = async (payer: Payer): Promise<{ workflowId: string; payment_id: string }> => {
       const failed = failureOf(payer);
       return {
-        workflowId: await signalRecovery(temporal, 'paymentFailed', failed),
+        workflowId: await signalWithStartRecovery(temporal, 'paymentFailed', failed),
         payment_id: failed.payment_id,
       };
     };
@@ -46,8 +46,8 @@ export const bulkheadsBenchmark = {
     };
     const measure = async () => {
       const runs: string[] = [];
-      await loadOf(PAYERS, IN_FLIGHT, async (n) => void runs.push(await recover(n)));
-      const waits = (await Promise.all(runs.map((id) => waitsForWorkers(temporal, id, ACTIVITIES)))).flat();
+      await runCalls(PAYERS, IN_FLIGHT, async (n) => void runs.push(await recover(n)));
+      const waits = (await Promise.all(runs.map((id) => scheduleToStartLatencies(temporal, id, ACTIVITIES)))).flat();
       return { p99: quantile(waits, 0.99) };
     };
     const setMode = async (mode: 'ok' | 'silent') => {
@@ -55,12 +55,12 @@ export const bulkheadsBenchmark = {
       if (!response.ok) throw new Error(await response.text());
     };
 
-    await loadOf(WARM_UP, IN_FLIGHT, recover);
+    await runCalls(WARM_UP, IN_FLIGHT, recover);
     const turns = await sideBySide(
       async () => {
         await setMode('silent');
-        await loadOf(UNANSWERED, IN_FLIGHT, (n) => start(debtors[n] as Payer));
-        await setTimeout(HANDED_OVER_MS);
+        await runCalls(UNANSWERED, IN_FLIGHT, (n) => start(unverifiedPayers[n] as Payer));
+        await setTimeout(DELIVERY_UNDER_WAY_MS);
         const waits = await measure();
         await setMode('ok');
         return waits;
@@ -68,6 +68,6 @@ export const bulkheadsBenchmark = {
       measure,
       REPETITIONS,
     );
-    return { comparisons: [compared('schedule to start, p99', 'ms', 'p99', turns)] };
+    return { comparisons: [toComparison('schedule to start, p99', 'ms', 'p99', turns)] };
   },
 };

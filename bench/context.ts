@@ -4,9 +4,9 @@ import { GetCustomerContextRequest, PersonaAgentService } from '../proto/gen/per
 import { Consistency } from '../proto/gen/persona/v1/types.ts';
 import { addCustomers } from './customers.ts';
 import { type GrpcCaller, openGrpcCaller } from './grpc-caller.ts';
-import { processorTime } from './processor-time.ts';
+import { cpuTime } from './cpu-time.ts';
 import type { Comparison, Findings } from './result.ts';
-import { compared, type Load, loadFor, sideBySide } from './side-by-side.ts';
+import { toComparison, type Load, runCallsFor, sideBySide } from './side-by-side.ts';
 import type { BenchSystem } from './system.ts';
 
 const CUSTOMERS = 100;
@@ -14,7 +14,7 @@ const IN_FLIGHT = { cached: 64, strong: 16 };
 const TURN_MS = 4_000;
 
 /** `processor`: microseconds that the server took for a call. */
-type Served = Load & { processor: number };
+type ServerLoad = Load & { processor: number };
 
 export const contextBenchmark = {
   name: 'context',
@@ -39,14 +39,14 @@ export const contextBenchmark = {
           min_version: 0n,
         }).finish(),
       );
-      const ask = (caller: GrpcCaller, pid: number) => async () => {
-        const before = processorTime(pid);
-        const load = await loadFor(TURN_MS, inFlight, (n) =>
+      const loadTurn = (caller: GrpcCaller, pid: number) => async () => {
+        const before = cpuTime(pid);
+        const load = await runCallsFor(TURN_MS, inFlight, (n) =>
           caller.call(requests[n % requests.length] as Uint8Array),
         );
-        return { ...load, processor: ((processorTime(pid) - before) * 1_000) / load.calls };
+        return { ...load, processor: ((cpuTime(pid) - before) * 1_000) / load.calls };
       };
-      return sideBySide(ask(persona, Number(addresses.pids.api)), ask(bare, bareServer.pid));
+      return sideBySide(loadTurn(persona, Number(addresses.pids.api)), loadTurn(bare, bareServer.pid));
     };
     try {
       const strong = await measure(Consistency.CONSISTENCY_STRONG, IN_FLIGHT.strong);
@@ -60,14 +60,14 @@ export const contextBenchmark = {
   },
 };
 
-function figures(what: string, measured: Record<'persona' | 'bare', Served[]>): Comparison[] {
+function figures(what: string, measured: Record<'persona' | 'bare', ServerLoad[]>): Comparison[] {
   const isKnown = measured.persona.every(({ processor }) => !Number.isNaN(processor));
   return [
-    { ...compared(`${what}, throughput`, 'calls/s', 'perSecond', measured), goal: { atLeast: 0.85 } },
-    compared(`${what}, p50`, 'ms', 'p50', measured),
-    { ...compared(`${what}, p99`, 'ms', 'p99', measured), goal: { atMost: 1.25 } },
+    { ...toComparison(`${what}, throughput`, 'calls/s', 'perSecond', measured), goal: { atLeast: 0.85 } },
+    toComparison(`${what}, p50`, 'ms', 'p50', measured),
+    { ...toComparison(`${what}, p99`, 'ms', 'p99', measured), goal: { atMost: 1.25 } },
     ...(isKnown
-      ? [compared(`${what}, the server process's own time`, 'µs/call', 'processor', measured)]
+      ? [toComparison(`${what}, the server process's own time`, 'µs/call', 'processor', measured)]
       : []),
   ];
 }

@@ -14,15 +14,15 @@ import {
   recordVerification,
 } from '../graph/index.ts';
 import { readPolicy } from '../platform/policy.ts';
-import { loadOf } from './side-by-side.ts';
+import { runCalls } from './side-by-side.ts';
 import type { BenchSystem } from './system.ts';
 
-const letters = () => randomUUID().replaceAll('-', '');
+const randomHex = () => randomUUID().replaceAll('-', '');
 const IN_FLIGHT = 4;
 
 /** A stranger at checkout, with everything but a payment method. */
-export function newcomer(): OnboardingRequest {
-  const id = letters();
+export function newCustomerRequest(): OnboardingRequest {
+  const id = randomHex();
   return {
     transaction_id: id,
     occurred_at: new Date().toISOString(),
@@ -63,14 +63,14 @@ export function headerOf({ transaction_id, occurred_at }: OnboardingRequest): Co
 export async function addCustomers(graph: Graph, count: number): Promise<string[]> {
   const policy = readPolicy();
   const ids: string[] = [];
-  await loadOf(count, IN_FLIGHT, async () => {
+  await runCalls(count, IN_FLIGHT, async () => {
     let customer_id: string | undefined;
     for (let visit = 0; visit < 3; visit += 1) {
-      const { digital_identifiers, address_details, ...stranger } = newcomer();
+      const { digital_identifiers, address_details, ...checkoutDetails } = newCustomerRequest();
       const request: OnboardingRequest = {
-        ...stranger,
+        ...checkoutDetails,
         ...(customer_id === undefined ? { digital_identifiers, address_details } : { customer_id }),
-        payment_method_details: { type: 'card', token: `pm_${letters()}`, off_session_consent: true },
+        payment_method_details: { type: 'card', token: `pm_${randomHex()}`, off_session_consent: true },
       };
       ({ customer_id } = await onboard(graph, headerOf(request), { request, policy }));
     }
@@ -86,23 +86,23 @@ export interface Payer {
 }
 
 /** With one card alone, taken in as a shop does, over REST; waits until the gateway has verified it. */
-export async function addCardholders(system: CheckOutSystem, count: number): Promise<Payer[]> {
+export async function addSingleCardPayers(system: CheckoutSystem, count: number): Promise<Payer[]> {
   const payers: Payer[] = [];
-  await loadOf(count, IN_FLIGHT, async () => {
-    const { customer_id, payment_method_id } = await checkOut(system, newcomer());
+  await runCalls(count, IN_FLIGHT, async () => {
+    const { customer_id, payment_method_id } = await checkOut(system, newCustomerRequest());
     payers.push({ customer_id, failing_method_id: payment_method_id });
   });
   return payers;
 }
 
 /** The same by the graph's own command: quick, but the gateway has never heard of their cards. */
-export async function addDebtors(graph: Graph, count: number): Promise<Payer[]> {
+export async function addUnverifiedPayers(graph: Graph, count: number): Promise<Payer[]> {
   const policy = readPolicy();
   const payers: Payer[] = [];
-  await loadOf(count, IN_FLIGHT, async () => {
+  await runCalls(count, IN_FLIGHT, async () => {
     const request: OnboardingRequest = {
-      ...newcomer(),
-      payment_method_details: { type: 'card', token: `pm_${letters()}`, off_session_consent: true },
+      ...newCustomerRequest(),
+      payment_method_details: { type: 'card', token: `pm_${randomHex()}`, off_session_consent: true },
     };
     const { customer_id, payment_method_id } = await onboard(graph, headerOf(request), { request, policy });
     if (payment_method_id === undefined) throw new Error(`customer ${customer_id} has no card`);
@@ -120,27 +120,27 @@ export interface Cardholder {
 }
 
 /** Such customers by the graph's own commands, quick; the gateway has their cards attached, with the same details. */
-export async function addVerified(
-  { addresses, graph }: CheckOutSystem,
+export async function addVerifiedCardholders(
+  { addresses, graph }: CheckoutSystem,
   count: number,
 ): Promise<Cardholder[]> {
   const policy = readPolicy();
   const cardholders: Cardholder[] = [];
-  await loadOf(count, IN_FLIGHT, async () => {
-    const token = `pm_${letters()}`;
-    const customer = `cus_${letters()}`;
+  await runCalls(count, IN_FLIGHT, async () => {
+    const token = `pm_${randomHex()}`;
+    const customer = `cus_${randomHex()}`;
     const card = { brand: 'visa', last4: '4242', exp_month: 12, exp_year: 2030, fingerprint: `fp_${token}` };
     const path = `${addresses.gateway}/_sim/payment_methods/${token}`;
-    const known = await send('PUT', path, { type: 'card', card, customer });
+    const attached = await send('PUT', path, { type: 'card', card, customer });
     const request: OnboardingRequest = {
-      ...newcomer(),
+      ...newCustomerRequest(),
       payment_method_details: { type: 'card', token, off_session_consent: true },
     };
     const header = headerOf(request);
     const { customer_id, device_id, payment_method_id } = await onboard(graph, header, { request, policy });
     if (device_id === undefined || payment_method_id === undefined)
       throw new Error(`customer ${customer_id} lacks a device or a card`);
-    const method = methodOf(known as Stripe.PaymentMethod);
+    const method = methodOf(attached as Stripe.PaymentMethod);
     await recordVerification(
       graph,
       { ...header, idempotencyKey: token },
@@ -155,13 +155,13 @@ export async function addVerified(
 }
 
 /** Takes them in as a shop does, over REST, and waits until the gateway has verified both cards. */
-export async function addPayers(system: CheckOutSystem, count: number): Promise<Payer[]> {
+export async function addPayers(system: CheckoutSystem, count: number): Promise<Payer[]> {
   const payers: Payer[] = [];
-  await loadOf(count, IN_FLIGHT, async () => {
-    const first = newcomer();
+  await runCalls(count, IN_FLIGHT, async () => {
+    const first = newCustomerRequest();
     const { customer_id, payment_method_id } = await checkOut(system, first);
     const { device_details } = first;
-    await checkOut(system, { ...newcomer(), device_details, digital_identifiers: [], customer_id });
+    await checkOut(system, { ...newCustomerRequest(), device_details, digital_identifiers: [], customer_id });
     payers.push({ customer_id, failing_method_id: payment_method_id });
   });
   return payers;
@@ -183,17 +183,17 @@ export function failureOf({ customer_id, failing_method_id }: Payer): PaymentFai
   };
 }
 
-type CheckOutSystem = Pick<BenchSystem, 'addresses' | 'graph'>;
+type CheckoutSystem = Pick<BenchSystem, 'addresses' | 'graph'>;
 interface CheckedOut {
   customer_id: string;
   payment_method_id: string;
 }
 
 async function checkOut(
-  { addresses, graph }: CheckOutSystem,
+  { addresses, graph }: CheckoutSystem,
   request: OnboardingRequest,
 ): Promise<CheckedOut> {
-  const token = `pm_${letters()}`;
+  const token = `pm_${randomHex()}`;
   const card = { brand: 'visa', last4: '4242', exp_month: 8, exp_year: 2040, fingerprint: `fp_${token}` };
   const issued = { type: 'card', card, script: [], then: { do: 'approve' } };
   await send('PUT', `${addresses.gateway}/_sim/payment_methods/${token}`, issued);

@@ -8,13 +8,13 @@ import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-wor
 /** The marker that the SDK leaves of an activity which ran within a workflow task. */
 const LOCAL_ACTIVITY = 'core_local_activity';
 
-export interface Traces {
+export interface ExecutionTrace {
   events: number;
   /** What each activity answered, by its name. */
   answers: Record<string, unknown>;
 }
 
-export async function readTraces(client: Client, workflowId: string): Promise<Traces> {
+export async function readTrace(client: Client, workflowId: string): Promise<ExecutionTrace> {
   const { events } = await client.workflow.getHandle(workflowId).fetchHistory();
   const all = events ?? [];
   const answers: Record<string, unknown> = {};
@@ -42,23 +42,23 @@ export async function readTraces(client: Client, workflowId: string): Promise<Tr
 export async function timeToCharge(client: Client, workflowId: string, signal: string): Promise<number> {
   const { events } = await client.workflow.getHandle(workflowId).fetchHistory();
   const all = events ?? [];
-  const heard = all.find(
+  const signalReceived = all.find(
     ({ workflowExecutionSignaledEventAttributes: signaled }) => signaled?.signalName === signal,
   );
-  const asked = all.find(
+  const chargeScheduled = all.find(
     ({ activityTaskScheduledEventAttributes: scheduled }) => scheduled?.activityType?.name === 'charge',
   );
-  const began = all.find(
+  const chargeStarted = all.find(
     ({ activityTaskStartedEventAttributes: started }) =>
-      started && String(started.scheduledEventId) === String(asked?.eventId),
+      started && String(started.scheduledEventId) === String(chargeScheduled?.eventId),
   );
-  if (!heard?.eventTime || !began?.eventTime)
+  if (!signalReceived?.eventTime || !chargeStarted?.eventTime)
     throw new Error(`${workflowId} has not charged after ${signal}`);
-  return tsToMs(began.eventTime) - tsToMs(heard.eventTime);
+  return tsToMs(chargeStarted.eventTime) - tsToMs(signalReceived.eventTime);
 }
 
 /** How long each task of an execution's workflow, and of these activities, waited for a worker: milliseconds by the server's clock. */
-export async function waitsForWorkers(
+export async function scheduleToStartLatencies(
   client: Client,
   workflowId: string,
   activities: readonly string[],

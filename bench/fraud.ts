@@ -4,12 +4,12 @@ import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { FraudOutcome } from '../domain/fraud/messages.ts';
 import type { Graph } from '../graph/index.ts';
-import { signalFraudCase } from '../temporal/starts.ts';
+import { signalWithStartFraudCase } from '../temporal/workflow-client.ts';
 import type { BareReport } from './bare/fraud.ts';
-import { addVerified, type Cardholder } from './customers.ts';
-import { readTraces } from './executions.ts';
+import { addVerifiedCardholders, type Cardholder } from './customers.ts';
+import { readTrace } from './executions.ts';
 import type { Comparison, Findings } from './result.ts';
-import { compared, loadOf, REPETITIONS, sideBySide } from './side-by-side.ts';
+import { toComparison, runCalls, REPETITIONS, sideBySide } from './side-by-side.ts';
 import type { BenchSystem } from './system.ts';
 
 const BARE_QUEUE = 'bare-fraud';
@@ -43,11 +43,11 @@ async function measure(system: BenchSystem, outcome: FraudOutcome): Promise<Comp
   const { graph, temporal, startBare, log } = system;
   const needed = 2 * (1 + WARM_UP + (REPETITIONS + 1) * (CASES + ONE_BY_ONE));
   log(`${outcome}: adding ${needed} customers…`);
-  const left = (await addVerified(system, needed)).values();
-  const next = (): BareReport => reportOf(left.next().value, outcome);
+  const cardholders = (await addVerifiedCardholders(system, needed)).values();
+  const next = (): BareReport => reportOf(cardholders.next().value, outcome);
 
   const apply = async (report = next()): Promise<string> => {
-    const workflowId = await signalFraudCase(temporal, report.case_id, 'fraudOutcome', report);
+    const workflowId = await signalWithStartFraudCase(temporal, report.case_id, 'fraudOutcome', report);
     const result = await temporal.workflow.getHandle(workflowId).result();
     if (result.outcome !== outcome)
       throw new Error(`${workflowId} ended otherwise: ${JSON.stringify(result)}`);
@@ -66,29 +66,29 @@ async function measure(system: BenchSystem, outcome: FraudOutcome): Promise<Comp
   };
 
   const [real, bare] = [next(), next()];
-  const { answers } = await readTraces(temporal, await apply(real));
+  const { answers } = await readTrace(temporal, await apply(real));
   const worker = await startBare(
     'worker',
     {},
     { BARE_QUEUE, BARE_ANSWERS: JSON.stringify(answers), BARE_WRITES: 'fraud' },
   );
   await applyBare(bare);
-  await requireAlike(graph, real, bare);
-  await loadOf(WARM_UP, IN_FLIGHT, () => apply());
-  await loadOf(WARM_UP, IN_FLIGHT, () => applyBare());
+  await requireSameWrites(graph, real, bare);
+  await runCalls(WARM_UP, IN_FLIGHT, () => apply());
+  await runCalls(WARM_UP, IN_FLIGHT, () => applyBare());
   const many = await sideBySide(
-    () => loadOf(CASES, IN_FLIGHT, () => apply()),
-    () => loadOf(CASES, IN_FLIGHT, () => applyBare()),
+    () => runCalls(CASES, IN_FLIGHT, () => apply()),
+    () => runCalls(CASES, IN_FLIGHT, () => applyBare()),
   );
   const single = await sideBySide(
-    () => loadOf(ONE_BY_ONE, 1, () => apply()),
-    () => loadOf(ONE_BY_ONE, 1, () => applyBare()),
+    () => runCalls(ONE_BY_ONE, 1, () => apply()),
+    () => runCalls(ONE_BY_ONE, 1, () => applyBare()),
   );
   await worker.stop();
   const goal = { atLeast: 0.7 };
   return [
-    { ...compared(`\`${outcome}\`, ${IN_FLIGHT} in flight`, 'cases/s', 'perSecond', many), goal },
-    { ...compared(`\`${outcome}\`, one by one`, 'cases/s', 'perSecond', single), goal },
+    { ...toComparison(`\`${outcome}\`, ${IN_FLIGHT} in flight`, 'cases/s', 'perSecond', many), goal },
+    { ...toComparison(`\`${outcome}\`, one by one`, 'cases/s', 'perSecond', single), goal },
   ];
 }
 
@@ -106,7 +106,7 @@ function reportOf(cardholder: Cardholder | undefined, outcome: FraudOutcome): Ba
 }
 
 /** What a case has left, but for ids, times and who wrote it. */
-const LEFT = `
+const CASE_STATE = `
   MATCH (f:FraudCase {case_id: $case_id})
   MATCH (c:Customer {id: f.customer_id})-[h:HAS_PAYMENT_METHOD]->(p:PaymentMethod)
   MATCH (d:Device {id: $device_id})
@@ -122,9 +122,9 @@ const LEFT = `
     } AS events`;
 
 /** @throws Error where the bare activities write something else than Persona does */
-async function requireAlike(graph: Graph, ...reports: readonly [BareReport, BareReport]): Promise<void> {
+async function requireSameWrites(graph: Graph, ...reports: readonly [BareReport, BareReport]): Promise<void> {
   const [real, bare] = await Promise.all(
-    reports.map(({ case_id, device_id }) => graph.read(LEFT, { case_id, device_id })),
+    reports.map(({ case_id, device_id }) => graph.read(CASE_STATE, { case_id, device_id })),
   );
   if (real?.length !== 1 || !isDeepStrictEqual(real, bare))
     throw new Error(`the bare activities leave ${JSON.stringify(bare)}, and Persona ${JSON.stringify(real)}`);

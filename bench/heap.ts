@@ -22,7 +22,7 @@ interface Message {
 }
 
 const LISTENING = /Debugger listening on (ws:\S+)/;
-const PATIENCE_MS = 30_000;
+const TIMEOUT_MS = 30_000;
 
 /** @returns MB in use after a garbage collection, of all threads together */
 export async function heapOf(program: Inspectable): Promise<number> {
@@ -35,7 +35,7 @@ export async function heapOf(program: Inspectable): Promise<number> {
 }
 
 async function inspectorOf({ pid, output }: Inspectable): Promise<string> {
-  for (const end = Date.now() + PATIENCE_MS; Date.now() < end; ) {
+  for (const end = Date.now() + TIMEOUT_MS; Date.now() < end; ) {
     const url = LISTENING.exec(output())?.[1];
     if (url !== undefined) return url;
     process.kill(pid, 'SIGUSR1');
@@ -45,16 +45,16 @@ async function inspectorOf({ pid, output }: Inspectable): Promise<string> {
 }
 
 async function measure(socket: WebSocket): Promise<number> {
-  const waiting = new Map<string, (result: Message['result']) => void>();
+  const pendingReplies = new Map<string, (result: Message['result']) => void>();
   const threads: string[] = [];
-  const hear = (message: Message, thread: string) => waiting.get(`${thread}:${message.id}`)?.(message.result);
+  const onReply = (message: Message, thread: string) => pendingReplies.get(`${thread}:${message.id}`)?.(message.result);
   socket.addEventListener('message', ({ data }) => {
     const message = JSON.parse(String(data)) as Message;
     const { method, params } = message;
     if (method === 'NodeWorker.attachedToWorker' && params) threads.push(params.sessionId);
     else if (method === 'NodeWorker.receivedMessageFromWorker' && params)
-      hear(JSON.parse(params.message) as Message, params.sessionId);
-    else hear(message, '');
+      onReply(JSON.parse(params.message) as Message, params.sessionId);
+    else onReply(message, '');
   });
   await new Promise((resolve, reject) => {
     socket.addEventListener('open', resolve);
@@ -62,33 +62,33 @@ async function measure(socket: WebSocket): Promise<number> {
   });
 
   let id = 0;
-  const ask = (method: string, thread = '', params: object = {}): Promise<Message['result']> => {
+  const sendCommand = (method: string, thread = '', params: object = {}): Promise<Message['result']> => {
     id += 1;
-    const answered = new Promise<Message['result']>((resolve) => waiting.set(`${thread}:${id}`, resolve));
+    const reply = new Promise<Message['result']>((resolve) => pendingReplies.set(`${thread}:${id}`, resolve));
     const message = JSON.stringify({ id, method, params });
     if (thread === '') socket.send(message);
-    else void ask('NodeWorker.sendMessageToWorker', '', { sessionId: thread, message });
-    return answered;
+    else void sendCommand('NodeWorker.sendMessageToWorker', '', { sessionId: thread, message });
+    return reply;
   };
   // Names every thread before it answers.
-  await ask('NodeWorker.enable', '', { waitForDebuggerOnStart: false });
+  await sendCommand('NodeWorker.enable', '', { waitForDebuggerOnStart: false });
   let bytes = 0;
   for (const thread of ['', ...threads]) {
-    await ask('HeapProfiler.collectGarbage', thread);
-    bytes += (await ask('Runtime.getHeapUsage', thread))?.usedSize ?? 0;
+    await sendCommand('HeapProfiler.collectGarbage', thread);
+    bytes += (await sendCommand('Runtime.getHeapUsage', thread))?.usedSize ?? 0;
   }
   return bytes / 1e6;
 }
 
 async function withDeadline<T>(work: Promise<T>): Promise<T> {
-  const late = new AbortController();
-  const deadline = setTimeout(PATIENCE_MS, undefined, { signal: late.signal }).then(() => {
+  const controller = new AbortController();
+  const deadline = setTimeout(TIMEOUT_MS, undefined, { signal: controller.signal }).then(() => {
     throw new Error('the inspector does not answer');
   });
   try {
     return await Promise.race([work, deadline]);
   } finally {
     deadline.catch(() => {});
-    late.abort();
+    controller.abort();
   }
 }

@@ -2,20 +2,20 @@
 
 import { randomUUID } from 'node:crypto';
 import type { PaymentFailed } from '../domain/recovery/messages.ts';
-import { attemptKey, settledPaymentKey } from '../domain/processes.ts';
+import { attemptKey, settledPaymentKey } from '../domain/workflow-contracts.ts';
 import type { CommandHeader, Graph } from '../graph/index.ts';
 import {
   claimAttempt,
   openRecovery,
-  openSettled,
+  openFromSettlement,
   recordAttempt,
   recordRefund,
 } from '../graph/recovery/index.ts';
 import { toParameters } from '../graph/values.ts';
-import { failureOf, headerOf, newcomer } from './customers.ts';
-import { addPayer, asked, recover, type TwoCards } from './payers.ts';
+import { failureOf, headerOf, newCustomerRequest } from './customers.ts';
+import { addPayer, policyAndNow, recover, type TwoCardPayer } from './payers.ts';
 import type { Count, Findings } from './result.ts';
-import { compared, loadOf, REPETITIONS, sideBySide } from './side-by-side.ts';
+import { toComparison, runCalls, REPETITIONS, sideBySide } from './side-by-side.ts';
 import type { BenchSystem } from './system.ts';
 
 const LOGINS = 200_000;
@@ -25,7 +25,7 @@ const RECOVERIES = 8;
 const WARM_UP = 60;
 /** Of one customer, and how many of them ask for a charge while another one is under way. */
 const OPEN = 300;
-const ASKING = 3;
+const BLOCKED = 3;
 
 export const historyBenchmark = {
   name: 'history',
@@ -33,17 +33,17 @@ export const historyBenchmark = {
   conditions:
     'The graph’s own commands of one recovery, one after the other: the failure opens it with its first claim, the charge is approved, the notice is read, leased and sent, a second payment turns up and is refunded. ' +
     `What stands under "Persona" is a customer with ${LOGINS} logins, under "bare" one with none; turns of ${RECOVERIES} recoveries. ` +
-    `Counted: whom the end of a charge wakes, where a customer owes ${OPEN} payments and ${ASKING} of them were blocked by that charge`,
+    `Counted: whom the end of a charge wakes, where a customer owes ${OPEN} payments and ${BLOCKED} of them were blocked by that charge`,
   async run({ graph, log }: Pick<BenchSystem, 'graph' | 'log'>): Promise<Findings> {
     const [long, short, warm] = [await addPayer(graph), await addPayer(graph), await addPayer(graph)];
     log(`writing ${LOGINS} logins…`);
     await addLogins(graph, long.customer_id);
-    await loadOf(WARM_UP, 1, () => recoverAndRefund(graph, warm));
-    const turn = (payer: TwoCards) => () => loadOf(RECOVERIES, 1, () => recoverAndRefund(graph, payer));
+    await runCalls(WARM_UP, 1, () => recoverAndRefund(graph, warm));
+    const turn = (payer: TwoCardPayer) => () => runCalls(RECOVERIES, 1, () => recoverAndRefund(graph, payer));
     const measured = await sideBySide(turn(long), turn(short), REPETITIONS);
     const goal = { atMost: 1.2 };
     return {
-      comparisons: [{ ...compared('one recovery, p50', 'ms', 'p50', measured), goal }],
+      comparisons: [{ ...toComparison('one recovery, p50', 'ms', 'p50', measured), goal }],
       counts: [await countWoken(graph, log)],
     };
   },
@@ -70,21 +70,21 @@ async function addLogins(graph: Graph, customer_id: string): Promise<void> {
   }
 }
 
-const anew = (): CommandHeader => headerOf(newcomer());
+const newHeader = (): CommandHeader => headerOf(newCustomerRequest());
 
-async function recoverAndRefund(graph: Graph, payer: TwoCards): Promise<void> {
+async function recoverAndRefund(graph: Graph, payer: TwoCardPayer): Promise<void> {
   await refundSecond(graph, await recover(graph, failureOf(payer)));
 }
 
-async function refundSecond(graph: Graph, owed: { payment_id: string; customer_id: string }): Promise<void> {
+async function refundSecond(graph: Graph, obligation: { payment_id: string; customer_id: string }): Promise<void> {
   const gateway_payment_ref = `pi_${randomUUID()}`;
   const settled_at = new Date(Date.now() + 60_000).toISOString();
-  const settlement = { ...owed, event_id: randomUUID(), settled_at, gateway_payment_ref };
-  const opening = await openSettled(graph, anew(), { ...asked(), settlement, evidence: 'paid' });
-  if (!('second' in opening)) throw new Error(`${owed.payment_id}: ${JSON.stringify(opening)}`);
-  const { payment_id } = owed;
+  const settlement = { ...obligation, event_id: randomUUID(), settled_at, gateway_payment_ref };
+  const opening = await openFromSettlement(graph, newHeader(), { ...policyAndNow(), settlement, evidence: 'paid' });
+  if (!('second' in opening)) throw new Error(`${obligation.payment_id}: ${JSON.stringify(opening)}`);
+  const { payment_id } = obligation;
   const refund = { payment_id, key: settledPaymentKey(gateway_payment_ref), n: 1, now: Date.now() };
-  await recordRefund(graph, anew(), { ...refund, result: { refund_ref: `re_${randomUUID()}` } });
+  await recordRefund(graph, newHeader(), { ...refund, result: { refund_ref: `re_${randomUUID()}` } });
 }
 
 async function countWoken(graph: Graph, log: BenchSystem['log']): Promise<Count> {
@@ -94,18 +94,18 @@ async function countWoken(graph: Graph, log: BenchSystem['log']): Promise<Count>
   for (let n = 0; n < OPEN; n += 1) {
     const failure = failureOf(payer);
     failures.push(failure);
-    await openRecovery(graph, anew(), { ...asked(), failure, claim_first: false });
+    await openRecovery(graph, newHeader(), { ...policyAndNow(), failure, claim_first: false });
   }
   const keys: string[] = [];
-  for (const { payment_id } of failures.slice(0, 1 + ASKING)) {
+  for (const { payment_id } of failures.slice(0, 1 + BLOCKED)) {
     const payment_method_id = payer.charged_method_id;
     const key = attemptKey(payment_id, payment_method_id, 1);
-    await claimAttempt(graph, anew(), { ...asked(), payment_id, payment_method_id, key, n: 1 });
+    await claimAttempt(graph, newHeader(), { ...policyAndNow(), payment_id, payment_method_id, key, n: 1 });
     keys.push(key);
   }
   const charged = { payment_id: failures[0]?.payment_id ?? '', key: keys[0] ?? '' };
   const answer = { result: 'not_sent', reason: 'connection refused' } as const;
-  const { others } = await recordAttempt(graph, anew(), { ...asked(), ...charged, answer });
-  const what = `recoveries that the end of a charge wakes, of ${OPEN} open ones of which ${ASKING} were blocked by it`;
-  return { what, value: others.length, atMost: ASKING };
+  const { unblocked: others } = await recordAttempt(graph, newHeader(), { ...policyAndNow(), ...charged, answer });
+  const what = `recoveries that the end of a charge wakes, of ${OPEN} open ones of which ${BLOCKED} were blocked by it`;
+  return { what, value: others.length, atMost: BLOCKED };
 }

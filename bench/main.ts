@@ -3,7 +3,7 @@
  * newest results into the documentation.
  */
 
-import { runCommand } from '../dev/command.ts';
+import { runDevCommand } from '../dev/run-dev-command.ts';
 import { bulkheadsBenchmark } from './bulkheads.ts';
 import { contextBenchmark } from './context.ts';
 import { expiryBenchmark } from './expiry/benchmark.ts';
@@ -15,7 +15,7 @@ import { openRecoveriesBenchmark } from './open/benchmark.ts';
 import { reconciliationBenchmark } from './reconciliation.ts';
 import { recoveryBenchmark } from './recovery.ts';
 import { describeMachine } from './machine.ts';
-import { keep, publish } from './record.ts';
+import { saveResult, publish } from './record.ts';
 import { asTable } from './report.ts';
 import type { BenchmarkResult, Findings } from './result.ts';
 import { scaleBenchmark } from './scale.ts';
@@ -49,20 +49,20 @@ const BENCHMARKS: readonly Benchmark[] = [
   openRecoveriesBenchmark,
 ];
 const names = BENCHMARKS.map(({ name }) => name);
-const asked = process.argv.slice(2);
+const args = process.argv.slice(2);
 
-await runCommand(async (context) => {
-  const unknown = asked.find((name) => name !== 'publish' && !names.includes(name));
+await runDevCommand(async (context) => {
+  const unknown = args.find((name) => name !== 'publish' && !names.includes(name));
   if (unknown !== undefined) {
     context.log(`there is no benchmark '${unknown}'; there are ${names.join(', ')}, and publish`);
     return 2;
   }
-  if (asked.includes('publish')) {
+  if (args.includes('publish')) {
     context.log(publish(names));
     return 0;
   }
   const system = await startSystem(context);
-  const chosen = BENCHMARKS.filter(({ name }) => asked.length === 0 || asked.includes(name));
+  const chosen = BENCHMARKS.filter(({ name }) => args.length === 0 || args.includes(name));
   for (const { run, ...description } of chosen) {
     context.log(`\n${description.name}: measuring…`);
     const found = await run(system);
@@ -72,7 +72,7 @@ await runCommand(async (context) => {
       at: new Date().toISOString(),
       ...found,
     };
-    context.log(`\n${asTable(result)}\nkept in ${keep(result)}`);
+    context.log(`\n${asTable(result)}\nkept in ${saveResult(result)}`);
   }
   await system.close();
   return 0;

@@ -11,10 +11,10 @@ export interface Memory {
 /** `undefined`: the process has ended, or the system is not Linux. */
 export function memoryOf(pid: number): Memory | undefined {
   const status = readStatus(pid);
-  const of = (name: string) =>
+  const megabytesOf = (name: string) =>
     (Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) * KB) / 1e6;
   // One that has ended and was not waited for has no memory any more.
-  return status.includes('VmRSS:') ? { now: of('VmRSS'), peak: of('VmHWM') } : undefined;
+  return status.includes('VmRSS:') ? { now: megabytesOf('VmRSS'), peak: megabytesOf('VmHWM') } : undefined;
 }
 
 function readStatus(pid: number): string {

@@ -2,12 +2,12 @@
 
 import { randomUUID } from 'node:crypto';
 import { WithStartWorkflowOperation } from '@temporalio/client';
-import { onboardingWorkflowId } from '../domain/processes.ts';
-import { onboardCustomer } from '../temporal/starts.ts';
-import { newcomer } from './customers.ts';
-import { readTraces } from './executions.ts';
+import { onboardingWorkflowId } from '../domain/workflow-contracts.ts';
+import { onboardCustomer } from '../temporal/workflow-client.ts';
+import { newCustomerRequest } from './customers.ts';
+import { readTrace } from './executions.ts';
 import type { Findings } from './result.ts';
-import { compared, loadOf, sideBySide } from './side-by-side.ts';
+import { toComparison, runCalls, sideBySide } from './side-by-side.ts';
 import type { BenchSystem } from './system.ts';
 
 const BARE_QUEUE = 'bare-onboarding';
@@ -15,7 +15,7 @@ const CUSTOMERS = 64;
 const IN_FLIGHT = 16;
 const ONE_BY_ONE = 12;
 const WARM_UP = 600;
-const PATIENCE_MS = 60_000;
+const TIMEOUT_MS = 60_000;
 
 export const onboardingBenchmark = {
   name: 'onboarding',
@@ -30,28 +30,28 @@ export const onboardingBenchmark = {
       caller: 'bench',
       actor: 'bench',
       correlation_id: randomUUID(),
-      request: newcomer(),
+      request: newCustomerRequest(),
     });
-    const waiting = () => ({ deadline: new Date(Date.now() + PATIENCE_MS) });
+    const callOptions = () => ({ deadline: new Date(Date.now() + TIMEOUT_MS) });
     const onboard = async () => {
-      const asked = input();
-      await onboardCustomer(temporal, asked, waiting());
-      return onboardingWorkflowId(asked.request.transaction_id);
+      const workflowInput = input();
+      await onboardCustomer(temporal, workflowInput, callOptions());
+      return onboardingWorkflowId(workflowInput.request.transaction_id);
     };
     const first = await onboard();
     await temporal.workflow.getHandle(first).result();
-    const { answers } = await readTraces(temporal, first);
+    const { answers } = await readTrace(temporal, first);
     const worker = await startBare('worker', {}, { BARE_QUEUE, BARE_ANSWERS: JSON.stringify(answers) });
     const runBare = async () => {
-      const asked = input();
-      const { transaction_id } = asked.request;
+      const workflowInput = input();
+      const { transaction_id } = workflowInput.request;
       const startWorkflowOperation = new WithStartWorkflowOperation('bareOnboarding', {
         workflowId: `bare-onboarding:${transaction_id}`,
         workflowIdConflictPolicy: 'USE_EXISTING',
         taskQueue: BARE_QUEUE,
-        args: [asked],
+        args: [workflowInput],
       });
-      await temporal.withDeadline(waiting().deadline, () =>
+      await temporal.withDeadline(callOptions().deadline, () =>
         temporal.workflow.executeUpdateWithStart('customerReady', {
           updateId: transaction_id,
           startWorkflowOperation,
@@ -59,21 +59,21 @@ export const onboardingBenchmark = {
       );
     };
     // So many until Neo4j's Java is warm.
-    await loadOf(WARM_UP, IN_FLIGHT, onboard);
+    await runCalls(WARM_UP, IN_FLIGHT, onboard);
     const many = await sideBySide(
-      () => loadOf(CUSTOMERS, IN_FLIGHT, onboard),
-      () => loadOf(CUSTOMERS, IN_FLIGHT, runBare),
+      () => runCalls(CUSTOMERS, IN_FLIGHT, onboard),
+      () => runCalls(CUSTOMERS, IN_FLIGHT, runBare),
     );
     const single = await sideBySide(
-      () => loadOf(ONE_BY_ONE, 1, onboard),
-      () => loadOf(ONE_BY_ONE, 1, runBare),
+      () => runCalls(ONE_BY_ONE, 1, onboard),
+      () => runCalls(ONE_BY_ONE, 1, runBare),
     );
     await worker.stop();
     return {
       comparisons: [
-        { ...compared(`${IN_FLIGHT} in flight`, 'customers/s', 'perSecond', many), goal: { atLeast: 0.7 } },
-        { ...compared('one by one', 'customers/s', 'perSecond', single), goal: { atLeast: 0.7 } },
-        compared('one by one, p50', 'ms', 'p50', single),
+        { ...toComparison(`${IN_FLIGHT} in flight`, 'customers/s', 'perSecond', many), goal: { atLeast: 0.7 } },
+        { ...toComparison('one by one', 'customers/s', 'perSecond', single), goal: { atLeast: 0.7 } },
+        toComparison('one by one, p50', 'ms', 'p50', single),
       ],
     };
   },

@@ -9,31 +9,31 @@ import {
   recoveryWorkflowId,
   workflowCaller,
   WorkflowName,
-} from '../domain/processes.ts';
+} from '../domain/workflow-contracts.ts';
 import type { PaymentFailed } from '../domain/recovery/messages.ts';
 import { type CommandHeader, type Graph, onboard, recordVerification } from '../graph/index.ts';
 import {
   claimAttempt,
   finishNotice,
-  getNoticeMatter,
+  getNoticeContext,
   NOTICES_CALLER,
   openRecovery,
   recordAttempt,
-  startNotice,
+  leaseNotice,
 } from '../graph/recovery/index.ts';
 import { readPolicy } from '../platform/policy.ts';
-import { newcomer, type Payer } from './customers.ts';
+import { newCustomerRequest, type Payer } from './customers.ts';
 
 const policy = readPolicy();
 const DAY_MS = 24 * 3_600_000;
 
 /** Who may be charged with the second card when the first one has failed. */
-export interface TwoCards extends Payer {
+export interface TwoCardPayer extends Payer {
   charged_method_id: string;
 }
 
 /** What commands are decided by besides their own input. */
-export const asked = () => ({ policy, now: Date.now() });
+export const policyAndNow = () => ({ policy, now: Date.now() });
 
 /** The header of a recovery's command. */
 export function recoveryHeader(payment_id: string, idempotencyKey: string): CommandHeader {
@@ -58,7 +58,7 @@ export async function checkOut(graph: Graph, request: OnboardingRequest) {
 
 /** The same with a card that is new: the gateway verifies it. @param card the token that the checkout brought */
 export async function checkOutWithNewCard(graph: Graph, visit: OnboardingRequest, card: string) {
-  const payment_method_details = cardOf(card);
+  const payment_method_details = cardDetails(card);
   const { customer_id, payment_method_id } = await checkOut(graph, { ...visit, payment_method_details });
   const answer = { result: 'attached', method: { token: card, type: 'card', network: 'visa' } } as const;
   const ids = { customer_id, payment_method_id, gateway_customer_ref: `cus_${customer_id}` };
@@ -69,7 +69,7 @@ export async function checkOutWithNewCard(graph: Graph, visit: OnboardingRequest
 
 export const newCard = () => `pm_${randomUUID()}`;
 
-export const cardOf = (token: string) => ({ type: 'card', token, off_session_consent: true }) as const;
+export const cardDetails = (token: string) => ({ type: 'card', token, off_session_consent: true }) as const;
 
 function headerOf({ transaction_id, occurred_at }: OnboardingRequest, idempotencyKey: string): CommandHeader {
   return {
@@ -81,12 +81,12 @@ function headerOf({ transaction_id, occurred_at }: OnboardingRequest, idempotenc
   };
 }
 
-export async function addPayer(graph: Graph): Promise<TwoCards> {
-  const first = newcomer();
+export async function addPayer(graph: Graph): Promise<TwoCardPayer> {
+  const first = newCustomerRequest();
   const { device_details } = first;
   const { customer_id, payment_method_id } = await checkOutWithNewCard(graph, first, newCard());
-  const again = { ...newcomer(), device_details, digital_identifiers: [], customer_id };
-  const second = await checkOutWithNewCard(graph, again, newCard());
+  const secondCheckout = { ...newCustomerRequest(), device_details, digital_identifiers: [], customer_id };
+  const second = await checkOutWithNewCard(graph, secondCheckout, newCard());
   return { customer_id, failing_method_id: payment_method_id, charged_method_id: second.payment_method_id };
 }
 
@@ -97,7 +97,7 @@ export async function addPayer(graph: Graph): Promise<TwoCards> {
 export async function recover(graph: Graph, failure: PaymentFailed, declines = 0) {
   const { payment_id, customer_id, event_id } = failure;
   const header = recoveryHeader(payment_id, `open:${randomUUID()}:${event_id}`);
-  const opened = await openRecovery(graph, header, { ...asked(), failure, claim_first: true });
+  const opened = await openRecovery(graph, header, { ...policyAndNow(), failure, claim_first: true });
   const first = 'first' in opened.opening ? opened.opening.first : undefined;
   if (first?.claim.result !== 'claimed') throw new Error(`${payment_id}: ${JSON.stringify(opened.opening)}`);
   const { payment_method_id } = first.claim.attempt;
@@ -112,7 +112,7 @@ export async function recover(graph: Graph, failure: PaymentFailed, declines = 0
     { payment_id, payment_method_id, n: declines + 1 },
     { result: 'approved', ...refs, charge_ref: `ch_${payment_id}` },
   );
-  await write(graph, { payment_id, customer_id });
+  await sendNotice(graph, { payment_id, customer_id });
   return { payment_id, customer_id };
 }
 
@@ -126,7 +126,7 @@ async function record(graph: Graph, attempt: Attempt, answer: ChargeAnswer): Pro
   const { payment_id, payment_method_id, n } = attempt;
   const key = attemptKey(payment_id, payment_method_id, n);
   const header = recoveryHeader(payment_id, `record:${key}:${answer.result}`);
-  await recordAttempt(graph, header, { ...asked(), payment_id, key, answer });
+  await recordAttempt(graph, header, { ...policyAndNow(), payment_id, key, answer });
 }
 
 async function claimNext(graph: Graph, attempt: Attempt): Promise<void> {
@@ -137,12 +137,12 @@ async function claimNext(graph: Graph, attempt: Attempt): Promise<void> {
   if (claim.result !== 'claimed') throw new Error(`${payment_id}: ${JSON.stringify(claim)}`);
 }
 
-async function write(graph: Graph, ids: { payment_id: string; customer_id: string }): Promise<void> {
+async function sendNotice(graph: Graph, ids: { payment_id: string; customer_id: string }): Promise<void> {
   const { payment_id, customer_id } = ids;
   const template = 'recovered';
   const notice = { notification_id: `recovery:${payment_id}:0:${template}:1`, payment_id, template } as const;
-  const sender = { ...recoveryHeader(payment_id, notice.notification_id), caller: NOTICES_CALLER };
-  await getNoticeMatter(graph, notice);
-  await startNotice(graph, sender, { ...notice, try_id: `${randomUUID()}:1`, now: Date.now(), limit: 1_000 });
-  await finishNotice(graph, sender, { ...notice, customer_id, channel: 'email' });
+  const noticeHeader = { ...recoveryHeader(payment_id, notice.notification_id), caller: NOTICES_CALLER };
+  await getNoticeContext(graph, notice);
+  await leaseNotice(graph, noticeHeader, { ...notice, try_id: `${randomUUID()}:1`, now: Date.now(), limit: 1_000 });
+  await finishNotice(graph, noticeHeader, { ...notice, customer_id, channel: 'email' });
 }

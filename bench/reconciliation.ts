@@ -1,13 +1,13 @@
 /** The comparison with the gateway, beside a loop that only reads both sides. */
 
 import { randomUUID } from 'node:crypto';
-import { RECONCILIATION, TaskQueue, WorkflowName } from '../domain/processes.ts';
+import { RECONCILIATION, TaskQueue, WorkflowName } from '../domain/workflow-contracts.ts';
 import { countCustomers } from '../graph/reconciliation/index.ts';
 import type { Graph } from '../graph/index.ts';
 import type { ReconcileResult } from '../workflows/reconcile-payment-methods.ts';
-import { addVerified } from './customers.ts';
+import { addVerifiedCardholders } from './customers.ts';
 import type { Findings } from './result.ts';
-import { compared, loadOf, sideBySide } from './side-by-side.ts';
+import { toComparison, runCalls, sideBySide } from './side-by-side.ts';
 import type { BenchSystem } from './system.ts';
 
 /** Fewer of them for a try. */
@@ -46,7 +46,7 @@ export const reconciliationBenchmark = {
   async run(system: BenchSystem): Promise<Findings> {
     const { graph, log } = system;
     log(`adding ${CUSTOMERS} customers…`);
-    await addVerified(system, CUSTOMERS);
+    await addVerifiedCardholders(system, CUSTOMERS);
     const measured = await sideBySide(
       () => perSecond(graph, () => reconcile(system)),
       () => perSecond(graph, () => readBoth(system)),
@@ -54,16 +54,16 @@ export const reconciliationBenchmark = {
     );
     return {
       comparisons: [
-        { ...compared(`pages of ${PAGE} wallets`, 'pages/s', 'perSecond', measured), goal: { atLeast: 0.7 } },
+        { ...toComparison(`pages of ${PAGE} wallets`, 'pages/s', 'perSecond', measured), goal: { atLeast: 0.7 } },
       ],
     };
   },
 };
 
-async function perSecond(graph: Graph, act: () => Promise<void>): Promise<{ perSecond: number }> {
+async function perSecond(graph: Graph, work: () => Promise<void>): Promise<{ perSecond: number }> {
   const pages = Math.ceil((await countCustomers(graph)) / PAGE);
   const startedAt = performance.now();
-  await act();
+  await work();
   return { perSecond: pages / ((performance.now() - startedAt) / 1_000) };
 }
 
@@ -85,7 +85,7 @@ async function readBoth({ graph, addresses }: BenchSystem): Promise<void> {
   for (const list of ['charges', 'refunds', 'disputes', 'radar/early_fraud_warnings'])
     await readList(`${addresses.gateway}/v1/${list}?created[gte]=${since}&limit=100`);
   for await (const page of pagesOf(graph, PAGE_OF_CUSTOMERS, PAGE))
-    await loadOf(page.length, IN_FLIGHT, async (n) => {
+    await runCalls(page.length, IN_FLIGHT, async (n) => {
       const { id, ref } = page[n] as Row;
       await read(graph, WALLET, { id });
       if (ref) await readList(`${addresses.gateway}/v1/customers/${ref}/payment_methods?limit=100`);

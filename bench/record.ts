@@ -6,15 +6,15 @@ import { asMarkdown } from './report.ts';
 import type { BenchmarkResult } from './result.ts';
 
 const path = (name: string) => fileURLToPath(new URL(`../${name}`, import.meta.url));
-const KEPT = path('.persona/bench');
+const RESULTS_FOLDER = path('.persona/bench');
 const PUBLISHED = path('docs/performance.json');
 const PAGE = path('docs/performance.md');
 const BEGIN = '<!-- figures: written by `npm run bench -- publish` -->';
 const END = '<!-- end of figures -->';
 
 /** @returns where it is kept */
-export function keep(result: BenchmarkResult): string {
-  mkdirSync(KEPT, { recursive: true });
+export function saveResult(result: BenchmarkResult): string {
+  mkdirSync(RESULTS_FOLDER, { recursive: true });
   const file = fileOf(result.name);
   writeFileSync(file, JSON.stringify(result, undefined, 2));
   return file;
@@ -52,5 +52,5 @@ export function readPublished(): BenchmarkResult[] {
 }
 
 function fileOf(name: string): string {
-  return `${KEPT}/${name}.json`;
+  return `${RESULTS_FOLDER}/${name}.json`;
 }

@@ -1,10 +1,10 @@
 /** A recovery that succeeds with the first alternative, beside a workflow whose activities do nothing. */
 
-import { signalRecovery } from '../temporal/starts.ts';
+import { signalWithStartRecovery } from '../temporal/workflow-client.ts';
 import { addPayers, failureOf, type Payer } from './customers.ts';
-import { readTraces } from './executions.ts';
+import { readTrace } from './executions.ts';
 import type { Findings } from './result.ts';
-import { compared, loadOf, sideBySide } from './side-by-side.ts';
+import { toComparison, runCalls, sideBySide } from './side-by-side.ts';
 import type { BenchSystem } from './system.ts';
 
 const BARE_QUEUE = 'bare-recovery';
@@ -13,7 +13,7 @@ const IN_FLIGHT = 16;
 const ONE_BY_ONE = 12;
 const WARM_UP = 400;
 /** Specification: quality, 'Benchmarks'. */
-const MOST = { activities: 4, events: 22 };
+const LIMITS = { activities: 4, events: 22 };
 
 export const recoveryBenchmark = {
   name: 'recovery',
@@ -29,13 +29,13 @@ export const recoveryBenchmark = {
     const failureOfPayer = (n: number) => failureOf(payers[n % payers.length] as Payer);
     const recover = async (n: number): Promise<string> => {
       const failed = failureOfPayer(n);
-      const workflowId = await signalRecovery(temporal, 'paymentFailed', failed);
+      const workflowId = await signalWithStartRecovery(temporal, 'paymentFailed', failed);
       const result = await temporal.workflow.getHandle(workflowId).result();
       if (result.outcome !== 'recovered' || result.attempts !== 1)
         throw new Error(`the recovery of ${failed.payment_id} ended otherwise: ${JSON.stringify(result)}`);
       return workflowId;
     };
-    const { events, answers } = await readTraces(temporal, await recover(0));
+    const { events, answers } = await readTrace(temporal, await recover(0));
     const worker = await startBare('worker', {}, { BARE_QUEUE, BARE_ANSWERS: JSON.stringify(answers) });
     const runBare = async (n: number) => {
       const failed = failureOfPayer(n);
@@ -49,26 +49,26 @@ export const recoveryBenchmark = {
       await handle.result();
     };
     // Neo4j's Java takes some hundreds of recoveries to be warm: until then it needs three times as long.
-    await loadOf(WARM_UP, IN_FLIGHT, recover);
+    await runCalls(WARM_UP, IN_FLIGHT, recover);
     const many = await sideBySide(
-      () => loadOf(PAYERS, IN_FLIGHT, recover),
-      () => loadOf(PAYERS, IN_FLIGHT, runBare),
+      () => runCalls(PAYERS, IN_FLIGHT, recover),
+      () => runCalls(PAYERS, IN_FLIGHT, runBare),
     );
     const single = await sideBySide(
-      () => loadOf(ONE_BY_ONE, 1, recover),
-      () => loadOf(ONE_BY_ONE, 1, runBare),
+      () => runCalls(ONE_BY_ONE, 1, recover),
+      () => runCalls(ONE_BY_ONE, 1, runBare),
     );
     await worker.stop();
     const activities = Object.keys(answers).length;
     return {
       comparisons: [
-        { ...compared(`${IN_FLIGHT} in flight`, 'recoveries/s', 'perSecond', many), goal: { atLeast: 1 } },
-        { ...compared('one by one', 'recoveries/s', 'perSecond', single), goal: { atLeast: 1 } },
-        compared('one by one, p50', 'ms', 'p50', single),
+        { ...toComparison(`${IN_FLIGHT} in flight`, 'recoveries/s', 'perSecond', many), goal: { atLeast: 1 } },
+        { ...toComparison('one by one', 'recoveries/s', 'perSecond', single), goal: { atLeast: 1 } },
+        toComparison('one by one, p50', 'ms', 'p50', single),
       ],
       counts: [
-        { what: 'activities', value: activities, atMost: MOST.activities },
-        { what: 'history events', value: events, atMost: MOST.events },
+        { what: 'activities', value: activities, atMost: LIMITS.activities },
+        { what: 'history events', value: events, atMost: LIMITS.events },
       ],
     };
   },

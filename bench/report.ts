@@ -18,21 +18,21 @@ function withSpread(values: readonly number[], write: (value: number) => string)
 function goalOf(comparison: Comparison): string {
   const { goal } = comparison;
   if (goal === undefined) return '';
-  const asked = 'atLeast' in goal ? `≥ ${goal.atLeast}` : `≤ ${goal.atMost}`;
-  return `${asked}: ${isMet(comparison) ? 'met' : '**missed**'}`;
+  const target = 'atLeast' in goal ? `≥ ${goal.atLeast}` : `≤ ${goal.atMost}`;
+  return `${target}: ${isMet(comparison) ? 'met' : '**missed**'}`;
 }
 
 /** A column of words; so is the first one of each table. */
 const GOAL = 'goal';
 const HEAD = ['', 'Persona', 'bare', 'ratio', GOAL];
 
-interface TableOfWords {
+interface TextTable {
   head: string[];
   rows: string[][];
 }
 
 /** One line per figure: medians with the smallest and the largest value. */
-function tablesOf({ comparisons, counts = [], tables = [] }: BenchmarkResult): TableOfWords[] {
+function tablesOf({ comparisons, counts = [], tables = [] }: BenchmarkResult): TextTable[] {
   const rows = [
     ...comparisons.map((comparison) => [
       `${comparison.what} (${comparison.unit})`,

@@ -3,9 +3,9 @@
 import { type Graph, findCustomersByUsage, getCustomerContext } from '../graph/index.ts';
 import { readPolicy } from '../platform/policy.ts';
 import { type Count, type Findings, median } from './result.ts';
-import { compared, type Load, loadOf, REPETITIONS, sideBySide } from './side-by-side.ts';
+import { toComparison, type Load, runCalls, REPETITIONS, sideBySide } from './side-by-side.ts';
 import type { BenchSystem } from './system.ts';
-import { addWorldCustomers, customerId, deviceId, linkCustomers, linkDevices } from './world.ts';
+import { addSyntheticCustomers, customerId, deviceId, linkCustomers, linkDevices } from './synthetic-graph.ts';
 
 const SMALL = 10_000;
 const SIZES = [100_000, 1_000_000];
@@ -17,13 +17,13 @@ const WINDOW = 200;
 const SHARERS = 100_000;
 /** Customers with a part of their own: it begins after these, so that one of them is as good as another. */
 const SPECIAL = 100;
-const MOST_MS = 500;
+const MAX_QUERY_MS = 500;
 /** A million customers are 2 GB of Neo4j's files. */
 const PAGE_CACHE = '4g';
 const SETTINGS = { 'server.memory.pagecache.size': PAGE_CACHE };
 const TRUST = { initial: 0.5, threshold: 0.7, now: Date.now() };
 /** The question of the blueprint: an Amex, on a trusted iPhone, shipped to New York, in the last six months. */
-const QUESTION = {
+const USAGE_QUERY = {
   brand: 'amex',
   trusted: TRUST,
   user_agent: 'iPhone',
@@ -47,23 +47,23 @@ export const scaleBenchmark = {
       startGraph('large', SETTINGS),
     ]);
     const reads = (graph: Graph, customer: () => number) => (): Promise<Load> =>
-      loadOf(READS, 1, () => getCustomerContext(graph, { customer_id: customerId(customer()), policy }));
-    const anyOf = (from: number, to: number) => () => from + Math.floor(Math.random() * (to - from + 1));
+      runCalls(READS, 1, () => getCustomerContext(graph, { customer_id: customerId(customer()), policy }));
+    const randomBetween = (from: number, to: number) => () => from + Math.floor(Math.random() * (to - from + 1));
     try {
       await build(small, 1, SMALL, log);
       const comparisons = [];
       for (const [step, size] of SIZES.entries()) {
         await build(large, (SIZES[step - 1] ?? 0) + 1, size, log);
         const measured = await sideBySide(
-          reads(large, anyOf(SPECIAL, size)),
-          reads(small, anyOf(SPECIAL, SMALL)),
+          reads(large, randomBetween(SPECIAL, size)),
+          reads(small, randomBetween(SPECIAL, SMALL)),
         );
         comparisons.push({
-          ...compared(`context at ${size} customers, p50`, 'ms', 'p50', measured),
+          ...toComparison(`context at ${size} customers, p50`, 'ms', 'p50', measured),
           goal: FLAT,
         });
       }
-      const ordinary = reads(large, anyOf(SPECIAL + SHARERS + 1, SIZES.at(-1) ?? 0));
+      const ordinary = reads(large, randomBetween(SPECIAL + SHARERS + 1, SIZES.at(-1) ?? 0));
       await linkDevices(large, customerId(1), SPECIAL, SPECIAL + DEVICES);
       await linkDevices(large, customerId(3), SPECIAL, SPECIAL + WINDOW);
       await linkCustomers(large, deviceId(2), SPECIAL, SPECIAL + SHARERS);
@@ -75,11 +75,11 @@ export const scaleBenchmark = {
         reads(large, () => 1),
         reads(large, () => 3),
       );
-      const shared = await sideBySide(reads(large, anyOf(SPECIAL, SPECIAL + SHARERS)), ordinary);
+      const shared = await sideBySide(reads(large, randomBetween(SPECIAL, SPECIAL + SHARERS)), ordinary);
       comparisons.push(
-        { ...compared(`context of a customer with ${DEVICES} devices, p50`, 'ms', 'p50', many), goal: FLAT },
+        { ...toComparison(`context of a customer with ${DEVICES} devices, p50`, 'ms', 'p50', many), goal: FLAT },
         {
-          ...compared(
+          ...toComparison(
             `context of a customer with ${DEVICES} devices beside one with ${WINDOW}, p50`,
             'ms',
             'p50',
@@ -88,14 +88,14 @@ export const scaleBenchmark = {
           goal: FLAT,
         },
         {
-          ...compared(`context behind a device of ${SHARERS} customers, p50`, 'ms', 'p50', shared),
+          ...toComparison(`context behind a device of ${SHARERS} customers, p50`, 'ms', 'p50', shared),
           goal: FLAT,
         },
       );
       const counts = [
-        await asked('findCustomersByUsage, first 50 (ms)', large, QUESTION),
-        await asked('findCustomersByUsage, nobody fits (ms)', large, {
-          ...QUESTION,
+        await measureUsageQuery('findCustomersByUsage, first 50 (ms)', large, USAGE_QUERY),
+        await measureUsageQuery('findCustomersByUsage, nobody fits (ms)', large, {
+          ...USAGE_QUERY,
           trusted: { ...TRUST, threshold: 0.95 },
         }),
       ];
@@ -109,19 +109,19 @@ export const scaleBenchmark = {
 async function build(graph: Graph, from: number, to: number, log: (line: string) => void): Promise<void> {
   const startedAt = Date.now();
   log(`adding customers ${from} to ${to}…`);
-  await addWorldCustomers(graph, from, to);
+  await addSyntheticCustomers(graph, from, to);
   log(`added in ${Math.round((Date.now() - startedAt) / 1_000)} s`);
 }
 
 /** How long the question takes, as people ask it: one after the other. */
-async function asked(
+async function measureUsageQuery(
   what: string,
   graph: Graph,
   usage: Parameters<typeof findCustomersByUsage>[1]['usage'],
 ): Promise<Count> {
-  const ask = () => findCustomersByUsage(graph, { usage, limit: 50 });
-  await ask();
+  const query = () => findCustomersByUsage(graph, { usage, limit: 50 });
+  await query();
   const turns: number[] = [];
-  for (let turn = 0; turn < REPETITIONS; turn += 1) turns.push((await loadOf(1, 1, ask)).p50);
-  return { what, value: Math.round(median(turns)), atMost: MOST_MS };
+  for (let turn = 0; turn < REPETITIONS; turn += 1) turns.push((await runCalls(1, 1, query)).p50);
+  return { what, value: Math.round(median(turns)), atMost: MAX_QUERY_MS };
 }

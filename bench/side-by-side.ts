@@ -26,14 +26,14 @@ export async function sideBySide<T>(
 }
 
 /** One figure of what was measured side by side. */
-export function compared<Figure extends string>(
+export function toComparison<Figure extends string>(
   what: string,
   unit: string,
   figure: Figure,
   { persona, bare }: Record<'persona' | 'bare', readonly Record<Figure, number>[]>,
 ): Comparison {
-  const of = (turns: readonly Record<Figure, number>[]) => turns.map((turn) => turn[figure]);
-  return { what, unit, persona: of(persona), bare: of(bare) };
+  const valuesOf = (turns: readonly Record<Figure, number>[]) => turns.map((turn) => turn[figure]);
+  return { what, unit, persona: valuesOf(persona), bare: valuesOf(bare) };
 }
 
 export interface Load {
@@ -45,43 +45,43 @@ export interface Load {
 }
 
 /** Keeps so many calls under way for so many milliseconds. @param call gets the number of the call */
-export function loadFor(ms: number, inFlight: number, call: (n: number) => Promise<unknown>): Promise<Load> {
+export function runCallsFor(ms: number, inFlight: number, call: (n: number) => Promise<unknown>): Promise<Load> {
   const end = performance.now() + ms;
-  return load(inFlight, () => performance.now() < end, call);
+  return runConcurrently(inFlight, () => performance.now() < end, call);
 }
 
 /** Makes so many calls, so many of them at a time. @param call gets the number of the call */
-export function loadOf(
+export function runCalls(
   calls: number,
   inFlight: number,
   call: (n: number) => Promise<unknown>,
 ): Promise<Load> {
-  return load(inFlight, (n) => n < calls, call);
+  return runConcurrently(inFlight, (n) => n < calls, call);
 }
 
-async function load(
+async function runConcurrently(
   inFlight: number,
-  more: (n: number) => boolean,
+  shouldContinue: (n: number) => boolean,
   call: (n: number) => Promise<unknown>,
 ): Promise<Load> {
-  const took: number[] = [];
+  const durations: number[] = [];
   let next = 0;
   const startedAt = performance.now();
-  const keepCalling = async () => {
-    while (more(next)) {
+  const runWorker = async () => {
+    while (shouldContinue(next)) {
       const n = next;
       next += 1;
       const calledAt = performance.now();
       await call(n);
-      took.push(performance.now() - calledAt);
+      durations.push(performance.now() - calledAt);
     }
   };
-  await Promise.all(Array.from({ length: inFlight }, keepCalling));
+  await Promise.all(Array.from({ length: inFlight }, runWorker));
   const seconds = (performance.now() - startedAt) / 1_000;
   return {
-    calls: took.length,
-    perSecond: took.length / seconds,
-    p50: quantile(took, 0.5),
-    p99: quantile(took, 0.99),
+    calls: durations.length,
+    perSecond: durations.length / seconds,
+    p50: quantile(durations, 0.5),
+    p99: quantile(durations, 0.99),
   };
 }

@@ -3,10 +3,10 @@
 import { mkdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Client } from '@temporalio/client';
-import type { CommandContext } from '../dev/command.ts';
+import type { DevCommandContext } from '../dev/run-dev-command.ts';
 import { type PersonaSystem, startPersona } from '../dev/persona.ts';
 import { type Program, type ProgramOptions, startProgram } from '../dev/programs.ts';
-import { signalGroup } from '../dev/stack/groups.ts';
+import { signalGroup } from '../dev/stack/process-groups.ts';
 import type { Guard } from '../dev/stack/guard.ts';
 import { startStack } from '../dev/stack/stack.ts';
 import { type Graph, migrate, openConfiguredGraph } from '../graph/index.ts';
@@ -58,19 +58,19 @@ export interface BenchSystem extends Servers, Pick<PersonaSystem, 'addresses'> {
   close(): Promise<void>;
 }
 
-export async function startSystem({ guard, log }: CommandContext): Promise<BenchSystem> {
+export async function startSystem({ guard, log }: DevCommandContext): Promise<BenchSystem> {
   // Kept in memory alone: with each request it would write down all that it knows, and soon be busier than who is measured.
   const gateway = { SIM_STATE: '' };
   const persona = await startPersona({ guard, log, env: { ...process.env, ...INSPECTABLE, ...gateway } });
   const { addresses, env, folder, programs } = persona;
   const worker = programs.get('worker')?.child;
   if (worker === undefined) throw new Error('Persona runs without a worker');
-  const graph = open(env);
+  const graph = openGraph(env);
   const temporal = await connect(env);
   const start = async (
     program: Pick<ProgramOptions, 'name' | 'file' | 'ports' | 'env'>,
   ): Promise<BenchProgram> => {
-    const { ready, child } = await startProgram({ ...program, usualPorts: false, folder, guard });
+    const { ready, child } = await startProgram({ ...program, useDefaultPorts: false, folder, guard });
     const stop = async () => {
       process.kill(child.pid);
       await child.exited;
@@ -91,31 +91,31 @@ export async function startSystem({ guard, log }: CommandContext): Promise<Bench
     async startGraph(name, neo4jSettings) {
       const home = join(folder, name);
       const servers = { servers: ['neo4j'], folder: home, neo4jSettings, guard, log } as const;
-      const own = await startStack({ ...servers, env: { ...env, NEO4J_URI: undefined } });
-      const another = open({ ...env, ...own.env });
-      await migrate(another);
+      const stack = await startStack({ ...servers, env: { ...env, NEO4J_URI: undefined } });
+      const ownGraph = openGraph({ ...env, ...stack.env });
+      await migrate(ownGraph);
       const stop = async () => {
-        await another.close();
-        const { neo4j } = own.processes;
+        await ownGraph.close();
+        const { neo4j } = stack.processes;
         if (neo4j === undefined) return;
         signalGroup(neo4j.child.pid, 'SIGTERM');
         await neo4j.child.exited;
       };
-      return { graph: another, env: own.env, folder: home, stop };
+      return { graph: ownGraph, env: stack.env, folder: home, stop };
     },
     async startServers(name) {
-      const own = await startStack({
+      const stack = await startStack({
         ...{ servers: ['neo4j', 'temporal'], folder: join(folder, name), guard, log },
         env: { ...env, NEO4J_URI: undefined, TEMPORAL_ADDRESS: undefined },
       });
-      const theirs = { ...env, ...own.env };
-      const servers = { env: theirs, graph: open(theirs), temporal: await connect(theirs) };
+      const ownEnv = { ...env, ...stack.env };
+      const servers = { env: ownEnv, graph: openGraph(ownEnv), temporal: await connect(ownEnv) };
       await migrate(servers.graph);
       const files = join(folder, name, 'files');
       mkdirSync(files);
       const stop = async () => {
         await disconnect(servers);
-        await Promise.all(Object.values(own.processes).map((server) => server.kill()));
+        await Promise.all(Object.values(stack.processes).map((server) => server.kill()));
       };
       return { ...servers, folder: files, stop };
     },
@@ -132,6 +132,6 @@ async function connect(env: PersonaSystem['env']): Promise<Client> {
   return connectTemporal({ address, namespace, codecKeys: readCodecKeys(env).reveal() });
 }
 
-function open(env: PersonaSystem['env']): Graph {
+function openGraph(env: PersonaSystem['env']): Graph {
   return openConfiguredGraph(readGraphEnvironment(env));
 }

@@ -4,9 +4,9 @@ import { randomUUID } from 'node:crypto';
 import type { OnboardingRequest } from '../domain/onboarding.ts';
 import { type Graph, onboard } from '../graph/index.ts';
 import { readPolicy } from '../platform/policy.ts';
-import { headerOf, newcomer } from './customers.ts';
+import { headerOf, newCustomerRequest } from './customers.ts';
 import type { Findings } from './result.ts';
-import { compared, loadOf, sideBySide } from './side-by-side.ts';
+import { toComparison, runCalls, sideBySide } from './side-by-side.ts';
 import type { BenchSystem } from './system.ts';
 
 const ONBOARDINGS = 300;
@@ -58,40 +58,40 @@ export const transactionBenchmark = {
     `values that are there already. Turns of ${ONBOARDINGS}, ${IN_FLIGHT} in flight, and of ${ONE_BY_ONE}, one after the other`,
   async run({ graph }: Pick<BenchSystem, 'graph'>): Promise<Findings> {
     const policy = readPolicy();
-    const take = async () => {
+    const onboardOne = async () => {
       const request: OnboardingRequest = {
-        ...newcomer(),
+        ...newCustomerRequest(),
         payment_method_details: { type: 'card', token: `pm_${randomUUID()}`, off_session_consent: true },
       };
       const header = headerOf(request);
       const { customer_id } = await onboard(graph, header, { request, policy });
       return { customer_id, caller: header.caller, key: header.idempotencyKey };
     };
-    const template = await readBack(graph, await take());
+    const template = await readBack(graph, await onboardOne());
     const write = async () => {
       const session = graph.writeSession();
       try {
-        await session.run(WRITE, underNewIds(template));
+        await session.run(WRITE, withNewIds(template));
       } finally {
         await session.close();
       }
     };
     // So many until Neo4j's Java is warm.
-    await loadOf(WARM_UP, IN_FLIGHT, take);
-    await loadOf(WARM_UP, IN_FLIGHT, write);
+    await runCalls(WARM_UP, IN_FLIGHT, onboardOne);
+    await runCalls(WARM_UP, IN_FLIGHT, write);
     const many = await sideBySide(
-      () => loadOf(ONBOARDINGS, IN_FLIGHT, take),
-      () => loadOf(ONBOARDINGS, IN_FLIGHT, write),
+      () => runCalls(ONBOARDINGS, IN_FLIGHT, onboardOne),
+      () => runCalls(ONBOARDINGS, IN_FLIGHT, write),
     );
     const single = await sideBySide(
-      () => loadOf(ONE_BY_ONE, 1, take),
-      () => loadOf(ONE_BY_ONE, 1, write),
+      () => runCalls(ONE_BY_ONE, 1, onboardOne),
+      () => runCalls(ONE_BY_ONE, 1, write),
     );
     return {
       comparisons: [
-        { ...compared(`${IN_FLIGHT} in flight`, 'onboardings/s', 'perSecond', many), goal: { atLeast: 0.6 } },
-        { ...compared('one by one', 'onboardings/s', 'perSecond', single), goal: { atLeast: 0.6 } },
-        compared('one by one, p50', 'ms', 'p50', single),
+        { ...toComparison(`${IN_FLIGHT} in flight`, 'onboardings/s', 'perSecond', many), goal: { atLeast: 0.6 } },
+        { ...toComparison('one by one', 'onboardings/s', 'perSecond', single), goal: { atLeast: 0.6 } },
+        toComparison('one by one, p50', 'ms', 'p50', single),
       ],
     };
   },
@@ -110,7 +110,7 @@ async function readBack(graph: Graph, about: Properties): Promise<Written> {
 }
 
 /** The same values with new ids and hashes: these are unique. */
-function underNewIds({ c, d, a, i, p, ck, dk, r, events, ...edges }: Written): Properties {
+function withNewIds({ c, d, a, i, p, ck, dk, r, events, ...edges }: Written): Properties {
   const [customer, device] = [randomUUID(), randomUUID()];
   const hash = () => `bench:${randomUUID()}${randomUUID()}`;
   return {

@@ -2,13 +2,13 @@
 
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { TaskQueue } from '../domain/processes.ts';
+import { TaskQueue } from '../domain/workflow-contracts.ts';
 import { type Graph, readWallet } from '../graph/index.ts';
 import { readPolicy } from '../platform/policy.ts';
 import { workflowBundle } from '../temporal/bundle.ts';
 import { createQueueWorker, runWorkers } from '../temporal/worker.ts';
-import { expiringCards } from '../test/expiring-cards.ts';
-import { closeVerified, openTestGraph } from '../test/graph.ts';
+import { expiringCards } from '../test/expiring-card-fixtures.ts';
+import { verifyAndClose, openTestGraph } from '../test/test-graph.ts';
 import { openNamespace } from '../test/rig/server.ts';
 import { today } from '../domain/expiry/calendar.ts';
 import type { ExpiryActivities } from '../workflows/monitor-expiring-cards.ts';
@@ -21,14 +21,14 @@ let graph: Graph;
 beforeAll(async () => {
   graph = await openTestGraph();
 });
-afterAll(() => closeVerified(graph));
+afterAll(() => verifyAndClose(graph));
 
-async function run(args: string[], others: Record<string, string> = {}) {
+async function run(args: string[], overrides: Record<string, string> = {}) {
   const out: string[] = [];
   const err: string[] = [];
   const keys = { PERSONA_KEYS: key('k'), PERSONA_BLIND_KEYS: key('b'), TEMPORAL_CODEC_KEYS: key('c') };
   const code = await runCli(['expiry', 'run', ...args], {
-    env: { ...process.env, PERSONA_RUN_FILE: '/does/not/exist/run.json', ...keys, ...others },
+    env: { ...process.env, PERSONA_RUN_FILE: '/does/not/exist/run.json', ...keys, ...overrides },
     stdin: Readable.from([]),
     out: (line) => out.push(line),
     err: (line) => err.push(line),
@@ -37,22 +37,22 @@ async function run(args: string[], others: Record<string, string> = {}) {
 }
 
 test('a rehearsal tells what a run on that day would do, and changes nothing', async () => {
-  const of = await expiringCards(graph, policy);
-  const { customer_id, cards } = await of.holder({ cards: 2 });
+  const fixture = await expiringCards(graph, policy);
+  const { customer_id, cards } = await fixture.createHolder({ cards: 2 });
   const before = await readWallet(graph, customer_id);
-  const rehearsed = async (left: number) => {
-    const { code, out } = await run(['--as-of', today(of.daysBefore(left)), '--json']);
+  const dryRun = async (daysLeft: number) => {
+    const { code, out } = await run(['--as-of', today(fixture.daysBefore(daysLeft)), '--json']);
     expect(code).toBe(0);
     const { items } = JSON.parse(out) as { items: { customer_id: string; stage: string }[] };
     return items.filter((item) => item.customer_id === customer_id);
   };
   const [{ payment_method_id } = expect.fail()] = cards;
-  expect(await rehearsed(61)).toEqual([]);
-  expect(await rehearsed(60)).toEqual([
-    { payment_method_id, customer_id, expires_on: of.end, stage: 'notice_60' },
+  expect(await dryRun(61)).toEqual([]);
+  expect(await dryRun(60)).toEqual([
+    { payment_method_id, customer_id, expires_on: fixture.lastDay, stage: 'notice_60' },
   ]);
-  expect(await rehearsed(0)).toMatchObject([{ stage: 'notice_30' }]);
-  expect(await rehearsed(-1)).toMatchObject([{ stage: 'card_expired' }, { stage: 'card_expired' }]);
+  expect(await dryRun(0)).toMatchObject([{ stage: 'notice_30' }]);
+  expect(await dryRun(-1)).toMatchObject([{ stage: 'card_expired' }, { stage: 'card_expired' }]);
   expect(await readWallet(graph, customer_id)).toEqual(before);
 
   const { out } = await run(['--as-of', '2001-01-01']);
@@ -75,14 +75,14 @@ test('a run is waited for and told, with exit code 1 where cards failed', async 
   });
   const running = runWorkers([worker]);
   try {
-    const there = { TEMPORAL_NAMESPACE: server.namespace };
-    const well = await run([], there);
-    expect(well).toMatchObject({ code: 0, err: expect.stringContaining('card-expiry-monitor:now') });
-    expect(well.out).toMatch(/customers notified +2\n/);
+    const target = { TEMPORAL_NAMESPACE: server.namespace };
+    const succeeded = await run([], target);
+    expect(succeeded).toMatchObject({ code: 0, err: expect.stringContaining('card-expiry-monitor:now') });
+    expect(succeeded.out).toMatch(/customers notified +2\n/);
     failed = 1;
-    const badly = await run(['--json'], there);
-    expect(badly.code).toBe(1);
-    expect(JSON.parse(badly.out)).toMatchObject({
+    const withFailures = await run(['--json'], target);
+    expect(withFailures.code).toBe(1);
+    expect(JSON.parse(withFailures.out)).toMatchObject({
       ...{ workflow_id: 'card-expiry-monitor:now', scanned: 12, failed: 1, failed_ids: ['m-7'] },
     });
   } finally {

@@ -5,10 +5,10 @@ import { EnvironmentError } from '../platform/environment.ts';
 import { PolicyError } from '../platform/policy.ts';
 
 export const ExitCode = {
-  done: 0,
+  success: 0,
   /** Differences, a failed check, refused, not found. */
-  badAnswer: 1,
-  wrongUsage: 2,
+  failed: 1,
+  usageError: 2,
   unreachable: 3,
 } as const;
 
@@ -38,9 +38,9 @@ export class CliFailure extends Error {
 const HTTP_UNREACHABLE: ReadonlySet<number> = new Set([502, 503, 504]);
 
 /** The failure that a problem document stands for: 502 to 504 say that a server behind the API does not answer. */
-export function failureOf(problem: Problem): CliFailure {
+export function failureFromProblem(problem: Problem): CliFailure {
   const lines = (problem.errors ?? []).map(({ pointer, message }) => `${fieldOf(pointer)}: ${message}`);
-  const code = HTTP_UNREACHABLE.has(problem.status) ? ExitCode.unreachable : ExitCode.badAnswer;
+  const code = HTTP_UNREACHABLE.has(problem.status) ? ExitCode.unreachable : ExitCode.failed;
   // A detail that only repeats the problems is not said twice.
   const head =
     lines.join('; ') === problem.detail ? `${problem.title}:` : `${problem.title}: ${problem.detail}`;
@@ -62,8 +62,8 @@ export function problemOf(type: ErrorType, detail: string): Problem {
   return { type: `urn:persona:error:${type}`, title, status: http, detail };
 }
 
-const KEYS_ADVICE = /^ *(PERSONA_KEYS|PERSONA_BLIND_KEYS|TEMPORAL_CODEC_KEYS): is missing/m;
-const ADVICE =
+const MISSING_KEY = /^ *(PERSONA_KEYS|PERSONA_BLIND_KEYS|TEMPORAL_CODEC_KEYS): is missing/m;
+const KEYS_HINT =
   "\nThe keys are those of the copy that is asked about; 'npm start' keeps those that it makes up in .persona/run.env, where this command finds them.";
 
 /** The failure that anything thrown stands for; `undefined`: a bug of ours. */
@@ -71,10 +71,10 @@ export function toFailure(thrown: unknown): CliFailure | undefined {
   if (thrown instanceof CliFailure) return thrown;
   if (thrown instanceof EnvironmentError || thrown instanceof PolicyError)
     return new CliFailure(
-      ExitCode.wrongUsage,
-      `${thrown.message}${KEYS_ADVICE.test(thrown.message) ? ADVICE : ''}`,
+      ExitCode.usageError,
+      `${thrown.message}${MISSING_KEY.test(thrown.message) ? KEYS_HINT : ''}`,
     );
   if (!(thrown instanceof PersonaError)) return undefined;
   const errors = thrown.problems.map(({ field, message }) => ({ pointer: `#/${field}`, message }));
-  return failureOf({ ...problemOf(thrown.type, thrown.message), ...(errors.length > 0 && { errors }) });
+  return failureFromProblem({ ...problemOf(thrown.type, thrown.message), ...(errors.length > 0 && { errors }) });
 }

@@ -13,12 +13,12 @@ afterEach(() => {
 });
 
 /** An HTTP server that answers every request so; gives its port. */
-async function answering(status: number, body: string, seen: string[] = []): Promise<string> {
-  const answer = async (request: IncomingMessage, response: ServerResponse) => {
+async function startServer(status: number, body: string, seen: string[] = []): Promise<string> {
+  const respond = async (request: IncomingMessage, response: ServerResponse) => {
     seen.push(`${request.method} ${request.url} ${await text(request)}`.trim());
     response.writeHead(status).end(body);
   };
-  const server = createServer((request, response) => void answer(request, response));
+  const server = createServer((request, response) => void respond(request, response));
   servers.push(server);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return String((server.address() as AddressInfo).port);
@@ -92,7 +92,7 @@ test('pages are asked for as they were typed, and --json gives the answer as it 
     items: [{ seq: 3, type: 'T', occurred_at: '2026-04-18T10:00:00Z', text: 'It.' }],
     next_cursor: 'n',
   };
-  const HTTP_PORT = await answering(200, JSON.stringify(page), seen);
+  const HTTP_PORT = await startServer(200, JSON.stringify(page), seen);
   const args = ['timeline', CUSTOMER.toUpperCase(), '--limit', '1', '--cursor', 'a&b'];
   const json = await run([...args, '--json'], { HTTP_PORT });
   expect(json.code).toBe(0);
@@ -105,7 +105,7 @@ test('pages are asked for as they were typed, and --json gives the answer as it 
 
 test('a failure is reported as it stands on standard input, for the API to judge', async () => {
   const seen: string[] = [];
-  const HTTP_PORT = await answering(202, '{"workflow_id":"recovery:p"}', seen);
+  const HTTP_PORT = await startServer(202, '{"workflow_id":"recovery:p"}', seen);
   expect(await run(['recover', '-'], { HTTP_PORT }, '{"a": 1}')).toMatchObject({
     code: 0,
     out: 'The recovery is under way: recovery:p',
@@ -128,7 +128,7 @@ test.each([
   [503, 3],
   [504, 3],
 ])('%i is exit code %i, with its document under --json', async (status, code) => {
-  const HTTP_PORT = await answering(status, JSON.stringify(problem(status)));
+  const HTTP_PORT = await startServer(status, JSON.stringify(problem(status)));
   const json = await run(['customer', CUSTOMER, '--json'], { HTTP_PORT });
   expect(json.code).toBe(code);
   expect(JSON.parse(json.out)).toEqual(problem(status));
@@ -146,7 +146,7 @@ test('what is wrong is said once, field by field', async () => {
     { pointer: '#', message: 'must be an object' },
   ];
   const detail = 'digital_identifiers[0].value: must be an e-mail address; the request: must be an object';
-  const HTTP_PORT = await answering(422, JSON.stringify({ ...problem(422), detail, errors }));
+  const HTTP_PORT = await startServer(422, JSON.stringify({ ...problem(422), detail, errors }));
   expect((await run(['customer', CUSTOMER], { HTTP_PORT })).err).toBe(
     'persona: Title:\n  digital_identifiers[0].value: must be an e-mail address\n  the request: must be an object',
   );
@@ -164,7 +164,7 @@ test('doctor says plainly that nothing runs here', async () => {
 });
 
 test('another program on the port is not taken for Persona', async () => {
-  const HTTP_PORT = await answering(200, '<html>');
+  const HTTP_PORT = await startServer(200, '<html>');
   expect(await run(['customer', CUSTOMER], { HTTP_PORT })).toMatchObject({
     code: 1,
     err: expect.stringContaining('is another program there?'),
@@ -215,6 +215,6 @@ test('config masks what is secret, also where it breaks a rule', async () => {
 });
 
 test('one payment is retried without saying anything of others', async () => {
-  const nowhere = { TEMPORAL_ADDRESS: '127.0.0.1:1' };
-  expect(await run(['retry', 'p', '--reason', 'new key'], nowhere)).toMatchObject({ code: 3 });
+  const unreachable = { TEMPORAL_ADDRESS: '127.0.0.1:1' };
+  expect(await run(['retry', 'p', '--reason', 'new key'], unreachable)).toMatchObject({ code: 3 });
 });

@@ -3,29 +3,29 @@
 import { userInfo } from 'node:os';
 import type { Readable } from 'node:stream';
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { PAYMENT_ID } from '../domain/checks.ts';
+import { PAYMENT_ID } from '../domain/validation.ts';
 import { REVIEW_DECISIONS, type ReviewDecision } from '../domain/fraud/messages.ts';
-import type { Answer } from './answer.ts';
+import type { CommandResult } from './command-result.ts';
 import { showConfig } from './commands/config.ts';
 import { showContext } from './commands/context.ts';
 import { type PageOptions, showCustomer, showRecoveries, showTimeline } from './commands/customers.ts';
 import { doctor } from './commands/doctor.ts';
-import { rehearseExpiry, runExpiry } from './commands/expiry.ts';
+import { dryRunExpiry, runExpiry } from './commands/expiry.ts';
 import { importCustomers } from './commands/import.ts';
-import { type Operation, operate, resolveUnknown } from './commands/operate.ts';
+import { type OperatorAction, sendOperatorRequest, resolveAttempt } from './commands/operator-requests.ts';
 import { listMismatches, reconcile } from './commands/reconcile.ts';
 import { recover } from './commands/recover.ts';
 import { refund } from './commands/refund.ts';
 import { replay } from './commands/replay.ts';
 import { listReviews, reinstate, review } from './commands/review.ts';
-import { type RetryAll, retryAll } from './commands/retry-all.ts';
+import { type RetryAllOptions, retryAll } from './commands/retry-all.ts';
 import { showSchedules } from './commands/schedules.ts';
 import { verify } from './commands/verify.ts';
 import { ExitCode, toFailure } from './failure.ts';
 import { readSettings, type Settings, type Variables } from './settings.ts';
 
 /** Where the command stands. */
-export interface Surroundings {
+export interface CliIo {
   env: Variables;
   stdin: Readable;
   out(text: string): void;
@@ -34,28 +34,28 @@ export interface Surroundings {
   status?(line: string): void;
 }
 
-type Run = (settings: Settings) => Promise<Answer> | Answer;
+type CommandRun = (settings: Settings) => Promise<CommandResult> | CommandResult;
 
 /** Runs one command line. @param args without the program's own name @returns the exit code */
-export async function runCli(args: readonly string[], surroundings: Surroundings): Promise<number> {
-  const { env, err } = surroundings;
-  let asked: Run | undefined;
-  const program = commands(surroundings, (run) => {
-    asked = run;
+export async function runCli(args: readonly string[], io: CliIo): Promise<number> {
+  const { env, err } = io;
+  let selected: CommandRun | undefined;
+  const program = commands(io, (run) => {
+    selected = run;
   });
   try {
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     // Help and version are what was asked for.
-    return error.exitCode === 0 ? ExitCode.done : ExitCode.wrongUsage;
+    return error.exitCode === 0 ? ExitCode.success : ExitCode.usageError;
   }
-  if (asked === undefined) return ExitCode.wrongUsage;
+  if (selected === undefined) return ExitCode.usageError;
   const json = args.includes('--json');
   const print = (document: unknown, text: string) =>
-    surroundings.out(json ? JSON.stringify(document, null, 2) : text);
+    io.out(json ? JSON.stringify(document, null, 2) : text);
   try {
-    const { document, text, exitCode = ExitCode.done } = await asked(readSettings(env));
+    const { document, text, exitCode = ExitCode.success } = await selected(readSettings(env));
     print(document, text);
     return exitCode;
   } catch (error) {
@@ -67,8 +67,8 @@ export async function runCli(args: readonly string[], surroundings: Surroundings
   }
 }
 
-function commands(surroundings: Surroundings, ask: (run: Run) => void): Command {
-  const { out, err, stdin } = surroundings;
+function commands(io: CliIo, select: (run: CommandRun) => void): Command {
+  const { out, err, stdin } = io;
   const program = new Command('persona')
     .description(
       'Looks after a running Persona: the one that the environment names, else the one that npm start runs.',
@@ -81,53 +81,53 @@ function commands(surroundings: Surroundings, ask: (run: Run) => void): Command 
       'after',
       '\nExit codes: 0 done; 1 a bad answer (differences, a failed check, refused, not found); 2 wrong usage; 3 a server is unreachable.',
     );
-  const command = (usage: string, does: string) =>
-    program.command(usage).description(does).option('--json', 'one JSON document instead of words');
+  const command = (usage: string, summary: string) =>
+    program.command(usage).description(summary).option('--json', 'one JSON document instead of words');
 
   program.commandsGroup('Is it well?');
   command('doctor', 'looks at everything that Persona needs, and says what to do about what is wrong').action(
-    () => ask(doctor),
+    () => select(doctor),
   );
   command('config', 'shows the effective environment, secrets masked, and the policy').action(() =>
-    ask(showConfig),
+    select(showConfig),
   );
   command('schedules', 'lists what runs by the clock, with its last and next start').action(() =>
-    ask(showSchedules),
+    select(showSchedules),
   );
 
   program.commandsGroup('Customers:');
   command('context', 'shows what agents learn of a customer before a payment')
     .argument('<CUSTOMER_ID>', 'a UUID', customerId)
-    .action((id: string) => ask((settings) => showContext(settings, id)));
+    .action((id: string) => select((settings) => showContext(settings, id)));
   command('customer', "shows a customer's profile and wallet")
     .argument('<CUSTOMER_ID>', 'a UUID', customerId)
-    .action((id: string) => ask((settings) => showCustomer(settings, id)));
-  paged(command('timeline', 'tells what happened to a customer, the newest first')).action(
-    (id: string, options: PageOptions) => ask((settings) => showTimeline(settings, id, options)),
+    .action((id: string) => select((settings) => showCustomer(settings, id)));
+  withCustomerPage(command('timeline', 'tells what happened to a customer, the newest first')).action(
+    (id: string, options: PageOptions) => select((settings) => showTimeline(settings, id, options)),
   );
-  paged(command('recoveries', "lists a customer's recoveries, the newest first")).action(
-    (id: string, options: PageOptions) => ask((settings) => showRecoveries(settings, id, options)),
+  withCustomerPage(command('recoveries', "lists a customer's recoveries, the newest first")).action(
+    (id: string, options: PageOptions) => select((settings) => showRecoveries(settings, id, options)),
   );
 
   program.commandsGroup('Recoveries:');
   command('recover', 'reports a failed payment: Persona collects it from here on')
     .argument('<FILE>', 'a PaymentFailed as JSON; -: standard input')
-    .action((file: string) => ask((settings) => recover(settings, file, stdin)));
-  const operation = (name: string, signal: Operation, does: string) =>
-    withReason(command(name, does))
+    .action((file: string) => select((settings) => recover(settings, file, stdin)));
+  const operatorCommand = (name: string, signal: OperatorAction, summary: string) =>
+    withReason(command(name, summary))
       .argument('<PAYMENT_ID>', 'the payment that is being recovered', paymentId)
       .action((id: string, { reason }: { reason: string }) =>
-        ask((settings) => operate(settings, signal, id, { actor: actor(), reason })),
+        select((settings) => sendOperatorRequest(settings, signal, id, { actor: actor(), reason })),
       );
-  operation('pause', 'pause', 'lets a recovery rest: nothing is charged until it is resumed');
-  operation('resume', 'resume', 'lets a paused recovery go on');
-  retry(command('retry', 'lets a recovery try again at once, within every limit'), err, ask);
-  operation('cancel', 'cancel', 'ends a recovery; what is under way is still found out');
+  operatorCommand('pause', 'pause', 'lets a recovery rest: nothing is charged until it is resumed');
+  operatorCommand('resume', 'resume', 'lets a paused recovery go on');
+  configureRetry(command('retry', 'lets a recovery try again at once, within every limit'), err, select);
+  operatorCommand('cancel', 'cancel', 'ends a recovery; what is under way is still found out');
   command('refund', 'gives back at once what was paid twice; what is refused is tried again daily for a week')
     .argument('<PAYMENT_ID>', 'the payment that succeeded twice', paymentId)
     .option('--reason <TEXT>', 'why; it stands in the record', 'asked for with persona refund')
     .action((id: string, { reason }: { reason: string }) =>
-      ask((settings) => refund(settings, id, { actor: actor(), reason })),
+      select((settings) => refund(settings, id, { actor: actor(), reason })),
     );
   command('resolve', 'says what became of an attempt that nobody knows the outcome of')
     .argument('<PAYMENT_ID>', 'the payment that is being recovered', paymentId)
@@ -139,8 +139,8 @@ function commands(surroundings: Surroundings, ask: (run: Run) => void): Command 
     )
     .requiredOption('--evidence <TEXT>', 'where that is seen; it stands in the record')
     .action((id: string, options: { attempt: string; result: 'approved' | 'declined'; evidence: string }) =>
-      ask((settings) =>
-        resolveUnknown(settings, id, {
+      select((settings) =>
+        resolveAttempt(settings, id, {
           attempt_key: options.attempt,
           result: options.result,
           actor: actor(),
@@ -150,11 +150,11 @@ function commands(surroundings: Surroundings, ask: (run: Run) => void): Command 
     );
 
   program.commandsGroup('What awaits a person:');
-  reviews(command('review', 'lists what awaits a person, or decides about a suspicion of fraud'), ask);
+  configureReview(command('review', 'lists what awaits a person, or decides about a suspicion of fraud'), select);
   withReason(command('reinstate', 'makes a suspended customer active again, and changes nothing else'))
     .argument('<CUSTOMER_ID>', 'a UUID', customerId)
     .action((id: string, { reason }: { reason: string }) =>
-      ask((settings) => reinstate(settings, id, { actor: actor(), reason })),
+      select((settings) => reinstate(settings, id, { actor: actor(), reason })),
     );
 
   program.commandsGroup('Cards:');
@@ -165,7 +165,7 @@ function commands(surroundings: Surroundings, ask: (run: Run) => void): Command 
     .option('--as-of <DAY>', 'only tells what a run on that day would do, such as 2027-01-31', day)
     .option('--json', 'one JSON document instead of words')
     .action(({ asOf }: { asOf?: string }) =>
-      ask((settings) => (asOf === undefined ? runExpiry(settings, err) : rehearseExpiry(settings, asOf))),
+      select((settings) => (asOf === undefined ? runExpiry(settings, err) : dryRunExpiry(settings, asOf))),
     );
 
   program.commandsGroup('Is it well?');
@@ -175,13 +175,13 @@ function commands(surroundings: Surroundings, ask: (run: Run) => void): Command 
       new Option('--list', 'only lists what earlier comparisons have left to a person').conflicts('dryRun'),
     )
     .action(({ dryRun = false, list }: { dryRun?: boolean; list?: true }) =>
-      ask((settings) => (list ? listMismatches(settings) : reconcile(settings, { dryRun, say: err }))),
+      select((settings) => (list ? listMismatches(settings) : reconcile(settings, { dryRun, printStatus: err }))),
     );
   program.commandsGroup('Customers:');
   command('import', 'onboards the customers of a file; run again after it was stopped, it goes on')
     .argument('<FILE>', 'an OnboardingRequest as JSON in each line')
     .action((file: string) =>
-      ask((settings) => importCustomers(settings, file, { actor: actor(), screen: surroundings })),
+      select((settings) => importCustomers(settings, file, { actor: actor(), screen: io })),
     );
   program.commandsGroup('Is it well?');
   command('replay', "rebuilds an empty graph elsewhere from this graph's own log, and verifies it")
@@ -191,20 +191,20 @@ function commands(surroundings: Surroundings, ask: (run: Run) => void): Command 
       '\nThe other Neo4j is asked as this one is; PERSONA_REPLAY_PASSWORD says another password.',
     )
     .action(({ into }: { into: string }) =>
-      ask((settings) => replay(settings, into, (events) => err(`${events} events`))),
+      select((settings) => replay(settings, into, (events) => err(`${events} events`))),
     );
   command('verify', 'replays the event log and compares it with the graph')
     .addOption(new Option('--customer <ID>', 'one customer').argParser(customerId).conflicts('all'))
     .option('--all', 'every customer and every device')
     .action(({ customer, all }: { customer?: string; all?: true }, self: Command) => {
       if (customer === undefined && all === undefined) self.error('error: say --customer ID or --all');
-      ask((settings) => verify(settings, customer));
+      select((settings) => verify(settings, customer));
     });
   return program;
 }
 
 /** One recovery, or all that are under review by one rule. */
-function retry(command: Command, say: RetryAll['say'], ask: (run: Run) => void): void {
+function configureRetry(command: Command, printStatus: RetryAllOptions['printStatus'], select: (run: CommandRun) => void): void {
   withReason(command)
     .argument('[PAYMENT_ID]', 'the payment that is being recovered', paymentId)
     .option('--all', 'every recovery that is under review by one rule')
@@ -216,23 +216,23 @@ function retry(command: Command, say: RetryAll['say'], ask: (run: Run) => void):
       if ((id === undefined) !== (all === true)) self.error('error: say PAYMENT_ID, or --all --rule RULE');
       if ((all === true) !== (rule !== undefined)) self.error('error: --all and --rule RULE belong together');
       if (!all && (dryRun || rate !== undefined)) self.error('error: --dry-run and --per-second need --all');
-      const person = { actor: actor(), reason };
-      ask((settings) =>
+      const operatorRequest = { actor: actor(), reason };
+      select((settings) =>
         id === undefined
           ? retryAll(settings, {
               rule: rule ?? '',
               dryRun,
               perSecond: rate ?? RETRIES_PER_SECOND,
-              person,
-              say,
+              operatorRequest,
+              printStatus,
             })
-          : operate(settings, 'retryNow', id, person),
+          : sendOperatorRequest(settings, 'retryNow', id, operatorRequest),
       );
     });
 }
 
 /** `review [list]`, or `review CASE_ID DECISION`. */
-function reviews(command: Command, ask: (run: Run) => void): void {
+function configureReview(command: Command, select: (run: CommandRun) => void): void {
   withPage(withReason(command))
     .argument(
       '[CASE_ID]',
@@ -246,13 +246,13 @@ function reviews(command: Command, ask: (run: Run) => void): void {
         options: PageOptions & { reason: string },
         self: Command,
       ) => {
-        const lists = id === undefined || (id === 'list' && decision === undefined);
-        if (lists) return ask((settings) => listReviews(settings, options));
+        const isListing = id === undefined || (id === 'list' && decision === undefined);
+        if (isListing) return select((settings) => listReviews(settings, options));
         if (decision === undefined) return self.error(`error: say ${REVIEW_DECISIONS.join(' or ')}`);
         if (options.limit !== undefined || options.cursor !== undefined)
           return self.error('error: --limit and --cursor belong to the list');
-        const person = { actor: actor(), reason: options.reason };
-        ask((settings) => review(settings, id, decision, person));
+        const operatorRequest = { actor: actor(), reason: options.reason };
+        select((settings) => review(settings, id, decision, operatorRequest));
       },
     );
 }
@@ -275,11 +275,11 @@ function perSecond(text: string): number {
 }
 
 function withReason(command: Command): Command {
-  const usual = `asked for with persona ${command.name()}`;
-  return command.option('--reason <TEXT>', 'why; it stands in the record', usual);
+  const defaultReason = `asked for with persona ${command.name()}`;
+  return command.option('--reason <TEXT>', 'why; it stands in the record', defaultReason);
 }
 
-function paged(command: Command): Command {
+function withCustomerPage(command: Command): Command {
   return withPage(command.argument('<CUSTOMER_ID>', 'a UUID', customerId));
 }
 

@@ -5,23 +5,23 @@ import { Readable } from 'node:stream';
 import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createRefundActivities } from '../activities/refunds.ts';
-import { TaskQueue } from '../domain/processes.ts';
+import { TaskQueue } from '../domain/workflow-contracts.ts';
 import type { Graph } from '../graph/index.ts';
 import { closeRecovery, getObligation } from '../graph/recovery/index.ts';
 import { readPolicy } from '../platform/policy.ts';
 import { workflowBundle } from '../temporal/bundle.ts';
-import { startRefund } from '../temporal/starts.ts';
+import { startRefund } from '../temporal/workflow-client.ts';
 import { createQueueWorker, runWorkers } from '../temporal/worker.ts';
-import { closeVerified, openTestGraph, testHeader } from '../test/graph.ts';
-import { claimedObligation } from '../test/obligations.ts';
+import { verifyAndClose, openTestGraph, testHeader } from '../test/test-graph.ts';
+import { claimedObligation } from '../test/obligation-fixtures.ts';
 import { openNamespace, type RigServer } from '../test/rig/server.ts';
-import { type Fixture, startFixture } from '../test/stripe.ts';
+import { type StripeFixture, startStripeFixture } from '../test/stripe-fixture.ts';
 import { runCli } from './program.ts';
 
 const policy = readPolicy();
 const codecKey = { id: 'c1', key: randomBytes(32) };
 let graph: Graph;
-let stripe: Fixture;
+let stripe: StripeFixture;
 let temporal: RigServer;
 let workers: ReturnType<typeof runWorkers>;
 
@@ -30,7 +30,7 @@ beforeAll(async () => {
   const codecKeys = [codecKey];
   [graph, stripe, temporal] = await Promise.all([
     openTestGraph(),
-    startFixture(),
+    startStripeFixture(),
     openNamespace({ codecKeys, interceptor: {} }),
   ]);
   const bundle = await workflowBundle();
@@ -54,7 +54,7 @@ afterAll(async () => {
   await workers.stop();
   await temporal.close();
   await stripe.close();
-  await closeVerified(graph);
+  await verifyAndClose(graph);
 });
 
 async function persona(...args: string[]) {
@@ -75,7 +75,7 @@ async function persona(...args: string[]) {
 }
 
 test('what the gateway refused is given back when a person asks, and only once', async () => {
-  const order = await stripe.given([]);
+  const order = await stripe.createChargeOrder([]);
   const answer = await stripe.charge(order);
   const charge_ref = answer.result === 'approved' ? answer.charge_ref : undefined;
   const { payment_id, key, record } = await claimedObligation(graph, policy, { amount: 1250 });

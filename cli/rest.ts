@@ -1,13 +1,13 @@
 /** Questions to Persona over REST. */
 
-import { CliFailure, ExitCode, failureOf, type Problem, problemOf } from './failure.ts';
+import { CliFailure, ExitCode, failureFromProblem, type Problem, problemOf } from './failure.ts';
 import type { Settings } from './settings.ts';
 
 /** Longer than the API's own bound on an answer. */
 const TIMEOUT_MS = 40_000;
 
 /** @throws CliFailure: what Persona refuses, or that it does not answer */
-export async function askRest<T>(
+export async function callRest<T>(
   settings: Pick<Settings, 'http' | 'runFile'>,
   method: 'GET' | 'POST',
   path: string,
@@ -15,14 +15,14 @@ export async function askRest<T>(
 ): Promise<T> {
   const response = await send(settings, method, path, body);
   const text = await response.text();
-  const answer = parse(text);
-  if (answer === undefined)
+  const document = parse(text);
+  if (document === undefined)
     throw new CliFailure(
-      ExitCode.badAnswer,
+      ExitCode.failed,
       `${settings.http}${path} answered ${response.status} with something that is not Persona's JSON: is another program there?`,
     );
-  if (!response.ok) throw failureOf(answer as Problem);
-  return answer as T;
+  if (!response.ok) throw failureFromProblem(document as Problem);
+  return document as T;
 }
 
 async function send(

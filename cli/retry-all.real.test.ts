@@ -2,15 +2,15 @@
 
 import { randomUUID } from 'node:crypto';
 import { expect, onTestFinished, test } from 'vitest';
-import { recoveryWorkflowId } from '../domain/processes.ts';
+import { recoveryWorkflowId } from '../domain/workflow-contracts.ts';
 import { endReview, flagForReview } from '../graph/recovery/index.ts';
 import { readPolicy } from '../platform/policy.ts';
-import { testHeader } from '../test/graph.ts';
-import { claimedObligation } from '../test/obligations.ts';
-import { cliOnRealServers, runPersona, signalsOf } from './testing.ts';
+import { testHeader } from '../test/test-graph.ts';
+import { claimedObligation } from '../test/obligation-fixtures.ts';
+import { connectRealServers, runPersona, signalsOf } from './cli-fixtures.ts';
 
 const policy = readPolicy();
-const servers = cliOnRealServers();
+const servers = connectRealServers();
 const run = (...args: string[]) => runPersona('retry', ...args);
 const signals = (payment: string) => signalsOf(servers.client, recoveryWorkflowId(payment));
 
@@ -59,8 +59,8 @@ test('each is asked once, by that rule alone; what is not under review any more 
     err: `2 payments are under review by the rule ${rule}; 50 a second are asked to try again.`,
   });
   expect(JSON.parse(first.out)).toEqual({ rule, dry_run: false, found: 2, signalled: 2, without_run: [] });
-  const asked = [['retryNow', { actor: expect.any(String), reason: 'new key', rule }]];
-  for (const payment of [one, two]) expect(await signals(payment)).toEqual(asked);
+  const expectedSignals = [['retryNow', { actor: expect.any(String), reason: 'new key', rule }]];
+  for (const payment of [one, two]) expect(await signals(payment)).toEqual(expectedSignals);
   expect(await signals(other)).toEqual([]);
 
   await endReview(servers.graph, testHeader(), { payment_id: one });

@@ -2,21 +2,21 @@
 
 import { randomUUID } from 'node:crypto';
 import { expect, onTestFinished, test } from 'vitest';
-import { fraudCaseWorkflowId } from '../domain/processes.ts';
+import { fraudCaseWorkflowId } from '../domain/workflow-contracts.ts';
 import { applyFraudOutcome, setCustomerStatus } from '../graph/index.ts';
 import { flagForReview } from '../graph/recovery/index.ts';
 import { readPolicy } from '../platform/policy.ts';
-import { fraudReport } from '../test/fraud.ts';
-import { testHeader } from '../test/graph.ts';
-import { claimedObligation } from '../test/obligations.ts';
-import { customerWithCards } from '../test/wallets.ts';
-import { cliOnRealServers, runPersona, signalsOf } from './testing.ts';
+import { fraudReport } from '../test/fraud-fixtures.ts';
+import { testHeader } from '../test/test-graph.ts';
+import { claimedObligation } from '../test/obligation-fixtures.ts';
+import { customerWithCards } from '../test/wallet-fixtures.ts';
+import { connectRealServers, runPersona, signalsOf } from './cli-fixtures.ts';
 
 const policy = readPolicy();
-const servers = cliOnRealServers();
+const servers = connectRealServers();
 const signals = (case_id: string) => signalsOf(servers.client, fraudCaseWorkflowId(case_id));
 
-async function reported(outcome: 'suspected' | 'confirmed_fraud' | 'cleared') {
+async function reportedCase(outcome: 'suspected' | 'confirmed_fraud' | 'cleared') {
   const { customer_id } = await customerWithCards(servers.graph, policy, { cards: 1 });
   const report = fraudReport({ customer_id, outcome, reason: 'velocity' });
   await applyFraudOutcome(servers.graph, testHeader({ occurredAt: report.occurred_at }), report);
@@ -31,22 +31,22 @@ async function reported(outcome: 'suspected' | 'confirmed_fraud' | 'cleared') {
 }
 
 test('everything that awaits a person is listed, page after page, and nothing else', async () => {
-  const [first, second] = [await reported('suspected'), await reported('suspected')];
-  await reported('confirmed_fraud');
+  const [first, second] = [await reportedCase('suspected'), await reportedCase('suspected')];
+  await reportedCase('confirmed_fraud');
   const reviewed = await claimedObligation(servers.graph, policy);
   await reviewed.record({ result: 'declined', codes: { decline_code: 'insufficient_funds' } });
   await flagForReview(servers.graph, testHeader(), { payment_id: reviewed.payment_id, rule: 'stripe:test' });
-  const doubtful = await claimedObligation(servers.graph, policy);
-  await doubtful.record({ result: 'unknown', reason: 'no answer' });
-  await flagForReview(servers.graph, testHeader(), { payment_id: doubtful.payment_id, rule: 'unknown' });
+  const unresolved = await claimedObligation(servers.graph, policy);
+  await unresolved.record({ result: 'unknown', reason: 'no answer' });
+  await flagForReview(servers.graph, testHeader(), { payment_id: unresolved.payment_id, rule: 'unknown' });
   // Others have paid, and what became of the charge is not known yet: the gateway is still asked.
   const closed = await claimedObligation(servers.graph, policy);
   await closed.record({ result: 'unknown', reason: 'no answer' });
   await closed.settle(Date.now(), undefined, 'word');
 
   // Other files leave what awaits a person, too.
-  const own = [first, second, reviewed, doubtful, closed].map(({ customer_id }) => customer_id);
-  const listed = async (limit: string) => {
+  const ownCustomerIds = [first, second, reviewed, unresolved, closed].map(({ customer_id }) => customer_id);
+  const listAll = async (limit: string) => {
     const all: { customer_id: string }[] = [];
     for (let cursor: string | null = ''; cursor !== null; ) {
       const args = ['review', 'list', '--limit', limit, ...(cursor ? ['--cursor', cursor] : []), '--json'];
@@ -57,9 +57,9 @@ test('everything that awaits a person is listed, page after page, and nothing el
       all.push(...items);
       cursor = next_cursor;
     }
-    return all.filter(({ customer_id }) => own.includes(customer_id));
+    return all.filter(({ customer_id }) => ownCustomerIds.includes(customer_id));
   };
-  expect(await listed('100')).toEqual([
+  expect(await listAll('100')).toEqual([
     {
       kind: 'fraud_case',
       case_id: first.case_id,
@@ -79,13 +79,13 @@ test('everything that awaits a person is listed, page after page, and nothing el
     },
     expect.objectContaining({
       kind: 'charge_in_doubt',
-      payment_id: doubtful.payment_id,
-      attempt_key: doubtful.key,
+      payment_id: unresolved.payment_id,
+      attempt_key: unresolved.key,
       rule: 'unknown',
     }),
   ]);
 
-  expect(await listed('7')).toEqual(await listed('100'));
+  expect(await listAll('7')).toEqual(await listAll('100'));
 
   expect((await runPersona('review')).out).toMatch(/fraud .*review case-\S+ suspend\|clear/);
   expect(await runPersona('review', '--cursor', 'nonsense')).toMatchObject({
@@ -95,19 +95,19 @@ test('everything that awaits a person is listed, page after page, and nothing el
 });
 
 test('a decision is signalled to the case, also where no run is there; what awaits nobody is refused', async () => {
-  const { case_id } = await reported('suspected');
+  const { case_id } = await reportedCase('suspected');
   const decided = await runPersona('review', case_id, 'suspend', '--reason', 'not their payments', '--json');
   expect(decided.code).toBe(0);
   expect(JSON.parse(decided.out)).toMatchObject({ case_id, signalled: true, decision: 'suspend' });
   const decision = { decision: 'suspend', actor: expect.any(String), reason: 'not their payments' };
   expect(await signals(case_id)).toEqual([['reviewDecision', decision]]);
 
-  const over = await reported('cleared');
-  expect(await runPersona('review', over.case_id, 'clear')).toMatchObject({
+  const clearedCase = await reportedCase('cleared');
+  expect(await runPersona('review', clearedCase.case_id, 'clear')).toMatchObject({
     code: 1,
     out: expect.stringContaining('awaits no person'),
   });
-  expect(await signals(over.case_id)).toEqual([]);
+  expect(await signals(clearedCase.case_id)).toEqual([]);
   expect(await runPersona('review', `case-${randomUUID()}`, 'clear')).toMatchObject({
     code: 1,
     err: expect.stringContaining('No such fraud case'),
@@ -115,7 +115,7 @@ test('a decision is signalled to the case, also where no run is there; what awai
 });
 
 test('a suspended customer is reinstated through the newest case; one who is not suspended is not', async () => {
-  const { case_id, customer_id } = await reported('confirmed_fraud');
+  const { case_id, customer_id } = await reportedCase('confirmed_fraud');
   expect(await runPersona('reinstate', customer_id, '--reason', 'a mistake')).toMatchObject({
     code: 0,
     out: `The customer ${customer_id} is being reinstated.`,

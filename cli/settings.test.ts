@@ -32,13 +32,13 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-function copyRuns(): void {
+function writeRunFiles(): void {
   writeRunFile(PERSONA_RUN_FILE, run);
   writeRunSecrets(PERSONA_RUN_FILE, secrets);
 }
 
 test('without an environment, the run file says where everything is, and its neighbour holds the keys', () => {
-  copyRuns();
+  writeRunFiles();
   const { variables, http, grpc, fromRunFile } = readSettings({ PERSONA_RUN_FILE });
   expect({ http, grpc }).toEqual({ http: run.http, grpc: run.grpc });
   expect(variables).toMatchObject({
@@ -53,7 +53,7 @@ test('without an environment, the run file says where everything is, and its nei
 });
 
 test('a server that the environment names gets nothing of the run file: neither password nor keys', () => {
-  copyRuns();
+  writeRunFiles();
   const { variables, fromRunFile } = readSettings({
     PERSONA_RUN_FILE,
     NEO4J_URI: 'neo4j://graph.example:7687',
@@ -66,7 +66,7 @@ test('a server that the environment names gets nothing of the run file: neither 
 });
 
 test('a key in the environment outranks the one beside the run file', () => {
-  copyRuns();
+  writeRunFiles();
   const { variables, fromRunFile } = readSettings({ PERSONA_RUN_FILE, PERSONA_KEYS: 'mine:k' });
   expect(variables.PERSONA_KEYS).toBe('mine:k');
   expect(fromRunFile).not.toContain('PERSONA_KEYS');
@@ -80,7 +80,7 @@ test.each([
   // Any free port: where that was, only the run file knows.
   [{ HTTP_PORT: '0' }, run.http],
 ])('%j: the API is at %s', (env, http) => {
-  copyRuns();
+  writeRunFiles();
   expect(readSettings({ PERSONA_RUN_FILE, ...env }).http).toBe(http);
 });
 

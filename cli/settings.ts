@@ -59,41 +59,41 @@ const GROUPS: readonly {
 
 /** @param env `NAME=` counts as not set */
 export function readSettings(env: Variables): Settings {
-  const given: Variables = Object.fromEntries(Object.entries(env).filter(([, value]) => value?.trim()));
-  const path = runFilePath(given);
+  const nonEmptyEnv: Variables = Object.fromEntries(Object.entries(env).filter(([, value]) => value?.trim()));
+  const path = runFilePath(nonEmptyEnv);
   const content = readRunFile(path);
-  const found = content ? fromRun(given, content, readRunSecrets(path)) : {};
-  const missing = Object.keys(found).filter((name) => given[name] === undefined);
+  const runVariables = content ? readRunVariables(nonEmptyEnv, content, readRunSecrets(path)) : {};
+  const missing = Object.keys(runVariables).filter((name) => nonEmptyEnv[name] === undefined);
   return {
-    variables: { ...found, ...given },
+    variables: { ...runVariables, ...nonEmptyEnv },
     fromRunFile: new Set(missing),
     http:
-      listening(given, 'HTTP', 8080, (address) => `http://${address}`) ??
+      configuredAddress(nonEmptyEnv, 'HTTP', 8080, (address) => `http://${address}`) ??
       content?.http ??
       'http://127.0.0.1:8080',
-    grpc: listening(given, 'GRPC', 50_051, (address) => address) ?? content?.grpc ?? '127.0.0.1:50051',
+    grpc: configuredAddress(nonEmptyEnv, 'GRPC', 50_051, (address) => address) ?? content?.grpc ?? '127.0.0.1:50051',
     runFile: { path, ...(content && { content }) },
   };
 }
 
-function fromRun(given: Variables, run: RunFile, secrets: Variables): Variables {
-  const found: Record<string, string | undefined> = {};
+function readRunVariables(nonEmptyEnv: Variables, run: RunFile, secrets: Variables): Variables {
+  const runVariables: Record<string, string | undefined> = {};
   for (const group of GROUPS) {
-    if (group.names.some((name) => given[name] !== undefined)) continue;
-    Object.assign(found, group.from(run));
-    for (const name of group.secrets) if (secrets[name] !== undefined) found[name] = secrets[name];
+    if (group.names.some((name) => nonEmptyEnv[name] !== undefined)) continue;
+    Object.assign(runVariables, group.from(run));
+    for (const name of group.secrets) if (secrets[name] !== undefined) runVariables[name] = secrets[name];
   }
-  return found;
+  return runVariables;
 }
 
 /** The address that the API's own variables say; `undefined`: they say nothing, or any free port. */
-function listening(
-  given: Variables,
+function configuredAddress(
+  nonEmptyEnv: Variables,
   kind: 'HTTP' | 'GRPC',
-  usualPort: number,
-  write: (address: string) => string,
+  defaultPort: number,
+  format: (address: string) => string,
 ): string | undefined {
-  const [host, port] = [given[`${kind}_HOST`], given[`${kind}_PORT`]];
+  const [host, port] = [nonEmptyEnv[`${kind}_HOST`], nonEmptyEnv[`${kind}_PORT`]];
   if ((host === undefined && port === undefined) || port === '0') return undefined;
-  return write(`${host?.includes(':') ? `[${host}]` : (host ?? '127.0.0.1')}:${port ?? usualPort}`);
+  return format(`${host?.includes(':') ? `[${host}]` : (host ?? '127.0.0.1')}:${port ?? defaultPort}`);
 }

@@ -14,7 +14,7 @@ export function table(
 ): string {
   if (rows.length === 0) return empty;
   const made = new Table({ head: [...headings], style: PLAIN });
-  for (const row of rows) made.push(row.map((cell) => wrapped(cellText(cell))));
+  for (const row of rows) made.push(row.map((cell) => wrapText(cellText(cell))));
   return made.toString();
 }
 
@@ -35,13 +35,13 @@ export function timeText(time: string | undefined): string {
 }
 
 /** Sentences and lists go on in the next line, so that a table fits beside others; ids are never broken. */
-const WIDEST_TEXT = 72;
+const MAX_LINE_WIDTH = 72;
 
-function wrapped(text: string): string {
+function wrapText(text: string): string {
   const lines: string[] = [];
   for (const word of text.split(' ')) {
     const last = lines.at(-1);
-    if (last !== undefined && last.length + 1 + word.length <= WIDEST_TEXT)
+    if (last !== undefined && last.length + 1 + word.length <= MAX_LINE_WIDTH)
       lines[lines.length - 1] = `${last} ${word}`;
     else lines.push(word);
   }

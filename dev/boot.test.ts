@@ -25,7 +25,7 @@ beforeEach(() => {
   for (const file of ['boot.mjs', 'installed.mjs', 'lock.mjs']) {
     copyFileSync(fileURLToPath(new URL(file, import.meta.url)), join(clone, 'dev', file));
   }
-  lock({ 'node_modules/a': { version: '1.0.0' } });
+  writeLockfile({ 'node_modules/a': { version: '1.0.0' } });
   // Stands in for npm: takes a moment, notes that it ran, and installs what is not for other machines.
   writeFileSync(
     join(clone, 'npm.cjs'),
@@ -55,7 +55,7 @@ beforeEach(() => {
 afterEach(() => rmSync(clone, { recursive: true, force: true }));
 
 /** What is to be installed. */
-function lock(packages: Record<string, object>) {
+function writeLockfile(packages: Record<string, object>) {
   writeFileSync(join(clone, 'package-lock.json'), JSON.stringify({ packages: { '': {}, ...packages } }));
 }
 
@@ -75,7 +75,7 @@ function boot(...args: string[]): ChildProcess {
   });
 }
 
-async function ended(child: ChildProcess) {
+async function waitForExit(child: ChildProcess) {
   if (child.stdout === null || child.stderr === null) throw new Error('no pipes');
   const [stdout, stderr, [code]] = await Promise.all([
     text(child.stdout),
@@ -88,7 +88,7 @@ async function ended(child: ChildProcess) {
 const installs = () => readFileSync(join(clone, 'installs'), 'utf8').trim().split('\n');
 
 test('installs from the lockfile, then hands on arguments, output and exit code', async () => {
-  const { stdout, stderr, code } = await ended(boot('program.ts', 'a', '--b=c d'));
+  const { stdout, stderr, code } = await waitForExit(boot('program.ts', 'a', '--b=c d'));
   expect({ stdout, code }).toEqual({ stdout: '["a","--b=c d"]\n', code: 5 });
   expect(stderr).toMatch(/installing the packages/);
   expect(stderr).toMatch(/packages installed in \d+ s/);
@@ -96,11 +96,11 @@ test('installs from the lockfile, then hands on arguments, output and exit code'
 });
 
 test('installs again only when the lockfile has changed', async () => {
-  await ended(boot('program.ts'));
-  expect((await ended(boot('program.ts'))).stderr).toBe('');
+  await waitForExit(boot('program.ts'));
+  expect((await waitForExit(boot('program.ts'))).stderr).toBe('');
   expect(installs()).toHaveLength(1);
-  lock({ 'node_modules/a': { version: '2.0.0' } });
-  await ended(boot('program.ts'));
+  writeLockfile({ 'node_modules/a': { version: '2.0.0' } });
+  await waitForExit(boot('program.ts'));
   expect(installs()).toHaveLength(2);
   expect(version('a')).toBe('2.0.0');
   expect(readdirSync(join(clone, 'node_modules')).sort()).toEqual(['.package-lock.json', 'a']);
@@ -108,12 +108,12 @@ test('installs again only when the lockfile has changed', async () => {
 
 test("after somebody's own npm ci nothing is left to install", async () => {
   const other = process.platform === 'linux' ? 'darwin' : 'linux';
-  lock({
+  writeLockfile({
     'node_modules/a': { version: '1.0.0' },
     'node_modules/for-others': { version: '1.0.0', optional: true, os: [other], cpu: [process.arch] },
   });
   execFileSync(process.execPath, ['npm.cjs', 'ci'], { cwd: clone });
-  expect(await ended(boot('program.ts'))).toMatchObject({ code: 5, stderr: '' });
+  expect(await waitForExit(boot('program.ts'))).toMatchObject({ code: 5, stderr: '' });
   expect(installs()).toEqual(['ci']);
 });
 
@@ -124,43 +124,43 @@ test.each<[string, () => void]>([
     'the packages are for another machine',
     () => {
       const one = { version: '1.0.0', optional: true, os: [process.platform], cpu: [process.arch] };
-      lock({ 'node_modules/a': { version: '1.0.0' }, 'node_modules/for-this-machine': one });
+      writeLockfile({ 'node_modules/a': { version: '1.0.0' }, 'node_modules/for-this-machine': one });
     },
   ],
-  ['another package is there', () => lock({ 'node_modules/b': { version: '1.0.0' } })],
-])('installs where %s', async (_, spoil) => {
-  await ended(boot('program.ts'));
-  spoil();
-  expect((await ended(boot('program.ts'))).code).toBe(5);
+  ['another package is there', () => writeLockfile({ 'node_modules/b': { version: '1.0.0' } })],
+])('installs where %s', async (_, corrupt) => {
+  await waitForExit(boot('program.ts'));
+  corrupt();
+  expect((await waitForExit(boot('program.ts'))).code).toBe(5);
   expect(installs()).toHaveLength(2);
 });
 
 test.each(['SIGINT', 'SIGKILL'] as const)(
   '%s while it installs: the packages of before stay',
   async (signal) => {
-    await ended(boot('program.ts'));
-    lock({ 'node_modules/a': { version: '2.0.0' } });
+    await waitForExit(boot('program.ts'));
+    writeLockfile({ 'node_modules/a': { version: '2.0.0' } });
     writeFileSync(join(clone, 'slow'), '');
     const child = boot('program.ts');
-    const end = ended(child);
+    const end = waitForExit(child);
     await expect.poll(() => installs().length, { timeout: 60_000 }).toBe(2);
     process.kill(-(child.pid ?? 0), signal);
     expect((await end).code).not.toBe(0);
     expect(version('a')).toBe('1.0.0');
 
     // They are as good as ever for who goes back to them, and no hindrance for who does not.
-    lock({ 'node_modules/a': { version: '1.0.0' } });
-    expect(await ended(boot('program.ts'))).toMatchObject({ code: 5, stderr: '' });
+    writeLockfile({ 'node_modules/a': { version: '1.0.0' } });
+    expect(await waitForExit(boot('program.ts'))).toMatchObject({ code: 5, stderr: '' });
     rmSync(join(clone, 'slow'));
-    lock({ 'node_modules/a': { version: '2.0.0' } });
-    expect((await ended(boot('program.ts'))).code).toBe(5);
+    writeLockfile({ 'node_modules/a': { version: '2.0.0' } });
+    expect((await waitForExit(boot('program.ts'))).code).toBe(5);
     expect(version('a')).toBe('2.0.0');
     expect(readdirSync(join(clone, 'node_modules')).sort()).toEqual(['.package-lock.json', 'a']);
   },
 );
 
 test('two at once install once, and both run', async () => {
-  const both = await Promise.all([ended(boot('program.ts', '1')), ended(boot('program.ts', '2'))]);
+  const both = await Promise.all([waitForExit(boot('program.ts', '1')), waitForExit(boot('program.ts', '2'))]);
   expect(both.map(({ stdout }) => stdout).sort()).toEqual(['["1"]\n', '["2"]\n']);
   expect(installs()).toHaveLength(1);
   expect(both.map(({ stderr }) => stderr).join()).toMatch(/another copy is installing/);
@@ -168,18 +168,18 @@ test('two at once install once, and both run', async () => {
 
 test('an install that fails is reported, and tried again the next time', async () => {
   writeFileSync(join(clone, 'broken'), '');
-  const { stdout, stderr, code } = await ended(boot('program.ts'));
+  const { stdout, stderr, code } = await waitForExit(boot('program.ts'));
   expect({ stdout, code }).toEqual({ stdout: '', code: 1 });
   expect(stderr).toMatch(/npm ci failed \(exit code 3\)/);
   rmSync(join(clone, 'broken'));
-  expect((await ended(boot('program.ts'))).code).toBe(5);
+  expect((await waitForExit(boot('program.ts'))).code).toBe(5);
 });
 
 test("runs on the project's Node where this machine's is another, and says in one line when there is none", async () => {
   const source = readFileSync(join(clone, 'dev', 'boot.mjs'), 'utf8');
   writeFileSync(join(clone, 'dev', 'boot.mjs'), source.replace('WANTED_NODE = 24', 'WANTED_NODE = 99'));
-  await ended(boot('program.ts'));
-  const without = await ended(boot('program.ts'));
+  await waitForExit(boot('program.ts'));
+  const without = await waitForExit(boot('program.ts'));
   expect(without).toMatchObject({ stdout: '', code: 1 });
   expect(without.stderr).toMatch(/^persona: Node.js 99 is required on .*install it and run this again\n$/);
 
@@ -187,7 +187,7 @@ test("runs on the project's Node where this machine's is another, and says in on
   mkdirSync(bin, { recursive: true });
   symlinkSync(process.execPath, join(bin, 'node'));
   writeFileSync(join(clone, 'program.ts'), 'console.log(process.argv0)');
-  expect((await ended(boot('program.ts'))).stdout).toBe(`${join(bin, 'node')}\n`);
+  expect((await waitForExit(boot('program.ts'))).stdout).toBe(`${join(bin, 'node')}\n`);
 });
 
 test('Ctrl-C, which npm and the terminal both deliver, reaches the program once; boot waits for it to end', async () => {
@@ -202,7 +202,7 @@ test('Ctrl-C, which npm and the terminal both deliver, reaches the program once;
     (await import('node:fs')).writeFileSync('running', '');`,
   );
   const child = boot('program.ts');
-  const end = ended(child);
+  const end = waitForExit(child);
   await expect.poll(() => existsSync(join(clone, 'running')), { timeout: 60_000 }).toBe(true);
   process.kill(-(child.pid ?? 0), 'SIGINT');
   await sleep(50);

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { complete, type Lockfile, undescribed } from './complete-lockfile.ts';
+import { completeLockfile, type Lockfile, missingEntries } from './complete-lockfile.ts';
 
 const text = readFileSync(fileURLToPath(new URL('../package-lock.json', import.meta.url)), 'utf8');
 const committed: Lockfile = JSON.parse(text);
 
 test('npm ci accepts the committed lockfile: it describes every optional package', () => {
-  expect(undescribed(committed)).toEqual([]);
+  expect(missingEntries(committed)).toEqual([]);
 });
 
 test('the committed lockfile names no registry', () => {
@@ -23,8 +23,8 @@ test('what is missing is described for its platform', () => {
   const lockfile = {
     packages: { 'node_modules/@x/y': { version: '1.2.3', dev: true, optionalDependencies } },
   };
-  expect(undescribed(lockfile)).toHaveLength(3);
-  const { packages } = complete(lockfile);
+  expect(missingEntries(lockfile)).toHaveLength(3);
+  const { packages } = completeLockfile(lockfile);
   const described = { version: '1.2.3', dev: true, optional: true };
   expect(packages['node_modules/@x/y-darwin-arm64']).toEqual({
     ...described,

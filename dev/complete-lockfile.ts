@@ -29,25 +29,25 @@ const PROCESSORS = new Map(
 ).set('armv7', 'arm');
 
 /** Optional packages that the lockfile names but does not describe, each with who wants it. */
-export function undescribed({ packages }: Lockfile): { name: string; version: string; wantedBy: string }[] {
-  return Object.entries(packages).flatMap(([wantedBy, { optionalDependencies = {} }]) =>
+export function missingEntries({ packages }: Lockfile): { name: string; version: string; requiredBy: string }[] {
+  return Object.entries(packages).flatMap(([requiredBy, { optionalDependencies = {} }]) =>
     Object.entries(optionalDependencies)
       .filter(
-        ([name]) => !(`node_modules/${name}` in packages || `${wantedBy}/node_modules/${name}` in packages),
+        ([name]) => !(`node_modules/${name}` in packages || `${requiredBy}/node_modules/${name}` in packages),
       )
-      .map(([name, version]) => ({ name, version, wantedBy })),
+      .map(([name, version]) => ({ name, version, requiredBy })),
   );
 }
 
 /** Describes them by what their names say; without it npm would try to fetch them everywhere. */
-export function complete(lockfile: Lockfile): Lockfile {
-  const added = undescribed(lockfile).map(({ name, version, wantedBy }) => {
+export function completeLockfile(lockfile: Lockfile): Lockfile {
+  const added = missingEntries(lockfile).map(({ name, version, requiredBy }) => {
     const words = name.split(/[-/]/);
     const os = SYSTEMS.find((system) => words.includes(system));
     const cpu = words.map((word) => PROCESSORS.get(word)).find((processor) => processor !== undefined);
     if (os === undefined || cpu === undefined) throw new Error(`for which platform is ${name}?`);
     const libc = os !== 'linux' ? {} : libcOf(words);
-    const dev = lockfile.packages[wantedBy]?.dev ? { dev: true } : {};
+    const dev = lockfile.packages[requiredBy]?.dev ? { dev: true } : {};
     return [
       `node_modules/${name}`,
       { version, cpu: [cpu], ...dev, ...libc, optional: true, os: [os] },
@@ -65,6 +65,6 @@ function libcOf(words: readonly string[]): { libc?: string[] } {
 if (import.meta.main) {
   const file = fileURLToPath(new URL('../package-lock.json', import.meta.url));
   const lockfile: Lockfile = JSON.parse(readFileSync(file, 'utf8'));
-  console.log(`${undescribed(lockfile).length} optional packages added`);
-  writeFileSync(file, `${JSON.stringify(complete(lockfile), null, 2)}\n`);
+  console.log(`${missingEntries(lockfile).length} optional packages added`);
+  writeFileSync(file, `${JSON.stringify(completeLockfile(lockfile), null, 2)}\n`);
 }

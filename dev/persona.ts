@@ -14,8 +14,8 @@ import { type Program, type ProgramOptions, startProgram } from './programs.ts';
 import type { Guard } from './stack/guard.ts';
 import { developmentKeys } from './stack/keys.ts';
 import { freePort, freePortFrom } from './stack/ports.ts';
-import type { Process } from './stack/process.ts';
-import { type Log, since } from './stack/progress.ts';
+import type { ManagedProcess } from './stack/managed-process.ts';
+import { type Log, elapsedSince } from './stack/progress.ts';
 import { type Stack, startStack } from './stack/stack.ts';
 import { lastLines } from './stack/tools.ts';
 
@@ -25,7 +25,7 @@ const repository = fileURLToPath(new URL('..', import.meta.url));
 
 export interface PersonaOptions {
   /** Take the usual ports, or the next free ones after them; otherwise any free ones. */
-  usualPorts?: boolean;
+  useDefaultPorts?: boolean;
   /** Let Temporal's UI show what is sealed. */
   codec?: boolean;
   /** How many processes of each kind, 1 unless said otherwise. */
@@ -50,7 +50,7 @@ export interface PersonaSystem {
   folder: string;
   runFile: string;
   /** Gives how the first part ended that ends by itself, in words. */
-  firstEnd(): Promise<string>;
+  firstExit(): Promise<string>;
   /** The end of each program's log, to be shown when something went wrong. */
   logTails(): string;
 }
@@ -61,11 +61,11 @@ export interface PersonaSystem {
  * @throws StackError telling what is missing or why a part did not start
  */
 export async function startPersona(options: PersonaOptions): Promise<PersonaSystem> {
-  const { guard, log, usualPorts = false, env = process.env, runFile = runFilePath(env) } = options;
-  const folder = ownFolder();
-  const ports = usualPorts ? { neo4j: 7687, temporal: 7233 } : {};
+  const { guard, log, useDefaultPorts = false, env = process.env, runFile = runFilePath(env) } = options;
+  const folder = createRunFolder();
+  const ports = useDefaultPorts ? { neo4j: 7687, temporal: 7233 } : {};
   // Chosen first: Temporal's UI is told of it before the API, which listens there, can start.
-  const codecPort = options.codec && (await (usualPorts ? freePortFrom(CODEC_PORT) : freePort()));
+  const codecPort = options.codec && (await (useDefaultPorts ? freePortFrom(CODEC_PORT) : freePort()));
   const codec = codecPort ? `http://127.0.0.1:${codecPort}` : undefined;
   const stack = await startStack({ servers: ['neo4j', 'temporal'], ports, codec, folder, guard, log, env });
   const common = { ...env, ...stack.env, PERSONA_INSECURE: '1' };
@@ -74,19 +74,19 @@ export async function startPersona(options: PersonaOptions): Promise<PersonaSyst
     file: string,
     ports: ProgramOptions['ports'],
     extra: Record<string, string> = {},
-  ) => startProgram({ name, file, ports, env: { ...common, ...extra }, usualPorts, folder, guard });
+  ) => startProgram({ name, file, ports, env: { ...common, ...extra }, useDefaultPorts, folder, guard });
 
-  const began = Date.now();
+  const startedAt = Date.now();
   log('starting simulators, API and worker…');
   const [inbox, chimera, ...apis] = await Promise.all([
     start('inbox', 'dev/simulators/inbox/main.ts', { SIM_PORT: 8_025, SIM_SMTP_PORT: 1_025 }),
     start('chimera', 'dev/simulators/chimera/main.ts', { SIM_PORT: 50_061, SIM_CONTROL_PORT: 8_026 }),
-    ...numbered('api', options.apis).map((name, index) =>
+    ...instanceNames('api', options.apis).map((name, index) =>
       start(
         name,
         'api/main.ts',
-        shifted({ HTTP_PORT: 8_080, GRPC_PORT: 50_051, METRICS_PORT: 9_464 }, index),
-        codecPort && index === 0 ? codecFor(stack.urls.temporal_ui ?? '', codecPort) : {},
+        offsetPorts({ HTTP_PORT: 8_080, GRPC_PORT: 50_051, METRICS_PORT: 9_464 }, index),
+        codecPort && index === 0 ? codecEnvironment(stack.urls.temporal_ui ?? '', codecPort) : {},
       ),
     ),
   ]);
@@ -95,79 +95,79 @@ export async function startPersona(options: PersonaOptions): Promise<PersonaSyst
     'gateway',
     'dev/simulators/gateway/main.ts',
     { SIM_PORT: 12_111 },
-    { ...webhook(stack, apis), SIM_STATE: env.SIM_STATE ?? join(folder, 'gateway.state') },
+    { ...webhookEnvironment(stack, apis), SIM_STATE: env.SIM_STATE ?? join(folder, 'gateway.state') },
   );
-  const outside = {
-    STRIPE_API_BASE: address(gateway, 'url'),
+  const externalAddresses = {
+    STRIPE_API_BASE: readyAddress(gateway, 'url'),
     // The webhook would win over a mail server that somebody has set.
-    ...(env.NOTIFY_SMTP_URL ? {} : { NOTIFY_WEBHOOK_URL: address(inbox, 'webhook') }),
-    CHIMERA_ADDRESS: address(chimera, 'grpc'),
+    ...(env.NOTIFY_SMTP_URL ? {} : { NOTIFY_WEBHOOK_URL: readyAddress(inbox, 'webhook') }),
+    CHIMERA_ADDRESS: readyAddress(chimera, 'grpc'),
   };
   const workers = await Promise.all(
-    numbered('worker', options.workers).map((name, index) =>
-      start(name, 'workers/main.ts', shifted({ METRICS_PORT: 9_474 }, index), outside),
+    instanceNames('worker', options.workers).map((name, index) =>
+      start(name, 'workers/main.ts', offsetPorts({ METRICS_PORT: 9_474 }, index), externalAddresses),
     ),
   );
   const programs = new Map(
     [gateway, inbox, chimera, ...apis, ...workers].map((program) => [program.name, program]),
   );
-  log(`simulators, API and worker answer (${since(began)})`);
+  log(`simulators, API and worker answer (${elapsedSince(startedAt)})`);
 
-  const addresses = describe(stack, programs);
-  publish(runFile, addresses, madeUpSecrets(env, stack), guard, log);
+  const addresses = buildRunFile(stack, programs);
+  publish(runFile, addresses, generatedSecrets(env, stack), guard, log);
   const processes = { ...stack.processes, ...Object.fromEntries(programs) };
   return {
     addresses,
-    env: { ...common, ...outside },
+    env: { ...common, ...externalAddresses },
     programs,
     folder,
     runFile,
-    firstEnd: () => firstEnd(processes),
+    firstExit: () => firstExit(processes),
     logTails: () => logTails(programs),
   };
 }
 
-function ownFolder(): string {
+function createRunFolder(): string {
   const parent = join(repository, '.persona', 'running');
   mkdirSync(parent, { recursive: true });
   return mkdtempSync(join(parent, 'copy-'));
 }
 
 /** The first API opens payloads, for pages of this UI, under either name of this machine. */
-function codecFor(ui: string, port: number): Record<string, string> {
+function codecEnvironment(ui: string, port: number): Record<string, string> {
   return { CODEC_PORT: String(port), CODEC_ORIGINS: [ui, ui.replace('127.0.0.1', 'localhost')].join() };
 }
 
 /** Where the gateway's news go: to the first API. */
-function webhook(stack: Stack, [api]: Program[]): Record<string, string> {
+function webhookEnvironment(stack: Stack, [api]: Program[]): Record<string, string> {
   return {
     SIM_WEBHOOK_SECRET: stack.env.STRIPE_WEBHOOK_SECRET ?? '',
-    ...(api && { SIM_WEBHOOK_URL: `${address(api, 'http')}/webhooks/stripe` }),
+    ...(api && { SIM_WEBHOOK_URL: `${readyAddress(api, 'http')}/webhooks/stripe` }),
   };
 }
 
 /** `api`, `api-2`, `api-3`: the first one goes by the plain name. */
-function numbered(name: string, count = 1): string[] {
+function instanceNames(name: string, count = 1): string[] {
   return Array.from({ length: count }, (_, index) => (index === 0 ? name : `${name}-${index + 1}`));
 }
 
 /** Copies of one program start looking at different ports, so that they seldom choose the same. */
-function shifted(ports: Record<string, number>, index: number): Record<string, number> {
+function offsetPorts(ports: Record<string, number>, index: number): Record<string, number> {
   return Object.fromEntries(Object.entries(ports).map(([variable, port]) => [variable, port + index]));
 }
 
-function address(program: Program, key: string): string {
+function readyAddress(program: Program, key: string): string {
   const found = program.ready[key];
   if (found === undefined)
     throw new Error(`${program.name} did not say its '${key}': ${JSON.stringify(program.ready)}`);
   return found;
 }
 
-function describe(stack: Stack, programs: ReadonlyMap<string, Program>): RunFile {
-  const of = (name: string, key: string) => {
+function buildRunFile(stack: Stack, programs: ReadonlyMap<string, Program>): RunFile {
+  const addressOf = (name: string, key: string) => {
     const program = programs.get(name);
     if (program === undefined) throw new Error(`no program ${name}`);
-    return address(program, key);
+    return readyAddress(program, key);
   };
   const smtp = programs.get('inbox')?.ready.smtp;
   const codec = programs.get('api')?.ready.codec;
@@ -176,15 +176,15 @@ function describe(stack: Stack, programs: ReadonlyMap<string, Program>): RunFile
   );
   const processes = Object.entries({ ...stack.processes, ...Object.fromEntries(programs) });
   return {
-    http: of('api', 'http'),
+    http: addressOf('api', 'http'),
     temporal_ui: stack.urls.temporal_ui ?? '',
-    gateway: of('gateway', 'url'),
-    inbox: of('inbox', 'url'),
-    chimera_control: of('chimera', 'control'),
+    gateway: addressOf('gateway', 'url'),
+    inbox: addressOf('inbox', 'url'),
+    chimera_control: addressOf('chimera', 'control'),
     metrics: Object.fromEntries(measured),
-    grpc: of('api', 'grpc'),
+    grpc: addressOf('api', 'grpc'),
     temporal: stack.env.TEMPORAL_ADDRESS ?? '',
-    chimera: of('chimera', 'grpc'),
+    chimera: addressOf('chimera', 'grpc'),
     ...(smtp && { inbox_smtp: smtp }),
     ...(codec && { temporal_codec: codec }),
     neo4j: stack.env.NEO4J_URI ?? '',
@@ -204,10 +204,10 @@ function publish(
   guard: Guard,
   log: Log,
 ): void {
-  const other = Object.values(readRunFile(path)?.pids ?? {}).find(isAlive);
-  if (other !== undefined) {
+  const otherPid = Object.values(readRunFile(path)?.pids ?? {}).find(isAlive);
+  if (otherPid !== undefined) {
     log(
-      `${path} belongs to another copy that runs (process ${other}): set PERSONA_RUN_FILE to have this one's addresses written`,
+      `${path} belongs to another copy that runs (process ${otherPid}): set PERSONA_RUN_FILE to have this one's addresses written`,
     );
     return;
   }
@@ -218,16 +218,16 @@ function publish(
 }
 
 /** Those of the environment belong to whoever set them, and are written nowhere. */
-function madeUpSecrets(env: Record<string, string | undefined>, stack: Stack): Record<string, string> {
+function generatedSecrets(env: Record<string, string | undefined>, stack: Stack): Record<string, string> {
   const names = Object.keys(developmentKeys(env)).filter((name) => !env[name]);
   return Object.fromEntries(names.map((name) => [name, stack.env[name] ?? '']));
 }
 
-function firstEnd(processes: Record<string, Process>): Promise<string> {
+function firstExit(processes: Record<string, ManagedProcess>): Promise<string> {
   return Promise.race(
     Object.entries(processes).map(async ([name, { child }]) => {
       await child.exited;
-      return `${name} ${child.ended}; its log: ${child.logFile}`;
+      return `${name} ${child.exitReason}; its log: ${child.logFile}`;
     }),
   );
 }

@@ -3,8 +3,8 @@ import { fileURLToPath } from 'node:url';
 import { startChild } from './stack/child.ts';
 import type { Guard } from './stack/guard.ts';
 import { freePort, freePortFrom } from './stack/ports.ts';
-import { type Process, startProcess } from './stack/process.ts';
-import { retryTakenPorts, whenReady } from './stack/ready.ts';
+import { type ManagedProcess, startManagedProcess } from './stack/managed-process.ts';
+import { retryOnPortConflict, waitUntilReady } from './stack/ready.ts';
 
 const START_LIMIT_MS = 120_000;
 const repository = fileURLToPath(new URL('..', import.meta.url));
@@ -19,13 +19,13 @@ export interface ProgramOptions {
   /** Environment variables that take a port, each with the usual one. */
   ports: Record<string, number>;
   /** Take the usual ports, or the next free ones after them; otherwise any free ones. */
-  usualPorts: boolean;
+  useDefaultPorts: boolean;
   /** Where its log goes. */
   folder: string;
   guard: Guard;
 }
 
-export interface Program extends Process {
+export interface Program extends ManagedProcess {
   readonly name: string;
   /** The addresses that it printed; the same after a restart. */
   readonly ready: Readonly<Record<string, string>>;
@@ -37,13 +37,13 @@ export interface Program extends Process {
  * @throws StackError with the end of its log
  */
 export async function startProgram(options: ProgramOptions): Promise<Program> {
-  return retryTakenPorts(async () => startOn(options, await choosePorts(options)));
+  return retryOnPortConflict(async () => startOn(options, await choosePorts(options)));
 }
 
-async function choosePorts({ ports, usualPorts }: ProgramOptions): Promise<Record<string, string>> {
+async function choosePorts({ ports, useDefaultPorts }: ProgramOptions): Promise<Record<string, string>> {
   const chosen: Record<string, string> = {};
-  for (const [variable, usual] of Object.entries(ports)) {
-    chosen[variable] = String(await (usualPorts ? freePortFrom(usual) : freePort()));
+  for (const [variable, defaultPort] of Object.entries(ports)) {
+    chosen[variable] = String(await (useDefaultPorts ? freePortFrom(defaultPort) : freePort()));
   }
   return chosen;
 }
@@ -51,7 +51,7 @@ async function choosePorts({ ports, usualPorts }: ProgramOptions): Promise<Recor
 async function startOn(options: ProgramOptions, ports: Record<string, string>): Promise<Program> {
   const { name, file, env, folder, guard } = options;
   let ready: Record<string, string> = {};
-  const running = await startProcess(async () => {
+  const running = await startManagedProcess(async () => {
     const child = startChild({
       file: process.execPath,
       args: [join(repository, file)],
@@ -61,7 +61,7 @@ async function startOn(options: ProgramOptions, ports: Record<string, string>): 
       stage: 'program',
       guard,
     });
-    ready = await whenReady(name, child, START_LIMIT_MS, async () => readyLine(child.output()));
+    ready = await waitUntilReady(name, child, START_LIMIT_MS, async () => readyLine(child.output()));
     return child;
   });
   return Object.assign(running, { name, ready });

@@ -1,10 +1,10 @@
 /** `npm start`: all of Persona on the usual ports, until Ctrl-C. */
-import { runCommand } from './command.ts';
+import { runDevCommand } from './run-dev-command.ts';
 import { startPersona } from './persona.ts';
 
-await runCommand(
+await runDevCommand(
   async ({ guard, log }) => {
-    const system = await startPersona({ usualPorts: true, codec: true, guard, log });
+    const system = await startPersona({ useDefaultPorts: true, codec: true, guard, log });
     const { metrics, pids: _pids, neo4j_password: _password, ...addresses } = system.addresses;
     const lines = [
       ...Object.entries(addresses),
@@ -15,7 +15,7 @@ await runCommand(
     log('');
     for (const [name, value] of lines) log(`  ${String(name).padEnd(22)} ${value}`);
     log('\nPersona runs. Press Ctrl-C to stop it.');
-    log(await system.firstEnd());
+    log(await system.firstExit());
     guard.leave(system.folder);
     return 1;
   },

@@ -6,12 +6,12 @@
 import { mkdirSync, mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type CommandContext, runCommand } from './command.ts';
+import { type DevCommandContext, runDevCommand } from './run-dev-command.ts';
 import { StackError } from './stack/errors.ts';
 import { type ServerName, startStack } from './stack/stack.ts';
-import { since } from './stack/progress.ts';
+import { elapsedSince } from './stack/progress.ts';
 import { runVitest } from './test/run-vitest.ts';
-import { type Count, LONG_CHECKS, runStaticChecks, USUAL_CHECKS } from './test/static-checks.ts';
+import { type TestCount, LONG_CHECKS, runStaticChecks, DEFAULT_CHECKS } from './test/static-checks.ts';
 
 const repository = fileURLToPath(new URL('..', import.meta.url));
 
@@ -19,23 +19,23 @@ const repository = fileURLToPath(new URL('..', import.meta.url));
 const NODE_COMPILE_CACHE = process.env.NODE_COMPILE_CACHE ?? join(repository, '.persona', 'compile-cache');
 
 /** The tiers of vitest.config.ts. */
-const USUAL = ['unit', 'timeskip', 'graph', 'real', 'e2e', 'faults'];
-const QUICK = ['unit'];
-const LONG = ['long'];
+const DEFAULT_TIERS = ['unit', 'timeskip', 'graph', 'real', 'e2e', 'faults'];
+const QUICK_TIERS = ['unit'];
+const LONG_TIERS = ['long'];
 
-await runCommand(async (context) => {
+await runDevCommand(async (context) => {
   const args = process.argv.slice(2);
   const [quick, long] = [args.includes('--quick'), args.includes('--long')];
   const filters = args.filter((argument) => argument !== '--quick' && argument !== '--long');
-  const projects = quick ? QUICK : long ? LONG : USUAL;
+  const projects = quick ? QUICK_TIERS : long ? LONG_TIERS : DEFAULT_TIERS;
   const started = Date.now();
   const counts = await Promise.all([
-    runStaticChecks(long ? LONG_CHECKS : USUAL_CHECKS, context.log),
+    runStaticChecks(long ? LONG_CHECKS : DEFAULT_CHECKS, context.log),
     runTests(projects, filters, context),
   ]);
   const passed = counts.reduce((sum, count) => sum + count.passed, 0);
   const failed = counts.reduce((sum, count) => sum + count.failed, 0);
-  context.log(`in ${since(started)}`);
+  context.log(`in ${elapsedSince(started)}`);
   context.log(`${passed} passed, ${failed} failed`);
   return failed === 0 && passed > 0 ? 0 : 1;
 });
@@ -43,14 +43,14 @@ await runCommand(async (context) => {
 async function runTests(
   projects: string[],
   filters: string[],
-  { guard, log }: CommandContext,
-): Promise<Count> {
+  { guard, log }: DevCommandContext,
+): Promise<TestCount> {
   try {
     const env = {
       ...process.env,
       NODE_COMPILE_CACHE,
       NODE_ENV: 'test',
-      ...(projects === QUICK ? {} : await serversForTests({ guard, log })),
+      ...(projects === QUICK_TIERS ? {} : await serversForTests({ guard, log })),
     };
     return await runVitest({ projects, filters, env, guard });
   } catch (error) {
@@ -59,7 +59,7 @@ async function runTests(
   }
 }
 
-async function serversForTests({ guard, log }: CommandContext): Promise<Record<string, string>> {
+async function serversForTests({ guard, log }: DevCommandContext): Promise<Record<string, string>> {
   const parent = join(repository, '.persona', 'running');
   mkdirSync(parent, { recursive: true });
   const folder = mkdtempSync(join(parent, 'test-'));

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { placeKey } from './address.ts';
+import { addressKey } from './address.ts';
 
 const home = { street1: '1 Main St.', city: 'São Paulo', zip_code: '01310-100', country: 'BR' };
 
@@ -11,7 +11,7 @@ test('capitals, spaces and punctuation do not make another address', () => {
     country: 'br',
     street2: '',
   };
-  expect(placeKey(same)).toBe(placeKey(home));
+  expect(addressKey(same)).toBe(addressKey(home));
 });
 
 test.each([
@@ -21,10 +21,10 @@ test.each([
   { city: 'Santos' },
   { country: 'PT' },
 ])('%o is another one', (change) => {
-  expect(placeKey({ ...home, ...change })).not.toBe(placeKey(home));
+  expect(addressKey({ ...home, ...change })).not.toBe(addressKey(home));
 });
 
 test('what stands in one line does not run over into the next', () => {
   const split = { street1: 'Main', street2: 'St 1', city: 'A', zip_code: '1', country: 'US' };
-  expect(placeKey({ ...split, street1: 'Main St', street2: '1' })).not.toBe(placeKey(split));
+  expect(addressKey({ ...split, street1: 'Main St', street2: '1' })).not.toBe(addressKey(split));
 });

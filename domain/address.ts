@@ -1,17 +1,17 @@
 import type { AddressDetails } from './onboarding-types.ts';
 
 /** Where an address is: everything of it but what it is for. */
-export type Place = Pick<AddressDetails, 'street1' | 'street2' | 'city' | 'zip_code' | 'country'>;
+export type PostalAddress = Pick<AddressDetails, 'street1' | 'street2' | 'city' | 'zip_code' | 'country'>;
 
 /**
  * A place in one form, by which two spellings of the same one are known as the same: capitals, spaces and punctuation do
  * not make another address. The state follows from the rest.
  */
-export function placeKey({ street1, street2 = '', city, zip_code, country }: Place): string {
-  return [country, zip_code, city, street1, street2].map(plain).join('|');
+export function addressKey({ street1, street2 = '', city, zip_code, country }: PostalAddress): string {
+  return [country, zip_code, city, street1, street2].map(normalised).join('|');
 }
 
-function plain(text: string): string {
+function normalised(text: string): string {
   return text
     .normalize('NFKC')
     .toLocaleLowerCase('en')

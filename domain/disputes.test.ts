@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import {
   type DisputeState,
-  hasTaughtFraud,
+  isFraudAlreadyKnown,
   isDisputed,
   isKnownFraud,
-  standing,
+  restrictingDisputes,
   withDispute,
 } from './disputes.ts';
 
@@ -21,13 +21,13 @@ test.each<[DisputeState, boolean]>([
 });
 
 test('each dispute has to be over for itself, and each is kept once', () => {
-  let kept = withDispute([], dispute('open'));
-  kept = withDispute(kept, { dispute_ref: 'du_11', state: 'open' });
-  kept = withDispute(kept, dispute('won'));
-  expect(kept).toEqual(['du_11:open', 'du_1:won']);
-  expect(isDisputed(kept)).toBe(true);
-  expect(standing(kept)).toEqual([{ dispute_ref: 'du_11', state: 'open' }]);
-  expect(isDisputed(withDispute(kept, { dispute_ref: 'du_11', state: 'warning_closed' }))).toBe(false);
+  let stored = withDispute([], dispute('open'));
+  stored = withDispute(stored, { dispute_ref: 'du_11', state: 'open' });
+  stored = withDispute(stored, dispute('won'));
+  expect(stored).toEqual(['du_11:open', 'du_1:won']);
+  expect(isDisputed(stored)).toBe(true);
+  expect(restrictingDisputes(stored)).toEqual([{ dispute_ref: 'du_11', state: 'open' }]);
+  expect(isDisputed(withDispute(stored, { dispute_ref: 'du_11', state: 'warning_closed' }))).toBe(false);
 });
 
 test.each<[string, DisputeState, boolean]>([
@@ -43,9 +43,9 @@ test.each<[string, DisputeState, boolean]>([
 
 test('known fraud is learnt once from each dispute', () => {
   const fraud = dispute('open', 'fraudulent');
-  expect(hasTaughtFraud([], fraud)).toBe(false);
-  expect(hasTaughtFraud(['du_11:open'], fraud)).toBe(false);
-  expect(hasTaughtFraud(['du_1:open'], { ...fraud, state: 'lost' })).toBe(true);
+  expect(isFraudAlreadyKnown([], fraud)).toBe(false);
+  expect(isFraudAlreadyKnown(['du_11:open'], fraud)).toBe(false);
+  expect(isFraudAlreadyKnown(['du_1:open'], { ...fraud, state: 'lost' })).toBe(true);
   // An inquiry that was closed taught nothing, and may become a dispute.
-  expect(hasTaughtFraud(['du_1:warning_closed'], fraud)).toBe(false);
+  expect(isFraudAlreadyKnown(['du_1:warning_closed'], fraud)).toBe(false);
 });

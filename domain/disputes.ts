@@ -18,7 +18,7 @@ export interface Dispute {
 const FRAUDULENT = 'fraudulent';
 
 /** While it stands, the method is not charged without its customer, and is not the default. */
-export function stands(state: DisputeState): boolean {
+export function restrictsMethod(state: DisputeState): boolean {
   return state === 'open' || state === 'lost';
 }
 
@@ -27,40 +27,40 @@ export function stands(state: DisputeState): boolean {
  * bank has decided that the charge was the cardholder's.
  */
 export function isKnownFraud({ reason, state }: Pick<Dispute, 'reason' | 'state'>): boolean {
-  return state === 'early_warning' || (reason === FRAUDULENT && stands(state));
+  return state === 'early_warning' || (reason === FRAUDULENT && restrictsMethod(state));
 }
 
 /** What the graph keeps of a method's disputes: one `ref:state` each, the one that changed last at the end. */
 export function withDispute(
-  kept: readonly string[],
+  stored: readonly string[],
   { dispute_ref, state }: Pick<Dispute, 'dispute_ref' | 'state'>,
 ): string[] {
-  return [...kept.filter((one) => !one.startsWith(`${dispute_ref}:`)), `${dispute_ref}:${state}`];
+  return [...stored.filter((one) => !one.startsWith(`${dispute_ref}:`)), `${dispute_ref}:${state}`];
 }
 
 /** Does any of a method's disputes stand? Each has to be over for itself. */
-export function isDisputed(kept: readonly string[]): boolean {
-  return kept.some((one) => stands(stateOf(one)));
+export function isDisputed(stored: readonly string[]): boolean {
+  return stored.some((one) => restrictsMethod(stateOf(one)));
 }
 
 /** Was known fraud learnt from this dispute before? */
-export function hasTaughtFraud(kept: readonly string[], { dispute_ref, reason }: Dispute): boolean {
-  const known = kept.find((one) => one.startsWith(`${dispute_ref}:`));
+export function isFraudAlreadyKnown(stored: readonly string[], { dispute_ref, reason }: Dispute): boolean {
+  const known = stored.find((one) => one.startsWith(`${dispute_ref}:`));
   return known !== undefined && isKnownFraud({ reason, state: stateOf(known) });
 }
 
 /** Has the card's bank called a charge on it fraud, without disputing it? */
-export function hasEarlyWarning(kept: readonly string[]): boolean {
-  return kept.some((one) => stateOf(one) === 'early_warning');
+export function hasEarlyWarning(stored: readonly string[]): boolean {
+  return stored.some((one) => stateOf(one) === 'early_warning');
 }
 
 /** Those that stand, with their states. */
-export function standing(kept: readonly string[]): Pick<Dispute, 'dispute_ref' | 'state'>[] {
-  return kept
+export function restrictingDisputes(stored: readonly string[]): Pick<Dispute, 'dispute_ref' | 'state'>[] {
+  return stored
     .map((one) => ({ dispute_ref: one.slice(0, one.lastIndexOf(':')), state: stateOf(one) }))
-    .filter(({ state }) => stands(state));
+    .filter(({ state }) => restrictsMethod(state));
 }
 
-function stateOf(kept: string): DisputeState {
-  return kept.slice(kept.lastIndexOf(':') + 1) as DisputeState;
+function stateOf(stored: string): DisputeState {
+  return stored.slice(stored.lastIndexOf(':') + 1) as DisputeState;
 }

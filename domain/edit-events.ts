@@ -47,13 +47,13 @@ export interface EditEvents {
 }
 
 /** What is kept beside a method and its API does not show: a finding, or what is still to be asked of the gateway. */
-export function isKeptBeside({ property }: EditEvents['NodePropertyChanged']): boolean {
+export function isInternalProperty({ property }: EditEvents['NodePropertyChanged']): boolean {
   return property === 'gateway_mismatch' || property === 'expiry_wanted_at' || property === 'consent_wanted';
 }
 
-const TIMES = ['closes_at', 'clock_stopped_at', 'expiry_wanted_at'] as const;
+const TIME_PROPERTIES = ['closes_at', 'clock_stopped_at', 'expiry_wanted_at'] as const;
 
 /** Is a time set, and not taken away? */
 export function setsTime({ property, value }: EditEvents['NodePropertyChanged']): boolean {
-  return TIMES.some((time) => time === property) && value !== null;
+  return TIME_PROPERTIES.some((time) => time === property) && value !== null;
 }

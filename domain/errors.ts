@@ -30,89 +30,89 @@ interface ErrorRow {
 }
 
 export const ERRORS = {
-  malformed_request: row(false, 400, GrpcCode.INVALID_ARGUMENT, 'The request cannot be read'),
-  signature_refused: row(false, 400, GrpcCode.INVALID_ARGUMENT, 'The signature does not prove the sender'),
-  idempotency_key_required: row(false, 400, GrpcCode.INVALID_ARGUMENT, 'An Idempotency-Key is required'),
-  invalid_argument: row(false, 422, GrpcCode.INVALID_ARGUMENT, 'The request breaks a rule'),
-  card_number_refused: row(false, 422, GrpcCode.INVALID_ARGUMENT, 'Full card numbers are never accepted'),
-  not_found: row(false, 404, GrpcCode.NOT_FOUND, 'There is nothing at this address'),
-  method_not_allowed: row(false, 405, GrpcCode.UNIMPLEMENTED, 'This address does not take that method'),
-  unsupported_media_type: row(false, 415, GrpcCode.INVALID_ARGUMENT, 'The content type is not supported'),
-  payload_too_large: row(false, 413, GrpcCode.RESOURCE_EXHAUSTED, 'The body is larger than 64 KiB'),
-  rate_limited: row(true, 429, GrpcCode.RESOURCE_EXHAUSTED, 'More requests than this caller may send'),
-  customer_not_found: row(false, 404, GrpcCode.NOT_FOUND, 'No such customer'),
-  payment_method_not_found: row(false, 404, GrpcCode.NOT_FOUND, 'No such payment method'),
-  device_not_found: row(false, 404, GrpcCode.NOT_FOUND, 'No such device'),
-  address_not_found: row(false, 404, GrpcCode.NOT_FOUND, 'No such address'),
-  identifier_not_found: row(false, 404, GrpcCode.NOT_FOUND, 'No such digital identifier'),
-  relationship_not_found: row(false, 404, GrpcCode.NOT_FOUND, 'No such relationship'),
-  recovery_not_found: row(false, 404, GrpcCode.NOT_FOUND, 'No such recovery'),
-  fraud_case_not_found: row(false, 404, GrpcCode.NOT_FOUND, 'No such fraud case'),
-  customer_suspended: row(false, 403, GrpcCode.FAILED_PRECONDITION, 'The customer is suspended'),
-  token_belongs_to_other_customer: row(
+  malformed_request: errorRow(false, 400, GrpcCode.INVALID_ARGUMENT, 'The request cannot be read'),
+  signature_refused: errorRow(false, 400, GrpcCode.INVALID_ARGUMENT, 'The signature does not prove the sender'),
+  idempotency_key_required: errorRow(false, 400, GrpcCode.INVALID_ARGUMENT, 'An Idempotency-Key is required'),
+  invalid_argument: errorRow(false, 422, GrpcCode.INVALID_ARGUMENT, 'The request breaks a rule'),
+  card_number_refused: errorRow(false, 422, GrpcCode.INVALID_ARGUMENT, 'Full card numbers are never accepted'),
+  not_found: errorRow(false, 404, GrpcCode.NOT_FOUND, 'There is nothing at this address'),
+  method_not_allowed: errorRow(false, 405, GrpcCode.UNIMPLEMENTED, 'This address does not take that method'),
+  unsupported_media_type: errorRow(false, 415, GrpcCode.INVALID_ARGUMENT, 'The content type is not supported'),
+  payload_too_large: errorRow(false, 413, GrpcCode.RESOURCE_EXHAUSTED, 'The body is larger than 64 KiB'),
+  rate_limited: errorRow(true, 429, GrpcCode.RESOURCE_EXHAUSTED, 'More requests than this caller may send'),
+  customer_not_found: errorRow(false, 404, GrpcCode.NOT_FOUND, 'No such customer'),
+  payment_method_not_found: errorRow(false, 404, GrpcCode.NOT_FOUND, 'No such payment method'),
+  device_not_found: errorRow(false, 404, GrpcCode.NOT_FOUND, 'No such device'),
+  address_not_found: errorRow(false, 404, GrpcCode.NOT_FOUND, 'No such address'),
+  identifier_not_found: errorRow(false, 404, GrpcCode.NOT_FOUND, 'No such digital identifier'),
+  relationship_not_found: errorRow(false, 404, GrpcCode.NOT_FOUND, 'No such relationship'),
+  recovery_not_found: errorRow(false, 404, GrpcCode.NOT_FOUND, 'No such recovery'),
+  fraud_case_not_found: errorRow(false, 404, GrpcCode.NOT_FOUND, 'No such fraud case'),
+  customer_suspended: errorRow(false, 403, GrpcCode.FAILED_PRECONDITION, 'The customer is suspended'),
+  token_belongs_to_other_customer: errorRow(
     false,
     409,
     GrpcCode.FAILED_PRECONDITION,
     'Another customer holds this payment method',
   ),
-  identifier_belongs_to_other_customer: row(
+  identifier_belongs_to_other_customer: errorRow(
     false,
     409,
     GrpcCode.FAILED_PRECONDITION,
     'Another customer has this digital identifier',
   ),
-  customer_exists: row(false, 409, GrpcCode.FAILED_PRECONDITION, 'A customer with this id exists'),
-  idempotency_key_reused: row(
+  customer_exists: errorRow(false, 409, GrpcCode.FAILED_PRECONDITION, 'A customer with this id exists'),
+  idempotency_key_reused: errorRow(
     false,
     422,
     GrpcCode.FAILED_PRECONDITION,
     'This idempotency key was used with another body',
   ),
-  illegal_transition: row(false, 409, GrpcCode.FAILED_PRECONDITION, 'The status cannot change that way'),
-  obligation_mismatch: row(
+  illegal_transition: errorRow(false, 409, GrpcCode.FAILED_PRECONDITION, 'The status cannot change that way'),
+  obligation_mismatch: errorRow(
     false,
     409,
     GrpcCode.FAILED_PRECONDITION,
     'The payment is known with another amount or currency',
   ),
-  payment_method_declined: row(
+  payment_method_declined: errorRow(
     false,
     422,
     GrpcCode.FAILED_PRECONDITION,
     'The gateway refused the payment method',
   ),
-  charge_in_doubt: row(true, 409, GrpcCode.ABORTED, 'Nobody knows yet what became of a charge'),
-  version_required: row(
+  charge_in_doubt: errorRow(true, 409, GrpcCode.ABORTED, 'Nobody knows yet what became of a charge'),
+  version_required: errorRow(
     false,
     428,
     GrpcCode.FAILED_PRECONDITION,
     'Say which version of the resource is to change',
   ),
-  stale_event: row(
+  stale_event: errorRow(
     false,
     422,
     GrpcCode.FAILED_PRECONDITION,
     'It happened longer ago than anything is remembered',
   ),
-  stale_version: row(false, 412, GrpcCode.ABORTED, 'The resource has changed meanwhile'),
-  version_not_visible: row(
+  stale_version: errorRow(false, 412, GrpcCode.ABORTED, 'The resource has changed meanwhile'),
+  version_not_visible: errorRow(
     true,
     503,
     GrpcCode.FAILED_PRECONDITION,
     'The requested version is not visible yet',
   ),
-  deadline_exceeded: row(true, 504, GrpcCode.DEADLINE_EXCEEDED, 'The deadline passed first'),
-  graph_not_empty: row(false, 409, GrpcCode.FAILED_PRECONDITION, 'The graph to fill is not empty'),
-  graph_unavailable: row(true, 503, GrpcCode.UNAVAILABLE, 'The identity graph cannot be reached'),
-  key_unavailable: row(true, 503, GrpcCode.UNAVAILABLE, 'A key that opens stored data is missing'),
-  temporal_unavailable: row(true, 503, GrpcCode.UNAVAILABLE, 'Temporal cannot be reached'),
-  gateway_unavailable: row(true, 503, GrpcCode.UNAVAILABLE, 'The payment gateway cannot be reached'),
-  gateway_misconfigured: row(false, 500, GrpcCode.INTERNAL, 'The payment gateway refuses our configuration'),
-  chimera_unavailable: row(true, 503, GrpcCode.UNAVAILABLE, 'Chimera cannot be reached'),
-  notifier_unavailable: row(true, 503, GrpcCode.UNAVAILABLE, 'The notifier cannot be reached'),
-  notice_refused: row(false, 502, GrpcCode.INTERNAL, 'The notifier refused the notice'),
-  notice_in_doubt: row(false, 502, GrpcCode.INTERNAL, 'Nobody knows whether the notice was taken'),
-  internal: row(false, 500, GrpcCode.INTERNAL, 'Something went wrong on our side'),
+  deadline_exceeded: errorRow(true, 504, GrpcCode.DEADLINE_EXCEEDED, 'The deadline passed first'),
+  graph_not_empty: errorRow(false, 409, GrpcCode.FAILED_PRECONDITION, 'The graph to fill is not empty'),
+  graph_unavailable: errorRow(true, 503, GrpcCode.UNAVAILABLE, 'The identity graph cannot be reached'),
+  key_unavailable: errorRow(true, 503, GrpcCode.UNAVAILABLE, 'A key that opens stored data is missing'),
+  temporal_unavailable: errorRow(true, 503, GrpcCode.UNAVAILABLE, 'Temporal cannot be reached'),
+  gateway_unavailable: errorRow(true, 503, GrpcCode.UNAVAILABLE, 'The payment gateway cannot be reached'),
+  gateway_misconfigured: errorRow(false, 500, GrpcCode.INTERNAL, 'The payment gateway refuses our configuration'),
+  chimera_unavailable: errorRow(true, 503, GrpcCode.UNAVAILABLE, 'Chimera cannot be reached'),
+  notifier_unavailable: errorRow(true, 503, GrpcCode.UNAVAILABLE, 'The notifier cannot be reached'),
+  notice_refused: errorRow(false, 502, GrpcCode.INTERNAL, 'The notifier refused the notice'),
+  notice_in_doubt: errorRow(false, 502, GrpcCode.INTERNAL, 'Nobody knows whether the notice was taken'),
+  internal: errorRow(false, 500, GrpcCode.INTERNAL, 'Something went wrong on our side'),
 } as const satisfies Record<string, ErrorRow>;
 
 export type ErrorType = keyof typeof ERRORS;
@@ -144,7 +144,7 @@ export class PersonaError extends Error {
 }
 
 /** The error for input that breaks rules; its message names every field. */
-export function invalid(
+export function validationError(
   problems: readonly FieldProblem[],
   type: ErrorType = 'invalid_argument',
 ): PersonaError {
@@ -174,6 +174,6 @@ export function isErrorType(type: string | null | undefined): type is ErrorType 
   return type != null && Object.hasOwn(ERRORS, type);
 }
 
-function row(retryable: boolean, http: number, grpc: number, title: string): ErrorRow {
+function errorRow(retryable: boolean, http: number, grpc: number, title: string): ErrorRow {
   return { retryable, http, grpc, title };
 }

@@ -70,7 +70,7 @@ export type CustomerStatus = 'active' | 'suspended' | 'erased' | 'merged';
 export type Sealed = string;
 
 /** Where an address is. */
-export interface SealedPlace {
+export interface SealedAddress {
   street1: Sealed;
   street2: Sealed | null;
   city: Sealed;
@@ -96,7 +96,7 @@ interface CustomerEvents {
   DeviceLinked: { device_id: string; proven: boolean; awaits_identifier_id: string | null };
   /** `login_count` and `last_login` are what they are now, not differences. */
   LoginRecorded: { device_id: string; login_count: number; last_login: string; proven: boolean };
-  AddressAdded: SealedPlace & {
+  AddressAdded: SealedAddress & {
     address_id: string;
     type: 'shipping' | 'billing';
     is_default: boolean;
@@ -110,7 +110,7 @@ interface CustomerEvents {
     address_id: string;
     type?: 'shipping' | 'billing';
     /** Where it is now: all of it. */
-    place?: SealedPlace;
+    place?: SealedAddress;
     is_default?: boolean;
     is_verified?: boolean;
     last_shipped?: string;

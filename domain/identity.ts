@@ -32,7 +32,7 @@ export function normaliseIdentifier(
  */
 export function normaliseEmail(value: string): Normalised {
   // Lower-casing can leave a decomposed letter behind (İ), so NFC comes after it.
-  const text = visible(value).toLowerCase().normalize('NFC');
+  const text = stripInvisible(value).toLowerCase().normalize('NFC');
   const at = text.lastIndexOf('@');
   const local = text.slice(0, at);
   if (at < 1 || /[\s\p{Cc}"(),:;<>@[\\\]]/u.test(local)) return refuse('must be an e-mail address');
@@ -55,7 +55,7 @@ export function normaliseEmail(value: string): Normalised {
  */
 export function normalisePhone(value: string, region?: string): Normalised {
   // `(+49) 151 …`; other characters for plus and digits are NFKC's matter.
-  const text = visible(value)
+  const text = stripInvisible(value)
     .normalize('NFKC')
     .replace(/^\(\s*(\+[\d\s]+)\)/, '$1');
   const parsed = parsePhoneNumberFromString(text, {
@@ -74,7 +74,7 @@ export function normalisePhone(value: string, region?: string): Normalised {
 }
 
 /** Without what nobody sees and nobody types: marks that come along when a name or a number is copied. */
-function visible(value: string): string {
+function stripInvisible(value: string): string {
   return value.replace(/\p{Cf}/gu, '').trim();
 }
 

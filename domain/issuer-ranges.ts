@@ -51,7 +51,7 @@ const RANGES: readonly IssuerRange[] = [
 ];
 
 /** Could a network have issued this number? `digits` without separators. */
-export function isIssuerRange(digits: string): boolean {
+export function isInIssuerRange(digits: string): boolean {
   return RANGES.some(({ from, to, lengths }) => {
     const lead = digits.slice(0, from.length);
     return lengths.includes(digits.length) && lead >= from && lead <= to;

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { fractionOf } from './jitter.ts';
+import { hashFraction } from './jitter.ts';
 
 test('the same name always falls in the same place', () => {
-  expect(fractionOf('recovery:invoice-1:card:1')).toBe(fractionOf('recovery:invoice-1:card:1'));
-  expect(fractionOf('recovery:invoice-1:card:1')).not.toBe(fractionOf('recovery:invoice-1:card:2'));
+  expect(hashFraction('recovery:invoice-1:card:1')).toBe(hashFraction('recovery:invoice-1:card:1'));
+  expect(hashFraction('recovery:invoice-1:card:1')).not.toBe(hashFraction('recovery:invoice-1:card:2'));
 });
 
 test.each([
@@ -11,7 +11,7 @@ test.each([
   ['names whose first characters are counted up', (index: number) => `${index}:card:1`],
 ])('%s are spread evenly', (_, name) => {
   const tenths = Array.from({ length: 10 }, () => 0);
-  for (let index = 0; index < 10_000; index++) tenths[Math.floor(fractionOf(name(index)) * 10)]! += 1;
+  for (let index = 0; index < 10_000; index++) tenths[Math.floor(hashFraction(name(index)) * 10)]! += 1;
   expect(Math.min(...tenths)).toBeGreaterThan(900);
   expect(Math.max(...tenths)).toBeLessThan(1_100);
 });

@@ -4,7 +4,7 @@
  *
  * @returns at least 0, less than 1
  */
-export function fractionOf(name: string): number {
+export function hashFraction(name: string): number {
   // FNV-1a over the characters; then murmur3's finaliser, because names that differ in their last character only
   // would otherwise lie close together.
   let hash = 0x811c9dc5;

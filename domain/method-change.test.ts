@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import {
   type ChangeableMethod,
-  isToBeDetached,
+  shouldDetach,
   type MethodChange,
   planChange,
   readMethodChange,
@@ -105,6 +105,6 @@ describe('what is detached', () => {
     ['not one of a customer without a reference', removed, {}, { gateway_customer_ref: 'cus_1' }, false],
     ['not one that was never here', undefined, owner, { gateway_customer_ref: 'cus_1' }, false],
   ])('%s', (_, known, whose, found, expected) => {
-    expect(isToBeDetached(known, whose, found)).toBe(expected);
+    expect(shouldDetach(known, whose, found)).toBe(expected);
   });
 });

@@ -1,10 +1,10 @@
 /** What a customer changes of a payment method: which part the gateway is asked for, and when consent counts. */
 
-import { check, type Refused, withoutAbsent } from './checks.ts';
-import { invalid, PersonaError } from './errors.ts';
+import { validate, type ValidationFailure, omitUndefined } from './validation.ts';
+import { validationError, PersonaError } from './errors.ts';
 import { readExpiry } from './onboarding-fields.ts';
 import { expiresOn, isExpired, type PaymentMethodStatus, type PaymentMethodType } from './payment-method.ts';
-import { requireConsentable } from './wallet.ts';
+import { assertConsentAllowed } from './wallet.ts';
 
 /** Absent: as it is. Month and year come together. */
 export interface MethodChange {
@@ -32,9 +32,9 @@ export interface ChangePlan {
 }
 
 /** Reads an untrusted change. */
-export function readMethodChange(input: unknown): { ok: true; value: MethodChange } | Refused {
-  return check(input, (fields) => {
-    const change = withoutAbsent({
+export function readMethodChange(input: unknown): { ok: true; value: MethodChange } | ValidationFailure {
+  return validate(input, (fields) => {
+    const change = omitUndefined({
       ...readExpiry(fields),
       off_session_consent: fields.boolean('off_session_consent'),
     });
@@ -59,24 +59,24 @@ export function planChange(
   { source, now }: { source: string; now: number },
 ): ChangePlan {
   const { off_session_consent: consent } = change;
-  if (consent === true) requireConsentable(method, source);
-  const expiry = wantedExpiry(method, change, now);
+  if (consent === true) assertConsentAllowed(method, source);
+  const expiry = requestedExpiry(method, change, now);
   if (expiry === undefined) return consent === undefined ? {} : { consent_now: consent };
   if (consent === undefined) return { expiry };
   return consent ? { expiry, consent_afterwards: true } : { expiry, consent_now: false };
 }
 
-function wantedExpiry(
+function requestedExpiry(
   { payment_method_id, type, status }: ChangeableMethod,
   { expiry_month, expiry_year }: MethodChange,
   now: number,
 ): string | undefined {
   if (expiry_month === undefined || expiry_year === undefined) return undefined;
   if (type === 'bank_account')
-    throw invalid([{ field: 'expiry_month', message: 'a bank account has no expiry date' }]);
+    throw validationError([{ field: 'expiry_month', message: 'a bank account has no expiry date' }]);
   const lastDay = expiresOn(expiry_month, expiry_year);
   if (isExpired(lastDay, now))
-    throw invalid([{ field: 'expiry_year', message: 'must be of a date that is not over' }]);
+    throw validationError([{ field: 'expiry_year', message: 'must be of a date that is not over' }]);
   if (status === 'unverified')
     throw new PersonaError(
       'illegal_transition',
@@ -86,30 +86,30 @@ function wantedExpiry(
 }
 
 /** A `YYYY-MM` as the gateway is asked for it. */
-export function expiryOf(wanted: string): { expiry_month: number; expiry_year: number } {
-  const [year, month] = wanted.split('-').map(Number);
+export function parseExpiry(yearMonth: string): { expiry_month: number; expiry_year: number } {
+  const [year, month] = yearMonth.split('-').map(Number);
   return { expiry_month: month ?? 0, expiry_year: year ?? 0 };
 }
 
 /** A change is made within seconds; one that is not by then waits for the gateway, or its run was lost. */
-const CHANGING_MS = 3_600_000;
+const CHANGE_GRACE_MS = 3_600_000;
 
 /**
  * Is a date still wanted that the gateway should have had long ago?
  * @param now epoch milliseconds
  */
-export function isOverdue(
+export function isExpiryChangeOverdue(
   { expiry_wanted_at: at }: { expiry_wanted_at: string | null },
   now: number,
 ): boolean {
-  return at !== null && now - Date.parse(at) >= CHANGING_MS;
+  return at !== null && now - Date.parse(at) >= CHANGE_GRACE_MS;
 }
 
 /**
  * What is to be done at the gateway with a method that was removed here. Nothing if it has come back meanwhile, or if it
  * is not attached to this customer any more: somebody else detached it, and it may be another customer's by now.
  */
-export function isToBeDetached(
+export function shouldDetach(
   method: { removed_at: string | null } | undefined,
   owner: { gateway_customer_ref?: string },
   found: { gateway_customer_ref?: string } | undefined,

@@ -2,11 +2,11 @@ import type { PaymentMethodType } from './payment-method.ts';
 import type { GatewayPaymentMethod } from './ports.ts';
 
 /** What is known of a method besides its token. */
-export type KnownDetails = Omit<GatewayPaymentMethod, 'token' | 'type'> &
+export type ReportedDetails = Omit<GatewayPaymentMethod, 'token' | 'type'> &
   Partial<Pick<GatewayPaymentMethod, 'type'>>;
 
 /** The same as the graph has it. */
-export interface HeldDetails {
+export interface StoredDetails {
   type: PaymentMethodType;
   brand: string | null;
   network: string | null;
@@ -19,7 +19,7 @@ export interface HeldDetails {
   instrument_fingerprint: string | null;
 }
 
-const PLAIN = [
+const COMPARED_FIELDS = [
   'brand',
   'network',
   'last_four',
@@ -32,17 +32,17 @@ const PLAIN = [
 ] as const;
 
 /** What `known` has and the graph does not have, or has differently. What `known` does not say is no difference. */
-export function newerDetails(held: Readonly<HeldDetails>, known: KnownDetails): KnownDetails {
-  const newer: KnownDetails = {};
-  for (const field of PLAIN) {
-    const value = known[field];
-    if (value !== undefined && value !== held[field]) Object.assign(newer, { [field]: value });
+export function newerDetails(stored: Readonly<StoredDetails>, reported: ReportedDetails): ReportedDetails {
+  const newer: ReportedDetails = {};
+  for (const field of COMPARED_FIELDS) {
+    const value = reported[field];
+    if (value !== undefined && value !== stored[field]) Object.assign(newer, { [field]: value });
   }
-  if (known.type !== undefined && isOtherType(held.type, known.type)) newer.type = known.type;
+  if (reported.type !== undefined && isOtherType(stored.type, reported.type)) newer.type = reported.type;
   return newer;
 }
 
 /** A wallet's card is a card to the gateway, which does not always say whose: that is no other type. */
-function isOtherType(before: PaymentMethodType, known: PaymentMethodType): boolean {
-  return known !== before && !(before === 'digital_wallet' && known === 'card');
+function isOtherType(current: PaymentMethodType, reported: PaymentMethodType): boolean {
+  return reported !== current && !(current === 'digital_wallet' && reported === 'card');
 }

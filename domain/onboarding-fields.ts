@@ -1,44 +1,44 @@
 /** The parts of an onboarding request, each read and checked by itself. */
 
-import type { FieldReader, TextRule } from './checks.ts';
-import { readOrEmpty, withoutAbsent } from './checks.ts';
+import type { FieldReader, TextRule } from './validation.ts';
+import { readOrEmpty, omitUndefined } from './validation.ts';
 import { isCountry } from './countries.ts';
 import { isIpAddress } from './ip-address.ts';
 import type {
   AddressDetails,
   CustomerMetadata,
   DeviceDetails,
-  FormRules,
+  FormatRules,
   PaymentMethodDetails,
 } from './onboarding-types.ts';
 import { PAYMENT_METHOD_TYPES } from './payment-method.ts';
 
-const WORDS: TextRule = { max: 200, pattern: /^\P{Cc}*$/u, says: 'be one line of text' };
-export const NAME: TextRule = { max: 64, pattern: /^\P{Cc}*$/u, says: 'be one line of text' };
+const LONG_TEXT: TextRule = { max: 200, pattern: /^\P{Cc}*$/u, requirement: 'be one line of text' };
+export const SHORT_TEXT: TextRule = { max: 64, pattern: /^\P{Cc}*$/u, requirement: 'be one line of text' };
 export const TOKEN: TextRule = {
   max: 255,
   pattern: /^[\x21-\x7e]+$/,
-  says: 'be printable ASCII without spaces',
+  requirement: 'be printable ASCII without spaces',
 };
-const FINGERPRINT: TextRule = { max: 512, pattern: /^\P{Cc}*$/u, says: 'be one line of text' };
-const USER_AGENT: TextRule = { max: 1024, pattern: /^\P{Cc}*$/u, says: 'be one line of text' };
-export const SEGMENT: TextRule = { max: 64, pattern: /^[A-Za-z0-9_]+$/, says: 'consist of A–Z, 0–9 and "_"' };
+const FINGERPRINT: TextRule = { max: 512, pattern: /^\P{Cc}*$/u, requirement: 'be one line of text' };
+const USER_AGENT: TextRule = { max: 1024, pattern: /^\P{Cc}*$/u, requirement: 'be one line of text' };
+export const SEGMENT: TextRule = { max: 64, pattern: /^[A-Za-z0-9_]+$/, requirement: 'consist of A–Z, 0–9 and "_"' };
 export const LOCALE: TextRule = {
   max: 35,
   pattern: /^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$/,
-  says: 'be a language tag like de-DE',
+  requirement: 'be a language tag like de-DE',
 };
-const LAST_FOUR: TextRule = { max: 4, pattern: /^\d{4}$/, says: 'be four digits' };
+const LAST_FOUR: TextRule = { max: 4, pattern: /^\d{4}$/, requirement: 'be four digits' };
 const DECIMAL = /^\d{1,12}(\.\d{1,4})?$/;
 /** Years that a card in use can carry. */
 const FIRST_YEAR = 2000;
 const LAST_YEAR = 2099;
 
-export function readMetadata(fields: FieldReader, forms: FormRules): CustomerMetadata {
-  return withoutAbsent({
+export function readMetadata(fields: FieldReader, formats: FormatRules): CustomerMetadata {
+  return omitUndefined({
     segment: fields.text('segment', SEGMENT)?.toUpperCase(),
     locale: fields.text('locale', LOCALE)?.replaceAll('_', '-'),
-    ltv: readDecimal(fields, 'ltv', forms),
+    ltv: readDecimal(fields, 'ltv', formats),
   });
 }
 
@@ -48,7 +48,7 @@ export function readExpiry(fields: FieldReader): Pick<PaymentMethodDetails, 'exp
     ['expiry_month', 'expiry_year'],
     ['expiry_year', 'expiry_month'],
   ] as const) {
-    if (fields.given(one) !== undefined && fields.given(other) === undefined)
+    if (fields.rawValue(one) !== undefined && fields.rawValue(other) === undefined)
       fields.refuse(other, `is required with ${one}`);
   }
   return {
@@ -58,23 +58,23 @@ export function readExpiry(fields: FieldReader): Pick<PaymentMethodDetails, 'exp
 }
 
 export function readPaymentMethod(fields: FieldReader): PaymentMethodDetails {
-  return withoutAbsent({
+  return omitUndefined({
     type: fields.requiredOneOf('type', PAYMENT_METHOD_TYPES),
     token: fields.requiredText('token', TOKEN),
-    brand: fields.text('brand', NAME),
-    network: fields.text('network', NAME)?.toLowerCase(),
+    brand: fields.text('brand', SHORT_TEXT),
+    network: fields.text('network', SHORT_TEXT)?.toLowerCase(),
     last_four: fields.text('last_four', LAST_FOUR),
     ...readExpiry(fields),
     instrument_fingerprint: fields.text('instrument_fingerprint', TOKEN),
     off_session_consent: fields.boolean('off_session_consent'),
-    consent_source: fields.text('consent_source', NAME),
+    consent_source: fields.text('consent_source', SHORT_TEXT),
   });
 }
 
 export function readDevice(fields: FieldReader): DeviceDetails {
-  const ip = fields.text('ip', NAME);
+  const ip = fields.text('ip', SHORT_TEXT);
   if (ip !== undefined && !isIpAddress(ip)) fields.refuse('ip', 'must be an IPv4 or IPv6 address');
-  return withoutAbsent({
+  return omitUndefined({
     fingerprint: readOrEmpty(fields, 'fingerprint', FINGERPRINT),
     ip,
     user_agent: fields.text('user_agent', USER_AGENT),
@@ -83,33 +83,33 @@ export function readDevice(fields: FieldReader): DeviceDetails {
 }
 
 export function readAddress(fields: FieldReader): AddressDetails {
-  const country = fields.requiredText('country', NAME).toUpperCase();
+  const country = fields.requiredText('country', SHORT_TEXT).toUpperCase();
   if (country !== '' && !isCountry(country))
     fields.refuse('country', 'must be an ISO 3166-1 alpha-2 country code');
-  return withoutAbsent({
-    street1: fields.requiredText('street1', WORDS),
-    street2: fields.text('street2', WORDS),
-    city: fields.requiredText('city', WORDS),
-    state: fields.text('state', NAME),
-    zip_code: fields.requiredText('zip_code', NAME),
+  return omitUndefined({
+    street1: fields.requiredText('street1', LONG_TEXT),
+    street2: fields.text('street2', LONG_TEXT),
+    city: fields.requiredText('city', LONG_TEXT),
+    state: fields.text('state', SHORT_TEXT),
+    zip_code: fields.requiredText('zip_code', SHORT_TEXT),
     country,
     type: fields.requiredOneOf('type', ['shipping', 'billing']),
     is_verified: fields.boolean('is_verified'),
   });
 }
 
-function readDecimal(fields: FieldReader, field: string, forms: FormRules): string | undefined {
-  const value = fields.given(field);
+function readDecimal(fields: FieldReader, field: string, formats: FormatRules): string | undefined {
+  const value = fields.rawValue(field);
   if (value === undefined) return undefined;
   const text = typeof value === 'number' || typeof value === 'string' ? String(value) : '';
   if (!DECIMAL.test(text))
     return fields.refuse(field, 'must be an amount that is not negative, like 1250.00');
-  const problem = forms.ltv?.(text);
+  const problem = formats.ltv?.(text);
   return problem === undefined ? text : fields.refuse(field, problem);
 }
 
-export function readSnapshot(fields: FieldReader): string | undefined {
-  const value = fields.given('behavioral_data_snapshot');
+export function readBehavioralSnapshot(fields: FieldReader): string | undefined {
+  const value = fields.rawValue('behavioral_data_snapshot');
   if (value === undefined || typeof value === 'string') return value;
   if (typeof value === 'object') return JSON.stringify(value);
   return fields.refuse('behavioral_data_snapshot', 'must be a text or an object');

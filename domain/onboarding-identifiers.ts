@@ -1,13 +1,13 @@
 /** E-mail addresses and phone numbers of an onboarding request, in every way that callers may write them. */
 
 import { isBlocked } from './blocked-values.ts';
-import type { FieldReader } from './checks.ts';
-import { readOrEmpty, withoutAbsent } from './checks.ts';
+import type { FieldReader } from './validation.ts';
+import { readOrEmpty, omitUndefined } from './validation.ts';
 import type { IdentifierDetails } from './onboarding-types.ts';
 
 type Type = IdentifierDetails['type'];
 /** What else is wrong with a value of the right shape; `undefined`: nothing. */
-type Judge = (type: Type, value: string) => string | undefined;
+type ValidateValue = (type: Type, value: string) => string | undefined;
 
 const LIST = 'digital_identifiers';
 const MAX_IDENTIFIERS = 20;
@@ -21,32 +21,32 @@ const PHONE_SHAPE = /^[\p{Cf}\s(]*[+＋]?[\p{Nd}\p{Cf}\p{Pd}\s()./]{5,40}$/u;
  * write as a type (`{type: 'phone', value}`), as an entry (`{phone: '+49…'}`), or at the top of the request. All are
  * read.
  */
-export function readIdentifiers(fields: FieldReader, judge: Judge): IdentifierDetails[] | undefined {
+export function readIdentifiers(fields: FieldReader, validateValue: ValidateValue): IdentifierDetails[] | undefined {
   const listed = fields
     .objects(LIST, MAX_IDENTIFIERS)
     .flatMap((entry) =>
       entry.has('type') || entry.has('value')
-        ? [readIdentifier(entry, judge)]
-        : readShort(entry, true, judge),
+        ? [readIdentifier(entry, validateValue)]
+        : readShortForm(entry, true, validateValue),
     );
-  const all = [...listed, ...readShort(fields, false, judge)];
+  const all = [...listed, ...readShortForm(fields, false, validateValue)];
   const hasTooMany = all.length > MAX_IDENTIFIERS && !fields.problems.some(({ field }) => field === LIST);
   if (hasTooMany)
     fields.refuse(LIST, `must have at most ${MAX_IDENTIFIERS} entries, with those in short form`);
   return all.length > 0 || fields.has(LIST) ? all : undefined;
 }
 
-function readIdentifier(fields: FieldReader, judge: Judge): IdentifierDetails {
-  const written = fields.requiredOneOf('type', ['email', 'phone_number', 'phone']);
-  const type = written === 'phone' ? 'phone_number' : written;
-  return withoutAbsent({
+function readIdentifier(fields: FieldReader, validateValue: ValidateValue): IdentifierDetails {
+  const rawType = fields.requiredOneOf('type', ['email', 'phone_number', 'phone']);
+  const type = rawType === 'phone' ? 'phone_number' : rawType;
+  return omitUndefined({
     type,
-    value: readIdentifierValue(fields, 'value', type, judge),
+    value: readIdentifierValue(fields, 'value', type, validateValue),
     is_verified: fields.boolean('is_verified'),
   });
 }
 
-function readShort(fields: FieldReader, required: boolean, judge: Judge): IdentifierDetails[] {
+function readShortForm(fields: FieldReader, required: boolean, validateValue: ValidateValue): IdentifierDetails[] {
   const found = (
     [
       ['email', 'email'],
@@ -59,20 +59,20 @@ function readShort(fields: FieldReader, required: boolean, judge: Judge): Identi
   }
   const isVerified = required ? fields.boolean('is_verified') : undefined;
   return found.map(([field, type]) =>
-    withoutAbsent({ type, value: readIdentifierValue(fields, field, type, judge), is_verified: isVerified }),
+    omitUndefined({ type, value: readIdentifierValue(fields, field, type, validateValue), is_verified: isVerified }),
   );
 }
 
 /** A placeholder (`null`, `anonymous`) is not refused: guests' checkouts send it, and it becomes no identifier. */
-function readIdentifierValue(fields: FieldReader, field: string, type: Type, judge: Judge): string {
+function readIdentifierValue(fields: FieldReader, field: string, type: Type, validateValue: ValidateValue): string {
   const value = readOrEmpty(fields, field, { max: MAX_IDENTIFIER }).trim();
   if (isBlocked(type, value, [])) return value;
-  const problem = wrongShape(type, value) ?? judge(type, value);
+  const problem = shapeProblem(type, value) ?? validateValue(type, value);
   if (problem !== undefined) fields.refuse(field, problem);
   return value;
 }
 
-function wrongShape(type: Type, value: string): string | undefined {
+function shapeProblem(type: Type, value: string): string | undefined {
   if (type === 'email') return EMAIL_SHAPE.test(value) ? undefined : 'must be an e-mail address';
   return PHONE_SHAPE.test(value) ? undefined : 'must be a phone number';
 }

@@ -67,7 +67,7 @@ export interface IdentifierDetails {
   is_verified?: boolean;
 }
 
-export interface OnboardingAnswer {
+export interface OnboardingResult {
   customer_id: string;
   created: boolean;
   version: number;
@@ -83,7 +83,7 @@ export interface OnboardingAnswer {
 }
 
 /** What an entrance also asks of the forms (`domain/onboarding-forms.ts`): each gives a problem, `undefined` is none. */
-export interface FormRules {
+export interface FormatRules {
   /** @param country - of the request's address, if it is one */
   identifier?(
     type: IdentifierDetails['type'],

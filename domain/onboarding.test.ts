@@ -4,9 +4,9 @@ import { isIpAddress } from './ip-address.ts';
 import { validateOnboarding } from './onboarding.ts';
 
 const ID = '0198c0de-7000-7000-8000-000000000001';
-const least = { transaction_id: 'txn-1', occurred_at: '2026-04-18T10:00:00.000Z' };
+const minimal = { transaction_id: 'txn-1', occurred_at: '2026-04-18T10:00:00.000Z' };
 const full = {
-  ...least,
+  ...minimal,
   customer_id: ID,
   gateway_customer_ref: 'cus_1',
   customer_metadata: { segment: 'VIP', locale: 'de-DE', ltv: '1250.00' },
@@ -57,7 +57,7 @@ function problemsOf(input: unknown): string[] {
 }
 
 function identifiersOf(input: object) {
-  const result = validateOnboarding({ ...least, ...input });
+  const result = validateOnboarding({ ...minimal, ...input });
   return result.ok ? result.request.digital_identifiers : result.problems;
 }
 
@@ -70,14 +70,14 @@ const manyShort = (count: number) =>
 describe('a request', () => {
   test('with everything, and with nothing but what is required, is taken as it is', () => {
     expect(validateOnboarding(full)).toEqual({ ok: true, request: full });
-    const result = validateOnboarding(least);
-    expect(result).toEqual({ ok: true, request: least });
+    const result = validateOnboarding(minimal);
+    expect(result).toEqual({ ok: true, request: minimal });
     expect(result.ok && Object.keys(result.request)).toEqual(['transaction_id', 'occurred_at']);
   });
 
   test('is brought into one form', () => {
     const result = validateOnboarding({
-      ...least,
+      ...minimal,
       occurred_at: '2026-04-18T12:00:00+02:00',
       customer_id: ID.toUpperCase(),
       customer_metadata: { segment: 'gold_2', locale: 'de_DE', ltv: 12.5 },
@@ -88,7 +88,7 @@ describe('a request', () => {
     expect(result).toEqual({
       ok: true,
       request: {
-        ...least,
+        ...minimal,
         customer_id: ID,
         customer_metadata: { segment: 'GOLD_2', locale: 'de-DE', ltv: '12.5' },
         address_details: full.address_details,
@@ -182,10 +182,10 @@ describe('a request', () => {
 
   test('at most 20 identifiers', () => {
     const many = Array.from({ length: 21 }, (_, at) => ({ type: 'email', value: `a${at}@example.com` }));
-    expect(problemsOf({ ...least, digital_identifiers: many })).toEqual(['digital_identifiers']);
-    expect(problemsOf({ ...least, digital_identifiers: 'a@example.com' })).toEqual(['digital_identifiers']);
+    expect(problemsOf({ ...minimal, digital_identifiers: many })).toEqual(['digital_identifiers']);
+    expect(problemsOf({ ...minimal, digital_identifiers: 'a@example.com' })).toEqual(['digital_identifiers']);
     const twenty = many.slice(1);
-    expect(problemsOf({ ...least, digital_identifiers: twenty, email: 'b@example.com' })).toEqual([
+    expect(problemsOf({ ...minimal, digital_identifiers: twenty, email: 'b@example.com' })).toEqual([
       'digital_identifiers',
     ]);
   });
@@ -202,7 +202,7 @@ describe('a request', () => {
     ['at the first moment', { occurred_at: '0000-01-01T00:00:00+01:00' }],
     ['at the last moment', { occurred_at: '9999-12-31T23:59:59-01:00' }],
   ])('%s fares the same when it is checked again', (_, change) => {
-    const first = validateOnboarding({ ...least, ...change });
+    const first = validateOnboarding({ ...minimal, ...change });
     if (first.ok) expect(validateOnboarding(first.request)).toEqual(first);
     else expect(first.problems).toHaveLength(1);
   });
@@ -229,7 +229,7 @@ describe('identifiers in short form', () => {
   });
 
   test('a problem is named where it stands', () => {
-    expect(problemsOf({ ...least, email: 'nobody', digital_identifiers: [{ phone: 'x' }, {}] })).toEqual([
+    expect(problemsOf({ ...minimal, email: 'nobody', digital_identifiers: [{ phone: 'x' }, {}] })).toEqual([
       'digital_identifiers[0].phone',
       'digital_identifiers[1].type',
       'digital_identifiers[1].value',

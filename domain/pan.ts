@@ -3,7 +3,7 @@
  * 'The two objects'): Luhn, and the range of a known issuer, however the digits are grouped and in whatever script.
  */
 
-import { isIssuerRange } from './issuer-ranges.ts';
+import { isInIssuerRange } from './issuer-ranges.ts';
 
 /** Digits in groups: between two of them at most three spaces or dashes, in whatever form a word processor writes them. */
 const DIGIT_RUN = /\d(?:[\s\u2010-\u2015\u2212-]{0,3}\d)*/g;
@@ -30,8 +30,8 @@ const MAX_MAILBOX_DIGITS = 13;
 /** Where the first card number stands in a text, `end` exclusive; never the number itself, so that it is not logged. */
 export function findCardNumber(text: string): { start: number; end: number } | undefined {
   if (isAscii(text)) return findInAscii(text);
-  const { plain, origins } = toPlain(text);
-  const found = findInAscii(plain);
+  const { ascii, origins } = toAscii(text);
+  const found = findInAscii(ascii);
   if (found === undefined) return undefined;
   const last = origins[found.end - 1] ?? 0;
   return {
@@ -43,8 +43,8 @@ export function findCardNumber(text: string): { start: number; end: number } | u
 function findInAscii(text: string): { start: number; end: number } | undefined {
   const searched = [UUID, ISO_DATE, PREFIXED_ID, MIXED_WORD].reduce(blank, text);
   for (const run of searched.matchAll(DIGIT_RUN)) {
-    const place = { text: searched, start: run.index, run: run[0] };
-    if (isPhone(place) || isFraction(place) || isMailbox(place)) continue;
+    const position = { text: searched, start: run.index, run: run[0] };
+    if (isPhone(position) || isFraction(position) || isMailbox(position)) continue;
     const found = findInRun(run[0]);
     if (found) return { start: run.index + found.start, end: run.index + found.end };
   }
@@ -60,19 +60,19 @@ function isAscii(text: string): boolean {
  * sees.
  * @returns for each of its UTF-16 units also where in the text it comes from
  */
-function toPlain(text: string): { plain: string; origins: number[] } {
+function toAscii(text: string): { ascii: string; origins: number[] } {
   const origins: number[] = [];
-  let plain = '';
+  let ascii = '';
   let at = 0;
   for (const character of text) {
-    const written = INVISIBLE.test(character)
+    const normalised = INVISIBLE.test(character)
       ? ''
       : character.normalize('NFKC').replace(DECIMAL_DIGIT, digitOf);
-    for (let unit = 0; unit < written.length; unit += 1) origins.push(at);
-    plain += written;
+    for (let unit = 0; unit < normalised.length; unit += 1) origins.push(at);
+    ascii += normalised;
     at += character.length;
   }
-  return { plain, origins };
+  return { ascii, origins };
 }
 
 /** Unicode keeps the ten digits of a script together, zero first. */
@@ -91,21 +91,21 @@ function digitOf(digit: string): string {
 export function findCardNumbersIn(value: unknown, isId: (field: string) => boolean = isIdField): string[] {
   const paths: string[] = [];
   // A stack of our own: a hostile body may be nested deeper than the engine's.
-  const waiting: { value: unknown; path: string }[] = [{ value, path: '' }];
-  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+  const stack: { value: unknown; path: string }[] = [{ value, path: '' }];
+  for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
     const { value: item, path } = next;
     if (isScalar(item)) {
       if (findCardNumber(String(item))) paths.push(path);
     } else if (Array.isArray(item)) {
       for (let at = item.length - 1; at >= 0; at -= 1)
-        waiting.push({ value: item[at], path: `${path}[${at}]` });
+        stack.push({ value: item[at], path: `${path}[${at}]` });
     } else if (typeof item === 'object' && item !== null) {
       for (const [key, inner] of Object.entries(item).reverse()) {
         const innerPath = path === '' ? key : `${path}.${key}`;
         // A key that is itself a card number must not be repeated in the path.
         if (findCardNumber(key)) paths.push(path);
         else if (isSecurityCode(key, inner)) paths.push(innerPath);
-        else if (!isId(key)) waiting.push({ value: inner, path: innerPath });
+        else if (!isId(key)) stack.push({ value: inner, path: innerPath });
       }
     }
   }
@@ -137,7 +137,7 @@ function findInRun(run: string): { start: number; end: number } | undefined {
     for (const group of groups.slice(first)) {
       digits += group[0];
       if (digits.length > MAX_DIGITS) break;
-      if (digits.length >= MIN_DIGITS && isIssuerRange(digits) && passesLuhn(digits))
+      if (digits.length >= MIN_DIGITS && isInIssuerRange(digits) && passesLuhn(digits))
         return { start: groups[first]?.index ?? 0, end: group.index + group[0].length };
     }
   }
@@ -145,23 +145,23 @@ function findInRun(run: string): { start: number; end: number } | undefined {
 }
 
 /** A run of digits where it stands in its text. */
-interface Place {
+interface DigitRun {
   text: string;
   start: number;
   run: string;
 }
 
-function isPhone({ text, start, run }: Place): boolean {
+function isPhone({ text, start, run }: DigitRun): boolean {
   return text[start - 1] === '+' && run.replace(/\D/g, '').length <= MAX_PHONE_DIGITS;
 }
 
 /** What follows the point of a decimal: measurements have as many digits as a card. */
-function isFraction({ text, start, run }: Place): boolean {
+function isFraction({ text, start, run }: DigitRun): boolean {
   return /^\d+$/.test(run) && /(?<![\w.])\d+\.$/.test(text.slice(Math.max(0, start - MAX_DIGITS - 2), start));
 }
 
 /** Many people's address at a provider is their phone number: `4917612345678@…`. */
-function isMailbox({ text, start, run }: Place): boolean {
+function isMailbox({ text, start, run }: DigitRun): boolean {
   return (
     run.length <= MAX_MAILBOX_DIGITS && text[start + run.length] === '@' && !/\w/.test(text[start - 1] ?? ' ')
   );
@@ -170,9 +170,9 @@ function isMailbox({ text, start, run }: Place): boolean {
 /** ISO/IEC 7812-1, annex B. */
 function passesLuhn(digits: string): boolean {
   let sum = 0;
-  for (let place = 0; place < digits.length; place += 1) {
-    const digit = Number(digits[digits.length - 1 - place]);
-    const weighted = place % 2 === 0 ? digit : digit * 2;
+  for (let position = 0; position < digits.length; position += 1) {
+    const digit = Number(digits[digits.length - 1 - position]);
+    const weighted = position % 2 === 0 ? digit : digit * 2;
     sum += weighted > 9 ? weighted - 9 : weighted;
   }
   return sum % 10 === 0;

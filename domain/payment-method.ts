@@ -53,9 +53,9 @@ export function isExpired(expiresOnDate: string, now: number): boolean {
 }
 
 const BRANDS = 'visa|mastercard|amex|discover|diners|jcb|unionpay|[a-z]{2}';
-const FAILINGS = '(?:charge|authentication|threeDSecure|riskLevel|radar|cvc|avs)[A-Za-z0-9]*';
+const FAILURE_MODES = '(?:charge|authentication|threeDSecure|riskLevel|radar|cvc|avs)[A-Za-z0-9]*';
 const TEST_METHOD = new RegExp(
-  `^pm_(?:card_(?:(?:${BRANDS})(?:_(?:debit|prepaid|${FAILINGS}))?|${FAILINGS})|usBankAccount_[A-Za-z]+)$`,
+  `^pm_(?:card_(?:(?:${BRANDS})(?:_(?:debit|prepaid|${FAILURE_MODES}))?|${FAILURE_MODES})|usBankAccount_[A-Za-z]+)$`,
 );
 
 /**

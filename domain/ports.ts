@@ -17,7 +17,7 @@ export type ChargeAnswer =
       gateway_ref?: string;
       charge_ref?: string;
       charged_token?: string;
-      came_back?: CameBack;
+      came_back?: ReversalReason;
     }
   /** `payment_over`: the obligation's payment can take no more charges, and the next attempt creates another. */
   | {
@@ -48,14 +48,14 @@ export interface CancelledPayment {
   /** Whoever cancelled it says that it is not to be collected, and why. */
   because?: string;
   /** It was not cancelled: it had succeeded before, and its money is not held any more. */
-  came_back?: CameBack;
+  came_back?: ReversalReason;
 }
 
 /**
  * Why a payment that has succeeded does not hold its whole amount: refunded, in full or in part; disputed, and not won
  * (a bank debit that was returned late, too); or captured in part.
  */
-export type CameBack = 'refunded' | 'disputed' | 'partly_captured';
+export type ReversalReason = 'refunded' | 'disputed' | 'partly_captured';
 
 export interface ChargeOrder {
   /** The gateway's idempotency key of this attempt. */
@@ -125,7 +125,7 @@ export interface GatewayPayment {
   /** `confirmable`: it has all that it needs, and somebody must only say so. */
   state: 'succeeded' | 'confirmable' | 'payable' | 'processing' | 'cancelled';
   /** It has succeeded, and does not hold its whole amount now. */
-  came_back?: CameBack;
+  came_back?: ReversalReason;
   /** It was cancelled, and whoever did it says that it is not to be collected. Epoch milliseconds. */
   withdrawn?: { because: string; created_at: number };
   gateway_customer_ref?: string;
@@ -262,7 +262,7 @@ export interface PaymentGateway {
 }
 
 /** What the gateway tells of a payment by itself. */
-export interface GatewayNews {
+export interface GatewayUpdate {
   about: 'payment';
   event_id: string;
   result: ChargeResult['result'];
@@ -281,14 +281,14 @@ export interface GatewayNews {
 }
 
 /** A payment method has other details, or another customer, or none any more. */
-export interface MethodNews {
+export interface MethodUpdate {
   about: 'payment_method';
   event_id: string;
   token: string;
 }
 
 /** The permission to debit a method has changed. */
-export interface MandateNews {
+export interface MandateUpdate {
   about: 'mandate';
   event_id: string;
   token: string;
@@ -296,7 +296,7 @@ export interface MandateNews {
 }
 
 /** Something of a payment was given back, or that has failed. */
-export interface RefundNews {
+export interface RefundUpdate {
   about: 'refund';
   event_id: string;
   /** The payment. */
@@ -309,7 +309,7 @@ export interface RefundNews {
 }
 
 /** A charge is contested, or its card's bank says that it may be fraud. Neither says which method was charged. */
-export interface DisputeNews {
+export interface DisputeUpdate {
   about: 'dispute' | 'fraud_warning';
   event_id: string;
   dispute_ref: string;
@@ -317,9 +317,9 @@ export interface DisputeNews {
 }
 
 /** What the gateway tells by itself: a reason to read it there, and no more. */
-export type GatewayEvent = GatewayNews | MethodNews | MandateNews | RefundNews | DisputeNews;
+export type GatewayEvent = GatewayUpdate | MethodUpdate | MandateUpdate | RefundUpdate | DisputeUpdate;
 
-export interface GatewayEvents {
+export interface WebhookReader {
   /**
    * `body`: as received. `undefined`: nothing that Persona acts on.
    * @throws signature_refused (nobody signed it, somebody else did, or more than five minutes ago), malformed_request
@@ -402,7 +402,7 @@ export interface Notifier {
    * Does the receiver tell a repeat by the notification's id? Then a notice may be handed over again when nobody knows
    * how the last try ended; otherwise that could be the same message twice.
    */
-  readonly recognisesRepeats: boolean;
+  readonly deduplicates: boolean;
   /**
    * Resolves when the receiver took it.
    * @throws notifier_unavailable (try later), notice_refused (final), notice_in_doubt (it may have been taken, and a

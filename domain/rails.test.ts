@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { railOf, takesCurrency } from './rails.ts';
+import { railOf, supportsCurrency } from './rails.ts';
 
 test.each([
   ['card', 'visa', 'card', 'card'],
@@ -25,10 +25,10 @@ test.each([
   ['nz_bank_account', 'NZD', 'AUD'],
 ])('%s takes %s and not %s', (gateway_type, taken, refused) => {
   const method = { type: 'bank_account', network: null, gateway_type } as const;
-  expect(takesCurrency(method, taken)).toBe(true);
-  expect(takesCurrency(method, refused)).toBe(false);
+  expect(supportsCurrency(method, taken)).toBe(true);
+  expect(supportsCurrency(method, refused)).toBe(false);
 });
 
 test.each(['card', 'link', 'constructor'])('%s takes any currency', (gateway_type) => {
-  expect(takesCurrency({ type: 'digital_wallet', network: null, gateway_type }, 'KWD')).toBe(true);
+  expect(supportsCurrency({ type: 'digital_wallet', network: null, gateway_type }, 'KWD')).toBe(true);
 });

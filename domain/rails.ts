@@ -12,7 +12,7 @@ const CURRENCIES: Readonly<Record<string, readonly string[]>> = {
   nz_bank_account: ['NZD'],
 };
 
-export interface RailOf {
+export interface RailDetails {
   type: PaymentMethodType;
   network: string | null;
   /** As the gateway names it; `null`: it has not been asked yet. */
@@ -20,14 +20,14 @@ export interface RailOf {
 }
 
 /** Where the gateway's name is not known: a wallet (Apple Pay, Google Pay) is a card, a bank account goes by its network. */
-export function railOf({ type, network, gateway_type }: RailOf): string {
+export function railOf({ type, network, gateway_type }: RailDetails): string {
   if (gateway_type !== null) return gateway_type;
   if (type !== 'bank_account') return 'card';
   return network === 'sepa' ? 'sepa_debit' : 'us_bank_account';
 }
 
 /** Can anything be charged on the method in this currency (ISO 4217)? */
-export function takesCurrency(method: RailOf, currency: string): boolean {
+export function supportsCurrency(method: RailDetails, currency: string): boolean {
   const rail = railOf(method);
   return !Object.hasOwn(CURRENCIES, rail) || CURRENCIES[rail]?.includes(currency) === true;
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Policy } from './policy.ts';
 import type { Evidence, IdentifierMatch } from './recognition.ts';
-import { raisedSegment, recognise, recogniseNewcomer } from './recognition.ts';
+import { upgradedSegment, recognise, recogniseNewCustomer } from './recognition.ts';
 
 const policy = (change: Partial<Policy['onboarding']> = {}): Pick<Policy, 'onboarding'> => ({
   onboarding: {
@@ -143,7 +143,7 @@ test('a device suggests its customers, or by policy attaches to the last of them
 
 test('an id that nobody has names a newcomer, whoever else is meant becomes a suggestion', () => {
   const identifiers = [match('a'), match('b', { type: 'phone_number', is_verified: false })];
-  expect(recogniseNewcomer(evidence({ identifiers }), policy())).toEqual({
+  expect(recogniseNewCustomer(evidence({ identifiers }), policy())).toEqual({
     rule: 'none',
     proven: true,
     suggestions: [
@@ -160,5 +160,5 @@ test.each([
   ['NEW', 'TRIAL_7', 'TRIAL_7'],
   ['SUBSCRIBER', 'TRIAL_7', 'SUBSCRIBER'],
 ])('a customer in %s of whom %s is said is in %s', (current, wanted, expected) => {
-  expect(raisedSegment(current, wanted)).toBe(expected);
+  expect(upgradedSegment(current, wanted)).toBe(expected);
 });

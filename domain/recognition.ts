@@ -3,10 +3,10 @@
  * what, this decides.
  */
 
-import type { OnboardingAnswer } from './onboarding-types.ts';
+import type { OnboardingResult } from './onboarding-types.ts';
 import type { Policy } from './policy.ts';
 
-type MatchRule = OnboardingAnswer['match']['rule'];
+type MatchRule = OnboardingResult['match']['rule'];
 
 /** A customer who has one of the identifiers of the request. */
 export interface IdentifierMatch {
@@ -74,7 +74,7 @@ export function recognise(evidence: Evidence, policy: Pick<Policy, 'onboarding'>
 
   if (evidence.given_customer_id !== undefined) {
     const customer_id = evidence.given_customer_id;
-    return { customer_id, rule: 'customer_id', proven: true, suggestions: others(matches, customer_id) };
+    return { customer_id, rule: 'customer_id', proven: true, suggestions: suggestOthers(matches, customer_id) };
   }
   if (strongest !== undefined) {
     const { customer_id } = strongest;
@@ -84,7 +84,7 @@ export function recognise(evidence: Evidence, policy: Pick<Policy, 'onboarding'>
       rule: strongest.type,
       proven,
       ...(proven || strongest.is_verified ? {} : { awaits_identifier_id: strongest.identifier_id }),
-      suggestions: others(matches, customer_id),
+      suggestions: suggestOthers(matches, customer_id),
     };
   }
   const { device } = evidence;
@@ -101,7 +101,7 @@ export function recognise(evidence: Evidence, policy: Pick<Policy, 'onboarding'>
 }
 
 /** The same for a request whose customer id nobody has: it names a new customer, whoever its identifiers point to. */
-export function recogniseNewcomer(evidence: Evidence, policy: Pick<Policy, 'onboarding'>): Recognition {
+export function recogniseNewCustomer(evidence: Evidence, policy: Pick<Policy, 'onboarding'>): Recognition {
   const found = recognise(evidence, policy);
   const suggestions =
     found.customer_id === undefined
@@ -117,7 +117,7 @@ function asSuggestion(found: Recognition, evidence: Evidence): Suggestion {
   return { customer_id, score: scoreOf(own), evidence: evidenceOf(own) };
 }
 
-interface Weighed extends IdentifierMatch {
+interface WeighedMatch extends IdentifierMatch {
   /** The phone number speaks for a customer against whom the e-mail speaks. */
   contradicted: boolean;
 }
@@ -126,7 +126,7 @@ interface Weighed extends IdentifierMatch {
  * Phone numbers change hands, and whoever has one now can prove it. Where both sides have proven an e-mail and not the
  * same one, the phone number says who the person may be and proves nothing.
  */
-function weigh({ identifiers, claims_verified_email }: Evidence): Weighed[] {
+function weigh({ identifiers, claims_verified_email }: Evidence): WeighedMatch[] {
   const byEmail = new Set(
     identifiers.filter((match) => match.type === 'email').map((match) => match.customer_id),
   );
@@ -141,11 +141,11 @@ function weigh({ identifiers, claims_verified_email }: Evidence): Weighed[] {
 }
 
 /** Verified on both sides: whoever sent it has proven to be the one we know. */
-function isProof(match: Weighed): boolean {
+function isProof(match: WeighedMatch): boolean {
   return match.is_verified && match.claimed_verified && !match.contradicted;
 }
 
-function byStrength(a: Weighed, b: Weighed): number {
+function byStrength(a: WeighedMatch, b: WeighedMatch): number {
   return (
     Number(isProof(b)) - Number(isProof(a)) ||
     Number(a.contradicted) - Number(b.contradicted) ||
@@ -157,7 +157,7 @@ function byStrength(a: Weighed, b: Weighed): number {
 }
 
 /** One suggestion for each other customer whom an identifier points to. */
-function others(matches: readonly Weighed[], chosen: string): Suggestion[] {
+function suggestOthers(matches: readonly WeighedMatch[], chosen: string): Suggestion[] {
   const ids = [...new Set(matches.map((match) => match.customer_id))].filter((id) => id !== chosen);
   return ids.map((customer_id) => {
     const own = matches.filter((match) => match.customer_id === customer_id);
@@ -165,7 +165,7 @@ function others(matches: readonly Weighed[], chosen: string): Suggestion[] {
   });
 }
 
-function scoreOf(matches: readonly Weighed[]): number {
+function scoreOf(matches: readonly WeighedMatch[]): number {
   return matches.some(isProof) ? SCORE.verified : SCORE.unverified;
 }
 
@@ -182,7 +182,7 @@ function compare(a: string, b: string): number {
 const RANK: Readonly<Record<string, number>> = { NEW: 0, SUBSCRIBER: 1, VIP: 2 };
 
 /** The segment that a known customer has after an onboarding said `wanted`: never a lower one. */
-export function raisedSegment(current: string, wanted: string): string {
+export function upgradedSegment(current: string, requested: string): string {
   const rank = (segment: string) => RANK[segment] ?? 1;
-  return rank(wanted) > rank(current) ? wanted : current;
+  return rank(requested) > rank(current) ? requested : current;
 }

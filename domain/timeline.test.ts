@@ -3,7 +3,7 @@ import { describeEvent } from './timeline.ts';
 
 const METHOD = '0198c5f0-7a51-7d3e-9c1f-2b8a4f6d0e22';
 const methods = new Map([[METHOD, { brand: 'visa', last_four: '4242' }]]);
-const tell = (type: string, data: Record<string, unknown>, schema_version = 1) =>
+const entryFor = (type: string, data: Record<string, unknown>, schema_version = 1) =>
   describeEvent({ type, schema_version, data }, methods);
 
 const attempt = {
@@ -45,24 +45,24 @@ test.each([
   ],
   ['NoticeSent', { payment_id: null, channel: 'email' }, 'We wrote to you by e-mail.'],
 ])('%s is told in one sentence', (type, data, text) => {
-  expect(tell(type, data)).toEqual({ type, text });
+  expect(entryFor(type, data)).toEqual({ type, text });
 });
 
 test('a suspicion is told in the same words as any other decline', () => {
   const suspicion = { class: 'FRAUD', rule: 'visa:43', code: 'stolen_card' };
-  expect(tell('RecoveryAttempted', { ...attempt, ...suspicion })).toEqual(tell('RecoveryAttempted', attempt));
-  expect(tell('RecoveryClosed', { payment_id: 'p', state: 'stopped', rule: 'fraud' })).toEqual(
-    tell('RecoveryClosed', { payment_id: 'p', state: 'stopped', rule: 'stopped' }),
+  expect(entryFor('RecoveryAttempted', { ...attempt, ...suspicion })).toEqual(entryFor('RecoveryAttempted', attempt));
+  expect(entryFor('RecoveryClosed', { payment_id: 'p', state: 'stopped', rule: 'fraud' })).toEqual(
+    entryFor('RecoveryClosed', { payment_id: 'p', state: 'stopped', rule: 'stopped' }),
   );
   const status = (new_status: string) =>
-    tell('PaymentMethodStatusChanged', { payment_method_id: METHOD, new_status, reason: 'FRAUD' });
+    entryFor('PaymentMethodStatusChanged', { payment_method_id: METHOD, new_status, reason: 'FRAUD' });
   expect(status('compromised')).toEqual(status('inactive'));
 });
 
 test('what tells of other customers or of a suspicion keeps its place and says nothing', () => {
   const masked = { type: 'Masked', text: 'Something happened here that we may not describe.' };
-  expect(tell('IdentityMatchSuggested', { customer_id: 'other', score: 1, evidence: [] })).toEqual(masked);
-  expect(tell('OfANewerVersion', {})).toEqual(masked);
-  expect(tell('AddressRemoved', {}, 99)).toEqual(masked);
-  expect(tell('toString', {})).toEqual(masked);
+  expect(entryFor('IdentityMatchSuggested', { customer_id: 'other', score: 1, evidence: [] })).toEqual(masked);
+  expect(entryFor('OfANewerVersion', {})).toEqual(masked);
+  expect(entryFor('AddressRemoved', {}, 99)).toEqual(masked);
+  expect(entryFor('toString', {})).toEqual(masked);
 });

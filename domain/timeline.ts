@@ -51,7 +51,7 @@ const ATTEMPTS: Readonly<Record<EventData['RecoveryAttempted']['state'], string>
   void: 'was not sent',
 };
 
-const CHANGED: Readonly<
+const PROPERTY_CHANGES: Readonly<
   Record<EventData['NodePropertyChanged']['label'], (id: string, name: (id: string) => string) => string>
 > = {
   Obligation: (id) => `A detail of the payment ${id} was updated.`,
@@ -107,7 +107,7 @@ const SENTENCES: { readonly [T in keyof EventData]: Sentence<T> | null } = {
   // A score is a suspicion or its opposite.
   DeviceTrustScoreUpdated: null,
   RecoveryOpened: (data) =>
-    `The payment ${titled(data)} of ${money(data)} failed, and we began to collect it.`,
+    `The payment ${paymentTitle(data)} of ${money(data)} failed, and we began to collect it.`,
   RecoveryReopened: ({ payment_id }) => `The payment ${payment_id} failed again, and we began to collect it.`,
   ChargeClaimed: (data, name) =>
     `${name(data.payment_method_id)} is being charged with ${money(data)} for the payment ${data.payment_id}.`,
@@ -133,14 +133,14 @@ const SENTENCES: { readonly [T in keyof EventData]: Sentence<T> | null } = {
     if (property === 'expiry_wanted_at' && value === null) return `The change of ${name(id)} has ended.`;
     if (property === 'consent_wanted')
       return `What was to hold for ${name(id)} with its new date was noted, or no longer applies.`;
-    return CHANGED[label](id, name);
+    return PROPERTY_CHANGES[label](id, name);
   },
   // A suspicion; what it changed is told of by events of its own.
   FraudOutcomeApplied: null,
   FraudReviewReminded: null,
   NoticeSent: ({ channel, payment_id }) =>
-    `We wrote to you${about(payment_id)} by ${channel === 'sms' ? 'text message' : 'e-mail'}.`,
-  NoticeFailed: ({ payment_id }) => `We could not reach you${about(payment_id)}.`,
+    `We wrote to you${aboutPayment(payment_id)} by ${channel === 'sms' ? 'text message' : 'e-mail'}.`,
+  NoticeFailed: ({ payment_id }) => `We could not reach you${aboutPayment(payment_id)}.`,
 };
 
 const MASKED = { type: 'Masked', text: 'Something happened here that we may not describe.' };
@@ -173,6 +173,6 @@ function nameOf(method: MethodName | undefined): string {
     : `The payment method ending in ${last_four}`;
 }
 
-const titled = ({ payment_id, description }: { payment_id: string; description: string | null }) =>
+const paymentTitle = ({ payment_id, description }: { payment_id: string; description: string | null }) =>
   description === null ? payment_id : `${payment_id} (${description})`;
-const about = (paymentId: string | null) => (paymentId === null ? '' : ` about the payment ${paymentId}`);
+const aboutPayment = (paymentId: string | null) => (paymentId === null ? '' : ` about the payment ${paymentId}`);

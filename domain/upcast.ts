@@ -7,10 +7,10 @@ import type { EventType } from './events.ts';
 
 type Data = Readonly<Record<string, unknown>>;
 /** From one version's data to the next one's. */
-type Step = (data: Data) => Data;
+type Upcaster = (data: Data) => Data;
 
 /** The steps of each type: the first leads from version 1 to version 2. A type that is not here is at version 1. */
-const STEPS: Partial<Record<EventType, readonly Step[]>> = {
+const UPCASTERS: Partial<Record<EventType, readonly Upcaster[]>> = {
   // Version 1 did not say which identifier an unproven address waits for, and so waits for none.
   AddressAdded: [(data) => ({ ...data, awaits_identifier_id: null })],
   // Version 1 did not say which payment settled it.
@@ -26,7 +26,7 @@ const STEPS: Partial<Record<EventType, readonly Step[]>> = {
 
 /** The version in which events of this type are written today. */
 export function schemaVersion(type: EventType): number {
-  return (STEPS[type]?.length ?? 0) + 1;
+  return (UPCASTERS[type]?.length ?? 0) + 1;
 }
 
 /** Was it written in a version that this Persona knows? */
@@ -44,5 +44,5 @@ export function upcast(type: EventType, version: number, data: Data): Data {
     throw new Error(
       `${type} has schema version ${version}, and this Persona knows up to ${schemaVersion(type)}`,
     );
-  return (STEPS[type] ?? []).slice(version - 1).reduce((form, step) => step(form), data);
+  return (UPCASTERS[type] ?? []).slice(version - 1).reduce((form, upcaster) => upcaster(form), data);
 }

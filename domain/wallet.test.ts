@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { DefaultCandidate } from './wallet.ts';
-import { rightfulDefault } from './wallet.ts';
+import { selectDefault } from './wallet.ts';
 
 const method = (payment_method_id: string, change: Partial<DefaultCandidate> = {}): DefaultCandidate => ({
   payment_method_id,
@@ -39,5 +39,5 @@ test.each<[string, DefaultCandidate[], string | null]>([
   ],
   ['the smaller id of two equals', [method('b'), method('a')], 'a'],
 ])('the default is %s', (_, methods, expected) => {
-  expect(rightfulDefault(methods)).toBe(expected);
+  expect(selectDefault(methods)).toBe(expected);
 });

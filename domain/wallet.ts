@@ -2,7 +2,7 @@
 
 import { PersonaError } from './errors.ts';
 import type { PaymentMethodStatus } from './payment-method.ts';
-import { isPutAside, type Mismatch } from './reconciliation/mismatches.ts';
+import { isQuarantined, type Mismatch } from './reconciliation/mismatches.ts';
 
 /** What decides whether a method may be the default, and which one is next. */
 export interface DefaultCandidate {
@@ -23,17 +23,17 @@ export interface DefaultCandidate {
 export function mayBeDefault(
   method: Pick<DefaultCandidate, 'status' | 'proven' | 'disputed' | 'gateway_mismatch'>,
 ): boolean {
-  return method.status === 'active' && method.proven && method.disputed !== true && !isPutAside(method);
+  return method.status === 'active' && method.proven && method.disputed !== true && !isQuarantined(method);
 }
 
 /**
  * Which method has to be the default now: the present one while it may be, else the most recently used that may be,
  * one with consent before one without, ties by id; `null` when none may be.
  */
-export function rightfulDefault(methods: readonly DefaultCandidate[]): string | null {
+export function selectDefault(methods: readonly DefaultCandidate[]): string | null {
   const eligible = methods.filter(mayBeDefault);
-  const present = eligible.find((method) => method.is_default);
-  if (present !== undefined) return present.payment_method_id;
+  const current = eligible.find((method) => method.is_default);
+  if (current !== undefined) return current.payment_method_id;
   const [next] = eligible.sort(
     (a, b) =>
       Number(b.off_session_consent) - Number(a.off_session_consent) ||
@@ -44,9 +44,9 @@ export function rightfulDefault(methods: readonly DefaultCandidate[]): string | 
 }
 
 /** Has the wallet the default that it has to have, and no other one? */
-export function hasRightfulDefault(methods: readonly DefaultCandidate[]): boolean {
-  const rightful = rightfulDefault(methods);
-  return methods.every((method) => method.is_default === (method.payment_method_id === rightful));
+export function hasCorrectDefault(methods: readonly DefaultCandidate[]): boolean {
+  const expected = selectDefault(methods);
+  return methods.every((method) => method.is_default === (method.payment_method_id === expected));
 }
 
 function compare(a: string, b: string): number {
@@ -73,7 +73,7 @@ export const NETWORK_REVOCATION = 'network_revocation';
 /**
  * @throws PersonaError illegal_transition: this source can give no consent to the method
  */
-export function requireConsentable(
+export function assertConsentAllowed(
   method: { payment_method_id: string; proven: boolean; consent_source: string | null },
   source: string,
 ): void {

@@ -3,8 +3,8 @@ import { createBatch } from './batch.ts';
 
 test('what is sent one after the other becomes one statement, in its order, and of each only what it asks for', () => {
   const batch = createBatch();
-  batch.add('CREATE (:A {id: $id, again: $id})', { id: 1, unasked: 'for' });
-  batch.add('CREATE (:B {id: $id, of: $data.of})', { id: 2, data: { of: 1, unasked: 'for' } });
+  batch.add('CREATE (:A {id: $id, again: $id})', { id: 1, unused: 'for' });
+  batch.add('CREATE (:B {id: $id, of: $data.of})', { id: 2, data: { of: 1, unused: 'for' } });
   batch.add('CREATE (:B {id: $id, of: $data.of})', { id: 3, data: null });
   batch.add('CREATE (:A {id: $id, again: $id})', { id: 4 });
   expect(batch.take()).toEqual({

@@ -10,7 +10,7 @@
 type Row = Record<string, unknown>;
 
 interface Part {
-  readonly asked: Asked;
+  readonly template: CypherTemplate;
   /** One for each time in a row that it was asked for. */
   readonly rows: Row[];
 }
@@ -38,10 +38,10 @@ export function createBatch(): Batch {
   };
   return {
     add(cypher, parameters) {
-      const asked = askedOf(cypher);
+      const template = templateOf(cypher);
       const last = parts.at(-1);
-      if (last?.asked === asked) last.rows.push(parameters);
-      else parts.push({ asked, rows: [parameters] });
+      if (last?.template === template) last.rows.push(parameters);
+      else parts.push({ template, rows: [parameters] });
     },
     take() {
       const taken = takeParts();
@@ -53,7 +53,7 @@ export function createBatch(): Batch {
       const taken = takeParts();
       if (taken.length === 0) return { cypher, parameters };
       return {
-        cypher: `${asSubqueries(taken)}\n${askedOf(cypher).body}`,
+        cypher: `${asSubqueries(taken)}\n${templateOf(cypher).body}`,
         parameters: { ...parameters, ...asParameters(taken) },
       };
     },
@@ -64,28 +64,28 @@ const nameOf = (n: number) => `p${n}`;
 
 function asParameters(parts: readonly Part[]): Row {
   return Object.fromEntries(
-    parts.map(({ asked, rows: [first = {}, ...more] }, n) => {
-      const values = valuesOf(asked, first);
-      return [nameOf(n), more.length === 0 ? values : [values, ...more.map((row) => valuesOf(asked, row))]];
+    parts.map(({ template, rows: [first = {}, ...more] }, n) => {
+      const values = valuesOf(template, first);
+      return [nameOf(n), more.length === 0 ? values : [values, ...more.map((row) => valuesOf(template, row))]];
     }),
   );
 }
 
-function valuesOf({ paths }: Asked, row: Row): unknown[] {
+function valuesOf({ paths }: CypherTemplate, row: Row): unknown[] {
   return paths.map((path) => path.reduce<unknown>((value, name) => (value as Row | null)?.[name], row));
 }
 
 function asSubqueries(parts: readonly Part[]): string {
-  return parts.map(({ asked, rows }, n) => asSubquery(asked, nameOf(n), rows.length === 1)).join('\n');
+  return parts.map(({ template, rows }, n) => asSubquery(template, nameOf(n), rows.length === 1)).join('\n');
 }
 
 /** `$name` of the part becomes `$p0[1]`; of many rows `row_[1]`, where each runs to its end before the next begins. */
-function asSubquery(asked: Asked, parameter: string, isOne: boolean): string {
-  if (isOne) return `CALL () { ${positioned(asked, `$${parameter}`)} }`;
-  return `CALL () { UNWIND $${parameter} AS row_ CALL (row_) { ${positioned(asked, 'row_')} } }`;
+function asSubquery(template: CypherTemplate, parameter: string, isSingle: boolean): string {
+  if (isSingle) return `CALL () { ${withPositions(template, `$${parameter}`)} }`;
+  return `CALL () { UNWIND $${parameter} AS row_ CALL (row_) { ${withPositions(template, 'row_')} } }`;
 }
 
-function positioned({ body, paths, texts }: Asked, list: string): string {
+function withPositions({ body, paths, texts }: CypherTemplate, list: string): string {
   let text = texts.get(list);
   if (text === undefined) {
     const names = paths.map((path) => path.join('.'));
@@ -98,7 +98,7 @@ function positioned({ body, paths, texts }: Asked, list: string): string {
 const NAME = /\$(\w+(?:\.\w+)*)/g;
 
 /** What a constant text says, read once. */
-interface Asked {
+interface CypherTemplate {
   /** Without indentation, a quarter of what would go over the wire each time. */
   readonly body: string;
   /** What it asks for, each once. */
@@ -107,15 +107,15 @@ interface Asked {
   readonly texts: Map<string, string>;
 }
 
-const known = new Map<string, Asked>();
+const templates = new Map<string, CypherTemplate>();
 
-function askedOf(cypher: string): Asked {
-  let asked = known.get(cypher);
-  if (asked === undefined) {
+function templateOf(cypher: string): CypherTemplate {
+  let template = templates.get(cypher);
+  if (template === undefined) {
     const body = cypher.trim().replace(/\n\s+/g, '\n');
     const names = new Set([...body.matchAll(NAME)].map(([, name = '']) => name));
-    asked = { body, paths: [...names].map((name) => name.split('.')), texts: new Map() };
-    known.set(cypher, asked);
+    template = { body, paths: [...names].map((name) => name.split('.')), texts: new Map() };
+    templates.set(cypher, template);
   }
-  return asked;
+  return template;
 }

@@ -56,7 +56,7 @@ export interface CommandTx extends Reader, Sender {
   /** When this is being written: every event's `recorded_at`, RFC 3339. */
   readonly recordedAt: string;
   /** Takes a place at a lock that is not a stream's, before it is taken in Neo4j. @throws Crowded, for `runCommand` */
-  takePlace(lock: string): void;
+  acquireLockSlot(lock: string): void;
   /** Runs Cypher and gives plain records; it sees what this transaction wrote before. */
   run<T = Row>(cypher: string, parameters?: Row): Promise<T[]>;
   /**
@@ -76,5 +76,5 @@ export interface CommandTx extends Reader, Sender {
   /** Records an event of a locked or new stream and applies its projection, without waiting. */
   append<T extends keyof EventData>(event: NewEvent<T>): { id: string; seq: number };
   /** Do not remember this answer: the same command will be decided anew. */
-  forget(): void;
+  discardReceipt(): void;
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { PersonaError } from '../domain/errors.ts';
-import { changedByHand, closeVerified, openTestGraph, runCypher, testHeader } from '../test/graph.ts';
+import { excludeFromVerification, verifyAndClose, openTestGraph, runCypher, testHeader } from '../test/test-graph.ts';
 import type { CommandHeader } from './command.ts';
 import { runCommand } from './command.ts';
 import type { Graph } from './graph.ts';
@@ -10,7 +10,7 @@ let graph: Graph;
 beforeAll(async () => {
   graph = await openTestGraph();
 });
-afterAll(() => closeVerified(graph));
+afterAll(() => verifyAndClose(graph));
 
 const create = (id: string, header: CommandHeader = testHeader()) =>
   runCommand(graph, header, 'createForTest', { id }, async (tx) => {
@@ -56,7 +56,7 @@ test('commands on one customer serialise: no update is lost, seq has no gap', as
   const id = randomUUID();
   await create(id);
   let calls = 0;
-  const look = () =>
+  const readVersion = () =>
     runCommand(graph, testHeader(), 'lookForTest', {}, async (tx) => {
       const { version } = await tx.lockCustomer(id);
       calls += 1;
@@ -73,7 +73,7 @@ test('commands on one customer serialise: no update is lost, seq has no gap', as
         data: { old_ltv_minor: ltv_minor, new_ltv_minor: ltv_minor + 1, reason: 'test' },
       });
     });
-  await Promise.all(Array.from({ length: 60 }, (_, n) => (n % 3 === 0 ? look() : adjustOnce())));
+  await Promise.all(Array.from({ length: 60 }, (_, n) => (n % 3 === 0 ? readVersion() : adjustOnce())));
   // The lock alone does it: nobody ran twice because of a seq that was taken.
   expect(calls).toBe(60);
   expect(await ltvAndVersion(id)).toEqual({ ltv: 40, version: 41 });
@@ -106,15 +106,15 @@ test('a repeat decides nothing, whatever would become of it by now', async () =>
   await create(id);
   let decided = 0;
   const header = testHeader();
-  const once = () =>
+  const decideOnce = () =>
     runCommand(graph, header, 'decideForTest', { id }, async (tx) => {
       await tx.lockCustomer(id);
       decided += 1;
       if (decided > 1) throw new PersonaError('customer_not_found', 'by now');
       return { decided };
     });
-  const answers = await Promise.all([once(), once(), once()]);
-  expect([...answers, await once()]).toEqual(Array.from({ length: 4 }, () => ({ decided: 1 })));
+  const answers = await Promise.all([decideOnce(), decideOnce(), decideOnce()]);
+  expect([...answers, await decideOnce()]).toEqual(Array.from({ length: 4 }, () => ({ decided: 1 })));
   expect(decided).toBe(1);
 });
 
@@ -151,20 +151,20 @@ test('an error after the writes takes them all back', async () => {
 test('an answer that is not to be remembered is decided anew', async () => {
   const header = testHeader();
   let calls = 0;
-  const ask = () =>
+  const runOnce = () =>
     runCommand(graph, header, 'askForTest', {}, async (tx) => {
       await tx.run('RETURN 1');
       calls += 1;
-      if (calls < 3) tx.forget();
+      if (calls < 3) tx.discardReceipt();
       return calls;
     });
-  expect([await ask(), await ask(), await ask(), await ask()]).toEqual([1, 2, 3, 3]);
+  expect([await runOnce(), await runOnce(), await runOnce(), await runOnce()]).toEqual([1, 2, 3, 3]);
 });
 
 test('commands that lock in opposite orders deadlock and both succeed', async () => {
   const [a, b] = [randomUUID(), randomUUID()];
   await Promise.all([create(a), create(b)]);
-  const both = (first: string, second: string) =>
+  const lockBoth = (first: string, second: string) =>
     runCommand(graph, testHeader(), 'lockForTest', {}, async (tx) => {
       await tx.lockCustomer(first);
       await tx.lockCustomer(second);
@@ -177,7 +177,7 @@ test('commands that lock in opposite orders deadlock and both succeed', async ()
         });
       }
     });
-  await Promise.all(Array.from({ length: 8 }, (_, n) => (n % 2 === 0 ? both(a, b) : both(b, a))));
+  await Promise.all(Array.from({ length: 8 }, (_, n) => (n % 2 === 0 ? lockBoth(a, b) : lockBoth(b, a))));
   expect(await ltvAndVersion(a)).toMatchObject({ version: 9 });
   expect(await ltvAndVersion(b)).toMatchObject({ version: 9 });
 });
@@ -186,28 +186,28 @@ test('a key comes with the lock where it lies beside the customer, and is asked 
   const id = randomUUID();
   await create(id);
   const { read, write } = graph.keyStore;
-  const asked: string[] = [];
-  const elsewhere: Graph = {
+  const keyReads: string[] = [];
+  const withSeparateKeyStore: Graph = {
     ...graph,
     keyStore: {
       read: async (reader, owner) => {
-        asked.push(owner.id);
+        keyReads.push(owner.id);
         return read(reader, owner);
       },
       write,
     },
   };
   const place = ['Customer', id, 'gateway_customer_ref'] as const;
-  const sealed = await runCommand(elsewhere, testHeader(), 'sealForTest', {}, async (tx) => {
+  const sealed = await runCommand(withSeparateKeyStore, testHeader(), 'sealForTest', {}, async (tx) => {
     await tx.lockCustomer(id);
     return tx.keyOf(id).seal('cus_1', ...place);
   });
-  expect(asked).toEqual([id]);
-  const unasked = {
+  expect(keyReads).toEqual([id]);
+  const withoutKeyReads = {
     ...graph,
     keyStore: { ...graph.keyStore, read: () => Promise.reject(new Error('asked')) },
   };
-  const opened = await runCommand(unasked, testHeader(), 'openForTest', {}, async (tx) => {
+  const opened = await runCommand(withoutKeyReads, testHeader(), 'openForTest', {}, async (tx) => {
     await tx.lockCustomer(id);
     return tx.keyOf(id).open(sealed, ...place);
   });
@@ -217,7 +217,7 @@ test('a key comes with the lock where it lies beside the customer, and is asked 
 test('a customer whose key is gone cannot be locked', async () => {
   const id = randomUUID();
   await create(id);
-  changedByHand(graph, id);
+  excludeFromVerification(graph, id);
   await runCypher(graph, 'MATCH (k:CustomerKey {customer_id: $id}) DELETE k', { id });
   await expect(adjust(id, 1)).rejects.toMatchObject({
     type: 'internal',

@@ -7,12 +7,12 @@
 import { setTimeout } from 'node:timers/promises';
 import { bodyText } from './body-hash.ts';
 import type { CommandTx } from './command-tx.ts';
-import { isTaken, isWorthRepeating, translated } from './errors.ts';
+import { isUniquenessViolation, isTransient, translateError } from './errors.ts';
 import type { Graph } from './graph.ts';
 import { openCommand, type Run } from './open-command.ts';
-import { type Claim, firstAnswer } from './receipts.ts';
-import { COMMAND_MS, LEAST_TRANSACTION_MS } from './time-limits.ts';
-import { Crowded, Places } from './turnstile.ts';
+import { type CommandRequest, findStoredResult } from './receipts.ts';
+import { COMMAND_MS, MIN_TRANSACTION_MS } from './time-limits.ts';
+import { LockContended, LockSlots } from './lock-queue.ts';
 import { toUtc } from './values.ts';
 
 /** Who asks for a change, and under which key a repeat of it is the same command. */
@@ -32,8 +32,8 @@ export interface CommandHeader {
 
 /** Contention resolves within milliseconds; ten attempts with this back-off last about two seconds at most. */
 const MAX_ATTEMPTS = 10;
-const FIRST_BACKOFF_MS = 4;
-const LONGEST_BACKOFF_MS = 400;
+const INITIAL_BACKOFF_MS = 4;
+const MAX_BACKOFF_MS = 400;
 
 /**
  * Runs one command. The same caller and key with the same body gives the first answer and changes nothing; `work` may
@@ -49,90 +49,90 @@ export async function runCommand<T>(
   body: unknown,
   work: (tx: CommandTx) => Promise<T>,
 ): Promise<T> {
-  const claim = {
+  const request = {
     name,
     header: { ...header, occurredAt: toUtc(header.occurredAt) },
     body: bodyText([name, body]),
   };
-  const ended = graph.observer.started(name);
+  const observeEnd = graph.observer.started(name);
   try {
-    const result = await runUntilDone(graph, claim, work);
-    ended();
+    const result = await runWithSlots(graph, request, work);
+    observeEnd();
     return result;
   } catch (error) {
-    const reason = translated(error);
-    ended(reason);
+    const reason = translateError(error);
+    observeEnd(reason);
     throw reason;
   }
 }
 
-interface NamedClaim extends Claim {
+interface NamedRequest extends CommandRequest {
   readonly name: string;
 }
 
-async function runUntilDone<T>(
+async function runWithSlots<T>(
   graph: Graph,
-  claim: NamedClaim,
+  request: NamedRequest,
   work: (tx: CommandTx) => Promise<T>,
 ): Promise<T> {
-  const places = new Places(graph.turnstile);
+  const slots = new LockSlots(graph.lockQueue);
   try {
-    return await runAtPlaces(graph, claim, work, places);
+    return await runWithRetries(graph, request, work, slots);
   } finally {
-    places.leave();
+    slots.release();
   }
 }
 
-async function runAtPlaces<T>(
+async function runWithRetries<T>(
   graph: Graph,
-  claim: NamedClaim,
+  request: NamedRequest,
   work: (tx: CommandTx) => Promise<T>,
-  places: Places,
+  slots: LockSlots,
 ): Promise<T> {
   const startedAt = performance.now();
-  const { limitMs = COMMAND_MS } = claim.header;
-  const least = Math.min(LEAST_TRANSACTION_MS, limitMs / 2);
+  const { limitMs = COMMAND_MS } = request.header;
+  const minimumMs = Math.min(MIN_TRANSACTION_MS, limitMs / 2);
   // Never 0, which Neo4j takes for no limit at all.
   const timeLeft = () => Math.max(1, limitMs - (performance.now() - startedAt));
   let attempt = 1;
   for (;;) {
     try {
-      return await runOnce(graph, claim, work, { places, timeout: Math.ceil(timeLeft()) });
+      return await runOnce(graph, request, work, { slots, timeout: Math.ceil(timeLeft()) });
     } catch (error) {
-      if (error instanceof Crowded) {
-        graph.observer.repeated(claim.name);
-        await places.waitFor(error.lock, timeLeft() - least);
+      if (error instanceof LockContended) {
+        graph.observer.retried(request.name);
+        await slots.waitFor(error.lock, timeLeft() - minimumMs);
         continue;
       }
       // Something unique is there already: this command's own receipt, or what another writer was quicker with.
-      const first = isTaken(error) ? await firstAnswer(graph, claim) : undefined;
-      if (first !== undefined) return first.result as T;
-      const isLast = attempt >= MAX_ATTEMPTS || timeLeft() < least;
-      if (isLast || !isWorthRepeating(error)) throw error;
+      const stored = isUniquenessViolation(error) ? await findStoredResult(graph, request) : undefined;
+      if (stored !== undefined) return stored.result as T;
+      const isLast = attempt >= MAX_ATTEMPTS || timeLeft() < minimumMs;
+      if (isLast || !isTransient(error)) throw error;
     }
-    graph.observer.repeated(claim.name);
-    const longest = Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** attempt);
-    await setTimeout(longest * (0.5 + Math.random() / 2));
+    graph.observer.retried(request.name);
+    const backoffMs = Math.min(MAX_BACKOFF_MS, INITIAL_BACKOFF_MS * 2 ** attempt);
+    await setTimeout(backoffMs * (0.5 + Math.random() / 2));
     attempt += 1;
   }
 }
 
 async function runOnce<T>(
   graph: Graph,
-  claim: NamedClaim,
+  request: NamedRequest,
   work: (tx: CommandTx) => Promise<T>,
   run: Omit<Run, 'session'>,
 ): Promise<T> {
   const session = graph.writeSession();
-  const command = openCommand(graph, claim, { ...run, session });
+  const command = openCommand(graph, request, { ...run, session });
   try {
     const result = await work(command.tx);
     const events = await command.finish(result);
-    graph.observer.committed({ name: claim.name, header: claim.header, events, result });
+    graph.observer.committed({ name: request.name, header: request.header, events, result });
     return result;
   } catch (error) {
     // What failed first is the reason; what came behind it only says that the transaction is over.
-    throw await command.reason(error);
+    throw await command.rootCause(error);
   } finally {
     await session.close();
   }

@@ -1,22 +1,22 @@
 import { Neo4jError } from 'neo4j-driver';
 import { expect, test } from 'vitest';
 import { ERRORS, type PersonaError } from '../domain/errors.ts';
-import { translated } from './errors.ts';
+import { translateError } from './errors.ts';
 
-const of = (code: string, message: string) => new Neo4jError(message, code, '', '');
+const neo4jError = (code: string, message: string) => new Neo4jError(message, code, '', '');
 
 test.each([
-  ['nobody answers', of('ServiceUnavailable', 'Could not connect'), 'graph_unavailable'],
-  ['the credentials are wrong', of('Neo.ClientError.Security.Unauthorized', 'no'), 'graph_unavailable'],
-  ['a deadlock', of('Neo.TransientError.Transaction.DeadlockDetected', 'met'), 'graph_unavailable'],
+  ['nobody answers', neo4jError('ServiceUnavailable', 'Could not connect'), 'graph_unavailable'],
+  ['the credentials are wrong', neo4jError('Neo.ClientError.Security.Unauthorized', 'no'), 'graph_unavailable'],
+  ['a deadlock', neo4jError('Neo.TransientError.Transaction.DeadlockDetected', 'met'), 'graph_unavailable'],
   [
     'every connection is in use',
-    of('N/A', 'Connection acquisition timed out in 5000 ms. Pool status: Active conn count = 50'),
+    neo4jError('N/A', 'Connection acquisition timed out in 5000 ms. Pool status: Active conn count = 50'),
     'graph_unavailable',
   ],
-  ['a statement that is wrong', of('Neo.ClientError.Statement.SyntaxError', 'typo'), 'internal'],
+  ['a statement that is wrong', neo4jError('Neo.ClientError.Statement.SyntaxError', 'typo'), 'internal'],
 ])('%s is %s', (_, error, type) => {
-  expect(translated(error)).toMatchObject({ type, cause: error });
+  expect(translateError(error)).toMatchObject({ type, cause: error });
 });
 
 /** What a server or its driver reports, and whether the same command may succeed later. */
@@ -53,12 +53,12 @@ test.each([
   ['Neo.ClientError.Request.InvalidFormat', false],
   ['Neo.ClientError.Transaction.ForbiddenDueToTransactionType', false],
 ])('%s: may a retry succeed? %s', (code, retryable) => {
-  const error = translated(of(code, 'as the server says')) as PersonaError;
+  const error = translateError(neo4jError(code, 'as the server says')) as PersonaError;
   expect(ERRORS[error.type].retryable).toBe(retryable);
   if (!error.message.includes('Neo4j')) expect.fail('does not name the server');
 });
 
 test('what does not come from the driver stays as it is', () => {
   const error = new Error('of ours');
-  expect(translated(error)).toBe(error);
+  expect(translateError(error)).toBe(error);
 });

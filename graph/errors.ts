@@ -7,7 +7,7 @@ const UNREACHABLE = new Set(['ServiceUnavailable', 'SessionExpired']);
 const POOL_EXHAUSTED = /^Connection acquisition timed out/;
 /** It took longer than it may, with locks that it waited for or without. */
 const TIMED_OUT = /^Neo\.ClientError\.Transaction\.(TransactionTimedOut|LockClientStopped)/;
-const REFUSED = /^Neo\.ClientError\.Security\./;
+const SECURITY_ERROR = /^Neo\.ClientError\.Security\./;
 /**
  * What no retry mends: a statement or its parameters are wrong, or what is stored forbids the write. Every other code,
  * also one that this version does not know, is a fault of the server that passes: a transaction that was terminated or
@@ -47,7 +47,7 @@ const PERMANENT: ReadonlySet<string> = new Set(
 );
 
 /** Was something written that must be unique, and is there already? */
-export function isTaken(error: unknown): boolean {
+export function isUniquenessViolation(error: unknown): boolean {
   return error instanceof Neo4jError && error.code === CONSTRAINT_VIOLATION;
 }
 
@@ -55,12 +55,12 @@ export function isTaken(error: unknown): boolean {
  * May the same transaction succeed if it is run again at once? Deadlocks and other transient faults, a lost connection
  * (the receipt makes a repeat safe), and a uniqueness race, in which the other writer's node is there next time.
  */
-export function isWorthRepeating(error: unknown): boolean {
-  return isTaken(error) || (error instanceof Neo4jError && error.retryable);
+export function isTransient(error: unknown): boolean {
+  return isUniquenessViolation(error) || (error instanceof Neo4jError && error.retryable);
 }
 
 /** Translates the driver's errors once, for everything that leaves this folder. */
-export function translated(error: unknown): unknown {
+export function translateError(error: unknown): unknown {
   if (!(error instanceof Neo4jError)) return error;
   if (UNREACHABLE.has(error.code)) {
     return new PersonaError(
@@ -69,7 +69,7 @@ export function translated(error: unknown): unknown {
       { cause: error },
     );
   }
-  if (REFUSED.test(error.code)) {
+  if (SECURITY_ERROR.test(error.code)) {
     return new PersonaError(
       'graph_unavailable',
       'Neo4j refuses the credentials: check NEO4J_USERNAME and NEO4J_PASSWORD',

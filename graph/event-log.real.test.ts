@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import type { EventData, RecordedEvent } from '../domain/events.ts';
 import { readPolicy } from '../platform/policy.ts';
-import { onboardingRequest, randomToken, runCypher, testGraph, testHeader } from '../test/graph.ts';
+import { onboardingRequest, randomToken, runCypher, testGraph, testHeader } from '../test/test-graph.ts';
 import {
   linkBehavioralProfile,
   onboard,
@@ -15,7 +15,7 @@ import {
 } from './index.ts';
 import { dataKeyOf } from './key-store.ts';
 import { PROJECTIONS } from './projections/index.ts';
-import { rehearse } from './rehearsal.ts';
+import { withRollback } from './with-rollback.ts';
 import type { Projection } from './projections/projection.ts';
 import { projectionParameters } from './projections/projection.ts';
 
@@ -23,56 +23,56 @@ const policy = readPolicy();
 const graph = await testGraph();
 
 /** A word that is nowhere else, to look for afterwards. */
-const mark = (what: string) => `mark-${what}-${randomUUID()}`;
+const marker = (what: string) => `mark-${what}-${randomUUID()}`;
 
 /** Two customers who share a device, with everything that may happen to them. */
-async function live() {
+async function createHistory() {
   const secrets = {
-    email: `${mark('mail')}@shop.example`,
-    token: mark('token'),
-    fingerprint: mark('device'),
+    email: `${marker('mail')}@shop.example`,
+    token: marker('token'),
+    fingerprint: marker('device'),
     ip: `2001:db8::${randomUUID().replaceAll('-', '').match(/.{4}/g)?.slice(0, 6).join(':')}`,
-    street1: mark('street'),
-    street2: mark('flat'),
+    street1: marker('street'),
+    street2: marker('flat'),
   };
-  const openInNodes = {
-    city: mark('city'),
-    zip_code: mark('zip'),
-    user_agent: mark('agent'),
-    reference: mark('cus'),
+  const plaintextInNodes = {
+    city: marker('city'),
+    zip_code: marker('zip'),
+    user_agent: marker('agent'),
+    reference: marker('cus'),
   };
-  const plastic = mark('plastic');
-  const meet = (change: Parameters<typeof onboardingRequest>[0]) =>
+  const cardFingerprint = marker('plastic');
+  const onboardWith = (change: Parameters<typeof onboardingRequest>[0]) =>
     onboard(graph, testHeader(), { request: onboardingRequest(change), policy });
   const address_details = {
     street1: secrets.street1,
     street2: secrets.street2,
-    city: openInNodes.city,
-    zip_code: openInNodes.zip_code,
+    city: plaintextInNodes.city,
+    zip_code: plaintextInNodes.zip_code,
     country: 'DE',
     type: 'shipping' as const,
   };
   const device_details = {
     fingerprint: secrets.fingerprint,
     ip: secrets.ip,
-    user_agent: openInNodes.user_agent,
+    user_agent: plaintextInNodes.user_agent,
   };
   const email = { type: 'email' as const, value: secrets.email };
   const method = { type: 'card' as const, token: secrets.token, expiry_month: 2, expiry_year: 2031 };
 
-  const neighbour = await meet({ device_details });
-  const { customer_id } = await meet({ digital_identifiers: [email] });
-  const first = await meet({ digital_identifiers: [email], device_details, payment_method_details: method });
-  await meet({
+  const otherCustomer = await onboardWith({ device_details });
+  const { customer_id } = await onboardWith({ digital_identifiers: [email] });
+  const first = await onboardWith({ digital_identifiers: [email], device_details, payment_method_details: method });
+  await onboardWith({
     customer_id,
-    gateway_customer_ref: openInNodes.reference,
+    gateway_customer_ref: plaintextInNodes.reference,
     customer_metadata: { segment: 'VIP', locale: 'de', ltv: '3.00' },
     digital_identifiers: [{ ...email, is_verified: true }],
     payment_method_details: { ...method, off_session_consent: true },
     device_details,
     address_details,
   });
-  await meet({ customer_id, address_details: { ...address_details, is_verified: true }, device_details });
+  await onboardWith({ customer_id, address_details: { ...address_details, is_verified: true }, device_details });
   const own = { customer_id, payment_method_id: String(first.payment_method_id) };
   await recordVerification(graph, testHeader(), {
     ...own,
@@ -82,18 +82,18 @@ async function live() {
         token: secrets.token,
         type: 'card',
         brand: 'visa',
-        instrument_fingerprint: plastic,
+        instrument_fingerprint: cardFingerprint,
         funding: 'debit',
       },
     },
   });
-  const second = await meet({ customer_id, payment_method_details: { type: 'card', token: randomToken() } });
+  const second = await onboardWith({ customer_id, payment_method_details: { type: 'card', token: randomToken() } });
   const other = { customer_id, payment_method_id: String(second.payment_method_id) };
   await updatePaymentMethodStatus(graph, testHeader(), { ...other, status: 'active', reason: 'test' });
   await setDefaultPaymentMethod(graph, testHeader(), { ...other, by: 'customer' });
   await setOffSessionConsent(graph, testHeader(), { ...own, off_session_consent: false, source: 'customer' });
   await updatePaymentMethodStatus(graph, testHeader(), { ...own, status: 'inactive', reason: 'test' });
-  await meet({ customer_id, payment_method_details: method, device_details });
+  await onboardWith({ customer_id, payment_method_details: method, device_details });
   await setCustomerStatus(graph, testHeader(), { customer_id, status: 'suspended', reason: 'test' });
   await linkBehavioralProfile(graph, testHeader(), { customer_id, baseline_data_ref: 'baseline-1' });
   await updateDeviceTrustScore(graph, testHeader(), {
@@ -101,8 +101,8 @@ async function live() {
     trust_score: 1,
     observed_at: '2026-01-01T00:00:00.5Z',
   });
-  const streams = [customer_id, neighbour.customer_id, String(first.device_id)];
-  return { streams, secrets, openInNodes, plastic };
+  const streams = [customer_id, otherCustomer.customer_id, String(first.device_id)];
+  return { streams, secrets, plaintextInNodes, cardFingerprint };
 }
 
 const NEIGHBOURHOOD = `
@@ -114,7 +114,7 @@ const SNAPSHOT = `${NEIGHBOURHOOD}
   RETURN labels(n) AS labels, properties(n) AS node,
     COLLECT { MATCH (n)-[r]->(m) RETURN [type(r), properties(r), m.id] ORDER BY type(r), m.id } AS edges
   ORDER BY labels[0], n.id`;
-const FORGET = `${NEIGHBOURHOOD} UNWIND nodes AS n DETACH DELETE n`;
+const DELETE_NODES = `${NEIGHBOURHOOD} UNWIND nodes AS n DETACH DELETE n`;
 
 async function logOf(streams: string[]): Promise<RecordedEvent[]> {
   const rows = await graph.read<{ event: RecordedEvent & { data: string } }>(
@@ -136,10 +136,10 @@ async function replay<T extends keyof EventData>(event: RecordedEvent<T>): Promi
 }
 
 test('the log alone gives the graph back, property by property', async () => {
-  const { streams } = await live();
+  const { streams } = await createHistory();
   const before = await graph.read(SNAPSHOT, { streams });
   const events = await logOf(streams);
-  await runCypher(graph, FORGET, { streams });
+  await runCypher(graph, DELETE_NODES, { streams });
   expect(await graph.read(SNAPSHOT, { streams })).toEqual([]);
   for (const event of events) await replay(event);
   expect(await graph.read(SNAPSHOT, { streams })).toEqual(before);
@@ -177,7 +177,7 @@ test('an event says who did what when', async () => {
   expect(row?.event.id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7/);
 });
 
-const EVERYWHERE = `
+const FIND_MARKERS = `
   MATCH (n)
   WHERE any(key IN keys(n) WHERE n[key] IS :: STRING AND any(mark IN $marks WHERE n[key] CONTAINS mark))
   RETURN DISTINCT labels(n)[0] AS label,
@@ -185,10 +185,10 @@ const EVERYWHERE = `
   ORDER BY label`;
 
 test('what must be sealed stands in no node, and what the log must seal stands in no event', async () => {
-  const { secrets, openInNodes, plastic } = await live();
-  expect(await graph.read(EVERYWHERE, { marks: Object.values(secrets) })).toEqual([]);
-  const open = await graph.read<{ label: string; fields: string[] }>(EVERYWHERE, {
-    marks: [...Object.values(openInNodes), plastic],
+  const { secrets, plaintextInNodes, cardFingerprint } = await createHistory();
+  expect(await graph.read(FIND_MARKERS, { marks: Object.values(secrets) })).toEqual([]);
+  const open = await graph.read<{ label: string; fields: string[] }>(FIND_MARKERS, {
+    marks: [...Object.values(plaintextInNodes), cardFingerprint],
   });
   // They stand where queries need them, so the search does find what is there, and nowhere else.
   const found = new Set(open.flatMap(({ label, fields }) => fields.map((field) => `${label}.${field}`)));
@@ -205,12 +205,12 @@ const DRAINING = "MERGE (r:Relay {id: 'events'}) SET r.drains_since = datetime()
 const STOPPED = "MATCH (r:Relay {id: 'events'}) REMOVE r.drains_since";
 
 test('an event waits for the relay while the graph says that there is one', async () => {
-  await rehearse(graph, async (stage) => {
+  await withRollback(graph, async (rolledBack) => {
     const unpublished: number[] = [];
     for (const change of ['RETURN 1', DRAINING, STOPPED]) {
-      await stage.read(change);
-      const { customer_id } = await onboard(stage, testHeader(), { request: onboardingRequest(), policy });
-      const [row] = await stage.read<{ count: number }>(
+      await rolledBack.read(change);
+      const { customer_id } = await onboard(rolledBack, testHeader(), { request: onboardingRequest(), policy });
+      const [row] = await rolledBack.read<{ count: number }>(
         'MATCH (e:PersonaEvent:Unpublished {stream_id: $customer_id}) RETURN count(e) AS count',
         { customer_id },
       );

@@ -10,24 +10,24 @@ import { type Projection, projectionParameters } from './projections/projection.
 import type { Stream } from './streams.ts';
 
 /** What each event says for itself; the rest is its command's. */
-const OWN = ['id', 'stream', 'stream_id', 'seq', 'type', 'schema_version', 'occurred_at', 'data'] as const;
+const EVENT_FIELDS = ['id', 'stream', 'stream_id', 'seq', 'type', 'schema_version', 'occurred_at', 'data'] as const;
 
 /** With the label by which the relay knows what it has to publish, while there is a relay that takes it off again. */
-const writing = (own: (field: (typeof OWN)[number]) => string, command: string) => `
+const writeEventsCypher = (fieldOf: (field: (typeof EVENT_FIELDS)[number]) => string, command: string) => `
   OPTIONAL MATCH (relay:Relay {id: 'events'})
   UNWIND $events AS event
   CREATE (e:PersonaEvent {
-    id: ${own('id')}, stream: ${own('stream')}, stream_id: ${own('stream_id')}, seq: ${own('seq')},
-    type: ${own('type')}, schema_version: ${own('schema_version')}, occurred_at: datetime(${own('occurred_at')}),
+    id: ${fieldOf('id')}, stream: ${fieldOf('stream')}, stream_id: ${fieldOf('stream_id')}, seq: ${fieldOf('seq')},
+    type: ${fieldOf('type')}, schema_version: ${fieldOf('schema_version')}, occurred_at: datetime(${fieldOf('occurred_at')}),
     recorded_at: datetime(${command}.recorded_at), source: ${command}.source, actor: ${command}.actor,
-    correlation_id: ${command}.correlation_id, causation_id: ${command}.causation_id, data: ${own('data')}
+    correlation_id: ${command}.correlation_id, causation_id: ${command}.causation_id, data: ${fieldOf('data')}
   })
   FOREACH (_ IN CASE WHEN relay.drains_since IS NULL THEN [] ELSE [1] END | SET e:Unpublished)`;
 
 /** Events of many commands. */
-export const WRITE_EVENTS = writing((field) => `event.${field}`, 'event');
+export const WRITE_EVENTS = writeEventsCypher((field) => `event.${field}`, 'event');
 /** Those of one, as lists: their command's part is sent once, and no name at all. */
-const WRITE_OWN_EVENTS = writing((field) => `event[${OWN.indexOf(field)}]`, '$command');
+const WRITE_COMMAND_EVENTS = writeEventsCypher((field) => `event[${EVENT_FIELDS.indexOf(field)}]`, '$command');
 
 /** Numbers an event as its stream's next one. @param recordedAt - RFC 3339 */
 export function nextEvent<T extends keyof EventData>(
@@ -68,10 +68,10 @@ export function project<T extends keyof EventData>(
 export function writeEvents(sender: Sender, events: readonly RecordedEvent[]): void {
   const [command] = events;
   if (command === undefined) return;
-  sender.send(WRITE_OWN_EVENTS, {
+  sender.send(WRITE_COMMAND_EVENTS, {
     command,
     events: events.map((event) =>
-      OWN.map((field) => (field === 'data' ? JSON.stringify(event.data) : event[field])),
+      EVENT_FIELDS.map((field) => (field === 'data' ? JSON.stringify(event.data) : event[field])),
     ),
   });
 }

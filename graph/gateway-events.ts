@@ -18,11 +18,11 @@ export async function wasReceived(graph: Graph, eventId: string): Promise<boolea
 }
 
 /** Remembers an event once it has been handed on, so that it is not handed on again. */
-export async function rememberGatewayEvent(
+export async function recordGatewayEvent(
   graph: Graph,
   header: Pick<CommandHeader, 'correlationId' | 'occurredAt'>,
   eventId: string,
 ): Promise<void> {
-  const own = { ...header, caller: CALLER, actor: CALLER, idempotencyKey: receiptOf(eventId).key };
-  await runCommand(graph, own, 'rememberGatewayEvent', { event_id: eventId }, async () => null);
+  const receiptHeader = { ...header, caller: CALLER, actor: CALLER, idempotencyKey: receiptOf(eventId).key };
+  await runCommand(graph, receiptHeader, 'rememberGatewayEvent', { event_id: eventId }, async () => null);
 }

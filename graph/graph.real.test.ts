@@ -2,7 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { expect, onTestFinished, test } from 'vitest';
-import { openTestGraph } from '../test/graph.ts';
+import { openTestGraph } from '../test/test-graph.ts';
 
 const PROBE = 'CREATE (p:RoutingProbe {id: $id}) WITH p DELETE p RETURN $id AS id';
 
@@ -14,8 +14,8 @@ test.each(['bolt', 'neo4j'])(
     onTestFinished(() => graph.close());
     const id = randomUUID();
     expect(await graph.read(PROBE, { id })).toEqual([{ id }]);
-    const elsewhere = await graph.readAnywhere(PROBE, { id }).catch((error: Error) => error.cause);
-    expect(String(elsewhere)).toMatch(/read access mode/);
-    expect(await graph.readAnywhere('RETURN $id AS id', { id })).toEqual([{ id }]);
+    const readOnlyError = await graph.readFromAnyMember(PROBE, { id }).catch((error: Error) => error.cause);
+    expect(String(readOnlyError)).toMatch(/read access mode/);
+    expect(await graph.readFromAnyMember('RETURN $id AS id', { id })).toEqual([{ id }]);
   },
 );

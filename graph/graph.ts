@@ -2,14 +2,14 @@ import type { Driver, Session, SessionMode } from 'neo4j-driver';
 import neo4j from 'neo4j-driver';
 import type { BlindIndex } from '../security/blind-index.ts';
 import type { KeyRing } from '../security/key-ring.ts';
-import { translated } from './errors.ts';
+import { translateError } from './errors.ts';
 import type { KeyStore } from './key-store.ts';
 import { graphKeyStore } from './key-store.ts';
-import { type GraphObserver, unobserved } from './observer.ts';
-import { toOnePlan } from './one-plan.ts';
+import { type GraphObserver, noopObserver } from './observer.ts';
+import { toSingleParameter } from './single-parameter.ts';
 import { createProbe } from './probe.ts';
 import { CONNECTION_MS } from './time-limits.ts';
-import { createTurnstile, type Turnstile } from './turnstile.ts';
+import { createLockQueue, type LockQueue } from './lock-queue.ts';
 import { toPlain } from './values.ts';
 
 export interface GraphOptions {
@@ -26,7 +26,7 @@ export interface GraphOptions {
   /** How long a read outside of commands may take. Default: as long as it takes, as for a person who waits for a report. */
   readTimeoutMs?: number;
   /** Milliseconds since the epoch; tests set it. */
-  clock?: () => number;
+  now?: () => number;
 }
 
 /** Anything that runs Cypher and gives plain records: the graph itself (auto-commit read), or a command's transaction. */
@@ -37,7 +37,7 @@ export interface Reader {
 
 export interface Graph extends Reader {
   /** The same read by any member of a cluster, which may not have heard of the newest commands yet. */
-  readAnywhere<T = Record<string, unknown>>(
+  readFromAnyMember<T = Record<string, unknown>>(
     cypher: string,
     parameters?: Record<string, unknown>,
   ): Promise<T[]>;
@@ -45,7 +45,7 @@ export interface Graph extends Reader {
   readonly blindIndex: BlindIndex;
   readonly keyStore: KeyStore;
   readonly observer: GraphObserver;
-  readonly turnstile: Turnstile;
+  readonly lockQueue: LockQueue;
   now(): number;
   /** A session for a command's transaction; its user closes it. */
   writeSession(): Session;
@@ -65,7 +65,7 @@ const LIVENESS_CHECK_MS = 60_000;
 /** Opens the driver; it connects with the first statement. */
 export function openGraph(options: GraphOptions): Graph {
   const database = options.database ?? 'neo4j';
-  const observer = options.observer ?? unobserved;
+  const observer = options.observer ?? noopObserver;
   const openDriver = (maxConnectionPoolSize: number): Driver =>
     neo4j.driver(options.uri, neo4j.auth.basic(options.username, options.password), {
       // Every integer here is far below 2^53: money in minor units, counters.
@@ -85,14 +85,14 @@ export function openGraph(options: GraphOptions): Graph {
     (mode: SessionMode) =>
     async <T>(cypher: string, parameters: Record<string, unknown> = {}): Promise<T[]> => {
       const session = driver.session({ database, defaultAccessMode: mode });
-      const ended = observer.started('read');
+      const observeEnd = observer.started('read');
       try {
-        const result = await session.run(...toOnePlan(cypher, parameters), limit);
-        ended();
+        const result = await session.run(...toSingleParameter(cypher, parameters), limit);
+        observeEnd();
         return result.records.map((record) => toPlain(record.toObject()) as T);
       } catch (error) {
-        const reason = translated(error);
-        ended(reason);
+        const reason = translateError(error);
+        observeEnd(reason);
         throw reason;
       } finally {
         await session.close();
@@ -103,12 +103,12 @@ export function openGraph(options: GraphOptions): Graph {
     blindIndex: options.blindIndex,
     keyStore: graphKeyStore,
     observer,
-    turnstile: createTurnstile(),
-    now: options.clock ?? Date.now,
+    lockQueue: createLockQueue(),
+    now: options.now ?? Date.now,
     read: autoCommit(neo4j.session.WRITE),
-    readAnywhere: autoCommit(neo4j.session.READ),
+    readFromAnyMember: autoCommit(neo4j.session.READ),
     writeSession: () => driver.session({ database, defaultAccessMode: neo4j.session.WRITE }),
-    verifyConnectivity: probe.ask,
+    verifyConnectivity: probe.check,
     async close() {
       await Promise.all([driver.close(), probe.close()]);
     },

@@ -3,15 +3,15 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { ERRORS, PersonaError } from '../domain/errors.ts';
-import { dependencyStates } from '../services/dependencies.ts';
+import { dependencyStates } from '../services/dependency-states.ts';
 import { connectTemporal } from '../temporal/client.ts';
-import { closeVerified, openTestGraph, testHeader } from '../test/graph.ts';
+import { verifyAndClose, openTestGraph, testHeader } from '../test/test-graph.ts';
 import { createCustomer, type Graph, LOCAL_COMMAND_MS, runCommand } from './index.ts';
 
 /** Fewer than commands wait for the held lock. */
 const CONNECTIONS = 8;
-const WAITING = 40;
-const OTHERS = 20;
+const WAITING_COMMANDS = 40;
+const OTHER_CUSTOMERS = 20;
 
 let graph: Graph;
 let holder: Graph;
@@ -21,7 +21,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await holder.close();
-  await closeVerified(graph);
+  await verifyAndClose(graph);
 });
 
 async function customer(): Promise<string> {
@@ -31,7 +31,7 @@ async function customer(): Promise<string> {
 }
 
 /** @returns lets go */
-async function hold(customer_id: string): Promise<() => Promise<void>> {
+async function holdLock(customer_id: string): Promise<() => Promise<void>> {
   const session = holder.writeSession();
   const transaction = session.beginTransaction();
   await transaction.run('MATCH (c:Customer {id: $customer_id}) SET c.locked = true', { customer_id });
@@ -67,11 +67,11 @@ const versionOf = async (id: string) => {
 
 test('commands of other customers go on while more wait for one lock than there are connections', async () => {
   const stuck = await customer();
-  const others: string[] = [];
-  while (others.length < OTHERS) others.push(await customer());
-  const letGo = await hold(stuck);
+  const otherCustomers: string[] = [];
+  while (otherCustomers.length < OTHER_CUSTOMERS) otherCustomers.push(await customer());
+  const releaseLock = await holdLock(stuck);
   const events: string[] = [];
-  const waiting = Array.from({ length: WAITING }, (_, n) =>
+  const waiting = Array.from({ length: WAITING_COMMANDS }, (_, n) =>
     touch(stuck, { afterReading: n % 2 === 0 }).then(
       () => events.push('done'),
       (error: unknown) => {
@@ -81,13 +81,13 @@ test('commands of other customers go on while more wait for one lock than there 
     ),
   );
   // No more at a time than are left when a few of the connections wait for the held lock.
-  const rest = others.values();
-  const lane = async () => {
-    for (const id of rest) await touch(id);
+  const remaining = otherCustomers.values();
+  const updateRemaining = async () => {
+    for (const id of remaining) await touch(id);
   };
-  await Promise.all([lane(), lane()]);
+  await Promise.all([updateRemaining(), updateRemaining()]);
   events.push('others');
-  await letGo();
+  await releaseLock();
   await Promise.all(waiting);
   // Nothing was done to the held one before the others had ended.
   expect(events.slice(0, events.indexOf('others'))).not.toContain('done');
@@ -97,7 +97,7 @@ test('commands of other customers go on while more wait for one lock than there 
 
 test('a command that waits for a lock ends while it is held, retryable, and leaves no connection behind', async () => {
   const stuck = await customer();
-  const letGo = await hold(stuck);
+  const releaseLock = await holdLock(stuck);
   const error: unknown = await touch(stuck).then(
     () => expect.fail('it was locked'),
     (thrown: unknown) => thrown,
@@ -111,7 +111,7 @@ test('a command that waits for a lock ends while it is held, retryable, and leav
     { stuck },
   );
   expect(waiters).toEqual([{ n: 0 }]);
-  await letGo();
+  await releaseLock();
   await touch(stuck);
   expect(await versionOf(stuck)).toBe(2);
 });
@@ -132,11 +132,11 @@ test('Neo4j is not missing where every connection is in use', async () => {
 
 test('a command with a limit of its own ends by that, before those that have the usual one', async () => {
   const held = await customer();
-  const letGo = await hold(held);
-  onTestFinished(letGo);
+  const releaseLock = await holdLock(held);
+  onTestFinished(releaseLock);
   const ended: string[] = [];
-  const ending = (name: string, limit: { limitMs?: number }) =>
+  const failureWithin = (name: string, limit: { limitMs?: number }) =>
     touch(held, limit).catch((error: PersonaError) => ended.push(`${name}: ${error.type}`));
-  await Promise.all([ending('usual', {}), ending('short', { limitMs: LOCAL_COMMAND_MS })]);
+  await Promise.all([failureWithin('usual', {}), failureWithin('short', { limitMs: LOCAL_COMMAND_MS })]);
   expect(ended).toEqual(['short: graph_unavailable', 'usual: graph_unavailable']);
 });

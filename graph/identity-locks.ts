@@ -12,6 +12,6 @@ const LOCK = `
  */
 export function lockIdentities(tx: CommandTx, hashes: readonly string[]): void {
   const sorted = [...new Set(hashes)].sort();
-  for (const hash of sorted) tx.takePlace(`identity:${hash}`);
+  for (const hash of sorted) tx.acquireLockSlot(`identity:${hash}`);
   tx.send(LOCK, { hashes: sorted });
 }

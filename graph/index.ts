@@ -21,7 +21,7 @@ export {
   removeDigitalIdentifier,
   verifyDigitalIdentifier,
 } from './identifiers/edit-identifier.ts';
-export { rememberGatewayEvent, wasReceived } from './gateway-events.ts';
+export { recordGatewayEvent, wasReceived } from './gateway-events.ts';
 export { applyFraudOutcome, type FraudResult } from './fraud/apply-fraud-outcome.ts';
 export {
   findNewestFraudCase,
@@ -36,15 +36,15 @@ export type { Graph, GraphOptions, Reader } from './graph.ts';
 export { MAX_CONNECTIONS, openGraph } from './graph.ts';
 export { LOCAL_COMMAND_MS, READ_MS } from './time-limits.ts';
 export { openConfiguredGraph } from './open-configured.ts';
-export { type CommittedCommand, type GraphObserver, unobserved } from './observer.ts';
-export { admitKeys, refusedKeys } from './key-register.ts';
+export { type CommittedCommand, type GraphObserver, noopObserver } from './observer.ts';
+export { admitKeys, checkKeys } from './key-register.ts';
 export { migrate, missingMigrations } from './migrate.ts';
-export { unreadableKeys } from './queries/stored-keys.ts';
-export type { Onboarded } from './onboarding/onboard.ts';
+export { findKeyProblems } from './queries/stored-keys.ts';
+export type { OnboardedCustomer } from './onboarding/onboard.ts';
 export { onboard } from './onboarding/onboard.ts';
 export type { Address } from './queries/addresses.ts';
 export { getAddress, getAddresses } from './queries/addresses.ts';
-export { alternativesOf } from './queries/alternative-payment-methods.ts';
+export { getAlternativePaymentMethods } from './queries/alternative-payment-methods.ts';
 export { awaitsBehavioralProfile } from './queries/behavioral-profile.ts';
 export type { Customer } from './queries/customer.ts';
 export { getCustomer } from './queries/customer.ts';
@@ -57,13 +57,13 @@ export { getDevice } from './queries/device.ts';
 export type { CustomerDevice } from './queries/devices.ts';
 export { getDevices } from './queries/devices.ts';
 export { findCustomersByDeviceFingerprint } from './queries/find-by-device.ts';
-export type { Usage, UsagePlace } from './queries/find-by-usage.ts';
+export type { Usage, UsageCursor } from './queries/find-by-usage.ts';
 export { findCustomersByUsage, isUsageStart } from './queries/find-by-usage.ts';
 export type { ConnectedCustomer } from './queries/find-connected.ts';
 export { findConnectedCustomers } from './queries/find-connected.ts';
 export { findCustomerByDigitalId } from './queries/find-customer.ts';
 export { getDigitalIdentifiers } from './queries/identifiers.ts';
-export type { ExpiringCard, ExpiryPlace } from './queries/method-scans.ts';
+export type { ExpiringCard, ExpiryCursor } from './queries/method-scans.ts';
 export { getAllDefaultPaymentMethods, getExpiringPaymentMethods } from './queries/method-scans.ts';
 export type { NoticeRecipient, NoticeRecipients } from './queries/notice-recipients.ts';
 export { getNoticeRecipients } from './queries/notice-recipients.ts';
@@ -78,8 +78,8 @@ export {
 } from './queries/payment-methods.ts';
 export type { TimelineEntry } from './queries/timeline.ts';
 export { getTimeline } from './queries/timeline.ts';
-export { expireReceipts, isRemembered, type ReceiptKind } from './receipts.ts';
-export { rehearse } from './rehearsal.ts';
+export { expireReceipts, hasReceipt, type ReceiptKind } from './receipts.ts';
+export { withRollback } from './with-rollback.ts';
 export { addRelationship } from './relationships/add-relationship.ts';
 export type { AttributeValue, RelationshipRef } from './relationships/relationship-attributes.ts';
 export { getRelationshipAttributes } from './relationships/relationship-attributes.ts';
@@ -90,7 +90,7 @@ export { updateRelationshipAttribute } from './relationships/update-relationship
 export type { Difference } from './replay/model.ts';
 export type { AddedPaymentMethod, AddPaymentMethod } from './wallet/add-payment-method.ts';
 export { addPaymentMethod } from './wallet/add-payment-method.ts';
-export type { Edited } from './wallet/edit-payment-method.ts';
+export type { EditedPaymentMethod } from './wallet/edit-payment-method.ts';
 export {
   removePaymentMethod,
   setDefaultPaymentMethod,
@@ -98,14 +98,14 @@ export {
   updatePaymentMethodStatus,
 } from './wallet/edit-payment-method.ts';
 export { followPaymentMethod, type FollowedMethod } from './wallet/follow-payment-method.ts';
-export { findMethodMatter, type MethodMatter } from './wallet/method-news.ts';
+export { findKnownMethod, type KnownMethod } from './wallet/known-method.ts';
 export { type CardHolder, findCardHolders, recordDispute } from './wallet/record-dispute.ts';
 export { recordPaymentMethodUse } from './wallet/record-use.ts';
 export type { MethodUpdateRequest } from './wallet/request-method-update.ts';
 export { requestMethodUpdate } from './wallet/request-method-update.ts';
-export { settleMethodUpdate } from './wallet/settle-method-update.ts';
+export { completeMethodUpdate } from './wallet/complete-method-update.ts';
 export { updatePaymentMethod } from './wallet/update-payment-method.ts';
-export type { Verification, Verified } from './wallet/record-verification.ts';
+export type { Verification, VerifiedPaymentMethod } from './wallet/record-verification.ts';
 export { recordVerification } from './wallet/record-verification.ts';
 export type { WalletMethod } from './wallet/wallet.ts';
 export { readWallet } from './wallet/wallet.ts';

@@ -1,34 +1,34 @@
 import { expect, test } from 'vitest';
 import { readCodecKeys, readGraphEnvironment } from '../platform/environment.ts';
 import { Secret } from '../platform/secret.ts';
-import type { RingKey } from '../platform/variables.ts';
-import { testGraph } from '../test/graph.ts';
+import type { RawRingKey } from '../platform/variables.ts';
+import { testGraph } from '../test/test-graph.ts';
 import type { Graph } from './graph.ts';
 import { admitKeys } from './key-register.ts';
-import { rehearse } from './rehearsal.ts';
+import { withRollback } from './with-rollback.ts';
 
 const graph = await testGraph();
-const KEYS: Record<string, RingKey> = Object.fromEntries(
+const KEYS: Record<string, RawRingKey> = Object.fromEntries(
   ['old', 'new'].map((id, byte) => [id, { id, key: Buffer.alloc(32, byte) }]),
 );
-const ring = (text: string) => new Secret(text.split(',').map((id) => KEYS[id] as RingKey));
+const ring = (text: string) => new Secret(text.split(',').map((id) => KEYS[id] as RawRingKey));
 
 /** A graph of its own for what processes with the given rings say at their start; it is gone afterwards. */
-async function startingIn(stage: Graph, ...rings: string[]): Promise<string[]> {
-  const said: string[] = [];
+async function startResults(rolledBack: Graph, ...rings: string[]): Promise<string[]> {
+  const results: string[] = [];
   for (const text of rings) {
     const environment = { keys: ring(text), blindKeys: ring('old'), codecKeys: ring(text) };
-    said.push(
-      await admitKeys(stage, environment).then(
+    results.push(
+      await admitKeys(rolledBack, environment).then(
         () => 'starts',
         ({ type }: { type: string }) => type,
       ),
     );
   }
-  return said;
+  return results;
 }
 
-const EMPTIED = 'MATCH (k:RingKey) DETACH DELETE k';
+const DELETE_KEYS = 'MATCH (k:RingKey) DETACH DELETE k';
 
 test.each([
   ['in two phases every process starts', ['old', 'old,new', 'old,new', 'new,old', 'old,new', 'new,old'], []],
@@ -40,9 +40,9 @@ test.each([
     [3],
   ],
 ])('%s', async (_, rings, refused) => {
-  await rehearse(graph, async (stage) => {
-    await stage.read(EMPTIED);
-    expect(await startingIn(stage, ...rings)).toEqual(
+  await withRollback(graph, async (rolledBack) => {
+    await rolledBack.read(DELETE_KEYS);
+    expect(await startResults(rolledBack, ...rings)).toEqual(
       rings.map((__, n) => (refused.includes(n) ? 'key_unavailable' : 'starts')),
     );
   });

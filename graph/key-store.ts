@@ -17,7 +17,7 @@ export interface KeyStore {
    * Where keys lie in the same database: Cypher that gives the key of the owner with the id `$id`, or null. A command
    * then reads the key with the lock, and not in a statement of its own.
    */
-  readonly beside?: Readonly<Record<KeyOwner['label'], string>>;
+  readonly inlineCypher?: Readonly<Record<KeyOwner['label'], string>>;
   /** `undefined`: never made, or destroyed. */
   read(reader: Reader, owner: KeyOwner): Promise<WrappedKey | undefined>;
   write(sender: Sender, owner: KeyOwner, key: WrappedKey, createdAt: string): void;
@@ -35,14 +35,14 @@ const WRITE = {
     'CREATE (:DeviceKey {device_id: $id, wrapped: $wrapped, key_id: $key_id, created_at: datetime($created_at)})',
 } as const;
 
-const BESIDE = {
+const INLINE_CYPHER = {
   CustomerKey: 'head(COLLECT { MATCH (k:CustomerKey {customer_id: $id}) RETURN k {.wrapped, .key_id} })',
   DeviceKey: 'head(COLLECT { MATCH (k:DeviceKey {device_id: $id}) RETURN k {.wrapped, .key_id} })',
 } as const;
 
 /** Keeps them beside what they seal, in nodes without an edge. */
 export const graphKeyStore: KeyStore = {
-  beside: BESIDE,
+  inlineCypher: INLINE_CYPHER,
   async read(reader, owner) {
     const [row] = await reader.read<WrappedKey>(READ[owner.label], { id: owner.id });
     return row;
@@ -72,13 +72,13 @@ export async function readWithKey<T extends object>(
   owner: KeyOwner,
   { cypher, parameters }: { cypher: string; parameters?: Record<string, unknown> },
 ): Promise<{ row: T | undefined; wrapped: WrappedKey | undefined }> {
-  const beside = keyStore.beside?.[owner.label];
+  const inlineCypher = keyStore.inlineCypher?.[owner.label];
   const input = { id: owner.id, ...parameters };
-  if (beside === undefined) {
+  if (inlineCypher === undefined) {
     const [[row], wrapped] = await Promise.all([reader.read<T>(cypher, input), keyStore.read(reader, owner)]);
     return { row, wrapped };
   }
-  const [found] = await reader.read<T & { key: WrappedKey | null }>(`${cypher}, ${beside} AS key`, input);
+  const [found] = await reader.read<T & { key: WrappedKey | null }>(`${cypher}, ${inlineCypher} AS key`, input);
   if (found === undefined) return { row: undefined, wrapped: undefined };
   const { key, ...row } = found;
   return { row: row as unknown as T, wrapped: key ?? undefined };
@@ -95,7 +95,7 @@ export async function readWithOpenKey<T extends object>(
 }
 
 /** Why a stored key cannot be opened. @throws the error, if it says nothing of a key */
-export function whyUnreadable(error: unknown): string {
+export function unreadableReason(error: unknown): string {
   const types: readonly string[] = ['internal', 'key_unavailable'] satisfies ErrorType[];
   if (error instanceof PersonaError && types.includes(error.type)) return error.message;
   throw error;

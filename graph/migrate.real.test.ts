@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import { openTestGraph } from '../test/graph.ts';
+import { openTestGraph } from '../test/test-graph.ts';
 import { openGraph } from './graph.ts';
 import { migrate, missingMigrations, statementsOf } from './migrate.ts';
 

@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
 import type { Transaction } from 'neo4j-driver';
 import { PersonaError } from '../domain/errors.ts';
-import { isWorthRepeating, translated } from './errors.ts';
+import { isTransient, translateError } from './errors.ts';
 import type { Graph } from './graph.ts';
 
 const FOLDER = new URL('./migrations/', import.meta.url);
@@ -15,12 +15,12 @@ const LOCK_CONSTRAINT =
 const LOCK = "MERGE (lock:SchemaMigration {version: 'lock'}) SET lock.taken_at = datetime() RETURN lock";
 const APPLIED = "MATCH (m:SchemaMigration) WHERE m.version <> 'lock' RETURN m.version AS version";
 const RECORD = 'MERGE (m:SchemaMigration {version: $version}) SET m.name = $name, m.applied_at = datetime()';
-const UNFINISHED = `
+const INDEXES_NOT_ONLINE = `
   SHOW INDEXES YIELD name, state, populationPercent WHERE state <> 'ONLINE'
   RETURN name, state, populationPercent AS percent ORDER BY name`;
 /** Between two looks at an index that is being built: at first, and at most. */
-const FIRST_LOOK_MS = 50;
-const LAST_LOOK_MS = 5_000;
+const MIN_POLL_MS = 50;
+const MAX_POLL_MS = 5_000;
 
 interface MigrateOptions {
   /** Where the migrations are; they need no downtime, so tests bring others while commands go on. */
@@ -44,7 +44,7 @@ export async function migrate(
     await runStatement(graph, LOCK_CONSTRAINT);
     return await withLock(graph, () => applyMissing(graph, folder, onWait));
   } catch (error) {
-    throw translated(error);
+    throw translateError(error);
   }
 }
 
@@ -64,15 +64,15 @@ async function applyMissing(graph: Graph, folder: URL, onWait: (indexes: string)
   for (const name of missing) {
     const text = await readFile(new URL(name, folder), 'utf8');
     for (const statement of statementsOf(text)) await runStatement(graph, statement);
-    await indexesOnline(graph, onWait);
+    await waitForIndexes(graph, onWait);
     await runStatement(graph, RECORD, { version: name.slice(0, 4), name });
   }
   return missing;
 }
 
-async function indexesOnline(graph: Graph, onWait: (indexes: string) => void): Promise<void> {
-  for (let pause = FIRST_LOOK_MS; ; pause = Math.min(2 * pause, LAST_LOOK_MS)) {
-    const indexes = await graph.read<{ name: string; state: string; percent: number }>(UNFINISHED);
+async function waitForIndexes(graph: Graph, onWait: (indexes: string) => void): Promise<void> {
+  for (let pause = MIN_POLL_MS; ; pause = Math.min(2 * pause, MAX_POLL_MS)) {
+    const indexes = await graph.read<{ name: string; state: string; percent: number }>(INDEXES_NOT_ONLINE);
     if (indexes.length === 0) return;
     const failed = indexes.filter(({ state }) => state === 'FAILED').map(({ name }) => name);
     if (failed.length > 0) {
@@ -115,7 +115,7 @@ async function runStatement(graph: Graph, cypher: string, parameters = {}, attem
   try {
     await session.run(cypher, parameters);
   } catch (error) {
-    if (attempts <= 1 || !isWorthRepeating(error)) throw error;
+    if (attempts <= 1 || !isTransient(error)) throw error;
     await runStatement(graph, cypher, parameters, attempts - 1);
   } finally {
     await session.close();

@@ -1,34 +1,34 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { readPolicy } from '../platform/policy.ts';
-import { runCypher, testGraph } from '../test/graph.ts';
+import { runCypher, testGraph } from '../test/test-graph.ts';
 import { statementsOf } from './migrate.ts';
-import { fullLife } from './replay/testing.ts';
+import { createCustomerHistory } from './replay/history-fixtures.ts';
 import { verifyCustomer } from './replay/verify.ts';
 
 const graph = await testGraph();
 
 /** What a graph of before lacks, and the migration that fills it in from the log. */
-const FILLED = [
+const BACKFILLS = [
   {
     migration: '0020_chosen_defaults',
-    before: `
+    undo: `
       MATCH (c:Customer {id: $customer_id})
       REMOVE c.default_set_at, c.default_chosen_at, c.default_chosen_by`,
   },
   {
     migration: '0021_refunds',
-    before: 'MATCH (n:Overpayment|Refund) WHERE n.customer_id = $customer_id DELETE n',
+    undo: 'MATCH (n:Overpayment|Refund) WHERE n.customer_id = $customer_id DELETE n',
   },
   {
     migration: '0022_notices',
-    before: 'MATCH (n:Notice {customer_id: $customer_id}) DELETE n',
+    undo: 'MATCH (n:Notice {customer_id: $customer_id}) DELETE n',
   },
 ];
 
-test.each(FILLED)('$migration fills in what the log says', async ({ migration, before }) => {
-  const { customer_id } = await fullLife(graph, readPolicy());
-  await runCypher(graph, before, { customer_id });
+test.each(BACKFILLS)('$migration fills in what the log says', async ({ migration, undo }) => {
+  const { customer_id } = await createCustomerHistory(graph, readPolicy());
+  await runCypher(graph, undo, { customer_id });
   expect(await verifyCustomer(graph, customer_id)).not.toEqual([]);
   const file = new URL(`migrations/${migration}.cypher`, import.meta.url);
   for (const statement of statementsOf(await readFile(file, 'utf8'))) await runCypher(graph, statement);

@@ -7,14 +7,14 @@ import { expect, onTestFinished, test } from 'vitest';
 import { observeGraph } from '../platform/graph-observer.ts';
 import { readPolicy } from '../platform/policy.ts';
 import {
-  closeVerified,
+  verifyAndClose,
   onboardingRequest,
   openTestGraph,
   randomEmail,
   randomToken,
   testHeader,
-} from '../test/graph.ts';
-import { customerWithCards, failureOf } from '../test/wallets.ts';
+} from '../test/test-graph.ts';
+import { customerWithCards, failureOf } from '../test/wallet-fixtures.ts';
 import { addPaymentMethod, onboard, recordVerification } from './index.ts';
 import type { CommittedCommand } from './observer.ts';
 import { closeRecovery, openRecovery } from './recovery/index.ts';
@@ -24,21 +24,21 @@ const policy = readPolicy();
 test('a command is told of once, however often and however many at once repeat it; reads and failures end too', async () => {
   const committed: CommittedCommand[] = [];
   const ended: [string, unknown][] = [];
-  let underWay = 0;
+  let inProgress = 0;
   const graph = await openTestGraph({
     observer: {
       started(operation) {
-        underWay += 1;
+        inProgress += 1;
         return (failure) => {
-          underWay -= 1;
+          inProgress -= 1;
           ended.push([operation, failure]);
         };
       },
-      repeated: () => {},
+      retried: () => {},
       committed: (command) => void committed.push(command),
     },
   });
-  onTestFinished(() => closeVerified(graph));
+  onTestFinished(() => verifyAndClose(graph));
   const request = onboardingRequest({
     digital_identifiers: [{ type: 'email', value: randomEmail(), is_verified: true }],
   });
@@ -59,7 +59,7 @@ test('a command is told of once, however often and however many at once repeat i
     ['read', expect.objectContaining({ type: 'internal' })],
   ]);
   expect(committed).toHaveLength(1);
-  expect(underWay).toBe(0);
+  expect(inProgress).toBe(0);
 });
 
 test('a failure says which of its codes nobody knows, and the end which class the failure was of', async () => {
@@ -67,11 +67,11 @@ test('a failure says which of its codes nobody knows, and the end which class th
   const graph = await openTestGraph({
     observer: {
       started: () => () => {},
-      repeated: () => {},
+      retried: () => {},
       committed: (command) => void events.push(...command.events),
     },
   });
-  onTestFinished(() => closeVerified(graph));
+  onTestFinished(() => verifyAndClose(graph));
   const wallet = await customerWithCards(graph, policy, { cards: 1 });
   const failure = failureOf(wallet, { decline_code: 'expired_card', code: 'as_yet_unheard_of' });
   const { payment_id } = failure;
@@ -84,19 +84,19 @@ test('a failure says which of its codes nobody knows, and the end which class th
 
 test('a payment method whose token another customer has is counted, whichever command brings it', async () => {
   const registry = new Registry();
-  const observer = observeGraph(registry, pino({ level: 'silent' }), { connections: 10, around: () => ({}) });
+  const observer = observeGraph(registry, pino({ level: 'silent' }), { connections: 10, logContext: () => ({}) });
   const graph = await openTestGraph({ observer });
-  onTestFinished(() => closeVerified(graph));
-  const bring = async (token: string) => {
+  onTestFinished(() => verifyAndClose(graph));
+  const onboardToken = async (token: string) => {
     const request = onboardingRequest({ payment_method_details: { type: 'card', token } });
     return onboard(graph, testHeader(), { request, policy });
   };
   const token = randomToken();
-  await bring(token);
-  const own = await bring(randomToken());
+  await onboardToken(token);
+  const own = await onboardToken(randomToken());
   expect(await countedTokens(registry)).toEqual([]);
 
-  const { customer_id, warnings } = await bring(token);
+  const { customer_id, warnings } = await onboardToken(token);
   expect(warnings).toEqual(['token_belongs_to_other_customer']);
   const method = { type: 'card' as const, token };
   const input = { customer_id, method, added_by: 'service' as const };

@@ -18,12 +18,12 @@ export interface GraphObserver {
   /** @param operation `read`, or a command's name @returns to be called at its end, with what it failed with */
   started(operation: string): (failure?: unknown) => void;
   /** A command met others on its nodes, or lost its connection, and runs again. */
-  repeated(command: string): void;
+  retried(command: string): void;
   committed(command: CommittedCommand): void;
 }
 
-export const unobserved: GraphObserver = {
+export const noopObserver: GraphObserver = {
   started: () => () => {},
-  repeated: () => {},
+  retried: () => {},
   committed: () => {},
 };

@@ -2,13 +2,13 @@ import { randomUUID } from 'node:crypto';
 import type { Plan } from 'neo4j-driver';
 import { beforeAll, expect, test } from 'vitest';
 import { readPolicy } from '../platform/policy.ts';
-import { cypherTexts, normalised } from '../test/cypher-texts.ts';
-import { runCypher, testGraph } from '../test/graph.ts';
-import { everything } from '../test/every-statement.ts';
+import { cypherTexts, normaliseCypher } from '../test/cypher-texts.ts';
+import { runCypher, testGraph } from '../test/test-graph.ts';
+import { runEveryStatement } from '../test/every-statement.ts';
 import { recordingGraph } from '../test/recording-graph.ts';
 import type { Graph } from './graph.ts';
 import {
-  alternativesOf,
+  getAlternativePaymentMethods,
   expireReceipts,
   findCustomersByUsage,
   findSuspensionNoticesDue,
@@ -17,7 +17,7 @@ import {
   getExpiringPaymentMethods,
   getFraudReviews,
   type Usage,
-  type UsagePlace,
+  type UsageCursor,
 } from './index.ts';
 import { findCardNoticesDue } from './expiry/index.ts';
 import {
@@ -31,22 +31,22 @@ import {
   countInReview,
   findNoticesDue,
   findRefundsDue,
-  getDoubtsOfClosed,
+  getUnresolvedChargesOfClosed,
   findReportsDue,
-  findUnattended,
-  getAllInReview,
+  findSweepCandidates,
+  getPendingReviews,
   getInReview,
 } from './recovery/index.ts';
-import { trustParameters } from './devices/trusted.ts';
+import { trustParameters } from './devices/trust-query.ts';
 import { readCardQuery } from './recovery/card.ts';
 
 const policy = readPolicy();
 const graph = await testGraph();
 
 /** Operators without children: where the plan begins to read. */
-function beginnings(plan: Plan): string[] {
+function leafOperators(plan: Plan): string[] {
   const name = plan.operatorType.replace(/@.*/, '');
-  return plan.children.length === 0 ? [name] : plan.children.flatMap(beginnings);
+  return plan.children.length === 0 ? [name] : plan.children.flatMap(leafOperators);
 }
 
 function operators(plan: Plan): string[] {
@@ -65,13 +65,13 @@ async function planOf(cypher: string, parameters: unknown): Promise<Plan> {
 
 // Attempts are found by the payment, the customer or the method that they belong to: those are keys of others.
 // Neo4j plans each of them anew: seconds, and on a machine that is busy with other tests a minute.
-const PLANNED_ANEW = { timeout: 240_000 };
+const PLANNING_TIMEOUT = { timeout: 240_000 };
 
 /** Of every command and query, once. */
 const { graph: recorded, statements } = recordingGraph(graph);
-beforeAll(() => everything(recorded), PLANNED_ANEW.timeout);
+beforeAll(() => runEveryStatement(recorded), PLANNING_TIMEOUT.timeout);
 
-test('every statement begins at a key, and none walks through the graph', PLANNED_ANEW, async () => {
+test('every statement begins at a key, and none walks through the graph', PLANNING_TIMEOUT, async () => {
   expect(statements.size).toBeGreaterThan(30);
   await expectSeeks(statements);
 });
@@ -87,14 +87,14 @@ const READS_ALL: Readonly<Record<string, string>> = {
 };
 
 test('every text of Cypher in the sources is among the statements whose plan is read', async () => {
-  const { graph: walking, statements: walks } = recordingGraph(graph);
-  for (const [, , ask] of [...WALKS, ...FEW]) await ask(walking);
-  const seen = [...statements.keys(), ...walks.keys()].map(normalised).join('\n');
+  const { graph: scanning, statements: scans } = recordingGraph(graph);
+  for (const [, , query] of [...INDEX_SCANS, ...SMALL_INDEX_READS]) await query(scanning);
+  const seen = [...statements.keys(), ...scans.keys()].map(normaliseCypher).join('\n');
   const texts = cypherTexts(import.meta.dirname);
-  const unseen = texts.filter(({ pieces }) => !pieces.every((piece) => seen.includes(piece)));
+  const unseen = texts.filter(({ fragments: pieces }) => !pieces.every((piece) => seen.includes(piece)));
   const allowed = Object.keys(READS_ALL);
-  expect(unseen.filter(({ place }) => !allowed.some((begin) => place.startsWith(begin)))).toEqual([]);
-  expect(allowed.filter((begin) => !unseen.some(({ place }) => place.startsWith(begin)))).toEqual([]);
+  expect(unseen.filter(({ location: place }) => !allowed.some((prefix) => place.startsWith(prefix)))).toEqual([]);
+  expect(allowed.filter((prefix) => !unseen.some(({ location: place }) => place.startsWith(prefix)))).toEqual([]);
 });
 
 test('so it is with a half-life of trust', async () => {
@@ -104,7 +104,7 @@ test('so it is with a half-life of trust', async () => {
   const ids = { customer_id: randomUUID(), payment_method_id: randomUUID() };
   const now = Date.now();
   await getCustomerContext(recorded, { ...ids, policy: decaying }).catch(() => {});
-  await alternativesOf(recorded, {
+  await getAlternativePaymentMethods(recorded, {
     ...{ customer_id: ids.customer_id, failed_payment_method_id: ids.payment_method_id },
     ...{ policy: decaying, now },
   });
@@ -120,14 +120,14 @@ async function expectSeeks(statements: ReadonlyMap<string, unknown>): Promise<vo
       operators(plan).filter((name) => name.includes('Scan')),
       cypher,
     ).toEqual([]);
-    for (const beginning of beginnings(plan)) {
+    for (const beginning of leafOperators(plan)) {
       expect(beginning, cypher).toMatch(
         /^(NodeUniqueIndexSeek(\(Locking\))?|NodeIndexSeek|DirectedRelationshipIndexSeek(ByRange)?|Argument|EmptyRow|Unwind|Create)$/,
       );
     }
     if (/\bMATCH|MERGE/.test(cypher)) {
       expect(
-        beginnings(plan).filter((name) => /^(Node(Unique)?|DirectedRelationship)IndexSeek/.test(name)),
+        leafOperators(plan).filter((name) => /^(Node(Unique)?|DirectedRelationship)IndexSeek/.test(name)),
         cypher,
       ).not.toEqual([]);
     }
@@ -137,7 +137,7 @@ async function expectSeeks(statements: ReadonlyMap<string, unknown>): Promise<vo
 const trusted = { ...policy.trust, now: Date.now() };
 
 /** What is asked of all customers: it walks one index in its order, so that a page costs a page and is never sorted. */
-const WALKS: [name: string, index: string, ask: (recorded: Graph) => Promise<unknown>][] = [
+const INDEX_SCANS: [name: string, index: string, ask: (recorded: Graph) => Promise<unknown>][] = [
   ['usage by state', 'Address(state, id)', (graph) => byUsage(graph, { state: 'NY', trusted })],
   ['usage by brand', 'PaymentMethod(brand, id)', (graph) => byUsage(graph, { brand: 'amex', trusted })],
   [
@@ -159,12 +159,12 @@ const WALKS: [name: string, index: string, ask: (recorded: Graph) => Promise<unk
   [
     'what is owed',
     'Obligation(state, payment_id)',
-    (graph) => findUnattended(graph, { after: 'a', limit: 10, now: 1 }),
+    (graph) => findSweepCandidates(graph, { after: 'a', limit: 10, now: 1 }),
   ],
   [
     'charges in doubt',
     'ChargeAttempt(state, payment_id)',
-    (graph) => findUnattended(graph, { after: 'a', limit: 10, now: 1 }),
+    (graph) => findSweepCandidates(graph, { after: 'a', limit: 10, now: 1 }),
   ],
   ['usage by device', 'Customer(id)', (graph) => byUsage(graph, { user_agent: 'iPhone' })],
   [
@@ -190,7 +190,7 @@ const WALKS: [name: string, index: string, ask: (recorded: Graph) => Promise<unk
   [
     'everything under review',
     'Obligation(state, rule, payment_id)',
-    (graph) => getAllInReview(graph, { limit: 10 }),
+    (graph) => getPendingReviews(graph, { limit: 10 }),
   ],
   [
     'wallets to compare',
@@ -239,21 +239,21 @@ const WALKS: [name: string, index: string, ask: (recorded: Graph) => Promise<unk
     (graph) => findCardNoticesDue(graph, { after: 'expiry:', limit: 10 }),
   ],
 ];
-const byUsage = (recorded: Graph, usage: Usage, after?: UsagePlace) =>
+const byUsage = (recorded: Graph, usage: Usage, after?: UsageCursor) =>
   findCustomersByUsage(recorded, { usage, limit: 10, after });
 
-test.each(WALKS)('%s walks %s in its order', async (_, index, ask) => {
-  const plan = await planOfWalk(index, ask);
+test.each(INDEX_SCANS)('%s walks %s in its order', async (_, index, query) => {
+  const plan = await planOfScan(index, query);
   expect(operators(plan).filter((name) => /Scan|Sort|^Top/.test(name))).toEqual([]);
 });
 
 /** Few at a time: all of them are read, and no more of the graph. */
-const FEW: typeof WALKS = [
+const SMALL_INDEX_READS: typeof INDEX_SCANS = [
   ['charges to be looked at again', 'Reconciliation(id)', (graph) => getPendingCharges(graph, { limit: 10 })],
   [
     'charges in doubt of what is closed',
     'ChargeAttempt(state)',
-    (graph) => getDoubtsOfClosed(graph, { after: '', limit: 10, asked: { unknown: 1, pending: 1 } }),
+    (graph) => getUnresolvedChargesOfClosed(graph, { after: '', limit: 10, asked: { unknown: 1, pending: 1 } }),
   ],
   [
     'notices about payments',
@@ -267,17 +267,17 @@ const FEW: typeof WALKS = [
   ],
 ];
 
-test.each(FEW)('%s are read from %s, once', async (_, index, ask) => {
-  const plan = await planOfWalk(index, ask);
-  const all = beginnings(plan).filter((name) => !/^(Argument|NodeUniqueIndexSeek)$/.test(name));
+test.each(SMALL_INDEX_READS)('%s are read from %s, once', async (_, index, query) => {
+  const plan = await planOfScan(index, query);
+  const all = leafOperators(plan).filter((name) => !/^(Argument|NodeUniqueIndexSeek)$/.test(name));
   expect(all).toEqual([expect.stringMatching(/^Node(Unique)?Index(Seek(ByRange)?|Scan)$/)]);
 });
 
 /** Of the statement that names the index, or of the only one: the plan, which begins at the index. */
-async function planOfWalk(index: string, ask: (recorded: Graph) => Promise<unknown>): Promise<Plan> {
-  const { graph: walking, statements: walks } = recordingGraph(graph);
-  await ask(walking);
-  const [first = ['', {}], ...more] = walks;
+async function planOfScan(index: string, query: (recorded: Graph) => Promise<unknown>): Promise<Plan> {
+  const { graph: scanning, statements: scans } = recordingGraph(graph);
+  await query(scanning);
+  const [first = ['', {}], ...more] = scans;
   const [cypher, parameters] = more.find(([text]) => text.includes(`:${index}`)) ?? first;
   const plan = await planOf(cypher, parameters);
   const { arguments: found } = leftmost(plan);

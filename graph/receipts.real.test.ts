@@ -1,19 +1,19 @@
 import { expect, test } from 'vitest';
 import { readPolicy } from '../platform/policy.ts';
-import { testGraph, testHeader } from '../test/graph.ts';
+import { testGraph, testHeader } from '../test/test-graph.ts';
 import type { CommandHeader } from './command.ts';
 import { createCustomer } from './customers/create-customer.ts';
 import { updateCustomer } from './customers/update-customer.ts';
-import { expireReceipts, isRemembered, type ReceiptKind } from './receipts.ts';
+import { expireReceipts, hasReceipt, type ReceiptKind } from './receipts.ts';
 
 const graph = await testGraph();
 const policy = readPolicy();
 /** Long before what any other test writes: it is forgotten here alone. */
 const DAY_MS = 86_400_000;
-const BEGINNING = Date.parse('2001-01-01T00:00:00Z');
-const onDay = (day: number) => ({ ...graph, now: () => BEGINNING + day * DAY_MS });
-const forget = (kind: ReceiptKind, day: number, limit = 100) =>
-  expireReceipts(graph, { kind, before: BEGINNING + day * DAY_MS, limit });
+const START = Date.parse('2001-01-01T00:00:00Z');
+const onDay = (day: number) => ({ ...graph, now: () => START + day * DAY_MS });
+const expire = (kind: ReceiptKind, day: number, limit = 100) =>
+  expireReceipts(graph, { kind, before: START + day * DAY_MS, limit });
 
 test('receipts are forgotten by kind and age, a batch at a time, and a key is free again afterwards', async () => {
   const { customer_id } = await createCustomer(graph, testHeader(), {});
@@ -30,21 +30,21 @@ test('receipts are forgotten by kind and age, a batch at a time, and a key is fr
       written.push({ header, change, version });
     }
   }
-  const remembered = () => Promise.all(written.map(({ header }) => isRemembered(graph, header)));
+  const haveReceipts = () => Promise.all(written.map(({ header }) => hasReceipt(graph, header)));
 
-  expect(await forget('request', 2)).toBe(2);
-  expect(await remembered()).toEqual([false, true, false, true, true, true]);
-  expect([await forget('event', 3, 2), await forget('event', 3, 2)]).toEqual([2, 1]);
-  expect(await remembered()).toEqual([false, false, false, false, true, false]);
-  expect(await forget('event', 3)).toBe(0);
+  expect(await expire('request', 2)).toBe(2);
+  expect(await haveReceipts()).toEqual([false, true, false, true, true, true]);
+  expect([await expire('event', 3, 2), await expire('event', 3, 2)]).toEqual([2, 1]);
+  expect(await haveReceipts()).toEqual([false, false, false, false, true, false]);
+  expect(await expire('event', 3)).toBe(0);
 
-  const [, , , , kept, gone] = written;
-  if (kept === undefined || gone === undefined) throw new Error('six were written');
-  expect(await updateCustomer(graph, kept.header, kept.change)).toMatchObject({ version: kept.version });
-  await updateCustomer(graph, gone.header, {
+  const [, , , , remaining, expired] = written;
+  if (remaining === undefined || expired === undefined) throw new Error('six were written');
+  expect(await updateCustomer(graph, remaining.header, remaining.change)).toMatchObject({ version: remaining.version });
+  await updateCustomer(graph, expired.header, {
     ...{ customer_id, policy },
     locale: 'en',
     by: 'service',
   });
-  expect(await forget('request', 3)).toBe(1);
+  expect(await expire('request', 3)).toBe(1);
 });

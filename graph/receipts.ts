@@ -1,13 +1,13 @@
 import { PersonaError } from '../domain/errors.ts';
 import type { CommandHeader } from './command.ts';
-import { translated } from './errors.ts';
+import { translateError } from './errors.ts';
 import type { Graph, Reader } from './graph.ts';
 import type { Sender } from './key-store.ts';
 import { beginStatements } from './statements.ts';
 import { COMMAND_MS } from './time-limits.ts';
 
 /** What a command's receipt stands for: who asked under which key, and the text of what was asked. */
-export interface Claim {
+export interface CommandRequest {
   readonly header: CommandHeader;
   /** From `bodyText`. */
   readonly body: string;
@@ -20,16 +20,16 @@ export interface Claim {
 export type ReceiptKind = 'request' | 'event';
 
 // The key is unique: a concurrent twin waits here until the first one has committed, and is refused then.
-const CLAIM = 'CREATE (:CommandReceipt {caller: $caller, key: $key})';
-const REMEMBER = `
+const CREATE_RECEIPT = 'CREATE (:CommandReceipt {caller: $caller, key: $key})';
+const STORE_RESULT = `
   MATCH (r:CommandReceipt {caller: $caller, key: $key})
   SET r.body_hash = $body_hash, r.result = $result, r.at = datetime($at), r.kind = $kind`;
-const FORGET = 'MATCH (r:CommandReceipt {caller: $caller, key: $key}) DELETE r';
+const DELETE_RECEIPT = 'MATCH (r:CommandReceipt {caller: $caller, key: $key}) DELETE r';
 const READ = `
   MATCH (r:CommandReceipt {caller: $caller, key: $key})
   RETURN r.body_hash AS body_hash, r.result AS result`;
 
-const IS_REMEMBERED = 'RETURN EXISTS { MATCH (:CommandReceipt {caller: $caller, key: $key}) } AS found';
+const RECEIPT_EXISTS = 'RETURN EXISTS { MATCH (:CommandReceipt {caller: $caller, key: $key}) } AS found';
 const EXPIRE = `
   MATCH (r:CommandReceipt) USING INDEX r:CommandReceipt(kind, at)
   WHERE r.kind = $kind AND r.at < datetime($before)
@@ -37,50 +37,50 @@ const EXPIRE = `
   DELETE r
   RETURN count(r) AS deleted`;
 
-const keyOf = ({ header }: Claim) => ({ caller: header.caller, key: header.idempotencyKey });
+const keyOf = ({ header }: CommandRequest) => ({ caller: header.caller, key: header.idempotencyKey });
 
 /** The first write of a command: it fails, and all of the command with it, if the command was carried out before. */
-export function claimReceipt(sender: Sender, claim: Claim): void {
-  sender.send(CLAIM, keyOf(claim));
+export function claimReceipt(sender: Sender, request: CommandRequest): void {
+  sender.send(CREATE_RECEIPT, keyOf(request));
 }
 
 /** @param at - RFC 3339 */
-export function rememberAnswer(
+export function storeResult(
   sender: Sender,
-  claim: Claim,
+  request: CommandRequest,
   { graph, result, at }: { graph: Pick<Graph, 'blindIndex'>; result: unknown; at: string },
 ): void {
-  const body_hash = graph.blindIndex.hash('command', claim.body);
-  const kind: ReceiptKind = claim.header.isHeaderKey === true ? 'request' : 'event';
-  sender.send(REMEMBER, { ...keyOf(claim), body_hash, result: JSON.stringify({ result }), at, kind });
+  const body_hash = graph.blindIndex.hash('command', request.body);
+  const kind: ReceiptKind = request.header.isHeaderKey === true ? 'request' : 'event';
+  sender.send(STORE_RESULT, { ...keyOf(request), body_hash, result: JSON.stringify({ result }), at, kind });
 }
 
 /** Gives the key back within the same transaction. */
-export function forgetReceipt(sender: Sender, claim: Claim): void {
-  sender.send(FORGET, keyOf(claim));
+export function deleteReceipt(sender: Sender, request: CommandRequest): void {
+  sender.send(DELETE_RECEIPT, keyOf(request));
 }
 
 /**
  * What the command answered when it was carried out before; `undefined`: it never was.
  * @throws PersonaError idempotency_key_reused, graph_unavailable
  */
-export async function firstAnswer(graph: Graph, claim: Claim): Promise<{ result: unknown } | undefined> {
-  const [receipt] = await graph.read<{ body_hash: string; result: string }>(READ, keyOf(claim));
+export async function findStoredResult(graph: Graph, request: CommandRequest): Promise<{ result: unknown } | undefined> {
+  const [receipt] = await graph.read<{ body_hash: string; result: string }>(READ, keyOf(request));
   if (receipt === undefined) return undefined;
-  if (graph.blindIndex.matches('command', claim.body, receipt.body_hash))
+  if (graph.blindIndex.matches('command', request.body, receipt.body_hash))
     return JSON.parse(receipt.result) as { result: unknown };
   throw new PersonaError(
     'idempotency_key_reused',
-    `the idempotency key ${claim.header.idempotencyKey} was used before with another request`,
+    `the idempotency key ${request.header.idempotencyKey} was used before with another request`,
   );
 }
 
 /** Was a command carried out under this key? @throws PersonaError graph_unavailable */
-export async function isRemembered(
+export async function hasReceipt(
   reader: Reader,
   { caller, idempotencyKey: key }: Pick<CommandHeader, 'caller' | 'idempotencyKey'>,
 ): Promise<boolean> {
-  const [row] = await reader.read<{ found: boolean }>(IS_REMEMBERED, { caller, key });
+  const [row] = await reader.read<{ found: boolean }>(RECEIPT_EXISTS, { caller, key });
   return row?.found ?? false;
 }
 
@@ -95,7 +95,7 @@ export async function expireReceipts(
   { kind, before, limit }: { kind: ReceiptKind; before: number; limit: number },
 ): Promise<number> {
   const session = graph.writeSession();
-  const { read, commit, reason } = beginStatements(session, COMMAND_MS);
+  const { read, commit, rootCause } = beginStatements(session, COMMAND_MS);
   try {
     const [row] = await read<{ deleted: number }>(EXPIRE, {
       ...{ kind, limit },
@@ -104,7 +104,7 @@ export async function expireReceipts(
     await commit();
     return row?.deleted ?? 0;
   } catch (error) {
-    throw translated(await reason(error));
+    throw translateError(await rootCause(error));
   } finally {
     await session.close();
   }

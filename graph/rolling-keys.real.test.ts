@@ -6,20 +6,20 @@ import { readPolicy } from '../platform/policy.ts';
 import { createBlindIndex } from '../security/blind-index.ts';
 import { createKeyRing } from '../security/key-ring.ts';
 import {
-  closeVerified,
+  verifyAndClose,
   onboardingRequest,
   openTestGraph,
   randomEmail,
   randomPhone,
   randomToken,
   testHeader,
-} from '../test/graph.ts';
+} from '../test/test-graph.ts';
 import { ROLLING_STEPS } from '../test/rolling-rings.ts';
 import type { Graph } from './graph.ts';
 import { getPaymentMethods, onboard } from './index.ts';
 
 const policy = readPolicy();
-const PEOPLE = 3;
+const CUSTOMERS_PER_STEP = 3;
 
 test('of the same people at both nobody becomes two, and nothing fails, at any step', async () => {
   const secrets = new Map(
@@ -28,7 +28,7 @@ test('of the same people at both nobody becomes two, and nothing fails, at any s
   const ring = (kind: 'keys' | 'blind', ids: string) =>
     createKeyRing(ids.split(',').map((id) => ({ id, key: secrets.get(`${kind} ${id}`) ?? Buffer.alloc(0) })));
   const opened: Graph[] = [];
-  const process = async (ids: string): Promise<Graph> => {
+  const openProcessGraph = async (ids: string): Promise<Graph> => {
     const graph = await openTestGraph({
       keyRing: ring('keys', ids),
       blindIndex: createBlindIndex(ring('blind', ids)),
@@ -40,17 +40,17 @@ test('of the same people at both nobody becomes two, and nothing fails, at any s
     for (const graph of opened) await graph.close();
   });
 
-  const seen: ReturnType<typeof person>[] = [];
+  const identities: ReturnType<typeof testIdentity>[] = [];
   for (const [one, other] of ROLLING_STEPS) {
-    const graphs = await Promise.all([process(one), process(other)]);
+    const graphs = await Promise.all([openProcessGraph(one), openProcessGraph(other)]);
     // Those of every step before come again, beside new ones.
-    seen.push(...Array.from({ length: PEOPLE }, person));
-    await Promise.all(seen.flatMap((who) => graphs.map((graph) => who.comes(graph))));
-    expect(seen.map(({ customers }) => customers.size)).toEqual(seen.map(() => 1));
-    for (const { customers, methods } of seen) {
+    identities.push(...Array.from({ length: CUSTOMERS_PER_STEP }, testIdentity));
+    await Promise.all(identities.flatMap((identity) => graphs.map((graph) => identity.onboardOn(graph))));
+    expect(identities.map(({ customers }) => customers.size)).toEqual(identities.map(() => 1));
+    for (const { customers, methods } of identities) {
       const [customer_id = ''] = customers;
-      const ofBoth = await Promise.all(graphs.map((graph) => getPaymentMethods(graph, { customer_id })));
-      expect(ofBoth.map((wallet) => wallet.map(({ payment_method_id }) => payment_method_id))).toEqual([
+      const wallets = await Promise.all(graphs.map((graph) => getPaymentMethods(graph, { customer_id })));
+      expect(wallets.map((wallet) => wallet.map(({ payment_method_id }) => payment_method_id))).toEqual([
         [...methods],
         [...methods],
       ]);
@@ -58,11 +58,11 @@ test('of the same people at both nobody becomes two, and nothing fails, at any s
   }
   const last = opened.at(-1);
   expect(last).toBeDefined();
-  if (last) await closeVerified(last);
+  if (last) await verifyAndClose(last);
 });
 
 /** Somebody with an e-mail, a phone, a card and a device. */
-function person() {
+function testIdentity() {
   const identity = {
     digital_identifiers: [
       { type: 'email' as const, value: randomEmail(), is_verified: true },
@@ -76,7 +76,7 @@ function person() {
   return {
     customers,
     methods,
-    async comes(graph: Graph): Promise<void> {
+    async onboardOn(graph: Graph): Promise<void> {
       const request = onboardingRequest(identity);
       const { customer_id, payment_method_id } = await onboard(graph, testHeader(), { request, policy });
       customers.add(customer_id);

@@ -2,7 +2,7 @@ import type { Session } from 'neo4j-driver';
 import { createBatch, type Statement } from './batch.ts';
 import type { Reader } from './graph.ts';
 import type { Sender } from './key-store.ts';
-import { toOnePlan } from './one-plan.ts';
+import { toSingleParameter } from './single-parameter.ts';
 import { toPlain } from './values.ts';
 
 type Row = Record<string, unknown>;
@@ -12,7 +12,7 @@ export interface Statements extends Reader, Sender {
   /** Sends what is left and commits when everything has succeeded. */
   commit(): Promise<void>;
   /** Why it failed: the first failure of any statement, or else `error`. */
-  reason(error: unknown): Promise<unknown>;
+  rootCause(error: unknown): Promise<unknown>;
 }
 
 /**
@@ -23,18 +23,18 @@ export interface Statements extends Reader, Sender {
 export function beginStatements(session: Session, timeout: number): Statements {
   const transaction = session.beginTransaction({ timeout });
   const batch = createBatch();
-  const sent: Promise<unknown>[] = [];
+  const dispatched: Promise<unknown>[] = [];
   let firstFailure: unknown;
 
   const execute = async ({ cypher, parameters }: Statement): Promise<Row[]> => {
-    const { records } = await transaction.run(...toOnePlan(cypher, parameters));
+    const { records } = await transaction.run(...toSingleParameter(cypher, parameters));
     return records.map((record) => toPlain(record.toObject()) as Row);
   };
 
   /** Sends now; whoever has no use for the answer need not look at it. */
-  const start = (statement: Statement): Promise<Row[]> => {
+  const dispatch = (statement: Statement): Promise<Row[]> => {
     const answer = execute(statement);
-    sent.push(answer);
+    dispatched.push(answer);
     answer.catch((error) => {
       firstFailure ??= error;
     });
@@ -43,24 +43,24 @@ export function beginStatements(session: Session, timeout: number): Statements {
 
   const flush = () => {
     const statement = batch.take();
-    if (statement !== undefined) void start(statement);
+    if (statement !== undefined) void dispatch(statement);
   };
 
   return {
     send: batch.add,
     async read<T>(cypher: string, parameters: Row = {}): Promise<T[]> {
-      const isFirst = sent.length === 0;
+      const isFirst = dispatched.length === 0;
       if (!isFirst) flush();
       const statement = isFirst ? batch.takeBefore({ cypher, parameters }) : { cypher, parameters };
-      return (await start(statement)) as T[];
+      return (await dispatch(statement)) as T[];
     },
     async commit() {
       flush();
-      await Promise.all(sent);
+      await Promise.all(dispatched);
       await transaction.commit();
     },
-    async reason(error) {
-      await Promise.allSettled(sent);
+    async rootCause(error) {
+      await Promise.allSettled(dispatched);
       return firstFailure ?? error;
     },
   };

@@ -28,7 +28,7 @@ export interface Stream {
   /** The `seq` of its last event, with those of the command. */
   version: number;
   /** What its node has as version, or what the event that makes the node gives it. */
-  written: number;
+  storedVersion: number;
 }
 
 /** The streams that a command has locked or begun. */
@@ -43,13 +43,13 @@ export class Streams {
   }
 
   lockCustomer(id: string): Promise<CustomerNode> {
-    const missing = () => new PersonaError('customer_not_found', `there is no customer ${id}`);
-    return this.#lock(LOCK_CUSTOMER, { label: 'CustomerKey', id }, missing);
+    const notFound = () => new PersonaError('customer_not_found', `there is no customer ${id}`);
+    return this.#lock(LOCK_CUSTOMER, { label: 'CustomerKey', id }, notFound);
   }
 
   lockDevice(id: string): Promise<DeviceNode> {
-    const missing = () => new PersonaError('device_not_found', `there is no device ${id}`);
-    return this.#lock(LOCK_DEVICE, { label: 'DeviceKey', id }, missing);
+    const notFound = () => new PersonaError('device_not_found', `there is no device ${id}`);
+    return this.#lock(LOCK_DEVICE, { label: 'DeviceKey', id }, notFound);
   }
 
   /** @param createdAt - RFC 3339 */
@@ -57,26 +57,26 @@ export class Streams {
     const owner: KeyOwner = { label: kind === 'customer' ? 'CustomerKey' : 'DeviceKey', id };
     const { key, wrapped } = DataKey.create(this.#graph.keyRing, owner);
     this.#graph.keyStore.write(this.#statements, owner, wrapped, createdAt);
-    this.#streams.set(id, { id, kind, key, version: 0, written: 1 });
+    this.#streams.set(id, { id, kind, key, version: 0, storedVersion: 1 });
   }
 
-  of(id: string): Stream {
+  get(id: string): Stream {
     const stream = this.#streams.get(id);
     if (stream === undefined) throw new Error(`stream ${id} is used before it is locked`);
     return stream;
   }
 
   writeVersions(): void {
-    for (const { id, kind, version, written } of this.#streams.values()) {
+    for (const { id, kind, version, storedVersion } of this.#streams.values()) {
       const cypher = kind === 'customer' ? WRITE_CUSTOMER_VERSION : WRITE_DEVICE_VERSION;
-      if (version > written) this.#statements.send(cypher, { id, version });
+      if (version > storedVersion) this.#statements.send(cypher, { id, version });
     }
   }
 
   async #lock<N extends { version: number }>(
     cypher: string,
     owner: KeyOwner,
-    missing: () => PersonaError,
+    notFound: () => PersonaError,
   ): Promise<N> {
     const { id, label } = owner;
     const { row, wrapped } = await readWithKey<{ node: N & { status?: string } }>(
@@ -86,14 +86,14 @@ export class Streams {
       { cypher },
     );
     const node = row?.node;
-    if (node === undefined || node.status === 'erased' || node.status === 'merged') throw missing();
+    if (node === undefined || node.status === 'erased' || node.status === 'merged') throw notFound();
     if (wrapped === undefined) throw new PersonaError('internal', `the ${label} of ${id} is missing`);
     const key = DataKey.unwrap(this.#graph.keyRing, owner, wrapped);
     const kind = label === 'CustomerKey' ? 'customer' : 'device';
-    const known = this.#streams.get(id);
-    if (known === undefined)
-      this.#streams.set(id, { id, kind, key, version: node.version, written: node.version });
-    else node.version = known.version;
+    const existing = this.#streams.get(id);
+    if (existing === undefined)
+      this.#streams.set(id, { id, kind, key, version: node.version, storedVersion: node.version });
+    else node.version = existing.version;
     return node;
   }
 }

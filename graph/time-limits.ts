@@ -18,6 +18,6 @@ export const COMMAND_MS = 12_000;
  */
 export const LOCAL_COMMAND_MS = 3_000;
 /** No transaction is begun with less than this left, or less than half of what a command has. */
-export const LEAST_TRANSACTION_MS = 4_000;
+export const MIN_TRANSACTION_MS = 4_000;
 /** A read of a process that others wait for. */
 export const READ_MS = 12_000;

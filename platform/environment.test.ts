@@ -101,11 +101,11 @@ test.each([
   expect(failure(() => readApiEnvironment({ ...api, ...variables }))).toContain(line);
 });
 
-const { NOTIFY_WEBHOOK_URL: _, NOTIFY_WEBHOOK_SECRET: __, ...silent } = worker;
+const { NOTIFY_WEBHOOK_URL: _, NOTIFY_WEBHOOK_SECRET: __, ...withoutNotifier } = worker;
 const smtp = { NOTIFY_SMTP_URL: 'smtp://us:marked@mail.example:587', NOTIFY_FROM: 'Shop <a@shop.example>' };
 
 test('notices go by mail, or to the webhook, and with both to the webhook', () => {
-  expect(readWorkerEnvironment({ ...silent, ...smtp }).notify).toMatchObject({
+  expect(readWorkerEnvironment({ ...withoutNotifier, ...smtp }).notify).toMatchObject({
     by: 'smtp',
     from: 'Shop <a@shop.example>',
   });
@@ -129,7 +129,7 @@ test.each<[string, Record<string, string>, RegExp]>([
   ['two senders', { ...smtp, NOTIFY_FROM: 'a@b.example, c@d.example' }, /NOTIFY_FROM: must be an address/],
   ['a header in a sender', { ...smtp, NOTIFY_FROM: 'A\r\nBcc: <c@d.example>' }, /NOTIFY_FROM: must be an/],
 ])('notices with %s are refused at start', (_, variables, line) => {
-  const message = failure(() => readWorkerEnvironment({ ...silent, ...variables }));
+  const message = failure(() => readWorkerEnvironment({ ...withoutNotifier, ...variables }));
   expect(message).toMatch(line);
   expect(message).not.toContain('marked@');
 });
@@ -137,14 +137,14 @@ test.each<[string, Record<string, string>, RegExp]>([
 test.each(['smtp://127.0.0.1:25', 'smtps://us:pass%40word@mail.example', 'smtp://mail?requireTLS=true'])(
   'mail may go to %s',
   (url) => {
-    expect(readWorkerEnvironment({ ...silent, ...smtp, NOTIFY_SMTP_URL: url }).notify.by).toBe('smtp');
+    expect(readWorkerEnvironment({ ...withoutNotifier, ...smtp, NOTIFY_SMTP_URL: url }).notify.by).toBe('smtp');
   },
 );
 
 test('secrets are masked wherever the environment is printed', () => {
   const environment = {
     ...readWorkerEnvironment(worker),
-    mail: readWorkerEnvironment({ ...silent, ...smtp }),
+    mail: readWorkerEnvironment({ ...withoutNotifier, ...smtp }),
   };
   const printed = `${JSON.stringify(environment)}${inspect(environment, { depth: null })}${environment.stripe.apiKey}`;
   expect(printed).not.toContain('marked');
@@ -200,8 +200,8 @@ test('.env.example names every variable, each with its default', () => {
   const documented = new Map(lines.map(([, name, value]) => [name, value]));
   const variables = { ...commonVariables, ...apiVariables, ...workerVariables };
   // Read by the development stack, before any of Persona's processes run.
-  const ofTheStack = ['PERSONA_RUN_FILE', 'PERSONA_CACHE_DIR'];
-  expect([...documented.keys()].sort()).toEqual([...Object.keys(variables), ...ofTheStack].sort());
+  const stackVariables = ['PERSONA_RUN_FILE', 'PERSONA_CACHE_DIR'];
+  expect([...documented.keys()].sort()).toEqual([...Object.keys(variables), ...stackVariables].sort());
   for (const [name, schema] of Object.entries(variables)) {
     expect(schema.description, name).toBeTruthy();
     const fallback = schema.safeParse(undefined);

@@ -5,7 +5,7 @@
 
 import { z } from 'zod';
 import type { Secret } from './secret.ts';
-import { apiVariables, commonVariables, type RingKey, workerVariables } from './variables.ts';
+import { apiVariables, commonVariables, type RawRingKey, workerVariables } from './variables.ts';
 
 export interface CommonEnvironment {
   logLevel: string;
@@ -19,9 +19,9 @@ export interface CommonEnvironment {
     tls?: boolean | { serverRootCACertificate?: Buffer; clientCertPair?: { crt: Buffer; key: Buffer } };
   };
   /** The first key of each ring writes. */
-  keys: Secret<readonly RingKey[]>;
-  blindKeys: Secret<readonly RingKey[]>;
-  codecKeys: Secret<readonly RingKey[]>;
+  keys: Secret<readonly RawRingKey[]>;
+  blindKeys: Secret<readonly RawRingKey[]>;
+  codecKeys: Secret<readonly RawRingKey[]>;
 }
 
 /** What reading and comparing the graph takes. */
@@ -124,7 +124,7 @@ export function readTemporalEnvironment(variables: Variables): CommonEnvironment
 }
 
 /** @throws EnvironmentError if they are missing or malformed */
-export function readCodecKeys(variables: Variables): Secret<readonly RingKey[]> {
+export function readCodecKeys(variables: Variables): Secret<readonly RawRingKey[]> {
   return read(codecSchema, variables, () => []).TEMPORAL_CODEC_KEYS;
 }
 
@@ -215,13 +215,13 @@ function temporalOf(values: z.output<typeof temporalSchema>): CommonEnvironment[
 function read<T extends z.ZodObject>(
   schema: T,
   variables: Variables,
-  problemsTogether: (given: Variables) => readonly string[],
+  crossFieldProblems: (given: Variables) => readonly string[],
 ): z.output<T> {
   // `NAME=` in a shell or an env file means 'not set'.
   const given = Object.fromEntries(Object.entries(variables).filter(([, value]) => value?.trim()));
   const result = schema.safeParse(given);
   const problems = result.success ? [] : result.error.issues.map((issue) => describe(schema, given, issue));
-  problems.push(...pairProblems(given), ...problemsTogether(given));
+  problems.push(...pairProblems(given), ...crossFieldProblems(given));
   if (!result.success || problems.length > 0) throw new EnvironmentError(problems);
   return result.data;
 }

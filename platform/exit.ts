@@ -6,12 +6,12 @@ import { PolicyError } from './policy.ts';
 const EXIT_CONFIGURATION = 78;
 
 /** Ends a process that cannot go on. What a person can act on is one message; anything else is a bug, and shows where. */
-export function exitBecauseOf(error: unknown): never {
-  const isPersonas = error instanceof PersonaError;
+export function exitWithError(error: unknown): never {
+  const isPersonaError = error instanceof PersonaError;
   const isConfiguration =
     error instanceof EnvironmentError ||
     error instanceof PolicyError ||
-    (isPersonas && error.type === 'key_unavailable');
-  console.error(isConfiguration || isPersonas ? error.message : error);
+    (isPersonaError && error.type === 'key_unavailable');
+  console.error(isConfiguration || isPersonaError ? error.message : error);
   process.exit(isConfiguration ? EXIT_CONFIGURATION : 1);
 }

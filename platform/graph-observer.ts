@@ -2,9 +2,9 @@
 
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import { PersonaError } from '../domain/errors.ts';
-import { type CommittedCommand, createFactCounts } from './facts.ts';
+import { type CommittedCommand, createBusinessMetrics } from './business-metrics.ts';
 import type { Logger } from './logs.ts';
-import { logMilestone, type Surroundings } from './milestones.ts';
+import { logCommand, type LogContext } from './command-log.ts';
 
 /**
  * What the graph's `observer` wants to be.
@@ -15,7 +15,7 @@ import { logMilestone, type Surroundings } from './milestones.ts';
 export function observeGraph(
   registry: Registry,
   logger: Logger,
-  { connections, around }: { connections: number; around: () => Surroundings },
+  { connections, logContext }: { connections: number; logContext: () => LogContext },
 ) {
   const registers = [registry];
   const duration = new Histogram({
@@ -25,7 +25,7 @@ export function observeGraph(
     buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
     registers,
   });
-  const underWay = new Gauge({
+  const inFlight = new Gauge({
     name: 'persona_graph_operations',
     help: 'Reads and commands that are under way; each needs a connection',
     registers,
@@ -35,7 +35,7 @@ export function observeGraph(
     help: 'Connections to Neo4j that this process holds at most',
     registers,
   }).set(connections);
-  const repeated = new Counter({
+  const retried = new Counter({
     name: 'persona_graph_command_retries_total',
     help: 'Commands that were run again because others held their nodes or the connection was lost',
     labelNames: ['command'],
@@ -47,24 +47,24 @@ export function observeGraph(
     labelNames: ['command'],
     registers,
   });
-  const count = createFactCounts(registry, logger);
+  const count = createBusinessMetrics(registry, logger);
 
   return {
     started(operation: string) {
       const startedAt = performance.now();
-      underWay.inc();
+      inFlight.inc();
       return (failure?: unknown) => {
-        underWay.dec();
+        inFlight.dec();
         const result = resultOf(failure);
         duration.observe({ operation, result }, (performance.now() - startedAt) / 1_000);
         if (result === FOREIGN_TOKEN) foreignTokens.inc({ command: operation });
       };
     },
-    repeated: (command: string) => repeated.inc({ command }),
+    retried: (command: string) => retried.inc({ command }),
     committed(command: CommittedCommand) {
       count(command);
-      if (leftOutForeignToken(command)) foreignTokens.inc({ command: command.name });
-      logMilestone(logger, command, around());
+      if (omittedForeignToken(command)) foreignTokens.inc({ command: command.name });
+      logCommand(logger, command, logContext());
     },
   };
 }
@@ -72,7 +72,7 @@ export function observeGraph(
 const FOREIGN_TOKEN = 'token_belongs_to_other_customer';
 
 /** An onboarding and a verification succeed without the method, and say so in their answer. */
-function leftOutForeignToken({ result }: CommittedCommand): boolean {
+function omittedForeignToken({ result }: CommittedCommand): boolean {
   const { warnings, refused } = (result ?? {}) as { warnings?: readonly string[]; refused?: string };
   return refused === FOREIGN_TOKEN || warnings?.includes(FOREIGN_TOKEN) === true;
 }

@@ -1,6 +1,6 @@
 import { type Logger, pino } from 'pino';
 import { beforeEach, expect, test } from 'vitest';
-import { createLines } from './log-lines.ts';
+import { createLineWriter } from './log-lines.ts';
 
 let lines: string[];
 beforeEach(() => {
@@ -21,7 +21,7 @@ test.each([
 ])('a line with values %s is the one that the logger itself would write', (_, values) => {
   const logger = loggerAt('info');
   for (const each of [logger, logger.child({ correlation_id: 'c-1' })]) {
-    createLines(each, 'it "happened"', ['id', 'ms', 'type'])(values);
+    createLineWriter(each, 'it "happened"', ['id', 'ms', 'type'])(values);
     each.info(values, 'it "happened"');
   }
   expect(lines).toHaveLength(4);
@@ -29,10 +29,10 @@ test.each([
 });
 
 test('where the logger is silent, so are its lines', () => {
-  createLines(loggerAt('warn'), 'request', ['id'])({ id: 'a-1' });
+  createLineWriter(loggerAt('warn'), 'request', ['id'])({ id: 'a-1' });
   expect(lines).toEqual([]);
 });
 
 test('no line may have a field that is masked in others', () => {
-  expect(() => createLines(loggerAt('info'), 'request', ['id', 'email'])).toThrow('email');
+  expect(() => createLineWriter(loggerAt('info'), 'request', ['id', 'email'])).toThrow('email');
 });

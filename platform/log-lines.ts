@@ -6,7 +6,7 @@ import { SENSITIVE_NAMES } from './logs.ts';
 const { symbols } = pino;
 
 /** What pino makes its own lines of. */
-interface Parts {
+interface PinoInternals {
   /** The beginning of a line, by its level's number. */
   readonly [symbols.lsCacheSym]: Readonly<Record<number, string>>;
   readonly [symbols.timeSym]: () => string;
@@ -25,24 +25,24 @@ export type WriteLine<Name extends string> = (
  * and their values contain no fields, no line need be searched for what must be masked.
  * @param names none of which is masked in other lines
  */
-export function createLines<const Name extends string>(
+export function createLineWriter<const Name extends string>(
   logger: Logger,
   message: string,
   names: readonly Name[],
 ): WriteLine<Name> {
   const masked = names.filter((name) => SENSITIVE_NAMES.includes(name));
   if (masked.length > 0) throw new Error(`lines without masks must not have ${masked.join(', ')}`);
-  const parts = logger as unknown as Parts;
-  const begin = parts[symbols.lsCacheSym][pino.levels.values.info as number];
-  const end = `,"msg":${JSON.stringify(message)}${parts[symbols.endSym]}`;
+  const internals = logger as unknown as PinoInternals;
+  const begin = internals[symbols.lsCacheSym][pino.levels.values.info as number];
+  const end = `,"msg":${JSON.stringify(message)}${internals[symbols.endSym]}`;
   const fields = names.map((name) => ({ name, key: `,${JSON.stringify(name)}:` }));
   return (values) => {
     if (!logger.isLevelEnabled('info')) return;
-    let line = begin + parts[symbols.timeSym]() + parts[symbols.chindingsSym];
+    let line = begin + internals[symbols.timeSym]() + internals[symbols.chindingsSym];
     for (const { name, key } of fields) {
       const value = values[name];
       if (value !== undefined) line += key + JSON.stringify(value);
     }
-    parts[symbols.streamSym].write(line + end);
+    internals[symbols.streamSym].write(line + end);
   };
 }

@@ -34,7 +34,7 @@ export function createLogger(options: { process: string; level: string }): Logge
   const standardError = 2;
   const stream = process.stderr.isTTY
     ? pretty({ destination: standardError, sync: true, ignore: 'pid,hostname' })
-    : inTurns(pino.destination({ dest: standardError, sync: false }));
+    : batchedPerTick(pino.destination({ dest: standardError, sync: false }));
   return pino(
     {
       level: options.level,
@@ -48,38 +48,38 @@ export function createLogger(options: { process: string; level: string }): Logge
 }
 
 /** For a write that has begun: far more than it takes, and short for the end of a process. */
-const UNDER_WAY_MS = 100;
+const WRITE_WAIT_MS = 100;
 
 /**
  * Hands over the lines of one turn of the event loop together: the destination measures and copies all that waits
  * whenever it gets something, which for single lines costs more than making them. Whatever ends the process in good
  * order, its last lines are written.
  */
-function inTurns(
+function batchedPerTick(
   destination: ReturnType<typeof pino.destination>,
 ): DestinationStream & { flushSync(): void } {
   let lines: string[] = [];
-  let underWay = false;
+  let isWriting = false;
   destination.on('drain', () => {
-    underWay = false;
+    isWriting = false;
   });
-  const handOver = () => {
+  const flushLines = () => {
     if (lines.length === 0) return;
     const text = lines.join('');
     lines = [];
-    underWay = true;
+    isWriting = true;
     destination.write(text);
   };
   const flushSync = () => {
     // Another thread writes it, which needs no more than a moment: what follows must neither overtake it nor end it.
-    if (underWay) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, UNDER_WAY_MS);
-    handOver();
+    if (isWriting) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, WRITE_WAIT_MS);
+    flushLines();
     destination.flushSync();
   };
   process.once('exit', flushSync);
   return {
     write(line) {
-      if (lines.push(line) === 1) setImmediate(handOver);
+      if (lines.push(line) === 1) setImmediate(flushLines);
     },
     flushSync,
   };

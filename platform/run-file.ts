@@ -49,27 +49,27 @@ export function runSecretsPath(runFile: string): string {
 
 /** What runs, or undefined if there is no run file. A file that a killed copy left behind is read like any other: see `pids`. */
 export function readRunFile(path: string): RunFile | undefined {
-  const text = readIfThere(path);
+  const text = readIfExists(path);
   return text === undefined ? undefined : JSON.parse(text);
 }
 
 /** The secrets beside a run file; empty if there are none. */
 export function readRunSecrets(runFile: string): Record<string, string | undefined> {
-  return parseEnv(readIfThere(runSecretsPath(runFile)) ?? '');
+  return parseEnv(readIfExists(runSecretsPath(runFile)) ?? '');
 }
 
 /** Whoever reads the file meanwhile finds the old content or the new one, never half of it. Only its owner may read it. */
 export function writeRunFile(path: string, content: RunFile): void {
-  writePrivately(path, `${JSON.stringify(content, null, 2)}\n`);
+  writePrivateFile(path, `${JSON.stringify(content, null, 2)}\n`);
 }
 
 /** The same for the secrets beside it. */
 export function writeRunSecrets(runFile: string, secrets: Readonly<Record<string, string>>): void {
   const lines = Object.entries(secrets).map(([name, value]) => `${name}=${value}\n`);
-  writePrivately(runSecretsPath(runFile), lines.join(''));
+  writePrivateFile(runSecretsPath(runFile), lines.join(''));
 }
 
-function readIfThere(path: string): string | undefined {
+function readIfExists(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
@@ -78,9 +78,9 @@ function readIfThere(path: string): string | undefined {
   }
 }
 
-function writePrivately(path: string, text: string): void {
+function writePrivateFile(path: string, text: string): void {
   mkdirSync(dirname(path), { recursive: true });
-  const unfinished = `${path}.${process.pid}`;
-  writeFileSync(unfinished, text, { mode: 0o600 });
-  renameSync(unfinished, path);
+  const temporaryPath = `${path}.${process.pid}`;
+  writeFileSync(temporaryPath, text, { mode: 0o600 });
+  renameSync(temporaryPath, path);
 }

@@ -5,7 +5,7 @@ export interface Shutdown {
   /** Steps run in reversed order: what was started last stops first. */
   add(name: string, stop: () => Promise<void> | void): void;
   /** Runs the steps now; for a start that failed half-way. */
-  now(): Promise<void>;
+  stopAll(): Promise<void>;
 }
 
 /**
@@ -32,5 +32,5 @@ export function createShutdown(logger: Logger, graceMs: number): Shutdown {
     await run();
     logger.info('stopped');
   });
-  return { add: (name, stop) => void steps.push({ name, stop }), now: run };
+  return { add: (name, stop) => void steps.push({ name, stop }), stopAll: run };
 }

@@ -8,7 +8,7 @@ const KEY_BYTES = 32;
 const KEY = /^([A-Za-z0-9._-]{1,32}):([A-Za-z0-9+/_-]+={0,2})$/;
 
 /** One key of a ring; the first one of a ring writes, all of them read. */
-export interface RingKey {
+export interface RawRingKey {
   readonly id: string;
   /** 32 bytes. */
   readonly key: Buffer;
@@ -49,7 +49,7 @@ const keyRing = z.string().transform((text, context) => {
     context.addIssue({ code: 'custom', message });
     return z.NEVER;
   };
-  const keys: RingKey[] = [];
+  const keys: RawRingKey[] = [];
   for (const [index, part] of text.split(',').entries()) {
     const [, id, base64] = KEY.exec(part.trim()) ?? [];
     // The text itself is never repeated: it is a key.
@@ -61,7 +61,7 @@ const keyRing = z.string().transform((text, context) => {
     if (keys.some((other) => other.id === id)) return problem(`has two keys named '${id}'`);
     keys.push({ id, key });
   }
-  return new Secret<readonly RingKey[]>(keys);
+  return new Secret<readonly RawRingKey[]>(keys);
 });
 
 export const commonVariables = {

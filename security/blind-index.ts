@@ -16,14 +16,14 @@ export interface BlindIndex {
 
 /** @param ring - `PERSONA_BLIND_KEYS` */
 export function createBlindIndex(ring: KeyRing): BlindIndex {
-  const under = (key: KeyRing['first'], kind: BlindKind, value: string) =>
+  const hashWith = (key: KeyRing['first'], kind: BlindKind, value: string) =>
     `${key.id}:${createHmac('sha256', key.secret).update(`${kind}\0${value}`).digest('hex')}`;
   return {
-    hash: (kind, value) => under(ring.first, kind, value),
-    hashes: (kind, value) => ring.keys.map((key) => under(key, kind, value)),
+    hash: (kind, value) => hashWith(ring.first, kind, value),
+    hashes: (kind, value) => ring.keys.map((key) => hashWith(key, kind, value)),
     matches(kind, value, hash) {
       const key = ring.find(hash.slice(0, hash.lastIndexOf(':')));
-      return key !== undefined && under(key, kind, value) === hash;
+      return key !== undefined && hashWith(key, kind, value) === hash;
     },
   };
 }

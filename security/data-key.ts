@@ -1,7 +1,7 @@
 import { createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
 import { PersonaError } from '../domain/errors.ts';
 import type { KeyRing } from './key-ring.ts';
-import type { SealedField } from './sealing.ts';
+import type { EncryptionContext } from './sealing.ts';
 import { open, seal } from './sealing.ts';
 
 /** Whose key it is: destroying it takes everything sealed with it out of the graph, the log and Kafka. */
@@ -21,7 +21,7 @@ export interface WrappedKey {
 export class DataKey {
   readonly #secret: KeyObject;
   /** What this copy has sealed itself: whoever writes an event opens it again for the node that the event changes. */
-  readonly #sealed = new Map<string, { place: string; value: string }>();
+  readonly #sealed = new Map<string, { context: string; value: string }>();
 
   private constructor(bytes: Buffer) {
     this.#secret = createSecretKey(bytes);
@@ -30,7 +30,7 @@ export class DataKey {
   /** A new random key and its wrapping by the ring's first key. */
   static create(ring: KeyRing, owner: KeyOwner): { key: DataKey; wrapped: WrappedKey } {
     const bytes = randomBytes(32);
-    const wrapped = seal(ring.first.secret, bytes, place(owner));
+    const wrapped = seal(ring.first.secret, bytes, context(owner));
     return { key: new DataKey(bytes), wrapped: { wrapped, key_id: ring.first.id } };
   }
 
@@ -43,32 +43,32 @@ export class DataKey {
         `PERSONA_KEYS lacks the key ${stored.key_id}, which stored data needs`,
       );
     }
-    return new DataKey(attempt(() => open(ringKey.secret, stored.wrapped, place(owner)), owner.label));
+    return new DataKey(unsealOrThrow(() => open(ringKey.secret, stored.wrapped, context(owner)), owner.label));
   }
 
   seal(value: string, label: string, id: string, field: string): string {
     const sealed = seal(this.#secret, value, { label, id, field });
-    this.#sealed.set(sealed, { place: nameOf(label, id, field), value });
+    this.#sealed.set(sealed, { context: pathOf(label, id, field), value });
     return sealed;
   }
 
   /** @throws PersonaError internal when the value does not belong there or was changed */
   open(sealed: string, label: string, id: string, field: string): string {
-    const own = this.#sealed.get(sealed);
-    if (own?.place === nameOf(label, id, field)) return own.value;
-    return attempt(() => open(this.#secret, sealed, { label, id, field }), `${label}.${field}`).toString(
+    const cached = this.#sealed.get(sealed);
+    if (cached?.context === pathOf(label, id, field)) return cached.value;
+    return unsealOrThrow(() => open(this.#secret, sealed, { label, id, field }), `${label}.${field}`).toString(
       'utf8',
     );
   }
 }
 
-const nameOf = (...place: [label: string, id: string, field: string]) => place.join('\0');
+const pathOf = (...context: [label: string, id: string, field: string]) => context.join('\0');
 
-function place(owner: KeyOwner): SealedField {
+function context(owner: KeyOwner): EncryptionContext {
   return { label: owner.label, id: owner.id, field: 'key' };
 }
 
-function attempt(work: () => Buffer, what: string): Buffer {
+function unsealOrThrow(work: () => Buffer, what: string): Buffer {
   try {
     return work();
   } catch (cause) {

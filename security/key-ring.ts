@@ -22,6 +22,6 @@ export function createKeyRing(keys: readonly { id: string; key: Buffer }[]): Key
 }
 
 /** Tells two keys of one id apart, and says nothing of either. */
-export function keyCheck({ secret }: RingKey): string {
+export function keyCheckValue({ secret }: RingKey): string {
   return createHmac('sha256', secret).update('persona: which key is this').digest('hex').slice(0, 16);
 }

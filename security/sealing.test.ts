@@ -6,7 +6,7 @@ import { createKeyRing } from './key-ring.ts';
 import { isSealed, open, seal } from './sealing.ts';
 
 const entry = (id: string) => ({ id, key: randomBytes(32) });
-const place = { label: 'PaymentMethod', id: '1', field: 'token' };
+const context = { label: 'PaymentMethod', id: '1', field: 'token' };
 
 test('the first key of a ring writes, every key is found by its id', () => {
   const ring = createKeyRing([entry('b'), entry('a')]);
@@ -17,19 +17,19 @@ test('the first key of a ring writes, every key is found by its id', () => {
 
 test('a sealed value opens with its key, in its place, unchanged, and nowhere else', () => {
   const key = createSecretKey(randomBytes(32));
-  const sealed = seal(key, 'pm_ünïcode', place);
+  const sealed = seal(key, 'pm_ünïcode', context);
   expect(isSealed(sealed)).toBe(true);
-  expect(open(key, sealed, place).toString()).toBe('pm_ünïcode');
-  expect(seal(key, 'pm_ünïcode', place)).not.toBe(sealed);
-  expect(() => open(createSecretKey(randomBytes(32)), sealed, place)).toThrow();
+  expect(open(key, sealed, context).toString()).toBe('pm_ünïcode');
+  expect(seal(key, 'pm_ünïcode', context)).not.toBe(sealed);
+  expect(() => open(createSecretKey(randomBytes(32)), sealed, context)).toThrow();
   for (const other of [{ label: 'Device' }, { id: '2' }, { field: 'value' }]) {
-    expect(() => open(key, sealed, { ...place, ...other })).toThrow();
+    expect(() => open(key, sealed, { ...context, ...other })).toThrow();
   }
   const changed = Buffer.from(sealed.slice(3), 'base64');
   changed[14] = (changed[14] ?? 0) ^ 1;
-  expect(() => open(key, `s1:${changed.toString('base64')}`, place)).toThrow();
-  expect(() => open(key, 's1:AAAA', place)).toThrow(/cut short/);
-  expect(() => open(key, 'pm_plain', place)).toThrow(/not sealed/);
+  expect(() => open(key, `s1:${changed.toString('base64')}`, context)).toThrow();
+  expect(() => open(key, 's1:AAAA', context)).toThrow(/cut short/);
+  expect(() => open(key, 'pm_plain', context)).toThrow(/not sealed/);
 });
 
 test('a data key is opened by the ring that wrapped it, for its owner, also after a new first key', () => {

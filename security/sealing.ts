@@ -7,7 +7,7 @@ const TAG_BYTES = 16;
 const PREFIX = 's1:';
 
 /** Where a sealed value belongs: a ciphertext moved to another node or field does not open. */
-export interface SealedField {
+export interface EncryptionContext {
   readonly label: string;
   readonly id: string;
   readonly field: string;
@@ -17,22 +17,22 @@ export interface SealedField {
  * AES-256-GCM with the place as associated data: `s1:` and base64 of nonce ‖ ciphertext ‖ tag.
  * @param key - 32 bytes
  */
-export function seal(key: KeyObject, plaintext: string | Buffer, place: SealedField): string {
+export function seal(key: KeyObject, plaintext: string | Buffer, context: EncryptionContext): string {
   const nonce = nextNonce();
-  const cipher = createCipheriv(ALGORITHM, key, nonce).setAAD(associatedData(place));
+  const cipher = createCipheriv(ALGORITHM, key, nonce).setAAD(associatedData(context));
   const body = [cipher.update(plaintext as string, 'utf8'), cipher.final()];
   return PREFIX + Buffer.concat([nonce, ...body, cipher.getAuthTag()]).toString('base64');
 }
 
 /** @throws Error when the value is not sealed, was sealed with another key or for another place, or was changed */
-export function open(key: KeyObject, sealed: string, place: SealedField): Buffer {
-  if (!sealed.startsWith(PREFIX)) throw new Error(`${place.label}.${place.field} is not sealed`);
+export function open(key: KeyObject, sealed: string, context: EncryptionContext): Buffer {
+  if (!sealed.startsWith(PREFIX)) throw new Error(`${context.label}.${context.field} is not sealed`);
   const bytes = Buffer.from(sealed.slice(PREFIX.length), 'base64');
-  if (bytes.length < NONCE_BYTES + TAG_BYTES) throw new Error(`${place.label}.${place.field} is cut short`);
+  if (bytes.length < NONCE_BYTES + TAG_BYTES) throw new Error(`${context.label}.${context.field} is cut short`);
   const decipher = createDecipheriv(ALGORITHM, key, bytes.subarray(0, NONCE_BYTES), {
     authTagLength: TAG_BYTES,
   })
-    .setAAD(associatedData(place))
+    .setAAD(associatedData(context))
     .setAuthTag(bytes.subarray(-TAG_BYTES));
   return Buffer.concat([decipher.update(bytes.subarray(NONCE_BYTES, -TAG_BYTES)), decipher.final()]);
 }
@@ -41,6 +41,6 @@ export function isSealed(value: unknown): boolean {
   return typeof value === 'string' && value.startsWith(PREFIX);
 }
 
-function associatedData(place: SealedField): Buffer {
-  return Buffer.from(JSON.stringify([place.label, place.id, place.field]));
+function associatedData(context: EncryptionContext): Buffer {
+  return Buffer.from(JSON.stringify([context.label, context.id, context.field]));
 }

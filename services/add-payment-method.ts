@@ -1,8 +1,8 @@
 import { PersonaError } from '../domain/errors.ts';
 import { getGatewayCustomer, getPaymentMethod, isSameRequest } from '../graph/index.ts';
-import { addPaymentMethod as startAddPaymentMethod } from '../temporal/starts.ts';
-import type { ServiceDeps } from './deps.ts';
-import type { Caller } from './request.ts';
+import { addPaymentMethod as startAddPaymentMethod } from '../temporal/workflow-client.ts';
+import type { ServiceDependencies } from './service-dependencies.ts';
+import type { Caller } from './caller.ts';
 import type { NewPaymentMethod } from './services.ts';
 import type { PaymentMethodView } from './views.ts';
 
@@ -14,7 +14,7 @@ import type { PaymentMethodView } from './views.ts';
  *   token_belongs_to_other_customer, payment_method_declined, temporal_unavailable, deadline_exceeded
  */
 export async function addPaymentMethod(
-  { graph, temporal }: ServiceDeps,
+  { graph, temporal }: ServiceDependencies,
   caller: Caller,
   { customer_id, ...method }: NewPaymentMethod,
 ): Promise<PaymentMethodView> {

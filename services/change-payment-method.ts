@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
 import { PersonaError } from '../domain/errors.ts';
 import type { MethodChange } from '../domain/method-change.ts';
-import type { EditPaymentMethodInput } from '../domain/processes.ts';
+import type { EditPaymentMethodInput } from '../domain/workflow-contracts.ts';
 import { getGatewayCustomer, getPaymentMethod, isSameRequest, readWallet } from '../graph/index.ts';
 import {
   removePaymentMethod as startRemoval,
   updatePaymentMethod as startUpdate,
-} from '../temporal/starts.ts';
-import type { ServiceDeps } from './deps.ts';
-import type { Caller } from './request.ts';
+} from '../temporal/workflow-client.ts';
+import type { ServiceDependencies } from './service-dependencies.ts';
+import type { Caller } from './caller.ts';
 import type { PaymentMethodView } from './views.ts';
 
 export interface MethodEdit {
@@ -18,7 +18,7 @@ export interface MethodEdit {
   expected_version?: number;
 }
 
-type Deps = Pick<ServiceDeps, 'graph' | 'temporal'>;
+type Dependencies = Pick<ServiceDependencies, 'graph' | 'temporal'>;
 
 /**
  * Changes a method of the wallet of the customer who asks (specification: workflows, 3): its date at the gateway first,
@@ -30,16 +30,16 @@ type Deps = Pick<ServiceDeps, 'graph' | 'temporal'>;
  *   deadline_exceeded
  */
 export async function updatePaymentMethod(
-  deps: Deps,
+  dependencies: Dependencies,
   caller: Caller,
   { change, ...edit }: MethodEdit & { change: MethodChange },
 ): Promise<{ method: PaymentMethodView; pending: boolean }> {
-  await requireOwn(deps, edit);
-  const { graph, temporal } = deps;
-  const input = inputOf(caller, edit, `update ${JSON.stringify(change)}`);
-  const waiting = { deadline: new Date(caller.deadline) };
-  const { request_hash, pending } = await startUpdate(temporal, { ...input, change }, waiting);
-  requireSame(deps, input.idempotency_key, { ...edit, change, by: input.by }, request_hash);
+  await requireOwnMethod(dependencies, edit);
+  const { graph, temporal } = dependencies;
+  const input = workflowInput(caller, edit, `update ${JSON.stringify(change)}`);
+  const callOptions = { deadline: new Date(caller.deadline) };
+  const { request_hash, pending } = await startUpdate(temporal, { ...input, change }, callOptions);
+  requireSameRequest(dependencies, input.idempotency_key, { ...edit, change, by: input.by }, request_hash);
   return { method: await getPaymentMethod(graph, edit), pending };
 }
 
@@ -50,17 +50,17 @@ export async function updatePaymentMethod(
  * @throws PersonaError customer_not_found, customer_suspended, payment_method_not_found, stale_version,
  *   idempotency_key_reused, temporal_unavailable, deadline_exceeded
  */
-export async function removePaymentMethod(deps: Deps, caller: Caller, edit: MethodEdit): Promise<void> {
-  await requireOwn(deps, edit);
-  const input = inputOf(caller, edit, 'remove');
-  const { request_hash } = await startRemoval(deps.temporal, input, {
+export async function removePaymentMethod(dependencies: Dependencies, caller: Caller, edit: MethodEdit): Promise<void> {
+  await requireOwnMethod(dependencies, edit);
+  const input = workflowInput(caller, edit, 'remove');
+  const { request_hash } = await startRemoval(dependencies.temporal, input, {
     deadline: new Date(caller.deadline),
   });
-  requireSame(deps, input.idempotency_key, { ...edit, by: input.by }, request_hash);
+  requireSameRequest(dependencies, input.idempotency_key, { ...edit, by: input.by }, request_hash);
 }
 
 /** Asked here too, so that what cannot be leaves no process behind. A removed one may be asked for again, by its key. */
-async function requireOwn({ graph }: Deps, { customer_id, payment_method_id }: MethodEdit): Promise<void> {
+async function requireOwnMethod({ graph }: Dependencies, { customer_id, payment_method_id }: MethodEdit): Promise<void> {
   const [{ status }, wallet] = await Promise.all([
     getGatewayCustomer(graph, { customer_id }),
     readWallet(graph, customer_id),
@@ -72,10 +72,10 @@ async function requireOwn({ graph }: Deps, { customer_id, payment_method_id }: M
     throw new PersonaError('payment_method_not_found', `there is no payment method ${payment_method_id}`);
 }
 
-function inputOf(caller: Caller, edit: MethodEdit, what: string): EditPaymentMethodInput {
+function workflowInput(caller: Caller, edit: MethodEdit, operation: string): EditPaymentMethodInput {
   return {
     ...edit,
-    idempotency_key: caller.idempotencyKey ?? ownKey(caller, edit, what),
+    idempotency_key: caller.idempotencyKey ?? derivedIdempotencyKey(caller, edit, operation),
     by: 'customer',
     caller: caller.caller,
     actor: caller.actor,
@@ -88,13 +88,13 @@ function inputOf(caller: Caller, edit: MethodEdit, what: string): EditPaymentMet
  * The key of a request that has none: the same change of the same version is the same request. Without a version it may be
  * meant anew each time. It has spaces in it, which no caller's key has.
  */
-function ownKey(caller: Caller, { payment_method_id, expected_version }: MethodEdit, what: string): string {
-  if (expected_version === undefined) return `request ${caller.correlationId} ${what}`;
-  const change = createHash('sha256').update(what).digest('hex');
+function derivedIdempotencyKey(caller: Caller, { payment_method_id, expected_version }: MethodEdit, operation: string): string {
+  if (expected_version === undefined) return `request ${caller.correlationId} ${operation}`;
+  const change = createHash('sha256').update(operation).digest('hex');
   return `version ${payment_method_id} ${expected_version} ${change}`;
 }
 
-function requireSame({ graph }: Deps, key: string, request: object, request_hash: string): void {
+function requireSameRequest({ graph }: Dependencies, key: string, request: object, request_hash: string): void {
   if (isSameRequest(graph, request, request_hash)) return;
   throw new PersonaError(
     'idempotency_key_reused',

@@ -6,7 +6,7 @@ import type { Policy } from '../domain/policy.ts';
 import type { Graph } from '../graph/index.ts';
 import { readPolicy } from '../platform/policy.ts';
 import { createContextReader } from './context.ts';
-import type { Caller } from './request.ts';
+import type { Caller } from './caller.ts';
 
 const CUSTOMER = '0198c5f0-7a51-7d3e-9c1f-2b8a4f6d0e11';
 let reads: number;
@@ -19,14 +19,14 @@ beforeEach(() => {
   version = 1;
   results = [];
   failing = undefined;
-  heardElsewhere = Infinity;
+  replicaVersion = Infinity;
 });
 
 /** What the other members of a cluster have heard of: all, or less; 0: nothing of the customer at all. */
-let heardElsewhere: number;
+let replicaVersion: number;
 
 /** Each read takes a moment and sees the version of its beginning. */
-async function rowOf(seen: number) {
+async function rowOf(versionRead: number) {
   reads += 1;
   await new Promise((resolve) => setTimeout(resolve, 5));
   if (failing) throw failing;
@@ -35,7 +35,7 @@ async function rowOf(seen: number) {
     ltv_minor: 123_450,
     segment: 'NEW',
     status: 'active',
-    version: seen,
+    version: versionRead,
     device_ids: [],
     trust_scores: [],
     last_logins: [],
@@ -43,12 +43,12 @@ async function rowOf(seen: number) {
     default_payment_method_id: null,
     verified_shipping_address_count: 0,
   };
-  return seen === 0 ? [] : [row];
+  return versionRead === 0 ? [] : [row];
 }
 const graph = {
   now: Date.now,
   read: () => rowOf(version),
-  readAnywhere: () => rowOf(Math.min(version, heardElsewhere)),
+  readAnywhere: () => rowOf(Math.min(version, replicaVersion)),
 } as unknown as Graph;
 
 function readerWith(maxStalenessMs: number) {
@@ -114,7 +114,7 @@ test('a version that the cache does not have is waited for in the graph', async 
 });
 
 test('a version that does not come is refused just before the deadline', async () => {
-  const early = async () => {
+  const refusedBeforeDeadline = async () => {
     const until = Date.now() + 150;
     await expect(readerWith(60_000)(caller(150), { ...strong, min_version: 9 })).rejects.toMatchObject({
       type: 'version_not_visible',
@@ -122,7 +122,7 @@ test('a version that does not come is refused just before the deadline', async (
     return Date.now() <= until;
   };
   // Again where the machine stood still in the last moment.
-  await expect.poll(early).toBe(true);
+  await expect.poll(refusedBeforeDeadline).toBe(true);
   expect(reads).toBeGreaterThan(2);
 });
 
@@ -138,7 +138,7 @@ test('an error is everybody’s who waited for it, and is not kept', async () =>
 
 test('on a cluster an eventual read may be behind; a strong one, and one that asks for more, never is', async () => {
   version = 2;
-  heardElsewhere = 1;
+  replicaVersion = 1;
   const read = readerWith(60_000);
   expect((await read(caller(), eventual)).version).toBe(1);
   expect((await read(caller(), { ...eventual, min_version: 2 })).version).toBe(2);
@@ -146,7 +146,7 @@ test('on a cluster an eventual read may be behind; a strong one, and one that as
 });
 
 test('a customer whom one member does not know yet is there all the same', async () => {
-  heardElsewhere = 0;
+  replicaVersion = 0;
   expect((await readerWith(60_000)(caller(), eventual)).version).toBe(1);
   version = 0;
   await expect(readerWith(60_000)(caller(), eventual)).rejects.toMatchObject({ type: 'customer_not_found' });

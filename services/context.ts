@@ -3,16 +3,16 @@ import { LRUCache } from 'lru-cache';
 import { PersonaError } from '../domain/errors.ts';
 import { decimalFromMinor } from '../domain/money.ts';
 import { getCustomerContext } from '../graph/index.ts';
-import type { ServiceDeps } from './deps.ts';
-import { type Caller, remaining } from './request.ts';
+import type { ServiceDependencies } from './service-dependencies.ts';
+import { type Caller, remaining } from './caller.ts';
 import type { ContextRequest } from './services.ts';
 import type { CustomerContextView } from './views.ts';
 
 /** Contexts kept, about 1 KiB each. */
 const MAX_ENTRIES = 20_000;
 /** A version that is not there yet is asked for again after these milliseconds; writes take about that long. */
-const FIRST_PAUSE_MS = 5;
-const LONGEST_PAUSE_MS = 100;
+const FIRST_DELAY_MS = 5;
+const MAX_DELAY_MS = 100;
 /** So much of the wait, and what a read takes, is left for the last answer. */
 const MARGIN_MS = 20;
 
@@ -25,7 +25,7 @@ export type ContextReader = (caller: Caller, request: ContextRequest) => Promise
  * @param onRead is told whether the cache had it
  */
 export function createContextReader(
-  { graph, policy }: Pick<ServiceDeps, 'graph' | 'policy'>,
+  { graph, policy }: Pick<ServiceDependencies, 'graph' | 'policy'>,
   onRead: (result: 'hit' | 'miss' | 'bypass') => void,
 ): ContextReader {
   const { maxStalenessMs } = policy.context;
@@ -35,7 +35,7 @@ export function createContextReader(
     return { ...context, ltv: decimalFromMinor(ltv_minor, ltv_currency), ltv_currency };
   };
   /** A customer whom one member of a cluster does not know may only be new. */
-  const readNearby = (customer_id: string): Promise<CustomerContextView> =>
+  const readEventual = (customer_id: string): Promise<CustomerContextView> =>
     read(customer_id, true).catch((error: unknown) => {
       if (error instanceof PersonaError && error.type === 'customer_not_found')
         return read(customer_id, false);
@@ -46,7 +46,7 @@ export function createContextReader(
     ttl: Math.max(1, maxStalenessMs),
     fetchMethod: async (customerId, _, { options }) => {
       const startedAt = performance.now();
-      const context = await readNearby(customerId);
+      const context = await readEventual(customerId);
       // It is as old as the moment at which the query began.
       options.ttl = Math.max(1, maxStalenessMs - (performance.now() - startedAt));
       return context;
@@ -56,27 +56,27 @@ export function createContextReader(
   /** @throws PersonaError customer_not_found, version_not_visible (after the whole wait), graph_unavailable */
   return async (caller, { customer_id, consistency, min_version }) => {
     if (consistency === 'eventual' && maxStalenessMs > 0) {
-      const known = cache.get(customer_id);
-      onRead(known === undefined ? 'miss' : 'hit');
-      const context = known ?? (await cache.forceFetch(customer_id));
+      const cached = cache.get(customer_id);
+      onRead(cached === undefined ? 'miss' : 'hit');
+      const context = cached ?? (await cache.forceFetch(customer_id));
       if (context.version >= min_version) return context;
     } else {
       onRead('bypass');
     }
-    for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
-      const askedAt = performance.now();
+    for (let delay = FIRST_DELAY_MS; ; delay = Math.min(delay * 2, MAX_DELAY_MS)) {
+      const readStartedAt = performance.now();
       const context = await read(customer_id, false);
       if (context.version >= min_version) {
         if (maxStalenessMs > 0) cache.set(customer_id, context);
         return context;
       }
-      const another = pause + (performance.now() - askedAt);
-      if (caller.signal.aborted || remaining(caller) < another + MARGIN_MS)
+      const nextReadMs = delay + (performance.now() - readStartedAt);
+      if (caller.signal.aborted || remaining(caller) < nextReadMs + MARGIN_MS)
         throw new PersonaError(
           'version_not_visible',
           `customer ${customer_id} is at version ${context.version}, not yet at ${min_version}`,
         );
-      await setTimeout(pause);
+      await setTimeout(delay);
     }
   };
 }

@@ -5,10 +5,10 @@ import {
   getCustomer as readCustomer,
   getCustomerProfile,
 } from '../graph/index.ts';
-import type { ServiceDeps } from './deps.ts';
+import type { ServiceDependencies } from './service-dependencies.ts';
 import type { CustomerView } from './views.ts';
 
-type Deps = Pick<ServiceDeps, 'graph' | 'policy'>;
+type Dependencies = Pick<ServiceDependencies, 'graph' | 'policy'>;
 
 /**
  * A customer with their profile, as services see it.
@@ -16,7 +16,7 @@ type Deps = Pick<ServiceDeps, 'graph' | 'policy'>;
  * @throws PersonaError customer_not_found, graph_unavailable
  */
 export async function getCustomer(
-  { graph, policy }: Deps,
+  { graph, policy }: Dependencies,
   ids: { customer_id: string },
 ): Promise<CustomerView> {
   const [profile, { ltv_minor, acquisition_date }] = await Promise.all([
@@ -33,12 +33,12 @@ export async function getCustomer(
  * @throws PersonaError invalid_argument, customer_not_found (nobody's), graph_unavailable
  */
 export async function findCustomerByDigitalId(
-  deps: Deps,
+  dependencies: Dependencies,
   identifier: { type: 'email' | 'phone_number'; value: string },
 ): Promise<{ customer: CustomerView; is_verified: boolean }> {
-  const found = await findByDigitalId(deps.graph, { ...identifier, policy: deps.policy });
+  const found = await findByDigitalId(dependencies.graph, { ...identifier, policy: dependencies.policy });
   if (found === undefined)
     throw new PersonaError('customer_not_found', `no customer has this ${identifier.type}`);
   const { customer_id, is_verified } = found;
-  return { customer: await getCustomer(deps, { customer_id }), is_verified };
+  return { customer: await getCustomer(dependencies, { customer_id }), is_verified };
 }

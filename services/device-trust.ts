@@ -1,9 +1,9 @@
-import { invalid } from '../domain/errors.ts';
+import { validationError } from '../domain/errors.ts';
 import { isTrusted } from '../domain/trust.ts';
 import { CLOCK_SKEW_MS } from '../graph/recovery/index.ts';
 import { updateDeviceTrustScore } from '../graph/index.ts';
-import type { ServiceDeps } from './deps.ts';
-import type { Caller } from './request.ts';
+import type { ServiceDependencies } from './service-dependencies.ts';
+import type { Caller } from './caller.ts';
 import type { DeviceTrustRequest } from './services.ts';
 import type { DeviceTrustView } from './views.ts';
 
@@ -14,7 +14,7 @@ import type { DeviceTrustView } from './views.ts';
  * @throws PersonaError invalid_argument (a time in the future), device_not_found, stale_version, idempotency_key_reused, graph_unavailable
  */
 export async function updateDeviceTrust(
-  { graph, policy }: ServiceDeps,
+  { graph, policy }: ServiceDependencies,
   caller: Caller,
   request: DeviceTrustRequest,
 ): Promise<DeviceTrustView> {
@@ -22,7 +22,7 @@ export async function updateDeviceTrust(
   const observed_at = request.observed_at ?? new Date().toISOString();
   // An opinion from the future would outlast every true one.
   if (Date.parse(observed_at) > Date.now() + CLOCK_SKEW_MS)
-    throw invalid([{ field: 'observed_at', message: 'must not be in the future' }]);
+    throw validationError([{ field: 'observed_at', message: 'must not be in the future' }]);
   const header = {
     caller: caller.caller,
     ...(caller.idempotencyKey === undefined

@@ -1,11 +1,11 @@
-import { invalid, PersonaError } from '../domain/errors.ts';
+import { validationError, PersonaError } from '../domain/errors.ts';
 import { validateOnboarding } from '../domain/onboarding.ts';
-import { formRules } from '../domain/onboarding-forms.ts';
-import type { OnboardingAnswer } from '../domain/onboarding-types.ts';
+import { formatRules } from '../domain/onboarding-formats.ts';
+import type { OnboardingResult } from '../domain/onboarding-types.ts';
 import { isSameRequest } from '../graph/index.ts';
-import { onboardCustomer } from '../temporal/starts.ts';
-import type { ServiceDeps } from './deps.ts';
-import type { Caller } from './request.ts';
+import { onboardCustomer } from '../temporal/workflow-client.ts';
+import type { ServiceDependencies } from './service-dependencies.ts';
+import type { Caller } from './caller.ts';
 
 /**
  * Onboards a customer, or recognises one, and answers once the graph is written (specification: workflows, 1). The
@@ -15,14 +15,14 @@ import type { Caller } from './request.ts';
  *   what the process refuses, temporal_unavailable, deadline_exceeded
  */
 export async function onboard(
-  { graph, temporal, policy }: ServiceDeps,
+  { graph, temporal, policy }: ServiceDependencies,
   caller: Caller,
   input: unknown,
-): Promise<OnboardingAnswer> {
-  const checked = validateOnboarding(input, formRules(policy));
-  if (!checked.ok) throw invalid(checked.problems, checked.type);
+): Promise<OnboardingResult> {
+  const checked = validateOnboarding(input, formatRules(policy));
+  if (!checked.ok) throw validationError(checked.problems, checked.type);
   const { request } = checked;
-  const { request_hash, ...answer } = await onboardCustomer(
+  const { request_hash, ...result } = await onboardCustomer(
     temporal,
     { caller: caller.caller, actor: caller.actor, correlation_id: caller.correlationId, request },
     { deadline: new Date(caller.deadline) },
@@ -32,5 +32,5 @@ export async function onboard(
       'idempotency_key_reused',
       `the transaction ${request.transaction_id} was onboarded before with another request`,
     );
-  return answer;
+  return result;
 }

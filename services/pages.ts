@@ -1,4 +1,4 @@
-import { invalid } from '../domain/errors.ts';
+import { validationError } from '../domain/errors.ts';
 import type { Page } from './views.ts';
 
 /** Entries of the longest page. */
@@ -79,5 +79,5 @@ export function readTimeCursor(cursor: string): { time: string; id: string } {
 
 /** @throws PersonaError invalid_argument */
 export function refuseCursor(): never {
-  throw invalid([{ field: 'cursor', message: 'must be the next_cursor of the page before' }]);
+  throw validationError([{ field: 'cursor', message: 'must be the next_cursor of the page before' }]);
 }

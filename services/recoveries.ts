@@ -1,8 +1,8 @@
 import { PersonaError } from '../domain/errors.ts';
 import { getGatewayCustomer } from '../graph/index.ts';
 import { getRecoveries as readRecoveries, getRecovery as readRecovery } from '../graph/recovery/index.ts';
-import { askRecovery } from '../temporal/starts.ts';
-import type { ServiceDeps } from './deps.ts';
+import { queryRecovery } from '../temporal/workflow-client.ts';
+import type { ServiceDependencies } from './service-dependencies.ts';
 import { firstPageOf, readTimeCursor } from './pages.ts';
 import { toRecoveryView } from './recovery-text.ts';
 import type { PageRequest } from './services.ts';
@@ -15,13 +15,13 @@ import type { Page, RecoveryView } from './views.ts';
  * @throws PersonaError recovery_not_found, graph_unavailable
  */
 export async function getRecovery(
-  { graph, temporal }: ServiceDeps,
+  { graph, temporal }: ServiceDependencies,
   { payment_id, customer_id }: { payment_id: string; customer_id?: string },
 ): Promise<RecoveryView> {
   const status = await readRecovery(graph, payment_id);
   if (status === undefined || (customer_id !== undefined && status.customer_id !== customer_id))
     throw new PersonaError('recovery_not_found', `there is no recovery of payment ${payment_id}`);
-  const live = status.state === 'done' ? undefined : await askRecovery(temporal, payment_id);
+  const live = status.state === 'done' ? undefined : await queryRecovery(temporal, payment_id);
   return toRecoveryView(live ?? status);
 }
 
@@ -31,10 +31,10 @@ export async function getRecovery(
  * @throws PersonaError customer_not_found, invalid_argument (the cursor), graph_unavailable
  */
 export async function getRecoveries(
-  { graph }: ServiceDeps,
+  { graph }: ServiceDependencies,
   { customer_id, limit, cursor }: PageRequest,
 ): Promise<Page<RecoveryView>> {
-  const before = cursor === undefined ? undefined : readPlace(cursor);
+  const before = cursor === undefined ? undefined : readRecoveryCursor(cursor);
   const [found] = await Promise.all([
     readRecoveries(graph, { customer_id, limit: limit + 1, before }),
     getGatewayCustomer(graph, { customer_id }),
@@ -43,7 +43,7 @@ export async function getRecoveries(
   return firstPageOf(recoveries, ({ opened_at, payment_id }) => [opened_at, payment_id], limit);
 }
 
-function readPlace(cursor: string): { opened_at: string; payment_id: string } {
+function readRecoveryCursor(cursor: string): { opened_at: string; payment_id: string } {
   const { time, id } = readTimeCursor(cursor);
   return { opened_at: time, payment_id: id };
 }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { DECLINE_CLASSES, type DeclineClass } from '../domain/decline/classify.ts';
 import type { AttemptState, RecoveryOutcome, RecoveryStatus } from '../domain/recovery/status.ts';
-import { shownToCustomer, toRecoveryView } from './recovery-text.ts';
+import { redactForCustomer, toRecoveryView } from './recovery-text.ts';
 
 const ID = '0198c5f0-7a51-7d3e-9c1f-2b8a4f6d0e11';
 const recovery = (change: Partial<RecoveryStatus> = {}): RecoveryStatus => ({
@@ -35,13 +35,13 @@ const OUTCOMES: RecoveryOutcome[] = [
   'ignored',
 ];
 /** Specification: decline codes, 'Classes'. */
-const NEVER_TOLD = /fraud|stolen|lost|report|\b(41|43|51|59)\b|insufficient/i;
+const NEVER_SHOWN = /fraud|stolen|lost|report|\b(41|43|51|59)\b|insufficient/i;
 
 test.each(DECLINE_CLASSES)('what a customer sees of a %s never says what a bank may not', (declineClass) => {
   for (const outcome of [undefined, ...OUTCOMES]) {
     const rules = ['visa:43', 'stripe:stolen_card', 'text:lost_card', 'fraud', 'reported_unknown'];
     for (const rule of rules) {
-      const shown = shownToCustomer(
+      const shown = redactForCustomer(
         toRecoveryView(
           recovery({
             class: declineClass as DeclineClass,
@@ -51,7 +51,7 @@ test.each(DECLINE_CLASSES)('what a customer sees of a %s never says what a bank 
           }),
         ),
       );
-      expect(JSON.stringify(shown)).not.toMatch(NEVER_TOLD);
+      expect(JSON.stringify(shown)).not.toMatch(NEVER_SHOWN);
       expect(shown.reason_text).not.toBe('');
       expect(shown.attempts[0]?.reason_text).not.toBe('');
     }
@@ -68,7 +68,7 @@ test('agents see the class, the rule and the code as they are', () => {
 });
 
 test('a rule that tells nothing stays', () => {
-  const shown = shownToCustomer(toRecoveryView(recovery({ rule: 'not_recurring', outcome: 'stopped' })));
+  const shown = redactForCustomer(toRecoveryView(recovery({ rule: 'not_recurring', outcome: 'stopped' })));
   expect(shown.rule).toBe('not_recurring');
 });
 

@@ -7,7 +7,7 @@ import type { DeclineClass } from '../domain/decline/classify.ts';
 import type { AttemptStatus, RecoveryStatus } from '../domain/recovery/status.ts';
 import type { RecoveryView } from './views.ts';
 
-const FAILED: Record<DeclineClass, string> = {
+const FAILURE_TEXT: Record<DeclineClass, string> = {
   FRAUD: 'The bank did not accept this payment method.',
   STOP: 'You asked your bank to stop this payment, so nothing is charged.',
   HARD: 'The bank did not accept this payment method.',
@@ -19,7 +19,7 @@ const FAILED: Record<DeclineClass, string> = {
   UNKNOWN: 'We are finding out whether the payment went through.',
 };
 
-const WAITING: Record<NonNullable<RecoveryStatus['waiting_for']>, string> = {
+const WAITING_TEXT: Record<NonNullable<RecoveryStatus['waiting_for']>, string> = {
   claim: 'Another payment of yours is being processed first.',
   method: 'Add or update a payment method to pay it.',
   authentication: 'Confirm the payment with your bank to pay it.',
@@ -28,7 +28,7 @@ const WAITING: Record<NonNullable<RecoveryStatus['waiting_for']>, string> = {
   gateway: 'Payments cannot be processed at the moment; it goes on as soon as they can.',
 };
 
-const ENDED: Record<NonNullable<RecoveryStatus['outcome']>, string> = {
+const OUTCOME_TEXT: Record<NonNullable<RecoveryStatus['outcome']>, string> = {
   recovered: 'The payment went through with another attempt.',
   stopped: 'No further attempt is made.',
   exhausted: 'The payment could not be collected, and no further attempt is made.',
@@ -37,7 +37,7 @@ const ENDED: Record<NonNullable<RecoveryStatus['outcome']>, string> = {
   ignored: 'It is too long ago to act on.',
 };
 
-const ATTEMPTED: Record<Exclude<AttemptStatus['state'], 'declined'>, string> = {
+const ATTEMPT_TEXT: Record<Exclude<AttemptStatus['state'], 'declined'>, string> = {
   in_flight: 'The payment is being made.',
   approved: 'The payment went through.',
   pending: 'The bank is still processing the payment.',
@@ -55,38 +55,38 @@ export function toRecoveryView(status: RecoveryStatus): RecoveryView {
 }
 
 /** Without what a customer may not learn: codes, and that a bank or a risk engine suspects something. */
-export function shownToCustomer(recovery: RecoveryView): RecoveryView {
+export function redactForCustomer(recovery: RecoveryView): RecoveryView {
   return {
     ...recovery,
-    class: classShown(recovery.class),
-    rule: ruleShown(recovery.rule, recovery.class),
+    class: redactClass(recovery.class),
+    rule: redactRule(recovery.rule, recovery.class),
     attempts: recovery.attempts.map(({ code: _, class: declineClass, rule, ...attempt }) => ({
       ...attempt,
-      ...(declineClass && { class: classShown(declineClass) }),
-      ...(rule && { rule: ruleShown(rule, declineClass ?? 'LATER') }),
+      ...(declineClass && { class: redactClass(declineClass) }),
+      ...(rule && { rule: redactRule(rule, declineClass ?? 'LATER') }),
     })),
   };
 }
 
 function recoveryText(status: RecoveryStatus): string {
-  const failed = FAILED[status.class];
+  const failureText = FAILURE_TEXT[status.class];
   if (status.outcome) {
-    const ended = ENDED[status.outcome];
+    const outcomeText = OUTCOME_TEXT[status.outcome];
     // Once it is over, nobody is looking into it any more.
-    return status.class === 'UNKNOWN' || status.class === 'CONFIG' ? ended : `${failed} ${ended}`;
+    return status.class === 'UNKNOWN' || status.class === 'CONFIG' ? outcomeText : `${failureText} ${outcomeText}`;
   }
-  return status.waiting_for ? `${failed} ${WAITING[status.waiting_for]}` : failed;
+  return status.waiting_for ? `${failureText} ${WAITING_TEXT[status.waiting_for]}` : failureText;
 }
 
 function attemptText(attempt: AttemptStatus): string {
-  return attempt.state === 'declined' ? FAILED[attempt.class ?? 'LATER'] : ATTEMPTED[attempt.state];
+  return attempt.state === 'declined' ? FAILURE_TEXT[attempt.class ?? 'LATER'] : ATTEMPT_TEXT[attempt.state];
 }
 
-function classShown(declineClass: DeclineClass): DeclineClass {
+function redactClass(declineClass: DeclineClass): DeclineClass {
   return declineClass === 'FRAUD' ? 'HARD' : declineClass;
 }
 
 /** Rules made of a code (`visa:43`, `text:stolen_card`) give way to the class, as do those that name a suspicion. */
-function ruleShown(rule: string, declineClass: DeclineClass): string {
-  return /:|fraud|lost|stolen|report/.test(rule) ? classShown(declineClass).toLowerCase() : rule;
+function redactRule(rule: string, declineClass: DeclineClass): string {
+  return /:|fraud|lost|stolen|report/.test(rule) ? redactClass(declineClass).toLowerCase() : rule;
 }

@@ -10,11 +10,11 @@ import {
   updateNodeProperty as changeProperty,
   updateRelationshipAttribute as changeAttribute,
 } from '../graph/index.ts';
-import type { ServiceDeps } from './deps.ts';
-import type { Caller } from './request.ts';
+import type { ServiceDependencies } from './service-dependencies.ts';
+import type { Caller } from './caller.ts';
 import type { EditView, RelationshipView } from './views.ts';
 
-type Deps = Pick<ServiceDeps, 'graph'>;
+type Dependencies = Pick<ServiceDependencies, 'graph'>;
 
 /**
  * The attributes of one edge, each as a text.
@@ -22,7 +22,7 @@ type Deps = Pick<ServiceDeps, 'graph'>;
  * @throws PersonaError relationship_not_found, graph_unavailable
  */
 export async function getRelationshipAttributes(
-  { graph }: Deps,
+  { graph }: Dependencies,
   relationship: RelationshipView,
 ): Promise<{ attributes: Record<string, string>; changed_seq?: number }> {
   const { attributes, changed_seq } = await readAttributes(graph, relationship);
@@ -35,7 +35,7 @@ export async function getRelationshipAttributes(
 
 /** @throws PersonaError idempotency_key_required, and what the command refuses */
 export async function addRelationship(
-  { graph }: Deps,
+  { graph }: Dependencies,
   caller: Caller,
   relationship: RelationshipView & { type: AddableRelationship },
 ): Promise<{ added: boolean; version: number }> {
@@ -44,7 +44,7 @@ export async function addRelationship(
 
 /** @throws PersonaError idempotency_key_required, and what the command refuses */
 export async function updateRelationshipAttribute(
-  { graph }: Deps,
+  { graph }: Dependencies,
   caller: Caller,
   change: AttributeChange,
 ): Promise<EditView> {
@@ -53,7 +53,7 @@ export async function updateRelationshipAttribute(
 
 /** @throws PersonaError idempotency_key_required, and what the command refuses */
 export async function updateNodeProperty(
-  { graph }: Deps,
+  { graph }: Dependencies,
   caller: Caller,
   change: PropertyChange,
 ): Promise<EditView> {

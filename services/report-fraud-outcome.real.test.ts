@@ -5,7 +5,7 @@ import { credentials, type ServiceError, status } from '@grpc/grpc-js';
 import type { Client } from '@temporalio/client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createStripeEvents } from '../adapters/stripe/events.ts';
-import { quietObservers, unhurried } from '../api/fakes.ts';
+import { silentObservers, testAppOptions } from '../api/fakes.ts';
 import { type GrpcServer, serveGrpc } from '../api/grpc/server.ts';
 import { createApp } from '../api/http/app.ts';
 import { PersonaError } from '../domain/errors.ts';
@@ -13,15 +13,15 @@ import type { FraudOutcomeReport } from '../domain/fraud/messages.ts';
 import { applyFraudOutcome, getDevices } from '../graph/index.ts';
 import { readPolicy } from '../platform/policy.ts';
 import { PersonaAgentClient } from '../proto/gen/persona/v1/persona_agent.ts';
-import { call } from '../test/api.ts';
-import { fraudReport } from '../test/fraud.ts';
-import { testHeader } from '../test/graph.ts';
-import { customerWithCards, type TestWallet } from '../test/wallets.ts';
-import { startWebhooks, type WebhookFixture } from '../test/webhooks.ts';
-import { createServices } from './create.ts';
+import { unaryCall } from '../test/api-fixture.ts';
+import { fraudReport } from '../test/fraud-fixtures.ts';
+import { testHeader } from '../test/test-graph.ts';
+import { customerWithCards, type TestWallet } from '../test/wallet-fixtures.ts';
+import { startWebhooks, type WebhookFixture } from '../test/webhook-fixture.ts';
+import { createServices } from './create-services.ts';
 
 const policy = readPolicy();
-const awayClient = {
+const unreachableTemporal = {
   withDeadline: (_: Date, work: () => Promise<unknown>) => work(),
   // What the health of gRPC asks, every few seconds.
   workflowService: { getSystemInfo: () => Promise.reject(new Error('Temporal is away')) },
@@ -40,7 +40,7 @@ beforeAll(async () => {
   grpc = await serveGrpc(
     { host: '127.0.0.1', port: 0 },
     servicesOn(system.temporal.client),
-    quietObservers(),
+    silentObservers(),
   );
   agent = new PersonaAgentClient(grpc.address, credentials.createInsecure());
 });
@@ -57,7 +57,7 @@ const servicesOn = (temporal: Client) =>
   );
 
 async function post(body: object, temporal = system.temporal.client) {
-  const response = await createApp(servicesOn(temporal), quietObservers(), unhurried).request(
+  const response = await createApp(servicesOn(temporal), silentObservers(), testAppOptions).request(
     '/internal/v1/fraud-outcomes',
     {
       method: 'POST',
@@ -71,7 +71,7 @@ async function post(body: object, temporal = system.temporal.client) {
 const suspected = (changes: Partial<FraudOutcomeReport> = {}) =>
   fraudReport({ customer_id: wallet.customer_id, outcome: 'suspected', ...changes });
 
-const kept = async ({ case_id }: FraudOutcomeReport) =>
+const storedReportKinds = async ({ case_id }: FraudOutcomeReport) =>
   (
     await system.graph.read<{ kind: string }>(
       'MATCH (r:AcceptedReport {case_id: $case_id}) RETURN r.kind AS kind',
@@ -97,7 +97,7 @@ test('REST keeps the message and signals its case; the same event again is the s
   });
   const answer = { status: 202, body: { workflow_id: `fraud-case:${report.case_id}` } };
   expect(await post(report)).toEqual(answer);
-  expect(await kept(report)).toEqual(['fraud_outcome']);
+  expect(await storedReportKinds(report)).toEqual(['fraud_outcome']);
   expect(await signals(report)).toEqual(['fraudOutcome']);
   expect(await post(report)).toEqual(answer);
   expect(await post({ ...report, outcome: 'cleared' })).toMatchObject({
@@ -110,29 +110,29 @@ test('gRPC does the same', async () => {
   const report = suspected({ new_trust_score: 0.25 });
   const message = { ...report, occurred_at: new Date(report.occurred_at) };
   const workflow_id = `fraud-case:${report.case_id}`;
-  expect(await call(agent, 'reportFraudOutcome', message)).toEqual({ workflow_id });
-  expect(await kept(report)).toEqual(['fraud_outcome']);
+  expect(await unaryCall(agent, 'reportFraudOutcome', message)).toEqual({ workflow_id });
+  expect(await storedReportKinds(report)).toEqual(['fraud_outcome']);
   expect(await signals(report)).toEqual(['fraudOutcome']);
   const unknown = { ...message, event_id: randomUUID(), customer_id: randomUUID() };
-  const refusal = await call(agent, 'reportFraudOutcome', unknown).catch((error: ServiceError) => error.code);
+  const refusal = await unaryCall(agent, 'reportFraudOutcome', unknown).catch((error: ServiceError) => error.code);
   expect(refusal).toBe(status.NOT_FOUND);
 });
 
 test('where Temporal is away the message is kept for the sweep', async () => {
   const report = suspected();
-  expect(await post(report, awayClient)).toMatchObject({ status: 503 });
-  expect(await kept(report)).toEqual(['fraud_outcome']);
+  expect(await post(report, unreachableTemporal)).toMatchObject({ status: 503 });
+  expect(await storedReportKinds(report)).toEqual(['fraud_outcome']);
 });
 
 test('what does not fit is refused at once, and nothing is kept or started', async () => {
-  const theirs = await customerWithCards(system.graph, policy, { cards: 1 });
+  const otherWallet = await customerWithCards(system.graph, policy, { cards: 1 });
   const known = suspected({ outcome: 'challenge_passed' });
   await applyFraudOutcome(system.graph, testHeader({ occurredAt: known.occurred_at }), known);
   const cases: [Partial<FraudOutcomeReport>, number, string][] = [
     [{ customer_id: randomUUID() }, 404, 'customer_not_found'],
     [{ device_id: randomUUID() }, 404, 'device_not_found'],
-    [{ payment_method_id: theirs.methods[0] }, 404, 'payment_method_not_found'],
-    [{ case_id: known.case_id, customer_id: theirs.customer_id }, 422, 'invalid_argument'],
+    [{ payment_method_id: otherWallet.methods[0] }, 404, 'payment_method_not_found'],
+    [{ case_id: known.case_id, customer_id: otherWallet.customer_id }, 422, 'invalid_argument'],
     [{ occurred_at: '2999-01-01T00:00:00Z' }, 422, 'invalid_argument'],
     [{ new_trust_score: 1.1 }, 422, 'invalid_argument'],
     [{ reason: 'card 4242 4242 4242 4242' }, 422, 'card_number_refused'],
@@ -144,7 +144,7 @@ test('what does not fit is refused at once, and nothing is kept or started', asy
       status: code,
       body: { type: `urn:persona:error:${type}` },
     });
-    expect(await kept(report)).toEqual([]);
+    expect(await storedReportKinds(report)).toEqual([]);
     expect(await signals(report)).toEqual([]);
   }
   const empty = await post({});

@@ -1,11 +1,11 @@
-import { invalid } from '../domain/errors.ts';
+import { validationError } from '../domain/errors.ts';
 import type { PaymentSettled } from '../domain/recovery/messages.ts';
 import { validatePaymentSettled } from '../domain/recovery/payment-failed.ts';
 import { getGatewayCustomer, type Reader } from '../graph/index.ts';
 import { findObligation } from '../graph/recovery/index.ts';
-import type { ServiceDeps } from './deps.ts';
-import type { Caller } from './request.ts';
-import { takeReport } from './take-report.ts';
+import type { ServiceDependencies } from './service-dependencies.ts';
+import type { Caller } from './caller.ts';
+import { receiveReport } from './receive-report.ts';
 
 /**
  * Takes notice that a payment was made elsewhere: its recovery ends, or, if nobody has heard of the payment, it is
@@ -15,21 +15,21 @@ import { takeReport } from './take-report.ts';
  *   obligation_mismatch, idempotency_key_reused, graph_unavailable, temporal_unavailable
  */
 export async function reportPaymentSettled(
-  deps: ServiceDeps,
+  dependencies: ServiceDependencies,
   caller: Caller,
   input: unknown,
 ): Promise<{ workflow_id: string }> {
   const checked = validatePaymentSettled(input);
-  if (!checked.ok) throw invalid(checked.problems, checked.type);
+  if (!checked.ok) throw validationError(checked.problems, checked.type);
   const { message } = checked;
   const occurred = { field: 'settled_at', at: message.settled_at };
-  const receipt = { command: 'reportPaymentSettled', scope: 'payment-settled', occurred };
-  return takeReport(deps, caller, receipt, { kind: 'payment_settled', message }, (reader) =>
-    requireFitting(reader, message),
+  const commandMeta = { command: 'reportPaymentSettled', scope: 'payment-settled', occurred };
+  return receiveReport(dependencies, caller, commandMeta, { kind: 'payment_settled', message }, (reader) =>
+    validateAgainstGraph(reader, message),
   );
 }
 
-async function requireFitting(reader: Reader, settlement: PaymentSettled): Promise<void> {
+async function validateAgainstGraph(reader: Reader, settlement: PaymentSettled): Promise<void> {
   const { customer_id, payment_id } = settlement;
   const [obligation] = await Promise.all([
     findObligation(reader, payment_id),
@@ -37,6 +37,6 @@ async function requireFitting(reader: Reader, settlement: PaymentSettled): Promi
   ]);
   if (obligation && obligation.customer_id !== customer_id) {
     const problem = { field: 'customer_id', message: 'is not the customer who owes this payment' };
-    throw invalid([problem], 'obligation_mismatch');
+    throw validationError([problem], 'obligation_mismatch');
   }
 }

@@ -1,12 +1,12 @@
 /** The use cases behind both faces, REST and gRPC. */
 
 import type { MethodChange } from '../domain/method-change.ts';
-import type { OnboardingAnswer } from '../domain/onboarding-types.ts';
+import type { OnboardingResult } from '../domain/onboarding-types.ts';
 import type { AddableRelationship } from '../domain/relationships.ts';
 import type { AttributeChange, PropertyChange } from '../graph/index.ts';
 import type { MethodEdit } from './change-payment-method.ts';
-import type { Caller } from './request.ts';
-import type { WebhookAnswer } from './stripe-webhook.ts';
+import type { Caller } from './caller.ts';
+import type { WebhookResult } from './stripe-webhook.ts';
 import type {
   AddressView,
   ConnectedCustomerView,
@@ -71,7 +71,7 @@ export interface UsageRequest {
 }
 
 export interface Services {
-  onboard(caller: Caller, request: unknown): Promise<OnboardingAnswer>;
+  onboard(caller: Caller, request: unknown): Promise<OnboardingResult>;
   getContext(caller: Caller, request: ContextRequest): Promise<CustomerContextView>;
   updateDeviceTrust(caller: Caller, request: DeviceTrustRequest): Promise<DeviceTrustView>;
   reportPaymentFailure(caller: Caller, message: unknown): Promise<{ workflow_id: string }>;
@@ -91,10 +91,10 @@ export interface Services {
   getProfile(caller: Caller, ids: { customer_id: string }): Promise<ProfileView>;
   getRecovery(caller: Caller, ids: { payment_id: string; customer_id?: string }): Promise<RecoveryView>;
   getRecoveries(caller: Caller, request: PageRequest): Promise<Page<RecoveryView>>;
-  takeStripeWebhook(
+  handleStripeWebhook(
     caller: Caller,
     webhook: { body: Uint8Array; signature?: string },
-  ): Promise<WebhookAnswer>;
+  ): Promise<WebhookResult>;
   getTimeline(caller: Caller, request: PageRequest): Promise<Page<TimelineView>>;
   getCustomer(caller: Caller, ids: { customer_id: string }): Promise<CustomerView>;
   findCustomerByDigitalId(
@@ -119,5 +119,5 @@ export interface Services {
     request: { customer_id: string; limit: number },
   ): Promise<ConnectedCustomerView[]>;
   /** Which of the servers behind the services answer. */
-  dependencies(): Promise<Record<string, 'up' | 'down'>>;
+  dependencyStates(): Promise<Record<string, 'up' | 'down'>>;
 }

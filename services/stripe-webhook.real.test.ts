@@ -3,25 +3,25 @@
 import { randomUUID } from 'node:crypto';
 import type { Client } from '@temporalio/client';
 import { expect, test } from 'vitest';
-import { attemptKey } from '../domain/processes.ts';
-import type { GatewayNews } from '../domain/ports.ts';
+import { attemptKey } from '../domain/workflow-contracts.ts';
+import type { GatewayUpdate } from '../domain/ports.ts';
 import type { ChargeResult } from '../domain/recovery/messages.ts';
 import { claimAttempt, openRecovery, recordAttempt } from '../graph/recovery/index.ts';
 import { readPolicy } from '../platform/policy.ts';
-import { onboardingRequest, randomToken, testGraph, testHeader } from '../test/graph.ts';
-import { claimedObligation } from '../test/obligations.ts';
-import { customerWithCards, failureOf } from '../test/wallets.ts';
+import { onboardingRequest, randomToken, testGraph, testHeader } from '../test/test-graph.ts';
+import { claimedObligation } from '../test/obligation-fixtures.ts';
+import { customerWithCards, failureOf } from '../test/wallet-fixtures.ts';
 import { onboard, recordVerification } from '../graph/index.ts';
-import { takeStripeWebhook } from './stripe-webhook.ts';
+import { handleStripeWebhook } from './stripe-webhook.ts';
 
 const graph = await testGraph();
 const policy = readPolicy();
 
 /** A Temporal that keeps what recoveries would be sent. */
-function receiver(): { temporal: Client; sent: ChargeResult[] } {
+function fakeTemporal(): { temporal: Client; sent: ChargeResult[] } {
   const sent: ChargeResult[] = [];
   const temporal = {
-    withDeadline: (_: Date, act: () => unknown) => act(),
+    withDeadline: (_: Date, work: () => unknown) => work(),
     workflow: {
       signalWithStart: async (_: string, { signalArgs }: { signalArgs: [ChargeResult] }) =>
         void sent.push(...signalArgs),
@@ -30,10 +30,10 @@ function receiver(): { temporal: Client; sent: ChargeResult[] } {
   return { temporal, sent };
 }
 
-function take(temporal: Client, news: GatewayNews) {
-  const deps = { graph, temporal, policy, gatewayEvents: { read: () => news } };
+function handleUpdate(temporal: Client, update: GatewayUpdate) {
+  const dependencies = { graph, temporal, policy, gatewayEvents: { read: () => update } };
   const caller = { caller: 'stripe', correlationId: randomUUID() };
-  return takeStripeWebhook(deps, caller as never, { body: new Uint8Array() });
+  return handleStripeWebhook(dependencies, caller as never, { body: new Uint8Array() });
 }
 
 test('the reported payment that was not adopted succeeds with the method of an attempt: it is a payment of others, as is that of a guest', async () => {
@@ -69,9 +69,9 @@ test('the reported payment that was not adopted succeeds with the method of an a
   const answer = { result: 'declined', gateway_ref, codes: { decline_code: 'insufficient_funds' } } as const;
   await recordAttempt(graph, testHeader(), { payment_id, key, answer, policy, now });
 
-  const { temporal, sent } = receiver();
+  const { temporal, sent } = fakeTemporal();
   const byGuest = `pi_${randomUUID()}`;
-  const news = (ref: string): GatewayNews => ({
+  const update = (ref: string): GatewayUpdate => ({
     about: 'payment',
     event_id: `evt_${randomUUID()}`,
     result: 'approved',
@@ -80,22 +80,22 @@ test('the reported payment that was not adopted succeeds with the method of an a
     ...(ref === byGuest ? { payment_id } : { gateway_customer_ref: `cus_${customer_id}`, token }),
   });
   for (const ref of [reported, gateway_ref, byGuest]) {
-    expect(await take(temporal, news(ref))).toEqual({ result: 'accepted' });
+    expect(await handleUpdate(temporal, update(ref))).toEqual({ result: 'accepted' });
   }
   expect(sent).toMatchObject([
     { gateway_ref: reported },
     { gateway_ref, attempt_key: key },
     { gateway_ref: byGuest, result: 'approved' },
   ]);
-  for (const others of [sent[0], sent[2]]) expect(others).not.toHaveProperty('attempt_key');
+  for (const externalPayment of [sent[0], sent[2]]) expect(externalPayment).not.toHaveProperty('attempt_key');
 });
 
 test('a charge of ours that succeeds after its attempt was taken for paid by others is a second payment', async () => {
   const { payment_id, customer_id, key, record } = await claimedObligation(graph, policy);
   await record({ result: 'approved', gateway_ref: `pi_${randomUUID()}`, charge_ref: 'ch_theirs' });
   const gateway_ref = `pi_${randomUUID()}`;
-  const { temporal, sent } = receiver();
-  await take(temporal, {
+  const { temporal, sent } = fakeTemporal();
+  await handleUpdate(temporal, {
     ...{ about: 'payment', event_id: `evt_${randomUUID()}`, result: 'approved', codes: {} },
     ...{ gateway_ref, gateway_customer_ref: `cus_${customer_id}`, payment_id, request_key: key },
   });

@@ -1,5 +1,5 @@
 import { getTimeline as readTimeline } from '../graph/index.ts';
-import type { ServiceDeps } from './deps.ts';
+import type { ServiceDependencies } from './service-dependencies.ts';
 import { firstPageOf, readCursor, refuseCursor } from './pages.ts';
 import type { PageRequest } from './services.ts';
 import type { Page, TimelineView } from './views.ts';
@@ -10,15 +10,15 @@ import type { Page, TimelineView } from './views.ts';
  * @throws PersonaError customer_not_found, invalid_argument (the cursor), graph_unavailable
  */
 export async function getTimeline(
-  { graph }: Pick<ServiceDeps, 'graph'>,
+  { graph }: Pick<ServiceDependencies, 'graph'>,
   { customer_id, limit, cursor }: PageRequest,
 ): Promise<Page<TimelineView>> {
-  const before = cursor === undefined ? undefined : readPosition(cursor);
+  const before = cursor === undefined ? undefined : readTimelineCursor(cursor);
   const found = await readTimeline(graph, { customer_id, limit: limit + 1, before });
   return firstPageOf(found, ({ seq }) => [String(seq)], limit);
 }
 
-function readPosition(cursor: string): number {
+function readTimelineCursor(cursor: string): number {
   const [seq = '', ...more] = readCursor(cursor);
   return /^\d{1,15}$/.test(seq) && more.length === 0 ? Number(seq) : refuseCursor();
 }

@@ -1,5 +1,5 @@
 import { getPaymentMethods as readPaymentMethods } from '../graph/index.ts';
-import type { ServiceDeps } from './deps.ts';
+import type { ServiceDependencies } from './service-dependencies.ts';
 import { compareKeys, pageOf } from './pages.ts';
 import type { PageRequest } from './services.ts';
 import type { Page, PaymentMethodView } from './views.ts';
@@ -10,7 +10,7 @@ import type { Page, PaymentMethodView } from './views.ts';
  * @throws PersonaError customer_not_found, invalid_argument (the cursor), graph_unavailable
  */
 export async function getPaymentMethods(
-  { graph }: ServiceDeps,
+  { graph }: ServiceDependencies,
   request: PageRequest,
 ): Promise<Page<PaymentMethodView>> {
   const methods = await readPaymentMethods(graph, { customer_id: request.customer_id });
@@ -19,9 +19,9 @@ export async function getPaymentMethods(
 }
 
 /** Milliseconds of the year 10000: counting down from it puts later times first. */
-const END_OF_TIME = 253_402_300_800_000;
+const MAX_TIME_MS = 253_402_300_800_000;
 
 function sortKey({ is_default, last_used, payment_method_id }: PaymentMethodView): string[] {
-  const age = END_OF_TIME - Date.parse(last_used ?? '1970-01-01T00:00:00Z');
-  return [is_default ? '0' : '1', String(age).padStart(15, '0'), payment_method_id];
+  const reversedTime = MAX_TIME_MS - Date.parse(last_used ?? '1970-01-01T00:00:00Z');
+  return [is_default ? '0' : '1', String(reversedTime).padStart(15, '0'), payment_method_id];
 }

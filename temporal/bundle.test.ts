@@ -2,7 +2,7 @@ import { appendFile, cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { WorkflowName } from '../domain/processes.ts';
+import { WorkflowName } from '../domain/workflow-contracts.ts';
 import * as barrel from '../workflows/index.ts';
 import { buildBundle, workflowBundle } from './bundle.ts';
 

@@ -44,12 +44,12 @@ function bundleOptions(root: string): BundleOptions {
  * @throws PersonaError internal, naming what workflow code must not reach
  */
 export async function buildBundle(root: string = ROOT): Promise<string> {
-  const complaints: string[] = [];
+  const diagnostics: string[] = [];
   try {
-    const { code } = await bundleWorkflowCode({ ...bundleOptions(root), logger: quiet(complaints) });
+    const { code } = await bundleWorkflowCode({ ...bundleOptions(root), logger: diagnosticsLogger(diagnostics) });
     return code;
   } catch (cause) {
-    const reasons = [cause instanceof Error ? cause.message : String(cause), ...complaints];
+    const reasons = [cause instanceof Error ? cause.message : String(cause), ...diagnostics];
     throw new PersonaError('internal', `The workflow bundle does not build: ${reasons.join('\n')}`, {
       cause,
     });
@@ -111,14 +111,14 @@ async function sourceFiles(folder: string): Promise<string[]> {
 }
 
 /** Webpack's progress is noise; what it complains about, from its first error on, is kept for the thrown error. */
-function quiet(complaints: string[]): Logger {
+function diagnosticsLogger(diagnostics: string[]): Logger {
   const ignore = () => {};
   return {
     log: ignore,
     trace: ignore,
     debug: ignore,
     info: ignore,
-    warn: (message) => void complaints.push(message),
-    error: (message) => void complaints.push(message.slice(Math.max(0, message.indexOf('ERROR in')))),
+    warn: (message) => void diagnostics.push(message),
+    error: (message) => void diagnostics.push(message.slice(Math.max(0, message.indexOf('ERROR in')))),
   };
 }

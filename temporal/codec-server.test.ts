@@ -19,8 +19,8 @@ const asJson = ({ metadata, data }: Payload) => ({
   data: base64(data),
 });
 
-async function sealed(value: unknown, with_ = keys) {
-  const [payload] = await createPayloadCodec(with_).encode([defaultPayloadConverter.toPayload(value)]);
+async function sealed(value: unknown, ring = keys) {
+  const [payload] = await createPayloadCodec(ring).encode([defaultPayloadConverter.toPayload(value)]);
   return asJson(payload as Payload);
 }
 

@@ -32,7 +32,7 @@ export function toApplicationFailure(error: unknown): TemporalFailure {
 }
 
 /** Lets activities throw PersonaErrors; every worker has it. */
-export const activityErrors: ActivityInterceptorsFactory = () => ({
+export const activityErrorInterceptor: ActivityInterceptorsFactory = () => ({
   inbound: {
     async execute(input, next) {
       try {

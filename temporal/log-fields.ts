@@ -21,12 +21,12 @@ const LEFT_OUT: ReadonlySet<string> = new Set([
 type Fields = Record<string, unknown>;
 
 export function fieldsOf(fields: Fields): Fields {
-  const kept = Object.entries(fields).filter(([name]) => !LEFT_OUT.has(name));
+  const included = Object.entries(fields).filter(([name]) => !LEFT_OUT.has(name));
   const { workflowId } = fields;
   return {
     // Where no request is known, what belongs together is the process.
     ...(typeof workflowId === 'string' && { correlation_id: workflowId, ...subjectOf(workflowId) }),
-    ...Object.fromEntries(kept.map(([name, value]) => [NAMES[name] ?? name, value])),
+    ...Object.fromEntries(included.map(([name, value]) => [NAMES[name] ?? name, value])),
   };
 }
 

@@ -7,7 +7,7 @@ import { fieldsOf } from './log-fields.ts';
 const LEVELS = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
 
 /** The SDK's own lines that mean more, or less, here than it thinks. */
-const OWN_LEVEL: Readonly<Record<string, LogLevel>> = {
+const LEVEL_OVERRIDES: Readonly<Record<string, LogLevel>> = {
   // A process's milestones; they are left out when its history is replayed.
   'Workflow started': 'INFO',
   'Workflow completed': 'INFO',
@@ -46,7 +46,7 @@ export async function installRuntime(logger: Logger): Promise<{ metrics: () => P
 /** Our logger in the shape that the SDK wants, with our names for its fields. */
 export function asTemporalLogger(logger: Logger): TemporalLogger {
   const log = (level: LogLevel, message: string, { error, ...fields }: Record<string, unknown> = {}) =>
-    logger[LEVELS[OWN_LEVEL[message] ?? level]](
+    logger[LEVELS[LEVEL_OVERRIDES[message] ?? level]](
       { ...fieldsOf(fields), ...(error === undefined ? {} : { err: error }) },
       message,
     );

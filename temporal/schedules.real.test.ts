@@ -8,12 +8,12 @@ import {
   recoveryWorkflowId,
   SearchAttribute,
   TaskQueue,
-} from '../domain/processes.ts';
+} from '../domain/workflow-contracts.ts';
 import { createTestRig, eventually } from '../test/rig/index.ts';
-import { listRunningRecoveries } from './running.ts';
-import { ensureSchedules, keepSchedules, scheduleStatuses } from './schedules.ts';
+import { listRunningRecoveries } from './running-recoveries.ts';
+import { ensureSchedules, maintainSchedules, scheduleStatuses } from './schedules.ts';
 import type { SweepInput } from '../workflows/sweep-obligations.ts';
-import { resumeRecovery } from './starts.ts';
+import { resumeRecovery } from './workflow-client.ts';
 
 test('the sweep is scheduled once, however many workers put it into place, and starts its workflow', async () => {
   const swept: SweepInput[] = [];
@@ -64,7 +64,7 @@ test('a schedule that changed is updated, paused ones stay paused, and one that 
   const rig = await createTestRig({ server: 'dev', activities: {} });
   const { schedule } = rig.client;
   const process = defineSearchAttributeKey(SearchAttribute.process, 'KEYWORD');
-  const ids = { ours: `former-${randomUUID()}`, theirs: `of-others-${randomUUID()}` };
+  const ids = { former: `former-${randomUUID()}`, foreign: `of-others-${randomUUID()}` };
   const spec = { intervals: [{ every: 7 * 60_000 }] };
   const action = {
     ...{ type: 'startWorkflow' as const, workflowType: 'any', taskQueue: TaskQueue.maintenance },
@@ -75,14 +75,14 @@ test('a schedule that changed is updated, paused ones stay paused, and one that 
     await handle.update((known) => ({ ...known, spec }));
     await handle.pause('an incident');
     const mark = [{ key: process, value: 'any' }];
-    await schedule.create({ scheduleId: ids.ours, spec, action, typedSearchAttributes: mark });
-    await schedule.create({ scheduleId: ids.theirs, spec, action });
+    await schedule.create({ scheduleId: ids.former, spec, action, typedSearchAttributes: mark });
+    await schedule.create({ scheduleId: ids.foreign, spec, action });
     // The list of schedules lags behind.
     await eventually(async () => {
       await ensureSchedules(rig.client);
-      await expect(schedule.getHandle(ids.ours).describe()).rejects.toThrow(ScheduleNotFoundError);
+      await expect(schedule.getHandle(ids.former).describe()).rejects.toThrow(ScheduleNotFoundError);
     }, 30_000);
-    await schedule.getHandle(ids.theirs).describe();
+    await schedule.getHandle(ids.foreign).describe();
     expect((await handle.describe()).spec.intervals).toMatchObject([{ every: OBLIGATION_SWEEP.everyMs }]);
     const [sweep] = await scheduleStatuses(rig.client);
     expect(sweep).toMatchObject({ id: OBLIGATION_SWEEP.id, workflow: 'sweepObligations', paused: true });
@@ -91,7 +91,7 @@ test('a schedule that changed is updated, paused ones stay paused, and one that 
     const next = await scheduleStatuses(rig.client);
     expect(next[0]).toMatchObject({ paused: false, next: expect.stringMatching(/Z$/) });
   } finally {
-    await schedule.getHandle(ids.theirs).delete();
+    await schedule.getHandle(ids.foreign).delete();
     await handle.delete();
   }
 });
@@ -102,7 +102,7 @@ test('a schedule that is lost under a running worker comes back, and one that is
   const looks = vi.spyOn(rig.client.schedule, 'create');
   const failures: unknown[] = [];
   await ensureSchedules(rig.client);
-  const stop = keepSchedules(rig.client, { everyMs: 50, onFailure: (error) => failures.push(error) });
+  const stop = maintainSchedules(rig.client, { everyMs: 50, onFailure: (error) => failures.push(error) });
   try {
     await handle.delete();
     await eventually(() => handle.describe(), 30_000);

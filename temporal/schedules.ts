@@ -16,7 +16,7 @@ import {
   SearchAttribute,
   TaskQueue,
   WorkflowName,
-} from '../domain/processes.ts';
+} from '../domain/workflow-contracts.ts';
 import { toPersonaError } from './failures.ts';
 import { ensureSearchAttributes } from './search-attributes.ts';
 
@@ -83,7 +83,7 @@ const SCHEDULES: Readonly<Record<string, Schedule>> = {
 const PROCESS = defineSearchAttributeKey(SearchAttribute.process, 'KEYWORD');
 
 /** Says which process it runs, and with that that it is Persona's: others in the namespace are left alone. */
-function markOf({ action }: Schedule): SearchAttributePair[] {
+function processAttributes({ action }: Schedule): SearchAttributePair[] {
   return [{ key: PROCESS, value: action.workflowType }];
 }
 
@@ -107,7 +107,7 @@ export async function ensureSchedules(client: Client): Promise<void> {
     const created = await createSchedules(client);
     for (const [id, schedule] of Object.entries(SCHEDULES)) {
       if (created.includes(id)) continue;
-      const typedSearchAttributes = markOf(schedule);
+      const typedSearchAttributes = processAttributes(schedule);
       await client.schedule
         .getHandle(id)
         .update((known) => ({ ...schedule, typedSearchAttributes, state: known.state }));
@@ -126,7 +126,7 @@ async function createSchedules(client: Client): Promise<string[]> {
   const created: string[] = [];
   for (const [scheduleId, schedule] of Object.entries(SCHEDULES)) {
     try {
-      const typedSearchAttributes = markOf(schedule);
+      const typedSearchAttributes = processAttributes(schedule);
       await client.schedule.create({ scheduleId, ...schedule, typedSearchAttributes });
       created.push(scheduleId);
     } catch (error) {
@@ -153,15 +153,15 @@ async function deleteSchedule(client: Client, id: string): Promise<void> {
  * @param options.everyMs how often; `onFailure`: hears of a look that failed, which the next one makes good
  * @returns ends it
  */
-export function keepSchedules(
+export function maintainSchedules(
   client: Client,
   options: { everyMs: number; onFailure: (error: unknown) => void },
 ): () => void {
-  const look = async () => {
+  const restoreMissing = async () => {
     await ensureSearchAttributes(client);
     await createSchedules(client);
   };
-  const timer = setInterval(() => void look().catch(options.onFailure), options.everyMs);
+  const timer = setInterval(() => void restoreMissing().catch(options.onFailure), options.everyMs);
   return () => clearInterval(timer);
 }
 

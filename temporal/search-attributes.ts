@@ -3,7 +3,7 @@
 import type { Client } from '@temporalio/client';
 import proto from '@temporalio/proto';
 import { PersonaError } from '../domain/errors.ts';
-import { SearchAttribute } from '../domain/processes.ts';
+import { SearchAttribute } from '../domain/workflow-contracts.ts';
 
 const { INDEXED_VALUE_TYPE_KEYWORD } = proto.temporal.api.enums.v1.IndexedValueType;
 const NAMES: readonly string[] = Object.values(SearchAttribute);

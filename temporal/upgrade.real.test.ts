@@ -9,7 +9,7 @@ import proto from '@temporalio/proto';
 import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { PersonaError } from '../domain/errors.ts';
-import { type SendNoticeInput, TaskQueue, VERSIONED_DEPLOYMENT } from '../domain/processes.ts';
+import { type SendNoticeInput, TaskQueue, VERSIONED_DEPLOYMENT } from '../domain/workflow-contracts.ts';
 import { eventually } from '../test/rig/index.ts';
 import { openNamespace, type RigServer } from '../test/rig/server.ts';
 import { type BundleFile, workflowBundle } from './bundle.ts';
@@ -58,8 +58,8 @@ async function incompatible(): Promise<BundleFile> {
 }
 
 /** What the activities wait for. */
-function world() {
-  const world = {
+function activityStub() {
+  const activityStub = {
     away: true,
     activities: {
       async deliverNotice() {
@@ -71,10 +71,10 @@ function world() {
     },
   };
   function answerOf<T>(answer: T): T {
-    if (world.away) throw new PersonaError('notifier_unavailable', 'away', { retryAfterMs: 200 });
+    if (activityStub.away) throw new PersonaError('notifier_unavailable', 'away', { retryAfterMs: 200 });
     return answer;
   }
-  return world;
+  return activityStub;
 }
 
 async function startBuild(bundle: BundleFile, activities: object, versioned: boolean) {
@@ -141,7 +141,7 @@ async function isUnderWay(run: Pick<Run, 'fetchHistory'>): Promise<void> {
 }
 
 /** Its tasks fail, which is an alert and not the end of the run. */
-async function isJammed(run: Pick<Run, 'fetchHistory' | 'describe'>): Promise<void> {
+async function isStuck(run: Pick<Run, 'fetchHistory' | 'describe'>): Promise<void> {
   await eventually(async () => {
     const { events } = await run.fetchHistory();
     const failed = events?.flatMap((event) => event.workflowTaskFailedEventAttributes ?? []);
@@ -151,33 +151,33 @@ async function isJammed(run: Pick<Run, 'fetchHistory' | 'describe'>): Promise<vo
 }
 
 test('without versions a run under way jams on an incompatible build, and goes on when the build before is back', async () => {
-  const outside = world();
-  const stopGood = await startBuild(good, outside.activities, false);
+  const stub = activityStub();
+  const stopGood = await startBuild(good, stub.activities, false);
   const notice = await startNotice(server.client);
   await isUnderWay(notice);
   await stopGood();
 
-  outside.away = false;
-  const stopBad = await startBuild(bad, outside.activities, false);
-  await isJammed(notice);
+  stub.away = false;
+  const stopBad = await startBuild(bad, stub.activities, false);
+  await isStuck(notice);
   await stopBad();
 
-  await startBuild(good, outside.activities, false);
+  await startBuild(good, stub.activities, false);
   expect(await notice.result()).toEqual({ result: 'delivered' });
 }, 180_000);
 
 test('with versions a short process never sees the new build, and a long one goes on when the old one is current again', async () => {
-  const outside = world();
-  await startBuild(good, outside.activities, true);
+  const stub = activityStub();
+  await startBuild(good, stub.activities, true);
   await makeCurrent(good);
   const [notice, expiry] = await Promise.all([startNotice(server.client), startExpiry(server.client)]);
   await Promise.all([isUnderWay(notice), isUnderWay(expiry)]);
 
-  await startBuild(bad, outside.activities, true);
+  await startBuild(bad, stub.activities, true);
   await makeCurrent(bad);
-  outside.away = false;
+  stub.away = false;
   expect(await expiry.result()).toEqual({ expired: 1 });
-  await isJammed(notice);
+  await isStuck(notice);
   await makeCurrent(good);
   expect(await notice.result()).toEqual({ result: 'delivered' });
 }, 180_000);

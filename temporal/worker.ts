@@ -1,12 +1,12 @@
 /** Workers: the connection they poll with, and one worker per task queue with the options that all of them share. */
 
 import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
-import { TaskQueue, type TaskQueueName, VERSIONED_DEPLOYMENT } from '../domain/processes.ts';
+import { TaskQueue, type TaskQueueName, VERSIONED_DEPLOYMENT } from '../domain/workflow-contracts.ts';
 import type { PayloadKey } from '../security/payload-cipher.ts';
 import type { BundleFile } from './bundle.ts';
 import { reachTemporal, type TemporalAddress } from './client.ts';
 import { createDataConverter } from './codec.ts';
-import { activityErrors } from './failures.ts';
+import { activityErrorInterceptor } from './failures.ts';
 
 /** Queues that run activities and no workflow: what waits there for others takes no slot from what needs the graph alone. */
 const ACTIVITIES_ONLY: ReadonlySet<TaskQueueName> = new Set([
@@ -68,7 +68,7 @@ export async function createQueueWorker(options: QueueWorkerOptions): Promise<Wo
     ...rest,
     taskQueue: queue,
     dataConverter: createDataConverter(codecKeys),
-    interceptors: { activity: [activityErrors] },
+    interceptors: { activity: [activityErrorInterceptor] },
     // Named in each task that this worker completes, so that a history says which code made it.
     workerDeploymentOptions: {
       version: { deploymentName: versioned ? VERSIONED_DEPLOYMENT : DEPLOYMENT, buildId: bundle.buildId },

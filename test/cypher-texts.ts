@@ -6,9 +6,9 @@ import ts from 'typescript';
 
 export interface CypherText {
   /** Where it stands, as an editor opens it. */
-  place: string;
+  location: string;
   /** What stands between its interpolations, as `normalised` leaves it. */
-  pieces: readonly string[];
+  fragments: readonly string[];
 }
 
 /** A clause that reaches into the graph; what has none of these is a piece of another text or no Cypher at all. */
@@ -20,7 +20,7 @@ const SHORTEST = 12;
 /** Every text of Cypher in the TypeScript of `folder`, tests left out. */
 export function cypherTexts(folder: string): CypherText[] {
   return globSync('**/*.ts', { cwd: folder })
-    .filter((file) => !/\.test\.ts$|(^|\/)testing(-\w+)?\.ts$/.test(file))
+    .filter((file) => !/\.test\.ts$|(^|\/)[\w-]*fixtures?\.ts$/.test(file))
     .sort()
     .flatMap((file) => textsOf(file, readFileSync(join(folder, file), 'utf8')));
 }
@@ -32,8 +32,8 @@ function textsOf(file: string, source: string): CypherText[] {
     const spans = spansOf(node);
     if (spans && REACHES_IN.test(spans.join(' '))) {
       const { line } = parsed.getLineAndCharacterOfPosition(node.getStart());
-      const pieces = spans.map(pieceOf).filter((piece) => piece.length >= SHORTEST);
-      found.push({ place: `${file}:${line + 1}`, pieces });
+      const fragments = spans.map(fragmentOf).filter((fragment) => fragment.length >= SHORTEST);
+      found.push({ location: `${file}:${line + 1}`, fragments });
     }
     ts.forEachChild(node, visit);
   };
@@ -42,8 +42,8 @@ function textsOf(file: string, source: string): CypherText[] {
 }
 
 /** What an interpolation may have made a parameter of, `$row` of `.name`, goes with the parameter. */
-function pieceOf(span: string): string {
-  return normalised(span.replace(/^(?:\.\w+)+|\$\w*$/, ''));
+function fragmentOf(span: string): string {
+  return normaliseCypher(span.replace(/^(?:\.\w+)+|\$\w*$/, ''));
 }
 
 function spansOf(node: ts.Node): string[] | undefined {
@@ -53,7 +53,7 @@ function spansOf(node: ts.Node): string[] | undefined {
 }
 
 /** Without what sending changes: line breaks, and the names of parameters (`graph/batch.ts`). */
-export function normalised(cypher: string): string {
+export function normaliseCypher(cypher: string): string {
   return cypher
     .replace(/\$p\.p\d+\[\d+\]|\brow_\[\d+\]|\$\w+(?:\.\w+)*/g, '$')
     .replace(/\s+/g, ' ')

@@ -1,6 +1,6 @@
 import type { Session } from 'neo4j-driver';
 import type { Graph } from '../graph/graph.ts';
-import { toOnePlan } from '../graph/one-plan.ts';
+import { toSingleParameter } from '../graph/single-parameter.ts';
 
 /** The same graph; it keeps every statement that goes through it, with the parameters of its last run. */
 export function recordingGraph(graph: Graph): { graph: Graph; statements: Map<string, unknown> } {
@@ -28,18 +28,18 @@ export function recordingGraph(graph: Graph): { graph: Graph; statements: Map<st
         };
       },
     });
-  const recorded =
+  const recordingRead =
     (read: Graph['read']): Graph['read'] =>
     (cypher, parameters) => {
-      statements.set(...toOnePlan(cypher, parameters ?? {}));
+      statements.set(...toSingleParameter(cypher, parameters ?? {}));
       return read(cypher, parameters);
     };
   return {
     statements,
     graph: {
       ...graph,
-      read: recorded(graph.read),
-      readAnywhere: recorded(graph.readAnywhere),
+      read: recordingRead(graph.read),
+      readFromAnyMember: recordingRead(graph.readFromAnyMember),
       writeSession: () => recordingSession(graph.writeSession()),
     },
   };

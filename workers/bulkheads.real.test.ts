@@ -6,10 +6,10 @@ import type { PaymentFailed } from '../domain/recovery/messages.ts';
 import { addDigitalIdentifier } from '../graph/index.ts';
 import { findObligation, getObligation } from '../graph/recovery/index.ts';
 import { readPolicy } from '../platform/policy.ts';
-import { randomEmail, testHeader } from '../test/graph.ts';
-import { failureOf } from '../test/wallets.ts';
-import type { CardHolder } from '../test/webhooks.ts';
-import { startWorking, type WorkingFixture } from '../test/workers.ts';
+import { randomEmail, testHeader } from '../test/test-graph.ts';
+import { failureOf } from '../test/wallet-fixtures.ts';
+import type { CardHolder } from '../test/webhook-fixture.ts';
+import { startWorkerFixture, type WorkerFixture } from '../test/worker-fixture.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 
@@ -18,28 +18,28 @@ const SLOTS = 2;
 const SOON = { timeout: 60_000, interval: 50 };
 
 /** Calls that stay open until the test lets them go, whatever their deadline. */
-function openEnd() {
+function createHangingService() {
   const { promise, resolve } = Promise.withResolvers<void>();
-  const line = {
+  const service = {
     calls: 0,
-    letGo: resolve,
+    release: resolve,
     hang() {
-      line.calls += 1;
+      service.calls += 1;
       return promise;
     },
   };
-  return line;
+  return service;
 }
 
-const notifier = openEnd();
-const chimera = openEnd();
-const gateway = openEnd();
+const notifier = createHangingService();
+const chimera = createHangingService();
+const gateway = createHangingService();
 const NEVER_READ = 'pi_never_read';
-let system: WorkingFixture;
+let system: WorkerFixture;
 beforeAll(async () => {
-  system = await startWorking({
+  system = await startWorkerFixture({
     slots: SLOTS,
-    notifier: { recognisesRepeats: true, deliver: notifier.hang },
+    notifier: { deduplicates: true, deliver: notifier.hang },
     chimera: { reportSuspectedFraud: chimera.hang },
     gateway: {
       async readPayment(ref) {
@@ -50,7 +50,7 @@ beforeAll(async () => {
   });
 });
 afterAll(async () => {
-  for (const line of [notifier, chimera, gateway]) line.letGo();
+  for (const service of [notifier, chimera, gateway]) service.release();
   await system.close();
 });
 
@@ -88,11 +88,11 @@ test.each([
       await system.reportSettlement({ ...settled, gateway_payment_ref });
     },
   ],
-])('%s that never answers delays no claim and no recording', async (_, line, ask) => {
+])('%s that never answers delays no claim and no recording', async (_, service, ask) => {
   // A run that waits for its notice to be taken receives nothing meanwhile: the next one must not.
-  onTestFinished(() => line.letGo());
+  onTestFinished(() => service.release());
   for (let n = 0; n <= SLOTS; n++) await ask();
-  await vi.waitFor(() => expect(line.calls).toBeGreaterThanOrEqual(SLOTS), SOON);
+  await vi.waitFor(() => expect(service.calls).toBeGreaterThanOrEqual(SLOTS), SOON);
 
   const holder = await system.cardHolder();
   await system.secondCard(holder);

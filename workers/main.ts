@@ -5,11 +5,11 @@ import { createSmtpNotifier } from '../adapters/smtp/notifier.ts';
 import { createStripeGateway } from '../adapters/stripe/gateway.ts';
 import { createStripeRecords } from '../adapters/stripe/records.ts';
 import { createWebhookNotifier } from '../adapters/webhook/notifier.ts';
-import { TaskQueue } from '../domain/processes.ts';
+import { TaskQueue } from '../domain/workflow-contracts.ts';
 import { admitKeys, MAX_CONNECTIONS, migrate, openConfiguredGraph, READ_MS } from '../graph/index.ts';
 import { readWorkerEnvironment } from '../platform/environment.ts';
-import { exitBecauseOf } from '../platform/exit.ts';
-import { countExpiringCards } from '../platform/expiry-counts.ts';
+import { exitWithError } from '../platform/exit.ts';
+import { createExpiryMetrics } from '../platform/expiry-metrics.ts';
 import { observeGatewayBreaker } from '../platform/gateway-breaker.ts';
 import { observeGraph } from '../platform/graph-observer.ts';
 import { createLogger } from '../platform/logs.ts';
@@ -17,15 +17,15 @@ import { createMetrics, serveMetrics } from '../platform/metrics.ts';
 import { readPolicy } from '../platform/policy.ts';
 import { type Readiness, readinessOf } from '../platform/readiness.ts';
 import { createShutdown } from '../platform/shutdown.ts';
-import { dependencyStates } from '../services/dependencies.ts';
+import { dependencyStates } from '../services/dependency-states.ts';
 import { workflowBundle } from '../temporal/bundle.ts';
 import { connectTemporal } from '../temporal/client.ts';
 import { activityFields } from '../temporal/log-fields.ts';
 import { installRuntime } from '../temporal/runtime.ts';
-import { ensureSchedules, keepSchedules } from '../temporal/schedules.ts';
+import { ensureSchedules, maintainSchedules } from '../temporal/schedules.ts';
 import { ensureSearchAttributes } from '../temporal/search-attributes.ts';
-import { followGateway, tellRecoveries } from '../temporal/starts.ts';
-import { sweepStarts } from '../temporal/sweep-starts.ts';
+import { followGateway, signalRecoveries } from '../temporal/workflow-client.ts';
+import { createSweepClient } from '../temporal/sweep-client.ts';
 import { connectWorkers, createQueueWorker, runWorkers } from '../temporal/worker.ts';
 import { queueActivities, readQueues } from './queues.ts';
 import { warmUp } from './warm-up/warm-up.ts';
@@ -35,11 +35,11 @@ const DRAIN_MS = 50_000;
 /** Draining, and then closing everything else. */
 const GRACE_MS = 60_000;
 /** Comparisons, and what they lead to, at the same time: others use the same gateway and the same graph. */
-const RECONCILING = 4;
+const RECONCILIATION_CONCURRENCY = 4;
 /** A recovery whose run is lost waits for this and for the sweep at most. */
 const SCHEDULES_EVERY_MS = 3 * 60_000;
 
-await main().catch(exitBecauseOf);
+await main().catch(exitWithError);
 
 async function main(): Promise<void> {
   const queues = readQueues(process.argv.slice(2));
@@ -63,7 +63,7 @@ async function main(): Promise<void> {
       readTimeoutMs: READ_MS,
       observer: observeGraph(metrics.registry, logger, {
         connections: MAX_CONNECTIONS,
-        around: activityFields,
+        logContext: activityFields,
       }),
     });
     shutdown.add('graph', () => graph.close());
@@ -88,7 +88,7 @@ async function main(): Promise<void> {
     await ensureSearchAttributes(client);
     if (queues.includes(TaskQueue.maintenance)) {
       await ensureSchedules(client);
-      const stop = keepSchedules(client, {
+      const stop = maintainSchedules(client, {
         everyMs: SCHEDULES_EVERY_MS,
         onFailure: (error) => logger.warn({ err: error }, 'whether the schedules are in place is not known'),
       });
@@ -99,9 +99,9 @@ async function main(): Promise<void> {
 
     const activities = queueActivities({
       ...{ graph, gateway, records, notifier, chimera, policy },
-      tellRecoveries: (paymentIds, signal, payload) => tellRecoveries(client, paymentIds, signal, payload),
-      ...sweepStarts(client),
-      countCards: countExpiringCards(metrics.registry),
+      signalRecoveries: (paymentIds, signal, payload) => signalRecoveries(client, paymentIds, signal, payload),
+      ...createSweepClient(client),
+      countCards: createExpiryMetrics(metrics.registry),
       followChange: (customerId, change) =>
         followGateway(client, customerId, change, TaskQueue.reconciliation),
       now: Date.now,
@@ -125,7 +125,7 @@ async function main(): Promise<void> {
           ...(queue === TaskQueue.gateway
             ? { maxTaskQueueActivitiesPerSecond: policy.gateway.maxPerSecond }
             : {}),
-          ...(queue === TaskQueue.reconciliation ? { maxConcurrentActivityTaskExecutions: RECONCILING } : {}),
+          ...(queue === TaskQueue.reconciliation ? { maxConcurrentActivityTaskExecutions: RECONCILIATION_CONCURRENCY } : {}),
         }),
       ),
     );
@@ -142,13 +142,13 @@ async function main(): Promise<void> {
     });
     running.failed.catch(async (error: unknown) => {
       logger.fatal({ err: error }, 'a worker cannot go on: stopping');
-      await shutdown.now();
+      await shutdown.stopAll();
       process.exit(1);
     });
     logger.info({ queues, build_id: bundle.buildId, notices_by: notify.by }, 'polling');
     console.log(JSON.stringify({ ready: { queues, metrics: metricsServer.url } }));
   } catch (error) {
-    await shutdown.now();
+    await shutdown.stopAll();
     throw error;
   }
 }

@@ -2,7 +2,7 @@
 
 import { tsToMs } from '@temporalio/common/lib/time.js';
 import { expect, test } from 'vitest';
-import { TaskQueue, type TaskQueueName } from '../domain/processes.ts';
+import { TaskQueue, type TaskQueueName } from '../domain/workflow-contracts.ts';
 import { COMMAND_MS, CONNECTION_MS } from '../graph/time-limits.ts';
 import { readPolicy } from '../platform/policy.ts';
 import { readHistories } from '../test/rig/histories.ts';
@@ -10,9 +10,9 @@ import { type ActivityDependencies, queueActivities } from './queues.ts';
 
 const { chimera, expiry, gateway, gatewayRequests, notices, recovery } = TaskQueue;
 /** What waits for others. */
-const WAITING: Record<string, readonly TaskQueueName[]> = {
+const EXTERNAL_CALL_QUEUES: Record<string, readonly TaskQueueName[]> = {
   charge: [gateway],
-  findOut: [gateway],
+  resolveCharge: [gateway],
   attachPaymentMethod: [gatewayRequests],
   updateAtGateway: [gatewayRequests],
   recordMethodUpdate: [gatewayRequests],
@@ -33,7 +33,7 @@ const WITHOUT_GRAPH = ['reportSuspectedFraud'];
 /** A wait for a connection, a command, and the two seconds after which Neo4j looks for transactions whose time is over. */
 const COMMAND_AT_MOST_MS = CONNECTION_MS + COMMAND_MS + 2_000;
 
-const deps = { policy: readPolicy() } as ActivityDependencies;
+const dependencies = { policy: readPolicy() } as ActivityDependencies;
 
 async function scheduledActivities() {
   const histories = await readHistories();
@@ -48,11 +48,11 @@ async function scheduledActivities() {
 }
 
 test('each activity is scheduled where a worker offers it, and what waits for others apart from the rest', async () => {
-  const offered = queueActivities(deps);
+  const offered = queueActivities(dependencies);
   const scheduled = await scheduledActivities();
   for (const { name, queue } of scheduled) {
     expect(Object.keys(offered[queue]), `${name} on ${queue}`).toContain(name);
-    const queues = WAITING[name];
+    const queues = EXTERNAL_CALL_QUEUES[name];
     if (queues) expect(queues, name).toContain(queue);
     else expect([gateway, gatewayRequests, notices, chimera], name).not.toContain(queue);
   }

@@ -13,7 +13,7 @@ import { createPaymentMethodActivities } from '../activities/payment-methods.ts'
 import { createReconcileActivities } from '../activities/reconciliation.ts';
 import type { FollowChange } from '../activities/reconciliation-dependencies.ts';
 import { createReceiptActivities } from '../activities/receipts.ts';
-import { createRecoveryActivities, type TellRecoveries } from '../activities/recovery.ts';
+import { createRecoveryActivities, type SignalRecoveries } from '../activities/recovery.ts';
 import { createRefundActivities } from '../activities/refunds.ts';
 import {
   createSweepActivities,
@@ -23,10 +23,10 @@ import {
   type StartRefund,
 } from '../activities/sweep.ts';
 import type { ListRunningRecoveries, ResumeRecovery } from '../activities/sweep-recoveries.ts';
-import { invalid } from '../domain/errors.ts';
+import { validationError } from '../domain/errors.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { Chimera, Notifier, PaymentGateway } from '../domain/ports.ts';
-import { TaskQueue, type TaskQueueName } from '../domain/processes.ts';
+import { TaskQueue, type TaskQueueName } from '../domain/workflow-contracts.ts';
 import type { GatewayRecords } from '../domain/reconciliation/records.ts';
 import type { Graph } from '../graph/index.ts';
 
@@ -36,7 +36,7 @@ export interface ActivityDependencies {
   notifier: Notifier;
   chimera: Chimera;
   policy: Policy;
-  tellRecoveries: TellRecoveries;
+  signalRecoveries: SignalRecoveries;
   listRunningRecoveries: ListRunningRecoveries;
   resumeRecovery: ResumeRecovery;
   resumeFraudCase: ResumeFraudCase;
@@ -55,30 +55,30 @@ export interface ActivityDependencies {
  * receiver of notices or Chimera is scheduled on the queue of that one; the processes' own queues offer it as well, for
  * what runs of an earlier version have scheduled there and retry for weeks.
  */
-export function queueActivities(deps: ActivityDependencies): Record<TaskQueueName, object> {
-  const onboarding = createOnboardingActivities(deps);
-  const methods = { ...createPaymentMethodActivities(deps), ...createMethodChangeActivities(deps) };
-  const payments = { ...createRecoveryActivities(deps), ...createRefundActivities(deps) };
-  const notices = createNoticeActivities(deps);
-  const chimera = createChimeraActivities(deps);
+export function queueActivities(dependencies: ActivityDependencies): Record<TaskQueueName, object> {
+  const onboarding = createOnboardingActivities(dependencies);
+  const methods = { ...createPaymentMethodActivities(dependencies), ...createMethodChangeActivities(dependencies) };
+  const payments = { ...createRecoveryActivities(dependencies), ...createRefundActivities(dependencies) };
+  const notices = createNoticeActivities(dependencies);
+  const chimera = createChimeraActivities(dependencies);
   const { initiateBehavioralProfile } = onboarding;
   return {
     [TaskQueue.onboarding]: { ...onboarding, ...methods },
     [TaskQueue.recovery]: { ...payments, ...notices, ...chimera },
-    [TaskQueue.gateway]: createGatewayActivities(deps),
+    [TaskQueue.gateway]: createGatewayActivities(dependencies),
     [TaskQueue.gatewayRequests]: { ...methods, ...payments },
     [TaskQueue.notices]: notices,
     [TaskQueue.chimera]: { ...chimera, initiateBehavioralProfile },
-    [TaskQueue.fraud]: { ...createFraudActivities(deps), ...notices },
+    [TaskQueue.fraud]: { ...createFraudActivities(dependencies), ...notices },
     // With the sending of what it decides: a month's cards end together, and recoveries must not wait behind them.
-    [TaskQueue.expiry]: { ...createExpiryActivities(deps), ...notices },
+    [TaskQueue.expiry]: { ...createExpiryActivities(dependencies), ...notices },
     [TaskQueue.maintenance]: {
-      ...createSweepActivities(deps),
-      ...createFollowActivities(deps),
-      ...createReceiptActivities(deps),
+      ...createSweepActivities(dependencies),
+      ...createFollowActivities(dependencies),
+      ...createReceiptActivities(dependencies),
     },
     // What a comparison finds is followed up on its own slots, too.
-    [TaskQueue.reconciliation]: { ...createReconcileActivities(deps), ...createFollowActivities(deps) },
+    [TaskQueue.reconciliation]: { ...createReconcileActivities(dependencies), ...createFollowActivities(dependencies) },
   };
 }
 
@@ -95,7 +95,7 @@ export function readQueues(args: readonly string[]): TaskQueueName[] {
   const unknown = named.filter((name) => !all.some((queue) => queue === name));
   if (unknown.length > 0) {
     const message = `there is no queue ${unknown.map((name) => `'${name}'`).join(', ')}; there are ${all.join(', ')}`;
-    throw invalid([{ field: '--queues', message }]);
+    throw validationError([{ field: '--queues', message }]);
   }
   return all.filter((queue) => named.includes(queue));
 }

@@ -4,14 +4,14 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createOnboardingActivities } from '../activities/onboarding.ts';
-import { onboardingWorkflowId, TaskQueue } from '../domain/processes.ts';
+import { onboardingWorkflowId, TaskQueue } from '../domain/workflow-contracts.ts';
 import type { Graph } from '../graph/index.ts';
 import { readPolicy } from '../platform/policy.ts';
 import { workflowBundle } from '../temporal/bundle.ts';
 import { connectTemporal } from '../temporal/client.ts';
-import { onboardCustomer } from '../temporal/starts.ts';
+import { onboardCustomer } from '../temporal/workflow-client.ts';
 import { connectWorkers, createQueueWorker, runWorkers } from '../temporal/worker.ts';
-import { closeVerified, onboardingRequest, openTestGraph, randomEmail } from '../test/graph.ts';
+import { verifyAndClose, onboardingRequest, openTestGraph, randomEmail } from '../test/test-graph.ts';
 import { ROLLING_STEPS } from '../test/rolling-rings.ts';
 import { openNamespace, type RigServer } from '../test/rig/server.ts';
 
@@ -28,7 +28,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await server.close();
-  await closeVerified(graph);
+  await verifyAndClose(graph);
 });
 
 /** An API and a worker with that ring. */
@@ -73,9 +73,9 @@ test('nobody becomes two, and no task fails, whichever of them it comes to', asy
             digital_identifiers: [{ type: 'email', value: email, is_verified: true }],
           });
           transactions.push(request.transaction_id);
-          const asker = { caller: 'test', actor: 'test', correlation_id: randomUUID() };
+          const requester = { caller: 'test', actor: 'test', correlation_id: randomUUID() };
           const deadline = new Date(Date.now() + 60_000);
-          customers.add((await onboardCustomer(client, { ...asker, request }, { deadline })).customer_id);
+          customers.add((await onboardCustomer(client, { ...requester, request }, { deadline })).customer_id);
         }),
       ),
     );

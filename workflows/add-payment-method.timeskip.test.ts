@@ -6,8 +6,8 @@ import {
   type MethodReady,
   paymentMethodWorkflowId,
   TaskQueue,
-} from '../domain/processes.ts';
-import { addPaymentMethod } from '../temporal/starts.ts';
+} from '../domain/workflow-contracts.ts';
+import { addPaymentMethod } from '../temporal/workflow-client.ts';
 import { createTestRig, type TestRig } from '../test/rig/index.ts';
 import type { PaymentMethodActivities } from './add-payment-method.ts';
 import type { GatewayMethodActivities, VerificationActivities } from './verify-method.ts';
@@ -21,7 +21,7 @@ const LONG_WAIT_MS = 60_000;
 const SHORT_WAIT_MS = 200;
 
 /** The wallet that the activities write to, and what they were asked; each test spoils what it needs to. */
-function world(spoiled: Partial<Activities> = {}, verify_wait_ms = LONG_WAIT_MS) {
+function fakeActivities(overrides: Partial<Activities> = {}, verify_wait_ms = LONG_WAIT_MS) {
   const seen = { status: undefined as string | undefined, attached: [] as string[] };
   const payment_method_id = randomUUID();
   const activities: Activities = {
@@ -47,12 +47,12 @@ function world(spoiled: Partial<Activities> = {}, verify_wait_ms = LONG_WAIT_MS)
       seen.status = 'active';
       return { payment_method_status: 'active', version: 4 };
     },
-    ...spoiled,
+    ...overrides,
   };
   return { activities, seen, payment_method_id };
 }
 
-function wish(changes: Partial<AddPaymentMethodInput> = {}): AddPaymentMethodInput {
+function addRequest(changes: Partial<AddPaymentMethodInput> = {}): AddPaymentMethodInput {
   return {
     customer_id: randomUUID(),
     idempotency_key: randomUUID(),
@@ -80,9 +80,9 @@ async function resultOf(rig: TestRig, input: AddPaymentMethodInput): Promise<Met
 }
 
 test('answers with the verified method', async () => {
-  const { activities, seen, payment_method_id } = world();
+  const { activities, seen, payment_method_id } = fakeActivities();
   const rig = await createTestRig({ activities: { [TaskQueue.onboarding]: activities } });
-  const input = wish();
+  const input = addRequest();
 
   const ready = await ask(rig, input);
   expect(ready).toEqual({
@@ -98,7 +98,7 @@ test('answers with the verified method', async () => {
 test('answers unverified while the gateway is away, and verifies hours later', async () => {
   let rig: TestRig;
   let back = 0;
-  const { activities, seen } = world({}, SHORT_WAIT_MS);
+  const { activities, seen } = fakeActivities({}, SHORT_WAIT_MS);
   const { attachPaymentMethod } = activities;
   activities.attachPaymentMethod = async (input) => {
     if ((await rig.now()) < back) throw new PersonaError('gateway_unavailable', 'away');
@@ -106,7 +106,7 @@ test('answers unverified while the gateway is away, and verifies hours later', a
   };
   rig = await createTestRig({ activities: { [TaskQueue.onboarding]: activities } });
   back = (await rig.now()) + 3 * HOUR;
-  const input = wish();
+  const input = addRequest();
 
   expect(await ask(rig, input)).toMatchObject({ payment_method_status: 'unverified' });
   expect(await resultOf(rig, input)).toMatchObject({ payment_method_status: 'active', version: 4 });
@@ -114,14 +114,14 @@ test('answers unverified while the gateway is away, and verifies hours later', a
 });
 
 test('tells the customer that the gateway refuses the card, and ends well', async () => {
-  const { activities, seen } = world({
+  const { activities, seen } = fakeActivities({
     async attachPaymentMethod() {
       const codes = { code: 'card_declined' };
       return { result: 'refused', reason: 'declined', codes, gateway_customer_ref: 'cus_1' };
     },
   });
   const rig = await createTestRig({ activities: { [TaskQueue.onboarding]: activities } });
-  const input = wish();
+  const input = addRequest();
 
   await expect(ask(rig, input)).rejects.toMatchObject({ type: 'payment_method_declined' });
   expect(await resultOf(rig, input)).toMatchObject({ payment_method_status: 'failed' });
@@ -129,14 +129,14 @@ test('tells the customer that the gateway refuses the card, and ends well', asyn
 });
 
 test('tells the customer that the token which the gateway gave it is another customer’s', async () => {
-  const { activities } = world({
+  const { activities } = fakeActivities({
     async recordVerification() {
       return { payment_method_status: 'failed', version: 4, refused: 'token_belongs_to_other_customer' };
     },
   });
   const rig = await createTestRig({ activities: { [TaskQueue.onboarding]: activities } });
 
-  await expect(ask(rig, wish())).rejects.toMatchObject({ type: 'token_belongs_to_other_customer' });
+  await expect(ask(rig, addRequest())).rejects.toMatchObject({ type: 'token_belongs_to_other_customer' });
 });
 
 test('a refusal that comes after the answer does not change it', async () => {
@@ -144,7 +144,7 @@ test('a refusal that comes after the answer does not change it', async () => {
   const refused = new Promise<void>((resolve) => {
     refuse = resolve;
   });
-  const { activities } = world(
+  const { activities } = fakeActivities(
     {
       async attachPaymentMethod() {
         await refused;
@@ -154,7 +154,7 @@ test('a refusal that comes after the answer does not change it', async () => {
     SHORT_WAIT_MS,
   );
   const rig = await createTestRig({ activities: { [TaskQueue.onboarding]: activities } });
-  const input = wish();
+  const input = addRequest();
 
   const ready = await ask(rig, input);
   expect(ready).toMatchObject({ payment_method_status: 'unverified' });
@@ -163,14 +163,14 @@ test('a refusal that comes after the answer does not change it', async () => {
 });
 
 test('asks no gateway about a method that the customer has, active', async () => {
-  const { activities, seen } = world();
+  const { activities, seen } = fakeActivities();
   const { addPaymentMethod: write } = activities;
   activities.addPaymentMethod = async (input) => {
     const { ready, verify_wait_ms } = await write(input);
     return { ready: { ...ready, payment_method_status: 'active' }, verify_wait_ms };
   };
   const rig = await createTestRig({ activities: { [TaskQueue.onboarding]: activities } });
-  const input = wish();
+  const input = addRequest();
 
   expect(await ask(rig, input)).toMatchObject({ payment_method_status: 'active' });
   await resultOf(rig, input);
@@ -180,13 +180,13 @@ test('asks no gateway about a method that the customer has, active', async () =>
 test.each(['customer_not_found', 'customer_suspended', 'token_belongs_to_other_customer'] as const)(
   'hands on %s, and the gateway hears nothing',
   async (type) => {
-    const { activities, seen } = world({
+    const { activities, seen } = fakeActivities({
       async addPaymentMethod() {
         throw new PersonaError(type, 'no');
       },
     });
     const rig = await createTestRig({ activities: { [TaskQueue.onboarding]: activities } });
-    const input = wish();
+    const input = addRequest();
 
     await expect(ask(rig, input)).rejects.toMatchObject({ type, message: 'no' });
     expect(seen.attached).toEqual([]);
@@ -198,14 +198,14 @@ test('who asks again while it runs joins, and hears the same', async () => {
   const released = new Promise<void>((resolve) => {
     attach = resolve;
   });
-  const { activities, seen } = world({}, SHORT_WAIT_MS);
+  const { activities, seen } = fakeActivities({}, SHORT_WAIT_MS);
   const { attachPaymentMethod } = activities;
   activities.attachPaymentMethod = async (input) => {
     await released;
     return await attachPaymentMethod(input);
   };
   const rig = await createTestRig({ activities: { [TaskQueue.onboarding]: activities } });
-  const input = wish();
+  const input = addRequest();
 
   const first = await ask(rig, input);
   const second = await ask(rig, input);
@@ -216,9 +216,9 @@ test('who asks again while it runs joins, and hears the same', async () => {
 });
 
 test('operations see which customer it is about, and what came of it', async () => {
-  const { activities } = world();
+  const { activities } = fakeActivities();
   const rig = await createTestRig({ activities: { [TaskQueue.onboarding]: activities } });
-  const input = wish();
+  const input = addRequest();
   await ask(rig, input);
   await resultOf(rig, input);
 

@@ -7,8 +7,8 @@ import {
   type MethodReady,
   UpdateName,
   WorkflowName,
-} from '../domain/processes.ts';
-import { answering, refusal, within } from './answer.ts';
+} from '../domain/workflow-contracts.ts';
+import { answerByUpdate, refusal, waitAtMost } from './answer.ts';
 import { verifyMethod } from './verify-method.ts';
 import { show } from './visibility.ts';
 
@@ -36,7 +36,7 @@ const graph = proxyActivities<PaymentMethodActivities>({
  * @throws ApplicationFailure of the error catalogue; nothing was written then
  */
 export function addPaymentMethod(input: AddPaymentMethodInput): Promise<MethodReady> {
-  return answering(methodReadyUpdate, async (answer) => {
+  return answerByUpdate(methodReadyUpdate, async (answer) => {
     const { ready: written, verify_wait_ms } = await graph.addPaymentMethod(input);
     const { payment_method_id } = written;
     const { customer_id, caller, actor, correlation_id, occurred_at } = input;
@@ -57,11 +57,11 @@ export function addPaymentMethod(input: AddPaymentMethodInput): Promise<MethodRe
         ready = { ...written, payment_method_status, version };
         if (refused) answer.refuse(refusalOf(refused, payment_method_id));
       });
-      await within(verification, verify_wait_ms);
-      answer.give(ready);
+      await waitAtMost(verification, verify_wait_ms);
+      answer.respond(ready);
       await verification;
     }
-    answer.give(ready);
+    answer.respond(ready);
     const outcome = ready.payment_method_status;
     show({ ...customer, state: 'done', outcome }, `Method ${payment_method_id} is ${outcome}`);
     return ready;

@@ -13,13 +13,13 @@ import {
   type ErrorType,
   type FieldProblem,
   failureOptions,
-  invalid,
+  validationError,
   PersonaError,
 } from '../domain/errors.ts';
 
 export interface Answer<T> {
   /** Answers who waits now and whoever asks later; the first call counts. */
-  give(value: T): void;
+  respond(value: T): void;
   /** Refuses instead. */
   refuse(failure: TemporalFailure): void;
 }
@@ -30,33 +30,33 @@ export interface Answer<T> {
  * @param work gives the process's result, which is also the answer if it has given none before; what it throws
  *   (failures, never plain errors) fails the update as it fails the process
  */
-export async function answering<T>(
+export async function answerByUpdate<T>(
   update: UpdateDefinition<T>,
   work: (answer: Answer<T>) => Promise<T>,
 ): Promise<T> {
-  let settled: { value: T } | { failure: TemporalFailure } | undefined;
+  let outcome: { value: T } | { failure: TemporalFailure } | undefined;
   const answer: Answer<T> = {
-    give(value) {
-      settled ??= { value };
+    respond(value) {
+      outcome ??= { value };
     },
     refuse(failure) {
-      settled ??= { failure };
+      outcome ??= { failure };
     },
   };
 
   setHandler(update, async () => {
-    await condition(() => settled !== undefined);
-    if (settled === undefined || 'failure' in settled) throw settled?.failure;
-    return settled.value;
+    await condition(() => outcome !== undefined);
+    if (outcome === undefined || 'failure' in outcome) throw outcome?.failure;
+    return outcome.value;
   });
 
   try {
     const result = await work(answer);
-    answer.give(result);
+    answer.respond(result);
     await condition(allHandlersFinished);
     return result;
   } catch (error) {
-    const failure = withoutWrapping(error);
+    const failure = unwrapActivityFailure(error);
     if (failure instanceof TemporalFailure) answer.refuse(failure);
     await condition(allHandlersFinished);
     throw failure;
@@ -64,7 +64,7 @@ export async function answering<T>(
 }
 
 /** Waits until the work is done, well or badly, or that many milliseconds are over; the work goes on. */
-export async function within(work: Promise<unknown>, ms: number): Promise<void> {
+export async function waitAtMost(work: Promise<unknown>, ms: number): Promise<void> {
   let done = false;
   const finish = () => {
     done = true;
@@ -75,7 +75,7 @@ export async function within(work: Promise<unknown>, ms: number): Promise<void> 
 
 /** The failure for a request that breaks rules, naming each field. */
 export function invalidRequest(type: ErrorType, problems: readonly FieldProblem[]): ApplicationFailure {
-  return ApplicationFailure.create(failureOptions(invalid(problems, type)));
+  return ApplicationFailure.create(failureOptions(validationError(problems, type)));
 }
 
 /** The failure of the error catalogue. */
@@ -87,7 +87,7 @@ export function refusal(type: ErrorType, message: string): ApplicationFailure {
  * What an activity raised, as it raised it: callers look at the catalogue's type. Raised anew, because a failure that
  * came over the wire keeps its encrypted form and would be encrypted a second time: callers would read no message.
  */
-function withoutWrapping(error: unknown): unknown {
+function unwrapActivityFailure(error: unknown): unknown {
   if (!(error instanceof ActivityFailure && error.cause instanceof ApplicationFailure)) return error;
   const { message, type, nonRetryable, details } = error.cause;
   return ApplicationFailure.create({

@@ -8,9 +8,9 @@ import {
   type NoticeInput,
   suspensionNotificationId,
   TaskQueue,
-} from '../domain/processes.ts';
+} from '../domain/workflow-contracts.ts';
 import { createTestRig, eventually } from '../test/rig/index.ts';
-import { fraudReport } from '../test/fraud.ts';
+import { fraudReport } from '../test/fraud-fixtures.ts';
 import type { ApplyFraudOutcomeResult, FraudActivities } from './apply-fraud-outcome.ts';
 import type { NoticeActivities } from './send-notice.ts';
 
@@ -20,7 +20,7 @@ const policy = { reviewReminder: 4 * HOUR, reviewDeadline: 24 * HOUR, reviewDefa
 type Activities = FraudActivities & NoticeActivities;
 
 /** A graph of one case and a mailbox; each test spoils what it needs to. */
-async function caseWith(spoil: (usual: Activities) => Partial<Activities> = () => ({})) {
+async function caseWith(override: (defaults: Activities) => Partial<Activities> = () => ({})) {
   const case_id = `case-${randomUUID()}`;
   const customer_id = randomUUID();
   const notification_id = suspensionNotificationId(case_id);
@@ -28,13 +28,13 @@ async function caseWith(spoil: (usual: Activities) => Partial<Activities> = () =
   const seen: string[] = [];
   const notices: NoticeInput[] = [];
   let known: KnownFraudCase | undefined;
-  let told = false;
+  let notified = false;
   const suspend = (outcome: KnownFraudCase['outcome']): KnownFraudCase => ({
     ...{ customer_id, customer_status: 'suspended', outcome },
-    ...(!told && { notice_due: notification_id }),
+    ...(!notified && { notice_due: notification_id }),
   });
   const answer = () => ({ ...(known && { found: known }), policy });
-  const usual: Activities = {
+  const defaults: Activities = {
     async applyOutcome({ report: { outcome, event_id } }) {
       const customer_status = outcome === 'cleared' ? 'active' : (known?.customer_status ?? 'active');
       const review = outcome === 'suspected' ? { since: await rig.now(), reminded: false } : undefined;
@@ -68,13 +68,13 @@ async function caseWith(spoil: (usual: Activities) => Partial<Activities> = () =
     },
     async deliverNotice(notice) {
       notices.push(notice);
-      told = true;
+      notified = true;
       if (known) known = { ...known, notice_due: undefined };
       return { result: 'delivered' };
     },
     recordNoticeFailed: async () => {},
   };
-  const activities = { ...usual, ...spoil(usual) };
+  const activities = { ...defaults, ...override(defaults) };
   const rig = await createTestRig({
     activities: { [TaskQueue.fraud]: activities, [TaskQueue.recovery]: activities },
   });
@@ -96,7 +96,7 @@ async function caseWith(spoil: (usual: Activities) => Partial<Activities> = () =
         ...{ workflowId, taskQueue: TaskQueue.fraud, args: [{ case_id, resume: true }] },
       }),
     /** How long the run took, in milliseconds of the server's time. */
-    async lasted() {
+    async durationMs() {
       const { events } = await handle().fetchHistory();
       const at = (n: number) => Number(events?.at(n)?.eventTime?.seconds ?? 0) * 1_000;
       return at(-1) - at(0);
@@ -105,7 +105,7 @@ async function caseWith(spoil: (usual: Activities) => Partial<Activities> = () =
     decide: (decision: 'suspend' | 'clear') =>
       send('reviewDecision', { decision, actor: 'grace', reason: 'looked at it' }),
     reinstate: () => send('reinstate', { actor: 'grace', reason: 'a mistake' }),
-    is: (found: KnownFraudCase | undefined) => {
+    setKnownCase: (found: KnownFraudCase | undefined) => {
       known = found;
     },
   };
@@ -131,11 +131,11 @@ test.each(['challenge_passed', 'challenge_failed', 'cleared'] as const)(
 );
 
 test('a suspicion that nobody decides about is reminded of after four hours and cleared after a day', async () => {
-  const { report, result, case_id, seen, lasted } = await caseWith();
+  const { report, result, case_id, seen, durationMs } = await caseWith();
   await report('suspected');
   expect(await result()).toEqual({ case_id, outcome: 'cleared_in_review', customer_status: 'active' });
   expect(seen).toEqual(['suspected', 'reminded', 'clear by policy']);
-  const hours = (await lasted()) / HOUR;
+  const hours = (await durationMs()) / HOUR;
   expect(hours).toBeGreaterThanOrEqual(24);
   expect(hours).toBeLessThan(25);
 });
@@ -163,22 +163,22 @@ test('a later outcome ends the review; what a person decides after it is ignored
 
 test('outcomes that come in the wrong order while the graph is away are applied in the right one', async () => {
   let away = true;
-  const place = await caseWith((usual) => ({
+  const fake = await caseWith((defaults) => ({
     async applyOutcome(input) {
       if (away) throw new PersonaError('graph_unavailable', 'away');
-      return usual.applyOutcome(input);
+      return defaults.applyOutcome(input);
     },
   }));
   const at = (minutes: number) => new Date(Date.UTC(2026, 3, 18, 10, minutes)).toISOString();
-  await place.report('suspected', { event_id: 'first', occurred_at: at(0) });
-  await place.report('cleared', { event_id: 'fourth', occurred_at: at(4) });
-  await place.report('suspected', { event_id: 'third', occurred_at: at(3) });
-  await place.report('confirmed_fraud', { event_id: 'second', occurred_at: at(2) });
+  await fake.report('suspected', { event_id: 'first', occurred_at: at(0) });
+  await fake.report('cleared', { event_id: 'fourth', occurred_at: at(4) });
+  await fake.report('suspected', { event_id: 'third', occurred_at: at(3) });
+  await fake.report('confirmed_fraud', { event_id: 'second', occurred_at: at(2) });
   away = false;
-  expect(await place.result()).toMatchObject({ outcome: 'cleared', customer_status: 'active' });
-  expect(place.seen).toEqual(['first', 'second', 'third', 'fourth']);
+  expect(await fake.result()).toMatchObject({ outcome: 'cleared', customer_status: 'active' });
+  expect(fake.seen).toEqual(['first', 'second', 'third', 'fourth']);
   // Cleared before anybody was told.
-  expect(place.notices).toEqual([]);
+  expect(fake.notices).toEqual([]);
 });
 
 test('a customer is reinstated by the case, also long after its run has ended', async () => {
@@ -191,14 +191,14 @@ test('a customer is reinstated by the case, also long after its run has ended', 
 });
 
 test('a run that was lost while a suspicion waited is taken up where the graph says that it is', async () => {
-  const { is, now, resume, result, seen, customer_id, lasted } = await caseWith();
+  const { setKnownCase, now, resume, result, seen, customer_id, durationMs } = await caseWith();
   const since = (await now()) - 23 * HOUR;
   const review = { since, reminded: true };
-  is({ customer_id, customer_status: 'active', outcome: 'suspected', review });
+  setKnownCase({ customer_id, customer_status: 'active', outcome: 'suspected', review });
   await resume();
   expect(await result()).toMatchObject({ outcome: 'cleared_in_review' });
   expect(seen).toEqual(['clear by policy']);
-  expect(await lasted()).toBeLessThan(2 * HOUR);
+  expect(await durationMs()).toBeLessThan(2 * HOUR);
 });
 
 test('a case that is gone by then needs nothing more', async () => {
@@ -212,15 +212,15 @@ test.each(['at the deadline', 'by a person', 'after a message that is refused'] 
   async (when) => {
     const problems = [{ field: 'customer_id', message: 'there is no such customer' }];
     let isGone = false;
-    const { is, report, decide, send, result, seen, notices, case_id, sleep } = await caseWith((usual) => ({
+    const { setKnownCase, report, decide, send, result, seen, notices, case_id, sleep } = await caseWith((defaults) => ({
       async applyOutcome(input) {
         if (isGone) return { refused: { type: 'customer_not_found', problems } };
-        return usual.applyOutcome(input);
+        return defaults.applyOutcome(input);
       },
     }));
     await report('suspected');
     await eventually(() => expect(seen).toEqual(['suspected']));
-    is(undefined);
+    setKnownCase(undefined);
     isGone = true;
     if (when === 'by a person') await decide('suspend');
     if (when === 'after a message that is refused') {
@@ -242,10 +242,10 @@ test('a person who decides about a case that there never was is refused', async 
 
 test('a notifier that is away keeps no outcome waiting: a process of its own tells the customer', async () => {
   let away = true;
-  const { report, result, client, case_id, notices } = await caseWith((usual) => ({
+  const { report, result, client, case_id, notices } = await caseWith((defaults) => ({
     async deliverNotice(notice) {
       if (away) throw new PersonaError('notifier_unavailable', 'away');
-      return usual.deliverNotice(notice);
+      return defaults.deliverNotice(notice);
     },
   }));
   await report('confirmed_fraud');
@@ -296,9 +296,9 @@ describe('a message that is not valid', () => {
 
   test('refused by the graph, fails the run only if it is alone', async () => {
     const problems = [{ field: 'customer_id', message: 'there is no such customer' }];
-    const { report, result, seen } = await caseWith((usual) => ({
+    const { report, result, seen } = await caseWith((defaults) => ({
       async applyOutcome(input) {
-        if (input.report.event_id !== 'wrong') return usual.applyOutcome(input);
+        if (input.report.event_id !== 'wrong') return defaults.applyOutcome(input);
         return { refused: { type: 'customer_not_found', problems } };
       },
     }));

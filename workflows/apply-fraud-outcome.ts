@@ -27,14 +27,14 @@ import {
   validateReinstatement,
   validateReviewDecision,
 } from '../domain/fraud/messages.ts';
-import type { CaseAnswer, Fact, FraudCaseState, Heard, KnownFraudCase, Step } from '../domain/fraud/state.ts';
+import type { CaseAnswer, Fact, FraudCaseState, ReceivedMessage, KnownFraudCase, Step } from '../domain/fraud/state.ts';
 import {
   type ApplyFraudOutcomeInput,
-  type ByPerson,
+  type OperatorRequest,
   type FraudSignals,
   TaskQueue,
   WorkflowName,
-} from '../domain/processes.ts';
+} from '../domain/workflow-contracts.ts';
 import { type NoticeActivities, sendNotice } from './send-notice.ts';
 import { show } from './visibility.ts';
 
@@ -53,7 +53,7 @@ export interface FraudActivities {
   /** Writes down that operations were reminded. */
   remindOfFraudReview(input: { case_id: string }): Promise<CaseAnswer>;
   /** Makes the case's customer active again, and tells recoveries. */
-  reinstateCustomer(input: { case_id: string; by: ByPerson }): Promise<CaseAnswer>;
+  reinstateCustomer(input: { case_id: string; by: OperatorRequest }): Promise<CaseAnswer>;
 }
 
 export interface ApplyFraudOutcomeResult {
@@ -95,12 +95,12 @@ const FIRST_SIGNAL_MS = 60_000;
  * @throws ApplicationFailure `InvalidFraudOutcome` where no message is valid, or none came
  */
 export async function applyFraudOutcome(input: Input): Promise<ApplyFraudOutcomeResult> {
-  let state: FraudCaseState = input?.carried ?? { case_id: input?.case_id, heard: [] };
+  let state: FraudCaseState = input?.carried ?? { case_id: input?.case_id, received: [] };
   let refusal: RefusedReport | undefined;
-  let shown: string | undefined;
+  let shownReview: string | undefined;
 
-  const hear = (heard: Heard) => {
-    state = evolve(state, { fact: 'heard', heard });
+  const receive = (heard: ReceivedMessage) => {
+    state = evolve(state, { fact: 'heard', received: heard });
   };
   const refuse = (signal: string, refused: RefusedReport) => {
     log.warn(`A ${signal} that is not valid is ignored`, { problems: refused.problems });
@@ -111,35 +111,35 @@ export async function applyFraudOutcome(input: Input): Promise<ApplyFraudOutcome
     if (!checked.ok) return refuse('fraudOutcome', checked);
     const { message: report } = checked;
     if (report.case_id !== state.case_id) return refuse('fraudOutcome', wrongCase(state.case_id));
-    hear({ heard: 'outcome', report });
+    receive({ received: 'outcome', report });
   });
   setHandler(reviewDecisionSignal, (payload: unknown) => {
     const checked = validateReviewDecision(payload);
     if (!checked.ok) return refuse('reviewDecision', checked);
-    hear({ heard: 'decision', decision: checked.message });
+    receive({ received: 'decision', decision: checked.message });
   });
   setHandler(reinstateSignal, (payload: unknown) => {
     const checked = validateReinstatement(payload);
     if (!checked.ok) return refuse('reinstate', checked);
-    hear({ heard: 'reinstatement', by: checked.message });
+    receive({ received: 'reinstatement', by: checked.message });
   });
 
   if (typeof input?.case_id !== 'string')
     throw invalidStart('applyFraudOutcome', [{ field: 'case_id', message: 'is required' }]);
   if (!input.resume && !input.carried) {
-    const came = () => state.heard.length > 0 || refusal !== undefined;
-    if (!(await condition(came, FIRST_SIGNAL_MS))) throw invalidStart('no signal came with the start', []);
+    const hasMessage = () => state.received.length > 0 || refusal !== undefined;
+    if (!(await condition(hasMessage, FIRST_SIGNAL_MS))) throw invalidStart('no signal came with the start', []);
   }
   for (;;) {
     // Nothing valid has come, and nobody asks for more.
     const isUnknown = !state.known && !state.gone && !input.resume;
-    if (refusal && state.heard.length === 0 && isUnknown) throw startRefused(refusal);
+    if (refusal && state.received.length === 0 && isUnknown) throw startRefused(refusal);
     const step = decide(state, Date.now());
     if (step.do === 'finish') break;
     if (step.do === 'wait') {
       showReview();
       await wait(step.until);
-      if (workflowInfo().continueAsNewSuggested && state.heard.length === 0)
+      if (workflowInfo().continueAsNewSuggested && state.received.length === 0)
         await continueAsNew<typeof applyFraudOutcome>({ case_id: input.case_id, carried: state });
       continue;
     }
@@ -148,7 +148,7 @@ export async function applyFraudOutcome(input: Input): Promise<ApplyFraudOutcome
   }
   const { known, gone } = state;
   // The graph had the case when it was taken up: erased with its customer, it needs no decision and no notice.
-  if (!known && (gone || input.resume)) return endGone();
+  if (!known && (gone || input.resume)) return endCustomerGone();
   if (!known)
     throw invalidStart('applyFraudOutcome', [{ field: 'case_id', message: 'is not the id of a fraud case' }]);
   const { customer_id, customer_status, outcome } = known;
@@ -158,7 +158,7 @@ export async function applyFraudOutcome(input: Input): Promise<ApplyFraudOutcome
   );
   return { case_id: input.case_id, outcome, customer_status };
 
-  function endGone(): ApplyFraudOutcomeResult {
+  function endCustomerGone(): ApplyFraudOutcomeResult {
     const outcome = 'customer_gone';
     const customer = gone && { customerId: gone.customer_id };
     const process = WorkflowName.applyFraudOutcome;
@@ -173,25 +173,25 @@ export async function applyFraudOutcome(input: Input): Promise<ApplyFraudOutcome
     const { case_id } = state;
     switch (step.do) {
       case 'apply': {
-        const answer = await cases.applyOutcome({ report: step.heard.report });
-        if (!('refused' in answer)) return { fact: 'done', heard: step.heard, ...answer };
+        const answer = await cases.applyOutcome({ report: step.received.report });
+        if (!('refused' in answer)) return { fact: 'done', received: step.received, ...answer };
         refuse('fraudOutcome', answer.refused);
-        return { fact: 'dropped', heard: step.heard };
+        return { fact: 'dropped', received: step.received };
       }
       case 'read':
         return { fact: 'read', ...(await cases.readFraudCase({ case_id })) };
       case 'decide': {
-        const { decision } = step.heard;
+        const { decision } = step.received;
         const answer = await cases.decideFraudReview({ case_id, decision });
-        return { fact: 'done', heard: step.heard, ...answer };
+        return { fact: 'done', received: step.received, ...answer };
       }
       case 'reinstate': {
-        const answer = await cases.reinstateCustomer({ case_id, by: step.heard.by });
-        return { fact: 'done', heard: step.heard, ...answer };
+        const answer = await cases.reinstateCustomer({ case_id, by: step.received.by });
+        return { fact: 'done', received: step.received, ...answer };
       }
       case 'drop':
-        log.warn(`A ${step.heard.heard} that nothing waits for is ignored`);
-        return { fact: 'dropped', heard: step.heard };
+        log.warn(`A ${step.received.received} that nothing waits for is ignored`);
+        return { fact: 'dropped', received: step.received };
       case 'decide_by_policy':
         log.error('Nobody has decided about a suspicion in time; policy has', { ...step.decision });
         return {
@@ -208,9 +208,9 @@ export async function applyFraudOutcome(input: Input): Promise<ApplyFraudOutcome
   }
 
   async function notify(notification_id: string): Promise<void> {
-    const { case_id, known: about } = state;
-    if (!about) return;
-    const { customer_id: to } = about;
+    const { case_id, known: fraudCase } = state;
+    if (!fraudCase) return;
+    const { customer_id: to } = fraudCase;
     const notice = { notification_id, customer_id: to, case_id, template: 'account_suspended' } as const;
     try {
       await deliverNotice(notice);
@@ -223,17 +223,17 @@ export async function applyFraudOutcome(input: Input): Promise<ApplyFraudOutcome
         taskQueue: TaskQueue.recovery,
         args: [notice],
         parentClosePolicy: ParentClosePolicy.ABANDON,
-      }).catch(unlessStarted);
+      }).catch(ignoreAlreadyStarted);
     }
   }
 
   /** Each showing is an event in the history: once for each review. */
   function showReview(): void {
-    const { known: about } = state;
-    const since = about?.review && new Date(about.review.since).toISOString();
-    if (!about || since === undefined || since === shown) return;
-    shown = since;
-    const { customer_id: customerId } = about;
+    const { known: fraudCase } = state;
+    const since = fraudCase?.review && new Date(fraudCase.review.since).toISOString();
+    if (!fraudCase || since === undefined || since === shownReview) return;
+    shownReview = since;
+    const { customer_id: customerId } = fraudCase;
     show(
       { process: WorkflowName.applyFraudOutcome, customerId, state: 'needs_review' },
       `**suspected**: awaits a person since ${since}`,
@@ -241,7 +241,7 @@ export async function applyFraudOutcome(input: Input): Promise<ApplyFraudOutcome
   }
 
   async function wait(until: number): Promise<void> {
-    await condition(() => state.heard.length > 0, Math.max(until - Date.now(), 1));
+    await condition(() => state.received.length > 0, Math.max(until - Date.now(), 1));
   }
 }
 
@@ -265,6 +265,6 @@ function invalidStart(what: string, problems: readonly FieldProblem[]): Applicat
 }
 
 /** A child of that id already sends the same notice. */
-function unlessStarted(error: unknown): void {
+function ignoreAlreadyStarted(error: unknown): void {
   if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
 }

@@ -8,8 +8,8 @@ import {
   paymentMethodWorkflowId,
   TaskQueue,
   type UpdatePaymentMethodInput,
-} from '../domain/processes.ts';
-import { addPaymentMethod, removePaymentMethod, updatePaymentMethod } from '../temporal/starts.ts';
+} from '../domain/workflow-contracts.ts';
+import { addPaymentMethod, removePaymentMethod, updatePaymentMethod } from '../temporal/workflow-client.ts';
 import { createTestRig, type TestRig } from '../test/rig/index.ts';
 import type { RemovalActivities } from './remove-payment-method.ts';
 import type { MethodUpdateActivities } from './update-payment-method.ts';
@@ -24,7 +24,7 @@ const LONG_WAIT_MS = 60_000;
 const SHORT_WAIT_MS = 200;
 
 /** What the activities were asked, in order; each test spoils what it needs to. */
-function world(spoiled: Partial<Activities> = {}, verify_wait_ms = LONG_WAIT_MS) {
+function fakeActivities(overrides: Partial<Activities> = {}, verify_wait_ms = LONG_WAIT_MS) {
   const seen: string[] = [];
   const activities: Activities = {
     async requestMethodUpdate({ payment_method_id, change }) {
@@ -49,7 +49,7 @@ function world(spoiled: Partial<Activities> = {}, verify_wait_ms = LONG_WAIT_MS)
     async detachPaymentMethod() {
       return 'detached';
     },
-    ...spoiled,
+    ...overrides,
   };
   for (const [name, activity] of Object.entries(activities)) {
     activities[name as keyof Activities] = (async (input: never) => {
@@ -63,7 +63,7 @@ function world(spoiled: Partial<Activities> = {}, verify_wait_ms = LONG_WAIT_MS)
 const rigOf = (activities: Activities) =>
   createTestRig({ activities: { [TaskQueue.onboarding]: activities } });
 
-function wish(): EditPaymentMethodInput {
+function editRequest(): EditPaymentMethodInput {
   return {
     customer_id: randomUUID(),
     payment_method_id: randomUUID(),
@@ -76,8 +76,8 @@ function wish(): EditPaymentMethodInput {
     correlation_id: 'c-1',
   };
 }
-const newDate = (): UpdatePaymentMethodInput => ({
-  ...wish(),
+const dateChange = (): UpdatePaymentMethodInput => ({
+  ...editRequest(),
   change: { expiry_month: 5, expiry_year: 2031, off_session_consent: true },
 });
 
@@ -108,9 +108,9 @@ function awayFor(rig: () => TestRig, ms: number) {
 }
 
 test('a new date: asked of the gateway, then written, then answered', async () => {
-  const { activities, seen } = world();
+  const { activities, seen } = fakeActivities();
   const rig = await rigOf(activities);
-  const input = newDate();
+  const input = dateChange();
 
   const answer = { pending: false, payment_method_status: 'active', version: 5, request_hash: 'h' };
   expect(await update(rig, input)).toMatchObject(answer);
@@ -125,9 +125,9 @@ test('a new date: asked of the gateway, then written, then answered', async () =
 });
 
 test('consent alone asks no gateway', async () => {
-  const { activities, seen } = world();
+  const { activities, seen } = fakeActivities();
   const rig = await rigOf(activities);
-  const input = { ...wish(), change: { off_session_consent: false } };
+  const input = { ...editRequest(), change: { off_session_consent: false } };
 
   expect(await update(rig, input)).toMatchObject({ pending: false, version: 3 });
   expect(await handleOf(rig, input).result()).toMatchObject({ pending: false });
@@ -136,7 +136,7 @@ test('consent alone asks no gateway', async () => {
 
 test('the gateway is away for hours: answered as it was, changed when it is back', async () => {
   let rig: TestRig;
-  const { activities, seen } = world({}, SHORT_WAIT_MS);
+  const { activities, seen } = fakeActivities({}, SHORT_WAIT_MS);
   const { updateAtGateway } = activities;
   const away = awayFor(() => rig, 5 * HOUR);
   activities.updateAtGateway = async (ids) => {
@@ -144,7 +144,7 @@ test('the gateway is away for hours: answered as it was, changed when it is back
     return updateAtGateway(ids);
   };
   rig = await rigOf(activities);
-  const input = newDate();
+  const input = dateChange();
 
   expect(await update(rig, input)).toMatchObject({ pending: true, payment_method_status: 'expired' });
   expect(await handleOf(rig, input).result()).toMatchObject({
@@ -155,7 +155,7 @@ test('the gateway is away for hours: answered as it was, changed when it is back
 });
 
 test('a gateway that is away for more than a week is given up, and operations see it', async () => {
-  const { activities, seen } = world(
+  const { activities, seen } = fakeActivities(
     {
       async updateAtGateway() {
         throw new PersonaError('gateway_unavailable', 'away');
@@ -164,7 +164,7 @@ test('a gateway that is away for more than a week is given up, and operations se
     SHORT_WAIT_MS,
   );
   const rig = await rigOf(activities);
-  const input = newDate();
+  const input = dateChange();
 
   expect(await update(rig, input)).toMatchObject({ pending: true });
   expect(await handleOf(rig, input).result()).toMatchObject({ pending: true });
@@ -174,7 +174,7 @@ test('a gateway that is away for more than a week is given up, and operations se
 
 test('the graph is away after the gateway has changed the card: written when it is back', async () => {
   let rig: TestRig;
-  const { activities } = world({}, SHORT_WAIT_MS);
+  const { activities } = fakeActivities({}, SHORT_WAIT_MS);
   const { recordMethodUpdate } = activities;
   const away = awayFor(() => rig, 3 * DAY);
   activities.recordMethodUpdate = async (input) => {
@@ -182,7 +182,7 @@ test('the graph is away after the gateway has changed the card: written when it 
     return recordMethodUpdate(input);
   };
   rig = await rigOf(activities);
-  const input = newDate();
+  const input = dateChange();
 
   expect(await update(rig, input)).toMatchObject({ pending: true });
   expect(await handleOf(rig, input).result()).toMatchObject({ pending: false, version: 5 });
@@ -210,10 +210,10 @@ test.each<[string, Partial<Activities>, string]>([
     },
     'payment_method_not_found',
   ],
-])('%s: the customer is told, and the process ends well', async (_, spoiled, type) => {
-  const { activities } = world(spoiled);
+])('%s: the customer is told, and the process ends well', async (_, overrides, type) => {
+  const { activities } = fakeActivities(overrides);
   const rig = await rigOf(activities);
-  const input = newDate();
+  const input = dateChange();
 
   await expect(update(rig, input)).rejects.toMatchObject({ type });
   expect(await handleOf(rig, input).result()).toMatchObject({ pending: true });
@@ -225,18 +225,18 @@ test.each(['stale_version', 'customer_suspended', 'payment_method_not_found', 'i
     const refuse = async () => {
       throw new PersonaError(type, 'no');
     };
-    const { activities, seen } = world({ requestMethodUpdate: refuse, removePaymentMethod: refuse });
+    const { activities, seen } = fakeActivities({ requestMethodUpdate: refuse, removePaymentMethod: refuse });
     const rig = await rigOf(activities);
 
-    await expect(update(rig, newDate())).rejects.toMatchObject({ type, message: 'no' });
-    await expect(remove(rig, wish())).rejects.toMatchObject({ type, message: 'no' });
+    await expect(update(rig, dateChange())).rejects.toMatchObject({ type, message: 'no' });
+    await expect(remove(rig, editRequest())).rejects.toMatchObject({ type, message: 'no' });
     expect(seen).toEqual(['requestMethodUpdate', 'removePaymentMethod']);
   },
 );
 
 test('a removed method is answered at once, and detached when the gateway is back', async () => {
   let rig: TestRig;
-  const { activities, seen } = world();
+  const { activities, seen } = fakeActivities();
   const { detachPaymentMethod } = activities;
   const away = awayFor(() => rig, 9 * DAY);
   activities.detachPaymentMethod = async (ids) => {
@@ -244,7 +244,7 @@ test('a removed method is answered at once, and detached when the gateway is bac
     return detachPaymentMethod(ids);
   };
   rig = await rigOf(activities);
-  const input = wish();
+  const input = editRequest();
 
   expect(await remove(rig, input)).toMatchObject({ payment_method_status: 'inactive', version: 4 });
   // Who asks again meanwhile joins, and hears the same.
@@ -256,7 +256,7 @@ test('a removed method is answered at once, and detached when the gateway is bac
 
 test('detaching waits for a charge that is under way', async () => {
   let tries = 0;
-  const { activities } = world({
+  const { activities } = fakeActivities({
     async detachPaymentMethod() {
       tries += 1;
       if (tries < 4) throw new PersonaError('charge_in_doubt', 'under way');
@@ -264,7 +264,7 @@ test('detaching waits for a charge that is under way', async () => {
     },
   });
   const rig = await rigOf(activities);
-  const input = wish();
+  const input = editRequest();
 
   await remove(rig, input);
   await handleOf(rig, input).result();
@@ -273,7 +273,7 @@ test('detaching waits for a charge that is under way', async () => {
 
 test('a try that breaks off behind the graph: the next one detaches, and the wallet is not touched again', async () => {
   let tries = 0;
-  const { activities, seen } = world({
+  const { activities, seen } = fakeActivities({
     async detachPaymentMethod() {
       tries += 1;
       if (tries === 1) throw new Error('the connection to the server broke');
@@ -281,7 +281,7 @@ test('a try that breaks off behind the graph: the next one detaches, and the wal
     },
   });
   const rig = await rigOf(activities);
-  const input = wish();
+  const input = editRequest();
 
   await remove(rig, input);
   await handleOf(rig, input).result();
@@ -294,21 +294,21 @@ test('the key of a removal that runs is not free for another request', async () 
   const released = new Promise<void>((resolve) => {
     detach = resolve;
   });
-  const { activities, seen } = world({
+  const { activities, seen } = fakeActivities({
     async detachPaymentMethod() {
       await released;
       return 'detached';
     },
   });
   const rig = await rigOf(activities);
-  const input = wish();
+  const input = editRequest();
   await remove(rig, input);
 
   // It joins the removal, and its answer has that one's hash: who asks compares.
-  const { payment_method_id: __, expected_version: ___, by: ____, ...asker } = input;
+  const { payment_method_id: __, expected_version: ___, by: ____, ...common } = input;
   const added = await addPaymentMethod(
     rig.client,
-    { ...asker, method: { type: 'card', token: 'pm_1' }, added_by: 'customer' },
+    { ...common, method: { type: 'card', token: 'pm_1' }, added_by: 'customer' },
     waiting(),
   );
   expect(added).toMatchObject({ payment_method_id: input.payment_method_id, request_hash: 'h' });

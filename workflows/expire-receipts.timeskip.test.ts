@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { TaskQueue } from '../domain/processes.ts';
+import { TaskQueue } from '../domain/workflow-contracts.ts';
 import { createTestRig } from '../test/rig/index.ts';
 import type { ReceiptActivities } from './expire-receipts.ts';
 

@@ -1,7 +1,7 @@
 /** Hourly: what commands remember of their repeats is forgotten once no repeat can come any more. */
 
 import { proxyActivities } from '@temporalio/workflow';
-import { WorkflowName } from '../domain/processes.ts';
+import { WorkflowName } from '../domain/workflow-contracts.ts';
 import { show } from './visibility.ts';
 
 export interface ReceiptActivities {
@@ -22,10 +22,10 @@ const MAX_ACTIVITIES = 20;
 
 export async function expireReceipts(): Promise<{ expired: number }> {
   let expired = 0;
-  for (let made = 0; made < MAX_ACTIVITIES; made++) {
-    const seen = await expire();
-    expired += seen.expired;
-    if (seen.isDone) break;
+  for (let calls = 0; calls < MAX_ACTIVITIES; calls++) {
+    const result = await expire();
+    expired += result.expired;
+    if (result.isDone) break;
   }
   show({ process: WorkflowName.expireReceipts, state: 'done' }, `Forgot ${expired} receipts`);
   return { expired };

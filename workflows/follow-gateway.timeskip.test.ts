@@ -6,7 +6,7 @@ import {
   GATEWAY_CHANGED,
   type GatewayChange,
   TaskQueue,
-} from '../domain/processes.ts';
+} from '../domain/workflow-contracts.ts';
 import { createTestRig, eventually } from '../test/rig/index.ts';
 import type { FollowActivities } from './follow-gateway.ts';
 
@@ -17,7 +17,7 @@ const method = (): GatewayChange => ({
   payment_method_id: 'm-1',
 });
 const notAsked = () => Promise.reject(new Error('nobody asked for this'));
-const quiet: FollowActivities = {
+const unexpected: FollowActivities = {
   followPaymentMethod: notAsked,
   followMandate: notAsked,
   followRefunds: notAsked,
@@ -25,12 +25,12 @@ const quiet: FollowActivities = {
 };
 
 async function rigWith(activities: Partial<FollowActivities>, others: Record<string, object> = {}) {
-  const maintenance = { ...quiet, ...activities };
+  const maintenance = { ...unexpected, ...activities };
   const rig = await createTestRig({ activities: { [TaskQueue.maintenance]: maintenance, ...others } });
   const workflowId = `gateway-method:${randomUUID()}`;
   return {
     ...rig,
-    tell: (change: unknown) =>
+    signalChange: (change: unknown) =>
       rig.client.workflow.signalWithStart('followGateway', {
         workflowId,
         taskQueue: TaskQueue.maintenance,
@@ -62,7 +62,7 @@ test('each kind of change is read by its own activity, and a failed refund is sa
       return { outcome: 'disputed', reports: [] };
     },
   };
-  const { tell, result } = await rigWith(activities);
+  const { signalChange, result } = await rigWith(activities);
   const changes: GatewayChange[] = [
     { event_id: 'evt_1', changed: 'payment_method', payment_method_id: 'm-1' },
     { event_id: 'evt_2', changed: 'mandate', payment_method_id: 'm-1', mandate_ref: 'mandate_1' },
@@ -72,7 +72,7 @@ test('each kind of change is read by its own activity, and a failed refund is sa
   ];
   const outcomes: string[] = [];
   for (const change of changes) {
-    await tell(change);
+    await signalChange(change);
     outcomes.push(...((await result()) as { outcomes: string[] }).outcomes);
   }
   expect(outcomes).toEqual(['updated', 'consent_withdrawn', 'refund_failed', 'disputed', 'disputed']);
@@ -86,7 +86,7 @@ test('readings of one method never overlap: what is told meanwhile is read after
   let most = 0;
   let readings = 0;
   const release: (() => void)[] = [];
-  const { tell, result } = await rigWith({
+  const { signalChange, result } = await rigWith({
     async followPaymentMethod() {
       underWay += 1;
       most = Math.max(most, underWay);
@@ -96,10 +96,10 @@ test('readings of one method never overlap: what is told meanwhile is read after
       return 'updated';
     },
   });
-  await tell(method());
+  await signalChange(method());
   await eventually(() => expect(release).toHaveLength(1));
-  await tell(method());
-  await tell(method());
+  await signalChange(method());
+  await signalChange(method());
   release[0]?.();
   expect(await result()).toEqual({ outcomes: ['updated', 'updated', 'updated'] });
   expect(most).toBe(1);
@@ -107,7 +107,7 @@ test('readings of one method never overlap: what is told meanwhile is read after
 
 test('a gateway that is away for days loses nothing', async () => {
   let tries = 0;
-  const { tell, result, now } = await rigWith({
+  const { signalChange, result, now } = await rigWith({
     async followPaymentMethod() {
       tries += 1;
       if (tries < 400) throw new PersonaError('gateway_unavailable', 'away');
@@ -115,7 +115,7 @@ test('a gateway that is away for days loses nothing', async () => {
     },
   });
   const before = await now();
-  await tell(method());
+  await signalChange(method());
   expect(await result()).toEqual({ outcomes: ['removed'] });
   expect((await now()) - before).toBeGreaterThan(2 * 86_400_000);
 });
@@ -123,7 +123,7 @@ test('a gateway that is away for days loses nothing', async () => {
 test('thousands of events while the gateway is away: a new run goes on, and nothing is lost', async () => {
   let away = true;
   const read: string[] = [];
-  const { tell, result, client } = await rigWith({
+  const { signalChange, result, client } = await rigWith({
     async followPaymentMethod({ event_id }) {
       if (away) throw new PersonaError('gateway_unavailable', 'away');
       read.push(event_id);
@@ -135,17 +135,17 @@ test('thousands of events while the gateway is away: a new run goes on, and noth
       return 'unchanged';
     },
   });
-  const handle = await tell({ ...method(), event_id: 'evt_first' });
+  const handle = await signalChange({ ...method(), event_id: 'evt_first' });
   const first = handle.signaledRunId;
-  await tell({ ...method(), changed: 'mandate', mandate_ref: 'mandate_1' });
+  await signalChange({ ...method(), changed: 'mandate', mandate_ref: 'mandate_1' });
   for (let sent = 0; sent < 2_500; sent += 50) {
-    await Promise.all(Array.from({ length: 50 }, () => tell(method())));
+    await Promise.all(Array.from({ length: 50 }, () => signalChange(method())));
   }
   await eventually(async () => {
     const { runId } = await client.workflow.getHandle(handle.workflowId).describe();
     expect(runId).not.toBe(first);
   });
-  await tell({ ...method(), changed: 'mandate', mandate_ref: 'mandate_last' });
+  await signalChange({ ...method(), changed: 'mandate', mandate_ref: 'mandate_last' });
   away = false;
   await result();
   // The one under way and the first of each other subject were carried over; what was told since is read as it came.
@@ -155,16 +155,16 @@ test('thousands of events while the gateway is away: a new run goes on, and noth
 }, 60_000);
 
 test('what is never read, and what nobody understands, ends no run', async () => {
-  const { tell, result } = await rigWith({
+  const { signalChange, result } = await rigWith({
     async followPaymentMethod() {
       throw new PersonaError('customer_not_found', 'erased');
     },
   });
-  await tell(null);
+  await signalChange(null);
   expect(await result()).toEqual({ outcomes: [] });
-  await tell({ ...method(), changed: 'constructor' });
+  await signalChange({ ...method(), changed: 'constructor' });
   expect(await result()).toEqual({ outcomes: [] });
-  await tell(method());
+  await signalChange(method());
   expect(await result()).toEqual({ outcomes: ['given_up'] });
 });
 
@@ -176,21 +176,21 @@ test('Chimera is told of known fraud by a process of its own, once for each susp
     code: 'fraudulent',
     occurred_at: '2026-11-22T10:00:00.000Z',
   }));
-  const heard: unknown[] = [];
+  const received: unknown[] = [];
   const chimera = {
     async reportSuspectedFraud(report: unknown) {
-      heard.push(report);
+      received.push(report);
     },
   };
-  const { client, tell, result } = await rigWith(
+  const { client, signalChange, result } = await rigWith(
     { followDispute: async () => ({ outcome: 'compromised', reports }) },
     { [TaskQueue.recovery]: chimera },
   );
   const change = { changed: 'dispute', dispute_ref: 'du_1', charge_ref: 'ch_1' };
-  await tell({ ...change, event_id: 'evt_1' });
+  await signalChange({ ...change, event_id: 'evt_1' });
   expect(await result()).toEqual({ outcomes: ['compromised'] });
   for (const { event_id } of reports)
     await client.workflow.getHandle(fraudReportWorkflowId(event_id)).result();
-  expect(heard).toHaveLength(2);
-  expect(heard).toEqual(expect.arrayContaining(reports));
+  expect(received).toHaveLength(2);
+  expect(received).toEqual(expect.arrayContaining(reports));
 });

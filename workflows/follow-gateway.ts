@@ -28,7 +28,7 @@ import {
   type GatewayChange,
   TaskQueue,
   WorkflowName,
-} from '../domain/processes.ts';
+} from '../domain/workflow-contracts.ts';
 import { reportFraud } from './report-fraud.ts';
 import { show } from './visibility.ts';
 
@@ -54,7 +54,7 @@ export type FollowOutcome =
   | 'ignored'
   | 'given_up';
 
-type Of<C extends GatewayChange['changed']> = Extract<GatewayChange, { changed: C }> & {
+type ChangeOf<C extends GatewayChange['changed']> = Extract<GatewayChange, { changed: C }> & {
   customer_id: string;
 };
 
@@ -68,11 +68,11 @@ export interface FollowActivities {
    * attached there is detached; what was lost with its run, a change of its date or the verification of a new one, is
    * finished.
    */
-  followPaymentMethod(input: Of<'payment_method'>): Promise<FollowOutcome>;
+  followPaymentMethod(input: ChangeOf<'payment_method'>): Promise<FollowOutcome>;
   /** Reads the mandate. If it has ended, its method may no longer be charged without the customer. */
-  followMandate(input: Of<'mandate'>): Promise<FollowOutcome>;
+  followMandate(input: ChangeOf<'mandate'>): Promise<FollowOutcome>;
   /** Reads the refunds of a payment, and writes down those that others made, and those that failed. */
-  followRefunds(input: Of<'refunds'>): Promise<FollowOutcome>;
+  followRefunds(input: ChangeOf<'refunds'>): Promise<FollowOutcome>;
   /**
    * Reads a dispute or an early warning, and writes down for each holder of the card what it means. `reports`: for
    * Chimera.
@@ -93,9 +93,9 @@ const activities = proxyActivities<FollowActivities>({
 });
 
 /** Far below where Temporal ends a run, also for its signals. */
-const LONG_HISTORY = 2_000;
+const MAX_HISTORY_LENGTH = 2_000;
 /** So many of the newest outcomes are kept. */
-const OUTCOMES_AT_MOST = 100;
+const MAX_OUTCOMES = 100;
 
 /** Continues as new when its history has grown: also while the gateway is away, when nothing but signals comes. */
 export async function followGateway(input: FollowGatewayInput): Promise<FollowGatewayResult> {
@@ -111,9 +111,9 @@ export async function followGateway(input: FollowGatewayInput): Promise<FollowGa
     const outcome = await follow(customer_id, change);
     if (outcome === undefined) heard.unshift(change);
     else outcomes.push(outcome);
-    if (outcomes.length > OUTCOMES_AT_MOST) outcomes.shift();
-    if (heard.length > 0 && isLong()) {
-      await continueAsNew<typeof followGateway>({ ...input, heard: eachOnce(heard) });
+    if (outcomes.length > MAX_OUTCOMES) outcomes.shift();
+    if (heard.length > 0 && isHistoryLong()) {
+      await continueAsNew<typeof followGateway>({ ...input, heard: uniqueChanges(heard) });
     }
   }
   const outcome = outcomes.at(-1) ?? 'unchanged';
@@ -129,13 +129,13 @@ export async function followGateway(input: FollowGatewayInput): Promise<FollowGa
   return { outcomes };
 }
 
-function isLong(): boolean {
+function isHistoryLong(): boolean {
   const { continueAsNewSuggested, historyLength } = workflowInfo();
-  return (continueAsNewSuggested || historyLength >= LONG_HISTORY) && patched('continues-as-new');
+  return (continueAsNewSuggested || historyLength >= MAX_HISTORY_LENGTH) && patched('continues-as-new');
 }
 
 /** What is read anew is read once, however many events spoke of it. */
-function eachOnce(changes: readonly GatewayChange[]): GatewayChange[] {
+function uniqueChanges(changes: readonly GatewayChange[]): GatewayChange[] {
   const first = new Map<string, GatewayChange>();
   for (const change of changes) {
     const subject = JSON.stringify({ ...change, event_id: '' });
@@ -148,19 +148,19 @@ function eachOnce(changes: readonly GatewayChange[]): GatewayChange[] {
  * What an activity gives. When the history grows too long meanwhile it is called off.
  * @returns `undefined`: the next run is to begin it anew
  */
-async function unlessLong<T>(work: () => Promise<T>): Promise<T | undefined> {
+async function unlessHistoryLong<T>(work: () => Promise<T>): Promise<T | undefined> {
   const scope = new CancellationScope();
-  const working = scope.run(work);
-  let over = false;
-  const end = () => {
-    over = true;
+  const running = scope.run(work);
+  let ended = false;
+  const markEnded = () => {
+    ended = true;
   };
-  void working.then(end, end);
-  await condition(() => over || isLong());
-  if (over) return await working;
+  void running.then(markEnded, markEnded);
+  await condition(() => ended || isHistoryLong());
+  if (ended) return await running;
   scope.cancel();
   try {
-    return await working;
+    return await running;
   } catch (error) {
     // Whether it was cancelled or its last try failed: it is not tried again here.
     if (error instanceof ActivityFailure) return undefined;
@@ -176,13 +176,13 @@ async function follow(
   try {
     const outcome = await read(customer_id, change);
     if (outcome === 'refund_failed')
-      log.error('A refund has failed; what Persona has to give back is tried again', about(change));
-    if (outcome === 'unknown') log.warn('The gateway does not know what it spoke of', about(change));
+      log.error('A refund has failed; what Persona has to give back is tried again', logFields(change));
+    if (outcome === 'unknown') log.warn('The gateway does not know what it spoke of', logFields(change));
     return outcome;
   } catch (error) {
     if (!(error instanceof ActivityFailure)) throw error;
     log.error('What the gateway changed was never followed', {
-      ...about(change),
+      ...logFields(change),
       reason: error.cause?.message,
     });
     return 'given_up';
@@ -197,16 +197,16 @@ async function read(
   if (customer_id === undefined) return 'ignored';
   switch (change.changed) {
     case 'payment_method':
-      return unlessLong(() => activities.followPaymentMethod({ ...change, customer_id }));
+      return unlessHistoryLong(() => activities.followPaymentMethod({ ...change, customer_id }));
     case 'mandate':
-      return unlessLong(() => activities.followMandate({ ...change, customer_id }));
+      return unlessHistoryLong(() => activities.followMandate({ ...change, customer_id }));
     case 'refunds':
-      return unlessLong(() => activities.followRefunds({ ...change, customer_id }));
+      return unlessHistoryLong(() => activities.followRefunds({ ...change, customer_id }));
   }
 }
 
 async function readDispute(change: DisputeChange): Promise<FollowOutcome | undefined> {
-  const followed = await unlessLong(() => activities.followDispute(change));
+  const followed = await unlessHistoryLong(() => activities.followDispute(change));
   // Out of that scope: what was found out is reported, however long the history is.
   for (const report of followed?.reports ?? []) await reportInBackground(report);
   return followed?.outcome;
@@ -227,7 +227,7 @@ async function reportInBackground(report: SuspectedFraud): Promise<void> {
   }
 }
 
-const FIELDS: ReadonlyMap<unknown, readonly string[]> = new Map([
+const REQUIRED_FIELDS: ReadonlyMap<unknown, readonly string[]> = new Map([
   ['payment_method', ['event_id', 'payment_method_id']],
   ['mandate', ['event_id', 'payment_method_id', 'mandate_ref']],
   ['refunds', ['event_id', 'payment_id', 'gateway_ref']],
@@ -239,9 +239,9 @@ const FIELDS: ReadonlyMap<unknown, readonly string[]> = new Map([
 function isChange(payload: unknown): payload is GatewayChange {
   if (typeof payload !== 'object' || payload === null) return false;
   const given: Readonly<Record<string, unknown>> = { ...payload };
-  return FIELDS.get(given.changed)?.every((field) => typeof given[field] === 'string') === true;
+  return REQUIRED_FIELDS.get(given.changed)?.every((field) => typeof given[field] === 'string') === true;
 }
 
-function about({ event_id, changed: _, ...ids }: GatewayChange): Record<string, string> {
+function logFields({ event_id, changed: _, ...ids }: GatewayChange): Record<string, string> {
   return { event_id, ...ids };
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { WorkflowName } from '../domain/processes.ts';
+import { WorkflowName } from '../domain/workflow-contracts.ts';
 import { readHistories } from '../test/rig/histories.ts';
 import { replayHistories } from '../test/rig/replay.ts';
 

@@ -1,7 +1,7 @@
 /** The workflow bundle: every process, and nothing but the processes. */
 
 import { setWorkflowOptions, workflowInfo } from '@temporalio/workflow';
-import { VERSIONED_DEPLOYMENT } from '../domain/processes.ts';
+import { VERSIONED_DEPLOYMENT } from '../domain/workflow-contracts.ts';
 import { addPaymentMethod } from './add-payment-method.ts';
 import { applyFraudOutcome } from './apply-fraud-outcome.ts';
 import { expireReceipts } from './expire-receipts.ts';
@@ -24,8 +24,8 @@ pin(monitorExpiringCards);
 pin(reconcilePaymentMethods);
 pin(sweepObligations);
 
-function pin<A extends unknown[], R>(short: (...args: A) => Promise<R>): void {
-  setWorkflowOptions(() => (isVersioned() ? { versioningBehavior: 'PINNED' } : {}), short);
+function pin<A extends unknown[], R>(workflow: (...args: A) => Promise<R>): void {
+  setWorkflowOptions(() => (isVersioned() ? { versioningBehavior: 'PINNED' } : {}), workflow);
 }
 
 function isVersioned(): boolean {

@@ -2,17 +2,17 @@ import { activityInfo, cancelled } from '@temporalio/activity';
 import type { WorkflowHandle } from '@temporalio/client';
 import { expect, test } from 'vitest';
 import { PersonaError } from '../domain/errors.ts';
-import { recoveryWorkflowId, TaskQueue } from '../domain/processes.ts';
+import { recoveryWorkflowId, TaskQueue } from '../domain/workflow-contracts.ts';
 import { createTestRig } from '../test/rig/index.ts';
-import { report, world } from './recovery/testing.ts';
+import { report, fakeRecovery } from './recovery/recovery-workflow-fixtures.ts';
 
-type Place = ReturnType<typeof world>;
+type FakeRecovery = ReturnType<typeof fakeRecovery>;
 
 /** The same, with something before each call of `recordAttempt`. */
-function withRecording(place: Place, before: () => Promise<void> | void): Place['activities'] {
-  const recovery = place.activities[TaskQueue.recovery];
+function withRecording(fake: FakeRecovery, before: () => Promise<void> | void): FakeRecovery['activities'] {
+  const recovery = fake.activities[TaskQueue.recovery];
   return {
-    ...place.activities,
+    ...fake.activities,
     [TaskQueue.recovery]: {
       ...recovery,
       async recordAttempt(input) {
@@ -30,52 +30,52 @@ async function tasksOf(handle: WorkflowHandle): Promise<(string | null | undefin
 }
 
 test('a command that fails within the workflow task becomes an ordinary activity, which goes on trying', async () => {
-  const place = world();
+  const fake = fakeRecovery();
   const tries: boolean[] = [];
-  const activities = withRecording(place, () => {
+  const activities = withRecording(fake, () => {
     tries.push(activityInfo().isLocal);
     if (tries.length < 4) throw new PersonaError('graph_unavailable', 'Neo4j is away');
   });
-  const handle = await report(await createTestRig({ activities }), place);
+  const handle = await report(await createTestRig({ activities }), fake);
   expect(await handle.result()).toMatchObject({ outcome: 'recovered', attempts: 1 });
   expect(tries).toEqual([true, false, false, false]);
   expect(await tasksOf(handle)).toEqual(['charge', 'recordAttempt', 'deliverNotice']);
-  expect(place.seen.charges).toEqual(['card-a:1']);
+  expect(fake.seen.charges).toEqual(['card-a:1']);
 });
 
 test('so does one that takes too long for a workflow task', async () => {
-  const place = world();
+  const fake = fakeRecovery();
   let tries = 0;
-  const activities = withRecording(place, async () => {
+  const activities = withRecording(fake, async () => {
     tries += 1;
     if (tries === 1) await cancelled();
   });
-  const handle = await report(await createTestRig({ activities }), place);
+  const handle = await report(await createTestRig({ activities }), fake);
   expect(await handle.result()).toMatchObject({ outcome: 'recovered', attempts: 1 });
   expect(await tasksOf(handle)).toEqual(['charge', 'recordAttempt', 'deliverNotice']);
-  expect(place.seen.charges).toEqual(['card-a:1']);
+  expect(fake.seen.charges).toEqual(['card-a:1']);
 });
 
 test('that a claim is taken back is written down by an ordinary activity: a later message could undo it', async () => {
-  const place = world({ charge: () => ({ result: 'declined', codes: {} }) });
+  const fake = fakeRecovery({ charge: () => ({ result: 'declined', codes: {} }) });
   const local: boolean[] = [];
-  const activities = withRecording(place, () => void local.push(activityInfo().isLocal));
+  const activities = withRecording(fake, () => void local.push(activityInfo().isLocal));
   const { claimAttempt } = activities[TaskQueue.recovery];
   activities[TaskQueue.recovery].claimAttempt = async (input) => {
     const by = { actor: 'ops', reason: 'incident' };
-    await rig.client.workflow.getHandle(recoveryWorkflowId(place.payment_id)).signal('cancel', by);
+    await rig.client.workflow.getHandle(recoveryWorkflowId(fake.payment_id)).signal('cancel', by);
     return claimAttempt(input);
   };
   const rig = await createTestRig({ activities });
-  const handle = await report(rig, place);
+  const handle = await report(rig, fake);
   expect(await handle.result()).toMatchObject({ outcome: 'cancelled', attempts: 2 });
   expect(local.at(-1)).toBe(false);
-  expect(place.seen.charges).toEqual(['card-a:1']);
+  expect(fake.seen.charges).toEqual(['card-a:1']);
 });
 
 test('what is refused for good fails as an ordinary activity does', async () => {
-  const place = world();
-  const recovery = place.activities[TaskQueue.recovery];
+  const fake = fakeRecovery();
+  const recovery = fake.activities[TaskQueue.recovery];
   let tries = 0;
   const refusing = {
     ...recovery,
@@ -84,8 +84,8 @@ test('what is refused for good fails as an ordinary activity does', async () => 
       throw new PersonaError('customer_not_found', 'there is no such customer');
     },
   };
-  const activities = { ...place.activities, [TaskQueue.recovery]: refusing };
-  const handle = await report(await createTestRig({ activities }), place);
+  const activities = { ...fake.activities, [TaskQueue.recovery]: refusing };
+  const handle = await report(await createTestRig({ activities }), fake);
   const failure = { cause: { cause: { type: 'customer_not_found' } } };
   await expect(handle.result()).rejects.toMatchObject(failure);
   expect(tries).toBe(2);

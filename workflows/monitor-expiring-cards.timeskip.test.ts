@@ -2,12 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { activityInfo, heartbeat } from '@temporalio/activity';
 import { expect, test } from 'vitest';
 import { PersonaError } from '../domain/errors.ts';
-import { TaskQueue } from '../domain/processes.ts';
+import { TaskQueue } from '../domain/workflow-contracts.ts';
 import { createTestRig, eventually, type TestRig } from '../test/rig/index.ts';
 import type { ExpiryActivities, ExpiryResult, ExpiryTally } from './monitor-expiring-cards.ts';
 
 const SCAN = { now: 1_800_000_000_000, stages: [60, 30], frequent_use_count: 3 };
-const place = (n: number) => ({
+const cursor = (n: number) => ({
   expires_on: '2027-01-31',
   payment_method_id: `m-${String(n).padStart(5, '0')}`,
 });
@@ -39,7 +39,7 @@ test('the parts of one run follow each other, decide by one day and policy, and 
       asked.push(input);
       if (input.after === undefined) {
         const tally = tallyOf({ scanned: 10_000, notified: 7, updated: 2, failed: 1, failed_ids: ['m-1'] });
-        return { scan: SCAN, tally, next: place(1) };
+        return { scan: SCAN, tally, next: cursor(1) };
       }
       return { scan: SCAN, tally: tallyOf({ scanned: 5, expired: 3, failed: 1, failed_ids: ['m-2'] }) };
     },
@@ -48,7 +48,7 @@ test('the parts of one run follow each other, decide by one day and policy, and 
     ...{ scanned: 10_005, notified: 7, updated: 2, expired: 3, failed: 2, failed_ids: ['m-1', 'm-2'] },
     took_ms: expect.any(Number),
   });
-  expect(asked).toEqual([{}, { scan: SCAN, after: place(1) }]);
+  expect(asked).toEqual([{}, { scan: SCAN, after: cursor(1) }]);
   expect(await shown(rig, handle.workflowId)).toMatchObject({
     ...{ PersonaProcess: 'monitorExpiringCards', PersonaState: 'done', PersonaOutcome: 'incomplete' },
   });
@@ -60,7 +60,7 @@ test('a run over millions of cards continues as new, with the same day, and name
     async monitorCards(input) {
       asked.push(input);
       const tally = tallyOf({ scanned: 10_000, failed: 1, failed_ids: [`m-${asked.length}`] });
-      return { scan: SCAN, tally, ...(asked.length < 250 && { next: place(asked.length) }) };
+      return { scan: SCAN, tally, ...(asked.length < 250 && { next: cursor(asked.length) }) };
     },
   });
   const result = await handle.result();
@@ -68,7 +68,7 @@ test('a run over millions of cards continues as new, with the same day, and name
   expect(result.failed_ids).toHaveLength(100);
   expect(asked.map(({ after }) => after)).toEqual([
     undefined,
-    ...Array.from({ length: 249 }, (_, n) => place(n + 1)),
+    ...Array.from({ length: 249 }, (_, n) => cursor(n + 1)),
   ]);
   expect(asked.slice(1).every(({ scan }) => JSON.stringify(scan) === JSON.stringify(SCAN))).toBe(true);
   const last = await rig.client.workflow.getHandle(handle.workflowId).fetchHistory();
@@ -80,13 +80,13 @@ test('a part that breaks off is taken up where it told last', async () => {
   const { handle } = await monitor({
     async monitorCards() {
       attempts.push(activityInfo().heartbeatDetails);
-      heartbeat({ after: place(attempts.length) });
+      heartbeat({ after: cursor(attempts.length) });
       if (attempts.length === 1) throw new PersonaError('graph_unavailable', 'away');
       return { scan: SCAN, tally: tallyOf({ scanned: 1 }) };
     },
   });
   expect(await handle.result()).toMatchObject({ scanned: 1 });
-  expect(attempts).toEqual([undefined, { after: place(1) }]);
+  expect(attempts).toEqual([undefined, { after: cursor(1) }]);
 });
 
 test('a graph that is away for hours is waited for', async () => {

@@ -5,7 +5,7 @@
 
 import { continueAsNew, proxyActivities } from '@temporalio/workflow';
 import type { ExpiryScan } from '../domain/expiry/candidates.ts';
-import { WorkflowName } from '../domain/processes.ts';
+import { WorkflowName } from '../domain/workflow-contracts.ts';
 import { show } from './visibility.ts';
 
 /** What one activity has seen to, or all of them. */
@@ -25,7 +25,7 @@ export interface ExpiryTally {
 }
 
 /** Where the next activity begins. */
-export interface ExpiryPlace {
+export interface ExpiryCursor {
   expires_on: string;
   payment_method_id: string;
 }
@@ -34,11 +34,11 @@ export interface ExpiryActivities {
   /**
    * Sees to up to ten thousand cards. @param input.scan absent: begins a run, with policy and time of now
    */
-  monitorCards(input: { scan?: ExpiryScan; after?: ExpiryPlace }): Promise<{
+  monitorCards(input: { scan?: ExpiryScan; after?: ExpiryCursor }): Promise<{
     scan: ExpiryScan;
     tally: ExpiryTally;
     /** Absent: there are no more cards. */
-    next?: ExpiryPlace;
+    next?: ExpiryCursor;
   }>;
 }
 
@@ -47,11 +47,11 @@ export interface ExpiryResult extends ExpiryTally {
 }
 
 /** What the executions before this one hand on. */
-interface SoFar {
+interface MonitorProgress {
   /** Epoch milliseconds. */
   began_at: number;
   scan: ExpiryScan;
-  after: ExpiryPlace;
+  after: ExpiryCursor;
   tally: ExpiryTally;
 }
 
@@ -70,28 +70,28 @@ const ACTIVITIES_PER_EXECUTION = 100;
 /** Enough to begin looking; the logs name each of them. */
 const MAX_FAILED_IDS = 100;
 
-export async function monitorExpiringCards(soFar?: SoFar): Promise<ExpiryResult> {
+export async function monitorExpiringCards(progress?: MonitorProgress): Promise<ExpiryResult> {
   const process = WorkflowName.monitorExpiringCards;
-  const began_at = soFar?.began_at ?? Date.now();
-  let tally = soFar?.tally ?? { scanned: 0, notified: 0, updated: 0, expired: 0, failed: 0, failed_ids: [] };
-  let { scan, after }: Partial<SoFar> = soFar ?? {};
-  show({ process, state: 'scanning' }, sentence(tally));
-  for (let made = 0; made < ACTIVITIES_PER_EXECUTION; made++) {
-    const seen = await monitorCards({ ...(scan && { scan }), ...(after && { after }) });
-    tally = added(tally, seen.tally);
-    scan = seen.scan;
-    after = seen.next;
+  const began_at = progress?.began_at ?? Date.now();
+  let tally = progress?.tally ?? { scanned: 0, notified: 0, updated: 0, expired: 0, failed: 0, failed_ids: [] };
+  let { scan, after }: Partial<MonitorProgress> = progress ?? {};
+  show({ process, state: 'scanning' }, summaryOf(tally));
+  for (let calls = 0; calls < ACTIVITIES_PER_EXECUTION; calls++) {
+    const result = await monitorCards({ ...(scan && { scan }), ...(after && { after }) });
+    tally = addTallies(tally, result.tally);
+    scan = result.scan;
+    after = result.next;
     if (after === undefined) {
       const outcome = tally.failed === 0 ? 'complete' : 'incomplete';
-      show({ process, state: 'done', outcome }, sentence(tally));
+      show({ process, state: 'done', outcome }, summaryOf(tally));
       return { ...tally, took_ms: Date.now() - began_at };
     }
   }
   // The loop has run: both are known.
-  return continueAsNew<typeof monitorExpiringCards>({ began_at, scan, after, tally } as SoFar);
+  return continueAsNew<typeof monitorExpiringCards>({ began_at, scan, after, tally } as MonitorProgress);
 }
 
-function added(one: ExpiryTally, other: ExpiryTally): ExpiryTally {
+function addTallies(one: ExpiryTally, other: ExpiryTally): ExpiryTally {
   return {
     scanned: one.scanned + other.scanned,
     notified: one.notified + other.notified,
@@ -102,6 +102,6 @@ function added(one: ExpiryTally, other: ExpiryTally): ExpiryTally {
   };
 }
 
-function sentence({ scanned, notified, updated, expired, failed }: ExpiryTally): string {
+function summaryOf({ scanned, notified, updated, expired, failed }: ExpiryTally): string {
   return `Looked at ${scanned} cards: ${notified} customers notified, ${updated} cards updated, ${expired} expired, ${failed} failed`;
 }

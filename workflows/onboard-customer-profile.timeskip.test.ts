@@ -2,20 +2,20 @@
 
 import { expect, test } from 'vitest';
 import { PersonaError } from '../domain/errors.ts';
-import { onboardingWorkflowId } from '../domain/processes.ts';
+import { onboardingWorkflowId } from '../domain/workflow-contracts.ts';
 import type { TestRig } from '../test/rig/index.ts';
 import {
   ask,
   awayUntil,
   DAY,
-  expectAWeek,
+  expectLastedAWeek,
   HOUR,
   MINUTE,
   onboardingRig,
   request,
   resultOf,
-  world,
-} from './testing-onboarding.ts';
+  fakeOnboarding,
+} from './onboarding-fixtures.ts';
 
 test('Chimera away for six days delays no answer and still gets its snapshot', async () => {
   let rig: TestRig;
@@ -25,7 +25,7 @@ test('Chimera away for six days delays no answer and still gets its snapshot', a
     () => back,
     'chimera_unavailable',
   );
-  const { activities, seen } = world({
+  const { activities, seen } = fakeOnboarding({
     async initiateBehavioralProfile({ snapshot }) {
       await away();
       return { baseline_data_ref: `baseline of ${snapshot}` };
@@ -43,7 +43,7 @@ test('Chimera away for six days delays no answer and still gets its snapshot', a
 });
 
 test('Chimera away for more than 7 days: the customer is onboarded without a profile', async () => {
-  const { activities, customer_id, seen } = world({
+  const { activities, customer_id, seen } = fakeOnboarding({
     async initiateBehavioralProfile() {
       throw new PersonaError('chimera_unavailable', 'away');
     },
@@ -58,7 +58,7 @@ test('Chimera away for more than 7 days: the customer is onboarded without a pro
     payment_method_status: 'active',
     warnings: ['behavioral_profile_given_up'],
   });
-  await expectAWeek(rig, body);
+  await expectLastedAWeek(rig, body);
   expect(seen.profile).toBeUndefined();
 });
 
@@ -68,7 +68,7 @@ test.each([
 ])('Chimera away for %s: the profile comes within ten minutes of its return', async (_, away) => {
   let rig: TestRig;
   let back = 0;
-  const { activities, seen } = world({
+  const { activities, seen } = fakeOnboarding({
     initiateBehavioralProfile: async ({ snapshot }) => {
       if ((await rig.now()) < back) throw new PersonaError('chimera_unavailable', 'away');
       return { baseline_data_ref: `baseline of ${snapshot}` };
@@ -90,7 +90,7 @@ test.each([
 
 test('Chimera answers, the answer is lost, and it answers again: the graph has one profile', async () => {
   const answers: string[] = [];
-  const { activities, seen } = world({
+  const { activities, seen } = fakeOnboarding({
     async initiateBehavioralProfile() {
       answers.push(`baseline-${answers.length}`);
       if (answers.length === 1) throw new PersonaError('chimera_unavailable', 'the answer was lost');

@@ -4,14 +4,14 @@ import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { PersonaError } from '../domain/errors.ts';
 import type { OnboardingRequest } from '../domain/onboarding.ts';
-import { type OnboardCustomerInput, onboardingWorkflowId, TaskQueue } from '../domain/processes.ts';
-import { ask, onboardingRig, request, world } from './testing-onboarding.ts';
+import { type OnboardCustomerInput, onboardingWorkflowId, TaskQueue } from '../domain/workflow-contracts.ts';
+import { ask, onboardingRig, request, fakeOnboarding } from './onboarding-fixtures.ts';
 
 test.each([
   ['the request alone', (body: OnboardingRequest) => body, 'temporal-client'],
   ['a request in our wrapper', (body: OnboardingRequest) => ({ request: body, actor: 'shop' }), 'shop'],
 ])('a client of its own may start it with %s', async (_, argument, actor) => {
-  const { activities, customer_id } = world();
+  const { activities, customer_id } = fakeOnboarding();
   const inputs: OnboardCustomerInput[] = [];
   const { onboard } = activities;
   activities.onboard = async (input) => {
@@ -34,7 +34,7 @@ test.each([
 test.each([[[]], [[null]], [['text']], [[{ request: 'text' }]]])(
   'an input of %j fails at once, and writes nothing',
   async (args) => {
-    const { activities, seen } = world();
+    const { activities, seen } = fakeOnboarding();
     const rig = await onboardingRig(activities);
 
     const started = await rig.client.workflow.start('onboardCustomer', {
@@ -49,7 +49,7 @@ test.each([[[]], [[null]], [['text']], [[{ request: 'text' }]]])(
 );
 
 test('names every problem of a bad request and writes nothing', async () => {
-  const { activities, seen } = world();
+  const { activities, seen } = fakeOnboarding();
   const rig = await onboardingRig(activities);
   const body = { transaction_id: randomUUID(), customer_id: 'nobody', occurred_at: 'yesterday' };
 
@@ -64,7 +64,7 @@ test('names every problem of a bad request and writes nothing', async () => {
 });
 
 test('hands on what the graph refuses', async () => {
-  const { activities } = world({
+  const { activities } = fakeOnboarding({
     async onboard() {
       throw new PersonaError('idempotency_key_reused', 'used before with another body');
     },

@@ -7,17 +7,17 @@ import {
   ask,
   attached,
   awayUntil,
-  expectAWeek,
+  expectLastedAWeek,
   HOUR,
   onboardingRig,
   request,
   resultOf,
   SHORT_WAIT_MS,
-  world,
-} from './testing-onboarding.ts';
+  fakeOnboarding,
+} from './onboarding-fixtures.ts';
 
 test('answers with the verified method when the gateway is there', async () => {
-  const { activities, customer_id, payment_method_id } = world();
+  const { activities, customer_id, payment_method_id } = fakeOnboarding();
   const rig = await onboardingRig(activities);
   const body = request();
 
@@ -35,7 +35,7 @@ test('answers with the verified method when the gateway is there', async () => {
 });
 
 test('answers as soon as the graph is written when there is no method', async () => {
-  const { activities, customer_id, seen } = world();
+  const { activities, customer_id, seen } = fakeOnboarding();
   const rig = await onboardingRig(activities);
   const body = request({ payment_method_details: undefined });
 
@@ -52,7 +52,7 @@ test('answers after verifyWait while the gateway is away, and verifies hours lat
     () => back,
     'gateway_unavailable',
   );
-  const { activities, seen } = world(
+  const { activities, seen } = fakeOnboarding(
     {
       async attachPaymentMethod({ token }) {
         await away();
@@ -72,7 +72,7 @@ test('answers after verifyWait while the gateway is away, and verifies hours lat
 });
 
 test('leaves the method unverified when the gateway is away for more than a week', async () => {
-  const { activities, seen } = world(
+  const { activities, seen } = fakeOnboarding(
     {
       async attachPaymentMethod() {
         throw new PersonaError('gateway_unavailable', 'away');
@@ -85,12 +85,12 @@ test('leaves the method unverified when the gateway is away for more than a week
 
   await ask(rig, body);
   expect(await resultOf(rig, body)).toMatchObject({ payment_method_status: 'unverified' });
-  await expectAWeek(rig, body);
+  await expectLastedAWeek(rig, body);
   expect(seen.status).toBe('unverified');
 });
 
 test('says in a warning that the gateway refused the method; the customer is onboarded', async () => {
-  const { activities, customer_id } = world({
+  const { activities, customer_id } = fakeOnboarding({
     async attachPaymentMethod() {
       return { result: 'refused', reason: 'declined', codes: {}, gateway_customer_ref: 'cus_1' };
     },
@@ -107,7 +107,7 @@ test('says in a warning that the gateway refused the method; the customer is onb
 });
 
 test('says in a warning that the token which the gateway gave it is another customer’s', async () => {
-  const { activities } = world({
+  const { activities } = fakeOnboarding({
     async recordVerification() {
       return { payment_method_status: 'failed', version: 7, refused: 'token_belongs_to_other_customer' };
     },
@@ -121,7 +121,7 @@ test('says in a warning that the token which the gateway gave it is another cust
 });
 
 test('does not ask the gateway about a method that is active already', async () => {
-  const { activities, payment_method_id, seen } = world();
+  const { activities, payment_method_id, seen } = fakeOnboarding();
   const { onboard } = activities;
   activities.onboard = async (input) => {
     const { ready, verify_wait_ms } = await onboard(input);
@@ -138,7 +138,7 @@ test('does not ask the gateway about a method that is active already', async () 
 test('a graph that is away for an hour loses nothing', async () => {
   let rig: TestRig;
   let back = 0;
-  const { activities, customer_id, seen } = world();
+  const { activities, customer_id, seen } = fakeOnboarding();
   const { onboard } = activities;
   activities.onboard = async (input) => {
     seen.calls.push('onboard');

@@ -1,17 +1,17 @@
 /** A customer's first, or next, transaction: recognised, written, verified, profiled (specification: workflows, 1). */
 
 import { ActivityFailure, defineUpdate, log, proxyActivities, workflowInfo } from '@temporalio/workflow';
-import { isRecord } from '../domain/checks.ts';
+import { isRecord } from '../domain/validation.ts';
 import { type OnboardingRequest, validateOnboarding } from '../domain/onboarding.ts';
 import {
-  type Asker,
+  type Requester,
   type CustomerReady,
   type OnboardCustomerInput,
   TaskQueue,
   UpdateName,
   WorkflowName,
-} from '../domain/processes.ts';
-import { answering, invalidRequest, within } from './answer.ts';
+} from '../domain/workflow-contracts.ts';
+import { answerByUpdate, invalidRequest, waitAtMost } from './answer.ts';
 import { type NewMethod, type Verified, verifyMethod } from './verify-method.ts';
 import { show } from './visibility.ts';
 
@@ -33,7 +33,7 @@ export interface ProfileActivities {
 const PROFILE_GIVEN_UP = 'behavioral_profile_given_up';
 
 /** Who asks, where a Temporal client of its own does not say. */
-const STRANGER = 'temporal-client';
+const UNNAMED_CALLER = 'temporal-client';
 
 export const customerReadyUpdate = defineUpdate<CustomerReady>(UpdateName.customerReady);
 
@@ -60,9 +60,9 @@ const chimera = proxyActivities<ProfileActivities>({
  * @returns the answer, with the method's status as it is at the end
  * @throws ApplicationFailure of the error catalogue; nothing was written then
  */
-export function onboardCustomer(given: OnboardCustomerInput | OnboardingRequest): Promise<CustomerReady> {
-  return answering(customerReadyUpdate, async (answer) => {
-    const input = inputOf(given);
+export function onboardCustomer(rawInput: OnboardCustomerInput | OnboardingRequest): Promise<CustomerReady> {
+  return answerByUpdate(customerReadyUpdate, async (answer) => {
+    const input = inputOf(rawInput);
     const { request } = input;
     const { ready: written, verify_wait_ms } = await graph.onboard(input);
     const { customer_id, created } = written;
@@ -81,11 +81,11 @@ export function onboardCustomer(given: OnboardCustomerInput | OnboardingRequest)
       const verification = verifyMethod(method).then((verified) => {
         if (verified !== undefined) ready = withVerification(written, verified);
       });
-      await within(verification, verify_wait_ms);
-      answer.give(ready);
+      await waitAtMost(verification, verify_wait_ms);
+      answer.respond(ready);
       await verification;
     }
-    answer.give(ready);
+    answer.respond(ready);
     if (profile !== undefined) {
       show(
         { ...customer, state: 'profiling' },
@@ -94,8 +94,8 @@ export function onboardCustomer(given: OnboardCustomerInput | OnboardingRequest)
       if (!(await profile)) ready = { ...ready, warnings: [...ready.warnings, PROFILE_GIVEN_UP] };
     }
     const outcome = created ? 'created' : 'recognised';
-    const lacking = ready.warnings.includes(PROFILE_GIVEN_UP) ? ', without a profile: Chimera was away' : '';
-    show({ ...customer, state: 'done', outcome }, `Customer ${customer_id} is ${outcome}${lacking}`);
+    const profileNote = ready.warnings.includes(PROFILE_GIVEN_UP) ? ', without a profile: Chimera was away' : '';
+    show({ ...customer, state: 'done', outcome }, `Customer ${customer_id} is ${outcome}${profileNote}`);
     return ready;
   });
 }
@@ -105,15 +105,15 @@ export function onboardCustomer(given: OnboardCustomerInput | OnboardingRequest)
  * is no request at all must fail, not stand still on a broken task.
  * @throws ApplicationFailure naming each field
  */
-function inputOf(given: unknown): OnboardCustomerInput {
-  const wrapped = isRecord(given) && given.request !== undefined && given.transaction_id === undefined;
-  const checked = validateOnboarding(wrapped ? given.request : given);
+function inputOf(rawInput: unknown): OnboardCustomerInput {
+  const wrapped = isRecord(rawInput) && rawInput.request !== undefined && rawInput.transaction_id === undefined;
+  const checked = validateOnboarding(wrapped ? rawInput.request : rawInput);
   if (!checked.ok) throw invalidRequest(checked.type, checked.problems);
   const {
-    caller = STRANGER,
-    actor = STRANGER,
+    caller = UNNAMED_CALLER,
+    actor = UNNAMED_CALLER,
     correlation_id = workflowInfo().workflowId,
-  } = wrapped ? (given as Partial<Asker>) : {};
+  } = wrapped ? (rawInput as Partial<Requester>) : {};
   return { caller, actor, correlation_id, request: checked.request };
 }
 
@@ -142,8 +142,8 @@ function withVerification(written: CustomerReady, verified: Verified): CustomerR
  */
 async function createProfile(customer_id: string, snapshot: string): Promise<boolean> {
   try {
-    const begun = await chimera.initiateBehavioralProfile({ customer_id, snapshot });
-    if (begun !== undefined) await graph.linkBehavioralProfile({ customer_id, ...begun });
+    const initiated = await chimera.initiateBehavioralProfile({ customer_id, snapshot });
+    if (initiated !== undefined) await graph.linkBehavioralProfile({ customer_id, ...initiated });
     return true;
   } catch (error) {
     if (!(error instanceof ActivityFailure)) throw error;

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { PersonaError } from '../domain/errors.ts';
-import { type ReconcileInput, TaskQueue } from '../domain/processes.ts';
+import { type ReconcileInput, TaskQueue } from '../domain/workflow-contracts.ts';
 import { createTestRig, type TestRig } from '../test/rig/index.ts';
 import type {
   ReconcileActivities,

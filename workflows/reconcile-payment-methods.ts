@@ -5,9 +5,9 @@
  */
 
 import { ActivityFailure, log, makeContinueAsNewFunc, proxyActivities } from '@temporalio/workflow';
-import { type ReconcileInput, TaskQueue, WorkflowName } from '../domain/processes.ts';
+import { type ReconcileInput, TaskQueue, WorkflowName } from '../domain/workflow-contracts.ts';
 import type { Pass } from '../domain/reconciliation/pace.ts';
-import type { Span } from '../domain/reconciliation/records.ts';
+import type { TimeRange } from '../domain/reconciliation/records.ts';
 import {
   addSlice,
   type Difference,
@@ -24,8 +24,8 @@ export type Stage = (typeof STAGES)[number];
 /** What one run compares. */
 export interface ReconcilePlan {
   /** When the charges were made that are compared, and the refunds and disputes, which change later on. */
-  charges: Span;
-  changes: Span;
+  charges: TimeRange;
+  changes: TimeRange;
   /** Where the comparison of wallets goes on, and how many it deals with; `null`: all that are left. */
   pass: Pass;
   quota: number | null;
@@ -101,14 +101,14 @@ const SLICES_PER_RUN = 60;
 export async function reconcilePaymentMethods(input: ReconcileInput = {}): Promise<ReconcileResult> {
   const { dry_run = false, all = false } = input;
   const state = (input.from as ReconcileState | undefined) ?? (await begin(all));
-  const say = (words: string) =>
-    show({ process: WorkflowName.reconcilePaymentMethods, state: state.stage }, words);
-  say(`Compares ${state.stage} with the gateway${dry_run ? ', and corrects nothing' : ''}`);
+  const showProgress = (details: string) =>
+    show({ process: WorkflowName.reconcilePaymentMethods, state: state.stage }, details);
+  showProgress(`Compares ${state.stage} with the gateway${dry_run ? ', and corrects nothing' : ''}`);
   let slices = 0;
   for (;;) {
     const next = await slice(state, dry_run);
     if (next !== undefined) state.after = next;
-    else if (!moveOn(state)) break;
+    else if (!advanceStage(state)) break;
     slices += 1;
     if (slices >= SLICES_PER_RUN)
       await makeContinueAsNewFunc<typeof reconcilePaymentMethods>()({ ...input, from: state });
@@ -151,7 +151,7 @@ async function slice(state: ReconcileState, dry_run: boolean): Promise<string | 
 }
 
 /** @returns whether there is another stage */
-function moveOn(state: ReconcileState): boolean {
+function advanceStage(state: ReconcileState): boolean {
   const next = STAGES[STAGES.indexOf(state.stage) + 1];
   if (next === undefined) return false;
   Object.assign(state, { stage: next, after: '', done: 0 });

@@ -8,11 +8,11 @@ import {
   type NoticeInput,
   recoveryWorkflowId,
   TaskQueue,
-} from '../domain/processes.ts';
+} from '../domain/workflow-contracts.ts';
 import type { Opening } from '../domain/recovery/claims.ts';
 import { createTestRig, eventually } from '../test/rig/index.ts';
 import type { RecoverPaymentResult } from './recover-payment.ts';
-import { DAY, failureOf, report, statusOf, world } from './recovery/testing.ts';
+import { DAY, failureOf, report, statusOf, fakeRecovery } from './recovery/recovery-workflow-fixtures.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 
@@ -25,17 +25,17 @@ async function childOf(handle: WorkflowHandle): Promise<string> {
 }
 
 test('a recovery on the first alternative takes two tasks of activities and 22 history events', async () => {
-  const place = world();
-  const rig = await createTestRig({ activities: place.activities });
-  const handle = await report(rig, place);
+  const fake = fakeRecovery();
+  const rig = await createTestRig({ activities: fake.activities });
+  const handle = await report(rig, fake);
   const result: RecoverPaymentResult = await handle.result();
   expect(result).toEqual({
-    payment_id: place.payment_id,
+    payment_id: fake.payment_id,
     outcome: 'recovered',
     payment_method_id: 'card-a',
     attempts: 1,
   });
-  expect(place.seen).toMatchObject({ charges: ['card-a:1'], notices: ['recovered'] });
+  expect(fake.seen).toMatchObject({ charges: ['card-a:1'], notices: ['recovered'] });
   const { events } = await handle.fetchHistory();
   const activities = events?.filter((event) => event.activityTaskScheduledEventAttributes) ?? [];
   expect(activities.map((event) => event.activityTaskScheduledEventAttributes?.activityType?.name)).toEqual([
@@ -46,25 +46,25 @@ test('a recovery on the first alternative takes two tasks of activities and 22 h
 });
 
 test('a method added days later recovers the payment at once; the query shows what it waited for', async () => {
-  const place = world({ class: 'FIX', alternatives: [] });
-  const rig = await createTestRig({ activities: place.activities });
-  const handle = await report(rig, place);
-  await eventually(() => expect(place.seen.notices).toEqual(['no_alternative']));
+  const fake = fakeRecovery({ class: 'FIX', alternatives: [] });
+  const rig = await createTestRig({ activities: fake.activities });
+  const handle = await report(rig, fake);
+  await eventually(() => expect(fake.seen.notices).toEqual(['no_alternative']));
   await rig.sleep(1.5 * DAY);
-  expect(await statusOf(rig, place.payment_id)).toMatchObject({ state: 'waiting', waiting_for: 'method' });
+  expect(await statusOf(rig, fake.payment_id)).toMatchObject({ state: 'waiting', waiting_for: 'method' });
   await handle.signal('paymentMethodAdded', { event_id: randomUUID(), payment_method_id: 'card-new' });
   expect(await handle.result()).toMatchObject({ outcome: 'recovered', payment_method_id: 'card-new' });
-  expect(place.seen).toMatchObject({ charges: ['card-new:1'], notices: ['no_alternative', 'recovered'] });
+  expect(fake.seen).toMatchObject({ charges: ['card-new:1'], notices: ['no_alternative', 'recovered'] });
 });
 
 test('nothing helps for fourteen days: the obligation is exhausted', async () => {
-  const place = world({ class: 'HARD' });
-  const rig = await createTestRig({ activities: place.activities });
+  const fake = fakeRecovery({ class: 'HARD' });
+  const rig = await createTestRig({ activities: fake.activities });
   const started = await rig.now();
-  const handle = await report(rig, place);
+  const handle = await report(rig, fake);
   expect(await handle.result()).toMatchObject({ outcome: 'exhausted', attempts: 0 });
   expect((await rig.now()) - started).toBeGreaterThanOrEqual(14 * DAY);
-  expect(place.seen).toMatchObject({
+  expect(fake.seen).toMatchObject({
     charges: [],
     notices: ['payment_declined_update_card', 'reminder', 'reminder', 'recovery_ended'],
   });
@@ -86,41 +86,41 @@ test.each<[string, Opening]>([
     },
   ],
 ])('a failure that comes while a run finds its payment %s is not lost with that run', async (_, found) => {
-  const heard = Promise.withResolvers<void>();
+  const received = Promise.withResolvers<void>();
   const resumeRecovery = async () => {
-    await heard.promise;
+    await received.promise;
     return found;
   };
-  const place = world({ spoiled: { resumeRecovery } });
-  const rig = await createTestRig({ activities: place.activities });
+  const fake = fakeRecovery({ overrides: { resumeRecovery } });
+  const rig = await createTestRig({ activities: fake.activities });
   const run = await rig.client.workflow.signalWithStart('recoverPayment', {
-    workflowId: recoveryWorkflowId(place.payment_id),
+    workflowId: recoveryWorkflowId(fake.payment_id),
     taskQueue: TaskQueue.recovery,
-    args: [{ payment_id: place.payment_id }],
+    args: [{ payment_id: fake.payment_id }],
     signal: 'chargeResult',
     signalArgs: [{ event_id: 'evt_1', gateway_ref: 'pi_1', result: 'approved' }],
   });
   await run.signal('claimFreed', {});
-  await run.signal('paymentFailed', failureOf(place, await rig.now()));
-  heard.resolve();
+  await run.signal('paymentFailed', failureOf(fake, await rig.now()));
+  received.resolve();
   expect(await run.result()).toMatchObject({ outcome: 'recovered' });
 });
 
 test('the status of a run that began on a closed payment says how it ended', async () => {
-  const place = world();
-  const rig = await createTestRig({ activities: place.activities });
-  await (await report(rig, place)).result();
-  await (await report(rig, place)).result();
-  expect(await statusOf(rig, place.payment_id)).toMatchObject({ state: 'done', outcome: 'recovered' });
+  const fake = fakeRecovery();
+  const rig = await createTestRig({ activities: fake.activities });
+  await (await report(rig, fake)).result();
+  await (await report(rig, fake)).result();
+  expect(await statusOf(rig, fake.payment_id)).toMatchObject({ state: 'done', outcome: 'recovered' });
 });
 
 test.each([[[]], [[null]], [[{}]]])(
   'a start without its input (%j) fails and says what is missing',
   async (args) => {
-    const place = world();
-    const rig = await createTestRig({ activities: place.activities });
+    const fake = fakeRecovery();
+    const rig = await createTestRig({ activities: fake.activities });
     const handle = await rig.client.workflow.start('recoverPayment', {
-      workflowId: recoveryWorkflowId(place.payment_id),
+      workflowId: recoveryWorkflowId(fake.payment_id),
       taskQueue: TaskQueue.recovery,
       args: args as [],
     });
@@ -129,12 +129,12 @@ test.each([[[]], [[null]], [[{}]]])(
 );
 
 test('a start without a signal ends as a bad start', async () => {
-  const place = world();
-  const rig = await createTestRig({ activities: place.activities });
+  const fake = fakeRecovery();
+  const rig = await createTestRig({ activities: fake.activities });
   const handle = await rig.client.workflow.start('recoverPayment', {
-    workflowId: recoveryWorkflowId(place.payment_id),
+    workflowId: recoveryWorkflowId(fake.payment_id),
     taskQueue: TaskQueue.recovery,
-    args: [{ payment_id: place.payment_id }],
+    args: [{ payment_id: fake.payment_id }],
   });
   await expect(handle.result()).rejects.toMatchObject({ cause: { type: 'InvalidPaymentFailed' } });
 });
@@ -142,31 +142,31 @@ test('a start without a signal ends as a bad start', async () => {
 test('fraud is stopped at once, Chimera hears of it however long it is away, and the recovery does not wait for it', async () => {
   let away = true;
   const reports: SuspectedFraud[] = [];
-  const place = world({
+  const fake = fakeRecovery({
     class: 'FRAUD',
-    spoiled: {
+    overrides: {
       async reportSuspectedFraud(suspicion) {
         if (away) throw new PersonaError('chimera_unavailable', 'Chimera is away');
         reports.push(suspicion);
       },
     },
   });
-  const rig = await createTestRig({ activities: place.activities });
+  const rig = await createTestRig({ activities: fake.activities });
   const event_id = randomUUID();
-  const handle = await report(rig, place, { event_id, decline_code: 'stolen_card' });
+  const handle = await report(rig, fake, { event_id, decline_code: 'stolen_card' });
   expect(await handle.result()).toMatchObject({ outcome: 'stopped', attempts: 0 });
-  expect(place.seen).toMatchObject({ charges: [], notices: ['payment_declined_update_card'] });
+  expect(fake.seen).toMatchObject({ charges: [], notices: ['payment_declined_update_card'] });
   away = false;
   const suspicion = fraudReportWorkflowId(event_id);
   await rig.client.workflow.getHandle(suspicion).result();
-  expect(reports).toMatchObject([{ event_id, customer_id: place.customer_id, payment_id: place.payment_id }]);
+  expect(reports).toMatchObject([{ event_id, customer_id: fake.customer_id, payment_id: fake.payment_id }]);
 });
 
 test('a notifier that is away delays nothing: a child delivers the notice when it is back', async () => {
   let away = true;
   const delivered: NoticeInput[] = [];
-  const place = world({
-    spoiled: {
+  const fake = fakeRecovery({
+    overrides: {
       async deliverNotice(notice) {
         if (away) throw new PersonaError('notifier_unavailable', 'the inbox is away');
         delivered.push(notice);
@@ -174,8 +174,8 @@ test('a notifier that is away delays nothing: a child delivers the notice when i
       },
     },
   });
-  const rig = await createTestRig({ activities: place.activities });
-  const handle = await report(rig, place);
+  const rig = await createTestRig({ activities: fake.activities });
+  const handle = await report(rig, fake);
   expect(await handle.result()).toMatchObject({ outcome: 'recovered' });
   expect(delivered).toEqual([]);
   away = false;

@@ -13,19 +13,19 @@ import {
   setCurrentDetails,
   workflowInfo,
 } from '@temporalio/workflow';
-import { type ReportId, WorkflowName } from '../domain/processes.ts';
+import { type ReportId, WorkflowName } from '../domain/workflow-contracts.ts';
 import { begin } from '../domain/recovery/begin.ts';
 import type { Claim, ClosedObligation } from '../domain/recovery/claims.ts';
-import { closesFirst } from '../domain/recovery/closing.ts';
+import { closesBeforeNextMessage } from '../domain/recovery/closing.ts';
 import { decide } from '../domain/recovery/decide.ts';
 import { describe } from '../domain/recovery/describe.ts';
 import { evolve } from '../domain/recovery/evolve.ts';
 import type { Fact, RecoveryState } from '../domain/recovery/state.ts';
-import { charged, type RecoveryOutcome, type RecoveryStatus } from '../domain/recovery/status.ts';
-import { type Answer, type Message, openInbox } from './recovery/inbox.ts';
+import { findChargedAttempt, type RecoveryOutcome, type RecoveryStatus } from '../domain/recovery/status.ts';
+import { type PendingAnswer, type Message, openInbox } from './recovery/inbox.ts';
 import { beginWith, invalidStart, mayBegin } from './recovery/opening.ts';
-import { findOutFirst, receive, settlementFact } from './recovery/receive.ts';
-import { clearReports, isWrittenDown, reportOf } from './recovery/reports.ts';
+import { resolveBeforeSettlement, receive, settlementFact } from './recovery/receive.ts';
+import { clearReports, isFullyRecorded, reportOf } from './recovery/reports.ts';
 import { perform } from './recovery/steps.ts';
 import { show } from './visibility.ts';
 
@@ -54,11 +54,11 @@ export interface RecoverPaymentResult {
  */
 export async function recoverPayment(input: RecoverPaymentInput): Promise<RecoverPaymentResult> {
   let state = input?.carried;
-  let shown: string | undefined;
+  let shownPhase: string | undefined;
   let ignored = false;
   let closed: ClosedObligation | undefined;
   /** What an edge has kept of messages that were acted on. */
-  const acted: ReportId[] = [];
+  const handledReports: ReportId[] = [];
 
   const inbox = openInbox(
     () => state,
@@ -74,7 +74,7 @@ export async function recoverPayment(input: RecoverPaymentInput): Promise<Recove
       throw invalidStart('recoverPayment', [{ field: 'payment_id', message: 'is required' }]);
     }
     if (!state) {
-      const opening = await beginWith(input, inbox, acted);
+      const opening = await beginWith(input, inbox, handledReports);
       if (opening.result === 'ignored') {
         ignored = true;
         show(
@@ -93,7 +93,7 @@ export async function recoverPayment(input: RecoverPaymentInput): Promise<Recove
         return resultOf(opening.obligation);
       }
       state = begin(opening.recovery);
-      if (opening.first) state = evolve(state, claimed(opening.first.payment_method_id, opening.first.claim));
+      if (opening.first) state = evolve(state, claimAnswered(opening.first.payment_method_id, opening.first.claim));
       if (opening.settlement) state = evolve(state, settlementFact(opening, opening.settlement));
       if (opening.next) inbox.unshift(opening.next);
       const { customer_id: customerId } = state;
@@ -105,11 +105,11 @@ export async function recoverPayment(input: RecoverPaymentInput): Promise<Recove
     state = await run(state);
     await condition(allHandlersFinished);
     show({ state: 'done', ...(state.ending ? { outcome: state.ending.outcome } : {}) }, detailsOf(state));
-    const paying = charged(state.attempts);
+    const chargedAttempt = findChargedAttempt(state.attempts);
     return {
       payment_id: state.payment_id,
       outcome: state.ending?.outcome ?? 'stopped',
-      ...(paying ? { payment_method_id: paying.payment_method_id } : {}),
+      ...(chargedAttempt ? { payment_method_id: chargedAttempt.payment_method_id } : {}),
       attempts: state.attempts.length,
     };
   });
@@ -124,26 +124,26 @@ export async function recoverPayment(input: RecoverPaymentInput): Promise<Recove
     return ignored ? { ...waiting, state: 'done', outcome: 'ignored' } : { ...waiting, state: 'classifying' };
   }
 
-  async function run(begun: RecoveryState): Promise<RecoveryState> {
-    let current = begun;
+  async function run(initial: RecoveryState): Promise<RecoveryState> {
+    let current = initial;
     /** Decided by a person, and to be answered once it is written down. */
-    const unanswered: Answer[] = [];
+    const pendingAnswers: PendingAnswer[] = [];
     for (;;) {
       // What a charge came to is written down before anything else is heard: a settlement that crosses it must find it.
       while (!current.to_record && !mustCloseFirst(current)) {
         const message = inbox.shift();
         if (!message) break;
-        current = await findOutFirst(current, message);
+        current = await resolveBeforeSettlement(current, message);
         if (current.to_record) inbox.unshift(message);
-        else current = await takeIn(current, message, unanswered);
+        else current = await receiveMessage(current, message, pendingAnswers);
         state = current;
       }
-      if (!current.to_record) for (const answer of unanswered.splice(0)) answer.done = {};
+      if (!current.to_record) for (const answer of pendingAnswers.splice(0)) answer.done = {};
       const step = decide(current, Date.now());
       setCurrentDetails(detailsOf(current));
-      const rests = step.do === 'finish' || step.do === 'wait';
-      if (rests && acted.length > 0 && isWrittenDown(current)) {
-        await clearReports(current.payment_id, acted);
+      const isIdle = step.do === 'finish' || step.do === 'wait';
+      if (isIdle && handledReports.length > 0 && isFullyRecorded(current)) {
+        await clearReports(current.payment_id, handledReports);
         continue;
       }
       if (step.do === 'finish') return current;
@@ -161,15 +161,15 @@ export async function recoverPayment(input: RecoverPaymentInput): Promise<Recove
   }
 
   /** A message that cannot be taken in for good changes nothing: it must not end the run, and with it the other ones. */
-  async function takeIn(
+  async function receiveMessage(
     current: RecoveryState,
     message: Message,
-    unanswered: Answer[],
+    pendingAnswers: PendingAnswer[],
   ): Promise<RecoveryState> {
     try {
-      const next = await receive(current, message, unanswered);
+      const next = await receive(current, message, pendingAnswers);
       const report = reportOf(message);
-      if (report) acted.push(report);
+      if (report) handledReports.push(report);
       return next;
     } catch (error) {
       if (!(error instanceof ActivityFailure) || !mayBegin(message)) throw error;
@@ -183,24 +183,24 @@ export async function recoverPayment(input: RecoverPaymentInput): Promise<Recove
   /** Only where it rests: each showing is an event in the history. */
   function showPhase(current: RecoveryState): void {
     const { state: phase } = describe(current, Date.now());
-    if (phase !== shown) show({ state: phase }, detailsOf(current));
-    shown = phase;
+    if (phase !== shownPhase) show({ state: phase }, detailsOf(current));
+    shownPhase = phase;
   }
 
   async function wait(until: number | undefined): Promise<void> {
-    const heard = () => inbox.length > 0;
-    if (until === undefined) await condition(heard);
-    else await condition(heard, Math.max(until - Date.now(), 1));
+    const hasMessage = () => inbox.length > 0;
+    if (until === undefined) await condition(hasMessage);
+    else await condition(hasMessage, Math.max(until - Date.now(), 1));
   }
 }
 
 /** Where it cannot be closed now, messages are taken in all the same: one of them may end the wait. */
 function mustCloseFirst(state: RecoveryState): boolean {
-  return closesFirst(state) && decide(state, Date.now()).do !== 'wait';
+  return closesBeforeNextMessage(state) && decide(state, Date.now()).do !== 'wait';
 }
 
-function claimed(payment_method_id: string, claim: Claim): Fact {
-  const candidate = { payment_method_id, not_before: 0, why: 'alternative' } as const;
+function claimAnswered(payment_method_id: string, claim: Claim): Fact {
+  const candidate = { payment_method_id, not_before: 0, reason: 'alternative' } as const;
   return { fact: 'claim_answered', candidate, claim, at: Date.now() };
 }
 

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { PersonaError } from '../domain/errors.ts';
-import { recoveryNotificationId, type RefundPaymentInput, TaskQueue } from '../domain/processes.ts';
+import { recoveryNotificationId, type RefundPaymentInput, TaskQueue } from '../domain/workflow-contracts.ts';
 import type { RefundOutcome } from '../domain/recovery/refunds.ts';
-import { startRefund } from '../temporal/starts.ts';
+import { startRefund } from '../temporal/workflow-client.ts';
 import { createTestRig, eventually } from '../test/rig/index.ts';
 import type { RefundActivities } from './refund-payment.ts';
 import type { NoticeActivities } from './send-notice.ts';
@@ -37,18 +37,18 @@ async function rigWith(outcomes: Record<string, RefundOutcome | 'crash'>) {
   return { rig, payment_id, seen, run };
 }
 
-const GIVEN_BACK = { refunded: true, refund_ref: 're_1' } as const;
+const REFUNDED = { refunded: true, refund_ref: 're_1' } as const;
 
 test('each second success is tried once, and the customer is notified only of money that went back', async () => {
   const refused = { refunded: false, reason: 'no money', next_at: '2026-11-23T00:00:00.000Z' } as const;
   const payment = `invoice-${randomUUID()}`;
   const notice = recoveryNotificationId(payment, 1, 'refund_issued', 'a');
-  const { payment_id, run, seen } = await rigWith({ a: { ...GIVEN_BACK, notice }, b: refused, c: 'crash' });
+  const { payment_id, run, seen } = await rigWith({ a: { ...REFUNDED, notice }, b: refused, c: 'crash' });
   const by = { actor: 'grace', reason: 'the customer wrote' };
   expect(await run({ by })).toEqual({
     payment_id,
     refunds: [
-      { key: 'a', ...GIVEN_BACK, notice },
+      { key: 'a', ...REFUNDED, notice },
       { key: 'b', ...refused },
       { key: 'c', unavailable: 'away' },
     ],
@@ -58,13 +58,13 @@ test('each second success is tried once, and the customer is notified only of mo
 });
 
 test('what was announced before is not announced again', async () => {
-  const { run, seen } = await rigWith({ a: GIVEN_BACK });
+  const { run, seen } = await rigWith({ a: REFUNDED });
   expect(await run()).toMatchObject({ refunds: [{ refunded: true }] });
   expect(seen.notices).toEqual([]);
 });
 
 test('the sweep starts one run at a time, and again another day', async () => {
-  const { rig, payment_id, seen } = await rigWith({ a: GIVEN_BACK });
+  const { rig, payment_id, seen } = await rigWith({ a: REFUNDED });
   expect(await startRefund(rig.client, payment_id)).toBe(true);
   const handle = rig.client.workflow.getHandle(`refund:${payment_id}`);
   await handle.result();

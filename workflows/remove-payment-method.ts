@@ -6,9 +6,9 @@ import {
   type MethodReady,
   TaskQueue,
   WorkflowName,
-} from '../domain/processes.ts';
+} from '../domain/workflow-contracts.ts';
 import { methodReadyUpdate } from './add-payment-method.ts';
-import { answering } from './answer.ts';
+import { answerByUpdate } from './answer.ts';
 import { show } from './visibility.ts';
 
 export interface MethodIds {
@@ -50,9 +50,9 @@ const gateway = proxyActivities<Pick<RemovalActivities, 'detachPaymentMethod'>>(
  * @throws ApplicationFailure of the error catalogue; nothing was written then
  */
 export function removePaymentMethod(input: EditPaymentMethodInput): Promise<MethodReady> {
-  return answering(methodReadyUpdate, async (answer) => {
+  return answerByUpdate(methodReadyUpdate, async (answer) => {
     const ready = await graph.removePaymentMethod(input);
-    answer.give(ready);
+    answer.respond(ready);
     const { customer_id, payment_method_id } = input;
     const customer = { process: WorkflowName.removePaymentMethod, customerId: customer_id };
     show({ ...customer, state: 'detaching' }, `Method ${payment_method_id} has left the wallet`);

@@ -2,7 +2,7 @@
 
 import { proxyActivities } from '@temporalio/workflow';
 import type { SuspectedFraud } from '../domain/ports.ts';
-import { TaskQueue } from '../domain/processes.ts';
+import { TaskQueue } from '../domain/workflow-contracts.ts';
 
 export interface ChimeraActivities {
   reportSuspectedFraud(input: SuspectedFraud): Promise<void>;

@@ -7,7 +7,7 @@ import {
   recoveryNotificationId,
   type SendNoticeInput,
   TaskQueue,
-} from '../domain/processes.ts';
+} from '../domain/workflow-contracts.ts';
 import { createTestRig, type TestRig } from '../test/rig/index.ts';
 import type { NoticeActivities } from './send-notice.ts';
 

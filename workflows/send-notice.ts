@@ -9,7 +9,7 @@ import {
   type SendNoticeInput,
   TaskQueue,
   type TaskQueueName,
-} from '../domain/processes.ts';
+} from '../domain/workflow-contracts.ts';
 
 export interface NoticeActivities {
   /**
@@ -51,17 +51,17 @@ export async function sendNotice({
     return await deliverNotice(input);
   } catch (error) {
     if (!(error instanceof ActivityFailure)) throw error;
-    return giveUp(input, firstCause(error).message);
+    return giveUp(input, rootCause(error).message);
   }
 }
 
-async function giveUp(input: NoticeInput, why: string): Promise<{ result: 'undeliverable' }> {
-  const reason = `given up: ${why}`;
+async function giveUp(input: NoticeInput, cause: string): Promise<{ result: 'undeliverable' }> {
+  const reason = `given up: ${cause}`;
   log.error('The notice was given up', { notification_id: input.notification_id, reason });
   await recordNoticeFailed({ ...input, reason });
   return { result: 'undeliverable' };
 }
 
-function firstCause(error: Error): Error {
-  return error.cause instanceof Error ? firstCause(error.cause) : error;
+function rootCause(error: Error): Error {
+  return error.cause instanceof Error ? rootCause(error.cause) : error;
 }

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { PersonaError } from '../domain/errors.ts';
-import { recoveryNotificationId, type SendNoticeInput, TaskQueue } from '../domain/processes.ts';
-import { startNotice } from '../temporal/starts.ts';
+import { recoveryNotificationId, type SendNoticeInput, TaskQueue } from '../domain/workflow-contracts.ts';
+import { startNotice } from '../temporal/workflow-client.ts';
 import { createTestRig, type TestRig } from '../test/rig/index.ts';
 import type { NoticeActivities } from './send-notice.ts';
 import type { SweepActivities, SweepResult, SweptPage } from './sweep-obligations.ts';
@@ -15,7 +15,7 @@ const sweep = (rig: TestRig, n = 1) =>
 
 const NOTHING: SweptPage = { looked_at: 0, started: 0 };
 /** A sweep that finds nothing, but for what a test gives. */
-const sweeping = (found: Partial<SweepActivities>): SweepActivities => ({
+const sweepWith = (found: Partial<SweepActivities>): SweepActivities => ({
   sweepReports: async () => NOTHING,
   sweepRecoveries: async () => NOTHING,
   sweepRefunds: async () => NOTHING,
@@ -24,7 +24,7 @@ const sweeping = (found: Partial<SweepActivities>): SweepActivities => ({
   ...found,
 });
 /** A sweep that finds nothing, and the parts that it has looked at, in their order. */
-function noted(): { seen: string[]; parts: SweepActivities } {
+function recordingSweep(): { seen: string[]; parts: SweepActivities } {
   const seen: string[] = [];
   const page = (name: string) => async () => {
     seen.push(name);
@@ -53,7 +53,7 @@ function pages(all: number): { sweep: SweepActivities['sweepRecoveries']; seen: 
 }
 
 test('the sweep looks at every page of every part and says how much it started again', async () => {
-  const activities = sweeping({
+  const activities = sweepWith({
     sweepReports: pages(1).sweep,
     sweepRecoveries: pages(2).sweep,
     sweepRefunds: pages(3).sweep,
@@ -72,7 +72,7 @@ test('the sweep looks at every page of every part and says how much it started a
 
 test('it passes every page, however many there are, over runs whose histories stay short', async () => {
   const [recoveries, notices] = [pages(650), pages(2)];
-  const activities = sweeping({ sweepRecoveries: recoveries.sweep, sweepNotices: notices.sweep });
+  const activities = sweepWith({ sweepRecoveries: recoveries.sweep, sweepNotices: notices.sweep });
   const rig = await createTestRig({ activities: { [TaskQueue.maintenance]: activities } });
   expect(await sweep(rig)).toMatchObject({ looked_at: 6_500, recoveries: 650, notices: 2, failed: [] });
   expect(recoveries.seen).toEqual(['', ...Array.from({ length: 649 }, (_, page) => String(page + 1))]);
@@ -90,7 +90,7 @@ test.each<[keyof SweepActivities, SweepResult['failed'], string[]]>([
 ])(
   'where %s fails, the sweep says so and goes on with what does not need it',
   async (part, failed, others) => {
-    const { seen, parts } = noted();
+    const { seen, parts } = recordingSweep();
     const activities: SweepActivities = {
       ...parts,
       [part]: async () => {
@@ -105,7 +105,7 @@ test.each<[keyof SweepActivities, SweepResult['failed'], string[]]>([
 
 test('a sweep that is cancelled ends', async () => {
   const begun = Promise.withResolvers<void>();
-  const activities = sweeping({
+  const activities = sweepWith({
     async sweepReports() {
       begun.resolve();
       throw new PersonaError('graph_unavailable', 'away');
@@ -133,7 +133,7 @@ test('a notice that is due is sent by a process of its own, however many sweeps 
   let away = true;
   const delivered: string[] = [];
   let rig: TestRig;
-  const noticing = sweeping({
+  const noticeSweep = sweepWith({
     sweepNotices: async () => {
       const started = Number(due && (await startNotice(rig.client, notice)));
       return { looked_at: Number(due), started };
@@ -148,7 +148,7 @@ test('a notice that is due is sent by a process of its own, however many sweeps 
     },
   };
   rig = await createTestRig({
-    activities: { [TaskQueue.maintenance]: noticing, [TaskQueue.recovery]: sending },
+    activities: { [TaskQueue.maintenance]: noticeSweep, [TaskQueue.recovery]: sending },
   });
   expect(await sweep(rig, 1)).toMatchObject({ notices: 1 });
   expect(await sweep(rig, 2)).toMatchObject({ notices: 0 });
@@ -159,7 +159,7 @@ test('a notice that is due is sent by a process of its own, however many sweeps 
 });
 
 test('a message that nothing has recorded reaches its payment before that is taken up without it', async () => {
-  const { seen, parts } = noted();
+  const { seen, parts } = recordingSweep();
   await sweep(await createTestRig({ activities: { [TaskQueue.maintenance]: parts } }));
   expect(seen).toEqual(['reports', 'recoveries', 'refunds', 'notices', 'fraud cases']);
 });

@@ -13,7 +13,7 @@ import {
   proxyActivities,
   workflowInfo,
 } from '@temporalio/workflow';
-import { OBLIGATION_SWEEP, WorkflowName } from '../domain/processes.ts';
+import { OBLIGATION_SWEEP, WorkflowName } from '../domain/workflow-contracts.ts';
 import { show } from './visibility.ts';
 
 export interface SweptPage {
@@ -106,7 +106,7 @@ export async function sweepObligations(progress?: SweepProgress): Promise<SweepR
     for (let next: string | undefined = after; next !== undefined; pages += 1) {
       if (pages === MAX_PAGES)
         await continueAsNew<typeof sweepObligations>({ part, after: next, result, period });
-      const page = await lookAt(part, { after: next, period });
+      const page = await sweepPage(part, { after: next, period });
       if (!page) {
         result.failed.push(part);
         break;
@@ -135,7 +135,7 @@ function periodOf(now: number): SweepInput['period'] {
 }
 
 /** @returns `undefined`: it could not be looked at in time */
-async function lookAt(part: Part, input: SweepInput): Promise<SweptPage | undefined> {
+async function sweepPage(part: Part, input: SweepInput): Promise<SweptPage | undefined> {
   try {
     return await SWEEPS[part](input);
   } catch (error) {

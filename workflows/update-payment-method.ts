@@ -10,8 +10,8 @@ import {
   UpdateName,
   type UpdatePaymentMethodInput,
   WorkflowName,
-} from '../domain/processes.ts';
-import { type Answer, answering, refusal, within } from './answer.ts';
+} from '../domain/workflow-contracts.ts';
+import { type Answer, answerByUpdate, refusal, waitAtMost } from './answer.ts';
 import type { MethodIds } from './remove-payment-method.ts';
 import { show } from './visibility.ts';
 
@@ -76,7 +76,7 @@ const record = proxyActivities<Pick<MethodUpdateActivities, 'recordMethodUpdate'
  * @throws ApplicationFailure of the error catalogue; nothing was written then
  */
 export function updatePaymentMethod(input: UpdatePaymentMethodInput): Promise<MethodUpdated> {
-  return answering(methodUpdatedUpdate, async (answer) => {
+  return answerByUpdate(methodUpdatedUpdate, async (answer) => {
     const { ready, at_gateway, verify_wait_ms } = await request.requestMethodUpdate(input);
     const { customer_id, payment_method_id } = input;
     const customer = { process: WorkflowName.updatePaymentMethod, customerId: customer_id };
@@ -88,11 +88,11 @@ export function updatePaymentMethod(input: UpdatePaymentMethodInput): Promise<Me
         outcome = typeof result === 'string' ? result : 'updated';
         if (typeof result === 'object') updated = { ...ready, ...result, pending: false };
       });
-      await within(change, verify_wait_ms);
-      answer.give(updated);
+      await waitAtMost(change, verify_wait_ms);
+      answer.respond(updated);
       await change;
     }
-    answer.give(updated);
+    answer.respond(updated);
     show({ ...customer, state: 'done', outcome }, `The change of ${payment_method_id} ended: ${outcome}`);
     return updated;
   });
@@ -111,9 +111,9 @@ async function changeCard(
     return 'refused' as const;
   };
   try {
-    const said = await gateway.updateAtGateway({ customer_id, payment_method_id });
-    if (said === 'refused') return refused();
-    const taken = said === 'updated';
+    const gatewayAnswer = await gateway.updateAtGateway({ customer_id, payment_method_id });
+    if (gatewayAnswer === 'refused') return refused();
+    const taken = gatewayAnswer === 'updated';
     const recorded = await record.recordMethodUpdate({ request: input, taken });
     switch (recorded.result) {
       case 'refused':

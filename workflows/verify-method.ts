@@ -3,10 +3,10 @@
 import { ActivityFailure, log, proxyActivities } from '@temporalio/workflow';
 import type { MethodRefusal, PaymentMethodStatus } from '../domain/payment-method.ts';
 import type { AttachAnswer } from '../domain/ports.ts';
-import { type Asker, TaskQueue } from '../domain/processes.ts';
+import { type Requester, TaskQueue } from '../domain/workflow-contracts.ts';
 
 /** A method of a customer that the gateway is to attach. */
-export interface NewMethod extends Asker {
+export interface NewMethod extends Requester {
   customer_id: string;
   payment_method_id: string;
   token: string;

@@ -2,7 +2,7 @@
 
 import { defineSearchAttributeKey, type SearchAttributeUpdatePair } from '@temporalio/common';
 import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
-import { SearchAttribute } from '../domain/processes.ts';
+import { SearchAttribute } from '../domain/workflow-contracts.ts';
 
 const KEYS = {
   customerId: defineSearchAttributeKey(SearchAttribute.customerId, 'KEYWORD'),

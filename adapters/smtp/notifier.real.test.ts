@@ -48,7 +48,7 @@ const setMode = (mode: string) => fetch(`${inbox.url}/_sim/mode`, { method: 'POS
  * `silence` says nothing. The content's end is the command `.`.
  */
 async function mailServer(replies: Record<string, string> = {}) {
-  const heard: string[] = [];
+  const commands: string[] = [];
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket);
@@ -70,7 +70,7 @@ async function mailServer(replies: Record<string, string> = {}) {
           continue;
         }
         const command = content === undefined ? (/^(MAIL|RCPT|[A-Z]+)/.exec(line)?.[0] ?? line) : '.';
-        heard.push(command);
+        commands.push(command);
         content = undefined;
         say(command, command === 'DATA' ? '354 go on' : '250 fine');
         if (command === 'DATA' && !replies.DATA) content = '';
@@ -83,7 +83,7 @@ async function mailServer(replies: Record<string, string> = {}) {
     for (const socket of sockets) socket.destroy();
     server.close();
   });
-  return { url: `smtp://127.0.0.1:${(server.address() as AddressInfo).port}`, heard };
+  return { url: `smtp://127.0.0.1:${(server.address() as AddressInfo).port}`, commands };
 }
 
 test('mails text and page, from and to whom it should, with ids to recognise it by', async () => {
@@ -164,11 +164,11 @@ describe('what a server says, or does not say', () => {
     ['before it asks for the content', { RCPT: 'silence' }, 'RCPT', 'notifier_unavailable'],
     ['after the content', { '.': 'silence' }, '.', 'notice_in_doubt'],
   ])('nothing more %s, and the caller gives up', async (_, replies, last, type) => {
-    const { url, heard } = await mailServer(replies);
+    const { url, commands } = await mailServer(replies);
     const stop = new AbortController();
     const delivery = createSmtpNotifier({ url, from }).deliver(notice(), { signal: stop.signal });
     const failed = expect(delivery).rejects.toMatchObject({ type });
-    await expect.poll(() => heard).toContain(last);
+    await expect.poll(() => commands).toContain(last);
     stop.abort();
     await failed;
   });

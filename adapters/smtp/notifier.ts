@@ -13,7 +13,7 @@ const LOGIN_REPLIES = [530, 534, 535, 538];
 /** The commands that are about one mail; what is refused before them is refused for every mail. */
 const MAIL_COMMANDS = ['MAIL FROM', 'RCPT TO', 'DATA'];
 /** An address or a size that this server can never take: found out before anything was sent. */
-const FINAL_WITHOUT_REPLY = ['EENVELOPE', 'EMESSAGE'];
+const PERMANENT_ERROR_CODES = ['EENVELOPE', 'EMESSAGE'];
 
 export interface SmtpOptions {
   /** `NOTIFY_SMTP_URL`, as nodemailer reads it: `smtp://user:password@host:587`, `smtps://…`, `…?requireTLS=true`. */
@@ -26,7 +26,7 @@ export interface SmtpOptions {
 export function createSmtpNotifier({ url, from }: SmtpOptions): Notifier {
   const { host } = new URL(url);
   return {
-    recognisesRepeats: false,
+    deduplicates: false,
     async deliver(notice, options = {}) {
       if (notice.channel !== 'email') {
         throw new PersonaError(
@@ -36,13 +36,13 @@ export function createSmtpNotifier({ url, from }: SmtpOptions): Notifier {
       }
       const deadline = AbortSignal.timeout(TIMEOUT_MS);
       const signal = options.signal ? AbortSignal.any([options.signal, deadline]) : deadline;
-      let handingOver = false;
+      let contentRequested = false;
       const transport = createTransport({ url, disableFileAccess: true, disableUrlAccess: true });
       transport.use('stream', ({ message }, done) => {
         message.processFunc((content: Readable) =>
           // Nobody reads it before the server has taken the recipient and asks for the content.
           onFirstRead(content, () => {
-            handingOver = true;
+            contentRequested = true;
           }),
         );
         done();
@@ -50,7 +50,7 @@ export function createSmtpNotifier({ url, from }: SmtpOptions): Notifier {
       try {
         await transport.sendMail({ ...mailOf(notice, from), signal });
       } catch (error) {
-        throw failureOf(error as NodemailerError, host, handingOver);
+        throw failureOf(error as NodemailerError, host, contentRequested);
       }
     },
   };
@@ -81,40 +81,40 @@ function mailOf(notice: Notice, from: string): SendMailOptions {
   };
 }
 
-function onFirstRead(content: Readable, tell: () => void): Readable {
+function onFirstRead(content: Readable, onRead: () => void): Readable {
   async function* read() {
-    tell();
+    onRead();
     yield* content;
   }
   return Readable.from(read(), { objectMode: false });
 }
 
-/** What a failure means for the notice. @param handingOver the server had asked for the content */
-function failureOf(error: NodemailerError, host: string, handingOver: boolean): PersonaError {
+/** What a failure means for the notice. @param contentRequested the server had asked for the content */
+function failureOf(error: NodemailerError, host: string, contentRequested: boolean): PersonaError {
   const { command = '', code = '', responseCode, permanent } = error;
-  const happened = whatHappened(error);
+  const summary = failureSummary(error);
   if (responseCode === undefined) {
-    if (handingOver) {
-      const text = `The mail server at ${host} got this notice and did not say whether it took it (${happened})`;
+    if (contentRequested) {
+      const text = `The mail server at ${host} got this notice and did not say whether it took it (${summary})`;
       return new PersonaError('notice_in_doubt', text);
     }
-    if (FINAL_WITHOUT_REPLY.includes(code)) {
+    if (PERMANENT_ERROR_CODES.includes(code)) {
       return new PersonaError(
         'notice_refused',
-        `The mail server at ${host} cannot take this notice: ${happened}`,
+        `The mail server at ${host} cannot take this notice: ${summary}`,
       );
     }
   } else if (permanent && MAIL_COMMANDS.includes(command) && !LOGIN_REPLIES.includes(responseCode)) {
-    return new PersonaError('notice_refused', `The mail server at ${host} refuses this notice: ${happened}`);
+    return new PersonaError('notice_refused', `The mail server at ${host} refuses this notice: ${summary}`);
   }
   return new PersonaError(
     'notifier_unavailable',
-    `The mail server at ${host} does not take notices now (${happened}). NOTIFY_SMTP_URL says where it is and how to log in; 'npm start' runs an inbox for development.`,
+    `The mail server at ${host} does not take notices now (${summary}). NOTIFY_SMTP_URL says where it is and how to log in; 'npm start' runs an inbox for development.`,
   );
 }
 
 /** Codes alone: a server's own words repeat the recipient's address, and this goes into logs and events. */
-function whatHappened({ command, code, originalCode, response, responseCode }: NodemailerError): string {
+function failureSummary({ command, code, originalCode, response, responseCode }: NodemailerError): string {
   if (responseCode === undefined) return originalCode ?? code ?? 'unknown fault';
   const [reply] = /^\d{3}([ -]\d\.\d{1,3}\.\d{1,3})?/.exec(response ?? '') ?? [responseCode];
   return `${reply} to ${command}`;

@@ -4,11 +4,11 @@
  */
 
 /** Without decimals by ISO, counted in hundredths by Stripe: 5 ISK are 500. */
-const HUNDREDTHS = ['ISK', 'UGX'];
+const STRIPE_TWO_DECIMAL = ['ISK', 'UGX'];
 /** Two decimals by ISO, none at Stripe: 5.00 MGA are 5. */
-const WHOLE_UNITS = ['MGA'];
+const STRIPE_ZERO_DECIMAL = ['MGA'];
 /** Three decimals by both, but the last digit must be 0. */
-const TENS = ['BHD', 'JOD', 'KWD', 'OMR', 'TND'];
+const STRIPE_THREE_DECIMAL = ['BHD', 'JOD', 'KWD', 'OMR', 'TND'];
 
 /**
  * @param minor - ISO 4217 minor units
@@ -16,14 +16,14 @@ const TENS = ['BHD', 'JOD', 'KWD', 'OMR', 'TND'];
  */
 export function amountForStripe(minor: number, currency: string): number | undefined {
   const code = currency.toUpperCase();
-  const amount = HUNDREDTHS.includes(code) ? minor * 100 : WHOLE_UNITS.includes(code) ? minor / 100 : minor;
-  const divisible = !TENS.includes(code) || amount % 10 === 0;
+  const amount = STRIPE_TWO_DECIMAL.includes(code) ? minor * 100 : STRIPE_ZERO_DECIMAL.includes(code) ? minor / 100 : minor;
+  const divisible = !STRIPE_THREE_DECIMAL.includes(code) || amount % 10 === 0;
   return divisible && Number.isSafeInteger(amount) ? amount : undefined;
 }
 
 /** @returns ISO 4217 minor units */
 export function amountFromStripe(amount: number, currency: string): number {
   const code = currency.toUpperCase();
-  if (HUNDREDTHS.includes(code)) return amount / 100;
-  return WHOLE_UNITS.includes(code) ? amount * 100 : amount;
+  if (STRIPE_TWO_DECIMAL.includes(code)) return amount / 100;
+  return STRIPE_ZERO_DECIMAL.includes(code) ? amount * 100 : amount;
 }

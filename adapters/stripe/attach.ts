@@ -2,7 +2,7 @@
 
 import { Stripe } from 'stripe';
 import type { AttachAnswer } from '../../domain/ports.ts';
-import { found, gatewayFault, type StripeOptions } from './client.ts';
+import { undefinedIfMissing, gatewayFault, type StripeOptions } from './client.ts';
 import { declineCodes } from './decline-codes.ts';
 import { methodOf } from './methods.ts';
 
@@ -16,7 +16,7 @@ export async function ownerOf(
   gatewayCustomerRef: string,
   options: StripeOptions,
 ): Promise<string | undefined> {
-  const customer = await found(stripe.customers.retrieve(gatewayCustomerRef), options);
+  const customer = await undefinedIfMissing(stripe.customers.retrieve(gatewayCustomerRef), options);
   return customer?.deleted ? undefined : customer?.metadata?.customer_id;
 }
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { BreakerState, ChargeAnswer } from '../../domain/ports.ts';
-import { createChargeBreaker, type Sent } from './breaker.ts';
+import { createChargeBreaker, type SendResult } from './breaker.ts';
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'], now: 1_000_000 }));
 afterEach(() => void vi.useRealTimers());
@@ -8,9 +8,9 @@ const later = (milliseconds: number) => vi.setSystemTime(Date.now() + millisecon
 
 const unknown: ChargeAnswer = { result: 'unknown', reason: '500' };
 const approved: ChargeAnswer = { result: 'approved' };
-const fails = async (): Promise<Sent> => ({ answer: unknown, failed: true });
-const answers = async (): Promise<Sent> => ({ answer: approved, failed: false });
-const paused = (retry_after_ms: number) => ({
+const fails = async (): Promise<SendResult> => ({ answer: unknown, failed: true });
+const answers = async (): Promise<SendResult> => ({ answer: approved, failed: false });
+const notSentWhileOpen = (retry_after_ms: number) => ({
   result: 'not_sent',
   reason: expect.any(String),
   retry_after_ms,
@@ -19,7 +19,7 @@ const paused = (retry_after_ms: number) => ({
 function breaker() {
   const states: BreakerState[] = [];
   const charge = createChargeBreaker((state) => void states.push(state));
-  const times = async (count: number, send: () => Promise<Sent>) => {
+  const times = async (count: number, send: () => Promise<SendResult>) => {
     for (let n = 0; n < count; n++) await charge(send);
   };
   return { states, charge, times };
@@ -38,10 +38,10 @@ test.each([
   ['20 failures alone', 0, 20, ['open']],
   ['20 failures among 40 charges', 20, 20, ['open']],
   ['20 failures among 41 charges', 21, 20, []],
-])('%s within a minute', async (_, well, ill, expected) => {
+])('%s within a minute', async (_, successes, failures, expected) => {
   const { states, times } = breaker();
-  await times(well, answers);
-  await times(ill, fails);
+  await times(successes, answers);
+  await times(failures, fails);
   expect(states).toEqual(expected);
 });
 
@@ -59,9 +59,9 @@ test('what is older than a minute counts no more, failures and successes alike',
 
 test('open for thirty seconds: nothing is sent, and each answer says when to come back', async () => {
   const { charge } = await opened();
-  expect(await charge(answers)).toEqual(paused(30_000));
+  expect(await charge(answers)).toEqual(notSentWhileOpen(30_000));
   later(29_999);
-  expect(await charge(answers)).toEqual(paused(1));
+  expect(await charge(answers)).toEqual(notSentWhileOpen(1));
   later(1);
   expect(await charge(answers)).toEqual(approved);
 });
@@ -69,14 +69,14 @@ test('open for thirty seconds: nothing is sent, and each answer says when to com
 test('then one charge at a time: while it is under way no other is sent, and none waits for it', async () => {
   const { charge, states } = await opened();
   later(30_000);
-  const trial = Promise.withResolvers<Sent>();
+  const trial = Promise.withResolvers<SendResult>();
   const first = charge(() => trial.promise);
   expect(states).toEqual(['open', 'half_open']);
-  expect(await charge(answers)).toEqual(paused(30_000));
+  expect(await charge(answers)).toEqual(notSentWhileOpen(30_000));
   trial.resolve({ answer: unknown, failed: true });
   expect(await first).toEqual(unknown);
   expect(states).toEqual(['open', 'half_open', 'open']);
-  expect(await charge(answers)).toEqual(paused(30_000));
+  expect(await charge(answers)).toEqual(notSentWhileOpen(30_000));
   later(30_000);
   expect(await charge(answers)).toEqual(approved);
   expect(states.slice(3)).toEqual(['half_open', 'closed']);
@@ -94,11 +94,11 @@ test('closed again it begins to count anew', async () => {
 
 test('charges that were under way when it opened do not open it again once they fail', async () => {
   const open = breaker();
-  const slow = Array.from({ length: 30 }, () => Promise.withResolvers<Sent>());
+  const slow = Array.from({ length: 30 }, () => Promise.withResolvers<SendResult>());
   const underWay = slow.map(({ promise }) => open.charge(() => promise));
   await open.times(20, fails);
   for (const { resolve } of slow) resolve({ answer: unknown, failed: true });
   await Promise.all(underWay);
   expect(open.states).toEqual(['open']);
-  expect(await open.charge(answers)).toEqual(paused(30_000));
+  expect(await open.charge(answers)).toEqual(notSentWhileOpen(30_000));
 });

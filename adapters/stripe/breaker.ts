@@ -12,7 +12,7 @@ const FAILURES_TO_OPEN = 20;
 const OPEN_FOR_MS = 30_000;
 
 /** What a request came to, and whether the gateway itself failed at it. */
-export interface Sent {
+export interface SendResult {
   answer: ChargeAnswer;
   failed: boolean;
 }
@@ -24,10 +24,10 @@ export interface Sent {
  */
 export function createChargeBreaker(
   onChange: (state: BreakerState) => void,
-): (send: () => Promise<Sent>) => Promise<ChargeAnswer> {
+): (send: () => Promise<SendResult>) => Promise<ChargeAnswer> {
   const policy = circuitBreaker(
-    handleWhenResult((sent) => (sent as Sent).failed),
-    { breaker: new FailureShare(), halfOpenAfter: OPEN_FOR_MS },
+    handleWhenResult((sent) => (sent as SendResult).failed),
+    { breaker: new FailureRatioBreaker(), halfOpenAfter: OPEN_FOR_MS },
   );
   let openedAt = 0;
   policy.onBreak(() => {
@@ -39,23 +39,23 @@ export function createChargeBreaker(
 
   return async (send) => {
     // Cockatiel would let it wait for the charge that is on trial, and send it when its claim is nearly over.
-    if (policy.state === CircuitState.HalfOpen) return paused(OPEN_FOR_MS);
+    if (policy.state === CircuitState.HalfOpen) return notSentWhileOpen(OPEN_FOR_MS);
     try {
       return (await policy.execute(send)).answer;
     } catch (error) {
-      if (error instanceof BrokenCircuitError) return paused(openedAt + OPEN_FOR_MS - Date.now());
+      if (error instanceof BrokenCircuitError) return notSentWhileOpen(openedAt + OPEN_FOR_MS - Date.now());
       throw error;
     }
   };
 }
 
-function paused(retry_after_ms: number): ChargeAnswer {
+function notSentWhileOpen(retry_after_ms: number): ChargeAnswer {
   const reason = 'charging is paused: the payment gateway fails';
   return { result: 'not_sent', reason, retry_after_ms: Math.max(retry_after_ms, 0) };
 }
 
 /** Cockatiel's own `SamplingBreaker` knows a rate per second and more than a share, not a number and at least a share. */
-class FailureShare implements IBreaker {
+class FailureRatioBreaker implements IBreaker {
   /** Cockatiel's way to keep a breaker elsewhere, which nothing here does. */
   state: unknown;
   /** The results of the window, the oldest first. */

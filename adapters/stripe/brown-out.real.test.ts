@@ -2,15 +2,15 @@
 
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { ChargeOrder } from '../../domain/ports.ts';
-import { type Fixture, listen, startFixture } from '../../test/stripe.ts';
+import { type StripeFixture, startHttpServer, startStripeFixture } from '../../test/stripe-fixture.ts';
 import { createStripeGateway } from './gateway.ts';
 
 const CHARGES = 50;
 
-let stripe: Fixture;
+let stripe: StripeFixture;
 beforeEach(async () => {
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() });
-  stripe = await startFixture();
+  stripe = await startStripeFixture();
 });
 afterEach(async () => {
   vi.useRealTimers();
@@ -18,7 +18,7 @@ afterEach(async () => {
 });
 
 async function due(script: object[]): Promise<ChargeOrder[]> {
-  return Promise.all(Array.from({ length: CHARGES }, () => stripe.given(script)));
+  return Promise.all(Array.from({ length: CHARGES }, () => stripe.createChargeOrder(script)));
 }
 
 async function chargeAll(orders: readonly ChargeOrder[]) {
@@ -57,7 +57,7 @@ test.each([
   ['a page that is no answer', 200, '<html>', 'unknown'],
 ])('a gateway that answers with %s is asked twenty times', async (_, status, body, result) => {
   let asked = 0;
-  const server = await listen((_request, response) => {
+  const server = await startHttpServer((_request, response) => {
     asked++;
     response.writeHead(status).end(body);
   });
@@ -65,7 +65,7 @@ test.each([
   const failing = createStripeGateway({ apiKey: 'sk_test_1', apiBase: server.url }, (state) => {
     states.push(state);
   });
-  const order = await stripe.given([]);
+  const order = await stripe.createChargeOrder([]);
   const results: string[] = [];
   for (let n = 0; n < 30; n++) results.push((await failing.charge(order, { timeoutMs: 5_000 })).result);
   await server.close();
@@ -75,12 +75,12 @@ test.each([
 });
 
 test('charges that were called off here do not count', async () => {
-  const silent = await listen(() => {});
+  const silent = await startHttpServer(() => {});
   const states: string[] = [];
   const away = createStripeGateway({ apiKey: 'sk_test_1', apiBase: silent.url }, (state) => {
     states.push(state);
   });
-  const order = await stripe.given([]);
+  const order = await stripe.createChargeOrder([]);
   for (let n = 0; n < 30; n++) {
     const off = new AbortController();
     const answer = away.charge(order, { timeoutMs: 5_000, signal: off.signal });

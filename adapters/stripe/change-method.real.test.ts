@@ -1,21 +1,21 @@
 /** Changing and detaching a method, at the simulator and at servers that refuse. */
 
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import { type Fixture, listen, startFixture } from '../../test/stripe.ts';
+import { type StripeFixture, startHttpServer, startStripeFixture } from '../../test/stripe-fixture.ts';
 import { createStripeGateway } from './gateway.ts';
 
-let stripe: Fixture;
+let stripe: StripeFixture;
 
 beforeAll(async () => {
-  stripe = await startFixture();
+  stripe = await startStripeFixture();
 });
 afterAll(() => stripe.close());
 
 const date = { expiry_month: 5, expiry_year: 2035 };
 
 /** A gateway that answers everything so. */
-async function answering(status: number, error: object) {
-  const server = await listen((_, response) => {
+async function stubGateway(status: number, error: object) {
+  const server = await startHttpServer((_, response) => {
     response.writeHead(status, { 'content-type': 'application/json' });
     response.end(JSON.stringify({ error }));
   });
@@ -24,7 +24,7 @@ async function answering(status: number, error: object) {
 }
 
 test('a date is changed as often as it is asked for, and what cannot be is refused', async () => {
-  const { token } = await stripe.given([]);
+  const { token } = await stripe.createChargeOrder([]);
   const { gateway } = stripe;
   expect(await gateway.updatePaymentMethod({ token, ...date })).toBe('updated');
   expect(await gateway.updatePaymentMethod({ token, ...date })).toBe('updated');
@@ -34,7 +34,7 @@ test('a date is changed as often as it is asked for, and what cannot be is refus
 });
 
 test('of a detached method, and of one that nobody knows, nothing is changed', async () => {
-  const { token } = await stripe.given([]);
+  const { token } = await stripe.createChargeOrder([]);
   const { gateway } = stripe;
   expect(await gateway.detachPaymentMethod(token)).toBe('detached');
   expect(await gateway.detachPaymentMethod(token)).toBe('not_attached');
@@ -49,7 +49,7 @@ test.each([
   [401, { type: 'invalid_request_error', message: 'Invalid API Key' }, 'gateway_misconfigured'],
   [403, { type: 'invalid_request_error', message: 'no permission' }, 'gateway_misconfigured'],
 ])('a gateway that answers %i is no answer about the method', async (status, error, type) => {
-  const gateway = await answering(status, error);
+  const gateway = await stubGateway(status, error);
   await expect(gateway.detachPaymentMethod('pm_1')).rejects.toMatchObject({ type });
   await expect(gateway.updatePaymentMethod({ token: 'pm_1', ...date })).rejects.toMatchObject({ type });
 });

@@ -2,19 +2,19 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { classify } from '../../domain/decline/classify.ts';
 import type { ChargeOrder } from '../../domain/ports.ts';
-import { type Fixture, startFixture, until } from '../../test/stripe.ts';
+import { type StripeFixture, startStripeFixture, until } from '../../test/stripe-fixture.ts';
 import { createStripeGateway } from './gateway.ts';
 
-let stripe: Fixture;
+let stripe: StripeFixture;
 
 beforeAll(async () => {
-  stripe = await startFixture();
+  stripe = await startStripeFixture();
 });
 afterAll(() => stripe.close());
 
 describe('charge', () => {
   test('creates the payment with everything the contract says and confirms it in one request', async () => {
-    const order = await stripe.given([]);
+    const order = await stripe.createChargeOrder([]);
     const answer = await stripe.charge(order);
     expect(answer).toEqual({
       result: 'approved',
@@ -43,7 +43,7 @@ describe('charge', () => {
   });
 
   test('confirms the same payment with the next method, so that it succeeds at most once', async () => {
-    const first = await stripe.given([{ do: 'decline', decline_code: 'insufficient_funds' }]);
+    const first = await stripe.createChargeOrder([{ do: 'decline', decline_code: 'insufficient_funds' }]);
     const declined = await stripe.charge(first);
     if (declined.result !== 'declined' || declined.gateway_ref === undefined) throw new Error('not declined');
     const token = `pm_${randomUUID()}`;
@@ -71,7 +71,7 @@ describe('charge', () => {
       network_decline_code: '05',
       network_advice_code: '02',
     };
-    const order = await stripe.given([step], { brand: 'mastercard' });
+    const order = await stripe.createChargeOrder([step], { brand: 'mastercard' });
     expect(await stripe.charge(order)).toEqual({
       result: 'declined',
       gateway_ref: expect.stringMatching(/^pi_/),
@@ -88,21 +88,21 @@ describe('charge', () => {
   });
 
   test('a decline that comes in `code` alone has no decline code', async () => {
-    const order = await stripe.given([{ do: 'decline', code: 'expired_card' }]);
+    const order = await stripe.createChargeOrder([{ do: 'decline', code: 'expired_card' }]);
     const answer = await stripe.charge(order);
     expect(answer).toMatchObject({ result: 'declined', codes: { code: 'expired_card', network: 'visa' } });
     expect(answer).not.toHaveProperty('codes.decline_code');
   });
 
   test('authentication that nobody is there for is a decline', async () => {
-    expect(await stripe.charge(await stripe.given([{ do: 'requires_action' }]))).toMatchObject({
+    expect(await stripe.charge(await stripe.createChargeOrder([{ do: 'requires_action' }]))).toMatchObject({
       result: 'declined',
       codes: { code: 'authentication_required', decline_code: 'authentication_required' },
     });
   });
 
   test('processing is pending, also for whoever confirms it again', async () => {
-    const order = await stripe.given([{ do: 'processing' }]);
+    const order = await stripe.createChargeOrder([{ do: 'processing' }]);
     const answer = await stripe.charge(order);
     expect(answer).toMatchObject({ result: 'pending', gateway_ref: expect.stringMatching(/^pi_/) });
     if (answer.result !== 'pending') return;
@@ -111,35 +111,35 @@ describe('charge', () => {
   });
 
   test.each(['error_500', 'drop_before_capture', 'drop_after_capture'])('%s is unknown', async (step) => {
-    const order = await stripe.given([{ do: step }]);
+    const order = await stripe.createChargeOrder([{ do: step }]);
     expect(await stripe.charge(order)).toMatchObject({ result: 'unknown' });
     const charges = await stripe.ledger(order);
     expect(charges.map((entry) => entry.status)).toEqual(step === 'drop_after_capture' ? ['succeeded'] : []);
   });
 
   test('a broken connection is not tried again behind our back', async () => {
-    const order = await stripe.given([{ do: 'drop_before_capture' }]);
+    const order = await stripe.createChargeOrder([{ do: 'drop_before_capture' }]);
     await stripe.charge(order);
     const { data } = await stripe.sim<{ data: { idempotency_key?: string }[] }>('/requests');
     expect(data.filter((request) => request.idempotency_key === order.key)).toHaveLength(1);
   });
 
   test('the same key after a lost answer gets that answer, and charges nothing more', async () => {
-    const order = await stripe.given([{ do: 'drop_after_capture' }]);
+    const order = await stripe.createChargeOrder([{ do: 'drop_after_capture' }]);
     expect(await stripe.charge(order)).toMatchObject({ result: 'unknown' });
     expect(await stripe.charge(order)).toMatchObject({ result: 'approved' });
     expect(await stripe.ledger(order)).toMatchObject([{ status: 'succeeded', requests: 2 }]);
   });
 
   test('the same key with another amount is unknown, never a new charge', async () => {
-    const order = await stripe.given([]);
+    const order = await stripe.createChargeOrder([]);
     await stripe.charge(order);
     expect(await stripe.charge({ ...order, amount: 9999 })).toMatchObject({ result: 'unknown' });
     expect(await stripe.ledger(order)).toHaveLength(1);
   });
 
   test('no answer in time is unknown, and so is the same key while the first request still runs', async () => {
-    const order = await stripe.given([{ do: 'hold_before_capture' }]);
+    const order = await stripe.createChargeOrder([{ do: 'hold_before_capture' }]);
     expect(await stripe.charge(order, { timeoutMs: 200 })).toEqual({
       result: 'unknown',
       reason: 'no answer in time',
@@ -148,17 +148,17 @@ describe('charge', () => {
       result: 'unknown',
       reason: expect.stringMatching(/^409/),
     });
-    const hold = await stripe.oneHold();
+    const hold = await stripe.firstHold();
     await stripe.sim(`/holds/${hold.id}/release`, 'POST');
     await until(async () => ((await stripe.ledger(order)).length === 1 ? true : undefined));
     expect(await stripe.charge(order)).toMatchObject({ result: 'approved' });
   });
 
   test('cancelled by its caller after sending, it is unknown', async () => {
-    const order = await stripe.given([{ do: 'hold_after_capture' }]);
+    const order = await stripe.createChargeOrder([{ do: 'hold_after_capture' }]);
     const stop = new AbortController();
     const answer = stripe.charge(order, { signal: stop.signal });
-    const hold = await stripe.oneHold();
+    const hold = await stripe.firstHold();
     stop.abort();
     expect(await answer).toMatchObject({ result: 'unknown' });
     await stripe.sim(`/holds/${hold.id}/release`, 'POST');
@@ -166,17 +166,17 @@ describe('charge', () => {
   });
 
   test('cancelled before anything was sent, it was never sent', async () => {
-    const order = await stripe.given([]);
+    const order = await stripe.createChargeOrder([]);
     expect(await stripe.charge(order, { signal: AbortSignal.abort() })).toMatchObject({ result: 'not_sent' });
     expect(await stripe.ledger(order)).toEqual([]);
   });
 
   test('another request that holds the payment makes ours unknown', async () => {
-    const order = await stripe.given([{ do: 'decline' }, { do: 'hold_before_capture' }]);
+    const order = await stripe.createChargeOrder([{ do: 'decline' }, { do: 'hold_before_capture' }]);
     const declined = await stripe.charge(order);
     if (declined.result !== 'declined' || declined.gateway_ref === undefined) throw new Error('not declined');
     const held = stripe.charge({ ...order, gateway_ref: declined.gateway_ref, key: `${order.key}b` });
-    const hold = await stripe.oneHold();
+    const hold = await stripe.firstHold();
     const answer = await stripe.charge({ ...order, gateway_ref: declined.gateway_ref, key: `${order.key}c` });
     expect(answer).toMatchObject({ result: 'unknown', reason: expect.stringContaining('lock_timeout') });
     await stripe.sim(`/holds/${hold.id}/release`, 'POST');
@@ -187,7 +187,7 @@ describe('charge', () => {
     ['unknown at the gateway', () => `pm_${randomUUID()}`],
     ['detached', undefined],
   ])('a method that is %s is gone for good, the payment is not', async (_, other) => {
-    const order = await stripe.given([]);
+    const order = await stripe.createChargeOrder([]);
     if (other === undefined) await stripe.detach(order.token);
     expect(await stripe.charge({ ...order, token: other?.() ?? order.token })).toMatchObject({
       result: 'declined',
@@ -196,9 +196,9 @@ describe('charge', () => {
   });
 
   test("somebody else's method is our own fault", async () => {
-    const order = await stripe.given([]);
-    const stranger = await stripe.given([]);
-    expect(await stripe.charge({ ...order, token: stranger.token })).toMatchObject({
+    const order = await stripe.createChargeOrder([]);
+    const other = await stripe.createChargeOrder([]);
+    expect(await stripe.charge({ ...order, token: other.token })).toMatchObject({
       result: 'declined',
       codes: { code: 'gateway_config_error' },
     });
@@ -211,7 +211,7 @@ describe('charge', () => {
   ])(
     'a payment that was cancelled (%s) takes no more charges: nothing was sent',
     async (_, reason, because) => {
-      const order = await stripe.given([{ do: 'decline' }]);
+      const order = await stripe.createChargeOrder([{ do: 'decline' }]);
       const declined = await stripe.charge(order);
       if (declined.result !== 'declined' || declined.gateway_ref === undefined)
         throw new Error('not declined');
@@ -231,15 +231,15 @@ describe('charge', () => {
     ['AUTH', (order: ChargeOrder) => order, [{ do: 'requires_action' }]],
     ['FIX', (order: ChargeOrder) => order, [{ do: 'decline', code: 'expired_card' }]],
   ])('the decline table calls it %s', async (expected, changed, script) => {
-    const answer = await stripe.charge(changed(await stripe.given(script)));
+    const answer = await stripe.charge(changed(await stripe.createChargeOrder(script)));
     if (answer.result !== 'declined') throw new Error(JSON.stringify(answer));
     expect(classify(answer.codes, { type: 'card', network: 'visa' }, Date.now()).class).toBe(expected);
   });
 
   test('a wrong API key is our own fault', async () => {
-    const order = await stripe.given([]);
-    const stranger = createStripeGateway({ apiKey: 'nonsense', apiBase: stripe.url });
-    expect(await stranger.charge(order, { timeoutMs: 5000 })).toMatchObject({
+    const order = await stripe.createChargeOrder([]);
+    const other = createStripeGateway({ apiKey: 'nonsense', apiBase: stripe.url });
+    expect(await other.charge(order, { timeoutMs: 5000 })).toMatchObject({
       result: 'declined',
       codes: { code: 'gateway_config_error', reason: expect.stringMatching(/^401/) },
     });

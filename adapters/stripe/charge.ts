@@ -20,13 +20,13 @@ const METHOD_CODES = [
 const TYPE_CODE = 'service_not_allowed';
 
 /** Why a payment was cancelled: of these, whoever did it does not want the amount to be collected just like that. */
-const NOT_TO_BE_COLLECTED = ['duplicate', 'fraudulent', 'requested_by_customer', 'void_invoice'];
+const DO_NOT_COLLECT_REASONS = ['duplicate', 'fraudulent', 'requested_by_customer', 'void_invoice'];
 
 /** `undefined`: it is not cancelled. */
 export function cancellationOf(intent: Stripe.PaymentIntent): CancelledPayment | undefined {
   if (intent.status !== 'canceled') return undefined;
   const { id: gateway_ref, cancellation_reason: because } = intent;
-  return { gateway_ref, ...(because !== null && NOT_TO_BE_COLLECTED.includes(because) && { because }) };
+  return { gateway_ref, ...(because !== null && DO_NOT_COLLECT_REASONS.includes(because) && { because }) };
 }
 
 /** A 2xx answer: what became of the payment by this very request. */
@@ -68,7 +68,7 @@ export function unrepresentable({ amount, currency }: ChargeOrder): ChargeAnswer
 export function answerOfError(error: unknown, order: ChargeOrder): ChargeAnswer {
   const { token } = order;
   if (!(error instanceof Stripe.errors.StripeError)) return { result: 'unknown', reason: String(error) };
-  if (error instanceof Stripe.errors.StripeConnectionError) return answerOfSilence(error);
+  if (error instanceof Stripe.errors.StripeConnectionError) return answerOfConnectionError(error);
   const status = error.statusCode ?? 0;
   const reason = `${status} ${error.code ?? error.rawType ?? ''}: ${error.message}`;
   if (error.code === 'lock_timeout' || error.rawType === 'idempotency_error') return unknown(error, reason);
@@ -108,7 +108,7 @@ export function isGatewayFailure(error: unknown): boolean {
   );
 }
 
-function answerOfSilence(error: Stripe.errors.StripeConnectionError): ChargeAnswer {
+function answerOfConnectionError(error: Stripe.errors.StripeConnectionError): ChargeAnswer {
   const fault: unknown = error.detail;
   if (fault instanceof TransportFault && !fault.sent) return { result: 'not_sent', reason: fault.message };
   return { result: 'unknown', reason: fault instanceof Error ? fault.message : error.message };

@@ -13,7 +13,7 @@ export const STRIPE_API_VERSION = '2026-08-26.dahlia';
 const TIMEOUT_MS = 10_000;
 
 /** The largest page of a list that Stripe gives. */
-export const LARGEST_PAGE = 100;
+export const MAX_PAGE_SIZE = 100;
 
 export interface StripeOptions {
   apiKey: string;
@@ -65,7 +65,7 @@ export function gatewayFault(error: unknown, options: StripeOptions): PersonaErr
  * What a request that reads one object gives; `undefined`: there is none.
  * @throws gateway_unavailable, gateway_misconfigured
  */
-export async function found<T>(read: Promise<T>, options: StripeOptions): Promise<T | undefined> {
+export async function undefinedIfMissing<T>(read: Promise<T>, options: StripeOptions): Promise<T | undefined> {
   try {
     return await read;
   } catch (error) {

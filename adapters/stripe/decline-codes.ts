@@ -4,7 +4,7 @@ import type { Stripe } from 'stripe';
 import type { DeclineCodes } from '../../domain/decline/codes.ts';
 import { networkOf } from './methods.ts';
 
-interface Said {
+interface DeclineSource {
   code?: string | null;
   decline_code?: string | null;
   advice_code?: string | null;
@@ -14,8 +14,8 @@ interface Said {
 }
 
 /** `error`: the answer's error, or the payment's `last_payment_error`; what it leaves out is looked for in the payment. */
-export function declineCodes(error: Said, intent: Stripe.PaymentIntent | undefined): DeclineCodes {
-  return gathered([error, (intent?.last_payment_error ?? {}) as Said, outcomeOf(intent)]);
+export function declineCodes(error: DeclineSource, intent: Stripe.PaymentIntent | undefined): DeclineCodes {
+  return mergeSources([error, (intent?.last_payment_error ?? {}) as DeclineSource, outcomeOf(intent)]);
 }
 
 /** A failed charge of a payment; the payment's `last_payment_error` tells more, where it speaks of this charge. */
@@ -23,10 +23,10 @@ export function codesOfCharge(charge: Stripe.Charge, intent?: Stripe.PaymentInte
   const error = intent?.last_payment_error;
   const details = charge.payment_method_details;
   const network = details === null ? undefined : networkOf(details);
-  const codes = gathered([
-    (error?.charge === charge.id ? error : {}) as Said,
+  const codes = mergeSources([
+    (error?.charge === charge.id ? error : {}) as DeclineSource,
     { code: charge.failure_code, decline_code: declineCodeOf(charge) },
-    (charge.outcome ?? {}) as Said,
+    (charge.outcome ?? {}) as DeclineSource,
   ]);
   return network === undefined ? codes : { ...codes, network };
 }
@@ -37,11 +37,11 @@ function declineCodeOf({ failure_code, outcome }: Stripe.Charge): string | null 
   return outcome?.reason === 'rule' ? 'fraudulent' : outcome?.reason;
 }
 
-function gathered(places: readonly Said[]): DeclineCodes {
-  const first = (field: keyof Omit<Said, 'payment_method'>) =>
-    places.map((said) => said[field]).find((value) => value != null && value !== '');
-  const method = places.map((said) => said.payment_method).find((value) => value != null);
-  return present({
+function mergeSources(sources: readonly DeclineSource[]): DeclineCodes {
+  const first = (field: keyof Omit<DeclineSource, 'payment_method'>) =>
+    sources.map((source) => source[field]).find((value) => value != null && value !== '');
+  const method = sources.map((source) => source.payment_method).find((value) => value != null);
+  return omitMissing({
     code: first('code'),
     decline_code: first('decline_code'),
     advice_code: first('advice_code'),
@@ -52,11 +52,11 @@ function gathered(places: readonly Said[]): DeclineCodes {
 }
 
 /** Only where the charge itself stands in the answer. */
-function outcomeOf(intent: Stripe.PaymentIntent | undefined): Said {
+function outcomeOf(intent: Stripe.PaymentIntent | undefined): DeclineSource {
   const charge = intent?.latest_charge;
-  return typeof charge === 'object' && charge !== null ? ((charge.outcome ?? {}) as Said) : {};
+  return typeof charge === 'object' && charge !== null ? ((charge.outcome ?? {}) as DeclineSource) : {};
 }
 
-function present(codes: Record<string, string | null | undefined>): DeclineCodes {
+function omitMissing(codes: Record<string, string | null | undefined>): DeclineCodes {
   return Object.fromEntries(Object.entries(codes).filter(([, value]) => value != null));
 }

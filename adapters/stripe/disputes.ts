@@ -2,8 +2,8 @@
 
 import type { Stripe } from 'stripe';
 import type { GatewayDispute } from '../../domain/ports.ts';
-import { disputeState } from './came-back.ts';
-import { found, type StripeOptions } from './client.ts';
+import { disputeState } from './reversals.ts';
+import { undefinedIfMissing, type StripeOptions } from './client.ts';
 
 /** @throws gateway_unavailable, gateway_misconfigured (also for a key that may not read disputes) */
 export async function getDispute(
@@ -11,7 +11,7 @@ export async function getDispute(
   disputeRef: string,
   options: StripeOptions,
 ): Promise<GatewayDispute | undefined> {
-  const dispute = await found(stripe.disputes.retrieve(disputeRef, { expand: ['charge'] }), options);
+  const dispute = await undefinedIfMissing(stripe.disputes.retrieve(disputeRef, { expand: ['charge'] }), options);
   return dispute && disputeOf(dispute);
 }
 
@@ -27,7 +27,7 @@ export async function getFraudWarning(
   options: StripeOptions,
 ): Promise<GatewayDispute | undefined> {
   const reading = stripe.radar.earlyFraudWarnings.retrieve(warningRef, { expand: ['charge'] });
-  const warning = await found(reading, options);
+  const warning = await undefinedIfMissing(reading, options);
   return warning && fraudWarningOf(warning);
 }
 

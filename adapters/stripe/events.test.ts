@@ -125,9 +125,9 @@ test.each(['pm_1', { id: 'pm_1' }])('mandate.updated names the mandate and its m
 
 test('charge.refunded names the payment and the charge', () => {
   const charge = { id: 'ch_1', object: 'charge', payment_intent: 'pi_1', metadata: { payment_id: 'inv-1' } };
-  const told = { about: 'refund', event_id: 'evt_1', gateway_ref: 'pi_1', charge_ref: 'ch_1' };
-  expect(of('charge.refunded', charge)).toEqual({ ...told, payment_id: 'inv-1' });
-  expect(of('charge.refunded', { ...charge, metadata: {} })).toEqual(told);
+  const update = { about: 'refund', event_id: 'evt_1', gateway_ref: 'pi_1', charge_ref: 'ch_1' };
+  expect(of('charge.refunded', charge)).toEqual({ ...update, payment_id: 'inv-1' });
+  expect(of('charge.refunded', { ...charge, metadata: {} })).toEqual(update);
 });
 
 test.each([
@@ -142,10 +142,10 @@ test.each([
 
 test.each(['refund.updated', 'refund.failed'])('%s names the payment, and the attempt of our own', (type) => {
   const refund = { id: 're_1', object: 'refund', charge: 'ch_1', payment_intent: 'pi_1', status: 'failed' };
-  const told = { about: 'refund', event_id: 'evt_1', gateway_ref: 'pi_1', charge_ref: 'ch_1' };
-  expect(of(type, { ...refund, metadata: null })).toEqual(told);
+  const update = { about: 'refund', event_id: 'evt_1', gateway_ref: 'pi_1', charge_ref: 'ch_1' };
+  expect(of(type, { ...refund, metadata: null })).toEqual(update);
   const own = { payment_id: 'inv-1', attempt_key: 'recovery:inv-1:m:1' };
-  expect(of(type, { ...refund, metadata: own })).toEqual({ ...told, ...own });
+  expect(of(type, { ...refund, metadata: own })).toEqual({ ...update, ...own });
 });
 
 test('what was charged or refunded without a payment is nothing that Persona did', () => {

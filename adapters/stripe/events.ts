@@ -3,52 +3,52 @@
 import { Stripe } from 'stripe';
 import { PersonaError } from '../../domain/errors.ts';
 import type {
-  DisputeNews,
+  DisputeUpdate,
   GatewayEvent,
-  GatewayEvents,
-  GatewayNews,
-  MandateNews,
-  MethodNews,
-  RefundNews,
+  WebhookReader,
+  GatewayUpdate,
+  MandateUpdate,
+  MethodUpdate,
+  RefundUpdate,
 } from '../../domain/ports.ts';
 import { declineCodes } from './decline-codes.ts';
-import { refundedFor } from './refund.ts';
+import { refundMetadata } from './refund.ts';
 
 const TOLERANCE_SECONDS = 5 * 60;
 
-type Read = (event: Stripe.Event) => GatewayEvent | undefined;
+type EventReader = (event: Stripe.Event) => GatewayEvent | undefined;
 
-const HANDLED: Readonly<Record<string, Read>> = {
-  'payment_intent.succeeded': payment('approved'),
-  'payment_intent.payment_failed': payment('declined'),
-  'payment_intent.processing': payment('pending'),
-  'payment_intent.amount_capturable_updated': payment('pending'),
-  'payment_intent.requires_action': payment('declined'),
-  'payment_intent.canceled': payment('cancelled'),
-  'payment_method.automatically_updated': methodNews,
-  'payment_method.updated': methodNews,
-  'payment_method.detached': methodNews,
-  'mandate.updated': mandateNews,
-  'charge.refunded': refundedCharge,
-  'refund.updated': refundNews,
-  'refund.failed': refundNews,
-  'charge.dispute.created': disputeNews,
-  'charge.dispute.updated': disputeNews,
-  'charge.dispute.closed': disputeNews,
-  'radar.early_fraud_warning.created': disputeNews,
+const EVENT_READERS: Readonly<Record<string, EventReader>> = {
+  'payment_intent.succeeded': paymentReader('approved'),
+  'payment_intent.payment_failed': paymentReader('declined'),
+  'payment_intent.processing': paymentReader('pending'),
+  'payment_intent.amount_capturable_updated': paymentReader('pending'),
+  'payment_intent.requires_action': paymentReader('declined'),
+  'payment_intent.canceled': paymentReader('cancelled'),
+  'payment_method.automatically_updated': methodUpdate,
+  'payment_method.updated': methodUpdate,
+  'payment_method.detached': methodUpdate,
+  'mandate.updated': mandateUpdate,
+  'charge.refunded': chargeRefundUpdate,
+  'refund.updated': refundUpdate,
+  'refund.failed': refundUpdate,
+  'charge.dispute.created': disputeUpdate,
+  'charge.dispute.updated': disputeUpdate,
+  'charge.dispute.closed': disputeUpdate,
+  'radar.early_fraud_warning.created': disputeUpdate,
 };
 
 /** @param secret the endpoint's signing secret (`whsec_…`) */
-export function createStripeEvents(secret: string): GatewayEvents {
+export function createStripeEvents(secret: string): WebhookReader {
   return {
     read(body, signature) {
-      const event = verified(body, signature, secret);
-      return Object.hasOwn(HANDLED, event.type) ? HANDLED[event.type]?.(event) : undefined;
+      const event = verifyEvent(body, signature, secret);
+      return Object.hasOwn(EVENT_READERS, event.type) ? EVENT_READERS[event.type]?.(event) : undefined;
     },
   };
 }
 
-function verified(body: Uint8Array, signature: string | undefined, secret: string): Stripe.Event {
+function verifyEvent(body: Uint8Array, signature: string | undefined, secret: string): Stripe.Event {
   if (signature === undefined) throw new PersonaError('signature_refused', 'There is no Stripe-Signature');
   try {
     const event = Stripe.webhooks.constructEvent(body, signature, secret, TOLERANCE_SECONDS);
@@ -64,15 +64,15 @@ function verified(body: Uint8Array, signature: string | undefined, secret: strin
   }
 }
 
-function payment(result: GatewayNews['result']): Read {
-  return (event) => newsOf(event, event.data.object as Stripe.PaymentIntent, result);
+function paymentReader(result: GatewayUpdate['result']): EventReader {
+  return (event) => paymentUpdate(event, event.data.object as Stripe.PaymentIntent, result);
 }
 
-function newsOf(
+function paymentUpdate(
   event: Stripe.Event,
   intent: Stripe.PaymentIntent,
-  result: GatewayNews['result'],
-): GatewayNews {
+  result: GatewayUpdate['result'],
+): GatewayUpdate {
   const error = intent.last_payment_error;
   const customer = idOf(intent.customer);
   const token = idOf(intent.payment_method) ?? error?.payment_method?.id;
@@ -91,25 +91,25 @@ function newsOf(
   };
 }
 
-function codesOf(type: string, intent: Stripe.PaymentIntent): GatewayNews['codes'] {
+function codesOf(type: string, intent: Stripe.PaymentIntent): GatewayUpdate['codes'] {
   const code = 'authentication_required';
   if (type === 'payment_intent.requires_action') return { code, decline_code: code };
   if (type !== 'payment_intent.payment_failed' || intent.last_payment_error == null) return {};
   return declineCodes(intent.last_payment_error, intent);
 }
 
-function methodNews({ id: event_id, data }: Stripe.Event): MethodNews {
+function methodUpdate({ id: event_id, data }: Stripe.Event): MethodUpdate {
   return { about: 'payment_method', event_id, token: (data.object as Stripe.PaymentMethod).id };
 }
 
-function mandateNews({ id: event_id, data }: Stripe.Event): MandateNews | undefined {
+function mandateUpdate({ id: event_id, data }: Stripe.Event): MandateUpdate | undefined {
   const { id: mandate_ref, payment_method } = data.object as Stripe.Mandate;
   const token = idOf(payment_method);
   return token === undefined ? undefined : { about: 'mandate', event_id, token, mandate_ref };
 }
 
 /** A charge without a payment was made by others, in a way that Persona never charges. */
-function refundedCharge({ id: event_id, data }: Stripe.Event): RefundNews | undefined {
+function chargeRefundUpdate({ id: event_id, data }: Stripe.Event): RefundUpdate | undefined {
   const { id: charge_ref, payment_intent, metadata } = data.object as Stripe.Charge;
   const gateway_ref = idOf(payment_intent);
   if (gateway_ref === undefined) return undefined;
@@ -117,7 +117,7 @@ function refundedCharge({ id: event_id, data }: Stripe.Event): RefundNews | unde
   return { about: 'refund', event_id, gateway_ref, charge_ref, ...(payment_id && { payment_id }) };
 }
 
-function refundNews({ id: event_id, data }: Stripe.Event): RefundNews | undefined {
+function refundUpdate({ id: event_id, data }: Stripe.Event): RefundUpdate | undefined {
   const refund = data.object as Stripe.Refund;
   const gateway_ref = idOf(refund.payment_intent);
   if (gateway_ref === undefined) return undefined;
@@ -127,11 +127,11 @@ function refundNews({ id: event_id, data }: Stripe.Event): RefundNews | undefine
     event_id,
     gateway_ref,
     ...(charge_ref && { charge_ref }),
-    ...refundedFor(refund),
+    ...refundMetadata(refund),
   };
 }
 
-function disputeNews({ id: event_id, type, data }: Stripe.Event): DisputeNews | undefined {
+function disputeUpdate({ id: event_id, type, data }: Stripe.Event): DisputeUpdate | undefined {
   const { id: dispute_ref, charge } = data.object as Stripe.Dispute | Stripe.Radar.EarlyFraudWarning;
   const charge_ref = idOf(charge);
   if (charge_ref === undefined) return undefined;

@@ -1,17 +1,17 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Fixture, listen, startFixture } from '../../test/stripe.ts';
+import { type StripeFixture, startHttpServer, startStripeFixture } from '../../test/stripe-fixture.ts';
 import { createStripeGateway } from './gateway.ts';
 
-let stripe: Fixture;
+let stripe: StripeFixture;
 
 beforeAll(async () => {
-  stripe = await startFixture();
+  stripe = await startStripeFixture();
 });
 afterAll(() => stripe.close());
 
 describe('what cannot be reached, or answers out of turn', () => {
   test('connection refused and name not found were never sent', async () => {
-    const order = await stripe.given([]);
+    const order = await stripe.createChargeOrder([]);
     for (const apiBase of ['http://127.0.0.1:1', 'http://gateway.invalid:8080']) {
       const nowhere = createStripeGateway({ apiKey: 'sk_test_1', apiBase });
       expect(await nowhere.charge(order, { timeoutMs: 5000 })).toMatchObject({ result: 'not_sent' });
@@ -45,13 +45,13 @@ describe('what cannot be reached, or answers out of turn', () => {
       { result: 'pending', gateway_ref: 'pi_1' },
     ],
   ])('%i %j', async (status, error, expected) => {
-    const order = await stripe.given([]);
-    const server = await listen((_, response) => {
+    const order = await stripe.createChargeOrder([]);
+    const server = await startHttpServer((_, response) => {
       response.writeHead(status, { 'content-type': 'application/json', 'retry-after': '3' });
       response.end(JSON.stringify({ error: { message: 'no', ...error } }));
     });
-    const odd = createStripeGateway({ apiKey: 'sk_test_1', apiBase: server.url });
-    expect(await odd.charge(order, { timeoutMs: 5000 })).toMatchObject(expected);
+    const stubGateway = createStripeGateway({ apiKey: 'sk_test_1', apiBase: server.url });
+    expect(await stubGateway.charge(order, { timeoutMs: 5000 })).toMatchObject(expected);
     await server.close();
   });
 
@@ -59,22 +59,22 @@ describe('what cannot be reached, or answers out of turn', () => {
     ['a page instead of JSON', '<html>'],
     ['a payment in no known state', JSON.stringify({ id: 'pi_1', status: 'requires_capture' })],
   ])('200 with %s is unknown', async (_, body) => {
-    const order = await stripe.given([]);
-    const server = await listen((_, response) => response.end(body));
-    const odd = createStripeGateway({ apiKey: 'sk_test_1', apiBase: server.url });
-    expect(await odd.charge(order, { timeoutMs: 5000 })).toMatchObject({ result: 'unknown' });
+    const order = await stripe.createChargeOrder([]);
+    const server = await startHttpServer((_, response) => response.end(body));
+    const stubGateway = createStripeGateway({ apiKey: 'sk_test_1', apiBase: server.url });
+    expect(await stubGateway.charge(order, { timeoutMs: 5000 })).toMatchObject({ result: 'unknown' });
     await server.close();
   });
 
   test('an answer that breaks off is unknown', async () => {
-    const order = await stripe.given([]);
-    const server = await listen((_, response) => {
+    const order = await stripe.createChargeOrder([]);
+    const server = await startHttpServer((_, response) => {
       response.writeHead(200, { 'content-length': '1000' });
       response.write('{"id":"pi_1","status":"succe');
       setTimeout(() => response.destroy(), 20);
     });
-    const odd = createStripeGateway({ apiKey: 'sk_test_1', apiBase: server.url });
-    expect(await odd.charge(order, { timeoutMs: 5000 })).toMatchObject({ result: 'unknown' });
+    const stubGateway = createStripeGateway({ apiKey: 'sk_test_1', apiBase: server.url });
+    expect(await stubGateway.charge(order, { timeoutMs: 5000 })).toMatchObject({ result: 'unknown' });
     await server.close();
   });
 

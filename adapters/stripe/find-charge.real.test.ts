@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ChargeOrder, ChargeQuery, FoundCharge } from '../../domain/ports.ts';
-import { type Fixture, listen, startFixture, until } from '../../test/stripe.ts';
+import { type StripeFixture, startHttpServer, startStripeFixture, until } from '../../test/stripe-fixture.ts';
 import { createStripeGateway } from './gateway.ts';
 
-let stripe: Fixture;
+let stripe: StripeFixture;
 
 beforeAll(async () => {
-  stripe = await startFixture();
+  stripe = await startStripeFixture();
 });
 afterAll(() => stripe.close());
 
@@ -52,7 +52,7 @@ describe.each([
   ["among the customer's payments", false],
 ])('an attempt is found %s', (_, known) => {
   async function foundAfter(script: object[]) {
-    const order = await stripe.given(script);
+    const order = await stripe.createChargeOrder(script);
     const { gateway_ref } = await charged(order);
     const found = await find(query(order, known ? { gateway_ref } : {}));
     return { found, gateway_ref };
@@ -98,7 +98,7 @@ describe.each([
   });
 
   test('approved although its answer was lost', async () => {
-    const order = await stripe.given([{ do: 'drop_after_capture' }]);
+    const order = await stripe.createChargeOrder([{ do: 'drop_after_capture' }]);
     expect(await stripe.charge(order)).toMatchObject({ result: 'unknown' });
     const [entry] = await stripe.ledger(order);
     const reference = known ? { gateway_ref: entry?.payment_intent ?? '' } : {};
@@ -112,7 +112,7 @@ describe.each([
 
 describe('an attempt on a payment that others tried before', () => {
   test('that never arrived left no charge, whatever an earlier one left', async () => {
-    const first = await charged(await stripe.given([{ do: 'decline' }]));
+    const first = await charged(await stripe.createChargeOrder([{ do: 'decline' }]));
     const second = await withOtherMethod(first, [{ do: 'drop_before_capture' }]);
     expect(await stripe.charge(second)).toMatchObject({ result: 'unknown' });
     const { gateway_ref } = first;
@@ -124,7 +124,7 @@ describe('an attempt on a payment that others tried before', () => {
     [undefined, {}],
     ['duplicate', { because: 'duplicate' }],
   ])('and that was cancelled (%s) left no charge, and never will', async (reason, because) => {
-    const first = await charged(await stripe.given([{ do: 'decline' }]));
+    const first = await charged(await stripe.createChargeOrder([{ do: 'decline' }]));
     const second = await withOtherMethod(first, []);
     const { gateway_ref } = first;
     await stripe.cancel(gateway_ref, reason);
@@ -134,19 +134,19 @@ describe('an attempt on a payment that others tried before', () => {
   });
 
   test('that is held there has left nothing yet, and is found once it has', async () => {
-    const first = await charged(await stripe.given([{ do: 'decline' }]));
+    const first = await charged(await stripe.createChargeOrder([{ do: 'decline' }]));
     const second = await withOtherMethod(first, [{ do: 'hold_before_capture' }]);
     const asked = query(second, { gateway_ref: first.gateway_ref });
     expect(await stripe.charge(second, { timeoutMs: 200 })).toMatchObject({ result: 'unknown' });
     expect(await find(asked)).toMatchObject({ result: 'not_charged' });
-    const hold = await stripe.oneHold();
+    const hold = await stripe.firstHold();
     await stripe.sim(`/holds/${hold.id}/release`, 'POST');
     await until(async () => ((await find(asked)).result === 'approved' ? true : undefined));
   });
 
   test('tells its own decline from that of another method', async () => {
     const first = await charged(
-      await stripe.given([{ do: 'decline', decline_code: 'insufficient_funds', network_decline_code: '51' }]),
+      await stripe.createChargeOrder([{ do: 'decline', decline_code: 'insufficient_funds', network_decline_code: '51' }]),
     );
     const second = await withOtherMethod(first, [{ do: 'decline', code: 'expired_card' }]);
     await charged(second);
@@ -169,7 +169,7 @@ describe('an attempt on a payment that others tried before', () => {
       { do: 'decline', decline_code: 'insufficient_funds' },
       { do: 'decline', decline_code: 'do_not_honor' },
     ];
-    const order = await stripe.given(script);
+    const order = await stripe.createChargeOrder(script);
     const first = query(order);
     const again = await charged(order);
     const { gateway_ref } = again;
@@ -189,7 +189,7 @@ describe('an attempt on a payment that others tried before', () => {
   });
 
   test('is its own also where the clock of the gateway is a little behind', async () => {
-    const order = await charged(await stripe.given([{ do: 'decline' }]));
+    const order = await charged(await stripe.createChargeOrder([{ do: 'decline' }]));
     const { gateway_ref } = order;
     const ahead = (milliseconds: number) => query(order, { gateway_ref }, milliseconds);
     expect(await find(ahead(20_000))).toMatchObject({ result: 'declined' });
@@ -197,7 +197,7 @@ describe('an attempt on a payment that others tried before', () => {
   });
 
   test('finds the payment paid with another method, and says with which', async () => {
-    const first = await charged(await stripe.given([{ do: 'decline' }]));
+    const first = await charged(await stripe.createChargeOrder([{ do: 'decline' }]));
     const second = await withOtherMethod(first, []);
     await charged(second);
     const { gateway_ref } = first;
@@ -208,7 +208,7 @@ describe('an attempt on a payment that others tried before', () => {
   });
 
   test('is found behind a hundred others', async () => {
-    const order = await stripe.given([{ do: 'decline', decline_code: 'lost_card' }]);
+    const order = await stripe.createChargeOrder([{ do: 'decline', decline_code: 'lost_card' }]);
     const first = await charged(order);
     const many = await withOtherMethod(first, Array(105).fill({ do: 'decline' }));
     for (let n = 0; n < 105; n += 1) await stripe.charge({ ...many, key: `${many.key}:${n}` });
@@ -218,7 +218,7 @@ describe('an attempt on a payment that others tried before', () => {
   });
 
   test('waits for a bank debit, and learns why it failed', async () => {
-    const order = await stripe.given([
+    const order = await stripe.createChargeOrder([
       { do: 'processing', code: 'insufficient_funds', settle: { after_ms: 1000, outcome: 'failed' } },
     ]);
     const { gateway_ref } = await charged(order);
@@ -234,44 +234,44 @@ describe('an attempt on a payment that others tried before', () => {
 
 describe('without a reference', () => {
   test('its own success comes before that of a payment of others for the same obligation', async () => {
-    const order = await stripe.given([]);
+    const order = await stripe.createChargeOrder([]);
     const { gateway_ref } = await charged(order);
     const elsewhere = await withOtherMethod(order, []);
-    const others = await charged(elsewhere);
-    expect(others.gateway_ref).not.toBe(gateway_ref);
+    const externalPayment = await charged(elsewhere);
+    expect(externalPayment.gateway_ref).not.toBe(gateway_ref);
     expect(await find(query(order))).toMatchObject({ result: 'approved', gateway_ref });
-    expect(await find(query(elsewhere))).toMatchObject({ gateway_ref: others.gateway_ref });
+    expect(await find(query(elsewhere))).toMatchObject({ gateway_ref: externalPayment.gateway_ref });
   });
 
   test('no payment at all is absent, also where other payments are there', async () => {
-    const order = await stripe.given([]);
+    const order = await stripe.createChargeOrder([]);
     expect(await find(query(order))).toEqual({ result: 'absent' });
     await charged(order);
     expect(await find(query(order, { payment_id: 'inv_other' }))).toEqual({ result: 'absent' });
-    const stranger = await stripe.given([]);
-    expect(await find(query(order, { gateway_customer_ref: stranger.gateway_customer_ref }))).toEqual({
+    const otherCustomer = await stripe.createChargeOrder([]);
+    expect(await find(query(order, { gateway_customer_ref: otherCustomer.gateway_customer_ref }))).toEqual({
       result: 'absent',
     });
   });
 
   test('while its request is held before it acts, it is absent', async () => {
-    const order = await stripe.given([{ do: 'hold_before_capture' }]);
+    const order = await stripe.createChargeOrder([{ do: 'hold_before_capture' }]);
     expect(await stripe.charge(order, { timeoutMs: 200 })).toMatchObject({ result: 'unknown' });
     expect(await find(query(order))).toEqual({ result: 'absent' });
-    const hold = await stripe.oneHold();
+    const hold = await stripe.firstHold();
     await stripe.sim(`/holds/${hold.id}/release`, 'POST');
     await until(async () => ((await find(query(order))).result === 'approved' ? true : undefined));
   });
 
   test('a payment from more than five minutes before the claim is of another time', async () => {
-    const order = await stripe.given([]);
+    const order = await stripe.createChargeOrder([]);
     await charged(order);
     expect(await find(query(order, {}, 4 * MINUTE))).toMatchObject({ result: 'approved' });
     expect(await find(query(order, {}, 6 * MINUTE))).toEqual({ result: 'absent' });
   });
 
   test('a cancelled payment is left out', async () => {
-    const order = await stripe.given([{ do: 'decline' }]);
+    const order = await stripe.createChargeOrder([{ do: 'decline' }]);
     const { gateway_ref } = await charged(order);
     await stripe.gateway.cancelPayment(gateway_ref);
     expect(await find(query(order))).toEqual({ result: 'absent' });
@@ -283,7 +283,7 @@ describe('without a reference', () => {
   });
 
   test('one that was cancelled as not to be collected is the answer, if it was created since the claim', async () => {
-    const order = await stripe.given([{ do: 'decline' }], {});
+    const order = await stripe.createChargeOrder([{ do: 'decline' }], {});
     const asked = query(order);
     // Its answer was lost: nobody here knows the reference.
     const { gateway_ref } = await charged(order);
@@ -302,7 +302,7 @@ describe('without a reference', () => {
   });
 
   test("a payment is found behind a hundred of the customer's others", async () => {
-    const order = await stripe.given([]);
+    const order = await stripe.createChargeOrder([]);
     const { gateway_ref } = await charged(order);
     for (let n = 0; n < 105; n += 1) {
       await charged({ ...order, payment_id: `inv_${n}`, key: randomUUID() });
@@ -330,14 +330,14 @@ describe('what the gateway says otherwise', () => {
   const asked = { payment_id: 'inv', gateway_ref: 'pi_1', gateway_customer_ref: 'cus_1', token: 'pm_1' };
 
   async function foundWhere(payment: object, charges: object[]): Promise<FoundCharge> {
-    const server = await listen((request, response) => {
+    const server = await startHttpServer((request, response) => {
       const list = { object: 'list', has_more: false, url: '/v1/charges', data: charges };
       const body = request.url?.startsWith('/v1/charges') ? list : { ...intent, ...payment };
       response.end(JSON.stringify(body));
     });
-    const odd = createStripeGateway({ apiKey: 'sk_test_1', apiBase: server.url });
+    const stubGateway = createStripeGateway({ apiKey: 'sk_test_1', apiBase: server.url });
     try {
-      return await odd.findCharge({ ...asked, claimed_at: Date.now() });
+      return await stubGateway.findCharge({ ...asked, claimed_at: Date.now() });
     } finally {
       await server.close();
     }
@@ -400,13 +400,13 @@ describe('when the gateway cannot be asked', () => {
     [401, 'gateway_misconfigured'],
     [403, 'gateway_misconfigured'],
   ])('%i is %s', async (status, type) => {
-    const server = await listen((_, response) => {
+    const server = await startHttpServer((_, response) => {
       response.writeHead(status, { 'content-type': 'application/json' });
       response.end(JSON.stringify({ error: { type: 'api_error', message: 'no' } }));
     });
-    const odd = createStripeGateway({ apiKey: 'sk_test_1', apiBase: server.url });
-    await expect(odd.findCharge(lost)).rejects.toMatchObject({ type });
-    await expect(odd.findCharge({ ...lost, gateway_ref: 'pi_1' })).rejects.toMatchObject({ type });
+    const stubGateway = createStripeGateway({ apiKey: 'sk_test_1', apiBase: server.url });
+    await expect(stubGateway.findCharge(lost)).rejects.toMatchObject({ type });
+    await expect(stubGateway.findCharge({ ...lost, gateway_ref: 'pi_1' })).rejects.toMatchObject({ type });
     await server.close();
   });
 
@@ -416,7 +416,7 @@ describe('when the gateway cannot be asked', () => {
       type: 'gateway_unavailable',
       message: expect.stringMatching(/127\.0\.0\.1:1.*ECONNREFUSED.*STRIPE_API_BASE/),
     });
-    const silent = await listen(() => {});
+    const silent = await startHttpServer(() => {});
     const patient = createStripeGateway({ apiKey: 'sk_test_1', apiBase: silent.url });
     const signal = AbortSignal.timeout(50);
     await expect(patient.findCharge(lost, { signal })).rejects.toMatchObject({ type: 'gateway_unavailable' });
@@ -424,7 +424,7 @@ describe('when the gateway cannot be asked', () => {
   });
 
   test('a reference that this account does not know is our own fault', async () => {
-    const order = await stripe.given([]);
+    const order = await stripe.createChargeOrder([]);
     await expect(find(query(order, { gateway_ref: 'pi_nobody' }))).rejects.toMatchObject({
       type: 'gateway_misconfigured',
       message: expect.stringContaining('pi_nobody'),

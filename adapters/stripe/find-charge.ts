@@ -2,14 +2,14 @@
 
 import type { Stripe } from 'stripe';
 import type { ChargeQuery, FoundCharge } from '../../domain/ports.ts';
-import { cameBack, readWithCharge } from './came-back.ts';
+import { reversalOf, readWithCharge } from './reversals.ts';
 import { cancellationOf } from './charge.ts';
-import { gatewayFault, LARGEST_PAGE, type StripeOptions, stripeClient } from './client.ts';
+import { gatewayFault, MAX_PAGE_SIZE, type StripeOptions, stripeClient } from './client.ts';
 import { codesOfCharge, declineCodes } from './decline-codes.ts';
 import { chargeTransport } from './transport.ts';
 
 /** A payment without a reference is looked for from this long before its claim on. */
-const LOOK_BACK_MS = 5 * 60_000;
+const SEARCH_BEFORE_CLAIM_MS = 5 * 60_000;
 /** How far Stripe's clock may be behind ours; less than the minute that lies between two attempts with one method. */
 const CLOCK_SKEW_MS = 30_000;
 
@@ -44,26 +44,26 @@ async function intentOf(stripe: Stripe, query: ChargeQuery): Promise<Stripe.Paym
   const own: Stripe.PaymentIntent[] = [];
   const newestFirst = stripe.paymentIntents.list({
     customer: query.gateway_customer_ref,
-    created: { gte: Math.floor((query.claimed_at - LOOK_BACK_MS) / 1000) },
-    limit: LARGEST_PAGE,
+    created: { gte: Math.floor((query.claimed_at - SEARCH_BEFORE_CLAIM_MS) / 1000) },
+    limit: MAX_PAGE_SIZE,
     expand: ['data.latest_charge'],
   });
   for await (const intent of newestFirst) {
     if (intent.metadata.payment_id !== query.payment_id) continue;
     if (intent.status !== 'canceled' || wasWithdrawn(intent, query)) own.push(intent);
   }
-  const paidOrPaying = own.filter(({ status }) => status === 'succeeded' || status === 'processing');
+  const succeededOrProcessing = own.filter(({ status }) => status === 'succeeded' || status === 'processing');
   return (
-    paidOrPaying.find((intent) => idOf(intent.payment_method) === query.token) ??
-    paidOrPaying[0] ??
+    succeededOrProcessing.find((intent) => idOf(intent.payment_method) === query.token) ??
+    succeededOrProcessing[0] ??
     own.find(({ status }) => status !== 'canceled') ??
     own[0]
   );
 }
 
 function wasWithdrawn(intent: Stripe.PaymentIntent, { claimed_at }: ChargeQuery): boolean {
-  const isSince = intent.created * 1000 >= claimed_at - CLOCK_SKEW_MS;
-  return isSince && cancellationOf(intent)?.because !== undefined;
+  const isCreatedSinceClaim = intent.created * 1000 >= claimed_at - CLOCK_SKEW_MS;
+  return isCreatedSinceClaim && cancellationOf(intent)?.because !== undefined;
 }
 
 async function outcomeOf(
@@ -74,7 +74,7 @@ async function outcomeOf(
   const gateway_ref = intent.id;
   const latest = idOf(intent.latest_charge);
   if (intent.status === 'succeeded') {
-    const came_back = await cameBack(stripe, intent);
+    const came_back = await reversalOf(stripe, intent);
     const answer = approved(gateway_ref, latest, idOf(intent.payment_method), query.token);
     return { ...answer, ...(came_back && { came_back }) };
   }
@@ -83,13 +83,13 @@ async function outcomeOf(
   }
 
   const charges: Stripe.Charge[] = [];
-  const newestFirst = stripe.charges.list({ payment_intent: gateway_ref, limit: LARGEST_PAGE });
+  const newestFirst = stripe.charges.list({ payment_intent: gateway_ref, limit: MAX_PAGE_SIZE });
   for await (const charge of newestFirst) charges.push(charge);
   // The payment may have moved on since it was read.
   const paid = charges.find(({ status }) => status === 'succeeded');
   if (paid !== undefined) return approved(gateway_ref, paid.id, paid.payment_method, query.token);
-  const paying = charges.find(({ status }) => status === 'pending');
-  if (paying !== undefined) return { result: 'pending', gateway_ref, charge_ref: paying.id };
+  const pending = charges.find(({ status }) => status === 'pending');
+  if (pending !== undefined) return { result: 'pending', gateway_ref, charge_ref: pending.id };
 
   const own = chargeOfAttempt(charges, query);
   if (own !== undefined) {

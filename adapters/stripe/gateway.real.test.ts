@@ -1,17 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Fixture, startFixture } from '../../test/stripe.ts';
+import { type StripeFixture, startStripeFixture } from '../../test/stripe-fixture.ts';
 
-let stripe: Fixture;
+let stripe: StripeFixture;
 
 beforeAll(async () => {
-  stripe = await startFixture();
+  stripe = await startStripeFixture();
 });
 afterAll(() => stripe.close());
 
 /** A payment that a card has declined. */
 async function payable(): Promise<string> {
-  const answer = await stripe.charge(await stripe.given([{ do: 'decline' }]));
+  const answer = await stripe.charge(await stripe.createChargeOrder([{ do: 'decline' }]));
   if (answer.result !== 'declined' || answer.gateway_ref === undefined) throw new Error('not declined');
   return answer.gateway_ref;
 }
@@ -24,7 +24,7 @@ describe('payments, customers, methods', () => {
       ['decline', 'payable'],
       ['processing', 'processing'],
     ]) {
-      const order = await stripe.given([{ do: step }]);
+      const order = await stripe.createChargeOrder([{ do: step }]);
       const answer = await stripe.charge(order);
       const ref = 'gateway_ref' in answer ? (answer.gateway_ref ?? '') : '';
       const payment = {
@@ -47,18 +47,18 @@ describe('payments, customers, methods', () => {
   });
 
   test('cancels once, and knows when it is too late', async () => {
-    const order = await stripe.given([{ do: 'decline' }]);
+    const order = await stripe.createChargeOrder([{ do: 'decline' }]);
     const answer = await stripe.charge(order);
     const ref = 'gateway_ref' in answer ? (answer.gateway_ref ?? '') : '';
     expect(await stripe.gateway.cancelPayment(ref)).toBe('cancelled');
     expect(await stripe.gateway.cancelPayment(ref)).toBe('cancelled');
     expect(await stripe.gateway.readPayment(ref)).toMatchObject({ state: 'cancelled' });
 
-    const paid = await stripe.charge(await stripe.given([]));
+    const paid = await stripe.charge(await stripe.createChargeOrder([]));
     if (paid.result !== 'approved') throw new Error('not approved');
     expect(await stripe.gateway.cancelPayment(paid.gateway_ref ?? '')).toBe('already_succeeded');
 
-    const pending = await stripe.charge(await stripe.given([{ do: 'processing' }]));
+    const pending = await stripe.charge(await stripe.createChargeOrder([{ do: 'processing' }]));
     if (pending.result !== 'pending') throw new Error('not pending');
     expect(await stripe.gateway.cancelPayment(pending.gateway_ref)).toBe('unknown');
   });
@@ -89,7 +89,7 @@ describe('payments, customers, methods', () => {
   });
 
   test('attaches a card and reads back what is known of it', async () => {
-    const order = await stripe.given([], {
+    const order = await stripe.createChargeOrder([], {
       brand: 'mastercard',
       last4: '4444',
       exp_month: 7,
@@ -116,27 +116,27 @@ describe('payments, customers, methods', () => {
   });
 
   test('refuses what the gateway will not attach, each with its reason', async () => {
-    const order = await stripe.given([]);
-    const stranger = await stripe.given([]);
+    const order = await stripe.createChargeOrder([]);
+    const otherOrder = await stripe.createChargeOrder([]);
     const attach = (token: string) =>
       stripe.gateway.attachPaymentMethod({
         token,
         gateway_customer_ref: order.gateway_customer_ref,
         key: randomUUID(),
       });
-    expect(await attach(stranger.token)).toMatchObject({ result: 'refused', reason: 'other_customer' });
+    expect(await attach(otherOrder.token)).toMatchObject({ result: 'refused', reason: 'other_customer' });
     expect(await attach(`pm_${randomUUID()}`)).toMatchObject({ result: 'refused', reason: 'not_found' });
     expect(await attach('pm_card_chargeDeclinedStolenCard')).toMatchObject({
       result: 'refused',
       reason: 'declined',
       codes: { code: 'card_declined', decline_code: 'stolen_card', network: 'visa' },
     });
-    const nobody = { token: order.token, gateway_customer_ref: 'cus_nobody', key: 'x' };
-    expect(await stripe.gateway.attachPaymentMethod(nobody)).toEqual({ result: 'no_customer' });
+    const unknownCustomer = { token: order.token, gateway_customer_ref: 'cus_nobody', key: 'x' };
+    expect(await stripe.gateway.attachPaymentMethod(unknownCustomer)).toEqual({ result: 'no_customer' });
   });
 
   test('knows whom a customer was made for; one of others, and nobody, say nothing', async () => {
-    const { customer_id, gateway_customer_ref } = await stripe.given([]);
+    const { customer_id, gateway_customer_ref } = await stripe.createChargeOrder([]);
     const { ownerOf } = stripe.gateway;
     expect(await ownerOf(gateway_customer_ref)).toBe(customer_id);
     const customer = `cus_${randomUUID()}`;
@@ -164,7 +164,7 @@ describe('payments, customers, methods', () => {
   });
 
   test('a card in a wallet is a wallet', async () => {
-    const order = await stripe.given([], { wallet: 'apple_pay' });
+    const order = await stripe.createChargeOrder([], { wallet: 'apple_pay' });
     const again = { token: order.token, gateway_customer_ref: order.gateway_customer_ref, key: randomUUID() };
     expect(await stripe.gateway.attachPaymentMethod(again)).toMatchObject({
       method: { type: 'digital_wallet', gateway_type: 'card' },
@@ -177,7 +177,7 @@ describe('payments, customers, methods', () => {
     ['bacs_debit', 'bank_account', undefined],
     ['nz_bank_account', 'bank_account', undefined],
   ])("a %s is a %s, and keeps the gateway's own name", async (gateway_type, type, network) => {
-    const { token } = await stripe.given([]);
+    const { token } = await stripe.createChargeOrder([]);
     await stripe.sim(`/payment_methods/${token}`, 'PUT', { type: gateway_type });
     const method = await stripe.gateway.getPaymentMethod(token);
     expect(method).toMatchObject({ type, gateway_type });
@@ -187,7 +187,7 @@ describe('payments, customers, methods', () => {
 
 describe('reading what the gateway changes by itself', () => {
   test('a method: what is known of it by now, and whose it is', async () => {
-    const { token, gateway_customer_ref } = await stripe.given([], { last4: '4444' });
+    const { token, gateway_customer_ref } = await stripe.createChargeOrder([], { last4: '4444' });
     await stripe.sim(`/payment_methods/${token}`, 'PUT', { card: { last4: '5555', exp_year: 2037 } });
     expect(await stripe.gateway.getPaymentMethod(token)).toMatchObject({
       token,
@@ -206,7 +206,7 @@ describe('reading what the gateway changes by itself', () => {
     ['inactive', 'multi_use', 'ended'],
     ['inactive', 'single_use', 'spent'],
   ])('a mandate that is %s, of type %s, is %s', async (status, type, state) => {
-    const { token } = await stripe.given([]);
+    const { token } = await stripe.createChargeOrder([]);
     const mandate = `mandate_${randomUUID()}`;
     await stripe.sim(`/mandates/${mandate}`, 'PUT', { payment_method: token, status, type });
     expect(await stripe.gateway.getMandate(mandate)).toEqual({ token, state });

@@ -10,8 +10,8 @@ import type {
 } from '../../domain/ports.ts';
 import { attachPaymentMethod, ownerOf } from './attach.ts';
 import { amountForStripe, amountFromStripe } from './amounts.ts';
-import { createChargeBreaker, type Sent } from './breaker.ts';
-import { cameBack, readWithCharge } from './came-back.ts';
+import { createChargeBreaker, type SendResult } from './breaker.ts';
+import { reversalOf, readWithCharge } from './reversals.ts';
 import { cancelPayment } from './cancel.ts';
 import { detachPaymentMethod, updatePaymentMethod } from './change-method.ts';
 import {
@@ -21,7 +21,7 @@ import {
   isGatewayFailure,
   unrepresentable,
 } from './charge.ts';
-import { found, gatewayFault, LARGEST_PAGE, type StripeOptions, stripeClient } from './client.ts';
+import { undefinedIfMissing, gatewayFault, MAX_PAGE_SIZE, type StripeOptions, stripeClient } from './client.ts';
 import { getDispute, getFraudWarning } from './disputes.ts';
 import { findCharge } from './find-charge.ts';
 import { getMandate } from './mandates.ts';
@@ -41,7 +41,7 @@ export function createStripeGateway(
     async charge(order, { timeoutMs, signal }) {
       const amount = amountForStripe(order.amount, order.currency);
       if (amount === undefined) return unrepresentable(order);
-      return guarded(async (): Promise<Sent> => {
+      return guarded(async (): Promise<SendResult> => {
         const client = stripeClient(options, chargeTransport(signal));
         try {
           const request = { idempotencyKey: order.key, timeout: timeoutMs };
@@ -50,7 +50,7 @@ export function createStripeGateway(
         } catch (error) {
           // A request that we called off says nothing about the gateway.
           const failed = signal?.aborted !== true && isGatewayFailure(error);
-          return { answer: await foundPaid(stripe, answerOfError(error, order)), failed };
+          return { answer: await verifyStillPaid(stripe, answerOfError(error, order)), failed };
         }
       });
     },
@@ -86,7 +86,7 @@ export function createStripeGateway(
     detachPaymentMethod: (token) => detachPaymentMethod(stripe, token, options),
 
     async getPaymentMethod(token) {
-      const method = await found(stripe.paymentMethods.retrieve(token), options);
+      const method = await undefinedIfMissing(stripe.paymentMethods.retrieve(token), options);
       return method && methodOf(method);
     },
 
@@ -124,11 +124,11 @@ function send(
 }
 
 /** The gateway refused to charge because the payment had succeeded before: it counts by what it holds now. */
-async function foundPaid(stripe: Stripe, answer: ChargeAnswer): Promise<ChargeAnswer> {
+async function verifyStillPaid(stripe: Stripe, answer: ChargeAnswer): Promise<ChargeAnswer> {
   if (answer.result !== 'approved' || answer.gateway_ref === undefined) return answer;
   const { gateway_ref } = answer;
   try {
-    const came_back = await cameBack(stripe, await readWithCharge(stripe, gateway_ref));
+    const came_back = await reversalOf(stripe, await readWithCharge(stripe, gateway_ref));
     if (came_back === undefined) return answer;
     const reason = `the payment had succeeded before, and is ${came_back}`;
     return { result: 'not_sent', reason, cancelled: { gateway_ref, came_back } };
@@ -142,9 +142,9 @@ async function readIntent(
   gatewayRef: string,
   options: StripeOptions,
 ): Promise<GatewayPayment | undefined> {
-  const intent = await found(readWithCharge(stripe, gatewayRef), options);
+  const intent = await undefinedIfMissing(readWithCharge(stripe, gatewayRef), options);
   if (intent === undefined) return undefined;
-  const came_back = await found(cameBack(stripe, intent), options);
+  const came_back = await undefinedIfMissing(reversalOf(stripe, intent), options);
   return { ...paymentOf(intent), ...(came_back && { came_back }) };
 }
 
@@ -157,7 +157,7 @@ async function listIntents(
   try {
     const created = { gte: Math.floor(since / 1000) };
     const payments: GatewayPayment[] = [];
-    for await (const intent of stripe.paymentIntents.list({ customer, created, limit: LARGEST_PAGE })) {
+    for await (const intent of stripe.paymentIntents.list({ customer, created, limit: MAX_PAGE_SIZE })) {
       payments.push(paymentOf(intent));
     }
     return payments;

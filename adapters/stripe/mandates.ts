@@ -2,7 +2,7 @@
 
 import type { Stripe } from 'stripe';
 import type { GatewayMandate } from '../../domain/ports.ts';
-import { found, type StripeOptions } from './client.ts';
+import { undefinedIfMissing, type StripeOptions } from './client.ts';
 
 /** @throws gateway_unavailable, gateway_misconfigured */
 export async function getMandate(
@@ -10,7 +10,7 @@ export async function getMandate(
   mandateRef: string,
   options: StripeOptions,
 ): Promise<GatewayMandate | undefined> {
-  const mandate = await found(stripe.mandates.retrieve(mandateRef), options);
+  const mandate = await undefinedIfMissing(stripe.mandates.retrieve(mandateRef), options);
   if (mandate === undefined) return undefined;
   const { payment_method: method } = mandate;
   return { token: typeof method === 'string' ? method : method.id, state: stateOf(mandate) };

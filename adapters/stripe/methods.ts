@@ -35,15 +35,15 @@ export function methodOf(method: Stripe.PaymentMethod): GatewayPaymentMethod {
     token: method.id,
     type: typeOf(method, details),
     gateway_type: method.type,
-    ...given('gateway_customer_ref', customer),
-    ...given('brand', details.brand ?? details.bank_name),
-    ...given('network', networkOf(method)),
-    ...given('last_four', details.last4),
-    ...given('expiry_month', details.exp_month),
-    ...given('expiry_year', details.exp_year),
-    ...given('funding', details.funding),
-    ...given('country', details.country),
-    ...given('instrument_fingerprint', details.fingerprint),
+    ...ifPresent('gateway_customer_ref', customer),
+    ...ifPresent('brand', details.brand ?? details.bank_name),
+    ...ifPresent('network', networkOf(method)),
+    ...ifPresent('last_four', details.last4),
+    ...ifPresent('expiry_month', details.exp_month),
+    ...ifPresent('expiry_year', details.exp_year),
+    ...ifPresent('funding', details.funding),
+    ...ifPresent('country', details.country),
+    ...ifPresent('instrument_fingerprint', details.fingerprint),
   };
 }
 
@@ -62,6 +62,6 @@ function typeOf(method: Stripe.PaymentMethod, details: Details): PaymentMethodTy
   return /_(debit|bank_account)$/.test(method.type) ? 'bank_account' : 'digital_wallet';
 }
 
-function given<K extends string, V>(name: K, value: V | null | undefined): { [P in K]?: V } {
+function ifPresent<K extends string, V>(name: K, value: V | null | undefined): { [P in K]?: V } {
   return value == null ? {} : ({ [name]: value } as { [P in K]?: V });
 }

@@ -4,13 +4,13 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { classify } from '../../domain/decline/classify.ts';
 import type { ChargeOrder } from '../../domain/ports.ts';
-import { type Fixture, listen, startFixture } from '../../test/stripe.ts';
+import { type StripeFixture, startHttpServer, startStripeFixture } from '../../test/stripe-fixture.ts';
 import { createStripeGateway } from './gateway.ts';
 
-let stripe: Fixture;
+let stripe: StripeFixture;
 
 beforeAll(async () => {
-  stripe = await startFixture();
+  stripe = await startStripeFixture();
 });
 afterAll(() => stripe.close());
 
@@ -41,7 +41,7 @@ test.each([
   ['GBP', 'bacs_debit'],
   ['USD', 'link'],
 ])('a payment in %s that was created for a card takes a %s next', async (currency, type) => {
-  const first = { ...(await stripe.given([{ do: 'decline', decline_code: 'do_not_honor' }])), currency };
+  const first = { ...(await stripe.createChargeOrder([{ do: 'decline', decline_code: 'do_not_honor' }])), currency };
   const declined = await stripe.charge(first);
   if (declined.result !== 'declined' || !declined.gateway_ref) throw new Error(JSON.stringify(declined));
   const second = await nextOn(first, type, declined.gateway_ref);
@@ -58,10 +58,10 @@ test.each([
   ['EUR', 'bacs_debit'],
   ['EUR', 'us_bank_account'],
 ])('a type that does not take %s is the trouble of that method alone: %s', async (currency, type) => {
-  const order = { ...(await stripe.given([])), currency };
-  const odd = await stripe.charge(await nextOn(order, type));
-  if (odd.result !== 'declined') throw new Error(JSON.stringify(odd));
-  expect(classify(odd.codes, { type: 'bank_account' }, 0).class).toBe('FIX');
+  const order = { ...(await stripe.createChargeOrder([])), currency };
+  const refused = await stripe.charge(await nextOn(order, type));
+  if (refused.result !== 'declined') throw new Error(JSON.stringify(refused));
+  expect(classify(refused.codes, { type: 'bank_account' }, 0).class).toBe('FIX');
   expect(await stripe.charge(order)).toMatchObject({ result: 'approved' });
 });
 
@@ -74,12 +74,12 @@ test.each([
   ['card', { code: 'payment_intent_mandate_invalid' }, 'FIX'],
   ['card', { code: 'payment_intent_authentication_failure' }, 'AUTH'],
 ])('a %s refused with 400 %j is %s', async (payment_method_type, error, declineClass) => {
-  const server = await listen((_request, response) => {
+  const server = await startHttpServer((_request, response) => {
     const body = { error: { type: 'invalid_request_error', message: 'no', ...error } };
     response.writeHead(400, { 'content-type': 'application/json' }).end(JSON.stringify(body));
   });
   const gateway = createStripeGateway({ apiKey: 'sk_test_1', apiBase: server.url });
-  const order = { ...(await stripe.given([])), payment_method_type };
+  const order = { ...(await stripe.createChargeOrder([])), payment_method_type };
   const answer = await gateway.charge(order, { timeoutMs: 5000 });
   await server.close();
   if (answer.result !== 'declined') throw new Error(JSON.stringify(answer));
@@ -93,7 +93,7 @@ test.each([
   ['KWD', 5120, '5120'],
   ['JPY', 500, '500'],
 ])('%s: %i minor units are sent as %s, and read back', async (currency, amount, sent) => {
-  const order = { ...(await stripe.given([])), currency, amount };
+  const order = { ...(await stripe.createChargeOrder([])), currency, amount };
   const answer = await stripe.charge(order);
   if (answer.result !== 'approved' || !answer.gateway_ref || !answer.charge_ref)
     throw new Error(JSON.stringify(answer));
@@ -111,7 +111,7 @@ test.each([
   ['KWD', 5124],
   ['MGA', 1250],
 ])('%s: what Stripe cannot represent is our own fault and is never rounded: %i', async (currency, amount) => {
-  const order = { ...(await stripe.given([])), currency, amount };
+  const order = { ...(await stripe.createChargeOrder([])), currency, amount };
   const answer = await stripe.charge(order);
   if (answer.result !== 'declined') throw new Error(JSON.stringify(answer));
   expect(classify(answer.codes, { type: 'card' }, 0).class).toBe('CONFIG');

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { RecordPage } from '../../domain/reconciliation/records.ts';
-import { type Fixture, startFixture } from '../../test/stripe.ts';
+import { type StripeFixture, startStripeFixture } from '../../test/stripe-fixture.ts';
 import { createStripeRecords } from './records.ts';
 
-let stripe: Fixture;
+let stripe: StripeFixture;
 let records: ReturnType<typeof createStripeRecords>;
 beforeAll(async () => {
-  stripe = await startFixture();
+  stripe = await startStripeFixture();
   records = createStripeRecords({ apiKey: 'sk_test_1', apiBase: stripe.url });
 });
 afterAll(() => stripe.close());
@@ -29,7 +29,7 @@ async function all<T>(read: (after: string | undefined) => Promise<RecordPage<T>
 }
 
 test('a customer’s methods come in pages of a hundred, those that were detached no more', async () => {
-  const { gateway_customer_ref, token } = await stripe.given([]);
+  const { gateway_customer_ref, token } = await stripe.createChargeOrder([]);
   for (let n = 0; n < 204; n++) {
     await stripe.sim(`/payment_methods/pm_${randomUUID()}`, 'PUT', { customer: gateway_customer_ref });
   }
@@ -49,8 +49,8 @@ test('a reference that does not exist is no error', async () => {
 });
 
 test('charges of a span are told as news of their payments; what was made before or after is not', async () => {
-  const approved = await stripe.given([]);
-  const declined = await stripe.given([{ do: 'decline', decline_code: 'insufficient_funds' }]);
+  const approved = await stripe.createChargeOrder([]);
+  const declined = await stripe.createChargeOrder([{ do: 'decline', decline_code: 'insufficient_funds' }]);
   for (const order of [approved, declined]) await stripe.charge(order);
   const { items } = await all((after) => records.charges(span(), after));
   const of = ({ payment_id }: { payment_id: string }) => items.find((one) => one.payment_id === payment_id);
@@ -74,7 +74,7 @@ test('charges of a span are told as news of their payments; what was made before
 });
 
 test('refunds, disputes and warnings of a span name their charge, and how they stand', async () => {
-  const order = await stripe.given([]);
+  const order = await stripe.createChargeOrder([]);
   const charged = await stripe.charge(order);
   if (charged.result !== 'approved') throw new Error(charged.result);
   const charge_ref = String(charged.charge_ref);

@@ -1,12 +1,12 @@
 /** Stripe's lists, page by page, for the reconciliation: what it has by now, with or without a webhook. */
 
 import type { Stripe } from 'stripe';
-import type { DisputeRecord, GatewayRecords, RecordPage, Span } from '../../domain/reconciliation/records.ts';
-import { found, gatewayFault, type StripeOptions, stripeClient } from './client.ts';
+import type { DisputeRecord, GatewayRecords, RecordPage, TimeRange } from '../../domain/reconciliation/records.ts';
+import { undefinedIfMissing, gatewayFault, type StripeOptions, stripeClient } from './client.ts';
 import { codesOfCharge } from './decline-codes.ts';
 import { disputeOf, fraudWarningOf } from './disputes.ts';
 import { methodOf } from './methods.ts';
-import { refundedFor, shownRefund } from './refund.ts';
+import { refundMetadata, toGatewayRefund } from './refund.ts';
 
 /** The largest page that Stripe gives. */
 const PAGE = 100;
@@ -17,10 +17,10 @@ export function createStripeRecords(options: StripeOptions): GatewayRecords {
   /** One page as it is shown; what is not to be shown is left out, and the next page begins behind it all the same. */
   async function page<T extends { id: string }, R>(
     list: Promise<Stripe.ApiList<T>>,
-    show: (object: T) => R | undefined,
+    toRecord: (object: T) => R | undefined,
   ): Promise<RecordPage<R>> {
     try {
-      return shown(await list, show);
+      return toPage(await list, toRecord);
     } catch (error) {
       throw gatewayFault(error, options);
     }
@@ -28,20 +28,20 @@ export function createStripeRecords(options: StripeOptions): GatewayRecords {
 
   return {
     async methodsOf(gatewayCustomerRef, after) {
-      const list = stripe.customers.listPaymentMethods(gatewayCustomerRef, place(after));
-      const methods = await found(list, options);
+      const list = stripe.customers.listPaymentMethods(gatewayCustomerRef, pagination(after));
+      const methods = await undefinedIfMissing(list, options);
       return (
-        methods && shown(methods, (method) => ({ ...methodOf(method), created_at: method.created * 1000 }))
+        methods && toPage(methods, (method) => ({ ...methodOf(method), created_at: method.created * 1000 }))
       );
     },
 
     async getPaymentMethod(token) {
-      const method = await found(stripe.paymentMethods.retrieve(token), options);
+      const method = await undefinedIfMissing(stripe.paymentMethods.retrieve(token), options);
       return method && methodOf(method);
     },
 
     charges: (span, after) =>
-      page(stripe.charges.list({ ...within(span), ...place(after) }), (charge) => {
+      page(stripe.charges.list({ ...createdWithin(span), ...pagination(after) }), (charge) => {
         const gateway_ref = idOf(charge.payment_intent);
         if (gateway_ref === undefined) return undefined;
         const { payment_method: token, metadata } = charge;
@@ -62,27 +62,27 @@ export function createStripeRecords(options: StripeOptions): GatewayRecords {
       }),
 
     refunds: (span, after) =>
-      page(stripe.refunds.list({ ...within(span), ...place(after) }), (refund) => {
+      page(stripe.refunds.list({ ...createdWithin(span), ...pagination(after) }), (refund) => {
         const gateway_ref = idOf(refund.payment_intent);
         if (gateway_ref === undefined) return undefined;
-        const { refund_ref, state, charge_ref } = shownRefund(refund);
+        const { refund_ref, state, charge_ref } = toGatewayRefund(refund);
         return {
           about: 'refund',
           ...{ refund_ref, state, gateway_ref },
           ...(charge_ref && { charge_ref }),
-          ...refundedFor(refund),
+          ...refundMetadata(refund),
         };
       }),
 
     disputes: (span, after) => {
-      const list = stripe.disputes.list({ ...within(span), ...place(after), expand: ['data.charge'] });
-      return page(list, (dispute) => ofCharge(dispute, disputeOf(dispute)));
+      const list = stripe.disputes.list({ ...createdWithin(span), ...pagination(after), expand: ['data.charge'] });
+      return page(list, (dispute) => withChargeRef(dispute, disputeOf(dispute)));
     },
 
     fraudWarnings: (span, after) => {
-      const query = { ...within(span), ...place(after), expand: ['data.charge'] };
+      const query = { ...createdWithin(span), ...pagination(after), expand: ['data.charge'] };
       return page(stripe.radar.earlyFraudWarnings.list(query), (warning) =>
-        ofCharge(warning, fraudWarningOf(warning)),
+        withChargeRef(warning, fraudWarningOf(warning)),
       );
     },
   };
@@ -90,26 +90,26 @@ export function createStripeRecords(options: StripeOptions): GatewayRecords {
 
 const RESULTS = { succeeded: 'approved', pending: 'pending', failed: 'declined' } as const;
 
-function shown<T extends { id: string }, R>(
+function toPage<T extends { id: string }, R>(
   { data, has_more }: Stripe.ApiList<T>,
-  show: (object: T) => R | undefined,
+  toRecord: (object: T) => R | undefined,
 ): RecordPage<R> {
   const last = data.at(-1);
   return {
-    items: data.map(show).filter((item) => item !== undefined),
+    items: data.map(toRecord).filter((item) => item !== undefined),
     ...(has_more && last && { next: last.id }),
   };
 }
 
-function place(after: string | undefined) {
+function pagination(after: string | undefined) {
   return { limit: PAGE, ...(after !== undefined && { starting_after: after }) };
 }
 
-function within({ since, until }: Span) {
+function createdWithin({ since, until }: TimeRange) {
   return { created: { gte: Math.floor(since / 1000), lt: Math.floor(until / 1000) } };
 }
 
-function ofCharge<T>(
+function withChargeRef<T>(
   { charge }: { charge: string | { id: string } },
   dispute: T,
 ): T & { charge_ref: string } {

@@ -1,17 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Fixture, listen, startFixture } from '../../test/stripe.ts';
+import { type StripeFixture, startHttpServer, startStripeFixture } from '../../test/stripe-fixture.ts';
 import { createStripeGateway } from './gateway.ts';
 
-let stripe: Fixture;
+let stripe: StripeFixture;
 
 beforeAll(async () => {
-  stripe = await startFixture();
+  stripe = await startStripeFixture();
 });
 afterAll(() => stripe.close());
 
 async function paid() {
-  const order = await stripe.given([]);
+  const order = await stripe.createChargeOrder([]);
   const answer = await stripe.charge(order);
   if (answer.result !== 'approved' || answer.charge_ref === undefined)
     throw new Error(JSON.stringify(answer));
@@ -19,7 +19,7 @@ async function paid() {
 }
 
 /** Whose second success it is. */
-const of = { payment_id: 'inv-1', attempt_key: 'recovery:inv-1:m:1' };
+const attempt = { payment_id: 'inv-1', attempt_key: 'recovery:inv-1:m:1' };
 
 async function refundsOf(charge: string): Promise<{ id: string; amount: number; metadata: object }[]> {
   const headers = { authorization: 'Bearer sk_test_1' };
@@ -28,53 +28,53 @@ async function refundsOf(charge: string): Promise<{ id: string; amount: number; 
 }
 
 /** A gateway that has no refund of the charge yet, and then answers with the given ones, in turn. */
-async function answering(...given: [status: number, body: object][]) {
+async function stubGateway(...given: [status: number, body: object][]) {
   const answers: typeof given = [[200, { object: 'list', has_more: false, data: [] }], ...given];
-  const server = await listen((_, response) => {
+  const server = await startHttpServer((_, response) => {
     const [status, body] = answers.shift() ?? [500, {}];
     response.writeHead(status, { 'content-type': 'application/json' });
     response.end(JSON.stringify(body));
   });
   const gateway = createStripeGateway({ apiKey: 'sk_test_1', apiBase: server.url });
   return {
-    refund: () => gateway.refundCharge({ ...of, charge_ref: 'ch_1', key: randomUUID() }),
+    refund: () => gateway.refundCharge({ ...attempt, charge_ref: 'ch_1', key: randomUUID() }),
     close: server.close,
   };
 }
 
 test('gives the whole charge back, once for however many requests with one key', async () => {
   const { order, charge_ref, key } = await paid();
-  const first = await stripe.gateway.refundCharge({ ...of, charge_ref, key });
+  const first = await stripe.gateway.refundCharge({ ...attempt, charge_ref, key });
   expect(first).toEqual({ result: 'refunded', refund_ref: expect.stringMatching(/^re_/) });
-  expect(await stripe.gateway.refundCharge({ ...of, charge_ref, key })).toEqual(first);
-  expect(await refundsOf(charge_ref)).toMatchObject([{ amount: 1250, metadata: of }]);
+  expect(await stripe.gateway.refundCharge({ ...attempt, charge_ref, key })).toEqual(first);
+  expect(await refundsOf(charge_ref)).toMatchObject([{ amount: 1250, metadata: attempt }]);
   expect(await stripe.ledger(order)).toMatchObject([{ status: 'refunded' }]);
 });
 
 test('a charge that was refunded under another key, or by a person, is refunded by what was there', async () => {
   const { charge_ref, key } = await paid();
-  const first = await stripe.gateway.refundCharge({ ...of, charge_ref, key });
-  expect(await stripe.gateway.refundCharge({ ...of, charge_ref, key: `${key}b` })).toEqual(first);
+  const first = await stripe.gateway.refundCharge({ ...attempt, charge_ref, key });
+  expect(await stripe.gateway.refundCharge({ ...attempt, charge_ref, key: `${key}b` })).toEqual(first);
   expect(await refundsOf(charge_ref)).toHaveLength(1);
 });
 
 test('two at the same moment give it back once', async () => {
   const { charge_ref, key } = await paid();
-  const refund = (n: number) => stripe.gateway.refundCharge({ ...of, charge_ref, key: `${key}${n}` });
+  const refund = (n: number) => stripe.gateway.refundCharge({ ...attempt, charge_ref, key: `${key}${n}` });
   const [one, other] = await Promise.all([refund(1), refund(2)]);
   expect(one).toEqual(other);
   expect(await refundsOf(charge_ref)).toHaveLength(1);
 });
 
 test('what never succeeded, or is not there, is refused with the reason', async () => {
-  const order = await stripe.given([{ do: 'decline' }]);
+  const order = await stripe.createChargeOrder([{ do: 'decline' }]);
   const declined = await stripe.charge(order);
   const failed = 'charge_ref' in declined ? (declined.charge_ref ?? '') : '';
-  expect(await stripe.gateway.refundCharge({ ...of, charge_ref: failed, key: randomUUID() })).toEqual({
+  expect(await stripe.gateway.refundCharge({ ...attempt, charge_ref: failed, key: randomUUID() })).toEqual({
     result: 'refused',
     reason: expect.stringContaining('has not succeeded'),
   });
-  expect(await stripe.gateway.refundCharge({ ...of, charge_ref: 'ch_nobody', key: randomUUID() })).toEqual({
+  expect(await stripe.gateway.refundCharge({ ...attempt, charge_ref: 'ch_nobody', key: randomUUID() })).toEqual({
     result: 'refused',
     reason: expect.stringContaining('ch_nobody'),
   });
@@ -86,9 +86,9 @@ test.each([
   ['failed', { result: 'refused', reason: 'the refund re_1 expired_or_canceled_card', refund_ref: 're_1' }],
 ])('a refund that is %s', async (status, expected) => {
   const refund = { id: 're_1', status, failure_reason: 'expired_or_canceled_card' };
-  const odd = await answering([200, refund]);
-  expect(await odd.refund()).toEqual(expected);
-  await odd.close();
+  const stub = await stubGateway([200, refund]);
+  expect(await stub.refund()).toEqual(expected);
+  await stub.close();
 });
 
 test('already refunded is what the refunds are by now', async () => {
@@ -98,11 +98,11 @@ test('already refunded is what the refunds are by now', async () => {
   ];
   const listed = (...data: object[]): [number, object] => [200, { object: 'list', has_more: false, data }];
   const failed = { id: 're_1', status: 'failed' };
-  const pending = await answering(refusal, listed({ id: 're_2', status: 'pending' }, failed));
+  const pending = await stubGateway(refusal, listed({ id: 're_2', status: 'pending' }, failed));
   expect(await pending.refund()).toEqual({ result: 'pending', refund_ref: 're_2' });
   await pending.close();
 
-  const none = await answering(refusal, listed(failed));
+  const none = await stubGateway(refusal, listed(failed));
   expect(await none.refund()).toEqual({ result: 'refused', reason: 'charge_already_refunded: already' });
   await none.close();
 });
@@ -116,8 +116,8 @@ test('the refunds of a payment are read, the oldest first, each with what it is 
   const body = new URLSearchParams(part);
   const response = await fetch(`${stripe.url}/v1/refunds`, { method: 'POST', headers, body });
   const { id: byHand } = (await response.json()) as { id: string };
-  await stripe.gateway.refundCharge({ ...of, charge_ref, key });
-  const { attempt_key } = of;
+  await stripe.gateway.refundCharge({ ...attempt, charge_ref, key });
+  const { attempt_key } = attempt;
   expect(await stripe.gateway.refundsOf(gateway_ref)).toEqual([
     { refund_ref: byHand, charge_ref, amount: 250, currency: 'USD', state: 'refunded' },
     {
@@ -145,7 +145,7 @@ test.each([
   [401, 'gateway_misconfigured'],
   [403, 'gateway_misconfigured'],
 ])('%i is no answer about the refund: %s', async (status, type) => {
-  const odd = await answering([status, { error: { type: 'api_error', message: 'no' } }]);
-  await expect(odd.refund()).rejects.toMatchObject({ type });
-  await odd.close();
+  const stub = await stubGateway([status, { error: { type: 'api_error', message: 'no' } }]);
+  await expect(stub.refund()).rejects.toMatchObject({ type });
+  await stub.close();
 });

@@ -3,7 +3,7 @@
 import { Stripe } from 'stripe';
 import type { GatewayRefund, RefundAnswer } from '../../domain/ports.ts';
 import { amountFromStripe } from './amounts.ts';
-import { gatewayFault, LARGEST_PAGE, type StripeOptions } from './client.ts';
+import { gatewayFault, MAX_PAGE_SIZE, type StripeOptions } from './client.ts';
 
 /**
  * The whole charge, or what is left of it. Its refunds are listed first: one of this attempt that stands is not made
@@ -17,10 +17,10 @@ export async function refundCharge(
 ): Promise<RefundAnswer> {
   const { charge_ref: charge, key, payment_id, attempt_key } = input;
   try {
-    const own = (await refundsWhere(stripe, { charge })).filter(
-      (refund) => refundedFor(refund).attempt_key === attempt_key,
+    const own = (await fetchRefunds(stripe, { charge })).filter(
+      (refund) => refundMetadata(refund).attempt_key === attempt_key,
     );
-    const before = standing(own);
+    const before = effectiveRefund(own);
     if (before) return before;
     const refund = { charge, reason: 'duplicate', metadata: { payment_id, attempt_key } } as const;
     return answerOf(await stripe.refunds.create(refund, { idempotencyKey: key }));
@@ -31,12 +31,12 @@ export async function refundCharge(
       reason: `${error.code ?? error.statusCode}: ${error.message}`,
     } as const;
     if (error.code !== 'charge_already_refunded') return refusal;
-    return standing(await listRefunds(stripe, { charge }, options)) ?? refusal;
+    return effectiveRefund(await listRefunds(stripe, { charge }, options)) ?? refusal;
   }
 }
 
 /** What became of these refunds; `undefined`: there is none that stands. */
-function standing(refunds: readonly Stripe.Refund[]): RefundAnswer | undefined {
+function effectiveRefund(refunds: readonly Stripe.Refund[]): RefundAnswer | undefined {
   const answers = refunds.map(answerOf);
   return (
     answers.find(({ result }) => result === 'pending') ?? answers.find(({ result }) => result === 'refunded')
@@ -53,27 +53,27 @@ export async function refundsOf(
   options: StripeOptions,
 ): Promise<GatewayRefund[]> {
   const newestFirst = await listRefunds(stripe, { payment_intent: gatewayRef }, options);
-  return newestFirst.reverse().map(shownRefund);
+  return newestFirst.reverse().map(toGatewayRefund);
 }
 
-type RefundsOf = { charge: string } | { payment_intent: string };
+type RefundFilter = { charge: string } | { payment_intent: string };
 
-async function listRefunds(stripe: Stripe, of: RefundsOf, options: StripeOptions): Promise<Stripe.Refund[]> {
+async function listRefunds(stripe: Stripe, filter: RefundFilter, options: StripeOptions): Promise<Stripe.Refund[]> {
   try {
-    return await refundsWhere(stripe, of);
+    return await fetchRefunds(stripe, filter);
   } catch (error) {
     throw gatewayFault(error, options);
   }
 }
 
-async function refundsWhere(stripe: Stripe, of: RefundsOf): Promise<Stripe.Refund[]> {
+async function fetchRefunds(stripe: Stripe, filter: RefundFilter): Promise<Stripe.Refund[]> {
   const refunds: Stripe.Refund[] = [];
-  for await (const refund of stripe.refunds.list({ ...of, limit: LARGEST_PAGE })) refunds.push(refund);
+  for await (const refund of stripe.refunds.list({ ...filter, limit: MAX_PAGE_SIZE })) refunds.push(refund);
   return refunds;
 }
 
 /** The payment and the attempt that a refund of Persona's own names. */
-export function refundedFor({ metadata }: Pick<Stripe.Refund, 'metadata'>): {
+export function refundMetadata({ metadata }: Pick<Stripe.Refund, 'metadata'>): {
   payment_id?: string;
   attempt_key?: string;
 } {
@@ -81,11 +81,11 @@ export function refundedFor({ metadata }: Pick<Stripe.Refund, 'metadata'>): {
   return { ...(payment_id && { payment_id }), ...(attempt_key && { attempt_key }) };
 }
 
-export function shownRefund(refund: Stripe.Refund): GatewayRefund {
+export function toGatewayRefund(refund: Stripe.Refund): GatewayRefund {
   const { id: refund_ref, amount, currency, charge } = refund;
   const charge_ref = typeof charge === 'string' ? charge : charge?.id;
   const answer = answerOf(refund);
-  const { attempt_key } = refundedFor(refund);
+  const { attempt_key } = refundMetadata(refund);
   return {
     refund_ref,
     amount: amountFromStripe(amount, currency),

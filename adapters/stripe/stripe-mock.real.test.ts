@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { text as readText } from 'node:stream/consumers';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { ChargeOrder } from '../../domain/ports.ts';
-import { listen } from '../../test/stripe.ts';
+import { startHttpServer } from '../../test/stripe-fixture.ts';
 import { createStripeGateway } from './gateway.ts';
 
 interface Exchange {
@@ -37,7 +37,7 @@ type Answer = [status: number, body: object] | undefined;
 const exchanges: Exchange[] = [];
 /** Instead of the mock, which knows neither declines nor refunds that were made before. */
 const answers: Answer[] = [];
-let between: Awaited<ReturnType<typeof listen>>;
+let proxy: Awaited<ReturnType<typeof startHttpServer>>;
 
 /** Passes a request on to the mock, keeps what it said, and answers. */
 async function pass(mock: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -60,27 +60,27 @@ async function pass(mock: string, request: IncomingMessage, response: ServerResp
     parameters: [...new Set(names.map((name) => name.replace(/\[\d*\]$/, '[]')))].sort(),
     status: checked.status,
   });
-  const [status, told] = (checked.ok ? answers.shift() : undefined) ?? [checked.status, answer];
+  const [status, reply] = (checked.ok ? answers.shift() : undefined) ?? [checked.status, answer];
   response.writeHead(status, { 'content-type': 'application/json' });
   // Of every list there is a second page.
   const more = answer.object === 'list' && !searchParams.has('starting_after') && { has_more: true };
-  response.end(JSON.stringify({ ...told, ...more }));
+  response.end(JSON.stringify({ ...reply, ...more }));
 }
 
 beforeAll(async () => {
   const mock = process.env.STRIPE_MOCK_URL;
   if (!mock)
     throw new Error('STRIPE_MOCK_URL is not set: npm test sets it and, where Go is, builds stripe-mock');
-  between = await listen((request, response) => void pass(mock, request, response));
+  proxy = await startHttpServer((request, response) => void pass(mock, request, response));
 });
-afterAll(() => between.close());
+afterAll(() => proxy.close());
 beforeEach(() => {
   exchanges.length = 0;
   answers.length = 0;
 });
 
 const gateway = (apiVersion?: string) =>
-  createStripeGateway({ apiKey: 'sk_test_1', apiBase: between.url, ...(apiVersion && { apiVersion }) });
+  createStripeGateway({ apiKey: 'sk_test_1', apiBase: proxy.url, ...(apiVersion && { apiVersion }) });
 
 const confirmation = ['error_on_requires_action', 'off_session', 'payment_method', 'payment_method_types[]'];
 const refunded = { payment_id: 'inv-1', attempt_key: 'recovery:inv-1:m:1' };
@@ -268,7 +268,7 @@ test('no method of the adapter is left out', () => {
 test('the mock would tell: of an unknown parameter, and of another version of the API', async () => {
   const headers = { authorization: 'Bearer sk_test_1', 'content-type': 'application/x-www-form-urlencoded' };
   const body = 'amount=1&currency=usd&payment_methods_types[]=card';
-  const refused = await fetch(`${between.url}/v1/payment_intents`, { method: 'POST', headers, body });
+  const refused = await fetch(`${proxy.url}/v1/payment_intents`, { method: 'POST', headers, body });
   expect(refused.status).toBe(400);
   await gateway('2025-03-31.basil')
     .readPayment('pi_1')

@@ -48,25 +48,25 @@ async function setMode(body: unknown): Promise<number> {
 
 /** A receiver that answers with this status; keeps what it got. */
 async function receiver(status: number, headers: Record<string, string> = {}) {
-  const got: { headers: IncomingHttpHeaders; body: string }[] = [];
+  const received: { headers: IncomingHttpHeaders; body: string }[] = [];
   const server = createServer((request, response) => {
     void text(request).then((body) => {
-      got.push({ headers: request.headers, body });
+      received.push({ headers: request.headers, body });
       response.writeHead(status, headers).end();
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/notices`;
-  return { url, got, close: () => server.close() };
+  return { url, received, close: () => server.close() };
 }
 
 test('delivers body and headers as the contract says', async () => {
-  const { url, got, close } = await receiver(204);
+  const { url, received, close } = await receiver(204);
   const sent = notice();
   await createWebhookNotifier({ url, secret }).deliver(sent);
   close();
-  expect(got).toHaveLength(1);
-  const [{ headers, body }] = got as [(typeof got)[0]];
+  expect(received).toHaveLength(1);
+  const [{ headers, body }] = received as [(typeof received)[0]];
   expect(JSON.parse(body)).toEqual(sent);
   expect(headers['idempotency-key']).toBe(sent.notification_id);
   expect(headers['content-type']).toMatch(/^application\/json/);
@@ -87,8 +87,8 @@ test('the inbox takes it, and lists doubles too', async () => {
 
 test('the inbox takes nothing that is not signed, signed otherwise, or signed long ago', async () => {
   const sent = notice();
-  const stranger = createWebhookNotifier({ url: inbox.webhook, secret: 'guessed' });
-  await expect(stranger.deliver(sent)).rejects.toMatchObject({ type: 'notice_refused' });
+  const wrongSecretNotifier = createWebhookNotifier({ url: inbox.webhook, secret: 'guessed' });
+  await expect(wrongSecretNotifier.deliver(sent)).rejects.toMatchObject({ type: 'notice_refused' });
   const body = JSON.stringify(sent);
   const old = signature(body, secret, Math.floor(Date.now() / 1000) - 301);
   for (const header of ['', old]) {

@@ -6,7 +6,7 @@ import type { Notifier } from '../../domain/ports.ts';
 
 const TIMEOUT_MS = 10_000;
 /** Answers that may be different next time. */
-const TRY_AGAIN = [408, 429];
+const RETRYABLE_STATUSES = [408, 429];
 
 export interface WebhookOptions {
   /** `NOTIFY_WEBHOOK_URL` */
@@ -21,7 +21,7 @@ export function createWebhookNotifier({ url, secret }: WebhookOptions): Notifier
   // Without its query, which may hold a secret.
   const receiver = `${origin}${pathname}`;
   return {
-    recognisesRepeats: true,
+    deduplicates: true,
     async deliver(notice, options = {}) {
       const body = JSON.stringify(notice);
       const headers = {
@@ -33,7 +33,7 @@ export function createWebhookNotifier({ url, secret }: WebhookOptions): Notifier
         throw unavailable(receiver, reasonOf(error), error);
       });
       if (status >= 200 && status < 300) return;
-      if (status >= 400 && status < 500 && !TRY_AGAIN.includes(status)) {
+      if (status >= 400 && status < 500 && !RETRYABLE_STATUSES.includes(status)) {
         throw new PersonaError(
           'notice_refused',
           `The receiver of notices at ${receiver} refuses this one: ${status}`,

@@ -2,7 +2,7 @@
 
 import type { ServerUnaryCall } from '@grpc/grpc-js';
 import { PersonaError } from '../../domain/errors.ts';
-import type { Caller } from '../../services/request.ts';
+import type { Caller } from '../../services/caller.ts';
 import { MAX_WAIT_MS, readIdempotencyKey, type RequestIds, type RequestSubject } from '../requests.ts';
 
 /** A call of any kind: what it asks is its handler's matter. */
@@ -11,7 +11,7 @@ type Call = Omit<ServerUnaryCall<unknown, unknown>, 'request'>;
 /** Whoever reaches a server without authentication is a service with every role. */
 const CALLER = 'service';
 /** Every call that has ended counts as cancelled afterwards: an abort without a reason would make a new error each time. */
-const GONE = new PersonaError('deadline_exceeded', 'the caller went away');
+const CALLER_GONE = new PersonaError('deadline_exceeded', 'the caller went away');
 
 /** Who calls, and how long they wait. @throws PersonaError invalid_argument (the key) */
 export function callerOf(call: Call, ids: RequestIds): Caller {
@@ -29,7 +29,7 @@ class GrpcCaller implements Caller {
 
   constructor(call: Call, correlationId: string) {
     this.correlationId = correlationId;
-    this.idempotencyKey = readIdempotencyKey(entry(call, 'idempotency-key'), 'idempotency-key');
+    this.idempotencyKey = readIdempotencyKey(metadataValue(call, 'idempotency-key'), 'idempotency-key');
     this.deadline = Math.min(deadlineOf(call), Date.now() + MAX_WAIT_MS);
     this.#call = call;
   }
@@ -55,8 +55,8 @@ export function subjectOf(request: object): RequestSubject {
 
 function cancellationOf(call: Call): AbortController {
   const cancellation = new AbortController();
-  if (call.cancelled) cancellation.abort(GONE);
-  else call.on('cancelled', () => cancellation.abort(GONE));
+  if (call.cancelled) cancellation.abort(CALLER_GONE);
+  else call.on('cancelled', () => cancellation.abort(CALLER_GONE));
   return cancellation;
 }
 
@@ -67,7 +67,7 @@ export function deadlineOf(call: Call): number {
 }
 
 /** An entry of the metadata. */
-export function entry(call: Call, name: string): string | undefined {
+export function metadataValue(call: Call, name: string): string | undefined {
   const [value] = call.metadata.get(name);
   return typeof value === 'string' ? value : undefined;
 }

@@ -16,8 +16,8 @@ const { responseSerialize } = PersonaAgentService.getCustomerContext;
 
 /** The message of a context that nobody changes any more. */
 export function toContext(context: CustomerContextView): GetCustomerContextResponse {
-  const known = messages.get(context);
-  if (known !== undefined) return known;
+  const cached = messages.get(context);
+  if (cached !== undefined) return cached;
   const message = {
     ...context,
     trusted_devices: context.trusted_devices.map((device) => ({
@@ -38,8 +38,8 @@ export const personaAgentService: typeof PersonaAgentService = {
   getCustomerContext: {
     ...PersonaAgentService.getCustomerContext,
     responseSerialize(message) {
-      const known = encoded.get(message);
-      if (known !== undefined) return known;
+      const cached = encoded.get(message);
+      if (cached !== undefined) return cached;
       const bytes = responseSerialize(message);
       encoded.set(message, bytes);
       return bytes;

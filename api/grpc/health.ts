@@ -2,14 +2,14 @@
 
 import type { Server } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
-import { NEEDS, type Role } from '../../services/dependencies.ts';
+import { REQUIRED_DEPENDENCIES, type Role } from '../../services/dependency-states.ts';
 import type { Services } from '../../services/services.ts';
 
-const LOOK_EVERY_MS = 1_000;
+const CHECK_INTERVAL_MS = 1_000;
 /** A server that is missing once may only have been slow: every replica would be left at the same moment. */
-const LOOKS_UNTIL_MISSING = 2;
+const FAILURES_UNTIL_DOWN = 2;
 
-const ROLES = Object.keys(NEEDS) as Role[];
+const ROLES = Object.keys(REQUIRED_DEPENDENCIES) as Role[];
 
 /**
  * Serves the health of names, which follows the dependencies of their role until the server leaves.
@@ -17,37 +17,37 @@ const ROLES = Object.keys(NEEDS) as Role[];
  */
 export function serveHealth(
   server: Server,
-  dependencies: Services['dependencies'],
+  dependencyStates: Services['dependencyStates'],
   names: Readonly<Record<Role, readonly string[]>>,
-): { leave(): void } {
-  const all = ROLES.flatMap((role) => names[role]);
-  const health = new HealthImplementation(Object.fromEntries(all.map((name) => [name, 'SERVING'])));
+): { setNotServing(): void } {
+  const allNames = ROLES.flatMap((role) => names[role]);
+  const health = new HealthImplementation(Object.fromEntries(allNames.map((name) => [name, 'SERVING'])));
   health.addToServer(server);
-  const missed: Record<string, number> = {};
-  let left = false;
+  const failures: Record<string, number> = {};
+  let isStopped = false;
 
-  async function look(): Promise<void> {
-    const states = await dependencies();
+  async function checkDependencies(): Promise<void> {
+    const states = await dependencyStates();
     for (const [name, state] of Object.entries(states))
-      missed[name] = state === 'down' ? (missed[name] ?? 0) + 1 : 0;
-    if (left) return;
+      failures[name] = state === 'down' ? (failures[name] ?? 0) + 1 : 0;
+    if (isStopped) return;
     for (const role of ROLES) {
-      const isMissing = NEEDS[role].some((name) => (missed[name] ?? 0) >= LOOKS_UNTIL_MISSING);
-      for (const name of names[role]) health.setStatus(name, isMissing ? 'NOT_SERVING' : 'SERVING');
+      const isDown = REQUIRED_DEPENDENCIES[role].some((name) => (failures[name] ?? 0) >= FAILURES_UNTIL_DOWN);
+      for (const name of names[role]) health.setStatus(name, isDown ? 'NOT_SERVING' : 'SERVING');
     }
   }
-  let looking: Promise<void> | undefined;
+  let runningCheck: Promise<void> | undefined;
   const timer = setInterval(() => {
-    looking ??= look().finally(() => {
-      looking = undefined;
+    runningCheck ??= checkDependencies().finally(() => {
+      runningCheck = undefined;
     });
-  }, LOOK_EVERY_MS);
+  }, CHECK_INTERVAL_MS);
 
   return {
-    leave() {
-      left = true;
+    setNotServing() {
+      isStopped = true;
       clearInterval(timer);
-      for (const name of all) health.setStatus(name, 'NOT_SERVING');
+      for (const name of allNames) health.setStatus(name, 'NOT_SERVING');
     },
   };
 }

@@ -1,7 +1,7 @@
 import type { IdentityGraphServiceServer } from '../../proto/gen/persona/v1/identity_graph.ts';
 import type { PageRequest, Services } from '../../services/services.ts';
 import type { Observers } from '../requests.ts';
-import { findings } from './findings.ts';
+import { customerSearch } from './customer-search.ts';
 import { Problems, toAddress, toCustomer, toDate, toDevice, toJson, toPaymentMethod } from './mapping.ts';
 import { relationships } from './relationships.ts';
 import { serverStream } from './server-stream.ts';
@@ -11,17 +11,17 @@ import { unary } from './unary.ts';
 export function identityGraph(services: Services, observers: Observers): IdentityGraphServiceServer {
   return {
     ...relationships(services, observers),
-    ...findings(services, observers),
+    ...customerSearch(services, observers),
 
     // The request is checked where its rules are, as for every other entrance.
     createCustomer: unary(observers, 'CreateCustomer', async (caller, request) => {
-      const answer = await services.onboard(caller, toJson(request));
+      const onboarded = await services.onboard(caller, toJson(request));
       return {
-        ...answer,
-        version: BigInt(answer.version),
-        payment_method_id: answer.payment_method_id,
-        payment_method_status: answer.payment_method_status,
-        device_id: answer.device_id,
+        ...onboarded,
+        version: BigInt(onboarded.version),
+        payment_method_id: onboarded.payment_method_id,
+        payment_method_status: onboarded.payment_method_status,
+        device_id: onboarded.device_id,
       };
     }),
 
@@ -49,14 +49,14 @@ export function identityGraph(services: Services, observers: Observers): Identit
       const customer_id = customerId(request);
       const problems = new Problems();
       problems.require(request.limit >= 0, 'limit', 'must be at least 0 (all)');
-      problems.refuse();
-      let left = request.limit || Number.POSITIVE_INFINITY;
-      for (let cursor: string | undefined; left > 0; ) {
-        const limit = Math.min(left, TIMELINE_PAGE);
+      problems.throwIfAny();
+      let remaining = request.limit || Number.POSITIVE_INFINITY;
+      for (let cursor: string | undefined; remaining > 0; ) {
+        const limit = Math.min(remaining, TIMELINE_PAGE);
         const page = await services.getTimeline(caller, { customer_id, limit, cursor });
         for (const { seq, occurred_at, ...entry } of page.items)
           yield { ...entry, seq: BigInt(seq), occurred_at: toDate(occurred_at) };
-        left -= page.items.length;
+        remaining -= page.items.length;
         cursor = page.next_cursor;
         if (cursor === undefined) return;
       }
@@ -69,7 +69,7 @@ const TIMELINE_PAGE = 100;
 function customerId(request: { customer_id: string }): string {
   const problems = new Problems();
   problems.requireUuid(request.customer_id, 'customer_id');
-  problems.refuse();
+  problems.throwIfAny();
   return request.customer_id.toLowerCase();
 }
 
@@ -77,6 +77,6 @@ function pageRequest(request: { customer_id: string; limit: number; cursor: stri
   const problems = new Problems();
   problems.requireUuid(request.customer_id, 'customer_id');
   const limit = problems.requireLimit(request.limit);
-  problems.refuse();
+  problems.throwIfAny();
   return { customer_id: request.customer_id.toLowerCase(), limit, cursor: request.cursor || undefined };
 }

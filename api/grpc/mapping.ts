@@ -1,6 +1,6 @@
 /** Between messages and the JSON shapes of the services: times, and integers of 64 bits. */
 
-import { type FieldProblem, invalid } from '../../domain/errors.ts';
+import { type FieldProblem, validationError } from '../../domain/errors.ts';
 import { MAX_PAGE } from '../../services/pages.ts';
 import type { GetRecoveryResponse } from '../../proto/gen/persona/v1/persona_agent.ts';
 import type { Address, Customer, Device, PaymentMethod } from '../../proto/gen/persona/v1/types.ts';
@@ -40,8 +40,8 @@ export class Problems {
   }
 
   /** @throws PersonaError invalid_argument, if there were any */
-  refuse(): void {
-    if (this.#found.length > 0) throw invalid(this.#found);
+  throwIfAny(): void {
+    if (this.#found.length > 0) throw validationError(this.#found);
   }
 }
 
@@ -58,13 +58,13 @@ export function toJson(message: object): Record<string, unknown> {
 
 function toJsonValue(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(toJsonValue);
-  if (value instanceof Date) return toText(value);
+  if (value instanceof Date) return toIsoTime(value);
   if (typeof value === 'bigint') return Number(value);
   return typeof value === 'object' && value !== null ? toJson(value) : value;
 }
 
 /** RFC 3339, or a text that no validator takes for a time. */
-export function toText(time: Date | undefined): string | undefined {
+export function toIsoTime(time: Date | undefined): string | undefined {
   if (time === undefined) return undefined;
   return Number.isNaN(time.getTime()) ? 'out of range' : time.toISOString();
 }

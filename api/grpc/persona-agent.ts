@@ -4,7 +4,7 @@ import type { PersonaAgentServer } from '../../proto/gen/persona/v1/persona_agen
 import type { Services } from '../../services/services.ts';
 import type { Observers } from '../requests.ts';
 import { toContext } from './context-message.ts';
-import { Problems, toDevice, toJson, toRecovery, toText } from './mapping.ts';
+import { Problems, toDevice, toJson, toRecovery, toIsoTime } from './mapping.ts';
 import { unary } from './unary.ts';
 
 /** What other agents ask while a payment is on its way. */
@@ -19,7 +19,7 @@ export function personaAgent(services: Services, observers: Observers): PersonaA
         'must be CONSISTENCY_EVENTUAL or CONSISTENCY_STRONG',
       );
       problems.require(request.min_version >= 0n, 'min_version', 'must be at least 0');
-      problems.refuse();
+      problems.throwIfAny();
       const context = await services.getContext(caller, {
         customer_id: request.customer_id.toLowerCase(),
         consistency: request.consistency === Consistency.CONSISTENCY_STRONG ? 'strong' : 'eventual',
@@ -30,7 +30,7 @@ export function personaAgent(services: Services, observers: Observers): PersonaA
 
     updateDeviceTrustScore: unary(observers, 'UpdateDeviceTrustScore', async (caller, request) => {
       const score = request.trust_score;
-      const observed_at = toText(request.observed_at);
+      const observed_at = toIsoTime(request.observed_at);
       const problems = new Problems();
       problems.requireUuid(request.device_id, 'device_id');
       problems.require(score !== undefined, 'trust_score', 'is required');
@@ -44,7 +44,7 @@ export function personaAgent(services: Services, observers: Observers): PersonaA
         'observed_at',
         'must be a time',
       );
-      problems.refuse();
+      problems.throwIfAny();
       if (observed_at === undefined && caller.idempotencyKey === undefined)
         throw new PersonaError(
           'idempotency_key_required',
@@ -82,7 +82,7 @@ export function personaAgent(services: Services, observers: Observers): PersonaA
     getRecovery: unary(observers, 'GetRecovery', async (caller, request) => {
       const problems = new Problems();
       problems.require(request.payment_id !== '', 'payment_id', 'is required');
-      problems.refuse();
+      problems.throwIfAny();
       return toRecovery(await services.getRecovery(caller, { payment_id: request.payment_id }));
     }),
   };

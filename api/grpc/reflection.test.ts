@@ -16,7 +16,7 @@ import { Client, credentials, type ServiceError } from '@grpc/grpc-js';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ServerReflectionClient as ReflectionV1 } from '../../proto/gen/grpc/reflection/v1/reflection.ts';
 import { ServerReflectionClient as ReflectionV1Alpha } from '../../proto/gen/grpc/reflection/v1alpha/reflection.ts';
-import { fakeServices, quietObservers } from '../fakes.ts';
+import { fakeServices, silentObservers } from '../fakes.ts';
 import { type GrpcServer, serveGrpc } from './server.ts';
 
 const CUSTOMER = '0198c5f0-7a51-7d3e-9c1f-2b8a4f6d0e11';
@@ -32,7 +32,7 @@ beforeAll(async () => {
       warnings: [JSON.stringify(request)],
     }),
   });
-  server = await serveGrpc({ host: '127.0.0.1', port: 0 }, services, quietObservers());
+  server = await serveGrpc({ host: '127.0.0.1', port: 0 }, services, silentObservers());
 });
 afterAll(() => server.close());
 
@@ -40,7 +40,7 @@ test.each([
   ['v1', ReflectionV1],
   ['v1alpha', ReflectionV1Alpha],
 ])('reflection %s lists what is served, and nothing else', async (_, Reflection) => {
-  const { list_services_response } = await ask(Reflection, { $case: 'list_services', value: '' });
+  const { list_services_response } = await sendReflectionRequest(Reflection, { $case: 'list_services', value: '' });
   expect(list_services_response?.service.map(({ name }) => name).sort()).toEqual([
     'grpc.health.v1.Health',
     'grpc.reflection.v1.ServerReflection',
@@ -82,17 +82,17 @@ test('details of errors can be decoded by reflection too', async () => {
   ]);
 });
 
-interface Answer {
+interface ReflectionResponse {
   list_services_response?: { service: { name: string }[] };
   file_descriptor_response?: { file_descriptor_proto: Buffer[] };
 }
 
-function ask(
+function sendReflectionRequest(
   Reflection: typeof ReflectionV1 | typeof ReflectionV1Alpha,
   message_request: { $case: 'list_services' | 'file_containing_symbol'; value: string },
-): Promise<Answer> {
+): Promise<ReflectionResponse> {
   const client = new Reflection(server.address, credentials.createInsecure());
-  return new Promise<Answer>((resolve, reject) => {
+  return new Promise<ReflectionResponse>((resolve, reject) => {
     const stream = client.serverReflectionInfo();
     stream.on('error', reject);
     stream.on('data', ({ message_response }) => {
@@ -104,7 +104,7 @@ function ask(
 }
 
 async function reflect(symbol: string): Promise<FileRegistry> {
-  const { file_descriptor_response } = await ask(ReflectionV1, {
+  const { file_descriptor_response } = await sendReflectionRequest(ReflectionV1, {
     $case: 'file_containing_symbol',
     value: symbol,
   });

@@ -12,7 +12,7 @@ import type { Observers } from '../requests.ts';
 import { Problems } from './mapping.ts';
 import { unary } from './unary.ts';
 
-type Own =
+type RelationshipMethods =
   | 'getRelationshipAttributes'
   | 'addRelationship'
   | 'updateRelationshipAttribute'
@@ -22,12 +22,12 @@ type Own =
 export function relationships(
   services: Services,
   observers: Observers,
-): Pick<IdentityGraphServiceServer, Own> {
+): Pick<IdentityGraphServiceServer, RelationshipMethods> {
   return {
     getRelationshipAttributes: unary(observers, 'GetRelationshipAttributes', async (caller, request) => {
       const problems = new Problems();
       const relationship = relationshipOf(request, problems);
-      problems.refuse();
+      problems.throwIfAny();
       const { attributes, changed_seq } = await services.getRelationshipAttributes(caller, relationship);
       return { relationship, attributes, changed_seq: BigInt(changed_seq ?? 0) };
     }),
@@ -36,7 +36,7 @@ export function relationships(
       const problems = new Problems();
       const type = problems.requireOneOf(request.type, ADDABLE_RELATIONSHIPS, 'type');
       const relationship = { ...relationshipOf({ ...request, type }, problems), type };
-      problems.refuse();
+      problems.throwIfAny();
       const { added, version } = await services.addRelationship(caller, relationship);
       return { relationship, added, version: BigInt(version) };
     }),
@@ -45,7 +45,7 @@ export function relationships(
       const problems = new Problems();
       const relationship = relationshipOf(request, problems);
       problems.require(request.attribute !== '', 'attribute', 'is required');
-      problems.refuse();
+      problems.throwIfAny();
       const { attribute, value } = request;
       const expected_version = toNumber(request.expected_version);
       const change = { ...relationship, attribute, value, expected_version };
@@ -58,7 +58,7 @@ export function relationships(
       const label = problems.requireOneOf(request.label, LABELS, 'label');
       problems.requireUuid(request.id, 'id');
       problems.require(request.property !== '', 'property', 'is required');
-      problems.refuse();
+      problems.throwIfAny();
       const { property, value } = request;
       const expected_version = toNumber(request.expected_version);
       const change = { label, id: request.id.toLowerCase(), property, value, expected_version };

@@ -3,9 +3,9 @@
 import { once } from 'node:events';
 import { type handleServerStreamingCall, Metadata, status } from '@grpc/grpc-js';
 import { ERRORS } from '../../domain/errors.ts';
-import { beforeDeadline, type Caller } from '../../services/request.ts';
-import { asPersonaError, type Observers, observe, requestIds } from '../requests.ts';
-import { callerOf, entry, subjectOf } from './call.ts';
+import { beforeDeadline, type Caller } from '../../services/caller.ts';
+import { asPersonaError, type Observers, recordRequest, requestIds } from '../requests.ts';
+import { callerOf, metadataValue, subjectOf } from './call.ts';
 import { toServiceError } from './errors.ts';
 
 /**
@@ -20,9 +20,9 @@ export function serverStream<Request extends object, Response>(
 ): handleServerStreamingCall<Request, Response> {
   return (call) => {
     const startedAt = performance.now();
-    const ids = requestIds((name) => entry(call, name));
+    const ids = requestIds((name) => metadataValue(call, name));
     const about = subjectOf(call.request);
-    const answer = async () => {
+    const respond = async () => {
       const caller = callerOf(call, ids);
       const messages = handle(caller, call.request);
       for (;;) {
@@ -31,15 +31,15 @@ export function serverStream<Request extends object, Response>(
         if (!call.write(next.value)) await beforeDeadline(caller, once(call, 'drain'));
       }
     };
-    answer().then(
+    respond().then(
       () => {
-        observe(observers, 'grpc', operation, { ids, code: 'OK', startedAt, about });
+        recordRequest(observers, 'grpc', operation, { ids, code: 'OK', startedAt, about });
         call.end();
       },
       (thrown) => {
         const error = asPersonaError(thrown);
         const code = call.cancelled ? 'CANCELLED' : (status[ERRORS[error.type].grpc] ?? 'UNKNOWN');
-        observe(observers, 'grpc', operation, { ids, code, startedAt, about, error });
+        recordRequest(observers, 'grpc', operation, { ids, code, startedAt, about, error });
         const trailers = new Metadata();
         trailers.set('x-request-id', ids.requestId);
         call.emit('error', toServiceError(error, trailers));

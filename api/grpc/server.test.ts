@@ -10,30 +10,30 @@ import {
 } from '../../proto/gen/persona/v1/identity_graph.ts';
 import { type GetRecoveryResponse, PersonaAgentClient } from '../../proto/gen/persona/v1/persona_agent.ts';
 import { Consistency } from '../../proto/gen/persona/v1/types.ts';
-import type { Caller } from '../../services/request.ts';
+import type { Caller } from '../../services/caller.ts';
 import type { Services } from '../../services/services.ts';
-import { fakeServices, quietObservers } from '../fakes.ts';
+import { fakeServices, silentObservers } from '../fakes.ts';
 import { type GrpcServer, serveGrpc } from './server.ts';
 
 const CUSTOMER = '0198c5f0-7a51-7d3e-9c1f-2b8a4f6d0e11';
 const METHOD = '0198c5f0-7a51-7d3e-9c1f-2b8a4f6d0e22';
 const DEVICE = '0198c5f0-7a51-7d3e-9c1f-2b8a4f6d0e33';
 
-let given: Partial<Services>;
+let stubs: Partial<Services>;
 let server: GrpcServer;
 let agent: PersonaAgentClient;
 let graph: IdentityGraphServiceClient;
 
 beforeAll(async () => {
   const services = new Proxy({} as Services, {
-    get: (_, name) => fakeServices(given)[name as keyof Services],
+    get: (_, name) => fakeServices(stubs)[name as keyof Services],
   });
-  server = await serveGrpc({ host: '127.0.0.1', port: 0 }, services, quietObservers());
+  server = await serveGrpc({ host: '127.0.0.1', port: 0 }, services, silentObservers());
   agent = new PersonaAgentClient(server.address, credentials.createInsecure());
   graph = new IdentityGraphServiceClient(server.address, credentials.createInsecure());
 });
 beforeEach(() => {
-  given = {};
+  stubs = {};
 });
 afterAll(async () => {
   agent.close();
@@ -42,7 +42,7 @@ afterAll(async () => {
 });
 
 /** The answer of one call, or the error it ended with. */
-function answerOf<T>(call: (done: (error: ServiceError | null, value: T) => void) => unknown): Promise<T> {
+function callUnary<T>(call: (done: (error: ServiceError | null, value: T) => void) => unknown): Promise<T> {
   return new Promise((resolve, reject) => {
     call((error, value) => (error ? reject(error) : resolve(value)));
   });
@@ -68,7 +68,7 @@ async function errorOf(answer: Promise<unknown>) {
 }
 
 test('a context keeps its names, its times and its 64-bit numbers', async () => {
-  given.getContext = async (_, request) => {
+  stubs.getContext = async (_, request) => {
     expect(request).toEqual({ customer_id: CUSTOMER, consistency: 'strong', min_version: 9 });
     return {
       customer_id: CUSTOMER,
@@ -84,7 +84,7 @@ test('a context keeps its names, its times and its 64-bit numbers', async () => 
       as_of: '2026-04-18T10:00:01.000Z',
     };
   };
-  const context = await answerOf((done) =>
+  const context = await callUnary((done) =>
     agent.getCustomerContext(
       {
         customer_id: CUSTOMER.toUpperCase(),
@@ -114,9 +114,9 @@ test('a context keeps its names, its times and its 64-bit numbers', async () => 
 });
 
 test('an onboarding request reaches its rules as the JSON that REST takes, without what was not sent', async () => {
-  let asked: unknown;
-  given.onboard = async (_, request) => {
-    asked = request;
+  let received: unknown;
+  stubs.onboard = async (_, request) => {
+    received = request;
     return {
       customer_id: CUSTOMER,
       created: true,
@@ -127,7 +127,7 @@ test('an onboarding request reaches its rules as the JSON that REST takes, witho
       warnings: ['w'],
     };
   };
-  const answer = await answerOf<CreateCustomerResponse>((done) =>
+  const answer = await callUnary<CreateCustomerResponse>((done) =>
     graph.createCustomer(
       {
         transaction_id: 't-1',
@@ -141,7 +141,7 @@ test('an onboarding request reaches its rules as the JSON that REST takes, witho
       done,
     ),
   );
-  expect(asked).toStrictEqual({
+  expect(received).toStrictEqual({
     transaction_id: 't-1',
     customer_metadata: { ltv: '12.50' },
     payment_method_details: { type: 'card', token: 'pm_1', expiry_month: 12, expiry_year: 2030 },
@@ -159,9 +159,9 @@ test('an onboarding request reaches its rules as the JSON that REST takes, witho
 });
 
 test('a reported failure keeps its amount exactly', async () => {
-  let asked: unknown;
-  given.reportPaymentFailure = async (_, message) => {
-    asked = message;
+  let received: unknown;
+  stubs.reportPaymentFailure = async (_, message) => {
+    received = message;
     return { workflow_id: 'recovery:pay-1' };
   };
   const message = {
@@ -175,10 +175,10 @@ test('a reported failure keeps its amount exactly', async () => {
     occurred_at: new Date('2026-04-18T10:00:00Z'),
     decline_code: 'insufficient_funds',
   };
-  expect(await answerOf((done) => agent.reportPaymentFailure(message, done))).toEqual({
+  expect(await callUnary((done) => agent.reportPaymentFailure(message, done))).toEqual({
     workflow_id: 'recovery:pay-1',
   });
-  expect(asked).toStrictEqual({
+  expect(received).toStrictEqual({
     ...message,
     amount: 9_007_199_254_740_991,
     occurred_at: '2026-04-18T10:00:00.000Z',
@@ -186,7 +186,7 @@ test('a reported failure keeps its amount exactly', async () => {
 });
 
 test('a recovery carries its attempts, its next step and the reasons in words', async () => {
-  given.getRecovery = async () => ({
+  stubs.getRecovery = async () => ({
     payment_id: 'pay-1',
     customer_id: CUSTOMER,
     state: 'waiting',
@@ -212,7 +212,7 @@ test('a recovery carries its attempts, its next step and the reasons in words', 
     opened_at: '2026-04-18T10:00:00.000Z',
     reason_text: 'more words',
   });
-  const recovery = await answerOf<GetRecoveryResponse>((done) =>
+  const recovery = await callUnary<GetRecoveryResponse>((done) =>
     agent.getRecovery({ payment_id: 'pay-1' }, done),
   );
   expect(recovery).toMatchObject({
@@ -228,7 +228,7 @@ test('a recovery carries its attempts, its next step and the reasons in words', 
 });
 
 test('a wallet is a page with a cursor; 0 asks for the longest', async () => {
-  given.getPaymentMethods = async (_, request) => {
+  stubs.getPaymentMethods = async (_, request) => {
     expect(request).toEqual({ customer_id: CUSTOMER, limit: 100, cursor: undefined });
     const method = {
       payment_method_id: METHOD,
@@ -240,7 +240,7 @@ test('a wallet is a page with a cursor; 0 asks for the longest', async () => {
     } as const;
     return { items: [method], next_cursor: 'next' };
   };
-  const page = await answerOf((done) =>
+  const page = await callUnary((done) =>
     graph.getPaymentMethods({ customer_id: CUSTOMER, limit: 0, cursor: '' }, done),
   );
   expect(page).toMatchObject({
@@ -252,7 +252,7 @@ test('a wallet is a page with a cursor; 0 asks for the longest', async () => {
 
 test('errors carry the type of the catalogue and every field at fault', async () => {
   const refused = await errorOf(
-    answerOf((done) =>
+    callUnary((done) =>
       agent.updateDeviceTrustScore({ device_id: 'kiosk', trust_score: 1.5, observed_at: undefined }, done),
     ),
   );
@@ -266,13 +266,13 @@ test('errors carry the type of the catalogue and every field at fault', async ()
 
 test('a trust score without a time needs an idempotency key, and gets by with one', async () => {
   const request = { device_id: DEVICE, trust_score: 0, observed_at: undefined };
-  const refused = await errorOf(answerOf((done) => agent.updateDeviceTrustScore(request, done)));
+  const refused = await errorOf(callUnary((done) => agent.updateDeviceTrustScore(request, done)));
   expect(refused).toMatchObject({ code: status.INVALID_ARGUMENT, fields: ['observed_at'] });
 
   let caller: Caller | undefined;
-  given.updateDeviceTrust = async (by, asked) => {
+  stubs.updateDeviceTrust = async (by, received) => {
     caller = by;
-    expect(asked).toEqual({
+    expect(received).toEqual({
       device_id: DEVICE,
       trust_score: 0,
       observed_at: undefined,
@@ -284,7 +284,7 @@ test('a trust score without a time needs an idempotency key, and gets by with on
   const metadata = new Metadata();
   metadata.set('idempotency-key', 'key-1');
   metadata.set('x-correlation-id', 'corr-1');
-  const answer = await answerOf((done) => agent.updateDeviceTrustScore(request, metadata, done));
+  const answer = await callUnary((done) => agent.updateDeviceTrustScore(request, metadata, done));
   expect(answer).toMatchObject({
     device: { device_id: DEVICE, trust_score: 0, trusted: false, changed_seq: 3n },
     linked_customers: 2n,
@@ -298,18 +298,18 @@ test.each([
   ['obligation_mismatch', status.FAILED_PRECONDITION],
   ['stale_version', status.ABORTED],
 ] as const)('%s is a code of its own, not worth a retry', async (type, code) => {
-  given.getRecovery = () => Promise.reject(new PersonaError(type, 'because'));
-  const error = await errorOf(answerOf((done) => agent.getRecovery({ payment_id: 'p' }, done)));
+  stubs.getRecovery = () => Promise.reject(new PersonaError(type, 'because'));
+  const error = await errorOf(callUnary((done) => agent.getRecovery({ payment_id: 'p' }, done)));
   expect(error).toMatchObject({ code, message: 'because', info: { reason: type }, retry: undefined });
 });
 
 test('a server that is away is UNAVAILABLE with a delay; what broke inside is not told', async () => {
-  given.getRecovery = () => Promise.reject(new PersonaError('graph_unavailable', 'Neo4j cannot be reached'));
-  const away = await errorOf(answerOf((done) => agent.getRecovery({ payment_id: 'p' }, done)));
+  stubs.getRecovery = () => Promise.reject(new PersonaError('graph_unavailable', 'Neo4j cannot be reached'));
+  const away = await errorOf(callUnary((done) => agent.getRecovery({ payment_id: 'p' }, done)));
   expect(away).toMatchObject({ code: status.UNAVAILABLE, retry: { retry_delay: { seconds: 1n } } });
 
-  given.getRecovery = () => Promise.reject(new Error('inner detail'));
-  const broken = await errorOf(answerOf((done) => agent.getRecovery({ payment_id: 'p' }, done)));
+  stubs.getRecovery = () => Promise.reject(new Error('inner detail'));
+  const broken = await errorOf(callUnary((done) => agent.getRecovery({ payment_id: 'p' }, done)));
   expect(broken.code).toBe(status.INTERNAL);
   expect(broken.message).not.toContain('inner detail');
 });
@@ -317,13 +317,13 @@ test('a server that is away is UNAVAILABLE with a delay; what broke inside is no
 test("a caller's deadline is passed down, a missing one is capped, and a cancelled call is told to its service", async () => {
   const seen: Caller[] = [];
   let cancelled: Promise<void> | undefined;
-  given.getRecovery = (caller) => {
+  stubs.getRecovery = (caller) => {
     seen.push(caller);
     cancelled = new Promise((resolve) => caller.signal.addEventListener('abort', () => resolve()));
     return new Promise(() => {});
   };
   const deadline = Date.now() + 1_000;
-  const late = await answerOf((done) =>
+  const late = await callUnary((done) =>
     agent.getRecovery({ payment_id: 'p' }, new Metadata(), { deadline }, done),
   ).catch((error: ServiceError) => error);
   expect(late).toMatchObject({ code: status.DEADLINE_EXCEEDED });
@@ -338,49 +338,49 @@ test("a caller's deadline is passed down, a missing one is capped, and a cancell
 });
 
 test('health follows the server: NOT_SERVING before it stops, while calls are still answered', async () => {
-  const own = await serveGrpc({ host: '127.0.0.1', port: 0 }, fakeServices({}), quietObservers());
-  const health = new HealthClient(own.address, credentials.createInsecure());
-  const check = (service: string) => answerOf((done) => health.check({ service }, done));
+  const otherServer = await serveGrpc({ host: '127.0.0.1', port: 0 }, fakeServices({}), silentObservers());
+  const health = new HealthClient(otherServer.address, credentials.createInsecure());
+  const check = (service: string) => callUnary((done) => health.check({ service }, done));
   for (const service of ['', 'persona.v1.PersonaAgent', 'persona.v1.IdentityGraphService'])
     expect(await check(service)).toEqual({ status: HealthCheckResponse_ServingStatus.SERVING });
-  own.leave();
+  otherServer.setNotServing();
   expect(await check('')).toEqual({ status: HealthCheckResponse_ServingStatus.NOT_SERVING });
   health.close();
-  await own.close();
+  await otherServer.close();
 });
 
 test('health follows what a role needs: without Temporal only processes are missing', {
   timeout: 60_000,
 }, async () => {
   const states: Record<string, 'up' | 'down'> = { neo4j: 'up', temporal: 'down' };
-  const services = fakeServices({ dependencies: async () => states });
-  const own = await serveGrpc({ host: '127.0.0.1', port: 0 }, services, quietObservers());
-  const health = new HealthClient(own.address, credentials.createInsecure());
+  const services = fakeServices({ dependencyStates: async () => states });
+  const otherServer = await serveGrpc({ host: '127.0.0.1', port: 0 }, services, silentObservers());
+  const health = new HealthClient(otherServer.address, credentials.createInsecure());
   const { SERVING, NOT_SERVING } = HealthCheckResponse_ServingStatus;
   const statusOf = async (service: string) =>
-    (await answerOf<{ status: string }>((done) => health.check({ service }, done))).status;
-  const soon = { timeout: 60_000 };
-  await expect.poll(() => statusOf('processes'), soon).toBe(NOT_SERVING);
+    (await callUnary<{ status: string }>((done) => health.check({ service }, done))).status;
+  const pollOptions = { timeout: 60_000 };
+  await expect.poll(() => statusOf('processes'), pollOptions).toBe(NOT_SERVING);
   for (const service of ['', 'persona.v1.PersonaAgent', 'persona.v1.IdentityGraphService'])
     expect(await statusOf(service)).toBe(SERVING);
   states.neo4j = 'down';
-  await expect.poll(() => statusOf('persona.v1.PersonaAgent'), soon).toBe(NOT_SERVING);
+  await expect.poll(() => statusOf('persona.v1.PersonaAgent'), pollOptions).toBe(NOT_SERVING);
   Object.assign(states, { neo4j: 'up', temporal: 'up' });
-  await expect.poll(() => statusOf('processes'), soon).toBe(SERVING);
+  await expect.poll(() => statusOf('processes'), pollOptions).toBe(SERVING);
   expect(await statusOf('')).toBe(SERVING);
   health.close();
-  await own.close();
+  await otherServer.close();
 });
 
 test('a port that is taken is an error, not a server that nobody reaches', async () => {
   const [host = '', port] = server.address.split(':');
-  await expect(serveGrpc({ host, port: Number(port) }, fakeServices({}), quietObservers())).rejects.toThrow();
+  await expect(serveGrpc({ host, port: Number(port) }, fakeServices({}), silentObservers())).rejects.toThrow();
 });
 
 test('a timeline is a stream: page after page, as many as are asked for', async () => {
-  const asked: (string | undefined)[] = [];
-  given.getTimeline = async (_, { limit, cursor }) => {
-    asked.push(`${limit}@${cursor}`);
+  const received: (string | undefined)[] = [];
+  stubs.getTimeline = async (_, { limit, cursor }) => {
+    received.push(`${limit}@${cursor}`);
     const first = cursor === undefined ? 250 : Number(cursor);
     const items = Array.from({ length: limit }, (__, n) => ({
       seq: first - n,
@@ -400,8 +400,8 @@ test('a timeline is a stream: page after page, as many as are asked for', async 
     occurred_at: new Date('2026-04-18T10:00:00Z'),
     text: 'words',
   });
-  expect(asked).toEqual(['100@undefined', '30@150']);
-  given.getTimeline = () => Promise.reject(new PersonaError('customer_not_found', 'because'));
+  expect(received).toEqual(['100@undefined', '30@150']);
+  stubs.getTimeline = () => Promise.reject(new PersonaError('customer_not_found', 'because'));
   expect(await errorOf(read(1))).toMatchObject({
     code: status.NOT_FOUND,
     info: { reason: 'customer_not_found' },
@@ -412,19 +412,19 @@ test('a timeline is a stream: page after page, as many as are asked for', async 
 
 test('what is edited by name is checked before anybody is asked', async () => {
   const nothing = { source_id: '', type: 'KNOWS', target_id: 'x' };
-  const edge = await errorOf(answerOf((done) => graph.addRelationship(nothing, done)));
+  const edge = await errorOf(callUnary((done) => graph.addRelationship(nothing, done)));
   expect(edge.fields).toEqual(['type', 'source_id', 'target_id']);
   const node = { label: 'CommandReceipt', id: CUSTOMER, property: '', value: 'x' };
-  const refused = await errorOf(answerOf((done) => graph.updateNodeProperty(node, done)));
+  const refused = await errorOf(callUnary((done) => graph.updateNodeProperty(node, done)));
   expect(refused).toMatchObject({ code: status.INVALID_ARGUMENT, fields: ['label', 'property'] });
 
   let change: unknown;
-  given.updateNodeProperty = async (_, asked) => {
-    change = asked;
+  stubs.updateNodeProperty = async (_, received) => {
+    change = received;
     return { changed: true, version: 7 };
   };
   const request = { label: 'Customer', id: CUSTOMER.toUpperCase(), property: 'segment', value: 'vip' };
-  const answer = await answerOf((done) =>
+  const answer = await callUnary((done) =>
     graph.updateNodeProperty({ ...request, expected_version: 6n }, done),
   );
   expect(answer).toEqual({ changed: true, version: 7n });
@@ -432,13 +432,13 @@ test('what is edited by name is checked before anybody is asked', async () => {
 });
 
 test('who used what, where: each condition that is not given is not asked', async () => {
-  let asked: unknown;
-  given.findCustomersByUsage = async (_, request) => {
-    asked = request;
+  let received: unknown;
+  stubs.findCustomersByUsage = async (_, request) => {
+    received = request;
     return { items: [{ customer_id: CUSTOMER, segment: 'VIP', status: 'active' }] };
   };
   const none = { since: undefined, limit: 0, cursor: '' };
-  const page = await answerOf((done) =>
+  const page = await callUnary((done) =>
     graph.findCustomersByUsage(
       { ...none, brand: 'amex', country: 'us', since: new Date('2026-01-01T00:00:00Z') },
       done,
@@ -448,9 +448,9 @@ test('who used what, where: each condition that is not given is not asked', asyn
     items: [{ customer_id: CUSTOMER, segment: 'VIP', status: 'active' }],
     next_cursor: '',
   });
-  expect(asked).toEqual({ brand: 'amex', country: 'US', since: '2026-01-01T00:00:00.000Z', limit: 100 });
+  expect(received).toEqual({ brand: 'amex', country: 'US', since: '2026-01-01T00:00:00.000Z', limit: 100 });
   const refused = await errorOf(
-    answerOf((done) => graph.findCustomersByUsage({ ...none, country: 'XX', limit: 101 }, done)),
+    callUnary((done) => graph.findCustomersByUsage({ ...none, country: 'XX', limit: 101 }, done)),
   );
   expect(refused.fields).toEqual(['country', 'limit']);
 });

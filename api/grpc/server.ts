@@ -10,7 +10,7 @@ import { addReflection } from './reflection.ts';
 
 const SERVICES = ['persona.v1.PersonaAgent', 'persona.v1.IdentityGraphService'];
 /** What is served beside them. */
-const COMPANIONS = [
+const STANDARD_SERVICES = [
   'grpc.health.v1.Health',
   'grpc.reflection.v1.ServerReflection',
   'grpc.reflection.v1alpha.ServerReflection',
@@ -27,7 +27,7 @@ export interface GrpcServer {
   /** `host:port`. */
   address: string;
   /** Tells load balancers to stay away; calls are still answered. */
-  leave(): void;
+  setNotServing(): void;
   /** Refuses new calls, lets running ones finish. */
   close(): Promise<void>;
 }
@@ -54,21 +54,21 @@ export async function serveGrpc(
   server.addService(IdentityGraphServiceService, identityGraph(services, observers));
   // Both read the graph, and that part of them is in service without Temporal.
   const roles = { reads: ['', ...SERVICES], processes: ['processes'] };
-  const health = serveHealth(server, () => services.dependencies(), roles);
-  addReflection(server, [...SERVICES, ...COMPANIONS]);
+  const health = serveHealth(server, () => services.dependencyStates(), roles);
+  addReflection(server, [...SERVICES, ...STANDARD_SERVICES]);
 
   const authority = host.includes(':') ? `[${host}]` : host;
-  const bound = await new Promise<number>((resolve, reject) => {
-    server.bindAsync(`${authority}:${port}`, ServerCredentials.createInsecure(), (error, taken) =>
-      error ? reject(error) : resolve(taken),
+  const boundPort = await new Promise<number>((resolve, reject) => {
+    server.bindAsync(`${authority}:${port}`, ServerCredentials.createInsecure(), (error, assignedPort) =>
+      error ? reject(error) : resolve(assignedPort),
     );
   });
   return {
-    address: `${authority}:${bound}`,
-    leave: health.leave,
+    address: `${authority}:${boundPort}`,
+    setNotServing: health.setNotServing,
     close: () =>
       new Promise((resolve) => {
-        health.leave();
+        health.setNotServing();
         const force = setTimeout(() => server.forceShutdown(), DRAIN_MS);
         server.tryShutdown(() => {
           clearTimeout(force);

@@ -2,9 +2,9 @@
 
 import { type handleUnaryCall, Metadata, type ServerUnaryCall, status } from '@grpc/grpc-js';
 import { ERRORS } from '../../domain/errors.ts';
-import { beforeDeadline, type Caller } from '../../services/request.ts';
-import { asPersonaError, type Observers, observe, type RequestIds, requestIds } from '../requests.ts';
-import { callerOf, deadlineOf, entry, subjectOf } from './call.ts';
+import { beforeDeadline, type Caller } from '../../services/caller.ts';
+import { asPersonaError, type Observers, recordRequest, type RequestIds, requestIds } from '../requests.ts';
+import { callerOf, deadlineOf, metadataValue, subjectOf } from './call.ts';
 import { toServiceError } from './errors.ts';
 
 /**
@@ -16,26 +16,26 @@ export function unary<Request extends object, Response>(
   operation: string,
   handle: (caller: Caller, request: Request) => Promise<Response>,
 ): handleUnaryCall<Request, Response> {
-  const answer = async (call: ServerUnaryCall<Request, Response>, ids: RequestIds) => {
+  const respond = async (call: ServerUnaryCall<Request, Response>, ids: RequestIds) => {
     const caller = callerOf(call, ids);
-    const answered = handle(caller, call.request);
+    const response = handle(caller, call.request);
     // The server itself ends a call at the deadline that its caller set.
-    return deadlineOf(call) <= caller.deadline ? answered : beforeDeadline(caller, answered);
+    return deadlineOf(call) <= caller.deadline ? response : beforeDeadline(caller, response);
   };
   return (call, callback) => {
     const startedAt = performance.now();
-    const ids = requestIds((name) => entry(call, name));
-    answer(call, ids).then(
+    const ids = requestIds((name) => metadataValue(call, name));
+    respond(call, ids).then(
       (response) => {
         // The caller may have left meanwhile, and been told so.
         const code = call.cancelled ? 'CANCELLED' : 'OK';
-        observe(observers, 'grpc', operation, { ids, code, startedAt, about: subjectOf(call.request) });
+        recordRequest(observers, 'grpc', operation, { ids, code, startedAt, about: subjectOf(call.request) });
         callback(null, response);
       },
       (thrown) => {
         const error = asPersonaError(thrown);
         const code = status[ERRORS[error.type].grpc] ?? 'UNKNOWN';
-        observe(observers, 'grpc', operation, {
+        recordRequest(observers, 'grpc', operation, {
           ids,
           code,
           startedAt,

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { PersonaError } from '../../domain/errors.ts';
 import type { Services } from '../../services/services.ts';
 import type { PaymentMethodView } from '../../services/views.ts';
-import { fakeServices, quietObservers, unhurried } from '../fakes.ts';
+import { fakeServices, silentObservers, testAppOptions } from '../fakes.ts';
 import { createApp } from './app.ts';
 
 const CUSTOMER = '0198c5f0-7a51-7d3e-9c1f-2b8a4f6d0e11';
@@ -36,7 +36,7 @@ const onboarded = {
   warnings: [],
 } as const;
 const appOf = (services: Partial<Services>, stopping = false) =>
-  createApp(fakeServices(services), quietObservers(), { ...unhurried, stopping: () => stopping });
+  createApp(fakeServices(services), silentObservers(), { ...testAppOptions, isStopping: () => stopping });
 
 function post(
   app: ReturnType<typeof appOf>,
@@ -64,13 +64,13 @@ async function problemOf(response: Response) {
 }
 
 test('a new customer is 201, a recognised one 200, both with the profile as Location', async () => {
-  const asked: unknown[] = [];
+  const received: unknown[] = [];
   const app = appOf({
     onboard: async (caller, request) => {
-      asked.push([caller.caller, request]);
+      received.push([caller.caller, request]);
       return {
         ...onboarded,
-        created: asked.length === 1,
+        created: received.length === 1,
         warnings: [],
         match: { ...onboarded.match, suggested_customer_ids: [] },
       };
@@ -82,7 +82,7 @@ test('a new customer is 201, a recognised one 200, both with the profile as Loca
   expect(first.headers.get('location')).toBe(`/api/v1/customers/${CUSTOMER}/profile`);
   expect(await first.json()).toMatchObject({ customer_id: CUSTOMER, created: true });
   expect((await post(app, '/api/v1/customers', body)).status).toBe(200);
-  expect(asked[0]).toEqual(['service', expect.objectContaining({ transaction_id: 't-1' })]);
+  expect(received[0]).toEqual(['service', expect.objectContaining({ transaction_id: 't-1' })]);
 });
 
 test('what only the policy forbids is listed together with everything else', async () => {
@@ -289,8 +289,8 @@ test('a log line names whom and what its request was about', async () => {
   const services = fakeServices({ reportPaymentFailure: async () => ({ workflow_id: 'recovery:pay-1' }) });
   const app = createApp(
     services,
-    quietObservers((line) => lines.push(line)),
-    unhurried,
+    silentObservers((line) => lines.push(line)),
+    testAppOptions,
   );
   const response = await post(app, '/internal/v1/payment-failures', failure);
   expect(JSON.parse(lines[0] ?? '')).toMatchObject({
@@ -329,8 +329,8 @@ test('what broke inside is logged and not told', async () => {
   const services = fakeServices({ getProfile: () => Promise.reject(new Error('inner detail')) });
   const app = createApp(
     services,
-    quietObservers((line) => lines.push(line)),
-    unhurried,
+    silentObservers((line) => lines.push(line)),
+    testAppOptions,
   );
   const response = await app.request(`/api/v1/customers/${CUSTOMER}/profile`, {
     headers: { 'x-correlation-id': 'corr-1' },
@@ -375,20 +375,20 @@ test('the trace goes on, and ids that could forge a log line are replaced', asyn
 
 test('readiness says which server is missing, and that the process is leaving', async () => {
   const up = { neo4j: 'up', temporal: 'up' } as const;
-  const ready = await appOf({ dependencies: async () => up }).request('/readyz');
+  const ready = await appOf({ dependencyStates: async () => up }).request('/readyz');
   expect([ready.status, await ready.json()]).toEqual([200, { status: 'ready', dependencies: up }]);
-  const down = await appOf({ dependencies: async () => ({ ...up, neo4j: 'down' }) }).request('/readyz');
+  const down = await appOf({ dependencyStates: async () => ({ ...up, neo4j: 'down' }) }).request('/readyz');
   expect([down.status, await down.json()]).toEqual([
     503,
     { status: 'unavailable', dependencies: { ...up, neo4j: 'down' } },
   ]);
-  const leaving = await appOf({ dependencies: async () => up }, true).request('/readyz');
+  const leaving = await appOf({ dependencyStates: async () => up }, true).request('/readyz');
   expect(leaving.status).toBe(503);
 });
 
 test('without Temporal reads are in service, and what a process carries out is not', async () => {
   const dependencies = { neo4j: 'up', temporal: 'down' } as const;
-  const app = appOf({ dependencies: async () => dependencies });
+  const app = appOf({ dependencyStates: async () => dependencies });
   const reads = await app.request('/readyz');
   expect([reads.status, await reads.json()]).toEqual([200, { status: 'degraded', dependencies }]);
   const processes = await app.request('/readyz?role=processes');
@@ -427,10 +427,10 @@ test('the document describes every route, and the page for it loads nothing from
 
 test('a timeline is given page by page, as the services tell it', async () => {
   const entry = { seq: 7, type: 'LtvAdjusted', occurred_at: '2026-04-18T10:00:00.000Z', text: 'T.' };
-  const asked: unknown[] = [];
+  const received: unknown[] = [];
   const app = appOf({
     getTimeline: async (_, request) => {
-      asked.push(request);
+      received.push(request);
       return { items: [entry], next_cursor: 'next' };
     },
   });
@@ -438,6 +438,6 @@ test('a timeline is given page by page, as the services tell it', async () => {
   const response = await app.request(`${path}?limit=1&cursor=c`);
   expect(response.status).toBe(200);
   expect(await response.json()).toEqual({ items: [entry], next_cursor: 'next' });
-  expect(asked).toEqual([{ customer_id: CUSTOMER, limit: 1, cursor: 'c' }]);
+  expect(received).toEqual([{ customer_id: CUSTOMER, limit: 1, cursor: 'c' }]);
   expect((await app.request(`${path}?limit=0`)).status).toBe(422);
 });

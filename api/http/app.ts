@@ -8,12 +8,12 @@ import { routePath } from 'hono/route';
 import { secureHeaders } from 'hono/secure-headers';
 import { timeout } from 'hono/timeout';
 import { PersonaError } from '../../domain/errors.ts';
-import { formRules } from '../../domain/onboarding-forms.ts';
+import { formatRules } from '../../domain/onboarding-formats.ts';
 import type { Policy } from '../../domain/policy.ts';
 import type { Services } from '../../services/services.ts';
-import { MAX_WAIT_MS, type Observers, observe, type RequestIds, requestIds } from '../requests.ts';
+import { MAX_WAIT_MS, type Observers, recordRequest, type RequestIds, requestIds } from '../requests.ts';
 import type { HttpEnv } from './env.ts';
-import { fromZod, problem } from './problem.ts';
+import { fromZod, problemResponse } from './problem.ts';
 import { customerRoutes } from './routes/customers.ts';
 import { fraudRoutes } from './routes/fraud.ts';
 import { operationRoutes } from './routes/operations.ts';
@@ -28,16 +28,16 @@ export interface AppOptions {
   rateLimits: RateLimits;
   policy: Pick<Policy, 'onboarding' | 'reportingCurrency'>;
   /** True once the process is on its way out. */
-  stopping: () => boolean;
+  isStopping: () => boolean;
 }
 
 export function createApp(
   services: Services,
   observers: Observers,
-  { rateLimits, policy, stopping }: AppOptions,
+  { rateLimits, policy, isStopping }: AppOptions,
 ): OpenAPIHono<HttpEnv> {
   const app = new OpenAPIHono<HttpEnv>({
-    defaultHook: (result, c) => (result.success ? undefined : problem(c, fromZod(result.error))),
+    defaultHook: (result, c) => (result.success ? undefined : problemResponse(c, fromZod(result.error))),
   });
 
   app.use(requestId());
@@ -49,7 +49,7 @@ export function createApp(
     c.header('traceparent', traceparent(ids));
     const operation = `${c.req.method} ${routePath(c, -1)}`;
     const code = String(c.res.status);
-    observe(observers, 'http', operation, {
+    recordRequest(observers, 'http', operation, {
       ids,
       code,
       startedAt,
@@ -75,34 +75,34 @@ export function createApp(
       app,
       onMethodNotAllowed: (c, methods) => {
         const allow = methods.join(', ');
-        const answer = problem(
+        const response = problemResponse(
           c,
           new PersonaError('method_not_allowed', `${c.req.method} is not possible here; ${allow} is`),
         );
-        answer.headers.set('allow', allow);
-        return answer;
+        response.headers.set('allow', allow);
+        return response;
       },
     }),
   );
   // Probes and the documentation are not counted.
-  const limited = rateLimit(rateLimits);
-  for (const path of ['/api/*', '/internal/*', '/webhooks/*']) app.use(path, limited);
+  const limiter = rateLimit(rateLimits);
+  for (const path of ['/api/*', '/internal/*', '/webhooks/*']) app.use(path, limiter);
   app.use(
     bodyLimit({
       maxSize: MAX_BODY_BYTES,
-      onError: (c) => problem(c, new PersonaError('payload_too_large', 'The body may have at most 64 KiB')),
+      onError: (c) => problemResponse(c, new PersonaError('payload_too_large', 'The body may have at most 64 KiB')),
     }),
   );
   app.use(timeout(MAX_WAIT_MS, () => new HTTPException(504)));
-  app.notFound((c) => problem(c, new PersonaError('not_found', `There is nothing at ${c.req.path}`)));
-  app.onError((error, c) => problem(c, error));
+  app.notFound((c) => problemResponse(c, new PersonaError('not_found', `There is nothing at ${c.req.path}`)));
+  app.onError((error, c) => problemResponse(c, error));
 
-  customerRoutes(app, services, formRules(policy));
+  customerRoutes(app, services, formatRules(policy));
   walletRoutes(app, services);
   recoveryRoutes(app, services);
   fraudRoutes(app, services);
   webhookRoutes(app, services);
-  operationRoutes(app, services, stopping);
+  operationRoutes(app, services, isStopping);
   return app;
 }
 

@@ -1,6 +1,6 @@
 import type { Context } from 'hono';
 import type { PersonaError } from '../../domain/errors.ts';
-import type { Caller } from '../../services/request.ts';
+import type { Caller } from '../../services/caller.ts';
 import { MAX_WAIT_MS, type RequestIds, type RequestSubject } from '../requests.ts';
 
 export interface HttpEnv {
@@ -22,14 +22,14 @@ const CUSTOMERS_PATH = /^\/api\/v1\/customers\/([^/]+)\//;
  */
 export function callerName(path: string): 'service' | `customer:${string}` {
   const [, customerId] = CUSTOMERS_PATH.exec(path) ?? [];
-  return nameOf(customerId && decoded(customerId).toLowerCase());
+  return nameOf(customerId && decodePathPart(customerId).toLowerCase());
 }
 
 function nameOf(customerId: string | undefined): 'service' | `customer:${string}` {
   return customerId === undefined ? 'service' : `customer:${customerId}`;
 }
 
-function decoded(part: string): string {
+function decodePathPart(part: string): string {
   try {
     return decodeURIComponent(part);
   } catch {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Services } from '../../services/services.ts';
-import { fakeServices, quietObservers, unhurried } from '../fakes.ts';
+import { fakeServices, silentObservers, testAppOptions } from '../fakes.ts';
 import { createApp } from './app.ts';
 
 const CUSTOMER = '0198c5f0-7a51-7d3e-9c1f-2b8a4f6d0e11';
@@ -15,16 +15,16 @@ const method = {
   changed_seq: 8,
 };
 
-function app(asked: unknown[], pending = false) {
+function app(received: unknown[], pending = false) {
   const services: Partial<Services> = {
     updatePaymentMethod: async ({ idempotencyKey }, edit) => {
-      asked.push({ ...edit, key: idempotencyKey });
+      received.push({ ...edit, key: idempotencyKey });
       return { method, pending };
     },
     removePaymentMethod: async ({ idempotencyKey }, edit) =>
-      void asked.push({ ...edit, key: idempotencyKey }),
+      void received.push({ ...edit, key: idempotencyKey }),
   };
-  return createApp(fakeServices(services), quietObservers(), unhurried);
+  return createApp(fakeServices(services), silentObservers(), testAppOptions);
 }
 
 const send = (to: ReturnType<typeof app>, verb: string, headers: object, body?: object) =>
@@ -35,11 +35,11 @@ const send = (to: ReturnType<typeof app>, verb: string, headers: object, body?: 
   });
 
 test('a change names the version that it is meant for; the answer has the new one', async () => {
-  const asked: unknown[] = [];
+  const received: unknown[] = [];
   const body = { expiry_month: 5, expiry_year: 2030, off_session_consent: null };
-  const answer = await send(app(asked), 'PATCH', { 'if-match': '"7"', 'idempotency-key': 'k' }, body);
-  expect([answer.status, answer.headers.get('etag')]).toEqual([200, '"8"']);
-  expect(asked).toEqual([
+  const response = await send(app(received), 'PATCH', { 'if-match': '"7"', 'idempotency-key': 'k' }, body);
+  expect([response.status, response.headers.get('etag')]).toEqual([200, '"8"']);
+  expect(received).toEqual([
     {
       ...{ customer_id: CUSTOMER, payment_method_id: METHOD, expected_version: 7, key: 'k' },
       change: { expiry_month: 5, expiry_year: 2030 },
@@ -48,15 +48,15 @@ test('a change names the version that it is meant for; the answer has the new on
 });
 
 test('a gateway that has not answered is 202', async () => {
-  const answer = await send(app([], true), 'PATCH', { 'if-match': '*' }, { off_session_consent: true });
-  expect(answer.status).toBe(202);
+  const response = await send(app([], true), 'PATCH', { 'if-match': '*' }, { off_session_consent: true });
+  expect(response.status).toBe(202);
 });
 
 test('a removal has no body, and any version where the caller says so', async () => {
-  const asked: unknown[] = [];
-  const answer = await send(app(asked), 'DELETE', { 'if-match': '*' });
-  expect([answer.status, await answer.text()]).toEqual([204, '']);
-  expect(asked).toEqual([{ customer_id: CUSTOMER, payment_method_id: METHOD, key: undefined }]);
+  const received: unknown[] = [];
+  const response = await send(app(received), 'DELETE', { 'if-match': '*' });
+  expect([response.status, await response.text()]).toEqual([204, '']);
+  expect(received).toEqual([{ customer_id: CUSTOMER, payment_method_id: METHOD, key: undefined }]);
 });
 
 test.each([
@@ -67,12 +67,12 @@ test.each([
   ['DELETE', { 'if-match': '"7", "8"' }, 412, 'stale_version'],
   ['DELETE', { 'if-match': '"7"', 'idempotency-key': 'a b' }, 422, 'invalid_argument'],
 ])('%s with %j is %i', async (verb, headers, status, type) => {
-  const asked: unknown[] = [];
+  const received: unknown[] = [];
   const body = verb === 'PATCH' ? { off_session_consent: true } : undefined;
-  const answer = await send(app(asked), verb, headers, body);
-  expect([answer.status, ((await answer.json()) as { type: string }).type]).toEqual([
+  const response = await send(app(received), verb, headers, body);
+  expect([response.status, ((await response.json()) as { type: string }).type]).toEqual([
     status,
     `urn:persona:error:${type}`,
   ]);
-  expect(asked).toEqual([]);
+  expect(received).toEqual([]);
 });

@@ -7,7 +7,7 @@ import { readIdempotencyKey } from '../requests.ts';
 import type { HttpEnv } from './env.ts';
 
 const NAME = 'If-Match';
-const STRONG = /^"(\d{1,15})"$/;
+const STRONG_ETAG = /^"(\d{1,15})"$/;
 
 /** Asked for before the body is. An Idempotency-Key may be sent as well. */
 export const requireIfMatch = createMiddleware<HttpEnv>(async (c, next) => {
@@ -42,7 +42,7 @@ export const ifMatchHeaders = z.object({
 export function versionOf(ifMatch: string): number | undefined {
   const value = ifMatch.trim();
   if (value === '*') return undefined;
-  const [, version] = STRONG.exec(value) ?? [];
+  const [, version] = STRONG_ETAG.exec(value) ?? [];
   if (version === undefined)
     throw new PersonaError('stale_version', `${NAME} must be one ETag as it was read, like "7"`);
   return Number(version);

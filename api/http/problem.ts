@@ -4,21 +4,21 @@ import type { Context } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { z } from 'zod';
-import { ERRORS, type ErrorType, invalid, PersonaError } from '../../domain/errors.ts';
+import { ERRORS, type ErrorType, validationError, PersonaError } from '../../domain/errors.ts';
 import { asPersonaError } from '../requests.ts';
 import type { HttpEnv } from './env.ts';
 
 /** What a caller should wait before it tries again, in seconds. */
 const RETRY_AFTER_SECONDS = '1';
 /** What Hono itself refuses, in our words. */
-const OF_STATUS: Partial<Record<number, [type: ErrorType, message: string]>> = {
+const ERROR_BY_STATUS: Partial<Record<number, [type: ErrorType, message: string]>> = {
   400: ['malformed_request', 'The body is not valid JSON'],
   415: ['unsupported_media_type', 'The Content-Type must be application/json'],
   504: ['deadline_exceeded', 'The answer did not come in time'],
 };
 
 /** The answer for an error; remembered for the request's log line. */
-export function problem(c: Context<HttpEnv>, thrown: unknown): Response {
+export function problemResponse(c: Context<HttpEnv>, thrown: unknown): Response {
   const error = fromThrown(thrown);
   c.set('error', error);
   const { http, title, retryable } = ERRORS[error.type];
@@ -42,9 +42,9 @@ export function problem(c: Context<HttpEnv>, thrown: unknown): Response {
 /** What zod found, as one error of the catalogue. */
 export function fromZod(error: z.ZodError): PersonaError {
   const problems = error.issues.map((issue) => ({ field: fieldPath(issue.path), message: issue.message }));
-  const given = error.issues.find((issue) => issue.code === 'custom' && issue.params?.type !== undefined);
-  const type = given?.code === 'custom' ? (given.params?.type as ErrorType) : 'invalid_argument';
-  return invalid(problems, type);
+  const typedIssue = error.issues.find((issue) => issue.code === 'custom' && issue.params?.type !== undefined);
+  const type = typedIssue?.code === 'custom' ? (typedIssue.params?.type as ErrorType) : 'invalid_argument';
+  return validationError(problems, type);
 }
 
 /** `a.b[0].c`, as every problem of the catalogue names its field. */
@@ -57,7 +57,7 @@ export function fieldPath(path: readonly PropertyKey[]): string {
 
 function fromThrown(thrown: unknown): PersonaError {
   if (!(thrown instanceof HTTPException)) return asPersonaError(thrown);
-  const [type, message] = OF_STATUS[thrown.status] ?? ['internal', thrown.message];
+  const [type, message] = ERROR_BY_STATUS[thrown.status] ?? ['internal', thrown.message];
   return new PersonaError(type, message, { cause: thrown });
 }
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { fakeServices, quietObservers, unhurried } from '../fakes.ts';
+import { fakeServices, silentObservers, testAppOptions } from '../fakes.ts';
 import { createApp } from './app.ts';
 
 const ADA = '0198c5f0-7a51-7d3e-9c1f-2b8a4f6d0e11';
@@ -17,27 +17,27 @@ function appWith(customer: number, service = 0) {
       return { customer_id, changed_seq: 1 } as never;
     },
   });
-  const app = createApp(services, quietObservers(), { ...unhurried, rateLimits: { customer, service } });
+  const app = createApp(services, silentObservers(), { ...testAppOptions, rateLimits: { customer, service } });
   return { app, served: () => served };
 }
 
-const stateOf = ({ status, headers }: Response) => [
+const rateLimitOf = ({ status, headers }: Response) => [
   status,
   ...['limit', 'remaining', 'reset'].map((name) => headers.get(`ratelimit-${name}`)),
 ];
 
 test('each caller has its own minute, and every answer says how much of it is left', async () => {
   const { app, served } = appWith(2);
-  expect(stateOf(await app.request(profileOf(ADA)))).toEqual([200, '2', '1', '60']);
+  expect(rateLimitOf(await app.request(profileOf(ADA)))).toEqual([200, '2', '1', '60']);
   vi.advanceTimersByTime(20_500);
-  expect(stateOf(await app.request(profileOf(ADA.toUpperCase().replace('A', '%41'))))).toEqual([
+  expect(rateLimitOf(await app.request(profileOf(ADA.toUpperCase().replace('A', '%41'))))).toEqual([
     200,
     '2',
     '0',
     '40',
   ]);
   const refused = await app.request(profileOf(ADA));
-  expect(stateOf(refused)).toEqual([429, '2', '0', '40']);
+  expect(rateLimitOf(refused)).toEqual([429, '2', '0', '40']);
   expect(refused.headers.get('retry-after')).toBe('40');
   expect(refused.headers.get('content-type')).toBe('application/problem+json');
   expect(await refused.json()).toMatchObject({
@@ -47,22 +47,22 @@ test('each caller has its own minute, and every answer says how much of it is le
     instance: refused.headers.get('x-request-id'),
   });
   expect(served()).toBe(2);
-  expect(stateOf(await app.request(profileOf(BOB)))).toEqual([200, '2', '1', '60']);
+  expect(rateLimitOf(await app.request(profileOf(BOB)))).toEqual([200, '2', '1', '60']);
   vi.advanceTimersByTime(39_500);
-  expect(stateOf(await app.request(profileOf(ADA)))).toEqual([200, '2', '1', '60']);
+  expect(rateLimitOf(await app.request(profileOf(ADA)))).toEqual([200, '2', '1', '60']);
 });
 
 test('a refused request counts, and says how much is left, as any other', async () => {
   const { app } = appWith(0, 1);
   const body = { method: 'POST', body: '{"a"', headers: { 'content-type': 'application/json' } };
-  expect(stateOf(await app.request('/api/v1/customers', body))).toEqual([400, '1', '0', '60']);
+  expect(rateLimitOf(await app.request('/api/v1/customers', body))).toEqual([400, '1', '0', '60']);
   expect((await app.request('/internal/v1/payment-failures', body)).status).toBe(429);
 });
 
 test('probes are never refused, and without a limit nothing is counted', async () => {
   const { app } = appWith(0, 1);
   for (let n = 0; n < 3; n += 1) {
-    expect(stateOf(await app.request('/healthz'))).toEqual([200, null, null, null]);
-    expect(stateOf(await app.request(profileOf(ADA)))).toEqual([200, null, null, null]);
+    expect(rateLimitOf(await app.request('/healthz'))).toEqual([200, null, null, null]);
+    expect(rateLimitOf(await app.request(profileOf(ADA)))).toEqual([200, null, null, null]);
   }
 });

@@ -4,7 +4,7 @@ import { createMiddleware } from 'hono/factory';
 import { LRUCache } from 'lru-cache';
 import { PersonaError } from '../../domain/errors.ts';
 import { callerName, type HttpEnv } from './env.ts';
-import { problem } from './problem.ts';
+import { problemResponse } from './problem.ts';
 
 /** Requests per minute; 0: as many as come. */
 export interface RateLimits {
@@ -17,7 +17,7 @@ const WINDOW_MS = 60_000;
 const MAX_CALLERS = 50_000;
 
 /** One caller's minute, which begins with its first request. */
-interface Minute {
+interface RateWindow {
   endsAt: number;
   requests: number;
 }
@@ -27,29 +27,29 @@ interface Minute {
  * `-Reset` (seconds), as IETF draft-polli-ratelimit-headers has them; what is too many is 429 with `Retry-After`.
  */
 export function rateLimit(limits: RateLimits) {
-  const minutes = new LRUCache<string, Minute>({ max: MAX_CALLERS });
+  const windows = new LRUCache<string, RateWindow>({ max: MAX_CALLERS });
   return createMiddleware<HttpEnv>(async (c, next) => {
     const caller = callerName(c.req.path);
     const limit = caller === 'service' ? limits.service : limits.customer;
     if (limit === 0) return next();
 
     const now = Date.now();
-    const running = minutes.get(caller);
-    const minute = running && running.endsAt > now ? running : { endsAt: now + WINDOW_MS, requests: 0 };
-    if (minute !== running) minutes.set(caller, minute);
-    minute.requests += 1;
+    const current = windows.get(caller);
+    const window = current && current.endsAt > now ? current : { endsAt: now + WINDOW_MS, requests: 0 };
+    if (window !== current) windows.set(caller, window);
+    window.requests += 1;
 
-    const reset = String(Math.ceil((minute.endsAt - now) / 1_000));
-    const isTooMuch = minute.requests > limit;
-    if (isTooMuch) {
+    const reset = String(Math.ceil((window.endsAt - now) / 1_000));
+    const isOverLimit = window.requests > limit;
+    if (isOverLimit) {
       const message = `More than ${limit} requests in a minute; the next ones are welcome in ${reset} s`;
-      c.res = problem(c, new PersonaError('rate_limited', message));
+      c.res = problemResponse(c, new PersonaError('rate_limited', message));
       c.header('retry-after', reset);
     } else {
       await next();
     }
     c.header('ratelimit-limit', String(limit));
-    c.header('ratelimit-remaining', String(Math.max(0, limit - minute.requests)));
+    c.header('ratelimit-remaining', String(Math.max(0, limit - window.requests)));
     c.header('ratelimit-reset', reset);
   });
 }

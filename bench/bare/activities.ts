@@ -19,20 +19,20 @@ type Writes = Partial<Record<keyof BareActivities, (input: never) => Promise<voi
 
 /** Activities that do nothing but answer; those of `writes` write before. */
 export function createBareActivities(answers: BareAnswers, writes: Writes): BareActivities {
-  const answering =
+  const activityFor =
     (name: keyof BareActivities): Activity =>
     async (input) => {
       await writes[name]?.(input as never);
       return answers[name];
     };
   return {
-    openRecovery: answering('openRecovery'),
-    endReview: answering('endReview'),
-    claimAttempt: answering('claimAttempt'),
-    charge: answering('charge'),
-    recordAttempt: answering('recordAttempt'),
-    deliverNotice: answering('deliverNotice'),
-    onboard: answering('onboard'),
-    applyOutcome: answering('applyOutcome'),
+    openRecovery: activityFor('openRecovery'),
+    endReview: activityFor('endReview'),
+    claimAttempt: activityFor('claimAttempt'),
+    charge: activityFor('charge'),
+    recordAttempt: activityFor('recordAttempt'),
+    deliverNotice: activityFor('deliverNotice'),
+    onboard: activityFor('onboard'),
+    applyOutcome: activityFor('applyOutcome'),
   };
 }

@@ -80,7 +80,7 @@ export function fraudWrites(driver: Driver, notify: { url: string; secret: strin
         customer: suspends ? { status: 'active', seq: 11 } : null,
       };
       const why = `fraud case ${case_id}`;
-      const rated = { old_trust_score: 0.9, new_trust_score: score, observed_at: report.occurred_at };
+      const trustChange = { old_trust_score: 0.9, new_trust_score: score, observed_at: report.occurred_at };
       const old_status = 'active';
       const own: [string, object][] = [
         [
@@ -118,7 +118,7 @@ export function fraudWrites(driver: Driver, notify: { url: string; secret: strin
         ...{ notice, own: own.length, applied: JSON.stringify(applied), key: `outcome:${event_id}` },
         result: JSON.stringify({ result: { applied: true, customer_status: 'active', recoveries: [] } }),
         events: [
-          eventOf('device', device_id, 0, 'DeviceTrustScoreUpdated', { ...rated, ...sharers }, about),
+          eventOf('device', device_id, 0, 'DeviceTrustScoreUpdated', { ...trustChange, ...sharers }, about),
           ...own.map(([type, data], n) => eventOf('customer', customer_id, n + 1, type, data, about)),
         ],
       });
@@ -143,7 +143,7 @@ export function fraudWrites(driver: Driver, notify: { url: string; secret: strin
   };
 
   async function send(ids: { notification_id: string; customer_id: string }): Promise<void> {
-    const body = JSON.stringify({ ...NOTICE_SENT, ...ids, created_at: new Date().toISOString() });
+    const body = JSON.stringify({ ...NOTICE_BODY, ...ids, created_at: new Date().toISOString() });
     const headers = {
       'content-type': 'application/json; charset=utf-8',
       'idempotency-key': ids.notification_id,
@@ -157,7 +157,7 @@ export function fraudWrites(driver: Driver, notify: { url: string; secret: strin
 
 const noticeIdOf = (case_id: string) => `fraud:${case_id}:account_suspended:1`;
 
-const NOTICE_SENT = {
+const NOTICE_BODY = {
   ...{ channel: 'email', to: 'bare@shop.example', template: 'account_suspended', locale: 'en-US' },
   subject: 'Your account is on hold',
   text: 'We have put your account on hold, because something about it looked unusual.'.repeat(4),

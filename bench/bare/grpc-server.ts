@@ -49,15 +49,15 @@ async function read(customer_id: string): Promise<GetCustomerContextResponse> {
   }
 }
 
-let echoed: GetCustomerContextResponse | undefined;
+let lastResponse: GetCustomerContextResponse | undefined;
 const getCustomerContext: handleUnaryCall<GetCustomerContextRequest, GetCustomerContextResponse> = (
   { request: { customer_id, consistency } },
   callback,
 ) => {
-  if (consistency === Consistency.CONSISTENCY_EVENTUAL && echoed !== undefined) callback(null, echoed);
+  if (consistency === Consistency.CONSISTENCY_EVENTUAL && lastResponse !== undefined) callback(null, lastResponse);
   else
     read(customer_id).then((response) => {
-      echoed = response;
+      lastResponse = response;
       callback(null, response);
     }, callback);
 };

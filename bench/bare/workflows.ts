@@ -14,13 +14,13 @@ import {
 import type { BareActivities } from './activities.ts';
 import { gatewayQueueOf, noticesQueueOf } from './queues.ts';
 
-const TIMES = { startToCloseTimeout: '20s', scheduleToCloseTimeout: '1d' } as const;
+const ACTIVITY_TIMEOUTS = { startToCloseTimeout: '20s', scheduleToCloseTimeout: '1d' } as const;
 const { openRecovery, endReview, claimAttempt, recordAttempt, onboard, applyOutcome } =
-  proxyActivities<BareActivities>(TIMES);
+  proxyActivities<BareActivities>(ACTIVITY_TIMEOUTS);
 
 const deliverNotice: BareActivities['deliverNotice'] = (notice) => {
   const taskQueue = noticesQueueOf(workflowInfo().taskQueue);
-  return proxyActivities<BareActivities>({ ...TIMES, taskQueue }).deliverNotice(notice);
+  return proxyActivities<BareActivities>({ ...ACTIVITY_TIMEOUTS, taskQueue }).deliverNotice(notice);
 };
 
 interface Failure {
@@ -37,7 +37,7 @@ export async function bareRecovery({ payment_id }: { payment_id: string }): Prom
   await openRecovery({ failure, claim_first: true });
   const key = `recovery:${payment_id}:${failure?.customer_id}:1`;
   const taskQueue = gatewayQueueOf(workflowInfo().taskQueue);
-  const { charge } = proxyActivities<BareActivities>({ ...TIMES, taskQueue });
+  const { charge } = proxyActivities<BareActivities>({ ...ACTIVITY_TIMEOUTS, taskQueue });
   const answer = await charge({ payment_id, key });
   await recordAttempt({ payment_id, key, answer });
   const template = 'recovery_succeeded';
@@ -51,12 +51,12 @@ const STATE = defineSearchAttributeKey('PersonaState', 'KEYWORD');
 /** Waits on a timer and a signal, and then charges. */
 export async function bareWaiting({ payment_id }: { payment_id: string }): Promise<unknown> {
   let failure: Failure | undefined;
-  let isToTry = false;
+  let isRetryRequested = false;
   setHandler(defineSignal<[Failure]>('paymentFailed'), (payload) => {
     failure = payload;
   });
   setHandler(defineSignal('retryNow'), () => {
-    isToTry = true;
+    isRetryRequested = true;
   });
   await condition(() => failure !== undefined);
   const opening = await openRecovery({ failure, claim_first: true });
@@ -65,13 +65,13 @@ export async function bareWaiting({ payment_id }: { payment_id: string }): Promi
   const notice = { notification_id: payment_id, payment_id, customer_id: failure?.customer_id };
   await deliverNotice({ ...notice, template });
   upsertSearchAttributes([{ key: STATE, value: 'waiting' }]);
-  await condition(() => isToTry, DAY_MS);
+  await condition(() => isRetryRequested, DAY_MS);
 
   await endReview({ payment_id });
   const key = `recovery:${payment_id}:${failure?.customer_id}:1`;
   await claimAttempt({ payment_id, key });
   const taskQueue = gatewayQueueOf(workflowInfo().taskQueue);
-  const { charge } = proxyActivities<BareActivities>({ ...TIMES, taskQueue });
+  const { charge } = proxyActivities<BareActivities>({ ...ACTIVITY_TIMEOUTS, taskQueue });
   const answer = await charge({ payment_id, key });
   await recordAttempt({ payment_id, key, answer });
   await deliverNotice({ ...notice, template: 'recovery_succeeded' });

@@ -3,10 +3,10 @@
 import { randomUUID } from 'node:crypto';
 import type { Graph } from '../../graph/index.ts';
 import { toParameters } from '../../graph/values.ts';
-import { loadOf } from '../side-by-side.ts';
+import { runCalls } from '../side-by-side.ts';
 
 const PAGE = 1_000;
-const LANES = 8;
+const CONCURRENCY = 8;
 
 const BARE_PAGE = `
   MATCH (p:PaymentMethod)
@@ -64,7 +64,7 @@ export async function scanBare(scan: BareScan): Promise<{ scanned: number; notif
     const due = page.filter(
       (row) => row.noticed !== noticed && row.is_default && row.customer_status === 'active',
     );
-    if (due.length > 0) await loadOf(due.length, LANES, (n) => notice(scan, due[n] as Row));
+    if (due.length > 0) await runCalls(due.length, CONCURRENCY, (n) => notice(scan, due[n] as Row));
     scanned += page.length;
     notified += due.length;
     after = last.id;
@@ -74,8 +74,8 @@ export async function scanBare(scan: BareScan): Promise<{ scanned: number; notif
 async function notice({ graph, gateway, day, noticed, tokens }: BareScan, row: Row): Promise<void> {
   const { id, customer_id } = row;
   const headers = { authorization: 'Bearer sk_test_bench' };
-  const asked = await fetch(`${gateway}/v1/payment_methods/${tokens.get(id)}`, { headers });
-  const found = (await asked.json()) as { id?: string };
+  const response = await fetch(`${gateway}/v1/payment_methods/${tokens.get(id)}`, { headers });
+  const found = (await response.json()) as { id?: string };
   if (found.id === undefined) throw new Error(`the gateway does not know ${id}`);
   const due = `expiry:${id}:${noticed}`;
   const session = graph.writeSession();

@@ -1,30 +1,30 @@
 /** The scan of expiring cards beside the least that reads and writes the same. */
 
 import { randomUUID } from 'node:crypto';
-import { beginningOf } from '../../domain/expiry/calendar.ts';
-import { WorkflowName } from '../../domain/processes.ts';
+import { startOfDay } from '../../domain/expiry/calendar.ts';
+import { WorkflowName } from '../../domain/workflow-contracts.ts';
 import type { Graph } from '../../graph/index.ts';
 import type { ExpiryResult } from '../../workflows/monitor-expiring-cards.ts';
-import { addVerified, type Cardholder } from '../customers.ts';
+import { addVerifiedCardholders, type Cardholder } from '../customers.ts';
 import { type Memory, memoryOf } from '../memory.ts';
 import type { Comparison, Findings } from '../result.ts';
-import { compared, REPETITIONS, sideBySide } from '../side-by-side.ts';
+import { toComparison, REPETITIONS, sideBySide } from '../side-by-side.ts';
 import type { BenchSystem } from '../system.ts';
-import { addWorldCards } from '../world.ts';
+import { addSyntheticCards } from '../synthetic-graph.ts';
 import { scanBare } from './bare.ts';
 
 const QUEUE = 'bench-expiry';
 /** How many cards there are; fewer for a try. */
 const SIZES = (process.env.BENCH_EXPIRY_CARDS ?? '10000,100000,1000000').split(',').map(Number);
 /** Of every fifty cards one is due. */
-const DUE = 50;
+const DUE_ONE_IN = 50;
 /** Up to so many cards also with some due: of a million 20 000 are, and a turn of them takes minutes. */
 const DUE_UP_TO = 100_000;
 /** A turn of a million cards takes most of a minute on each side. */
 const turnsOf = (cards: number) => (cards > 100_000 ? 3 : REPETITIONS);
 /** When all of the cards are good for 30 days more. */
 const END = '2030-12-31';
-const NOW = beginningOf('2030-12-01');
+const NOW = startOfDay('2030-12-01');
 const NOTICED = '2030-12:notice_30';
 /** A page cache that holds the graph. */
 const PAGE_CACHE = '4g';
@@ -68,11 +68,11 @@ export const expiryBenchmark = {
       for (const size of SIZES) {
         const began = performance.now();
         log(`adding cards up to ${size}…`);
-        const isDueToo = size <= DUE_UP_TO;
-        const ordinary = isDueToo ? size - Math.floor(size / DUE) : size - due.length;
-        await addWorldCards(graph, { from: cards + 1, to: ordinary, noticed: NOTICED });
+        const includesDue = size <= DUE_UP_TO;
+        const ordinary = includesDue ? size - Math.floor(size / DUE_ONE_IN) : size - due.length;
+        await addSyntheticCards(graph, { from: cards + 1, to: ordinary, noticed: NOTICED });
         cards = ordinary;
-        due.push(...(await addVerified({ addresses, graph }, size - ordinary - due.length)));
+        due.push(...(await addVerifiedCardholders({ addresses, graph }, size - ordinary - due.length)));
         await setNoticed(graph, due, NOTICED);
         log(`added in ${Math.round((performance.now() - began) / 1_000)} s`);
 
@@ -80,16 +80,16 @@ export const expiryBenchmark = {
           ...env,
           ...{ SCAN_QUEUE: QUEUE, SCAN_NOW: String(NOW) },
         });
-        const nothing = await sideBySide(
+        const noneDue = await sideBySide(
           () => scan(size, 0),
           () => bare(size, 0),
           turnsOf(size),
         );
-        const comparisons = [row(`nothing due, ${size} cards`, nothing, 0.5)];
+        const comparisons = [row(`nothing due, ${size} cards`, noneDue, 0.5)];
         // NaN where the system is not Linux.
         const memory = memoryOf(worker.pid) ?? { now: Number.NaN, peak: Number.NaN };
         log(`${size} cards with nothing due measured; the worker had ${Math.round(memory.peak)} MB at most`);
-        if (isDueToo) {
+        if (includesDue) {
           const some = await sideBySide(
             async () => {
               await setNoticed(graph, due, null);
@@ -131,14 +131,14 @@ function row(
   sides: Record<'persona' | 'bare', { perSecond: number }[]>,
   atLeast: number,
 ): Comparison {
-  return { ...compared(what, 'cards/s', 'perSecond', sides), goal: { atLeast } };
+  return { ...toComparison(what, 'cards/s', 'perSecond', sides), goal: { atLeast } };
 }
 
 type Counted = Pick<ExpiryResult, 'scanned' | 'notified'>;
 
-function requireCounts({ scanned, notified }: Counted, asked: Counted): void {
-  if (scanned !== asked.scanned || notified !== asked.notified)
-    throw new Error(`${scanned} cards were scanned and ${notified} due, not ${JSON.stringify(asked)}`);
+function requireCounts({ scanned, notified }: Counted, expected: Counted): void {
+  if (scanned !== expected.scanned || notified !== expected.notified)
+    throw new Error(`${scanned} cards were scanned and ${notified} due, not ${JSON.stringify(expected)}`);
 }
 
 /** @param noticed `null`: their notice is due again */

@@ -5,7 +5,7 @@
 
 import { createExpiryActivities } from '../../activities/expiry.ts';
 import { createStripeGateway } from '../../adapters/stripe/gateway.ts';
-import type { TaskQueueName } from '../../domain/processes.ts';
+import type { TaskQueueName } from '../../domain/workflow-contracts.ts';
 import { openConfiguredGraph } from '../../graph/index.ts';
 import { readWorkerEnvironment } from '../../platform/environment.ts';
 import { readPolicy } from '../../platform/policy.ts';
@@ -28,7 +28,7 @@ const worker = await createQueueWorker({
     gateway: createStripeGateway({ ...stripe, apiKey: stripe.apiKey.reveal() }),
     // How often the gateway may be asked is no part of what is measured.
     policy: { ...readPolicy(), gateway: { maxPerSecond: Number.MAX_SAFE_INTEGER } },
-    tellRecoveries: async () => {},
+    signalRecoveries: async () => {},
     followChange: async () => {},
     startNotice: async () => true,
     countCards: () => {},

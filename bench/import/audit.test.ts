@@ -19,10 +19,10 @@ beforeAll(() => {
   );
 });
 afterAll(() => rmSync(folder, { recursive: true }));
-const answer = () => ({ lines: 10, created: 7, recognised: 1, repeated: 0, rejected: 2, report });
+const summary = () => ({ lines: 10, created: 7, recognised: 1, repeated: 0, rejected: 2, report });
 
 test('every line was taken once or reported once', () => {
-  expect(() => audit(expected, { answer: answer(), before, after })).not.toThrow();
+  expect(() => audit(expected, { summary: summary(), before, after })).not.toThrow();
 });
 
 test.each([
@@ -31,20 +31,20 @@ test.each([
   ['cards', { after: { ...after, cards: 84 } }],
   ['processes', { after: { ...after, processes: 66 } }],
 ])('what is left behind is counted: %s', (what, found) => {
-  expect(() => audit(expected, { answer: answer(), before, ...found })).toThrow(`${what}: `);
+  expect(() => audit(expected, { summary: summary(), before, ...found })).toThrow(`${what}: `);
 });
 
 test('a line that was reported twice, or not at all, is no other number', () => {
   const found = { before, after };
   writeFileSync(report, '{"line": 2}\n{"line": 2}\n');
-  expect(() => audit(expected, { ...found, answer: answer() })).toThrow('lines in the report: [2,2]');
-  const { report: _, ...silent } = answer();
-  expect(() => audit(expected, { ...found, answer: silent })).toThrow('lines in the report: []');
+  expect(() => audit(expected, { ...found, summary: summary() })).toThrow('lines in the report: [2,2]');
+  const { report: _, ...silent } = summary();
+  expect(() => audit(expected, { ...found, summary: silent })).toThrow('lines in the report: []');
 });
 
 test('what the program says of itself counts, too', () => {
-  const said = { ...answer(), created: 6, recognised: 0, repeated: 2 };
-  expect(() => audit(expected, { answer: said, before, after })).toThrow(
+  const summaryWithRepeats = { ...summary(), created: 6, recognised: 0, repeated: 2 };
+  expect(() => audit(expected, { summary: summaryWithRepeats, before, after })).toThrow(
     /created: 6 .*recognised: 0 .*repeated: 2 /,
   );
 });

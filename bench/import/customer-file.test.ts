@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
 import { validateOnboarding } from '../../domain/onboarding.ts';
-import { formRules } from '../../domain/onboarding-forms.ts';
+import { formatRules } from '../../domain/onboarding-formats.ts';
 import { readPolicy } from '../../platform/policy.ts';
-import { expectedOf, lineOf, type Stretch } from './customer-file.ts';
+import { expectedOf, lineOf, type LineRange } from './customer-file.ts';
 
-const stretch: Stretch = { first: 10_000, lines: 3_000 };
-const rules = formRules(readPolicy());
+const range: LineRange = { first: 10_000, lines: 3_000 };
+const rules = formatRules(readPolicy());
 
-interface Taken {
+interface AcceptedLine {
   line: number;
   emails: string[];
   token?: string;
@@ -15,16 +15,16 @@ interface Taken {
 }
 
 /** As the import judges them. */
-function read(): { taken: Taken[]; refused: number[] } {
-  const taken: Taken[] = [];
+function readRange(): { accepted: AcceptedLine[]; refused: number[] } {
+  const accepted: AcceptedLine[] = [];
   const refused: number[] = [];
-  for (let line = 1; line <= stretch.lines; line += 1) {
-    const request = requestOf(lineOf(stretch.first + line - 1, stretch));
+  for (let line = 1; line <= range.lines; line += 1) {
+    const request = requestOf(lineOf(range.first + line - 1, range));
     if (request === undefined) refused.push(line);
     else {
       const identifiers = request.digital_identifiers ?? [];
       const emails = identifiers.filter(({ type }) => type === 'email');
-      taken.push({
+      accepted.push({
         line,
         emails: emails.map(({ value }) => value.toLowerCase()),
         token: request.payment_method_details?.token,
@@ -32,7 +32,7 @@ function read(): { taken: Taken[]; refused: number[] } {
       });
     }
   }
-  return { taken, refused };
+  return { accepted, refused };
 }
 
 function requestOf(line: string) {
@@ -45,31 +45,31 @@ function requestOf(line: string) {
 }
 
 test('a stretch is what it is said to be: persons, cards, and lines that are refused', () => {
-  const { taken, refused } = read();
-  const expected = expectedOf(stretch);
+  const { accepted, refused } = readRange();
+  const expected = expectedOf(range);
   expect(refused).toEqual(expected.refused);
   expect(refused).toEqual([251, 751, 1251, 1751, 2251, 2751]);
-  expect(new Set(taken.flatMap(({ emails }) => emails)).size).toBe(expected.customers);
-  const cards = taken.flatMap(({ token }) => token ?? []);
+  expect(new Set(accepted.flatMap(({ emails }) => emails)).size).toBe(expected.customers);
+  const cards = accepted.flatMap(({ token }) => token ?? []);
   expect(new Set(cards).size).toBe(expected.cards);
   expect(cards).toHaveLength(expected.cards);
   // Whoever returns brings another device.
-  expect(new Set(taken.map(({ device }) => device)).size).toBe(taken.length);
+  expect(new Set(accepted.map(({ device }) => device)).size).toBe(accepted.length);
 });
 
 test('who returns has been in the file before', () => {
-  const { taken } = read();
+  const { accepted } = readRange();
   const seen = new Set<string>();
-  const returning = taken.filter(({ emails: [email = ''] }) => {
+  const returning = accepted.filter(({ emails: [email = ''] }) => {
     const known = seen.has(email);
     seen.add(email);
     return known;
   });
-  expect(returning).toHaveLength(stretch.lines / 20);
+  expect(returning).toHaveLength(range.lines / 20);
 });
 
 test('a line is the same each time, and in no other stretch', () => {
-  expect(lineOf(10_007, stretch)).toBe(lineOf(10_007, stretch));
+  expect(lineOf(10_007, range)).toBe(lineOf(10_007, range));
   const all = Array.from({ length: 2_000 }, (_, n) => lineOf(n, { first: 0, lines: 2_000 }));
   expect(new Set(all).size).toBe(2_000);
 });

@@ -18,7 +18,7 @@ const FIRST_DAY = Date.parse('2026-01-01T00:00:00Z');
 const MINUTES = 300 * 24 * 60;
 
 /** A stretch of the list. */
-export interface Stretch {
+export interface LineRange {
   /** The number of its first line in the list, a multiple of 500. */
   first: number;
   lines: number;
@@ -37,17 +37,17 @@ export interface Expected {
 /** Ids of a stretch's transactions begin so, and nobody else's. */
 export const TRANSACTIONS = `${SEED}-`;
 
-export async function writeCustomerFile(path: string, stretch: Stretch): Promise<void> {
+export async function writeCustomerFile(path: string, range: LineRange): Promise<void> {
   const lines = function* () {
-    for (const n of numbersOf(stretch)) yield `${lineOf(n, stretch)}\n`;
+    for (const n of numbersOf(range)) yield `${lineOf(n, range)}\n`;
   };
   await pipeline(Readable.from(lines()), createWriteStream(path));
 }
 
-export function expectedOf(stretch: Stretch): Expected {
-  const expected: Expected = { lines: stretch.lines, customers: 0, cards: 0, refused: [] };
-  for (const n of numbersOf(stretch)) {
-    if (isRefused(n)) expected.refused.push(n - stretch.first + 1);
+export function expectedOf(range: LineRange): Expected {
+  const expected: Expected = { lines: range.lines, customers: 0, cards: 0, refused: [] };
+  for (const n of numbersOf(range)) {
+    if (isRefused(n)) expected.refused.push(n - range.first + 1);
     else if (!isReturning(n)) {
       expected.customers += 1;
       if (hasCard(n)) expected.cards += 1;
@@ -56,56 +56,56 @@ export function expectedOf(stretch: Stretch): Expected {
   return expected;
 }
 
-export function lineOf(n: number, stretch: Stretch): string {
+export function lineOf(n: number, range: LineRange): string {
   if (isRefused(n)) return refusedLine(n);
-  return JSON.stringify(isReturning(n) ? returning(n, stretch) : newcomer(n));
+  return JSON.stringify(isReturning(n) ? returningCustomerRequest(n, range) : newCustomerRequest(n));
 }
 
-function* numbersOf({ first, lines }: Stretch): Generator<number> {
+function* numbersOf({ first, lines }: LineRange): Generator<number> {
   for (let n = first; n < first + lines; n += 1) yield n;
 }
 
 const isRefused = (n: number) => n % REFUSED.every === REFUSED.at;
 const isReturning = (n: number) => n % RETURNING.every === RETURNING.at;
-const hasCard = (n: number) => draw(n, 'card') < SHARE.card;
+const hasCard = (n: number) => randomFraction(n, 'card') < SHARE.card;
 
 /** 32 bytes in hexadecimal. */
 const digest = (n: number, what: string) => createHash('sha256').update(`${SEED}:${n}:${what}`).digest('hex');
 /** 0 to 1, exclusive. */
-const draw = (n: number, what: string) => Number.parseInt(digest(n, what).slice(0, 8), 16) / 2 ** 32;
+const randomFraction = (n: number, what: string) => Number.parseInt(digest(n, what).slice(0, 8), 16) / 2 ** 32;
 
-function newcomer(n: number) {
+function newCustomerRequest(n: number) {
   return {
-    ...visit(n),
-    customer_metadata: { segment: 'imported', locale: 'de-DE', ltv: (draw(n, 'ltv') * 2_000).toFixed(2) },
+    ...checkoutFields(n),
+    customer_metadata: { segment: 'imported', locale: 'de-DE', ltv: (randomFraction(n, 'ltv') * 2_000).toFixed(2) },
     digital_identifiers: [
-      { type: 'email', value: email(n), is_verified: draw(n, 'verified') < SHARE.verified },
-      ...(draw(n, 'phone') < SHARE.phone ? [{ type: 'phone_number', value: `+49151${10_000_000 + n}` }] : []),
+      { type: 'email', value: email(n), is_verified: randomFraction(n, 'verified') < SHARE.verified },
+      ...(randomFraction(n, 'phone') < SHARE.phone ? [{ type: 'phone_number', value: `+49151${10_000_000 + n}` }] : []),
     ],
-    ...(draw(n, 'address') < SHARE.address && { address_details: address(n) }),
+    ...(randomFraction(n, 'address') < SHARE.address && { address_details: address(n) }),
     ...(hasCard(n) && { payment_method_details: card(n) }),
   };
 }
 
 /** With another device, the e-mail address in other letters. */
-function returning(n: number, { first }: Stretch) {
+function returningCustomerRequest(n: number, { first }: LineRange) {
   // Lines whose number is a multiple of `every` are newcomers.
-  const earlier = Math.floor((draw(n, 'earlier') * (n - first)) / RETURNING.every) * RETURNING.every;
+  const earlier = Math.floor((randomFraction(n, 'earlier') * (n - first)) / RETURNING.every) * RETURNING.every;
   return {
-    ...visit(n),
+    ...checkoutFields(n),
     digital_identifiers: [{ type: 'email', value: email(first + earlier).toUpperCase() }],
   };
 }
 
-function visit(n: number) {
+function checkoutFields(n: number) {
   return {
     transaction_id: `${TRANSACTIONS}${n}`,
-    occurred_at: new Date(FIRST_DAY + Math.floor(draw(n, 'time') * MINUTES) * 60_000).toISOString(),
+    occurred_at: new Date(FIRST_DAY + Math.floor(randomFraction(n, 'time') * MINUTES) * 60_000).toISOString(),
     device_details: {
       fingerprint: `device-${digest(n, 'device')}`,
       ip: `203.0.113.${n % 256}`,
       user_agent: 'Mozilla/5.0 (iPhone; CPU iPhone OS 19_1 like Mac OS X)',
-      trust_score: Number(draw(n, 'trust').toFixed(2)),
+      trust_score: Number(randomFraction(n, 'trust').toFixed(2)),
     },
   };
 }
@@ -137,7 +137,7 @@ function card(n: number) {
 
 /** No JSON, no time, a card's number where its token belongs: in turns. */
 function refusedLine(n: number): string {
-  const { occurred_at, ...timeless } = newcomer(n);
+  const { occurred_at, ...timeless } = newCustomerRequest(n);
   const withNumber = { type: 'card', token: '4242424242424242' };
   const kinds = [
     JSON.stringify({ ...timeless, occurred_at }).slice(0, -10),

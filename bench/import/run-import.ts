@@ -8,10 +8,10 @@ import type { BenchSystem } from '../system.ts';
 import { memoryOf } from '../memory.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
-const LOOK_EVERY_MS = 50;
+const SAMPLE_INTERVAL_MS = 50;
 
 /** What the program says of itself at its end. */
-export interface Answer {
+export interface ImportSummary {
   lines: number;
   created: number;
   recognised: number;
@@ -22,7 +22,7 @@ export interface Answer {
 }
 
 export interface ImportRun {
-  answer: Answer;
+  summary: ImportSummary;
   /** From the program's start to its end. */
   seconds: number;
   /** Resident memory in MB; NaN where the system is not Linux. */
@@ -34,7 +34,7 @@ export async function runImport(
   file: string,
   { env, guard }: Pick<BenchSystem, 'env' | 'guard'>,
 ): Promise<ImportRun> {
-  guard.mayStart();
+  guard.assertNotStopping();
   const startedAt = performance.now();
   const child = spawn(process.execPath, [PROGRAM, 'import', file, '--json'], {
     env,
@@ -45,13 +45,13 @@ export async function runImport(
   if (pid === undefined) throw new Error(`cannot start ${PROGRAM}`);
   guard.own(pid, 'program');
   let peak = Number.NaN;
-  const looking = setInterval(() => {
+  const sampling = setInterval(() => {
     peak = memoryOf(pid)?.peak ?? peak;
-  }, LOOK_EVERY_MS);
+  }, SAMPLE_INTERVAL_MS);
   const [out, err] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
-  clearInterval(looking);
+  clearInterval(sampling);
   guard.disown(pid);
   const seconds = (performance.now() - startedAt) / 1_000;
   if (!out.startsWith('{')) throw new Error(`the import of ${file} ended with ${child.exitCode}: ${err}`);
-  return { answer: JSON.parse(out) as Answer, seconds, peak };
+  return { summary: JSON.parse(out) as ImportSummary, seconds, peak };
 }

@@ -2,12 +2,12 @@
 
 import type { PaymentFailed } from '../../domain/recovery/messages.ts';
 import { MAX_CACHED_WORKFLOWS } from '../../temporal/worker.ts';
-import { addCardholders, addDebtors, failureOf } from '../customers.ts';
-import { readTraces } from '../executions.ts';
+import { addSingleCardPayers, addUnverifiedPayers, failureOf } from '../customers.ts';
+import { readTrace } from '../executions.ts';
 import { type Comparison, type Findings, quantile } from '../result.ts';
-import { compared, sideBySide } from '../side-by-side.ts';
+import { toComparison, sideBySide } from '../side-by-side.ts';
 import type { BenchSystem } from '../system.ts';
-import { bareSide, type Held, personaSide, type Side } from './sides.ts';
+import { bareSide, type WorkerMemory, personaSide, type Side } from './sides.ts';
 import { inSteps } from './steps.ts';
 
 const BARE_QUEUE = 'bare-open';
@@ -39,22 +39,22 @@ export const openRecoveriesBenchmark = {
     log(`adding ${MANY} customers…`);
     // Those that are charged must be known to the gateway.
     const charges = 2 * CHARGES * (TURNS + 1);
-    const payers = await addCardholders(system, charges + 1);
-    const debtors = await addDebtors(graph, MANY - charges);
-    const [first, ...failures] = [...payers, ...debtors].map(failureOf);
+    const payers = await addSingleCardPayers(system, charges + 1);
+    const unverifiedPayers = await addUnverifiedPayers(graph, MANY - charges);
+    const [first, ...failures] = [...payers, ...unverifiedPayers].map(failureOf);
     if (first === undefined) throw new Error('there is no customer');
 
     const persona = personaSide(system, worker);
     await persona.open([first]);
     await persona.charge(first.payment_id);
-    const { answers } = await readTraces(temporal, `recovery:${first.payment_id}`);
+    const { answers } = await readTrace(temporal, `recovery:${first.payment_id}`);
     const bareWorker = await startBare('worker', {}, { BARE_QUEUE, BARE_ANSWERS: JSON.stringify(answers) });
     const sides = { persona, bare: bareSide(temporal, BARE_QUEUE, bareWorker) };
 
     await openOnBoth(sides, failures.slice(0, WARM));
-    const warm = await heldBy(sides);
+    const warm = await measureBoth(sides);
     await openOnBoth(sides, failures.slice(WARM, FEW));
-    const memory = perRecovery(warm, await heldBy(sides), FEW - WARM);
+    const memory = perRecovery(warm, await measureBoth(sides), FEW - WARM);
     log(`${FEW} open`);
     const chargeable = failures.slice(0, charges).map(({ payment_id }) => payment_id);
     const few = await measure(sides, {
@@ -76,7 +76,7 @@ export const openRecoveriesBenchmark = {
     await bareWorker.stop();
     return {
       comparisons: [
-        compared('opened', 'recoveries/s', 'perSecond', opened),
+        toComparison('opened', 'recoveries/s', 'perSecond', opened),
         ...memory,
         ...figures(`${FEW} open`, few),
         ...figures(`${MANY} open`, many),
@@ -90,16 +90,16 @@ async function openOnBoth(sides: Sides<Side>, failures: readonly PaymentFailed[]
   await sides.bare.open(failures);
 }
 
-async function heldBy({ persona, bare }: Sides<Side>): Promise<Sides<Held>> {
-  return { persona: await persona.held(), bare: await bare.held() };
+async function measureBoth({ persona, bare }: Sides<Side>): Promise<Sides<WorkerMemory>> {
+  return { persona: await persona.measureMemory(), bare: await bare.measureMemory() };
 }
 
-function perRecovery(before: Sides<Held>, after: Sides<Held>, count: number): Comparison[] {
-  const of = (side: keyof Sides<Held>, what: keyof Held) => [
+function perRecovery(before: Sides<WorkerMemory>, after: Sides<WorkerMemory>, count: number): Comparison[] {
+  const growthOf = (side: keyof Sides<WorkerMemory>, what: keyof WorkerMemory) => [
     (after[side][what] - before[side][what]) / count,
   ];
   return (['heap', 'resident'] as const).flatMap((what) => {
-    const [persona, bare] = [of('persona', what), of('bare', what)];
+    const [persona, bare] = [growthOf('persona', what), growthOf('bare', what)];
     const name = what === 'heap' ? 'heap' : 'resident memory';
     const isKnown = !persona.some(Number.isNaN);
     return isKnown ? [{ what: `${name} of a cached one`, unit: 'KB', persona, bare }] : [];
@@ -118,24 +118,24 @@ async function measure(
   { open, charged }: { open: readonly PaymentFailed[]; charged: readonly string[] },
 ): Promise<Sides<Turn[]>> {
   const turnOf = (side: Side) => async (turn: number) => {
-    const asked = Array.from({ length: QUESTIONS }, () => anyOf(open).payment_id);
-    const { p50, p99 } = await side.ask(asked);
-    const took: number[] = [];
+    const paymentIds = Array.from({ length: QUESTIONS }, () => randomItem(open).payment_id);
+    const { p50, p99 } = await side.queryStatus(paymentIds);
+    const durations: number[] = [];
     for (const paymentId of charged.slice(turn * CHARGES, (turn + 1) * CHARGES))
-      took.push(await side.charge(paymentId));
-    return { p50, p99, charge: quantile(took, 0.5) };
+      durations.push(await side.charge(paymentId));
+    return { p50, p99, charge: quantile(durations, 0.5) };
   };
   return sideBySide(turnOf(sides.persona), turnOf(sides.bare), TURNS);
 }
 
 function figures(where: string, measured: Sides<Turn[]>): Comparison[] {
   return [
-    compared(`${where}: status, p50`, 'ms', 'p50', measured),
-    compared(`${where}: status, p99`, 'ms', 'p99', measured),
-    compared(`${where}: \`retryNow\` to the charge, p50`, 'ms', 'charge', measured),
+    toComparison(`${where}: status, p50`, 'ms', 'p50', measured),
+    toComparison(`${where}: status, p99`, 'ms', 'p99', measured),
+    toComparison(`${where}: \`retryNow\` to the charge, p50`, 'ms', 'charge', measured),
   ];
 }
 
-function anyOf<T>(all: readonly T[]): T {
+function randomItem<T>(all: readonly T[]): T {
   return all[Math.floor(Math.random() * all.length)] as T;
 }

@@ -2,22 +2,22 @@
 
 import { setTimeout } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
-import { QueryName, recoveryWorkflowId, SearchAttribute } from '../../domain/processes.ts';
+import { QueryName, recoveryWorkflowId, SearchAttribute } from '../../domain/workflow-contracts.ts';
 import type { PaymentFailed } from '../../domain/recovery/messages.ts';
-import { signalRecovery } from '../../temporal/starts.ts';
+import { signalWithStartRecovery } from '../../temporal/workflow-client.ts';
 import { timeToCharge } from '../executions.ts';
 import { heapOf, type Inspectable } from '../heap.ts';
 import { memoryOf } from '../memory.ts';
-import { type Load, loadOf } from '../side-by-side.ts';
+import { type Load, runCalls } from '../side-by-side.ts';
 import type { Servers } from '../system.ts';
 
 const IN_FLIGHT = 32;
-const LOOK_EVERY_MS = 250;
-const PATIENCE_MS = 15 * 60_000;
+const POLL_MS = 250;
+const TIMEOUT_MS = 15 * 60_000;
 const RETRY = 'retryNow';
 
 /** What a worker takes with what it keeps in its cache, in KB. */
-export interface Held {
+export interface WorkerMemory {
   /** In use in its heaps after a garbage collection. */
   heap: number;
   /** NaN where the system is not Linux. */
@@ -28,18 +28,18 @@ export interface Side {
   /** Opens a recovery of each, and waits until all of them wait. @returns recoveries a second */
   open(failures: readonly PaymentFailed[]): Promise<{ perSecond: number }>;
   /** Asks the recoveries of these payments for their status, one after the other. */
-  ask(payments: readonly string[]): Promise<Load>;
+  queryStatus(payments: readonly string[]): Promise<Load>;
   /** Lets it try again. @returns milliseconds until its charge began */
   charge(paymentId: string): Promise<number>;
-  held(): Promise<Held>;
+  measureMemory(): Promise<WorkerMemory>;
 }
 
-interface Kind {
+interface SideOptions {
   worker: Inspectable;
   workflowId(paymentId: string): string;
   start(failure: PaymentFailed): Promise<unknown>;
   /** How many have come to wait since the beginning. */
-  waiting(): Promise<number>;
+  countWaiting(): Promise<number>;
 }
 
 const NOTICES = `
@@ -50,8 +50,8 @@ export function personaSide({ graph, temporal }: Servers, worker: Inspectable): 
   return side(temporal, {
     worker,
     workflowId: recoveryWorkflowId,
-    start: (failure) => signalRecovery(temporal, 'paymentFailed', failure),
-    async waiting() {
+    start: (failure) => signalWithStartRecovery(temporal, 'paymentFailed', failure),
+    async countWaiting() {
       const [row] = await graph.read<{ told: number }>(NOTICES);
       return row?.told ?? 0;
     },
@@ -71,7 +71,7 @@ export function bareSide(temporal: Client, queue: string, worker: Inspectable): 
         signal: 'paymentFailed',
         signalArgs: [failure],
       }),
-    async waiting() {
+    async countWaiting() {
       const { count } = await temporal.workflow.count(
         `WorkflowType = 'bareWaiting' AND ${SearchAttribute.state} = 'waiting'`,
       );
@@ -80,22 +80,22 @@ export function bareSide(temporal: Client, queue: string, worker: Inspectable): 
   });
 }
 
-function side(temporal: Client, { worker, workflowId, start, waiting }: Kind): Side {
+function side(temporal: Client, { worker, workflowId, start, countWaiting }: SideOptions): Side {
   const handleOf = (paymentId: string) => temporal.workflow.getHandle(workflowId(paymentId));
   return {
     async open(failures) {
-      const before = await waiting();
+      const before = await countWaiting();
       const startedAt = performance.now();
-      await loadOf(failures.length, IN_FLIGHT, (n) => start(failures[n] as PaymentFailed));
-      for (let found = before; found < before + failures.length; found = await waiting()) {
-        if (performance.now() > startedAt + PATIENCE_MS)
+      await runCalls(failures.length, IN_FLIGHT, (n) => start(failures[n] as PaymentFailed));
+      for (let found = before; found < before + failures.length; found = await countWaiting()) {
+        if (performance.now() > startedAt + TIMEOUT_MS)
           throw new Error(`only ${found - before} of ${failures.length} recoveries have come to wait`);
-        await setTimeout(LOOK_EVERY_MS);
+        await setTimeout(POLL_MS);
       }
       return { perSecond: (failures.length * 1_000) / (performance.now() - startedAt) };
     },
-    ask: (payments) =>
-      loadOf(payments.length, 1, (n) => handleOf(payments[n] as string).query(QueryName.status)),
+    queryStatus: (payments) =>
+      runCalls(payments.length, 1, (n) => handleOf(payments[n] as string).query(QueryName.status)),
     async charge(paymentId) {
       const handle = handleOf(paymentId);
       await handle.signal(RETRY, { actor: 'bench', reason: 'measured' });
@@ -104,7 +104,7 @@ function side(temporal: Client, { worker, workflowId, start, waiting }: Kind): S
         throw new Error(`the recovery of ${paymentId} ended otherwise: ${JSON.stringify(result)}`);
       return timeToCharge(temporal, handle.workflowId, RETRY);
     },
-    async held() {
+    async measureMemory() {
       const heap = await heapOf(worker);
       return { heap: heap * 1_000, resident: (memoryOf(worker.pid)?.now ?? Number.NaN) * 1_000 };
     },

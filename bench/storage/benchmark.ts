@@ -1,14 +1,14 @@
 /** How much room one more takes in Neo4j's files: customer, checkout, recovery, event, receipt. */
 
 import { v7 as uuidv7 } from 'uuid';
-import { type Graph, rehearse } from '../../graph/index.ts';
+import { type Graph, withRollback } from '../../graph/index.ts';
 import type { FigureTable, Findings } from '../result.ts';
-import { loadOf } from '../side-by-side.ts';
+import { runCalls } from '../side-by-side.ts';
 import type { BenchSystem, OwnGraph } from '../system.ts';
-import { completeFiles, NO_CHECKPOINT, SETTINGS } from './checkpoint.ts';
-import { propertyRecordsIn, recordsOf, type Room, roomOf } from './files.ts';
-import { lives } from './lives.ts';
-import { pacesOf } from './paces.ts';
+import { forceCheckpoint, NO_CHECKPOINT, SETTINGS } from './checkpoint.ts';
+import { propertyRecordsIn, recordsOf, type DiskUsage, diskUsageOf } from './disk-usage.ts';
+import { scenarios } from './scenarios.ts';
+import { measureThroughput } from './throughput.ts';
 
 /** How many of each; fewer for a try. */
 const COUNT = Number(process.env.BENCH_STORAGE_COUNT ?? 5_000);
@@ -17,7 +17,7 @@ const IN_FLIGHT = 8;
 const WARM_UP_TRIES = 10;
 
 /** What the files hold, and what the graph counts. */
-interface Measured extends Room {
+interface Measured extends DiskUsage {
   node_count: number;
   edge_count: number;
   events: number;
@@ -57,36 +57,36 @@ export const storageBenchmark = {
     'After each step the server writes a checkpoint and its files are summed up, without transaction logs, which are deleted again. ' +
     'Of indexes the figure is a limit: Neo4j copies a page of theirs when it is first changed after a checkpoint, which in a graph as small as this is nearly every one. The last row is of a graph of its own that has written none',
   async run({ startGraph, log }: Pick<BenchSystem, 'startGraph' | 'log'>): Promise<Findings> {
-    const own = await startGraph('storage', SETTINGS);
-    const { graph } = own;
-    const empty = await measure(own);
+    const server = await startGraph('storage', SETTINGS);
+    const { graph } = server;
+    const empty = await measure(server);
     let before = empty;
-    const grow = async (what: string, count: number, work: () => Promise<unknown>): Promise<Measured> => {
+    const measureStep = async (what: string, count: number, work: () => Promise<unknown>): Promise<Measured> => {
       log(`${what}: ${count}…`);
       await work();
-      const after = await measure(own);
-      const each = perOne(before, after, count);
+      const after = await measure(server);
+      const each = perUnit(before, after, count);
       before = after;
       return each;
     };
     try {
       const found: { what: string; each: Measured; event: Measured }[] = [];
-      for (const { what, live } of lives()) {
-        await warmUp(graph, (stage) => live(stage, 0));
+      for (const { what, run } of scenarios()) {
+        await warmUp(graph, (rolledBack) => run(rolledBack, 0));
         const since = new Date().toISOString();
-        const each = await grow(what, COUNT, () => loadOf(COUNT, IN_FLIGHT, (n) => live(graph, n)));
+        const each = await measureStep(what, COUNT, () => runCalls(COUNT, IN_FLIGHT, (n) => run(graph, n)));
         const ids = Array.from({ length: COPIES }, () => uuidv7());
-        const event = await grow('copies of their events', COPIES, () =>
+        const event = await measureStep('copies of their events', COPIES, () =>
           write(graph, COPY_EVENTS, { since, ids }),
         );
         found.push({ what, each, event });
       }
-      const receipt = await grow('copies of receipts', COPIES, () =>
+      const receipt = await measureStep('copies of receipts', COPIES, () =>
         write(graph, COPY_RECEIPTS, { count: COPIES }),
       );
-      const paces = { head: ['', 'a second'], rows: await pacesOf(graph) };
-      const whole = perOne(empty, await measureWhole(startGraph, log), COUNT);
-      return { comparisons: [], tables: [tableOf(found, receipt, whole), paces] };
+      const throughput = { head: ['', 'a second'], rows: await measureThroughput(graph) };
+      const combined = perUnit(empty, await measureCombined(startGraph, log), COUNT);
+      return { comparisons: [], tables: [tableOf(found, receipt, combined), throughput] };
     } finally {
       await graph.close();
     }
@@ -94,26 +94,26 @@ export const storageBenchmark = {
 };
 
 /** All of it once, in a graph that has never written a checkpoint: what its indexes take once nothing in them is there twice. */
-async function measureWhole(
+async function measureCombined(
   startGraph: BenchSystem['startGraph'],
   log: BenchSystem['log'],
 ): Promise<Measured> {
   const { graph, folder, stop } = await startGraph('storage-whole', NO_CHECKPOINT);
   log(`all of these: ${COUNT}…`);
-  for (const { live } of lives()) {
-    await warmUp(graph, (stage) => live(stage, 0));
-    await loadOf(COUNT, IN_FLIGHT, (n) => live(graph, n));
+  for (const { run } of scenarios()) {
+    await warmUp(graph, (rolledBack) => run(rolledBack, 0));
+    await runCalls(COUNT, IN_FLIGHT, (n) => run(graph, n));
   }
   const counted = await countsOf(graph);
   await stop();
-  return { ...counted, ...roomOf(folder) };
+  return { ...counted, ...diskUsageOf(folder) };
 }
 
 /** A server that has just started may take longer for its first plans than a command may take; it keeps those that it has found. */
-async function warmUp(graph: Graph, play: (stage: Graph) => Promise<unknown>): Promise<void> {
+async function warmUp(graph: Graph, work: (rolledBack: Graph) => Promise<unknown>): Promise<void> {
   for (let tries = 1; ; tries += 1) {
     try {
-      return await rehearse(graph, async (stage) => void (await play(stage)));
+      return await withRollback(graph, async (rolledBack) => void (await work(rolledBack)));
     } catch (error) {
       if (tries === WARM_UP_TRIES) throw error;
     }
@@ -121,17 +121,17 @@ async function warmUp(graph: Graph, play: (stage: Graph) => Promise<unknown>): P
 }
 
 async function measure({ graph, folder }: OwnGraph): Promise<Measured> {
-  await completeFiles(graph, folder);
-  return { ...(await countsOf(graph)), ...roomOf(folder) };
+  await forceCheckpoint(graph, folder);
+  return { ...(await countsOf(graph)), ...diskUsageOf(folder) };
 }
 
-async function countsOf(graph: Graph): Promise<Omit<Measured, keyof Room>> {
-  const [counted] = await graph.read<Omit<Measured, keyof Room>>(COUNTS);
+async function countsOf(graph: Graph): Promise<Omit<Measured, keyof DiskUsage>> {
+  const [counted] = await graph.read<Omit<Measured, keyof DiskUsage>>(COUNTS);
   if (counted === undefined) throw new Error('the graph counts nothing');
   return counted;
 }
 
-function perOne(before: Measured, after: Measured, count: number): Measured {
+function perUnit(before: Measured, after: Measured, count: number): Measured {
   const each = { ...after };
   for (const key of Object.keys(each) as (keyof Measured)[]) each[key] = (after[key] - before[key]) / count;
   return each;
@@ -163,7 +163,7 @@ const HEAD = [
 function tableOf(
   found: readonly { what: string; each: Measured; event: Measured }[],
   receipt: Measured,
-  whole: Measured,
+  combined: Measured,
 ): FigureTable {
   const rowOf = (what: string, each: Measured, event: Measured): [string, ...number[]] => [
     what,
@@ -184,7 +184,7 @@ function tableOf(
       ...found.map(({ what, each, event }) => rowOf(what, each, event)),
       ...found.map(({ what, event }) => rowOf(`an event of ${what}`, event, event)),
       rowOf('a receipt', receipt, receipt),
-      rowOf('all five of the first, in a graph without copies', whole, whole),
+      rowOf('all five of the first, in a graph without copies', combined, combined),
     ],
   };
 }

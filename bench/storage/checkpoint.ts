@@ -18,7 +18,7 @@ export const NO_CHECKPOINT = {
   'db.checkpoint.interval.time': '1d',
 };
 const POLL_MS = 200;
-const PATIENCE_MS = 180_000;
+const TIMEOUT_MS = 180_000;
 
 // Without it nothing would be new, and no checkpoint be written.
 const CHANGE = 'MERGE (m:StorageBenchmark) SET m.changed_at = datetime()';
@@ -27,11 +27,11 @@ const CHANGE = 'MERGE (m:StorageBenchmark) SET m.changed_at = datetime()';
  * Waits until the files hold all that was committed: the first checkpoint may have begun before.
  * @param folder the server's
  */
-export async function completeFiles(graph: Graph, folder: string): Promise<void> {
+export async function forceCheckpoint(graph: Graph, folder: string): Promise<void> {
   for (let n = 0; n < 2; n += 1) {
     const before = checkpointsIn(folder);
-    await change(graph);
-    for (const end = Date.now() + PATIENCE_MS; checkpointsIn(folder) === before; ) {
+    await commitChange(graph);
+    for (const end = Date.now() + TIMEOUT_MS; checkpointsIn(folder) === before; ) {
       if (Date.now() > end) throw new Error('Neo4j writes no checkpoint');
       await setTimeout(POLL_MS);
     }
@@ -46,7 +46,7 @@ function checkpointsIn(folder: string): number {
     .reduce((sum, file) => sum + statSync(join(folder, file)).size, 0);
 }
 
-async function change(graph: Graph): Promise<void> {
+async function commitChange(graph: Graph): Promise<void> {
   const session = graph.writeSession();
   try {
     await session.run(CHANGE);

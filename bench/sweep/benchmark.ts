@@ -2,13 +2,13 @@
 
 import { randomUUID } from 'node:crypto';
 import type { Client } from '@temporalio/client';
-import { recoveryWorkflowId, WorkflowName } from '../../domain/processes.ts';
+import { recoveryWorkflowId, WorkflowName } from '../../domain/workflow-contracts.ts';
 import type { Graph } from '../../graph/index.ts';
-import { listRunningRecoveries } from '../../temporal/running.ts';
-import { resumeRecovery } from '../../temporal/starts.ts';
+import { listRunningRecoveries } from '../../temporal/running-recoveries.ts';
+import { resumeRecovery } from '../../temporal/workflow-client.ts';
 import type { SweepResult } from '../../workflows/sweep-obligations.ts';
 import { type FigureTable, type Findings, median } from '../result.ts';
-import { compared, loadOf, sideBySide } from '../side-by-side.ts';
+import { toComparison, runCalls, sideBySide } from '../side-by-side.ts';
 import type { BenchSystem } from '../system.ts';
 
 const QUEUE = 'bench-sweep';
@@ -35,7 +35,7 @@ const PAGED = `
   RETURN o.payment_id AS payment_id`;
 
 /** Milliseconds, by what the sweep's worker waited for. */
-export type Spent = Record<'cypher' | 'lists' | 'starts', number>;
+export type TimeSpent = Record<'cypher' | 'lists' | 'starts', number>;
 
 export const sweepBenchmark = {
   name: 'sweep',
@@ -50,26 +50,26 @@ export const sweepBenchmark = {
     const { graph, temporal, env } = servers;
     try {
       log(`adding ${OPEN} obligations and their executions…`);
-      await add(graph);
-      await loadOf(OPEN, IN_FLIGHT, (n) => resumeRecovery(temporal, paymentId(n)));
+      await addObligations(graph);
+      await runCalls(OPEN, IN_FLIGHT, (n) => resumeRecovery(temporal, paymentId(n)));
       const worker = await startWorker('sweep/sweeper.ts', { ...env, SWEEP_QUEUE: QUEUE });
       const turns: Turn[] = [];
       const swept = await sideBySide(
         async () => {
-          await lose(temporal);
+          await terminateRuns(temporal);
           const before = spentSoFar(worker);
           const turn = await sweep(temporal);
           turns.push({ ...turn, spent: difference(before, spentSoFar(worker)) });
           return turn;
         },
-        async () => walk(graph),
+        async () => readPages(graph),
         TURNS,
       );
       await worker.stop();
       // The first one is not measured.
-      const tables = [spendingOf(turns.slice(1))];
+      const tables = [timeTable(turns.slice(1))];
       return {
-        comparisons: [compared('open obligations looked at', 'obligations/s', 'perSecond', swept)],
+        comparisons: [toComparison('open obligations looked at', 'obligations/s', 'perSecond', swept)],
         tables,
       };
     } finally {
@@ -78,7 +78,7 @@ export const sweepBenchmark = {
   },
 };
 
-async function add(graph: Graph): Promise<void> {
+async function addObligations(graph: Graph): Promise<void> {
   const session = graph.writeSession();
   try {
     for (let from = 0; from < OPEN; from += PAGE) {
@@ -91,7 +91,7 @@ async function add(graph: Graph): Promise<void> {
 }
 
 /** Ends the runs that are to be found, and waits until Temporal's list says so: the sweep must not be measured before. */
-async function lose(temporal: Client): Promise<void> {
+async function terminateRuns(temporal: Client): Promise<void> {
   await Promise.all(
     LOST_IDS.map((id) =>
       temporal.workflow.getHandle(recoveryWorkflowId(id)).terminate('the benchmark lost it'),
@@ -115,27 +115,27 @@ async function sweep(temporal: Client): Promise<Omit<Turn, 'spent'>> {
 interface Turn {
   perSecond: number;
   tookMs: number;
-  spent: Spent;
+  spent: TimeSpent;
 }
 
 /** What the worker has said last. */
-function spentSoFar({ output }: { output(): string }): Spent {
-  const said = output()
+function spentSoFar({ output }: { output(): string }): TimeSpent {
+  const lastReport = output()
     .match(/^{"spent":.*$/gm)
     ?.at(-1);
-  return said === undefined
+  return lastReport === undefined
     ? { cypher: 0, lists: 0, starts: 0 }
-    : (JSON.parse(said) as { spent: Spent }).spent;
+    : (JSON.parse(lastReport) as { spent: TimeSpent }).spent;
 }
 
-function difference(before: Spent, after: Spent): Spent {
-  const since = { ...after };
-  for (const key of Object.keys(since) as (keyof Spent)[]) since[key] -= before[key];
-  return since;
+function difference(before: TimeSpent, after: TimeSpent): TimeSpent {
+  const elapsed = { ...after };
+  for (const key of Object.keys(elapsed) as (keyof TimeSpent)[]) elapsed[key] -= before[key];
+  return elapsed;
 }
 
-function spendingOf(turns: readonly Turn[]): FigureTable {
-  const seconds = (of: (turn: Turn) => number) => median(turns.map(of)) / 1_000;
+function timeTable(turns: readonly Turn[]): FigureTable {
+  const seconds = (select: (turn: Turn) => number) => median(turns.map(select)) / 1_000;
   const rows: [string, (turn: Turn) => number][] = [
     ['a sweep', ({ tookMs }) => tookMs],
     ['Temporal lists what is running', ({ spent }) => spent.lists],
@@ -146,10 +146,10 @@ function spendingOf(turns: readonly Turn[]): FigureTable {
       ({ tookMs, spent }) => tookMs - spent.lists - spent.starts - spent.cypher,
     ],
   ];
-  return { head: ['where the time goes', 'seconds'], rows: rows.map(([what, of]) => [what, seconds(of)]) };
+  return { head: ['where the time goes', 'seconds'], rows: rows.map(([what, select]) => [what, seconds(select)]) };
 }
 
-async function walk(graph: Graph): Promise<{ perSecond: number }> {
+async function readPages(graph: Graph): Promise<{ perSecond: number }> {
   const began = performance.now();
   let found = 0;
   for (let after: string | undefined = ''; after !== undefined; ) {

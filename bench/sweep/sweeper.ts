@@ -4,15 +4,15 @@
  */
 
 import { createSweepActivities } from '../../activities/sweep.ts';
-import type { TaskQueueName } from '../../domain/processes.ts';
+import type { TaskQueueName } from '../../domain/workflow-contracts.ts';
 import { openConfiguredGraph } from '../../graph/index.ts';
 import { readWorkerEnvironment } from '../../platform/environment.ts';
 import { workflowBundle } from '../../temporal/bundle.ts';
 import { connectTemporal } from '../../temporal/client.ts';
-import { sweepStarts } from '../../temporal/sweep-starts.ts';
+import { createSweepClient } from '../../temporal/sweep-client.ts';
 import { connectWorkers, createQueueWorker } from '../../temporal/worker.ts';
 import type { SweepActivities } from '../../workflows/sweep-obligations.ts';
-import type { Spent } from './benchmark.ts';
+import type { TimeSpent } from './benchmark.ts';
 import { createStopwatch } from './stopwatch.ts';
 
 const { SWEEP_QUEUE } = process.env;
@@ -23,10 +23,10 @@ const address = { ...environment.temporal, apiKey: environment.temporal.apiKey?.
 const client = await connectTemporal({ ...address, codecKeys });
 const connection = await connectWorkers(address);
 const [cypher, lists, starts] = [createStopwatch(), createStopwatch(), createStopwatch()];
-const { listRunningRecoveries, resumeRecovery, ...others } = sweepStarts(client);
+const { listRunningRecoveries, resumeRecovery, ...otherStarts } = createSweepClient(client);
 const sweep = createSweepActivities({
-  graph: { ...graph, read: (...asked) => cypher.around(() => graph.read(...asked)) },
-  ...others,
+  graph: { ...graph, read: (...args) => cypher.around(() => graph.read(...args)) },
+  ...otherStarts,
   listRunningRecoveries: (ids) => lists.around(() => listRunningRecoveries(ids)),
   resumeRecovery: (id) => starts.around(() => resumeRecovery(id)),
   now: Date.now,
@@ -42,7 +42,7 @@ const worker = await createQueueWorker({
     // The last part of each sweep.
     async sweepFraudReviews(input) {
       const page = await sweep.sweepFraudReviews(input);
-      const spent: Spent = { cypher: cypher.total, lists: lists.total, starts: starts.total };
+      const spent: TimeSpent = { cypher: cypher.total, lists: lists.total, starts: starts.total };
       console.log(JSON.stringify({ spent }));
       return page;
     },

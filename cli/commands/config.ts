@@ -3,7 +3,7 @@ import type { Policy } from '../../domain/policy.ts';
 import { readPolicy } from '../../platform/policy.ts';
 import { Secret } from '../../platform/secret.ts';
 import { apiVariables, commonVariables, workerVariables } from '../../platform/variables.ts';
-import type { Answer } from '../answer.ts';
+import type { CommandResult } from '../command-result.ts';
 import { ExitCode } from '../failure.ts';
 import type { Settings } from '../settings.ts';
 import { table } from '../tables.ts';
@@ -11,7 +11,7 @@ import { table } from '../tables.ts';
 /** Where a value comes from. */
 type Source = 'environment' | 'run file' | 'default' | 'not set';
 
-interface Effective {
+interface EffectiveVariable {
   /** Secrets are masked. */
   value: string | null;
   source: Source;
@@ -22,9 +22,9 @@ interface Effective {
 const VARIABLES: Record<string, z.ZodType> = { ...commonVariables, ...apiVariables, ...workerVariables };
 
 /** The effective environment and policy. @throws PolicyError */
-export function showConfig(settings: Settings): Answer {
+export function showConfig(settings: Settings): CommandResult {
   const environment = Object.fromEntries(
-    Object.entries(VARIABLES).map(([name, schema]) => [name, effective(name, schema, settings)]),
+    Object.entries(VARIABLES).map(([name, schema]) => [name, effectiveVariable(name, schema, settings)]),
   );
   const policy = readPolicy(settings.variables.PERSONA_POLICY_FILE);
   const rows = Object.entries(environment).map(([name, { value, source, problem }]) => [
@@ -32,41 +32,41 @@ export function showConfig(settings: Settings): Answer {
     value,
     problem === undefined ? source : `${source}: ${problem}`,
   ]);
-  const isWrong = Object.values(environment).some(({ problem }) => problem !== undefined);
+  const hasProblem = Object.values(environment).some(({ problem }) => problem !== undefined);
   return {
     document: { environment, policy },
     text: [
       table(['variable', 'value', 'from'], rows, ''),
       '',
-      table(['policy (durations in milliseconds)', 'value'], flat(policy), ''),
+      table(['policy (durations in milliseconds)', 'value'], flatten(policy), ''),
     ].join('\n'),
-    ...(isWrong && { exitCode: ExitCode.badAnswer }),
+    ...(hasProblem && { exitCode: ExitCode.failed }),
   };
 }
 
-function effective(name: string, schema: z.ZodType, settings: Settings): Effective {
-  const given = settings.variables[name];
-  const parsed = schema.safeParse(given);
+function effectiveVariable(name: string, schema: z.ZodType, settings: Settings): EffectiveVariable {
+  const rawValue = settings.variables[name];
+  const parsed = schema.safeParse(rawValue);
   const source = settings.fromRunFile.has(name) ? 'run file' : 'environment';
-  if (given === undefined) {
-    const usual = parsed.success ? parsed.data : undefined;
-    return usual === undefined
+  if (rawValue === undefined) {
+    const defaultValue = parsed.success ? parsed.data : undefined;
+    return defaultValue === undefined
       ? { value: null, source: 'not set' }
-      : { value: shown(usual), source: 'default' };
+      : { value: displayText(defaultValue), source: 'default' };
   }
   // A value that breaks its rule may be a secret all the same.
   if (!parsed.success)
     return { value: '[not shown]', source, problem: parsed.error.issues[0]?.message ?? 'is not valid' };
-  return { value: parsed.data instanceof Secret ? String(parsed.data) : given, source };
+  return { value: parsed.data instanceof Secret ? String(parsed.data) : rawValue, source };
 }
 
-const shown = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
+const displayText = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
 
 /** `recovery.window` and its value, one line each. */
-function flat(policy: Policy): [string, string][] {
+function flatten(policy: Policy): [string, string][] {
   const lines = (value: unknown, path: string): [string, string][] =>
     typeof value === 'object' && value !== null && !Array.isArray(value)
       ? Object.entries(value).flatMap(([key, item]) => lines(item, path === '' ? key : `${path}.${key}`))
-      : [[path, Array.isArray(value) ? value.map(shown).join(' ') : shown(value)]];
+      : [[path, Array.isArray(value) ? value.map(displayText).join(' ') : displayText(value)]];
   return lines(policy, '');
 }

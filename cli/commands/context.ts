@@ -9,8 +9,8 @@ import {
 } from '../../proto/gen/persona/v1/persona_agent.ts';
 import { Consistency } from '../../proto/gen/persona/v1/types.ts';
 import type { CustomerContextView } from '../../services/views.ts';
-import type { Answer } from '../answer.ts';
-import { type CliFailure, failureOf, problemOf } from '../failure.ts';
+import type { CommandResult } from '../command-result.ts';
+import { type CliFailure, failureFromProblem, problemOf } from '../failure.ts';
 import { unreachable } from '../rest.ts';
 import type { Settings } from '../settings.ts';
 import { fields, table, timeText } from '../tables.ts';
@@ -18,8 +18,8 @@ import { fields, table, timeText } from '../tables.ts';
 const DEADLINE_MS = 10_000;
 
 /** What an agent learns of a customer before a payment, read from the graph and not from a cache. */
-export async function showContext(settings: Settings, customerId: string): Promise<Answer> {
-  const context = toView(await ask(settings, customerId));
+export async function showContext(settings: Settings, customerId: string): Promise<CommandResult> {
+  const context = toView(await fetchContext(settings, customerId));
   const devices = context.trusted_devices.map(({ device_id, trust_score, last_login }) => [
     device_id,
     trust_score,
@@ -44,7 +44,7 @@ export async function showContext(settings: Settings, customerId: string): Promi
   return { document: context, text: text.join('\n') };
 }
 
-async function ask(settings: Settings, customer_id: string): Promise<GetCustomerContextResponse> {
+async function fetchContext(settings: Settings, customer_id: string): Promise<GetCustomerContextResponse> {
   const client = new PersonaAgentClient(settings.grpc, credentials.createInsecure());
   const request = {
     customer_id,
@@ -55,8 +55,8 @@ async function ask(settings: Settings, customer_id: string): Promise<GetCustomer
   try {
     return await new Promise((resolve, reject) => {
       const deadline = Date.now() + DEADLINE_MS;
-      client.getCustomerContext(request, new Metadata(), { deadline }, (error, answer) =>
-        error ? reject(failure(error, settings)) : resolve(answer),
+      client.getCustomerContext(request, new Metadata(), { deadline }, (error, response) =>
+        error ? reject(toCliFailure(error, settings)) : resolve(response),
       );
     });
   } finally {
@@ -65,30 +65,30 @@ async function ask(settings: Settings, customer_id: string): Promise<GetCustomer
 }
 
 /** The context as the services have it: REST's names and types. */
-function toView(answer: GetCustomerContextResponse): CustomerContextView {
-  const { default_payment_method_id, ...rest } = answer;
+function toView(response: GetCustomerContextResponse): CustomerContextView {
+  const { default_payment_method_id, ...rest } = response;
   return {
     ...rest,
-    version: Number(answer.version),
+    version: Number(response.version),
     ...(default_payment_method_id !== '' && { default_payment_method_id }),
-    trusted_devices: answer.trusted_devices.map(({ device_id, trust_score, last_login }) => ({
+    trusted_devices: response.trusted_devices.map(({ device_id, trust_score, last_login }) => ({
       device_id,
       trust_score,
       last_login: last_login?.toISOString() ?? '',
     })),
-    as_of: answer.as_of?.toISOString() ?? '',
+    as_of: response.as_of?.toISOString() ?? '',
   };
 }
 
 /** Persona says in the status's details which error it is; without them nobody of Persona answered. */
-function failure(error: ServiceError, settings: Settings): CliFailure {
+function toCliFailure(error: ServiceError, settings: Settings): CliFailure {
   const [bytes] = error.metadata.get('grpc-status-details-bin');
   const info = Buffer.isBuffer(bytes) ? Status.decode(bytes).details.find(isErrorInfo) : undefined;
   const reason = info && ErrorInfo.decode(info.value).reason;
-  if (isErrorType(reason)) return failureOf(problemOf(reason, error.details));
+  if (isErrorType(reason)) return failureFromProblem(problemOf(reason, error.details));
   if (error.code === status.UNAVAILABLE || error.code === status.DEADLINE_EXCEEDED)
     return unreachable(`${settings.grpc} (gRPC)`, settings, error.details);
-  return failureOf({ ...problemOf('internal', error.details), title: ERRORS.internal.title });
+  return failureFromProblem({ ...problemOf('internal', error.details), title: ERRORS.internal.title });
 }
 
 const isErrorInfo = ({ type_url }: { type_url: string }) => type_url.endsWith('/google.rpc.ErrorInfo');

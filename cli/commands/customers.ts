@@ -5,8 +5,8 @@ import type {
   RecoveryView,
   TimelineView,
 } from '../../services/views.ts';
-import type { Answer } from '../answer.ts';
-import { askRest } from '../rest.ts';
+import type { CommandResult } from '../command-result.ts';
+import { callRest } from '../rest.ts';
 import type { Settings } from '../settings.ts';
 import { fields, moneyText, table, timeText } from '../tables.ts';
 
@@ -16,11 +16,11 @@ export interface PageOptions {
 }
 
 /** Profile and wallet. The document is the profile alone, as REST has it. */
-export async function showCustomer(settings: Settings, customerId: string): Promise<Answer> {
+export async function showCustomer(settings: Settings, customerId: string): Promise<CommandResult> {
   const path = `/api/v1/customers/${customerId}`;
   const [profile, wallet] = await Promise.all([
-    askRest<ProfileView>(settings, 'GET', `${path}/profile`),
-    askRest<Page<PaymentMethodView>>(settings, 'GET', `${path}/payment-methods`),
+    callRest<ProfileView>(settings, 'GET', `${path}/profile`),
+    callRest<Page<PaymentMethodView>>(settings, 'GET', `${path}/payment-methods`),
   ]);
   const identifiers = profile.identifiers.map(({ type, value, is_verified }) => [type, value, is_verified]);
   const methods = wallet.items.map((method) => [
@@ -59,10 +59,10 @@ export async function showTimeline(
   settings: Settings,
   customerId: string,
   options: PageOptions,
-): Promise<Answer> {
-  const page = await askPage<TimelineView>(settings, `/api/v1/customers/${customerId}/timeline`, options);
+): Promise<CommandResult> {
+  const page = await fetchPage<TimelineView>(settings, `/api/v1/customers/${customerId}/timeline`, options);
   const rows = page.items.map(({ seq, occurred_at, text }) => [seq, timeText(occurred_at), text]);
-  return { document: page, text: table(['seq', 'when (UTC)', 'what'], rows, 'Nothing more.') + more(page) };
+  return { document: page, text: table(['seq', 'when (UTC)', 'what'], rows, 'Nothing more.') + nextPageHint(page) };
 }
 
 /** Open and past recoveries. */
@@ -70,8 +70,8 @@ export async function showRecoveries(
   settings: Settings,
   customerId: string,
   options: PageOptions,
-): Promise<Answer> {
-  const page = await askPage<RecoveryView>(settings, `/api/v1/customers/${customerId}/recoveries`, options);
+): Promise<CommandResult> {
+  const page = await fetchPage<RecoveryView>(settings, `/api/v1/customers/${customerId}/recoveries`, options);
   const rows = page.items.map((recovery) => [
     recovery.payment_id,
     moneyText(recovery.amount, recovery.currency),
@@ -81,15 +81,15 @@ export async function showRecoveries(
     recovery.reason_text,
   ]);
   const headings = ['payment', 'amount', 'state', 'attempts', 'opened (UTC)', 'in words'];
-  return { document: page, text: table(headings, rows, 'No recovery.') + more(page) };
+  return { document: page, text: table(headings, rows, 'No recovery.') + nextPageHint(page) };
 }
 
-function askPage<T>(settings: Settings, path: string, { limit, cursor }: PageOptions): Promise<Page<T>> {
+function fetchPage<T>(settings: Settings, path: string, { limit, cursor }: PageOptions): Promise<Page<T>> {
   const query = new URLSearchParams({ ...(limit && { limit }), ...(cursor && { cursor }) });
-  return askRest<Page<T>>(settings, 'GET', query.size > 0 ? `${path}?${query}` : path);
+  return callRest<Page<T>>(settings, 'GET', query.size > 0 ? `${path}?${query}` : path);
 }
 
-function more({ next_cursor }: Page<unknown>): string {
+function nextPageHint({ next_cursor }: Page<unknown>): string {
   return next_cursor ? `\nThere is more: --cursor ${next_cursor}` : '';
 }
 

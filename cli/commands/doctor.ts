@@ -1,45 +1,45 @@
 import { readPolicy } from '../../platform/policy.ts';
-import type { Answer } from '../answer.ts';
-import { examine, type Finding, ok, wrong } from '../doctor/check.ts';
-import { examineGraph } from '../doctor/graph.ts';
+import type { CommandResult } from '../command-result.ts';
+import { runCheck, type CheckResult, ok, wrong } from '../doctor/check.ts';
+import { checkGraph } from '../doctor/graph.ts';
 import {
-  examineChimera,
-  examineGateway,
-  examineGrpc,
-  examineNotifier,
-  examineProcesses,
-  examineRest,
-} from '../doctor/others.ts';
-import { examineTemporal } from '../doctor/temporal.ts';
+  checkChimera,
+  checkGateway,
+  checkGrpc,
+  checkNotifier,
+  checkProcesses,
+  checkRest,
+} from '../doctor/servers.ts';
+import { checkTemporal } from '../doctor/temporal.ts';
 import { ExitCode } from '../failure.ts';
 import type { Settings } from '../settings.ts';
 
-const WANTED_NODE = 24;
-const MARKS: Readonly<Record<Finding['state'], string>> = {
+const REQUIRED_NODE_MAJOR = 24;
+const STATE_LABELS: Readonly<Record<CheckResult['state'], string>> = {
   ok: 'ok',
   wrong: 'WRONG',
   unreachable: 'UNREACHABLE',
 };
 
 /** Looks at everything that Persona needs, and says what is wrong and what to do. */
-export async function doctor(settings: Settings): Promise<Answer> {
+export async function doctor(settings: Settings): Promise<CommandResult> {
   const [processes, graph, temporal, rest, grpc, gateway, notifier, chimera, policy] = await Promise.all([
-    examineProcesses(settings),
-    examineGraph(settings),
-    examineTemporal(settings),
-    examine(() => examineRest(settings)),
-    examine(() => examineGrpc(settings)),
-    examine(
-      () => examineGateway(settings),
+    checkProcesses(settings),
+    checkGraph(settings),
+    checkTemporal(settings),
+    runCheck(() => checkRest(settings)),
+    runCheck(() => checkGrpc(settings)),
+    runCheck(
+      () => checkGateway(settings),
       'STRIPE_API_BASE and STRIPE_API_KEY say where it is and who asks',
     ),
-    examine(() => examineNotifier(settings)),
-    examine(() => examineChimera(settings)),
-    examine(() => examinePolicy(settings)),
+    runCheck(() => checkNotifier(settings)),
+    runCheck(() => checkChimera(settings)),
+    runCheck(() => checkPolicy(settings)),
   ]);
-  const findings: Record<string, Finding> = {
-    node: examineNode(),
-    addresses: examineAddresses(settings),
+  const results: Record<string, CheckResult> = {
+    node: checkNode(),
+    addresses: checkAddresses(settings),
     policy,
     ...graph,
     ...temporal,
@@ -50,48 +50,48 @@ export async function doctor(settings: Settings): Promise<Answer> {
     notifier,
     chimera,
   };
-  const states = Object.values(findings).map(({ state }) => state);
-  const isWell = states.every((state) => state === 'ok');
+  const states = Object.values(results).map(({ state }) => state);
+  const isHealthy = states.every((state) => state === 'ok');
   return {
     document: {
-      ok: isWell,
-      checks: Object.entries(findings).map(([name, finding]) => ({ name, ...finding })),
+      ok: isHealthy,
+      checks: Object.entries(results).map(([name, result]) => ({ name, ...result })),
     },
     text: [
-      ...lines(findings),
+      ...lines(results),
       '',
-      isWell ? 'Everything is well.' : 'Not everything is well: see above.',
+      isHealthy ? 'Everything is well.' : 'Not everything is well: see above.',
     ].join('\n'),
     exitCode: exitCodeOf(states),
   };
 }
 
-function exitCodeOf(states: readonly Finding['state'][]): number {
+function exitCodeOf(states: readonly CheckResult['state'][]): number {
   if (states.includes('unreachable')) return ExitCode.unreachable;
-  return states.includes('wrong') ? ExitCode.badAnswer : ExitCode.done;
+  return states.includes('wrong') ? ExitCode.failed : ExitCode.success;
 }
 
-function lines(findings: Record<string, Finding>): string[] {
-  const width = Math.max(...Object.keys(findings).map((name) => name.length));
-  return Object.entries(findings).flatMap(([name, { state, detail, remedy }]) => {
+function lines(results: Record<string, CheckResult>): string[] {
+  const width = Math.max(...Object.keys(results).map((name) => name.length));
+  return Object.entries(results).flatMap(([name, { state, detail, remedy }]) => {
     const indent = ' '.repeat(width + 15);
-    const said = `${name.replaceAll('_', ' ').padEnd(width)}  ${MARKS[state].padEnd(11)}  ${detail.replaceAll('\n', `\n${indent}`)}`;
-    return remedy === undefined ? [said] : [said, `${indent}→ ${remedy}`];
+    const resultLine = `${name.replaceAll('_', ' ').padEnd(width)}  ${STATE_LABELS[state].padEnd(11)}  ${detail.replaceAll('\n', `\n${indent}`)}`;
+    return remedy === undefined ? [resultLine] : [resultLine, `${indent}→ ${remedy}`];
   });
 }
 
-function examineNode(): Finding {
+function checkNode(): CheckResult {
   const { version } = process;
-  return version.startsWith(`v${WANTED_NODE}.`)
+  return version.startsWith(`v${REQUIRED_NODE_MAJOR}.`)
     ? ok(version)
     : wrong(
-        `${version} instead of ${WANTED_NODE}`,
+        `${version} instead of ${REQUIRED_NODE_MAJOR}`,
         "Start it as 'npm run -s persona --': that takes the right one",
       );
 }
 
 /** Which copy this is about: what follows may be that of another one. */
-function examineAddresses({ runFile: { path, content }, fromRunFile, variables }: Settings): Finding {
+function checkAddresses({ runFile: { path, content }, fromRunFile, variables }: Settings): CheckResult {
   if (content === undefined) {
     if (variables.NEO4J_URI === undefined && variables.TEMPORAL_ADDRESS === undefined)
       return wrong(
@@ -100,16 +100,16 @@ function examineAddresses({ runFile: { path, content }, fromRunFile, variables }
       );
     return ok(`from the environment; there is no ${path}`);
   }
-  const [gone] = Object.entries(content.pids).filter(([, pid]) => !isRunning(pid));
-  if (gone !== undefined)
+  const [deadProcess] = Object.entries(content.pids).filter(([, pid]) => !isRunning(pid));
+  if (deadProcess !== undefined)
     return wrong(
-      `${path} names the process ${gone[1]} (${gone[0]}), which has ended`,
+      `${path} names the process ${deadProcess[1]} (${deadProcess[0]}), which has ended`,
       `Delete ${path}, and 'npm start'`,
     );
   return ok(fromRunFile.size > 0 ? `from ${path}` : 'from the environment');
 }
 
-async function examinePolicy({ variables }: Settings): Promise<Finding> {
+async function checkPolicy({ variables }: Settings): Promise<CheckResult> {
   const { PERSONA_POLICY_FILE: file } = variables;
   readPolicy(file);
   return ok(file ?? 'as it comes');

@@ -2,28 +2,28 @@
 
 import { stat } from 'node:fs/promises';
 import type { Client } from '@temporalio/client';
-import { invalid } from '../../domain/errors.ts';
+import { validationError } from '../../domain/errors.ts';
 import { validateOnboarding } from '../../domain/onboarding.ts';
-import { formRules } from '../../domain/onboarding-forms.ts';
+import { formatRules } from '../../domain/onboarding-formats.ts';
 import type { Policy } from '../../domain/policy.ts';
-import { onboardingWorkflowId, WorkflowName, workflowCaller } from '../../domain/processes.ts';
+import { onboardingWorkflowId, WorkflowName, workflowCaller } from '../../domain/workflow-contracts.ts';
 import {
   admitKeys,
   type Graph,
   migrate,
   onboard,
   openConfiguredGraph,
-  unobserved,
+  noopObserver,
 } from '../../graph/index.ts';
 import { readCodecKeys, readGraphEnvironment, readTemporalEnvironment } from '../../platform/environment.ts';
 import { readPolicy } from '../../platform/policy.ts';
 import { connectTemporal } from '../../temporal/client.ts';
-import { beginOnboarding } from '../../temporal/starts.ts';
-import type { Answer } from '../answer.ts';
+import { startOnboarding } from '../../temporal/workflow-client.ts';
+import type { CommandResult } from '../command-result.ts';
 import { CliFailure, ExitCode, toFailure } from '../failure.ts';
 import { type Checkpoint, reportPath } from '../import/checkpoint.ts';
 import { importFile, type Onboard } from '../import/import-file.ts';
-import { createProgress, type Screen } from '../import/progress.ts';
+import { createProgress, type ProgressOutput } from '../import/progress.ts';
 import type { Settings } from '../settings.ts';
 
 /**
@@ -33,8 +33,8 @@ import type { Settings } from '../settings.ts';
 export async function importCustomers(
   settings: Settings,
   file: string,
-  { actor, screen }: { actor: string; screen: Screen },
-): Promise<Answer> {
+  { actor, screen }: { actor: string; screen: ProgressOutput },
+): Promise<CommandResult> {
   const bytes = await sizeOf(file);
   const { variables } = settings;
   const environment = readGraphEnvironment(variables);
@@ -43,7 +43,7 @@ export async function importCustomers(
   const policy = readPolicy(variables.PERSONA_POLICY_FILE);
   const committed = new Set<string>();
   const graph = openConfiguredGraph(environment, {
-    observer: { ...unobserved, committed: ({ header }) => committed.add(header.idempotencyKey) },
+    observer: { ...noopObserver, committed: ({ header }) => committed.add(header.idempotencyKey) },
   });
   let client: Client | undefined;
   let last: Checkpoint | undefined;
@@ -56,16 +56,16 @@ export async function importCustomers(
       apiKey: temporal.apiKey?.reveal(),
       codecKeys: codecKeys.reveal(),
     });
-    const onboardLine = onboardingOf({ graph, client, policy, actor, committed });
+    const onboardLine = createLineOnboarder({ graph, client, policy, actor, committed });
     const done = await importFile(file, onboardLine, (checkpoint) => {
       last = checkpoint;
       progress.show(checkpoint);
     });
     progress.end();
-    return answer(file, done);
+    return toCommandResult(file, done);
   } catch (error) {
     progress.end();
-    throw goOnLater(error, file, last);
+    throw withResumeHint(error, file, last);
   } finally {
     await client?.connection.close();
     await graph.close();
@@ -77,7 +77,7 @@ export async function importCustomers(
  * answer. What takes the gateway or Chimera is left to the process, which begins with that answer.
  * @param committed - the transactions that `graph` has just committed; a repeat, answered from its receipt, is not among them
  */
-function onboardingOf({
+function createLineOnboarder({
   graph,
   client,
   policy,
@@ -92,11 +92,11 @@ function onboardingOf({
 }): Onboard {
   const caller = workflowCaller(WorkflowName.onboardCustomer);
   return async (input) => {
-    const checked = validateOnboarding(input, formRules(policy));
-    if (!checked.ok) throw invalid(checked.problems, checked.type);
+    const checked = validateOnboarding(input, formatRules(policy));
+    if (!checked.ok) throw validationError(checked.problems, checked.type);
     const { request } = checked;
     const correlationId = onboardingWorkflowId(request.transaction_id);
-    const ready = await onboard(
+    const onboarded = await onboard(
       graph,
       {
         ...{ caller, actor, correlationId },
@@ -105,10 +105,10 @@ function onboardingOf({
       },
       { request, policy },
     );
-    if (ready.payment_method_status === 'unverified' || request.behavioral_data_snapshot !== undefined)
-      await beginOnboarding(client, { caller: actor, actor, correlation_id: correlationId, request });
+    if (onboarded.payment_method_status === 'unverified' || request.behavioral_data_snapshot !== undefined)
+      await startOnboarding(client, { caller: actor, actor, correlation_id: correlationId, request });
     if (!committed.delete(request.transaction_id)) return 'repeated';
-    return ready.created ? 'created' : 'recognised';
+    return onboarded.created ? 'created' : 'recognised';
   };
 }
 
@@ -119,11 +119,11 @@ async function sizeOf(file: string): Promise<number> {
     return found.size;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new CliFailure(ExitCode.wrongUsage, `${file} cannot be read: ${reason}`);
+    throw new CliFailure(ExitCode.usageError, `${file} cannot be read: ${reason}`);
   }
 }
 
-function answer(file: string, { lines, created, recognised, repeated, rejected }: Checkpoint): Answer {
+function toCommandResult(file: string, { lines, created, recognised, repeated, rejected }: Checkpoint): CommandResult {
   const report = rejected > 0 ? reportPath(file) : undefined;
   const text = [
     `${file}: ${lines} lines, ${created} customers created, ${recognised} onboardings of known ones, ${repeated} repeated.`,
@@ -132,12 +132,12 @@ function answer(file: string, { lines, created, recognised, repeated, rejected }
   return {
     document: { file, lines, created, recognised, repeated, rejected, ...(report && { report }) },
     text: text.join('\n'),
-    exitCode: rejected > 0 ? ExitCode.badAnswer : ExitCode.done,
+    exitCode: rejected > 0 ? ExitCode.failed : ExitCode.success,
   };
 }
 
 /** What a person can mend and then go on. */
-const OF_FILES: ReadonlySet<unknown> = new Set([
+const FILE_ERROR_CODES: ReadonlySet<unknown> = new Set([
   'ENOSPC',
   'EDQUOT',
   'EFBIG',
@@ -148,10 +148,10 @@ const OF_FILES: ReadonlySet<unknown> = new Set([
 ]);
 
 /** The failure, with how far it came. */
-function goOnLater(error: unknown, file: string, last: Checkpoint | undefined): unknown {
-  const isOfFiles = error instanceof Error && 'code' in error && OF_FILES.has(error.code);
-  const failure = isOfFiles ? new CliFailure(ExitCode.badAnswer, error.message) : toFailure(error);
-  if (failure === undefined || (failure.exitCode !== ExitCode.unreachable && !isOfFiles)) return error;
+function withResumeHint(error: unknown, file: string, last: Checkpoint | undefined): unknown {
+  const isFileError = error instanceof Error && 'code' in error && FILE_ERROR_CODES.has(error.code);
+  const failure = isFileError ? new CliFailure(ExitCode.failed, error.message) : toFailure(error);
+  if (failure === undefined || (failure.exitCode !== ExitCode.unreachable && !isFileError)) return error;
   const done = last ? `${last.lines} lines of ${file} are done` : 'What was done before stays done';
   const advice = `${done}: run the same command again, and it goes on there`;
   return new CliFailure(failure.exitCode, `${failure.message}\n${advice}`, failure.problem);

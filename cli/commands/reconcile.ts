@@ -1,18 +1,18 @@
 /** Compares the graph with the gateway now, or says what earlier comparisons have left to a person. */
 
 import { randomUUID } from 'node:crypto';
-import { RECONCILIATION, type ReconcileInput, TaskQueue, WorkflowName } from '../../domain/processes.ts';
+import { RECONCILIATION, type ReconcileInput, TaskQueue, WorkflowName } from '../../domain/workflow-contracts.ts';
 import { MISMATCHES, UNKNOWN_HERE } from '../../domain/reconciliation/mismatches.ts';
 import { counterOf, type Difference, type Totals } from '../../domain/reconciliation/totals.ts';
 import { openConfiguredGraph } from '../../graph/index.ts';
 import { type FoundMismatch, getMismatches, getWalletMismatches } from '../../graph/reconciliation/index.ts';
 import { readCodecKeys, readGraphEnvironment } from '../../platform/environment.ts';
 import { toPersonaError } from '../../temporal/failures.ts';
-import type { Answer } from '../answer.ts';
+import type { CommandResult } from '../command-result.ts';
 import { ExitCode } from '../failure.ts';
 import type { Settings } from '../settings.ts';
 import { table } from '../tables.ts';
-import { connect } from './operate.ts';
+import { connect } from './operator-requests.ts';
 
 interface Result extends Totals {
   dry_run: boolean;
@@ -27,8 +27,8 @@ interface Result extends Totals {
  */
 export async function reconcile(
   settings: Settings,
-  { dryRun, say }: { dryRun: boolean; say(line: string): void },
-): Promise<Answer> {
+  { dryRun, printStatus }: { dryRun: boolean; printStatus(line: string): void },
+): Promise<CommandResult> {
   const client = await connect(settings, readCodecKeys(settings.variables).reveal());
   const args: [ReconcileInput] = [{ all: true, ...(dryRun && { dry_run: true }) }];
   try {
@@ -39,8 +39,8 @@ export async function reconcile(
       workflowExecutionTimeout: RECONCILIATION.everyMs,
       staticSummary: `Compares everything with the gateway${dryRun ? ', and corrects nothing' : ''}`,
     });
-    say(`${workflowId} compares every wallet; it goes on when this command is stopped.`);
-    return answerOf((await handle.result()) as Result);
+    printStatus(`${workflowId} compares every wallet; it goes on when this command is stopped.`);
+    return toCommandResult((await handle.result()) as Result);
   } catch (error) {
     throw toPersonaError(error);
   } finally {
@@ -48,28 +48,28 @@ export async function reconcile(
   }
 }
 
-function answerOf(result: Result): Answer {
+function toCommandResult(result: Result): CommandResult {
   const { dry_run, failed, compared, corrected, listed, repaired, differences } = result;
-  const lines = differences.map((difference) => `${wordsOf(difference)}  ${idsOf(difference)}`);
+  const lines = differences.map((difference) => `${differenceText(difference)}  ${idsText(difference)}`);
   const all = corrected + listed + repaired;
   const more = all > differences.length ? [`… and ${all - differences.length} more`] : [];
   const would = dry_run ? 'would be ' : '';
-  const sum = `${compared} compared: ${corrected} ${would}corrected, ${repaired} ${would}repaired, ${listed} for a person${dry_run ? '. Nothing was changed.' : ' (persona reconcile --list).'}`;
-  const left =
+  const summary = `${compared} compared: ${corrected} ${would}corrected, ${repaired} ${would}repaired, ${listed} for a person${dry_run ? '. Nothing was changed.' : ' (persona reconcile --list).'}`;
+  const unfinished =
     failed.length > 0 ? [`Not finished: ${failed.join(', ')}. The log of the worker says why.`] : [];
   return {
     document: result,
-    text: [...lines, ...more, sum, ...left].join('\n'),
-    ...(failed.length > 0 && { exitCode: ExitCode.badAnswer }),
+    text: [...lines, ...more, summary, ...unfinished].join('\n'),
+    ...(failed.length > 0 && { exitCode: ExitCode.failed }),
   };
 }
 
-function wordsOf(difference: Difference): string {
+function differenceText(difference: Difference): string {
   const { found, fields } = difference;
   return `${counterOf(difference)}: ${found}${fields ? ` ${fields.join(', ')}` : ''}`;
 }
 
-function idsOf({ found: _, fields: __, ...ids }: Difference): string {
+function idsText({ found: _, fields: __, ...ids }: Difference): string {
   return Object.entries(ids)
     .map(([name, id]) => `${name} ${id}`)
     .join('  ');
@@ -78,10 +78,10 @@ function idsOf({ found: _, fields: __, ...ids }: Difference): string {
 const PAGE = 100;
 
 /** @throws EnvironmentError without the graph's keys; PersonaError graph_unavailable */
-export async function listMismatches(settings: Settings): Promise<Answer> {
+export async function listMismatches(settings: Settings): Promise<CommandResult> {
   const graph = openConfiguredGraph(readGraphEnvironment(settings.variables));
   try {
-    const items: Listed[] = [];
+    const items: ListedMismatch[] = [];
     for (const mismatch of MISMATCHES) {
       let after: string | undefined = '';
       while (after !== undefined) {
@@ -92,11 +92,11 @@ export async function listMismatches(settings: Settings): Promise<Answer> {
     }
     for (let after: string | undefined = ''; after !== undefined; ) {
       const page: { customer_id: string }[] = await getWalletMismatches(graph, { after, limit: PAGE });
-      items.push(...page.map(({ customer_id }): Listed => ({ mismatch: UNKNOWN_HERE, customer_id })));
+      items.push(...page.map(({ customer_id }): ListedMismatch => ({ mismatch: UNKNOWN_HERE, customer_id })));
       after = page.length < PAGE ? undefined : page.at(-1)?.customer_id;
     }
     const rows = items.map((item) => [
-      WORDS[item.mismatch],
+      MISMATCH_TEXT[item.mismatch],
       item.customer_id,
       'payment_method_id' in item ? item.payment_method_id : null,
     ]);
@@ -110,9 +110,9 @@ export async function listMismatches(settings: Settings): Promise<Answer> {
   }
 }
 
-type Listed = FoundMismatch | { mismatch: typeof UNKNOWN_HERE; customer_id: string };
+type ListedMismatch = FoundMismatch | { mismatch: typeof UNKNOWN_HERE; customer_id: string };
 
-const WORDS: Readonly<Record<Listed['mismatch'], string>> = {
+const MISMATCH_TEXT: Readonly<Record<ListedMismatch['mismatch'], string>> = {
   [UNKNOWN_HERE]: 'has methods that are in no wallet',
   unknown_there: 'does not know it',
   other_owner: 'has it at another customer',

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { text as readAll } from 'node:stream/consumers';
-import type { Answer } from '../answer.ts';
+import type { CommandResult } from '../command-result.ts';
 import { CliFailure, ExitCode } from '../failure.ts';
-import { askRest } from '../rest.ts';
+import { callRest } from '../rest.ts';
 import type { Settings } from '../settings.ts';
 
 /**
@@ -11,9 +11,9 @@ import type { Settings } from '../settings.ts';
  * @param file - a file with a PaymentFailed in JSON, `-`: standard input
  * @throws CliFailure
  */
-export async function recover(settings: Settings, file: string, stdin: Readable): Promise<Answer> {
+export async function recover(settings: Settings, file: string, stdin: Readable): Promise<CommandResult> {
   const message = file === '-' ? await readAll(stdin) : await read(file);
-  const accepted = await askRest<{ workflow_id: string }>(
+  const accepted = await callRest<{ workflow_id: string }>(
     settings,
     'POST',
     '/internal/v1/payment-failures',
@@ -27,6 +27,6 @@ async function read(file: string): Promise<string> {
     return await readFile(file, 'utf8');
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new CliFailure(ExitCode.wrongUsage, `${file} cannot be read: ${reason}`);
+    throw new CliFailure(ExitCode.usageError, `${file} cannot be read: ${reason}`);
   }
 }

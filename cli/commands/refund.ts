@@ -2,22 +2,22 @@
 
 import { randomUUID } from 'node:crypto';
 import {
-  type ByPerson,
+  type OperatorRequest,
   type RefundPaymentInput,
   refundWorkflowId,
   TaskQueue,
   WorkflowName,
-} from '../../domain/processes.ts';
+} from '../../domain/workflow-contracts.ts';
 import type { RefundOutcome } from '../../domain/recovery/refunds.ts';
 import { readCodecKeys } from '../../platform/environment.ts';
 import { toPersonaError } from '../../temporal/failures.ts';
-import type { Answer } from '../answer.ts';
+import type { CommandResult } from '../command-result.ts';
 import { ExitCode } from '../failure.ts';
 import type { Settings } from '../settings.ts';
-import { connect } from './operate.ts';
+import { connect } from './operator-requests.ts';
 
 /** One try takes as long as its activity may. */
-const PATIENCE_MS = 60_000;
+const TIMEOUT_MS = 60_000;
 
 interface Result {
   payment_id: string;
@@ -28,11 +28,11 @@ interface Result {
  * Tries at once; what is refused stays due, daily for a week from now on. @returns the process's result
  * @throws CliFailure, PersonaError recovery_not_found
  */
-export async function refund(settings: Settings, payment_id: string, by: ByPerson): Promise<Answer> {
+export async function refund(settings: Settings, payment_id: string, by: OperatorRequest): Promise<CommandResult> {
   const client = await connect(settings, readCodecKeys(settings.variables).reveal());
   const args: [RefundPaymentInput] = [{ payment_id, by }];
   try {
-    const result = await client.withDeadline(Date.now() + PATIENCE_MS, async () => {
+    const result = await client.withDeadline(Date.now() + TIMEOUT_MS, async () => {
       const handle = await client.workflow.start(WorkflowName.refundPayment, {
         // A request of its own beside the sweep's: two at once give back once.
         workflowId: `${refundWorkflowId(payment_id)}:${randomUUID()}`,
@@ -42,7 +42,7 @@ export async function refund(settings: Settings, payment_id: string, by: ByPerso
       });
       return (await handle.result()) as Result;
     });
-    return answerOf(result);
+    return toCommandResult(result);
   } catch (error) {
     throw toPersonaError(error);
   } finally {
@@ -50,17 +50,17 @@ export async function refund(settings: Settings, payment_id: string, by: ByPerso
   }
 }
 
-function answerOf(result: Result): Answer {
+function toCommandResult(result: Result): CommandResult {
   const { payment_id, refunds } = result;
   const text =
     refunds.length === 0
       ? `Nothing of ${payment_id} is to be given back: it was paid once, or that was given back before.`
-      : refunds.map((one) => `${one.key}: ${inWords(one)}`).join('\n');
+      : refunds.map((one) => `${one.key}: ${refundText(one)}`).join('\n');
   const done = refunds.length > 0 && refunds.every((one) => 'refunded' in one && one.refunded);
-  return { document: result, text, ...(done ? {} : { exitCode: ExitCode.badAnswer }) };
+  return { document: result, text, ...(done ? {} : { exitCode: ExitCode.failed }) };
 }
 
-function inWords(outcome: RefundOutcome | { unavailable: string }): string {
+function refundText(outcome: RefundOutcome | { unavailable: string }): string {
   if ('unavailable' in outcome)
     return `the gateway could not be asked (${outcome.unavailable}); it is tried again within ten minutes.`;
   if (outcome.refunded) return `given back (${outcome.refund_ref}).`;

@@ -1,8 +1,8 @@
 import { admitKeys, openConfiguredGraph } from '../../graph/index.ts';
-import { replayInto } from '../../graph/replay/into.ts';
+import { replayInto } from '../../graph/replay/replay-into.ts';
 import { verifyAll } from '../../graph/replay/verify.ts';
 import { readGraphEnvironment } from '../../platform/environment.ts';
-import type { Answer } from '../answer.ts';
+import type { CommandResult } from '../command-result.ts';
 import { ExitCode } from '../failure.ts';
 import type { Settings } from '../settings.ts';
 
@@ -17,7 +17,7 @@ export async function replay(
   settings: Settings,
   uri: string,
   onProgress: (events: number) => void,
-): Promise<Answer> {
+): Promise<CommandResult> {
   const environment = readGraphEnvironment(settings.variables);
   const password = settings.variables.PERSONA_REPLAY_PASSWORD;
   const source = openConfiguredGraph(environment);
@@ -35,7 +35,7 @@ export async function replay(
       : {
           document: { ...totals, differences },
           text: `Rebuilt at ${uri}: ${built}. It is not what the log says: ${differences} differences; persona verify --all tells them.`,
-          exitCode: ExitCode.badAnswer,
+          exitCode: ExitCode.failed,
         };
   } finally {
     await Promise.all([source.close(), target.close()]);

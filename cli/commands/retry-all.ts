@@ -1,29 +1,29 @@
 /** Lets every recovery that waits for a person by one rule try again, at a bounded rate (docs/decisions/0108). */
 
 import { WorkflowNotFoundError } from '@temporalio/client';
-import { type ByPerson, recoveryWorkflowId } from '../../domain/processes.ts';
+import { type OperatorRequest, recoveryWorkflowId } from '../../domain/workflow-contracts.ts';
 import { type Graph, openConfiguredGraph } from '../../graph/index.ts';
-import { countInReview, getInReview, type InReview } from '../../graph/recovery/index.ts';
+import { countInReview, getInReview, type ObligationInReview } from '../../graph/recovery/index.ts';
 import { readGraphEnvironment } from '../../platform/environment.ts';
 import { readPolicy } from '../../platform/policy.ts';
 import { toPersonaError } from '../../temporal/failures.ts';
-import type { Answer } from '../answer.ts';
+import type { CommandResult } from '../command-result.ts';
 import { CliFailure, ExitCode } from '../failure.ts';
-import { paced } from '../paced.ts';
+import { rateLimited } from '../rate-limited.ts';
 import type { Settings } from '../settings.ts';
 import { moneyText, table, timeText } from '../tables.ts';
-import { connectOperations } from './operate.ts';
+import { connectForSignals } from './operator-requests.ts';
 
 const PAGE = 100;
 
-export interface RetryAll {
+export interface RetryAllOptions {
   rule: string;
   /** Only lists them. */
   dryRun: boolean;
   perSecond: number;
-  person: ByPerson;
+  operatorRequest: OperatorRequest;
   /** Says how many there are before the first one is asked. */
-  say(line: string): void;
+  printStatus(line: string): void;
 }
 
 /**
@@ -31,22 +31,22 @@ export interface RetryAll {
  * changed meanwhile ignores the request.
  * @throws CliFailure; EnvironmentError without the graph's keys; PersonaError graph_unavailable, temporal_unavailable
  */
-export async function retryAll(settings: Settings, asked: RetryAll): Promise<Answer> {
+export async function retryAll(settings: Settings, options: RetryAllOptions): Promise<CommandResult> {
   const { gateway } = readPolicy(settings.variables.PERSONA_POLICY_FILE);
-  if (asked.perSecond > gateway.maxPerSecond) {
+  if (options.perSecond > gateway.maxPerSecond) {
     const message = `--per-second: at most ${gateway.maxPerSecond}, as policy gateway.maxPerSecond says`;
-    throw new CliFailure(ExitCode.wrongUsage, message);
+    throw new CliFailure(ExitCode.usageError, message);
   }
   const graph = openConfiguredGraph(readGraphEnvironment(settings.variables));
   try {
-    return asked.dryRun ? await list(graph, asked) : await ask(settings, graph, asked);
+    return options.dryRun ? await list(graph, options) : await signalAll(settings, graph, options);
   } finally {
     await graph.close();
   }
 }
 
-async function list(graph: Graph, { rule }: RetryAll): Promise<Answer> {
-  const items: InReview[] = [];
+async function list(graph: Graph, { rule }: RetryAllOptions): Promise<CommandResult> {
+  const items: ObligationInReview[] = [];
   for await (const item of inReview(graph, rule)) items.push(item);
   const rows = items.map(({ payment_id, customer_id, amount, currency, opened_at }) => [
     payment_id,
@@ -64,21 +64,21 @@ async function list(graph: Graph, { rule }: RetryAll): Promise<Answer> {
   };
 }
 
-async function ask(
+async function signalAll(
   settings: Settings,
   graph: Graph,
-  { rule, perSecond, person, say }: RetryAll,
-): Promise<Answer> {
+  { rule, perSecond, operatorRequest, printStatus }: RetryAllOptions,
+): Promise<CommandResult> {
   const found = await countInReview(graph, rule);
-  say(`${countText(found, rule)}${found > 0 ? `; ${perSecond} a second are asked to try again` : ''}.`);
-  const client = await connectOperations(settings);
+  printStatus(`${countText(found, rule)}${found > 0 ? `; ${perSecond} a second are asked to try again` : ''}.`);
+  const client = await connectForSignals(settings);
   let signalled = 0;
   const without_run: string[] = [];
   try {
-    for await (const { payment_id } of paced(inReview(graph, rule), perSecond)) {
+    for await (const { payment_id } of rateLimited(inReview(graph, rule), perSecond)) {
       try {
         const handle = client.workflow.getHandle(recoveryWorkflowId(payment_id));
-        await handle.signal('retryNow', { ...person, rule });
+        await handle.signal('retryNow', { ...operatorRequest, rule });
         signalled++;
       } catch (error) {
         if (!(error instanceof WorkflowNotFoundError)) throw toPersonaError(error);
@@ -88,18 +88,18 @@ async function ask(
   } finally {
     await client.connection.close();
   }
-  const lost =
+  const withoutRunText =
     without_run.length === 0
       ? ''
       : ` ${without_run.length} have no run; the sweep starts one within ten minutes, so run this again then: ${without_run.join(', ')}`;
   return {
     document: { rule, dry_run: false, found, signalled, without_run },
-    text: `${signalled} of ${found} were asked to try again.${lost}`,
-    ...(without_run.length > 0 && { exitCode: ExitCode.badAnswer }),
+    text: `${signalled} of ${found} were asked to try again.${withoutRunText}`,
+    ...(without_run.length > 0 && { exitCode: ExitCode.failed }),
   };
 }
 
-async function* inReview(graph: Graph, rule: string): AsyncGenerator<InReview> {
+async function* inReview(graph: Graph, rule: string): AsyncGenerator<ObligationInReview> {
   let after = '';
   for (;;) {
     const page = await getInReview(graph, { rule, after, limit: PAGE });

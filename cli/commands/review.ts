@@ -1,7 +1,7 @@
 /** What awaits a person, and what a person decides about a suspicion of fraud. */
 
 import type { Policy } from '../../domain/policy.ts';
-import type { ByPerson } from '../../domain/processes.ts';
+import type { OperatorRequest } from '../../domain/workflow-contracts.ts';
 import type { ReviewDecision } from '../../domain/fraud/messages.ts';
 import {
   findNewestFraudCase,
@@ -12,40 +12,40 @@ import {
   openConfiguredGraph,
   requireFraudCase,
 } from '../../graph/index.ts';
-import { getAllInReview, getDoubtsOfClosed, type ReviewedObligation } from '../../graph/recovery/index.ts';
+import { getPendingReviews, getUnresolvedChargesOfClosed, type PendingReview } from '../../graph/recovery/index.ts';
 import { readGraphEnvironment } from '../../platform/environment.ts';
 import { readPolicy } from '../../platform/policy.ts';
 import { readCursor, refuseCursor, writeCursor } from '../../services/pages.ts';
-import { signalFraudCase } from '../../temporal/starts.ts';
-import type { Answer } from '../answer.ts';
+import { signalWithStartFraudCase } from '../../temporal/workflow-client.ts';
+import type { CommandResult } from '../command-result.ts';
 import { ExitCode } from '../failure.ts';
 import type { Settings } from '../settings.ts';
 import { moneyText, table, timeText } from '../tables.ts';
 import type { PageOptions } from './customers.ts';
-import { connectOperations } from './operate.ts';
+import { connectForSignals } from './operator-requests.ts';
 
-type Awaiting =
+type ReviewItem =
   | ({ kind: 'fraud_case' } & FraudReview)
-  | ({ kind: 'charge_in_doubt'; attempt_key: string } & Omit<ReviewedObligation, 'attempt_key'>)
-  | ({ kind: 'recovery' } & Omit<ReviewedObligation, 'attempt_key'>);
+  | ({ kind: 'charge_in_doubt'; attempt_key: string } & Omit<PendingReview, 'attempt_key'>)
+  | ({ kind: 'recovery' } & Omit<PendingReview, 'attempt_key'>);
 
 /** One kind after the other; `place`: of the last one of the page before. */
 interface Section {
   name: string;
-  read(place: readonly string[] | undefined, limit: number): Promise<{ item: Awaiting; place: string[] }[]>;
+  read(position: readonly string[] | undefined, limit: number): Promise<{ item: ReviewItem; position: string[] }[]>;
 }
 
-const USUAL_LIMIT = 100;
+const DEFAULT_LIMIT = 100;
 
 /**
  * Everything that awaits a person: suspicions of fraud, the oldest first; recoveries under review, by rule, and among them
  * and among those that are closed the charges of which nobody knows what became.
  * @throws EnvironmentError without the graph's keys; PersonaError invalid_argument (the cursor), graph_unavailable
  */
-export async function listReviews(settings: Settings, { limit, cursor }: PageOptions): Promise<Answer> {
+export async function listReviews(settings: Settings, { limit, cursor }: PageOptions): Promise<CommandResult> {
   const { recovery } = readPolicy(settings.variables.PERSONA_POLICY_FILE);
   return withGraph(settings, async (graph) => {
-    const page = await readPage(sectionsOf(graph, recovery), Number(limit ?? USUAL_LIMIT), cursor);
+    const page = await readPage(sectionsOf(graph, recovery), Number(limit ?? DEFAULT_LIMIT), cursor);
     const rows = page.items.map(rowOf);
     const headings = ['what', 'which', 'customer', 'since (UTC)', 'why', 'decide with'];
     const more = page.next_cursor ? `\nThere is more: --cursor ${page.next_cursor}` : '';
@@ -54,21 +54,21 @@ export async function listReviews(settings: Settings, { limit, cursor }: PageOpt
 }
 
 async function readPage(sections: readonly Section[], limit: number, cursor: string | undefined) {
-  const [name, ...place] = cursor === undefined ? [] : readCursor(cursor);
-  let section = name === undefined ? 0 : sections.findIndex((one) => one.name === name);
-  if (section < 0) refuseCursor();
-  let after = name === undefined ? undefined : place;
-  const items: Awaiting[] = [];
-  for (; section < sections.length; section++, after = undefined) {
-    const of = sections[section] as Section;
+  const [name, ...position] = cursor === undefined ? [] : readCursor(cursor);
+  let sectionIndex = name === undefined ? 0 : sections.findIndex((one) => one.name === name);
+  if (sectionIndex < 0) refuseCursor();
+  let after = name === undefined ? undefined : position;
+  const items: ReviewItem[] = [];
+  for (; sectionIndex < sections.length; sectionIndex++, after = undefined) {
+    const entry = sections[sectionIndex] as Section;
     // One more than fits: that there is a next page is all it tells.
-    const found = await of.read(after, limit - items.length + 1);
-    const fitting = found.slice(0, limit - items.length);
-    items.push(...fitting.map(({ item }) => item));
-    if (found.length > fitting.length) {
-      const last = fitting.at(-1)?.place ?? after;
+    const found = await entry.read(after, limit - items.length + 1);
+    const pageItems = found.slice(0, limit - items.length);
+    items.push(...pageItems.map(({ item }) => item));
+    if (found.length > pageItems.length) {
+      const last = pageItems.at(-1)?.position ?? after;
       // Nothing of this kind was given yet: the next page begins with it.
-      return { items, next_cursor: writeCursor([of.name, ...(last ?? [])]) };
+      return { items, next_cursor: writeCursor([entry.name, ...(last ?? [])]) };
     }
   }
   return { items, next_cursor: null };
@@ -86,7 +86,7 @@ function sectionsOf(graph: Graph, recovery: Policy['recovery']): Section[] {
         const found = await getFraudReviews(graph, { limit, ...(after && { after }) });
         return found.map((one) => ({
           item: { kind: 'fraud_case', ...one },
-          place: [one.since, one.case_id],
+          position: [one.since, one.case_id],
         }));
       },
     },
@@ -94,25 +94,25 @@ function sectionsOf(graph: Graph, recovery: Policy['recovery']): Section[] {
       name: 'review',
       async read([rule, payment_id] = [], limit) {
         const after = rule === undefined ? undefined : { rule, payment_id: payment_id ?? '' };
-        const found = await getAllInReview(graph, { limit, ...(after && { after }) });
-        return found.map((one) => ({ item: awaiting(one), place: [one.rule, one.payment_id] }));
+        const found = await getPendingReviews(graph, { limit, ...(after && { after }) });
+        return found.map((one) => ({ item: toReviewItem(one), position: [one.rule, one.payment_id] }));
       },
     },
     {
       name: 'doubt',
       async read([after = ''] = [], limit) {
-        const found = await getDoubtsOfClosed(graph, { after, limit, asked });
-        return found.map((one) => ({ item: awaiting(one), place: [one.attempt_key ?? ''] }));
+        const found = await getUnresolvedChargesOfClosed(graph, { after, limit, asked });
+        return found.map((one) => ({ item: toReviewItem(one), position: [one.attempt_key ?? ''] }));
       },
     },
   ];
 }
 
-function awaiting({ attempt_key, ...of }: ReviewedObligation): Awaiting {
-  return attempt_key === null ? { kind: 'recovery', ...of } : { kind: 'charge_in_doubt', attempt_key, ...of };
+function toReviewItem({ attempt_key, ...entry }: PendingReview): ReviewItem {
+  return attempt_key === null ? { kind: 'recovery', ...entry } : { kind: 'charge_in_doubt', attempt_key, ...entry };
 }
 
-function rowOf(item: Awaiting): (string | null)[] {
+function rowOf(item: ReviewItem): (string | null)[] {
   if (item.kind === 'fraud_case') {
     const { case_id, customer_id, since, reason } = item;
     return ['fraud', case_id, customer_id, timeText(since), reason, `review ${case_id} suspend|clear`];
@@ -135,14 +135,14 @@ export async function review(
   settings: Settings,
   case_id: string,
   decision: ReviewDecision['decision'],
-  person: ByPerson,
-): Promise<Answer> {
+  operatorRequest: OperatorRequest,
+): Promise<CommandResult> {
   const { review: open } = await withGraph(settings, (graph) => requireFraudCase(graph, case_id));
   if (!open) {
     const text = `The case ${case_id} awaits no person: it was decided, or a later outcome has ended its review.`;
-    return { document: { case_id, signalled: false }, text, exitCode: ExitCode.badAnswer };
+    return { document: { case_id, signalled: false }, text, exitCode: ExitCode.failed };
   }
-  const workflow_id = await signal(settings, case_id, 'reviewDecision', { decision, ...person });
+  const workflow_id = await sendSignal(settings, case_id, 'reviewDecision', { decision, ...operatorRequest });
   const text = `The case ${case_id} was told to ${decision} the ${decision === 'suspend' ? 'customer' : 'suspicion'}.`;
   return { document: { case_id, signalled: true, workflow_id, decision }, text };
 }
@@ -151,16 +151,16 @@ export async function review(
  * Makes a suspended customer active again.
  * @throws PersonaError customer_not_found, graph_unavailable, temporal_unavailable; EnvironmentError without the keys
  */
-export async function reinstate(settings: Settings, customer_id: string, person: ByPerson): Promise<Answer> {
+export async function reinstate(settings: Settings, customer_id: string, operatorRequest: OperatorRequest): Promise<CommandResult> {
   const [customer, case_id] = await withGraph(settings, (graph) =>
     Promise.all([getCustomer(graph, { customer_id }), findNewestFraudCase(graph, { customer_id })]),
   );
   if (customer.status !== 'suspended' || case_id === undefined) {
     const why = customer.status === 'suspended' ? 'has no fraud case' : `is ${customer.status}`;
     const text = `The customer ${customer_id} ${why}: there is nothing to reinstate.`;
-    return { document: { customer_id, signalled: false }, text, exitCode: ExitCode.badAnswer };
+    return { document: { customer_id, signalled: false }, text, exitCode: ExitCode.failed };
   }
-  const workflow_id = await signal(settings, case_id, 'reinstate', person);
+  const workflow_id = await sendSignal(settings, case_id, 'reinstate', operatorRequest);
   return {
     document: { customer_id, signalled: true, workflow_id },
     text: `The customer ${customer_id} is being reinstated.`,
@@ -168,15 +168,15 @@ export async function reinstate(settings: Settings, customer_id: string, person:
 }
 
 /** Also a case whose run has ended, or was lost, hears of it. */
-async function signal<Name extends 'reviewDecision' | 'reinstate'>(
+async function sendSignal<Name extends 'reviewDecision' | 'reinstate'>(
   settings: Settings,
   case_id: string,
   name: Name,
-  payload: Parameters<typeof signalFraudCase<Name>>[3],
+  payload: Parameters<typeof signalWithStartFraudCase<Name>>[3],
 ): Promise<string> {
-  const client = await connectOperations(settings);
+  const client = await connectForSignals(settings);
   try {
-    return await signalFraudCase(client, case_id, name, payload);
+    return await signalWithStartFraudCase(client, case_id, name, payload);
   } finally {
     await client.connection.close();
   }

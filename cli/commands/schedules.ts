@@ -1,14 +1,14 @@
 /** What Persona runs by the clock. */
 
 import { scheduleStatuses } from '../../temporal/schedules.ts';
-import type { Answer } from '../answer.ts';
+import type { CommandResult } from '../command-result.ts';
 import type { Settings } from '../settings.ts';
 import { table, timeText } from '../tables.ts';
-import { connectOperations } from './operate.ts';
+import { connectForSignals } from './operator-requests.ts';
 
 /** @throws CliFailure; PersonaError temporal_unavailable */
-export async function showSchedules(settings: Settings): Promise<Answer> {
-  const client = await connectOperations(settings);
+export async function showSchedules(settings: Settings): Promise<CommandResult> {
+  const client = await connectForSignals(settings);
   try {
     const items = await scheduleStatuses(client);
     const rows = items.map(({ id, workflow, paused, last, next }) => [

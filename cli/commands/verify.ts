@@ -1,7 +1,7 @@
 import { type Difference, openConfiguredGraph } from '../../graph/index.ts';
 import { type VerificationTotals, verifyAll, verifyCustomer } from '../../graph/replay/verify.ts';
 import { readGraphEnvironment } from '../../platform/environment.ts';
-import type { Answer } from '../answer.ts';
+import type { CommandResult } from '../command-result.ts';
 import { ExitCode } from '../failure.ts';
 import type { Settings } from '../settings.ts';
 
@@ -10,32 +10,32 @@ import type { Settings } from '../settings.ts';
  * @param customerId - `undefined`: everybody
  * @throws EnvironmentError without the keys that open the log; PersonaError customer_not_found, graph_unavailable
  */
-export async function verify(settings: Settings, customerId: string | undefined): Promise<Answer> {
+export async function verify(settings: Settings, customerId: string | undefined): Promise<CommandResult> {
   const graph = openConfiguredGraph(readGraphEnvironment(settings.variables));
   try {
     if (customerId !== undefined) {
       const differences = await verifyCustomer(graph, customerId);
-      return answer({ customer_id: customerId, differences }, differences, `Customer ${customerId} is`);
+      return toCommandResult({ customer_id: customerId, differences }, differences, `Customer ${customerId} is`);
     }
     const differences: Difference[] = [];
     const totals = await verifyAll(graph, { onDifference: (difference) => differences.push(difference) });
-    return answer({ ...totals, differences }, differences, summary(totals));
+    return toCommandResult({ ...totals, differences }, differences, summary(totals));
   } finally {
     await graph.close();
   }
 }
 
-function answer(document: object, differences: readonly Difference[], subject: string): Answer {
+function toCommandResult(document: object, differences: readonly Difference[], subject: string): CommandResult {
   if (differences.length === 0) return { document, text: `${subject} what the log says.` };
   const lines = differences.map(
     ({ where, property, expected, found }) =>
-      `${where}\n  ${property}: expected ${said(expected)}, found ${said(found)}`,
+      `${where}\n  ${property}: expected ${valueText(expected)}, found ${valueText(found)}`,
   );
   const count = differences.length === 1 ? '1 difference' : `${differences.length} differences`;
   return {
     document,
     text: `${lines.join('\n')}\n${subject} not what the log says: ${count}.`,
-    exitCode: ExitCode.badAnswer,
+    exitCode: ExitCode.failed,
   };
 }
 
@@ -43,6 +43,6 @@ function summary({ customers, devices, events }: VerificationTotals): string {
   return `The graph (${customers} customers, ${devices} devices, ${events} events) is`;
 }
 
-function said(value: unknown): string {
+function valueText(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value);
 }

@@ -2,32 +2,32 @@ import {
   type Graph,
   missingMigrations,
   openConfiguredGraph,
-  refusedKeys,
-  unreadableKeys,
+  checkKeys as checkRingKeys,
+  findKeyProblems,
 } from '../../graph/index.ts';
 import { type GraphEnvironment, readGraphEnvironment } from '../../platform/environment.ts';
 import type { Settings } from '../settings.ts';
-import { examine, type Finding, ok, wrong } from './check.ts';
+import { runCheck, type CheckResult, ok, wrong } from './check.ts';
 
 /** Neo4j, its schema, and the keys that open what it holds. */
-export async function examineGraph({ variables }: Settings): Promise<Record<string, Finding>> {
+export async function checkGraph({ variables }: Settings): Promise<Record<string, CheckResult>> {
   let graph: Graph;
   let environment: GraphEnvironment;
   try {
     environment = readGraphEnvironment(variables);
     graph = openConfiguredGraph(environment);
   } catch (error) {
-    return { neo4j: await examine(() => Promise.reject(error)) };
+    return { neo4j: await runCheck(() => Promise.reject(error)) };
   }
   try {
-    const neo4j = await examine(async () => {
+    const neo4j = await runCheck(async () => {
       await graph.verifyConnectivity();
       return ok(`answers at ${variables.NEO4J_URI}`);
     });
     if (neo4j.state !== 'ok') return { neo4j };
     const [migrations, keys] = await Promise.all([
-      examine(() => examineMigrations(graph)),
-      examine(() => examineKeys(graph, environment)),
+      runCheck(() => checkMigrations(graph)),
+      runCheck(() => checkKeys(graph, environment)),
     ]);
     return { neo4j, migrations, keys };
   } finally {
@@ -35,7 +35,7 @@ export async function examineGraph({ variables }: Settings): Promise<Record<stri
   }
 }
 
-async function examineMigrations(graph: Graph): Promise<Finding> {
+async function checkMigrations(graph: Graph): Promise<CheckResult> {
   const missing = await missingMigrations(graph);
   return missing.length === 0
     ? ok('all applied')
@@ -45,9 +45,9 @@ async function examineMigrations(graph: Graph): Promise<Finding> {
       );
 }
 
-async function examineKeys(graph: Graph, environment: GraphEnvironment): Promise<Finding> {
-  const refused = await refusedKeys(graph, environment);
-  const problems = refused.length > 0 ? refused : await unreadableKeys(graph);
+async function checkKeys(graph: Graph, environment: GraphEnvironment): Promise<CheckResult> {
+  const refused = await checkRingKeys(graph, environment);
+  const problems = refused.length > 0 ? refused : await findKeyProblems(graph);
   return problems.length === 0
     ? ok('open what the graph holds')
     : wrong(

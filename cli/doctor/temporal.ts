@@ -1,37 +1,37 @@
 import type { Client } from '@temporalio/client';
-import { TaskQueue } from '../../domain/processes.ts';
+import { TaskQueue } from '../../domain/workflow-contracts.ts';
 import { readCodecKeys, readTemporalEnvironment } from '../../platform/environment.ts';
 import { connectTemporal } from '../../temporal/client.ts';
 import { missingSearchAttributes } from '../../temporal/search-attributes.ts';
 import type { Settings } from '../settings.ts';
-import { examine, type Finding, ok, wrong } from './check.ts';
+import { runCheck, type CheckResult, ok, wrong } from './check.ts';
 
 /** Temporal, its search attributes, the keys of its payloads, and whether workers ask for work. */
-export async function examineTemporal({ variables }: Settings): Promise<Record<string, Finding>> {
-  const codec_keys = await examine(async () => {
+export async function checkTemporal({ variables }: Settings): Promise<Record<string, CheckResult>> {
+  const codec_keys = await runCheck(async () => {
     const [first, ...older] = readCodecKeys(variables).reveal();
     return ok(`'${first?.id}' writes, ${older.length} more read`);
   });
   let client: Client | undefined;
-  const temporal = await examine(async () => {
+  const temporal = await runCheck(async () => {
     const settings = readTemporalEnvironment(variables);
     client = await connectTemporal({ ...settings, apiKey: settings.apiKey?.reveal(), codecKeys: 'none' });
     return ok(`answers at ${settings.address}, namespace '${settings.namespace}'`);
   });
   if (client === undefined) return { temporal, codec_keys };
-  const found = client;
+  const connected = client;
   try {
     const [search_attributes, workers] = await Promise.all([
-      examine(() => examineAttributes(found)),
-      examine(() => examineWorkers(found)),
+      runCheck(() => checkSearchAttributes(connected)),
+      runCheck(() => checkWorkers(connected)),
     ]);
     return { temporal, search_attributes, codec_keys, workers };
   } finally {
-    await found.connection.close();
+    await connected.connection.close();
   }
 }
 
-async function examineAttributes(client: Client): Promise<Finding> {
+async function checkSearchAttributes(client: Client): Promise<CheckResult> {
   const missing = await missingSearchAttributes(client);
   const { namespace } = client.options;
   const flags = missing.map((name) => `--name ${name} --type Keyword`).join(' ');
@@ -43,7 +43,7 @@ async function examineAttributes(client: Client): Promise<Finding> {
       );
 }
 
-async function examineWorkers(client: Client): Promise<Finding> {
+async function checkWorkers(client: Client): Promise<CheckResult> {
   const queues = Object.values(TaskQueue);
   const polled = await Promise.all(queues.map((queue) => hasPollers(client, queue)));
   const idle = queues.filter((_, index) => !polled[index]);

@@ -28,7 +28,7 @@ export const reportPath = (file: string) => `${file}.rejected.jsonl`;
 /** Enough of a file to know it again. */
 const FINGERPRINT_BYTES = 64 * 1024;
 
-const BEGINNING: Omit<Checkpoint, 'fingerprint'> = {
+const INITIAL: Omit<Checkpoint, 'fingerprint'> = {
   offset: 0,
   lines: 0,
   created: 0,
@@ -40,14 +40,14 @@ const BEGINNING: Omit<Checkpoint, 'fingerprint'> = {
 
 /** @throws CliFailure if the import that was begun is of another content of this file, or nobody can read how far it came */
 export async function readCheckpoint(file: string): Promise<Checkpoint> {
-  const found = await readIfThere(checkpointPath(file));
-  if (found === undefined) return { ...BEGINNING, fingerprint: await fingerprint(file, 0) };
-  const checkpoint = parsed(found);
+  const found = await readIfExists(checkpointPath(file));
+  if (found === undefined) return { ...INITIAL, fingerprint: await fingerprint(file, 0) };
+  const checkpoint = parseCheckpoint(found);
   if (checkpoint === undefined)
-    throw new CliFailure(ExitCode.wrongUsage, `${checkpointPath(file)} ${DAMAGED}`);
+    throw new CliFailure(ExitCode.usageError, `${checkpointPath(file)} ${DAMAGED}`);
   if ((await fingerprint(file, checkpoint.offset)) === checkpoint.fingerprint) return checkpoint;
   throw new CliFailure(
-    ExitCode.wrongUsage,
+    ExitCode.usageError,
     `${file} has changed since its import was begun. To import it from its first line, delete ${checkpointPath(file)}: what was imported before is not imported again`,
   );
 }
@@ -55,13 +55,13 @@ export async function readCheckpoint(file: string): Promise<Checkpoint> {
 const DAMAGED =
   'does not say how far the import came. Delete it to import from the first line: what was imported before is not imported again';
 
-function parsed(text: string): Checkpoint | undefined {
+function parseCheckpoint(text: string): Checkpoint | undefined {
   try {
     const checkpoint = JSON.parse(text) as Partial<Checkpoint> | null;
-    const isWhole = Object.keys(BEGINNING).every((name) =>
-      Number.isSafeInteger(checkpoint?.[name as keyof typeof BEGINNING]),
+    const isComplete = Object.keys(INITIAL).every((name) =>
+      Number.isSafeInteger(checkpoint?.[name as keyof typeof INITIAL]),
     );
-    return isWhole ? (checkpoint as Checkpoint) : undefined;
+    return isComplete ? (checkpoint as Checkpoint) : undefined;
   } catch {
     return undefined;
   }
@@ -90,7 +90,7 @@ async function fingerprint(file: string, offset: number): Promise<string> {
   }
 }
 
-async function readIfThere(path: string): Promise<string | undefined> {
+async function readIfExists(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {

@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { invalid, PersonaError } from '../../domain/errors.ts';
+import { validationError, PersonaError } from '../../domain/errors.ts';
 import { checkpointPath, reportPath } from './checkpoint.ts';
 import { importFile, type Onboard } from './import-file.ts';
 import { lockPath } from './lock.ts';
@@ -21,7 +21,7 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }));
 
 /** Remembers what it was given: a transaction is carried out once. A `customer_id` that came before is known. */
-function world() {
+function fakeOnboarding() {
   const seen: string[] = [];
   const customers = new Set<string>();
   const onboard: Onboard = async (input) => {
@@ -51,7 +51,7 @@ const report = async () =>
 
 test('takes every line once, however lines end, and says how far it is', async () => {
   await writeFile(file, `\ufeff${lines(1)}\r\n\n${lines(1500, 1)}\n${lines(1, 7)}`);
-  const { seen, onboard } = world();
+  const { seen, onboard } = fakeOnboarding();
   const shown: number[] = [];
   const done = await importFile(file, onboard, ({ lines: count }) => shown.push(count));
   expect(done).toMatchObject({ lines: 1503, created: 1501, recognised: 0, repeated: 1, rejected: 0 });
@@ -64,7 +64,7 @@ test('takes every line once, however lines end, and says how far it is', async (
 
 test('run again, has nothing to do; what was appended since is taken', async () => {
   await writeFile(file, `${lines(3)}\n`);
-  const { seen, onboard } = world();
+  const { seen, onboard } = fakeOnboarding();
   await importFile(file, onboard, () => {});
   expect(await importFile(file, onboard, () => {})).toMatchObject({ lines: 3, created: 3 });
   await writeFile(file, `${lines(2, 3)}\n`, { flag: 'a' });
@@ -75,7 +75,7 @@ test('run again, has nothing to do; what was appended since is taken', async () 
 test('stopped in the middle, goes on at the last checkpoint, and reports no line twice', async () => {
   const refused = JSON.stringify({ transaction_id: 'no', refused: 'customer_not_found' });
   await writeFile(file, `${refused}\n${lines(1999)}\n${refused}\n${lines(1000, 1999)}`);
-  const { seen, onboard } = world();
+  const { seen, onboard } = fakeOnboarding();
   const broken: Onboard = async (input) => {
     if ((input as { transaction_id: string }).transaction_id === 't-2500')
       throw new PersonaError('graph_unavailable', 'away');
@@ -95,7 +95,7 @@ test('tells new customers, known ones and transactions that were carried out bef
   const visit = (transaction_id: string, customer_id: string) =>
     JSON.stringify({ transaction_id, customer_id });
   await writeFile(file, [visit('t-1', 'c-1'), visit('t-2', 'c-1'), visit('t-2', 'c-1')].join('\n'));
-  const { onboard } = world();
+  const { onboard } = fakeOnboarding();
   const counts = { created: 1, recognised: 1, repeated: 1 };
   expect(await importFile(file, onboard, () => {})).toMatchObject({ lines: 3, ...counts });
   // From the first line again.
@@ -106,9 +106,9 @@ test('tells new customers, known ones and transactions that were carried out bef
 
 test('an edited file is not gone on with', async () => {
   await writeFile(file, lines(3));
-  await importFile(file, world().onboard, () => {});
+  await importFile(file, fakeOnboarding().onboard, () => {});
   await writeFile(file, lines(3, 1));
-  await expect(importFile(file, world().onboard, () => {})).rejects.toThrow(
+  await expect(importFile(file, fakeOnboarding().onboard, () => {})).rejects.toThrow(
     `has changed since its import was begun. To import it from its first line, delete ${checkpointPath(file)}`,
   );
 });
@@ -116,7 +116,7 @@ test('an edited file is not gone on with', async () => {
 test.each(['', '{"off', 'null', '{"offset": "7"}'])('a checkpoint of %j is not guessed at', async (text) => {
   await writeFile(file, lines(3));
   await writeFile(checkpointPath(file), text);
-  const { seen, onboard } = world();
+  const { seen, onboard } = fakeOnboarding();
   await expect(importFile(file, onboard, () => {})).rejects.toThrow(
     `${checkpointPath(file)} does not say how far the import came. Delete it`,
   );
@@ -128,7 +128,7 @@ test('says which lines were rejected and why, and never repeats a card number', 
     const { transaction_id } = input as { transaction_id?: string };
     if (transaction_id === CARD)
       throw new PersonaError('idempotency_key_reused', `the idempotency key ${CARD} was used before`);
-    throw invalid([{ field: 'occurred_at', message: 'is required' }], 'card_number_refused');
+    throw validationError([{ field: 'occurred_at', message: 'is required' }], 'card_number_refused');
   };
   const long = JSON.stringify({ transaction_id: 'long', text: 'x'.repeat(MAX_LINE_BYTES) });
   await writeFile(
@@ -151,7 +151,7 @@ test('says which lines were rejected and why, and never repeats a card number', 
 test('what is not UTF-8 is rejected, not guessed; a mark in the middle is left out', async () => {
   const latin = Buffer.from('{"transaction_id": "t-1", "city": "K\u00f6ln"}', 'latin1');
   await writeFile(file, Buffer.concat([latin, Buffer.from(`\n\ufeff${lines(1, 2)}\n`)]));
-  const { seen, onboard } = world();
+  const { seen, onboard } = fakeOnboarding();
   expect(await importFile(file, onboard, () => {})).toMatchObject({ lines: 2, created: 1, rejected: 1 });
   expect(seen).toEqual(['t-2']);
   expect(await report()).toEqual([{ line: 1, type: 'malformed_request', detail: 'the line is not UTF-8' }]);
@@ -159,10 +159,10 @@ test('what is not UTF-8 is rejected, not guessed; a mark in the middle is left o
 
 test('a report that was taken away since begins anew, and holds what came after', async () => {
   await writeFile(file, 'not json\n');
-  await importFile(file, world().onboard, () => {});
+  await importFile(file, fakeOnboarding().onboard, () => {});
   await rm(reportPath(file));
   await writeFile(file, 'not json either\n', { flag: 'a' });
-  expect(await importFile(file, world().onboard, () => {})).toMatchObject({ rejected: 2 });
+  expect(await importFile(file, fakeOnboarding().onboard, () => {})).toMatchObject({ rejected: 2 });
   expect(await report()).toMatchObject([{ line: 2 }]);
 });
 
@@ -171,7 +171,7 @@ test('imported by another process at the moment, is left to that one', async () 
   const other = spawn('sleep', ['60']);
   try {
     await writeFile(lockPath(file), String(other.pid));
-    await expect(importFile(file, world().onboard, () => {})).rejects.toThrow(
+    await expect(importFile(file, fakeOnboarding().onboard, () => {})).rejects.toThrow(
       `process ${other.pid} is importing ${file} already`,
     );
   } finally {
@@ -179,7 +179,7 @@ test('imported by another process at the moment, is left to that one', async () 
     await once(other, 'exit');
   }
   // That one was killed: its lock is nobody's.
-  expect(await importFile(file, world().onboard, () => {})).toMatchObject({ created: 1 });
+  expect(await importFile(file, fakeOnboarding().onboard, () => {})).toMatchObject({ created: 1 });
   await expect(stat(lockPath(file))).rejects.toThrow('ENOENT');
 });
 
@@ -213,7 +213,7 @@ test.each<[string, (n: number) => object]>([
 
 test('a fault of ours stops it and names the line', async () => {
   await writeFile(file, `${lines(1)}\n{"transaction_id": "x", "refused": "internal"}`);
-  await expect(importFile(file, world().onboard, () => {})).rejects.toThrow('line 2: x was refused');
+  await expect(importFile(file, fakeOnboarding().onboard, () => {})).rejects.toThrow('line 2: x was refused');
 });
 
 test('the bar tells share, speed and what is left', () => {
@@ -227,11 +227,11 @@ test('the bar tells share, speed and what is left', () => {
     report_bytes: 0,
     fingerprint: '',
   };
-  const scene = { first, total: 1000, elapsedMs: 2_000 };
-  expect(progressText(first, scene)).toBe(`[${'.'.repeat(30)}] 0%, 0 lines`);
+  const progressOptions = { first, total: 1000, elapsedMs: 2_000 };
+  expect(progressText(first, progressOptions)).toBe(`[${'.'.repeat(30)}] 0%, 0 lines`);
   const half = { ...first, offset: 500, lines: 50, rejected: 2 };
-  expect(progressText(half, scene)).toBe(
+  expect(progressText(half, progressOptions)).toBe(
     `[${'#'.repeat(15)}${'.'.repeat(15)}] 50%, 50 lines, 25/s, 2 s left, 2 rejected`,
   );
-  expect(progressText({ ...first, offset: 1, lines: 1 }, scene)).toContain('34 min left');
+  expect(progressText({ ...first, offset: 1, lines: 1 }, progressOptions)).toContain('34 min left');
 });

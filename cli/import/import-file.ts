@@ -1,7 +1,7 @@
 /** The onboardings of a file, one JSON object a line, each carried out once whatever happens in between. */
 
 import { open, rm } from 'node:fs/promises';
-import { isRecord } from '../../domain/checks.ts';
+import { isRecord } from '../../domain/validation.ts';
 import { ERRORS, type ErrorType, type FieldProblem, PersonaError } from '../../domain/errors.ts';
 import { findCardNumber } from '../../domain/pan.ts';
 import { type Checkpoint, readCheckpoint, reportPath, writeCheckpoint } from './checkpoint.ts';
@@ -11,7 +11,7 @@ import { type Line, type LineFault, MAX_LINE_BYTES, readLines } from './lines.ts
 /** Between two checkpoints: what a crash makes the next run look at again. */
 const LINES_PER_CHECKPOINT = 1_000;
 /** So many lines at once; more only wait for each other. */
-export const AT_ONCE = 32;
+export const IMPORT_CONCURRENCY = 32;
 
 /** What an onboarding came to; `repeated`: it was carried out before, and has changed nothing now. */
 export type OnboardingOutcome = 'created' | 'recognised' | 'repeated';
@@ -28,7 +28,7 @@ interface Rejection {
   problems?: readonly FieldProblem[];
 }
 
-type Outcome = OnboardingOutcome | 'blank' | Rejection;
+type LineOutcome = OnboardingOutcome | 'blank' | Rejection;
 
 /**
  * Goes on where the last run of the same file has ended. Lines that are refused are reported and left out.
@@ -45,19 +45,19 @@ export async function importFile(
   let done = await readCheckpoint(file);
   onProgress(done);
   await using report = await openReport(file, done.report_bytes);
-  for await (const lines of inGroups(readLines(file, { offset: done.offset, line: done.lines }))) {
-    const outcomes = await carryOut(lines, onboard);
+  for await (const lines of inBatches(readLines(file, { offset: done.offset, line: done.lines }))) {
+    const outcomes = await processLines(lines, onboard);
     const rejections = outcomes.filter((outcome) => typeof outcome === 'object');
-    const count = (wanted: Outcome) => outcomes.filter((outcome) => outcome === wanted).length;
-    const { fingerprint: _, ...before } = done;
+    const count = (wanted: LineOutcome) => outcomes.filter((outcome) => outcome === wanted).length;
+    const { fingerprint: _, ...previous } = done;
     done = await writeCheckpoint(file, {
-      ...before,
-      offset: lines.at(-1)?.end ?? before.offset,
-      lines: before.lines + lines.length,
-      created: before.created + count('created'),
-      recognised: before.recognised + count('recognised'),
-      repeated: before.repeated + count('repeated'),
-      rejected: before.rejected + rejections.length,
+      ...previous,
+      offset: lines.at(-1)?.end ?? previous.offset,
+      lines: previous.lines + lines.length,
+      created: previous.created + count('created'),
+      recognised: previous.recognised + count('recognised'),
+      repeated: previous.repeated + count('repeated'),
+      rejected: previous.rejected + rejections.length,
       report_bytes: await report.append(rejections),
     });
     onProgress(done);
@@ -65,37 +65,37 @@ export async function importFile(
   return done;
 }
 
-async function* inGroups(lines: AsyncIterable<Line>): AsyncGenerator<Line[]> {
-  let group: Line[] = [];
+async function* inBatches(lines: AsyncIterable<Line>): AsyncGenerator<Line[]> {
+  let batch: Line[] = [];
   for await (const line of lines) {
-    group.push(line);
-    if (group.length < LINES_PER_CHECKPOINT) continue;
-    yield group;
-    group = [];
+    batch.push(line);
+    if (batch.length < LINES_PER_CHECKPOINT) continue;
+    yield batch;
+    batch = [];
   }
-  if (group.length > 0) yield group;
+  if (batch.length > 0) yield batch;
 }
 
 /**
  * Many at once, and in the order of the file where two lines may be of one transaction, person, device or card: who came
  * first, and with what proof, decides what the next one is.
  */
-async function carryOut(lines: readonly Line[], onboard: Onboard): Promise<Outcome[]> {
-  const outcomes: Outcome[] = [];
-  const earlier = new Map<string, Promise<unknown>>();
-  const waiting = lines.entries();
+async function processLines(lines: readonly Line[], onboard: Onboard): Promise<LineOutcome[]> {
+  const outcomes: LineOutcome[] = [];
+  const lastByIdentity = new Map<string, Promise<unknown>>();
+  const queue = lines.entries();
   let failed = false;
   const work = async () => {
-    for (const [index, line] of waiting) {
+    for (const [index, line] of queue) {
       if (failed) return;
       const parsed = parse(line);
       const identities = identitiesOf(parsed);
-      const before = identities.flatMap((identity) => earlier.get(identity) ?? []);
+      const previous = identities.flatMap((identity) => lastByIdentity.get(identity) ?? []);
       const outcome = (async () => {
-        await Promise.allSettled(before);
-        return await carryOutLine(line, parsed, onboard);
+        await Promise.allSettled(previous);
+        return await processLine(line, parsed, onboard);
       })();
-      for (const identity of identities) earlier.set(identity, outcome);
+      for (const identity of identities) lastByIdentity.set(identity, outcome);
       try {
         outcomes[index] = await outcome;
       } catch (error) {
@@ -104,11 +104,11 @@ async function carryOut(lines: readonly Line[], onboard: Onboard): Promise<Outco
       }
     }
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  await Promise.all(Array.from({ length: IMPORT_CONCURRENCY }, work));
   return outcomes;
 }
 
-async function carryOutLine(line: Line, parsed: unknown, onboard: Onboard): Promise<Outcome> {
+async function processLine(line: Line, parsed: unknown, onboard: Onboard): Promise<LineOutcome> {
   if (typeof line.text === 'string' && line.text.trim() === '') return 'blank';
   try {
     if (typeof line.text !== 'string') throw FAULTS[line.text.fault]();

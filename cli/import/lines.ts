@@ -27,12 +27,12 @@ export async function* readLines(file: string, from: { offset: number; line: num
   let { offset: end, line: number } = from;
   let parts: Buffer[] = [];
   let length = 0;
-  const keep = (part: Buffer) => {
+  const append = (part: Buffer) => {
     // Of a line that is too long only its length matters.
     if (length <= MAX_LINE_BYTES) parts.push(part);
     length += part.length;
   };
-  const finish = (): Line => {
+  const endLine = (): Line => {
     number += 1;
     const text = length > MAX_LINE_BYTES ? ({ fault: 'too_long' } as const) : textOf(Buffer.concat(parts));
     parts = [];
@@ -43,15 +43,15 @@ export async function* readLines(file: string, from: { offset: number; line: num
   for await (const chunk of createReadStream(file, { start: end, highWaterMark: CHUNK_BYTES })) {
     let rest = chunk as Buffer;
     for (let at = rest.indexOf(NEWLINE); at >= 0; at = rest.indexOf(NEWLINE)) {
-      keep(rest.subarray(0, at));
+      append(rest.subarray(0, at));
       end += at + 1;
-      yield finish();
+      yield endLine();
       rest = rest.subarray(at + 1);
     }
-    keep(rest);
+    append(rest);
     end += rest.length;
   }
-  if (length > 0) yield finish();
+  if (length > 0) yield endLine();
 }
 
 // Fatal: what is guessed in place of a byte would become a part of a name. It also leaves out the mark that some editors

@@ -11,12 +11,12 @@ export const lockPath = (file: string) => `${file}.import.lock`;
  */
 export async function lockImport(file: string): Promise<AsyncDisposable> {
   const path = lockPath(file);
-  while (!(await created(path))) {
+  while (!(await tryCreate(path))) {
     const holder = await holderOf(path);
     if (holder === undefined) await rm(path, { force: true });
     else
       throw new CliFailure(
-        ExitCode.badAnswer,
+        ExitCode.failed,
         `process ${holder} is importing ${file} already. If it does something else, delete ${path}`,
       );
   }
@@ -24,17 +24,17 @@ export async function lockImport(file: string): Promise<AsyncDisposable> {
 }
 
 /** Whoever finds it finds it whole: it is written elsewhere and then linked. */
-async function created(path: string): Promise<boolean> {
-  const own = `${path}.${process.pid}`;
-  await writeFile(own, String(process.pid));
+async function tryCreate(path: string): Promise<boolean> {
+  const ownPath = `${path}.${process.pid}`;
+  await writeFile(ownPath, String(process.pid));
   try {
-    await link(own, path);
+    await link(ownPath, path);
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
     throw error;
   } finally {
-    await rm(own, { force: true });
+    await rm(ownPath, { force: true });
   }
 }
 

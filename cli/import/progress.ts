@@ -5,7 +5,7 @@ const WIDTH = 30;
 const LINE_EVERY_MS = 10_000;
 
 /** Where progress is shown. */
-export interface Screen {
+export interface ProgressOutput {
   /** A line that the next one overwrites; absent: no terminal. */
   status?(line: string): void;
   err(line: string): void;
@@ -15,7 +15,7 @@ export interface Screen {
  * Shows how far an import has come, how fast it goes and how long it will take.
  * @param total - bytes of the file
  */
-export function createProgress(screen: Screen, total: number): { show(done: Checkpoint): void; end(): void } {
+export function createProgress(screen: ProgressOutput, total: number): { show(done: Checkpoint): void; end(): void } {
   const started = Date.now();
   let first: Checkpoint | undefined;
   let shownAt = started;

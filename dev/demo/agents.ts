@@ -23,7 +23,7 @@ const SCHEDULE_MS = 60_000;
 type History = Awaited<ReturnType<WorkflowHandle['fetchHistory']>>;
 
 /** What onboarding answers, as REST gives it. */
-export interface Onboarded {
+export interface OnboardingResult {
   customer_id: string;
   payment_method_id: string;
   payment_method_status: string;
@@ -33,7 +33,7 @@ export interface Onboarded {
 
 export interface Agents {
   /** Checkout, over REST. */
-  onboard(request: object): Promise<Onboarded>;
+  onboard(request: object): Promise<OnboardingResult>;
   /** Chimera, over gRPC. */
   updateTrust(device_id: string, trust_score: number): Promise<void>;
   /** Cerebrum, over gRPC. */
@@ -73,7 +73,7 @@ export async function connectAgents(addresses: RunFile): Promise<Agents> {
   const synapse = new Client({ connection, namespace: addresses.temporal_namespace });
 
   return {
-    onboard: (request) => post<Onboarded>(`${addresses.http}/api/v1/customers`, request),
+    onboard: (request) => post<OnboardingResult>(`${addresses.http}/api/v1/customers`, request),
     async updateTrust(device_id, trust_score) {
       const request = { device_id, trust_score, observed_at: new Date() };
       await call<unknown>((deadline, done) =>
@@ -169,9 +169,9 @@ export async function connectAgents(addresses: RunFile): Promise<Agents> {
   };
 }
 
-type Answered<T> = (error: ServiceError | null, response: T) => void;
+type UnaryCallback<T> = (error: ServiceError | null, response: T) => void;
 
-function call<T>(send: (options: { deadline: number }, done: Answered<T>) => void): Promise<T> {
+function call<T>(send: (options: { deadline: number }, done: UnaryCallback<T>) => void): Promise<T> {
   return new Promise((resolve, reject) => {
     send({ deadline: Date.now() + DEADLINE_MS }, (error, response) =>
       error ? reject(error) : resolve(response),

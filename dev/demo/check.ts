@@ -1,19 +1,19 @@
 /** What must have come of a story, against what the graph, the ledger and the inbox say. */
 
 import type { GetRecoveryResponse } from '../../proto/gen/persona/v1/persona_agent.ts';
-import type { LedgerRow, Message, WalletRow } from './evidence.ts';
+import type { LedgerRow, Message, WalletRow } from './state-inspector.ts';
 import type { Story } from './stories.ts';
 
 export interface Check {
-  what: string;
+  label: string;
   expected: string;
-  found: string;
+  actual: string;
 }
 
 /** `methods`: the ids of the story's cards by their names; `tokens`: their names by the gateway's tokens. */
 export function check(
   { failure, expect }: Story,
-  found: {
+  actual: {
     recovery: GetRecoveryResponse;
     wallet: WalletRow[];
     state: string | undefined;
@@ -23,42 +23,42 @@ export function check(
     tokens: Map<string, string>;
   },
 ): Check[] {
-  const { recovery, wallet, state, ledger, messages, methods, tokens } = found;
+  const { recovery, wallet, state, ledger, messages, methods, tokens } = actual;
   const rowOf = (name: string) => wallet.find((row) => row.payment_method_id === methods.get(name));
   const captured = ledger.filter((row) => row.status === 'succeeded');
   const failed = rowOf(failure.card);
-  const standard = wallet.find((row) => row.is_default)?.payment_method_id;
+  const defaultMethodId = wallet.find((row) => row.is_default)?.payment_method_id;
   const checks: Check[] = [
-    { what: 'outcome', expected: expect.outcome, found: recovery.outcome ?? recovery.state },
-    { what: 'decline class', expected: expect.class, found: recovery.class },
-    { what: 'obligation in the graph', expected: expect.outcome, found: state ?? 'none' },
+    { label: 'outcome', expected: expect.outcome, actual: recovery.outcome ?? recovery.state },
+    { label: 'decline class', expected: expect.class, actual: recovery.class },
+    { label: 'obligation in the graph', expected: expect.outcome, actual: state ?? 'none' },
     {
-      what: 'captured in the gateway’s ledger',
+      label: 'captured in the gateway’s ledger',
       expected: expect.charged ? `${expect.charged}: ${failure.amount} ${failure.currency}` : 'nothing',
-      found:
+      actual:
         captured
           .map((row) => `${tokens.get(row.payment_method)}: ${row.amount} ${row.currency.toUpperCase()}`)
           .join(', ') || 'nothing',
     },
     {
-      what: 'requests to charge that reached the gateway',
+      label: 'requests to charge that reached the gateway',
       expected: expect.charged ? '1' : '0',
-      found: String(ledger.reduce((sum, row) => sum + row.requests, 0)),
+      actual: String(ledger.reduce((sum, row) => sum + row.requests, 0)),
     },
     {
-      what: 'default afterwards',
+      label: 'default afterwards',
       expected: expect.default,
-      found: [...methods].find(([, id]) => id === standard)?.[0] ?? 'none',
+      actual: [...methods].find(([, id]) => id === defaultMethodId)?.[0] ?? 'none',
     },
     {
-      what: 'notices',
+      label: 'notices',
       expected: expect.notices.join(', '),
-      found: messages.map(({ template }) => template).join(', '),
+      actual: messages.map(({ template }) => template).join(', '),
     },
     {
-      what: 'no notice gives the reason away',
+      label: 'no notice gives the reason away',
       expected: 'no such word',
-      found:
+      actual:
         messages
           .map(
             ({ subject, text }) =>
@@ -69,16 +69,16 @@ export function check(
   ];
   if (expect.status_of_failed) {
     checks.push({
-      what: `status of the ${failure.card}`,
+      label: `status of the ${failure.card}`,
       expected: expect.status_of_failed,
-      found: failed?.status ?? 'none',
+      actual: failed?.status ?? 'none',
     });
   }
   if (expect.consent_of_failed !== undefined) {
     checks.push({
-      what: `consent on the ${failure.card}`,
+      label: `consent on the ${failure.card}`,
       expected: String(expect.consent_of_failed),
-      found: String(failed?.off_session_consent),
+      actual: String(failed?.off_session_consent),
     });
   }
   return checks;

@@ -2,7 +2,7 @@
 
 import { setTimeout } from 'node:timers/promises';
 import type { PersonaSystem } from '../persona.ts';
-import { since } from '../stack/progress.ts';
+import { elapsedSince } from '../stack/progress.ts';
 
 const LIMIT_MS = 30_000;
 
@@ -18,20 +18,20 @@ export async function killDuringCharge(
 ): Promise<string[]> {
   const program = programs.get(name);
   if (program === undefined) throw new Error(`there is no program ${name} to be killed`);
-  const hold = await holdOn(addresses.gateway, token);
+  const hold = await waitForHold(addresses.gateway, token);
   const killed = program.child.pid;
   await program.kill();
   await fetch(`${addresses.gateway}/_sim/holds/${hold}/release`, { method: 'POST' });
-  const began = Date.now();
+  const startedAt = Date.now();
   await program.restart();
   return [
     `the gateway has taken the money and not answered yet: now the ${name} is killed (kill -9 ${killed})`,
     'the gateway answers, and nobody is there to hear it',
-    `a new ${name} starts (process ${program.child.pid}, ${since(began)})`,
+    `a new ${name} starts (process ${program.child.pid}, ${elapsedSince(startedAt)})`,
   ];
 }
 
-async function holdOn(gateway: string, token: string): Promise<string> {
+async function waitForHold(gateway: string, token: string): Promise<string> {
   for (const limit = Date.now() + LIMIT_MS; Date.now() < limit; await setTimeout(20)) {
     const response = await fetch(`${gateway}/_sim/holds`);
     const { data } = (await response.json()) as { data: { id: string; payment_method: string }[] };

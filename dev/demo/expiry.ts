@@ -3,15 +3,15 @@
 import { today } from '../../domain/expiry/calendar.ts';
 import type { Agents } from './agents.ts';
 import type { Check } from './check.ts';
-import type { Evidence } from './evidence.ts';
+import type { StateInspector } from './state-inspector.ts';
 import { onboard, until } from './play.ts';
 import type { Card, Story } from './stories.ts';
-import type { Told } from './tell.ts';
+import type { StoryResult } from './format-story.ts';
 
-const YEARS_OF_A_NEW_CARD = 4;
+const NEW_CARD_VALIDITY_YEARS = 4;
 
 /** Somebody whose only card ends with this month, whenever the demo is played. */
-function holder(
+function cardholder(
   id: string,
   name: string,
   card: Pick<Card, 'brand' | 'last4'>,
@@ -42,43 +42,43 @@ function holder(
 /** @param run as in `play` */
 export async function playExpiry(
   run: string,
-  { agents, evidence }: { agents: Agents; evidence: Evidence },
-): Promise<Told> {
-  const renewed = holder('renewed', 'Gita Rao', { brand: 'visa', last4: '2209' });
-  const expiring = holder('expiring', 'Hugo Weiss', { brand: 'mastercard', last4: '8210' });
+  { agents, inspector }: { agents: Agents; inspector: StateInspector },
+): Promise<StoryResult> {
+  const renewed = cardholder('renewed', 'Gita Rao', { brand: 'visa', last4: '2209' });
+  const expiring = cardholder('expiring', 'Hugo Weiss', { brand: 'mastercard', last4: '8210' });
   const lines: string[] = [];
   const cards = new Map<string, Card>();
   const customers = new Map<string, string>();
   for (const { id, customer } of [renewed, expiring]) {
-    const known = await onboard({ id, customer }, run, agents, evidence, (card) => void cards.set(id, card));
-    customers.set(id, known.customerId);
+    const onboarded = await onboard({ id, customer }, run, agents, inspector, (card) => void cards.set(id, card));
+    customers.set(id, onboarded.customerId);
     lines.push(`${customer.name} has one card, and it is good until the end of this month`);
   }
   const [gita, hugo] = [renewed, expiring].map(({ id }) => customers.get(id) as string) as [string, string];
-  const [old, kept] = [renewed, expiring].map(({ id }) => cards.get(id) as Card) as [Card, Card];
-  const fresh = { ...old, exp_year: old.exp_year + YEARS_OF_A_NEW_CARD, last4: '2217' };
-  await evidence.renewCard(fresh);
+  const [oldCard, unchangedCard] = [renewed, expiring].map(({ id }) => cards.get(id) as Card) as [Card, Card];
+  const renewedCard = { ...oldCard, exp_year: oldCard.exp_year + NEW_CARD_VALIDITY_YEARS, last4: '2217' };
+  await inspector.renewCard(renewedCard);
   lines.push(
-    `Gita's bank gives out a new card, ending in ${fresh.last4}: the gateway's account updater has it, and its event is lost on the way`,
+    `Gita's bank gives out a new card, ending in ${renewedCard.last4}: the gateway's account updater has it, and its event is lost on the way`,
   );
 
-  const began = Date.now();
+  const startedAt = Date.now();
   const { workflowId } = await agents.runSchedule('card-expiry-monitor');
-  await until('the notice card_expiring', async () => (await evidence.inbox(hugo)).length > 0);
-  const tookMs = Date.now() - began;
+  await until('the notice card_expiring', async () => (await inspector.inbox(hugo)).length > 0);
+  const tookMs = Date.now() - startedAt;
   lines.push('the schedule card-expiry-monitor runs: the gateway is asked about both cards');
   await agents.runSchedule('card-expiry-monitor');
   lines.push('it runs once more, and nobody is written to again');
 
   const [walletOfGita, walletOfHugo, toGita, toHugo, charges] = await Promise.all([
-    evidence.wallet(gita),
-    evidence.wallet(hugo),
-    evidence.inbox(gita),
-    evidence.inbox(hugo),
-    evidence.charges([old.token, kept.token]),
+    inspector.wallet(gita),
+    inspector.wallet(hugo),
+    inspector.inbox(gita),
+    inspector.inbox(hugo),
+    inspector.charges([oldCard.token, unchangedCard.token]),
   ]);
   const month = ({ exp_month, exp_year }: Card) => `${exp_year}-${String(exp_month).padStart(2, '0')}`;
-  const shown = (rows: typeof walletOfGita) =>
+  const describeWallet = (rows: typeof walletOfGita) =>
     rows
       .map((row) => `${row.status}${row.is_default ? ', default' : ''}, until ${row.expires_on?.slice(0, 7)}`)
       .join('; ');
@@ -86,21 +86,21 @@ export async function playExpiry(
     messages.map(({ template }) => template).join(', ') || 'none';
   const checks: Check[] = [
     {
-      what: "Gita's card in the graph",
-      expected: `active, default, until ${month(fresh)}`,
-      found: shown(walletOfGita),
+      label: "Gita's card in the graph",
+      expected: `active, default, until ${month(renewedCard)}`,
+      actual: describeWallet(walletOfGita),
     },
-    { what: 'notices to Gita', expected: 'none', found: templates(toGita) },
+    { label: 'notices to Gita', expected: 'none', actual: templates(toGita) },
     {
-      what: "Hugo's card in the graph",
-      expected: `active, default, until ${month(kept)}`,
-      found: shown(walletOfHugo),
+      label: "Hugo's card in the graph",
+      expected: `active, default, until ${month(unchangedCard)}`,
+      actual: describeWallet(walletOfHugo),
     },
-    { what: 'notices to Hugo', expected: 'card_expiring', found: templates(toHugo) },
+    { label: 'notices to Hugo', expected: 'card_expiring', actual: templates(toHugo) },
     {
-      what: 'charges in the gateway’s ledger',
+      label: 'charges in the gateway’s ledger',
       expected: '0',
-      found: String(charges.length),
+      actual: String(charges.length),
     },
   ];
   return {

@@ -2,10 +2,10 @@
 
 import type { Agents } from './agents.ts';
 import type { Check } from './check.ts';
-import type { Evidence } from './evidence.ts';
+import type { StateInspector } from './state-inspector.ts';
 import { onboard, until } from './play.ts';
 import type { Card, Story } from './stories.ts';
-import type { Told } from './tell.ts';
+import type { StoryResult } from './format-story.ts';
 
 const DEVICE = 'ines-laptop';
 const AMOUNT = 3_900;
@@ -35,24 +35,24 @@ const INES: Pick<Story, 'id' | 'customer'> = {
 /** @param run as in `play` */
 export async function playFraud(
   run: string,
-  { agents, evidence }: { agents: Agents; evidence: Evidence },
-): Promise<Told> {
+  { agents, inspector }: { agents: Agents; inspector: StateInspector },
+): Promise<StoryResult> {
   const { id, customer } = INES;
   const lines: string[] = [];
-  let failed = '';
-  const { customerId, devices } = await onboard(INES, run, agents, evidence, (_, method) => {
-    failed = method;
+  let failedMethodId = '';
+  const { customerId, devices } = await onboard(INES, run, agents, inspector, (_, method) => {
+    failedMethodId = method;
   });
   lines.push(`${customer.name} is onboarded with one card`);
 
   const paymentId = `${id}-${run}`;
-  const began = Date.now();
+  const startedAt = Date.now();
   await agents.signalPaymentFailed({
     ...{ event_id: `synapse-${paymentId}`, payment_id: paymentId, customer_id: customerId },
-    ...{ payment_method_id: failed, amount: AMOUNT, currency: 'EUR', kind: 'recurring' },
+    ...{ payment_method_id: failedMethodId, amount: AMOUNT, currency: 'EUR', kind: 'recurring' },
     ...{ occurred_at: new Date().toISOString(), decline_code: 'insufficient_funds' },
   });
-  await noticeOf(evidence, customerId, 'no_alternative');
+  await waitForNotice(inspector, customerId, 'no_alternative');
   lines.push('her subscription fails for lack of funds, and no other card is left: the recovery waits');
 
   const caseId = `case-${run}`;
@@ -60,57 +60,57 @@ export async function playFraud(
     ...{ event_id: `chimera-${run}`, case_id: caseId, outcome: 'confirmed_fraud', customer_id: customerId },
     ...{ device_id: devices.get(DEVICE), reason: 'account takeover', occurred_at: new Date().toISOString() },
   });
-  await noticeOf(evidence, customerId, 'account_suspended');
-  const { status: suspended } = await agents.getContext(customerId);
+  await waitForNotice(inspector, customerId, 'account_suspended');
+  const { status: statusAfterReport } = await agents.getContext(customerId);
   lines.push(
-    `Chimera reports confirmed fraud: the account is ${suspended}, and she is told at her verified address`,
+    `Chimera reports confirmed fraud: the account is ${statusAfterReport}, and she is told at her verified address`,
   );
 
-  const fresh: Card = {
+  const newCard: Card = {
     ...{ name: 'new card', token: `pm_ines_new_${run}`, brand: 'mastercard', last4: '6060' },
     ...{ exp_month: 2, exp_year: 2032 },
   };
-  await evidence.issueCard(fresh);
-  const refused = await agents.addCard(customerId, fresh).then(
+  await inspector.issueCard(newCard);
+  const addCardResult = await agents.addCard(customerId, newCard).then(
     () => 'accepted',
     (error: Error) => /customer_suspended/.exec(error.message)?.[0] ?? error.message,
   );
-  const meanwhile = await evidence.ledger(paymentId);
-  lines.push(`a card that is added now is refused (${refused})`);
+  const chargesWhileSuspended = await inspector.ledger(paymentId);
+  lines.push(`a card that is added now is refused (${addCardResult})`);
 
   const { workflowId } = await agents.reinstate(caseId, 'she called, and was identified');
   await until('the reinstatement', async () => (await agents.getContext(customerId)).status === 'active');
   lines.push('a person speaks with her, and reinstates her');
-  await agents.addCard(customerId, fresh);
+  await agents.addCard(customerId, newCard);
   const recovery = await until(`the end of the recovery of ${paymentId}`, async () => {
     const found = await agents.getRecovery(paymentId);
     return found?.state === 'done' ? found : undefined;
   });
-  await noticeOf(evidence, customerId, 'recovered');
-  const tookMs = Date.now() - began;
+  await waitForNotice(inspector, customerId, 'recovered');
+  const tookMs = Date.now() - startedAt;
   lines.push('she adds her new card, and the recovery charges it at once');
 
   const [state, ledger, messages] = await Promise.all([
-    evidence.obligation(paymentId),
-    evidence.ledger(paymentId),
-    evidence.inbox(customerId),
+    inspector.obligation(paymentId),
+    inspector.ledger(paymentId),
+    inspector.inbox(customerId),
   ]);
   const captured = ledger.filter((row) => row.status === 'succeeded');
   const checks: Check[] = [
-    { what: 'the account after confirmed fraud', expected: 'suspended', found: suspended },
-    { what: 'a card that is added then', expected: 'customer_suspended', found: refused },
-    { what: 'charges while she is suspended', expected: '0', found: String(meanwhile.length) },
-    { what: 'outcome', expected: 'recovered', found: recovery.outcome ?? recovery.state },
-    { what: 'obligation in the graph', expected: 'recovered', found: state ?? 'none' },
+    { label: 'the account after confirmed fraud', expected: 'suspended', actual: statusAfterReport },
+    { label: 'a card that is added then', expected: 'customer_suspended', actual: addCardResult },
+    { label: 'charges while she is suspended', expected: '0', actual: String(chargesWhileSuspended.length) },
+    { label: 'outcome', expected: 'recovered', actual: recovery.outcome ?? recovery.state },
+    { label: 'obligation in the graph', expected: 'recovered', actual: state ?? 'none' },
     {
-      what: 'captured in the gateway’s ledger',
-      expected: `${fresh.token}: ${AMOUNT}`,
-      found: captured.map((row) => `${row.payment_method}: ${row.amount}`).join(', ') || 'nothing',
+      label: 'captured in the gateway’s ledger',
+      expected: `${newCard.token}: ${AMOUNT}`,
+      actual: captured.map((row) => `${row.payment_method}: ${row.amount}`).join(', ') || 'nothing',
     },
     {
-      what: 'notices',
+      label: 'notices',
       expected: 'no_alternative, account_suspended, recovered',
-      found: messages.map(({ template }) => template).join(', '),
+      actual: messages.map(({ template }) => template).join(', '),
     },
   ];
   const story = {
@@ -120,8 +120,8 @@ export async function playFraud(
   return { story, lines, tookMs, workflowId, checks, messages };
 }
 
-async function noticeOf(evidence: Evidence, customerId: string, template: string): Promise<void> {
+async function waitForNotice(inspector: StateInspector, customerId: string, template: string): Promise<void> {
   await until(`the notice ${template}`, async () =>
-    (await evidence.inbox(customerId)).some((message) => message.template === template),
+    (await inspector.inbox(customerId)).some((message) => message.template === template),
   );
 }

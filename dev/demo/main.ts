@@ -5,79 +5,79 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { fileURLToPath } from 'node:url';
-import { runCommand } from '../command.ts';
+import { runDevCommand } from '../run-dev-command.ts';
 import { type PersonaSystem, startPersona } from '../persona.ts';
 import { connectAgents } from './agents.ts';
 import { killDuringCharge } from './crash.ts';
-import { openEvidence } from './evidence.ts';
+import { openStateInspector } from './state-inspector.ts';
 import { playExpiry } from './expiry.ts';
 import { playFraud } from './fraud.ts';
-import { type Crash, play } from './play.ts';
+import { type CrashProgram, playStory } from './play.ts';
 import { readStories } from './stories.ts';
-import { failures, tell, type Told } from './tell.ts';
+import { formatFailures, formatStory, type StoryResult } from './format-story.ts';
 
-const SAVED = fileURLToPath(new URL('../../.persona/demo/', import.meta.url));
-const began = Date.now();
+const OUTPUT_FOLDER = fileURLToPath(new URL('../../.persona/demo/', import.meta.url));
+const startedAt = Date.now();
 
-await runCommand(async ({ guard, log }) => {
+await runDevCommand(async ({ guard, log }) => {
   const system = await startPersona({ codec: true, guard, log });
   const stories = await playAll(system, log);
-  const wrong = stories.flatMap((played) => failures(played));
+  const failedChecks = stories.flatMap((played) => formatFailures(played));
   log(
-    wrong.length === 0
+    failedChecks.length === 0
       ? 'Every outcome is as it must be: in the graph, the ledger and the inbox.'
-      : wrong.join('\n'),
+      : failedChecks.join('\n'),
   );
-  await linger(log);
-  return wrong.length === 0 ? 0 : 1;
+  await waitBeforeExit(log);
+  return failedChecks.length === 0 ? 0 : 1;
 });
 
-async function playAll(system: PersonaSystem, log: (line: string) => void): Promise<Told[]> {
+async function playAll(system: PersonaSystem, log: (line: string) => void): Promise<StoryResult[]> {
   const { addresses } = system;
   const agents = await connectAgents(addresses);
-  const evidence = openEvidence(addresses);
+  const inspector = openStateInspector(addresses);
   const run = randomBytes(3).toString('hex');
-  const crash: Crash = async (program, token) => {
+  const crash: CrashProgram = async (program, token) => {
     const lines = await killDuringCharge(system, program, token);
     log(
       `\n(the ${program} was killed during a charge: what became of it is asked when the charge's 45 s are over…)`,
     );
     return lines;
   };
-  const all: Told[] = [];
-  const show = async (played: Told) => {
+  const all: StoryResult[] = [];
+  const publish = async (played: StoryResult) => {
     all.push(played);
-    const told = tell(played, addresses);
-    log(told);
-    save(`${played.story.id}.txt`, told);
+    const text = formatStory(played, addresses);
+    log(text);
+    save(`${played.story.id}.txt`, text);
     const history = await agents.fetchHistory(played.workflowId);
     save(`${played.story.id}.history.json`, JSON.stringify(history, undefined, 2));
   };
   try {
     for (const story of readStories()) {
-      await show(await play(story, run, { agents, evidence, crash }));
+      await publish(await playStory(story, run, { agents, inspector, crash }));
       if (story.id === 'declined') {
         log(
-          `(the first recovered payment, ${((Date.now() - began) / 1000).toFixed(1)} s after the demo's start)\n`,
+          `(the first recovered payment, ${((Date.now() - startedAt) / 1000).toFixed(1)} s after the demo's start)\n`,
         );
       }
     }
-    await show(await playExpiry(run, { agents, evidence }));
-    await show(await playFraud(run, { agents, evidence }));
+    await publish(await playExpiry(run, { agents, inspector }));
+    await publish(await playFraud(run, { agents, inspector }));
   } finally {
-    await Promise.all([agents.close(), evidence.close()]);
+    await Promise.all([agents.close(), inspector.close()]);
   }
   return all;
 }
 
 function save(name: string, content: string): void {
-  mkdirSync(SAVED, { recursive: true });
-  writeFileSync(join(SAVED, name), content);
+  mkdirSync(OUTPUT_FOLDER, { recursive: true });
+  writeFileSync(join(OUTPUT_FOLDER, name), content);
 }
 
 /** On a terminal the links stay alive until Enter; with `--keep` until Ctrl-C; otherwise what was saved must do. */
-async function linger(log: (line: string) => void): Promise<void> {
-  log(`Stories and histories are saved in ${SAVED}`);
+async function waitBeforeExit(log: (line: string) => void): Promise<void> {
+  log(`Stories and histories are saved in ${OUTPUT_FOLDER}`);
   if (process.argv.includes('--keep')) {
     log('Everything keeps running: open the links. Ctrl-C stops it.');
     await new Promise(() => {});

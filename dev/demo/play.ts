@@ -3,11 +3,11 @@
 import { setTimeout } from 'node:timers/promises';
 import type { GetRecoveryResponse } from '../../proto/gen/persona/v1/persona_agent.ts';
 import type { Agents } from './agents.ts';
-import type { Evidence, Message } from './evidence.ts';
+import type { StateInspector, Message } from './state-inspector.ts';
 import { type Check, check } from './check.ts';
 import type { Card, Story } from './stories.ts';
 
-export interface Played {
+export interface PlayedStory {
   story: Story;
   customerId: string;
   paymentId: string;
@@ -26,23 +26,23 @@ const DAY = 86_400_000;
 const LIMIT_MS = 120_000;
 
 /** What a story may do to the system itself. @returns what happened, a line each */
-export type Crash = (program: string, token: string) => Promise<string[]>;
+export type CrashProgram = (program: string, token: string) => Promise<string[]>;
 
 /** @param run makes every id of this run its own, so that a graph that has seen the demo before does not matter */
-export async function play(
+export async function playStory(
   story: Story,
   run: string,
-  { agents, evidence, crash }: { agents: Agents; evidence: Evidence; crash: Crash },
-): Promise<Played> {
+  { agents, inspector, crash }: { agents: Agents; inspector: StateInspector; crash: CrashProgram },
+): Promise<PlayedStory> {
   const lines: string[] = [];
   const methods = new Map<string, string>();
   const names = new Map<string, string>();
-  const know = (card: Card, id: string) => {
+  const onCard = (card: Card, id: string) => {
     methods.set(card.name, id);
     names.set(id, card.name);
   };
 
-  const { customerId, devices } = await onboard(story, run, agents, evidence, know);
+  const { customerId, devices } = await onboard(story, run, agents, inspector, onCard);
   const cards = story.customer.onboardings.map(({ card }) => card.name);
   lines.push(`${story.customer.name} is onboarded with ${cards.length} card(s): ${cards.join(', ')}`);
 
@@ -58,7 +58,7 @@ export async function play(
 
   const paymentId = `${story.id}-${run}`;
   const { failure, expect } = story;
-  const began = Date.now();
+  const startedAt = Date.now();
   const { workflowId } = await agents.signalPaymentFailed({
     event_id: `synapse-${paymentId}`,
     payment_id: paymentId,
@@ -82,40 +82,40 @@ export async function play(
   }
 
   if (story.then_adds) {
-    const told = expect.notices[0] as string;
-    await until(`the notice ${told}`, async () => (await evidence.inbox(customerId)).some(isOf(told)));
+    const shown = expect.notices[0] as string;
+    await until(`the notice ${shown}`, async () => (await inspector.inbox(customerId)).some(hasTemplate(shown)));
     lines.push(
       `${story.customer.name} is told that no card is left to charge, and adds a ${story.then_adds.name}`,
     );
-    const card = uniquely(story.then_adds, run);
-    await evidence.issueCard(card);
-    know(card, (await agents.addCard(customerId, card)).payment_method_id);
+    const card = withRunToken(story.then_adds, run);
+    await inspector.issueCard(card);
+    onCard(card, (await agents.addCard(customerId, card)).payment_method_id);
   }
 
   const recovery = await until(`the end of the recovery of ${paymentId}`, async () => {
     const found = await agents.getRecovery(paymentId);
     return found?.state === 'done' ? found : undefined;
   });
-  const tookMs = Date.now() - began;
+  const tookMs = Date.now() - startedAt;
   const last = expect.notices.at(-1) as string;
-  await until(`the notice ${last}`, async () => (await evidence.inbox(customerId)).some(isOf(last)));
+  await until(`the notice ${last}`, async () => (await inspector.inbox(customerId)).some(hasTemplate(last)));
 
   if (story.then_detached) {
     const name = story.then_detached;
-    lines.push(...(await detachBehindTheBack(name, tokenOf(story, name, run))));
+    lines.push(...(await detachAndReconcile(name, tokenOf(story, name, run))));
   }
 
   const [wallet, state, ledger, messages] = await Promise.all([
-    evidence.wallet(customerId),
-    evidence.obligation(paymentId),
-    evidence.ledger(paymentId),
-    evidence.inbox(customerId),
+    inspector.wallet(customerId),
+    inspector.obligation(paymentId),
+    inspector.ledger(paymentId),
+    inspector.inbox(customerId),
   ]);
   const charged = recovery.attempts.map(
     (attempt) => `the ${names.get(attempt.payment_method_id)} is charged: ${attempt.state} (${attempt.key})`,
   );
-  const doubtful = story.customer.onboardings.some(({ card }) => card.script);
-  if (doubtful) lines.push(...(await chargesToldOf(paymentId, agents, customerId)));
+  const mayBeUnresolved = story.customer.onboardings.some(({ card }) => card.script);
+  if (mayBeUnresolved) lines.push(...(await timelineOfCharges(paymentId, agents, customerId)));
   lines.push(...charged);
   lines.push(`${recovery.outcome}, by rule '${recovery.rule}': ${expect.why}`);
   const tokens = new Map([...methods].map(([name]) => [tokenOf(story, name, run), name]));
@@ -123,19 +123,19 @@ export async function play(
   if (story.then_detached) {
     const name = story.then_detached;
     const row = wallet.find((one) => one.payment_method_id === methods.get(name));
-    const attached = await evidence.isAttached(tokenOf(story, name, run));
+    const attached = await inspector.isAttached(tokenOf(story, name, run));
     checks.push(
-      { what: `the ${name} at the gateway`, expected: 'detached', found: attached ? 'attached' : 'detached' },
-      { what: `the ${name} in the graph`, expected: 'inactive', found: row?.status ?? 'none' },
+      { label: `the ${name} at the gateway`, expected: 'detached', actual: attached ? 'attached' : 'detached' },
+      { label: `the ${name} in the graph`, expected: 'inactive', actual: row?.status ?? 'none' },
     );
   }
   return { story, customerId, paymentId, workflowId, recovery, lines, tookMs, messages, checks };
 
-  async function detachBehindTheBack(name: string, token: string): Promise<string[]> {
-    await evidence.detachSilently(token);
+  async function detachAndReconcile(name: string, token: string): Promise<string[]> {
+    await inspector.detachSilently(token);
     await agents.reconcile(paymentId);
     await until(`the reconciliation to find the ${name}`, async () =>
-      (await evidence.wallet(customerId)).some(
+      (await inspector.wallet(customerId)).some(
         (row) => row.payment_method_id === methods.get(name) && row.status === 'inactive',
       ),
     );
@@ -146,19 +146,19 @@ export async function play(
   }
 }
 
-/** Onboards a story's customer, card after card. @param know hears of each card, with the token of this run */
+/** Onboards a story's customer, card after card. @param onCard hears of each card, with the token of this run */
 export async function onboard(
   story: Pick<Story, 'id' | 'customer'>,
   run: string,
   agents: Agents,
-  evidence: Evidence,
-  know: (card: Card, id: string) => void,
+  inspector: StateInspector,
+  onCard: (card: Card, id: string) => void,
 ) {
   let customerId: string | undefined;
   const devices = new Map<string, string>();
-  for (const [index, { days_ago, card: named, request }] of story.customer.onboardings.entries()) {
-    const card = uniquely(named, run);
-    await evidence.issueCard(card);
+  for (const [index, { days_ago, card: storyCard, request }] of story.customer.onboardings.entries()) {
+    const card = withRunToken(storyCard, run);
+    await inspector.issueCard(card);
     const { fingerprint } = request.device_details;
     const onboarded = await agents.onboard({
       ...request,
@@ -173,10 +173,10 @@ export async function onboard(
     });
     customerId = onboarded.customer_id;
     devices.set(fingerprint, onboarded.device_id);
-    know(card, onboarded.payment_method_id);
+    onCard(card, onboarded.payment_method_id);
     const id = onboarded.payment_method_id;
     await until(`the gateway's word on the ${card.name}`, async () =>
-      (await evidence.wallet(onboarded.customer_id)).some(
+      (await inspector.wallet(onboarded.customer_id)).some(
         (row) => row.payment_method_id === id && row.status === 'active',
       ),
     );
@@ -186,14 +186,14 @@ export async function onboard(
 }
 
 /** What the customer can read of the charges meanwhile. */
-async function chargesToldOf(paymentId: string, agents: Agents, customerId: string): Promise<string[]> {
-  const told = (await agents.timeline(customerId)).filter(
+async function timelineOfCharges(paymentId: string, agents: Agents, customerId: string): Promise<string[]> {
+  const shown = (await agents.timeline(customerId)).filter(
     (text) => text.includes(paymentId) && /charge/.test(text),
   );
-  return told.map((text) => `the timeline says: ${text}`);
+  return shown.map((text) => `the timeline says: ${text}`);
 }
 
-function uniquely(card: Card, run: string): Card {
+function withRunToken(card: Card, run: string): Card {
   return { ...card, token: `${card.token}_${run}` };
 }
 
@@ -210,10 +210,10 @@ function tokenOf(story: Story, name: string, run: string): string {
     ...story.customer.onboardings.map(({ card }) => card),
     ...(story.then_adds ? [story.then_adds] : []),
   ];
-  return uniquely(cards.find((card) => card.name === name) as Card, run).token;
+  return withRunToken(cards.find((card) => card.name === name) as Card, run).token;
 }
 
-const isOf = (template: string) => (message: Message) => message.template === template;
+const hasTemplate = (template: string) => (message: Message) => message.template === template;
 
 function required<K, V>(map: Map<K, V>, key: K): V {
   const value = map.get(key);

@@ -9,7 +9,7 @@ export interface HttpEnv {
   Bindings: HttpBindings;
 }
 
-export interface Listening {
+export interface RunningHttpServer {
   url: string;
   /** Ends at once, whoever is still connected. */
   close: () => Promise<void>;
@@ -19,7 +19,7 @@ export interface Listening {
 export async function listen(
   fetch: Parameters<typeof serve>[0]['fetch'],
   port: number | undefined,
-): Promise<Listening> {
+): Promise<RunningHttpServer> {
   const { promise, resolve, reject } = Promise.withResolvers<number>();
   const server = serve(
     // The process's own Request and Response stay as they are: tests run simulators inside of theirs.
@@ -37,7 +37,7 @@ export async function listen(
 }
 
 /** Cuts the connection instead of answering. */
-export function cut(c: Context<HttpEnv>): Response {
+export function dropConnection(c: Context<HttpEnv>): Response {
   c.env.incoming.socket.resetAndDestroy();
   return RESPONSE_ALREADY_SENT;
 }

@@ -8,8 +8,8 @@ export interface ModeRequest {
 
 /** `undefined`: not one of `known`. */
 export function readMode(text: string, known: readonly string[]): ModeRequest | undefined {
-  const asked = modeIn(parsed(text));
-  return asked !== undefined && known.includes(asked.mode) ? asked : undefined;
+  const requested = modeIn(parsed(text));
+  return requested !== undefined && known.includes(requested.mode) ? requested : undefined;
 }
 
 function modeIn(body: unknown): ModeRequest | undefined {

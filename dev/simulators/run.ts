@@ -1,11 +1,11 @@
 /** What the simulators' processes have in common: one ready line on stdout, and a clean end on SIGTERM or SIGINT. */
 
-interface Running {
+interface Closable {
   close: () => Promise<void>;
 }
 
 /** Starts, prints `{"ready":{…}}` with everything that `start` gave but `close`, and ends with exit code 0 when asked to. */
-export async function runSimulator<T extends Running>(start: () => Promise<T>): Promise<void> {
+export async function runSimulator<T extends Closable>(start: () => Promise<T>): Promise<void> {
   const running = await start();
   const { close, ...addresses } = running;
   let ending = false;

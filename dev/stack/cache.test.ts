@@ -11,7 +11,7 @@ import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { cacheFolder, obtain } from './cache.ts';
+import { cacheFolder, ensureCached } from './cache.ts';
 
 let cache: string;
 beforeEach(() => {
@@ -31,24 +31,24 @@ test('two at once fill a folder once, and it shows only when it is complete', as
     expect(existsSync(join(cache, 'thing-1'))).toBe(false);
     writeFileSync(join(folder, 'file'), 'whole');
   };
-  const folders = await Promise.all([1, 2].map(() => obtain(cache, 'thing-1', 'downloading', quiet, fill)));
+  const folders = await Promise.all([1, 2].map(() => ensureCached(cache, 'thing-1', 'downloading', quiet, fill)));
   expect(fillings).toBe(1);
   expect(folders.map((folder) => readFileSync(join(folder, 'file'), 'utf8'))).toEqual(['whole', 'whole']);
 });
 
 test('what failed or was killed half-way is thrown away and done again', async () => {
-  const failing = obtain(cache, 'thing-1', 'downloading', quiet, () => Promise.reject(new Error('cut off')));
+  const failing = ensureCached(cache, 'thing-1', 'downloading', quiet, () => Promise.reject(new Error('cut off')));
   await expect(failing).rejects.toThrow('cut off');
   mkdirSync(join(cache, 'thing-1.unfinished-killed'));
-  await obtain(cache, 'thing-1', 'downloading', quiet, put('whole'));
+  await ensureCached(cache, 'thing-1', 'downloading', quiet, put('whole'));
   expect(readdirSync(cache)).toEqual(['thing-1']);
 });
 
 test('says what it does and how long it took', async () => {
   const lines: string[] = [];
-  await obtain(cache, 'thing-1', 'downloading it', (line) => lines.push(line), put('x'));
+  await ensureCached(cache, 'thing-1', 'downloading it', (line) => lines.push(line), put('x'));
   expect(lines).toEqual(['downloading it…', expect.stringMatching(/^downloading it: done in \d+\.\d s$/)]);
-  await obtain(cache, 'thing-1', 'downloading it', (line) => lines.push(line), put('y'));
+  await ensureCached(cache, 'thing-1', 'downloading it', (line) => lines.push(line), put('y'));
   expect(lines).toHaveLength(2);
 });
 

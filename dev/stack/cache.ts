@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } f
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { withLock } from '../lock.mjs';
-import { type Log, step } from './progress.ts';
+import { type Log, withProgress } from './progress.ts';
 
 type Environment = Record<string, string | undefined>;
 
@@ -22,7 +22,7 @@ export function cacheFolder(env: Environment): string {
  * @param what what is downloaded and from where, in words
  * @param fill puts the content into the empty folder it is given
  */
-export async function obtain(
+export async function ensureCached(
   cache: string,
   name: string,
   what: string,
@@ -35,10 +35,10 @@ export async function obtain(
     join(cache, `${name}.lock`),
     async () => {
       if (existsSync(folder)) return;
-      removeHalfFinished(cache, name);
+      removeUnfinished(cache, name);
       const unfinished = mkdtempSync(join(cache, `${name}.unfinished-`));
       try {
-        await step(log, what, () => fill(unfinished));
+        await withProgress(log, what, () => fill(unfinished));
         renameSync(unfinished, folder);
       } finally {
         rmSync(unfinished, { recursive: true, force: true });
@@ -50,7 +50,7 @@ export async function obtain(
 }
 
 /** Only called under the lock, so nobody is still filling what is found here. */
-function removeHalfFinished(cache: string, name: string): void {
+function removeUnfinished(cache: string, name: string): void {
   mkdirSync(cache, { recursive: true });
   for (const entry of readdirSync(cache)) {
     if (entry.startsWith(`${name}.unfinished-`)) rmSync(join(cache, entry), { recursive: true, force: true });

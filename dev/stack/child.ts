@@ -9,7 +9,7 @@ export interface Child {
   readonly pid: number;
   readonly logFile: string;
   /** Undefined while it runs; then how it ended, in words. */
-  readonly ended: string | undefined;
+  readonly exitReason: string | undefined;
   readonly exited: Promise<void>;
   /** All it has printed, and written to its own log, since it was started. */
   output(): string;
@@ -35,11 +35,11 @@ export interface ChildOptions {
  */
 export function startChild(options: ChildOptions): Child {
   const { file, args, env, cwd, logFile, ownLog, stage, guard } = options;
-  guard.mayStart();
+  guard.assertNotStopping();
   mkdirSync(dirname(logFile), { recursive: true });
   const log = openSync(logFile, 'a');
-  const before = readFileSync(logFile).length;
-  const ownBefore = lengthOf(ownLog);
+  const logOffset = readFileSync(logFile).length;
+  const ownLogOffset = lengthOf(ownLog);
   const child = spawn(file, args, {
     cwd,
     env,
@@ -49,14 +49,14 @@ export function startChild(options: ChildOptions): Child {
   });
   closeSync(log);
   const { pid } = child;
-  let ended: string | undefined;
+  let exitReason: string | undefined;
   const exited = new Promise<void>((resolve) => {
     child.once('error', (error) => {
-      ended = `could not be started: ${error.message}`;
+      exitReason = `could not be started: ${error.message}`;
       resolve();
     });
     child.once('exit', (code, signal) => {
-      ended = signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`;
+      exitReason = signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`;
       if (pid !== undefined) guard.disown(pid);
       resolve();
     });
@@ -66,14 +66,14 @@ export function startChild(options: ChildOptions): Child {
   return {
     pid: pid ?? -1,
     logFile,
-    get ended() {
-      return ended;
+    get exitReason() {
+      return exitReason;
     },
     exited,
     output() {
-      const printed = readFileSync(logFile).subarray(before).toString('utf8');
+      const printed = readFileSync(logFile).subarray(logOffset).toString('utf8');
       if (ownLog === undefined || !existsSync(ownLog)) return printed;
-      return printed + readFileSync(ownLog).subarray(ownBefore).toString('utf8');
+      return printed + readFileSync(ownLog).subarray(ownLogOffset).toString('utf8');
     },
   };
 }
@@ -84,6 +84,6 @@ function lengthOf(file: string | undefined): number {
 
 /** Why a child is not ready: how it ended, or that it takes too long, and the end of what it printed. */
 export function describeFailure(name: string, child: Child, limitMs: number): string {
-  const reason = child.ended ?? `gave no answer within ${limitMs / 1000} s`;
+  const reason = child.exitReason ?? `gave no answer within ${limitMs / 1000} s`;
   return `${name} ${reason}; the end of ${child.logFile}:\n${lastLines(child.output(), 40)}`;
 }

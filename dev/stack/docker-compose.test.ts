@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { SearchAttribute } from '../../domain/processes.ts';
+import { SearchAttribute } from '../../domain/workflow-contracts.ts';
 import { versions } from './versions.ts';
 
 const compose = readFileSync(fileURLToPath(new URL('../../docker-compose.yml', import.meta.url)), 'utf8');

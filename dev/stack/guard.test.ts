@@ -17,7 +17,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const FOREVER = 'setInterval(() => {}, 1000)';
 const node = (code: string) => ({ file: process.execPath, args: ['-e', code], env: process.env });
-const gone = (pid: number) => expect.poll(() => isAlive(pid), { timeout: 60_000 }).toBe(false);
+const expectGone = (pid: number) => expect.poll(() => isAlive(pid), { timeout: 60_000 }).toBe(false);
 
 test('stop ends what it was given, programs with their children, and deletes what it was told to', async () => {
   const guard = startGuard();
@@ -30,7 +30,7 @@ test('stop ends what it was given, programs with their children, and deletes wha
   expect(isAlive(grandchild)).toBe(true);
   await guard.stop();
   await child.exited;
-  await gone(grandchild);
+  await expectGone(grandchild);
   expect(existsSync(folder)).toBe(false);
 });
 
@@ -84,7 +84,7 @@ test('an owner that is killed hard leaves nothing behind', async () => {
   const pid = Number(await firstLine(killed));
   expect(isAlive(pid)).toBe(true);
   killed.kill('SIGKILL');
-  await gone(pid);
+  await expectGone(pid);
   await expect.poll(() => existsSync(folder), { timeout: 60_000 }).toBe(false);
 });
 
@@ -95,6 +95,6 @@ test('an owner that keeps its children ends, and they run until the guardian is 
   expect((await ended)[0]).toBe(0);
   expect([isAlive(pid), isAlive(guardian)]).toEqual([true, true]);
   process.kill(guardian, 'SIGTERM');
-  await gone(pid);
-  await gone(guardian);
+  await expectGone(pid);
+  await expectGone(guardian);
 });

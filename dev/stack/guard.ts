@@ -22,7 +22,7 @@ export interface Guard {
    *
    * @throws StackError once everything ends
    */
-  mayStart(): void;
+  assertNotStopping(): void;
   /** Stops this process group (by its leader's id) at the end. */
   own(leader: number, stage: Stage): void;
   /** The group has ended by itself; its id may come to mean something else. */
@@ -52,22 +52,22 @@ export function startGuard(): Guard {
   child.channel?.unref();
   // From the moment that everything ends, or is kept, nothing that happens because of it changes what the guardian knows.
   let ending = false;
-  let kept = false;
-  const tell = (instruction: Instruction) => {
+  let isKept = false;
+  const send = (instruction: Instruction) => {
     if (child.connected && !ending) child.send(instruction);
   };
   return {
-    mayStart() {
+    assertNotStopping() {
       if (ending) throw new StackError('everything is being stopped');
     },
-    own: (leader, stage) => tell({ own: leader, stage }),
-    disown: (leader) => tell({ disown: leader }),
-    removeAtEnd: (path) => tell({ remove_at_end: path }),
-    leave: (path) => tell({ leave: path }),
+    own: (leader, stage) => send({ own: leader, stage }),
+    disown: (leader) => send({ disown: leader }),
+    removeAtEnd: (path) => send({ remove_at_end: path }),
+    leave: (path) => send({ leave: path }),
     async stop() {
-      if (kept) return;
+      if (isKept) return;
       child.ref();
-      tell({ stop: true });
+      send({ stop: true });
       ending = true;
       const [code] = await exited;
       if (code !== 0) throw new Error(`not everything could be stopped (exit code ${code} of ${file})`);
@@ -75,9 +75,9 @@ export function startGuard(): Guard {
     async keep() {
       child.ref();
       const answer = once(child, 'message');
-      tell({ keep: true });
+      send({ keep: true });
       await answer;
-      kept = true;
+      isKept = true;
       child.unref();
       child.disconnect();
       return pid;

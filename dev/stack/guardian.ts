@@ -4,7 +4,7 @@
  */
 import { rmSync } from 'node:fs';
 import type { Instruction, Stage } from './guard.ts';
-import { stopGroups } from './groups.ts';
+import { stopGroups } from './process-groups.ts';
 
 /** Persona's own programs end their work in progress first; a server's data goes with it, so it gets little time (Neo4j would take 10 s). */
 const STAGES: readonly { stage: Stage; graceMs: number }[] = [
@@ -18,7 +18,7 @@ const paths = new Set<string>();
 let keep = false;
 let stopping: Promise<void> | undefined;
 
-function obey(instruction: Instruction): void {
+function handleInstruction(instruction: Instruction): void {
   if ('own' in instruction) owned.set(instruction.own, instruction.stage);
   if ('disown' in instruction) owned.delete(instruction.disown);
   if ('remove_at_end' in instruction) paths.add(instruction.remove_at_end);
@@ -33,7 +33,7 @@ function obey(instruction: Instruction): void {
 
 async function stop(): Promise<void> {
   for (const { stage, graceMs } of STAGES) {
-    const leaders = [...owned].filter(([, its]) => its === stage).map(([leader]) => leader);
+    const leaders = [...owned].filter(([, ownedStage]) => ownedStage === stage).map(([leader]) => leader);
     await stopGroups(leaders, graceMs);
   }
   for (const path of paths) rmSync(path, { recursive: true, force: true, maxRetries: 5 });
@@ -47,7 +47,7 @@ function end(): void {
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, end);
 }
-process.on('message', obey);
+process.on('message', handleInstruction);
 process.on('disconnect', () => {
   if (keep) setInterval(() => {}, 2 ** 30);
   else end();

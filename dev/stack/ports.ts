@@ -26,14 +26,14 @@ async function tryPort(port: number): Promise<number | undefined> {
     const address = server.address();
     return typeof address === 'object' && address !== null ? address.port : undefined;
   } catch (error) {
-    if (isTaken(error)) return undefined;
+    if (isPortInUse(error)) return undefined;
     throw error;
   } finally {
     await new Promise((closed) => server.close(closed));
   }
 }
 
-function isTaken(error: unknown): boolean {
+function isPortInUse(error: unknown): boolean {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   return code === 'EADDRINUSE' || code === 'EACCES';
 }

@@ -1,5 +1,5 @@
 import type { Guard } from './guard.ts';
-import type { Process } from './process.ts';
+import type { ManagedProcess } from './managed-process.ts';
 import type { Log } from './progress.ts';
 
 export interface ServerOptions {
@@ -22,5 +22,5 @@ export interface RunningServer {
   env: Record<string, string>;
   urls: Record<string, string>;
   /** Absent for a server that somebody else runs. */
-  process?: Process;
+  process?: ManagedProcess;
 }

@@ -2,7 +2,7 @@ import { StackError } from './errors.ts';
 import type { Guard } from './guard.ts';
 import { developmentKeys } from './keys.ts';
 import { startNeo4j } from './neo4j.ts';
-import type { Process } from './process.ts';
+import type { ManagedProcess } from './managed-process.ts';
 import type { Log } from './progress.ts';
 import type { RunningServer, ServerOptions } from './server.ts';
 import { startStripeMock } from './stripe-mock.ts';
@@ -38,7 +38,7 @@ export interface Stack {
   /** `neo4j` (bolt), `temporal` (host:port), `temporal_ui`, `stripe_mock`. */
   urls: Record<string, string>;
   /** Of the servers that were started here. */
-  processes: Record<string, Process>;
+  processes: Record<string, ManagedProcess>;
 }
 
 /**

@@ -1,13 +1,13 @@
 import { join } from 'node:path';
-import { cacheFolder, obtain } from './cache.ts';
+import { cacheFolder, ensureCached } from './cache.ts';
 import { startChild } from './child.ts';
 import { StackError } from './errors.ts';
 import { buildGoProgram } from './packages.ts';
 import { freePort, freePortFrom } from './ports.ts';
-import { since } from './progress.ts';
-import { retryTakenPorts, whenReady } from './ready.ts';
+import { elapsedSince } from './progress.ts';
+import { retryOnPortConflict, waitUntilReady } from './ready.ts';
 import type { RunningServer, ServerOptions } from './server.ts';
-import { onPath } from './tools.ts';
+import { findOnPath } from './tools.ts';
 import { versions } from './versions.ts';
 
 const PROGRAM = 'stripe-mock';
@@ -21,7 +21,7 @@ export async function startStripeMock(options: ServerOptions): Promise<RunningSe
 
 async function useStripeMock(url: string): Promise<RunningServer> {
   try {
-    await answer(url);
+    await ping(url);
   } catch (error) {
     throw new StackError(
       `stripe-mock does not answer at STRIPE_MOCK_URL=${url}: ${(error as Error).message}`,
@@ -34,7 +34,7 @@ async function startOwn(options: ServerOptions): Promise<RunningServer> {
   const { env, folder, guard, log, port: preferred } = options;
   const program = await findProgram(options);
   const started = Date.now();
-  return retryTakenPorts(async (attempt) => {
+  return retryOnPortConflict(async (attempt) => {
     const port = await (preferred === undefined ? freePort() : freePortFrom(preferred));
     const child = startChild({
       file: program,
@@ -46,25 +46,25 @@ async function startOwn(options: ServerOptions): Promise<RunningServer> {
       guard,
     });
     const url = `http://127.0.0.1:${port}`;
-    await whenReady(PROGRAM, child, START_LIMIT_MS, () => answer(url));
-    log(`stripe-mock answers at ${url} (${since(started)})`);
+    await waitUntilReady(PROGRAM, child, START_LIMIT_MS, () => ping(url));
+    log(`stripe-mock answers at ${url} (${elapsedSince(started)})`);
     return { env: { STRIPE_MOCK_URL: url }, urls: { stripe_mock: url }, child };
   });
 }
 
 async function findProgram({ log, ...host }: ServerOptions): Promise<string> {
   const { env } = host;
-  const installed = onPath(PROGRAM, env.PATH);
+  const installed = findOnPath(PROGRAM, env.PATH);
   if (installed !== undefined) return installed;
   const { version } = versions.stripe_mock;
   const what = `building stripe-mock ${version} (go install, once)`;
-  const folder = await obtain(cacheFolder(env), `${PROGRAM}-${version}`, what, log, (to) =>
+  const folder = await ensureCached(cacheFolder(env), `${PROGRAM}-${version}`, what, log, (to) =>
     buildGoProgram(versions.stripe_mock, to, host),
   );
   return join(folder, process.platform === 'win32' ? `${PROGRAM}.exe` : PROGRAM);
 }
 
-async function answer(url: string): Promise<void> {
+async function ping(url: string): Promise<void> {
   const response = await fetch(`${url}/v1/balance`, { headers: { authorization: 'Bearer sk_test_1' } });
   await response.arrayBuffer();
   if (!response.ok) throw new Error(`it answers with ${response.status}`);

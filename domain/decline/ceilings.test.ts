@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { NextAttempt, PastAttempt } from './ceilings.ts';
-import { ceilingReached, isForbiddenForEver, isOfTokenAlone, notBefore } from './ceilings.ts';
+import { ceilingReached, isPermanentlyForbidden, isTokenOnly, notBefore } from './ceilings.ts';
 import { classify } from './classify.ts';
 import type { DeclineCodes } from './codes.ts';
 
@@ -63,7 +63,7 @@ describe('what forbids a card for ever', () => {
       { ...soft('visa', 1000 * DAY), state: 'approved' as const, rule: undefined },
     ];
     expect(ceilingReached(history, next(codes.network))).toEqual({ rule: `never_again:${rule}` });
-    expect(isForbiddenForEver(history)).toBe(true);
+    expect(isPermanentlyForbidden(history)).toBe(true);
   });
 
   test.each([
@@ -85,21 +85,21 @@ describe('what forbids a card for ever', () => {
     [{ reason: 'Hard Decline' }],
   ] satisfies [DeclineCodes][])('%j does not', (codes: DeclineCodes) => {
     expect(ceilingReached([declined(DAY, codes)], next(codes.network))).toBeUndefined();
-    expect(isForbiddenForEver([declined(DAY, codes)])).toBe(false);
+    expect(isPermanentlyForbidden([declined(DAY, codes)])).toBe(false);
   });
 
   test('an attempt that was never sent teaches nothing', () => {
     for (const network of ['visa', 'mastercard']) {
       const history = [declined(DAY, { network, network_code: '14' }, { state: 'void' })];
       expect(ceilingReached(history, next(network))).toBeUndefined();
-      expect(isForbiddenForEver(history)).toBe(false);
+      expect(isPermanentlyForbidden(history)).toBe(false);
     }
   });
 });
 
 test('a token that the gateway does not know says nothing about its card', () => {
-  expect(isOfTokenAlone(declined(DAY, { code: 'resource_missing' }))).toBe(true);
-  expect(isOfTokenAlone(declined(DAY, { network: 'visa', network_code: '57' }))).toBe(false);
+  expect(isTokenOnly(declined(DAY, { code: 'resource_missing' }))).toBe(true);
+  expect(isTokenOnly(declined(DAY, { network: 'visa', network_code: '57' }))).toBe(false);
 });
 
 describe('visa: reattempts in 30 days', () => {

@@ -5,7 +5,7 @@ import { networkOf } from './network.ts';
 import type { CeilingRow, CodeRow } from './table.ts';
 import {
   DECLINE_TABLE,
-  forbidsForEver,
+  forbidsPermanently,
   isInForce,
   merchantAdviceRow,
   networkRow,
@@ -83,13 +83,13 @@ const COUNTS: Readonly<Record<CeilingRow['counts'], Count>> = {
   /** The first attempt is no reattempt, as long as nothing before it was declined. */
   reattempts(row, past, next) {
     const declined = past.filter(isFailure);
-    return fullWindow(row, declined.slice(1), next);
+    return windowCeiling(row, declined.slice(1), next);
   },
-  declines: (row, past, next) => fullWindow(row, past.filter(isFailure), next),
-  consecutive_declines: (row, past, next) => fullWindow(row, sinceApproval(past).filter(isFailure), next),
+  declines: (row, past, next) => windowCeiling(row, past.filter(isFailure), next),
+  consecutive_declines: (row, past, next) => windowCeiling(row, sinceApproval(past).filter(isFailure), next),
   declines_of_the_same_amount(row, past, next) {
     const same = past.filter(({ amount, currency }) => amount === next.amount && currency === next.currency);
-    return fullWindow(row, same.filter(isFailure), next);
+    return windowCeiling(row, same.filter(isFailure), next);
   },
   /** Of one obligation's debit: the first is no reinitiation, and only some returns may be followed by one. */
   reinitiations(row, past, next) {
@@ -103,7 +103,7 @@ const COUNTS: Readonly<Record<CeilingRow['counts'], Count>> = {
 };
 
 /** Rolling: an attempt leaves the window exactly one window's length after it was made. */
-function fullWindow(
+function windowCeiling(
   row: CeilingRow,
   counted: readonly PastAttempt[],
   next: NextAttempt,
@@ -134,7 +134,7 @@ function ceilingsOf(next: NextAttempt): readonly CeilingRow[] {
 export type PastOutcome = Pick<PastAttempt, 'at' | 'state' | 'rule' | 'network' | 'card_dead'>;
 
 /** Does the history of a card forbid it for ever, whatever the time and the obligation? */
-export function isForbiddenForEver(history: readonly PastOutcome[]): boolean {
+export function isPermanentlyForbidden(history: readonly PastOutcome[]): boolean {
   return history.some((attempt) => forbiddenBy(attempt).length > 0);
 }
 
@@ -143,17 +143,17 @@ function forbiddenBy({ state, rule, network, at, card_dead }: PastOutcome): read
   if (state !== 'declined') return [];
   const parts = rulesOf(rule);
   // Beside Visa's own code, the gateway's has no category.
-  const visasOwn = parts.some((part) => part.startsWith('visa:'));
+  const hasVisaCode = parts.some((part) => part.startsWith('visa:'));
   const rules = parts.filter((part) => {
     const row = rowOfRule(part, at);
-    const inferred = visasOwn && part.startsWith('stripe:');
-    return row !== undefined && forbidsForEver(row, codeOf(part), inferred ? undefined : networkOf(network));
+    const inferred = hasVisaCode && part.startsWith('stripe:');
+    return row !== undefined && forbidsPermanently(row, codeOf(part), inferred ? undefined : networkOf(network));
   });
   return rules.length === 0 && card_dead ? [rule ?? 'card_dead'] : rules;
 }
 
 /** Did an attempt fail of its token alone, so that it says nothing about the card behind it? */
-export function isOfTokenAlone({ rule, at }: Pick<PastAttempt, 'rule' | 'at'>): boolean {
+export function isTokenOnly({ rule, at }: Pick<PastAttempt, 'rule' | 'at'>): boolean {
   return rulesOf(rule).some((part) => rowOfRule(part, at)?.token_only === true);
 }
 

@@ -8,7 +8,7 @@ import { DECLINE_TABLE } from './table.ts';
 
 const AT = Date.parse('2026-04-18T12:00:00Z');
 const HOUR_MS = 3_600_000;
-const ofCard = (codes: DeclineCodes) => classify(codes, { type: 'card' }, AT);
+const classifyCard = (codes: DeclineCodes) => classify(codes, { type: 'card' }, AT);
 
 describe('order of precedence', () => {
   test.each([
@@ -231,23 +231,23 @@ describe('order of precedence', () => {
     [{ decline_code: 'Stolen Card' }, 'FRAUD', 'stripe:stolen_card'],
     [{ network: '', network_code: '', decline_code: '', reason: '' }, 'LATER', 'unspecified'],
   ] as const)('%j is %s by %s', (codes, declineClass, rule) => {
-    expect(ofCard(codes)).toMatchObject({ class: declineClass, rule });
+    expect(classifyCard(codes)).toMatchObject({ class: declineClass, rule });
   });
 
   test("a bank debit's R01 is not Visa's R1", () => {
-    expect(ofCard({ network: 'visa', network_code: 'R01' })).toMatchObject({
+    expect(classifyCard({ network: 'visa', network_code: 'R01' })).toMatchObject({
       rule: 'unmapped',
       class: 'LATER',
     });
-    expect(ofCard({ network: 'ach', network_code: 'R1' })).toMatchObject({
+    expect(classifyCard({ network: 'ach', network_code: 'R1' })).toMatchObject({
       rule: 'unmapped',
       class: 'LATER',
     });
-    expect(ofCard({ network: 'ach', network_code: 'R01' })).toMatchObject({
+    expect(classifyCard({ network: 'ach', network_code: 'R01' })).toMatchObject({
       rule: 'ach:R01',
       class: 'LATER',
     });
-    expect(ofCard({ network: 'ach', network_code: '41' })).toMatchObject({ rule: 'unmapped' });
+    expect(classifyCard({ network: 'ach', network_code: '41' })).toMatchObject({ rule: 'unmapped' });
     expect(classify({ network_code: 'R07' }, { type: 'bank_account' }, AT)).toMatchObject({
       class: 'STOP',
       rule: 'bank:R07',
@@ -275,12 +275,12 @@ describe('order of precedence', () => {
 
 describe('what else a decision says', () => {
   test('its code is the decline, not the advice', () => {
-    expect(ofCard({ network: 'mastercard', network_code: '51', network_advice_code: '24' })).toMatchObject({
+    expect(classifyCard({ network: 'mastercard', network_code: '51', network_advice_code: '24' })).toMatchObject({
       code: '51',
       notBefore: AT + HOUR_MS,
     });
-    expect(ofCard({ network_advice_code: '24' }).code).toBe('24');
-    expect(ofCard({ decline_code: 'weird' }).code).toBe('weird');
+    expect(classifyCard({ network_advice_code: '24' }).code).toBe('24');
+    expect(classifyCard({ decline_code: 'weird' }).code).toBe('weird');
   });
 
   test.each([
@@ -294,7 +294,7 @@ describe('what else a decision says', () => {
   ] satisfies [DeclineCodes, string][])(
     '%j: of unknown codes the most specific is recorded, whole: %s',
     (codes, code) => {
-      expect(ofCard(codes).code).toBe(code);
+      expect(classifyCard(codes).code).toBe(code);
     },
   );
 
@@ -305,7 +305,7 @@ describe('what else a decision says', () => {
       network_advice_code: '77',
       decline_code: 'lost_card',
     };
-    expect(ofCard({ ...codes, code: 'odd', advice_code: 'maybe' }).unmapped.toSorted()).toEqual([
+    expect(classifyCard({ ...codes, code: 'odd', advice_code: 'maybe' }).unmapped.toSorted()).toEqual([
       'advice_code:maybe',
       'code:odd',
       'network_advice_code:77',
@@ -314,18 +314,18 @@ describe('what else a decision says', () => {
   });
 
   test('a weaker source still masks, warns and forbids', () => {
-    expect(ofCard({ network: 'visa', network_code: 'R0', decline_code: 'stolen_card' })).toMatchObject({
+    expect(classifyCard({ network: 'visa', network_code: 'R0', decline_code: 'stolen_card' })).toMatchObject({
       class: 'STOP',
       masks: true,
-      tellChimera: true,
+      notifyChimera: true,
       suspicion: 'known',
       cardDead: true,
     });
-    expect(ofCard({ network: 'visa', network_code: 'R0' })).toMatchObject({ neverAgain: false });
-    expect(ofCard({ network: 'visa', network_code: '51', decline_code: 'security_violation' })).toMatchObject(
+    expect(classifyCard({ network: 'visa', network_code: 'R0' })).toMatchObject({ neverAgain: false });
+    expect(classifyCard({ network: 'visa', network_code: '51', decline_code: 'security_violation' })).toMatchObject(
       {
         class: 'LATER',
-        tellChimera: true,
+        notifyChimera: true,
         masks: false,
       },
     );
@@ -362,19 +362,19 @@ describe('what else a decision says', () => {
     [{ reason: 'Hard Decline' }, false],
     [{}, false],
   ] satisfies [DeclineCodes, boolean][])('%j: the card itself is dead: %s', (codes, cardDead) => {
-    expect(ofCard(codes).cardDead).toBe(cardDead);
+    expect(classifyCard(codes).cardDead).toBe(cardDead);
   });
 
   test('an opinion stays one only while nobody knows', () => {
-    expect(ofCard({ decline_code: 'fraudulent' }).suspicion).toBe('opinion');
-    expect(ofCard({ decline_code: 'fraudulent', code: 'stolen_card' }).suspicion).toBe('known');
-    expect(ofCard({ reason: 'stolen card' }).suspicion).toBe('known');
-    expect(ofCard({ decline_code: 'insufficient_funds' }).suspicion).toBeUndefined();
+    expect(classifyCard({ decline_code: 'fraudulent' }).suspicion).toBe('opinion');
+    expect(classifyCard({ decline_code: 'fraudulent', code: 'stolen_card' }).suspicion).toBe('known');
+    expect(classifyCard({ reason: 'stolen card' }).suspicion).toBe('known');
+    expect(classifyCard({ decline_code: 'insufficient_funds' }).suspicion).toBeUndefined();
   });
 
   test.each(['R0', 'R3'])('of two withdrawn consents the further one counts: %s', (network_code) => {
     const decline_code = 'revocation_of_authorization';
-    expect(ofCard({ network: 'visa', network_code, decline_code }).consent).toBe('customer_obligations');
+    expect(classifyCard({ network: 'visa', network_code, decline_code }).consent).toBe('customer_obligations');
   });
 });
 
@@ -400,7 +400,7 @@ describe('whatever comes together', () => {
         fc.constantFrom(...STOPS),
         fc.constantFrom('code', 'decline_code'),
         (codes, stop, field) => {
-          expect(ofCard({ ...codes, [field]: stop })).toMatchObject({ class: 'STOP' });
+          expect(classifyCard({ ...codes, [field]: stop })).toMatchObject({ class: 'STOP' });
         },
       ),
       runs,
@@ -410,7 +410,7 @@ describe('whatever comes together', () => {
   test("the gateway's FRAUD is never weakened, but by a STOP", () => {
     fc.assert(
       fc.property(anyCodes, fc.constantFrom('stolen_card', 'fraudulent'), (codes, code) => {
-        expect(['STOP', 'FRAUD']).toContain(ofCard({ ...codes, code }).class);
+        expect(['STOP', 'FRAUD']).toContain(classifyCard({ ...codes, code }).class);
       }),
       runs,
     );
@@ -422,7 +422,7 @@ describe('whatever comes together', () => {
         const advised = mac
           ? { network: 'mastercard', network_advice_code: mac }
           : { network: 'visa', advice_code: 'do_not_try_again' };
-        const decided = ofCard({ ...codes, ...advised });
+        const decided = classifyCard({ ...codes, ...advised });
         expect(decided.neverAgain).toBe(true);
         expect(['LATER', 'TECH', 'AUTH']).not.toContain(decided.class);
       }),
@@ -433,11 +433,11 @@ describe('whatever comes together', () => {
   test('there is always a decision that names its rule, the same for the same codes', () => {
     fc.assert(
       fc.property(anyCodes, (codes) => {
-        const decided = ofCard(codes);
+        const decided = classifyCard(codes);
         expect(decided.rule).toMatch(/^[a-z]+(:[\w]+)?(\+[a-z]+:\w+)*$/);
-        expect(decided).toEqual(ofCard(codes));
+        expect(decided).toEqual(classifyCard(codes));
         expect(decided.consent !== undefined).toBe(decided.class === 'STOP');
-        if (decided.class === 'FRAUD') expect(decided).toMatchObject({ masks: true, tellChimera: true });
+        if (decided.class === 'FRAUD') expect(decided).toMatchObject({ masks: true, notifyChimera: true });
       }),
       runs,
     );
@@ -447,7 +447,7 @@ describe('whatever comes together', () => {
     const word = fc.string({ unit: 'grapheme' });
     fc.assert(
       fc.property(word, word, word, (network_code, decline_code, reason) => {
-        const decided = ofCard({
+        const decided = classifyCard({
           network: 'visa',
           network_code,
           decline_code,

@@ -10,7 +10,7 @@ import { DECLINE_TABLE } from './table.ts';
 export type { DeclineClass } from './classes.ts';
 export { DECLINE_CLASSES } from './classes.ts';
 
-export interface Decision {
+export interface DeclineDecision {
   readonly class: DeclineClass;
   /**
    * Which rule gave the class: `visa:51`, `mac:21`, `stripe:expired_card`, `text:stolen_card`, `duplicate`,
@@ -23,7 +23,7 @@ export interface Decision {
   readonly code?: string;
   /** The customer is told nothing about the reason. */
   readonly masks: boolean;
-  readonly tellChimera: boolean;
+  readonly notifyChimera: boolean;
   /** This card is forbidden for ever, whatever becomes of the method's status. */
   readonly neverAgain: boolean;
   /**
@@ -49,42 +49,42 @@ const HOUR_MS = 3_600_000;
  * @param method - the rail of the method, for codes that do not name their network
  * @param at - when it was declined, epoch milliseconds
  */
-export function classify(codes: DeclineCodes, method: MethodRail, at: number): Decision {
+export function classify(codes: DeclineCodes, method: MethodRail, at: number): DeclineDecision {
   const sources = sourcesOf(codes, method, at);
-  const decided = decide(sources);
-  return decided === undefined ? undecided(codes.reason, sources, at) : describe(decided, sources, at);
+  const decided = decidingVerdict(sources);
+  return decided === undefined ? fallbackDecision(codes.reason, sources, at) : toDecision(decided, sources, at);
 }
 
 /** The verdict that stands, from the strongest rule to the weakest; `undefined` if no source says anything specific. */
-function decide({ advice, network, psp }: Sources): Verdict | undefined {
+function decidingVerdict({ advice, network, psp }: Sources): Verdict | undefined {
   const codes = [...network, ...psp].filter(isSpecific);
   const ban = advice.find(({ row }) => row.do_not_try_again === true);
   const all = [...advice.filter((one) => isSpecific(one) && one.row.do_not_try_again !== true), ...codes];
-  const of = (declineClass: DeclineClass) => all.find((one) => one.class === declineClass);
+  const firstOfClass = (declineClass: DeclineClass) => all.find((one) => one.class === declineClass);
   const decided =
-    of('STOP') ??
+    firstOfClass('STOP') ??
     all.find((one) => one.class === 'FRAUD' && one.row.opinion !== true) ??
-    of('FRAUD') ??
+    firstOfClass('FRAUD') ??
     // While it is not known whether it was charged, no advice about a next attempt may lead past that.
-    of('UNKNOWN') ??
+    firstOfClass('UNKNOWN') ??
     codes.find(({ byAdvice }) => byAdvice) ??
-    hard(network, psp) ??
+    hardVerdict(network, psp) ??
     psp.find((one) => one.class === 'CONFIG') ??
     psp.find((one) => one.class === 'AUTH') ??
-    (ban ? beside(ban, codes[0]) : all[0]);
+    (ban ? resolveBan(ban, codes[0]) : all[0]);
   // A link to authenticate is of no use on a card that is banned.
   return ban && decided?.class === 'AUTH' ? { ...decided, class: 'FIX' } : decided;
 }
 
 /** The gateway's word for it counts only where the network does not say something more lasting itself. */
-function hard([own]: readonly Verdict[], psp: readonly Verdict[]): Verdict | undefined {
+function hardVerdict([own]: readonly Verdict[], psp: readonly Verdict[]): Verdict | undefined {
   if (own?.class === 'HARD') return own;
   const open = own === undefined || own.class === 'LATER' || own.class === 'TECH';
   return open ? psp.find((one) => one.class === 'HARD') : undefined;
 }
 
 /** 'Do not try again' lets the cascade follow the code's own class; alone, or beside one that would retry, it is HARD. */
-function beside(ban: Verdict, code: Verdict | undefined): Verdict {
+function resolveBan(ban: Verdict, code: Verdict | undefined): Verdict {
   return code === undefined || code.class === 'LATER' || code.class === 'TECH' ? ban : code;
 }
 
@@ -92,13 +92,13 @@ function isSpecific({ row }: Verdict): boolean {
   return row.says_nothing !== true && row.vague !== true;
 }
 
-function describe(decided: Verdict, { advice, network, psp, unmapped }: Sources, at: number): Decision {
+function toDecision(decided: Verdict, { advice, network, psp, unmapped }: Sources, at: number): DeclineDecision {
   const codes = [...network, ...psp];
   const all = [...advice, ...codes];
   const forbidding = decided.forbids ? decided : all.find(({ forbids }) => forbids);
   const fraud = [decided, ...all].filter((verdict) => verdict.class === 'FRAUD');
-  const deadly = decided.dead ? decided : fraud.find(({ dead }) => dead);
-  const rules = [decided, forbidding, deadly].flatMap((one) => one?.rule.split('+') ?? []);
+  const deadVerdict = decided.dead ? decided : fraud.find(({ dead }) => dead);
+  const rules = [decided, forbidding, deadVerdict].flatMap((one) => one?.rule.split('+') ?? []);
   const delay = Math.max(0, ...all.map(({ row }) => row.delay_hours ?? 0));
   return {
     class: decided.class,
@@ -108,9 +108,9 @@ function describe(decided: Verdict, { advice, network, psp, unmapped }: Sources,
       ? (codes[0]?.code ?? unmappedCode(unmapped) ?? decided.code)
       : decided.code,
     masks: fraud.length > 0 || all.some(({ row }) => row.masks === true),
-    tellChimera: fraud.length > 0 || all.some(({ row }) => row.tells_chimera === true),
+    notifyChimera: fraud.length > 0 || all.some(({ row }) => row.tells_chimera === true),
     neverAgain: forbidding !== undefined,
-    cardDead: deadly !== undefined,
+    cardDead: deadVerdict !== undefined,
     ...(fraud.length > 0 && {
       suspicion: fraud.every(({ row }) => row.opinion === true) ? ('opinion' as const) : ('known' as const),
     }),
@@ -133,7 +133,7 @@ function furthestConsent(verdicts: readonly Verdict[]): ConsentEffect {
 }
 
 /** No code says anything specific: the words, if they say something, else whatever was said, else LATER. */
-function undecided(reason: string | undefined, sources: Sources, at: number): Decision {
+function fallbackDecision(reason: string | undefined, sources: Sources, at: number): DeclineDecision {
   const { advice, network, psp, unmapped } = sources;
   const text = reason?.toLowerCase().replaceAll(/[\s_-]+/g, ' ') ?? '';
   const row = DECLINE_TABLE.text_reasons.find(({ contains, pattern }) =>
@@ -141,14 +141,14 @@ function undecided(reason: string | undefined, sources: Sources, at: number): De
   );
   const codes = [...network, ...psp];
   const vague = [...codes, ...advice].find((one) => one.row.vague === true);
-  if (row === undefined && vague !== undefined) return describe(vague, sources, at);
+  if (row === undefined && vague !== undefined) return toDecision(vague, sources, at);
   const declineClass = row?.class ?? 'LATER';
   return {
     class: declineClass,
-    rule: row ? `text:${row.contains.replaceAll(' ', '_')}` : ruleOfNothing(codes, unmapped, text),
+    rule: row ? `text:${row.contains.replaceAll(' ', '_')}` : fallbackRule(codes, unmapped, text),
     code: unmappedCode(unmapped) ?? codes[0]?.code ?? unmapped[0]?.code,
     masks: declineClass === 'FRAUD' || row?.masks === true,
-    tellChimera: declineClass === 'FRAUD',
+    notifyChimera: declineClass === 'FRAUD',
     neverAgain: false,
     cardDead: row?.card_dead === true,
     ...(declineClass === 'FRAUD' && { suspicion: 'known' as const }),
@@ -158,7 +158,7 @@ function undecided(reason: string | undefined, sources: Sources, at: number): De
   };
 }
 
-function ruleOfNothing(codes: readonly Verdict[], unmapped: readonly UnmappedCode[], text: string): string {
+function fallbackRule(codes: readonly Verdict[], unmapped: readonly UnmappedCode[], text: string): string {
   if (unmapped.length > 0) return 'unmapped';
   // 'card_declined' alone: a decline, and nothing more.
   return codes[0]?.rule ?? (text === '' ? 'unspecified' : 'text:other');

@@ -1,7 +1,7 @@
 /** What a decline changes besides its recovery (specification: decline codes, 'Classes' and 'What a decline teaches'). */
 
 import type { PaymentMethodStatus } from '../payment-method.ts';
-import type { Decision } from './classify.ts';
+import type { DeclineDecision } from './classify.ts';
 
 export interface DeclineEffects {
   /** The method's status after; absent: unchanged. A change that its status does not allow is left out (`transition`). */
@@ -12,7 +12,7 @@ export interface DeclineEffects {
   readonly endsOtherRecoveries: boolean;
 }
 
-export function effectsOf(decision: Decision): DeclineEffects {
+export function effectsOf(decision: DeclineDecision): DeclineEffects {
   const methodStatus = statusAfter(decision);
   return {
     ...(methodStatus && { methodStatus }),
@@ -25,11 +25,11 @@ export function effectsOf(decision: Decision): DeclineEffects {
  * Does a decline teach something that holds however late it becomes known: a withdrawn consent, a card known to be lost,
  * stolen or closed, a card that is never to be tried again?
  */
-export function holdsForEver({ class: declineClass, suspicion, neverAgain, cardDead }: Decision): boolean {
+export function isPermanent({ class: declineClass, suspicion, neverAgain, cardDead }: DeclineDecision): boolean {
   return declineClass === 'STOP' || suspicion === 'known' || neverAgain || cardDead;
 }
 
-function statusAfter({ class: declineClass, suspicion, expired }: Decision): DeclineEffects['methodStatus'] {
+function statusAfter({ class: declineClass, suspicion, expired }: DeclineDecision): DeclineEffects['methodStatus'] {
   switch (declineClass) {
     case 'FRAUD':
       // An opinion is not the issuer's word: the method may come back when Chimera has decided.

@@ -100,33 +100,33 @@ const SOURCES = Object.keys({ network_code: 0, ...COMMON }) as Source[];
 const BY_MAC: Meaning[] = ['BY_MAC_FRAUD', 'BY_MAC_HARD'];
 const EMPTY: Meaning[] = ['NOTHING', 'UNLISTED', 'VAGUE'];
 
-interface Said {
+interface SentCode {
   source: Source;
   code: string;
   means: Meaning;
 }
 
-function counting(rail: string, said: readonly Said[]): Said[] {
+function relevantCodes(rail: string, sent: readonly SentCode[]): SentCode[] {
   const bankDebit = rail === 'ach' || rail === 'sepa';
-  const gatewaySpeaks = said.some(
+  const gatewayIsSpecific = sent.some(
     ({ source, means }) => (source === 'decline_code' || source === 'code') && !EMPTY.includes(means),
   );
-  return said.filter(({ source }) => {
+  return sent.filter(({ source }) => {
     // 'MACs are Mastercard's: they count on Mastercard and where the network is unknown, nowhere else.'
     if (source === 'network_advice_code') return rail === 'mastercard' || rail === 'unknown';
     // 'Stripe's own `advice_code` counts on every card network.'
     if (source === 'advice_code') return !bankDebit;
     // 'An unknown network's code is ignored in favour of the PSP's.'
-    if (source === 'network_code') return rail !== 'unknown' || !gatewaySpeaks;
+    if (source === 'network_code') return rail !== 'unknown' || !gatewayIsSpecific;
     return true;
   });
 }
 
 /** Which class the specification gives; `said` in the order of its last rule. */
-function expected(rail: string, everything: readonly Said[]): string {
-  const said = counting(rail, everything);
-  const text = said.find(({ source }) => source === 'reason');
-  const codes = said.filter(({ source }) => source !== 'reason');
+function expected(rail: string, allSent: readonly SentCode[]): string {
+  const sent = relevantCodes(rail, allSent);
+  const text = sent.find(({ source }) => source === 'reason');
+  const codes = sent.filter(({ source }) => source !== 'reason');
   const has = (means: Meaning) => codes.some((one) => one.means === means);
   const banned = has('BAN');
   const mac = codes.find(({ source }) => source === 'network_advice_code')?.code;
@@ -165,21 +165,21 @@ function expected(rail: string, everything: readonly Said[]): string {
   return first?.means ?? (text && !EMPTY.includes(text.means) ? text.means : 'LATER');
 }
 
-function forbidden(rail: string, everything: readonly Said[]): boolean {
-  const said = counting(rail, everything);
-  const own = said.find(({ source }) => source === 'network_code');
+function forbidden(rail: string, allSent: readonly SentCode[]): boolean {
+  const sent = relevantCodes(rail, allSent);
+  const own = sent.find(({ source }) => source === 'network_code');
   if (
-    said.some(
+    sent.some(
       ({ source, code, means }) => means === 'BAN' || (source === 'network_advice_code' && code === '21'),
     )
   )
     return true;
   if (rail !== 'visa') return false;
   // 'A Visa category is taken from Visa's own code; only without one is it inferred from the PSP's word.'
-  return own ? VISA_NEVER.includes(own.code) : said.some(({ code }) => code === 'stolen_card');
+  return own ? VISA_NEVER.includes(own.code) : sent.some(({ code }) => code === 'stolen_card');
 }
 
-function* combinations(rail: string, count: number, from = 0): Generator<Said[]> {
+function* combinations(rail: string, count: number, from = 0): Generator<SentCode[]> {
   if (count === 0) return yield [];
   for (let at = from; at < SOURCES.length; at++) {
     const source = SOURCES[at] as Source;
@@ -193,13 +193,13 @@ describe.each(Object.keys(NETWORK_CODES))('%s', (rail) => {
   test.each([1, 2, 3])('%i sources at once', (count) => {
     const wrong: unknown[] = [];
     let seen = 0;
-    for (const said of combinations(rail, count)) {
+    for (const sent of combinations(rail, count)) {
       seen += 1;
-      const codes: DeclineCodes = Object.fromEntries(said.map(({ source, code }) => [source, code]));
+      const codes: DeclineCodes = Object.fromEntries(sent.map(({ source, code }) => [source, code]));
       const network = rail === 'unknown' ? {} : { network: rail };
       const decision = classify({ ...codes, ...network }, {}, 0);
       const got = { class: decision.class, neverAgain: decision.neverAgain };
-      const want = { class: expected(rail, said), neverAgain: forbidden(rail, said) };
+      const want = { class: expected(rail, sent), neverAgain: forbidden(rail, sent) };
       if (got.class !== want.class || got.neverAgain !== want.neverAgain)
         wrong.push({ codes, got, want, rule: decision.rule });
     }

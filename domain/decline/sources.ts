@@ -6,10 +6,10 @@ import type { DeclineCodes } from './codes.ts';
 import { networkOf } from './network.ts';
 import type { CodeRow } from './table.ts';
 import {
-  forbidsForEver,
+  forbidsPermanently,
   isBankRail,
   merchantAdviceRow,
-  networklessRow,
+  rowWithoutNetwork,
   networkRow,
   pspAdviceRow,
   pspRow,
@@ -63,7 +63,7 @@ export function sourcesOf(codes: DeclineCodes, method: MethodRail, at: number): 
   const network = networkOf(codes.network) ?? networkOf(method.network);
   const bankDebit = network === undefined ? method.type === 'bank_account' : isBankRail(network);
   const unmapped: UnmappedCode[] = [];
-  const look = (
+  const lookUp = (
     field: keyof DeclineCodes,
     code: string | undefined,
     prefix: string,
@@ -75,38 +75,38 @@ export function sourcesOf(codes: DeclineCodes, method: MethodRail, at: number): 
     return row === undefined || row.class === null ? [] : [verdict(row, row.class, prefix, code, network)];
   };
 
-  const own = networkCode(codes.network_code);
+  const sentCode = normaliseNetworkCode(codes.network_code);
   const fromNetwork = () =>
     network === undefined
-      ? look('network_code', own, bankDebit ? 'bank' : 'card', (code) => networklessRow(bankDebit, code, at))
-      : look('network_code', own, network, (code) => networkRow(network, code, at));
+      ? lookUp('network_code', sentCode, bankDebit ? 'bank' : 'card', (code) => rowWithoutNetwork(bankDebit, code, at))
+      : lookUp('network_code', sentCode, network, (code) => networkRow(network, code, at));
   const fromPsp = () => [
-    ...look('decline_code', word(codes.decline_code), 'stripe', pspRow),
-    ...look('code', word(codes.code), 'stripe', pspRow),
+    ...lookUp('decline_code', normaliseCode(codes.decline_code), 'stripe', pspRow),
+    ...lookUp('code', normaliseCode(codes.code), 'stripe', pspRow),
   ];
   // An unknown network's code gives way to the gateway's. Where the gateway says nothing it is all there is, and a `41`
   // of an unknown network is still no card to try again.
-  const pspSpeaks = [codes.decline_code, codes.code].some((sent) => speaks(pspRow(word(sent) ?? '')));
-  const ownCode = network === undefined && pspSpeaks ? [] : fromNetwork();
+  const pspIsSpecific = [codes.decline_code, codes.code].some((sent) => isSpecificRow(pspRow(normaliseCode(sent) ?? '')));
+  const networkVerdicts = network === undefined && pspIsSpecific ? [] : fromNetwork();
   const psp = fromPsp();
 
   // Only Mastercard has Merchant Advice Codes; a bank debit has no advice at all.
   const mac =
     network === 'mastercard' || (network === undefined && !bankDebit)
-      ? networkCode(codes.network_advice_code)
+      ? normaliseNetworkCode(codes.network_advice_code)
       : undefined;
-  const pspAdvice = bankDebit ? undefined : word(codes.advice_code);
+  const pspAdvice = bankDebit ? undefined : normaliseCode(codes.advice_code);
   const advice = [
-    ...look('network_advice_code', mac, 'mac', merchantAdviceRow),
-    ...look('advice_code', pspAdvice, 'advice', pspAdviceRow),
+    ...lookUp('network_advice_code', mac, 'mac', merchantAdviceRow),
+    ...lookUp('advice_code', pspAdvice, 'advice', pspAdviceRow),
   ];
 
-  const said = [mac, pspAdvice && pspAdviceRow(pspAdvice)?.as_advice].filter((code) => code !== undefined);
-  const visasOwn = network === 'visa' && own !== undefined ? (ownCode[0]?.code ?? UNLISTED) : undefined;
+  const adviceCodes = [mac, pspAdvice && pspAdviceRow(pspAdvice)?.as_advice].filter((code) => code !== undefined);
+  const visaCode = network === 'visa' && sentCode !== undefined ? (networkVerdicts[0]?.code ?? UNLISTED) : undefined;
   return {
     advice,
-    network: ownCode.map((one) => readByAdvice(one, said)),
-    psp: psp.map((one) => readByAdvice(visasOwn === undefined ? one : besideVisas(visasOwn, one), said)),
+    network: networkVerdicts.map((one) => applyAdvice(one, adviceCodes)),
+    psp: psp.map((one) => applyAdvice(visaCode === undefined ? one : withVisaCode(visaCode, one), adviceCodes)),
     unmapped,
   };
 }
@@ -124,14 +124,14 @@ function verdict(
     rule: row.rule ?? `${prefix}:${code}`,
     code,
     byAdvice: false,
-    forbids: forbidsForEver(row, code, network),
+    forbids: forbidsPermanently(row, code, network),
     dead: row.card_dead === true,
   };
 }
 
 /** A row 'by MAC' and an advice that it lists are one statement; any other advice speaks for itself. */
-function readByAdvice(one: Verdict, said: readonly string[]): Verdict {
-  const listed = said.find((advice) => one.row.by_advice?.[advice] !== undefined);
+function applyAdvice(one: Verdict, adviceCodes: readonly string[]): Verdict {
+  const listed = adviceCodes.find((advice) => one.row.by_advice?.[advice] !== undefined);
   const declineClass = listed === undefined ? undefined : one.row.by_advice?.[listed];
   if (listed === undefined || declineClass === undefined) return one;
   const dead = one.row.card_dead_by_advice?.includes(listed) === true;
@@ -142,25 +142,25 @@ function readByAdvice(one: Verdict, said: readonly string[]): Verdict {
  * The gateway's code stands for Visa's category only where Visa's own code is missing. The rule names Visa's code beside
  * it, so that the kept attempt says so too.
  */
-function besideVisas(own: string, psp: Verdict): Verdict {
+function withVisaCode(sentCode: string, psp: Verdict): Verdict {
   return psp.row.visa_category === undefined
     ? psp
-    : { ...psp, forbids: psp.row.never_again === true, rule: `${psp.rule}+visa:${own}` };
+    : { ...psp, forbids: psp.row.never_again === true, rule: `${psp.rule}+visa:${sentCode}` };
 }
 
-function speaks(row: CodeRow | undefined): boolean {
+function isSpecificRow(row: CodeRow | undefined): boolean {
   return row !== undefined && row.says_nothing !== true && row.vague !== true;
 }
 
 /** `5` and ` 05` are the same code; letters are capitals. */
-function networkCode(sent: string | undefined): string | undefined {
+function normaliseNetworkCode(sent: string | undefined): string | undefined {
   const code = sent?.trim().toUpperCase() ?? '';
   if (code === '') return undefined;
   return /^\d$/.test(code) ? `0${code}` : code;
 }
 
 /** `Stolen Card` and `stolen_card` are the same code. */
-function word(sent: string | undefined): string | undefined {
+function normaliseCode(sent: string | undefined): string | undefined {
   const code =
     sent
       ?.trim()

@@ -129,7 +129,7 @@ export function networkRow(network: Network, code: string, at: number): CodeRow 
 }
 
 /** A code whose network is not known: the row that the code has on the rail, if there is only one. */
-export function networklessRow(bankDebit: boolean, code: string, at: number): CodeRow | undefined {
+export function rowWithoutNetwork(bankDebit: boolean, code: string, at: number): CodeRow | undefined {
   const rows = NETWORK_CODES.get(code)?.filter(
     (row) => isInForce(row, at) && (row.networks?.some(isBankRail) ?? false) === bankDebit,
   );
@@ -152,7 +152,7 @@ export function pspAdviceRow(code: string): CodeRow | undefined {
  * Does this code, from a card of this network, forbid the card for ever? Visa's category 1 does, but for `R0`, which
  * ends its obligation alone; so does every advice that says 'never again'.
  */
-export function forbidsForEver(row: CodeRow, code: string, network: Network | undefined): boolean {
+export function forbidsPermanently(row: CodeRow, code: string, network: Network | undefined): boolean {
   const category = network === 'visa' ? row.visa_category?.[code] : undefined;
   return row.never_again === true || (category === 1 && row.consent !== 'obligation');
 }

@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { expiresOn, isExpired } from '../payment-method.ts';
-import { beginningOf, daysLeft, horizon, isNews, noticedAs, stageOf, today } from './calendar.ts';
+import { startOfDay, daysLeft, horizon, isNewStage, noticeKey, stageOf, today } from './calendar.ts';
 import { dueStage, matters, type ScannedCard } from './candidates.ts';
 
 const STAGES = [60, 30];
 const at = Date.parse;
 /** In the middle of that day where days end last. */
-const on = (day: string) => beginningOf(day) + 12 * 3_600_000;
+const on = (day: string) => startOfDay(day) + 12 * 3_600_000;
 
 test.each([
   // The last moment of the day at UTC−12, and the next one.
@@ -81,9 +81,9 @@ describe('for any card at any moment', () => {
     const sent: string[] = [];
     for (const now of runs) {
       const stage = stageOf(end, now, STAGES);
-      if (stage === undefined || !isNews(end, stage, noticed)) continue;
+      if (stage === undefined || !isNewStage(end, stage, noticed)) continue;
       sent.push(stage);
-      noticed = noticedAs(end, stage);
+      noticed = noticeKey(end, stage);
     }
     return sent;
   };
@@ -119,22 +119,22 @@ describe('for any card at any moment', () => {
 test('a card that comes with twenty days left has one notice, and so has one after days of outage', () => {
   const end = '2026-12-31';
   expect(stageOf(end, on('2026-12-11'), STAGES)).toBe('notice_30');
-  expect(isNews(end, 'notice_30', null)).toBe(true);
-  expect(isNews(end, 'notice_30', '2026-12:notice_30')).toBe(false);
-  expect(isNews(end, 'notice_60', '2026-12:notice_30')).toBe(false);
-  expect(isNews(end, 'notice_30', '2026-12:notice_60')).toBe(true);
+  expect(isNewStage(end, 'notice_30', null)).toBe(true);
+  expect(isNewStage(end, 'notice_30', '2026-12:notice_30')).toBe(false);
+  expect(isNewStage(end, 'notice_60', '2026-12:notice_30')).toBe(false);
+  expect(isNewStage(end, 'notice_30', '2026-12:notice_60')).toBe(true);
 });
 
 test('a card that was renewed has notices of its own, years later', () => {
-  expect(isNews('2029-12-31', 'notice_60', '2026-12:notice_30')).toBe(true);
-  expect(isNews('2029-12-31', 'card_expired', '2026-12:card_expired')).toBe(true);
+  expect(isNewStage('2029-12-31', 'notice_60', '2026-12:notice_30')).toBe(true);
+  expect(isNewStage('2029-12-31', 'card_expired', '2026-12:card_expired')).toBe(true);
 });
 
 test('the day changes at noon by UTC, where the last one on earth ends', () => {
   expect(today(at('2027-01-01T11:59:59.999Z'))).toBe('2026-12-31');
   expect(today(at('2027-01-01T12:00:00Z'))).toBe('2027-01-01');
-  expect(today(beginningOf('2028-02-29'))).toBe('2028-02-29');
-  expect(today(beginningOf('2028-02-29') - 1)).toBe('2028-02-28');
+  expect(today(startOfDay('2028-02-29'))).toBe('2028-02-29');
+  expect(today(startOfDay('2028-02-29') - 1)).toBe('2028-02-28');
 });
 
 test('without stages nobody is written to ahead, and cards end all the same', () => {
@@ -145,8 +145,8 @@ test('without stages nobody is written to ahead, and cards end all the same', ()
 
 test('a card matters that is the default, or that is used often and lately', () => {
   const scan = { now: at('2026-11-22T12:30:00Z'), stages: STAGES, frequent_use_count: 3 };
-  const lately = '2026-08-24T12:30:00.000Z';
-  const card = { proven: true, is_default: false, use_count: 3, last_used: lately };
+  const recentUse = '2026-08-24T12:30:00.000Z';
+  const card = { proven: true, is_default: false, use_count: 3, last_used: recentUse };
   expect(matters(card, scan)).toBe(true);
   expect(matters({ ...card, last_used: '2026-08-24T12:29:59.999Z' }, scan)).toBe(false);
   expect(matters({ ...card, use_count: 2 }, scan)).toBe(false);

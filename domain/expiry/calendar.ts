@@ -17,7 +17,7 @@ export function today(now: number): string {
 }
 
 /** The moment at which that day begins where days end last, epoch milliseconds. @param day `YYYY-MM-DD` */
-export function beginningOf(day: string): number {
+export function startOfDay(day: string): number {
   return Date.parse(`${day}T00:00:00Z`) + UTC_MINUS_12_MS;
 }
 
@@ -51,22 +51,22 @@ export function monthOf(expiresOn: string): string {
 }
 
 /** How a card keeps which notice was last decided on, e.g. `2026-12:notice_60`. */
-export function noticedAs(expiresOn: string, stage: ExpiryStage): string {
+export function noticeKey(expiresOn: string, stage: ExpiryStage): string {
   return `${monthOf(expiresOn)}:${stage}`;
 }
 
 /**
  * Is a stage news to a customer for whom that notice was decided on last? One about another month of the same card is
  * over with that month; of the same month only a later stage is news, so that a clock that goes wrong repeats nothing.
- * @param noticed as `noticedAs` gives it; `null`: none yet
+ * @param lastNoticeKey as `noticedAs` gives it; `null`: none yet
  */
-export function isNews(expiresOn: string, stage: ExpiryStage, noticed: string | null): boolean {
-  if (noticed === null) return true;
-  const [month, last] = noticed.split(':') as [string, ExpiryStage];
-  return month !== monthOf(expiresOn) || daysOf(stage) < daysOf(last);
+export function isNewStage(expiresOn: string, stage: ExpiryStage, lastNoticeKey: string | null): boolean {
+  if (lastNoticeKey === null) return true;
+  const [month, last] = lastNoticeKey.split(':') as [string, ExpiryStage];
+  return month !== monthOf(expiresOn) || daysBeforeEnd(stage) < daysBeforeEnd(last);
 }
 
 /** How many days before a card's end the stage begins. */
-export function daysOf(stage: ExpiryStage): number {
+export function daysBeforeEnd(stage: ExpiryStage): number {
   return stage === 'card_expired' ? -1 : Number(stage.slice('notice_'.length));
 }

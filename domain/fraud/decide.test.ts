@@ -2,40 +2,40 @@ import { describe, expect, test } from 'vitest';
 import type { FraudPolicy } from '../policy.ts';
 import { decide, evolve } from './decide.ts';
 import type { FraudOutcomeReport } from './messages.ts';
-import type { Fact, FraudCaseState, Heard, KnownFraudCase, Step } from './state.ts';
+import type { Fact, FraudCaseState, ReceivedMessage, KnownFraudCase, Step } from './state.ts';
 
 const HOUR = 3_600_000;
 const policy: FraudPolicy = { reviewReminder: 4 * HOUR, reviewDeadline: 24 * HOUR, reviewDefault: 'clear' };
-const settled: KnownFraudCase = { customer_id: 'c', customer_status: 'active', outcome: 'cleared' };
+const clearedCase: KnownFraudCase = { customer_id: 'c', customer_status: 'active', outcome: 'cleared' };
 const suspected: KnownFraudCase = {
-  ...settled,
+  ...clearedCase,
   outcome: 'suspected',
   review: { since: 0, reminded: false },
 };
 const reminded: KnownFraudCase = { ...suspected, review: { since: 0, reminded: true } };
-const outcome = (event_id: string, occurred_at: string): Extract<Heard, { heard: 'outcome' }> => ({
-  heard: 'outcome',
+const outcome = (event_id: string, occurred_at: string): Extract<ReceivedMessage, { received: 'outcome' }> => ({
+  received: 'outcome',
   report: { event_id, occurred_at } as FraudOutcomeReport,
 });
-const decision: Heard = { heard: 'decision', decision: { decision: 'suspend', actor: 'a', reason: 'r' } };
-const reinstatement: Heard = { heard: 'reinstatement', by: { actor: 'a', reason: 'r' } };
+const decision: ReceivedMessage = { received: 'decision', decision: { decision: 'suspend', actor: 'a', reason: 'r' } };
+const reinstatement: ReceivedMessage = { received: 'reinstatement', by: { actor: 'a', reason: 'r' } };
 
 function after(...facts: Fact[]): FraudCaseState {
-  return facts.reduce(evolve, { case_id: 'case', heard: [] });
+  return facts.reduce(evolve, { case_id: 'case', received: [] });
 }
-const heard = (one: Heard): Fact => ({ fact: 'heard', heard: one });
+const received = (one: ReceivedMessage): Fact => ({ fact: 'heard', received: one });
 const read = (found?: KnownFraudCase): Fact => ({ fact: 'read', ...(found && { found }), policy });
 
 test.each<[string, Fact[], number, Step]>([
   ['a run that is taken up reads the case first', [], 0, { do: 'read' }],
-  ['a person’s word waits until the case is read', [heard(decision)], 0, { do: 'read' }],
-  ['nothing is left to do', [read(settled)], 0, { do: 'finish' }],
+  ['a person’s word waits until the case is read', [received(decision)], 0, { do: 'read' }],
+  ['nothing is left to do', [read(clearedCase)], 0, { do: 'finish' }],
   ['there is no such case', [read()], 0, { do: 'finish' }],
   [
     'nor anything to be done about it',
-    [read(), heard(reinstatement)],
+    [read(), received(reinstatement)],
     0,
-    { do: 'drop', heard: reinstatement },
+    { do: 'drop', received: reinstatement },
   ],
   ['a suspicion waits for its reminder', [read(suspected)], 1, { do: 'wait', until: 4 * HOUR }],
   ['operations are reminded', [read(suspected)], 4 * HOUR, { do: 'remind' }],
@@ -52,24 +52,24 @@ test.each<[string, Fact[], number, Step]>([
     25 * HOUR,
     { do: 'decide_by_policy', decision: expect.objectContaining({ decision: 'clear' }) },
   ],
-  ['a person decides', [read(suspected), heard(decision)], 0, { do: 'decide', heard: decision }],
-  ['about nothing', [read(settled), heard(decision)], 0, { do: 'drop', heard: decision }],
+  ['a person decides', [read(suspected), received(decision)], 0, { do: 'decide', received: decision }],
+  ['about nothing', [read(clearedCase), received(decision)], 0, { do: 'drop', received: decision }],
   [
     'a person reinstates also while a suspicion waits',
-    [read(suspected), heard(reinstatement)],
+    [read(suspected), received(reinstatement)],
     0,
-    { do: 'reinstate', heard: reinstatement },
+    { do: 'reinstate', received: reinstatement },
   ],
   [
     'the customer is told once nothing else is to be done',
-    [read({ ...settled, notice_due: 'notice' })],
+    [read({ ...clearedCase, notice_due: 'notice' })],
     0,
     { do: 'notify', notification_id: 'notice' },
   ],
-  ['and only once', [read({ ...settled, notice_due: 'notice' }), { fact: 'noticed' }], 0, { do: 'finish' }],
+  ['and only once', [read({ ...clearedCase, notice_due: 'notice' }), { fact: 'noticed' }], 0, { do: 'finish' }],
   [
     'what was decided at the deadline ends the review',
-    [read(suspected), { fact: 'decided_by_policy', found: settled, policy }],
+    [read(suspected), { fact: 'decided_by_policy', found: clearedCase, policy }],
     24 * HOUR,
     { do: 'finish' },
   ],
@@ -83,24 +83,24 @@ describe('outcomes', () => {
   const twin = outcome('twin', '2026-01-01T00:00:01.000Z');
 
   test('go in the order in which they happened, before what is waited for and what others ask', () => {
-    let state = after(read(suspected), heard(later), heard(earlier), heard(twin), heard(decision));
+    let state = after(read(suspected), received(later), received(earlier), received(twin), received(decision));
     const applied: unknown[] = [];
     for (let step = decide(state, 30 * HOUR); step.do === 'apply'; step = decide(state, 30 * HOUR)) {
-      applied.push(step.heard);
-      state = evolve(state, { fact: 'done', heard: step.heard, found: settled, policy });
+      applied.push(step.received);
+      state = evolve(state, { fact: 'done', received: step.received, found: clearedCase, policy });
     }
     expect(applied).toEqual([earlier, twin, later]);
     // The last one has ended the review.
-    expect(decide(state, 30 * HOUR)).toEqual({ do: 'drop', heard: decision });
+    expect(decide(state, 30 * HOUR)).toEqual({ do: 'drop', received: decision });
   });
 
   test('a person’s word that came first is acted on first', () => {
-    const state = after(read(suspected), heard(decision), heard(earlier));
-    expect(decide(state, 0)).toEqual({ do: 'decide', heard: decision });
+    const state = after(read(suspected), received(decision), received(earlier));
+    expect(decide(state, 0)).toEqual({ do: 'decide', received: decision });
   });
 
   test('a case that exists after all is known from then on', () => {
-    const state = after(read(), heard(earlier), { fact: 'done', heard: earlier, found: suspected, policy });
+    const state = after(read(), received(earlier), { fact: 'done', received: earlier, found: suspected, policy });
     expect(decide(state, 0)).toEqual({ do: 'wait', until: 4 * HOUR });
   });
 });
@@ -110,7 +110,7 @@ test('a case that the graph had and has no more is gone, not unknown', () => {
   expect(erased).toMatchObject({ missing: true, gone: { customer_id: 'c' } });
   expect(decide(erased, 0)).toEqual({ do: 'finish' });
   // Also after something else was asked about it.
-  expect(after(read(suspected), read(), heard(decision), read())).toHaveProperty('gone');
+  expect(after(read(suspected), read(), received(decision), read())).toHaveProperty('gone');
   expect(after(read())).not.toHaveProperty('gone');
 });
 

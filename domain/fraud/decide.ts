@@ -2,7 +2,7 @@
 
 import type { FraudPolicy } from '../policy.ts';
 import type { ReviewDecision } from './messages.ts';
-import type { Fact, FraudCaseState, Heard, KnownFraudCase, Step } from './state.ts';
+import type { Fact, FraudCaseState, ReceivedMessage, KnownFraudCase, Step } from './state.ts';
 
 /** In whose name policy decides where nobody has. */
 const POLICY_ACTOR = 'policy';
@@ -14,21 +14,21 @@ const POLICY_ACTOR = 'policy';
 export function evolve(state: FraudCaseState, fact: Fact): FraudCaseState {
   switch (fact.fact) {
     case 'heard':
-      return { ...state, heard: [...state.heard, fact.heard] };
+      return { ...state, received: [...state.received, fact.received] };
     case 'dropped':
-      return without(state, fact.heard);
+      return withoutReceived(state, fact.received);
     case 'done':
-      return without(informed(state, fact), fact.heard);
+      return withoutReceived(withCase(state, fact), fact.received);
     case 'read':
     case 'decided_by_policy':
-      return informed(state, fact);
+      return withCase(state, fact);
     case 'noticed':
       return state.known ? { ...state, known: { ...state.known, notice_due: undefined } } : state;
   }
 }
 
 /** A run keeps the policy that it began with. */
-function informed(
+function withCase(
   state: FraudCaseState,
   { found, policy }: { found?: KnownFraudCase; policy: FraudPolicy },
 ): FraudCaseState {
@@ -41,8 +41,8 @@ function informed(
   };
 }
 
-function without(state: FraudCaseState, heard: Heard): FraudCaseState {
-  return { ...state, heard: state.heard.filter((one) => one !== heard) };
+function withoutReceived(state: FraudCaseState, received: ReceivedMessage): FraudCaseState {
+  return { ...state, received: state.received.filter((one) => one !== received) };
 }
 
 /**
@@ -53,40 +53,40 @@ function without(state: FraudCaseState, heard: Heard): FraudCaseState {
  */
 export function decide(state: FraudCaseState, now: number): Step {
   const { known, policy } = state;
-  const next = state.heard[0];
-  if (next?.heard === 'outcome') return { do: 'apply', heard: earliestOutcome(state.heard, next) };
-  if (state.missing) return next ? { do: 'drop', heard: next } : { do: 'finish' };
+  const next = state.received[0];
+  if (next?.received === 'outcome') return { do: 'apply', received: earliestOutcome(state.received, next) };
+  if (state.missing) return next ? { do: 'drop', received: next } : { do: 'finish' };
   if (!known || !policy) return { do: 'read' };
-  if (next?.heard === 'reinstatement') return { do: 'reinstate', heard: next };
-  if (next) return known.review ? { do: 'decide', heard: next } : { do: 'drop', heard: next };
+  if (next?.received === 'reinstatement') return { do: 'reinstate', received: next };
+  if (next) return known.review ? { do: 'decide', received: next } : { do: 'drop', received: next };
   if (known.notice_due !== undefined) return { do: 'notify', notification_id: known.notice_due };
-  return known.review ? review(known.review, policy, now) : { do: 'finish' };
+  return known.review ? reviewStep(known.review, policy, now) : { do: 'finish' };
 }
 
-type HeardOutcome = Extract<Heard, { heard: 'outcome' }>;
+type ReceivedOutcome = Extract<ReceivedMessage, { received: 'outcome' }>;
 
 /** Of two that happened at the same moment the one that came first. */
-function earliestOutcome(heard: readonly Heard[], first: HeardOutcome): HeardOutcome {
-  const outcomes = heard.filter((one) => one.heard === 'outcome');
+function earliestOutcome(received: readonly ReceivedMessage[], first: ReceivedOutcome): ReceivedOutcome {
+  const outcomes = received.filter((one) => one.received === 'outcome');
   return outcomes.reduce(
     (best, one) => (one.report.occurred_at < best.report.occurred_at ? one : best),
     first,
   );
 }
 
-function review(
+function reviewStep(
   { since, reminded }: NonNullable<KnownFraudCase['review']>,
   policy: FraudPolicy,
   now: number,
 ): Step {
   const deadline = since + policy.reviewDeadline;
-  if (now >= deadline) return { do: 'decide_by_policy', decision: byDefault(policy) };
+  if (now >= deadline) return { do: 'decide_by_policy', decision: defaultDecision(policy) };
   const reminder = since + policy.reviewReminder;
   if (reminded || reminder >= deadline) return { do: 'wait', until: deadline };
   return now >= reminder ? { do: 'remind' } : { do: 'wait', until: reminder };
 }
 
-function byDefault({ reviewDefault: decision }: FraudPolicy): ReviewDecision {
+function defaultDecision({ reviewDefault: decision }: FraudPolicy): ReviewDecision {
   return {
     decision,
     actor: POLICY_ACTOR,

@@ -1,13 +1,13 @@
 /** What is said of a fraud case, and the checks of it (specification: interfaces, `chimera.fraud-outcome.v1`). */
 
 import {
-  check,
-  FOREIGN_ID,
+  validate,
+  EXTERNAL_ID,
   type FieldReader,
-  type Refused,
+  type ValidationFailure,
   type TextRule,
-  withoutAbsent,
-} from '../checks.ts';
+  omitUndefined,
+} from '../validation.ts';
 
 /** What agents report of a fraud case. */
 export const FRAUD_OUTCOMES = [
@@ -45,22 +45,22 @@ export interface ReviewDecision {
 }
 
 /** One line; it stands in the log. */
-const REASON: TextRule = { max: 1000, pattern: /^[^\p{Cc}\p{Cs}]*$/u, says: 'be one line of text' };
+const REASON: TextRule = { max: 1000, pattern: /^[^\p{Cc}\p{Cs}]*$/u, requirement: 'be one line of text' };
 
 /**
  * The message, its time in UTC, its ids in lower case, unknown fields left out; or every problem at once. Whether case,
  * customer, device and method fit together, the graph says.
  */
-export function validateFraudOutcome(input: unknown): { ok: true; message: FraudOutcomeReport } | Refused {
-  return asMessage(check(input, readFraudOutcome));
+export function validateFraudOutcome(input: unknown): { ok: true; message: FraudOutcomeReport } | ValidationFailure {
+  return asMessage(validate(input, readFraudOutcome));
 }
 
 /** The payload of `reviewDecision`, by the same rules. */
-export function validateReviewDecision(input: unknown): { ok: true; message: ReviewDecision } | Refused {
+export function validateReviewDecision(input: unknown): { ok: true; message: ReviewDecision } | ValidationFailure {
   return asMessage(
-    check(input, (fields) => ({
+    validate(input, (fields) => ({
       decision: fields.requiredOneOf('decision', REVIEW_DECISIONS),
-      ...readByPerson(fields),
+      ...readOperatorRequest(fields),
     })),
   );
 }
@@ -68,14 +68,14 @@ export function validateReviewDecision(input: unknown): { ok: true; message: Rev
 /** The payload of `reinstate`, by the same rules. */
 export function validateReinstatement(
   input: unknown,
-): { ok: true; message: { actor: string; reason: string } } | Refused {
-  return asMessage(check(input, readByPerson));
+): { ok: true; message: { actor: string; reason: string } } | ValidationFailure {
+  return asMessage(validate(input, readOperatorRequest));
 }
 
 function readFraudOutcome(fields: FieldReader): FraudOutcomeReport {
-  return withoutAbsent({
-    event_id: fields.requiredText('event_id', FOREIGN_ID),
-    case_id: fields.requiredText('case_id', FOREIGN_ID),
+  return omitUndefined({
+    event_id: fields.requiredText('event_id', EXTERNAL_ID),
+    case_id: fields.requiredText('case_id', EXTERNAL_ID),
     outcome: fields.requiredOneOf('outcome', FRAUD_OUTCOMES),
     customer_id: fields.requiredUuid('customer_id'),
     device_id: fields.uuid('device_id'),
@@ -86,13 +86,13 @@ function readFraudOutcome(fields: FieldReader): FraudOutcomeReport {
   });
 }
 
-function readByPerson(fields: FieldReader): { actor: string; reason: string } {
+function readOperatorRequest(fields: FieldReader): { actor: string; reason: string } {
   return {
-    actor: fields.requiredText('actor', FOREIGN_ID),
+    actor: fields.requiredText('actor', EXTERNAL_ID),
     reason: fields.requiredText('reason', REASON),
   };
 }
 
-function asMessage<T>(checked: { ok: true; value: T } | Refused): { ok: true; message: T } | Refused {
+function asMessage<T>(checked: { ok: true; value: T } | ValidationFailure): { ok: true; message: T } | ValidationFailure {
   return checked.ok ? { ok: true, message: checked.value } : checked;
 }

@@ -22,15 +22,15 @@ export interface KnownFraudCase {
 }
 
 /** Something that came from outside and was not acted on yet. */
-export type Heard =
-  | { heard: 'outcome'; report: FraudOutcomeReport }
-  | { heard: 'decision'; decision: ReviewDecision }
-  | { heard: 'reinstatement'; by: { actor: string; reason: string } };
+export type ReceivedMessage =
+  | { received: 'outcome'; report: FraudOutcomeReport }
+  | { received: 'decision'; decision: ReviewDecision }
+  | { received: 'reinstatement'; by: { actor: string; reason: string } };
 
 export interface FraudCaseState {
   case_id: string;
   /** In the order in which it came. */
-  heard: readonly Heard[];
+  received: readonly ReceivedMessage[];
   /** Absent: the graph was not asked yet, or has no such case. */
   known?: KnownFraudCase;
   /** The graph was asked, and has no such case (any more). */
@@ -48,26 +48,26 @@ export interface CaseAnswer {
 }
 
 export type Fact =
-  | { fact: 'heard'; heard: Heard }
+  | { fact: 'heard'; received: ReceivedMessage }
   /** The case was read, or reminded of. */
   | ({ fact: 'read' } & CaseAnswer)
   /** What was heard has been acted on, or came to nothing. */
-  | ({ fact: 'done'; heard: Heard } & CaseAnswer)
+  | ({ fact: 'done'; received: ReceivedMessage } & CaseAnswer)
   /** It is of no use, and nobody was asked about it. */
-  | { fact: 'dropped'; heard: Heard }
+  | { fact: 'dropped'; received: ReceivedMessage }
   /** Nobody has decided in time, and policy has. */
   | ({ fact: 'decided_by_policy' } & CaseAnswer)
   /** Handed over, or given to a process of its own. */
   | { fact: 'noticed' };
 
 export type Step =
-  | { do: 'apply'; heard: Extract<Heard, { heard: 'outcome' }> }
+  | { do: 'apply'; received: Extract<ReceivedMessage, { received: 'outcome' }> }
   /** Nothing is known of the case yet, and what is to be done needs that. */
   | { do: 'read' }
-  | { do: 'decide'; heard: Extract<Heard, { heard: 'decision' }> }
-  | { do: 'reinstate'; heard: Extract<Heard, { heard: 'reinstatement' }> }
+  | { do: 'decide'; received: Extract<ReceivedMessage, { received: 'decision' }> }
+  | { do: 'reinstate'; received: Extract<ReceivedMessage, { received: 'reinstatement' }> }
   /** A decision about nothing: a later outcome has ended the review, or another decision has. */
-  | { do: 'drop'; heard: Heard }
+  | { do: 'drop'; received: ReceivedMessage }
   | { do: 'decide_by_policy'; decision: ReviewDecision }
   | { do: 'remind' }
   | { do: 'notify'; notification_id: string }

@@ -21,14 +21,14 @@ const MONTHS = 'January February March April May June July August September Octo
 /** A mail client shows about this much of a subject line. */
 const LONGEST_IN_SUBJECT = 40;
 
-const PAID_OTHERWISE = 'If you have already paid in another way, you need not do anything.';
+const ALREADY_PAID = 'If you have already paid in another way, you need not do anything.';
 
 export const english: NoticeLanguage = {
   tag: 'en',
   linkLabel: (action) => `${action}:`,
   templates: {
     payment_declined_update_card: (data) => ({
-      subject: `Please update your payment method: ${inShort(data)}`,
+      subject: `Please update your payment method: ${shortSummary(data)}`,
       heading: 'Please update your payment method',
       paragraphs: [
         `We could not take ${payment(data)} from your ${method(data.failed_method)}. Nothing has been charged.`,
@@ -38,7 +38,7 @@ export const english: NoticeLanguage = {
       closing: 'If you think that it should have worked, your bank can tell you more.',
     }),
     payment_stopped: (data) => ({
-      subject: `We have stopped your payment of ${inShort(data)}`,
+      subject: `We have stopped your payment of ${shortSummary(data)}`,
       heading: 'We have stopped your payment',
       paragraphs: [
         `Your bank told us that you no longer want ${payment(data)} to be taken from your ${method(data.failed_method)}. We have stopped it: nothing has been charged, and we will not try any other payment method for it.`,
@@ -48,7 +48,7 @@ export const english: NoticeLanguage = {
       closing: 'If it is not what you wanted, the link shows you how to pay after all.',
     }),
     authenticate: (data) => ({
-      subject: `Please confirm your payment of ${inShort(data)}`,
+      subject: `Please confirm your payment of ${shortSummary(data)}`,
       heading: 'Please confirm your payment',
       paragraphs: [
         `Your bank asks you to confirm ${payment(data)} before we may take it. Nothing has been charged yet.`,
@@ -58,42 +58,42 @@ export const english: NoticeLanguage = {
       closing: 'Your bank may ask for a code or for a tap in its app.',
     }),
     no_alternative: (data) => ({
-      subject: `Please add a payment method: ${inShort(data)}`,
+      subject: `Please add a payment method: ${shortSummary(data)}`,
       heading: 'Please add a payment method',
       paragraphs: [
         `We could not take ${payment(data)} from your ${method(data.failed_method)}, and there is no other payment method that we may use for you. Nothing has been charged.`,
         `Add one, and we will take the payment at once.${until(data, 'You can do this until')}`,
       ],
       action: 'Add a payment method',
-      closing: PAID_OTHERWISE,
+      closing: ALREADY_PAID,
     }),
     all_declined: (data) => ({
-      subject: `We could not take your payment of ${inShort(data)}`,
+      subject: `We could not take your payment of ${shortSummary(data)}`,
       heading: 'We could not take your payment',
       paragraphs: [
         `We could not take ${payment(data)} from your ${method(data.failed_method)}, nor from any other payment method that we may use for you. Nothing has been charged.`,
         `Please add another payment method or update one of yours, and we will take the payment at once.${until(data, 'You can do this until')}`,
       ],
       action: 'Update your payment methods',
-      closing: PAID_OTHERWISE,
+      closing: ALREADY_PAID,
     }),
     reminder: (data) => ({
-      subject: `A reminder: your payment of ${inShort(data)} is still open`,
+      subject: `A reminder: your payment of ${shortSummary(data)} is still open`,
       heading: 'Your payment is still open',
       paragraphs: [
         `We have not yet been able to take ${payment(data)}. Nothing has been charged.`,
         `Please add another payment method or update one of yours, and we will take the payment at once.${until(data, 'You can do this until')}`,
       ],
       action: 'Update your payment methods',
-      closing: PAID_OTHERWISE,
+      closing: ALREADY_PAID,
     }),
     recovered: (data) => ({
-      subject: `We have received your payment of ${inShort(data)}`,
+      subject: `We have received your payment of ${shortSummary(data)}`,
       heading: 'Your payment went through',
       paragraphs: [
         isSame(data.failed_method, data.charged_method)
-          ? `${capital(payment(data))} did not go through at first, so we tried again. It has now been taken from your ${method(data.charged_method)}, once.`
-          : `${capital(payment(data))} did not go through with your ${method(data.failed_method)}, so we took it from your ${method(data.charged_method)} instead. It has been charged once.`,
+          ? `${capitalise(payment(data))} did not go through at first, so we tried again. It has now been taken from your ${method(data.charged_method)}, once.`
+          : `${capitalise(payment(data))} did not go through with your ${method(data.failed_method)}, so we took it from your ${method(data.charged_method)} instead. It has been charged once.`,
         data.new_default === undefined
           ? 'Your default payment method is the same as before.'
           : `Your ${method(data.new_default)} is now your default payment method. If you would rather keep another one, choose it in your wallet: that undoes the change.`,
@@ -102,20 +102,20 @@ export const english: NoticeLanguage = {
       closing: 'Thank you. There is nothing that you have to do.',
     }),
     recovery_ended: (data) => ({
-      subject: `We are no longer trying to take your payment of ${inShort(data)}`,
+      subject: `We are no longer trying to take your payment of ${shortSummary(data)}`,
       heading: 'We have stopped trying',
       paragraphs: [
         `We could not take ${payment(data)}, and we will not try any more. Nothing has been charged.`,
         'If you still want what it was for, please check your payment methods and get in touch with us.',
       ],
       action: 'Check your payment methods',
-      closing: PAID_OTHERWISE,
+      closing: ALREADY_PAID,
     }),
     refund_issued: (data) => ({
-      subject: `Your refund of ${inShort(data)}`,
+      subject: `Your refund of ${shortSummary(data)}`,
       heading: 'Your money is on its way back',
       paragraphs: [
-        `${capital(payment(data))} was paid twice. We are sorry, and we are giving ${data.amount_text} back to your ${method(data.charged_method)}. In the end you will have paid once.`,
+        `${capitalise(payment(data))} was paid twice. We are sorry, and we are giving ${data.amount_text} back to your ${method(data.charged_method)}. In the end you will have paid once.`,
         'It usually takes five to ten days until your bank shows it.',
       ],
       action: 'See your payment',
@@ -156,22 +156,22 @@ export const english: NoticeLanguage = {
 
 /** `your payment of €12.50 for Gym membership` */
 function payment(data: NoticeData): string {
-  return `your payment of ${sum(data)}`;
+  return `your payment of ${summary(data)}`;
 }
 
-function sum({ amount_text, description }: Pick<NoticeData, 'amount_text' | 'description'>): string {
+function summary({ amount_text, description }: Pick<NoticeData, 'amount_text' | 'description'>): string {
   return description ? `${amount_text} for ${description}` : amount_text;
 }
 
 /** The sum for a subject line: of a long description only the beginning. */
-function inShort({ amount_text, description = '' }: NoticeData): string {
+function shortSummary({ amount_text, description = '' }: NoticeData): string {
   const characters = [...description];
-  if (characters.length <= LONGEST_IN_SUBJECT) return sum({ amount_text, description });
+  if (characters.length <= LONGEST_IN_SUBJECT) return summary({ amount_text, description });
   const words = characters
     .slice(0, LONGEST_IN_SUBJECT)
     .join('')
     .replace(/\s+\S*$/, '');
-  return sum({ amount_text, description: `${words}…` });
+  return summary({ amount_text, description: `${words}…` });
 }
 
 /** `Visa ending in 4242`; what is unknown is left out. */
@@ -198,6 +198,6 @@ function month({ expires }: CardNoticeData): string {
   return `${MONTHS[Number(number) - 1]} ${year}`;
 }
 
-function capital(sentence: string): string {
+function capitalise(sentence: string): string {
   return sentence.charAt(0).toUpperCase() + sentence.slice(1);
 }

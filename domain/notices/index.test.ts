@@ -49,7 +49,7 @@ describe.each(TEMPLATES)('%s', (template) => {
   });
 
   test('never says why a bank declined, whatever the code', () => {
-    const said = JSON.stringify(notice).toLowerCase();
+    const output = JSON.stringify(notice).toLowerCase();
     for (const word of [
       'stolen',
       'lost',
@@ -60,15 +60,15 @@ describe.each(TEMPLATES)('%s', (template) => {
       'insufficient',
       'expired',
     ]) {
-      expect(said).not.toContain(word);
+      expect(output).not.toContain(word);
     }
     const reasons = CODE_ROWS.flatMap(({ codes, meaning }) => [meaning, ...codes]);
     // Shorter codes are numbers and letters that any amount or date may hold.
-    const telling = reasons.filter((reason) => reason.length > 3).map((reason) => reason.toLowerCase());
-    expect(telling.length).toBeGreaterThan(100);
-    for (const reason of telling) {
-      expect(said).not.toContain(reason);
-      expect(said).not.toContain(reason.replaceAll('_', ' '));
+    const revealing = reasons.filter((reason) => reason.length > 3).map((reason) => reason.toLowerCase());
+    expect(revealing.length).toBeGreaterThan(100);
+    for (const reason of revealing) {
+      expect(output).not.toContain(reason);
+      expect(output).not.toContain(reason.replaceAll('_', ' '));
     }
   });
 
@@ -91,7 +91,7 @@ describe.each(TEMPLATES)('%s', (template) => {
 
   test('holds together with as little data as allowed', () => {
     const { amount, amount_text, currency, payment_id, link } = data;
-    const least = {
+    const minimal = {
       amount,
       amount_text,
       currency,
@@ -99,7 +99,7 @@ describe.each(TEMPLATES)('%s', (template) => {
       link,
       failed_method: { brand: '', last_four: '' },
     };
-    const bare = renderNotice(template, least, email());
+    const bare = renderNotice(template, minimal, email());
     expect(JSON.stringify(bare)).not.toMatch(/undefined|NaN|  |null/);
     expect(bare.text).toMatch(/€12\.50[ ,.]/);
   });
@@ -132,11 +132,11 @@ test('a suspended customer learns that the account is on hold and never why, and
 });
 
 test('recovered tells which failed, which was charged, the new default and how to undo it', () => {
-  const said = renderNotice('recovered', data, email()).text.replaceAll('\n', ' ');
-  expect(said).toContain('did not go through with your Visa ending in 4242');
-  expect(said).toContain('from your Mastercard ending in 4444 instead');
-  expect(said).toContain('Mastercard ending in 4444 is now your default payment method');
-  expect(said).toContain('undoes');
+  const output = renderNotice('recovered', data, email()).text.replaceAll('\n', ' ');
+  expect(output).toContain('did not go through with your Visa ending in 4242');
+  expect(output).toContain('from your Mastercard ending in 4444 instead');
+  expect(output).toContain('Mastercard ending in 4444 is now your default payment method');
+  expect(output).toContain('undoes');
   const { new_default: _, ...unchanged } = data;
   expect(renderNotice('recovered', unchanged, email()).text).toContain('the same as before');
 });
@@ -177,11 +177,11 @@ test('a description in another direction, or one that turns it, leaves the sente
 });
 
 test('a method of which little is known is named by what is known', () => {
-  const said = (brand: string, last_four: string) =>
+  const output = (brand: string, last_four: string) =>
     renderNotice('no_alternative', { ...data, failed_method: { brand, last_four } }, email()).text;
-  expect(said('amex', '')).toContain('your American Express, and');
-  expect(said('', '6789')).toContain('payment method ending in 6789');
-  expect(said('constructor', '')).toContain('your constructor, and');
+  expect(output('amex', '')).toContain('your American Express, and');
+  expect(output('', '6789')).toContain('payment method ending in 6789');
+  expect(output('constructor', '')).toContain('your constructor, and');
 });
 
 test('an amount is written as the notice is: in the customer’s manner only where it is in their language', () => {
@@ -216,10 +216,10 @@ describe.each(ALL.filter(isOfCard))('%s', (template) => {
   const notice = renderNotice(template, card, email('en-GB'));
 
   test('names the card and its month, of no payment, and leads to one link', () => {
-    const said = notice.text.replaceAll('\n', ' ');
+    const output = notice.text.replaceAll('\n', ' ');
     expect(notice.subject).toContain('Visa ending in 4242');
-    expect(said).toContain('Visa ending in 4242');
-    expect(said).toContain('December 2026');
+    expect(output).toContain('Visa ending in 4242');
+    expect(output).toContain('December 2026');
     expect(JSON.stringify(notice)).not.toMatch(/undefined|NaN|null|declined/);
     expect(notice.text.split(card.link)).toHaveLength(2);
     expect(notice.html.match(/<a /g)).toHaveLength(1);
@@ -227,8 +227,8 @@ describe.each(ALL.filter(isOfCard))('%s', (template) => {
   });
 
   test('is short as a text message, and holds together where little is known', () => {
-    const least = { ...card, payment_method: { brand: 'payment method', last_four: '' } };
-    const { text } = renderNotice(template, least, { locale: 'en', channel: 'sms' });
+    const minimal = { ...card, payment_method: { brand: 'payment method', last_four: '' } };
+    const { text } = renderNotice(template, minimal, { locale: 'en', channel: 'sms' });
     expect(text).toContain('Your payment method ');
     expect(text.length).toBeLessThan(500);
   });

@@ -4,8 +4,8 @@ import { formatMoney } from '../money.ts';
 import type { Notice, NoticeData, NoticeDataOf, NoticeTemplate } from '../ports.ts';
 import type { NoticeContent, NoticeLanguage } from './content.ts';
 import { english } from './english.ts';
-import { pageOf } from './page.ts';
-import { textOf } from './text.ts';
+import { renderHtml } from './html.ts';
+import { renderText } from './text.ts';
 
 /** By the first part of a BCP 47 tag. */
 const LANGUAGES: Readonly<Record<string, NoticeLanguage>> = { en: english };
@@ -22,15 +22,15 @@ export function renderNotice<T extends NoticeTemplate>(
   { locale, channel }: Pick<Notice, 'locale' | 'channel'>,
 ): RenderedNotice {
   const language = languageOf(locale) ?? english;
-  const clean = singleLines(data);
+  const clean = sanitise(data);
   const content = language.templates[template](clean);
   return {
     subject: content.subject,
     text:
       channel === 'sms'
-        ? messageOf(content, clean, language)
-        : textOf(content, { link: clean.link, together: phrasesOf(clean) }, language),
-    html: pageOf(content, clean.link, language.tag),
+        ? renderSms(content, clean, language)
+        : renderText(content, { link: clean.link, keepTogether: keyPhrases(clean) }, language),
+    html: renderHtml(content, clean.link, language.tag),
   };
 }
 
@@ -48,7 +48,7 @@ function languageOf(locale: string): NoticeLanguage | undefined {
  * Values come from outside: a line break in one must not start a new line of a mail's header, or a new paragraph, and a
  * mark that turns the direction of writing must not turn the words around it.
  */
-function singleLines<D extends object>(data: D): D {
+function sanitise<D extends object>(data: D): D {
   const clean = (value: unknown): unknown => {
     if (typeof value === 'string')
       return value
@@ -62,10 +62,10 @@ function singleLines<D extends object>(data: D): D {
 }
 
 /** What a payment's notice says of it. */
-function phrasesOf({ amount_text = '', description = '' }: Partial<NoticeData>): string[] {
+function keyPhrases({ amount_text = '', description = '' }: Partial<NoticeData>): string[] {
   return [amount_text, description];
 }
 
-function messageOf(content: NoticeContent, { link }: { link: string }, language: NoticeLanguage): string {
+function renderSms(content: NoticeContent, { link }: { link: string }, language: NoticeLanguage): string {
   return [...content.paragraphs, `${language.linkLabel(content.action)} ${link}`].join('\n');
 }

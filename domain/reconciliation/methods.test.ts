@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
 import type { GatewayPaymentMethod } from '../ports.ts';
-import { attachmentOf, compareMethod, type HeldMethod, isLeftUnverified } from './methods.ts';
+import { classifyAttachment, compareMethod, type StoredMethod, isVerificationOverdue } from './methods.ts';
 
 const OWNER = 'cus_1';
 const HOUR = 3_600_000;
 const NOW = Date.parse('2026-11-22T12:00:00Z');
 const ago = (ms: number) => new Date(NOW - ms).toISOString();
-const held: HeldMethod = {
+const stored: StoredMethod = {
   payment_method_id: 'm',
   type: 'card',
   status: 'active',
@@ -36,10 +36,10 @@ const found: GatewayPaymentMethod = {
   country: 'US',
   instrument_fingerprint: 'fp_1',
 };
-const { gateway_customer_ref: _, ...nobodys } = found;
-const { instrument_fingerprint: __, ...unnumbered } = found;
+const { gateway_customer_ref: _, ...unattached } = found;
+const { instrument_fingerprint: __, ...withoutFingerprint } = found;
 
-test.each<[string, Partial<HeldMethod>, GatewayPaymentMethod | undefined, object]>([
+test.each<[string, Partial<StoredMethod>, GatewayPaymentMethod | undefined, object]>([
   ['nothing differs', {}, found, { is: 'same' }],
   [
     'what the gateway does not say is no difference',
@@ -57,7 +57,7 @@ test.each<[string, Partial<HeldMethod>, GatewayPaymentMethod | undefined, object
     { is: 'newer', fields: ['last_four', 'instrument_fingerprint'] },
   ],
   ['last digits that were not known', { last_four: null }, found, { is: 'newer', fields: ['last_four'] }],
-  ['detached', {}, nobodys, { is: 'detached' }],
+  ['detached', {}, unattached, { is: 'detached' }],
   ['unknown there', {}, undefined, { is: 'mismatch', mismatch: 'unknown_there' }],
   ['another’s', {}, { ...found, gateway_customer_ref: 'cus_2' }, { is: 'mismatch', mismatch: 'other_owner' }],
   [
@@ -69,7 +69,7 @@ test.each<[string, Partial<HeldMethod>, GatewayPaymentMethod | undefined, object
   [
     'other last digits of a number that is not said',
     {},
-    { ...unnumbered, last_four: '1881' },
+    { ...withoutFingerprint, last_four: '1881' },
     { is: 'mismatch', mismatch: 'other_number' },
   ],
   ['a date that was asked for a moment ago', { expiry_wanted_at: ago(HOUR - 1) }, found, { is: 'same' }],
@@ -77,14 +77,14 @@ test.each<[string, Partial<HeldMethod>, GatewayPaymentMethod | undefined, object
   [
     'a date that was asked for, of what was detached',
     { expiry_wanted_at: ago(HOUR) },
-    nobodys,
+    unattached,
     { is: 'detached' },
   ],
 ])('%s', (_name, change, there, expected) => {
-  expect(compareMethod({ ...held, ...change }, there, OWNER, NOW)).toEqual(expected);
+  expect(compareMethod({ ...stored, ...change }, there, OWNER, NOW)).toEqual(expected);
 });
 
-test.each<[string, Parameters<typeof attachmentOf>[0], number, string]>([
+test.each<[string, Parameters<typeof classifyAttachment>[0], number, string]>([
   ['in the wallet', { status: 'failed', removed_at: null }, 0, 'held'],
   ['being verified', { status: 'unverified', removed_at: null }, 999 * HOUR, 'under_way'],
   ['removed a moment ago', { status: 'inactive', removed_at: ago(HOUR - 1) }, 999 * HOUR, 'under_way'],
@@ -94,15 +94,15 @@ test.each<[string, Parameters<typeof attachmentOf>[0], number, string]>([
   ['never here, made almost a day ago', undefined, 24 * HOUR - 1, 'under_way'],
   ['never here, made a day ago', undefined, 24 * HOUR, 'unknown'],
 ])('a method that is attached there, %s', (_name, entry, age, expected) => {
-  expect(attachmentOf(entry, { created_at: NOW - age }, NOW)).toBe(expected);
+  expect(classifyAttachment(entry, { created_at: NOW - age }, NOW)).toBe(expected);
 });
 
-test.each<[string, Partial<Parameters<typeof isLeftUnverified>[0]>, boolean]>([
+test.each<[string, Partial<Parameters<typeof isVerificationOverdue>[0]>, boolean]>([
   ['added a moment ago', { updated_at: ago(HOUR - 1) }, false],
   ['added an hour ago', {}, true],
   ['verified by now', { status: 'failed' }, false],
   ['removed by now', { removed_at: ago(1) }, false],
 ])('a new method, %s', (_name, change, expected) => {
   const entry = { status: 'unverified' as const, removed_at: null, updated_at: ago(HOUR) };
-  expect(isLeftUnverified({ ...entry, ...change }, NOW)).toBe(expected);
+  expect(isVerificationOverdue({ ...entry, ...change }, NOW)).toBe(expected);
 });

@@ -1,13 +1,13 @@
 /** One payment method, as the graph has it and as the gateway does (specification: workflows, 6). */
 
-import { isOverdue } from '../method-change.ts';
-import { type HeldDetails, newerDetails } from '../method-details.ts';
+import { isExpiryChangeOverdue } from '../method-change.ts';
+import { type StoredDetails, newerDetails } from '../method-details.ts';
 import type { PaymentMethodStatus } from '../payment-method.ts';
 import type { GatewayPaymentMethod } from '../ports.ts';
-import { isOthers, type Mismatch, OTHER_OWNER } from './mismatches.ts';
+import { isAttachedToOtherCustomer, type Mismatch, OTHER_OWNER } from './mismatches.ts';
 
 /** A method of the wallet; `gateway_mismatch`: what an earlier comparison has found. */
-export interface HeldMethod extends HeldDetails {
+export interface StoredMethod extends StoredDetails {
   payment_method_id: string;
   /** Since when it is to be given another date there, RFC 3339; `null`: it is not. */
   expiry_wanted_at: string | null;
@@ -33,11 +33,11 @@ export interface AttachedMethod extends GatewayPaymentMethod {
 
 const HOUR_MS = 3_600_000;
 /** A removal detaches within seconds; one that has not done so by then waits for the gateway, or its run was lost. */
-const DETACHING_MS = HOUR_MS;
+const DETACH_GRACE_MS = HOUR_MS;
 /** A new method is verified within seconds; one that is not by then waits for the gateway, or its run was lost. */
-const VERIFYING_MS = HOUR_MS;
+const VERIFICATION_GRACE_MS = HOUR_MS;
 /** A client that makes a method at the gateway first hands it over within minutes; after an outage of ours, later. */
-const HANDED_OVER_MS = 24 * HOUR_MS;
+const HANDOVER_GRACE_MS = 24 * HOUR_MS;
 
 /**
  * What a method that is attached there is to the wallet. `left_behind`: removed here and still there. `under_way`: it is
@@ -45,22 +45,22 @@ const HANDED_OVER_MS = 24 * HOUR_MS;
  * @param entry `undefined`: it was never in the wallet
  * @param now epoch milliseconds
  */
-export function attachmentOf(
+export function classifyAttachment(
   entry: { status: PaymentMethodStatus; removed_at: string | null } | undefined,
   { created_at }: Pick<AttachedMethod, 'created_at'>,
   now: number,
 ): 'held' | 'under_way' | 'left_behind' | 'unknown' {
-  if (entry === undefined) return now - created_at < HANDED_OVER_MS ? 'under_way' : 'unknown';
+  if (entry === undefined) return now - created_at < HANDOVER_GRACE_MS ? 'under_way' : 'unknown';
   const { status, removed_at } = entry;
   if (removed_at === null) return status === 'unverified' ? 'under_way' : 'held';
-  return now - Date.parse(removed_at) < DETACHING_MS ? 'under_way' : 'left_behind';
+  return now - Date.parse(removed_at) < DETACH_GRACE_MS ? 'under_way' : 'left_behind';
 }
 
 /**
  * Does a new method still wait for a verification that should have come long ago?
  * @param now epoch milliseconds
  */
-export function isLeftUnverified(
+export function isVerificationOverdue(
   {
     status,
     removed_at,
@@ -68,7 +68,7 @@ export function isLeftUnverified(
   }: { status: PaymentMethodStatus; removed_at: string | null; updated_at: string },
   now: number,
 ): boolean {
-  return status === 'unverified' && removed_at === null && now - Date.parse(updated_at) >= VERIFYING_MS;
+  return status === 'unverified' && removed_at === null && now - Date.parse(updated_at) >= VERIFICATION_GRACE_MS;
 }
 
 /**
@@ -77,21 +77,21 @@ export function isLeftUnverified(
  * @param now epoch milliseconds
  */
 export function compareMethod(
-  held: Readonly<HeldMethod>,
+  stored: Readonly<StoredMethod>,
   found: GatewayPaymentMethod | undefined,
   owner: string,
   now: number,
 ): Comparison {
   // Its verification reads it, and writes what it finds.
-  if (held.status === 'unverified') return { is: 'same' };
+  if (stored.status === 'unverified') return { is: 'same' };
   if (found === undefined) return { is: 'mismatch', mismatch: 'unknown_there' };
   if (found.gateway_customer_ref === undefined) return { is: 'detached' };
-  if (isOthers(found, owner)) return { is: 'mismatch', mismatch: OTHER_OWNER };
-  const fields = Object.keys(newerDetails(held, found)).filter((field) => field !== 'gateway_customer_ref');
+  if (isAttachedToOtherCustomer(found, owner)) return { is: 'mismatch', mismatch: OTHER_OWNER };
+  const fields = Object.keys(newerDetails(stored, found)).filter((field) => field !== 'gateway_customer_ref');
   // A card that its network has replaced has another fingerprint with its other number.
-  if (held.last_four !== null && fields.includes('last_four') && !fields.includes('instrument_fingerprint')) {
+  if (stored.last_four !== null && fields.includes('last_four') && !fields.includes('instrument_fingerprint')) {
     return { is: 'mismatch', mismatch: 'other_number' };
   }
   if (fields.length > 0) return { is: 'newer', fields };
-  return { is: isOverdue(held, now) ? 'unfinished' : 'same' };
+  return { is: isExpiryChangeOverdue(stored, now) ? 'unfinished' : 'same' };
 }

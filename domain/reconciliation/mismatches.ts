@@ -18,7 +18,7 @@ export const UNKNOWN_HERE = 'unknown_here';
  * Has the gateway attached a method to a customer other than ours?
  * @param owner the gateway's customer that the wallet belongs to; `undefined`: that is not known yet
  */
-export function isOthers(
+export function isAttachedToOtherCustomer(
   { gateway_customer_ref: holder }: Pick<GatewayPaymentMethod, 'gateway_customer_ref'>,
   owner: string | undefined,
 ): boolean {
@@ -26,6 +26,6 @@ export function isOthers(
 }
 
 /** May nothing be charged on it, and is it offered to none, until a person has looked at it? */
-export function isPutAside({ gateway_mismatch: mismatch }: { gateway_mismatch?: Mismatch | null }): boolean {
+export function isQuarantined({ gateway_mismatch: mismatch }: { gateway_mismatch?: Mismatch | null }): boolean {
   return mismatch === OTHER_OWNER;
 }

@@ -1,6 +1,6 @@
 /** What the gateway's own lists tell, page by page. */
 
-import type { GatewayDispute, GatewayNews, GatewayPaymentMethod, RefundNews } from '../ports.ts';
+import type { GatewayDispute, GatewayUpdate, GatewayPaymentMethod, RefundUpdate } from '../ports.ts';
 import type { AttachedMethod } from './methods.ts';
 
 /** `next`: where the following page begins; absent after the last one. */
@@ -10,20 +10,20 @@ export interface RecordPage<T> {
 }
 
 /** A span of creation times, epoch milliseconds: from `since` on, and before `until`. */
-export interface Span {
+export interface TimeRange {
   since: number;
   until: number;
 }
 
 /** A charge as news of its payment. */
-export type ChargeRecord = Omit<GatewayNews, 'event_id'> & {
+export type ChargeRecord = Omit<GatewayUpdate, 'event_id'> & {
   charge_ref: string;
   /** Epoch milliseconds: the whole second in which it was made. */
   made_at: number;
 };
 
 /** A refund as news of it, and how it stands. */
-export type RefundRecord = Omit<RefundNews, 'event_id'> & {
+export type RefundRecord = Omit<RefundUpdate, 'event_id'> & {
   refund_ref: string;
   state: 'refunded' | 'pending' | 'failed';
 };
@@ -41,8 +41,8 @@ export interface GatewayRecords {
   /** `undefined`: unknown at the gateway. */
   getPaymentMethod(token: string): Promise<GatewayPaymentMethod | undefined>;
   /** Charges of payments; those that others made without a payment are left out. */
-  charges(span: Span, after: string | undefined): Promise<RecordPage<ChargeRecord>>;
-  refunds(span: Span, after: string | undefined): Promise<RecordPage<RefundRecord>>;
-  disputes(span: Span, after: string | undefined): Promise<RecordPage<DisputeRecord>>;
-  fraudWarnings(span: Span, after: string | undefined): Promise<RecordPage<DisputeRecord>>;
+  charges(range: TimeRange, after: string | undefined): Promise<RecordPage<ChargeRecord>>;
+  refunds(range: TimeRange, after: string | undefined): Promise<RecordPage<RefundRecord>>;
+  disputes(range: TimeRange, after: string | undefined): Promise<RecordPage<DisputeRecord>>;
+  fraudWarnings(range: TimeRange, after: string | undefined): Promise<RecordPage<DisputeRecord>>;
 }

@@ -55,7 +55,7 @@ export interface SliceResult extends Totals {
 export const NOTHING_COMPARED: Totals = { compared: 0, corrected: 0, listed: 0, repaired: 0 };
 
 /** So many stand in a result; the others are counted, and stand in the event log. */
-export const SHOWN_DIFFERENCES = 500;
+export const MAX_SHOWN_DIFFERENCES = 500;
 
 /** What a difference leads to. */
 export function counterOf({ found }: Difference): 'corrected' | 'listed' | 'repaired' {
@@ -86,6 +86,6 @@ export function addSlice(
       listed: totals.listed + slice.listed,
       repaired: totals.repaired + slice.repaired,
     },
-    differences: [...differences, ...slice.differences].slice(0, SHOWN_DIFFERENCES),
+    differences: [...differences, ...slice.differences].slice(0, MAX_SHOWN_DIFFERENCES),
   };
 }

@@ -1,12 +1,12 @@
 /** What the answer to a claim and the outcome of a charge change. */
 
-import { fractionOf } from '../jitter.ts';
+import { hashFraction } from '../jitter.ts';
 import type { Claim, RecordedAttempt } from './claims.ts';
 import { afterClosing } from './closing.ts';
-import { CONSENT_REVOKED, courseOf, FRAUD_KNOWN, isUnresolved, stop } from './course.ts';
+import { CONSENT_REVOKED, strategyOf, FRAUD_KNOWN, isUnresolved, stop } from './strategy.ts';
 import { BLOCKED_RETRY_MS } from './decide.ts';
-import { doubtAbout, thaw } from './doubt.ts';
-import { afterCustomerStatus } from './reread.ts';
+import { markUnresolved, resumeClock } from './unresolved.ts';
+import { afterCustomerStatus } from './refresh.ts';
 import { retryOf } from './retries.ts';
 import type { Candidate, RecoveryState } from './state.ts';
 import {
@@ -16,18 +16,18 @@ import {
   PAYMENT_CAME_BACK,
   reviewOfUnsent,
 } from './status.ts';
-import { SILENCE_MS } from './timers.ts';
+import { NOTICE_DEADLINE_MS } from './timers.ts';
 
 /** The longest wait for another obligation's unresolved charge on the same card before the claim is tried again. */
-const BLOCKED_LONGEST_MS = 24 * 3_600_000;
+const MAX_BLOCKED_RETRY_MS = 24 * 3_600_000;
 /** A claim's refusal names the customer's status so: `customer_suspended`. */
-const CUSTOMER_RULE = 'customer_';
+const CUSTOMER_RULE_PREFIX = 'customer_';
 /**
  * Back-off after a charge that never reached the gateway: each wait is drawn from between this and twice as much, which
  * doubles with each try in a row up to the longest.
  */
 const UNSENT_FIRST_RETRY_MS = 5_000;
-const UNSENT_LONGEST_RETRY_MS = 1_800_000;
+const MAX_UNSENT_RETRY_MS = 1_800_000;
 
 export function afterClaim(
   state: RecoveryState,
@@ -35,27 +35,27 @@ export function afterClaim(
   claim: Claim,
   at: number,
 ): RecoveryState {
-  const unblocked = thaw({ ...state, blocked_until: undefined, suspended_until: undefined }, at);
+  const unblocked = resumeClock({ ...state, blocked_until: undefined, suspended_until: undefined }, at);
   switch (claim.result) {
     case 'claimed':
       return { ...unblocked, claim: claim.attempt };
     case 'resolved':
       // An earlier run claimed and resolved it: what it came to is what a charge of this run would have come to.
-      return afterRecording(unblocked, recordedBefore(claim.attempt), at, undefined);
+      return afterRecording(unblocked, alreadyRecorded(claim.attempt), at, undefined);
     case 'blocked':
       // A run before this one has left it, and this one did not know.
-      return claim.own ? afterMeetingDoubt(state, claim.own, at) : blocked(state, candidate, claim, at);
+      return claim.own ? afterUnresolvedAttempt(state, claim.own, at) : blocked(state, candidate, claim, at);
     case 'already_paid':
       return { ...afterClosing(unblocked, claim.obligation, false), notices: [] };
     case 'refused':
       if (claim.obligation) return { ...afterClosing(unblocked, claim.obligation, false), notices: [] };
       if (claim.rule === CONSENT_REVOKED) return stop(unblocked, 'STOP', claim.rule);
       if (claim.rule === FRAUD_KNOWN) return stop(unblocked, 'FRAUD', claim.rule);
-      if (claim.rule.startsWith(CUSTOMER_RULE)) {
-        return afterCustomerStatus(unblocked, claim.rule.slice(CUSTOMER_RULE.length), at);
+      if (claim.rule.startsWith(CUSTOMER_RULE_PREFIX)) {
+        return afterCustomerStatus(unblocked, claim.rule.slice(CUSTOMER_RULE_PREFIX.length), at);
       }
       if (claim.rule === 'under_review') {
-        return { ...unblocked, review: { rule: claim.rule, flagged: true }, frozen_at: at };
+        return { ...unblocked, review: { rule: claim.rule, flagged: true }, stopped_at: at };
       }
       return {
         ...unblocked,
@@ -69,14 +69,14 @@ export function afterClaim(
 }
 
 /** An attempt that the run did not know of, and that may have paid: it is found out about first. @param at epoch milliseconds */
-export function afterMeetingDoubt(state: RecoveryState, attempt: AttemptStatus, at: number): RecoveryState {
-  return doubtAbout({ ...state, attempts: upsert(state.attempts, attempt) }, attempt, at);
+export function afterUnresolvedAttempt(state: RecoveryState, attempt: AttemptStatus, at: number): RecoveryState {
+  return markUnresolved({ ...state, attempts: upsert(state.attempts, attempt) }, attempt, at);
 }
 
 /** An outcome that another run has written down, and told Chimera of. */
-function recordedBefore(attempt: AttemptStatus): RecordedAttempt {
+function alreadyRecorded(attempt: AttemptStatus): RecordedAttempt {
   const obligation_state = attempt.state === 'approved' ? 'recovered' : 'open';
-  return { attempt, obligation_state, overpaid: false, tell_chimera: false };
+  return { attempt, obligation_state, overpaid: false, notify_chimera: false };
 }
 
 /**
@@ -92,19 +92,19 @@ function blocked(
 ): RecoveryState {
   // `claimFreed` is sent when the blocking attempt is resolved; this timer only covers a lost signal. The longer that
   // attempt has been unresolved, the rarer the tries.
-  const patience = what === 'instrument' ? Math.min(at - since, BLOCKED_LONGEST_MS) : 0;
-  const until = at + Math.max(BLOCKED_RETRY_MS, patience);
-  if (what !== 'instrument') return { ...state, blocked_until: until, frozen_at: state.frozen_at ?? at };
+  const backOff = what === 'instrument' ? Math.min(at - since, MAX_BLOCKED_RETRY_MS) : 0;
+  const until = at + Math.max(BLOCKED_RETRY_MS, backOff);
+  if (what !== 'instrument') return { ...state, blocked_until: until, stopped_at: state.stopped_at ?? at };
   const candidates = replace(state.candidates, candidate, { ...candidate, not_before: until, blocked: true });
-  const stuck = candidates.every((one) => one.blocked || one.not_before > at);
-  const clock = stuck ? { ...state, frozen_at: state.frozen_at ?? at } : thaw(state, at);
-  return { ...clock, blocked_until: undefined, candidates };
+  const allBlocked = candidates.every((one) => one.blocked || one.not_before > at);
+  const updated = allBlocked ? { ...state, stopped_at: state.stopped_at ?? at } : resumeClock(state, at);
+  return { ...updated, blocked_until: undefined, candidates };
 }
 
 /** What has to wait for longer than the customer may wait for a word is no part of the first cascade any more. */
 function postponed(state: RecoveryState, candidate: Candidate, until: number): Candidate {
-  const late = until > state.opened_at + SILENCE_MS;
-  return { ...candidate, not_before: until, ...(late ? { why: 'retry' as const } : {}) };
+  const late = until > state.opened_at + NOTICE_DEADLINE_MS;
+  return { ...candidate, not_before: until, ...(late ? { reason: 'retry' as const } : {}) };
 }
 
 export function afterRecording(
@@ -114,8 +114,8 @@ export function afterRecording(
   retryAfterMs: number | undefined,
 ): RecoveryState {
   const { attempt } = recorded;
-  const passed = passOver(state, attempt);
-  if (passed) return afterRecording(passed, recorded, at, retryAfterMs);
+  const voided = voidAskedAttempt(state, attempt);
+  if (voided) return afterRecording(voided, recorded, at, retryAfterMs);
   const attempts = upsert(state.attempts, attempt);
   const rest = state.candidates.filter((one) => one.payment_method_id !== attempt.payment_method_id);
   const noted: RecoveryState = {
@@ -125,12 +125,12 @@ export function afterRecording(
     claim: undefined,
     to_record: undefined,
   };
-  if (attempt.state === 'unknown' || attempt.state === 'pending') return doubtAbout(noted, attempt, at);
-  const known = certain(noted, attempt, at);
+  if (attempt.state === 'unknown' || attempt.state === 'pending') return markUnresolved(noted, attempt, at);
+  const known = clearUnresolved(noted, attempt, at);
   const unsent = reviewOfUnsent(attempt);
   switch (attempt.state) {
     case 'approved':
-      return recorded.overpaid ? giveBack(known, attempt.key) : recovered(known);
+      return recorded.overpaid ? queueRefund(known, attempt.key) : recovered(known);
     case 'void':
       return known.ending || known.review || known.closed
         ? known
@@ -150,33 +150,33 @@ export function afterRecording(
  * The payment had succeeded through another attempt than the one that was asked about: that one charged nothing, and
  * there is no doubt about it any more. `undefined`: it is the same one.
  */
-function passOver(state: RecoveryState, { key }: AttemptStatus): RecoveryState | undefined {
-  const asked = state.to_record?.key;
-  if (asked === undefined || asked === key) return undefined;
+function voidAskedAttempt(state: RecoveryState, { key }: AttemptStatus): RecoveryState | undefined {
+  const askedKey = state.to_record?.key;
+  if (askedKey === undefined || askedKey === key) return undefined;
   const attempts = state.attempts.map(
     (one): AttemptStatus =>
-      one.key === asked && isUnresolved(one)
+      one.key === askedKey && isUnresolved(one)
         ? { ...one, state: 'void', rule: 'paid_by_another_attempt' }
         : one,
   );
-  const doubted = state.unresolved?.key === asked;
+  const wasUnresolved = state.unresolved?.key === askedKey;
   return {
     ...state,
     attempts,
     to_record: undefined,
-    ...(doubted ? { unresolved: undefined, review: reviewWithoutDoubt(state) } : {}),
+    ...(wasUnresolved ? { unresolved: undefined, review: remainingReview(state) } : {}),
   };
 }
 
 /** The doubt about this attempt is over, and with it a review that was about nothing else. */
-function certain(state: RecoveryState, attempt: AttemptStatus, at: number): RecoveryState {
+function clearUnresolved(state: RecoveryState, attempt: AttemptStatus, at: number): RecoveryState {
   if (state.unresolved && state.unresolved.key !== attempt.key) return state;
-  const cleared = { ...state, unresolved: undefined, review: reviewWithoutDoubt(state) };
-  return cleared.review ? cleared : thaw(cleared, at);
+  const cleared = { ...state, unresolved: undefined, review: remainingReview(state) };
+  return cleared.review ? cleared : resumeClock(cleared, at);
 }
 
 /** What a person is to decide besides the attempt, once that is known. */
-function reviewWithoutDoubt({ review, unresolved }: RecoveryState): RecoveryState['review'] {
+function remainingReview({ review, unresolved }: RecoveryState): RecoveryState['review'] {
   if (!review) return undefined;
   const cameBack = unresolved?.came_back !== undefined && review.rule === PAYMENT_CAME_BACK;
   return cameBack || isReviewOfAttempt(review.rule) ? undefined : review;
@@ -196,7 +196,7 @@ function recovered(state: RecoveryState): RecoveryState {
 }
 
 /** A second success goes back, unless policy leaves that to people. @param key the attempt's, or `settled:` and a payment */
-export function giveBack(state: RecoveryState, key: string): RecoveryState {
+export function queueRefund(state: RecoveryState, key: string): RecoveryState {
   if (!state.policy.refundDuplicate || state.refunds.includes(key)) return state;
   return { ...state, refunds: [...state.refunds, key] };
 }
@@ -204,9 +204,9 @@ export function giveBack(state: RecoveryState, key: string): RecoveryState {
 function afterDecline(state: RecoveryState, recorded: RecordedAttempt, at: number): RecoveryState {
   const { attempt } = recorded;
   const declineClass = attempt.class ?? 'LATER';
-  const reports: RecoveryState['reports'] = recorded.tell_chimera
+  const fraud_reports: RecoveryState['fraud_reports'] = recorded.notify_chimera
     ? [
-        ...state.reports,
+        ...state.fraud_reports,
         {
           event_id: attempt.key,
           payment_method_id: attempt.payment_method_id,
@@ -214,12 +214,12 @@ function afterDecline(state: RecoveryState, recorded: RecordedAttempt, at: numbe
           occurred_at: attempt.resolved_at ?? attempt.started_at,
         },
       ]
-    : state.reports;
-  const next = { ...state, reports };
+    : state.fraud_reports;
+  const next = { ...state, fraud_reports };
   if (next.ending) return next;
   // A dead alternative only drops out: it is the failed method's HARD that ends the cascade.
-  const course = declineClass === 'HARD' ? 'cascade' : courseOf(declineClass, true);
-  switch (course) {
+  const strategy = declineClass === 'HARD' ? 'cascade' : strategyOf(declineClass, true);
+  switch (strategy) {
     case 'stop':
       return stop(next, declineClass, attempt.rule ?? declineClass);
     case 'review':
@@ -244,18 +244,18 @@ function afterUnsent(
   retryAfterMs = 0,
 ): Candidate[] {
   const ofMethod = attempts.filter((one) => one.payment_method_id === payment_method_id);
-  const least = leastBackOff(unsentInARow(ofMethod));
+  const base = baseBackOff(unsentInARow(ofMethod));
   // Where a burst is larger than the gateway takes, thousands fail at once, and would come back at once.
-  const not_before = at + Math.max(least, retryAfterMs) + Math.floor(least * fractionOf(key));
-  const why =
-    state.candidates.find((one) => one.payment_method_id === payment_method_id)?.why ?? 'alternative';
+  const not_before = at + Math.max(base, retryAfterMs) + Math.floor(base * hashFraction(key));
+  const reason =
+    state.candidates.find((one) => one.payment_method_id === payment_method_id)?.reason ?? 'alternative';
   const others = rest.map((one) => ({ ...one, not_before: Math.max(one.not_before, not_before) }));
   const unsent = rule === NOT_SENT;
-  return [{ payment_method_id, not_before, why, ...(unsent && { unsent }) }, ...others];
+  return [{ payment_method_id, not_before, reason, ...(unsent && { unsent }) }, ...others];
 }
 
-function leastBackOff(tries: number): number {
-  return Math.min(UNSENT_FIRST_RETRY_MS * 2 ** Math.min(tries - 1, 20), UNSENT_LONGEST_RETRY_MS);
+function baseBackOff(tries: number): number {
+  return Math.min(UNSENT_FIRST_RETRY_MS * 2 ** Math.min(tries - 1, 20), MAX_UNSENT_RETRY_MS);
 }
 
 /** What was sent in between shows that the trouble of then is over. @returns at least 1 */

@@ -1,26 +1,26 @@
 /** Where a run begins: with a failure just opened, or with whatever an earlier run left behind. */
 
 import { CLAIM_MS, type RecoverySnapshot } from './claims.ts';
-import { FAILURE_NOTICES, settled } from './cascade.ts';
+import { FAILURE_NOTICES, endCascadeIfDone } from './cascade.ts';
 import { clockOf } from './clock.ts';
 import { WINDOW_OVER } from './closing.ts';
-import { thaw } from './doubt.ts';
+import { resumeClock } from './unresolved.ts';
 import { retriesOf } from './retries.ts';
 import {
   alternativesOf,
   CONSENT_REVOKED,
   FRAUD_KNOWN,
-  courseOf,
-  FOUND_UNPAID,
-  foundUnpaid,
+  strategyOf,
+  UNPAID_CLASS,
+  reclassifyUnpaid,
   isStop,
   isUnresolved,
   stop,
-  suspicionOf,
+  fraudReportsOf,
   TECH_RETRY_MS,
   wasTried,
-} from './course.ts';
-import type { Candidate, RecoveryState, Unresolved } from './state.ts';
+} from './strategy.ts';
+import type { Candidate, RecoveryState, UnresolvedCharge } from './state.ts';
 import {
   type AttemptStatus,
   type ObligationState,
@@ -30,11 +30,11 @@ import {
 } from './status.ts';
 
 /** Rules of reviews that the reading of the reported payment leads to. */
-const FOUND_BY_LOOK_UP: readonly string[] = [PAYMENT_CAME_BACK, PAYMENT_NOT_OURS];
+const LOOK_UP_REVIEWS: readonly string[] = [PAYMENT_CAME_BACK, PAYMENT_NOT_OURS];
 
 /** The state of a run that begins. */
 export function begin(recovery: RecoverySnapshot): RecoveryState {
-  const clock = clockOf({ closes_at: recovery.closes_at, frozen_at: recovery.clock_stopped_at });
+  const clock = clockOf({ closes_at: recovery.closes_at, stopped_at: recovery.clock_stopped_at });
   const state: RecoveryState = {
     payment_id: recovery.payment_id,
     customer_id: recovery.customer_id,
@@ -45,7 +45,7 @@ export function begin(recovery: RecoverySnapshot): RecoveryState {
     rule: recovery.failure.rule,
     opened_at: recovery.opened_at,
     ...clock,
-    kept: clock,
+    stored_clock: clock,
     read_at: recovery.read_at,
     policy: recovery.policy,
     attempts: recovery.attempts,
@@ -55,59 +55,59 @@ export function begin(recovery: RecoverySnapshot): RecoveryState {
     paused: recovery.paused ?? false,
     notices: [],
     refunds: recovery.refunds_due ?? [],
-    heard: [],
-    reports: suspicionOf(recovery),
-    ...(recovery.gateway_payment_ref ? { look_up: recovery.gateway_payment_ref } : {}),
+    handled_event_ids: [],
+    fraud_reports: fraudReportsOf(recovery),
+    ...(recovery.gateway_payment_ref ? { lookup_ref: recovery.gateway_payment_ref } : {}),
   };
-  return settled(goesOn(told(steer(state, recovery), recovery), recovery.read_at));
+  return endCascadeIfDone(resumeStoredClock(skipFailureNotices(plan(state, recovery), recovery), recovery.read_at));
 }
 
 /** The customer was told of the failure by a run before this one: not again, under whichever template. */
-function told(state: RecoveryState, { told_at }: RecoverySnapshot): RecoveryState {
-  if (told_at === undefined) return state;
+function skipFailureNotices(state: RecoveryState, { notified_at }: RecoverySnapshot): RecoveryState {
+  if (notified_at === undefined) return state;
   const notices = state.notices.filter(({ template }) => !FAILURE_NOTICES.includes(template));
-  return { ...state, cascade_ended: true, told_at, notices };
+  return { ...state, cascade_ended: true, notified_at, notices };
 }
 
 /**
  * The clock that a run before this one has left standing goes on, unless what stops it is known. Whether another
  * obligation or others' payment still stands in the way is asked for anew. @param now epoch milliseconds
  */
-function goesOn(state: RecoveryState, now: number): RecoveryState {
-  return state.unresolved || state.review ? state : thaw(state, now);
+function resumeStoredClock(state: RecoveryState, now: number): RecoveryState {
+  return state.unresolved || state.review ? state : resumeClock(state, now);
 }
 
-function steer(state: RecoveryState, recovery: RecoverySnapshot): RecoveryState {
+function plan(state: RecoveryState, recovery: RecoverySnapshot): RecoveryState {
   const { failure } = recovery;
   const unresolved = recovery.attempts.find((attempt) => isUnresolved(attempt));
-  if (isEnded(recovery.state)) return ended(state, recovery, recovery.state, unresolved);
+  if (isEnded(recovery.state)) return restoreClosed(state, recovery, recovery.state, unresolved);
   if (unresolved) {
-    const doubt = doubtOf(unresolved);
-    const steered = withoutCharge(state, recovery);
-    return { ...steered, unresolved: doubt, frozen_at: state.frozen_at ?? doubt.claimed_at };
+    const unresolvedCharge = unresolvedChargeOf(unresolved);
+    const planned = planUnresolved(state, recovery);
+    return { ...planned, unresolved: unresolvedCharge, stopped_at: state.stopped_at ?? unresolvedCharge.claimed_at };
   }
   if (recovery.state === 'needs_review' && recovery.rule === PAYMENT_NOT_CANCELLABLE) {
-    return stillEnding(state, recovery);
+    return restoreEnding(state, recovery);
   }
   if (recovery.state === 'needs_review' && !endsWithoutCharge(recovery)) {
-    const frozen_at = state.frozen_at ?? recovery.read_at;
+    const stopped_at = state.stopped_at ?? recovery.read_at;
     // What the look-up has found already, a person has been asked about.
-    const looked = FOUND_BY_LOOK_UP.includes(recovery.rule) ? { ...state, look_up: undefined } : state;
-    return { ...looked, review: { rule: recovery.rule, flagged: true }, frozen_at };
+    const looked = LOOK_UP_REVIEWS.includes(recovery.rule) ? { ...state, lookup_ref: undefined } : state;
+    return { ...looked, review: { rule: recovery.rule, flagged: true }, stopped_at };
   }
-  return heldBack(steerByFailure(state, recovery, failure.class), recovery);
+  return restoreReview(planByFailure(state, recovery, failure.class), recovery);
 }
 
 /**
  * The newest charge of the lost run was declined for a reason that only a person can go on from, and the run was lost
  * before it asked one: whatever came after that, a person let it.
  */
-function heldBack(state: RecoveryState, { attempts, opened_at }: RecoverySnapshot): RecoveryState {
+function restoreReview(state: RecoveryState, { attempts, opened_at }: RecoverySnapshot): RecoveryState {
   const newest = attempts.at(-1);
   if (state.ending || state.review || newest?.state !== 'declined' || newest.class === undefined)
     return state;
   const isSince = Date.parse(newest.started_at) >= opened_at;
-  if (!isSince || courseOf(newest.class, true) !== 'review') return state;
+  if (!isSince || strategyOf(newest.class, true) !== 'review') return state;
   return { ...state, review: { rule: newest.rule ?? newest.class, flagged: false } };
 }
 
@@ -121,35 +121,35 @@ function isEnded(state: ObligationState): state is Exclude<ObligationState, 'ope
 }
 
 /** Closed before: this run only learns what has become of it since. */
-function ended(
+function restoreClosed(
   state: RecoveryState,
   { rule }: RecoverySnapshot,
   outcome: Exclude<ObligationState, 'open' | 'needs_review'>,
   unresolved: AttemptStatus | undefined,
 ): RecoveryState {
-  const over = { ...state, look_up: undefined, rule, reports: [], ending: { outcome, rule }, closed: true };
+  const over = { ...state, lookup_ref: undefined, rule, fraud_reports: [], ending: { outcome, rule }, closed: true };
   // Closed while the charge was in doubt: what is left of the payment is still to be cancelled.
-  return unresolved ? { ...over, unresolved: doubtOf(unresolved), payment_open: true } : over;
+  return unresolved ? { ...over, unresolved: unresolvedChargeOf(unresolved), payment_open: true } : over;
 }
 
 /** It was to end, and the gateway did not cancel its payment. Which end it was, only the lost run knew for certain. */
-function stillEnding(state: RecoveryState, recovery: RecoverySnapshot): RecoveryState {
+function restoreEnding(state: RecoveryState, recovery: RecoverySnapshot): RecoveryState {
   const { rule, failure, closes_at, clock_stopped_at, read_at } = recovery;
   const review = { rule, flagged: true };
-  const { ending } = steerByFailure(state, recovery, failure.class);
+  const { ending } = planByFailure(state, recovery, failure.class);
   const over = (clock_stopped_at ?? read_at) >= closes_at;
   const otherwise = over ? WINDOW_OVER : { outcome: 'cancelled' as const, rule: 'cancelled' };
-  return { ...state, look_up: undefined, candidates: [], review, ending: ending ?? otherwise };
+  return { ...state, lookup_ref: undefined, candidates: [], review, ending: ending ?? otherwise };
 }
 
 /** An earlier run has left a charge in doubt: the gateway is asked first, and everything else follows from its answer. */
-function withoutCharge(state: RecoveryState, recovery: RecoverySnapshot): RecoveryState {
-  const steered = steerByFailure(state, recovery, recovery.failure.class);
+function planUnresolved(state: RecoveryState, recovery: RecoverySnapshot): RecoveryState {
+  const planned = planByFailure(state, recovery, recovery.failure.class);
   const { rule } = recovery;
-  return recovery.state === 'needs_review' ? { ...steered, review: { rule, flagged: true } } : steered;
+  return recovery.state === 'needs_review' ? { ...planned, review: { rule, flagged: true } } : planned;
 }
 
-function doubtOf(attempt: AttemptStatus): Unresolved {
+function unresolvedChargeOf(attempt: AttemptStatus): UnresolvedCharge {
   const claimed_at = Date.parse(attempt.started_at);
   return {
     key: attempt.key,
@@ -164,13 +164,13 @@ function doubtOf(attempt: AttemptStatus): Unresolved {
 }
 
 /** What comes after the look-up, if that says that it is not paid. */
-function steerByLookUp(state: RecoveryState, recovery: RecoverySnapshot): RecoveryState {
-  const failure = { ...recovery.failure, class: FOUND_UNPAID };
-  const steered = steerByFailure(state, { ...recovery, failure }, FOUND_UNPAID);
-  return recovery.looked_up ? foundUnpaid(steered) : steered;
+function planByLookUp(state: RecoveryState, recovery: RecoverySnapshot): RecoveryState {
+  const failure = { ...recovery.failure, class: UNPAID_CLASS };
+  const planned = planByFailure(state, { ...recovery, failure }, UNPAID_CLASS);
+  return recovery.looked_up ? reclassifyUnpaid(planned) : planned;
 }
 
-function steerByFailure(
+function planByFailure(
   state: RecoveryState,
   recovery: RecoverySnapshot,
   failureClass: RecoveryState['class'],
@@ -178,7 +178,7 @@ function steerByFailure(
   const { failure } = recovery;
   if (recovery.kind === 'one_time') {
     // The customer is present and may already be paying otherwise: never charged, never written to.
-    return { ...state, look_up: undefined, ending: { outcome: 'stopped', rule: 'not_recurring' } };
+    return { ...state, lookup_ref: undefined, ending: { outcome: 'stopped', rule: 'not_recurring' } };
   }
   if (recovery.consent_revoked) return stop(state, 'STOP', CONSENT_REVOKED);
   if (recovery.fraud_known) return stop(state, 'FRAUD', FRAUD_KNOWN);
@@ -189,9 +189,9 @@ function steerByFailure(
       const rule = failure.status === 'declined' ? failure.rule : `reported_${failure.status}`;
       return { ...state, review: { rule, flagged: false } };
     }
-    if (failureClass === 'UNKNOWN') return steerByLookUp(state, recovery);
+    if (failureClass === 'UNKNOWN') return planByLookUp(state, recovery);
   }
-  switch (courseOf(failureClass, recovery.policy.cascadeOnHard)) {
+  switch (strategyOf(failureClass, recovery.policy.cascadeOnHard)) {
     case 'stop':
       return stop(state, failureClass, failure.rule);
     case 'review':
@@ -207,7 +207,7 @@ function steerByFailure(
       const again: Candidate = {
         payment_method_id: recovery.failed_payment_method_id,
         not_before: recovery.opened_at + TECH_RETRY_MS,
-        why: 'same_method',
+        reason: 'same_method',
       };
       const rest = alternativesOf(recovery).map((candidate) => ({
         ...candidate,

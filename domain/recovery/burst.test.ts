@@ -2,13 +2,13 @@
 
 import { expect, test } from 'vitest';
 import type { ChargeAnswer } from '../ports.ts';
-import { attemptKey } from '../processes.ts';
+import { attemptKey } from '../workflow-contracts.ts';
 import { begin } from './begin.ts';
 import { CLAIM_MS, CLAIM_RESERVE_MS } from './claims.ts';
 import { decide } from './decide.ts';
 import { evolve } from './evolve.ts';
 import type { RecoveryState } from './state.ts';
-import { NOW, snapshot } from './testing.ts';
+import { NOW, snapshot } from './recovery-fixtures.ts';
 
 const METHOD = 'a';
 const APPROVED: ChargeAnswer = { result: 'approved', gateway_ref: 'pi_1' };
@@ -58,7 +58,7 @@ class Charge {
     this.#state = evolve(this.#state, { fact: 'charge_answered', answer });
     this.#state = evolve(this.#state, {
       fact: 'attempt_recorded',
-      recorded: { ...recorded, tell_chimera: false },
+      recorded: { ...recorded, notify_chimera: false },
       at,
     });
     if (paid) return undefined;

@@ -5,14 +5,14 @@ import { begin } from './begin.ts';
 import { decide } from './decide.ts';
 import { evolve } from './evolve.ts';
 import type { Fact, RecoveryState } from './state.ts';
-import { attempt, DAY, HOUR, keyOf, label, NOW, play, recorded, snapshot } from './testing.ts';
+import { attempt, DAY, HOUR, keyOf, label, NOW, runUntilWait, recorded, snapshot } from './recovery-fixtures.ts';
 
 const KEY = keyOf('a', 1);
 const REVIEWED = ['review payment_came_back', 'wait for review'];
 const cameBack = { result: 'approved', gateway_ref: 'pi_1', came_back: 'refunded' } as const;
 const foundOut = (at = NOW): Fact => ({ fact: 'found_out', key: KEY, found: cameBack, at });
 
-const inDoubt = () => begin(snapshot({ alternatives: ['a', 'b'], attempts: [attempt('a', 1, 'unknown')] }));
+const unresolvedCharge = () => begin(snapshot({ alternatives: ['a', 'b'], attempts: [attempt('a', 1, 'unknown')] }));
 const afterDecline = () => begin(snapshot({ alternatives: ['b'], attempts: [attempt('a', 1, 'declined')] }));
 
 test.each<[string, () => RecoveryState, Fact]>([
@@ -29,7 +29,7 @@ test.each<[string, () => RecoveryState, Fact]>([
     },
     { fact: 'looked_up', payment: 'came_back', at: NOW },
   ],
-  ['a charge in doubt', inDoubt, foundOut()],
+  ['a charge in doubt', unresolvedCharge, foundOut()],
   ['a charge that was believed declined', afterDecline, foundOut()],
   [
     'the own payment after an authentication',
@@ -40,16 +40,16 @@ test.each<[string, () => RecoveryState, Fact]>([
 ])('%s is no payment: a person is asked, and nothing is charged', (_, state, fact) => {
   const known = evolve(state(), fact);
   expect(known.ending).toBeUndefined();
-  expect(play(known, {}).done.slice(0, 2)).toEqual(REVIEWED);
+  expect(runUntilWait(known, {}).done.slice(0, 2)).toEqual(REVIEWED);
 });
 
 test('a settlement by such a payment is under review in the graph already: nothing is charged', () => {
   const fact = { fact: 'settlement_in_review', rule: 'payment_came_back', at: NOW } as const;
-  expect(play(evolve(afterDecline(), fact), {}).done).toEqual(['wait for review']);
+  expect(runUntilWait(evolve(afterDecline(), fact), {}).done).toEqual(['wait for review']);
 });
 
 test('of a charge in doubt the gateway is asked on, since a dispute may be won', () => {
-  const { state } = play(evolve(inDoubt(), foundOut()), {});
+  const { state } = runUntilWait(evolve(unresolvedCharge(), foundOut()), {});
   const later = NOW + 31 * DAY;
   expect(decide(state, later)).toMatchObject({ do: 'find_out', key: KEY });
   const won = evolve(state, { fact: 'found_out', key: KEY, found: { result: 'approved' }, at: later });
@@ -57,9 +57,9 @@ test('of a charge in doubt the gateway is asked on, since a dispute may be won',
 });
 
 test('a person who says that it is owed lets the next attempt create another payment', () => {
-  const { state } = play(evolve(inDoubt(), foundOut()), {});
-  const said = evolve(state, { fact: 'resolved_by_person', key: KEY, result: 'declined' });
-  expect(decide(said, NOW)).toEqual({
+  const { state } = runUntilWait(evolve(unresolvedCharge(), foundOut()), {});
+  const declinedByOperator = evolve(state, { fact: 'resolved_by_person', key: KEY, result: 'declined' });
+  expect(decide(declinedByOperator, NOW)).toEqual({
     do: 'record',
     key: KEY,
     answer: {
@@ -69,17 +69,17 @@ test('a person who says that it is owed lets the next attempt create another pay
       payment_over: true,
     },
   });
-  const declined = evolve(said, {
+  const declined = evolve(declinedByOperator, {
     fact: 'attempt_recorded',
     recorded: recorded('a', 1, 'declined', 'LATER'),
     at: NOW,
   });
-  expect(play(declined, {}).done).toContain('charge b');
+  expect(runUntilWait(declined, {}).done).toContain('charge b');
 });
 
 test('where others were paid it is the second success all the same, and goes back as far as it has not yet', () => {
-  const settled = evolve(inDoubt(), { fact: 'settled', payment_ref: 'pi_2' });
-  const { state } = play(settled, {});
+  const settled = evolve(unresolvedCharge(), { fact: 'settled', payment_ref: 'pi_2' });
+  const { state } = runUntilWait(settled, {});
   expect(state.closed).toBe(true);
   expect(evolve(state, foundOut()).to_record).toEqual({ key: KEY, answer: cameBack });
 });
@@ -90,7 +90,7 @@ test('a closed obligation stays closed', () => {
   );
   const inReview = { fact: 'settlement_in_review', rule: 'payment_came_back', at: NOW } as const;
   for (const fact of [inReview, foundOut()]) {
-    expect(play(evolve(closed, fact), {}).done.at(-1)).toBe('finish');
+    expect(runUntilWait(evolve(closed, fact), {}).done.at(-1)).toBe('finish');
   }
 });
 
@@ -103,7 +103,7 @@ test('an attempt that finds the payment so was never sent, and a person is asked
     recorded: { ...void_, attempt: { ...void_.attempt, rule: 'payment_came_back' } },
     at,
   });
-  expect(play(known, {}, at).done.slice(0, 2)).toEqual(REVIEWED);
+  expect(runUntilWait(known, {}, at).done.slice(0, 2)).toEqual(REVIEWED);
   const again = evolve(known, { fact: 'retry_now', alternatives: ['a', 'b'], at });
   expect(label(decide(again, at))).toBe('claim a:2');
 });
@@ -111,7 +111,7 @@ test('an attempt that finds the payment so was never sent, and a person is asked
 test('a run that takes over in review does not look the payment up again', () => {
   const review = { state: 'needs_review', rule: 'payment_came_back', gateway_payment_ref: 'pi_9' } as const;
   const resumed = begin(snapshot(review));
-  expect(play(resumed, {}).done).toEqual(['wait for review']);
+  expect(runUntilWait(resumed, {}).done).toEqual(['wait for review']);
   const again = evolve(resumed, { fact: 'retry_now', alternatives: ['a'], at: NOW });
   expect(label(decide(again, NOW))).toBe('claim failed:1');
 });
@@ -121,14 +121,14 @@ test.each(['stopped', 'exhausted', 'cancelled'] as const)(
   (outcome) => {
     const closed = snapshot({ state: outcome, rule: outcome, attempts: [attempt('a', 1, 'declined')] });
     const asked = evolve(begin(closed), { fact: 'charge_heard', key: KEY, at: NOW });
-    expect(play(evolve(asked, foundOut()), {}).done).toEqual(['finish']);
+    expect(runUntilWait(evolve(asked, foundOut()), {}).done).toEqual(['finish']);
   },
 );
 
 test('a settlement that a person is asked about already is not forgotten with the charge that came back', () => {
-  const met = evolve(inDoubt(), { fact: 'settlement_in_review', rule: 'settlement_mismatch', at: NOW });
+  const met = evolve(unresolvedCharge(), { fact: 'settlement_in_review', rule: 'settlement_mismatch', at: NOW });
   const resolved = { fact: 'resolved_by_person', key: KEY, result: 'declined' } as const;
-  const { done } = play(evolve(evolve(met, foundOut()), resolved), {
+  const { done } = runUntilWait(evolve(evolve(met, foundOut()), resolved), {
     a: { state: 'declined', class: 'LATER' },
   });
   expect(done).toEqual(['record declined', 'wait for review']);

@@ -6,14 +6,14 @@ import { decide } from './decide.ts';
 import { describe } from './describe.ts';
 import { evolve } from './evolve.ts';
 import type { Ending, Fact, RecoveryState } from './state.ts';
-import { attempt, DAY, HOUR, keyOf, label, MINUTE, NOW, play, recorded, snapshot } from './testing.ts';
+import { attempt, DAY, HOUR, keyOf, label, MINUTE, NOW, runUntilWait, recorded, snapshot } from './recovery-fixtures.ts';
 
 const CANCELLED: Ending = { outcome: 'cancelled', rule: 'cancelled' };
 const declined = attempt('a', 1, 'declined', 'LATER');
 
 /** It waits for a method, and a person calls it off. */
-function calledOff(): RecoveryState {
-  const { state } = play(begin(snapshot({ alternatives: ['a'], attempts: [declined] })), {});
+function cancelledRecovery(): RecoveryState {
+  const { state } = runUntilWait(begin(snapshot({ alternatives: ['a'], attempts: [declined] })), {});
   return evolve(state, { fact: 'cancelled' });
 }
 
@@ -25,7 +25,7 @@ function notCancelled(state: RecoveryState, at: number, payment: 'processing' | 
 
 /** How long it waits after each refusal, in hours, until a person is asked to look; then once more. */
 function waits(payment: 'processing' | 'unknown'): number[] {
-  let state = calledOff();
+  let state = cancelledRecovery();
   let now = NOW;
   const hours: number[] = [];
   for (let tries = 0; tries < 40; tries++) {
@@ -34,7 +34,7 @@ function waits(payment: 'processing' | 'unknown'): number[] {
     if (asked) {
       expect(label(decide(state, now))).toBe('review payment_not_cancellable');
       state = evolve(state, { fact: 'flagged_for_review', at: now });
-      state = evolve(state, { fact: 'clock_kept', clock: { closes_at: state.closes_at, frozen_at: now } });
+      state = evolve(state, { fact: 'clock_kept', clock: { closes_at: state.closes_at, stopped_at: now } });
     }
     const step = decide(state, now);
     if (step.do !== 'wait' || step.until === undefined) throw new Error(`wants to ${label(step)} instead`);
@@ -54,7 +54,7 @@ test('one that is being processed is waited for as a pending charge is', () => {
 });
 
 test('meanwhile it says what it waits for, and charges nothing', () => {
-  const state = notCancelled(calledOff(), NOW);
+  const state = notCancelled(cancelledRecovery(), NOW);
   expect(describe(state, NOW)).toMatchObject({
     state: 'waiting',
     waiting_for: 'gateway',
@@ -62,18 +62,18 @@ test('meanwhile it says what it waits for, and charges nothing', () => {
   });
   const added = evolve(state, { fact: 'method_added', payment_method_id: 'new' });
   expect(decide(added, NOW)).toEqual({ do: 'wait', until: NOW + MINUTE, for: 'gateway' });
-  const processing = describe(notCancelled(calledOff(), NOW, 'processing'), NOW);
+  const processing = describe(notCancelled(cancelledRecovery(), NOW, 'processing'), NOW);
   expect(processing).toMatchObject({ state: 'pending', next: { action: 'poll' } });
   expect(processing).not.toHaveProperty('waiting_for');
 });
 
 test('cancelled at last it is closed as it was to be', () => {
-  const { done } = play(notCancelled(calledOff(), NOW), {}, NOW + MINUTE);
+  const { done } = runUntilWait(notCancelled(cancelledRecovery(), NOW), {}, NOW + MINUTE);
   expect(done).toEqual(['close cancelled by cancelled', 'finish']);
 });
 
 test('one that succeeded meanwhile recovers the payment, also while a person looks at it', () => {
-  const waiting = notCancelled(calledOff(), NOW);
+  const waiting = notCancelled(cancelledRecovery(), NOW);
   const review = { rule: 'payment_not_cancellable', flagged: true };
   for (const state of [waiting, { ...waiting, review }]) {
     const paid = evolve(state, { fact: 'already_succeeded' });
@@ -83,7 +83,7 @@ test('one that succeeded meanwhile recovers the payment, also while a person loo
       { fact: 'found_out', key, found: { result: 'approved' }, at: NOW },
       { fact: 'attempt_recorded', recorded: recorded('a', 1, 'approved'), at: NOW },
     ];
-    expect(play(facts.reduce(evolve, paid), {}).done).toEqual(['notify recovered', 'finish']);
+    expect(runUntilWait(facts.reduce(evolve, paid), {}).done).toEqual(['notify recovered', 'finish']);
   }
 });
 
@@ -91,13 +91,13 @@ test.each<[string, Fact]>([
   ['a webhook speaks of the payment', { fact: 'charge_heard', at: NOW }],
   ['a person wants it tried again', { fact: 'retry_now', alternatives: ['a', 'b'], at: NOW }],
 ])('it is asked at once when %s', (_, fact) => {
-  const state = evolve(notCancelled(calledOff(), NOW), fact);
+  const state = evolve(notCancelled(cancelledRecovery(), NOW), fact);
   expect(decide(state, NOW)).toMatchObject({ do: 'close', ending: CANCELLED });
 });
 
 test('a settlement takes the place of the end that waits, and its repeat does not hurry the gateway', () => {
   const settlement: Fact = { fact: 'settled', payment_ref: 'pi_2' };
-  const settled = evolve(notCancelled(calledOff(), NOW), settlement);
+  const settled = evolve(notCancelled(cancelledRecovery(), NOW), settlement);
   expect(decide(settled, NOW)).toMatchObject({ do: 'close', ending: { outcome: 'paid_elsewhere' } });
   const waiting = notCancelled(settled, NOW);
   expect(decide(evolve(waiting, settlement), NOW)).toMatchObject({ do: 'wait', until: NOW + MINUTE });
@@ -108,15 +108,15 @@ test('a window that is over stays over while its payment is not cancelled', () =
   const waiting = notCancelled(over, NOW);
   const added = evolve(waiting, { fact: 'method_added', payment_method_id: 'new' });
   expect(decide(added, NOW)).toEqual({ do: 'wait', until: NOW + MINUTE, for: 'gateway' });
-  expect(play(added, {}, NOW + MINUTE).done[0]).toBe('close exhausted by window_over');
+  expect(runUntilWait(added, {}, NOW + MINUTE).done[0]).toBe('close exhausted by window_over');
   // A review stops the window's clock, and does not open it again.
   const review = { rule: 'payment_not_cancellable', flagged: false };
   const reviewed = evolve({ ...added, review }, { fact: 'flagged_for_review', at: NOW });
-  expect(play(reviewed, {}, NOW + MINUTE).done[0]).toBe('close exhausted by window_over');
+  expect(runUntilWait(reviewed, {}, NOW + MINUTE).done[0]).toBe('close exhausted by window_over');
 });
 
 test('what was paid elsewhere is closed first; its own payment is cancelled afterwards, and a person sees if not', () => {
-  const closed = { ...calledOff(), ending: { outcome: 'paid_elsewhere', rule: 'settled' } } as RecoveryState;
+  const closed = { ...cancelledRecovery(), ending: { outcome: 'paid_elsewhere', rule: 'settled' } } as RecoveryState;
   let state: RecoveryState = { ...closed, closed: true, payment_open: true };
   let now = NOW;
   for (let tries = 0; tries < 7; tries++) {
@@ -156,5 +156,5 @@ test('while the gateway does not answer what its payment came to, the end of the
   expect(decide(state, over)).toEqual({ do: 'find_out', key });
   const found = { result: 'unknown', reason: 'away' } as const;
   state = evolve(state, { fact: 'found_out', key, found, at: over });
-  expect(decide({ ...state, read_at: over, told_at: over }, over)).toMatchObject({ do: 'wait' });
+  expect(decide({ ...state, read_at: over, notified_at: over }, over)).toMatchObject({ do: 'wait' });
 });

@@ -10,7 +10,7 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 /** Together a day; then a person is asked to look, and the gateway daily. */
-const WAITS_MS = [MINUTE_MS, 5 * MINUTE_MS, 30 * MINUTE_MS, 2 * HOUR_MS, 6 * HOUR_MS, 16 * HOUR_MS];
+const RETRY_DELAYS_MS = [MINUTE_MS, 5 * MINUTE_MS, 30 * MINUTE_MS, 2 * HOUR_MS, 6 * HOUR_MS, 16 * HOUR_MS];
 
 /** @param payment being processed, its outcome is waited for as that of a pending charge. @param at epoch milliseconds */
 export function afterNotCancelled(
@@ -20,7 +20,7 @@ export function afterNotCancelled(
 ): RecoveryState {
   const processing = payment === 'processing';
   const tries = state.cancelling?.processing === processing ? state.cancelling.tries : 0;
-  const wait = (processing ? state.policy.pending : WAITS_MS)[tries];
+  const wait = (processing ? state.policy.pending : RETRY_DELAYS_MS)[tries];
   const cancelling = { processing, tries: tries + 1, next_at: at + (wait ?? DAY_MS) };
   const exhausted = wait === undefined && !state.review;
   const review = exhausted ? { rule: PAYMENT_NOT_CANCELLABLE, flagged: false } : state.review;
@@ -33,6 +33,6 @@ export function cancelNow(state: RecoveryState, at: number): RecoveryState {
 }
 
 /** @param now epoch milliseconds */
-export function cancelsLater({ cancelling }: RecoveryState, now: number): boolean {
+export function isCancelDeferred({ cancelling }: RecoveryState, now: number): boolean {
   return cancelling !== undefined && cancelling.next_at > now;
 }

@@ -12,29 +12,29 @@ export const FAILURE_NOTICES: readonly PaymentNoticeTemplate[] = [
 ];
 
 /** The first cascade has ended when nothing but later retries is left; only then may the customer hear that it failed. */
-export function settled(state: RecoveryState): RecoveryState {
-  const busy = state.candidates.some(({ why }) => why !== 'retry');
-  return busy ? state : endCascade(state);
+export function endCascadeIfDone(state: RecoveryState): RecoveryState {
+  const inProgress = state.candidates.some(({ reason }) => reason !== 'retry');
+  return inProgress ? state : endCascade(state);
 }
 
 /** The customer is written to, unless a charge is under way or something else has the word. */
 export function endCascade(state: RecoveryState): RecoveryState {
-  const busy =
+  const inProgress =
     state.claim ||
     state.to_record ||
     state.unresolved ||
-    state.look_up ||
+    state.lookup_ref ||
     state.review ||
     state.ending ||
     state.closed;
-  if (busy || state.cascade_ended) return state;
+  if (inProgress || state.cascade_ended) return state;
   const notice = { template: noticeOfFailedCascade(state), stage: '1' };
   return { ...state, cascade_ended: true, notices: [...state.notices, notice] };
 }
 
 function noticeOfFailedCascade(state: RecoveryState): PaymentNoticeTemplate {
-  const tried = state.attempts.filter((attempt) => attempt.state === 'declined');
-  const authenticate = state.class === 'AUTH' || tried.some((attempt) => attempt.class === 'AUTH');
+  const declined = state.attempts.filter((attempt) => attempt.state === 'declined');
+  const authenticate = state.class === 'AUTH' || declined.some((attempt) => attempt.class === 'AUTH');
   if (authenticate) return 'authenticate';
-  return tried.length === 0 ? 'no_alternative' : 'all_declined';
+  return declined.length === 0 ? 'no_alternative' : 'all_declined';
 }

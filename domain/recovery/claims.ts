@@ -20,7 +20,7 @@ export interface ReportedFailure {
   rule: string;
   code?: string;
   /** The class or the code asks that Chimera hears of it. */
-  tell_chimera: boolean;
+  notify_chimera: boolean;
   /** Earliest next attempt on the method by the issuer's advice, epoch milliseconds. */
   not_before?: number;
   occurred_at: string;
@@ -63,12 +63,12 @@ export interface RecoverySnapshot {
   /** A person has stopped it. */
   paused?: boolean;
   /** When the customer was told that it failed, if they were since this opening (epoch milliseconds). */
-  told_at?: number;
+  notified_at?: number;
   policy: RecoveryPolicy;
 }
 
 /** What a waiting recovery reads anew. */
-export interface Reread {
+export interface RecoveryRefresh {
   /** Somebody else has closed the obligation. */
   closed?: ClosedObligation;
   customer_status: string;
@@ -161,7 +161,7 @@ export interface RecordedAttempt {
   /** A second success of the same obligation. */
   overpaid: boolean;
   /** Should Chimera hear of this decline? */
-  tell_chimera: boolean;
+  notify_chimera: boolean;
   /** Earliest next attempt on this method by the issuer's advice, epoch milliseconds. */
   not_before?: number;
 }

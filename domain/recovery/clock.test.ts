@@ -5,12 +5,12 @@ import { begin } from './begin.ts';
 import { decide } from './decide.ts';
 import { evolve } from './evolve.ts';
 import type { Clock, RecoveryState } from './state.ts';
-import { attempt, claimed, DAY, HOUR, label, MINUTE, NOW, play, recorded, snapshot } from './testing.ts';
+import { attempt, claimed, DAY, HOUR, label, MINUTE, NOW, runUntilWait, recorded, snapshot } from './recovery-fixtures.ts';
 
 const END = NOW + 14 * DAY;
-const A = { payment_method_id: 'a', not_before: 0, why: 'alternative' } as const;
+const A = { payment_method_id: 'a', not_before: 0, reason: 'alternative' } as const;
 
-const kept = (state: RecoveryState, now = NOW): Clock => {
+const clockToStore = (state: RecoveryState, now = NOW): Clock => {
   const step = decide(state, now);
   if (step.do !== 'keep_clock') throw new Error(`nothing is kept: ${label(step)}`);
   return step.clock;
@@ -23,19 +23,19 @@ const blocked = (state: RecoveryState, at = NOW, what: 'instrument' | 'customer'
     claim: { result: 'blocked', by: 'invoice-2', since: NOW, what },
     at,
   });
-const alone = { alternatives: ['a'] };
+const singleAlternative = { alternatives: ['a'] };
 
 test('a stop of days is kept before the recovery rests, once, and so is its end', () => {
-  const { state } = play(begin(snapshot({}, 'CONFIG')), {});
-  expect(state.kept).toEqual({ closes_at: END, frozen_at: NOW });
+  const { state } = runUntilWait(begin(snapshot({}, 'CONFIG')), {});
+  expect(state.stored_clock).toEqual({ closes_at: END, stopped_at: NOW });
   const freed = evolve(state, { fact: 'retry_now', alternatives: [], at: NOW + 5 * DAY });
   const declined = { failed: { state: 'declined', class: 'LATER' } } as const;
-  const { state: rests } = play(freed, declined, NOW + 5 * DAY);
-  expect(rests.kept).toEqual({ closes_at: END + 5 * DAY });
+  const { state: waiting } = runUntilWait(freed, declined, NOW + 5 * DAY);
+  expect(waiting.stored_clock).toEqual({ closes_at: END + 5 * DAY });
 });
 
 test('what is over in minutes is not written down', () => {
-  const state = blocked(begin(snapshot(alone, 'FIX')), NOW, 'customer');
+  const state = blocked(begin(snapshot(singleAlternative, 'FIX')), NOW, 'customer');
   expect(label(decide(state, NOW))).toBe('wait for claim');
   const freed = evolve(state, {
     fact: 'claim_answered',
@@ -44,29 +44,29 @@ test('what is over in minutes is not written down', () => {
     at: NOW + MINUTE,
   });
   const declined = { a: { state: 'declined', class: 'FIX' } } as const;
-  const { state: rests } = play(freed, declined, NOW + MINUTE);
-  expect(rests.kept).toEqual({ closes_at: END });
+  const { state: waiting } = runUntilWait(freed, declined, NOW + MINUTE);
+  expect(waiting.stored_clock).toEqual({ closes_at: END });
 });
 
 test('a notice that names the day on which the window ends goes out after the graph knows that day', () => {
-  const inDoubt = begin(snapshot({ ...alone, attempts: [attempt('a', 1, 'pending')] }, 'FIX'));
-  const known = evolve(inDoubt, {
+  const unresolved = begin(snapshot({ ...singleAlternative, attempts: [attempt('a', 1, 'pending')] }, 'FIX'));
+  const known = evolve(unresolved, {
     fact: 'attempt_recorded',
     recorded: recorded('a', 1, 'declined', 'FIX'),
     at: NOW + 6 * DAY,
   });
-  expect(kept(known, NOW + 6 * DAY)).toEqual({ closes_at: END + 6 * DAY });
-  const told = evolve(known, { fact: 'clock_kept', clock: kept(known, NOW + 6 * DAY) });
-  expect(label(decide(told, NOW + 6 * DAY))).toBe('notify all_declined');
+  expect(clockToStore(known, NOW + 6 * DAY)).toEqual({ closes_at: END + 6 * DAY });
+  const stored = evolve(known, { fact: 'clock_kept', clock: clockToStore(known, NOW + 6 * DAY) });
+  expect(label(decide(stored, NOW + 6 * DAY))).toBe('notify all_declined');
 });
 
 test('so does one that a run writes which takes over', () => {
-  const stood = { clock_stopped_at: NOW + DAY, read_at: NOW + 4 * DAY };
-  const state = begin(snapshot({ ...stood, alternatives: [] }, 'FIX'));
-  expect(kept(state, NOW + 4 * DAY)).toEqual({ closes_at: END + 3 * DAY });
+  const stopped = { clock_stopped_at: NOW + DAY, read_at: NOW + 4 * DAY };
+  const state = begin(snapshot({ ...stopped, alternatives: [] }, 'FIX'));
+  expect(clockToStore(state, NOW + 4 * DAY)).toEqual({ closes_at: END + 3 * DAY });
 });
 
-const takenOver = { clock_stopped_at: NOW + DAY, read_at: NOW + 20 * DAY, told_at: NOW + DAY };
+const takenOver = { clock_stopped_at: NOW + DAY, read_at: NOW + 20 * DAY, notified_at: NOW + DAY };
 
 test('a review that a run takes over stands still since it began', () => {
   const review = { state: 'needs_review', rule: 'gateway_payment_not_ours' } as const;
@@ -76,10 +76,10 @@ test('a review that a run takes over stands still since it began', () => {
 });
 
 test('an instrument that stood in the way is asked for before the window is over', () => {
-  const state = begin(snapshot({ ...takenOver, ...alone }, 'FIX'));
+  const state = begin(snapshot({ ...takenOver, ...singleAlternative }, 'FIX'));
   expect(label(decide(state, NOW + 20 * DAY))).toBe('claim a:1');
   const still = blocked(state, NOW + 20 * DAY);
-  expect(play(still, {}, NOW + 20 * DAY).done).toEqual(['notify reminder', 'wait for claim']);
+  expect(runUntilWait(still, {}, NOW + 20 * DAY).done).toEqual(['notify reminder', 'wait for claim']);
   const claim = claimed('a', 1, NOW + 30 * DAY);
   const free = evolve(still, { fact: 'claim_answered', candidate: A, claim, at: NOW + 30 * DAY });
   expect(free.closes_at).toBe(END + 29 * DAY);
@@ -94,12 +94,12 @@ test('a payment of others is looked up before the window is over', () => {
 
 test('where nothing stands in the way any more the clock goes on at once', () => {
   const state = begin(snapshot({ ...takenOver, alternatives: [] }, 'FIX'));
-  expect(state).toMatchObject({ closes_at: END + 19 * DAY, frozen_at: undefined });
-  const doubt = { ...takenOver, attempts: [attempt('a', 1, 'unknown')], alternatives: [] };
-  expect(begin(snapshot(doubt)).frozen_at).toBe(NOW + DAY);
+  expect(state).toMatchObject({ closes_at: END + 19 * DAY, stopped_at: undefined });
+  const withUnresolved = { ...takenOver, attempts: [attempt('a', 1, 'unknown')], alternatives: [] };
+  expect(begin(snapshot(withUnresolved)).stopped_at).toBe(NOW + DAY);
 });
 
 test('a doubt that nobody has written of yet has stopped the clock at its claim', () => {
-  const doubt = { attempts: [attempt('a', 1, 'unknown', undefined, NOW + HOUR)], alternatives: [] };
-  expect(begin(snapshot({ ...doubt, read_at: NOW + 9 * DAY })).frozen_at).toBe(NOW + HOUR);
+  const withUnresolved = { attempts: [attempt('a', 1, 'unknown', undefined, NOW + HOUR)], alternatives: [] };
+  expect(begin(snapshot({ ...withUnresolved, read_at: NOW + 9 * DAY })).stopped_at).toBe(NOW + HOUR);
 });

@@ -10,9 +10,9 @@ const HOUR_MS = 3_600_000;
  * So much of a window of weeks may be lost with a run: what is over by the second look at the gateway, an hour later, is
  * not worth a write.
  */
-const MAY_BE_LOST_MS = 2 * HOUR_MS;
+const CLOCK_TOLERANCE_MS = 2 * HOUR_MS;
 /** A rest that only a message ends counts as one of a day. */
-const OPEN_END_MS = 24 * HOUR_MS;
+const UNBOUNDED_WAIT_MS = 24 * HOUR_MS;
 
 /**
  * What the graph is to be told before the recovery rests or writes to the customer: by the end of the rest a run that
@@ -20,25 +20,25 @@ const OPEN_END_MS = 24 * HOUR_MS;
  *
  * @param now epoch milliseconds
  */
-export function clockToKeep(state: RecoveryState, step: Step, now: number): Clock | undefined {
-  return !state.closed && wrongBy(state, step, now) > MAY_BE_LOST_MS ? clockOf(state) : undefined;
+export function clockToStore(state: RecoveryState, step: Step, now: number): Clock | undefined {
+  return !state.closed && storedClockError(state, step, now) > CLOCK_TOLERANCE_MS ? clockOf(state) : undefined;
 }
 
 /** By how much the graph would be wrong about the end of the window; milliseconds. */
-function wrongBy(state: RecoveryState, step: Step, now: number): number {
-  const { kept } = state;
+function storedClockError(state: RecoveryState, step: Step, now: number): number {
+  const { stored_clock } = state;
   // A notice names the end as it is written down.
-  if (step.do === 'notify') return Math.abs(state.closes_at - kept.closes_at);
+  if (step.do === 'notify') return Math.abs(state.closes_at - stored_clock.closes_at);
   if (step.do !== 'wait') return 0;
-  const until = step.until ?? now + OPEN_END_MS;
-  return Math.abs(endAt(state, until) - endAt(kept, until));
+  const until = step.until ?? now + UNBOUNDED_WAIT_MS;
+  return Math.abs(windowEndAt(state, until) - windowEndAt(stored_clock, until));
 }
 
-export function clockOf({ closes_at, frozen_at }: Clock): Clock {
-  return { closes_at, ...(frozen_at === undefined ? {} : { frozen_at }) };
+export function clockOf({ closes_at, stopped_at }: Clock): Clock {
+  return { closes_at, ...(stopped_at === undefined ? {} : { stopped_at }) };
 }
 
 /** When the window ends, if the clock goes on at that time. */
-function endAt({ closes_at, frozen_at = Infinity }: Clock, at: number): number {
-  return closes_at + Math.max(0, at - frozen_at);
+function windowEndAt({ closes_at, stopped_at = Infinity }: Clock, at: number): number {
+  return closes_at + Math.max(0, at - stopped_at);
 }

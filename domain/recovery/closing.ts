@@ -2,21 +2,21 @@
 
 import type { PaymentNoticeTemplate } from '../ports.ts';
 import type { ClosedObligation } from './claims.ts';
-import { askAbout, reviewCameBack } from './doubt.ts';
+import { recheckNow, reviewCameBack } from './unresolved.ts';
 import type { DueNotice, Ending, RecoveryState } from './state.ts';
 
 /** It was not paid in time. */
 export const WINDOW_OVER: Ending = { outcome: 'exhausted', rule: 'window_over' };
 
 /** Ended from outside. A charge in doubt is still found out before the run is over. */
-export function end(state: RecoveryState, ending: NonNullable<RecoveryState['ending']>): RecoveryState {
+export function endRecovery(state: RecoveryState, ending: NonNullable<RecoveryState['ending']>): RecoveryState {
   if (state.closed || state.ending) return state;
   return {
     ...state,
     candidates: [],
-    look_up: undefined,
+    lookup_ref: undefined,
     processing: undefined,
-    review: reviewOfDoubt(state),
+    review: reviewOfUnresolved(state),
     notices: [],
     ending,
   };
@@ -37,19 +37,19 @@ export function paidElsewhere(
     ...(paymentRef === undefined ? {} : { payment_ref: paymentRef }),
   };
   if (state.ending?.rule === ending.rule && state.ending.payment_ref === paymentRef) return state;
-  return end(state.closed ? state : { ...state, ending: undefined, cancelling: undefined }, ending);
+  return endRecovery(state.closed ? state : { ...state, ending: undefined, cancelling: undefined }, ending);
 }
 
 /**
  * Others were paid by the payment that they name, and the graph does not hold it yet: another success that is taken in
  * before the closing would take its place, and the first one would be lost.
  */
-export function closesFirst({ ending, closed }: RecoveryState): boolean {
+export function closesBeforeNextMessage({ ending, closed }: RecoveryState): boolean {
   return !closed && ending?.outcome === 'paid_elsewhere' && ending.payment_ref !== undefined;
 }
 
 /** An ending answers every question to a person but one: whether a charge that nobody can find out about was made. */
-export function reviewOfDoubt({ review, unresolved }: RecoveryState): RecoveryState['review'] {
+export function reviewOfUnresolved({ review, unresolved }: RecoveryState): RecoveryState['review'] {
   return unresolved ? review : undefined;
 }
 
@@ -65,7 +65,7 @@ export function afterClosing(
     closed: true,
     payment_open: paymentOpen,
     cancelling: undefined,
-    review: reviewOfDoubt(state),
+    review: reviewOfUnresolved(state),
     candidates: [],
     attempts: obligation.attempts,
     notices: closingNotices(state, obligation),
@@ -99,10 +99,10 @@ export function noticeOfEnding(
 
 /** The payment to be cancelled had succeeded: the newest attempt on it must have made it, or else somebody else. */
 export function afterUnexpectedSuccess(before: RecoveryState, cameBack: boolean): RecoveryState {
-  const state = { ...before, cancelling: undefined, review: reviewOfDoubt(before) };
+  const state = { ...before, cancelling: undefined, review: reviewOfUnresolved(before) };
   if (cameBack) return reviewCameBack({ ...state, ending: undefined, notices: [] });
   const newest = state.attempts.at(-1)?.key;
-  const recheck = newest === undefined ? undefined : askAbout(newest);
+  const recheck = newest === undefined ? undefined : recheckNow(newest);
   if (state.closed) return { ...state, payment_open: false, recheck };
   return newest === undefined
     ? { ...state, ending: { outcome: 'paid_elsewhere', rule: 'gateway_payment_succeeded' } }

@@ -1,9 +1,9 @@
 import type { ChargeAnswer } from '../ports.ts';
-import { cancelsLater } from './cancelling.ts';
-import { clockToKeep } from './clock.ts';
+import { isCancelDeferred } from './cancelling.ts';
+import { clockToStore } from './clock.ts';
 import { noticeOfEnding, WINDOW_OVER } from './closing.ts';
 import type { Ending, RecoveryState, Step } from './state.ts';
-import { earliest, isReadingDue, isWindowOver, reminderDue, timersOf } from './timers.ts';
+import { earliest, isRefreshDue, isWindowOver, reminderDue, timersOf } from './timers.ts';
 
 /** How long a blocked claim waits before it asks again, if no `claimFreed` comes (specification: workflows 2, step 3). */
 export const BLOCKED_RETRY_MS = 10 * 60_000;
@@ -23,34 +23,34 @@ const NEVER_SENT: ChargeAnswer = {
  */
 export function decide(state: RecoveryState, now: number): Step {
   const step = nextOf(state, now);
-  const clock = clockToKeep(state, step, now);
+  const clock = clockToStore(state, step, now);
   return clock ? { do: 'keep_clock', clock } : step;
 }
 
 function nextOf(state: RecoveryState, now: number): Step {
-  if (state.to_record && !isToBeSecond(state)) return { do: 'record', ...state.to_record };
+  if (state.to_record && !mustCloseBeforeRecording(state)) return { do: 'record', ...state.to_record };
   if (state.claim)
-    return revoked(state)
+    return isChargeForbidden(state)
       ? { do: 'record', key: state.claim.key, answer: NEVER_SENT }
       : { do: 'charge', claim: state.claim };
   const refund = state.refunds[0];
   if (refund) return { do: 'refund', key: refund };
-  const report = state.reports[0];
+  const report = state.fraud_reports[0];
   if (report) return { do: 'report_fraud', report };
   if (state.ending && !state.closed && mayClose(state, now)) {
     // The payment that the report names becomes the obligation's own first, so that closing cancels it.
-    if (state.look_up) return { do: 'look_up', gateway_payment_ref: state.look_up };
+    if (state.lookup_ref) return { do: 'look_up', gateway_payment_ref: state.lookup_ref };
     return close(state, state.ending);
   }
   // After the closing: a charge that turns out to have succeeded is then seen to be the second one.
   if (state.unresolved?.next_at !== undefined && now >= state.unresolved.next_at) {
-    return findOut(state, state.unresolved.key);
+    return resolveCharge(state, state.unresolved.key);
   }
   if (state.review && !state.review.flagged && (!state.closed || state.unresolved || state.cancelling)) {
     return { do: 'flag_for_review', rule: state.review.rule };
   }
   const notice = state.notices[0];
-  if (notice && mayBeToldOf(state)) return { do: 'notify', notice };
+  if (notice && mayNotify(state)) return { do: 'notify', notice };
   if (state.unresolved) {
     return {
       do: 'wait',
@@ -60,7 +60,7 @@ function nextOf(state: RecoveryState, now: number): Step {
   }
   const { recheck } = state;
   if (recheck && recheck.next_at <= now) return { do: 'find_out', key: recheck.key };
-  const step = withoutDoubt(state, now);
+  const step = stepWithoutUnresolved(state, now);
   // What the gateway could not tell is asked again, whatever else is waited for, and before the run ends.
   if (recheck && step.do === 'finish') return { do: 'wait', until: recheck.next_at };
   if (recheck && step.do === 'wait')
@@ -68,35 +68,35 @@ function nextOf(state: RecoveryState, now: number): Step {
   return step;
 }
 
-function withoutDoubt(state: RecoveryState, now: number): Step {
-  if (state.cancelling && cancelsLater(state, now)) {
+function stepWithoutUnresolved(state: RecoveryState, now: number): Step {
+  if (state.cancelling && isCancelDeferred(state, now)) {
     const { processing, next_at } = state.cancelling;
-    const unnamed = state.closed || (processing && !state.review);
+    const omitsReason = state.closed || (processing && !state.review);
     const reason = { for: state.review ? ('review' as const) : ('gateway' as const) };
-    return { do: 'wait', until: next_at, ...(unnamed ? {} : reason) };
+    return { do: 'wait', until: next_at, ...(omitsReason ? {} : reason) };
   }
   if (state.closed) return state.payment_open ? { do: 'cancel_payment' } : { do: 'finish' };
   if (state.review) return { do: 'wait', for: 'review' };
   if (state.paused) return { do: 'wait' };
-  if (state.look_up) {
+  if (state.lookup_ref) {
     const next = state.processing?.next_at ?? now;
-    return next > now ? { do: 'wait', until: next } : { do: 'look_up', gateway_payment_ref: state.look_up };
+    return next > now ? { do: 'wait', until: next } : { do: 'look_up', gateway_payment_ref: state.lookup_ref };
   }
-  return byTheClock(state, now);
+  return stepByTimers(state, now);
 }
 
 /** Others were paid while the charge was in doubt: that is written down first, or a success would pass for the only one. */
-function isToBeSecond({ ending, closed, unresolved }: RecoveryState): boolean {
+function mustCloseBeforeRecording({ ending, closed, unresolved }: RecoveryState): boolean {
   return unresolved !== undefined && !closed && ending?.outcome === 'paid_elsewhere';
 }
 
 /** What forbids a claimed charge also forbids to send one again that never arrived. */
-function findOut(state: RecoveryState, key: string): Step {
-  return { do: 'find_out', key, ...(revoked(state) ? { only_read: true } : {}) };
+function resolveCharge(state: RecoveryState, key: string): Step {
+  return { do: 'find_out', key, ...(isChargeForbidden(state) ? { only_read: true } : {}) };
 }
 
 /** Claimed, and not to be charged any more: what was heard in between forbids it. */
-function revoked(state: RecoveryState): boolean {
+function isChargeForbidden(state: RecoveryState): boolean {
   const { ending, review, paused, suspended_until } = state;
   return ending !== undefined || review !== undefined || paused || suspended_until !== undefined;
 }
@@ -106,12 +106,12 @@ function revoked(state: RecoveryState): boolean {
  * it succeeded, is the second one and goes back.
  */
 function mayClose(state: RecoveryState, now: number): boolean {
-  if (state.unresolved === undefined) return !cancelsLater(state, now);
+  if (state.unresolved === undefined) return !isCancelDeferred(state, now);
   return state.ending?.outcome === 'paid_elsewhere';
 }
 
 /** A suspended customer hears of the recovery when they are reinstated, or of its end. */
-function mayBeToldOf(state: RecoveryState): boolean {
+function mayNotify(state: RecoveryState): boolean {
   return state.suspended_until === undefined || state.closed;
 }
 
@@ -121,12 +121,12 @@ function close(state: RecoveryState, ending: Ending): Step {
   return { do: 'close', ending, keep_payment, ...(notice ? { notice } : {}) };
 }
 
-function byTheClock(state: RecoveryState, now: number): Step {
+function stepByTimers(state: RecoveryState, now: number): Step {
   if (isWindowOver(state, now)) {
     // What is asked about may have paid: closing before the gateway answers would only raise the question again.
     return state.recheck ? { do: 'wait', until: state.recheck.next_at } : close(state, WINDOW_OVER);
   }
-  if (isReadingDue(state, now)) return { do: 'reread' };
+  if (isRefreshDue(state, now)) return { do: 'reread' };
   const { blocked_until, suspended_until } = state;
   if (blocked_until !== undefined && now < blocked_until) return wait(state, now, 'claim', blocked_until);
   if (suspended_until !== undefined && now < suspended_until) {
@@ -143,10 +143,10 @@ function byTheClock(state: RecoveryState, now: number): Step {
   return state.cascade_ended ? wait(state, now, waitsFor(state)) : wait(state, now);
 }
 
-type Waiting = Extract<Step, { do: 'wait' }>;
+type WaitStep = Extract<Step, { do: 'wait' }>;
 
 /** Until the next of the recovery's own timers, or `until` if that is sooner. */
-function wait(state: RecoveryState, now: number, reason?: Waiting['for'], until = Infinity): Waiting {
+function wait(state: RecoveryState, now: number, reason?: WaitStep['for'], until = Infinity): WaitStep {
   const ahead = timersOf(state).flatMap(({ at }) => (at > now ? [at] : []));
   const next = Math.min(until, ...ahead);
   return {

@@ -6,7 +6,7 @@ import { earliest, timersOf } from './timers.ts';
 
 /** The recovery as the outside sees it while its run is alive. @param now epoch milliseconds */
 export function describe(current: RecoveryState, now: number): RecoveryStatus {
-  const state = afterErrands(current, now);
+  const state = withoutBackgroundSteps(current, now);
   const step = decide(state, now);
   const next = nextOf(state, step, now);
   return {
@@ -29,14 +29,14 @@ export function describe(current: RecoveryState, now: number): RecoveryStatus {
 }
 
 /** A message, a reading or a note that is under way changes nothing about what the recovery waits for. */
-function afterErrands(state: RecoveryState, now: number): RecoveryState {
-  const told_at = state.cascade_ended ? now : state.told_at;
+function withoutBackgroundSteps(state: RecoveryState, now: number): RecoveryState {
+  const notified_at = state.cascade_ended ? now : state.notified_at;
   const read_at = Math.max(state.read_at, now);
-  return { ...state, notices: [], reports: [], read_at, told_at, kept: clockOf(state) };
+  return { ...state, notices: [], fraud_reports: [], read_at, notified_at, stored_clock: clockOf(state) };
 }
 
 /** Steps of an attempt. */
-const ABOUT_MONEY: ReadonlySet<Step['do']> = new Set([
+const ATTEMPT_STEPS: ReadonlySet<Step['do']> = new Set([
   'look_up',
   'claim',
   'charge',
@@ -51,7 +51,7 @@ function phaseOf(state: RecoveryState, step: Step): RecoveryPhase {
   if (state.unresolved) return state.unresolved.state;
   if (state.processing || state.cancelling?.processing) return 'pending';
   if (step.do === 'look_up' && state.class === 'UNKNOWN') return 'unknown';
-  return ABOUT_MONEY.has(step.do) ? 'charging' : 'waiting';
+  return ATTEMPT_STEPS.has(step.do) ? 'charging' : 'waiting';
 }
 
 function nextOf(state: RecoveryState, step: Step, now: number): RecoveryStatus['next'] {
@@ -61,12 +61,12 @@ function nextOf(state: RecoveryState, step: Step, now: number): RecoveryStatus['
   if (step.for === 'review' || state.unresolved || state.paused) return undefined;
   if (state.processing) return { action: 'poll', at: iso(state.processing.next_at) };
   // Reading the graph again is nothing that anybody outside waits for.
-  const timers = timersOf(state).filter(({ do: what }) => what !== 'read');
-  const freeAt = Math.max(state.blocked_until ?? 0, state.suspended_until ?? 0, now);
-  const acts = timers.map((timer) =>
-    timer.do === 'charge' ? { ...timer, at: Math.max(freeAt, timer.at) } : timer,
+  const timers = timersOf(state).filter(({ do: action }) => action !== 'read');
+  const availableAt = Math.max(state.blocked_until ?? 0, state.suspended_until ?? 0, now);
+  const actions = timers.map((timer) =>
+    timer.do === 'charge' ? { ...timer, at: Math.max(availableAt, timer.at) } : timer,
   );
-  const [first] = acts.sort((one, other) => one.at - other.at);
+  const [first] = actions.sort((one, other) => one.at - other.at);
   if (!first) return undefined;
   const charged = first.do === 'charge' ? earliest(state.candidates)?.payment_method_id : undefined;
   return {

@@ -12,7 +12,7 @@ export interface RefundRetry {
 }
 
 /** Which notice it is, and what it is about. */
-export interface NoticeMatter {
+export interface NoticeReference {
   notification_id: string;
   template: string;
   payment_id: string | null;
@@ -145,6 +145,6 @@ export interface RecoveryEvents {
     /** As in `RefundSent`. */
     key: string;
   };
-  NoticeSent: NoticeMatter & { channel: string };
-  NoticeFailed: NoticeMatter & { channel: string | null; reason: string };
+  NoticeSent: NoticeReference & { channel: string };
+  NoticeFailed: NoticeReference & { channel: string | null; reason: string };
 }

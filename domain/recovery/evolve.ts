@@ -1,19 +1,19 @@
-import { afterClaim, afterMeetingDoubt, afterRecording, giveBack } from './attempts.ts';
+import { afterClaim, afterUnresolvedAttempt, afterRecording, queueRefund } from './attempts.ts';
 import { afterNotCancelled, cancelNow } from './cancelling.ts';
-import { putFirst } from './candidates.ts';
-import { settled } from './cascade.ts';
+import { prependCandidates } from './candidates.ts';
+import { endCascadeIfDone } from './cascade.ts';
 import type { RecoverySnapshot } from './claims.ts';
-import { afterClosing, afterUnexpectedSuccess, end, paidElsewhere } from './closing.ts';
-import { CONSENT_REVOKED, FRAUD_KNOWN, foundUnpaid, isStop, stop, suspicionOf } from './course.ts';
-import { afterFindingOut, askAbout, hear, reviewCameBack, thaw } from './doubt.ts';
-import { afterCustomerStatus, afterRereading } from './reread.ts';
-import { outlastsSettlements } from './settlement.ts';
+import { afterClosing, afterUnexpectedSuccess, endRecovery, paidElsewhere } from './closing.ts';
+import { CONSENT_REVOKED, FRAUD_KNOWN, reclassifyUnpaid, isStop, stop, fraudReportsOf } from './strategy.ts';
+import { afterResolving, recheckNow, recheckCharge, reviewCameBack, resumeClock } from './unresolved.ts';
+import { afterCustomerStatus, afterRefresh } from './refresh.ts';
+import { outranksSettlementReview } from './settlement.ts';
 import type { Candidate, Ending, Fact, RecoveryState } from './state.ts';
 import { type AttemptStatus, PAYMENT_NOT_OURS } from './status.ts';
 
 /** What is true after `fact`. @returns a new state; the given one is never changed */
 export function evolve(state: RecoveryState, fact: Fact): RecoveryState {
-  return settled(apply(state, fact));
+  return endCascadeIfDone(apply(state, fact));
 }
 
 function apply(state: RecoveryState, fact: Fact): RecoveryState {
@@ -27,54 +27,54 @@ function apply(state: RecoveryState, fact: Fact): RecoveryState {
     case 'charge_answered':
       return state.claim ? { ...state, to_record: { key: state.claim.key, answer: fact.answer } } : state;
     case 'found_out':
-      return afterFindingOut(state, fact.key, fact.found, fact.at);
+      return afterResolving(state, fact.key, fact.found, fact.at);
     case 'attempt_recorded':
       return afterRecording(state, fact.recorded, fact.at, fact.retry_after_ms);
     case 'flagged_for_review':
       return state.review
-        ? { ...state, review: { ...state.review, flagged: true }, frozen_at: state.frozen_at ?? fact.at }
+        ? { ...state, review: { ...state.review, flagged: true }, stopped_at: state.stopped_at ?? fact.at }
         : state;
     case 'closed':
       return afterClosing(state, fact.obligation, fact.payment_open);
     case 'closing_in_doubt':
-      return afterMeetingDoubt(state, fact.attempt, fact.at);
+      return afterUnresolvedAttempt(state, fact.attempt, fact.at);
     case 'already_succeeded':
       return afterUnexpectedSuccess(state, fact.came_back ?? false);
     case 'payment_cancelled':
       return { ...state, payment_open: false, cancelling: undefined };
     case 'not_cancelled':
-      return afterNotCancelled(fact.ending ? end(state, fact.ending) : state, fact.payment, fact.at);
+      return afterNotCancelled(fact.ending ? endRecovery(state, fact.ending) : state, fact.payment, fact.at);
     case 'refunded':
       return {
         ...state,
         refunds: state.refunds.filter((key) => key !== fact.key),
-        notices: fact.told
+        notices: fact.notify
           ? [...state.notices, { template: 'refund_issued', stage: fact.key }]
           : state.notices,
       };
     case 'clock_kept':
-      return { ...state, kept: fact.clock };
+      return { ...state, stored_clock: fact.clock };
     case 'noticed':
       return {
         ...state,
-        told_at: fact.at,
+        notified_at: fact.at,
         notices: state.notices.filter(
           ({ template, stage }) => template !== fact.notice.template || stage !== fact.notice.stage,
         ),
       };
     case 'reread':
-      return afterRereading(state, fact.found, fact.at);
+      return afterRefresh(state, fact.found, fact.at);
     case 'customer_status':
       return afterCustomerStatus(state, fact.status, fact.at);
     case 'authenticated':
       return afterAuthentication(state, fact);
     case 'fraud_reported':
-      return { ...state, reports: state.reports.slice(1) };
+      return { ...state, fraud_reports: state.fraud_reports.slice(1) };
     case 'claim_freed':
       return {
         ...state,
         blocked_until: undefined,
-        candidates: state.candidates.map((one) => (one.blocked ? freed(one) : one)),
+        candidates: state.candidates.map((one) => (one.blocked ? unblock(one) : one)),
       };
     case 'method_added':
       return addMethod(state, fact.payment_method_id, fact.event_id);
@@ -85,15 +85,15 @@ function apply(state: RecoveryState, fact: Fact): RecoveryState {
     case 'settled':
       return paidElsewhere(state, fact.payment_ref, fact.rule);
     case 'settlement_in_review':
-      return underReview(state, fact.rule, fact.at);
+      return afterSettlementReview(state, fact.rule, fact.at);
     case 'crossed':
-      return giveBack(afterCrossing(state, fact.ending), fact.key);
+      return queueRefund(afterSecondSuccess(state, fact.ending), fact.key);
     case 'cancelled':
-      return end(state, { outcome: 'cancelled', rule: 'cancelled' });
+      return endRecovery(state, { outcome: 'cancelled', rule: 'cancelled' });
     case 'charge_heard':
-      return hear(state, fact.key, fact.at);
+      return recheckCharge(state, fact.key, fact.at);
     case 'resolved_by_person':
-      return resolve(state, fact.key, fact.result);
+      return applyResolution(state, fact.key, fact.result);
     case 'paused':
       return { ...state, paused: true };
     case 'resumed':
@@ -108,20 +108,20 @@ function noteFailure(state: RecoveryState, recovery: RecoverySnapshot): Recovery
   const { failure } = recovery;
   if (!isStop(failure.class)) return state;
   return stop(
-    { ...state, reports: [...state.reports, ...suspicionOf(recovery)] },
+    { ...state, fraud_reports: [...state.fraud_reports, ...fraudReportsOf(recovery)] },
     failure.class,
     failure.rule,
   );
 }
 
 /** A person is to look at it, as the graph says already. */
-function underReview(state: RecoveryState, rule: string, at: number): RecoveryState {
-  if (state.closed || state.ending || (state.review && outlastsSettlements(state.review.rule))) return state;
-  return { ...state, review: { rule, flagged: true }, frozen_at: state.frozen_at ?? at };
+function afterSettlementReview(state: RecoveryState, rule: string, at: number): RecoveryState {
+  if (state.closed || state.ending || (state.review && outranksSettlementReview(state.review.rule))) return state;
+  return { ...state, review: { rule, flagged: true }, stopped_at: state.stopped_at ?? at };
 }
 
 /** Who was paid first stands now. A success of ours that came later is given back: the customer has paid others. */
-function afterCrossing(state: RecoveryState, ending: Ending): RecoveryState {
+function afterSecondSuccess(state: RecoveryState, ending: Ending): RecoveryState {
   const notices =
     ending.outcome === 'recovered'
       ? state.notices
@@ -139,25 +139,25 @@ function afterAuthentication(
   switch (payment) {
     case 'succeeded':
       return asked
-        ? { ...state, recheck: askAbout(asked.key) }
+        ? { ...state, recheck: recheckNow(asked.key) }
         : { ...state, ending: { outcome: 'paid_elsewhere', rule: 'gateway_payment_succeeded' } };
     case 'came_back':
       return reviewCameBack(state);
     case 'confirmable': {
       const payment_method_id = asked?.payment_method_id ?? state.failed_payment_method_id;
-      const again: Candidate = { payment_method_id, not_before: 0, why: 'authenticated' };
-      return { ...state, candidates: putFirst([again], state.candidates) };
+      const again: Candidate = { payment_method_id, not_before: 0, reason: 'authenticated' };
+      return { ...state, candidates: prependCandidates([again], state.candidates) };
     }
     case 'processing':
       // Nothing else is charged until it is known.
-      return gateway_ref === undefined ? state : stillProcessing({ ...state, look_up: gateway_ref }, at);
+      return gateway_ref === undefined ? state : stillProcessing({ ...state, lookup_ref: gateway_ref }, at);
     default:
       return state;
   }
 }
 
 /** The attempt since the opening that has the customer authenticate. */
-function authenticating({ attempts, opened_at }: RecoveryState): AttemptStatus | undefined {
+function authenticatingAttempt({ attempts, opened_at }: RecoveryState): AttemptStatus | undefined {
   return attempts.findLast(
     (attempt) => attempt.class === 'AUTH' && Date.parse(attempt.started_at) >= opened_at,
   );
@@ -169,19 +169,19 @@ function afterLookUp(
   at: number,
 ): RecoveryState {
   if (payment === 'processing' && !state.ending) return stillProcessing(state, at);
-  const read = { ...state, look_up: undefined, processing: undefined };
-  const done = state.processing ? thaw(read, at) : read;
+  const read = { ...state, lookup_ref: undefined, processing: undefined };
+  const done = state.processing ? resumeClock(read, at) : read;
   switch (payment) {
     case 'adopted':
     case 'cancelled':
-      return foundUnpaid(done);
+      return reclassifyUnpaid(done);
     case 'processing':
       return done;
     case 'succeeded': {
       // The customer has completed what an attempt of ours began: whose success it is, the gateway is asked.
-      const ours = authenticating(state);
-      return ours && !state.ending
-        ? { ...done, recheck: askAbout(ours.key) }
+      const ownAttempt = authenticatingAttempt(state);
+      return ownAttempt && !state.ending
+        ? { ...done, recheck: recheckNow(ownAttempt.key) }
         : { ...done, ending: { outcome: 'paid_elsewhere', rule: 'gateway_payment_succeeded' } };
     }
     case 'came_back':
@@ -196,15 +196,15 @@ function afterLookUp(
 function stillProcessing(state: RecoveryState, at: number): RecoveryState {
   const tries = state.processing?.tries ?? 0;
   const wait = state.policy.pending[tries];
-  const frozen_at = state.frozen_at ?? at;
+  const stopped_at = state.stopped_at ?? at;
   if (wait !== undefined)
-    return { ...state, frozen_at, processing: { tries: tries + 1, next_at: at + wait } };
+    return { ...state, stopped_at, processing: { tries: tries + 1, next_at: at + wait } };
   const review = { rule: 'gateway_payment_processing', flagged: false };
-  return { ...state, frozen_at, look_up: undefined, processing: undefined, review };
+  return { ...state, stopped_at, lookup_ref: undefined, processing: undefined, review };
 }
 
 /** So many of the newest events are remembered. */
-const HEARD_AT_MOST = 100;
+const MAX_HANDLED_EVENTS = 100;
 
 function addMethod(
   state: RecoveryState,
@@ -212,19 +212,19 @@ function addMethod(
   eventId: string | undefined,
 ): RecoveryState {
   if (state.closed || state.ending) return state;
-  if (eventId !== undefined && state.heard.includes(eventId)) return state;
-  const heard = eventId === undefined ? state.heard : [...state.heard, eventId].slice(-HEARD_AT_MOST);
-  const added: Candidate = { payment_method_id: paymentMethodId, not_before: 0, why: 'added' };
-  return { ...state, heard, candidates: putFirst([added], state.candidates) };
+  if (eventId !== undefined && state.handled_event_ids.includes(eventId)) return state;
+  const handled_event_ids = eventId === undefined ? state.handled_event_ids : [...state.handled_event_ids, eventId].slice(-MAX_HANDLED_EVENTS);
+  const added: Candidate = { payment_method_id: paymentMethodId, not_before: 0, reason: 'added' };
+  return { ...state, handled_event_ids, candidates: prependCandidates([added], state.candidates) };
 }
 
 /** A person's word about an attempt that nobody could find out about; `declined` is of class LATER. */
-function resolve(state: RecoveryState, key: string, result: 'approved' | 'declined'): RecoveryState {
+function applyResolution(state: RecoveryState, key: string, result: 'approved' | 'declined'): RecoveryState {
   if (state.unresolved?.key !== key) return state;
   if (result === 'approved') return { ...state, to_record: { key, answer: { result } } };
   const { came_back: gateway_ref } = state.unresolved;
-  const over = gateway_ref === undefined ? {} : ({ gateway_ref, payment_over: true } as const);
-  const answer = { result, codes: { reason: 'resolved by a person' }, ...over } as const;
+  const endedPayment = gateway_ref === undefined ? {} : ({ gateway_ref, payment_over: true } as const);
+  const answer = { result, codes: { reason: 'resolved by a person' }, ...endedPayment } as const;
   return { ...state, to_record: { key, answer } };
 }
 
@@ -235,26 +235,26 @@ function retryNow(state: RecoveryState, alternatives: string[], at: number): Rec
   const listed = new Set(state.candidates.map((candidate) => candidate.payment_method_id));
   const more: Candidate[] = alternatives
     .filter((id) => !listed.has(id))
-    .map((id) => ({ payment_method_id: id, not_before: 0, why: 'alternative' }));
-  const candidates = [...ourFault(state, listed), ...state.candidates.map(freed), ...more];
-  const free = {
+    .map((id) => ({ payment_method_id: id, not_before: 0, reason: 'alternative' }));
+  const candidates = [...retryOfFailedMethod(state, listed), ...state.candidates.map(unblock), ...more];
+  const unblocked = {
     ...state,
     review: undefined,
     processing: undefined,
     blocked_until: undefined,
     suspended_until: undefined,
   };
-  return { ...thaw(free, at), candidates };
+  return { ...resumeClock(unblocked, at), candidates };
 }
 
-function freed({ blocked: _, ...candidate }: Candidate): Candidate {
+function unblock({ blocked: _, ...candidate }: Candidate): Candidate {
   return { ...candidate, not_before: 0 };
 }
 
 /** What our own set-up, trouble on the way, or a passing reason stopped: the failed method itself is tried again, too. */
-function ourFault(state: RecoveryState, listed: ReadonlySet<string>): Candidate[] {
+function retryOfFailedMethod(state: RecoveryState, listed: ReadonlySet<string>): Candidate[] {
   const { class: failureClass, failed_payment_method_id } = state;
   const mayWork = failureClass === 'CONFIG' || failureClass === 'TECH' || failureClass === 'LATER';
   if (!mayWork || listed.has(failed_payment_method_id)) return [];
-  return [{ payment_method_id: failed_payment_method_id, not_before: 0, why: 'same_method' }];
+  return [{ payment_method_id: failed_payment_method_id, not_before: 0, reason: 'same_method' }];
 }

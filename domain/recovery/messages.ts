@@ -52,12 +52,12 @@ export interface ChargeResult extends DeclineCodes {
 }
 
 /** A payment that no attempt of ours was made on, as far as the sender knows, has succeeded. */
-export function isSuccessOfOthers({ result, attempt_key, gateway_ref }: Partial<ChargeResult>): boolean {
+export function isExternalPayment({ result, attempt_key, gateway_ref }: Partial<ChargeResult>): boolean {
   return result === 'approved' && attempt_key === undefined && typeof gateway_ref === 'string';
 }
 
 /** A person's decision about an attempt that nobody could find out about: update `resolveUnknown`. */
-export interface ResolveUnknown {
+export interface Resolution {
   attempt_key: string;
   result: 'approved' | 'declined';
   actor: string;

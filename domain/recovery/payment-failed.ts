@@ -1,7 +1,7 @@
 /** Checks of what other agents report about a payment (specification: interfaces, 'The two objects'; graph, `Obligation`). */
 
-import type { FieldReader, Refused, TextRule } from '../checks.ts';
-import { check, FOREIGN_ID, PAYMENT_ID, withoutAbsent } from '../checks.ts';
+import type { FieldReader, ValidationFailure, TextRule } from '../validation.ts';
+import { validate, EXTERNAL_ID, PAYMENT_ID, omitUndefined } from '../validation.ts';
 import { isCurrency } from '../money.ts';
 import { NETWORKS } from '../payment-method.ts';
 import type { PaymentFailed, PaymentSettled } from './messages.ts';
@@ -9,32 +9,32 @@ import type { PaymentFailed, PaymentSettled } from './messages.ts';
 const CODE: TextRule = {
   max: 64,
   pattern: /^[^\p{Cc}\p{Cs}]+$/u,
-  says: 'be without control characters',
+  requirement: 'be without control characters',
 };
-const CURRENCY: TextRule = { max: 3, pattern: /^[A-Za-z]{3}$/, says: 'be an ISO 4217 currency code' };
+const CURRENCY: TextRule = { max: 3, pattern: /^[A-Za-z]{3}$/, requirement: 'be an ISO 4217 currency code' };
 /** Free text of a network or a gateway; only its first words are ever looked at. */
 const REASON: TextRule = { max: 1000 };
 /** Shown to the customer. */
-const DESCRIPTION: TextRule = { max: 200, pattern: /^\P{Cc}*$/u, says: 'be one line of text' };
+const DESCRIPTION: TextRule = { max: 200, pattern: /^\P{Cc}*$/u, requirement: 'be one line of text' };
 
 /**
  * The message, its times in UTC, its ids in lower case, its currency in capitals, unknown fields left out; or every
  * problem at once. Whether customer, method and amount fit together, the graph says.
  */
-export function validatePaymentFailed(input: unknown): { ok: true; message: PaymentFailed } | Refused {
-  const checked = check(input, readPaymentFailed);
+export function validatePaymentFailed(input: unknown): { ok: true; message: PaymentFailed } | ValidationFailure {
+  const checked = validate(input, readPaymentFailed);
   return checked.ok ? { ok: true, message: checked.value } : checked;
 }
 
 /** The message of `paymentSettled`, by the same rules. */
-export function validatePaymentSettled(input: unknown): { ok: true; message: PaymentSettled } | Refused {
-  const checked = check(input, readPaymentSettled);
+export function validatePaymentSettled(input: unknown): { ok: true; message: PaymentSettled } | ValidationFailure {
+  const checked = validate(input, readPaymentSettled);
   return checked.ok ? { ok: true, message: checked.value } : checked;
 }
 
 function readPaymentFailed(fields: FieldReader): PaymentFailed {
-  return withoutAbsent({
-    event_id: fields.requiredText('event_id', FOREIGN_ID),
+  return omitUndefined({
+    event_id: fields.requiredText('event_id', EXTERNAL_ID),
     payment_id: fields.requiredText('payment_id', PAYMENT_ID),
     customer_id: fields.requiredUuid('customer_id'),
     payment_method_id: fields.requiredUuid('payment_method_id'),
@@ -43,7 +43,7 @@ function readPaymentFailed(fields: FieldReader): PaymentFailed {
     kind: fields.requiredOneOf('kind', ['recurring', 'one_time']),
     occurred_at: fields.requiredTimestamp('occurred_at'),
     status: fields.oneOf('status', ['declined', 'unknown', 'pending']),
-    gateway_payment_ref: fields.text('gateway_payment_ref', FOREIGN_ID),
+    gateway_payment_ref: fields.text('gateway_payment_ref', EXTERNAL_ID),
     network: fields.oneOf('network', NETWORKS),
     network_code: fields.text('network_code', CODE),
     network_advice_code: fields.text('network_advice_code', CODE),
@@ -56,17 +56,17 @@ function readPaymentFailed(fields: FieldReader): PaymentFailed {
 }
 
 function readPaymentSettled(fields: FieldReader): PaymentSettled {
-  return withoutAbsent({
-    event_id: fields.requiredText('event_id', FOREIGN_ID),
+  return omitUndefined({
+    event_id: fields.requiredText('event_id', EXTERNAL_ID),
     payment_id: fields.requiredText('payment_id', PAYMENT_ID),
     customer_id: fields.requiredUuid('customer_id'),
     settled_at: fields.requiredTimestamp('settled_at'),
-    gateway_payment_ref: fields.text('gateway_payment_ref', FOREIGN_ID),
+    gateway_payment_ref: fields.text('gateway_payment_ref', EXTERNAL_ID),
   });
 }
 
 function readCurrency(fields: FieldReader): string {
   const currency = fields.requiredText('currency', CURRENCY).toUpperCase();
-  if (currency !== '' && !isCurrency(currency)) fields.refuse('currency', `must ${CURRENCY.says}`);
+  if (currency !== '' && !isCurrency(currency)) fields.refuse('currency', `must ${CURRENCY.requirement}`);
   return currency;
 }

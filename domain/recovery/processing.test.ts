@@ -6,7 +6,7 @@ import { decide } from './decide.ts';
 import { describe } from './describe.ts';
 import { evolve } from './evolve.ts';
 import type { Fact, RecoveryState } from './state.ts';
-import { DAY, HOUR, label, MINUTE, NOW, play, snapshot } from './testing.ts';
+import { DAY, HOUR, label, MINUTE, NOW, runUntilWait, snapshot } from './recovery-fixtures.ts';
 
 const lookedUp = (payment: Extract<Fact, { fact: 'looked_up' }>['payment'], at = NOW): Fact => ({
   fact: 'looked_up',
@@ -20,7 +20,7 @@ test('it is read again after an hour, a day, daily, and only then a person is as
   const read: number[] = [];
   for (;;) {
     expect(describe(state, now)).toMatchObject({ state: 'pending', next: { action: 'poll' } });
-    state = play(state, {}, now).state;
+    state = runUntilWait(state, {}, now).state;
     const step = decide(state, now);
     if (step.do !== 'wait' || step.until === undefined) throw new Error(`it does ${label(step)}`);
     now = step.until;
@@ -30,19 +30,19 @@ test('it is read again after an hour, a day, daily, and only then a person is as
     if (!state.processing) break;
   }
   expect(read).toEqual([NOW + HOUR, NOW + HOUR + DAY, NOW + HOUR + 2 * DAY]);
-  expect(play(state, {}, now).done).toEqual(['review gateway_payment_processing', 'wait for review']);
+  expect(runUntilWait(state, {}, now).done).toEqual(['review gateway_payment_processing', 'wait for review']);
 });
 
 test('news of it is looked into at once', () => {
-  const heard = evolve(processing(), { fact: 'charge_heard', at: NOW + MINUTE });
-  expect(label(decide(heard, NOW + MINUTE))).toBe('look_up');
-  const paid = evolve(heard, lookedUp('succeeded', NOW + MINUTE));
+  const rechecking = evolve(processing(), { fact: 'charge_heard', at: NOW + MINUTE });
+  expect(label(decide(rechecking, NOW + MINUTE))).toBe('look_up');
+  const paid = evolve(rechecking, lookedUp('succeeded', NOW + MINUTE));
   expect(label(decide(paid, NOW + MINUTE))).toBe('close paid_elsewhere by gateway_payment_succeeded');
 });
 
 test('returned by the bank, it is the recovery’s payment, and the days are not taken from the window', () => {
   const state = evolve(processing(), lookedUp('adopted', NOW + 5 * DAY));
-  expect(play(state, {}, NOW + 5 * DAY).done).toContain('claim a:1');
+  expect(runUntilWait(state, {}, NOW + 5 * DAY).done).toContain('claim a:1');
   expect(state.closes_at).toBe(NOW + 19 * DAY);
 });
 

@@ -5,7 +5,7 @@ import type { RecoverySnapshot } from './claims.ts';
 import { BLOCKED_RETRY_MS, decide } from './decide.ts';
 import { describe as statusOf } from './describe.ts';
 import { begin } from './begin.ts';
-import { TECH_RETRY_MS } from './course.ts';
+import { TECH_RETRY_MS } from './strategy.ts';
 import { evolve } from './evolve.ts';
 import type { Fact } from './state.ts';
 import type { AttemptState } from './status.ts';
@@ -18,18 +18,18 @@ import {
   label,
   NOW,
   type Outcome,
-  play,
+  runUntilWait,
   recorded,
   snapshot,
-} from './testing.ts';
+} from './recovery-fixtures.ts';
 
 test('a soft decline charges the first alternative, tells the customer and ends', () => {
-  const { done } = play(begin(snapshot()), {});
+  const { done } = runUntilWait(begin(snapshot()), {});
   expect(done).toEqual(['claim a:1', 'charge a', 'record approved', 'notify recovered', 'finish']);
 });
 
 test('a declined alternative is followed by the next one, and the customer hears only of the success', () => {
-  const { done } = play(begin(snapshot()), { a: { state: 'declined', class: 'LATER' } });
+  const { done } = runUntilWait(begin(snapshot()), { a: { state: 'declined', class: 'LATER' } });
   expect(done).toEqual([
     'claim a:1',
     'charge a',
@@ -52,13 +52,13 @@ test.each<[DeclineClass, string[]]>([
   ['AUTH', ['claim a:1', 'charge a', 'record approved', 'notify recovered', 'finish']],
   ['TECH', ['wait']],
 ])('a failure of class %s takes the course of its class', (failureClass, expected) => {
-  expect(play(begin(snapshot({}, failureClass)), {}).done).toEqual(expected);
+  expect(runUntilWait(begin(snapshot({}, failureClass)), {}).done).toEqual(expected);
 });
 
 test('TECH tries the failed method once more after a minute, then the cascade', () => {
   const state = begin(snapshot({}, 'TECH'));
   expect(decide(state, NOW + TECH_RETRY_MS - 1)).toEqual({ do: 'wait', until: NOW + TECH_RETRY_MS });
-  const { done } = play(state, { failed: { state: 'declined', class: 'TECH' } }, NOW + TECH_RETRY_MS);
+  const { done } = runUntilWait(state, { failed: { state: 'declined', class: 'TECH' } }, NOW + TECH_RETRY_MS);
   expect(done).toEqual([
     'claim failed:1',
     'charge failed',
@@ -77,32 +77,32 @@ test.each<[DeclineClass, string]>([
   ['CONFIG', 'review rule:CONFIG'],
   ['UNKNOWN', 'review rule:UNKNOWN'],
 ])('class %s on an alternative ends the cascade', (declineClass, next) => {
-  const { done } = play(begin(snapshot()), { a: { state: 'declined', class: declineClass } });
+  const { done } = runUntilWait(begin(snapshot()), { a: { state: 'declined', class: declineClass } });
   expect(done.join()).toContain(`claim a:1,charge a,record declined,${next}`);
   expect(done).not.toContain('claim b:1');
 });
 
 test('an unknown charge is asked about, and never followed by another card', () => {
-  const { done, state } = play(begin(snapshot()), { a: { state: 'unknown' } });
+  const { done, state } = runUntilWait(begin(snapshot()), { a: { state: 'unknown' } });
   expect(done).toEqual(['claim a:1', 'charge a', 'record unknown', 'find_out', 'wait']);
   expect(statusOf(state, NOW)).toMatchObject({ state: 'unknown', next: { action: 'poll' } });
 });
 
 test('a pending charge waits for its result; no other method meanwhile', () => {
-  const { done, state } = play(begin(snapshot()), { a: { state: 'pending' } });
+  const { done, state } = runUntilWait(begin(snapshot()), { a: { state: 'pending' } });
   expect(done).toEqual(['claim a:1', 'charge a', 'record pending', 'wait']);
   expect(decide(state, NOW)).toEqual({ do: 'wait', until: NOW + HOUR });
   expect(statusOf(state, NOW)).toMatchObject({ state: 'pending', next: { action: 'poll' } });
 });
 
 test('an alternative that is dead for good only drops out of the cascade', () => {
-  const { done } = play(begin(snapshot()), { a: { state: 'declined', class: 'HARD' } });
+  const { done } = runUntilWait(begin(snapshot()), { a: { state: 'declined', class: 'HARD' } });
   expect(done).toContain('claim b:1');
 });
 
 test('with cascadeOnHard a hard decline goes on to the alternatives', () => {
   const policy = { ...snapshot().policy, cascadeOnHard: true };
-  expect(play(begin(snapshot({ policy }, 'HARD')), {}).done[0]).toBe('claim a:1');
+  expect(runUntilWait(begin(snapshot({ policy }, 'HARD')), {}).done[0]).toBe('claim a:1');
 });
 
 test.each<[string, Partial<RecoverySnapshot>, Record<string, Outcome>, string]>([
@@ -122,32 +122,32 @@ test.each<[string, Partial<RecoverySnapshot>, Record<string, Outcome>, string]>(
 ])(
   'after a cascade without success (%s) the customer is told once and the recovery stays open',
   (_, changes, outcomes, notice) => {
-    const { done } = play(begin(snapshot(changes)), outcomes);
+    const { done } = runUntilWait(begin(snapshot(changes)), outcomes);
     expect(done.filter((step) => step.startsWith('notify'))).toEqual([notice]);
     expect(done.at(-1)).toMatch(/^wait for/);
   },
 );
 
 test('a method that the customer adds is tried at once', () => {
-  const { state } = play(begin(snapshot({ alternatives: [] })), {});
-  const { done } = play(evolve(state, { fact: 'method_added', payment_method_id: 'new' }), {}, NOW + HOUR);
+  const { state } = runUntilWait(begin(snapshot({ alternatives: [] })), {});
+  const { done } = runUntilWait(evolve(state, { fact: 'method_added', payment_method_id: 'new' }), {}, NOW + HOUR);
   expect(done).toEqual(['claim new:1', 'charge new', 'record approved', 'notify recovered', 'finish']);
 });
 
 test('when the window is over the obligation is exhausted and the customer hears of it', () => {
-  const { state } = play(begin(snapshot({ alternatives: [] })), {});
-  const { done } = play(state, {}, NOW + 14 * DAY);
+  const { state } = runUntilWait(begin(snapshot({ alternatives: [] })), {});
+  const { done } = runUntilWait(state, {}, NOW + 14 * DAY);
   expect(done).toEqual(['close exhausted by window_over', 'notify recovery_ended', 'finish']);
 });
 
 test('without a window the recovery ends with its first cascade, and with one message', () => {
   const policy = { ...snapshot().policy, window: 0 };
-  const { done } = play(begin(snapshot({ alternatives: [], policy, closes_at: NOW })), {});
+  const { done } = runUntilWait(begin(snapshot({ alternatives: [], policy, closes_at: NOW })), {});
   expect(done).toEqual(['notify no_alternative', 'close exhausted by window_over', 'finish']);
 });
 
 test('a payment of a customer who is present is never charged again and nobody is written to', () => {
-  const { done } = play(begin(snapshot({ kind: 'one_time', gateway_payment_ref: 'pi_9' })), {});
+  const { done } = runUntilWait(begin(snapshot({ kind: 'one_time', gateway_payment_ref: 'pi_9' })), {});
   expect(done).toEqual(['close stopped by not_recurring', 'finish']);
 });
 
@@ -155,7 +155,7 @@ test.each(['unknown', 'pending'] as const)(
   'a payment reported as %s without a reference waits for a person',
   (status) => {
     const failure = { ...snapshot().failure, status };
-    expect(play(begin(snapshot({ failure })), {}).done).toEqual([
+    expect(runUntilWait(begin(snapshot({ failure })), {}).done).toEqual([
       `review reported_${status}`,
       'wait for review',
     ]);
@@ -174,7 +174,7 @@ test.each<[Extract<Fact, { fact: 'looked_up' }>['payment'], string]>([
   expect(label(decide(evolve(state, { fact: 'looked_up', payment, at: NOW }), NOW))).toBe(next);
 });
 
-const doubtful = (status: 'declined' | 'unknown' | 'pending') => {
+const unresolvedFailure = (status: 'declined' | 'unknown' | 'pending') => {
   const { failure } = snapshot({}, 'UNKNOWN');
   return { failure: { ...failure, status } };
 };
@@ -187,7 +187,7 @@ test.each<[Extract<Fact, { fact: 'looked_up' }>['payment'], string, string]>([
   ['not_ours', 'review gateway_payment_not_ours', 'UNKNOWN'],
 ])('a failure that nobody is sure of is looked up, and goes on as what it was: %s', (payment, next, as) => {
   for (const status of ['declined', 'unknown', 'pending'] as const) {
-    const state = begin(snapshot({ ...doubtful(status), gateway_payment_ref: 'pi_9' }));
+    const state = begin(snapshot({ ...unresolvedFailure(status), gateway_payment_ref: 'pi_9' }));
     expect(decide(state, NOW)).toEqual({ do: 'look_up', gateway_payment_ref: 'pi_9' });
     expect(statusOf(state, NOW)).toMatchObject({ state: 'unknown', class: 'UNKNOWN' });
     const known = evolve(state, { fact: 'looked_up', payment, at: NOW });
@@ -197,28 +197,28 @@ test.each<[Extract<Fact, { fact: 'looked_up' }>['payment'], string, string]>([
 });
 
 test('found not to be paid, it may pass: with nobody else to charge, the failed method is tried again on the schedule', () => {
-  const named = { ...doubtful('unknown'), gateway_payment_ref: 'pi_9', alternatives: [] };
-  const { done, state } = play(begin(snapshot(named)), {});
+  const named = { ...unresolvedFailure('unknown'), gateway_payment_ref: 'pi_9', alternatives: [] };
+  const { done, state } = runUntilWait(begin(snapshot(named)), {});
   expect(done).toEqual(['look_up', 'notify no_alternative', 'wait for method']);
-  expect(play(state, {}, NOW + DAY).done).toContain('claim failed:1');
+  expect(runUntilWait(state, {}, NOW + DAY).done).toContain('claim failed:1');
 });
 
 test('a run that takes over after the look-up goes on with the cascade', () => {
   for (const status of ['declined', 'unknown', 'pending'] as const) {
-    const state = begin(snapshot({ ...doubtful(status), looked_up: true }));
+    const state = begin(snapshot({ ...unresolvedFailure(status), looked_up: true }));
     expect(label(decide(state, NOW))).toBe('claim a:1');
   }
 });
 
 test('STOP heard between claim and charge voids the claim instead of charging', () => {
-  const begun = evolve(begin(snapshot()), {
+  const claimedState = evolve(begin(snapshot()), {
     fact: 'claim_answered',
-    candidate: { payment_method_id: 'a', not_before: 0, why: 'alternative' },
+    candidate: { payment_method_id: 'a', not_before: 0, reason: 'alternative' },
     claim: claimed('a', 1),
     at: NOW,
   });
-  const stopped = evolve(begun, { fact: 'noted', recovery: snapshot({}, 'STOP') });
-  const { done } = play(stopped, {});
+  const stopped = evolve(claimedState, { fact: 'noted', recovery: snapshot({}, 'STOP') });
+  const { done } = runUntilWait(stopped, {});
   expect(done).toEqual(['record not_sent', 'close stopped by rule:STOP', 'notify payment_stopped', 'finish']);
 });
 
@@ -230,7 +230,7 @@ test('a newer failure of another class does not change the course', () => {
 test('blocked by another obligation it waits, says so, and goes on when the claim is freed', () => {
   const state = evolve(begin(snapshot()), {
     fact: 'claim_answered',
-    candidate: { payment_method_id: 'a', not_before: 0, why: 'alternative' },
+    candidate: { payment_method_id: 'a', not_before: 0, reason: 'alternative' },
     claim: { result: 'blocked', by: 'invoice-2', since: NOW, what: 'customer' },
     at: NOW,
   });
@@ -241,7 +241,7 @@ test('blocked by another obligation it waits, says so, and goes on when the clai
 });
 
 test('a refused claim passes to the next method; a suspended customer waits', () => {
-  const candidate = { payment_method_id: 'a', not_before: 0, why: 'alternative' } as const;
+  const candidate = { payment_method_id: 'a', not_before: 0, reason: 'alternative' } as const;
   const refuse = (rule: string) =>
     evolve(begin(snapshot()), {
       fact: 'claim_answered',
@@ -319,14 +319,14 @@ test('the gateway’s own word on when to come back is obeyed, and spread out, t
 test('an attempt that found the payment cancelled is followed by another, on purpose only if a person says so', () => {
   const found = (rule: string) => {
     const { attempt: voided, ...rest } = recorded('a', 1, 'void');
-    const told = { ...rest, attempt: { ...voided, rule } };
-    return evolve(begin(snapshot()), { fact: 'attempt_recorded', recorded: told, at: NOW });
+    const recordedVoid = { ...rest, attempt: { ...voided, rule } };
+    return evolve(begin(snapshot()), { fact: 'attempt_recorded', recorded: recordedVoid, at: NOW });
   };
   expect(label(decide(found('payment_cancelled'), NOW + 10_000))).toBe('claim a:2');
-  const { done, state } = play(found('payment_withdrawn'), {}, NOW + 10_000);
+  const { done, state } = runUntilWait(found('payment_withdrawn'), {}, NOW + 10_000);
   expect(done).toEqual(['review payment_withdrawn', 'wait for review']);
-  const goOn = evolve(state, { fact: 'retry_now', alternatives: ['a', 'b'], at: NOW + HOUR });
-  expect(label(decide(goOn, NOW + HOUR))).toBe('claim a:2');
+  const retried = evolve(state, { fact: 'retry_now', alternatives: ['a', 'b'], at: NOW + HOUR });
+  expect(label(decide(retried, NOW + HOUR))).toBe('claim a:2');
 });
 
 test('a run that finds an unresolved attempt of an earlier run finds out, once the claim is over, and does not charge', () => {
@@ -355,12 +355,12 @@ test('whatever the classes and outcomes: at most one approval, and nothing is cl
         const table = Object.fromEntries([...methods, 'failed'].map((method, i) => [method, outcomes[i]!]));
         const base = snapshot({ alternatives: methods }, failureClass);
         const state = begin({ ...base, policy: { ...base.policy, cascadeOnHard } });
-        const { done, state: last } = play(state, table, NOW + TECH_RETRY_MS);
+        const { done, state: last } = runUntilWait(state, table, NOW + TECH_RETRY_MS);
         const charged = done.filter((step) => step.startsWith('charge ')).map((step) => step.slice(7));
         expect(new Set(charged).size).toBe(charged.length);
         const ends = (method: string) => {
-          const { state: became, class: declineClass } = table[method]!;
-          return became !== 'declined' || ['STOP', 'FRAUD', 'CONFIG', 'UNKNOWN'].includes(declineClass!);
+          const { state: newState, class: declineClass } = table[method]!;
+          return newState !== 'declined' || ['STOP', 'FRAUD', 'CONFIG', 'UNKNOWN'].includes(declineClass!);
         };
         for (const method of charged.slice(0, -1)) expect(ends(method)).toBe(false);
         const approvals = last.attempts.filter((one) => one.state === 'approved').length;

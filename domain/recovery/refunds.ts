@@ -4,7 +4,7 @@ import type { RefundRetry } from './events.ts';
 
 const DAY_MS = 24 * 3_600_000;
 /** Then a person must. */
-const TRIED_FOR_MS = 7 * DAY_MS;
+const RETRY_PERIOD_MS = 7 * DAY_MS;
 
 /**
  * Daily for a week from its first failure on. @param now epoch milliseconds
@@ -13,8 +13,8 @@ const TRIED_FOR_MS = 7 * DAY_MS;
  */
 export function retryOfRefund(now: number, since?: string, { final = false } = {}): RefundRetry {
   const first = since ?? new Date(now).toISOString();
-  const over = final || now - Date.parse(first) >= TRIED_FOR_MS;
-  return { since: first, next_at: over ? null : new Date(now + DAY_MS).toISOString() };
+  const gaveUp = final || now - Date.parse(first) >= RETRY_PERIOD_MS;
+  return { since: first, next_at: gaveUp ? null : new Date(now + DAY_MS).toISOString() };
 }
 
 /** What came of trying to give a second success back. */

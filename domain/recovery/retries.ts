@@ -27,7 +27,7 @@ function retryAfter(decline: Decline, { retry }: RecoveryPolicy): Candidate[] {
   const slot = schedule.map((wait) => decline.first_at + wait).find((at) => at > decline.at);
   if (slot === undefined) return [];
   const not_before = Math.max(slot, decline.not_before ?? 0);
-  return [{ payment_method_id: decline.payment_method_id, not_before, why: 'retry' }];
+  return [{ payment_method_id: decline.payment_method_id, not_before, reason: 'retry' }];
 }
 
 /**
@@ -59,8 +59,8 @@ export function retryOf(
 /** What is left of the schedules where a run begins: of the failed method, and of those that declined since. */
 export function retriesOf(recovery: RecoverySnapshot): Candidate[] {
   const { failed_payment_method_id, failure, opened_at, policy } = recovery;
-  const own = new Map<string, AttemptStatus>();
-  for (const attempt of declinedSince(recovery)) own.set(attempt.payment_method_id, attempt);
+  const declinedByMethod = new Map<string, AttemptStatus>();
+  for (const attempt of declinedSince(recovery)) declinedByMethod.set(attempt.payment_method_id, attempt);
   const reported: Decline = {
     payment_method_id: failed_payment_method_id,
     class: failure.class,
@@ -69,8 +69,8 @@ export function retriesOf(recovery: RecoverySnapshot): Candidate[] {
     ...(failure.not_before === undefined ? {} : { not_before: failure.not_before }),
   };
   return [
-    ...(own.has(failed_payment_method_id) ? [] : retryAfter(reported, policy)),
-    ...[...own.values()].flatMap((attempt) =>
+    ...(declinedByMethod.has(failed_payment_method_id) ? [] : retryAfter(reported, policy)),
+    ...[...declinedByMethod.values()].flatMap((attempt) =>
       retryAfter(
         {
           payment_method_id: attempt.payment_method_id,

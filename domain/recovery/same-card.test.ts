@@ -36,8 +36,8 @@ const reported = (id: string, at: number, more: Partial<ObligationAttempt> = {})
 
 /** Is the twin refused? It changed an hour before the decline, unless said otherwise. */
 function refused(attempts: ObligationAttempt[], changed_at = OPENED, wallet = [token('a'), token('twin')]) {
-  const twin = wallet.find((one) => one.payment_method_id === 'twin') ?? token('twin');
-  return isDeclinedCard({ ...twin, changed_at }, obligation, attempts, wallet);
+  const otherToken = wallet.find((one) => one.payment_method_id === 'twin') ?? token('twin');
+  return isDeclinedCard({ ...otherToken, changed_at }, obligation, attempts, wallet);
 }
 
 describe('a token whose card has declined through another one', () => {

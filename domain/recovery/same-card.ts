@@ -3,7 +3,7 @@
  * teaches'): the issuer would be asked the same question once more.
  */
 
-import { isOfTokenAlone } from '../decline/ceilings.ts';
+import { isTokenOnly } from '../decline/ceilings.ts';
 import type { DeclineClass } from '../decline/classify.ts';
 import type { AttemptState } from './status.ts';
 
@@ -50,11 +50,11 @@ export function isDeclinedCard(
 ): boolean {
   const { payment_method_id, instrument_fingerprint: card, changed_at } = token;
   if (card === null) return false;
-  const since = beganAt(obligation, attempts);
+  const since = openingStart(obligation, attempts);
   const last = attempts
     .filter((one) => one.instrument_fingerprint === card && one.state === 'declined')
     .filter(
-      (one) => !isOfTokenAlone({ ...one, at: declinedAt(one) }) && Date.parse(one.claimed_at) >= since(one),
+      (one) => !isTokenOnly({ ...one, at: declinedAt(one) }) && Date.parse(one.claimed_at) >= since(one),
     )
     .at(-1);
   if (last === undefined || last.payment_method_id === payment_method_id) return false;
@@ -65,7 +65,7 @@ export function isDeclinedCard(
       return false;
     case 'LATER':
     case 'TECH':
-      return wallet.some((one) => one.payment_method_id === last.payment_method_id && goesOn(one, card));
+      return wallet.some((one) => one.payment_method_id === last.payment_method_id && isStillChargeable(one, card));
     default:
       return true;
   }
@@ -76,7 +76,7 @@ function declinedAt({ resolved_at, claimed_at }: ObligationAttempt): number {
 }
 
 /** Can the token still be charged by its schedule, and the same card through it? */
-function goesOn(token: WalletToken, card: string): boolean {
+function isStillChargeable(token: WalletToken, card: string): boolean {
   const { status, removed_at, off_session_consent } = token;
   return (
     token.instrument_fingerprint === card && status === 'active' && removed_at === null && off_session_consent
@@ -84,7 +84,7 @@ function goesOn(token: WalletToken, card: string): boolean {
 }
 
 /** From when on an attempt belongs to this opening: the failure that opened it was reported after it happened. */
-function beganAt(
+function openingStart(
   { opened_at, failed_payment_method_id }: { opened_at: string; failed_payment_method_id?: string },
   attempts: readonly ObligationAttempt[],
 ): (attempt: ObligationAttempt) => number {

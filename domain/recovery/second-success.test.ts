@@ -6,13 +6,13 @@ import { decide } from './decide.ts';
 import { describe } from './describe.ts';
 import { evolve } from './evolve.ts';
 import type { Fact, RecoveryState } from './state.ts';
-import { attempt, DAY, HOUR, keyOf, MINUTE, NOW, play, recorded, snapshot } from './testing.ts';
+import { attempt, DAY, HOUR, keyOf, MINUTE, NOW, runUntilWait, recorded, snapshot } from './recovery-fixtures.ts';
 
 const KEY = keyOf('a', 1);
 const lost = { result: 'unknown', reason: 'no answer' } as const;
 
 /** A charge whose answer was lost: the gateway is to be asked at once. */
-function inDoubt(): RecoveryState {
+function unresolvedCharge(): RecoveryState {
   const charged = begin(snapshot({ alternatives: ['a'], attempts: [attempt('a', 1, 'unknown')] }));
   return evolve(charged, { fact: 'charge_heard', at: NOW });
 }
@@ -23,7 +23,7 @@ const approvedLate = (): Fact[] => [
 ];
 
 test('with a settlement the obligation is closed before a charge in doubt is asked about, so that it counts as the second', () => {
-  const settled = evolve(inDoubt(), { fact: 'settled', payment_ref: 'pi_2' });
+  const settled = evolve(unresolvedCharge(), { fact: 'settled', payment_ref: 'pi_2' });
   expect(decide(settled, NOW)).toMatchObject({ do: 'close', ending: { outcome: 'paid_elsewhere' } });
 });
 
@@ -33,42 +33,42 @@ test.each<[string, Fact]>([
   ['paused', { fact: 'paused' }],
   ['suspended', { fact: 'customer_status', status: 'suspended', at: NOW }],
 ])('a lost request is not sent again once the recovery is %s', (_, fact) => {
-  expect(decide(inDoubt(), NOW)).toEqual({ do: 'find_out', key: KEY });
-  expect(decide(evolve(inDoubt(), fact), NOW)).toEqual({ do: 'find_out', key: KEY, only_read: true });
+  expect(decide(unresolvedCharge(), NOW)).toEqual({ do: 'find_out', key: KEY });
+  expect(decide(evolve(unresolvedCharge(), fact), NOW)).toEqual({ do: 'find_out', key: KEY, only_read: true });
 });
 
 test('a settlement is heard although the recovery is about to end otherwise, and a charge in doubt goes back', () => {
-  const cancelled = evolve(inDoubt(), { fact: 'cancelled' });
+  const cancelled = evolve(unresolvedCharge(), { fact: 'cancelled' });
   const settled = evolve(cancelled, { fact: 'settled', payment_ref: 'pi_2' });
-  const { state } = play(settled, {});
+  const { state } = runUntilWait(settled, {});
   expect(state).toMatchObject({ closed: true, ending: { outcome: 'paid_elsewhere' } });
   const paidTwice = approvedLate().reduce(evolve, state);
-  expect(play(paidTwice, {}).done).toContain('refund');
+  expect(runUntilWait(paidTwice, {}).done).toContain('refund');
 });
 
 test('news that could not be looked into is not forgotten: the gateway is asked again until it answers', () => {
   const paid = { state: 'paid_elsewhere', rule: 'settled', attempts: [attempt('a', 1, 'declined')] } as const;
-  const heard = evolve(begin(snapshot({ ...paid, attempts: [...paid.attempts] })), {
+  const rechecking = evolve(begin(snapshot({ ...paid, attempts: [...paid.attempts] })), {
     fact: 'charge_heard',
     key: KEY,
     at: NOW,
   });
-  const away = evolve(heard, { fact: 'found_out', key: KEY, found: lost, at: NOW });
+  const away = evolve(rechecking, { fact: 'found_out', key: KEY, found: lost, at: NOW });
   expect(decide(away, NOW)).toEqual({ do: 'wait', until: NOW + 5 * MINUTE });
   expect(describe(away, NOW)).toMatchObject({ state: 'done', outcome: 'paid_elsewhere' });
   expect(describe(away, NOW)).not.toHaveProperty('next');
   expect(decide(away, NOW + 5 * MINUTE)).toEqual({ do: 'find_out', key: KEY });
   const paidTwice = approvedLate().reduce(evolve, away);
-  expect(play(paidTwice, {}).done).toContain('refund');
+  expect(runUntilWait(paidTwice, {}).done).toContain('refund');
 });
 
 test('an open recovery goes on while news waits for the gateway, and asks in between', () => {
-  const { state } = play(
+  const { state } = runUntilWait(
     begin(snapshot({ attempts: [attempt('a', 1, 'declined', 'AUTH')], alternatives: [] })),
     {},
   );
-  const heard = evolve(state, { fact: 'charge_heard', key: KEY, at: NOW });
-  const away = evolve(heard, { fact: 'found_out', key: KEY, found: lost, at: NOW });
+  const rechecking = evolve(state, { fact: 'charge_heard', key: KEY, at: NOW });
+  const away = evolve(rechecking, { fact: 'found_out', key: KEY, found: lost, at: NOW });
   expect(decide(away, NOW)).toMatchObject({ do: 'wait', until: NOW + 5 * MINUTE, for: 'authentication' });
   let current = away;
   for (let asked = 0; asked < 40; asked++) {
@@ -86,7 +86,7 @@ test('a charge in doubt whose payment succeeded through an earlier attempt is ov
     at: NOW,
   });
   const done = evolve(asked, { fact: 'attempt_recorded', recorded: recorded('b', 1, 'approved'), at: NOW });
-  expect(play(done, {}, NOW + 2 * HOUR).done).toEqual(['notify recovered', 'finish']);
+  expect(runUntilWait(done, {}, NOW + 2 * HOUR).done).toEqual(['notify recovered', 'finish']);
   expect(done.attempts).toMatchObject([
     { payment_method_id: 'b', state: 'approved' },
     { payment_method_id: 'a', state: 'void', rule: 'paid_by_another_attempt' },
@@ -94,13 +94,13 @@ test('a charge in doubt whose payment succeeded through an earlier attempt is ov
 });
 
 test('a payment that was settled while a charge was in doubt is still cancelled by a run that takes over', () => {
-  const over = { state: 'paid_elsewhere', rule: 'settled', attempts: [attempt('a', 1, 'unknown')] } as const;
-  const resumed = begin(snapshot({ ...over, attempts: [...over.attempts] }));
+  const closedWhileUnresolved = { state: 'paid_elsewhere', rule: 'settled', attempts: [attempt('a', 1, 'unknown')] } as const;
+  const resumed = begin(snapshot({ ...closedWhileUnresolved, attempts: [...closedWhileUnresolved.attempts] }));
   const known: Fact[] = [
     { fact: 'found_out', key: KEY, found: { result: 'declined', codes: {} }, at: NOW + HOUR },
     { fact: 'attempt_recorded', recorded: recorded('a', 1, 'declined', 'LATER'), at: NOW + HOUR },
   ];
-  expect(play(known.reduce(evolve, resumed), {}, NOW + HOUR).done).toEqual(['cancel_payment', 'finish']);
+  expect(runUntilWait(known.reduce(evolve, resumed), {}, NOW + HOUR).done).toEqual(['cancel_payment', 'finish']);
 });
 
 test('the time in which a charge was in doubt is not taken from the window when a run takes over', () => {
@@ -114,13 +114,13 @@ test('the time in which a charge was in doubt is not taken from the window when 
 });
 
 test('a person’s word about a charge in doubt does not overtake a settlement that was heard before', () => {
-  const settled = evolve(inDoubt(), { fact: 'settled', payment_ref: 'pi_2' });
-  const said = evolve(settled, { fact: 'resolved_by_person', key: KEY, result: 'approved' });
-  expect(play(said, {}).done.slice(0, 2)).toEqual(['close paid_elsewhere by settled', 'record approved']);
+  const settled = evolve(unresolvedCharge(), { fact: 'settled', payment_ref: 'pi_2' });
+  const resolved = evolve(settled, { fact: 'resolved_by_person', key: KEY, result: 'approved' });
+  expect(runUntilWait(resolved, {}).done.slice(0, 2)).toEqual(['close paid_elsewhere by settled', 'record approved']);
 });
 
 test('a settlement by a wrong payment is left to a person, also once the charge in doubt is known not to have paid', () => {
-  const wrong = evolve(inDoubt(), {
+  const wrong = evolve(unresolvedCharge(), {
     fact: 'settlement_in_review',
     rule: 'settlement_mismatch',
     at: NOW,
@@ -131,12 +131,12 @@ test('a settlement by a wrong payment is left to a person, also once the charge 
     { fact: 'attempt_recorded', recorded: recorded('a', 1, 'declined', 'LATER'), at: NOW },
   ];
   const known = declined.reduce(evolve, wrong);
-  expect(play(known, {}).done).toEqual(['wait for review']);
+  expect(runUntilWait(known, {}).done).toEqual(['wait for review']);
   expect(describe(known, NOW)).toMatchObject({ state: 'needs_review', waiting_for: 'review' });
   const paid = approvedLate().map((fact) =>
     fact.fact === 'attempt_recorded' ? { ...fact, recorded: recorded('a', 1, 'approved') } : fact,
   );
-  expect(play(paid.reduce(evolve, wrong), {}).done).toEqual(['notify recovered', 'finish']);
+  expect(runUntilWait(paid.reduce(evolve, wrong), {}).done).toEqual(['notify recovered', 'finish']);
 });
 
 test.each([
@@ -155,7 +155,7 @@ test.each([
       { fact: 'attempt_recorded', recorded: recorded('a', 1, 'approved'), at: NOW },
       { fact: 'crossed', key, ending },
     ];
-    const { done } = play(paid.reduce(evolve, inDoubt()), {});
+    const { done } = runUntilWait(paid.reduce(evolve, unresolvedCharge()), {});
     expect(done.filter((step) => step.startsWith('notify'))).toEqual(notices.map((one) => `notify ${one}`));
   },
 );

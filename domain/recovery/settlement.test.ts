@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import type { GatewayPayment } from '../ports.ts';
-import { evidenceOf, type Owed } from './settlement.ts';
+import { evidenceOf, type ExpectedPayment } from './settlement.ts';
 
-const owed: Owed = {
+const expected: ExpectedPayment = {
   payment_id: 'invoice-1',
   amount: 4900,
   currency: 'USD',
@@ -59,7 +59,7 @@ test.each<[string, GatewayPayment | undefined, ReturnType<typeof evidenceOf>]>([
   ['that is on its way', payment({ state: 'processing' }), 'not_paid'],
   ['of the obligation itself', payment({ gateway_ref: 'pi_own', gateway_customer_ref: 'cus_0' }), 'paid'],
 ])('a payment %s', (_, named, evidence) => {
-  expect(evidenceOf(named, owed)).toBe(evidence);
+  expect(evidenceOf(named, expected)).toBe(evidence);
 });
 
 test('of a payment that Persona does not know yet, only the customer can be compared', () => {

@@ -10,7 +10,7 @@ export const SETTLEMENT_MISMATCH = 'settlement_mismatch';
  * Does a review by this rule stay when a settlement leads to another one? It says as much already, or that the obligation
  * is to end. Any other reason may pass, or be mended for many payments at once; the settlement only a person can judge.
  */
-export function outlastsSettlements(rule: string): boolean {
+export function outranksSettlementReview(rule: string): boolean {
   return [SETTLEMENT_MISMATCH, PAYMENT_CAME_BACK, PAYMENT_NOT_CANCELLABLE].includes(rule);
 }
 
@@ -22,7 +22,7 @@ export function outlastsSettlements(rule: string): boolean {
 export type SettlementEvidence = 'word' | 'paid' | 'came_back' | 'not_paid' | 'of_another';
 
 /** What an obligation asks of a payment; absent: not known yet. */
-export interface Owed {
+export interface ExpectedPayment {
   payment_id: string;
   /** Minor units. */
   amount?: number;
@@ -35,37 +35,37 @@ export interface Owed {
 }
 
 /** A payment that was charged so long before the failure was for something else: last month's, of the same amount. */
-const CHARGED_BEFORE_MS = 86_400_000;
+const MAX_CHARGE_AGE_MS = 86_400_000;
 
 /** @param payment as the gateway has it now; `undefined`: none is named, or the gateway does not know it */
-export function evidenceOf(payment: GatewayPayment | undefined, owed: Owed): SettlementEvidence {
+export function evidenceOf(payment: GatewayPayment | undefined, expected: ExpectedPayment): SettlementEvidence {
   if (payment === undefined) return 'word';
-  if (!isOwn(payment, owed) && !isOwedBy(payment, owed)) return 'of_another';
+  if (!isOwn(payment, expected) && !matchesExpected(payment, expected)) return 'of_another';
   if (payment.state !== 'succeeded') return 'not_paid';
   return payment.came_back === undefined ? 'paid' : 'came_back';
 }
 
 /** Its customer may have had another reference when it was made. */
-function isOwn(payment: GatewayPayment, { gateway_ref }: Owed): boolean {
+function isOwn(payment: GatewayPayment, { gateway_ref }: ExpectedPayment): boolean {
   return payment.gateway_ref === gateway_ref;
 }
 
-function isOwedBy(payment: GatewayPayment, owed: Owed): boolean {
-  const named = payment.payment_id === owed.payment_id;
+function matchesExpected(payment: GatewayPayment, expected: ExpectedPayment): boolean {
+  const namesObligation = payment.payment_id === expected.payment_id;
   // A payment link may charge a guest: then the metadata must name the obligation.
   const customer = payment.gateway_customer_ref;
-  const ofCustomer = customer === undefined ? named : customer === owed.gateway_customer_ref;
+  const isSameCustomer = customer === undefined ? namesObligation : customer === expected.gateway_customer_ref;
   return (
-    ofCustomer &&
-    (payment.payment_id === undefined || named) &&
-    (owed.amount === undefined || payment.amount === owed.amount) &&
-    (owed.currency === undefined || payment.currency.toUpperCase() === owed.currency) &&
-    (named || !isOlder(payment, owed))
+    isSameCustomer &&
+    (payment.payment_id === undefined || namesObligation) &&
+    (expected.amount === undefined || payment.amount === expected.amount) &&
+    (expected.currency === undefined || payment.currency.toUpperCase() === expected.currency) &&
+    (namesObligation || !isTooOld(payment, expected))
   );
 }
 
 /** Metadata that name the obligation say more than its age. */
-function isOlder({ charged_at }: GatewayPayment, { opened_at }: Owed): boolean {
+function isTooOld({ charged_at }: GatewayPayment, { opened_at }: ExpectedPayment): boolean {
   if (charged_at === undefined || opened_at === undefined) return false;
-  return charged_at < Date.parse(opened_at) - CHARGED_BEFORE_MS;
+  return charged_at < Date.parse(opened_at) - MAX_CHARGE_AGE_MS;
 }

@@ -13,7 +13,7 @@ import type {
   ClosedObligation,
   RecordedAttempt,
   RecoverySnapshot,
-  Reread,
+  RecoveryRefresh,
 } from './claims.ts';
 import type { AttemptStatus, RecoveryOutcome, RecoveryStatus } from './status.ts';
 
@@ -26,7 +26,7 @@ export interface Candidate {
   blocked?: boolean;
   /** Its last charge never reached the gateway: it waits for that. */
   unsent?: boolean;
-  why: 'alternative' | 'same_method' | 'added' | 'authenticated' | 'retry';
+  reason: 'alternative' | 'same_method' | 'added' | 'authenticated' | 'retry';
 }
 
 /** Outcomes that a run itself brings about by closing the obligation. */
@@ -46,7 +46,7 @@ export interface FraudReport {
 }
 
 /** A charge whose outcome nobody knows yet: nothing else may be charged until somebody does. */
-export interface Unresolved {
+export interface UnresolvedCharge {
   key: string;
   payment_method_id: string;
   state: 'unknown' | 'pending';
@@ -74,7 +74,7 @@ export interface Clock {
   /** When the window ends, if the clock goes on from where it stands: epoch milliseconds, like every time here. */
   closes_at: number;
   /** Since when it stands still. */
-  frozen_at?: number;
+  stopped_at?: number;
 }
 
 export interface RecoveryState extends Clock {
@@ -94,14 +94,14 @@ export interface RecoveryState extends Clock {
   /** The first cascade is over: customers may be written to, and only new methods and due retries are tried. */
   cascade_ended: boolean;
   /** The payment named by the report, to be read before anything is charged. */
-  look_up?: string;
+  lookup_ref?: string;
   /** It was being processed when it was read: read again then. */
   processing?: { tries: number; next_at: number };
   /** Claimed and not yet recorded. */
   claim?: ClaimedAttempt;
   /** What is known of an attempt and not written down yet. */
   to_record?: { key: string; answer: ChargeAnswer };
-  unresolved?: Unresolved;
+  unresolved?: UnresolvedCharge;
   /** An attempt of which something new may be known: asked about at this time, and again until the gateway answers. */
   recheck?: { key: string; next_at: number; tries: number };
   /** Somebody else's unresolved attempt stands in the way; ask again then, or when `claimFreed` comes. */
@@ -119,19 +119,19 @@ export interface RecoveryState extends Clock {
   /** When the graph was last read as a whole. */
   read_at: number;
   /** When the customer was last written to about what is still unpaid. */
-  told_at?: number;
+  notified_at?: number;
   /** Stopped by a person: nothing is charged until they say so. */
   paused: boolean;
   /** The clock as the graph has it: all that a run which takes over knows of it. */
-  kept: Clock;
+  stored_clock: Clock;
   /** The messages that are due, in order. */
   notices: DueNotice[];
   /** Attempts whose money goes back: a second success. */
   refunds: string[];
   /** Events of added methods that were acted on: the same one twice is one. */
-  heard: string[];
+  handled_event_ids: string[];
   /** Suspicions that Chimera has not been told of. */
-  reports: FraudReport[];
+  fraud_reports: FraudReport[];
 }
 
 export type Fact =
@@ -144,7 +144,7 @@ export type Fact =
     }
   | { fact: 'claim_answered'; candidate: Candidate; claim: Claim; at: number }
   | { fact: 'charge_answered'; answer: ChargeAnswer }
-  | { fact: 'found_out'; key: string; found: FoundOut; at: number }
+  | { fact: 'found_out'; key: string; found: ChargeOutcome; at: number }
   | { fact: 'attempt_recorded'; recorded: RecordedAttempt; at: number; retry_after_ms?: number }
   | { fact: 'flagged_for_review'; at: number }
   | { fact: 'closed'; obligation: ClosedObligation; payment_open: boolean }
@@ -155,11 +155,11 @@ export type Fact =
   | { fact: 'payment_cancelled' }
   /** `ending`: that the obligation was to be closed with; absent: it is closed. */
   | { fact: 'not_cancelled'; payment: 'processing' | 'unknown'; ending?: Ending; at: number }
-  | { fact: 'refunded'; key: string; told: boolean }
+  | { fact: 'refunded'; key: string; notify: boolean }
   | { fact: 'clock_kept'; clock: Clock }
   | { fact: 'noticed'; notice: DueNotice; at: number }
   | { fact: 'fraud_reported' }
-  | { fact: 'reread'; found: Reread; at: number }
+  | { fact: 'reread'; found: RecoveryRefresh; at: number }
   | { fact: 'customer_status'; status: string; at: number }
   /** The customer says to have authenticated; what the gateway says of the payment. */
   | {
@@ -187,7 +187,7 @@ export type Fact =
   | { fact: 'cancelled' };
 
 /** What reading the gateway told of an attempt. */
-export type FoundOut =
+export type ChargeOutcome =
   | ChargeAnswer
   /** No payment of this obligation is there, and the request may not be sent again. */
   | { result: 'absent' };

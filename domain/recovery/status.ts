@@ -98,7 +98,7 @@ export function isReviewOfAttempt(rule: string): boolean {
 export const PAYMENT_NOT_CANCELLABLE = 'payment_not_cancellable';
 
 /** The attempt whose own method was charged: the method that people are told of. */
-export function charged<A extends Pick<AttemptStatus, 'state' | 'rule'>>(
+export function findChargedAttempt<A extends Pick<AttemptStatus, 'state' | 'rule'>>(
   attempts: readonly A[],
 ): A | undefined {
   return attempts.find(({ state, rule }) => state === 'approved' && rule !== PAID_BY_ANOTHER_METHOD);

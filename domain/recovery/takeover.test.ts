@@ -5,55 +5,55 @@ import { begin } from './begin.ts';
 import { decide } from './decide.ts';
 import { describe } from './describe.ts';
 import { evolve } from './evolve.ts';
-import { attempt, DAY, HOUR, keyOf, MINUTE, NOW, play, recorded, snapshot } from './testing.ts';
+import { attempt, DAY, HOUR, keyOf, MINUTE, NOW, runUntilWait, recorded, snapshot } from './recovery-fixtures.ts';
 
 const declined = { attempts: [attempt('a', 1, 'declined', 'LATER')], alternatives: ['a'] };
 
 test('a second success that was not given back is given back first, and the customer is told', () => {
   const paid = { state: 'recovered', rule: 'approved' } as const;
-  const { done } = play(begin(snapshot({ ...declined, ...paid, refunds_due: ['settled:pi_2'] })), {});
+  const { done } = runUntilWait(begin(snapshot({ ...declined, ...paid, refunds_due: ['settled:pi_2'] })), {});
   expect(done).toEqual(['refund', 'notify refund_issued', 'finish']);
 });
 
 test.each(['LATER', 'HARD'] as const)(
   'who was told of the failure (%s) is not told again, and reminded when it is time',
   (failureClass) => {
-    const told = snapshot({ ...declined, told_at: NOW + HOUR }, failureClass);
+    const notified = snapshot({ ...declined, notified_at: NOW + HOUR }, failureClass);
     const again = { state: 'declined', class: 'LATER' } as const;
-    const { done, state } = play(begin(told), {}, NOW + 2 * HOUR);
+    const { done, state } = runUntilWait(begin(notified), {}, NOW + 2 * HOUR);
     expect(done).not.toContainEqual(expect.stringContaining('notify'));
-    expect(play(state, { failed: again, a: again }, NOW + 3 * DAY).done).toContain('notify reminder');
+    expect(runUntilWait(state, { failed: again, a: again }, NOW + 3 * DAY).done).toContain('notify reminder');
   },
 );
 
 test('what a person has paused stays so, and goes on when they say so', () => {
   const state = begin(snapshot({ paused: true }));
-  expect(play(state, {}).done).toEqual(['wait']);
+  expect(runUntilWait(state, {}).done).toEqual(['wait']);
   expect(describe(state, NOW)).toMatchObject({ paused: true, state: 'waiting' });
-  expect(play(evolve(state, { fact: 'resumed' }), {}).done[0]).toBe('claim a:1');
+  expect(runUntilWait(evolve(state, { fact: 'resumed' }), {}).done[0]).toBe('claim a:1');
 });
 
 test('a charge that the run did not know of is found out about before anything is closed', () => {
-  const { state } = play(begin(snapshot({ alternatives: [] }, 'FIX')), {});
+  const { state } = runUntilWait(begin(snapshot({ alternatives: [] }, 'FIX')), {});
   const over = NOW + 14 * DAY;
   expect(decide(state, over)).toMatchObject({ do: 'close', ending: { outcome: 'exhausted' } });
-  const doubtful = attempt('a', 1, 'unknown');
-  const closing = evolve(state, { fact: 'closing_in_doubt', attempt: doubtful, at: over });
+  const unresolvedAttempt = attempt('a', 1, 'unknown');
+  const closing = evolve(state, { fact: 'closing_in_doubt', attempt: unresolvedAttempt, at: over });
   expect(decide(closing, over)).toEqual({ do: 'find_out', key: keyOf('a', 1) });
-  expect(describe(closing, over)).toMatchObject({ state: 'unknown', attempts: [doubtful] });
+  expect(describe(closing, over)).toMatchObject({ state: 'unknown', attempts: [unresolvedAttempt] });
 });
 
 test('a doubt that only a person can clear is shown and told of, also after others were paid', () => {
   const unresolved = attempt('a', 1, 'unknown');
   const settled = evolve(begin(snapshot({ attempts: [unresolved] })), { fact: 'settled' });
-  const { state } = play(settled, {}, NOW + HOUR);
+  const { state } = runUntilWait(settled, {}, NOW + HOUR);
   expect(state.closed).toBe(true);
   let [now, current] = [NOW + HOUR, state];
   const done: string[] = [];
   for (let wait = 0; wait < 10; wait++) {
     const step = decide(current, now);
     if (step.do === 'wait' && step.until) now = step.until;
-    const played = play(current, {}, now);
+    const played = runUntilWait(current, {}, now);
     done.push(...played.done);
     current = played.state;
   }
@@ -68,7 +68,7 @@ test('a doubt that only a person can clear is shown and told of, also after othe
 
 test('a charge that stands in the way of a claim, and that the run did not know of, is found out about first', () => {
   const state = begin(snapshot());
-  const candidate = { payment_method_id: 'b', not_before: 0, why: 'alternative' } as const;
+  const candidate = { payment_method_id: 'b', not_before: 0, reason: 'alternative' } as const;
   const blocked = (own: ReturnType<typeof attempt>) =>
     evolve(state, {
       fact: 'claim_answered',
@@ -84,20 +84,20 @@ test('a charge that stands in the way of a claim, and that the run did not know 
 test.each(['open', 'needs_review'] as const)(
   'consent that news of another payment withdrew ends it, also where it was %s',
   (found) => {
-    const { done } = play(begin(snapshot({ state: found, consent_revoked: true })), {});
+    const { done } = runUntilWait(begin(snapshot({ state: found, consent_revoked: true })), {});
     expect(done).toEqual(['close stopped by consent_revoked', 'notify payment_stopped', 'finish']);
   },
 );
 
 test('a claim that a withdrawn consent refuses ends it, though no signal told', () => {
-  const candidate = { payment_method_id: 'a', not_before: 0, why: 'alternative' } as const;
+  const candidate = { payment_method_id: 'a', not_before: 0, reason: 'alternative' } as const;
   const refused = evolve(begin(snapshot()), {
     fact: 'claim_answered',
     candidate,
     claim: { result: 'refused', rule: 'consent_revoked' },
     at: NOW,
   });
-  expect(play(refused, {}).done[0]).toBe('close stopped by consent_revoked');
+  expect(runUntilWait(refused, {}).done[0]).toBe('close stopped by consent_revoked');
 });
 
 test.each(['STOP', 'FRAUD'] as const)(
@@ -105,13 +105,13 @@ test.each(['STOP', 'FRAUD'] as const)(
   (failureClass) => {
     const review = { state: 'needs_review', rule: 'stripe:testmode_decline' } as const;
     const state = begin(snapshot(review, failureClass));
-    expect(play(state, {}).done.slice(0, 1)).toEqual([expect.stringMatching(/^close stopped/)]);
+    expect(runUntilWait(state, {}).done.slice(0, 1)).toEqual([expect.stringMatching(/^close stopped/)]);
   },
 );
 
 test('a one-time payment under review is closed by the run that takes over, and never charged', () => {
   const review = { state: 'needs_review', rule: 'settlement_mismatch', kind: 'one_time' } as const;
-  expect(play(begin(snapshot(review)), {}).done[0]).toBe('close stopped by not_recurring');
+  expect(runUntilWait(begin(snapshot(review)), {}).done[0]).toBe('close stopped by not_recurring');
 });
 
 test.each(['gateway_payment_not_ours', 'payment_came_back'])(
@@ -120,7 +120,7 @@ test.each(['gateway_payment_not_ours', 'payment_came_back'])(
     const review = { state: 'needs_review', rule, gateway_payment_ref: 'pi_9' } as const;
     const state = begin(snapshot(review, 'FIX'));
     const again = evolve(state, { fact: 'retry_now', alternatives: ['a'], at: NOW });
-    expect(play(again, {}).done[0]).toBe('claim a:1');
+    expect(runUntilWait(again, {}).done[0]).toBe('claim a:1');
   },
 );
 
@@ -132,7 +132,7 @@ test('a review for another reason ends; that of a settlement which met it stays,
     ...met,
     to_record: { key: keyOf('a', 1), answer: { result: 'declined', codes: {} } as const },
   };
-  const { done, state } = play(known, { a: { state: 'declined', class: 'LATER' } });
+  const { done, state } = runUntilWait(known, { a: { state: 'declined', class: 'LATER' } });
   expect(done.at(-1)).toBe('wait for review');
   expect(state.review?.rule).toBe('settlement_mismatch');
 });
@@ -161,31 +161,31 @@ test.each(['CONFIG', 'UNKNOWN'] as const)(
   'a charge declined as %s whose run was lost before it asked a person is no reason to try the next card',
   (declineClass) => {
     const lost = { attempts: [attempt('a', 1, 'declined', declineClass)], alternatives: ['a', 'b'] };
-    const { done, state } = play(begin(snapshot(lost)), {});
+    const { done, state } = runUntilWait(begin(snapshot(lost)), {});
     expect(done).toEqual([`review rule:${declineClass}`, 'wait for review']);
     // As in the run that was lost, a person lets it go on.
     const again = evolve(state, { fact: 'retry_now', alternatives: ['b'], at: NOW });
-    expect(play(again, {}).done[0]).toBe('claim b:1');
+    expect(runUntilWait(again, {}).done[0]).toBe('claim b:1');
   },
 );
 
 test('what was charged after such a decline, a person has let', () => {
   const first = attempt('a', 1, 'declined', 'CONFIG');
   for (const then of [attempt('b', 1, 'declined', 'LATER'), attempt('b', 1, 'void')]) {
-    const { done } = play(begin(snapshot({ attempts: [first, then], alternatives: ['c'] })), {});
+    const { done } = runUntilWait(begin(snapshot({ attempts: [first, then], alternatives: ['c'] })), {});
     expect(done[0]).toBe('claim c:1');
   }
 });
 
 test('a decline before the obligation was opened anew holds nothing back', () => {
   const before = attempt('a', 1, 'declined', 'CONFIG', NOW - DAY);
-  expect(play(begin(snapshot({ attempts: [before] })), {}).done[0]).toBe('claim a:2');
+  expect(runUntilWait(begin(snapshot({ attempts: [before] })), {}).done[0]).toBe('claim a:2');
 });
 
 test('STOP and a one-time payment end it, whatever the newest charge was declined for', () => {
   const attempts = [attempt('a', 1, 'declined', 'CONFIG')];
-  expect(play(begin(snapshot({ attempts }, 'STOP')), {}).done[0]).toMatch(/^close stopped/);
-  expect(play(begin(snapshot({ attempts, kind: 'one_time' })), {}).done[0]).toBe(
+  expect(runUntilWait(begin(snapshot({ attempts }, 'STOP')), {}).done[0]).toMatch(/^close stopped/);
+  expect(runUntilWait(begin(snapshot({ attempts, kind: 'one_time' })), {}).done[0]).toBe(
     'close stopped by not_recurring',
   );
 });

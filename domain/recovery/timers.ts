@@ -7,9 +7,9 @@ import type { Candidate, DueNotice, RecoveryState } from './state.ts';
 
 const DAY_MS = 24 * 3_600_000;
 /** A waiting recovery reads the graph at least this often, so that a lost signal costs a day and not the payment. */
-const READ_EVERY_MS = DAY_MS;
+const REFRESH_INTERVAL_MS = DAY_MS;
 /** So long at most the customer hears nothing because the first cascade still goes on. */
-export const SILENCE_MS = DAY_MS;
+export const NOTICE_DEADLINE_MS = DAY_MS;
 /** Counted from the opening. */
 const REMINDERS = [
   { stage: 'day3', after: 3 * DAY_MS },
@@ -29,7 +29,7 @@ export function timersOf(state: RecoveryState): Timer[] {
   return [
     ...(candidate ? [{ do: 'charge' as const, at: candidate.not_before }] : []),
     ...(reminder ? [{ do: 'remind' as const, at: reminder.at }] : []),
-    { do: 'read', at: state.cascade_ended ? state.read_at + READ_EVERY_MS : state.opened_at + SILENCE_MS },
+    { do: 'read', at: state.cascade_ended ? state.read_at + REFRESH_INTERVAL_MS : state.opened_at + NOTICE_DEADLINE_MS },
     ...(isWindowOpen(state) ? [{ do: 'close' as const, at: state.closes_at }] : []),
   ];
 }
@@ -43,7 +43,7 @@ export function earliest(candidates: readonly Candidate[]): Candidate | undefine
 }
 
 /** A timer has come since the graph was last read: what is charged or written now, the graph decides anew. */
-export function isReadingDue(state: RecoveryState, now: number): boolean {
+export function isRefreshDue(state: RecoveryState, now: number): boolean {
   return timersOf(state).some((timer) => {
     if (timer.do === 'close' || timer.at > now || timer.at <= state.read_at) return false;
     // Inside the cascade, and where another obligation stands in the way, the claim reads what it needs.
@@ -59,7 +59,7 @@ export function isWindowOver(state: RecoveryState, now: number): boolean {
 /** The window ends what a cascade has left over, not the cascade; and not while nobody could act. */
 function isWindowOpen(state: RecoveryState): boolean {
   const mayEnd = state.cascade_ended || state.suspended_until !== undefined;
-  return mayEnd && state.frozen_at === undefined;
+  return mayEnd && state.stopped_at === undefined;
 }
 
 /** Of several that were missed, the last one alone. @param now epoch milliseconds */
@@ -69,9 +69,9 @@ export function reminderDue(state: RecoveryState, now: number): DueNotice | unde
 }
 
 /** What was due before the customer was last written to needs no reminder any more. */
-function remindersLeft({ cascade_ended, told_at, opened_at }: RecoveryState) {
-  if (!cascade_ended || told_at === undefined) return [];
+function remindersLeft({ cascade_ended, notified_at, opened_at }: RecoveryState) {
+  if (!cascade_ended || notified_at === undefined) return [];
   return REMINDERS.map(({ stage, after }) => ({ stage, at: opened_at + after })).filter(
-    ({ at }) => at > told_at,
+    ({ at }) => at > notified_at,
   );
 }

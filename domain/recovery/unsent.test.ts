@@ -6,7 +6,7 @@ import { decide } from './decide.ts';
 import { describe } from './describe.ts';
 import { evolve } from './evolve.ts';
 import { NOT_SENT, PAYMENT_CANCELLED } from './status.ts';
-import { claimed, DAY, NOW, recorded, snapshot } from './testing.ts';
+import { claimed, DAY, NOW, recorded, snapshot } from './recovery-fixtures.ts';
 
 function voidedBy(rule: string, retry_after_ms?: number) {
   const { attempt, ...rest } = recorded('a', 1, 'void');

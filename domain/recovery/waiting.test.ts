@@ -5,32 +5,32 @@ import { decide } from './decide.ts';
 import { describe as statusOf } from './describe.ts';
 import { evolve } from './evolve.ts';
 import type { RecoveryState, Step } from './state.ts';
-import { attempt, claimed, DAY, HOUR, keyOf, label, NOW, play, snapshot } from './testing.ts';
+import { attempt, claimed, DAY, HOUR, keyOf, label, NOW, runUntilWait, snapshot } from './recovery-fixtures.ts';
 
 const MINUTE = 60_000;
 const LATER = { state: 'declined', class: 'LATER' } as const;
-const nobody: Partial<RecoverySnapshot> = { alternatives: [] };
+const noAlternatives: Partial<RecoverySnapshot> = { alternatives: [] };
 
 /** Lets the time pass, from one timer to the next, and tells what was done on which day. */
-function live(state: RecoveryState, outcomes: Parameters<typeof play>[1], days: number) {
-  const told: string[] = [];
+function runDays(state: RecoveryState, outcomes: Parameters<typeof runUntilWait>[1], days: number) {
+  const actions: string[] = [];
   let current = state;
   let now = NOW;
   while (now <= NOW + days * DAY) {
-    const { done, state: next } = play(current, outcomes, now);
+    const { done, state: next } = runUntilWait(current, outcomes, now);
     const acts = done.filter((step) => /^(charge|notify|close)/.test(step));
-    told.push(...acts.map((act) => `${((now - NOW) / DAY).toFixed(2)} ${act}`));
+    actions.push(...acts.map((act) => `${((now - NOW) / DAY).toFixed(2)} ${act}`));
     current = next;
     const step = decide(current, now);
     if (step.do !== 'wait' || step.until === undefined) break;
     expect(step.until).toBeGreaterThan(now);
     now = step.until;
   }
-  return told;
+  return actions;
 }
 
 test('a method that may work later is tried again on its schedule, reminders go by their own clock', () => {
-  expect(live(begin(snapshot(nobody)), { failed: LATER }, 15)).toEqual([
+  expect(runDays(begin(snapshot(noAlternatives)), { failed: LATER }, 15)).toEqual([
     '0.00 notify no_alternative',
     '1.00 charge failed',
     '3.00 charge failed',
@@ -48,8 +48,8 @@ test('trouble at the issuer: once more after a minute, the cascade, then its own
     failed: { state: 'declined', class: 'TECH' },
     a: { state: 'declined', class: 'FIX' },
   } as const;
-  const told = live(begin(snapshot({ alternatives: ['a'] }, 'TECH')), tech, 2);
-  expect(told).toEqual([
+  const actions = runDays(begin(snapshot({ alternatives: ['a'] }, 'TECH')), tech, 2);
+  expect(actions).toEqual([
     '0.00 charge failed',
     '0.00 charge a',
     '0.00 notify all_declined',
@@ -60,7 +60,7 @@ test('trouble at the issuer: once more after a minute, the cascade, then its own
 });
 
 test('an alternative that may work later has a schedule of its own, one with wrong details has none', () => {
-  const { state } = play(begin(snapshot()), { a: LATER, b: { state: 'declined', class: 'FIX' } });
+  const { state } = runUntilWait(begin(snapshot()), { a: LATER, b: { state: 'declined', class: 'FIX' } });
   expect(state.candidates.map((one) => `${one.payment_method_id} ${(one.not_before - NOW) / DAY}`)).toEqual([
     'failed 1',
     'a 1',
@@ -70,7 +70,7 @@ test('an alternative that may work later has a schedule of its own, one with wro
 test("the issuer's advice delays the schedule and never shortens it", () => {
   const at = (not_before: number) => {
     const { failure } = snapshot();
-    const state = begin(snapshot({ ...nobody, failure: { ...failure, not_before } }));
+    const state = begin(snapshot({ ...noAlternatives, failure: { ...failure, not_before } }));
     return (state.candidates[0]!.not_before - NOW) / DAY;
   };
   expect(at(NOW + HOUR)).toBe(1);
@@ -79,48 +79,48 @@ test("the issuer's advice delays the schedule and never shortens it", () => {
 
 test('a run that takes over goes on with the schedules where they stand', () => {
   const attempts = [1, 2].map((n) => attempt('failed', n, 'declined', 'LATER', NOW + (2 * n - 1) * DAY));
-  const state = begin(snapshot({ ...nobody, attempts, read_at: NOW + 4 * DAY }));
+  const state = begin(snapshot({ ...noAlternatives, attempts, read_at: NOW + 4 * DAY }));
   expect(state.candidates).toEqual([
-    { payment_method_id: 'failed', not_before: NOW + 5 * DAY, why: 'retry' },
+    { payment_method_id: 'failed', not_before: NOW + 5 * DAY, reason: 'retry' },
   ]);
 });
 
 test('a clock that lags behind the schedule does not use a slot twice', () => {
-  const state = { ...begin(snapshot(nobody)), claim: undefined };
+  const state = { ...begin(snapshot(noAlternatives)), claim: undefined };
   const lagging = attempt('failed', 1, 'declined', 'LATER', NOW + DAY - 5_000);
   const recorded = {
     attempt: lagging,
     obligation_state: 'open',
     overpaid: false,
-    tell_chimera: false,
+    notify_chimera: false,
   } as const;
   const next = evolve(state, { fact: 'attempt_recorded', recorded, at: NOW + DAY });
   expect(next.candidates.map((one) => one.not_before)).toEqual([NOW + 3 * DAY]);
 });
 
 test('no reminder follows another word to the customer that came later than it was due', () => {
-  const { state } = play(begin(snapshot(nobody, 'FIX')), {}, NOW + 4 * DAY);
-  expect(play(state, {}, NOW + 5 * DAY).done).not.toContain('notify reminder');
-  expect(play(state, {}, NOW + 7 * DAY).done).toContain('notify reminder');
+  const { state } = runUntilWait(begin(snapshot(noAlternatives, 'FIX')), {}, NOW + 4 * DAY);
+  expect(runUntilWait(state, {}, NOW + 5 * DAY).done).not.toContain('notify reminder');
+  expect(runUntilWait(state, {}, NOW + 7 * DAY).done).toContain('notify reminder');
 });
 
 test('of reminders that were missed only the last one goes out', () => {
-  const { state } = play(begin(snapshot(nobody, 'FIX')), {});
-  const late = play(state, {}, NOW + 8 * DAY);
+  const { state } = runUntilWait(begin(snapshot(noAlternatives, 'FIX')), {});
+  const late = runUntilWait(state, {}, NOW + 8 * DAY);
   expect(late.done.filter((step) => step === 'notify reminder')).toHaveLength(1);
-  expect(late.state.told_at).toBe(NOW + 8 * DAY);
+  expect(late.state.notified_at).toBe(NOW + 8 * DAY);
 });
 
 test('the status names what comes next: the retry, the reminder, the end', () => {
   const status = (state: RecoveryState, now: number) =>
-    statusOf(play(state, { failed: LATER }, now).state, now);
-  const state = begin(snapshot(nobody));
+    statusOf(runUntilWait(state, { failed: LATER }, now).state, now);
+  const state = begin(snapshot(noAlternatives));
   expect(status(state, NOW)).toMatchObject({
     state: 'waiting',
     waiting_for: 'method',
     next: { action: 'charge', payment_method_id: 'failed', at: new Date(NOW + DAY).toISOString() },
   });
-  const fix = begin(snapshot(nobody, 'FIX'));
+  const fix = begin(snapshot(noAlternatives, 'FIX'));
   expect(status(fix, NOW).next).toEqual({ action: 'remind', at: new Date(NOW + 3 * DAY).toISOString() });
   expect(status(fix, NOW + 8 * DAY).next).toEqual({
     action: 'close',
@@ -129,11 +129,11 @@ test('the status names what comes next: the retry, the reminder, the end', () =>
 });
 
 test('a waiting recovery reads the graph at least daily: a method whose signal was lost is charged', () => {
-  const { state } = play(begin(snapshot(nobody, 'FIX')), {});
+  const { state } = runUntilWait(begin(snapshot(noAlternatives, 'FIX')), {});
   const methods = [{ payment_method_id: 'new', changed_at: NOW + HOUR }];
   const next = decide(state, NOW);
   expect(next).toMatchObject({ do: 'wait', until: NOW + DAY });
-  expect(play(state, {}, NOW + DAY, { methods }).done).toEqual([
+  expect(runUntilWait(state, {}, NOW + DAY, { methods }).done).toEqual([
     'reread',
     'claim new:1',
     'charge new',
@@ -150,21 +150,21 @@ test.each<[string, Parameters<typeof snapshot>[1], string, number, boolean]>([
   ['after a hard decline a method that was there before', 'HARD', 'other', NOW - DAY, false],
   ['after a hard decline a method that was added since', 'HARD', 'other', NOW + HOUR, true],
 ])('what a reading finds is tried if it is news: %s', (_, failureClass, id, changed_at, tried) => {
-  const { state } = play(begin(snapshot(nobody, failureClass)), {});
-  const { done } = play(state, {}, NOW + DAY, { methods: [{ payment_method_id: id, changed_at }] });
+  const { state } = runUntilWait(begin(snapshot(noAlternatives, failureClass)), {});
+  const { done } = runUntilWait(state, {}, NOW + DAY, { methods: [{ payment_method_id: id, changed_at }] });
   expect(done.includes(`charge ${id}`)).toBe(tried);
 });
 
 test('a method that declined since is news only once it has changed again', () => {
   const attempts = [attempt('a', 1, 'declined', 'FIX', NOW + HOUR)];
-  const state = begin(snapshot({ ...nobody, attempts }, 'FIX'));
+  const state = begin(snapshot({ ...noAlternatives, attempts }, 'FIX'));
   const found = (changed_at: number) => ({ methods: [{ payment_method_id: 'a', changed_at }] });
-  expect(play(state, {}, NOW + DAY, found(NOW)).done).not.toContain('charge a');
-  expect(play(state, {}, NOW + DAY, found(NOW + 2 * HOUR)).done).toContain('charge a');
+  expect(runUntilWait(state, {}, NOW + DAY, found(NOW)).done).not.toContain('charge a');
+  expect(runUntilWait(state, {}, NOW + DAY, found(NOW + 2 * HOUR)).done).toContain('charge a');
 });
 
 test('what another process closed meanwhile ends the run without a word of its own', () => {
-  const { state } = play(begin(snapshot(nobody, 'FIX')), {});
+  const { state } = runUntilWait(begin(snapshot(noAlternatives, 'FIX')), {});
   const { payment_id, customer_id } = state;
   const closed: ClosedObligation = {
     payment_id,
@@ -173,54 +173,54 @@ test('what another process closed meanwhile ends the run without a word of its o
     rule: 'settled',
     attempts: [],
   };
-  expect(play(state, {}, NOW + DAY, { closed }).done).toEqual(['reread', 'finish']);
+  expect(runUntilWait(state, {}, NOW + DAY, { closed }).done).toEqual(['reread', 'finish']);
 });
 
 test('a suspended customer is neither charged nor written to, until reinstated', () => {
-  const suspended = evolve(begin(snapshot(nobody)), {
+  const suspended = evolve(begin(snapshot(noAlternatives)), {
     fact: 'customer_status',
     status: 'suspended',
     at: NOW,
   });
-  expect(play(suspended, {}).done).toEqual(['wait for customer_status']);
-  const back = evolve(suspended, { fact: 'customer_status', status: 'active', at: NOW + HOUR });
-  expect(play(back, {}, NOW + HOUR).done[0]).toBe('notify no_alternative');
+  expect(runUntilWait(suspended, {}).done).toEqual(['wait for customer_status']);
+  const reinstated = evolve(suspended, { fact: 'customer_status', status: 'active', at: NOW + HOUR });
+  expect(runUntilWait(reinstated, {}, NOW + HOUR).done[0]).toBe('notify no_alternative');
 });
 
 test('a suspension that outlasts the window ends the recovery, without a word', () => {
   const suspended = evolve(begin(snapshot()), { fact: 'customer_status', status: 'suspended', at: NOW });
-  const { done } = play(suspended, {}, NOW + 14 * DAY, { customer_status: 'suspended' });
+  const { done } = runUntilWait(suspended, {}, NOW + 14 * DAY, { customer_status: 'suspended' });
   expect(done).toEqual(['close exhausted by window_over', 'finish']);
 });
 
 test('a suspension ends the window also of a recovery that another obligation had held up', () => {
-  const held = evolve(begin(snapshot({}, 'FIX')), {
+  const blockedState = evolve(begin(snapshot({}, 'FIX')), {
     fact: 'claim_answered',
-    candidate: { payment_method_id: 'a', not_before: 0, why: 'alternative' },
+    candidate: { payment_method_id: 'a', not_before: 0, reason: 'alternative' },
     claim: { result: 'blocked', by: 'invoice-2', since: NOW, what: 'customer' },
     at: NOW,
   });
-  const state = evolve(held, { fact: 'customer_status', status: 'suspended', at: NOW + HOUR });
+  const state = evolve(blockedState, { fact: 'customer_status', status: 'suspended', at: NOW + HOUR });
   expect(state.closes_at).toBe(NOW + 14 * DAY + HOUR);
   expect(label(decide(state, state.closes_at))).toBe('close exhausted by window_over');
 });
 
 test('a charge that is claimed is not sent once the customer is known to be suspended', () => {
-  const taken = evolve(begin(snapshot()), {
+  const claimedState = evolve(begin(snapshot()), {
     fact: 'claim_answered',
-    candidate: { payment_method_id: 'a', not_before: 0, why: 'alternative' },
+    candidate: { payment_method_id: 'a', not_before: 0, reason: 'alternative' },
     claim: claimed('a', 1),
     at: NOW,
   });
-  const state = evolve(taken, { fact: 'customer_status', status: 'suspended', at: NOW });
-  expect(play(state, {}).done).toEqual(['record not_sent', 'wait for customer_status']);
+  const state = evolve(claimedState, { fact: 'customer_status', status: 'suspended', at: NOW });
+  expect(runUntilWait(state, {}).done).toEqual(['record not_sent', 'wait for customer_status']);
 });
 
 test('a recovery that is cancelled while nobody can find out about a charge goes on asking a person', () => {
-  const doubtful = { key: 'recovery:invoice-1:a:1', payment_method_id: 'a', claimed_at: NOW, tries: 9 };
+  const unresolvedCharge = { key: 'recovery:invoice-1:a:1', payment_method_id: 'a', claimed_at: NOW, tries: 9 };
   const state = {
     ...begin(snapshot()),
-    unresolved: { ...doubtful, state: 'pending' },
+    unresolved: { ...unresolvedCharge, state: 'pending' },
     review: { rule: 'attempt_pending', flagged: true },
   } as const;
   expect(label(decide(evolve(state, { fact: 'cancelled' }), NOW))).toBe('wait for review');
@@ -229,17 +229,17 @@ test('a recovery that is cancelled while nobody can find out about a charge goes
 
 test('the recovery of an erased customer is cancelled', () => {
   const erased = evolve(begin(snapshot()), { fact: 'customer_status', status: 'erased', at: NOW });
-  expect(play(erased, {}).done).toEqual(['close cancelled by customer_erased', 'finish']);
+  expect(runUntilWait(erased, {}).done).toEqual(['close cancelled by customer_erased', 'finish']);
 });
 
 test('while another obligation stands in the way the window stands still, and after a day the customer hears', () => {
   let state = evolve(begin(snapshot({ alternatives: ['a'] }, 'FIX')), {
     fact: 'claim_answered',
-    candidate: { payment_method_id: 'a', not_before: 0, why: 'alternative' },
+    candidate: { payment_method_id: 'a', not_before: 0, reason: 'alternative' },
     claim: { result: 'blocked', by: 'invoice-2', since: NOW, what: 'customer' },
     at: NOW,
   });
-  expect(play({ ...state, blocked_until: NOW + 2 * DAY }, {}, NOW + DAY).done).toEqual([
+  expect(runUntilWait({ ...state, blocked_until: NOW + 2 * DAY }, {}, NOW + DAY).done).toEqual([
     'reread',
     'notify no_alternative',
     'wait for claim',
@@ -256,21 +256,21 @@ test('while another obligation stands in the way the window stands still, and af
 test('a ceiling that lasts for weeks does not keep the customer waiting for a word', () => {
   const refused = evolve(begin(snapshot({ alternatives: ['a'] }, 'FIX')), {
     fact: 'claim_answered',
-    candidate: { payment_method_id: 'a', not_before: 0, why: 'alternative' },
+    candidate: { payment_method_id: 'a', not_before: 0, reason: 'alternative' },
     claim: { result: 'refused', rule: 'ceiling:visa', until: NOW + 9 * DAY },
     at: NOW,
   });
-  expect(play(refused, {}).done).toEqual(['notify no_alternative', 'wait for method']);
-  expect(play(play(refused, {}).state, {}, NOW + 9 * DAY).done).toContain('charge a');
+  expect(runUntilWait(refused, {}).done).toEqual(['notify no_alternative', 'wait for method']);
+  expect(runUntilWait(runUntilWait(refused, {}).state, {}, NOW + 9 * DAY).done).toContain('charge a');
 });
 
 test('an authentication that is complete at the gateway is confirmed, one that has paid is found out', () => {
-  const { state } = play(begin(snapshot()), { a: { state: 'declined', class: 'AUTH' }, b: LATER });
-  const heard = (payment: 'confirmable' | 'succeeded' | 'payable') =>
+  const { state } = runUntilWait(begin(snapshot()), { a: { state: 'declined', class: 'AUTH' }, b: LATER });
+  const stepAfter = (payment: 'confirmable' | 'succeeded' | 'payable') =>
     label(decide(evolve(state, { fact: 'authenticated', payment, at: NOW }), NOW));
-  expect(heard('confirmable')).toBe('claim a:2');
-  expect(heard('succeeded')).toBe('find_out');
-  expect(heard('payable')).toBe('wait for authentication');
+  expect(stepAfter('confirmable')).toBe('claim a:2');
+  expect(stepAfter('succeeded')).toBe('find_out');
+  expect(stepAfter('payable')).toBe('wait for authentication');
 });
 
 /** The next step, when the clock is kept. */
@@ -282,7 +282,7 @@ function next(state: RecoveryState, now: number): Step {
 }
 
 test('while the money that the customer has authenticated is on its way, nothing is charged, and its end is found out', () => {
-  const { state } = play(begin(snapshot()), { a: { state: 'declined', class: 'AUTH' }, b: LATER });
+  const { state } = runUntilWait(begin(snapshot()), { a: { state: 'declined', class: 'AUTH' }, b: LATER });
   const paying = { fact: 'authenticated', payment: 'processing', gateway_ref: 'pi_1', at: NOW } as const;
   const waits = evolve(state, paying);
   expect(next(waits, NOW)).toMatchObject({ do: 'wait', until: NOW + HOUR });
@@ -303,7 +303,7 @@ test('behind an old unresolved charge on the same card the claim is tried rarely
   const claim = (since: number) =>
     evolve(begin(snapshot({ alternatives: ['a'] }, 'FIX')), {
       fact: 'claim_answered',
-      candidate: { payment_method_id: 'a', not_before: 0, why: 'alternative' },
+      candidate: { payment_method_id: 'a', not_before: 0, reason: 'alternative' },
       claim: { result: 'blocked', by: 'invoice-2', since, what: 'instrument' },
       at: NOW,
     });
@@ -316,7 +316,7 @@ test('behind an old unresolved charge on the same card the claim is tried rarely
 
 test('a payment that a stopped recovery was told of is adopted first, so that closing cancels it', () => {
   const state = begin(snapshot({ gateway_payment_ref: 'pi_9' }, 'STOP'));
-  expect(play(state, {}).done).toEqual([
+  expect(runUntilWait(state, {}).done).toEqual([
     'look_up',
     'close stopped by rule:STOP',
     'notify payment_stopped',
@@ -327,19 +327,19 @@ test('a payment that a stopped recovery was told of is adopted first, so that cl
 });
 
 test('retryNow tries what our own fault stopped on the failed method first', () => {
-  const { state } = play(begin(snapshot({}, 'CONFIG')), {});
+  const { state } = runUntilWait(begin(snapshot({}, 'CONFIG')), {});
   const now = evolve(state, { fact: 'retry_now', alternatives: ['a'], at: NOW + 5 * MINUTE });
   expect(label(decide(now, NOW + 5 * MINUTE))).toBe('claim failed:1');
 });
 
 test('an instrument that another obligation holds in doubt is passed over, and tried once it is free', () => {
-  const held = evolve(begin(snapshot({}, 'FIX')), {
+  const blockedState = evolve(begin(snapshot({}, 'FIX')), {
     fact: 'claim_answered',
-    candidate: { payment_method_id: 'a', not_before: 0, why: 'alternative' },
+    candidate: { payment_method_id: 'a', not_before: 0, reason: 'alternative' },
     claim: { result: 'blocked', by: 'invoice-2', since: NOW, what: 'instrument' },
     at: NOW,
   });
-  const { done, state } = play(held, { b: { state: 'declined', class: 'FIX' } });
+  const { done, state } = runUntilWait(blockedState, { b: { state: 'declined', class: 'FIX' } });
   expect(done).toEqual(['claim b:1', 'charge b', 'record declined', 'wait for claim']);
   expect(statusOf(state, NOW)).toMatchObject({ state: 'waiting', waiting_for: 'claim' });
   expect(label(decide(state, NOW + 10 * MINUTE))).toBe('claim a:1');
@@ -355,7 +355,7 @@ test.each([
   (became, declineClass, phase) => {
     const state = evolve(begin(snapshot({}, 'FIX')), {
       fact: 'claim_answered',
-      candidate: { payment_method_id: 'a', not_before: 0, why: 'alternative' },
+      candidate: { payment_method_id: 'a', not_before: 0, reason: 'alternative' },
       claim: { result: 'resolved', attempt: attempt('a', 1, became, declineClass) },
       at: NOW,
     });

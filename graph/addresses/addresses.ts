@@ -4,7 +4,7 @@ import type { AddressDetails } from '../../domain/onboarding-types.ts';
 import type { DataKey } from '../../security/data-key.ts';
 import type { CommandTx } from '../command-tx.ts';
 import type { Reader } from '../graph.ts';
-import { sealPlace } from './place.ts';
+import { sealAddress } from './seal-address.ts';
 
 /** An address with its customer's edge to it, as the graph has it: the streets are sealed. */
 export interface StoredAddress {
@@ -65,17 +65,17 @@ export class AddressBook {
 
   /** @throws PersonaError address_not_found: not this customer's, or not proven to be */
   find(addressId: string): Readonly<StoredAddress> {
-    const address = this.#addresses.find((one) => one.address_id === addressId);
+    const address = this.#addresses.find((candidate) => candidate.address_id === addressId);
     if (address?.proven) return address;
     throw new PersonaError('address_not_found', `customer ${this.#customerId} has no address ${addressId}`);
   }
 
   /** @returns whether the address is the default of its type now */
-  add(addressId: string, details: AddressDetails, wish: { is_default: boolean }): boolean {
+  add(addressId: string, details: AddressDetails, options: { is_default: boolean }): boolean {
     const { type, is_verified = false } = details;
-    const is_default = wish.is_default || this.#defaultOf(type) === undefined;
-    if (is_default) this.#withdrawDefault(type);
-    const place = sealPlace(this.#tx.keyOf(this.#customerId), addressId, details);
+    const is_default = options.is_default || this.#defaultOf(type) === undefined;
+    if (is_default) this.#clearDefault(type);
+    const place = sealAddress(this.#tx.keyOf(this.#customerId), addressId, details);
     const own = { proven: true, awaits_identifier_id: null };
     this.#append('AddressAdded', { address_id: addressId, type, ...place, is_default, is_verified, ...own });
     return is_default;
@@ -84,14 +84,14 @@ export class AddressBook {
   /** Replaces what the address says; it has to be verified anew unless `details` says that it is. */
   replace(address: Readonly<StoredAddress>, details: AddressDetails): void {
     const changes = this.#changes(address, details);
-    const moves = Object.keys(changes).length > 0;
-    const is_verified = details.is_verified ?? (moves ? false : address.is_verified);
+    const isChanged = Object.keys(changes).length > 0;
+    const is_verified = details.is_verified ?? (isChanged ? false : address.is_verified);
     if (is_verified !== address.is_verified) changes.is_verified = is_verified;
     if (changes.type !== undefined) {
       changes.is_default = this.#defaultOf(changes.type) === undefined;
     }
     this.#update(address, changes);
-    if (changes.type !== undefined && address.is_default) this.#settleDefault(address.type);
+    if (changes.type !== undefined && address.is_default) this.#ensureDefault(address.type);
   }
 
   setVerified(address: Readonly<StoredAddress>, is_verified: boolean): void {
@@ -102,11 +102,11 @@ export class AddressBook {
   setDefault(address: Readonly<StoredAddress>, is_default: boolean): void {
     if (address.is_default === is_default) return;
     if (is_default) {
-      this.#withdrawDefault(address.type);
+      this.#clearDefault(address.type);
       this.#update(address, { is_default });
       return;
     }
-    const next = this.#next(address.type, address.address_id);
+    const next = this.#nextDefault(address.type, address.address_id);
     if (next === undefined) return;
     this.#update(address, { is_default });
     this.#update(next, { is_default: true });
@@ -115,10 +115,10 @@ export class AddressBook {
   remove(address: Readonly<StoredAddress>): void {
     this.#append('AddressRemoved', { address_id: address.address_id });
     this.#addresses.splice(
-      this.#addresses.findIndex((one) => one.address_id === address.address_id),
+      this.#addresses.findIndex((candidate) => candidate.address_id === address.address_id),
       1,
     );
-    this.#settleDefault(address.type);
+    this.#ensureDefault(address.type);
   }
 
   #changes(address: Readonly<StoredAddress>, details: AddressDetails) {
@@ -127,37 +127,37 @@ export class AddressBook {
     const known = openAddress(address, key);
     const { street1, street2 = null, city, zip_code, state = null, country, type } = details;
     const place = { street1, street2, city, zip_code, state, country };
-    const moves = Object.entries(place).some(([field, text]) => known[field as keyof typeof place] !== text);
-    if (moves) changes.place = sealPlace(key, address.address_id, details);
+    const isChanged = Object.entries(place).some(([field, text]) => known[field as keyof typeof place] !== text);
+    if (isChanged) changes.place = sealAddress(key, address.address_id, details);
     if (type !== known.type) changes.type = type;
     return changes;
   }
 
   #defaultOf(type: StoredAddress['type']): StoredAddress | undefined {
-    return this.#addresses.find((one) => one.type === type && one.is_default);
+    return this.#addresses.find((candidate) => candidate.type === type && candidate.is_default);
   }
 
-  #next(type: StoredAddress['type'], besides?: string): StoredAddress | undefined {
+  #nextDefault(type: StoredAddress['type'], excludedId?: string): StoredAddress | undefined {
     return this.#addresses
-      .filter((one) => one.type === type && one.proven && one.address_id !== besides)
+      .filter((candidate) => candidate.type === type && candidate.proven && candidate.address_id !== excludedId)
       .sort((a, b) => (a.last_shipped < b.last_shipped ? 1 : -1))
       .at(0);
   }
 
-  #withdrawDefault(type: StoredAddress['type']): void {
-    const present = this.#defaultOf(type);
-    if (present !== undefined) this.#update(present, { is_default: false });
+  #clearDefault(type: StoredAddress['type']): void {
+    const current = this.#defaultOf(type);
+    if (current !== undefined) this.#update(current, { is_default: false });
   }
 
-  #settleDefault(type: StoredAddress['type']): void {
-    const next = this.#defaultOf(type) === undefined ? this.#next(type) : undefined;
+  #ensureDefault(type: StoredAddress['type']): void {
+    const next = this.#defaultOf(type) === undefined ? this.#nextDefault(type) : undefined;
     if (next !== undefined) this.#update(next, { is_default: true });
   }
 
   #update(address: Readonly<StoredAddress>, changes: Partial<EventData['AddressUpdated']>): void {
     if (Object.keys(changes).length === 0) return;
     this.#append('AddressUpdated', { ...changes, address_id: address.address_id });
-    const own = this.#addresses.find((one) => one.address_id === address.address_id);
+    const own = this.#addresses.find((candidate) => candidate.address_id === address.address_id);
     Object.assign(own ?? {}, changes);
   }
 

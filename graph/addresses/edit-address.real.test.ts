@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { readPolicy } from '../../platform/policy.ts';
-import { onboardingRequest, testGraph, testHeader } from '../../test/graph.ts';
+import { onboardingRequest, testGraph, testHeader } from '../../test/test-graph.ts';
 import {
   addAddress,
   createCustomer,
@@ -30,22 +30,22 @@ const add = async (customer_id: string, change: Partial<typeof home> = {}, is_de
   (await addAddress(graph, testHeader(), { customer_id, address: { ...home, ...change }, is_default, by }))
     .address_id;
 const defaults = async (customer_id: string) =>
-  (await getAddresses(graph, { customer_id })).filter((one) => one.is_default).map((one) => one.address_id);
+  (await getAddresses(graph, { customer_id })).filter((entry) => entry.is_default).map((entry) => entry.address_id);
 
 test('the first of each type is the default; another takes its place when it is chosen, or when the default goes', async () => {
   const customer_id = await newCustomer();
   const first = await add(customer_id);
   const second = await add(customer_id, { street1: '2 Main Street' });
-  const bill = await addAddress(graph, testHeader(), {
+  const billing = await addAddress(graph, testHeader(), {
     customer_id,
     address: { ...home, type: 'billing' },
     by,
   });
-  expect(await defaults(customer_id)).toEqual(expect.arrayContaining([first, bill.address_id]));
+  expect(await defaults(customer_id)).toEqual(expect.arrayContaining([first, billing.address_id]));
   const third = await add(customer_id, { street1: '3 Main Street' }, true);
-  expect(await defaults(customer_id)).toEqual(expect.arrayContaining([third, bill.address_id]));
+  expect(await defaults(customer_id)).toEqual(expect.arrayContaining([third, billing.address_id]));
   await removeAddress(graph, testHeader(), { customer_id, address_id: third, by });
-  const [shipping] = (await getAddresses(graph, { customer_id })).filter((one) => one.type === 'shipping');
+  const [shipping] = (await getAddresses(graph, { customer_id })).filter((entry) => entry.type === 'shipping');
   expect([first, second]).toContain(shipping?.address_id);
   expect(await defaults(customer_id)).toHaveLength(2);
 });

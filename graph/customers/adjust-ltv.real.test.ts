@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { testGraph, testHeader } from '../../test/graph.ts';
+import { testGraph, testHeader } from '../../test/test-graph.ts';
 import { adjustLtv, createCustomer, type LtvChange } from '../index.ts';
 
 const graph = await testGraph();

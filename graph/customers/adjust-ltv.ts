@@ -1,4 +1,4 @@
-import { invalid } from '../../domain/errors.ts';
+import { validationError } from '../../domain/errors.ts';
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
 import type { Graph } from '../graph.ts';
@@ -21,22 +21,22 @@ export async function adjustLtv(
   const { customer_id, event_id, reason, change } = input;
   const [field, amount] = Object.entries(change)[0] ?? ['', Number.NaN];
   if (!Number.isSafeInteger(amount) || amount < 0)
-    throw invalid([{ field, message: 'must be a whole number of minor units, at least 0' }]);
-  const own = { ...header, idempotencyKey: `ltv:${event_id}` };
-  return runCommand(graph, own, 'adjustLtv', input, async (tx) => {
+    throw validationError([{ field, message: 'must be a whole number of minor units, at least 0' }]);
+  const keyedHeader = { ...header, idempotencyKey: `ltv:${event_id}` };
+  return runCommand(graph, keyedHeader, 'adjustLtv', input, async (tx) => {
     const { ltv_minor: before, ltv_observed_at = '' } = await tx.lockCustomer(customer_id);
     const { occurredAt } = tx.header;
-    const isWhole = 'total_minor' in change;
-    const after = isWhole ? change.total_minor : before + change.add_minor;
-    const isOlder = isWhole && occurredAt < ltv_observed_at;
-    const changed = !isOlder && (isWhole || after !== before);
+    const isTotal = 'total_minor' in change;
+    const after = isTotal ? change.total_minor : before + change.add_minor;
+    const isOlder = isTotal && occurredAt < ltv_observed_at;
+    const changed = !isOlder && (isTotal || after !== before);
     if (changed) {
-      const whole = isWhole ? { observed_at: occurredAt } : {};
+      const observation = isTotal ? { observed_at: occurredAt } : {};
       tx.append({
         stream: 'customer',
         stream_id: customer_id,
         type: 'LtvAdjusted',
-        data: { old_ltv_minor: before, new_ltv_minor: after, reason, ...whole },
+        data: { old_ltv_minor: before, new_ltv_minor: after, reason, ...observation },
       });
     }
     return { changed, ltv_minor: changed ? after : before, version: tx.versionOf(customer_id) };

@@ -1,5 +1,5 @@
 import { v7 as uuidv7 } from 'uuid';
-import { invalid } from '../../domain/errors.ts';
+import { validationError } from '../../domain/errors.ts';
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
 import type { Graph } from '../graph.ts';
@@ -20,7 +20,7 @@ export async function linkBehavioralProfile(
 ): Promise<{ profile_id: string; version: number }> {
   const { customer_id, baseline_data_ref } = input;
   if (baseline_data_ref.trim() === '')
-    throw invalid([{ field: 'baseline_data_ref', message: 'must not be empty' }]);
+    throw validationError([{ field: 'baseline_data_ref', message: 'must not be empty' }]);
   return runCommand(graph, header, 'linkBehavioralProfile', input, async (tx) => {
     const [, [known]] = await Promise.all([
       tx.lockCustomer(customer_id),

@@ -56,9 +56,9 @@ export async function resolveSuggestion(
       `nothing suggests that customers ${customer_id} and ${other_customer_id} are one`,
     );
   }
-  const contrary = matches.find((match) => match.status !== 'suggested' && match.status !== status);
-  if (contrary)
-    throw new PersonaError('illegal_transition', `the match is ${contrary.status} already, not ${status}`);
+  const conflicting = matches.find((match) => match.status !== 'suggested' && match.status !== status);
+  if (conflicting)
+    throw new PersonaError('illegal_transition', `the match is ${conflicting.status} already, not ${status}`);
   const open = matches.filter((match) => match.status === 'suggested');
   for (const match of open) {
     tx.append({

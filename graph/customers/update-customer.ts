@@ -8,8 +8,8 @@ import { requireVersion } from '../expected-version.ts';
 import type { Graph } from '../graph.ts';
 import {
   linkIdentifier,
-  type NormalIdentifier,
-  normalIdentifier,
+  type NormalisedIdentifier,
+  parseIdentifier,
   readIdentifiers,
   unlinkIdentifier,
 } from '../identifiers/identifiers.ts';
@@ -41,14 +41,14 @@ export async function updateCustomer(
 ): Promise<{ changed: boolean; version: number }> {
   const { policy, ...body } = input;
   const { customer_id, by, expected_version } = body;
-  const identifiers = body.identifiers?.map((one, index) =>
-    normalIdentifier(one, `identifiers[${index}].value`, { policy, blindIndex: graph.blindIndex }),
+  const identifiers = body.identifiers?.map((entry, index) =>
+    parseIdentifier(entry, `identifiers[${index}].value`, { policy, blindIndex: graph.blindIndex }),
   );
   return runCommand(graph, header, 'updateCustomer', body, async (tx) => {
     if (identifiers !== undefined) {
       // Also those that are there and may be taken away: onboardings decide by them.
-      const present = (await readIdentifiers(tx, customer_id)).map((one) => one.value_hash);
-      lockIdentities(tx, [...present, ...identifiers.flatMap(({ hashes }) => hashes)]);
+      const presentHashes = (await readIdentifiers(tx, customer_id)).map((entry) => entry.value_hash);
+      lockIdentities(tx, [...presentHashes, ...identifiers.flatMap(({ hashes }) => hashes)]);
     }
     const customer = await lockOwner(tx, customer_id, by);
     requireVersion(`the profile of customer ${customer_id}`, customer.changed_seq, expected_version);
@@ -73,16 +73,16 @@ export async function updateCustomer(
 async function replaceIdentifiers(
   tx: CommandTx,
   customerId: string,
-  wanted: readonly NormalIdentifier[],
+  wanted: readonly NormalisedIdentifier[],
 ): Promise<void> {
-  const own = await readIdentifiers(tx, customerId);
-  const kept = (one: (typeof own)[number]) =>
-    wanted.some(({ type, hashes }) => type === one.type && hashes.includes(one.value_hash));
-  for (const one of own) if (!kept(one)) unlinkIdentifier(tx, customerId, one.identifier_id);
+  const existing = await readIdentifiers(tx, customerId);
+  const isWanted = (entry: (typeof existing)[number]) =>
+    wanted.some(({ type, hashes }) => type === entry.type && hashes.includes(entry.value_hash));
+  for (const entry of existing) if (!isWanted(entry)) unlinkIdentifier(tx, customerId, entry.identifier_id);
   const linked = new Set<string | undefined>();
   for (const identifier of wanted) {
     const [hash] = identifier.hashes;
-    if (!linked.has(hash)) await linkIdentifier(tx, customerId, identifier, own);
+    if (!linked.has(hash)) await linkIdentifier(tx, customerId, identifier, existing);
     linked.add(hash);
   }
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { readPolicy } from '../../platform/policy.ts';
-import { testGraph, testHeader } from '../../test/graph.ts';
+import { testGraph, testHeader } from '../../test/test-graph.ts';
 import { createCustomer, getDevice, getDevices, linkDevice, recordDeviceLogin } from '../index.ts';
 
 const policy = readPolicy();

@@ -1,5 +1,5 @@
 import { isBlocked } from '../../domain/blocked-values.ts';
-import { invalid } from '../../domain/errors.ts';
+import { validationError } from '../../domain/errors.ts';
 import type { DeviceDetails } from '../../domain/onboarding-types.ts';
 import type { Policy } from '../../domain/policy.ts';
 import type { CommandHeader } from '../command.ts';
@@ -9,7 +9,7 @@ import { lockOwner, type Requester } from '../customers/lock-owner.ts';
 import type { Graph } from '../graph.ts';
 import { lockIdentities } from '../identity-locks.ts';
 import { findLogin, recordLogin } from './logins.ts';
-import { registerDevice, seeDevice } from './sightings.ts';
+import { registerDevice, recordSighting } from './sightings.ts';
 
 export interface LinkedDevice {
   device_id: string;
@@ -42,7 +42,7 @@ export async function linkDevice(
 ): Promise<LinkedDevice> {
   const { customer_id, device: details, by, policy } = input;
   if (isBlocked('device_fingerprint', details.fingerprint, policy.onboarding.blockedValues))
-    throw invalid([{ field: 'device.fingerprint', message: 'must identify a device' }]);
+    throw validationError([{ field: 'device.fingerprint', message: 'must identify a device' }]);
   return runCommand(graph, header, 'linkDevice', { customer_id, details, by }, async (tx) => {
     const hashes = graph.blindIndex.hashes('fingerprint', details.fingerprint);
     lockIdentities(tx, hashes);
@@ -73,14 +73,14 @@ export async function recordDeviceLogin(
 
 async function login(
   tx: CommandTx,
-  scene: { customer_id: string; device_id: string; details: Pick<DeviceDetails, 'ip' | 'user_agent'> },
+  context: { customer_id: string; device_id: string; details: Pick<DeviceDetails, 'ip' | 'user_agent'> },
 ): Promise<LinkedDevice> {
-  const { customer_id, device_id, details } = scene;
+  const { customer_id, device_id, details } = context;
   const [device, before] = await Promise.all([
     tx.lockDevice(device_id),
     findLogin(tx, customer_id, device_id),
   ]);
-  seeDevice(tx, details, device);
+  recordSighting(tx, details, device);
   recordLogin(tx, { customerId: customer_id, deviceId: device_id, login: before }, { proven: true });
   return {
     device_id,

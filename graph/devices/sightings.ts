@@ -15,29 +15,29 @@ export function registerDevice(tx: CommandTx, details: DeviceDetails, policy: Pi
       fingerprint: tx.keyOf(id).seal(details.fingerprint, 'Device', id, 'fingerprint'),
       trust_score: details.trust_score ?? policy.trust.initial,
       trust_observed_at: details.trust_score === undefined ? null : tx.header.occurredAt,
-      ...sealedSight(tx, id, details),
+      ...sealSighting(tx, id, details),
     },
   });
   return id;
 }
 
 /** Where and with what a locked device was seen last; an older sight changes nothing. */
-export function seeDevice(
+export function recordSighting(
   tx: CommandTx,
   details: Pick<DeviceDetails, 'ip' | 'user_agent'>,
   device: { id: string; last_seen_at: string },
 ): void {
-  const saysNothing = details.ip === undefined && details.user_agent === undefined;
-  if (saysNothing || tx.header.occurredAt < device.last_seen_at) return;
+  const isEmpty = details.ip === undefined && details.user_agent === undefined;
+  if (isEmpty || tx.header.occurredAt < device.last_seen_at) return;
   tx.append({
     stream: 'device',
     stream_id: device.id,
     type: 'DeviceSeen',
-    data: sealedSight(tx, device.id, details),
+    data: sealSighting(tx, device.id, details),
   });
 }
 
-function sealedSight(
+function sealSighting(
   tx: CommandTx,
   id: string,
   { ip, user_agent }: Pick<DeviceDetails, 'ip' | 'user_agent'>,

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { readPolicy } from '../../platform/policy.ts';
-import { onboardingRequest, testGraph, testHeader } from '../../test/graph.ts';
+import { onboardingRequest, testGraph, testHeader } from '../../test/test-graph.ts';
 import { onboard } from '../onboarding/onboard.ts';
 import { getDevice } from '../queries/device.ts';
 import { updateDeviceTrustScore } from './update-trust-score.ts';

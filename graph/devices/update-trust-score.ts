@@ -1,4 +1,4 @@
-import { invalid } from '../../domain/errors.ts';
+import { validationError } from '../../domain/errors.ts';
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
 import type { CommandTx, DeviceNode } from '../command-tx.ts';
@@ -28,28 +28,28 @@ export interface TrustScoreResult {
   customer_ids: string[];
 }
 
-const NAMED_CUSTOMERS = 25;
+const MAX_NAMED_CUSTOMERS = 25;
 
 // Counting one kind of edge of one node reads its degree; a kiosk's hundred thousand customers are not walked.
-const SHARERS = `
+const DEVICE_CUSTOMERS = `
   MATCH (d:Device {id: $device_id})
   RETURN COUNT { (d)<-[:LOGGED_IN_FROM]-() } AS linked_customers,
     COLLECT { MATCH (d)<-[:LOGGED_IN_FROM]-(c:Customer) RETURN c.id LIMIT $named } AS customer_ids`;
 
 /** How many customers log in from a device, and up to 25 of them. */
-interface Sharers {
+interface DeviceCustomers {
   linked_customers: number;
   customer_ids: string[];
 }
 
 /** Whom a change of a locked device concerns. */
-export async function readSharers(tx: CommandTx, deviceId: string): Promise<Sharers> {
-  const [row] = await tx.run<Sharers>(SHARERS, { device_id: deviceId, named: NAMED_CUSTOMERS });
+export async function readDeviceCustomers(tx: CommandTx, deviceId: string): Promise<DeviceCustomers> {
+  const [row] = await tx.run<DeviceCustomers>(DEVICE_CUSTOMERS, { device_id: deviceId, named: MAX_NAMED_CUSTOMERS });
   return row ?? { linked_customers: 0, customer_ids: [] };
 }
 
 /** May an observation of that moment still change the device's score? */
-export function isNews(device: Pick<DeviceNode, 'trust_observed_at'>, observedAt: string): boolean {
+export function isNewerObservation(device: Pick<DeviceNode, 'trust_observed_at'>, observedAt: string): boolean {
   return observedAt >= (device.trust_observed_at ?? '');
 }
 
@@ -58,7 +58,7 @@ export function setTrustScore(
   tx: CommandTx,
   device: Pick<DeviceNode, 'id' | 'trust_score'>,
   { trust_score, observed_at }: { trust_score: number; observed_at: string },
-  { customer_ids, linked_customers }: Sharers,
+  { customer_ids, linked_customers }: DeviceCustomers,
 ): { seq: number } {
   return tx.append({
     stream: 'device',
@@ -86,27 +86,27 @@ export async function updateDeviceTrustScore(
 ): Promise<TrustScoreResult> {
   const { device_id, trust_score } = input;
   if (!(trust_score >= 0 && trust_score <= 1)) {
-    throw invalid([{ field: 'trust_score', message: 'must be between 0 and 1' }]);
+    throw validationError([{ field: 'trust_score', message: 'must be between 0 and 1' }]);
   }
   const observed_at = toUtc(input.observed_at);
   return runCommand(graph, header, 'updateDeviceTrustScore', { ...input }, async (tx) => {
-    const [device, sharers] = await Promise.all([tx.lockDevice(device_id), readSharers(tx, device_id)]);
+    const [device, deviceCustomers] = await Promise.all([tx.lockDevice(device_id), readDeviceCustomers(tx, device_id)]);
     requireVersion(`device ${device_id}`, device.changed_seq, input.expected_version);
-    if (!isNews(device, observed_at)) {
+    if (!isNewerObservation(device, observed_at)) {
       const { trust_score: score, trust_observed_at, changed_seq, version } = device;
       return {
         device: { device_id, trust_score: score, trust_observed_at, changed_seq },
         applied: false,
         version,
-        ...sharers,
+        ...deviceCustomers,
       };
     }
-    const { seq } = setTrustScore(tx, device, { trust_score, observed_at }, sharers);
+    const { seq } = setTrustScore(tx, device, { trust_score, observed_at }, deviceCustomers);
     return {
       device: { device_id, trust_score, trust_observed_at: observed_at, changed_seq: seq },
       applied: true,
       version: seq,
-      ...sharers,
+      ...deviceCustomers,
     };
   });
 }

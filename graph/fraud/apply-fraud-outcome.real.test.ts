@@ -2,16 +2,16 @@ import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { readPolicy } from '../../platform/policy.ts';
-import { fraudReport } from '../../test/fraud.ts';
+import { fraudReport } from '../../test/fraud-fixtures.ts';
 import {
-  changedByHand,
+  excludeFromVerification,
   onboardingRequest,
   randomToken,
   runCypher,
   testGraph,
   testHeader,
-} from '../../test/graph.ts';
-import { customerWithCards, failureOf } from '../../test/wallets.ts';
+} from '../../test/test-graph.ts';
+import { customerWithCards, failureOf } from '../../test/wallet-fixtures.ts';
 import {
   addPaymentMethod,
   applyFraudOutcome,
@@ -61,7 +61,7 @@ async function suspect() {
     const message = fraudReport({ ...ids, outcome, occurred_at, ...rest });
     return applyFraudOutcome(graph, testHeader({ occurredAt: occurred_at }), message);
   };
-  const decided = (decision: 'suspend' | 'clear') =>
+  const decide = (decision: 'suspend' | 'clear') =>
     decideFraudReview(graph, testHeader(), { case_id: ids.case_id, decision, reason: 'test' });
   const now = async () => {
     const wallet = await getPaymentMethods(graph, { customer_id });
@@ -74,7 +74,7 @@ async function suspect() {
       score: rated?.trust_score,
     };
   };
-  return { ...ids, other, report, decided, now };
+  return { ...ids, other, report, decide, now };
 }
 
 test('a confirmed fraud takes everything at once, and a cleared one gives it back', async () => {
@@ -99,14 +99,14 @@ test('a confirmed fraud takes everything at once, and a cleared one gives it bac
 });
 
 test('what others changed since is not undone', async () => {
-  const { report, decided, now, customer_id, payment_method_id, device_id } = await suspect();
+  const { report, decide, now, customer_id, payment_method_id, device_id } = await suspect();
   await report('suspected', { new_trust_score: 0.2 });
   const change = { customer_id, payment_method_id, reason: 'test' };
   await updatePaymentMethodStatus(graph, testHeader(), { ...change, status: 'active' });
   await updatePaymentMethodStatus(graph, testHeader(), { ...change, status: 'failed' });
   const observed_at = new Date(Date.now() + 100_000).toISOString();
   await updateDeviceTrustScore(graph, testHeader(), { device_id, trust_score: 0.4, observed_at });
-  await decided('suspend');
+  await decide('suspend');
   await setCustomerStatus(graph, testHeader(), { customer_id, status: 'active', reason: 'test' });
   await setCustomerStatus(graph, testHeader(), { customer_id, status: 'suspended', reason: 'test' });
   await report('cleared');
@@ -158,8 +158,8 @@ test('a case is one customer’s, and names only what that one has', async () =>
 test('a suspension returns the recoveries to be signalled, and so does its end', async () => {
   const { report, customer_id, payment_method_id, other } = await suspect();
   const failure = failureOf({ customer_id, methods: [payment_method_id, other] });
-  const asked = { failure, policy, now: Date.now(), claim_first: false };
-  await openRecovery(graph, testHeader({ occurredAt: failure.occurred_at }), asked);
+  const opening = { failure, policy, now: Date.now(), claim_first: false };
+  await openRecovery(graph, testHeader({ occurredAt: failure.occurred_at }), opening);
   expect(await report('challenge_failed')).toMatchObject({ recoveries: [] });
   expect(await report('confirmed_fraud')).toMatchObject({ recoveries: [failure.payment_id] });
   expect(await report('confirmed_fraud')).toMatchObject({ recoveries: [] });
@@ -168,33 +168,33 @@ test('a suspension returns the recoveries to be signalled, and so does its end',
 });
 
 test('a suspicion waits for a person, whose decision suspends the customer or undoes what the case changed', async () => {
-  const { report, decided, now, case_id, customer_id } = await suspect();
+  const { report, decide, now, case_id, customer_id } = await suspect();
   const before = await now();
   await report('suspected', { new_trust_score: 0.3 });
   expect(await now()).toMatchObject({ method: 'failed', customer: 'active', score: 0.3 });
   expect(await getFraudCase(graph, case_id)).toMatchObject({
     ...{ customer_id, outcome: 'suspected', review: { reminded: false } },
   });
-  expect(await decided('clear')).toMatchObject({ applied: true, customer_status: 'active' });
+  expect(await decide('clear')).toMatchObject({ applied: true, customer_status: 'active' });
   expect(await now()).toMatchObject({ method: 'active', score: 0.9 });
   await report('suspected');
   await remindOfFraudReview(graph, testHeader(), { case_id });
   expect((await getFraudCase(graph, case_id))?.review).toMatchObject({ reminded: true });
-  expect(await decided('suspend')).toMatchObject({ applied: true, customer_status: 'suspended' });
+  expect(await decide('suspend')).toMatchObject({ applied: true, customer_status: 'suspended' });
   expect(await getFraudCase(graph, case_id)).toEqual({
     ...{ customer_id, customer_status: 'suspended', outcome: 'suspended_in_review' },
     notice_due: `fraud:${case_id}:account_suspended:1`,
   });
   // Nothing is decided twice, and our clock says nothing of the order of Chimera's outcomes.
-  expect(await decided('clear')).toMatchObject({ applied: false, customer_status: 'suspended' });
+  expect(await decide('clear')).toMatchObject({ applied: false, customer_status: 'suspended' });
   expect(await report('cleared')).toMatchObject({ applied: true, customer_status: 'active' });
   expect(await now()).toEqual({ ...before, default: expect.any(String) });
 });
 
 test('a decision of ours takes no place in the order of Chimera’s outcomes', async () => {
-  const { report, decided } = await suspect();
+  const { report, decide } = await suspect();
   await report('suspected', { minutes: -2 });
-  await decided('clear');
+  await decide('clear');
   expect(await report('confirmed_fraud', { minutes: -1 })).toMatchObject({
     applied: true,
     customer_status: 'suspended',
@@ -202,13 +202,13 @@ test('a decision of ours takes no place in the order of Chimera’s outcomes', a
 });
 
 test('a later outcome ends the review, an older one does not', async () => {
-  const { report, decided, case_id } = await suspect();
+  const { report, decide, case_id } = await suspect();
   await report('suspected', { minutes: 5 });
   expect(await report('challenge_passed', { minutes: 4 })).toMatchObject({ applied: false });
   expect(await getFraudCase(graph, case_id)).toHaveProperty('review');
   await report('challenge_passed', { minutes: 6 });
   expect(await getFraudCase(graph, case_id)).not.toHaveProperty('review');
-  expect(await decided('suspend')).toMatchObject({ applied: false, customer_status: 'active' });
+  expect(await decide('suspend')).toMatchObject({ applied: false, customer_status: 'active' });
 });
 
 test('what two cases ask for alike is undone once neither does', async () => {
@@ -217,13 +217,13 @@ test('what two cases ask for alike is undone once neither does', async () => {
   const before = await now();
   const other_case = randomUUID();
   for (const case_id of [one.case_id, other_case]) await report('confirmed_fraud', { case_id });
-  const taken = { method: 'compromised', customer: 'suspended' };
+  const stillHeld = { method: 'compromised', customer: 'suspended' };
   await report('cleared');
-  expect(await now()).toMatchObject(taken);
+  expect(await now()).toMatchObject(stillHeld);
   // Confirmed once more, and cleared in the other order.
   await report('confirmed_fraud');
   await report('cleared', { case_id: other_case });
-  expect(await now()).toMatchObject(taken);
+  expect(await now()).toMatchObject(stillHeld);
   await report('cleared');
   expect(await now()).toMatchObject({ method: before.method, customer: 'active' });
 });
@@ -263,7 +263,7 @@ test('what an earlier release wrote when a compromised card was removed is mende
     payment_method_id,
     by: 'service',
   });
-  changedByHand(graph, customer_id);
+  excludeFromVerification(graph, customer_id);
   await runCypher(graph, 'MATCH (p:PaymentMethod {id: $payment_method_id}) SET p.status_seq = $version', {
     ...{ payment_method_id, version },
   });
@@ -308,27 +308,27 @@ test('a card that is suspected while it is being verified stays so, and is verif
 test('a new date lifts no suspicion; it is kept for when the suspicion is cleared', async () => {
   const { report, now, customer_id, payment_method_id, other } = await suspect();
   const ids = { customer_id, payment_method_id };
-  const dated = (expiry_year: number) =>
+  const setExpiry = (expiry_year: number) =>
     updatePaymentMethod(graph, testHeader(), {
       ...{ ...ids, by: 'customer', details: { expiry_month: 5, expiry_year } },
     });
   await report('suspected');
-  expect(await dated(2061)).toMatchObject({ changed: true, payment_method_status: 'failed' });
+  expect(await setExpiry(2061)).toMatchObject({ changed: true, payment_method_status: 'failed' });
   // Nor does what the gateway has newer, nor a date that is over, after which another one would.
   const found = { token: 't', type: 'card', gateway_customer_ref: `cus_${customer_id}` } as const;
   const newer = { ...ids, found: { ...found, expiry_month: 5, expiry_year: 2020 } };
   expect(await followPaymentMethod(graph, testHeader(), newer)).toMatchObject({
     ...{ change: 'updated', payment_method_status: 'failed' },
   });
-  expect(await dated(2062)).toMatchObject({ payment_method_status: 'failed' });
+  expect(await setExpiry(2062)).toMatchObject({ payment_method_status: 'failed' });
   expect(await now()).toMatchObject({ default: other });
   expect(await report('cleared')).toMatchObject({ restored: [payment_method_id] });
   expect(await now()).toMatchObject({ method: 'active' });
 });
 
 test('a suspected card does not come back by being removed and added again, nor by another token', async () => {
-  const { report, now, decided, customer_id, payment_method_id, other } = await suspect();
-  const verifiedAs = async (token: string) => {
+  const { report, now, decide, customer_id, payment_method_id, other } = await suspect();
+  const statusOnceVerified = async (token: string) => {
     const method = { type: 'card', token } as const;
     const added = await addPaymentMethod(graph, testHeader(), { customer_id, method, added_by: 'customer' });
     const { payment_method_status } = await recordVerification(graph, testHeader(), {
@@ -340,26 +340,26 @@ test('a suspected card does not come back by being removed and added again, nor 
   const token = (await getPaymentMethodToken(graph, { customer_id, payment_method_id })).reveal();
   await report('suspected');
   await removePaymentMethod(graph, testHeader(), { customer_id, payment_method_id, by: 'customer' });
-  expect(await verifiedAs(token)).toBe('failed');
-  expect(await verifiedAs(randomToken())).toBe('failed');
+  expect(await statusOnceVerified(token)).toBe('failed');
+  expect(await statusOnceVerified(randomToken())).toBe('failed');
   expect(await now()).toMatchObject({ method: 'failed', default: other });
-  await decided('clear');
-  expect(await verifiedAs(randomToken())).toBe('active');
+  await decide('clear');
+  expect(await statusOnceVerified(randomToken())).toBe('active');
 });
 
 test.each<[string, 'failed' | 'active', { expiry_month: number; expiry_year: number } | undefined]>([
   ['had been declined', 'failed', undefined],
   ['was over', 'active', { expiry_month: 5, expiry_year: 2020 }],
-])('a card that %s before it was suspected comes back by no new date', async (_, afterwards, over) => {
+])('a card that %s before it was suspected comes back by no new date', async (_, afterwards, pastExpiry) => {
   const { report, now, customer_id, payment_method_id } = await suspect();
   const ids = { customer_id, payment_method_id };
-  const dated = (details: { expiry_month: number; expiry_year: number }) =>
+  const setExpiry = (details: { expiry_month: number; expiry_year: number }) =>
     updatePaymentMethod(graph, testHeader(), { ...ids, by: 'customer', details });
-  if (over) await dated(over);
+  if (pastExpiry) await setExpiry(pastExpiry);
   else await updatePaymentMethodStatus(graph, testHeader(), { ...ids, status: 'failed', reason: 'test' });
   const { method: before } = await now();
   await report('suspected');
-  await dated({ expiry_month: 5, expiry_year: 2062 });
+  await setExpiry({ expiry_month: 5, expiry_year: 2062 });
   expect(await now()).toMatchObject({ method: before });
   await report('cleared');
   expect(await now()).toMatchObject({ method: afterwards });
@@ -425,19 +425,19 @@ test('a device that hundreds share is rated by one event, and nothing of the oth
     );
   const before = await versions();
   // Whoever locked the others would wait for this transaction for ever.
-  const holding = graph.writeSession();
-  const transaction = await holding.beginTransaction();
+  const lockSession = graph.writeSession();
+  const transaction = await lockSession.beginTransaction();
   await transaction.run('UNWIND $others AS id MATCH (c:Customer {id: id}) SET c.locked = true', { others });
   const report = fraudReport({ customer_id, device_id, outcome: 'confirmed_fraud' });
   await applyFraudOutcome(graph, testHeader({ occurredAt: report.occurred_at }), report);
   await transaction.rollback();
-  await holding.close();
+  await lockSession.close();
   expect(await versions()).toEqual(before);
-  const told = await graph.read<{ data: string }>(
+  const scoreEvents = await graph.read<{ data: string }>(
     `MATCH (e:PersonaEvent {stream_id: $device_id}) WHERE e.type = 'DeviceTrustScoreUpdated' RETURN e.data AS data`,
     { device_id },
   );
-  expect(told).toHaveLength(1);
-  const { linked_customers, customer_ids } = JSON.parse(String(told[0]?.data));
+  expect(scoreEvents).toHaveLength(1);
+  const { linked_customers, customer_ids } = JSON.parse(String(scoreEvents[0]?.data));
   expect({ linked_customers, named: customer_ids.length }).toEqual({ linked_customers: 300, named: 25 });
 });

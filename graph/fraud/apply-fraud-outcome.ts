@@ -1,17 +1,17 @@
-import { invalid } from '../../domain/errors.ts';
+import { validationError } from '../../domain/errors.ts';
 import type { FraudChanges, FraudEvents } from '../../domain/fraud/events.ts';
 import type { FraudOutcomeReport } from '../../domain/fraud/messages.ts';
-import { suspensionNotificationId } from '../../domain/processes.ts';
+import { suspensionNotificationId } from '../../domain/workflow-contracts.ts';
 import type { CommandHeader } from '../command.ts';
 import type { CommandTx, CustomerNode } from '../command-tx.ts';
 import type { Graph } from '../graph.ts';
 import { lockIdentities } from '../identity-locks.ts';
-import { runReported } from '../recovery/accepted-reports.ts';
+import { runReportCommand } from '../recovery/accepted-reports.ts';
 import { getOpenObligations } from '../recovery/queries.ts';
 import { CLOCK_SKEW_MS } from '../recovery/refusal.ts';
 import { openWallet, type Wallet } from '../wallet/wallet.ts';
 import { FraudCase } from './fraud-case.ts';
-import { readCaseChanges } from './holding.ts';
+import { readCaseChanges } from './case-holds.ts';
 
 export interface FraudResult {
   /** False: older than what this case has said before, or a decision about a review that is over; nothing changed. */
@@ -43,33 +43,33 @@ interface CaseRow {
 }
 
 /** A case with everything that its outcomes may change, read under its locks. */
-export interface CaseScene {
+export interface LockedCase {
   customer: CustomerNode;
   wallet: Wallet;
   known?: CaseRow;
   /** What other cases of the customer have changed and not undone. */
-  others: FraudChanges[];
+  otherCases: FraudChanges[];
 }
 
 /** @throws PersonaError customer_not_found, invalid_argument (another customer's case) */
 export async function lockCase(
   tx: CommandTx,
   { case_id, customer_id }: { case_id: string; customer_id: string },
-): Promise<CaseScene> {
+): Promise<LockedCase> {
   lockIdentities(tx, [`fraud-case:${case_id}`]);
-  const [customer, [known], others, wallet] = await Promise.all([
+  const [customer, [known], otherCases, wallet] = await Promise.all([
     tx.lockCustomer(customer_id),
     tx.run<CaseRow>(CASE, { case_id }),
     readCaseChanges(tx, { customer_id, except: case_id }),
     openWallet(tx, customer_id),
   ]);
   if (known !== undefined && known.customer_id !== customer_id)
-    throw invalid([{ field: 'customer_id', message: `is not the customer of the case ${case_id}` }]);
+    throw validationError([{ field: 'customer_id', message: `is not the customer of the case ${case_id}` }]);
   return {
     customer,
     wallet,
     ...(known && { known }),
-    others,
+    otherCases,
   };
 }
 
@@ -88,20 +88,20 @@ export async function applyFraudOutcome(
 ): Promise<FraudResult> {
   const { case_id, customer_id, new_trust_score: score, ...report } = message;
   if (score !== undefined && !(score >= 0 && score <= 1))
-    throw invalid([{ field: 'new_trust_score', message: 'must be between 0 and 1' }]);
+    throw validationError([{ field: 'new_trust_score', message: 'must be between 0 and 1' }]);
   // A time far ahead would make every later outcome of the case look older.
   if (Date.parse(header.occurredAt) > graph.now() + CLOCK_SKEW_MS)
-    throw invalid([{ field: 'occurred_at', message: 'must not be in the future' }]);
+    throw validationError([{ field: 'occurred_at', message: 'must not be in the future' }]);
   const command = {
     name: 'applyFraudOutcome',
     body: message,
     report: { kind: 'fraud_outcome', message } as const,
   };
-  return runReported(graph, header, command, async (tx) => {
-    const scene = await lockCase(tx, { case_id, customer_id });
-    if (scene.known !== undefined && tx.header.occurredAt < scene.known.last_occurred_at)
-      return unchanged(scene);
-    return carryOut(tx, { ...scene, case_id }, { ...report, new_trust_score: score });
+  return runReportCommand(graph, header, command, async (tx) => {
+    const lockedCase = await lockCase(tx, { case_id, customer_id });
+    if (lockedCase.known !== undefined && tx.header.occurredAt < lockedCase.known.last_occurred_at)
+      return unchanged(lockedCase);
+    return applyCaseChange(tx, { ...lockedCase, case_id }, { ...report, new_trust_score: score });
   });
 }
 
@@ -110,20 +110,20 @@ export type CaseChange = Pick<FraudEvents['FraudOutcomeApplied'], 'outcome' | 'r
   Pick<FraudOutcomeReport, 'device_id' | 'payment_method_id' | 'new_trust_score'>;
 
 /** Applies an outcome, or what was decided in review, to a locked case. */
-export async function carryOut(
+export async function applyCaseChange(
   tx: CommandTx,
-  scene: CaseScene & { case_id: string },
+  lockedCase: LockedCase & { case_id: string },
   change: CaseChange,
 ): Promise<FraudResult> {
-  const { case_id, customer, wallet, known, others } = scene;
+  const { case_id, customer, wallet, known, otherCases } = lockedCase;
   const { outcome, reason, device_id = null, payment_method_id = null } = change;
   const before = customer.status;
-  const changes = known === undefined ? NOTHING : (JSON.parse(known.applied) as FraudChanges);
+  const changes = known === undefined ? NO_CHANGES : (JSON.parse(known.applied) as FraudChanges);
   const fraudCase = new FraudCase(tx, {
-    ...{ customer, wallet, changes, others },
+    ...{ customer, wallet, changes, otherCases },
     reason: `fraud case ${case_id}`,
   });
-  await act(fraudCase, change);
+  await applyOutcome(fraudCase, change);
   const customer_status_changed = customer.status !== before;
   // A case writes to its customer once: a notification has one id (specification: workflows, 8).
   const suspends = customer_status_changed && customer.status === 'suspended';
@@ -135,18 +135,18 @@ export async function carryOut(
     type: 'FraudOutcomeApplied',
     data: { case_id, outcome, reason, device_id, payment_method_id, applied, ...notice },
   });
-  const concerned = customer_status_changed || restored.length > 0;
+  const concernsRecoveries = customer_status_changed || restored.length > 0;
   return {
     applied: true,
     customer_status: customer.status,
     customer_status_changed,
     restored,
-    recoveries: concerned ? await getOpenObligations(tx, customer.id) : [],
+    recoveries: concernsRecoveries ? await getOpenObligations(tx, customer.id) : [],
     version: tx.versionOf(customer.id),
   };
 }
 
-export function unchanged({ customer }: CaseScene): FraudResult {
+export function unchanged({ customer }: LockedCase): FraudResult {
   const { status: customer_status, version } = customer;
   return {
     ...{ applied: false, customer_status, customer_status_changed: false },
@@ -154,21 +154,21 @@ export function unchanged({ customer }: CaseScene): FraudResult {
   };
 }
 
-const NOTHING: FraudChanges = { devices: [], payment_methods: [], customer: null };
+const NO_CHANGES: FraudChanges = { devices: [], payment_methods: [], customer: null };
 
-async function act(fraudCase: FraudCase, change: CaseChange): Promise<void> {
+async function applyOutcome(fraudCase: FraudCase, change: CaseChange): Promise<void> {
   const { outcome, device_id, payment_method_id, new_trust_score } = change;
   if (outcome === 'cleared') await fraudCase.undo();
   // Our clock says nothing of the order of Chimera's observations.
   if (outcome === 'cleared_in_review') await fraudCase.undo({ keepObservedAt: true });
   const score = new_trust_score ?? (outcome === 'confirmed_fraud' ? 0 : undefined);
-  if (device_id !== undefined) await fraudCase.rate(device_id, score);
-  if (payment_method_id !== undefined) fraudCase.mark(payment_method_id, MARKS[outcome]);
+  if (device_id !== undefined) await fraudCase.rateDevice(device_id, score);
+  if (payment_method_id !== undefined) fraudCase.markMethod(payment_method_id, METHOD_STATUS[outcome]);
   if (outcome === 'confirmed_fraud' || outcome === 'suspended_in_review') fraudCase.suspend();
 }
 
 /** What an outcome makes of the method that it names. */
-const MARKS: Readonly<Record<CaseChange['outcome'], 'failed' | 'compromised' | undefined>> = {
+const METHOD_STATUS: Readonly<Record<CaseChange['outcome'], 'failed' | 'compromised' | undefined>> = {
   challenge_passed: undefined,
   challenge_failed: 'failed',
   suspected: 'failed',

@@ -3,10 +3,10 @@ import { PersonaError } from '../../domain/errors.ts';
 import type { FraudChanges } from '../../domain/fraud/events.ts';
 import { isExpired, transition } from '../../domain/payment-method.ts';
 import type { CommandTx, CustomerNode } from '../command-tx.ts';
-import { isNews, readSharers, setTrustScore } from '../devices/update-trust-score.ts';
+import { isNewerObservation, readDeviceCustomers, setTrustScore } from '../devices/update-trust-score.ts';
 import { ATTEMPTS_ON_CARD } from '../recovery/card.ts';
 import type { Wallet } from '../wallet/wallet.ts';
-import { holdOn } from './holding.ts';
+import { findHold } from './case-holds.ts';
 
 /**
  * What a case of fraud has changed of a locked customer, and the next outcome's changes. Something that others changed
@@ -20,42 +20,42 @@ export class FraudCase {
   readonly #tx: CommandTx;
   readonly #customer: CustomerNode;
   readonly #wallet: Wallet;
-  readonly #others: readonly FraudChanges[];
+  readonly #otherCases: readonly FraudChanges[];
   readonly #reason: string;
 
   /** @param scene.others what other cases of the customer have changed and not undone */
   constructor(
     tx: CommandTx,
-    scene: {
+    context: {
       customer: CustomerNode;
       wallet: Wallet;
       changes: FraudChanges;
-      others: readonly FraudChanges[];
+      otherCases: readonly FraudChanges[];
       reason: string;
     },
   ) {
     this.#tx = tx;
-    this.#customer = scene.customer;
-    this.#wallet = scene.wallet;
-    this.#others = scene.others;
-    this.#reason = scene.reason;
-    this.changes = structuredClone(scene.changes);
+    this.#customer = context.customer;
+    this.#wallet = context.wallet;
+    this.#otherCases = context.otherCases;
+    this.#reason = context.reason;
+    this.changes = structuredClone(context.changes);
   }
 
   /**
    * @param score absent: the outcome has nothing to say about the device
    * @throws PersonaError device_not_found
    */
-  async rate(deviceId: string, score: number | undefined): Promise<void> {
+  async rateDevice(deviceId: string, score: number | undefined): Promise<void> {
     const device = await this.#tx.lockDevice(deviceId);
     const observed_at = this.#tx.header.occurredAt;
-    if (score === undefined || !isNews(device, observed_at)) return;
-    const sharers = await readSharers(this.#tx, deviceId);
-    const { seq } = setTrustScore(this.#tx, device, { trust_score: score, observed_at }, sharers);
-    const own = this.changes.devices.find((one) => one.device_id === deviceId);
+    if (score === undefined || !isNewerObservation(device, observed_at)) return;
+    const deviceCustomers = await readDeviceCustomers(this.#tx, deviceId);
+    const { seq } = setTrustScore(this.#tx, device, { trust_score: score, observed_at }, deviceCustomers);
+    const own = this.changes.devices.find((candidate) => candidate.device_id === deviceId);
     const before = own?.seq === device.changed_seq ? own.trust_score : device.trust_score;
     this.changes.devices = [
-      ...this.changes.devices.filter((one) => one !== own),
+      ...this.changes.devices.filter((candidate) => candidate !== own),
       { device_id: deviceId, trust_score: before, seq },
     ];
   }
@@ -64,35 +64,35 @@ export class FraudCase {
    * @param status absent: the outcome has nothing to say about the method
    * @throws PersonaError payment_method_not_found: not this customer's
    */
-  mark(paymentMethodId: string, status: 'failed' | 'compromised' | undefined): void {
-    const method = this.#wallet.methods.find((one) => one.payment_method_id === paymentMethodId);
+  markMethod(paymentMethodId: string, status: 'failed' | 'compromised' | undefined): void {
+    const method = this.#wallet.methods.find((candidate) => candidate.payment_method_id === paymentMethodId);
     if (method === undefined) {
       throw new PersonaError(
         'payment_method_not_found',
         `customer ${this.#customer.id} has no payment method ${paymentMethodId}`,
       );
     }
-    const { status: present, status_seq } = method;
+    const { status: currentStatus, status_seq } = method;
     if (status === undefined) return;
-    const own = this.changes.payment_methods.find((one) => one.payment_method_id === paymentMethodId);
+    const own = this.changes.payment_methods.find((candidate) => candidate.payment_method_id === paymentMethodId);
     const isOwn = own?.seq === status_seq;
-    let before = isOwn ? own.status : present;
-    const kind = transition(present, status);
+    let before = isOwn ? own.status : currentStatus;
+    const kind = transition(currentStatus, status);
     if (kind === 'same') {
       if (isOwn) return;
-      const held = holdOn(this.#others, method);
+      const hold = findHold(this.#otherCases, method);
       // Declined before it was suspected, it is held as it is: newer details of the card would bring it back.
-      if (held === undefined && status !== 'failed') return;
-      before = held?.status ?? present;
+      if (hold === undefined && status !== 'failed') return;
+      before = hold?.status ?? currentStatus;
     } else if (kind === 'illegal') {
       // So is one that was over before: a new date would bring it back.
-      if (present !== 'expired') return;
+      if (currentStatus !== 'expired') return;
     } else {
       this.#wallet.changeStatus(paymentMethodId, status, this.#reason);
     }
     const { status_seq: seq } = method;
     this.changes.payment_methods = [
-      ...this.changes.payment_methods.filter((one) => one !== own),
+      ...this.changes.payment_methods.filter((candidate) => candidate !== own),
       { payment_method_id: paymentMethodId, status: before, seq },
     ];
   }
@@ -101,7 +101,7 @@ export class FraudCase {
     const { status, status_seq } = this.#customer;
     if (status !== 'suspended') this.changes.customer = { status, seq: this.#setStatus('suspended') };
     else if (this.changes.customer?.seq !== status_seq)
-      this.changes.customer = this.#suspendedByOthers(status_seq) ?? this.changes.customer;
+      this.changes.customer = this.#suspensionOfOtherCase(status_seq) ?? this.changes.customer;
   }
 
   /**
@@ -115,7 +115,7 @@ export class FraudCase {
     this.changes.payment_methods = [];
     this.changes.customer = null;
     const { status_seq } = this.#customer;
-    if (customer?.seq === status_seq && !this.#suspendedByOthers(status_seq))
+    if (customer?.seq === status_seq && !this.#suspensionOfOtherCase(status_seq))
       this.#setStatus(customer.status);
     for (const change of payment_methods) await this.#restore(change);
     for (const { device_id, trust_score, seq } of devices.toSorted((a, b) =>
@@ -125,16 +125,16 @@ export class FraudCase {
       if (device.changed_seq !== seq) continue;
       const { occurredAt } = this.#tx.header;
       const observed_at = keepObservedAt ? (device.trust_observed_at ?? occurredAt) : occurredAt;
-      const sharers = await readSharers(this.#tx, device_id);
-      setTrustScore(this.#tx, device, { trust_score, observed_at }, sharers);
+      const deviceCustomers = await readDeviceCustomers(this.#tx, device_id);
+      setTrustScore(this.#tx, device, { trust_score, observed_at }, deviceCustomers);
     }
   }
 
   async #restore({ payment_method_id, status, seq }: FraudChanges['payment_methods'][number]): Promise<void> {
-    const method = this.#wallet.methods.find((one) => one.payment_method_id === payment_method_id);
-    if (method?.status_seq !== seq || holdOn(this.#others, method)) return;
+    const method = this.#wallet.methods.find((candidate) => candidate.payment_method_id === payment_method_id);
+    if (method?.status_seq !== seq || findHold(this.#otherCases, method)) return;
     // What the card's bank has said meanwhile, Chimera does not take back.
-    if (hasEarlyWarning(method.disputes) || (await isDead(this.#tx, payment_method_id))) return;
+    if (hasEarlyWarning(method.disputes) || (await isCardDead(this.#tx, payment_method_id))) return;
     // What its customer has taken out of the wallet meanwhile is not used again by being cleared, but may be added again.
     const removed = method.removed_at !== null;
     // Its verification has come since, and found the case here.
@@ -144,15 +144,15 @@ export class FraudCase {
       status === 'expired' &&
       method.expires_on !== null &&
       !isExpired(method.expires_on, Date.parse(this.#tx.recordedAt));
-    const given = removed ? 'inactive' : verified || renewed ? 'active' : status;
+    const restoredStatus = removed ? 'inactive' : verified || renewed ? 'active' : status;
     // Held as it had been before.
-    if (given === method.status) return;
-    this.#wallet.restoreStatus(payment_method_id, given, this.#reason);
-    if (given === 'active') this.restored.push(payment_method_id);
+    if (restoredStatus === method.status) return;
+    this.#wallet.restoreStatus(payment_method_id, restoredStatus, this.#reason);
+    if (restoredStatus === 'active') this.restored.push(payment_method_id);
   }
 
-  #suspendedByOthers(seq: number): FraudChanges['customer'] | undefined {
-    return this.#others.find(({ customer }) => customer?.seq === seq)?.customer;
+  #suspensionOfOtherCase(seq: number): FraudChanges['customer'] | undefined {
+    return this.#otherCases.find(({ customer }) => customer?.seq === seq)?.customer;
   }
 
   #setStatus(status: CustomerNode['status']): number {
@@ -168,14 +168,14 @@ export class FraudCase {
   }
 }
 
-const IS_DEAD = `
+const IS_CARD_DEAD = `
   MATCH (p:PaymentMethod {id: $payment_method_id})
   ${ATTEMPTS_ON_CARD}
   WITH a WHERE a.card_dead AND a.state = 'declined'
   RETURN count(a) > 0 AS dead`;
 
 /** Has the issuer said of the card behind this method that it is lost, stolen or closed? */
-async function isDead(tx: CommandTx, payment_method_id: string): Promise<boolean> {
-  const [row] = await tx.run<{ dead: boolean }>(IS_DEAD, { payment_method_id });
+async function isCardDead(tx: CommandTx, payment_method_id: string): Promise<boolean> {
+  const [row] = await tx.run<{ dead: boolean }>(IS_CARD_DEAD, { payment_method_id });
   return row?.dead ?? false;
 }

@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest';
 import { readPolicy } from '../../platform/policy.ts';
-import { fraudReport } from '../../test/fraud.ts';
-import { testGraph, testHeader } from '../../test/graph.ts';
-import { customerWithCards } from '../../test/wallets.ts';
+import { fraudReport } from '../../test/fraud-fixtures.ts';
+import { testGraph, testHeader } from '../../test/test-graph.ts';
+import { customerWithCards } from '../../test/wallet-fixtures.ts';
 import { applyFraudOutcome, findSuspensionNoticesDue, getFraudReviews } from '../index.ts';
 
 const policy = readPolicy();
 const graph = await testGraph();
 
-async function reported(outcome: 'suspected' | 'confirmed_fraud'): Promise<string> {
+async function reportCase(outcome: 'suspected' | 'confirmed_fraud'): Promise<string> {
   const { customer_id } = await customerWithCards(graph, policy, { cards: 1 });
   const report = fraudReport({ customer_id, outcome });
   await applyFraudOutcome(graph, testHeader({ occurredAt: report.occurred_at }), report);
@@ -17,7 +17,7 @@ async function reported(outcome: 'suspected' | 'confirmed_fraud'): Promise<strin
 
 test('reviews come the oldest first, each on one page', async () => {
   const cases: string[] = [];
-  for (let n = 0; n < 5; n++) cases.push(await reported('suspected'));
+  for (let n = 0; n < 5; n++) cases.push(await reportCase('suspected'));
   const found: string[] = [];
   for (let after: Parameters<typeof getFraudReviews>[1]['after']; ; ) {
     const page = await getFraudReviews(graph, { limit: 2, ...(after && { after }) });
@@ -31,12 +31,12 @@ test('reviews come the oldest first, each on one page', async () => {
 
 test('suspensions that were not told of come page by page; what was decided a moment ago is left to its run', async () => {
   const cases: string[] = [];
-  for (let n = 0; n < 3; n++) cases.push(await reported('confirmed_fraud'));
+  for (let n = 0; n < 3; n++) cases.push(await reportCase('confirmed_fraud'));
   const all = async (before: number) => {
     const found: unknown[] = [];
     for (let after: string | undefined = ''; after !== undefined; ) {
       const page = await findSuspensionNoticesDue(graph, { after, limit: 2, before });
-      found.push(...page.due.map((one) => one.case_id));
+      found.push(...page.due.map((item) => item.case_id));
       after = page.last;
     }
     return found;
@@ -45,5 +45,5 @@ test('suspensions that were not told of come page by page; what was decided a mo
   expect(later).toEqual(expect.arrayContaining(cases));
   expect(new Set(later).size).toBe(later.length);
   const now = await all(Date.now() - 60_000);
-  for (const one of cases) expect(now).not.toContain(one);
+  for (const item of cases) expect(now).not.toContain(item);
 });

@@ -1,6 +1,6 @@
 import { PersonaError } from '../../domain/errors.ts';
 import type { KnownFraudCase } from '../../domain/fraud/state.ts';
-import { suspensionNotificationId } from '../../domain/processes.ts';
+import { suspensionNotificationId } from '../../domain/workflow-contracts.ts';
 import type { Reader } from '../graph.ts';
 import type { NoticeDue } from '../recovery/notices-due.ts';
 
@@ -70,8 +70,8 @@ const REVIEWS = `
   WITH f ORDER BY f.state, f.review_since, f.case_id LIMIT $limit
   RETURN f.case_id AS case_id, f.customer_id AS customer_id, f.reason AS reason, toString(f.review_since) AS since`;
 
-type Place = Pick<FraudReview, 'since' | 'case_id'>;
-const FIRST: Place = { since: '1970-01-01T00:00:00Z', case_id: '' };
+type FraudReviewCursor = Pick<FraudReview, 'since' | 'case_id'>;
+const FIRST_PAGE: FraudReviewCursor = { since: '1970-01-01T00:00:00Z', case_id: '' };
 
 /**
  * Cases that await a person, the oldest first: a page.
@@ -79,7 +79,7 @@ const FIRST: Place = { since: '1970-01-01T00:00:00Z', case_id: '' };
  */
 export function getFraudReviews(
   reader: Reader,
-  { after = FIRST, limit }: { after?: Place; limit: number },
+  { after = FIRST_PAGE, limit }: { after?: FraudReviewCursor; limit: number },
 ): Promise<FraudReview[]> {
   const { since, case_id } = after;
   return reader.read<FraudReview>(REVIEWS, { after: { since, case_id }, limit });

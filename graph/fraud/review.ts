@@ -4,7 +4,7 @@ import type { FraudEvents } from '../../domain/fraud/events.ts';
 import type { ReviewDecision } from '../../domain/fraud/messages.ts';
 import { type CommandHeader, runCommand } from '../command.ts';
 import type { Graph } from '../graph.ts';
-import { carryOut, type FraudResult, lockCase, unchanged } from './apply-fraud-outcome.ts';
+import { applyCaseChange, type FraudResult, lockCase, unchanged } from './apply-fraud-outcome.ts';
 import { requireFraudCase } from './queries.ts';
 
 const OUTCOMES: Readonly<Record<ReviewDecision['decision'], FraudEvents['FraudOutcomeApplied']['outcome']>> =
@@ -25,9 +25,9 @@ export async function decideFraudReview(
 ): Promise<FraudResult> {
   const { customer_id } = await requireFraudCase(graph, case_id);
   return runCommand(graph, header, 'decideFraudReview', { case_id, decision, reason }, async (tx) => {
-    const scene = await lockCase(tx, { case_id, customer_id });
-    if (scene.known?.state !== 'needs_review') return unchanged(scene);
-    return carryOut(tx, { ...scene, case_id }, { outcome: OUTCOMES[decision], reason });
+    const lockedCase = await lockCase(tx, { case_id, customer_id });
+    if (lockedCase.known?.state !== 'needs_review') return unchanged(lockedCase);
+    return applyCaseChange(tx, { ...lockedCase, case_id }, { outcome: OUTCOMES[decision], reason });
   });
 }
 

@@ -8,7 +8,7 @@ import {
   randomToken,
   testGraph,
   testHeader,
-} from '../../test/graph.ts';
+} from '../../test/test-graph.ts';
 import {
   addDigitalIdentifier,
   createCustomer,
@@ -39,18 +39,18 @@ const identifiersOf = async (customer_id: string) =>
   }));
 
 test('an identifier is one customer’s, whatever its spelling, until it is taken away', async () => {
-  const [one, two] = [await newCustomer(), await newCustomer()];
+  const [first, second] = [await newCustomer(), await newCustomer()];
   const email = randomEmail();
-  const { identifier_id } = await add(one, email.toUpperCase());
-  expect(await add(one, ` ${email} `)).toMatchObject({ identifier_id, added: false });
-  await expect(add(two, email)).rejects.toMatchObject({ type: 'identifier_belongs_to_other_customer' });
-  await expect(add(two, 'test@shop.example')).rejects.toMatchObject({ type: 'invalid_argument' });
-  await expect(add(two, 'no address')).rejects.toMatchObject({ type: 'invalid_argument' });
-  await removeDigitalIdentifier(graph, testHeader(), { customer_id: one, identifier_id, by });
-  expect(await add(two, email)).toMatchObject({ added: true });
-  expect(await identifiersOf(two)).toEqual([{ type: 'email', value: email, is_verified: false }]);
+  const { identifier_id } = await add(first, email.toUpperCase());
+  expect(await add(first, ` ${email} `)).toMatchObject({ identifier_id, added: false });
+  await expect(add(second, email)).rejects.toMatchObject({ type: 'identifier_belongs_to_other_customer' });
+  await expect(add(second, 'test@shop.example')).rejects.toMatchObject({ type: 'invalid_argument' });
+  await expect(add(second, 'no address')).rejects.toMatchObject({ type: 'invalid_argument' });
+  await removeDigitalIdentifier(graph, testHeader(), { customer_id: first, identifier_id, by });
+  expect(await add(second, email)).toMatchObject({ added: true });
+  expect(await identifiersOf(second)).toEqual([{ type: 'email', value: email, is_verified: false }]);
   await expect(
-    verifyDigitalIdentifier(graph, testHeader(), { customer_id: one, identifier_id, by }),
+    verifyDigitalIdentifier(graph, testHeader(), { customer_id: first, identifier_id, by }),
   ).rejects.toMatchObject({ type: 'identifier_not_found' });
 });
 
@@ -71,9 +71,9 @@ test('what came in by an unverified identifier becomes the customer’s own when
     payment_method_details: { type: 'card', token: randomToken() },
     address_details: { street1: 'A', city: 'B', zip_code: '1', country: 'US', type: 'shipping' },
   });
-  const met = await onboard(graph, testHeader(), { request, policy });
-  expect(met.match).toMatchObject({ rule: 'email', proven: false });
-  const payment_method_id = String(met.payment_method_id);
+  const onboarded = await onboard(graph, testHeader(), { request, policy });
+  expect(onboarded.match).toMatchObject({ rule: 'email', proven: false });
+  const payment_method_id = String(onboarded.payment_method_id);
   await recordVerification(graph, testHeader(), {
     customer_id,
     payment_method_id,
@@ -182,9 +182,9 @@ test.each<[string, (ids: Ids) => Promise<unknown>]>([
   );
   await Promise.all(
     before.flatMap(({ value, ...ids }, index) => {
-      const brought = { type: 'email', value, is_verified: index % 2 === 0 } as const;
+      const identifier = { type: 'email', value, is_verified: index % 2 === 0 } as const;
       const request = onboardingRequest({
-        digital_identifiers: [brought],
+        digital_identifiers: [identifier],
         ...(index % 2 === 0 ? { customer_id: ids.customer_id } : {}),
         payment_method_details: { type: 'card', token: randomToken() },
       });

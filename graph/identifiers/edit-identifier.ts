@@ -11,7 +11,7 @@ import {
   linkIdentifier,
   lockIdentifier,
   markVerified,
-  normalIdentifier,
+  parseIdentifier,
   readIdentifiers,
   requireIdentifier,
   type StoredIdentifier,
@@ -50,11 +50,11 @@ export async function addDigitalIdentifier(
 ): Promise<{ identifier_id: string; added: boolean; version: number }> {
   const { policy, ...body } = input;
   const { customer_id, by } = body;
-  const identifier = normalIdentifier(body, 'value', { policy, blindIndex: graph.blindIndex });
+  const identifier = parseIdentifier(body, 'value', { policy, blindIndex: graph.blindIndex });
   return runCommand(graph, header, 'addDigitalIdentifier', body, async (tx) => {
     lockIdentities(tx, identifier.hashes);
-    const [, own] = await Promise.all([lockOwner(tx, customer_id, by), readIdentifiers(tx, customer_id)]);
-    const linked = await linkIdentifier(tx, customer_id, identifier, own);
+    const [, existing] = await Promise.all([lockOwner(tx, customer_id, by), readIdentifiers(tx, customer_id)]);
+    const linked = await linkIdentifier(tx, customer_id, identifier, existing);
     return { ...linked, version: tx.versionOf(customer_id) };
   });
 }
@@ -97,13 +97,13 @@ async function edit(
   const { customer_id, identifier_id, by, expected_version } = input;
   return runCommand(graph, header, name, input, async (tx) => {
     await lockIdentifier(tx, identifier_id);
-    const [customer, own] = await Promise.all([
+    const [customer, existing] = await Promise.all([
       lockOwner(tx, customer_id, by),
       readIdentifiers(tx, customer_id),
     ]);
     requireVersion(`the profile of customer ${customer_id}`, customer.changed_seq, expected_version);
     const before = customer.version;
-    await change(tx, requireIdentifier(own, customer_id, identifier_id));
+    await change(tx, requireIdentifier(existing, customer_id, identifier_id));
     const version = tx.versionOf(customer_id);
     return { changed: version !== before, version };
   });

@@ -1,6 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
 import { isBlocked } from '../../domain/blocked-values.ts';
-import { invalid, PersonaError } from '../../domain/errors.ts';
+import { validationError, PersonaError } from '../../domain/errors.ts';
 import { normaliseIdentifier } from '../../domain/identity.ts';
 import type { IdentifierDetails } from '../../domain/onboarding-types.ts';
 import type { Policy } from '../../domain/policy.ts';
@@ -11,7 +11,7 @@ import { lockIdentities } from '../identity-locks.ts';
 import { openWallet } from '../wallet/wallet.ts';
 
 /** An identifier in the one form under which it is compared. */
-export interface NormalIdentifier {
+export interface NormalisedIdentifier {
   type: IdentifierDetails['type'];
   value: string;
   hashes: string[];
@@ -31,15 +31,15 @@ export interface StoredIdentifier {
  * @param field names it in the error
  * @throws PersonaError invalid_argument, also for a value that identifies nobody
  */
-export function normalIdentifier(
+export function parseIdentifier(
   { type, value }: Pick<IdentifierDetails, 'type' | 'value'>,
   field: string,
   { policy, blindIndex }: { policy: Pick<Policy, 'onboarding'>; blindIndex: BlindIndex },
-): NormalIdentifier {
+): NormalisedIdentifier {
   const normalised = normaliseIdentifier(type, value, policy.onboarding.phoneRegion);
-  if (!normalised.ok) throw invalid([{ field, message: normalised.problem }]);
+  if (!normalised.ok) throw validationError([{ field, message: normalised.problem }]);
   if (isBlocked(type, normalised.value, policy.onboarding.blockedValues))
-    throw invalid([{ field, message: 'must identify a person' }]);
+    throw validationError([{ field, message: 'must identify a person' }]);
   return { type, value: normalised.value, hashes: blindIndex.hashes(type, normalised.value) };
 }
 
@@ -67,10 +67,10 @@ const HOLDER = `
 export async function linkIdentifier(
   tx: CommandTx,
   customerId: string,
-  { type, value, hashes }: NormalIdentifier,
-  own: readonly StoredIdentifier[],
+  { type, value, hashes }: NormalisedIdentifier,
+  existing: readonly StoredIdentifier[],
 ): Promise<{ identifier_id: string; added: boolean }> {
-  const known = own.find((one) => one.type === type && hashes.includes(one.value_hash));
+  const known = existing.find((candidate) => candidate.type === type && hashes.includes(candidate.value_hash));
   if (known !== undefined) return { identifier_id: known.identifier_id, added: false };
   const [holder] = await tx.run<{ customer_id: string }>(HOLDER, { type, hashes });
   if (holder !== undefined) {
@@ -92,11 +92,11 @@ export async function linkIdentifier(
 
 /** @throws PersonaError identifier_not_found */
 export function requireIdentifier(
-  own: readonly StoredIdentifier[],
+  existing: readonly StoredIdentifier[],
   customerId: string,
   identifierId: string,
 ): StoredIdentifier {
-  const found = own.find((one) => one.identifier_id === identifierId);
+  const found = existing.find((candidate) => candidate.identifier_id === identifierId);
   if (found) return found;
   throw new PersonaError(
     'identifier_not_found',
@@ -129,7 +129,7 @@ export async function markVerified(tx: CommandTx, customerId: string, identifier
     type: 'DigitalIdentifierVerified',
     data: { identifier_id: identifierId },
   });
-  wallet.identifierVerified(identifierId);
+  wallet.onIdentifierVerified(identifierId);
 }
 
 export function unlinkIdentifier(tx: CommandTx, customerId: string, identifierId: string): void {

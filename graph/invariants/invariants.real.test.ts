@@ -10,17 +10,17 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { PersonaError } from '../../domain/errors.ts';
 import type { Opening } from '../../domain/recovery/claims.ts';
 import { readPolicy } from '../../platform/policy.ts';
-import { closeVerified, openTestGraph, testHeader } from '../../test/graph.ts';
+import { verifyAndClose, openTestGraph, testHeader } from '../../test/test-graph.ts';
 import type { CommandHeader } from '../command.ts';
 import type { Graph } from '../graph.ts';
 import type { StoredEvent } from '../replay/stream.ts';
 import { readStream } from '../replay/stream.ts';
 import { verifyStreams } from '../replay/verify.ts';
-import { type Action, action, newWorld, ownerOfNumber, prepare, type World } from './testing.ts';
+import { type Action, action, newWorld, ownerOfNumber, prepare, type World } from './command-fixtures.ts';
 
-const usual = readPolicy();
+const defaultPolicy = readPolicy();
 // Nothing here is about trust: more claims get through, and meet.
-const policy = { ...usual, recovery: { ...usual.recovery, requireTrustedDevice: false } };
+const policy = { ...defaultPolicy, recovery: { ...defaultPolicy.recovery, requireTrustedDevice: false } };
 const RUNS = Number(process.env.PERSONA_PROPERTY_RUNS ?? 8);
 
 let graph: Graph;
@@ -28,7 +28,7 @@ beforeAll(async () => {
   graph = await openTestGraph();
 });
 afterAll(async () => {
-  await closeVerified(graph);
+  await verifyAndClose(graph);
 });
 
 /** One action as it was sent, with what came back. */
@@ -53,13 +53,13 @@ async function sendTwice(world: World, sent: Sent): Promise<void> {
   sent.answer = first ?? second;
   const third = await attempt();
   // Invariant 5. A refusal is decided anew.
-  if (isTrueNow(sent)) return;
+  if (answersCurrentState(sent)) return;
   if (first !== undefined && second !== undefined) expect(second).toEqual(first);
   if (sent.answer !== undefined) expect(third).toEqual(sent.answer);
 }
 
 /** What a claim, a settlement and an older failure answer is the state as it is now: nothing was written. */
-function isTrueNow({ action: { do: name }, answer }: Sent): boolean {
+function answersCurrentState({ action: { do: name }, answer }: Sent): boolean {
   if (name !== 'fail') return name === 'claim' || name === 'settle';
   const result = (answer as { opening: Opening } | undefined)?.opening.result;
   return result === 'unchanged' || result === 'closed';
@@ -68,7 +68,7 @@ function isTrueNow({ action: { do: name }, answer }: Sent): boolean {
 const START = Date.parse('2026-01-01T00:00:00Z');
 
 test('whatever many clients do to the same customers at once, every invariant holds', async () => {
-  let moment = 0;
+  let tick = 0;
   const clients = fc.array(fc.array(action, { minLength: 6, maxLength: 12, size: 'max' }), {
     minLength: 4,
     maxLength: 6,
@@ -76,11 +76,11 @@ test('whatever many clients do to the same customers at once, every invariant ho
   const property = fc.asyncProperty(clients, async (plans) => {
     const world = await newWorld(graph, policy);
     const all: Sent[][] = plans.map((plan) =>
-      plan.map((one) => {
-        moment += 1;
+      plan.map((item) => {
+        tick += 1;
         // Observations come in any order: each has its own moment.
-        const occurredAt = new Date(START + ((moment * 7_919) % 10_007) * 1000).toISOString();
-        return { action: one, header: testHeader({ occurredAt, idempotencyKey: randomUUID() }) };
+        const occurredAt = new Date(START + ((tick * 7_919) % 10_007) * 1000).toISOString();
+        return { action: item, header: testHeader({ occurredAt, idempotencyKey: randomUUID() }) };
       }),
     );
     await Promise.all(
@@ -88,16 +88,16 @@ test('whatever many clients do to the same customers at once, every invariant ho
         for (const sent of plan) await sendTwice(world, sent);
       }),
     );
-    await agree(world, all.flat());
+    await checkInvariants(world, all.flat());
   });
   await fc.assert(property, { numRuns: RUNS, endOnFailure: true });
 }, 600_000);
 
-async function agree(world: World, sent: readonly Sent[]): Promise<void> {
-  const met = sent.flatMap(({ action: { do: name }, answer }) =>
+async function checkInvariants(world: World, sent: readonly Sent[]): Promise<void> {
+  const onboardedIds = sent.flatMap(({ action: { do: name }, answer }) =>
     name === 'meet' && answer ? [(answer as { customer_id: string }).customer_id] : [],
   );
-  const customers = [...new Set([...world.customers, ...met])];
+  const customers = [...new Set([...world.customers, ...onboardedIds])];
   const streams = [
     ...customers.map((id) => ({ kind: 'customer' as const, id })),
     ...world.devices.map((id) => ({ kind: 'device' as const, id })),
@@ -106,26 +106,26 @@ async function agree(world: World, sent: readonly Sent[]): Promise<void> {
   const logs = new Map(
     await Promise.all(streams.map(async (stream) => [stream.id, await readStream(graph, stream)] as const)),
   );
-  ownership(world, sent, logs);
-  await uniqueness(world);
-  await sums(world, sent);
-  for (const id of customers) claims(logs.get(id) ?? []);
-  await plastics(world);
+  checkOwnership(world, sent, logs);
+  await checkUniqueness(world);
+  await checkTotals(world, sent);
+  for (const id of customers) checkClaims(logs.get(id) ?? []);
+  await checkSharedCard(world);
 }
 
 /** Invariant 2: what a command wrote stands in the streams of those whom it named, and nowhere else. */
-function ownership(world: World, sent: readonly Sent[], logs: ReadonlyMap<string, StoredEvent[]>): void {
-  for (const { action: one, header, answer } of sent) {
+function checkOwnership(world: World, sent: readonly Sent[], logs: ReadonlyMap<string, StoredEvent[]>): void {
+  for (const { action: item, header, answer } of sent) {
     const touched = [...logs].flatMap(([id, log]) =>
       log.some((event) => event.correlation_id === header.correlationId) ? [id] : [],
     );
     const named = [
-      ...('customer' in one ? [world.customers[one.customer]] : []),
-      ...('device' in one ? [world.devices[one.device]] : []),
-      ...('payment' in one ? [ownerOfNumber(world, one.payment)] : []),
-      ...('event' in one ? [ownerOfNumber(world, one.event)] : []),
-      ...('claim' in one ? world.customers : []),
-      ...(one.do === 'meet' && answer ? [(answer as { customer_id: string }).customer_id] : []),
+      ...('customer' in item ? [world.customers[item.customer]] : []),
+      ...('device' in item ? [world.devices[item.device]] : []),
+      ...('payment' in item ? [ownerOfNumber(world, item.payment)] : []),
+      ...('event' in item ? [ownerOfNumber(world, item.event)] : []),
+      ...('claim' in item ? world.customers : []),
+      ...(item.do === 'meet' && answer ? [(answer as { customer_id: string }).customer_id] : []),
     ];
     expect(touched.filter((id) => !named.includes(id))).toEqual([]);
   }
@@ -139,7 +139,7 @@ const HOLDERS = `
   RETURN i.value_hash AS what, count(DISTINCT c) AS holders`;
 
 /** A token and an identifier belong to one customer, whoever asked for them at the same moment. */
-async function uniqueness(world: World): Promise<void> {
+async function checkUniqueness(world: World): Promise<void> {
   const rows = await graph.read<{ what: string; holders: number }>(HOLDERS, {
     tokens: world.tokens.map((value) => graph.blindIndex.hash('token', value)),
     emails: world.emails.map((value) => graph.blindIndex.hash('email', value)),
@@ -154,14 +154,14 @@ const LOGINS = `
 const SCORE = 'MATCH (d:Device {id: $device}) RETURN d.trust_score AS score';
 
 /** Invariant 6: no update is lost and none counts twice; of observations the newest stays. */
-async function sums(world: World, sent: readonly Sent[]): Promise<void> {
-  const did = <N extends Action['do']>(name: N) =>
-    sent.flatMap(({ action: one, header, answer }) =>
-      one.do === name && answer !== undefined
-        ? [{ action: one as Extract<Action, { do: N }>, at: header.occurredAt }]
+async function checkTotals(world: World, sent: readonly Sent[]): Promise<void> {
+  const succeeded = <N extends Action['do']>(name: N) =>
+    sent.flatMap(({ action: item, header, answer }) =>
+      item.do === name && answer !== undefined
+        ? [{ action: item as Extract<Action, { do: N }>, at: header.occurredAt }]
         : [],
     );
-  const events = new Set(did('ltv').map(({ action: { event } }) => event));
+  const events = new Set(succeeded('ltv').map(({ action: { event } }) => event));
   for (const id of world.customers) {
     const own = [...events].filter((event) => ownerOfNumber(world, event) === id);
     const [row] = await graph.read<{ ltv: number }>(LTV, { id });
@@ -169,7 +169,7 @@ async function sums(world: World, sent: readonly Sent[]): Promise<void> {
   }
   for (const [index, device] of world.devices.entries()) {
     for (const [position, customer] of world.customers.entries()) {
-      const own = did('login').filter(({ action: one }) => one.device === index && one.customer === position);
+      const own = succeeded('login').filter(({ action: item }) => item.device === index && item.customer === position);
       const rows = await graph.read(LOGINS, { customer, device });
       const last = own
         .map(({ at }) => at)
@@ -177,27 +177,27 @@ async function sums(world: World, sent: readonly Sent[]): Promise<void> {
         .at(-1);
       expect(rows).toEqual(own.length === 0 ? [] : [{ count: own.length, last }]);
     }
-    const scores = did('trust').filter(({ action: one }) => one.device === index);
+    const scores = succeeded('trust').filter(({ action: item }) => item.device === index);
     const newest = scores.sort((a, b) => (a.at < b.at ? -1 : 1)).at(-1);
     const [row] = await graph.read<{ score: number }>(SCORE, { device });
     expect(row?.score).toBe(newest === undefined ? policy.trust.initial : newest.action.score / 10);
   }
 }
 
-const STRANGERS = `
+const FOREIGN_CHARGES = `
   MATCH (a:ChargeAttempt) WHERE a.customer_id IN $customers
   MATCH (p:PaymentMethod {id: a.payment_method_id})<-[:HAS_PAYMENT_METHOD]-(c:Customer)
   WHERE c.id <> a.customer_id
   RETURN a.key AS key`;
 
 /** One plastic at several customers: a charge in doubt blocks it for all, and nobody is charged for another. */
-async function plastics(world: World): Promise<void> {
-  expect(world.claimedInDoubt).toEqual([]);
-  expect(await graph.read(STRANGERS, { customers: world.customers })).toEqual([]);
+async function checkSharedCard(world: World): Promise<void> {
+  expect(world.claimedWhileUnresolved).toEqual([]);
+  expect(await graph.read(FOREIGN_CHARGES, { customers: world.customers })).toEqual([]);
 }
 
 /** Invariant 7: at no moment of the log is there a second charge under way, or one for what is paid or closed. */
-function claims(log: readonly StoredEvent[]): void {
+function checkClaims(log: readonly StoredEvent[]): void {
   const states = new Map<string, { payment: string; state: string }>();
   const closed = new Set<string>();
   for (const event of log) {
@@ -207,12 +207,12 @@ function claims(log: readonly StoredEvent[]): void {
     if (event.type === 'ChargeClaimed') {
       expect([...closed]).not.toContain(data.payment_id);
       const others = [...states.values()];
-      const inTheWay = others.filter(
+      const conflicting = others.filter(
         ({ payment, state }) =>
           state === 'in_flight' ||
           (payment === data.payment_id && ['approved', 'unknown', 'pending'].includes(state)),
       );
-      expect(inTheWay).toEqual([]);
+      expect(conflicting).toEqual([]);
       states.set(data.key, { payment: data.payment_id, state: 'in_flight' });
     }
     if (event.type === 'RecoveryAttempted' && states.has(data.key))

@@ -1,21 +1,21 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { EventData } from '../../domain/events.ts';
 import type { Recognition } from '../../domain/recognition.ts';
-import { raisedSegment } from '../../domain/recognition.ts';
+import { upgradedSegment } from '../../domain/recognition.ts';
 import type { CommandTx } from '../command-tx.ts';
-import type { Found } from './evidence.ts';
-import type { Incoming } from './incoming.ts';
-import type { Known } from './known.ts';
+import type { LookupResult } from './evidence.ts';
+import type { IncomingRequest } from './incoming-request.ts';
+import type { KnownState } from './known-state.ts';
 
-interface Scene {
+interface OnboardingContext {
   customerId: string;
-  incoming: Incoming;
-  known: Known;
+  incoming: IncomingRequest;
+  known: KnownState;
   recognition: Recognition;
 }
 
 /** A new customer, or what a proven request raises of a known one: an unproven one changes nothing of it. */
-export function writeCustomer(tx: CommandTx, { customerId, incoming, known, recognition }: Scene): void {
+export function writeCustomer(tx: CommandTx, { customerId, incoming, known, recognition }: OnboardingContext): void {
   const { customer_metadata: metadata, gateway_customer_ref: reference } = incoming.request;
   const stream = { stream: 'customer', stream_id: customerId } as const;
   const sealedReference = () =>
@@ -36,7 +36,7 @@ export function writeCustomer(tx: CommandTx, { customerId, incoming, known, reco
   if (!recognition.proven) return;
   const { customer } = known;
   const changes: EventData['CustomerProfileUpdated'] = {};
-  const segment = raisedSegment(customer.segment, metadata?.segment ?? customer.segment);
+  const segment = upgradedSegment(customer.segment, metadata?.segment ?? customer.segment);
   if (segment !== customer.segment) changes.segment = segment;
   if (customer.locale === undefined && metadata?.locale !== undefined) changes.locale = metadata.locale;
   if (customer.gateway_customer_ref === undefined && reference !== undefined) {
@@ -62,19 +62,19 @@ export function writeCustomer(tx: CommandTx, { customerId, incoming, known, reco
  */
 export function writeIdentifiers(
   tx: CommandTx,
-  { customerId, incoming, known, found, recognition }: Scene & { found: Found },
+  { customerId, incoming, known, found, recognition }: OnboardingContext & { found: LookupResult },
 ): { warnings: string[] } {
   const stream = { stream: 'customer', stream_id: customerId } as const;
   const warnings = new Set<string>();
   for (const identifier of incoming.identifiers) {
-    const holders = found.held.get(identifier) ?? [];
+    const holders = found.holdersByIdentifier.get(identifier) ?? [];
     const own = holders.find((match) => match.customer_id === customerId);
     const { type, value, is_verified } = identifier;
     if (own !== undefined) {
       if (recognition.proven && is_verified && !own.is_verified) {
         const data = { identifier_id: own.identifier_id };
         tx.append({ ...stream, type: 'DigitalIdentifierVerified', data });
-        known.wallet.identifierVerified(own.identifier_id);
+        known.wallet.onIdentifierVerified(own.identifier_id);
       }
     } else if (holders.length > 0 || found.taken.has(identifier)) {
       warnings.add(`${type}_belongs_to_other_customer`);
@@ -93,7 +93,7 @@ export function writeIdentifiers(
 /** Suggestions that were never made before: one that was rejected does not come back. */
 export function writeSuggestions(
   tx: CommandTx,
-  { customerId, known, recognition }: Omit<Scene, 'incoming'>,
+  { customerId, known, recognition }: Omit<OnboardingContext, 'incoming'>,
 ): void {
   for (const suggestion of recognition.suggestions) {
     if (known.suggestedBefore.includes(suggestion.customer_id)) continue;

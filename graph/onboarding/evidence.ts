@@ -1,15 +1,15 @@
 import type { Evidence, IdentifierMatch } from '../../domain/recognition.ts';
 import type { CommandTx } from '../command-tx.ts';
-import type { TokenHolder } from '../wallet/put-into-wallet.ts';
-import type { Incoming, IncomingIdentifier } from './incoming.ts';
+import type { TokenHolder } from '../wallet/upsert-wallet-method.ts';
+import type { IncomingRequest, IncomingIdentifier } from './incoming-request.ts';
 
 /** Whom the request points to, and what of it is there already. */
-export interface Found {
+export interface LookupResult {
   evidence: Evidence;
   /** The customer id of the request belongs to somebody who was erased or merged. */
-  givenIsGone: boolean;
+  isGivenCustomerGone: boolean;
   /** Every identifier of the request with who has it, also where it is no evidence. */
-  held: Map<IncomingIdentifier, IdentifierMatch[]>;
+  holdersByIdentifier: Map<IncomingIdentifier, IdentifierMatch[]>;
   /** Those that somebody had who was erased or merged. */
   taken: ReadonlySet<IncomingIdentifier | undefined>;
   deviceId?: string;
@@ -21,7 +21,7 @@ const DEVICE_SUGGESTIONS = 5;
 
 // One statement, because each costs the driver as long as the server. The device's degree is read without walking its
 // edges; a device of too many customers is not walked at all.
-const LOOK_UP = `
+const LOOKUP = `
   CALL () {
     OPTIONAL MATCH (c:Customer {id: $customer_id})
     RETURN c.status AS given_status
@@ -57,7 +57,7 @@ const LOOK_UP = `
   }
   RETURN given_status, holders, device, token_holder`;
 
-interface LookUpRow {
+interface LookupRow {
   given_status: string | null;
   holders: (Omit<IdentifierMatch, 'type' | 'claimed_verified' | 'holders'> & {
     position: number;
@@ -68,9 +68,9 @@ interface LookUpRow {
 }
 
 /** Looks everything up at once; the identities are locked, so it stays true until the end of the transaction. */
-export async function findEvidence(tx: CommandTx, incoming: Incoming, deviceLimit: number): Promise<Found> {
+export async function findEvidence(tx: CommandTx, incoming: IncomingRequest, deviceLimit: number): Promise<LookupResult> {
   const { customer_id } = incoming.request;
-  const [row] = await tx.run<LookUpRow>(LOOK_UP, {
+  const [row] = await tx.run<LookupRow>(LOOKUP, {
     customer_id,
     identifiers: incoming.identifiers.map(({ type, hashes }, position) => ({ type, hashes, position })),
     fingerprint_hashes: incoming.device?.hashes ?? [],
@@ -80,7 +80,7 @@ export async function findEvidence(tx: CommandTx, incoming: Incoming, deviceLimi
   });
   if (row === undefined) throw new Error('the look-up always gives one row');
   const { holders, device, given_status: status } = row;
-  const held = new Map(
+  const holdersByIdentifier = new Map(
     incoming.identifiers.map((identifier, position): [IncomingIdentifier, IdentifierMatch[]] => {
       const rows = holders.filter((row) => row.is_here && row.position === position);
       return [
@@ -96,18 +96,18 @@ export async function findEvidence(tx: CommandTx, incoming: Incoming, deviceLimi
   );
   // Whoever is erased or merged is never attached to, and what they had is nobody's to take.
   const taken = holders.filter((row) => !row.is_here).map((row) => incoming.identifiers[row.position]);
-  const isHere = status === 'active' || status === 'suspended';
+  const isCurrent = status === 'active' || status === 'suspended';
   return {
     evidence: {
-      ...(isHere ? { given_customer_id: customer_id } : {}),
-      identifiers: [...held.values()].flat(),
+      ...(isCurrent ? { given_customer_id: customer_id } : {}),
+      identifiers: [...holdersByIdentifier.values()].flat(),
       claims_verified_email: incoming.identifiers.some(
         ({ type, is_verified }) => type === 'email' && is_verified,
       ),
       ...(device === null ? {} : { device }),
     },
-    givenIsGone: status !== null && !isHere,
-    held,
+    isGivenCustomerGone: status !== null && !isCurrent,
+    holdersByIdentifier,
     taken: new Set(taken),
     ...(device === null ? {} : { deviceId: device.device_id }),
     ...(row.token_holder === null ? {} : { tokenHolder: row.token_holder }),

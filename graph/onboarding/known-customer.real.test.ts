@@ -2,20 +2,20 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import type { OnboardingRequest } from '../../domain/onboarding-types.ts';
 import type { Policy } from '../../domain/policy.ts';
-import { randomToken, testGraph, testHeader } from '../../test/graph.ts';
+import { randomToken, testGraph, testHeader } from '../../test/test-graph.ts';
 import { getPaymentMethods } from '../queries/payment-methods.ts';
 import { updatePaymentMethodStatus } from '../wallet/edit-payment-method.ts';
-import { card, meetOn, policy, verifyOn } from './testing.ts';
+import { card, sendOnboarding, policy, recordAttached } from './onboarding-fixtures.ts';
 
 const graph = await testGraph();
 
-const meet = (change: Partial<OnboardingRequest> = {}, changed?: Policy) => meetOn(graph, change, changed);
+const onboardWith = (change: Partial<OnboardingRequest> = {}, changed?: Policy) => sendOnboarding(graph, change, changed);
 
 describe('the payment method', () => {
   test('of another customer is never linked; the onboarding succeeds without it', async () => {
     const token = randomToken();
-    const owner = await meet({ payment_method_details: card(token) });
-    const other = await meet({ payment_method_details: card(token) });
+    const owner = await onboardWith({ payment_method_details: card(token) });
+    const other = await onboardWith({ payment_method_details: card(token) });
     expect(other).toMatchObject({ created: true, warnings: ['token_belongs_to_other_customer'] });
     expect(other.payment_method_id).toBeUndefined();
     const rows = await graph.read(
@@ -27,13 +27,13 @@ describe('the payment method', () => {
 
   test('is nobody’s as long as it is one of the gateway’s test methods', async () => {
     const answers = await Promise.all(
-      Array.from({ length: 5 }, () => meet({ payment_method_details: card('pm_card_visa') })),
+      Array.from({ length: 5 }, () => onboardWith({ payment_method_details: card('pm_card_visa') })),
     );
     expect(answers.map((answer) => answer.payment_method_status)).toEqual(Array(5).fill('unverified'));
     for (const { customer_id, payment_method_id } of answers) {
       const token = randomToken();
-      await verifyOn(graph, customer_id, String(payment_method_id), token);
-      const again = await meet({ customer_id, payment_method_details: card(token) });
+      await recordAttached(graph, customer_id, String(payment_method_id), token);
+      const again = await onboardWith({ customer_id, payment_method_details: card(token) });
       expect(again).toMatchObject({ payment_method_id, payment_method_status: 'active' });
     }
   });
@@ -41,7 +41,7 @@ describe('the payment method', () => {
   test('brought by twenty strangers at once has one owner', async () => {
     const token = randomToken();
     const answers = await Promise.all(
-      Array.from({ length: 20 }, () => meet({ payment_method_details: card(token) })),
+      Array.from({ length: 20 }, () => onboardWith({ payment_method_details: card(token) })),
     );
     expect(answers.filter((answer) => answer.payment_method_id !== undefined)).toHaveLength(1);
     expect(answers.filter((answer) => answer.warnings.length === 1)).toHaveLength(19);
@@ -49,12 +49,12 @@ describe('the payment method', () => {
 
   test('known already is used once more, and an older use does not move its last one back', async () => {
     const [token, customer_id] = [randomToken(), randomUUID()];
-    const first = await meet({
+    const first = await onboardWith({
       customer_id,
       payment_method_details: { ...card(token), off_session_consent: true },
       occurred_at: '2026-05-05T00:00:00.000Z',
     });
-    const again = await meet({
+    const again = await onboardWith({
       customer_id,
       payment_method_details: card(token),
       occurred_at: '2026-04-04T00:00:00.000Z',
@@ -70,7 +70,7 @@ describe('the payment method', () => {
 
   test('put aside before comes back under its id, and waits for the gateway again', async () => {
     const [token, customer_id] = [randomToken(), randomUUID()];
-    const first = await meet({
+    const first = await onboardWith({
       customer_id,
       payment_method_details: { ...card(token), off_session_consent: true },
     });
@@ -81,7 +81,7 @@ describe('the payment method', () => {
       status: 'inactive',
       reason: 'test',
     });
-    expect(await meet({ customer_id, payment_method_details: card(token) })).toMatchObject({
+    expect(await onboardWith({ customer_id, payment_method_details: card(token) })).toMatchObject({
       payment_method_id,
       payment_method_status: 'unverified',
     });
@@ -92,14 +92,14 @@ describe('the payment method', () => {
 
   test('compromised stays so', async () => {
     const [token, customer_id] = [randomToken(), randomUUID()];
-    const { payment_method_id } = await meet({ customer_id, payment_method_details: card(token) });
+    const { payment_method_id } = await onboardWith({ customer_id, payment_method_details: card(token) });
     await updatePaymentMethodStatus(graph, testHeader(), {
       customer_id,
       payment_method_id: String(payment_method_id),
       status: 'compromised',
       reason: 'test',
     });
-    expect(await meet({ customer_id, payment_method_details: card(token) })).toMatchObject({
+    expect(await onboardWith({ customer_id, payment_method_details: card(token) })).toMatchObject({
       payment_method_status: 'compromised',
     });
   });
@@ -108,13 +108,13 @@ describe('the payment method', () => {
 test('the same address again is one more shipment, in whatever spelling', async () => {
   const customer_id = randomUUID();
   const address = { street1: 'Main St 1', city: 'Boston', state: 'MA', zip_code: '02101', country: 'US' };
-  await meet({ customer_id, address_details: { ...address, type: 'shipping' } });
-  await meet({
+  await onboardWith({ customer_id, address_details: { ...address, type: 'shipping' } });
+  await onboardWith({
     customer_id,
     address_details: { ...address, type: 'shipping', street1: 'MAIN  st 1', is_verified: true },
   });
-  await meet({ customer_id, address_details: { ...address, type: 'billing' } });
-  await meet({ customer_id, address_details: { ...address, type: 'shipping', street2: 'Apt 2' } });
+  await onboardWith({ customer_id, address_details: { ...address, type: 'billing' } });
+  await onboardWith({ customer_id, address_details: { ...address, type: 'shipping', street2: 'Apt 2' } });
   const rows = await graph.read(
     `MATCH (:Customer {id: $customer_id})-[:SHIPPED_TO]->(a:Address)
      RETURN a.type AS type, a.is_default AS is_default, a.is_verified AS is_verified ORDER BY a.created_at`,
@@ -129,15 +129,15 @@ test('the same address again is one more shipment, in whatever spelling', async 
 
 test('a known device keeps its score and shows where it was seen last', async () => {
   const fingerprint = randomUUID();
-  const first = await meet({
+  const first = await onboardWith({
     device_details: { fingerprint, user_agent: 'A' },
     occurred_at: '2026-01-02T00:00:00Z',
   });
-  await meet({
+  await onboardWith({
     device_details: { fingerprint, user_agent: 'B', trust_score: 1 },
     occurred_at: '2026-01-03T00:00:00Z',
   });
-  await meet({ device_details: { fingerprint, user_agent: 'C' }, occurred_at: '2026-01-01T00:00:00Z' });
+  await onboardWith({ device_details: { fingerprint, user_agent: 'C' }, occurred_at: '2026-01-01T00:00:00Z' });
   const [row] = await graph.read(
     'MATCH (d:Device {id: $id}) RETURN d.trust_score AS score, d.last_seen_user_agent AS agent, d.version AS version',
     { id: first.device_id },

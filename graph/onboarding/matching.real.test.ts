@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import type { OnboardingRequest } from '../../domain/onboarding-types.ts';
 import type { Policy } from '../../domain/policy.ts';
-import { changedByHand, randomEmail, randomToken, testGraph, testHeader } from '../../test/graph.ts';
+import { excludeFromVerification, randomEmail, randomToken, testGraph, testHeader } from '../../test/test-graph.ts';
 import { setCustomerStatus } from '../customers/set-customer-status.ts';
 import { getCustomerContext } from '../queries/customer-context.ts';
 import { getCustomerProfile } from '../queries/customer-profile.ts';
@@ -10,14 +10,14 @@ import { getNoticeRecipients } from '../queries/notice-recipients.ts';
 import { getPaymentMethods } from '../queries/payment-methods.ts';
 import { updateRelationshipAttribute } from '../relationships/update-relationship-attribute.ts';
 import { setOffSessionConsent } from '../wallet/edit-payment-method.ts';
-import { card, device, email, meetOn, phone, policy, typesOn, verifyOn } from './testing.ts';
+import { card, device, email, sendOnboarding, phone, policy, readEventTypes, recordAttached } from './onboarding-fixtures.ts';
 
 const graph = await testGraph();
 
-const meet = (change: Partial<OnboardingRequest> = {}, changed?: Policy) => meetOn(graph, change, changed);
+const onboardWith = (change: Partial<OnboardingRequest> = {}, changed?: Policy) => sendOnboarding(graph, change, changed);
 const verify = (customer_id: string, payment_method_id: string, token: string) =>
-  verifyOn(graph, customer_id, payment_method_id, token);
-const typesOf = (streamId: string) => typesOn(graph, streamId);
+  recordAttached(graph, customer_id, payment_method_id, token);
+const eventTypesOf = (streamId: string) => readEventTypes(graph, streamId);
 const suggestionsOf = (customerId: string) =>
   graph.read<{ id: string; score: number; evidence: string[]; status: string }>(
     `MATCH (:Customer {id: $customerId})-[s:POSSIBLY_SAME_AS]->(o:Customer)
@@ -28,8 +28,8 @@ const suggestionsOf = (customerId: string) =>
 describe('recognition', () => {
   test('by an identifier verified on both sides is proven', async () => {
     const own = email(undefined, true);
-    const first = await meet({ digital_identifiers: [own] });
-    const second = await meet({ digital_identifiers: [own, phone()], payment_method_details: card() });
+    const first = await onboardWith({ digital_identifiers: [own] });
+    const second = await onboardWith({ digital_identifiers: [own, phone()], payment_method_details: card() });
     expect(second).toMatchObject({
       customer_id: first.customer_id,
       created: false,
@@ -46,10 +46,10 @@ describe('recognition', () => {
     ['unverified on both sides', false, false],
   ])('by an identifier %s links nothing as proven', async (_, known, claimed) => {
     const value = randomEmail();
-    const first = await meet({ digital_identifiers: [email(value, known)] });
+    const first = await onboardWith({ digital_identifiers: [email(value, known)] });
     const token = randomToken();
     const fingerprint = randomUUID();
-    const second = await meet({
+    const second = await onboardWith({
       digital_identifiers: [email(value, claimed), phone()],
       payment_method_details: { ...card(token), off_session_consent: true },
       device_details: { ...device(fingerprint), trust_score: 1 },
@@ -89,32 +89,32 @@ describe('recognition', () => {
 
   test('what came through an unverified identifier is proven once the identifier is', async () => {
     const value = randomEmail();
-    const { customer_id } = await meet({ digital_identifiers: [email(value)] });
+    const { customer_id } = await onboardWith({ digital_identifiers: [email(value)] });
     const token = randomToken();
-    const second = await meet({
+    const second = await onboardWith({
       digital_identifiers: [email(value)],
       payment_method_details: card(token),
       device_details: { ...device(), trust_score: 0.8 },
     });
     await verify(customer_id, String(second.payment_method_id), token);
-    await meet({ customer_id, digital_identifiers: [email(value, true)] });
+    await onboardWith({ customer_id, digital_identifiers: [email(value, true)] });
     expect(await getPaymentMethods(graph, { customer_id })).toMatchObject([
       { is_default: true, status: 'active' },
     ]);
     const context = await getCustomerContext(graph, { customer_id, policy });
     expect(context.trusted_devices).toMatchObject([{ device_id: second.device_id }]);
-    expect(await typesOf(customer_id)).toContain('DigitalIdentifierVerified');
+    expect(await eventTypesOf(customer_id)).toContain('DigitalIdentifierVerified');
   });
 
   test('what came through an unverified identifier can be given no consent, by whomever', async () => {
     const value = randomEmail();
-    const { customer_id } = await meet({ digital_identifiers: [email(value)] });
+    const { customer_id } = await onboardWith({ digital_identifiers: [email(value)] });
     const token = randomToken();
-    const stranger = await meet({
+    const unproven = await onboardWith({
       digital_identifiers: [email(value)],
       payment_method_details: { ...card(token), off_session_consent: true },
     });
-    const payment_method_id = String(stranger.payment_method_id);
+    const payment_method_id = String(unproven.payment_method_id);
     await verify(customer_id, payment_method_id, token);
     const consent = { off_session_consent: true, source: 'checkout' };
     await expect(
@@ -130,15 +130,15 @@ describe('recognition', () => {
       }),
     ).rejects.toMatchObject({ type: 'illegal_transition' });
     // Verified later, the card is in the wallet, and is charged for nobody.
-    await meet({ customer_id, digital_identifiers: [email(value, true)] });
+    await onboardWith({ customer_id, digital_identifiers: [email(value, true)] });
     expect(await getPaymentMethods(graph, { customer_id })).toMatchObject([{ off_session_consent: false }]);
   });
 
   test('two identifiers of two customers never merge them: the verified one wins', async () => {
     const [ownMail, ownPhone] = [email(), phone(undefined, true)];
-    const a = await meet({ digital_identifiers: [ownMail], occurred_at: '2020-01-01T00:00:00Z' });
-    const b = await meet({ digital_identifiers: [ownPhone] });
-    const both = await meet({ digital_identifiers: [ownMail, ownPhone] });
+    const a = await onboardWith({ digital_identifiers: [ownMail], occurred_at: '2020-01-01T00:00:00Z' });
+    const b = await onboardWith({ digital_identifiers: [ownPhone] });
+    const both = await onboardWith({ digital_identifiers: [ownMail, ownPhone] });
     expect(both).toMatchObject({
       customer_id: b.customer_id,
       match: { rule: 'phone_number', proven: true, suggested_customer_ids: [a.customer_id] },
@@ -148,16 +148,16 @@ describe('recognition', () => {
       { id: a.customer_id, score: 0.6, evidence: ['email'], status: 'suggested' },
     ]);
     // The suggestion is made once, and changes nothing of the other customer.
-    await meet({ digital_identifiers: [ownMail, ownPhone] });
+    await onboardWith({ digital_identifiers: [ownMail, ownPhone] });
     expect(await suggestionsOf(b.customer_id)).toHaveLength(1);
-    expect(await typesOf(a.customer_id)).toEqual(['CustomerCreated', 'DigitalIdentifierAdded']);
+    expect(await eventTypesOf(a.customer_id)).toEqual(['CustomerCreated', 'DigitalIdentifierAdded']);
   });
 
   test('of two unverified ones the older wins', async () => {
     const [ownMail, ownPhone] = [email(), phone()];
-    await meet({ digital_identifiers: [ownPhone], occurred_at: '2026-02-02T00:00:00Z' });
-    const older = await meet({ digital_identifiers: [ownMail], occurred_at: '2026-02-01T00:00:00Z' });
-    expect(await meet({ digital_identifiers: [ownPhone, ownMail] })).toMatchObject({
+    await onboardWith({ digital_identifiers: [ownPhone], occurred_at: '2026-02-02T00:00:00Z' });
+    const older = await onboardWith({ digital_identifiers: [ownMail], occurred_at: '2026-02-01T00:00:00Z' });
+    expect(await onboardWith({ digital_identifiers: [ownPhone, ownMail] })).toMatchObject({
       customer_id: older.customer_id,
       match: { rule: 'email' },
     });
@@ -165,8 +165,8 @@ describe('recognition', () => {
 
   test('by device is a suggestion by default, and a link by policy', async () => {
     const fingerprint = randomUUID();
-    const first = await meet({ device_details: device(fingerprint) });
-    const second = await meet({ device_details: device(fingerprint), payment_method_details: card() });
+    const first = await onboardWith({ device_details: device(fingerprint) });
+    const second = await onboardWith({ device_details: device(fingerprint), payment_method_details: card() });
     expect(second).toMatchObject({
       created: true,
       match: { rule: 'none', proven: true, suggested_customer_ids: [first.customer_id] },
@@ -176,7 +176,7 @@ describe('recognition', () => {
     ]);
 
     const attach: Policy = { ...policy, onboarding: { ...policy.onboarding, deviceMatch: 'attach' } };
-    const third = await meet({ device_details: device(fingerprint), payment_method_details: card() }, attach);
+    const third = await onboardWith({ device_details: device(fingerprint), payment_method_details: card() }, attach);
     expect(third).toMatchObject({
       customer_id: second.customer_id,
       created: false,
@@ -192,16 +192,16 @@ describe('recognition', () => {
       onboarding: { ...policy.onboarding, limits: { ...policy.onboarding.limits, device: 2 } },
     };
     for (const expected of [0, 1, 2, 0]) {
-      const { match } = await meet({ device_details: device(fingerprint) }, limited);
+      const { match } = await onboardWith({ device_details: device(fingerprint) }, limited);
       expect(match.suggested_customer_ids).toHaveLength(expected);
     }
   });
 
   test('an identifier of more customers than the policy allows says nothing', async () => {
     const own = email();
-    const first = await meet({ digital_identifiers: [own] });
-    const other = await meet({});
-    changedByHand(graph, first.customer_id, other.customer_id);
+    const first = await onboardWith({ digital_identifiers: [own] });
+    const other = await onboardWith({});
+    excludeFromVerification(graph, first.customer_id, other.customer_id);
     // As an import may leave it: the commands never link one value twice.
     const session = graph.writeSession();
     await session.run(
@@ -210,7 +210,7 @@ describe('recognition', () => {
       { first: first.customer_id, other: other.customer_id },
     );
     await session.close();
-    expect(await meet({ digital_identifiers: [own] })).toMatchObject({
+    expect(await onboardWith({ digital_identifiers: [own] })).toMatchObject({
       created: true,
       match: { rule: 'none' },
       warnings: ['email_belongs_to_other_customer'],
@@ -222,7 +222,7 @@ describe('recognition', () => {
       digital_identifiers: [email('test@shop.example', true), phone('+49000000000', true)],
       device_details: device('null'),
     };
-    const [first, second] = [await meet(blocked), await meet(blocked)];
+    const [first, second] = [await onboardWith(blocked), await onboardWith(blocked)];
     expect(second.customer_id).not.toBe(first.customer_id);
     expect(second.device_id).toBeUndefined();
     expect(second.warnings).toEqual(['email_blocked', 'phone_number_blocked', 'device_blocked']);
@@ -231,19 +231,19 @@ describe('recognition', () => {
 
   test('a suspended customer stays suspended', async () => {
     const own = email(undefined, true);
-    const { customer_id } = await meet({ digital_identifiers: [own] });
+    const { customer_id } = await onboardWith({ digital_identifiers: [own] });
     await setCustomerStatus(graph, testHeader(), { customer_id, status: 'suspended', reason: 'test' });
-    expect(await meet({ digital_identifiers: [own] })).toMatchObject({ customer_id });
+    expect(await onboardWith({ digital_identifiers: [own] })).toMatchObject({ customer_id });
     expect(await getCustomerProfile(graph, { customer_id })).toMatchObject({ status: 'suspended' });
   });
 
   test('never lowers segment or value, and sets what is missing', async () => {
     const own = email(undefined, true);
-    const { customer_id } = await meet({
+    const { customer_id } = await onboardWith({
       digital_identifiers: [own],
       customer_metadata: { segment: 'VIP', ltv: '100.00' },
     });
-    await meet({
+    await onboardWith({
       digital_identifiers: [own],
       customer_metadata: { segment: 'NEW', ltv: '5.00', locale: 'fr' },
     });
@@ -253,7 +253,7 @@ describe('recognition', () => {
       is_vip: true,
     });
     expect(await getCustomerProfile(graph, { customer_id })).toMatchObject({ locale: 'fr' });
-    await meet({ digital_identifiers: [own], customer_metadata: { ltv: '100.01', locale: 'it' } });
+    await onboardWith({ digital_identifiers: [own], customer_metadata: { ltv: '100.01', locale: 'it' } });
     expect(await getCustomerContext(graph, { customer_id, policy })).toMatchObject({ ltv_minor: 10_001 });
     expect(await getCustomerProfile(graph, { customer_id })).toMatchObject({ locale: 'fr' });
   });

@@ -1,10 +1,10 @@
 import type { PaymentMethodStatus } from '../../domain/payment-method.ts';
 import type { Recognition } from '../../domain/recognition.ts';
 import type { CommandTx } from '../command-tx.ts';
-import type { TokenHolder } from '../wallet/put-into-wallet.ts';
-import { putIntoWallet } from '../wallet/put-into-wallet.ts';
-import type { Incoming } from './incoming.ts';
-import type { Known } from './known.ts';
+import type { TokenHolder } from '../wallet/upsert-wallet-method.ts';
+import { upsertWalletMethod } from '../wallet/upsert-wallet-method.ts';
+import type { IncomingRequest } from './incoming-request.ts';
+import type { KnownState } from './known-state.ts';
 
 interface WrittenMethod {
   /** Absent: none came, or it belongs to another customer. */
@@ -15,22 +15,22 @@ interface WrittenMethod {
 /** Puts the request's payment method into the wallet, unless another customer holds its token. */
 export function writeMethod(
   tx: CommandTx,
-  scene: {
+  context: {
     customerId: string;
-    incoming: Incoming;
-    known: Known;
+    incoming: IncomingRequest;
+    known: KnownState;
     recognition: Recognition;
     tokenHolder: TokenHolder | undefined;
     deviceId: string | null;
   },
 ): WrittenMethod {
-  const { customerId, incoming, known, recognition, tokenHolder, deviceId } = scene;
+  const { customerId, incoming, known, recognition, tokenHolder, deviceId } = context;
   const details = incoming.request.payment_method_details;
   if (details === undefined) return { warnings: [] };
   if (tokenHolder !== undefined && tokenHolder.customer_id !== customerId) {
     return { warnings: ['token_belongs_to_other_customer'] };
   }
-  const put = putIntoWallet(tx, known.wallet, {
+  const upserted = upsertWalletMethod(tx, known.wallet, {
     customerId,
     details,
     knownId: tokenHolder?.payment_method_id,
@@ -40,7 +40,7 @@ export function writeMethod(
     deviceId,
   });
   return {
-    linked: { payment_method_id: put.payment_method_id, payment_method_status: put.status },
+    linked: { payment_method_id: upserted.payment_method_id, payment_method_status: upserted.status },
     warnings: [],
   };
 }

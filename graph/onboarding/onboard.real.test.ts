@@ -5,27 +5,27 @@ import type { Policy } from '../../domain/policy.ts';
 import { createBlindIndex } from '../../security/blind-index.ts';
 import { createKeyRing } from '../../security/key-ring.ts';
 import {
-  closeVerified,
+  verifyAndClose,
   onboardingRequest,
   openTestGraph,
   randomToken,
   testGraph,
   testHeader,
-} from '../../test/graph.ts';
+} from '../../test/test-graph.ts';
 import { onboard } from './onboard.ts';
-import { card, device, email, meetOn, phone, policy, typesOn } from './testing.ts';
+import { card, device, email, sendOnboarding, phone, policy, readEventTypes } from './onboarding-fixtures.ts';
 
 const graph = await testGraph();
 
-const meet = (change: Partial<OnboardingRequest> = {}, changed?: Policy) => meetOn(graph, change, changed);
-const typesOf = (streamId: string) => typesOn(graph, streamId);
+const onboardWith = (change: Partial<OnboardingRequest> = {}, changed?: Policy) => sendOnboarding(graph, change, changed);
+const eventTypesOf = (streamId: string) => readEventTypes(graph, streamId);
 const blindKey = (id: string) => ({ id, key: randomBytes(32) });
 
 describe('a new customer', () => {
   test('is written whole, in one go', async () => {
     const occurred_at = '2026-03-04T05:06:07.000Z';
     const token = randomToken();
-    const answer = await meet({
+    const answer = await onboardWith({
       occurred_at,
       gateway_customer_ref: 'cus_1',
       customer_metadata: { segment: 'VIP', locale: 'de-DE', ltv: '12.50' },
@@ -53,7 +53,7 @@ describe('a new customer', () => {
       payment_method_status: 'unverified',
       warnings: [],
     });
-    expect(await typesOf(id)).toEqual([
+    expect(await eventTypesOf(id)).toEqual([
       'CustomerCreated',
       'DigitalIdentifierAdded',
       'DigitalIdentifierAdded',
@@ -61,7 +61,7 @@ describe('a new customer', () => {
       'PaymentMethodAdded',
       'AddressAdded',
     ]);
-    expect(await typesOf(String(answer.device_id))).toEqual(['DeviceRegistered']);
+    expect(await eventTypesOf(String(answer.device_id))).toEqual(['DeviceRegistered']);
     expect(answer.version).toBe(6);
 
     const [row] = await graph.read(
@@ -114,12 +114,12 @@ describe('a new customer', () => {
 
   test('takes the id that the request gives', async () => {
     const customer_id = randomUUID();
-    expect(await meet({ customer_id })).toMatchObject({
+    expect(await onboardWith({ customer_id })).toMatchObject({
       customer_id,
       created: true,
       match: { rule: 'none' },
     });
-    expect(await meet({ customer_id })).toMatchObject({
+    expect(await onboardWith({ customer_id })).toMatchObject({
       customer_id,
       created: false,
       match: { rule: 'customer_id', proven: true },
@@ -132,7 +132,7 @@ describe('a new customer', () => {
     const token = randomToken();
     const answers = await Promise.all(
       Array.from({ length: 20 }, (_, n) =>
-        meet({
+        onboardWith({
           // Every request brings something that another one brings, none brings the same.
           digital_identifiers: [identifiers[n % 2] ?? email(), ...(n % 5 === 0 ? identifiers : [])],
           device_details: device(fingerprint),
@@ -146,7 +146,7 @@ describe('a new customer', () => {
 
     const same = await Promise.all(
       Array.from({ length: 20 }, () =>
-        meet({ digital_identifiers: [{ ...identifiers[0]!, value: `same.${fingerprint}@shop.example` }] }),
+        onboardWith({ digital_identifiers: [{ ...identifiers[0]!, value: `same.${fingerprint}@shop.example` }] }),
       ),
     );
     expect(new Set(same.map((answer) => answer.customer_id)).size).toBe(1);
@@ -172,12 +172,12 @@ describe('a new customer', () => {
       ),
     );
     expect(new Set(answers.map((answer) => answer.customer_id)).size).toBe(1);
-    await Promise.all(graphs.map((each) => closeVerified(each)));
+    await Promise.all(graphs.map((each) => verifyAndClose(each)));
   });
 
   test('is one for twenty connections that bring nothing but the same given id', async () => {
     const customer_id = randomUUID();
-    const answers = await Promise.all(Array.from({ length: 20 }, () => meet({ customer_id })));
+    const answers = await Promise.all(Array.from({ length: 20 }, () => onboardWith({ customer_id })));
     expect(answers.filter((answer) => answer.created)).toHaveLength(1);
   });
 
@@ -202,10 +202,10 @@ describe('the same request', () => {
     const request = onboardingRequest({ digital_identifiers: [email()], payment_method_details: card() });
     const header = testHeader({ idempotencyKey: request.transaction_id });
     const first = await onboard(graph, header, { request, policy });
-    const before = await typesOf(first.customer_id);
+    const before = await eventTypesOf(first.customer_id);
     const again = { ...request, occurred_at: '2020-01-01T00:00:00Z' };
     expect(await onboard(graph, header, { request: again, policy })).toEqual(first);
-    expect(await typesOf(first.customer_id)).toEqual(before);
+    expect(await eventTypesOf(first.customer_id)).toEqual(before);
     const other = { ...request, gateway_customer_ref: 'cus_other' };
     await expect(onboard(graph, header, { request: other, policy })).rejects.toMatchObject({
       type: 'idempotency_key_reused',

@@ -1,8 +1,8 @@
 import { v7 as uuidv7 } from 'uuid';
 import { PersonaError } from '../../domain/errors.ts';
-import type { OnboardingAnswer, OnboardingRequest } from '../../domain/onboarding-types.ts';
+import type { OnboardingResult, OnboardingRequest } from '../../domain/onboarding-types.ts';
 import type { Policy } from '../../domain/policy.ts';
-import { recognise, recogniseNewcomer } from '../../domain/recognition.ts';
+import { recognise, recogniseNewCustomer } from '../../domain/recognition.ts';
 import { requestHash } from '../body-hash.ts';
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
@@ -13,13 +13,13 @@ import { writeAddress } from './address.ts';
 import { writeCustomer, writeIdentifiers, writeSuggestions } from './customer.ts';
 import { writeDevice } from './device.ts';
 import { findEvidence } from './evidence.ts';
-import type { Incoming } from './incoming.ts';
-import { readIncoming } from './incoming.ts';
-import { readKnown } from './known.ts';
+import type { IncomingRequest } from './incoming-request.ts';
+import { normaliseRequest } from './incoming-request.ts';
+import { readKnownState } from './known-state.ts';
 import { writeMethod } from './method.ts';
 
 /** The answer, with the keyed hash of the request that it answers. */
-export type Onboarded = OnboardingAnswer & { request_hash: string };
+export type OnboardedCustomer = OnboardingResult & { request_hash: string };
 
 /**
  * Recognises the person that checkout has met, or takes in a new customer, and writes everything that came along, in
@@ -32,19 +32,19 @@ export async function onboard(
   graph: Graph,
   header: CommandHeader,
   input: { request: OnboardingRequest; policy: Policy },
-): Promise<Onboarded> {
+): Promise<OnboardedCustomer> {
   const { request, policy } = input;
-  const incoming = readIncoming(request, policy, graph.blindIndex);
+  const incoming = normaliseRequest(request, policy, graph.blindIndex);
   return runCommand(graph, { ...header, occurredAt: request.occurred_at }, 'onboard', request, async (tx) => {
-    lockEverythingThatIdentifies(tx, incoming);
+    lockAllIdentities(tx, incoming);
     const found = await findEvidence(tx, incoming, policy.onboarding.limits.device);
-    if (found.givenIsGone) {
+    if (found.isGivenCustomerGone) {
       throw new PersonaError('customer_not_found', `there is no customer ${request.customer_id}`);
     }
-    const isNewcomer = request.customer_id !== undefined && found.evidence.given_customer_id === undefined;
-    const recognition = (isNewcomer ? recogniseNewcomer : recognise)(found.evidence, policy);
+    const isNewCustomer = request.customer_id !== undefined && found.evidence.given_customer_id === undefined;
+    const recognition = (isNewCustomer ? recogniseNewCustomer : recognise)(found.evidence, policy);
     const customerId = recognition.customer_id ?? request.customer_id ?? uuidv7();
-    const known = await readKnown(tx, { customerId, recognition, incoming, found });
+    const known = await readKnownState(tx, { customerId, recognition, incoming, found });
 
     writeCustomer(tx, { customerId, incoming, known, recognition });
     const identifiers = writeIdentifiers(tx, { customerId, incoming, known, found, recognition });
@@ -77,7 +77,7 @@ export async function onboard(
   });
 }
 
-function lockEverythingThatIdentifies(tx: CommandTx, incoming: Incoming): void {
+function lockAllIdentities(tx: CommandTx, incoming: IncomingRequest): void {
   lockIdentities(tx, [
     ...incoming.identifiers.flatMap((identifier) => identifier.hashes),
     ...(incoming.device?.hashes ?? []),

@@ -6,35 +6,35 @@ import type { OnboardingRequest } from '../../domain/onboarding-types.ts';
 import type { Policy } from '../../domain/policy.ts';
 import { readPolicy } from '../../platform/policy.ts';
 import {
-  changedByHand,
-  closeVerified,
+  excludeFromVerification,
+  verifyAndClose,
   openTestGraph,
   randomEmail,
   randomPhone,
   randomToken,
   runCypher,
   testHeader,
-} from '../../test/graph.ts';
+} from '../../test/test-graph.ts';
 import { setCustomerStatus } from '../customers/set-customer-status.ts';
 import type { Graph } from '../graph.ts';
 import { getCustomerContext } from '../queries/customer-context.ts';
 import { getCustomerProfile } from '../queries/customer-profile.ts';
 import { getPaymentMethods } from '../queries/payment-methods.ts';
 import { verifyCustomer } from '../replay/verify.ts';
-import { meetOn } from './testing.ts';
+import { sendOnboarding } from './onboarding-fixtures.ts';
 
-const defaults = readPolicy();
-const attaching: Policy = { ...defaults, onboarding: { ...defaults.onboarding, deviceMatch: 'attach' } };
+const defaultPolicy = readPolicy();
+const attachPolicy: Policy = { ...defaultPolicy, onboarding: { ...defaultPolicy.onboarding, deviceMatch: 'attach' } };
 let graph: Graph;
 beforeAll(async () => {
   graph = await openTestGraph();
 });
 afterAll(async () => {
-  await closeVerified(graph);
+  await verifyAndClose(graph);
 });
 
-const meet = (change: Partial<OnboardingRequest>, policy = defaults, through = graph) =>
-  meetOn(through, change, policy);
+const onboardWith = (change: Partial<OnboardingRequest>, policy = defaultPolicy, viaGraph = graph) =>
+  sendOnboarding(viaGraph, change, policy);
 const email = (is_verified = false, value = randomEmail()) => ({
   type: 'email' as const,
   value,
@@ -65,19 +65,19 @@ describe('a family on one tablet', () => {
       payment_method_details: card(),
     }));
     const first = [];
-    for (const person of people) first.push(await meet(person));
+    for (const person of people) first.push(await onboardWith(person));
     expect(ids(first).size).toBe(4);
     expect(first.map((answer) => answer.match.suggested_customer_ids.length)).toEqual([0, 1, 2, 3]);
     for (const [n, { customer_id, payment_method_id }] of first.entries()) {
       expect(await walletOf(customer_id)).toEqual([payment_method_id]);
       expect(await suggestionsOf(customer_id)).toHaveLength(n);
       // The tablet is trusted for whoever used it; that it is shared makes nobody somebody else.
-      const context = await getCustomerContext(graph, { customer_id, policy: defaults });
+      const context = await getCustomerContext(graph, { customer_id, policy: defaultPolicy });
       expect(context.trusted_devices).toHaveLength(1);
     }
     // The next time each is known by the own e-mail, and nobody is suggested again.
     for (const [n, person] of people.entries()) {
-      const again = await meet({ ...person, payment_method_details: undefined });
+      const again = await onboardWith({ ...person, payment_method_details: undefined });
       expect(again).toMatchObject({
         customer_id: first[n]?.customer_id,
         match: { rule: 'email', proven: true, suggested_customer_ids: [] },
@@ -91,16 +91,16 @@ describe('a family on one tablet', () => {
   test('whose guest brings no identifier is attached to the last user by policy, and proves nothing', async () => {
     const fingerprint = randomUUID();
     const tablet = { device_details: { fingerprint } };
-    await meet({ ...tablet, digital_identifiers: [email(true)], occurred_at: '2026-01-01T00:00:00Z' });
-    const last = await meet({
+    await onboardWith({ ...tablet, digital_identifiers: [email(true)], occurred_at: '2026-01-01T00:00:00Z' });
+    const last = await onboardWith({
       ...tablet,
       digital_identifiers: [email(true)],
       occurred_at: '2026-01-02T00:00:00Z',
     });
     const { customer_id } = last;
-    const guest = await meet(
+    const guest = await onboardWith(
       { ...tablet, payment_method_details: { ...card(), off_session_consent: true } },
-      attaching,
+      attachPolicy,
     );
     expect(guest).toMatchObject({ customer_id, match: { rule: 'device', proven: false } });
     expect(await walletOf(customer_id)).toEqual([]);
@@ -114,7 +114,7 @@ test('an in-store tablet says who 25 customers may be, and of 50 nothing more', 
   const suggested: number[] = [];
   const answers = [];
   for (let n = 0; n < 50; n += 1) {
-    const answer = await meet({
+    const answer = await onboardWith({
       device_details: { fingerprint },
       digital_identifiers: [email(true)],
       payment_method_details: card(),
@@ -123,10 +123,10 @@ test('an in-store tablet says who 25 customers may be, and of 50 nothing more', 
     answers.push(answer);
   }
   expect(ids(answers).size).toBe(50);
-  const { device: limit } = defaults.onboarding.limits;
+  const { device: limit } = defaultPolicy.onboarding.limits;
   // At most five are named; beyond the limit the device is no evidence at all, by `attach` neither.
   expect(suggested).toEqual(Array.from({ length: 50 }, (_, n) => (n <= limit ? Math.min(n, 5) : 0)));
-  expect(await meet({ device_details: { fingerprint } }, attaching)).toMatchObject({
+  expect(await onboardWith({ device_details: { fingerprint } }, attachPolicy)).toMatchObject({
     created: true,
     match: { rule: 'none', suggested_customer_ids: [] },
   });
@@ -139,12 +139,12 @@ test('an in-store tablet says who 25 customers may be, and of 50 nothing more', 
 describe('a phone number that changed hands', () => {
   test('brings the new owner’s card into nobody’s wallet', async () => {
     const number = randomPhone();
-    const before = await meet({
+    const before = await onboardWith({
       digital_identifiers: [email(true), phone(true, number)],
       payment_method_details: card(),
     });
     const own = email(true);
-    const now = await meet({
+    const now = await onboardWith({
       digital_identifiers: [own, phone(true, number)],
       payment_method_details: { ...card(), off_session_consent: true },
       device_details: { fingerprint: randomUUID(), trust_score: 1 },
@@ -159,9 +159,9 @@ describe('a phone number that changed hands', () => {
     expect(identifiers.map((identifier) => identifier.value)).not.toContain(own.value);
 
     // By the e-mail alone this is a customer of its own, and stays so with the number.
-    const alone = await meet({ digital_identifiers: [own] });
+    const alone = await onboardWith({ digital_identifiers: [own] });
     expect(alone).toMatchObject({ created: true, match: { proven: true } });
-    const both = await meet({ digital_identifiers: [phone(true, number), own] });
+    const both = await onboardWith({ digital_identifiers: [phone(true, number), own] });
     expect(both).toMatchObject({
       customer_id: alone.customer_id,
       match: { rule: 'email', proven: true, suggested_customer_ids: [before.customer_id] },
@@ -171,8 +171,8 @@ describe('a phone number that changed hands', () => {
 
   test('and is said without proof gives the new owner’s card to nobody either', async () => {
     const number = randomPhone();
-    const before = await meet({ digital_identifiers: [phone(true, number)] });
-    await meet({ digital_identifiers: [phone(false, number)], payment_method_details: card() });
+    const before = await onboardWith({ digital_identifiers: [phone(true, number)] });
+    await onboardWith({ digital_identifiers: [phone(false, number)], payment_method_details: card() });
     expect(await walletOf(before.customer_id)).toEqual([]);
   });
 });
@@ -189,7 +189,7 @@ describe('the same person at the same moment', () => {
     const tokens = [card(), card(), card()];
     const answers = await Promise.all(
       Array.from({ length: 60 }, (_, n) =>
-        meet(
+        onboardWith(
           {
             digital_identifiers: [mail, number],
             device_details: { fingerprint },
@@ -202,12 +202,12 @@ describe('the same person at the same moment', () => {
               type: 'shipping',
             },
           },
-          defaults,
+          defaultPolicy,
           processes[n % 3],
         ),
       ),
     );
-    await Promise.all(processes.map((each) => closeVerified(each)));
+    await Promise.all(processes.map((each) => verifyAndClose(each)));
     expect(ids(answers).size).toBe(1);
     expect(answers.filter((answer) => answer.created)).toHaveLength(1);
     const customer_id = String(answers[0]?.customer_id);
@@ -229,7 +229,7 @@ describe('the same person at the same moment', () => {
     const [mail, number] = [email(true), phone(true)];
     const answers = await Promise.all(
       Array.from({ length: 30 }, (_, n) =>
-        meet({ digital_identifiers: [[mail], [number], [mail, number]][n % 3] }),
+        onboardWith({ digital_identifiers: [[mail], [number], [mail, number]][n % 3] }),
       ),
     );
     // Whoever came first with one of them alone is a customer; the other's is then a suggestion, never a merge.
@@ -253,7 +253,7 @@ describe('two identifiers of two customers', () => {
     const owners = [];
     for (const [n, identifier] of identifiers.entries()) {
       owners.push(
-        await meet({
+        await onboardWith({
           digital_identifiers: [identifier],
           payment_method_details: card(),
           occurred_at: `2026-01-0${n + 1}T00:00:00Z`,
@@ -263,9 +263,9 @@ describe('two identifiers of two customers', () => {
     const [won, lost] = [owners[winner], owners[1 - winner]];
     const before = await getCustomerContext(graph, {
       customer_id: String(lost?.customer_id),
-      policy: defaults,
+      policy: defaultPolicy,
     });
-    const both = await meet({ digital_identifiers: [...identifiers], payment_method_details: card() });
+    const both = await onboardWith({ digital_identifiers: [...identifiers], payment_method_details: card() });
     expect(both).toMatchObject({
       customer_id: won?.customer_id,
       created: false,
@@ -274,17 +274,17 @@ describe('two identifiers of two customers', () => {
     expect(await suggestionsOf(both.customer_id)).toMatchObject([{ id: lost?.customer_id }]);
     const after = await getCustomerContext(graph, {
       customer_id: String(lost?.customer_id),
-      policy: defaults,
+      policy: defaultPolicy,
     });
     expect({ ...after, as_of: '' }).toEqual({ ...before, as_of: '' });
   });
 
   test('and a customer id that names a third: both are suggested', async () => {
     const [mail, number] = [email(true), phone()];
-    const a = await meet({ digital_identifiers: [mail] });
-    const b = await meet({ digital_identifiers: [number] });
-    for (const customer_id of [randomUUID(), (await meet({})).customer_id]) {
-      const named = await meet({ customer_id, digital_identifiers: [mail, number] });
+    const a = await onboardWith({ digital_identifiers: [mail] });
+    const b = await onboardWith({ digital_identifiers: [number] });
+    for (const customer_id of [randomUUID(), (await onboardWith({})).customer_id]) {
+      const named = await onboardWith({ customer_id, digital_identifiers: [mail, number] });
       expect(named.customer_id).toBe(customer_id);
       expect(await suggestionsOf(customer_id)).toEqual([
         { id: a.customer_id, score: 0.9, evidence: ['email'] },
@@ -297,18 +297,18 @@ describe('two identifiers of two customers', () => {
 describe('who is gone', () => {
   test.each(['erased', 'merged'])('(%s) is never attached to, by whatever comes', async (status) => {
     const [mail, fingerprint] = [email(true), randomUUID()];
-    const gone = await meet({ digital_identifiers: [mail], device_details: { fingerprint } });
-    changedByHand(graph, gone.customer_id);
+    const gone = await onboardWith({ digital_identifiers: [mail], device_details: { fingerprint } });
+    excludeFromVerification(graph, gone.customer_id);
     await runCypher(graph, 'MATCH (c:Customer {id: $id}) SET c.status = $status', {
       id: gone.customer_id,
       status,
     });
-    await expect(meet({ customer_id: gone.customer_id })).rejects.toMatchObject({
+    await expect(onboardWith({ customer_id: gone.customer_id })).rejects.toMatchObject({
       type: 'customer_not_found',
     });
-    const byDevice = await meet({ device_details: { fingerprint } }, attaching);
+    const byDevice = await onboardWith({ device_details: { fingerprint } }, attachPolicy);
     expect(byDevice).toMatchObject({ created: true, match: { rule: 'none', suggested_customer_ids: [] } });
-    const byMail = await meet({ digital_identifiers: [mail], payment_method_details: card() });
+    const byMail = await onboardWith({ digital_identifiers: [mail], payment_method_details: card() });
     expect(byMail).toMatchObject({
       created: true,
       match: { rule: 'none' },
@@ -319,9 +319,9 @@ describe('who is gone', () => {
 
   test('a suspended one is recognised, and stays suspended', async () => {
     const mail = email(true);
-    const { customer_id } = await meet({ digital_identifiers: [mail] });
+    const { customer_id } = await onboardWith({ digital_identifiers: [mail] });
     await setCustomerStatus(graph, testHeader(), { customer_id, status: 'suspended', reason: 'test' });
-    expect(await meet({ digital_identifiers: [mail], payment_method_details: card() })).toMatchObject({
+    expect(await onboardWith({ digital_identifiers: [mail], payment_method_details: card() })).toMatchObject({
       customer_id,
       match: { proven: true },
     });
@@ -349,7 +349,7 @@ describe('part of a request', () => {
       {},
     ],
   ])('is taken as it is: %s', async (_, change, expected) => {
-    const answer = await meet(change);
+    const answer = await onboardWith(change);
     expect(answer).toMatchObject({
       created: true,
       warnings: [],
@@ -364,9 +364,9 @@ describe('part of a request', () => {
 
   test('one of several identifiers is enough to be known by, and the rest is added', async () => {
     const [first, second, third] = [email(true), email(true), phone(true)];
-    const { customer_id } = await meet({ digital_identifiers: [first] });
-    expect(await meet({ digital_identifiers: [second, third, first] })).toMatchObject({ customer_id });
-    expect(await meet({ digital_identifiers: [third] })).toMatchObject({ customer_id });
+    const { customer_id } = await onboardWith({ digital_identifiers: [first] });
+    expect(await onboardWith({ digital_identifiers: [second, third, first] })).toMatchObject({ customer_id });
+    expect(await onboardWith({ digital_identifiers: [third] })).toMatchObject({ customer_id });
   });
 });
 
@@ -393,9 +393,9 @@ test.each<[string, 'email' | 'phone_number', Spelling, Spelling, Partial<Onboard
   ['without its country code', 'phone_number', (n) => `(415) ${n}`, (n) => `+1 415-${n}`, address('US')],
   ['with the country of the policy', 'phone_number', (n) => `(0151) 2${n}`, (n) => `+491512${n}`, {}],
 ])('an identifier written %s is the same one', async (_, type, one, other, change) => {
-  const policy = { ...defaults, onboarding: { ...defaults.onboarding, phoneRegion: 'DE' } };
+  const policy = { ...defaultPolicy, onboarding: { ...defaultPolicy.onboarding, phoneRegion: 'DE' } };
   const digits = `2${String(randomInt(1_000_000)).padStart(6, '0')}`;
-  const first = await meet({ digital_identifiers: [{ type, value: one(digits) }], ...change }, policy);
-  const second = await meet({ digital_identifiers: [{ type, value: other(digits) }] }, policy);
+  const first = await onboardWith({ digital_identifiers: [{ type, value: one(digits) }], ...change }, policy);
+  const second = await onboardWith({ digital_identifiers: [{ type, value: other(digits) }] }, policy);
   expect(second).toMatchObject({ customer_id: first.customer_id, match: { rule: type } });
 });

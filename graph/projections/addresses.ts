@@ -1,5 +1,5 @@
-import type { SealedPlace } from '../../domain/events.ts';
-import { openPlace } from '../addresses/place.ts';
+import type { SealedAddress } from '../../domain/events.ts';
+import { openSealedAddress } from '../addresses/seal-address.ts';
 import type { ProjectionSecrets, Projections } from './projection.ts';
 
 export const addressProjections: Projections<'AddressAdded' | 'AddressUpdated' | 'AddressRemoved'> = {
@@ -15,7 +15,7 @@ export const addressProjections: Projections<'AddressAdded' | 'AddressUpdated' |
         first_shipped: datetime($occurred_at), last_shipped: datetime($occurred_at), proven: $data.proven,
         awaits_identifier_id: $data.awaits_identifier_id
       }]->(a)`,
-    derived: ({ data }, secrets) => ({ place: placeOf(data.address_id, data, secrets) }),
+    derived: ({ data }, secrets) => ({ place: addressProperties(data.address_id, data, secrets) }),
   },
 
   // Only what the event names is changed, on the node and on the edge.
@@ -30,7 +30,7 @@ export const addressProjections: Projections<'AddressAdded' | 'AddressUpdated' |
     derived: ({ data }, secrets) => {
       const { address_id, last_shipped: _, proven: __, place, ...changes } = data;
       return {
-        changes: place === undefined ? changes : { ...changes, ...placeOf(address_id, place, secrets) },
+        changes: place === undefined ? changes : { ...changes, ...addressProperties(address_id, place, secrets) },
       };
     },
   },
@@ -39,9 +39,9 @@ export const addressProjections: Projections<'AddressAdded' | 'AddressUpdated' |
 };
 
 /** The properties that say where it is: as the node holds them. */
-function placeOf(id: string, place: SealedPlace, { key, blindIndex }: ProjectionSecrets) {
+function addressProperties(id: string, place: SealedAddress, { key, blindIndex }: ProjectionSecrets) {
   const { street1, street2, state, country } = place;
-  const { city, zip_code, key: text } = openPlace(key, id, place);
+  const { city, zip_code, key: text } = openSealedAddress(key, id, place);
   const address_hash = blindIndex.hash('address', text);
   return { street1, street2, city, state, zip_code, country, address_hash };
 }

@@ -1,6 +1,6 @@
 import type { Projections } from './projection.ts';
 
-type Own =
+type CustomerEventType =
   | 'CustomerCreated'
   | 'CustomerProfileUpdated'
   | 'CustomerStatusChanged'
@@ -11,7 +11,7 @@ type Own =
   | 'IdentityMatchSuggested'
   | 'IdentityMatchResolved';
 
-export const customerProjections: Projections<Own> = {
+export const customerProjections: Projections<CustomerEventType> = {
   CustomerCreated: {
     cypher: `
       CREATE (c:Customer {

@@ -2,9 +2,9 @@ import type { Sealed } from '../../domain/events.ts';
 import type { DataKey } from '../../security/data-key.ts';
 import type { Projections } from './projection.ts';
 
-type Own = 'DeviceRegistered' | 'DeviceSeen' | 'DeviceTrustScoreUpdated';
+type DeviceEventType = 'DeviceRegistered' | 'DeviceSeen' | 'DeviceTrustScoreUpdated';
 
-export const deviceProjections: Projections<Own> = {
+export const deviceProjections: Projections<DeviceEventType> = {
   DeviceRegistered: {
     cypher: `
       CREATE (d:Device {
@@ -19,7 +19,7 @@ export const deviceProjections: Projections<Own> = {
         'fingerprint',
         key.open(data.fingerprint, 'Device', stream_id, 'fingerprint'),
       ),
-      last_seen_user_agent: userAgent(data.last_seen_user_agent, stream_id, key),
+      last_seen_user_agent: openUserAgent(data.last_seen_user_agent, stream_id, key),
     }),
   },
 
@@ -29,7 +29,7 @@ export const deviceProjections: Projections<Own> = {
       SET d.last_seen_ip = $data.last_seen_ip, d.last_seen_user_agent = $last_seen_user_agent,
         d.last_seen_at = datetime($occurred_at), d.updated_at = datetime($recorded_at)`,
     derived: ({ data, stream_id }, { key }) => ({
-      last_seen_user_agent: userAgent(data.last_seen_user_agent, stream_id, key),
+      last_seen_user_agent: openUserAgent(data.last_seen_user_agent, stream_id, key),
     }),
   },
 
@@ -41,6 +41,6 @@ export const deviceProjections: Projections<Own> = {
   },
 };
 
-function userAgent(sealed: Sealed | null, deviceId: string, key: DataKey): string | null {
+function openUserAgent(sealed: Sealed | null, deviceId: string, key: DataKey): string | null {
   return sealed === null ? null : key.open(sealed, 'Device', deviceId, 'last_seen_user_agent');
 }

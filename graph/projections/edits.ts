@@ -1,9 +1,9 @@
-import { isKeptBeside, setsTime } from '../../domain/edit-events.ts';
+import { isInternalProperty, setsTime } from '../../domain/edit-events.ts';
 import type { Projections } from './projection.ts';
 
-type Own = 'RelationshipAdded' | 'RelationshipAttributeChanged' | 'NodePropertyChanged';
+type EditEventType = 'RelationshipAdded' | 'RelationshipAttributeChanged' | 'NodePropertyChanged';
 
-export const editProjections: Projections<Own> = {
+export const editProjections: Projections<EditEventType> = {
   RelationshipAdded: {
     cypher: `
       MATCH (p:PaymentMethod {id: $data.source_id})
@@ -52,7 +52,7 @@ export const editProjections: Projections<Own> = {
     derived: ({ data, stream_id }) => ({
       customer_id: data.label === 'Customer' ? data.id : null,
       payment_method_id: data.label === 'PaymentMethod' ? data.id : null,
-      is_kept_beside: isKeptBeside(data),
+      is_kept_beside: isInternalProperty(data),
       payment_id: data.label === 'Obligation' ? data.id : null,
       identifier_id: data.label === 'DigitalIdentifier' ? data.id : null,
       profile_id: data.label === 'DigitalIdentifier' ? stream_id : null,

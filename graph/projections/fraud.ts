@@ -14,12 +14,12 @@ export const fraudProjections: Projections<keyof FraudEvents> = {
         f.notice_at = CASE WHEN $data.notice IS NULL THEN f.notice_at ELSE datetime($recorded_at) END`,
     derived: ({ data, occurred_at, recorded_at }) => {
       const { outcome, applied } = data;
-      const awaits = outcome === 'suspected';
+      const awaitsReview = outcome === 'suspected';
       return {
         applied: JSON.stringify(applied),
-        found_at: FRAUD_OUTCOMES.some((one) => one === outcome) ? occurred_at : null,
-        state: awaits ? 'needs_review' : 'settled',
-        review_since: awaits ? recorded_at : null,
+        found_at: FRAUD_OUTCOMES.some((candidate) => candidate === outcome) ? occurred_at : null,
+        state: awaitsReview ? 'needs_review' : 'settled',
+        review_since: awaitsReview ? recorded_at : null,
       };
     },
   },

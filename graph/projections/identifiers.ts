@@ -1,9 +1,9 @@
 import type { Projections } from './projection.ts';
 
-type Own = 'DigitalIdentifierAdded' | 'DigitalIdentifierVerified' | 'DigitalIdentifierRemoved';
+type IdentifierEventType = 'DigitalIdentifierAdded' | 'DigitalIdentifierVerified' | 'DigitalIdentifierRemoved';
 
 // The profile shows them: each of these changes it.
-export const identifierProjections: Projections<Own> = {
+export const identifierProjections: Projections<IdentifierEventType> = {
   DigitalIdentifierAdded: {
     cypher: `
       MATCH (c:Customer {id: $stream_id})

@@ -1,5 +1,5 @@
-import { noticeState } from '../../domain/notices.ts';
-import { overpaymentId, refundId } from '../../domain/processes.ts';
+import { noticeState } from '../../domain/notices/state.ts';
+import { overpaymentId, refundId } from '../../domain/workflow-contracts.ts';
 import type { RecoveryEvents } from '../../domain/recovery/events.ts';
 import type { Projections } from './projection.ts';
 

@@ -1,10 +1,10 @@
-import { noticedAs } from '../../domain/expiry/calendar.ts';
+import { noticeKey } from '../../domain/expiry/calendar.ts';
 import { chooserOf } from '../../domain/wallet.ts';
-import { namedBy } from '../wallet/default-change.ts';
+import { affectedMethods } from '../wallet/default-change.ts';
 import { tokenKey } from '../wallet/token-hash.ts';
 import type { Projections } from './projection.ts';
 
-type Own =
+type WalletEventType =
   | 'PaymentMethodAdded'
   | 'PaymentMethodUpdated'
   | 'PaymentMethodStatusChanged'
@@ -26,7 +26,7 @@ const joinAttempts = (number: string) => `
     SET a.instrument_fingerprint = coalesce(p.instrument_fingerprint, ${number})
   }`;
 
-export const walletProjections: Projections<Own> = {
+export const walletProjections: Projections<WalletEventType> = {
   // MERGE, because the customer's own removed method comes back under its old id. Its consent starts anew.
   PaymentMethodAdded: {
     cypher: `
@@ -77,10 +77,10 @@ export const walletProjections: Projections<Own> = {
       SET p += $changes, p.changed_seq = $seq, p.updated_at = datetime($recorded_at),
         p.expires_on = CASE WHEN $expires_on IS NULL THEN p.expires_on ELSE date($expires_on) END`,
     derived: ({ data }, { key, blindIndex }) => {
-      const { payment_method_id: id, expires_on, instrument_fingerprint: plastic, token, ...rest } = data;
+      const { payment_method_id: id, expires_on, instrument_fingerprint: sealedFingerprint, token, ...rest } = data;
       const changes: Record<string, unknown> = rest;
-      if (plastic !== undefined)
-        changes.instrument_fingerprint = key.open(plastic, 'PaymentMethod', id, 'instrument_fingerprint');
+      if (sealedFingerprint !== undefined)
+        changes.instrument_fingerprint = key.open(sealedFingerprint, 'PaymentMethod', id, 'instrument_fingerprint');
       if (token !== undefined) {
         changes.token = token;
         changes.token_hash = blindIndex.hash(
@@ -137,7 +137,7 @@ export const walletProjections: Projections<Own> = {
       WHERE h.is_default OR p.id IN $named
       SET h.is_default = coalesce(p.id = $data.payment_method_id, false),
         p.changed_seq = CASE WHEN p.id IN $named THEN $seq ELSE p.changed_seq END`,
-    derived: ({ data }) => ({ named: namedBy(data), chosen_by: chooserOf(data.reason) ?? null }),
+    derived: ({ data }) => ({ named: affectedMethods(data), chosen_by: chooserOf(data.reason) ?? null }),
   },
 
   ConsentChanged: {
@@ -164,6 +164,6 @@ export const walletProjections: Projections<Own> = {
     cypher: `
       MATCH (p:PaymentMethod {id: $data.payment_method_id})
       SET p.expiry_noticed = $noticed, p.notice_due = $data.notice`,
-    derived: ({ data: { expires_on, stage } }) => ({ noticed: noticedAs(expires_on, stage) }),
+    derived: ({ data: { expires_on, stage } }) => ({ noticed: noticeKey(expires_on, stage) }),
   },
 };

@@ -28,7 +28,7 @@ export async function getAddresses(graph: Graph, input: { customer_id: string })
     getGatewayCustomer(graph, { customer_id }),
   ]);
   if (key === undefined) throw new PersonaError('customer_not_found', `there is no customer ${customer_id}`);
-  return stored.filter(({ proven }) => proven).map((address) => shape(openAddress(address, key)));
+  return stored.filter(({ proven }) => proven).map((address) => toAddress(openAddress(address, key)));
 }
 
 /** @throws PersonaError customer_not_found, address_not_found, also for another customer's and an unproven one */
@@ -37,11 +37,11 @@ export async function getAddress(
   input: { customer_id: string; address_id: string },
 ): Promise<Address> {
   const { customer_id, address_id } = input;
-  const address = (await getAddresses(graph, { customer_id })).find((one) => one.address_id === address_id);
+  const address = (await getAddresses(graph, { customer_id })).find((candidate) => candidate.address_id === address_id);
   if (address) return address;
   throw new PersonaError('address_not_found', `there is no address ${address_id}`);
 }
 
-function shape({ proven: _, ...address }: StoredAddress): Address {
+function toAddress({ proven: _, ...address }: StoredAddress): Address {
   return withoutNulls(address);
 }

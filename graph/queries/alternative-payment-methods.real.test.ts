@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { isExpired } from '../../domain/payment-method.ts';
-import { runCypher, testGraph } from '../../test/graph.ts';
-import { alternativesOf } from './alternative-payment-methods.ts';
+import { runCypher, testGraph } from '../../test/test-graph.ts';
+import { getAlternativePaymentMethods } from './alternative-payment-methods.ts';
 
 const graph = await testGraph();
 
@@ -151,7 +151,7 @@ async function ask(w: World): Promise<{ answer: string[]; ids: string[] }> {
       };
     }),
   });
-  const answer = await alternativesOf(graph, {
+  const answer = await getAlternativePaymentMethods(graph, {
     customer_id,
     failed_payment_method_id: String(ids[w.failed % ids.length]),
     policy: {

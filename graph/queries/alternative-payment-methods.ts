@@ -1,13 +1,13 @@
-import { isForbiddenForEver, type PastOutcome } from '../../domain/decline/ceilings.ts';
+import { isPermanentlyForbidden, type PastOutcome } from '../../domain/decline/ceilings.ts';
 import type { Policy } from '../../domain/policy.ts';
 import { OTHER_OWNER } from '../../domain/reconciliation/mismatches.ts';
-import { byTrust, trustParameters } from '../devices/trusted.ts';
+import { trustQuery, trustParameters } from '../devices/trust-query.ts';
 import type { Reader } from '../graph.ts';
 import { ATTEMPTS_ON_CARD } from '../recovery/card.ts';
 
 // `trusted_device` sits in the pattern, not behind OPTIONAL: the blueprint's optional match filters nothing.
 // Its device goes without a label: by its index on scores, a planner would begin at every trusted device there is.
-const alternatives = byTrust(
+const alternativesQuery = trustQuery(
   (isTrusted) => `
   MATCH (c:Customer {id: $customer_id})-[h:HAS_PAYMENT_METHOD]->(p:PaymentMethod)
   WHERE p.id <> $failed_payment_method_id AND p.status = 'active' AND p.removed_at IS NULL
@@ -50,7 +50,7 @@ const HOUR = 3_600_000;
  * @param input.now - epoch milliseconds
  * @returns their ids
  */
-export async function alternativesOf(
+export async function getAlternativePaymentMethods(
   reader: Reader,
   input: {
     customer_id: string;
@@ -59,7 +59,7 @@ export async function alternativesOf(
     now: number;
   },
 ): Promise<string[]> {
-  const rows = await reader.read<AlternativeRow>(alternatives(input.policy.trust), {
+  const rows = await reader.read<AlternativeRow>(alternativesQuery(input.policy.trust), {
     customer_id: input.customer_id,
     failed_payment_method_id: input.failed_payment_method_id,
     require_trusted_device: input.policy.recovery.requireTrustedDevice,
@@ -69,6 +69,6 @@ export async function alternativesOf(
     today: new Date(input.now - 12 * HOUR).toISOString().slice(0, 10),
   });
   return rows
-    .filter((row) => !row.is_failed_card && !isForbiddenForEver(row.declines))
+    .filter((row) => !row.is_failed_card && !isPermanentlyForbidden(row.declines))
     .map((row) => row.payment_method_id);
 }

@@ -3,14 +3,14 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Policy } from '../../domain/policy.ts';
 import { readPolicy } from '../../platform/policy.ts';
 import {
-  changedByHand,
-  closeVerified,
+  excludeFromVerification,
+  verifyAndClose,
   onboardingRequest,
   openTestGraph,
   randomToken,
   runCypher,
   testHeader,
-} from '../../test/graph.ts';
+} from '../../test/test-graph.ts';
 import { updateDeviceTrustScore } from '../devices/update-trust-score.ts';
 import type { Graph } from '../graph.ts';
 import { onboard } from '../onboarding/onboard.ts';
@@ -23,7 +23,7 @@ beforeAll(async () => {
   graph = await openTestGraph();
 });
 afterAll(async () => {
-  await closeVerified(graph);
+  await verifyAndClose(graph);
 });
 
 const login = async (customer_id: string, trust_score: number, occurred_at: string) => {
@@ -135,7 +135,7 @@ test('costs the same with 250 and with 5000 devices, and on a device that 3000 c
   }
   const device_id = await login(shared, 0.9, '2026-01-01T00:00:00Z');
   const alone = await accessesFor(shared);
-  changedByHand(graph, few, many, device_id);
+  excludeFromVerification(graph, few, many, device_id);
   await write(MANY_DEVICES, { customer_id: few, count: 250 });
   await write(MANY_DEVICES, { customer_id: many, count: 5000 });
   await write(MANY_CUSTOMERS, { device_id, count: 3000 });

@@ -1,7 +1,7 @@
 import { PersonaError } from '../../domain/errors.ts';
 import type { CustomerStatus } from '../../domain/events.ts';
 import type { Policy } from '../../domain/policy.ts';
-import { byTrust, trustParameters } from '../devices/trusted.ts';
+import { trustQuery, trustParameters } from '../devices/trust-query.ts';
 import type { Graph } from '../graph.ts';
 import { withoutNulls } from '../values.ts';
 
@@ -29,7 +29,7 @@ export interface CustomerContext {
  * three lists and their times as numbers: as maps with DateTimes they cost more than all the rest, at both ends. What a
  * login leads to is a device: asking each for its label would read its node once more.
  */
-export const customerContextQuery = byTrust(
+export const customerContextQuery = trustQuery(
   (isTrusted) => `
   MATCH (c:Customer {id: $customer_id})
   CALL (c) {
@@ -72,7 +72,7 @@ export async function getCustomerContext(
   const { customer_id, anywhere = false, policy } = input;
   const now = graph.now();
   const as_of = new Date(now).toISOString();
-  const read = anywhere ? graph.readAnywhere : graph.read;
+  const read = anywhere ? graph.readFromAnyMember : graph.read;
   const [found] = await read<CustomerContextRow>(customerContextQuery(policy.trust), {
     customer_id,
     device_window: policy.context.deviceWindow,

@@ -11,7 +11,7 @@ export interface DeviceUsers {
 }
 
 /** A kiosk has a hundred thousand: nobody looks at more than these. */
-const MOST = 100;
+const MAX_CUSTOMERS = 100;
 
 // The degree is read, not walked.
 const USERS = `
@@ -37,6 +37,6 @@ export async function findCustomersByDeviceFingerprint(
   const { fingerprint, policy } = input;
   if (isBlocked('device_fingerprint', fingerprint, policy.onboarding.blockedValues)) return undefined;
   const hashes = graph.blindIndex.hashes('fingerprint', fingerprint);
-  const [row] = await graph.read<DeviceUsers>(USERS, { hashes, most: MOST });
+  const [row] = await graph.read<DeviceUsers>(USERS, { hashes, most: MAX_CUSTOMERS });
   return row;
 }

@@ -1,5 +1,5 @@
 import type { Policy } from '../../domain/policy.ts';
-import { byTrust, trustParameters } from '../devices/trusted.ts';
+import { trustQuery, trustParameters } from '../devices/trust-query.ts';
 import type { Reader } from '../graph.ts';
 
 /** Which customers are meant; what is absent is not asked. */
@@ -19,7 +19,7 @@ export interface Usage {
 }
 
 /** Where a page ended; opaque to callers. */
-export interface UsagePlace {
+export interface UsageCursor {
   /** At which of the conditions the search begins: the later pages' as the first one's, or they would repeat customers. */
   start: UsageStart;
   /** The spelling that was being looked for. */
@@ -56,8 +56,8 @@ const HAS_SHIPPED = `(NOT $asks_shipping OR EXISTS {
   MATCH (c)-[shipped:SHIPPED_TO]->(address)
   WHERE ${isShipped('shipped', 'address')} AND ($states IS NULL OR address.state IN $states)
 })`;
-const SHOWN = 'c.id AS customer_id, c.segment AS segment, c.status AS status';
-const IS_HERE = "c.status IN ['active', 'suspended']";
+const CUSTOMER_COLUMNS = 'c.id AS customer_id, c.segment AS segment, c.status AS status';
+const IS_CURRENT_CUSTOMER = "c.status IN ['active', 'suspended']";
 
 /**
  * The searches by where they begin: at the condition that leaves the fewest nodes. Each walks an index in the order of ids and stops
@@ -65,40 +65,40 @@ const IS_HERE = "c.status IN ['active', 'suspended']";
  */
 const SEARCHES = {
   // One of fifty or so: the most selective, as long as a place is asked.
-  state: byTrust(
+  state: trustQuery(
     (isTrusted) => `
     MATCH (a:Address)
     USING INDEX SEEK a:Address(state, id)
     WHERE a.state = $spelling AND a.id > $after
     MATCH (a)<-[s:SHIPPED_TO]-(c:Customer)
-    WHERE ${isShipped('s', 'a')} AND ${IS_HERE}
+    WHERE ${isShipped('s', 'a')} AND ${IS_CURRENT_CUSTOMER}
       AND NOT EXISTS {
         MATCH (c)-[t:SHIPPED_TO]->(b)
         WHERE b.id < a.id AND b.state IN $states AND ${isShipped('t', 'b')}
       }
       AND ${hasUsed(isTrusted)}
-    RETURN a.id AS place, ${SHOWN} ORDER BY a.state, a.id LIMIT $limit`,
+    RETURN a.id AS place, ${CUSTOMER_COLUMNS} ORDER BY a.state, a.id LIMIT $limit`,
   ),
-  brand: byTrust(
+  brand: trustQuery(
     (isTrusted) => `
     MATCH (p:PaymentMethod)
     USING INDEX SEEK p:PaymentMethod(brand, id)
     WHERE p.brand = $spelling AND p.id > $after
     MATCH (p)<-[h:HAS_PAYMENT_METHOD]-(c:Customer)
-    WHERE ${isUsed('h', 'p', isTrusted)} AND ${IS_HERE}
+    WHERE ${isUsed('h', 'p', isTrusted)} AND ${IS_CURRENT_CUSTOMER}
       AND NOT EXISTS {
         MATCH (c)-[g:HAS_PAYMENT_METHOD]->(q)
         WHERE q.id < p.id AND q.brand IN $brands AND ${isUsed('g', 'q', isTrusted)}
       }
       AND ${HAS_SHIPPED}
-    RETURN p.id AS place, ${SHOWN} ORDER BY p.brand, p.id LIMIT $limit`,
+    RETURN p.id AS place, ${CUSTOMER_COLUMNS} ORDER BY p.brand, p.id LIMIT $limit`,
   ),
   // A user agent or a trust score fits many devices, and a country most addresses: they are asked customer by customer.
-  customer: byTrust(
+  customer: trustQuery(
     (isTrusted) => `
     MATCH (c:Customer)
-    WHERE c.id > $after AND ${IS_HERE} AND ${HAS_SHIPPED} AND ${hasUsed(isTrusted)}
-    RETURN c.id AS place, ${SHOWN} ORDER BY c.id LIMIT $limit`,
+    WHERE c.id > $after AND ${IS_CURRENT_CUSTOMER} AND ${HAS_SHIPPED} AND ${hasUsed(isTrusted)}
+    RETURN c.id AS place, ${CUSTOMER_COLUMNS} ORDER BY c.id LIMIT $limit`,
   ),
 } as const;
 
@@ -109,7 +109,7 @@ export function isUsageStart(start: string | undefined): start is UsageStart {
 }
 
 /** So few methods of a brand are looked at, all of them, in milliseconds. */
-const FEW = 1_000;
+const COUNT_LIMIT = 1_000;
 
 // Read from the indexes alone, and no further than to what is many.
 const COUNT = `
@@ -135,11 +135,11 @@ const COUNT = `
  */
 export async function findCustomersByUsage(
   reader: Reader,
-  input: { usage: Usage; limit: number; after?: UsagePlace },
-): Promise<{ customers: FoundCustomer[]; next?: UsagePlace }> {
+  input: { usage: Usage; limit: number; after?: UsageCursor },
+): Promise<{ customers: FoundCustomer[]; next?: UsageCursor }> {
   const { usage, limit, after } = input;
   const parameters = parametersOf(usage);
-  const start = after?.start ?? (await startOf(reader, usage));
+  const start = after?.start ?? (await chooseStart(reader, usage));
   const spellings = start === 'customer' ? [''] : spellingsOf(usage[start] ?? '');
   const first = after === undefined ? 0 : spellings.indexOf(after.spelling);
   const customers: FoundCustomer[] = [];
@@ -162,13 +162,13 @@ export async function findCustomersByUsage(
 }
 
 /** At the state, one of fifty or so; at the brand if hardly anybody has it. */
-async function startOf(reader: Reader, { state, brand }: Usage): Promise<UsageStart> {
+async function chooseStart(reader: Reader, { state, brand }: Usage): Promise<UsageStart> {
   if (state === undefined) return brand === undefined ? 'customer' : 'brand';
   if (brand === undefined) return 'state';
   const [found] = await reader.read<{ methods: number; addresses: number }>(COUNT, {
     brands: spellingsOf(brand),
     states: spellingsOf(state),
-    few: FEW,
+    few: COUNT_LIMIT,
   });
   return found !== undefined && found.methods < found.addresses ? 'brand' : 'state';
 }

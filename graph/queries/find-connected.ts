@@ -13,7 +13,7 @@ export interface ConnectedCustomer {
 }
 
 /** What many share says nothing about any two of them, and walking it would take long. */
-const WALKED = 1_000;
+const MAX_DEVICES_WALKED = 1_000;
 
 // Proven or not: what is hidden is what is asked for. A crowd's device, card or address is left out before it is walked.
 const CONNECTED = `
@@ -61,7 +61,7 @@ export async function findConnectedCustomers(
 ): Promise<ConnectedCustomer[]> {
   const { customer_id, crowd, limit } = input;
   const [rows] = await Promise.all([
-    reader.read<ConnectedCustomer>(CONNECTED, { customer_id, crowd, limit, walked: WALKED }),
+    reader.read<ConnectedCustomer>(CONNECTED, { customer_id, crowd, limit, walked: MAX_DEVICES_WALKED }),
     getCustomer(reader, { customer_id }),
   ]);
   return rows;

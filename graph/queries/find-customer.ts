@@ -1,5 +1,5 @@
 import { isBlocked } from '../../domain/blocked-values.ts';
-import { invalid } from '../../domain/errors.ts';
+import { validationError } from '../../domain/errors.ts';
 import { normaliseIdentifier } from '../../domain/identity.ts';
 import type { IdentifierDetails } from '../../domain/onboarding-types.ts';
 import type { Policy } from '../../domain/policy.ts';
@@ -21,7 +21,7 @@ export async function findCustomerByDigitalId(
 ): Promise<{ customer_id: string; is_verified: boolean } | undefined> {
   const { type, policy } = input;
   const normalised = normaliseIdentifier(type, input.value, policy.onboarding.phoneRegion);
-  if (!normalised.ok) throw invalid([{ field: 'value', message: normalised.problem }]);
+  if (!normalised.ok) throw validationError([{ field: 'value', message: normalised.problem }]);
   if (isBlocked(type, normalised.value, policy.onboarding.blockedValues)) return undefined;
   const [row] = await graph.read<{ customer_id: string; is_verified: boolean }>(OWNER, {
     type,

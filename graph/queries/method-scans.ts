@@ -2,7 +2,7 @@
 
 import type { CustomerStatus } from '../../domain/events.ts';
 import { horizon } from '../../domain/expiry/calendar.ts';
-import { type ExpiryScan, noNewsAfter, usedSince } from '../../domain/expiry/candidates.ts';
+import { type ExpiryScan, coveringNoticeKeys, recentUseSince } from '../../domain/expiry/candidates.ts';
 import type { PaymentMethodStatus } from '../../domain/payment-method.ts';
 import type { Reader } from '../graph.ts';
 
@@ -18,7 +18,7 @@ export interface ScannedMethod {
   last_used: string;
 }
 
-const SHOWN = `
+const METHOD_COLUMNS = `
   p.id AS payment_method_id, c.id AS customer_id, p.status AS status, p.expires_on AS expires_on,
   h.is_default AS is_default, h.use_count AS use_count, h.last_used AS last_used`;
 
@@ -26,7 +26,7 @@ const SHOWN = `
 const DEFAULTS = `
   MATCH (p:PaymentMethod) WHERE p.id > $after
   MATCH (p)<-[h:HAS_PAYMENT_METHOD {is_default: true}]-(c:Customer)
-  RETURN ${SHOWN} ORDER BY p.id LIMIT $limit`;
+  RETURN ${METHOD_COLUMNS} ORDER BY p.id LIMIT $limit`;
 
 /**
  * Every customer's default method.
@@ -54,7 +54,7 @@ export interface ExpiringCard {
 }
 
 /** Where a page of the scan ends. */
-export interface ExpiryPlace {
+export interface ExpiryCursor {
   expires_on: string;
   payment_method_id: string;
 }
@@ -93,7 +93,7 @@ interface Page {
 }
 
 /** Before the first day of any card. */
-const BEGINNING = '0001-01-01';
+const FIRST_DAY = '0001-01-01';
 
 /**
  * The active cards that are near their end, those that end first first, but for those of which the notice of their stage
@@ -103,16 +103,16 @@ const BEGINNING = '0001-01-01';
  */
 export async function getExpiringPaymentMethods(
   reader: Reader,
-  { scan, limit, after: from }: { scan: ExpiryScan; limit: number; after?: ExpiryPlace },
-): Promise<{ cards: ExpiringCard[]; scanned: number; next?: ExpiryPlace }> {
+  { scan, limit, after: cursor }: { scan: ExpiryScan; limit: number; after?: ExpiryCursor },
+): Promise<{ cards: ExpiringCard[]; scanned: number; next?: ExpiryCursor }> {
   const { frequent_use_count } = scan;
   const to = horizon(scan.now, scan.stages);
-  const used_since = usedSince(scan);
-  let day = from?.expires_on ?? (await dayAfter(reader, BEGINNING, to));
-  let after = from?.payment_method_id ?? '';
+  const used_since = recentUseSince(scan);
+  let day = cursor?.expires_on ?? (await nextExpiryDay(reader, FIRST_DAY, to));
+  let after = cursor?.payment_method_id ?? '';
   while (day !== undefined && day <= to) {
     const expires_on = day;
-    const noticed = noNewsAfter(expires_on, scan);
+    const noticed = coveringNoticeKeys(expires_on, scan);
     const page = { day, after, limit, frequent_use_count, used_since, noticed };
     const [row] = await reader.read<Page>(EXPIRING, page);
     if (row?.last) {
@@ -120,13 +120,13 @@ export async function getExpiringPaymentMethods(
       const cards = row.cards.map((card) => ({ ...card, expires_on }));
       return { cards, scanned, next: { expires_on, payment_method_id } };
     }
-    day = await dayAfter(reader, day, to);
+    day = await nextExpiryDay(reader, day, to);
     after = '';
   }
   return { cards: [], scanned: 0 };
 }
 
-async function dayAfter(reader: Reader, after: string, to: string): Promise<string | undefined> {
+async function nextExpiryDay(reader: Reader, after: string, to: string): Promise<string | undefined> {
   const [row] = await reader.read<{ day: string }>(NEXT_DAY, { after, to });
   return row?.day;
 }

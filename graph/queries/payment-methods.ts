@@ -41,7 +41,7 @@ export async function getPaymentMethods(
   if (customer === undefined || customer.status === 'erased') {
     throw new PersonaError('customer_not_found', `there is no customer ${input.customer_id}`);
   }
-  return wallet.filter(isShown).map(shape);
+  return wallet.filter(isVisible).map(toPaymentMethod);
 }
 
 /** @throws PersonaError payment_method_not_found, also for another customer's, a removed or an unproven one */
@@ -51,7 +51,7 @@ export async function getPaymentMethod(
 ): Promise<PaymentMethod> {
   const wallet = await readWallet(graph, input.customer_id);
   const method = wallet.find(
-    (candidate) => candidate.payment_method_id === input.payment_method_id && isShown(candidate),
+    (candidate) => candidate.payment_method_id === input.payment_method_id && isVisible(candidate),
   );
   if (method === undefined) {
     throw new PersonaError(
@@ -59,7 +59,7 @@ export async function getPaymentMethod(
       `there is no payment method ${input.payment_method_id}`,
     );
   }
-  return shape(method);
+  return toPaymentMethod(method);
 }
 
 const READ_TOKEN = `
@@ -114,11 +114,11 @@ export async function isCustomer(reader: Reader, id: string): Promise<boolean> {
   return (await reader.read(KNOWN_CUSTOMER, { id })).length > 0;
 }
 
-function isShown(method: WalletMethod): boolean {
+function isVisible(method: WalletMethod): boolean {
   return method.proven && method.removed_at === null;
 }
 
-function shape(method: WalletMethod): PaymentMethod {
+function toPaymentMethod(method: WalletMethod): PaymentMethod {
   return withoutNulls({
     payment_method_id: method.payment_method_id,
     type: method.type,

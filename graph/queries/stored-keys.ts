@@ -1,6 +1,6 @@
 import type { KeyOwner } from '../../security/data-key.ts';
 import type { Graph } from '../graph.ts';
-import { dataKeyOf, whyUnreadable } from '../key-store.ts';
+import { dataKeyOf, unreadableReason } from '../key-store.ts';
 
 const ANY_KEYS = `
   OPTIONAL MATCH (c:CustomerKey) WITH c LIMIT 1
@@ -13,7 +13,7 @@ const ANY_KEYS = `
  * @returns why not; empty: they fit, or there is nothing yet that they would have to open
  * @throws PersonaError graph_unavailable
  */
-export async function unreadableKeys(graph: Graph): Promise<string[]> {
+export async function findKeyProblems(graph: Graph): Promise<string[]> {
   const [row] = await graph.read<{
     customer_id: string | null;
     device_id: string | null;
@@ -22,9 +22,9 @@ export async function unreadableKeys(graph: Graph): Promise<string[]> {
   if (row === undefined) return [];
   const { customer_id, device_id, hash } = row;
   return [
-    ...(await unreadable(graph, 'CustomerKey', customer_id)),
-    ...(await unreadable(graph, 'DeviceKey', device_id)),
-    ...(hash === null || knows(graph, hash)
+    ...(await keyProblem(graph, 'CustomerKey', customer_id)),
+    ...(await keyProblem(graph, 'DeviceKey', device_id)),
+    ...(hash === null || hasBlindKey(graph, hash)
       ? []
       : [
           `PERSONA_BLIND_KEYS lacks the key ${hash.slice(0, hash.lastIndexOf(':'))}, under which e-mails are found`,
@@ -32,18 +32,18 @@ export async function unreadableKeys(graph: Graph): Promise<string[]> {
   ];
 }
 
-async function unreadable(graph: Graph, label: KeyOwner['label'], id: string | null): Promise<string[]> {
+async function keyProblem(graph: Graph, label: KeyOwner['label'], id: string | null): Promise<string[]> {
   if (id === null) return [];
   try {
     await dataKeyOf(graph, graph, { label, id });
     return [];
   } catch (error) {
-    return [whyUnreadable(error)];
+    return [unreadableReason(error)];
   }
 }
 
 /** A hash says which key made it. */
-function knows(graph: Graph, hash: string): boolean {
+function hasBlindKey(graph: Graph, hash: string): boolean {
   const id = hash.slice(0, hash.lastIndexOf(':'));
   return graph.blindIndex.hashes('email', '').some((own) => own.startsWith(`${id}:`));
 }

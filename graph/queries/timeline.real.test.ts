@@ -1,20 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readPolicy } from '../../platform/policy.ts';
-import { closeVerified, openTestGraph } from '../../test/graph.ts';
+import { verifyAndClose, openTestGraph } from '../../test/test-graph.ts';
 import { type Graph, getTimeline } from '../index.ts';
-import { fullLife, type Life } from '../replay/testing.ts';
+import { createCustomerHistory, type CustomerHistory } from '../replay/history-fixtures.ts';
 
 let graph: Graph;
-let life: Life;
+let history: CustomerHistory;
 beforeAll(async () => {
   graph = await openTestGraph();
-  life = await fullLife(graph, readPolicy());
+  history = await createCustomerHistory(graph, readPolicy());
 });
-afterAll(() => closeVerified(graph));
+afterAll(() => verifyAndClose(graph));
 
 test('every event of the stream has its place, the newest first, page by page', async () => {
-  const { customer_id } = life;
+  const { customer_id } = history;
   const all = await getTimeline(graph, { customer_id, limit: 1000 });
   expect(all.length).toBeGreaterThan(30);
   expect(all.map(({ seq }) => seq)).toEqual(all.map((_, index) => all.length - index));
@@ -31,7 +31,7 @@ test('every event of the stream has its place, the newest first, page by page', 
 });
 
 test('no sentence names what may not be named', async () => {
-  for (const customer_id of [life.customer_id, life.stranger_id]) {
+  for (const customer_id of [history.customer_id, history.stranger_id]) {
     const text = JSON.stringify(await getTimeline(graph, { customer_id, limit: 1000 }));
     expect(text).not.toMatch(/fraud|stolen|suspic|undefined|null|\[object|s1:|insufficient/i);
   }

@@ -7,15 +7,15 @@ export {
   recordMismatch,
   recordWalletMismatch,
 } from './mismatches.ts';
-export { findUnknownDispute, findUnknownRefund } from './news.ts';
+export { findUnrecordedDispute, findUnrecordedRefund } from './unrecorded.ts';
 export {
-  forgetPendingCharge,
+  deletePendingCharge,
   getComparedUntil,
   getPass,
   getPendingCharges,
-  keepComparedUntil,
-  keepPass,
-  keepPendingCharge,
+  saveComparedUntil,
+  savePass,
+  savePendingCharge,
   type PendingCharge,
 } from './progress.ts';
 export { repairDefault, repairVersion } from './repair.ts';

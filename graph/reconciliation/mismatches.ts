@@ -20,9 +20,9 @@ export function recordMismatch(
   return runCommand(graph, header, 'recordMismatch', input, async (tx) => {
     await tx.lockCustomer(customer_id);
     const wallet = await openWallet(tx, customer_id);
-    const method = wallet.methods.find((one) => one.payment_method_id === payment_method_id);
+    const method = wallet.methods.find((candidate) => candidate.payment_method_id === payment_method_id);
     if (method === undefined || method.removed_at !== null) return false;
-    return wallet.noteMismatch(payment_method_id, mismatch);
+    return wallet.setMismatch(payment_method_id, mismatch);
   });
 }
 

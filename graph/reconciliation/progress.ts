@@ -23,12 +23,12 @@ export async function getComparedUntil(reader: Reader): Promise<number | undefin
   return row?.until;
 }
 
-export async function keepPass(graph: Graph, header: CommandHeader, pass: Pass): Promise<void> {
-  await keep(graph, header, { id: 'wallets', ...pass, until: null });
+export async function savePass(graph: Graph, header: CommandHeader, pass: Pass): Promise<void> {
+  await saveProgress(graph, header, { id: 'wallets', ...pass, until: null });
 }
 
-export async function keepComparedUntil(graph: Graph, header: CommandHeader, until: number): Promise<void> {
-  await keep(graph, header, { id: 'charges', began_at: null, after: null, done: null, until });
+export async function saveComparedUntil(graph: Graph, header: CommandHeader, until: number): Promise<void> {
+  await saveProgress(graph, header, { id: 'charges', began_at: null, after: null, done: null, until });
 }
 
 /** A charge for one of Persona's obligations that was being processed when it was compared. */
@@ -40,11 +40,11 @@ export interface PendingCharge {
 
 // By their ids, which begin alike: the constraint's index finds them.
 const PENDING = 'pending:';
-const KEEP_PENDING = 'MERGE (r:Reconciliation {id: $id}) SET r.made_at = $made_at';
+const SAVE_PENDING = 'MERGE (r:Reconciliation {id: $id}) SET r.made_at = $made_at';
 const READ_PENDING = `
   MATCH (r:Reconciliation) WHERE r.id STARTS WITH $prefix
   RETURN substring(r.id, size($prefix)) AS charge_ref, r.made_at AS made_at ORDER BY made_at, charge_ref LIMIT $limit`;
-const FORGET_PENDING = 'MATCH (r:Reconciliation {id: $id}) DELETE r';
+const DELETE_PENDING = 'MATCH (r:Reconciliation {id: $id}) DELETE r';
 
 /** The oldest first. */
 export function getPendingCharges(reader: Reader, input: { limit: number }): Promise<PendingCharge[]> {
@@ -52,23 +52,23 @@ export function getPendingCharges(reader: Reader, input: { limit: number }): Pro
 }
 
 /** To be looked at again: by its creation no later comparison finds it. */
-export async function keepPendingCharge(
+export async function savePendingCharge(
   graph: Graph,
   header: CommandHeader,
   { charge_ref, made_at }: PendingCharge,
 ): Promise<void> {
-  await write(graph, header, KEEP_PENDING, { id: PENDING + charge_ref, made_at });
+  await write(graph, header, SAVE_PENDING, { id: PENDING + charge_ref, made_at });
 }
 
-export async function forgetPendingCharge(
+export async function deletePendingCharge(
   graph: Graph,
   header: CommandHeader,
   { charge_ref }: Pick<PendingCharge, 'charge_ref'>,
 ): Promise<void> {
-  await write(graph, header, FORGET_PENDING, { id: PENDING + charge_ref });
+  await write(graph, header, DELETE_PENDING, { id: PENDING + charge_ref });
 }
 
-async function keep(graph: Graph, header: CommandHeader, state: Record<string, unknown>): Promise<void> {
+async function saveProgress(graph: Graph, header: CommandHeader, state: Record<string, unknown>): Promise<void> {
   await write(graph, header, WRITE, state);
 }
 
@@ -79,7 +79,7 @@ async function write(
   state: Record<string, unknown>,
 ): Promise<void> {
   await runCommand(graph, header, 'keepReconciliation', state, async (tx) => {
-    tx.forget();
+    tx.discardReceipt();
     tx.send(cypher, { ...state });
   });
 }

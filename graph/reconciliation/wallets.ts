@@ -1,6 +1,6 @@
 /** Wallets as the reconciliation reads them: customer by customer, in the order of ids, whatever has happened to them. */
 
-import type { HeldMethod } from '../../domain/reconciliation/methods.ts';
+import type { StoredMethod } from '../../domain/reconciliation/methods.ts';
 import type { UNKNOWN_HERE } from '../../domain/reconciliation/mismatches.ts';
 import type { DefaultCandidate } from '../../domain/wallet.ts';
 import type { Graph, Reader } from '../graph.ts';
@@ -44,7 +44,7 @@ export async function countCustomers(reader: Reader): Promise<number> {
 }
 
 /** A method of a wallet, also one that was removed. */
-export interface WalletEntry extends HeldMethod, Omit<DefaultCandidate, 'gateway_mismatch'> {
+export interface WalletEntry extends StoredMethod, Omit<DefaultCandidate, 'gateway_mismatch'> {
   token_hash: string;
   removed_at: string | null;
   /** When it was last changed, or added. */

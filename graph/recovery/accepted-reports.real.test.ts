@@ -2,19 +2,19 @@
 
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import type { Report } from '../../domain/processes.ts';
+import type { Report } from '../../domain/workflow-contracts.ts';
 import type { PaymentFailed, PaymentSettled } from '../../domain/recovery/messages.ts';
-import { runCypher, testHeader } from '../../test/graph.ts';
-import { customerWithCards, failureOf, type TestWallet } from '../../test/wallets.ts';
-import { clearReports, keepReport, openSettled } from './index.ts';
-import { approved, recoveryCommands } from './testing.ts';
+import { runCypher, testHeader } from '../../test/test-graph.ts';
+import { customerWithCards, failureOf, type TestWallet } from '../../test/wallet-fixtures.ts';
+import { clearReports, storeReport, openFromSettlement } from './index.ts';
+import { approved, recoveryCommands } from './recovery-fixtures.ts';
 
 const DAY = 86_400_000;
 const { graph, policy, open, opened, claim, record, close, log } = await recoveryCommands();
 
-const keep = (report: Report, { customer_id }: Pick<TestWallet, 'customer_id'>) =>
-  keepReport(graph, testHeader(), report, customer_id);
-const kept = async (payment_id: string) => {
+const store = (report: Report, { customer_id }: Pick<TestWallet, 'customer_id'>) =>
+  storeReport(graph, testHeader(), report, customer_id);
+const storedKinds = async (payment_id: string) => {
   const rows = await graph.read<{ kind: string }>(
     'MATCH (r:AcceptedReport {payment_id: $payment_id}) RETURN r.kind AS kind ORDER BY kind',
     { payment_id },
@@ -29,7 +29,7 @@ const settlementOf = (
   return { event_id: randomUUID(), payment_id, customer_id, settled_at, ...changes };
 };
 const settle = (settlement: PaymentSettled, key: string = randomUUID()) =>
-  openSettled(graph, testHeader({ idempotencyKey: key }), {
+  openFromSettlement(graph, testHeader({ idempotencyKey: key }), {
     ...{ settlement, policy, now: Date.now() },
     evidence: 'paid',
   });
@@ -38,7 +38,7 @@ test('a report is sealed, stands in no log, and is the same one however often it
   const wallet = await customerWithCards(graph, policy);
   const message = failureOf(wallet, { description: 'Magazine for Ms Known' });
   const events = await log(wallet);
-  await Promise.all([1, 2, 3].map(() => keep({ kind: 'payment_failed', message }, wallet)));
+  await Promise.all([1, 2, 3].map(() => store({ kind: 'payment_failed', message }, wallet)));
   const { payment_id, event_id } = message;
   const rows = await graph.read<{ report: Record<string, string> }>(
     'MATCH (r:AcceptedReport {payment_id: $payment_id}) RETURN properties(r) AS report',
@@ -67,11 +67,11 @@ test('one event may be reported in several kinds, and each is forgotten by itsel
   const failure = failureOf(wallet, { event_id });
   const { payment_id } = failure;
   const result = { event_id, payment_id, gateway_ref: 'pi_1', result: 'declined' } as const;
-  await keep({ kind: 'charge_result', message: result }, wallet);
-  await keep({ kind: 'payment_failed', message: failure }, wallet);
-  await keep({ kind: 'payment_settled', message: settlementOf(failure, { event_id }) }, wallet);
+  await store({ kind: 'charge_result', message: result }, wallet);
+  await store({ kind: 'payment_failed', message: failure }, wallet);
+  await store({ kind: 'payment_settled', message: settlementOf(failure, { event_id }) }, wallet);
   await open(failure);
-  expect(await kept(payment_id)).toEqual(['charge_result', 'payment_settled']);
+  expect(await storedKinds(payment_id)).toEqual(['charge_result', 'payment_settled']);
 });
 
 test('whatever a failure comes to, the transaction that decides it forgets the report', async () => {
@@ -81,7 +81,7 @@ test('whatever a failure comes to, the transaction that decides it forgets the r
   await close(ended.payment_id, { outcome: 'stopped', rule: 'STOP' });
   const owed = failureOf(wallet);
   await opened(owed);
-  const again = (failure: PaymentFailed, changes: Partial<PaymentFailed> = {}) => ({
+  const anotherReport = (failure: PaymentFailed, changes: Partial<PaymentFailed> = {}) => ({
     ...failure,
     event_id: randomUUID(),
     occurred_at: new Date(Date.now() + 1_000).toISOString(),
@@ -90,18 +90,18 @@ test('whatever a failure comes to, the transaction that decides it forgets the r
   const old = new Date(Date.now() - 30 * DAY).toISOString();
   const expected: [PaymentFailed, string][] = [
     [failureOf(wallet), 'opened'],
-    [again(owed), 'noted'],
+    [anotherReport(owed), 'noted'],
     [owed, 'unchanged'],
-    [again(owed, { occurred_at: old }), 'unchanged'],
-    [again(ended), 'closed'],
+    [anotherReport(owed, { occurred_at: old }), 'unchanged'],
+    [anotherReport(ended), 'closed'],
     [failureOf(wallet, { occurred_at: old }), 'ignored'],
     [failureOf(wallet, { payment_method_id: randomUUID() }), 'refused'],
-    [again(owed, { amount: 1 }), 'refused'],
+    [anotherReport(owed, { amount: 1 }), 'refused'],
   ];
   for (const [message, result] of expected) {
-    await keep({ kind: 'payment_failed', message }, wallet);
+    await store({ kind: 'payment_failed', message }, wallet);
     expect(await open(message)).toMatchObject({ result });
-    expect(await kept(message.payment_id), result).toEqual([]);
+    expect(await storedKinds(message.payment_id), result).toEqual([]);
   }
 });
 
@@ -110,81 +110,81 @@ test('a report that comes again is forgotten, also where the first answer is rem
   const message = failureOf(wallet);
   const key = randomUUID();
   await open(message, { key });
-  await keep({ kind: 'payment_failed', message }, wallet);
+  await store({ kind: 'payment_failed', message }, wallet);
   await open(message, { key });
-  expect(await kept(message.payment_id)).toEqual([]);
+  expect(await storedKinds(message.payment_id)).toEqual([]);
 
   const other = { ...message, reason: 'another body under the same id' };
-  await keep({ kind: 'payment_failed', message: other }, wallet);
+  await store({ kind: 'payment_failed', message: other }, wallet);
   await expect(open(other, { key })).rejects.toMatchObject({ type: 'idempotency_key_reused' });
-  expect(await kept(message.payment_id)).toEqual([]);
+  expect(await storedKinds(message.payment_id)).toEqual([]);
 });
 
 test('the report of another payment under the same event id stays', async () => {
   const wallet = await customerWithCards(graph, policy);
   const first = failureOf(wallet);
   const second = failureOf(wallet, { event_id: first.event_id });
-  await keep({ kind: 'payment_failed', message: first }, wallet);
+  await store({ kind: 'payment_failed', message: first }, wallet);
   await open(second);
-  expect(await kept(first.payment_id)).toEqual(['payment_failed']);
+  expect(await storedKinds(first.payment_id)).toEqual(['payment_failed']);
 });
 
 test('a command that fails leaves the report', async () => {
   const wallet = await customerWithCards(graph, policy);
   const message = failureOf(wallet);
-  await keep({ kind: 'payment_failed', message }, wallet);
+  await store({ kind: 'payment_failed', message }, wallet);
   const { customer_id } = wallet;
   await runCypher(graph, 'MATCH (k:CustomerKey {customer_id: $customer_id}) SET k.key_id = "gone"', {
     customer_id,
   });
   await expect(open(message)).rejects.toMatchObject({ type: 'key_unavailable' });
-  expect(await kept(message.payment_id)).toEqual(['payment_failed']);
+  expect(await storedKinds(message.payment_id)).toEqual(['payment_failed']);
   await runCypher(graph, 'MATCH (k:CustomerKey {customer_id: $customer_id}) SET k.key_id = "test"', {
     customer_id,
   });
   expect(await open(message)).toMatchObject({ result: 'opened' });
-  expect(await kept(message.payment_id)).toEqual([]);
+  expect(await storedKinds(message.payment_id)).toEqual([]);
 });
 
 test('a settlement is forgotten with what it brings about, and stays while its obligation is open', async () => {
   const wallet = await customerWithCards(graph, policy);
   const early = settlementOf({ ...wallet, payment_id: `invoice-${randomUUID()}` });
-  await keep({ kind: 'payment_settled', message: early }, wallet);
+  await store({ kind: 'payment_settled', message: early }, wallet);
   expect(await settle(early)).toMatchObject({ result: 'closed' });
-  expect(await kept(early.payment_id)).toEqual([]);
+  expect(await storedKinds(early.payment_id)).toEqual([]);
 
   const owed = failureOf(wallet);
   await opened(owed);
   const [, method = ''] = wallet.methods;
   await claim(owed.payment_id, method);
   const settlement = settlementOf(owed, { gateway_payment_ref: `pi_${randomUUID()}` });
-  await keep({ kind: 'payment_settled', message: settlement }, wallet);
+  await store({ kind: 'payment_settled', message: settlement }, wallet);
   expect(await settle(settlement)).toMatchObject({ result: 'unchanged' });
-  expect(await kept(owed.payment_id)).toEqual(['payment_settled']);
+  expect(await storedKinds(owed.payment_id)).toEqual(['payment_settled']);
 
   await record(owed.payment_id, method, approved);
   const key = randomUUID();
   expect(await settle(settlement, key)).toMatchObject({ second: expect.any(String) });
-  expect(await kept(owed.payment_id)).toEqual([]);
+  expect(await storedKinds(owed.payment_id)).toEqual([]);
 
-  await keep({ kind: 'payment_settled', message: settlement }, wallet);
+  await store({ kind: 'payment_settled', message: settlement }, wallet);
   expect(await settle(settlement, key)).toMatchObject({ second: expect.any(String) });
-  expect(await kept(owed.payment_id)).toEqual([]);
+  expect(await storedKinds(owed.payment_id)).toEqual([]);
 
-  const stranger = settlementOf({ ...owed, customer_id: randomUUID() });
-  await keep({ kind: 'payment_settled', message: stranger }, wallet);
-  expect(await settle(stranger)).toMatchObject({ result: 'refused' });
-  expect(await kept(owed.payment_id)).toEqual([]);
+  const otherCustomersSettlement = settlementOf({ ...owed, customer_id: randomUUID() });
+  await store({ kind: 'payment_settled', message: otherCustomersSettlement }, wallet);
+  expect(await settle(otherCustomersSettlement)).toMatchObject({ result: 'refused' });
+  expect(await storedKinds(owed.payment_id)).toEqual([]);
 });
 
 describe('what says that others were paid keeps the next charge back until it is acted on', () => {
-  const news = { event_id: randomUUID(), gateway_ref: `pi_${randomUUID()}` };
+  const update = { event_id: randomUUID(), gateway_ref: `pi_${randomUUID()}` };
   const messages = {
     'a settlement': (owed: PaymentFailed) => ({
       ...{ kind: 'payment_settled', message: settlementOf(owed) },
     }),
     'the success of a payment of others': ({ payment_id }: PaymentFailed) => ({
-      ...{ kind: 'charge_result', message: { ...news, payment_id, result: 'approved' } },
+      ...{ kind: 'charge_result', message: { ...update, payment_id, result: 'approved' } },
     }),
   } as const satisfies Record<string, (owed: PaymentFailed) => Report>;
 
@@ -194,7 +194,7 @@ describe('what says that others were paid keeps the next charge back until it is
     await opened(owed);
     const [, method = ''] = wallet.methods;
     const report: Report = messageOf(owed);
-    await keep(report, wallet);
+    await store(report, wallet);
     const { payment_id } = owed;
     const blocked = { result: 'blocked', by: payment_id, since: expect.any(Number), what: 'report' };
     expect(await claim(payment_id, method)).toEqual(blocked);
@@ -207,7 +207,7 @@ describe('what says that others were paid keeps the next charge back until it is
   test('the opening by a failure that comes after it claims nothing', async () => {
     const wallet = await customerWithCards(graph, policy);
     const owed = failureOf(wallet);
-    await keep({ kind: 'payment_settled', message: settlementOf(owed) }, wallet);
+    await store({ kind: 'payment_settled', message: settlementOf(owed) }, wallet);
     expect(await open(owed, { claim_first: true })).toMatchObject({
       result: 'opened',
       first: { claim: { result: 'blocked', what: 'report' } },
@@ -220,8 +220,8 @@ describe('what says that others were paid keeps the next charge back until it is
     await opened(owed);
     const { payment_id } = owed;
     const attempt_key = `recovery:${payment_id}:any:1`;
-    await keep(
-      { kind: 'charge_result', message: { ...news, payment_id, attempt_key, result: 'approved' } },
+    await store(
+      { kind: 'charge_result', message: { ...update, payment_id, attempt_key, result: 'approved' } },
       wallet,
     );
     const [, method = ''] = wallet.methods;

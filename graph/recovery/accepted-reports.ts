@@ -5,8 +5,8 @@
  */
 
 import { PersonaError } from '../../domain/errors.ts';
-import { type Report, type ReportId, type ReportSubject, subjectOf } from '../../domain/processes.ts';
-import { isSuccessOfOthers } from '../../domain/recovery/messages.ts';
+import { type Report, type ReportId, type ReportSubject, subjectOf } from '../../domain/workflow-contracts.ts';
+import { isExternalPayment } from '../../domain/recovery/messages.ts';
 import { type CommandHeader, runCommand } from '../command.ts';
 import type { CommandTx } from '../command-tx.ts';
 import type { Graph, Reader } from '../graph.ts';
@@ -18,13 +18,13 @@ const ACCEPT = `
   ON CREATE SET r.payment_id = $payment_id, r.case_id = $case_id, r.customer_id = $customer_id, r.body = $body, r.says_paid = $says_paid, r.at = datetime($at)`;
 
 // Another payment's, or another case's, report under the same event id is another report.
-const FORGET = `
+const DELETE_REPORT = `
   MATCH (r:AcceptedReport {kind: $kind, event_id: $event_id})
   WHERE coalesce(r.payment_id, r.case_id) = coalesce($payment_id, $case_id)
   DELETE r`;
 
 /** Where the body of a report belongs: it opens nowhere else. */
-export const placeOf = ({ kind, event_id }: ReportId) =>
+export const sealedFieldOf = ({ kind, event_id }: ReportId) =>
   ['AcceptedReport', `${kind}:${event_id}`, 'body'] as const;
 
 /**
@@ -36,18 +36,18 @@ export async function acceptReport(tx: CommandTx, report: Report, customer_id: s
   const key = await dataKeyOf(tx.graph, tx, { label: 'CustomerKey', id: customer_id });
   if (!key) throw new PersonaError('customer_not_found', `there is no customer ${customer_id}`);
   const { event_id } = message;
-  const body = key.seal(JSON.stringify(message), ...placeOf({ kind, event_id }));
-  const ids = { kind, event_id, customer_id, ...subject(subjectOf(report)) };
-  tx.send(ACCEPT, { ...ids, body, says_paid: saysPaid(report), at: tx.recordedAt });
+  const body = key.seal(JSON.stringify(message), ...sealedFieldOf({ kind, event_id }));
+  const ids = { kind, event_id, customer_id, ...subjectParameters(subjectOf(report)) };
+  tx.send(ACCEPT, { ...ids, body, says_paid: reportsExternalPayment(report), at: tx.recordedAt });
 }
 
 /** By others: a success of an attempt of ours is no reason to keep it from being recorded. */
-function saysPaid({ kind, message }: Report): boolean {
-  if (kind === 'charge_result') return isSuccessOfOthers(message);
+function reportsExternalPayment({ kind, message }: Report): boolean {
+  if (kind === 'charge_result') return isExternalPayment(message);
   return kind === 'payment_settled';
 }
 
-const SAYS_PAID = `
+const READ_EXTERNAL_PAYMENT = `
   MATCH (r:AcceptedReport {payment_id: $payment_id})
   WHERE r.says_paid
   RETURN min(r.at).epochMillis AS since`;
@@ -56,32 +56,32 @@ const SAYS_PAID = `
  * Since when an accepted report, which no transaction has recorded yet, says that others were paid for this obligation:
  * epoch milliseconds. Its run may be lost, or still be cancelling the payment.
  */
-export async function reportedPaidSince(reader: Reader, payment_id: string): Promise<number | undefined> {
-  const [row] = await reader.read<{ since: number | null }>(SAYS_PAID, { payment_id });
+export async function externalPaymentReportedAt(reader: Reader, payment_id: string): Promise<number | undefined> {
+  const [row] = await reader.read<{ since: number | null }>(READ_EXTERNAL_PAYMENT, { payment_id });
   return row?.since ?? undefined;
 }
 
 /** The same in a transaction of its own, for an edge that remembers its message only after it was handed on. */
-export async function keepReport(
+export async function storeReport(
   graph: Graph,
   header: Pick<CommandHeader, 'caller' | 'correlationId' | 'occurredAt'>,
   report: Report,
   customer_id: string,
 ): Promise<void> {
   const idempotencyKey = `accept:${report.kind}:${report.message.event_id}`;
-  const own = { ...header, actor: header.caller, idempotencyKey };
-  await runCommand(graph, own, 'keepReport', report, async (tx) => {
-    tx.forget();
+  const ownHeader = { ...header, actor: header.caller, idempotencyKey };
+  await runCommand(graph, ownHeader, 'keepReport', report, async (tx) => {
+    tx.discardReceipt();
     await acceptReport(tx, report, customer_id);
   });
 }
 
-function forgetReport(sender: Sender, { kind, event_id }: ReportId, about: ReportSubject): void {
-  sender.send(FORGET, { kind, event_id, ...subject(about) });
+function deleteReport(sender: Sender, { kind, event_id }: ReportId, about: ReportSubject): void {
+  sender.send(DELETE_REPORT, { kind, event_id, ...subjectParameters(about) });
 }
 
 /** As parameters: `null` for what it is not about. */
-function subject({ payment_id, case_id }: ReportSubject): {
+function subjectParameters({ payment_id, case_id }: ReportSubject): {
   payment_id: string | null;
   case_id: string | null;
 } {
@@ -95,8 +95,8 @@ export async function clearReports(
   { reports, ...about }: ReportSubject & { reports: readonly ReportId[] },
 ): Promise<void> {
   await runCommand(graph, header, 'clearReports', { ...about, reports }, async (tx) => {
-    tx.forget();
-    for (const report of reports) forgetReport(tx, report, about);
+    tx.discardReceipt();
+    for (const report of reports) deleteReport(tx, report, about);
   });
 }
 
@@ -106,7 +106,7 @@ export async function clearReports(
  *
  * @param isRecorded `false`: the graph does not hold yet what the message says, and its report stays
  */
-export async function runReported<T>(
+export async function runReportCommand<T>(
   graph: Graph,
   header: CommandHeader,
   command: { name: string; body: unknown; report: Report; isRecorded?: (answer: T) => boolean },
@@ -123,7 +123,7 @@ export async function runReported<T>(
   try {
     const answer = await runCommand(graph, header, name, body, async (tx) => {
       const decided = await work(tx);
-      if (isRecorded(decided)) forgetReport(tx, id, about);
+      if (isRecorded(decided)) deleteReport(tx, id, about);
       done = true;
       return decided;
     });

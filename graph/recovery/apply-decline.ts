@@ -1,6 +1,6 @@
 /** What a decline means, and what it does to the wallet, in the transaction that writes it down. */
 
-import { classify, type Decision } from '../../domain/decline/classify.ts';
+import { classify, type DeclineDecision } from '../../domain/decline/classify.ts';
 import type { DeclineCodes } from '../../domain/decline/codes.ts';
 import { effectsOf } from '../../domain/decline/effects.ts';
 import { transition } from '../../domain/payment-method.ts';
@@ -9,7 +9,7 @@ import type { RecoveryEvents } from '../../domain/recovery/events.ts';
 import type { PaymentFailed } from '../../domain/recovery/messages.ts';
 import type { Wallet, WalletMethod } from '../wallet/wallet.ts';
 
-export interface FailureDecision extends Decision {
+export interface FailureDecision extends DeclineDecision {
   /** The network whose rules the decline falls under: as reported, else the method's. */
   network: string | null;
 }
@@ -39,22 +39,22 @@ function decisionOf(codes: DeclineCodes, method: Readonly<WalletMethod>, at: num
  * A withdrawn consent is void where the customer has consented anew to the method since. What stops one payment alone
  * (`R0`) is never void. @param at - RFC 3339, of the decline
  */
-export function unlessConsentReturned(
+export function withRenewedConsent(
   decision: FailureDecision,
   { off_session_consent, consent_source, consent_at }: Readonly<WalletMethod>,
   at: string,
 ): FailureDecision {
   if (!effectsOf(decision).withdrawsConsent || consent_at === null) return decision;
-  const returned =
+  const renewed =
     off_session_consent && consent_source === 'customer' && Date.parse(consent_at) > Date.parse(at);
-  if (!returned) return decision;
+  if (!renewed) return decision;
   const { consent: _, ...rest } = decision;
   return { ...rest, class: 'LATER' };
 }
 
 /** What an event of a decline says besides: that the card is dead, codes that the table does not have; nothing, mostly. */
-export function detailsOf(
-  decision: Decision | undefined,
+export function declineDetails(
+  decision: DeclineDecision | undefined,
 ): Pick<RecoveryEvents['RecoveryAttempted'], 'card_dead' | 'unmapped'> {
   return {
     ...(decision?.cardDead ? { card_dead: true } : {}),
@@ -67,7 +67,7 @@ export function detailsOf(
  * that its customer has removed learns it as well: a stolen card does not come back with the next use of its token, nor
  * does a consent that was revoked.
  */
-export function applyDecline(wallet: Wallet, paymentMethodId: string, decision: Decision, at: string): void {
+export function applyDecline(wallet: Wallet, paymentMethodId: string, decision: DeclineDecision, at: string): void {
   const method = wallet.methods.find((one) => one.payment_method_id === paymentMethodId);
   if (!method) return;
   const { methodStatus, withdrawsConsent } = effectsOf(decision);

@@ -7,7 +7,7 @@ import type { CommandTx } from '../command-tx.ts';
 import { type AttemptNode, UNRESOLVED } from './records.ts';
 
 /** So many are woken; any more ask again by themselves. */
-const CROWD = 1_000;
+const MAX_UNBLOCKED = 1_000;
 
 // The attempt may be another customer's, whose lock this transaction does not hold: whoever records its outcome locks it,
 // too, and so either finds this edge or has resolved the attempt before it is written. Edges to attempts that are resolved
@@ -30,7 +30,7 @@ const BLOCK = `
  * @param what - as in a claim's answer
  * @returns false: the attempt has been resolved since it was read
  */
-export async function keepBlocked(
+export async function recordBlockedBy(
   tx: CommandTx,
   { payment_id, by, what }: { payment_id: string; by: AttemptNode; what: 'customer' | 'instrument' },
 ): Promise<boolean> {
@@ -45,13 +45,13 @@ const BLOCKED = `
   WITH a
   MATCH (a)<-[r:BLOCKED_BY]-(o)
   WHERE o.state = 'open' AND ($resolved OR r.what = 'customer')
-  RETURN o.payment_id AS payment_id ORDER BY payment_id LIMIT ${CROWD}`;
+  RETURN o.payment_id AS payment_id ORDER BY payment_id LIMIT ${MAX_UNBLOCKED}`;
 
 /**
  * The open obligations, also of other customers who hold the same card, that an attempt stands in the way of no longer.
  * @param input.resolved false: it is in doubt from now on, and blocks its own card but not its customer
  */
-export async function freedBy(tx: CommandTx, input: { key: string; resolved: boolean }): Promise<string[]> {
+export async function unblockedBy(tx: CommandTx, input: { key: string; resolved: boolean }): Promise<string[]> {
   const rows = await tx.run<{ payment_id: string }>(BLOCKED, input);
   return rows.map((row) => row.payment_id);
 }

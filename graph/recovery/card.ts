@@ -1,6 +1,6 @@
 /** A card as the graph knows it: by its number's fingerprint, through whichever token and customer. */
 
-import { byTrust } from '../devices/trusted.ts';
+import { trustQuery } from '../devices/trust-query.ts';
 import type { AttemptNode } from './records.ts';
 
 /**
@@ -23,7 +23,7 @@ export const IS_COMPROMISED = `
       WHERE same.status = 'compromised'
     }`;
 
-export const readCardQuery = byTrust(
+export const readCardQuery = trustQuery(
   (isTrusted) => `
   MATCH (c:Customer {id: $customer_id})-[:HAS_PAYMENT_METHOD]->(p:PaymentMethod {id: $payment_method_id})
   RETURN

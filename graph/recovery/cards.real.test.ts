@@ -3,10 +3,10 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import type { GatewayPaymentMethod } from '../../domain/ports.ts';
-import { attemptKey } from '../../domain/processes.ts';
+import { attemptKey } from '../../domain/workflow-contracts.ts';
 import type { PaymentFailed } from '../../domain/recovery/messages.ts';
-import { randomToken, testHeader } from '../../test/graph.ts';
-import { customerWithCards, failureOf, type TestWallet } from '../../test/wallets.ts';
+import { randomToken, testHeader } from '../../test/test-graph.ts';
+import { customerWithCards, failureOf, type TestWallet } from '../../test/wallet-fixtures.ts';
 import {
   addPaymentMethod,
   followPaymentMethod,
@@ -16,8 +16,8 @@ import {
   updatePaymentMethod,
 } from '../index.ts';
 import { verifyCustomer } from '../replay/verify.ts';
-import { getDoubt } from './index.ts';
-import { recoveryCommands } from './testing.ts';
+import { getUnresolvedCharge } from './index.ts';
+import { recoveryCommands } from './recovery-fixtures.ts';
 
 const { graph, policy, claim, open, opened, record } = await recoveryCommands();
 
@@ -27,30 +27,30 @@ const NEVER = 'never_again:advice:do_not_try_again';
 const LATER_DATE = { expiry_month: 12, expiry_year: 2060 };
 
 type Found = Partial<GatewayPaymentMethod>;
-type Of = { customer_id: string; payment_method_id: string };
+type MethodIds = { customer_id: string; payment_method_id: string };
 
-const follow = (of: Of, found: Found) =>
+const follow = (ids: MethodIds, found: Found) =>
   followPaymentMethod(graph, testHeader(), {
-    ...of,
-    found: { token: 'pm_1', type: 'card', gateway_customer_ref: `cus_${of.customer_id}`, ...found },
+    ...ids,
+    found: { token: 'pm_1', type: 'card', gateway_customer_ref: `cus_${ids.customer_id}`, ...found },
   });
-const verify = (of: Of, found: Found) =>
+const verify = (ids: MethodIds, found: Found) =>
   recordVerification(graph, testHeader(), {
-    ...of,
-    gateway_customer_ref: `cus_${of.customer_id}`,
+    ...ids,
+    gateway_customer_ref: `cus_${ids.customer_id}`,
     answer: { result: 'attached', method: { token: randomToken(), type: 'card', ...found } },
   });
-const update = (of: Of, details: Found) =>
-  updatePaymentMethod(graph, testHeader(), { ...of, details, by: 'customer' });
+const update = (ids: MethodIds, details: Found) =>
+  updatePaymentMethod(graph, testHeader(), { ...ids, details, by: 'customer' });
 
 /** Every way in which a fingerprint becomes known, or another one. */
-const WAYS: [string, (of: Of, found: Found) => Promise<unknown>][] = [
+const WAYS: [string, (ids: MethodIds, found: Found) => Promise<unknown>][] = [
   ['followed at the gateway', follow],
   ['verified', verify],
   ['updated', update],
 ];
 
-const nth = ({ customer_id, methods }: TestWallet, index: number): Of => ({
+const nth = ({ customer_id, methods }: TestWallet, index: number): MethodIds => ({
   customer_id,
   payment_method_id: methods[index] as string,
 });
@@ -76,7 +76,7 @@ async function claimOf(wallet: TestWallet, index: number) {
 const holder = (number: string, network = 'visa') =>
   customerWithCards(graph, policy, { cards: 2, network, fingerprints: ['', number] });
 
-const attemptsOf = ({ payment_method_id }: Of) =>
+const attemptsOf = ({ payment_method_id }: MethodIds) =>
   graph.read<{ key: string; card: string | null }>(
     'MATCH (a:ChargeAttempt {payment_method_id: $id}) RETURN a.key AS key, a.instrument_fingerprint AS card',
     { id: payment_method_id },
@@ -126,19 +126,19 @@ test.each([
   ...WAYS,
   [
     'told when the card is added again',
-    async (of: Of, { instrument_fingerprint }: Found) => {
+    async (ids: MethodIds, { instrument_fingerprint }: Found) => {
       const token = randomToken();
       const method = { type: 'card' as const, token };
       // The token by which it comes back must be known.
-      await verify(of, { token });
-      await removePaymentMethod(graph, testHeader(), { ...of, by: 'customer' });
-      const { customer_id } = of;
+      await verify(ids, { token });
+      await removePaymentMethod(graph, testHeader(), { ...ids, by: 'customer' });
+      const { customer_id } = ids;
       const added = await addPaymentMethod(graph, testHeader(), {
         customer_id,
         method: { ...method, instrument_fingerprint },
         added_by: 'customer',
       });
-      expect(added).toMatchObject({ payment_method_id: of.payment_method_id, added: true });
+      expect(added).toMatchObject({ payment_method_id: ids.payment_method_id, added: true });
     },
   ] satisfies (typeof WAYS)[number],
 ])('attempts made before the number was known are joined to it when it is %s', async (_, learn) => {
@@ -216,7 +216,7 @@ test('a request that never arrived is not sent again on a card that is dead by n
   const { payment_id } = await opened(failureOf(customer));
   await claim(payment_id, payment_method_id);
   const key = attemptKey(payment_id, payment_method_id, 1);
-  const eligible = async () => (await getDoubt(graph, { key, policy, now: Date.now() })).eligible;
+  const eligible = async () => (await getUnresolvedCharge(graph, { key, policy, now: Date.now() })).eligible;
   expect(await eligible()).toBe(true);
   await open(failed(await holder(number, 'mastercard'), 1, { decline_code: 'stolen_card' }));
   expect(await eligible()).toBe(false);

@@ -21,7 +21,7 @@ export function ceilingOn(
   method: Readonly<WalletMethod>,
   now: number,
 ): Ceiling | undefined {
-  const past = pastOf(history);
+  const past = pastAttempts(history);
   const { payment_id, amount = 0, currency = '' } = obligation;
   const next = {
     payment_id,
@@ -37,7 +37,7 @@ export function ceilingOn(
 }
 
 /** The attempts on a card as the rules of ceilings see them. */
-export function pastOf(history: readonly AttemptNode[]): PastAttempt[] {
+export function pastAttempts(history: readonly AttemptNode[]): PastAttempt[] {
   return history.map((attempt) => ({
     ...attempt,
     at: Date.parse(attempt.resolved_at ?? attempt.claimed_at),

@@ -2,10 +2,10 @@
 
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { attemptKey } from '../../domain/processes.ts';
+import { attemptKey } from '../../domain/workflow-contracts.ts';
 import { readPolicy } from '../../platform/policy.ts';
-import { testGraph, testHeader } from '../../test/graph.ts';
-import { customerWithCards, failureOf } from '../../test/wallets.ts';
+import { testGraph, testHeader } from '../../test/test-graph.ts';
+import { customerWithCards, failureOf } from '../../test/wallet-fixtures.ts';
 import {
   recordDispute,
   removePaymentMethod,
@@ -40,7 +40,7 @@ async function claimed(instrument_fingerprint = `fp_${randomUUID()}`) {
   return { customer_id, payment_method_id, forbidden };
 }
 
-const become = (status: 'failed' | 'inactive' | 'compromised') => (ids: Ids) =>
+const setMethodStatus = (status: 'failed' | 'inactive' | 'compromised') => (ids: Ids) =>
   updatePaymentMethodStatus(graph, testHeader(), { ...ids, status, reason: 'test' });
 
 test.each<[string, string, (ids: Ids) => Promise<unknown>]>([
@@ -64,19 +64,19 @@ test.each<[string, string, (ids: Ids) => Promise<unknown>]>([
         dispute: { dispute_ref: `du_${randomUUID()}`, reason: 'product_not_received', state: 'open' },
       }),
   ],
-  ['the method is suspected', 'the method is failed', become('failed')],
-  ['the method is put aside', 'the method is inactive', become('inactive')],
-  ['the method is compromised', 'the method is compromised', become('compromised')],
+  ['the method is suspected', 'the method is failed', setMethodStatus('failed')],
+  ['the method is put aside', 'the method is inactive', setMethodStatus('inactive')],
+  ['the method is compromised', 'the method is compromised', setMethodStatus('compromised')],
   [
     'the customer is suspended',
     'the customer is suspended',
     ({ customer_id }) =>
       setCustomerStatus(graph, testHeader(), { customer_id, status: 'suspended', reason: 'test' }),
   ],
-])('a claimed charge is not sent any more once %s', async (_, why, change) => {
+])('a claimed charge is not sent any more once %s', async (_, reason, change) => {
   const { forbidden, ...ids } = await claimed();
   await change(ids);
-  expect(await forbidden()).toBe(why);
+  expect(await forbidden()).toBe(reason);
 });
 
 test('nor once the card is compromised at another customer', async () => {
@@ -84,6 +84,6 @@ test('nor once the card is compromised at another customer', async () => {
   const details = [{ instrument_fingerprint: card }];
   const { customer_id, methods } = await customerWithCards(graph, policy, { cards: 1, details });
   const { forbidden } = await claimed(card);
-  await become('compromised')({ customer_id, payment_method_id: methods[0] ?? '' });
+  await setMethodStatus('compromised')({ customer_id, payment_method_id: methods[0] ?? '' });
   expect(await forbidden()).toBe('the card is compromised');
 });

@@ -2,18 +2,18 @@ import { PersonaError } from '../../domain/errors.ts';
 import type { PaymentMethodStatus } from '../../domain/payment-method.ts';
 import type { Policy } from '../../domain/policy.ts';
 import type { ChargeOrder, ChargeQuery } from '../../domain/ports.ts';
-import { railOf, type RailOf } from '../../domain/rails.ts';
+import { railOf, type RailDetails } from '../../domain/rails.ts';
 import type { AttemptState } from '../../domain/recovery/status.ts';
 import { DataKey } from '../../security/data-key.ts';
-import { trustParameters } from '../devices/trusted.ts';
+import { trustParameters } from '../devices/trust-query.ts';
 import type { Graph } from '../graph.ts';
 import { readWallet } from '../wallet/wallet.ts';
-import { isPutAside, type Mismatch } from '../../domain/reconciliation/mismatches.ts';
-import { isForbiddenForEver } from '../../domain/decline/ceilings.ts';
+import { isQuarantined, type Mismatch } from '../../domain/reconciliation/mismatches.ts';
+import { isPermanentlyForbidden } from '../../domain/decline/ceilings.ts';
 import { type CardRow, IS_COMPROMISED, readCardQuery } from './card.ts';
-import { pastOf } from './ceilings.ts';
+import { pastAttempts } from './ceilings.ts';
 import { refusalByMethod } from './claim-attempt.ts';
-import { requireObligation } from './read.ts';
+import { requireObligation } from './read-obligation.ts';
 import { UNRESOLVED } from './records.ts';
 
 const READ_ORDER = `
@@ -29,7 +29,7 @@ const READ_ORDER = `
     c.gateway_customer_ref AS gateway_customer_ref, p.id AS payment_method_id, p.token AS token,
     p.type AS type, p.network AS network, p.gateway_type AS gateway_type`;
 
-interface OrderRow extends RailOf {
+interface OrderRow extends RailDetails {
   state: AttemptState;
   customer_status: string;
   method_status: PaymentMethodStatus;
@@ -119,12 +119,12 @@ function forbiddenBy(row: OrderRow): { forbidden?: string } {
   if (method_status !== 'active') return { forbidden: `the method is ${method_status}` };
   if (!off_session_consent) return { forbidden: 'the consent to charge the method has been withdrawn' };
   if (disputed) return { forbidden: 'a charge on the method is contested' };
-  if (isPutAside(row)) return { forbidden: 'the method is another customer’s at the gateway' };
+  if (isQuarantined(row)) return { forbidden: 'the method is another customer’s at the gateway' };
   return compromised ? { forbidden: 'the card is compromised' } : {};
 }
 
 /** An attempt whose outcome is not known, with all that is needed to find it out. */
-export interface Doubt {
+export interface UnresolvedCharge {
   query: ChargeQuery;
   order: ChargeOrder;
   /** May the same request be sent once more? Only as long as everything about it still stands. */
@@ -137,10 +137,10 @@ export interface Doubt {
  * @param input.now epoch milliseconds
  * @throws PersonaError recovery_not_found, graph_unavailable, internal
  */
-export async function getDoubt(
+export async function getUnresolvedCharge(
   graph: Graph,
   input: { key: string; policy: Policy; now: number },
-): Promise<Doubt> {
+): Promise<UnresolvedCharge> {
   const { key, policy, now } = input;
   const { state, claimed_at, payment_method_id, charge } = await getChargeOrder(graph, { key });
   const [{ obligation }, wallet, [card], [customer]] = await Promise.all([
@@ -156,7 +156,7 @@ export async function getDoubt(
     }),
   ]);
   const method = wallet.find((one) => one.payment_method_id === payment_method_id);
-  const scene = { obligation, policy, now };
+  const context = { obligation, policy, now };
   const { payment_id, gateway_ref, gateway_customer_ref, token } = charge;
   return {
     query: { payment_id, ...(gateway_ref ? { gateway_ref } : {}), gateway_customer_ref, token, claimed_at },
@@ -167,7 +167,7 @@ export async function getDoubt(
       customer?.status === 'active' &&
       method !== undefined &&
       card?.compromised !== true &&
-      !isForbiddenForEver(pastOf(card?.history ?? [])) &&
-      refusalByMethod(method, card?.on_trusted_device ?? false, scene) === undefined,
+      !isPermanentlyForbidden(pastAttempts(card?.history ?? [])) &&
+      refusalByMethod(method, card?.on_trusted_device ?? false, context) === undefined,
   };
 }

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { onboardingRequest, randomToken, testHeader } from '../../test/graph.ts';
+import { onboardingRequest, randomToken, testHeader } from '../../test/test-graph.ts';
 import { recordingGraph } from '../../test/recording-graph.ts';
-import { customerWithCards, failureOf, type TestWallet } from '../../test/wallets.ts';
+import { customerWithCards, failureOf, type TestWallet } from '../../test/wallet-fixtures.ts';
 import {
   onboard,
   setCustomerStatus,
@@ -12,7 +12,7 @@ import {
 } from '../index.ts';
 import { verifyCustomer } from '../replay/verify.ts';
 import { flagForReview } from './index.ts';
-import { approved, commandsOn, declined, lost, recoveryCommands, results } from './testing.ts';
+import { approved, commandsOn, declined, notSent, recoveryCommands, sortedResults } from './recovery-fixtures.ts';
 
 const { graph, policy, open, opened, claim, record, close, log } = await recoveryCommands();
 
@@ -39,7 +39,7 @@ test('of forty claims of one obligation at once, exactly one charge may happen',
   );
   const keys = new Set(claims.flatMap((one) => (one.result === 'claimed' ? [one.attempt.key] : [])));
   expect(keys.size).toBe(1);
-  expect(results(claims).filter((result) => result !== 'claimed')).toEqual(Array(20).fill('blocked'));
+  expect(sortedResults(claims).filter((result) => result !== 'claimed')).toEqual(Array(20).fill('blocked'));
 });
 
 test('two obligations of one customer at once: one is charged, the other waits and is told who stands in the way', async () => {
@@ -48,12 +48,12 @@ test('two obligations of one customer at once: one is charged, the other waits a
   const one = await opened(failureOf(customer));
   const two = await opened(failureOf(customer));
   const claims = await Promise.all([claim(one.payment_id, third), claim(two.payment_id, second)]);
-  expect(results(claims)).toEqual(['blocked', 'claimed']);
+  expect(sortedResults(claims)).toEqual(['blocked', 'claimed']);
   const winner = claims[0].result === 'claimed' ? one : two;
   const loser = winner === one ? two : one;
   expect(claims.find((answer) => answer.result === 'blocked')).toMatchObject({ by: winner.payment_id });
-  const { others } = await record(winner.payment_id, winner === one ? third : second, approved);
-  expect(others).toEqual([loser.payment_id]);
+  const { unblocked } = await record(winner.payment_id, winner === one ? third : second, approved);
+  expect(unblocked).toEqual([loser.payment_id]);
   expect(await claim(loser.payment_id, winner === one ? second : third)).toMatchObject({ result: 'claimed' });
 });
 
@@ -69,9 +69,9 @@ test('who holds the same card is woken when a charge on it is known, and not bef
   const [, same] = other.methods as [string, string];
   await claim(charged.payment_id, card);
   const unknown = { result: 'unknown', reason: 'timeout' } as const;
-  expect(await record(charged.payment_id, card, unknown)).toMatchObject({ others: [] });
+  expect(await record(charged.payment_id, card, unknown)).toMatchObject({ unblocked: [] });
   expect(await claim(waiting.payment_id, same)).toMatchObject({ result: 'blocked', what: 'instrument' });
-  expect(await record(charged.payment_id, card, lost)).toMatchObject({ others: [waiting.payment_id] });
+  expect(await record(charged.payment_id, card, notSent)).toMatchObject({ unblocked: [waiting.payment_id] });
   expect(await claim(waiting.payment_id, same)).toMatchObject({ result: 'claimed' });
 });
 
@@ -85,26 +85,26 @@ test('those are woken that asked and were blocked, of whichever customer, and ea
   ];
   const [, second, card] = one.methods as [string, string, string];
   const charged = await opened(failureOf(one));
-  const [asks, gives] = [await opened(failureOf(one)), await opened(failureOf(one))];
+  const [blocked, cancelled] = [await opened(failureOf(one)), await opened(failureOf(one))];
   // Neither of these has asked for anything.
   await opened(failureOf(one));
   await opened(failureOf(idle));
   const waiting = await opened(failureOf(other));
   await claim(charged.payment_id, card);
-  for (const { payment_id } of [asks, gives])
+  for (const { payment_id } of [blocked, cancelled])
     expect(await claim(payment_id, second)).toMatchObject({ result: 'blocked', what: 'customer' });
-  await close(gives.payment_id, { outcome: 'cancelled', rule: 'test' });
-  const held = String(other.methods[2]);
-  expect(await claim(waiting.payment_id, held)).toMatchObject({ result: 'blocked', what: 'instrument' });
+  await close(cancelled.payment_id, { outcome: 'cancelled', rule: 'test' });
+  const otherCard = String(other.methods[2]);
+  expect(await claim(waiting.payment_id, otherCard)).toMatchObject({ result: 'blocked', what: 'instrument' });
   // In doubt, it keeps its customer waiting no longer, but everyone who holds the card.
   const unknown = { result: 'unknown', reason: 'timeout' } as const;
-  expect((await record(charged.payment_id, card, unknown)).others).toEqual([asks.payment_id]);
-  expect(await claim(asks.payment_id, card)).toMatchObject({ result: 'blocked', what: 'instrument' });
-  const { others } = await record(charged.payment_id, card, lost);
-  expect(others).toEqual([asks.payment_id, waiting.payment_id].sort());
+  expect((await record(charged.payment_id, card, unknown)).unblocked).toEqual([blocked.payment_id]);
+  expect(await claim(blocked.payment_id, card)).toMatchObject({ result: 'blocked', what: 'instrument' });
+  const { unblocked } = await record(charged.payment_id, card, notSent);
+  expect(unblocked).toEqual([blocked.payment_id, waiting.payment_id].sort());
   // By the next charge it was not blocked, and is not woken by its end.
-  expect(await claim(asks.payment_id, card)).toMatchObject({ result: 'claimed' });
-  expect((await record(asks.payment_id, card, lost)).others).toEqual([]);
+  expect(await claim(blocked.payment_id, card)).toMatchObject({ result: 'claimed' });
+  expect((await record(blocked.payment_id, card, notSent)).unblocked).toEqual([]);
 });
 
 test('a claim that meets the end of what blocks it is not left behind: blocked, it is woken', async () => {
@@ -117,19 +117,19 @@ test('a claim that meets the end of what blocks it is not left behind: blocked, 
   const waiting = await opened(failureOf(other));
   for (let n = 1; n <= 12; n++) {
     expect(await claim(charged.payment_id, card, n)).toMatchObject({ result: 'claimed' });
-    const [asked, { others }] = await Promise.all([
+    const [claimed, { unblocked }] = await Promise.all([
       claim(waiting.payment_id, same, n),
-      record(charged.payment_id, card, lost, n),
+      record(charged.payment_id, card, notSent, n),
     ]);
-    if (asked.result === 'blocked') expect(others).toEqual([waiting.payment_id]);
-    else await record(waiting.payment_id, same, lost, n);
+    if (claimed.result === 'blocked') expect(unblocked).toEqual([waiting.payment_id]);
+    else await record(waiting.payment_id, same, notSent, n);
   }
 });
 
 test('a doubtful charge blocks its own obligation and its own card, nothing else; a reviewed one too', async () => {
-  const plastic = randomUUID();
-  const customer = await customerWithCards(graph, policy, { fingerprints: ['', '', plastic] });
-  const stranger = await customerWithCards(graph, policy, { fingerprints: ['', '', plastic] });
+  const fingerprint = randomUUID();
+  const customer = await customerWithCards(graph, policy, { fingerprints: ['', '', fingerprint] });
+  const otherCustomer = await customerWithCards(graph, policy, { fingerprints: ['', '', fingerprint] });
   const [, second, third] = customer.methods as [string, string, string];
   const one = await opened(failureOf(customer));
   const two = await opened(failureOf(customer));
@@ -144,8 +144,8 @@ test('a doubtful charge blocks its own obligation and its own card, nothing else
   expect(await claim(one.payment_id, second)).toEqual({ result: 'refused', rule: 'under_review' });
   expect(await claim(two.payment_id, third)).toMatchObject({ result: 'blocked', by: one.payment_id });
   expect(await claim(two.payment_id, second)).toMatchObject({ result: 'claimed' });
-  const three = await opened(failureOf(stranger));
-  expect(await claim(three.payment_id, stranger.methods[2] as string)).toMatchObject({
+  const three = await opened(failureOf(otherCustomer));
+  expect(await claim(three.payment_id, otherCustomer.methods[2] as string)).toMatchObject({
     result: 'blocked',
     by: one.payment_id,
   });
@@ -238,9 +238,9 @@ test('another customer’s card can never be claimed', async () => {
 });
 
 test('what a network forbids for ever is never claimed again, on whichever token and obligation', async () => {
-  const plastic = randomUUID();
-  const customer = await customerWithCards(graph, policy, { cards: 2, fingerprints: ['', plastic] });
-  const again = await customerWithCards(graph, policy, { cards: 2, fingerprints: ['', plastic] });
+  const fingerprint = randomUUID();
+  const customer = await customerWithCards(graph, policy, { cards: 2, fingerprints: ['', fingerprint] });
+  const again = await customerWithCards(graph, policy, { cards: 2, fingerprints: ['', fingerprint] });
   const { payment_id } = await opened(failureOf(customer));
   await claim(payment_id, customer.methods[1] as string);
   const codes = { network: 'visa', network_code: '14' };
@@ -251,8 +251,8 @@ test('what a network forbids for ever is never claimed again, on whichever token
   // A decision, not an error: it stands in the log, and the next claim takes the next number.
   expect(refused).toMatchObject({ result: 'refused', rule, attempt: { n: 1, state: 'void', rule } });
   expect(await claim(other.payment_id, again.methods[1] as string)).toEqual(refused);
-  const told = (await log(again)).filter(({ type }) => type === 'RecoveryAttempted');
-  expect(told.map(({ data }) => JSON.parse(data).rule).filter((one) => one === rule)).toHaveLength(1);
+  const recordedAttempts = (await log(again)).filter(({ type }) => type === 'RecoveryAttempted');
+  expect(recordedAttempts.map(({ data }) => JSON.parse(data).rule).filter((one) => one === rule)).toHaveLength(1);
   expect(await verifyCustomer(graph, again.customer_id)).toEqual([]);
 });
 
@@ -278,10 +278,10 @@ test('the last place that a ceiling leaves is given once, however often several 
   const race = () => Promise.all(holders.map(({ payment_id, card, n }) => claim(payment_id, card, n)));
   for (let round = 1; round <= 40; round++) {
     const claims = await race();
-    expect(results(claims), `round ${round}`).toEqual(['blocked', 'blocked', 'claimed']);
+    expect(sortedResults(claims), `round ${round}`).toEqual(['blocked', 'blocked', 'claimed']);
     const winner = holders[claims.findIndex(({ result }) => result === 'claimed')]!;
     // It never arrived, so the place is free again.
-    if (round < 40) await record(winner.payment_id, winner.card, lost, winner.n++);
+    if (round < 40) await record(winner.payment_id, winner.card, notSent, winner.n++);
     else await record(winner.payment_id, winner.card, declined('insufficient_funds'), winner.n++);
   }
   for (const answer of await race()) {
@@ -290,15 +290,15 @@ test('the last place that a ceiling leaves is given once, however often several 
 });
 
 test('only plastic that somebody else holds, too, is locked: an ordinary claim asks nothing more', async () => {
-  const plastic = randomUUID();
-  const alone = await customerWithCards(graph, policy, { cards: 3, fingerprints: ['', plastic, plastic] });
+  const fingerprint = randomUUID();
+  const alone = await customerWithCards(graph, policy, { cards: 3, fingerprints: ['', fingerprint, fingerprint] });
   const { graph: recorded, statements } = recordingGraph(graph);
   const { opened: open, claim: claimOn } = commandsOn(recorded, policy);
   const locks = () => [...statements.keys()].filter((cypher) => cypher.includes('IdentityLock'));
   const first = await open(failureOf(alone));
   expect(await claimOn(first.payment_id, alone.methods[1] as string)).toMatchObject({ result: 'claimed' });
   expect(locks()).toEqual([]);
-  const other = await customerWithCards(graph, policy, { cards: 2, fingerprints: ['', plastic] });
+  const other = await customerWithCards(graph, policy, { cards: 2, fingerprints: ['', fingerprint] });
   const second = await open(failureOf(other));
   expect(await claimOn(second.payment_id, other.methods[1] as string)).toMatchObject({ result: 'blocked' });
   expect(locks()).toHaveLength(1);
@@ -307,11 +307,11 @@ test('only plastic that somebody else holds, too, is locked: an ordinary claim a
 test('a method that is not proven to be the customer’s cannot make the real one pay', async () => {
   const email = `victim.${randomUUID()}@shop.example`;
   const victim = await customerWithCards(graph, policy, { email });
-  const stranger = onboardingRequest({
+  const otherCustomer = onboardingRequest({
     digital_identifiers: [{ type: 'email', value: email, is_verified: false }],
     payment_method_details: { type: 'card', token: randomToken(), off_session_consent: true },
   });
-  const written = await onboard(graph, testHeader(), { request: stranger, policy });
+  const written = await onboard(graph, testHeader(), { request: otherCustomer, policy });
   expect(written).toMatchObject({ customer_id: victim.customer_id, match: { proven: false } });
   const before = await log(victim);
   const failure = failureOf(victim, { payment_method_id: written.payment_method_id });

@@ -3,27 +3,27 @@
  * else may charge this obligation, this customer or this card until it is resolved.
  */
 
-import { isPutAside } from '../../domain/reconciliation/mismatches.ts';
+import { isQuarantined } from '../../domain/reconciliation/mismatches.ts';
 import { isExpired } from '../../domain/payment-method.ts';
 import type { Policy } from '../../domain/policy.ts';
-import { takesCurrency } from '../../domain/rails.ts';
+import { supportsCurrency } from '../../domain/rails.ts';
 import { CLAIM_MS, type Claim } from '../../domain/recovery/claims.ts';
-import { CONSENT_REVOKED, FRAUD_KNOWN } from '../../domain/recovery/course.ts';
+import { CONSENT_REVOKED, FRAUD_KNOWN } from '../../domain/recovery/strategy.ts';
 import type { RecoveryEvents } from '../../domain/recovery/events.ts';
 import { isDeclinedCard, SAME_CARD } from '../../domain/recovery/same-card.ts';
 import type { AttemptStatus } from '../../domain/recovery/status.ts';
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
 import type { CommandTx, CustomerNode } from '../command-tx.ts';
-import { trustParameters } from '../devices/trusted.ts';
+import { trustParameters } from '../devices/trust-query.ts';
 import type { Graph } from '../graph.ts';
 import { lockIdentities } from '../identity-locks.ts';
 import { readWallet, type WalletMethod } from '../wallet/wallet.ts';
-import { reportedPaidSince } from './accepted-reports.ts';
-import { keepBlocked } from './blocked-by.ts';
+import { externalPaymentReportedAt } from './accepted-reports.ts';
+import { recordBlockedBy } from './blocked-by.ts';
 import { type CardRow, readCardQuery } from './card.ts';
 import { ceilingOn, wasForbidden } from './ceilings.ts';
-import { lockOwner, requireObligation } from './read.ts';
+import { lockOwner, requireObligation } from './read-obligation.ts';
 import {
   type AttemptNode,
   attemptStatus,
@@ -53,13 +53,13 @@ export interface ClaimInput {
 export function claimAttempt(graph: Graph, header: CommandHeader, input: ClaimInput): Promise<Claim> {
   const { policy: _policy, now: _now, ...body } = input;
   return runCommand(graph, header, 'claimAttempt', body, async (tx) => {
-    tx.forget();
+    tx.discardReceipt();
     const customer = await lockOwner(tx, input.payment_id);
     const [locked, wallet] = await Promise.all([
       requireObligation(tx, input.payment_id),
       readWallet(tx, customer.id),
     ]);
-    return claim(tx, { ...input, ...locked, customer, wallet });
+    return claimUnderLock(tx, { ...input, ...locked, customer, wallet });
   });
 }
 
@@ -69,7 +69,7 @@ const READ_UNRESOLVED = `
   RETURN properties(a) AS attempt ORDER BY a.claimed_at, a.key`;
 
 /** What a claim is decided by; all of it was read under the customer's lock. */
-export interface ClaimScene extends ClaimInput {
+export interface ClaimContext extends ClaimInput {
   obligation: ObligationNode;
   attempts: readonly AttemptNode[];
   customer: CustomerNode;
@@ -77,10 +77,10 @@ export interface ClaimScene extends ClaimInput {
 }
 
 /** The decision itself, inside a transaction that holds the customer's lock. */
-export async function claim(tx: CommandTx, input: ClaimScene): Promise<Claim> {
+export async function claimUnderLock(tx: CommandTx, input: ClaimContext): Promise<Claim> {
   const { obligation, attempts, customer, now } = input;
   const own = attempts.find((attempt) => attempt.key === input.key);
-  if (own?.state === 'in_flight') return claimedAnswer(own, input.n);
+  if (own?.state === 'in_flight') return claimedResult(own, input.n);
   // What a ceiling forbade is judged again: the answer may have been lost, and says until when.
   if (own && !wasForbidden(own)) return { result: 'resolved', attempt: attemptStatus(own) };
 
@@ -94,14 +94,14 @@ export async function claim(tx: CommandTx, input: ClaimScene): Promise<Claim> {
 
   const method = input.wallet.find((one) => one.payment_method_id === input.payment_method_id);
   if (!method) return { result: 'refused', rule: 'method_not_in_wallet' };
-  const [{ history, on_trusted_device, compromised, changed_at }, others, paidSince] = await Promise.all([
+  const [{ history, on_trusted_device, compromised, changed_at }, otherUnresolved, externallyPaidSince] = await Promise.all([
     readCard(tx, input, method),
     tx.run<{ attempt: AttemptNode }>(READ_UNRESOLVED, {
       customer_id: customer.id,
       payment_id: input.payment_id,
       unresolved: UNRESOLVED,
     }),
-    reportedPaidSince(tx, input.payment_id),
+    externalPaymentReportedAt(tx, input.payment_id),
   ]);
   const rule = refusalByMethod(method, on_trusted_device, input);
   if (rule) return { result: 'refused', rule };
@@ -109,23 +109,23 @@ export async function claim(tx: CommandTx, input: ClaimScene): Promise<Claim> {
     return { result: 'refused', rule: SAME_CARD };
   const ceiling = ceilingOn(history, obligation, method, now);
   if (ceiling)
-    return { result: 'refused', ...ceiling, attempt: forbid(tx, input, method, ceiling.rule, own) };
+    return { result: 'refused', ...ceiling, attempt: appendForbidden(tx, input, method, ceiling.rule, own) };
   if (own) return { result: 'resolved', attempt: attemptStatus(own) };
   // What the card's own history forbids says more, and for how long.
   if (compromised) return { result: 'refused', rule: 'card_compromised' };
-  if (paidSince !== undefined)
-    return { result: 'blocked', by: input.payment_id, since: paidSince, what: 'report' };
-  const inFlight = others.map(({ attempt }) => attempt).find((attempt) => isInFlight(attempt, now));
+  if (externallyPaidSince !== undefined)
+    return { result: 'blocked', by: input.payment_id, since: externallyPaidSince, what: 'report' };
+  const inFlight = otherUnresolved.map(({ attempt }) => attempt).find((attempt) => isInFlight(attempt, now));
   // A charge in doubt also blocks the token that it was made with, whatever number that has by now.
-  const inDoubt =
+  const unresolvedOnCard =
     history.find((attempt) => attempt.payment_id !== input.payment_id && isUnresolved(attempt)) ??
-    others.map(({ attempt }) => attempt).find((attempt) => isInDoubtOn(method, attempt));
-  const by = inFlight ?? inDoubt;
-  if (by === undefined) return write(tx, input, method);
+    otherUnresolved.map(({ attempt }) => attempt).find((attempt) => isUnresolvedOn(method, attempt));
+  const by = inFlight ?? unresolvedOnCard;
+  if (by === undefined) return appendClaim(tx, input, method);
   const what = inFlight ? 'customer' : 'instrument';
-  const isKept = await keepBlocked(tx, { payment_id: input.payment_id, by, what });
+  const isBlocked = await recordBlockedBy(tx, { payment_id: input.payment_id, by, what });
   // Resolved since it was read, by a command that another customer's lock was enough for: it stands in the way no longer.
-  return isKept ? blockedBy(by, what) : claim(tx, input);
+  return isBlocked ? blockedBy(by, what) : claimUnderLock(tx, input);
 }
 
 /**
@@ -135,12 +135,12 @@ export async function claim(tx: CommandTx, input: ClaimScene): Promise<Claim> {
  */
 async function readCard(
   tx: CommandTx,
-  { customer, payment_method_id, policy: { trust }, now }: ClaimScene,
+  { customer, payment_method_id, policy: { trust }, now }: ClaimContext,
   { instrument_fingerprint }: Readonly<WalletMethod>,
 ): Promise<CardRow> {
-  const asked = { customer_id: customer.id, payment_method_id, ...trustParameters(trust, now) };
+  const parameters = { customer_id: customer.id, payment_method_id, ...trustParameters(trust, now) };
   const read = async (): Promise<CardRow> => {
-    const [card] = await tx.run<CardRow>(readCardQuery(trust), asked);
+    const [card] = await tx.run<CardRow>(readCardQuery(trust), parameters);
     return (
       card ?? { history: [], on_trusted_device: false, shared: false, compromised: false, changed_at: 0 }
     );
@@ -167,17 +167,17 @@ function refusalByObligation(
 export function refusalByMethod(
   method: Readonly<WalletMethod>,
   onTrustedDevice: boolean,
-  { obligation, policy, now }: Pick<ClaimScene, 'obligation' | 'policy' | 'now'>,
+  { obligation, policy, now }: Pick<ClaimContext, 'obligation' | 'policy' | 'now'>,
 ): string | undefined {
   if (obligation.amount === undefined || obligation.currency === undefined) return 'amount_unknown';
   if (method.removed_at !== null) return 'method_not_in_wallet';
   // The gateway would refuse the request itself, and that ends a cascade.
-  if (!takesCurrency(method, obligation.currency)) return 'currency_not_supported';
+  if (!supportsCurrency(method, obligation.currency)) return 'currency_not_supported';
   if (method.status !== 'active') return `method_${method.status}`;
   if (method.expires_on !== null && isExpired(method.expires_on, now)) return 'method_expired';
   if (!method.proven) return 'method_not_proven';
   if (method.disputed) return 'method_disputed';
-  if (isPutAside(method)) return 'method_of_other_customer';
+  if (isQuarantined(method)) return 'method_of_other_customer';
   if (!method.off_session_consent) return 'no_consent';
   // The failed method's own retry continues what was set up with it; what the signed-in customer added needs no device.
   const needsDevice =
@@ -192,11 +192,11 @@ function isInFlight(attempt: AttemptNode, now: number): boolean {
   return attempt.state === 'in_flight' && Date.parse(attempt.claim_deadline ?? attempt.claimed_at) > now;
 }
 
-function isInDoubtOn({ payment_method_id }: Readonly<WalletMethod>, attempt: AttemptNode): boolean {
+function isUnresolvedOn({ payment_method_id }: Readonly<WalletMethod>, attempt: AttemptNode): boolean {
   return attempt.payment_method_id === payment_method_id && isUnresolved(attempt);
 }
 
-function write(tx: CommandTx, input: ClaimScene, method: Readonly<WalletMethod>): Claim {
+function appendClaim(tx: CommandTx, input: ClaimContext, method: Readonly<WalletMethod>): Claim {
   const { obligation, now, key, n } = input;
   const claimed_at = new Date(now).toISOString();
   const claim_deadline = new Date(now + CLAIM_MS).toISOString();
@@ -229,14 +229,14 @@ function write(tx: CommandTx, input: ClaimScene, method: Readonly<WalletMethod>)
 }
 
 /** A ceiling reached is a decision: it stands in the log with its rule, as an attempt that was never sent. */
-function forbid(
+function appendForbidden(
   tx: CommandTx,
-  input: ClaimScene,
+  input: ClaimContext,
   method: Readonly<WalletMethod>,
   rule: string,
-  before: AttemptNode | undefined,
+  existing: AttemptNode | undefined,
 ): AttemptStatus {
-  if (before) return attemptStatus(before);
+  if (existing) return attemptStatus(existing);
   const { obligation, key, n, payment_id } = input;
   const at = new Date(input.now).toISOString();
   const { payment_method_id, network } = method;
@@ -251,7 +251,7 @@ function forbid(
   return { n, payment_method_id, key, state: 'void', rule, started_at: at, resolved_at: at };
 }
 
-function claimedAnswer(attempt: AttemptNode, n: number): Claim {
+function claimedResult(attempt: AttemptNode, n: number): Claim {
   return {
     result: 'claimed',
     attempt: {

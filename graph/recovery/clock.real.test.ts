@@ -2,16 +2,16 @@
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readPolicy } from '../../platform/policy.ts';
-import { closeVerified, openTestGraph, testHeader } from '../../test/graph.ts';
-import { claimedObligation } from '../../test/obligations.ts';
-import { failureOf } from '../../test/wallets.ts';
+import { verifyAndClose, openTestGraph, testHeader } from '../../test/test-graph.ts';
+import { claimedObligation } from '../../test/obligation-fixtures.ts';
+import { failureOf } from '../../test/wallet-fixtures.ts';
 import { verifyCustomer } from '../replay/verify.ts';
 import type { Graph } from '../index.ts';
 import {
   closeRecovery,
   getObligation,
   getRecovery,
-  keepClock,
+  storeClock,
   openRecovery,
   resumeRecovery,
 } from './index.ts';
@@ -22,7 +22,7 @@ let graph: Graph;
 beforeAll(async () => {
   graph = await openTestGraph();
 });
-afterAll(() => closeVerified(graph));
+afterAll(() => verifyAndClose(graph));
 
 const iso = (at: number) => new Date(at).toISOString();
 
@@ -35,19 +35,19 @@ async function resumed(payment_id: string) {
 test('a window whose clock stood still ends later, and a run that takes over knows since when it stands', async () => {
   const { payment_id, customer_id } = await claimedObligation(graph, policy);
   const { closes_at } = await resumed(payment_id);
-  const keep = (clock: { closes_at: string; stopped_at?: string }) =>
-    keepClock(graph, testHeader(), { payment_id, ...clock });
+  const store = (clock: { closes_at: string; stopped_at?: string }) =>
+    storeClock(graph, testHeader(), { payment_id, ...clock });
   const stopped_at = iso(closes_at - 7 * DAY);
-  await keep({ closes_at: iso(closes_at), stopped_at });
+  await store({ closes_at: iso(closes_at), stopped_at });
   expect(await resumed(payment_id)).toMatchObject({ closes_at, clock_stopped_at: closes_at - 7 * DAY });
   expect(await verifyCustomer(graph, customer_id)).toEqual([]);
 
-  await keep({ closes_at: iso(closes_at + DAY), stopped_at });
+  await store({ closes_at: iso(closes_at + DAY), stopped_at });
   expect(await resumed(payment_id)).toMatchObject({
     closes_at: closes_at + DAY,
     clock_stopped_at: closes_at - 7 * DAY,
   });
-  await keep({ closes_at: iso(closes_at + 3 * DAY) });
+  await store({ closes_at: iso(closes_at + 3 * DAY) });
   const { clock_stopped_at, ...found } = await resumed(payment_id);
   expect([found.closes_at, clock_stopped_at]).toEqual([closes_at + 3 * DAY, undefined]);
   expect(await getRecovery(graph, payment_id)).toMatchObject({ closes_at: iso(closes_at + 3 * DAY) });
@@ -60,14 +60,14 @@ test('where nothing changes, or it is closed, nothing is written; what begins an
   const { closes_at } = await resumed(payment_id);
   const stopped_at = iso(closes_at - DAY);
   const seq = async () => (await getObligation(graph, payment_id)).changed_seq;
-  const keep = () => keepClock(graph, testHeader(), { payment_id, closes_at: iso(closes_at), stopped_at });
-  await keep();
+  const store = () => storeClock(graph, testHeader(), { payment_id, closes_at: iso(closes_at), stopped_at });
+  await store();
   const before = await seq();
-  await keep();
+  await store();
   expect(await seq()).toBe(before);
   await closeRecovery(graph, testHeader(), { payment_id, outcome: 'exhausted', rule: 'test' });
   const closed = await seq();
-  await keepClock(graph, testHeader(), { payment_id, closes_at: iso(closes_at + DAY) });
+  await storeClock(graph, testHeader(), { payment_id, closes_at: iso(closes_at + DAY) });
   expect(await seq()).toBe(closed);
 
   const { failed_payment_method_id = '' } = await getObligation(graph, payment_id);
@@ -81,7 +81,7 @@ test('where nothing changes, or it is closed, nothing is written; what begins an
     ...{ failure, policy, now },
     claim_first: false,
   });
-  const again = await resumed(payment_id);
-  expect(again).toMatchObject({ state: 'open', closes_at: now + policy.recovery.window });
-  expect(again).not.toHaveProperty('clock_stopped_at');
+  const reopened = await resumed(payment_id);
+  expect(reopened).toMatchObject({ state: 'open', closes_at: now + policy.recovery.window });
+  expect(reopened).not.toHaveProperty('clock_stopped_at');
 });

@@ -1,7 +1,7 @@
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
 import type { Graph } from '../graph.ts';
-import { lockObligation } from './read.ts';
+import { lockObligation } from './read-obligation.ts';
 import { isClosed } from './records.ts';
 
 /**
@@ -11,7 +11,7 @@ import { isClosed } from './records.ts';
  * @param input.closes_at when the window ends if the clock goes on, and `stopped_at` since when it stands still: RFC 3339
  * @throws PersonaError recovery_not_found
  */
-export function keepClock(
+export function storeClock(
   graph: Graph,
   header: CommandHeader,
   input: { payment_id: string; closes_at: string; stopped_at?: string },

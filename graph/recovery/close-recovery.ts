@@ -8,7 +8,7 @@ import { runCommand } from '../command.ts';
 import type { CommandTx } from '../command-tx.ts';
 import type { Graph } from '../graph.ts';
 import { getNoticeResult } from './notices.ts';
-import { lockObligation, lockOwner } from './read.ts';
+import { lockObligation, lockOwner } from './read-obligation.ts';
 import {
   attemptStatus,
   closedObligation,
@@ -34,10 +34,10 @@ export function closeRecovery(
   return runCommand(graph, header, 'closeRecovery', input, async (tx): Promise<Closing> => {
     const { obligation, attempts } = await lockObligation(tx, input.payment_id);
     if (isClosed(obligation)) return { result: 'closed', obligation: closedObligation(obligation, attempts) };
-    const doubt = attempts.find(isUnresolved);
-    if (doubt && input.outcome !== 'paid_elsewhere') {
-      tx.forget();
-      return { result: 'in_doubt', attempt: attemptStatus(doubt) };
+    const unresolved = attempts.find(isUnresolved);
+    if (unresolved && input.outcome !== 'paid_elsewhere') {
+      tx.discardReceipt();
+      return { result: 'in_doubt', attempt: attemptStatus(unresolved) };
     }
     const due = notice && (await noticeDue(tx, obligation, notice));
     const data = {
@@ -98,24 +98,24 @@ export function endReview(graph: Graph, header: CommandHeader, input: { payment_
     const { obligation } = await lockObligation(tx, input.payment_id);
     if (obligation.state !== 'needs_review') return;
     const { rule } = obligation;
-    if (rule === PAYMENT_CAME_BACK || rule === PAYMENT_WITHDRAWN) collectAgain(tx, obligation);
-    backToOpen(tx, obligation);
+    if (rule === PAYMENT_CAME_BACK || rule === PAYMENT_WITHDRAWN) allowCollectingAgain(tx, obligation);
+    liftReview(tx, obligation);
   });
 }
 
 /** A person has looked at the payment that came back, or was withdrawn: it does not stand in the way of another one any more. */
-export function collectAgain(tx: CommandTx, { customer_id, payment_id }: ObligationNode): void {
+export function allowCollectingAgain(tx: CommandTx, { customer_id, payment_id }: ObligationNode): void {
   const data = { label: 'Obligation', id: payment_id, property: 'collect_again', value: true } as const;
   tx.append({ stream: 'customer', stream_id: customer_id, type: 'NodePropertyChanged', data });
 }
 
 /** The doubt or the fault that a person was asked about is over. */
-export function backToOpen(tx: CommandTx, { customer_id, payment_id }: ObligationNode): void {
+export function liftReview(tx: CommandTx, { customer_id, payment_id }: ObligationNode): void {
   const data = { label: 'Obligation', id: payment_id, property: 'state', value: 'open' } as const;
   tx.append({ stream: 'customer', stream_id: customer_id, type: 'NodePropertyChanged', data });
 }
 
-const OWNER = `
+const OTHER_OBLIGATION = `
   CALL () {
     MATCH (o:Obligation {gateway_ref: $gateway_ref}) RETURN o
     UNION
@@ -125,11 +125,11 @@ const OWNER = `
   RETURN o.payment_id AS payment_id LIMIT 1`;
 
 /** Is the payment at the gateway another obligation's own, or what others were paid for it by? One charge must not pay two, nor be given back for another. */
-export async function isOfAnother(
+export async function belongsToOtherObligation(
   tx: CommandTx,
   payment: { customer_id: string; payment_id: string; gateway_ref: string },
 ): Promise<boolean> {
-  return (await tx.run(OWNER, payment)).length > 0;
+  return (await tx.run(OTHER_OBLIGATION, payment)).length > 0;
 }
 
 /**
@@ -146,8 +146,8 @@ export function adoptGatewayPayment(
 ): Promise<boolean> {
   return runCommand(graph, header, 'adoptGatewayPayment', input, async (tx) => {
     const { id: customer_id } = await lockOwner(tx, input.payment_id);
-    if (await isOfAnother(tx, { ...input, customer_id })) {
-      tx.forget();
+    if (await belongsToOtherObligation(tx, { ...input, customer_id })) {
+      tx.discardReceipt();
       return false;
     }
     tx.append({

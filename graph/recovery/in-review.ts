@@ -1,6 +1,6 @@
 import type { Reader } from '../graph.ts';
 
-export interface InReview {
+export interface ObligationInReview {
   payment_id: string;
   customer_id: string;
   /** Minor units. */
@@ -25,8 +25,8 @@ const PAGE = `
 export function getInReview(
   reader: Reader,
   input: { rule: string; after: string; limit: number },
-): Promise<InReview[]> {
-  return reader.read<InReview>(PAGE, input);
+): Promise<ObligationInReview[]> {
+  return reader.read<ObligationInReview>(PAGE, input);
 }
 
 const COUNT = `

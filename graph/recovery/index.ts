@@ -1,14 +1,14 @@
 /** Obligations, claims and attempts. */
 
-export { acceptReport, clearReports, keepReport } from './accepted-reports.ts';
-export { getAllInReview, getDoubtsOfClosed, type ReviewedObligation } from './awaiting.ts';
-export { getChargeOrder, getDoubt } from './charge-order.ts';
+export { acceptReport, clearReports, storeReport } from './accepted-reports.ts';
+export { getPendingReviews, getUnresolvedChargesOfClosed, type PendingReview } from './pending-reviews.ts';
+export { getChargeOrder, getUnresolvedCharge } from './charge-order.ts';
 export { claimAttempt } from './claim-attempt.ts';
-export { keepClock } from './clock.ts';
+export { storeClock } from './clock.ts';
 export { adoptGatewayPayment, closeRecovery, endReview, flagForReview } from './close-recovery.ts';
-export { findNewsMatter } from './gateway-news.ts';
-export { countInReview, getInReview, type InReview } from './in-review.ts';
-export { getNoticeMatter, isRefundOwed, type NoticeMatter } from './notice-matter.ts';
+export { findKnownPayment } from './gateway-update.ts';
+export { countInReview, getInReview, type ObligationInReview } from './in-review.ts';
+export { getNoticeContext, isRefundOwed, type NoticeContext } from './notice-context.ts';
 export { findNoticesDue, type NoticeDue } from './notices-due.ts';
 export {
   finishNotice,
@@ -16,10 +16,10 @@ export {
   NOTICES_CALLER,
   type NoticeResult,
   releaseNotice,
-  startNotice,
+  leaseNotice,
 } from './notices.ts';
 export { type OpenedRecovery, openRecovery } from './open-recovery.ts';
-export { openSettled } from './open-settled.ts';
+export { openFromSettlement } from './open-from-settlement.ts';
 export { setRecoveryPaused } from './pause.ts';
 export {
   findChargeInFlight,
@@ -33,13 +33,13 @@ export { recordAttempt } from './record-attempt.ts';
 export {
   followRefunds,
   getDueRefunds,
-  getRefundOrder,
+  getNextRefund,
   recordRefund,
   requestRefunds,
 } from './refunds.ts';
-export { findRefundMatter, type RefundMatter } from './refund-news.ts';
+export { findKnownRefund, type KnownRefund } from './refund-update.ts';
 export { CLOCK_SKEW_MS, refusalOf } from './refusal.ts';
 export { findReportsDue, openReport, postponeReports, type ReportDue } from './reports-due.ts';
-export { rereadRecovery } from './reread.ts';
+export { refreshRecovery } from './refresh-recovery.ts';
 export { resumeRecovery } from './snapshot.ts';
-export { findRefundsDue, findUnattended } from './unattended.ts';
+export { findRefundsDue, findSweepCandidates } from './sweep-candidates.ts';

@@ -5,19 +5,19 @@ import { expect, test } from 'vitest';
 import { begin } from '../../domain/recovery/begin.ts';
 import { decide } from '../../domain/recovery/decide.ts';
 import type { PaymentFailed } from '../../domain/recovery/messages.ts';
-import { testHeader } from '../../test/graph.ts';
-import { customerWithCards, failureOf } from '../../test/wallets.ts';
+import { testHeader } from '../../test/test-graph.ts';
+import { customerWithCards, failureOf } from '../../test/wallet-fixtures.ts';
 import { setOffSessionConsent } from '../index.ts';
 import { verifyCustomer } from '../replay/verify.ts';
 import { getRecovery, resumeRecovery } from './index.ts';
-import { recoveryCommands } from './testing.ts';
+import { recoveryCommands } from './recovery-fixtures.ts';
 
 const MINUTE = 60_000;
 const DAY = 86_400_000;
-const { graph, policy, open, openWithOthers, opened, claim, wallet } = await recoveryCommands();
+const { graph, policy, open, openWithEnded, opened, claim, wallet } = await recoveryCommands();
 
 const ago = (ms: number) => new Date(Date.now() - ms).toISOString();
-const again = (failure: PaymentFailed, changes: Partial<PaymentFailed>): PaymentFailed => ({
+const anotherReport = (failure: PaymentFailed, changes: Partial<PaymentFailed>): PaymentFailed => ({
   ...failure,
   event_id: randomUUID(),
   ...changes,
@@ -30,7 +30,7 @@ test.each([
   const customer = await customerWithCards(graph, policy);
   const failure = failureOf(customer);
   const { payment_id } = await opened(failure);
-  const stop = again(failure, { network: 'visa', network_code: 'R1', occurred_at: ago(age) });
+  const stop = anotherReport(failure, { network: 'visa', network_code: 'R1', occurred_at: ago(age) });
   const opening = await open(stop);
   expect(opening).toMatchObject({ result: 'noted', recovery: { failure: { class: 'STOP' } } });
   expect((await wallet(customer))[failure.payment_method_id]).toMatchObject({ off_session_consent: false });
@@ -48,7 +48,7 @@ test('a card that is reported stolen late is compromised, and the open recovery 
   const customer = await customerWithCards(graph, policy);
   const failure = failureOf(customer);
   await open(failure);
-  const stolen = again(failure, { decline_code: 'stolen_card', occurred_at: ago(20 * DAY) });
+  const stolen = anotherReport(failure, { decline_code: 'stolen_card', occurred_at: ago(20 * DAY) });
   expect(await open(stolen)).toMatchObject({
     result: 'noted',
     recovery: { failure: { class: 'FRAUD', tell_chimera: true } },
@@ -60,14 +60,14 @@ test('too late to open anything, a revoked consent is learnt and ends the other 
   const customer = await customerWithCards(graph, policy);
   const other = await opened(failureOf(customer));
   const stale = failureOf(customer, { network: 'visa', network_code: 'R1', occurred_at: ago(20 * DAY) });
-  const { opening, others } = await openWithOthers(stale);
+  const { opening, endedRecoveries } = await openWithEnded(stale);
   expect(opening).toEqual({ result: 'ignored' });
-  expect(others).toEqual([other.payment_id]);
+  expect(endedRecoveries).toEqual([other.payment_id]);
   expect(await getRecovery(graph, stale.payment_id)).toBeUndefined();
   expect((await wallet(customer))[customer.methods[0] as string]).toMatchObject({
     off_session_consent: false,
   });
-  expect(await openWithOthers(stale)).toEqual({ opening: { result: 'ignored' }, others: [] });
+  expect(await openWithEnded(stale)).toEqual({ opening: { result: 'ignored' }, endedRecoveries: [] });
   expect(await verifyCustomer(graph, customer.customer_id)).toEqual([]);
 });
 
@@ -76,7 +76,7 @@ test('a card that is never to be tried again is forbidden however late that is r
   const failure = failureOf(customer);
   const { payment_id } = await opened(failure);
   const [, second, third] = customer.methods as [string, string, string];
-  const dead = again(failure, {
+  const dead = anotherReport(failure, {
     payment_method_id: third,
     network: 'visa',
     network_code: '14',
@@ -94,7 +94,7 @@ test('an older failure that teaches nothing changes nothing', async () => {
   const customer = await customerWithCards(graph, policy);
   const failure = failureOf(customer);
   await open(failure);
-  const older = again(failure, { decline_code: 'expired_card', occurred_at: ago(10 * MINUTE) });
+  const older = anotherReport(failure, { decline_code: 'expired_card', occurred_at: ago(10 * MINUTE) });
   expect((await open(older)).result).toBe('unchanged');
   expect((await wallet(customer))[failure.payment_method_id]).toMatchObject({ status: 'active' });
 });
@@ -113,14 +113,14 @@ test('a withdrawn consent is void where the customer has consented anew since', 
   await consent(false, 'customer', 20);
   await consent(true, 'customer', 10);
   const revoked = { decline_code: 'revocation_of_authorization' };
-  expect(await open(again(failure, { ...revoked, occurred_at: ago(15 * MINUTE) }))).toMatchObject({
+  expect(await open(anotherReport(failure, { ...revoked, occurred_at: ago(15 * MINUTE) }))).toMatchObject({
     recovery: { failure: { class: 'LATER' } },
   });
   expect((await wallet(customer))[failure.payment_method_id]).toMatchObject({ off_session_consent: true });
   // After that consent it counts, and what stops one payment alone is never void.
   const stopped = { network: 'visa', network_code: 'R0', occurred_at: ago(15 * MINUTE) } as const;
-  expect(await open(again(failure, stopped))).toMatchObject({ recovery: { failure: { class: 'STOP' } } });
-  expect(await open(again(failure, { ...revoked, occurred_at: ago(MINUTE) }))).toMatchObject({
+  expect(await open(anotherReport(failure, stopped))).toMatchObject({ recovery: { failure: { class: 'STOP' } } });
+  expect(await open(anotherReport(failure, { ...revoked, occurred_at: ago(MINUTE) }))).toMatchObject({
     recovery: { payment_id, failure: { class: 'STOP' } },
   });
   expect((await wallet(customer))[failure.payment_method_id]).toMatchObject({ off_session_consent: false });
@@ -130,14 +130,14 @@ test('a consent that a service gave since does not make a withdrawal void', asyn
   const customer = await customerWithCards(graph, policy);
   const failure = failureOf(customer);
   await open(failure);
-  const stop = again(failure, { decline_code: 'revocation_of_authorization', occurred_at: ago(MINUTE) });
+  const stop = anotherReport(failure, { decline_code: 'revocation_of_authorization', occurred_at: ago(MINUTE) });
   expect(await open(stop)).toMatchObject({ result: 'noted', recovery: { failure: { class: 'STOP' } } });
 });
 
 test('a payment that was stopped before anything opened it is not recovered', async () => {
   const customer = await customerWithCards(graph, policy);
   const failure = failureOf(customer);
-  const stop = again(failure, { network: 'visa', network_code: 'R0', occurred_at: ago(20 * DAY) });
+  const stop = anotherReport(failure, { network: 'visa', network_code: 'R0', occurred_at: ago(20 * DAY) });
   expect(await open(stop)).toEqual({ result: 'ignored' });
   const opening = await open(failure, { claim_first: true });
   expect(opening).toMatchObject({ result: 'opened', recovery: { failure: { class: 'STOP' } } });

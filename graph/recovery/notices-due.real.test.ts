@@ -2,11 +2,11 @@
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ChargeAnswer, GatewayRefund, PaymentNoticeTemplate } from '../../domain/ports.ts';
-import { recoveryNotificationId } from '../../domain/processes.ts';
+import { recoveryNotificationId } from '../../domain/workflow-contracts.ts';
 import { readPolicy } from '../../platform/policy.ts';
-import { closeVerified, openTestGraph, testHeader } from '../../test/graph.ts';
-import { claimedObligation } from '../../test/obligations.ts';
-import { failureOf } from '../../test/wallets.ts';
+import { verifyAndClose, openTestGraph, testHeader } from '../../test/test-graph.ts';
+import { claimedObligation } from '../../test/obligation-fixtures.ts';
+import { failureOf } from '../../test/wallet-fixtures.ts';
 import type { Graph } from '../index.ts';
 import {
   closeRecovery,
@@ -27,7 +27,7 @@ let graph: Graph;
 beforeAll(async () => {
   graph = await openTestGraph();
 });
-afterAll(() => closeVerified(graph));
+afterAll(() => verifyAndClose(graph));
 
 /** Of that payment, as the sweep finds it a while later. */
 async function dueOf(payment_id: string, before = Date.now() + MINUTE) {
@@ -39,7 +39,7 @@ async function dueOf(payment_id: string, before = Date.now() + MINUTE) {
 
 const templates = async (payment_id: string) => (await dueOf(payment_id)).map(({ template }) => template);
 
-const end = (
+const closeWith = (
   payment_id: string,
   outcome: 'stopped' | 'exhausted' | 'cancelled',
   notice?: PaymentNoticeTemplate,
@@ -88,7 +88,7 @@ test.each([
 ] as const)('an obligation that is %s has due what its run says: %s', async (outcome, notice) => {
   const { payment_id, record } = await claimedObligation(graph, policy);
   await record(declined);
-  await end(payment_id, outcome, notice);
+  await closeWith(payment_id, outcome, notice);
   expect(await templates(payment_id)).toEqual(notice ? [notice] : []);
 });
 
@@ -100,7 +100,7 @@ test('what the customer has heard of the failure already is not due at the end',
   const notification_id = recoveryNotificationId(payment_id, Date.parse(opened_at), template);
   const sender = testHeader({ caller: NOTICES_CALLER });
   await finishNotice(graph, sender, { notification_id, customer_id, payment_id, template, channel: 'email' });
-  await end(payment_id, 'stopped', template);
+  await closeWith(payment_id, 'stopped', template);
   // It is never sent again, so nothing would ever say that it is done.
   expect(await dueOf(payment_id)).toEqual([]);
 });
@@ -164,7 +164,7 @@ test('a refund that has failed before anybody was told of it is not told of', as
 test('of two endings only the one that is true is told of', async () => {
   const { payment_id, record } = await claimedObligation(graph, policy);
   await record(declined);
-  await end(payment_id, 'exhausted', 'recovery_ended');
+  await closeWith(payment_id, 'exhausted', 'recovery_ended');
   // The decline was not the last word.
   await record(approved);
   expect(await templates(payment_id)).toEqual(['recovered']);
@@ -189,13 +189,13 @@ test('a success of ours that has to go back is not told of as the one that count
 test('a recovery that begins anew does not tell that it had ended', async () => {
   const { payment_id, customer_id, record } = await claimedObligation(graph, policy);
   await record(declined);
-  await end(payment_id, 'exhausted', 'recovery_ended');
+  await closeWith(payment_id, 'exhausted', 'recovery_ended');
   const { failed_payment_method_id = '' } = await getObligation(graph, payment_id);
   const occurred_at = new Date(Date.now() + 1_000).toISOString();
   const wallet = { customer_id, methods: [failed_payment_method_id] };
   const failure = failureOf(wallet, { payment_id, occurred_at });
-  const asked = { failure, policy, now: Date.now() + 2_000, claim_first: false };
-  const { opening } = await openRecovery(graph, testHeader({ occurredAt: occurred_at }), asked);
+  const input = { failure, policy, now: Date.now() + 2_000, claim_first: false };
+  const { opening } = await openRecovery(graph, testHeader({ occurredAt: occurred_at }), input);
   expect(opening).toMatchObject({ result: 'reopened' });
   expect(await getObligation(graph, payment_id)).not.toHaveProperty('notices_due');
 });

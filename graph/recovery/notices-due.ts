@@ -1,4 +1,4 @@
-import { type NoticeInput, templateOf } from '../../domain/processes.ts';
+import { type NoticeInput, templateOf } from '../../domain/workflow-contracts.ts';
 import type { Reader } from '../graph.ts';
 
 /** A notice that a customer has not got yet. */
@@ -39,9 +39,9 @@ export async function findNoticesDue(
   const page = { after, limit, before: new Date(before).toISOString() };
   const rows = await reader.read<Row>(NOTICES_DUE, page);
   const last = rows.length === limit ? rows.at(-1)?.payment_id : undefined;
-  const due = rows.flatMap(({ notices_due, ...of }) =>
+  const due = rows.flatMap(({ notices_due, ...payment }) =>
     notices_due.map((notification_id) => ({
-      ...of,
+      ...payment,
       notification_id,
       template: templateOf(notification_id),
     })),

@@ -1,15 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { readPolicy } from '../../platform/policy.ts';
-import { testGraph, testHeader } from '../../test/graph.ts';
-import { claimedObligation } from '../../test/obligations.ts';
-import { finishNotice, getNoticeResult, NOTICES_CALLER, releaseNotice, startNotice } from './index.ts';
+import { testGraph, testHeader } from '../../test/test-graph.ts';
+import { claimedObligation } from '../../test/obligation-fixtures.ts';
+import { finishNotice, getNoticeResult, NOTICES_CALLER, releaseNotice, leaseNotice } from './index.ts';
 
 const LIMIT = 15_000;
 const graph = await testGraph();
 const sender = () => testHeader({ caller: NOTICES_CALLER });
 const start = (notification_id: string, try_id: string, now: number) =>
-  startNotice(graph, sender(), { notification_id, try_id, now, limit: LIMIT });
+  leaseNotice(graph, sender(), { notification_id, try_id, now, limit: LIMIT });
 
 test('of many tries at once one holds the lease; when it left no word, one of the next many does', async () => {
   const id = randomUUID();

@@ -1,6 +1,6 @@
 /** What the graph remembers of a notice: while a try is under way its lease, afterwards how it ended. */
 
-import type { NoticeState } from '../../domain/notices.ts';
+import type { NoticeState } from '../../domain/notices/state.ts';
 import { FAILURE_NOTICES } from '../../domain/recovery/cascade.ts';
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
@@ -14,7 +14,7 @@ export const NOTICES_CALLER = 'notices';
 export type NoticeResult = 'delivered' | 'undeliverable';
 
 /** How a try to deliver a notice may begin. */
-export type NoticeStart =
+export type NoticeLease =
   /** No try of it is known. */
   | 'first'
   /** A try began and left no word of how it ended: the receiver may have it. */
@@ -54,7 +54,7 @@ const NOTIFIED = `
   RETURN n.ended_at.epochMillis AS at ORDER BY at LIMIT 1`;
 
 /** When the customer was written to about a failure that is not made good yet, if they were since this opening: epoch milliseconds. */
-export async function toldOfFailureAt(
+export async function notifiedOfFailureAt(
   reader: Reader,
   obligation: Pick<ObligationNode, 'payment_id' | 'opened_at'>,
 ): Promise<number | undefined> {
@@ -81,15 +81,15 @@ const LEASE = `
  * Leases a notice to a try that is about to deliver it. Of several at once only one is told to go ahead.
  * @param input.limit after how many milliseconds a try that did not tell how it ended is over all the same
  */
-export function startNotice(
+export function leaseNotice(
   graph: Graph,
   header: CommandHeader,
   input: NoticeTry & { now: number; limit: number },
-): Promise<NoticeStart> {
+): Promise<NoticeLease> {
   return changeLease(graph, header, 'startNotice', input, async (tx) => {
-    const [row] = await tx.run<{ start: NoticeState | NoticeStart }>(LEASE, { ...input });
+    const [row] = await tx.run<{ start: NoticeState | NoticeLease }>(LEASE, { ...input });
     if (!row) throw new Error(`notice ${input.notification_id} could not be leased`);
-    return RESULTS[row.start] ?? (row.start as NoticeStart);
+    return RESULTS[row.start] ?? (row.start as NoticeLease);
   });
 }
 
@@ -116,7 +116,7 @@ function changeLease<T>(
   const body = { notification_id, try_id };
   const idempotencyKey = `notice:${notification_id}:${name}:${try_id}`;
   return runCommand(graph, { ...header, idempotencyKey }, name, body, (tx) => {
-    tx.forget();
+    tx.discardReceipt();
     return change(tx);
   });
 }

@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { attemptKey } from '../../domain/processes.ts';
+import { attemptKey } from '../../domain/workflow-contracts.ts';
 import type { PaymentFailed } from '../../domain/recovery/messages.ts';
-import { testHeader } from '../../test/graph.ts';
-import { customerWithCards, failureOf, type TestWallet } from '../../test/wallets.ts';
-import { getRecoveries, getRecovery, openSettled, resumeRecovery } from './index.ts';
-import { approved, recoveryCommands } from './testing.ts';
+import { testHeader } from '../../test/test-graph.ts';
+import { customerWithCards, failureOf, type TestWallet } from '../../test/wallet-fixtures.ts';
+import { getRecoveries, getRecovery, openFromSettlement, resumeRecovery } from './index.ts';
+import { approved, recoveryCommands } from './recovery-fixtures.ts';
 
 const DAY = 86_400_000;
-const { graph, policy, claim, open, openWithOthers, opened, record, wallet, log } = await recoveryCommands();
+const { graph, policy, claim, open, openWithEnded, opened, record, wallet, log } = await recoveryCommands();
 
 test('a failure opens the obligation, is written down as an attempt of others, and claims the newest alternative', async () => {
   const customer = await customerWithCards(graph, policy);
@@ -126,8 +126,8 @@ test('a consent withdrawn for the merchant ends the customer’s other recoverie
   const same = await opened(failureOf(customer));
   const other = failureOf(customer, { payment_method_id: customer.methods[1] as string });
   await open(other);
-  const { others } = await openWithOthers(failureOf(customer, { network: 'visa', network_code: 'R1' }));
-  expect(others).toEqual([same.payment_id]);
+  const { endedRecoveries } = await openWithEnded(failureOf(customer, { network: 'visa', network_code: 'R1' }));
+  expect(endedRecoveries).toEqual([same.payment_id]);
   // Also if its run is lost and never hears of it.
   expect(await claim(same.payment_id, customer.methods[2] as string)).toEqual({
     result: 'refused',
@@ -163,7 +163,7 @@ test('a settlement of an unknown payment closes it in advance: a failure that co
     customer_id,
     settled_at: new Date().toISOString(),
   };
-  const settled = await openSettled(graph, testHeader(), { settlement, policy, now: Date.now() });
+  const settled = await openFromSettlement(graph, testHeader(), { settlement, policy, now: Date.now() });
   expect(settled).toMatchObject({ result: 'closed', obligation: { outcome: 'paid_elsewhere' } });
   expect(await getRecovery(graph, payment_id)).toBeUndefined();
   const closed = { result: 'closed', obligation: { outcome: 'paid_elsewhere' } };

@@ -1,39 +1,39 @@
-import { attemptKey } from '../../domain/processes.ts';
+import { attemptKey } from '../../domain/workflow-contracts.ts';
 import { begin } from '../../domain/recovery/begin.ts';
 import type { Claim, Opening, RecoverySnapshot } from '../../domain/recovery/claims.ts';
-import { isStop } from '../../domain/recovery/course.ts';
+import { isStop } from '../../domain/recovery/strategy.ts';
 import { decide } from '../../domain/recovery/decide.ts';
 import { SETTLEMENT_MISMATCH } from '../../domain/recovery/settlement.ts';
 import type { CommandHeader } from '../command.ts';
 import type { CommandTx } from '../command-tx.ts';
 import type { Graph } from '../graph.ts';
-import { runReported } from './accepted-reports.ts';
-import { claim } from './claim-attempt.ts';
-import { endedOthers } from './ended-others.ts';
+import { runReportCommand } from './accepted-reports.ts';
+import { claimUnderLock } from './claim-attempt.ts';
+import { endOtherRecoveries } from './end-other-recoveries.ts';
 import {
   isContradicted,
-  look,
+  loadOpeningContext,
   type OpenRecoveryInput,
-  paidInAdvance,
-  type Scene,
-  type Use,
-  useOf,
-} from './opening-scene.ts';
-import type { ObligationWithAttempts } from './read.ts';
-import { type AttemptNode, closedObligation, failureOf, isClosed, stoppingDecline } from './records.ts';
+  advancePaymentRef,
+  type OpeningContext,
+  type ReportRelevance,
+  relevanceOf,
+} from './opening-context.ts';
+import type { ObligationWithAttempts } from './read-obligation.ts';
+import { type AttemptNode, closedObligation, failureFromAttempt, isClosed, stoppingDecline } from './records.ts';
 import {
   type FailedObligation,
-  isFailed,
+  hasFailure,
   resumedSnapshot,
   snapshotOf,
   takenOverSnapshot,
 } from './snapshot.ts';
-import { reportOf, writeReport } from './write-report.ts';
+import { failureFromReport, writeReport } from './write-report.ts';
 
 export interface OpenedRecovery {
   opening: Opening;
   /** The customer's other recoveries that the failure ends. */
-  others: string[];
+  endedRecoveries: string[];
   /**
    * The payment that has closed the obligation in advance, when its amount was not known. Nothing was written: the
    * gateway is to be asked about it, and the same to be called with what it says.
@@ -57,51 +57,51 @@ export function openRecovery(
   const report = { kind: 'payment_failed', message: failure } as const;
   const isRecorded = ({ unconfirmed }: OpenedRecovery) => unconfirmed === undefined;
   const command = { name: 'openRecovery', body: { failure }, report, isRecorded };
-  return runReported(graph, header, command, async (tx): Promise<OpenedRecovery> => {
-    const scene = await look(tx, input);
-    if ('result' in scene) return { opening: scene, others: [] };
-    const use = useOf(scene);
-    const unconfirmed = use === 'all' && input.evidence === undefined ? paidInAdvance(scene) : undefined;
-    if (unconfirmed !== undefined) return { opening: ignored(tx), others: [], unconfirmed };
-    const opening = await decideOpening(scene, use);
+  return runReportCommand(graph, header, command, async (tx): Promise<OpenedRecovery> => {
+    const context = await loadOpeningContext(tx, input);
+    if ('result' in context) return { opening: context, endedRecoveries: [] };
+    const relevance = relevanceOf(context);
+    const unconfirmed = relevance === 'all' && input.evidence === undefined ? advancePaymentRef(context) : undefined;
+    if (unconfirmed !== undefined) return { opening: ignore(tx), endedRecoveries: [], unconfirmed };
+    const opening = await decideOpening(context, relevance);
     const { payment_id, customer_id, payment_method_id } = input.failure;
     const ids = { payment_id, customer_id, payment_method_id };
-    return { opening, others: use === 'none' ? [] : await endedOthers(tx, scene.decision, ids) };
+    return { opening, endedRecoveries: relevance === 'none' ? [] : await endOtherRecoveries(tx, context.decision, ids) };
   });
 }
 
-async function decideOpening(scene: Scene, use: Use): Promise<Opening> {
-  const { tx, known, decision } = scene;
+async function decideOpening(context: OpeningContext, relevance: ReportRelevance): Promise<Opening> {
+  const { tx, known, decision } = context;
   if (!known) {
-    if (use === 'all') return opened(scene, 'opened');
-    if (use === 'none') return ignored(tx);
-    writeReport(scene, use);
+    if (relevance === 'all') return openOrReopen(context, 'opened');
+    if (relevance === 'none') return ignore(tx);
+    writeReport(context, relevance);
     return { result: 'ignored' };
   }
-  if (use === 'none') return unchanged(scene, known);
+  if (relevance === 'none') return leaveUnchanged(context, known);
   if (!isClosed(known.obligation)) {
     // Of an older report only what ends the recovery changes its course.
-    return use === 'all' || isStop(decision.class) ? noted(scene, known, use) : learnt(scene, known);
+    return relevance === 'all' || isStop(decision.class) ? recordNewFailure(context, known, relevance) : recordLateFailure(context, known);
   }
   const mayReopen = known.obligation.state === 'exhausted' || known.obligation.state === 'cancelled';
-  if (use === 'all' && (mayReopen || isContradicted(scene))) return opened(scene, 'reopened');
+  if (relevance === 'all' && (mayReopen || isContradicted(context))) return openOrReopen(context, 'reopened');
   // Nothing can be recovered any more, but what the report teaches about its method counts.
-  writeReport(scene, use);
+  writeReport(context, relevance);
   return { result: 'closed', obligation: closedObligation(known.obligation, known.attempts) };
 }
 
 /** Nothing was written, so nothing is remembered: the same report is judged anew. */
-function ignored(tx: CommandTx): Opening {
-  tx.forget();
+function ignore(tx: CommandTx): Opening {
+  tx.discardReceipt();
   return { result: 'ignored' };
 }
 
-async function opened(scene: Scene, result: 'opened' | 'reopened'): Promise<Opening> {
-  const { tx, input, customer, attempts } = scene;
+async function openOrReopen(context: OpeningContext, result: 'opened' | 'reopened'): Promise<Opening> {
+  const { tx, input, customer, attempts } = context;
   const { policy, now } = input;
-  const obligation = newObligation(scene);
+  const obligation = newObligation(context);
   const { payment_id, failed_payment_method_id, rule, last_failure_at, opened_at, closes_at } = obligation;
-  const contradicted = isContradicted(scene);
+  const contradicted = isContradicted(context);
   const { amount, currency, kind, description = null, reported_ref = null, failed_was_default } = obligation;
   const common = {
     payment_id,
@@ -122,21 +122,21 @@ async function opened(scene: Scene, result: 'opened' | 'reopened'): Promise<Open
       type: 'RecoveryReopened',
       data: contradicted ? { ...common, ...owed } : common,
     });
-  writeReport(scene, 'all');
+  writeReport(context, 'all');
   // A STOP of this very payment may have come before what opens it, too old to open anything by itself.
   const stopped = stoppingDecline(attempts);
-  const failure = stopped ? failureOf(stopped) : reportOf(scene);
+  const failure = stopped ? failureFromAttempt(stopped) : failureFromReport(context);
   if (contradicted) {
     const review = { payment_id, rule: SETTLEMENT_MISMATCH };
     tx.append({ ...stream, type: 'RecoveryNeedsReview', data: review });
     Object.assign(obligation, { state: 'needs_review', rule: SETTLEMENT_MISMATCH });
   }
   const recovery = await snapshotOf(tx, { obligation, attempts, failure }, policy, now);
-  const first = input.claim_first ? await claimFirst(scene, obligation, attempts, recovery) : undefined;
+  const first = input.claim_first ? await claimFirst(context, obligation, attempts, recovery) : undefined;
   return { result, recovery, ...(first ? { first } : {}) };
 }
 
-function newObligation({ tx, input, customer, method, decision, known }: Scene) {
+function newObligation({ tx, input, customer, method, decision, known }: OpeningContext) {
   const { failure, policy, now } = input;
   return {
     payment_id: failure.payment_id,
@@ -157,31 +157,31 @@ function newObligation({ tx, input, customer, method, decision, known }: Scene) 
   } satisfies FailedObligation;
 }
 
-async function noted(
-  scene: Scene,
+async function recordNewFailure(
+  context: OpeningContext,
   { obligation, attempts }: ObligationWithAttempts,
-  use: Use,
+  relevance: ReportRelevance,
 ): Promise<Opening> {
-  const { tx, input } = scene;
-  if (!isFailed(obligation)) throw new Error(`obligation ${obligation.payment_id} is open without a failure`);
-  writeReport(scene, use);
+  const { tx, input } = context;
+  if (!hasFailure(obligation)) throw new Error(`obligation ${obligation.payment_id} is open without a failure`);
+  writeReport(context, relevance);
   // One that stops it and is not closed yet decides, also for a run that begins with this report.
-  const stopped = isStop(scene.decision.class) ? undefined : stoppingDecline(attempts);
-  const failure = stopped ? failureOf(stopped) : reportOf(scene);
+  const stopped = isStop(context.decision.class) ? undefined : stoppingDecline(attempts);
+  const failure = stopped ? failureFromAttempt(stopped) : failureFromReport(context);
   const found = { obligation, attempts, failure };
   return { result: 'noted', recovery: await takenOverSnapshot(tx, found, input.policy, input.now) };
 }
 
 /** Written down for what it teaches; the recovery goes on as it is. */
-async function learnt(scene: Scene, known: ObligationWithAttempts): Promise<Opening> {
-  const { tx, input } = scene;
-  writeReport(scene, 'lesson');
+async function recordLateFailure(context: OpeningContext, known: ObligationWithAttempts): Promise<Opening> {
+  const { tx, input } = context;
+  writeReport(context, 'lesson');
   return { result: 'unchanged', recovery: await resumedSnapshot(tx, known, input.policy, input.now) };
 }
 
 /** The state as it is: for a run that finds an obligation that another run has left. */
-async function unchanged({ tx, input }: Scene, known: ObligationWithAttempts): Promise<Opening> {
-  tx.forget();
+async function leaveUnchanged({ tx, input }: OpeningContext, known: ObligationWithAttempts): Promise<Opening> {
+  tx.discardReceipt();
   if (isClosed(known.obligation)) {
     return { result: 'closed', obligation: closedObligation(known.obligation, known.attempts) };
   }
@@ -190,7 +190,7 @@ async function unchanged({ tx, input }: Scene, known: ObligationWithAttempts): P
 
 /** The claim that the recovery's own rules ask for first; asking them here saves a round through Temporal. */
 async function claimFirst(
-  { tx, input, customer, wallet }: Scene,
+  { tx, input, customer, wallet }: OpeningContext,
   obligation: FailedObligation,
   attempts: readonly AttemptNode[],
   recovery: RecoverySnapshot,
@@ -201,7 +201,7 @@ async function claimFirst(
   const { payment_id } = obligation;
   const { payment_method_id } = step.candidate;
   const key = attemptKey(payment_id, payment_method_id, step.n);
-  const asked = { payment_id, payment_method_id, key, n: step.n, policy, now };
-  const answer = await claim(tx, { ...asked, obligation, attempts, customer, wallet: wallet.methods });
+  const claimInput = { payment_id, payment_method_id, key, n: step.n, policy, now };
+  const answer = await claimUnderLock(tx, { ...claimInput, obligation, attempts, customer, wallet: wallet.methods });
   return { payment_method_id, claim: answer };
 }

@@ -1,7 +1,7 @@
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
 import type { Graph } from '../graph.ts';
-import { lockObligation } from './read.ts';
+import { lockObligation } from './read-obligation.ts';
 import { isClosed } from './records.ts';
 
 /**

@@ -1,6 +1,6 @@
 import type { RecoveryOutcome, RecoveryPhase, RecoveryStatus } from '../../domain/recovery/status.ts';
 import type { Graph, Reader } from '../graph.ts';
-import { findObligation as find, type ObligationWithAttempts, requireObligation } from './read.ts';
+import { findObligation as find, type ObligationWithAttempts, requireObligation } from './read-obligation.ts';
 import {
   type AttemptNode,
   isClosed,

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { attemptKey } from '../../domain/processes.ts';
-import { testHeader } from '../../test/graph.ts';
-import { customerWithCards, failureOf } from '../../test/wallets.ts';
+import { attemptKey } from '../../domain/workflow-contracts.ts';
+import { testHeader } from '../../test/test-graph.ts';
+import { customerWithCards, failureOf } from '../../test/wallet-fixtures.ts';
 import { getPaymentMethodToken, removePaymentMethod, setDefaultPaymentMethod } from '../index.ts';
 import {
   closeRecovery,
@@ -11,7 +11,7 @@ import {
   getObligation,
   getRecovery,
 } from './index.ts';
-import { approved, declined, recoveryCommands } from './testing.ts';
+import { approved, declined, recoveryCommands } from './recovery-fixtures.ts';
 
 const { graph, policy, open, opened, claim, record, wallet, log } = await recoveryCommands();
 
@@ -27,12 +27,12 @@ test('an approval pays the obligation, makes the charged card the default and fr
   const other = await opened(failureOf(customer));
   await open(failure, { claim_first: true });
   expect(await claim(other.payment_id, second)).toMatchObject({ result: 'blocked', what: 'customer' });
-  const { recorded, others } = await record(failure.payment_id, third, approved);
+  const { recorded, unblocked } = await record(failure.payment_id, third, approved);
   expect(recorded).toMatchObject({
     attempt: { state: 'approved', gateway_ref: 'ch_1' },
     obligation_state: 'recovered',
   });
-  expect(others).toEqual([other.payment_id]);
+  expect(unblocked).toEqual([other.payment_id]);
   const methods = await wallet(customer);
   expect(methods[third]).toMatchObject({ is_default: true });
   expect(Date.parse(methods[third]?.last_used as string)).toBeGreaterThan(Date.now() - 60_000);
@@ -221,9 +221,9 @@ test('declined as UNKNOWN: in doubt until somebody knows, and nothing else is ch
   await claim(payment_id, third);
   const header = testHeader();
   const { recorded } = await record(payment_id, third, declined('duplicate_transaction'), 1, header);
-  const doubt = { state: 'unknown', class: 'UNKNOWN', code: 'duplicate_transaction' };
-  expect(recorded.attempt).toMatchObject(doubt);
-  expect(await claim(payment_id, second)).toMatchObject({ result: 'blocked', own: doubt });
+  const unresolved = { state: 'unknown', class: 'UNKNOWN', code: 'duplicate_transaction' };
+  expect(recorded.attempt).toMatchObject(unresolved);
+  expect(await claim(payment_id, second)).toMatchObject({ result: 'blocked', own: unresolved });
   expect((await wallet(customer))[third]).toMatchObject({ status: 'active' });
   // The same once more, by the same or another activity, is nothing new.
   const events = await log(customer);
@@ -231,8 +231,8 @@ test('declined as UNKNOWN: in doubt until somebody knows, and nothing else is ch
   await record(payment_id, third, declined('duplicate_transaction'));
   expect(await log(customer)).toEqual(events);
   // A person's word is a decline as well.
-  const person = { result: 'declined', codes: { reason: 'resolved by a person' } } as const;
-  const resolved = await record(payment_id, third, person, 1, header);
+  const resolution = { result: 'declined', codes: { reason: 'resolved by a person' } } as const;
+  const resolved = await record(payment_id, third, resolution, 1, header);
   expect(resolved.recorded.attempt).toMatchObject({ state: 'declined', class: 'LATER' });
   expect(await claim(payment_id, second)).toMatchObject({ result: 'claimed' });
 });

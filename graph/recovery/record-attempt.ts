@@ -19,11 +19,11 @@ import { runCommand } from '../command.ts';
 import type { CommandTx, CustomerNode } from '../command-tx.ts';
 import type { Graph } from '../graph.ts';
 import { openWallet, type Wallet } from '../wallet/wallet.ts';
-import { applyDecline, classifyAnswer, type FailureDecision, detailsOf } from './apply-decline.ts';
-import { freedBy } from './blocked-by.ts';
-import { backToOpen, collectAgain } from './close-recovery.ts';
-import { endedOthers } from './ended-others.ts';
-import { lockOwner, type ObligationWithAttempts, requireObligation } from './read.ts';
+import { applyDecline, classifyAnswer, type FailureDecision, declineDetails } from './apply-decline.ts';
+import { unblockedBy } from './blocked-by.ts';
+import { liftReview, allowCollectingAgain } from './close-recovery.ts';
+import { endOtherRecoveries } from './end-other-recoveries.ts';
+import { lockOwner, type ObligationWithAttempts, requireObligation } from './read-obligation.ts';
 import {
   type AttemptNode,
   attemptStatus,
@@ -43,7 +43,7 @@ export interface RecordAttemptInput {
   now: number;
 }
 
-interface Scene {
+interface AttemptContext {
   tx: CommandTx;
   input: RecordAttemptInput;
   obligation: ObligationNode;
@@ -53,7 +53,7 @@ interface Scene {
   /** The customer has paid the attempt's payment with a method of which no attempt is known; `null`: with none that we know. */
   paidWith?: string | null;
   /** Has the customer chosen a default since the obligation was opened? */
-  chosenSince: boolean;
+  defaultChosenSince: boolean;
 }
 
 const STATES: Readonly<Record<ChargeAnswer['result'], AttemptState>> = {
@@ -74,22 +74,22 @@ export async function recordAttempt(
   graph: Graph,
   header: CommandHeader,
   input: RecordAttemptInput,
-): Promise<{ recorded: RecordedAttempt; others: string[]; ended: string[] }> {
+): Promise<{ recorded: RecordedAttempt; unblocked: string[]; endedRecoveries: string[] }> {
   const { payment_id, key, answer } = input;
   // What is known more of the same result later, such as a refund since, makes it no other command.
   const body = { payment_id, key, result: answer.result };
   return runCommand(graph, header, 'recordAttempt', body, async (tx) => {
     const customer = await lockOwner(tx, payment_id);
-    const [locked, wallet, others] = await Promise.all([
+    const [locked, wallet, unblocked] = await Promise.all([
       requireObligation(tx, payment_id),
       openWallet(tx, customer.id),
-      freedBy(tx, { key, resolved: isResolved(STATES[answer.result]) }),
+      unblockedBy(tx, { key, resolved: isResolved(STATES[answer.result]) }),
     ]);
-    const chosenSince = hasChosenDefaultSince(customer, locked.obligation);
-    const scene = { tx, input, wallet, ...locked, attempt: attemptOf(locked, key), chosenSince };
-    const told = await attributed(scene);
-    const ended = answer.result === 'declined' ? await endedBy(told, answer.codes) : [];
-    return { recorded: record(told), others, ended };
+    const defaultChosenSince = hasChosenDefaultSince(customer, locked.obligation);
+    const context = { tx, input, wallet, ...locked, attempt: attemptOf(locked, key), defaultChosenSince };
+    const resolvedContext = await attributeSuccess(context);
+    const endedRecoveries = answer.result === 'declined' ? await endOthersByDecline(resolvedContext, answer.codes) : [];
+    return { recorded: recordOutcome(resolvedContext), unblocked, endedRecoveries };
   });
 }
 
@@ -110,30 +110,30 @@ function hasChosenDefaultSince(
  * The payment may have succeeded through another attempt, and this one never charged: one whose success is written down
  * with that very charge (an earlier attempt with the same method finds it, too), or that of another method.
  */
-async function attributed(scene: Scene): Promise<Scene> {
-  const { tx, input, attempts } = scene;
+async function attributeSuccess(context: AttemptContext): Promise<AttemptContext> {
+  const { tx, input, attempts } = context;
   const { answer } = input;
-  if (answer.result !== 'approved') return scene;
+  if (answer.result !== 'approved') return context;
   const { charge_ref, charged_token } = answer;
   const known = attempts.find(
     ({ state, gateway_ref }) =>
       state === 'approved' && gateway_ref !== undefined && gateway_ref === charge_ref,
   );
-  if (known) return passedOn(scene, known);
-  if (charged_token === undefined) return scene;
+  if (known) return attributeTo(context, known);
+  if (charged_token === undefined) return context;
   const [row] = await tx.run<{ id: string }>(METHOD_OF_TOKEN, {
     hashes: tx.graph.blindIndex.hashes('token', charged_token),
   });
-  const real = attempts.findLast((one) => one.payment_method_id === row?.id && one.source === 'recovery');
-  return real ? passedOn(scene, real) : { ...scene, paidWith: row?.id ?? null };
+  const chargedAttempt = attempts.findLast((one) => one.payment_method_id === row?.id && one.source === 'recovery');
+  return chargedAttempt ? attributeTo(context, chargedAttempt) : { ...context, paidWith: row?.id ?? null };
 }
 
-function passedOn(scene: Scene, real: AttemptNode): Scene {
-  const { attempt } = scene;
-  if (real.key === attempt.key) return scene;
+function attributeTo(context: AttemptContext, chargedAttempt: AttemptNode): AttemptContext {
+  const { attempt } = context;
+  if (chargedAttempt.key === attempt.key) return context;
   // What an attempt is known to have come to stays in the card's history.
-  if (!isSettled(attempt)) append(scene, 'void', undefined, 'paid_by_another_attempt');
-  return { ...scene, attempt: real };
+  if (!isFinal(attempt)) append(context, 'void', undefined, 'paid_by_another_attempt');
+  return { ...context, attempt: chargedAttempt };
 }
 
 const METHOD_OF_TOKEN = `
@@ -141,47 +141,47 @@ const METHOD_OF_TOKEN = `
   MATCH (p:PaymentMethod {token_hash: hash})
   RETURN p.id AS id LIMIT 1`;
 
-function record(scene: Scene): RecordedAttempt {
-  const { tx, input, attempt, obligation, attempts } = scene;
+function recordOutcome(context: AttemptContext): RecordedAttempt {
+  const { tx, input, attempt, obligation, attempts } = context;
   const { answer } = input;
   const state = STATES[answer.result];
-  if (attempt.state === 'approved' || (isSettled(attempt) && state !== 'approved')) {
+  if (attempt.state === 'approved' || (isFinal(attempt) && state !== 'approved')) {
     const { overpaid } = attempt;
     return {
       attempt: attemptStatus(attempt),
       obligation_state: obligation.state,
       overpaid,
-      tell_chimera: false,
+      notify_chimera: false,
     };
   }
-  const decision = answer.result === 'declined' ? decisionOf(scene, answer.codes) : undefined;
-  if (decision?.class === 'UNKNOWN') return recordDoubt(scene, decision);
+  const decision = answer.result === 'declined' ? decisionOf(context, answer.codes) : undefined;
+  if (decision?.class === 'UNKNOWN') return recordUnresolved(context, decision);
   const event =
-    scene.paidWith === undefined
-      ? append(scene, state, decision)
-      : append(scene, state, decision, PAID_BY_ANOTHER_METHOD);
-  const overpaid = state === 'approved' && recordSuccess(scene);
+    context.paidWith === undefined
+      ? append(context, state, decision)
+      : append(context, state, decision, PAID_BY_ANOTHER_METHOD);
+  const overpaid = state === 'approved' && recordSuccess(context);
   if (decision) {
-    applyDecline(scene.wallet, attempt.payment_method_id, decision, event.resolved_at ?? event.attempted_at);
+    applyDecline(context.wallet, attempt.payment_method_id, decision, event.resolved_at ?? event.attempted_at);
   }
-  const doubts = attempts.filter((one) => one.key !== attempt.key && UNRESOLVED.includes(one.state));
-  const clear = (state === 'declined' || state === 'void') && doubts.length === 0;
-  const paymentOver = isOver(answer);
+  const otherUnresolved = attempts.filter((one) => one.key !== attempt.key && UNRESOLVED.includes(one.state));
+  const isFullyResolved = (state === 'declined' || state === 'void') && otherUnresolved.length === 0;
+  const paymentOver = endsPayment(answer);
   const { rule } = obligation;
-  const isAboutIt = isReviewOfAttempt(rule) || (paymentOver && rule === PAYMENT_CAME_BACK);
-  const wasAboutIt = obligation.state === 'needs_review' && isAboutIt;
-  const reopens = clear && wasAboutIt;
-  if (reopens) backToOpen(tx, obligation);
-  const now: Scene = reopens ? { ...scene, obligation: { ...obligation, state: 'open' } } : scene;
-  if (answer.result === 'not_sent' && answer.cancelled) giveUpPayment(now, answer.cancelled);
-  if (answer.result === 'not_sent' && answer.review) needsReview(now, answer.review);
-  if (paymentOver) collectAgain(tx, obligation);
-  if (isOver(answer) && answer.gateway_ref) giveUpPayment(now, { gateway_ref: answer.gateway_ref });
+  const isReviewOfThis = isReviewOfAttempt(rule) || (paymentOver && rule === PAYMENT_CAME_BACK);
+  const wasInReviewOfThis = obligation.state === 'needs_review' && isReviewOfThis;
+  const endsReview = isFullyResolved && wasInReviewOfThis;
+  if (endsReview) liftReview(tx, obligation);
+  const now: AttemptContext = endsReview ? { ...context, obligation: { ...obligation, state: 'open' } } : context;
+  if (answer.result === 'not_sent' && answer.cancelled) abandonPayment(now, answer.cancelled);
+  if (answer.result === 'not_sent' && answer.review) requireReview(now, answer.review);
+  if (paymentOver) allowCollectingAgain(tx, obligation);
+  if (endsPayment(answer) && answer.gateway_ref) abandonPayment(now, { gateway_ref: answer.gateway_ref });
   return {
     attempt: attemptStatus({ ...attempt, ...withoutNulls(event) }),
     obligation_state: state === 'approved' ? 'recovered' : obligation.state,
     overpaid,
-    tell_chimera: decision?.tellChimera ?? false,
+    notify_chimera: decision?.notifyChimera ?? false,
     ...(decision?.notBefore === undefined ? {} : { not_before: decision.notBefore }),
   };
 }
@@ -190,16 +190,16 @@ function record(scene: Scene): RecordedAttempt {
  * Declined by a code that says that nobody knows whether it was charged: in doubt, like a charge without an answer. The
  * command leaves no receipt: a person's word, or the gateway's later one, is another decline of the same attempt.
  */
-function recordDoubt(scene: Scene, decision: FailureDecision): RecordedAttempt {
-  const { tx, attempt, obligation } = scene;
-  tx.forget();
+function recordUnresolved(context: AttemptContext, decision: FailureDecision): RecordedAttempt {
+  const { tx, attempt, obligation } = context;
+  tx.discardReceipt();
   const isKnown = attempt.state === 'unknown' && attempt.class === decision.class;
-  const event = isKnown ? {} : withoutNulls(append(scene, 'unknown', decision));
+  const event = isKnown ? {} : withoutNulls(append(context, 'unknown', decision));
   return {
     attempt: attemptStatus({ ...attempt, ...event }),
     obligation_state: obligation.state,
     overpaid: false,
-    tell_chimera: decision.tellChimera,
+    notify_chimera: decision.notifyChimera,
   };
 }
 
@@ -207,8 +207,8 @@ function recordDoubt(scene: Scene, decision: FailureDecision): RecordedAttempt {
  * The obligation's payment was cancelled at the gateway while it was open: nothing can succeed on it any more, and the
  * next attempt creates another. Where that was done on purpose, only a person lets it go on, whatever becomes of the run.
  */
-function giveUpPayment(scene: Scene, payment: CancelledPayment): void {
-  const { tx, obligation } = scene;
+function abandonPayment(context: AttemptContext, payment: CancelledPayment): void {
+  const { tx, obligation } = context;
   // Without one of its own, the payment is one that this very attempt has found.
   const { gateway_ref = payment.gateway_ref } = obligation;
   if (isClosed(obligation) || gateway_ref !== payment.gateway_ref) return;
@@ -216,25 +216,25 @@ function giveUpPayment(scene: Scene, payment: CancelledPayment): void {
   const stream = { stream: 'customer', stream_id: customer_id } as const;
   const data = { label: 'Obligation', id: payment_id, property: 'gateway_ref', value: null } as const;
   tx.append({ ...stream, type: 'NodePropertyChanged', data });
-  const rule = ruleOfLostPayment(payment);
-  if (rule !== PAYMENT_CANCELLED) needsReview(scene, rule);
+  const rule = cancelledPaymentRule(payment);
+  if (rule !== PAYMENT_CANCELLED) requireReview(context, rule);
 }
 
 /** Whatever becomes of the run, only a person lets it go on. */
-function needsReview({ tx, obligation }: Scene, rule: string): void {
+function requireReview({ tx, obligation }: AttemptContext, rule: string): void {
   if (obligation.state !== 'open') return;
   const { payment_id, customer_id: stream_id } = obligation;
   tx.append({ stream: 'customer', stream_id, type: 'RecoveryNeedsReview', data: { payment_id, rule } });
 }
 
-function endedBy(scene: Scene, codes: DeclineCodes): Promise<string[]> {
-  const { tx, obligation, attempt } = scene;
+function endOthersByDecline(context: AttemptContext, codes: DeclineCodes): Promise<string[]> {
+  const { tx, obligation, attempt } = context;
   const { payment_id, customer_id } = obligation;
   const ids = { payment_id, customer_id, payment_method_id: attempt.payment_method_id };
-  return endedOthers(tx, decisionOf(scene, codes), ids);
+  return endOtherRecoveries(tx, decisionOf(context, codes), ids);
 }
 
-function decisionOf({ wallet, attempt, input }: Scene, codes: DeclineCodes): FailureDecision {
+function decisionOf({ wallet, attempt, input }: AttemptContext, codes: DeclineCodes): FailureDecision {
   const method = wallet.methods.find((one) => one.payment_method_id === attempt.payment_method_id);
   if (!method) throw new Error(`attempt ${attempt.key} is on a method that its customer never had`);
   return classifyAnswer(codes, method, input.now);
@@ -245,12 +245,12 @@ function isResolved(state: AttemptState): boolean {
 }
 
 /** Known for certain: only an approval that turns up later outranks it. */
-function isSettled(attempt: AttemptNode): boolean {
+function isFinal(attempt: AttemptNode): boolean {
   return attempt.state === 'declined' || attempt.state === 'void';
 }
 
 function append(
-  { tx, input, attempt, obligation }: Scene,
+  { tx, input, attempt, obligation }: AttemptContext,
   state: AttemptState,
   decision: FailureDecision | undefined,
   rule = ruleOf(input.answer),
@@ -273,14 +273,14 @@ function append(
     payment_ref: 'gateway_ref' in answer ? (answer.gateway_ref ?? null) : null,
     attempted_at: attempt.claimed_at,
     resolved_at: isResolved(state) ? new Date(now).toISOString() : null,
-    ...detailsOf(decision),
+    ...declineDetails(decision),
   };
   tx.append({ stream: 'customer', stream_id: obligation.customer_id, type: 'RecoveryAttempted', data });
   return data;
 }
 
 /** Its payment has succeeded and came back, and a person counts it as declined. */
-function isOver(answer: ChargeAnswer): answer is Extract<ChargeAnswer, { result: 'declined' }> {
+function endsPayment(answer: ChargeAnswer): answer is Extract<ChargeAnswer, { result: 'declined' }> {
   return answer.result === 'declined' && answer.payment_over === true;
 }
 
@@ -292,25 +292,25 @@ function ruleOf(answer: ChargeAnswer): string {
       return 'pending';
     case 'not_sent':
       if (answer.review) return answer.review;
-      return answer.cancelled ? ruleOfLostPayment(answer.cancelled) : NOT_SENT;
+      return answer.cancelled ? cancelledPaymentRule(answer.cancelled) : NOT_SENT;
     default:
       return 'outcome_unknown';
   }
 }
 
-function ruleOfLostPayment({ because, came_back }: CancelledPayment): string {
+function cancelledPaymentRule({ because, came_back }: CancelledPayment): string {
   if (came_back !== undefined) return PAYMENT_CAME_BACK;
   return because === undefined ? PAYMENT_CANCELLED : PAYMENT_WITHDRAWN;
 }
 
 /** @returns whether it was the second one */
-function recordSuccess(scene: Scene): boolean {
-  const { tx, input, obligation, attempts, attempt, wallet, paidWith = attempt.payment_method_id } = scene;
+function recordSuccess(context: AttemptContext): boolean {
+  const { tx, input, obligation, attempts, attempt, wallet, paidWith = attempt.payment_method_id } = context;
   const at = new Date(input.now).toISOString();
   const stream = { stream: 'customer', stream_id: obligation.customer_id } as const;
-  const paying = wallet.methods.find((one) => one.payment_method_id === paidWith);
-  if (paying?.removed_at === null) wallet.recordUse(paying.payment_method_id, { at });
-  if (wasPaidBefore(scene)) {
+  const payingMethod = wallet.methods.find((one) => one.payment_method_id === paidWith);
+  if (payingMethod?.removed_at === null) wallet.recordUse(payingMethod.payment_method_id, { at });
+  if (wasPaidBefore(context)) {
     const { key, amount, currency } = attempt;
     const { payment_id } = obligation;
     const refund = input.policy.recovery.refundDuplicate;
@@ -318,7 +318,7 @@ function recordSuccess(scene: Scene): boolean {
     return true;
   }
   const byAttempt = paidWith === attempt.payment_method_id;
-  if (byAttempt && input.policy.recovery.swapDefault && takesTheDefaultsPlace(scene)) {
+  if (byAttempt && input.policy.recovery.swapDefault && becomesDefault(context)) {
     wallet.makeDefault(attempt.payment_method_id, 'recovery');
   }
   tx.append({
@@ -329,7 +329,7 @@ function recordSuccess(scene: Scene): boolean {
       state: 'recovered',
       rule: 'approved',
       class: failureClass(attempts),
-      payment_method_id: paying?.payment_method_id ?? null,
+      payment_method_id: payingMethod?.payment_method_id ?? null,
       closed_at: at,
       payment_ref: null,
       notice: noticeId(obligation, 'recovered'),
@@ -339,7 +339,7 @@ function recordSuccess(scene: Scene): boolean {
 }
 
 /** A settlement that named the very payment which this attempt was made on spoke of this success. */
-function wasPaidBefore({ input, obligation, attempts, attempt }: Scene): boolean {
+function wasPaidBefore({ input, obligation, attempts, attempt }: AttemptContext): boolean {
   if (attempts.some((other) => other.key !== attempt.key && other.state === 'approved')) return true;
   if (obligation.state === 'recovered') return true;
   const charged = 'gateway_ref' in input.answer ? input.answer.gateway_ref : undefined;
@@ -351,11 +351,11 @@ function wasPaidBefore({ input, obligation, attempts, attempt }: Scene): boolean
  * Only if the failed method is the default, or was until this failure and the customer has chosen none since; and if the
  * charged one may be it: a bank debit takes days, in which the method may have been removed.
  */
-function takesTheDefaultsPlace({ obligation, wallet, chosenSince, attempt }: Scene): boolean {
+function becomesDefault({ obligation, wallet, defaultChosenSince, attempt }: AttemptContext): boolean {
   const charged = wallet.methods.find((one) => one.payment_method_id === attempt.payment_method_id);
   if (!charged || charged.removed_at !== null || !mayBeDefault(charged)) return false;
   if (wallet.defaultId === null || wallet.defaultId === obligation.failed_payment_method_id) return true;
-  return obligation.failed_was_default === true && !chosenSince;
+  return obligation.failed_was_default === true && !defaultChosenSince;
 }
 
 function withoutNulls<T extends object>(data: T): { [K in keyof T]?: NonNullable<T[K]> } {

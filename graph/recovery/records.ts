@@ -2,13 +2,13 @@
 
 import type { DeclineClass } from '../../domain/decline/classify.ts';
 import type { PaymentNoticeTemplate } from '../../domain/ports.ts';
-import { recoveryNotificationId, reportedAttemptKey } from '../../domain/processes.ts';
+import { recoveryNotificationId, reportedAttemptKey } from '../../domain/workflow-contracts.ts';
 import type { ClosedObligation, ReportedFailure } from '../../domain/recovery/claims.ts';
-import { isStop } from '../../domain/recovery/course.ts';
+import { isStop } from '../../domain/recovery/strategy.ts';
 import {
   type AttemptState,
   type AttemptStatus,
-  charged,
+  findChargedAttempt,
   type ObligationState,
 } from '../../domain/recovery/status.ts';
 
@@ -124,7 +124,7 @@ export function stoppingDecline(attempts: readonly AttemptNode[]): AttemptNode |
 }
 
 /** A declined attempt as a recovery decides by it that begins with it; Chimera was notified when it was written down. */
-export function failureOf(attempt: AttemptNode): ReportedFailure {
+export function failureFromAttempt(attempt: AttemptNode): ReportedFailure {
   return {
     event_id: attempt.source === 'reported' ? attempt.key.slice(reportedAttemptKey('').length) : attempt.key,
     payment_method_id: attempt.payment_method_id,
@@ -132,7 +132,7 @@ export function failureOf(attempt: AttemptNode): ReportedFailure {
     class: attempt.class ?? 'LATER',
     rule: attempt.rule ?? 'unmapped',
     ...(attempt.code ? { code: attempt.code } : {}),
-    tell_chimera: false,
+    notify_chimera: false,
     occurred_at: attempt.claimed_at,
   };
 }
@@ -149,7 +149,7 @@ export function closedObligation(
   const { state } = obligation;
   if (state === 'open' || state === 'needs_review')
     throw new Error(`obligation ${obligation.payment_id} is ${state}`);
-  const paying = charged(attempts.filter(({ source }) => source === 'recovery'));
+  const paying = findChargedAttempt(attempts.filter(({ source }) => source === 'recovery'));
   return {
     payment_id: obligation.payment_id,
     customer_id: obligation.customer_id,

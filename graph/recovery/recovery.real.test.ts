@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import type { Opening } from '../../domain/recovery/claims.ts';
 import type { PaymentFailed } from '../../domain/recovery/messages.ts';
-import { testHeader } from '../../test/graph.ts';
-import { customerWithCards, failureOf } from '../../test/wallets.ts';
+import { testHeader } from '../../test/test-graph.ts';
+import { customerWithCards, failureOf } from '../../test/wallet-fixtures.ts';
 import { verifyCustomer } from '../replay/verify.ts';
-import { adoptGatewayPayment, findUnattended, flagForReview } from './index.ts';
-import { approved, declined, recoveryCommands } from './testing.ts';
+import { adoptGatewayPayment, findSweepCandidates, flagForReview } from './index.ts';
+import { approved, declined, recoveryCommands } from './recovery-fixtures.ts';
 
 const { graph, policy, open, opened, claim, record, close, log } = await recoveryCommands();
 
@@ -21,8 +21,8 @@ test('closed is closed: it stays as it was decided first, and only exhausted or 
   const stopped = failureOf(customer);
   await open(stopped);
   await close(stopped.payment_id, { outcome: 'stopped', rule: 'fraud' });
-  const twice = await close(stopped.payment_id, { outcome: 'exhausted', rule: 'x' });
-  expect(twice).toMatchObject({ obligation: { outcome: 'stopped', rule: 'fraud' } });
+  const secondClosing = await close(stopped.payment_id, { outcome: 'exhausted', rule: 'x' });
+  expect(secondClosing).toMatchObject({ obligation: { outcome: 'stopped', rule: 'fraud' } });
   expect(await open(later(stopped, 5))).toMatchObject({
     result: 'closed',
     obligation: { outcome: 'stopped' },
@@ -54,10 +54,10 @@ test('one payment at the gateway is one obligation’s alone', async () => {
 
 describe('what a recovery should be looking after', () => {
   /** Of the payments that begin so: page by page, so many of each state, when no claim is young any more. */
-  async function unattended(prefix: string, limit: number): Promise<string[]> {
+  async function sweepCandidates(prefix: string, limit: number): Promise<string[]> {
     const found: string[] = [];
     for (let next: string | undefined = prefix; next !== undefined; ) {
-      const page = await findUnattended(graph, { after: next, limit, now: Date.now() + 600_000 });
+      const page = await findSweepCandidates(graph, { after: next, limit, now: Date.now() + 600_000 });
       found.push(...page.payment_ids);
       next = page.next;
     }
@@ -67,25 +67,25 @@ describe('what a recovery should be looking after', () => {
   test.each([1, 2, 50])('is found once and in order, with %d of each state a page', async (limit) => {
     // Behind the payments of other tests, so that their pages are not read.
     const prefix = `zz-${randomUUID()}`;
-    const opens = async (n: number) => {
+    const openNth = async (n: number) => {
       const customer = await customerWithCards(graph, policy);
       const payment_id = `${prefix}-${n}`;
       await opened(failureOf(customer, { payment_id }));
       return { payment_id, second: customer.methods[1] as string };
     };
-    const open = await opens(1);
-    const stopped = await opens(2);
-    const inReview = await opens(3);
-    const inFlight = await opens(4);
-    const unknown = await opens(5);
-    const alsoOpen = await opens(6);
+    const open = await openNth(1);
+    const stopped = await openNth(2);
+    const inReview = await openNth(3);
+    const inFlight = await openNth(4);
+    const unknown = await openNth(5);
+    const alsoOpen = await openNth(6);
     await close(stopped.payment_id, { outcome: 'stopped', rule: 'fraud' });
     await flagForReview(graph, testHeader(), { payment_id: inReview.payment_id, rule: 'attempt_unknown' });
     await claim(inFlight.payment_id, inFlight.second);
     await claim(unknown.payment_id, unknown.second);
     await record(unknown.payment_id, unknown.second, { result: 'unknown', reason: 'timeout' });
     const expected = [open, inReview, inFlight, unknown, alsoOpen].map(({ payment_id }) => payment_id);
-    expect(await unattended(prefix, limit)).toEqual(expected);
+    expect(await sweepCandidates(prefix, limit)).toEqual(expected);
   });
 
   test('is a closed payment, too, while a charge of it is in doubt', async () => {
@@ -96,7 +96,7 @@ describe('what a recovery should be looking after', () => {
     await claim(prefix, second);
     await record(prefix, second, { result: 'unknown', reason: 'timeout' });
     await close(prefix, { outcome: 'paid_elsewhere', rule: 'settled' });
-    expect(await unattended(prefix.slice(0, -1), 50)).toEqual([prefix]);
+    expect(await sweepCandidates(prefix.slice(0, -1), 50)).toEqual([prefix]);
   });
 });
 

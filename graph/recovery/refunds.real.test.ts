@@ -1,29 +1,29 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { GatewayRefund, RefundNews } from '../../domain/ports.ts';
-import { settledPaymentKey } from '../../domain/processes.ts';
+import type { GatewayRefund, RefundUpdate } from '../../domain/ports.ts';
+import { settledPaymentKey } from '../../domain/workflow-contracts.ts';
 import { readPolicy } from '../../platform/policy.ts';
-import { closeVerified, openTestGraph, testHeader } from '../../test/graph.ts';
-import { claimedObligation } from '../../test/obligations.ts';
+import { verifyAndClose, openTestGraph, testHeader } from '../../test/test-graph.ts';
+import { claimedObligation } from '../../test/obligation-fixtures.ts';
 import type { Graph } from '../index.ts';
-import { findRefundMatter, followRefunds, getObligation, recordRefund } from './index.ts';
+import { findKnownRefund, followRefunds, getObligation, recordRefund } from './index.ts';
 
 const policy = readPolicy();
 let graph: Graph;
 beforeAll(async () => {
   graph = await openTestGraph();
 });
-afterAll(() => closeVerified(graph));
+afterAll(() => verifyAndClose(graph));
 
 /** An obligation that a charge of ours has paid, and after that a payment of others', which is due to be given back. */
 async function paidTwice() {
   const { payment_id, record, settle } = await claimedObligation(graph, policy);
   const own = { gateway_ref: `pi_${randomUUID()}`, charge_ref: `ch_${randomUUID()}` };
   await record({ result: 'approved', ...own });
-  const theirs = `pi_${randomUUID()}`;
-  await settle(Date.now() + 1_000, theirs);
+  const externalPaymentRef = `pi_${randomUUID()}`;
+  await settle(Date.now() + 1_000, externalPaymentRef);
   const { customer_id } = await getObligation(graph, payment_id);
-  return { payment_id, customer_id, own, theirs, due: settledPaymentKey(theirs) };
+  return { payment_id, customer_id, own, externalPaymentRef, due: settledPaymentKey(externalPaymentRef) };
 }
 
 const refund = (change: Partial<GatewayRefund> = {}): GatewayRefund => ({
@@ -46,31 +46,31 @@ async function refundEvents(customer_id: string) {
 }
 
 test('whose refund it is: of our payment, of a charge of an attempt, or one that names our refund', async () => {
-  const { payment_id, customer_id, own, theirs, due } = await paidTwice();
-  const find = (change: Partial<RefundNews>) =>
-    findRefundMatter(graph, {
+  const { payment_id, customer_id, own, externalPaymentRef, due } = await paidTwice();
+  const find = (change: Partial<RefundUpdate>) =>
+    findKnownRefund(graph, {
       ...{ about: 'refund', event_id: randomUUID(), gateway_ref: `pi_${randomUUID()}` },
       ...change,
     });
   const ours = { payment_id, customer_id, received: false };
   expect(await find({ gateway_ref: own.gateway_ref })).toEqual(ours);
   expect(await find({ payment_id, charge_ref: own.charge_ref })).toEqual(ours);
-  expect(await find({ payment_id, gateway_ref: theirs, attempt_key: due })).toEqual(ours);
+  expect(await find({ payment_id, gateway_ref: externalPaymentRef, attempt_key: due })).toEqual(ours);
   expect(await find({ payment_id })).toBeUndefined();
   expect(await find({ payment_id, charge_ref: `ch_${randomUUID()}` })).toBeUndefined();
   expect(await find({ payment_id, attempt_key: due })).toBeUndefined();
 });
 
 test('what others collected and Persona gives back may fail later, too', async () => {
-  const { payment_id, customer_id, theirs, due } = await paidTwice();
+  const { payment_id, customer_id, externalPaymentRef, due } = await paidTwice();
   const own = refund({ attempt_key: due });
   const { refund_ref } = own;
   const sent = { payment_id, key: due, n: 1, result: { refund_ref }, now: Date.now() };
   expect(await recordRefund(graph, testHeader(), sent)).toMatchObject({ refunded: true });
-  expect(await follow(payment_id, theirs, own)).toEqual({ by_others: 0, failed: 0 });
+  expect(await follow(payment_id, externalPaymentRef, own)).toEqual({ by_others: 0, failed: 0 });
   const failed: GatewayRefund = { ...own, state: 'failed', reason: 'lost_or_stolen_card' };
-  expect(await follow(payment_id, theirs, failed)).toEqual({ by_others: 0, failed: 1 });
-  expect(await follow(payment_id, theirs, failed)).toEqual({ by_others: 0, failed: 0 });
+  expect(await follow(payment_id, externalPaymentRef, failed)).toEqual({ by_others: 0, failed: 1 });
+  expect(await follow(payment_id, externalPaymentRef, failed)).toEqual({ by_others: 0, failed: 0 });
   expect(await refundEvents(customer_id)).toMatchObject([
     { type: 'RefundSent', key: due, refund_ref },
     { type: 'RefundFailed', key: due, refund_ref, reason: 'lost_or_stolen_card' },
@@ -78,21 +78,21 @@ test('what others collected and Persona gives back may fail later, too', async (
 });
 
 test('while Persona owes a refund, a person’s that failed does not settle it', async () => {
-  const { payment_id, customer_id, theirs, due } = await paidTwice();
+  const { payment_id, customer_id, externalPaymentRef, due } = await paidTwice();
   const byHand = refund({ state: 'failed' });
-  expect(await follow(payment_id, theirs, byHand)).toEqual({ by_others: 0, failed: 0 });
+  expect(await follow(payment_id, externalPaymentRef, byHand)).toEqual({ by_others: 0, failed: 0 });
   expect(await getObligation(graph, payment_id)).toMatchObject({ refunds_due: [due] });
   expect(await refundEvents(customer_id)).toEqual([]);
 });
 
 test('a refund that failed at once is not told of again when the gateway tells of it', async () => {
-  const { payment_id, customer_id, theirs, due } = await paidTwice();
+  const { payment_id, customer_id, externalPaymentRef, due } = await paidTwice();
   const own = refund({ attempt_key: due, state: 'failed' });
   const { refund_ref } = own;
   const failure = { refused: 'the bank is closed', refund_ref };
   const refused = { payment_id, key: due, n: 1, result: failure, now: Date.now() };
   expect(await recordRefund(graph, testHeader(), refused)).toMatchObject({ refunded: false });
-  expect(await follow(payment_id, theirs, own)).toEqual({ by_others: 0, failed: 0 });
+  expect(await follow(payment_id, externalPaymentRef, own)).toEqual({ by_others: 0, failed: 0 });
   expect(await refundEvents(customer_id)).toMatchObject([{ type: 'RefundFailed', refund_ref }]);
 });
 

@@ -1,14 +1,14 @@
 import type { GatewayRefund } from '../../domain/ports.ts';
-import { settledPaymentKey } from '../../domain/processes.ts';
+import { settledPaymentKey } from '../../domain/workflow-contracts.ts';
 import { REFUND_HAS_FAILED, type RefundOutcome, retryOfRefund } from '../../domain/recovery/refunds.ts';
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
 import type { CommandTx } from '../command-tx.ts';
 import type { Graph, Reader } from '../graph.ts';
 import { getNoticeResult } from './notices.ts';
-import { lockObligation, type ObligationWithAttempts, requireObligation } from './read.ts';
+import { lockObligation, type ObligationWithAttempts, requireObligation } from './read-obligation.ts';
 import { noticeId, type ObligationNode } from './records.ts';
-import { type RefundStanding, readRefundLog } from './refund-log.ts';
+import { type RefundStatus, readRefundHistory } from './refund-history.ts';
 
 /**
  * What of a payment Persona is to give back now: keys as in `RecoveryOverpaid`. @param input.now epoch milliseconds
@@ -20,42 +20,42 @@ export async function getDueRefunds(
 ): Promise<{ customer_id: string; keys: string[] }> {
   const { obligation } = await requireObligation(reader, payment_id);
   const { customer_id, refunds_due = [] } = obligation;
-  const { standings } = await readRefundLog(reader, obligation);
-  return { customer_id, keys: refunds_due.filter((key) => isDue(standings.get(key), now)) };
+  const { statuses } = await readRefundHistory(reader, obligation);
+  return { customer_id, keys: refunds_due.filter((key) => isDue(statuses.get(key), now)) };
 }
 
 /** `n`: the number of the try that is due. */
-export type RefundOrder = { n: number } | RefundOutcome;
+export type NextRefund = { n: number } | RefundOutcome;
 
 /**
  * The next try to give a second success back, or what came of it before. @param input.now epoch milliseconds
  * @throws PersonaError recovery_not_found
  */
-export async function getRefundOrder(
+export async function getNextRefund(
   reader: Reader,
   { payment_id, key, now }: { payment_id: string; key: string; now: number },
-): Promise<RefundOrder> {
+): Promise<NextRefund> {
   const { obligation } = await requireObligation(reader, payment_id);
-  const { standings, sent } = await readRefundLog(reader, obligation);
-  const standing = standings.get(key);
-  return isDue(standing, now) ? { n: standing.tries + 1 } : outcomeOf(standing, sent);
+  const { statuses, sent } = await readRefundHistory(reader, obligation);
+  const status = statuses.get(key);
+  return isDue(status, now) ? { n: status.tries + 1 } : outcomeOf(status, sent);
 }
 
-function isDue(standing: RefundStanding | undefined, now: number): standing is RefundStanding {
-  if (!standing?.owed || standing.settled_by !== undefined || standing.next_at === null) return false;
-  return standing.next_at === undefined || Date.parse(standing.next_at) <= now;
+function isDue(status: RefundStatus | undefined, now: number): status is RefundStatus {
+  if (!status?.owed || status.refunded_by !== undefined || status.next_at === null) return false;
+  return status.next_at === undefined || Date.parse(status.next_at) <= now;
 }
 
 function outcomeOf(
-  standing: RefundStanding | undefined,
+  status: RefundStatus | undefined,
   sent: ReadonlyMap<string, string | undefined>,
 ): RefundOutcome {
-  const { settled_by, reason = 'nothing is to be given back', next_at = null } = standing ?? {};
-  if (settled_by === undefined) return { refunded: false, reason, next_at };
-  return { refunded: true, refund_ref: settled_by, ...noticed(sent.get(settled_by)) };
+  const { refunded_by, reason = 'nothing is to be given back', next_at = null } = status ?? {};
+  if (refunded_by === undefined) return { refunded: false, reason, next_at };
+  return { refunded: true, refund_ref: refunded_by, ...withNotice(sent.get(refunded_by)) };
 }
 
-function noticed(notice: string | undefined): { notice?: string } {
+function withNotice(notice: string | undefined): { notice?: string } {
   return notice === undefined ? {} : { notice };
 }
 
@@ -73,17 +73,17 @@ export function requestRefunds(
     const { payment_id } = input;
     const { obligation } = await lockObligation(tx, payment_id);
     const { customer_id } = obligation;
-    const { standings } = await readRefundLog(tx, obligation);
-    const left = [...standings].filter(([, { settled_by }]) => settled_by === undefined);
-    for (const [key] of left) {
+    const { statuses } = await readRefundHistory(tx, obligation);
+    const remaining = [...statuses].filter(([, { refunded_by }]) => refunded_by === undefined);
+    for (const [key] of remaining) {
       const data = { payment_id, key };
       tx.append({ stream: 'customer', stream_id: customer_id, type: 'RefundRequested', data });
     }
-    return { customer_id, keys: left.map(([key]) => key) };
+    return { customer_id, keys: remaining.map(([key]) => key) };
   });
 }
 
-export interface RefundEnd {
+export interface RecordRefundInput {
   payment_id: string;
   /** As in `RecoveryOverpaid`. */
   key: string;
@@ -101,20 +101,20 @@ export interface RefundEnd {
  * @returns what stands: a webhook may have reported by now that the refund failed later
  * @throws PersonaError recovery_not_found
  */
-export function recordRefund(graph: Graph, header: CommandHeader, end: RefundEnd): Promise<RefundOutcome> {
-  const { payment_id, key, n, result, now } = end;
+export function recordRefund(graph: Graph, header: CommandHeader, input: RecordRefundInput): Promise<RefundOutcome> {
+  const { payment_id, key, n, result, now } = input;
   return runCommand(graph, header, 'recordRefund', { payment_id, key, n }, async (tx) => {
     const { obligation } = await lockObligation(tx, payment_id);
-    const { standings, sent, failed } = await readRefundLog(tx, obligation);
-    const standing = standings.get(key);
+    const { statuses, sent, failed } = await readRefundHistory(tx, obligation);
+    const status = statuses.get(key);
     const { refund_ref = null } = result;
     const known = refund_ref !== null && failed.has(refund_ref);
-    if (!standing?.owed || standing.settled_by !== undefined || known) return outcomeOf(standing, sent);
+    if (!status?.owed || status.refunded_by !== undefined || known) return outcomeOf(status, sent);
     const stream = { stream: 'customer', stream_id: obligation.customer_id } as const;
     if ('refused' in result) {
-      if (standing.tries >= n) return outcomeOf(standing, sent);
+      if (status.tries >= n) return outcomeOf(status, sent);
       const { refused: reason, final = false } = result;
-      const retry = retryOfRefund(now, standing.failing_since, { final });
+      const retry = retryOfRefund(now, status.failing_since, { final });
       const data = { payment_id, key, reason, refund_ref, n, retry };
       tx.append({ ...stream, type: 'RefundFailed', data });
       return { refunded: false, reason, next_at: retry.next_at };
@@ -122,7 +122,7 @@ export function recordRefund(graph: Graph, header: CommandHeader, end: RefundEnd
     const id = noticeId(obligation, 'refund_issued', key);
     // A refund that failed later may have been announced: once is enough.
     const announced = await getNoticeResult(tx, id);
-    const notice = noticed(announced ? undefined : id);
+    const notice = withNotice(announced ? undefined : id);
     const data = { payment_id, key, refund_ref: result.refund_ref, by_others: null, ...notice };
     tx.append({ ...stream, type: 'RefundSent', data });
     return { refunded: true, refund_ref: result.refund_ref, ...notice };
@@ -149,26 +149,26 @@ export function followRefunds(
   return runCommand(graph, header, 'followRefunds', body, async (tx) => {
     const known = await lockObligation(tx, payment_id);
     const { obligation } = known;
-    const log = await readRefundLog(tx, obligation);
+    const history = await readRefundHistory(tx, obligation);
     const stream = { stream: 'customer', stream_id: obligation.customer_id } as const;
     const of = refunds.map((refund) => ({ ...refund, key: keyOf(known, refund, gateway_ref) }));
-    const isCovered = (key: string) => givenBack(of, key) >= (obligation.amount ?? Infinity);
+    const isCovered = (key: string) => refundedAmount(of, key) >= (obligation.amount ?? Infinity);
     const written = { by_others: 0, failed: 0 };
     for (const { refund_ref, amount, currency, state, reason = 'failed', attempt_key, key } of of) {
-      const standing = log.standings.get(key);
-      const open = standing?.owed === true && standing.settled_by === undefined;
+      const status = history.statuses.get(key);
+      const open = status?.owed === true && status.refunded_by === undefined;
       const own = attempt_key === key;
       if (state === 'failed') {
-        if (log.failed.has(refund_ref) || (open && !own)) continue;
-        const owes = standing?.owed === true && !isCovered(key);
-        const retry = owes ? retryOfRefund(now, standing.failing_since) : null;
-        const n = owes && own ? standing.tries + 1 : null;
+        if (history.failed.has(refund_ref) || (open && !own)) continue;
+        const owes = status?.owed === true && !isCovered(key);
+        const retry = owes ? retryOfRefund(now, status.failing_since) : null;
+        const n = owes && own ? status.tries + 1 : null;
         const data = { payment_id, key, reason, refund_ref, n, retry };
         tx.append({ ...stream, type: 'RefundFailed', data });
-        withdrawNotice(tx, obligation, log.sent.get(refund_ref));
+        withdrawNotice(tx, obligation, history.sent.get(refund_ref));
         written.failed += 1;
       } else {
-        if (log.sent.has(refund_ref) || obligation.refunds_due?.includes(key)) continue;
+        if (history.sent.has(refund_ref) || obligation.refunds_due?.includes(key)) continue;
         const data = { payment_id, key, refund_ref, by_others: { amount, currency } };
         const part = open && !isCovered(key);
         tx.append({ ...stream, type: 'RefundSent', data: { ...data, ...(part && { part }) } });
@@ -180,9 +180,9 @@ export function followRefunds(
 }
 
 /** Minor units. */
-function givenBack(refunds: readonly (GatewayRefund & { key: string })[], of: string): number {
-  const standing = refunds.filter(({ key, state }) => key === of && state !== 'failed');
-  return standing.reduce((sum, { amount }) => sum + amount, 0);
+function refundedAmount(refunds: readonly (GatewayRefund & { key: string })[], of: string): number {
+  const status = refunds.filter(({ key, state }) => key === of && state !== 'failed');
+  return status.reduce((sum, { amount }) => sum + amount, 0);
 }
 
 /** Nobody is told any more of a refund that has failed. @param notice - id of the one about it, if there is one */

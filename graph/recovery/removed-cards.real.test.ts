@@ -2,9 +2,9 @@
 
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { fraudReport } from '../../test/fraud.ts';
-import { randomToken, testHeader } from '../../test/graph.ts';
-import { customerWithCards, failureOf, type TestWallet } from '../../test/wallets.ts';
+import { fraudReport } from '../../test/fraud-fixtures.ts';
+import { randomToken, testHeader } from '../../test/test-graph.ts';
+import { customerWithCards, failureOf, type TestWallet } from '../../test/wallet-fixtures.ts';
 import {
   addPaymentMethod,
   applyFraudOutcome,
@@ -13,7 +13,7 @@ import {
   recordVerification,
   removePaymentMethod,
 } from '../index.ts';
-import { recoveryCommands } from './testing.ts';
+import { recoveryCommands } from './recovery-fixtures.ts';
 
 const { graph, policy, claim, open, opened, log } = await recoveryCommands();
 

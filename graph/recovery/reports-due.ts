@@ -1,10 +1,10 @@
 /** Accepted reports that no transaction has recorded: what the sweep sends again. */
 
-import { REPORT_SIGNALS, type Report, type ReportId, type ReportSubject } from '../../domain/processes.ts';
+import { REPORT_SIGNALS, type Report, type ReportId, type ReportSubject } from '../../domain/workflow-contracts.ts';
 import { type CommandHeader, runCommand } from '../command.ts';
 import type { Graph } from '../graph.ts';
 import { dataKeyOf } from '../key-store.ts';
-import { placeOf } from './accepted-reports.ts';
+import { sealedFieldOf } from './accepted-reports.ts';
 
 export interface ReportDue extends ReportId {
   /** What it is about, as `ReportSubject`. */
@@ -68,7 +68,7 @@ export async function openReport(graph: Graph, report: ReportDue): Promise<Repor
   const key = await dataKeyOf(graph, graph, { label: 'CustomerKey', id: report.customer_id });
   if (key === undefined) return undefined;
   const { kind } = report;
-  return { kind, message: JSON.parse(key.open(report.body, ...placeOf(report))) } as Report;
+  return { kind, message: JSON.parse(key.open(report.body, ...sealedFieldOf(report))) } as Report;
 }
 
 const POSTPONE = `
@@ -82,7 +82,7 @@ export async function postponeReports(
   reports: readonly (ReportId & { until: number })[],
 ): Promise<void> {
   await runCommand(graph, header, 'postponeReports', reports, async (tx) => {
-    tx.forget();
+    tx.discardReceipt();
     for (const { kind, event_id, until } of reports)
       tx.send(POSTPONE, { kind, event_id, send_after: new Date(until).toISOString() });
   });

@@ -2,13 +2,13 @@
 
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { settledPaymentKey } from '../../domain/processes.ts';
-import { testHeader } from '../../test/graph.ts';
-import { claimedObligation } from '../../test/obligations.ts';
-import { customerWithCards, failureOf } from '../../test/wallets.ts';
+import { settledPaymentKey } from '../../domain/workflow-contracts.ts';
+import { testHeader } from '../../test/test-graph.ts';
+import { claimedObligation } from '../../test/obligation-fixtures.ts';
+import { customerWithCards, failureOf } from '../../test/wallet-fixtures.ts';
 import { getPaymentMethodToken, removePaymentMethod, updatePaymentMethodStatus } from '../index.ts';
-import { getNoticeMatter, getObligation, getRecovery, openSettled } from './index.ts';
-import { recoveryCommands } from './testing.ts';
+import { getNoticeContext, getObligation, getRecovery, openFromSettlement } from './index.ts';
+import { recoveryCommands } from './recovery-fixtures.ts';
 
 const { graph, policy, open, opened, claim, record, close } = await recoveryCommands();
 
@@ -39,16 +39,16 @@ test('of a settlement that named no payment nobody knows whether the next one is
 test('a payment that settled another obligation of the customer is not given back for this one', async () => {
   const wallet = await customerWithCards(graph, policy, { cards: 2 });
   const [last, now] = [failureOf(wallet), failureOf(wallet)];
-  const theirs = `pi_${randomUUID()}`;
+  const externalPaymentRef = `pi_${randomUUID()}`;
   const settle = ({ payment_id, customer_id }: typeof last, gateway_payment_ref: string) => {
     const settled_at = new Date().toISOString();
     const settlement = { event_id: randomUUID(), payment_id, customer_id, settled_at, gateway_payment_ref };
-    return openSettled(graph, testHeader(), { settlement, policy, now: Date.now(), evidence: 'paid' });
+    return openFromSettlement(graph, testHeader(), { settlement, policy, now: Date.now(), evidence: 'paid' });
   };
   for (const failure of [last, now]) await open(failure);
-  await paidElsewhere(last.payment_id, theirs);
+  await paidElsewhere(last.payment_id, externalPaymentRef);
   await paidElsewhere(now.payment_id, `pi_${randomUUID()}`);
-  expect(await settle(now, theirs)).toMatchObject({ result: 'closed' });
+  expect(await settle(now, externalPaymentRef)).toMatchObject({ result: 'closed' });
 });
 
 test('what a declined attempt taught stays, although the payment succeeded through another one', async () => {
@@ -110,7 +110,7 @@ test('a customer who pays the payment with another method is told of no method o
   expect(recorded).toMatchObject({ attempt: { key, state: 'approved', rule: 'paid_by_another_method' } });
   expect(await defaultOf()).toBe(before);
   const about = { payment_id, notification_id: 'n', template: 'recovered' } as const;
-  expect(await getNoticeMatter(graph, about)).not.toHaveProperty('charged_method');
+  expect(await getNoticeContext(graph, about)).not.toHaveProperty('charged_method');
   const closed = await paidElsewhere(payment_id);
   expect(closed).toMatchObject({ obligation: { outcome: 'recovered' } });
   expect(closed).not.toHaveProperty('obligation.payment_method_id');

@@ -1,16 +1,16 @@
 import type { Policy } from '../../domain/policy.ts';
 import type { Opening, RecoverySnapshot, ReportedFailure } from '../../domain/recovery/claims.ts';
 import type { Reader } from '../graph.ts';
-import { alternativesOf } from '../queries/alternative-payment-methods.ts';
-import { toldOfFailureAt } from './notices.ts';
-import { findObligation, type ObligationWithAttempts } from './read.ts';
+import { getAlternativePaymentMethods } from '../queries/alternative-payment-methods.ts';
+import { notifiedOfFailureAt } from './notices.ts';
+import { findObligation, type ObligationWithAttempts } from './read-obligation.ts';
 import {
   type AttemptNode,
   closedObligation,
   newestReport,
   type ObligationNode,
   ownAttempts,
-  failureOf,
+  failureFromAttempt,
   stoppingDecline,
 } from './records.ts';
 
@@ -21,12 +21,12 @@ export type FailedObligation = ObligationNode &
 /** Everything that a run needs to go on from here. @param now epoch milliseconds */
 export async function snapshotOf(
   reader: Reader,
-  scene: { obligation: FailedObligation; attempts: readonly AttemptNode[]; failure: ReportedFailure },
+  source: { obligation: FailedObligation; attempts: readonly AttemptNode[]; failure: ReportedFailure },
   policy: Policy,
   now: number,
 ): Promise<RecoverySnapshot> {
-  const { obligation, attempts, failure } = scene;
-  const alternatives = await alternativesOf(reader, {
+  const { obligation, attempts, failure } = source;
+  const alternatives = await getAlternativePaymentMethods(reader, {
     customer_id: obligation.customer_id,
     failed_payment_method_id: obligation.failed_payment_method_id,
     policy,
@@ -77,20 +77,20 @@ export async function resumedSnapshot(
   now: number,
 ): Promise<RecoverySnapshot> {
   const deciding = stoppingDecline(attempts) ?? newestReport(attempts);
-  if (!deciding || !isFailed(obligation))
+  if (!deciding || !hasFailure(obligation))
     throw new Error(`obligation ${obligation.payment_id} is open without a failure`);
-  return takenOverSnapshot(reader, { obligation, attempts, failure: failureOf(deciding) }, policy, now);
+  return takenOverSnapshot(reader, { obligation, attempts, failure: failureFromAttempt(deciding) }, policy, now);
 }
 
 /** The same where another run may have notified the customer of the failure already. */
 export async function takenOverSnapshot(
-  ...[reader, scene, policy, now]: Parameters<typeof snapshotOf>
+  ...[reader, source, policy, now]: Parameters<typeof snapshotOf>
 ): Promise<RecoverySnapshot> {
   const [snapshot, told_at] = await Promise.all([
-    snapshotOf(reader, scene, policy, now),
-    toldOfFailureAt(reader, scene.obligation),
+    snapshotOf(reader, source, policy, now),
+    notifiedOfFailureAt(reader, source.obligation),
   ]);
-  return { ...snapshot, ...(told_at === undefined ? {} : { told_at }) };
+  return { ...snapshot, ...(told_at === undefined ? {} : { notified_at: told_at }) };
 }
 
 /**
@@ -105,12 +105,12 @@ export async function resumeRecovery(
 ): Promise<Opening> {
   const found = await findObligation(reader, input.payment_id);
   if (!found) return { result: 'ignored' };
-  if (!isFailed(found.obligation)) {
+  if (!hasFailure(found.obligation)) {
     return { result: 'closed', obligation: closedObligation(found.obligation, found.attempts) };
   }
   return { result: 'unchanged', recovery: await resumedSnapshot(reader, found, input.policy, input.now) };
 }
 
-export function isFailed(obligation: ObligationNode): obligation is FailedObligation {
+export function hasFailure(obligation: ObligationNode): obligation is FailedObligation {
   return obligation.failed_payment_method_id !== undefined && obligation.amount !== undefined;
 }

@@ -3,11 +3,11 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import type { ChargeAnswer } from '../../domain/ports.ts';
-import { recoveryNotificationId, settledPaymentKey } from '../../domain/processes.ts';
+import { recoveryNotificationId, settledPaymentKey } from '../../domain/workflow-contracts.ts';
 import type { RecoverySnapshot } from '../../domain/recovery/claims.ts';
-import { testHeader } from '../../test/graph.ts';
-import { customerWithCards, failureOf } from '../../test/wallets.ts';
-import { claimedObligation } from '../../test/obligations.ts';
+import { testHeader } from '../../test/test-graph.ts';
+import { customerWithCards, failureOf } from '../../test/wallet-fixtures.ts';
+import { claimedObligation } from '../../test/obligation-fixtures.ts';
 import {
   adoptGatewayPayment,
   findRefundsDue,
@@ -21,7 +21,7 @@ import {
   resumeRecovery,
   setRecoveryPaused,
 } from './index.ts';
-import { recoveryCommands } from './testing.ts';
+import { recoveryCommands } from './recovery-fixtures.ts';
 
 const approved: ChargeAnswer = { result: 'approved', charge_ref: 'ch_1' };
 const unknown: ChargeAnswer = { result: 'unknown', reason: 'timeout' };
@@ -52,9 +52,9 @@ test('a second success is owed to the customer until it is given back: the sweep
   const { payment_id, record, settle, key } = await claimedObligation(graph, policy);
   await record(approved);
   expect(await isRefundDue(payment_id)).toBe(false);
-  const theirs = `pi_${randomUUID()}`;
-  await settle(Date.now() + 1_000, theirs);
-  const due = settledPaymentKey(theirs);
+  const externalPaymentRef = `pi_${randomUUID()}`;
+  await settle(Date.now() + 1_000, externalPaymentRef);
+  const due = settledPaymentKey(externalPaymentRef);
   expect(await isRefundDue(payment_id)).toBe(true);
   expect(await resumed(payment_id)).toMatchObject({ state: 'recovered', refunds_due: [due] });
 
@@ -90,9 +90,9 @@ test('what policy leaves to people is not given back by a run that takes over ei
   const { payment_id, record, key } = await claimedObligation(graph, policy);
   await record(unknown);
   await close(payment_id, 'paid_elsewhere');
-  const kept = { ...policy, recovery: { ...policy.recovery, refundDuplicate: false } };
+  const withoutRefunds = { ...policy, recovery: { ...policy.recovery, refundDuplicate: false } };
   const answer = { ...approved, gateway_ref: `pi_${payment_id}` };
-  const at = { policy: kept, now: Date.now() };
+  const at = { policy: withoutRefunds, now: Date.now() };
   const { recorded } = await recordAttempt(graph, testHeader(), { payment_id, key, answer, ...at });
   expect(recorded.overpaid).toBe(true);
   expect(await resumed(payment_id)).not.toHaveProperty('refunds_due');
@@ -168,7 +168,7 @@ test('what the customer was told of this failure is known to a run that takes ov
   const notification_id = recoveryNotificationId(payment_id, opened_at, template);
   const notice = { notification_id, customer_id, payment_id, template, channel: 'email' };
   await finishNotice(graph, testHeader({ caller: NOTICES_CALLER }), notice);
-  const { told_at = 0 } = await resumed(payment_id);
+  const { notified_at: told_at = 0 } = await resumed(payment_id);
   expect(Math.abs(Date.now() - told_at)).toBeLessThan(60_000);
   // Also to one that begins with a further failure.
   const occurred_at = new Date(Date.now() + 1_000).toISOString();

@@ -3,8 +3,8 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import type { DeclineCodes } from '../../domain/decline/codes.ts';
-import { randomToken, testHeader } from '../../test/graph.ts';
-import { customerWithCards, failureOf, type TestWallet } from '../../test/wallets.ts';
+import { randomToken, testHeader } from '../../test/test-graph.ts';
+import { customerWithCards, failureOf, type TestWallet } from '../../test/wallet-fixtures.ts';
 import {
   addPaymentMethod,
   followPaymentMethod,
@@ -12,8 +12,8 @@ import {
   removePaymentMethod,
   updatePaymentMethodStatus,
 } from '../index.ts';
-import { rereadRecovery } from './index.ts';
-import { recoveryCommands } from './testing.ts';
+import { refreshRecovery } from './index.ts';
+import { recoveryCommands } from './recovery-fixtures.ts';
 
 const { graph, policy, claim, close, opened, record } = await recoveryCommands();
 
@@ -22,7 +22,7 @@ const LATER = { decline_code: 'insufficient_funds' };
 const FIX = { decline_code: 'incorrect_cvc' };
 const AUTH = { decline_code: 'authentication_required' };
 const HARD = { network: 'mastercard', network_code: '57' } as const;
-const GONE = { code: 'resource_missing' };
+const UNKNOWN_TOKEN = { code: 'resource_missing' };
 
 /** Four cards; the failed one first. `numbers` names which are one card. */
 const wallet = (numbers: readonly string[]) => {
@@ -37,7 +37,7 @@ const decline = async (payment_id: string, method: string, codes: DeclineCodes, 
 };
 
 /** The customer, signed in, adds the card again, under a new token. */
-async function enterAgain({ customer_id }: TestWallet, instrument_fingerprint: string): Promise<string> {
+async function reenterCard({ customer_id }: TestWallet, instrument_fingerprint: string): Promise<string> {
   const token = randomToken();
   const method = { type: 'card' as const, token, off_session_consent: true };
   const { payment_method_id } = await addPaymentMethod(graph, testHeader(), {
@@ -62,7 +62,7 @@ const numberOf = async (method: string): Promise<string> => {
 
 /** What a waiting recovery finds that may be charged. */
 const found = async (payment_id: string) =>
-  (await rereadRecovery(graph, { payment_id, policy, now: Date.now() })).methods.map(
+  (await refreshRecovery(graph, { payment_id, policy, now: Date.now() })).methods.map(
     ({ payment_method_id }) => payment_method_id,
   );
 
@@ -100,7 +100,7 @@ test('a token that the gateway does not know says nothing of its card: the twin 
   const customer = await wallet(['', 'b', 'b']);
   const [, twin, alternative] = customer.methods as [string, string, string];
   const { payment_id } = await opened(failureOf(customer));
-  await decline(payment_id, alternative, GONE);
+  await decline(payment_id, alternative, UNKNOWN_TOKEN);
   expect(await claim(payment_id, twin)).toMatchObject({ result: 'claimed' });
 });
 
@@ -122,39 +122,39 @@ test.each([
   const customer = await wallet(['a', 'b']);
   const failure = failureOf(customer, { decline_code: undefined, ...codes });
   const { payment_id } = await opened(failure);
-  const again = await enterAgain(customer, await numberOf(customer.methods[0] as string));
-  expect((await found(payment_id)).includes(again)).toBe(charged);
-  expect(await claim(payment_id, again)).toMatchObject(charged ? { result: 'claimed' } : SAME_CARD);
+  const reentered = await reenterCard(customer, await numberOf(customer.methods[0] as string));
+  expect((await found(payment_id)).includes(reentered)).toBe(charged);
+  expect(await claim(payment_id, reentered)).toMatchObject(charged ? { result: 'claimed' } : SAME_CARD);
 });
 
 test('after it declined once more, the token that is newer goes on, and the older one does not', async () => {
   const customer = await wallet(['a', 'a']);
   const [failed] = customer.methods as [string];
   const { payment_id } = await opened(failureOf(customer, FIX));
-  const again = await enterAgain(customer, await numberOf(failed));
-  await decline(payment_id, again, LATER);
-  expect(await claim(payment_id, again, 2)).toMatchObject({ result: 'claimed' });
+  const reentered = await reenterCard(customer, await numberOf(failed));
+  await decline(payment_id, reentered, LATER);
+  expect(await claim(payment_id, reentered, 2)).toMatchObject({ result: 'claimed' });
 });
 
 test('where the token that goes on by its schedule has left the wallet, the card entered again takes its place', async () => {
   const customer = await wallet(['a', 'a']);
   const [failed, before] = customer.methods as [string, string];
   const { payment_id } = await opened(failureOf(customer, LATER));
-  const again = await enterAgain(customer, await numberOf(failed));
-  expect(await claim(payment_id, again)).toEqual(SAME_CARD);
+  const reentered = await reenterCard(customer, await numberOf(failed));
+  expect(await claim(payment_id, reentered)).toEqual(SAME_CARD);
   const { customer_id } = customer;
   await removePaymentMethod(graph, testHeader(), { customer_id, payment_method_id: failed, by: 'customer' });
-  expect(await found(payment_id)).toEqual([again]);
+  expect(await found(payment_id)).toEqual([reentered]);
   expect(await claim(payment_id, before)).toEqual(SAME_CARD);
-  expect(await claim(payment_id, again)).toMatchObject({ result: 'claimed' });
+  expect(await claim(payment_id, reentered)).toMatchObject({ result: 'claimed' });
 });
 
 test('a card that is forbidden is not charged, however often its customer enters it', async () => {
   const customer = await wallet(['a', 'b']);
   const codes = { decline_code: 'expired_card', advice_code: 'do_not_try_again' };
   const { payment_id } = await opened(failureOf(customer, codes));
-  const again = await enterAgain(customer, await numberOf(customer.methods[0] as string));
-  expect(await claim(payment_id, again)).toMatchObject({
+  const reentered = await reenterCard(customer, await numberOf(customer.methods[0] as string));
+  expect(await claim(payment_id, reentered)).toMatchObject({
     result: 'refused',
     rule: expect.stringContaining('never_again:'),
   });

@@ -1,12 +1,12 @@
 /** A reported failure as the graph keeps it, and as a recovery decides by it. */
 
-import { reportedAttemptKey } from '../../domain/processes.ts';
+import { reportedAttemptKey } from '../../domain/workflow-contracts.ts';
 import type { ReportedFailure } from '../../domain/recovery/claims.ts';
-import { applyDecline, detailsOf } from './apply-decline.ts';
-import type { Scene, Use } from './opening-scene.ts';
+import { applyDecline, declineDetails } from './apply-decline.ts';
+import type { OpeningContext, ReportRelevance } from './opening-context.ts';
 
 /** The failure as an attempt that others made, and what its class does to the method. */
-export function writeReport({ tx, input, customer, wallet, decision, method }: Scene, use: Use): void {
+export function writeReport({ tx, input, customer, wallet, decision, method }: OpeningContext, relevance: ReportRelevance): void {
   const { failure } = input;
   const state = failure.status ?? 'declined';
   tx.append({
@@ -30,17 +30,17 @@ export function writeReport({ tx, input, customer, wallet, decision, method }: S
       payment_ref: null,
       attempted_at: failure.occurred_at,
       resolved_at: state === 'declined' ? failure.occurred_at : null,
-      ...detailsOf(decision),
+      ...declineDetails(decision),
     },
   });
   // An outcome that is not known teaches nothing about the method yet.
   if (state !== 'declined') return;
   // Details that were wrong then may have been corrected since.
-  if (use === 'lesson' && decision.class === 'FIX') return;
+  if (relevance === 'lesson' && decision.class === 'FIX') return;
   applyDecline(wallet, method.payment_method_id, decision, failure.occurred_at);
 }
 
-export function reportOf({ input, decision, method }: Scene): ReportedFailure {
+export function failureFromReport({ input, decision, method }: OpeningContext): ReportedFailure {
   const { failure } = input;
   return {
     event_id: failure.event_id,
@@ -49,7 +49,7 @@ export function reportOf({ input, decision, method }: Scene): ReportedFailure {
     class: decision.class,
     rule: decision.rule,
     ...(decision.code ? { code: decision.code } : {}),
-    tell_chimera: decision.tellChimera,
+    notify_chimera: decision.notifyChimera,
     ...(decision.notBefore === undefined ? {} : { not_before: decision.notBefore }),
     occurred_at: failure.occurred_at,
   };

@@ -1,4 +1,4 @@
-import { invalid } from '../../domain/errors.ts';
+import { validationError } from '../../domain/errors.ts';
 import type { AddableRelationship } from '../../domain/relationships.ts';
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
@@ -32,10 +32,10 @@ export async function addRelationship(
   header: CommandHeader,
   input: NewRelationship,
 ): Promise<AddedRelationship> {
-  return runCommand(graph, header, 'addRelationship', input, (tx) => ADD[input.type](tx, input));
+  return runCommand(graph, header, 'addRelationship', input, (tx) => ADD_BY_TYPE[input.type](tx, input));
 }
 
-const ADD: Readonly<
+const ADD_BY_TYPE: Readonly<
   Record<AddableRelationship, (tx: CommandTx, ends: NewRelationship) => Promise<AddedRelationship>>
 > = {
   async LOGGED_IN_FROM(tx, { source_id: customerId, target_id: deviceId }) {
@@ -64,7 +64,7 @@ const ADD: Readonly<
 
   async POSSIBLY_SAME_AS(tx, { source_id, target_id }) {
     if (source_id === target_id)
-      throw invalid([{ field: 'target_id', message: 'must be another customer than source_id' }]);
+      throw validationError([{ field: 'target_id', message: 'must be another customer than source_id' }]);
     const [first = '', second = ''] = [source_id, target_id].sort();
     await Promise.all([tx.lockCustomer(first), tx.lockCustomer(second)]);
     const [known] = await tx.run(IS_SUGGESTED, { source_id, target_id });

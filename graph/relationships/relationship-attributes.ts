@@ -13,7 +13,7 @@ export interface RelationshipRef {
 export type AttributeValue = string | number | boolean | string[];
 
 /** What an edge shows (specification: graph, 'Edges'): not what its indexes and commands keep on it. */
-const SHOWN: Readonly<Record<RelationshipType, readonly string[]>> = {
+const VISIBLE_ATTRIBUTES: Readonly<Record<RelationshipType, readonly string[]>> = {
   HAS_PAYMENT_METHOD: [
     'first_used',
     'last_used',
@@ -37,11 +37,11 @@ const SHOWN: Readonly<Record<RelationshipType, readonly string[]>> = {
 
 const QUERIES = Object.fromEntries(
   Object.entries(RELATIONSHIP_ENDS).map(([type, [source, target]]) => {
-    const idOfTarget = target === 'Obligation' ? 'payment_id' : 'id';
+    const targetIdProperty = target === 'Obligation' ? 'payment_id' : 'id';
     return [
       type,
       `MATCH (source:${source} {id: $source_id})
-       MATCH (target:${target} {${idOfTarget}: $target_id})
+       MATCH (target:${target} {${targetIdProperty}: $target_id})
        MATCH (source)-[r:${type}]->(target)
        RETURN properties(r) AS properties, target.changed_seq AS changed_seq`,
     ];
@@ -65,6 +65,6 @@ export async function getRelationshipAttributes(
     throw new PersonaError('relationship_not_found', `there is no ${type} from ${source_id} to ${target_id}`);
   }
   const { properties, changed_seq } = row;
-  const shown = SHOWN[type].filter((name) => name in properties).map((name) => [name, properties[name]]);
-  return withoutNulls({ attributes: Object.fromEntries(shown), changed_seq });
+  const visible = VISIBLE_ATTRIBUTES[type].filter((name) => name in properties).map((name) => [name, properties[name]]);
+  return withoutNulls({ attributes: Object.fromEntries(visible), changed_seq });
 }

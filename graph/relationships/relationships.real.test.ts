@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { readPolicy } from '../../platform/policy.ts';
-import { onboardingRequest, randomEmail, testGraph, testHeader } from '../../test/graph.ts';
-import { customerWithCards } from '../../test/wallets.ts';
+import { onboardingRequest, randomEmail, testGraph, testHeader } from '../../test/test-graph.ts';
+import { customerWithCards } from '../../test/wallet-fixtures.ts';
 import {
   addAddress,
   addDigitalIdentifier,
@@ -33,10 +33,10 @@ const attributesOf = async (edge: RelationshipRef) =>
 async function walletOf(cards: number) {
   const { customer_id, methods } = await customerWithCards(graph, policy, { cards });
   const [device] = await getDevices(graph, { customer_id });
-  const held = methods.map(
+  const methodEdges = methods.map(
     (target_id): RelationshipRef => ({ source_id: customer_id, type: 'HAS_PAYMENT_METHOD', target_id }),
   );
-  const [first, second] = held as [RelationshipRef, RelationshipRef];
+  const [first, second] = methodEdges as [RelationshipRef, RelationshipRef];
   return { customer_id, device_id: String(device?.device_id), first, second };
 }
 
@@ -56,19 +56,19 @@ test('an edge may be added between what is there, once', async () => {
   const use = { source_id: first.target_id, type: 'USED_ON', target_id: tablet } as const;
   expect(await addRelationship(graph, testHeader(), use)).toMatchObject({ added: true });
   expect(await addRelationship(graph, testHeader(), use)).toMatchObject({ added: false });
-  const stranger = await walletOf(1);
-  const foreign = { ...use, target_id: stranger.device_id };
+  const unrelated = await walletOf(1);
+  const foreign = { ...use, target_id: unrelated.device_id };
   await expect(addRelationship(graph, testHeader(), foreign)).rejects.toMatchObject({
     type: 'device_not_found',
   });
 });
 
 test('two who may be one: suggested once, whoever suggests it, and decided by a person once', async () => {
-  const [one, two] = [await newCustomer(), await newCustomer()];
-  const match = { source_id: one, type: 'POSSIBLY_SAME_AS', target_id: two } as const;
+  const [firstId, secondId] = [await newCustomer(), await newCustomer()];
+  const match = { source_id: firstId, type: 'POSSIBLY_SAME_AS', target_id: secondId } as const;
   await addRelationship(graph, testHeader(), match);
-  const back = { ...match, source_id: two, target_id: one };
-  expect(await addRelationship(graph, testHeader(), back)).toMatchObject({ added: false });
+  const reversed = { ...match, source_id: secondId, target_id: firstId };
+  expect(await addRelationship(graph, testHeader(), reversed)).toMatchObject({ added: false });
   expect(await attributesOf(match)).toMatchObject({
     status: 'suggested',
     score: 0.5,
@@ -76,8 +76,8 @@ test('two who may be one: suggested once, whoever suggests it, and decided by a 
   });
   const decide = (status: 'confirmed' | 'rejected') =>
     resolveIdentityMatch(graph, testHeader(), {
-      customer_id: two,
-      other_customer_id: one,
+      customer_id: secondId,
+      other_customer_id: firstId,
       status,
       reason: 'test',
     });
@@ -86,7 +86,7 @@ test('two who may be one: suggested once, whoever suggests it, and decided by a 
   await expect(decide('confirmed')).rejects.toMatchObject({ type: 'illegal_transition' });
   await expect(set(match, 'status', 'confirmed')).rejects.toMatchObject({ type: 'illegal_transition' });
   expect(await addRelationship(graph, testHeader(), match)).toMatchObject({ added: false });
-  await expect(addRelationship(graph, testHeader(), { ...match, target_id: one })).rejects.toMatchObject({
+  await expect(addRelationship(graph, testHeader(), { ...match, target_id: firstId })).rejects.toMatchObject({
     type: 'invalid_argument',
   });
 });
@@ -138,8 +138,8 @@ test('what no allow list names, no value of its kind, and no such edge are refus
   await expect(getRelationshipAttributes(graph, owes)).rejects.toMatchObject({
     type: 'relationship_not_found',
   });
-  const stranger = { ...first, source_id: await newCustomer() };
-  await expect(set(stranger, 'is_default', 'true')).rejects.toMatchObject({ type: 'relationship_not_found' });
+  const unrelated = { ...first, source_id: await newCustomer() };
+  await expect(set(unrelated, 'is_default', 'true')).rejects.toMatchObject({ type: 'relationship_not_found' });
 });
 
 test('the allowed properties change with all that follows from it', async () => {

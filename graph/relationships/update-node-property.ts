@@ -1,6 +1,6 @@
-import { check, type FieldReader } from '../../domain/checks.ts';
-import { invalid } from '../../domain/errors.ts';
-import { LOCALE, NAME, SEGMENT } from '../../domain/onboarding-fields.ts';
+import { validate, type FieldReader } from '../../domain/validation.ts';
+import { validationError } from '../../domain/errors.ts';
+import { LOCALE, SHORT_TEXT, SEGMENT } from '../../domain/onboarding-fields.ts';
 import { EDITABLE_PROPERTIES, type EditableLabel } from '../../domain/relationships.ts';
 import { AddressBook, readAddresses } from '../addresses/addresses.ts';
 import type { CommandHeader } from '../command.ts';
@@ -45,16 +45,16 @@ export async function updateNodeProperty(
     const customerId = label === 'Customer' ? id : await ownerOf(tx, label, id);
     const customer = await tx.lockCustomer(customerId);
     const before = customer.version;
-    await EDIT[label](tx, { ...input, customer }, value);
+    await EDIT_BY_LABEL[label](tx, { ...input, customer }, value);
     const version = tx.versionOf(customerId);
     return { changed: version !== before, version };
   });
 }
 
-type Scene = PropertyChange & { customer: CustomerNode };
-type Edit = (tx: CommandTx, scene: Scene, value: string | boolean) => Promise<void>;
+type EditContext = PropertyChange & { customer: CustomerNode };
+type Edit = (tx: CommandTx, context: EditContext, value: string | boolean) => Promise<void>;
 
-const EDIT: Readonly<Record<EditableLabel, Edit>> = {
+const EDIT_BY_LABEL: Readonly<Record<EditableLabel, Edit>> = {
   async Customer(tx, { id, property, customer, expected_version }, value) {
     requireVersion(`customer ${id}`, customer.changed_seq, expected_version);
     if (customer[property as 'segment' | 'locale'] !== value) {
@@ -79,8 +79,8 @@ const EDIT: Readonly<Record<EditableLabel, Edit>> = {
   },
 
   async DigitalIdentifier(tx, { id, customer, expected_version }, value) {
-    const own = await readIdentifiers(tx, customer.id);
-    const { is_verified } = requireIdentifier(own, customer.id, id);
+    const existing = await readIdentifiers(tx, customer.id);
+    const { is_verified } = requireIdentifier(existing, customer.id, id);
     requireVersion(`the profile of customer ${customer.id}`, customer.changed_seq, expected_version);
     if (value === true && !is_verified) await markVerified(tx, customer.id, id);
     if (value === false && is_verified) {
@@ -92,19 +92,19 @@ const EDIT: Readonly<Record<EditableLabel, Edit>> = {
 
 /** @throws PersonaError invalid_argument, card_number_refused */
 function readValue(input: PropertyChange): string | boolean {
-  const checked = check(input, (fields) => {
+  const checked = validate(input, (fields) => {
     const allowed: readonly string[] = EDITABLE_PROPERTIES[input.label];
-    if (allowed.includes(input.property)) return readKind(fields, input.property);
+    if (allowed.includes(input.property)) return readTypedValue(fields, input.property);
     fields.refuse('property', `must be one of ${allowed.join(', ')}`);
     return '';
   });
-  if (!checked.ok) throw invalid(checked.problems, checked.type);
+  if (!checked.ok) throw validationError(checked.problems, checked.type);
   return checked.value;
 }
 
-function readKind(fields: FieldReader, property: string): string | boolean {
+function readTypedValue(fields: FieldReader, property: string): string | boolean {
   if (property === 'segment') return fields.requiredText('value', SEGMENT).toUpperCase();
   if (property === 'locale') return fields.requiredText('value', LOCALE).replaceAll('_', '-');
-  if (property === 'brand') return fields.requiredText('value', NAME);
+  if (property === 'brand') return fields.requiredText('value', SHORT_TEXT);
   return fields.requiredOneOf('value', ['true', 'false']) === 'true';
 }

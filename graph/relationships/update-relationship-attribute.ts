@@ -1,5 +1,5 @@
-import { check, type FieldReader } from '../../domain/checks.ts';
-import { invalid } from '../../domain/errors.ts';
+import { validate, type FieldReader } from '../../domain/validation.ts';
+import { validationError } from '../../domain/errors.ts';
 import {
   EDITABLE_ATTRIBUTES,
   RELATIONSHIP_TIMES,
@@ -52,10 +52,10 @@ export async function updateRelationshipAttribute(
         customer_id: source_id,
         other_customer_id: target_id,
         status: value as 'confirmed' | 'rejected',
-        reason: CHANGED,
+        reason: MANUAL_CHANGE,
       });
     else if (type === 'HAS_PAYMENT_METHOD' && attribute !== 'last_used')
-      await changeHolding(tx, customerId, target_id, attribute, value === true);
+      await changeMethodAttribute(tx, customerId, target_id, attribute, value === true);
     else if (String(value) > String(attributes[attribute] ?? ''))
       tx.append({
         stream: 'customer',
@@ -74,10 +74,10 @@ export async function updateRelationshipAttribute(
   });
 }
 
-const CHANGED = 'changed by hand';
+const MANUAL_CHANGE = 'changed by hand';
 
 /** The wallet's own rules hold: a default is active and proven, and there is one as long as there can be. */
-async function changeHolding(
+async function changeMethodAttribute(
   tx: CommandTx,
   customerId: string,
   paymentMethodId: string,
@@ -87,31 +87,31 @@ async function changeHolding(
   const wallet = await openWallet(tx, customerId);
   if (attribute === 'off_session_consent')
     wallet.setConsent(paymentMethodId, wanted, 'service', tx.header.occurredAt);
-  else if (wanted) wallet.makeDefault(paymentMethodId, CHANGED);
+  else if (wanted) wallet.makeDefault(paymentMethodId, MANUAL_CHANGE);
   else if (wallet.find(paymentMethodId).is_default)
-    throw invalid([{ field: 'value', message: 'must be true: make another method the default instead' }]);
+    throw validationError([{ field: 'value', message: 'must be true: make another method the default instead' }]);
 }
 
 /** @throws PersonaError invalid_argument, with every problem at once */
 function readValue(input: AttributeChange): string | boolean {
-  const checked = check(input, (fields) => {
+  const checked = validate(input, (fields) => {
     const { type, attribute } = input;
     const allowed = EDITABLE_ATTRIBUTES[type];
     if (!allowed.includes(attribute)) {
-      const names =
+      const problem =
         allowed.length === 0 ? `none of ${type} may be changed` : `must be one of ${allowed.join(', ')}`;
-      fields.refuse('attribute', names);
+      fields.refuse('attribute', problem);
       return '';
     }
-    return readKind(fields, type, attribute);
+    return readTypedValue(fields, type, attribute);
   });
-  if (!checked.ok) throw invalid(checked.problems, checked.type);
+  if (!checked.ok) throw validationError(checked.problems, checked.type);
   return checked.value;
 }
 
-function readKind(fields: FieldReader, type: RelationshipType, attribute: string): string | boolean {
+function readTypedValue(fields: FieldReader, type: RelationshipType, attribute: string): string | boolean {
   if (type === 'POSSIBLY_SAME_AS') return fields.requiredOneOf('value', ['confirmed', 'rejected']);
-  const time = Object.entries(RELATIONSHIP_TIMES).find(([one]) => one === type)?.[1];
+  const time = Object.entries(RELATIONSHIP_TIMES).find(([candidate]) => candidate === type)?.[1];
   if (attribute === time) return fields.requiredTimestamp('value');
   return fields.requiredOneOf('value', ['true', 'false']) === 'true';
 }

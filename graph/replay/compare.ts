@@ -47,13 +47,13 @@ function compareProperties(where: string, wanted: Properties, found: Properties,
   return [...names].flatMap((property) => {
     // A property that is null and one that is not there are the same to Neo4j.
     const [expected, present] = [wanted[property] ?? null, found[property] ?? null];
-    if (EXEMPT.has(`${label}.${property}`) || same(expected, present)) return [];
+    if (EXEMPT.has(`${label}.${property}`) || isSame(expected, present)) return [];
     if (PERSONAL.has(`${label}.${property}`))
       return [{ where, property, expected: '[personal data]', found: '[other personal data]' }];
     return [{ where, property, expected, found: present }];
   });
 }
 
-function same(expected: unknown, found: unknown): boolean {
+function isSame(expected: unknown, found: unknown): boolean {
   return expected instanceof BlindValue ? expected.equals(found) : isDeepStrictEqual(expected, found);
 }

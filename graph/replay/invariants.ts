@@ -1,11 +1,11 @@
 /** What must hold between nodes (specification: graph, 'Invariants'), whatever the log says. */
 
 import { isDisputed } from '../../domain/disputes.ts';
-import { attemptKey } from '../../domain/processes.ts';
+import { attemptKey } from '../../domain/workflow-contracts.ts';
 import { mayBeDefault } from '../../domain/wallet.ts';
 import { UNRESOLVED } from '../recovery/records.ts';
 import { type Difference, type GraphModel, LABELS, type Properties, splitRef } from './model.ts';
-import { brokenRules } from './rules.ts';
+import { brokenRules } from './property-rules.ts';
 
 /** Every rule that a part of the live graph breaks. */
 export function brokenInvariants(live: GraphModel): Difference[] {
@@ -15,10 +15,10 @@ export function brokenInvariants(live: GraphModel): Difference[] {
 function propertyRules(live: GraphModel): Difference[] {
   return LABELS.flatMap((label) =>
     nodesOf(live, label).flatMap(([where, node]) =>
-      brokenRules(label, node).map(({ property, says }) => ({
+      brokenRules(label, node).map(({ property, description }) => ({
         where,
         property,
-        expected: says,
+        expected: description,
         found: node[property] ?? null,
       })),
     ),
@@ -29,34 +29,34 @@ function propertyRules(live: GraphModel): Difference[] {
 function defaults(live: GraphModel): Difference[] {
   return nodesOf(live, 'Customer').flatMap(([customer]) => {
     const wallet = live.edgesFrom(customer, 'HAS_PAYMENT_METHOD');
-    const may = ({ to, properties }: (typeof wallet)[number]) =>
+    const isEligible = ({ to, properties }: (typeof wallet)[number]) =>
       mayBeDefault({ ...live.nodes.get(to), ...properties } as Parameters<typeof mayBeDefault>[0]);
-    const chosen = wallet.filter(({ properties }) => properties.is_default === true);
-    const wrong = chosen.filter((edge) => !may(edge));
-    const wanted = wallet.some(may) ? 1 : 0;
+    const currentDefaults = wallet.filter(({ properties }) => properties.is_default === true);
+    const invalidDefaults = currentDefaults.filter((edge) => !isEligible(edge));
+    const expectedCount = wallet.some(isEligible) ? 1 : 0;
     return [
       ...wallet
-        .filter(({ properties }) => !isMarkedRightly(properties))
+        .filter(({ properties }) => !isDisputeMarkCorrect(properties))
         .map((edge) => ({
           where: edge.to,
           property: 'rule',
           expected: 'disputed, exactly if one of its disputes stands',
           found: JSON.stringify([edge.properties.disputed ?? null, edge.properties.disputes ?? []]),
         })),
-      ...wrong.map((edge) => ({
+      ...invalidDefaults.map((edge) => ({
         where: edge.to,
         property: 'rule',
         expected: 'a default is active and proven',
         found: `default, ${live.nodes.get(edge.to)?.status}, ${edge.properties.proven ? 'proven' : 'not proven'}${edge.properties.disputed === true ? ', disputed' : ''}`,
       })),
-      ...(chosen.length === wanted || wrong.length > 0
+      ...(currentDefaults.length === expectedCount || invalidDefaults.length > 0
         ? []
-        : [{ where: customer, property: 'number of defaults', expected: wanted, found: chosen.length }]),
+        : [{ where: customer, property: 'number of defaults', expected: expectedCount, found: currentDefaults.length }]),
     ];
   });
 }
 
-function isMarkedRightly({ disputed, disputes }: Properties): boolean {
+function isDisputeMarkCorrect({ disputed, disputes }: Properties): boolean {
   return (disputed === true) === isDisputed((disputes ?? []) as string[]);
 }
 
@@ -91,7 +91,7 @@ function obligations(live: GraphModel): Difference[] {
         `${state}, closed_at ${String(obligation.closed_at)}`,
       ],
     ];
-    return broken(where, rules);
+    return violations(where, rules);
   });
 }
 
@@ -99,9 +99,9 @@ function attempts(live: GraphModel): Difference[] {
   return nodesOf(live, 'ChargeAttempt').flatMap(([where, attempt]) => {
     const { key, n, payment_id, payment_method_id, state, source, overpaid, resolved_at } = attempt;
     const own = source === 'recovery';
-    const named = attemptKey(String(payment_id), String(payment_method_id), Number(n));
-    return broken(where, [
-      [!own || key === named, `the key of its payment, method and number: ${named}`, String(key)],
+    const expectedKey = attemptKey(String(payment_id), String(payment_method_id), Number(n));
+    return violations(where, [
+      [!own || key === expectedKey, `the key of its payment, method and number: ${expectedKey}`, String(key)],
       [overpaid !== true || state === 'approved', 'overpaid only if approved', String(state)],
       [
         !own || isUnresolved(attempt) === !resolved_at,
@@ -114,7 +114,7 @@ function attempts(live: GraphModel): Difference[] {
 
 const isUnresolved = ({ state }: Properties) => (UNRESOLVED as readonly unknown[]).includes(state);
 
-function broken(
+function violations(
   where: string,
   rules: readonly [holds: boolean, expected: string, found: string][],
 ): Difference[] {

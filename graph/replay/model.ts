@@ -91,7 +91,7 @@ export class GraphModel {
   readonly nodes = new Map<NodeRef, Properties>();
   readonly edges = new Map<EdgeRef, Edge>();
   /** What did not fit while it was built: an event that tells of something that was never there. */
-  readonly misfits: Difference[] = [];
+  readonly inconsistencies: Difference[] = [];
   /** What is being applied, for `misfits`. */
   cause = '';
 
@@ -107,7 +107,7 @@ export class GraphModel {
   }
 
   createNode(ref: NodeRef, properties: Properties): void {
-    if (this.nodes.has(ref)) this.#twice(ref);
+    if (this.nodes.has(ref)) this.#duplicate(ref);
     this.nodes.set(ref, properties);
   }
 
@@ -119,7 +119,7 @@ export class GraphModel {
 
   createEdge(from: NodeRef, type: string, to: NodeRef, properties: Properties = {}): void {
     const ref = edgeRef(from, type, to);
-    if (this.edges.has(ref)) this.#twice(ref);
+    if (this.edges.has(ref)) this.#duplicate(ref);
     this.edges.set(ref, { from, type, to, properties });
   }
 
@@ -129,12 +129,12 @@ export class GraphModel {
 
   #missing(ref: string): undefined {
     const expected = `${ref} was created by an earlier event`;
-    this.misfits.push({ where: this.cause, property: 'data', expected, found: 'it was not' });
+    this.inconsistencies.push({ where: this.cause, property: 'data', expected, found: 'it was not' });
     return undefined;
   }
 
-  #twice(ref: string): void {
+  #duplicate(ref: string): void {
     const expected = `${ref} is new`;
-    this.misfits.push({ where: this.cause, property: 'data', expected, found: 'it was there before' });
+    this.inconsistencies.push({ where: this.cause, property: 'data', expected, found: 'it was there before' });
   }
 }

@@ -2,7 +2,7 @@ import type { EventData, RecordedEvent, StreamKind } from '../../domain/events.t
 import { upcast } from '../../domain/upcast.ts';
 import type { DataKey } from '../../security/data-key.ts';
 import type { Graph } from '../graph.ts';
-import { dataKeyOf, whyUnreadable } from '../key-store.ts';
+import { dataKeyOf, unreadableReason } from '../key-store.ts';
 import type { Fold } from './folds/fold.ts';
 import { FOLDS } from './folds/index.ts';
 import { GraphModel, type Label, nodeRef } from './model.ts';
@@ -33,7 +33,7 @@ export async function readKey(graph: Graph, { kind, id }: Stream): Promise<DataK
   try {
     return (await dataKeyOf(graph, graph, { label, id })) ?? 'there is none';
   } catch (error) {
-    return whyUnreadable(error);
+    return unreadableReason(error);
   }
 }
 
@@ -50,7 +50,7 @@ export function replay(
   const model = new GraphModel();
   if (typeof key === 'string') {
     if (events.length > 0)
-      model.misfits.push({
+      model.inconsistencies.push({
         where: `${LABEL_OF[kind]}Key/${id}`,
         property: 'exists',
         expected: 'a key that opens the stream',
@@ -62,7 +62,7 @@ export function replay(
     model.cause = `PersonaEvent/${id}#${event.seq}`;
     const expected = (events[index - 1]?.seq ?? 0) + 1;
     if (event.seq !== expected)
-      model.misfits.push({ where: model.cause, property: 'seq', expected, found: event.seq });
+      model.inconsistencies.push({ where: model.cause, property: 'seq', expected, found: event.seq });
     apply(model, event, { key, blindIndex: graph.blindIndex });
   }
   const node = model.nodes.get(nodeRef(LABEL_OF[kind], id));
@@ -81,10 +81,10 @@ function apply<T extends keyof EventData>(
   event: StoredEvent,
   secrets: Parameters<Fold<T>>[2],
 ): void {
-  const misfit = (property: string, expected: unknown, found: unknown) =>
-    model.misfits.push({ where: model.cause, property, expected, found });
+  const addInconsistency = (property: string, expected: unknown, found: unknown) =>
+    model.inconsistencies.push({ where: model.cause, property, expected, found });
   if (!Object.hasOwn(FOLDS, event.type)) {
-    misfit('type', 'a type that this version knows', event.type);
+    addInconsistency('type', 'a type that this version knows', event.type);
     return;
   }
   const fold = FOLDS[event.type] as Fold<T>;
@@ -92,6 +92,6 @@ function apply<T extends keyof EventData>(
     fold(model, readEvent<T>(event), secrets);
   } catch (error) {
     // Ciphertext that the key does not open, text that is no JSON, a time that is none: this event alone is broken.
-    misfit('data', `data of ${event.type}`, error instanceof Error ? error.message : String(error));
+    addInconsistency('data', `data of ${event.type}`, error instanceof Error ? error.message : String(error));
   }
 }

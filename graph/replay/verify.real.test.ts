@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readPolicy } from '../../platform/policy.ts';
-import { openTestGraph, runCypher, testHeader } from '../../test/graph.ts';
+import { openTestGraph, runCypher, testHeader } from '../../test/test-graph.ts';
 import type { Graph } from '../graph.ts';
 import { updateDeviceTrustScore } from '../index.ts';
 import { FOLDS } from './folds/index.ts';
 import type { Difference } from './model.ts';
-import { fullLife, type Life } from './testing.ts';
+import { createCustomerHistory, type CustomerHistory } from './history-fixtures.ts';
 import { verifyCustomer } from './verify.ts';
 
 const policy = readPolicy();
@@ -21,16 +21,16 @@ afterAll(async () => {
 const TYPES = 'MATCH (e:PersonaEvent) WHERE e.stream_id IN $streams RETURN collect(DISTINCT e.type) AS types';
 
 test('lives in which everything happened are what their log says', async () => {
-  const life = await fullLife(graph, policy);
+  const history = await createCustomerHistory(graph, policy);
   const observed_at = new Date().toISOString();
   await updateDeviceTrustScore(graph, testHeader(), {
-    device_id: life.device_id,
+    device_id: history.device_id,
     trust_score: 1,
     observed_at,
   });
-  expect(await verifyCustomer(graph, life.customer_id)).toEqual([]);
-  expect(await verifyCustomer(graph, life.stranger_id)).toEqual([]);
-  const streams = [life.customer_id, life.stranger_id, life.device_id];
+  expect(await verifyCustomer(graph, history.customer_id)).toEqual([]);
+  expect(await verifyCustomer(graph, history.stranger_id)).toEqual([]);
+  const streams = [history.customer_id, history.stranger_id, history.device_id];
   const [row] = await graph.read<{ types: string[] }>(TYPES, { streams });
   expect(row?.types.sort()).toEqual(Object.keys(FOLDS).sort());
 });
@@ -39,36 +39,36 @@ interface Damage {
   name: string;
   cypher: string;
   /** What of it is to be found, as a part of the differences. */
-  found: (life: Life) => Partial<Difference>[];
+  found: (history: CustomerHistory) => Partial<Difference>[];
 }
 
-const customer = ({ customer_id }: Life) => `Customer/${customer_id}`;
-const method = ({ methods }: Life, index: number) => `PaymentMethod/${methods[index]}`;
-const attempt = (life: Life, payment: string, index: number) =>
-  `ChargeAttempt/recovery:${payment}:${life.methods[index]}:1`;
-const held = (life: Life, index: number) =>
-  `${customer(life)} -[HAS_PAYMENT_METHOD]-> ${method(life, index)}`;
+const customer = ({ customer_id }: CustomerHistory) => `Customer/${customer_id}`;
+const method = ({ methods }: CustomerHistory, index: number) => `PaymentMethod/${methods[index]}`;
+const attempt = (history: CustomerHistory, payment: string, index: number) =>
+  `ChargeAttempt/recovery:${payment}:${history.methods[index]}:1`;
+const held = (history: CustomerHistory, index: number) =>
+  `${customer(history)} -[HAS_PAYMENT_METHOD]-> ${method(history, index)}`;
 
 const DAMAGES: Damage[] = [
   {
     name: 'a property of a node',
     cypher: "MATCH (c:Customer {id: $customer_id}) SET c.segment = 'GOLD'",
-    found: (life) => [{ where: customer(life), property: 'segment', expected: 'VIP', found: 'GOLD' }],
+    found: (history) => [{ where: customer(history), property: 'segment', expected: 'VIP', found: 'GOLD' }],
   },
   {
     name: 'a property too much',
     cypher: 'MATCH (p:PaymentMethod {id: $methods[0]}) SET p.cvv = 123',
-    found: (life) => [{ where: method(life, 0), property: 'cvv', expected: null, found: 123 }],
+    found: (history) => [{ where: method(history, 0), property: 'cvv', expected: null, found: 123 }],
   },
   {
     name: 'a sealed value',
     cypher: "MATCH (p:PaymentMethod {id: $methods[0]}) SET p.token = 's1:other'",
-    found: (life) => [{ where: method(life, 0), property: 'token', found: 's1:other' }],
+    found: (history) => [{ where: method(history, 0), property: 'token', found: 's1:other' }],
   },
   {
     name: 'a blind index',
     cypher: 'MATCH (p:PaymentMethod {id: $methods[0]}) SET p.token_hash = $customer_id',
-    found: (life) => [{ where: method(life, 0), property: 'token_hash', found: life.customer_id }],
+    found: (history) => [{ where: method(history, 0), property: 'token_hash', found: history.customer_id }],
   },
   {
     name: 'personal data, without printing it',
@@ -79,104 +79,104 @@ const DAMAGES: Damage[] = [
     name: 'a property of an edge',
     cypher:
       'MATCH ()-[h:HAS_PAYMENT_METHOD]->(:PaymentMethod {id: $methods[2]}) SET h.off_session_consent = true',
-    found: (life) => [
-      { where: held(life, 2), property: 'off_session_consent', expected: false, found: true },
+    found: (history) => [
+      { where: held(history, 2), property: 'off_session_consent', expected: false, found: true },
     ],
   },
   {
     name: 'two defaults',
     cypher: 'MATCH ()-[h:HAS_PAYMENT_METHOD]->(:PaymentMethod {id: $methods[0]}) SET h.is_default = true',
-    found: (life) => [
-      { where: held(life, 0), property: 'is_default', expected: false, found: true },
-      { where: customer(life), property: 'number of defaults', expected: 1, found: 2 },
+    found: (history) => [
+      { where: held(history, 0), property: 'is_default', expected: false, found: true },
+      { where: customer(history), property: 'number of defaults', expected: 1, found: 2 },
     ],
   },
   {
     name: 'no default',
     cypher: 'MATCH (:Customer {id: $customer_id})-[h:HAS_PAYMENT_METHOD]->() SET h.is_default = false',
-    found: (life) => [{ where: customer(life), property: 'number of defaults', expected: 1, found: 0 }],
+    found: (history) => [{ where: customer(history), property: 'number of defaults', expected: 1, found: 0 }],
   },
   {
     name: 'a default that is not active',
     cypher: `MATCH ()-[h:HAS_PAYMENT_METHOD {is_default: true}]->(p:PaymentMethod)
              WHERE p.id IN $methods SET p.status = 'inactive'`,
-    found: (life) => [
-      { where: method(life, 1), property: 'status', expected: 'active', found: 'inactive' },
-      { where: method(life, 1), property: 'rule', expected: 'a default is active and proven' },
+    found: (history) => [
+      { where: method(history, 1), property: 'status', expected: 'active', found: 'inactive' },
+      { where: method(history, 1), property: 'rule', expected: 'a default is active and proven' },
     ],
   },
   {
     name: 'a disputed default',
     cypher: `MATCH (:Customer {id: $customer_id})-[h:HAS_PAYMENT_METHOD {is_default: true}]->()
              SET h.disputed = true`,
-    found: (life) => [
-      { where: held(life, 1), property: 'disputed', found: true },
+    found: (history) => [
+      { where: held(history, 1), property: 'disputed', found: true },
       {
-        where: method(life, 1),
+        where: method(history, 1),
         property: 'rule',
         expected: 'disputed, exactly if one of its disputes stands',
       },
-      { where: method(life, 1), property: 'rule', found: 'default, active, proven, disputed' },
+      { where: method(history, 1), property: 'rule', found: 'default, active, proven, disputed' },
     ],
   },
   {
     name: 'a version',
     cypher: 'MATCH (c:Customer {id: $customer_id}) SET c.version = c.version + 1',
-    found: (life) => [{ where: customer(life), property: 'version' }],
+    found: (history) => [{ where: customer(history), property: 'version' }],
   },
   {
     name: 'a seq',
     cypher:
       'MATCH (e:PersonaEvent {stream_id: $customer_id}) WITH max(e.seq) AS last MATCH (e:PersonaEvent {stream_id: $customer_id, seq: last}) SET e.seq = last + 1',
-    found: (life) => [
-      { where: expect.stringContaining(`PersonaEvent/${life.customer_id}#`), property: 'seq' },
-      { where: customer(life), property: 'version' },
+    found: (history) => [
+      { where: expect.stringContaining(`PersonaEvent/${history.customer_id}#`), property: 'seq' },
+      { where: customer(history), property: 'version' },
     ],
   },
   {
     name: 'a deleted event',
     cypher:
       "MATCH (e:PersonaEvent {stream_id: $customer_id, type: 'RecoveryOpened'}) WHERE e.data CONTAINS $open DELETE e",
-    found: (life) => [
-      { where: expect.stringContaining(`PersonaEvent/${life.customer_id}#`), property: 'seq' },
-      { where: `Obligation/${life.open}`, property: 'exists', expected: false, found: true },
+    found: (history) => [
+      { where: expect.stringContaining(`PersonaEvent/${history.customer_id}#`), property: 'seq' },
+      { where: `Obligation/${history.open}`, property: 'exists', expected: false, found: true },
     ],
   },
   {
     name: "an event's data",
     cypher: "MATCH (e:PersonaEvent {stream_id: $customer_id, seq: 1}) SET e.data = '{'",
-    found: (life) => [
-      { where: `PersonaEvent/${life.customer_id}#1`, property: 'data', expected: 'data of CustomerCreated' },
+    found: (history) => [
+      { where: `PersonaEvent/${history.customer_id}#1`, property: 'data', expected: 'data of CustomerCreated' },
     ],
   },
   {
     name: 'a data key',
     cypher: 'MATCH (k:CustomerKey {customer_id: $customer_id}) DELETE k',
-    found: (life) => [
-      { where: `CustomerKey/${life.customer_id}`, property: 'exists', found: 'there is none' },
+    found: (history) => [
+      { where: `CustomerKey/${history.customer_id}`, property: 'exists', found: 'there is none' },
     ],
   },
   {
     name: 'a deleted attempt',
     cypher: "MATCH (a:ChargeAttempt {payment_id: $open, source: 'recovery'}) DELETE a",
-    found: (life) => [
-      { where: attempt(life, life.open, 1), property: 'exists', expected: true, found: false },
+    found: (history) => [
+      { where: attempt(history, history.open, 1), property: 'exists', expected: true, found: false },
     ],
   },
   {
     name: 'an attempt that nobody claimed',
     cypher: 'CREATE (:ChargeAttempt {key: $open, customer_id: $customer_id, state: "approved"})',
-    found: (life) => [
-      { where: `ChargeAttempt/${life.open}`, property: 'exists', expected: false, found: true },
+    found: (history) => [
+      { where: `ChargeAttempt/${history.open}`, property: 'exists', expected: false, found: true },
     ],
   },
   {
     name: 'two approvals of one obligation',
     cypher: 'MATCH (a:ChargeAttempt {payment_id: $paid, overpaid: true}) SET a.overpaid = false',
-    found: (life) => [
-      { where: attempt(life, life.paid, 0), property: 'overpaid', expected: true, found: false },
+    found: (history) => [
+      { where: attempt(history, history.paid, 0), property: 'overpaid', expected: true, found: false },
       {
-        where: `Obligation/${life.paid}`,
+        where: `Obligation/${history.paid}`,
         property: 'rule',
         expected: 'at most one approved attempt that is not overpaid',
         found: '2',
@@ -186,10 +186,10 @@ const DAMAGES: Damage[] = [
   {
     name: 'an obligation that its attempts do not fit',
     cypher: "MATCH (o:Obligation {payment_id: $paid}) SET o.state = 'exhausted'",
-    found: (life) => [
-      { where: `Obligation/${life.paid}`, property: 'state', expected: 'recovered', found: 'exhausted' },
+    found: (history) => [
+      { where: `Obligation/${history.paid}`, property: 'state', expected: 'recovered', found: 'exhausted' },
       {
-        where: `Obligation/${life.paid}`,
+        where: `Obligation/${history.paid}`,
         property: 'rule',
         expected: 'recovered, exactly if an attempt was approved',
       },
@@ -198,9 +198,9 @@ const DAMAGES: Damage[] = [
   {
     name: 'an obligation that is closed while a charge is under way',
     cypher: "MATCH (o:Obligation {payment_id: $open}) SET o.state = 'exhausted', o.closed_at = datetime()",
-    found: (life) => [
+    found: (history) => [
       {
-        where: `Obligation/${life.open}`,
+        where: `Obligation/${history.open}`,
         property: 'rule',
         expected: 'no closing unpaid while an outcome is not known',
       },
@@ -209,9 +209,9 @@ const DAMAGES: Damage[] = [
   {
     name: 'a deleted edge',
     cypher: 'MATCH ()-[o:OWES]->(:Obligation {payment_id: $open}) DELETE o',
-    found: (life) => [
+    found: (history) => [
       {
-        where: `${customer(life)} -[OWES]-> Obligation/${life.open}`,
+        where: `${customer(history)} -[OWES]-> Obligation/${history.open}`,
         property: 'exists',
         expected: true,
         found: false,
@@ -222,9 +222,9 @@ const DAMAGES: Damage[] = [
     name: 'an edge of another customer',
     cypher: `MATCH (c:Customer {id: $stranger_id}) MATCH (p:PaymentMethod {id: $methods[1]})
              CREATE (c)-[:HAS_PAYMENT_METHOD {proven: true, is_default: false}]->(p)`,
-    found: (life) => [
+    found: (history) => [
       {
-        where: `Customer/${life.stranger_id} -[HAS_PAYMENT_METHOD]-> ${method(life, 1)}`,
+        where: `Customer/${history.stranger_id} -[HAS_PAYMENT_METHOD]-> ${method(history, 1)}`,
         property: 'exists',
         expected: false,
         found: true,
@@ -235,9 +235,9 @@ const DAMAGES: Damage[] = [
     name: 'an edge twice',
     cypher: `MATCH (c:Customer {id: $customer_id})-[h:LOGGED_IN_FROM]->(d:Device {id: $device_id})
              CREATE (c)-[again:LOGGED_IN_FROM]->(d) SET again = properties(h)`,
-    found: (life) => [
+    found: (history) => [
       {
-        where: `${customer(life)} -[LOGGED_IN_FROM]-> Device/${life.device_id} (again)`,
+        where: `${customer(history)} -[LOGGED_IN_FROM]-> Device/${history.device_id} (again)`,
         property: 'exists',
         expected: false,
         found: true,
@@ -248,25 +248,25 @@ const DAMAGES: Damage[] = [
     name: 'values out of their range',
     cypher: `MATCH (c:Customer {id: $customer_id}) SET c.ltv_minor = -1 WITH c
              MATCH (p:PaymentMethod {id: $methods[0]}) SET p.last_four = '42', p.expiry_month = 13`,
-    found: (life) => [
-      { where: customer(life), property: 'ltv_minor', expected: 'a whole number from 0', found: -1 },
-      { where: method(life, 0), property: 'last_four', expected: 'four digits', found: '42' },
+    found: (history) => [
+      { where: customer(history), property: 'ltv_minor', expected: 'a whole number from 0', found: -1 },
+      { where: method(history, 0), property: 'last_four', expected: 'four digits', found: '42' },
       {
-        where: method(life, 0),
+        where: method(history, 0),
         property: 'expiry_month',
         expected: 'a whole number from 1 to 12',
         found: 13,
       },
-      { where: method(life, 0), property: 'expires_on', expected: 'the last day of the expiry month' },
+      { where: method(history, 0), property: 'expires_on', expected: 'the last day of the expiry month' },
     ],
   },
 ];
 
 test.each(DAMAGES)('$name is found and named', async ({ cypher, found }) => {
-  const life = await fullLife(graph, policy);
-  await runCypher(graph, cypher, { ...life });
-  const differences = await verifyCustomer(graph, life.customer_id);
-  for (const one of found(life)) expect(differences).toContainEqual(expect.objectContaining(one));
+  const history = await createCustomerHistory(graph, policy);
+  await runCypher(graph, cypher, { ...history });
+  const differences = await verifyCustomer(graph, history.customer_id);
+  for (const difference of found(history)) expect(differences).toContainEqual(expect.objectContaining(difference));
 });
 
 test('a customer that neither the graph nor the log knows is said to be unknown', async () => {

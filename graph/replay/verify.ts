@@ -19,10 +19,10 @@ export interface VerificationTotals {
 }
 
 /** A stream that is written to again and again while it is read is given up after so many looks. */
-const MAX_LOOKS = 20;
+const MAX_ATTEMPTS = 20;
 const PAGE = 200;
 /** Streams that are read at the same time: enough to keep Neo4j busy. */
-const SIDE_BY_SIDE = 4;
+const CONCURRENCY = 4;
 
 /**
  * Compares all that a customer's stream tells of with the graph: the customer, wallet, obligations, attempts, addresses,
@@ -48,21 +48,21 @@ export async function verifyAll(
   graph: Graph,
   { onDifference }: { onDifference: (difference: Difference) => void },
 ): Promise<VerificationTotals> {
-  const sum: VerificationTotals = { customers: 0, devices: 0, events: 0, differences: 0 };
-  const tell = (differences: readonly Difference[]) => {
+  const totals: VerificationTotals = { customers: 0, devices: 0, events: 0, differences: 0 };
+  const report = (differences: readonly Difference[]) => {
     for (const difference of differences) onDifference(difference);
-    sum.differences += differences.length;
+    totals.differences += differences.length;
   };
   for await (const page of streamsOf(graph)) {
-    await sideBySide(page, async (stream) => {
+    await forEachConcurrently(page, async (stream) => {
       const { events, differences } = await verifyStream(graph, stream);
-      sum[stream.kind === 'customer' ? 'customers' : 'devices'] += 1;
-      sum.events += events;
-      tell(differences);
+      totals[stream.kind === 'customer' ? 'customers' : 'devices'] += 1;
+      totals.events += events;
+      report(differences);
     });
   }
-  tell(await strays(graph));
-  return sum;
+  report(await findOrphans(graph));
+  return totals;
 }
 
 /**
@@ -71,7 +71,7 @@ export async function verifyAll(
  */
 export async function verifyStreams(graph: Graph, streams: readonly Stream[]): Promise<Difference[]> {
   const found: Difference[] = [];
-  await sideBySide(streams, async (stream) => {
+  await forEachConcurrently(streams, async (stream) => {
     found.push(...(await verifyStream(graph, stream)).differences);
   });
   return found;
@@ -82,18 +82,18 @@ async function verifyStream(
   graph: Graph,
   stream: Stream,
 ): Promise<{ events: number; differences: Difference[] }> {
-  for (let look = 1; ; look += 1) {
+  for (let attempt = 1; ; attempt += 1) {
     const version = await readVersion(graph, stream);
     const [events, key] = await Promise.all([readStream(graph, stream), readKey(graph, stream)]);
     const expected = replay(graph, stream, events, key);
     const live = await readLive(graph, stream, expected);
-    if ((await readVersion(graph, stream)) !== version && look < MAX_LOOKS) continue;
+    if ((await readVersion(graph, stream)) !== version && attempt < MAX_ATTEMPTS) continue;
     // Without the key nothing can be compared, and the one misfit says so.
     const differences =
       typeof key === 'string' && events.length > 0
         ? []
         : [...compare(expected, live), ...brokenInvariants(live)];
-    return { events: events.length, differences: [...expected.misfits, ...differences] };
+    return { events: events.length, differences: [...expected.inconsistencies, ...differences] };
   }
 }
 
@@ -118,7 +118,7 @@ async function* streamsOf(graph: Graph): AsyncGenerator<Stream[]> {
 }
 
 // What hangs at a customer is compared with that customer's log; this is what hangs at none.
-const STRAYS = `
+const ORPHANS = `
   MATCH (n:PaymentMethod|Address|DigitalIdentifier|BehavioralProfile|Obligation)
   WHERE NOT EXISTS { (:Customer)-->(n) }
   RETURN labels(n)[0] + '/' + coalesce(n.id, n.payment_id, elementId(n)) AS where
@@ -139,19 +139,19 @@ const STRAYS = `
   WHERE NOT EXISTS { (:Customer {id: n.customer_id}) }
   RETURN 'FraudCase/' + coalesce(n.case_id, elementId(n)) AS where`;
 
-async function strays(graph: Graph): Promise<Difference[]> {
-  const unknown = await graph.read<{ where: string }>(NODES_WITHOUT_EVENTS);
-  const unowned = await graph.read<{ where: string }>(STRAYS);
+async function findOrphans(graph: Graph): Promise<Difference[]> {
+  const withoutEvents = await graph.read<{ where: string }>(NODES_WITHOUT_EVENTS);
+  const unowned = await graph.read<{ where: string }>(ORPHANS);
   return [
-    ...unknown.map(({ where }) => ({ where, property: 'exists', expected: false, found: true })),
+    ...withoutEvents.map(({ where }) => ({ where, property: 'exists', expected: false, found: true })),
     ...unowned.map(({ where }) => ({ where, property: 'owner', expected: 'a customer', found: 'none' })),
   ];
 }
 
-async function sideBySide<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+async function forEachConcurrently<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
   const rest = items.values();
   const worker = async () => {
     for (const item of rest) await work(item);
   };
-  await Promise.all(Array.from({ length: SIDE_BY_SIDE }, worker));
+  await Promise.all(Array.from({ length: CONCURRENCY }, worker));
 }

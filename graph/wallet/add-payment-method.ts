@@ -6,7 +6,7 @@ import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
 import type { Graph } from '../graph.ts';
 import { lockIdentities } from '../identity-locks.ts';
-import { findTokenHolder, putIntoWallet } from './put-into-wallet.ts';
+import { findTokenHolder, upsertWalletMethod } from './upsert-wallet-method.ts';
 import { tokenHashes } from './token-hash.ts';
 import { openWallet } from './wallet.ts';
 
@@ -66,7 +66,7 @@ export async function addPaymentMethod(
       );
     }
     const wallet = await openWallet(tx, customer_id);
-    const put = putIntoWallet(tx, wallet, {
+    const upserted = upsertWalletMethod(tx, wallet, {
       customerId: customer_id,
       details: method,
       knownId: holder?.payment_method_id,
@@ -75,10 +75,10 @@ export async function addPaymentMethod(
       deviceId: device.device_id,
     });
     return {
-      payment_method_id: put.payment_method_id,
-      payment_method_status: put.status,
+      payment_method_id: upserted.payment_method_id,
+      payment_method_status: upserted.status,
       version: tx.versionOf(customer_id),
-      added: put.added,
+      added: upserted.added,
       request_hash: requestHash(graph, input),
     };
   });

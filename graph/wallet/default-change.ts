@@ -1,11 +1,11 @@
 import type { EventData } from '../../domain/events.ts';
 
 /** The methods that look different after a change of the default. */
-export function namedBy({
+export function affectedMethods({
   payment_method_id,
   previous_payment_method_id,
   unmarked = [],
 }: EventData['DefaultPaymentMethodChanged']): string[] {
-  const named = [payment_method_id, previous_payment_method_id, ...unmarked];
-  return named.filter((id) => id !== null);
+  const affected = [payment_method_id, previous_payment_method_id, ...unmarked];
+  return affected.filter((id) => id !== null);
 }

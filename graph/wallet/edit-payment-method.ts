@@ -17,7 +17,7 @@ interface MethodRef {
 }
 
 /** `changed`: false, it was so already, and no event was written. `version` is the customer's. */
-export interface Edited {
+export interface EditedPaymentMethod {
   changed: boolean;
   version: number;
 }
@@ -37,7 +37,7 @@ export async function updatePaymentMethodStatus(
   graph: Graph,
   header: CommandHeader,
   input: MethodRef & { status: PaymentMethodStatus; reason: string; observed_at?: string },
-): Promise<Edited> {
+): Promise<EditedPaymentMethod> {
   const { customer_id, payment_method_id, status, reason, observed_at } = input;
   const occurredAt = observed_at ?? header.occurredAt;
   return edit(graph, { ...header, occurredAt }, 'updatePaymentMethodStatus', input, async (wallet, tx) => {
@@ -59,7 +59,7 @@ export async function setDefaultPaymentMethod(
   graph: Graph,
   header: CommandHeader,
   input: MethodRef & { by: Requester },
-): Promise<Edited> {
+): Promise<EditedPaymentMethod> {
   return edit(graph, header, 'setDefaultPaymentMethod', input, (wallet) =>
     wallet.makeDefault(input.payment_method_id, chosenBy(input.by)),
   );
@@ -75,7 +75,7 @@ export async function setOffSessionConsent(
   graph: Graph,
   header: CommandHeader,
   input: MethodRef & { off_session_consent: boolean; source: string },
-): Promise<Edited> {
+): Promise<EditedPaymentMethod> {
   const { payment_method_id, off_session_consent, source } = input;
   const by = source === 'customer' ? source : 'service';
   return edit(graph, header, 'setOffSessionConsent', { ...input, by }, (wallet, tx) =>
@@ -93,7 +93,7 @@ export async function removePaymentMethod(
   graph: Graph,
   header: CommandHeader,
   input: MethodRef & { by: Requester },
-): Promise<Edited> {
+): Promise<EditedPaymentMethod> {
   return edit(graph, header, 'removePaymentMethod', input, (wallet) => {
     wallet.remove(input.payment_method_id, 'removed');
     return true;
@@ -106,7 +106,7 @@ async function edit(
   name: string,
   input: MethodRef & { by?: Requester },
   change: (wallet: Wallet, tx: CommandTx) => boolean | Promise<boolean>,
-): Promise<Edited> {
+): Promise<EditedPaymentMethod> {
   const { customer_id, payment_method_id } = input;
   return runCommand(graph, header, name, input, async (tx) => {
     const [, wallet] = await Promise.all([lockOwner(tx, customer_id, input.by), openWallet(tx, customer_id)]);

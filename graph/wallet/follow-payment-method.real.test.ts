@@ -3,13 +3,13 @@ import type { PaymentMethodStatus } from '../../domain/payment-method.ts';
 import type { GatewayPaymentMethod } from '../../domain/ports.ts';
 import { readPolicy } from '../../platform/policy.ts';
 import {
-  closeVerified,
+  verifyAndClose,
   onboardingRequest,
   openTestGraph,
   randomToken,
   testHeader,
-} from '../../test/graph.ts';
-import { customerWithCards } from '../../test/wallets.ts';
+} from '../../test/test-graph.ts';
+import { customerWithCards } from '../../test/wallet-fixtures.ts';
 import {
   followPaymentMethod,
   type Graph,
@@ -25,29 +25,29 @@ let graph: Graph;
 beforeAll(async () => {
   graph = await openTestGraph();
 });
-afterAll(() => closeVerified(graph));
+afterAll(() => verifyAndClose(graph));
 
-interface Card {
+interface CardRef {
   customer_id: string;
   payment_method_id: string;
 }
 
-async function card(): Promise<Card> {
+async function newCard(): Promise<CardRef> {
   const { customer_id, methods } = await customerWithCards(graph, policy, { cards: 1 });
   return { customer_id, payment_method_id: methods[0] ?? '' };
 }
 
-const follow = (of: Card, found: Partial<GatewayPaymentMethod>, header = testHeader()) =>
+const follow = (cardRef: CardRef, found: Partial<GatewayPaymentMethod>, header = testHeader()) =>
   followPaymentMethod(graph, header, {
-    ...of,
-    found: { token: 'pm_1', type: 'card', gateway_customer_ref: `cus_${of.customer_id}`, ...found },
+    ...cardRef,
+    found: { token: 'pm_1', type: 'card', gateway_customer_ref: `cus_${cardRef.customer_id}`, ...found },
   });
 const attachedTo = (gateway_customer_ref: string | undefined) =>
   ({ gateway_customer_ref }) as Partial<GatewayPaymentMethod>;
-const method = async ({ customer_id, payment_method_id }: Card) =>
-  (await readWallet(graph, customer_id)).find((one) => one.payment_method_id === payment_method_id);
-const put = (of: Card, status: PaymentMethodStatus) =>
-  updatePaymentMethodStatus(graph, testHeader(), { ...of, status, reason: 'test' });
+const readMethod = async ({ customer_id, payment_method_id }: CardRef) =>
+  (await readWallet(graph, customer_id)).find((candidate) => candidate.payment_method_id === payment_method_id);
+const setStatus = (cardRef: CardRef, status: PaymentMethodStatus) =>
+  updatePaymentMethodStatus(graph, testHeader(), { ...cardRef, status, reason: 'test' });
 
 test.each([
   ['another date', { expiry_month: 5, expiry_year: 2060 }, 'active'],
@@ -56,18 +56,18 @@ test.each([
   ['nothing but a country that is known now', { country: 'DE', funding: 'credit' }, 'failed'],
   ['a date that has passed', { expiry_month: 5, expiry_year: 2020 }, 'expired'],
 ])('a card that has failed, and has %s', async (_, found, payment_method_status) => {
-  const of = await card();
-  await put(of, 'failed');
-  expect(await follow(of, found)).toEqual({ change: 'updated', payment_method_status });
-  expect(await method(of)).toMatchObject({ ...found, status: payment_method_status });
+  const cardRef = await newCard();
+  await setStatus(cardRef, 'failed');
+  expect(await follow(cardRef, found)).toEqual({ change: 'updated', payment_method_status });
+  expect(await readMethod(cardRef)).toMatchObject({ ...found, status: payment_method_status });
 });
 
 test.each(['inactive', 'compromised'] as const)(
   'a card that is %s stays so, whatever is new of it',
   async (status) => {
-    const of = await card();
-    await put(of, status);
-    expect(await follow(of, { expiry_month: 5, expiry_year: 2060 })).toEqual({
+    const cardRef = await newCard();
+    await setStatus(cardRef, status);
+    expect(await follow(cardRef, { expiry_month: 5, expiry_year: 2060 })).toEqual({
       change: 'updated',
       payment_method_status: status,
     });
@@ -75,44 +75,44 @@ test.each(['inactive', 'compromised'] as const)(
 );
 
 test('the customer need not be active: what the gateway has is a fact', async () => {
-  const of = await card();
-  const { customer_id } = of;
+  const cardRef = await newCard();
+  const { customer_id } = cardRef;
   await setCustomerStatus(graph, testHeader(), { customer_id, status: 'suspended', reason: 'test' });
-  expect(await follow(of, { last_four: '4321' })).toMatchObject({ change: 'updated' });
+  expect(await follow(cardRef, { last_four: '4321' })).toMatchObject({ change: 'updated' });
 });
 
 test.each([
   ['nobody', undefined, undefined],
   ['another customer', 'cus_other', 'token_belongs_to_other_customer'],
 ])('a card that is attached to %s is gone, for good', async (_, holder, refused) => {
-  const of = await card();
+  const cardRef = await newCard();
   const expected = { change: 'removed', ...(refused && { refused }) };
-  expect(await follow(of, { ...attachedTo(holder), last_four: '9999' })).toEqual(expected);
-  expect(await method(of)).toMatchObject({ status: 'inactive', last_four: null, is_default: false });
-  expect(await follow(of, { last_four: '1111' })).toEqual({ change: 'none' });
-  expect(await method(of)).toMatchObject({ last_four: null });
+  expect(await follow(cardRef, { ...attachedTo(holder), last_four: '9999' })).toEqual(expected);
+  expect(await readMethod(cardRef)).toMatchObject({ status: 'inactive', last_four: null, is_default: false });
+  expect(await follow(cardRef, { last_four: '1111' })).toEqual({ change: 'none' });
+  expect(await readMethod(cardRef)).toMatchObject({ last_four: null });
 });
 
 test('what its customer has removed, and what is nobody’s, is left alone', async () => {
-  const of = await card();
-  await removePaymentMethod(graph, testHeader(), { ...of, by: 'customer' });
-  const before = await method(of);
-  expect(await follow(of, { last_four: '4321' })).toEqual({ change: 'none' });
-  expect(await follow(of, attachedTo(undefined))).toEqual({ change: 'none' });
-  expect(await method(of)).toEqual(before);
-  const { customer_id } = await card();
-  expect(await follow({ ...of, customer_id }, { last_four: '4321' })).toEqual({ change: 'none' });
+  const cardRef = await newCard();
+  await removePaymentMethod(graph, testHeader(), { ...cardRef, by: 'customer' });
+  const before = await readMethod(cardRef);
+  expect(await follow(cardRef, { last_four: '4321' })).toEqual({ change: 'none' });
+  expect(await follow(cardRef, attachedTo(undefined))).toEqual({ change: 'none' });
+  expect(await readMethod(cardRef)).toEqual(before);
+  const { customer_id } = await newCard();
+  expect(await follow({ ...cardRef, customer_id }, { last_four: '4321' })).toEqual({ change: 'none' });
 });
 
 test('one that is being verified is left to its verification', async () => {
   const request = onboardingRequest({ payment_method_details: { type: 'card', token: randomToken() } });
   const { customer_id, payment_method_id = '' } = await onboard(graph, testHeader(), { request, policy });
   const fresh = { customer_id, payment_method_id };
-  const left = { change: 'none', payment_method_status: 'unverified' };
+  const untouched = { change: 'none', payment_method_status: 'unverified' };
   for (const holder of [undefined, 'cus_other'])
-    expect(await follow(fresh, attachedTo(holder))).toEqual(left);
+    expect(await follow(fresh, attachedTo(holder))).toEqual(untouched);
 
-  const known = await card();
+  const known = await newCard();
   const second = { ...request, ...onboardingRequest(), customer_id: known.customer_id };
   const added = await onboard(graph, testHeader(), {
     request: { ...second, payment_method_details: { type: 'card', token: randomToken() } },
@@ -120,14 +120,14 @@ test('one that is being verified is left to its verification', async () => {
   });
   const waiting = { ...known, payment_method_id: added.payment_method_id ?? '' };
   for (const holder of [undefined, 'cus_other'])
-    expect(await follow(waiting, attachedTo(holder))).toEqual(left);
+    expect(await follow(waiting, attachedTo(holder))).toEqual(untouched);
 });
 
 test('a repeated reading gives the first answer, though it has found something else by now', async () => {
-  const of = await card();
+  const cardRef = await newCard();
   const header = testHeader();
-  const first = await follow(of, { last_four: '1000' }, header);
+  const first = await follow(cardRef, { last_four: '1000' }, header);
   expect(first).toEqual({ change: 'updated', payment_method_status: 'active' });
-  expect(await follow(of, { last_four: '2000' }, header)).toEqual(first);
-  expect(await method(of)).toMatchObject({ last_four: '1000' });
+  expect(await follow(cardRef, { last_four: '2000' }, header)).toEqual(first);
+  expect(await readMethod(cardRef)).toMatchObject({ last_four: '1000' });
 });

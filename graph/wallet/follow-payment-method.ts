@@ -3,8 +3,8 @@ import type { GatewayPaymentMethod } from '../../domain/ports.ts';
 import { type CommandHeader, runCommand } from '../command.ts';
 import type { CommandTx, CustomerNode } from '../command-tx.ts';
 import type { Graph } from '../graph.ts';
-import { changedDetails } from './details.ts';
-import { settleStatus } from './update-payment-method.ts';
+import { changedDetails } from './changed-details.ts';
+import { applyDerivedStatus } from './update-payment-method.ts';
 import { openWallet, type Wallet, type WalletMethod } from './wallet.ts';
 
 export interface FollowedMethod {
@@ -33,12 +33,12 @@ export async function followPaymentMethod(
   const ids = { customer_id, payment_method_id };
   return runCommand(graph, header, 'followPaymentMethod', ids, async (tx): Promise<FollowedMethod> => {
     const [customer, wallet] = await Promise.all([tx.lockCustomer(customer_id), openWallet(tx, customer_id)]);
-    return follow(tx, { customer, wallet, payment_method_id, found });
+    return followLocked(tx, { customer, wallet, payment_method_id, found });
   });
 }
 
 /** The same inside a command that has locked the customer. */
-export async function follow(
+export async function followLocked(
   tx: CommandTx,
   {
     customer,
@@ -47,17 +47,17 @@ export async function follow(
     found,
   }: { customer: CustomerNode; wallet: Wallet; payment_method_id: string; found: GatewayPaymentMethod },
 ): Promise<FollowedMethod> {
-  const method = wallet.methods.find((one) => one.payment_method_id === payment_method_id);
+  const method = wallet.methods.find((candidate) => candidate.payment_method_id === payment_method_id);
   if (method === undefined || method.removed_at !== null) return { change: 'none' };
-  const { gateway_customer_ref: own } = customer;
-  const { gateway_customer_ref: holder } = found;
-  if (own !== undefined && holder === own)
-    return update(tx, wallet, method, { customer_id: customer.id, found });
+  const { gateway_customer_ref: ownRef } = customer;
+  const { gateway_customer_ref: attachedRef } = found;
+  if (ownRef !== undefined && attachedRef === ownRef)
+    return applyDetails(tx, wallet, method, { customer_id: customer.id, found });
   const { status: payment_method_status } = method;
-  if (own === undefined || payment_method_status === 'unverified') {
+  if (ownRef === undefined || payment_method_status === 'unverified') {
     return { change: 'none', payment_method_status };
   }
-  if (holder === undefined) {
+  if (attachedRef === undefined) {
     wallet.remove(payment_method_id, 'detached at the gateway');
     return { change: 'removed' };
   }
@@ -65,7 +65,7 @@ export async function follow(
   return { change: 'removed', refused: 'token_belongs_to_other_customer' };
 }
 
-async function update(
+async function applyDetails(
   tx: CommandTx,
   wallet: Wallet,
   method: Readonly<WalletMethod>,
@@ -75,6 +75,6 @@ async function update(
   const changes = changedDetails(method, found, tx.keyOf(customer_id));
   if (changes === undefined) return { change: 'none', payment_method_status: method.status };
   wallet.update(payment_method_id, changes);
-  await settleStatus(tx, wallet, { customer_id, payment_method_id, changes });
+  await applyDerivedStatus(tx, wallet, { customer_id, payment_method_id, changes });
   return { change: 'updated', payment_method_status: wallet.find(payment_method_id).status };
 }

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { GatewayDispute } from '../../domain/ports.ts';
-import { attemptKey } from '../../domain/processes.ts';
+import { attemptKey } from '../../domain/workflow-contracts.ts';
 import { readPolicy } from '../../platform/policy.ts';
-import { closeVerified, openTestGraph, randomToken, testHeader } from '../../test/graph.ts';
-import { customerWithCards, failureOf, type TestWallet } from '../../test/wallets.ts';
+import { verifyAndClose, openTestGraph, randomToken, testHeader } from '../../test/test-graph.ts';
+import { customerWithCards, failureOf, type TestWallet } from '../../test/wallet-fixtures.ts';
 import {
   addPaymentMethod,
-  alternativesOf,
+  getAlternativePaymentMethods,
   findCardHolders,
   followPaymentMethod,
   type Graph,
@@ -26,19 +26,19 @@ let graph: Graph;
 beforeAll(async () => {
   graph = await openTestGraph();
 });
-afterAll(() => closeVerified(graph));
+afterAll(() => verifyAndClose(graph));
 
 const fingerprint = () => `fp_${randomUUID()}`;
 
 /** Two cards, each another one; the second was used last, and the first is the default. */
-async function customer(card = fingerprint()) {
-  const wallet = await customerWithCards(graph, policy, { cards: 2, fingerprints: [card, fingerprint()] });
+async function newCustomer(cardFingerprint = fingerprint()) {
+  const wallet = await customerWithCards(graph, policy, { cards: 2, fingerprints: [cardFingerprint, fingerprint()] });
   const [first = '', second = ''] = wallet.methods;
-  return { ...wallet, first, second, card };
+  return { ...wallet, first, second, cardFingerprint };
 }
 
 const methodOf = async ({ customer_id }: { customer_id: string }, id: string) => {
-  const found = (await readWallet(graph, customer_id)).find((one) => one.payment_method_id === id);
+  const found = (await readWallet(graph, customer_id)).find((candidate) => candidate.payment_method_id === id);
   if (!found) throw new Error(`${id} is not there`);
   return found;
 };
@@ -65,39 +65,39 @@ async function record(dispute: GatewayDispute) {
 }
 
 test('takes the default away in the same transaction; a repeat of it and an older state change nothing more', async () => {
-  const of = await customer();
-  const dispute = await disputeOn(of, of.first);
+  const owner = await newCustomer();
+  const dispute = await disputeOn(owner, owner.first);
   expect(await record(dispute)).toEqual([{ changed: true, suspected: [], ended: [] }]);
-  expect(await methodOf(of, of.first)).toMatchObject({ disputed: true, is_default: false, status: 'active' });
-  expect(await methodOf(of, of.second)).toMatchObject({ is_default: true });
+  expect(await methodOf(owner, owner.first)).toMatchObject({ disputed: true, is_default: false, status: 'active' });
+  expect(await methodOf(owner, owner.second)).toMatchObject({ is_default: true });
   expect(await record(dispute)).toEqual([{ changed: false, suspected: [], ended: [] }]);
   await record({ ...dispute, state: 'won' });
-  expect(await methodOf(of, of.first)).toMatchObject({ disputed: false, is_default: false });
+  expect(await methodOf(owner, owner.first)).toMatchObject({ disputed: false, is_default: false });
 });
 
 test('leaves a customer without another card without a default, and gives it back when it is over', async () => {
   const { customer_id, methods } = await customerWithCards(graph, policy, { cards: 1 });
-  const [only = ''] = methods;
-  const dispute = await disputeOn({ customer_id }, only);
+  const [onlyMethod = ''] = methods;
+  const dispute = await disputeOn({ customer_id }, onlyMethod);
   await record(dispute);
-  expect(await methodOf({ customer_id }, only)).toMatchObject({ is_default: false });
+  expect(await methodOf({ customer_id }, onlyMethod)).toMatchObject({ is_default: false });
   await record({ ...dispute, state: 'warning_closed' });
-  expect(await methodOf({ customer_id }, only)).toMatchObject({ is_default: true });
+  expect(await methodOf({ customer_id }, onlyMethod)).toMatchObject({ is_default: true });
 });
 
 test('is refused as the default, whoever is quicker', async () => {
   for (let round = 0; round < 5; round++) {
-    const of = await customer();
-    const { customer_id, second } = of;
+    const owner = await newCustomer();
+    const { customer_id, second } = owner;
     const chosen = { customer_id, payment_method_id: second, by: 'customer' } as const;
-    const dispute = await disputeOn(of, second);
+    const dispute = await disputeOn(owner, second);
     await Promise.allSettled([
       record(dispute),
       setDefaultPaymentMethod(graph, testHeader(), chosen),
       setDefaultPaymentMethod(graph, testHeader(), chosen),
     ]);
-    expect(await methodOf(of, second)).toMatchObject({ disputed: true, is_default: false });
-    expect(await methodOf(of, of.first)).toMatchObject({ is_default: true });
+    expect(await methodOf(owner, second)).toMatchObject({ disputed: true, is_default: false });
+    expect(await methodOf(owner, owner.first)).toMatchObject({ is_default: true });
     await expect(setDefaultPaymentMethod(graph, testHeader(), chosen)).rejects.toMatchObject({
       type: 'illegal_transition',
       message: expect.stringContaining('it is disputed'),
@@ -106,16 +106,16 @@ test('is refused as the default, whoever is quicker', async () => {
 });
 
 test('forbids the claim and is no alternative, until it is over', async () => {
-  const of = await customer();
-  const { customer_id, first, second } = of;
-  const failure = failureOf({ ...of, methods: [first] });
+  const owner = await newCustomer();
+  const { customer_id, first, second } = owner;
+  const failure = failureOf({ ...owner, methods: [first] });
   const { payment_id } = failure;
   const now = Date.now();
   await openRecovery(graph, testHeader(), { failure, policy, now, claim_first: false });
-  const dispute = await disputeOn(of, second);
+  const dispute = await disputeOn(owner, second);
   await record(dispute);
-  const asked = { customer_id, failed_payment_method_id: first, policy, now };
-  expect(await alternativesOf(graph, asked)).toEqual([]);
+  const query = { customer_id, failed_payment_method_id: first, policy, now };
+  expect(await getAlternativePaymentMethods(graph, query)).toEqual([]);
   const key = attemptKey(payment_id, second, 1);
   const claim = { payment_id, payment_method_id: second, key, n: 1, policy, now };
   expect(await claimAttempt(graph, testHeader(), claim)).toEqual({
@@ -125,27 +125,27 @@ test('forbids the claim and is no alternative, until it is over', async () => {
   await record({ ...dispute, state: 'lost' });
   expect(await claimAttempt(graph, testHeader(), claim)).toMatchObject({ rule: 'method_disputed' });
   await record({ ...dispute, state: 'won' });
-  expect(await alternativesOf(graph, asked)).toEqual([second]);
+  expect(await getAlternativePaymentMethods(graph, query)).toEqual([second]);
   expect(await claimAttempt(graph, testHeader(), claim)).toMatchObject({ result: 'claimed' });
 });
 
 describe('the card behind it', () => {
   test('is disputed under each token that its customer has, and under one that is added meanwhile', async () => {
-    const card = fingerprint();
+    const cardFingerprint = fingerprint();
     const { customer_id, methods } = await customerWithCards(graph, policy, {
-      ...{ cards: 2, fingerprints: [card, card] },
+      ...{ cards: 2, fingerprints: [cardFingerprint, cardFingerprint] },
     });
-    const [first = '', twin = ''] = methods;
-    const dispute = await disputeOn({ customer_id }, first, { instrument_fingerprint: card });
+    const [first = '', secondToken = ''] = methods;
+    const dispute = await disputeOn({ customer_id }, first, { instrument_fingerprint: cardFingerprint });
     await record(dispute);
-    expect(await methodOf({ customer_id }, twin)).toMatchObject({ disputed: true });
+    expect(await methodOf({ customer_id }, secondToken)).toMatchObject({ disputed: true });
 
     const token = randomToken();
     const method = { type: 'card', token } as const;
     const { payment_method_id } = await addPaymentMethod(graph, testHeader(), {
       ...{ customer_id, method, added_by: 'customer' },
     });
-    const found = { ...method, instrument_fingerprint: card };
+    const found = { ...method, instrument_fingerprint: cardFingerprint };
     await recordVerification(graph, testHeader(), {
       ...{ customer_id, payment_method_id, answer: { result: 'attached', method: found } },
     });
@@ -153,66 +153,66 @@ describe('the card behind it', () => {
       ...{ disputed: true, is_default: false, status: 'active' },
     });
     await record({ ...dispute, state: 'won' });
-    for (const id of [first, twin, payment_method_id])
+    for (const id of [first, secondToken, payment_method_id])
       expect(await methodOf({ customer_id }, id)).toMatchObject({ disputed: false });
   });
 
   test('was charged under a token that no wallet has: it is the customer’s own token of that card', async () => {
-    const of = await customer();
-    const dispute = await disputeOn(of, of.first, { token: randomToken(), instrument_fingerprint: of.card });
+    const owner = await newCustomer();
+    const dispute = await disputeOn(owner, owner.first, { token: randomToken(), instrument_fingerprint: owner.cardFingerprint });
     await record(dispute);
-    expect(await methodOf(of, of.first)).toMatchObject({ disputed: true });
-    expect(await methodOf(of, of.second)).toMatchObject({ disputed: false });
+    expect(await methodOf(owner, owner.first)).toMatchObject({ disputed: true });
+    expect(await methodOf(owner, owner.second)).toMatchObject({ disputed: false });
   });
 
   test('is another customer’s, too: only known fraud concerns them, and nothing else of theirs changes', async () => {
-    const of = await customer();
-    const other = await customer(of.card);
-    const dispute = await disputeOn(of, of.first, { instrument_fingerprint: of.card });
+    const owner = await newCustomer();
+    const other = await newCustomer(owner.cardFingerprint);
+    const dispute = await disputeOn(owner, owner.first, { instrument_fingerprint: owner.cardFingerprint });
     await record(dispute);
     expect(await methodOf(other, other.first)).toMatchObject({ disputed: false, status: 'active' });
     await record({ ...dispute, dispute_ref: `du_${randomUUID()}`, reason: 'fraudulent' });
-    expect(await methodOf(of, of.first)).toMatchObject({ disputed: true, status: 'compromised' });
+    expect(await methodOf(owner, owner.first)).toMatchObject({ disputed: true, status: 'compromised' });
     expect(await methodOf(other, other.first)).toMatchObject({ disputed: false, status: 'compromised' });
     expect(await methodOf(other, other.second)).toMatchObject({ status: 'active', is_default: true });
   });
 
   test('has another number since: the token stays disputed, and the new number is not compromised', async () => {
-    const of = await customer();
-    const { customer_id, first, card } = of;
+    const owner = await newCustomer();
+    const { customer_id, first, cardFingerprint } = owner;
     await updatePaymentMethod(graph, testHeader(), {
       ...{ customer_id, payment_method_id: first, by: 'service' },
       details: { instrument_fingerprint: fingerprint() },
     });
-    const fraud = { reason: 'fraudulent', instrument_fingerprint: card };
-    expect(await record(await disputeOn(of, first, fraud))).toMatchObject([{ suspected: [] }]);
-    expect(await methodOf(of, first)).toMatchObject({ disputed: true, status: 'active' });
+    const fraud = { reason: 'fraudulent', instrument_fingerprint: cardFingerprint };
+    expect(await record(await disputeOn(owner, first, fraud))).toMatchObject([{ suspected: [] }]);
+    expect(await methodOf(owner, first)).toMatchObject({ disputed: true, status: 'active' });
   });
 });
 
 describe('known fraud', () => {
   test('compromises a card that was removed, and it stays so when its customer adds it again', async () => {
-    const of = await customer();
-    const { customer_id, first } = of;
-    const dispute = await disputeOn(of, first, { state: 'early_warning', reason: 'misc' });
+    const owner = await newCustomer();
+    const { customer_id, first } = owner;
+    const dispute = await disputeOn(owner, first, { state: 'early_warning', reason: 'misc' });
     await removePaymentMethod(graph, testHeader(), { customer_id, payment_method_id: first, by: 'customer' });
     await record(dispute);
-    expect(await methodOf(of, first)).toMatchObject({ status: 'compromised' });
+    expect(await methodOf(owner, first)).toMatchObject({ status: 'compromised' });
     const method = { type: 'card', token: dispute.token ?? '' } as const;
     await addPaymentMethod(graph, testHeader(), { customer_id, method, added_by: 'customer' });
-    expect(await methodOf(of, first)).toMatchObject({ status: 'compromised' });
+    expect(await methodOf(owner, first)).toMatchObject({ status: 'compromised' });
   });
 
   test('ends what was to be paid with the card: nothing is claimed on any card, whether or not its run hears of it', async () => {
-    const of = await customer();
-    const { customer_id, first, second } = of;
-    const failure = failureOf({ ...of, methods: [first] });
+    const owner = await newCustomer();
+    const { customer_id, first, second } = owner;
+    const failure = failureOf({ ...owner, methods: [first] });
     const { payment_id } = failure;
     const now = Date.now();
     await openRecovery(graph, testHeader(), { failure, policy, now, claim_first: false });
-    const elsewhere = failureOf({ ...of, methods: [second] });
-    await openRecovery(graph, testHeader(), { failure: elsewhere, policy, now, claim_first: false });
-    const dispute = await disputeOn(of, first, { reason: 'fraudulent' });
+    const otherFailure = failureOf({ ...owner, methods: [second] });
+    await openRecovery(graph, testHeader(), { failure: otherFailure, policy, now, claim_first: false });
+    const dispute = await disputeOn(owner, first, { reason: 'fraudulent' });
     expect(await record(dispute)).toEqual([{ changed: true, suspected: [first], ended: [payment_id] }]);
     const key = attemptKey(payment_id, second, 1);
     const claim = { payment_id, payment_method_id: second, key, n: 1, policy, now };
@@ -220,7 +220,7 @@ describe('known fraud', () => {
       result: 'refused',
       rule: 'fraud_known',
     });
-    expect(await getObligation(graph, elsewhere.payment_id)).not.toHaveProperty('fraud_known');
+    expect(await getObligation(graph, otherFailure.payment_id)).not.toHaveProperty('fraud_known');
 
     // The same once more, lost, teaches nothing that was not known.
     expect(await record({ ...dispute, state: 'lost' })).toEqual([
@@ -230,9 +230,9 @@ describe('known fraud', () => {
   });
 
   test('is none where the bank has decided otherwise before anybody read of it', async () => {
-    const of = await customer();
-    await record(await disputeOn(of, of.first, { reason: 'fraudulent', state: 'won' }));
-    expect(await methodOf(of, of.first)).toMatchObject({
+    const owner = await newCustomer();
+    await record(await disputeOn(owner, owner.first, { reason: 'fraudulent', state: 'won' }));
+    expect(await methodOf(owner, owner.first)).toMatchObject({
       disputed: false,
       status: 'active',
       is_default: true,
@@ -241,12 +241,12 @@ describe('known fraud', () => {
 });
 
 test('what the gateway says of the card afterwards leaves it disputed', async () => {
-  const of = await customer();
-  const { customer_id, first } = of;
-  await record(await disputeOn(of, first));
+  const owner = await newCustomer();
+  const { customer_id, first } = owner;
+  await record(await disputeOn(owner, first));
   const found = { token: 'pm_1', type: 'card', gateway_customer_ref: `cus_${customer_id}` } as const;
   await followPaymentMethod(graph, testHeader(), {
     ...{ customer_id, payment_method_id: first, found: { ...found, expiry_month: 5, expiry_year: 2060 } },
   });
-  expect(await methodOf(of, first)).toMatchObject({ disputed: true, is_default: false });
+  expect(await methodOf(owner, first)).toMatchObject({ disputed: true, is_default: false });
 });

@@ -1,4 +1,4 @@
-import { hasTaughtFraud, isKnownFraud, standing } from '../../domain/disputes.ts';
+import { isFraudAlreadyKnown, isKnownFraud, restrictingDisputes } from '../../domain/disputes.ts';
 import type { GatewayDispute } from '../../domain/ports.ts';
 import { type CommandHeader, runCommand } from '../command.ts';
 import type { CommandTx } from '../command-tx.ts';
@@ -66,40 +66,40 @@ export function recordDispute(
   const body = { customer_id, dispute_ref: dispute.dispute_ref };
   return runCommand(graph, header, 'recordDispute', body, async (tx): Promise<RecordedDispute> => {
     const [, wallet] = await Promise.all([tx.lockCustomer(customer_id), openWallet(tx, customer_id)]);
-    const named = wallet.methods.find((one) => one.payment_method_id === holder.payment_method_id);
-    const card = dispute.instrument_fingerprint ?? named?.instrument_fingerprint ?? null;
-    const tokens = wallet.methods.filter(
-      (one) => one === named || (card !== null && one.instrument_fingerprint === card),
+    const chargedMethod = wallet.methods.find((method) => method.payment_method_id === holder.payment_method_id);
+    const cardFingerprint = dispute.instrument_fingerprint ?? chargedMethod?.instrument_fingerprint ?? null;
+    const cardMethods = wallet.methods.filter(
+      (method) => method === chargedMethod || (cardFingerprint !== null && method.instrument_fingerprint === cardFingerprint),
     );
-    const taught = isTaught(holder, tokens, dispute);
+    const isNewFraud = isNewlyKnownFraud(holder, cardMethods, dispute);
     const { dispute_ref, reason, state } = dispute;
     let changed = false;
-    for (const { payment_method_id } of holder.charged ? tokens : []) {
+    for (const { payment_method_id } of holder.charged ? cardMethods : []) {
       if (wallet.dispute(payment_method_id, { dispute_ref, reason, state })) changed = true;
     }
-    if (!taught) return { changed, suspected: [], ended: [] };
+    if (!isNewFraud) return { changed, suspected: [], ended: [] };
     // A token whose number was replaced since then is another card by now.
-    const same = tokens.filter(
-      ({ instrument_fingerprint: own }) => own === null || card === null || own === card,
+    const sameCard = cardMethods.filter(
+      ({ instrument_fingerprint: fingerprint }) => fingerprint === null || cardFingerprint === null || fingerprint === cardFingerprint,
     );
     const suspected: string[] = [];
-    for (const { payment_method_id } of same) {
+    for (const { payment_method_id } of sameCard) {
       const isNew = wallet.compromise(payment_method_id, 'FRAUD');
       changed ||= isNew;
       if (isNew || holder.charged) suspected.push(payment_method_id);
     }
-    return { changed, suspected, ended: await endedBy(tx, customer_id, suspected) };
+    return { changed, suspected, ended: await markFraudKnown(tx, customer_id, suspected) };
   });
 }
 
 /** Known fraud is learnt once from each dispute: what is decided about the card afterwards stands. */
-function isTaught(
+function isNewlyKnownFraud(
   { charged }: CardHolder,
-  tokens: readonly Readonly<WalletMethod>[],
+  cardMethods: readonly Readonly<WalletMethod>[],
   dispute: GatewayDispute,
 ): boolean {
   if (!isKnownFraud(dispute)) return false;
-  return !charged || tokens.some(({ disputes }) => !hasTaughtFraud(disputes, dispute));
+  return !charged || cardMethods.some(({ disputes }) => !isFraudAlreadyKnown(disputes, dispute));
 }
 
 const OBLIGATIONS = `
@@ -112,7 +112,7 @@ const OBLIGATIONS = `
   RETURN o.payment_id AS payment_id ORDER BY payment_id`;
 
 /** Marked in this transaction: nothing is claimed for them any more, whether or not their runs get the signal. */
-async function endedBy(tx: CommandTx, customer_id: string, methods: string[]): Promise<string[]> {
+async function markFraudKnown(tx: CommandTx, customer_id: string, methods: string[]): Promise<string[]> {
   const rows = await tx.read<{ payment_id: string }>(OBLIGATIONS, { customer_id, methods });
   for (const { payment_id: id } of rows) {
     const data = { label: 'Obligation', id, property: 'fraud_known', value: true } as const;
@@ -122,13 +122,13 @@ async function endedBy(tx: CommandTx, customer_id: string, methods: string[]): P
 }
 
 /** A card whose charges are contested is so under each of its tokens, also under one that is added meanwhile. */
-export function inheritDisputes(wallet: Wallet, paymentMethodId: string, card: string | undefined): void {
-  if (card === undefined) return;
-  const twins = wallet.methods.filter(
-    (one) => one.instrument_fingerprint === card && one.payment_method_id !== paymentMethodId,
+export function inheritDisputes(wallet: Wallet, paymentMethodId: string, cardFingerprint: string | undefined): void {
+  if (cardFingerprint === undefined) return;
+  const sameCardMethods = wallet.methods.filter(
+    (method) => method.instrument_fingerprint === cardFingerprint && method.payment_method_id !== paymentMethodId,
   );
-  for (const { payment_method_id, disputes } of twins) {
-    for (const dispute of standing(disputes)) {
+  for (const { payment_method_id, disputes } of sameCardMethods) {
+    for (const dispute of restrictingDisputes(disputes)) {
       wallet.dispute(paymentMethodId, { ...dispute, reason: `same_card:${payment_method_id}` });
     }
   }

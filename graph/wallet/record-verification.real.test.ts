@@ -2,13 +2,13 @@
 
 import { expect, test } from 'vitest';
 import type { AttachAnswer } from '../../domain/ports.ts';
-import { randomToken, testHeader } from '../../test/graph.ts';
+import { randomToken, testHeader } from '../../test/test-graph.ts';
 import { readPolicy } from '../../platform/policy.ts';
-import { claimedObligation } from '../../test/obligations.ts';
+import { claimedObligation } from '../../test/obligation-fixtures.ts';
 import { getGatewayCustomer, getPaymentMethod, getPaymentMethodToken } from '../queries/payment-methods.ts';
 import { verifyCustomer } from '../replay/verify.ts';
 import { recordVerification } from './record-verification.ts';
-import { attached, walletCommands } from './testing.ts';
+import { attachedAnswer, walletCommands } from './wallet-fixtures.ts';
 
 const { graph, newCustomer, add, verify, active, setStatus, defaultOf } = await walletCommands();
 
@@ -110,7 +110,7 @@ test('takes the token that the gateway gave it; the old one is free again', asyn
   const [first, second] = [await newCustomer(), await newCustomer()];
   const [alias, own] = [randomToken(), randomToken()];
   const { payment_method_id } = await add(first, { token: alias });
-  expect(await verify(first, payment_method_id, attached(own))).toMatchObject({
+  expect(await verify(first, payment_method_id, attachedAnswer(own))).toMatchObject({
     payment_method_status: 'active',
   });
   const secret = await getPaymentMethodToken(graph, { customer_id: first, payment_method_id });
@@ -128,7 +128,7 @@ test('never links a token that another customer has', async () => {
   const own = randomToken();
   await add(owner, { token: own });
   const { payment_method_id } = await add(thief);
-  expect(await verify(thief, payment_method_id, attached(own))).toMatchObject({
+  expect(await verify(thief, payment_method_id, attachedAnswer(own))).toMatchObject({
     payment_method_status: 'failed',
     refused: 'token_belongs_to_other_customer',
     is_default: false,
@@ -142,11 +142,11 @@ test('of twenty customers to whom the gateway gives one token at once, one has i
     Array.from({ length: 20 }, async () => {
       const id = await newCustomer();
       const { payment_method_id } = await add(id);
-      return verify(id, payment_method_id, attached(own));
+      return verify(id, payment_method_id, attachedAnswer(own));
     }),
   );
-  expect(verified.filter((one) => one.payment_method_status === 'active')).toHaveLength(1);
-  expect(verified.filter((one) => one.refused !== undefined)).toHaveLength(19);
+  expect(verified.filter((result) => result.payment_method_status === 'active')).toHaveLength(1);
+  expect(verified.filter((result) => result.refused !== undefined)).toHaveLength(19);
 });
 
 test('puts a method aside that the gateway says is another one of the same customer', async () => {
@@ -154,7 +154,7 @@ test('puts a method aside that the gateway says is another one of the same custo
   const own = randomToken();
   const first = await active(id, { token: own });
   const { payment_method_id } = await add(id);
-  const again = await verify(id, payment_method_id, attached(own));
+  const again = await verify(id, payment_method_id, attachedAnswer(own));
   expect(again).toMatchObject({ payment_method_status: 'inactive', default_payment_method_id: first });
   expect(again.refused).toBeUndefined();
 });
@@ -168,10 +168,10 @@ test('comes too late for a method that was put aside meanwhile', async () => {
 });
 
 /** What another verification writes down of whom the customer is at the gateway. */
-async function referTo(customer_id: string, gateway_customer_ref: string, instead_of?: string) {
+async function attachAs(customer_id: string, gateway_customer_ref: string, instead_of?: string) {
   const { payment_method_id } = await add(customer_id);
   const reference = { gateway_customer_ref, instead_of };
-  const input = { customer_id, payment_method_id, ...reference, answer: attached() };
+  const input = { customer_id, payment_method_id, ...reference, answer: attachedAnswer() };
   return recordVerification(graph, testHeader(), input);
 }
 const referenceOf = async (customer_id: string) =>
@@ -194,31 +194,31 @@ test.each(['failed', 'inactive'] as const)(
 
 test('replaces a reference only by one that was made instead of it', async () => {
   const id = await newCustomer({ gateway_customer_ref: 'cus_named' });
-  await referTo(id, 'cus_other');
-  await referTo(id, 'cus_other', 'cus_older');
+  await attachAs(id, 'cus_other');
+  await attachAs(id, 'cus_other', 'cus_older');
   expect(await referenceOf(id)).toBe('cus_named');
-  await referTo(id, 'cus_made', 'cus_named');
+  await attachAs(id, 'cus_made', 'cus_named');
   expect(await referenceOf(id)).toBe('cus_made');
 });
 
 test('a method that was attached to who the customer is not, as it turned out meanwhile, is no method to charge', async () => {
   const id = await newCustomer({ gateway_customer_ref: 'cus_named' });
   const refused = { payment_method_status: 'failed', refused: 'token_belongs_to_other_customer' };
-  expect(await referTo(id, 'cus_made')).toMatchObject({ ...refused, is_default: false });
-  expect(await referTo(id, 'cus_made', 'cus_older')).toMatchObject(refused);
-  expect(await referTo(id, 'cus_named')).toMatchObject({ payment_method_status: 'active', is_default: true });
-  expect(await referTo(id, 'cus_new', 'cus_named')).toMatchObject({ payment_method_status: 'active' });
+  expect(await attachAs(id, 'cus_made')).toMatchObject({ ...refused, is_default: false });
+  expect(await attachAs(id, 'cus_made', 'cus_older')).toMatchObject(refused);
+  expect(await attachAs(id, 'cus_named')).toMatchObject({ payment_method_status: 'active', is_default: true });
+  expect(await attachAs(id, 'cus_new', 'cus_named')).toMatchObject({ payment_method_status: 'active' });
 });
 
 test('keeps the reference while a charge is looked for among its payments', async () => {
   const { customer_id, record } = await claimedObligation(graph, readPolicy());
   const named = `cus_${customer_id}`;
-  for (const came of [undefined, { result: 'unknown', reason: 'timeout' } as const]) {
-    if (came) await record(came);
-    await expect(referTo(customer_id, 'cus_made', named)).rejects.toMatchObject({ type: 'charge_in_doubt' });
+  for (const outcome of [undefined, { result: 'unknown', reason: 'timeout' } as const]) {
+    if (outcome) await record(outcome);
+    await expect(attachAs(customer_id, 'cus_made', named)).rejects.toMatchObject({ type: 'charge_in_doubt' });
     expect(await referenceOf(customer_id)).toBe(named);
   }
   await record({ result: 'declined', codes: { decline_code: 'insufficient_funds' } });
-  await referTo(customer_id, 'cus_made', named);
+  await attachAs(customer_id, 'cus_made', named);
   expect(await referenceOf(customer_id)).toBe('cus_made');
 });

@@ -6,11 +6,11 @@ import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
 import type { CommandTx, CustomerNode } from '../command-tx.ts';
 import type { Graph } from '../graph.ts';
-import { isUnderReview } from '../fraud/holding.ts';
+import { isUnderReview } from '../fraud/case-holds.ts';
 import { lockIdentities } from '../identity-locks.ts';
 import { UNRESOLVED } from '../recovery/records.ts';
-import { changedDetails } from './details.ts';
-import { findTokenHolder, type TokenHolder } from './put-into-wallet.ts';
+import { changedDetails } from './changed-details.ts';
+import { findTokenHolder, type TokenHolder } from './upsert-wallet-method.ts';
 import { inheritDisputes } from './record-dispute.ts';
 import { tokenHashes } from './token-hash.ts';
 import { openWallet, type Wallet, type WalletMethod } from './wallet.ts';
@@ -25,7 +25,7 @@ export interface Verification {
   answer: AttachAnswer;
 }
 
-export interface Verified {
+export interface VerifiedPaymentMethod {
   payment_method_id: string;
   payment_method_status: PaymentMethodStatus;
   /** Why the customer cannot have it. */
@@ -45,11 +45,11 @@ export async function recordVerification(
   graph: Graph,
   header: CommandHeader,
   input: Verification,
-): Promise<Verified> {
+): Promise<VerifiedPaymentMethod> {
   const { customer_id, payment_method_id } = input;
   return runCommand(graph, header, 'recordVerification', input, async (tx) => {
-    const { answer: said } = input;
-    const hashes = said.result === 'attached' ? tokenHashes(graph.blindIndex, said.method.token) : [];
+    const { answer: gatewayAnswer } = input;
+    const hashes = gatewayAnswer.result === 'attached' ? tokenHashes(graph.blindIndex, gatewayAnswer.method.token) : [];
     lockIdentities(tx, hashes);
     const [customer, wallet, holder] = await Promise.all([
       tx.lockCustomer(customer_id),
@@ -58,11 +58,11 @@ export async function recordVerification(
     ]);
     const method = wallet.find(payment_method_id);
     const reference = await recordReference(tx, customer, input);
-    const answer = answerFor(input, reference);
+    const answer = checkedAnswer(input, reference);
     // A token that is the method's own already, or that another method has, is not written.
-    const stranger =
+    const otherHolder =
       holder !== undefined && holder.payment_method_id !== payment_method_id ? holder : undefined;
-    if (answer.result === 'attached' && stranger === undefined) {
+    if (answer.result === 'attached' && otherHolder === undefined) {
       const key = tx.keyOf(customer_id);
       const changes = {
         ...changedDetails(method, answer.method, key),
@@ -72,18 +72,18 @@ export async function recordVerification(
       };
       if (Object.keys(changes).length > 0) wallet.update(payment_method_id, changes);
       // Whatever differed before: this is what the gateway has now.
-      wallet.noteMismatch(payment_method_id, null);
+      wallet.setMismatch(payment_method_id, null);
       inheritDisputes(wallet, payment_method_id, answer.method.instrument_fingerprint);
     }
-    const scene = { method, customer_id, now: Date.parse(tx.recordedAt) };
-    const byGateway = verdict(answer, stranger, scene);
-    const methods = sameCard(
+    const context = { method, customer_id, now: Date.parse(tx.recordedAt) };
+    const gatewayVerdict = verdict(answer, otherHolder, context);
+    const methods = methodsOfCard(
       wallet,
       payment_method_id,
       fingerprintOf(answer) ?? method.instrument_fingerprint,
     );
-    const isSuspected = byGateway.status === 'active' && (await isUnderReview(tx, { customer_id, methods }));
-    const { status, reason, refused } = isSuspected ? SUSPECTED : byGateway;
+    const isSuspected = gatewayVerdict.status === 'active' && (await isUnderReview(tx, { customer_id, methods }));
+    const { status, reason, refused } = isSuspected ? SUSPECTED : gatewayVerdict;
     // A method that was suspected, compromised or put aside meanwhile stays so: the gateway's word came too late.
     const isLate = status === 'active' && method.status !== 'unverified';
     if (!isLate && transition(method.status, status) === 'legal')
@@ -93,7 +93,7 @@ export async function recordVerification(
     return {
       payment_method_id,
       payment_method_status,
-      ...refusedAs(payment_method_status, refused),
+      ...refusalOf(payment_method_status, refused),
       is_default: defaultId === payment_method_id,
       ...(defaultId === null ? {} : { default_payment_method_id: defaultId }),
       version: tx.versionOf(customer_id),
@@ -107,7 +107,7 @@ const HAS_UNRESOLVED = `
   } AS in_doubt`;
 
 /** What is attached to anybody but the customer cannot be charged for it: another reference was written meanwhile. */
-function answerFor({ answer, gateway_customer_ref: holder }: Verification, reference?: string): AttachAnswer {
+function checkedAnswer({ answer, gateway_customer_ref: holder }: Verification, reference?: string): AttachAnswer {
   if (answer.result === 'refused' || holder === undefined || holder === reference) return answer;
   return { result: 'refused', reason: 'other_customer', codes: {} };
 }
@@ -143,7 +143,7 @@ async function recordReference(
   return reference;
 }
 
-function refusedAs(status: PaymentMethodStatus, refused?: MethodRefusal): { refused?: MethodRefusal } {
+function refusalOf(status: PaymentMethodStatus, refused?: MethodRefusal): { refused?: MethodRefusal } {
   if (refused) return { refused };
   return status === 'failed' ? { refused: 'payment_method_declined' } : {};
 }
@@ -161,29 +161,29 @@ function fingerprintOf(answer: AttachAnswer): string | undefined {
   return answer.result === 'attached' ? answer.method.instrument_fingerprint : undefined;
 }
 
-/** The method, and what else of the wallet is the same card by another token. @param card its fingerprint */
-function sameCard({ methods }: Wallet, payment_method_id: string, card: string | null): string[] {
-  const twins = methods.filter((one) => card !== null && one.instrument_fingerprint === card);
-  return [payment_method_id, ...twins.map((one) => one.payment_method_id)];
+/** The method, and what else of the wallet is the same card by another token. @param cardFingerprint its fingerprint */
+function methodsOfCard({ methods }: Wallet, payment_method_id: string, cardFingerprint: string | null): string[] {
+  const sameCardMethods = methods.filter((method) => cardFingerprint !== null && method.instrument_fingerprint === cardFingerprint);
+  return [payment_method_id, ...sameCardMethods.map((method) => method.payment_method_id)];
 }
 
 /**
- * @param stranger - another method that has the token already: of another customer, it is not linked; of the same one,
+ * @param otherHolder - another method that has the token already: of another customer, it is not linked; of the same one,
  *   it is the same method once more, and this one is put aside
  */
 function verdict(
   answer: AttachAnswer,
-  stranger: TokenHolder | undefined,
-  scene: { method: WalletMethod; customer_id: string; now: number },
+  otherHolder: TokenHolder | undefined,
+  context: { method: WalletMethod; customer_id: string; now: number },
 ): Verdict {
   if (answer.result === 'refused') {
     const refused =
       answer.reason === 'other_customer' ? 'token_belongs_to_other_customer' : 'payment_method_declined';
     return { status: 'failed', reason: `gateway:${answer.reason}`, refused };
   }
-  if (stranger === undefined) return { status: attachedStatus(answer.method, scene), reason: 'verified' };
-  return stranger.customer_id === scene.customer_id
-    ? { status: 'inactive', reason: `same_as:${stranger.payment_method_id}` }
+  if (otherHolder === undefined) return { status: attachedStatus(answer.method, context), reason: 'verified' };
+  return otherHolder.customer_id === context.customer_id
+    ? { status: 'inactive', reason: `same_as:${otherHolder.payment_method_id}` }
     : { status: 'failed', reason: 'other_customer', refused: 'token_belongs_to_other_customer' };
 }
 

@@ -45,7 +45,7 @@ export async function requestMethodUpdate(
     if (plan.consent_now !== undefined)
       wallet.setConsent(payment_method_id, plan.consent_now, by, tx.header.occurredAt);
     if (plan.expiry !== undefined)
-      wallet.wantExpiry(payment_method_id, {
+      wallet.requestExpiry(payment_method_id, {
         ...{ expiry: plan.expiry, at: tx.recordedAt },
         ...(plan.consent_afterwards && { consent_by: by }),
       });

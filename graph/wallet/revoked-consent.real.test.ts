@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
 import type { PaymentMethodDetails } from '../../domain/onboarding-types.ts';
 import { readPolicy } from '../../platform/policy.ts';
-import { onboardingRequest, randomToken, testHeader } from '../../test/graph.ts';
+import { onboardingRequest, randomToken, testHeader } from '../../test/test-graph.ts';
 import { onboard } from '../onboarding/onboard.ts';
 import { updateRelationshipAttribute } from '../relationships/update-relationship-attribute.ts';
 import { addPaymentMethod } from './add-payment-method.ts';
 import { removePaymentMethod, setOffSessionConsent } from './edit-payment-method.ts';
-import { walletCommands } from './testing.ts';
+import { walletCommands } from './wallet-fixtures.ts';
 import { updatePaymentMethod } from './update-payment-method.ts';
 import { readWallet } from './wallet.ts';
 
@@ -28,9 +28,9 @@ const setConsent = ({ customer_id, payment_method_id }: Card, off_session_consen
   setOffSessionConsent(graph, testHeader(), { customer_id, payment_method_id, off_session_consent, source });
 
 async function revoked(hadConsent = true): Promise<Card> {
-  const one = await card(hadConsent);
-  expect(await setConsent(one, false, 'network_revocation')).toMatchObject({ changed: true });
-  return one;
+  const method = await card(hadConsent);
+  expect(await setConsent(method, false, 'network_revocation')).toMatchObject({ changed: true });
+  return method;
 }
 
 const update = ({ customer_id, payment_method_id }: Card, by: 'service' | 'customer') =>
@@ -63,16 +63,16 @@ const remove = ({ customer_id, payment_method_id }: Card) =>
 
 async function consentOf({ customer_id, payment_method_id }: Card) {
   const wallet = await readWallet(graph, customer_id);
-  const method = wallet.find((one) => one.payment_method_id === payment_method_id);
+  const method = wallet.find((method) => method.payment_method_id === payment_method_id);
   return { given: method?.off_session_consent, by: method?.consent_source };
 }
 
 const REVOKED = { given: false, by: 'network_revocation' };
 
-test.each<[string, (one: Card) => Promise<unknown>]>([
-  ['a service', (one) => setConsent(one, true, 'service')],
-  ['a service that names its own source', (one) => setConsent(one, true, 'checkout')],
-  ['a service that updates the method', (one) => update(one, 'service')],
+test.each<[string, (method: Card) => Promise<unknown>]>([
+  ['a service', (method) => setConsent(method, true, 'service')],
+  ['a service that names its own source', (method) => setConsent(method, true, 'checkout')],
+  ['a service that updates the method', (method) => update(method, 'service')],
   [
     'a person by hand',
     ({ customer_id: source_id, payment_method_id: target_id }) =>
@@ -84,42 +84,42 @@ test.each<[string, (one: Card) => Promise<unknown>]>([
         value: 'true',
       }),
   ],
-])('%s does not bring back a consent that was revoked', async (_, giveBack) => {
-  const one = await revoked();
-  await expect(giveBack(one)).rejects.toMatchObject({ type: 'illegal_transition' });
-  expect(await consentOf(one)).toEqual(REVOKED);
+])('%s does not bring back a consent that was revoked', async (_, restoreConsent) => {
+  const method = await revoked();
+  await expect(restoreConsent(method)).rejects.toMatchObject({ type: 'illegal_transition' });
+  expect(await consentOf(method)).toEqual(REVOKED);
 });
 
-test.each<[string, (one: Card) => Promise<unknown>]>([
+test.each<[string, (method: Card) => Promise<unknown>]>([
   ['an onboarding', onboardAgain],
-  ['a service that adds the method again', (one) => addAgain(one, 'service')],
-])('%s succeeds, and leaves a revoked consent revoked', async (_, comeBack) => {
-  const kept = await revoked();
-  await comeBack(kept);
-  expect(await consentOf(kept)).toEqual(REVOKED);
+  ['a service that adds the method again', (method) => addAgain(method, 'service')],
+])('%s succeeds, and leaves a revoked consent revoked', async (_, addBack) => {
+  const inWallet = await revoked();
+  await addBack(inWallet);
+  expect(await consentOf(inWallet)).toEqual(REVOKED);
 
   const removed = await revoked();
   await remove(removed);
-  await comeBack(removed);
+  await addBack(removed);
   expect(await consentOf(removed)).toEqual(REVOKED);
 });
 
 test('a revocation is kept where there was no consent yet', async () => {
-  const one = await revoked(false);
-  await expect(setConsent(one, true, 'service')).rejects.toMatchObject({ type: 'illegal_transition' });
-  expect(await setConsent(one, false, 'network_revocation')).toMatchObject({ changed: false });
-  expect((await eventsOf(one.customer_id)).filter(({ type }) => type === 'ConsentChanged')).toHaveLength(1);
+  const method = await revoked(false);
+  await expect(setConsent(method, true, 'service')).rejects.toMatchObject({ type: 'illegal_transition' });
+  expect(await setConsent(method, false, 'network_revocation')).toMatchObject({ changed: false });
+  expect((await eventsOf(method.customer_id)).filter(({ type }) => type === 'ConsentChanged')).toHaveLength(1);
 });
 
-test.each<[string, (one: Card) => Promise<unknown>]>([
-  ['consenting', (one) => setConsent(one, true, 'customer')],
-  ['updating the method', (one) => update(one, 'customer')],
-  ['adding it again', (one) => addAgain(one, 'customer')],
-  ['adding it again after removing it', async (one) => (await remove(one), addAgain(one, 'customer'))],
-])('the customer brings it back by %s, and from then on a service may', async (_, giveBack) => {
-  const one = await revoked();
-  await giveBack(one);
-  expect(await consentOf(one)).toEqual({ given: true, by: 'customer' });
-  await setConsent(one, false, 'service');
-  expect(await setConsent(one, true, 'service')).toMatchObject({ changed: true });
+test.each<[string, (method: Card) => Promise<unknown>]>([
+  ['consenting', (method) => setConsent(method, true, 'customer')],
+  ['updating the method', (method) => update(method, 'customer')],
+  ['adding it again', (method) => addAgain(method, 'customer')],
+  ['adding it again after removing it', async (method) => (await remove(method), addAgain(method, 'customer'))],
+])('the customer brings it back by %s, and from then on a service may', async (_, restoreConsent) => {
+  const method = await revoked();
+  await restoreConsent(method);
+  expect(await consentOf(method)).toEqual({ given: true, by: 'customer' });
+  await setConsent(method, false, 'service');
+  expect(await setConsent(method, true, 'service')).toMatchObject({ changed: true });
 });

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { readPolicy } from '../../platform/policy.ts';
-import { randomToken, testGraph, testHeader } from '../../test/graph.ts';
-import { customerWithCards } from '../../test/wallets.ts';
+import { randomToken, testGraph, testHeader } from '../../test/test-graph.ts';
+import { customerWithCards } from '../../test/wallet-fixtures.ts';
 import {
   addPaymentMethod,
   getPaymentMethod,
@@ -19,7 +19,7 @@ const policy = readPolicy();
 const graph = await testGraph();
 
 const by = 'customer' as const;
-const shown = (of: { customer_id: string; payment_method_id: string }) => getPaymentMethod(graph, of);
+const readMethod = (ref: { customer_id: string; payment_method_id: string }) => getPaymentMethod(graph, ref);
 const wallet = async (cards: number) => {
   const { customer_id, methods } = await customerWithCards(graph, policy, { cards });
   return methods.map((payment_method_id) => ({ customer_id, payment_method_id }));
@@ -37,11 +37,11 @@ test('a removed method is gone, the default passes on, and the same token brings
   await updatePaymentMethodStatus(graph, testHeader(), { ...third, status: 'active', reason: 'test' });
   await setDefaultPaymentMethod(graph, testHeader(), { ...third, by });
   await removePaymentMethod(graph, testHeader(), { ...third, by });
-  expect((await getPaymentMethods(graph, { customer_id })).map((one) => one.payment_method_id)).toEqual([
+  expect((await getPaymentMethods(graph, { customer_id })).map((entry) => entry.payment_method_id)).toEqual([
     second.payment_method_id,
     first.payment_method_id,
   ]);
-  expect(await shown(second)).toMatchObject({ is_default: true });
+  expect(await readMethod(second)).toMatchObject({ is_default: true });
   await expect(removePaymentMethod(graph, testHeader(), { ...third, by })).rejects.toMatchObject({
     type: 'payment_method_not_found',
   });
@@ -50,7 +50,7 @@ test('a removed method is gone, the default passes on, and the same token brings
     payment_method_id,
     payment_method_status: 'unverified',
   });
-  expect(await shown(third)).toMatchObject({ off_session_consent: false, is_default: false });
+  expect(await readMethod(third)).toMatchObject({ off_session_consent: false, is_default: false });
 });
 
 test('a new expiry brings an expired card back; one in the past lets it expire; a compromised one stays', async () => {
@@ -62,12 +62,12 @@ test('a new expiry brings an expired card back; one in the past lets it expire; 
     changed: true,
     payment_method_status: 'expired',
   });
-  expect(await shown(card)).toMatchObject({ is_default: false, expiry_year: 2020 });
-  const { changed_seq } = await shown(card);
+  expect(await readMethod(card)).toMatchObject({ is_default: false, expiry_year: 2020 });
+  const { changed_seq } = await readMethod(card);
   expect(await update({ expiry_month: 2, expiry_year: 2060 }, changed_seq)).toMatchObject({
     payment_method_status: 'active',
   });
-  expect(await shown(card)).toMatchObject({ is_default: true });
+  expect(await readMethod(card)).toMatchObject({ is_default: true });
   await expect(update({ expiry_year: 2061 }, changed_seq)).rejects.toMatchObject({ type: 'stale_version' });
   expect(await update({ expiry_month: 2, expiry_year: 2060 })).toMatchObject({ changed: false });
   await updatePaymentMethodStatus(graph, testHeader(), { ...card, status: 'compromised', reason: 'test' });
@@ -84,7 +84,7 @@ test('uses count in any order, and only on the customer’s own devices', async 
   const use = (day: number) =>
     recordPaymentMethodUse(graph, testHeader({ occurredAt: `2031-01-0${day}T00:00:00Z` }), card);
   await Promise.all([2, 3, 1].map(use));
-  expect(await shown(card)).toMatchObject({ last_used: '2031-01-03T00:00:00.000Z' });
+  expect(await readMethod(card)).toMatchObject({ last_used: '2031-01-03T00:00:00.000Z' });
   expect(await use(1)).toMatchObject({ use_count: 5, last_used: '2031-01-03T00:00:00.000Z' });
   await expect(recordPaymentMethodUse(graph, testHeader(), { ...card, device_id })).rejects.toMatchObject({
     type: 'device_not_found',
@@ -98,7 +98,7 @@ test('in whatever order a method’s statuses are observed, the newest stays; a 
     updatePaymentMethodStatus(graph, testHeader(), { ...card, status, reason: 'test', observed_at });
   expect(await observe('failed', '2035-01-02T00:00:00Z')).toMatchObject({ changed: true });
   expect(await observe('active', '2035-01-01T00:00:00Z')).toMatchObject({ changed: false });
-  expect(await shown(card)).toMatchObject({ status: 'failed' });
+  expect(await readMethod(card)).toMatchObject({ status: 'failed' });
   expect(await observe('active', '2035-01-03T00:00:00Z')).toMatchObject({ changed: true });
   expect(await observe('inactive')).toMatchObject({ changed: true });
 });

@@ -1,20 +1,20 @@
-import type { KnownDetails } from '../../domain/method-details.ts';
+import type { ReportedDetails } from '../../domain/method-details.ts';
 import { expiresOn, isExpired, type PaymentMethodStatus, transition } from '../../domain/payment-method.ts';
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
 import type { CommandTx } from '../command-tx.ts';
 import { lockOwner, type Requester } from '../customers/lock-owner.ts';
 import { requireVersion } from '../expected-version.ts';
-import { holdOn, readCaseChanges } from '../fraud/holding.ts';
+import { findHold, readCaseChanges } from '../fraud/case-holds.ts';
 import type { Graph } from '../graph.ts';
-import { changedDetails } from './details.ts';
+import { changedDetails } from './changed-details.ts';
 import { type MethodDetails, openWallet, type Wallet } from './wallet.ts';
 
 export interface PaymentMethodUpdate {
   customer_id: string;
   payment_method_id: string;
   /** What is newer: as the gateway, the account updater or the customer says. */
-  details: KnownDetails;
+  details: ReportedDetails;
   /** Absent: as it is. */
   off_session_consent?: boolean;
   by: Requester;
@@ -49,7 +49,7 @@ export async function updatePaymentMethod(
     const changes = changedDetails(method, details, tx.keyOf(customer_id));
     if (changes !== undefined) {
       wallet.update(payment_method_id, changes);
-      await settleStatus(tx, wallet, { customer_id, payment_method_id, changes });
+      await applyDerivedStatus(tx, wallet, { customer_id, payment_method_id, changes });
     }
     if (off_session_consent !== undefined)
       wallet.setConsent(payment_method_id, off_session_consent, by, tx.header.occurredAt);
@@ -63,10 +63,10 @@ export async function updatePaymentMethod(
 }
 
 /** A card that has one of these anew is another one to its bank; what else is learned of it mends nothing. */
-const NEW_CARD = ['expiry_month', 'expiry_year', 'last_four', 'instrument_fingerprint'] as const;
+const REISSUE_FIELDS = ['expiry_month', 'expiry_year', 'last_four', 'instrument_fingerprint'] as const;
 
 /** The status that newer details lead to; what a fraud case holds as it is stays so until that case is cleared. */
-export async function settleStatus(
+export async function applyDerivedStatus(
   tx: CommandTx,
   wallet: Wallet,
   {
@@ -78,14 +78,14 @@ export async function settleStatus(
   const method = wallet.find(payment_method_id);
   const { status, expiry_month, expiry_year } = method;
   const now = Date.parse(tx.recordedAt);
-  const isOver =
+  const isPastExpiry =
     expiry_month !== null && expiry_year !== null && isExpired(expiresOn(expiry_month, expiry_year), now);
-  const rightful = isOver ? 'expired' : 'active';
-  const isNew = NEW_CARD.some((field) => changes[field] !== undefined);
+  const derivedStatus = isPastExpiry ? 'expired' : 'active';
+  const isReissued = REISSUE_FIELDS.some((field) => changes[field] !== undefined);
   // Only the gateway says that an unverified one is good; what was put aside or is suspected stays so.
-  const mayFollow = isOver || (isNew && (status === 'expired' || status === 'failed'));
-  if (!mayFollow || transition(status, rightful) !== 'legal') return;
+  const mayApply = isPastExpiry || (isReissued && (status === 'expired' || status === 'failed'));
+  if (!mayApply || transition(status, derivedStatus) !== 'legal') return;
   // No case holds an active one.
   const cases = status === 'active' ? [] : await readCaseChanges(tx, { customer_id });
-  if (holdOn(cases, method) === undefined) wallet.changeStatus(payment_method_id, rightful, 'new details');
+  if (findHold(cases, method) === undefined) wallet.changeStatus(payment_method_id, derivedStatus, 'new details');
 }

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { randomToken, testHeader } from '../../test/graph.ts';
+import { randomToken, testHeader } from '../../test/test-graph.ts';
 import { runCommand } from '../command.ts';
 import { setCustomerStatus } from '../customers/set-customer-status.ts';
 import { getPaymentMethod, getPaymentMethods, getPaymentMethodToken } from '../queries/payment-methods.ts';
 import { setDefaultPaymentMethod, setOffSessionConsent } from './edit-payment-method.ts';
-import { walletCommands } from './testing.ts';
+import { walletCommands } from './wallet-fixtures.ts';
 import { openWallet } from './wallet.ts';
 
 const { graph, newCustomer, add, active, setStatus, defaultOf, eventsOf } = await walletCommands();

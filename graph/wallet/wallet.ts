@@ -4,13 +4,13 @@ import type { EventData } from '../../domain/events.ts';
 import type { PaymentMethodStatus, PaymentMethodType } from '../../domain/payment-method.ts';
 import { transition } from '../../domain/payment-method.ts';
 import {
-  hasRightfulDefault,
+  hasCorrectDefault,
   mayBeDefault,
   NETWORK_REVOCATION,
-  requireConsentable,
-  rightfulDefault,
+  assertConsentAllowed,
+  selectDefault,
 } from '../../domain/wallet.ts';
-import { isPutAside, type Mismatch } from '../../domain/reconciliation/mismatches.ts';
+import { isQuarantined, type Mismatch } from '../../domain/reconciliation/mismatches.ts';
 import type { CommandTx } from '../command-tx.ts';
 import type { Reader } from '../graph.ts';
 
@@ -128,7 +128,7 @@ export class Wallet {
    * @throws PersonaError payment_method_not_found, illegal_transition
    */
   changeStatus(paymentMethodId: string, status: PaymentMethodStatus, reason: string): boolean {
-    const method = this.#known(paymentMethodId);
+    const method = this.#findAny(paymentMethodId);
     const kind = transition(method.status, status);
     if (kind === 'same') return false;
     if (kind === 'illegal') {
@@ -146,7 +146,7 @@ export class Wallet {
    * `compromised`; also one that its customer had removed.
    */
   restoreStatus(paymentMethodId: string, status: PaymentMethodStatus, reason: string): void {
-    this.#setStatus(this.#known(paymentMethodId), status, reason);
+    this.#setStatus(this.#findAny(paymentMethodId), status, reason);
   }
 
   /** Takes a method out of the wallet. Its node and its edge stay, should the same token come back. */
@@ -158,7 +158,7 @@ export class Wallet {
     method.removed_at = this.#tx.header.occurredAt;
     method.expiry_wanted_at = null;
     method.consent_wanted = null;
-    this.settleDefault(reason);
+    this.ensureDefault(reason);
   }
 
   /**
@@ -166,33 +166,33 @@ export class Wallet {
    * @param wish.expiry - `YYYY-MM`
    * @param wish.consent_by - who consents to the card with that date; absent: as it is
    */
-  wantExpiry(
+  requestExpiry(
     paymentMethodId: string,
-    wish: { expiry: string; at: string; consent_by?: 'customer' | 'service' },
+    request: { expiry: string; at: string; consent_by?: 'customer' | 'service' },
   ): void {
     const method = this.#find(paymentMethodId);
-    this.#keep(method, 'expiry_wanted', wish.expiry);
-    this.#keep(method, 'expiry_wanted_at', wish.at);
-    if (wish.consent_by !== undefined) this.#keep(method, 'consent_wanted', wish.consent_by);
+    this.#setProperty(method, 'expiry_wanted', request.expiry);
+    this.#setProperty(method, 'expiry_wanted_at', request.at);
+    if (request.consent_by !== undefined) this.#setProperty(method, 'consent_wanted', request.consent_by);
   }
 
   /** The gateway has the date that was wanted, or will not take it: it is not asked again. */
-  settleExpiry(paymentMethodId: string): void {
+  clearExpiryRequest(paymentMethodId: string): void {
     const method = this.#find(paymentMethodId);
-    this.#keep(method, 'expiry_wanted_at', null);
-    this.#keep(method, 'consent_wanted', null);
+    this.#setProperty(method, 'expiry_wanted_at', null);
+    this.#setProperty(method, 'consent_wanted', null);
   }
 
   /** Records newer details of a method. */
   update(paymentMethodId: string, changes: MethodDetails): void {
     const method = this.#find(paymentMethodId);
     this.#append('PaymentMethodUpdated', { payment_method_id: paymentMethodId, ...changes });
-    const { instrument_fingerprint: _, token: __, ...open } = changes;
-    Object.assign(method, open);
+    const { instrument_fingerprint: _, token: __, ...plainDetails } = changes;
+    Object.assign(method, plainDetails);
     // Another date than the wanted one came after the wish: the card has been renewed since.
-    const isOther =
-      open.expires_on !== undefined && !open.expires_on.startsWith(String(method.expiry_wanted));
-    if (isOther) this.#keep(method, 'expiry_wanted_at', null);
+    const isOtherExpiry =
+      plainDetails.expires_on !== undefined && !plainDetails.expires_on.startsWith(String(method.expiry_wanted));
+    if (isOtherExpiry) this.#setProperty(method, 'expiry_wanted_at', null);
   }
 
   /**
@@ -204,21 +204,21 @@ export class Wallet {
     if (!mayBeDefault(method)) {
       throw new PersonaError(
         'illegal_transition',
-        `payment method ${paymentMethodId} cannot be the default: it is ${whyNotDefault(method)}`,
+        `payment method ${paymentMethodId} cannot be the default: it is ${reasonNotDefault(method)}`,
       );
     }
     return this.#setDefault(paymentMethodId, reason);
   }
 
   /** Restores the invariant after any change: keeps the default while it may be one, else names the next. */
-  settleDefault(reason: string): boolean {
-    return this.#setDefault(rightfulDefault(this.#methods), reason);
+  ensureDefault(reason: string): boolean {
+    return this.#setDefault(selectDefault(this.#methods), reason);
   }
 
   /** The same where the graph has several defaults, or one that may be none. @returns whether it was broken */
   repairDefault(reason: string): boolean {
-    if (hasRightfulDefault(this.#methods)) return false;
-    this.#appendDefault(rightfulDefault(this.#methods), reason);
+    if (hasCorrectDefault(this.#methods)) return false;
+    this.#appendDefault(selectDefault(this.#methods), reason);
     return true;
   }
 
@@ -231,14 +231,14 @@ export class Wallet {
    *   network withdrew
    */
   setConsent(paymentMethodId: string, consent: boolean, source: string, at: string): boolean {
-    const revokes = !consent && source === NETWORK_REVOCATION;
-    const method = revokes ? this.#known(paymentMethodId) : this.#find(paymentMethodId);
+    const isRevocation = !consent && source === NETWORK_REVOCATION;
+    const method = isRevocation ? this.#findAny(paymentMethodId) : this.#find(paymentMethodId);
     // What is said of it now counts, not what was to be said later on.
-    this.#keep(method, 'consent_wanted', null);
+    this.#setProperty(method, 'consent_wanted', null);
     const isRevoked = method.consent_source === NETWORK_REVOCATION;
-    const isNews = revokes && !isRevoked;
-    if (method.off_session_consent === consent && !isNews) return false;
-    if (consent) requireConsentable(method, source);
+    const isNewRevocation = isRevocation && !isRevoked;
+    if (method.off_session_consent === consent && !isNewRevocation) return false;
+    if (consent) assertConsentAllowed(method, source);
     this.#append('ConsentChanged', {
       payment_method_id: paymentMethodId,
       off_session_consent: consent,
@@ -255,10 +255,10 @@ export class Wallet {
    * Keeps what the gateway has differently (`null`: nothing any more); what is another customer's there is no default.
    * @returns whether that was not known
    */
-  noteMismatch(paymentMethodId: string, mismatch: Mismatch | null): boolean {
+  setMismatch(paymentMethodId: string, mismatch: Mismatch | null): boolean {
     const method = this.#find(paymentMethodId);
-    if (!this.#keep(method, 'gateway_mismatch', mismatch)) return false;
-    this.settleDefault(mismatch ?? 'as at the gateway');
+    if (!this.#setProperty(method, 'gateway_mismatch', mismatch)) return false;
+    this.ensureDefault(mismatch ?? 'as at the gateway');
     return true;
   }
 
@@ -281,7 +281,7 @@ export class Wallet {
       proven: method.proven,
       device_id: use.deviceId ?? null,
     });
-    this.settleDefault('used');
+    this.ensureDefault('used');
   }
 
   /**
@@ -289,12 +289,12 @@ export class Wallet {
    * @returns whether that was not known
    */
   dispute(paymentMethodId: string, dispute: Dispute): boolean {
-    const method = this.#known(paymentMethodId);
+    const method = this.#findAny(paymentMethodId);
     if (method.disputes.includes(`${dispute.dispute_ref}:${dispute.state}`)) return false;
     this.#append('PaymentMethodDisputed', { payment_method_id: paymentMethodId, ...dispute });
     method.disputes = withDispute(method.disputes, dispute);
     method.disputed = isDisputed(method.disputes);
-    this.settleDefault('disputed');
+    this.ensureDefault('disputed');
     return true;
   }
 
@@ -303,23 +303,23 @@ export class Wallet {
    * @returns whether it was not compromised before
    */
   compromise(paymentMethodId: string, reason: string): boolean {
-    const method = this.#known(paymentMethodId);
+    const method = this.#findAny(paymentMethodId);
     if (transition(method.status, 'compromised') !== 'legal') return false;
     this.#setStatus(method, 'compromised', reason);
     return true;
   }
 
   /** An identifier has been verified, and its event has proven what came by it: the default follows. */
-  identifierVerified(identifierId: string): void {
+  onIdentifierVerified(identifierId: string): void {
     for (const method of this.#methods) {
       if (method.awaits_identifier_id !== identifierId) continue;
       method.proven = true;
       method.awaits_identifier_id = null;
     }
-    this.settleDefault('identifier verified');
+    this.ensureDefault('identifier verified');
   }
 
-  #keep<P extends 'expiry_wanted' | 'expiry_wanted_at' | 'consent_wanted' | 'gateway_mismatch'>(
+  #setProperty<P extends 'expiry_wanted' | 'expiry_wanted_at' | 'consent_wanted' | 'gateway_mismatch'>(
     method: WalletMethod,
     property: P,
     value: WalletMethod[P],
@@ -340,18 +340,18 @@ export class Wallet {
     });
     method.status = status;
     method.status_seq = seq;
-    this.settleDefault(reason);
+    this.ensureDefault(reason);
   }
 
   #find(paymentMethodId: string): WalletMethod {
-    const method = this.#known(paymentMethodId);
+    const method = this.#findAny(paymentMethodId);
     if (method.removed_at !== null) throw this.#notFound(paymentMethodId);
     return method;
   }
 
   /** Also one that its customer has removed. */
-  #known(paymentMethodId: string): WalletMethod {
-    const method = this.#methods.find((known) => known.payment_method_id === paymentMethodId);
+  #findAny(paymentMethodId: string): WalletMethod {
+    const method = this.#methods.find((candidate) => candidate.payment_method_id === paymentMethodId);
     if (method === undefined) throw this.#notFound(paymentMethodId);
     return method;
   }
@@ -370,7 +370,7 @@ export class Wallet {
   }
 
   #appendDefault(paymentMethodId: string | null, reason: string): void {
-    const marked = this.#methods.filter((method) => method.is_default).map((one) => one.payment_method_id);
+    const marked = this.#methods.filter((method) => method.is_default).map((method) => method.payment_method_id);
     const [previous = null, ...more] = marked;
     this.#append('DefaultPaymentMethodChanged', {
       payment_method_id: paymentMethodId,
@@ -386,8 +386,8 @@ export class Wallet {
   }
 }
 
-function whyNotDefault({ proven, status, disputed, ...method }: WalletMethod): string {
-  if (isPutAside(method)) return 'another customer’s at the gateway';
+function reasonNotDefault({ proven, status, disputed, ...method }: WalletMethod): string {
+  if (isQuarantined(method)) return 'another customer’s at the gateway';
   if (!proven) return 'not proven to be the customer’s';
   return status === 'active' && disputed ? 'disputed: a charge on it is contested' : status;
 }

@@ -2,12 +2,12 @@
 
 import { globSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type ApiProcess, type ApiUnderTest, openApiUnderTest } from '../api.ts';
-import { CONTRACTS, type Example, type RestExample, readExample, startRun } from './example.ts';
-import { allRpcs, askQuery, askRest, askRpc, handlersOf, sendSignal, sendUpdate } from './exchange.ts';
+import { type ApiProcess, type ApiUnderTest, openApiUnderTest } from '../api-fixture.ts';
+import { CONTRACTS, type Example, type RestExample, readExample, startExampleRun } from './example.ts';
+import { allRpcs, queryWorkflow, callRest, callRpc, handlersOf, sendSignal, sendUpdate } from './exchange.ts';
 
 /** In the order in which they happen: later ones speak of what earlier ones made. */
-const STORY = [
+const EXAMPLE_SEQUENCE = [
   'rest/onboard',
   'grpc/create-customer',
   'grpc/update-device-trust-score',
@@ -74,52 +74,52 @@ const STORY = [
 
 /** What an example asks is there soon, but not always at once. */
 const SOON = { timeout: 60_000, interval: 50 };
-const run = startRun();
-let under: ApiUnderTest;
+const run = startExampleRun();
+let underTest: ApiUnderTest;
 let api: ApiProcess;
 /** Nothing after it can be as told. */
-let broken: string | undefined;
+let failedExample: string | undefined;
 
 beforeAll(async () => {
-  under = await openApiUnderTest();
-  api = await under.startApi();
+  underTest = await openApiUnderTest();
+  api = await underTest.startApi();
   // The first of everything takes its time, and an onboarding answers after two seconds, verified or not.
   const { transaction_id, occurred_at, payment_method_details } = (readExample('rest/onboard') as RestExample)
     .request.body as Record<string, unknown>;
-  const stranger = startRun().send({ transaction_id, occurred_at, payment_method_details });
+  const warmUpRequest = startExampleRun().send({ transaction_id, occurred_at, payment_method_details });
   await fetch(`${api.http}/api/v1/customers`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(stranger),
+    body: JSON.stringify(warmUpRequest),
   });
 });
-afterAll(() => under.close());
+afterAll(() => underTest.close());
 
 function exchange(example: Example): Promise<unknown> {
-  if ('route' in example) return askRest(api, example);
-  if ('rpc' in example) return askRpc(api, example);
-  if ('update' in example) return sendUpdate(under.temporal, example);
-  return 'query' in example ? askQuery(under.temporal, example) : sendSignal(under.temporal, example);
+  if ('route' in example) return callRest(api, example);
+  if ('rpc' in example) return callRpc(api, example);
+  if ('update' in example) return sendUpdate(underTest.temporal, example);
+  return 'query' in example ? queryWorkflow(underTest.temporal, example) : sendSignal(underTest.temporal, example);
 }
 
-function answerOf(example: Example): unknown {
+function expectedAnswer(example: Example): unknown {
   return 'signal' in example ? example.result : example.answer;
 }
 
 /** May be asked again and again. */
-function onlyReads(example: Example): boolean {
+function isReadOnly(example: Example): boolean {
   if ('route' in example) return example.request.method === 'GET';
   return 'query' in example || ('rpc' in example && /\/(Get|Find)/.test(example.rpc));
 }
 
-test.each(STORY)('%s is answered as its example says', async (name) => {
-  expect(broken, 'the story broke off at').toBeUndefined();
-  broken = name;
+test.each(EXAMPLE_SEQUENCE)('%s is answered as its example says', async (name) => {
+  expect(failedExample, 'the story broke off at').toBeUndefined();
+  failedExample = name;
   const example = readExample(name);
-  const ask = async () => run.differences(answerOf(example), await exchange(run.send(example)));
-  if (onlyReads(example)) await expect.poll(ask, SOON).toEqual([]);
+  const ask = async () => run.differences(expectedAnswer(example), await exchange(run.send(example)));
+  if (isReadOnly(example)) await expect.poll(ask, SOON).toEqual([]);
   else expect(await ask()).toEqual([]);
-  broken = undefined;
+  failedExample = undefined;
 });
 
 test('an example that is wrong would be noticed', async () => {
@@ -133,12 +133,12 @@ test('an example that is wrong would be noticed', async () => {
 
 test('every example is told', () => {
   const files = globSync('*/*.json', { cwd: CONTRACTS }).map((file) => file.replaceAll('\\', '/'));
-  const told = STORY.filter((name) => !name.includes('@'));
-  expect(files.map((file) => file.slice(0, -'.json'.length)).sort()).toEqual(told.toSorted());
+  const covered = EXAMPLE_SEQUENCE.filter((name) => !name.includes('@'));
+  expect(files.map((file) => file.slice(0, -'.json'.length)).sort()).toEqual(covered.toSorted());
 });
 
 test('every route, every rpc and every message of a recovery and of a fraud case has an example', async () => {
-  const examples = STORY.map(readExample);
+  const examples = EXAMPLE_SEQUENCE.map(readExample);
   const { paths } = (await (await fetch(`${api.http}/openapi.json`)).json()) as {
     paths: Record<string, object>;
   };
@@ -146,12 +146,12 @@ test('every route, every rpc and every message of a recovery and of a fraud case
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
   );
   const runs = ['recovery:plan-example-4', 'fraud-case:case-example-3'];
-  const messages = (await Promise.all(runs.map((id) => handlersOf(under.temporal, run.send(id))))).flat();
-  const told = examples.map((example) => {
+  const messages = (await Promise.all(runs.map((id) => handlersOf(underTest.temporal, run.send(id))))).flat();
+  const covered = examples.map((example) => {
     if ('route' in example) return example.route;
     if ('rpc' in example) return example.rpc;
     if ('update' in example) return example.update;
     return 'query' in example ? example.query : example.signal;
   });
-  expect([...routes, ...allRpcs(), ...messages].filter((name) => !told.includes(name))).toEqual([]);
+  expect([...routes, ...allRpcs(), ...messages].filter((name) => !covered.includes(name))).toEqual([]);
 });

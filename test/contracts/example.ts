@@ -61,7 +61,7 @@ export function readExample(name: string): Example {
 }
 
 /** When the examples are told: their times are shifted so that this is the moment of the run. */
-const TOLD_AT = Date.parse('2026-04-18T12:00:00Z');
+const EXAMPLES_DATED = Date.parse('2026-04-18T12:00:00Z');
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/;
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/;
 const ONLY_UUID = new RegExp(`^${UUID.source}$`);
@@ -71,7 +71,7 @@ const SEQUENCES = ['version', 'seq', 'changed_seq'];
 const OPAQUE = [/^ch_/, /^pi_/, /^"\d+"$/];
 
 /** Translates the examples into one run and back. */
-export interface Run {
+export interface ExampleRun {
   /** A request of an example, as this run sends it. */
   send<T>(example: T): T;
   /** How an answer differs from the example's, a line each; what it teaches about ids is remembered if it does not. */
@@ -82,14 +82,14 @@ export interface Run {
  * Words with `example` in them were chosen by callers: every run makes them its own, so that runs do not meet. Nor do
  * they share the phone and the street, of which no word can tell.
  */
-export function startRun(): Run {
+export function startExampleRun(): ExampleRun {
   const mark = `example${randomBytes(4).toString('hex')}`;
-  const shift = Date.now() - TOLD_AT;
+  const shift = Date.now() - EXAMPLES_DATED;
   const [phone, house] = [randomInt(2e6, 1e7), randomInt(1e6)];
   /** Ids of the examples → ids of this run. */
   const ids = new Map<string, string>();
 
-  const known = (text: string, learned: ReadonlyMap<string, string>) =>
+  const translateText = (text: string, learned: ReadonlyMap<string, string>) =>
     text
       .replaceAll('example', mark)
       .replaceAll(/555 ?0142/g, String(phone))
@@ -101,7 +101,7 @@ export function startRun(): Run {
     if (typeof value === 'object' && value !== null)
       return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, send(one)]));
     if (typeof value !== 'string') return value;
-    return TIME.test(value) ? new Date(Date.parse(value) + shift).toISOString() : known(value, ids);
+    return TIME.test(value) ? new Date(Date.parse(value) + shift).toISOString() : translateText(value, ids);
   };
 
   return {
@@ -109,41 +109,41 @@ export function startRun(): Run {
     differences(example, actual) {
       const learned = new Map<string, string>();
       const found: string[] = [];
-      const differ = (path: string, wanted: unknown, got: unknown) =>
-        found.push(`${path}: ${JSON.stringify(wanted)} in the example, ${JSON.stringify(got)} in reality`);
+      const differ = (path: string, expected: unknown, received: unknown) =>
+        found.push(`${path}: ${JSON.stringify(expected)} in the example, ${JSON.stringify(received)} in reality`);
 
       /** Before anything is compared: an address may speak of an id that only follows. */
-      const learn = (wanted: unknown, got: unknown) => {
-        if (typeof wanted === 'object' && wanted !== null && typeof got === 'object' && got !== null)
-          for (const [key, one] of Object.entries(wanted)) learn(one, (got as Record<string, unknown>)[key]);
-        else if (typeof wanted === 'string' && typeof got === 'string')
-          if (ONLY_UUID.test(wanted) && ONLY_UUID.test(got) && !ids.has(wanted) && !learned.has(wanted))
-            learned.set(wanted, got);
+      const learn = (expected: unknown, received: unknown) => {
+        if (typeof expected === 'object' && expected !== null && typeof received === 'object' && received !== null)
+          for (const [key, one] of Object.entries(expected)) learn(one, (received as Record<string, unknown>)[key]);
+        else if (typeof expected === 'string' && typeof received === 'string')
+          if (ONLY_UUID.test(expected) && ONLY_UUID.test(received) && !ids.has(expected) && !learned.has(expected))
+            learned.set(expected, received);
       };
 
-      const compare = (wanted: unknown, got: unknown, path: string) => {
-        if (typeof wanted === 'object' && wanted !== null && typeof got === 'object' && got !== null) {
-          const keys = new Set([...Object.keys(wanted), ...Object.keys(got)]);
+      const compare = (expected: unknown, received: unknown, path: string) => {
+        if (typeof expected === 'object' && expected !== null && typeof received === 'object' && received !== null) {
+          const keys = new Set([...Object.keys(expected), ...Object.keys(received)]);
           for (const key of keys)
             compare(
-              (wanted as Record<string, unknown>)[key],
-              (got as Record<string, unknown>)[key],
+              (expected as Record<string, unknown>)[key],
+              (received as Record<string, unknown>)[key],
               `${path}.${key}`,
             );
           return;
         }
-        if (!isSame(wanted, got, path)) differ(path, wanted, got);
+        if (!isSame(expected, received, path)) differ(path, expected, received);
       };
 
-      const isSame = (wanted: unknown, got: unknown, path: string): boolean => {
+      const isSame = (expected: unknown, received: unknown, path: string): boolean => {
         if (SEQUENCES.includes(path.split('.').at(-1) ?? ''))
-          return typeof wanted === typeof got && /^[1-9]\d*$/.test(String(got));
-        if (typeof wanted !== 'string' || typeof got !== 'string') return wanted === got;
-        if (path.endsWith('.next_cursor')) return (wanted === '') === (got === '');
-        if (TIME.test(wanted)) return TIME.test(got);
-        const opaque = OPAQUE.find((kind) => kind.test(wanted));
-        if (opaque) return opaque.test(got);
-        return known(wanted, learned) === got;
+          return typeof expected === typeof received && /^[1-9]\d*$/.test(String(received));
+        if (typeof expected !== 'string' || typeof received !== 'string') return expected === received;
+        if (path.endsWith('.next_cursor')) return (expected === '') === (received === '');
+        if (TIME.test(expected)) return TIME.test(received);
+        const opaque = OPAQUE.find((kind) => kind.test(expected));
+        if (opaque) return opaque.test(received);
+        return translateText(expected, learned) === received;
       };
 
       learn(example, actual);

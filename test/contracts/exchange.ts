@@ -13,13 +13,13 @@ import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 import { Client as GrpcClient, credentials, Metadata } from '@grpc/grpc-js';
 import type { Client } from '@temporalio/client';
 import { Stripe } from 'stripe';
-import { type ApiProcess, WEBHOOK_SECRET } from '../api.ts';
+import { type ApiProcess, WEBHOOK_SECRET } from '../api-fixture.ts';
 import type { QueryExample, RestExample, RpcExample, SignalExample, UpdateExample } from './example.ts';
 
 const DEADLINE_MS = 20_000;
 
 /** Only the headers that the example names. */
-export async function askRest(api: ApiProcess, { request, answer }: RestExample): Promise<unknown> {
+export async function callRest(api: ApiProcess, { request, answer }: RestExample): Promise<unknown> {
   const { method, path, headers = {}, body } = request;
   const text = body === undefined ? undefined : JSON.stringify(body);
   const response = await fetch(`${api.http}${path}`, {
@@ -64,7 +64,7 @@ export function allRpcs(): string[] {
 }
 
 /** Request and answer in protobuf's own JSON, fields as in the `.proto` files; of a stream a list. */
-export async function askRpc(api: ApiProcess, { rpc, metadata = {}, request }: RpcExample): Promise<unknown> {
+export async function callRpc(api: ApiProcess, { rpc, metadata = {}, request }: RpcExample): Promise<unknown> {
   const [service = '', name] = rpc.split('/');
   const method = registry.getService(service)?.methods.find((one) => one.name === name);
   if (method === undefined) throw new Error(`there is no ${rpc}`);
@@ -100,7 +100,7 @@ export async function sendSignal(temporal: Client, example: SignalExample): Prom
   return result === undefined ? undefined : temporal.workflow.getHandle(workflowId).result();
 }
 
-export function askQuery(temporal: Client, { workflow_id, query }: QueryExample): Promise<unknown> {
+export function queryWorkflow(temporal: Client, { workflow_id, query }: QueryExample): Promise<unknown> {
   return temporal.workflow.getHandle(workflow_id).query(query);
 }
 

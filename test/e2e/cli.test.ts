@@ -59,7 +59,7 @@ afterAll(async () => {
 
 beforeEach(({ onTestFailed }) => onTestFailed(() => console.log(system.logTails())));
 
-interface Ended {
+interface CommandResult {
   code: number | null;
   out: string;
   err: string;
@@ -70,7 +70,7 @@ interface Options {
   input?: string;
 }
 
-async function run(command: string, args: string[], { variables = {}, input = '' }: Options): Promise<Ended> {
+async function run(command: string, args: string[], { variables = {}, input = '' }: Options): Promise<CommandResult> {
   const child = spawn(command, args, { cwd: ROOT, env: { ...env, PERSONA_RUN_FILE: runFile, ...variables } });
   child.stdin.end(input);
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
@@ -83,7 +83,7 @@ const persona = (args: string[], options: Options = {}) =>
   run(process.execPath, ['dev/boot.mjs', 'cli/main.ts', ...args], options);
 
 /** The one document that `--json` prints. */
-async function document(args: string[], code = 0, options: Options = {}): Promise<Record<string, any>> {
+async function runJson(args: string[], code = 0, options: Options = {}): Promise<Record<string, any>> {
   const ended = await persona([...args, '--json'], options);
   expect(ended, ended.err).toMatchObject({ code });
   return JSON.parse(ended.out);
@@ -127,11 +127,11 @@ async function customerWithCards(
   return { customer: customer_id, cards: found };
 }
 
-function failure(of: string, card: string | undefined) {
+function failure(customerId: string, card: string | undefined) {
   return {
     event_id: randomUUID(),
     payment_id: `invoice-${randomUUID()}`,
-    customer_id: of,
+    customer_id: customerId,
     payment_method_id: card,
     amount: 4900,
     currency: 'USD',
@@ -144,9 +144,9 @@ function failure(of: string, card: string | undefined) {
 /** A recovery that waits for the customer, because every card declines. */
 async function waitingRecovery(): Promise<string> {
   const declines = { then: { do: 'decline', decline_code: 'insufficient_funds' } };
-  const poor = await customerWithCards(2, [declines, declines]);
-  const message = failure(poor.customer, poor.cards[0]);
-  await document(['recover', '-'], 0, { input: JSON.stringify(message) });
+  const decliningCustomer = await customerWithCards(2, [declines, declines]);
+  const message = failure(decliningCustomer.customer, decliningCustomer.cards[0]);
+  await runJson(['recover', '-'], 0, { input: JSON.stringify(message) });
   await expect.poll(async () => (await agents.getRecovery(message.payment_id))?.state, LIMIT).toBe('waiting');
   return message.payment_id;
 }
@@ -164,9 +164,9 @@ test('npm run -s persona prints one document and nothing else', async () => {
 });
 
 test('doctor finds everything well, and says who is missing', async () => {
-  const well = await document(['doctor']);
-  expect(well.checks.filter(({ state }: { state: string }) => state !== 'ok')).toEqual([]);
-  expect(well.checks.map(({ name }: { name: string }) => name)).toEqual(
+  const healthy = await runJson(['doctor']);
+  expect(healthy.checks.filter(({ state }: { state: string }) => state !== 'ok')).toEqual([]);
+  expect(healthy.checks.map(({ name }: { name: string }) => name)).toEqual(
     expect.arrayContaining([
       'node',
       'neo4j',
@@ -177,12 +177,12 @@ test('doctor finds everything well, and says who is missing', async () => {
       'workers',
     ]),
   );
-  const nobody = `127.0.0.1:${await freePort()}`;
-  const ill = await persona(['doctor'], { variables: { CHIMERA_ADDRESS: nobody } });
-  expect(ill).toMatchObject({ code: 3, out: expect.stringContaining(`nobody answers at ${nobody}`) });
+  const closedAddress = `127.0.0.1:${await freePort()}`;
+  const unhealthy = await persona(['doctor'], { variables: { CHIMERA_ADDRESS: closedAddress } });
+  expect(unhealthy).toMatchObject({ code: 3, out: expect.stringContaining(`nobody answers at ${closedAddress}`) });
   const PERSONA_KEYS = `other:${Buffer.alloc(32, 7).toString('base64')}`;
-  const locked = await document(['doctor'], 1, { variables: { PERSONA_KEYS } });
-  expect(locked.checks).toContainEqual(
+  const withWrongKeys = await runJson(['doctor'], 1, { variables: { PERSONA_KEYS } });
+  expect(withWrongKeys.checks).toContainEqual(
     expect.objectContaining({
       name: 'keys',
       state: 'wrong',
@@ -192,16 +192,16 @@ test('doctor finds everything well, and says who is missing', async () => {
 });
 
 test('config shows what is in force and no secret', async () => {
-  const { environment, policy } = await document(['config']);
+  const { environment, policy } = await runJson(['config']);
   expect(environment).toMatchObject({
     NEO4J_URI: { value: system.addresses.neo4j, source: 'run file' },
     PERSONA_KEYS: { value: '[masked]', source: 'run file' },
     LOG_LEVEL: { value: 'info', source: 'default' },
   });
   expect(policy).toMatchObject({ recovery: { swapDefault: true } });
-  const said = JSON.stringify(environment) + (await persona(['config'])).out;
+  const printed = JSON.stringify(environment) + (await persona(['config'])).out;
   for (const name of ['PERSONA_KEYS', 'TEMPORAL_CODEC_KEYS', 'NEO4J_PASSWORD', 'STRIPE_API_KEY'])
-    expect(said).not.toContain(system.env[name]);
+    expect(printed).not.toContain(system.env[name]);
 });
 
 test('the keys of a copy lie beside its run file, for its owner alone', () => {
@@ -209,7 +209,7 @@ test('the keys of a copy lie beside its run file, for its owner alone', () => {
 });
 
 test('a customer is shown as REST has it, and in tables', async () => {
-  expect(await document(['customer', customer])).toMatchObject({
+  expect(await runJson(['customer', customer])).toMatchObject({
     customer_id: customer,
     identifiers: [{ type: 'email', is_verified: false }],
     payment_method_count: 2,
@@ -218,7 +218,7 @@ test('a customer is shown as REST has it, and in tables', async () => {
   expect(code).toBe(0);
   expect(out).toMatch(/status +active/);
   expect(out).toContain(`${cards[1]} │ visa 4242 │ active │ 12/2031`);
-  const { items } = await document(['timeline', customer, '--limit', '3']);
+  const { items } = await runJson(['timeline', customer, '--limit', '3']);
   expect(items).toHaveLength(3);
   expect(items[0]).toEqual({
     seq: expect.any(Number),
@@ -232,9 +232,9 @@ test('a failed payment is reported from a file and recovered', async () => {
   const message = failure(customer, cards[0]);
   const file = join(folder, 'failure.json');
   writeFileSync(file, JSON.stringify(message));
-  expect(await document(['recover', file])).toEqual({ workflow_id: `recovery:${message.payment_id}` });
+  expect(await runJson(['recover', file])).toEqual({ workflow_id: `recovery:${message.payment_id}` });
   await expect
-    .poll(async () => (await document(['recoveries', customer])).items, LIMIT)
+    .poll(async () => (await runJson(['recoveries', customer])).items, LIMIT)
     .toMatchObject([{ payment_id: message.payment_id, outcome: 'recovered', attempts: [{ n: 1 }] }]);
   const { out } = await persona(['recoveries', customer]);
   expect(out).toContain('$49.00');
@@ -248,7 +248,7 @@ test('operations reach the recovery with who and why', async () => {
   const workflow_id = `recovery:${payment}`;
   const [started] = (await agents.fetchHistory(workflow_id)).events ?? [];
   const run_id = started?.workflowExecutionStartedEventAttributes?.originalExecutionRunId ?? expect.fail();
-  expect(await document(['pause', payment, '--reason', 'the bank asked'])).toEqual({
+  expect(await runJson(['pause', payment, '--reason', 'the bank asked'])).toEqual({
     workflow_id,
     signal: 'pause',
   });
@@ -312,7 +312,7 @@ test('all payments that one rule has stopped are tried again with one command', 
     [1, 2, 3].map(async () => {
       const { customer, cards } = await customerWithCards(2, [{}, refused]);
       const message = failure(customer, cards[0]);
-      await document(['recover', '-'], 0, { input: JSON.stringify(message) });
+      await runJson(['recover', '-'], 0, { input: JSON.stringify(message) });
       const recovery = async () => (await agents.getRecovery(message.payment_id)) ?? {};
       await expect.poll(recovery, LIMIT).toMatchObject({ state: 'needs_review' });
       return { payment: message.payment_id, recovery };
@@ -320,7 +320,7 @@ test('all payments that one rule has stopped are tried again with one command', 
   );
   const rule = 'stripe:testmode_decline';
   const all = ['retry', '--all', '--rule', rule];
-  const { items } = await document([...all, '--dry-run']);
+  const { items } = await runJson([...all, '--dry-run']);
   const listed = items.map(({ payment_id }: { payment_id: string }) => payment_id);
   expect(listed).toEqual(stopped.map(({ payment }) => payment).sort());
   const tokens = await fetch(`${system.addresses.gateway}/_sim/charges`);
@@ -328,10 +328,10 @@ test('all payments that one rule has stopped are tried again with one command', 
   for (const { payment_id, payment_method } of data) {
     if (listed.includes(payment_id)) await control(`/payment_methods/${payment_method}`, { script: [] });
   }
-  expect(await document(all)).toEqual({ rule, dry_run: false, found: 3, signalled: 3, without_run: [] });
+  expect(await runJson(all)).toEqual({ rule, dry_run: false, found: 3, signalled: 3, without_run: [] });
   for (const { recovery } of stopped)
     await expect.poll(recovery, LIMIT).toMatchObject({ state: 'done', outcome: 'recovered' });
-  expect(await document(all)).toMatchObject({ found: 0, signalled: 0 });
+  expect(await runJson(all)).toMatchObject({ found: 0, signalled: 0 });
 });
 
 test('what became of a charge in doubt is said by a person', async () => {
@@ -342,40 +342,40 @@ test('what became of a charge in doubt is said by a person', async () => {
     { script: [{ do: 'hold_before_capture' }] },
   ]);
   const message = failure(customer, cards[0]);
-  await document(['recover', '-'], 0, { input: JSON.stringify(message) });
+  await runJson(['recover', '-'], 0, { input: JSON.stringify(message) });
   const attempts = async () => (await agents.getRecovery(message.payment_id))?.attempts ?? [];
   await expect.poll(attempts, LIMIT).toMatchObject([{ state: 'unknown' }]);
   const args = ['resolve', message.payment_id, '--result', 'declined', '--evidence', 'not on the statement'];
-  const refused = await document([...args, '--attempt', 'another'], 1);
+  const refused = await runJson([...args, '--attempt', 'another'], 1);
   expect(refused.detail).toContain('must be the attempt that is in doubt');
-  const [inDoubt] = await attempts();
-  expect(await document([...args, '--attempt', inDoubt?.key ?? ''])).toMatchObject({
+  const [unresolvedAttempt] = await attempts();
+  expect(await runJson([...args, '--attempt', unresolvedAttempt?.key ?? ''])).toMatchObject({
     payment_id: message.payment_id,
-    attempts: [{ key: inDoubt?.key, state: 'declined', reason_text: expect.any(String) }],
+    attempts: [{ key: unresolvedAttempt?.key, state: 'declined', reason_text: expect.any(String) }],
   });
   await expect.poll(attempts, LIMIT).toMatchObject([{ state: 'declined' }, { state: 'approved' }]);
 });
 
 test('what cannot be done is a bad answer, in one document too', async () => {
   const payment = `invoice-${randomUUID()}`;
-  const stranger = randomUUID();
-  expect(await document(['pause', payment], 1)).toMatchObject({
+  const unknownCustomer = randomUUID();
+  expect(await runJson(['pause', payment], 1)).toMatchObject({
     type: 'urn:persona:error:recovery_not_found',
     status: 404,
     detail: `no recovery of payment ${payment} is running`,
   });
-  expect(await document(['refund', payment], 1)).toMatchObject({
+  expect(await runJson(['refund', payment], 1)).toMatchObject({
     type: 'urn:persona:error:recovery_not_found',
     status: 404,
   });
   const waiting = await waitingRecovery();
-  expect(await document(['refund', waiting], 1)).toEqual({ payment_id: waiting, refunds: [] });
+  expect(await runJson(['refund', waiting], 1)).toEqual({ payment_id: waiting, refunds: [] });
   const args = ['--attempt', 'k', '--result', 'declined', '--evidence', 'none'];
   expect((await persona(['resolve', payment, ...args])).code).toBe(1);
   expect((await persona(['resolve', waiting, ...args])).code).toBe(1);
   for (const command of ['context', 'customer', 'timeline', 'recoveries', 'verify --customer'])
-    expect(await document([...command.split(' '), stranger], 1)).toMatchObject({ status: 404 });
-  expect(await document(['recover', '-'], 1, { input: '{' })).toMatchObject({ status: 400 });
+    expect(await runJson([...command.split(' '), unknownCustomer], 1)).toMatchObject({ status: 404 });
+  expect(await runJson(['recover', '-'], 1, { input: '{' })).toMatchObject({ status: 400 });
   const refused = await persona(['recover', '-'], {
     input: JSON.stringify({ ...failure(customer, cards[0]), amount: 0 }),
   });
@@ -392,7 +392,7 @@ test('a server that is not there is told from a bad answer', async () => {
   const payment = `invoice-${randomUUID()}`;
   const at = (name: string, value: string) => ({ variables: { [name]: value } });
   expect((await persona(['context', customer], at('GRPC_PORT', port))).code).toBe(3);
-  expect(await document(['customer', customer], 3, at('HTTP_PORT', port))).toMatchObject({ status: 503 });
+  expect(await runJson(['customer', customer], 3, at('HTTP_PORT', port))).toMatchObject({ status: 503 });
   expect((await persona(['pause', payment], at('TEMPORAL_ADDRESS', `127.0.0.1:${port}`))).code).toBe(3);
   const elsewhere = {
     NEO4J_URI: `bolt://127.0.0.1:${port}`,
@@ -408,12 +408,12 @@ test('a server that is not there is told from a bad answer', async () => {
 });
 
 test('verify finds the graph to be what its log says, and names what is not', async () => {
-  expect(await document(['verify', '--customer', customer])).toEqual({
+  expect(await runJson(['verify', '--customer', customer])).toEqual({
     customer_id: customer,
     differences: [],
   });
   await expect
-    .poll(async () => document(['verify', '--all']), LIMIT)
+    .poll(async () => runJson(['verify', '--all']), LIMIT)
     .toMatchObject({ customers: expect.any(Number), devices: expect.any(Number), differences: [] });
   const device = (await agents.getContext(customer)).trusted_devices[0]?.device_id;
   const stray = randomUUID();
@@ -423,7 +423,7 @@ test('verify finds the graph to be what its log says, and names what is not', as
      CREATE (:PaymentMethod {id: $stray}), (:Customer {id: 'customer ' + $stray})`,
     { device, customer, stray },
   );
-  const { differences } = await document(['verify', '--all'], 1);
+  const { differences } = await runJson(['verify', '--all'], 1);
   expect(differences).toEqual(
     expect.arrayContaining([
       { where: `Device/${device}`, property: 'trust_score', expected: 0.9, found: 1.5 },
@@ -434,8 +434,8 @@ test('verify finds the graph to be what its log says, and names what is not', as
     ]),
   );
   expect(differences).toHaveLength(5);
-  const told = await persona(['verify', '--customer', customer]);
-  expect(told).toMatchObject({ code: 1, out: expect.stringContaining('segment: expected NEW, found GOLD') });
+  const verification = await persona(['verify', '--customer', customer]);
+  expect(verification).toMatchObject({ code: 1, out: expect.stringContaining('segment: expected NEW, found GOLD') });
 });
 
 test('reconcile finds a card that was detached without a word: a dry run says so, a real one corrects it, once', async () => {
@@ -462,14 +462,14 @@ test('reconcile finds a card that was detached without a word: a dry run says so
     differences.filter((one: { customer_id?: string }) => one.customer_id === id);
   const difference = { found: 'detached', customer_id: id, payment_method_id: own[0] };
 
-  const dry = await document(['reconcile', '--dry-run']);
+  const dry = await runJson(['reconcile', '--dry-run']);
   expect(dry).toMatchObject({ dry_run: true, failed: [] });
   expect(ofCustomer(dry)).toEqual([difference]);
   expect(await inWallet()).toHaveLength(2);
 
-  expect(ofCustomer(await document(['reconcile']))).toEqual([difference]);
+  expect(ofCustomer(await runJson(['reconcile']))).toEqual([difference]);
   await expect.poll(inWallet, LIMIT).toEqual([own[1]]);
-  expect(ofCustomer(await document(['reconcile']))).toEqual([]);
-  expect(await document(['reconcile', '--list'])).toEqual({ items: [] });
+  expect(ofCustomer(await runJson(['reconcile']))).toEqual([]);
+  expect(await runJson(['reconcile', '--list'])).toEqual({ items: [] });
   expect((await persona(['reconcile', '--list', '--dry-run'])).code).toBe(2);
 });

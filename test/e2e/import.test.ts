@@ -53,7 +53,7 @@ function persona(...args: string[]): ChildProcess & { stdout: NodeJS.ReadableStr
   return child as ChildProcess & { stdout: NodeJS.ReadableStream };
 }
 
-async function ended(child: ReturnType<typeof persona>) {
+async function waitForExit(child: ReturnType<typeof persona>) {
   const closed = new Promise<number | null>((resolve) => child.once('close', resolve));
   const [code, out] = await Promise.all([closed, text(child.stdout)]);
   return { code, out };
@@ -100,17 +100,17 @@ test('a file that is imported, killed and imported again is onboarded once', {
   const first = persona('import', file);
   await vi.waitFor(() => expect(existsSync(`${file}.import.json`)).toBe(true), LIMIT);
   first.kill('SIGKILL');
-  await ended(first);
+  await waitForExit(first);
   const { lines: before } = JSON.parse(readFileSync(`${file}.import.json`, 'utf8'));
   expect(before).toBeGreaterThan(0);
   expect(before).toBeLessThan(LINES);
 
-  const second = await ended(persona('import', file, '--json'));
+  const second = await waitForExit(persona('import', file, '--json'));
   expect(second.code).toBe(1);
   const report = `${file}.rejected.jsonl`;
-  const come = JSON.parse(second.out);
-  expect(come).toMatchObject({ file, lines: LINES, rejected: 2, report });
-  expect(come.created + come.recognised + come.repeated).toBe(LINES - 2);
+  const summary = JSON.parse(second.out);
+  expect(summary).toMatchObject({ file, lines: LINES, rejected: 2, report });
+  expect(summary.created + summary.recognised + summary.repeated).toBe(LINES - 2);
   const rejected = readFileSync(report, 'utf8');
   expect(rejected).not.toContain(CARD_NUMBER);
   expect(
@@ -145,7 +145,7 @@ test('a file that is imported, killed and imported again is onboarded once', {
   }, LIMIT);
   // From the first line again: nothing is created, and the report says so.
   rmSync(`${file}.import.json`);
-  expect(JSON.parse((await ended(persona('import', file, '--json'))).out)).toMatchObject({
+  expect(JSON.parse((await waitForExit(persona('import', file, '--json'))).out)).toMatchObject({
     lines: LINES,
     created: 0,
     recognised: 0,
@@ -160,5 +160,5 @@ test('a file that is imported, killed and imported again is onboarded once', {
   });
   expect(await repeated.json()).toMatchObject({ warnings: [] });
   expect(await cypher('MATCH (c:Customer) RETURN count(c) AS customers')).toEqual([{ customers: LINES / 2 }]);
-  expect(await ended(persona('verify', '--all'))).toMatchObject({ code: 0 });
+  expect(await waitForExit(persona('verify', '--all'))).toMatchObject({ code: 0 });
 });

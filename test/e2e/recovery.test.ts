@@ -5,8 +5,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { type Agents, connectAgents, type Onboarded } from '../../dev/demo/agents.ts';
-import { type Evidence, openEvidence } from '../../dev/demo/evidence.ts';
+import { type Agents, connectAgents, type OnboardingResult } from '../../dev/demo/agents.ts';
+import { type StateInspector, openStateInspector } from '../../dev/demo/state-inspector.ts';
 import { type PersonaSystem, startPersona } from '../../dev/persona.ts';
 import { type Guard, startGuard } from '../../dev/stack/guard.ts';
 
@@ -17,9 +17,9 @@ let folder: string;
 let system: PersonaSystem;
 /** One set of agents per API process. */
 let agents: [Agents, Agents];
-let evidence: Evidence;
+let inspector: StateInspector;
 /** Of each API process. */
-let https: [string, string];
+let apiUrls: [string, string];
 
 beforeAll(async () => {
   guard = startGuard();
@@ -33,15 +33,15 @@ beforeAll(async () => {
   });
   const other = system.programs.get('api-2')?.ready;
   const { addresses } = system;
-  https = [addresses.http, other?.http as string];
+  apiUrls = [addresses.http, other?.http as string];
   agents = [
     await connectAgents(addresses),
     await connectAgents({ ...addresses, http: other?.http as string, grpc: other?.grpc as string }),
   ];
-  evidence = openEvidence(addresses);
+  inspector = openStateInspector(addresses);
 });
 afterAll(async () => {
-  await Promise.all([...(agents ?? []).map((one) => one.close()), evidence?.close()]);
+  await Promise.all([...(agents ?? []).map((one) => one.close()), inspector?.close()]);
   await guard.stop();
   rmSync(folder, { recursive: true, force: true });
 });
@@ -60,15 +60,15 @@ interface Customer {
 async function customerWithCards(
   count: number,
   steps: object[][] = [],
-  given: (string | undefined)[] = [],
+  testMethods: (string | undefined)[] = [],
 ): Promise<Customer> {
   const fingerprint = randomUUID();
   let id: string | undefined;
   const cards: Customer['cards'] = [];
   for (let index = 0; index < count; index++) {
-    const token = given[index] ?? `pm_${randomUUID().replaceAll('-', '')}`;
-    if (!given[index]) await script(token, steps[index] ?? []);
-    const onboarded: Onboarded = await agents[index % 2]!.onboard({
+    const token = testMethods[index] ?? `pm_${randomUUID().replaceAll('-', '')}`;
+    if (!testMethods[index]) await script(token, steps[index] ?? []);
+    const onboarded: OnboardingResult = await agents[index % 2]!.onboard({
       transaction_id: randomUUID(),
       ...(id ? { customer_id: id } : { email: `e2e.${randomUUID()}@shop.example` }),
       payment_method_details: {
@@ -90,7 +90,7 @@ async function customerWithCards(
 }
 
 async function statusOf(customerId: string, methodId: string): Promise<string | undefined> {
-  return (await evidence.wallet(customerId)).find((row) => row.payment_method_id === methodId)?.status;
+  return (await inspector.wallet(customerId)).find((row) => row.payment_method_id === methodId)?.status;
 }
 
 async function script(token: string, steps: object[], type = 'card'): Promise<void> {
@@ -128,19 +128,19 @@ function failure(customer: Customer, changes: object = {}) {
 
 /** Over REST, to one of the two API processes. */
 function reportOverRest(body: object, api: 0 | 1): Promise<Response> {
-  return fetch(`${https[api]}/internal/v1/payment-failures`, {
+  return fetch(`${apiUrls[api]}/internal/v1/payment-failures`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(body),
   });
 }
 
-const ended = async (paymentId: string) => {
+const waitUntilDone = async (paymentId: string) => {
   await expect.poll(async () => (await agents[0].getRecovery(paymentId))?.state, LIMIT).toBe('done');
   return agents[1].getRecovery(paymentId);
 };
 const captured = async (paymentId: string) =>
-  (await evidence.ledger(paymentId))
+  (await inspector.ledger(paymentId))
     .filter((row) => row.status === 'succeeded')
     .map((row) => row.payment_method);
 
@@ -168,7 +168,7 @@ test('the same transaction twenty times at once, over two API processes: one ans
     Array.from({ length: 20 }, (_, index) => agents[index % 2]!.onboard(request)),
   );
   expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1);
-  const other = await fetch(`${https[1]}/api/v1/customers`, {
+  const other = await fetch(`${apiUrls[1]}/api/v1/customers`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ ...request, email: `other.${randomUUID()}@shop.example` }),
@@ -187,11 +187,11 @@ test('a failure reported ten times over, by every way at once, is charged once',
     ...Array.from({ length: 5 }, (_, index) => reportOverRest(event, index % 2 ? 1 : 0)),
     ...Array.from({ length: 5 }, (_, index) => agents[index % 2]!.signalPaymentFailed(event)),
   ]);
-  expect(await ended(event.payment_id)).toMatchObject({ outcome: 'recovered' });
+  expect(await waitUntilDone(event.payment_id)).toMatchObject({ outcome: 'recovered' });
   await agents[0].signalPaymentFailed(event);
   expect(await captured(event.payment_id)).toEqual([customer.cards[2]?.token]);
   await expect
-    .poll(async () => (await evidence.inbox(customer.id)).map((message) => message.template), LIMIT)
+    .poll(async () => (await inspector.inbox(customer.id)).map((message) => message.template), LIMIT)
     .toEqual(['recovered']);
 });
 
@@ -204,7 +204,7 @@ test('the cascade passes declined cards, keeps one payment at the gateway, and t
   ]);
   const event = failure(customer);
   await agents[0].signalPaymentFailed(event);
-  const recovery = await ended(event.payment_id);
+  const recovery = await waitUntilDone(event.payment_id);
   expect(recovery?.attempts.map(({ payment_method_id, state }) => [payment_method_id, state])).toEqual([
     [customer.cards[3]?.id, 'declined'],
     [customer.cards[2]?.id, 'declined'],
@@ -212,10 +212,10 @@ test('the cascade passes declined cards, keeps one payment at the gateway, and t
   ]);
   expect(await statusOf(customer.id, customer.cards[3]?.id as string)).toBe('expired');
   expect(await captured(event.payment_id)).toEqual([customer.cards[1]?.token]);
-  const payments = new Set((await evidence.ledger(event.payment_id)).map((row) => row.payment_intent));
+  const payments = new Set((await inspector.ledger(event.payment_id)).map((row) => row.payment_intent));
   expect(payments.size).toBe(1);
   await expect
-    .poll(async () => (await evidence.inbox(customer.id)).map((message) => message.template), LIMIT)
+    .poll(async () => (await inspector.inbox(customer.id)).map((message) => message.template), LIMIT)
     .toEqual(['recovered']);
 });
 
@@ -224,7 +224,7 @@ test('two obligations of one customer at once are both recovered, each charged o
   const events = Array.from({ length: 4 }, () => failure(customer));
   await Promise.all(events.map((event, index) => agents[index % 2]!.signalPaymentFailed(event)));
   for (const event of events) {
-    expect(await ended(event.payment_id)).toMatchObject({ outcome: 'recovered' });
+    expect(await waitUntilDone(event.payment_id)).toMatchObject({ outcome: 'recovered' });
     expect(await captured(event.payment_id)).toHaveLength(1);
   }
 });
@@ -233,19 +233,19 @@ test('ten obligations of one customer: one pending for long, one under review, a
   // Its first charge stays on its way; afterwards nobody may charge that card until it is known.
   const customer = await customerWithCards(3, [[], [], [{ do: 'processing' }]]);
   const [pending, ...others] = Array.from({ length: 9 }, () => failure(customer));
-  const ours = failure(customer, { decline_code: 'testmode_decline' });
+  const underReview = failure(customer, { decline_code: 'testmode_decline' });
   const stateOf = async (paymentId = '') => (await agents[1].getRecovery(paymentId))?.state;
   await agents[0].signalPaymentFailed(pending!);
   await expect.poll(() => stateOf(pending?.payment_id), LIMIT).toBe('pending');
-  await agents[0].signalPaymentFailed(ours);
-  await expect.poll(() => stateOf(ours.payment_id), LIMIT).toBe('needs_review');
+  await agents[0].signalPaymentFailed(underReview);
+  await expect.poll(() => stateOf(underReview.payment_id), LIMIT).toBe('needs_review');
   await Promise.all(others.map((event, index) => agents[index % 2]!.signalPaymentFailed(event)));
   for (const event of others) {
-    expect(await ended(event.payment_id)).toMatchObject({ outcome: 'recovered' });
+    expect(await waitUntilDone(event.payment_id)).toMatchObject({ outcome: 'recovered' });
     expect(await captured(event.payment_id)).toEqual([customer.cards[1]?.token]);
   }
   expect(await stateOf(pending?.payment_id)).toBe('pending');
-  expect(await agents[0].getRecovery(ours.payment_id)).toMatchObject({
+  expect(await agents[0].getRecovery(underReview.payment_id)).toMatchObject({
     state: 'needs_review',
     waiting_for: 'review',
     attempts: [],
@@ -255,7 +255,7 @@ test('ten obligations of one customer: one pending for long, one under review, a
       () => agents[0].findWorkflows(`PersonaProcess = 'recoverPayment' AND PersonaState = 'needs_review'`),
       LIMIT,
     )
-    .toContain(`recovery:${ours.payment_id}`);
+    .toContain(`recovery:${underReview.payment_id}`);
 });
 
 test.each([
@@ -293,7 +293,7 @@ test('odd methods in a wallet stop no other: a mandate for euros and a Link meth
   const customer = await customerWithCards(4, [], [undefined, card, link, mandate]);
   const event = failure(customer);
   await agents[0].signalPaymentFailed(event);
-  expect(await ended(event.payment_id)).toMatchObject({
+  expect(await waitUntilDone(event.payment_id)).toMatchObject({
     outcome: 'recovered',
     attempts: [
       { payment_method_id: customer.cards[2]?.id, class: 'LATER' },
@@ -304,7 +304,7 @@ test('odd methods in a wallet stop no other: a mandate for euros and a Link meth
 
   const inEuros = failure(customer, { currency: 'EUR', payment_method_id: customer.cards[1]?.id });
   await agents[1].signalPaymentFailed(inEuros);
-  expect(await ended(inEuros.payment_id)).toMatchObject({ outcome: 'recovered' });
+  expect(await waitUntilDone(inEuros.payment_id)).toMatchObject({ outcome: 'recovered' });
   expect(await captured(inEuros.payment_id)).toEqual([mandate]);
 });
 
@@ -312,7 +312,7 @@ test('an older and a stale failure change nothing', async () => {
   const customer = await customerWithCards(2);
   const event = failure(customer);
   await agents[0].signalPaymentFailed(event);
-  await ended(event.payment_id);
+  await waitUntilDone(event.payment_id);
   const older = { ...event, event_id: randomUUID(), occurred_at: new Date(Date.now() - DAY).toISOString() };
   expect((await reportOverRest(older, 0)).status).toBe(202);
   const stale = failure(customer, { occurred_at: new Date(Date.now() - 20 * DAY).toISOString() });
@@ -334,7 +334,7 @@ test('a charge whose answer is lost is found out, not repeated: one charge, no o
   const customer = await customerWithCards(3, [[], [], [{ do: 'drop_after_capture' }]]);
   const event = failure(customer);
   await agents[0].signalPaymentFailed(event);
-  expect(await ended(event.payment_id)).toMatchObject({
+  expect(await waitUntilDone(event.payment_id)).toMatchObject({
     outcome: 'recovered',
     attempts: [{ payment_method_id: customer.cards[2]?.id, state: 'approved' }],
   });
@@ -346,7 +346,7 @@ test("a bank debit is recovered when the gateway's webhook says that it went thr
   const customer = await customerWithCards(3, [[], [], [debit]]);
   const event = failure(customer);
   await agents[0].signalPaymentFailed(event);
-  expect(await ended(event.payment_id)).toMatchObject({
+  expect(await waitUntilDone(event.payment_id)).toMatchObject({
     outcome: 'recovered',
     attempts: [{ payment_method_id: customer.cards[2]?.id, state: 'approved' }],
   });
@@ -363,7 +363,7 @@ test("a bank debit that fails after all, by the gateway's webhook, is followed b
   const customer = await customerWithCards(3, [[], [], [debit]]);
   const event = failure(customer);
   await agents[0].signalPaymentFailed(event);
-  const recovery = await ended(event.payment_id);
+  const recovery = await waitUntilDone(event.payment_id);
   expect(recovery?.outcome).toBe('recovered');
   expect(recovery?.attempts.map(({ payment_method_id, state }) => [payment_method_id, state])).toEqual([
     [customer.cards[2]?.id, 'declined'],
@@ -376,7 +376,7 @@ test('a request that is lost on its way is sent once more under its own key', as
   const customer = await customerWithCards(3, [[], [], [{ do: 'drop_before_capture' }]]);
   const event = failure(customer);
   await agents[0].signalPaymentFailed(event);
-  expect(await ended(event.payment_id)).toMatchObject({
+  expect(await waitUntilDone(event.payment_id)).toMatchObject({
     outcome: 'recovered',
     attempts: [{ n: 1, state: 'approved' }],
   });
@@ -394,11 +394,11 @@ test('a charge that stays in doubt is not followed by another card', async () =>
     state: 'unknown',
     attempts: [{ payment_method_id: customer.cards[2]?.id, state: 'unknown' }],
   });
-  expect(await evidence.inbox(customer.id)).toEqual([]);
+  expect(await inspector.inbox(customer.id)).toEqual([]);
 });
 
 /** As another program of the merchant's speaks to the gateway, or a person at its dashboard. */
-async function atGateway(path: string, form: Record<string, string> = {}): Promise<{ id: string }> {
+async function postPaymentIntent(path: string, form: Record<string, string> = {}): Promise<{ id: string }> {
   const response = await fetch(`${system.addresses.gateway}/v1/payment_intents${path}`, {
     method: 'POST',
     headers: { authorization: 'Bearer sk_test_others' },
@@ -415,12 +415,12 @@ test('a payment that somebody cancelled at the gateway is replaced: the next att
   await expect
     .poll(async () => (await agents[1].getRecovery(event.payment_id))?.waiting_for, LIMIT)
     .toBe('method');
-  const [first] = await evidence.ledger(event.payment_id);
-  await atGateway(`/${first?.payment_intent}/cancel`);
+  const [first] = await inspector.ledger(event.payment_id);
+  await postPaymentIntent(`/${first?.payment_intent}/cancel`);
   const token = `pm_${randomUUID().replaceAll('-', '')}`;
   await script(token, []);
   await agents[0].addCard(customer.id, { token });
-  const recovery = await ended(event.payment_id);
+  const recovery = await waitUntilDone(event.payment_id);
   expect(recovery?.attempts.map(({ state }) => state)).toEqual(['declined', 'void', 'approved']);
   expect(recovery).toMatchObject({ outcome: 'recovered', attempts: [{}, { rule: 'payment_cancelled' }, {}] });
   expect(await captured(event.payment_id)).toEqual([token]);
@@ -438,7 +438,7 @@ test.each([
       headers: { authorization: 'Bearer sk_test_others' },
     });
     const { customer: gatewayCustomer } = (await pm.json()) as { customer: string };
-    const { id } = await atGateway('', {
+    const { id } = await postPaymentIntent('', {
       amount: '4900',
       currency: 'usd',
       customer: gatewayCustomer,
@@ -452,7 +452,7 @@ test.each([
       gateway_payment_ref: id,
     });
     await agents[0].signalPaymentFailed(event);
-    const recovery = await ended(event.payment_id);
+    const recovery = await waitUntilDone(event.payment_id);
     expect(recovery).toMatchObject({ outcome });
     expect(recovery?.attempts.map(({ payment_method_id }) => payment_method_id)).toEqual(
       charged.map((index) => customer.cards[index]?.id),
@@ -485,5 +485,5 @@ test.each([
   expect(response.status, body).toBe(status);
   expect(JSON.parse(body)).toMatchObject({ status, type: expect.stringContaining(type) });
   expect(body).not.toContain('4242 4242');
-  expect(await evidence.obligation(event.payment_id)).toBeUndefined();
+  expect(await inspector.obligation(event.payment_id)).toBeUndefined();
 });

@@ -8,8 +8,8 @@
  */
 
 import { expect, test } from 'vitest';
-import { recoveryWorkflowId } from '../../domain/processes.ts';
-import { customerWithCards, failureOf } from './customers.ts';
+import { recoveryWorkflowId } from '../../domain/workflow-contracts.ts';
+import { customerWithScriptedCards, failureReportOf } from './customer-fixtures.ts';
 import {
   ANSWERED,
   BEFORE_CAPTURE,
@@ -20,12 +20,12 @@ import {
   CAPTURED,
   CLAIMED,
   NOTICED,
-  type Point,
+  type RecoveryPoint,
   RECORDED,
-  reached,
-  type Standing,
-  standAt,
-} from './points.ts';
+  waitUntilReached,
+  type StoppedRecovery,
+  stopRecoveriesAt,
+} from './recovery-points.ts';
 import type { FaultSystem } from './system.ts';
 
 const LIMIT = { timeout: 300_000, interval: 200 };
@@ -33,12 +33,12 @@ const AT_THE_GATEWAY = [BEFORE_CAPTURE, CAPTURED];
 
 /** Where recoveries stand when something is killed; ANSWERED, where it is among them, comes last. */
 interface CrashPoints {
-  terminated: Point[];
-  dataLost: Point[];
-  worker: Point[];
-  gateway: Point[];
-  temporal: Point[];
-  neo4j: Point[];
+  terminated: RecoveryPoint[];
+  dataLost: RecoveryPoint[];
+  worker: RecoveryPoint[];
+  gateway: RecoveryPoint[];
+  temporal: RecoveryPoint[];
+  neo4j: RecoveryPoint[];
 }
 
 /** All that there are. */
@@ -69,118 +69,118 @@ export const FEW_POINTS: CrashPoints = {
   neo4j: [BEFORE_CLAIM, CLAIMED, CAPTURED, RECORDED, BEFORE_NOTICE],
 };
 
-/** Defines the tests. @param running the system, once it runs */
-export function testCrashPoints(running: () => FaultSystem, points: CrashPoints): void {
+/** Defines the tests. @param getSystem the system, once it runs */
+export function testCrashPoints(getSystem: () => FaultSystem, points: CrashPoints): void {
   /** Every recovery that a crash met, by the crash and the point. */
-  const met = new Map<string, Pick<Standing, 'customer' | 'payment'>>();
+  const crashed = new Map<string, Pick<StoppedRecovery, 'customer' | 'payment'>>();
 
-  function remember(crash: string, standing: readonly Standing[]): void {
-    for (const one of standing) met.set(`${crash}, ${one.at}`, one);
+  function recordCrashed(crash: string, stopped: readonly StoppedRecovery[]): void {
+    for (const one of stopped) crashed.set(`${crash}, ${one.at}`, one);
   }
 
   test("runs are terminated by hand, then Temporal's data is lost, and the sweep takes everything up", async () => {
-    const system = running();
-    const terminated = await standAt(system, points.terminated);
-    const lost = await standAt(system, points.dataLost);
+    const system = getSystem();
+    const terminated = await stopRecoveriesAt(system, points.terminated);
+    const stoppedBeforeLoss = await stopRecoveriesAt(system, points.dataLost);
     for (const { payment } of terminated)
       await system.client.workflow.getHandle(recoveryWorkflowId(payment)).terminate('by hand');
     await releaseAll(terminated);
     await system.temporal.replace();
-    await releaseAll(lost);
+    await releaseAll(stoppedBeforeLoss);
     // As whoever has lost Temporal's data does: a worker that starts puts the schedule back into place.
     await system.program('worker').kill();
     await system.program('worker').restart();
     await system.sweep();
-    remember('terminated by hand', terminated);
-    remember("Temporal's data lost", lost);
+    recordCrashed('terminated by hand', terminated);
+    recordCrashed("Temporal's data lost", stoppedBeforeLoss);
   });
 
   test('the worker is killed', async () => {
-    const system = running();
-    const standing = await standAt(system, points.worker);
+    const system = getSystem();
+    const stopped = await stopRecoveriesAt(system, points.worker);
     await system.program('worker').kill();
-    await releaseAll(standing);
+    await releaseAll(stopped);
     await system.program('worker').restart();
-    remember('the worker killed', standing);
+    recordCrashed('the worker killed', stopped);
   });
 
   test('the gateway is killed', async () => {
-    const system = running();
-    const standing = await standAt(system, points.gateway);
+    const system = getSystem();
+    const stopped = await stopRecoveriesAt(system, points.gateway);
     await system.program('gateway').kill();
-    await releaseAll(standing);
+    await releaseAll(stopped);
     await system.program('gateway').restart();
-    remember('the gateway killed', standing);
+    recordCrashed('the gateway killed', stopped);
   });
 
   test('the API is killed before and after a failure that it was told of reaches Temporal', async () => {
-    const system = running();
+    const system = getSystem();
     const stops = [
       { at: 'before it asked the graph', proxy: system.neo4j.proxy, hold: 'request' },
       { at: 'after it signalled', proxy: system.temporal.proxy, hold: 'answer' },
     ] as const;
     for (const { at, proxy, hold } of stops) {
-      const customer = await customerWithCards(system, [{}, {}]);
-      const failure = failureOf(customer);
+      const customer = await customerWithScriptedCards(system, [{}, {}]);
+      const failure = failureReportOf(customer);
       const payment = failure.payment_id;
       const stop = proxy.stopAt({ requests: [[payment]], hold });
       const unanswered = expect(report(system, failure)).rejects.toThrow();
-      await reached(stop, at);
+      await waitUntilReached(stop, at);
       await system.program('api').kill();
       await unanswered;
       await system.program('api').restart();
       expect((await report(system, failure)).status).toBe(202);
-      met.set(`the API killed, ${at}`, { customer, payment });
+      crashed.set(`the API killed, ${at}`, { customer, payment });
     }
   });
 
   test('Temporal is killed', async () => {
-    const system = running();
-    const standing = await standAt(system, points.temporal);
+    const system = getSystem();
+    const stopped = await stopRecoveriesAt(system, points.temporal);
     await system.temporal.kill();
-    await releaseAll(standing);
+    await releaseAll(stopped);
     await system.temporal.restart();
-    remember('Temporal killed', standing);
+    recordCrashed('Temporal killed', stopped);
   });
 
   test('Neo4j is killed', async () => {
-    const system = running();
-    const standing = await standAt(system, points.neo4j);
+    const system = getSystem();
+    const stopped = await stopRecoveriesAt(system, points.neo4j);
     await system.neo4j.kill();
-    await releaseAll(standing);
+    await releaseAll(stopped);
     await system.neo4j.restart();
-    remember('Neo4j killed', standing);
+    recordCrashed('Neo4j killed', stopped);
   });
 
   test('whatever was killed at whatever point, each payment is recovered once, and its customer told once', async () => {
-    const system = running();
-    expect(met.size).toBe(Object.values(points).flat().length + 2);
-    for (const [when, { customer, payment }] of met) {
+    const system = getSystem();
+    expect(crashed.size).toBe(Object.values(points).flat().length + 2);
+    for (const [scenario, { customer, payment }] of crashed) {
       await expect
-        .poll(() => system.evidence.obligation(payment), { ...LIMIT, message: when })
+        .poll(() => system.inspector.obligation(payment), { ...LIMIT, message: scenario })
         .toBe('recovered');
-      const money = (await system.evidence.ledger(payment)).filter(({ status }) => status !== 'failed');
-      expect(money, when).toMatchObject([
+      const charges = (await system.inspector.ledger(payment)).filter(({ status }) => status !== 'failed');
+      expect(charges, scenario).toMatchObject([
         { payment_method: customer.cards.at(-1)?.token, status: 'succeeded', amount: 4900, currency: 'usd' },
       ]);
       const notices = async () => {
         // For a minute what has ended is left to its own run, which is lost: a later sweep than the first finds it.
-        if (when.startsWith("Temporal's data lost")) await system.sweep();
-        return (await system.evidence.inbox(customer.id)).map(({ template }) => template);
+        if (scenario.startsWith("Temporal's data lost")) await system.sweep();
+        return (await system.inspector.inbox(customer.id)).map(({ template }) => template);
       };
-      await expect.poll(notices, { ...LIMIT, interval: 1_000, message: when }).toContain('recovered');
-      expect(await system.agents.getRecovery(payment), when).toMatchObject({ outcome: 'recovered' });
+      await expect.poll(notices, { ...LIMIT, interval: 1_000, message: scenario }).toContain('recovered');
+      expect(await system.agents.getRecovery(payment), scenario).toMatchObject({ outcome: 'recovered' });
     }
-    for (const [when, { customer }] of met) {
-      const inbox = await system.evidence.inbox(customer.id);
+    for (const [scenario, { customer }] of crashed) {
+      const inbox = await system.inspector.inbox(customer.id);
       // Whoever takes them by webhook knows a repeat by the notification's id.
-      expect(new Set(inbox.map((one) => one.notification_id)).size, when).toBe(1);
+      expect(new Set(inbox.map((one) => one.notification_id)).size, scenario).toBe(1);
     }
   });
 }
 
-async function releaseAll(standing: readonly Standing[]): Promise<void> {
-  for (const one of standing) await one.release();
+async function releaseAll(stopped: readonly StoppedRecovery[]): Promise<void> {
+  for (const one of stopped) await one.release();
 }
 
 const report = (system: FaultSystem, failure: object) =>

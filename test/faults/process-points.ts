@@ -20,31 +20,31 @@ import type { FaultSystem } from './system.ts';
 
 const LIMIT = { timeout: 400_000, interval: 2_000 };
 const TEST_LIMIT = 600_000;
-const POINTS = 4 + 7 + 6 + 2;
+const POINT_COUNT = 4 + 7 + 6 + 2;
 
 type Victim = 'worker' | 'neo4j' | 'temporal';
 export const EVERY_VICTIM: readonly Victim[] = ['worker', 'neo4j', 'temporal'];
 
-const RECONCILING: Record<Victim, readonly ReconciliationPoint[]> = {
+const RECONCILIATION_POINTS: Record<Victim, readonly ReconciliationPoint[]> = {
   worker: [COMPARING, BEFORE_CORRECTION],
   neo4j: [COMPARING, CORRECTED],
   temporal: [BEFORE_CORRECTION, CORRECTED],
 };
 
-/** Defines the tests. @param running the system, once it runs */
-export function testProcessPoints(running: () => FaultSystem, victims: readonly Victim[]): void {
+/** Defines the tests. @param getSystem the system, once it runs */
+export function testProcessPoints(getSystem: () => FaultSystem, victims: readonly Victim[]): void {
   test.each(victims)(
     '%s is killed at every point of the processes at once',
     { timeout: TEST_LIMIT },
     async (victim) => {
-      const system = running();
+      const system = getSystem();
       const killed = victim === 'worker' ? system.program('worker') : system[victim];
       // First: it would compare the others' wallets too, and wait for their locks on its few slots.
-      const stopped = await stopReconciliation(system, RECONCILING[victim]);
+      const stopped = await stopReconciliation(system, RECONCILIATION_POINTS[victim]);
       stopped.push(
         ...(await Promise.all([stopScan(system), stopFraudCases(system), stopWalletChanges(system)])).flat(),
       );
-      expect(stopped).toHaveLength(POINTS);
+      expect(stopped).toHaveLength(POINT_COUNT);
       await killed.kill();
       for (const { release } of stopped) release();
       await killed.restart();

@@ -9,7 +9,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 /** Bolt's COMMIT, a message without fields: only now is a transaction's work there for others. */
 export const COMMIT = Buffer.from([0x00, 0x02, 0xb0, 0x12, 0x00, 0x00]);
 
-export interface StopAt {
+export interface StopCondition {
   /**
    * Requests of one connection, one after the other, each known by all its marks. A request is what a client sends until
    * the server speaks again.
@@ -18,7 +18,7 @@ export interface StopAt {
   /** `request`: the last one never arrives. `answer`: it does, and is carried out, and nobody hears of it. */
   hold: 'request' | 'answer';
   /** Whatever else has this mark never arrives either, once a connection stands there: a repetition of what stands still. */
-  also?: string;
+  alsoBlock?: string;
 }
 
 export interface Stop {
@@ -28,30 +28,30 @@ export interface Stop {
   release(): void;
 }
 
-export interface Proxy {
+export interface TcpProxy {
   /** `host:port`, in place of the server's own. */
   readonly address: string;
   /** The next connection that comes there stands still. */
-  stopAt(where: StopAt): Stop;
+  stopAt(condition: StopCondition): Stop;
   /** Ends every connection; what was held never arrives. */
-  cut(): void;
+  dropConnections(): void;
   close(): Promise<void>;
 }
 
-interface Waiting extends StopAt {
+interface PendingStop extends StopCondition {
   /** How many of its requests a connection has sent. */
   seen: Map<Connection, number>;
-  standing: Set<Connection>;
-  stand(connection: Connection): void;
+  heldConnections: Set<Connection>;
+  holdConnection(connection: Connection): void;
 }
 
 /** @param target `host:port` of the server, which may come and go */
-export async function startProxy(target: string): Promise<Proxy> {
+export async function startTcpProxy(target: string): Promise<TcpProxy> {
   const [host = '', port = ''] = target.split(':');
-  const waiting = new Set<Waiting>();
+  const pendingStops = new Set<PendingStop>();
   const connections = new Set<Connection>();
   const server = createServer((client) => {
-    const connection = new Connection(client, connect(Number(port), host), waiting);
+    const connection = new Connection(client, connect(Number(port), host), pendingStops);
     connections.add(connection);
     client.once('close', () => connections.delete(connection));
   });
@@ -59,29 +59,29 @@ export async function startProxy(target: string): Promise<Proxy> {
   await once(server, 'listening');
   return {
     address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
-    stopAt(where) {
+    stopAt(condition) {
       const { promise: reached, resolve } = Promise.withResolvers<void>();
-      const standing = new Set<Connection>();
-      const stop: Waiting = {
-        ...where,
+      const heldConnections = new Set<Connection>();
+      const stop: PendingStop = {
+        ...condition,
         seen: new Map(),
-        standing,
-        stand(connection) {
-          if (where.also === undefined) waiting.delete(stop);
-          standing.add(connection);
+        heldConnections,
+        holdConnection(connection) {
+          if (condition.alsoBlock === undefined) pendingStops.delete(stop);
+          heldConnections.add(connection);
           resolve();
         },
       };
-      waiting.add(stop);
+      pendingStops.add(stop);
       return {
         reached,
         release() {
-          waiting.delete(stop);
-          for (const connection of standing) connection.release();
+          pendingStops.delete(stop);
+          for (const connection of heldConnections) connection.release();
         },
       };
     },
-    cut() {
+    dropConnections() {
       for (const connection of connections) connection.destroy();
     },
     async close() {
@@ -95,17 +95,17 @@ export async function startProxy(target: string): Promise<Proxy> {
 class Connection {
   readonly #client: Socket;
   readonly #server: Socket;
-  readonly #waiting: ReadonlySet<Waiting>;
+  readonly #waiting: ReadonlySet<PendingStop>;
   /** All that the client has sent since the server spoke last. */
   #request = Buffer.alloc(0);
-  #holds: StopAt['hold'] | undefined;
+  #holds: StopCondition['hold'] | undefined;
   #heldRequest: Buffer[] = [];
   #heldAnswer: Buffer[] = [];
 
-  constructor(client: Socket, server: Socket, waiting: ReadonlySet<Waiting>) {
+  constructor(client: Socket, server: Socket, pendingStops: ReadonlySet<PendingStop>) {
     this.#client = client;
     this.#server = server;
-    this.#waiting = waiting;
+    this.#waiting = pendingStops;
     client.on('data', (bytes) => this.#fromClient(bytes));
     server.on('data', (bytes) => this.#fromServer(bytes));
     for (const socket of [client, server]) {
@@ -140,21 +140,21 @@ class Connection {
     else this.#client.write(bytes);
   }
 
-  #standsAt(): StopAt['hold'] | undefined {
-    const forms = [this.#request, unchunked(this.#request)];
+  #standsAt(): StopCondition['hold'] | undefined {
+    const encodings = [this.#request, dechunk(this.#request)];
     for (const stop of this.#waiting) {
-      const { also, standing } = stop;
-      if (also !== undefined && standing.size > 0) {
-        if (!forms.some((form) => form.includes(also))) continue;
-        stop.stand(this);
+      const { alsoBlock, heldConnections } = stop;
+      if (alsoBlock !== undefined && heldConnections.size > 0) {
+        if (!encodings.some((encoding) => encoding.includes(alsoBlock))) continue;
+        stop.holdConnection(this);
         return 'request';
       }
       // Several of its requests may be on their way at once.
-      const marks = stop.requests.slice(stop.seen.get(this));
-      const missing = marks.findIndex((of) => !of.every((mark) => forms.some((form) => form.includes(mark))));
-      if (missing > 0) stop.seen.set(this, stop.requests.length - marks.length + missing);
+      const unseenRequests = stop.requests.slice(stop.seen.get(this));
+      const missing = unseenRequests.findIndex((patterns) => !patterns.every((pattern) => encodings.some((encoding) => encoding.includes(pattern))));
+      if (missing > 0) stop.seen.set(this, stop.requests.length - unseenRequests.length + missing);
       if (missing >= 0) continue;
-      stop.stand(this);
+      stop.holdConnection(this);
       return stop.hold;
     }
     return undefined;
@@ -164,7 +164,7 @@ class Connection {
 const CHUNK_HEADER_BYTES = 2;
 
 /** Bolt's chunks without their headers: the driver begins a new chunk every 1400 bytes, which may be in the middle of a mark. */
-function unchunked(bytes: Buffer): Buffer {
+function dechunk(bytes: Buffer): Buffer {
   const chunks: Buffer[] = [];
   for (let at = 0; at + CHUNK_HEADER_BYTES <= bytes.length; ) {
     const end = at + CHUNK_HEADER_BYTES + bytes.readUInt16BE(at);

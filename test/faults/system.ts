@@ -5,20 +5,20 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Client } from '@temporalio/client';
 import { type Agents, connectAgents } from '../../dev/demo/agents.ts';
-import { type Evidence, openEvidence } from '../../dev/demo/evidence.ts';
+import { type StateInspector, openStateInspector } from '../../dev/demo/state-inspector.ts';
 import { type PersonaSystem, startPersona } from '../../dev/persona.ts';
 import type { Program } from '../../dev/programs.ts';
 import type { Guard } from '../../dev/stack/guard.ts';
-import type { Process } from '../../dev/stack/process.ts';
+import type { ManagedProcess } from '../../dev/stack/managed-process.ts';
 import type { Log } from '../../dev/stack/progress.ts';
 import { type Stack, startStack } from '../../dev/stack/stack.ts';
 import type { Policy } from '../../domain/policy.ts';
-import { OBLIGATION_SWEEP } from '../../domain/processes.ts';
+import { OBLIGATION_SWEEP } from '../../domain/workflow-contracts.ts';
 import { type Graph, openConfiguredGraph } from '../../graph/index.ts';
 import { readCodecKeys, readGraphEnvironment, readTemporalEnvironment } from '../../platform/environment.ts';
 import { readPolicy } from '../../platform/policy.ts';
 import { connectTemporal } from '../../temporal/client.ts';
-import { type Proxy, startProxy } from './proxy.ts';
+import { type TcpProxy, startTcpProxy } from './proxy.ts';
 
 /** Nobody waits five minutes here for the second look at a charge in doubt. */
 const POLICY = {
@@ -34,9 +34,9 @@ export interface FaultSystem {
   /** Its programs reach Neo4j and Temporal through the proxies alone. */
   persona: PersonaSystem;
   policy: Policy;
-  neo4j: Process & { proxy: Proxy };
-  temporal: Process & {
-    proxy: Proxy;
+  neo4j: ManagedProcess & { proxy: TcpProxy };
+  temporal: ManagedProcess & {
+    proxy: TcpProxy;
     /** Kills it and starts a new one at the same address, which knows nothing. */
     replace(): Promise<void>;
   };
@@ -45,7 +45,7 @@ export interface FaultSystem {
   /** Past the proxies too, as the evidence is. */
   graph: Graph;
   agents: Agents;
-  evidence: Evidence;
+  inspector: StateInspector;
   program(name: string): Program;
   /** Ends every transaction that is under way in Neo4j, as its administrator may. */
   terminateTransactions(): Promise<void>;
@@ -77,8 +77,8 @@ export async function startFaultSystem(options: { guard: Guard; log: Log }): Pro
     env,
   });
   const direct: Variables = { ...env, ...stack.env };
-  const neo4jProxy = await startProxy(direct.NEO4J_URI?.replace('bolt://', '') ?? '');
-  const temporalProxy = await startProxy(direct.TEMPORAL_ADDRESS ?? '');
+  const neo4jProxy = await startTcpProxy(direct.NEO4J_URI?.replace('bolt://', '') ?? '');
+  const temporalProxy = await startTcpProxy(direct.TEMPORAL_ADDRESS ?? '');
   const through = { NEO4J_URI: `bolt://${neo4jProxy.address}`, TEMPORAL_ADDRESS: temporalProxy.address };
   const persona = await startPersona({ guard, log, env: { ...direct, ...through } });
 
@@ -91,7 +91,7 @@ export async function startFaultSystem(options: { guard: Guard; log: Log }): Pro
   const { apiKey: _none, ...temporalAddress } = readTemporalEnvironment(direct);
   const client = await connectTemporal({ ...temporalAddress, codecKeys: readCodecKeys(direct).reveal() });
   const agents = await connectAgents(addresses);
-  const evidence = openEvidence(addresses);
+  const inspector = openStateInspector(addresses);
   const temporal = processOf(stack, 'temporal');
   return {
     persona,
@@ -109,7 +109,7 @@ export async function startFaultSystem(options: { guard: Guard; log: Log }): Pro
     client,
     graph,
     agents,
-    evidence,
+    inspector,
     program(name) {
       const program = persona.programs.get(name);
       if (program === undefined) throw new Error(`no program ${name}`);
@@ -124,7 +124,7 @@ export async function startFaultSystem(options: { guard: Guard; log: Log }): Pro
     },
     sweep: () => client.schedule.getHandle(OBLIGATION_SWEEP.id).trigger(),
     async close() {
-      await Promise.all([agents.close(), evidence.close(), graph.close(), client.connection.close()]);
+      await Promise.all([agents.close(), inspector.close(), graph.close(), client.connection.close()]);
       await Promise.all([neo4jProxy.close(), temporalProxy.close()]);
     },
   };
@@ -132,14 +132,14 @@ export async function startFaultSystem(options: { guard: Guard; log: Log }): Pro
 
 /** Servers and keys of its own: what is killed here may be nobody else's. */
 function ownEnvironment(): Variables {
-  const others = /^(NEO4J|TEMPORAL|PERSONA|STRIPE|NOTIFY|CHIMERA)_/;
-  const mine = Object.entries(process.env).filter(
-    ([name]) => name === 'PERSONA_CACHE_DIR' || !others.test(name),
+  const foreignVariables = /^(NEO4J|TEMPORAL|PERSONA|STRIPE|NOTIFY|CHIMERA)_/;
+  const ownVariables = Object.entries(process.env).filter(
+    ([name]) => name === 'PERSONA_CACHE_DIR' || !foreignVariables.test(name),
   );
-  return Object.fromEntries(mine);
+  return Object.fromEntries(ownVariables);
 }
 
-function processOf(stack: Stack, name: string): Process {
+function processOf(stack: Stack, name: string): ManagedProcess {
   const process = stack.processes[name];
   if (process === undefined) throw new Error(`${name} is not this test's own`);
   return process;

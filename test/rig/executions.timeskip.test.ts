@@ -2,7 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { expect, onTestFinished, test } from 'vitest';
-import { onboardingWorkflowId, TaskQueue, WorkflowName } from '../../domain/processes.ts';
+import { onboardingWorkflowId, TaskQueue, WorkflowName } from '../../domain/workflow-contracts.ts';
 import { workflowBundle } from '../../temporal/bundle.ts';
 import { createQueueWorker, runWorkers } from '../../temporal/worker.ts';
 import { collectExecutions, type Execution, recordStarts, unexpectedStates } from './executions.ts';
@@ -11,7 +11,7 @@ import { installRuntime } from './runtime.ts';
 import { startTimeSkippingServer } from './server.ts';
 
 /** One onboarding on a server of its own, begun or carried to its end, as the rig finds it afterwards. */
-async function onboarded({ finished }: { finished: boolean }): Promise<Execution[]> {
+async function runOnboarding({ finished }: { finished: boolean }): Promise<Execution[]> {
   installRuntime();
   const { interceptor, started } = recordStarts();
   const server = await startTimeSkippingServer({ codecKeys, interceptor });
@@ -48,7 +48,7 @@ async function onboarded({ finished }: { finished: boolean }): Promise<Execution
 }
 
 test('an open execution is found, unless it is excused', async () => {
-  const [execution] = await onboarded({ finished: false });
+  const [execution] = await runOnboarding({ finished: false });
   expect(execution?.open).toBe(true);
   const executions = execution ? [execution] : [];
   const workflowId = execution?.workflowId ?? '';
@@ -60,7 +60,7 @@ test('an open execution is found, unless it is excused', async () => {
 });
 
 test('an excuse for an execution that has ended is found too', async () => {
-  const [execution] = await onboarded({ finished: true });
+  const [execution] = await runOnboarding({ finished: true });
   const executions = execution ? [execution] : [];
   expect(unexpectedStates(executions, new Map())).toEqual([]);
   expect(unexpectedStates(executions, new Map([[execution?.workflowId ?? '', 'waits for ever']]))).toEqual([
@@ -69,7 +69,7 @@ test('an excuse for an execution that has ended is found too', async () => {
 });
 
 test('a history that today’s code did not make does not replay', async () => {
-  const executions = await onboarded({ finished: true });
+  const executions = await runOnboarding({ finished: true });
   expect(await replayHistories(executions)).toEqual([]);
 
   for (const event of executions[0]?.history.events ?? []) {

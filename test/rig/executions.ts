@@ -71,14 +71,14 @@ function followUps(workflowId: string, history: History): ExecutionKey[] {
 /** Executions open without an excuse, and excuses for executions that are not open. */
 export function unexpectedStates(
   executions: readonly Execution[],
-  excused: ReadonlyMap<string, string>,
+  expectedOpen: ReadonlyMap<string, string>,
 ): string[] {
   const open = executions.filter((execution) => execution.open).map(({ workflowId }) => workflowId);
   return [
     ...open
-      .filter((workflowId) => !excused.has(workflowId))
+      .filter((workflowId) => !expectedOpen.has(workflowId))
       .map((workflowId) => `${workflowId} is still open; say why with rig.leaveOpen, or let it end`),
-    ...[...excused]
+    ...[...expectedOpen]
       .filter(([workflowId]) => !open.includes(workflowId))
       .map(([workflowId, reason]) => `${workflowId} was to be left open (${reason}), but it is not`),
   ];

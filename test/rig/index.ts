@@ -5,7 +5,7 @@
 
 import type { Client } from '@temporalio/client';
 import { onTestFinished, vi } from 'vitest';
-import { TaskQueue, type TaskQueueName } from '../../domain/processes.ts';
+import { TaskQueue, type TaskQueueName } from '../../domain/workflow-contracts.ts';
 import { workflowBundle } from '../../temporal/bundle.ts';
 import { createQueueWorker, runWorkers } from '../../temporal/worker.ts';
 import { collectExecutions, type Execution, recordStarts, unexpectedStates } from './executions.ts';
@@ -39,17 +39,17 @@ export interface TestRig {
 }
 
 /** On whom the processes of a queue wait. */
-const WAITS: Partial<Record<TaskQueueName, readonly TaskQueueName[]>> = {
+const DOWNSTREAM_QUEUES: Partial<Record<TaskQueueName, readonly TaskQueueName[]>> = {
   [TaskQueue.onboarding]: [TaskQueue.gatewayRequests, TaskQueue.chimera],
   [TaskQueue.recovery]: [TaskQueue.gatewayRequests, TaskQueue.notices, TaskQueue.chimera],
   [TaskQueue.fraud]: [TaskQueue.notices],
 };
 
-function withWaits(activities: TestRigOptions['activities']): TestRigOptions['activities'] {
-  const waits = Object.entries(activities).flatMap(([queue, implementations]) =>
-    (WAITS[queue as TaskQueueName] ?? []).map((other) => [other, implementations]),
+function withDownstreamQueues(activities: TestRigOptions['activities']): TestRigOptions['activities'] {
+  const downstream = Object.entries(activities).flatMap(([queue, implementations]) =>
+    (DOWNSTREAM_QUEUES[queue as TaskQueueName] ?? []).map((other) => [other, implementations]),
   );
-  return { ...Object.fromEntries(waits), ...activities };
+  return { ...Object.fromEntries(downstream), ...activities };
 }
 
 /** How long stopping workers let fake activities finish, and when they give up on one that never does. */
@@ -68,11 +68,11 @@ export async function createTestRig(options: TestRigOptions): Promise<TestRig> {
   const { interceptor, started } = recordStarts();
   const open = options.server === 'dev' ? openNamespace : startTimeSkippingServer;
   const server = await open({ codecKeys, interceptor });
-  const excused = new Map<string, string>();
+  const expectedOpen = new Map<string, string>();
 
   const start = async (activities: TestRigOptions['activities']): Promise<ReturnType<typeof runWorkers>> => {
     const workers = await Promise.all(
-      Object.entries(withWaits(activities)).map(([queue, implementations]) =>
+      Object.entries(withDownstreamQueues(activities)).map(([queue, implementations]) =>
         createQueueWorker({
           connection: server.connection,
           namespace: server.namespace,
@@ -93,7 +93,7 @@ export async function createTestRig(options: TestRigOptions): Promise<TestRig> {
     try {
       await Promise.all(running.map((workers) => workers.stop()));
       const executions = await collectExecutions(server.client, started);
-      const problems = [...unexpectedStates(executions, excused), ...(await replayHistories(executions))];
+      const problems = [...unexpectedStates(executions, expectedOpen), ...(await replayHistories(executions))];
       await terminateOpen(server.client, executions);
       await writeHistories(executions, codecKeys);
       if (problems.length > 0) throw new Error(problems.join('\n'));
@@ -110,7 +110,7 @@ export async function createTestRig(options: TestRigOptions): Promise<TestRig> {
     async startWorkers(activities) {
       running.push(await start(activities));
     },
-    leaveOpen: (workflowId, reason) => void excused.set(workflowId, reason),
+    leaveOpen: (workflowId, reason) => void expectedOpen.set(workflowId, reason),
   };
 }
 

@@ -27,13 +27,13 @@ async function startReplayer(): Promise<Awaited<NonNullable<typeof replayer>>> {
   installRuntime();
   const { codePath, buildId } = await workflowBundle();
   const waiting: HistoryAndWorkflowId[] = [];
-  async function* given(): AsyncGenerator<HistoryAndWorkflowId> {
+  async function* pendingHistories(): AsyncGenerator<HistoryAndWorkflowId> {
     // The worker takes one only when its result is asked for, and it is there then.
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) yield next;
   }
   const results = Worker.runReplayHistories(
     { workflowBundle: { codePath }, buildId, dataConverter: createDataConverter(rigCodecKeys) },
-    given(),
+    pendingHistories(),
   )[Symbol.asyncIterator]();
   return {
     async replay(history) {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Policy } from '../../domain/policy.ts';
 import type { ChargeAnswer, PaymentNoticeTemplate } from '../../domain/ports.ts';
-import { attemptKey, recoveryNotificationId } from '../../domain/processes.ts';
+import { attemptKey, recoveryNotificationId } from '../../domain/workflow-contracts.ts';
 import type { RecoverySnapshot } from '../../domain/recovery/claims.ts';
 import { WINDOW_OVER } from '../../domain/recovery/closing.ts';
 import { type Graph, getNoticeRecipients } from '../../graph/index.ts';
@@ -10,16 +10,16 @@ import {
   closeRecovery,
   finishNotice,
   getChargeOrder,
-  getNoticeMatter,
+  getNoticeContext,
   getNoticeResult,
   getObligation,
   NOTICES_CALLER,
   openRecovery,
   recordAttempt,
-  rereadRecovery,
-  startNotice,
+  refreshRecovery,
+  leaseNotice,
 } from '../../graph/recovery/index.ts';
-import { header, onboardWithCard } from './invented.ts';
+import { warmUpHeader, onboardWithCard } from './synthetic-customers.ts';
 
 const APPROVED: ChargeAnswer = { result: 'approved', gateway_ref: 'warm-up', charge_ref: 'warm-up' };
 const DECLINED: ChargeAnswer = {
@@ -29,100 +29,100 @@ const DECLINED: ChargeAnswer = {
 };
 
 /** Recoveries from the report of a failure to their end, command by command, the commonest first. */
-export async function* playRecoveries(graph: Graph, usual: Policy): AsyncGenerator<void> {
+export async function* warmUpRecoveries(graph: Graph, configuredPolicy: Policy): AsyncGenerator<void> {
   // A trusted device is asked for by a parameter; to have one would take a command more.
-  const policy = { ...usual, recovery: { ...usual.recovery, requireTrustedDevice: false } };
+  const policy = { ...configuredPolicy, recovery: { ...configuredPolicy.recovery, requireTrustedDevice: false } };
   const person = randomUUID();
   // Nothing is begun where the time is over.
   yield;
   const first = await onboardWithCard(graph, policy, person);
   const second = await onboardWithCard(graph, policy, person);
-  const play = recoveriesOf(graph, policy, first.customer_id);
+  const steps = createRecoverySteps(graph, policy, first.customer_id);
 
   // The next card pays and becomes the default.
-  const swapped = await play.fail(first.payment_method_id, 'insufficient_funds');
+  const swapped = await steps.fail(first.payment_method_id, 'insufficient_funds');
   yield;
-  yield play.charge(swapped, APPROVED);
-  yield play.tell(swapped, 'recovered');
+  yield steps.charge(swapped, APPROVED);
+  yield steps.notify(swapped, 'recovered');
 
   // The next one declines as well, the one after it pays, and the default stays.
   await onboardWithCard(graph, policy, person);
-  const cascade = await play.fail(first.payment_method_id, 'insufficient_funds');
+  const cascade = await steps.fail(first.payment_method_id, 'insufficient_funds');
   yield;
-  yield play.charge(cascade, DECLINED);
-  yield play.claimNext(cascade);
-  yield play.charge(cascade, APPROVED);
+  yield steps.charge(cascade, DECLINED);
+  yield steps.claimNext(cascade);
+  yield steps.charge(cascade, APPROVED);
 
   // What failed cannot be charged any more.
-  const expired = await play.fail(second.payment_method_id, 'expired_card');
+  const expired = await steps.fail(second.payment_method_id, 'expired_card');
   yield;
-  yield play.charge(expired, APPROVED);
+  yield steps.charge(expired, APPROVED);
 
   // Nothing else can be charged: the customer is written to, and the window ends.
-  const lone = await onboardWithCard(graph, policy, randomUUID());
-  const alone = recoveriesOf(graph, policy, lone.customer_id);
-  const unpaid = await alone.fail(lone.payment_method_id, 'insufficient_funds');
+  const singleCard = await onboardWithCard(graph, policy, randomUUID());
+  const singleCardSteps = createRecoverySteps(graph, policy, singleCard.customer_id);
+  const unpaid = await singleCardSteps.fail(singleCard.payment_method_id, 'insufficient_funds');
   yield;
-  yield alone.tell(unpaid, 'no_alternative');
-  yield alone.reread(unpaid);
-  yield alone.exhaust(unpaid);
+  yield singleCardSteps.notify(unpaid, 'no_alternative');
+  yield singleCardSteps.refresh(unpaid);
+  yield singleCardSteps.exhaust(unpaid);
 }
 
 /** A recovery under way, and the key of the attempt that it has claimed. */
-interface Played extends RecoverySnapshot {
-  claimed?: string;
+interface WarmUpRecovery extends RecoverySnapshot {
+  claimedKey?: string;
 }
 
-function recoveriesOf(graph: Graph, policy: Policy, customer_id: string) {
+function createRecoverySteps(graph: Graph, policy: Policy, customer_id: string) {
   return {
-    async fail(payment_method_id: string, decline_code: string): Promise<Played> {
+    async fail(payment_method_id: string, decline_code: string): Promise<WarmUpRecovery> {
       const payment_id = randomUUID();
       const failure = {
         ...{ event_id: randomUUID(), payment_id, customer_id, payment_method_id, decline_code },
         ...{ amount: 1, currency: policy.reportingCurrency, kind: 'recurring' as const },
         occurred_at: new Date().toISOString(),
       };
-      const asked = { failure, policy, now: Date.now(), claim_first: true };
-      const { opening } = await openRecovery(graph, header(), asked);
+      const command = { failure, policy, now: Date.now(), claim_first: true };
+      const { opening } = await openRecovery(graph, warmUpHeader(), command);
       if (!('recovery' in opening)) throw new Error(`a failure was ${opening.result}`);
       const { recovery, first } = opening;
-      return { ...recovery, ...(first && { claimed: attemptKey(payment_id, first.payment_method_id, 1) }) };
+      return { ...recovery, ...(first && { claimedKey: attemptKey(payment_id, first.payment_method_id, 1) }) };
     },
 
-    async claimNext(played: Played): Promise<void> {
-      const { payment_id, alternatives } = played;
+    async claimNext(recovery: WarmUpRecovery): Promise<void> {
+      const { payment_id, alternatives } = recovery;
       const payment_method_id = alternatives[1] ?? '';
       const key = attemptKey(payment_id, payment_method_id, 1);
-      await claimAttempt(graph, header(), {
+      await claimAttempt(graph, warmUpHeader(), {
         ...{ payment_id, payment_method_id, key, n: 1 },
         ...{ policy, now: Date.now() },
       });
-      played.claimed = key;
+      recovery.claimedKey = key;
     },
 
-    async charge({ payment_id, claimed: key = '' }: Played, answer: ChargeAnswer): Promise<void> {
+    async charge({ payment_id, claimedKey: key = '' }: WarmUpRecovery, answer: ChargeAnswer): Promise<void> {
       await getChargeOrder(graph, { key, payment_id });
-      await recordAttempt(graph, header(), { payment_id, key, answer, policy, now: Date.now() });
+      await recordAttempt(graph, warmUpHeader(), { payment_id, key, answer, policy, now: Date.now() });
     },
 
-    async tell({ payment_id, opened_at }: Played, template: PaymentNoticeTemplate): Promise<void> {
+    async notify({ payment_id, opened_at }: WarmUpRecovery, template: PaymentNoticeTemplate): Promise<void> {
       const notification_id = recoveryNotificationId(payment_id, opened_at, template);
       const notice = { notification_id, payment_id, customer_id, template };
-      const sender = { ...header(), caller: NOTICES_CALLER };
+      const sender = { ...warmUpHeader(), caller: NOTICES_CALLER };
       await getNoticeResult(graph, notification_id);
-      await getNoticeMatter(graph, notice);
+      await getNoticeContext(graph, notice);
       await getNoticeRecipients(graph, notice);
-      await startNotice(graph, sender, { notification_id, try_id: 'warm-up', now: Date.now(), limit: 1 });
+      await leaseNotice(graph, sender, { notification_id, try_id: 'warm-up', now: Date.now(), limit: 1 });
       await finishNotice(graph, sender, { ...notice, channel: 'email' });
     },
 
-    async reread({ payment_id }: Played): Promise<void> {
-      await rereadRecovery(graph, { payment_id, policy, now: Date.now() });
+    async refresh({ payment_id }: WarmUpRecovery): Promise<void> {
+      await refreshRecovery(graph, { payment_id, policy, now: Date.now() });
     },
 
-    async exhaust({ payment_id }: Played): Promise<void> {
+    async exhaust({ payment_id }: WarmUpRecovery): Promise<void> {
       await getObligation(graph, payment_id);
-      await closeRecovery(graph, header(), { payment_id, ...WINDOW_OVER }, 'recovery_ended');
+      await closeRecovery(graph, warmUpHeader(), { payment_id, ...WINDOW_OVER }, 'recovery_ended');
     },
   };
 }

@@ -3,24 +3,24 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createGatewayActivities } from '../../activities/gateway.ts';
 import { createRecoveryActivities } from '../../activities/recovery.ts';
-import { deliver } from '../../activities/testing.ts';
+import { deliver } from '../../activities/notice-fixtures.ts';
 import type { ChargeAnswer, Notifier, PaymentGateway, PaymentNoticeTemplate } from '../../domain/ports.ts';
-import { attemptKey, recoveryNotificationId, TaskQueue, type TaskQueueName } from '../../domain/processes.ts';
+import { attemptKey, recoveryNotificationId, TaskQueue, type TaskQueueName } from '../../domain/workflow-contracts.ts';
 import { WINDOW_OVER } from '../../domain/recovery/closing.ts';
-import { type Graph, type Onboarded, onboard, rehearse } from '../../graph/index.ts';
+import { type Graph, type OnboardedCustomer, onboard, withRollback } from '../../graph/index.ts';
 import { readPolicy } from '../../platform/policy.ts';
 import {
-  closeVerified,
+  verifyAndClose,
   onboardingRequest,
   openTestGraph,
   randomEmail,
   randomToken,
   testHeader,
-} from '../../test/graph.ts';
+} from '../../test/test-graph.ts';
 import { recordingGraph } from '../../test/recording-graph.ts';
-import { customerWithCards, failureOf } from '../../test/wallets.ts';
-import { playOnboardings } from './onboarding.ts';
-import { playRecoveries } from './recovery.ts';
+import { customerWithCards, failureOf } from '../../test/wallet-fixtures.ts';
+import { warmUpOnboardings } from './onboarding.ts';
+import { warmUpRecoveries } from './recovery.ts';
 import { warmUp } from './warm-up.ts';
 
 const policy = readPolicy();
@@ -29,17 +29,17 @@ beforeAll(async () => {
   graph = await openTestGraph();
 });
 afterAll(async () => {
-  await closeVerified(graph);
+  await verifyAndClose(graph);
 });
 
 test('what is rehearsed sees itself, and nobody else ever sees it', async () => {
   const request = onboardingRequest({
     digital_identifiers: identifiers(),
   });
-  const answers: Onboarded[] = [];
-  await rehearse(graph, async (stage) => {
+  const answers: OnboardedCustomer[] = [];
+  await withRollback(graph, async (rolledBack) => {
     for (const transaction_id of ['a', 'b'])
-      answers.push(await onboard(stage, testHeader(), { request: { ...request, transaction_id }, policy }));
+      answers.push(await onboard(rolledBack, testHeader(), { request: { ...request, transaction_id }, policy }));
   });
   expect(answers.map(({ created }) => created)).toEqual([true, false]);
   expect(new Set(answers.map(({ customer_id }) => customer_id)).size).toBe(1);
@@ -55,8 +55,8 @@ test('what is rehearsed sees itself, and nobody else ever sees it', async () => 
 test('a failure undoes it too', async () => {
   const request = onboardingRequest();
   const header = testHeader();
-  const failed = rehearse(graph, async (stage) => {
-    await onboard(stage, header, { request, policy });
+  const failed = withRollback(graph, async (rolledBack) => {
+    await onboard(rolledBack, header, { request, policy });
     throw new Error('in the middle');
   });
   await expect(failed).rejects.toThrow('in the middle');
@@ -82,9 +82,9 @@ test('a worker plays what its queues will run', async () => {
 });
 
 /** However long it takes. */
-const playAll = (on: Graph, play: typeof playOnboardings) =>
-  rehearse(on, async (stage) => {
-    for await (const _ of play(stage, policy));
+const runAll = (on: Graph, steps: typeof warmUpOnboardings) =>
+  withRollback(on, async (rolledBack) => {
+    for await (const _ of steps(rolledBack, policy));
   });
 
 const identifiers = () => [{ type: 'email' as const, value: randomEmail(), is_verified: true }];
@@ -107,12 +107,12 @@ test.each([
 ])(
   'a warm-up sends every statement of an onboarding that brings %s beside an identifier',
   async (_, parts) => {
-    const warm = recordingGraph(graph);
-    await playAll(warm.graph, playOnboardings);
-    const asked = recordingGraph(graph);
+    const warmUpRun = recordingGraph(graph);
+    await runAll(warmUpRun.graph, warmUpOnboardings);
+    const actualRun = recordingGraph(graph);
     const request = onboardingRequest({ digital_identifiers: identifiers(), ...parts });
-    await onboard(asked.graph, testHeader(), { request, policy });
-    expect([...asked.statements.keys()].filter((cypher) => !warm.statements.has(cypher))).toEqual([]);
+    await onboard(actualRun.graph, testHeader(), { request, policy });
+    expect([...actualRun.statements.keys()].filter((cypher) => !warmUpRun.statements.has(cypher))).toEqual([]);
   },
 );
 
@@ -132,61 +132,61 @@ test.each([
     { cards: 3, failed: 0, code: 'insufficient_funds', answers: [declined, approved] },
   ],
   ['nothing can pay', { cards: 1, failed: 0, code: 'insufficient_funds', answers: [] }],
-])('a warm-up sends every statement of a recovery that %s', async (_, course) => {
-  const warm = recordingGraph(graph);
-  await playAll(warm.graph, playRecoveries);
-  const fingerprints = Array.from({ length: course.cards }, () => randomUUID());
+])('a warm-up sends every statement of a recovery that %s', async (_, scenario) => {
+  const warmUpRun = recordingGraph(graph);
+  await runAll(warmUpRun.graph, warmUpRecoveries);
+  const fingerprints = Array.from({ length: scenario.cards }, () => randomUUID());
   const wallet = await customerWithCards(graph, policy, {
-    ...{ cards: course.cards, email: randomEmail(), fingerprints },
+    ...{ cards: scenario.cards, email: randomEmail(), fingerprints },
   });
-  const asked = recordingGraph(graph);
-  await recover(asked.graph, wallet, course);
-  expect([...asked.statements.keys()].filter((cypher) => !warm.statements.has(cypher))).toEqual([]);
+  const actualRun = recordingGraph(graph);
+  await recover(actualRun.graph, wallet, scenario);
+  expect([...actualRun.statements.keys()].filter((cypher) => !warmUpRun.statements.has(cypher))).toEqual([]);
 });
 
 /** By the activities that the process runs, in its order. */
 async function recover(
   on: Graph,
   wallet: Awaited<ReturnType<typeof customerWithCards>>,
-  course: { failed: number; code: string; answers: ChargeAnswer[] },
+  scenario: { failed: number; code: string; answers: ChargeAnswer[] },
 ): Promise<void> {
   const { customer_id } = wallet;
-  const answers = [...course.answers];
+  const answers = [...scenario.answers];
   const gateway = {
     paymentsOf: async () => [],
     charge: async () => answers.shift(),
   } as unknown as PaymentGateway;
-  const deps = { graph: on, gateway, policy, tellRecoveries: async () => {}, now: Date.now };
-  const recovery = createRecoveryActivities(deps);
-  const { charge } = createGatewayActivities(deps);
+  const dependencies = { graph: on, gateway, policy, signalRecoveries: async () => {}, now: Date.now };
+  const recovery = createRecoveryActivities(dependencies);
+  const { charge } = createGatewayActivities(dependencies);
   const run = <P extends unknown[], R>(activity: (...args: P) => Promise<R>, ...args: P) =>
     new MockActivityEnvironment().run(activity, ...args) as Promise<R>;
-  const kept = { policy: policy.recovery };
-  const payment_method_id = wallet.methods[course.failed] ?? '';
-  const failure = failureOf(wallet, { payment_method_id, decline_code: course.code });
+  const policyInput = { policy: policy.recovery };
+  const payment_method_id = wallet.methods[scenario.failed] ?? '';
+  const failure = failureOf(wallet, { payment_method_id, decline_code: scenario.code });
   const { payment_id } = failure;
   const opening = await run(recovery.openRecovery, { failure, claim_first: true });
   if (!('recovery' in opening)) throw new Error('the recovery was not opened');
   const { alternatives, opened_at } = opening.recovery;
-  for (const [index] of course.answers.entries()) {
+  for (const [index] of scenario.answers.entries()) {
     const method = { payment_id, payment_method_id: alternatives[index] ?? '', n: 1 };
     const key = attemptKey(payment_id, method.payment_method_id, 1);
-    if (index > 0) await run(recovery.claimAttempt, { ...method, ...kept, key });
+    if (index > 0) await run(recovery.claimAttempt, { ...method, ...policyInput, key });
     const answer = await run(charge, { payment_id, key });
-    const recorded = await run(recovery.recordAttempt, { payment_id, key, answer, ...kept });
+    const recorded = await run(recovery.recordAttempt, { payment_id, key, answer, ...policyInput });
     expect(recorded.attempt.state).toBe(answer.result);
   }
-  const tell = (template: PaymentNoticeTemplate) => {
+  const notify = (template: PaymentNoticeTemplate) => {
     const notification_id = recoveryNotificationId(payment_id, opened_at, template);
     const notifier = { recognisesRepeats: true, deliver: async () => {} } as unknown as Notifier;
     return deliver(on, { notification_id, payment_id, customer_id, template }, notifier);
   };
-  if (course.answers.length > 0) {
-    await tell('recovered');
+  if (scenario.answers.length > 0) {
+    await notify('recovered');
     return;
   }
-  await tell('no_alternative');
-  await run(recovery.rereadRecovery, { payment_id, ...kept });
+  await notify('no_alternative');
+  await run(recovery.refreshRecovery, { payment_id, ...policyInput });
   const closing = { payment_id, ending: WINDOW_OVER, keep_payment: true, notice: 'recovery_ended' as const };
   await run(recovery.closeRecovery, closing);
 }

@@ -3,7 +3,7 @@
 import { proxyActivities } from '@temporalio/workflow';
 import type { RecoveryPolicy } from '../../domain/policy.ts';
 import type { ChargeAnswer, PaymentNoticeTemplate } from '../../domain/ports.ts';
-import { type ReportId, TaskQueue, type TaskQueueName } from '../../domain/processes.ts';
+import { type ReportId, TaskQueue, type TaskQueueName } from '../../domain/workflow-contracts.ts';
 import {
   CLAIM_MS,
   CLAIM_RESERVE_MS,
@@ -11,15 +11,15 @@ import {
   type Closing,
   type Opening,
   type RecordedAttempt,
-  type Reread,
+  type RecoveryRefresh,
 } from '../../domain/recovery/claims.ts';
 import type { PaymentFailed, PaymentSettled } from '../../domain/recovery/messages.ts';
-import type { Ending, Fact, FoundOut } from '../../domain/recovery/state.ts';
+import type { Ending, Fact, ChargeOutcome } from '../../domain/recovery/state.ts';
 import { localFirst } from '../local-first.ts';
 import type { NoticeActivities } from '../send-notice.ts';
 
 /** A run keeps the policy that it began with, whatever the worker has been given since. */
-interface Kept {
+interface RunPolicy {
   policy: RecoveryPolicy;
 }
 
@@ -32,12 +32,12 @@ export interface RecoveryActivities {
       settlement: PaymentSettled;
       /** `ignored` unless the gateway confirms that the payment which the settlement names has paid the obligation. */
       only_confirmed?: boolean;
-    } & Partial<Kept>,
+    } & Partial<RunPolicy>,
   ): Promise<Opening>;
   /** What an obligation that this run has not opened looks like now. */
   resumeRecovery(input: { payment_id: string }): Promise<Opening>;
   /** What the graph has that no signal has told. */
-  rereadRecovery(input: { payment_id: string } & Kept): Promise<Reread>;
+  refreshRecovery(input: { payment_id: string } & RunPolicy): Promise<RecoveryRefresh>;
   /** The obligation's own payment as the gateway has it now. */
   readPayment(input: { payment_id: string }): Promise<{
     payment: Extract<Fact, { fact: 'authenticated' }>['payment'];
@@ -47,13 +47,13 @@ export interface RecoveryActivities {
    * Takes it back from review, if it is there, and says which methods may be tried; none at all: it is not under review
    * by the `rule` that was asked for.
    */
-  endReview(input: { payment_id: string; rule?: string } & Kept): Promise<{ alternatives?: string[] }>;
+  endReview(input: { payment_id: string; rule?: string } & RunPolicy): Promise<{ alternatives?: string[] }>;
   /** Forgets what an edge has kept of messages that this run has acted on. */
   clearReports(input: { payment_id: string; reports: ReportId[] }): Promise<void>;
   /** Keeps that a person has stopped it, or lets it go on, for a run that takes over. */
   pauseRecovery(input: { payment_id: string; paused: boolean }): Promise<void>;
   /** Keeps where the clock of the window stands, for a run that takes over. Times are RFC 3339. */
-  keepClock(input: { payment_id: string; closes_at: string; stopped_at?: string }): Promise<void>;
+  storeClock(input: { payment_id: string; closes_at: string; stopped_at?: string }): Promise<void>;
   /** One try. `processing`: the payment may still succeed; `unknown`: it was not cancelled, or the gateway did not say. */
   cancelPayment(input: { payment_id: string }): Promise<{
     result: 'cancelled' | 'already_succeeded' | 'processing' | 'unknown';
@@ -62,10 +62,10 @@ export interface RecoveryActivities {
     payment: Extract<Fact, { fact: 'looked_up' }>['payment'];
   }>;
   claimAttempt(
-    input: { payment_id: string; payment_method_id: string; key: string; n: number } & Kept,
+    input: { payment_id: string; payment_method_id: string; key: string; n: number } & RunPolicy,
   ): Promise<Claim>;
   recordAttempt(
-    input: { payment_id: string; key: string; answer: ChargeAnswer } & Kept,
+    input: { payment_id: string; key: string; answer: ChargeAnswer } & RunPolicy,
   ): Promise<RecordedAttempt>;
   flagForReview(input: { payment_id: string; rule: string }): Promise<void>;
   /** Cancels the payment by one try, and closes the obligation if nothing can succeed on it any more. */
@@ -88,7 +88,7 @@ export interface GatewayActivities {
   /** One charge, sent at most once. Declines, doubts and refusals to start are values. */
   charge(input: { payment_id: string; key: string }): Promise<ChargeAnswer>;
   /** What became of an attempt: read at the gateway; sent once more under its own key where that is safe. */
-  findOut(input: { key: string; only_read?: true } & Kept): Promise<FoundOut>;
+  resolveCharge(input: { key: string; only_read?: true } & RunPolicy): Promise<ChargeOutcome>;
 }
 
 /** What takes a message in that may stand nowhere but in this run. */
@@ -118,7 +118,7 @@ export const graph = proxyActivities<
 /** What a charge came to is written down before anything else is received, so a lost task asks for it again. */
 export const recordAttempt = localFirst('recordAttempt', graph.recordAttempt);
 /** Reads. */
-export const rereadRecovery = localFirst('rereadRecovery', graph.rereadRecovery);
+export const refreshRecovery = localFirst('refreshRecovery', graph.refreshRecovery);
 /** The messages stand in the history. */
 export const clearReports = localFirst('clearReports', graph.clearReports);
 

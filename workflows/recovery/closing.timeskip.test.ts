@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { expect, test, vi } from 'vitest';
 import type { RecoveryActivities } from '../recover-payment.ts';
 import { createTestRig, eventually } from '../../test/rig/index.ts';
-import { DAY, HOUR, MINUTE, report, statusOf, world } from './testing.ts';
+import { DAY, HOUR, MINUTE, report, statusOf, fakeRecovery } from './recovery-workflow-fixtures.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 
@@ -12,38 +12,38 @@ type Closing = Awaited<ReturnType<RecoveryActivities['closeRecovery']>>;
 const declined = () => ({ result: 'declined', codes: {} }) as const;
 
 /** Every card declines, and the payment is cancelled only when the gateway is `willing`. */
-function unwilling() {
-  const gateway = { willing: false, asked: [] as string[] };
-  const place = world({
+function refusingGateway() {
+  const gateway = { cancels: false, asked: [] as string[] };
+  const fake = fakeRecovery({
     charge: declined,
-    findOut: () => ({ result: 'approved', gateway_ref: 'pi_1' }),
-    spoiled: {
+    resolveCharge: () => ({ result: 'approved', gateway_ref: 'pi_1' }),
+    overrides: {
       async closeRecovery({ payment_id, ending }): Promise<Closing> {
         gateway.asked.push(ending.outcome);
-        if (!gateway.willing) return { result: 'not_cancelled', payment: 'unknown' };
+        if (!gateway.cancels) return { result: 'not_cancelled', payment: 'unknown' };
         const { outcome, rule } = ending;
         if (outcome === 'recovered') throw new Error('only an approved attempt recovers');
-        const obligation = { payment_id, customer_id: place.customer_id, outcome, rule, attempts: [] };
+        const obligation = { payment_id, customer_id: fake.customer_id, outcome, rule, attempts: [] };
         return { result: 'closed', obligation };
       },
     },
   });
-  return { place, gateway };
+  return { fake, gateway };
 }
 
-async function calledOff() {
-  const { place, gateway } = unwilling();
-  const rig = await createTestRig({ activities: place.activities });
-  const handle = await report(rig, place);
-  await eventually(() => expect(place.seen.notices).toEqual(['all_declined']));
+async function cancelledRecovery() {
+  const { fake, gateway } = refusingGateway();
+  const rig = await createTestRig({ activities: fake.activities });
+  const handle = await report(rig, fake);
+  await eventually(() => expect(fake.seen.notices).toEqual(['all_declined']));
   await handle.signal('cancel', { actor: 'ops', reason: 'test' });
   await eventually(() => expect(gateway.asked).toEqual(['cancelled']));
-  const status = () => statusOf(rig, place.payment_id);
-  return { place, gateway, rig, handle, status };
+  const status = () => statusOf(rig, fake.payment_id);
+  return { fake, gateway, rig, handle, status };
 }
 
 test('a settlement is received while the payment is not cancelled, and ends it as paid elsewhere', async () => {
-  const { place, gateway, rig, handle, status } = await calledOff();
+  const { fake, gateway, rig, handle, status } = await cancelledRecovery();
   await eventually(async () =>
     expect(await status()).toMatchObject({
       state: 'waiting',
@@ -51,11 +51,11 @@ test('a settlement is received while the payment is not cancelled, and ends it a
       next: { action: 'poll' },
     }),
   );
-  gateway.willing = true;
+  gateway.cancels = true;
   await handle.signal('paymentSettled', {
     event_id: randomUUID(),
-    payment_id: place.payment_id,
-    customer_id: place.customer_id,
+    payment_id: fake.payment_id,
+    customer_id: fake.customer_id,
     settled_at: new Date(await rig.now()).toISOString(),
   });
   expect(await handle.result()).toMatchObject({ outcome: 'paid_elsewhere' });
@@ -63,18 +63,18 @@ test('a settlement is received while the payment is not cancelled, and ends it a
 });
 
 test('it is asked again by its own clock; after a day a person sees it, whose retry is asked at once', async () => {
-  const { place, gateway, rig, handle, status } = await calledOff();
+  const { fake, gateway, rig, handle, status } = await cancelledRecovery();
   await rig.sleep(40 * MINUTE);
   expect(gateway.asked).toHaveLength(4);
   await rig.sleep(DAY + HOUR);
-  expect(place.seen.reviews).toEqual(['payment_not_cancellable']);
+  expect(fake.seen.reviews).toEqual(['payment_not_cancellable']);
   expect(await status()).toMatchObject({ state: 'needs_review', rule: 'payment_not_cancellable' });
   const asked = gateway.asked.length;
   const by = { actor: 'ops', reason: 'new key' };
   await handle.signal('retryNow', { ...by, rule: 'another' });
-  gateway.willing = true;
+  gateway.cancels = true;
   await handle.signal('retryNow', { ...by, rule: 'payment_not_cancellable' });
   expect(await handle.result()).toMatchObject({ outcome: 'cancelled' });
   expect(gateway.asked).toHaveLength(asked + 1);
-  expect(place.seen.charges).toEqual(['card-a:1', 'card-b:1']);
+  expect(fake.seen.charges).toEqual(['card-a:1', 'card-b:1']);
 });

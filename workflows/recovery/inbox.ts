@@ -13,11 +13,11 @@ import {
   RESOLVE_UNKNOWN,
   type RecoverySignalName,
   type RecoverySignals,
-} from '../../domain/processes.ts';
-import type { ResolveUnknown } from '../../domain/recovery/messages.ts';
+} from '../../domain/workflow-contracts.ts';
+import type { Resolution } from '../../domain/recovery/messages.ts';
 import type { RecoveryState } from '../../domain/recovery/state.ts';
 import type { RecoveryStatus } from '../../domain/recovery/status.ts';
-import { validateResolution } from './people.ts';
+import { validateResolution } from './operator-requests.ts';
 
 const signals = {
   paymentFailed: defineSignal<[RecoverySignals['paymentFailed']]>('paymentFailed'),
@@ -35,24 +35,24 @@ const signals = {
   retryNow: defineSignal<[RecoverySignals['retryNow']]>('retryNow'),
   cancel: defineSignal<[RecoverySignals['cancel']]>('cancel'),
 };
-const resolveUnknownUpdate = defineUpdate<Partial<RecoveryStatus>, [ResolveUnknown]>(RESOLVE_UNKNOWN);
+const resolveUnknownUpdate = defineUpdate<Partial<RecoveryStatus>, [Resolution]>(RESOLVE_UNKNOWN);
 const statusQuery = defineQuery<Partial<RecoveryStatus>>(QueryName.status);
 
 /** A signal as it came: anybody may have sent anything. */
-export interface Signalled {
+export interface ReceivedSignal {
   signal: RecoverySignalName;
   payload: Readonly<Record<string, unknown>>;
 }
 /** A person's word, and where the answer goes. */
-export interface Resolution {
+export interface ResolutionRequest {
   signal: typeof RESOLVE_UNKNOWN;
-  payload: ResolveUnknown;
-  answer: Answer;
+  payload: Resolution;
+  answer: PendingAnswer;
 }
-export type Message = Signalled | Resolution;
+export type Message = ReceivedSignal | ResolutionRequest;
 
 /** What an update that waits for the main loop is told in the end. */
-export interface Answer {
+export interface PendingAnswer {
   done?: { refused?: string };
 }
 
@@ -73,7 +73,7 @@ export function openInbox(
   setHandler(
     resolveUnknownUpdate,
     async (payload) => {
-      const answer: Answer = {};
+      const answer: PendingAnswer = {};
       inbox.push({ signal: RESOLVE_UNKNOWN, payload, answer });
       await condition(() => answer.done !== undefined);
       const refused = answer.done?.refused;

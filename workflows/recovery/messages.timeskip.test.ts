@@ -2,25 +2,25 @@ import { randomUUID } from 'node:crypto';
 import { WorkflowFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { expect, test, vi } from 'vitest';
-import { recoveryWorkflowId, TaskQueue } from '../../domain/processes.ts';
+import { recoveryWorkflowId, TaskQueue } from '../../domain/workflow-contracts.ts';
 import { createTestRig, eventually } from '../../test/rig/index.ts';
-import { crash, DAY, FAILED, report, statusOf, world } from './testing.ts';
+import { crash, DAY, FAILED, report, statusOf, fakeRecovery } from './recovery-workflow-fixtures.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 
 test('paused, nothing is charged; resumed, it goes on; cancelled, it ends', async () => {
-  const place = world({ class: 'TECH' });
-  const rig = await createTestRig({ activities: place.activities });
-  const handle = await report(rig, place);
+  const fake = fakeRecovery({ class: 'TECH' });
+  const rig = await createTestRig({ activities: fake.activities });
+  const handle = await report(rig, fake);
   const by = { actor: 'ops', reason: 'incident' };
   await handle.signal('pause', by);
-  await eventually(async () => expect(await statusOf(rig, place.payment_id)).toMatchObject({ paused: true }));
+  await eventually(async () => expect(await statusOf(rig, fake.payment_id)).toMatchObject({ paused: true }));
   await rig.sleep(DAY);
-  expect(place.seen.charges).toEqual([]);
+  expect(fake.seen.charges).toEqual([]);
   await handle.signal('resume', by);
   expect(await handle.result()).toMatchObject({ outcome: 'recovered' });
 
-  const other = world({ class: 'HARD' });
+  const other = fakeRecovery({ class: 'HARD' });
   const second = await createTestRig({ activities: other.activities });
   const waiting = await report(second, other);
   await eventually(() => expect(other.seen.notices).toHaveLength(1));
@@ -29,38 +29,38 @@ test('paused, nothing is charged; resumed, it goes on; cancelled, it ends', asyn
 });
 
 test('cancelling the execution never leaves a charge unrecorded', async () => {
-  const place = world({
+  const fake = fakeRecovery({
     charge: crash,
-    findOut: (asked) =>
+    resolveCharge: (asked) =>
       asked < 3 ? { result: 'unknown', reason: '' } : { result: 'approved', gateway_ref: 'pi_1' },
   });
-  const rig = await createTestRig({ activities: place.activities });
-  const handle = await report(rig, place);
-  await eventually(() => expect(place.seen.asked.length).toBeGreaterThan(0));
+  const rig = await createTestRig({ activities: fake.activities });
+  const handle = await report(rig, fake);
+  await eventually(() => expect(fake.seen.asked.length).toBeGreaterThan(0));
   await handle.cancel();
   expect(await handle.result()).toMatchObject({ outcome: 'recovered', payment_method_id: 'card-a' });
 });
 
 test('retryNow brings a recovery back from a fault of ours', async () => {
-  const place = world({ class: 'CONFIG' });
-  const rig = await createTestRig({ activities: place.activities });
-  const handle = await report(rig, place);
-  await eventually(() => expect(place.seen.reviews).toEqual(['rule:CONFIG']));
+  const fake = fakeRecovery({ class: 'CONFIG' });
+  const rig = await createTestRig({ activities: fake.activities });
+  const handle = await report(rig, fake);
+  await eventually(() => expect(fake.seen.reviews).toEqual(['rule:CONFIG']));
   await handle.signal('retryNow', { actor: 'ops', reason: 'the key is mended' });
   expect(await handle.result()).toMatchObject({ outcome: 'recovered', payment_method_id: FAILED });
 });
 
 test('a settlement ends the wait, and a settlement before any failure closes the payment in advance', async () => {
-  const place = world({ alternatives: [] });
-  const rig = await createTestRig({ activities: place.activities });
-  const settlement = { event_id: randomUUID(), payment_id: place.payment_id, customer_id: place.customer_id };
+  const fake = fakeRecovery({ alternatives: [] });
+  const rig = await createTestRig({ activities: fake.activities });
+  const settlement = { event_id: randomUUID(), payment_id: fake.payment_id, customer_id: fake.customer_id };
   const settled = { ...settlement, settled_at: new Date().toISOString() };
-  const handle = await report(rig, place);
-  await eventually(() => expect(place.seen.notices).toEqual(['no_alternative']));
+  const handle = await report(rig, fake);
+  await eventually(() => expect(fake.seen.notices).toEqual(['no_alternative']));
   await handle.signal('paymentSettled', settled);
   expect(await handle.result()).toMatchObject({ outcome: 'paid_elsewhere' });
 
-  const early = world();
+  const early = fakeRecovery();
   const run = await rig.client.workflow.signalWithStart('recoverPayment', {
     workflowId: recoveryWorkflowId(early.payment_id),
     taskQueue: TaskQueue.recovery,
@@ -72,21 +72,21 @@ test('a settlement ends the wait, and a settlement before any failure closes the
 });
 
 test('a failure of a payment that is closed charges nothing and gives the stored outcome', async () => {
-  const place = world();
-  const rig = await createTestRig({ activities: place.activities });
-  await (await report(rig, place)).result();
-  const again = await report(rig, place);
+  const fake = fakeRecovery();
+  const rig = await createTestRig({ activities: fake.activities });
+  await (await report(rig, fake)).result();
+  const again = await report(rig, fake);
   expect(await again.result()).toMatchObject({ outcome: 'recovered' });
-  expect(place.seen).toMatchObject({ charges: ['card-a:1'], notices: ['recovered'] });
+  expect(fake.seen).toMatchObject({ charges: ['card-a:1'], notices: ['recovered'] });
 });
 
 test.each([
   ['an amount of zero', { amount: 0 }, 'amount'],
   ['another payment than the workflow is about', { payment_id: 'invoice-of-somebody-else' }, 'payment_id'],
 ])('a first signal with %s fails the run and names the field', async (_, changes, field) => {
-  const place = world();
-  const rig = await createTestRig({ activities: place.activities });
-  const handle = await report(rig, place, changes);
+  const fake = fakeRecovery();
+  const rig = await createTestRig({ activities: fake.activities });
+  const handle = await report(rig, fake, changes);
   const error = await handle.result().then(
     () => undefined,
     (failure: unknown) => failure,
@@ -98,7 +98,7 @@ test.each([
 });
 
 test('a refused first failure fails the run, a bad later signal changes nothing', async () => {
-  const refused = world({
+  const refused = fakeRecovery({
     opening: () => ({
       result: 'refused',
       type: 'customer_not_found',
@@ -111,44 +111,44 @@ test('a refused first failure fails the run, a bad later signal changes nothing'
 });
 
 test('a later signal that is invalid is ignored', async () => {
-  const place = world({ alternatives: [] });
-  const rig = await createTestRig({ activities: place.activities });
-  const handle = await report(rig, place);
-  await eventually(() => expect(place.seen.notices).toEqual(['no_alternative']));
-  await handle.signal('paymentFailed', { payment_id: place.payment_id, amount: 'much' });
+  const fake = fakeRecovery({ alternatives: [] });
+  const rig = await createTestRig({ activities: fake.activities });
+  const handle = await report(rig, fake);
+  await eventually(() => expect(fake.seen.notices).toEqual(['no_alternative']));
+  await handle.signal('paymentFailed', { payment_id: fake.payment_id, amount: 'much' });
   await handle.signal('paymentMethodAdded', { event_id: randomUUID(), payment_method_id: 'card-new' });
   expect(await handle.result()).toMatchObject({ outcome: 'recovered' });
 });
 
 test('payloads that are missing are ignored, and the same added method twice is one', async () => {
-  const place = world({
+  const fake = fakeRecovery({
     class: 'FIX',
     alternatives: [],
     charge: () => ({ result: 'declined', codes: {} }),
   });
-  const rig = await createTestRig({ activities: place.activities });
-  const handle = await report(rig, place);
-  await eventually(() => expect(place.seen.notices).toEqual(['no_alternative']));
+  const rig = await createTestRig({ activities: fake.activities });
+  const handle = await report(rig, fake);
+  await eventually(() => expect(fake.seen.notices).toEqual(['no_alternative']));
   for (const signal of ['paymentMethodAdded', 'chargeResult', 'pause', 'resume', 'claimFreed'])
     await handle.signal(signal);
   await handle.signal('paymentMethodAdded', null);
   const event_id = randomUUID();
   for (let times = 0; times < 3; times++) {
     await handle.signal('paymentMethodAdded', { event_id, payment_method_id: 'card-new' });
-    await eventually(() => expect(place.seen.charges).toEqual(['card-new:1']));
+    await eventually(() => expect(fake.seen.charges).toEqual(['card-new:1']));
   }
   // Once because it was added, and then on its schedule.
   expect(await handle.result()).toMatchObject({ outcome: 'exhausted', attempts: 5 });
 });
 
 test('a consent withdrawn elsewhere ends this recovery too', async () => {
-  const place = world({ alternatives: [] });
-  const rig = await createTestRig({ activities: place.activities });
-  const handle = await report(rig, place);
-  await eventually(() => expect(place.seen.notices).toEqual(['no_alternative']));
+  const fake = fakeRecovery({ alternatives: [] });
+  const rig = await createTestRig({ activities: fake.activities });
+  const handle = await report(rig, fake);
+  await eventually(() => expect(fake.seen.notices).toEqual(['no_alternative']));
   await handle.signal('consentRevoked', { event_id: randomUUID() });
   expect(await handle.result()).toMatchObject({ outcome: 'stopped' });
-  expect(place.seen.notices).toEqual(['no_alternative', 'payment_stopped']);
+  expect(fake.seen.notices).toEqual(['no_alternative', 'payment_stopped']);
 });
 
 test('two payments of others become known during one charge: the first closes it, the second is the one too many', async () => {
@@ -156,24 +156,24 @@ test('two payments of others become known during one charge: the first closes it
   const both = new Promise<void>((resolve) => {
     answer = resolve;
   });
-  const place = world({
+  const fake = fakeRecovery({
     charge: async () => {
       await both;
       return { result: 'declined', codes: {} };
     },
-    spoiled: {
+    overrides: {
       openSettled: async ({ settlement }) => {
-        const { payment_id, activities } = place;
+        const { payment_id, activities } = fake;
         const opening = await activities[TaskQueue.recovery].resumeRecovery({ payment_id });
         const closed = 'recovery' in opening && opening.recovery.state === 'paid_elsewhere';
         return closed ? { ...opening, second: `settled:${settlement.gateway_payment_ref}` } : opening;
       },
     },
   });
-  const { payment_id, customer_id } = place;
-  const rig = await createTestRig({ activities: place.activities });
-  const handle = await report(rig, place);
-  await eventually(() => expect(place.seen.charges).toHaveLength(1));
+  const { payment_id, customer_id } = fake;
+  const rig = await createTestRig({ activities: fake.activities });
+  const handle = await report(rig, fake);
+  await eventually(() => expect(fake.seen.charges).toHaveLength(1));
   for (const gateway_payment_ref of ['pi_1', 'pi_2']) {
     const ids = { event_id: randomUUID(), payment_id, customer_id };
     const settled_at = new Date().toISOString();
@@ -181,5 +181,5 @@ test('two payments of others become known during one charge: the first closes it
   }
   answer();
   expect(await handle.result()).toMatchObject({ outcome: 'paid_elsewhere' });
-  expect(place.seen).toMatchObject({ charges: ['card-a:1'], refunds: ['settled:pi_2'] });
+  expect(fake.seen).toMatchObject({ charges: ['card-a:1'], refunds: ['settled:pi_2'] });
 });

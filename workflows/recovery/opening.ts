@@ -1,18 +1,18 @@
 /** What a run begins with: the first valid message, or, for a run that was lost, what the graph has. */
 
 import { ApplicationFailure, condition, log, TemporalFailure } from '@temporalio/workflow';
-import { type ReportId, RESOLVE_UNKNOWN } from '../../domain/processes.ts';
+import { type ReportId, RESOLVE_UNKNOWN } from '../../domain/workflow-contracts.ts';
 import type { Opening } from '../../domain/recovery/claims.ts';
 import type { PaymentSettled } from '../../domain/recovery/messages.ts';
 import { validatePaymentFailed, validatePaymentSettled } from '../../domain/recovery/payment-failed.ts';
 import { openings, openRecovery, openSettled } from './activities.ts';
-import type { Message, Signalled } from './inbox.ts';
+import type { Message, ReceivedSignal } from './inbox.ts';
 import { clearReports, reportOf } from './reports.ts';
 
 export type Opened = Exclude<Opening, { result: 'refused' }> & {
   settlement?: PaymentSettled;
   /** What the run began with, to be received once it knows the obligation. */
-  next?: Signalled;
+  next?: ReceivedSignal;
 };
 
 /** How long a run waits for the signal that it was started with. */
@@ -21,21 +21,21 @@ const FIRST_SIGNAL_MS = 60_000;
 /**
  * What this run is about. What comes meanwhile would end with a run that is over at once, so it is taken in as well.
  *
- * @param acted takes the reports of messages that were acted on
+ * @param handledReports takes the reports of messages that were acted on
  * @throws ApplicationFailure `InvalidPaymentFailed` where no message is valid, or none came; ActivityFailure where none
  *   could be taken in
  */
 export async function beginWith(
   { payment_id, resume }: { payment_id: string; resume?: boolean },
   inbox: Message[],
-  acted: ReportId[],
+  handledReports: ReportId[],
 ): Promise<Opened> {
   let opening = resume
     ? accepted(await openings.resumeRecovery({ payment_id }))
-    : await firstValid(payment_id, inbox, acted);
+    : await firstValid(payment_id, inbox, handledReports);
   while (isOver(opening)) {
-    if (inbox.some(mayBegin)) opening = await firstValid(payment_id, inbox, acted, opening);
-    else if (acted.length > 0) await clearReports(payment_id, acted);
+    if (inbox.some(mayBegin)) opening = await firstValid(payment_id, inbox, handledReports, opening);
+    else if (handledReports.length > 0) await clearReports(payment_id, handledReports);
     else break;
   }
   return opening;
@@ -68,23 +68,23 @@ export function invalidStart(
 async function firstValid(
   paymentId: string,
   inbox: Message[],
-  acted: ReportId[],
+  handledReports: ReportId[],
   before?: Opened,
 ): Promise<Opened> {
   let refusal: unknown;
   for (;;) {
     if (inbox.length === 0 && before) return before;
     if (inbox.length === 0 && refusal !== undefined) {
-      if (acted.length === 0) throw refusal;
-      await clearReports(paymentId, acted);
+      if (handledReports.length === 0) throw refusal;
+      await clearReports(paymentId, handledReports);
       continue;
     }
-    const heard = await condition(() => inbox.length > 0, FIRST_SIGNAL_MS);
-    if (!heard) throw invalidStart('no signal came with the start', []);
+    const received = await condition(() => inbox.length > 0, FIRST_SIGNAL_MS);
+    if (!received) throw invalidStart('no signal came with the start', []);
     const message = inbox.shift();
     if (!message) continue;
     try {
-      const opened = await openWith(paymentId, message, acted);
+      const opened = await openWith(paymentId, message, handledReports);
       if (opened) return opened;
     } catch (error) {
       if (!(error instanceof TemporalFailure)) throw error;
@@ -99,12 +99,12 @@ async function firstValid(
 async function openWith(
   payment_id: string,
   message: Message,
-  acted: ReportId[],
+  handledReports: ReportId[],
 ): Promise<Opened | undefined> {
   const report = reportOf(message);
   const reports = report ? [report] : [];
   if (message.signal === 'paymentFailed') {
-    acted.push(...reports);
+    handledReports.push(...reports);
     const checked = validatePaymentFailed(message.payload);
     if ('problems' in checked) throw invalidStart('paymentFailed', checked.problems);
     requireSamePayment(checked.message.payment_id, payment_id);
@@ -113,19 +113,19 @@ async function openWith(
   if (message.signal === 'paymentSettled') {
     const checked = validatePaymentSettled(message.payload);
     if ('problems' in checked) {
-      acted.push(...reports);
+      handledReports.push(...reports);
       throw invalidStart('paymentSettled', checked.problems);
     }
     const settlement = checked.message;
     requireSamePayment(settlement.payment_id, payment_id);
     const opening = accepted(await openSettled({ settlement }));
     // One of an open obligation is written down only when it is closed.
-    if (!isOver(opening)) acted.push(...reports);
+    if (!isOver(opening)) handledReports.push(...reports);
     return { ...opening, settlement };
   }
   if (message.signal === 'chargeResult') {
     const opening = accepted(await openings.resumeRecovery({ payment_id }));
-    if (isOver(opening)) acted.push(...reports);
+    if (isOver(opening)) handledReports.push(...reports);
     return { ...opening, next: message };
   }
   if (message.signal === RESOLVE_UNKNOWN) message.answer.done = { refused: 'nothing is in doubt here' };

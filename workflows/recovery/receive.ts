@@ -1,27 +1,27 @@
 /** What each message means for a recovery that is under way; a bad one is logged and changes nothing. */
 
 import { log } from '@temporalio/workflow';
-import { RESOLVE_UNKNOWN, type RecoverySignalName } from '../../domain/processes.ts';
+import { RESOLVE_UNKNOWN, type RecoverySignalName } from '../../domain/workflow-contracts.ts';
 import { begin } from '../../domain/recovery/begin.ts';
 import { evolve } from '../../domain/recovery/evolve.ts';
 import { validatePaymentFailed, validatePaymentSettled } from '../../domain/recovery/payment-failed.ts';
-import { isSuccessOfOthers, type PaymentSettled } from '../../domain/recovery/messages.ts';
+import { isExternalPayment, type PaymentSettled } from '../../domain/recovery/messages.ts';
 import type { Fact, RecoveryState } from '../../domain/recovery/state.ts';
 import type { Opening } from '../../domain/recovery/claims.ts';
 import { openings, openSettled, readings } from './activities.ts';
-import type { Answer, Message, Signalled } from './inbox.ts';
-import { factOfWish, resolve } from './people.ts';
-import { findOut } from './steps.ts';
+import type { PendingAnswer, Message, ReceivedSignal } from './inbox.ts';
+import { factOfOperatorRequest, applyResolution } from './operator-requests.ts';
+import { resolveCharge } from './steps.ts';
 
-/** @param unanswered takes the answers that must wait until what was decided is written down */
+/** @param pendingAnswers takes the answers that must wait until what was decided is written down */
 export async function receive(
   current: RecoveryState,
   message: Message,
-  unanswered: Answer[],
+  pendingAnswers: PendingAnswer[],
 ): Promise<RecoveryState> {
   if (message.signal === RESOLVE_UNKNOWN)
-    return resolve(current, message.payload, message.answer, unanswered);
-  if (message.signal === 'paymentFailed') return failedAgain(current, message.payload);
+    return applyResolution(current, message.payload, message.answer, pendingAnswers);
+  if (message.signal === 'paymentFailed') return handleRepeatedFailure(current, message.payload);
   const fact = await factOf(current, { signal: message.signal, payload: message.payload });
   return fact ? evolve(current, fact) : current;
 }
@@ -30,14 +30,14 @@ export async function receive(
  * A settlement may speak of the very charge that is in doubt: the gateway is asked about that before the settlement is
  * believed, so that the only payment is not taken for the second one and given back. Nothing is sent for it.
  */
-export async function findOutFirst(current: RecoveryState, message: Message): Promise<RecoveryState> {
+export async function resolveBeforeSettlement(current: RecoveryState, message: Message): Promise<RecoveryState> {
   const { unresolved, policy } = current;
   const settles =
     message.signal === 'paymentSettled' ||
-    (message.signal === 'chargeResult' && isSuccessOfOthers(message.payload));
+    (message.signal === 'chargeResult' && isExternalPayment(message.payload));
   if (!settles || !unresolved || current.closed) return current;
   const { key } = unresolved;
-  const found = await findOut(key, policy, { only_read: true });
+  const found = await resolveCharge(key, policy, { only_read: true });
   const known = found.result === 'approved' || found.result === 'declined' || found.result === 'not_sent';
   return known ? evolve(current, { fact: 'found_out', key, found, at: Date.now() }) : current;
 }
@@ -47,7 +47,7 @@ async function factOf(
   {
     signal,
     payload,
-  }: { signal: Exclude<RecoverySignalName, 'paymentFailed'>; payload: Signalled['payload'] },
+  }: { signal: Exclude<RecoverySignalName, 'paymentFailed'>; payload: ReceivedSignal['payload'] },
 ): Promise<Fact | undefined> {
   switch (signal) {
     case 'claimFreed':
@@ -57,8 +57,8 @@ async function factOf(
     case 'consentRevoked':
       return { fact: 'consent_revoked' };
     case 'chargeResult':
-      return isSuccessOfOthers(payload)
-        ? succeededElsewhere(current, payload)
+      return isExternalPayment(payload)
+        ? handleExternalPayment(current, payload)
         : { fact: 'charge_heard', at: Date.now(), ...keyOf(payload) };
     case 'paymentAuthenticated': {
       const read = await readings.readPayment({ payment_id: current.payment_id });
@@ -66,35 +66,35 @@ async function factOf(
     }
     case 'customerStatusChanged': {
       const { status } = payload;
-      if (typeof status !== 'string') return ignored(signal, ['status: is required']);
+      if (typeof status !== 'string') return logIgnored(signal, ['status: is required']);
       return { fact: 'customer_status', status, at: Date.now() };
     }
     case 'paymentMethodAdded':
     case 'paymentMethodUpdated': {
       const { payment_method_id, event_id } = payload;
-      if (typeof payment_method_id !== 'string') return ignored(signal, ['payment_method_id: is required']);
-      const told = typeof event_id === 'string' ? { event_id } : {};
-      return { fact: 'method_added', payment_method_id, ...told };
+      if (typeof payment_method_id !== 'string') return logIgnored(signal, ['payment_method_id: is required']);
+      const eventId = typeof event_id === 'string' ? { event_id } : {};
+      return { fact: 'method_added', payment_method_id, ...eventId };
     }
     case 'pause':
     case 'resume':
     case 'retryNow':
     case 'cancel':
-      return factOfWish(current, signal, payload);
+      return factOfOperatorRequest(current, signal, payload);
     case 'paymentSettled':
-      return settledBy(current, payload);
+      return handleSettlement(current, payload);
   }
 }
 
 /** The attempt that a result of the gateway is about. */
-function keyOf({ attempt_key }: Signalled['payload']): { key?: string } {
+function keyOf({ attempt_key }: ReceivedSignal['payload']): { key?: string } {
   return typeof attempt_key === 'string' ? { key: attempt_key } : {};
 }
 
 /** The customer may have paid by the original link, or another system has charged: read at the gateway like a settlement. */
-async function succeededElsewhere(
+async function handleExternalPayment(
   current: RecoveryState,
-  { event_id, gateway_ref, occurred_at }: Signalled['payload'],
+  { event_id, gateway_ref, occurred_at }: ReceivedSignal['payload'],
 ): Promise<Fact | undefined> {
   const settlement = {
     event_id: typeof event_id === 'string' ? event_id : `chargeResult:${String(gateway_ref)}`,
@@ -104,7 +104,7 @@ async function succeededElsewhere(
     gateway_payment_ref: String(gateway_ref),
   };
   const opening = await openSettled({ settlement, policy: current.policy, only_confirmed: true });
-  const paid = paidAfterAll(current, opening);
+  const paid = paidAfterClosing(current, opening);
   if (paid) return paid;
   // Not confirmed: then it may speak of a charge of ours.
   if (!('recovery' in opening)) return { fact: 'charge_heard', at: Date.now() };
@@ -112,28 +112,28 @@ async function succeededElsewhere(
   return fact?.fact === 'settled' ? { ...fact, rule: 'gateway_payment_succeeded' } : fact;
 }
 
-async function settledBy(current: RecoveryState, payload: unknown): Promise<Fact | undefined> {
+async function handleSettlement(current: RecoveryState, payload: unknown): Promise<Fact | undefined> {
   const checked = validatePaymentSettled(payload);
-  if ('problems' in checked) return ignored('paymentSettled', checked.problems);
+  if ('problems' in checked) return logIgnored('paymentSettled', checked.problems);
   if (checked.message.customer_id !== current.customer_id) {
-    return ignored('paymentSettled', ['customer_id: is not the customer who owes this payment']);
+    return logIgnored('paymentSettled', ['customer_id: is not the customer who owes this payment']);
   }
   const settlement = checked.message;
-  if (!current.closed && settlement.gateway_payment_ref === undefined) return paidBy(settlement);
+  if (!current.closed && settlement.gateway_payment_ref === undefined) return settledFact(settlement);
   // What a settlement means for an obligation that is paid already, or by its own payment, the graph knows.
   const opening = await openSettled({ settlement, policy: current.policy });
   if ('recovery' in opening) return settlementFact(opening, settlement);
-  return current.closed ? paidAfterAll(current, opening) : paidBy(settlement);
+  return current.closed ? paidAfterClosing(current, opening) : settledFact(settlement);
 }
 
 /** Given up before, and written down as paid by others now. */
-function paidAfterAll({ closed, ending }: RecoveryState, opening: Opening): Fact | undefined {
+function paidAfterClosing({ closed, ending }: RecoveryState, opening: Opening): Fact | undefined {
   if (!closed || opening.result !== 'closed' || opening.obligation.outcome === ending?.outcome)
     return undefined;
   return { fact: 'closed', obligation: opening.obligation, payment_open: false };
 }
 
-function paidBy({ gateway_payment_ref }: PaymentSettled): Fact {
+function settledFact({ gateway_payment_ref }: PaymentSettled): Fact {
   return {
     fact: 'settled',
     ...(gateway_payment_ref === undefined ? {} : { payment_ref: gateway_payment_ref }),
@@ -148,7 +148,7 @@ export function settlementFact(
   if (opening.review) return { fact: 'settlement_in_review', rule: opening.review, at: Date.now() };
   if (opening.own) return { fact: 'charge_heard', at: Date.now() };
   const { recovery, second } = opening;
-  if (second === undefined) return paidBy(settlement);
+  if (second === undefined) return settledFact(settlement);
   const { state: outcome, rule } = recovery;
   if (outcome === 'open' || outcome === 'needs_review')
     throw new Error('a second success of an open obligation');
@@ -156,14 +156,14 @@ export function settlementFact(
 }
 
 /** A failure of an obligation that this very run has closed a moment ago may reopen it: the run begins anew with it. */
-async function failedAgain(current: RecoveryState, payload: unknown): Promise<RecoveryState> {
+async function handleRepeatedFailure(current: RecoveryState, payload: unknown): Promise<RecoveryState> {
   const checked = validatePaymentFailed(payload);
   if ('problems' in checked) {
-    ignored('paymentFailed', checked.problems);
+    logIgnored('paymentFailed', checked.problems);
     return current;
   }
   if (checked.message.payment_id !== current.payment_id) {
-    ignored('paymentFailed', ['payment_id: must be the payment of this workflow']);
+    logIgnored('paymentFailed', ['payment_id: must be the payment of this workflow']);
     return current;
   }
   const opening = await openings.openRecovery({ failure: checked.message, claim_first: false });
@@ -173,6 +173,6 @@ async function failedAgain(current: RecoveryState, payload: unknown): Promise<Re
   return current;
 }
 
-function ignored(signal: string, problems: readonly unknown[]): undefined {
+function logIgnored(signal: string, problems: readonly unknown[]): undefined {
   log.warn(`A ${signal} that is not valid is ignored`, { problems });
 }

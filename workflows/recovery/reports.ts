@@ -1,7 +1,7 @@
 /** What an edge has kept of the messages that a run takes in, and when that may be forgotten. */
 
 import { ActivityFailure, log } from '@temporalio/workflow';
-import type { ReportId } from '../../domain/processes.ts';
+import type { ReportId } from '../../domain/workflow-contracts.ts';
 import { validatePaymentFailed } from '../../domain/recovery/payment-failed.ts';
 import type { RecoveryState } from '../../domain/recovery/state.ts';
 import { clearReports as forgetReports } from './activities.ts';
@@ -23,13 +23,13 @@ export function reportOf({ signal, payload }: Message): ReportId | undefined {
  * Does the graph hold all that the messages so far have brought about? An ending that is not written down, and a charge
  * that the gateway is still to be asked about, stand in the run alone.
  */
-export function isWrittenDown({ ending, closed, recheck }: RecoveryState): boolean {
+export function isFullyRecorded({ ending, closed, recheck }: RecoveryState): boolean {
   return (ending === undefined || closed) && recheck === undefined;
 }
 
 /** Forgets the reports of messages that were acted on, and empties the list. What stays behind the sweep sends again. */
-export async function clearReports(payment_id: string, acted: ReportId[]): Promise<void> {
-  const reports = acted.splice(0);
+export async function clearReports(payment_id: string, handledReports: ReportId[]): Promise<void> {
+  const reports = handledReports.splice(0);
   try {
     await forgetReports({ payment_id, reports });
   } catch (error) {

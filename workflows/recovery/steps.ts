@@ -9,11 +9,11 @@ import {
   fraudReportWorkflowId,
   type NoticeInput,
   recoveryNotificationId,
-} from '../../domain/processes.ts';
+} from '../../domain/workflow-contracts.ts';
 import type {
   DueNotice,
   Fact,
-  FoundOut,
+  ChargeOutcome,
   FraudReport,
   RecoveryState,
   Step,
@@ -30,7 +30,7 @@ import {
   notices,
   readings,
   recordAttempt,
-  rereadRecovery,
+  refreshRecovery,
 } from './activities.ts';
 import { answerOfFailedCharge } from './failed-charge.ts';
 
@@ -57,13 +57,13 @@ export async function perform(
       return { fact: 'charge_answered', answer: await charge(payment_id, step.claim.key) };
     case 'find_out': {
       const { key, only_read } = step;
-      const found = await findOut(key, policy, only_read ? { only_read } : {});
+      const found = await resolveCharge(key, policy, only_read ? { only_read } : {});
       return { fact: 'found_out', key, found, at: Date.now() };
     }
     case 'refund': {
       // What could not be given back now stays due in the graph: the sweep takes it up, whether or not this run goes on.
       const outcome = await refund(payment_id, step.key);
-      return { fact: 'refunded', key: step.key, told: 'refunded' in outcome && outcome.refunded };
+      return { fact: 'refunded', key: step.key, notify: 'refunded' in outcome && outcome.refunded };
     }
     case 'cancel_payment': {
       const { result } = await cancelPayment({ payment_id });
@@ -90,8 +90,8 @@ export async function perform(
       await graph.flagForReview({ payment_id, rule: step.rule });
       return { fact: 'flagged_for_review', at: Date.now() };
     case 'close': {
-      const { do: _, ...asked } = step;
-      const closing = await closeRecovery({ payment_id, ...asked });
+      const { do: _, ...closeRequest } = step;
+      const closing = await closeRecovery({ payment_id, ...closeRequest });
       if (closing.result === 'already_succeeded') {
         return { fact: 'already_succeeded', ...(closing.came_back && { came_back: closing.came_back }) };
       }
@@ -105,11 +105,11 @@ export async function perform(
       return { fact: 'closed', obligation: closing.obligation, payment_open };
     }
     case 'keep_clock': {
-      const { closes_at, frozen_at } = step.clock;
-      await graph.keepClock({
+      const { closes_at, stopped_at } = step.clock;
+      await graph.storeClock({
         payment_id,
         closes_at: new Date(closes_at).toISOString(),
-        ...(frozen_at === undefined ? {} : { stopped_at: new Date(frozen_at).toISOString() }),
+        ...(stopped_at === undefined ? {} : { stopped_at: new Date(stopped_at).toISOString() }),
       });
       return { fact: 'clock_kept', clock: step.clock };
     }
@@ -117,18 +117,18 @@ export async function perform(
       await notify(state, step.notice);
       return { fact: 'noticed', notice: step.notice, at: Date.now() };
     case 'reread':
-      return { fact: 'reread', found: await rereadRecovery({ payment_id, policy }), at: Date.now() };
+      return { fact: 'reread', found: await refreshRecovery({ payment_id, policy }), at: Date.now() };
   }
 }
 
 /** The gateway that cannot be asked now is asked again on the next rung. */
-export async function findOut(
+export async function resolveCharge(
   key: string,
   policy: RecoveryPolicy,
-  how: { only_read?: true } = {},
-): Promise<FoundOut> {
+  options: { only_read?: true } = {},
+): Promise<ChargeOutcome> {
   try {
-    return await lookups.findOut({ key, policy, ...how });
+    return await lookups.resolveCharge({ key, policy, ...options });
   } catch (error) {
     if (!(error instanceof ActivityFailure)) throw error;
     return { result: 'unknown', reason: error.cause?.message ?? error.message };

@@ -1,128 +1,128 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test, vi } from 'vitest';
 import type { ChargeAnswer } from '../../domain/ports.ts';
-import { recoveryWorkflowId, TaskQueue } from '../../domain/processes.ts';
+import { recoveryWorkflowId, TaskQueue } from '../../domain/workflow-contracts.ts';
 import { createTestRig, eventually } from '../../test/rig/index.ts';
-import { DAY, FAILED, report, statusOf, world } from './testing.ts';
+import { DAY, FAILED, report, statusOf, fakeRecovery } from './recovery-workflow-fixtures.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 
 const declined = () => ({ result: 'declined', codes: {} }) as const;
 
 test('fourteen days of retries and reminders, each once, and an end', async () => {
-  const place = world({ alternatives: [], charge: declined });
-  const rig = await createTestRig({ activities: place.activities });
-  const handle = await report(rig, place);
+  const fake = fakeRecovery({ alternatives: [], charge: declined });
+  const rig = await createTestRig({ activities: fake.activities });
+  const handle = await report(rig, fake);
   expect(await handle.result()).toMatchObject({ outcome: 'exhausted', attempts: 4 });
-  expect(place.seen).toMatchObject({
+  expect(fake.seen).toMatchObject({
     charges: [1, 2, 3, 4].map((n) => `${FAILED}:${n}`),
     notices: ['no_alternative', 'reminder', 'reminder', 'recovery_ended'],
   });
 });
 
 test('a retry on schedule that is approved ends the recovery with the good news', async () => {
-  const place = world({
+  const fake = fakeRecovery({
     alternatives: [],
     charge: (_, n) => (n < 3 ? declined() : { result: 'approved', gateway_ref: 'pi_1' }),
   });
-  const rig = await createTestRig({ activities: place.activities });
+  const rig = await createTestRig({ activities: fake.activities });
   const began = await rig.now();
-  const handle = await report(rig, place);
+  const handle = await report(rig, fake);
   expect(await handle.result()).toMatchObject({ outcome: 'recovered', payment_method_id: FAILED });
   expect((await rig.now()) - began).toBeGreaterThanOrEqual(5 * DAY);
-  expect(place.seen.notices).toEqual(['no_alternative', 'reminder', 'recovered']);
+  expect(fake.seen.notices).toEqual(['no_alternative', 'reminder', 'recovered']);
 });
 
 test('a method whose signal was lost is found at the next reading', async () => {
   const added = { payment_method_id: 'card-new', changed_at: Date.now() + 365 * DAY };
-  const place = world({ class: 'FIX', alternatives: [], reread: () => ({ methods: [added] }) });
-  const rig = await createTestRig({ activities: place.activities });
-  const handle = await report(rig, place);
+  const fake = fakeRecovery({ class: 'FIX', alternatives: [], refresh: () => ({ methods: [added] }) });
+  const rig = await createTestRig({ activities: fake.activities });
+  const handle = await report(rig, fake);
   expect(await handle.result()).toMatchObject({ outcome: 'recovered', payment_method_id: 'card-new' });
-  expect(place.seen.rereads).toBe(1);
+  expect(fake.seen.refreshes).toBe(1);
 });
 
 test('a method with corrected details is tried at once', async () => {
-  const place = world({ class: 'FIX', alternatives: [] });
-  const rig = await createTestRig({ activities: place.activities });
-  const handle = await report(rig, place);
-  await eventually(() => expect(place.seen.notices).toEqual(['no_alternative']));
+  const fake = fakeRecovery({ class: 'FIX', alternatives: [] });
+  const rig = await createTestRig({ activities: fake.activities });
+  const handle = await report(rig, fake);
+  await eventually(() => expect(fake.seen.notices).toEqual(['no_alternative']));
   await handle.signal('paymentMethodUpdated', { event_id: randomUUID(), payment_method_id: FAILED });
   expect(await handle.result()).toMatchObject({ outcome: 'recovered', payment_method_id: FAILED });
 });
 
 test('a customer suspended meanwhile is neither charged nor written to; reinstated, the recovery goes on', async () => {
-  const place = world({ alternatives: [], charge: declined, reread: () => ({ customer_status: status }) });
+  const fake = fakeRecovery({ alternatives: [], charge: declined, refresh: () => ({ customer_status: status }) });
   let status = 'suspended';
-  const rig = await createTestRig({ activities: place.activities });
-  const handle = await report(rig, place);
-  await eventually(() => expect(place.seen.notices).toEqual(['no_alternative']));
+  const rig = await createTestRig({ activities: fake.activities });
+  const handle = await report(rig, fake);
+  await eventually(() => expect(fake.seen.notices).toEqual(['no_alternative']));
   await handle.signal('customerStatusChanged', { status });
   await rig.sleep(4 * DAY);
-  expect(place.seen).toMatchObject({ charges: [], notices: ['no_alternative'] });
-  expect(await statusOf(rig, place.payment_id)).toMatchObject({
+  expect(fake.seen).toMatchObject({ charges: [], notices: ['no_alternative'] });
+  expect(await statusOf(rig, fake.payment_id)).toMatchObject({
     state: 'waiting',
     waiting_for: 'customer_status',
   });
   status = 'active';
   await handle.signal('customerStatusChanged', { status });
-  await eventually(() => expect(place.seen.charges).toEqual([`${FAILED}:1`]));
+  await eventually(() => expect(fake.seen.charges).toEqual([`${FAILED}:1`]));
   await handle.signal('cancel', { actor: 'ops', reason: 'seen enough' });
   expect(await handle.result()).toMatchObject({ outcome: 'cancelled' });
 });
 
 test('the recovery of a customer who is erased meanwhile is cancelled without a word', async () => {
-  const place = world({ class: 'FIX', alternatives: [] });
-  const rig = await createTestRig({ activities: place.activities });
-  const handle = await report(rig, place);
-  await eventually(() => expect(place.seen.notices).toEqual(['no_alternative']));
+  const fake = fakeRecovery({ class: 'FIX', alternatives: [] });
+  const rig = await createTestRig({ activities: fake.activities });
+  const handle = await report(rig, fake);
+  await eventually(() => expect(fake.seen.notices).toEqual(['no_alternative']));
   await handle.signal('customerStatusChanged', { status: 'erased' });
   expect(await handle.result()).toMatchObject({ outcome: 'cancelled' });
-  expect(place.seen.notices).toEqual(['no_alternative']);
+  expect(fake.seen.notices).toEqual(['no_alternative']);
 });
 
 test('an authentication that the gateway has is confirmed on the same method', async () => {
-  const place = world({ class: 'AUTH', alternatives: [], payment: () => 'confirmable' });
-  const rig = await createTestRig({ activities: place.activities });
-  const handle = await report(rig, place);
-  await eventually(() => expect(place.seen.notices).toEqual(['authenticate']));
-  expect(await statusOf(rig, place.payment_id)).toMatchObject({ waiting_for: 'authentication' });
+  const fake = fakeRecovery({ class: 'AUTH', alternatives: [], payment: () => 'confirmable' });
+  const rig = await createTestRig({ activities: fake.activities });
+  const handle = await report(rig, fake);
+  await eventually(() => expect(fake.seen.notices).toEqual(['authenticate']));
+  expect(await statusOf(rig, fake.payment_id)).toMatchObject({ waiting_for: 'authentication' });
   await handle.signal('paymentAuthenticated', { event_id: randomUUID() });
   expect(await handle.result()).toMatchObject({ outcome: 'recovered', payment_method_id: FAILED });
 });
 
 test('a settlement ends the wait, and no retry that was scheduled is charged', async () => {
-  const place = world({ alternatives: [], charge: declined });
-  const rig = await createTestRig({ activities: place.activities });
-  const handle = await report(rig, place);
-  await eventually(() => expect(place.seen.notices).toEqual(['no_alternative']));
+  const fake = fakeRecovery({ alternatives: [], charge: declined });
+  const rig = await createTestRig({ activities: fake.activities });
+  const handle = await report(rig, fake);
+  await eventually(() => expect(fake.seen.notices).toEqual(['no_alternative']));
   await handle.signal('paymentSettled', {
     event_id: randomUUID(),
-    payment_id: place.payment_id,
-    customer_id: place.customer_id,
+    payment_id: fake.payment_id,
+    customer_id: fake.customer_id,
     settled_at: new Date(await rig.now()).toISOString(),
   });
   expect(await handle.result()).toMatchObject({ outcome: 'paid_elsewhere', attempts: 0 });
-  expect(place.seen.charges).toEqual([]);
+  expect(fake.seen.charges).toEqual([]);
 });
 
 test('paused for a month nothing happens; resumed, the window is over', async () => {
-  const place = world({ alternatives: [], charge: declined });
-  const rig = await createTestRig({ activities: place.activities });
-  const handle = await report(rig, place);
-  await eventually(() => expect(place.seen.notices).toEqual(['no_alternative']));
+  const fake = fakeRecovery({ alternatives: [], charge: declined });
+  const rig = await createTestRig({ activities: fake.activities });
+  const handle = await report(rig, fake);
+  await eventually(() => expect(fake.seen.notices).toEqual(['no_alternative']));
   await handle.signal('pause', { actor: 'ops', reason: 'a holiday' });
   await rig.sleep(30 * DAY);
-  expect(place.seen).toMatchObject({ charges: [], notices: ['no_alternative'] });
+  expect(fake.seen).toMatchObject({ charges: [], notices: ['no_alternative'] });
   await handle.signal('resume', { actor: 'ops', reason: 'back again' });
   expect(await handle.result()).toMatchObject({ outcome: 'exhausted', attempts: 0 });
 });
 
 test('the state that a recovery rests in can be searched for', async () => {
-  const place = world({ class: 'CONFIG' });
-  const rig = await createTestRig({ activities: place.activities });
-  const handle = await report(rig, place);
-  await eventually(() => expect(place.seen.reviews).toEqual(['rule:CONFIG']));
+  const fake = fakeRecovery({ class: 'CONFIG' });
+  const rig = await createTestRig({ activities: fake.activities });
+  const handle = await report(rig, fake);
+  await eventually(() => expect(fake.seen.reviews).toEqual(['rule:CONFIG']));
   await eventually(async () => {
     const { searchAttributes } = await handle.describe();
     expect(searchAttributes).toMatchObject({ PersonaState: ['needs_review'] });
@@ -135,7 +135,7 @@ test.each(['while it is charged', 'by the run that was paid', 'after its end'])(
   'a settlement that crosses our own success gives the later payment back: heard %s',
   async (when) => {
     let handle: Awaited<ReturnType<typeof report>> | undefined;
-    const place = world({
+    const fake = fakeRecovery({
       alternatives: ['card-a'],
       charge: async () => {
         if (when === 'while it is charged') await handle?.signal('paymentSettled', settlement());
@@ -143,33 +143,33 @@ test.each(['while it is charged', 'by the run that was paid', 'after its end'])(
       },
     });
     const late = `settled:pi_${randomUUID()}`;
-    const spoiled = place.activities[TaskQueue.recovery];
-    const { resumeRecovery, deliverNotice } = spoiled;
-    spoiled.openSettled = async () => {
-      const found = await resumeRecovery({ payment_id: place.payment_id });
+    const recoveryActivities = fake.activities[TaskQueue.recovery];
+    const { resumeRecovery, deliverNotice } = recoveryActivities;
+    recoveryActivities.openSettled = async () => {
+      const found = await resumeRecovery({ payment_id: fake.payment_id });
       if (!('recovery' in found)) throw new Error('nothing to settle');
       return found.recovery.state === 'recovered' ? { ...found, second: late } : found;
     };
-    spoiled.deliverNotice = async (notice) => {
-      const hears = when === 'by the run that was paid' && notice.template === 'recovered';
-      if (hears) await handle?.signal('paymentSettled', settlement());
+    recoveryActivities.deliverNotice = async (notice) => {
+      const isCrossing = when === 'by the run that was paid' && notice.template === 'recovered';
+      if (isCrossing) await handle?.signal('paymentSettled', settlement());
       return deliverNotice(notice);
     };
-    const settlement = () => settlementOf(place, late.slice('settled:'.length));
-    const rig = await createTestRig({ activities: place.activities });
-    handle = await report(rig, place);
+    const settlement = () => settlementOf(fake, late.slice('settled:'.length));
+    const rig = await createTestRig({ activities: fake.activities });
+    handle = await report(rig, fake);
     expect(await handle.result()).toMatchObject({ outcome: 'recovered' });
     if (when === 'after its end') {
       const second = await rig.client.workflow.signalWithStart('recoverPayment', {
-        workflowId: recoveryWorkflowId(place.payment_id),
+        workflowId: recoveryWorkflowId(fake.payment_id),
         taskQueue: TaskQueue.recovery,
-        args: [{ payment_id: place.payment_id }],
+        args: [{ payment_id: fake.payment_id }],
         signal: 'paymentSettled',
         signalArgs: [settlement()],
       });
       expect(await second.result()).toMatchObject({ outcome: 'recovered' });
     }
-    expect(place.seen).toMatchObject({ refunds: [late], notices: ['recovered', 'refund_issued'] });
+    expect(fake.seen).toMatchObject({ refunds: [late], notices: ['recovered', 'refund_issued'] });
   },
 );
 
@@ -178,27 +178,27 @@ test.each<[string, ChargeAnswer, boolean]>([
   ['the own payment after an authentication', { result: 'declined', codes: {} }, true],
 ])('a settlement that speaks of %s is our own success: nothing is given back', async (_, answer, own) => {
   let paid = false;
-  const place = world({
+  const fake = fakeRecovery({
     alternatives: ['card-a'],
     charge: () => answer,
-    findOut: () =>
+    resolveCharge: () =>
       paid ? { result: 'approved', gateway_ref: 'pi_1' } : { result: 'unknown', reason: 'no answer' },
   });
-  const spoiled = place.activities[TaskQueue.recovery];
-  const { openSettled, resumeRecovery } = spoiled;
-  spoiled.openSettled = async (asked) => {
-    const found = await resumeRecovery({ payment_id: place.payment_id });
+  const recoveryActivities = fake.activities[TaskQueue.recovery];
+  const { openSettled, resumeRecovery } = recoveryActivities;
+  recoveryActivities.openSettled = async (asked) => {
+    const found = await resumeRecovery({ payment_id: fake.payment_id });
     return own && 'recovery' in found ? { ...found, own: true } : openSettled(asked);
   };
-  const rig = await createTestRig({ activities: place.activities });
-  const handle = await report(rig, place);
+  const rig = await createTestRig({ activities: fake.activities });
+  const handle = await report(rig, fake);
   await eventually(async () =>
-    expect(await statusOf(rig, place.payment_id)).toMatchObject({ state: own ? 'waiting' : 'unknown' }),
+    expect(await statusOf(rig, fake.payment_id)).toMatchObject({ state: own ? 'waiting' : 'unknown' }),
   );
   paid = true;
-  await handle.signal('paymentSettled', settlementOf(place, 'pi_1'));
+  await handle.signal('paymentSettled', settlementOf(fake, 'pi_1'));
   expect(await handle.result()).toMatchObject({ outcome: 'recovered', payment_method_id: 'card-a' });
-  expect(place.seen.refunds).toEqual([]);
+  expect(fake.seen.refunds).toEqual([]);
 });
 
 function settlementOf(

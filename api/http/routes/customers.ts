@@ -1,15 +1,15 @@
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
 import { z } from '@hono/zod-openapi';
-import type { FormRules } from '../../../domain/onboarding.ts';
+import type { FormatRules } from '../../../domain/onboarding.ts';
 import type { Services } from '../../../services/services.ts';
 import { callerOf, type HttpEnv } from '../env.ts';
-import { customerParams, etag, json, listOf, pageQuery, problems } from '../schemas/common.ts';
-import { onboardingAnswer, onboardingRequest } from '../schemas/onboarding.ts';
+import { customerParams, etag, jsonResponse, pageSchema, pageQuery, errorResponses } from '../schemas/common.ts';
+import { onboardingResult, onboardingRequest } from '../schemas/onboarding.ts';
 import { profile, timelineEntry } from '../schemas/wallet.ts';
 
 const location = z.object({ Location: z.string().openapi({ description: 'Address of the profile' }) });
 
-const onboard = (forms: FormRules) =>
+const onboard = (forms: FormatRules) =>
   createRoute({
     method: 'post',
     path: '/api/v1/customers',
@@ -20,9 +20,9 @@ const onboard = (forms: FormRules) =>
       body: { required: true, content: { 'application/json': { schema: onboardingRequest(forms) } } },
     },
     responses: {
-      201: json(onboardingAnswer, 'A new customer', location),
-      200: json(onboardingAnswer, 'The customer was known', location),
-      ...problems(['idempotency_key_reused', 'illegal_transition', 'temporal_unavailable'], { body: true }),
+      201: jsonResponse(onboardingResult, 'A new customer', location),
+      200: jsonResponse(onboardingResult, 'The customer was known', location),
+      ...errorResponses(['idempotency_key_reused', 'illegal_transition', 'temporal_unavailable'], { body: true }),
     },
   });
 
@@ -33,8 +33,8 @@ const getProfile = createRoute({
   summary: "The customer's profile",
   request: { params: customerParams },
   responses: {
-    200: json(profile, 'The profile', etag),
-    ...problems(['customer_not_found', 'invalid_argument']),
+    200: jsonResponse(profile, 'The profile', etag),
+    ...errorResponses(['customer_not_found', 'invalid_argument']),
   },
 });
 
@@ -45,21 +45,21 @@ const timeline = createRoute({
   summary: 'What happened to the customer, in words, the newest first',
   request: { params: customerParams, query: pageQuery },
   responses: {
-    200: json(listOf(timelineEntry, 'Timeline'), 'A page of the timeline'),
-    ...problems(['customer_not_found', 'invalid_argument']),
+    200: jsonResponse(pageSchema(timelineEntry, 'Timeline'), 'A page of the timeline'),
+    ...errorResponses(['customer_not_found', 'invalid_argument']),
   },
 });
 
 /** Onboarding, profile and timeline. @param forms what an onboarding's fields have to look like */
-export function customerRoutes(app: OpenAPIHono<HttpEnv>, services: Services, forms: FormRules): void {
+export function customerRoutes(app: OpenAPIHono<HttpEnv>, services: Services, forms: FormatRules): void {
   app.openapi(onboard(forms), async (c) => {
     const request = c.req.valid('json');
     const { transaction_id } = request;
     c.set('about', { transaction_id });
-    const answer = await services.onboard(callerOf(c), request);
-    c.set('about', { transaction_id, customer_id: answer.customer_id });
-    c.header('location', `/api/v1/customers/${answer.customer_id}/profile`);
-    return c.json(answer, answer.created ? 201 : 200);
+    const result = await services.onboard(callerOf(c), request);
+    c.set('about', { transaction_id, customer_id: result.customer_id });
+    c.header('location', `/api/v1/customers/${result.customer_id}/profile`);
+    return c.json(result, result.created ? 201 : 200);
   });
 
   app.openapi(getProfile, async (c) => {

@@ -4,22 +4,22 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { readWallet, setDefaultPaymentMethod } from '../../../graph/index.ts';
 import { getObligation } from '../../../graph/recovery/index.ts';
-import { testHeader } from '../../../test/graph.ts';
-import { failureOf } from '../../../test/wallets.ts';
-import { type CardHolder, type Delivery, signature } from '../../../test/webhooks.ts';
-import { startWorking, type WorkingFixture } from '../../../test/workers.ts';
+import { testHeader } from '../../../test/test-graph.ts';
+import { failureOf } from '../../../test/wallet-fixtures.ts';
+import { type CardHolder, type Delivery, signature } from '../../../test/webhook-fixture.ts';
+import { startWorkerFixture, type WorkerFixture } from '../../../test/worker-fixture.ts';
 
-let system: WorkingFixture;
+let system: WorkerFixture;
 beforeAll(async () => {
-  system = await startWorking();
+  system = await startWorkerFixture();
 });
 afterAll(() => system.close());
 beforeEach(() => {
-  system.line.away = false;
+  system.outage.active = false;
 });
 
 /** What the shop itself charges on a card: Persona knows of no such charge. */
-async function chargedByShop({ order }: CardHolder): Promise<string> {
+async function chargeExternally({ order }: CardHolder): Promise<string> {
   const answer = await system.stripe.charge({ ...order, payment_id: '', key: `shop:${randomUUID()}` });
   if (answer.result !== 'approved' || !answer.charge_ref) throw new Error(JSON.stringify(answer));
   return answer.charge_ref;
@@ -32,13 +32,13 @@ const dispute = (charge: string, reason = 'product_not_received') =>
 const close = ({ id }: { id: string }, status: string) => sim(`/disputes/${id}`, 'PUT', { status });
 
 /** The gateway's posts about an object, once they were answered. */
-const posted = (type: string, id: string, count = 1) => system.delivered([`"${type}"`, id], count);
-async function followed(charge: string, type: string, id: string): Promise<string | undefined> {
-  await posted(type, id);
+const deliveriesOf = (type: string, id: string, count = 1) => system.delivered([`"${type}"`, id], count);
+async function lastDisputeOutcome(charge: string, type: string, id: string): Promise<string | undefined> {
+  await deliveriesOf(type, id);
   return (await system.outcomesOf(`gateway-dispute:${charge}`)).at(-1);
 }
 
-const inGraph = async ({ customer_id, payment_method_id }: CardHolder) =>
+const walletMethod = async ({ customer_id, payment_method_id }: CardHolder) =>
   (await readWallet(system.graph, customer_id)).find((one) => one.payment_method_id === payment_method_id);
 
 /** Who was charged, by the ledger. */
@@ -51,7 +51,7 @@ async function charges(token: string): Promise<number> {
 async function twoCards(card: object = {}) {
   const holder = await system.cardHolder([], card);
   const other = await system.secondCard(holder);
-  return { holder, other, charge: await chargedByShop(holder) };
+  return { holder, other, charge: await chargeExternally(holder) };
 }
 
 const failureOn = ({ customer_id, payment_method_id }: CardHolder, changes: object = {}) =>
@@ -59,13 +59,13 @@ const failureOn = ({ customer_id, payment_method_id }: CardHolder, changes: obje
 
 test('a dispute takes the default away, the card is not charged next month, and a dispute that is won lifts it', async () => {
   const { holder, other, charge } = await twoCards();
-  expect(await inGraph(holder)).toMatchObject({ is_default: true, disputed: false });
+  expect(await walletMethod(holder)).toMatchObject({ is_default: true, disputed: false });
   const opened = await dispute(charge);
-  const [delivery] = await posted('charge.dispute.created', opened.id);
+  const [delivery] = await deliveriesOf('charge.dispute.created', opened.id);
   expect(delivery).toMatchObject({ status: 200, answer: { result: 'accepted' } });
-  expect(await followed(charge, 'charge.dispute.created', opened.id)).toBe('disputed');
-  expect(await inGraph(holder)).toMatchObject({ is_default: false, disputed: true, status: 'active' });
-  expect(await inGraph(other)).toMatchObject({ is_default: true });
+  expect(await lastDisputeOutcome(charge, 'charge.dispute.created', opened.id)).toBe('disputed');
+  expect(await walletMethod(holder)).toMatchObject({ is_default: false, disputed: true, status: 'active' });
+  expect(await walletMethod(other)).toMatchObject({ is_default: true });
   const { customer_id, payment_method_id } = holder;
   const chosen = { customer_id, payment_method_id, by: 'customer' } as const;
   await expect(setDefaultPaymentMethod(system.graph, testHeader(), chosen)).rejects.toMatchObject({
@@ -76,31 +76,31 @@ test('a dispute takes the default away, the card is not charged next month, and 
   // Next month the new default fails: the disputed card is no alternative.
   const failure = failureOn(other, { decline_code: 'expired_card' });
   await system.reportFailure(failure);
-  await system.recoveryOf(failure, ({ waiting_for }) => waiting_for === 'method');
+  await system.waitForRecovery(failure, ({ waiting_for }) => waiting_for === 'method');
   expect(await charges(holder.token)).toBe(1);
 
   await close(opened, 'won');
-  expect(await followed(charge, 'charge.dispute.closed', opened.id)).toBe('dispute_over');
-  expect(await inGraph(holder)).toMatchObject({ disputed: false, is_default: true });
-  await system.ask(failure.payment_id, 'retryNow');
-  await system.recoveryOf(failure, ({ outcome }) => outcome === 'recovered');
+  expect(await lastDisputeOutcome(charge, 'charge.dispute.closed', opened.id)).toBe('dispute_over');
+  expect(await walletMethod(holder)).toMatchObject({ disputed: false, is_default: true });
+  await system.sendOperatorRequest(failure.payment_id, 'retryNow');
+  await system.waitForRecovery(failure, ({ outcome }) => outcome === 'recovered');
   expect(await charges(holder.token)).toBe(2);
-  expect(system.suspicions.filter((one) => one.customer_id === customer_id)).toEqual([]);
+  expect(system.suspectedFrauds.filter((one) => one.customer_id === customer_id)).toEqual([]);
 });
 
 test('a card stays disputed until each of its disputes is over, and for good once one is lost', async () => {
   const { holder, charge } = await twoCards();
   const first = await dispute(charge);
-  await followed(charge, 'charge.dispute.created', first.id);
-  const later = await chargedByShop(holder);
+  await lastDisputeOutcome(charge, 'charge.dispute.created', first.id);
+  const later = await chargeExternally(holder);
   const second = await dispute(later);
-  expect(await followed(later, 'charge.dispute.created', second.id)).toBe('disputed');
+  expect(await lastDisputeOutcome(later, 'charge.dispute.created', second.id)).toBe('disputed');
   await close(first, 'won');
-  expect(await followed(charge, 'charge.dispute.closed', first.id)).toBe('dispute_over');
-  expect(await inGraph(holder)).toMatchObject({ disputed: true, is_default: false });
+  expect(await lastDisputeOutcome(charge, 'charge.dispute.closed', first.id)).toBe('dispute_over');
+  expect(await walletMethod(holder)).toMatchObject({ disputed: true, is_default: false });
   await close(second, 'lost');
-  expect(await followed(later, 'charge.dispute.closed', second.id)).toBe('disputed');
-  expect(await inGraph(holder)).toMatchObject({
+  expect(await lastDisputeOutcome(later, 'charge.dispute.closed', second.id)).toBe('disputed');
+  expect(await walletMethod(holder)).toMatchObject({
     disputed: true,
     disputes: [`${first.id}:won`, `${second.id}:lost`],
   });
@@ -121,12 +121,12 @@ test.each([
     // Declined for good, so that nothing is charged and the recovery waits.
     const failure = failureOn(holder, { decline_code: 'do_not_try_again' });
     await system.reportFailure(failure);
-    await system.recoveryOf(failure, ({ waiting_for }) => waiting_for === 'method');
+    await system.waitForRecovery(failure, ({ waiting_for }) => waiting_for === 'method');
     const { id } = await raise(charge);
-    expect(await followed(charge, type, id)).toBe('compromised');
-    expect(await inGraph(holder)).toMatchObject({ status: 'compromised', is_default: false });
-    expect(await inGraph(other)).toMatchObject({ status: 'active', is_default: true });
-    const done = await system.recoveryOf(failure, ({ state }) => state === 'done');
+    expect(await lastDisputeOutcome(charge, type, id)).toBe('compromised');
+    expect(await walletMethod(holder)).toMatchObject({ status: 'compromised', is_default: false });
+    expect(await walletMethod(other)).toMatchObject({ status: 'active', is_default: true });
+    const done = await system.waitForRecovery(failure, ({ state }) => state === 'done');
     expect(done).toMatchObject({ outcome: 'stopped', attempts: [] });
     expect(await getObligation(system.graph, failure.payment_id)).toMatchObject({
       state: 'stopped',
@@ -135,10 +135,10 @@ test.each([
     expect(await charges(other.token)).toBe(0);
 
     // The same told again, and what follows from it, teaches nothing new.
-    const [delivery] = await posted(type, id);
-    await again(eventLike(delivery));
+    const [delivery] = await deliveriesOf(type, id);
+    await redeliver(similarEvent(delivery));
     expect(await system.outcomesOf(`gateway-dispute:${charge}`)).toEqual(['unchanged']);
-    const reports = system.suspicions.filter((one) => one.customer_id === customer_id);
+    const reports = system.suspectedFrauds.filter((one) => one.customer_id === customer_id);
     expect(reports).toMatchObject([{ payment_method_id, event_id: `${id}:${payment_method_id}` }]);
   },
 );
@@ -146,48 +146,48 @@ test.each([
 test('a fraudulent dispute that is won lifts the dispute, and the card stays compromised', async () => {
   const { holder, other, charge } = await twoCards();
   const opened = await dispute(charge, 'fraudulent');
-  await followed(charge, 'charge.dispute.created', opened.id);
+  await lastDisputeOutcome(charge, 'charge.dispute.created', opened.id);
   await close(opened, 'won');
-  expect(await followed(charge, 'charge.dispute.closed', opened.id)).toBe('dispute_over');
-  expect(await inGraph(holder)).toMatchObject({ disputed: false, status: 'compromised', is_default: false });
-  expect(await inGraph(other)).toMatchObject({ is_default: true });
+  expect(await lastDisputeOutcome(charge, 'charge.dispute.closed', opened.id)).toBe('dispute_over');
+  expect(await walletMethod(holder)).toMatchObject({ disputed: false, status: 'compromised', is_default: false });
+  expect(await walletMethod(other)).toMatchObject({ is_default: true });
 });
 
 test('events count by what is read, whatever their order, and each once', async () => {
-  system.line.away = true;
+  system.outage.active = true;
   const { holder, charge } = await twoCards();
   const opened = await dispute(charge);
   await close(opened, 'under_review');
   await close(opened, 'warning_closed');
-  const [created] = await posted('charge.dispute.created', opened.id);
-  const [closed] = await posted('charge.dispute.closed', opened.id);
-  system.line.away = false;
-  expect(await again(closed)).toEqual({ result: 'accepted' });
+  const [created] = await deliveriesOf('charge.dispute.created', opened.id);
+  const [closed] = await deliveriesOf('charge.dispute.closed', opened.id);
+  system.outage.active = false;
+  expect(await redeliver(closed)).toEqual({ result: 'accepted' });
   expect(await system.outcomesOf(`gateway-dispute:${charge}`)).toEqual(['dispute_over']);
-  expect(await again(created)).toEqual({ result: 'accepted' });
+  expect(await redeliver(created)).toEqual({ result: 'accepted' });
   expect(await system.outcomesOf(`gateway-dispute:${charge}`)).toEqual(['unchanged']);
-  expect(await again(created)).toEqual({ result: 'known' });
-  expect(await inGraph(holder)).toMatchObject({ disputed: false, is_default: true });
+  expect(await redeliver(created)).toEqual({ result: 'known' });
+  expect(await walletMethod(holder)).toMatchObject({ disputed: false, is_default: true });
 });
 
 test('a dispute of a charge on no method here is ignored, and so is one that the gateway does not know', async () => {
-  const order = await system.stripe.given([]);
+  const order = await system.stripe.createChargeOrder([]);
   const answer = await system.stripe.charge(order);
   const charge = 'charge_ref' in answer ? (answer.charge_ref ?? '') : '';
   const opened = await dispute(charge);
-  expect(await followed(charge, 'charge.dispute.created', opened.id)).toBe('ignored');
-  const [delivery] = await posted('charge.dispute.created', opened.id);
-  await again(eventLike(delivery, { id: 'du_none' }));
+  expect(await lastDisputeOutcome(charge, 'charge.dispute.created', opened.id)).toBe('ignored');
+  const [delivery] = await deliveriesOf('charge.dispute.created', opened.id);
+  await redeliver(similarEvent(delivery, { id: 'du_none' }));
   expect(await system.outcomesOf(`gateway-dispute:${charge}`)).toEqual(['unknown']);
 });
 
 /** Sends a post of the gateway's once more. */
-async function again({ text }: Pick<Delivery, 'text'> = { text: '' }): Promise<unknown> {
+async function redeliver({ text }: Pick<Delivery, 'text'> = { text: '' }): Promise<unknown> {
   return (await system.post(text, signature(text))).json();
 }
 
 /** Another event about the same object. */
-function eventLike({ text }: Pick<Delivery, 'text'> = { text: '{}' }, changes: object = {}) {
+function similarEvent({ text }: Pick<Delivery, 'text'> = { text: '{}' }, changes: object = {}) {
   const event = JSON.parse(text);
   const object = { ...event.data.object, ...changes };
   return { text: JSON.stringify({ ...event, id: `evt_${randomUUID()}`, data: { object } }) };

@@ -1,16 +1,16 @@
 /** Fraud in the middle of a recovery: through the edge and workers, at a gateway that charges. */
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { fraudCaseWorkflowId } from '../../../domain/processes.ts';
-import { signalFraudCase } from '../../../temporal/starts.ts';
-import { fraudReport } from '../../../test/fraud.ts';
-import { failureOf } from '../../../test/wallets.ts';
-import type { CardHolder } from '../../../test/webhooks.ts';
-import { startWorking, type WorkingFixture } from '../../../test/workers.ts';
+import { fraudCaseWorkflowId } from '../../../domain/workflow-contracts.ts';
+import { signalWithStartFraudCase } from '../../../temporal/workflow-client.ts';
+import { fraudReport } from '../../../test/fraud-fixtures.ts';
+import { failureOf } from '../../../test/wallet-fixtures.ts';
+import type { CardHolder } from '../../../test/webhook-fixture.ts';
+import { startWorkerFixture, type WorkerFixture } from '../../../test/worker-fixture.ts';
 
-let system: WorkingFixture;
+let system: WorkerFixture;
 beforeAll(async () => {
-  system = await startWorking();
+  system = await startWorkerFixture();
 });
 afterAll(() => system.close());
 
@@ -47,7 +47,7 @@ async function suspend({ customer_id }: CardHolder): Promise<string> {
 
 async function reinstate(case_id: string): Promise<void> {
   const by = { actor: 'grace', reason: 'a mistake' };
-  await signalFraudCase(system.temporal.client, case_id, 'reinstate', by);
+  await signalWithStartFraudCase(system.temporal.client, case_id, 'reinstate', by);
   expect(await resultOf(case_id)).toMatchObject({ customer_status: 'active' });
 }
 
@@ -55,15 +55,15 @@ test('a charge in flight is recorded, no other card is charged while the custome
   const held = { do: 'hold_before_capture', decline_code: 'insufficient_funds' };
   const { holder, next, last, failure } = await threeCards([held]);
   await system.reportFailure(failure);
-  const { id } = await system.stripe.oneHold();
+  const { id } = await system.stripe.firstHold();
   const case_id = await suspend(holder);
   await system.stripe.sim(`/holds/${id}/release`, 'POST');
-  const waiting = await system.recoveryOf(failure, ({ waiting_for }) => waiting_for === 'customer_status');
+  const waiting = await system.waitForRecovery(failure, ({ waiting_for }) => waiting_for === 'customer_status');
   expect(waiting.attempts).toMatchObject([{ payment_method_id: next.payment_method_id, state: 'declined' }]);
   expect(await charged(failure.payment_id)).toEqual([`${next.token} failed`]);
 
   await reinstate(case_id);
-  const { outcome, attempts } = await system.recoveryOf(failure, ({ state }) => state === 'done');
+  const { outcome, attempts } = await system.waitForRecovery(failure, ({ state }) => state === 'done');
   expect(outcome).toBe('recovered');
   expect(attempts).toMatchObject([
     { payment_method_id: next.payment_method_id, state: 'declined' },
@@ -74,10 +74,10 @@ test('a charge in flight is recorded, no other card is charged while the custome
 test('a charge in flight that succeeds has paid, suspended or not', async () => {
   const { holder, next, failure } = await threeCards([{ do: 'hold_before_capture' }]);
   await system.reportFailure(failure);
-  const { id } = await system.stripe.oneHold();
+  const { id } = await system.stripe.firstHold();
   await suspend(holder);
   await system.stripe.sim(`/holds/${id}/release`, 'POST');
-  expect(await system.recoveryOf(failure, ({ state }) => state === 'done')).toMatchObject({
+  expect(await system.waitForRecovery(failure, ({ state }) => state === 'done')).toMatchObject({
     outcome: 'recovered',
     attempts: [{ payment_method_id: next.payment_method_id, state: 'approved' }],
   });
@@ -88,11 +88,11 @@ test('of a suspended customer nothing is charged, until Chimera clears the case'
   const { holder, next, failure } = await threeCards([]);
   const case_id = await suspend(holder);
   await system.reportFailure(failure);
-  await system.recoveryOf(failure, ({ waiting_for }) => waiting_for === 'customer_status');
+  await system.waitForRecovery(failure, ({ waiting_for }) => waiting_for === 'customer_status');
   expect(await charged(failure.payment_id)).toEqual([]);
   const { customer_id } = holder;
   await system.reportFraud(fraudReport({ case_id, customer_id, outcome: 'cleared' }));
-  expect(await system.recoveryOf(failure, ({ state }) => state === 'done')).toMatchObject({
+  expect(await system.waitForRecovery(failure, ({ state }) => state === 'done')).toMatchObject({
     outcome: 'recovered',
     attempts: [{ payment_method_id: next.payment_method_id, state: 'approved' }],
   });
@@ -101,7 +101,7 @@ test('of a suspended customer nothing is charged, until Chimera clears the case'
 test('what a suspended customer asks to be changed is refused; reading stays', async () => {
   const { holder } = await threeCards([]);
   await suspend(holder);
-  const app = system.appOn(system.temporal.client);
+  const app = system.createAppFor(system.temporal.client);
   const path = `/api/v1/customers/${holder.customer_id}`;
   const refused = await app.request(`${path}/payment-methods`, {
     method: 'POST',

@@ -1,9 +1,9 @@
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
 import type { Services } from '../../../services/services.ts';
 import { callerOf, type HttpEnv } from '../env.ts';
-import { json, problems } from '../schemas/common.ts';
+import { jsonResponse, errorResponses } from '../schemas/common.ts';
 import { fraudOutcome } from '../schemas/fraud.ts';
-import { accepted } from '../schemas/recoveries.ts';
+import { acceptedResponse } from '../schemas/recoveries.ts';
 
 const report = createRoute({
   method: 'post',
@@ -14,8 +14,8 @@ const report = createRoute({
     'event_id is the idempotency key. The outcomes of a case count in the order of occurred_at, whichever comes first.',
   request: { body: { required: true, content: { 'application/json': { schema: fraudOutcome } } } },
   responses: {
-    202: json(accepted, 'The case is told'),
-    ...problems(
+    202: jsonResponse(acceptedResponse, 'The case is told'),
+    ...errorResponses(
       [
         'customer_not_found',
         'device_not_found',
@@ -34,8 +34,8 @@ export function fraudRoutes(app: OpenAPIHono<HttpEnv>, services: Services): void
     const message = c.req.valid('json');
     const { customer_id } = message;
     c.set('about', { customer_id });
-    const answer = await services.reportFraudOutcome(callerOf(c), message);
-    c.set('about', { customer_id, workflow_id: answer.workflow_id });
-    return c.json(answer, 202);
+    const result = await services.reportFraudOutcome(callerOf(c), message);
+    c.set('about', { customer_id, workflow_id: result.workflow_id });
+    return c.json(result, 202);
   });
 }

@@ -6,9 +6,9 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createFollowActivities } from '../../../activities/follow-gateway.ts';
-import type { TellRecoveries } from '../../../activities/recovery.ts';
+import type { SignalRecoveries } from '../../../activities/recovery.ts';
 import { createRefundActivities } from '../../../activities/refunds.ts';
-import { TaskQueue } from '../../../domain/processes.ts';
+import { TaskQueue } from '../../../domain/workflow-contracts.ts';
 import {
   addPaymentMethod,
   getPaymentMethod,
@@ -21,14 +21,14 @@ import { claimAttempt, closeRecovery, getObligation } from '../../../graph/recov
 import { readPolicy } from '../../../platform/policy.ts';
 import { workflowBundle } from '../../../temporal/bundle.ts';
 import { createQueueWorker, runWorkers } from '../../../temporal/worker.ts';
-import { randomToken, testHeader } from '../../../test/graph.ts';
+import { randomToken, testHeader } from '../../../test/test-graph.ts';
 import {
   type CardHolder,
   type Delivery,
   signature,
   startWebhooks,
   type WebhookFixture,
-} from '../../../test/webhooks.ts';
+} from '../../../test/webhook-fixture.ts';
 import type { FollowGatewayResult } from '../../../workflows/follow-gateway.ts';
 
 const policy = readPolicy();
@@ -36,26 +36,26 @@ const NEXT_YEAR = new Date().getUTCFullYear() + 1;
 let webhooks: WebhookFixture;
 let workers: ReturnType<typeof runWorkers>;
 /** What open recoveries were told. */
-const told: { paymentIds: readonly string[]; signal: string; payload: object }[] = [];
+const sentSignals: { paymentIds: readonly string[]; signal: string; payload: object }[] = [];
 /** The worker dies once, before it tells anybody anything. */
-let breakOff = false;
+let failNextSignal = false;
 
 beforeAll(async () => {
   Runtime.install({ logger: new DefaultLogger('ERROR'), shutdownSignals: [] });
   webhooks = await startWebhooks();
   const { graph, temporal, stripe, codecKeys } = webhooks;
-  const tellRecoveries: TellRecoveries = async (paymentIds, signal, payload) => {
-    if (breakOff) {
-      breakOff = false;
+  const signalRecoveries: SignalRecoveries = async (paymentIds, signal, payload) => {
+    if (failNextSignal) {
+      failNextSignal = false;
       throw new Error('killed');
     }
-    told.push({ paymentIds, signal, payload });
+    sentSignals.push({ paymentIds, signal, payload });
   };
   const worker = await createQueueWorker({
     connection: temporal.connection,
     namespace: temporal.namespace,
     queue: TaskQueue.maintenance,
-    activities: createFollowActivities({ graph, gateway: stripe.gateway, tellRecoveries, now: Date.now }),
+    activities: createFollowActivities({ graph, gateway: stripe.gateway, signalRecoveries, now: Date.now }),
     bundle: await workflowBundle(),
     codecKeys,
     workflowThreadPoolSize: 1,
@@ -67,14 +67,14 @@ afterAll(async () => {
   await webhooks.close();
 });
 beforeEach(() => {
-  webhooks.line.away = false;
+  webhooks.outage.active = false;
 });
 
 /** A change that a test makes at the gateway. */
 const sim = (path: string, body: object) => webhooks.stripe.sim(path, 'PUT', body);
 
 /** A request of somebody's who has a key of the same account: another service, or a person at the dashboard. */
-async function byHand<T>(path: string, parameters: Record<string, string> = {}): Promise<T> {
+async function externalRequest<T>(path: string, parameters: Record<string, string> = {}): Promise<T> {
   const headers = { authorization: 'Bearer sk_test_1' };
   const body = new URLSearchParams(parameters);
   const response = await fetch(`${webhooks.stripe.url}${path}`, { method: 'POST', headers, body });
@@ -83,12 +83,12 @@ async function byHand<T>(path: string, parameters: Record<string, string> = {}):
 }
 
 /** The gateway's post of that kind about that object, once it was answered. */
-async function posted(type: string, id: string, count = 1): Promise<Delivery[]> {
+async function deliveriesOf(type: string, id: string, count = 1): Promise<Delivery[]> {
   return webhooks.delivered([`"${type}"`, id], count);
 }
 
 /** Sends a post of the gateway's once more. */
-async function again({ text }: Pick<Delivery, 'text'>): Promise<unknown> {
+async function redeliver({ text }: Pick<Delivery, 'text'>): Promise<unknown> {
   return (await webhooks.post(text, signature(text))).json();
 }
 
@@ -103,12 +103,12 @@ const outcomesOf = async (workflowId: string) => {
   const handle = webhooks.temporal.client.workflow.getHandle(workflowId);
   return ((await handle.result()) as FollowGatewayResult).outcomes;
 };
-const followed = ({ payment_method_id }: CardHolder) => outcomesOf(`gateway-method:${payment_method_id}`);
-const followedMandate = ({ payment_method_id }: CardHolder, mandate: string) =>
+const methodOutcomes = ({ payment_method_id }: CardHolder) => outcomesOf(`gateway-method:${payment_method_id}`);
+const mandateOutcomes = ({ payment_method_id }: CardHolder, mandate: string) =>
   outcomesOf(`gateway-mandate:${payment_method_id}:${mandate}`);
-const shown = ({ customer_id, payment_method_id }: CardHolder) =>
+const visibleMethod = ({ customer_id, payment_method_id }: CardHolder) =>
   getPaymentMethod(webhooks.graph, { customer_id, payment_method_id });
-const inGraph = async ({ customer_id, payment_method_id }: CardHolder) =>
+const walletMethod = async ({ customer_id, payment_method_id }: CardHolder) =>
   (await readWallet(webhooks.graph, customer_id)).find((one) => one.payment_method_id === payment_method_id);
 
 /** The customer's events since the card was verified, each with its type and who brought it. */
@@ -129,17 +129,17 @@ describe('a card that its bank has reissued', () => {
     const { payment_id } = await webhooks.recovery(holder);
     const card = { last4: '2222', exp_month: 6, exp_year: NEXT_YEAR + 3, fingerprint: `fp_${randomUUID()}` };
     await sim(`/payment_methods/${holder.token}`, { card });
-    const [delivery] = await posted('payment_method.automatically_updated', holder.token);
+    const [delivery] = await deliveriesOf('payment_method.automatically_updated', holder.token);
     expect(delivery).toMatchObject({ status: 200, answer: { result: 'accepted' } });
-    expect(await followed(holder)).toEqual(['updated']);
+    expect(await methodOutcomes(holder)).toEqual(['updated']);
 
-    expect(await shown(holder)).toMatchObject({
+    expect(await visibleMethod(holder)).toMatchObject({
       status: 'active',
       last_four: '2222',
       expiry_month: 6,
       expiry_year: NEXT_YEAR + 3,
     });
-    expect(await inGraph(holder)).toMatchObject({ instrument_fingerprint: card.fingerprint });
+    expect(await walletMethod(holder)).toMatchObject({ instrument_fingerprint: card.fingerprint });
     const { customer_id, payment_method_id } = holder;
     const event_id = JSON.parse(delivery?.text ?? '').id;
     expect((await eventsOf(customer_id, 'PaymentMethodUpdated')).at(-1)).toMatchObject({
@@ -147,8 +147,8 @@ describe('a card that its bank has reissued', () => {
       payment_method_id,
       last_four: '2222',
     });
-    const heard = told.filter(({ paymentIds }) => paymentIds.includes(payment_id));
-    expect(heard).toEqual([
+    const signals = sentSignals.filter(({ paymentIds }) => paymentIds.includes(payment_id));
+    expect(signals).toEqual([
       {
         paymentIds: [payment_id],
         signal: 'paymentMethodUpdated',
@@ -160,17 +160,17 @@ describe('a card that its bank has reissued', () => {
   test('that had expired is active again, and one whose date has passed has expired', async () => {
     const holder = await webhooks.cardHolder([], { exp_month: 1, exp_year: 2020 });
     const other = await secondCard(holder);
-    expect(await shown(holder)).toMatchObject({ status: 'expired', is_default: false });
+    expect(await visibleMethod(holder)).toMatchObject({ status: 'expired', is_default: false });
     await sim(`/payment_methods/${holder.token}`, { card: { exp_year: NEXT_YEAR } });
-    await posted('payment_method.automatically_updated', holder.token);
-    expect(await followed(holder)).toEqual(['updated']);
-    expect(await shown(holder)).toMatchObject({ status: 'active', expiry_year: NEXT_YEAR });
+    await deliveriesOf('payment_method.automatically_updated', holder.token);
+    expect(await methodOutcomes(holder)).toEqual(['updated']);
+    expect(await visibleMethod(holder)).toMatchObject({ status: 'active', expiry_year: NEXT_YEAR });
 
     await sim(`/payment_methods/${other.token}`, { card: { exp_month: 1, exp_year: 2021 } });
-    await posted('payment_method.automatically_updated', other.token);
-    expect(await followed(other)).toEqual(['updated']);
-    expect(await shown(other)).toMatchObject({ status: 'expired', is_default: false });
-    expect(await shown(holder)).toMatchObject({ is_default: true });
+    await deliveriesOf('payment_method.automatically_updated', other.token);
+    expect(await methodOutcomes(other)).toEqual(['updated']);
+    expect(await visibleMethod(other)).toMatchObject({ status: 'expired', is_default: false });
+    expect(await visibleMethod(holder)).toMatchObject({ is_default: true });
     const { payment_method_id } = other;
     expect((await eventsOf(holder.customer_id, 'PaymentMethodStatusChanged')).at(-1)).toMatchObject({
       payment_method_id,
@@ -181,53 +181,53 @@ describe('a card that its bank has reissued', () => {
   test('of which nothing else is new than what does not change it is no reason to charge it again', async () => {
     const holder = await webhooks.cardHolder();
     const { payment_id } = await webhooks.recovery(holder);
-    const before = await shown(holder);
-    await byHand(`/v1/payment_methods/${holder.token}`, { 'metadata[note]': 'spoke to the customer' });
-    await posted('payment_method.updated', holder.token);
-    expect(await followed(holder)).toEqual(['unchanged']);
-    expect(await shown(holder)).toEqual(before);
-    expect(told.filter(({ paymentIds }) => paymentIds.includes(payment_id))).toEqual([]);
+    const before = await visibleMethod(holder);
+    await externalRequest(`/v1/payment_methods/${holder.token}`, { 'metadata[note]': 'spoke to the customer' });
+    await deliveriesOf('payment_method.updated', holder.token);
+    expect(await methodOutcomes(holder)).toEqual(['unchanged']);
+    expect(await visibleMethod(holder)).toEqual(before);
+    expect(sentSignals.filter(({ paymentIds }) => paymentIds.includes(payment_id))).toEqual([]);
   });
 });
 
 test('a worker that breaks off between writing a card down and telling of it, tells of it on its next try', async () => {
   const holder = await webhooks.cardHolder();
   const { payment_id } = await webhooks.recovery(holder);
-  breakOff = true;
+  failNextSignal = true;
   await sim(`/payment_methods/${holder.token}`, { card: { last4: '7777' } });
-  await posted('payment_method.automatically_updated', holder.token);
-  expect(await followed(holder)).toEqual(['updated']);
-  expect(breakOff).toBe(false);
-  expect(told.filter(({ paymentIds }) => paymentIds.includes(payment_id))).toHaveLength(1);
+  await deliveriesOf('payment_method.automatically_updated', holder.token);
+  expect(await methodOutcomes(holder)).toEqual(['updated']);
+  expect(failNextSignal).toBe(false);
+  expect(sentSignals.filter(({ paymentIds }) => paymentIds.includes(payment_id))).toHaveLength(1);
   const updates = await eventsOf(holder.customer_id, 'PaymentMethodUpdated');
   expect(updates.filter(({ last_four }) => last_four === '7777')).toHaveLength(1);
 });
 
 describe('news that come more than once, late, or in another order', () => {
   test('the same event acts once, at the same moment and later', async () => {
-    webhooks.line.away = true;
+    webhooks.outage.active = true;
     const holder = await webhooks.cardHolder();
     await sim(`/payment_methods/${holder.token}`, { card: { last4: '3333' } });
-    const [lost = { text: '' }] = await posted('payment_method.automatically_updated', holder.token);
-    webhooks.line.away = false;
-    const answers = await Promise.all([again(lost), again(lost), again(lost)]);
+    const [lost = { text: '' }] = await deliveriesOf('payment_method.automatically_updated', holder.token);
+    webhooks.outage.active = false;
+    const answers = await Promise.all([redeliver(lost), redeliver(lost), redeliver(lost)]);
     expect(answers).toContainEqual({ result: 'accepted' });
-    await followed(holder);
-    expect(await again(lost)).toEqual({ result: 'known' });
+    await methodOutcomes(holder);
+    expect(await redeliver(lost)).toEqual({ result: 'known' });
     const updates = await eventsOf(holder.customer_id, 'PaymentMethodUpdated');
     expect(updates.filter(({ last_four }) => last_four === '3333')).toHaveLength(1);
   });
 
   test('an older one behind a newer one changes nothing back', async () => {
-    webhooks.line.away = true;
+    webhooks.outage.active = true;
     const holder = await webhooks.cardHolder();
     await sim(`/payment_methods/${holder.token}`, { card: { exp_month: 2, last4: '1000' } });
     await sim(`/payment_methods/${holder.token}`, { card: { exp_month: 3, last4: '2000' } });
-    const [older, newer] = await posted('payment_method.automatically_updated', holder.token, 2);
-    webhooks.line.away = false;
-    for (const lost of [newer, older]) expect(await again(lost as Delivery)).toEqual({ result: 'accepted' });
-    await followed(holder);
-    expect(await shown(holder)).toMatchObject({ expiry_month: 3, last_four: '2000' });
+    const [older, newer] = await deliveriesOf('payment_method.automatically_updated', holder.token, 2);
+    webhooks.outage.active = false;
+    for (const lost of [newer, older]) expect(await redeliver(lost as Delivery)).toEqual({ result: 'accepted' });
+    await methodOutcomes(holder);
+    expect(await visibleMethod(holder)).toMatchObject({ expiry_month: 3, last_four: '2000' });
     const months = (await eventsOf(holder.customer_id, 'PaymentMethodUpdated')).map(
       (one) => one.expiry_month,
     );
@@ -235,28 +235,28 @@ describe('news that come more than once, late, or in another order', () => {
   });
 
   test('while Temporal is away they are refused and not remembered', async () => {
-    webhooks.line.away = true;
+    webhooks.outage.active = true;
     const holder = await webhooks.cardHolder();
     await sim(`/payment_methods/${holder.token}`, { card: { last4: '4444' } });
-    const [lost = { text: '' }] = await posted('payment_method.automatically_updated', holder.token);
-    webhooks.line.away = false;
+    const [lost = { text: '' }] = await deliveriesOf('payment_method.automatically_updated', holder.token);
+    webhooks.outage.active = false;
     const connection = Connection.lazy({ address: '127.0.0.1:1', connectTimeout: 500 });
     const { namespace } = webhooks.temporal;
-    const alone = webhooks.appOn(new Client({ connection, namespace }));
+    const appWithoutTemporal = webhooks.createAppFor(new Client({ connection, namespace }));
     const headers = { 'stripe-signature': signature(lost.text) };
     const init = { method: 'POST', body: lost.text, headers };
-    expect((await alone.request('/webhooks/stripe', init)).status).toBe(504);
+    expect((await appWithoutTemporal.request('/webhooks/stripe', init)).status).toBe(504);
     await connection.close();
-    expect(await again(lost)).toEqual({ result: 'accepted' });
-    expect(await followed(holder)).toEqual(['updated']);
+    expect(await redeliver(lost)).toEqual({ result: 'accepted' });
+    expect(await methodOutcomes(holder)).toEqual(['updated']);
   });
 });
 
 describe('whose method it is', () => {
   test('a method of nobody here is ignored', async () => {
-    const stranger = await webhooks.stripe.given([]);
-    await sim(`/payment_methods/${stranger.token}`, { card: { last4: '9999' } });
-    const [delivery] = await posted('payment_method.automatically_updated', stranger.token);
+    const unknownOrder = await webhooks.stripe.createChargeOrder([]);
+    await sim(`/payment_methods/${unknownOrder.token}`, { card: { last4: '9999' } });
+    const [delivery] = await deliveriesOf('payment_method.automatically_updated', unknownOrder.token);
     expect(delivery).toMatchObject({ status: 200, answer: { result: 'ignored' } });
   });
 
@@ -265,12 +265,12 @@ describe('whose method it is', () => {
     const other = await secondCard(holder);
     const customer = `cus_${randomUUID()}`;
     await sim(`/payment_methods/${holder.token}`, { customer, card: { last4: '9999', brand: 'jcb' } });
-    await posted('payment_method.automatically_updated', holder.token);
-    expect(await followed(holder)).toEqual(['removed']);
+    await deliveriesOf('payment_method.automatically_updated', holder.token);
+    expect(await methodOutcomes(holder)).toEqual(['removed']);
     const { customer_id } = holder;
     const wallet = await getPaymentMethods(webhooks.graph, { customer_id });
     expect(wallet).toMatchObject([{ payment_method_id: other.payment_method_id, is_default: true }]);
-    expect(await inGraph(holder)).toMatchObject({
+    expect(await walletMethod(holder)).toMatchObject({
       status: 'inactive',
       last_four: '1111',
       brand: 'visa',
@@ -294,11 +294,11 @@ describe('whose method it is', () => {
       ...{ customer_id, payment_method_id, answer: { result: 'attached', method: known } },
     });
     const lost = { ...holder, payment_method_id, token };
-    const before = await shown(lost);
+    const before = await visibleMethod(lost);
     expect(before).toMatchObject({ status: 'active', last_four: '5555' });
-    expect(await again(eventOf('payment_method.detached', { id: token }))).toEqual({ result: 'accepted' });
-    expect(await followed(lost)).toEqual(['unknown']);
-    expect(await shown(lost)).toEqual(before);
+    expect(await redeliver(eventOf('payment_method.detached', { id: token }))).toEqual({ result: 'accepted' });
+    expect(await methodOutcomes(lost)).toEqual(['unknown']);
+    expect(await visibleMethod(lost)).toEqual(before);
   });
 });
 
@@ -308,13 +308,13 @@ test('a method that was detached at the gateway leaves the wallet, the default p
   const { payment_id, order } = await webhooks.recovery(holder);
   await webhooks.record({ payment_id, payment_method_id: '', order }, { result: 'not_sent', reason: 'test' });
   const { customer_id, payment_method_id } = holder;
-  expect(await shown(holder)).toMatchObject({ is_default: true });
+  expect(await visibleMethod(holder)).toMatchObject({ is_default: true });
   await webhooks.stripe.detach(holder.token);
-  const [delivery] = await posted('payment_method.detached', holder.token);
+  const [delivery] = await deliveriesOf('payment_method.detached', holder.token);
   expect(delivery).toMatchObject({ answer: { result: 'accepted' } });
-  expect(await followed(holder)).toEqual(['removed']);
-  await expect(shown(holder)).rejects.toMatchObject({ type: 'payment_method_not_found' });
-  expect(await shown(other)).toMatchObject({ is_default: true });
+  expect(await methodOutcomes(holder)).toEqual(['removed']);
+  await expect(visibleMethod(holder)).rejects.toMatchObject({ type: 'payment_method_not_found' });
+  expect(await visibleMethod(other)).toMatchObject({ is_default: true });
   const now = Date.now();
   const claim = { payment_id, payment_method_id, key: randomUUID(), n: 2, policy, now };
   expect(await claimAttempt(webhooks.graph, testHeader(), claim)).toMatchObject({ result: 'refused' });
@@ -322,7 +322,7 @@ test('a method that was detached at the gateway leaves the wallet, the default p
     { actor: 'gateway', payment_method_id, old_status: 'active' },
   ]);
   // What is in no wallet any more is nobody's concern.
-  expect(await again(eventOf('payment_method.updated', { id: holder.token }))).toEqual({ result: 'known' });
+  expect(await redeliver(eventOf('payment_method.updated', { id: holder.token }))).toEqual({ result: 'known' });
 });
 
 describe('a mandate', () => {
@@ -338,58 +338,58 @@ describe('a mandate', () => {
   test('that has ended withdraws the consent to its method, and to no other', async () => {
     const { holder, other, mandate } = await mandated();
     await sim(`/mandates/${mandate}`, { status: 'inactive' });
-    const [delivery] = await posted('mandate.updated', mandate);
+    const [delivery] = await deliveriesOf('mandate.updated', mandate);
     expect(delivery).toMatchObject({ answer: { result: 'accepted' } });
-    expect(await followedMandate(holder, mandate)).toEqual(['consent_withdrawn']);
-    expect(await shown(holder)).toMatchObject({ off_session_consent: false, status: 'active' });
-    expect(await shown(other)).toMatchObject({ off_session_consent: true });
+    expect(await mandateOutcomes(holder, mandate)).toEqual(['consent_withdrawn']);
+    expect(await visibleMethod(holder)).toMatchObject({ off_session_consent: false, status: 'active' });
+    expect(await visibleMethod(other)).toMatchObject({ off_session_consent: true });
     expect(await eventsOf(holder.customer_id, 'ConsentChanged')).toMatchObject([
       { actor: 'gateway', off_session_consent: false, consent_source: 'network_revocation' },
     ]);
 
     // Only the customer gives it again.
     await sim(`/mandates/${mandate}`, { status: 'active' });
-    await posted('mandate.updated', mandate, 2);
-    expect(await followedMandate(holder, mandate)).toEqual(['unchanged']);
-    expect(await shown(holder)).toMatchObject({ off_session_consent: false });
+    await deliveriesOf('mandate.updated', mandate, 2);
+    expect(await mandateOutcomes(holder, mandate)).toEqual(['unchanged']);
+    expect(await visibleMethod(holder)).toMatchObject({ off_session_consent: false });
   });
 
   test('that was for a single payment is spent, which withdraws nothing', async () => {
     const { holder, mandate } = await mandated('single_use');
     await sim(`/mandates/${mandate}`, { status: 'inactive' });
-    await posted('mandate.updated', mandate);
-    expect(await followedMandate(holder, mandate)).toEqual(['unchanged']);
-    expect(await shown(holder)).toMatchObject({ off_session_consent: true });
+    await deliveriesOf('mandate.updated', mandate);
+    expect(await mandateOutcomes(holder, mandate)).toEqual(['unchanged']);
+    expect(await visibleMethod(holder)).toMatchObject({ off_session_consent: true });
   });
 
   test('is believed as it is by now, and only of the method that it is for', async () => {
     const { holder, other, mandate } = await mandated();
     const ended = { id: mandate, status: 'inactive', type: 'multi_use' };
-    await again(eventOf('mandate.updated', { ...ended, payment_method: holder.token }));
-    expect(await followedMandate(holder, mandate)).toEqual(['unchanged']);
+    await redeliver(eventOf('mandate.updated', { ...ended, payment_method: holder.token }));
+    expect(await mandateOutcomes(holder, mandate)).toEqual(['unchanged']);
 
     await sim(`/mandates/${mandate}`, { status: 'inactive' });
-    await posted('mandate.updated', mandate);
-    await again(eventOf('mandate.updated', { ...ended, payment_method: other.token }));
-    expect(await followedMandate(other, mandate)).toEqual(['unknown']);
-    expect(await shown(other)).toMatchObject({ off_session_consent: true });
+    await deliveriesOf('mandate.updated', mandate);
+    await redeliver(eventOf('mandate.updated', { ...ended, payment_method: other.token }));
+    expect(await mandateOutcomes(other, mandate)).toEqual(['unknown']);
+    expect(await visibleMethod(other)).toMatchObject({ off_session_consent: true });
   });
 });
 
 describe('refunds', () => {
   /** A payment that a charge of ours was made for; `paid`: somebody was quicker, and ours is one too many. */
-  async function charged(paid: 'once' | 'twice') {
+  async function chargePayment(paid: 'once' | 'twice') {
     const holder = await webhooks.cardHolder();
-    const of = await webhooks.recovery(holder);
-    const { payment_id, order } = of;
+    const claimed = await webhooks.recovery(holder);
+    const { payment_id, order } = claimed;
     const answer = await webhooks.stripe.charge(order);
     if (answer.result !== 'approved' || !answer.charge_ref) throw new Error(JSON.stringify(answer));
     if (paid === 'twice') {
-      await webhooks.record(of, { result: 'unknown', reason: 'test' });
+      await webhooks.record(claimed, { result: 'unknown', reason: 'test' });
       const closing = { payment_id, outcome: 'paid_elsewhere', rule: 'settled' } as const;
       await closeRecovery(webhooks.graph, testHeader(), closing);
     }
-    await webhooks.record(of, answer);
+    await webhooks.record(claimed, answer);
     const { customer_id } = holder;
     const { charge_ref } = answer;
     const { key } = order;
@@ -398,11 +398,11 @@ describe('refunds', () => {
       outcomes: () => outcomesOf(`gateway-refunds:${payment_id}`),
       refunds: () => eventsOf(customer_id, 'RefundSent', 'RefundFailed'),
       /** As the recovery gives it back. */
-      giveBack: () => new MockActivityEnvironment().run(recovery().refundCharge, { payment_id, key }),
+      sendRefund: () => new MockActivityEnvironment().run(refundActivities().refundCharge, { payment_id, key }),
     };
   }
 
-  function recovery() {
+  function refundActivities() {
     const { graph, stripe } = webhooks;
     return createRefundActivities({ graph, gateway: stripe.gateway, now: Date.now });
   }
@@ -411,18 +411,18 @@ describe('refunds', () => {
     webhooks.stripe.sim(`/refunds/${refund}/fail`, 'POST', { reason: 'expired_or_canceled_card' });
 
   test('by somebody else are written down, each once, with how much', async () => {
-    const { customer_id, payment_id, charge_ref, key, outcomes, refunds } = await charged('once');
-    const part = await byHand<{ id: string }>('/v1/refunds', { charge: charge_ref, amount: '250' });
-    const [delivery = { text: '' }] = await posted('charge.refunded', charge_ref);
+    const { customer_id, payment_id, charge_ref, key, outcomes, refunds } = await chargePayment('once');
+    const part = await externalRequest<{ id: string }>('/v1/refunds', { charge: charge_ref, amount: '250' });
+    const [delivery = { text: '' }] = await deliveriesOf('charge.refunded', charge_ref);
     expect(delivery).toMatchObject({ answer: { result: 'accepted' } });
     expect(await outcomes()).toEqual(['refund_recorded']);
     const first = { type: 'RefundSent', actor: 'gateway', payment_id, key, refund_ref: part.id };
     expect(await refunds()).toMatchObject([{ ...first, by_others: { amount: 250, currency: 'USD' } }]);
-    expect(await again(delivery)).toEqual({ result: 'known' });
+    expect(await redeliver(delivery)).toEqual({ result: 'known' });
 
-    const rest = await byHand<{ id: string }>('/v1/refunds', { charge: charge_ref });
+    const rest = await externalRequest<{ id: string }>('/v1/refunds', { charge: charge_ref });
     // The second one is the first once more.
-    await posted('charge.refunded', charge_ref, 3);
+    await deliveriesOf('charge.refunded', charge_ref, 3);
     expect(await outcomes()).toEqual(['refund_recorded']);
     expect(await refunds()).toMatchObject([first, { refund_ref: rest.id, by_others: { amount: 1000 } }]);
     expect(await getTimeline(webhooks.graph, { customer_id, limit: 2 })).toMatchObject([
@@ -432,42 +432,42 @@ describe('refunds', () => {
   });
 
   test('of a charge that is not ours are ignored, whatever it is called', async () => {
-    const { payment_id, refunds } = await charged('once');
-    const stranger = { ...(await webhooks.stripe.given([])), payment_id };
-    const answer = await webhooks.stripe.charge(stranger);
+    const { payment_id, refunds } = await chargePayment('once');
+    const unknownOrder = { ...(await webhooks.stripe.createChargeOrder([])), payment_id };
+    const answer = await webhooks.stripe.charge(unknownOrder);
     const charge = answer.result === 'approved' ? (answer.charge_ref ?? '') : '';
-    await byHand('/v1/refunds', { charge });
-    expect(await posted('charge.refunded', charge)).toMatchObject([{ answer: { result: 'ignored' } }]);
+    await externalRequest('/v1/refunds', { charge });
+    expect(await deliveriesOf('charge.refunded', charge)).toMatchObject([{ answer: { result: 'ignored' } }]);
     expect(await refunds()).toEqual([]);
   });
 
   test('of our own are no news, before they are written down and after', async () => {
-    const { payment_id, charge_ref, key, outcomes, refunds, giveBack } = await charged('twice');
+    const { payment_id, charge_ref, key, outcomes, refunds, sendRefund } = await chargePayment('twice');
     await webhooks.stripe.gateway.refundCharge({
       ...{ charge_ref, payment_id, key: `refund:${key}`, attempt_key: key },
     });
-    const [delivery] = await posted('charge.refunded', charge_ref);
+    const [delivery] = await deliveriesOf('charge.refunded', charge_ref);
     expect(delivery).toMatchObject({ answer: { result: 'accepted' } });
     expect(await outcomes()).toEqual(['unchanged']);
     expect(await refunds()).toEqual([]);
-    expect(await giveBack()).toMatchObject({ refunded: true });
-    await again(eventOf('charge.refunded', JSON.parse(delivery?.text ?? '').data.object));
+    expect(await sendRefund()).toMatchObject({ refunded: true });
+    await redeliver(eventOf('charge.refunded', JSON.parse(delivery?.text ?? '').data.object));
     expect(await outcomes()).toEqual(['unchanged']);
     expect(await refunds()).toMatchObject([{ type: 'RefundSent', key, by_others: null }]);
   });
 
   test('that fail later have failed, once, however often and in whatever order that is told', async () => {
-    const { payment_id, charge_ref, key, outcomes, refunds, giveBack } = await charged('twice');
-    await giveBack();
-    const [refunded] = await posted('charge.refunded', charge_ref);
+    const { payment_id, charge_ref, key, outcomes, refunds, sendRefund } = await chargePayment('twice');
+    await sendRefund();
+    const [refunded] = await deliveriesOf('charge.refunded', charge_ref);
     await outcomes();
     const [{ refund_ref }] = (await refunds()) as [{ refund_ref: string }];
     await fail(refund_ref);
     for (const type of ['refund.updated', 'refund.failed']) {
-      expect(await posted(type, refund_ref)).toMatchObject([{ answer: { result: 'accepted' } }]);
+      expect(await deliveriesOf(type, refund_ref)).toMatchObject([{ answer: { result: 'accepted' } }]);
     }
-    await again(eventOf('refund.failed', { id: refund_ref, payment_intent: null }));
-    await again(eventOf('charge.refunded', JSON.parse(refunded?.text ?? '').data.object));
+    await redeliver(eventOf('refund.failed', { id: refund_ref, payment_intent: null }));
+    await redeliver(eventOf('charge.refunded', JSON.parse(refunded?.text ?? '').data.object));
     await outcomes();
     const reason = `the refund ${refund_ref} expired_or_canceled_card`;
     expect(await refunds()).toMatchObject([
@@ -477,29 +477,29 @@ describe('refunds', () => {
   });
 
   test('that fail before they are written down are never said to be given back', async () => {
-    const { payment_id, charge_ref, key, outcomes, refunds, giveBack } = await charged('twice');
+    const { payment_id, charge_ref, key, outcomes, refunds, sendRefund } = await chargePayment('twice');
     const answer = await webhooks.stripe.gateway.refundCharge({
       ...{ charge_ref, payment_id, key: `refund:${key}`, attempt_key: key },
     });
     const refund_ref = 'refund_ref' in answer ? (answer.refund_ref ?? '') : '';
-    await posted('charge.refunded', charge_ref);
+    await deliveriesOf('charge.refunded', charge_ref);
     await outcomes();
     await fail(refund_ref);
-    await posted('refund.failed', refund_ref);
+    await deliveriesOf('refund.failed', refund_ref);
     await outcomes();
     expect(await getObligation(webhooks.graph, payment_id)).toMatchObject({ refunds_due: [key] });
-    expect(await giveBack()).toMatchObject({ refunded: false });
+    expect(await sendRefund()).toMatchObject({ refunded: false });
     expect(await refunds()).toMatchObject([{ type: 'RefundFailed', key, refund_ref }]);
   });
 
   test('by somebody else that fail are told of as well', async () => {
-    const { charge_ref, key, outcomes, refunds } = await charged('once');
-    const { id: refund_ref } = await byHand<{ id: string }>('/v1/refunds', { charge: charge_ref });
-    await posted('charge.refunded', charge_ref);
+    const { charge_ref, key, outcomes, refunds } = await chargePayment('once');
+    const { id: refund_ref } = await externalRequest<{ id: string }>('/v1/refunds', { charge: charge_ref });
+    await deliveriesOf('charge.refunded', charge_ref);
     await outcomes();
     await fail(refund_ref);
-    await posted('refund.failed', refund_ref);
-    await posted('refund.updated', refund_ref);
+    await deliveriesOf('refund.failed', refund_ref);
+    await deliveriesOf('refund.updated', refund_ref);
     await outcomes();
     expect(await refunds()).toMatchObject([
       { type: 'RefundSent', key, refund_ref },

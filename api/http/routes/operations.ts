@@ -3,17 +3,17 @@
 import { readFile } from 'node:fs/promises';
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import { isReady, readinessOf } from '../../../platform/readiness.ts';
-import { NEEDS } from '../../../services/dependencies.ts';
+import { REQUIRED_DEPENDENCIES } from '../../../services/dependency-states.ts';
 import type { Services } from '../../../services/services.ts';
 import type { HttpEnv } from '../env.ts';
-import { json } from '../schemas/common.ts';
+import { jsonResponse } from '../schemas/common.ts';
 
 const health = createRoute({
   method: 'get',
   path: '/healthz',
   tags: ['operations'],
   summary: 'Is the process alive?',
-  responses: { 200: json(z.object({ status: z.literal('ok') }), 'It is') },
+  responses: { 200: jsonResponse(z.object({ status: z.literal('ok') }), 'It is') },
 });
 
 const readiness = z
@@ -34,8 +34,8 @@ const ready = createRoute({
   summary: "Can it work? Each dependency's state",
   request: { query: z.object({ role: roleName.default('reads') }) },
   responses: {
-    200: json(readiness, 'It can; `degraded`: but for what needs a dependency that is `down`'),
-    503: json(readiness, 'It cannot'),
+    200: jsonResponse(readiness, 'It can; `degraded`: but for what needs a dependency that is `down`'),
+    503: jsonResponse(readiness, 'It cannot'),
   },
 });
 
@@ -47,7 +47,7 @@ const ASSETS = {
     file: import.meta.resolve('swagger-ui-dist/swagger-ui-bundle.js'),
   },
 };
-const PAGE = `<!doctype html>
+const DOCS_PAGE = `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -61,19 +61,19 @@ const PAGE = `<!doctype html>
 </body>
 </html>
 `;
-const START = "SwaggerUIBundle({ url: '/openapi.json', dom_id: '#swagger-ui', deepLinking: true });\n";
+const DOCS_SCRIPT = "SwaggerUIBundle({ url: '/openapi.json', dom_id: '#swagger-ui', deepLinking: true });\n";
 
-/** @param stopping true once the process is on its way out: load balancers should look elsewhere */
+/** @param isStopping true once the process is on its way out: load balancers should look elsewhere */
 export function operationRoutes(
   app: OpenAPIHono<HttpEnv>,
   services: Services,
-  stopping: () => boolean,
+  isStopping: () => boolean,
 ): void {
   app.openapi(health, (c) => c.json({ status: 'ok' as const }, 200));
 
   app.openapi(ready, async (c) => {
     const { role } = c.req.valid('query');
-    const readiness = readinessOf(await services.dependencies(), stopping(), NEEDS[role]);
+    const readiness = readinessOf(await services.dependencyStates(), isStopping(), REQUIRED_DEPENDENCIES[role]);
     return c.json(readiness, isReady(readiness) ? 200 : 503);
   });
 
@@ -86,8 +86,8 @@ export function operationRoutes(
     },
   });
 
-  app.get('/docs', (c) => c.html(PAGE));
-  app.get('/docs/start.js', (c) => c.body(START, 200, { 'content-type': 'text/javascript' }));
+  app.get('/docs', (c) => c.html(DOCS_PAGE));
+  app.get('/docs/start.js', (c) => c.body(DOCS_SCRIPT, 200, { 'content-type': 'text/javascript' }));
   for (const [asset, { type, file }] of Object.entries(ASSETS))
     app.get(`/docs/${asset}`, async (c) =>
       c.body(await readFile(new URL(file)), 200, { 'content-type': type }),

@@ -1,9 +1,9 @@
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
-import { shownToCustomer } from '../../../services/recovery-text.ts';
+import { redactForCustomer } from '../../../services/recovery-text.ts';
 import type { Services } from '../../../services/services.ts';
 import { callerOf, type HttpEnv } from '../env.ts';
-import { customerParams, json, listOf, pageQuery, problems } from '../schemas/common.ts';
-import { accepted, paymentFailed, paymentId, paymentSettled, recovery } from '../schemas/recoveries.ts';
+import { customerParams, jsonResponse, pageSchema, pageQuery, errorResponses } from '../schemas/common.ts';
+import { acceptedResponse, paymentFailed, paymentId, paymentSettled, recovery } from '../schemas/recoveries.ts';
 
 const PATH = '/api/v1/customers/{customer_id}/recoveries';
 const tags = ['recoveries'];
@@ -15,8 +15,8 @@ const list = createRoute({
   summary: 'Open and past recoveries, the newest first',
   request: { params: customerParams, query: pageQuery },
   responses: {
-    200: json(listOf(recovery, 'Recoveries'), 'A page of recoveries'),
-    ...problems(['customer_not_found', 'invalid_argument']),
+    200: jsonResponse(pageSchema(recovery, 'Recoveries'), 'A page of recoveries'),
+    ...errorResponses(['customer_not_found', 'invalid_argument']),
   },
 });
 
@@ -31,8 +31,8 @@ const get = createRoute({
     }),
   },
   responses: {
-    200: json(recovery, 'The recovery'),
-    ...problems(['recovery_not_found', 'invalid_argument']),
+    200: jsonResponse(recovery, 'The recovery'),
+    ...errorResponses(['recovery_not_found', 'invalid_argument']),
   },
 });
 
@@ -45,8 +45,8 @@ const report = createRoute({
     'event_id is the idempotency key. Nobody else charges this payment until its outcome is published.',
   request: { body: { required: true, content: { 'application/json': { schema: paymentFailed } } } },
   responses: {
-    202: json(accepted, 'The recovery is under way'),
-    ...problems(
+    202: jsonResponse(acceptedResponse, 'The recovery is under way'),
+    ...errorResponses(
       [
         'customer_not_found',
         'payment_method_not_found',
@@ -68,8 +68,8 @@ const settle = createRoute({
     'event_id is the idempotency key. Also a payment that nobody has reported yet: it is closed in advance.',
   request: { body: { required: true, content: { 'application/json': { schema: paymentSettled } } } },
   responses: {
-    202: json(accepted, 'The recovery is told'),
-    ...problems(
+    202: jsonResponse(acceptedResponse, 'The recovery is told'),
+    ...errorResponses(
       ['customer_not_found', 'obligation_mismatch', 'idempotency_key_reused', 'temporal_unavailable'],
       { body: true },
     ),
@@ -84,29 +84,29 @@ export function recoveryRoutes(app: OpenAPIHono<HttpEnv>, services: Services): v
       customer_id,
       ...c.req.valid('query'),
     });
-    return c.json({ items: page.items.map(shownToCustomer), next_cursor: page.next_cursor ?? null }, 200);
+    return c.json({ items: page.items.map(redactForCustomer), next_cursor: page.next_cursor ?? null }, 200);
   });
 
   app.openapi(get, async (c) => {
     const ids = c.req.valid('param');
-    return c.json(shownToCustomer(await services.getRecovery(callerOf(c, ids.customer_id), ids)), 200);
+    return c.json(redactForCustomer(await services.getRecovery(callerOf(c, ids.customer_id), ids)), 200);
   });
 
   app.openapi(report, async (c) => {
     const message = c.req.valid('json');
     const { customer_id, payment_id } = message;
     c.set('about', { customer_id, payment_id });
-    const answer = await services.reportPaymentFailure(callerOf(c), message);
-    c.set('about', { customer_id, payment_id, workflow_id: answer.workflow_id });
-    return c.json(answer, 202);
+    const result = await services.reportPaymentFailure(callerOf(c), message);
+    c.set('about', { customer_id, payment_id, workflow_id: result.workflow_id });
+    return c.json(result, 202);
   });
 
   app.openapi(settle, async (c) => {
     const message = c.req.valid('json');
     const { customer_id, payment_id } = message;
     c.set('about', { customer_id, payment_id });
-    const answer = await services.reportPaymentSettled(callerOf(c), message);
-    c.set('about', { customer_id, payment_id, workflow_id: answer.workflow_id });
-    return c.json(answer, 202);
+    const result = await services.reportPaymentSettled(callerOf(c), message);
+    c.set('about', { customer_id, payment_id, workflow_id: result.workflow_id });
+    return c.json(result, 202);
   });
 }

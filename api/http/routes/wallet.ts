@@ -1,12 +1,12 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
-import { withoutAbsent } from '../../../domain/checks.ts';
+import { omitUndefined } from '../../../domain/validation.ts';
 import { statusShownToCustomer } from '../../../domain/payment-method.ts';
 import type { Services } from '../../../services/services.ts';
 import type { PaymentMethodView } from '../../../services/views.ts';
 import { callerOf, type HttpEnv } from '../env.ts';
 import { idempotencyHeaders, requireIdempotencyKey } from '../idempotency.ts';
-import { uuid } from '../schemas/checked.ts';
-import { customerParams, etag, json, listOf, pageQuery, problems } from '../schemas/common.ts';
+import { uuid } from '../schemas/domain-rules.ts';
+import { customerParams, etag, jsonResponse, pageSchema, pageQuery, errorResponses } from '../schemas/common.ts';
 import { ifMatchHeaders, requireIfMatch, versionOf } from '../if-match.ts';
 import { methodChange, newPaymentMethod, paymentMethod } from '../schemas/wallet.ts';
 
@@ -26,8 +26,8 @@ const list = createRoute({
   summary: 'The wallet: the default first, then the most recently used',
   request: { params: customerParams, query: pageQuery },
   responses: {
-    200: json(listOf(paymentMethod, 'PaymentMethods'), 'A page of the wallet'),
-    ...problems(['customer_not_found', 'invalid_argument']),
+    200: jsonResponse(pageSchema(paymentMethod, 'PaymentMethods'), 'A page of the wallet'),
+    ...errorResponses(['customer_not_found', 'invalid_argument']),
   },
 });
 
@@ -45,12 +45,12 @@ const add = createRoute({
     body: { required: true, content: { 'application/json': { schema: newPaymentMethod } } },
   },
   responses: {
-    201: json(
+    201: jsonResponse(
       paymentMethod,
       'The payment method',
       etag.extend({ Location: z.string().openapi({ description: 'Its address' }) }),
     ),
-    ...problems(
+    ...errorResponses(
       [
         'idempotency_key_required',
         'idempotency_key_reused',
@@ -73,13 +73,13 @@ const get = createRoute({
   summary: 'One payment method',
   request: { params: methodParams },
   responses: {
-    200: json(paymentMethod, 'The payment method', etag),
-    ...problems(['payment_method_not_found', 'invalid_argument']),
+    200: jsonResponse(paymentMethod, 'The payment method', etag),
+    ...errorResponses(['payment_method_not_found', 'invalid_argument']),
   },
 });
 
 /** What every change of a method may be refused with. */
-const REFUSALS = [
+const CHANGE_ERRORS = [
   'version_required',
   'stale_version',
   'idempotency_key_reused',
@@ -104,9 +104,9 @@ const change = createRoute({
     body: { required: true, content: { 'application/json': { schema: methodChange } } },
   },
   responses: {
-    200: json(paymentMethod, 'The payment method, changed', etag),
-    202: json(paymentMethod, 'The payment method as it was: the gateway is still being asked', etag),
-    ...problems([...REFUSALS, 'illegal_transition', 'payment_method_declined'], { body: true }),
+    200: jsonResponse(paymentMethod, 'The payment method, changed', etag),
+    202: jsonResponse(paymentMethod, 'The payment method as it was: the gateway is still being asked', etag),
+    ...errorResponses([...CHANGE_ERRORS, 'illegal_transition', 'payment_method_declined'], { body: true }),
   },
 });
 
@@ -118,7 +118,7 @@ const remove = createRoute({
   summary: 'Remove a payment method',
   description: 'It leaves the wallet at once, and is detached at the gateway behind the answer.',
   request: { params: methodParams, headers: ifMatchHeaders },
-  responses: { 204: { description: 'It is no part of the wallet any more' }, ...problems(REFUSALS) },
+  responses: { 204: { description: 'It is no part of the wallet any more' }, ...errorResponses(CHANGE_ERRORS) },
 });
 
 /** The customer's wallet. */
@@ -129,7 +129,7 @@ export function walletRoutes(app: OpenAPIHono<HttpEnv>, services: Services): voi
       customer_id,
       ...c.req.valid('query'),
     });
-    return c.json({ items: page.items.map(shown), next_cursor: page.next_cursor ?? null }, 200);
+    return c.json({ items: page.items.map(toCustomerView), next_cursor: page.next_cursor ?? null }, 200);
   });
 
   app.openapi(add, async (c) => {
@@ -144,14 +144,14 @@ export function walletRoutes(app: OpenAPIHono<HttpEnv>, services: Services): voi
     });
     c.header('location', `/api/v1/customers/${customer_id}/payment-methods/${added.payment_method_id}`);
     c.header('etag', `"${added.changed_seq}"`);
-    return c.json(shown(added), 201);
+    return c.json(toCustomerView(added), 201);
   });
 
   app.openapi(get, async (c) => {
     const ids = c.req.valid('param');
     const found = await services.getPaymentMethod(callerOf(c, ids.customer_id), ids);
     c.header('etag', `"${found.changed_seq}"`);
-    return c.json(shown(found), 200);
+    return c.json(toCustomerView(found), 200);
   });
 
   app.openapi(change, async (c) => {
@@ -161,14 +161,14 @@ export function walletRoutes(app: OpenAPIHono<HttpEnv>, services: Services): voi
     const { method, pending } = await services.updatePaymentMethod(callerOf(c, ids.customer_id), {
       ...ids,
       ...(expected_version !== undefined && { expected_version }),
-      change: withoutAbsent({
+      change: omitUndefined({
         expiry_month: expiry_month ?? undefined,
         expiry_year: expiry_year ?? undefined,
         off_session_consent: off_session_consent ?? undefined,
       }),
     });
     c.header('etag', `"${method.changed_seq}"`);
-    return c.json(shown(method), pending ? 202 : 200);
+    return c.json(toCustomerView(method), pending ? 202 : 200);
   });
 
   app.openapi(remove, async (c) => {
@@ -182,6 +182,6 @@ export function walletRoutes(app: OpenAPIHono<HttpEnv>, services: Services): voi
   });
 }
 
-function shown(method: PaymentMethodView): PaymentMethodView {
+function toCustomerView(method: PaymentMethodView): PaymentMethodView {
   return { ...method, status: statusShownToCustomer(method.status) };
 }

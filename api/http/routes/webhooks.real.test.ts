@@ -5,18 +5,18 @@ import { Client, Connection } from '@temporalio/client';
 import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { ChargeAnswer, ChargeOrder } from '../../../domain/ports.ts';
-import { recoveryWorkflowId } from '../../../domain/processes.ts';
+import { recoveryWorkflowId } from '../../../domain/workflow-contracts.ts';
 import type { ChargeResult } from '../../../domain/recovery/messages.ts';
 import { recordVerification } from '../../../graph/index.ts';
 import { adoptGatewayPayment, closeRecovery } from '../../../graph/recovery/index.ts';
-import { testHeader } from '../../../test/graph.ts';
+import { testHeader } from '../../../test/test-graph.ts';
 import type { RigServer } from '../../../test/rig/server.ts';
-import type { Fixture } from '../../../test/stripe.ts';
-import { type Recovery, signature, startWebhooks, type WebhookFixture } from '../../../test/webhooks.ts';
+import type { StripeFixture } from '../../../test/stripe-fixture.ts';
+import { type Recovery, signature, startWebhooks, type WebhookFixture } from '../../../test/webhook-fixture.ts';
 
 let webhooks: WebhookFixture;
 let temporal: RigServer;
-let stripe: Fixture;
+let stripe: StripeFixture;
 
 beforeAll(async () => {
   webhooks = await startWebhooks();
@@ -24,19 +24,19 @@ beforeAll(async () => {
 });
 afterAll(() => webhooks.close());
 beforeEach(() => {
-  webhooks.line.away = false;
+  webhooks.outage.active = false;
 });
 
 /** A customer with one card that follows the script, and an obligation with one claimed attempt on it. */
 const recovery = async (script: object[], options: { named?: boolean } = {}) =>
   webhooks.recovery(await webhooks.cardHolder(script), options);
-const record = (of: Recovery, answer: ChargeAnswer) => webhooks.record(of, answer);
+const record = (claimed: Recovery, answer: ChargeAnswer) => webhooks.record(claimed, answer);
 const post = (text: string, header?: string) => webhooks.post(text, header);
 const delivered = (order: ChargeOrder, count = 1) =>
   webhooks.delivered([order.gateway_customer_ref, 'payment_intent.'], count);
 
 /** Every `chargeResult` in the history of the payment's recovery. */
-async function heard(payment_id: string): Promise<ChargeResult[]> {
+async function chargeResultsOf(payment_id: string): Promise<ChargeResult[]> {
   const signals = await signalsOf(payment_id);
   return signals.flatMap(([name, payload]) => (name === 'chargeResult' ? [payload as ChargeResult] : []));
 }
@@ -59,15 +59,15 @@ async function signalsOf(payment_id: string): Promise<[name: string, payload: un
 
 describe('news of an attempt', () => {
   test('reaches its recovery, which begins with it if none runs', async () => {
-    const of = await recovery([]);
-    const answer = await stripe.charge(of.order);
-    const [delivery] = await delivered(of.order);
+    const claimed = await recovery([]);
+    const answer = await stripe.charge(claimed.order);
+    const [delivery] = await delivered(claimed.order);
     expect(delivery).toMatchObject({ status: 200, answer: { result: 'accepted' } });
-    expect(await heard(of.payment_id)).toEqual([
+    expect(await chargeResultsOf(claimed.payment_id)).toEqual([
       {
         event_id: JSON.parse(delivery?.text ?? '').id,
-        payment_id: of.payment_id,
-        attempt_key: of.order.key,
+        payment_id: claimed.payment_id,
+        attempt_key: claimed.order.key,
         gateway_ref: 'gateway_ref' in answer ? answer.gateway_ref : undefined,
         occurred_at: expect.any(String),
         result: 'approved',
@@ -76,7 +76,7 @@ describe('news of an attempt', () => {
   });
 
   test('reaches it before the answer, with every code', async () => {
-    const of = await recovery([
+    const claimed = await recovery([
       {
         do: 'decline',
         decline_code: 'do_not_honor',
@@ -85,11 +85,11 @@ describe('news of an attempt', () => {
         delay_ms: 20,
       },
     ]);
-    const answer = stripe.charge(of.order);
-    await delivered(of.order);
-    expect(await heard(of.payment_id)).toMatchObject([
+    const answer = stripe.charge(claimed.order);
+    await delivered(claimed.order);
+    expect(await chargeResultsOf(claimed.payment_id)).toMatchObject([
       {
-        attempt_key: of.order.key,
+        attempt_key: claimed.order.key,
         result: 'declined',
         code: 'card_declined',
         decline_code: 'do_not_honor',
@@ -101,66 +101,66 @@ describe('news of an attempt', () => {
   });
 
   test('reaches it instead of the answer', async () => {
-    const of = await recovery([{ do: 'drop_after_capture' }]);
-    expect(await stripe.charge(of.order)).toMatchObject({ result: 'unknown' });
-    await delivered(of.order);
-    expect(await heard(of.payment_id)).toMatchObject([{ result: 'approved', attempt_key: of.order.key }]);
+    const claimed = await recovery([{ do: 'drop_after_capture' }]);
+    expect(await stripe.charge(claimed.order)).toMatchObject({ result: 'unknown' });
+    await delivered(claimed.order);
+    expect(await chargeResultsOf(claimed.payment_id)).toMatchObject([{ result: 'approved', attempt_key: claimed.order.key }]);
   });
 
   test('twice at the same moment is the same news, and later again it is known', async () => {
-    const of = await recovery([{ do: 'approve', webhook: 'twice' }]);
-    await stripe.charge(of.order);
-    const [delivery, twin] = await delivered(of.order, 2);
-    expect(twin?.text).toBe(delivery?.text);
-    const signals = await heard(of.payment_id);
+    const claimed = await recovery([{ do: 'approve', webhook: 'twice' }]);
+    await stripe.charge(claimed.order);
+    const [delivery, duplicate] = await delivered(claimed.order, 2);
+    expect(duplicate?.text).toBe(delivery?.text);
+    const signals = await chargeResultsOf(claimed.payment_id);
     expect(new Set(signals.map(({ event_id }) => event_id)).size).toBe(1);
 
     const text = delivery?.text ?? '';
     const again = await post(text, signature(text));
     expect(await again.json()).toEqual({ result: 'known' });
-    expect(await heard(of.payment_id)).toEqual(signals);
+    expect(await chargeResultsOf(claimed.payment_id)).toEqual(signals);
   });
 
   test('that happens later, by itself, is traced by its method', async () => {
-    const of = await recovery([{ do: 'processing', settle: { after_ms: 1000, outcome: 'succeeded' } }]);
-    const pending = await stripe.charge(of.order);
-    await delivered(of.order);
-    await record(of, pending);
+    const claimed = await recovery([{ do: 'processing', settle: { after_ms: 1000, outcome: 'succeeded' } }]);
+    const pending = await stripe.charge(claimed.order);
+    await delivered(claimed.order);
+    await record(claimed, pending);
     await stripe.sim('/clock', 'POST', { advance_s: 1 });
-    const [, settled] = await delivered(of.order, 2);
+    const [, settled] = await delivered(claimed.order, 2);
     expect(JSON.parse(settled?.text ?? '')).toMatchObject({ request: { idempotency_key: null } });
-    expect(await heard(of.payment_id)).toMatchObject([
-      { result: 'pending', attempt_key: of.order.key },
-      { result: 'approved', attempt_key: of.order.key },
+    expect(await chargeResultsOf(claimed.payment_id)).toMatchObject([
+      { result: 'pending', attempt_key: claimed.order.key },
+      { result: 'approved', attempt_key: claimed.order.key },
     ]);
   });
 
   test('of a payment that does not name the obligation is traced by its reference', async () => {
-    webhooks.line.away = true;
-    const of = await recovery([], { named: false });
-    const answer = await stripe.charge(of.order);
-    const [lost] = await delivered(of.order);
+    webhooks.outage.active = true;
+    const claimed = await recovery([], { named: false });
+    const answer = await stripe.charge(claimed.order);
+    const [lost] = await delivered(claimed.order);
     const gateway_ref = answer.result === 'approved' ? answer.gateway_ref : undefined;
     if (gateway_ref === undefined) throw new Error(JSON.stringify(answer));
-    webhooks.line.away = false;
-    await adoptGatewayPayment(webhooks.graph, testHeader(), { payment_id: of.payment_id, gateway_ref });
+    webhooks.outage.active = false;
+    await adoptGatewayPayment(webhooks.graph, testHeader(), { payment_id: claimed.payment_id, gateway_ref });
     const text = lost?.text ?? '';
     expect(await (await post(text, signature(text))).json()).toEqual({ result: 'accepted' });
-    expect(await heard(of.payment_id)).toMatchObject([{ gateway_ref, attempt_key: of.order.key }]);
+    expect(await chargeResultsOf(claimed.payment_id)).toMatchObject([{ gateway_ref, attempt_key: claimed.order.key }]);
   });
 });
 
 describe('a customer who authenticates', () => {
   /** A charge declined as AUTH; the customer completes the authentication, and the gateway sends this event. */
   async function authenticated(type: string, state: { closed?: true } = {}) {
-    const of = await recovery([
+    const claimed = await recovery([
       { do: 'decline', code: 'authentication_required', decline_code: 'authentication_required' },
     ]);
-    const { payment_id } = of;
-    webhooks.line.away = true;
-    await record(of, await stripe.charge(of.order));
-    const [declined] = await delivered(of.order);
-    webhooks.line.away = false;
+    const { payment_id } = claimed;
+    webhooks.outage.active = true;
+    await record(claimed, await stripe.charge(claimed.order));
+    const [declined] = await delivered(claimed.order);
+    webhooks.outage.active = false;
     await temporal.client.workflow.start('recoverPayment', {
       workflowId: recoveryWorkflowId(payment_id),
       taskQueue: 'not-polled',
@@ -200,45 +200,45 @@ describe('a customer who authenticates', () => {
 
 describe('what the graph has already begins nothing', () => {
   test('an approval, and what happened before it and comes behind it', async () => {
-    webhooks.line.away = true;
-    const of = await recovery([{ do: 'processing', settle: { after_ms: 1000, outcome: 'succeeded' } }]);
-    const answer = await stripe.charge(of.order);
+    webhooks.outage.active = true;
+    const claimed = await recovery([{ do: 'processing', settle: { after_ms: 1000, outcome: 'succeeded' } }]);
+    const answer = await stripe.charge(claimed.order);
     await stripe.sim('/clock', 'POST', { advance_s: 1 });
-    const lost = await delivered(of.order, 2);
+    const lost = await delivered(claimed.order, 2);
     if (answer.result !== 'pending') throw new Error(JSON.stringify(answer));
-    webhooks.line.away = false;
-    await record(of, { ...answer, result: 'approved' });
+    webhooks.outage.active = false;
+    await record(claimed, { ...answer, result: 'approved' });
     for (const { text } of lost.toReversed()) {
       expect(await (await post(text, signature(text))).json()).toEqual({ result: 'known' });
     }
-    expect(await heard(of.payment_id)).toEqual([]);
+    expect(await chargeResultsOf(claimed.payment_id)).toEqual([]);
   });
 
   test('what the charge’s own answer is about to tell, though its news was sooner', async () => {
-    webhooks.line.away = true;
-    const of = await recovery([]);
-    const answer = await stripe.charge(of.order);
-    const [overtaking] = await delivered(of.order);
-    webhooks.line.away = false;
-    const text = overtaking?.text ?? '';
-    const [response] = await Promise.all([post(text, signature(text)), record(of, answer)]);
+    webhooks.outage.active = true;
+    const claimed = await recovery([]);
+    const answer = await stripe.charge(claimed.order);
+    const [early] = await delivered(claimed.order);
+    webhooks.outage.active = false;
+    const text = early?.text ?? '';
+    const [response] = await Promise.all([post(text, signature(text)), record(claimed, answer)]);
     expect(await response.json()).toEqual({ result: 'known' });
-    expect(await heard(of.payment_id)).toEqual([]);
+    expect(await chargeResultsOf(claimed.payment_id)).toEqual([]);
   });
 
   test('a decline; an approval that comes behind it is news all the same', async () => {
-    webhooks.line.away = true;
-    const of = await recovery([{ do: 'decline' }, { do: 'approve' }]);
-    const declined = await stripe.charge(of.order);
+    webhooks.outage.active = true;
+    const claimed = await recovery([{ do: 'decline' }, { do: 'approve' }]);
+    const declined = await stripe.charge(claimed.order);
     if (declined.result !== 'declined' || declined.gateway_ref === undefined) throw new Error('not declined');
-    await stripe.charge({ ...of.order, gateway_ref: declined.gateway_ref, key: `${of.order.key}?` });
-    const lost = await delivered(of.order, 2);
-    webhooks.line.away = false;
-    await record(of, declined);
+    await stripe.charge({ ...claimed.order, gateway_ref: declined.gateway_ref, key: `${claimed.order.key}?` });
+    const lost = await delivered(claimed.order, 2);
+    webhooks.outage.active = false;
+    await record(claimed, declined);
     const answers = [];
     for (const { text } of lost) answers.push(await (await post(text, signature(text))).json());
     expect(answers).toEqual([{ result: 'known' }, { result: 'accepted' }]);
-    expect(await heard(of.payment_id)).toMatchObject([{ result: 'approved' }]);
+    expect(await chargeResultsOf(claimed.payment_id)).toMatchObject([{ result: 'approved' }]);
   });
 
   test('that the payment of a closed obligation was cancelled; of an open one it is news', async () => {
@@ -246,68 +246,68 @@ describe('what the graph has already begins nothing', () => {
       [true, 'known'],
       [false, 'accepted'],
     ] as const) {
-      webhooks.line.away = true;
-      const of = await recovery([{ do: 'decline' }]);
-      const declined = await stripe.charge(of.order);
+      webhooks.outage.active = true;
+      const claimed = await recovery([{ do: 'decline' }]);
+      const declined = await stripe.charge(claimed.order);
       if (declined.result !== 'declined' || declined.gateway_ref === undefined)
         throw new Error('not declined');
-      await record(of, declined);
+      await record(claimed, declined);
       await stripe.gateway.cancelPayment(declined.gateway_ref);
-      const [, cancelled] = await delivered(of.order, 2);
+      const [, cancelled] = await delivered(claimed.order, 2);
       if (closed) {
-        const { payment_id } = of;
+        const { payment_id } = claimed;
         await closeRecovery(webhooks.graph, testHeader(), {
           payment_id,
           outcome: 'exhausted',
           rule: 'window_over',
         });
       }
-      webhooks.line.away = false;
+      webhooks.outage.active = false;
       const text = cancelled?.text ?? '';
       expect(await (await post(text, signature(text))).json()).toEqual({ result });
     }
   });
 
   test('but a success of another payment of the same name is news', async () => {
-    const of = await recovery([]);
-    webhooks.line.away = true;
-    const answer = await stripe.charge(of.order);
-    await record(of, answer);
-    webhooks.line.away = false;
-    await stripe.charge({ ...of.order, key: randomUUID() });
-    const [, other] = await delivered(of.order, 2);
+    const claimed = await recovery([]);
+    webhooks.outage.active = true;
+    const answer = await stripe.charge(claimed.order);
+    await record(claimed, answer);
+    webhooks.outage.active = false;
+    await stripe.charge({ ...claimed.order, key: randomUUID() });
+    const [, other] = await delivered(claimed.order, 2);
     expect(other).toMatchObject({ answer: { result: 'accepted' } });
-    expect(await heard(of.payment_id)).toHaveLength(1);
+    expect(await chargeResultsOf(claimed.payment_id)).toHaveLength(1);
   });
 });
 
 test('news of the obligation’s own payment are its own, also once its customer has another reference', async () => {
-  const of = await recovery([{ do: 'decline' }]);
-  await record(of, await stripe.charge(of.order));
-  const [delivery] = await delivered(of.order);
-  const { customer_id, gateway_customer_ref: instead_of } = of.order;
+  const claimed = await recovery([{ do: 'decline' }]);
+  await record(claimed, await stripe.charge(claimed.order));
+  const [delivery] = await delivered(claimed.order);
+  const { customer_id, gateway_customer_ref: instead_of } = claimed.order;
   await recordVerification(webhooks.graph, testHeader(), {
-    ...{ customer_id, payment_method_id: of.payment_method_id, instead_of },
+    ...{ customer_id, payment_method_id: claimed.payment_method_id, instead_of },
     gateway_customer_ref: `cus_${randomUUID()}`,
     answer: { result: 'refused', reason: 'declined', codes: {} },
   });
   const event = { ...JSON.parse(delivery?.text ?? ''), type: 'payment_intent.succeeded', request: null };
   const text = JSON.stringify({ ...event, id: `evt_${randomUUID()}` });
   expect(await (await post(text, signature(text))).json()).toEqual({ result: 'accepted' });
-  expect(await heard(of.payment_id)).toContainEqual(expect.objectContaining({ result: 'approved' }));
+  expect(await chargeResultsOf(claimed.payment_id)).toContainEqual(expect.objectContaining({ result: 'approved' }));
 });
 
 describe('none of our business', () => {
   test('is a payment of nobody, of another customer under a known name, and an event of another kind', async () => {
-    const nobody = await stripe.given([]);
-    await stripe.charge(nobody);
-    expect(await delivered(nobody)).toMatchObject([{ status: 200, answer: { result: 'ignored' } }]);
+    const unknownOrder = await stripe.createChargeOrder([]);
+    await stripe.charge(unknownOrder);
+    expect(await delivered(unknownOrder)).toMatchObject([{ status: 200, answer: { result: 'ignored' } }]);
 
-    const of = await recovery([]);
-    const stranger = { ...(await stripe.given([])), payment_id: of.payment_id };
-    await stripe.charge(stranger);
-    expect(await delivered(stranger)).toMatchObject([{ status: 200, answer: { result: 'ignored' } }]);
-    expect(await heard(of.payment_id)).toEqual([]);
+    const claimed = await recovery([]);
+    const otherCustomerOrder = { ...(await stripe.createChargeOrder([])), payment_id: claimed.payment_id };
+    await stripe.charge(otherCustomerOrder);
+    expect(await delivered(otherCustomerOrder)).toMatchObject([{ status: 200, answer: { result: 'ignored' } }]);
+    expect(await chargeResultsOf(claimed.payment_id)).toEqual([]);
 
     const attached = webhooks.deliveries.find(({ text }) => text.includes('payment_method.attached'));
     expect(attached).toMatchObject({ status: 200, answer: { result: 'ignored' } });
@@ -316,11 +316,11 @@ describe('none of our business', () => {
 
 describe('who does not prove to be Stripe', () => {
   test('is refused, and nothing is heard of it', async () => {
-    webhooks.line.away = true;
-    const of = await recovery([]);
-    await stripe.charge(of.order);
-    const [{ text } = { text: '' }] = await delivered(of.order);
-    webhooks.line.away = false;
+    webhooks.outage.active = true;
+    const claimed = await recovery([]);
+    await stripe.charge(claimed.order);
+    const [{ text } = { text: '' }] = await delivered(claimed.order);
+    webhooks.outage.active = false;
     const forged = text.replace('"succeeded"', '"processing"');
     for (const response of [
       await post(text),
@@ -332,21 +332,21 @@ describe('who does not prove to be Stripe', () => {
       expect(response.headers.get('content-type')).toBe('application/problem+json');
       expect(await response.json()).toMatchObject({ type: 'urn:persona:error:signature_refused' });
     }
-    expect(await heard(of.payment_id)).toEqual([]);
+    expect(await chargeResultsOf(claimed.payment_id)).toEqual([]);
     expect((await post(text, signature(text))).status).toBe(200);
-    expect(await heard(of.payment_id)).toHaveLength(1);
+    expect(await chargeResultsOf(claimed.payment_id)).toHaveLength(1);
   });
 });
 
 test('while Temporal is away the news is refused and not remembered: it comes again', async () => {
-  webhooks.line.away = true;
-  const of = await recovery([]);
-  await stripe.charge(of.order);
-  const [{ text } = { text: '' }] = await delivered(of.order);
-  webhooks.line.away = false;
+  webhooks.outage.active = true;
+  const claimed = await recovery([]);
+  await stripe.charge(claimed.order);
+  const [{ text } = { text: '' }] = await delivered(claimed.order);
+  webhooks.outage.active = false;
   const connection = Connection.lazy({ address: '127.0.0.1:1', connectTimeout: 500 });
-  const alone = webhooks.appOn(new Client({ connection, namespace: temporal.namespace }));
-  const response = await alone.request('/webhooks/stripe', {
+  const appWithoutTemporal = webhooks.createAppFor(new Client({ connection, namespace: temporal.namespace }));
+  const response = await appWithoutTemporal.request('/webhooks/stripe', {
     method: 'POST',
     body: text,
     headers: { 'stripe-signature': signature(text) },
@@ -354,6 +354,6 @@ test('while Temporal is away the news is refused and not remembered: it comes ag
   expect(response.status).toBe(504);
   expect(await response.json()).toMatchObject({ type: 'urn:persona:error:deadline_exceeded' });
   expect(await (await post(text, signature(text))).json()).toEqual({ result: 'accepted' });
-  expect(await heard(of.payment_id)).toHaveLength(1);
+  expect(await chargeResultsOf(claimed.payment_id)).toHaveLength(1);
   await connection.close();
 });

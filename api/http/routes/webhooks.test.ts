@@ -1,21 +1,21 @@
 import { expect, test } from 'vitest';
 import { PersonaError } from '../../../domain/errors.ts';
-import { fakeServices, quietObservers, unhurried } from '../../fakes.ts';
+import { fakeServices, silentObservers, testAppOptions } from '../../fakes.ts';
 import { createApp } from '../app.ts';
 
 type Webhook = { body: Uint8Array; signature?: string };
 
-function appThat(take: (webhook: Webhook) => 'accepted' | 'known' | 'ignored') {
-  const takeStripeWebhook = async (_: unknown, webhook: Webhook) => ({ result: take(webhook) });
-  return createApp(fakeServices({ takeStripeWebhook }), quietObservers(), unhurried);
+function appWithWebhook(handle: (webhook: Webhook) => 'accepted' | 'known' | 'ignored') {
+  const handleStripeWebhook = async (_: unknown, webhook: Webhook) => ({ result: handle(webhook) });
+  return createApp(fakeServices({ handleStripeWebhook }), silentObservers(), testAppOptions);
 }
 
-const post = (app: ReturnType<typeof appThat>, body: string, headers: Record<string, string> = {}) =>
+const post = (app: ReturnType<typeof appWithWebhook>, body: string, headers: Record<string, string> = {}) =>
   app.request('/webhooks/stripe', { method: 'POST', body, headers });
 
 test('the body goes on byte for byte, with its signature and without an Idempotency-Key', async () => {
   const seen: Webhook[] = [];
-  const app = appThat((webhook) => {
+  const app = appWithWebhook((webhook) => {
     seen.push(webhook);
     return 'accepted';
   });
@@ -32,7 +32,7 @@ test.each([
   ['graph_unavailable', 503],
   ['temporal_unavailable', 503],
 ] as const)('%s is a problem with %i', async (type, status) => {
-  const app = appThat(() => {
+  const app = appWithWebhook(() => {
     throw new PersonaError(type, 'no');
   });
   const response = await post(app, '{}');
@@ -42,13 +42,13 @@ test.each([
 });
 
 test('more than 64 KiB are not read, and nothing but POST is taken', async () => {
-  const app = appThat(() => 'ignored');
+  const app = appWithWebhook(() => 'ignored');
   expect((await post(app, 'x'.repeat(70_000))).status).toBe(413);
   expect((await app.request('/webhooks/stripe')).status).toBe(405);
 });
 
 test('the route is documented', async () => {
-  const response = await appThat(() => 'ignored').request('/openapi.json');
+  const response = await appWithWebhook(() => 'ignored').request('/openapi.json');
   const { paths } = (await response.json()) as { paths: Record<string, { post: { responses: object } }> };
   expect(Object.keys(paths['/webhooks/stripe']?.post.responses ?? {})).toEqual(
     expect.arrayContaining(['200', '400', '413', '503']),

@@ -1,7 +1,7 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Services } from '../../../services/services.ts';
 import { callerOf, type HttpEnv } from '../env.ts';
-import { json, problems } from '../schemas/common.ts';
+import { jsonResponse, errorResponses } from '../schemas/common.ts';
 
 const stripe = createRoute({
   method: 'post',
@@ -18,11 +18,11 @@ const stripe = createRoute({
     },
   },
   responses: {
-    200: json(
+    200: jsonResponse(
       z.object({ result: z.enum(['accepted', 'known', 'ignored']) }).openapi('WebhookTaken'),
       'Handed on, known already, or nothing of Persona',
     ),
-    ...problems(['signature_refused', 'malformed_request', 'payload_too_large', 'temporal_unavailable']),
+    ...errorResponses(['signature_refused', 'malformed_request', 'payload_too_large', 'temporal_unavailable']),
   },
 });
 
@@ -33,6 +33,6 @@ export function webhookRoutes(app: OpenAPIHono<HttpEnv>, services: Services): vo
   app.post(stripe.path, async (c) => {
     const body = new Uint8Array(await c.req.arrayBuffer());
     const signature = c.req.header('stripe-signature');
-    return c.json(await services.takeStripeWebhook(callerOf(c), { body, ...(signature && { signature }) }));
+    return c.json(await services.handleStripeWebhook(callerOf(c), { body, ...(signature && { signature }) }));
   });
 }

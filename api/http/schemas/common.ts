@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { ERRORS, type ErrorType } from '../../../domain/errors.ts';
 import { MAX_PAGE } from '../../../services/pages.ts';
-import { uuid } from './checked.ts';
+import { uuid } from './domain-rules.ts';
 
 const problemSchema = z
   .object({
@@ -17,14 +17,14 @@ const problemSchema = z
   .openapi('Problem');
 
 /** What any route may answer. */
-const EVERYWHERE: readonly ErrorType[] = [
+const COMMON_ERRORS: readonly ErrorType[] = [
   'method_not_allowed',
   'rate_limited',
   'internal',
   'graph_unavailable',
   'deadline_exceeded',
 ];
-const WITH_BODY: readonly ErrorType[] = [
+const BODY_ERRORS: readonly ErrorType[] = [
   'malformed_request',
   'payload_too_large',
   'unsupported_media_type',
@@ -32,8 +32,8 @@ const WITH_BODY: readonly ErrorType[] = [
 ];
 
 /** The documented error answers of a route: its own, and those that every route has. */
-export function problems(own: readonly ErrorType[], options: { body?: boolean } = {}) {
-  const types = [...own, ...(options.body ? WITH_BODY : []), ...EVERYWHERE];
+export function errorResponses(routeErrors: readonly ErrorType[], options: { body?: boolean } = {}) {
+  const types = [...routeErrors, ...(options.body ? BODY_ERRORS : []), ...COMMON_ERRORS];
   const statuses = [...new Set(types.map((type) => ERRORS[type].http))].sort();
   return Object.fromEntries(
     statuses.map((status) => [
@@ -50,11 +50,11 @@ export function problems(own: readonly ErrorType[], options: { body?: boolean } 
 }
 
 /** A JSON answer. */
-export function json<T extends z.ZodType>(schema: T, description: string, headers?: z.ZodObject) {
+export function jsonResponse<T extends z.ZodType>(schema: T, description: string, headers?: z.ZodObject) {
   return { description, content: { 'application/json': { schema } }, ...(headers && { headers }) };
 }
 
-export function listOf<T extends z.ZodType>(item: T, name: string) {
+export function pageSchema<T extends z.ZodType>(item: T, name: string) {
   return z
     .object({
       items: z.array(item),

@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { FRAUD_OUTCOMES, validateFraudOutcome } from '../../../domain/fraud/messages.ts';
-import { checked, optional, time, uuid } from './checked.ts';
+import { withDomainRules, optional, time, uuid } from './domain-rules.ts';
 
 export const fraudOutcomeShape = z.looseObject({
   event_id: z.string().max(128).openapi({ description: 'The same event twice acts once' }),
@@ -18,4 +18,4 @@ export const fraudOutcomeShape = z.looseObject({
   reason: z.string().max(1000).openapi({ description: 'One line; it stands in the log' }),
   occurred_at: time,
 });
-export const fraudOutcome = checked(fraudOutcomeShape, validateFraudOutcome).openapi('FraudOutcome');
+export const fraudOutcome = withDomainRules(fraudOutcomeShape, validateFraudOutcome).openapi('FraudOutcome');

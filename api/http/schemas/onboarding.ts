@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi';
-import { type FormRules, validateOnboarding } from '../../../domain/onboarding.ts';
+import { type FormatRules, validateOnboarding } from '../../../domain/onboarding.ts';
 import { PAYMENT_METHOD_STATUSES, PAYMENT_METHOD_TYPES } from '../../../domain/payment-method.ts';
-import { checked, optional, optionalInteger, time, uuid } from './checked.ts';
+import { withDomainRules, optional, optionalInteger, time, uuid } from './domain-rules.ts';
 
 const text = (max: number, description?: string) => {
   const schema = z.string().max(max);
@@ -81,11 +81,11 @@ export const onboardingShape = z.looseObject({
 });
 
 /** @param forms with the policy's: what they refuse is named together with everything else */
-export function onboardingRequest(forms: FormRules) {
-  return checked(onboardingShape, (input) => validateOnboarding(input, forms)).openapi('OnboardingRequest');
+export function onboardingRequest(forms: FormatRules) {
+  return withDomainRules(onboardingShape, (input) => validateOnboarding(input, forms)).openapi('OnboardingRequest');
 }
 
-export const onboardingAnswer = z
+export const onboardingResult = z
   .object({
     customer_id: uuid,
     created: z.boolean().openapi({ description: 'false: the customer was known' }),

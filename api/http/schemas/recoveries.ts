@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { NETWORKS } from '../../../domain/payment-method.ts';
 import { validatePaymentFailed, validatePaymentSettled } from '../../../domain/recovery/payment-failed.ts';
-import { checked, integer, optional, time, uuid } from './checked.ts';
+import { withDomainRules, integer, optional, time, uuid } from './domain-rules.ts';
 
 export const paymentId = z
   .string()
@@ -39,7 +39,7 @@ export const paymentFailedShape = z.looseObject({
     description: 'What was bought; shown to the customer',
   }),
 });
-export const paymentFailed = checked(paymentFailedShape, validatePaymentFailed).openapi('PaymentFailed');
+export const paymentFailed = withDomainRules(paymentFailedShape, validatePaymentFailed).openapi('PaymentFailed');
 
 export const paymentSettledShape = z.looseObject({
   event_id: z.string().max(128).openapi({ description: 'The same event twice acts once' }),
@@ -50,9 +50,9 @@ export const paymentSettledShape = z.looseObject({
     z.string().max(128).openapi({ description: 'The payment at the gateway that it was settled by' }),
   ),
 });
-export const paymentSettled = checked(paymentSettledShape, validatePaymentSettled).openapi('PaymentSettled');
+export const paymentSettled = withDomainRules(paymentSettledShape, validatePaymentSettled).openapi('PaymentSettled');
 
-export const accepted = z
+export const acceptedResponse = z
   .object({ workflow_id: z.string().openapi({ example: 'recovery:invoice-2026-04-0017' }) })
   .openapi('Accepted');
 

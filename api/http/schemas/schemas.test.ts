@@ -3,7 +3,7 @@
 import type { z } from '@hono/zod-openapi';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { formRules } from '../../../domain/onboarding-forms.ts';
+import { formatRules } from '../../../domain/onboarding-formats.ts';
 import { fraudOutcome, fraudOutcomeShape } from './fraud.ts';
 import { methodChange, methodChangeShape, newPaymentMethod, newPaymentMethodShape } from './wallet.ts';
 import { onboardingRequest, onboardingShape } from './onboarding.ts';
@@ -53,7 +53,7 @@ const method = { type: 'card', token: 'pm_1', device_id: ID, off_session_consent
 const change = { expiry_month: 12, expiry_year: 2031, off_session_consent: false };
 
 /** No text of zod's: `Invalid input: expected string, received number`, `Too big: …`. */
-const FOREIGN_WORDS = /invalid|expected|received|too (big|small)/i;
+const ZOD_WORDING = /invalid|expected|received|too (big|small)/i;
 const anything = fc.oneof(
   fc.constantFrom<unknown>(null, '', true, 0, -1, 1.5, 13, 1999, 2101, [], {}, ['a'], [null], { type: 1 }),
   fc.string({ maxLength: 6 }),
@@ -61,7 +61,7 @@ const anything = fc.oneof(
 );
 
 test.each([
-  ['an onboarding', onboarding, onboardingShape, onboardingRequest(formRules())],
+  ['an onboarding', onboarding, onboardingShape, onboardingRequest(formatRules())],
   ['a reported failure', failure, paymentFailedShape, paymentFailed],
   ['a change of a method', change, methodChangeShape, methodChange],
   ['a settlement', settled, paymentSettledShape, paymentSettled],
@@ -69,36 +69,36 @@ test.each([
   ['a new payment method', method, newPaymentMethodShape, newPaymentMethod],
 ])(
   '%s: the document and the rules agree, in the words of the rules',
-  (_, whole, shape: z.ZodType, body: z.ZodType) => {
-    expect(body.safeParse(whole).error).toBeUndefined();
+  (_, document, shape: z.ZodType, body: z.ZodType) => {
+    expect(body.safeParse(document).error).toBeUndefined();
     fc.assert(
-      fc.property(fc.constantFrom(...placesIn(whole)), anything, (place, value) => {
-        const broken = changed(whole, place, value);
-        const found = body.safeParse(broken).error?.issues ?? [];
-        for (const { message } of found) expect(message).not.toMatch(FOREIGN_WORDS);
-        const refused = shape.safeParse(broken).error?.issues ?? [];
-        const named = found.map(({ path }) => path.join('.'));
+      fc.property(fc.constantFrom(...fieldPathsIn(document)), anything, (fieldPath, value) => {
+        const broken = withValueAt(document, fieldPath, value);
+        const issues = body.safeParse(broken).error?.issues ?? [];
+        for (const { message } of issues) expect(message).not.toMatch(ZOD_WORDING);
+        const shapeIssues = shape.safeParse(broken).error?.issues ?? [];
+        const reportedPaths = issues.map(({ path }) => path.join('.'));
         // An empty text is the same as no field, which JSON Schema cannot say.
         if (value !== '')
-          expect(named).toEqual(expect.arrayContaining(refused.map(({ path }) => path.join('.'))));
+          expect(reportedPaths).toEqual(expect.arrayContaining(shapeIssues.map(({ path }) => path.join('.'))));
       }),
       { numRuns: 1_000 },
     );
   },
 );
 
-type Place = readonly (string | number)[];
+type FieldPath = readonly (string | number)[];
 
 /** The path of every field, at every depth, and of the whole. */
-function placesIn(value: unknown, path: Place = []): Place[] {
+function fieldPathsIn(value: unknown, path: FieldPath = []): FieldPath[] {
   if (typeof value !== 'object' || value === null) return [path];
   const key = (name: string) => (Array.isArray(value) ? Number(name) : name);
-  return [path, ...Object.entries(value).flatMap(([name, part]) => placesIn(part, [...path, key(name)]))];
+  return [path, ...Object.entries(value).flatMap(([name, part]) => fieldPathsIn(part, [...path, key(name)]))];
 }
 
-function changed(whole: unknown, [first, ...rest]: Place, value: unknown): unknown {
+function withValueAt(document: unknown, [first, ...rest]: FieldPath, value: unknown): unknown {
   if (first === undefined) return value;
-  const copy: any = structuredClone(whole);
-  copy[first] = changed(copy[first], rest, value);
+  const copy: any = structuredClone(document);
+  copy[first] = withValueAt(copy[first], rest, value);
   return copy;
 }

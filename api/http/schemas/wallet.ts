@@ -1,9 +1,9 @@
 import { z } from '@hono/zod-openapi';
-import { check } from '../../../domain/checks.ts';
+import { validate } from '../../../domain/validation.ts';
 import { readMethodChange } from '../../../domain/method-change.ts';
 import { TOKEN } from '../../../domain/onboarding-fields.ts';
 import { PAYMENT_METHOD_STATUSES, PAYMENT_METHOD_TYPES } from '../../../domain/payment-method.ts';
-import { checked, optional, optionalInteger, time, uuid } from './checked.ts';
+import { withDomainRules, optional, optionalInteger, time, uuid } from './domain-rules.ts';
 
 export const newPaymentMethodShape = z.looseObject({
   type: z.enum(PAYMENT_METHOD_TYPES),
@@ -16,8 +16,8 @@ export const newPaymentMethodShape = z.looseObject({
     description: 'May it be charged without the customer present? Absent: no',
   }),
 });
-export const newPaymentMethod = checked(newPaymentMethodShape, (input) =>
-  check(input, (fields) => {
+export const newPaymentMethod = withDomainRules(newPaymentMethodShape, (input) =>
+  validate(input, (fields) => {
     fields.requiredOneOf('type', PAYMENT_METHOD_TYPES);
     fields.requiredText('token', TOKEN);
     fields.uuid('device_id');
@@ -32,7 +32,7 @@ export const methodChangeShape = z.looseObject({
     description: 'May it be charged without the customer present?',
   }),
 });
-export const methodChange = checked(methodChangeShape, readMethodChange).openapi('PaymentMethodChange');
+export const methodChange = withDomainRules(methodChangeShape, readMethodChange).openapi('PaymentMethodChange');
 
 export const paymentMethod = z
   .object({

@@ -22,7 +22,7 @@ export interface ChimeraSimulator {
 }
 
 interface State {
-  away: boolean;
+  unavailable: boolean;
   /** Every call waits this long before it is answered. */
   slowMs: number;
   calls: { at: string; rpc: string; request: unknown }[];
@@ -35,9 +35,9 @@ interface State {
 export async function startChimeraSimulator(
   options: { port?: number; controlPort?: number } = {},
 ): Promise<ChimeraSimulator> {
-  const state: State = { away: false, slowMs: 0, calls: [] };
+  const state: State = { unavailable: false, slowMs: 0, calls: [] };
   const server = new Server();
-  server.addService(ChimeraAgentService, agent(state) as ChimeraAgentServer & UntypedServiceImplementation);
+  server.addService(ChimeraAgentService, chimeraService(state) as ChimeraAgentServer & UntypedServiceImplementation);
   const port = await bind(server, options.port ?? 0);
   const control = await listen(controlRoutes(state).fetch, options.controlPort);
   return {
@@ -50,38 +50,38 @@ export async function startChimeraSimulator(
   };
 }
 
-function agent(state: State): ChimeraAgentServer {
-  const answer =
+function chimeraService(state: State): ChimeraAgentServer {
+  const handler =
     <Request, Reply>(rpc: string, reply: (request: Request) => Reply): handleUnaryCall<Request, Reply> =>
     (call, done) => {
-      if (state.away) return done(awayError());
+      if (state.unavailable) return done(unavailableError());
       state.calls.push({ at: new Date().toISOString(), rpc, request: call.request });
       setTimeout(() => done(null, reply(call.request)), state.slowMs);
     };
   return {
-    initiateBehavioralProfile: answer('InitiateBehavioralProfile', ({ customer_id }) => ({
+    initiateBehavioralProfile: handler('InitiateBehavioralProfile', ({ customer_id }) => ({
       baseline_data_ref: `chimera:profile:${customer_id}`,
     })),
-    notifyTrustedDevice: answer('NotifyTrustedDevice', () => ({})),
-    reportSuspectedFraud: answer('ReportSuspectedFraud', () => ({})),
+    notifyTrustedDevice: handler('NotifyTrustedDevice', () => ({})),
+    reportSuspectedFraud: handler('ReportSuspectedFraud', () => ({})),
   };
 }
 
-function awayError(): Partial<ServiceError> {
+function unavailableError(): Partial<ServiceError> {
   return { code: status.UNAVAILABLE, details: 'this Chimera is told to be away' };
 }
 
 function controlRoutes(state: State): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>();
   app.on(['PUT', 'POST'], '/_sim/mode', async (c) => {
-    const asked = readMode(await c.req.text(), ['ok', 'away', 'slow_ms']);
-    const slowMs = asked?.mode === 'slow_ms' ? asked.value : 0;
-    if (asked === undefined || typeof slowMs !== 'number' || !(slowMs >= 0)) {
+    const requested = readMode(await c.req.text(), ['ok', 'away', 'slow_ms']);
+    const slowMs = requested?.mode === 'slow_ms' ? requested.value : 0;
+    if (requested === undefined || typeof slowMs !== 'number' || !(slowMs >= 0)) {
       return c.json({ error: "mode: must be 'ok' or 'away', or slow_ms a number of milliseconds" }, 400);
     }
-    state.away = asked.mode === 'away';
+    state.unavailable = requested.mode === 'away';
     state.slowMs = slowMs;
-    return c.json({ mode: asked.mode, ...(asked.mode === 'slow_ms' && { slow_ms: slowMs }) });
+    return c.json({ mode: requested.mode, ...(requested.mode === 'slow_ms' && { slow_ms: slowMs }) });
   });
   app.get('/_sim/calls', (c) => c.json({ data: state.calls }));
   return app;
@@ -89,8 +89,8 @@ function controlRoutes(state: State): Hono<HttpEnv> {
 
 function bind(server: Server, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
-    server.bindAsync(`127.0.0.1:${port}`, ServerCredentials.createInsecure(), (error, taken) =>
-      error === null ? resolve(taken) : reject(error),
+    server.bindAsync(`127.0.0.1:${port}`, ServerCredentials.createInsecure(), (error, boundPort) =>
+      error === null ? resolve(boundPort) : reject(error),
     );
   });
 }

@@ -1,15 +1,15 @@
 /** One request to charge a payment method: its step of the script, what that does to the payment, and the answer. */
 
-import { authenticationDecline, declineOf, refusal } from './declines.ts';
-import { ConnectionCut, GatewayError } from './errors.ts';
-import { type Answer, type Call, causeOf } from './gateway.ts';
-import { type ChargeOf, markDeclined, markSucceeded, newCharge } from './ledger.ts';
+import { authenticationDecline, declineOf, declineError } from './declines.ts';
+import { ConnectionDropped, GatewayError } from './errors.ts';
+import { type ApiResponse, type Call, causeOf } from './gateway.ts';
+import { type ChargeTarget, markDeclined, markSucceeded, newCharge } from './ledger.ts';
 import { intentObject } from './objects.ts';
 import { settleLater } from './settlement.ts';
 import type { Step } from './steps.ts';
 import type { Charge, Decline } from './store.ts';
 
-export interface ChargeRequest extends ChargeOf {
+export interface ChargeRequest extends ChargeTarget {
   call: Call;
   /** An authentication that the customer is not there for is a decline. */
   failsOnAction: boolean;
@@ -18,41 +18,41 @@ export interface ChargeRequest extends ChargeOf {
 }
 
 /** Charges once, by the method's next step. @throws GatewayError, ConnectionCut */
-export async function charge(request: ChargeRequest): Promise<Answer> {
+export async function charge(request: ChargeRequest): Promise<ApiResponse> {
   const { call, method, intent } = request;
   const { gateway } = call;
   const store = gateway.store;
-  const step = method.script.shift() ?? method.always;
+  const step = method.script.shift() ?? method.defaultStep;
 
   await beforeCapture(request, step);
   // A reset while this stood still: the world that it belonged to is gone.
-  if (gateway.store !== store) throw new ConnectionCut();
+  if (gateway.store !== store) throw new ConnectionDropped();
   request.begin();
-  const { made, event } = capture(request, step);
+  const { createdCharge, event } = capture(request, step);
   gateway.save();
 
-  const answer = intentObject(intent);
-  const afterwards = await gateway.webhooks.emit(event, answer, causeOf(call), step.webhook);
-  if (made?.decline) throw refusal(made.decline, method, made, afterwards);
+  const responseBody = intentObject(intent);
+  const afterwards = await gateway.webhooks.emit(event, responseBody, causeOf(call), step.webhook);
+  if (createdCharge?.decline) throw declineError(createdCharge.decline, method, createdCharge, afterwards);
   if (step.do === 'hold_after_capture') await hold(request, step);
   return {
     status: 200,
-    body: answer,
+    body: responseBody,
     ...(afterwards && { afterwards }),
-    cut: step.do === 'drop_after_capture',
+    dropConnection: step.do === 'drop_after_capture',
   };
 }
 
 async function beforeCapture(request: ChargeRequest, step: Step): Promise<void> {
   if (step.delay_ms !== undefined) await new Promise((resolve) => setTimeout(resolve, step.delay_ms));
-  if (step.do === 'drop_before_capture') throw new ConnectionCut();
+  if (step.do === 'drop_before_capture') throw new ConnectionDropped();
   if (step.do === 'hold_before_capture') await hold(request, step);
   if (step.do === 'error_500') {
     throw new GatewayError(500, { type: 'api_error', message: 'An unknown error occurred' });
   }
 }
 
-function hold({ call, intent, chargedAs }: ChargeRequest, step: Step): Promise<void> {
+function hold({ call, intent, requestedMethodId }: ChargeRequest, step: Step): Promise<void> {
   // Whoever kills the simulator now finds this step taken.
   call.gateway.save();
   // A payment that is only being created cannot be seen before the gateway acts.
@@ -60,37 +60,37 @@ function hold({ call, intent, chargedAs }: ChargeRequest, step: Step): Promise<v
   return call.gateway.holds.wait({
     step: step.do,
     idempotency_key: call.key?.key ?? null,
-    payment_method: chargedAs,
+    payment_method: requestedMethodId,
     ...(visible && { payment_intent: intent.id }),
   });
 }
 
-function capture(request: ChargeRequest, step: Step): { made?: Charge; event: string } {
+function capture(request: ChargeRequest, step: Step): { createdCharge?: Charge; event: string } {
   const { call, intent, method } = request;
   // A hold that says why declines at its release.
   const isHeldDecline = step.do === 'hold_before_capture' && step.decline_code !== undefined;
-  if (step.do === 'decline' || isHeldDecline) return declined(request, declineOf(step));
+  if (step.do === 'decline' || isHeldDecline) return declineCharge(request, declineOf(step));
   if (step.do === 'requires_action') {
     settleLater(call.gateway, request, step);
-    if (request.failsOnAction) return declined(request, authenticationDecline(step));
+    if (request.failsOnAction) return declineCharge(request, authenticationDecline(step));
     intent.payment_method = method.id;
     intent.status = 'requires_action';
     return { event: 'payment_intent.requires_action' };
   }
   if (step.do === 'processing') {
-    const made = newCharge(call.gateway, request, call.key, 'pending');
+    const createdCharge = newCharge(call.gateway, request, call.key, 'pending');
     intent.status = 'processing';
-    settleLater(call.gateway, request, step, made);
-    return { made, event: 'payment_intent.processing' };
+    settleLater(call.gateway, request, step, createdCharge);
+    return { createdCharge, event: 'payment_intent.processing' };
   }
-  const made = newCharge(call.gateway, request, call.key, 'succeeded');
-  markSucceeded(made);
-  return { made, event: 'payment_intent.succeeded' };
+  const createdCharge = newCharge(call.gateway, request, call.key, 'succeeded');
+  markSucceeded(createdCharge);
+  return { createdCharge, event: 'payment_intent.succeeded' };
 }
 
-function declined(request: ChargeRequest, decline: Decline): { made: Charge; event: string } {
+function declineCharge(request: ChargeRequest, decline: Decline): { createdCharge: Charge; event: string } {
   const { call } = request;
-  const made = newCharge(call.gateway, request, call.key, 'failed');
-  markDeclined(made, decline);
-  return { made, event: 'payment_intent.payment_failed' };
+  const createdCharge = newCharge(call.gateway, request, call.key, 'failed');
+  markDeclined(createdCharge, decline);
+  return { createdCharge, event: 'payment_intent.payment_failed' };
 }

@@ -1,10 +1,10 @@
 /** `/v1/checkout/sessions`, as far as a session owns a payment; and `PUT /_sim/payment_intents/{id}`, which gives it one. */
 
-import { GatewayError, noSuch } from './errors.ts';
-import { type Answer, type Call, causeOf, type Gateway, ok } from './gateway.ts';
+import { GatewayError, resourceMissing } from './errors.ts';
+import { type ApiResponse, type Call, causeOf, type Gateway, ok } from './gateway.ts';
 import { listObject } from './lists.ts';
 import { intentObject } from './objects.ts';
-import { onlyKnown, optionalText } from './parameters.ts';
+import { assertKnownParameters, optionalText } from './parameters.ts';
 import { ScriptError } from './steps.ts';
 import { type CheckoutSession, newId, type PaymentIntent } from './store.ts';
 
@@ -32,8 +32,8 @@ export function changeIntent(gateway: Gateway, id: string, input: unknown): obje
   return intentObject(intent);
 }
 
-export function listSessions({ gateway, body }: Call): Answer {
-  onlyKnown(body, ['payment_intent', 'limit', 'starting_after']);
+export function listSessions({ gateway, body }: Call): ApiResponse {
+  assertKnownParameters(body, ['payment_intent', 'limit', 'starting_after']);
   const payment = optionalText(body, 'payment_intent');
   const sessions = [...gateway.store.sessions.values()].filter(
     ({ intent }) => payment === undefined || intent.id === payment,
@@ -41,10 +41,10 @@ export function listSessions({ gateway, body }: Call): Answer {
   return ok(listObject(sessions, body, '/v1/checkout/sessions', sessionObject));
 }
 
-export async function expireSession(call: Call): Promise<Answer> {
+export async function expireSession(call: Call): Promise<ApiResponse> {
   const { gateway, id } = call;
   const session = gateway.store.sessions.get(id);
-  if (session === undefined) throw noSuch('checkout.session', id, 'session', 404);
+  if (session === undefined) throw resourceMissing('checkout.session', id, 'session', 404);
   const { status } = sessionObject(session);
   if (status !== 'open') {
     const message = `Only Checkout Sessions with a status in ["open"] can be expired. This Checkout Session has a status of \`${status}\`.`;
@@ -63,7 +63,7 @@ export async function expireSession(call: Call): Promise<Answer> {
 }
 
 /** Neither confirmed nor cancelled by anybody but its session. @throws GatewayError */
-export function assertNotOfSession(gateway: Gateway, intent: PaymentIntent): void {
+export function assertNotOwnedByCheckout(gateway: Gateway, intent: PaymentIntent): void {
   if (![...gateway.store.sessions.values()].some((session) => session.intent === intent)) return;
   const message = 'You cannot perform this action on PaymentIntents created by Checkout.';
   throw new GatewayError(400, { type: 'invalid_request_error', message });

@@ -1,9 +1,9 @@
 /** `/_sim`: the script that tests give the simulator, and what it has seen. */
 
 import { Hono } from 'hono';
-import { announceMethod, captureInPart, detachSilently, failRefund, refuseRefunds } from './by-itself.ts';
+import { announceMethodChange, capturePartially, detachSilently, failRefund, refuseRefunds } from './control-actions.ts';
 import { changeIntent } from './checkout.ts';
-import { changeDispute, openDispute, warnOfFraud } from './disputes.ts';
+import { changeDispute, openDispute, issueFraudWarning } from './disputes.ts';
 import type { Gateway } from './gateway.ts';
 import { changeMandate, readMandate } from './mandates.ts';
 import { readMethodScript } from './method-script.ts';
@@ -22,7 +22,7 @@ export function controlRoutes(gateway: Gateway): Hono {
     gateway.save();
     // As where the event is lost on its way.
     const isLost = c.req.query('announced') === 'false';
-    if (before !== undefined && !isLost) announceMethod(gateway, before, method);
+    if (before !== undefined && !isLost) announceMethodChange(gateway, before, method);
     return c.json(methodObject(method));
   });
 
@@ -46,7 +46,7 @@ export function controlRoutes(gateway: Gateway): Hono {
   });
 
   app.post('/charges/:id/capture', async (c) => {
-    return c.json(captureInPart(gateway, c.req.param('id'), await jsonBody(c.req.raw)));
+    return c.json(capturePartially(gateway, c.req.param('id'), await jsonBody(c.req.raw)));
   });
 
   app.post('/charges/:id/dispute', async (c) => {
@@ -58,7 +58,7 @@ export function controlRoutes(gateway: Gateway): Hono {
   });
 
   app.post('/charges/:id/fraud_warning', async (c) => {
-    return c.json(warnOfFraud(gateway, c.req.param('id'), await jsonBody(c.req.raw)));
+    return c.json(issueFraudWarning(gateway, c.req.param('id'), await jsonBody(c.req.raw)));
   });
 
   app.put('/rate_limit', async (c) => {
@@ -68,7 +68,7 @@ export function controlRoutes(gateway: Gateway): Hono {
   app.put('/webhooks', async (c) => {
     const { lost } = ((await jsonBody(c.req.raw)) ?? {}) as { lost?: unknown };
     if (typeof lost !== 'boolean') throw new ScriptError('lost: must be true or false');
-    gateway.webhooks.lose(lost);
+    gateway.webhooks.setLost(lost);
     return c.json({ lost });
   });
 
@@ -129,7 +129,7 @@ function ledgerEntry(charge: Charge) {
     payment_id: charge.intent.metadata.payment_id ?? null,
     idempotency_key: charge.key?.key ?? null,
     customer: charge.intent.customer,
-    payment_method: charge.chargedAs,
+    payment_method: charge.requestedMethodId,
     amount: charge.amount,
     currency: charge.currency,
     status: ledgerStatus(charge),

@@ -1,14 +1,14 @@
 /** `/v1/customers` */
 
-import { noSuch } from './errors.ts';
-import { type Answer, type Call, type Gateway, ok } from './gateway.ts';
+import { resourceMissing } from './errors.ts';
+import { type ApiResponse, type Call, type Gateway, ok } from './gateway.ts';
 import { listObject } from './lists.ts';
 import { customerObject } from './objects.ts';
-import { metadata, onlyKnown, optionalText } from './parameters.ts';
+import { metadata, assertKnownParameters, optionalText } from './parameters.ts';
 import { type Customer, newId } from './store.ts';
 
-export function createCustomer({ gateway, body }: Call): Answer {
-  onlyKnown(body, ['email', 'name', 'description', 'metadata']);
+export function createCustomer({ gateway, body }: Call): ApiResponse {
+  assertKnownParameters(body, ['email', 'name', 'description', 'metadata']);
   const customer: Customer = {
     id: newId('cus'),
     email: optionalText(body, 'email') ?? null,
@@ -21,11 +21,11 @@ export function createCustomer({ gateway, body }: Call): Answer {
   return ok(customerObject(customer));
 }
 
-export function getCustomer({ gateway, id }: Call): Answer {
+export function getCustomer({ gateway, id }: Call): ApiResponse {
   return ok(customerObject(customerById(gateway, id, 'id', 404)));
 }
 
-export function listCustomers({ gateway, body }: Call): Answer {
+export function listCustomers({ gateway, body }: Call): ApiResponse {
   const email = optionalText(body, 'email');
   const customers = [...gateway.store.customers.values()].filter(
     (customer) => email === undefined || customer.email === email,
@@ -35,6 +35,6 @@ export function listCustomers({ gateway, body }: Call): Answer {
 
 export function customerById(gateway: Gateway, id: string, param: string, status: 400 | 404): Customer {
   const customer = gateway.store.customers.get(id);
-  if (customer === undefined) throw noSuch('customer', id, param, status);
+  if (customer === undefined) throw resourceMissing('customer', id, param, status);
   return customer;
 }

@@ -2,7 +2,7 @@
 
 import { type ErrorBody, GatewayError } from './errors.ts';
 import { intentObject, methodObject } from './objects.ts';
-import type { DeclineCodesOfStep } from './steps.ts';
+import type { StepDeclineCodes } from './steps.ts';
 import type { Charge, Decline, PaymentMethod } from './store.ts';
 
 const MESSAGES: Record<string, string> = {
@@ -14,11 +14,11 @@ const MESSAGES: Record<string, string> = {
 };
 
 /** The decline that a step or test method asks for; without codes it is Stripe's generic one. */
-export function declineOf(asked: DeclineCodesOfStep): Decline {
-  const { code, decline_code, advice_code, network_decline_code, network_advice_code } = asked;
+export function declineOf(requested: StepDeclineCodes): Decline {
+  const { code, decline_code, advice_code, network_decline_code, network_advice_code } = requested;
   // Some of Stripe's declines come in `code` alone (`expired_card`, `incorrect_cvc`, `processing_error`).
-  const alone = decline_code === undefined && code !== undefined && code !== 'card_declined';
-  const names = alone
+  const isCodeOnly = decline_code === undefined && code !== undefined && code !== 'card_declined';
+  const names = isCodeOnly
     ? { code }
     : { code: code ?? 'card_declined', decline_code: decline_code ?? 'generic_decline' };
   const message = MESSAGES[decline_code ?? ''] ?? MESSAGES[names.code] ?? 'Your card was declined.';
@@ -31,13 +31,13 @@ export function declineOf(asked: DeclineCodesOfStep): Decline {
   };
 }
 
-export function authenticationDecline(asked: DeclineCodesOfStep): Decline {
+export function authenticationDecline(requested: StepDeclineCodes): Decline {
   const code = 'authentication_required';
-  return declineOf({ ...asked, code, decline_code: code });
+  return declineOf({ ...requested, code, decline_code: code });
 }
 
 /** 402. With a charge it also carries the payment as it stands now. */
-export function refusal(
+export function declineError(
   decline: Decline,
   method: PaymentMethod,
   charge?: Charge,

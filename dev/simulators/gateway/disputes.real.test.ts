@@ -1,22 +1,22 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Fixture, startFixture, until } from './testing.ts';
+import { type SimulatorFixture, startSimulatorFixture, until } from './simulator-fixture.ts';
 
-let gateway: Fixture;
+let gateway: SimulatorFixture;
 
 beforeAll(async () => {
-  gateway = await startFixture();
+  gateway = await startSimulatorFixture();
 });
 afterAll(() => gateway.close());
 
 /** A charge that has succeeded. */
-async function paid() {
-  const of = await gateway.given([]);
-  const { id: intent, latest_charge: charge } = (await gateway.create(of)).body;
-  return { ...of, intent, charge };
+async function createSucceededCharge() {
+  const payer = await gateway.createPayer([]);
+  const { id: intent, latest_charge: charge } = (await gateway.createPayment(payer)).body;
+  return { ...payer, intent, charge };
 }
 
 /** The events of one object, in the order in which they came. */
-const announced = (id: string, count: number) =>
+const waitForEventTypes = (id: string, count: number) =>
   until(() => {
     const types = gateway.deliveries
       .filter(({ event }) => event.data.object.id === id)
@@ -25,10 +25,10 @@ const announced = (id: string, count: number) =>
   });
 
 test('a dispute is announced, read and listed, and closed', async () => {
-  const { charge, intent } = await paid();
+  const { charge, intent } = await createSucceededCharge();
   expect((await gateway.get(`/v1/charges/${charge}`)).body).toMatchObject({ disputed: false });
   const dispute = (await gateway.sim('POST', `/charges/${charge}/dispute`, { reason: 'fraudulent' })).body;
-  expect(await announced(dispute.id, 1)).toEqual(['charge.dispute.created']);
+  expect(await waitForEventTypes(dispute.id, 1)).toEqual(['charge.dispute.created']);
   expect((await gateway.get(`/v1/charges/${charge}`)).body).toMatchObject({ disputed: true });
 
   const read = (await gateway.get(`/v1/disputes/${dispute.id}?expand[]=charge`)).body;
@@ -47,9 +47,9 @@ test('a dispute is announced, read and listed, and closed', async () => {
   const refused = await gateway.post('/v1/refunds', { charge });
   expect(refused).toMatchObject({ status: 400, body: { error: { code: 'charge_disputed' } } });
   await gateway.sim('PUT', `/disputes/${dispute.id}`, { status: 'under_review' });
-  await announced(dispute.id, 2);
+  await waitForEventTypes(dispute.id, 2);
   await gateway.sim('PUT', `/disputes/${dispute.id}`, { status: 'won' });
-  expect(await announced(dispute.id, 3)).toEqual([
+  expect(await waitForEventTypes(dispute.id, 3)).toEqual([
     'charge.dispute.created',
     'charge.dispute.updated',
     'charge.dispute.closed',
@@ -58,10 +58,10 @@ test('a dispute is announced, read and listed, and closed', async () => {
 });
 
 test('an early fraud warning is announced, read and listed', async () => {
-  const { charge, intent } = await paid();
+  const { charge, intent } = await createSucceededCharge();
   const fraud_type = 'made_with_stolen_card';
   const warning = (await gateway.sim('POST', `/charges/${charge}/fraud_warning`, { fraud_type })).body;
-  expect(await announced(warning.id, 1)).toEqual(['radar.early_fraud_warning.created']);
+  expect(await waitForEventTypes(warning.id, 1)).toEqual(['radar.early_fraud_warning.created']);
   const path = '/v1/radar/early_fraud_warnings';
   const shape = { object: 'radar.early_fraud_warning', actionable: true, charge, fraud_type };
   expect((await gateway.get(`${path}/${warning.id}`)).body).toMatchObject(shape);
@@ -70,7 +70,7 @@ test('an early fraud warning is announced, read and listed', async () => {
 });
 
 test('a payment that is captured in part has received that part, and no more of it can be refunded', async () => {
-  const { charge, intent } = await paid();
+  const { charge, intent } = await createSucceededCharge();
   await gateway.sim('POST', `/charges/${charge}/capture`, { amount: 1000 });
   expect((await gateway.get(`/v1/payment_intents/${intent}`)).body).toMatchObject({
     amount: 1250,
@@ -92,6 +92,6 @@ test.each([
 });
 
 test('a dispute of an unknown status is refused', async () => {
-  const { charge } = await paid();
+  const { charge } = await createSucceededCharge();
   expect((await gateway.sim('POST', `/charges/${charge}/dispute`, { status: 'odd' })).status).toBe(400);
 });

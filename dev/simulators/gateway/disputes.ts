@@ -1,7 +1,7 @@
 /** `/v1/disputes` and `/v1/radar/early_fraud_warnings`, and the controls by which cardholders and banks raise them. */
 
-import { noSuch } from './errors.ts';
-import { type Answer, type Call, type Gateway, ok } from './gateway.ts';
+import { resourceMissing } from './errors.ts';
+import { type ApiResponse, type Call, type Gateway, ok } from './gateway.ts';
 import { listObject } from './lists.ts';
 import { disputeObject, fraudWarningObject } from './objects.ts';
 import { optionalText } from './parameters.ts';
@@ -11,25 +11,25 @@ import { type Charge, DISPUTE_STATUSES, type Dispute, type DisputeStatus, newId 
 /** From here on nothing changes any more. */
 const CLOSED: readonly DisputeStatus[] = ['won', 'lost', 'warning_closed', 'prevented'];
 
-export function getDispute({ gateway, id }: Call): Answer {
+export function getDispute({ gateway, id }: Call): ApiResponse {
   const dispute = gateway.store.disputes.get(id);
-  if (dispute === undefined) throw noSuch('dispute', id, 'dispute', 404);
+  if (dispute === undefined) throw resourceMissing('dispute', id, 'dispute', 404);
   return ok(disputeObject(dispute));
 }
 
-export function listDisputes({ gateway, body }: Call): Answer {
-  const disputes = [...gateway.store.disputes.values()].filter(ofAskedCharge(body));
+export function listDisputes({ gateway, body }: Call): ApiResponse {
+  const disputes = [...gateway.store.disputes.values()].filter(chargeFilter(body));
   return ok(listObject(disputes, body, '/v1/disputes', disputeObject));
 }
 
-export function getFraudWarning({ gateway, id }: Call): Answer {
+export function getFraudWarning({ gateway, id }: Call): ApiResponse {
   const warning = gateway.store.fraudWarnings.get(id);
-  if (warning === undefined) throw noSuch('early_fraud_warning', id, 'early_fraud_warning', 404);
+  if (warning === undefined) throw resourceMissing('early_fraud_warning', id, 'early_fraud_warning', 404);
   return ok(fraudWarningObject(warning));
 }
 
-export function listFraudWarnings({ gateway, body }: Call): Answer {
-  const warnings = [...gateway.store.fraudWarnings.values()].filter(ofAskedCharge(body));
+export function listFraudWarnings({ gateway, body }: Call): ApiResponse {
+  const warnings = [...gateway.store.fraudWarnings.values()].filter(chargeFilter(body));
   return ok(listObject(warnings, body, '/v1/radar/early_fraud_warnings', fraudWarningObject));
 }
 
@@ -46,23 +46,23 @@ export function isChargedBack(gateway: Gateway, charge: Charge): boolean {
  * @throws ScriptError
  */
 export function openDispute(gateway: Gateway, chargeId: string, input: unknown): object {
-  const charge = succeeded(gateway, chargeId);
-  const given: Record<string, unknown> = {
+  const charge = succeededCharge(gateway, chargeId);
+  const fields: Record<string, unknown> = {
     reason: 'general',
     status: 'needs_response',
     amount: charge.amount_captured,
     ...(input as object | null),
   };
-  const { reason, amount } = given;
+  const { reason, amount } = fields;
   if (typeof reason !== 'string') throw new ScriptError('reason: must be a text');
   if (typeof amount !== 'number' || !(amount >= 1 && amount <= charge.amount)) {
     throw new ScriptError(`amount: must be an integer from 1 to ${charge.amount}`);
   }
   const created = gateway.clock.seconds();
-  const dispute: Dispute = { id: newId('du'), charge, amount, reason, status: statusOf(given), created };
+  const dispute: Dispute = { id: newId('du'), charge, amount, reason, status: statusOf(fields), created };
   gateway.store.disputes.set(dispute.id, dispute);
   charge.disputed = true;
-  return announced(gateway, 'charge.dispute.created', dispute);
+  return saveAndAnnounce(gateway, 'charge.dispute.created', dispute);
 }
 
 /**
@@ -74,15 +74,15 @@ export function changeDispute(gateway: Gateway, id: string, input: unknown): obj
   if (dispute === undefined) throw new ScriptError(`there is no dispute '${id}'`);
   dispute.status = statusOf((input ?? {}) as Record<string, unknown>);
   const event = CLOSED.includes(dispute.status) ? 'charge.dispute.closed' : 'charge.dispute.updated';
-  return announced(gateway, event, dispute);
+  return saveAndAnnounce(gateway, event, dispute);
 }
 
 /**
  * `{fraud_type?}`, by default `misc`.
  * @throws ScriptError
  */
-export function warnOfFraud(gateway: Gateway, chargeId: string, input: unknown): object {
-  const charge = succeeded(gateway, chargeId);
+export function issueFraudWarning(gateway: Gateway, chargeId: string, input: unknown): object {
+  const charge = succeededCharge(gateway, chargeId);
   const { fraud_type = 'misc' } = (input ?? {}) as { fraud_type?: unknown };
   if (typeof fraud_type !== 'string') throw new ScriptError('fraud_type: must be a text');
   const warning = { id: newId('issfr'), charge, fraud_type, created: gateway.clock.seconds() };
@@ -93,14 +93,14 @@ export function warnOfFraud(gateway: Gateway, chargeId: string, input: unknown):
   return object;
 }
 
-function announced(gateway: Gateway, event: string, dispute: Dispute): object {
+function saveAndAnnounce(gateway: Gateway, event: string, dispute: Dispute): object {
   gateway.save();
   const object = disputeObject(dispute);
   gateway.webhooks.announce(event, object);
   return object;
 }
 
-function succeeded(gateway: Gateway, id: string): Charge {
+function succeededCharge(gateway: Gateway, id: string): Charge {
   const charge = gateway.store.charges.get(id);
   if (charge?.status !== 'succeeded') throw new ScriptError(`there is no charge '${id}' that has succeeded`);
   return charge;
@@ -112,10 +112,10 @@ function statusOf({ status }: Record<string, unknown>): DisputeStatus {
   return known;
 }
 
-function ofAskedCharge(body: Call['body']): (of: { charge: Charge }) => boolean {
+function chargeFilter(body: Call['body']): (item: { charge: Charge }) => boolean {
   const charge = optionalText(body, 'charge');
   const intent = optionalText(body, 'payment_intent');
-  return (of) =>
-    (charge === undefined || of.charge.id === charge) &&
-    (intent === undefined || of.charge.intent.id === intent);
+  return (item) =>
+    (charge === undefined || item.charge.id === charge) &&
+    (intent === undefined || item.charge.intent.id === intent);
 }

@@ -4,8 +4,8 @@ import { Clock } from './clock.ts';
 import type { FormObject } from './form.ts';
 import { Holds } from './holds.ts';
 import { IdempotencyKeys, type KeyRecord } from './idempotency.ts';
-import { awaitSettlement } from './settlement.ts';
-import { loadState, saveState } from './state.ts';
+import { scheduleSettlement } from './settlement.ts';
+import { loadState, saveState } from './state-file.ts';
 import { RateLimit } from './rate-limit.ts';
 import { Store } from './store.ts';
 import { type EventCause, Webhooks } from './webhooks.ts';
@@ -37,7 +37,7 @@ export class Gateway {
     this.keys = new IdempotencyKeys(saved?.keys);
     if (saved === undefined) return;
     Object.assign(this.store, saved.store);
-    for (const settlement of this.store.settlements) awaitSettlement(this, settlement);
+    for (const settlement of this.store.settlements) scheduleSettlement(this, settlement);
   }
 
   /** Called for everything that happened, before anybody hears of it. */
@@ -76,13 +76,13 @@ export interface Call {
   version: string;
 }
 
-export interface Answer {
+export interface ApiResponse {
   status: number;
   body: object;
   /** Run when the answer is out. */
   afterwards?: () => void;
   /** Remembered under its key, but the connection is cut instead of answering. */
-  cut?: boolean;
+  dropConnection?: boolean;
 }
 
 /** The request, as the events that it causes name it. */
@@ -90,8 +90,8 @@ export function causeOf(call: Call): EventCause {
   return { id: call.requestId, idempotency_key: call.key?.key ?? null };
 }
 
-export type Operation = (call: Call) => Answer | Promise<Answer>;
+export type Operation = (call: Call) => ApiResponse | Promise<ApiResponse>;
 
-export function ok(body: object, afterwards?: () => void): Answer {
+export function ok(body: object, afterwards?: () => void): ApiResponse {
   return afterwards === undefined ? { status: 200, body } : { status: 200, body, afterwards };
 }

@@ -1,7 +1,7 @@
 /** Requests that stand still at a chosen point until a test releases them. */
 
 import { randomUUID } from 'node:crypto';
-import { ConnectionCut } from './errors.ts';
+import { ConnectionDropped } from './errors.ts';
 
 export interface Hold {
   id: string;
@@ -12,13 +12,13 @@ export interface Hold {
 }
 
 export class Holds {
-  #open = new Map<string, { hold: Hold; release: () => void; cut: () => void }>();
+  #open = new Map<string, { hold: Hold; release: () => void; abort: () => void }>();
 
   /** Resolves at the release. @throws ConnectionCut at a reset */
   wait(about: Omit<Hold, 'id'>): Promise<void> {
     const hold = { id: `hold_${randomUUID()}`, ...about };
     return new Promise((resolve, reject) => {
-      this.#open.set(hold.id, { hold, release: resolve, cut: () => reject(new ConnectionCut()) });
+      this.#open.set(hold.id, { hold, release: resolve, abort: () => reject(new ConnectionDropped()) });
     });
   }
 
@@ -35,7 +35,7 @@ export class Holds {
   }
 
   reset(): void {
-    for (const entry of this.#open.values()) entry.cut();
+    for (const entry of this.#open.values()) entry.abort();
     this.#open.clear();
   }
 }

@@ -2,9 +2,9 @@
 
 import { GatewayError } from './errors.ts';
 
-const KEPT_MS = 24 * 3_600_000;
+const RETENTION_MS = 24 * 3_600_000;
 
-export interface SavedAnswer {
+export interface SavedResponse {
   status: number;
   /** JSON, as it was at the time. */
   body: string;
@@ -19,7 +19,7 @@ export interface KeyRecord {
   /** Path and parameters of the request that holds it; absent while none has begun to act. */
   request?: { path: string; parameters: string };
   running: boolean;
-  answer?: SavedAnswer;
+  response?: SavedResponse;
 }
 
 export class IdempotencyKeys {
@@ -38,7 +38,7 @@ export class IdempotencyKeys {
       throw new GatewayError(
         400,
         { type: 'invalid_request_error', message: 'Idempotency keys may have at most 255 characters.' },
-        { acted: false },
+        { executed: false },
       );
     }
     const record = this.#recordOf(key, now);
@@ -54,10 +54,10 @@ export class IdempotencyKeys {
   }
 
   /** `answer` undefined: the request never began to act, so the next one with this key starts afresh. */
-  finish(record: KeyRecord, answer: SavedAnswer | undefined): void {
+  finish(record: KeyRecord, response: SavedResponse | undefined): void {
     record.running = false;
-    if (answer === undefined) delete record.request;
-    else record.answer = answer;
+    if (response === undefined) delete record.request;
+    else record.response = response;
   }
 
   get records(): Map<string, KeyRecord> {
@@ -70,7 +70,7 @@ export class IdempotencyKeys {
 
   #recordOf(key: string, now: number): KeyRecord {
     const known = this.#records.get(key);
-    if (known !== undefined && (known.running || now - known.firstUsedAt < KEPT_MS)) return known;
+    if (known !== undefined && (known.running || now - known.firstUsedAt < RETENTION_MS)) return known;
     const record: KeyRecord = { key, firstUsedAt: now, requests: 0, running: false };
     this.#records.set(key, record);
     return record;
@@ -79,7 +79,7 @@ export class IdempotencyKeys {
 
 function mismatch(record: KeyRecord): GatewayError {
   const rule = `Keys for idempotent requests can only be used with the same parameters they were first used with. Try using a key other than '${record.key}' if you meant to execute a different request.`;
-  return new GatewayError(400, { type: 'idempotency_error', message: rule }, { acted: false });
+  return new GatewayError(400, { type: 'idempotency_error', message: rule }, { executed: false });
 }
 
 function inUse(key: string): GatewayError {
@@ -90,6 +90,6 @@ function inUse(key: string): GatewayError {
       code: 'idempotency_key_in_use',
       message: `There is currently another in-progress request using this Idempotent Key (that probably means you submitted twice, and the other request is still going through): ${key}. Please try again later.`,
     },
-    { acted: false },
+    { executed: false },
   );
 }

@@ -4,25 +4,25 @@ import type { Gateway } from './gateway.ts';
 import type { KeyRecord } from './idempotency.ts';
 import { type Charge, type Decline, newId, type PaymentIntent, type PaymentMethod } from './store.ts';
 
-export interface ChargeOf {
+export interface ChargeTarget {
   intent: PaymentIntent;
   method: PaymentMethod;
   /** The method's id as the request named it. */
-  chargedAs: string;
+  requestedMethodId: string;
 }
 
 /** Enters a charge; the payment's status is the caller's. */
 export function newCharge(
   gateway: Gateway,
-  { intent, method, chargedAs }: ChargeOf,
+  { intent, method, requestedMethodId }: ChargeTarget,
   key: KeyRecord | undefined,
   status: Charge['status'],
 ): Charge {
-  const made: Charge = {
+  const charge: Charge = {
     id: newId('ch'),
     intent,
     method,
-    chargedAs,
+    requestedMethodId,
     amount: intent.amount,
     currency: intent.currency,
     status,
@@ -33,25 +33,25 @@ export function newCharge(
     key,
     decline: null,
   };
-  gateway.store.charges.set(made.id, made);
-  intent.latest_charge = made.id;
+  gateway.store.charges.set(charge.id, charge);
+  intent.latest_charge = charge.id;
   intent.payment_method = method.id;
-  return made;
+  return charge;
 }
 
-export function markSucceeded(made: Charge): void {
-  made.status = 'succeeded';
-  made.amount_captured = made.amount;
-  made.intent.status = 'succeeded';
-  made.intent.amount_received = made.amount;
-  made.intent.last_payment_error = null;
+export function markSucceeded(charge: Charge): void {
+  charge.status = 'succeeded';
+  charge.amount_captured = charge.amount;
+  charge.intent.status = 'succeeded';
+  charge.intent.amount_received = charge.amount;
+  charge.intent.last_payment_error = null;
 }
 
 /** The payment may be confirmed again, with another method or the same. */
-export function markDeclined(made: Charge, decline: Decline): void {
-  made.status = 'failed';
-  made.decline = decline;
-  made.intent.status = 'requires_payment_method';
-  made.intent.payment_method = null;
-  made.intent.last_payment_error = { ...decline, charge: made.id, method: made.method };
+export function markDeclined(charge: Charge, decline: Decline): void {
+  charge.status = 'failed';
+  charge.decline = decline;
+  charge.intent.status = 'requires_payment_method';
+  charge.intent.payment_method = null;
+  charge.intent.last_payment_error = { ...decline, charge: charge.id, method: charge.method };
 }

@@ -1,7 +1,7 @@
 /** `/v1/mandates`, and `PUT /_sim/mandates/{mandate}`, by which banks and their customers give and end them. */
 
-import { noSuch } from './errors.ts';
-import { type Answer, type Call, type Gateway, ok } from './gateway.ts';
+import { resourceMissing } from './errors.ts';
+import { type ApiResponse, type Call, type Gateway, ok } from './gateway.ts';
 import { mandateObject } from './objects.ts';
 import { ScriptError } from './steps.ts';
 import type { Mandate, PaymentMethod } from './store.ts';
@@ -9,9 +9,9 @@ import type { Mandate, PaymentMethod } from './store.ts';
 const STATUSES = ['active', 'inactive', 'pending'] as const;
 const TYPES = ['multi_use', 'single_use'] as const;
 
-export function getMandate({ gateway, id }: Call): Answer {
+export function getMandate({ gateway, id }: Call): ApiResponse {
   const mandate = gateway.store.mandates.get(id);
-  if (mandate === undefined) throw noSuch('mandate', id, 'mandate', 404);
+  if (mandate === undefined) throw resourceMissing('mandate', id, 'mandate', 404);
   return ok(mandateObject(mandate, methodOf(gateway, mandate.payment_method)));
 }
 
@@ -22,12 +22,12 @@ export function getMandate({ gateway, id }: Call): Answer {
 export function readMandate(gateway: Gateway, id: string, input: unknown): Mandate {
   if (typeof input !== 'object' || input === null) throw new ScriptError('the body must be an object');
   const before = gateway.store.mandates.get(id);
-  const given: Record<string, unknown> = { status: 'active', type: 'multi_use', ...before, ...input };
-  const status = STATUSES.find((one) => one === given.status);
+  const fields: Record<string, unknown> = { status: 'active', type: 'multi_use', ...before, ...input };
+  const status = STATUSES.find((one) => one === fields.status);
   if (status === undefined) throw new ScriptError(`status: must be one of ${STATUSES.join(', ')}`);
-  const type = TYPES.find((one) => one === given.type);
+  const type = TYPES.find((one) => one === fields.type);
   if (type === undefined) throw new ScriptError(`type: must be one of ${TYPES.join(', ')}`);
-  const { payment_method } = given;
+  const { payment_method } = fields;
   if (typeof payment_method !== 'string') throw new ScriptError('payment_method: must be a text');
   methodOf(gateway, payment_method);
   return { id, payment_method, status, type };

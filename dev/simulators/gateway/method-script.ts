@@ -43,7 +43,7 @@ export function readMethodScript(gateway: Gateway, id: string, input: unknown): 
     created: before?.created ?? gateway.clock.seconds(),
     metadata: before?.metadata ?? {},
     script: script.map((step, n) => readStep(step, `script[${n}]`)),
-    always: raw.then === undefined ? { do: 'approve' } : readStep(raw.then, 'then'),
+    defaultStep: raw.then === undefined ? { do: 'approve' } : readStep(raw.then, 'then'),
   };
 }
 

@@ -4,7 +4,7 @@ import { invalidParameter, missingParameter } from './errors.ts';
 import type { FormObject, FormValue } from './form.ts';
 
 /** Stripe refuses what it does not know. */
-export function onlyKnown(body: FormObject, known: readonly string[]): void {
+export function assertKnownParameters(body: FormObject, known: readonly string[]): void {
   for (const name of Object.keys(body)) {
     if (name !== 'expand' && !known.includes(name)) {
       throw invalidParameter(name, `Received unknown parameter: ${name}`, 'parameter_unknown');
@@ -19,7 +19,7 @@ export function optionalText(body: FormObject, name: string): string | undefined
   throw invalidParameter(name, `Invalid string: ${name}`, 'parameter_invalid_string');
 }
 
-export function text(body: FormObject, name: string): string {
+export function requiredText(body: FormObject, name: string): string {
   const value = optionalText(body, name);
   if (value === undefined) throw missingParameter(name);
   return value;

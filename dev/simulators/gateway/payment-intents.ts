@@ -1,26 +1,26 @@
 /** `/v1/payment_intents`: at most one success each. */
 
 import { charge } from './charging.ts';
-import { assertNotOfSession } from './checkout.ts';
+import { assertNotOwnedByCheckout } from './checkout.ts';
 import { customerById } from './customers.ts';
-import { GatewayError, invalidParameter, noSuch } from './errors.ts';
+import { GatewayError, invalidParameter, resourceMissing } from './errors.ts';
 import type { FormObject } from './form.ts';
-import { type Answer, type Call, causeOf, type Gateway, ok } from './gateway.ts';
+import { type ApiResponse, type Call, causeOf, type Gateway, ok } from './gateway.ts';
 import { listObject } from './lists.ts';
 import { intentObject } from './objects.ts';
 import {
   flag,
   metadata,
   offSession,
-  onlyKnown,
+  assertKnownParameters,
   optionalInteger,
   optionalText,
   optionalTexts,
-  text,
+  requiredText,
 } from './parameters.ts';
 import { assertChargeable, methodById } from './payment-methods.ts';
 import { newId, type PaymentIntent, type PaymentMethod } from './store.ts';
-import { assertChargeableAmount, assertTypesTake } from './types-and-currencies.ts';
+import { assertChargeableAmount, assertTypesSupportCurrency } from './currency-rules.ts';
 
 const CONFIRM_PARAMETERS = [
   'payment_method',
@@ -41,22 +41,22 @@ const CREATE_PARAMETERS = [
 
 const TYPES_RENAMED_IN = '2026-09-30';
 
-export async function createPaymentIntent(call: Call): Promise<Answer> {
+export async function createPaymentIntent(call: Call): Promise<ApiResponse> {
   const { gateway, body } = call;
-  onlyKnown(body, CREATE_PARAMETERS);
+  assertKnownParameters(body, CREATE_PARAMETERS);
   const intent = newIntent(gateway, body, methodTypes(call) ?? ['card']);
-  assertTypesTake(intent.currency, intent.payment_method_types);
-  const named = optionalText(body, 'payment_method');
+  assertTypesSupportCurrency(intent.currency, intent.payment_method_types);
+  const requestedMethodId = optionalText(body, 'payment_method');
   const confirm = flag(body, 'confirm');
   if (!confirm && optionalText(body, 'off_session') !== undefined) {
     throw invalidParameter('off_session', 'You cannot provide `off_session` unless `confirm` is `true`.');
   }
-  const method = named === undefined ? undefined : chargeableMethod(gateway, named, intent);
+  const method = requestedMethodId === undefined ? undefined : chargeableMethod(gateway, requestedMethodId, intent);
   const begin = () => gateway.store.intents.set(intent.id, intent);
   if (confirm) {
-    if (method === undefined || named === undefined) throw missingMethod(intent);
-    return exclusively(intent, () =>
-      charge({ call, intent, method, chargedAs: named, failsOnAction: failsOnAction(body), begin }),
+    if (method === undefined || requestedMethodId === undefined) throw missingMethod(intent);
+    return withIntentLock(intent, () =>
+      charge({ call, intent, method, requestedMethodId, failsOnAction: failsOnAction(body), begin }),
     );
   }
   if (method !== undefined) {
@@ -67,36 +67,36 @@ export async function createPaymentIntent(call: Call): Promise<Answer> {
   return ok(intentObject(intent));
 }
 
-export async function confirmPaymentIntent(call: Call): Promise<Answer> {
+export async function confirmPaymentIntent(call: Call): Promise<ApiResponse> {
   const { gateway, body, id } = call;
-  onlyKnown(body, CONFIRM_PARAMETERS);
+  assertKnownParameters(body, CONFIRM_PARAMETERS);
   const intent = intentById(gateway, id);
-  return exclusively(intent, () => {
-    assertNotOfSession(gateway, intent);
+  return withIntentLock(intent, () => {
+    assertNotOwnedByCheckout(gateway, intent);
     assertPayable(intent, 'confirm');
-    const named = optionalText(body, 'payment_method') ?? intent.payment_method;
-    if (named === null) throw missingMethod(intent);
+    const requestedMethodId = optionalText(body, 'payment_method') ?? intent.payment_method;
+    if (requestedMethodId === null) throw missingMethod(intent);
     const types = methodTypes(call) ?? intent.payment_method_types;
-    assertTypesTake(intent.currency, types);
-    const method = chargeableMethod(gateway, named, { ...intent, payment_method_types: types });
+    assertTypesSupportCurrency(intent.currency, types);
+    const method = chargeableMethod(gateway, requestedMethodId, { ...intent, payment_method_types: types });
     const begin = () => {
       intent.payment_method_types = types;
     };
-    return charge({ call, intent, method, chargedAs: named, failsOnAction: failsOnAction(body), begin });
+    return charge({ call, intent, method, requestedMethodId, failsOnAction: failsOnAction(body), begin });
   });
 }
 
-export async function cancelPaymentIntent(call: Call): Promise<Answer> {
+export async function cancelPaymentIntent(call: Call): Promise<ApiResponse> {
   const { gateway, body, id } = call;
-  onlyKnown(body, ['cancellation_reason']);
+  assertKnownParameters(body, ['cancellation_reason']);
   const intent = intentById(gateway, id);
-  return exclusively(intent, async () => {
-    if (intent.refuse_cancel !== null) throw refusal(intent.refuse_cancel);
-    assertNotOfSession(gateway, intent);
+  return withIntentLock(intent, async () => {
+    if (intent.refuse_cancel !== null) throw cancelRefusedError(intent.refuse_cancel);
+    assertNotOwnedByCheckout(gateway, intent);
     const latest = gateway.store.charges.get(intent.latest_charge ?? '');
     // Stripe: while processing only in rare cases; its test bank account that stays so is documented for this.
-    const stoppable = intent.status === 'processing' && latest?.method.type === 'us_bank_account';
-    if (stoppable) latest.status = 'canceled';
+    const isCancelable = intent.status === 'processing' && latest?.method.type === 'us_bank_account';
+    if (isCancelable) latest.status = 'canceled';
     else assertPayable(intent, 'cancel');
     intent.status = 'canceled';
     intent.canceled_at = gateway.clock.seconds();
@@ -106,11 +106,11 @@ export async function cancelPaymentIntent(call: Call): Promise<Answer> {
   });
 }
 
-export function getPaymentIntent({ gateway, id }: Call): Answer {
+export function getPaymentIntent({ gateway, id }: Call): ApiResponse {
   return ok(intentObject(intentById(gateway, id)));
 }
 
-export function listPaymentIntents({ gateway, body }: Call): Answer {
+export function listPaymentIntents({ gateway, body }: Call): ApiResponse {
   const customer = optionalText(body, 'customer');
   const intents = [...gateway.store.intents.values()].filter(
     (intent) => customer === undefined || intent.customer === customer,
@@ -120,11 +120,11 @@ export function listPaymentIntents({ gateway, body }: Call): Answer {
 
 function newIntent(gateway: Gateway, body: FormObject, types: string[]): PaymentIntent {
   const amount = optionalInteger(body, 'amount');
-  if (amount === undefined) text(body, 'amount');
+  if (amount === undefined) requiredText(body, 'amount');
   if (amount === undefined || amount < 1 || amount > 99_999_999) {
     throw invalidParameter('amount', 'Invalid amount: must be 1 to 99999999', 'parameter_invalid_integer');
   }
-  const currency = text(body, 'currency').toLowerCase();
+  const currency = requiredText(body, 'currency').toLowerCase();
   if (!/^[a-z]{3}$/.test(currency)) throw invalidParameter('currency', `Invalid currency: ${currency}`);
   assertChargeableAmount(amount, currency);
   const customer = optionalText(body, 'customer') ?? null;
@@ -164,7 +164,7 @@ function methodTypes({ body, version }: Call): string[] | undefined {
 
 function intentById(gateway: Gateway, id: string): PaymentIntent {
   const intent = gateway.store.intents.get(id);
-  if (intent === undefined) throw noSuch('payment_intent', id, 'intent', 404);
+  if (intent === undefined) throw resourceMissing('payment_intent', id, 'intent', 404);
   return intent;
 }
 
@@ -187,7 +187,7 @@ function failsOnAction(body: FormObject): boolean {
 }
 
 /** One request at a time may change a payment; Stripe tells the others so. */
-async function exclusively(intent: PaymentIntent, act: () => Answer | Promise<Answer>): Promise<Answer> {
+async function withIntentLock(intent: PaymentIntent, act: () => ApiResponse | Promise<ApiResponse>): Promise<ApiResponse> {
   if (intent.busy) {
     throw new GatewayError(
       429,
@@ -197,7 +197,7 @@ async function exclusively(intent: PaymentIntent, act: () => Answer | Promise<An
         message:
           'This object cannot be accessed right now because another API request or Stripe process is currently accessing it. If you see this error intermittently, retry the request.',
       },
-      { acted: false },
+      { executed: false },
     );
   }
   intent.busy = true;
@@ -216,7 +216,7 @@ function assertPayable(intent: PaymentIntent, verb: 'confirm' | 'cancel'): void 
   );
 }
 
-function refusal(status: number): GatewayError {
+function cancelRefusedError(status: number): GatewayError {
   const type = status === 401 ? 'authentication_error' : status < 500 ? 'invalid_request_error' : 'api_error';
   return new GatewayError(status, { type, message: 'This payment cannot be canceled now.' });
 }

@@ -1,55 +1,55 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Fixture, lastStep, startFixture, until } from './testing.ts';
+import { type SimulatorFixture, thenField, startSimulatorFixture, until } from './simulator-fixture.ts';
 
-let gateway: Fixture;
+let gateway: SimulatorFixture;
 
 beforeAll(async () => {
-  gateway = await startFixture();
+  gateway = await startSimulatorFixture();
 });
 afterAll(() => gateway.close());
 
 describe('payment methods', () => {
   test('belong to one customer, and are spent for all others once detached', async () => {
-    const of = await gateway.given([]);
+    const payer = await gateway.createPayer([]);
     const other = (await gateway.post('/v1/customers')).body.id;
     const attach = (customer: string) =>
-      gateway.post(`/v1/payment_methods/${of.method}/attach`, { customer });
+      gateway.post(`/v1/payment_methods/${payer.method}/attach`, { customer });
     expect((await attach(other)).body.error.message).toContain('already been attached');
-    expect((await gateway.create({ customer: other, method: of.method })).body.error.param).toBe(
+    expect((await gateway.createPayment({ customer: other, method: payer.method })).body.error.param).toBe(
       'payment_method',
     );
-    const detached = await gateway.post(`/v1/payment_methods/${of.method}/detach`);
+    const detached = await gateway.post(`/v1/payment_methods/${payer.method}/detach`);
     expect(detached.body.customer).toBeNull();
-    expect((await gateway.create(of)).body.error.code).toBe('payment_method_unexpected_state');
+    expect((await gateway.createPayment(payer)).body.error.code).toBe('payment_method_unexpected_state');
     expect((await attach(other)).body.error.code).toBe('payment_method_unexpected_state');
-    expect((await attach(of.customer)).body.customer).toBe(of.customer);
+    expect((await attach(payer.customer)).body.customer).toBe(payer.customer);
   });
 
   test('are updated while they have a customer', async () => {
-    const of = await gateway.given([]);
+    const payer = await gateway.createPayer([]);
     const update = { 'card[exp_month]': '3', 'card[exp_year]': '2035' };
-    const updated = await gateway.post(`/v1/payment_methods/${of.method}`, update);
+    const updated = await gateway.post(`/v1/payment_methods/${payer.method}`, update);
     expect(updated.body.card).toMatchObject({ exp_month: 3, exp_year: 2035 });
-    await until(() => (gateway.typesOf(of.customer).includes('payment_method.updated') ? true : undefined));
-    const wrong = await gateway.post(`/v1/payment_methods/${of.method}`, { 'card[exp_month]': '13' });
+    await until(() => (gateway.typesOf(payer.customer).includes('payment_method.updated') ? true : undefined));
+    const wrong = await gateway.post(`/v1/payment_methods/${payer.method}`, { 'card[exp_month]': '13' });
     expect([wrong.status, wrong.body.error.code]).toEqual([402, 'invalid_expiry_month']);
-    const over = await gateway.post(`/v1/payment_methods/${of.method}`, { 'card[exp_year]': '2020' });
-    expect([over.status, over.body.error.code]).toEqual([402, 'invalid_expiry_year']);
-    const named = await gateway.post(`/v1/payment_methods/${of.method}`, { 'billing_details[name]': 'Ada' });
+    const expired = await gateway.post(`/v1/payment_methods/${payer.method}`, { 'card[exp_year]': '2020' });
+    expect([expired.status, expired.body.error.code]).toEqual([402, 'invalid_expiry_year']);
+    const named = await gateway.post(`/v1/payment_methods/${payer.method}`, { 'billing_details[name]': 'Ada' });
     expect(named.body).toMatchObject({
       billing_details: { name: 'Ada', email: null },
       card: { exp_month: 3 },
     });
-    await gateway.post(`/v1/payment_methods/${of.method}/detach`);
-    const spent = await gateway.post(`/v1/payment_methods/${of.method}`, update);
-    expect([spent.status, spent.body.error.param]).toEqual([400, undefined]);
+    await gateway.post(`/v1/payment_methods/${payer.method}/detach`);
+    const afterDetach = await gateway.post(`/v1/payment_methods/${payer.method}`, update);
+    expect([afterDetach.status, afterDetach.body.error.param]).toEqual([400, undefined]);
   });
 
   test('a new script keeps the customer', async () => {
-    const of = await gateway.given([]);
-    await gateway.sim('PUT', `/payment_methods/${of.method}`, { script: [{ do: 'decline' }] });
-    expect((await gateway.get(`/v1/payment_methods/${of.method}`)).body.customer).toBe(of.customer);
-    expect((await gateway.create(of)).status).toBe(402);
+    const payer = await gateway.createPayer([]);
+    await gateway.sim('PUT', `/payment_methods/${payer.method}`, { script: [{ do: 'decline' }] });
+    expect((await gateway.get(`/v1/payment_methods/${payer.method}`)).body.customer).toBe(payer.customer);
+    expect((await gateway.createPayment(payer)).status).toBe(402);
   });
 
   test.each([
@@ -64,7 +64,7 @@ describe('payment methods', () => {
     const attach = await gateway.post(`/v1/payment_methods/${name}/attach`, { customer });
     expect(attach.status).toBe(attached);
     const method = attached === 200 ? attach.body.id : name;
-    const paid = await gateway.create({ customer, method });
+    const paid = await gateway.createPayment({ customer, method });
     expect([paid.status, paid.body.error?.decline_code]).toEqual([charged, code]);
     expect(await gateway.ledgerOf(customer)).toMatchObject([{ payment_method: method }]);
   });
@@ -72,8 +72,8 @@ describe('payment methods', () => {
   test("Stripe's bank accounts settle by themselves", async () => {
     const customer = (await gateway.post('/v1/customers')).body.id;
     const types = { 'payment_method_types[]': 'us_bank_account' };
-    const of = { customer, method: 'pm_usBankAccount_accountClosed' };
-    expect((await gateway.create(of, undefined, types)).body.status).toBe('processing');
+    const payer = { customer, method: 'pm_usBankAccount_accountClosed' };
+    expect((await gateway.createPayment(payer, undefined, types)).body.status).toBe('processing');
     await gateway.sim('POST', '/clock', { advance_s: 5 });
     const [intent] = (await gateway.get(`/v1/payment_intents?customer=${customer}`)).body.data;
     expect(intent).toMatchObject({
@@ -87,7 +87,7 @@ describe('the script', () => {
   test.each([
     [{ script: [{ do: 'explode' }] }, 'script[0].do'],
     [{ script: {} }, 'script'],
-    [lastStep({ do: 'approve', delay_ms: -1 }), 'then.delay_ms'],
+    [thenField({ do: 'approve', delay_ms: -1 }), 'then.delay_ms'],
     [{ script: [{ do: 'approve', webhook: 'later' }] }, 'script[0].webhook'],
     [{ script: [{ do: 'approve', settle: { after_ms: 1, outcome: 'approve' } }] }, 'script[0].settle'],
     [{ type: 'bank_account' }, 'type'],
@@ -99,10 +99,10 @@ describe('the script', () => {
   });
 
   test('a delay is waited before anything happens', async () => {
-    const of = await gateway.given([{ do: 'approve', delay_ms: 150 }]);
+    const payer = await gateway.createPayer([{ do: 'approve', delay_ms: 150 }]);
     const started = performance.now();
-    const paid = gateway.create(of);
-    expect(await gateway.ledgerOf(of.customer)).toEqual([]);
+    const paid = gateway.createPayment(payer);
+    expect(await gateway.ledgerOf(payer.customer)).toEqual([]);
     await paid;
     expect(performance.now() - started).toBeGreaterThanOrEqual(149);
   });

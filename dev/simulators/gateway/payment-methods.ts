@@ -1,24 +1,24 @@
 /** `/v1/payment_methods` */
 
 import { customerById } from './customers.ts';
-import { declineOf, refusal } from './declines.ts';
-import { GatewayError, invalidParameter, noSuch } from './errors.ts';
-import { type Answer, type Call, causeOf, type Gateway, ok } from './gateway.ts';
+import { declineOf, declineError } from './declines.ts';
+import { GatewayError, invalidParameter, resourceMissing } from './errors.ts';
+import { type ApiResponse, type Call, causeOf, type Gateway, ok } from './gateway.ts';
 import { listObject } from './lists.ts';
 import { methodObject } from './objects.ts';
 import type { FormObject } from './form.ts';
-import { isObject, metadata, onlyKnown, optionalInteger, optionalText, text } from './parameters.ts';
+import { isObject, metadata, assertKnownParameters, optionalInteger, optionalText, requiredText } from './parameters.ts';
 import { newId, type PaymentMethod } from './store.ts';
 import { type TestMethod, testMethod } from './test-methods.ts';
 
-export function getPaymentMethod({ gateway, id }: Call): Answer {
+export function getPaymentMethod({ gateway, id }: Call): ApiResponse {
   return ok(methodObject(methodById(gateway, id, 404)));
 }
 
 /** Of every type; Stripe lists those that are attached by now. */
-export function listPaymentMethods({ gateway, id, body }: Call): Answer {
+export function listPaymentMethods({ gateway, id, body }: Call): ApiResponse {
   customerById(gateway, id, 'customer', 404);
-  onlyKnown(body, ['limit', 'starting_after', 'ending_before', 'type', 'expand']);
+  assertKnownParameters(body, ['limit', 'starting_after', 'ending_before', 'type', 'expand']);
   const type = optionalText(body, 'type');
   const methods = [...gateway.store.methods.values()].filter(
     (method) => method.customer === id && (type === undefined || method.type === type),
@@ -27,9 +27,9 @@ export function listPaymentMethods({ gateway, id, body }: Call): Answer {
 }
 
 /** Changes a card's date, the holder's details and the metadata; only a customer's method can be changed. */
-export function updatePaymentMethod(call: Call): Promise<Answer> {
+export function updatePaymentMethod(call: Call): Promise<ApiResponse> {
   const { gateway, id, body } = call;
-  onlyKnown(body, ['card', 'metadata', 'billing_details']);
+  assertKnownParameters(body, ['card', 'metadata', 'billing_details']);
   const method = methodById(gateway, id, 404);
   if (method.customer === null) {
     throw new GatewayError(400, {
@@ -37,15 +37,15 @@ export function updatePaymentMethod(call: Call): Promise<Answer> {
       message: 'You must save this PaymentMethod to a customer before you can update it.',
     });
   }
-  const details = isObject(body.card) ? newDate(gateway, method, body.card) : {};
+  const details = isObject(body.card) ? updatedExpiry(gateway, method, body.card) : {};
   Object.assign(method.details, details);
   if (isObject(body.billing_details))
     method.billing_details = { ...method.billing_details, ...body.billing_details };
   Object.assign(method.metadata, metadata(body));
-  return answerWithEvent(call, 'payment_method.updated', method);
+  return respondWithEvent(call, 'payment_method.updated', method);
 }
 
-function newDate(
+function updatedExpiry(
   gateway: Gateway,
   { type, details }: PaymentMethod,
   card: FormObject,
@@ -55,14 +55,14 @@ function newDate(
   }
   const exp_month = optionalInteger(card, 'exp_month') ?? details.exp_month;
   const exp_year = optionalInteger(card, 'exp_year') ?? details.exp_year;
-  if (exp_month < 1 || exp_month > 12) throw invalidDate('month');
+  if (exp_month < 1 || exp_month > 12) throw invalidExpiry('month');
   const today = new Date(gateway.clock.now());
   const months = (exp_year - today.getUTCFullYear()) * 12 + exp_month - (today.getUTCMonth() + 1);
-  if (months < 0) throw invalidDate('year');
+  if (months < 0) throw invalidExpiry('year');
   return { exp_month, exp_year };
 }
 
-function invalidDate(part: 'month' | 'year'): GatewayError {
+function invalidExpiry(part: 'month' | 'year'): GatewayError {
   return new GatewayError(402, {
     type: 'card_error',
     code: `invalid_expiry_${part}`,
@@ -71,13 +71,13 @@ function invalidDate(part: 'month' | 'year'): GatewayError {
   });
 }
 
-export function attachPaymentMethod(call: Call): Promise<Answer> {
+export function attachPaymentMethod(call: Call): Promise<ApiResponse> {
   const { gateway, id, body } = call;
-  onlyKnown(body, ['customer']);
-  const customer = customerById(gateway, text(body, 'customer'), 'customer', 400);
+  assertKnownParameters(body, ['customer']);
+  const customer = customerById(gateway, requiredText(body, 'customer'), 'customer', 400);
   const method = methodById(gateway, id, 404);
   if (!gateway.store.methods.has(id) && testMethod(id)?.refusesAttach) {
-    throw refusal(declineOf(method.always), method);
+    throw declineError(declineOf(method.defaultStep), method);
   }
   if (method.customer !== null) {
     throw new GatewayError(400, {
@@ -87,15 +87,15 @@ export function attachPaymentMethod(call: Call): Promise<Answer> {
   }
   // Stripe lets nobody have a detached method again. Here its last customer may, so that a wallet's method can be
   // removed and added again under one token, as other gateways allow.
-  if (method.detachedFrom !== null && method.detachedFrom !== customer.id) throw spent();
+  if (method.detachedFrom !== null && method.detachedFrom !== customer.id) throw notReusable();
   method.customer = customer.id;
   method.detachedFrom = null;
-  return answerWithEvent(call, 'payment_method.attached', method);
+  return respondWithEvent(call, 'payment_method.attached', method);
 }
 
-export function detachPaymentMethod(call: Call): Promise<Answer> {
+export function detachPaymentMethod(call: Call): Promise<ApiResponse> {
   const { gateway, id, body } = call;
-  onlyKnown(body, []);
+  assertKnownParameters(body, []);
   const method = methodById(gateway, id, 404);
   if (method.customer === null) {
     throw invalidParameter(
@@ -105,7 +105,7 @@ export function detachPaymentMethod(call: Call): Promise<Answer> {
   }
   method.detachedFrom = method.customer;
   method.customer = null;
-  return answerWithEvent(call, 'payment_method.detached', method);
+  return respondWithEvent(call, 'payment_method.detached', method);
 }
 
 /** Finds the method; one of Stripe's test methods becomes a fresh method of its kind. `status` as for `noSuch`. */
@@ -113,8 +113,8 @@ export function methodById(gateway: Gateway, id: string, status: 400 | 404): Pay
   const known = gateway.store.methods.get(id);
   if (known !== undefined) return known;
   const template = testMethod(id);
-  if (template === undefined) throw noSuch('PaymentMethod', id, 'payment_method', status);
-  const method = madeFrom(gateway, id, template);
+  if (template === undefined) throw resourceMissing('PaymentMethod', id, 'payment_method', status);
+  const method = createFromTemplate(gateway, id, template);
   gateway.store.methods.set(method.id, method);
   return method;
 }
@@ -131,10 +131,10 @@ export function assertChargeable(method: PaymentMethod, customer: string | null)
       param: 'payment_method',
     });
   }
-  if (method.detachedFrom !== null) throw spent();
+  if (method.detachedFrom !== null) throw notReusable();
 }
 
-function spent(): GatewayError {
+function notReusable(): GatewayError {
   return new GatewayError(400, {
     type: 'invalid_request_error',
     code: 'payment_method_unexpected_state',
@@ -144,7 +144,7 @@ function spent(): GatewayError {
   });
 }
 
-function madeFrom(gateway: Gateway, name: string, template: TestMethod): PaymentMethod {
+function createFromTemplate(gateway: Gateway, name: string, template: TestMethod): PaymentMethod {
   const { type, brand, last4, country, funding, behaviour } = template;
   const exp_year = new Date(gateway.clock.now()).getUTCFullYear() + 1;
   // One plastic per name: each payment method made from it has the same fingerprint, as at Stripe.
@@ -158,11 +158,11 @@ function madeFrom(gateway: Gateway, name: string, template: TestMethod): Payment
     created: gateway.clock.seconds(),
     metadata: {},
     script: [],
-    always: behaviour,
+    defaultStep: behaviour,
   };
 }
 
-async function answerWithEvent(call: Call, type: string, method: PaymentMethod): Promise<Answer> {
+async function respondWithEvent(call: Call, type: string, method: PaymentMethod): Promise<ApiResponse> {
   const object = methodObject(method);
   return ok(object, await call.gateway.webhooks.emit(type, object, causeOf(call)));
 }

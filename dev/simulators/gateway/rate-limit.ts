@@ -31,7 +31,7 @@ export class RateLimit {
     throw new GatewayError(
       429,
       { type: 'invalid_request_error', code: 'rate_limit', message },
-      { acted: false },
+      { executed: false },
     );
   }
 }

@@ -1,18 +1,18 @@
 /** `/v1/charges` and `/v1/refunds` */
 
 import { isChargedBack } from './disputes.ts';
-import { GatewayError, invalidParameter, missingParameter, noSuch } from './errors.ts';
-import { type Answer, type Call, causeOf, type Gateway, ok } from './gateway.ts';
+import { GatewayError, invalidParameter, missingParameter, resourceMissing } from './errors.ts';
+import { type ApiResponse, type Call, causeOf, type Gateway, ok } from './gateway.ts';
 import { listObject } from './lists.ts';
 import { chargeObject, refundObject } from './objects.ts';
-import { metadata, onlyKnown, optionalInteger, optionalText } from './parameters.ts';
+import { metadata, assertKnownParameters, optionalInteger, optionalText } from './parameters.ts';
 import { type Charge, newId, type Refund } from './store.ts';
 
-export function getCharge({ gateway, id }: Call): Answer {
+export function getCharge({ gateway, id }: Call): ApiResponse {
   return ok(chargeObject(chargeById(gateway, id, 'charge', 404)));
 }
 
-export function listCharges({ gateway, body }: Call): Answer {
+export function listCharges({ gateway, body }: Call): ApiResponse {
   const intent = optionalText(body, 'payment_intent');
   const customer = optionalText(body, 'customer');
   const charges = [...gateway.store.charges.values()].filter(
@@ -23,9 +23,9 @@ export function listCharges({ gateway, body }: Call): Answer {
   return ok(listObject(charges, body, '/v1/charges', chargeObject));
 }
 
-export async function createRefund(call: Call): Promise<Answer> {
+export async function createRefund(call: Call): Promise<ApiResponse> {
   const { gateway, body } = call;
-  onlyKnown(body, ['charge', 'payment_intent', 'amount', 'reason', 'metadata']);
+  assertKnownParameters(body, ['charge', 'payment_intent', 'amount', 'reason', 'metadata']);
   const charge = chargeToRefund(gateway, optionalText(body, 'charge'), optionalText(body, 'payment_intent'));
   if (isChargedBack(gateway, charge)) {
     throw new GatewayError(400, {
@@ -34,28 +34,28 @@ export async function createRefund(call: Call): Promise<Answer> {
       message: `Charge ${charge.id} has been charged back; cannot issue a refund.`,
     });
   }
-  const left = charge.amount_captured - charge.amount_refunded;
-  if (charge.status !== 'succeeded' || left === 0) {
-    const over = charge.status === 'succeeded';
+  const refundable = charge.amount_captured - charge.amount_refunded;
+  if (charge.status !== 'succeeded' || refundable === 0) {
+    const isFullyRefunded = charge.status === 'succeeded';
     throw new GatewayError(400, {
       type: 'invalid_request_error',
-      code: over ? 'charge_already_refunded' : 'charge_not_refundable',
-      message: over
+      code: isFullyRefunded ? 'charge_already_refunded' : 'charge_not_refundable',
+      message: isFullyRefunded
         ? `Charge ${charge.id} has already been refunded.`
         : `Charge ${charge.id} has not succeeded and cannot be refunded.`,
     });
   }
-  const refusal = charge.refuses_refunds?.shift();
-  if (refusal !== undefined) {
+  const refusalCode = charge.refuses_refunds?.shift();
+  if (refusalCode !== undefined) {
     throw new GatewayError(400, {
       type: 'invalid_request_error',
-      code: refusal,
-      message: `Charge ${charge.id} cannot be refunded now: ${refusal}`,
+      code: refusalCode,
+      message: `Charge ${charge.id} cannot be refunded now: ${refusalCode}`,
     });
   }
-  const amount = optionalInteger(body, 'amount') ?? left;
-  if (amount < 1 || amount > left) {
-    throw invalidParameter('amount', `Refund amount (${amount}) is not between 1 and the unrefunded ${left}`);
+  const amount = optionalInteger(body, 'amount') ?? refundable;
+  if (amount < 1 || amount > refundable) {
+    throw invalidParameter('amount', `Refund amount (${amount}) is not between 1 and the unrefunded ${refundable}`);
   }
   const refund: Refund = {
     id: newId('re'),
@@ -75,13 +75,13 @@ export async function createRefund(call: Call): Promise<Answer> {
   );
 }
 
-export function getRefund({ gateway, id }: Call): Answer {
+export function getRefund({ gateway, id }: Call): ApiResponse {
   const refund = gateway.store.refunds.get(id);
-  if (refund === undefined) throw noSuch('refund', id, 'refund', 404);
+  if (refund === undefined) throw resourceMissing('refund', id, 'refund', 404);
   return ok(refundObject(refund));
 }
 
-export function listRefunds({ gateway, body }: Call): Answer {
+export function listRefunds({ gateway, body }: Call): ApiResponse {
   const charge = optionalText(body, 'charge');
   const intent = optionalText(body, 'payment_intent');
   const refunds = [...gateway.store.refunds.values()].filter(
@@ -96,7 +96,7 @@ function chargeToRefund(gateway: Gateway, charge: string | undefined, intentId: 
   if (charge !== undefined) return chargeById(gateway, charge, 'charge', 400);
   if (intentId === undefined) throw missingParameter('charge');
   const intent = gateway.store.intents.get(intentId);
-  if (intent === undefined) throw noSuch('payment_intent', intentId, 'payment_intent', 400);
+  if (intent === undefined) throw resourceMissing('payment_intent', intentId, 'payment_intent', 400);
   if (intent.latest_charge === null) {
     throw invalidParameter('payment_intent', `The PaymentIntent ${intentId} has no charge to refund.`);
   }
@@ -105,6 +105,6 @@ function chargeToRefund(gateway: Gateway, charge: string | undefined, intentId: 
 
 function chargeById(gateway: Gateway, id: string, param: string, status: 400 | 404): Charge {
   const charge = gateway.store.charges.get(id);
-  if (charge === undefined) throw noSuch('charge', id, param, status);
+  if (charge === undefined) throw resourceMissing('charge', id, param, status);
   return charge;
 }

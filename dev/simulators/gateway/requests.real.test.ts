@@ -1,35 +1,35 @@
 import { randomUUID } from 'node:crypto';
 import { Stripe } from 'stripe';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { creation, type Fixture, startFixture, until } from './testing.ts';
+import { createPaymentForm, type SimulatorFixture, startSimulatorFixture, until } from './simulator-fixture.ts';
 
-let gateway: Fixture;
+let gateway: SimulatorFixture;
 
 beforeAll(async () => {
-  gateway = await startFixture();
+  gateway = await startSimulatorFixture();
 });
 afterAll(() => gateway.close());
 
 describe('idempotency keys', () => {
   test('replay status and body for 24 hours, a 500 too, and charge once', async () => {
-    const of = await gateway.given([{ do: 'error_500' }]);
+    const payer = await gateway.createPayer([{ do: 'error_500' }]);
     const key = randomUUID();
-    const first = await gateway.create(of, key);
-    const again = await gateway.create(of, key);
+    const first = await gateway.createPayment(payer, key);
+    const again = await gateway.createPayment(payer, key);
     expect([first.status, again.status]).toEqual([500, 500]);
     expect(again.body).toEqual(first.body);
     expect(again.headers.get('idempotent-replayed')).toBe('true');
-    expect(await gateway.ledgerOf(of.customer)).toHaveLength(0);
+    expect(await gateway.ledgerOf(payer.customer)).toHaveLength(0);
     await gateway.sim('POST', '/clock', { advance_s: 24 * 3600 });
-    expect((await gateway.create(of, key)).status).toBe(200);
+    expect((await gateway.createPayment(payer, key)).status).toBe(200);
   });
 
   test('other parameters, or another address, are refused', async () => {
-    const of = await gateway.given([]);
+    const payer = await gateway.createPayer([]);
     const key = randomUUID();
-    await gateway.create(of, key);
+    await gateway.createPayment(payer, key);
     for (const other of [
-      await gateway.create(of, key, { amount: '1' }),
+      await gateway.createPayment(payer, key, { amount: '1' }),
       await gateway.post('/v1/customers', {}, key),
     ]) {
       expect(other.status).toBe(400);
@@ -38,32 +38,32 @@ describe('idempotency keys', () => {
   });
 
   test('what was refused before it began is not remembered', async () => {
-    const of = await gateway.given([]);
+    const payer = await gateway.createPayer([]);
     const key = randomUUID();
-    expect((await gateway.create(of, key, { currency: 'dollars' })).status).toBe(400);
-    expect((await gateway.create(of, key)).status).toBe(200);
+    expect((await gateway.createPayment(payer, key, { currency: 'dollars' })).status).toBe(400);
+    expect((await gateway.createPayment(payer, key)).status).toBe(200);
   });
 
   test('a lost answer is replayed, a lost request is not', async () => {
-    const of = await gateway.given([{ do: 'drop_before_capture' }, { do: 'drop_after_capture' }]);
+    const payer = await gateway.createPayer([{ do: 'drop_before_capture' }, { do: 'drop_after_capture' }]);
     const key = randomUUID();
-    await expect(gateway.create(of, key)).rejects.toThrow();
-    expect(await gateway.ledgerOf(of.customer)).toHaveLength(0);
-    await expect(gateway.create(of, key)).rejects.toThrow();
-    expect((await gateway.create(of, key)).body.status).toBe('succeeded');
-    expect(await gateway.ledgerOf(of.customer)).toMatchObject([{ idempotency_key: key, requests: 3 }]);
+    await expect(gateway.createPayment(payer, key)).rejects.toThrow();
+    expect(await gateway.ledgerOf(payer.customer)).toHaveLength(0);
+    await expect(gateway.createPayment(payer, key)).rejects.toThrow();
+    expect((await gateway.createPayment(payer, key)).body.status).toBe('succeeded');
+    expect(await gateway.ledgerOf(payer.customer)).toMatchObject([{ idempotency_key: key, requests: 3 }]);
   });
 });
 
 describe('holds', () => {
   test('a held request goes on when released, though nobody waits for it any more', async () => {
-    const of = await gateway.given([{ do: 'hold_before_capture' }]);
+    const payer = await gateway.createPayer([{ do: 'hold_before_capture' }]);
     const key = randomUUID();
     const stop = new AbortController();
     const lost = fetch(`${gateway.url}/v1/payment_intents`, {
       method: 'POST',
       headers: { authorization: 'Bearer sk_test_1', 'idempotency-key': key },
-      body: new URLSearchParams(creation(of)),
+      body: new URLSearchParams(createPaymentForm(payer)),
       signal: stop.signal,
     }).catch(() => undefined);
     const hold = await until(async () => (await gateway.sim('GET', '/holds')).body.data[0]);
@@ -71,29 +71,29 @@ describe('holds', () => {
       id: expect.any(String),
       step: 'hold_before_capture',
       idempotency_key: key,
-      payment_method: of.method,
+      payment_method: payer.method,
     });
-    expect((await gateway.create(of, key)).body.error.code).toBe('idempotency_key_in_use');
-    expect((await gateway.get(`/v1/payment_intents?customer=${of.customer}`)).body.data).toEqual([]);
+    expect((await gateway.createPayment(payer, key)).body.error.code).toBe('idempotency_key_in_use');
+    expect((await gateway.get(`/v1/payment_intents?customer=${payer.customer}`)).body.data).toEqual([]);
     stop.abort();
     await lost;
     // A round trip later the simulator, too, knows that nobody waits any more.
     await gateway.sim('GET', '/holds');
     expect((await gateway.sim('POST', `/holds/${hold.id}/release`)).status).toBe(200);
-    await until(async () => ((await gateway.ledgerOf(of.customer)).length === 1 ? true : undefined));
-    expect((await gateway.create(of, key)).body.status).toBe('succeeded');
-    await until(() => (gateway.typesOf(of.customer).includes('payment_intent.succeeded') ? true : undefined));
+    await until(async () => ((await gateway.ledgerOf(payer.customer)).length === 1 ? true : undefined));
+    expect((await gateway.createPayment(payer, key)).body.status).toBe('succeeded');
+    await until(() => (gateway.typesOf(payer.customer).includes('payment_intent.succeeded') ? true : undefined));
     expect((await gateway.sim('POST', `/holds/${hold.id}/release`)).status).toBe(404);
   });
 
   test('one request at a time acts on a payment', async () => {
-    const of = await gateway.given([{ do: 'decline' }, { do: 'hold_after_capture' }]);
-    const id = (await gateway.create(of)).body.error.payment_intent.id;
+    const payer = await gateway.createPayer([{ do: 'decline' }, { do: 'hold_after_capture' }]);
+    const id = (await gateway.createPayment(payer)).body.error.payment_intent.id;
     const confirm = `/v1/payment_intents/${id}/confirm`;
-    const held = gateway.post(confirm, { payment_method: of.method });
+    const held = gateway.post(confirm, { payment_method: payer.method });
     const hold = await until(async () => (await gateway.sim('GET', '/holds')).body.data[0]);
     expect(hold.payment_intent).toBe(id);
-    const other = await gateway.post(confirm, { payment_method: of.method });
+    const other = await gateway.post(confirm, { payment_method: payer.method });
     expect([other.status, other.body.error.code]).toEqual([429, 'lock_timeout']);
     expect((await gateway.get(`/v1/payment_intents/${id}`)).body.status).toBe('succeeded');
     await gateway.sim('POST', `/holds/${hold.id}/release`);
@@ -101,8 +101,8 @@ describe('holds', () => {
   });
 
   test('a reset overtakes what is delayed', async () => {
-    const of = await gateway.given([{ do: 'approve', delay_ms: 100 }]);
-    const delayed = expect(gateway.create(of)).rejects.toThrow();
+    const payer = await gateway.createPayer([{ do: 'approve', delay_ms: 100 }]);
+    const delayed = expect(gateway.createPayment(payer)).rejects.toThrow();
     await until(async () => (await gateway.sim('GET', '/requests')).body.data.at(-1));
     await gateway.sim('POST', '/reset');
     await delayed;
@@ -110,8 +110,8 @@ describe('holds', () => {
   });
 
   test('a reset forgets everything and cuts what is held', async () => {
-    const of = await gateway.given([{ do: 'hold_before_capture' }]);
-    const held = gateway.create(of);
+    const payer = await gateway.createPayer([{ do: 'hold_before_capture' }]);
+    const held = gateway.createPayment(payer);
     const cut = expect(held).rejects.toThrow();
     await until(async () => (await gateway.sim('GET', '/holds')).body.data[0]);
     await gateway.sim('POST', '/reset');
@@ -119,17 +119,17 @@ describe('holds', () => {
     for (const list of ['/holds', '/charges', '/requests']) {
       expect((await gateway.sim('GET', list)).body.data).toEqual([]);
     }
-    expect((await gateway.get(`/v1/payment_methods/${of.method}`)).status).toBe(404);
+    expect((await gateway.get(`/v1/payment_methods/${payer.method}`)).status).toBe(404);
   });
 });
 
 describe('lists', () => {
   test('are newest first, in pages, and bounded by creation', async () => {
     await gateway.sim('POST', '/reset');
-    const of = await gateway.given([]);
+    const payer = await gateway.createPayer([]);
     const ids: string[] = [];
     for (let n = 0; n < 3; n += 1) {
-      ids.unshift((await gateway.create(of)).body.id);
+      ids.unshift((await gateway.createPayment(payer)).body.id);
       await gateway.sim('POST', '/clock', { advance_s: 10 });
     }
     const stripe = new Stripe('sk_test_1', {
@@ -138,7 +138,7 @@ describe('lists', () => {
       protocol: 'http',
     });
     const listed = await stripe.paymentIntents
-      .list({ customer: of.customer, limit: 2 })
+      .list({ customer: payer.customer, limit: 2 })
       .autoPagingToArray({ limit: 10 });
     expect(listed.map((intent) => intent.id)).toEqual(ids);
     const since = listed[1]?.created ?? 0;

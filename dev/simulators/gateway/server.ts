@@ -2,15 +2,15 @@
 
 import { randomUUID } from 'node:crypto';
 import { type Context, Hono } from 'hono';
-import { cut, type HttpEnv, type Listening, listen } from '../listen.ts';
+import { dropConnection, type HttpEnv, type RunningHttpServer, listen } from '../listen.ts';
 import { expireSession, listSessions } from './checkout.ts';
 import { controlRoutes } from './control.ts';
 import { createCustomer, getCustomer, listCustomers } from './customers.ts';
 import { getDispute, getFraudWarning, listDisputes, listFraudWarnings } from './disputes.ts';
-import { ConnectionCut, GatewayError } from './errors.ts';
-import { expanded } from './expand.ts';
+import { ConnectionDropped, GatewayError } from './errors.ts';
+import { expandResponse } from './expand.ts';
 import { parseForm } from './form.ts';
-import { type Answer, type Call, Gateway, type Operation } from './gateway.ts';
+import { type ApiResponse, type Call, Gateway, type Operation } from './gateway.ts';
 import type { KeyRecord } from './idempotency.ts';
 import { getMandate } from './mandates.ts';
 import {
@@ -57,7 +57,7 @@ const ROUTES: [method: 'GET' | 'POST', path: string, operation: Operation][] = [
   ['GET', '/v1/radar/early_fraud_warnings/:id', getFraudWarning],
 ];
 
-export type GatewaySimulator = Listening;
+export type GatewaySimulator = RunningHttpServer;
 
 /**
  * Starts a simulator on 127.0.0.1.
@@ -116,7 +116,7 @@ async function answer(c: Context<HttpEnv>, gateway: Gateway, operation: Operatio
     gateway.rateLimit.admit((name, value) => c.header(name, value));
     if (keyName !== undefined) {
       key = gateway.keys.begin(keyName, c.req.path, JSON.stringify(body), gateway.clock.now());
-      if (key.answer !== undefined) return replay(c, key.answer);
+      if (key.response !== undefined) return replay(c, key.response);
     }
   } catch (error) {
     return errorResponse(c, error);
@@ -134,38 +134,38 @@ async function run(
   operation: Operation,
   call: Call,
 ): Promise<Response> {
-  const outcome = await outcomeOf(operation, call);
+  const outcome = await execute(operation, call);
   const body = outcome.answer === undefined ? undefined : JSON.stringify(outcome.answer.body);
   if (call.key !== undefined) {
     const saved =
-      outcome.answer !== undefined && body !== undefined && outcome.acted
+      outcome.answer !== undefined && body !== undefined && outcome.executed
         ? { status: outcome.answer.status, body }
         : undefined;
     gateway.keys.finish(call.key, saved);
   }
   if (c.req.method === 'POST') gateway.save();
   const afterwards = outcome.answer?.afterwards;
-  if (afterwards !== undefined) whenOut(c, afterwards);
-  if (outcome.answer === undefined || body === undefined || outcome.answer.cut) return cut(c);
+  if (afterwards !== undefined) runAfterResponse(c, afterwards);
+  if (outcome.answer === undefined || body === undefined || outcome.answer.dropConnection) return dropConnection(c);
   return jsonResponse(c, outcome.answer.status, body);
 }
 
 /** Runs when the answer has gone out, or cannot any more: whoever asked may be gone since long ago. */
-function whenOut(c: Context<HttpEnv>, act: () => void): void {
+function runAfterResponse(c: Context<HttpEnv>, act: () => void): void {
   if (c.env.incoming.socket.destroyed) setImmediate(act);
   else c.env.outgoing.once('close', act);
 }
 
 /** `answer` undefined: the connection is cut. `acted` false: as if the request had never come. */
-async function outcomeOf(operation: Operation, call: Call): Promise<{ answer?: Answer; acted: boolean }> {
+async function execute(operation: Operation, call: Call): Promise<{ answer?: ApiResponse; executed: boolean }> {
   try {
     const answer = await operation(call);
-    return { answer: { ...answer, body: expanded(call, answer.body) }, acted: true };
+    return { answer: { ...answer, body: expandResponse(call, answer.body) }, executed: true };
   } catch (error) {
-    if (error instanceof ConnectionCut) return { acted: false };
+    if (error instanceof ConnectionDropped) return { executed: false };
     if (!(error instanceof GatewayError)) throw error;
-    const { status, body, afterwards, acted } = error;
-    return { answer: { status, body: { error: body }, ...(afterwards && { afterwards }) }, acted };
+    const { status, body, afterwards, executed } = error;
+    return { answer: { status, body: { error: body }, ...(afterwards && { afterwards }) }, executed };
   }
 }
 
@@ -186,7 +186,7 @@ function authenticate(c: Context): void {
           ? "You did not provide an API key. Send it as 'Authorization: Bearer sk_…'."
           : 'Invalid API Key provided.',
     },
-    { acted: false },
+    { executed: false },
   );
 }
 

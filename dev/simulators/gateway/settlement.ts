@@ -2,7 +2,7 @@
 
 import { declineOf } from './declines.ts';
 import type { Gateway } from './gateway.ts';
-import { type ChargeOf, markDeclined, markSucceeded, newCharge } from './ledger.ts';
+import { type ChargeTarget, markDeclined, markSucceeded, newCharge } from './ledger.ts';
 import { intentObject } from './objects.ts';
 import type { Step } from './steps.ts';
 import type { Charge, PaymentIntent, Settlement } from './store.ts';
@@ -11,34 +11,34 @@ import type { Charge, PaymentIntent, Settlement } from './store.ts';
 const BUSY_RETRY_MS = 20;
 
 /** `pending`: the charge that is to be settled; without it an authentication is to be completed. Does nothing without `step.settle`. */
-export function settleLater(gateway: Gateway, of: ChargeOf, step: Step, pending?: Charge): void {
+export function settleLater(gateway: Gateway, target: ChargeTarget, step: Step, pending?: Charge): void {
   if (step.settle === undefined) return;
-  const { intent, method, chargedAs } = of;
+  const { intent, method, requestedMethodId } = target;
   const settlement = {
     at: gateway.clock.now() + step.settle.after_ms,
-    of: { intent, method, chargedAs },
+    target: { intent, method, requestedMethodId },
     step,
     ...(pending && { pending }),
   };
   gateway.store.settlements.add(settlement);
-  awaitSettlement(gateway, settlement);
+  scheduleSettlement(gateway, settlement);
 }
 
 /** Also for those that a killed simulator has left behind. */
-export function awaitSettlement(gateway: Gateway, settlement: Settlement): void {
-  const { at, of, step, pending } = settlement;
+export function scheduleSettlement(gateway: Gateway, settlement: Settlement): void {
+  const { at, target, step, pending } = settlement;
   const settle = () => {
-    if (of.intent.busy) {
+    if (target.intent.busy) {
       setTimeout(settle, BUSY_RETRY_MS);
       return;
     }
     gateway.store.settlements.delete(settlement);
-    const made = pending === undefined ? authenticated(gateway, of) : stillPending(pending);
-    if (made === undefined) return;
-    if (step.settle?.outcome === 'succeeded') markSucceeded(made);
-    else markDeclined(made, declineOf(step));
+    const charge = pending === undefined ? completeAuthentication(gateway, target) : stillPending(pending);
+    if (charge === undefined) return;
+    if (step.settle?.outcome === 'succeeded') markSucceeded(charge);
+    else markDeclined(charge, declineOf(step));
     gateway.save();
-    announce(gateway, made.intent);
+    announce(gateway, charge.intent);
   };
   gateway.clock.after(at - gateway.clock.now(), settle);
 }
@@ -48,9 +48,9 @@ function stillPending(charge: Charge): Charge | undefined {
 }
 
 /** The customer, present now, confirms the payment with the same method; nothing if it cannot be paid any more. */
-function authenticated(gateway: Gateway, of: ChargeOf): Charge | undefined {
-  if (['succeeded', 'canceled', 'processing'].includes(of.intent.status)) return undefined;
-  return newCharge(gateway, of, undefined, 'pending');
+function completeAuthentication(gateway: Gateway, target: ChargeTarget): Charge | undefined {
+  if (['succeeded', 'canceled', 'processing'].includes(target.intent.status)) return undefined;
+  return newCharge(gateway, target, undefined, 'pending');
 }
 
 function announce(gateway: Gateway, intent: PaymentIntent): void {

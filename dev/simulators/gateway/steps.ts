@@ -20,7 +20,7 @@ const OUTCOMES = {
 } as const;
 const CODES = ['code', 'decline_code', 'advice_code', 'network_decline_code', 'network_advice_code'] as const;
 
-export interface DeclineCodesOfStep {
+export interface StepDeclineCodes {
   code?: string;
   decline_code?: string;
   advice_code?: string;
@@ -28,7 +28,7 @@ export interface DeclineCodesOfStep {
   network_advice_code?: string;
 }
 
-export interface Step extends DeclineCodesOfStep {
+export interface Step extends StepDeclineCodes {
   do: (typeof ACTS)[number];
   /** Waited before anything else, in milliseconds of real time. */
   delay_ms?: number;

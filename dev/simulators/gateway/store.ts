@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import type { FormObject } from './form.ts';
 import type { KeyRecord } from './idempotency.ts';
-import type { DeclineCodesOfStep, Step } from './steps.ts';
+import type { StepDeclineCodes, Step } from './steps.ts';
 
 export interface MethodDetails {
   brand: string;
@@ -31,7 +31,7 @@ export interface PaymentMethod {
   billing_details?: FormObject;
   /** One step per request to charge it, then `always` for ever (the script's `then`). */
   script: Step[];
-  always: Step;
+  defaultStep: Step;
 }
 
 export type IntentStatus =
@@ -42,7 +42,7 @@ export type IntentStatus =
   | 'succeeded'
   | 'canceled';
 
-export interface Decline extends DeclineCodesOfStep {
+export interface Decline extends StepDeclineCodes {
   code: string;
   message: string;
 }
@@ -82,7 +82,7 @@ export interface Charge {
   intent: PaymentIntent;
   method: PaymentMethod;
   /** The method's id as the request named it: a test method keeps its well-known name in the ledger. */
-  chargedAs: string;
+  requestedMethodId: string;
   amount: number;
   currency: string;
   status: 'succeeded' | 'failed' | 'pending' | 'canceled';
@@ -151,7 +151,7 @@ export interface Mandate {
 export interface Settlement {
   /** Epoch milliseconds, by the simulator's clock. */
   at: number;
-  of: { intent: PaymentIntent; method: PaymentMethod; chargedAs: string };
+  target: { intent: PaymentIntent; method: PaymentMethod; requestedMethodId: string };
   /** The step that asked for it. */
   step: Step;
   /** The charge that is to be settled; without it an authentication is to be completed. */

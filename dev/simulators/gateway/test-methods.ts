@@ -3,7 +3,7 @@
  * They stand for a card or account with a fixed behaviour: attaching or charging one makes a fresh payment method of it.
  */
 
-import type { DeclineCodesOfStep, Step } from './steps.ts';
+import type { StepDeclineCodes, Step } from './steps.ts';
 
 export interface TestMethod {
   type: 'card' | 'us_bank_account';
@@ -18,7 +18,7 @@ export interface TestMethod {
 
 const approve: Step = { do: 'approve' };
 
-const GOOD_CARDS: Record<string, Partial<TestMethod>> = {
+const APPROVED_CARDS: Record<string, Partial<TestMethod>> = {
   visa: { brand: 'visa', last4: '4242' },
   visa_debit: { brand: 'visa', last4: '5556', funding: 'debit' },
   mastercard: { brand: 'mastercard', last4: '4444' },
@@ -38,7 +38,7 @@ const GOOD_CARDS: Record<string, Partial<TestMethod>> = {
 };
 
 /** Declined when attached and when charged; each also exists with the brand in its name (`pm_card_visa_chargeDeclined`). */
-const DECLINED_CARDS: Record<string, DeclineCodesOfStep & { last4: string }> = {
+const DECLINED_CARDS: Record<string, StepDeclineCodes & { last4: string }> = {
   chargeDeclined: { last4: '0002', decline_code: 'generic_decline' },
   chargeDeclinedInsufficientFunds: { last4: '9995', decline_code: 'insufficient_funds' },
   chargeDeclinedLostCard: { last4: '9987', decline_code: 'lost_card' },
@@ -51,7 +51,7 @@ const DECLINED_CARDS: Record<string, DeclineCodesOfStep & { last4: string }> = {
 };
 
 /** Attach well, fail when charged. */
-const FAILING_LATER: Record<string, { last4: string; behaviour: Step }> = {
+const DECLINED_WHEN_CHARGED: Record<string, { last4: string; behaviour: Step }> = {
   chargeCustomerFail: { last4: '0341', behaviour: { do: 'decline', decline_code: 'generic_decline' } },
   radarBlock: { last4: '0019', behaviour: { do: 'decline', decline_code: 'fraudulent' } },
   authenticationRequired: { last4: '3184', behaviour: { do: 'requires_action' } },
@@ -94,20 +94,20 @@ function testCard(name: string): TestMethod | undefined {
     behaviour: approve,
     refusesAttach: false,
   };
-  const good = own(GOOD_CARDS, name);
-  if (good !== undefined) return { ...base, ...good };
+  const approvedCard = ownEntry(APPROVED_CARDS, name);
+  if (approvedCard !== undefined) return { ...base, ...approvedCard };
   // Cards by country: `pm_card_de` and so on.
   if (/^[a-z]{2}$/.test(name)) return { ...base, country: name.toUpperCase() };
-  const later = own(FAILING_LATER, name);
-  if (later !== undefined) return { ...base, ...later };
-  const declined = own(DECLINED_CARDS, name.replace(/^visa_/, ''));
+  const declinedWhenCharged = ownEntry(DECLINED_WHEN_CHARGED, name);
+  if (declinedWhenCharged !== undefined) return { ...base, ...declinedWhenCharged };
+  const declined = ownEntry(DECLINED_CARDS, name.replace(/^visa_/, ''));
   if (declined === undefined) return undefined;
   const { last4, ...codes } = declined;
   return { ...base, last4, behaviour: { do: 'decline', ...codes }, refusesAttach: true };
 }
 
 function testBankAccount(name: string): TestMethod | undefined {
-  const account = own(BANK_ACCOUNTS, name);
+  const account = ownEntry(BANK_ACCOUNTS, name);
   if (account === undefined) return undefined;
   const behaviour: Step = { do: 'processing' };
   if (account.code !== undefined) behaviour.code = account.code;
@@ -126,6 +126,6 @@ function testBankAccount(name: string): TestMethod | undefined {
   };
 }
 
-function own<T>(table: Record<string, T>, name: string): T | undefined {
+function ownEntry<T>(table: Record<string, T>, name: string): T | undefined {
   return Object.hasOwn(table, name) ? table[name] : undefined;
 }

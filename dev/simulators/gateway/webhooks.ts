@@ -9,7 +9,7 @@ export interface EventCause {
   id: string | null;
   idempotency_key: string | null;
 }
-const BY_ITSELF: EventCause = { id: null, idempotency_key: null };
+const NO_REQUEST: EventCause = { id: null, idempotency_key: null };
 
 export type EventTiming = 'after' | 'before' | 'twice' | 'none';
 
@@ -33,7 +33,7 @@ export class Webhooks {
   }
 
   /** From now on events are lost on their way, for good, until that is over. */
-  lose(lost: boolean): void {
+  setLost(lost: boolean): void {
     this.#lost = lost;
   }
 
@@ -72,7 +72,7 @@ export class Webhooks {
 
   /** Makes and delivers the event of what no request has asked for. */
   announce(type: string, object: object): void {
-    void this.emit(type, object, BY_ITSELF).then((deliver) => deliver?.());
+    void this.emit(type, object, NO_REQUEST).then((deliver) => deliver?.());
   }
 
   reset(): void {

@@ -2,7 +2,7 @@
 
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { Hono } from 'hono';
-import { cut, type HttpEnv, type Listening, listen } from '../listen.ts';
+import { dropConnection, type HttpEnv, type RunningHttpServer, listen } from '../listen.ts';
 import { readMode } from '../mode.ts';
 import { startSmtpInbox } from './smtp.ts';
 
@@ -21,7 +21,7 @@ interface Message {
   [field: string]: unknown;
 }
 
-export interface InboxSimulator extends Listening {
+export interface InboxSimulator extends RunningHttpServer {
   /** Where notices are posted to; `url` is where they are read. */
   webhook: string;
   /** Where mail is taken: `host:port`. */
@@ -40,18 +40,18 @@ export async function startInboxSimulator(
   const mail = await startSmtpInbox({
     ...(options.smtpPort !== undefined && { port: options.smtpPort }),
     mode: () => mode,
-    take: (taken) => void messages.push({ ...taken, received_at: new Date().toISOString() }),
+    onMail: (received) => void messages.push({ ...received, received_at: new Date().toISOString() }),
   });
   const app = new Hono<HttpEnv>();
 
   app.post('/webhook', async (c) => {
-    if (mode === 'away') return cut(c);
+    if (mode === 'away') return dropConnection(c);
     if (mode === 'silent') return new Promise<Response>(() => {});
     if (mode === 'error') return c.json({ error: 'this inbox is told to fail' }, 500);
     const body = await c.req.text();
     const problem = signatureProblem(c.req.header('persona-signature'), body, options.secret);
     if (problem !== undefined) return c.json({ error: problem }, 401);
-    const notice = noticeIn(body);
+    const notice = parseNotice(body);
     if (notice === undefined) return c.json({ error: 'the body must be a JSON object' }, 400);
     messages.push({ ...notice, via: 'webhook', received_at: new Date().toISOString() });
     return c.json({ received: true });
@@ -64,19 +64,19 @@ export async function startInboxSimulator(
   });
 
   app.on(['POST', 'PUT'], '/_sim/mode', async (c) => {
-    const asked = readMode(await c.req.text(), MODES);
-    if (asked === undefined) return c.json({ error: `mode: must be one of ${MODES.join(', ')}` }, 400);
-    mode = asked.mode;
-    if (mode === 'away') mail.cut();
+    const requested = readMode(await c.req.text(), MODES);
+    if (requested === undefined) return c.json({ error: `mode: must be one of ${MODES.join(', ')}` }, 400);
+    mode = requested.mode;
+    if (mode === 'away') mail.dropConnections();
     return c.json({ mode });
   });
 
-  const listening = await listen(app.fetch, options.port);
+  const httpServer = await listen(app.fetch, options.port);
   return {
-    url: listening.url,
-    webhook: `${listening.url}/webhook`,
+    url: httpServer.url,
+    webhook: `${httpServer.url}/webhook`,
     smtp: mail.address,
-    close: async () => void (await Promise.all([listening.close(), mail.close()])),
+    close: async () => void (await Promise.all([httpServer.close(), mail.close()])),
   };
 }
 
@@ -96,7 +96,7 @@ function signatureProblem(
   return Math.abs(Date.now() / 1000 - Number(t)) > TOLERANCE_S ? 'Persona-Signature is too old' : undefined;
 }
 
-function noticeIn(body: string): Record<string, unknown> | undefined {
+function parseNotice(body: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(body);
     const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);

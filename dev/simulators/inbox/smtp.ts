@@ -22,7 +22,7 @@ export interface SmtpInbox {
   /** `host:port` */
   address: string;
   /** Cuts the connections that are open. */
-  cut: () => void;
+  dropConnections: () => void;
   close: () => Promise<void>;
 }
 
@@ -34,11 +34,11 @@ export interface SmtpInbox {
 export async function startSmtpInbox(options: {
   port?: number;
   mode: () => string;
-  take: (mail: Mail) => void;
+  onMail: (mail: Mail) => void;
 }): Promise<SmtpInbox> {
-  const { port = 0, mode, take } = options;
+  const { port = 0, mode, onMail } = options;
   const sockets = new Set<Socket>();
-  const cut = () => {
+  const dropConnections = () => {
     for (const socket of sockets) socket.resetAndDestroy();
   };
   const refusal = () =>
@@ -53,7 +53,7 @@ export async function startSmtpInbox(options: {
       simpleParser(stream, { skipHtmlToText: true, skipTextToHtml: true, skipImageLinks: true })
         .then((parsed) => {
           const problem = refusal();
-          if (problem === undefined) take(mailOf(parsed));
+          if (problem === undefined) onMail(mailOf(parsed));
           done(problem);
         })
         .catch(done);
@@ -70,11 +70,11 @@ export async function startSmtpInbox(options: {
   await once(server.server, 'listening');
   return {
     address: `127.0.0.1:${(server.server.address() as AddressInfo).port}`,
-    cut,
+    dropConnections,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
-        cut();
+        dropConnections();
       }),
   };
 }

@@ -1,7 +1,7 @@
 import { nodeRef } from '../model.ts';
-import { type Folds, moment } from './fold.ts';
+import { type Folds, utcTime } from './fold.ts';
 
-type Own =
+type CustomerEventType =
   | 'CustomerCreated'
   | 'CustomerProfileUpdated'
   | 'CustomerStatusChanged'
@@ -12,21 +12,21 @@ type Own =
   | 'IdentityMatchSuggested'
   | 'IdentityMatchResolved';
 
-export const customerFolds: Folds<Own> = {
+export const customerFolds: Folds<CustomerEventType> = {
   CustomerCreated(model, { stream_id, seq, recorded_at, data }, { key }) {
     const reference = data.gateway_customer_ref;
     model.createNode(nodeRef('Customer', stream_id), {
       id: stream_id,
       ltv_minor: data.ltv_minor,
-      acquisition_date: moment(data.acquisition_date),
+      acquisition_date: utcTime(data.acquisition_date),
       segment: data.segment,
       status: 'active',
       gateway_customer_ref: reference && key.open(reference, 'Customer', stream_id, 'gateway_customer_ref'),
       locale: data.locale,
       changed_seq: seq,
       status_seq: seq,
-      created_at: moment(recorded_at),
-      updated_at: moment(recorded_at),
+      created_at: utcTime(recorded_at),
+      updated_at: utcTime(recorded_at),
     });
   },
 
@@ -34,7 +34,7 @@ export const customerFolds: Folds<Own> = {
     const customer = model.node(nodeRef('Customer', stream_id));
     if (!customer) return;
     const { gateway_customer_ref: reference, ...open } = data;
-    Object.assign(customer, open, { changed_seq: seq, updated_at: moment(recorded_at) });
+    Object.assign(customer, open, { changed_seq: seq, updated_at: utcTime(recorded_at) });
     if (reference !== undefined)
       customer.gateway_customer_ref = key.open(reference, 'Customer', stream_id, 'gateway_customer_ref');
   },
@@ -46,23 +46,23 @@ export const customerFolds: Folds<Own> = {
         status: data.new_status,
         status_seq: seq,
         changed_seq: seq,
-        updated_at: moment(recorded_at),
+        updated_at: utcTime(recorded_at),
       });
   },
 
   LtvAdjusted(model, { stream_id, recorded_at, data }) {
     const customer = model.node(nodeRef('Customer', stream_id));
     if (!customer) return;
-    Object.assign(customer, { ltv_minor: data.new_ltv_minor, updated_at: moment(recorded_at) });
-    if (data.observed_at !== undefined) customer.ltv_observed_at = moment(data.observed_at);
+    Object.assign(customer, { ltv_minor: data.new_ltv_minor, updated_at: utcTime(recorded_at) });
+    if (data.observed_at !== undefined) customer.ltv_observed_at = utcTime(data.observed_at);
   },
 
   DeviceLinked(model, { stream_id, occurred_at, data }) {
     model.createEdge(nodeRef('Customer', stream_id), 'LOGGED_IN_FROM', nodeRef('Device', data.device_id), {
       customer_id: stream_id,
       login_count: 1,
-      first_login: moment(occurred_at),
-      last_login: moment(occurred_at),
+      first_login: utcTime(occurred_at),
+      last_login: utcTime(occurred_at),
       proven: data.proven,
       awaits_identifier_id: data.awaits_identifier_id,
     });
@@ -73,7 +73,7 @@ export const customerFolds: Folds<Own> = {
     const login = model.edge(nodeRef('Customer', stream_id), 'LOGGED_IN_FROM', device);
     if (!login) return;
     login.login_count = data.login_count;
-    login.last_login = moment(data.last_login);
+    login.last_login = utcTime(data.last_login);
     login.proven = data.proven;
     if (data.proven) login.awaits_identifier_id = null;
   },
@@ -88,7 +88,7 @@ export const customerFolds: Folds<Own> = {
       model.createEdge(customer, 'HAS_BEHAVIORAL_PROFILE', profile);
     }
     const { baseline_data_ref } = data;
-    Object.assign(model.node(profile) ?? {}, { baseline_data_ref, last_updated: moment(occurred_at) });
+    Object.assign(model.node(profile) ?? {}, { baseline_data_ref, last_updated: utcTime(occurred_at) });
   },
 
   IdentityMatchSuggested(model, { stream_id, occurred_at, data }) {
@@ -97,7 +97,7 @@ export const customerFolds: Folds<Own> = {
       score: data.score,
       evidence: data.evidence,
       status: 'suggested',
-      suggested_at: moment(occurred_at),
+      suggested_at: utcTime(occurred_at),
     });
   },
 

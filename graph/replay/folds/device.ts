@@ -1,7 +1,7 @@
 import type { Sealed } from '../../../domain/events.ts';
 import type { DataKey } from '../../../security/data-key.ts';
 import { BlindValue, nodeRef } from '../model.ts';
-import { type Folds, moment } from './fold.ts';
+import { type Folds, utcTime } from './fold.ts';
 
 export const deviceFolds: Folds<'DeviceRegistered' | 'DeviceSeen' | 'DeviceTrustScoreUpdated'> = {
   DeviceRegistered(model, { stream_id: id, seq, occurred_at, recorded_at, data }, { key, blindIndex }) {
@@ -11,13 +11,13 @@ export const deviceFolds: Folds<'DeviceRegistered' | 'DeviceSeen' | 'DeviceTrust
       fingerprint: data.fingerprint,
       fingerprint_hash: new BlindValue(blindIndex, 'fingerprint', fingerprint),
       trust_score: data.trust_score,
-      trust_observed_at: moment(data.trust_observed_at),
+      trust_observed_at: utcTime(data.trust_observed_at),
       last_seen_ip: data.last_seen_ip,
-      last_seen_user_agent: userAgent(data.last_seen_user_agent, id, key),
-      last_seen_at: moment(occurred_at),
+      last_seen_user_agent: openUserAgent(data.last_seen_user_agent, id, key),
+      last_seen_at: utcTime(occurred_at),
       changed_seq: seq,
-      created_at: moment(recorded_at),
-      updated_at: moment(recorded_at),
+      created_at: utcTime(recorded_at),
+      updated_at: utcTime(recorded_at),
     });
   },
 
@@ -25,21 +25,21 @@ export const deviceFolds: Folds<'DeviceRegistered' | 'DeviceSeen' | 'DeviceTrust
     const device = model.node(nodeRef('Device', id));
     if (!device) return;
     device.last_seen_ip = data.last_seen_ip;
-    device.last_seen_user_agent = userAgent(data.last_seen_user_agent, id, key);
-    device.last_seen_at = moment(occurred_at);
-    device.updated_at = moment(recorded_at);
+    device.last_seen_user_agent = openUserAgent(data.last_seen_user_agent, id, key);
+    device.last_seen_at = utcTime(occurred_at);
+    device.updated_at = utcTime(recorded_at);
   },
 
   DeviceTrustScoreUpdated(model, { stream_id: id, seq, recorded_at, data }) {
     const device = model.node(nodeRef('Device', id));
     if (!device) return;
     device.trust_score = data.new_trust_score;
-    device.trust_observed_at = moment(data.observed_at);
+    device.trust_observed_at = utcTime(data.observed_at);
     device.changed_seq = seq;
-    device.updated_at = moment(recorded_at);
+    device.updated_at = utcTime(recorded_at);
   },
 };
 
-function userAgent(sealed: Sealed | null, id: string, key: DataKey): string | null {
+function openUserAgent(sealed: Sealed | null, id: string, key: DataKey): string | null {
   return sealed && key.open(sealed, 'Device', id, 'last_seen_user_agent');
 }

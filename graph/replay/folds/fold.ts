@@ -22,12 +22,12 @@ export type Fold<T extends keyof EventData> = (
 export type Folds<T extends keyof EventData = keyof EventData> = { readonly [K in T]: Fold<K> };
 
 /** A time as Neo4j gives it back: UTC, milliseconds. */
-export function moment(text: string): string;
-export function moment(text: string | null): string | null;
-export function moment(text: string | null): string | null {
+export function utcTime(text: string): string;
+export function utcTime(text: string | null): string | null;
+export function utcTime(text: string | null): string | null {
   return text === null ? null : new Date(text).toISOString();
 }
 
-export function later(a: unknown, b: string): string {
+export function latest(a: unknown, b: string): string {
   return typeof a === 'string' && a > b ? a : b;
 }

@@ -1,9 +1,9 @@
 import { BlindValue, type GraphModel, nodeRef, type Properties } from '../model.ts';
-import { type Folds, moment } from './fold.ts';
+import { type Folds, utcTime } from './fold.ts';
 
-type Own = 'DigitalIdentifierAdded' | 'DigitalIdentifierVerified' | 'DigitalIdentifierRemoved';
+type IdentifierEventType = 'DigitalIdentifierAdded' | 'DigitalIdentifierVerified' | 'DigitalIdentifierRemoved';
 
-export const identifierFolds: Folds<Own> = {
+export const identifierFolds: Folds<IdentifierEventType> = {
   DigitalIdentifierAdded(model, { stream_id, seq, occurred_at, recorded_at, data }, { key, blindIndex }) {
     const { identifier_id: id, type, value, is_verified } = data;
     model.createNode(nodeRef('DigitalIdentifier', id), {
@@ -12,11 +12,11 @@ export const identifierFolds: Folds<Own> = {
       value,
       value_hash: new BlindValue(blindIndex, type, key.open(value, 'DigitalIdentifier', id, 'value')),
       is_verified,
-      created_at: moment(recorded_at),
-      updated_at: moment(recorded_at),
+      created_at: utcTime(recorded_at),
+      updated_at: utcTime(recorded_at),
     });
     const customer = nodeRef('Customer', stream_id);
-    const linked_at = moment(occurred_at);
+    const linked_at = utcTime(occurred_at);
     model.createEdge(customer, 'HAS_DIGITAL_IDENTIFIER', nodeRef('DigitalIdentifier', id), { linked_at });
     const node = model.node(customer);
     if (node) node.changed_seq = seq;
@@ -25,7 +25,7 @@ export const identifierFolds: Folds<Own> = {
   // What came by the identifier while nobody had verified it is the customer's own from now on.
   DigitalIdentifierVerified(model, { stream_id, seq, recorded_at, data }) {
     const identifier = model.node(nodeRef('DigitalIdentifier', data.identifier_id));
-    if (identifier) Object.assign(identifier, { is_verified: true, updated_at: moment(recorded_at) });
+    if (identifier) Object.assign(identifier, { is_verified: true, updated_at: utcTime(recorded_at) });
     const node = model.node(nodeRef('Customer', stream_id));
     if (node) node.changed_seq = seq;
     for (const edge of waitingFor(model, stream_id, data.identifier_id)) {

@@ -1,9 +1,9 @@
 import type { RecordedEvent } from '../../../domain/events.ts';
-import { isAboutRefund, overpaymentId, refundId } from '../../../domain/processes.ts';
+import { isRefundNotice, overpaymentId, refundId } from '../../../domain/workflow-contracts.ts';
 import type { RecoveryEvents } from '../../../domain/recovery/events.ts';
-import { noticeState } from '../../../domain/notices.ts';
+import { noticeState } from '../../../domain/notices/state.ts';
 import { type GraphModel, nodeRef, type Properties } from '../model.ts';
-import { type Folds, later, moment } from './fold.ts';
+import { type Folds, latest, utcTime } from './fold.ts';
 
 export const recoveryFolds: Folds<keyof RecoveryEvents> = {
   RecoveryOpened(model, { stream_id, seq, data }) {
@@ -14,9 +14,9 @@ export const recoveryFolds: Folds<keyof RecoveryEvents> = {
       customer_id: stream_id,
       state: 'open',
       ...rest,
-      last_failure_at: moment(last_failure_at),
-      opened_at: moment(opened_at),
-      closes_at: moment(closes_at),
+      last_failure_at: utcTime(last_failure_at),
+      opened_at: utcTime(opened_at),
+      closes_at: utcTime(closes_at),
       changed_seq: seq,
     });
     model.createEdge(nodeRef('Customer', stream_id), 'OWES', obligation);
@@ -35,9 +35,9 @@ export const recoveryFolds: Folds<keyof RecoveryEvents> = {
       collect_again: null,
       notices_due: null,
       clock_stopped_at: null,
-      last_failure_at: moment(last_failure_at),
-      opened_at: moment(opened_at),
-      closes_at: moment(closes_at),
+      last_failure_at: utcTime(last_failure_at),
+      opened_at: utcTime(opened_at),
+      closes_at: utcTime(closes_at),
       closed_at: null,
       changed_seq: seq,
     });
@@ -49,25 +49,25 @@ export const recoveryFolds: Folds<keyof RecoveryEvents> = {
       ...rest,
       source: 'recovery',
       customer_id: stream_id,
-      instrument_fingerprint: plasticOf(model, data.payment_method_id),
+      instrument_fingerprint: cardFingerprintOf(model, data.payment_method_id),
       state: 'in_flight',
       overpaid: false,
-      claimed_at: moment(claimed_at),
-      claim_deadline: moment(claim_deadline),
+      claimed_at: utcTime(claimed_at),
+      claim_deadline: utcTime(claim_deadline),
     });
   },
 
   // What others report, and what a ceiling forbids, arrives already resolved; any other was claimed before.
   RecoveryAttempted(model, { stream_id, seq, data }) {
     const ref = nodeRef('ChargeAttempt', data.key);
-    const attempted = moment(data.attempted_at);
+    const attempted = utcTime(data.attempted_at);
     const { payment_id, payment_method_id } = data;
     if (!model.nodes.has(ref) && (data.source === 'reported' || data.state === 'void')) {
       const { key, n, source, network, amount, currency } = data;
       model.createNode(ref, {
         ...{ key, n, source, payment_id, payment_method_id, network, amount, currency },
         customer_id: stream_id,
-        instrument_fingerprint: plasticOf(model, payment_method_id),
+        instrument_fingerprint: cardFingerprintOf(model, payment_method_id),
         overpaid: false,
         claimed_at: attempted,
       });
@@ -75,17 +75,17 @@ export const recoveryFolds: Folds<keyof RecoveryEvents> = {
     const { state, class: declineClass, rule, code, card_dead, gateway_ref } = data;
     Object.assign(model.node(ref) ?? {}, {
       ...{ state, class: declineClass, rule, code, card_dead, gateway_ref },
-      resolved_at: moment(data.resolved_at),
+      resolved_at: utcTime(data.resolved_at),
     });
-    const owed = nodeRef('Obligation', payment_id);
+    const obligationRef = nodeRef('Obligation', payment_id);
     // A report that is too old to open an obligation is kept for what it teaches.
-    if (data.source === 'reported' && !model.nodes.has(owed)) return;
-    const obligation = model.node(owed);
+    if (data.source === 'reported' && !model.nodes.has(obligationRef)) return;
+    const obligation = model.node(obligationRef);
     if (!obligation) return;
     if (data.payment_ref !== null) obligation.gateway_ref = data.payment_ref;
     obligation.changed_seq = seq;
     if (data.source === 'reported' && obligation.last_failure_at)
-      obligation.last_failure_at = later(obligation.last_failure_at, attempted);
+      obligation.last_failure_at = latest(obligation.last_failure_at, attempted);
   },
 
   // Closed, with a charge in doubt that a person must decide about: it stays closed.
@@ -99,7 +99,7 @@ export const recoveryFolds: Folds<keyof RecoveryEvents> = {
   // A settlement may come before any failure: then the closed obligation is the first that is known of it.
   RecoveryClosed(model, { stream_id, seq, data }) {
     const obligation = nodeRef('Obligation', data.payment_id);
-    const closed_at = moment(data.closed_at);
+    const closed_at = utcTime(data.closed_at);
     if (!model.nodes.has(obligation)) {
       const { payment_id } = data;
       model.createNode(obligation, { payment_id, customer_id: stream_id, opened_at: closed_at });
@@ -110,15 +110,15 @@ export const recoveryFolds: Folds<keyof RecoveryEvents> = {
     if (!node) return;
     Object.assign(node, { state, rule, closed_at, settled_ref, changed_seq: seq });
     // What the customer was to hear of another ending before this one is not true any more.
-    const due = listed(node.notices_due).filter((id) => isAboutRefund(String(id)));
-    node.notices_due = orNothing(notice === undefined ? due : [...due, notice]);
+    const due = asList(node.notices_due).filter((id) => isRefundNotice(String(id)));
+    node.notices_due = nullIfEmpty(notice === undefined ? due : [...due, notice]);
   },
 
   // A second success that others brought about (`settled:…`) is no attempt of ours, and stands in the log alone.
   RecoveryOverpaid(model, { stream_id, seq, data }) {
     const obligation = model.node(nodeRef('Obligation', data.payment_id));
     if (obligation && data.refund) {
-      obligation.refunds_due = [...listed(obligation.refunds_due), data.key];
+      obligation.refunds_due = [...asList(obligation.refunds_due), data.key];
       obligation.refund_at = null;
     }
     const overpayment = nodeRef('Overpayment', overpaymentId(data.payment_id, data.key));
@@ -138,11 +138,11 @@ export const recoveryFolds: Folds<keyof RecoveryEvents> = {
     const obligation = model.node(nodeRef('Obligation', data.payment_id));
     if (!obligation) return;
     if (!data.part) {
-      listRefund(obligation, data.key, undefined);
+      moveRefund(obligation, data.key, undefined);
       Object.assign(overpaymentOf(model, data), { refunded_by: data.refund_ref, ...DUE_AT_ONCE });
     }
-    if (data.notice !== undefined) obligation.notices_due = [...listed(obligation.notices_due), data.notice];
-    const sent = { sent_at: moment(event.recorded_at), notification_id: data.notice };
+    if (data.notice !== undefined) obligation.notices_due = [...asList(obligation.notices_due), data.notice];
+    const sent = { sent_at: utcTime(event.recorded_at), notification_id: data.notice };
     Object.assign(refundOf(model, event, data.refund_ref), sent);
   },
   RefundFailed(model, event) {
@@ -150,29 +150,29 @@ export const recoveryFolds: Folds<keyof RecoveryEvents> = {
     const obligation = model.node(nodeRef('Obligation', payment_id));
     if (!obligation) return;
     const due = retry !== null && retry.next_at !== null;
-    listRefund(obligation, key, due ? 'due' : retry === null ? undefined : 'failed');
-    if (due) obligation.refund_at = moment(retry.next_at);
+    moveRefund(obligation, key, due ? 'due' : retry === null ? undefined : 'failed');
+    if (due) obligation.refund_at = utcTime(retry.next_at);
     if (refund_ref !== null)
-      Object.assign(refundOf(model, event, refund_ref), { failed_at: moment(event.recorded_at) });
+      Object.assign(refundOf(model, event, refund_ref), { failed_at: utcTime(event.recorded_at) });
     if (retry === null) return;
     Object.assign(overpaymentOf(model, event.data), {
       refunded_by: null,
       ...(n !== null && { refund_tries: n }),
       refund_failure: reason,
-      refund_failing_since: moment(retry.since),
-      next_refund_at: moment(retry.next_at),
+      refund_failing_since: utcTime(retry.since),
+      next_refund_at: utcTime(retry.next_at),
     });
   },
   RefundRequested(model, { data }) {
     const obligation = model.node(nodeRef('Obligation', data.payment_id));
     if (!obligation) return;
-    listRefund(obligation, data.key, 'due');
+    moveRefund(obligation, data.key, 'due');
     obligation.refund_at = null;
     Object.assign(overpaymentOf(model, data), { refund_owed: true, ...DUE_AT_ONCE });
   },
 
-  NoticeSent: noticeDone,
-  NoticeFailed: noticeDone,
+  NoticeSent: applyNoticeEnd,
+  NoticeFailed: applyNoticeEnd,
 };
 
 const DUE_AT_ONCE = { refund_failing_since: null, next_refund_at: null };
@@ -196,27 +196,27 @@ function refundOf(
 }
 
 /** A refund stands in the list of those that Persona tries, of those that wait for a person, or in none. */
-function listRefund(
+function moveRefund(
   obligation: Record<string, unknown>,
   key: string,
   into: 'due' | 'failed' | undefined,
 ): void {
-  const others = (list: unknown) => listed(list).filter((one) => one !== key);
-  const due = [...others(obligation.refunds_due), ...(into === 'due' ? [key] : [])];
-  const failed = [...others(obligation.refunds_failed), ...(into === 'failed' ? [key] : [])];
-  obligation.refunds_due = orNothing(due);
-  obligation.refunds_failed = orNothing(failed);
+  const withoutKey = (list: unknown) => asList(list).filter((entry) => entry !== key);
+  const due = [...withoutKey(obligation.refunds_due), ...(into === 'due' ? [key] : [])];
+  const failed = [...withoutKey(obligation.refunds_failed), ...(into === 'failed' ? [key] : [])];
+  obligation.refunds_due = nullIfEmpty(due);
+  obligation.refunds_failed = nullIfEmpty(failed);
   if (due.length === 0) obligation.refund_at = null;
 }
 
 /** What was due is so no more. */
-function noticeDone(model: GraphModel, event: RecordedEvent<'NoticeSent' | 'NoticeFailed'>): void {
+function applyNoticeEnd(model: GraphModel, event: RecordedEvent<'NoticeSent' | 'NoticeFailed'>): void {
   const { stream_id, recorded_at, data } = event;
   const notice = nodeRef('Notice', data.notification_id);
   if (!model.nodes.has(notice)) model.createNode(notice, {});
-  const { reason: failure, ...matter } = { reason: undefined, ...data };
-  const ended = { state: noticeState(failure), ended_at: moment(recorded_at) };
-  Object.assign(model.node(notice) ?? {}, { ...matter, customer_id: stream_id, failure, ...ended });
+  const { reason: failure, ...noticeData } = { reason: undefined, ...data };
+  const ended = { state: noticeState(failure), ended_at: utcTime(recorded_at) };
+  Object.assign(model.node(notice) ?? {}, { ...noticeData, customer_id: stream_id, failure, ...ended });
   for (const ref of [
     nodeRef('FraudCase', data.case_id ?? ''),
     nodeRef('PaymentMethod', data.payment_method_id ?? ''),
@@ -227,21 +227,21 @@ function noticeDone(model: GraphModel, event: RecordedEvent<'NoticeSent' | 'Noti
   if (data.payment_id === null) return;
   const obligation = model.node(nodeRef('Obligation', data.payment_id));
   if (!obligation) return;
-  obligation.notices_due = orNothing(
-    listed(obligation.notices_due).filter((id) => id !== data.notification_id),
+  obligation.notices_due = nullIfEmpty(
+    asList(obligation.notices_due).filter((id) => id !== data.notification_id),
   );
 }
 
-function listed(value: unknown): unknown[] {
+function asList(value: unknown): unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
 /** An empty list is no property. */
-function orNothing(list: unknown[]): unknown[] | null {
+function nullIfEmpty(list: unknown[]): unknown[] | null {
   return list.length > 0 ? list : null;
 }
 
 /** The plastic behind a method at that moment; the attempt keeps it whatever becomes of the method. */
-function plasticOf(model: GraphModel, paymentMethodId: string): unknown {
+function cardFingerprintOf(model: GraphModel, paymentMethodId: string): unknown {
   return model.node(nodeRef('PaymentMethod', paymentMethodId))?.instrument_fingerprint ?? null;
 }

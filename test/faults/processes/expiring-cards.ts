@@ -3,15 +3,15 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'vitest';
 import { today } from '../../../domain/expiry/calendar.ts';
-import { TaskQueue, WorkflowName } from '../../../domain/processes.ts';
-import { customerWithCards } from '../customers.ts';
-import type { StopAt } from '../proxy.ts';
+import { TaskQueue, WorkflowName } from '../../../domain/workflow-contracts.ts';
+import { customerWithScriptedCards } from '../customer-fixtures.ts';
+import type { StopCondition } from '../proxy.ts';
 import type { FaultSystem } from '../system.ts';
-import { eventsOf, MOMENTS, noticesTo, type Stopped, stopThere } from './stopped.ts';
+import { eventsOf, COMMIT_MOMENTS, noticesTo, type StoppedProcess, stopProcessAt } from './stopped-process.ts';
 
 /** Where one card stands, by its id. */
-const POINTS: readonly { at: string; stop: (card: string) => StopAt }[] = [
-  ...MOMENTS.map(({ name, stopAt }) => ({
+const POINTS: readonly { at: string; stop: (card: string) => StopCondition }[] = [
+  ...COMMIT_MOMENTS.map(({ name, stopAt }) => ({
     at: `scan: ${name} a notice is decided`,
     stop: (card: string) => stopAt('ExpiryNoticeDue', card),
   })),
@@ -25,10 +25,10 @@ const POINTS: readonly { at: string; stop: (card: string) => StopAt }[] = [
   },
 ];
 
-export async function stopScan(system: FaultSystem): Promise<Stopped[]> {
+export async function stopScan(system: FaultSystem): Promise<StoppedProcess[]> {
   const [year, month] = today(Date.now()).split('-').map(Number) as [number, number];
   const customers = await Promise.all(
-    POINTS.map(() => customerWithCards(system, [{ expiry: { month, year } }])),
+    POINTS.map(() => customerWithScriptedCards(system, [{ expiry: { month, year } }])),
   );
   let run: Promise<unknown> | undefined;
   const begin = async () => {
@@ -43,7 +43,7 @@ export async function stopScan(system: FaultSystem): Promise<Stopped[]> {
     POINTS.map(({ at, stop }, index) => {
       const { id, cards } = customers[index] ?? expect.fail();
       const card = cards[0]?.id ?? '';
-      return stopThere(system, {
+      return stopProcessAt(system, {
         ...{ at, stop: stop(card), begin },
         async expectEnd() {
           const due = await eventsOf<{ payment_method_id: string; notice: string }>(

@@ -2,21 +2,21 @@
 
 import { randomUUID } from 'node:crypto';
 import { expect } from 'vitest';
-import { fraudCaseWorkflowId, suspensionNotificationId } from '../../../domain/processes.ts';
-import { fraudReport } from '../../fraud.ts';
-import { customerWithCards, failureOf } from '../customers.ts';
-import type { StopAt } from '../proxy.ts';
+import { fraudCaseWorkflowId, suspensionNotificationId } from '../../../domain/workflow-contracts.ts';
+import { fraudReport } from '../../fraud-fixtures.ts';
+import { customerWithScriptedCards, failureReportOf } from '../customer-fixtures.ts';
+import type { StopCondition } from '../proxy.ts';
 import type { FaultSystem } from '../system.ts';
-import { eventsOf, MOMENTS, type Moment, noticesTo, type Stopped, stopThere } from './stopped.ts';
+import { eventsOf, COMMIT_MOMENTS, type CommitMoment, noticesTo, type StoppedProcess, stopProcessAt } from './stopped-process.ts';
 
-interface Case {
+interface FraudCaseRef {
   id: string;
   customer: string;
 }
 
-export function stopFraudCases(system: FaultSystem): Promise<Stopped[]> {
+export function stopFraudCases(system: FaultSystem): Promise<StoppedProcess[]> {
   return Promise.all([
-    ...MOMENTS.flatMap((moment) => [
+    ...COMMIT_MOMENTS.flatMap((moment) => [
       stopOutcome(system, `${moment.name} the outcome is applied`, (id) =>
         moment.stopAt('FraudOutcomeApplied', id),
       ),
@@ -33,75 +33,75 @@ export function stopFraudCases(system: FaultSystem): Promise<Stopped[]> {
 async function stopOutcome(
   system: FaultSystem,
   name: string,
-  stop: (caseId: string) => StopAt,
-): Promise<Stopped> {
-  const fraud = await newCase(system);
+  stop: (caseId: string) => StopCondition,
+): Promise<StoppedProcess> {
+  const fraudCase = await newCase(system);
   const at = `fraud case: ${name}`;
-  return stopThere(system, {
-    ...{ at, stop: stop(fraud.id) },
-    begin: () => report(system, fraud, 'confirmed_fraud'),
-    expectEnd: () => expectSuspension(system, fraud, { at, outcomes: ['confirmed_fraud'] }),
+  return stopProcessAt(system, {
+    ...{ at, stop: stop(fraudCase.id) },
+    begin: () => report(system, fraudCase, 'confirmed_fraud'),
+    expectEnd: () => expectSuspension(system, fraudCase, { at, outcomes: ['confirmed_fraud'] }),
   });
 }
 
-async function stopDecision(system: FaultSystem, { name, stopAt }: Moment): Promise<Stopped> {
-  const fraud = await newCase(system);
+async function stopDecision(system: FaultSystem, { name, stopAt }: CommitMoment): Promise<StoppedProcess> {
+  const fraudCase = await newCase(system);
   const at = `fraud case: ${name} the decision about a suspicion is applied`;
-  await report(system, fraud, 'suspected');
-  const outcomes = () => outcomesOf(system, fraud);
+  await report(system, fraudCase, 'suspected');
+  const outcomes = () => outcomesOf(system, fraudCase);
   await expect.poll(outcomes, { timeout: 60_000 }).toEqual(['suspected']);
-  return stopThere(system, {
-    ...{ at, stop: stopAt('FraudOutcomeApplied', fraud.id) },
+  return stopProcessAt(system, {
+    ...{ at, stop: stopAt('FraudOutcomeApplied', fraudCase.id) },
     begin: () =>
       system.client.workflow
-        .getHandle(fraudCaseWorkflowId(fraud.id))
+        .getHandle(fraudCaseWorkflowId(fraudCase.id))
         .signal('reviewDecision', { decision: 'suspend', actor: 'ops', reason: 'test' }),
-    expectEnd: () => expectSuspension(system, fraud, { at, outcomes: ['suspected', 'suspended_in_review'] }),
+    expectEnd: () => expectSuspension(system, fraudCase, { at, outcomes: ['suspected', 'suspended_in_review'] }),
   });
 }
 
 /** The customer's recovery waits meanwhile, and goes on once it hears of the reinstatement. */
-async function stopReinstatement(system: FaultSystem, { name, stopAt }: Moment): Promise<Stopped> {
-  const customer = await customerWithCards(system, [{}, {}]);
-  const fraud: Case = { id: `case-${randomUUID()}`, customer: customer.id };
+async function stopReinstatement(system: FaultSystem, { name, stopAt }: CommitMoment): Promise<StoppedProcess> {
+  const customer = await customerWithScriptedCards(system, [{}, {}]);
+  const fraudCase: FraudCaseRef = { id: `case-${randomUUID()}`, customer: customer.id };
   const at = `fraud case: ${name} a reinstatement is written`;
-  await report(system, fraud, 'confirmed_fraud');
-  await expect.poll(() => statusOf(system, fraud), { timeout: 60_000 }).toBe('suspended');
-  const failure = failureOf(customer);
+  await report(system, fraudCase, 'confirmed_fraud');
+  await expect.poll(() => statusOf(system, fraudCase), { timeout: 60_000 }).toBe('suspended');
+  const failure = failureReportOf(customer);
   const { payment_id } = failure;
   await system.agents.signalPaymentFailed(failure);
-  await expect.poll(() => system.evidence.obligation(payment_id), { timeout: 60_000 }).toBe('open');
-  return stopThere(system, {
+  await expect.poll(() => system.inspector.obligation(payment_id), { timeout: 60_000 }).toBe('open');
+  return stopProcessAt(system, {
     ...{ at, stop: stopAt('CustomerStatusChanged', customer.id) },
-    begin: async () => void (await system.agents.reinstate(fraud.id, 'test')),
+    begin: async () => void (await system.agents.reinstate(fraudCase.id, 'test')),
     async expectEnd() {
-      expect(await statusOf(system, fraud), at).toBe('active');
+      expect(await statusOf(system, fraudCase), at).toBe('active');
       expect(await eventsOf(system, customer.id, 'CustomerStatusChanged'), at).toHaveLength(2);
-      expect(await system.evidence.obligation(payment_id), at).toBe('recovered');
-      expect(await system.evidence.ledger(payment_id), at).toMatchObject([{ status: 'succeeded' }]);
+      expect(await system.inspector.obligation(payment_id), at).toBe('recovered');
+      expect(await system.inspector.ledger(payment_id), at).toMatchObject([{ status: 'succeeded' }]);
     },
   });
 }
 
-async function newCase(system: FaultSystem): Promise<Case> {
-  const { id } = await customerWithCards(system, [{}]);
+async function newCase(system: FaultSystem): Promise<FraudCaseRef> {
+  const { id } = await customerWithScriptedCards(system, [{}]);
   return { id: `case-${randomUUID()}`, customer: id };
 }
 
 async function report(
   { agents }: FaultSystem,
-  { id, customer }: Case,
+  { id, customer }: FraudCaseRef,
   outcome: 'confirmed_fraud' | 'suspected',
 ): Promise<void> {
   await agents.reportFraud(fraudReport({ case_id: id, customer_id: customer, outcome }));
 }
 
-async function outcomesOf(system: FaultSystem, { customer }: Case): Promise<string[]> {
+async function outcomesOf(system: FaultSystem, { customer }: FraudCaseRef): Promise<string[]> {
   const applied = await eventsOf<{ outcome: string }>(system, customer, 'FraudOutcomeApplied');
   return applied.map(({ outcome }) => outcome);
 }
 
-async function statusOf({ graph }: FaultSystem, { customer }: Case): Promise<string | undefined> {
+async function statusOf({ graph }: FaultSystem, { customer }: FraudCaseRef): Promise<string | undefined> {
   const found = await graph.read<{ status: string }>(
     'MATCH (c:Customer {id: $customer}) RETURN c.status AS status',
     { customer },
@@ -111,14 +111,14 @@ async function statusOf({ graph }: FaultSystem, { customer }: Case): Promise<str
 
 async function expectSuspension(
   system: FaultSystem,
-  fraud: Case,
+  fraudCase: FraudCaseRef,
   { at, outcomes }: { at: string; outcomes: string[] },
 ): Promise<void> {
-  expect(await outcomesOf(system, fraud), at).toEqual(outcomes);
-  expect(await statusOf(system, fraud), at).toBe('suspended');
-  expect(await noticesTo(system, fraud.customer), at).toEqual([suspensionNotificationId(fraud.id)]);
+  expect(await outcomesOf(system, fraudCase), at).toEqual(outcomes);
+  expect(await statusOf(system, fraudCase), at).toBe('suspended');
+  expect(await noticesTo(system, fraudCase.customer), at).toEqual([suspensionNotificationId(fraudCase.id)]);
   const reports = await system.graph.read('MATCH (r:AcceptedReport {case_id: $id}) RETURN r.event_id', {
-    id: fraud.id,
+    id: fraudCase.id,
   });
   expect(reports, at).toEqual([]);
 }

@@ -2,24 +2,24 @@
 
 import { randomUUID } from 'node:crypto';
 import { expect } from 'vitest';
-import { customerWithCards } from '../customers.ts';
-import type { StopAt } from '../proxy.ts';
+import { customerWithScriptedCards } from '../customer-fixtures.ts';
+import type { StopCondition } from '../proxy.ts';
 import type { FaultSystem } from '../system.ts';
-import { eventsOf, MOMENTS, type Stopped, stopThere } from './stopped.ts';
+import { eventsOf, COMMIT_MOMENTS, type StoppedProcess, stopProcessAt } from './stopped-process.ts';
 
 /** Of a customer and their card. */
-type StopOf = (customer: string, card: string) => StopAt;
+type StopForCard = (customer: string, card: string) => StopCondition;
 
 export interface ReconciliationPoint {
   at: string;
-  stop: StopOf;
+  stop: StopForCard;
 }
 
 export const COMPARING: ReconciliationPoint = {
   at: 'reconciliation: while a wallet is compared',
   stop: (customer) => ({ requests: [['p.token_hash AS token_hash', customer]], hold: 'answer' }),
 };
-export const [BEFORE_CORRECTION, CORRECTED] = MOMENTS.map(({ name, stopAt }) => ({
+export const [BEFORE_CORRECTION, CORRECTED] = COMMIT_MOMENTS.map(({ name, stopAt }) => ({
   at: `reconciliation: ${name} a card that was detached is taken out of the wallet`,
   stop: (_: string, card: string) => stopAt('PaymentMethodRemoved', card),
 })) as [ReconciliationPoint, ReconciliationPoint];
@@ -31,11 +31,11 @@ export const [BEFORE_CORRECTION, CORRECTED] = MOMENTS.map(({ name, stopAt }) => 
 export async function stopReconciliation(
   system: FaultSystem,
   points: readonly ReconciliationPoint[],
-): Promise<Stopped[]> {
+): Promise<StoppedProcess[]> {
   const customers = await Promise.all(
     points.map(async () => {
-      const customer = await customerWithCards(system, [{}]);
-      await system.evidence.detachSilently(customer.cards[0]?.token ?? '');
+      const customer = await customerWithScriptedCards(system, [{}]);
+      await system.inspector.detachSilently(customer.cards[0]?.token ?? '');
       return customer;
     }),
   );
@@ -48,10 +48,10 @@ export async function stopReconciliation(
   return Promise.all(
     points.map(({ at, stop }, index) => {
       const { id, cards } = customers[index] ?? expect.fail();
-      return stopThere(system, {
+      return stopProcessAt(system, {
         ...{ at, stop: stop(id, cards[0]?.id ?? ''), begin },
         async expectEnd() {
-          expect(await system.evidence.wallet(id), at).toMatchObject([{ status: 'inactive' }]);
+          expect(await system.inspector.wallet(id), at).toMatchObject([{ status: 'inactive' }]);
           expect(await eventsOf(system, id, 'PaymentMethodRemoved'), at).toHaveLength(1);
         },
       });

@@ -2,59 +2,59 @@
 
 import { randomUUID } from 'node:crypto';
 import { expect } from 'vitest';
-import { customerWithCards } from '../customers.ts';
-import type { StopAt } from '../proxy.ts';
+import { customerWithScriptedCards } from '../customer-fixtures.ts';
+import type { StopCondition } from '../proxy.ts';
 import type { FaultSystem } from '../system.ts';
-import { eventsOf, MOMENTS, type Stopped, stopThere } from './stopped.ts';
+import { eventsOf, COMMIT_MOMENTS, type StoppedProcess, stopProcessAt } from './stopped-process.ts';
 
 /** Of no other card. */
-const RENEWED = { expiry_month: 5, expiry_year: new Date().getUTCFullYear() + 7 };
+const NEW_EXPIRY = { expiry_month: 5, expiry_year: new Date().getUTCFullYear() + 7 };
 
-export function stopWalletChanges(system: FaultSystem): Promise<Stopped[]> {
+export function stopWalletChanges(system: FaultSystem): Promise<StoppedProcess[]> {
   return Promise.all(
-    MOMENTS.flatMap(({ name, stopAt }) => [
+    COMMIT_MOMENTS.flatMap(({ name, stopAt }) => [
       stopUpdate(system, `${name} a change is taken on`, (card) =>
         stopAt('"property":"expiry_wanted"', card),
       ),
       stopUpdate(system, `${name} the gateway's new date is recorded`, (card) =>
-        stopAt(`"expiry_year":${RENEWED.expiry_year}`, card),
+        stopAt(`"expiry_year":${NEW_EXPIRY.expiry_year}`, card),
       ),
       stopRemoval(system, `${name} a removal is recorded`, (card) => stopAt('PaymentMethodRemoved', card)),
     ]),
   );
 }
 
-type StopOf = (card: string) => StopAt;
+type StopForCard = (card: string) => StopCondition;
 
-async function stopUpdate(system: FaultSystem, name: string, stop: StopOf): Promise<Stopped> {
-  const customer = await customerWithCards(system, [{}]);
+async function stopUpdate(system: FaultSystem, name: string, stop: StopForCard): Promise<StoppedProcess> {
+  const customer = await customerWithScriptedCards(system, [{}]);
   const { id, token } = customer.cards[0] ?? expect.fail();
   const at = `change of a card: ${name}`;
-  return stopThere(system, {
+  return stopProcessAt(system, {
     ...{ at, stop: stop(id) },
-    begin: () => request(system, 'PATCH', [customer.id, id], RENEWED),
+    begin: () => request(system, 'PATCH', [customer.id, id], NEW_EXPIRY),
     async expectEnd() {
-      const gateway = await atGateway(system, token);
+      const gateway = await readGatewayMethod(system, token);
       expect(gateway.card, at).toMatchObject({
-        exp_month: RENEWED.expiry_month,
-        exp_year: RENEWED.expiry_year,
+        exp_month: NEW_EXPIRY.expiry_month,
+        exp_year: NEW_EXPIRY.expiry_year,
       });
-      const wallet = await system.evidence.wallet(customer.id);
-      expect(wallet, at).toMatchObject([{ status: 'active', expires_on: `${RENEWED.expiry_year}-05-31` }]);
+      const wallet = await system.inspector.wallet(customer.id);
+      expect(wallet, at).toMatchObject([{ status: 'active', expires_on: `${NEW_EXPIRY.expiry_year}-05-31` }]);
     },
   });
 }
 
-async function stopRemoval(system: FaultSystem, name: string, stop: StopOf): Promise<Stopped> {
-  const customer = await customerWithCards(system, [{}]);
+async function stopRemoval(system: FaultSystem, name: string, stop: StopForCard): Promise<StoppedProcess> {
+  const customer = await customerWithScriptedCards(system, [{}]);
   const { id, token } = customer.cards[0] ?? expect.fail();
   const at = `removal of a card: ${name}`;
-  return stopThere(system, {
+  return stopProcessAt(system, {
     ...{ at, stop: stop(id) },
     begin: () => request(system, 'DELETE', [customer.id, id]),
     async expectEnd() {
-      expect((await atGateway(system, token)).customer, at).toBeNull();
-      expect(await system.evidence.wallet(customer.id), at).toMatchObject([{ status: 'inactive' }]);
+      expect((await readGatewayMethod(system, token)).customer, at).toBeNull();
+      expect(await system.inspector.wallet(customer.id), at).toMatchObject([{ status: 'inactive' }]);
       expect(await eventsOf(system, customer.id, 'PaymentMethodRemoved'), at).toHaveLength(1);
     },
   });
@@ -77,11 +77,11 @@ async function request(
   void fetch(url, { method, headers, ...(body && { body: JSON.stringify(body) }) }).catch(() => {});
 }
 
-async function atGateway(
+async function readGatewayMethod(
   { persona }: FaultSystem,
   token: string,
 ): Promise<{ customer: string | null; card: { exp_month: number; exp_year: number } }> {
   const headers = { authorization: 'Bearer sk_test_demo' };
   const response = await fetch(`${persona.addresses.gateway}/v1/payment_methods/${token}`, { headers });
-  return (await response.json()) as Awaited<ReturnType<typeof atGateway>>;
+  return (await response.json()) as Awaited<ReturnType<typeof readGatewayMethod>>;
 }

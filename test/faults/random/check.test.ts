@@ -1,18 +1,18 @@
 /** The checker of the random runs finds every kind of fault in a doctored ledger or graph, and none in a true one. */
 
 import { expect, test } from 'vitest';
-import { check } from './check.ts';
-import type { Findings } from './found.ts';
+import { findProblems } from './check.ts';
+import type { ObservedState } from './observed-state.ts';
 
 const KEY = 'recovery:pay-1:method-2:1';
 
-const own = (key: string, state: string): Findings['attempts'][number] => ({
+const ownAttempt = (key: string, state: string): ObservedState['attempts'][number] => ({
   ...{ key, source: 'recovery', payment_id: 'pay-1', payment_method_id: 'method-2', state },
   ...{ fingerprint: 'fp_2', card_dead: false },
 });
 
 /** One payment, recovered on the customer's second card. */
-function sound(): Findings {
+function consistentState(): ObservedState {
   const added = (id: string) => ({
     payment_method_id: id,
     off_session_consent: true,
@@ -41,7 +41,7 @@ function sound(): Findings {
         refunds_failed: [],
       },
     ],
-    attempts: [own(KEY, 'approved')],
+    attempts: [ownAttempt(KEY, 'approved')],
     events: events.map(([type, data], at) => ({ customer_id: 'customer-1', type, data, at })),
     ledger: [
       {
@@ -53,7 +53,7 @@ function sound(): Findings {
         amount: 4900,
         currency: 'usd',
         status: 'succeeded',
-        contested: false,
+        disputed: false,
         refunded_by: null,
       },
     ],
@@ -69,50 +69,50 @@ function sound(): Findings {
 }
 
 /** Something that happened before the claim. */
-const before = (findings: Findings, type: string, data: Record<string, unknown>) =>
-  findings.events.splice(4, 0, { customer_id: 'customer-1', type, data, at: 0 });
+const insertBeforeClaim = (observed: ObservedState, type: string, data: Record<string, unknown>) =>
+  observed.events.splice(4, 0, { customer_id: 'customer-1', type, data, at: 0 });
 
 /** Others collect it as well, after or before Persona. */
-function payOtherwise(findings: Findings, changes: Partial<Findings['ledger'][number]> = {}): void {
-  const theirs = { ...charge(findings), payment_intent: 'pi_2', payment_method: 'pm_elsewhere' };
-  findings.ledger.unshift({ ...theirs, idempotency_key: 'others:otherwise:pay-1', ...changes });
+function addExternalPayment(observed: ObservedState, changes: Partial<ObservedState['ledger'][number]> = {}): void {
+  const externalCharge = { ...charge(observed), payment_intent: 'pi_2', payment_method: 'pm_elsewhere' };
+  observed.ledger.unshift({ ...externalCharge, idempotency_key: 'others:otherwise:pay-1', ...changes });
 }
 
 /** A decline of another customer's, or of this one's, before the claim. */
-function decline(findings: Findings, data: Record<string, unknown>, customer_id = 'customer-1'): void {
+function insertDecline(observed: ObservedState, data: Record<string, unknown>, customer_id = 'customer-1'): void {
   const key = 'reported:1';
-  findings.attempts.push({ ...own(key, 'declined'), source: 'reported', card_dead: data.card_dead === true });
+  observed.attempts.push({ ...ownAttempt(key, 'declined'), source: 'reported', card_dead: data.card_dead === true });
   const event = { key, payment_id: 'pay-1', state: 'declined', source: 'reported', ...data };
-  findings.events.splice(4, 0, { customer_id, type: 'RecoveryAttempted', data: event, at: -60_000 });
+  observed.events.splice(4, 0, { customer_id, type: 'RecoveryAttempted', data: event, at: -60_000 });
 }
 
-const charge = (findings: Findings) => findings.ledger[0] as Findings['ledger'][number];
-const obligation = (findings: Findings) => findings.obligations[0] as Findings['obligations'][number];
+const charge = (observed: ObservedState) => observed.ledger[0] as ObservedState['ledger'][number];
+const obligation = (observed: ObservedState) => observed.obligations[0] as ObservedState['obligations'][number];
 
 test('a true world has no problems', () => {
-  expect(check(sound())).toEqual([]);
+  expect(findProblems(consistentState())).toEqual([]);
 });
 
 test('what changed only after the claim is no problem, and neither is a second charge that was given back', () => {
-  const findings = sound();
+  const observed = consistentState();
   const consent = { payment_method_id: 'method-2', off_session_consent: false };
-  findings.events.push({ customer_id: 'customer-1', type: 'ConsentChanged', data: consent, at: 9 });
-  const again = { ...charge(findings), idempotency_key: 'recovery:pay-1:method-1:1', payment_method: 'pm_1' };
-  findings.ledger.push({ ...again, status: 'refunded', refunded_by: 'persona' });
-  before(findings, 'ChargeClaimed', { key: again.idempotency_key, payment_method_id: 'method-1' });
-  expect(check(findings)).toEqual([]);
+  observed.events.push({ customer_id: 'customer-1', type: 'ConsentChanged', data: consent, at: 9 });
+  const again = { ...charge(observed), idempotency_key: 'recovery:pay-1:method-1:1', payment_method: 'pm_1' };
+  observed.ledger.push({ ...again, status: 'refunded', refunded_by: 'persona' });
+  insertBeforeClaim(observed, 'ChargeClaimed', { key: again.idempotency_key, payment_method_id: 'method-1' });
+  expect(findProblems(observed)).toEqual([]);
 });
 
-test.each<[string, (findings: Findings) => void]>([
+test.each<[string, (observed: ObservedState) => void]>([
   [
     'a second success of others that was refunded',
-    (f) => payOtherwise(f, { status: 'refunded', refunded_by: 'persona' }),
+    (f) => addExternalPayment(f, { status: 'refunded', refunded_by: 'persona' }),
   ],
-  ['a success of others that was contested', (f) => payOtherwise(f, { contested: true })],
+  ['a success of others that was contested', (f) => addExternalPayment(f, { disputed: true })],
   [
     'one that a person has to give back',
     (f) => {
-      payOtherwise(f);
+      addExternalPayment(f);
       obligation(f).refunds_failed = ['settled:pi_2'];
     },
   ],
@@ -128,39 +128,39 @@ test.each<[string, (findings: Findings) => void]>([
   [
     'a claim that others’ payment answers',
     (f) => {
-      payOtherwise(f);
+      addExternalPayment(f);
       f.ledger.pop();
     },
   ],
   [
     'a STOP before it was opened anew',
     (f) => {
-      before(f, 'RecoveryReopened', { payment_id: 'pay-1' });
-      decline(f, { class: 'STOP' });
+      insertBeforeClaim(f, 'RecoveryReopened', { payment_id: 'pay-1' });
+      insertDecline(f, { class: 'STOP' });
     },
   ],
   [
     'a dispute that was won',
     (f) => {
-      before(f, 'PaymentMethodDisputed', {
+      insertBeforeClaim(f, 'PaymentMethodDisputed', {
         payment_method_id: 'method-2',
         dispute_ref: 'du_1',
         state: 'won',
       });
-      before(f, 'PaymentMethodDisputed', {
+      insertBeforeClaim(f, 'PaymentMethodDisputed', {
         payment_method_id: 'method-2',
         dispute_ref: 'du_1',
         state: 'open',
       });
     },
   ],
-])('does not mind %s', (_what, doctor) => {
-  const findings = sound();
-  doctor(findings);
-  expect(check(findings)).toEqual([]);
+])('does not mind %s', (_what, tamper) => {
+  const observed = consistentState();
+  tamper(observed);
+  expect(findProblems(observed)).toEqual([]);
 });
 
-test.each<[string, (findings: Findings) => void, string]>([
+test.each<[string, (observed: ObservedState) => void, string]>([
   [
     'a second charge',
     (f) => f.ledger.push({ ...charge(f), idempotency_key: 'recovery:k' }),
@@ -193,26 +193,26 @@ test.each<[string, (findings: Findings) => void, string]>([
   ['no claim', (f) => void f.events.splice(4, 1), 'charged without a claim'],
   [
     'a suspended customer',
-    (f) => before(f, 'CustomerStatusChanged', { new_status: 'suspended' }),
+    (f) => insertBeforeClaim(f, 'CustomerStatusChanged', { new_status: 'suspended' }),
     'charged a customer who was suspended',
   ],
   [
     'an inactive card',
-    (f) => before(f, 'PaymentMethodStatusChanged', { payment_method_id: 'method-2', new_status: 'inactive' }),
+    (f) => insertBeforeClaim(f, 'PaymentMethodStatusChanged', { payment_method_id: 'method-2', new_status: 'inactive' }),
     'charged a card that was inactive',
   ],
   [
     'no consent',
-    (f) => before(f, 'ConsentChanged', { payment_method_id: 'method-2', off_session_consent: false }),
+    (f) => insertBeforeClaim(f, 'ConsentChanged', { payment_method_id: 'method-2', off_session_consent: false }),
     'charged a card without consent',
   ],
   ['an unproven card', (f) => (f.events[2]!.data.proven = false), 'charged a card that was not proven'],
   [
     'a contested charge of its own that the wallet does not know of',
-    (f) => (charge(f).contested = true),
+    (f) => (charge(f).disputed = true),
     `${KEY} was contested, and its card does not say so`,
   ],
-  ['a second success of others that stays', (f) => payOtherwise(f), 'pay-1 is paid 2 times'],
+  ['a second success of others that stays', (f) => addExternalPayment(f), 'pay-1 is paid 2 times'],
   [
     'a good charge that was refunded',
     (f) => Object.assign(charge(f), { status: 'refunded', refunded_by: 'persona' }),
@@ -235,47 +235,47 @@ test.each<[string, (findings: Findings) => void, string]>([
   ],
   [
     'a charge after the customer paid by the reported payment',
-    (f) => payOtherwise(f, { idempotency_key: 'others:confirm:pay-1' }),
+    (f) => addExternalPayment(f, { idempotency_key: 'others:confirm:pay-1' }),
     'was charged after its customer had paid',
   ],
   [
     'a charge of its own beside one of others that stays',
     (f) => {
-      payOtherwise(f);
+      addExternalPayment(f);
       obligation(f).state = 'paid_elsewhere';
     },
     'is paid_elsewhere and was charged 1 times',
   ],
-  ['a claim after STOP', (f) => decline(f, { class: 'STOP' }), `${KEY} was claimed after STOP`],
-  ['a claim after FRAUD', (f) => decline(f, { class: 'FRAUD' }), `${KEY} was claimed after FRAUD`],
-  ['a claim on a dead card', (f) => decline(f, { card_dead: true }), 'was claimed on a card that is dead'],
+  ['a claim after STOP', (f) => insertDecline(f, { class: 'STOP' }), `${KEY} was claimed after STOP`],
+  ['a claim after FRAUD', (f) => insertDecline(f, { class: 'FRAUD' }), `${KEY} was claimed after FRAUD`],
+  ['a claim on a dead card', (f) => insertDecline(f, { card_dead: true }), 'was claimed on a card that is dead'],
   [
     'a claim on a card that died at another customer',
-    (f) => decline(f, { card_dead: true }, 'customer-2'),
+    (f) => insertDecline(f, { card_dead: true }, 'customer-2'),
     'was claimed on a card that is dead',
   ],
   [
     'a contested card',
     (f) =>
-      before(f, 'PaymentMethodDisputed', {
+      insertBeforeClaim(f, 'PaymentMethodDisputed', {
         ...{ payment_method_id: 'method-2', dispute_ref: 'du_1', state: 'lost' },
       }),
     'charged a card with a contested charge',
   ],
   [
     'a removed card',
-    (f) => before(f, 'PaymentMethodRemoved', { payment_method_id: 'method-2' }),
+    (f) => insertBeforeClaim(f, 'PaymentMethodRemoved', { payment_method_id: 'method-2' }),
     'charged a card that was removed',
   ],
   [
     'a method that does not take the currency',
-    (f) => before(f, 'PaymentMethodUpdated', { payment_method_id: 'method-2', gateway_type: 'sepa_debit' }),
+    (f) => insertBeforeClaim(f, 'PaymentMethodUpdated', { payment_method_id: 'method-2', gateway_type: 'sepa_debit' }),
     'charged USD on a method of type sepa_debit',
   ],
   [
     'a request that the gateway refused as such',
     (f) =>
-      before(f, 'RecoveryAttempted', { key: 'k', source: 'recovery', class: 'CONFIG', rule: 'stripe:x' }),
+      insertBeforeClaim(f, 'RecoveryAttempted', { key: 'k', source: 'recovery', class: 'CONFIG', rule: 'stripe:x' }),
     'k was refused as stripe:x',
   ],
   ['a payment that nobody remembers', (f) => void f.obligations.pop(), 'pay-1 is unknown to the graph'],
@@ -285,8 +285,8 @@ test.each<[string, (findings: Findings) => void, string]>([
     'pay-1: its recovery is charging',
   ],
   ['a graph that is not what its log says', (f) => f.differences.push('x'), 'graph and log disagree'],
-])('finds %s', (_what, doctor, problem) => {
-  const findings = sound();
-  doctor(findings);
-  expect(check(findings)).toContainEqual(expect.stringContaining(problem));
+])('finds %s', (_what, tamper, problem) => {
+  const observed = consistentState();
+  tamper(observed);
+  expect(findProblems(observed)).toContainEqual(expect.stringContaining(problem));
 });

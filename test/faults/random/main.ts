@@ -5,10 +5,10 @@ import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { runCommand } from '../../../dev/command.ts';
+import { runDevCommand } from '../../../dev/run-dev-command.ts';
 import { startFaultSystem } from '../system.ts';
-import { type Findings, isOwn } from './found.ts';
-import { planOf } from './plan.ts';
+import { type ObservedState, isPersonaCharge } from './observed-state.ts';
+import { createPlan } from './plan.ts';
 import { runPlan } from './run.ts';
 
 const { values } = parseArgs({
@@ -22,32 +22,32 @@ const seed = wholeNumber('seed', 0);
 const obligations = wholeNumber('obligations', 1);
 const minutes = wholeNumber('minutes', 1);
 
-await runCommand(async ({ guard, log }) => {
-  const again = `npm run faults -- --seed ${seed} --obligations ${obligations} --minutes ${minutes}`;
-  log(again);
+await runDevCommand(async ({ guard, log }) => {
+  const rerunCommand = `npm run faults -- --seed ${seed} --obligations ${obligations} --minutes ${minutes}`;
+  log(rerunCommand);
   const victims = ['worker', 'api', 'gateway', 'neo4j', 'temporal'] as const;
-  const plan = planOf({ seed, obligations, spread: minutes * 60_000, victims });
+  const plan = createPlan({ seed, obligationCount: obligations, spreadMs: minutes * 60_000, victims });
   const system = await startFaultSystem({ guard, log });
-  const { problems, findings } = await runPlan(system, plan, log);
+  const { problems, observed } = await runPlan(system, plan, log);
   if (problems.length === 0) {
-    const own = findings.ledger.filter(isOwn).length;
-    const others = findings.ledger.length - own;
-    const kills = plan.deeds.filter((deed) => deed.do === 'kill').length;
-    log(`what happened: ${JSON.stringify(countsOf(findings))}`);
+    const personaCharges = observed.ledger.filter(isPersonaCharge).length;
+    const externalCharges = observed.ledger.length - personaCharges;
+    const kills = plan.actions.filter((action) => action.do === 'kill').length;
+    log(`what happened: ${JSON.stringify(countsOf(observed))}`);
     log(
-      `${obligations} payments, ${own} charges, ${others} of others, ${kills} kills, and everything is as it must be.`,
+      `${obligations} payments, ${personaCharges} charges, ${externalCharges} of others, ${kills} kills, and everything is as it must be.`,
     );
     return 0;
   }
   const file = join(tmpdir(), `persona-faults-${seed}.json`);
-  writeFileSync(file, JSON.stringify({ problems, findings, plan }, undefined, 2));
+  writeFileSync(file, JSON.stringify({ problems, observed, plan }, undefined, 2));
   guard.leave(system.persona.folder);
-  log(`${problems.join('\n')}\nAgain: ${again}\nWhat was found: ${file}; logs: ${system.persona.folder}`);
+  log(`${problems.join('\n')}\nAgain: ${rerunCommand}\nWhat was found: ${file}; logs: ${system.persona.folder}`);
   return 1;
 });
 
 /** How the obligations ended, and how often others had a part in it. */
-function countsOf({ obligations: ended, events }: Findings): Record<string, number> {
+function countsOf({ obligations: ended, events }: ObservedState): Record<string, number> {
   const listed = [
     'RecoveryOverpaid',
     'RefundSent',

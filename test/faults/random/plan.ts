@@ -1,14 +1,14 @@
 /** What a random run does, decided by its seed alone: who owes what, what the gateway does, what is killed when. */
 
-import type { CardPlan } from '../customers.ts';
-import { type Dice, dice } from './dice.ts';
+import type { CardPlan } from '../customer-fixtures.ts';
+import { type SeededRandom, seededRandom } from './seeded-random.ts';
 
 export interface PlanOptions {
   seed: number;
   /** How many failed payments. */
-  obligations: number;
+  obligationCount: number;
   /** Over how long they are spread, and the kills with them; milliseconds. */
-  spread: number;
+  spreadMs: number;
   /** What is killed again and again. */
   victims: readonly Victim[];
 }
@@ -18,7 +18,7 @@ export type Victim = 'worker' | 'api' | 'gateway' | 'neo4j' | 'temporal';
 export interface Plan extends PlanOptions {
   /** Each customer's cards. */
   customers: CardPlan[][];
-  obligations_of: {
+  plannedObligations: {
     customer: number;
     card: number;
     amount: number;
@@ -28,20 +28,20 @@ export interface Plan extends PlanOptions {
     reported: boolean;
   }[];
   /** In the order of their times. */
-  deeds: Deed[];
+  actions: PlannedAction[];
 }
 
 /** Something that happens. `at`: milliseconds after the start. `of`: which obligation. */
-export type Deed = { at: number } & (
+export type PlannedAction = { at: number } & (
   | { do: 'report'; of: number; by: 'signal' | 'rest' }
   | { do: 'report_anew' | 'settle' | 'news' | 'cancel' | 'terminate'; of: number }
   // `age`: how much older than the failure it is, in milliseconds; below 0: younger.
   | { do: 'report_stop'; of: number; decline_code: string; age: number }
   | { do: 'report_garbage'; of: number }
-  | { do: 'settle_wrongly'; of: number; with: WrongReference }
+  | { do: 'settle_wrongly'; of: number; with: MismatchedReference }
   | { do: 'pay_reported'; of: number }
   // `after_ours`: once Persona has collected it, so that it is paid twice.
-  | { do: 'pay_otherwise'; of: number; after_ours: boolean }
+  | { do: 'pay_otherwise'; of: number; after_own_charge: boolean }
   | { do: 'refund' | 'warn_of_fraud'; of: number }
   | { do: 'dispute'; of: number; reason: string; end: 'won' | 'lost' | null }
   | { do: 'consent'; customer: number; card: number; given: boolean }
@@ -50,13 +50,13 @@ export type Deed = { at: number } & (
   // Others take the card away, or its bank gives it another number.
   | { do: 'remove'; customer: number; card: number; at_gateway: boolean }
   | { do: 'reissue'; customer: number; card: number }
-  | { do: 'kill'; victim: Victim; down: number }
+  | { do: 'kill'; victim: Victim; downtimeMs: number }
   | { do: 'sweep' }
   | { do: 'terminate_transactions' }
 );
 
 /** Whose payment at the gateway a settlement names that settles nothing. */
-export type WrongReference = 'another_customer' | 'last_month' | 'unpaid' | 'another_amount' | 'nothing';
+export type MismatchedReference = 'another_customer' | 'last_month' | 'unpaid' | 'another_amount' | 'nothing';
 
 const DECLINES = [
   [6, 'insufficient_funds'],
@@ -67,12 +67,12 @@ const DECLINES = [
   [1, 'stolen_card'],
   [1, 'revocation_of_authorization'],
 ] as const;
-const REPORTED = [
+const REPORTED_DECLINES = [
   [12, 'insufficient_funds'],
   [2, 'do_not_honor'],
   [1, 'stolen_card'],
 ] as const;
-const STOPS = [
+const STOP_DECLINES = [
   [2, 'revocation_of_authorization'],
   [1, 'revocation_of_all_authorizations'],
   [1, 'stop_payment_order'],
@@ -83,66 +83,66 @@ const DAY = 86_400 * SECOND;
 /** A victim is up again for this long before it is killed again; milliseconds. */
 const BETWEEN_KILLS = 15_000;
 
-export function planOf(options: PlanOptions): Plan {
-  const chance = dice(options.seed);
-  const customers = Array.from({ length: Math.max(2, Math.ceil(options.obligations / 2)) }, () =>
-    wallet(chance),
+export function createPlan(options: PlanOptions): Plan {
+  const random = seededRandom(options.seed);
+  const customers = Array.from({ length: Math.max(2, Math.ceil(options.obligationCount / 2)) }, () =>
+    wallet(random),
   );
-  const obligations_of = Array.from({ length: options.obligations }, () => {
-    const customer = chance.below(customers.length);
+  const plannedObligations = Array.from({ length: options.obligationCount }, () => {
+    const customer = random.below(customers.length);
     return {
       // What an unproven or a missing card of theirs failed with would be refused.
-      ...{ customer, card: 0, amount: 100 + chance.below(20_000), decline_code: chance.pick(REPORTED) },
-      currency: chance.chance(0.85) ? 'USD' : 'EUR',
-      reported: chance.chance(0.15),
+      ...{ customer, card: 0, amount: 100 + random.below(20_000), decline_code: random.pick(REPORTED_DECLINES) },
+      currency: random.chance(0.85) ? 'USD' : 'EUR',
+      reported: random.chance(0.15),
     };
   });
-  const deeds = [
-    ...obligations_of.flatMap((owed, of) => storyOf(of, owed, options, chance)),
-    ...terminations(options, chance),
-    ...changes(customers, options, chance),
-    ...options.victims.flatMap((victim) => killsOf(victim, options, chance)),
-    { at: options.spread, do: 'sweep' } as const,
+  const actions = [
+    ...plannedObligations.flatMap((planned, of) => obligationActions(of, planned, options, random)),
+    ...terminations(options, random),
+    ...walletChanges(customers, options, random),
+    ...options.victims.flatMap((victim) => killActions(victim, options, random)),
+    { at: options.spreadMs, do: 'sweep' } as const,
   ];
-  return { ...options, customers, obligations_of, deeds: deeds.sort((a, b) => a.at - b.at) };
+  return { ...options, customers, plannedObligations, actions: actions.sort((a, b) => a.at - b.at) };
 }
 
-function wallet(chance: Dice): CardPlan[] {
+function wallet(random: SeededRandom): CardPlan[] {
   // Its own, that of another token beside it, or one that several customers share.
-  const plastic = chance.pick([
+  const cardFingerprint = random.pick([
     [7, undefined],
-    [2, `plastic-${chance.next()}`],
-    [1, `plastic-of-many-${chance.below(5)}`],
+    [2, `plastic-${random.next()}`],
+    [1, `plastic-of-many-${random.below(5)}`],
   ] as const);
-  return Array.from({ length: 2 + chance.below(3) }, (_, index) => ({
-    script: Array.from({ length: chance.below(4) }, () => step(chance)),
-    then: chance.chance(0.7) ? { do: 'approve' } : { do: 'decline', decline_code: 'insufficient_funds' },
+  return Array.from({ length: 2 + random.below(3) }, (_, index) => ({
+    script: Array.from({ length: random.below(4) }, () => step(random)),
+    then: random.chance(0.7) ? { do: 'approve' } : { do: 'decline', decline_code: 'insufficient_funds' },
     // The first card is the one that failed.
-    ...(index > 0 && chance.chance(0.3)
+    ...(index > 0 && random.chance(0.3)
       ? {
-          flaw: chance.pick([
+          ineligibility: random.pick([
             [1, 'inactive'],
             [1, 'unproven'],
             [1, 'unconsented'],
           ] as const),
         }
       : {}),
-    ...(plastic !== undefined && chance.chance(0.6) ? { plastic } : {}),
-    ...(index > 0 && chance.chance(0.15)
+    ...(cardFingerprint !== undefined && random.chance(0.6) ? { cardFingerprint } : {}),
+    ...(index > 0 && random.chance(0.15)
       ? {
-          type: chance.pick([
+          type: random.pick([
             [1, 'link'],
             [1, 'sepa_debit'],
             [1, 'us_bank_account'],
           ] as const),
-          plastic: `account-${chance.next()}`,
+          cardFingerprint: `account-${random.next()}`,
         }
       : {}),
   }));
 }
 
-function step(chance: Dice): object {
-  const act = chance.pick([
+function step(random: SeededRandom): object {
+  const act = random.pick([
     [8, { do: 'approve' }],
     [5, { do: 'decline' }],
     [2, { do: 'drop_before_capture' }],
@@ -152,13 +152,13 @@ function step(chance: Dice): object {
     [1, { do: 'error_500' }],
     [2, { do: 'processing' }],
   ]);
-  const settle = { after_ms: chance.below(8_000), outcome: chance.chance(0.6) ? 'succeeded' : 'failed' };
+  const settle = { after_ms: random.below(8_000), outcome: random.chance(0.6) ? 'succeeded' : 'failed' };
   return {
     ...act,
-    ...(act.do === 'decline' ? { decline_code: chance.pick(DECLINES) } : {}),
+    ...(act.do === 'decline' ? { decline_code: random.pick(DECLINES) } : {}),
     ...(act.do === 'processing' ? { settle } : {}),
-    delay_ms: chance.below(300),
-    webhook: chance.pick([
+    delay_ms: random.below(300),
+    webhook: random.pick([
       [4, 'after'],
       [2, 'before'],
       [2, 'twice'],
@@ -168,21 +168,21 @@ function step(chance: Dice): object {
 }
 
 /** A failure is reported, perhaps again; others settle it, the gateway's news come late and twice, people meddle. */
-function storyOf(
+function obligationActions(
   of: number,
-  { customer, reported }: Plan['obligations_of'][number],
-  { spread }: PlanOptions,
-  chance: Dice,
-): Deed[] {
-  const at = chance.below(spread * 0.8);
+  { customer, reported }: Plan['plannedObligations'][number],
+  { spreadMs }: PlanOptions,
+  random: SeededRandom,
+): PlannedAction[] {
+  const at = random.below(spreadMs * 0.8);
   const before = Math.max(0, at - 1_500);
-  const soon = () => at + chance.below(6_000);
+  const soon = () => at + random.below(6_000);
   const by = () =>
-    chance.pick([
+    random.pick([
       [1, 'signal'],
       [1, 'rest'],
     ] as const);
-  const maybe = (probability: number, ...deeds: Deed[]) => (chance.chance(probability) ? deeds : []);
+  const maybe = (probability: number, ...actions: PlannedAction[]) => (random.chance(probability) ? actions : []);
   return [
     { at, do: 'report', of, by: by() },
     ...maybe(0.3, { at: soon(), do: 'report', of, by: by() }),
@@ -194,41 +194,41 @@ function storyOf(
     ...maybe(0.04, { at: soon(), do: 'cancel', of }),
     ...maybe(0.05, { at: soon(), do: 'terminate', of }),
     ...maybe(0.05, { at: before, do: 'report_garbage', of }),
-    ...maybe(0.05, { at: before, do: 'remove', customer, card: 0, at_gateway: chance.chance(0.5) }),
+    ...maybe(0.05, { at: before, do: 'remove', customer, card: 0, at_gateway: random.chance(0.5) }),
     ...maybe(0.06, {
-      at: chance.chance(0.3) ? before : soon(),
+      at: random.chance(0.3) ? before : soon(),
       do: 'report_stop',
       of,
-      decline_code: chance.pick(STOPS),
-      age: chance.pick([
+      decline_code: random.pick(STOP_DECLINES),
+      age: random.pick([
         [2, -SECOND],
         [2, 5 * SECOND],
         [1, 20 * DAY],
       ] as const),
     }),
-    ...byOthers(of, { reported, before, soon }, chance),
+    ...externalActions(of, { reported, before, soon }, random),
   ];
 }
 
 /** Others collect the payment too, give it back, contest it, or report with a wrong reference that they did. */
-function byOthers(
+function externalActions(
   of: number,
   { reported, before, soon }: { reported: boolean; before: number; soon: () => number },
-  chance: Dice,
-): Deed[] {
-  const maybe = (probability: number, ...deeds: Deed[]) => (chance.chance(probability) ? deeds : []);
-  const late = () => soon() + chance.below(8_000);
+  random: SeededRandom,
+): PlannedAction[] {
+  const maybe = (probability: number, ...actions: PlannedAction[]) => (random.chance(probability) ? actions : []);
+  const late = () => soon() + random.below(8_000);
   return [
-    ...(reported ? maybe(0.4, { at: chance.chance(0.2) ? before : late(), do: 'pay_reported', of }) : []),
+    ...(reported ? maybe(0.4, { at: random.chance(0.2) ? before : late(), do: 'pay_reported', of }) : []),
     ...maybe(0.08, {
-      ...{ at: chance.chance(0.2) ? before : late(), do: 'pay_otherwise', of },
-      after_ours: chance.chance(0.4),
+      ...{ at: random.chance(0.2) ? before : late(), do: 'pay_otherwise', of },
+      after_own_charge: random.chance(0.4),
     }),
     ...maybe(0.06, {
       at: late(),
       do: 'settle_wrongly',
       of,
-      with: chance.pick([
+      with: random.pick([
         [3, 'another_customer'],
         [3, 'last_month'],
         [2, 'unpaid'],
@@ -239,8 +239,8 @@ function byOthers(
     ...maybe(0.06, { at: late() + 2_000, do: 'refund', of }),
     ...maybe(0.05, {
       ...{ at: late() + 2_000, do: 'dispute', of },
-      reason: chance.chance(0.3) ? 'fraudulent' : 'product_not_received',
-      end: chance.pick([
+      reason: random.chance(0.3) ? 'fraudulent' : 'product_not_received',
+      end: random.pick([
         [2, null],
         [1, 'won'],
         [1, 'lost'],
@@ -251,47 +251,47 @@ function byOthers(
 }
 
 /** By hand, or by a server that shuts down: every few seconds all that are under way. */
-function terminations({ spread }: PlanOptions, chance: Dice): Deed[] {
-  const deeds: Deed[] = [];
-  for (let at = chance.below(3_000); at < spread; at += 500 + chance.below(4_000))
-    deeds.push({ at, do: 'terminate_transactions' });
-  return deeds;
+function terminations({ spreadMs }: PlanOptions, random: SeededRandom): PlannedAction[] {
+  const actions: PlannedAction[] = [];
+  for (let at = random.below(3_000); at < spreadMs; at += 500 + random.below(4_000))
+    actions.push({ at, do: 'terminate_transactions' });
+  return actions;
 }
 
 /** What is allowed changes while charges are under way. */
-function changes(customers: readonly CardPlan[][], { spread }: PlanOptions, chance: Dice): Deed[] {
-  return customers.flatMap((cards, customer): Deed[] => {
-    const at = chance.below(spread);
-    const back = at + chance.below(8_000);
-    const card = chance.below(cards.length);
-    switch (chance.below(10)) {
+function walletChanges(customers: readonly CardPlan[][], { spreadMs }: PlanOptions, random: SeededRandom): PlannedAction[] {
+  return customers.flatMap((cards, customer): PlannedAction[] => {
+    const at = random.below(spreadMs);
+    const back = at + random.below(8_000);
+    const card = random.below(cards.length);
+    switch (random.below(10)) {
       case 0:
-        return [{ at, do: 'consent', customer, card, given: chance.chance(0.5) }];
+        return [{ at, do: 'consent', customer, card, given: random.chance(0.5) }];
       case 1:
-        return [{ at, do: 'status', customer, card, status: chance.chance(0.5) ? 'active' : 'inactive' }];
+        return [{ at, do: 'status', customer, card, status: random.chance(0.5) ? 'active' : 'inactive' }];
       case 2:
         return [
           { at, do: 'customer', customer, status: 'suspended' },
-          ...(chance.chance(0.5) ? [{ at: back, do: 'customer', customer, status: 'active' } as const] : []),
+          ...(random.chance(0.5) ? [{ at: back, do: 'customer', customer, status: 'active' } as const] : []),
         ];
       case 3:
         return [{ at, do: 'reissue', customer, card }];
       case 4:
-        return [{ at, do: 'remove', customer, card, at_gateway: chance.chance(0.5) }];
+        return [{ at, do: 'remove', customer, card, at_gateway: random.chance(0.5) }];
       default:
         return [];
     }
   });
 }
 
-function killsOf(victim: Victim, { spread }: PlanOptions, chance: Dice): Deed[] {
-  const deeds: Deed[] = [];
+function killActions(victim: Victim, { spreadMs }: PlanOptions, random: SeededRandom): PlannedAction[] {
+  const actions: PlannedAction[] = [];
   for (
-    let at = chance.below(spread * 0.5);
-    at < spread * 0.9;
-    at += BETWEEN_KILLS + chance.below(BETWEEN_KILLS)
+    let at = random.below(spreadMs * 0.5);
+    at < spreadMs * 0.9;
+    at += BETWEEN_KILLS + random.below(BETWEEN_KILLS)
   ) {
-    deeds.push({ at, do: 'kill', victim, down: chance.below(2_000) });
+    actions.push({ at, do: 'kill', victim, downtimeMs: random.below(2_000) });
   }
-  return deeds;
+  return actions;
 }

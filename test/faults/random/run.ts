@@ -3,41 +3,41 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import type { Log } from '../../../dev/stack/progress.ts';
-import { recoveryWorkflowId } from '../../../domain/processes.ts';
+import { recoveryWorkflowId } from '../../../domain/workflow-contracts.ts';
 import {
   removePaymentMethod,
   setCustomerStatus,
   setOffSessionConsent,
   updatePaymentMethodStatus,
 } from '../../../graph/index.ts';
-import { signalRecovery } from '../../../temporal/starts.ts';
-import { testHeader } from '../../graph.ts';
-import { customerWithCards, failureOf, type TestCustomer } from '../customers.ts';
-import { holds, releaseHold } from '../gateway.ts';
+import { signalWithStartRecovery } from '../../../temporal/workflow-client.ts';
+import { testHeader } from '../../test-graph.ts';
+import { customerWithScriptedCards, failureReportOf, type TestCustomer } from '../customer-fixtures.ts';
+import { listHolds, releaseHold } from '../gateway-holds.ts';
 import type { FaultSystem } from '../system.ts';
-import { check } from './check.ts';
-import { collect } from './findings.ts';
-import type { Findings } from './found.ts';
-import { insist, type Kill, killer } from './kills.ts';
+import { findProblems } from './check.ts';
+import { collectState } from './collect-state.ts';
+import type { ObservedState } from './observed-state.ts';
+import { retryUntilDone, type Kill, createKiller } from './kills.ts';
 import {
-  actElsewhere,
-  announceAgain,
+  performExternalAction,
+  replayGatewayEvents,
   changeCard,
   type Failure,
-  makeReported,
-  type Others,
-} from './others.ts';
-import type { Deed, Plan } from './plan.ts';
+  createReportedPayment,
+  type ExternalPayments,
+} from './external-actions.ts';
+import type { PlannedAction, Plan } from './plan.ts';
 
 /** Everything that a kill leaves behind is cleared up within two minutes; more is a fault. */
-const REST_MS = 420_000;
+const QUIESCENCE_LIMIT_MS = 420_000;
 /** Instead of the ten minutes of production. */
 const SWEEP_EVERY_MS = 30_000;
 
-export interface World {
+export interface RunState {
   customers: TestCustomer[];
   failures: Failure[];
-  others: Others;
+  external: ExternalPayments;
 }
 
 /** @returns what is wrong in the end, a line each, and what it was found in */
@@ -45,104 +45,104 @@ export async function runPlan(
   system: FaultSystem,
   plan: Plan,
   log: Log,
-): Promise<{ problems: string[]; findings: Findings }> {
-  const world = await populate(system, plan);
-  log(`${world.customers.length} customers are there; failures of ${plan.obligations} payments begin`);
-  const letting = new AbortController();
-  const released = letHoldsGo(system, letting.signal);
+): Promise<{ problems: string[]; observed: ObservedState }> {
+  const runState = await populate(system, plan);
+  log(`${runState.customers.length} customers are there; failures of ${plan.obligationCount} payments begin`);
+  const releaseAbort = new AbortController();
+  const releaseLoop = releaseHolds(system, releaseAbort.signal);
   try {
     const started = Date.now();
-    const kill = killer(system, log);
+    const kill = createKiller(system, log);
     await Promise.all(
-      plan.deeds.map(async (deed) => {
-        await setTimeout(Math.max(0, started + deed.at - Date.now()));
-        if (deed.do === 'kill') return kill(deed);
-        await insist(`${deed.do} at ${deed.at} ms`, () => carryOut(deed, system, world, plan));
+      plan.actions.map(async (action) => {
+        await setTimeout(Math.max(0, started + action.at - Date.now()));
+        if (action.do === 'kill') return kill(action);
+        await retryUntilDone(`${action.do} at ${action.at} ms`, () => performAction(action, system, runState, plan));
       }),
     );
     log('everything has happened; waiting until it has come to rest');
-    const found = await rest(system, world, log);
-    const { others } = world;
-    if (found.problems.length > 0 || others.postponed.length === 0) return found;
-    others.at_rest = true;
-    for (const deed of others.postponed)
-      await insist(`${deed.do} at rest`, () => carryOut(deed, system, world, plan));
+    const result = await waitUntilQuiescent(system, runState, log);
+    const { external } = runState;
+    if (result.problems.length > 0 || external.postponed.length === 0) return result;
+    external.quiescent = true;
+    for (const action of external.postponed)
+      await retryUntilDone(`${action.do} at rest`, () => performAction(action, system, runState, plan));
     log(
-      `${others.postponed.length} payments were refunded or contested if they had succeeded; waiting again`,
+      `${external.postponed.length} payments were refunded or contested if they had succeeded; waiting again`,
     );
-    return await rest(system, world, log);
+    return await waitUntilQuiescent(system, runState, log);
   } finally {
-    letting.abort();
-    await released;
+    releaseAbort.abort();
+    await releaseLoop;
   }
 }
 
-async function populate(system: FaultSystem, plan: Plan): Promise<World> {
+async function populate(system: FaultSystem, plan: Plan): Promise<RunState> {
   const customers: TestCustomer[] = [];
-  for (const cards of plan.customers) customers.push(await customerWithCards(system, cards));
-  const others: Others = { reported: {}, unrelated: [], postponed: [], at_rest: false };
+  for (const cards of plan.customers) customers.push(await customerWithScriptedCards(system, cards));
+  const external: ExternalPayments = { reported: {}, unrelated: [], postponed: [], quiescent: false };
   const failures: Failure[] = [];
-  for (const [of, { customer, card, reported, ...owed }] of plan.obligations_of.entries()) {
+  for (const [of, { customer, card, reported, ...terms }] of plan.plannedObligations.entries()) {
     const owner = customers[customer] as TestCustomer;
     // So that whoever reads a problem finds the obligation in the plan.
     const payment_id = `pay-${of}-${randomUUID()}`;
-    const failure: Failure = failureOf(owner, {
-      ...owed,
+    const failure: Failure = failureReportOf(owner, {
+      ...terms,
       payment_id,
       payment_method_id: owner.cards[card]?.id,
     });
     if (reported) {
-      failure.gateway_payment_ref = await makeReported(system, failure);
-      others.reported[failure.gateway_payment_ref] = payment_id;
+      failure.gateway_payment_ref = await createReportedPayment(system, failure);
+      external.reported[failure.gateway_payment_ref] = payment_id;
     }
     failures.push(failure);
   }
-  return { customers, failures, others };
+  return { customers, failures, external };
 }
 
-async function carryOut(
-  deed: Exclude<Deed, Kill>,
+async function performAction(
+  action: Exclude<PlannedAction, Kill>,
   system: FaultSystem,
-  world: World,
+  runState: RunState,
   plan: Plan,
 ): Promise<void> {
   const { graph } = system;
-  if ('of' in deed) return tell(deed, system, world);
-  if (deed.do === 'sweep') return system.sweep();
-  if (deed.do === 'terminate_transactions') return system.terminateTransactions();
-  const { id: customer_id, cards } = world.customers[deed.customer] as TestCustomer;
-  if (deed.do === 'customer') {
-    await setCustomerStatus(graph, testHeader(), { customer_id, status: deed.status, reason: 'the test' });
+  if ('of' in action) return performObligationAction(action, system, runState);
+  if (action.do === 'sweep') return system.sweep();
+  if (action.do === 'terminate_transactions') return system.terminateTransactions();
+  const { id: customer_id, cards } = runState.customers[action.customer] as TestCustomer;
+  if (action.do === 'customer') {
+    await setCustomerStatus(graph, testHeader(), { customer_id, status: action.status, reason: 'the test' });
     return;
   }
-  const card = cards[deed.card] as TestCustomer['cards'][number];
+  const card = cards[action.card] as TestCustomer['cards'][number];
   const ref = { customer_id, payment_method_id: card.id };
-  const planned = plan.customers[deed.customer]?.[deed.card] ?? {};
-  if (deed.do === 'reissue') return changeCard(system, card.token, planned, 'reissue');
-  if (deed.do === 'remove') {
-    if (deed.at_gateway) return changeCard(system, card.token, planned, 'detach');
+  const planned = plan.customers[action.customer]?.[action.card] ?? {};
+  if (action.do === 'reissue') return changeCard(system, card.token, planned, 'reissue');
+  if (action.do === 'remove') {
+    if (action.at_gateway) return changeCard(system, card.token, planned, 'detach');
     await removePaymentMethod(graph, testHeader(), { ...ref, by: 'service' });
     return;
   }
-  if (deed.do === 'consent') {
-    const consent = { ...ref, off_session_consent: deed.given, source: 'service' };
+  if (action.do === 'consent') {
+    const consent = { ...ref, off_session_consent: action.given, source: 'service' };
     await setOffSessionConsent(graph, testHeader(), consent);
     return;
   }
-  await updatePaymentMethodStatus(graph, testHeader(), { ...ref, status: deed.status, reason: 'the test' });
+  await updatePaymentMethodStatus(graph, testHeader(), { ...ref, status: action.status, reason: 'the test' });
 }
 
-async function tell(
-  deed: Extract<Deed, { of: number }>,
+async function performObligationAction(
+  action: Extract<PlannedAction, { of: number }>,
   system: FaultSystem,
-  { failures, customers, others }: World,
+  { failures, customers, external }: RunState,
 ): Promise<void> {
   const { client } = system;
-  const failure = failures[deed.of] as Failure;
+  const failure = failures[action.of] as Failure;
   const { payment_id, customer_id } = failure;
-  switch (deed.do) {
+  switch (action.do) {
     case 'report':
-      return deed.by === 'signal'
+      return action.by === 'signal'
         ? void (await system.agents.signalPaymentFailed(failure))
         : report(system, failure);
     case 'report_anew':
@@ -155,27 +155,27 @@ async function tell(
     case 'report_stop':
       return report(system, {
         ...failure,
-        ...{ event_id: `stop-${failure.event_id}`, decline_code: deed.decline_code },
-        occurred_at: new Date(Date.parse(failure.occurred_at) - deed.age).toISOString(),
+        ...{ event_id: `stop-${failure.event_id}`, decline_code: action.decline_code },
+        occurred_at: new Date(Date.parse(failure.occurred_at) - action.age).toISOString(),
       });
     case 'report_garbage':
       // Whoever signals Temporal is checked by nobody before.
-      await signalRecovery(client, 'paymentFailed', {
+      await signalWithStartRecovery(client, 'paymentFailed', {
         ...{ ...failure, kind: 'recurring' },
         ...{ event_id: `garbage-${failure.event_id}`, amount: -1, currency: 'none', customer_id: 'nobody' },
       });
       return;
     case 'settle':
-      await signalRecovery(client, 'paymentSettled', {
+      await signalWithStartRecovery(client, 'paymentSettled', {
         ...{ event_id: `settled-${payment_id}`, payment_id, customer_id },
         settled_at: new Date().toISOString(),
       });
       return;
     case 'news':
       // It lies as often as not: only what the gateway's books say may count.
-      await signalRecovery(client, 'chargeResult', {
+      await signalWithStartRecovery(client, 'chargeResult', {
         ...{ event_id: randomUUID(), payment_id },
-        ...{ gateway_ref: `pi_${payment_id}`, result: deed.of % 2 ? 'approved' : 'declined' },
+        ...{ gateway_ref: `pi_${payment_id}`, result: action.of % 2 ? 'approved' : 'declined' },
       });
       return;
     case 'cancel':
@@ -186,19 +186,19 @@ async function tell(
       );
     case 'terminate':
       // A failure that only its run has heard of is lost with it; from the opening on the graph knows.
-      if (!(await becomesKnown(system, payment_id))) return;
+      if (!(await waitUntilInGraph(system, payment_id))) return;
       return ifRunning(async () => {
         await client.workflow.getHandle(recoveryWorkflowId(payment_id)).terminate('by chance');
       });
     default: {
-      const another = customers.find(({ id }) => id !== customer_id) as TestCustomer;
-      return actElsewhere(deed, system, { failure, another, others });
+      const otherCustomer = customers.find(({ id }) => id !== customer_id) as TestCustomer;
+      return performExternalAction(action, system, { failure, otherCustomer, external });
     }
   }
 }
 
 /** Within a minute; later its run is left alone. */
-async function becomesKnown({ graph }: FaultSystem, payment_id: string): Promise<boolean> {
+async function waitUntilInGraph({ graph }: FaultSystem, payment_id: string): Promise<boolean> {
   // The failure itself: a settlement that came before it is in the graph without it.
   const query = 'MATCH (a:ChargeAttempt {payment_id: $payment_id}) RETURN a.key LIMIT 1';
   for (const limit = Date.now() + 60_000; Date.now() < limit; await setTimeout(1_000))
@@ -224,39 +224,39 @@ async function report({ persona }: FaultSystem, failure: object): Promise<void> 
 }
 
 /** Charges that stand still at the gateway do so for a moment: long enough to be met by a kill. */
-async function letHoldsGo(system: FaultSystem, signal: AbortSignal): Promise<void> {
+async function releaseHolds(system: FaultSystem, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     await setTimeout(700);
-    const standing = await holds(system).catch(() => []);
-    await Promise.all(standing.map(({ id }) => releaseHold(system, id)));
+    const heldCharges = await listHolds(system).catch(() => []);
+    await Promise.all(heldCharges.map(({ id }) => releaseHold(system, id)));
   }
 }
 
-async function rest(
+async function waitUntilQuiescent(
   system: FaultSystem,
-  world: World,
+  runState: RunState,
   log: Log,
-): Promise<{ problems: string[]; findings: Findings }> {
-  await insist('the news of others', () => announceAgain(system, world.failures));
+): Promise<{ problems: string[]; observed: ObservedState }> {
+  await retryUntilDone('the news of others', () => replayGatewayEvents(system, runState.failures));
   let swept = 0;
-  for (const limit = Date.now() + REST_MS; ; await setTimeout(2_000)) {
+  for (const limit = Date.now() + QUIESCENCE_LIMIT_MS; ; await setTimeout(2_000)) {
     // Runs that were terminated while no server could say so, too, and claims that are over only by now.
     if (Date.now() - swept > SWEEP_EVERY_MS) {
-      await insist('the sweep', () => system.sweep());
+      await retryUntilDone('the sweep', () => system.sweep());
       swept = Date.now();
     }
-    const found = await look(system, world);
+    const result = await collectAndCheck(system, runState);
     // Graph and ledger are read one after the other: what moves in between looks wrong and is not.
-    if (found.problems.length === 0 || Date.now() > limit) return found;
-    log(`not at rest yet: ${found.problems.length} things, such as: ${found.problems[0]}`);
+    if (result.problems.length === 0 || Date.now() > limit) return result;
+    log(`not at rest yet: ${result.problems.length} things, such as: ${result.problems[0]}`);
   }
 }
 
 /** The whole graph is compared with its log, which takes its time, only once nothing else is wrong. */
-async function look(system: FaultSystem, world: World): Promise<{ problems: string[]; findings: Findings }> {
-  const findings = await collect(system, world, { verify: false });
-  const problems = check(findings);
-  if (problems.length > 0) return { problems, findings };
-  const verified = await collect(system, world, { verify: true });
-  return { problems: check(verified), findings: verified };
+async function collectAndCheck(system: FaultSystem, runState: RunState): Promise<{ problems: string[]; observed: ObservedState }> {
+  const observed = await collectState(system, runState, { verify: false });
+  const problems = findProblems(observed);
+  if (problems.length > 0) return { problems, observed };
+  const verified = await collectState(system, runState, { verify: true });
+  return { problems: findProblems(verified), observed: verified };
 }

@@ -3,30 +3,30 @@
 import { randomInt } from 'node:crypto';
 import { expect, test } from 'vitest';
 import type { FaultSystem } from '../system.ts';
-import { type PlanOptions, planOf } from './plan.ts';
+import { type PlanOptions, createPlan } from './plan.ts';
 import { runPlan } from './run.ts';
 
 const seed = Number(process.env.PERSONA_FAULTS_SEED ?? randomInt(2 ** 32));
 /** What cannot come to rest says what it is after seven minutes. */
-const REST_LIMIT_MS = 15 * 60_000;
+const QUIESCENCE_LIMIT_MS = 15 * 60_000;
 
-/** Defines the tests. @param running the system, once it runs */
-export function testRandomKills(running: () => FaultSystem, size: Omit<PlanOptions, 'seed'>): void {
+/** Defines the tests. @param getSystem the system, once it runs */
+export function testRandomKills(getSystem: () => FaultSystem, size: Omit<PlanOptions, 'seed'>): void {
   test(`whatever dies by chance, nobody is charged twice or wrongly (PERSONA_FAULTS_SEED=${seed})`, {
-    timeout: size.spread + REST_LIMIT_MS,
+    timeout: size.spreadMs + QUIESCENCE_LIMIT_MS,
   }, async ({ onTestFailed }) => {
     const lines: string[] = [];
     onTestFailed(() => console.log(`PERSONA_FAULTS_SEED=${seed}\n${lines.join('\n')}`));
-    const { problems, findings } = await runPlan(running(), planOf({ seed, ...size }), (line) =>
+    const { problems, observed } = await runPlan(getSystem(), createPlan({ seed, ...size }), (line) =>
       lines.push(line),
     );
     expect(problems).toEqual([]);
     // That there was something to be checked.
-    expect(findings.ledger.length).toBeGreaterThan(size.obligations / 4);
+    expect(observed.ledger.length).toBeGreaterThan(size.obligationCount / 4);
   });
 
   test('the same seed plans the same', () => {
-    expect(planOf({ seed, ...size })).toEqual(planOf({ seed, ...size }));
-    expect(planOf({ seed: seed + 1, ...size })).not.toEqual(planOf({ seed, ...size }));
+    expect(createPlan({ seed, ...size })).toEqual(createPlan({ seed, ...size }));
+    expect(createPlan({ seed: seed + 1, ...size })).not.toEqual(createPlan({ seed, ...size }));
   });
 }

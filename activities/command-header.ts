@@ -1,0 +1,26 @@
+import { activityInfo } from '@temporalio/activity';
+import { workflowCaller } from '../domain/workflow-contracts.ts';
+import { type CommandHeader, LOCAL_COMMAND_MS } from '../graph/index.ts';
+
+/** The header of a command that a workflow gives: actor and correlation are the process itself, unless somebody asked. */
+export function headerOf(
+  idempotencyKey: string,
+  options: Pick<CommandHeader, 'occurredAt'> &
+    Partial<Pick<CommandHeader, 'actor' | 'correlationId' | 'causationId'>>,
+): CommandHeader {
+  const { workflowExecution, workflowType, isLocal } = activityInfo();
+  return {
+    caller: workflowCaller(workflowType ?? 'none'),
+    idempotencyKey,
+    actor: 'persona',
+    correlationId: workflowExecution?.workflowId ?? 'none',
+    ...(isLocal && { limitMs: LOCAL_COMMAND_MS }),
+    ...options,
+  };
+}
+
+/** The key of a command that this activity gives once, whatever its retries find: a later activity of the run is another. */
+export function activityIdempotencyKey(command: string): string {
+  const { activityId, workflowExecution } = activityInfo();
+  return `${command}:${workflowExecution?.runId}:${activityId}`;
+}

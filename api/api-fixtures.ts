@@ -1,0 +1,88 @@
+/** Two processes of the API on one graph, as their callers see them. */
+
+import { randomUUID } from 'node:crypto';
+import type { ServiceError } from '@grpc/grpc-js';
+import type { z } from '@hono/zod-openapi';
+import { afterAll, beforeAll } from 'vitest';
+import { type ApiProcess, type ApiUnderTest, openApiUnderTest } from '../test/api-fixture.ts';
+import { randomEmail, randomToken } from '../test/test-graph.ts';
+
+interface ApiPair extends Pick<ApiUnderTest, 'graph'> {
+  first: ApiProcess;
+  second: ApiProcess;
+}
+
+/** They run while the tests of the file that calls this do. */
+export function startTwoApis(): ApiPair {
+  const apis = {} as ApiPair;
+  let apiUnderTest: ApiUnderTest;
+  beforeAll(async () => {
+    apiUnderTest = await openApiUnderTest();
+    const [first, second] = await Promise.all([apiUnderTest.startApi(), apiUnderTest.startApi()]);
+    Object.assign(apis, { graph: apiUnderTest.graph, first, second });
+  });
+  afterAll(() => apiUnderTest.close());
+  return apis;
+}
+
+interface RestResponse {
+  status: number;
+  headers: Headers;
+  /** Of many routes, so of no one type. */
+  body: any;
+}
+
+/** GET, or POST where there is a body. */
+export async function sendRequest(
+  api: ApiProcess,
+  path: string,
+  body?: unknown,
+  headers: Record<string, string> = {},
+): Promise<RestResponse> {
+  const response = await fetch(`${api.http}${path}`, {
+    ...(body !== undefined && { method: 'POST', body: JSON.stringify(body) }),
+    headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+  });
+  return { status: response.status, headers: response.headers, body: await response.json() };
+}
+
+/** The error of a call over gRPC. @throws Error if it was answered */
+export async function rpcError(response: Promise<unknown>): Promise<ServiceError> {
+  return response.then(
+    () => Promise.reject(new Error('nothing was refused')),
+    (error) => error,
+  );
+}
+
+export const now = () => new Date().toISOString();
+
+/** An onboarding of somebody whom nobody knows. */
+export const newCustomerRequest = (change: object = {}) => ({
+  transaction_id: randomUUID(),
+  digital_identifiers: [{ type: 'email', value: randomEmail(), is_verified: true }],
+  occurred_at: now(),
+  ...change,
+});
+
+export const cardMethod = (token = randomToken()) => ({ type: 'card', token, off_session_consent: true });
+
+export const onboard = async (api: ApiProcess, change: object = {}) =>
+  (await sendRequest(api, '/api/v1/customers', newCustomerRequest(change))).body as {
+    customer_id: string;
+    version: number;
+    payment_method_id: string;
+    device_id: string;
+  };
+
+/** Adds a payment method. @param key - the idempotency key */
+export const addMethod = (
+  api: ApiProcess,
+  customer_id: string,
+  body: object = cardMethod(),
+  key: string = randomUUID(),
+) => sendRequest(api, `/api/v1/customers/${customer_id}/payment-methods`, body, { 'idempotency-key': key });
+
+/** Is the answer what the document says, and nothing beside it? */
+export function matchesExactly(schema: z.ZodObject, response: Record<string, unknown>): boolean {
+  return schema.strict().safeParse(response).success;
+}

@@ -1,0 +1,60 @@
+/** The CLI as tests run it on the real servers: in this process, on the calling file's own graph and client. */
+
+import { Readable } from 'node:stream';
+import { defaultPayloadConverter } from '@temporalio/common';
+import type { Client } from '@temporalio/client';
+import { afterAll, beforeAll } from 'vitest';
+import type { Graph } from '../graph/index.ts';
+import { readTemporalEnvironment } from '../platform/environment.ts';
+import { connectTemporal } from '../temporal/client.ts';
+import { verifyAndClose, openTestGraph } from '../test/test-graph.ts';
+import { runCli } from './program.ts';
+
+const key = (id: string) => `${id}:${Buffer.alloc(32, 1).toString('base64')}`;
+const env = {
+  ...process.env,
+  PERSONA_RUN_FILE: '/does/not/exist/run.json',
+  PERSONA_KEYS: key('k'),
+  PERSONA_BLIND_KEYS: key('b'),
+  TEMPORAL_CODEC_KEYS: undefined,
+};
+
+/** Opened before the calling file's tests, and closed after them. */
+export function connectRealServers(): { readonly graph: Graph; readonly client: Client } {
+  const servers = {} as { graph: Graph; client: Client };
+  beforeAll(async () => {
+    servers.graph = await openTestGraph();
+    const environment = { ...readTemporalEnvironment(env), apiKey: undefined, codecKeys: 'none' as const };
+    servers.client = await connectTemporal(environment);
+  });
+  afterAll(async () => {
+    await servers.client.connection.close();
+    await verifyAndClose(servers.graph);
+  });
+  return servers;
+}
+
+/** @param args as a person types them behind `persona` */
+export async function runPersona(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+  const out: string[] = [];
+  const err: string[] = [];
+  const code = await runCli(args, {
+    env,
+    stdin: Readable.from([]),
+    out: (line) => out.push(line),
+    err: (line) => err.push(line),
+  });
+  return { code, out: out.join('\n'), err: err.join('\n') };
+}
+
+/** The signals that a run was sent, each with its payload; none where no such run is known. */
+export async function signalsOf(client: Client, workflowId: string): Promise<unknown[]> {
+  const history = await client.workflow
+    .getHandle(workflowId)
+    .fetchHistory()
+    .catch(() => undefined);
+  return (history?.events ?? []).flatMap(({ workflowExecutionSignaledEventAttributes: signal }) => {
+    const [payload] = signal?.input?.payloads ?? [];
+    return signal ? [[signal.signalName, payload && defaultPayloadConverter.fromPayload(payload)]] : [];
+  });
+}

@@ -1,0 +1,157 @@
+/** Persona's own API, and the servers of others. */
+
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { Client, credentials } from '@grpc/grpc-js';
+import { Stripe } from 'stripe';
+import { gatewayFault, stripeClient, type StripeOptions } from '../../adapters/stripe/client.ts';
+import type { Readiness } from '../../platform/readiness.ts';
+import { callRest, reasonOf } from '../rest.ts';
+import type { Settings } from '../settings.ts';
+import { type CheckResult, ok, unreachable, wrong } from './check.ts';
+
+/** A server that is merely slow is not missing. */
+const TIMEOUT_MS = 15_000;
+
+export async function checkRest(settings: Settings): Promise<CheckResult> {
+  // 503 is an answer here: it says which server the API misses.
+  const response = await fetch(`${settings.http}/readyz`, { signal: AbortSignal.timeout(TIMEOUT_MS) }).catch(
+    () => undefined,
+  );
+  if (response === undefined) {
+    await callRest(settings, 'GET', '/readyz');
+    return ok(`answers at ${settings.http}`);
+  }
+  return readinessResult(settings.http, (await response.json()) as Readiness);
+}
+
+/** Each worker of the copy that the run file names says itself whether it can work. */
+export async function checkProcesses({ runFile }: Settings): Promise<Record<string, CheckResult>> {
+  const workers = Object.entries(runFile.content?.metrics ?? {}).filter(([name]) =>
+    name.startsWith('worker'),
+  );
+  const results = workers.map(async ([name, metrics]): Promise<[string, CheckResult]> => {
+    const address = new URL('/readyz', metrics);
+    const response = await fetch(address, { signal: AbortSignal.timeout(TIMEOUT_MS) }).catch(
+      () => undefined,
+    );
+    const result = response
+      ? readinessResult(address.origin, (await response.json()) as Readiness)
+      : unreachable(
+          `nobody answers at ${address.origin}`,
+          `The process has ended: 'npm run worker' starts one`,
+        );
+    return [name, result];
+  });
+  return Object.fromEntries(await Promise.all(results));
+}
+
+function readinessResult(endpoint: string, { status, dependencies }: Readiness): CheckResult {
+  if (status === 'ready') return ok(`ready at ${endpoint}`);
+  const down = Object.entries(dependencies).filter(([, state]) => state === 'down');
+  const names = down.map(([name]) => name).join(' and ');
+  return wrong(`${endpoint} is ${status}`, names ? `It does not reach ${names}` : `It is ${status}: ask again`);
+}
+
+export async function checkGrpc({ grpc, runFile }: Settings): Promise<CheckResult> {
+  if (await answersGrpc(grpc)) return ok(`answers at ${grpc}`);
+  return unreachable(
+    `nobody answers at ${grpc}`,
+    runFile.content
+      ? `${runFile.path} may be stale; 'npm start'`
+      : "'npm start', or set GRPC_HOST and GRPC_PORT",
+  );
+}
+
+export async function checkChimera({ variables }: Settings): Promise<CheckResult> {
+  const { CHIMERA_ADDRESS: address } = variables;
+  if (address === undefined) return wrong('CHIMERA_ADDRESS is not set', "Set it to Chimera's host:port");
+  return (await answersGrpc(address))
+    ? ok(`answers at ${address}`)
+    : unreachable(
+        `nobody answers at ${address}`,
+        'Customers are onboarded and payments recovered all the same; CHIMERA_ADDRESS says where it is',
+      );
+}
+
+export async function checkGateway({ variables }: Settings): Promise<CheckResult> {
+  const { STRIPE_API_KEY: apiKey, STRIPE_API_BASE: apiBase, STRIPE_API_VERSION: apiVersion } = variables;
+  if (apiKey === undefined)
+    return wrong('STRIPE_API_KEY is not set', "Set it to Stripe's secret key (sk_test_… in test mode)");
+  const options = { apiKey, apiBase, apiVersion };
+  try {
+    await stripeClient(options).charges.list({ limit: 1 });
+  } catch (error) {
+    throw gatewayFault(error, options);
+  }
+  const unreadable = await unreadableResources(options);
+  const endpoint = apiBase ?? 'https://api.stripe.com';
+  if (unreadable.length === 0) return ok(`${endpoint} takes the key`);
+  return wrong(
+    `the key may not read ${unreadable.join(', ')} at ${endpoint}`,
+    'Let the restricted key read them: until then what the gateway says of them waits, and what it is about is charged on',
+  );
+}
+
+/** A mandate is only read by its name: of one that there is not, who may read them is told so. */
+const NONEXISTENT_MANDATE = 'mandate_persona_doctor';
+
+/** What only the gateway's own news make it read: nobody else would notice that the key may not. */
+async function unreadableResources(options: StripeOptions): Promise<string[]> {
+  const stripe = stripeClient(options);
+  const probes: [what: string, reading: () => Promise<unknown>][] = [
+    ['disputes', () => stripe.disputes.list({ limit: 1 })],
+    ['early fraud warnings', () => stripe.radar.earlyFraudWarnings.list({ limit: 1 })],
+    ['mandates', () => stripe.mandates.retrieve(NONEXISTENT_MANDATE)],
+  ];
+  const found = await Promise.all(
+    probes.map(async ([resource, probe]) => ((await isPermitted(probe, options)) ? [] : [resource])),
+  );
+  return found.flat();
+}
+
+async function isPermitted(probe: () => Promise<unknown>, options: StripeOptions): Promise<boolean> {
+  try {
+    await probe();
+  } catch (error) {
+    if (error instanceof Stripe.errors.StripePermissionError) return false;
+    const isMissing = error instanceof Stripe.errors.StripeInvalidRequestError && error.statusCode === 404;
+    if (!isMissing) throw gatewayFault(error, options);
+  }
+  return true;
+}
+
+/** A connection and no more: whoever posts a notice has sent one. */
+export async function checkNotifier({ variables }: Settings): Promise<CheckResult> {
+  const address = variables.NOTIFY_WEBHOOK_URL ?? variables.NOTIFY_SMTP_URL;
+  if (address === undefined)
+    return wrong('NOTIFY_WEBHOOK_URL is not set', 'Set it to where notices are to be posted');
+  const { protocol, hostname, port, host } = new URL(address);
+  const defaultPort = { 'https:': 443, 'smtp:': 587, 'smtps:': 465 }[protocol] ?? 80;
+  const socket = connect({ host: hostname.replace(/^\[(.*)\]$/, '$1'), port: Number(port || defaultPort) });
+  try {
+    await once(socket, 'connect', { signal: AbortSignal.timeout(TIMEOUT_MS) });
+    return ok(`${host} takes connections`);
+  } catch (error) {
+    return unreachable(
+      `${host} takes no connection: ${reasonOf(error)}`,
+      'Notices are repeated for three days; NOTIFY_WEBHOOK_URL says where they go',
+    );
+  } finally {
+    socket.destroy();
+  }
+}
+
+async function answersGrpc(address: string): Promise<boolean> {
+  const client = new Client(address, credentials.createInsecure());
+  try {
+    await new Promise<void>((resolve, reject) => {
+      client.waitForReady(Date.now() + TIMEOUT_MS, (error) => (error ? reject(error) : resolve()));
+    });
+    return true;
+  } catch {
+    return false;
+  } finally {
+    client.close();
+  }
+}

@@ -1,0 +1,42 @@
+/** How a story is told on the terminal. */
+
+import { styleText } from 'node:util';
+import type { RunFile } from '../../platform/run-file.ts';
+import type { Check } from './check.ts';
+import type { PlayedStory } from './play.ts';
+import type { Story } from './stories.ts';
+
+/** What is told of a story. */
+export interface StoryResult extends Pick<PlayedStory, 'lines' | 'tookMs' | 'messages' | 'checks' | 'workflowId'> {
+  story: Pick<Story, 'id' | 'title'>;
+}
+
+export function formatStory(played: StoryResult, addresses: RunFile): string {
+  const { story, lines, tookMs, messages, checks, workflowId } = played;
+  const link = `${addresses.temporal_ui}/namespaces/${addresses.temporal_namespace}/workflows/${encodeURIComponent(workflowId)}`;
+  return [
+    '',
+    styleText('bold', story.title),
+    ...lines.map((line) => `  · ${line}`),
+    ...messages.map(({ to, subject }) => `  ✉ to ${to}: ${subject}`),
+    `  ⏱ ${tookMs} ms from the signal to the end`,
+    `  ↗ ${link}`,
+    ...checks.map((one) => `  ${formatCheck(one)}`),
+  ].join('\n');
+}
+
+/** What is wrong, a line each; empty if all is well. */
+export function formatFailures({ story, checks }: StoryResult): string[] {
+  return checks
+    .filter(hasFailed)
+    .map((one) => `${story.id}: ${one.label} must be '${one.expected}' and is '${one.actual}'`);
+}
+
+function formatCheck(one: Check): string {
+  if (hasFailed(one)) return styleText('red', `✗ ${one.label}: expected ${one.expected}, found ${one.actual}`);
+  return styleText('green', `✓ ${one.label}: ${one.actual}`);
+}
+
+function hasFailed({ expected, actual }: Check): boolean {
+  return expected !== actual;
+}

@@ -1,0 +1,114 @@
+/** What really happened, looked up where it cannot be embellished: the graph, the gateway's ledger, the inbox. */
+
+import neo4j from 'neo4j-driver';
+import type { RunFile } from '../../platform/run-file.ts';
+import type { Card } from './stories.ts';
+
+export interface WalletRow {
+  payment_method_id: string;
+  status: string;
+  is_default: boolean;
+  off_session_consent: boolean;
+  /** `YYYY-MM-DD`. */
+  expires_on: string | null;
+}
+
+export interface LedgerRow {
+  payment_intent: string;
+  payment_method: string;
+  status: string;
+  amount: number;
+  currency: string;
+  /** How often the gateway was asked for it. */
+  requests: number;
+}
+
+export interface Message {
+  notification_id: string;
+  template: string;
+  to: string;
+  subject: string;
+  text: string;
+}
+
+export interface StateInspector {
+  wallet(customerId: string): Promise<WalletRow[]>;
+  /** State of the obligation, as the graph has it. */
+  obligation(paymentId: string): Promise<string | undefined>;
+  /** Every charge that the gateway knows of this payment. */
+  ledger(paymentId: string): Promise<LedgerRow[]>;
+  /** The same of these cards, for whatever payment. */
+  charges(tokens: readonly string[]): Promise<LedgerRow[]>;
+  inbox(customerId: string): Promise<Message[]>;
+  /** Tells the gateway of a card, as if its holder had typed it into the gateway's own page. */
+  issueCard(card: Card): Promise<void>;
+  /** Gives a card other details there, as its bank does; the gateway's event of it is lost. */
+  renewCard(card: Card): Promise<void>;
+  /** Detaches a card at the gateway without a webhook. */
+  detachSilently(token: string): Promise<void>;
+  /** Is the card attached to a customer there? */
+  isAttached(token: string): Promise<boolean>;
+  close(): Promise<void>;
+}
+
+const WALLET = `
+  MATCH (:Customer {id: $id})-[h:HAS_PAYMENT_METHOD]->(p:PaymentMethod)
+  RETURN p.id AS payment_method_id, p.status AS status, h.is_default AS is_default,
+    h.off_session_consent AS off_session_consent, toString(p.expires_on) AS expires_on`;
+const OBLIGATION = 'MATCH (o:Obligation {payment_id: $id}) RETURN o.state AS state';
+
+export function openStateInspector(addresses: RunFile): StateInspector {
+  const driver = neo4j.driver(
+    addresses.neo4j,
+    neo4j.auth.basic(addresses.neo4j_username, addresses.neo4j_password),
+  );
+  const read = async (cypher: string, id: string) => {
+    const { records } = await driver.executeQuery(cypher, { id }, { database: addresses.neo4j_database });
+    return records.map((record) => record.toObject());
+  };
+  return {
+    wallet: async (customerId) => (await read(WALLET, customerId)) as WalletRow[],
+    obligation: async (paymentId) => (await read(OBLIGATION, paymentId))[0]?.state as string | undefined,
+    ledger: (paymentId) => list(`${addresses.gateway}/_sim/charges?payment_id=${paymentId}`),
+    charges: async (tokens) =>
+      (await list<LedgerRow>(`${addresses.gateway}/_sim/charges`)).filter(({ payment_method }) =>
+        tokens.includes(payment_method),
+      ),
+    inbox: (customerId) => list(`${addresses.inbox}/messages?customer_id=${customerId}`),
+    async issueCard({ token, brand, last4, exp_month, exp_year, script = [] }) {
+      const fingerprint = `fp_${token}`;
+      const card = { brand, last4, exp_month, exp_year, fingerprint, country: 'US', funding: 'credit' };
+      const response = await fetch(`${addresses.gateway}/_sim/payment_methods/${token}`, {
+        method: 'PUT',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ type: 'card', card, script, then: { do: 'approve' } }),
+      });
+      if (!response.ok) throw new Error(`the gateway refused card ${token}: ${await response.text()}`);
+    },
+    async renewCard({ token, last4, exp_month, exp_year }) {
+      const url = `${addresses.gateway}/_sim/payment_methods/${token}?announced=false`;
+      const body = JSON.stringify({ card: { last4, exp_month, exp_year } });
+      const headers = { 'content-type': 'application/json' };
+      const response = await fetch(url, { method: 'PUT', headers, body });
+      if (!response.ok) throw new Error(`the gateway refused card ${token}: ${await response.text()}`);
+    },
+    async detachSilently(token) {
+      const address = `${addresses.gateway}/_sim/payment_methods/${token}/detach_silently`;
+      const response = await fetch(address, { method: 'POST' });
+      if (!response.ok) throw new Error(`the gateway kept card ${token}: ${await response.text()}`);
+    },
+    async isAttached(token) {
+      const headers = { authorization: 'Bearer sk_test_demo' };
+      const response = await fetch(`${addresses.gateway}/v1/payment_methods/${token}`, { headers });
+      if (!response.ok) throw new Error(`the gateway does not know card ${token}: ${await response.text()}`);
+      return ((await response.json()) as { customer: string | null }).customer !== null;
+    },
+    close: () => driver.close(),
+  };
+}
+
+async function list<T>(url: string): Promise<T[]> {
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`GET ${url} answered ${response.status}: ${await response.text()}`);
+  return ((await response.json()) as { data: T[] }).data;
+}

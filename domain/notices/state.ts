@@ -1,0 +1,12 @@
+/** How a notice ended. */
+
+import { REFUND_HAS_FAILED } from '../recovery/refunds.ts';
+
+/** `withdrawn`: before it was sent; it may be due again. The other two are for good. */
+export type NoticeState = 'sent' | 'failed' | 'withdrawn';
+
+/** @param failure - why it was not sent, as in `NoticeFailed`; absent: it was */
+export function noticeState(failure: string | undefined): NoticeState {
+  if (failure === undefined) return 'sent';
+  return failure === REFUND_HAS_FAILED ? 'withdrawn' : 'failed';
+}

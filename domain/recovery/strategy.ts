@@ -1,0 +1,93 @@
+/** How a decline class steers a recovery (specification: decline codes, 'Classes'; workflows 2, step 1). */
+
+import type { DeclineClass } from '../decline/classify.ts';
+import type { RecoverySnapshot } from './claims.ts';
+import { reviewOfUnresolved } from './closing.ts';
+import type { Candidate, RecoveryState } from './state.ts';
+import type { AttemptStatus } from './status.ts';
+
+/** Rule: consent was withdrawn by news of another payment of the same method. */
+export const CONSENT_REVOKED = 'consent_revoked';
+/** Rule of a refused claim: the bank knows of fraud with a method that the obligation was to be paid with. */
+export const FRAUD_KNOWN = 'fraud_known';
+/** `TECH`: the failed method once more after this, before the cascade. */
+export const TECH_RETRY_MS = 60_000;
+
+/** What nobody knew, and what turns out not to be paid, is as good as a decline that may pass. */
+export const UNPAID_CLASS: DeclineClass = 'LATER';
+
+export function reclassifyUnpaid(state: RecoveryState): RecoveryState {
+  return state.class === 'UNKNOWN' ? { ...state, class: UNPAID_CLASS } : state;
+}
+
+type RecoveryStrategy = 'cascade' | 'cascade_after_retry' | 'wait_for_method' | 'stop' | 'review';
+
+export function strategyOf(declineClass: DeclineClass, cascadeOnHard: boolean): RecoveryStrategy {
+  switch (declineClass) {
+    case 'FRAUD':
+    case 'STOP':
+      return 'stop';
+    case 'HARD':
+      return cascadeOnHard ? 'cascade' : 'wait_for_method';
+    case 'CONFIG':
+    case 'UNKNOWN':
+      return 'review';
+    case 'TECH':
+      return 'cascade_after_retry';
+    case 'FIX':
+    case 'AUTH':
+    case 'LATER':
+      return 'cascade';
+  }
+}
+
+/** Classes after which nothing is charged on any method. */
+export function isStop(declineClass: DeclineClass): boolean {
+  return declineClass === 'STOP' || declineClass === 'FRAUD';
+}
+
+/** FRAUD and STOP: nothing is charged on any method any more. */
+export function stop(state: RecoveryState, declineClass: DeclineClass, rule: string): RecoveryState {
+  return {
+    ...state,
+    class: declineClass,
+    candidates: [],
+    review: reviewOfUnresolved(state),
+    notices: [],
+    ending: { outcome: 'stopped', rule: declineClass === 'FRAUD' ? 'fraud' : rule },
+  };
+}
+
+export function alternativesOf(recovery: RecoverySnapshot): Candidate[] {
+  return recovery.alternatives
+    .filter((id) => !wasTried(recovery, id))
+    .map((id) => ({ payment_method_id: id, not_before: 0, reason: 'alternative' }));
+}
+
+/** Tried since this opening; an attempt that was never sent does not count. */
+export function wasTried(recovery: RecoverySnapshot, paymentMethodId: string): boolean {
+  return recovery.attempts.some(
+    (attempt) =>
+      attempt.payment_method_id === paymentMethodId &&
+      attempt.state !== 'void' &&
+      Date.parse(attempt.started_at) >= recovery.opened_at,
+  );
+}
+
+/** What Chimera is to hear of a reported failure. */
+export function fraudReportsOf({ failure }: RecoverySnapshot): RecoveryState['fraud_reports'] {
+  if (!failure.notify_chimera) return [];
+  return [
+    {
+      event_id: failure.event_id,
+      payment_method_id: failure.payment_method_id,
+      ...(failure.code ? { code: failure.code } : {}),
+      occurred_at: failure.occurred_at,
+    },
+  ];
+}
+
+/** Nobody knows yet whether it charged. */
+export function isUnresolved(attempt: AttemptStatus): boolean {
+  return attempt.state === 'in_flight' || attempt.state === 'unknown' || attempt.state === 'pending';
+}

@@ -1,0 +1,175 @@
+/** Charges whose outcome nobody knows: found out, never assumed (specification: workflows 2, step 4). */
+
+import type { ChargeAnswer } from '../ports.ts';
+import { cancelNow } from './cancelling.ts';
+import { CLAIM_MS } from './claims.ts';
+import { SETTLEMENT_MISMATCH } from './settlement.ts';
+import type { ChargeOutcome, RecoveryState, UnresolvedCharge } from './state.ts';
+import { type AttemptStatus, PAYMENT_CAME_BACK } from './status.ts';
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+/** Then the gateway has not answered for about a month. */
+const MAX_RECHECKS = 30;
+
+const RUN_LOST: ChargeAnswer = {
+  result: 'unknown',
+  reason: 'the run that claimed it was lost, and the gateway has not confirmed a charge',
+};
+
+/** An attempt that was just recorded as unknown or pending. @param at epoch milliseconds */
+export function markUnresolved(state: RecoveryState, attempt: AttemptStatus, at: number): RecoveryState {
+  const kind = attempt.state === 'pending' ? 'pending' : 'unknown';
+  const before =
+    state.unresolved?.key === attempt.key && state.unresolved.state === kind ? state.unresolved : undefined;
+  // What it was declined with says no more than before: asked again on the next rung.
+  const again = before !== undefined && attempt.class === 'UNKNOWN' ? 1 : 0;
+  const tries = (before?.tries ?? 0) + again;
+  const unresolved: UnresolvedCharge = {
+    key: attempt.key,
+    payment_method_id: attempt.payment_method_id,
+    state: kind,
+    claimed_at: Date.parse(attempt.started_at),
+    tries,
+    ...(attempt.state === 'in_flight' ? { in_flight: true } : {}),
+    ...(before?.came_back === undefined ? {} : { came_back: before.came_back }),
+    ...(before?.absent_since === undefined ? {} : { absent_since: before.absent_since }),
+    ...nextTry(state, kind, tries, Math.max(at, inFlightUntil(attempt))),
+  };
+  return withReviewIfExhausted({ ...state, unresolved, stopped_at: state.stopped_at ?? at });
+}
+
+/** Until its claim is over, a charge that nobody has written down may still be on its way: epoch milliseconds. */
+function inFlightUntil({ state, started_at }: AttemptStatus): number {
+  return state === 'in_flight' ? Date.parse(started_at) + CLAIM_MS : 0;
+}
+
+/** What asking the gateway brought: an outcome to be written down, or one more rung of the ladder. */
+export function afterResolving(
+  state: RecoveryState,
+  key: string,
+  found: ChargeOutcome,
+  at: number,
+): RecoveryState {
+  const { unresolved } = state;
+  if (unresolved?.key !== key) return afterRecheck(state, key, found, at);
+  if (found.result === 'absent') return afterAbsence(state, unresolved, at);
+  if (found.result === 'approved' && countsAsUnpaid(state, found)) {
+    const known = found.gateway_ref ? { ...unresolved, came_back: found.gateway_ref } : unresolved;
+    return stillUnresolved(reviewCameBack(state), known, at);
+  }
+  if (found.result === 'unknown' || (found.result === 'pending' && unresolved.state === 'pending')) {
+    return stillUnresolved(state, unresolved, at);
+  }
+  return { ...state, to_record: { key, answer: found } };
+}
+
+/** Something new may be known of this attempt: the gateway is asked at once. */
+export function recheckNow(key: string): NonNullable<RecoveryState['recheck']> {
+  return { key, next_at: 0, tries: 0 };
+}
+
+/**
+ * About an attempt that was believed to be over only a success that nobody knew of is news. The gateway that does not
+ * answer is asked again on the ladder and then daily for weeks: the news comes only once, and may be of money.
+ */
+function afterRecheck(state: RecoveryState, key: string, found: ChargeOutcome, at: number): RecoveryState {
+  const { recheck, policy } = state;
+  if (recheck && recheck.key === key && found.result === 'unknown') {
+    const tries = recheck.tries + 1;
+    const wait = policy.unknown[tries] ?? DAY_MS;
+    if (tries > MAX_RECHECKS) return { ...state, recheck: undefined };
+    return { ...state, recheck: { key, tries, next_at: at + wait } };
+  }
+  const known = state.attempts.find((attempt) => attempt.key === key);
+  const asked = { ...state, recheck: undefined };
+  if (found.result !== 'approved' || known?.state === 'approved') return asked;
+  if (countsAsUnpaid(state, found)) return reviewCameBack(asked);
+  return { ...asked, to_record: { key, answer: found } };
+}
+
+/**
+ * A success whose money came back is not a payment. Where the obligation was paid otherwise it is the second success all
+ * the same, and what it still holds goes back.
+ */
+function countsAsUnpaid({ ending }: RecoveryState, found: Extract<ChargeOutcome, { result: 'approved' }>): boolean {
+  const paid = ending?.outcome === 'paid_elsewhere' || ending?.outcome === 'recovered';
+  return found.came_back !== undefined && !paid;
+}
+
+/** Money of the obligation's that came back: why, and whether it is still owed, only a person can find out. */
+export function reviewCameBack(state: RecoveryState): RecoveryState {
+  if (state.closed || (state.ending && !state.unresolved)) return state;
+  const { rule } = state.review ?? {};
+  // A settlement that was contradicted stays with a person, whatever becomes of a charge.
+  if (rule === PAYMENT_CAME_BACK || rule === SETTLEMENT_MISMATCH) return state;
+  return { ...state, review: { rule: PAYMENT_CAME_BACK, flagged: false } };
+}
+
+/**
+ * Nothing there counts as 'not charged' only if it was so twice, an hour apart, and both an hour after the claim:
+ * a request may be on its way for longer than anybody waits for it.
+ */
+function afterAbsence(state: RecoveryState, unresolved: UnresolvedCharge, at: number): RecoveryState {
+  if (at < unresolved.claimed_at + HOUR_MS) return stillUnresolved(state, unresolved, at);
+  const since = unresolved.absent_since ?? at;
+  if (at - since < HOUR_MS) return stillUnresolved(state, { ...unresolved, absent_since: since }, at);
+  const answer: ChargeAnswer = {
+    result: 'not_sent',
+    reason: 'the gateway had no payment, twice, an hour apart',
+  };
+  return { ...state, to_record: { key: unresolved.key, answer } };
+}
+
+function stillUnresolved(state: RecoveryState, unresolved: UnresolvedCharge, at: number): RecoveryState {
+  const tries = unresolved.tries + 1;
+  const { next_at: _asked, ...rest } = unresolved;
+  const next: UnresolvedCharge = { ...rest, tries, ...nextTry(state, unresolved.state, tries, at) };
+  const to_record = isClaimExpired(unresolved, at)
+    ? { key: unresolved.key, answer: RUN_LOST }
+    : state.to_record;
+  return withReviewIfExhausted({ ...state, unresolved: next, to_record });
+}
+
+/** Its run was lost before it wrote anything down, and the gateway cannot tell: from now on the graph says so, too. */
+function isClaimExpired({ in_flight, claimed_at }: UnresolvedCharge, at: number): boolean {
+  return in_flight === true && at >= claimed_at + CLAIM_MS;
+}
+
+function nextTry(
+  { policy }: RecoveryState,
+  kind: UnresolvedCharge['state'],
+  tries: number,
+  at: number,
+): Pick<UnresolvedCharge, 'next_at'> {
+  const wait = policy[kind][tries];
+  return wait === undefined ? {} : { next_at: at + wait };
+}
+
+/** Nobody left to ask: a person decides, and a late truth is still heard. */
+function withReviewIfExhausted(state: RecoveryState): RecoveryState {
+  const { unresolved, review } = state;
+  if (!unresolved || unresolved.next_at !== undefined || review) return state;
+  return { ...state, review: { rule: `attempt_${unresolved.state}`, flagged: false } };
+}
+
+/**
+ * A webhook speaks of a charge: the gateway is asked at once, whatever the webhook says. Not about a charge that is known
+ * to have succeeded: there is nothing better to learn, and most news is of these. @param at epoch milliseconds
+ */
+export function recheckCharge(state: RecoveryState, key: string | undefined, at: number): RecoveryState {
+  if (state.unresolved) return { ...state, unresolved: { ...state.unresolved, next_at: at } };
+  if (state.processing) return { ...state, processing: { ...state.processing, next_at: at } };
+  if (state.cancelling) return cancelNow(state, at);
+  const newest = key ?? state.attempts.at(-1)?.key;
+  const named = state.attempts.find((attempt) => attempt.key === newest);
+  return named !== undefined && named.state !== 'approved'
+    ? { ...state, recheck: recheckNow(named.key) }
+    : state;
+}
+
+/** The window's clock stood still while nobody could act. @param at epoch milliseconds */
+export function resumeClock(state: RecoveryState, at: number): RecoveryState {
+  if (state.stopped_at === undefined) return state;
+  return { ...state, stopped_at: undefined, closes_at: state.closes_at + Math.max(0, at - state.stopped_at) };
+}

@@ -1,0 +1,327 @@
+/** Commands as data, for clients that send them all at once to the same few customers. */
+
+import { randomUUID } from 'node:crypto';
+import fc from 'fast-check';
+import type { Policy } from '../../domain/policy.ts';
+import type { ChargeAnswer } from '../../domain/ports.ts';
+import { attemptKey } from '../../domain/workflow-contracts.ts';
+import { onboardingRequest, randomEmail, randomToken, testHeader } from '../../test/test-graph.ts';
+import { customerWithCards, failureOf } from '../../test/wallet-fixtures.ts';
+import type { CommandHeader } from '../command.ts';
+import type { Graph } from '../graph.ts';
+import * as commands from '../index.ts';
+import { claimAttempt, closeRecovery, openRecovery, openFromSettlement, recordAttempt } from '../recovery/index.ts';
+
+const CUSTOMERS = 3;
+const TOKENS = 4;
+/** Many clients on few things: that is where they meet. */
+const pool = {
+  customer: fc.nat(CUSTOMERS - 1),
+  token: fc.nat(TOKENS - 1),
+  email: fc.nat(2),
+  device: fc.nat(1),
+  payment: fc.nat(5),
+  event: fc.nat(8),
+  yes: fc.boolean(),
+};
+const { customer, token, email, device, payment, event, yes } = pool;
+
+const status = fc.constantFrom('active', 'failed', 'expired', 'inactive', 'compromised');
+const answer = fc.constantFrom('approved', 'declined', 'unknown', 'not_sent', 'cancelled', 'withdrawn');
+
+/** One command of a client. Its numbers name the world's customers, tokens and so on; `at` is its moment. */
+export const action = fc.oneof(
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('addMethod'), customer, token, yes }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('verify'), customer, token, yes }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('status'), customer, token, status }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('default'), customer, token }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('remove'), customer, token }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('use'), customer, token }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('consent'), customer, token, yes }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('addIdentifier'), customer, email }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('verifyIdentifier'), customer, email }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('removeIdentifier'), customer, email }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('meet'), email, token, yes }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('login'), customer, device }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('trust'), device, score: fc.nat(10) }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('ltv'), event }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('address'), customer, yes }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('suspend'), customer, yes }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('fail'), payment, token }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ do: fc.constant('claim'), payment, token, n: fc.integer({ min: 1, max: 2 }) }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant('record'),
+      claim: fc.nat(20),
+      answer,
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('close'), payment }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('settle'), payment }) },
+);
+export type Action = typeof action extends fc.Arbitrary<infer A> ? A : never;
+
+/** What the actions are about, and what is known of it so far. Payments and events belong to a customer each. */
+export interface World {
+  customers: string[];
+  tokens: string[];
+  emails: string[];
+  devices: string[];
+  payments: string[];
+  /** What the commands have answered: by customer the methods' ids, by `customer/email` the identifier's. */
+  methods: Map<string, Set<string>>;
+  identifiers: Map<string, string>;
+  /** The charges that may have been sent. */
+  claims: { payment_id: string; payment_method_id: string; key: string }[];
+  /** The second card of each customer: one plastic. */
+  sharedCard: ReadonlySet<string>;
+  /** Its charges whose outcome nobody knows: from the answer that says so until somebody sends more. */
+  unresolved: Set<string>;
+  /** Of which somebody has sent more than that nobody knows. */
+  resolved: Set<string>;
+  /** What was claimed for the plastic while another payment's charge was in doubt all the time. */
+  claimedWhileUnresolved: string[];
+}
+
+/** Customers with two cards each, ready to be charged, and an open payment for each of them. */
+export async function newWorld(graph: Graph, policy: Policy): Promise<World> {
+  const make = <T>(count: number, item: () => T) => Array.from({ length: count }, item);
+  const devices = await Promise.all(
+    make(2, async () => {
+      const device_details = { fingerprint: randomUUID() };
+      const request = onboardingRequest({ device_details, occurred_at: '2020-01-01T00:00:00Z' });
+      return String((await commands.onboard(graph, testHeader(), { request, policy })).device_id);
+    }),
+  );
+  const sharedCard = randomUUID();
+  const wallets = await Promise.all(
+    make(CUSTOMERS, () => customerWithCards(graph, policy, { cards: 2, fingerprints: ['', sharedCard] })),
+  );
+  const failures = wallets.map((wallet) => failureOf(wallet));
+  for (const failure of failures)
+    await openRecovery(graph, testHeader(), { failure, policy, now: Date.now(), claim_first: false });
+  const world: World = {
+    customers: wallets.map(({ customer_id }) => customer_id),
+    devices,
+    tokens: make(TOKENS, randomToken),
+    emails: make(3, randomEmail),
+    payments: [...failures.map(({ payment_id }) => payment_id), ...make(3, () => `invoice-${randomUUID()}`)],
+    methods: new Map(wallets.map(({ customer_id, methods }) => [customer_id, new Set(methods)])),
+    identifiers: new Map(),
+    claims: [],
+    sharedCard: new Set(wallets.map(({ methods }) => String(methods[1]))),
+    unresolved: new Set(),
+    resolved: new Set(),
+    claimedWhileUnresolved: [],
+  };
+  await createUnresolvedCharge(graph, policy, world);
+  return world;
+}
+
+/** One customer's charge of the plastic has been sent, and nobody knows what became of it. */
+async function createUnresolvedCharge(graph: Graph, policy: Policy, world: World): Promise<void> {
+  const [payment_id = ''] = world.payments;
+  const [payment_method_id = ''] = world.sharedCard;
+  const key = attemptKey(payment_id, payment_method_id, 1);
+  const charge = { payment_id, key, policy, now: Date.now() };
+  await claimAttempt(graph, testHeader(), { ...charge, payment_method_id, n: 1 });
+  await recordAttempt(graph, testHeader(), { ...charge, answer: ANSWERS.unknown });
+  world.claims.push({ payment_id, payment_method_id, key });
+  world.unresolved.add(key);
+}
+
+/** A payment, as an event of LTV, belongs to one customer. */
+export const ownerOfNumber = (world: World, number: number) => world.customers[number % CUSTOMERS] as string;
+
+const EXPIRES = { expiry_month: 12, expiry_year: 2050 };
+
+/** The command of an action, to be sent as often as one likes; `undefined`: it speaks of what is not there yet. */
+export function prepare(
+  graph: Graph,
+  policy: Policy,
+  world: World,
+  { action: item, header }: { action: Action; header: CommandHeader },
+): (() => Promise<unknown>) | undefined {
+  const customer_id = 'customer' in item ? String(world.customers[item.customer]) : '';
+  const value = 'email' in item ? String(world.emails[item.email]) : '';
+  const paymentOwner = 'payment' in item ? ownerOfNumber(world, item.payment) : '';
+  const owner = paymentOwner || customer_id;
+  const methods = [...(world.methods.get(owner) ?? [])];
+  const payment_method_id = 'token' in item ? (methods[item.token % methods.length] ?? '') : '';
+  const method = { customer_id, payment_method_id };
+  const by = 'service' as const;
+  switch (item.do) {
+    case 'addMethod': {
+      const details = { type: 'card' as const, token: String(world.tokens[item.token]), ...EXPIRES };
+      const input = { customer_id, method: { ...details, off_session_consent: item.yes }, added_by: by };
+      return async () => {
+        const added = await commands.addPaymentMethod(graph, header, input);
+        world.methods.get(customer_id)?.add(added.payment_method_id);
+        return added;
+      };
+    }
+    case 'verify': {
+      const token = randomToken();
+      return () =>
+        commands.recordVerification(graph, header, {
+          ...method,
+          answer: item.yes
+            ? { result: 'attached', method: { token, type: 'card' } }
+            : { result: 'refused', reason: 'declined', codes: {} },
+        });
+    }
+    case 'status':
+      return () =>
+        commands.updatePaymentMethodStatus(graph, header, {
+          ...method,
+          status: item.status,
+          reason: 'test',
+        });
+    case 'default':
+      return () => commands.setDefaultPaymentMethod(graph, header, { ...method, by });
+    case 'remove':
+      return () => commands.removePaymentMethod(graph, header, { ...method, by });
+    case 'use':
+      return () => commands.recordPaymentMethodUse(graph, header, method);
+    case 'consent':
+      return () =>
+        commands.setOffSessionConsent(graph, header, {
+          ...method,
+          off_session_consent: item.yes,
+          source: by,
+        });
+    case 'addIdentifier': {
+      const input = { customer_id, type: 'email' as const, value, by, policy };
+      return async () => {
+        const added = await commands.addDigitalIdentifier(graph, header, input);
+        world.identifiers.set(`${customer_id}/${value}`, added.identifier_id);
+        return added;
+      };
+    }
+    case 'verifyIdentifier':
+    case 'removeIdentifier': {
+      const identifier_id = world.identifiers.get(`${customer_id}/${value}`);
+      if (identifier_id === undefined) return undefined;
+      const { verifyDigitalIdentifier: verify, removeDigitalIdentifier: remove } = commands;
+      const edit = item.do === 'verifyIdentifier' ? verify : remove;
+      return () => edit(graph, header, { customer_id, identifier_id, by });
+    }
+    case 'meet': {
+      const request = onboardingRequest({
+        transaction_id: header.idempotencyKey,
+        digital_identifiers: [{ type: 'email', value, is_verified: item.yes }],
+        payment_method_details: { type: 'card', token: String(world.tokens[item.token]), ...EXPIRES },
+      });
+      return () => commands.onboard(graph, header, { request, policy });
+    }
+    case 'login': {
+      const device_id = String(world.devices[item.device]);
+      return () => commands.recordDeviceLogin(graph, header, { customer_id, device_id, by });
+    }
+    case 'trust': {
+      const device_id = String(world.devices[item.device]);
+      const observed_at = header.occurredAt;
+      return () =>
+        commands.updateDeviceTrustScore(graph, header, {
+          device_id,
+          trust_score: item.score / 10,
+          observed_at,
+        });
+    }
+    case 'ltv':
+      return () =>
+        commands.adjustLtv(graph, header, {
+          customer_id: ownerOfNumber(world, item.event),
+          event_id: `${world.customers.join()}:${item.event}`,
+          reason: 'test',
+          change: { add_minor: item.event + 1 },
+        });
+    case 'address': {
+      const type = item.yes ? ('shipping' as const) : ('billing' as const);
+      const address = { street1: 'A', city: 'B', zip_code: '1', country: 'US', type };
+      return () => commands.addAddress(graph, header, { customer_id, address, is_default: item.yes, by });
+    }
+    case 'suspend': {
+      const next = item.yes ? 'suspended' : 'active';
+      return () => commands.setCustomerStatus(graph, header, { customer_id, status: next, reason: 'test' });
+    }
+    case 'fail': {
+      const failure = {
+        event_id: header.idempotencyKey,
+        payment_id: String(world.payments[item.payment]),
+        customer_id: paymentOwner,
+        payment_method_id,
+        amount: 4900,
+        currency: 'USD',
+        kind: 'recurring' as const,
+        occurred_at: new Date().toISOString(),
+        decline_code: 'insufficient_funds',
+      };
+      return () => openRecovery(graph, header, { failure, policy, now: Date.now(), claim_first: false });
+    }
+    case 'claim': {
+      const payment_id = String(world.payments[item.payment]);
+      const key = attemptKey(payment_id, payment_method_id, item.n);
+      const input = { payment_id, payment_method_id, key, n: item.n, policy };
+      return async () => {
+        const isSharedCard = world.sharedCard.has(payment_method_id);
+        const blocking = [...world.unresolved].filter((other) => isSharedCard && other !== key);
+        const now = Date.now();
+        const claim = await claimAttempt(graph, header, { ...input, now });
+        if (claim.result !== 'claimed') return claim;
+        world.claims.push({ payment_id, payment_method_id, key });
+        // What was claimed before the doubt is told of again.
+        const isNew = claim.attempt.claimed_at === now;
+        if (isNew && blocking.some((other) => world.unresolved.has(other))) world.claimedWhileUnresolved.push(key);
+        return claim;
+      };
+    }
+    case 'record': {
+      const claimed = world.claims[item.claim % world.claims.length];
+      if (claimed === undefined) return undefined;
+      const { payment_id, payment_method_id: charged, key } = claimed;
+      const input = { payment_id, key, answer: ANSWERS[item.answer], policy };
+      return async () => {
+        if (item.answer !== 'unknown') {
+          world.resolved.add(key);
+          world.unresolved.delete(key);
+        }
+        const recorded = await recordAttempt(graph, header, { ...input, now: Date.now() });
+        if (world.sharedCard.has(charged) && !world.resolved.has(key)) world.unresolved.add(key);
+        return recorded;
+      };
+    }
+    case 'close': {
+      const payment_id = String(world.payments[item.payment]);
+      // As a settlement does at any moment; an unpaid end is the run's alone, which waits for every outcome.
+      const end = { outcome: 'paid_elsewhere', rule: 'test' } as const;
+      return () => closeRecovery(graph, header, { payment_id, ...end });
+    }
+    case 'settle': {
+      const settlement = {
+        event_id: header.idempotencyKey,
+        payment_id: String(world.payments[item.payment]),
+        customer_id: paymentOwner,
+        settled_at: new Date().toISOString(),
+      };
+      return () => openFromSettlement(graph, header, { settlement, policy, now: Date.now() });
+    }
+  }
+}
+
+const ANSWERS = {
+  approved: { result: 'approved', gateway_ref: 'pi_1', charge_ref: 'ch_1' },
+  declined: { result: 'declined', gateway_ref: 'pi_1', codes: { decline_code: 'insufficient_funds' } },
+  unknown: { result: 'unknown', reason: 'timeout' },
+  not_sent: { result: 'not_sent', reason: 'refused' },
+  cancelled: { result: 'not_sent', reason: 'cancelled', cancelled: { gateway_ref: 'pi_1' } },
+  withdrawn: {
+    result: 'not_sent',
+    reason: 'cancelled',
+    cancelled: { gateway_ref: 'pi_1', because: 'duplicate' },
+  },
+} as const satisfies Record<string, ChargeAnswer>;

@@ -1,0 +1,40 @@
+import type { GatewayUpdate } from '../../domain/ports.ts';
+import type { KnownPayment } from '../../domain/recovery/gateway-update.ts';
+import { RECEIVED, receiptOf } from '../gateway-events.ts';
+import type { Graph } from '../graph.ts';
+import { withoutNulls } from '../values.ts';
+
+const FIND = `
+  CALL () {
+    MATCH (o:Obligation {payment_id: $payment_id}) RETURN o
+    UNION
+    MATCH (o:Obligation {gateway_ref: $gateway_ref}) RETURN o
+    UNION
+    MATCH (o:Obligation {reported_ref: $gateway_ref}) RETURN o
+  }
+  WITH o, CASE WHEN o.payment_id = $payment_id THEN 1 WHEN o.gateway_ref = $gateway_ref THEN 2 ELSE 3 END AS rank
+  ORDER BY rank LIMIT 1
+  OPTIONAL MATCH (c:Customer {id: o.customer_id})
+  RETURN o {.payment_id, .customer_id, .state, .gateway_ref, .reported_ref, .settled_ref, gateway_customer_ref: c.gateway_customer_ref,
+    attempts: COLLECT {
+      MATCH (a:ChargeAttempt {payment_id: o.payment_id, source: 'recovery'})
+      RETURN a {.key, .state, .class, .payment_method_id} ORDER BY a.claimed_at, a.key
+    },
+    payment_method_id: head(COLLECT {
+      UNWIND $token_hashes AS token_hash
+      MATCH (p:PaymentMethod {token_hash: token_hash}) RETURN p.id
+    }),
+    received: ${RECEIVED}
+  } AS matter`;
+
+/** `undefined`: no obligation has to do with that payment. */
+export async function findKnownPayment(graph: Graph, update: GatewayUpdate): Promise<KnownPayment | undefined> {
+  const { event_id, gateway_ref, payment_id = null, token } = update;
+  const [row] = await graph.read<{ matter: KnownPayment }>(FIND, {
+    payment_id,
+    gateway_ref,
+    token_hashes: token === undefined ? [] : graph.blindIndex.hashes('token', token),
+    ...receiptOf(event_id),
+  });
+  return row && withoutNulls(row.matter);
+}

@@ -1,0 +1,179 @@
+/**
+ * Builds a graph anew, elsewhere, out of nothing but another one's log and keys (specification: graph, 'The event log'):
+ * each event's projection is applied again, in the order in which they happened.
+ */
+
+import { PersonaError } from '../../domain/errors.ts';
+import type { EventData, StreamKind } from '../../domain/events.ts';
+import type { DataKey, KeyOwner, WrappedKey } from '../../security/data-key.ts';
+import { translateError } from '../errors.ts';
+import { WRITE_EVENTS } from '../event-writes.ts';
+import type { Graph } from '../graph.ts';
+import type { Sender } from '../key-store.ts';
+import { migrate } from '../migrate.ts';
+import { toSingleParameter } from '../single-parameter.ts';
+import { PROJECTIONS } from '../projections/index.ts';
+import { type Projection, projectionParameters } from '../projections/projection.ts';
+import { LABEL_OF, readEvent, readKey, type StoredEvent } from './stream.ts';
+
+export interface ReplayTotals {
+  customers: number;
+  devices: number;
+  events: number;
+}
+
+type CypherParameters = Record<string, unknown>;
+type LoggedEvent = StoredEvent & { unpublished: boolean };
+interface StreamKey {
+  owner: KeyOwner;
+  key: DataKey;
+  wrapped: WrappedKey;
+}
+
+/** Events of one transaction. */
+const PAGE = 250;
+
+// Devices first: customers' events speak of them, and they speak of nobody. Then everything in the order of time, which
+// is the order of ids: an identifier that one customer gave up is another's afterwards, not before.
+const READ_PAGE = `
+  MATCH (e:PersonaEvent) WHERE e.id > $after AND e.stream = $kind
+  RETURN properties(e) AS event, e:Unpublished AS unpublished ORDER BY e.id LIMIT $limit`;
+const ANY_NODE = 'MATCH (n) WHERE NOT n:SchemaMigration AND NOT n:RingKey RETURN true AS found LIMIT 1';
+const UNPUBLISHED = 'UNWIND $ids AS id MATCH (e:PersonaEvent {id: id}) SET e:Unpublished';
+const WRITE_VERSION: Readonly<Record<StreamKind, string>> = {
+  customer: 'MATCH (n:Customer {id: $id}) SET n.version = $version',
+  device: 'MATCH (n:Device {id: $id}) SET n.version = $version',
+};
+
+/**
+ * Rebuilds the target from the source's log. Receipts are not of the log: commands of before are forgotten there.
+ * @param options.onProgress hears how many events have been written so far
+ * @throws PersonaError graph_not_empty, graph_unavailable, internal (an event that cannot be read or applied)
+ */
+export async function replayInto(
+  source: Graph,
+  target: Graph,
+  { onProgress }: { onProgress: (events: number) => void },
+): Promise<ReplayTotals> {
+  await migrate(target);
+  const [found] = await target.read(ANY_NODE);
+  if (found !== undefined)
+    throw new PersonaError('graph_not_empty', 'the graph to replay into holds something: it has to be empty');
+  const totals: ReplayTotals = { customers: 0, devices: 0, events: 0 };
+  const replayer = new Replayer(source, target);
+  for (const kind of ['device', 'customer'] as const) {
+    for (let after = ''; ; ) {
+      const page = await source.read<{ event: StoredEvent; unpublished: boolean }>(READ_PAGE, {
+        after,
+        kind,
+        limit: PAGE,
+      });
+      const events = page.map(({ event, unpublished }) => ({ ...event, unpublished }));
+      const last = events.at(-1);
+      if (last === undefined) break;
+      await replayer.apply(events);
+      totals.events += events.length;
+      onProgress(totals.events);
+      after = last.id;
+    }
+    totals[kind === 'customer' ? 'customers' : 'devices'] = replayer.streamsOf(kind);
+  }
+  replayer.finish();
+  return totals;
+}
+
+class Replayer {
+  readonly #source: Graph;
+  readonly #target: Graph;
+  /** The last `seq` of each stream: one number for each customer and device is all that this holds. */
+  readonly #positions = new Map<string, { kind: StreamKind; seq: number }>();
+  /** What came before the event that it follows, by stream and `seq`: two processes' clocks differ by a little. */
+  readonly #pending = new Map<string, LoggedEvent>();
+
+  constructor(source: Graph, target: Graph) {
+    this.#source = source;
+    this.#target = target;
+  }
+
+  streamsOf(kind: StreamKind): number {
+    return [...this.#positions.values()].filter((position) => position.kind === kind).length;
+  }
+
+  /** Applies a page of events in one transaction. */
+  async apply(page: readonly LoggedEvent[]): Promise<void> {
+    const events = page.flatMap((event) => this.#inOrder(event));
+    const keys = await this.#keysOf(events);
+    const session = this.#target.writeSession();
+    try {
+      const transaction = await session.beginTransaction();
+      const sent: Promise<unknown>[] = [];
+      // Nobody waits for a single one: the server works while the next is on its way.
+      const send = (cypher: string, parameters: CypherParameters) => {
+        sent.push(Promise.resolve(transaction.run(...toSingleParameter(cypher, parameters))));
+      };
+      for (const event of events) this.#send(event, keys, send);
+      send(WRITE_EVENTS, { events: events.map(({ unpublished: _, ...event }) => event) });
+      send(UNPUBLISHED, { ids: events.filter(({ unpublished }) => unpublished).map(({ id }) => id) });
+      await Promise.all(sent);
+      await transaction.commit();
+    } catch (error) {
+      throw translateError(error);
+    } finally {
+      await session.close();
+    }
+  }
+
+  /** @throws PersonaError internal, if the log has a gap */
+  finish(): void {
+    const [event] = this.#pending.values();
+    if (event === undefined) return;
+    const { stream_id, seq } = event;
+    throw new PersonaError('internal', `the log of ${stream_id} lacks the event before ${seq}`);
+  }
+
+  /** The event with those that waited for it; nothing, if it has to wait itself. */
+  #inOrder(event: LoggedEvent): LoggedEvent[] {
+    const { stream: kind, stream_id, seq } = event;
+    if (seq !== (this.#positions.get(stream_id)?.seq ?? 0) + 1) {
+      this.#pending.set(`${stream_id}#${seq}`, event);
+      return [];
+    }
+    this.#positions.set(stream_id, { kind, seq });
+    const next = this.#pending.get(`${stream_id}#${seq + 1}`);
+    if (next === undefined) return [event];
+    this.#pending.delete(`${stream_id}#${seq + 1}`);
+    return [event, ...this.#inOrder(next)];
+  }
+
+  async #keysOf(events: readonly LoggedEvent[]): Promise<ReadonlyMap<string, StreamKey>> {
+    const streams = new Map(events.map(({ stream, stream_id }) => [stream_id, stream]));
+    return new Map(
+      await Promise.all(
+        [...streams].map(async ([id, kind]): Promise<[string, StreamKey]> => {
+          const owner: KeyOwner = { label: kind === 'customer' ? 'CustomerKey' : 'DeviceKey', id };
+          const [key, wrapped] = await Promise.all([
+            readKey(this.#source, { kind, id }),
+            this.#source.keyStore.read(this.#source, owner),
+          ]);
+          if (typeof key !== 'string' && wrapped !== undefined) return [id, { owner, key, wrapped }];
+          throw new PersonaError('internal', `the key of ${LABEL_OF[kind]} ${id} cannot be used`);
+        }),
+      ),
+    );
+  }
+
+  #send(event: LoggedEvent, keys: ReadonlyMap<string, StreamKey>, send: Sender['send']): void {
+    const { unpublished: _, ...stored } = event;
+    const recorded = readEvent<keyof EventData>(stored);
+    const streamKey = keys.get(event.stream_id);
+    if (streamKey === undefined) throw new Error(`the key of ${event.stream_id} was not read`);
+    const { owner, key, wrapped } = streamKey;
+    if (event.seq === 1) this.#target.keyStore.write({ send }, owner, wrapped, event.recorded_at);
+    const projection = PROJECTIONS[recorded.type] as Projection<keyof EventData> | undefined;
+    if (projection === undefined)
+      throw new PersonaError('internal', `nobody knows how to apply an event of type ${event.type}`);
+    const secrets = { key, blindIndex: this.#target.blindIndex };
+    if (projection !== null) send(projection.cypher, projectionParameters(projection, recorded, secrets));
+    send(WRITE_VERSION[event.stream], { id: event.stream_id, version: event.seq });
+  }
+}

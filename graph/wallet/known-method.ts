@@ -1,0 +1,31 @@
+import { RECEIVED, receiptOf } from '../gateway-events.ts';
+import type { Graph } from '../graph.ts';
+import { tokenHashes } from './token-hash.ts';
+
+/** What the graph knows of a payment method that the gateway speaks of. */
+export interface KnownMethod {
+  customer_id: string;
+  payment_method_id: string;
+  /** Taken out of the wallet: nothing is owed to it any more. */
+  removed: boolean;
+  /** Was this event taken before? */
+  received: boolean;
+}
+
+const FIND_METHOD = `
+  UNWIND $token_hashes AS token_hash
+  MATCH (p:PaymentMethod {token_hash: token_hash})<-[:HAS_PAYMENT_METHOD]-(c:Customer)
+  RETURN c.id AS customer_id, p.id AS payment_method_id, p.removed_at IS NOT NULL AS removed, ${RECEIVED} AS received
+  LIMIT 1`;
+
+/** `undefined`: no customer of Persona's holds it. */
+export async function findKnownMethod(
+  graph: Graph,
+  update: { event_id: string; token: string },
+): Promise<KnownMethod | undefined> {
+  const [row] = await graph.read<KnownMethod>(FIND_METHOD, {
+    token_hashes: tokenHashes(graph.blindIndex, update.token),
+    ...receiptOf(update.event_id),
+  });
+  return row;
+}

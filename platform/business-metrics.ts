@@ -1,0 +1,166 @@
+/**
+ * What happened, counted: each fact when the command that wrote it is committed, in the process that wrote it. So it is
+ * counted once, whatever is retried or replayed (unless a process dies between the commit and the counting).
+ */
+
+import { Counter, type Registry } from 'prom-client';
+import type { EventData, RecordedEvent } from '../domain/events.ts';
+import type { OnboardingResult } from '../domain/onboarding-types.ts';
+import type { Logger } from './logs.ts';
+
+/** A command that is committed, as the graph tells of it. */
+export interface CommittedCommand {
+  readonly name: string;
+  readonly header: { readonly correlationId: string; readonly idempotencyKey: string };
+  readonly events: readonly RecordedEvent[];
+  readonly result: unknown;
+}
+
+/** The source of what a comparison with the gateway leads to. */
+const RECONCILIATION_SOURCE = 'reconciliation';
+
+type EventCounters = { readonly [T in keyof EventData]?: (data: EventData[T]) => void };
+
+/** A code as networks and gateways write them; anything else is not repeated in a log. */
+const PLAIN_CODE = /^[\w.-]{1,40}$/;
+
+/** @returns to be told of each committed command */
+export function createBusinessMetrics(
+  registry: Registry,
+  logger: Logger,
+): (command: Pick<CommittedCommand, 'name' | 'events' | 'result'>) => void {
+  const counter = <const L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
+    new Counter({ name, help, labelNames: [...labelNames], registers: [registry] });
+
+  const onboardings = counter(
+    'persona_onboardings_total',
+    'Onboardings, by how the customer was recognised',
+    ['result', 'rule', 'proven'],
+  );
+  const suggestions = counter(
+    'persona_match_suggestions_total',
+    'Customers found who may be the same as another',
+  );
+  const opened = counter('persona_recoveries_opened_total', 'Recoveries begun, by class of the failure', [
+    'class',
+    'kind',
+  ]);
+  const closed = counter(
+    'persona_recoveries_total',
+    'Recoveries ended, by outcome and class of the failure',
+    ['outcome', 'class'],
+  );
+  const reviews = counter('persona_recovery_reviews_total', 'Recoveries handed to a person');
+  const attempts = counter(
+    'persona_recovery_attempts_total',
+    'What became of charges; one whose outcome is found out later counts as both',
+    ['state', 'class'],
+  );
+  const recovered = counter(
+    'persona_recovered_minor_units_total',
+    'Recovered, in minor units of its currency',
+    ['currency'],
+  );
+  const overpaid = counter('persona_recoveries_overpaid_total', 'Payments that succeeded twice');
+  const refunds = counter('persona_refunds_total', 'Payments given back, and refunds that failed', [
+    'result',
+  ]);
+  const unmapped = counter('persona_decline_unmapped_total', 'Decline codes that the table does not have', [
+    'network',
+    'field',
+  ]);
+  const outcomes = counter(
+    'persona_fraud_outcomes_total',
+    'What was found out about fraud cases, and what was decided in review',
+    ['outcome'],
+  );
+  const reminders = counter(
+    'persona_fraud_review_reminders_total',
+    'Suspicions of fraud that nobody had decided about in time for the reminder',
+  );
+  const corrections = counter(
+    'persona_reconciliation_events_total',
+    'What a comparison with the gateway has changed, by the kind of the event',
+    ['type'],
+  );
+  const mismatches = counter(
+    'persona_gateway_mismatches_total',
+    'Payment methods that the gateway has differently, in a way that a person has to look at',
+    ['mismatch'],
+  );
+  const notices = counter('persona_notices_total', 'Notices to customers', ['template', 'channel', 'result']);
+
+  const eventCounters: EventCounters = {
+    IdentityMatchSuggested: () => suggestions.inc(),
+    RecoveryNeedsReview: () => reviews.inc(),
+    RecoveryClosed: ({ state, class: declineClass }) =>
+      closed.inc({ outcome: state, class: declineClass ?? 'none' }),
+    RecoveryAttempted({ source, state, class: declineClass, network, unmapped: codes = [] }) {
+      if (source === 'recovery') attempts.inc({ state, class: declineClass ?? 'none' });
+      for (const entry of codes) {
+        const [field = '', ...rest] = entry.split(':');
+        const code = rest.join(':');
+        unmapped.inc({ network: network ?? 'unknown', field });
+        logger.warn(
+          { network, field, code: PLAIN_CODE.test(code) ? code : '[not a code]' },
+          'decline.unmapped',
+        );
+      }
+    },
+    RecoveryOverpaid: () => overpaid.inc(),
+    RefundSent: ({ by_others }) => refunds.inc({ result: by_others === null ? 'sent' : 'by_others' }),
+    RefundFailed({ retry }) {
+      refunds.inc({ result: 'failed' });
+      if (retry?.next_at === null) refunds.inc({ result: 'given_up' });
+    },
+    FraudOutcomeApplied: ({ outcome }) => outcomes.inc({ outcome }),
+    FraudReviewReminded: () => reminders.inc(),
+    NodePropertyChanged({ property, value }) {
+      if (property === 'gateway_mismatch' && value !== null) mismatches.inc({ mismatch: value });
+    },
+    NoticeSent: ({ template, channel }) => notices.inc({ template, channel, result: 'sent' }),
+    NoticeFailed: ({ template, channel }) =>
+      notices.inc({ template, channel: channel ?? 'none', result: 'failed' }),
+  };
+
+  return ({ name, events, result }) => {
+    for (const { type, data } of events) (eventCounters[type] as ((data: unknown) => void) | undefined)?.(data);
+    if (name === 'onboard') {
+      const { created, match } = result as OnboardingResult;
+      onboardings.inc({
+        result: created ? 'created' : 'recognised',
+        rule: match.rule,
+        proven: String(match.proven),
+      });
+    }
+    for (const { source, type } of events) if (source === RECONCILIATION_SOURCE) corrections.inc({ type });
+    countOpening(events);
+    countRecovered(events);
+  };
+
+  /** The class stands in the failure's own event, beside the one that opens. */
+  function countOpening(events: readonly RecordedEvent[]): void {
+    const reported = dataOf(events, 'RecoveryAttempted')?.class ?? 'none';
+    if (dataOf(events, 'RecoveryOpened')) opened.inc({ class: reported, kind: 'opened' });
+    if (dataOf(events, 'RecoveryReopened')) opened.inc({ class: reported, kind: 'reopened' });
+  }
+
+  function countRecovered(events: readonly RecordedEvent[]): void {
+    if (dataOf(events, 'RecoveryClosed')?.state !== 'recovered') return;
+    const charge = events.findLast(isApproved);
+    if (charge) recovered.inc({ currency: charge.data.currency }, charge.data.amount);
+  }
+}
+
+function dataOf<T extends keyof EventData>(
+  events: readonly RecordedEvent[],
+  type: T,
+): EventData[T] | undefined {
+  return events.find((event) => event.type === type)?.data as EventData[T] | undefined;
+}
+
+function isApproved(event: RecordedEvent): event is RecordedEvent<'RecoveryAttempted'> {
+  return (
+    event.type === 'RecoveryAttempted' && (event.data as EventData['RecoveryAttempted']).state === 'approved'
+  );
+}

@@ -1,0 +1,43 @@
+import type { ServiceDependencies } from './service-dependencies.ts';
+
+/**
+ * What the API is asked for, and what each of it needs: customers are read and edited in the graph alone, and only what a
+ * process carries out needs Temporal.
+ */
+export const REQUIRED_DEPENDENCIES = { reads: ['neo4j'], processes: ['neo4j', 'temporal'] } as const;
+export type Role = keyof typeof REQUIRED_DEPENDENCIES;
+
+/** A server that takes longer is as good as down. */
+const CHECK_TIMEOUT_MS = 2_000;
+
+/** Which of the servers that the services need answer now. */
+export async function dependencyStates({
+  graph,
+  temporal,
+}: Pick<ServiceDependencies, 'graph' | 'temporal'>): Promise<Record<string, 'up' | 'down'>> {
+  const [neo4j, temporalServer] = await Promise.all([
+    stateOf(graph.verifyConnectivity()),
+    stateOf(
+      temporal.withDeadline(new Date(Date.now() + CHECK_TIMEOUT_MS), () =>
+        temporal.workflowService.getSystemInfo({}),
+      ),
+    ),
+  ]);
+  return { neo4j, temporal: temporalServer };
+}
+
+async function stateOf(check: Promise<unknown>): Promise<'up' | 'down'> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<'down'>((resolve) => {
+    timer = setTimeout(() => resolve('down'), CHECK_TIMEOUT_MS);
+  });
+  const reply = check.then(
+    () => 'up' as const,
+    () => 'down' as const,
+  );
+  try {
+    return await Promise.race([reply, timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

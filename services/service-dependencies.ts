@@ -1,0 +1,11 @@
+import type { Client } from '@temporalio/client';
+import type { Policy } from '../domain/policy.ts';
+import type { WebhookReader } from '../domain/ports.ts';
+import type { Graph } from '../graph/index.ts';
+
+export interface ServiceDependencies {
+  readonly graph: Graph;
+  readonly temporal: Client;
+  readonly policy: Policy;
+  readonly gatewayEvents: WebhookReader;
+}

@@ -1,0 +1,127 @@
+import { randomUUID } from 'node:crypto';
+import { expect, test } from 'vitest';
+import { type CustomerReady, onboardingWorkflowId, TaskQueue } from '../domain/workflow-contracts.ts';
+import { createTestRig, eventually } from '../test/rig/index.ts';
+import type { OnboardingActivities } from '../workflows/onboard-customer.ts';
+import { onboardCustomer, signalRecoveries } from './workflow-client.ts';
+
+const CONCURRENT = 20;
+
+/** Onboards as the graph does: the first request of a transaction is remembered for good, with its hash. */
+function graphWithReceipts() {
+  const receipts = new Map<string, CustomerReady>();
+  const calls: string[] = [];
+  const activities: Partial<OnboardingActivities> = {
+    async onboard({ request, correlation_id }) {
+      const { transaction_id } = request;
+      calls.push(correlation_id);
+      const match = { rule: 'none' as const, proven: true, suggested_customer_ids: [] };
+      const first = receipts.get(transaction_id) ?? {
+        ...{ customer_id: randomUUID(), created: true, version: 1, match, warnings: [] },
+        request_hash: `hash of ${correlation_id}`,
+      };
+      receipts.set(transaction_id, first);
+      return { ready: first, verify_wait_ms: 0 };
+    },
+  };
+  return { activities, calls };
+}
+
+const input = (transaction_id: string, correlation_id: string) => ({
+  request: { transaction_id, occurred_at: '2026-03-01T00:00:00Z' },
+  ...{ caller: 'checkout', actor: 'checkout', correlation_id },
+});
+const inTime = () => ({ deadline: new Date(Date.now() + 20_000) });
+
+test('the same transaction many times at once is one execution with one answer', async () => {
+  const { activities, calls } = graphWithReceipts();
+  const rig = await createTestRig({ server: 'dev', activities: { [TaskQueue.onboarding]: activities } });
+  const transaction = randomUUID();
+
+  const answers = await Promise.all(
+    Array.from({ length: CONCURRENT }, (_, n) =>
+      onboardCustomer(rig.client, input(transaction, `c-${n}`), inTime()),
+    ),
+  );
+
+  expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1);
+  expect(calls).toHaveLength(1);
+});
+
+test('a repeat after the end gets the first answer, which tells that the body was another', async () => {
+  const { activities } = graphWithReceipts();
+  const rig = await createTestRig({ server: 'dev', activities: { [TaskQueue.onboarding]: activities } });
+  const transaction = randomUUID();
+
+  const first = await onboardCustomer(rig.client, input(transaction, 'first'), inTime());
+  await rig.client.workflow.getHandle(onboardingWorkflowId(transaction)).result();
+  const second = await onboardCustomer(rig.client, input(transaction, 'second'), inTime());
+
+  expect(second).toEqual(first);
+  expect(second.request_hash).toBe('hash of first');
+});
+
+test('who stops waiting is told so, and the process goes on', async () => {
+  const { activities } = graphWithReceipts();
+  const { onboard } = activities as OnboardingActivities;
+  let release: () => void = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const slow: Partial<OnboardingActivities> = {
+    async onboard(onboardingInput) {
+      await released;
+      return await onboard(onboardingInput);
+    },
+  };
+  const rig = await createTestRig({ server: 'dev', activities: { [TaskQueue.onboarding]: slow } });
+  const transaction = randomUUID();
+
+  const deadline = new Date(Date.now() + 1_000);
+  await expect(onboardCustomer(rig.client, input(transaction, 'c'), { deadline })).rejects.toMatchObject({
+    type: 'deadline_exceeded',
+  });
+  release();
+  const result = await rig.client.workflow.getHandle(onboardingWorkflowId(transaction)).result();
+  expect(await onboardCustomer(rig.client, input(transaction, 'c'), inTime())).toEqual(result);
+});
+
+test('operations find a process by its customer', async () => {
+  const { activities } = graphWithReceipts();
+  const rig = await createTestRig({ server: 'dev', activities: { [TaskQueue.onboarding]: activities } });
+  const transaction = randomUUID();
+  const { customer_id } = await onboardCustomer(rig.client, input(transaction, 'c'), inTime());
+
+  const query = `PersonaCustomerId = '${customer_id}' AND PersonaProcess = 'onboardCustomer' AND PersonaOutcome = 'created'`;
+  await eventually(async () => {
+    const found: string[] = [];
+    for await (const { workflowId } of rig.client.workflow.list({ query })) found.push(workflowId);
+    expect(found).toEqual([onboardingWorkflowId(transaction)]);
+  });
+});
+
+test('telling a recovery that nobody runs is no error', async () => {
+  const rig = await createTestRig({ server: 'dev', activities: {} });
+  await signalRecoveries(rig.client, [randomUUID(), randomUUID()], 'claimFreed', {});
+});
+
+test('nothing of a request can be read in its history without the key', async () => {
+  const { activities } = graphWithReceipts();
+  const rig = await createTestRig({ server: 'dev', activities: { [TaskQueue.onboarding]: activities } });
+  const transaction = randomUUID();
+  const secret = 'marked-token-4f1c';
+  const onboardingInput = input(transaction, 'c');
+  await onboardCustomer(
+    rig.client,
+    { ...onboardingInput, request: { ...onboardingInput.request, payment_method_details: { type: 'card', token: secret } } },
+    inTime(),
+  );
+
+  const { events } = await rig.client.workflow.getHandle(onboardingWorkflowId(transaction)).fetchHistory();
+  const inBase64 = /"([A-Za-z0-9+/]+={0,2})"/g;
+  const bytes = JSON.stringify(events).replaceAll(inBase64, (_, text) =>
+    Buffer.from(text, 'base64').toString('latin1'),
+  );
+  expect(bytes).toContain('binary/encrypted');
+  expect(bytes).not.toContain(secret);
+});

@@ -1,0 +1,246 @@
+/**
+ * The API as processes of its own, on real Neo4j and Temporal, with the workers that answer it inside the test. The
+ * gateway, Chimera and the notifier are stand-ins: what others own is not the API's matter.
+ */
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import { credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
+import type { Client } from '@temporalio/client';
+import type { AttachAnswer, GatewayPaymentMethod, PaymentGateway } from '../domain/ports.ts';
+import { TaskQueue, type TaskQueueName } from '../domain/workflow-contracts.ts';
+import { type Graph, openConfiguredGraph } from '../graph/index.ts';
+import { createStripeRecords } from '../adapters/stripe/records.ts';
+import { readCodecKeys, readGraphEnvironment } from '../platform/environment.ts';
+import { readPolicy } from '../platform/policy.ts';
+import { IdentityGraphServiceClient } from '../proto/gen/persona/v1/identity_graph.ts';
+import { PersonaAgentClient } from '../proto/gen/persona/v1/persona_agent.ts';
+import { workflowBundle } from '../temporal/bundle.ts';
+import { signalRecoveries } from '../temporal/workflow-client.ts';
+import { createSweepClient } from '../temporal/sweep-client.ts';
+import { createQueueWorker, runWorkers } from '../temporal/worker.ts';
+import { DefaultLogger, Runtime } from '@temporalio/worker';
+import { queueActivities } from '../workers/queues.ts';
+import { openNamespace } from './rig/server.ts';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const START_LIMIT_MS = 120_000;
+/** What signs the gateway's news. */
+export const WEBHOOK_SECRET = 'whsec_test';
+
+export interface ApiProcess {
+  http: string;
+  grpc: string;
+  metrics: string;
+  agent: PersonaAgentClient;
+  graph: IdentityGraphServiceClient;
+  /** Sends SIGTERM and gives the exit code. */
+  stop(): Promise<number | null>;
+}
+
+export interface ApiUnderTest {
+  /** The same graph as the processes', for what has no route yet. */
+  graph: Graph;
+  /** Reaches the workers' namespace, with the codec. */
+  temporal: Client;
+  /** @param variables instead of those that all of them have */
+  startApi(variables?: Record<string, string>): Promise<ApiProcess>;
+  close(): Promise<void>;
+}
+
+/** Workers in a namespace of their own; `startApi` adds API processes beside them. */
+export async function openApiUnderTest(): Promise<ApiUnderTest> {
+  // What fails here fails in a test's sight; the worker's own report of it would only repeat it.
+  Runtime.install({ logger: new DefaultLogger('ERROR'), shutdownSignals: [] });
+  const defaults = readPolicy();
+  // On a busy machine the stand-in gateway may take longer than a customer should have to wait.
+  const policy = { ...defaults, onboarding: { ...defaults.onboarding, verifyWait: 15_000 } };
+  // Processes on one graph have one ring of each kind: those of the environment, like every other test's.
+  const graph = openConfiguredGraph(readGraphEnvironment(process.env));
+  const codecKeys = readCodecKeys(process.env).reveal();
+  const server = await openNamespace({ codecKeys, interceptor: {} });
+  const bundle = await workflowBundle();
+  const activities = queueActivities({
+    graph,
+    policy,
+    gateway: fakeGateway,
+    notifier: { deduplicates: true, deliver: async () => {} },
+    chimera: {
+      initiateBehavioralProfile: async ({ customer_id }) => ({
+        baseline_data_ref: `baseline-${customer_id}`,
+      }),
+      reportSuspectedFraud: async () => {},
+    },
+    signalRecoveries: (paymentIds, signal, payload) =>
+      signalRecoveries(server.client, paymentIds, signal, payload),
+    ...createSweepClient(server.client),
+    countCards: () => {},
+    followChange: async () => {},
+    records: createStripeRecords({ apiKey: 'sk_test_1' }),
+    now: Date.now,
+  });
+  const workers = await Promise.all(
+    Object.values<TaskQueueName>(TaskQueue).map((queue) =>
+      createQueueWorker({
+        connection: server.connection,
+        namespace: server.namespace,
+        queue,
+        activities: activities[queue],
+        bundle,
+        codecKeys,
+        workflowThreadPoolSize: 1,
+      }),
+    ),
+  );
+  const running = runWorkers(workers);
+  const processes: ApiProcess[] = [];
+
+  const environment = { TEMPORAL_NAMESPACE: server.namespace };
+  return {
+    graph,
+    temporal: server.client,
+    async startApi(variables) {
+      const started = await startApiProcess({ ...environment, ...variables });
+      processes.push(started);
+      return started;
+    },
+    async close() {
+      await Promise.all(processes.map((process) => process.stop()));
+      await running.stop();
+      await server.close();
+      await graph.close();
+    },
+  };
+}
+
+/** Runs `api/main.ts` with free ports and waits until it says that it is ready. */
+async function startApiProcess(variables: Record<string, string>): Promise<ApiProcess> {
+  const child = spawnApi({
+    PERSONA_INSECURE: '1',
+    STRIPE_WEBHOOK_SECRET: WEBHOOK_SECRET,
+    ...variables,
+  });
+  const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
+  const { http, grpc, metrics } = await waitForReadyLine(child);
+  const agent = new PersonaAgentClient(grpc, credentials.createInsecure());
+  const graph = new IdentityGraphServiceClient(grpc, credentials.createInsecure());
+  return {
+    http,
+    grpc,
+    metrics,
+    agent,
+    graph,
+    stop() {
+      agent.close();
+      graph.close();
+      child.kill('SIGTERM');
+      return exited;
+    },
+  };
+}
+
+/** The process, on free ports; other variables come from the environment and from `variables`. */
+export function spawnApi(variables: Record<string, string>): ChildProcess {
+  return spawn(process.execPath, ['api/main.ts'], {
+    cwd: ROOT,
+    env: {
+      ...process.env,
+      NODE_ENV: 'test',
+      LOG_LEVEL: 'error',
+      HTTP_PORT: '0',
+      GRPC_PORT: '0',
+      METRICS_PORT: '0',
+      ...variables,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+}
+
+function waitForReadyLine(child: ChildProcess): Promise<{ http: string; grpc: string; metrics: string }> {
+  return new Promise((resolve, reject) => {
+    let output = '';
+    let errors = '';
+    const timer = setTimeout(() => reject(new Error(`the API did not get ready: ${errors}`)), START_LIMIT_MS);
+    child.stderr?.on('data', (data) => {
+      errors += data;
+    });
+    child.once('exit', (code) => reject(new Error(`the API ended with ${code}: ${errors}`)));
+    child.stdout?.on('data', (data) => {
+      output += data;
+      if (!output.includes('\n')) return;
+      clearTimeout(timer);
+      resolve(JSON.parse(output).ready);
+    });
+  });
+}
+
+/**
+ * One call, by the rpc's name.
+ *
+ * @param client a generated client
+ */
+export function unaryCall<Response = Record<string, unknown>>(
+  client: object,
+  rpc: string,
+  request: object,
+  options: { metadata?: Record<string, string>; deadlineMs?: number } = {},
+): Promise<Response> {
+  const metadata = new Metadata();
+  for (const [name, value] of Object.entries(options.metadata ?? {})) metadata.set(name, value);
+  const deadline = Date.now() + (options.deadlineMs ?? 20_000);
+  return new Promise((resolve, reject) => {
+    const done = (error: ServiceError | null, response: Response) =>
+      error ? reject(error) : resolve(response);
+    (client as Record<string, (...args: unknown[]) => unknown>)[rpc]?.(request, metadata, { deadline }, done);
+  });
+}
+
+/** What is attached there, by its token. */
+const attached = new Map<string, GatewayPaymentMethod>();
+
+/** Takes every method but those whose token says `declined`; approves every charge but those whose payment says `doubt`. */
+const fakeGateway: PaymentGateway = {
+  charge: async ({ payment_id }) =>
+    payment_id.includes('doubt')
+      ? { result: 'unknown', reason: 'no answer in time' }
+      : { result: 'approved', gateway_ref: `pi_${randomUUID()}`, charge_ref: `ch_${randomUUID()}` },
+  getDispute: async () => undefined,
+  getFraudWarning: async () => undefined,
+  readPayment: async () => undefined,
+  paymentsOf: async () => [],
+  cancelPayment: async () => 'cancelled',
+  findCharge: async () => ({ result: 'absent' }),
+  refundCharge: () => Promise.reject(new Error('no charge is too many here')),
+  refundsOf: async () => [],
+  getPaymentMethod: async (token) => attached.get(token),
+  async updatePaymentMethod({ token, ...date }) {
+    const method = attached.get(token);
+    if (method === undefined) return 'not_attached';
+    attached.set(token, { ...method, ...date });
+    return 'updated';
+  },
+  detachPaymentMethod: async (token) => (attached.delete(token) ? 'detached' : 'not_attached'),
+  getMandate: async () => undefined,
+  createCustomer: async ({ customer_id }) => ({ gateway_customer_ref: `cus_${customer_id}` }),
+  ownerOf: async () => undefined,
+  async attachPaymentMethod({ token, gateway_customer_ref }): Promise<AttachAnswer> {
+    if (token.includes('declined'))
+      return { result: 'refused', reason: 'declined', codes: { decline_code: 'generic_decline' } };
+    const method: GatewayPaymentMethod = {
+      token,
+      type: 'card',
+      gateway_customer_ref,
+      brand: 'visa',
+      network: 'visa',
+      last_four: '4242',
+      expiry_month: 12,
+      expiry_year: 2034,
+      funding: 'credit',
+      country: 'DE',
+      instrument_fingerprint: randomUUID(),
+    };
+    attached.set(token, method);
+    return { result: 'attached', method };
+  },
+};

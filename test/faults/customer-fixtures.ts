@@ -1,0 +1,126 @@
+/** Customers with scripted cards, made by Persona's own commands, and what is reported of them. */
+
+import { randomUUID } from 'node:crypto';
+import type { GatewayPaymentMethod } from '../../domain/ports.ts';
+import {
+  onboard,
+  recordVerification,
+  updateDeviceTrustScore,
+  updatePaymentMethodStatus,
+} from '../../graph/index.ts';
+import { onboardingRequest, randomEmail, randomToken, testHeader } from '../test-graph.ts';
+import type { FaultSystem } from './system.ts';
+
+const DAY = 86_400_000;
+
+/** A card of a customer's, and what may be wrong with it. */
+export interface CardPlan {
+  /** What the gateway does with the first requests to charge it, and with all later ones; it approves by itself. */
+  script?: object[];
+  then?: object;
+  /** Without it the card is active, proven and consented. All are used on one trusted device. */
+  ineligibility?: 'inactive' | 'unproven' | 'unconsented';
+  /** The same plastic behind several cards. */
+  cardFingerprint?: string;
+  /** Not a card: the gateway's name for the type. */
+  type?: 'link' | 'sepa_debit' | 'us_bank_account';
+  /** When it ends, as the gateway and the graph have it. */
+  expiry?: { month: number; year: number };
+}
+
+export interface TestCustomer {
+  id: string;
+  /** The first card is the default, the last one was used last. */
+  cards: { id: string; token: string }[];
+}
+
+type CustomerSystem = Pick<FaultSystem, 'graph' | 'policy' | 'persona'>;
+
+export async function customerWithScriptedCards(system: CustomerSystem, plans: readonly CardPlan[]): Promise<TestCustomer> {
+  const shared = { device: randomUUID(), email: randomEmail() };
+  const cards: TestCustomer['cards'] = [];
+  let id: string | undefined;
+  for (const [index, plan] of plans.entries()) {
+    const occurredAt = new Date(Date.now() - (plans.length - index) * DAY).toISOString();
+    const card = await addCard(system, plan, { ...shared, ...(id && { id }), occurredAt });
+    id = card.customer;
+    cards.push({ id: card.id, token: card.token });
+  }
+  if (id === undefined) throw new Error('a customer without cards has nothing to be charged');
+  return { id, cards };
+}
+
+async function addCard(
+  { graph, policy, persona }: CustomerSystem,
+  { script = [], then = { do: 'approve' }, ineligibility, cardFingerprint, type, expiry }: CardPlan,
+  owner: { id?: string; device: string; email: string; occurredAt: string },
+): Promise<{ customer: string; id: string; token: string }> {
+  const token = randomToken();
+  const { id: knownId, device, email, occurredAt } = owner;
+  const isUnproven = ineligibility === 'unproven';
+  const identifier = { type: 'email', value: email, is_verified: !isUnproven } as const;
+  const request = onboardingRequest({
+    // Who brings no id and an address that is not verified is taken for its owner, and proves nothing.
+    ...(knownId && !isUnproven ? { customer_id: knownId } : { digital_identifiers: [identifier] }),
+    payment_method_details: { type: 'card', token, off_session_consent: ineligibility !== 'unconsented' },
+    device_details: { fingerprint: device },
+    occurred_at: occurredAt,
+  });
+  const onboarded = await onboard(graph, testHeader({ occurredAt }), { request, policy });
+  const customer_id = onboarded.customer_id;
+  const payment_method_id = onboarded.payment_method_id as string;
+  const ref = { customer_id, payment_method_id };
+  const gateway_customer_ref = `cus_${customer_id}`;
+  const response = await fetch(`${persona.addresses.gateway}/_sim/payment_methods/${token}`, {
+    method: 'PUT',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({
+      ...{ type: type ?? 'card', customer: gateway_customer_ref, script, then },
+      card: {
+        fingerprint: cardFingerprint ?? token,
+        ...(expiry && { exp_month: expiry.month, exp_year: expiry.year }),
+      },
+    }),
+  });
+  if (!response.ok) throw new Error(`the gateway refused card ${token}: ${await response.text()}`);
+  await recordVerification(graph, testHeader(), {
+    ...ref,
+    gateway_customer_ref,
+    answer: {
+      result: 'attached',
+      method: {
+        ...{ token, ...gatewayTypeOf(type), instrument_fingerprint: cardFingerprint ?? token },
+        ...(expiry && { expiry_month: expiry.month, expiry_year: expiry.year }),
+      },
+    },
+  });
+  if (!knownId) {
+    const score = { device_id: onboarded.device_id as string, trust_score: 0.9 };
+    await updateDeviceTrustScore(graph, testHeader(), { ...score, observed_at: new Date().toISOString() });
+  }
+  if (ineligibility === 'inactive')
+    await updatePaymentMethodStatus(graph, testHeader(), { ...ref, status: 'inactive', reason: 'the test' });
+  return { customer: customer_id, id: payment_method_id, token };
+}
+
+/** As Persona reads it at the gateway. */
+function gatewayTypeOf(type: CardPlan['type']): Pick<GatewayPaymentMethod, 'type' | 'gateway_type' | 'network'> {
+  if (type === undefined) return { type: 'card', network: 'visa' };
+  return { type: type === 'link' ? 'digital_wallet' : 'bank_account', gateway_type: type };
+}
+
+/** A recurring payment that failed on the customer's first card. */
+export function failureReportOf({ id, cards }: TestCustomer, changes: object = {}) {
+  return {
+    event_id: randomUUID(),
+    payment_id: `pay-${randomUUID()}`,
+    customer_id: id,
+    payment_method_id: cards[0]?.id as string,
+    amount: 4900,
+    currency: 'USD',
+    kind: 'recurring',
+    occurred_at: new Date().toISOString(),
+    decline_code: 'insufficient_funds',
+    ...changes,
+  };
+}

@@ -1,0 +1,267 @@
+/** What others do at the gateway: they collect, refund and contest payments, and cards change without Persona. */
+
+import { randomUUID } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
+import { signalWithStartRecovery } from '../../../temporal/workflow-client.ts';
+import type { CardPlan, failureReportOf, TestCustomer } from '../customer-fixtures.ts';
+import type { FaultSystem } from '../system.ts';
+import { isPersonaCharge, type LedgerEntry } from './observed-state.ts';
+import { InterruptedRequestError } from './kills.ts';
+import type { PlannedAction, MismatchedReference } from './plan.ts';
+
+export type Failure = ReturnType<typeof failureReportOf> & { gateway_payment_ref?: string };
+
+/** Payments at the gateway that Persona did not make. */
+export interface ExternalPayments {
+  /** Payment of the gateway to `payment_id`: those that the reports name. */
+  reported: Record<string, string>;
+  /** Those that have nothing to do with any obligation, although settlements name them. */
+  unrelated: string[];
+  /** What needs a charge of Persona's own, and had none in its time: done once everything has come to rest. */
+  postponed: ExternalAction[];
+  quiescent: boolean;
+}
+
+export type ExternalAction = Extract<
+  PlannedAction,
+  { do: 'pay_reported' | 'pay_otherwise' | 'refund' | 'dispute' | 'warn_of_fraud' | 'settle_wrongly' }
+>;
+
+/** For so long a deed that needs a success waits for one. */
+const SUCCESS_TIMEOUT_MS = 45_000;
+
+const idempotencyKeyOf = (what: string, payment: string) => `others:${what}:${payment}`;
+export const isExternalCharge = ({ idempotency_key: key }: Pick<LedgerEntry, 'idempotency_key'>) =>
+  key === null || key.startsWith('others:');
+
+/**
+ * Asked again while the gateway is away (it throws); `undefined`: refused.
+ * @throws Interrupted for a request that the gateway died of: under its key the same answer comes for ever
+ */
+async function gatewayRequest(
+  { persona }: Pick<FaultSystem, 'persona'>,
+  path: string,
+  {
+    method = 'POST',
+    ...options
+  }: { method?: string; key?: string; form?: Record<string, string>; json?: object },
+): Promise<{ id: string } | undefined> {
+  const { key, form, json } = options;
+  const response = await fetch(`${persona.addresses.gateway}${path}`, {
+    method,
+    headers: { authorization: 'Bearer sk_test_others', ...(key && { 'idempotency-key': key }) },
+    ...(method === 'GET' ? {} : { body: form ? new URLSearchParams(form) : JSON.stringify(json ?? {}) }),
+  });
+  const text = await response.text();
+  if (response.status === 500) throw new InterruptedRequestError(`${path}: ${text}`);
+  if (response.status === 429 || response.status === 409 || response.status >= 500)
+    throw new Error(`${response.status}: ${text}`);
+  return response.ok ? (JSON.parse(text) as { id: string }) : undefined;
+}
+
+/** The card that its customer types in elsewhere: no token that Persona knows. */
+async function createExternalCard(system: FaultSystem, customer: string): Promise<string> {
+  const id = `pm_elsewhere_${customer}`;
+  await gatewayRequest(system, `/_sim/payment_methods/${id}`, {
+    method: 'PUT',
+    json: { type: 'card', customer: `cus_${customer}` },
+  });
+  return id;
+}
+
+async function createExternalPayment(
+  system: FaultSystem,
+  what: string,
+  failure: Failure,
+  {
+    paid,
+    metadata,
+    customer_id = failure.customer_id,
+  }: { paid: boolean; metadata?: string; customer_id?: string },
+): Promise<string> {
+  const method = await createExternalCard(system, customer_id);
+  const payment = await gatewayRequest(system, '/v1/payment_intents', {
+    key: idempotencyKeyOf(what, failure.payment_id),
+    form: {
+      ...{ amount: String(failure.amount), currency: failure.currency.toLowerCase() },
+      ...{ customer: `cus_${customer_id}`, 'payment_method_types[]': 'card' },
+      ...(metadata && { 'metadata[payment_id]': metadata }),
+      ...(paid && { payment_method: method, off_session: 'true', confirm: 'true' }),
+    },
+  });
+  if (payment === undefined) throw new Error(`the gateway refused others' payment (${what})`);
+  return payment.id;
+}
+
+/** The payment that the report will name. */
+export const createReportedPayment = (system: FaultSystem, failure: Failure): Promise<string> =>
+  createExternalPayment(system, 'reported', failure, { paid: false });
+
+export async function performExternalAction(
+  action: ExternalAction,
+  system: FaultSystem,
+  { failure, otherCustomer, external }: { failure: Failure; otherCustomer: TestCustomer; external: ExternalPayments },
+): Promise<void> {
+  switch (action.do) {
+    case 'pay_reported': {
+      const payment_method = await createExternalCard(system, failure.customer_id);
+      // Refused once it is paid or cancelled.
+      await gatewayRequest(system, `/v1/payment_intents/${failure.gateway_payment_ref}/confirm`, {
+        ...{ key: idempotencyKeyOf('confirm', failure.payment_id), form: { payment_method } },
+      });
+      return;
+    }
+    case 'pay_otherwise':
+      if (action.after_own_charge && !(await waitForSuccess(system, failure, isPersonaCharge))) return;
+      await createExternalPayment(system, 'otherwise', failure, { paid: true, metadata: failure.payment_id });
+      return;
+    case 'settle_wrongly':
+      return sendMismatchedSettlement(action.with, system, { failure, otherCustomer, external });
+    default:
+      return reverseCharge(action, system, failure, external);
+  }
+}
+
+async function sendMismatchedSettlement(
+  mismatch: MismatchedReference,
+  system: FaultSystem,
+  { failure, otherCustomer, external }: { failure: Failure; otherCustomer: TestCustomer; external: ExternalPayments },
+): Promise<void> {
+  const { payment_id, customer_id, amount } = failure;
+  const reference = {
+    another_customer: () => createExternalPayment(system, mismatch, failure, { paid: true, customer_id: otherCustomer.id }),
+    last_month: () => createExternalPayment(system, mismatch, failure, { paid: true, metadata: `last-month-${payment_id}` }),
+    unpaid: () => createExternalPayment(system, mismatch, failure, { paid: false }),
+    another_amount: () => createExternalPayment(system, mismatch, { ...failure, amount: amount + 1 }, { paid: true }),
+    nothing: async () => `pi_unknown_${payment_id}`,
+  }[mismatch];
+  const gateway_payment_ref = await reference();
+  if (mismatch !== 'nothing') external.unrelated.push(gateway_payment_ref);
+  await signalWithStartRecovery(system.client, 'paymentSettled', {
+    ...{ event_id: `settled-wrongly-${payment_id}`, payment_id, customer_id, gateway_payment_ref },
+    settled_at: new Date().toISOString(),
+  });
+}
+
+/** The first charge that stands, as soon as there is one: most payments are collected long after their failure, or never. */
+async function waitForSuccess(
+  system: FaultSystem,
+  { payment_id, gateway_payment_ref }: Failure,
+  by: (row: LedgerRow) => boolean,
+  patience = SUCCESS_TIMEOUT_MS,
+): Promise<LedgerRow | undefined> {
+  for (const limit = Date.now() + patience; ; await setTimeout(1_000)) {
+    const ledger = await readLedger(system).catch(() => []);
+    const success = ledger.find(
+      (row) =>
+        (row.payment_id === payment_id || row.payment_intent === gateway_payment_ref) &&
+        row.status === 'succeeded' &&
+        by(row),
+    );
+    if (success || Date.now() >= limit) return success;
+  }
+}
+
+/**
+ * Of a charge of Persona's own, whose card is in a wallet, or of others where Persona charges nothing; of none where
+ * nothing succeeds.
+ */
+async function reverseCharge(
+  action: Extract<ExternalAction, { do: 'refund' | 'dispute' | 'warn_of_fraud' }>,
+  system: FaultSystem,
+  failure: Failure,
+  { quiescent, postponed }: ExternalPayments,
+): Promise<void> {
+  const { payment_id } = failure;
+  const success =
+    (await waitForSuccess(system, failure, isPersonaCharge, quiescent ? 0 : SUCCESS_TIMEOUT_MS)) ??
+    (quiescent ? await waitForSuccess(system, failure, () => true, 0) : undefined);
+  if (success === undefined) {
+    if (!quiescent) postponed.push(action);
+    return;
+  }
+  const { charge } = success;
+  if (action.do === 'refund') {
+    await gatewayRequest(system, '/v1/refunds', {
+      ...{ key: idempotencyKeyOf('refund', payment_id), form: { charge, 'metadata[by]': 'others' } },
+    });
+  } else if (action.do === 'dispute') {
+    const opened = await gatewayRequest(system, `/_sim/charges/${charge}/dispute`, { json: { reason: action.reason } });
+    if (opened && action.end)
+      await gatewayRequest(system, `/_sim/disputes/${opened.id}`, { method: 'PUT', json: { status: action.end } });
+  } else {
+    await gatewayRequest(system, `/_sim/charges/${charge}/fraud_warning`, { json: {} });
+  }
+}
+
+/** The bank gives the card another number, or it is detached: the gateway announces both by webhook. */
+export async function changeCard(
+  system: FaultSystem,
+  token: string,
+  { script = [], then }: CardPlan,
+  change: 'reissue' | 'detach',
+): Promise<void> {
+  const changes = change === 'detach' ? { customer: null } : { card: { fingerprint: `reissued-${token}` } };
+  await gatewayRequest(system, `/_sim/payment_methods/${token}`, { method: 'PUT', json: { script, then, ...changes } });
+}
+
+/** The gateway announces every success of others and every dispute once more: what it announced while it was killed is lost in the simulator, not at Stripe. */
+export async function replayGatewayEvents(system: FaultSystem, failures: readonly Failure[]): Promise<void> {
+  const ledger = (await readLedger(system)).filter(
+    (entry) => isExternalCharge(entry) && entry.status === 'succeeded',
+  );
+  for (const { payment_id, gateway_payment_ref } of failures)
+    for (const { payment_intent } of ledger.filter(
+      (entry) => entry.payment_id === payment_id || entry.payment_intent === gateway_payment_ref,
+    ))
+      await signalWithStartRecovery(system.client, 'chargeResult', {
+        ...{ event_id: randomUUID(), payment_id, gateway_ref: payment_intent, result: 'approved' },
+      });
+  for (const { id, status } of await list<{ id: string; status: string }>(system, 'disputes'))
+    await gatewayRequest(system, `/_sim/disputes/${id}`, { method: 'PUT', json: { status } });
+}
+
+type LedgerRow = Omit<LedgerEntry, 'contested' | 'refunded_by'> & { charge: string };
+
+async function readLedger({ persona }: FaultSystem): Promise<LedgerRow[]> {
+  const response = await fetch(`${persona.addresses.gateway}/_sim/charges`);
+  return ((await response.json()) as { data: LedgerRow[] }).data;
+}
+
+/** All charges of these payments; those on payments that reports name under the obligation's id. */
+export async function ledgerOf(
+  system: FaultSystem,
+  payments: readonly string[],
+  { reported }: ExternalPayments,
+): Promise<LedgerEntry[]> {
+  const [rows, refunds, disputes] = await Promise.all([
+    readLedger(system),
+    list<{ id: string; charge: string; metadata: { by?: string } }>(system, 'refunds'),
+    list<{ id: string; charge: string }>(system, 'disputes'),
+  ]);
+  const disputed = new Set(disputes.map(({ charge }) => charge));
+  const refundedBy = new Map(
+    refunds.map(({ charge, metadata }) => [charge, metadata.by === 'others' ? 'others' : 'persona'] as const),
+  );
+  return rows
+    .map(({ charge, ...row }) => ({
+      ...row,
+      payment_id: row.payment_id ?? reported[row.payment_intent] ?? '',
+      disputed: disputed.has(charge),
+      refunded_by: refundedBy.get(charge) ?? null,
+    }))
+    .filter(({ payment_id }) => payments.includes(payment_id));
+}
+
+async function list<T extends { id: string }>({ persona }: FaultSystem, what: string): Promise<T[]> {
+  const all: T[] = [];
+  for (let after = ''; ; ) {
+    const response = await fetch(`${persona.addresses.gateway}/v1/${what}?limit=100${after}`, {
+      headers: { authorization: 'Bearer sk_test_others' },
+    });
+    const { data, has_more } = (await response.json()) as { data: T[]; has_more: boolean };
+    all.push(...data);
+    if (!has_more) return all;
+    after = `&starting_after=${data.at(-1)?.id}`;
+  }
+}

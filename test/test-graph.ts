@@ -1,0 +1,115 @@
+import { randomBytes, randomInt, randomUUID } from 'node:crypto';
+import type { QueryResult } from 'neo4j-driver';
+import { afterAll, expect } from 'vitest';
+import type { OnboardingRequest } from '../domain/onboarding-types.ts';
+import type { CommandHeader } from '../graph/command.ts';
+import type { Graph, GraphOptions } from '../graph/graph.ts';
+import { openGraph } from '../graph/graph.ts';
+import { migrate } from '../graph/migrate.ts';
+import type { Stream } from '../graph/replay/stream.ts';
+import { verifyStreams } from '../graph/replay/verify.ts';
+import { toParameters } from '../graph/values.ts';
+import { createBlindIndex } from '../security/blind-index.ts';
+import { createKeyRing } from '../security/key-ring.ts';
+
+const newKey = (id: string) => ({ id, key: randomBytes(32) });
+
+/** The test's own Neo4j, from the environment, migrated; its keys are new, so that tests do not meet in the indexes. */
+export async function openTestGraph(options: Partial<GraphOptions> = {}): Promise<Graph> {
+  const graph = openGraph({
+    uri: required('NEO4J_URI'),
+    username: required('NEO4J_USERNAME'),
+    password: required('NEO4J_PASSWORD'),
+    database: process.env.NEO4J_DATABASE,
+    keyRing: createKeyRing([newKey('test')]),
+    blindIndex: createBlindIndex(createKeyRing([newKey('blind')])),
+    ...options,
+  });
+  await migrate(graph);
+  const trackedGraph: Graph = {
+    ...graph,
+    keyStore: {
+      ...graph.keyStore,
+      write(sender, owner, key, createdAt) {
+        createdStreams
+          .get(trackedGraph)
+          ?.push({ kind: owner.label === 'CustomerKey' ? 'customer' : 'device', id: owner.id });
+        graph.keyStore.write(sender, owner, key, createdAt);
+      },
+    },
+  };
+  createdStreams.set(trackedGraph, []);
+  return trackedGraph;
+}
+
+/** A test graph for the file that calls it: verified and closed behind its last test. */
+export async function testGraph(): Promise<Graph> {
+  const graph = await openTestGraph();
+  afterAll(() => verifyAndClose(graph));
+  return graph;
+}
+
+/** The customers and devices that were made through each test's graph. */
+const createdStreams = new WeakMap<Graph, Stream[]>();
+
+/** What a test has changed behind its log's back, as no command does, is not verified at the end. */
+export function excludeFromVerification(graph: Graph, ...ids: string[]): void {
+  const made = createdStreams.get(graph) ?? [];
+  createdStreams.set(
+    graph,
+    made.filter(({ id }) => !ids.includes(id)),
+  );
+}
+
+/** At the end of a file: everything that it made must be what its log says (`persona verify`). */
+export async function verifyAndClose(graph: Graph): Promise<void> {
+  try {
+    expect(await verifyStreams(graph, createdStreams.get(graph) ?? [])).toEqual([]);
+  } finally {
+    await graph.close();
+  }
+}
+
+/** A command's header under a new key; give `idempotencyKey` to repeat one. */
+export function testHeader(header: Partial<CommandHeader> = {}): CommandHeader {
+  return {
+    caller: 'test',
+    idempotencyKey: randomUUID(),
+    actor: 'test',
+    correlationId: randomUUID(),
+    occurredAt: new Date().toISOString(),
+    ...header,
+  };
+}
+
+function required(name: string): string {
+  const value = process.env[name];
+  if (value === undefined) throw new Error(`${name} is not set: npm test sets it`);
+  return value;
+}
+
+/** Cypher that no command runs: worlds that a test builds itself, plans. */
+export async function runCypher(
+  graph: Graph,
+  cypher: string,
+  parameters: Record<string, unknown> = {},
+): Promise<QueryResult> {
+  const session = graph.writeSession();
+  try {
+    return await session.run(cypher, toParameters(parameters) as Record<string, unknown>);
+  } finally {
+    await session.close();
+  }
+}
+
+const letters = () => randomUUID().replaceAll('-', '');
+
+export const randomEmail = () => `person.${letters()}@shop.example`;
+/** A German mobile number; there are ten thousand million of them. */
+export const randomPhone = () => `+4915${String(randomInt(1_000_000_000)).padStart(9, '0')}`;
+export const randomToken = () => `pm_${letters()}`;
+
+/** An onboarding of a stranger who brings nothing but the transaction; give what else comes along. */
+export function onboardingRequest(change: Partial<OnboardingRequest> = {}): OnboardingRequest {
+  return { transaction_id: randomUUID(), occurred_at: new Date().toISOString(), ...change };
+}
