@@ -36,7 +36,9 @@ export async function updateExpiryDateAtGateway(
     const { owner, token, found } = await readMethodAtGateway({ graph, gateway }, ids);
     const holder = found?.gateway_customer_ref;
     if (holder === undefined || holder !== owner.gateway_customer_ref) return 'not_attached';
-    const answer = await gatewayCall(gateway.updatePaymentMethod({ token: token.reveal(), ...parseExpiry(wanted) }));
+    const answer = await gatewayCall(
+      gateway.updatePaymentMethod({ token: token.reveal(), ...parseExpiry(wanted) }),
+    );
     // Of two requests that overtook one another on their way, the later one is to be there last.
     const stillWanted = wantedExpiryOf(await findMethod(graph, ids));
     if (stillWanted !== undefined && stillWanted !== wanted) continue;
@@ -93,7 +95,10 @@ async function findMethod(graph: Graph, { customer_id, payment_method_id }: Meth
 }
 
 /** What the gateway has of a method, and whom it is to be attached to there. */
-async function readMethodAtGateway({ graph, gateway }: Pick<ExpiryDateUpdateDependencies, 'graph' | 'gateway'>, ids: MethodIds) {
+async function readMethodAtGateway(
+  { graph, gateway }: Pick<ExpiryDateUpdateDependencies, 'graph' | 'gateway'>,
+  ids: MethodIds,
+) {
   const [owner, token] = await Promise.all([
     getGatewayCustomer(graph, ids),
     getPaymentMethodToken(graph, ids),

@@ -290,7 +290,11 @@ test('on the first day after its month a card expires, whoever has it', async ()
 
 test('one bad card fails alone, and is tried again by the next run', async () => {
   const harness = await createHarness();
-  const [bad, unknown, good] = [await harness.fixture.createHolder(), await harness.fixture.createHolder(), await harness.fixture.createHolder()];
+  const [bad, unknown, good] = [
+    await harness.fixture.createHolder(),
+    await harness.fixture.createHolder(),
+    await harness.fixture.createHolder(),
+  ];
   harness.gateway.getPaymentMethod = async (token) => {
     if (token === cardOf(bad).token) throw new TypeError('a mistake of ours');
     return token === cardOf(unknown).token ? undefined : harness.fixture.gatewayMethods.get(token);

@@ -58,7 +58,10 @@ interface Progress {
 export function createExpiryActivities(dependencies: ExpiryDependencies): ExpiryActivities {
   const { graph, policy, countCards, now } = dependencies;
   // Shared by this process's activities: charges and everybody else keep half of what the gateway may be asked.
-  const inPool = createRateLimitedPool({ concurrency: CONCURRENCY, perSecond: policy.gateway.maxPerSecond / 2 });
+  const inPool = createRateLimitedPool({
+    concurrency: CONCURRENCY,
+    perSecond: policy.gateway.maxPerSecond / 2,
+  });
 
   return {
     async monitorCards({ scan: initialScan, after: from }) {

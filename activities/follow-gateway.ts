@@ -75,9 +75,15 @@ export function createFollowActivities({
         const openPaymentIds = await getOpenObligations(graph, customer_id);
         await signalRecoveries(openPaymentIds, 'paymentMethodUpdated', { event_id, payment_method_id });
       };
-      if (followed.change === 'updated' && followed.payment_method_status === 'active') await signalOpenRecoveries();
+      if (followed.change === 'updated' && followed.payment_method_status === 'active')
+        await signalOpenRecoveries();
       // A change of its date may have been lost with its run.
-      const updateDependencies = { graph, gateway, signalOpenRecoveries, header: (command: string) => header(change, command) };
+      const updateDependencies = {
+        graph,
+        gateway,
+        signalOpenRecoveries,
+        header: (command: string) => header(change, command),
+      };
       if (await finishLostExpiryDateUpdate(updateDependencies, ids, now())) return 'updated';
       return followed.change === 'none' ? 'unchanged' : followed.change;
     },
@@ -137,7 +143,10 @@ export function createFollowActivities({
     // Each try attaches anew, and may be answered otherwise: what it says is a command of its own.
     const commandHeader = header(change, `verify:${activityInfo().attempt}`);
     const ids = { customer_id, payment_method_id };
-    await completeLostVerification({ graph, gateway, signalRecoveries, header: commandHeader, event_id }, ids);
+    await completeLostVerification(
+      { graph, gateway, signalRecoveries, header: commandHeader, event_id },
+      ids,
+    );
     return 'verified';
   }
 

@@ -75,7 +75,10 @@ export function createFraudActivities(dependencies: FraudDependencies): FraudAct
   }
 
   /** The same of what concerns one customer: an erased one has no case any more. */
-  async function ignoringErasedCustomer(case_id: string, work: () => Promise<CaseAnswer>): Promise<CaseAnswer> {
+  async function ignoringErasedCustomer(
+    case_id: string,
+    work: () => Promise<CaseAnswer>,
+  ): Promise<CaseAnswer> {
     try {
       return await work();
     } catch (error) {

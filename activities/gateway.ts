@@ -31,7 +31,10 @@ export function createGatewayActivities({
   now,
 }: GatewayDependencies): GatewayActivities {
   /** The obligation's own, each that succeeded with what it holds now. */
-  function refreshOwnPayments(payments: readonly GatewayPayment[], order: ChargeOrder): Promise<GatewayPayment[]> {
+  function refreshOwnPayments(
+    payments: readonly GatewayPayment[],
+    order: ChargeOrder,
+  ): Promise<GatewayPayment[]> {
     const own = payments.filter(({ payment_id }) => payment_id === order.payment_id);
     return Promise.all(
       own.map(async (payment) =>

@@ -62,7 +62,13 @@ function execution(overrides: Partial<PaymentGateway> = {}) {
     signals.push({ ids, signal, method });
   }) as unknown as SignalRecoveries;
   const gateway = { ...stripe.gateway, ...overrides };
-  const activities = createMethodChangeActivities({ graph, gateway, policy, signalRecoveries, now: Date.now });
+  const activities = createMethodChangeActivities({
+    graph,
+    gateway,
+    policy,
+    signalRecoveries,
+    now: Date.now,
+  });
   const workflowExecution = { workflowId: `payment-method:${randomUUID()}`, runId: randomUUID() };
   const run = async <I, O>(activity: (input: I) => Promise<O>, input: I, activityId = '1'): Promise<O> =>
     await new MockActivityEnvironment(
@@ -107,7 +113,9 @@ test('a new date is taken by the gateway, read back and told; consent comes with
   const failure = failureOf({ customer_id, methods });
   await openRecovery(graph, testHeader(), { failure, policy, now: Date.now(), claim_first: false });
 
-  const { recorded, signals } = await update(expiryDateUpdate(customer_id, id, 2033, { off_session_consent: true }));
+  const { recorded, signals } = await update(
+    expiryDateUpdate(customer_id, id, 2033, { off_session_consent: true }),
+  );
   expect(recorded).toMatchObject({ result: 'updated', payment_method_status: 'active' });
   expect(await stripe.gateway.getPaymentMethod(token)).toMatchObject({ expiry_month: 5, expiry_year: 2033 });
   expect(await method(customer_id, id)).toMatchObject({
@@ -238,7 +246,11 @@ test('a removed default passes on, is told and is detached; again is the same an
   expect(await by.run(by.removePaymentMethod, input)).toEqual(ready);
   const left = await getPaymentMethods(graph, { customer_id });
   expect(left).toMatchObject([{ is_default: true }]);
-  expect(by.signals[0]).toEqual({ ids: [failure.payment_id], signal: 'paymentMethodUpdated', method: removed });
+  expect(by.signals[0]).toEqual({
+    ids: [failure.payment_id],
+    signal: 'paymentMethodUpdated',
+    method: removed,
+  });
   const other = execution();
   await expect(other.run(other.removePaymentMethod, input)).rejects.toMatchObject({
     type: 'payment_method_not_found',
@@ -320,6 +332,8 @@ test('a suspended customer changes and removes nothing', async () => {
   await setCustomerStatus(graph, testHeader(), { customer_id, status: 'suspended', reason: 'test' });
   const by = execution();
   const refused = { type: 'customer_suspended' };
-  await expect(by.run(by.requestMethodUpdate, expiryDateUpdate(customer_id, id, 2031))).rejects.toMatchObject(refused);
+  await expect(by.run(by.requestMethodUpdate, expiryDateUpdate(customer_id, id, 2031))).rejects.toMatchObject(
+    refused,
+  );
   await expect(by.run(by.removePaymentMethod, edit(customer_id, id))).rejects.toMatchObject(refused);
 });

@@ -69,12 +69,17 @@ export function createMethodChangeActivities({
       };
     },
 
-    updateAtGateway: (ids) => updateExpiryDateAtGateway({ graph, gateway, header: headerNow, signalOpenRecoveries }, ids),
+    updateAtGateway: (ids) =>
+      updateExpiryDateAtGateway({ graph, gateway, header: headerNow, signalOpenRecoveries }, ids),
 
     recordMethodUpdate({ request, taken }) {
       const { customer_id, payment_method_id } = request;
       const header = (command: string) => headerNow(command, request);
-      return recordExpiryDateUpdate({ graph, gateway, header, signalOpenRecoveries }, { customer_id, payment_method_id }, taken);
+      return recordExpiryDateUpdate(
+        { graph, gateway, header, signalOpenRecoveries },
+        { customer_id, payment_method_id },
+        taken,
+      );
     },
 
     async removePaymentMethod(input) {

@@ -24,7 +24,13 @@ import {
   runCypher,
   testHeader,
 } from '../test/test-graph.ts';
-import { deliver, type Identifier, noticeEvents, notifierOf, customerWithObligation } from './notice-fixtures.ts';
+import {
+  deliver,
+  type Identifier,
+  noticeEvents,
+  notifierOf,
+  customerWithObligation,
+} from './notice-fixtures.ts';
 
 const policy = readPolicy();
 let graph: Graph;

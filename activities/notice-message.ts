@@ -16,7 +16,11 @@ import type { CardNoticeContext } from '../graph/expiry/index.ts';
 import type { NoticeContext } from '../graph/recovery/index.ts';
 
 /** These lead to the payment itself, the others to the wallet. */
-const PAYMENT_LINK_TEMPLATES: readonly NoticeTemplate[] = ['authenticate', 'payment_stopped', 'refund_issued'];
+const PAYMENT_LINK_TEMPLATES: readonly NoticeTemplate[] = [
+  'authenticate',
+  'payment_stopped',
+  'refund_issued',
+];
 
 /** What hints at fraud, a withdrawn consent or a suspension goes to a verified address only: a stranger may hold the other one. */
 export function chooseRecipient(
@@ -65,7 +69,11 @@ export function composeAccountNotice(input: AccountNotice, addressee: Addressee)
   return buildNotice(input, data, addressee);
 }
 
-export function composeCardNotice(input: CardNotice, context: CardNoticeContext, addressee: Addressee): Notice {
+export function composeCardNotice(
+  input: CardNotice,
+  context: CardNoticeContext,
+  addressee: Addressee,
+): Notice {
   const data: CardNoticeData = { ...context, link: walletLink(input, addressee) };
   return buildNotice(input, data, addressee);
 }

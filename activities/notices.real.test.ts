@@ -54,7 +54,9 @@ const ROUTES: [string, () => Route][] = [
 
 describe.each(ROUTES)('by %s', (by, route) => {
   test('a notice arrives, and the customer’s stream says so', async () => {
-    const { customer_id, payment_id, notice } = await customerWithObligation(graph, { failure: { description: 'Gym, May' } });
+    const { customer_id, payment_id, notice } = await customerWithObligation(graph, {
+      failure: { description: 'Gym, May' },
+    });
     const input = notice('no_alternative');
     expect(await deliver(graph, input, notifierOf(route()))).toEqual({ result: 'delivered' });
     const [message] = await messagesFor(customer_id);
@@ -263,7 +265,9 @@ describe('the worker is killed', () => {
     const { customer_id, input } = await killAt(receiver);
     const early = deliver(graph, input, notifierOf(receiver.route));
     await expect(early).rejects.toMatchObject({ type: 'notifier_unavailable' });
-    const late = await deliver(graph, input, notifierOf(receiver.route), { now: Date.now() + LEASE_EXPIRED_MS });
+    const late = await deliver(graph, input, notifierOf(receiver.route), {
+      now: Date.now() + LEASE_EXPIRED_MS,
+    });
     expect(late).toEqual({ result: 'undeliverable' });
     expect(receiver.taken).toHaveLength(1);
     expect(await noticeEvents(graph, customer_id)).toMatchObject([
@@ -274,7 +278,9 @@ describe('the worker is killed', () => {
   test('before the mail server got it: nobody can tell, so it is not sent, and the stream says so', async () => {
     const receiver = await hangingMailServer('greeting');
     const { customer_id, input } = await killAt(receiver);
-    const late = await deliver(graph, input, notifierOf(receiver.route), { now: Date.now() + LEASE_EXPIRED_MS });
+    const late = await deliver(graph, input, notifierOf(receiver.route), {
+      now: Date.now() + LEASE_EXPIRED_MS,
+    });
     expect(late).toEqual({ result: 'undeliverable' });
     expect(receiver.taken).toEqual([]);
     expect(await noticeEvents(graph, customer_id)).toMatchObject([{ type: 'NoticeFailed' }]);

@@ -53,7 +53,10 @@ function execution(gateway = simulated) {
     reportSuspectedFraud: async () => {},
   };
   const dependencies = { graph, gateway, chimera, policy, signalRecoveries, now: Date.now };
-  const activities = { ...createOnboardingActivities(dependencies), ...createPaymentMethodActivities(dependencies) };
+  const activities = {
+    ...createOnboardingActivities(dependencies),
+    ...createPaymentMethodActivities(dependencies),
+  };
   const workflowExecution = { workflowId: `wf-${randomUUID()}`, runId: randomUUID() };
   const run = async <I, O>(activity: (input: I) => Promise<O>, input: I, attempt = 1): Promise<O> =>
     await new MockActivityEnvironment({ workflowExecution, workflowType: 'test', attempt }, { logger }).run(
@@ -202,7 +205,10 @@ const createCustomerFor = async (customer_id: string) =>
 
 test.each([
   ['nobody', async () => `cus_${randomUUID()}`],
-  ['another customer of ours', async () => createCustomerFor((await addUnverifiedMethod()).method.customer_id)],
+  [
+    'another customer of ours',
+    async () => createCustomerFor((await addUnverifiedMethod()).method.customer_id),
+  ],
 ])('a reference that is %s at the gateway is replaced, and no card is attached to it', async (_, refer) => {
   const named = await refer();
   const { activities, run, method } = await addUnverifiedMethod(randomToken(), named);

@@ -4,7 +4,13 @@ import { cancellationSignal, sleep } from '@temporalio/activity';
  * Works on items several at once and no faster than so many a second, over all calls together. The first failure ends the
  * call, once what is under way has ended; so does the activity's cancellation.
  */
-export function createRateLimitedPool({ concurrency, perSecond }: { concurrency: number; perSecond: number }) {
+export function createRateLimitedPool({
+  concurrency,
+  perSecond,
+}: {
+  concurrency: number;
+  perSecond: number;
+}) {
   let next = 0;
   const turn = async () => {
     const now = performance.now();

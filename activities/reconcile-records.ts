@@ -48,12 +48,17 @@ const SECOND_MS = 1_000;
 /** What is compared, and how each of it is: `finder` hears of what the graph does not know. */
 type Compare<T> = (record: T, collector: DifferenceCollector) => Promise<void>;
 
-export function createRecordComparison(dependencies: ReconcileDependencies): (slice: Slice) => Promise<SliceResult> {
+export function createRecordComparison(
+  dependencies: ReconcileDependencies,
+): (slice: Slice) => Promise<SliceResult> {
   const { graph, records, followChange, sendReport, signalRecoveries, now } = dependencies;
 
   return async ({ stage, after: start, plan, dry_run }) => {
     const { charges, changes } = plan;
-    const spanOfAtLeast = (ms: number) => ({ ...changes, since: Math.min(changes.since, changes.until - ms) });
+    const spanOfAtLeast = (ms: number) => ({
+      ...changes,
+      since: Math.min(changes.since, changes.until - ms),
+    });
     switch (stage) {
       case 'charges': {
         const compare = compareCharge(dry_run);
@@ -70,7 +75,11 @@ export function createRecordComparison(dependencies: ReconcileDependencies): (sl
         return result;
       }
       case 'refunds':
-        return comparePages(start, (after) => records.refunds(spanOfAtLeast(REFUND_FAILURE_WINDOW_MS), after), compareRefund(dry_run));
+        return comparePages(
+          start,
+          (after) => records.refunds(spanOfAtLeast(REFUND_FAILURE_WINDOW_MS), after),
+          compareRefund(dry_run),
+        );
       case 'disputes':
         return comparePages(
           start,
@@ -103,7 +112,11 @@ export function createRecordComparison(dependencies: ReconcileDependencies): (sl
   }
 
   /** Charges that were being processed when they were compared: by their creation they are in no later span. */
-  async function recheckPendingCharges(compare: Compare<ChargeRecord>, dryRun: boolean, collector: DifferenceCollector): Promise<void> {
+  async function recheckPendingCharges(
+    compare: Compare<ChargeRecord>,
+    dryRun: boolean,
+    collector: DifferenceCollector,
+  ): Promise<void> {
     for (const pending of await getPendingCharges(graph, { limit: PENDING_CHARGES_PER_RUN })) {
       collector.heartbeat();
       const record = await findCharge(pending);
@@ -185,7 +198,13 @@ export function createRecordComparison(dependencies: ReconcileDependencies): (sl
       if (holder === undefined || (await wasReceived(graph, event_id))) return;
       collector.add({ found: changed, customer_id: holder.customer_id, gateway_ref: dispute_ref });
       if (dryRun) return;
-      await requestFollowUp(undefined, { changed, event_id, dispute_ref, charge_ref, source: RECONCILIATION_SOURCE });
+      await requestFollowUp(undefined, {
+        changed,
+        event_id,
+        dispute_ref,
+        charge_ref,
+        source: RECONCILIATION_SOURCE,
+      });
     };
   }
 

@@ -170,7 +170,10 @@ export function createWalletComparison(
   }
 
   /** @returns `undefined`: the gateway knows no such customer */
-  async function listAttachedMethods(owner: string, collector: DifferenceCollector): Promise<AttachedMethod[] | undefined> {
+  async function listAttachedMethods(
+    owner: string,
+    collector: DifferenceCollector,
+  ): Promise<AttachedMethod[] | undefined> {
     const methods: AttachedMethod[] = [];
     let after: string | undefined;
     do {
@@ -226,7 +229,10 @@ export function createWalletComparison(
  * One that cannot be compared must not keep the others back, today and every day; what passes, or concerns all of them,
  * ends the slice.
  */
-export function reportNotCompared(ids: Omit<Difference, 'found'>, collector: DifferenceCollector): (error: unknown) => void {
+export function reportNotCompared(
+  ids: Omit<Difference, 'found'>,
+  collector: DifferenceCollector,
+): (error: unknown) => void {
   return (error) => {
     if (isGone(error)) return;
     const isTransient =

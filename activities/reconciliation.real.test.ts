@@ -24,7 +24,13 @@ import { getMismatches, getPass, getWalletMismatches } from '../graph/reconcilia
 import { getChargeOrder, getRecovery } from '../graph/recovery/index.ts';
 import { verifyCustomer } from '../graph/replay/verify.ts';
 import { readPolicy } from '../platform/policy.ts';
-import { excludeFromVerification, onboardingRequest, randomToken, runCypher, testHeader } from '../test/test-graph.ts';
+import {
+  excludeFromVerification,
+  onboardingRequest,
+  randomToken,
+  runCypher,
+  testHeader,
+} from '../test/test-graph.ts';
 import { type CardHolder, startWebhooks, type WebhookFixture } from '../test/webhook-fixture.ts';
 import type { ReconcilePlan, Stage } from '../workflows/reconcile-payment-methods.ts';
 import { createFollowActivities } from './follow-gateway.ts';

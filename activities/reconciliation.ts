@@ -61,7 +61,8 @@ export function createReconcileActivities(dependencies: ReconcileDependencies): 
       let isPassComplete = false;
       let total = done;
       const result = await runSlice(start, async (after, compared, collector) => {
-        const left = quota === null ? CUSTOMERS_PER_PAGE : Math.min(CUSTOMERS_PER_PAGE, quota - done - compared);
+        const left =
+          quota === null ? CUSTOMERS_PER_PAGE : Math.min(CUSTOMERS_PER_PAGE, quota - done - compared);
         const customers = left > 0 ? await getCustomersToReconcile(graph, { after, limit: left }) : [];
         await forEachConcurrently(customers, (customer) => compareWallet(customer, collector));
         reached = customers.at(-1)?.customer_id ?? after;
@@ -72,7 +73,9 @@ export function createReconcileActivities(dependencies: ReconcileDependencies): 
       });
       if (keep && !dry_run) {
         const at = now();
-        const updatedPass = isPassComplete ? nextPass(pass, cycle, at) : { ...pass, after: reached, done: pass.done + total };
+        const updatedPass = isPassComplete
+          ? nextPass(pass, cycle, at)
+          : { ...pass, after: reached, done: pass.done + total };
         await savePass(graph, reconciliationHeader('keep:wallets', at), updatedPass);
       }
       return result;

@@ -182,7 +182,9 @@ test.each([
     { result: 'reopened', recovery: { state: 'needs_review', rule: 'settlement_mismatch' } },
   ],
 ] as const)('closed in advance, by a payment %s', async (_, shortfall, answer) => {
-  const { failure, settled, opening } = await settledInAdvance(({ amount }) => ({ amount: amount - shortfall }));
+  const { failure, settled, opening } = await settledInAdvance(({ amount }) => ({
+    amount: amount - shortfall,
+  }));
   const closed = { result: 'closed', obligation: { outcome: 'paid_elsewhere' } };
   expect(settled).toMatchObject(closed);
   expect(opening).toMatchObject(answer);

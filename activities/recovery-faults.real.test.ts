@@ -54,7 +54,7 @@ test('a transaction that is terminated by hand in the middle of an opening is tr
       const { records } = await runCypher(
         graph,
         `SHOW TRANSACTIONS YIELD transactionId, status, parameters
-         WHERE status STARTS WITH 'Blocked' AND parameters.id = $customer_id RETURN transactionId`,
+         WHERE status STARTS WITH 'Blocked' AND parameters.p.id = $customer_id RETURN transactionId`,
         { customer_id },
       );
       return records.map((record) => record.get('transactionId') as string).at(0);

@@ -76,7 +76,10 @@ export function createRecoveryActivities(dependencies: RecoveryDependencies): Re
   }
 
   /** Of the payment that closed the obligation before its failure said what is owed. */
-  function evidenceOfEarlySettlement(failure: PaymentFailed, settled_ref: string): Promise<SettlementEvidence> {
+  function evidenceOfEarlySettlement(
+    failure: PaymentFailed,
+    settled_ref: string,
+  ): Promise<SettlementEvidence> {
     const { payment_id, customer_id, amount, currency, occurred_at: opened_at } = failure;
     return compareAtGateway(settled_ref, customer_id, { payment_id, amount, currency, opened_at });
   }
@@ -121,7 +124,13 @@ export function createRecoveryActivities(dependencies: RecoveryDependencies): Re
       const read = await readEvidence(settlement);
       if (only_confirmed && read.evidence !== 'paid') return { result: 'ignored' };
       const rule = only_confirmed ? 'gateway_payment_succeeded' : 'settled';
-      return openFromSettlement(graph, header, { settlement, policy: withRecoveryPolicy(recoveryPolicy), now: now(), rule, ...read });
+      return openFromSettlement(graph, header, {
+        settlement,
+        policy: withRecoveryPolicy(recoveryPolicy),
+        now: now(),
+        rule,
+        ...read,
+      });
     },
 
     resumeRecovery: ({ payment_id }) => resumeRecovery(graph, { payment_id, policy, now: now() }),
@@ -150,12 +159,21 @@ export function createRecoveryActivities(dependencies: RecoveryDependencies): Re
           payment_id,
         });
       }
-      const input = { customer_id, failed_payment_method_id, policy: withRecoveryPolicy(recoveryPolicy), now: now() };
+      const input = {
+        customer_id,
+        failed_payment_method_id,
+        policy: withRecoveryPolicy(recoveryPolicy),
+        now: now(),
+      };
       return { alternatives: await getAlternativePaymentMethods(graph, input) };
     },
 
     async clearReports(cleared) {
-      await clearReports(graph, headerOf(activityIdempotencyKey('clear-reports'), occurredAt(now())), cleared);
+      await clearReports(
+        graph,
+        headerOf(activityIdempotencyKey('clear-reports'), occurredAt(now())),
+        cleared,
+      );
     },
 
     async pauseRecovery({ payment_id, paused }) {
@@ -180,19 +198,30 @@ export function createRecoveryActivities(dependencies: RecoveryDependencies): Re
       if (payment.came_back) return { payment: 'came_back' };
       // Also one that succeeded is one obligation's alone.
       const header = headerOf(`adopt:${payment_id}:${gateway_payment_ref}`, occurredAt(now()));
-      const isAdopted = await adoptGatewayPayment(graph, header, { payment_id, gateway_ref: gateway_payment_ref });
+      const isAdopted = await adoptGatewayPayment(graph, header, {
+        payment_id,
+        gateway_ref: gateway_payment_ref,
+      });
       if (!isAdopted) return { payment: 'not_ours' };
       return { payment: payment.state === 'succeeded' ? 'succeeded' : 'adopted' };
     },
 
     async claimAttempt({ policy: recoveryPolicy, ...input }) {
       const header = headerOf(input.key, occurredAt(now()));
-      return claimAttempt(graph, header, { ...input, policy: withRecoveryPolicy(recoveryPolicy), now: now() });
+      return claimAttempt(graph, header, {
+        ...input,
+        policy: withRecoveryPolicy(recoveryPolicy),
+        now: now(),
+      });
     },
 
     async recordAttempt({ payment_id, key, answer, policy: recoveryPolicy }) {
       const header = headerOf(`record:${key}:${answer.result}`, occurredAt(now()));
-      const { recorded, unblocked: others, endedRecoveries: ended } = await recordAttempt(graph, header, {
+      const {
+        recorded,
+        unblocked: others,
+        endedRecoveries: ended,
+      } = await recordAttempt(graph, header, {
         payment_id,
         key,
         answer,

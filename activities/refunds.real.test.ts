@@ -41,7 +41,9 @@ async function paidTwice({ refunds = true } = {}) {
     throw new Error(JSON.stringify(answer));
   const { charge_ref, gateway_ref } = answer;
   const testPolicy = { ...policy, recovery: { ...policy.recovery, refundDuplicate: refunds } };
-  const { payment_id, customer_id, key, record } = await claimedObligation(graph, testPolicy, { amount: 1250 });
+  const { payment_id, customer_id, key, record } = await claimedObligation(graph, testPolicy, {
+    amount: 1250,
+  });
   await record({ result: 'unknown', reason: 'timeout' });
   await closeRecovery(graph, testHeader(), { payment_id, outcome: 'paid_elsewhere', rule: 'settled' });
   await record(answer);
@@ -136,7 +138,11 @@ test('a refund that the gateway refuses once is due again the next day, and then
     { type: 'RefundFailed', key, n: 1, retry: { next_at: expect.any(String) } },
     { type: 'RefundSent', key, by_others: null },
   ]);
-  expect(await refundState()).toEqual({ refunds_due: undefined, refunds_failed: undefined, refund_at: undefined });
+  expect(await refundState()).toEqual({
+    refunds_due: undefined,
+    refunds_failed: undefined,
+    refund_at: undefined,
+  });
   expect(await isSwept(30)).toBe(false);
 });
 
@@ -150,7 +156,8 @@ test('before its day a refused refund is not tried again, whichever run asks', a
 });
 
 test('refused for a week, it waits for a person, who has it tried at once and then daily again', async () => {
-  const { key, payment_id, refuse, refund, requestRefunds, isSwept, events, atGateway, refundState } = await paidTwice();
+  const { key, payment_id, refuse, refund, requestRefunds, isSwept, events, atGateway, refundState } =
+    await paidTwice();
   await refuse(...Array.from({ length: 9 }, () => NO_MONEY));
   for (let day = 0; day < 7; day++)
     expect(await refund(day + (day * 10 * MINUTE) / DAY)).toMatchObject({ next_at: expect.any(String) });
@@ -206,7 +213,8 @@ test.each([
 });
 
 test('a refund that was accepted and fails later is due again, and the customer is notified once', async () => {
-  const { key, customer_id, payment_id, refund, fail, follow, events, atGateway, refundState } = await paidTwice();
+  const { key, customer_id, payment_id, refund, fail, follow, events, atGateway, refundState } =
+    await paidTwice();
   const first = await refund();
   if (!first.refunded || !first.notice) throw new Error(JSON.stringify(first));
   const notice = { payment_id, customer_id, template: 'refund_issued', channel: 'email' };
@@ -245,7 +253,11 @@ test('what waits for a person is settled when others have given the whole of it 
   expect(await refundState()).toMatchObject({ refunds_failed: [key] });
   const rest = await refundManually();
   expect(await follow(9)).toEqual({ by_others: 1, failed: 0 });
-  expect(await refundState()).toEqual({ refunds_due: undefined, refunds_failed: undefined, refund_at: undefined });
+  expect(await refundState()).toEqual({
+    refunds_due: undefined,
+    refunds_failed: undefined,
+    refund_at: undefined,
+  });
   await fail(rest);
   expect(await follow(10)).toEqual({ by_others: 0, failed: 1 });
   expect(await refundState()).toMatchObject({ refunds_due: [key], refunds_failed: undefined });

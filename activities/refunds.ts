@@ -32,13 +32,18 @@ export function createRefundActivities({ graph, gateway, now }: RefundDependenci
   async function findExternalCharge(paymentId: string, gatewayRef: string): Promise<string | undefined> {
     const obligation = await getObligation(graph, paymentId);
     const payment = await gateway.readPayment(gatewayRef);
-    return payment?.state === 'succeeded' && matchesObligation(obligation, payment) ? payment.charge_ref : undefined;
+    return payment?.state === 'succeeded' && matchesObligation(obligation, payment)
+      ? payment.charge_ref
+      : undefined;
   }
 
   return {
     async dueRefunds({ payment_id, by }) {
       if (!by) return getDueRefunds(graph, { payment_id, now: now() });
-      const header = headerOf(activityIdempotencyKey(`request-refunds:${payment_id}`), { ...occurredAt(), actor: by.actor });
+      const header = headerOf(activityIdempotencyKey(`request-refunds:${payment_id}`), {
+        ...occurredAt(),
+        actor: by.actor,
+      });
       return requestRefunds(graph, header, { payment_id });
     },
 

@@ -132,8 +132,14 @@ export function createSweepActivities(dependencies: SweepDependencies): SweepAct
       if (after.startsWith(CARD_CURSOR_PREFIX)) return sweepCardNotices(after);
       const page = { limit: PAGE, before: now() - NOTICE_GRACE_MS };
       if (after.startsWith(CASE_CURSOR_PREFIX)) {
-        const found = await findSuspensionNoticesDue(graph, { ...page, after: after.slice(CASE_CURSOR_PREFIX.length) });
-        return startNotices(inputsOf(found.due), found.last === undefined ? CARD_CURSOR_PREFIX : `${CASE_CURSOR_PREFIX}${found.last}`);
+        const found = await findSuspensionNoticesDue(graph, {
+          ...page,
+          after: after.slice(CASE_CURSOR_PREFIX.length),
+        });
+        return startNotices(
+          inputsOf(found.due),
+          found.last === undefined ? CARD_CURSOR_PREFIX : `${CASE_CURSOR_PREFIX}${found.last}`,
+        );
       }
       const { due, last } = await findNoticesDue(graph, { ...page, after });
       return startNotices(inputsOf(due), last ?? CASE_CURSOR_PREFIX);

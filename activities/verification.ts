@@ -35,7 +35,12 @@ interface VerificationDependencies {
  */
 export async function attach(
   { graph, gateway }: Pick<VerificationDependencies, 'graph' | 'gateway'>,
-  { customer_id, knownCustomerRef, token, key }: { customer_id: string; knownCustomerRef?: string; token: string; key: string },
+  {
+    customer_id,
+    knownCustomerRef,
+    token,
+    key,
+  }: { customer_id: string; knownCustomerRef?: string; token: string; key: string },
 ): Promise<AttachAnswer & AttachedTo> {
   const owner = knownCustomerRef === undefined ? undefined : await gateway.ownerOf(knownCustomerRef);
   const isOtherCustomer = owner !== undefined && owner !== customer_id && (await isCustomer(graph, owner));
@@ -43,7 +48,10 @@ export async function attach(
     const answer = await gateway.attachPaymentMethod({ token, gateway_customer_ref: knownCustomerRef, key });
     if (answer.result !== 'no_customer') return { ...answer, gateway_customer_ref: knownCustomerRef };
   }
-  const created = await gateway.createCustomer({ customer_id, key: creationKey(customer_id, knownCustomerRef) });
+  const created = await gateway.createCustomer({
+    customer_id,
+    key: creationKey(customer_id, knownCustomerRef),
+  });
   const answer = await gateway.attachPaymentMethod({ token, ...created, key: `${key}:created` });
   if (answer.result === 'no_customer')
     throw new PersonaError(
@@ -77,7 +85,10 @@ export async function recordVerificationAndSignal(
 }
 
 /** Verifies a method whose own run was lost, with the token that the graph has. It may run beside that run. */
-export async function completeLostVerification(dependencies: VerificationDependencies, ids: MethodIds): Promise<VerifiedPaymentMethod> {
+export async function completeLostVerification(
+  dependencies: VerificationDependencies,
+  ids: MethodIds,
+): Promise<VerifiedPaymentMethod> {
   const { graph, gateway } = dependencies;
   const { customer_id, payment_method_id } = ids;
   const [customer, token] = await Promise.all([
@@ -90,7 +101,12 @@ export async function completeLostVerification(dependencies: VerificationDepende
   const attachment = await gatewayCall(
     attach(
       { graph, gateway },
-      { customer_id, token: token.reveal(), key, ...(knownCustomerRef !== undefined && { knownCustomerRef }) },
+      {
+        customer_id,
+        token: token.reveal(),
+        key,
+        ...(knownCustomerRef !== undefined && { knownCustomerRef }),
+      },
     ),
   );
   return recordVerificationAndSignal(dependencies, { ...ids, attachment });

@@ -7,7 +7,16 @@ import type { GetCustomerContextResponse } from '../proto/gen/persona/v1/persona
 import { Consistency } from '../proto/gen/persona/v1/types.ts';
 import { unaryCall } from '../test/api-fixture.ts';
 import { recovery } from './http/schemas/recoveries.ts';
-import { addMethod, cardMethod, matchesExactly, now, onboard, rpcError, sendRequest, startTwoApis } from './api-fixtures.ts';
+import {
+  addMethod,
+  cardMethod,
+  matchesExactly,
+  now,
+  onboard,
+  rpcError,
+  sendRequest,
+  startTwoApis,
+} from './api-fixtures.ts';
 
 const api = startTwoApis();
 
@@ -120,7 +129,8 @@ describe('payment failures', () => {
       customer_id,
       settled_at: now(),
     };
-    const settle = (body: object, at = api.first) => sendRequest(at, '/internal/v1/payment-settlements', body);
+    const settle = (body: object, at = api.first) =>
+      sendRequest(at, '/internal/v1/payment-settlements', body);
     const workflow_id = `recovery:${settlement.payment_id}`;
     expect(await settle(settlement)).toMatchObject({ status: 202, body: { workflow_id } });
     const message = { ...settlement, settled_at: new Date(settlement.settled_at) };
@@ -133,8 +143,14 @@ describe('payment failures', () => {
     });
     const other = await onboard(api.first);
     // Of an event that was accepted before the payment was known, each repeat is answered as it was.
-    const otherCustomerSettlement = () => ({ ...settlement, event_id: randomUUID(), customer_id: other.customer_id });
-    await expect.poll(async () => (await settle(otherCustomerSettlement())).status, { timeout: 60_000 }).toBe(409);
+    const otherCustomerSettlement = () => ({
+      ...settlement,
+      event_id: randomUUID(),
+      customer_id: other.customer_id,
+    });
+    await expect
+      .poll(async () => (await settle(otherCustomerSettlement())).status, { timeout: 60_000 })
+      .toBe(409);
   });
 
   test('a report starts the recovery, which both faces then show; the report again is the same one', async () => {
@@ -205,8 +221,12 @@ describe('payment failures', () => {
     );
     expect(overGrpc.code).toBe(status.NOT_FOUND);
     expect(
-      (await sendRequest(api.first, `/api/v1/customers/${customer.customer_id}/recoveries/${failure.payment_id}`))
-        .status,
+      (
+        await sendRequest(
+          api.first,
+          `/api/v1/customers/${customer.customer_id}/recoveries/${failure.payment_id}`,
+        )
+      ).status,
     ).toBe(404);
   });
 });

@@ -8,7 +8,17 @@ import { unaryCall } from '../test/api-fixture.ts';
 import { randomEmail, randomToken, testHeader } from '../test/test-graph.ts';
 import { onboardingResult } from './http/schemas/onboarding.ts';
 import { paymentMethod, profile } from './http/schemas/wallet.ts';
-import { addMethod, cardMethod, matchesExactly, now, onboard, rpcError, sendRequest, newCustomerRequest, startTwoApis } from './api-fixtures.ts';
+import {
+  addMethod,
+  cardMethod,
+  matchesExactly,
+  now,
+  onboard,
+  rpcError,
+  sendRequest,
+  newCustomerRequest,
+  startTwoApis,
+} from './api-fixtures.ts';
 
 const api = startTwoApis();
 
@@ -48,7 +58,10 @@ describe('onboarding', () => {
         (await sendRequest(api.second, `/api/v1/customers/${created.body.customer_id}/profile`)).body,
       ),
     ).toBe(true);
-    const wallet = await sendRequest(api.second, `/api/v1/customers/${created.body.customer_id}/payment-methods`);
+    const wallet = await sendRequest(
+      api.second,
+      `/api/v1/customers/${created.body.customer_id}/payment-methods`,
+    );
     expect(wallet.body.items).toMatchObject([
       { brand: 'visa', last_four: '4242', status: 'active', is_default: true },
     ]);
@@ -179,7 +192,9 @@ describe('wallet', () => {
   };
 
   test('a date and a consent are changed on the version that was seen; the same request again is the same', async () => {
-    const { customer_id, payment_method_id } = await onboard(api.first, { payment_method_details: cardMethod() });
+    const { customer_id, payment_method_id } = await onboard(api.first, {
+      payment_method_details: cardMethod(),
+    });
     const ids = { customer_id, payment_method_id };
     const seen = (await sendRequest(api.first, path(ids))).headers.get('etag') ?? '';
     const change = { expiry_month: 5, expiry_year: 2037, off_session_consent: false };
@@ -206,7 +221,9 @@ describe('wallet', () => {
   });
 
   test('a removed method is gone at once, also as the default; the same request again is the same', async () => {
-    const { customer_id, payment_method_id } = await onboard(api.first, { payment_method_details: cardMethod() });
+    const { customer_id, payment_method_id } = await onboard(api.first, {
+      payment_method_details: cardMethod(),
+    });
     const second = (await addMethod(api.first, customer_id)).body.payment_method_id as string;
     const ids = { customer_id, payment_method_id };
     const seen = { 'if-match': (await sendRequest(api.first, path(ids))).headers.get('etag') ?? '' };
@@ -246,7 +263,10 @@ test.each([['nonsense'], ['[]'], ['["x"]'], ['["Sat Nov 21 2026","x"]'], ['["202
     const { customer_id } = await onboard(api.first);
     for (const list of ['timeline', 'recoveries']) {
       const cursor = Buffer.from(text).toString('base64url');
-      const refused = await sendRequest(api.first, `/api/v1/customers/${customer_id}/${list}?cursor=${cursor}`);
+      const refused = await sendRequest(
+        api.first,
+        `/api/v1/customers/${customer_id}/${list}?cursor=${cursor}`,
+      );
       expect([list, refused.status, refused.body.errors]).toEqual([
         list,
         422,
@@ -254,7 +274,9 @@ test.each([['nonsense'], ['[]'], ['["x"]'], ['["Sat Nov 21 2026","x"]'], ['["202
       ]);
     }
     const cursor = Buffer.from(text).toString('base64url');
-    const devices = await rpcError(unaryCall(api.first.graph, 'getDevices', { customer_id, cursor, limit: 10 }));
+    const devices = await rpcError(
+      unaryCall(api.first.graph, 'getDevices', { customer_id, cursor, limit: 10 }),
+    );
     expect(devices.code).toBe(status.INVALID_ARGUMENT);
   },
 );

@@ -41,7 +41,9 @@ test('contexts and profiles are read while Temporal is away, also by a process t
   const variables = { TEMPORAL_ADDRESS: proxy.address };
   const startedBefore = await apiUnderTest.startApi(variables);
   const pollOptions = { timeout: 60_000 };
-  await expect.poll(() => sendRequest(startedBefore, '/readyz'), pollOptions).toMatchObject({ body: { status: 'ready' } });
+  await expect
+    .poll(() => sendRequest(startedBefore, '/readyz'), pollOptions)
+    .toMatchObject({ body: { status: 'ready' } });
   await proxy.close();
   const startedDuring = await apiUnderTest.startApi(variables);
   for (const api of [startedBefore, startedDuring]) {

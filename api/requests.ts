@@ -70,7 +70,9 @@ export function requestIds(header: (name: string) => string | undefined, existin
  */
 export function readIdempotencyKey(key: string | undefined, name: string): string | undefined {
   if (key === undefined || IDEMPOTENCY_KEY.test(key)) return key;
-  throw validationError([{ field: name, message: 'must be 1 to 255 printable ASCII characters without spaces' }]);
+  throw validationError([
+    { field: name, message: 'must be 1 to 255 printable ASCII characters without spaces' },
+  ]);
 }
 
 /** An error of the catalogue, whatever was thrown. */

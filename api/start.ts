@@ -30,7 +30,8 @@ export async function startServers(
   let stopping = false;
   const metrics = await serveMetrics(environment.metrics, {
     metrics: () => registry.metrics(),
-    readiness: async () => readinessOf(await services.dependencyStates(), stopping, REQUIRED_DEPENDENCIES.reads),
+    readiness: async () =>
+      readinessOf(await services.dependencyStates(), stopping, REQUIRED_DEPENDENCIES.reads),
   });
   shutdown.add('metrics', () => metrics.close());
 

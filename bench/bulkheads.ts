@@ -47,7 +47,9 @@ export const bulkheadsBenchmark = {
     const measure = async () => {
       const runs: string[] = [];
       await runCalls(PAYERS, IN_FLIGHT, async (n) => void runs.push(await recover(n)));
-      const waits = (await Promise.all(runs.map((id) => scheduleToStartLatencies(temporal, id, ACTIVITIES)))).flat();
+      const waits = (
+        await Promise.all(runs.map((id) => scheduleToStartLatencies(temporal, id, ACTIVITIES)))
+      ).flat();
       return { p99: quantile(waits, 0.99) };
     };
     const setMode = async (mode: 'ok' | 'silent') => {

@@ -47,7 +47,8 @@ async function inspectorOf({ pid, output }: Inspectable): Promise<string> {
 async function measure(socket: WebSocket): Promise<number> {
   const pendingReplies = new Map<string, (result: Message['result']) => void>();
   const threads: string[] = [];
-  const onReply = (message: Message, thread: string) => pendingReplies.get(`${thread}:${message.id}`)?.(message.result);
+  const onReply = (message: Message, thread: string) =>
+    pendingReplies.get(`${thread}:${message.id}`)?.(message.result);
   socket.addEventListener('message', ({ data }) => {
     const message = JSON.parse(String(data)) as Message;
     const { method, params } = message;

@@ -76,11 +76,18 @@ async function recoverAndRefund(graph: Graph, payer: TwoCardPayer): Promise<void
   await refundSecond(graph, await recover(graph, failureOf(payer)));
 }
 
-async function refundSecond(graph: Graph, obligation: { payment_id: string; customer_id: string }): Promise<void> {
+async function refundSecond(
+  graph: Graph,
+  obligation: { payment_id: string; customer_id: string },
+): Promise<void> {
   const gateway_payment_ref = `pi_${randomUUID()}`;
   const settled_at = new Date(Date.now() + 60_000).toISOString();
   const settlement = { ...obligation, event_id: randomUUID(), settled_at, gateway_payment_ref };
-  const opening = await openFromSettlement(graph, newHeader(), { ...policyAndNow(), settlement, evidence: 'paid' });
+  const opening = await openFromSettlement(graph, newHeader(), {
+    ...policyAndNow(),
+    settlement,
+    evidence: 'paid',
+  });
   if (!('second' in opening)) throw new Error(`${obligation.payment_id}: ${JSON.stringify(opening)}`);
   const { payment_id } = obligation;
   const refund = { payment_id, key: settledPaymentKey(gateway_payment_ref), n: 1, now: Date.now() };
@@ -105,7 +112,11 @@ async function countWoken(graph: Graph, log: BenchSystem['log']): Promise<Count>
   }
   const charged = { payment_id: failures[0]?.payment_id ?? '', key: keys[0] ?? '' };
   const answer = { result: 'not_sent', reason: 'connection refused' } as const;
-  const { unblocked: others } = await recordAttempt(graph, newHeader(), { ...policyAndNow(), ...charged, answer });
+  const { unblocked: others } = await recordAttempt(graph, newHeader(), {
+    ...policyAndNow(),
+    ...charged,
+    answer,
+  });
   const what = `recoveries that the end of a charge wakes, of ${OPEN} open ones of which ${BLOCKED} were blocked by it`;
   return { what, value: others.length, atMost: BLOCKED };
 }

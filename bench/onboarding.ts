@@ -71,7 +71,10 @@ export const onboardingBenchmark = {
     await worker.stop();
     return {
       comparisons: [
-        { ...toComparison(`${IN_FLIGHT} in flight`, 'customers/s', 'perSecond', many), goal: { atLeast: 0.7 } },
+        {
+          ...toComparison(`${IN_FLIGHT} in flight`, 'customers/s', 'perSecond', many),
+          goal: { atLeast: 0.7 },
+        },
         { ...toComparison('one by one', 'customers/s', 'perSecond', single), goal: { atLeast: 0.7 } },
         toComparison('one by one, p50', 'ms', 'p50', single),
       ],

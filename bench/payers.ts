@@ -143,6 +143,11 @@ async function sendNotice(graph: Graph, ids: { payment_id: string; customer_id: 
   const notice = { notification_id: `recovery:${payment_id}:0:${template}:1`, payment_id, template } as const;
   const noticeHeader = { ...recoveryHeader(payment_id, notice.notification_id), caller: NOTICES_CALLER };
   await getNoticeContext(graph, notice);
-  await leaseNotice(graph, noticeHeader, { ...notice, try_id: `${randomUUID()}:1`, now: Date.now(), limit: 1_000 });
+  await leaseNotice(graph, noticeHeader, {
+    ...notice,
+    try_id: `${randomUUID()}:1`,
+    now: Date.now(),
+    limit: 1_000,
+  });
   await finishNotice(graph, noticeHeader, { ...notice, customer_id, channel: 'email' });
 }

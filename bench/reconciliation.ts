@@ -54,7 +54,10 @@ export const reconciliationBenchmark = {
     );
     return {
       comparisons: [
-        { ...toComparison(`pages of ${PAGE} wallets`, 'pages/s', 'perSecond', measured), goal: { atLeast: 0.7 } },
+        {
+          ...toComparison(`pages of ${PAGE} wallets`, 'pages/s', 'perSecond', measured),
+          goal: { atLeast: 0.7 },
+        },
       ],
     };
   },

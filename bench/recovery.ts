@@ -62,7 +62,10 @@ export const recoveryBenchmark = {
     const activities = Object.keys(answers).length;
     return {
       comparisons: [
-        { ...toComparison(`${IN_FLIGHT} in flight`, 'recoveries/s', 'perSecond', many), goal: { atLeast: 1 } },
+        {
+          ...toComparison(`${IN_FLIGHT} in flight`, 'recoveries/s', 'perSecond', many),
+          goal: { atLeast: 1 },
+        },
         { ...toComparison('one by one', 'recoveries/s', 'perSecond', single), goal: { atLeast: 1 } },
         toComparison('one by one, p50', 'ms', 'p50', single),
       ],

@@ -5,7 +5,13 @@ import { readPolicy } from '../platform/policy.ts';
 import { type Count, type Findings, median } from './result.ts';
 import { toComparison, type Load, runCalls, REPETITIONS, sideBySide } from './side-by-side.ts';
 import type { BenchSystem } from './system.ts';
-import { addSyntheticCustomers, customerId, deviceId, linkCustomers, linkDevices } from './synthetic-graph.ts';
+import {
+  addSyntheticCustomers,
+  customerId,
+  deviceId,
+  linkCustomers,
+  linkDevices,
+} from './synthetic-graph.ts';
 
 const SMALL = 10_000;
 const SIZES = [100_000, 1_000_000];
@@ -48,7 +54,8 @@ export const scaleBenchmark = {
     ]);
     const reads = (graph: Graph, customer: () => number) => (): Promise<Load> =>
       runCalls(READS, 1, () => getCustomerContext(graph, { customer_id: customerId(customer()), policy }));
-    const randomBetween = (from: number, to: number) => () => from + Math.floor(Math.random() * (to - from + 1));
+    const randomBetween = (from: number, to: number) => () =>
+      from + Math.floor(Math.random() * (to - from + 1));
     try {
       await build(small, 1, SMALL, log);
       const comparisons = [];
@@ -77,7 +84,10 @@ export const scaleBenchmark = {
       );
       const shared = await sideBySide(reads(large, randomBetween(SPECIAL, SPECIAL + SHARERS)), ordinary);
       comparisons.push(
-        { ...toComparison(`context of a customer with ${DEVICES} devices, p50`, 'ms', 'p50', many), goal: FLAT },
+        {
+          ...toComparison(`context of a customer with ${DEVICES} devices, p50`, 'ms', 'p50', many),
+          goal: FLAT,
+        },
         {
           ...toComparison(
             `context of a customer with ${DEVICES} devices beside one with ${WINDOW}, p50`,

@@ -45,7 +45,11 @@ export interface Load {
 }
 
 /** Keeps so many calls under way for so many milliseconds. @param call gets the number of the call */
-export function runCallsFor(ms: number, inFlight: number, call: (n: number) => Promise<unknown>): Promise<Load> {
+export function runCallsFor(
+  ms: number,
+  inFlight: number,
+  call: (n: number) => Promise<unknown>,
+): Promise<Load> {
   const end = performance.now() + ms;
   return runConcurrently(inFlight, () => performance.now() < end, call);
 }

@@ -89,7 +89,10 @@ export const transactionBenchmark = {
     );
     return {
       comparisons: [
-        { ...toComparison(`${IN_FLIGHT} in flight`, 'onboardings/s', 'perSecond', many), goal: { atLeast: 0.6 } },
+        {
+          ...toComparison(`${IN_FLIGHT} in flight`, 'onboardings/s', 'perSecond', many),
+          goal: { atLeast: 0.6 },
+        },
         { ...toComparison('one by one', 'onboardings/s', 'perSecond', single), goal: { atLeast: 0.6 } },
         toComparison('one by one, p50', 'ms', 'p50', single),
       ],

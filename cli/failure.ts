@@ -76,5 +76,8 @@ export function toFailure(thrown: unknown): CliFailure | undefined {
     );
   if (!(thrown instanceof PersonaError)) return undefined;
   const errors = thrown.problems.map(({ field, message }) => ({ pointer: `#/${field}`, message }));
-  return failureFromProblem({ ...problemOf(thrown.type, thrown.message), ...(errors.length > 0 && { errors }) });
+  return failureFromProblem({
+    ...problemOf(thrown.type, thrown.message),
+    ...(errors.length > 0 && { errors }),
+  });
 }

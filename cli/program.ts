@@ -52,8 +52,7 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
   }
   if (selected === undefined) return ExitCode.usageError;
   const json = args.includes('--json');
-  const print = (document: unknown, text: string) =>
-    io.out(json ? JSON.stringify(document, null, 2) : text);
+  const print = (document: unknown, text: string) => io.out(json ? JSON.stringify(document, null, 2) : text);
   try {
     const { document, text, exitCode = ExitCode.success } = await selected(readSettings(env));
     print(document, text);
@@ -150,7 +149,10 @@ function commands(io: CliIo, select: (run: CommandRun) => void): Command {
     );
 
   program.commandsGroup('What awaits a person:');
-  configureReview(command('review', 'lists what awaits a person, or decides about a suspicion of fraud'), select);
+  configureReview(
+    command('review', 'lists what awaits a person, or decides about a suspicion of fraud'),
+    select,
+  );
   withReason(command('reinstate', 'makes a suspended customer active again, and changes nothing else'))
     .argument('<CUSTOMER_ID>', 'a UUID', customerId)
     .action((id: string, { reason }: { reason: string }) =>
@@ -175,7 +177,9 @@ function commands(io: CliIo, select: (run: CommandRun) => void): Command {
       new Option('--list', 'only lists what earlier comparisons have left to a person').conflicts('dryRun'),
     )
     .action(({ dryRun = false, list }: { dryRun?: boolean; list?: true }) =>
-      select((settings) => (list ? listMismatches(settings) : reconcile(settings, { dryRun, printStatus: err }))),
+      select((settings) =>
+        list ? listMismatches(settings) : reconcile(settings, { dryRun, printStatus: err }),
+      ),
     );
   program.commandsGroup('Customers:');
   command('import', 'onboards the customers of a file; run again after it was stopped, it goes on')
@@ -204,7 +208,11 @@ function commands(io: CliIo, select: (run: CommandRun) => void): Command {
 }
 
 /** One recovery, or all that are under review by one rule. */
-function configureRetry(command: Command, printStatus: RetryAllOptions['printStatus'], select: (run: CommandRun) => void): void {
+function configureRetry(
+  command: Command,
+  printStatus: RetryAllOptions['printStatus'],
+  select: (run: CommandRun) => void,
+): void {
   withReason(command)
     .argument('[PAYMENT_ID]', 'the payment that is being recovered', paymentId)
     .option('--all', 'every recovery that is under review by one rule')

@@ -71,7 +71,10 @@ export function readSettings(env: Variables): Settings {
       configuredAddress(nonEmptyEnv, 'HTTP', 8080, (address) => `http://${address}`) ??
       content?.http ??
       'http://127.0.0.1:8080',
-    grpc: configuredAddress(nonEmptyEnv, 'GRPC', 50_051, (address) => address) ?? content?.grpc ?? '127.0.0.1:50051',
+    grpc:
+      configuredAddress(nonEmptyEnv, 'GRPC', 50_051, (address) => address) ??
+      content?.grpc ??
+      '127.0.0.1:50051',
     runFile: { path, ...(content && { content }) },
   };
 }

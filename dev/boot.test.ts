@@ -160,7 +160,10 @@ test.each(['SIGINT', 'SIGKILL'] as const)(
 );
 
 test('two at once install once, and both run', async () => {
-  const both = await Promise.all([waitForExit(boot('program.ts', '1')), waitForExit(boot('program.ts', '2'))]);
+  const both = await Promise.all([
+    waitForExit(boot('program.ts', '1')),
+    waitForExit(boot('program.ts', '2')),
+  ]);
   expect(both.map(({ stdout }) => stdout).sort()).toEqual(['["1"]\n', '["2"]\n']);
   expect(installs()).toHaveLength(1);
   expect(both.map(({ stderr }) => stderr).join()).toMatch(/another copy is installing/);

@@ -29,7 +29,9 @@ const PROCESSORS = new Map(
 ).set('armv7', 'arm');
 
 /** Optional packages that the lockfile names but does not describe, each with who wants it. */
-export function missingEntries({ packages }: Lockfile): { name: string; version: string; requiredBy: string }[] {
+export function missingEntries({
+  packages,
+}: Lockfile): { name: string; version: string; requiredBy: string }[] {
   return Object.entries(packages).flatMap(([requiredBy, { optionalDependencies = {} }]) =>
     Object.entries(optionalDependencies)
       .filter(

@@ -22,7 +22,11 @@ export const TOKEN: TextRule = {
 };
 const FINGERPRINT: TextRule = { max: 512, pattern: /^\P{Cc}*$/u, requirement: 'be one line of text' };
 const USER_AGENT: TextRule = { max: 1024, pattern: /^\P{Cc}*$/u, requirement: 'be one line of text' };
-export const SEGMENT: TextRule = { max: 64, pattern: /^[A-Za-z0-9_]+$/, requirement: 'consist of A–Z, 0–9 and "_"' };
+export const SEGMENT: TextRule = {
+  max: 64,
+  pattern: /^[A-Za-z0-9_]+$/,
+  requirement: 'consist of A–Z, 0–9 and "_"',
+};
 export const LOCALE: TextRule = {
   max: 35,
   pattern: /^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$/,

@@ -21,7 +21,10 @@ const PHONE_SHAPE = /^[\p{Cf}\s(]*[+＋]?[\p{Nd}\p{Cf}\p{Pd}\s()./]{5,40}$/u;
  * write as a type (`{type: 'phone', value}`), as an entry (`{phone: '+49…'}`), or at the top of the request. All are
  * read.
  */
-export function readIdentifiers(fields: FieldReader, validateValue: ValidateValue): IdentifierDetails[] | undefined {
+export function readIdentifiers(
+  fields: FieldReader,
+  validateValue: ValidateValue,
+): IdentifierDetails[] | undefined {
   const listed = fields
     .objects(LIST, MAX_IDENTIFIERS)
     .flatMap((entry) =>
@@ -46,7 +49,11 @@ function readIdentifier(fields: FieldReader, validateValue: ValidateValue): Iden
   });
 }
 
-function readShortForm(fields: FieldReader, required: boolean, validateValue: ValidateValue): IdentifierDetails[] {
+function readShortForm(
+  fields: FieldReader,
+  required: boolean,
+  validateValue: ValidateValue,
+): IdentifierDetails[] {
   const found = (
     [
       ['email', 'email'],
@@ -59,12 +66,21 @@ function readShortForm(fields: FieldReader, required: boolean, validateValue: Va
   }
   const isVerified = required ? fields.boolean('is_verified') : undefined;
   return found.map(([field, type]) =>
-    omitUndefined({ type, value: readIdentifierValue(fields, field, type, validateValue), is_verified: isVerified }),
+    omitUndefined({
+      type,
+      value: readIdentifierValue(fields, field, type, validateValue),
+      is_verified: isVerified,
+    }),
   );
 }
 
 /** A placeholder (`null`, `anonymous`) is not refused: guests' checkouts send it, and it becomes no identifier. */
-function readIdentifierValue(fields: FieldReader, field: string, type: Type, validateValue: ValidateValue): string {
+function readIdentifierValue(
+  fields: FieldReader,
+  field: string,
+  type: Type,
+  validateValue: ValidateValue,
+): string {
   const value = readOrEmpty(fields, field, { max: MAX_IDENTIFIER }).trim();
   if (isBlocked(type, value, [])) return value;
   const problem = shapeProblem(type, value) ?? validateValue(type, value);

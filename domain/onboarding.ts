@@ -40,7 +40,9 @@ function readRequest(fields: FieldReader, formats: FormatRules): OnboardingReque
     transaction_id: fields.requiredText('transaction_id', EXTERNAL_ID),
     customer_id: fields.uuid('customer_id'),
     gateway_customer_ref: fields.text('gateway_customer_ref', TOKEN),
-    customer_metadata: readIfPresent(fields.object('customer_metadata'), (metadata) => readMetadata(metadata, formats)),
+    customer_metadata: readIfPresent(fields.object('customer_metadata'), (metadata) =>
+      readMetadata(metadata, formats),
+    ),
     payment_method_details: readIfPresent(fields.object('payment_method_details'), readPaymentMethod),
     device_details: readIfPresent(fields.object('device_details'), readDevice),
     address_details,

@@ -74,7 +74,12 @@ export function recognise(evidence: Evidence, policy: Pick<Policy, 'onboarding'>
 
   if (evidence.given_customer_id !== undefined) {
     const customer_id = evidence.given_customer_id;
-    return { customer_id, rule: 'customer_id', proven: true, suggestions: suggestOthers(matches, customer_id) };
+    return {
+      customer_id,
+      rule: 'customer_id',
+      proven: true,
+      suggestions: suggestOthers(matches, customer_id),
+    };
   }
   if (strongest !== undefined) {
     const { customer_id } = strongest;

@@ -2,7 +2,11 @@ import { validationError } from './errors.ts';
 import type { Policy } from './policy.ts';
 
 /** Is it so long ago that nobody remembers whether it was carried out? @param at RFC 3339 @param now epoch milliseconds */
-export function isBeyondRetention(at: string, now: number, { retention }: Pick<Policy, 'retention'>): boolean {
+export function isBeyondRetention(
+  at: string,
+  now: number,
+  { retention }: Pick<Policy, 'retention'>,
+): boolean {
   return now - Date.parse(at) > retention.receipts;
 }
 

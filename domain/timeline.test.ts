@@ -50,7 +50,9 @@ test.each([
 
 test('a suspicion is told in the same words as any other decline', () => {
   const suspicion = { class: 'FRAUD', rule: 'visa:43', code: 'stolen_card' };
-  expect(entryFor('RecoveryAttempted', { ...attempt, ...suspicion })).toEqual(entryFor('RecoveryAttempted', attempt));
+  expect(entryFor('RecoveryAttempted', { ...attempt, ...suspicion })).toEqual(
+    entryFor('RecoveryAttempted', attempt),
+  );
   expect(entryFor('RecoveryClosed', { payment_id: 'p', state: 'stopped', rule: 'fraud' })).toEqual(
     entryFor('RecoveryClosed', { payment_id: 'p', state: 'stopped', rule: 'stopped' }),
   );
@@ -61,7 +63,9 @@ test('a suspicion is told in the same words as any other decline', () => {
 
 test('what tells of other customers or of a suspicion keeps its place and says nothing', () => {
   const masked = { type: 'Masked', text: 'Something happened here that we may not describe.' };
-  expect(entryFor('IdentityMatchSuggested', { customer_id: 'other', score: 1, evidence: [] })).toEqual(masked);
+  expect(entryFor('IdentityMatchSuggested', { customer_id: 'other', score: 1, evidence: [] })).toEqual(
+    masked,
+  );
   expect(entryFor('OfANewerVersion', {})).toEqual(masked);
   expect(entryFor('AddressRemoved', {}, 99)).toEqual(masked);
   expect(entryFor('toString', {})).toEqual(masked);

@@ -175,4 +175,5 @@ function nameOf(method: MethodName | undefined): string {
 
 const paymentTitle = ({ payment_id, description }: { payment_id: string; description: string | null }) =>
   description === null ? payment_id : `${payment_id} (${description})`;
-const aboutPayment = (paymentId: string | null) => (paymentId === null ? '' : ` about the payment ${paymentId}`);
+const aboutPayment = (paymentId: string | null) =>
+  paymentId === null ? '' : ` about the payment ${paymentId}`;

@@ -131,7 +131,9 @@ export class FieldReader {
     const value = this.rawValue(field);
     if (value === undefined) return '';
     const timestamp = typeof value === 'string' ? readTimestamp(value) : undefined;
-    return timestamp ?? this.refuse(field, 'must be a time as RFC 3339 has it, like 2026-04-18T10:00:00Z') ?? '';
+    return (
+      timestamp ?? this.refuse(field, 'must be a time as RFC 3339 has it, like 2026-04-18T10:00:00Z') ?? ''
+    );
   }
 
   /** The fields of an object inside this one. */

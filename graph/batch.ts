@@ -66,7 +66,10 @@ function asParameters(parts: readonly Part[]): Row {
   return Object.fromEntries(
     parts.map(({ template, rows: [first = {}, ...more] }, n) => {
       const values = valuesOf(template, first);
-      return [nameOf(n), more.length === 0 ? values : [values, ...more.map((row) => valuesOf(template, row))]];
+      return [
+        nameOf(n),
+        more.length === 0 ? values : [values, ...more.map((row) => valuesOf(template, row))],
+      ];
     }),
   );
 }

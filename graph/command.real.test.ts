@@ -1,7 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { PersonaError } from '../domain/errors.ts';
-import { excludeFromVerification, verifyAndClose, openTestGraph, runCypher, testHeader } from '../test/test-graph.ts';
+import {
+  excludeFromVerification,
+  verifyAndClose,
+  openTestGraph,
+  runCypher,
+  testHeader,
+} from '../test/test-graph.ts';
 import type { CommandHeader } from './command.ts';
 import { runCommand } from './command.ts';
 import type { Graph } from './graph.ts';

@@ -7,7 +7,11 @@ const neo4jError = (code: string, message: string) => new Neo4jError(message, co
 
 test.each([
   ['nobody answers', neo4jError('ServiceUnavailable', 'Could not connect'), 'graph_unavailable'],
-  ['the credentials are wrong', neo4jError('Neo.ClientError.Security.Unauthorized', 'no'), 'graph_unavailable'],
+  [
+    'the credentials are wrong',
+    neo4jError('Neo.ClientError.Security.Unauthorized', 'no'),
+    'graph_unavailable',
+  ],
   ['a deadlock', neo4jError('Neo.TransientError.Transaction.DeadlockDetected', 'met'), 'graph_unavailable'],
   [
     'every connection is in use',

@@ -62,7 +62,11 @@ async function createHistory() {
 
   const otherCustomer = await onboardWith({ device_details });
   const { customer_id } = await onboardWith({ digital_identifiers: [email] });
-  const first = await onboardWith({ digital_identifiers: [email], device_details, payment_method_details: method });
+  const first = await onboardWith({
+    digital_identifiers: [email],
+    device_details,
+    payment_method_details: method,
+  });
   await onboardWith({
     customer_id,
     gateway_customer_ref: plaintextInNodes.reference,
@@ -72,7 +76,11 @@ async function createHistory() {
     device_details,
     address_details,
   });
-  await onboardWith({ customer_id, address_details: { ...address_details, is_verified: true }, device_details });
+  await onboardWith({
+    customer_id,
+    address_details: { ...address_details, is_verified: true },
+    device_details,
+  });
   const own = { customer_id, payment_method_id: String(first.payment_method_id) };
   await recordVerification(graph, testHeader(), {
     ...own,
@@ -87,7 +95,10 @@ async function createHistory() {
       },
     },
   });
-  const second = await onboardWith({ customer_id, payment_method_details: { type: 'card', token: randomToken() } });
+  const second = await onboardWith({
+    customer_id,
+    payment_method_details: { type: 'card', token: randomToken() },
+  });
   const other = { customer_id, payment_method_id: String(second.payment_method_id) };
   await updatePaymentMethodStatus(graph, testHeader(), { ...other, status: 'active', reason: 'test' });
   await setDefaultPaymentMethod(graph, testHeader(), { ...other, by: 'customer' });
@@ -209,7 +220,10 @@ test('an event waits for the relay while the graph says that there is one', asyn
     const unpublished: number[] = [];
     for (const change of ['RETURN 1', DRAINING, STOPPED]) {
       await rolledBack.read(change);
-      const { customer_id } = await onboard(rolledBack, testHeader(), { request: onboardingRequest(), policy });
+      const { customer_id } = await onboard(rolledBack, testHeader(), {
+        request: onboardingRequest(),
+        policy,
+      });
       const [row] = await rolledBack.read<{ count: number }>(
         'MATCH (e:PersonaEvent:Unpublished {stream_id: $customer_id}) RETURN count(e) AS count',
         { customer_id },

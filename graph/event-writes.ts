@@ -10,7 +10,16 @@ import { type Projection, projectionParameters } from './projections/projection.
 import type { Stream } from './streams.ts';
 
 /** What each event says for itself; the rest is its command's. */
-const EVENT_FIELDS = ['id', 'stream', 'stream_id', 'seq', 'type', 'schema_version', 'occurred_at', 'data'] as const;
+const EVENT_FIELDS = [
+  'id',
+  'stream',
+  'stream_id',
+  'seq',
+  'type',
+  'schema_version',
+  'occurred_at',
+  'data',
+] as const;
 
 /** With the label by which the relay knows what it has to publish, while there is a relay that takes it off again. */
 const writeEventsCypher = (fieldOf: (field: (typeof EVENT_FIELDS)[number]) => string, command: string) => `
@@ -27,7 +36,10 @@ const writeEventsCypher = (fieldOf: (field: (typeof EVENT_FIELDS)[number]) => st
 /** Events of many commands. */
 export const WRITE_EVENTS = writeEventsCypher((field) => `event.${field}`, 'event');
 /** Those of one, as lists: their command's part is sent once, and no name at all. */
-const WRITE_COMMAND_EVENTS = writeEventsCypher((field) => `event[${EVENT_FIELDS.indexOf(field)}]`, '$command');
+const WRITE_COMMAND_EVENTS = writeEventsCypher(
+  (field) => `event[${EVENT_FIELDS.indexOf(field)}]`,
+  '$command',
+);
 
 /** Numbers an event as its stream's next one. @param recordedAt - RFC 3339 */
 export function nextEvent<T extends keyof EventData>(

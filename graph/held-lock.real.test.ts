@@ -106,7 +106,7 @@ test('a command that waits for a lock ends while it is held, retryable, and leav
   expect(error.message).toMatch(/took too long/);
   expect(ERRORS[error.type].retryable).toBe(true);
   const waiters = await holder.read<{ n: number }>(
-    `SHOW TRANSACTIONS YIELD status, parameters WHERE status STARTS WITH 'Blocked' AND parameters.id = $stuck
+    `SHOW TRANSACTIONS YIELD status, parameters WHERE status STARTS WITH 'Blocked' AND parameters.p.id = $stuck
      RETURN count(*) AS n`,
     { stuck },
   );

@@ -78,7 +78,10 @@ export async function readWithKey<T extends object>(
     const [[row], wrapped] = await Promise.all([reader.read<T>(cypher, input), keyStore.read(reader, owner)]);
     return { row, wrapped };
   }
-  const [found] = await reader.read<T & { key: WrappedKey | null }>(`${cypher}, ${inlineCypher} AS key`, input);
+  const [found] = await reader.read<T & { key: WrappedKey | null }>(
+    `${cypher}, ${inlineCypher} AS key`,
+    input,
+  );
   if (found === undefined) return { row: undefined, wrapped: undefined };
   const { key, ...row } = found;
   return { row: row as unknown as T, wrapped: key ?? undefined };

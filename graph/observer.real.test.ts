@@ -84,7 +84,10 @@ test('a failure says which of its codes nobody knows, and the end which class th
 
 test('a payment method whose token another customer has is counted, whichever command brings it', async () => {
   const registry = new Registry();
-  const observer = observeGraph(registry, pino({ level: 'silent' }), { connections: 10, logContext: () => ({}) });
+  const observer = observeGraph(registry, pino({ level: 'silent' }), {
+    connections: 10,
+    logContext: () => ({}),
+  });
   const graph = await openTestGraph({ observer });
   onTestFinished(() => verifyAndClose(graph));
   const onboardToken = async (token: string) => {

@@ -25,7 +25,11 @@ export interface Run {
 }
 
 /** Begins a command's transaction, with its receipt as the first thing that it writes. */
-export function openCommand(graph: Graph, request: CommandRequest, { session, slots, timeout }: Run): OpenCommand {
+export function openCommand(
+  graph: Graph,
+  request: CommandRequest,
+  { session, slots, timeout }: Run,
+): OpenCommand {
   const { header } = request;
   const recordedAt = new Date(graph.now()).toISOString();
   const statements = beginStatements(session, timeout);

@@ -93,8 +93,12 @@ test('every text of Cypher in the sources is among the statements whose plan is 
   const texts = cypherTexts(import.meta.dirname);
   const unseen = texts.filter(({ fragments: pieces }) => !pieces.every((piece) => seen.includes(piece)));
   const allowed = Object.keys(READS_ALL);
-  expect(unseen.filter(({ location: place }) => !allowed.some((prefix) => place.startsWith(prefix)))).toEqual([]);
-  expect(allowed.filter((prefix) => !unseen.some(({ location: place }) => place.startsWith(prefix)))).toEqual([]);
+  expect(unseen.filter(({ location: place }) => !allowed.some((prefix) => place.startsWith(prefix)))).toEqual(
+    [],
+  );
+  expect(allowed.filter((prefix) => !unseen.some(({ location: place }) => place.startsWith(prefix)))).toEqual(
+    [],
+  );
 });
 
 test('so it is with a half-life of trust', async () => {
@@ -253,7 +257,8 @@ const SMALL_INDEX_READS: typeof INDEX_SCANS = [
   [
     'charges in doubt of what is closed',
     'ChargeAttempt(state)',
-    (graph) => getUnresolvedChargesOfClosed(graph, { after: '', limit: 10, asked: { unknown: 1, pending: 1 } }),
+    (graph) =>
+      getUnresolvedChargesOfClosed(graph, { after: '', limit: 10, asked: { unknown: 1, pending: 1 } }),
   ],
   [
     'notices about payments',

@@ -40,7 +40,9 @@ test('receipts are forgotten by kind and age, a batch at a time, and a key is fr
 
   const [, , , , remaining, expired] = written;
   if (remaining === undefined || expired === undefined) throw new Error('six were written');
-  expect(await updateCustomer(graph, remaining.header, remaining.change)).toMatchObject({ version: remaining.version });
+  expect(await updateCustomer(graph, remaining.header, remaining.change)).toMatchObject({
+    version: remaining.version,
+  });
   await updateCustomer(graph, expired.header, {
     ...{ customer_id, policy },
     locale: 'en',

@@ -64,7 +64,10 @@ export function deleteReceipt(sender: Sender, request: CommandRequest): void {
  * What the command answered when it was carried out before; `undefined`: it never was.
  * @throws PersonaError idempotency_key_reused, graph_unavailable
  */
-export async function findStoredResult(graph: Graph, request: CommandRequest): Promise<{ result: unknown } | undefined> {
+export async function findStoredResult(
+  graph: Graph,
+  request: CommandRequest,
+): Promise<{ result: unknown } | undefined> {
   const [receipt] = await graph.read<{ body_hash: string; result: string }>(READ, keyOf(request));
   if (receipt === undefined) return undefined;
   if (graph.blindIndex.matches('command', request.body, receipt.body_hash))

@@ -23,7 +23,10 @@ export async function withRollback(graph: Graph, work: (rolledBack: Graph) => Pr
     const transaction = session.beginTransaction({ timeout: ROLLED_BACK_TRANSACTION_MS });
     const run = (cypher: string, parameters: Row) => transaction.run(cypher, parameters);
     // What a command asks of its session, and no more.
-    const sharedSession = { beginTransaction: () => ({ run, commit: async () => {} }), close: async () => {} };
+    const sharedSession = {
+      beginTransaction: () => ({ run, commit: async () => {} }),
+      close: async () => {},
+    };
     const read = async <T>(cypher: string, parameters: Row = {}): Promise<T[]> => {
       const { records } = await run(...toSingleParameter(cypher, parameters));
       return records.map((record) => toPlain(record.toObject()) as T);

@@ -124,7 +124,8 @@ export function createBusinessMetrics(
   };
 
   return ({ name, events, result }) => {
-    for (const { type, data } of events) (eventCounters[type] as ((data: unknown) => void) | undefined)?.(data);
+    for (const { type, data } of events)
+      (eventCounters[type] as ((data: unknown) => void) | undefined)?.(data);
     if (name === 'onboard') {
       const { created, match } = result as OnboardingResult;
       onboardings.inc({

@@ -137,7 +137,9 @@ test.each<[string, Record<string, string>, RegExp]>([
 test.each(['smtp://127.0.0.1:25', 'smtps://us:pass%40word@mail.example', 'smtp://mail?requireTLS=true'])(
   'mail may go to %s',
   (url) => {
-    expect(readWorkerEnvironment({ ...withoutNotifier, ...smtp, NOTIFY_SMTP_URL: url }).notify.by).toBe('smtp');
+    expect(readWorkerEnvironment({ ...withoutNotifier, ...smtp, NOTIFY_SMTP_URL: url }).notify.by).toBe(
+      'smtp',
+    );
   },
 );
 

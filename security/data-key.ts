@@ -43,7 +43,9 @@ export class DataKey {
         `PERSONA_KEYS lacks the key ${stored.key_id}, which stored data needs`,
       );
     }
-    return new DataKey(unsealOrThrow(() => open(ringKey.secret, stored.wrapped, context(owner)), owner.label));
+    return new DataKey(
+      unsealOrThrow(() => open(ringKey.secret, stored.wrapped, context(owner)), owner.label),
+    );
   }
 
   seal(value: string, label: string, id: string, field: string): string {
@@ -56,9 +58,10 @@ export class DataKey {
   open(sealed: string, label: string, id: string, field: string): string {
     const cached = this.#sealed.get(sealed);
     if (cached?.context === pathOf(label, id, field)) return cached.value;
-    return unsealOrThrow(() => open(this.#secret, sealed, { label, id, field }), `${label}.${field}`).toString(
-      'utf8',
-    );
+    return unsealOrThrow(
+      () => open(this.#secret, sealed, { label, id, field }),
+      `${label}.${field}`,
+    ).toString('utf8');
   }
 }
 

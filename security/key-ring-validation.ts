@@ -20,7 +20,11 @@ export interface KnownKey {
 
 /** Why a process must not start with this ring; empty: it may. @param known - of this ring alone */
 export function ringProblems(name: RingName, ring: KeyRing, known: readonly KnownKey[]): string[] {
-  return [...missingKeys(name, ring, known), ...changedKeys(name, ring, known), ...prematureFirstKey(name, ring, known)];
+  return [
+    ...missingKeys(name, ring, known),
+    ...changedKeys(name, ring, known),
+    ...prematureFirstKey(name, ring, known),
+  ];
 }
 
 function missingKeys(name: RingName, ring: KeyRing, known: readonly KnownKey[]): string[] {

@@ -28,7 +28,8 @@ export function seal(key: KeyObject, plaintext: string | Buffer, context: Encryp
 export function open(key: KeyObject, sealed: string, context: EncryptionContext): Buffer {
   if (!sealed.startsWith(PREFIX)) throw new Error(`${context.label}.${context.field} is not sealed`);
   const bytes = Buffer.from(sealed.slice(PREFIX.length), 'base64');
-  if (bytes.length < NONCE_BYTES + TAG_BYTES) throw new Error(`${context.label}.${context.field} is cut short`);
+  if (bytes.length < NONCE_BYTES + TAG_BYTES)
+    throw new Error(`${context.label}.${context.field} is cut short`);
   const decipher = createDecipheriv(ALGORITHM, key, bytes.subarray(0, NONCE_BYTES), {
     authTagLength: TAG_BYTES,
   })

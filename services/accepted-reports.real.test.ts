@@ -146,12 +146,15 @@ test.each(ENTRY_POINTS)(
   },
 );
 
-test.each(ENTRY_POINTS)('%s keeps the message for the sweep where Temporal is away', async (_, kind, send) => {
-  const failure = failureOf(wallet);
-  const answer = await send(apiWithoutTemporal, failure).catch((error) => error.code);
-  expect([503, status.UNAVAILABLE]).toContain(answer);
-  expect(await storedReportKinds(failure.payment_id)).toEqual([kind]);
-});
+test.each(ENTRY_POINTS)(
+  '%s keeps the message for the sweep where Temporal is away',
+  async (_, kind, send) => {
+    const failure = failureOf(wallet);
+    const answer = await send(apiWithoutTemporal, failure).catch((error) => error.code);
+    expect([503, status.UNAVAILABLE]).toContain(answer);
+    expect(await storedReportKinds(failure.payment_id)).toEqual([kind]);
+  },
+);
 
 test('what was recorded long ago and is reported again is not kept for ever', async () => {
   const failure = failureOf(wallet);

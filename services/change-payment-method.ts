@@ -50,7 +50,11 @@ export async function updatePaymentMethod(
  * @throws PersonaError customer_not_found, customer_suspended, payment_method_not_found, stale_version,
  *   idempotency_key_reused, temporal_unavailable, deadline_exceeded
  */
-export async function removePaymentMethod(dependencies: Dependencies, caller: Caller, edit: MethodEdit): Promise<void> {
+export async function removePaymentMethod(
+  dependencies: Dependencies,
+  caller: Caller,
+  edit: MethodEdit,
+): Promise<void> {
   await requireOwnMethod(dependencies, edit);
   const input = workflowInput(caller, edit, 'remove');
   const { request_hash } = await startRemoval(dependencies.temporal, input, {
@@ -60,7 +64,10 @@ export async function removePaymentMethod(dependencies: Dependencies, caller: Ca
 }
 
 /** Asked here too, so that what cannot be leaves no process behind. A removed one may be asked for again, by its key. */
-async function requireOwnMethod({ graph }: Dependencies, { customer_id, payment_method_id }: MethodEdit): Promise<void> {
+async function requireOwnMethod(
+  { graph }: Dependencies,
+  { customer_id, payment_method_id }: MethodEdit,
+): Promise<void> {
   const [{ status }, wallet] = await Promise.all([
     getGatewayCustomer(graph, { customer_id }),
     readWallet(graph, customer_id),
@@ -88,13 +95,22 @@ function workflowInput(caller: Caller, edit: MethodEdit, operation: string): Edi
  * The key of a request that has none: the same change of the same version is the same request. Without a version it may be
  * meant anew each time. It has spaces in it, which no caller's key has.
  */
-function derivedIdempotencyKey(caller: Caller, { payment_method_id, expected_version }: MethodEdit, operation: string): string {
+function derivedIdempotencyKey(
+  caller: Caller,
+  { payment_method_id, expected_version }: MethodEdit,
+  operation: string,
+): string {
   if (expected_version === undefined) return `request ${caller.correlationId} ${operation}`;
   const change = createHash('sha256').update(operation).digest('hex');
   return `version ${payment_method_id} ${expected_version} ${change}`;
 }
 
-function requireSameRequest({ graph }: Dependencies, key: string, request: object, request_hash: string): void {
+function requireSameRequest(
+  { graph }: Dependencies,
+  key: string,
+  request: object,
+  request_hash: string,
+): void {
   if (isSameRequest(graph, request, request_hash)) return;
   throw new PersonaError(
     'idempotency_key_reused',

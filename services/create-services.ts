@@ -52,7 +52,8 @@ export function createServices(
     getAddresses: (_, request) => getAddresses(dependencies, request),
     getRelationshipAttributes: (_, relationship) => getRelationshipAttributes(dependencies, relationship),
     addRelationship: (caller, relationship) => addRelationship(dependencies, caller, relationship),
-    updateRelationshipAttribute: (caller, change) => updateRelationshipAttribute(dependencies, caller, change),
+    updateRelationshipAttribute: (caller, change) =>
+      updateRelationshipAttribute(dependencies, caller, change),
     updateNodeProperty: (caller, change) => updateNodeProperty(dependencies, caller, change),
     findCustomersByUsage: (_, request) => findCustomersByUsage(dependencies, request),
     findConnectedCustomers: (_, request) => findConnectedCustomers(dependencies, request),

@@ -73,7 +73,9 @@ function recoveryText(status: RecoveryStatus): string {
   if (status.outcome) {
     const outcomeText = OUTCOME_TEXT[status.outcome];
     // Once it is over, nobody is looking into it any more.
-    return status.class === 'UNKNOWN' || status.class === 'CONFIG' ? outcomeText : `${failureText} ${outcomeText}`;
+    return status.class === 'UNKNOWN' || status.class === 'CONFIG'
+      ? outcomeText
+      : `${failureText} ${outcomeText}`;
   }
   return status.waiting_for ? `${failureText} ${WAITING_TEXT[status.waiting_for]}` : failureText;
 }

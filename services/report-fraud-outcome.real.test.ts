@@ -114,7 +114,9 @@ test('gRPC does the same', async () => {
   expect(await storedReportKinds(report)).toEqual(['fraud_outcome']);
   expect(await signals(report)).toEqual(['fraudOutcome']);
   const unknown = { ...message, event_id: randomUUID(), customer_id: randomUUID() };
-  const refusal = await unaryCall(agent, 'reportFraudOutcome', unknown).catch((error: ServiceError) => error.code);
+  const refusal = await unaryCall(agent, 'reportFraudOutcome', unknown).catch(
+    (error: ServiceError) => error.code,
+  );
   expect(refusal).toBe(status.NOT_FOUND);
 });
 

@@ -1,7 +1,12 @@
 import { setTimeout } from 'node:timers/promises';
 import type { GatewayUpdate } from '../domain/ports.ts';
 import type { ChargeResult } from '../domain/recovery/messages.ts';
-import { isInFlight, messageOf, type KnownPayment, type GatewayUpdateMessage } from '../domain/recovery/gateway-update.ts';
+import {
+  isInFlight,
+  messageOf,
+  type KnownPayment,
+  type GatewayUpdateMessage,
+} from '../domain/recovery/gateway-update.ts';
 import { type Graph, recordGatewayEvent } from '../graph/index.ts';
 import { findKnownPayment, storeReport } from '../graph/recovery/index.ts';
 import { followGateway, signalWithStartRecovery, signalRecoveries } from '../temporal/workflow-client.ts';
@@ -34,7 +39,9 @@ export async function handleStripeWebhook(
 ): Promise<WebhookResult> {
   const update = gatewayEvents.read(body, signature);
   if (update === undefined) return { result: 'ignored' };
-  const found = await (update.about === 'payment' ? findChargeMessage(graph, update) : findGatewayChange(graph, update));
+  const found = await (update.about === 'payment'
+    ? findChargeMessage(graph, update)
+    : findGatewayChange(graph, update));
   if (found === undefined) return { result: 'ignored' };
   if (found.known) return { result: 'known' };
   const header = { correlationId: caller.correlationId, occurredAt: new Date().toISOString() };
@@ -55,7 +62,10 @@ export async function handleStripeWebhook(
 }
 
 /** What a recovery is to hear of a charge; `undefined`: none of Persona's business. */
-async function findChargeMessage(graph: Graph, update: GatewayUpdate): Promise<GatewayUpdateMessage | undefined> {
+async function findChargeMessage(
+  graph: Graph,
+  update: GatewayUpdate,
+): Promise<GatewayUpdateMessage | undefined> {
   const payment = await findPaymentOnceRecorded(graph, update);
   return payment && messageOf(update, payment);
 }
@@ -71,7 +81,10 @@ function signalAuthenticated(
  * The news of a charge overtakes its answer, which the recovery is about to write down: a moment later there is nothing
  * left to tell, which saves each recovery a signal. Whoever waits in vain is handed on.
  */
-async function findPaymentOnceRecorded(graph: Graph, update: GatewayUpdate): Promise<KnownPayment | undefined> {
+async function findPaymentOnceRecorded(
+  graph: Graph,
+  update: GatewayUpdate,
+): Promise<KnownPayment | undefined> {
   let payment = await findKnownPayment(graph, update);
   for (const delay of RECHECK_DELAYS_MS) {
     if (!payment || !isInFlight(update, payment)) break;

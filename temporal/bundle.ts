@@ -46,7 +46,10 @@ function bundleOptions(root: string): BundleOptions {
 export async function buildBundle(root: string = ROOT): Promise<string> {
   const diagnostics: string[] = [];
   try {
-    const { code } = await bundleWorkflowCode({ ...bundleOptions(root), logger: diagnosticsLogger(diagnostics) });
+    const { code } = await bundleWorkflowCode({
+      ...bundleOptions(root),
+      logger: diagnosticsLogger(diagnostics),
+    });
     return code;
   } catch (cause) {
     const reasons = [cause instanceof Error ? cause.message : String(cause), ...diagnostics];

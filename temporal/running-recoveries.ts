@@ -25,11 +25,14 @@ export async function listRunningRecoveries(
   const first = paymentIds[0];
   const last = paymentIds.at(-1);
   if (first === undefined || last === undefined) return new Set();
-  const paymentIdByWorkflowId = new Map(paymentIds.map((paymentId) => [recoveryWorkflowId(paymentId), paymentId]));
+  const paymentIdByWorkflowId = new Map(
+    paymentIds.map((paymentId) => [recoveryWorkflowId(paymentId), paymentId]),
+  );
   const range =
     `WorkflowType = '${WorkflowName.recoverPayment}' AND ExecutionStatus = 'Running' ` +
     `AND WorkflowId BETWEEN '${recoveryWorkflowId(first)}' AND '${recoveryWorkflowId(last)}'`;
-  if ((await countRunning(client, range, [...paymentIdByWorkflowId.keys()])) === paymentIdByWorkflowId.size) return new Set(paymentIds);
+  if ((await countRunning(client, range, [...paymentIdByWorkflowId.keys()])) === paymentIdByWorkflowId.size)
+    return new Set(paymentIds);
   const running = new Set<string>();
   try {
     for await (const { workflowId } of client.workflow.list({ query: range, pageSize: PAGE })) {

@@ -113,7 +113,10 @@ test('nothing of a request can be read in its history without the key', async ()
   const onboardingInput = input(transaction, 'c');
   await onboardCustomer(
     rig.client,
-    { ...onboardingInput, request: { ...onboardingInput.request, payment_method_details: { type: 'card', token: secret } } },
+    {
+      ...onboardingInput,
+      request: { ...onboardingInput.request, payment_method_details: { type: 'card', token: secret } },
+    },
     inTime(),
   );
 

@@ -186,11 +186,9 @@ function updateMethodWithStart<T>(
  * @returns the workflow's id
  * @throws PersonaError temporal_unavailable
  */
-export async function signalWithStartRecovery<Name extends 'paymentFailed' | 'paymentSettled' | 'chargeResult'>(
-  client: Client,
-  signal: Name,
-  payload: RecoverySignals[Name],
-): Promise<string> {
+export async function signalWithStartRecovery<
+  Name extends 'paymentFailed' | 'paymentSettled' | 'chargeResult',
+>(client: Client, signal: Name, payload: RecoverySignals[Name]): Promise<string> {
   const { payment_id } = payload;
   const workflowId = recoveryWorkflowId(payment_id);
   try {

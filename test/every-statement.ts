@@ -122,7 +122,10 @@ export async function runEveryStatement(graph: Graph): Promise<void> {
     customer_metadata: { ltv: '10.00', segment: 'VIP', locale: 'en' },
   });
   await onboardWith({ device_details: device });
-  await onboardWith({ customer_id: other.customer_id, digital_identifiers: [{ ...email, is_verified: true }] });
+  await onboardWith({
+    customer_id: other.customer_id,
+    digital_identifiers: [{ ...email, is_verified: true }],
+  });
   await recordVerification(graph, testHeader(), {
     ...own,
     gateway_customer_ref: 'cus_1',
@@ -233,7 +236,10 @@ export async function runEveryStatement(graph: Graph): Promise<void> {
 }
 
 /** What the comparison with the gateway asks and writes. */
-async function runReconciliationStatements(graph: Graph, { customer_id, methods, paid, device_id }: CustomerHistory): Promise<void> {
+async function runReconciliationStatements(
+  graph: Graph,
+  { customer_id, methods, paid, device_id }: CustomerHistory,
+): Promise<void> {
   await getWalletEntries(graph, { customer_id });
   const payment_method_id = String(methods[0]);
   const noted = { customer_id, payment_method_id };

@@ -68,7 +68,8 @@ export async function startStripeFixture(webhook: { webhookUrl?: string; webhook
       return (await sim<{ data: LedgerEntry[] }>(`/charges?payment_id=${order.payment_id}`)).data;
     },
 
-    firstHold: () => until(async () => (await sim<{ data: { id: string; step: string }[] }>('/holds')).data[0]),
+    firstHold: () =>
+      until(async () => (await sim<{ data: { id: string; step: string }[] }>('/holds')).data[0]),
 
     async detach(token: string): Promise<void> {
       const headers = { authorization: 'Bearer sk_test_1' };

@@ -99,7 +99,8 @@ async function main(): Promise<void> {
 
     const activities = queueActivities({
       ...{ graph, gateway, records, notifier, chimera, policy },
-      signalRecoveries: (paymentIds, signal, payload) => signalRecoveries(client, paymentIds, signal, payload),
+      signalRecoveries: (paymentIds, signal, payload) =>
+        signalRecoveries(client, paymentIds, signal, payload),
       ...createSweepClient(client),
       countCards: createExpiryMetrics(metrics.registry),
       followChange: (customerId, change) =>
@@ -125,7 +126,9 @@ async function main(): Promise<void> {
           ...(queue === TaskQueue.gateway
             ? { maxTaskQueueActivitiesPerSecond: policy.gateway.maxPerSecond }
             : {}),
-          ...(queue === TaskQueue.reconciliation ? { maxConcurrentActivityTaskExecutions: RECONCILIATION_CONCURRENCY } : {}),
+          ...(queue === TaskQueue.reconciliation
+            ? { maxConcurrentActivityTaskExecutions: RECONCILIATION_CONCURRENCY }
+            : {}),
         }),
       ),
     );

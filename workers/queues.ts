@@ -57,7 +57,10 @@ export interface ActivityDependencies {
  */
 export function queueActivities(dependencies: ActivityDependencies): Record<TaskQueueName, object> {
   const onboarding = createOnboardingActivities(dependencies);
-  const methods = { ...createPaymentMethodActivities(dependencies), ...createMethodChangeActivities(dependencies) };
+  const methods = {
+    ...createPaymentMethodActivities(dependencies),
+    ...createMethodChangeActivities(dependencies),
+  };
   const payments = { ...createRecoveryActivities(dependencies), ...createRefundActivities(dependencies) };
   const notices = createNoticeActivities(dependencies);
   const chimera = createChimeraActivities(dependencies);
@@ -78,7 +81,10 @@ export function queueActivities(dependencies: ActivityDependencies): Record<Task
       ...createReceiptActivities(dependencies),
     },
     // What a comparison finds is followed up on its own slots, too.
-    [TaskQueue.reconciliation]: { ...createReconcileActivities(dependencies), ...createFollowActivities(dependencies) },
+    [TaskQueue.reconciliation]: {
+      ...createReconcileActivities(dependencies),
+      ...createFollowActivities(dependencies),
+    },
   };
 }
 

@@ -212,12 +212,14 @@ test.each(['at the deadline', 'by a person', 'after a message that is refused'] 
   async (when) => {
     const problems = [{ field: 'customer_id', message: 'there is no such customer' }];
     let isGone = false;
-    const { setKnownCase, report, decide, send, result, seen, notices, case_id, sleep } = await caseWith((defaults) => ({
-      async applyOutcome(input) {
-        if (isGone) return { refused: { type: 'customer_not_found', problems } };
-        return defaults.applyOutcome(input);
-      },
-    }));
+    const { setKnownCase, report, decide, send, result, seen, notices, case_id, sleep } = await caseWith(
+      (defaults) => ({
+        async applyOutcome(input) {
+          if (isGone) return { refused: { type: 'customer_not_found', problems } };
+          return defaults.applyOutcome(input);
+        },
+      }),
+    );
     await report('suspected');
     await eventually(() => expect(seen).toEqual(['suspected']));
     setKnownCase(undefined);

@@ -27,7 +27,14 @@ import {
   validateReinstatement,
   validateReviewDecision,
 } from '../domain/fraud/messages.ts';
-import type { CaseAnswer, Fact, FraudCaseState, ReceivedMessage, KnownFraudCase, Step } from '../domain/fraud/state.ts';
+import type {
+  CaseAnswer,
+  Fact,
+  FraudCaseState,
+  ReceivedMessage,
+  KnownFraudCase,
+  Step,
+} from '../domain/fraud/state.ts';
 import {
   type ApplyFraudOutcomeInput,
   type OperatorRequest,
@@ -128,7 +135,8 @@ export async function applyFraudOutcome(input: Input): Promise<ApplyFraudOutcome
     throw invalidStart('applyFraudOutcome', [{ field: 'case_id', message: 'is required' }]);
   if (!input.resume && !input.carried) {
     const hasMessage = () => state.received.length > 0 || refusal !== undefined;
-    if (!(await condition(hasMessage, FIRST_SIGNAL_MS))) throw invalidStart('no signal came with the start', []);
+    if (!(await condition(hasMessage, FIRST_SIGNAL_MS)))
+      throw invalidStart('no signal came with the start', []);
   }
   for (;;) {
     // Nothing valid has come, and nobody asks for more.

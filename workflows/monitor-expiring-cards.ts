@@ -73,7 +73,14 @@ const MAX_FAILED_IDS = 100;
 export async function monitorExpiringCards(progress?: MonitorProgress): Promise<ExpiryResult> {
   const process = WorkflowName.monitorExpiringCards;
   const began_at = progress?.began_at ?? Date.now();
-  let tally = progress?.tally ?? { scanned: 0, notified: 0, updated: 0, expired: 0, failed: 0, failed_ids: [] };
+  let tally = progress?.tally ?? {
+    scanned: 0,
+    notified: 0,
+    updated: 0,
+    expired: 0,
+    failed: 0,
+    failed_ids: [],
+  };
   let { scan, after }: Partial<MonitorProgress> = progress ?? {};
   show({ process, state: 'scanning' }, summaryOf(tally));
   for (let calls = 0; calls < ACTIVITIES_PER_EXECUTION; calls++) {

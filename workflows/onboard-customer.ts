@@ -94,7 +94,9 @@ export function onboardCustomer(rawInput: OnboardCustomerInput | OnboardingReque
       if (!(await profile)) ready = { ...ready, warnings: [...ready.warnings, PROFILE_GIVEN_UP] };
     }
     const outcome = created ? 'created' : 'recognised';
-    const profileNote = ready.warnings.includes(PROFILE_GIVEN_UP) ? ', without a profile: Chimera was away' : '';
+    const profileNote = ready.warnings.includes(PROFILE_GIVEN_UP)
+      ? ', without a profile: Chimera was away'
+      : '';
     show({ ...customer, state: 'done', outcome }, `Customer ${customer_id} is ${outcome}${profileNote}`);
     return ready;
   });
@@ -106,7 +108,8 @@ export function onboardCustomer(rawInput: OnboardCustomerInput | OnboardingReque
  * @throws ApplicationFailure naming each field
  */
 function inputOf(rawInput: unknown): OnboardCustomerInput {
-  const wrapped = isRecord(rawInput) && rawInput.request !== undefined && rawInput.transaction_id === undefined;
+  const wrapped =
+    isRecord(rawInput) && rawInput.request !== undefined && rawInput.transaction_id === undefined;
   const checked = validateOnboarding(wrapped ? rawInput.request : rawInput);
   if (!checked.ok) throw invalidRequest(checked.type, checked.problems);
   const {

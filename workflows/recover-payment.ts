@@ -93,7 +93,8 @@ export async function recoverPayment(input: RecoverPaymentInput): Promise<Recove
         return resultOf(opening.obligation);
       }
       state = begin(opening.recovery);
-      if (opening.first) state = evolve(state, claimAnswered(opening.first.payment_method_id, opening.first.claim));
+      if (opening.first)
+        state = evolve(state, claimAnswered(opening.first.payment_method_id, opening.first.claim));
       if (opening.settlement) state = evolve(state, settlementFact(opening, opening.settlement));
       if (opening.next) inbox.unshift(opening.next);
       const { customer_id: customerId } = state;

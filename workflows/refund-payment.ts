@@ -5,14 +5,22 @@
 
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { ActivityFailure, log, ParentClosePolicy, proxyActivities, startChild } from '@temporalio/workflow';
-import { type OperatorRequest, type RefundPaymentInput, TaskQueue, WorkflowName } from '../domain/workflow-contracts.ts';
+import {
+  type OperatorRequest,
+  type RefundPaymentInput,
+  TaskQueue,
+  WorkflowName,
+} from '../domain/workflow-contracts.ts';
 import type { RefundOutcome } from '../domain/recovery/refunds.ts';
 import { sendNotice } from './send-notice.ts';
 import { show } from './visibility.ts';
 
 export interface RefundActivities {
   /** What is to be given back now: keys as in `RecoveryOverpaid`. `by`: a person asks for all that is left. */
-  dueRefunds(input: { payment_id: string; by?: OperatorRequest }): Promise<{ customer_id: string; keys: string[] }>;
+  dueRefunds(input: {
+    payment_id: string;
+    by?: OperatorRequest;
+  }): Promise<{ customer_id: string; keys: string[] }>;
   /** Gives a second success back, if it is due, and writes down what came of it. */
   refundCharge(input: { payment_id: string; key: string }): Promise<RefundOutcome>;
 }
@@ -47,7 +55,8 @@ export async function refundPayment({ payment_id, by }: RefundPaymentInput): Pro
   for (const key of keys) {
     const outcome = await refund(payment_id, key);
     result.refunds.push({ key, ...outcome });
-    if ('notice' in outcome && outcome.notice) await startRefundNotice({ payment_id, customer_id }, outcome.notice);
+    if ('notice' in outcome && outcome.notice)
+      await startRefundNotice({ payment_id, customer_id }, outcome.notice);
   }
   const done = result.refunds.filter((one) => 'refunded' in one && one.refunded).length;
   const outcome = done === keys.length ? 'refunded' : 'due';

@@ -16,7 +16,11 @@ const STRIPE_THREE_DECIMAL = ['BHD', 'JOD', 'KWD', 'OMR', 'TND'];
  */
 export function amountForStripe(minor: number, currency: string): number | undefined {
   const code = currency.toUpperCase();
-  const amount = STRIPE_TWO_DECIMAL.includes(code) ? minor * 100 : STRIPE_ZERO_DECIMAL.includes(code) ? minor / 100 : minor;
+  const amount = STRIPE_TWO_DECIMAL.includes(code)
+    ? minor * 100
+    : STRIPE_ZERO_DECIMAL.includes(code)
+      ? minor / 100
+      : minor;
   const divisible = !STRIPE_THREE_DECIMAL.includes(code) || amount % 10 === 0;
   return divisible && Number.isSafeInteger(amount) ? amount : undefined;
 }

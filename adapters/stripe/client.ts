@@ -65,7 +65,10 @@ export function gatewayFault(error: unknown, options: StripeOptions): PersonaErr
  * What a request that reads one object gives; `undefined`: there is none.
  * @throws gateway_unavailable, gateway_misconfigured
  */
-export async function undefinedIfMissing<T>(read: Promise<T>, options: StripeOptions): Promise<T | undefined> {
+export async function undefinedIfMissing<T>(
+  read: Promise<T>,
+  options: StripeOptions,
+): Promise<T | undefined> {
   try {
     return await read;
   } catch (error) {

@@ -11,7 +11,10 @@ export async function getDispute(
   disputeRef: string,
   options: StripeOptions,
 ): Promise<GatewayDispute | undefined> {
-  const dispute = await undefinedIfMissing(stripe.disputes.retrieve(disputeRef, { expand: ['charge'] }), options);
+  const dispute = await undefinedIfMissing(
+    stripe.disputes.retrieve(disputeRef, { expand: ['charge'] }),
+    options,
+  );
   return dispute && disputeOf(dispute);
 }
 

@@ -146,7 +146,9 @@ describe('an attempt on a payment that others tried before', () => {
 
   test('tells its own decline from that of another method', async () => {
     const first = await charged(
-      await stripe.createChargeOrder([{ do: 'decline', decline_code: 'insufficient_funds', network_decline_code: '51' }]),
+      await stripe.createChargeOrder([
+        { do: 'decline', decline_code: 'insufficient_funds', network_decline_code: '51' },
+      ]),
     );
     const second = await withOtherMethod(first, [{ do: 'decline', code: 'expired_card' }]);
     await charged(second);

@@ -21,7 +21,13 @@ import {
   isGatewayFailure,
   unrepresentable,
 } from './charge.ts';
-import { undefinedIfMissing, gatewayFault, MAX_PAGE_SIZE, type StripeOptions, stripeClient } from './client.ts';
+import {
+  undefinedIfMissing,
+  gatewayFault,
+  MAX_PAGE_SIZE,
+  type StripeOptions,
+  stripeClient,
+} from './client.ts';
 import { getDispute, getFraudWarning } from './disputes.ts';
 import { findCharge } from './find-charge.ts';
 import { getMandate } from './mandates.ts';

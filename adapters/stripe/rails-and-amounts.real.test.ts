@@ -41,7 +41,10 @@ test.each([
   ['GBP', 'bacs_debit'],
   ['USD', 'link'],
 ])('a payment in %s that was created for a card takes a %s next', async (currency, type) => {
-  const first = { ...(await stripe.createChargeOrder([{ do: 'decline', decline_code: 'do_not_honor' }])), currency };
+  const first = {
+    ...(await stripe.createChargeOrder([{ do: 'decline', decline_code: 'do_not_honor' }])),
+    currency,
+  };
   const declined = await stripe.charge(first);
   if (declined.result !== 'declined' || !declined.gateway_ref) throw new Error(JSON.stringify(declined));
   const second = await nextOn(first, type, declined.gateway_ref);

@@ -1,7 +1,12 @@
 /** Stripe's lists, page by page, for the reconciliation: what it has by now, with or without a webhook. */
 
 import type { Stripe } from 'stripe';
-import type { DisputeRecord, GatewayRecords, RecordPage, TimeRange } from '../../domain/reconciliation/records.ts';
+import type {
+  DisputeRecord,
+  GatewayRecords,
+  RecordPage,
+  TimeRange,
+} from '../../domain/reconciliation/records.ts';
 import { undefinedIfMissing, gatewayFault, type StripeOptions, stripeClient } from './client.ts';
 import { codesOfCharge } from './decline-codes.ts';
 import { disputeOf, fraudWarningOf } from './disputes.ts';
@@ -75,7 +80,11 @@ export function createStripeRecords(options: StripeOptions): GatewayRecords {
       }),
 
     disputes: (span, after) => {
-      const list = stripe.disputes.list({ ...createdWithin(span), ...pagination(after), expand: ['data.charge'] });
+      const list = stripe.disputes.list({
+        ...createdWithin(span),
+        ...pagination(after),
+        expand: ['data.charge'],
+      });
       return page(list, (dispute) => withChargeRef(dispute, disputeOf(dispute)));
     },
 

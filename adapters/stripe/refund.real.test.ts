@@ -74,7 +74,9 @@ test('what never succeeded, or is not there, is refused with the reason', async 
     result: 'refused',
     reason: expect.stringContaining('has not succeeded'),
   });
-  expect(await stripe.gateway.refundCharge({ ...attempt, charge_ref: 'ch_nobody', key: randomUUID() })).toEqual({
+  expect(
+    await stripe.gateway.refundCharge({ ...attempt, charge_ref: 'ch_nobody', key: randomUUID() }),
+  ).toEqual({
     result: 'refused',
     reason: expect.stringContaining('ch_nobody'),
   });

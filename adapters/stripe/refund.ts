@@ -58,7 +58,11 @@ export async function refundsOf(
 
 type RefundFilter = { charge: string } | { payment_intent: string };
 
-async function listRefunds(stripe: Stripe, filter: RefundFilter, options: StripeOptions): Promise<Stripe.Refund[]> {
+async function listRefunds(
+  stripe: Stripe,
+  filter: RefundFilter,
+  options: StripeOptions,
+): Promise<Stripe.Refund[]> {
   try {
     return await fetchRefunds(stripe, filter);
   } catch (error) {

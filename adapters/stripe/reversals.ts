@@ -17,7 +17,10 @@ export function readWithCharge(stripe: Stripe, gatewayRef: string): Promise<Stri
  * @returns `undefined`: it has not succeeded, or holds everything
  * @throws Stripe.errors.StripeError
  */
-export async function reversalOf(stripe: Stripe, intent: Stripe.PaymentIntent): Promise<ReversalReason | undefined> {
+export async function reversalOf(
+  stripe: Stripe,
+  intent: Stripe.PaymentIntent,
+): Promise<ReversalReason | undefined> {
   if (intent.status !== 'succeeded') return undefined;
   const { latest_charge: charge, amount, amount_received } = intent;
   if (charge !== null && typeof charge !== 'string' && charge.amount_refunded > 0) return 'refunded';

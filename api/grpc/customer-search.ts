@@ -8,7 +8,10 @@ import { unary } from './unary.ts';
 type SearchMethods = 'findCustomerByDigitalId' | 'findCustomersByUsage' | 'findConnectedCustomers';
 
 /** Customers by what they have, what they did, and what they share. */
-export function customerSearch(services: Services, observers: Observers): Pick<IdentityGraphServiceServer, SearchMethods> {
+export function customerSearch(
+  services: Services,
+  observers: Observers,
+): Pick<IdentityGraphServiceServer, SearchMethods> {
   return {
     findCustomerByDigitalId: unary(observers, 'FindCustomerByDigitalId', async (caller, request) => {
       const problems = new Problems();

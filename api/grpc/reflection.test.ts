@@ -40,7 +40,10 @@ test.each([
   ['v1', ReflectionV1],
   ['v1alpha', ReflectionV1Alpha],
 ])('reflection %s lists what is served, and nothing else', async (_, Reflection) => {
-  const { list_services_response } = await sendReflectionRequest(Reflection, { $case: 'list_services', value: '' });
+  const { list_services_response } = await sendReflectionRequest(Reflection, {
+    $case: 'list_services',
+    value: '',
+  });
   expect(list_services_response?.service.map(({ name }) => name).sort()).toEqual([
     'grpc.health.v1.Health',
     'grpc.reflection.v1.ServerReflection',

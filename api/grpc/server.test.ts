@@ -374,7 +374,9 @@ test('health follows what a role needs: without Temporal only processes are miss
 
 test('a port that is taken is an error, not a server that nobody reaches', async () => {
   const [host = '', port] = server.address.split(':');
-  await expect(serveGrpc({ host, port: Number(port) }, fakeServices({}), silentObservers())).rejects.toThrow();
+  await expect(
+    serveGrpc({ host, port: Number(port) }, fakeServices({}), silentObservers()),
+  ).rejects.toThrow();
 });
 
 test('a timeline is a stream: page after page, as many as are asked for', async () => {

@@ -90,7 +90,8 @@ export function createApp(
   app.use(
     bodyLimit({
       maxSize: MAX_BODY_BYTES,
-      onError: (c) => problemResponse(c, new PersonaError('payload_too_large', 'The body may have at most 64 KiB')),
+      onError: (c) =>
+        problemResponse(c, new PersonaError('payload_too_large', 'The body may have at most 64 KiB')),
     }),
   );
   app.use(timeout(MAX_WAIT_MS, () => new HTTPException(504)));

@@ -42,7 +42,9 @@ export function problemResponse(c: Context<HttpEnv>, thrown: unknown): Response 
 /** What zod found, as one error of the catalogue. */
 export function fromZod(error: z.ZodError): PersonaError {
   const problems = error.issues.map((issue) => ({ field: fieldPath(issue.path), message: issue.message }));
-  const typedIssue = error.issues.find((issue) => issue.code === 'custom' && issue.params?.type !== undefined);
+  const typedIssue = error.issues.find(
+    (issue) => issue.code === 'custom' && issue.params?.type !== undefined,
+  );
   const type = typedIssue?.code === 'custom' ? (typedIssue.params?.type as ErrorType) : 'invalid_argument';
   return validationError(problems, type);
 }

@@ -17,7 +17,10 @@ function appWith(customer: number, service = 0) {
       return { customer_id, changed_seq: 1 } as never;
     },
   });
-  const app = createApp(services, silentObservers(), { ...testAppOptions, rateLimits: { customer, service } });
+  const app = createApp(services, silentObservers(), {
+    ...testAppOptions,
+    rateLimits: { customer, service },
+  });
   return { app, served: () => served };
 }
 

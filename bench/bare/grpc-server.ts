@@ -54,7 +54,8 @@ const getCustomerContext: handleUnaryCall<GetCustomerContextRequest, GetCustomer
   { request: { customer_id, consistency } },
   callback,
 ) => {
-  if (consistency === Consistency.CONSISTENCY_EVENTUAL && lastResponse !== undefined) callback(null, lastResponse);
+  if (consistency === Consistency.CONSISTENCY_EVENTUAL && lastResponse !== undefined)
+    callback(null, lastResponse);
   else
     read(customer_id).then((response) => {
       lastResponse = response;

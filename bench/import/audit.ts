@@ -30,7 +30,10 @@ const POLLING = { tries: 60, everyMs: 500 };
 /** @param processes how many there must be: waits until Temporal has listed them */
 export async function countStored({ graph, temporal }: Servers, processes = 0): Promise<StoredCounts> {
   const caller = workflowCaller(WorkflowName.onboardCustomer);
-  const [row] = await graph.read<Omit<StoredCounts, 'processes'>>(COUNT, { caller, transactions: TRANSACTIONS });
+  const [row] = await graph.read<Omit<StoredCounts, 'processes'>>(COUNT, {
+    caller,
+    transactions: TRANSACTIONS,
+  });
   const none = { customers: 0, receipts: 0, cards: 0 };
   for (let tries = 1; ; tries += 1) {
     const { count } = await temporal.workflow.count(PROCESSES);
@@ -40,7 +43,10 @@ export async function countStored({ graph, temporal }: Servers, processes = 0): 
 }
 
 /** @throws Error naming every count that is wrong */
-export function audit(expected: Expected, found: { summary: ImportSummary; before: StoredCounts; after: StoredCounts }): void {
+export function audit(
+  expected: Expected,
+  found: { summary: ImportSummary; before: StoredCounts; after: StoredCounts },
+): void {
   const { summary, before, after } = found;
   const { lines, customers, cards, refused } = expected;
   const accepted = lines - refused.length;
@@ -56,7 +62,8 @@ export function audit(expected: Expected, found: { summary: ImportSummary; befor
     mismatch('cards', after.cards - before.cards, cards),
     mismatch('processes', after.processes - before.processes, cards),
   ].flat();
-  if (mismatches.length > 0) throw new Error(`the import has come to something else: ${mismatches.join('; ')}`);
+  if (mismatches.length > 0)
+    throw new Error(`the import has come to something else: ${mismatches.join('; ')}`);
 }
 
 function mismatch(what: string, actual: unknown, expected: unknown): string[] {

@@ -92,7 +92,9 @@ async function bareWriter({ graph, temporal }: Servers): Promise<(n: number) => 
     await temporal.workflow.start('bareOnboarding', {
       workflowId: `bare-import:${n}:${crypto.randomUUID()}`,
       taskQueue: BARE_QUEUE,
-      args: [{ caller: 'bench', actor: 'bench', correlation_id: `bench:${n}`, request: JSON.parse(sampleLine) }],
+      args: [
+        { caller: 'bench', actor: 'bench', correlation_id: `bench:${n}`, request: JSON.parse(sampleLine) },
+      ],
     });
   };
 }

@@ -72,15 +72,22 @@ const hasCard = (n: number) => randomFraction(n, 'card') < SHARE.card;
 /** 32 bytes in hexadecimal. */
 const digest = (n: number, what: string) => createHash('sha256').update(`${SEED}:${n}:${what}`).digest('hex');
 /** 0 to 1, exclusive. */
-const randomFraction = (n: number, what: string) => Number.parseInt(digest(n, what).slice(0, 8), 16) / 2 ** 32;
+const randomFraction = (n: number, what: string) =>
+  Number.parseInt(digest(n, what).slice(0, 8), 16) / 2 ** 32;
 
 function newCustomerRequest(n: number) {
   return {
     ...checkoutFields(n),
-    customer_metadata: { segment: 'imported', locale: 'de-DE', ltv: (randomFraction(n, 'ltv') * 2_000).toFixed(2) },
+    customer_metadata: {
+      segment: 'imported',
+      locale: 'de-DE',
+      ltv: (randomFraction(n, 'ltv') * 2_000).toFixed(2),
+    },
     digital_identifiers: [
       { type: 'email', value: email(n), is_verified: randomFraction(n, 'verified') < SHARE.verified },
-      ...(randomFraction(n, 'phone') < SHARE.phone ? [{ type: 'phone_number', value: `+49151${10_000_000 + n}` }] : []),
+      ...(randomFraction(n, 'phone') < SHARE.phone
+        ? [{ type: 'phone_number', value: `+49151${10_000_000 + n}` }]
+        : []),
     ],
     ...(randomFraction(n, 'address') < SHARE.address && { address_details: address(n) }),
     ...(hasCard(n) && { payment_method_details: card(n) }),
@@ -90,7 +97,8 @@ function newCustomerRequest(n: number) {
 /** With another device, the e-mail address in other letters. */
 function returningCustomerRequest(n: number, { first }: LineRange) {
   // Lines whose number is a multiple of `every` are newcomers.
-  const earlier = Math.floor((randomFraction(n, 'earlier') * (n - first)) / RETURNING.every) * RETURNING.every;
+  const earlier =
+    Math.floor((randomFraction(n, 'earlier') * (n - first)) / RETURNING.every) * RETURNING.every;
   return {
     ...checkoutFields(n),
     digital_identifiers: [{ type: 'email', value: email(first + earlier).toUpperCase() }],

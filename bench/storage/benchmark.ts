@@ -61,7 +61,11 @@ export const storageBenchmark = {
     const { graph } = server;
     const empty = await measure(server);
     let before = empty;
-    const measureStep = async (what: string, count: number, work: () => Promise<unknown>): Promise<Measured> => {
+    const measureStep = async (
+      what: string,
+      count: number,
+      work: () => Promise<unknown>,
+    ): Promise<Measured> => {
       log(`${what}: ${count}…`);
       await work();
       const after = await measure(server);

@@ -24,7 +24,9 @@ export interface Scenario {
 /** One kind after the other, each for every customer: the first one brings the customers. */
 export function scenarios(): Scenario[] {
   const customers: TestCustomer[] = [];
-  const forEachCustomer = (act: (graph: Graph, customer: TestCustomer) => Promise<unknown>): Scenario['run'] => {
+  const forEachCustomer = (
+    act: (graph: Graph, customer: TestCustomer) => Promise<unknown>,
+  ): Scenario['run'] => {
     return (graph, n) => act(graph, customers[n] as TestCustomer);
   };
   return [
@@ -38,7 +40,11 @@ export function scenarios(): Scenario[] {
     {
       what: 'another checkout with another card on another device',
       run: forEachCustomer((graph, { customer_id }) =>
-        checkOutWithNewCard(graph, { ...newCustomerRequest(), digital_identifiers: [], customer_id }, newCard()),
+        checkOutWithNewCard(
+          graph,
+          { ...newCustomerRequest(), digital_identifiers: [], customer_id },
+          newCard(),
+        ),
       ),
     },
     {

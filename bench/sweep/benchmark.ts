@@ -146,7 +146,10 @@ function timeTable(turns: readonly Turn[]): FigureTable {
       ({ tookMs, spent }) => tookMs - spent.lists - spent.starts - spent.cypher,
     ],
   ];
-  return { head: ['where the time goes', 'seconds'], rows: rows.map(([what, select]) => [what, seconds(select)]) };
+  return {
+    head: ['where the time goes', 'seconds'],
+    rows: rows.map(([what, select]) => [what, seconds(select)]),
+  };
 }
 
 async function readPages(graph: Graph): Promise<{ perSecond: number }> {

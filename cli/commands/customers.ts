@@ -62,7 +62,10 @@ export async function showTimeline(
 ): Promise<CommandResult> {
   const page = await fetchPage<TimelineView>(settings, `/api/v1/customers/${customerId}/timeline`, options);
   const rows = page.items.map(({ seq, occurred_at, text }) => [seq, timeText(occurred_at), text]);
-  return { document: page, text: table(['seq', 'when (UTC)', 'what'], rows, 'Nothing more.') + nextPageHint(page) };
+  return {
+    document: page,
+    text: table(['seq', 'when (UTC)', 'what'], rows, 'Nothing more.') + nextPageHint(page),
+  };
 }
 
 /** Open and past recoveries. */

@@ -29,10 +29,7 @@ export async function doctor(settings: Settings): Promise<CommandResult> {
     checkTemporal(settings),
     runCheck(() => checkRest(settings)),
     runCheck(() => checkGrpc(settings)),
-    runCheck(
-      () => checkGateway(settings),
-      'STRIPE_API_BASE and STRIPE_API_KEY say where it is and who asks',
-    ),
+    runCheck(() => checkGateway(settings), 'STRIPE_API_BASE and STRIPE_API_KEY say where it is and who asks'),
     runCheck(() => checkNotifier(settings)),
     runCheck(() => checkChimera(settings)),
     runCheck(() => checkPolicy(settings)),

@@ -19,7 +19,10 @@ import { connect } from './operator-requests.ts';
  * @param printStatus hears which run it is: it goes on whether or not somebody waits
  * @throws CliFailure; EnvironmentError without the key of Temporal's payloads; PersonaError temporal_unavailable
  */
-export async function runExpiry(settings: Settings, printStatus: (line: string) => void): Promise<CommandResult> {
+export async function runExpiry(
+  settings: Settings,
+  printStatus: (line: string) => void,
+): Promise<CommandResult> {
   // The result is encrypted.
   const client = await connect(settings, readCodecKeys(settings.variables).reveal());
   try {

@@ -123,7 +123,10 @@ async function sizeOf(file: string): Promise<number> {
   }
 }
 
-function toCommandResult(file: string, { lines, created, recognised, repeated, rejected }: Checkpoint): CommandResult {
+function toCommandResult(
+  file: string,
+  { lines, created, recognised, repeated, rejected }: Checkpoint,
+): CommandResult {
   const report = rejected > 0 ? reportPath(file) : undefined;
   const text = [
     `${file}: ${lines} lines, ${created} customers created, ${recognised} onboardings of known ones, ${repeated} repeated.`,

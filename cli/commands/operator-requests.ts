@@ -94,7 +94,9 @@ export function connect(
 
 function failureFrom(error: unknown, paymentId: string): Error {
   if (error instanceof WorkflowNotFoundError)
-    return failureFromProblem(problemOf('recovery_not_found', `no recovery of payment ${paymentId} is running`));
+    return failureFromProblem(
+      problemOf('recovery_not_found', `no recovery of payment ${paymentId} is running`),
+    );
   const personaError = toPersonaError(error);
   if (personaError.type !== 'internal' || !(error instanceof WorkflowUpdateFailedError)) return personaError;
   // The recovery's own refusal, in its own words.

@@ -1,7 +1,12 @@
 /** Compares the graph with the gateway now, or says what earlier comparisons have left to a person. */
 
 import { randomUUID } from 'node:crypto';
-import { RECONCILIATION, type ReconcileInput, TaskQueue, WorkflowName } from '../../domain/workflow-contracts.ts';
+import {
+  RECONCILIATION,
+  type ReconcileInput,
+  TaskQueue,
+  WorkflowName,
+} from '../../domain/workflow-contracts.ts';
 import { MISMATCHES, UNKNOWN_HERE } from '../../domain/reconciliation/mismatches.ts';
 import { counterOf, type Difference, type Totals } from '../../domain/reconciliation/totals.ts';
 import { openConfiguredGraph } from '../../graph/index.ts';

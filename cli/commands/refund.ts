@@ -28,7 +28,11 @@ interface Result {
  * Tries at once; what is refused stays due, daily for a week from now on. @returns the process's result
  * @throws CliFailure, PersonaError recovery_not_found
  */
-export async function refund(settings: Settings, payment_id: string, by: OperatorRequest): Promise<CommandResult> {
+export async function refund(
+  settings: Settings,
+  payment_id: string,
+  by: OperatorRequest,
+): Promise<CommandResult> {
   const client = await connect(settings, readCodecKeys(settings.variables).reveal());
   const args: [RefundPaymentInput] = [{ payment_id, by }];
   try {

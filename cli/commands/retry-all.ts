@@ -70,7 +70,9 @@ async function signalAll(
   { rule, perSecond, operatorRequest, printStatus }: RetryAllOptions,
 ): Promise<CommandResult> {
   const found = await countInReview(graph, rule);
-  printStatus(`${countText(found, rule)}${found > 0 ? `; ${perSecond} a second are asked to try again` : ''}.`);
+  printStatus(
+    `${countText(found, rule)}${found > 0 ? `; ${perSecond} a second are asked to try again` : ''}.`,
+  );
   const client = await connectForSignals(settings);
   let signalled = 0;
   const without_run: string[] = [];

@@ -12,7 +12,11 @@ import {
   openConfiguredGraph,
   requireFraudCase,
 } from '../../graph/index.ts';
-import { getPendingReviews, getUnresolvedChargesOfClosed, type PendingReview } from '../../graph/recovery/index.ts';
+import {
+  getPendingReviews,
+  getUnresolvedChargesOfClosed,
+  type PendingReview,
+} from '../../graph/recovery/index.ts';
 import { readGraphEnvironment } from '../../platform/environment.ts';
 import { readPolicy } from '../../platform/policy.ts';
 import { readCursor, refuseCursor, writeCursor } from '../../services/pages.ts';
@@ -32,7 +36,10 @@ type ReviewItem =
 /** One kind after the other; `place`: of the last one of the page before. */
 interface Section {
   name: string;
-  read(position: readonly string[] | undefined, limit: number): Promise<{ item: ReviewItem; position: string[] }[]>;
+  read(
+    position: readonly string[] | undefined,
+    limit: number,
+  ): Promise<{ item: ReviewItem; position: string[] }[]>;
 }
 
 const DEFAULT_LIMIT = 100;
@@ -42,7 +49,10 @@ const DEFAULT_LIMIT = 100;
  * and among those that are closed the charges of which nobody knows what became.
  * @throws EnvironmentError without the graph's keys; PersonaError invalid_argument (the cursor), graph_unavailable
  */
-export async function listReviews(settings: Settings, { limit, cursor }: PageOptions): Promise<CommandResult> {
+export async function listReviews(
+  settings: Settings,
+  { limit, cursor }: PageOptions,
+): Promise<CommandResult> {
   const { recovery } = readPolicy(settings.variables.PERSONA_POLICY_FILE);
   return withGraph(settings, async (graph) => {
     const page = await readPage(sectionsOf(graph, recovery), Number(limit ?? DEFAULT_LIMIT), cursor);
@@ -109,7 +119,9 @@ function sectionsOf(graph: Graph, recovery: Policy['recovery']): Section[] {
 }
 
 function toReviewItem({ attempt_key, ...entry }: PendingReview): ReviewItem {
-  return attempt_key === null ? { kind: 'recovery', ...entry } : { kind: 'charge_in_doubt', attempt_key, ...entry };
+  return attempt_key === null
+    ? { kind: 'recovery', ...entry }
+    : { kind: 'charge_in_doubt', attempt_key, ...entry };
 }
 
 function rowOf(item: ReviewItem): (string | null)[] {
@@ -151,7 +163,11 @@ export async function review(
  * Makes a suspended customer active again.
  * @throws PersonaError customer_not_found, graph_unavailable, temporal_unavailable; EnvironmentError without the keys
  */
-export async function reinstate(settings: Settings, customer_id: string, operatorRequest: OperatorRequest): Promise<CommandResult> {
+export async function reinstate(
+  settings: Settings,
+  customer_id: string,
+  operatorRequest: OperatorRequest,
+): Promise<CommandResult> {
   const [customer, case_id] = await withGraph(settings, (graph) =>
     Promise.all([getCustomer(graph, { customer_id }), findNewestFraudCase(graph, { customer_id })]),
   );

@@ -15,7 +15,11 @@ export async function verify(settings: Settings, customerId: string | undefined)
   try {
     if (customerId !== undefined) {
       const differences = await verifyCustomer(graph, customerId);
-      return toCommandResult({ customer_id: customerId, differences }, differences, `Customer ${customerId} is`);
+      return toCommandResult(
+        { customer_id: customerId, differences },
+        differences,
+        `Customer ${customerId} is`,
+      );
     }
     const differences: Difference[] = [];
     const totals = await verifyAll(graph, { onDifference: (difference) => differences.push(difference) });
@@ -25,7 +29,11 @@ export async function verify(settings: Settings, customerId: string | undefined)
   }
 }
 
-function toCommandResult(document: object, differences: readonly Difference[], subject: string): CommandResult {
+function toCommandResult(
+  document: object,
+  differences: readonly Difference[],
+  subject: string,
+): CommandResult {
   if (differences.length === 0) return { document, text: `${subject} what the log says.` };
   const lines = differences.map(
     ({ where, property, expected, found }) =>

@@ -32,9 +32,7 @@ export async function checkProcesses({ runFile }: Settings): Promise<Record<stri
   );
   const results = workers.map(async ([name, metrics]): Promise<[string, CheckResult]> => {
     const address = new URL('/readyz', metrics);
-    const response = await fetch(address, { signal: AbortSignal.timeout(TIMEOUT_MS) }).catch(
-      () => undefined,
-    );
+    const response = await fetch(address, { signal: AbortSignal.timeout(TIMEOUT_MS) }).catch(() => undefined);
     const result = response
       ? readinessResult(address.origin, (await response.json()) as Readiness)
       : unreachable(
@@ -50,7 +48,10 @@ function readinessResult(endpoint: string, { status, dependencies }: Readiness):
   if (status === 'ready') return ok(`ready at ${endpoint}`);
   const down = Object.entries(dependencies).filter(([, state]) => state === 'down');
   const names = down.map(([name]) => name).join(' and ');
-  return wrong(`${endpoint} is ${status}`, names ? `It does not reach ${names}` : `It is ${status}: ask again`);
+  return wrong(
+    `${endpoint} is ${status}`,
+    names ? `It does not reach ${names}` : `It is ${status}: ask again`,
+  );
 }
 
 export async function checkGrpc({ grpc, runFile }: Settings): Promise<CheckResult> {

@@ -15,7 +15,10 @@ export interface ProgressOutput {
  * Shows how far an import has come, how fast it goes and how long it will take.
  * @param total - bytes of the file
  */
-export function createProgress(screen: ProgressOutput, total: number): { show(done: Checkpoint): void; end(): void } {
+export function createProgress(
+  screen: ProgressOutput,
+  total: number,
+): { show(done: Checkpoint): void; end(): void } {
   const started = Date.now();
   let first: Checkpoint | undefined;
   let shownAt = started;

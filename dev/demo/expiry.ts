@@ -50,7 +50,13 @@ export async function playExpiry(
   const cards = new Map<string, Card>();
   const customers = new Map<string, string>();
   for (const { id, customer } of [renewed, expiring]) {
-    const onboarded = await onboard({ id, customer }, run, agents, inspector, (card) => void cards.set(id, card));
+    const onboarded = await onboard(
+      { id, customer },
+      run,
+      agents,
+      inspector,
+      (card) => void cards.set(id, card),
+    );
     customers.set(id, onboarded.customerId);
     lines.push(`${customer.name} has one card, and it is good until the end of this month`);
   }

@@ -7,7 +7,8 @@ import type { PlayedStory } from './play.ts';
 import type { Story } from './stories.ts';
 
 /** What is told of a story. */
-export interface StoryResult extends Pick<PlayedStory, 'lines' | 'tookMs' | 'messages' | 'checks' | 'workflowId'> {
+export interface StoryResult
+  extends Pick<PlayedStory, 'lines' | 'tookMs' | 'messages' | 'checks' | 'workflowId'> {
   story: Pick<Story, 'id' | 'title'>;
 }
 
@@ -33,7 +34,8 @@ export function formatFailures({ story, checks }: StoryResult): string[] {
 }
 
 function formatCheck(one: Check): string {
-  if (hasFailed(one)) return styleText('red', `✗ ${one.label}: expected ${one.expected}, found ${one.actual}`);
+  if (hasFailed(one))
+    return styleText('red', `✗ ${one.label}: expected ${one.expected}, found ${one.actual}`);
   return styleText('green', `✓ ${one.label}: ${one.actual}`);
 }
 

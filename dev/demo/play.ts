@@ -83,7 +83,9 @@ export async function playStory(
 
   if (story.then_adds) {
     const shown = expect.notices[0] as string;
-    await until(`the notice ${shown}`, async () => (await inspector.inbox(customerId)).some(hasTemplate(shown)));
+    await until(`the notice ${shown}`, async () =>
+      (await inspector.inbox(customerId)).some(hasTemplate(shown)),
+    );
     lines.push(
       `${story.customer.name} is told that no card is left to charge, and adds a ${story.then_adds.name}`,
     );
@@ -125,7 +127,11 @@ export async function playStory(
     const row = wallet.find((one) => one.payment_method_id === methods.get(name));
     const attached = await inspector.isAttached(tokenOf(story, name, run));
     checks.push(
-      { label: `the ${name} at the gateway`, expected: 'detached', actual: attached ? 'attached' : 'detached' },
+      {
+        label: `the ${name} at the gateway`,
+        expected: 'detached',
+        actual: attached ? 'attached' : 'detached',
+      },
       { label: `the ${name} in the graph`, expected: 'inactive', actual: row?.status ?? 'none' },
     );
   }

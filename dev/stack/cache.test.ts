@@ -31,13 +31,17 @@ test('two at once fill a folder once, and it shows only when it is complete', as
     expect(existsSync(join(cache, 'thing-1'))).toBe(false);
     writeFileSync(join(folder, 'file'), 'whole');
   };
-  const folders = await Promise.all([1, 2].map(() => ensureCached(cache, 'thing-1', 'downloading', quiet, fill)));
+  const folders = await Promise.all(
+    [1, 2].map(() => ensureCached(cache, 'thing-1', 'downloading', quiet, fill)),
+  );
   expect(fillings).toBe(1);
   expect(folders.map((folder) => readFileSync(join(folder, 'file'), 'utf8'))).toEqual(['whole', 'whole']);
 });
 
 test('what failed or was killed half-way is thrown away and done again', async () => {
-  const failing = ensureCached(cache, 'thing-1', 'downloading', quiet, () => Promise.reject(new Error('cut off')));
+  const failing = ensureCached(cache, 'thing-1', 'downloading', quiet, () =>
+    Promise.reject(new Error('cut off')),
+  );
   await expect(failing).rejects.toThrow('cut off');
   mkdirSync(join(cache, 'thing-1.unfinished-killed'));
   await ensureCached(cache, 'thing-1', 'downloading', quiet, put('whole'));

@@ -23,7 +23,11 @@ const HEAP = { initial: '256m', max: '512m' };
 /** Enough for what development and tests write. */
 const PAGE_CACHE = '128m';
 /** Who asks whether it is there does not try for half a minute. */
-const PROBE_TIMEOUTS = { maxTransactionRetryTime: 0, connectionTimeout: 5_000, connectionAcquisitionTimeout: 10_000 };
+const PROBE_TIMEOUTS = {
+  maxTransactionRetryTime: 0,
+  connectionTimeout: 5_000,
+  connectionAcquisitionTimeout: 10_000,
+};
 /** Neo4j reaches into the JDK; its own launch script opens the same packages. */
 const OPENED = ['java.nio', 'java.io', 'java.lang', 'sun.nio.ch'];
 

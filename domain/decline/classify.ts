@@ -52,7 +52,9 @@ const HOUR_MS = 3_600_000;
 export function classify(codes: DeclineCodes, method: MethodRail, at: number): DeclineDecision {
   const sources = sourcesOf(codes, method, at);
   const decided = decidingVerdict(sources);
-  return decided === undefined ? fallbackDecision(codes.reason, sources, at) : toDecision(decided, sources, at);
+  return decided === undefined
+    ? fallbackDecision(codes.reason, sources, at)
+    : toDecision(decided, sources, at);
 }
 
 /** The verdict that stands, from the strongest rule to the weakest; `undefined` if no source says anything specific. */
@@ -92,7 +94,11 @@ function isSpecific({ row }: Verdict): boolean {
   return row.says_nothing !== true && row.vague !== true;
 }
 
-function toDecision(decided: Verdict, { advice, network, psp, unmapped }: Sources, at: number): DeclineDecision {
+function toDecision(
+  decided: Verdict,
+  { advice, network, psp, unmapped }: Sources,
+  at: number,
+): DeclineDecision {
   const codes = [...network, ...psp];
   const all = [...advice, ...codes];
   const forbidding = decided.forbids ? decided : all.find(({ forbids }) => forbids);

@@ -25,11 +25,20 @@ export function effectsOf(decision: DeclineDecision): DeclineEffects {
  * Does a decline teach something that holds however late it becomes known: a withdrawn consent, a card known to be lost,
  * stolen or closed, a card that is never to be tried again?
  */
-export function isPermanent({ class: declineClass, suspicion, neverAgain, cardDead }: DeclineDecision): boolean {
+export function isPermanent({
+  class: declineClass,
+  suspicion,
+  neverAgain,
+  cardDead,
+}: DeclineDecision): boolean {
   return declineClass === 'STOP' || suspicion === 'known' || neverAgain || cardDead;
 }
 
-function statusAfter({ class: declineClass, suspicion, expired }: DeclineDecision): DeclineEffects['methodStatus'] {
+function statusAfter({
+  class: declineClass,
+  suspicion,
+  expired,
+}: DeclineDecision): DeclineEffects['methodStatus'] {
   switch (declineClass) {
     case 'FRAUD':
       // An opinion is not the issuer's word: the method may come back when Chimera has decided.

@@ -78,7 +78,9 @@ export function sourcesOf(codes: DeclineCodes, method: MethodRail, at: number): 
   const sentCode = normaliseNetworkCode(codes.network_code);
   const fromNetwork = () =>
     network === undefined
-      ? lookUp('network_code', sentCode, bankDebit ? 'bank' : 'card', (code) => rowWithoutNetwork(bankDebit, code, at))
+      ? lookUp('network_code', sentCode, bankDebit ? 'bank' : 'card', (code) =>
+          rowWithoutNetwork(bankDebit, code, at),
+        )
       : lookUp('network_code', sentCode, network, (code) => networkRow(network, code, at));
   const fromPsp = () => [
     ...lookUp('decline_code', normaliseCode(codes.decline_code), 'stripe', pspRow),
@@ -86,7 +88,9 @@ export function sourcesOf(codes: DeclineCodes, method: MethodRail, at: number): 
   ];
   // An unknown network's code gives way to the gateway's. Where the gateway says nothing it is all there is, and a `41`
   // of an unknown network is still no card to try again.
-  const pspIsSpecific = [codes.decline_code, codes.code].some((sent) => isSpecificRow(pspRow(normaliseCode(sent) ?? '')));
+  const pspIsSpecific = [codes.decline_code, codes.code].some((sent) =>
+    isSpecificRow(pspRow(normaliseCode(sent) ?? '')),
+  );
   const networkVerdicts = network === undefined && pspIsSpecific ? [] : fromNetwork();
   const psp = fromPsp();
 
@@ -101,12 +105,17 @@ export function sourcesOf(codes: DeclineCodes, method: MethodRail, at: number): 
     ...lookUp('advice_code', pspAdvice, 'advice', pspAdviceRow),
   ];
 
-  const adviceCodes = [mac, pspAdvice && pspAdviceRow(pspAdvice)?.as_advice].filter((code) => code !== undefined);
-  const visaCode = network === 'visa' && sentCode !== undefined ? (networkVerdicts[0]?.code ?? UNLISTED) : undefined;
+  const adviceCodes = [mac, pspAdvice && pspAdviceRow(pspAdvice)?.as_advice].filter(
+    (code) => code !== undefined,
+  );
+  const visaCode =
+    network === 'visa' && sentCode !== undefined ? (networkVerdicts[0]?.code ?? UNLISTED) : undefined;
   return {
     advice,
     network: networkVerdicts.map((one) => applyAdvice(one, adviceCodes)),
-    psp: psp.map((one) => applyAdvice(visaCode === undefined ? one : withVisaCode(visaCode, one), adviceCodes)),
+    psp: psp.map((one) =>
+      applyAdvice(visaCode === undefined ? one : withVisaCode(visaCode, one), adviceCodes),
+    ),
     unmapped,
   };
 }

@@ -63,5 +63,7 @@ export function dueStage(card: ScannedCard, scan: ExpiryScan): ExpiryStage | und
   if (customer_status !== 'active' && customer_status !== 'suspended') return undefined;
   const stage = stageOf(expires_on, scan.now, scan.stages);
   if (stage === undefined || stage === 'card_expired') return stage;
-  return qualifies && customer_status === 'active' && isNewStage(expires_on, stage, noticed) ? stage : undefined;
+  return qualifies && customer_status === 'active' && isNewStage(expires_on, stage, noticed)
+    ? stage
+    : undefined;
 }

@@ -13,11 +13,17 @@ const suspected: KnownFraudCase = {
   review: { since: 0, reminded: false },
 };
 const reminded: KnownFraudCase = { ...suspected, review: { since: 0, reminded: true } };
-const outcome = (event_id: string, occurred_at: string): Extract<ReceivedMessage, { received: 'outcome' }> => ({
+const outcome = (
+  event_id: string,
+  occurred_at: string,
+): Extract<ReceivedMessage, { received: 'outcome' }> => ({
   received: 'outcome',
   report: { event_id, occurred_at } as FraudOutcomeReport,
 });
-const decision: ReceivedMessage = { received: 'decision', decision: { decision: 'suspend', actor: 'a', reason: 'r' } };
+const decision: ReceivedMessage = {
+  received: 'decision',
+  decision: { decision: 'suspend', actor: 'a', reason: 'r' },
+};
 const reinstatement: ReceivedMessage = { received: 'reinstatement', by: { actor: 'a', reason: 'r' } };
 
 function after(...facts: Fact[]): FraudCaseState {
@@ -66,7 +72,12 @@ test.each<[string, Fact[], number, Step]>([
     0,
     { do: 'notify', notification_id: 'notice' },
   ],
-  ['and only once', [read({ ...clearedCase, notice_due: 'notice' }), { fact: 'noticed' }], 0, { do: 'finish' }],
+  [
+    'and only once',
+    [read({ ...clearedCase, notice_due: 'notice' }), { fact: 'noticed' }],
+    0,
+    { do: 'finish' },
+  ],
   [
     'what was decided at the deadline ends the review',
     [read(suspected), { fact: 'decided_by_policy', found: clearedCase, policy }],
@@ -83,7 +94,13 @@ describe('outcomes', () => {
   const twin = outcome('twin', '2026-01-01T00:00:01.000Z');
 
   test('go in the order in which they happened, before what is waited for and what others ask', () => {
-    let state = after(read(suspected), received(later), received(earlier), received(twin), received(decision));
+    let state = after(
+      read(suspected),
+      received(later),
+      received(earlier),
+      received(twin),
+      received(decision),
+    );
     const applied: unknown[] = [];
     for (let step = decide(state, 30 * HOUR); step.do === 'apply'; step = decide(state, 30 * HOUR)) {
       applied.push(step.received);
@@ -100,7 +117,12 @@ describe('outcomes', () => {
   });
 
   test('a case that exists after all is known from then on', () => {
-    const state = after(read(), received(earlier), { fact: 'done', received: earlier, found: suspected, policy });
+    const state = after(read(), received(earlier), {
+      fact: 'done',
+      received: earlier,
+      found: suspected,
+      policy,
+    });
     expect(decide(state, 0)).toEqual({ do: 'wait', until: 4 * HOUR });
   });
 });

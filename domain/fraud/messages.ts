@@ -51,12 +51,16 @@ const REASON: TextRule = { max: 1000, pattern: /^[^\p{Cc}\p{Cs}]*$/u, requiremen
  * The message, its time in UTC, its ids in lower case, unknown fields left out; or every problem at once. Whether case,
  * customer, device and method fit together, the graph says.
  */
-export function validateFraudOutcome(input: unknown): { ok: true; message: FraudOutcomeReport } | ValidationFailure {
+export function validateFraudOutcome(
+  input: unknown,
+): { ok: true; message: FraudOutcomeReport } | ValidationFailure {
   return asMessage(validate(input, readFraudOutcome));
 }
 
 /** The payload of `reviewDecision`, by the same rules. */
-export function validateReviewDecision(input: unknown): { ok: true; message: ReviewDecision } | ValidationFailure {
+export function validateReviewDecision(
+  input: unknown,
+): { ok: true; message: ReviewDecision } | ValidationFailure {
   return asMessage(
     validate(input, (fields) => ({
       decision: fields.requiredOneOf('decision', REVIEW_DECISIONS),
@@ -93,6 +97,8 @@ function readOperatorRequest(fields: FieldReader): { actor: string; reason: stri
   };
 }
 
-function asMessage<T>(checked: { ok: true; value: T } | ValidationFailure): { ok: true; message: T } | ValidationFailure {
+function asMessage<T>(
+  checked: { ok: true; value: T } | ValidationFailure,
+): { ok: true; message: T } | ValidationFailure {
   return checked.ok ? { ok: true, message: checked.value } : checked;
 }

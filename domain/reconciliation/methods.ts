@@ -68,7 +68,9 @@ export function isVerificationOverdue(
   }: { status: PaymentMethodStatus; removed_at: string | null; updated_at: string },
   now: number,
 ): boolean {
-  return status === 'unverified' && removed_at === null && now - Date.parse(updated_at) >= VERIFICATION_GRACE_MS;
+  return (
+    status === 'unverified' && removed_at === null && now - Date.parse(updated_at) >= VERIFICATION_GRACE_MS
+  );
 }
 
 /**
@@ -89,7 +91,11 @@ export function compareMethod(
   if (isAttachedToOtherCustomer(found, owner)) return { is: 'mismatch', mismatch: OTHER_OWNER };
   const fields = Object.keys(newerDetails(stored, found)).filter((field) => field !== 'gateway_customer_ref');
   // A card that its network has replaced has another fingerprint with its other number.
-  if (stored.last_four !== null && fields.includes('last_four') && !fields.includes('instrument_fingerprint')) {
+  if (
+    stored.last_four !== null &&
+    fields.includes('last_four') &&
+    !fields.includes('instrument_fingerprint')
+  ) {
     return { is: 'mismatch', mismatch: 'other_number' };
   }
   if (fields.length > 0) return { is: 'newer', fields };

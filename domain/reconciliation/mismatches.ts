@@ -26,6 +26,10 @@ export function isAttachedToOtherCustomer(
 }
 
 /** May nothing be charged on it, and is it offered to none, until a person has looked at it? */
-export function isQuarantined({ gateway_mismatch: mismatch }: { gateway_mismatch?: Mismatch | null }): boolean {
+export function isQuarantined({
+  gateway_mismatch: mismatch,
+}: {
+  gateway_mismatch?: Mismatch | null;
+}): boolean {
   return mismatch === OTHER_OWNER;
 }

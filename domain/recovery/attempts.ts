@@ -69,7 +69,11 @@ export function afterClaim(
 }
 
 /** An attempt that the run did not know of, and that may have paid: it is found out about first. @param at epoch milliseconds */
-export function afterUnresolvedAttempt(state: RecoveryState, attempt: AttemptStatus, at: number): RecoveryState {
+export function afterUnresolvedAttempt(
+  state: RecoveryState,
+  attempt: AttemptStatus,
+  at: number,
+): RecoveryState {
   return markUnresolved({ ...state, attempts: upsert(state.attempts, attempt) }, attempt, at);
 }
 

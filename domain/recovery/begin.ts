@@ -59,7 +59,9 @@ export function begin(recovery: RecoverySnapshot): RecoveryState {
     fraud_reports: fraudReportsOf(recovery),
     ...(recovery.gateway_payment_ref ? { lookup_ref: recovery.gateway_payment_ref } : {}),
   };
-  return endCascadeIfDone(resumeStoredClock(skipFailureNotices(plan(state, recovery), recovery), recovery.read_at));
+  return endCascadeIfDone(
+    resumeStoredClock(skipFailureNotices(plan(state, recovery), recovery), recovery.read_at),
+  );
 }
 
 /** The customer was told of the failure by a run before this one: not again, under whichever template. */
@@ -84,7 +86,11 @@ function plan(state: RecoveryState, recovery: RecoverySnapshot): RecoveryState {
   if (unresolved) {
     const unresolvedCharge = unresolvedChargeOf(unresolved);
     const planned = planUnresolved(state, recovery);
-    return { ...planned, unresolved: unresolvedCharge, stopped_at: state.stopped_at ?? unresolvedCharge.claimed_at };
+    return {
+      ...planned,
+      unresolved: unresolvedCharge,
+      stopped_at: state.stopped_at ?? unresolvedCharge.claimed_at,
+    };
   }
   if (recovery.state === 'needs_review' && recovery.rule === PAYMENT_NOT_CANCELLABLE) {
     return restoreEnding(state, recovery);
@@ -127,7 +133,14 @@ function restoreClosed(
   outcome: Exclude<ObligationState, 'open' | 'needs_review'>,
   unresolved: AttemptStatus | undefined,
 ): RecoveryState {
-  const over = { ...state, lookup_ref: undefined, rule, fraud_reports: [], ending: { outcome, rule }, closed: true };
+  const over = {
+    ...state,
+    lookup_ref: undefined,
+    rule,
+    fraud_reports: [],
+    ending: { outcome, rule },
+    closed: true,
+  };
   // Closed while the charge was in doubt: what is left of the payment is still to be cancelled.
   return unresolved ? { ...over, unresolved: unresolvedChargeOf(unresolved), payment_open: true } : over;
 }

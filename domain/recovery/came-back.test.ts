@@ -5,14 +5,25 @@ import { begin } from './begin.ts';
 import { decide } from './decide.ts';
 import { evolve } from './evolve.ts';
 import type { Fact, RecoveryState } from './state.ts';
-import { attempt, DAY, HOUR, keyOf, label, NOW, runUntilWait, recorded, snapshot } from './recovery-fixtures.ts';
+import {
+  attempt,
+  DAY,
+  HOUR,
+  keyOf,
+  label,
+  NOW,
+  runUntilWait,
+  recorded,
+  snapshot,
+} from './recovery-fixtures.ts';
 
 const KEY = keyOf('a', 1);
 const REVIEWED = ['review payment_came_back', 'wait for review'];
 const cameBack = { result: 'approved', gateway_ref: 'pi_1', came_back: 'refunded' } as const;
 const foundOut = (at = NOW): Fact => ({ fact: 'found_out', key: KEY, found: cameBack, at });
 
-const unresolvedCharge = () => begin(snapshot({ alternatives: ['a', 'b'], attempts: [attempt('a', 1, 'unknown')] }));
+const unresolvedCharge = () =>
+  begin(snapshot({ alternatives: ['a', 'b'], attempts: [attempt('a', 1, 'unknown')] }));
 const afterDecline = () => begin(snapshot({ alternatives: ['b'], attempts: [attempt('a', 1, 'declined')] }));
 
 test.each<[string, () => RecoveryState, Fact]>([
@@ -126,7 +137,11 @@ test.each(['stopped', 'exhausted', 'cancelled'] as const)(
 );
 
 test('a settlement that a person is asked about already is not forgotten with the charge that came back', () => {
-  const met = evolve(unresolvedCharge(), { fact: 'settlement_in_review', rule: 'settlement_mismatch', at: NOW });
+  const met = evolve(unresolvedCharge(), {
+    fact: 'settlement_in_review',
+    rule: 'settlement_mismatch',
+    at: NOW,
+  });
   const resolved = { fact: 'resolved_by_person', key: KEY, result: 'declined' } as const;
   const { done } = runUntilWait(evolve(evolve(met, foundOut()), resolved), {
     a: { state: 'declined', class: 'LATER' },

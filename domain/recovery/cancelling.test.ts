@@ -6,7 +6,18 @@ import { decide } from './decide.ts';
 import { describe } from './describe.ts';
 import { evolve } from './evolve.ts';
 import type { Ending, Fact, RecoveryState } from './state.ts';
-import { attempt, DAY, HOUR, keyOf, label, MINUTE, NOW, runUntilWait, recorded, snapshot } from './recovery-fixtures.ts';
+import {
+  attempt,
+  DAY,
+  HOUR,
+  keyOf,
+  label,
+  MINUTE,
+  NOW,
+  runUntilWait,
+  recorded,
+  snapshot,
+} from './recovery-fixtures.ts';
 
 const CANCELLED: Ending = { outcome: 'cancelled', rule: 'cancelled' };
 const declined = attempt('a', 1, 'declined', 'LATER');
@@ -116,7 +127,10 @@ test('a window that is over stays over while its payment is not cancelled', () =
 });
 
 test('what was paid elsewhere is closed first; its own payment is cancelled afterwards, and a person sees if not', () => {
-  const closed = { ...cancelledRecovery(), ending: { outcome: 'paid_elsewhere', rule: 'settled' } } as RecoveryState;
+  const closed = {
+    ...cancelledRecovery(),
+    ending: { outcome: 'paid_elsewhere', rule: 'settled' },
+  } as RecoveryState;
   let state: RecoveryState = { ...closed, closed: true, payment_open: true };
   let now = NOW;
   for (let tries = 0; tries < 7; tries++) {

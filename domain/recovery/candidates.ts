@@ -1,7 +1,10 @@
 import type { Candidate } from './state.ts';
 
 /** These before all others, each in the place of what was planned for its method. */
-export function prependCandidates(first: readonly Candidate[], candidates: readonly Candidate[]): Candidate[] {
+export function prependCandidates(
+  first: readonly Candidate[],
+  candidates: readonly Candidate[],
+): Candidate[] {
   const methods = new Set(first.map((candidate) => candidate.payment_method_id));
   return [...first, ...candidates.filter((candidate) => !methods.has(candidate.payment_method_id))];
 }

@@ -5,7 +5,18 @@ import { begin } from './begin.ts';
 import { decide } from './decide.ts';
 import { evolve } from './evolve.ts';
 import type { Clock, RecoveryState } from './state.ts';
-import { attempt, claimed, DAY, HOUR, label, MINUTE, NOW, runUntilWait, recorded, snapshot } from './recovery-fixtures.ts';
+import {
+  attempt,
+  claimed,
+  DAY,
+  HOUR,
+  label,
+  MINUTE,
+  NOW,
+  runUntilWait,
+  recorded,
+  snapshot,
+} from './recovery-fixtures.ts';
 
 const END = NOW + 14 * DAY;
 const A = { payment_method_id: 'a', not_before: 0, reason: 'alternative' } as const;

@@ -21,7 +21,9 @@ const UNBOUNDED_WAIT_MS = 24 * HOUR_MS;
  * @param now epoch milliseconds
  */
 export function clockToStore(state: RecoveryState, step: Step, now: number): Clock | undefined {
-  return !state.closed && storedClockError(state, step, now) > CLOCK_TOLERANCE_MS ? clockOf(state) : undefined;
+  return !state.closed && storedClockError(state, step, now) > CLOCK_TOLERANCE_MS
+    ? clockOf(state)
+    : undefined;
 }
 
 /** By how much the graph would be wrong about the end of the window; milliseconds. */

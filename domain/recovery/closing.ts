@@ -9,7 +9,10 @@ import type { DueNotice, Ending, RecoveryState } from './state.ts';
 export const WINDOW_OVER: Ending = { outcome: 'exhausted', rule: 'window_over' };
 
 /** Ended from outside. A charge in doubt is still found out before the run is over. */
-export function endRecovery(state: RecoveryState, ending: NonNullable<RecoveryState['ending']>): RecoveryState {
+export function endRecovery(
+  state: RecoveryState,
+  ending: NonNullable<RecoveryState['ending']>,
+): RecoveryState {
   if (state.closed || state.ending) return state;
   return {
     ...state,

@@ -80,7 +80,9 @@ function stepWithoutUnresolved(state: RecoveryState, now: number): Step {
   if (state.paused) return { do: 'wait' };
   if (state.lookup_ref) {
     const next = state.processing?.next_at ?? now;
-    return next > now ? { do: 'wait', until: next } : { do: 'look_up', gateway_payment_ref: state.lookup_ref };
+    return next > now
+      ? { do: 'wait', until: next }
+      : { do: 'look_up', gateway_payment_ref: state.lookup_ref };
   }
   return stepByTimers(state, now);
 }

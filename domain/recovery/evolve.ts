@@ -116,7 +116,8 @@ function noteFailure(state: RecoveryState, recovery: RecoverySnapshot): Recovery
 
 /** A person is to look at it, as the graph says already. */
 function afterSettlementReview(state: RecoveryState, rule: string, at: number): RecoveryState {
-  if (state.closed || state.ending || (state.review && outranksSettlementReview(state.review.rule))) return state;
+  if (state.closed || state.ending || (state.review && outranksSettlementReview(state.review.rule)))
+    return state;
   return { ...state, review: { rule, flagged: true }, stopped_at: state.stopped_at ?? at };
 }
 
@@ -213,7 +214,10 @@ function addMethod(
 ): RecoveryState {
   if (state.closed || state.ending) return state;
   if (eventId !== undefined && state.handled_event_ids.includes(eventId)) return state;
-  const handled_event_ids = eventId === undefined ? state.handled_event_ids : [...state.handled_event_ids, eventId].slice(-MAX_HANDLED_EVENTS);
+  const handled_event_ids =
+    eventId === undefined
+      ? state.handled_event_ids
+      : [...state.handled_event_ids, eventId].slice(-MAX_HANDLED_EVENTS);
   const added: Candidate = { payment_method_id: paymentMethodId, not_before: 0, reason: 'added' };
   return { ...state, handled_event_ids, candidates: prependCandidates([added], state.candidates) };
 }

@@ -82,7 +82,9 @@ function isOfOtherCustomer(update: GatewayUpdate, payment: KnownPayment): boolea
 /** The obligation's own payment; or the one that its report names; or one whose creation got no answer. */
 function mayBeOwn({ gateway_ref }: GatewayUpdate, payment: KnownPayment): boolean {
   const { gateway_ref: own, reported_ref } = payment;
-  return gateway_ref === own || gateway_ref === reported_ref || (own === undefined && mayHaveCreated(payment));
+  return (
+    gateway_ref === own || gateway_ref === reported_ref || (own === undefined && mayHaveCreated(payment))
+  );
 }
 
 function mayHaveCreated({ attempts }: KnownPayment): boolean {
@@ -94,7 +96,10 @@ function mayHaveCreated({ attempts }: KnownPayment): boolean {
  * ours was made on a payment of others; and one that is known to have succeeded by another payment has paid twice, which is
  * handled like a second payment of others.
  */
-function attemptOf(update: GatewayUpdate, payment: KnownPayment): KnownPayment['attempts'][number] | undefined {
+function attemptOf(
+  update: GatewayUpdate,
+  payment: KnownPayment,
+): KnownPayment['attempts'][number] | undefined {
   const { attempts, payment_method_id } = payment;
   const named = attempts.find(({ key }) => key === update.request_key);
   const isOwn = update.gateway_ref === payment.gateway_ref;

@@ -54,7 +54,10 @@ export function reuseExistingPayment(
 }
 
 /** Nobody knew of this payment, and somebody has said of it that the amount is not to be collected: a person decides. */
-function answerIfWithdrawn(payments: readonly GatewayPayment[], order: ChargeOrder): ChargeAnswer | undefined {
+function answerIfWithdrawn(
+  payments: readonly GatewayPayment[],
+  order: ChargeOrder,
+): ChargeAnswer | undefined {
   const since = (order.opened_at ?? Infinity) - CLOCK_SKEW_MS;
   const found = payments.find(
     (one) => one.payment_id === order.payment_id && one.withdrawn && one.withdrawn.created_at >= since,

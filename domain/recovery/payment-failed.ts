@@ -21,13 +21,17 @@ const DESCRIPTION: TextRule = { max: 200, pattern: /^\P{Cc}*$/u, requirement: 'b
  * The message, its times in UTC, its ids in lower case, its currency in capitals, unknown fields left out; or every
  * problem at once. Whether customer, method and amount fit together, the graph says.
  */
-export function validatePaymentFailed(input: unknown): { ok: true; message: PaymentFailed } | ValidationFailure {
+export function validatePaymentFailed(
+  input: unknown,
+): { ok: true; message: PaymentFailed } | ValidationFailure {
   const checked = validate(input, readPaymentFailed);
   return checked.ok ? { ok: true, message: checked.value } : checked;
 }
 
 /** The message of `paymentSettled`, by the same rules. */
-export function validatePaymentSettled(input: unknown): { ok: true; message: PaymentSettled } | ValidationFailure {
+export function validatePaymentSettled(
+  input: unknown,
+): { ok: true; message: PaymentSettled } | ValidationFailure {
   const checked = validate(input, readPaymentSettled);
   return checked.ok ? { ok: true, message: checked.value } : checked;
 }

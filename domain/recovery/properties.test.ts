@@ -59,7 +59,10 @@ test('whatever happens: at most one charge by itself for each slot of a schedule
   fc.assert(
     fc.property(scenarioArbitrary, (scenario) => {
       // A person may want it sooner.
-      const { world } = runScenario({ ...scenario, messages: scenario.messages.filter(({ what }) => what !== 'retry_now') });
+      const { world } = runScenario({
+        ...scenario,
+        messages: scenario.messages.filter(({ what }) => what !== 'retry_now'),
+      });
       for (const method of METHODS) {
         const sent = world.charges.filter((one) => one.method === method && one.sent);
         const first = method === 'failed' ? NOW : (world.declinedFirst.get(method) ?? Infinity);

@@ -130,7 +130,11 @@ test.each<[string, Partial<RecoverySnapshot>, Record<string, Outcome>, string]>(
 
 test('a method that the customer adds is tried at once', () => {
   const { state } = runUntilWait(begin(snapshot({ alternatives: [] })), {});
-  const { done } = runUntilWait(evolve(state, { fact: 'method_added', payment_method_id: 'new' }), {}, NOW + HOUR);
+  const { done } = runUntilWait(
+    evolve(state, { fact: 'method_added', payment_method_id: 'new' }),
+    {},
+    NOW + HOUR,
+  );
   expect(done).toEqual(['claim new:1', 'charge new', 'record approved', 'notify recovered', 'finish']);
 });
 

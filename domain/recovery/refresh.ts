@@ -31,7 +31,9 @@ export function afterCustomerStatus(state: RecoveryState, status: string, at: nu
   if (status === 'erased') return endRecovery(state, { outcome: 'cancelled', rule: 'customer_erased' });
   const suspended = { ...state, suspended_until: at + SUSPENDED_RETRY_MS };
   // What stood in the way does so no longer: nothing is claimed now, and the window goes on to its end.
-  return state.review || state.unresolved ? suspended : { ...resumeClock(suspended, at), blocked_until: undefined };
+  return state.review || state.unresolved
+    ? suspended
+    : { ...resumeClock(suspended, at), blocked_until: undefined };
 }
 
 /** Methods that were added, corrected or allowed again since they were last tried. */

@@ -65,7 +65,9 @@ export function isDeclinedCard(
       return false;
     case 'LATER':
     case 'TECH':
-      return wallet.some((one) => one.payment_method_id === last.payment_method_id && isStillChargeable(one, card));
+      return wallet.some(
+        (one) => one.payment_method_id === last.payment_method_id && isStillChargeable(one, card),
+      );
     default:
       return true;
   }

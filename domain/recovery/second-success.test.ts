@@ -6,7 +6,17 @@ import { decide } from './decide.ts';
 import { describe } from './describe.ts';
 import { evolve } from './evolve.ts';
 import type { Fact, RecoveryState } from './state.ts';
-import { attempt, DAY, HOUR, keyOf, MINUTE, NOW, runUntilWait, recorded, snapshot } from './recovery-fixtures.ts';
+import {
+  attempt,
+  DAY,
+  HOUR,
+  keyOf,
+  MINUTE,
+  NOW,
+  runUntilWait,
+  recorded,
+  snapshot,
+} from './recovery-fixtures.ts';
 
 const KEY = keyOf('a', 1);
 const lost = { result: 'unknown', reason: 'no answer' } as const;
@@ -34,7 +44,11 @@ test.each<[string, Fact]>([
   ['suspended', { fact: 'customer_status', status: 'suspended', at: NOW }],
 ])('a lost request is not sent again once the recovery is %s', (_, fact) => {
   expect(decide(unresolvedCharge(), NOW)).toEqual({ do: 'find_out', key: KEY });
-  expect(decide(evolve(unresolvedCharge(), fact), NOW)).toEqual({ do: 'find_out', key: KEY, only_read: true });
+  expect(decide(evolve(unresolvedCharge(), fact), NOW)).toEqual({
+    do: 'find_out',
+    key: KEY,
+    only_read: true,
+  });
 });
 
 test('a settlement is heard although the recovery is about to end otherwise, and a charge in doubt goes back', () => {
@@ -94,13 +108,22 @@ test('a charge in doubt whose payment succeeded through an earlier attempt is ov
 });
 
 test('a payment that was settled while a charge was in doubt is still cancelled by a run that takes over', () => {
-  const closedWhileUnresolved = { state: 'paid_elsewhere', rule: 'settled', attempts: [attempt('a', 1, 'unknown')] } as const;
-  const resumed = begin(snapshot({ ...closedWhileUnresolved, attempts: [...closedWhileUnresolved.attempts] }));
+  const closedWhileUnresolved = {
+    state: 'paid_elsewhere',
+    rule: 'settled',
+    attempts: [attempt('a', 1, 'unknown')],
+  } as const;
+  const resumed = begin(
+    snapshot({ ...closedWhileUnresolved, attempts: [...closedWhileUnresolved.attempts] }),
+  );
   const known: Fact[] = [
     { fact: 'found_out', key: KEY, found: { result: 'declined', codes: {} }, at: NOW + HOUR },
     { fact: 'attempt_recorded', recorded: recorded('a', 1, 'declined', 'LATER'), at: NOW + HOUR },
   ];
-  expect(runUntilWait(known.reduce(evolve, resumed), {}, NOW + HOUR).done).toEqual(['cancel_payment', 'finish']);
+  expect(runUntilWait(known.reduce(evolve, resumed), {}, NOW + HOUR).done).toEqual([
+    'cancel_payment',
+    'finish',
+  ]);
 });
 
 test('the time in which a charge was in doubt is not taken from the window when a run takes over', () => {
@@ -116,7 +139,10 @@ test('the time in which a charge was in doubt is not taken from the window when 
 test('a person’s word about a charge in doubt does not overtake a settlement that was heard before', () => {
   const settled = evolve(unresolvedCharge(), { fact: 'settled', payment_ref: 'pi_2' });
   const resolved = evolve(settled, { fact: 'resolved_by_person', key: KEY, result: 'approved' });
-  expect(runUntilWait(resolved, {}).done.slice(0, 2)).toEqual(['close paid_elsewhere by settled', 'record approved']);
+  expect(runUntilWait(resolved, {}).done.slice(0, 2)).toEqual([
+    'close paid_elsewhere by settled',
+    'record approved',
+  ]);
 });
 
 test('a settlement by a wrong payment is left to a person, also once the charge in doubt is known not to have paid', () => {

@@ -38,7 +38,10 @@ export interface ExpectedPayment {
 const MAX_CHARGE_AGE_MS = 86_400_000;
 
 /** @param payment as the gateway has it now; `undefined`: none is named, or the gateway does not know it */
-export function evidenceOf(payment: GatewayPayment | undefined, expected: ExpectedPayment): SettlementEvidence {
+export function evidenceOf(
+  payment: GatewayPayment | undefined,
+  expected: ExpectedPayment,
+): SettlementEvidence {
   if (payment === undefined) return 'word';
   if (!isOwn(payment, expected) && !matchesExpected(payment, expected)) return 'of_another';
   if (payment.state !== 'succeeded') return 'not_paid';
@@ -54,7 +57,8 @@ function matchesExpected(payment: GatewayPayment, expected: ExpectedPayment): bo
   const namesObligation = payment.payment_id === expected.payment_id;
   // A payment link may charge a guest: then the metadata must name the obligation.
   const customer = payment.gateway_customer_ref;
-  const isSameCustomer = customer === undefined ? namesObligation : customer === expected.gateway_customer_ref;
+  const isSameCustomer =
+    customer === undefined ? namesObligation : customer === expected.gateway_customer_ref;
   return (
     isSameCustomer &&
     (payment.payment_id === undefined || namesObligation) &&

@@ -299,7 +299,12 @@ class World {
     }
     if ((state === 'declined' || state === 'void') && this.#obligation === 'needs_review')
       this.#obligation = 'open';
-    return { attempt, obligation_state: this.#obligation, overpaid, notify_chimera: attempt.class === 'FRAUD' };
+    return {
+      attempt,
+      obligation_state: this.#obligation,
+      overpaid,
+      notify_chimera: attempt.class === 'FRAUD',
+    };
   }
 
   #owe(...notices: string[]): void {
@@ -435,7 +440,9 @@ export function runScenario({ failure, alternatives, named, status, draws, messa
   return { world, last };
 }
 
-function answerOf<Result extends ChargeOutcome['result']>(result: Result): Extract<ChargeOutcome, { result: Result }> {
+function answerOf<Result extends ChargeOutcome['result']>(
+  result: Result,
+): Extract<ChargeOutcome, { result: Result }> {
   const reason = 'no answer';
   const answers: { [R in ChargeOutcome['result']]: Extract<ChargeOutcome, { result: R }> } = {
     approved: { result: 'approved', gateway_ref: 'pi_1' },

@@ -5,7 +5,17 @@ import { begin } from './begin.ts';
 import { decide } from './decide.ts';
 import { describe } from './describe.ts';
 import { evolve } from './evolve.ts';
-import { attempt, DAY, HOUR, keyOf, MINUTE, NOW, runUntilWait, recorded, snapshot } from './recovery-fixtures.ts';
+import {
+  attempt,
+  DAY,
+  HOUR,
+  keyOf,
+  MINUTE,
+  NOW,
+  runUntilWait,
+  recorded,
+  snapshot,
+} from './recovery-fixtures.ts';
 
 const declined = { attempts: [attempt('a', 1, 'declined', 'LATER')], alternatives: ['a'] };
 

@@ -29,7 +29,10 @@ export function timersOf(state: RecoveryState): Timer[] {
   return [
     ...(candidate ? [{ do: 'charge' as const, at: candidate.not_before }] : []),
     ...(reminder ? [{ do: 'remind' as const, at: reminder.at }] : []),
-    { do: 'read', at: state.cascade_ended ? state.read_at + REFRESH_INTERVAL_MS : state.opened_at + NOTICE_DEADLINE_MS },
+    {
+      do: 'read',
+      at: state.cascade_ended ? state.read_at + REFRESH_INTERVAL_MS : state.opened_at + NOTICE_DEADLINE_MS,
+    },
     ...(isWindowOpen(state) ? [{ do: 'close' as const, at: state.closes_at }] : []),
   ];
 }

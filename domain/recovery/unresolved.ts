@@ -92,7 +92,10 @@ function afterRecheck(state: RecoveryState, key: string, found: ChargeOutcome, a
  * A success whose money came back is not a payment. Where the obligation was paid otherwise it is the second success all
  * the same, and what it still holds goes back.
  */
-function countsAsUnpaid({ ending }: RecoveryState, found: Extract<ChargeOutcome, { result: 'approved' }>): boolean {
+function countsAsUnpaid(
+  { ending }: RecoveryState,
+  found: Extract<ChargeOutcome, { result: 'approved' }>,
+): boolean {
   const paid = ending?.outcome === 'paid_elsewhere' || ending?.outcome === 'recovered';
   return found.came_back !== undefined && !paid;
 }

@@ -5,7 +5,17 @@ import { decide } from './decide.ts';
 import { describe as statusOf } from './describe.ts';
 import { evolve } from './evolve.ts';
 import type { RecoveryState, Step } from './state.ts';
-import { attempt, claimed, DAY, HOUR, keyOf, label, NOW, runUntilWait, snapshot } from './recovery-fixtures.ts';
+import {
+  attempt,
+  claimed,
+  DAY,
+  HOUR,
+  keyOf,
+  label,
+  NOW,
+  runUntilWait,
+  snapshot,
+} from './recovery-fixtures.ts';
 
 const MINUTE = 60_000;
 const LATER = { state: 'declined', class: 'LATER' } as const;
@@ -217,7 +227,12 @@ test('a charge that is claimed is not sent once the customer is known to be susp
 });
 
 test('a recovery that is cancelled while nobody can find out about a charge goes on asking a person', () => {
-  const unresolvedCharge = { key: 'recovery:invoice-1:a:1', payment_method_id: 'a', claimed_at: NOW, tries: 9 };
+  const unresolvedCharge = {
+    key: 'recovery:invoice-1:a:1',
+    payment_method_id: 'a',
+    claimed_at: NOW,
+    tries: 9,
+  };
   const state = {
     ...begin(snapshot()),
     unresolved: { ...unresolvedCharge, state: 'pending' },

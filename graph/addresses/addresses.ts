@@ -127,7 +127,9 @@ export class AddressBook {
     const known = openAddress(address, key);
     const { street1, street2 = null, city, zip_code, state = null, country, type } = details;
     const place = { street1, street2, city, zip_code, state, country };
-    const isChanged = Object.entries(place).some(([field, text]) => known[field as keyof typeof place] !== text);
+    const isChanged = Object.entries(place).some(
+      ([field, text]) => known[field as keyof typeof place] !== text,
+    );
     if (isChanged) changes.place = sealAddress(key, address.address_id, details);
     if (type !== known.type) changes.type = type;
     return changes;
@@ -139,7 +141,9 @@ export class AddressBook {
 
   #nextDefault(type: StoredAddress['type'], excludedId?: string): StoredAddress | undefined {
     return this.#addresses
-      .filter((candidate) => candidate.type === type && candidate.proven && candidate.address_id !== excludedId)
+      .filter(
+        (candidate) => candidate.type === type && candidate.proven && candidate.address_id !== excludedId,
+      )
       .sort((a, b) => (a.last_shipped < b.last_shipped ? 1 : -1))
       .at(0);
   }

@@ -30,7 +30,9 @@ const add = async (customer_id: string, change: Partial<typeof home> = {}, is_de
   (await addAddress(graph, testHeader(), { customer_id, address: { ...home, ...change }, is_default, by }))
     .address_id;
 const defaults = async (customer_id: string) =>
-  (await getAddresses(graph, { customer_id })).filter((entry) => entry.is_default).map((entry) => entry.address_id);
+  (await getAddresses(graph, { customer_id }))
+    .filter((entry) => entry.is_default)
+    .map((entry) => entry.address_id);
 
 test('the first of each type is the default; another takes its place when it is chosen, or when the default goes', async () => {
   const customer_id = await newCustomer();
@@ -45,7 +47,9 @@ test('the first of each type is the default; another takes its place when it is 
   const third = await add(customer_id, { street1: '3 Main Street' }, true);
   expect(await defaults(customer_id)).toEqual(expect.arrayContaining([third, billing.address_id]));
   await removeAddress(graph, testHeader(), { customer_id, address_id: third, by });
-  const [shipping] = (await getAddresses(graph, { customer_id })).filter((entry) => entry.type === 'shipping');
+  const [shipping] = (await getAddresses(graph, { customer_id })).filter(
+    (entry) => entry.type === 'shipping',
+  );
   expect([first, second]).toContain(shipping?.address_id);
   expect(await defaults(customer_id)).toHaveLength(2);
 });

@@ -38,21 +38,25 @@ test('the graph and the rule agree on whom to trust, with a half-life and withou
   );
   const answers = new Set<boolean>();
   await fc.assert(
-    fc.asyncProperty(trust, fc.array(device, { minLength: 20, maxLength: 40 }), async (trustPolicy, generated) => {
-      const devices = generated.map(({ score: trust_score, age }) => ({
-        score: trust_score,
-        observed_at: age === null ? null : new Date(NOW - age).toISOString(),
-      }));
-      const rows = await graph.read<{ trusted: boolean }>(query(trustPolicy), {
-        devices,
-        ...trustParameters(trustPolicy, NOW),
-      });
-      const expected = devices.map(({ score: trust_score, observed_at }) =>
-        isTrusted({ trust_score, trust_observed_at: observed_at ?? undefined }, trustPolicy, NOW),
-      );
-      for (const answer of expected) answers.add(answer);
-      expect(rows.map(({ trusted }) => trusted)).toEqual(expected);
-    }),
+    fc.asyncProperty(
+      trust,
+      fc.array(device, { minLength: 20, maxLength: 40 }),
+      async (trustPolicy, generated) => {
+        const devices = generated.map(({ score: trust_score, age }) => ({
+          score: trust_score,
+          observed_at: age === null ? null : new Date(NOW - age).toISOString(),
+        }));
+        const rows = await graph.read<{ trusted: boolean }>(query(trustPolicy), {
+          devices,
+          ...trustParameters(trustPolicy, NOW),
+        });
+        const expected = devices.map(({ score: trust_score, observed_at }) =>
+          isTrusted({ trust_score, trust_observed_at: observed_at ?? undefined }, trustPolicy, NOW),
+        );
+        for (const answer of expected) answers.add(answer);
+        expect(rows.map(({ trusted }) => trusted)).toEqual(expected);
+      },
+    ),
     { numRuns: 60 },
   );
   expect(answers.size).toBe(2);
@@ -80,7 +84,9 @@ test('a device whose observation has worn off lends no trust, wherever it is ask
   expect(await alternatives(decaying, later)).toEqual([]);
 
   const laterGraph = { ...graph, now: () => later };
-  expect((await getCustomerContext(laterGraph, { customer_id, policy: decaying })).trusted_devices).toEqual([]);
+  expect((await getCustomerContext(laterGraph, { customer_id, policy: decaying })).trusted_devices).toEqual(
+    [],
+  );
   expect((await getCustomerContext(graph, { customer_id, policy: decaying })).trusted_devices).toEqual([
     expect.objectContaining({ device_id, trust_score: 0.9 }),
   ]);

@@ -44,12 +44,18 @@ interface DeviceCustomers {
 
 /** Whom a change of a locked device concerns. */
 export async function readDeviceCustomers(tx: CommandTx, deviceId: string): Promise<DeviceCustomers> {
-  const [row] = await tx.run<DeviceCustomers>(DEVICE_CUSTOMERS, { device_id: deviceId, named: MAX_NAMED_CUSTOMERS });
+  const [row] = await tx.run<DeviceCustomers>(DEVICE_CUSTOMERS, {
+    device_id: deviceId,
+    named: MAX_NAMED_CUSTOMERS,
+  });
   return row ?? { linked_customers: 0, customer_ids: [] };
 }
 
 /** May an observation of that moment still change the device's score? */
-export function isNewerObservation(device: Pick<DeviceNode, 'trust_observed_at'>, observedAt: string): boolean {
+export function isNewerObservation(
+  device: Pick<DeviceNode, 'trust_observed_at'>,
+  observedAt: string,
+): boolean {
   return observedAt >= (device.trust_observed_at ?? '');
 }
 
@@ -90,7 +96,10 @@ export async function updateDeviceTrustScore(
   }
   const observed_at = toUtc(input.observed_at);
   return runCommand(graph, header, 'updateDeviceTrustScore', { ...input }, async (tx) => {
-    const [device, deviceCustomers] = await Promise.all([tx.lockDevice(device_id), readDeviceCustomers(tx, device_id)]);
+    const [device, deviceCustomers] = await Promise.all([
+      tx.lockDevice(device_id),
+      readDeviceCustomers(tx, device_id),
+    ]);
     requireVersion(`device ${device_id}`, device.changed_seq, input.expected_version);
     if (!isNewerObservation(device, observed_at)) {
       const { trust_score: score, trust_observed_at, changed_seq, version } = device;

@@ -63,7 +63,9 @@ const methodOf = async ({ customer_id, cards }: Holder, card = 0) =>
 test('of many runs at once one decides, and the notice is due under its id', async () => {
   const { expiring, holder } = await holderOf();
   const [{ payment_method_id } = expect.fail()] = holder.cards;
-  const steps = await Promise.all(Array.from({ length: 8 }, () => advance(expiring, holder, { daysLeft: 45 })));
+  const steps = await Promise.all(
+    Array.from({ length: 8 }, () => advance(expiring, holder, { daysLeft: 45 })),
+  );
   expect(steps.map(({ result }) => result).toSorted()).toEqual([...Array(7).fill('nothing'), 'notified']);
   const notification_id = `expiry:${payment_method_id}:${expiring.month}:card_expiring:notice_60`;
   expect(await noticesOf(holder.customer_id)).toEqual([
@@ -147,7 +149,10 @@ test('a card goes through its stages to its end, and another takes its place', a
     { new_status: 'active' },
     { old_status: 'active', new_status: 'expired' },
   ]);
-  expect(await advance(expiring, holder, { daysLeft: -2 })).toEqual({ result: 'nothing', concerns_recoveries: false });
+  expect(await advance(expiring, holder, { daysLeft: -2 })).toEqual({
+    result: 'nothing',
+    concerns_recoveries: false,
+  });
 });
 
 test('a card that is no default, and seldom used, has no notice and ends without a word', async () => {
@@ -222,7 +227,9 @@ test('details that leave the month as it is are written down, and the notice is 
 test('a card that the gateway has detached leaves the wallet', async () => {
   const { expiring, holder } = await holderOf();
   const detached = { gateway_customer_ref: undefined };
-  expect(await advance(expiring, holder, { daysLeft: 20, found: detached })).toMatchObject({ result: 'updated' });
+  expect(await advance(expiring, holder, { daysLeft: 20, found: detached })).toMatchObject({
+    result: 'updated',
+  });
   expect(await methodOf(holder)).toMatchObject({ status: 'inactive', removed_at: expect.any(String) });
   expect(await noticesOf(holder.customer_id)).toEqual([]);
 });
@@ -257,14 +264,19 @@ test('suspended customers hear nothing; once they are active again, the next run
   expect(await getCardNoticeContext(graph, due)).toMatchObject({ expires: expiring.month });
   await status('suspended');
   expect(await getCardNoticeContext(graph, due)).toBeUndefined();
-  expect(await advance(expiring, holder, { daysLeft: -1 })).toEqual({ result: 'expired', concerns_recoveries: true });
+  expect(await advance(expiring, holder, { daysLeft: -1 })).toEqual({
+    result: 'expired',
+    concerns_recoveries: true,
+  });
 });
 
 test('a later stage takes the place of a notice that nobody could send', async () => {
   const { expiring, holder } = await holderOf();
   const first = (await advance(expiring, holder, { daysLeft: 60 })).notice?.notification_id ?? '';
   const second = (await advance(expiring, holder, { daysLeft: 10 })).notice?.notification_id ?? '';
-  expect(await getCardNoticeContext(graph, { ...holderCard(holder, 0), notification_id: first })).toBeUndefined();
+  expect(
+    await getCardNoticeContext(graph, { ...holderCard(holder, 0), notification_id: first }),
+  ).toBeUndefined();
   expect(await getCardNoticeContext(graph, { ...holderCard(holder, 0), notification_id: second })).toEqual({
     payment_method: { brand: 'visa', last_four: '4242' },
     expires: expiring.month,

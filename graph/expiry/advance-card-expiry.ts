@@ -2,7 +2,11 @@ import { type ExpiryStage, isNewStage, monthOf, noticeKey, stageOf } from '../..
 import { type ExpiryScan, matters } from '../../domain/expiry/candidates.ts';
 import type { CardNoticeTemplate, GatewayPaymentMethod } from '../../domain/ports.ts';
 import { expiryNotificationId, templateOf } from '../../domain/workflow-contracts.ts';
-import { isAttachedToOtherCustomer, isQuarantined, OTHER_OWNER } from '../../domain/reconciliation/mismatches.ts';
+import {
+  isAttachedToOtherCustomer,
+  isQuarantined,
+  OTHER_OWNER,
+} from '../../domain/reconciliation/mismatches.ts';
 import { type CommandHeader, runCommand } from '../command.ts';
 import type { CommandTx, CustomerNode } from '../command-tx.ts';
 import type { Graph } from '../graph.ts';
@@ -59,7 +63,10 @@ export async function advanceCardExpiry(
     // It ends with no month of this wallet's, and its customer is not written to about a stranger's.
     if (isAttachedToOtherCustomer(found, customer.gateway_customer_ref)) {
       const isNewMismatch = wallet.setMismatch(payment_method_id, OTHER_OWNER);
-      return { ...withoutReceipt(tx, isNewMismatch ? 'updated' : 'nothing'), concerns_recoveries: isNewMismatch };
+      return {
+        ...withoutReceipt(tx, isNewMismatch ? 'updated' : 'nothing'),
+        concerns_recoveries: isNewMismatch,
+      };
     }
     if (isQuarantined(before)) wallet.setMismatch(payment_method_id, null);
     // As it was before its end takes it from it.
@@ -102,7 +109,9 @@ function decide({
   expires_on,
   scan,
   wasDefault,
-}: ExpiryDecisionInput): { stage: ExpiryStage; result: 'notified' | 'expired'; mustNotify: boolean } | undefined {
+}: ExpiryDecisionInput):
+  | { stage: ExpiryStage; result: 'notified' | 'expired'; mustNotify: boolean }
+  | undefined {
   const card = wallet.find(payment_method_id);
   const isActive = card.status === 'active';
   // Newer details of a card that is over may have ended it by themselves.
@@ -113,7 +122,11 @@ function decide({
     if (isActive) wallet.changeStatus(payment_method_id, 'expired', 'its month is over');
     // Of a card that nothing would have been charged on unasked, nobody needs to hear.
     // One that became the default only because that one ended was none when their month did.
-    return { stage, result: 'expired', mustNotify: isNew && wasDefault && !wasNotifiedOf(wallet, expires_on) };
+    return {
+      stage,
+      result: 'expired',
+      mustNotify: isNew && wasDefault && !wasNotifiedOf(wallet, expires_on),
+    };
   }
   const mustNotify = isNew && matters(card, scan);
   return mustNotify ? { stage, result: 'notified', mustNotify } : undefined;

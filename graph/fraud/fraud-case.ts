@@ -74,7 +74,9 @@ export class FraudCase {
     }
     const { status: currentStatus, status_seq } = method;
     if (status === undefined) return;
-    const own = this.changes.payment_methods.find((candidate) => candidate.payment_method_id === paymentMethodId);
+    const own = this.changes.payment_methods.find(
+      (candidate) => candidate.payment_method_id === paymentMethodId,
+    );
     const isOwn = own?.seq === status_seq;
     let before = isOwn ? own.status : currentStatus;
     const kind = transition(currentStatus, status);
@@ -131,7 +133,9 @@ export class FraudCase {
   }
 
   async #restore({ payment_method_id, status, seq }: FraudChanges['payment_methods'][number]): Promise<void> {
-    const method = this.#wallet.methods.find((candidate) => candidate.payment_method_id === payment_method_id);
+    const method = this.#wallet.methods.find(
+      (candidate) => candidate.payment_method_id === payment_method_id,
+    );
     if (method?.status_seq !== seq || findHold(this.#otherCases, method)) return;
     // What the card's bank has said meanwhile, Chimera does not take back.
     if (hasEarlyWarning(method.disputes) || (await isCardDead(this.#tx, payment_method_id))) return;

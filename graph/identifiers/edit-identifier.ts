@@ -53,7 +53,10 @@ export async function addDigitalIdentifier(
   const identifier = parseIdentifier(body, 'value', { policy, blindIndex: graph.blindIndex });
   return runCommand(graph, header, 'addDigitalIdentifier', body, async (tx) => {
     lockIdentities(tx, identifier.hashes);
-    const [, existing] = await Promise.all([lockOwner(tx, customer_id, by), readIdentifiers(tx, customer_id)]);
+    const [, existing] = await Promise.all([
+      lockOwner(tx, customer_id, by),
+      readIdentifiers(tx, customer_id),
+    ]);
     const linked = await linkIdentifier(tx, customer_id, identifier, existing);
     return { ...linked, version: tx.versionOf(customer_id) };
   });

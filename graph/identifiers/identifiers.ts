@@ -70,7 +70,9 @@ export async function linkIdentifier(
   { type, value, hashes }: NormalisedIdentifier,
   existing: readonly StoredIdentifier[],
 ): Promise<{ identifier_id: string; added: boolean }> {
-  const known = existing.find((candidate) => candidate.type === type && hashes.includes(candidate.value_hash));
+  const known = existing.find(
+    (candidate) => candidate.type === type && hashes.includes(candidate.value_hash),
+  );
   if (known !== undefined) return { identifier_id: known.identifier_id, added: false };
   const [holder] = await tx.run<{ customer_id: string }>(HOLDER, { type, hashes });
   if (holder !== undefined) {

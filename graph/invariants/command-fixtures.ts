@@ -10,7 +10,13 @@ import { customerWithCards, failureOf } from '../../test/wallet-fixtures.ts';
 import type { CommandHeader } from '../command.ts';
 import type { Graph } from '../graph.ts';
 import * as commands from '../index.ts';
-import { claimAttempt, closeRecovery, openRecovery, openFromSettlement, recordAttempt } from '../recovery/index.ts';
+import {
+  claimAttempt,
+  closeRecovery,
+  openRecovery,
+  openFromSettlement,
+  recordAttempt,
+} from '../recovery/index.ts';
 
 const CUSTOMERS = 3;
 const TOKENS = 4;
@@ -276,7 +282,8 @@ export function prepare(
         world.claims.push({ payment_id, payment_method_id, key });
         // What was claimed before the doubt is told of again.
         const isNew = claim.attempt.claimed_at === now;
-        if (isNew && blocking.some((other) => world.unresolved.has(other))) world.claimedWhileUnresolved.push(key);
+        if (isNew && blocking.some((other) => world.unresolved.has(other)))
+          world.claimedWhileUnresolved.push(key);
         return claim;
       };
     }

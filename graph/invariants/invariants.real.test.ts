@@ -169,7 +169,9 @@ async function checkTotals(world: World, sent: readonly Sent[]): Promise<void> {
   }
   for (const [index, device] of world.devices.entries()) {
     for (const [position, customer] of world.customers.entries()) {
-      const own = succeeded('login').filter(({ action: item }) => item.device === index && item.customer === position);
+      const own = succeeded('login').filter(
+        ({ action: item }) => item.device === index && item.customer === position,
+      );
       const rows = await graph.read(LOGINS, { customer, device });
       const last = own
         .map(({ at }) => at)

@@ -15,7 +15,10 @@ interface OnboardingContext {
 }
 
 /** A new customer, or what a proven request raises of a known one: an unproven one changes nothing of it. */
-export function writeCustomer(tx: CommandTx, { customerId, incoming, known, recognition }: OnboardingContext): void {
+export function writeCustomer(
+  tx: CommandTx,
+  { customerId, incoming, known, recognition }: OnboardingContext,
+): void {
   const { customer_metadata: metadata, gateway_customer_ref: reference } = incoming.request;
   const stream = { stream: 'customer', stream_id: customerId } as const;
   const sealedReference = () =>

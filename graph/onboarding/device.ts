@@ -12,7 +12,13 @@ import type { KnownState } from './known-state.ts';
  */
 export function writeDevice(
   tx: CommandTx,
-  context: { customerId: string; incoming: IncomingRequest; known: KnownState; recognition: Recognition; policy: Policy },
+  context: {
+    customerId: string;
+    incoming: IncomingRequest;
+    known: KnownState;
+    recognition: Recognition;
+    policy: Policy;
+  },
 ): string | null {
   const { customerId, incoming, known, recognition, policy } = context;
   if (incoming.device === undefined) return null;

@@ -68,7 +68,11 @@ interface LookupRow {
 }
 
 /** Looks everything up at once; the identities are locked, so it stays true until the end of the transaction. */
-export async function findEvidence(tx: CommandTx, incoming: IncomingRequest, deviceLimit: number): Promise<LookupResult> {
+export async function findEvidence(
+  tx: CommandTx,
+  incoming: IncomingRequest,
+  deviceLimit: number,
+): Promise<LookupResult> {
   const { customer_id } = incoming.request;
   const [row] = await tx.run<LookupRow>(LOOKUP, {
     customer_id,

@@ -32,7 +32,11 @@ export interface IncomingRequest {
  * Normalises what a request brings and leaves out what identifies nobody.
  * @throws PersonaError invalid_argument, with every problem at once
  */
-export function normaliseRequest(request: OnboardingRequest, policy: Policy, blindIndex: BlindIndex): IncomingRequest {
+export function normaliseRequest(
+  request: OnboardingRequest,
+  policy: Policy,
+  blindIndex: BlindIndex,
+): IncomingRequest {
   const problems: FieldProblem[] = [];
   const warnings: string[] = [];
   const { blockedValues, phoneRegion } = policy.onboarding;

@@ -9,7 +9,8 @@ import { card, sendOnboarding, policy, recordAttached } from './onboarding-fixtu
 
 const graph = await testGraph();
 
-const onboardWith = (change: Partial<OnboardingRequest> = {}, changed?: Policy) => sendOnboarding(graph, change, changed);
+const onboardWith = (change: Partial<OnboardingRequest> = {}, changed?: Policy) =>
+  sendOnboarding(graph, change, changed);
 
 describe('the payment method', () => {
   test('of another customer is never linked; the onboarding succeeds without it', async () => {
@@ -137,7 +138,10 @@ test('a known device keeps its score and shows where it was seen last', async ()
     device_details: { fingerprint, user_agent: 'B', trust_score: 1 },
     occurred_at: '2026-01-03T00:00:00Z',
   });
-  await onboardWith({ device_details: { fingerprint, user_agent: 'C' }, occurred_at: '2026-01-01T00:00:00Z' });
+  await onboardWith({
+    device_details: { fingerprint, user_agent: 'C' },
+    occurred_at: '2026-01-01T00:00:00Z',
+  });
   const [row] = await graph.read(
     'MATCH (d:Device {id: $id}) RETURN d.trust_score AS score, d.last_seen_user_agent AS agent, d.version AS version',
     { id: first.device_id },

@@ -97,11 +97,15 @@ export async function readKnownState(
 }
 
 /** By a method that came along, or by an identifier that may now be verified, and proves what came by it before. */
-function mayChangeWallet({ request, identifiers }: IncomingRequest, { holdersByIdentifier }: LookupResult): boolean {
+function mayChangeWallet(
+  { request, identifiers }: IncomingRequest,
+  { holdersByIdentifier }: LookupResult,
+): boolean {
   return (
     request.payment_method_details !== undefined ||
     identifiers.some(
-      (identifier) => identifier.is_verified && holdersByIdentifier.get(identifier)?.some((match) => !match.is_verified),
+      (identifier) =>
+        identifier.is_verified && holdersByIdentifier.get(identifier)?.some((match) => !match.is_verified),
     )
   );
 }

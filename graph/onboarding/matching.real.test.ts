@@ -2,7 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import type { OnboardingRequest } from '../../domain/onboarding-types.ts';
 import type { Policy } from '../../domain/policy.ts';
-import { excludeFromVerification, randomEmail, randomToken, testGraph, testHeader } from '../../test/test-graph.ts';
+import {
+  excludeFromVerification,
+  randomEmail,
+  randomToken,
+  testGraph,
+  testHeader,
+} from '../../test/test-graph.ts';
 import { setCustomerStatus } from '../customers/set-customer-status.ts';
 import { getCustomerContext } from '../queries/customer-context.ts';
 import { getCustomerProfile } from '../queries/customer-profile.ts';
@@ -10,11 +16,21 @@ import { getNoticeRecipients } from '../queries/notice-recipients.ts';
 import { getPaymentMethods } from '../queries/payment-methods.ts';
 import { updateRelationshipAttribute } from '../relationships/update-relationship-attribute.ts';
 import { setOffSessionConsent } from '../wallet/edit-payment-method.ts';
-import { card, device, email, sendOnboarding, phone, policy, readEventTypes, recordAttached } from './onboarding-fixtures.ts';
+import {
+  card,
+  device,
+  email,
+  sendOnboarding,
+  phone,
+  policy,
+  readEventTypes,
+  recordAttached,
+} from './onboarding-fixtures.ts';
 
 const graph = await testGraph();
 
-const onboardWith = (change: Partial<OnboardingRequest> = {}, changed?: Policy) => sendOnboarding(graph, change, changed);
+const onboardWith = (change: Partial<OnboardingRequest> = {}, changed?: Policy) =>
+  sendOnboarding(graph, change, changed);
 const verify = (customer_id: string, payment_method_id: string, token: string) =>
   recordAttached(graph, customer_id, payment_method_id, token);
 const eventTypesOf = (streamId: string) => readEventTypes(graph, streamId);
@@ -176,7 +192,10 @@ describe('recognition', () => {
     ]);
 
     const attach: Policy = { ...policy, onboarding: { ...policy.onboarding, deviceMatch: 'attach' } };
-    const third = await onboardWith({ device_details: device(fingerprint), payment_method_details: card() }, attach);
+    const third = await onboardWith(
+      { device_details: device(fingerprint), payment_method_details: card() },
+      attach,
+    );
     expect(third).toMatchObject({
       customer_id: second.customer_id,
       created: false,

@@ -17,7 +17,8 @@ import { card, device, email, sendOnboarding, phone, policy, readEventTypes } fr
 
 const graph = await testGraph();
 
-const onboardWith = (change: Partial<OnboardingRequest> = {}, changed?: Policy) => sendOnboarding(graph, change, changed);
+const onboardWith = (change: Partial<OnboardingRequest> = {}, changed?: Policy) =>
+  sendOnboarding(graph, change, changed);
 const eventTypesOf = (streamId: string) => readEventTypes(graph, streamId);
 const blindKey = (id: string) => ({ id, key: randomBytes(32) });
 
@@ -146,7 +147,9 @@ describe('a new customer', () => {
 
     const same = await Promise.all(
       Array.from({ length: 20 }, () =>
-        onboardWith({ digital_identifiers: [{ ...identifiers[0]!, value: `same.${fingerprint}@shop.example` }] }),
+        onboardWith({
+          digital_identifiers: [{ ...identifiers[0]!, value: `same.${fingerprint}@shop.example` }],
+        }),
       ),
     );
     expect(new Set(same.map((answer) => answer.customer_id)).size).toBe(1);

@@ -4,7 +4,13 @@ import { randomUUID } from 'node:crypto';
 import { PersonaError } from '../../domain/errors.ts';
 import type { OnboardingRequest } from '../../domain/onboarding-types.ts';
 import { readPolicy } from '../../platform/policy.ts';
-import { onboardingRequest, randomEmail, randomPhone, randomToken, testHeader } from '../../test/test-graph.ts';
+import {
+  onboardingRequest,
+  randomEmail,
+  randomPhone,
+  randomToken,
+  testHeader,
+} from '../../test/test-graph.ts';
 import type { Graph } from '../graph.ts';
 import { recordVerification } from '../wallet/record-verification.ts';
 import { onboard } from './onboard.ts';

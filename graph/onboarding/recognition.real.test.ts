@@ -24,7 +24,10 @@ import { verifyCustomer } from '../replay/verify.ts';
 import { sendOnboarding } from './onboarding-fixtures.ts';
 
 const defaultPolicy = readPolicy();
-const attachPolicy: Policy = { ...defaultPolicy, onboarding: { ...defaultPolicy.onboarding, deviceMatch: 'attach' } };
+const attachPolicy: Policy = {
+  ...defaultPolicy,
+  onboarding: { ...defaultPolicy.onboarding, deviceMatch: 'attach' },
+};
 let graph: Graph;
 beforeAll(async () => {
   graph = await openTestGraph();

@@ -30,7 +30,8 @@ export const addressProjections: Projections<'AddressAdded' | 'AddressUpdated' |
     derived: ({ data }, secrets) => {
       const { address_id, last_shipped: _, proven: __, place, ...changes } = data;
       return {
-        changes: place === undefined ? changes : { ...changes, ...addressProperties(address_id, place, secrets) },
+        changes:
+          place === undefined ? changes : { ...changes, ...addressProperties(address_id, place, secrets) },
       };
     },
   },

@@ -1,6 +1,9 @@
 import type { Projections } from './projection.ts';
 
-type IdentifierEventType = 'DigitalIdentifierAdded' | 'DigitalIdentifierVerified' | 'DigitalIdentifierRemoved';
+type IdentifierEventType =
+  | 'DigitalIdentifierAdded'
+  | 'DigitalIdentifierVerified'
+  | 'DigitalIdentifierRemoved';
 
 // The profile shows them: each of these changes it.
 export const identifierProjections: Projections<IdentifierEventType> = {

@@ -77,10 +77,21 @@ export const walletProjections: Projections<WalletEventType> = {
       SET p += $changes, p.changed_seq = $seq, p.updated_at = datetime($recorded_at),
         p.expires_on = CASE WHEN $expires_on IS NULL THEN p.expires_on ELSE date($expires_on) END`,
     derived: ({ data }, { key, blindIndex }) => {
-      const { payment_method_id: id, expires_on, instrument_fingerprint: sealedFingerprint, token, ...rest } = data;
+      const {
+        payment_method_id: id,
+        expires_on,
+        instrument_fingerprint: sealedFingerprint,
+        token,
+        ...rest
+      } = data;
       const changes: Record<string, unknown> = rest;
       if (sealedFingerprint !== undefined)
-        changes.instrument_fingerprint = key.open(sealedFingerprint, 'PaymentMethod', id, 'instrument_fingerprint');
+        changes.instrument_fingerprint = key.open(
+          sealedFingerprint,
+          'PaymentMethod',
+          id,
+          'instrument_fingerprint',
+        );
       if (token !== undefined) {
         changes.token = token;
         changes.token_hash = blindIndex.hash(

@@ -37,7 +37,9 @@ export async function getAddress(
   input: { customer_id: string; address_id: string },
 ): Promise<Address> {
   const { customer_id, address_id } = input;
-  const address = (await getAddresses(graph, { customer_id })).find((candidate) => candidate.address_id === address_id);
+  const address = (await getAddresses(graph, { customer_id })).find(
+    (candidate) => candidate.address_id === address_id,
+  );
   if (address) return address;
   throw new PersonaError('address_not_found', `there is no address ${address_id}`);
 }

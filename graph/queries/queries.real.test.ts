@@ -111,7 +111,9 @@ test('who used an Amex on a trusted iPhone and shipped to New York in the last s
   expect(await without('user_agent')).toEqual([nonMatching.otherAgent]);
   expect(await without('trusted')).toEqual([nonMatching.untrusted]);
   expect(await without('since')).toEqual([nonMatching.longAgo]);
-  expect(await without('trusted', 'user_agent')).toEqual([nonMatching.otherAgent, nonMatching.untrusted].sort());
+  expect(await without('trusted', 'user_agent')).toEqual(
+    [nonMatching.otherAgent, nonMatching.untrusted].sort(),
+  );
   // Without a place the time is the use's.
   expect(await without('state')).toEqual([nonMatching.elsewhere]);
   expect(await without('state', 'country')).toEqual([nonMatching.elsewhere, nonMatching.nowhere].sort());
@@ -173,7 +175,10 @@ test('hidden links: a shared device, plastic or address, with the evidence, the 
     device_details,
     address_details: addressIn('NY', `1 ${street} St.`),
   });
-  const three = await onboardWith({ device_details, address_details: addressIn('NY', `1  ${street.toUpperCase()} st`) });
+  const three = await onboardWith({
+    device_details,
+    address_details: addressIn('NY', `1  ${street.toUpperCase()} st`),
+  });
   await onboardWith({ address_details: addressIn('NY', `2 ${street} St.`) });
   const connected = await findConnectedCustomers(graph, {
     customer_id: one.customer_id,
@@ -248,7 +253,9 @@ test('cards that expire are found once each, page after page, with whom they mat
   const frequent = await scan(1);
   expect(idsOf(frequent)).toEqual(methods.toSorted());
   expect(frequent.every(({ matters, expires_on }) => matters && expires_on === `${year}-02-28`)).toBe(true);
-  expect(frequent).toMatchObject(methods.map(() => ({ customer_id, customer_status: 'active', noticed: null })));
+  expect(frequent).toMatchObject(
+    methods.map(() => ({ customer_id, customer_status: 'active', noticed: null })),
+  );
   expect(idsOf((await scan(5)).filter(({ matters }) => matters))).toEqual([methods[0]]);
   expect(await scan(1, `${year}-02-27`)).toEqual([]);
 

@@ -68,7 +68,11 @@ export async function deletePendingCharge(
   await write(graph, header, DELETE_PENDING, { id: PENDING + charge_ref });
 }
 
-async function saveProgress(graph: Graph, header: CommandHeader, state: Record<string, unknown>): Promise<void> {
+async function saveProgress(
+  graph: Graph,
+  header: CommandHeader,
+  state: Record<string, unknown>,
+): Promise<void> {
   await write(graph, header, WRITE, state);
 }
 

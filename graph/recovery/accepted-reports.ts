@@ -5,7 +5,12 @@
  */
 
 import { PersonaError } from '../../domain/errors.ts';
-import { type Report, type ReportId, type ReportSubject, subjectOf } from '../../domain/workflow-contracts.ts';
+import {
+  type Report,
+  type ReportId,
+  type ReportSubject,
+  subjectOf,
+} from '../../domain/workflow-contracts.ts';
 import { isExternalPayment } from '../../domain/recovery/messages.ts';
 import { type CommandHeader, runCommand } from '../command.ts';
 import type { CommandTx } from '../command-tx.ts';
@@ -56,7 +61,10 @@ const READ_EXTERNAL_PAYMENT = `
  * Since when an accepted report, which no transaction has recorded yet, says that others were paid for this obligation:
  * epoch milliseconds. Its run may be lost, or still be cancelling the payment.
  */
-export async function externalPaymentReportedAt(reader: Reader, payment_id: string): Promise<number | undefined> {
+export async function externalPaymentReportedAt(
+  reader: Reader,
+  payment_id: string,
+): Promise<number | undefined> {
   const [row] = await reader.read<{ since: number | null }>(READ_EXTERNAL_PAYMENT, { payment_id });
   return row?.since ?? undefined;
 }

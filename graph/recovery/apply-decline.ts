@@ -67,7 +67,12 @@ export function declineDetails(
  * that its customer has removed learns it as well: a stolen card does not come back with the next use of its token, nor
  * does a consent that was revoked.
  */
-export function applyDecline(wallet: Wallet, paymentMethodId: string, decision: DeclineDecision, at: string): void {
+export function applyDecline(
+  wallet: Wallet,
+  paymentMethodId: string,
+  decision: DeclineDecision,
+  at: string,
+): void {
   const method = wallet.methods.find((one) => one.payment_method_id === paymentMethodId);
   if (!method) return;
   const { methodStatus, withdrawsConsent } = effectsOf(decision);

@@ -51,7 +51,10 @@ const BLOCKED = `
  * The open obligations, also of other customers who hold the same card, that an attempt stands in the way of no longer.
  * @param input.resolved false: it is in doubt from now on, and blocks its own card but not its customer
  */
-export async function unblockedBy(tx: CommandTx, input: { key: string; resolved: boolean }): Promise<string[]> {
+export async function unblockedBy(
+  tx: CommandTx,
+  input: { key: string; resolved: boolean },
+): Promise<string[]> {
   const rows = await tx.run<{ payment_id: string }>(BLOCKED, input);
   return rows.map((row) => row.payment_id);
 }

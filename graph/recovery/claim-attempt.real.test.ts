@@ -12,7 +12,14 @@ import {
 } from '../index.ts';
 import { verifyCustomer } from '../replay/verify.ts';
 import { flagForReview } from './index.ts';
-import { approved, commandsOn, declined, notSent, recoveryCommands, sortedResults } from './recovery-fixtures.ts';
+import {
+  approved,
+  commandsOn,
+  declined,
+  notSent,
+  recoveryCommands,
+  sortedResults,
+} from './recovery-fixtures.ts';
 
 const { graph, policy, open, opened, claim, record, close, log } = await recoveryCommands();
 
@@ -252,7 +259,9 @@ test('what a network forbids for ever is never claimed again, on whichever token
   expect(refused).toMatchObject({ result: 'refused', rule, attempt: { n: 1, state: 'void', rule } });
   expect(await claim(other.payment_id, again.methods[1] as string)).toEqual(refused);
   const recordedAttempts = (await log(again)).filter(({ type }) => type === 'RecoveryAttempted');
-  expect(recordedAttempts.map(({ data }) => JSON.parse(data).rule).filter((one) => one === rule)).toHaveLength(1);
+  expect(
+    recordedAttempts.map(({ data }) => JSON.parse(data).rule).filter((one) => one === rule),
+  ).toHaveLength(1);
   expect(await verifyCustomer(graph, again.customer_id)).toEqual([]);
 });
 
@@ -291,7 +300,10 @@ test('the last place that a ceiling leaves is given once, however often several 
 
 test('only plastic that somebody else holds, too, is locked: an ordinary claim asks nothing more', async () => {
   const fingerprint = randomUUID();
-  const alone = await customerWithCards(graph, policy, { cards: 3, fingerprints: ['', fingerprint, fingerprint] });
+  const alone = await customerWithCards(graph, policy, {
+    cards: 3,
+    fingerprints: ['', fingerprint, fingerprint],
+  });
   const { graph: recorded, statements } = recordingGraph(graph);
   const { opened: open, claim: claimOn } = commandsOn(recorded, policy);
   const locks = () => [...statements.keys()].filter((cypher) => cypher.includes('IdentityLock'));

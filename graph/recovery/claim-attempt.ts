@@ -94,15 +94,16 @@ export async function claimUnderLock(tx: CommandTx, input: ClaimContext): Promis
 
   const method = input.wallet.find((one) => one.payment_method_id === input.payment_method_id);
   if (!method) return { result: 'refused', rule: 'method_not_in_wallet' };
-  const [{ history, on_trusted_device, compromised, changed_at }, otherUnresolved, externallyPaidSince] = await Promise.all([
-    readCard(tx, input, method),
-    tx.run<{ attempt: AttemptNode }>(READ_UNRESOLVED, {
-      customer_id: customer.id,
-      payment_id: input.payment_id,
-      unresolved: UNRESOLVED,
-    }),
-    externalPaymentReportedAt(tx, input.payment_id),
-  ]);
+  const [{ history, on_trusted_device, compromised, changed_at }, otherUnresolved, externallyPaidSince] =
+    await Promise.all([
+      readCard(tx, input, method),
+      tx.run<{ attempt: AttemptNode }>(READ_UNRESOLVED, {
+        customer_id: customer.id,
+        payment_id: input.payment_id,
+        unresolved: UNRESOLVED,
+      }),
+      externalPaymentReportedAt(tx, input.payment_id),
+    ]);
   const rule = refusalByMethod(method, on_trusted_device, input);
   if (rule) return { result: 'refused', rule };
   if (isDeclinedCard({ ...method, changed_at }, obligation, attempts, input.wallet))

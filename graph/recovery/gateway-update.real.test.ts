@@ -88,9 +88,9 @@ test('the method that the news names is found by its token', async () => {
   expect(await findKnownPayment(graph, gatewayUpdate({ payment_id, token }))).toMatchObject({
     payment_method_id: added.payment_method_id,
   });
-  expect(await findKnownPayment(graph, gatewayUpdate({ payment_id, token: randomToken() }))).not.toHaveProperty(
-    'payment_method_id',
-  );
+  expect(
+    await findKnownPayment(graph, gatewayUpdate({ payment_id, token: randomToken() })),
+  ).not.toHaveProperty('payment_method_id');
 });
 
 test('an event is received once it was remembered, also twice', async () => {

@@ -28,7 +28,10 @@ const FIND = `
   } AS matter`;
 
 /** `undefined`: no obligation has to do with that payment. */
-export async function findKnownPayment(graph: Graph, update: GatewayUpdate): Promise<KnownPayment | undefined> {
+export async function findKnownPayment(
+  graph: Graph,
+  update: GatewayUpdate,
+): Promise<KnownPayment | undefined> {
   const { event_id, gateway_ref, payment_id = null, token } = update;
   const [row] = await graph.read<{ matter: KnownPayment }>(FIND, {
     payment_id,

@@ -119,7 +119,9 @@ test('a withdrawn consent is void where the customer has consented anew since', 
   expect((await wallet(customer))[failure.payment_method_id]).toMatchObject({ off_session_consent: true });
   // After that consent it counts, and what stops one payment alone is never void.
   const stopped = { network: 'visa', network_code: 'R0', occurred_at: ago(15 * MINUTE) } as const;
-  expect(await open(anotherReport(failure, stopped))).toMatchObject({ recovery: { failure: { class: 'STOP' } } });
+  expect(await open(anotherReport(failure, stopped))).toMatchObject({
+    recovery: { failure: { class: 'STOP' } },
+  });
   expect(await open(anotherReport(failure, { ...revoked, occurred_at: ago(MINUTE) }))).toMatchObject({
     recovery: { payment_id, failure: { class: 'STOP' } },
   });
@@ -130,7 +132,10 @@ test('a consent that a service gave since does not make a withdrawal void', asyn
   const customer = await customerWithCards(graph, policy);
   const failure = failureOf(customer);
   await open(failure);
-  const stop = anotherReport(failure, { decline_code: 'revocation_of_authorization', occurred_at: ago(MINUTE) });
+  const stop = anotherReport(failure, {
+    decline_code: 'revocation_of_authorization',
+    occurred_at: ago(MINUTE),
+  });
   expect(await open(stop)).toMatchObject({ result: 'noted', recovery: { failure: { class: 'STOP' } } });
 });
 

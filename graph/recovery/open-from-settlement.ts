@@ -40,7 +40,11 @@ export interface SettlementInput {
  * @param input.rule the rule that an obligation is closed by
  * @param input.first_unpaid the gateway says that the payment which paid the obligation before holds no money
  */
-export function openFromSettlement(graph: Graph, header: CommandHeader, input: SettlementInput): Promise<Opening> {
+export function openFromSettlement(
+  graph: Graph,
+  header: CommandHeader,
+  input: SettlementInput,
+): Promise<Opening> {
   const { settlement, policy, now, rule = 'settled', first_unpaid = false } = input;
   const report = { kind: 'payment_settled', message: settlement } as const;
   const command = { name: 'openSettled', body: { settlement }, report, isRecorded };
@@ -83,7 +87,9 @@ async function evidenceUnderLock(tx: CommandTx, input: SettlementInput): Promise
   const { settlement, evidence = 'word' } = input;
   const { customer_id, payment_id, gateway_payment_ref: gateway_ref } = settlement;
   if (gateway_ref === undefined) return evidence;
-  return (await belongsToOtherObligation(tx, { customer_id, payment_id, gateway_ref })) ? 'of_another' : evidence;
+  return (await belongsToOtherObligation(tx, { customer_id, payment_id, gateway_ref }))
+    ? 'of_another'
+    : evidence;
 }
 
 /** Nothing is charged and nothing is refunded until a person has looked; also if this run is lost now. */
@@ -144,7 +150,8 @@ function namesOtherPayment(
   // Some name the charge instead of its payment.
   if (attempts.some((attempt) => attempt.gateway_ref === namedRef)) return false;
   if (state === 'recovered') return true;
-  const externalPayment = state === 'paid_elsewhere' && hasFailure(obligation) ? externalPaymentRef(obligation) : undefined;
+  const externalPayment =
+    state === 'paid_elsewhere' && hasFailure(obligation) ? externalPaymentRef(obligation) : undefined;
   return externalPayment !== undefined && namedRef !== externalPayment;
 }
 

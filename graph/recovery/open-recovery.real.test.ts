@@ -126,7 +126,9 @@ test('a consent withdrawn for the merchant ends the customer’s other recoverie
   const same = await opened(failureOf(customer));
   const other = failureOf(customer, { payment_method_id: customer.methods[1] as string });
   await open(other);
-  const { endedRecoveries } = await openWithEnded(failureOf(customer, { network: 'visa', network_code: 'R1' }));
+  const { endedRecoveries } = await openWithEnded(
+    failureOf(customer, { network: 'visa', network_code: 'R1' }),
+  );
   expect(endedRecoveries).toEqual([same.payment_id]);
   // Also if its run is lost and never hears of it.
   expect(await claim(same.payment_id, customer.methods[2] as string)).toEqual({

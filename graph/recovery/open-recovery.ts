@@ -20,7 +20,13 @@ import {
   relevanceOf,
 } from './opening-context.ts';
 import type { ObligationWithAttempts } from './read-obligation.ts';
-import { type AttemptNode, closedObligation, failureFromAttempt, isClosed, stoppingDecline } from './records.ts';
+import {
+  type AttemptNode,
+  closedObligation,
+  failureFromAttempt,
+  isClosed,
+  stoppingDecline,
+} from './records.ts';
 import {
   type FailedObligation,
   hasFailure,
@@ -61,12 +67,16 @@ export function openRecovery(
     const context = await loadOpeningContext(tx, input);
     if ('result' in context) return { opening: context, endedRecoveries: [] };
     const relevance = relevanceOf(context);
-    const unconfirmed = relevance === 'all' && input.evidence === undefined ? advancePaymentRef(context) : undefined;
+    const unconfirmed =
+      relevance === 'all' && input.evidence === undefined ? advancePaymentRef(context) : undefined;
     if (unconfirmed !== undefined) return { opening: ignore(tx), endedRecoveries: [], unconfirmed };
     const opening = await decideOpening(context, relevance);
     const { payment_id, customer_id, payment_method_id } = input.failure;
     const ids = { payment_id, customer_id, payment_method_id };
-    return { opening, endedRecoveries: relevance === 'none' ? [] : await endOtherRecoveries(tx, context.decision, ids) };
+    return {
+      opening,
+      endedRecoveries: relevance === 'none' ? [] : await endOtherRecoveries(tx, context.decision, ids),
+    };
   });
 }
 
@@ -81,7 +91,9 @@ async function decideOpening(context: OpeningContext, relevance: ReportRelevance
   if (relevance === 'none') return leaveUnchanged(context, known);
   if (!isClosed(known.obligation)) {
     // Of an older report only what ends the recovery changes its course.
-    return relevance === 'all' || isStop(decision.class) ? recordNewFailure(context, known, relevance) : recordLateFailure(context, known);
+    return relevance === 'all' || isStop(decision.class)
+      ? recordNewFailure(context, known, relevance)
+      : recordLateFailure(context, known);
   }
   const mayReopen = known.obligation.state === 'exhausted' || known.obligation.state === 'cancelled';
   if (relevance === 'all' && (mayReopen || isContradicted(context))) return openOrReopen(context, 'reopened');
@@ -163,7 +175,8 @@ async function recordNewFailure(
   relevance: ReportRelevance,
 ): Promise<Opening> {
   const { tx, input } = context;
-  if (!hasFailure(obligation)) throw new Error(`obligation ${obligation.payment_id} is open without a failure`);
+  if (!hasFailure(obligation))
+    throw new Error(`obligation ${obligation.payment_id} is open without a failure`);
   writeReport(context, relevance);
   // One that stops it and is not closed yet decides, also for a run that begins with this report.
   const stopped = isStop(context.decision.class) ? undefined : stoppingDecline(attempts);
@@ -180,7 +193,10 @@ async function recordLateFailure(context: OpeningContext, known: ObligationWithA
 }
 
 /** The state as it is: for a run that finds an obligation that another run has left. */
-async function leaveUnchanged({ tx, input }: OpeningContext, known: ObligationWithAttempts): Promise<Opening> {
+async function leaveUnchanged(
+  { tx, input }: OpeningContext,
+  known: ObligationWithAttempts,
+): Promise<Opening> {
   tx.discardReceipt();
   if (isClosed(known.obligation)) {
     return { result: 'closed', obligation: closedObligation(known.obligation, known.attempts) };
@@ -202,6 +218,12 @@ async function claimFirst(
   const { payment_method_id } = step.candidate;
   const key = attemptKey(payment_id, payment_method_id, step.n);
   const claimInput = { payment_id, payment_method_id, key, n: step.n, policy, now };
-  const answer = await claimUnderLock(tx, { ...claimInput, obligation, attempts, customer, wallet: wallet.methods });
+  const answer = await claimUnderLock(tx, {
+    ...claimInput,
+    obligation,
+    attempts,
+    customer,
+    wallet: wallet.methods,
+  });
   return { payment_method_id, claim: answer };
 }

@@ -42,7 +42,10 @@ export interface OpeningContext {
   decision: FailureDecision;
 }
 
-export async function loadOpeningContext(tx: CommandTx, input: OpenRecoveryInput): Promise<OpeningContext | Refusal> {
+export async function loadOpeningContext(
+  tx: CommandTx,
+  input: OpenRecoveryInput,
+): Promise<OpeningContext | Refusal> {
   const { failure } = input;
   let customer: CustomerNode;
   try {

@@ -88,7 +88,8 @@ export async function recordAttempt(
     const defaultChosenSince = hasChosenDefaultSince(customer, locked.obligation);
     const context = { tx, input, wallet, ...locked, attempt: attemptOf(locked, key), defaultChosenSince };
     const resolvedContext = await attributeSuccess(context);
-    const endedRecoveries = answer.result === 'declined' ? await endOthersByDecline(resolvedContext, answer.codes) : [];
+    const endedRecoveries =
+      answer.result === 'declined' ? await endOthersByDecline(resolvedContext, answer.codes) : [];
     return { recorded: recordOutcome(resolvedContext), unblocked, endedRecoveries };
   });
 }
@@ -124,7 +125,9 @@ async function attributeSuccess(context: AttemptContext): Promise<AttemptContext
   const [row] = await tx.run<{ id: string }>(METHOD_OF_TOKEN, {
     hashes: tx.graph.blindIndex.hashes('token', charged_token),
   });
-  const chargedAttempt = attempts.findLast((one) => one.payment_method_id === row?.id && one.source === 'recovery');
+  const chargedAttempt = attempts.findLast(
+    (one) => one.payment_method_id === row?.id && one.source === 'recovery',
+  );
   return chargedAttempt ? attributeTo(context, chargedAttempt) : { ...context, paidWith: row?.id ?? null };
 }
 
@@ -162,7 +165,12 @@ function recordOutcome(context: AttemptContext): RecordedAttempt {
       : append(context, state, decision, PAID_BY_ANOTHER_METHOD);
   const overpaid = state === 'approved' && recordSuccess(context);
   if (decision) {
-    applyDecline(context.wallet, attempt.payment_method_id, decision, event.resolved_at ?? event.attempted_at);
+    applyDecline(
+      context.wallet,
+      attempt.payment_method_id,
+      decision,
+      event.resolved_at ?? event.attempted_at,
+    );
   }
   const otherUnresolved = attempts.filter((one) => one.key !== attempt.key && UNRESOLVED.includes(one.state));
   const isFullyResolved = (state === 'declined' || state === 'void') && otherUnresolved.length === 0;
@@ -172,7 +180,9 @@ function recordOutcome(context: AttemptContext): RecordedAttempt {
   const wasInReviewOfThis = obligation.state === 'needs_review' && isReviewOfThis;
   const endsReview = isFullyResolved && wasInReviewOfThis;
   if (endsReview) liftReview(tx, obligation);
-  const now: AttemptContext = endsReview ? { ...context, obligation: { ...obligation, state: 'open' } } : context;
+  const now: AttemptContext = endsReview
+    ? { ...context, obligation: { ...obligation, state: 'open' } }
+    : context;
   if (answer.result === 'not_sent' && answer.cancelled) abandonPayment(now, answer.cancelled);
   if (answer.result === 'not_sent' && answer.review) requireReview(now, answer.review);
   if (paymentOver) allowCollectingAgain(tx, obligation);

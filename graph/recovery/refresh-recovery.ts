@@ -61,7 +61,11 @@ export async function refreshRecovery(
     customer_status: customer?.status ?? 'erased',
     methods: newestFirst.flatMap((method) => {
       const { payment_method_id } = method;
-      const { changed_at = 0, details_at = 0, on_trusted_device = false } = methodRows.get(payment_method_id) ?? {};
+      const {
+        changed_at = 0,
+        details_at = 0,
+        on_trusted_device = false,
+      } = methodRows.get(payment_method_id) ?? {};
       const refused =
         refusalByMethod(method, on_trusted_device, { obligation, ...input }) !== undefined ||
         isDeclinedCard({ ...method, changed_at: details_at }, obligation, attempts, wallet);

@@ -101,7 +101,11 @@ export interface RecordRefundInput {
  * @returns what stands: a webhook may have reported by now that the refund failed later
  * @throws PersonaError recovery_not_found
  */
-export function recordRefund(graph: Graph, header: CommandHeader, input: RecordRefundInput): Promise<RefundOutcome> {
+export function recordRefund(
+  graph: Graph,
+  header: CommandHeader,
+  input: RecordRefundInput,
+): Promise<RefundOutcome> {
   const { payment_id, key, n, result, now } = input;
   return runCommand(graph, header, 'recordRefund', { payment_id, key, n }, async (tx) => {
     const { obligation } = await lockObligation(tx, payment_id);

@@ -1,6 +1,11 @@
 /** Accepted reports that no transaction has recorded: what the sweep sends again. */
 
-import { REPORT_SIGNALS, type Report, type ReportId, type ReportSubject } from '../../domain/workflow-contracts.ts';
+import {
+  REPORT_SIGNALS,
+  type Report,
+  type ReportId,
+  type ReportSubject,
+} from '../../domain/workflow-contracts.ts';
 import { type CommandHeader, runCommand } from '../command.ts';
 import type { Graph } from '../graph.ts';
 import { dataKeyOf } from '../key-store.ts';

@@ -6,7 +6,13 @@ import { attemptKey, settledPaymentKey } from '../../domain/workflow-contracts.t
 import { claimedObligation } from '../../test/obligation-fixtures.ts';
 import { customerWithCards, failureOf } from '../../test/wallet-fixtures.ts';
 import { verifyCustomer } from '../replay/verify.ts';
-import { adoptGatewayPayment, flagForReview, getChargeOrder, getObligation, openFromSettlement } from './index.ts';
+import {
+  adoptGatewayPayment,
+  flagForReview,
+  getChargeOrder,
+  getObligation,
+  openFromSettlement,
+} from './index.ts';
 import { recoveryCommands } from './recovery-fixtures.ts';
 import { testHeader } from '../../test/test-graph.ts';
 

@@ -79,7 +79,12 @@ export async function resumedSnapshot(
   const deciding = stoppingDecline(attempts) ?? newestReport(attempts);
   if (!deciding || !hasFailure(obligation))
     throw new Error(`obligation ${obligation.payment_id} is open without a failure`);
-  return takenOverSnapshot(reader, { obligation, attempts, failure: failureFromAttempt(deciding) }, policy, now);
+  return takenOverSnapshot(
+    reader,
+    { obligation, attempts, failure: failureFromAttempt(deciding) },
+    policy,
+    now,
+  );
 }
 
 /** The same where another run may have notified the customer of the failure already. */

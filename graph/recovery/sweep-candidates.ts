@@ -42,7 +42,10 @@ export interface PaymentPage {
 }
 
 /** Payments with a refund that is due by now. */
-export async function findRefundsDue(reader: Reader, { after, limit, now }: PageRequest): Promise<PaymentPage> {
+export async function findRefundsDue(
+  reader: Reader,
+  { after, limit, now }: PageRequest,
+): Promise<PaymentPage> {
   const page = { after, limit, now: new Date(now).toISOString() };
   return mergePages([await readPaymentIds(reader, REFUNDS_DUE, page)], limit);
 }
@@ -56,7 +59,9 @@ export async function findSweepCandidates(reader: Reader, input: PageRequest): P
   const { after, limit } = input;
   const now = new Date(input.now).toISOString();
   const lists = await Promise.all([
-    ...['open', 'needs_review'].map((state) => readPaymentIds(reader, OBLIGATIONS_IN_STATE, { after, limit, state })),
+    ...['open', 'needs_review'].map((state) =>
+      readPaymentIds(reader, OBLIGATIONS_IN_STATE, { after, limit, state }),
+    ),
     ...UNRESOLVED.map((state) => readPaymentIds(reader, UNRESOLVED_IN_STATE, { after, limit, state, now })),
   ]);
   return mergePages(lists, limit);

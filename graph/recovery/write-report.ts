@@ -6,7 +6,10 @@ import { applyDecline, declineDetails } from './apply-decline.ts';
 import type { OpeningContext, ReportRelevance } from './opening-context.ts';
 
 /** The failure as an attempt that others made, and what its class does to the method. */
-export function writeReport({ tx, input, customer, wallet, decision, method }: OpeningContext, relevance: ReportRelevance): void {
+export function writeReport(
+  { tx, input, customer, wallet, decision, method }: OpeningContext,
+  relevance: ReportRelevance,
+): void {
   const { failure } = input;
   const state = failure.status ?? 'declined';
   tx.append({

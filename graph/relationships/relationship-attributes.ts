@@ -65,6 +65,8 @@ export async function getRelationshipAttributes(
     throw new PersonaError('relationship_not_found', `there is no ${type} from ${source_id} to ${target_id}`);
   }
   const { properties, changed_seq } = row;
-  const visible = VISIBLE_ATTRIBUTES[type].filter((name) => name in properties).map((name) => [name, properties[name]]);
+  const visible = VISIBLE_ATTRIBUTES[type]
+    .filter((name) => name in properties)
+    .map((name) => [name, properties[name]]);
   return withoutNulls({ attributes: Object.fromEntries(visible), changed_seq });
 }

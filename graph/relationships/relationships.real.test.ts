@@ -139,7 +139,9 @@ test('what no allow list names, no value of its kind, and no such edge are refus
     type: 'relationship_not_found',
   });
   const unrelated = { ...first, source_id: await newCustomer() };
-  await expect(set(unrelated, 'is_default', 'true')).rejects.toMatchObject({ type: 'relationship_not_found' });
+  await expect(set(unrelated, 'is_default', 'true')).rejects.toMatchObject({
+    type: 'relationship_not_found',
+  });
 });
 
 test('the allowed properties change with all that follows from it', async () => {

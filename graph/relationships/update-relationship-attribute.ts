@@ -89,7 +89,9 @@ async function changeMethodAttribute(
     wallet.setConsent(paymentMethodId, wanted, 'service', tx.header.occurredAt);
   else if (wanted) wallet.makeDefault(paymentMethodId, MANUAL_CHANGE);
   else if (wallet.find(paymentMethodId).is_default)
-    throw validationError([{ field: 'value', message: 'must be true: make another method the default instead' }]);
+    throw validationError([
+      { field: 'value', message: 'must be true: make another method the default instead' },
+    ]);
 }
 
 /** @throws PersonaError invalid_argument, with every problem at once */

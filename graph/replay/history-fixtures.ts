@@ -96,7 +96,11 @@ export async function createCustomerHistory(graph: Graph, policy: Policy): Promi
     off_session_consent: false,
     source: 'customer',
   });
-  await updatePaymentMethodStatus(graph, testHeader(), { ...methodRef(third), status: 'inactive', reason: 'test' });
+  await updatePaymentMethodStatus(graph, testHeader(), {
+    ...methodRef(third),
+    status: 'inactive',
+    reason: 'test',
+  });
   await linkBehavioralProfile(graph, testHeader(), { customer_id, baseline_data_ref: 'baseline-1' });
   await linkBehavioralProfile(graph, testHeader(), { customer_id, baseline_data_ref: 'baseline-2' });
   const dispute = { dispute_ref: 'du_1', reason: 'general', state: 'open' } as const;
@@ -173,7 +177,11 @@ async function onboardings(graph: Graph, policy: Policy, customer_id: string) {
     address_details,
     payment_method_details: { type: 'card', token: randomToken(), off_session_consent: true },
   });
-  await onboardWith({ customer_id, device_details, address_details: { ...address_details, is_verified: true } });
+  await onboardWith({
+    customer_id,
+    device_details,
+    address_details: { ...address_details, is_verified: true },
+  });
   await editsOf(graph, policy, {
     customer_id: otherCustomer.customer_id,
     other_customer_id: owner.customer_id,

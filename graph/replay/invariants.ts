@@ -51,7 +51,14 @@ function defaults(live: GraphModel): Difference[] {
       })),
       ...(currentDefaults.length === expectedCount || invalidDefaults.length > 0
         ? []
-        : [{ where: customer, property: 'number of defaults', expected: expectedCount, found: currentDefaults.length }]),
+        : [
+            {
+              where: customer,
+              property: 'number of defaults',
+              expected: expectedCount,
+              found: currentDefaults.length,
+            },
+          ]),
     ];
   });
 }

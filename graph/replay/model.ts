@@ -135,6 +135,11 @@ export class GraphModel {
 
   #duplicate(ref: string): void {
     const expected = `${ref} is new`;
-    this.inconsistencies.push({ where: this.cause, property: 'data', expected, found: 'it was there before' });
+    this.inconsistencies.push({
+      where: this.cause,
+      property: 'data',
+      expected,
+      found: 'it was there before',
+    });
   }
 }

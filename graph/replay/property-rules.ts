@@ -29,7 +29,10 @@ const time = rule('a time', (value) => typeof value === 'string' && !Number.isNa
 const sealed = rule('sealed', (value) => typeof value === 'string' && value.startsWith('s1:'));
 const currency = rule('an ISO 4217 code', (value) => typeof value === 'string' && isCurrency(value));
 const country = rule('an ISO 3166-1 code', (value) => typeof value === 'string' && isCountry(value));
-const fraction = rule('a number from 0 to 1', (value) => typeof value === 'number' && value >= 0 && value <= 1);
+const fraction = rule(
+  'a number from 0 to 1',
+  (value) => typeof value === 'number' && value >= 0 && value <= 1,
+);
 const timestamps = { created_at: time, updated_at: time };
 
 const RULES: Readonly<Record<Label, Readonly<Record<string, Rule>>>> = {

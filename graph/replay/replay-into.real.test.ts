@@ -214,7 +214,10 @@ test('a migration is not done before its indexes are online, however long that t
     },
   };
   const waited: string[] = [];
-  const applied = await migrate(slow, { folder: migrationsFolder, onWait: (indexes) => waited.push(indexes) });
+  const applied = await migrate(slow, {
+    folder: migrationsFolder,
+    onWait: (indexes) => waited.push(indexes),
+  });
   expect(applied).toContain(name);
   expect(missing.filter((names) => names.includes(name))).toHaveLength(4);
   expect(waited.at(-1)).toBe('customer_locale 100 %');

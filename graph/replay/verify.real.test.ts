@@ -146,7 +146,11 @@ const DAMAGES: Damage[] = [
     name: "an event's data",
     cypher: "MATCH (e:PersonaEvent {stream_id: $customer_id, seq: 1}) SET e.data = '{'",
     found: (history) => [
-      { where: `PersonaEvent/${history.customer_id}#1`, property: 'data', expected: 'data of CustomerCreated' },
+      {
+        where: `PersonaEvent/${history.customer_id}#1`,
+        property: 'data',
+        expected: 'data of CustomerCreated',
+      },
     ],
   },
   {
@@ -266,7 +270,8 @@ test.each(DAMAGES)('$name is found and named', async ({ cypher, found }) => {
   const history = await createCustomerHistory(graph, policy);
   await runCypher(graph, cypher, { ...history });
   const differences = await verifyCustomer(graph, history.customer_id);
-  for (const difference of found(history)) expect(differences).toContainEqual(expect.objectContaining(difference));
+  for (const difference of found(history))
+    expect(differences).toContainEqual(expect.objectContaining(difference));
 });
 
 test('a customer that neither the graph nor the log knows is said to be unknown', async () => {

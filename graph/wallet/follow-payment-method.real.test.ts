@@ -45,7 +45,9 @@ const follow = (cardRef: CardRef, found: Partial<GatewayPaymentMethod>, header =
 const attachedTo = (gateway_customer_ref: string | undefined) =>
   ({ gateway_customer_ref }) as Partial<GatewayPaymentMethod>;
 const readMethod = async ({ customer_id, payment_method_id }: CardRef) =>
-  (await readWallet(graph, customer_id)).find((candidate) => candidate.payment_method_id === payment_method_id);
+  (await readWallet(graph, customer_id)).find(
+    (candidate) => candidate.payment_method_id === payment_method_id,
+  );
 const setStatus = (cardRef: CardRef, status: PaymentMethodStatus) =>
   updatePaymentMethodStatus(graph, testHeader(), { ...cardRef, status, reason: 'test' });
 

@@ -32,13 +32,18 @@ const fingerprint = () => `fp_${randomUUID()}`;
 
 /** Two cards, each another one; the second was used last, and the first is the default. */
 async function newCustomer(cardFingerprint = fingerprint()) {
-  const wallet = await customerWithCards(graph, policy, { cards: 2, fingerprints: [cardFingerprint, fingerprint()] });
+  const wallet = await customerWithCards(graph, policy, {
+    cards: 2,
+    fingerprints: [cardFingerprint, fingerprint()],
+  });
   const [first = '', second = ''] = wallet.methods;
   return { ...wallet, first, second, cardFingerprint };
 }
 
 const methodOf = async ({ customer_id }: { customer_id: string }, id: string) => {
-  const found = (await readWallet(graph, customer_id)).find((candidate) => candidate.payment_method_id === id);
+  const found = (await readWallet(graph, customer_id)).find(
+    (candidate) => candidate.payment_method_id === id,
+  );
   if (!found) throw new Error(`${id} is not there`);
   return found;
 };
@@ -68,7 +73,11 @@ test('takes the default away in the same transaction; a repeat of it and an olde
   const owner = await newCustomer();
   const dispute = await disputeOn(owner, owner.first);
   expect(await record(dispute)).toEqual([{ changed: true, suspected: [], ended: [] }]);
-  expect(await methodOf(owner, owner.first)).toMatchObject({ disputed: true, is_default: false, status: 'active' });
+  expect(await methodOf(owner, owner.first)).toMatchObject({
+    disputed: true,
+    is_default: false,
+    status: 'active',
+  });
   expect(await methodOf(owner, owner.second)).toMatchObject({ is_default: true });
   expect(await record(dispute)).toEqual([{ changed: false, suspected: [], ended: [] }]);
   await record({ ...dispute, state: 'won' });
@@ -159,7 +168,10 @@ describe('the card behind it', () => {
 
   test('was charged under a token that no wallet has: it is the customer’s own token of that card', async () => {
     const owner = await newCustomer();
-    const dispute = await disputeOn(owner, owner.first, { token: randomToken(), instrument_fingerprint: owner.cardFingerprint });
+    const dispute = await disputeOn(owner, owner.first, {
+      token: randomToken(),
+      instrument_fingerprint: owner.cardFingerprint,
+    });
     await record(dispute);
     expect(await methodOf(owner, owner.first)).toMatchObject({ disputed: true });
     expect(await methodOf(owner, owner.second)).toMatchObject({ disputed: false });

@@ -66,10 +66,14 @@ export function recordDispute(
   const body = { customer_id, dispute_ref: dispute.dispute_ref };
   return runCommand(graph, header, 'recordDispute', body, async (tx): Promise<RecordedDispute> => {
     const [, wallet] = await Promise.all([tx.lockCustomer(customer_id), openWallet(tx, customer_id)]);
-    const chargedMethod = wallet.methods.find((method) => method.payment_method_id === holder.payment_method_id);
+    const chargedMethod = wallet.methods.find(
+      (method) => method.payment_method_id === holder.payment_method_id,
+    );
     const cardFingerprint = dispute.instrument_fingerprint ?? chargedMethod?.instrument_fingerprint ?? null;
     const cardMethods = wallet.methods.filter(
-      (method) => method === chargedMethod || (cardFingerprint !== null && method.instrument_fingerprint === cardFingerprint),
+      (method) =>
+        method === chargedMethod ||
+        (cardFingerprint !== null && method.instrument_fingerprint === cardFingerprint),
     );
     const isNewFraud = isNewlyKnownFraud(holder, cardMethods, dispute);
     const { dispute_ref, reason, state } = dispute;
@@ -80,7 +84,8 @@ export function recordDispute(
     if (!isNewFraud) return { changed, suspected: [], ended: [] };
     // A token whose number was replaced since then is another card by now.
     const sameCard = cardMethods.filter(
-      ({ instrument_fingerprint: fingerprint }) => fingerprint === null || cardFingerprint === null || fingerprint === cardFingerprint,
+      ({ instrument_fingerprint: fingerprint }) =>
+        fingerprint === null || cardFingerprint === null || fingerprint === cardFingerprint,
     );
     const suspected: string[] = [];
     for (const { payment_method_id } of sameCard) {
@@ -122,10 +127,15 @@ async function markFraudKnown(tx: CommandTx, customer_id: string, methods: strin
 }
 
 /** A card whose charges are contested is so under each of its tokens, also under one that is added meanwhile. */
-export function inheritDisputes(wallet: Wallet, paymentMethodId: string, cardFingerprint: string | undefined): void {
+export function inheritDisputes(
+  wallet: Wallet,
+  paymentMethodId: string,
+  cardFingerprint: string | undefined,
+): void {
   if (cardFingerprint === undefined) return;
   const sameCardMethods = wallet.methods.filter(
-    (method) => method.instrument_fingerprint === cardFingerprint && method.payment_method_id !== paymentMethodId,
+    (method) =>
+      method.instrument_fingerprint === cardFingerprint && method.payment_method_id !== paymentMethodId,
   );
   for (const { payment_method_id, disputes } of sameCardMethods) {
     for (const dispute of restrictingDisputes(disputes)) {

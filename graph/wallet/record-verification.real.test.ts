@@ -206,7 +206,10 @@ test('a method that was attached to who the customer is not, as it turned out me
   const refused = { payment_method_status: 'failed', refused: 'token_belongs_to_other_customer' };
   expect(await attachAs(id, 'cus_made')).toMatchObject({ ...refused, is_default: false });
   expect(await attachAs(id, 'cus_made', 'cus_older')).toMatchObject(refused);
-  expect(await attachAs(id, 'cus_named')).toMatchObject({ payment_method_status: 'active', is_default: true });
+  expect(await attachAs(id, 'cus_named')).toMatchObject({
+    payment_method_status: 'active',
+    is_default: true,
+  });
   expect(await attachAs(id, 'cus_new', 'cus_named')).toMatchObject({ payment_method_status: 'active' });
 });
 

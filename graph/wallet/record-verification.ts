@@ -49,7 +49,8 @@ export async function recordVerification(
   const { customer_id, payment_method_id } = input;
   return runCommand(graph, header, 'recordVerification', input, async (tx) => {
     const { answer: gatewayAnswer } = input;
-    const hashes = gatewayAnswer.result === 'attached' ? tokenHashes(graph.blindIndex, gatewayAnswer.method.token) : [];
+    const hashes =
+      gatewayAnswer.result === 'attached' ? tokenHashes(graph.blindIndex, gatewayAnswer.method.token) : [];
     lockIdentities(tx, hashes);
     const [customer, wallet, holder] = await Promise.all([
       tx.lockCustomer(customer_id),
@@ -82,7 +83,8 @@ export async function recordVerification(
       payment_method_id,
       fingerprintOf(answer) ?? method.instrument_fingerprint,
     );
-    const isSuspected = gatewayVerdict.status === 'active' && (await isUnderReview(tx, { customer_id, methods }));
+    const isSuspected =
+      gatewayVerdict.status === 'active' && (await isUnderReview(tx, { customer_id, methods }));
     const { status, reason, refused } = isSuspected ? SUSPECTED : gatewayVerdict;
     // A method that was suspected, compromised or put aside meanwhile stays so: the gateway's word came too late.
     const isLate = status === 'active' && method.status !== 'unverified';
@@ -107,7 +109,10 @@ const HAS_UNRESOLVED = `
   } AS in_doubt`;
 
 /** What is attached to anybody but the customer cannot be charged for it: another reference was written meanwhile. */
-function checkedAnswer({ answer, gateway_customer_ref: holder }: Verification, reference?: string): AttachAnswer {
+function checkedAnswer(
+  { answer, gateway_customer_ref: holder }: Verification,
+  reference?: string,
+): AttachAnswer {
   if (answer.result === 'refused' || holder === undefined || holder === reference) return answer;
   return { result: 'refused', reason: 'other_customer', codes: {} };
 }
@@ -162,8 +167,14 @@ function fingerprintOf(answer: AttachAnswer): string | undefined {
 }
 
 /** The method, and what else of the wallet is the same card by another token. @param cardFingerprint its fingerprint */
-function methodsOfCard({ methods }: Wallet, payment_method_id: string, cardFingerprint: string | null): string[] {
-  const sameCardMethods = methods.filter((method) => cardFingerprint !== null && method.instrument_fingerprint === cardFingerprint);
+function methodsOfCard(
+  { methods }: Wallet,
+  payment_method_id: string,
+  cardFingerprint: string | null,
+): string[] {
+  const sameCardMethods = methods.filter(
+    (method) => cardFingerprint !== null && method.instrument_fingerprint === cardFingerprint,
+  );
   return [payment_method_id, ...sameCardMethods.map((method) => method.payment_method_id)];
 }
 
@@ -181,7 +192,8 @@ function verdict(
       answer.reason === 'other_customer' ? 'token_belongs_to_other_customer' : 'payment_method_declined';
     return { status: 'failed', reason: `gateway:${answer.reason}`, refused };
   }
-  if (otherHolder === undefined) return { status: attachedStatus(answer.method, context), reason: 'verified' };
+  if (otherHolder === undefined)
+    return { status: attachedStatus(answer.method, context), reason: 'verified' };
   return otherHolder.customer_id === context.customer_id
     ? { status: 'inactive', reason: `same_as:${otherHolder.payment_method_id}` }
     : { status: 'failed', reason: 'other_customer', refused: 'token_belongs_to_other_customer' };

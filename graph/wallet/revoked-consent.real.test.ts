@@ -108,14 +108,19 @@ test('a revocation is kept where there was no consent yet', async () => {
   const method = await revoked(false);
   await expect(setConsent(method, true, 'service')).rejects.toMatchObject({ type: 'illegal_transition' });
   expect(await setConsent(method, false, 'network_revocation')).toMatchObject({ changed: false });
-  expect((await eventsOf(method.customer_id)).filter(({ type }) => type === 'ConsentChanged')).toHaveLength(1);
+  expect((await eventsOf(method.customer_id)).filter(({ type }) => type === 'ConsentChanged')).toHaveLength(
+    1,
+  );
 });
 
 test.each<[string, (method: Card) => Promise<unknown>]>([
   ['consenting', (method) => setConsent(method, true, 'customer')],
   ['updating the method', (method) => update(method, 'customer')],
   ['adding it again', (method) => addAgain(method, 'customer')],
-  ['adding it again after removing it', async (method) => (await remove(method), addAgain(method, 'customer'))],
+  [
+    'adding it again after removing it',
+    async (method) => (await remove(method), addAgain(method, 'customer')),
+  ],
 ])('the customer brings it back by %s, and from then on a service may', async (_, restoreConsent) => {
   const method = await revoked();
   await restoreConsent(method);

@@ -87,5 +87,6 @@ export async function applyDerivedStatus(
   if (!mayApply || transition(status, derivedStatus) !== 'legal') return;
   // No case holds an active one.
   const cases = status === 'active' ? [] : await readCaseChanges(tx, { customer_id });
-  if (findHold(cases, method) === undefined) wallet.changeStatus(payment_method_id, derivedStatus, 'new details');
+  if (findHold(cases, method) === undefined)
+    wallet.changeStatus(payment_method_id, derivedStatus, 'new details');
 }

@@ -71,7 +71,11 @@ export function upsertWalletMethod(
 }
 
 /** @returns its id: a new one, or the old one of a method that comes back, with what was known of it */
-function appendMethodAdded(tx: CommandTx, incoming: IncomingMethod, previous: WalletMethod | undefined): string {
+function appendMethodAdded(
+  tx: CommandTx,
+  incoming: IncomingMethod,
+  previous: WalletMethod | undefined,
+): string {
   const { customerId, details, proven } = incoming;
   const id = previous?.payment_method_id ?? uuidv7();
   const key = tx.keyOf(customerId);

@@ -191,7 +191,8 @@ export class Wallet {
     Object.assign(method, plainDetails);
     // Another date than the wanted one came after the wish: the card has been renewed since.
     const isOtherExpiry =
-      plainDetails.expires_on !== undefined && !plainDetails.expires_on.startsWith(String(method.expiry_wanted));
+      plainDetails.expires_on !== undefined &&
+      !plainDetails.expires_on.startsWith(String(method.expiry_wanted));
     if (isOtherExpiry) this.#setProperty(method, 'expiry_wanted_at', null);
   }
 
@@ -370,7 +371,9 @@ export class Wallet {
   }
 
   #appendDefault(paymentMethodId: string | null, reason: string): void {
-    const marked = this.#methods.filter((method) => method.is_default).map((method) => method.payment_method_id);
+    const marked = this.#methods
+      .filter((method) => method.is_default)
+      .map((method) => method.payment_method_id);
     const [previous = null, ...more] = marked;
     this.#append('DefaultPaymentMethodChanged', {
       payment_method_id: paymentMethodId,

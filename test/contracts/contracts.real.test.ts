@@ -99,7 +99,9 @@ function exchange(example: Example): Promise<unknown> {
   if ('route' in example) return callRest(api, example);
   if ('rpc' in example) return callRpc(api, example);
   if ('update' in example) return sendUpdate(underTest.temporal, example);
-  return 'query' in example ? queryWorkflow(underTest.temporal, example) : sendSignal(underTest.temporal, example);
+  return 'query' in example
+    ? queryWorkflow(underTest.temporal, example)
+    : sendSignal(underTest.temporal, example);
 }
 
 function expectedAnswer(example: Example): unknown {

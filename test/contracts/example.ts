@@ -110,19 +110,37 @@ export function startExampleRun(): ExampleRun {
       const learned = new Map<string, string>();
       const found: string[] = [];
       const differ = (path: string, expected: unknown, received: unknown) =>
-        found.push(`${path}: ${JSON.stringify(expected)} in the example, ${JSON.stringify(received)} in reality`);
+        found.push(
+          `${path}: ${JSON.stringify(expected)} in the example, ${JSON.stringify(received)} in reality`,
+        );
 
       /** Before anything is compared: an address may speak of an id that only follows. */
       const learn = (expected: unknown, received: unknown) => {
-        if (typeof expected === 'object' && expected !== null && typeof received === 'object' && received !== null)
-          for (const [key, one] of Object.entries(expected)) learn(one, (received as Record<string, unknown>)[key]);
+        if (
+          typeof expected === 'object' &&
+          expected !== null &&
+          typeof received === 'object' &&
+          received !== null
+        )
+          for (const [key, one] of Object.entries(expected))
+            learn(one, (received as Record<string, unknown>)[key]);
         else if (typeof expected === 'string' && typeof received === 'string')
-          if (ONLY_UUID.test(expected) && ONLY_UUID.test(received) && !ids.has(expected) && !learned.has(expected))
+          if (
+            ONLY_UUID.test(expected) &&
+            ONLY_UUID.test(received) &&
+            !ids.has(expected) &&
+            !learned.has(expected)
+          )
             learned.set(expected, received);
       };
 
       const compare = (expected: unknown, received: unknown, path: string) => {
-        if (typeof expected === 'object' && expected !== null && typeof received === 'object' && received !== null) {
+        if (
+          typeof expected === 'object' &&
+          expected !== null &&
+          typeof received === 'object' &&
+          received !== null
+        ) {
           const keys = new Set([...Object.keys(expected), ...Object.keys(received)]);
           for (const key of keys)
             compare(

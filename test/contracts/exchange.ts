@@ -64,7 +64,10 @@ export function allRpcs(): string[] {
 }
 
 /** Request and answer in protobuf's own JSON, fields as in the `.proto` files; of a stream a list. */
-export async function callRpc(api: ApiProcess, { rpc, metadata = {}, request }: RpcExample): Promise<unknown> {
+export async function callRpc(
+  api: ApiProcess,
+  { rpc, metadata = {}, request }: RpcExample,
+): Promise<unknown> {
   const [service = '', name] = rpc.split('/');
   const method = registry.getService(service)?.methods.find((one) => one.name === name);
   if (method === undefined) throw new Error(`there is no ${rpc}`);

@@ -70,7 +70,11 @@ interface Options {
   input?: string;
 }
 
-async function run(command: string, args: string[], { variables = {}, input = '' }: Options): Promise<CommandResult> {
+async function run(
+  command: string,
+  args: string[],
+  { variables = {}, input = '' }: Options,
+): Promise<CommandResult> {
   const child = spawn(command, args, { cwd: ROOT, env: { ...env, PERSONA_RUN_FILE: runFile, ...variables } });
   child.stdin.end(input);
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
@@ -179,7 +183,10 @@ test('doctor finds everything well, and says who is missing', async () => {
   );
   const closedAddress = `127.0.0.1:${await freePort()}`;
   const unhealthy = await persona(['doctor'], { variables: { CHIMERA_ADDRESS: closedAddress } });
-  expect(unhealthy).toMatchObject({ code: 3, out: expect.stringContaining(`nobody answers at ${closedAddress}`) });
+  expect(unhealthy).toMatchObject({
+    code: 3,
+    out: expect.stringContaining(`nobody answers at ${closedAddress}`),
+  });
   const PERSONA_KEYS = `other:${Buffer.alloc(32, 7).toString('base64')}`;
   const withWrongKeys = await runJson(['doctor'], 1, { variables: { PERSONA_KEYS } });
   expect(withWrongKeys.checks).toContainEqual(
@@ -435,7 +442,10 @@ test('verify finds the graph to be what its log says, and names what is not', as
   );
   expect(differences).toHaveLength(5);
   const verification = await persona(['verify', '--customer', customer]);
-  expect(verification).toMatchObject({ code: 1, out: expect.stringContaining('segment: expected NEW, found GOLD') });
+  expect(verification).toMatchObject({
+    code: 1,
+    out: expect.stringContaining('segment: expected NEW, found GOLD'),
+  });
 });
 
 test('reconcile finds a card that was detached without a word: a dry run says so, a real one corrects it, once', async () => {

@@ -14,7 +14,12 @@ import { type Guard, startGuard } from '../../dev/stack/guard.ts';
 import { type Graph, openConfiguredGraph } from '../../graph/index.ts';
 import { readGraphEnvironment } from '../../platform/environment.ts';
 import { readPolicy } from '../../platform/policy.ts';
-import { type CardPlan, customerWithScriptedCards, failureReportOf, type TestCustomer } from '../faults/customer-fixtures.ts';
+import {
+  type CardPlan,
+  customerWithScriptedCards,
+  failureReportOf,
+  type TestCustomer,
+} from '../faults/customer-fixtures.ts';
 
 const LIMIT = { timeout: 60_000, interval: 50 };
 const DECLINE = { do: 'decline', decline_code: 'insufficient_funds' };
@@ -133,7 +138,10 @@ test('the success of another payment after the end is a second one, and is refun
 });
 
 test.each<[string, (customer: TestCustomer) => Promise<string>]>([
-  ['another customer’s payment', async () => (await createExternalPayment(await createCustomer([{}]), { paid: true })).id],
+  [
+    'another customer’s payment',
+    async () => (await createExternalPayment(await createCustomer([{}]), { paid: true })).id,
+  ],
   [
     'the payment of last month',
     async (customer) =>
@@ -147,27 +155,33 @@ test.each<[string, (customer: TestCustomer) => Promise<string>]>([
     'a payment that has not succeeded',
     async (customer) => (await createExternalPayment(customer, { paid: false })).id,
   ],
-])('a settlement that names %s refunds nothing, and hands an open recovery to a person', async (_, createPayment) => {
-  const customer = await createCustomer([{}, {}, { ineligibility: 'inactive' }]);
-  const [paid, open] = [failureReportOf(customer), failureReportOf(customer, { decline_code: 'invalid_account' })];
-  const mismatchedRef = await createPayment(customer);
-  await agents.signalPaymentFailed(paid);
-  await expect.poll(async () => (await recovery(paid.payment_id))?.outcome, LIMIT).toBe('recovered');
-  await agents.signalPaymentFailed(open);
-  await expect.poll(async () => (await recovery(open.payment_id))?.waiting_for, LIMIT).toBe('method');
-  for (const { payment_id, customer_id } of [paid, open])
-    await settle({ payment_id, customer_id, gateway_payment_ref: mismatchedRef });
-  await expect.poll(async () => (await recovery(open.payment_id))?.state, LIMIT).toBe('needs_review');
-  expect(await recovery(open.payment_id)).toMatchObject({
-    rule: 'settlement_mismatch',
-    waiting_for: 'review',
-  });
-  // The settlement that was sent last is through: so is the one before it.
-  await settle({ payment_id: open.payment_id, customer_id: customer.id });
-  await expect.poll(async () => (await recovery(open.payment_id))?.outcome, LIMIT).toBe('paid_elsewhere');
-  expect((await statuses(paid.payment_id)).map(([, status]) => status)).toEqual(['succeeded']);
-  expect(await recovery(paid.payment_id)).toMatchObject({ outcome: 'recovered' });
-});
+])(
+  'a settlement that names %s refunds nothing, and hands an open recovery to a person',
+  async (_, createPayment) => {
+    const customer = await createCustomer([{}, {}, { ineligibility: 'inactive' }]);
+    const [paid, open] = [
+      failureReportOf(customer),
+      failureReportOf(customer, { decline_code: 'invalid_account' }),
+    ];
+    const mismatchedRef = await createPayment(customer);
+    await agents.signalPaymentFailed(paid);
+    await expect.poll(async () => (await recovery(paid.payment_id))?.outcome, LIMIT).toBe('recovered');
+    await agents.signalPaymentFailed(open);
+    await expect.poll(async () => (await recovery(open.payment_id))?.waiting_for, LIMIT).toBe('method');
+    for (const { payment_id, customer_id } of [paid, open])
+      await settle({ payment_id, customer_id, gateway_payment_ref: mismatchedRef });
+    await expect.poll(async () => (await recovery(open.payment_id))?.state, LIMIT).toBe('needs_review');
+    expect(await recovery(open.payment_id)).toMatchObject({
+      rule: 'settlement_mismatch',
+      waiting_for: 'review',
+    });
+    // The settlement that was sent last is through: so is the one before it.
+    await settle({ payment_id: open.payment_id, customer_id: customer.id });
+    await expect.poll(async () => (await recovery(open.payment_id))?.outcome, LIMIT).toBe('paid_elsewhere');
+    expect((await statuses(paid.payment_id)).map(([, status]) => status)).toEqual(['succeeded']);
+    expect(await recovery(paid.payment_id)).toMatchObject({ outcome: 'recovered' });
+  },
+);
 
 /** As Temporal's data is that was restored, too: no run is left. */
 async function terminate(paymentId: string): Promise<void> {

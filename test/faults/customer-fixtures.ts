@@ -36,7 +36,10 @@ export interface TestCustomer {
 
 type CustomerSystem = Pick<FaultSystem, 'graph' | 'policy' | 'persona'>;
 
-export async function customerWithScriptedCards(system: CustomerSystem, plans: readonly CardPlan[]): Promise<TestCustomer> {
+export async function customerWithScriptedCards(
+  system: CustomerSystem,
+  plans: readonly CardPlan[],
+): Promise<TestCustomer> {
   const shared = { device: randomUUID(), email: randomEmail() };
   const cards: TestCustomer['cards'] = [];
   let id: string | undefined;
@@ -104,7 +107,9 @@ async function addCard(
 }
 
 /** As Persona reads it at the gateway. */
-function gatewayTypeOf(type: CardPlan['type']): Pick<GatewayPaymentMethod, 'type' | 'gateway_type' | 'network'> {
+function gatewayTypeOf(
+  type: CardPlan['type'],
+): Pick<GatewayPaymentMethod, 'type' | 'gateway_type' | 'network'> {
   if (type === undefined) return { type: 'card', network: 'visa' };
   return { type: type === 'link' ? 'digital_wallet' : 'bank_account', gateway_type: type };
 }

@@ -8,5 +8,9 @@ import { testRandomKills } from './random/suite.ts';
 withFaultSystem((getSystem) => {
   testCrashPoints(getSystem, FEW_POINTS);
   testProcessPoints(getSystem, ['worker']);
-  testRandomKills(getSystem, { obligationCount: 30, spreadMs: 15_000, victims: ['worker', 'api', 'gateway'] });
+  testRandomKills(getSystem, {
+    obligationCount: 30,
+    spreadMs: 15_000,
+    victims: ['worker', 'api', 'gateway'],
+  });
 });

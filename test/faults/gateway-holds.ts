@@ -17,7 +17,9 @@ export async function waitForHold(system: GatewayAddress, token: string): Promis
   throw new Error(`no charge of ${token} came to stand at the gateway`);
 }
 
-export async function listHolds({ persona }: GatewayAddress): Promise<{ id: string; payment_method: string }[]> {
+export async function listHolds({
+  persona,
+}: GatewayAddress): Promise<{ id: string; payment_method: string }[]> {
   const response = await fetch(`${persona.addresses.gateway}/_sim/holds`);
   return ((await response.json()) as { data: { id: string; payment_method: string }[] }).data;
 }

@@ -151,7 +151,9 @@ class Connection {
       }
       // Several of its requests may be on their way at once.
       const unseenRequests = stop.requests.slice(stop.seen.get(this));
-      const missing = unseenRequests.findIndex((patterns) => !patterns.every((pattern) => encodings.some((encoding) => encoding.includes(pattern))));
+      const missing = unseenRequests.findIndex(
+        (patterns) => !patterns.every((pattern) => encodings.some((encoding) => encoding.includes(pattern))),
+      );
       if (missing > 0) stop.seen.set(this, stop.requests.length - unseenRequests.length + missing);
       if (missing >= 0) continue;
       stop.holdConnection(this);

@@ -1,7 +1,12 @@
 /** The points at which a crash leaves a recovery half done, each with what makes one stand still there. */
 
 import { setTimeout } from 'node:timers/promises';
-import { type CardPlan, customerWithScriptedCards, failureReportOf, type TestCustomer } from './customer-fixtures.ts';
+import {
+  type CardPlan,
+  customerWithScriptedCards,
+  failureReportOf,
+  type TestCustomer,
+} from './customer-fixtures.ts';
 import { waitForHold, releaseHold } from './gateway-holds.ts';
 import { COMMIT, type Stop, type StopCondition } from './proxy.ts';
 import type { FaultSystem } from './system.ts';
@@ -34,7 +39,10 @@ export const BEFORE_CHARGE: RecoveryPoint = {
     hold: 'request',
   }),
 };
-export const BEFORE_CAPTURE: RecoveryPoint = { at: 'before the capture', script: [{ do: 'hold_before_capture' }] };
+export const BEFORE_CAPTURE: RecoveryPoint = {
+  at: 'before the capture',
+  script: [{ do: 'hold_before_capture' }],
+};
 export const CAPTURED: RecoveryPoint = {
   at: 'after the capture, before the response',
   script: [{ do: 'hold_after_capture' }],
@@ -71,14 +79,20 @@ export interface StoppedRecovery {
 }
 
 /** Begins a recovery for each point, and waits until all of them stand there; last of all those that silence the worker. */
-export async function stopRecoveriesAt(system: FaultSystem, points: readonly RecoveryPoint[]): Promise<StoppedRecovery[]> {
+export async function stopRecoveriesAt(
+  system: FaultSystem,
+  points: readonly RecoveryPoint[],
+): Promise<StoppedRecovery[]> {
   const holdingWorker = points.filter(({ holdWorkerResponse }) => holdWorkerResponse);
   const remaining = points.filter(({ holdWorkerResponse }) => !holdWorkerResponse);
   const stopped = await Promise.all(remaining.map((point) => stopRecoveryAt(system, point)));
   return [...stopped, ...(await Promise.all(holdingWorker.map((point) => stopRecoveryAt(system, point))))];
 }
 
-async function stopRecoveryAt(system: FaultSystem, { at, script = [], neo4jStop, holdWorkerResponse }: RecoveryPoint): Promise<StoppedRecovery> {
+async function stopRecoveryAt(
+  system: FaultSystem,
+  { at, script = [], neo4jStop, holdWorkerResponse }: RecoveryPoint,
+): Promise<StoppedRecovery> {
   // The last one is charged.
   const customer = await customerWithScriptedCards(system, [{}, {}, { script }]);
   const failure = failureReportOf(customer);
@@ -101,5 +115,6 @@ async function stopRecoveryAt(system: FaultSystem, { at, script = [], neo4jStop,
 /** @throws Error when nobody comes there */
 export async function waitUntilReached(stop: Stop, what: string): Promise<void> {
   const timeout = setTimeout(LIMIT_MS, 'late', { ref: false });
-  if ((await Promise.race([stop.reached, timeout])) === 'late') throw new Error(`nobody came to stand ${what}`);
+  if ((await Promise.race([stop.reached, timeout])) === 'late')
+    throw new Error(`nobody came to stand ${what}`);
 }

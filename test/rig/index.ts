@@ -93,7 +93,10 @@ export async function createTestRig(options: TestRigOptions): Promise<TestRig> {
     try {
       await Promise.all(running.map((workers) => workers.stop()));
       const executions = await collectExecutions(server.client, started);
-      const problems = [...unexpectedStates(executions, expectedOpen), ...(await replayHistories(executions))];
+      const problems = [
+        ...unexpectedStates(executions, expectedOpen),
+        ...(await replayHistories(executions)),
+      ];
       await terminateOpen(server.client, executions);
       await writeHistories(executions, codecKeys);
       if (problems.length > 0) throw new Error(problems.join('\n'));

@@ -31,7 +31,10 @@ const DECLINED: ChargeAnswer = {
 /** Recoveries from the report of a failure to their end, command by command, the commonest first. */
 export async function* warmUpRecoveries(graph: Graph, configuredPolicy: Policy): AsyncGenerator<void> {
   // A trusted device is asked for by a parameter; to have one would take a command more.
-  const policy = { ...configuredPolicy, recovery: { ...configuredPolicy.recovery, requireTrustedDevice: false } };
+  const policy = {
+    ...configuredPolicy,
+    recovery: { ...configuredPolicy.recovery, requireTrustedDevice: false },
+  };
   const person = randomUUID();
   // Nothing is begun where the time is over.
   yield;
@@ -86,7 +89,10 @@ function createRecoverySteps(graph: Graph, policy: Policy, customer_id: string) 
       const { opening } = await openRecovery(graph, warmUpHeader(), command);
       if (!('recovery' in opening)) throw new Error(`a failure was ${opening.result}`);
       const { recovery, first } = opening;
-      return { ...recovery, ...(first && { claimedKey: attemptKey(payment_id, first.payment_method_id, 1) }) };
+      return {
+        ...recovery,
+        ...(first && { claimedKey: attemptKey(payment_id, first.payment_method_id, 1) }),
+      };
     },
 
     async claimNext(recovery: WarmUpRecovery): Promise<void> {

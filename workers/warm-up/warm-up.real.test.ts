@@ -5,7 +5,12 @@ import { createGatewayActivities } from '../../activities/gateway.ts';
 import { createRecoveryActivities } from '../../activities/recovery.ts';
 import { deliver } from '../../activities/notice-fixtures.ts';
 import type { ChargeAnswer, Notifier, PaymentGateway, PaymentNoticeTemplate } from '../../domain/ports.ts';
-import { attemptKey, recoveryNotificationId, TaskQueue, type TaskQueueName } from '../../domain/workflow-contracts.ts';
+import {
+  attemptKey,
+  recoveryNotificationId,
+  TaskQueue,
+  type TaskQueueName,
+} from '../../domain/workflow-contracts.ts';
 import { WINDOW_OVER } from '../../domain/recovery/closing.ts';
 import { type Graph, type OnboardedCustomer, onboard, withRollback } from '../../graph/index.ts';
 import { readPolicy } from '../../platform/policy.ts';
@@ -39,7 +44,9 @@ test('what is rehearsed sees itself, and nobody else ever sees it', async () => 
   const answers: OnboardedCustomer[] = [];
   await withRollback(graph, async (rolledBack) => {
     for (const transaction_id of ['a', 'b'])
-      answers.push(await onboard(rolledBack, testHeader(), { request: { ...request, transaction_id }, policy }));
+      answers.push(
+        await onboard(rolledBack, testHeader(), { request: { ...request, transaction_id }, policy }),
+      );
   });
   expect(answers.map(({ created }) => created)).toEqual([true, false]);
   expect(new Set(answers.map(({ customer_id }) => customer_id)).size).toBe(1);
@@ -112,7 +119,9 @@ test.each([
     const actualRun = recordingGraph(graph);
     const request = onboardingRequest({ digital_identifiers: identifiers(), ...parts });
     await onboard(actualRun.graph, testHeader(), { request, policy });
-    expect([...actualRun.statements.keys()].filter((cypher) => !warmUpRun.statements.has(cypher))).toEqual([]);
+    expect([...actualRun.statements.keys()].filter((cypher) => !warmUpRun.statements.has(cypher))).toEqual(
+      [],
+    );
   },
 );
 

@@ -31,7 +31,11 @@ const send = (rig: TestRig, { payment_id }: FakeRecovery, signal: string, payloa
   });
 
 /** All of it is there when the run begins. */
-async function startWith(fake: FakeRecovery, first: [signal: string, payload: object], ...more: (typeof first)[]) {
+async function startWith(
+  fake: FakeRecovery,
+  first: [signal: string, payload: object],
+  ...more: (typeof first)[]
+) {
   const rig = await createTestRig({ activities: {} });
   const handle = await send(rig, fake, ...first);
   for (const message of more) await send(rig, fake, ...message);

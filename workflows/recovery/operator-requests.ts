@@ -69,7 +69,8 @@ export async function applyResolution(
     return evolve(current, { fact: 'found_out', key, found, at: Date.now() });
   }
   pendingAnswers.push(answer);
-  if (gatewayResult || resultIfNeverSent) return evolve(current, { fact: 'found_out', key, found, at: Date.now() });
+  if (gatewayResult || resultIfNeverSent)
+    return evolve(current, { fact: 'found_out', key, found, at: Date.now() });
   const known = cameBack ? evolve(current, { fact: 'found_out', key, found, at: Date.now() }) : current;
   return evolve(known, { fact: 'resolved_by_person', key, result });
 }

@@ -30,7 +30,10 @@ export async function receive(
  * A settlement may speak of the very charge that is in doubt: the gateway is asked about that before the settlement is
  * believed, so that the only payment is not taken for the second one and given back. Nothing is sent for it.
  */
-export async function resolveBeforeSettlement(current: RecoveryState, message: Message): Promise<RecoveryState> {
+export async function resolveBeforeSettlement(
+  current: RecoveryState,
+  message: Message,
+): Promise<RecoveryState> {
   const { unresolved, policy } = current;
   const settles =
     message.signal === 'paymentSettled' ||
@@ -72,7 +75,8 @@ async function factOf(
     case 'paymentMethodAdded':
     case 'paymentMethodUpdated': {
       const { payment_method_id, event_id } = payload;
-      if (typeof payment_method_id !== 'string') return logIgnored(signal, ['payment_method_id: is required']);
+      if (typeof payment_method_id !== 'string')
+        return logIgnored(signal, ['payment_method_id: is required']);
       const eventId = typeof event_id === 'string' ? { event_id } : {};
       return { fact: 'method_added', payment_method_id, ...eventId };
     }

@@ -128,7 +128,8 @@ test('a second success that turns up after the end is given back, and the custom
   const fake = fakeRecovery({
     charge: (method) =>
       method === 'card-a' ? { result: 'declined', codes: {} } : { result: 'approved', gateway_ref: 'pi_1' },
-    resolveCharge: () => (late ? { result: 'approved', gateway_ref: 'pi_1' } : { result: 'declined', codes: {} }),
+    resolveCharge: () =>
+      late ? { result: 'approved', gateway_ref: 'pi_1' } : { result: 'declined', codes: {} },
   });
   const rig = await createTestRig({ activities: fake.activities });
   await (await report(rig, fake)).result();

@@ -52,7 +52,11 @@ test('a method with corrected details is tried at once', async () => {
 });
 
 test('a customer suspended meanwhile is neither charged nor written to; reinstated, the recovery goes on', async () => {
-  const fake = fakeRecovery({ alternatives: [], charge: declined, refresh: () => ({ customer_status: status }) });
+  const fake = fakeRecovery({
+    alternatives: [],
+    charge: declined,
+    refresh: () => ({ customer_status: status }),
+  });
   let status = 'suspended';
   const rig = await createTestRig({ activities: fake.activities });
   const handle = await report(rig, fake);

@@ -3,7 +3,14 @@ import { z } from '@hono/zod-openapi';
 import type { FormatRules } from '../../../domain/onboarding.ts';
 import type { Services } from '../../../services/services.ts';
 import { callerOf, type HttpEnv } from '../env.ts';
-import { customerParams, etag, jsonResponse, pageSchema, pageQuery, errorResponses } from '../schemas/common.ts';
+import {
+  customerParams,
+  etag,
+  jsonResponse,
+  pageSchema,
+  pageQuery,
+  errorResponses,
+} from '../schemas/common.ts';
 import { onboardingResult, onboardingRequest } from '../schemas/onboarding.ts';
 import { profile, timelineEntry } from '../schemas/wallet.ts';
 
@@ -22,7 +29,9 @@ const onboard = (forms: FormatRules) =>
     responses: {
       201: jsonResponse(onboardingResult, 'A new customer', location),
       200: jsonResponse(onboardingResult, 'The customer was known', location),
-      ...errorResponses(['idempotency_key_reused', 'illegal_transition', 'temporal_unavailable'], { body: true }),
+      ...errorResponses(['idempotency_key_reused', 'illegal_transition', 'temporal_unavailable'], {
+        body: true,
+      }),
     },
   });
 

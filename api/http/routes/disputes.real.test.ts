@@ -149,7 +149,11 @@ test('a fraudulent dispute that is won lifts the dispute, and the card stays com
   await lastDisputeOutcome(charge, 'charge.dispute.created', opened.id);
   await close(opened, 'won');
   expect(await lastDisputeOutcome(charge, 'charge.dispute.closed', opened.id)).toBe('dispute_over');
-  expect(await walletMethod(holder)).toMatchObject({ disputed: false, status: 'compromised', is_default: false });
+  expect(await walletMethod(holder)).toMatchObject({
+    disputed: false,
+    status: 'compromised',
+    is_default: false,
+  });
   expect(await walletMethod(other)).toMatchObject({ is_default: true });
 });
 

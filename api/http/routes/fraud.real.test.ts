@@ -58,7 +58,10 @@ test('a charge in flight is recorded, no other card is charged while the custome
   const { id } = await system.stripe.firstHold();
   const case_id = await suspend(holder);
   await system.stripe.sim(`/holds/${id}/release`, 'POST');
-  const waiting = await system.waitForRecovery(failure, ({ waiting_for }) => waiting_for === 'customer_status');
+  const waiting = await system.waitForRecovery(
+    failure,
+    ({ waiting_for }) => waiting_for === 'customer_status',
+  );
   expect(waiting.attempts).toMatchObject([{ payment_method_id: next.payment_method_id, state: 'declined' }]);
   expect(await charged(failure.payment_id)).toEqual([`${next.token} failed`]);
 

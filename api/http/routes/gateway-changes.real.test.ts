@@ -103,7 +103,8 @@ const outcomesOf = async (workflowId: string) => {
   const handle = webhooks.temporal.client.workflow.getHandle(workflowId);
   return ((await handle.result()) as FollowGatewayResult).outcomes;
 };
-const methodOutcomes = ({ payment_method_id }: CardHolder) => outcomesOf(`gateway-method:${payment_method_id}`);
+const methodOutcomes = ({ payment_method_id }: CardHolder) =>
+  outcomesOf(`gateway-method:${payment_method_id}`);
 const mandateOutcomes = ({ payment_method_id }: CardHolder, mandate: string) =>
   outcomesOf(`gateway-mandate:${payment_method_id}:${mandate}`);
 const visibleMethod = ({ customer_id, payment_method_id }: CardHolder) =>
@@ -182,7 +183,9 @@ describe('a card that its bank has reissued', () => {
     const holder = await webhooks.cardHolder();
     const { payment_id } = await webhooks.recovery(holder);
     const before = await visibleMethod(holder);
-    await externalRequest(`/v1/payment_methods/${holder.token}`, { 'metadata[note]': 'spoke to the customer' });
+    await externalRequest(`/v1/payment_methods/${holder.token}`, {
+      'metadata[note]': 'spoke to the customer',
+    });
     await deliveriesOf('payment_method.updated', holder.token);
     expect(await methodOutcomes(holder)).toEqual(['unchanged']);
     expect(await visibleMethod(holder)).toEqual(before);
@@ -225,7 +228,8 @@ describe('news that come more than once, late, or in another order', () => {
     await sim(`/payment_methods/${holder.token}`, { card: { exp_month: 3, last4: '2000' } });
     const [older, newer] = await deliveriesOf('payment_method.automatically_updated', holder.token, 2);
     webhooks.outage.active = false;
-    for (const lost of [newer, older]) expect(await redeliver(lost as Delivery)).toEqual({ result: 'accepted' });
+    for (const lost of [newer, older])
+      expect(await redeliver(lost as Delivery)).toEqual({ result: 'accepted' });
     await methodOutcomes(holder);
     expect(await visibleMethod(holder)).toMatchObject({ expiry_month: 3, last_four: '2000' });
     const months = (await eventsOf(holder.customer_id, 'PaymentMethodUpdated')).map(
@@ -296,7 +300,9 @@ describe('whose method it is', () => {
     const lost = { ...holder, payment_method_id, token };
     const before = await visibleMethod(lost);
     expect(before).toMatchObject({ status: 'active', last_four: '5555' });
-    expect(await redeliver(eventOf('payment_method.detached', { id: token }))).toEqual({ result: 'accepted' });
+    expect(await redeliver(eventOf('payment_method.detached', { id: token }))).toEqual({
+      result: 'accepted',
+    });
     expect(await methodOutcomes(lost)).toEqual(['unknown']);
     expect(await visibleMethod(lost)).toEqual(before);
   });
@@ -322,7 +328,9 @@ test('a method that was detached at the gateway leaves the wallet, the default p
     { actor: 'gateway', payment_method_id, old_status: 'active' },
   ]);
   // What is in no wallet any more is nobody's concern.
-  expect(await redeliver(eventOf('payment_method.updated', { id: holder.token }))).toEqual({ result: 'known' });
+  expect(await redeliver(eventOf('payment_method.updated', { id: holder.token }))).toEqual({
+    result: 'known',
+  });
 });
 
 describe('a mandate', () => {
@@ -398,7 +406,8 @@ describe('refunds', () => {
       outcomes: () => outcomesOf(`gateway-refunds:${payment_id}`),
       refunds: () => eventsOf(customer_id, 'RefundSent', 'RefundFailed'),
       /** As the recovery gives it back. */
-      sendRefund: () => new MockActivityEnvironment().run(refundActivities().refundCharge, { payment_id, key }),
+      sendRefund: () =>
+        new MockActivityEnvironment().run(refundActivities().refundCharge, { payment_id, key }),
     };
   }
 

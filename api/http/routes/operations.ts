@@ -73,7 +73,11 @@ export function operationRoutes(
 
   app.openapi(ready, async (c) => {
     const { role } = c.req.valid('query');
-    const readiness = readinessOf(await services.dependencyStates(), isStopping(), REQUIRED_DEPENDENCIES[role]);
+    const readiness = readinessOf(
+      await services.dependencyStates(),
+      isStopping(),
+      REQUIRED_DEPENDENCIES[role],
+    );
     return c.json(readiness, isReady(readiness) ? 200 : 503);
   });
 

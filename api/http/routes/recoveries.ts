@@ -3,7 +3,13 @@ import { redactForCustomer } from '../../../services/recovery-text.ts';
 import type { Services } from '../../../services/services.ts';
 import { callerOf, type HttpEnv } from '../env.ts';
 import { customerParams, jsonResponse, pageSchema, pageQuery, errorResponses } from '../schemas/common.ts';
-import { acceptedResponse, paymentFailed, paymentId, paymentSettled, recovery } from '../schemas/recoveries.ts';
+import {
+  acceptedResponse,
+  paymentFailed,
+  paymentId,
+  paymentSettled,
+  recovery,
+} from '../schemas/recoveries.ts';
 
 const PATH = '/api/v1/customers/{customer_id}/recoveries';
 const tags = ['recoveries'];

@@ -6,7 +6,14 @@ import type { PaymentMethodView } from '../../../services/views.ts';
 import { callerOf, type HttpEnv } from '../env.ts';
 import { idempotencyHeaders, requireIdempotencyKey } from '../idempotency.ts';
 import { uuid } from '../schemas/domain-rules.ts';
-import { customerParams, etag, jsonResponse, pageSchema, pageQuery, errorResponses } from '../schemas/common.ts';
+import {
+  customerParams,
+  etag,
+  jsonResponse,
+  pageSchema,
+  pageQuery,
+  errorResponses,
+} from '../schemas/common.ts';
 import { ifMatchHeaders, requireIfMatch, versionOf } from '../if-match.ts';
 import { methodChange, newPaymentMethod, paymentMethod } from '../schemas/wallet.ts';
 
@@ -118,7 +125,10 @@ const remove = createRoute({
   summary: 'Remove a payment method',
   description: 'It leaves the wallet at once, and is detached at the gateway behind the answer.',
   request: { params: methodParams, headers: ifMatchHeaders },
-  responses: { 204: { description: 'It is no part of the wallet any more' }, ...errorResponses(CHANGE_ERRORS) },
+  responses: {
+    204: { description: 'It is no part of the wallet any more' },
+    ...errorResponses(CHANGE_ERRORS),
+  },
 });
 
 /** The customer's wallet. */

@@ -12,7 +12,12 @@ import { adoptGatewayPayment, closeRecovery } from '../../../graph/recovery/inde
 import { testHeader } from '../../../test/test-graph.ts';
 import type { RigServer } from '../../../test/rig/server.ts';
 import type { StripeFixture } from '../../../test/stripe-fixture.ts';
-import { type Recovery, signature, startWebhooks, type WebhookFixture } from '../../../test/webhook-fixture.ts';
+import {
+  type Recovery,
+  signature,
+  startWebhooks,
+  type WebhookFixture,
+} from '../../../test/webhook-fixture.ts';
 
 let webhooks: WebhookFixture;
 let temporal: RigServer;
@@ -104,7 +109,9 @@ describe('news of an attempt', () => {
     const claimed = await recovery([{ do: 'drop_after_capture' }]);
     expect(await stripe.charge(claimed.order)).toMatchObject({ result: 'unknown' });
     await delivered(claimed.order);
-    expect(await chargeResultsOf(claimed.payment_id)).toMatchObject([{ result: 'approved', attempt_key: claimed.order.key }]);
+    expect(await chargeResultsOf(claimed.payment_id)).toMatchObject([
+      { result: 'approved', attempt_key: claimed.order.key },
+    ]);
   });
 
   test('twice at the same moment is the same news, and later again it is known', async () => {
@@ -146,7 +153,9 @@ describe('news of an attempt', () => {
     await adoptGatewayPayment(webhooks.graph, testHeader(), { payment_id: claimed.payment_id, gateway_ref });
     const text = lost?.text ?? '';
     expect(await (await post(text, signature(text))).json()).toEqual({ result: 'accepted' });
-    expect(await chargeResultsOf(claimed.payment_id)).toMatchObject([{ gateway_ref, attempt_key: claimed.order.key }]);
+    expect(await chargeResultsOf(claimed.payment_id)).toMatchObject([
+      { gateway_ref, attempt_key: claimed.order.key },
+    ]);
   });
 });
 
@@ -231,7 +240,11 @@ describe('what the graph has already begins nothing', () => {
     const claimed = await recovery([{ do: 'decline' }, { do: 'approve' }]);
     const declined = await stripe.charge(claimed.order);
     if (declined.result !== 'declined' || declined.gateway_ref === undefined) throw new Error('not declined');
-    await stripe.charge({ ...claimed.order, gateway_ref: declined.gateway_ref, key: `${claimed.order.key}?` });
+    await stripe.charge({
+      ...claimed.order,
+      gateway_ref: declined.gateway_ref,
+      key: `${claimed.order.key}?`,
+    });
     const lost = await delivered(claimed.order, 2);
     webhooks.outage.active = false;
     await record(claimed, declined);
@@ -294,7 +307,9 @@ test('news of the obligation’s own payment are its own, also once its customer
   const event = { ...JSON.parse(delivery?.text ?? ''), type: 'payment_intent.succeeded', request: null };
   const text = JSON.stringify({ ...event, id: `evt_${randomUUID()}` });
   expect(await (await post(text, signature(text))).json()).toEqual({ result: 'accepted' });
-  expect(await chargeResultsOf(claimed.payment_id)).toContainEqual(expect.objectContaining({ result: 'approved' }));
+  expect(await chargeResultsOf(claimed.payment_id)).toContainEqual(
+    expect.objectContaining({ result: 'approved' }),
+  );
 });
 
 describe('none of our business', () => {
@@ -306,7 +321,9 @@ describe('none of our business', () => {
     const claimed = await recovery([]);
     const otherCustomerOrder = { ...(await stripe.createChargeOrder([])), payment_id: claimed.payment_id };
     await stripe.charge(otherCustomerOrder);
-    expect(await delivered(otherCustomerOrder)).toMatchObject([{ status: 200, answer: { result: 'ignored' } }]);
+    expect(await delivered(otherCustomerOrder)).toMatchObject([
+      { status: 200, answer: { result: 'ignored' } },
+    ]);
     expect(await chargeResultsOf(claimed.payment_id)).toEqual([]);
 
     const attached = webhooks.deliveries.find(({ text }) => text.includes('payment_method.attached'));

@@ -22,7 +22,12 @@ const stripe = createRoute({
       z.object({ result: z.enum(['accepted', 'known', 'ignored']) }).openapi('WebhookTaken'),
       'Handed on, known already, or nothing of Persona',
     ),
-    ...errorResponses(['signature_refused', 'malformed_request', 'payload_too_large', 'temporal_unavailable']),
+    ...errorResponses([
+      'signature_refused',
+      'malformed_request',
+      'payload_too_large',
+      'temporal_unavailable',
+    ]),
   },
 });
 

@@ -82,7 +82,9 @@ export const onboardingShape = z.looseObject({
 
 /** @param forms with the policy's: what they refuse is named together with everything else */
 export function onboardingRequest(forms: FormatRules) {
-  return withDomainRules(onboardingShape, (input) => validateOnboarding(input, forms)).openapi('OnboardingRequest');
+  return withDomainRules(onboardingShape, (input) => validateOnboarding(input, forms)).openapi(
+    'OnboardingRequest',
+  );
 }
 
 export const onboardingResult = z

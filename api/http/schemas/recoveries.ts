@@ -39,7 +39,9 @@ export const paymentFailedShape = z.looseObject({
     description: 'What was bought; shown to the customer',
   }),
 });
-export const paymentFailed = withDomainRules(paymentFailedShape, validatePaymentFailed).openapi('PaymentFailed');
+export const paymentFailed = withDomainRules(paymentFailedShape, validatePaymentFailed).openapi(
+  'PaymentFailed',
+);
 
 export const paymentSettledShape = z.looseObject({
   event_id: z.string().max(128).openapi({ description: 'The same event twice acts once' }),
@@ -50,7 +52,9 @@ export const paymentSettledShape = z.looseObject({
     z.string().max(128).openapi({ description: 'The payment at the gateway that it was settled by' }),
   ),
 });
-export const paymentSettled = withDomainRules(paymentSettledShape, validatePaymentSettled).openapi('PaymentSettled');
+export const paymentSettled = withDomainRules(paymentSettledShape, validatePaymentSettled).openapi(
+  'PaymentSettled',
+);
 
 export const acceptedResponse = z
   .object({ workflow_id: z.string().openapi({ example: 'recovery:invoice-2026-04-0017' }) })

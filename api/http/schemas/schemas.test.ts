@@ -80,7 +80,9 @@ test.each([
         const reportedPaths = issues.map(({ path }) => path.join('.'));
         // An empty text is the same as no field, which JSON Schema cannot say.
         if (value !== '')
-          expect(reportedPaths).toEqual(expect.arrayContaining(shapeIssues.map(({ path }) => path.join('.'))));
+          expect(reportedPaths).toEqual(
+            expect.arrayContaining(shapeIssues.map(({ path }) => path.join('.'))),
+          );
       }),
       { numRuns: 1_000 },
     );

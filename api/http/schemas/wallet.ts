@@ -32,7 +32,9 @@ export const methodChangeShape = z.looseObject({
     description: 'May it be charged without the customer present?',
   }),
 });
-export const methodChange = withDomainRules(methodChangeShape, readMethodChange).openapi('PaymentMethodChange');
+export const methodChange = withDomainRules(methodChangeShape, readMethodChange).openapi(
+  'PaymentMethodChange',
+);
 
 export const paymentMethod = z
   .object({

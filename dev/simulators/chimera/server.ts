@@ -37,7 +37,10 @@ export async function startChimeraSimulator(
 ): Promise<ChimeraSimulator> {
   const state: State = { unavailable: false, slowMs: 0, calls: [] };
   const server = new Server();
-  server.addService(ChimeraAgentService, chimeraService(state) as ChimeraAgentServer & UntypedServiceImplementation);
+  server.addService(
+    ChimeraAgentService,
+    chimeraService(state) as ChimeraAgentServer & UntypedServiceImplementation,
+  );
   const port = await bind(server, options.port ?? 0);
   const control = await listen(controlRoutes(state).fetch, options.controlPort);
   return {

@@ -25,12 +25,17 @@ test('a card that is reissued is announced, with the card as it is by now', asyn
 
   // Its event may be lost on the way.
   await gateway.sim('PUT', `/payment_methods/${payer.method}?announced=false`, { card: { exp_year: 2041 } });
-  expect((await gateway.get(`/v1/payment_methods/${payer.method}`)).body.card).toMatchObject({ exp_year: 2041 });
+  expect((await gateway.get(`/v1/payment_methods/${payer.method}`)).body.card).toMatchObject({
+    exp_year: 2041,
+  });
   // A new script is a test's own business.
   await gateway.sim('PUT', `/payment_methods/${payer.method}`, { script: [{ do: 'decline' }] });
   await gateway.sim('PUT', `/payment_methods/${payer.method}`, { customer: null });
   await waitForEvents(payer.method, ['payment_method.detached']);
-  expect(typesAbout(payer.method)).toEqual(['payment_method.automatically_updated', 'payment_method.detached']);
+  expect(typesAbout(payer.method)).toEqual([
+    'payment_method.automatically_updated',
+    'payment_method.detached',
+  ]);
 });
 
 test('a mandate is read, and announced when it changes', async () => {

@@ -1,7 +1,13 @@
 /** `/_sim`: the script that tests give the simulator, and what it has seen. */
 
 import { Hono } from 'hono';
-import { announceMethodChange, capturePartially, detachSilently, failRefund, refuseRefunds } from './control-actions.ts';
+import {
+  announceMethodChange,
+  capturePartially,
+  detachSilently,
+  failRefund,
+  refuseRefunds,
+} from './control-actions.ts';
 import { changeIntent } from './checkout.ts';
 import { changeDispute, openDispute, issueFraudWarning } from './disputes.ts';
 import type { Gateway } from './gateway.ts';

@@ -30,7 +30,11 @@ export function assertTypesSupportCurrency(currency: string, types: readonly str
 }
 
 export function assertChargeableAmount(amount: number, currency: string): void {
-  const step = NO_FRACTION_CURRENCIES.includes(currency) ? 100 : THREE_DECIMAL_CURRENCIES.includes(currency) ? 10 : 1;
+  const step = NO_FRACTION_CURRENCIES.includes(currency)
+    ? 100
+    : THREE_DECIMAL_CURRENCIES.includes(currency)
+      ? 10
+      : 1;
   if (amount % step === 0) return;
   throw invalidParameter(
     'amount',

@@ -17,7 +17,11 @@ export class GatewayError extends Error {
   /** What happens once the answer is out (webhooks). */
   readonly afterwards: (() => void) | undefined;
 
-  constructor(status: number, body: ErrorBody, options: { executed?: boolean; afterwards?: () => void } = {}) {
+  constructor(
+    status: number,
+    body: ErrorBody,
+    options: { executed?: boolean; afterwards?: () => void } = {},
+  ) {
     super(body.message);
     this.status = status;
     this.body = body;

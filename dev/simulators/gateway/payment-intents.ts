@@ -51,7 +51,8 @@ export async function createPaymentIntent(call: Call): Promise<ApiResponse> {
   if (!confirm && optionalText(body, 'off_session') !== undefined) {
     throw invalidParameter('off_session', 'You cannot provide `off_session` unless `confirm` is `true`.');
   }
-  const method = requestedMethodId === undefined ? undefined : chargeableMethod(gateway, requestedMethodId, intent);
+  const method =
+    requestedMethodId === undefined ? undefined : chargeableMethod(gateway, requestedMethodId, intent);
   const begin = () => gateway.store.intents.set(intent.id, intent);
   if (confirm) {
     if (method === undefined || requestedMethodId === undefined) throw missingMethod(intent);
@@ -187,7 +188,10 @@ function failsOnAction(body: FormObject): boolean {
 }
 
 /** One request at a time may change a payment; Stripe tells the others so. */
-async function withIntentLock(intent: PaymentIntent, act: () => ApiResponse | Promise<ApiResponse>): Promise<ApiResponse> {
+async function withIntentLock(
+  intent: PaymentIntent,
+  act: () => ApiResponse | Promise<ApiResponse>,
+): Promise<ApiResponse> {
   if (intent.busy) {
     throw new GatewayError(
       429,

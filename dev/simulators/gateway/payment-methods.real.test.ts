@@ -30,12 +30,16 @@ describe('payment methods', () => {
     const update = { 'card[exp_month]': '3', 'card[exp_year]': '2035' };
     const updated = await gateway.post(`/v1/payment_methods/${payer.method}`, update);
     expect(updated.body.card).toMatchObject({ exp_month: 3, exp_year: 2035 });
-    await until(() => (gateway.typesOf(payer.customer).includes('payment_method.updated') ? true : undefined));
+    await until(() =>
+      gateway.typesOf(payer.customer).includes('payment_method.updated') ? true : undefined,
+    );
     const wrong = await gateway.post(`/v1/payment_methods/${payer.method}`, { 'card[exp_month]': '13' });
     expect([wrong.status, wrong.body.error.code]).toEqual([402, 'invalid_expiry_month']);
     const expired = await gateway.post(`/v1/payment_methods/${payer.method}`, { 'card[exp_year]': '2020' });
     expect([expired.status, expired.body.error.code]).toEqual([402, 'invalid_expiry_year']);
-    const named = await gateway.post(`/v1/payment_methods/${payer.method}`, { 'billing_details[name]': 'Ada' });
+    const named = await gateway.post(`/v1/payment_methods/${payer.method}`, {
+      'billing_details[name]': 'Ada',
+    });
     expect(named.body).toMatchObject({
       billing_details: { name: 'Ada', email: null },
       card: { exp_month: 3 },

@@ -7,7 +7,14 @@ import { type ApiResponse, type Call, causeOf, type Gateway, ok } from './gatewa
 import { listObject } from './lists.ts';
 import { methodObject } from './objects.ts';
 import type { FormObject } from './form.ts';
-import { isObject, metadata, assertKnownParameters, optionalInteger, optionalText, requiredText } from './parameters.ts';
+import {
+  isObject,
+  metadata,
+  assertKnownParameters,
+  optionalInteger,
+  optionalText,
+  requiredText,
+} from './parameters.ts';
 import { newId, type PaymentMethod } from './store.ts';
 import { type TestMethod, testMethod } from './test-methods.ts';
 

@@ -1,6 +1,12 @@
 import { Stripe } from 'stripe';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Delivery, type SimulatorFixture, offSession, startSimulatorFixture, until } from './simulator-fixture.ts';
+import {
+  type Delivery,
+  type SimulatorFixture,
+  offSession,
+  startSimulatorFixture,
+  until,
+} from './simulator-fixture.ts';
 
 let gateway: SimulatorFixture;
 
@@ -194,14 +200,16 @@ describe('payments', () => {
   ])('takes %s only in %s, and one odd type spoils the request', async (type, taken, refused) => {
     const payer = await gateway.createPayer([], { type });
     const types = { 'payment_method_types[0]': 'card', 'payment_method_types[1]': type };
-    const refusal = (await gateway.createPayment(payer, undefined, { ...types, currency: refused })).body.error;
+    const refusal = (await gateway.createPayment(payer, undefined, { ...types, currency: refused })).body
+      .error;
     expect(refusal).toMatchObject({ type: 'invalid_request_error', param: 'payment_method_types' });
     expect((await gateway.createPayment(payer, undefined, { ...types, currency: taken })).body.status).toBe(
       'succeeded',
     );
 
     const card = await gateway.createPayer([{ do: 'decline' }]);
-    const { id } = (await gateway.createPayment(card, undefined, { currency: refused })).body.error.payment_intent;
+    const { id } = (await gateway.createPayment(card, undefined, { currency: refused })).body.error
+      .payment_intent;
     const body = { payment_method: card.method, 'payment_method_types[]': type };
     const confirmed = await gateway.post(`/v1/payment_intents/${id}/confirm`, body);
     expect(confirmed.body.error).toMatchObject({ param: 'payment_method_types' });
@@ -220,7 +228,9 @@ describe('payments', () => {
     const payer = await gateway.createPayer([]);
     const answer = await gateway.createPayment(payer, undefined, { currency, amount: refused });
     expect(answer.body.error).toMatchObject({ param: 'amount' });
-    expect((await gateway.createPayment(payer, undefined, { currency, amount: taken })).body.status).toBe('succeeded');
+    expect((await gateway.createPayment(payer, undefined, { currency, amount: taken })).body.status).toBe(
+      'succeeded',
+    );
   });
 
   test('the newest versions of the API refuse `payment_method_types`, as Stripe does', async () => {

@@ -55,7 +55,10 @@ export async function createRefund(call: Call): Promise<ApiResponse> {
   }
   const amount = optionalInteger(body, 'amount') ?? refundable;
   if (amount < 1 || amount > refundable) {
-    throw invalidParameter('amount', `Refund amount (${amount}) is not between 1 and the unrefunded ${refundable}`);
+    throw invalidParameter(
+      'amount',
+      `Refund amount (${amount}) is not between 1 and the unrefunded ${refundable}`,
+    );
   }
   const refund: Refund = {
     id: newId('re'),

@@ -1,7 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { Stripe } from 'stripe';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createPaymentForm, type SimulatorFixture, startSimulatorFixture, until } from './simulator-fixture.ts';
+import {
+  createPaymentForm,
+  type SimulatorFixture,
+  startSimulatorFixture,
+  until,
+} from './simulator-fixture.ts';
 
 let gateway: SimulatorFixture;
 
@@ -82,7 +87,9 @@ describe('holds', () => {
     expect((await gateway.sim('POST', `/holds/${hold.id}/release`)).status).toBe(200);
     await until(async () => ((await gateway.ledgerOf(payer.customer)).length === 1 ? true : undefined));
     expect((await gateway.createPayment(payer, key)).body.status).toBe('succeeded');
-    await until(() => (gateway.typesOf(payer.customer).includes('payment_intent.succeeded') ? true : undefined));
+    await until(() =>
+      gateway.typesOf(payer.customer).includes('payment_intent.succeeded') ? true : undefined,
+    );
     expect((await gateway.sim('POST', `/holds/${hold.id}/release`)).status).toBe(404);
   });
 

@@ -146,7 +146,8 @@ async function run(
   if (c.req.method === 'POST') gateway.save();
   const afterwards = outcome.answer?.afterwards;
   if (afterwards !== undefined) runAfterResponse(c, afterwards);
-  if (outcome.answer === undefined || body === undefined || outcome.answer.dropConnection) return dropConnection(c);
+  if (outcome.answer === undefined || body === undefined || outcome.answer.dropConnection)
+    return dropConnection(c);
   return jsonResponse(c, outcome.answer.status, body);
 }
 
@@ -157,7 +158,10 @@ function runAfterResponse(c: Context<HttpEnv>, act: () => void): void {
 }
 
 /** `answer` undefined: the connection is cut. `acted` false: as if the request had never come. */
-async function execute(operation: Operation, call: Call): Promise<{ answer?: ApiResponse; executed: boolean }> {
+async function execute(
+  operation: Operation,
+  call: Call,
+): Promise<{ answer?: ApiResponse; executed: boolean }> {
   try {
     const answer = await operation(call);
     return { answer: { ...answer, body: expandResponse(call, answer.body) }, executed: true };

@@ -26,7 +26,8 @@ export function loadState(file: string): SavedState | undefined {
   const state = deserialize(readFileSync(file)) as SavedState;
   for (const intent of state.store.intents.values()) intent.busy = false;
   const executed = new Set([...state.store.charges.values()].map((charge) => charge.key));
-  for (const record of state.keys.values()) if (record.running) finishInterrupted(record, executed.has(record));
+  for (const record of state.keys.values())
+    if (record.running) finishInterrupted(record, executed.has(record));
   return state;
 }
 

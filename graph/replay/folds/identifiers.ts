@@ -1,7 +1,10 @@
 import { BlindValue, type GraphModel, nodeRef, type Properties } from '../model.ts';
 import { type Folds, utcTime } from './fold.ts';
 
-type IdentifierEventType = 'DigitalIdentifierAdded' | 'DigitalIdentifierVerified' | 'DigitalIdentifierRemoved';
+type IdentifierEventType =
+  | 'DigitalIdentifierAdded'
+  | 'DigitalIdentifierVerified'
+  | 'DigitalIdentifierRemoved';
 
 export const identifierFolds: Folds<IdentifierEventType> = {
   DigitalIdentifierAdded(model, { stream_id, seq, occurred_at, recorded_at, data }, { key, blindIndex }) {

@@ -47,7 +47,8 @@ export const walletFolds: Folds<WalletEventType> = {
       expiry_month: data.expiry_month,
       expiry_year: data.expiry_year,
       expires_on: data.expires_on,
-      instrument_fingerprint: sealedFingerprint && key.open(sealedFingerprint, 'PaymentMethod', id, 'instrument_fingerprint'),
+      instrument_fingerprint:
+        sealedFingerprint && key.open(sealedFingerprint, 'PaymentMethod', id, 'instrument_fingerprint'),
       removed_at: null,
       expiry_wanted_at: null,
       consent_wanted: null,
@@ -78,7 +79,12 @@ export const walletFolds: Folds<WalletEventType> = {
     const before = method.instrument_fingerprint;
     Object.assign(method, changes, { changed_seq: seq, updated_at: utcTime(recorded_at) });
     if (sealedFingerprint !== undefined)
-      method.instrument_fingerprint = key.open(sealedFingerprint, 'PaymentMethod', id, 'instrument_fingerprint');
+      method.instrument_fingerprint = key.open(
+        sealedFingerprint,
+        'PaymentMethod',
+        id,
+        'instrument_fingerprint',
+      );
     joinAttempts(model, id, before);
     if (changes.token !== undefined)
       method.token_hash = new BlindValue(

@@ -7,7 +7,13 @@ import { TaskQueue, WorkflowName } from '../../../domain/workflow-contracts.ts';
 import { customerWithScriptedCards } from '../customer-fixtures.ts';
 import type { StopCondition } from '../proxy.ts';
 import type { FaultSystem } from '../system.ts';
-import { eventsOf, COMMIT_MOMENTS, noticesTo, type StoppedProcess, stopProcessAt } from './stopped-process.ts';
+import {
+  eventsOf,
+  COMMIT_MOMENTS,
+  noticesTo,
+  type StoppedProcess,
+  stopProcessAt,
+} from './stopped-process.ts';
 
 /** Where one card stands, by its id. */
 const POINTS: readonly { at: string; stop: (card: string) => StopCondition }[] = [

@@ -7,7 +7,14 @@ import { fraudReport } from '../../fraud-fixtures.ts';
 import { customerWithScriptedCards, failureReportOf } from '../customer-fixtures.ts';
 import type { StopCondition } from '../proxy.ts';
 import type { FaultSystem } from '../system.ts';
-import { eventsOf, COMMIT_MOMENTS, type CommitMoment, noticesTo, type StoppedProcess, stopProcessAt } from './stopped-process.ts';
+import {
+  eventsOf,
+  COMMIT_MOMENTS,
+  type CommitMoment,
+  noticesTo,
+  type StoppedProcess,
+  stopProcessAt,
+} from './stopped-process.ts';
 
 interface FraudCaseRef {
   id: string;
@@ -56,12 +63,16 @@ async function stopDecision(system: FaultSystem, { name, stopAt }: CommitMoment)
       system.client.workflow
         .getHandle(fraudCaseWorkflowId(fraudCase.id))
         .signal('reviewDecision', { decision: 'suspend', actor: 'ops', reason: 'test' }),
-    expectEnd: () => expectSuspension(system, fraudCase, { at, outcomes: ['suspected', 'suspended_in_review'] }),
+    expectEnd: () =>
+      expectSuspension(system, fraudCase, { at, outcomes: ['suspected', 'suspended_in_review'] }),
   });
 }
 
 /** The customer's recovery waits meanwhile, and goes on once it hears of the reinstatement. */
-async function stopReinstatement(system: FaultSystem, { name, stopAt }: CommitMoment): Promise<StoppedProcess> {
+async function stopReinstatement(
+  system: FaultSystem,
+  { name, stopAt }: CommitMoment,
+): Promise<StoppedProcess> {
   const customer = await customerWithScriptedCards(system, [{}, {}]);
   const fraudCase: FraudCaseRef = { id: `case-${randomUUID()}`, customer: customer.id };
   const at = `fraud case: ${name} a reinstatement is written`;

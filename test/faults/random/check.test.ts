@@ -73,21 +73,33 @@ const insertBeforeClaim = (observed: ObservedState, type: string, data: Record<s
   observed.events.splice(4, 0, { customer_id: 'customer-1', type, data, at: 0 });
 
 /** Others collect it as well, after or before Persona. */
-function addExternalPayment(observed: ObservedState, changes: Partial<ObservedState['ledger'][number]> = {}): void {
+function addExternalPayment(
+  observed: ObservedState,
+  changes: Partial<ObservedState['ledger'][number]> = {},
+): void {
   const externalCharge = { ...charge(observed), payment_intent: 'pi_2', payment_method: 'pm_elsewhere' };
   observed.ledger.unshift({ ...externalCharge, idempotency_key: 'others:otherwise:pay-1', ...changes });
 }
 
 /** A decline of another customer's, or of this one's, before the claim. */
-function insertDecline(observed: ObservedState, data: Record<string, unknown>, customer_id = 'customer-1'): void {
+function insertDecline(
+  observed: ObservedState,
+  data: Record<string, unknown>,
+  customer_id = 'customer-1',
+): void {
   const key = 'reported:1';
-  observed.attempts.push({ ...ownAttempt(key, 'declined'), source: 'reported', card_dead: data.card_dead === true });
+  observed.attempts.push({
+    ...ownAttempt(key, 'declined'),
+    source: 'reported',
+    card_dead: data.card_dead === true,
+  });
   const event = { key, payment_id: 'pay-1', state: 'declined', source: 'reported', ...data };
   observed.events.splice(4, 0, { customer_id, type: 'RecoveryAttempted', data: event, at: -60_000 });
 }
 
 const charge = (observed: ObservedState) => observed.ledger[0] as ObservedState['ledger'][number];
-const obligation = (observed: ObservedState) => observed.obligations[0] as ObservedState['obligations'][number];
+const obligation = (observed: ObservedState) =>
+  observed.obligations[0] as ObservedState['obligations'][number];
 
 test('a true world has no problems', () => {
   expect(findProblems(consistentState())).toEqual([]);
@@ -198,12 +210,17 @@ test.each<[string, (observed: ObservedState) => void, string]>([
   ],
   [
     'an inactive card',
-    (f) => insertBeforeClaim(f, 'PaymentMethodStatusChanged', { payment_method_id: 'method-2', new_status: 'inactive' }),
+    (f) =>
+      insertBeforeClaim(f, 'PaymentMethodStatusChanged', {
+        payment_method_id: 'method-2',
+        new_status: 'inactive',
+      }),
     'charged a card that was inactive',
   ],
   [
     'no consent',
-    (f) => insertBeforeClaim(f, 'ConsentChanged', { payment_method_id: 'method-2', off_session_consent: false }),
+    (f) =>
+      insertBeforeClaim(f, 'ConsentChanged', { payment_method_id: 'method-2', off_session_consent: false }),
     'charged a card without consent',
   ],
   ['an unproven card', (f) => (f.events[2]!.data.proven = false), 'charged a card that was not proven'],
@@ -248,7 +265,11 @@ test.each<[string, (observed: ObservedState) => void, string]>([
   ],
   ['a claim after STOP', (f) => insertDecline(f, { class: 'STOP' }), `${KEY} was claimed after STOP`],
   ['a claim after FRAUD', (f) => insertDecline(f, { class: 'FRAUD' }), `${KEY} was claimed after FRAUD`],
-  ['a claim on a dead card', (f) => insertDecline(f, { card_dead: true }), 'was claimed on a card that is dead'],
+  [
+    'a claim on a dead card',
+    (f) => insertDecline(f, { card_dead: true }),
+    'was claimed on a card that is dead',
+  ],
   [
     'a claim on a card that died at another customer',
     (f) => insertDecline(f, { card_dead: true }, 'customer-2'),
@@ -269,13 +290,22 @@ test.each<[string, (observed: ObservedState) => void, string]>([
   ],
   [
     'a method that does not take the currency',
-    (f) => insertBeforeClaim(f, 'PaymentMethodUpdated', { payment_method_id: 'method-2', gateway_type: 'sepa_debit' }),
+    (f) =>
+      insertBeforeClaim(f, 'PaymentMethodUpdated', {
+        payment_method_id: 'method-2',
+        gateway_type: 'sepa_debit',
+      }),
     'charged USD on a method of type sepa_debit',
   ],
   [
     'a request that the gateway refused as such',
     (f) =>
-      insertBeforeClaim(f, 'RecoveryAttempted', { key: 'k', source: 'recovery', class: 'CONFIG', rule: 'stripe:x' }),
+      insertBeforeClaim(f, 'RecoveryAttempted', {
+        key: 'k',
+        source: 'recovery',
+        class: 'CONFIG',
+        rule: 'stripe:x',
+      }),
     'k was refused as stripe:x',
   ],
   ['a payment that nobody remembers', (f) => void f.obligations.pop(), 'pay-1 is unknown to the graph'],

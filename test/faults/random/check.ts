@@ -1,7 +1,13 @@
 /** What must be true afterwards, from the graph, its log and the gateway's ledger alone. */
 
 import { forbiddenCharges, forbiddenClaims } from './claims.ts';
-import { wasReversedExternally, type ObservedState, hasSucceeded, isPersonaCharge, type LedgerEntry } from './observed-state.ts';
+import {
+  wasReversedExternally,
+  type ObservedState,
+  hasSucceeded,
+  isPersonaCharge,
+  type LedgerEntry,
+} from './observed-state.ts';
 import { moneyProblems } from './money.ts';
 
 const STATES = ['open', 'needs_review', 'recovered', 'stopped', 'exhausted', 'paid_elsewhere', 'cancelled'];
@@ -72,7 +78,11 @@ function attemptProblems(
   // Its money came back before anybody knew that it had succeeded: a person decides.
   if (found[0] && state === 'unknown' && wasReversedExternally(found[0])) return [];
   // What others were paid meanwhile is the answer to a charge that the gateway did not make.
-  if (!found[0] && state === 'approved' && ledger.some((entry) => !isPersonaCharge(entry) && hasSucceeded(entry)))
+  if (
+    !found[0] &&
+    state === 'approved' &&
+    ledger.some((entry) => !isPersonaCharge(entry) && hasSucceeded(entry))
+  )
     return [];
   return [`${key} is ${state} in the graph and ${status} in the ledger`];
 }

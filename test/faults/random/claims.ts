@@ -151,7 +151,8 @@ function stateAtClaim(key: string, events: ObservedState['events']) {
         change(data.payment_method_id, { consent: data.off_session_consent });
         break;
       case 'DigitalIdentifierVerified':
-        for (const method of methods.values()) if (method.awaitsIdentifierId === data.identifier_id) method.proven = true;
+        for (const method of methods.values())
+          if (method.awaitsIdentifierId === data.identifier_id) method.proven = true;
         break;
       case 'ChargeClaimed':
         if (data.key === key) return { customer, methods, method: data.payment_method_id as string };

@@ -100,7 +100,11 @@ export const createReportedPayment = (system: FaultSystem, failure: Failure): Pr
 export async function performExternalAction(
   action: ExternalAction,
   system: FaultSystem,
-  { failure, otherCustomer, external }: { failure: Failure; otherCustomer: TestCustomer; external: ExternalPayments },
+  {
+    failure,
+    otherCustomer,
+    external,
+  }: { failure: Failure; otherCustomer: TestCustomer; external: ExternalPayments },
 ): Promise<void> {
   switch (action.do) {
     case 'pay_reported': {
@@ -125,14 +129,21 @@ export async function performExternalAction(
 async function sendMismatchedSettlement(
   mismatch: MismatchedReference,
   system: FaultSystem,
-  { failure, otherCustomer, external }: { failure: Failure; otherCustomer: TestCustomer; external: ExternalPayments },
+  {
+    failure,
+    otherCustomer,
+    external,
+  }: { failure: Failure; otherCustomer: TestCustomer; external: ExternalPayments },
 ): Promise<void> {
   const { payment_id, customer_id, amount } = failure;
   const reference = {
-    another_customer: () => createExternalPayment(system, mismatch, failure, { paid: true, customer_id: otherCustomer.id }),
-    last_month: () => createExternalPayment(system, mismatch, failure, { paid: true, metadata: `last-month-${payment_id}` }),
+    another_customer: () =>
+      createExternalPayment(system, mismatch, failure, { paid: true, customer_id: otherCustomer.id }),
+    last_month: () =>
+      createExternalPayment(system, mismatch, failure, { paid: true, metadata: `last-month-${payment_id}` }),
     unpaid: () => createExternalPayment(system, mismatch, failure, { paid: false }),
-    another_amount: () => createExternalPayment(system, mismatch, { ...failure, amount: amount + 1 }, { paid: true }),
+    another_amount: () =>
+      createExternalPayment(system, mismatch, { ...failure, amount: amount + 1 }, { paid: true }),
     nothing: async () => `pi_unknown_${payment_id}`,
   }[mismatch];
   const gateway_payment_ref = await reference();
@@ -186,9 +197,14 @@ async function reverseCharge(
       ...{ key: idempotencyKeyOf('refund', payment_id), form: { charge, 'metadata[by]': 'others' } },
     });
   } else if (action.do === 'dispute') {
-    const opened = await gatewayRequest(system, `/_sim/charges/${charge}/dispute`, { json: { reason: action.reason } });
+    const opened = await gatewayRequest(system, `/_sim/charges/${charge}/dispute`, {
+      json: { reason: action.reason },
+    });
     if (opened && action.end)
-      await gatewayRequest(system, `/_sim/disputes/${opened.id}`, { method: 'PUT', json: { status: action.end } });
+      await gatewayRequest(system, `/_sim/disputes/${opened.id}`, {
+        method: 'PUT',
+        json: { status: action.end },
+      });
   } else {
     await gatewayRequest(system, `/_sim/charges/${charge}/fraud_warning`, { json: {} });
   }
@@ -202,7 +218,10 @@ export async function changeCard(
   change: 'reissue' | 'detach',
 ): Promise<void> {
   const changes = change === 'detach' ? { customer: null } : { card: { fingerprint: `reissued-${token}` } };
-  await gatewayRequest(system, `/_sim/payment_methods/${token}`, { method: 'PUT', json: { script, then, ...changes } });
+  await gatewayRequest(system, `/_sim/payment_methods/${token}`, {
+    method: 'PUT',
+    json: { script, then, ...changes },
+  });
 }
 
 /** The gateway announces every success of others and every dispute once more: what it announced while it was killed is lost in the simulator, not at Stripe. */

@@ -42,7 +42,9 @@ await runDevCommand(async ({ guard, log }) => {
   const file = join(tmpdir(), `persona-faults-${seed}.json`);
   writeFileSync(file, JSON.stringify({ problems, observed, plan }, undefined, 2));
   guard.leave(system.persona.folder);
-  log(`${problems.join('\n')}\nAgain: ${rerunCommand}\nWhat was found: ${file}; logs: ${system.persona.folder}`);
+  log(
+    `${problems.join('\n')}\nAgain: ${rerunCommand}\nWhat was found: ${file}; logs: ${system.persona.folder}`,
+  );
   return 1;
 });
 

@@ -1,6 +1,12 @@
 /** Who was paid for an obligation, by the ledger, and what the graph's log makes of it. */
 
-import { wasReversedExternally, type ObservedState, hasSucceeded, isPersonaCharge, type LedgerEntry } from './observed-state.ts';
+import {
+  wasReversedExternally,
+  type ObservedState,
+  hasSucceeded,
+  isPersonaCharge,
+  type LedgerEntry,
+} from './observed-state.ts';
 
 interface PaymentRecord {
   /** The obligation's. */
@@ -24,7 +30,9 @@ export function moneyProblems(payment: string, record: PaymentRecord): string[] 
   return [
     ...(own.length > 1 ? [`${payment} was charged ${own.length} times`] : []),
     // Whoever collected the second: it goes back, or the graph names it for a person.
-    ...(retained.length > 1 + record.refunds_failed.length ? [`${payment} is paid ${retained.length} times`] : []),
+    ...(retained.length > 1 + record.refunds_failed.length
+      ? [`${payment} is paid ${retained.length} times`]
+      : []),
     ...stateProblems(payment, record, own),
     ...refundProblems(payment, record),
     ...settlementProblems(payment, record),
@@ -32,13 +40,21 @@ export function moneyProblems(payment: string, record: PaymentRecord): string[] 
   ];
 }
 
-function stateProblems(payment: string, { state, ledger }: PaymentRecord, own: readonly LedgerEntry[]): string[] {
+function stateProblems(
+  payment: string,
+  { state, ledger }: PaymentRecord,
+  own: readonly LedgerEntry[],
+): string[] {
   const notRefunded = ledger.filter((entry) => hasSucceeded(entry) && !isRefundedByPersona(entry));
   if (state === 'recovered')
     return notRefunded.length > 0 ? [] : [`${payment} is recovered and was charged 0 times`];
   // Others' payment came back: ours is not a second one to it, and stays.
-  const externalWasReversed = ledger.some((entry) => !isPersonaCharge(entry) && hasSucceeded(entry) && wasReversedExternally(entry));
-  return own.length === 0 || externalWasReversed ? [] : [`${payment} is ${state} and was charged ${own.length} times`];
+  const externalWasReversed = ledger.some(
+    (entry) => !isPersonaCharge(entry) && hasSucceeded(entry) && wasReversedExternally(entry),
+  );
+  return own.length === 0 || externalWasReversed
+    ? []
+    : [`${payment} is ${state} and was charged ${own.length} times`];
 }
 
 /**
@@ -52,7 +68,9 @@ function refundProblems(payment: string, { ledger, log }: PaymentRecord): string
     const hasAnotherSuccess = ledger.some(
       (entry) => entry !== refunded && hasSucceeded(entry) && !isRefundedByPersona(entry),
     );
-    return hasAnotherSuccess || first === 'paid_elsewhere' ? [] : [`${payment}: its only success was refunded`];
+    return hasAnotherSuccess || first === 'paid_elsewhere'
+      ? []
+      : [`${payment}: its only success was refunded`];
   });
 }
 
@@ -71,7 +89,9 @@ function chargesAfterPayment(payment: string, ledger: readonly LedgerEntry[]): s
     (entry) => entry.idempotency_key?.startsWith('others:confirm:') && isRetained(entry),
   );
   const laterCharges =
-    externalIndex < 0 ? [] : ledger.slice(externalIndex + 1).filter((entry) => isPersonaCharge(entry) && hasSucceeded(entry));
+    externalIndex < 0
+      ? []
+      : ledger.slice(externalIndex + 1).filter((entry) => isPersonaCharge(entry) && hasSucceeded(entry));
   return laterCharges.map(
     ({ idempotency_key: key }) => `${payment}: ${key} was charged after its customer had paid`,
   );

@@ -58,4 +58,5 @@ export const isPersonaCharge = ({ idempotency_key: key }: Pick<LedgerEntry, 'ide
   key?.startsWith('recovery:') === true;
 export const hasSucceeded = ({ status }: LedgerEntry) => status === 'succeeded' || status === 'refunded';
 /** Not by Persona's own refund. */
-export const wasReversedExternally = ({ disputed, refunded_by }: LedgerEntry) => disputed || refunded_by === 'others';
+export const wasReversedExternally = ({ disputed, refunded_by }: LedgerEntry) =>
+  disputed || refunded_by === 'others';

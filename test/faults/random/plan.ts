@@ -92,7 +92,12 @@ export function createPlan(options: PlanOptions): Plan {
     const customer = random.below(customers.length);
     return {
       // What an unproven or a missing card of theirs failed with would be refused.
-      ...{ customer, card: 0, amount: 100 + random.below(20_000), decline_code: random.pick(REPORTED_DECLINES) },
+      ...{
+        customer,
+        card: 0,
+        amount: 100 + random.below(20_000),
+        decline_code: random.pick(REPORTED_DECLINES),
+      },
       currency: random.chance(0.85) ? 'USD' : 'EUR',
       reported: random.chance(0.15),
     };
@@ -182,7 +187,8 @@ function obligationActions(
       [1, 'signal'],
       [1, 'rest'],
     ] as const);
-  const maybe = (probability: number, ...actions: PlannedAction[]) => (random.chance(probability) ? actions : []);
+  const maybe = (probability: number, ...actions: PlannedAction[]) =>
+    random.chance(probability) ? actions : [];
   return [
     { at, do: 'report', of, by: by() },
     ...maybe(0.3, { at: soon(), do: 'report', of, by: by() }),
@@ -216,7 +222,8 @@ function externalActions(
   { reported, before, soon }: { reported: boolean; before: number; soon: () => number },
   random: SeededRandom,
 ): PlannedAction[] {
-  const maybe = (probability: number, ...actions: PlannedAction[]) => (random.chance(probability) ? actions : []);
+  const maybe = (probability: number, ...actions: PlannedAction[]) =>
+    random.chance(probability) ? actions : [];
   const late = () => soon() + random.below(8_000);
   return [
     ...(reported ? maybe(0.4, { at: random.chance(0.2) ? before : late(), do: 'pay_reported', of }) : []),
@@ -259,7 +266,11 @@ function terminations({ spreadMs }: PlanOptions, random: SeededRandom): PlannedA
 }
 
 /** What is allowed changes while charges are under way. */
-function walletChanges(customers: readonly CardPlan[][], { spreadMs }: PlanOptions, random: SeededRandom): PlannedAction[] {
+function walletChanges(
+  customers: readonly CardPlan[][],
+  { spreadMs }: PlanOptions,
+  random: SeededRandom,
+): PlannedAction[] {
   return customers.flatMap((cards, customer): PlannedAction[] => {
     const at = random.below(spreadMs);
     const back = at + random.below(8_000);

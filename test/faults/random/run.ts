@@ -57,7 +57,9 @@ export async function runPlan(
       plan.actions.map(async (action) => {
         await setTimeout(Math.max(0, started + action.at - Date.now()));
         if (action.do === 'kill') return kill(action);
-        await retryUntilDone(`${action.do} at ${action.at} ms`, () => performAction(action, system, runState, plan));
+        await retryUntilDone(`${action.do} at ${action.at} ms`, () =>
+          performAction(action, system, runState, plan),
+        );
       }),
     );
     log('everything has happened; waiting until it has come to rest');
@@ -253,7 +255,10 @@ async function waitUntilQuiescent(
 }
 
 /** The whole graph is compared with its log, which takes its time, only once nothing else is wrong. */
-async function collectAndCheck(system: FaultSystem, runState: RunState): Promise<{ problems: string[]; observed: ObservedState }> {
+async function collectAndCheck(
+  system: FaultSystem,
+  runState: RunState,
+): Promise<{ problems: string[]; observed: ObservedState }> {
   const observed = await collectState(system, runState, { verify: false });
   const problems = findProblems(observed);
   if (problems.length > 0) return { problems, observed };
