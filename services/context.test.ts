@@ -48,7 +48,7 @@ async function rowOf(versionRead: number) {
 const graph = {
   now: Date.now,
   read: () => rowOf(version),
-  readAnywhere: () => rowOf(Math.min(version, replicaVersion)),
+  readFromAnyMember: () => rowOf(Math.min(version, replicaVersion)),
 } as unknown as Graph;
 
 function readerWith(maxStalenessMs: number) {

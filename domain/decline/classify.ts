@@ -114,7 +114,7 @@ function toDecision(
       ? (codes[0]?.code ?? unmappedCode(unmapped) ?? decided.code)
       : decided.code,
     masks: fraud.length > 0 || all.some(({ row }) => row.masks === true),
-    notifyChimera: fraud.length > 0 || all.some(({ row }) => row.tells_chimera === true),
+    notifyChimera: fraud.length > 0 || all.some(({ row }) => row.notify_chimera === true),
     neverAgain: forbidding !== undefined,
     cardDead: deadVerdict !== undefined,
     ...(fraud.length > 0 && {

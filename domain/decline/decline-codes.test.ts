@@ -134,7 +134,7 @@ const flagged = (row: CodeRow) =>
   [
     row.disputed && '!',
     (row.masks || row.class === 'FRAUD') && 'm',
-    (row.tells_chimera || row.class === 'FRAUD') && 'c',
+    (row.notify_chimera || row.class === 'FRAUD') && 'c',
     row.opinion && 'o',
     row.expired && 'e',
   ]

@@ -34,7 +34,7 @@ export interface CodeRow {
   readonly consent?: ConsentEffect;
   /** The customer is never told. */
   readonly masks?: boolean;
-  readonly tells_chimera?: boolean;
+  readonly notify_chimera?: boolean;
   /** Only a risk engine's or a block list's opinion, not the issuer's word. */
   readonly opinion?: boolean;
   readonly expired?: boolean;

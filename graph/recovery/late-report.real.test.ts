@@ -51,7 +51,7 @@ test('a card that is reported stolen late is compromised, and the open recovery 
   const stolen = anotherReport(failure, { decline_code: 'stolen_card', occurred_at: ago(20 * DAY) });
   expect(await open(stolen)).toMatchObject({
     result: 'noted',
-    recovery: { failure: { class: 'FRAUD', tell_chimera: true } },
+    recovery: { failure: { class: 'FRAUD', notify_chimera: true } },
   });
   expect((await wallet(customer))[failure.payment_method_id]).toMatchObject({ status: 'compromised' });
 });

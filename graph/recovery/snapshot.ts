@@ -91,11 +91,11 @@ export async function resumedSnapshot(
 export async function takenOverSnapshot(
   ...[reader, source, policy, now]: Parameters<typeof snapshotOf>
 ): Promise<RecoverySnapshot> {
-  const [snapshot, told_at] = await Promise.all([
+  const [snapshot, notified_at] = await Promise.all([
     snapshotOf(reader, source, policy, now),
     notifiedOfFailureAt(reader, source.obligation),
   ]);
-  return { ...snapshot, ...(told_at === undefined ? {} : { notified_at: told_at }) };
+  return { ...snapshot, ...(notified_at === undefined ? {} : { notified_at }) };
 }
 
 /**

@@ -163,17 +163,17 @@ test('what the customer was told of this failure is known to a run that takes ov
   const { payment_id, customer_id, record } = owed;
   await record(declined);
   const { opened_at, ...before } = await resumed(payment_id);
-  expect(before).not.toHaveProperty('told_at');
+  expect(before).not.toHaveProperty('notified_at');
   const template = 'all_declined';
   const notification_id = recoveryNotificationId(payment_id, opened_at, template);
   const notice = { notification_id, customer_id, payment_id, template, channel: 'email' };
   await finishNotice(graph, testHeader({ caller: NOTICES_CALLER }), notice);
-  const { notified_at: told_at = 0 } = await resumed(payment_id);
-  expect(Math.abs(Date.now() - told_at)).toBeLessThan(60_000);
+  const { notified_at = 0 } = await resumed(payment_id);
+  expect(Math.abs(Date.now() - notified_at)).toBeLessThan(60_000);
   // Also to one that begins with a further failure.
   const occurred_at = new Date(Date.now() + 1_000).toISOString();
   const again = await commands.open(failureOf(owed, { payment_id, occurred_at }));
-  expect(again).toMatchObject({ result: 'noted', recovery: { told_at } });
+  expect(again).toMatchObject({ result: 'noted', recovery: { notified_at } });
 });
 
 test('the payment that a report names is looked up until it is the obligation’s own, and never again', async () => {

@@ -187,7 +187,7 @@ async function recover(
   }
   const notify = (template: PaymentNoticeTemplate) => {
     const notification_id = recoveryNotificationId(payment_id, opened_at, template);
-    const notifier = { recognisesRepeats: true, deliver: async () => {} } as unknown as Notifier;
+    const notifier = { deduplicates: true, deliver: async () => {} } as unknown as Notifier;
     return deliver(on, { notification_id, payment_id, customer_id, template }, notifier);
   };
   if (scenario.answers.length > 0) {
