@@ -27,7 +27,7 @@ export function asRetryable(error: unknown): unknown {
   return isMisconfigured(error) ? retryable(error, MISCONFIGURED_RETRY_MS) : error;
 }
 
-/** What the gateway answers, its faults as `worthRepeating` has them. */
+/** What the gateway answers, its faults as `asRetryable` has them. */
 export async function gatewayCall<T>(call: Promise<T>): Promise<T> {
   try {
     return await call;

@@ -82,7 +82,7 @@ export interface OnboardingResult {
   warnings: string[];
 }
 
-/** What an entrance also asks of the forms (`domain/onboarding-forms.ts`): each gives a problem, `undefined` is none. */
+/** What an entrance also asks of the forms (`domain/onboarding-formats.ts`): each gives a problem, `undefined` is none. */
 export interface FormatRules {
   /** @param country - of the request's address, if it is one */
   identifier?(

@@ -12,7 +12,7 @@ export type RingName = 'PERSONA_KEYS' | 'PERSONA_BLIND_KEYS' | 'TEMPORAL_CODEC_K
 /** A key that some process was started with. */
 export interface KnownKey {
   readonly id: string;
-  /** From `keyCheck`; null: known only from what it has written. */
+  /** From `keyCheckValue`; null: known only from what it has written. */
   readonly check: string | null;
   /** Has it been the first key of a process, or written anything? */
   readonly writes: boolean;

@@ -16,7 +16,7 @@ import type { Caller } from './caller.ts';
  * @param commandMeta the name that it is remembered by, the scope of its event's id, and the field that says when it
  *   happened (RFC 3339)
  * @param validateAgainstGraph refuses what the process would refuse, so that nothing is started for it
- * @throws PersonaError invalid_argument (a time in the future), stale_event, what `requireFitting` refuses, customer_not_found,
+ * @throws PersonaError invalid_argument (a time in the future), stale_event, what `validateAgainstGraph` refuses, customer_not_found,
  *   idempotency_key_reused, graph_unavailable, temporal_unavailable
  */
 export async function receiveReport(

@@ -288,7 +288,7 @@ async function runEditsAndSearches(graph: Graph, life: CustomerHistory): Promise
   await findCustomersByDeviceFingerprint(graph, { fingerprint, policy });
 }
 
-/** What happens to recoveries besides `fullLife`. */
+/** What happens to recoveries besides `createCustomerHistory`. */
 async function runRecoveryStatements(graph: Graph): Promise<void> {
   const email = randomEmail();
   const wallet = await customerWithCards(graph, policy, { cards: 2, email });

@@ -58,7 +58,7 @@ export function noticeKey(expiresOn: string, stage: ExpiryStage): string {
 /**
  * Is a stage news to a customer for whom that notice was decided on last? One about another month of the same card is
  * over with that month; of the same month only a later stage is news, so that a clock that goes wrong repeats nothing.
- * @param lastNoticeKey as `noticedAs` gives it; `null`: none yet
+ * @param lastNoticeKey as `noticeKey` gives it; `null`: none yet
  */
 export function isNewStage(expiresOn: string, stage: ExpiryStage, lastNoticeKey: string | null): boolean {
   if (lastNoticeKey === null) return true;

@@ -39,12 +39,12 @@ export interface ScannedCard {
   customer_status: string | null;
   /** As `matters` says. */
   matters: boolean | null;
-  /** As `noticedAs` gives it. */
+  /** As `noticeKey` gives it. */
   noticed: string | null;
 }
 
 /**
- * What a card that ends on this day may say of its last notice, as `noticedAs` gives it, for its stage to be news to its
+ * What a card that ends on this day may say of its last notice, as `noticeKey` gives it, for its stage to be news to its
  * customer no more. Nothing for a card that is over: its end comes, whatever its customer was told.
  */
 export function coveringNoticeKeys(expires_on: string, { now, stages }: ExpiryScan): string[] {

@@ -10,7 +10,7 @@ const CLOCK_SKEW_MS = 30_000;
 
 /**
  * A graph that was restored from a backup does not know what it created, and a creation whose answer was lost may turn up
- * late. @param payments the customer's, of the last `LOOK_BACK_MS`
+ * late. @param payments the customer's, of the last `SEARCH_BEFORE_CLAIM_MS`
  * @returns the answer, without anything being sent; or the payment to `confirm`; `undefined`: create one
  */
 export function reuseExistingPayment(

@@ -49,7 +49,7 @@ export interface ExpiringCard {
   customer_status: CustomerStatus | null;
   /** Is it the default, or used often and lately, and proven to be the customer's? */
   matters: boolean | null;
-  /** As `noticedAs` gives it. */
+  /** As `noticeKey` gives it. */
   noticed: string | null;
 }
 

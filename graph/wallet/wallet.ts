@@ -42,7 +42,7 @@ export interface WalletMethod {
   consent_wanted: 'customer' | 'service' | null;
   /** What the gateway has differently, for a person to look at. */
   gateway_mismatch: Mismatch | null;
-  /** Which notice of its end was last decided on, as `noticedAs` gives it. */
+  /** Which notice of its end was last decided on, as `noticeKey` gives it. */
   expiry_noticed: string | null;
   /** Taken out of the wallet by its customer. */
   removed_at: string | null;

@@ -115,7 +115,7 @@ export function detachPaymentMethod(call: Call): Promise<ApiResponse> {
   return respondWithEvent(call, 'payment_method.detached', method);
 }
 
-/** Finds the method; one of Stripe's test methods becomes a fresh method of its kind. `status` as for `noSuch`. */
+/** Finds the method; one of Stripe's test methods becomes a fresh method of its kind. `status` as for `resourceMissing`. */
 export function methodById(gateway: Gateway, id: string, status: 400 | 404): PaymentMethod {
   const known = gateway.store.methods.get(id);
   if (known !== undefined) return known;
