@@ -13,7 +13,7 @@ import { type PersonaSystem, startPersona } from '../../dev/persona.ts';
 import { type Guard, startGuard } from '../../dev/stack/guard.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const LIMIT = { timeout: 180_000, interval: 20 };
+const LIMIT = { timeout: 300_000, interval: 20 };
 const IMPORT_MS = 600_000;
 const LINES = 2_500;
 const CARD_NUMBER = '4242424242424242';

@@ -30,7 +30,7 @@ export const CLAIMED: Point = {
 export const BEFORE_CHARGE: Point = {
   at: 'between claim and charge',
   graph: (payment) => ({
-    requests: [['MATCH (a:ChargeAttempt {key: $key})', `recovery:${payment}:`]],
+    requests: [['MATCH (a:ChargeAttempt {key: $p.key})', `recovery:${payment}:`]],
     hold: 'request',
   }),
 };
