@@ -35,7 +35,7 @@ export const CLAIMED: RecoveryPoint = {
 export const BEFORE_CHARGE: RecoveryPoint = {
   at: 'between claim and charge',
   neo4jStop: (payment) => ({
-    requests: [['MATCH (a:ChargeAttempt {key: $key})', `recovery:${payment}:`]],
+    requests: [['MATCH (a:ChargeAttempt {key: $p.key})', `recovery:${payment}:`]],
     hold: 'request',
   }),
 };
