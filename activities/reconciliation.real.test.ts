@@ -467,7 +467,7 @@ test('a customer with many methods is read page by page, and only what is not at
   expect(read).toEqual([undefined, expect.stringMatching(/^pm_/), holder.token]);
 });
 
-test('a wallet with three defaults, or none, gets the rightful one; a wrong version becomes that of the log', async () => {
+test('a wallet with three defaults, or none, gets the expected one; a wrong version becomes that of the log', async () => {
   const { graph } = fixture;
   const holder = await fixture.cardHolder();
   const second = await fixture.secondCard(holder);
@@ -486,7 +486,7 @@ test('a wallet with three defaults, or none, gets the rightful one; a wrong vers
         ...{ customer_id, value },
       },
     );
-  const rightful = await defaults();
+  const expected = await defaults();
   for (const value of [true, false]) {
     await setAll(value);
     expect(await slice(reconciliation(), 'wallets', planFor(holder), { dryRun: true })).toMatchObject({
@@ -498,7 +498,7 @@ test('a wallet with three defaults, or none, gets the rightful one; a wrong vers
     expect(await defaults()).toHaveLength(1);
     expect(await verifyCustomer(graph, customer_id)).toEqual([]);
   }
-  expect([holder.payment_method_id, second.payment_method_id]).toContain(rightful[0]);
+  expect([holder.payment_method_id, second.payment_method_id]).toContain(expected[0]);
 
   const last = (await eventsOf(customer_id)).at(-1)?.seq;
   for (const wrong of [1, 999]) {

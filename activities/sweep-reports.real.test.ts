@@ -104,13 +104,15 @@ test('one that is not recorded comes again ever later, at last daily, until it i
 test('one that cannot be opened or sent keeps nothing back, page after page', async () => {
   const reports = Array.from({ length: 102 }, failed);
   await Promise.all(reports.map((report) => acceptReport(report)));
-  const [spoiled, unsendable] = [reports[3]?.message.event_id, reports[101]?.message.event_id];
-  await runCypher(graph, 'MATCH (r:AcceptedReport {event_id: $spoiled}) SET r.body = "s1:AAAA"', { spoiled });
+  const [unreadable, unsendable] = [reports[3]?.message.event_id, reports[101]?.message.event_id];
+  await runCypher(graph, 'MATCH (r:AcceptedReport {event_id: $unreadable}) SET r.body = "s1:AAAA"', {
+    unreadable,
+  });
   const { sent, pages } = await swept(2 * MINUTE, ({ message }) => {
     if (message.event_id === unsendable) throw new Error('too many signals for this execution');
   });
   expect(pages).toBeGreaterThanOrEqual(2);
-  const bad = [spoiled, unsendable];
+  const bad = [unreadable, unsendable];
   expect(new Set(sent.map(({ message }) => message.event_id))).toEqual(
     new Set(reports.map(({ message }) => message.event_id).filter((id) => !bad.includes(id))),
   );

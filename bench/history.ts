@@ -44,7 +44,7 @@ export const historyBenchmark = {
     const goal = { atMost: 1.2 };
     return {
       comparisons: [{ ...toComparison('one recovery, p50', 'ms', 'p50', measured), goal }],
-      counts: [await countWoken(graph, log)],
+      counts: [await countSignalled(graph, log)],
     };
   },
 };
@@ -94,7 +94,7 @@ async function refundSecond(
   await recordRefund(graph, newHeader(), { ...refund, result: { refund_ref: `re_${randomUUID()}` } });
 }
 
-async function countWoken(graph: Graph, log: BenchSystem['log']): Promise<Count> {
+async function countSignalled(graph: Graph, log: BenchSystem['log']): Promise<Count> {
   log(`opening ${OPEN} recoveries of one customer…`);
   const payer = await addPayer(graph);
   const failures: PaymentFailed[] = [];

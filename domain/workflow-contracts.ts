@@ -167,7 +167,7 @@ export interface FollowGatewayInput {
   /** Absent for a dispute: only its charge leads to the customer. */
   customer_id?: string;
   /** What the run before this one had heard of and not read. */
-  heard?: GatewayChange[];
+  received?: GatewayChange[];
 }
 
 /** Signals of `recoverPayment`, each with its payload. */

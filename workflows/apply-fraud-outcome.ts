@@ -106,8 +106,8 @@ export async function applyFraudOutcome(input: Input): Promise<ApplyFraudOutcome
   let refusal: RefusedReport | undefined;
   let shownReview: string | undefined;
 
-  const receive = (heard: ReceivedMessage) => {
-    state = evolve(state, { fact: 'heard', received: heard });
+  const receive = (received: ReceivedMessage) => {
+    state = evolve(state, { fact: 'heard', received });
   };
   const refuse = (signal: string, refused: RefusedReport) => {
     log.warn(`A ${signal} that is not valid is ignored`, { problems: refused.problems });

@@ -100,20 +100,20 @@ const MAX_OUTCOMES = 100;
 /** Continues as new when its history has grown: also while the gateway is away, when nothing but signals comes. */
 export async function followGateway(input: FollowGatewayInput): Promise<FollowGatewayResult> {
   const { customer_id } = input;
-  const heard: GatewayChange[] = [...(input.heard ?? [])];
+  const received: GatewayChange[] = [...(input.received ?? [])];
   // The signal that the run was started with is there at once.
   setHandler(gatewayChangedSignal, (change: unknown) => {
-    if (isChange(change)) heard.push(change);
+    if (isChange(change)) received.push(change);
     else log.warn('A gatewayChanged that is not valid is ignored');
   });
   const outcomes: FollowOutcome[] = [];
-  for (let change = heard.shift(); change !== undefined; change = heard.shift()) {
+  for (let change = received.shift(); change !== undefined; change = received.shift()) {
     const outcome = await follow(customer_id, change);
-    if (outcome === undefined) heard.unshift(change);
+    if (outcome === undefined) received.unshift(change);
     else outcomes.push(outcome);
     if (outcomes.length > MAX_OUTCOMES) outcomes.shift();
-    if (heard.length > 0 && isHistoryLong()) {
-      await continueAsNew<typeof followGateway>({ ...input, heard: uniqueChanges(heard) });
+    if (received.length > 0 && isHistoryLong()) {
+      await continueAsNew<typeof followGateway>({ ...input, received: uniqueChanges(received) });
     }
   }
   const outcome = outcomes.at(-1) ?? 'unchanged';

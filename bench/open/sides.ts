@@ -43,7 +43,7 @@ interface SideOptions {
 }
 
 const NOTICES = `
-  MATCH (r:CommandReceipt {caller: 'notices'}) WHERE r.key ENDS WITH ':no_alternative:1:end' RETURN count(r) AS told`;
+  MATCH (r:CommandReceipt {caller: 'notices'}) WHERE r.key ENDS WITH ':no_alternative:1:end' RETURN count(r) AS notified`;
 
 /** Those of Persona wait when their customers have been written to. */
 export function personaSide({ graph, temporal }: Servers, worker: Inspectable): Side {
@@ -52,8 +52,8 @@ export function personaSide({ graph, temporal }: Servers, worker: Inspectable): 
     workflowId: recoveryWorkflowId,
     start: (failure) => signalWithStartRecovery(temporal, 'paymentFailed', failure),
     async countWaiting() {
-      const [row] = await graph.read<{ told: number }>(NOTICES);
-      return row?.told ?? 0;
+      const [row] = await graph.read<{ notified: number }>(NOTICES);
+      return row?.notified ?? 0;
     },
   });
 }

@@ -16,6 +16,7 @@ export const DEFAULT_CHECKS: readonly Check[] = [
   { name: 'types and lint', command: packaged('oxlint', '--type-aware', '--type-check', '--deny-warnings') },
   { name: 'format', command: packaged('biome', 'format', '.') },
   { name: 'structure', command: [process.execPath, 'dev/test/check-structure.ts'] },
+  { name: 'vocabulary', command: [process.execPath, 'dev/test/check-vocabulary.ts'] },
   { name: 'unused code', command: packaged('knip', '--no-progress') },
 ];
 /** A minute of processor time for what the linter leaves out: generated code, and what one compiler sees and the other does not. */

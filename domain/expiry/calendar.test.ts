@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { expiresOn, isExpired } from '../payment-method.ts';
 import { startOfDay, daysLeft, horizon, isNewStage, noticeKey, stageOf, today } from './calendar.ts';
-import { dueStage, matters, type ScannedCard } from './candidates.ts';
+import { dueStage, qualifiesForNotice, type ScannedCard } from './candidates.ts';
 
 const STAGES = [60, 30];
 const at = Date.parse;
@@ -147,27 +147,30 @@ test('a card matters that is the default, or that is used often and lately', () 
   const scan = { now: at('2026-11-22T12:30:00Z'), stages: STAGES, frequent_use_count: 3 };
   const recentUse = '2026-08-24T12:30:00.000Z';
   const card = { proven: true, is_default: false, use_count: 3, last_used: recentUse };
-  expect(matters(card, scan)).toBe(true);
-  expect(matters({ ...card, last_used: '2026-08-24T12:29:59.999Z' }, scan)).toBe(false);
-  expect(matters({ ...card, use_count: 2 }, scan)).toBe(false);
+  expect(qualifiesForNotice(card, scan)).toBe(true);
+  expect(qualifiesForNotice({ ...card, last_used: '2026-08-24T12:29:59.999Z' }, scan)).toBe(false);
+  expect(qualifiesForNotice({ ...card, use_count: 2 }, scan)).toBe(false);
   expect(
-    matters({ ...card, use_count: 1, is_default: true, last_used: '2019-01-01T00:00:00.000Z' }, scan),
+    qualifiesForNotice(
+      { ...card, use_count: 1, is_default: true, last_used: '2019-01-01T00:00:00.000Z' },
+      scan,
+    ),
   ).toBe(true);
-  expect(matters({ ...card, is_default: true, proven: false }, scan)).toBe(false);
+  expect(qualifiesForNotice({ ...card, is_default: true, proven: false }, scan)).toBe(false);
 });
 
 describe('what is to be done about a card that was read', () => {
   const scan = { now: on('2026-12-11'), stages: STAGES, frequent_use_count: 3 };
-  const card = { expires_on: '2026-12-31', customer_status: 'active', matters: true, noticed: null };
+  const card = { expires_on: '2026-12-31', customer_status: 'active', qualifies: true, noticed: null };
   test.each<[string, Partial<ScannedCard>, string | undefined]>([
     ['of a default', {}, 'notice_30'],
     ['that was noticed in this stage', { noticed: '2026-12:notice_30' }, undefined],
     ['that was noticed in the one before', { noticed: '2026-12:notice_60' }, 'notice_30'],
-    ['that matters to nobody', { matters: false }, undefined],
+    ['that matters to nobody', { qualifies: false }, undefined],
     ['of a suspended customer', { customer_status: 'suspended' }, undefined],
     ['of an erased customer', { customer_status: 'erased' }, undefined],
-    ['that nobody has any more', { customer_status: null, matters: null }, undefined],
-    ['that is over and matters to nobody', { expires_on: '2026-11-30', matters: false }, 'card_expired'],
+    ['that nobody has any more', { customer_status: null, qualifies: null }, undefined],
+    ['that is over and matters to nobody', { expires_on: '2026-11-30', qualifies: false }, 'card_expired'],
     [
       'that is over, of a suspended customer',
       { expires_on: '2026-11-30', customer_status: 'suspended' },

@@ -23,7 +23,7 @@ export function recentUseSince({ now }: Pick<ExpiryScan, 'now'>): string {
 }
 
 /** Does it matter to its customer when this card ends? RFC 3339 times in UTC with milliseconds. */
-export function matters(
+export function qualifiesForNotice(
   card: { proven: boolean; is_default: boolean; use_count: number; last_used: string },
   scan: ExpiryScan,
 ): boolean {
@@ -37,8 +37,8 @@ export interface ScannedCard {
   expires_on: string;
   /** `null`: nobody has it any more. */
   customer_status: string | null;
-  /** As `matters` says. */
-  matters: boolean | null;
+  /** As `qualifiesForNotice` says. */
+  qualifies: boolean | null;
   /** As `noticeKey` gives it. */
   noticed: string | null;
 }
@@ -59,7 +59,7 @@ export function coveringNoticeKeys(expires_on: string, { now, stages }: ExpirySc
  * customers who may be charged, and to whom it matters, are written to before that.
  */
 export function dueStage(card: ScannedCard, scan: ExpiryScan): ExpiryStage | undefined {
-  const { expires_on, customer_status, matters: qualifies, noticed } = card;
+  const { expires_on, customer_status, qualifies, noticed } = card;
   if (customer_status !== 'active' && customer_status !== 'suspended') return undefined;
   const stage = stageOf(expires_on, scan.now, scan.stages);
   if (stage === undefined || stage === 'card_expired') return stage;

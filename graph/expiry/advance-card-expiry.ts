@@ -1,5 +1,5 @@
 import { type ExpiryStage, isNewStage, monthOf, noticeKey, stageOf } from '../../domain/expiry/calendar.ts';
-import { type ExpiryScan, matters } from '../../domain/expiry/candidates.ts';
+import { type ExpiryScan, qualifiesForNotice } from '../../domain/expiry/candidates.ts';
 import type { CardNoticeTemplate, GatewayPaymentMethod } from '../../domain/ports.ts';
 import { expiryNotificationId, templateOf } from '../../domain/workflow-contracts.ts';
 import {
@@ -128,7 +128,7 @@ function decide({
       mustNotify: isNew && wasDefault && !wasNotifiedOf(wallet, expires_on),
     };
   }
-  const mustNotify = isNew && matters(card, scan);
+  const mustNotify = isNew && qualifiesForNotice(card, scan);
   return mustNotify ? { stage, result: 'notified', mustNotify } : undefined;
 }
 

@@ -48,7 +48,7 @@ export interface ExpiringCard {
   customer_id: string | null;
   customer_status: CustomerStatus | null;
   /** Is it the default, or used often and lately, and proven to be the customer's? */
-  matters: boolean | null;
+  qualifies: boolean | null;
   /** As `noticeKey` gives it. */
   noticed: string | null;
 }
@@ -81,7 +81,7 @@ const EXPIRING = `
     OPTIONAL MATCH (p)<-[h:HAS_PAYMENT_METHOD]-(c:Customer)
     RETURN {
       payment_method_id: p.id, customer_id: c.id, customer_status: c.status, noticed: p.expiry_noticed,
-      matters: h.proven AND (h.is_default OR (h.use_count >= $frequent_use_count AND h.last_used >= datetime($used_since)))
+      qualifies: h.proven AND (h.is_default OR (h.use_count >= $frequent_use_count AND h.last_used >= datetime($used_since)))
     }
   } AS cards`;
 

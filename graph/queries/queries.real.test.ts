@@ -252,11 +252,13 @@ test('cards that expire are found once each, page after page, with whom they mat
   const idsOf = (cards: ExpiringCard[]) => cards.map(({ payment_method_id }) => payment_method_id);
   const frequent = await scan(1);
   expect(idsOf(frequent)).toEqual(methods.toSorted());
-  expect(frequent.every(({ matters, expires_on }) => matters && expires_on === `${year}-02-28`)).toBe(true);
+  expect(frequent.every(({ qualifies, expires_on }) => qualifies && expires_on === `${year}-02-28`)).toBe(
+    true,
+  );
   expect(frequent).toMatchObject(
     methods.map(() => ({ customer_id, customer_status: 'active', noticed: null })),
   );
-  expect(idsOf((await scan(5)).filter(({ matters }) => matters))).toEqual([methods[0]]);
+  expect(idsOf((await scan(5)).filter(({ qualifies }) => qualifies))).toEqual([methods[0]]);
   expect(await scan(1, `${year}-02-27`)).toEqual([]);
 
   const [, second = ''] = methods;

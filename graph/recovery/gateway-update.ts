@@ -25,7 +25,7 @@ const FIND = `
       MATCH (p:PaymentMethod {token_hash: token_hash}) RETURN p.id
     }),
     received: ${RECEIVED}
-  } AS matter`;
+  } AS payment`;
 
 /** `undefined`: no obligation has to do with that payment. */
 export async function findKnownPayment(
@@ -33,11 +33,11 @@ export async function findKnownPayment(
   update: GatewayUpdate,
 ): Promise<KnownPayment | undefined> {
   const { event_id, gateway_ref, payment_id = null, token } = update;
-  const [row] = await graph.read<{ matter: KnownPayment }>(FIND, {
+  const [row] = await graph.read<{ payment: KnownPayment }>(FIND, {
     payment_id,
     gateway_ref,
     token_hashes: token === undefined ? [] : graph.blindIndex.hashes('token', token),
     ...receiptOf(event_id),
   });
-  return row && withoutNulls(row.matter);
+  return row && withoutNulls(row.payment);
 }

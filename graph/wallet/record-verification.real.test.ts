@@ -124,16 +124,16 @@ test('takes the token that the gateway gave it; the old one is free again', asyn
 });
 
 test('never links a token that another customer has', async () => {
-  const [owner, thief] = [await newCustomer(), await newCustomer()];
+  const [owner, otherCustomer] = [await newCustomer(), await newCustomer()];
   const own = randomToken();
   await add(owner, { token: own });
-  const { payment_method_id } = await add(thief);
-  expect(await verify(thief, payment_method_id, attachedAnswer(own))).toMatchObject({
+  const { payment_method_id } = await add(otherCustomer);
+  expect(await verify(otherCustomer, payment_method_id, attachedAnswer(own))).toMatchObject({
     payment_method_status: 'failed',
     refused: 'token_belongs_to_other_customer',
     is_default: false,
   });
-  expect(await verifyCustomer(graph, thief)).toEqual([]);
+  expect(await verifyCustomer(graph, otherCustomer)).toEqual([]);
 });
 
 test('of twenty customers to whom the gateway gives one token at once, one has it', async () => {

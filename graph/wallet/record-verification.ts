@@ -106,7 +106,7 @@ export async function recordVerification(
 const HAS_UNRESOLVED = `
   RETURN EXISTS {
     MATCH (a:ChargeAttempt {customer_id: $customer_id}) WHERE a.state IN $unresolved
-  } AS in_doubt`;
+  } AS unresolved`;
 
 /** What is attached to anybody but the customer cannot be charged for it: another reference was written meanwhile. */
 function checkedAnswer(
@@ -131,11 +131,11 @@ async function recordReference(
   if (known !== undefined) {
     if (known !== instead_of) return known;
     // A charge whose answer was lost is looked for among its customer's payments: who that is must stay until it is found.
-    const [row] = await tx.run<{ in_doubt: boolean }>(HAS_UNRESOLVED, {
+    const [row] = await tx.run<{ unresolved: boolean }>(HAS_UNRESOLVED, {
       customer_id: id,
       unresolved: UNRESOLVED,
     });
-    if (row?.in_doubt)
+    if (row?.unresolved)
       throw new PersonaError('charge_in_doubt', `a charge of customer ${id} is not resolved yet`);
   }
   const sealed = tx.keyOf(id).seal(reference, 'Customer', id, 'gateway_customer_ref');

@@ -13,10 +13,12 @@ const { graph, newCustomer, add, active, setStatus, defaultOf, eventsOf } = awai
 describe('adding', () => {
   test('another customer’s token is refused, and nothing is written', async () => {
     const token = randomToken();
-    const [owner, thief] = [await newCustomer(), await newCustomer()];
+    const [owner, otherCustomer] = [await newCustomer(), await newCustomer()];
     await add(owner, { token });
-    await expect(add(thief, { token })).rejects.toMatchObject({ type: 'token_belongs_to_other_customer' });
-    expect(await eventsOf(thief)).toHaveLength(1);
+    await expect(add(otherCustomer, { token })).rejects.toMatchObject({
+      type: 'token_belongs_to_other_customer',
+    });
+    expect(await eventsOf(otherCustomer)).toHaveLength(1);
   });
 
   test('a device must be one of the customer’s', async () => {

@@ -423,12 +423,12 @@ test('verify finds the graph to be what its log says, and names what is not', as
     .poll(async () => runJson(['verify', '--all']), LIMIT)
     .toMatchObject({ customers: expect.any(Number), devices: expect.any(Number), differences: [] });
   const device = (await agents.getContext(customer)).trusted_devices[0]?.device_id;
-  const stray = randomUUID();
+  const orphan = randomUUID();
   await driver.executeQuery(
     `MATCH (d:Device {id: $device}) SET d.trust_score = 1.5
      MERGE (c:Customer {id: $customer}) SET c.segment = 'GOLD'
-     CREATE (:PaymentMethod {id: $stray}), (:Customer {id: 'customer ' + $stray})`,
-    { device, customer, stray },
+     CREATE (:PaymentMethod {id: $orphan}), (:Customer {id: 'customer ' + $orphan})`,
+    { device, customer, orphan },
   );
   const { differences } = await runJson(['verify', '--all'], 1);
   expect(differences).toEqual(
@@ -436,8 +436,8 @@ test('verify finds the graph to be what its log says, and names what is not', as
       { where: `Device/${device}`, property: 'trust_score', expected: 0.9, found: 1.5 },
       { where: `Device/${device}`, property: 'trust_score', expected: 'a number from 0 to 1', found: 1.5 },
       { where: `Customer/${customer}`, property: 'segment', expected: 'NEW', found: 'GOLD' },
-      { where: `PaymentMethod/${stray}`, property: 'owner', expected: 'a customer', found: 'none' },
-      { where: `Customer/customer ${stray}`, property: 'exists', expected: false, found: true },
+      { where: `PaymentMethod/${orphan}`, property: 'owner', expected: 'a customer', found: 'none' },
+      { where: `Customer/customer ${orphan}`, property: 'exists', expected: false, found: true },
     ]),
   );
   expect(differences).toHaveLength(5);
