@@ -82,7 +82,7 @@ const READS_ALL: Readonly<Record<string, string>> = {
   'key-register.ts': 'keys are few, and read at a start',
   'queries/stored-keys.ts': 'one node of each kind, for `persona doctor`',
   'reconciliation/wallets.ts:38': 'Neo4j keeps the number of customers',
-  'replay/into.ts': 'builds another graph from the whole log',
+  'replay/replay-into.ts': 'builds another graph from the whole log',
   'replay/verify.ts': 'compares the whole graph with the whole log',
 };
 
