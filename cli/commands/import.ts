@@ -23,6 +23,7 @@ import type { CommandResult } from '../command-result.ts';
 import { CliFailure, ExitCode, toFailure } from '../failure.ts';
 import { type Checkpoint, reportPath } from '../import/checkpoint.ts';
 import { importFile, type Onboard } from '../import/import-file.ts';
+import { withRetries } from '../import/with-retries.ts';
 import { createProgress, type ProgressOutput } from '../import/progress.ts';
 import type { Settings } from '../settings.ts';
 
@@ -57,7 +58,7 @@ export async function importCustomers(
       codecKeys: codecKeys.reveal(),
     });
     const onboardLine = createLineOnboarder({ graph, client, policy, actor, committed });
-    const done = await importFile(file, onboardLine, (checkpoint) => {
+    const done = await importFile(file, withRetries(onboardLine), (checkpoint) => {
       last = checkpoint;
       progress.show(checkpoint);
     });

@@ -49,6 +49,7 @@ function persona(...args: string[]): ChildProcess & { stdout: NodeJS.ReadableStr
   const child = spawn(process.execPath, ['cli/main.ts', ...args], {
     cwd: ROOT,
     env: { ...env, PERSONA_RUN_FILE: runFile },
+    stdio: ['ignore', 'pipe', 'inherit'],
   });
   return child as ChildProcess & { stdout: NodeJS.ReadableStream };
 }
@@ -98,7 +99,10 @@ test('a file that is imported, killed and imported again is onboarded once', {
   writeFileSync(file, lines.map((each) => JSON.stringify(each)).join('\n'));
 
   const first = persona('import', file);
-  await vi.waitFor(() => expect(existsSync(`${file}.import.json`)).toBe(true), LIMIT);
+  await vi.waitUntil(() => {
+    expect(first.exitCode, 'the import ended before it was killed').toBeNull();
+    return existsSync(`${file}.import.json`);
+  }, LIMIT);
   first.kill('SIGKILL');
   await waitForExit(first);
   const { lines: before } = JSON.parse(readFileSync(`${file}.import.json`, 'utf8'));
