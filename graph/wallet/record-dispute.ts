@@ -50,8 +50,8 @@ export interface RecordedDispute {
 
 /**
  * Records the state of a charge's dispute, or an early fraud warning, for every token of the card in one customer's
- * wallet: a method under an open dispute cannot be the default, and known fraud compromises the card and ends the
- * recoveries that were to be paid with it. For a customer who was not charged themselves only the fraud is applied.
+ * wallet: an open or lost dispute takes the default away, and known fraud compromises the card and ends the recoveries
+ * that were to be paid with it. For a customer who was not charged themselves only the fraud is applied.
  *
  * @param input.dispute as read at the gateway; not part of the body by which a repeat is compared
  * @throws PersonaError customer_not_found

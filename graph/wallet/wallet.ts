@@ -58,7 +58,7 @@ export interface WalletMethod {
   proven: boolean;
   /** The unverified identifier by which it was added; once that is verified, the method is proven. */
   awaits_identifier_id: string | null;
-  /** A charge on it is disputed: at least one of its disputes is open. */
+  /** A charge on it is disputed: at least one of its disputes is open or lost. */
   disputed: boolean;
   /** One `ref:state` for each dispute and early warning of a charge on it. */
   disputes: string[];
