@@ -58,8 +58,8 @@ const READ_EXTERNAL_PAYMENT = `
   RETURN min(r.at).epochMillis AS since`;
 
 /**
- * When the first accepted report of an external payment for this obligation, not yet recorded by a transaction, arrived:
- * epoch milliseconds. Its run may be lost, or may still be cancelling the payment.
+ * When the first accepted report of an external payment for this obligation, not yet recorded by a transaction,
+ * arrived: epoch milliseconds. Its run may be lost, or may still be cancelling the payment.
  */
 export async function externalPaymentReportedAt(
   reader: Reader,

@@ -36,8 +36,8 @@ function decisionOf(codes: DeclineCodes, method: Readonly<WalletMethod>, at: num
 }
 
 /**
- * A withdrawal of consent is void if the customer has consented to the method again since. A decline that stops only one
- * payment (`R0`) is never void. @param at - RFC 3339, of the decline
+ * A withdrawal of consent is void if the customer has consented to the method again since. A decline that stops only
+ * one payment (`R0`) is never void. @param at - RFC 3339, of the decline
  */
 export function withRenewedConsent(
   decision: FailureDecision,
@@ -63,8 +63,8 @@ export function declineDetails(
 }
 
 /**
- * Applies the effects of the decline's class to the method, skipping a change that the method's status does not allow. A
- * method that its customer has removed is updated as well: the next use of its token must bring back neither a stolen
+ * Applies the effects of the decline's class to the method, skipping a change that the method's status does not allow.
+ * A method that its customer has removed is updated as well: the next use of its token must bring back neither a stolen
  * card nor a revoked consent.
  */
 export function applyDecline(

@@ -9,9 +9,9 @@ import { type AttemptNode, UNRESOLVED } from './records.ts';
 /** At most this many are woken; the others retry on their own. */
 const MAX_UNBLOCKED = 1_000;
 
-// The attempt may belong to another customer, whose lock this transaction does not hold. Recording its outcome locks the
-// attempt as well, so it either finds this edge or has resolved the attempt before the edge is written. Edges to attempts
-// that have been resolved are deleted, so that an obligation has few of them.
+// The attempt may belong to another customer, whose lock this transaction does not hold. Recording its outcome locks
+// the attempt as well, so it either finds this edge or has resolved the attempt before the edge is written. Edges to
+// attempts that have been resolved are deleted, so that an obligation has few of them.
 const BLOCK = `
   MATCH (a:ChargeAttempt {key: $key})
   SET a.locked = true

@@ -46,8 +46,8 @@ export interface ClaimInput {
 }
 
 /**
- * Claims one attempt. Only `claimed` is stored, as the attempt itself; every other result is determined anew by the next
- * call.
+ * Claims one attempt. Only `claimed` is stored, as the attempt itself; every other result is determined anew by the
+ * next call.
  * @throws PersonaError recovery_not_found
  */
 export function claimAttempt(graph: Graph, header: CommandHeader, input: ClaimInput): Promise<Claim> {
@@ -130,9 +130,9 @@ export async function claimUnderLock(tx: CommandTx, input: ClaimContext): Promis
 }
 
 /**
- * Reads the card's current state. Claims of a card that several customers hold share no customer's lock, so they lock the
- * card: otherwise two concurrent claims would both get the last attempt that a ceiling allows. A command takes at most one
- * such lock, and after it only the lock on a blocking attempt, so commands cannot deadlock on it.
+ * Reads the card's current state. Claims of a card that several customers hold share no customer's lock, so they lock
+ * the card: otherwise two concurrent claims would both get the last attempt that a ceiling allows. A command takes at
+ * most one such lock, and after it only the lock on a blocking attempt, so commands cannot deadlock on it.
  */
 async function readCard(
   tx: CommandTx,

@@ -68,8 +68,8 @@ async function noticeDue(
 }
 
 /**
- * Puts an obligation under review by an operator. A closed one stays closed: what remains is an unresolved charge. If it
- * is under review already, nothing is written.
+ * Puts an obligation under review by an operator. A closed one stays closed: what remains is an unresolved charge. If
+ * it is under review already, nothing is written.
  * @throws PersonaError recovery_not_found
  */
 export function flagForReview(
@@ -125,8 +125,8 @@ const OTHER_OBLIGATION = `
   RETURN o.payment_id AS payment_id LIMIT 1`;
 
 /**
- * Whether the payment at the gateway is another obligation's own, or an external payment for one. One charge must neither
- * pay two obligations nor be refunded for another.
+ * Whether the payment at the gateway is another obligation's own, or an external payment for one. One charge must
+ * neither pay two obligations nor be refunded for another.
  */
 export async function belongsToOtherObligation(
   tx: CommandTx,
@@ -136,8 +136,8 @@ export async function belongsToOtherObligation(
 }
 
 /**
- * Makes the payment that a report named the obligation's one payment at the gateway, unless it already belongs to another
- * obligation: one charge must not pay two.
+ * Makes the payment that a report named the obligation's one payment at the gateway, unless it already belongs to
+ * another obligation: one charge must not pay two.
  *
  * @returns whether it belongs to this obligation now
  * @throws PersonaError recovery_not_found

@@ -98,7 +98,9 @@ const REFUND_OWED = `
   RETURN any(key IN coalesce(o.refunds_due, []) + coalesce(o.refunds_failed, [])
     WHERE $notification_id ENDS WITH ':refund_issued:' + key) AS owed`;
 
-/** Whether the refund that a notice is about is still owed, or owed again because it failed after the notice was due. */
+/**
+ * Whether the refund that a notice is about is still owed, or owed again because it failed after the notice was due.
+ */
 export async function isRefundOwed(
   graph: Graph,
   about: { payment_id: string; notification_id: string },

@@ -48,10 +48,10 @@ export interface OpenedRecovery {
 }
 
 /**
- * Records a reported failure, and opens, reopens or leaves unchanged its obligation (specification: workflows, 2).
- * A duplicate changes nothing; of an older or stale failure only its permanent effects apply; a closed obligation returns
- * how it ended. One that was closed in advance, by a payment that cannot have settled what the failure says is owed, goes
- * to review.
+ * Records a reported failure, and opens, reopens or leaves unchanged its obligation (specification: workflows, 2). A
+ * duplicate changes nothing; of an older or stale failure only its permanent effects apply; a closed obligation returns
+ * how it ended. One that was closed in advance, by a payment that cannot have settled what the failure says is owed,
+ * goes to review.
  */
 export function openRecovery(
   graph: Graph,
@@ -59,8 +59,8 @@ export function openRecovery(
   input: OpenRecoveryInput,
 ): Promise<OpenedRecovery> {
   const { failure } = input;
-  // A run may receive the report it started with again and then does not claim: the body is the report alone, so that both
-  // are the same command.
+  // A run may receive the report it started with again and then does not claim: the body is the report alone, so that
+  // both are the same command.
   const report = { kind: 'payment_failed', message: failure } as const;
   const isRecorded = ({ unconfirmed }: OpenedRecovery) => unconfirmed === undefined;
   const command = { name: 'openRecovery', body: { failure }, report, isRecorded };

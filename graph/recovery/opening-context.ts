@@ -22,7 +22,9 @@ export interface OpenRecoveryInput {
   now: number;
   /** Claim the first alternative in the same transaction, if one is due immediately. */
   claim_first: boolean;
-  /** What the gateway reports, now that the amount is known, about the payment that closed the obligation in advance. */
+  /**
+   * What the gateway reports, now that the amount is known, about the payment that closed the obligation in advance.
+   */
   evidence?: SettlementEvidence;
 }
 
@@ -67,8 +69,8 @@ export async function loadOpeningContext(
 }
 
 /**
- * How much of a report applies. `lesson`: it is older than what was applied, or too old to act on, but what it says about
- * the card or the consent still holds (specification: workflows 2).
+ * How much of a report applies. `lesson`: it is older than what was applied, or too old to act on, but what it says
+ * about the card or the consent still holds (specification: workflows 2).
  */
 export type ReportRelevance = 'none' | 'lesson' | 'all';
 
@@ -92,8 +94,8 @@ export function isContradicted(context: OpeningContext): boolean {
 }
 
 /**
- * Newer than what was applied. The first failure of a payment that a settlement closed in advance counts as newer, although
- * it nearly always occurred before the settlement.
+ * Newer than what was applied. The first failure of a payment that a settlement closed in advance counts as newer,
+ * although it nearly always occurred before the settlement.
  */
 function isNewer({ obligation, attempts }: ObligationWithAttempts, failure: PaymentFailed): boolean {
   const applied = obligation.last_failure_at ?? newestReport(attempts)?.claimed_at;

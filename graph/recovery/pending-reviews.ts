@@ -24,7 +24,8 @@ const UNRESOLVED_KEY = `
     RETURN a.key ORDER BY a.claimed_at LIMIT 1
   })`;
 
-// With OR instead of CASE the planner seeks twice and sorts everything; it takes the index only for all of its properties.
+// With OR instead of CASE the planner seeks twice and sorts everything; it takes the index only for all of its
+// properties.
 const IN_REVIEW = `
   MATCH (o:Obligation)
   USING INDEX SEEK o:Obligation(state, rule, payment_id)
@@ -55,11 +56,12 @@ const UNRESOLVED_OF_CLOSED = `
     o.currency AS currency, toString(o.opened_at) AS opened_at, a.key AS attempt_key`;
 
 /**
- * Unresolved charges whose obligation was closed by an external payment: it stays closed, and an operator resolves them.
- * A page, ordered by key.
+ * Unresolved charges whose obligation was closed by an external payment: it stays closed, and an operator resolves
+ * them. A page, ordered by key.
  *
  * @param input.after the last key of the previous page, or empty
- * @param input.asked epoch milliseconds, by the attempt's state: about older attempts the gateway is not queried any more
+ * @param input.asked epoch milliseconds, by the attempt's state: about older attempts the gateway is not queried any
+ * more
  */
 export function getUnresolvedChargesOfClosed(
   reader: Reader,

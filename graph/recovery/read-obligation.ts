@@ -16,7 +16,9 @@ const READ_PAYMENT = `
   RETURN properties(o) AS obligation,
     COLLECT { MATCH (a:ChargeAttempt {payment_id: $payment_id}) RETURN properties(a) ORDER BY a.claimed_at, a.key } AS attempts`;
 
-/** The obligation, if there is one, and every attempt: a report too old to open an obligation leaves only an attempt. */
+/**
+ * The obligation, if there is one, and every attempt: a report too old to open an obligation leaves only an attempt.
+ */
 export async function findPayment(
   reader: Reader,
   paymentId: string,

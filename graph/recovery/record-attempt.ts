@@ -50,7 +50,10 @@ interface AttemptContext {
   attempts: readonly AttemptNode[];
   attempt: AttemptNode;
   wallet: Wallet;
-  /** The customer paid the attempt's payment with a method that has no attempt; `null`: with a method unknown to Persona. */
+  /**
+   * The customer paid the attempt's payment with a method that has no attempt; `null`: with a method unknown to
+   * Persona.
+   */
   paidWith?: string | null;
   /** Whether the customer has chosen a default since the obligation was opened. */
   defaultChosenSince: boolean;
@@ -108,8 +111,8 @@ function hasChosenDefaultSince(
 }
 
 /**
- * The payment may have succeeded through another attempt, and this one never charged: an attempt whose success is recorded
- * with the same charge (an earlier attempt with the same method finds it as well), or one with another method.
+ * The payment may have succeeded through another attempt, and this one never charged: an attempt whose success is
+ * recorded with the same charge (an earlier attempt with the same method finds it as well), or one with another method.
  */
 async function attributeSuccess(context: AttemptContext): Promise<AttemptContext> {
   const { tx, input, attempts } = context;
@@ -198,8 +201,8 @@ function recordOutcome(context: AttemptContext): RecordedAttempt {
 
 /**
  * Declined with a code that does not say whether it was charged: unresolved, like a charge without a response. The
- * command leaves no receipt: an operator's resolution, or a later response of the gateway, is another decline of the same
- * attempt.
+ * command leaves no receipt: an operator's resolution, or a later response of the gateway, is another decline of the
+ * same attempt.
  */
 function recordUnresolved(context: AttemptContext, decision: FailureDecision): RecordedAttempt {
   const { tx, attempt, obligation } = context;
@@ -215,9 +218,9 @@ function recordUnresolved(context: AttemptContext, decision: FailureDecision): R
 }
 
 /**
- * The obligation's payment was cancelled at the gateway while the obligation was open: nothing can succeed on it any more,
- * and the next attempt creates another. If that was done on purpose, only an operator lets the obligation continue, even
- * if the run is lost.
+ * The obligation's payment was cancelled at the gateway while the obligation was open: nothing can succeed on it any
+ * more, and the next attempt creates another. If that was done on purpose, only an operator lets the obligation
+ * continue, even if the run is lost.
  */
 function abandonPayment(context: AttemptContext, payment: CancelledPayment): void {
   const { tx, obligation } = context;
@@ -360,8 +363,8 @@ function wasPaidBefore({ input, obligation, attempts, attempt }: AttemptContext)
 }
 
 /**
- * Only if the failed method is the default, or was until this failure and the customer has chosen none since; and only if
- * the charged method may be the default: a bank debit takes days, in which the method may have been removed.
+ * Only if the failed method is the default, or was until this failure and the customer has chosen none since; and only
+ * if the charged method may be the default: a bank debit takes days, in which the method may have been removed.
  */
 function becomesDefault({ obligation, wallet, defaultChosenSince, attempt }: AttemptContext): boolean {
   const charged = wallet.methods.find((one) => one.payment_method_id === attempt.payment_method_id);

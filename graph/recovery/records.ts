@@ -116,7 +116,9 @@ export function newestReport(attempts: readonly AttemptNode[]): AttemptNode | un
   return reported.toSorted((a, b) => Date.parse(a.claimed_at) - Date.parse(b.claimed_at)).at(-1);
 }
 
-/** The decline that ends this payment's recovery, reported or of an own charge, whatever was recorded before or after. */
+/**
+ * The decline that ends this payment's recovery, reported or of an own charge, whatever was recorded before or after.
+ */
 export function stoppingDecline(attempts: readonly AttemptNode[]): AttemptNode | undefined {
   return attempts.findLast(
     ({ state, class: declineClass }) => state === 'declined' && declineClass && isStop(declineClass),

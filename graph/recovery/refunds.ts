@@ -11,7 +11,8 @@ import { noticeId, type ObligationNode } from './records.ts';
 import { type RefundStatus, readRefundHistory } from './refund-history.ts';
 
 /**
- * The second successes of a payment to be refunded now: keys as in `RecoveryOverpaid`. @param input.now epoch milliseconds
+ * The second successes of a payment to be refunded now: keys as in `RecoveryOverpaid`. @param input.now epoch
+ * milliseconds
  * @throws PersonaError recovery_not_found
  */
 export async function getDueRefunds(
@@ -134,12 +135,13 @@ export function recordRefund(
 }
 
 /**
- * Records a payment's refunds as read at the gateway, each once: those sent by others, and those that failed, whoever sent
- * them. A refund of a second success that Persona is about to refund is left to that process, unless it has failed. One
- * that has failed is due again, unless others have refunded the money meanwhile.
+ * Records a payment's refunds as read at the gateway, each once: those sent by others, and those that failed, whoever
+ * sent them. A refund of a second success that Persona is about to refund is left to that process, unless it has
+ * failed. One that has failed is due again, unless others have refunded the money meanwhile.
  *
  * @param input.gateway_ref - the payment
- * @param input.refunds - oldest first; like `now` (epoch milliseconds) not part of the body by which a repeat is compared
+ * @param input.refunds - oldest first; like `now` (epoch milliseconds) not part of the body by which a repeat is
+ * compared
  * @returns how many were recorded
  * @throws PersonaError recovery_not_found
  */

@@ -67,8 +67,8 @@ function isDue({ refund_at }: ObligationNode, now: number): boolean {
 }
 
 /**
- * The same for an obligation that another run has left: the decline that ends it decides, else the newest report. Chimera
- * has already been notified of it.
+ * The same for an obligation that another run has left: the decline that ends it decides, else the newest report.
+ * Chimera has already been notified of it.
  */
 export async function resumedSnapshot(
   reader: Reader,

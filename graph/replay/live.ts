@@ -82,8 +82,8 @@ interface StreamRow {
 }
 
 /**
- * What the graph holds of one stream: its own node, the nodes that it owns, the nodes that the log names, and every edge
- * at any of them, wherever it comes from.
+ * What the graph holds of one stream: its own node, the nodes that it owns, the nodes that the log names, and every
+ * edge at any of them, wherever it comes from.
  * @param expected what the log says, in order to find nodes that have lost their edge as well
  */
 export async function readLive(graph: Graph, stream: Stream, expected: GraphModel): Promise<GraphModel> {

@@ -41,7 +41,10 @@ export type Properties = Record<string, unknown>;
 
 /** A difference between the graph and the log, or a broken rule of the graph. */
 export interface Difference {
-  /** A node (`PaymentMethod/018f…`), an edge (`Customer/… -[OWES]-> Obligation/…`) or an event (`PersonaEvent/{stream}#{seq}`). */
+  /**
+   * A node (`PaymentMethod/018f…`), an edge (`Customer/… -[OWES]-> Obligation/…`) or an event
+   * (`PersonaEvent/{stream}#{seq}`).
+   */
   where: string;
   /** `exists` if all of it is missing or unexpected; `rule` if several properties contradict each other. */
   property: string;

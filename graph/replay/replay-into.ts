@@ -1,6 +1,6 @@
 /**
- * Builds a new graph from nothing but another one's log and keys (specification: graph, 'The event log'): the projection
- * of each event is applied again, in the order in which the events happened.
+ * Builds a new graph from nothing but another one's log and keys (specification: graph, 'The event log'): the
+ * projection of each event is applied again, in the order in which the events happened.
  */
 
 import { PersonaError } from '../../domain/errors.ts';
@@ -46,7 +46,8 @@ const WRITE_VERSION: Readonly<Record<StreamKind, string>> = {
 };
 
 /**
- * Rebuilds the target from the source's log. Receipts are not part of the log: the target does not know earlier commands.
+ * Rebuilds the target from the source's log. Receipts are not part of the log: the target does not know earlier
+ * commands.
  * @param options.onProgress called with the number of events written so far
  * @throws PersonaError graph_not_empty, graph_unavailable, internal (an event that cannot be read or applied)
  */

@@ -39,8 +39,8 @@ export async function verifyCustomer(graph: Graph, customerId: string): Promise<
 }
 
 /**
- * The same for every customer and every device, and for orphans. Memory holds a few streams at a time, however large the
- * graph is.
+ * The same for every customer and every device, and for orphans. Memory holds a few streams at a time, however large
+ * the graph is.
  * @param options.onDifference called with each difference as it is found
  * @throws PersonaError graph_unavailable
  */

@@ -5,8 +5,8 @@ import type { Graph } from '../graph.ts';
 import { openWallet } from './wallet.ts';
 
 /**
- * Completes an accepted change: the expiry is not sent to the gateway again, and the consent that was given with it takes
- * effect. A later request for another expiry is left unchanged.
+ * Completes an accepted change: the expiry is not sent to the gateway again, and the consent that was given with it
+ * takes effect. A later request for another expiry is left unchanged.
  *
  * @param outcome.expiry - the expiry that the gateway has, or has rejected: `YYYY-MM`
  * @param outcome.taken - whether the gateway has it. Not part of the body by which a repeat is compared: a repeated

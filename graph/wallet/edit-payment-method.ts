@@ -29,8 +29,8 @@ const STATUS_SET_AT = `
 
 /**
  * @param input.reason - who requested it, or which rule; recorded in the event
- * @param input.observed_at - RFC 3339; an observation older than the event that set the status changes nothing. Absent: a
- * decision, which always counts
+ * @param input.observed_at - RFC 3339; an observation older than the event that set the status changes nothing. Absent:
+ * a decision, which always counts
  * @throws PersonaError customer_not_found, payment_method_not_found, illegal_transition, stale_version
  */
 export async function updatePaymentMethodStatus(
@@ -86,8 +86,8 @@ export async function setOffSessionConsent(
 /**
  * Removes a method from its customer's wallet: lists omit it from now on, and adding the same token again restores it
  * under its id. The caller detaches it at the gateway.
- * @throws PersonaError customer_not_found, customer_suspended (a customer's own request), payment_method_not_found (also
- * if it was removed before), stale_version
+ * @throws PersonaError customer_not_found, customer_suspended (a customer's own request), payment_method_not_found
+ * (also if it was removed before), stale_version
  */
 export async function removePaymentMethod(
   graph: Graph,

@@ -20,8 +20,8 @@ export interface FollowedMethod {
  * charged, and one that is attached to another customer does not belong to this one: both are removed from the wallet,
  * and nothing of the other customer's is written. A method that is still being verified is left to its verification.
  *
- * @param found - as read at the gateway; not part of the body by which a repeat is compared, so that a repeated reading,
- *   which may have found something newer, returns the first result
+ * @param found - as read at the gateway; not part of the body by which a repeat is compared, so that a repeated
+ *   reading, which may have found something newer, returns the first result
  * @throws PersonaError customer_not_found
  */
 export async function followPaymentMethod(

@@ -181,8 +181,8 @@ function methodsOfCard(
 }
 
 /**
- * @param otherHolder - another method that already has the token: if it is another customer's, this one is not linked; if
- *   it is the same customer's, this one is a duplicate and becomes inactive
+ * @param otherHolder - another method that already has the token: if it is another customer's, this one is not linked;
+ *   if it is the same customer's, this one is a duplicate and becomes inactive
  */
 function verdict(
   answer: AttachAnswer,

@@ -44,8 +44,8 @@ export interface IncomingMethod {
 }
 
 /**
- * Adds the method, or records a use of the known one. Shared by the wallet and by onboarding; the customer and the token
- * are locked, and no other customer holds the token.
+ * Adds the method, or records a use of the known one. Shared by the wallet and by onboarding; the customer and the
+ * token are locked, and no other customer holds the token.
  */
 export function upsertWalletMethod(
   tx: CommandTx,
@@ -108,7 +108,9 @@ function appendMethodAdded(
   return id;
 }
 
-/** Consent to a method that is added again starts anew; a revoked one stays revoked until the customer consents again. */
+/**
+ * Consent to a method that is added again starts anew; a revoked one stays revoked until the customer consents again.
+ */
 function consentOf(
   incoming: IncomingMethod,
   previous: WalletMethod | undefined,

@@ -83,7 +83,9 @@ const READ_WALLET = `
     h.first_used AS first_used, h.last_used AS last_used, h.use_count AS use_count
   ORDER BY is_default DESC, last_used DESC, payment_method_id`;
 
-/** Every method that a customer has or had, including removed and unproven ones; the default first, then by last use. */
+/**
+ * Every method that a customer has or had, including removed and unproven ones; the default first, then by last use.
+ */
 export async function readWallet(reader: Reader, customerId: string): Promise<WalletMethod[]> {
   return reader.read<WalletMethod>(READ_WALLET, { customer_id: customerId });
 }
@@ -95,7 +97,8 @@ export async function openWallet(tx: CommandTx, customerId: string): Promise<Wal
 
 /**
  * The wallet of a locked customer inside a command. Each change appends its event and updates the default immediately:
- * the default is always active and proven, and another method takes its place when it no longer is (graph, invariant 1).
+ * the default is always active and proven, and another method takes its place when it no longer is (graph, invariant
+ * 1).
  */
 export class Wallet {
   readonly #tx: CommandTx;
@@ -287,7 +290,8 @@ export class Wallet {
   }
 
   /**
-   * A charge on it is disputed, or the state of a dispute has changed. Also for a removed method: it may be added again.
+   * A charge on it is disputed, or the state of a dispute has changed. Also for a removed method: it may be added
+   * again.
    * @returns whether that was new
    */
   dispute(paymentMethodId: string, dispute: Dispute): boolean {

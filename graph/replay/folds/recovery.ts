@@ -195,7 +195,9 @@ function refundOf(
   return model.node(ref) ?? {};
 }
 
-/** A refund is in the list of those that Persona tries, in the list of those that wait for an operator, or in neither. */
+/**
+ * A refund is in the list of those that Persona tries, in the list of those that wait for an operator, or in neither.
+ */
 function moveRefund(
   obligation: Record<string, unknown>,
   key: string,
