@@ -1,7 +1,7 @@
 /**
  * The graph's invariants (specification: graph, 1–8), tested by many clients that send commands to the same few
- * customers concurrently and repeatedly. Afterwards models in memory must agree with the graph: the log's (`persona
- * verify`: 1, 3, 4, 8), and those below. `PERSONA_PROPERTY_RUNS` sets the number of runs.
+ * customers concurrently and repeatedly. Afterwards models in memory must agree with the graph: the log's
+ * (`persona verify`: 1, 3, 4, 8), and those below. `PERSONA_PROPERTY_RUNS` sets the number of runs.
  */
 
 import { randomUUID } from 'node:crypto';
@@ -39,7 +39,7 @@ interface Sent {
   answer?: unknown;
 }
 
-/** Every command is sent again, concurrently and afterwards: the result is the same, or it is determined anew. */
+/** Every command is sent again, concurrently and afterwards: the result is the same, or is determined again. */
 async function sendTwice(world: World, sent: Sent): Promise<void> {
   const command = prepare(graph, policy, world, sent);
   if (command === undefined) return;
@@ -52,7 +52,7 @@ async function sendTwice(world: World, sent: Sent): Promise<void> {
   const [first, second] = await Promise.all([attempt(), attempt()]);
   sent.answer = first ?? second;
   const third = await attempt();
-  // Invariant 5. A refusal is determined anew.
+  // Invariant 5. A refusal is determined again.
   if (answersCurrentState(sent)) return;
   if (first !== undefined && second !== undefined) expect(second).toEqual(first);
   if (sent.answer !== undefined) expect(third).toEqual(sent.answer);

@@ -105,7 +105,7 @@ test('the transaction that decides on a failure deletes its report, whatever the
   }
 });
 
-test('a repeated report is deleted, also if a receipt of the first one exists or refuses it', async () => {
+test('a repeated report is deleted, whether the receipt of the first one answers or refuses it', async () => {
   const wallet = await customerWithCards(graph, policy);
   const message = failureOf(wallet);
   const key = randomUUID();
@@ -214,7 +214,7 @@ describe('a report of an external payment blocks the next charge until it is pro
     });
   });
 
-  test('a report on an own charge does not block it', async () => {
+  test('a report on Persona’s own charge does not block the next one', async () => {
     const wallet = await customerWithCards(graph, policy);
     const owed = failureOf(wallet);
     await opened(owed);

@@ -46,7 +46,7 @@ export async function acceptReport(tx: CommandTx, report: Report, customer_id: s
   tx.send(ACCEPT, { ...ids, body, says_paid: reportsExternalPayment(report), at: tx.recordedAt });
 }
 
-/** External payments only: the success of an own attempt must not keep that attempt from being recorded. */
+/** External payments only: a success of Persona's own attempt must not keep that attempt from being recorded. */
 function reportsExternalPayment({ kind, message }: Report): boolean {
   if (kind === 'charge_result') return isExternalPayment(message);
   return kind === 'payment_settled';

@@ -20,7 +20,7 @@ export function classifyFailure(failure: PaymentFailed, method: Readonly<WalletM
   return decisionOf({ ...failure, ...(network ? { network } : {}) }, method, Date.parse(failure.occurred_at));
 }
 
-/** Classifies the gateway's response to an own charge. @param at epoch milliseconds */
+/** Classifies the gateway's response to one of Persona's charges. @param at epoch milliseconds */
 export function classifyAnswer(
   codes: DeclineCodes,
   method: Readonly<WalletMethod>,

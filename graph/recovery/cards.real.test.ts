@@ -195,7 +195,7 @@ test('a suspicion, or details that can be corrected, forbid no other token', asy
   expect(await claimOf(customer, 2)).toMatchObject({ result: 'claimed' });
 });
 
-test('a decline of an own charge forbids the card as well, until the charge turns out to have succeeded', async () => {
+test('a decline of Persona’s charge forbids the card as well, until the charge turns out to have succeeded', async () => {
   const number = randomUUID();
   const customer = await holder(number, 'mastercard');
   const other = await holder(number, 'mastercard');

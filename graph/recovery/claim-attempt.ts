@@ -46,7 +46,7 @@ export interface ClaimInput {
 }
 
 /**
- * Claims one attempt. Only `claimed` is stored, as the attempt itself; every other result is determined anew by the
+ * Claims one attempt. Only `claimed` is stored, as the attempt itself; every other result is determined again by the
  * next call.
  * @throws PersonaError recovery_not_found
  */

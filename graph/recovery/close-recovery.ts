@@ -109,7 +109,7 @@ export function allowCollectingAgain(tx: CommandTx, { customer_id, payment_id }:
   tx.append({ stream: 'customer', stream_id: customer_id, type: 'NodePropertyChanged', data });
 }
 
-/** Reopens an obligation whose unresolved charge or fault, the reason for the review, has been settled. */
+/** Sets an obligation back to open: the unresolved charge or the fault that an operator had to review is over. */
 export function liftReview(tx: CommandTx, { customer_id, payment_id }: ObligationNode): void {
   const data = { label: 'Obligation', id: payment_id, property: 'state', value: 'open' } as const;
   tx.append({ stream: 'customer', stream_id: customer_id, type: 'NodePropertyChanged', data });

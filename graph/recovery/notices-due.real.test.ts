@@ -85,12 +85,15 @@ test.each([
   ['stopped', 'payment_stopped'],
   ['exhausted', 'recovery_ended'],
   ['cancelled', undefined],
-] as const)('an obligation that ends %s has the notice due that its run names: %s', async (outcome, notice) => {
-  const { payment_id, record } = await claimedObligation(graph, policy);
-  await record(declined);
-  await closeWith(payment_id, outcome, notice);
-  expect(await templates(payment_id)).toEqual(notice ? [notice] : []);
-});
+] as const)(
+  'an obligation that ends %s has the notice due that its run names: %s',
+  async (outcome, notice) => {
+    const { payment_id, record } = await claimedObligation(graph, policy);
+    await record(declined);
+    await closeWith(payment_id, outcome, notice);
+    expect(await templates(payment_id)).toEqual(notice ? [notice] : []);
+  },
+);
 
 test('a notice of failure that was already sent is not due at the end', async () => {
   const { payment_id, customer_id, record } = await claimedObligation(graph, policy);
@@ -105,7 +108,7 @@ test('a notice of failure that was already sent is not due at the end', async ()
   expect(await dueOf(payment_id)).toEqual([]);
 });
 
-test('a refund is notified once, in addition to the end', async () => {
+test('the customer is notified of a refund once, in addition to the end', async () => {
   const { payment_id, customer_id, record, settle } = await claimedObligation(graph, policy);
   await record(approved);
   await settle(Date.now() + 1_000, `pi_of_others_${payment_id}`);
@@ -132,7 +135,7 @@ test('a refund is notified once, in addition to the end', async () => {
   expect(await templates(payment_id)).toEqual(['recovered']);
 });
 
-test('a refund that failed before the customer was notified is not notified', async () => {
+test('the customer is not notified of a refund that failed before its notice was sent', async () => {
   const { payment_id, record, settle } = await claimedObligation(graph, policy);
   await record(approved);
   const gateway_ref = `pi_of_others_${payment_id}`;
@@ -161,7 +164,7 @@ test('a refund that failed before the customer was notified is not notified', as
   expect(await templates(payment_id)).toEqual(['recovered', 'refund_issued']);
 });
 
-test('of two endings only the true one is notified', async () => {
+test('of two endings the customer is notified only of the true one', async () => {
   const { payment_id, record } = await claimedObligation(graph, policy);
   await record(declined);
   await closeWith(payment_id, 'exhausted', 'recovery_ended');
@@ -170,7 +173,7 @@ test('of two endings only the true one is notified', async () => {
   expect(await templates(payment_id)).toEqual(['recovered']);
 });
 
-test('an own success that has to be refunded is not notified as the recovery', async () => {
+test('the customer is not notified of a recovery by a success that has to be refunded', async () => {
   const { payment_id, key, record, settle } = await claimedObligation(graph, policy);
   await record(approved);
   await settle(Date.now() - 60_000, `pi_of_others_${payment_id}`);
@@ -186,7 +189,7 @@ test('an own success that has to be refunded is not notified as the recovery', a
   expect(await templates(payment_id)).toEqual(['refund_issued']);
 });
 
-test('a reopened recovery does not notify that it had ended', async () => {
+test('a reopened recovery no longer has a notice of its end due', async () => {
   const { payment_id, customer_id, record } = await claimedObligation(graph, policy);
   await record(declined);
   await closeWith(payment_id, 'exhausted', 'recovery_ended');

@@ -11,7 +11,7 @@ import { declined, recoveryCommands } from './recovery-fixtures.ts';
 const MINUTE = 60_000;
 const { graph, policy, open, close } = await recoveryCommands();
 
-/** An obligation that an own charge has just paid. */
+/** An obligation that Persona's charge has just paid. */
 function recovered() {
   return attempted({ result: 'approved', charge_ref: 'ch_1' });
 }
@@ -22,7 +22,7 @@ async function attempted(answer: ChargeAnswer) {
   return { ...obligation, paid: Date.now() };
 }
 
-test('a settlement after an own success makes the later payment the second one, once; the obligation stays recovered', async () => {
+test('a settlement after Persona’s success is the second success, once; the obligation stays recovered', async () => {
   const { payment_id, customer_id, paid, settle } = await recovered();
   const externalPaymentRef = `pi_${randomUUID()}`;
   expect(await settle(paid + MINUTE, externalPaymentRef)).toMatchObject({
@@ -35,7 +35,7 @@ test('a settlement after an own success makes the later payment the second one, 
   expect(await verifyCustomer(graph, customer_id)).toEqual([]);
 });
 
-test('a settlement before an own success makes the own one the second; the obligation counts as paid elsewhere', async () => {
+test('a settlement before Persona’s success makes that the second one; the obligation counts as paid elsewhere', async () => {
   const { payment_id, customer_id, key, paid, settle } = await recovered();
   expect(await settle(paid - MINUTE, `pi_${randomUUID()}`)).toMatchObject({
     result: 'unchanged',
@@ -63,7 +63,7 @@ test.each([
   expect(await verifyCustomer(graph, customer_id)).toEqual([]);
 });
 
-test('a settlement by the payment on which open own attempts were made closes nothing', async () => {
+test('a settlement by the payment on which Persona’s attempts were made closes nothing', async () => {
   const { settle, payment_id, customer_id } = await attempted({
     result: 'declined',
     gateway_ref: `pi_${randomUUID()}`,

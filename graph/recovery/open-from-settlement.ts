@@ -180,8 +180,8 @@ async function isSecondSuccess(
 }
 
 /**
- * The later of the two is the second success: the external payment, or the own charge if the external payment came
- * first. A payment that only the reporter asserts is left to operators: a successful own charge is never refunded
+ * The later of the two is the second success: the external payment, or Persona's charge if the external payment was
+ * first. A payment that only the reporter asserts is left to operators: Persona's successful charge is never refunded
  * because of it.
  */
 async function recordOverpayment(

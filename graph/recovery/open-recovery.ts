@@ -103,7 +103,7 @@ async function decideOpening(context: OpeningContext, relevance: ReportRelevance
   return { result: 'closed', obligation: closedObligation(known.obligation, known.attempts) };
 }
 
-/** Nothing was written, so there is no receipt: the same report is evaluated anew. */
+/** Nothing was written, so there is no receipt: the same report is evaluated again. */
 function ignore(tx: CommandTx): Opening {
   tx.discardReceipt();
   return { result: 'ignored' };

@@ -22,9 +22,7 @@ export interface OpenRecoveryInput {
   now: number;
   /** Claim the first alternative in the same transaction, if one is due immediately. */
   claim_first: boolean;
-  /**
-   * What the gateway reports, now that the amount is known, about the payment that closed the obligation in advance.
-   */
+  /** The gateway's evidence, once the amount is known, on the payment that closed the obligation in advance. */
   evidence?: SettlementEvidence;
 }
 
@@ -63,7 +61,8 @@ export async function loadOpeningContext(
   const refusal = refusalOf(failure, wallet.methods, known?.obligation, input.now);
   if (refusal) return refuse(tx, refusal.type, refusal.problem.field, refusal.problem.message);
   const method = wallet.methods.find((one) => one.payment_method_id === failure.payment_method_id);
-  if (!method) throw new Error(`method ${failure.payment_method_id} is missing from the wallet that was checked`);
+  if (!method)
+    throw new Error(`method ${failure.payment_method_id} is missing from the wallet that was checked`);
   const decision = withRenewedConsent(classifyFailure(failure, method), method, failure.occurred_at);
   return { tx, input, customer, wallet, method, ...(known ? { known } : {}), attempts, decision };
 }

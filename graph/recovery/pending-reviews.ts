@@ -60,8 +60,7 @@ const UNRESOLVED_OF_CLOSED = `
  * them. A page, ordered by key.
  *
  * @param input.after the last key of the previous page, or empty
- * @param input.asked epoch milliseconds, by the attempt's state: about older attempts the gateway is not queried any
- * more
+ * @param input.asked epoch milliseconds by the attempt's state: for older attempts the gateway is no longer queried
  */
 export function getUnresolvedChargesOfClosed(
   reader: Reader,

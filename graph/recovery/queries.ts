@@ -47,7 +47,7 @@ const IN_FLIGHT = `
   WHERE a.payment_method_id = $payment_method_id
   RETURN a.key AS key LIMIT 1`;
 
-/** The key of an own charge in flight on this method; `undefined`: none. */
+/** The key of Persona's charge in flight on this method; `undefined`: none. */
 export async function findChargeInFlight(
   reader: Reader,
   ids: { customer_id: string; payment_method_id: string },

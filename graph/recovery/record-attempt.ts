@@ -50,10 +50,7 @@ interface AttemptContext {
   attempts: readonly AttemptNode[];
   attempt: AttemptNode;
   wallet: Wallet;
-  /**
-   * The customer paid the attempt's payment with a method that has no attempt; `null`: with a method unknown to
-   * Persona.
-   */
+  /** The method without an attempt with which the customer paid the attempt's payment; `null`: unknown to Persona. */
   paidWith?: string | null;
   /** Whether the customer has chosen a default since the obligation was opened. */
   defaultChosenSince: boolean;

@@ -116,9 +116,7 @@ export function newestReport(attempts: readonly AttemptNode[]): AttemptNode | un
   return reported.toSorted((a, b) => Date.parse(a.claimed_at) - Date.parse(b.claimed_at)).at(-1);
 }
 
-/**
- * The decline that ends this payment's recovery, reported or of an own charge, whatever was recorded before or after.
- */
+/** The decline, reported or of Persona's own charge, that ends this recovery, regardless of the order of recording. */
 export function stoppingDecline(attempts: readonly AttemptNode[]): AttemptNode | undefined {
   return attempts.findLast(
     ({ state, class: declineClass }) => state === 'declined' && declineClass && isStop(declineClass),

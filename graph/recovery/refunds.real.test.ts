@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => verifyAndClose(graph));
 
-/** An obligation paid by an own charge and then by an external payment, which is due to be refunded. */
+/** An obligation paid by Persona's charge and then by an external payment, which is due to be refunded. */
 async function paidTwice() {
   const { payment_id, record, settle } = await claimedObligation(graph, policy);
   const own = { gateway_ref: `pi_${randomUUID()}`, charge_ref: `ch_${randomUUID()}` };
@@ -45,7 +45,7 @@ async function refundEvents(customer_id: string) {
   return rows.map(({ type, data }) => ({ type, ...JSON.parse(data) }));
 }
 
-test('a refund is found by the obligation’s payment, by an attempt’s charge, or by the name of Persona’s own refund', async () => {
+test('a refund is found by the obligation’s payment, an attempt’s charge, or the key of Persona’s own refund', async () => {
   const { payment_id, customer_id, own, externalPaymentRef, due } = await paidTwice();
   const find = (change: Partial<RefundUpdate>) =>
     findKnownRefund(graph, {

@@ -11,8 +11,8 @@ import { noticeId, type ObligationNode } from './records.ts';
 import { type RefundStatus, readRefundHistory } from './refund-history.ts';
 
 /**
- * The second successes of a payment to be refunded now: keys as in `RecoveryOverpaid`. @param input.now epoch
- * milliseconds
+ * The second successes of a payment to be refunded now: keys as in `RecoveryOverpaid`.
+ * @param input.now epoch milliseconds
  * @throws PersonaError recovery_not_found
  */
 export async function getDueRefunds(
@@ -140,8 +140,7 @@ export function recordRefund(
  * failed. One that has failed is due again, unless others have refunded the money meanwhile.
  *
  * @param input.gateway_ref - the payment
- * @param input.refunds - oldest first; like `now` (epoch milliseconds) not part of the body by which a repeat is
- * compared
+ * @param input.refunds - oldest first; like `now` (epoch milliseconds), not part of the body that identifies a repeat
  * @returns how many were recorded
  * @throws PersonaError recovery_not_found
  */

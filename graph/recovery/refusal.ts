@@ -45,7 +45,10 @@ function mismatch(
     return { field: 'amount', message: `must be ${obligation.amount}, the known amount of this payment` };
   }
   if (obligation.currency !== undefined && obligation.currency !== failure.currency) {
-    return { field: 'currency', message: `must be ${obligation.currency}, the known currency of this payment` };
+    return {
+      field: 'currency',
+      message: `must be ${obligation.currency}, the known currency of this payment`,
+    };
   }
   return undefined;
 }

@@ -18,7 +18,7 @@ import { testHeader } from '../../test/test-graph.ts';
 
 const { graph, policy, open, opened, claim, close } = await recoveryCommands();
 
-test('an adopted payment without own attempts that succeeds after an external payment is the second success, once', async () => {
+test('an adopted payment without attempts that succeeds after an external payment is the second success, once', async () => {
   const wallet = await customerWithCards(graph, policy, { cards: 1 });
   const failure = failureOf(wallet);
   const { payment_id, customer_id } = failure;
@@ -62,7 +62,7 @@ test.each(['attempt_unknown', 'stripe:testmode_decline'])(
   },
 );
 
-test('a contradicted settlement leaves a review that waits for its payment to be cancelled', async () => {
+test('a contradicted settlement does not replace a review that waits for the payment to be cancelled', async () => {
   const { payment_id, settle } = await claimedObligation(graph, policy);
   const rule = 'payment_not_cancellable';
   await flagForReview(graph, testHeader(), { payment_id, rule });

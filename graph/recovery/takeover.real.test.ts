@@ -135,7 +135,7 @@ test('while a charge is unresolved, only an external payment closes the obligati
   });
 });
 
-test('an unresolved charge under review is reported also after an external payment, and closes nothing again', async () => {
+test('an unresolved charge goes to review also after an external payment, and the obligation stays closed', async () => {
   const { payment_id, customer_id, record } = await claimedObligation(graph, policy);
   await record(unknown);
   await close(payment_id, 'paid_elsewhere');

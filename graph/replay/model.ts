@@ -132,7 +132,12 @@ export class GraphModel {
 
   #missing(ref: string): undefined {
     const expected = `${ref} was created by an earlier event`;
-    this.inconsistencies.push({ where: this.cause, property: 'data', expected, found: 'it was never created' });
+    this.inconsistencies.push({
+      where: this.cause,
+      property: 'data',
+      expected,
+      found: 'it was never created',
+    });
     return undefined;
   }
 

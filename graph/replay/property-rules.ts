@@ -39,7 +39,10 @@ const RULES: Readonly<Record<Label, Readonly<Record<string, Rule>>>> = {
   Customer: {
     ltv_minor: integer(0),
     acquisition_date: time,
-    segment: rule('characters of A–Z, 0–9 and _', (value) => typeof value === 'string' && /^[A-Z0-9_]+$/.test(value)),
+    segment: rule(
+      'characters of A–Z, 0–9 and _',
+      (value) => typeof value === 'string' && /^[A-Z0-9_]+$/.test(value),
+    ),
     status: oneOf('active', 'suspended', 'erased', 'merged'),
     version: integer(1),
     ...timestamps,
@@ -92,7 +95,9 @@ const RULES: Readonly<Record<Label, Readonly<Record<string, Rule>>>> = {
   },
   BehavioralProfile: { baseline_data_ref: text, last_updated: time },
   Obligation: {
-    payment_id: rule('1–128 characters of A–Z a–z 0–9 . _ -', (value) => /^[A-Za-z0-9._-]{1,128}$/.test(String(value))),
+    payment_id: rule('1–128 characters of A–Z a–z 0–9 . _ -', (value) =>
+      /^[A-Za-z0-9._-]{1,128}$/.test(String(value)),
+    ),
     customer_id: text,
     amount: optional(integer(1)),
     currency: optional(currency),

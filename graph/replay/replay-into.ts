@@ -171,8 +171,7 @@ class Replayer {
     const { owner, key, wrapped } = streamKey;
     if (event.seq === 1) this.#target.keyStore.write({ send }, owner, wrapped, event.recorded_at);
     const projection = PROJECTIONS[recorded.type] as Projection<keyof EventData> | undefined;
-    if (projection === undefined)
-      throw new PersonaError('internal', `unknown event type ${event.type}`);
+    if (projection === undefined) throw new PersonaError('internal', `unknown event type ${event.type}`);
     const secrets = { key, blindIndex: this.#target.blindIndex };
     if (projection !== null) send(projection.cypher, projectionParameters(projection, recorded, secrets));
     send(WRITE_VERSION[event.stream], { id: event.stream_id, version: event.seq });

@@ -18,7 +18,7 @@ export interface VerificationTotals {
   differences: number;
 }
 
-/** A stream that is written to while it is read is read again at most this many times. */
+/** A stream that is written to while it is read is read at most this many times. */
 const MAX_ATTEMPTS = 20;
 const PAGE = 200;
 /** Streams that are read concurrently: enough to keep Neo4j busy. */

@@ -57,12 +57,15 @@ test.each([
   ['a new fingerprint', { instrument_fingerprint: 'fp_2' }, 'active'],
   ['only a country that was unknown', { country: 'DE', funding: 'credit' }, 'failed'],
   ['an expiry in the past', { expiry_month: 5, expiry_year: 2020 }, 'expired'],
-])('a failed card that has %s at the gateway gets the status that follows', async (_, found, payment_method_status) => {
-  const cardRef = await newCard();
-  await setStatus(cardRef, 'failed');
-  expect(await follow(cardRef, found)).toEqual({ change: 'updated', payment_method_status });
-  expect(await readMethod(cardRef)).toMatchObject({ ...found, status: payment_method_status });
-});
+])(
+  'a failed card that has %s at the gateway gets the status that follows',
+  async (_, found, payment_method_status) => {
+    const cardRef = await newCard();
+    await setStatus(cardRef, 'failed');
+    expect(await follow(cardRef, found)).toEqual({ change: 'updated', payment_method_status });
+    expect(await readMethod(cardRef)).toMatchObject({ ...found, status: payment_method_status });
+  },
+);
 
 test.each(['inactive', 'compromised'] as const)(
   'a card that is %s stays so, whatever its new details',
@@ -86,14 +89,21 @@ test('the details of a suspended customer’s card are updated as well', async (
 test.each([
   ['no customer', undefined, undefined],
   ['another customer', 'cus_other', 'token_belongs_to_other_customer'],
-])('a card that is attached to %s is removed, and later updates change nothing', async (_, holder, refused) => {
-  const cardRef = await newCard();
-  const expected = { change: 'removed', ...(refused && { refused }) };
-  expect(await follow(cardRef, { ...attachedTo(holder), last_four: '9999' })).toEqual(expected);
-  expect(await readMethod(cardRef)).toMatchObject({ status: 'inactive', last_four: null, is_default: false });
-  expect(await follow(cardRef, { last_four: '1111' })).toEqual({ change: 'none' });
-  expect(await readMethod(cardRef)).toMatchObject({ last_four: null });
-});
+])(
+  'a card that is attached to %s is removed, and later updates change nothing',
+  async (_, holder, refused) => {
+    const cardRef = await newCard();
+    const expected = { change: 'removed', ...(refused && { refused }) };
+    expect(await follow(cardRef, { ...attachedTo(holder), last_four: '9999' })).toEqual(expected);
+    expect(await readMethod(cardRef)).toMatchObject({
+      status: 'inactive',
+      last_four: null,
+      is_default: false,
+    });
+    expect(await follow(cardRef, { last_four: '1111' })).toEqual({ change: 'none' });
+    expect(await readMethod(cardRef)).toMatchObject({ last_four: null });
+  },
+);
 
 test('a method that its customer has removed, or that is not the customer’s, is left unchanged', async () => {
   const cardRef = await newCard();

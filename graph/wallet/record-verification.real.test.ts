@@ -70,18 +70,21 @@ test.each([
   ['card', 'digital_wallet', 'digital_wallet'],
   ['digital_wallet', 'card', 'digital_wallet'],
   ['digital_wallet', 'bank_account', 'bank_account'],
-] as const)('a method added as %s that is a %s at the gateway becomes a %s', async (type, known, expected) => {
-  const id = await newCustomer();
-  const { payment_method_id } = await add(id, { type });
-  await verify(id, payment_method_id, {
-    result: 'attached',
-    method: { token: randomToken(), type: known },
-  });
-  expect(await getPaymentMethod(graph, { customer_id: id, payment_method_id })).toMatchObject({
-    type: expected,
-  });
-  expect(await verifyCustomer(graph, id)).toEqual([]);
-});
+] as const)(
+  'a method added as %s that is a %s at the gateway becomes a %s',
+  async (type, known, expected) => {
+    const id = await newCustomer();
+    const { payment_method_id } = await add(id, { type });
+    await verify(id, payment_method_id, {
+      result: 'attached',
+      method: { token: randomToken(), type: known },
+    });
+    expect(await getPaymentMethod(graph, { customer_id: id, payment_method_id })).toMatchObject({
+      type: expected,
+    });
+    expect(await verifyCustomer(graph, id)).toEqual([]);
+  },
+);
 
 test('a second card does not replace the first as the default', async () => {
   const id = await newCustomer();

@@ -121,10 +121,13 @@ test.each<[string, (method: Card) => Promise<unknown>]>([
     'adding it again after removing it',
     async (method) => (await remove(method), addAgain(method, 'customer')),
   ],
-])('the customer restores a revoked consent by %s, and from then on a service may', async (_, restoreConsent) => {
-  const method = await revoked();
-  await restoreConsent(method);
-  expect(await consentOf(method)).toEqual({ given: true, by: 'customer' });
-  await setConsent(method, false, 'service');
-  expect(await setConsent(method, true, 'service')).toMatchObject({ changed: true });
-});
+])(
+  'the customer restores a revoked consent by %s, and from then on a service may',
+  async (_, restoreConsent) => {
+    const method = await revoked();
+    await restoreConsent(method);
+    expect(await consentOf(method)).toEqual({ given: true, by: 'customer' });
+    await setConsent(method, false, 'service');
+    expect(await setConsent(method, true, 'service')).toMatchObject({ changed: true });
+  },
+);

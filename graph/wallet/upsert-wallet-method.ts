@@ -108,9 +108,7 @@ function appendMethodAdded(
   return id;
 }
 
-/**
- * Consent to a method that is added again starts anew; a revoked one stays revoked until the customer consents again.
- */
+/** A method that is added again needs new consent; a revoked one stays revoked until the customer consents again. */
 function consentOf(
   incoming: IncomingMethod,
   previous: WalletMethod | undefined,

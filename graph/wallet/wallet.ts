@@ -97,8 +97,7 @@ export async function openWallet(tx: CommandTx, customerId: string): Promise<Wal
 
 /**
  * The wallet of a locked customer inside a command. Each change appends its event and updates the default immediately:
- * the default is always active and proven, and another method takes its place when it no longer is (graph, invariant
- * 1).
+ * the default is always active and proven, and another method replaces it when it no longer is (graph, invariant 1).
  */
 export class Wallet {
   readonly #tx: CommandTx;
@@ -290,8 +289,7 @@ export class Wallet {
   }
 
   /**
-   * A charge on it is disputed, or the state of a dispute has changed. Also for a removed method: it may be added
-   * again.
+   * A charge on it is disputed, or a dispute's state has changed. Also for a removed method, which may be added again.
    * @returns whether that was new
    */
   dispute(paymentMethodId: string, dispute: Dispute): boolean {
