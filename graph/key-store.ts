@@ -3,8 +3,8 @@ import type { KeyOwner, WrappedKey } from '../security/data-key.ts';
 import { DataKey } from '../security/data-key.ts';
 import type { Graph, Reader } from './graph.ts';
 
-/** Sends a statement that returns nothing. It runs before the next read at the latest, and its failure fails the command. */
 export interface Sender {
+  /** Sends a statement that returns nothing. It runs before the next read at the latest; if it fails, so does the command. */
   send(cypher: string, parameters: Record<string, unknown>): void;
 }
 

@@ -1,4 +1,4 @@
-/** Two processes with different key rings, as during a rolling key change, that onboard the same customers concurrently. */
+/** Two processes with different key rings, as during a rolling key change, onboard the same customers concurrently. */
 
 import { randomBytes } from 'node:crypto';
 import { expect, onTestFinished, test } from 'vitest';

@@ -7,8 +7,8 @@ import type { Graph } from '../graph.ts';
 export type LtvChange = { add_minor: number } | { total_minor: number };
 
 /**
- * Changes a customer's lifetime value, once per event of a caller. Additions apply in any order; of totals the newest is
- * kept, in whichever order they arrive.
+ * Changes a customer's lifetime value, once per event of a caller. Additions apply in any order; of totals the newest
+ * is kept, in whichever order they arrive.
  * @param header.occurredAt when the value was determined
  * @param input.event_id the event's id at its caller
  * @throws PersonaError invalid_argument (a negative amount), customer_not_found, idempotency_key_reused

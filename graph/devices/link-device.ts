@@ -28,7 +28,7 @@ const DEVICE_OF = `
 /**
  * Links a device to a customer by its fingerprint: an unknown device is registered, and the login is counted. A device
  * may be shared; other customers' edges do not change.
- * @throws PersonaError invalid_argument (a placeholder fingerprint), customer_not_found, customer_suspended
+ * @throws PersonaError invalid_argument (a blocked fingerprint), customer_not_found, customer_suspended
  */
 export async function linkDevice(
   graph: Graph,
@@ -42,7 +42,7 @@ export async function linkDevice(
 ): Promise<LinkedDevice> {
   const { customer_id, device: details, by, policy } = input;
   if (isBlocked('device_fingerprint', details.fingerprint, policy.onboarding.blockedValues))
-    throw validationError([{ field: 'device.fingerprint', message: 'must not be a placeholder' }]);
+    throw validationError([{ field: 'device.fingerprint', message: 'must not be a placeholder or blocked value' }]);
   return runCommand(graph, header, 'linkDevice', { customer_id, details, by }, async (tx) => {
     const hashes = graph.blindIndex.hashes('fingerprint', details.fingerprint);
     lockIdentities(tx, hashes);

@@ -21,7 +21,7 @@ export function registerDevice(tx: CommandTx, details: DeviceDetails, policy: Pi
   return id;
 }
 
-/** Records the IP address and user agent with which a locked device was last seen; an older sighting changes nothing. */
+/** Records the IP address and user agent of a locked device; an older sighting than the last changes nothing. */
 export function recordSighting(
   tx: CommandTx,
   details: Pick<DeviceDetails, 'ip' | 'user_agent'>,

@@ -10,8 +10,8 @@ const DECAYED = `
     ELSE d.trust_score * ${WEIGHT} + $trust_initial * (1 - ${WEIGHT}) END >= $threshold`;
 
 /**
- * A query with the condition that the device `d` is trusted, in two variants: without a half-life in the policy, it only
- * compares the stored score. The rule itself is `isTrusted` in `domain/trust.ts`.
+ * A query with the condition that the device `d` is trusted, in two variants: without a half-life in the policy, it
+ * only compares the stored score. The rule itself is `isTrusted` in `domain/trust.ts`.
  *
  * @param buildQuery - builds the query around the condition
  * @returns selects the variant for a policy; the query takes the parameters of `trustParameters`
