@@ -4,7 +4,7 @@ import { DataKey } from '../security/data-key.ts';
 import type { Graph, Reader } from './graph.ts';
 
 export interface Sender {
-  /** Sends a statement that returns nothing. It runs before the next read at the latest; if it fails, so does the command. */
+  /** Sends a statement that returns nothing. It runs before the next read or commit; its failure fails the command. */
   send(cypher: string, parameters: Record<string, unknown>): void;
 }
 

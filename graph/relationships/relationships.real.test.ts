@@ -91,7 +91,7 @@ test('a match of two customers is suggested once, in either direction, and resol
   });
 });
 
-test('a time attribute only moves forward, and the customer’s version with it', async () => {
+test('a time attribute only moves forward, and its target node counts as changed', async () => {
   const { first, device_id, customer_id } = await walletOf(1);
   const login = { source_id: customer_id, type: 'LOGGED_IN_FROM', target_id: device_id } as const;
   for (const [edge, attribute] of [
