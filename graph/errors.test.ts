@@ -7,11 +7,7 @@ const neo4jError = (code: string, message: string) => new Neo4jError(message, co
 
 test.each([
   ['an unreachable server', neo4jError('ServiceUnavailable', 'Could not connect'), 'graph_unavailable'],
-  [
-    'a rejected password',
-    neo4jError('Neo.ClientError.Security.Unauthorized', 'no'),
-    'graph_unavailable',
-  ],
+  ['rejected credentials', neo4jError('Neo.ClientError.Security.Unauthorized', 'no'), 'graph_unavailable'],
   ['a deadlock', neo4jError('Neo.TransientError.Transaction.DeadlockDetected', 'met'), 'graph_unavailable'],
   [
     'an exhausted connection pool',

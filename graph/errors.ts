@@ -77,11 +77,9 @@ export function translateError(error: unknown): unknown {
     );
   }
   if (POOL_EXHAUSTED.test(error.message)) {
-    return new PersonaError(
-      'graph_unavailable',
-      'Neo4j is too busy: no connection became free in time',
-      { cause: error },
-    );
+    return new PersonaError('graph_unavailable', 'Neo4j is too busy: no connection became free in time', {
+      cause: error,
+    });
   }
   if (TIMED_OUT.test(error.code)) {
     return new PersonaError(

@@ -31,9 +31,17 @@ async function startResults(rolledBack: Graph, ...rings: string[]): Promise<stri
 const DELETE_KEYS = 'MATCH (k:RingKey) DETACH DELETE k';
 
 test.each([
-  ['a key change in two phases lets every process start', ['old', 'old,new', 'old,new', 'new,old', 'old,new', 'new,old'], []],
+  [
+    'a key change in two phases lets every process start',
+    ['old', 'old,new', 'old,new', 'new,old', 'old,new', 'new,old'],
+    [],
+  ],
   ['a new key that is put first immediately is refused', ['old', 'new,old'], [1]],
-  ['a process without a key that others write with is refused', ['old', 'old,new', 'new,old', 'old', 'new'], [3, 4]],
+  [
+    'a process without a key that others write with is refused',
+    ['old', 'old,new', 'new,old', 'old', 'new'],
+    [3, 4],
+  ],
   [
     'a process that starts without the new key unregisters it, because it cannot read with it',
     ['old', 'old,new', 'old', 'new,old', 'old,new', 'new,old'],

@@ -42,7 +42,10 @@ export class LockContended extends Error {
 export function createLockQueue(): LockQueue {
   const locks = new Map<string, Lock>();
   const busyError = () =>
-    new PersonaError('graph_unavailable', 'Neo4j is too busy: too many concurrent commands on the same nodes');
+    new PersonaError(
+      'graph_unavailable',
+      'Neo4j is too busy: too many concurrent commands on the same nodes',
+    );
   const tryAcquire = (name: string): boolean => {
     const lock = locks.get(name);
     if (lock === undefined) locks.set(name, { active: 1, queue: [] });

@@ -84,7 +84,7 @@ async function waitForIndexes(graph: Graph, onWait: (indexes: string) => void): 
   }
 }
 
-/** Statements end with a semicolon at the end of a line; a comment is a line of its own. */
+/** Statements end with a semicolon at the end of a line; a comment takes a whole line. */
 export function statementsOf(text: string): string[] {
   return text
     .split('\n')

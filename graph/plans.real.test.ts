@@ -153,7 +153,11 @@ const INDEX_SCANS: [name: string, index: string, ask: (recorded: Graph) => Promi
     'PaymentMethod(brand, id)',
     (graph) => byUsage(graph, { state: 'NY', brand: 'amex' }, { start: 'brand', spelling: 'amex', id: 'a' }),
   ],
-  ['the choice of the starting index', 'PaymentMethod(brand, id)', (graph) => byUsage(graph, { state: 'NY', brand: 'amex' })],
+  [
+    'the choice of the starting index',
+    'PaymentMethod(brand, id)',
+    (graph) => byUsage(graph, { state: 'NY', brand: 'amex' }),
+  ],
   [
     'accepted reports',
     'AcceptedReport(at)',

@@ -42,7 +42,9 @@ export async function linkDevice(
 ): Promise<LinkedDevice> {
   const { customer_id, device: details, by, policy } = input;
   if (isBlocked('device_fingerprint', details.fingerprint, policy.onboarding.blockedValues))
-    throw validationError([{ field: 'device.fingerprint', message: 'must not be a placeholder or blocked value' }]);
+    throw validationError([
+      { field: 'device.fingerprint', message: 'must not be a placeholder or blocked value' },
+    ]);
   return runCommand(graph, header, 'linkDevice', { customer_id, details, by }, async (tx) => {
     const hashes = graph.blindIndex.hashes('fingerprint', details.fingerprint);
     lockIdentities(tx, hashes);

@@ -350,20 +350,23 @@ test('a suspected card is not reactivated by removing and adding it again, nor b
 test.each<[string, 'failed' | 'active', { expiry_month: number; expiry_year: number } | undefined]>([
   ['had been declined', 'failed', undefined],
   ['had expired', 'active', { expiry_month: 5, expiry_year: 2020 }],
-])('a card that %s before it was suspected is not reactivated by a new expiry date', async (_, afterwards, pastExpiry) => {
-  const { report, now, customer_id, payment_method_id } = await suspect();
-  const ids = { customer_id, payment_method_id };
-  const setExpiry = (details: { expiry_month: number; expiry_year: number }) =>
-    updatePaymentMethod(graph, testHeader(), { ...ids, by: 'customer', details });
-  if (pastExpiry) await setExpiry(pastExpiry);
-  else await updatePaymentMethodStatus(graph, testHeader(), { ...ids, status: 'failed', reason: 'test' });
-  const { method: before } = await now();
-  await report('suspected');
-  await setExpiry({ expiry_month: 5, expiry_year: 2062 });
-  expect(await now()).toMatchObject({ method: before });
-  await report('cleared');
-  expect(await now()).toMatchObject({ method: afterwards });
-});
+])(
+  'a card that %s before it was suspected is not reactivated by a new expiry date',
+  async (_, afterwards, pastExpiry) => {
+    const { report, now, customer_id, payment_method_id } = await suspect();
+    const ids = { customer_id, payment_method_id };
+    const setExpiry = (details: { expiry_month: number; expiry_year: number }) =>
+      updatePaymentMethod(graph, testHeader(), { ...ids, by: 'customer', details });
+    if (pastExpiry) await setExpiry(pastExpiry);
+    else await updatePaymentMethodStatus(graph, testHeader(), { ...ids, status: 'failed', reason: 'test' });
+    const { method: before } = await now();
+    await report('suspected');
+    await setExpiry({ expiry_month: 5, expiry_year: 2062 });
+    expect(await now()).toMatchObject({ method: before });
+    await report('cleared');
+    expect(await now()).toMatchObject({ method: afterwards });
+  },
+);
 
 test('an early fraud warning by the issuer outlasts a cleared case', async () => {
   const { report, now, customer_id, payment_method_id } = await suspect();

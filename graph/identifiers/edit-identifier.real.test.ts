@@ -173,33 +173,36 @@ test.each<[string, (ids: Ids) => Promise<unknown>]>([
         value: 'true',
       }),
   ],
-])('an identifier that is onboarded while it is %s is verified at most once, and never after its removal', async (_, edit) => {
-  const before = await Promise.all(
-    Array.from({ length: 12 }, async () => {
-      const [customer_id, value] = [await newCustomer(), randomEmail()];
-      return { value, customer_id, identifier_id: (await add(customer_id, value)).identifier_id };
-    }),
-  );
-  await Promise.all(
-    before.flatMap(({ value, ...ids }, index) => {
-      const identifier = { type: 'email', value, is_verified: index % 2 === 0 } as const;
-      const request = onboardingRequest({
-        digital_identifiers: [identifier],
-        ...(index % 2 === 0 ? { customer_id: ids.customer_id } : {}),
-        payment_method_details: { type: 'card', token: randomToken() },
-      });
-      return [edit(ids), onboard(graph, testHeader(), { request, policy })];
-    }),
-  );
-  for (const { customer_id } of before) {
-    const [row] = await graph.read<{ types: string[] }>(
-      `MATCH (e:PersonaEvent {stream_id: $customer_id}) WITH e ORDER BY e.seq
-       RETURN [type IN collect(e.type) WHERE type STARTS WITH 'DigitalIdentifier'] AS types`,
-      { customer_id },
+])(
+  'an identifier that is onboarded while it is %s is verified at most once, and never after its removal',
+  async (_, edit) => {
+    const before = await Promise.all(
+      Array.from({ length: 12 }, async () => {
+        const [customer_id, value] = [await newCustomer(), randomEmail()];
+        return { value, customer_id, identifier_id: (await add(customer_id, value)).identifier_id };
+      }),
     );
-    const types = row?.types ?? [];
-    expect(types.filter((type) => type === 'DigitalIdentifierVerified').length).toBeLessThanOrEqual(1);
-    const gone = types.indexOf('DigitalIdentifierRemoved');
-    if (gone >= 0) expect(types.slice(gone)).not.toContain('DigitalIdentifierVerified');
-  }
-});
+    await Promise.all(
+      before.flatMap(({ value, ...ids }, index) => {
+        const identifier = { type: 'email', value, is_verified: index % 2 === 0 } as const;
+        const request = onboardingRequest({
+          digital_identifiers: [identifier],
+          ...(index % 2 === 0 ? { customer_id: ids.customer_id } : {}),
+          payment_method_details: { type: 'card', token: randomToken() },
+        });
+        return [edit(ids), onboard(graph, testHeader(), { request, policy })];
+      }),
+    );
+    for (const { customer_id } of before) {
+      const [row] = await graph.read<{ types: string[] }>(
+        `MATCH (e:PersonaEvent {stream_id: $customer_id}) WITH e ORDER BY e.seq
+       RETURN [type IN collect(e.type) WHERE type STARTS WITH 'DigitalIdentifier'] AS types`,
+        { customer_id },
+      );
+      const types = row?.types ?? [];
+      expect(types.filter((type) => type === 'DigitalIdentifierVerified').length).toBeLessThanOrEqual(1);
+      const gone = types.indexOf('DigitalIdentifierRemoved');
+      if (gone >= 0) expect(types.slice(gone)).not.toContain('DigitalIdentifierVerified');
+    }
+  },
+);

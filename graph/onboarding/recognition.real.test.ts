@@ -252,35 +252,41 @@ describe('two identifiers of two customers', () => {
     ['the verified one', [email(), phone(true)], 1],
     ['the older of two verified ones', [email(true), phone(true)], 0],
     ['the older of two unverified ones', [email(), phone()], 0],
-  ] as const)('%s decides; the other customer is suggested and does not change', async (_, identifiers, winner) => {
-    const owners = [];
-    for (const [n, identifier] of identifiers.entries()) {
-      owners.push(
-        await onboardWith({
-          digital_identifiers: [identifier],
-          payment_method_details: card(),
-          occurred_at: `2026-01-0${n + 1}T00:00:00Z`,
-        }),
-      );
-    }
-    const [won, lost] = [owners[winner], owners[1 - winner]];
-    const before = await getCustomerContext(graph, {
-      customer_id: String(lost?.customer_id),
-      policy: defaultPolicy,
-    });
-    const both = await onboardWith({ digital_identifiers: [...identifiers], payment_method_details: card() });
-    expect(both).toMatchObject({
-      customer_id: won?.customer_id,
-      created: false,
-      match: { suggested_customer_ids: [lost?.customer_id] },
-    });
-    expect(await suggestionsOf(both.customer_id)).toMatchObject([{ id: lost?.customer_id }]);
-    const after = await getCustomerContext(graph, {
-      customer_id: String(lost?.customer_id),
-      policy: defaultPolicy,
-    });
-    expect({ ...after, as_of: '' }).toEqual({ ...before, as_of: '' });
-  });
+  ] as const)(
+    '%s decides; the other customer is suggested and does not change',
+    async (_, identifiers, winner) => {
+      const owners = [];
+      for (const [n, identifier] of identifiers.entries()) {
+        owners.push(
+          await onboardWith({
+            digital_identifiers: [identifier],
+            payment_method_details: card(),
+            occurred_at: `2026-01-0${n + 1}T00:00:00Z`,
+          }),
+        );
+      }
+      const [won, lost] = [owners[winner], owners[1 - winner]];
+      const before = await getCustomerContext(graph, {
+        customer_id: String(lost?.customer_id),
+        policy: defaultPolicy,
+      });
+      const both = await onboardWith({
+        digital_identifiers: [...identifiers],
+        payment_method_details: card(),
+      });
+      expect(both).toMatchObject({
+        customer_id: won?.customer_id,
+        created: false,
+        match: { suggested_customer_ids: [lost?.customer_id] },
+      });
+      expect(await suggestionsOf(both.customer_id)).toMatchObject([{ id: lost?.customer_id }]);
+      const after = await getCustomerContext(graph, {
+        customer_id: String(lost?.customer_id),
+        policy: defaultPolicy,
+      });
+      expect({ ...after, as_of: '' }).toEqual({ ...before, as_of: '' });
+    },
+  );
 
   test('and the customer id of a third lead to two suggestions', async () => {
     const [mail, number] = [email(true), phone()];
@@ -298,27 +304,30 @@ describe('two identifiers of two customers', () => {
 });
 
 describe('customers who are not active', () => {
-  test.each(['erased', 'merged'])('a customer who was %s is never recognised, by any data', async (status) => {
-    const [mail, fingerprint] = [email(true), randomUUID()];
-    const gone = await onboardWith({ digital_identifiers: [mail], device_details: { fingerprint } });
-    excludeFromVerification(graph, gone.customer_id);
-    await runCypher(graph, 'MATCH (c:Customer {id: $id}) SET c.status = $status', {
-      id: gone.customer_id,
-      status,
-    });
-    await expect(onboardWith({ customer_id: gone.customer_id })).rejects.toMatchObject({
-      type: 'customer_not_found',
-    });
-    const byDevice = await onboardWith({ device_details: { fingerprint } }, attachPolicy);
-    expect(byDevice).toMatchObject({ created: true, match: { rule: 'none', suggested_customer_ids: [] } });
-    const byMail = await onboardWith({ digital_identifiers: [mail], payment_method_details: card() });
-    expect(byMail).toMatchObject({
-      created: true,
-      match: { rule: 'none' },
-      warnings: ['email_belongs_to_other_customer'],
-    });
-    expect(byMail.customer_id).not.toBe(gone.customer_id);
-  });
+  test.each(['erased', 'merged'])(
+    'a customer who was %s is never recognised, by any data',
+    async (status) => {
+      const [mail, fingerprint] = [email(true), randomUUID()];
+      const gone = await onboardWith({ digital_identifiers: [mail], device_details: { fingerprint } });
+      excludeFromVerification(graph, gone.customer_id);
+      await runCypher(graph, 'MATCH (c:Customer {id: $id}) SET c.status = $status', {
+        id: gone.customer_id,
+        status,
+      });
+      await expect(onboardWith({ customer_id: gone.customer_id })).rejects.toMatchObject({
+        type: 'customer_not_found',
+      });
+      const byDevice = await onboardWith({ device_details: { fingerprint } }, attachPolicy);
+      expect(byDevice).toMatchObject({ created: true, match: { rule: 'none', suggested_customer_ids: [] } });
+      const byMail = await onboardWith({ digital_identifiers: [mail], payment_method_details: card() });
+      expect(byMail).toMatchObject({
+        created: true,
+        match: { rule: 'none' },
+        warnings: ['email_belongs_to_other_customer'],
+      });
+      expect(byMail.customer_id).not.toBe(gone.customer_id);
+    },
+  );
 
   test('a suspended customer is recognised, and remains suspended', async () => {
     const mail = email(true);
@@ -394,7 +403,13 @@ test.each<[string, 'email' | 'phone_number', Spelling, Spelling, Partial<Onboard
     {},
   ],
   ['without its country code', 'phone_number', (n) => `(415) ${n}`, (n) => `+1 415-${n}`, address('US')],
-  ['without its country code, in the policy’s region', 'phone_number', (n) => `(0151) 2${n}`, (n) => `+491512${n}`, {}],
+  [
+    'without its country code, in the policy’s region',
+    'phone_number',
+    (n) => `(0151) 2${n}`,
+    (n) => `+491512${n}`,
+    {},
+  ],
 ])('an identifier written %s is recognised as the same', async (_, type, one, other, change) => {
   const policy = { ...defaultPolicy, onboarding: { ...defaultPolicy.onboarding, phoneRegion: 'DE' } };
   const digits = `2${String(randomInt(1_000_000)).padStart(6, '0')}`;
