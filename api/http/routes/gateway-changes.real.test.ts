@@ -478,7 +478,7 @@ describe('refunds', () => {
     await redeliver(eventOf('refund.failed', { id: refund_ref, payment_intent: null }));
     await redeliver(eventOf('charge.refunded', JSON.parse(refunded?.text ?? '').data.object));
     await outcomes();
-    const reason = `the refund ${refund_ref} expired_or_canceled_card`;
+    const reason = `refund ${refund_ref} failed: expired_or_canceled_card`;
     expect(await refunds()).toMatchObject([
       { type: 'RefundSent', key, refund_ref },
       { type: 'RefundFailed', actor: 'gateway', payment_id, key, refund_ref, reason },
