@@ -270,7 +270,7 @@ test.each([['nonsense'], ['[]'], ['["x"]'], ['["Sat Nov 21 2026","x"]'], ['["202
       expect([list, refused.status, refused.body.errors]).toEqual([
         list,
         422,
-        [{ pointer: '#/cursor', message: 'must be the next_cursor of the page before' }],
+        [{ pointer: '#/cursor', message: 'must be the next_cursor of the previous page' }],
       ]);
     }
     const cursor = Buffer.from(text).toString('base64url');

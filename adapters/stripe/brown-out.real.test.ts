@@ -1,4 +1,4 @@
-/** A gateway that fails every charge for a while: a few charges are unknown, the others are not sent, and none is made twice. */
+/** A gateway that fails every charge for a while: a few charges are unknown, the rest are not sent, none is made twice. */
 
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { ChargeOrder } from '../../domain/ports.ts';

@@ -127,7 +127,7 @@ function answerOfState(error: Stripe.errors.StripeError, token: string, reason: 
   return cancelled ? { result: 'not_sent', reason, cancelled } : unknown(error, reason);
 }
 
-/** Takes precedence over the rest of the response: a payment that succeeded is paid, one that is processing may still be. */
+/** Takes precedence over the rest of the response: a succeeded payment is paid, a processing one may still be. */
 function settledAnswer(intent: Stripe.PaymentIntent | undefined, token: string): ChargeAnswer | undefined {
   if (intent?.status === 'processing') return { result: 'pending', ...refsOf(intent) };
   if (intent?.status !== 'succeeded') return undefined;

@@ -102,7 +102,7 @@ export function createStripeGateway(
   };
 }
 
-/** Creates and confirms the obligation's payment, or confirms the existing one with another method. `amount` is in Stripe's units. */
+/** Creates and confirms the obligation's payment, or confirms the existing one with another method; in Stripe's units. */
 function send(
   client: Stripe,
   order: ChargeOrder,
@@ -129,7 +129,7 @@ function send(
   return client.paymentIntents.create(creation, request);
 }
 
-/** If the gateway refused the charge because the payment has already succeeded: checks whether it still holds its amount. */
+/** Where a charge was refused because the payment has already succeeded: checks that it still holds its amount. */
 async function verifyStillPaid(stripe: Stripe, answer: ChargeAnswer): Promise<ChargeAnswer> {
   if (answer.result !== 'approved' || answer.gateway_ref === undefined) return answer;
   const { gateway_ref } = answer;

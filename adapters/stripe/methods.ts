@@ -47,7 +47,7 @@ export function methodOf(method: Stripe.PaymentMethod): GatewayPaymentMethod {
   };
 }
 
-/** The network whose rules apply to the method, or to a charge's copy of its details; `undefined`: Persona has no rules for it. */
+/** The network whose rules apply to the method, or to a charge's copy of its details; `undefined`: no rules for it. */
 export function networkOf(method: { type: string }): Network | undefined {
   return RAILS[method.type] ?? CARD_NETWORKS[detailsOf(method).brand ?? ''];
 }

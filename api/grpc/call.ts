@@ -11,7 +11,7 @@ type Call = Omit<ServerUnaryCall<unknown, unknown>, 'request'>;
 /** Whoever reaches a server without authentication is a service with every role. */
 const CALLER = 'service';
 /** Every call that has ended counts as cancelled afterwards: an abort without a reason would make a new error each time. */
-const CALLER_GONE = new PersonaError('deadline_exceeded', 'the caller went away');
+const CALLER_GONE = new PersonaError('deadline_exceeded', 'the caller disconnected');
 
 /** Who calls, and how long they wait. @throws PersonaError invalid_argument (the key) */
 export function callerOf(call: Call, ids: RequestIds): Caller {
