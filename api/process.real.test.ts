@@ -87,7 +87,7 @@ test.each([
     'refused with NODE_ENV=production',
   ],
   [
-    'on an address that others reach',
+    'on a non-loopback address',
     { PERSONA_INSECURE: '1', HTTP_HOST: '0.0.0.0' },
     78,
     'HTTP_HOST: must be a loopback address',
