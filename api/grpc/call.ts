@@ -10,7 +10,7 @@ type Call = Omit<ServerUnaryCall<unknown, unknown>, 'request'>;
 
 /** Without authentication every caller is a service with every role. */
 const CALLER = 'service';
-/** Calls are reported as cancelled even after they ended, and an abort without a reason would create an error each time. */
+/** Ended calls also count as cancelled; with a shared reason, aborting does not create an error for each of them. */
 const CALLER_GONE = new PersonaError('deadline_exceeded', 'the caller disconnected');
 
 /** The caller and its deadline. @throws PersonaError invalid_argument (the key) */
