@@ -50,7 +50,9 @@ async function main(): Promise<void> {
       temporal.withDeadline(Date.now() + TEMPORAL_PROBE_TIMEOUT_MS, () =>
         temporal.workflowService.describeNamespace({ namespace: address.namespace }),
       ),
-    ).catch((error: unknown) => logger.warn({ err: error }, 'temporal is unavailable: requests that need a process are not served'));
+    ).catch((error: unknown) =>
+      logger.warn({ err: error }, 'temporal is unavailable: requests that need a process are not served'),
+    );
 
     const gatewayEvents = createStripeEvents(environment.stripeWebhookSecret.reveal());
     const services = createServices({ graph, temporal, policy, gatewayEvents }, (result) =>

@@ -41,10 +41,11 @@ export function createBusinessMetrics(
     'persona_match_suggestions_total',
     'Suggested matches of two customers who may be the same person',
   );
-  const opened = counter('persona_recoveries_opened_total', 'Recoveries opened, by decline class of the failure', [
-    'class',
-    'kind',
-  ]);
+  const opened = counter(
+    'persona_recoveries_opened_total',
+    'Recoveries opened, by decline class of the failure',
+    ['class', 'kind'],
+  );
   const closed = counter(
     'persona_recoveries_total',
     'Recoveries closed, by outcome and decline class of the failure',
@@ -62,9 +63,7 @@ export function createBusinessMetrics(
     ['currency'],
   );
   const overpaid = counter('persona_recoveries_overpaid_total', 'Payments that succeeded twice');
-  const refunds = counter('persona_refunds_total', 'Refunds, by result', [
-    'result',
-  ]);
+  const refunds = counter('persona_refunds_total', 'Refunds, by result', ['result']);
   const unmapped = counter('persona_decline_unmapped_total', 'Decline codes missing from the table', [
     'network',
     'field',
@@ -74,10 +73,7 @@ export function createBusinessMetrics(
     'Outcomes of fraud cases, including decisions in review',
     ['outcome'],
   );
-  const reminders = counter(
-    'persona_fraud_review_reminders_total',
-    'Reminders of undecided fraud reviews',
-  );
+  const reminders = counter('persona_fraud_review_reminders_total', 'Reminders of undecided fraud reviews');
   const corrections = counter(
     'persona_reconciliation_events_total',
     'Changes made by the reconciliation, by event type',

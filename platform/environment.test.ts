@@ -90,11 +90,7 @@ test.each([
   ['without PERSONA_INSECURE', { PERSONA_INSECURE: undefined }, 'PERSONA_INSECURE: must be 1'],
   ['with another value of PERSONA_INSECURE', { PERSONA_INSECURE: 'yes' }, 'PERSONA_INSECURE: must be 1'],
   ['in production', { NODE_ENV: 'production' }, 'PERSONA_INSECURE: is refused with NODE_ENV=production'],
-  [
-    'with REST on a non-loopback address',
-    { HTTP_HOST: '0.0.0.0' },
-    'HTTP_HOST: must be a loopback address',
-  ],
+  ['with REST on a non-loopback address', { HTTP_HOST: '0.0.0.0' }, 'HTTP_HOST: must be a loopback address'],
   ['with gRPC on a non-loopback address', { GRPC_HOST: '::' }, 'GRPC_HOST: must be a loopback address'],
   ['on a host name that only looks like loopback', { GRPC_HOST: '127.0.0.1.example' }, 'GRPC_HOST: must be'],
 ])('the API does not start %s', (_, variables, line) => {
@@ -120,11 +116,7 @@ test.each<[string, Record<string, string>, RegExp]>([
     /NOTIFY_WEBHOOK_SECRET: is missing/,
   ],
   ['a mail server without a sender', { NOTIFY_SMTP_URL: 'smtp://127.0.0.1:25' }, /NOTIFY_FROM: is missing/],
-  [
-    'a URL that is not SMTP',
-    { ...smtp, NOTIFY_SMTP_URL: 'http://mail' },
-    /NOTIFY_SMTP_URL: must be an smtp/,
-  ],
+  ['a URL that is not SMTP', { ...smtp, NOTIFY_SMTP_URL: 'http://mail' }, /NOTIFY_SMTP_URL: must be an smtp/],
   ['a sender without an address', { ...smtp, NOTIFY_FROM: 'Shop' }, /NOTIFY_FROM: must be an address/],
   ['two senders', { ...smtp, NOTIFY_FROM: 'a@b.example, c@d.example' }, /NOTIFY_FROM: must be an address/],
   ['a header in a sender', { ...smtp, NOTIFY_FROM: 'A\r\nBcc: <c@d.example>' }, /NOTIFY_FROM: must be an/],

@@ -49,16 +49,19 @@ test('a failing collector results in a 500, not a hanging request', async () => 
 });
 
 // On other platforms only 127.0.0.1 is configured on loopback.
-test.runIf(process.platform === 'linux')('the server is reachable only on the addresses that it listens on', async () => {
-  const serve = async (host: string) => {
-    const server = await serveMetrics({ host, port: 0 }, { metrics: async () => '', readiness });
-    onTestFinished(() => server.close());
-    return server.url;
-  };
-  const another = (url: string) => fetch(url.replace('127.0.0.1', '127.0.0.2'));
-  const everywhere = await serve('0.0.0.0');
-  expect(everywhere).toMatch(/^http:\/\/127\.0\.0\.1:/);
-  expect((await fetch(everywhere)).status).toBe(200);
-  expect((await another(everywhere)).status).toBe(200);
-  await expect(another(await serve('127.0.0.1'))).rejects.toThrow();
-});
+test.runIf(process.platform === 'linux')(
+  'the server is reachable only on the addresses that it listens on',
+  async () => {
+    const serve = async (host: string) => {
+      const server = await serveMetrics({ host, port: 0 }, { metrics: async () => '', readiness });
+      onTestFinished(() => server.close());
+      return server.url;
+    };
+    const another = (url: string) => fetch(url.replace('127.0.0.1', '127.0.0.2'));
+    const everywhere = await serve('0.0.0.0');
+    expect(everywhere).toMatch(/^http:\/\/127\.0\.0\.1:/);
+    expect((await fetch(everywhere)).status).toBe(200);
+    expect((await another(everywhere)).status).toBe(200);
+    await expect(another(await serve('127.0.0.1'))).rejects.toThrow();
+  },
+);

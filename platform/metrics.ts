@@ -44,7 +44,7 @@ interface Page {
 /**
  * Serves `/metrics`, `/healthz` and `/readyz`: figures and states, no personal data.
  *
- * @param address.port 0 takes any free one
+ * @param address.port 0: any free port
  * @param sources.metrics returns the text in Prometheus' format
  */
 export async function serveMetrics(

@@ -25,7 +25,9 @@ export const policySchema = z.strictObject({
   reportingCurrency: z
     .string()
     .refine(isCurrency, 'must be an ISO 4217 code such as USD')
-    .describe('Currency of the lifetime value; payments in other currencies are recorded but not added to it'),
+    .describe(
+      'Currency of the lifetime value; payments in other currencies are recorded but not added to it',
+    ),
   trust: z.strictObject({
     initial: share.describe('Trust score of a device that has not been rated yet'),
     threshold: share.describe('A device with this score or a higher one is trusted'),
@@ -81,9 +83,7 @@ export const policySchema = z.strictObject({
     unknown: z
       .array(duration)
       .describe('Successive delays before the gateway is queried about a charge of unknown outcome'),
-    pending: z
-      .array(duration)
-      .describe('The same for a pending charge; bank debits are pending for days'),
+    pending: z.array(duration).describe('The same for a pending charge; bank debits are pending for days'),
   }),
   gateway: z.strictObject({
     maxPerSecond: z
@@ -117,9 +117,7 @@ export const policySchema = z.strictObject({
   retention: z.strictObject({
     receipts: duration
       .refine((milliseconds) => milliseconds >= 90 * 86_400_000, 'must be at least 90 days')
-      .describe(
-        'How long receipts of events and transactions are kept; older requests are refused as stale',
-      ),
+      .describe('Retention of the receipts of events and transactions; older requests are refused as stale'),
   }),
   links: z.strictObject({
     wallet: link.describe('URL where a customer edits the wallet; {customer_id} is filled in'),

@@ -115,7 +115,9 @@ export const apiVariables = {
   PERSONA_INSECURE: z
     .string()
     .optional()
-    .describe('`1`: plain text, no authentication, loopback only. Required until authentication is implemented'),
+    .describe(
+      '`1`: plain text, no authentication, loopback only. Required until authentication is implemented',
+    ),
   HTTP_HOST: z.string().default('127.0.0.1').describe('Address that REST listens on'),
   HTTP_PORT: port.default(8080).describe('Port of REST; 0: any free port'),
   GRPC_HOST: z.string().default('127.0.0.1').describe('Address that gRPC listens on'),
@@ -146,7 +148,9 @@ export const workerVariables = {
   STRIPE_API_KEY: secretText.describe("Stripe's secret key"),
   STRIPE_API_BASE: webAddress
     .optional()
-    .describe("Address of a gateway that implements Stripe's API, such as http://127.0.0.1:12111; absent: Stripe"),
+    .describe(
+      "Address of a gateway that implements Stripe's API, such as http://127.0.0.1:12111; absent: Stripe",
+    ),
   STRIPE_API_VERSION: z
     .string()
     .optional()

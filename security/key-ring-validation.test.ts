@@ -14,14 +14,26 @@ test.each<[string, string[], KnownKey[]]>([
   ['the first process', ['new'], []],
   ['a process with the same keys as the others', ['old'], [known('old', true)]],
   ['a process with a new key in second place', ['old', 'new'], [known('old', true)]],
-  ['a process without a new key that is not used for writing yet', ['old'], [known('old', true), known('new', false)]],
-  ['a process with the new key in first place after all have read with it', ['new', 'old'], [known('old', true), known('new', false)]],
+  [
+    'a process without a new key that is not used for writing yet',
+    ['old'],
+    [known('old', true), known('new', false)],
+  ],
+  [
+    'a process with the new key in first place after all have read with it',
+    ['new', 'old'],
+    [known('old', true), known('new', false)],
+  ],
   [
     'a process with the old key first while others write with the new one',
     ['old', 'new'],
     [known('old', true), known('new', true)],
   ],
-  ['a process whose key is known only from written data', ['old'], [{ id: 'old', check: null, writes: true }]],
+  [
+    'a process whose key is known only from written data',
+    ['old'],
+    [{ id: 'old', check: null, writes: true }],
+  ],
 ])('%s may start', (_, ids, others) => {
   expect(ringProblems('PERSONA_KEYS', ring(...ids), others)).toEqual([]);
 });

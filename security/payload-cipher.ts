@@ -36,7 +36,8 @@ export interface PayloadCipher {
  */
 export function createPayloadCipher(keys: readonly PayloadKey[]): PayloadCipher {
   const [writer] = keys;
-  if (writer === undefined) throw new Error('The payload codec requires at least one key (TEMPORAL_CODEC_KEYS)');
+  if (writer === undefined)
+    throw new Error('The payload codec requires at least one key (TEMPORAL_CODEC_KEYS)');
   const byId = new Map<string, KeyObject>();
   for (const { id, key } of keys) {
     if (byId.has(id)) throw new Error(`TEMPORAL_CODEC_KEYS names the key '${id}' twice`);
@@ -56,9 +57,7 @@ export function createPayloadCipher(keys: readonly PayloadKey[]): PayloadCipher 
     open({ keyId, data }) {
       const key = byId.get(keyId);
       if (key === undefined)
-        throw new Error(
-          `A payload is sealed with the key '${keyId}', which TEMPORAL_CODEC_KEYS lacks`,
-        );
+        throw new Error(`A payload is sealed with the key '${keyId}', which TEMPORAL_CODEC_KEYS lacks`);
       if (data.length < NONCE_BYTES + TAG_BYTES) throw new Error('A sealed payload is truncated');
       const decipher = createDecipheriv(ALGORITHM, key, data.subarray(0, NONCE_BYTES), {
         authTagLength: TAG_BYTES,

@@ -29,7 +29,8 @@ const unreachableTemporal = {
   // Called by the gRPC health check every few seconds.
   workflowService: { getSystemInfo: () => Promise.reject(new Error('Temporal is unavailable')) },
   workflow: {
-    signalWithStart: () => Promise.reject(new PersonaError('temporal_unavailable', 'Temporal is unavailable')),
+    signalWithStart: () =>
+      Promise.reject(new PersonaError('temporal_unavailable', 'Temporal is unavailable')),
   },
 } as unknown as Client;
 let webhooks: WebhookFixture;

@@ -37,26 +37,29 @@ const OUTCOMES: RecoveryOutcome[] = [
 /** Specification: decline codes, 'Classes'. */
 const NEVER_SHOWN = /fraud|stolen|lost|report|\b(41|43|51|59)\b|insufficient/i;
 
-test.each(DECLINE_CLASSES)('what a customer sees of a %s never discloses codes or suspicions', (declineClass) => {
-  for (const outcome of [undefined, ...OUTCOMES]) {
-    const rules = ['visa:43', 'stripe:stolen_card', 'text:lost_card', 'fraud', 'reported_unknown'];
-    for (const rule of rules) {
-      const shown = redactForCustomer(
-        toRecoveryView(
-          recovery({
-            class: declineClass as DeclineClass,
-            rule,
-            outcome,
-            attempts: [attempt('declined', { class: declineClass, rule, code: 'stolen_card' })],
-          }),
-        ),
-      );
-      expect(JSON.stringify(shown)).not.toMatch(NEVER_SHOWN);
-      expect(shown.reason_text).not.toBe('');
-      expect(shown.attempts[0]?.reason_text).not.toBe('');
+test.each(DECLINE_CLASSES)(
+  'what a customer sees of a %s never discloses codes or suspicions',
+  (declineClass) => {
+    for (const outcome of [undefined, ...OUTCOMES]) {
+      const rules = ['visa:43', 'stripe:stolen_card', 'text:lost_card', 'fraud', 'reported_unknown'];
+      for (const rule of rules) {
+        const shown = redactForCustomer(
+          toRecoveryView(
+            recovery({
+              class: declineClass as DeclineClass,
+              rule,
+              outcome,
+              attempts: [attempt('declined', { class: declineClass, rule, code: 'stolen_card' })],
+            }),
+          ),
+        );
+        expect(JSON.stringify(shown)).not.toMatch(NEVER_SHOWN);
+        expect(shown.reason_text).not.toBe('');
+        expect(shown.attempts[0]?.reason_text).not.toBe('');
+      }
     }
-  }
-});
+  },
+);
 
 test('agents see the class, the rule and the code unchanged', () => {
   const attempts = [attempt('declined', { class: 'FRAUD', rule: 'visa:43', code: '43' })];

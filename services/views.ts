@@ -109,7 +109,7 @@ export interface ConnectedCustomerView {
   evidence: { kind: 'device' | 'instrument' | 'address'; id: string }[];
 }
 
-/** An edge by its ends: edges have no id of their own. */
+/** An edge, identified by its ends: edges have no id. */
 export interface RelationshipView {
   source_id: string;
   type: RelationshipType;

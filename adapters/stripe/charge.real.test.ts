@@ -208,22 +208,18 @@ describe('charge', () => {
     ['without a reason', undefined, {}],
     ['abandoned', 'abandoned', {}],
     ['not to be collected', 'requested_by_customer', { because: 'requested_by_customer' }],
-  ])(
-    'a cancelled payment (%s) accepts no more charges: nothing was sent',
-    async (_, reason, because) => {
-      const order = await stripe.createChargeOrder([{ do: 'decline' }]);
-      const declined = await stripe.charge(order);
-      if (declined.result !== 'declined' || declined.gateway_ref === undefined)
-        throw new Error('not declined');
-      const { gateway_ref } = declined;
-      await stripe.cancel(gateway_ref, reason);
-      expect(await stripe.charge({ ...order, gateway_ref, key: `${order.key}b` })).toEqual({
-        result: 'not_sent',
-        reason: expect.stringContaining('payment_intent_unexpected_state'),
-        cancelled: { gateway_ref, ...because },
-      });
-    },
-  );
+  ])('a cancelled payment (%s) accepts no more charges: nothing was sent', async (_, reason, because) => {
+    const order = await stripe.createChargeOrder([{ do: 'decline' }]);
+    const declined = await stripe.charge(order);
+    if (declined.result !== 'declined' || declined.gateway_ref === undefined) throw new Error('not declined');
+    const { gateway_ref } = declined;
+    await stripe.cancel(gateway_ref, reason);
+    expect(await stripe.charge({ ...order, gateway_ref, key: `${order.key}b` })).toEqual({
+      result: 'not_sent',
+      reason: expect.stringContaining('payment_intent_unexpected_state'),
+      cancelled: { gateway_ref, ...because },
+    });
+  });
 
   test.each([
     ['HARD', (order: ChargeOrder) => ({ ...order, token: `pm_${randomUUID()}` }), []],

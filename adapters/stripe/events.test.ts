@@ -140,13 +140,16 @@ test.each([
   expect(of(type, object)).toEqual({ about, event_id: 'evt_1', dispute_ref: 'du_1', charge_ref: 'ch_1' });
 });
 
-test.each(['refund.updated', 'refund.failed'])('%s names the payment, and the attempt of a refund of our own', (type) => {
-  const refund = { id: 're_1', object: 'refund', charge: 'ch_1', payment_intent: 'pi_1', status: 'failed' };
-  const update = { about: 'refund', event_id: 'evt_1', gateway_ref: 'pi_1', charge_ref: 'ch_1' };
-  expect(of(type, { ...refund, metadata: null })).toEqual(update);
-  const own = { payment_id: 'inv-1', attempt_key: 'recovery:inv-1:m:1' };
-  expect(of(type, { ...refund, metadata: own })).toEqual({ ...update, ...own });
-});
+test.each(['refund.updated', 'refund.failed'])(
+  '%s names the payment, and the attempt of a refund of our own',
+  (type) => {
+    const refund = { id: 're_1', object: 'refund', charge: 'ch_1', payment_intent: 'pi_1', status: 'failed' };
+    const update = { about: 'refund', event_id: 'evt_1', gateway_ref: 'pi_1', charge_ref: 'ch_1' };
+    expect(of(type, { ...refund, metadata: null })).toEqual(update);
+    const own = { payment_id: 'inv-1', attempt_key: 'recovery:inv-1:m:1' };
+    expect(of(type, { ...refund, metadata: own })).toEqual({ ...update, ...own });
+  },
+);
 
 test('charges and refunds without a payment are ignored as external', () => {
   const charge = { id: 'ch_1', object: 'charge', payment_intent: null, metadata: {} };

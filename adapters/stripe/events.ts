@@ -49,7 +49,8 @@ export function createStripeEvents(secret: string): WebhookReader {
 }
 
 function verifyEvent(body: Uint8Array, signature: string | undefined, secret: string): Stripe.Event {
-  if (signature === undefined) throw new PersonaError('signature_refused', 'The Stripe-Signature header is missing');
+  if (signature === undefined)
+    throw new PersonaError('signature_refused', 'The Stripe-Signature header is missing');
   try {
     const event = Stripe.webhooks.constructEvent(body, signature, secret, TOLERANCE_SECONDS);
     if (typeof event?.type !== 'string') throw new TypeError('it has no type');

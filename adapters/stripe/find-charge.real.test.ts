@@ -123,15 +123,18 @@ describe('an attempt on a payment with earlier attempts', () => {
   test.each([
     [undefined, {}],
     ['duplicate', { because: 'duplicate' }],
-  ])('is not charged if the payment was cancelled (%s), and the cancellation is reported', async (reason, because) => {
-    const first = await charged(await stripe.createChargeOrder([{ do: 'decline' }]));
-    const second = await withOtherMethod(first, []);
-    const { gateway_ref } = first;
-    await stripe.cancel(gateway_ref, reason);
-    const cancelled = { gateway_ref, ...because };
-    const found = { result: 'not_charged', gateway_ref, cancelled };
-    expect(await find(query(second, { gateway_ref }))).toEqual(found);
-  });
+  ])(
+    'is not charged if the payment was cancelled (%s), and the cancellation is reported',
+    async (reason, because) => {
+      const first = await charged(await stripe.createChargeOrder([{ do: 'decline' }]));
+      const second = await withOtherMethod(first, []);
+      const { gateway_ref } = first;
+      await stripe.cancel(gateway_ref, reason);
+      const cancelled = { gateway_ref, ...because };
+      const found = { result: 'not_charged', gateway_ref, cancelled };
+      expect(await find(query(second, { gateway_ref }))).toEqual(found);
+    },
+  );
 
   test('is not charged while it is held at the gateway, and is found once it is released', async () => {
     const first = await charged(await stripe.createChargeOrder([{ do: 'decline' }]));
@@ -303,7 +306,7 @@ describe('without a reference', () => {
     });
   });
 
-  test("a payment is found among a hundred others of the customer", async () => {
+  test('a payment is found among a hundred others of the customer', async () => {
     const order = await stripe.createChargeOrder([]);
     const { gateway_ref } = await charged(order);
     for (let n = 0; n < 105; n += 1) {

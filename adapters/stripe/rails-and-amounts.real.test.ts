@@ -113,10 +113,13 @@ test.each([
 test.each([
   ['KWD', 5124],
   ['MGA', 1250],
-])('%s: an amount that Stripe cannot represent is a configuration error and never rounded: %i', async (currency, amount) => {
-  const order = { ...(await stripe.createChargeOrder([])), currency, amount };
-  const answer = await stripe.charge(order);
-  if (answer.result !== 'declined') throw new Error(JSON.stringify(answer));
-  expect(classify(answer.codes, { type: 'card' }, 0).class).toBe('CONFIG');
-  expect(await bodiesOf(order.key)).toEqual([]);
-});
+])(
+  '%s: an amount that Stripe cannot represent is a configuration error and never rounded: %i',
+  async (currency, amount) => {
+    const order = { ...(await stripe.createChargeOrder([])), currency, amount };
+    const answer = await stripe.charge(order);
+    if (answer.result !== 'declined') throw new Error(JSON.stringify(answer));
+    expect(classify(answer.codes, { type: 'card' }, 0).class).toBe('CONFIG');
+    expect(await bodiesOf(order.key)).toEqual([]);
+  },
+);

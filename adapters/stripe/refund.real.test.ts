@@ -85,7 +85,10 @@ test('a charge that never succeeded or does not exist is refused with the reason
 test.each([
   ['pending', { result: 'pending', refund_ref: 're_1' }],
   ['requires_action', { result: 'pending', refund_ref: 're_1' }],
-  ['failed', { result: 'refused', reason: 'refund re_1 failed: expired_or_canceled_card', refund_ref: 're_1' }],
+  [
+    'failed',
+    { result: 'refused', reason: 'refund re_1 failed: expired_or_canceled_card', refund_ref: 're_1' },
+  ],
 ])('a refund with the status %s', async (status, expected) => {
   const refund = { id: 're_1', status, failure_reason: 'expired_or_canceled_card' };
   const stub = await stubGateway([200, refund]);

@@ -101,8 +101,8 @@ test('the inbox refuses notices that are unsigned, signed with another key, or s
 test.each([
   ['away', { mode: 'away' }],
   ['error', { mode: 'error' }],
-  ['away, in short', 'away'],
-  ['error, as a name', { error: true }],
+  ['away, short form', 'away'],
+  ['error, as a key', { error: true }],
 ])('an inbox in mode "%s" is worth a retry', async (_, mode) => {
   const notifier = createWebhookNotifier({ url: inbox.webhook, secret });
   const sent = notice();

@@ -12,9 +12,13 @@ const STRONG_ETAG = /^"(\d{1,15})"$/;
 /** Checked before the body. An Idempotency-Key may be sent as well. */
 export const requireIfMatch = createMiddleware<HttpEnv>(async (c, next) => {
   if (c.req.header(NAME) === undefined)
-    throw new PersonaError('version_required', `The ${NAME} header with the ETag of the resource is required`, {
-      problems: [{ field: NAME, message: 'is required' }],
-    });
+    throw new PersonaError(
+      'version_required',
+      `The ${NAME} header with the ETag of the resource is required`,
+      {
+        problems: [{ field: NAME, message: 'is required' }],
+      },
+    );
   readIdempotencyKey(c.req.header('Idempotency-Key'), 'Idempotency-Key');
   await next();
 });

@@ -26,7 +26,7 @@ async function threeCards(script: object[]) {
   return { holder, next, last, failure };
 }
 
-/** The charges in the gateway's ledger, whatever their result. */
+/** The charges in the gateway's ledger, regardless of their result. */
 async function charged(payment_id: string): Promise<string[]> {
   const { data } = await system.stripe.sim<{ data: { payment_method: string; status: string }[] }>(
     `/charges?payment_id=${payment_id}`,

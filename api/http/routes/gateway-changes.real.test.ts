@@ -440,7 +440,7 @@ describe('refunds', () => {
     ]);
   });
 
-  test('of an external charge are ignored, whatever its metadata', async () => {
+  test('of an external charge are ignored regardless of its metadata', async () => {
     const { payment_id, refunds } = await chargePayment('once');
     const unknownOrder = { ...(await webhooks.stripe.createChargeOrder([])), payment_id };
     const answer = await webhooks.stripe.charge(unknownOrder);

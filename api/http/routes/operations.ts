@@ -34,7 +34,10 @@ const ready = createRoute({
   summary: 'Readiness of the process, with the state of each dependency',
   request: { query: z.object({ role: roleName.default('reads') }) },
   responses: {
-    200: jsonResponse(readiness, 'Ready; `degraded`: except for requests that need a dependency that is `down`'),
+    200: jsonResponse(
+      readiness,
+      'Ready; `degraded`: except for requests that need a dependency that is `down`',
+    ),
     503: jsonResponse(readiness, 'Not ready'),
   },
 });

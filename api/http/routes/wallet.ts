@@ -112,7 +112,11 @@ const change = createRoute({
   },
   responses: {
     200: jsonResponse(paymentMethod, 'The payment method, changed', etag),
-    202: jsonResponse(paymentMethod, 'The payment method, unchanged: the gateway has not responded yet', etag),
+    202: jsonResponse(
+      paymentMethod,
+      'The payment method, unchanged: the gateway has not responded yet',
+      etag,
+    ),
     ...errorResponses([...CHANGE_ERRORS, 'illegal_transition', 'payment_method_declined'], { body: true }),
   },
 });

@@ -3,7 +3,10 @@ import { FRAUD_OUTCOMES, validateFraudOutcome } from '../../../domain/fraud/mess
 import { withDomainRules, optional, time, uuid } from './domain-rules.ts';
 
 export const fraudOutcomeShape = z.looseObject({
-  event_id: z.string().max(128).openapi({ description: 'Also the idempotency key: a repeated event has no further effect' }),
+  event_id: z
+    .string()
+    .max(128)
+    .openapi({ description: 'Also the idempotency key: a repeated event has no further effect' }),
   case_id: z
     .string()
     .max(128)

@@ -44,7 +44,10 @@ export const paymentFailed = withDomainRules(paymentFailedShape, validatePayment
 );
 
 export const paymentSettledShape = z.looseObject({
-  event_id: z.string().max(128).openapi({ description: 'Also the idempotency key: a repeated event has no further effect' }),
+  event_id: z
+    .string()
+    .max(128)
+    .openapi({ description: 'Also the idempotency key: a repeated event has no further effect' }),
   payment_id: paymentId,
   customer_id: uuid,
   settled_at: time,
