@@ -8,10 +8,10 @@ import type { Caller } from './caller.ts';
 import { receiveReport } from './receive-report.ts';
 
 /**
- * Takes notice that a payment was made elsewhere: its recovery ends, or, if nobody has heard of the payment, it is
- * closed in advance. The event's id is the idempotency key; the same event twice acts once.
+ * Accepts the settlement of a payment that was made elsewhere: its recovery ends or, if the payment is unknown, is
+ * closed in advance. The event id is the idempotency key: a repeated event has no further effect.
  *
- * @throws PersonaError invalid_argument and card_number_refused with every problem at once, customer_not_found,
+ * @throws PersonaError invalid_argument and card_number_refused with all problems, customer_not_found,
  *   obligation_mismatch, idempotency_key_reused, graph_unavailable, temporal_unavailable
  */
 export async function reportPaymentSettled(

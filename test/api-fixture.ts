@@ -203,7 +203,7 @@ const attached = new Map<string, GatewayPaymentMethod>();
 const fakeGateway: PaymentGateway = {
   charge: async ({ payment_id }) =>
     payment_id.includes('doubt')
-      ? { result: 'unknown', reason: 'no answer in time' }
+      ? { result: 'unknown', reason: 'no response in time' }
       : { result: 'approved', gateway_ref: `pi_${randomUUID()}`, charge_ref: `ch_${randomUUID()}` },
   getDispute: async () => undefined,
   getFraudWarning: async () => undefined,

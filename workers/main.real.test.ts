@@ -138,7 +138,7 @@ test.each(['PERSONA_KEYS', 'PERSONA_BLIND_KEYS', 'TEMPORAL_CODEC_KEYS'])(
     const other = `other:${randomBytes(32).toString('base64')}`;
     for (const [ring, problem] of [
       [other, `${variable} lacks the key`],
-      [`${other},${process.env[variable]}`, `${variable} begins with the key other`],
+      [`${other},${process.env[variable]}`, `${variable} starts with the key other`],
     ] as const) {
       const worker = startWorker(['--queues', 'persona-gateway'], { [variable]: ring });
       expect(await worker.exited).toBe(78);

@@ -7,7 +7,7 @@ import { unary } from './unary.ts';
 
 type SearchMethods = 'findCustomerByDigitalId' | 'findCustomersByUsage' | 'findConnectedCustomers';
 
-/** Customers by what they have, what they did, and what they share. */
+/** Finds customers by identifier, by usage and by shared nodes. */
 export function customerSearch(
   services: Services,
   observers: Observers,
