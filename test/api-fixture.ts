@@ -161,7 +161,10 @@ function waitForReadyLine(child: ChildProcess): Promise<{ http: string; grpc: st
   return new Promise((resolve, reject) => {
     let output = '';
     let errors = '';
-    const timer = setTimeout(() => reject(new Error(`the API did not become ready: ${errors}`)), START_LIMIT_MS);
+    const timer = setTimeout(
+      () => reject(new Error(`the API did not become ready: ${errors}`)),
+      START_LIMIT_MS,
+    );
     child.stderr?.on('data', (data) => {
       errors += data;
     });
@@ -199,7 +202,7 @@ export function unaryCall<Response = Record<string, unknown>>(
 /** The methods attached at the fake gateway, by token. */
 const attached = new Map<string, GatewayPaymentMethod>();
 
-/** Attaches every method unless its token contains `declined`; approves every charge unless its payment contains `doubt`. */
+/** Attaches methods unless the token contains `declined`; approves charges unless the payment's id contains `doubt`. */
 const fakeGateway: PaymentGateway = {
   charge: async ({ payment_id }) =>
     payment_id.includes('doubt')

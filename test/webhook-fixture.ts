@@ -82,7 +82,8 @@ export async function startWebhooks() {
   async function attach(token: string, gateway_customer_ref: string): Promise<AttachAnswer> {
     const order = { token, gateway_customer_ref, key: randomUUID() };
     const answer = await stripe.gateway.attachPaymentMethod(order);
-    if (answer.result === 'no_customer') throw new Error(`the gateway has no customer ${gateway_customer_ref}`);
+    if (answer.result === 'no_customer')
+      throw new Error(`the gateway has no customer ${gateway_customer_ref}`);
     return answer;
   }
 
@@ -131,7 +132,7 @@ export async function startWebhooks() {
       return { ...holder, payment_method_id, token, order: { ...holder.order, token } };
     },
 
-    /** An obligation of the cardholder with one claimed attempt on the card; `named`: the payment's metadata names it. */
+    /** An obligation of the cardholder with one claimed attempt on the card; `named`: the payment's metadata has its id. */
     async recovery(holder: CardHolder, options: { named?: boolean } = {}): Promise<Recovery> {
       const { customer_id, payment_method_id } = holder;
       const failure = failureOf({ customer_id, methods: [payment_method_id] });

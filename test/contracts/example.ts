@@ -74,13 +74,13 @@ const OPAQUE = [/^ch_/, /^pi_/, /^"\d+"$/];
 export interface ExampleRun {
   /** An example's request, as this run sends it. */
   send<T>(example: T): T;
-  /** The differences between a response and the example's, one per line; without any, the ids of the response are remembered. */
+  /** The differences between a response and the example's, one per line; if none, the response's ids are remembered. */
   differences(example: unknown, actual: unknown): string[];
 }
 
 /**
- * Values that contain `example` are chosen by callers: every run makes them unique, so that runs do not collide. It also
- * replaces the phone number and the street, which cannot contain that word.
+ * Values that contain `example` are chosen by callers: every run makes them unique, so that runs do not collide. It
+ * also replaces the phone number and the street, which cannot contain that word.
  */
 export function startExampleRun(): ExampleRun {
   const mark = `example${randomBytes(4).toString('hex')}`;

@@ -1,4 +1,4 @@
-/** Sends one example to a running Persona, as an agent without any of Persona's code would, and returns the response. */
+/** Sends one example to a running Persona, as an agent without any of Persona's code, and returns the response. */
 
 import { readFileSync } from 'node:fs';
 import {

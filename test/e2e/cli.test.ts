@@ -293,7 +293,7 @@ const control = async (path: string, body: object) => {
   expect((await fetch(`${system.addresses.gateway}/_sim${path}`, init)).status).toBe(200);
 };
 
-test('a recovery whose payment the gateway refuses to cancel receives signals, and ends once it is cancelled', async () => {
+test('a recovery whose payment is not cancelled yet receives signals, and ends once it is', async () => {
   const payment = await waitingRecovery();
   const recovery = () => agents.getRecovery(payment);
   // On a slow machine the first claims may have expired before their charge.
@@ -448,7 +448,7 @@ test('verify confirms that graph and log agree, and names each difference', asyn
   });
 });
 
-test('reconcile finds a card that was detached without an event: a dry run reports it, a real run corrects it once', async () => {
+test('reconcile reports a card detached without an event in a dry run, and corrects it once', async () => {
   const { customer: id, cards: own } = await customerWithCards(2);
   const { records } = await driver.executeQuery(
     'MATCH (p:PaymentMethod {id: $id})<-[:HAS_PAYMENT_METHOD]-(c:Customer) RETURN c.gateway_customer_ref AS ref',

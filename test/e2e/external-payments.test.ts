@@ -1,4 +1,4 @@
-/** Payments that Persona did not make: paid through the original link, charged by another system, or wrongly referenced. */
+/** Payments not made by Persona: through the original link, charged by another system, or wrongly referenced. */
 
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync } from 'node:fs';
@@ -90,7 +90,7 @@ async function settle(body: object): Promise<void> {
   expect(response.status, await response.text()).toBe(202);
 }
 
-test('a customer who pays through the original link is neither charged nor reminded: the recovery ends immediately', async () => {
+test('a payment through the original link ends the recovery immediately, without a charge or reminder', async () => {
   const customer = await createCustomer([{}, { ineligibility: 'unconsented' }]);
   const { id } = await createExternalPayment(customer, { paid: false });
   const event = failureReportOf(customer, { gateway_payment_ref: id, decline_code: 'expired_card' });

@@ -63,9 +63,9 @@ test('an execution that was expected to stay open and has ended is reported', as
   const [execution] = await runOnboarding({ finished: true });
   const executions = execution ? [execution] : [];
   expect(unexpectedStates(executions, new Map())).toEqual([]);
-  expect(unexpectedStates(executions, new Map([[execution?.workflowId ?? '', 'waits indefinitely']]))).toEqual([
-    expect.stringContaining('was expected to stay open (waits indefinitely)'),
-  ]);
+  expect(
+    unexpectedStates(executions, new Map([[execution?.workflowId ?? '', 'waits indefinitely']])),
+  ).toEqual([expect.stringContaining('was expected to stay open (waits indefinitely)')]);
 });
 
 test('a history that the current code did not produce does not replay', async () => {

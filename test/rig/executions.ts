@@ -77,7 +77,10 @@ export function unexpectedStates(
   return [
     ...open
       .filter((workflowId) => !expectedOpen.has(workflowId))
-      .map((workflowId) => `${workflowId} is still open; declare it with rig.leaveOpen and a reason, or let it end`),
+      .map(
+        (workflowId) =>
+          `${workflowId} is still open; declare it with rig.leaveOpen and a reason, or let it end`,
+      ),
     ...[...expectedOpen]
       .filter(([workflowId]) => !open.includes(workflowId))
       .map(([workflowId, reason]) => `${workflowId} was expected to stay open (${reason}), but it has ended`),

@@ -16,8 +16,8 @@ import { openNamespace, startTimeSkippingServer } from './server.ts';
 
 export interface TestRigOptions {
   /**
-   * Each queue named here gets a worker with these activities; fakes throw PersonaErrors as real ones do. The downstream
-   * queues of its workflows get the same, unless they are named, too.
+   * Each queue named here gets a worker with these activities; fakes throw PersonaErrors as real ones do. The
+   * downstream queues of its workflows get the same, unless they are named, too.
    */
   readonly activities: Partial<Record<TaskQueueName, object>>;
   /** Default: a dedicated time-skipping server. `dev`: a dedicated namespace of the real server at TEMPORAL_ADDRESS. */

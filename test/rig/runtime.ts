@@ -13,7 +13,7 @@ export function installRuntime(): void {
   });
 }
 
-/** Many tests expect failing activities and workflows; none expects failing workflow tasks, which explain why a test hangs. */
+/** Many tests expect failing activities and workflows; none expects failing workflow tasks, which make a test hang. */
 function logUnexpected(entry: LogEntry): void {
   if (EXPECTED.some((start) => entry.message.startsWith(start))) return;
   console.error(entry.level, entry.message, entry.meta?.error ?? '');

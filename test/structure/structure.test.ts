@@ -44,7 +44,7 @@ function temporaryFolder(): string {
   return folder;
 }
 
-/** The planted files' imports, and the configuration that the check reads. `npm test` checks the repository itself as well. */
+/** The planted files' imports, and the check's configuration. `npm test` checks the repository itself as well. */
 const COPIED = ['.dependency-cruiser.mjs', 'tsconfig.json', 'package.json', 'dev/lock.mjs'];
 const IMPORTED = ['workflows/recover-payment.ts', 'domain/money.test.ts'];
 

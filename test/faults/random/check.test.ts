@@ -1,4 +1,4 @@
-/** The checker of the random runs detects every kind of fault in a tampered ledger or graph, and none in a consistent one. */
+/** The checker of the random runs reports each kind of fault in a tampered state, and none in a consistent one. */
 
 import { expect, test } from 'vitest';
 import { findProblems } from './check.ts';
@@ -184,7 +184,11 @@ test.each<[string, (observed: ObservedState) => void, string]>([
     (f) => (obligation(f).state = 'exhausted'),
     'is exhausted and was charged 1 times',
   ],
-  ['a success that is missing in the ledger', (f) => void f.ledger.pop(), 'is recovered and was charged 0 times'],
+  [
+    'a success that is missing in the ledger',
+    (f) => void f.ledger.pop(),
+    'is recovered and was charged 0 times',
+  ],
   [
     'an outcome that the ledger contradicts',
     (f) => (charge(f).status = 'failed'),
@@ -308,7 +312,11 @@ test.each<[string, (observed: ObservedState) => void, string]>([
       }),
     'k was refused as stripe:x',
   ],
-  ['a payment that is missing in the graph', (f) => void f.obligations.pop(), 'pay-1 is unknown to the graph'],
+  [
+    'a payment that is missing in the graph',
+    (f) => void f.obligations.pop(),
+    'pay-1 is unknown to the graph',
+  ],
   [
     'a recovery in an unexpected state',
     (f) => (f.phases['pay-1'] = 'charging'),

@@ -81,7 +81,8 @@ function chargeProblems(entry: LedgerEntry, { cards, obligations, events }: Obse
   );
   if (claim === undefined) return problem('without a claim');
   const method = claim.methods.get(claim.method);
-  if (claim.method !== card.method || method === undefined) return problem('a different card than it claimed');
+  if (claim.method !== card.method || method === undefined)
+    return problem('a different card than it claimed');
   if (claim.customer !== 'active') return problem(`a customer who was ${claim.customer}`);
   if (method.status !== 'active') return problem(`a card that was ${method.status}`);
   if (method.disputed.size > 0) return problem('a card with a disputed charge');

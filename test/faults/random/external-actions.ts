@@ -155,7 +155,7 @@ async function sendMismatchedSettlement(
   });
 }
 
-/** The first successful charge, as soon as there is one: most payments are collected long after their failure, or never. */
+/** The first successful charge, once there is one: most payments are collected long after their failure, or never. */
 async function waitForSuccess(
   system: FaultSystem,
   { payment_id, gateway_payment_ref }: Failure,
@@ -175,8 +175,8 @@ async function waitForSuccess(
 }
 
 /**
- * Reverses a charge of Persona's own, whose card is in a wallet, or an external one if Persona has charged nothing; none
- * if nothing succeeds.
+ * Reverses a charge of Persona's own, whose card is in a wallet, or an external one if Persona has charged nothing;
+ * none if nothing succeeds.
  */
 async function reverseCharge(
   action: Extract<ExternalAction, { do: 'refund' | 'dispute' | 'warn_of_fraud' }>,
@@ -226,8 +226,8 @@ export async function changeCard(
 }
 
 /**
- * The gateway reports every external success and every dispute once more: events during a kill are lost in the simulator,
- * not at Stripe.
+ * The gateway reports every external success and every dispute once more: events during a kill are lost in the
+ * simulator, not at Stripe.
  */
 export async function replayGatewayEvents(system: FaultSystem, failures: readonly Failure[]): Promise<void> {
   const ledger = (await readLedger(system)).filter(

@@ -47,7 +47,9 @@ export async function runPlan(
   log: Log,
 ): Promise<{ problems: string[]; observed: ObservedState }> {
   const runState = await populate(system, plan);
-  log(`${runState.customers.length} customers created; starting failures of ${plan.obligationCount} payments`);
+  log(
+    `${runState.customers.length} customers created; starting failures of ${plan.obligationCount} payments`,
+  );
   const releaseAbort = new AbortController();
   const releaseLoop = releaseHolds(system, releaseAbort.signal);
   try {
@@ -68,10 +70,10 @@ export async function runPlan(
     if (result.problems.length > 0 || external.postponed.length === 0) return result;
     external.quiescent = true;
     for (const action of external.postponed)
-      await retryUntilDone(`${action.do} after quiescence`, () => performAction(action, system, runState, plan));
-    log(
-      `${external.postponed.length} postponed refunds and disputes performed; waiting again`,
-    );
+      await retryUntilDone(`${action.do} after quiescence`, () =>
+        performAction(action, system, runState, plan),
+      );
+    log(`${external.postponed.length} postponed refunds and disputes performed; waiting again`);
     return await waitUntilQuiescent(system, runState, log);
   } finally {
     releaseAbort.abort();
