@@ -132,7 +132,7 @@ export async function startWebhooks() {
       return { ...holder, payment_method_id, token, order: { ...holder.order, token } };
     },
 
-    /** An obligation of the cardholder with one claimed attempt on the card; `named`: the payment's metadata has its id. */
+    /** An obligation of the cardholder with a claimed attempt on the card; `named`: its id is in the payment's metadata. */
     async recovery(holder: CardHolder, options: { named?: boolean } = {}): Promise<Recovery> {
       const { customer_id, payment_method_id } = holder;
       const failure = failureOf({ customer_id, methods: [payment_method_id] });
