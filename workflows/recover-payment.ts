@@ -49,7 +49,7 @@ export interface RecoverPaymentResult {
 }
 
 /**
- * Collects what one payment owes, from the first report of its failure to its end (docs/architecture.md, 'The life of a recovery').
+ * Collects what one payment owes, from the first report of its failure to its end (docs/architecture.md, 'Recovery').
  * @throws ApplicationFailure where the first signal is none that a recovery may begin with (`InvalidPaymentFailed` and the like)
  */
 export async function recoverPayment(input: RecoverPaymentInput): Promise<RecoverPaymentResult> {
