@@ -9,7 +9,7 @@ import type { PaymentFailed, PaymentSettled } from './messages.ts';
 const CODE: TextRule = {
   max: 64,
   pattern: /^[^\p{Cc}\p{Cs}]+$/u,
-  requirement: 'be without control characters',
+  requirement: 'not contain control characters',
 };
 const CURRENCY: TextRule = { max: 3, pattern: /^[A-Za-z]{3}$/, requirement: 'be an ISO 4217 currency code' };
 /** Free text of a network or a gateway; only its first words are ever looked at. */
