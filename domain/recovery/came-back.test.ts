@@ -75,7 +75,7 @@ test('a person who says that it is owed lets the next attempt create another pay
     key: KEY,
     answer: {
       result: 'declined',
-      codes: { reason: 'resolved by a person' },
+      codes: { reason: 'resolved by an operator' },
       gateway_ref: 'pi_1',
       payment_over: true,
     },

@@ -36,7 +36,7 @@ test.each<[string, GatewayPayment[], ReturnType<typeof reuseExistingPayment>]>([
     [payment({ came_back: 'refunded' })],
     {
       result: 'not_sent',
-      reason: 'payment pi_1 had succeeded before, and is refunded',
+      reason: 'payment pi_1 had succeeded before and is refunded',
       cancelled: { gateway_ref: 'pi_1', came_back: 'refunded' },
     },
   ],
