@@ -49,7 +49,7 @@ test.each<[string, object, Policy, string[]]>([
   ['takes its country from the policy', {}, inRegion('DE'), []],
   ['is refused without any country', {}, policy, ['phone']],
   [
-    'is read with the country of the address rather than the policy's',
+    'is read with the country of the address rather than that of the policy',
     { address_details: { ...address, country: 'US' } },
     inRegion('DE'),
     ['phone'],

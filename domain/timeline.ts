@@ -38,7 +38,7 @@ const STATUSES: Readonly<Record<PaymentMethodStatus, string>> = {
 const CLOSED: Readonly<Record<EventData['RecoveryClosed']['state'], string>> = {
   recovered: 'was collected',
   stopped: 'is no longer being collected',
-  paid_elsewhere: 'was settled in another way',
+  paid_elsewhere: 'was settled another way',
   exhausted: 'could not be collected, and we stopped trying',
   cancelled: 'is no longer being collected',
 };

@@ -274,7 +274,7 @@ describe('order of precedence', () => {
 });
 
 describe('other properties of a decision', () => {
-  test('the code is the decline's, not the advice's', () => {
+  test('the code is that of the decline, not of the advice', () => {
     expect(
       classifyCard({ network: 'mastercard', network_code: '51', network_advice_code: '24' }),
     ).toMatchObject({

@@ -29,7 +29,7 @@ test('no scenario loops, charges with an unresolved charge or after the end, or 
   );
 });
 
-test('every scenario sends at most one notice of the outcome and one of the cascade's end', () => {
+test('every scenario sends at most one notice of the outcome and one of the end of the cascade', () => {
   fc.assert(
     fc.property(scenarioArbitrary, (scenario) => {
       const { world } = runScenario(scenario);
