@@ -31,13 +31,13 @@ interface ErrorRow {
 
 export const ERRORS = {
   malformed_request: errorRow(false, 400, GrpcCode.INVALID_ARGUMENT, 'The request is malformed'),
-  signature_refused: errorRow(
+  signature_refused: errorRow(false, 400, GrpcCode.INVALID_ARGUMENT, 'The signature is invalid'),
+  idempotency_key_required: errorRow(
     false,
     400,
     GrpcCode.INVALID_ARGUMENT,
-    'The signature is invalid',
+    'The Idempotency-Key header is required',
   ),
-  idempotency_key_required: errorRow(false, 400, GrpcCode.INVALID_ARGUMENT, 'The Idempotency-Key header is required'),
   invalid_argument: errorRow(false, 422, GrpcCode.INVALID_ARGUMENT, 'The request is invalid'),
   card_number_refused: errorRow(
     false,
@@ -46,7 +46,12 @@ export const ERRORS = {
     'Full card numbers are never accepted',
   ),
   not_found: errorRow(false, 404, GrpcCode.NOT_FOUND, 'No such resource'),
-  method_not_allowed: errorRow(false, 405, GrpcCode.UNIMPLEMENTED, 'The resource does not support this method'),
+  method_not_allowed: errorRow(
+    false,
+    405,
+    GrpcCode.UNIMPLEMENTED,
+    'The resource does not support this method',
+  ),
   unsupported_media_type: errorRow(
     false,
     415,
@@ -76,7 +81,12 @@ export const ERRORS = {
     GrpcCode.FAILED_PRECONDITION,
     'The digital identifier belongs to another customer',
   ),
-  customer_exists: errorRow(false, 409, GrpcCode.FAILED_PRECONDITION, 'A customer with this id already exists'),
+  customer_exists: errorRow(
+    false,
+    409,
+    GrpcCode.FAILED_PRECONDITION,
+    'A customer with this id already exists',
+  ),
   idempotency_key_reused: errorRow(
     false,
     422,
@@ -119,14 +129,19 @@ export const ERRORS = {
   deadline_exceeded: errorRow(true, 504, GrpcCode.DEADLINE_EXCEEDED, 'The deadline was exceeded'),
   graph_not_empty: errorRow(false, 409, GrpcCode.FAILED_PRECONDITION, 'The target graph is not empty'),
   graph_unavailable: errorRow(true, 503, GrpcCode.UNAVAILABLE, 'The identity graph is unavailable'),
-  key_unavailable: errorRow(true, 503, GrpcCode.UNAVAILABLE, 'A decryption key for stored data is unavailable'),
+  key_unavailable: errorRow(
+    true,
+    503,
+    GrpcCode.UNAVAILABLE,
+    'A decryption key for stored data is unavailable',
+  ),
   temporal_unavailable: errorRow(true, 503, GrpcCode.UNAVAILABLE, 'Temporal is unavailable'),
   gateway_unavailable: errorRow(true, 503, GrpcCode.UNAVAILABLE, 'The payment gateway is unavailable'),
   gateway_misconfigured: errorRow(
     false,
     500,
     GrpcCode.INTERNAL,
-    'The payment gateway rejects our configuration',
+    'The payment gateway rejects the configuration',
   ),
   chimera_unavailable: errorRow(true, 503, GrpcCode.UNAVAILABLE, 'Chimera is unavailable'),
   notifier_unavailable: errorRow(true, 503, GrpcCode.UNAVAILABLE, 'The notifier is unavailable'),
@@ -147,7 +162,7 @@ export class PersonaError extends Error {
   readonly type: ErrorType;
   /** All problems of the input; empty if the input is not the cause. */
   readonly problems: readonly FieldProblem[];
-  /** The delay before a retry that the remote side asks for, in milliseconds. */
+  /** The delay before a retry that the remote side requests, in milliseconds. */
   readonly retryAfterMs?: number;
 
   constructor(

@@ -45,7 +45,12 @@ describe('a planned change', () => {
     ['a date in the past', { expiry_month: 4, expiry_year: 2026 }, method(), 'invalid_argument'],
     ['a bank account', DATE, method({ type: 'bank_account' }), 'invalid_argument'],
     ['a method that is being verified', DATE, method({ status: 'unverified' }), 'illegal_transition'],
-    ['consent for an unproven method', { off_session_consent: true }, method({ proven: false }), 'illegal_transition'],
+    [
+      'consent for an unproven method',
+      { off_session_consent: true },
+      method({ proven: false }),
+      'illegal_transition',
+    ],
     [
       'consent with a date for an unproven method',
       { ...DATE, off_session_consent: true },
@@ -91,7 +96,13 @@ describe('shouldDetach', () => {
   const removed = { removed_at: '2026-05-15T11:00:00Z' };
   const owner = { gateway_customer_ref: 'cus_1' };
   test.each([
-    ['a removed method that is the customer’s at the gateway', removed, owner, { gateway_customer_ref: 'cus_1' }, true],
+    [
+      'a removed method that is the customer’s at the gateway',
+      removed,
+      owner,
+      { gateway_customer_ref: 'cus_1' },
+      true,
+    ],
     [
       'not a method that was added again meanwhile',
       { removed_at: null },
@@ -102,7 +113,13 @@ describe('shouldDetach', () => {
     ['not a method that another system detached', removed, owner, {}, false],
     ['not a method of another customer', removed, owner, { gateway_customer_ref: 'cus_2' }, false],
     ['not a method unknown at the gateway', removed, owner, undefined, false],
-    ['not a method of a customer without a gateway reference', removed, {}, { gateway_customer_ref: 'cus_1' }, false],
+    [
+      'not a method of a customer without a gateway reference',
+      removed,
+      {},
+      { gateway_customer_ref: 'cus_1' },
+      false,
+    ],
     ['not a method that was never in the graph', undefined, owner, { gateway_customer_ref: 'cus_1' }, false],
   ])('%s', (_, known, whose, found, expected) => {
     expect(shouldDetach(known, whose, found)).toBe(expected);

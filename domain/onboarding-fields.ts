@@ -13,15 +13,19 @@ import type {
 } from './onboarding-types.ts';
 import { PAYMENT_METHOD_TYPES } from './payment-method.ts';
 
-const LONG_TEXT: TextRule = { max: 200, pattern: /^\P{Cc}*$/u, requirement: 'be one line of text' };
-export const SHORT_TEXT: TextRule = { max: 64, pattern: /^\P{Cc}*$/u, requirement: 'be one line of text' };
+const LONG_TEXT: TextRule = { max: 200, pattern: /^\P{Cc}*$/u, requirement: 'be a single line of text' };
+export const SHORT_TEXT: TextRule = {
+  max: 64,
+  pattern: /^\P{Cc}*$/u,
+  requirement: 'be a single line of text',
+};
 export const TOKEN: TextRule = {
   max: 255,
   pattern: /^[\x21-\x7e]+$/,
   requirement: 'be printable ASCII without spaces',
 };
-const FINGERPRINT: TextRule = { max: 512, pattern: /^\P{Cc}*$/u, requirement: 'be one line of text' };
-const USER_AGENT: TextRule = { max: 1024, pattern: /^\P{Cc}*$/u, requirement: 'be one line of text' };
+const FINGERPRINT: TextRule = { max: 512, pattern: /^\P{Cc}*$/u, requirement: 'be a single line of text' };
+const USER_AGENT: TextRule = { max: 1024, pattern: /^\P{Cc}*$/u, requirement: 'be a single line of text' };
 export const SEGMENT: TextRule = {
   max: 64,
   pattern: /^[A-Za-z0-9_]+$/,
@@ -106,8 +110,7 @@ function readDecimal(fields: FieldReader, field: string, formats: FormatRules): 
   const value = fields.rawValue(field);
   if (value === undefined) return undefined;
   const text = typeof value === 'number' || typeof value === 'string' ? String(value) : '';
-  if (!DECIMAL.test(text))
-    return fields.refuse(field, 'must be a non-negative amount, such as 1250.00');
+  if (!DECIMAL.test(text)) return fields.refuse(field, 'must be a non-negative amount, such as 1250.00');
   const problem = formats.ltv?.(text);
   return problem === undefined ? text : fields.refuse(field, problem);
 }

@@ -99,9 +99,18 @@ describe('a reassigned phone number', () => {
   });
 
   test.each<[string, Partial<Evidence>]>([
-    ['the customer has no proven e-mail address', { identifiers: [phone('a', { has_verified_email: false })] }],
-    ['the sender reports no proven e-mail address', { identifiers: [phone('a')], claims_verified_email: false }],
-    ['the e-mail address belongs to the same customer', { identifiers: [phone('a'), match('a', { is_verified: false })] }],
+    [
+      'the customer has no proven e-mail address',
+      { identifiers: [phone('a', { has_verified_email: false })] },
+    ],
+    [
+      'the sender reports no proven e-mail address',
+      { identifiers: [phone('a')], claims_verified_email: false },
+    ],
+    [
+      'the e-mail address belongs to the same customer',
+      { identifiers: [phone('a'), match('a', { is_verified: false })] },
+    ],
   ])('is still proof where %s', (_, change) => {
     expect(recognise(evidence({ claims_verified_email, ...change }), policy())).toMatchObject({
       customer_id: 'a',

@@ -123,7 +123,7 @@ function asSuggestion(found: Recognition, evidence: Evidence): Suggestion {
 }
 
 interface WeighedMatch extends IdentifierMatch {
-  /** The phone number points to one customer, the e-mail address away from that customer. */
+  /** The match by phone number is contradicted by proven e-mail addresses. */
   contradicted: boolean;
 }
 

@@ -1,7 +1,11 @@
 import { validationError } from './errors.ts';
 import type { Policy } from './policy.ts';
 
-/** Whether an event is older than the retention of receipts, so that a duplicate could not be detected. @param at RFC 3339 @param now epoch milliseconds */
+/**
+ * Whether an event is older than the retention of receipts, so that a duplicate could not be detected.
+ * @param at RFC 3339
+ * @param now epoch milliseconds
+ */
 export function isBeyondRetention(
   at: string,
   now: number,

@@ -62,7 +62,7 @@ test('a suspicion is described in the same words as any other decline', () => {
 });
 
 test('an event about other customers or a suspicion keeps its place and is masked', () => {
-  const masked = { type: 'Masked', text: 'Something happened here that we may not describe.' };
+  const masked = { type: 'Masked', text: 'There was activity that we cannot show here.' };
   expect(entryFor('IdentityMatchSuggested', { customer_id: 'other', score: 1, evidence: [] })).toEqual(
     masked,
   );

@@ -109,7 +109,8 @@ const SENTENCES: { readonly [T in keyof EventData]: Sentence<T> | null } = {
   DeviceTrustScoreUpdated: null,
   RecoveryOpened: (data) =>
     `The payment ${paymentTitle(data)} of ${money(data)} failed, and we started to collect it.`,
-  RecoveryReopened: ({ payment_id }) => `The payment ${payment_id} failed again, and we started to collect it.`,
+  RecoveryReopened: ({ payment_id }) =>
+    `The payment ${payment_id} failed again, and we started to collect it.`,
   ChargeClaimed: (data, name) =>
     `${name(data.payment_method_id)} is being charged with ${money(data)} for the payment ${data.payment_id}.`,
   RecoveryAttempted: (data, name) =>
@@ -124,14 +125,14 @@ const SENTENCES: { readonly [T in keyof EventData]: Sentence<T> | null } = {
       : `${money(by_others)} of the payment ${payment_id} was refunded.`,
   RefundFailed: ({ payment_id }) =>
     `A refund for the payment ${payment_id} has not succeeded yet; we are looking into it.`,
-  RefundRequested: ({ payment_id }) =>
-    `We are refunding the second charge for the payment ${payment_id}.`,
+  RefundRequested: ({ payment_id }) => `We are refunding the second charge for the payment ${payment_id}.`,
   RelationshipAdded: ({ source_id }, name) => `${name(source_id)} was used on a device.`,
   RelationshipAttributeChanged: () => 'We updated when something in your account was last used.',
   NodePropertyChanged: ({ label, id, property, value }, name) => {
     if (property === 'gateway_mismatch' && label === 'PaymentMethod')
       return `We checked ${name(id)} against our payment gateway.`;
-    if (property === 'expiry_wanted_at' && value === null) return `The change of the expiry date of ${name(id)} has ended.`;
+    if (property === 'expiry_wanted_at' && value === null)
+      return `The change of the expiry date of ${name(id)} has ended.`;
     if (property === 'consent_wanted')
       return `The consent requested for ${name(id)} with its new expiry date was noted or no longer applies.`;
     return PROPERTY_CHANGES[label](id, name);
@@ -144,7 +145,7 @@ const SENTENCES: { readonly [T in keyof EventData]: Sentence<T> | null } = {
   NoticeFailed: ({ payment_id }) => `We could not reach you${aboutPayment(payment_id)}.`,
 };
 
-const MASKED = { type: 'Masked', text: 'Something happened here that we may not describe.' };
+const MASKED = { type: 'Masked', text: 'There was activity that we cannot show here.' };
 
 /**
  * @param event - if its type or version is unknown to this release, it is masked too

@@ -131,9 +131,7 @@ export class FieldReader {
     const value = this.rawValue(field);
     if (value === undefined) return '';
     const timestamp = typeof value === 'string' ? readTimestamp(value) : undefined;
-    return (
-      timestamp ?? this.refuse(field, 'must be an RFC 3339 time, such as 2026-04-18T10:00:00Z') ?? ''
-    );
+    return timestamp ?? this.refuse(field, 'must be an RFC 3339 time, such as 2026-04-18T10:00:00Z') ?? '';
   }
 
   /** The fields of a nested object. */

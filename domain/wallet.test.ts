@@ -25,11 +25,7 @@ test.each<[string, DefaultCandidate[], string | null]>([
     'b',
   ],
   ['none if no other method is active', [method('a', { is_default: true, status: 'failed' })], null],
-  [
-    'never one with a disputed charge',
-    [method('a', { is_default: true, disputed: true }), method('b')],
-    'b',
-  ],
+  ['never one with a disputed charge', [method('a', { is_default: true, disputed: true }), method('b')], 'b'],
   ['never an unproven one', [method('a', { proven: false })], null],
   ['the most recently used', [method('a'), method('b', { last_used: '2026-02-01T00:00:00.000Z' })], 'b'],
   [

@@ -57,14 +57,17 @@ describe('permanently forbidden cards', () => {
     [{ network: 'ach', network_code: 'R02' }, 'ach:R02'],
     [{ decline_code: 'lost_card' }, 'stripe:lost_card'],
     [{ reason: 'Stolen Card' }, 'text:stolen_card'],
-  ] satisfies [DeclineCodes, string][])('%j forbids the card years later, despite an approval since', (codes: DeclineCodes, rule) => {
-    const history = [
-      declined(2000 * DAY, codes),
-      { ...soft('visa', 1000 * DAY), state: 'approved' as const, rule: undefined },
-    ];
-    expect(ceilingReached(history, next(codes.network))).toEqual({ rule: `never_again:${rule}` });
-    expect(isPermanentlyForbidden(history)).toBe(true);
-  });
+  ] satisfies [DeclineCodes, string][])(
+    '%j forbids the card years later, despite an approval since',
+    (codes: DeclineCodes, rule) => {
+      const history = [
+        declined(2000 * DAY, codes),
+        { ...soft('visa', 1000 * DAY), state: 'approved' as const, rule: undefined },
+      ];
+      expect(ceilingReached(history, next(codes.network))).toEqual({ rule: `never_again:${rule}` });
+      expect(isPermanentlyForbidden(history)).toBe(true);
+    },
+  );
 
   test.each([
     [{ network: 'visa', network_code: 'R0' }],

@@ -367,7 +367,7 @@ describe('other properties of a decision', () => {
     expect(classifyCard(codes).cardDead).toBe(cardDead);
   });
 
-  test('an opinion remains one only without a source that knows', () => {
+  test('a source with certain knowledge turns an opinion into a known suspicion', () => {
     expect(classifyCard({ decline_code: 'fraudulent' }).suspicion).toBe('opinion');
     expect(classifyCard({ decline_code: 'fraudulent', code: 'stolen_card' }).suspicion).toBe('known');
     expect(classifyCard({ reason: 'stolen card' }).suspicion).toBe('known');

@@ -59,7 +59,12 @@ test.each<[string, Fact[], number, Step]>([
     { do: 'decide_by_policy', decision: expect.objectContaining({ decision: 'clear' }) },
   ],
   ['an operator decides', [read(suspected), received(decision)], 0, { do: 'decide', received: decision }],
-  ['a decision without a review is dropped', [read(clearedCase), received(decision)], 0, { do: 'drop', received: decision }],
+  [
+    'a decision without a review is dropped',
+    [read(clearedCase), received(decision)],
+    0,
+    { do: 'drop', received: decision },
+  ],
   [
     'an operator can reinstate while a suspicion waits',
     [read(suspected), received(reinstatement)],

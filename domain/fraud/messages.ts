@@ -45,7 +45,11 @@ export interface ReviewDecision {
 }
 
 /** One line, because it is logged. */
-const REASON: TextRule = { max: 1000, pattern: /^[^\p{Cc}\p{Cs}]*$/u, requirement: 'be one line of text' };
+const REASON: TextRule = {
+  max: 1000,
+  pattern: /^[^\p{Cc}\p{Cs}]*$/u,
+  requirement: 'be a single line of text',
+};
 
 /**
  * The message with its time in UTC and its ids in lower case, without unknown fields, or all problems. Whether case,

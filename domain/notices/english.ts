@@ -129,7 +129,8 @@ export const english: NoticeLanguage = {
         'You can still view everything in it.',
       ],
       action: 'View your account',
-      closing: 'If you think that this is a mistake, please contact us, and a member of our team will review it.',
+      closing:
+        'If you think that this is a mistake, please contact us, and a member of our team will review it.',
     }),
     card_expiring: (data) => ({
       subject: `Your ${method(data.payment_method)} expires at the end of ${month(data)}`,

@@ -47,7 +47,12 @@ test.each<[string, Partial<StoredMethod>, GatewayPaymentMethod | undefined, obje
     { token: 'pm_1', type: 'card', gateway_customer_ref: OWNER },
     { is: 'same' },
   ],
-  ['a digital wallet’s card, which the gateway reports as a card', { type: 'digital_wallet' }, found, { is: 'same' }],
+  [
+    'a digital wallet’s card, which the gateway reports as a card',
+    { type: 'digital_wallet' },
+    found,
+    { is: 'same' },
+  ],
   ['a method that is being verified', { status: 'unverified' }, undefined, { is: 'same' }],
   ['a different expiry date', {}, { ...found, expiry_year: 2025 }, { is: 'newer', fields: ['expiry_year'] }],
   [
@@ -59,7 +64,12 @@ test.each<[string, Partial<StoredMethod>, GatewayPaymentMethod | undefined, obje
   ['last digits that were unknown', { last_four: null }, found, { is: 'newer', fields: ['last_four'] }],
   ['a detached method', {}, unattached, { is: 'detached' }],
   ['a method unknown at the gateway', {}, undefined, { is: 'mismatch', mismatch: 'unknown_there' }],
-  ['a method of another gateway customer', {}, { ...found, gateway_customer_ref: 'cus_2' }, { is: 'mismatch', mismatch: 'other_owner' }],
+  [
+    'a method of another gateway customer',
+    {},
+    { ...found, gateway_customer_ref: 'cus_2' },
+    { is: 'mismatch', mismatch: 'other_owner' },
+  ],
   [
     'different last digits with the same fingerprint',
     {},
@@ -74,12 +84,7 @@ test.each<[string, Partial<StoredMethod>, GatewayPaymentMethod | undefined, obje
   ],
   ['a date requested less than an hour ago', { expiry_wanted_at: ago(HOUR - 1) }, found, { is: 'same' }],
   ['a date requested an hour ago', { expiry_wanted_at: ago(HOUR) }, found, { is: 'unfinished' }],
-  [
-    'a requested date of a detached method',
-    { expiry_wanted_at: ago(HOUR) },
-    unattached,
-    { is: 'detached' },
-  ],
+  ['a requested date of a detached method', { expiry_wanted_at: ago(HOUR) }, unattached, { is: 'detached' }],
 ])('compareMethod classifies %s', (_name, change, there, expected) => {
   expect(compareMethod({ ...stored, ...change }, there, OWNER, NOW)).toEqual(expected);
 });
@@ -87,7 +92,12 @@ test.each<[string, Partial<StoredMethod>, GatewayPaymentMethod | undefined, obje
 test.each<[string, Parameters<typeof classifyAttachment>[0], number, string]>([
   ['in the wallet', { status: 'failed', removed_at: null }, 0, 'held'],
   ['being verified', { status: 'unverified', removed_at: null }, 999 * HOUR, 'under_way'],
-  ['removed less than an hour ago', { status: 'inactive', removed_at: ago(HOUR - 1) }, 999 * HOUR, 'under_way'],
+  [
+    'removed less than an hour ago',
+    { status: 'inactive', removed_at: ago(HOUR - 1) },
+    999 * HOUR,
+    'under_way',
+  ],
   ['removed an hour ago', { status: 'inactive', removed_at: ago(HOUR) }, 0, 'left_behind'],
   ['removed and compromised', { status: 'compromised', removed_at: ago(HOUR) }, 0, 'left_behind'],
   ['never in the wallet, created just now', undefined, 0, 'under_way'],

@@ -199,7 +199,7 @@ function recovered(state: RecoveryState): RecoveryState {
   };
 }
 
-/** A second success is refunded, unless policy leaves that to operators. @param key the attempt's, or `settled:` and a payment */
+/** A second success is refunded, unless policy leaves that to operators. @param key as in `RecoveryOverpaid` */
 export function queueRefund(state: RecoveryState, key: string): RecoveryState {
   if (!state.policy.refundDuplicate || state.refunds.includes(key)) return state;
   return { ...state, refunds: [...state.refunds, key] };

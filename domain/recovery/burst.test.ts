@@ -12,7 +12,10 @@ import { NOW, snapshot } from './recovery-fixtures.ts';
 
 const METHOD = 'a';
 const APPROVED: ChargeAnswer = { result: 'approved', gateway_ref: 'pi_1' };
-const TOO_LATE: ChargeAnswer = { result: 'not_sent', reason: 'no gateway worker processed the charge in time' };
+const TOO_LATE: ChargeAnswer = {
+  result: 'not_sent',
+  reason: 'no gateway worker processed the charge in time',
+};
 
 /** One recovery with one card: from claim to response, and from there to the next claim or the end. */
 class Charge {

@@ -47,7 +47,11 @@ test.each<[string, () => RecoveryState, Fact]>([
     afterDecline,
     { fact: 'authenticated', payment: 'came_back', at: NOW },
   ],
-  ['the obligation’s payment at the end of the window', afterDecline, { fact: 'already_succeeded', came_back: true }],
+  [
+    'the obligation’s payment at the end of the window',
+    afterDecline,
+    { fact: 'already_succeeded', came_back: true },
+  ],
 ])('%s does not count as paid once reversed: it is reviewed, and nothing is charged', (_, state, fact) => {
   const known = evolve(state(), fact);
   expect(known.ending).toBeUndefined();

@@ -48,7 +48,8 @@ function waits(payment: 'processing' | 'unknown'): number[] {
       state = evolve(state, { fact: 'clock_kept', clock: { closes_at: state.closes_at, stopped_at: now } });
     }
     const step = decide(state, now);
-    if (step.do !== 'wait' || step.until === undefined) throw new Error(`expected a wait, got ${label(step)}`);
+    if (step.do !== 'wait' || step.until === undefined)
+      throw new Error(`expected a wait, got ${label(step)}`);
     hours.push((step.until - now) / HOUR);
     now = step.until;
     if (asked) return hours;

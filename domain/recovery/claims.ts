@@ -85,7 +85,7 @@ export type Opening =
       first?: { payment_method_id: string; claim: Claim };
       /** A settlement revealed a second success: the key of the later one, which is refunded. */
       second?: string;
-      /** A settlement names the obligation's own payment, so a charge of Persona's succeeded whose result is not known yet. */
+      /** A settlement names the obligation's own payment, so a charge of Persona's succeeded with a result not known yet. */
       own?: true;
       /** Rule of the review that a settlement causes: its payment cannot have settled the obligation or was reversed. */
       review?: string;

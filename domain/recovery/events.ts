@@ -139,7 +139,7 @@ export interface RecoveryEvents {
     /** `null`: Persona has nothing to refund for it. */
     retry: RefundRetry | null;
   };
-  /** An operator requests the refund of a second success, now and then daily, even if policy or time left it to operators. */
+  /** An operator requested the refund of a second success, now and then daily, even if policy or time left it to them. */
   RefundRequested: {
     payment_id: string;
     /** As in `RefundSent`. */

@@ -15,7 +15,7 @@ const CURRENCY: TextRule = { max: 3, pattern: /^[A-Za-z]{3}$/, requirement: 'be 
 /** Free text of a network or a gateway. */
 const REASON: TextRule = { max: 1000 };
 /** Shown to the customer. */
-const DESCRIPTION: TextRule = { max: 200, pattern: /^\P{Cc}*$/u, requirement: 'be one line of text' };
+const DESCRIPTION: TextRule = { max: 200, pattern: /^\P{Cc}*$/u, requirement: 'be a single line of text' };
 
 /**
  * The message with its times in UTC, its ids in lower case and its currency in upper case, without unknown fields, or all

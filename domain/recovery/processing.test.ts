@@ -22,7 +22,8 @@ test('it is read again after an hour, a day and daily, and only then reviewed; n
     expect(describe(state, now)).toMatchObject({ state: 'pending', next: { action: 'poll' } });
     state = runUntilWait(state, {}, now).state;
     const step = decide(state, now);
-    if (step.do !== 'wait' || step.until === undefined) throw new Error(`expected a wait, got ${label(step)}`);
+    if (step.do !== 'wait' || step.until === undefined)
+      throw new Error(`expected a wait, got ${label(step)}`);
     now = step.until;
     read.push(now);
     expect(label(decide(state, now))).toBe('look_up');

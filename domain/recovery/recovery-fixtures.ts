@@ -218,7 +218,12 @@ function factOf(
         payment_open: step.keep_payment,
       };
     case 'find_out':
-      return { fact: 'found_out', key: step.key, found: { result: 'unknown', reason: 'no answer' }, at: now };
+      return {
+        fact: 'found_out',
+        key: step.key,
+        found: { result: 'unknown', reason: 'no response' },
+        at: now,
+      };
     case 'refund':
       return { fact: 'refunded', key: step.key, notify: true };
     case 'cancel_payment':

@@ -189,16 +189,19 @@ test.each<[Extract<Fact, { fact: 'looked_up' }>['payment'], string, string]>([
   ['succeeded', 'close paid_elsewhere by gateway_payment_succeeded', 'UNKNOWN'],
   ['processing', 'wait', 'UNKNOWN'],
   ['not_ours', 'review gateway_payment_not_ours', 'UNKNOWN'],
-])('a failure with an unknown outcome is read at the gateway and handled by the result: %s', (payment, next, as) => {
-  for (const status of ['declined', 'unknown', 'pending'] as const) {
-    const state = begin(snapshot({ ...unresolvedFailure(status), gateway_payment_ref: 'pi_9' }));
-    expect(decide(state, NOW)).toEqual({ do: 'look_up', gateway_payment_ref: 'pi_9' });
-    expect(statusOf(state, NOW)).toMatchObject({ state: 'unknown', class: 'UNKNOWN' });
-    const known = evolve(state, { fact: 'looked_up', payment, at: NOW });
-    expect(label(decide(known, NOW))).toBe(next);
-    expect(known.class).toBe(as);
-  }
-});
+])(
+  'a failure with an unknown outcome is read at the gateway and handled by the result: %s',
+  (payment, next, as) => {
+    for (const status of ['declined', 'unknown', 'pending'] as const) {
+      const state = begin(snapshot({ ...unresolvedFailure(status), gateway_payment_ref: 'pi_9' }));
+      expect(decide(state, NOW)).toEqual({ do: 'look_up', gateway_payment_ref: 'pi_9' });
+      expect(statusOf(state, NOW)).toMatchObject({ state: 'unknown', class: 'UNKNOWN' });
+      const known = evolve(state, { fact: 'looked_up', payment, at: NOW });
+      expect(label(decide(known, NOW))).toBe(next);
+      expect(known.class).toBe(as);
+    }
+  },
+);
 
 test('after a lookup without payment and without alternatives, the failed method is retried on the schedule', () => {
   const named = { ...unresolvedFailure('unknown'), gateway_payment_ref: 'pi_9', alternatives: [] };

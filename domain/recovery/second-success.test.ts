@@ -19,7 +19,7 @@ import {
 } from './recovery-fixtures.ts';
 
 const KEY = keyOf('a', 1);
-const lost = { result: 'unknown', reason: 'no answer' } as const;
+const lost = { result: 'unknown', reason: 'no response' } as const;
 
 /** A charge whose response was lost: the gateway is queried immediately. */
 function unresolvedCharge(): RecoveryState {
@@ -167,12 +167,12 @@ test('a settlement with a mismatched payment stays under review after the unreso
 
 test.each([
   [
-    'the external one later',
+    'with the external one later',
     { outcome: 'recovered', rule: 'approved' },
     'settled:pi_2',
     ['recovered', 'refund_issued'],
   ],
-  ['Persona’s later', { outcome: 'paid_elsewhere', rule: 'settled' }, KEY, ['refund_issued']],
+  ['with Persona’s own one later', { outcome: 'paid_elsewhere', rule: 'settled' }, KEY, ['refund_issued']],
 ] as const)(
   'of two concurrent successes, %s, the customer is notified of the valid one and of the refund',
   (_, ending, key, notices) => {

@@ -422,7 +422,7 @@ export function runScenario({ failure, alternatives, named, status, draws, messa
       turn++;
       last = world.step();
       if (world.lastStep === lost_after) world.takeOver();
-      expect(++stepsAtOnce, 'steps at one moment').toBeLessThan(MAX_STEPS_AT_ONCE);
+      expect(++stepsAtOnce, 'steps at the same time').toBeLessThan(MAX_STEPS_AT_ONCE);
       if (last?.do === 'finish') break;
       if (last?.do !== 'wait') continue;
       // A pending message may wake it.
@@ -443,7 +443,7 @@ export function runScenario({ failure, alternatives, named, status, draws, messa
 function answerOf<Result extends ChargeOutcome['result']>(
   result: Result,
 ): Extract<ChargeOutcome, { result: Result }> {
-  const reason = 'no answer';
+  const reason = 'no response';
   const answers: { [R in ChargeOutcome['result']]: Extract<ChargeOutcome, { result: R }> } = {
     approved: { result: 'approved', gateway_ref: 'pi_1' },
     declined: { result: 'declined', codes: {} },

@@ -151,7 +151,7 @@ test.each(['absent', 'unknown'] as const)(
   'a lost run’s charge that the gateway reports as %s is no longer in flight once its claim is over',
   (result) => {
     const state = begin(snapshot({ attempts: [attempt('a', 1, 'in_flight')] }));
-    const found = result === 'absent' ? { result } : { result, reason: 'no answer' };
+    const found = result === 'absent' ? { result } : { result, reason: 'no response' };
     const asked = (at: number) => evolve(state, { fact: 'found_out', key: keyOf('a', 1), found, at });
     // A webhook may trigger a query earlier, when the charge may still be in transit.
     expect(decide(asked(NOW + MINUTE - 1), NOW + MINUTE)).toMatchObject({ do: 'wait' });

@@ -159,11 +159,14 @@ test.each<[string, Parameters<typeof snapshot>[1], string, number, boolean]>([
   ['a method that became eligible without a change', 'FIX', 'other', NOW - DAY, true],
   ['after a hard decline, a method that existed before', 'HARD', 'other', NOW - DAY, false],
   ['after a hard decline, a method added since', 'HARD', 'other', NOW + HOUR, true],
-])('a method found by rereading is charged if it is new or changed: %s', (_, failureClass, id, changed_at, tried) => {
-  const { state } = runUntilWait(begin(snapshot(noAlternatives, failureClass)), {});
-  const { done } = runUntilWait(state, {}, NOW + DAY, { methods: [{ payment_method_id: id, changed_at }] });
-  expect(done.includes(`charge ${id}`)).toBe(tried);
-});
+])(
+  'a method found by rereading is charged if it is new or changed: %s',
+  (_, failureClass, id, changed_at, tried) => {
+    const { state } = runUntilWait(begin(snapshot(noAlternatives, failureClass)), {});
+    const { done } = runUntilWait(state, {}, NOW + DAY, { methods: [{ payment_method_id: id, changed_at }] });
+    expect(done.includes(`charge ${id}`)).toBe(tried);
+  },
+);
 
 test('a method that declined since is charged only once it has changed again', () => {
   const attempts = [attempt('a', 1, 'declined', 'FIX', NOW + HOUR)];
