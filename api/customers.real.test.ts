@@ -216,7 +216,7 @@ describe('wallet', () => {
     const pastDate = await edit(ids, 'PATCH', { 'if-match': '*' }, { expiry_month: 1, expiry_year: 2020 });
     expect([pastDate.status, pastDate.body.errors]).toEqual([
       422,
-      [{ pointer: '#/expiry_year', message: 'must be of a date that is not over' }],
+      [{ pointer: '#/expiry_year', message: 'must not be in the past' }],
     ]);
   });
 

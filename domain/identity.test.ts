@@ -41,7 +41,7 @@ describe('normaliseEmail', () => {
     expect(normaliseEmail(given)).toMatchObject({ ok: false });
   });
 
-  test('what it gives, it gives back unchanged', () => {
+  test('normalising twice gives the same address', () => {
     fc.assert(
       fc.property(
         fc.oneof(

@@ -184,14 +184,14 @@ test('every problem has the message of the domain rules and the pointer to its f
   });
   expect((await response.json()) as object).toMatchObject({
     detail:
-      'event_id: is required; customer_id: must be a UUID; amount: must be at least 1; currency: must be a text; ' +
+      'event_id: is required; customer_id: must be a UUID; amount: must be at least 1; currency: must be a string; ' +
       'kind: must be one of recurring, one_time; ' +
       'network: must be one of visa, mastercard, amex, discover, diners, jcb, unionpay, ach, sepa',
     errors: [
       { pointer: '#/event_id', message: 'is required' },
       { pointer: '#/customer_id', message: 'must be a UUID' },
       { pointer: '#/amount', message: 'must be at least 1' },
-      { pointer: '#/currency', message: 'must be a text' },
+      { pointer: '#/currency', message: 'must be a string' },
       { pointer: '#/kind', message: 'must be one of recurring, one_time' },
       { pointer: '#/network', message: expect.stringMatching(/^must be one of visa, /) },
     ],

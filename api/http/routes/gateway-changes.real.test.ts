@@ -435,8 +435,8 @@ describe('refunds', () => {
     expect(await outcomes()).toEqual(['refund_recorded']);
     expect(await refunds()).toMatchObject([first, { refund_ref: rest.id, by_others: { amount: 1000 } }]);
     expect(await getTimeline(webhooks.graph, { customer_id, limit: 2 })).toMatchObject([
-      { text: `$10.00 of the payment ${payment_id} were given back.` },
-      { text: `$2.50 of the payment ${payment_id} were given back.` },
+      { text: `$10.00 of the payment ${payment_id} was refunded.` },
+      { text: `$2.50 of the payment ${payment_id} was refunded.` },
     ]);
   });
 
