@@ -67,7 +67,7 @@ function listens(address: string): Promise<boolean> {
 test(
   'npm start answers at every address that it prints, and Ctrl-C stops it all',
   async () => {
-    await untilOutput(/Persona runs\. Press Ctrl-C/, 6 * MINUTES);
+    await untilOutput(/Persona is running\. Press Ctrl-C/, 6 * MINUTES);
     const run = readRunFile(runFile) as RunFile;
     for (const url of [
       run.temporal_ui,
@@ -142,7 +142,7 @@ test(
 test(
   'a part that ends by itself ends everything, with its name and an exit code',
   async () => {
-    await untilOutput(/Persona runs\. Press Ctrl-C/, 6 * MINUTES);
+    await untilOutput(/Persona is running\. Press Ctrl-C/, 6 * MINUTES);
     const run = readRunFile(runFile) as RunFile;
     process.kill(run.pids.gateway ?? 0, 'SIGKILL');
     expect(await once(npmStart, 'exit')).toEqual([1, null]);
