@@ -146,7 +146,7 @@ test(
     const run = readRunFile(runFile) as RunFile;
     process.kill(run.pids.gateway ?? 0, 'SIGKILL');
     expect(await once(npmStart, 'exit')).toEqual([1, null]);
-    const log = /gateway was ended by SIGKILL; its log: (.*gateway\.log)/.exec(output)?.[1] ?? '';
+    const log = /gateway was terminated by SIGKILL; its log: (.*gateway\.log)/.exec(output)?.[1] ?? '';
     expect({ log, there: existsSync(log) }).toEqual({ log: expect.stringMatching(/./), there: true });
     for (const pid of Object.values(run.pids))
       await expect.poll(() => isAlive(pid), { timeout: 60_000 }).toBe(false);
