@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 const MINUTE_MS = 60_000;
 const everywhere = ['node_modules/**', '.persona/**'];
-/** Modules stay loaded between files: importing the SDK takes a second. Files keep no state in modules and undo replacements. */
+/** Modules stay loaded between files, because importing the SDK takes a second. Files keep no state in modules. */
 const shared = { isolate: false };
 
 /**

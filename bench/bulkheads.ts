@@ -1,4 +1,4 @@
-/** How long claims and recordings wait for a worker while the receiver of notices accepts connections and never responds. */
+/** How long claims and recordings wait for a worker while the receiver of notices never responds. */
 
 import { setTimeout } from 'node:timers/promises';
 import { getObligation } from '../graph/recovery/index.ts';

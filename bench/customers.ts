@@ -119,7 +119,7 @@ export interface Cardholder {
   token: string;
 }
 
-/** Adds them by the graph's own commands, which is fast; their cards are attached at the gateway, with the same details. */
+/** Adds them by the graph's own commands, which is fast; the gateway has their cards attached with the same details. */
 export async function addVerifiedCardholders(
   { addresses, graph }: CheckoutSystem,
   count: number,

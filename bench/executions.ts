@@ -57,7 +57,7 @@ export async function timeToCharge(client: Client, workflowId: string, signal: s
   return tsToMs(chargeStarted.eventTime) - tsToMs(signalReceived.eventTime);
 }
 
-/** Schedule-to-start latencies of an execution's workflow tasks and of these activities, in milliseconds by the server's clock. */
+/** Schedule-to-start latencies of an execution's workflow tasks and these activities, in milliseconds (server's clock). */
 export async function scheduleToStartLatencies(
   client: Client,
   workflowId: string,

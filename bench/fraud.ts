@@ -127,5 +127,7 @@ async function requireSameWrites(graph: Graph, ...reports: readonly [BareReport,
     reports.map(({ case_id, device_id }) => graph.read(CASE_STATE, { case_id, device_id })),
   );
   if (real?.length !== 1 || !isDeepStrictEqual(real, bare))
-    throw new Error(`the bare activities wrote ${JSON.stringify(bare)}, Persona wrote ${JSON.stringify(real)}`);
+    throw new Error(
+      `the bare activities wrote ${JSON.stringify(bare)}, Persona wrote ${JSON.stringify(real)}`,
+    );
 }

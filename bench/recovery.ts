@@ -32,7 +32,9 @@ export const recoveryBenchmark = {
       const workflowId = await signalWithStartRecovery(temporal, 'paymentFailed', failed);
       const result = await temporal.workflow.getHandle(workflowId).result();
       if (result.outcome !== 'recovered' || result.attempts !== 1)
-        throw new Error(`unexpected result of the recovery of ${failed.payment_id}: ${JSON.stringify(result)}`);
+        throw new Error(
+          `unexpected result of the recovery of ${failed.payment_id}: ${JSON.stringify(result)}`,
+        );
       return workflowId;
     };
     const { events, answers } = await readTrace(temporal, await recover(0));

@@ -98,7 +98,12 @@ export const scaleBenchmark = {
           goal: FLAT,
         },
         {
-          ...toComparison(`context of a customer on a device shared by ${SHARERS} customers, p50`, 'ms', 'p50', shared),
+          ...toComparison(
+            `context of a customer on a device shared by ${SHARERS} customers, p50`,
+            'ms',
+            'p50',
+            shared,
+          ),
           goal: FLAT,
         },
       );

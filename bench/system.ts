@@ -59,7 +59,7 @@ export interface BenchSystem extends Servers, Pick<PersonaSystem, 'addresses'> {
 }
 
 export async function startSystem({ guard, log }: DevCommandContext): Promise<BenchSystem> {
-  // In memory only: writing its whole state after each request, the simulator would soon be busier than the measured system.
+  // In memory only: writing its state after each request, the simulator would be busier than the measured system.
   const gateway = { SIM_STATE: '' };
   const persona = await startPersona({ guard, log, env: { ...process.env, ...INSPECTABLE, ...gateway } });
   const { addresses, env, folder, programs } = persona;

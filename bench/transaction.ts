@@ -105,7 +105,8 @@ async function readBack(graph: Graph, about: Properties): Promise<Written> {
   try {
     const { records } = await session.run(READ, about);
     const [record] = records;
-    if (record === undefined) throw new Error('the onboarding has written other nodes than this benchmark expects');
+    if (record === undefined)
+      throw new Error('the onboarding has written other nodes than this benchmark expects');
     return record.toObject() as Written;
   } finally {
     await session.close();

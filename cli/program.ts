@@ -84,8 +84,8 @@ function commands(io: CliIo, select: (run: CommandRun) => void): Command {
     program.command(usage).description(summary).option('--json', 'print one JSON document instead of text');
 
   program.commandsGroup('Health:');
-  command('doctor', 'check everything that Persona depends on, and report how to fix problems').action(
-    () => select(doctor),
+  command('doctor', 'check everything that Persona depends on, and report how to fix problems').action(() =>
+    select(doctor),
   );
   command('config', 'show the effective environment, with secrets masked, and the policy').action(() =>
     select(showConfig),
@@ -173,9 +173,7 @@ function commands(io: CliIo, select: (run: CommandRun) => void): Command {
   program.commandsGroup('Health:');
   command('reconcile', 'compare wallets and payments with the gateway, and correct what the rules allow')
     .option('--dry-run', 'only report what would be corrected')
-    .addOption(
-      new Option('--list', 'only list the mismatches that need an operator').conflicts('dryRun'),
-    )
+    .addOption(new Option('--list', 'only list the mismatches that need an operator').conflicts('dryRun'))
     .action(({ dryRun = false, list }: { dryRun?: boolean; list?: true }) =>
       select((settings) =>
         list ? listMismatches(settings) : reconcile(settings, { dryRun, printStatus: err }),
@@ -201,7 +199,8 @@ function commands(io: CliIo, select: (run: CommandRun) => void): Command {
     .addOption(new Option('--customer <ID>', 'one customer').argParser(customerId).conflicts('all'))
     .option('--all', 'every customer and every device')
     .action(({ customer, all }: { customer?: string; all?: true }, self: Command) => {
-      if (customer === undefined && all === undefined) self.error('error: --customer ID or --all is required');
+      if (customer === undefined && all === undefined)
+        self.error('error: --customer ID or --all is required');
       select((settings) => verify(settings, customer));
     });
   return program;
@@ -221,9 +220,12 @@ function configureRetry(
     .option('--per-second <N>', `with --all: maximum rate (default: ${RETRIES_PER_SECOND})`, perSecond)
     .action((id: string | undefined, options: RetryOptions, self: Command) => {
       const { reason, all, rule, dryRun = false, perSecond: rate } = options;
-      if ((id === undefined) !== (all === true)) self.error('error: either PAYMENT_ID or --all --rule RULE is required');
-      if ((all === true) !== (rule !== undefined)) self.error('error: --all and --rule RULE must be used together');
-      if (!all && (dryRun || rate !== undefined)) self.error('error: --dry-run and --per-second require --all');
+      if ((id === undefined) !== (all === true))
+        self.error('error: either PAYMENT_ID or --all --rule RULE is required');
+      if ((all === true) !== (rule !== undefined))
+        self.error('error: --all and --rule RULE must be used together');
+      if (!all && (dryRun || rate !== undefined))
+        self.error('error: --dry-run and --per-second require --all');
       const operatorRequest = { actor: actor(), reason };
       select((settings) =>
         id === undefined
@@ -256,7 +258,8 @@ function configureReview(command: Command, select: (run: CommandRun) => void): v
       ) => {
         const isListing = id === undefined || (id === 'list' && decision === undefined);
         if (isListing) return select((settings) => listReviews(settings, options));
-        if (decision === undefined) return self.error(`error: DECISION must be ${REVIEW_DECISIONS.join(' or ')}`);
+        if (decision === undefined)
+          return self.error(`error: DECISION must be ${REVIEW_DECISIONS.join(' or ')}`);
         if (options.limit !== undefined || options.cursor !== undefined)
           return self.error('error: --limit and --cursor apply only to the list');
         const operatorRequest = { actor: actor(), reason: options.reason };
@@ -322,7 +325,9 @@ function customerId(text: string): string {
 
 function paymentId(text: string): string {
   if (text.length <= PAYMENT_ID.max && PAYMENT_ID.pattern?.test(text)) return text;
-  throw new InvalidArgumentError(`Must be at most ${PAYMENT_ID.max} characters of A–Z, a–z, 0–9, ".", "_" and "-".`);
+  throw new InvalidArgumentError(
+    `Must be at most ${PAYMENT_ID.max} characters of A–Z, a–z, 0–9, ".", "_" and "-".`,
+  );
 }
 
 /** The operator: the operating system's user name, if there is one. */

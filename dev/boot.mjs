@@ -1,5 +1,5 @@
 // `node dev/boot.mjs FILE.ts [argument…]`: the entry point of every npm script. Plain JavaScript for Node 18 and later:
-// installs the packages if they differ from the lockfile, then runs FILE.ts on the project's Node 24. Prints to stderr only.
+// installs the packages if they differ from the lockfile, then runs FILE.ts on Node 24. Prints to stderr only.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
@@ -48,7 +48,7 @@ async function install(folder, lock) {
   const started = Date.now();
   const elapsed = () => `${Math.round((Date.now() - started) / 1000)} s`;
   say('installing the packages (npm ci; about a minute the first time)…');
-  // --include: the stack needs the development tools whatever NODE_ENV is. --prefer-offline: the lockfile pins all versions.
+  // --include: the stack needs the development tools in any NODE_ENV. --prefer-offline: the lockfile pins all versions.
   const options = [
     'ci',
     '--ignore-scripts',

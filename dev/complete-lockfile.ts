@@ -41,7 +41,7 @@ export function missingEntries({
   );
 }
 
-/** Adds the missing packages with the platforms in their names; without these npm would install them on every platform. */
+/** Adds the missing packages with the platform from each name, without which npm would fetch them on every platform. */
 export function completeLockfile(lockfile: Lockfile): Lockfile {
   const added = missingEntries(lockfile).map(({ name, version, requiredBy }) => {
     const words = name.split(/[-/]/);

@@ -26,8 +26,8 @@ const TAKEOVER_MS = 10_000;
  *
  * @template T
  * @param {string} file the lock file; its folder is created if missing
- * @param {(lock: { alsoHeldBy(pid: number): void }) => Promise<T>} work `alsoHeldBy` names a child that must have ended, too,
- *   before another process may take the lock over
+ * @param {(lock: { alsoHeldBy(pid: number): void }) => Promise<T>} work `alsoHeldBy` names a child that must also have
+ *   ended before another process may take the lock over
  * @param {() => void} [onWait] called once if another process holds the lock
  * @returns {Promise<T>} the result of `work`
  */

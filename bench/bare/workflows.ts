@@ -1,4 +1,4 @@
-/** The minimum that Temporal does for a recovery, an onboarding and a fraud case: the same starts, activities and results. */
+/** Temporal's minimum for a recovery, an onboarding and a fraud case: the same starts, activities and results. */
 
 import { defineSearchAttributeKey } from '@temporalio/common';
 import {

@@ -88,7 +88,9 @@ export const expiryBenchmark = {
         const comparisons = [row(`nothing due, ${size} cards`, noneDue, 0.5)];
         // NaN if the system is not Linux.
         const memory = memoryOf(worker.pid) ?? { now: Number.NaN, peak: Number.NaN };
-        log(`measured ${size} cards with nothing due; peak memory of the worker: ${Math.round(memory.peak)} MB`);
+        log(
+          `measured ${size} cards with nothing due; peak memory of the worker: ${Math.round(memory.peak)} MB`,
+        );
         if (includesDue) {
           const some = await sideBySide(
             async () => {
@@ -138,7 +140,9 @@ type Counted = Pick<ExpiryResult, 'scanned' | 'notified'>;
 
 function requireCounts({ scanned, notified }: Counted, expected: Counted): void {
   if (scanned !== expected.scanned || notified !== expected.notified)
-    throw new Error(`scanned ${scanned} and notified ${notified} cards, expected ${JSON.stringify(expected)}`);
+    throw new Error(
+      `scanned ${scanned} and notified ${notified} cards, expected ${JSON.stringify(expected)}`,
+    );
 }
 
 /** @param noticed `null`: their notice is due again */

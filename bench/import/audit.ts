@@ -62,8 +62,7 @@ export function audit(
     mismatch('cards', after.cards - before.cards, cards),
     mismatch('processes', after.processes - before.processes, cards),
   ].flat();
-  if (mismatches.length > 0)
-    throw new Error(`the import has unexpected results: ${mismatches.join('; ')}`);
+  if (mismatches.length > 0) throw new Error(`the import has unexpected results: ${mismatches.join('; ')}`);
 }
 
 function mismatch(what: string, actual: unknown, expected: unknown): string[] {

@@ -28,7 +28,7 @@ const COUNTS = `
   RETURN COUNT { () } AS node_count, COUNT { ()-->() } AS edge_count, COUNT { (:PersonaEvent) } AS events,
     COUNT { (:CommandReceipt) } AS receipts`;
 
-// Each of the many streams grows independently: an entry of (stream, number) may be anywhere in its index. Ids follow the clock.
+// Streams grow independently: an entry of (stream, number) may be anywhere in its index. Ids follow the clock.
 const COPY_EVENTS = `
   MATCH (e:PersonaEvent) WHERE e.recorded_at >= datetime($since)
   WITH e, rand() AS place ORDER BY place LIMIT 1000

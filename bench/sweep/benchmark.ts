@@ -90,7 +90,7 @@ async function addObligations(graph: Graph): Promise<void> {
   }
 }
 
-/** Terminates the runs that the sweep must find, and waits until Temporal's list shows it, before the sweep is measured. */
+/** Terminates the runs that the sweep must find, and waits until Temporal's list shows it. */
 async function terminateRuns(temporal: Client): Promise<void> {
   await Promise.all(
     LOST_IDS.map((id) =>

@@ -29,7 +29,10 @@ export async function doctor(settings: Settings): Promise<CommandResult> {
     checkTemporal(settings),
     runCheck(() => checkRest(settings)),
     runCheck(() => checkGrpc(settings)),
-    runCheck(() => checkGateway(settings), 'Check STRIPE_API_BASE (its address) and STRIPE_API_KEY (the credentials)'),
+    runCheck(
+      () => checkGateway(settings),
+      'Check STRIPE_API_BASE (its address) and STRIPE_API_KEY (the credentials)',
+    ),
     runCheck(() => checkNotifier(settings)),
     runCheck(() => checkChimera(settings)),
     runCheck(() => checkPolicy(settings)),
@@ -54,11 +57,9 @@ export async function doctor(settings: Settings): Promise<CommandResult> {
       ok: isHealthy,
       checks: Object.entries(results).map(([name, result]) => ({ name, ...result })),
     },
-    text: [
-      ...lines(results),
-      '',
-      isHealthy ? 'All checks passed.' : 'Some checks failed: see above.',
-    ].join('\n'),
+    text: [...lines(results), '', isHealthy ? 'All checks passed.' : 'Some checks failed: see above.'].join(
+      '\n',
+    ),
     exitCode: exitCodeOf(states),
   };
 }

@@ -39,7 +39,9 @@ export async function runExpiry(
         ['failed', failed],
         ['took', `${(took_ms / 1000).toFixed(1)} s`],
       ]),
-      ...(failed > 0 ? [`Failed cards are retried by the next run. Some of them: ${failed_ids.join(', ')}`] : []),
+      ...(failed > 0
+        ? [`Failed cards are retried by the next run. Some of them: ${failed_ids.join(', ')}`]
+        : []),
     ];
     return {
       document: { workflow_id, ...found },
@@ -63,7 +65,7 @@ interface DryRunItem {
 }
 
 /**
- * What a run on that day would do with the cards in their present state. Sends and writes nothing, and does not call the gateway.
+ * What a run on that day would do with the cards in their present state. Sends and writes nothing; no call to the gateway.
  * @param day `YYYY-MM-DD`
  * @throws EnvironmentError without the graph's keys; PersonaError graph_unavailable
  */

@@ -70,9 +70,7 @@ async function signalAll(
   { rule, perSecond, operatorRequest, printStatus }: RetryAllOptions,
 ): Promise<CommandResult> {
   const found = await countInReview(graph, rule);
-  printStatus(
-    `${countText(found, rule)}${found > 0 ? `; retrying ${perSecond} per second` : ''}.`,
-  );
+  printStatus(`${countText(found, rule)}${found > 0 ? `; retrying ${perSecond} per second` : ''}.`);
   const client = await connectForSignals(settings);
   let signalled = 0;
   const without_run: string[] = [];

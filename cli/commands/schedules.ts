@@ -17,8 +17,7 @@ export async function showSchedules(settings: Settings): Promise<CommandResult> 
       timeText(last?.at),
       paused ? 'paused' : timeText(next),
     ]);
-    const empty =
-      'No schedules: a worker on the queue persona-maintenance creates them when it starts.';
+    const empty = 'No schedules: a worker on the queue persona-maintenance creates them when it starts.';
     return {
       document: { items },
       text: table(['schedule', 'workflow', 'last start (UTC)', 'next start (UTC)'], rows, empty),

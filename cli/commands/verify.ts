@@ -15,11 +15,7 @@ export async function verify(settings: Settings, customerId: string | undefined)
   try {
     if (customerId !== undefined) {
       const differences = await verifyCustomer(graph, customerId);
-      return toCommandResult(
-        { customer_id: customerId, differences },
-        differences,
-        `Customer ${customerId}`,
-      );
+      return toCommandResult({ customer_id: customerId, differences }, differences, `Customer ${customerId}`);
     }
     const differences: Difference[] = [];
     const totals = await verifyAll(graph, { onDifference: (difference) => differences.push(difference) });

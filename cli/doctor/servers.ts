@@ -94,7 +94,7 @@ export async function checkGateway({ variables }: Settings): Promise<CheckResult
   );
 }
 
-/** Mandates are read only by id. For an unknown one, a key that may read mandates gets 404, any other a permission error. */
+/** Mandates are read only by id. An unknown one is a 404 for a key that may read mandates, else a permission error. */
 const NONEXISTENT_MANDATE = 'mandate_persona_doctor';
 
 /** Resources that are read only after a gateway update: a missing permission would show nowhere else. */

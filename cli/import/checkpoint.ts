@@ -12,7 +12,7 @@ export interface Checkpoint {
   created: number;
   /** Lines that matched an existing customer. */
   recognised: number;
-  /** Lines whose transaction had been processed before, by an earlier line or run or through another interface: no change. */
+  /** Lines whose transaction was processed before, by an earlier line or run or another interface: they change nothing. */
   repeated: number;
   /** Lines listed in the report. */
   rejected: number;

@@ -113,15 +113,18 @@ test('an edited file is not resumed', async () => {
   );
 });
 
-test.each(['', '{"off', 'null', '{"offset": "7"}'])('a checkpoint of %j is refused as damaged', async (text) => {
-  await writeFile(file, lines(3));
-  await writeFile(checkpointPath(file), text);
-  const { seen, onboard } = fakeOnboarding();
-  await expect(importFile(file, onboard, () => {})).rejects.toThrow(
-    `${checkpointPath(file)} is damaged. Delete it`,
-  );
-  expect(seen).toEqual([]);
-});
+test.each(['', '{"off', 'null', '{"offset": "7"}'])(
+  'a checkpoint of %j is refused as damaged',
+  async (text) => {
+    await writeFile(file, lines(3));
+    await writeFile(checkpointPath(file), text);
+    const { seen, onboard } = fakeOnboarding();
+    await expect(importFile(file, onboard, () => {})).rejects.toThrow(
+      `${checkpointPath(file)} is damaged. Delete it`,
+    );
+    expect(seen).toEqual([]);
+  },
+);
 
 test('reports which lines were rejected and why, and never repeats a card number', async () => {
   const rejecting: Onboard = async (input) => {
@@ -185,9 +188,12 @@ test('a file that another process is importing is refused, until that process ha
 
 test.each<[string, (n: number) => object]>([
   ['transaction', () => ({ transaction_id: 't' })],
-  ['person', (n) => ({ digital_identifiers: [{ type: 'email', value: n % 2 ? 'A@b.de ' : 'a@b.de' }] })],
   [
-    'person, in short form',
+    'e-mail address',
+    (n) => ({ digital_identifiers: [{ type: 'email', value: n % 2 ? 'A@b.de ' : 'a@b.de' }] }),
+  ],
+  [
+    'e-mail address, in short form',
     (n) => (n % 2 ? { email: 'a@b.de' } : { digital_identifiers: [{ email: 'a@b.de' }] }),
   ],
   ['phone number', () => ({ phone: '+4915112345678' })],

@@ -77,7 +77,7 @@ async function* inBatches(lines: AsyncIterable<Line>): AsyncGenerator<Line[]> {
 }
 
 /**
- * Concurrently, but in the order of the file where lines may share a transaction, person, device or card: the first one,
+ * Concurrently, but in the order of the file where lines may share a transaction, customer, device or card: the first one,
  * and what it proves, determines how the next one is recognised.
  */
 async function processLines(lines: readonly Line[], onboard: Onboard): Promise<LineOutcome[]> {

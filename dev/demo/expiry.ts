@@ -1,4 +1,4 @@
-/** The story of two expiring cards: one is renewed at the gateway without an event, the other's customer is notified once. */
+/** The story of two expiring cards: one is renewed at the gateway without an event, for the other one notice is sent. */
 
 import { today } from '../../domain/expiry/calendar.ts';
 import type { Agents } from './agents.ts';

@@ -53,7 +53,9 @@ export async function playFraud(
     ...{ occurred_at: new Date().toISOString(), decline_code: 'insufficient_funds' },
   });
   await waitForNotice(inspector, customerId, 'no_alternative');
-  lines.push('her subscription is declined for insufficient funds and she has no other card: the recovery waits');
+  lines.push(
+    'her subscription is declined for insufficient funds and she has no other card: the recovery waits',
+  );
 
   const caseId = `case-${run}`;
   await agents.reportFraud({

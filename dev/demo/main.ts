@@ -39,9 +39,7 @@ async function playAll(system: PersonaSystem, log: (line: string) => void): Prom
   const run = randomBytes(3).toString('hex');
   const crash: CrashProgram = async (program, token) => {
     const lines = await killDuringCharge(system, program, token);
-    log(
-      `\n(the ${program} was killed during a charge, which is resolved after its timeout of 45 s…)`,
-    );
+    log(`\n(the ${program} was killed during a charge, which is resolved after its timeout of 45 s…)`);
     return lines;
   };
   const all: StoryResult[] = [];
@@ -84,6 +82,8 @@ async function waitBeforeExit(log: (line: string) => void): Promise<void> {
   }
   if (!process.stdin.isTTY || !process.stdout.isTTY) return;
   const terminal = createInterface({ input: process.stdin, output: process.stdout });
-  await terminal.question('The system is still running, so that you can open the links. Press Enter to stop it. ');
+  await terminal.question(
+    'The system is still running, so that you can open the links. Press Enter to stop it. ',
+  );
   terminal.close();
 }

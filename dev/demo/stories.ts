@@ -1,4 +1,4 @@
-/** The demo's input, `stories.json`: customers with cards and devices, one payment failure each, and the expected outcome. */
+/** The demo's input, `stories.json`: customers with cards and devices, a payment failure each, and its expected outcome. */
 
 import { readFileSync } from 'node:fs';
 

@@ -1,4 +1,4 @@
-/** Reads the body of `/_sim/mode`: `{"mode": "away"}`, or in short form the mode alone, as text or as the only key (`{"slow_ms": 500}`). */
+/** Reads the body of `/_sim/mode`: `{"mode": "away"}`, or in short form `away`, or the mode as the only key (`{"slow_ms": 500}`). */
 
 export interface ModeRequest {
   mode: string;

@@ -6,7 +6,7 @@ import { rmSync } from 'node:fs';
 import type { Instruction, Stage } from './guard.ts';
 import { stopGroups } from './process-groups.ts';
 
-/** Persona's own programs finish their work in progress first; a server's data is deleted, so it gets little time (Neo4j would take 10 s). */
+/** Programs finish their work in progress; servers, whose data is deleted anyway, get little time (Neo4j would take 10 s). */
 const STAGES: readonly { stage: Stage; graceMs: number }[] = [
   { stage: 'tool', graceMs: 3_000 },
   { stage: 'program', graceMs: 20_000 },

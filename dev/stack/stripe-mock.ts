@@ -13,7 +13,7 @@ import { versions } from './versions.ts';
 const PROGRAM = 'stripe-mock';
 const START_LIMIT_MS = 60_000;
 
-/** Starts stripe-mock, which validates every request against the specification of Stripe's API, or uses `STRIPE_MOCK_URL`. */
+/** Starts stripe-mock, which validates requests against the specification of Stripe's API, or uses `STRIPE_MOCK_URL`. */
 export async function startStripeMock(options: ServerOptions): Promise<RunningServer> {
   const url = options.env.STRIPE_MOCK_URL;
   return url ? useStripeMock(url) : startOwn(options);

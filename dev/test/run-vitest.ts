@@ -58,8 +58,8 @@ export async function runVitest({ projects = [], filters, env, guard }: VitestOp
 }
 
 /**
- * Counts the results of a report. A file that cannot be loaded or cleaned up, a skipped test (unless tests were selected by
- * name), an error outside any test and a run without tests count as failures, too: a test that did not run never counts as passed.
+ * Counts the results of a report. A file that cannot be loaded or cleaned up, a skipped test (unless tests were selected
+ * by name), an error outside any test and a run without tests count as failures, too: what did not run has not passed.
  */
 export function countTests(
   report: VitestReport | undefined,

@@ -22,7 +22,7 @@ export async function checkStructure(folder: string): Promise<{ files: number; p
   return { files: modules.length, problems: [...violations, ...unscannedFiles(folder, modules)] };
 }
 
-/** Files that dependency-cruiser did not read: with an unsupported version of TypeScript it reads none and reports no problem. */
+/** Files that dependency-cruiser did not read: with an unsupported TypeScript it reads none and reports no problem. */
 function unscannedFiles(folder: string, modules: CruiseReport['modules']): string[] {
   const seen = new Set(modules.map(({ source }) => source));
   const files = globSync('**/*.{ts,tsx}', { cwd: folder, exclude: ['node_modules', '.persona', 'coverage'] });

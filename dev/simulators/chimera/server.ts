@@ -80,7 +80,10 @@ function controlRoutes(state: State): Hono<HttpEnv> {
     const requested = readMode(await c.req.text(), ['ok', 'away', 'slow_ms']);
     const slowMs = requested?.mode === 'slow_ms' ? requested.value : 0;
     if (requested === undefined || typeof slowMs !== 'number' || !(slowMs >= 0)) {
-      return c.json({ error: "mode: must be 'ok' or 'away', or slow_ms a number of milliseconds, 0 or more" }, 400);
+      return c.json(
+        { error: "mode: must be 'ok' or 'away', or slow_ms a number of milliseconds, 0 or more" },
+        400,
+      );
     }
     state.unavailable = requested.mode === 'away';
     state.slowMs = slowMs;

@@ -1,4 +1,4 @@
-/** Idempotency keys as at Stripe: stored for 24 hours, the first response is replayed, even a 500; other parameters are refused. */
+/** Idempotency keys as at Stripe: kept for 24 hours; the first response, even a 500, is replayed; other parameters are refused. */
 
 import { GatewayError } from './errors.ts';
 

@@ -11,7 +11,7 @@ export const SECRET = 'whsec_test';
 export interface Reply {
   status: number;
   headers: Headers;
-  // Stripe's JSON, unparsed: the tests name the fields they read.
+  // Stripe's JSON, untyped: the tests name the fields they read.
   // oxlint-disable-next-line typescript/no-explicit-any
   body: any;
 }

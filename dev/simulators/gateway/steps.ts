@@ -32,7 +32,7 @@ export interface Step extends StepDeclineCodes {
   do: (typeof ACTS)[number];
   /** Delay before anything else, in milliseconds of real time. */
   delay_ms?: number;
-  /** How a `processing` charge settles, or a requested authentication is completed; milliseconds of the simulator's clock. */
+  /** How a `processing` charge settles or an authentication is completed; milliseconds of the simulator's clock. */
   settle?: { after_ms: number; outcome: 'succeeded' | 'failed' };
   /** When the charge's webhook is sent, relative to the response; default `after`. */
   webhook?: (typeof WEBHOOKS)[number];

@@ -16,19 +16,16 @@ test('every test method in the documentation exists', () => {
     expect(testMethod(name), name).toBeDefined();
 });
 
-test.each(rows)(
-  '$name ends in $digits and behaves as documented',
-  ({ name, digits, added, then }) => {
-    const method = testMethod(name);
-    expect(method).toMatchObject({ last4: digits, refusesAttach: added !== '`active`' });
-    const { behaviour } = method ?? {};
-    const codes = {
-      approve: undefined,
-      processing: undefined,
-      requires_action: { code: 'authentication_required' },
-      decline: behaviour && declineOf(behaviour),
-    }[behaviour?.do as string];
-    const expected = codes ? classify(codes, { type: 'card', network: 'visa' }, Date.now()).class : '–';
-    expect(then.split(/[:,]/)[0]).toBe(expected);
-  },
-);
+test.each(rows)('$name ends in $digits and behaves as documented', ({ name, digits, added, then }) => {
+  const method = testMethod(name);
+  expect(method).toMatchObject({ last4: digits, refusesAttach: added !== '`active`' });
+  const { behaviour } = method ?? {};
+  const codes = {
+    approve: undefined,
+    processing: undefined,
+    requires_action: { code: 'authentication_required' },
+    decline: behaviour && declineOf(behaviour),
+  }[behaviour?.do as string];
+  const expected = codes ? classify(codes, { type: 'card', network: 'visa' }, Date.now()).class : '–';
+  expect(then.split(/[:,]/)[0]).toBe(expected);
+});
