@@ -29,7 +29,7 @@ import type { Settings } from '../settings.ts';
 
 /**
  * Onboards the customers of a file, one OnboardingRequest per line. Run again after it was stopped or killed, it resumes.
- * @throws CliFailure; EnvironmentError without the keys that seal what is written
+ * @throws CliFailure; EnvironmentError without the keys that encrypt what is written
  */
 export async function importCustomers(
   settings: Settings,

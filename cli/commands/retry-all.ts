@@ -18,7 +18,7 @@ const PAGE = 100;
 
 export interface RetryAllOptions {
   rule: string;
-  /** Only lists them. */
+  /** Only lists the recoveries. */
   dryRun: boolean;
   perSecond: number;
   operatorRequest: OperatorRequest;

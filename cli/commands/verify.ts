@@ -6,7 +6,7 @@ import { ExitCode } from '../failure.ts';
 import type { Settings } from '../settings.ts';
 
 /**
- * Replays the log in memory and compares it with the graph.
+ * Replays the event log in memory and compares it with the graph.
  * @param customerId - `undefined`: every customer
  * @throws EnvironmentError without the keys that open the log; PersonaError customer_not_found, graph_unavailable
  */

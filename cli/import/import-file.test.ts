@@ -98,7 +98,7 @@ test('distinguishes new customers, known customers and transactions processed be
   const { onboard } = fakeOnboarding();
   const counts = { created: 1, recognised: 1, repeated: 1 };
   expect(await importFile(file, onboard, () => {})).toMatchObject({ lines: 3, ...counts });
-  // From the first line again.
+  // Without the checkpoint the import starts from the first line.
   await rm(checkpointPath(file));
   const again = { created: 0, recognised: 0, repeated: 3 };
   expect(await importFile(file, onboard, () => {})).toMatchObject({ lines: 3, ...again });
