@@ -78,7 +78,7 @@ test('when unavailable, reports it, stops calling after five failures and retrie
   for (let n = 0; n < 5; n += 1) {
     await expect(chimera.reportSuspectedFraud(report())).rejects.toMatchObject({
       type: 'chimera_unavailable',
-      message: expect.stringMatching(/told to be away.*CHIMERA_ADDRESS/),
+      message: expect.stringMatching(/set to unavailable.*CHIMERA_ADDRESS/),
     });
   }
   expect(await setMode({ mode: 'ok' })).toBe(200);

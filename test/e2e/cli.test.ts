@@ -185,7 +185,7 @@ test('doctor reports a healthy system, and names an unreachable server and wrong
   const unhealthy = await persona(['doctor'], { variables: { CHIMERA_ADDRESS: closedAddress } });
   expect(unhealthy).toMatchObject({
     code: 3,
-    out: expect.stringContaining(`nobody answers at ${closedAddress}`),
+    out: expect.stringContaining(`no response from ${closedAddress}`),
   });
   const PERSONA_KEYS = `other:${Buffer.alloc(32, 7).toString('base64')}`;
   const withWrongKeys = await runJson(['doctor'], 1, { variables: { PERSONA_KEYS } });
@@ -279,9 +279,9 @@ test('operator requests reach the recovery with actor and reason', async () => {
   expect(signals).toEqual(
     expect.arrayContaining([
       ['pause', { actor, reason: 'the bank asked' }],
-      ['resume', { actor, reason: 'asked for with persona resume' }],
-      ['retryNow', { actor, reason: 'asked for with persona retry' }],
-      ['cancel', { actor, reason: 'asked for with persona cancel' }],
+      ['resume', { actor, reason: 'requested with persona resume' }],
+      ['retryNow', { actor, reason: 'requested with persona retry' }],
+      ['cancel', { actor, reason: 'requested with persona cancel' }],
     ]),
   );
 });

@@ -67,7 +67,7 @@ function listens(address: string): Promise<boolean> {
 test(
   'npm start serves every address that it prints, and Ctrl-C stops everything',
   async () => {
-    await untilOutput(/Persona runs\. Press Ctrl-C/, 6 * MINUTES);
+    await untilOutput(/Persona is running\. Press Ctrl-C/, 6 * MINUTES);
     const run = readRunFile(runFile) as RunFile;
     for (const url of [
       run.temporal_ui,
@@ -142,11 +142,11 @@ test(
 test(
   'a program that ends unexpectedly stops everything and is named, with an exit code',
   async () => {
-    await untilOutput(/Persona runs\. Press Ctrl-C/, 6 * MINUTES);
+    await untilOutput(/Persona is running\. Press Ctrl-C/, 6 * MINUTES);
     const run = readRunFile(runFile) as RunFile;
     process.kill(run.pids.gateway ?? 0, 'SIGKILL');
     expect(await once(npmStart, 'exit')).toEqual([1, null]);
-    const log = /gateway was ended by SIGKILL; its log: (.*gateway\.log)/.exec(output)?.[1] ?? '';
+    const log = /gateway was terminated by SIGKILL; its log: (.*gateway\.log)/.exec(output)?.[1] ?? '';
     expect({ log, there: existsSync(log) }).toEqual({ log: expect.stringMatching(/./), there: true });
     for (const pid of Object.values(run.pids))
       await expect.poll(() => isAlive(pid), { timeout: 60_000 }).toBe(false);

@@ -78,5 +78,5 @@ test('a check without any files fails', async () => {
   cpSync(join(repository, 'tsconfig.json'), join(blind, 'tsconfig.json'));
   const config = 'export default { options: { exclude: "file", doNotFollow: "node_modules" } };';
   writeFileSync(join(blind, '.dependency-cruiser.mjs'), config);
-  expect((await checkStructure(blind)).problems).toEqual(['not seen by dependency-cruiser: file.ts']);
+  expect((await checkStructure(blind)).problems).toEqual(['not read by dependency-cruiser: file.ts']);
 });
