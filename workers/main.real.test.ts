@@ -148,7 +148,7 @@ test.each(['PERSONA_KEYS', 'PERSONA_BLIND_KEYS', 'TEMPORAL_CODEC_KEYS'])(
 );
 
 test.each([
-  ['TEMPORAL_ADDRESS', '127.0.0.1:1', /Temporal does not answer at 127\.0\.0\.1:1.*npm start/],
+  ['TEMPORAL_ADDRESS', '127.0.0.1:1', /Temporal is unreachable at 127\.0\.0\.1:1.*npm start/],
   ['NEO4J_URI', 'bolt://127.0.0.1:1', /Neo4j cannot be reached.*npm start.*NEO4J_URI/],
 ])('says which server is missing: %s', async (variable, value, message) => {
   const worker = startWorker([], { [variable]: value });
