@@ -16,7 +16,10 @@ const ACTIVITIES_ONLY: ReadonlySet<TaskQueueName> = new Set([
   TaskQueue.chimera,
 ]);
 
-/** The connection that workers poll with; close it after the last worker has stopped. @throws PersonaError temporal_unavailable */
+/**
+ * The connection that workers poll with; close it after the last worker has stopped.
+ * @throws PersonaError temporal_unavailable
+ */
 export async function connectWorkers(options: TemporalAddress): Promise<NativeConnection> {
   const { address, apiKey, tls } = options;
   return await reachTemporal(options, () =>
@@ -44,7 +47,7 @@ export interface QueueWorkerOptions
   /** The activities of this queue, by name. */
   readonly activities: object;
   readonly bundle: BundleFile;
-  /** Takes only tasks routed to its version: of new runs if it is the current version, and of runs pinned to it. */
+  /** Takes only tasks routed to its version: of unpinned runs while it is current, and of runs pinned to it. */
   readonly versioned?: boolean;
   readonly codecKeys: readonly PayloadKey[];
 }
