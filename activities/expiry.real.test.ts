@@ -313,7 +313,7 @@ test('a gateway that is away is not asked about every card, and nobody is writte
   const harness = await createHarness();
   for (let made = 0; made < 24; made++) await harness.fixture.createHolder();
   harness.gateway.getPaymentMethod = async () => {
-    throw new PersonaError('gateway_unavailable', 'away');
+    throw new PersonaError('gateway_unavailable', 'unavailable');
   };
   const { tally } = await scan(harness, 20);
   expect(tally).toMatchObject({ scanned: 24, notified: 0, failed: 24 });
@@ -363,6 +363,6 @@ test('a graph that is away ends the attempt, and is no failure of the card', asy
   harness.startNotice = async () => {
     throw new PersonaError('graph_unavailable', `away ${randomUUID()}`);
   };
-  await expect(scan(harness, 20)).rejects.toThrow('away');
+  await expect(scan(harness, 20)).rejects.toThrow('unavailable');
   expect(await dueIds(holder)).toHaveLength(1);
 });

@@ -642,7 +642,7 @@ test('a gateway that goes away in the middle costs one page: what was corrected 
   const dying = reconciliation({
     async methodsOf(customer, after) {
       calls += 1;
-      if (customer === last.gateway_customer_ref) throw new PersonaError('gateway_unavailable', 'away');
+      if (customer === last.gateway_customer_ref) throw new PersonaError('gateway_unavailable', 'unavailable');
       return records.methodsOf(customer, after);
     },
   });

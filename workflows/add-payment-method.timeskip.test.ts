@@ -101,7 +101,7 @@ test('responds with unverified while the gateway is unavailable, and verifies ho
   const { activities, seen } = fakeActivities({}, SHORT_WAIT_MS);
   const { attachPaymentMethod } = activities;
   activities.attachPaymentMethod = async (input) => {
-    if ((await rig.now()) < back) throw new PersonaError('gateway_unavailable', 'away');
+    if ((await rig.now()) < back) throw new PersonaError('gateway_unavailable', 'unavailable');
     return await attachPaymentMethod(input);
   };
   rig = await createTestRig({ activities: { [TaskQueue.onboarding]: activities } });

@@ -165,7 +165,7 @@ test('outcomes received out of order during an outage of the graph are applied i
   let away = true;
   const fake = await caseWith((defaults) => ({
     async applyOutcome(input) {
-      if (away) throw new PersonaError('graph_unavailable', 'away');
+      if (away) throw new PersonaError('graph_unavailable', 'unavailable');
       return defaults.applyOutcome(input);
     },
   }));
@@ -246,7 +246,7 @@ test('an unavailable notifier does not delay the case: a separate workflow notif
   let away = true;
   const { report, result, client, case_id, notices } = await caseWith((defaults) => ({
     async deliverNotice(notice) {
-      if (away) throw new PersonaError('notifier_unavailable', 'away');
+      if (away) throw new PersonaError('notifier_unavailable', 'unavailable');
       return defaults.deliverNotice(notice);
     },
   }));

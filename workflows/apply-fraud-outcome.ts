@@ -198,7 +198,7 @@ export async function applyFraudOutcome(input: Input): Promise<ApplyFraudOutcome
         return { fact: 'done', received: step.received, ...answer };
       }
       case 'drop':
-        log.warn(`${step.received.received} ignored: no review is open`);
+        log.warn(`${step.received.received} ignored: no longer applicable`);
         return { fact: 'dropped', received: step.received };
       case 'decide_by_policy':
         log.error('fraud review deadline passed: decided by policy', { ...step.decision });

@@ -103,7 +103,7 @@ function awayFor(rig: () => TestRig, ms: number) {
   return async () => {
     const now = await rig().now();
     back ??= now + ms;
-    if (now < back) throw new PersonaError('gateway_unavailable', 'away');
+    if (now < back) throw new PersonaError('gateway_unavailable', 'unavailable');
   };
 }
 
@@ -158,7 +158,7 @@ test('a change is given up after a week without the gateway, and the search attr
   const { activities, seen } = fakeActivities(
     {
       async updateAtGateway() {
-        throw new PersonaError('gateway_unavailable', 'away');
+        throw new PersonaError('gateway_unavailable', 'unavailable');
       },
     },
     SHORT_WAIT_MS,

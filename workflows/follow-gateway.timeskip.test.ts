@@ -110,7 +110,7 @@ test('an update is not lost while the gateway is down for days', async () => {
   const { signalChange, result, now } = await rigWith({
     async followPaymentMethod() {
       tries += 1;
-      if (tries < 400) throw new PersonaError('gateway_unavailable', 'away');
+      if (tries < 400) throw new PersonaError('gateway_unavailable', 'unavailable');
       return 'removed';
     },
   });
@@ -125,12 +125,12 @@ test('thousands of events during a gateway outage continue as new, and no update
   const read: string[] = [];
   const { signalChange, result, client } = await rigWith({
     async followPaymentMethod({ event_id }) {
-      if (away) throw new PersonaError('gateway_unavailable', 'away');
+      if (away) throw new PersonaError('gateway_unavailable', 'unavailable');
       read.push(event_id);
       return 'unchanged';
     },
     async followMandate({ mandate_ref }) {
-      if (away) throw new PersonaError('gateway_unavailable', 'away');
+      if (away) throw new PersonaError('gateway_unavailable', 'unavailable');
       read.push(mandate_ref);
       return 'unchanged';
     },

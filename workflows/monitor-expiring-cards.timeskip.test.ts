@@ -81,7 +81,7 @@ test('a failed batch resumes from its last heartbeat', async () => {
     async monitorCards() {
       attempts.push(activityInfo().heartbeatDetails);
       heartbeat({ after: cursor(attempts.length) });
-      if (attempts.length === 1) throw new PersonaError('graph_unavailable', 'away');
+      if (attempts.length === 1) throw new PersonaError('graph_unavailable', 'unavailable');
       return { scan: SCAN, tally: tallyOf({ scanned: 1 }) };
     },
   });
@@ -94,7 +94,7 @@ test('a run waits for a graph that is unavailable for hours', async () => {
   const { rig, handle } = await monitor({
     async monitorCards() {
       tries += 1;
-      if (tries < 120) throw new PersonaError('graph_unavailable', 'away');
+      if (tries < 120) throw new PersonaError('graph_unavailable', 'unavailable');
       return { scan: SCAN, tally: tallyOf({ scanned: 3 }) };
     },
   });

@@ -45,7 +45,7 @@ test('an outage of Chimera of six days does not delay the response, and Chimera 
 test('after seven days without Chimera, the customer is onboarded without a profile', async () => {
   const { activities, customer_id, seen } = fakeOnboarding({
     async initiateBehavioralProfile() {
-      throw new PersonaError('chimera_unavailable', 'away');
+      throw new PersonaError('chimera_unavailable', 'unavailable');
     },
   });
   const rig = await onboardingRig(activities);
@@ -70,7 +70,7 @@ test.each([
   let back = 0;
   const { activities, seen } = fakeOnboarding({
     initiateBehavioralProfile: async ({ snapshot }) => {
-      if ((await rig.now()) < back) throw new PersonaError('chimera_unavailable', 'away');
+      if ((await rig.now()) < back) throw new PersonaError('chimera_unavailable', 'unavailable');
       return { baseline_data_ref: `baseline of ${snapshot}` };
     },
   });

@@ -75,7 +75,7 @@ test('leaves the method unverified if the gateway is unavailable for more than a
   const { activities, seen } = fakeOnboarding(
     {
       async attachPaymentMethod() {
-        throw new PersonaError('gateway_unavailable', 'away');
+        throw new PersonaError('gateway_unavailable', 'unavailable');
       },
     },
     SHORT_WAIT_MS,
@@ -142,7 +142,7 @@ test('an onboarding survives an outage of the graph of an hour', async () => {
   const { onboard } = activities;
   activities.onboard = async (input) => {
     seen.calls.push('onboard');
-    if ((await rig.now()) < back) throw new PersonaError('graph_unavailable', 'away');
+    if ((await rig.now()) < back) throw new PersonaError('graph_unavailable', 'unavailable');
     return await onboard(input);
   };
   rig = await onboardingRig(activities);
