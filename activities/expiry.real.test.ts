@@ -361,7 +361,7 @@ test('a graph that is away ends the attempt, and is no failure of the card', asy
   const harness = await createHarness();
   const holder = await harness.fixture.createHolder();
   harness.startNotice = async () => {
-    throw new PersonaError('graph_unavailable', `away ${randomUUID()}`);
+    throw new PersonaError('graph_unavailable', `unavailable ${randomUUID()}`);
   };
   await expect(scan(harness, 20)).rejects.toThrow('unavailable');
   expect(await dueIds(holder)).toHaveLength(1);
