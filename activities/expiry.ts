@@ -145,7 +145,7 @@ async function read(gateway: PaymentGateway, token: string): Promise<GatewayPaym
   const found = await gateway.getPaymentMethod(token);
   // With another account's API key every card would be unknown: no reason to notify a customer.
   if (found === undefined)
-    throw new PersonaError('gateway_misconfigured', 'the payment gateway does not know the payment method');
+    throw new PersonaError('gateway_misconfigured', 'the payment method is unknown at the payment gateway');
   return found;
 }
 

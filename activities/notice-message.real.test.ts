@@ -108,9 +108,27 @@ describe('the recipient is', () => {
   const revoked = { decline_code: 'revocation_of_authorization' };
   test.each<[string, Identifier[], object, PaymentNoticeTemplate, number?]>([
     ['the newest verified e-mail address', [mail(true), mail(true), mail()], {}, 'reminder', 1],
-    ['the newest unverified e-mail address, if none is verified', [mail(), mail(), phone(true)], {}, 'reminder', 1],
-    ['the newest verified phone number, if there is no e-mail address', [phone(true), phone()], {}, 'reminder', 0],
-    ['a verified e-mail address on suspicion of fraud', [mail(true), mail()], stolen, 'payment_declined_update_card', 0],
+    [
+      'the newest unverified e-mail address, if none is verified',
+      [mail(), mail(), phone(true)],
+      {},
+      'reminder',
+      1,
+    ],
+    [
+      'the newest verified phone number, if there is no e-mail address',
+      [phone(true), phone()],
+      {},
+      'reminder',
+      0,
+    ],
+    [
+      'a verified e-mail address on suspicion of fraud',
+      [mail(true), mail()],
+      stolen,
+      'payment_declined_update_card',
+      0,
+    ],
     ['no unverified e-mail address on suspicion of fraud', [mail()], stolen, 'payment_declined_update_card'],
     [
       'a verified phone number rather than an unverified e-mail address on suspicion of fraud',

@@ -166,7 +166,11 @@ describe.each(ROUTES)('by %s', (by, route) => {
     const { customer_id, notice } = await customerWithObligation(graph);
     const input = notice('no_alternative');
     const header = testHeader({ caller: 'notices' });
-    await finishNotice(graph, header, { ...input, channel: null, failure: 'given up: unavailable for three days' });
+    await finishNotice(graph, header, {
+      ...input,
+      channel: null,
+      failure: 'given up: unavailable for three days',
+    });
     expect(await deliver(graph, input, notifierOf(route()))).toEqual({ result: 'undeliverable' });
     expect(await messagesFor(customer_id)).toEqual([]);
     expect(await noticeEvents(graph, customer_id)).toHaveLength(1);

@@ -36,7 +36,8 @@ const DELIVERED_HEARTBEAT = 'handed over';
 /** A card was renewed or removed meanwhile, or its customer suspended. */
 const OUTDATED = 'overtaken: its content no longer applies, or another notice has replaced it';
 /** The receiver may have it: another attempt could send the same message twice. */
-const DELIVERY_INTERRUPTED = 'the delivery was interrupted: the notice may have arrived, and is not sent again';
+const DELIVERY_INTERRUPTED =
+  'the delivery was interrupted: the notice may have arrived, and is not sent again';
 
 /** A customer who is no longer suspended is not notified of the suspension. */
 const REINSTATED = 'the customer is no longer suspended';

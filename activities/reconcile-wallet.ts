@@ -86,7 +86,7 @@ export function createWalletComparison(
   function requireOwnAccount(isKnown: boolean): void {
     consecutiveUnknown = isKnown ? 0 : consecutiveUnknown + 1;
     if (consecutiveUnknown < MAX_CONSECUTIVE_UNKNOWN) return;
-    const message = `The payment gateway knows none of the last ${MAX_CONSECUTIVE_UNKNOWN} methods, nor their customers: STRIPE_API_KEY belongs to another account`;
+    const message = `The last ${MAX_CONSECUTIVE_UNKNOWN} payment methods and their customers are unknown at the payment gateway: STRIPE_API_KEY belongs to another account`;
     throw new PersonaError('gateway_misconfigured', message);
   }
 

@@ -642,7 +642,8 @@ test('after a gateway outage during a slice, the page is repeated, and each corr
   const dying = reconciliation({
     async methodsOf(customer, after) {
       calls += 1;
-      if (customer === last.gateway_customer_ref) throw new PersonaError('gateway_unavailable', 'unavailable');
+      if (customer === last.gateway_customer_ref)
+        throw new PersonaError('gateway_unavailable', 'unavailable');
       return records.methodsOf(customer, after);
     },
   });

@@ -42,19 +42,22 @@ test.each([
     { result: 'closed', paid_too: true },
     'paid_elsewhere',
   ],
-])('if the obligation’s own payment has succeeded, a settlement %s', async (_, payment_ref, answer, state) => {
-  const { payment_id, record } = await claimedObligation(graph, policy);
-  await record({ result: 'declined', codes: { decline_code: 'authentication_required' } });
-  const { closeRecovery } = activities({ cancelPayment: async () => 'already_succeeded', readPayment });
-  const ending = {
-    outcome: 'paid_elsewhere',
-    rule: 'settled',
-    ...(payment_ref ? { payment_ref } : {}),
-  } as const;
-  const closing = { payment_id, ending, keep_payment: false };
-  expect(await new MockActivityEnvironment().run(closeRecovery, closing)).toMatchObject(answer);
-  expect(await getObligation(graph, payment_id)).toMatchObject({ state });
-});
+])(
+  'if the obligation’s own payment has succeeded, a settlement %s',
+  async (_, payment_ref, answer, state) => {
+    const { payment_id, record } = await claimedObligation(graph, policy);
+    await record({ result: 'declined', codes: { decline_code: 'authentication_required' } });
+    const { closeRecovery } = activities({ cancelPayment: async () => 'already_succeeded', readPayment });
+    const ending = {
+      outcome: 'paid_elsewhere',
+      rule: 'settled',
+      ...(payment_ref ? { payment_ref } : {}),
+    } as const;
+    const closing = { payment_id, ending, keep_payment: false };
+    expect(await new MockActivityEnvironment().run(closeRecovery, closing)).toMatchObject(answer);
+    expect(await getObligation(graph, payment_id)).toMatchObject({ state });
+  },
+);
 
 test('an operator request with a rule ends only a review by that rule', async () => {
   const { payment_id, record } = await claimedObligation(graph, policy);
@@ -82,44 +85,50 @@ test.each([
   ['a cancelled recovery', { outcome: 'cancelled', rule: 'cancelled' }, 'open', 'not_cancelled'],
   ['a settlement without a named payment', settled, 'open', 'not_cancelled'],
   ['a settlement by another payment', { ...settled, payment_ref: 'pi_2' }, 'paid_elsewhere', 'closed'],
-] as const)('if the payment cannot be cancelled, %s leaves the obligation %s', async (_, ending, state, result) => {
-  const { payment_id, record } = await claimedObligation(graph, policy);
-  await record({ result: 'declined', codes: { decline_code: 'authentication_required' } });
-  const closing = { payment_id, ending, keep_payment: false };
-  const run = new MockActivityEnvironment();
-  for (const [payment, readPayment] of [
-    ['processing', async () => ({ state: 'processing' }) as GatewayPayment],
-    ['unknown', async () => Promise.reject(new Error('401'))],
-  ] as const) {
-    const { closeRecovery, cancelPayment } = activities({
-      cancelPayment: async () => 'unknown',
-      readPayment,
-    });
-    expect(await run.run(cancelPayment, { payment_id })).toEqual({ result: payment });
-    if (state === 'open') {
-      expect(await run.run(closeRecovery, closing)).toEqual({ result, payment });
-    } else {
-      expect(await run.run(closeRecovery, closing)).toMatchObject({ result, uncancelled: true });
+] as const)(
+  'if the payment cannot be cancelled, %s leaves the obligation %s',
+  async (_, ending, state, result) => {
+    const { payment_id, record } = await claimedObligation(graph, policy);
+    await record({ result: 'declined', codes: { decline_code: 'authentication_required' } });
+    const closing = { payment_id, ending, keep_payment: false };
+    const run = new MockActivityEnvironment();
+    for (const [payment, readPayment] of [
+      ['processing', async () => ({ state: 'processing' }) as GatewayPayment],
+      ['unknown', async () => Promise.reject(new Error('401'))],
+    ] as const) {
+      const { closeRecovery, cancelPayment } = activities({
+        cancelPayment: async () => 'unknown',
+        readPayment,
+      });
+      expect(await run.run(cancelPayment, { payment_id })).toEqual({ result: payment });
+      if (state === 'open') {
+        expect(await run.run(closeRecovery, closing)).toEqual({ result, payment });
+      } else {
+        expect(await run.run(closeRecovery, closing)).toMatchObject({ result, uncancelled: true });
+      }
     }
-  }
-  expect(await getObligation(graph, payment_id)).toMatchObject({ state });
-});
+    expect(await getObligation(graph, payment_id)).toMatchObject({ state });
+  },
+);
 
 test.each([
   [{ outcome: 'exhausted', rule: 'window_over' }, { result: 'already_succeeded', came_back: true }, 'open'],
   [{ outcome: 'cancelled', rule: 'cancelled' }, { result: 'closed' }, 'cancelled'],
   [{ outcome: 'stopped', rule: 'fraud' }, { result: 'closed' }, 'stopped'],
-] as const)('the obligation’s own payment has succeeded and was refunded: %o', async (ending, answer, state) => {
-  const { payment_id, record } = await claimedObligation(graph, policy);
-  await record({ result: 'declined', codes: { decline_code: 'authentication_required' } });
-  const { closeRecovery } = activities({
-    cancelPayment: async () => 'already_succeeded',
-    readPayment: async (ref) => ({ ...(await readPayment(ref)), came_back: 'refunded' }),
-  });
-  const closing = { payment_id, ending, keep_payment: false };
-  expect(await new MockActivityEnvironment().run(closeRecovery, closing)).toMatchObject(answer);
-  expect(await getObligation(graph, payment_id)).toMatchObject({ state });
-});
+] as const)(
+  'the obligation’s own payment has succeeded and was refunded: %o',
+  async (ending, answer, state) => {
+    const { payment_id, record } = await claimedObligation(graph, policy);
+    await record({ result: 'declined', codes: { decline_code: 'authentication_required' } });
+    const { closeRecovery } = activities({
+      cancelPayment: async () => 'already_succeeded',
+      readPayment: async (ref) => ({ ...(await readPayment(ref)), came_back: 'refunded' }),
+    });
+    const closing = { payment_id, ending, keep_payment: false };
+    expect(await new MockActivityEnvironment().run(closeRecovery, closing)).toMatchObject(answer);
+    expect(await getObligation(graph, payment_id)).toMatchObject({ state });
+  },
+);
 
 test.each([
   ['the payment that paid the obligation', 0],
@@ -210,8 +219,16 @@ test('a settlement by the obligation’s own payment closes it, without a second
 });
 
 test.each([
-  ['the second is a second success if the first has succeeded', 'succeeded', { result: 'unchanged', second: expect.any(String) }],
-  ['there is no second success if the first was cancelled', 'cancelled', { result: 'closed', obligation: { outcome: 'paid_elsewhere' } }],
+  [
+    'the second is a second success if the first has succeeded',
+    'succeeded',
+    { result: 'unchanged', second: expect.any(String) },
+  ],
+  [
+    'there is no second success if the first was cancelled',
+    'cancelled',
+    { result: 'closed', obligation: { outcome: 'paid_elsewhere' } },
+  ],
 ] as const)('after two settlements by different payments, %s', async (_, state, answer) => {
   const { payment_id, customer_id, record } = await claimedObligation(graph, policy);
   await record({ result: 'declined', codes: { decline_code: 'insufficient_funds' } });

@@ -81,27 +81,30 @@ test('an opening is retried while the key ring lacks a key', async () => {
   expect(await open(graph)).toMatchObject({ result: 'opened' });
 });
 
-test.each([401, 403])('looking up a payment is retried until the gateway accepts the API key again (%i)', async (refusal) => {
-  const { payment_id, customer_id } = await claimedObligation(graph, policy);
-  const { amount, currency = '' } = await getObligation(graph, payment_id);
-  let isFixed = false;
-  const server = await startHttpServer((_, response) => {
-    response.writeHead(isFixed ? 200 : refusal, { 'content-type': 'application/json' });
-    const payment = { id: `pi_of_${payment_id}`, status: 'requires_payment_method', amount, metadata: {} };
-    const found = { ...payment, currency: currency.toLowerCase(), customer: `cus_${customer_id}` };
-    response.end(JSON.stringify(isFixed ? found : { error: { message: 'Invalid API Key', type: 'auth' } }));
-  });
-  const gateway = createStripeGateway({ apiKey: 'sk_test_1', apiBase: server.url });
-  const lookUp = () =>
-    activityEnvironment().run(activitiesOn(graph, gateway).lookUpPayment, {
-      payment_id,
-      gateway_payment_ref: `pi_of_${payment_id}`,
+test.each([401, 403])(
+  'looking up a payment is retried until the gateway accepts the API key again (%i)',
+  async (refusal) => {
+    const { payment_id, customer_id } = await claimedObligation(graph, policy);
+    const { amount, currency = '' } = await getObligation(graph, payment_id);
+    let isFixed = false;
+    const server = await startHttpServer((_, response) => {
+      response.writeHead(isFixed ? 200 : refusal, { 'content-type': 'application/json' });
+      const payment = { id: `pi_of_${payment_id}`, status: 'requires_payment_method', amount, metadata: {} };
+      const found = { ...payment, currency: currency.toLowerCase(), customer: `cus_${customer_id}` };
+      response.end(JSON.stringify(isFixed ? found : { error: { message: 'Invalid API Key', type: 'auth' } }));
     });
-  const failure = await failureOfActivity(lookUp());
-  expect(failure).toMatchObject({ type: 'gateway_misconfigured', nonRetryable: false });
-  // At the interval of the retry policy: within a minute after the fix.
-  expect(failure.nextRetryDelay).toBeUndefined();
-  isFixed = true;
-  expect(await lookUp()).toEqual({ payment: 'adopted' });
-  await server.close();
-});
+    const gateway = createStripeGateway({ apiKey: 'sk_test_1', apiBase: server.url });
+    const lookUp = () =>
+      activityEnvironment().run(activitiesOn(graph, gateway).lookUpPayment, {
+        payment_id,
+        gateway_payment_ref: `pi_of_${payment_id}`,
+      });
+    const failure = await failureOfActivity(lookUp());
+    expect(failure).toMatchObject({ type: 'gateway_misconfigured', nonRetryable: false });
+    // At the interval of the retry policy: within a minute after the fix.
+    expect(failure.nextRetryDelay).toBeUndefined();
+    isFixed = true;
+    expect(await lookUp()).toEqual({ payment: 'adopted' });
+    await server.close();
+  },
+);

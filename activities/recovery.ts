@@ -249,7 +249,7 @@ export function createRecoveryActivities(dependencies: RecoveryDependencies): Re
         // The rules retry this: an activity that waited here would block the run's signals.
         if (read === 'unknown') return { result: 'not_cancelled', payment: read };
         if (read?.came_back === undefined) return { result: payment };
-        // It can no longer succeed. Cancelling and stopping close the obligation by decision; the end of the window does not.
+        // It can no longer succeed. Cancelling and stopping are decisions that close the obligation nevertheless.
         if (ending.outcome === 'exhausted') return { result: payment, came_back: true };
       }
       const header = headerOf(`close:${payment_id}:${opened_at}:${ending.outcome}`, occurredAt(now()));

@@ -27,7 +27,9 @@ test('contains no package other than Temporal’s and its dependencies', { timeo
   ]);
 });
 
-test('the shared modules cover every domain module that workflows import', { timeout: BUNDLING_MS }, async () => {
+test('the shared modules cover every domain module that workflows import', {
+  timeout: BUNDLING_MS,
+}, async () => {
   const copy = await copyOfWorkflows();
   await writeFile(path.join(copy, 'workflows', 'index.ts'), 'export async function none() {}\n');
   const domainIn = (code: string) =>
@@ -54,16 +56,23 @@ test.each([
   ["import { readFileSync } from 'node:fs';", 'readFileSync', 'node:fs'],
   ["import { request } from 'http';", 'request', "'http'"],
   ["import { Client } from '@temporalio/client';", 'Client', "'@temporalio/client'"],
-])('refuses a workflow that imports a forbidden module: %s', { timeout: BUNDLING_MS }, async (statement, name, module) => {
-  const copy = await copyOfWorkflows();
-  // Imported indirectly, which is how it usually happens.
-  await writeFile(path.join(copy, 'domain', 'planted.ts'), `${statement}\nexport const planted = ${name};\n`);
-  await writeFile(
-    path.join(copy, 'workflows', 'index.ts'),
-    "import { planted } from '../domain/planted.ts';\nexport async function bad() {\n  return typeof planted;\n}\n",
-  );
-  await expect(buildBundle(copy)).rejects.toThrow(module);
-});
+])(
+  'refuses a workflow that imports a forbidden module: %s',
+  { timeout: BUNDLING_MS },
+  async (statement, name, module) => {
+    const copy = await copyOfWorkflows();
+    // Imported indirectly, which is how it usually happens.
+    await writeFile(
+      path.join(copy, 'domain', 'planted.ts'),
+      `${statement}\nexport const planted = ${name};\n`,
+    );
+    await writeFile(
+      path.join(copy, 'workflows', 'index.ts'),
+      "import { planted } from '../domain/planted.ts';\nexport async function bad() {\n  return typeof planted;\n}\n",
+    );
+    await expect(buildBundle(copy)).rejects.toThrow(module);
+  },
+);
 
 async function copyOfWorkflows(): Promise<string> {
   const copy = await mkdtemp(path.join(tmpdir(), 'workflows-'));

@@ -42,10 +42,12 @@ test('an unreachable server is reported with its address and how to start one, f
 });
 
 test('a missing namespace is reported with the command that creates it', async () => {
-  await expect(connectTemporal({ address, namespace: 'missing-namespace', codecKeys })).rejects.toMatchObject({
-    type: 'temporal_unavailable',
-    message: expect.stringContaining('temporal operator namespace create --namespace missing-namespace'),
-  });
+  await expect(connectTemporal({ address, namespace: 'missing-namespace', codecKeys })).rejects.toMatchObject(
+    {
+      type: 'temporal_unavailable',
+      message: expect.stringContaining('temporal operator namespace create --namespace missing-namespace'),
+    },
+  );
 });
 
 test('registers only the search attributes that are missing', async () => {

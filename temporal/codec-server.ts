@@ -61,7 +61,10 @@ export function createCodecApp({ origins, keys, logger }: Omit<CodecServerOption
     // A third-party page in an operator's browser must not reach the endpoint. The command line sends no origin.
     if (origin === undefined || origins.includes(origin)) return next();
     logger.warn({ origin }, 'decode request from a foreign origin refused');
-    return c.json({ message: `origin ${origin} is not allowed: CODEC_ORIGINS lists the allowed origins` }, 403);
+    return c.json(
+      { message: `origin ${origin} is not allowed: CODEC_ORIGINS lists the allowed origins` },
+      403,
+    );
   });
   app.use(
     cors({

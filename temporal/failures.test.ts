@@ -5,13 +5,16 @@ import { expect, test } from 'vitest';
 import { ERRORS, type ErrorType, PersonaError } from '../domain/errors.ts';
 import { toApplicationFailure, toPersonaError } from './failures.ts';
 
-test.each(Object.keys(ERRORS) as ErrorType[])('%s keeps its type, and is retried as the catalogue says', (type) => {
-  const failure = toApplicationFailure(new PersonaError(type, 'words')) as ApplicationFailure;
-  expect(failure).toBeInstanceOf(ApplicationFailure);
-  expect(failure.type).toBe(type);
-  expect(failure.nonRetryable).toBe(!ERRORS[type].retryable);
-  expect(failure.message).toBe('words');
-});
+test.each(Object.keys(ERRORS) as ErrorType[])(
+  '%s keeps its type, and is retried as the catalogue says',
+  (type) => {
+    const failure = toApplicationFailure(new PersonaError(type, 'words')) as ApplicationFailure;
+    expect(failure).toBeInstanceOf(ApplicationFailure);
+    expect(failure.type).toBe(type);
+    expect(failure.nonRetryable).toBe(!ERRORS[type].retryable);
+    expect(failure.message).toBe('words');
+  },
+);
 
 test('a retry delay sets when the next retry runs', () => {
   const busy = new PersonaError('gateway_unavailable', '429', { retryAfterMs: 7_000 });

@@ -71,7 +71,8 @@ function activityStub() {
     },
   };
   function answerOf<T>(answer: T): T {
-    if (activityStub.away) throw new PersonaError('notifier_unavailable', 'unavailable', { retryAfterMs: 200 });
+    if (activityStub.away)
+      throw new PersonaError('notifier_unavailable', 'unavailable', { retryAfterMs: 200 });
     return answer;
   }
   return activityStub;

@@ -44,10 +44,7 @@ export function addPaymentMethod(input: AddPaymentMethodInput): Promise<MethodRe
 
     let ready = written;
     if (written.payment_method_status === 'unverified') {
-      show(
-        { ...customer, state: 'verifying' },
-        `Method ${payment_method_id} is stored, not verified yet`,
-      );
+      show({ ...customer, state: 'verifying' }, `Method ${payment_method_id} is stored, not verified yet`);
       const { token } = input.method;
       const verification = verifyMethod({
         ...{ caller, actor, correlation_id, customer_id, payment_method_id, token, occurred_at },

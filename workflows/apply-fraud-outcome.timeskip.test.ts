@@ -208,7 +208,7 @@ test('a resumed run ends as customer_gone if the graph has no such case any more
 });
 
 test.each(['at the deadline', 'on an operator’s decision', 'after a message that is refused'] as const)(
-  'the case of a customer who is erased during a review ends without any action: %s',
+  'after an erasure during a review, the case ends %s without any action',
   async (when) => {
     const problems = [{ field: 'customer_id', message: 'there is no such customer' }];
     let isGone = false;

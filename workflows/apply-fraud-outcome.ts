@@ -158,7 +158,9 @@ export async function applyFraudOutcome(input: Input): Promise<ApplyFraudOutcome
   // The graph had the case when the run took it over: if it was erased with its customer, nothing is left to do.
   if (!known && (gone || input.resume)) return endCustomerGone();
   if (!known)
-    throw invalidStart('applyFraudOutcome', [{ field: 'case_id', message: 'must be the id of a fraud case' }]);
+    throw invalidStart('applyFraudOutcome', [
+      { field: 'case_id', message: 'must be the id of a fraud case' },
+    ]);
   const { customer_id, customer_status, outcome } = known;
   show(
     { process: WorkflowName.applyFraudOutcome, customerId: customer_id, state: 'done', outcome },
@@ -170,10 +172,7 @@ export async function applyFraudOutcome(input: Input): Promise<ApplyFraudOutcome
     const outcome = 'customer_gone';
     const customer = gone && { customerId: gone.customer_id };
     const process = WorkflowName.applyFraudOutcome;
-    show(
-      { process, ...customer, state: 'done', outcome },
-      'The customer was erased: no decision is needed',
-    );
+    show({ process, ...customer, state: 'done', outcome }, 'The customer was erased: no decision is needed');
     return { case_id: input.case_id, outcome };
   }
 

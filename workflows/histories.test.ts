@@ -17,7 +17,8 @@ test('a modified history does not replay', { timeout: 60_000 }, async () => {
   const scheduled = recorded?.history.events
     ?.map((event) => event.activityTaskScheduledEventAttributes?.activityType)
     .find((type) => type?.name === 'attachPaymentMethod');
-  if (recorded === undefined || scheduled == null) throw new Error('no recorded history of an onboarding with a payment method');
+  if (recorded === undefined || scheduled == null)
+    throw new Error('no recorded history of an onboarding with a payment method');
   scheduled.name = 'somethingElse';
 
   const problems = await replayHistories([recorded]);

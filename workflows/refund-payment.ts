@@ -76,8 +76,7 @@ export async function refund(
     const outcome = await refunds.refundCharge({ payment_id, key });
     if (!outcome.refunded) {
       const { reason, next_at } = outcome;
-      if (next_at === null)
-        log.error('refund failed: an operator must refund it', { key, reason });
+      if (next_at === null) log.error('refund failed: an operator must refund it', { key, reason });
       else log.warn('refund failed: it stays due', { key, reason, next_at });
     }
     return outcome;

@@ -108,7 +108,9 @@ async function changeCard(
 ): Promise<Omit<Recorded, 'result'> | 'refused' | 'removed' | 'given_up'> {
   const { customer_id, payment_method_id } = input;
   const refused = () => {
-    answer.refuse(refusal('payment_method_declined', `The gateway refused the change of ${payment_method_id}`));
+    answer.refuse(
+      refusal('payment_method_declined', `The gateway refused the change of ${payment_method_id}`),
+    );
     return 'refused' as const;
   };
   try {

@@ -111,19 +111,14 @@ test.each([
     { digital_identifiers: [...identifiers(), ...identifiers()], ...method(), ...device(), ...address },
   ],
   ['nothing else', {}],
-])(
-  'a warm-up sends every statement of an onboarding with an identifier and %s',
-  async (_, parts) => {
-    const warmUpRun = recordingGraph(graph);
-    await runAll(warmUpRun.graph, warmUpOnboardings);
-    const actualRun = recordingGraph(graph);
-    const request = onboardingRequest({ digital_identifiers: identifiers(), ...parts });
-    await onboard(actualRun.graph, testHeader(), { request, policy });
-    expect([...actualRun.statements.keys()].filter((cypher) => !warmUpRun.statements.has(cypher))).toEqual(
-      [],
-    );
-  },
-);
+])('a warm-up sends every statement of an onboarding with an identifier and %s', async (_, parts) => {
+  const warmUpRun = recordingGraph(graph);
+  await runAll(warmUpRun.graph, warmUpOnboardings);
+  const actualRun = recordingGraph(graph);
+  const request = onboardingRequest({ digital_identifiers: identifiers(), ...parts });
+  await onboard(actualRun.graph, testHeader(), { request, policy });
+  expect([...actualRun.statements.keys()].filter((cypher) => !warmUpRun.statements.has(cypher))).toEqual([]);
+});
 
 const approved: ChargeAnswer = { result: 'approved', gateway_ref: 'pi_1', charge_ref: 'ch_1' };
 const declined: ChargeAnswer = {

@@ -20,6 +20,6 @@ test('only a charge that no worker picked up is proven not to have been sent', (
   }
   expect(answerOfFailedCharge(failed(ApplicationFailure.create({ message: 'crash' })))).toMatchObject({
     result: 'unknown',
-    reason: 'the charge ended without an answer: crash',
+    reason: 'the charge ended without a result: crash',
   });
 });

@@ -10,6 +10,6 @@ export function answerOfFailedCharge(failure: ActivityFailure): ChargeAnswer {
   // The worker died or hung after it picked up the charge, which may have been sent.
   return {
     result: 'unknown',
-    reason: `the charge ended without an answer: ${cause?.message ?? failure.message}`,
+    reason: `the charge ended without a result: ${cause?.message ?? failure.message}`,
   };
 }

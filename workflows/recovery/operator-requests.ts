@@ -65,7 +65,9 @@ export async function applyResolution(
   const gatewayResult = isConclusive ? found.result : undefined;
   const resultIfNeverSent = found.result === 'not_sent' ? 'declined' : undefined;
   if ((gatewayResult ?? resultIfNeverSent ?? result) !== result) {
-    answer.done = { refused: `the gateway reports that attempt ${key} was ${gatewayResult ?? 'never charged'}` };
+    answer.done = {
+      refused: `the gateway reports that attempt ${key} was ${gatewayResult ?? 'never charged'}`,
+    };
     return evolve(current, { fact: 'found_out', key, found, at: Date.now() });
   }
   pendingAnswers.push(answer);

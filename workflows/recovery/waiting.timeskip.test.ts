@@ -136,7 +136,7 @@ test('a recovery under review can be found by its state', async () => {
 });
 
 test.each(['during the charge', 'by the run that has succeeded', 'after the run has ended'])(
-  'a settlement in addition to Persona’s own success is refunded: received %s',
+  'a settlement received %s in addition to Persona’s own success is refunded',
   async (when) => {
     let handle: Awaited<ReturnType<typeof report>> | undefined;
     const fake = fakeRecovery({
