@@ -354,7 +354,7 @@ test('an operator resolves an unresolved charge', async () => {
   await expect.poll(attempts, LIMIT).toMatchObject([{ state: 'unknown' }]);
   const args = ['resolve', message.payment_id, '--result', 'declined', '--evidence', 'not on the statement'];
   const refused = await runJson([...args, '--attempt', 'another'], 1);
-  expect(refused.detail).toContain('must be the attempt that is in doubt');
+  expect(refused.detail).toContain('must be the unresolved attempt');
   const [unresolvedAttempt] = await attempts();
   expect(await runJson([...args, '--attempt', unresolvedAttempt?.key ?? ''])).toMatchObject({
     payment_id: message.payment_id,
