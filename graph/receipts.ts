@@ -74,7 +74,7 @@ export async function findStoredResult(
     return JSON.parse(receipt.result) as { result: unknown };
   throw new PersonaError(
     'idempotency_key_reused',
-    `the idempotency key ${request.header.idempotencyKey} was used before with another request`,
+    `the idempotency key ${request.header.idempotencyKey} was already used with a different request`,
   );
 }
 

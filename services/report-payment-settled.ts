@@ -36,7 +36,7 @@ async function validateAgainstGraph(reader: Reader, settlement: PaymentSettled):
     getGatewayCustomer(reader, { customer_id }),
   ]);
   if (obligation && obligation.customer_id !== customer_id) {
-    const problem = { field: 'customer_id', message: 'is not the customer who owes this payment' };
+    const problem = { field: 'customer_id', message: 'must be the customer who owes this payment' };
     throw validationError([problem], 'obligation_mismatch');
   }
 }

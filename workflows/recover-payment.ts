@@ -49,7 +49,7 @@ export interface RecoverPaymentResult {
 }
 
 /**
- * Recovers one payment, from the first report of its failure to its end (docs/architecture.md, 'The life of a recovery').
+ * Recovers one payment, from the first report of its failure to its end (docs/architecture.md, 'Recovery').
  * @throws ApplicationFailure `InvalidPaymentFailed` if no first signal is valid
  */
 export async function recoverPayment(input: RecoverPaymentInput): Promise<RecoverPaymentResult> {

@@ -42,7 +42,7 @@ export function personaAgent(services: Services, observers: Observers): PersonaA
       problems.require(
         observed_at === undefined || !Number.isNaN(Date.parse(observed_at)),
         'observed_at',
-        'must be a time',
+        'must be an RFC 3339 time',
       );
       problems.throwIfAny();
       if (observed_at === undefined && caller.idempotencyKey === undefined)

@@ -90,6 +90,6 @@ function defaultDecision({ reviewDefault: decision }: FraudPolicy): ReviewDecisi
   return {
     decision,
     actor: POLICY_ACTOR,
-    reason: 'nobody decided before the deadline of fraud.reviewDeadline',
+    reason: 'no decision before fraud.reviewDeadline',
   };
 }

@@ -63,7 +63,7 @@ export function openFromSettlement(
     }
     if (known.obligation.customer_id !== settlement.customer_id) {
       tx.discardReceipt();
-      const problems = [{ field: 'customer_id', message: 'is not the customer who owes this payment' }];
+      const problems = [{ field: 'customer_id', message: 'must be the customer who owes this payment' }];
       return { result: 'refused', type: 'obligation_mismatch', problems };
     }
     const own = isOwnPayment(known, settlement);

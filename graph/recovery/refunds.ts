@@ -135,8 +135,8 @@ export function recordRefund(
 }
 
 /**
- * Records a payment's refunds as read at the gateway, each once: those sent by others, and those that failed, whoever
- * sent them. A refund of a second success that Persona is about to refund is left to that process, unless it has
+ * Records a payment's refunds as read at the gateway, each once: those sent by others, and those that failed, by any
+ * sender. A refund of a second success that Persona is about to refund is left to that process, unless it has
  * failed. One that has failed is due again, unless others have refunded the money meanwhile.
  *
  * @param input.gateway_ref - the payment

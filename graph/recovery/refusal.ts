@@ -39,7 +39,7 @@ function mismatch(
   failure: PaymentFailed,
 ): FieldProblem | undefined {
   if (obligation.customer_id !== failure.customer_id) {
-    return { field: 'customer_id', message: 'is not the customer who owes this payment' };
+    return { field: 'customer_id', message: 'must be the customer who owes this payment' };
   }
   if (obligation.amount !== undefined && obligation.amount !== failure.amount) {
     return { field: 'amount', message: `must be ${obligation.amount}, the known amount of this payment` };

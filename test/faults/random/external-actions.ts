@@ -244,7 +244,7 @@ export async function replayGatewayEvents(system: FaultSystem, failures: readonl
     await gatewayRequest(system, `/_sim/disputes/${id}`, { method: 'PUT', json: { status } });
 }
 
-type LedgerRow = Omit<LedgerEntry, 'contested' | 'refunded_by'> & { charge: string };
+type LedgerRow = Omit<LedgerEntry, 'disputed' | 'refunded_by'> & { charge: string };
 
 async function readLedger({ persona }: FaultSystem): Promise<LedgerRow[]> {
   const response = await fetch(`${persona.addresses.gateway}/_sim/charges`);
