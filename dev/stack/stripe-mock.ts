@@ -48,7 +48,7 @@ async function startOwn(options: ServerOptions): Promise<RunningServer> {
     const url = `http://127.0.0.1:${port}`;
     await waitUntilReady(PROGRAM, child, START_LIMIT_MS, () => ping(url));
     log(`stripe-mock is ready at ${url} (${elapsedSince(started)})`);
-    return { env: { STRIPE_MOCK_URL: url }, urls: { stripe_mock: url }, process: child };
+    return { env: { STRIPE_MOCK_URL: url }, urls: { stripe_mock: url } };
   });
 }
 
