@@ -6,6 +6,8 @@ import {
   defineQuery,
   defineSignal,
   defineUpdate,
+  log,
+  setDefaultSignalHandler,
   setHandler,
 } from '@temporalio/workflow';
 import {
@@ -66,10 +68,15 @@ export function openInbox(
   describe: () => Partial<RecoveryStatus>,
 ): Message[] {
   const inbox: Message[] = [];
-  for (const [name, definition] of Object.entries(signals)) {
-    const signal = name as RecoverySignalName;
-    setHandler(definition, (payload: unknown) => void inbox.push({ signal, payload: asRecord(payload) }));
-  }
+  const receive = (signal: RecoverySignalName, payload: unknown) =>
+    void inbox.push({ signal, payload: asRecord(payload) });
+  // Registered first: signals that arrived before the run are then received in their order of arrival. Without it the
+  // SDK passes them on in the order in which the handlers below are registered, and a `resume` overtakes a `pause`.
+  setDefaultSignalHandler((name, payload) =>
+    isRecoverySignal(name) ? receive(name, payload) : log.warn(`unknown signal ignored: ${name}`),
+  );
+  for (const [name, definition] of Object.entries(signals))
+    setHandler(definition, (payload: unknown) => receive(name as RecoverySignalName, payload));
   setHandler(
     resolveUnknownUpdate,
     async (payload) => {
@@ -84,6 +91,10 @@ export function openInbox(
   );
   setHandler(statusQuery, describe);
   return inbox;
+}
+
+function isRecoverySignal(name: string): name is RecoverySignalName {
+  return Object.hasOwn(signals, name);
 }
 
 function asRecord(payload: unknown): Readonly<Record<string, unknown>> {
