@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import type { Stripe } from 'stripe';
 import { methodOf } from '../adapters/stripe/methods.ts';
-import type { OnboardingRequest } from '../domain/onboarding.ts';
+import type { OnboardingRequest } from '../domain/onboarding/types.ts';
 import type { PaymentFailed } from '../domain/recovery/messages.ts';
 import {
   type CommandHeader,

@@ -1,7 +1,7 @@
 /** Customers and their recoveries by the graph's own commands, with keys and callers like those of the processes. */
 
 import { randomUUID } from 'node:crypto';
-import type { OnboardingRequest } from '../domain/onboarding.ts';
+import type { OnboardingRequest } from '../domain/onboarding/types.ts';
 import type { ChargeAnswer } from '../domain/ports.ts';
 import {
   attemptKey,

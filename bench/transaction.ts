@@ -1,7 +1,7 @@
 /** The transaction of an onboarding compared with minimal Cypher that writes the same nodes and edges. */
 
 import { randomUUID } from 'node:crypto';
-import type { OnboardingRequest } from '../domain/onboarding.ts';
+import type { OnboardingRequest } from '../domain/onboarding/types.ts';
 import { type Graph, onboard } from '../graph/index.ts';
 import { readPolicy } from '../platform/policy.ts';
 import { headerOf, newCustomerRequest } from './customers.ts';

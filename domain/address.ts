@@ -1,4 +1,4 @@
-import type { AddressDetails } from './onboarding-types.ts';
+import type { AddressDetails } from './onboarding/types.ts';
 
 /** A postal address without its purpose. */
 export type PostalAddress = Pick<AddressDetails, 'street1' | 'street2' | 'city' | 'zip_code' | 'country'>;

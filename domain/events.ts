@@ -7,7 +7,7 @@
 import type { Dispute } from './disputes.ts';
 import type { EditEvents } from './edit-events.ts';
 import type { ExpiryStage } from './expiry/calendar.ts';
-import type { IdentifierDetails } from './onboarding-types.ts';
+import type { IdentifierDetails } from './onboarding/types.ts';
 import type { PaymentMethodStatus, PaymentMethodType } from './payment-method.ts';
 import type { FraudEvents } from './fraud/events.ts';
 import type { RecoveryEvents } from './recovery/events.ts';

@@ -2,7 +2,7 @@
  * Normalises digital identifiers to the form in which they are compared (specification: graph, 'Nodes'). The result is a
  * match key: the graph hashes it, and two spellings of the same address or number give the same hash.
  *
- * Not for workflows: the phone tables are large, and the bundle check keeps them out. `domain/onboarding.ts` and
+ * Not for workflows: the phone tables are large, and the bundle check keeps them out. `domain/onboarding/validate.ts` and
  * `domain/blocked-values.ts` hold the checks that a workflow may use.
  */
 

@@ -2,7 +2,7 @@
 
 import { validate, type ValidationFailure, omitUndefined } from './validation.ts';
 import { validationError, PersonaError } from './errors.ts';
-import { readExpiry } from './onboarding-fields.ts';
+import { readExpiry } from './onboarding/fields.ts';
 import { expiresOn, isExpired, type PaymentMethodStatus, type PaymentMethodType } from './payment-method.ts';
 import { assertConsentAllowed } from './wallet.ts';
 

@@ -3,7 +3,7 @@
  * the holders of each value, this code decides.
  */
 
-import type { OnboardingResult } from './onboarding-types.ts';
+import type { OnboardingResult } from './onboarding/types.ts';
 import type { Policy } from './policy.ts';
 
 type MatchRule = OnboardingResult['match']['rule'];

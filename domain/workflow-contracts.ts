@@ -3,7 +3,7 @@
 import type { ExpiryStage } from './expiry/calendar.ts';
 import type { FraudOutcomeReport, ReviewDecision } from './fraud/messages.ts';
 import type { MethodChange } from './method-change.ts';
-import type { OnboardingResult, OnboardingRequest } from './onboarding.ts';
+import type { OnboardingResult, OnboardingRequest } from './onboarding/types.ts';
 import type { PaymentMethodStatus, PaymentMethodType } from './payment-method.ts';
 import type { AccountNoticeTemplate, CardNoticeTemplate, PaymentNoticeTemplate } from './ports.ts';
 import type { ChargeResult, PaymentFailed, PaymentSettled } from './recovery/messages.ts';

@@ -5,7 +5,7 @@
 
 import { Counter, type Registry } from 'prom-client';
 import type { EventData, RecordedEvent } from '../domain/events.ts';
-import type { OnboardingResult } from '../domain/onboarding-types.ts';
+import type { OnboardingResult } from '../domain/onboarding/types.ts';
 import type { Logger } from './logs.ts';
 
 /** A committed command, as reported by the graph. */

@@ -1,7 +1,7 @@
 import { validationError, PersonaError } from '../domain/errors.ts';
-import { validateOnboarding } from '../domain/onboarding.ts';
-import { formatRules } from '../domain/onboarding-formats.ts';
-import type { OnboardingResult } from '../domain/onboarding-types.ts';
+import { validateOnboarding } from '../domain/onboarding/validate.ts';
+import { formatRules } from '../domain/onboarding/formats.ts';
+import type { OnboardingResult } from '../domain/onboarding/types.ts';
 import { isSameRequest } from '../graph/index.ts';
 import { onboardCustomer } from '../temporal/workflow-client.ts';
 import type { ServiceDependencies } from './service-dependencies.ts';

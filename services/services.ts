@@ -1,7 +1,7 @@
 /** The use cases behind both interfaces, REST and gRPC. */
 
 import type { MethodChange } from '../domain/method-change.ts';
-import type { OnboardingResult } from '../domain/onboarding-types.ts';
+import type { OnboardingResult } from '../domain/onboarding/types.ts';
 import type { AddableRelationship } from '../domain/relationships.ts';
 import type { AttributeChange, PropertyChange } from '../graph/index.ts';
 import type { MethodEdit } from './change-payment-method.ts';

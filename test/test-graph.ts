@@ -1,7 +1,7 @@
 import { randomBytes, randomInt, randomUUID } from 'node:crypto';
 import type { QueryResult } from 'neo4j-driver';
 import { afterAll, expect } from 'vitest';
-import type { OnboardingRequest } from '../domain/onboarding-types.ts';
+import type { OnboardingRequest } from '../domain/onboarding/types.ts';
 import type { CommandHeader } from '../graph/command.ts';
 import type { Graph, GraphOptions } from '../graph/graph.ts';
 import { openGraph } from '../graph/graph.ts';

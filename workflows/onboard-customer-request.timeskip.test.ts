@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { PersonaError } from '../domain/errors.ts';
-import type { OnboardingRequest } from '../domain/onboarding.ts';
+import type { OnboardingRequest } from '../domain/onboarding/types.ts';
 import { type OnboardCustomerInput, onboardingWorkflowId, TaskQueue } from '../domain/workflow-contracts.ts';
 import { ask, onboardingRig, request, fakeOnboarding } from './onboarding-fixtures.ts';
 

@@ -2,7 +2,8 @@
 
 import { ActivityFailure, defineUpdate, log, proxyActivities, workflowInfo } from '@temporalio/workflow';
 import { isRecord } from '../domain/validation.ts';
-import { type OnboardingRequest, validateOnboarding } from '../domain/onboarding.ts';
+import { validateOnboarding } from '../domain/onboarding/validate.ts';
+import type { OnboardingRequest } from '../domain/onboarding/types.ts';
 import {
   type Requester,
   type CustomerReady,

@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'vitest';
 import { PersonaError } from '../domain/errors.ts';
-import type { OnboardingRequest } from '../domain/onboarding.ts';
+import type { OnboardingRequest } from '../domain/onboarding/types.ts';
 import { type CustomerReady, onboardingWorkflowId, TaskQueue } from '../domain/workflow-contracts.ts';
 import { onboardCustomer } from '../temporal/workflow-client.ts';
 import { createTestRig, type TestRig } from '../test/rig/index.ts';

@@ -6,7 +6,7 @@
 import '../domain/errors.ts';
 import '../domain/fraud/decide.ts';
 import '../domain/fraud/messages.ts';
-import '../domain/onboarding.ts';
+import '../domain/onboarding/validate.ts';
 import '../domain/workflow-contracts.ts';
 import '../domain/reconciliation/totals.ts';
 import '../domain/recovery/begin.ts';

@@ -8,7 +8,7 @@ import { routePath } from 'hono/route';
 import { secureHeaders } from 'hono/secure-headers';
 import { timeout } from 'hono/timeout';
 import { PersonaError } from '../../domain/errors.ts';
-import { formatRules } from '../../domain/onboarding-formats.ts';
+import { formatRules } from '../../domain/onboarding/formats.ts';
 import type { Policy } from '../../domain/policy.ts';
 import type { Services } from '../../services/services.ts';
 import { MAX_WAIT_MS, type Observers, recordRequest, type RequestIds, requestIds } from '../requests.ts';

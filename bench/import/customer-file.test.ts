@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { validateOnboarding } from '../../domain/onboarding.ts';
-import { formatRules } from '../../domain/onboarding-formats.ts';
+import { validateOnboarding } from '../../domain/onboarding/validate.ts';
+import { formatRules } from '../../domain/onboarding/formats.ts';
 import { readPolicy } from '../../platform/policy.ts';
 import { expectedOf, lineOf, type LineRange } from './customer-file.ts';
 

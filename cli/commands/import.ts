@@ -3,8 +3,8 @@
 import { stat } from 'node:fs/promises';
 import type { Client } from '@temporalio/client';
 import { validationError } from '../../domain/errors.ts';
-import { validateOnboarding } from '../../domain/onboarding.ts';
-import { formatRules } from '../../domain/onboarding-formats.ts';
+import { validateOnboarding } from '../../domain/onboarding/validate.ts';
+import { formatRules } from '../../domain/onboarding/formats.ts';
 import type { Policy } from '../../domain/policy.ts';
 import { onboardingWorkflowId, WorkflowName, workflowCaller } from '../../domain/workflow-contracts.ts';
 import {

@@ -1,6 +1,6 @@
 import { PersonaError } from '../../domain/errors.ts';
 import type { EventData } from '../../domain/events.ts';
-import type { AddressDetails } from '../../domain/onboarding-types.ts';
+import type { AddressDetails } from '../../domain/onboarding/types.ts';
 import type { DataKey } from '../../security/data-key.ts';
 import type { CommandTx } from '../command-tx.ts';
 import type { Reader } from '../graph.ts';

@@ -1,5 +1,5 @@
 import { v7 as uuidv7 } from 'uuid';
-import type { AddressDetails } from '../../domain/onboarding-types.ts';
+import type { AddressDetails } from '../../domain/onboarding/types.ts';
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';
 import { lockOwner, type Requester } from '../customers/lock-owner.ts';

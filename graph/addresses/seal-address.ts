@@ -1,6 +1,6 @@
 import { addressKey } from '../../domain/address.ts';
 import type { SealedAddress } from '../../domain/events.ts';
-import type { AddressDetails } from '../../domain/onboarding-types.ts';
+import type { AddressDetails } from '../../domain/onboarding/types.ts';
 import type { DataKey } from '../../security/data-key.ts';
 
 /** Encrypts the fields of an address that the log must not contain in plaintext. */

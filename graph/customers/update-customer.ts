@@ -1,5 +1,5 @@
 import type { EventData } from '../../domain/events.ts';
-import type { IdentifierDetails } from '../../domain/onboarding-types.ts';
+import type { IdentifierDetails } from '../../domain/onboarding/types.ts';
 import type { Policy } from '../../domain/policy.ts';
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';

@@ -1,6 +1,6 @@
 import { isBlocked } from '../../domain/blocked-values.ts';
 import { validationError } from '../../domain/errors.ts';
-import type { DeviceDetails } from '../../domain/onboarding-types.ts';
+import type { DeviceDetails } from '../../domain/onboarding/types.ts';
 import type { Policy } from '../../domain/policy.ts';
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';

@@ -1,5 +1,5 @@
 import { v7 as uuidv7 } from 'uuid';
-import type { DeviceDetails } from '../../domain/onboarding-types.ts';
+import type { DeviceDetails } from '../../domain/onboarding/types.ts';
 import type { Policy } from '../../domain/policy.ts';
 import type { CommandTx } from '../command-tx.ts';
 

@@ -1,4 +1,4 @@
-import type { IdentifierDetails } from '../../domain/onboarding-types.ts';
+import type { IdentifierDetails } from '../../domain/onboarding/types.ts';
 import type { Policy } from '../../domain/policy.ts';
 import type { CommandHeader } from '../command.ts';
 import { runCommand } from '../command.ts';

@@ -2,7 +2,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { isBlocked } from '../../domain/blocked-values.ts';
 import { validationError, PersonaError } from '../../domain/errors.ts';
 import { normaliseIdentifier } from '../../domain/identity.ts';
-import type { IdentifierDetails } from '../../domain/onboarding-types.ts';
+import type { IdentifierDetails } from '../../domain/onboarding/types.ts';
 import type { Policy } from '../../domain/policy.ts';
 import type { BlindIndex } from '../../security/blind-index.ts';
 import type { CommandTx } from '../command-tx.ts';

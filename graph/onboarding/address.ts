@@ -1,5 +1,5 @@
 import { v7 as uuidv7 } from 'uuid';
-import type { AddressDetails } from '../../domain/onboarding-types.ts';
+import type { AddressDetails } from '../../domain/onboarding/types.ts';
 import type { Recognition } from '../../domain/recognition.ts';
 import type { DataKey } from '../../security/data-key.ts';
 import { sealAddress } from '../addresses/seal-address.ts';

@@ -3,7 +3,7 @@ import type { FieldProblem } from '../../domain/errors.ts';
 import { validationError } from '../../domain/errors.ts';
 import { normaliseIdentifier } from '../../domain/identity.ts';
 import { minorFromDecimal } from '../../domain/money.ts';
-import type { DeviceDetails, OnboardingRequest } from '../../domain/onboarding-types.ts';
+import type { DeviceDetails, OnboardingRequest } from '../../domain/onboarding/types.ts';
 import type { Policy } from '../../domain/policy.ts';
 import type { BlindIndex } from '../../security/blind-index.ts';
 import { tokenHashes } from '../wallet/token-hash.ts';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import type { OnboardingRequest } from '../../domain/onboarding-types.ts';
+import type { OnboardingRequest } from '../../domain/onboarding/types.ts';
 import type { Policy } from '../../domain/policy.ts';
 import { randomToken, testGraph, testHeader } from '../../test/test-graph.ts';
 import { getPaymentMethods } from '../queries/payment-methods.ts';

@@ -1,4 +1,4 @@
-import type { OnboardingRequest } from '../../domain/onboarding-types.ts';
+import type { OnboardingRequest } from '../../domain/onboarding/types.ts';
 import type { Recognition } from '../../domain/recognition.ts';
 import type { CommandTx, CustomerNode, DeviceNode } from '../command-tx.ts';
 import { findLogin, type Login } from '../devices/logins.ts';

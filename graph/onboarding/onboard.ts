@@ -1,6 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
 import { PersonaError } from '../../domain/errors.ts';
-import type { OnboardingResult, OnboardingRequest } from '../../domain/onboarding-types.ts';
+import type { OnboardingResult, OnboardingRequest } from '../../domain/onboarding/types.ts';
 import type { Policy } from '../../domain/policy.ts';
 import { recognise, recogniseNewCustomer } from '../../domain/recognition.ts';
 import { requestHash } from '../body-hash.ts';

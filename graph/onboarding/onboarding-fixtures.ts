@@ -2,7 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { PersonaError } from '../../domain/errors.ts';
-import type { OnboardingRequest } from '../../domain/onboarding-types.ts';
+import type { OnboardingRequest } from '../../domain/onboarding/types.ts';
 import { readPolicy } from '../../platform/policy.ts';
 import {
   onboardingRequest,

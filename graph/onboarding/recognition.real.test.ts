@@ -2,7 +2,7 @@
 
 import { randomInt, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { OnboardingRequest } from '../../domain/onboarding-types.ts';
+import type { OnboardingRequest } from '../../domain/onboarding/types.ts';
 import type { Policy } from '../../domain/policy.ts';
 import { readPolicy } from '../../platform/policy.ts';
 import {

@@ -1,5 +1,5 @@
 import { PersonaError } from '../../domain/errors.ts';
-import type { AddressDetails } from '../../domain/onboarding-types.ts';
+import type { AddressDetails } from '../../domain/onboarding/types.ts';
 import { openAddress, readAddresses, type StoredAddress } from '../addresses/addresses.ts';
 import type { Graph } from '../graph.ts';
 import { dataKeyOf } from '../key-store.ts';

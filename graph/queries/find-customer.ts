@@ -1,7 +1,7 @@
 import { isBlocked } from '../../domain/blocked-values.ts';
 import { validationError } from '../../domain/errors.ts';
 import { normaliseIdentifier } from '../../domain/identity.ts';
-import type { IdentifierDetails } from '../../domain/onboarding-types.ts';
+import type { IdentifierDetails } from '../../domain/onboarding/types.ts';
 import type { Policy } from '../../domain/policy.ts';
 import type { Graph } from '../graph.ts';
 

@@ -1,5 +1,5 @@
 import { PersonaError } from '../../domain/errors.ts';
-import type { IdentifierDetails } from '../../domain/onboarding-types.ts';
+import type { IdentifierDetails } from '../../domain/onboarding/types.ts';
 import type { Graph } from '../graph.ts';
 import { readIdentifiers } from '../identifiers/identifiers.ts';
 import { dataKeyOf } from '../key-store.ts';

@@ -1,5 +1,5 @@
 import type { CustomerStatus } from '../../domain/events.ts';
-import type { IdentifierDetails } from '../../domain/onboarding-types.ts';
+import type { IdentifierDetails } from '../../domain/onboarding/types.ts';
 import type { DataKey } from '../../security/data-key.ts';
 import type { Graph } from '../graph.ts';
 import { readWithOpenKey } from '../key-store.ts';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { daysLeft } from '../../domain/expiry/calendar.ts';
 import type { ExpiryScan } from '../../domain/expiry/candidates.ts';
-import type { OnboardingRequest } from '../../domain/onboarding-types.ts';
+import type { OnboardingRequest } from '../../domain/onboarding/types.ts';
 import { readPolicy } from '../../platform/policy.ts';
 import { onboardingRequest, randomEmail, randomToken, testGraph, testHeader } from '../../test/test-graph.ts';
 import { customerWithCards, failureOf } from '../../test/wallet-fixtures.ts';

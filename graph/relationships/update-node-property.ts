@@ -1,6 +1,6 @@
 import { validate, type FieldReader } from '../../domain/validation.ts';
 import { validationError } from '../../domain/errors.ts';
-import { LOCALE, SHORT_TEXT, SEGMENT } from '../../domain/onboarding-fields.ts';
+import { LOCALE, SHORT_TEXT, SEGMENT } from '../../domain/onboarding/fields.ts';
 import { EDITABLE_PROPERTIES, type EditableLabel } from '../../domain/relationships.ts';
 import { AddressBook, readAddresses } from '../addresses/addresses.ts';
 import type { CommandHeader } from '../command.ts';

@@ -1,5 +1,5 @@
 import { PersonaError } from '../../domain/errors.ts';
-import type { PaymentMethodDetails } from '../../domain/onboarding-types.ts';
+import type { PaymentMethodDetails } from '../../domain/onboarding/types.ts';
 import type { PaymentMethodStatus } from '../../domain/payment-method.ts';
 import { requestHash } from '../body-hash.ts';
 import type { CommandHeader } from '../command.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { PaymentMethodDetails } from '../../domain/onboarding-types.ts';
+import type { PaymentMethodDetails } from '../../domain/onboarding/types.ts';
 import { readPolicy } from '../../platform/policy.ts';
 import { onboardingRequest, randomToken, testHeader } from '../../test/test-graph.ts';
 import { onboard } from '../onboarding/onboard.ts';

@@ -1,6 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { EventData } from '../../domain/events.ts';
-import type { PaymentMethodDetails } from '../../domain/onboarding-types.ts';
+import type { PaymentMethodDetails } from '../../domain/onboarding/types.ts';
 import type { PaymentMethodStatus } from '../../domain/payment-method.ts';
 import { expiresOn } from '../../domain/payment-method.ts';
 import { mayConsent, NETWORK_REVOCATION } from '../../domain/wallet.ts';

@@ -1,6 +1,6 @@
 /** The wallet's commands for tests, each under its own key. */
 
-import type { OnboardingRequest, PaymentMethodDetails } from '../../domain/onboarding-types.ts';
+import type { OnboardingRequest, PaymentMethodDetails } from '../../domain/onboarding/types.ts';
 import type { AttachAnswer } from '../../domain/ports.ts';
 import { readPolicy } from '../../platform/policy.ts';
 import { onboardingRequest, randomToken, testGraph, testHeader } from '../../test/test-graph.ts';

@@ -1,7 +1,7 @@
 /** Requests and command headers of synthetic customers. */
 
 import { randomUUID } from 'node:crypto';
-import type { OnboardingRequest } from '../../domain/onboarding-types.ts';
+import type { OnboardingRequest } from '../../domain/onboarding/types.ts';
 import type { Policy } from '../../domain/policy.ts';
 import {
   type CommandHeader,

@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
-import { type FormatRules, validateOnboarding } from '../../../domain/onboarding.ts';
+import { validateOnboarding } from '../../../domain/onboarding/validate.ts';
+import type { FormatRules } from '../../../domain/onboarding/types.ts';
 import { PAYMENT_METHOD_STATUSES, PAYMENT_METHOD_TYPES } from '../../../domain/payment-method.ts';
 import { withDomainRules, optional, optionalInteger, time, uuid } from './domain-rules.ts';
 

@@ -3,7 +3,7 @@
 import type { z } from '@hono/zod-openapi';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { formatRules } from '../../../domain/onboarding-formats.ts';
+import { formatRules } from '../../../domain/onboarding/formats.ts';
 import { fraudOutcome, fraudOutcomeShape } from './fraud.ts';
 import { methodChange, methodChangeShape, newPaymentMethod, newPaymentMethodShape } from './wallet.ts';
 import { onboardingRequest, onboardingShape } from './onboarding.ts';

@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { validate } from '../../../domain/validation.ts';
 import { readMethodChange } from '../../../domain/method-change.ts';
-import { TOKEN } from '../../../domain/onboarding-fields.ts';
+import { TOKEN } from '../../../domain/onboarding/fields.ts';
 import { PAYMENT_METHOD_STATUSES, PAYMENT_METHOD_TYPES } from '../../../domain/payment-method.ts';
 import { withDomainRules, optional, optionalInteger, time, uuid } from './domain-rules.ts';
 

@@ -3,11 +3,11 @@
  * `validateOnboarding` a caller gets all problems in one response. Not for workflows, like `domain/identity.ts`.
  */
 
-import { isBlocked } from './blocked-values.ts';
-import { normaliseIdentifier } from './identity.ts';
-import { minorFromDecimal } from './money.ts';
-import type { FormatRules } from './onboarding-types.ts';
-import type { Policy } from './policy.ts';
+import { isBlocked } from '../blocked-values.ts';
+import { normaliseIdentifier } from '../identity.ts';
+import { minorFromDecimal } from '../money.ts';
+import type { FormatRules } from './types.ts';
+import type { Policy } from '../policy.ts';
 
 /**
  * The format checks that the graph will apply to a request.

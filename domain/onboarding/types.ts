@@ -1,6 +1,6 @@
 /** The onboarding request that a checkout sends, and its result (specification: interfaces, 'The two objects'). */
 
-import type { PaymentMethodStatus, PaymentMethodType } from './payment-method.ts';
+import type { PaymentMethodStatus, PaymentMethodType } from '../payment-method.ts';
 
 export interface OnboardingRequest {
   transaction_id: string;
@@ -82,7 +82,7 @@ export interface OnboardingResult {
   warnings: string[];
 }
 
-/** Further format checks of an entry point (`domain/onboarding-formats.ts`): each returns a problem, or `undefined`. */
+/** Further format checks of an entry point (`domain/onboarding/formats.ts`): each returns a problem, or `undefined`. */
 export interface FormatRules {
   /** @param country - the country of the request's address, if valid */
   identifier?(

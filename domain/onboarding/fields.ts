@@ -1,17 +1,17 @@
 /** Readers for the parts of an onboarding request, each validated on its own. */
 
-import type { FieldReader, TextRule } from './validation.ts';
-import { readOrEmpty, omitUndefined } from './validation.ts';
-import { isCountry } from './countries.ts';
-import { isIpAddress } from './ip-address.ts';
+import type { FieldReader, TextRule } from '../validation.ts';
+import { readOrEmpty, omitUndefined } from '../validation.ts';
+import { isCountry } from '../countries.ts';
+import { isIpAddress } from '../ip-address.ts';
 import type {
   AddressDetails,
   CustomerMetadata,
   DeviceDetails,
   FormatRules,
   PaymentMethodDetails,
-} from './onboarding-types.ts';
-import { PAYMENT_METHOD_TYPES } from './payment-method.ts';
+} from './types.ts';
+import { PAYMENT_METHOD_TYPES } from '../payment-method.ts';
 
 const LONG_TEXT: TextRule = { max: 200, pattern: /^\P{Cc}*$/u, requirement: 'be a single line of text' };
 export const SHORT_TEXT: TextRule = {

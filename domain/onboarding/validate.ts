@@ -3,9 +3,9 @@
  * interfaces, 'The two objects'). Workflow-safe: identifiers are normalised elsewhere (`domain/identity.ts`).
  */
 
-import type { FieldReader, ValidationFailure } from './validation.ts';
-import { validate, EXTERNAL_ID, isRecord, omitUndefined } from './validation.ts';
-import { isCountry } from './countries.ts';
+import type { FieldReader, ValidationFailure } from '../validation.ts';
+import { validate, EXTERNAL_ID, isRecord, omitUndefined } from '../validation.ts';
+import { isCountry } from '../countries.ts';
 import {
   readAddress,
   readDevice,
@@ -13,11 +13,9 @@ import {
   readPaymentMethod,
   readBehavioralSnapshot,
   TOKEN,
-} from './onboarding-fields.ts';
-import { readIdentifiers } from './onboarding-identifiers.ts';
-import type { FormatRules, OnboardingRequest } from './onboarding-types.ts';
-
-export type * from './onboarding-types.ts';
+} from './fields.ts';
+import { readIdentifiers } from './identifiers.ts';
+import type { FormatRules, OnboardingRequest } from './types.ts';
 
 /**
  * The normalised request (times in UTC, UUIDs in lower case, codes in upper case, identifiers in one list) without

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { normalisePhone } from './identity.ts';
-import { isIpAddress } from './ip-address.ts';
-import { validateOnboarding } from './onboarding.ts';
+import { normalisePhone } from '../identity.ts';
+import { isIpAddress } from '../ip-address.ts';
+import { validateOnboarding } from './validate.ts';
 
 const ID = '0198c0de-7000-7000-8000-000000000001';
 const minimal = { transaction_id: 'txn-1', occurred_at: '2026-04-18T10:00:00.000Z' };

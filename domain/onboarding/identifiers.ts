@@ -1,9 +1,9 @@
 /** E-mail addresses and phone numbers of an onboarding request, in every form that callers may use. */
 
-import { isBlocked } from './blocked-values.ts';
-import type { FieldReader } from './validation.ts';
-import { readOrEmpty, omitUndefined } from './validation.ts';
-import type { IdentifierDetails } from './onboarding-types.ts';
+import { isBlocked } from '../blocked-values.ts';
+import type { FieldReader } from '../validation.ts';
+import { readOrEmpty, omitUndefined } from '../validation.ts';
+import type { IdentifierDetails } from './types.ts';
 
 type Type = IdentifierDetails['type'];
 /** A further problem of a value with a valid shape; `undefined`: none. */
