@@ -11,7 +11,7 @@ import {
   recordAttempt,
   recordRefund,
 } from '../graph/recovery/index.ts';
-import { toParameters } from '../graph/values.ts';
+import { toParameters } from '../graph/kernel/values.ts';
 import { failureOf, headerOf, newCustomerRequest } from './customers.ts';
 import { addPayer, policyAndNow, recover, type TwoCardPayer } from './payers.ts';
 import type { Count, Findings } from './result.ts';

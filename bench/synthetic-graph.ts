@@ -5,7 +5,7 @@
  */
 
 import type { Graph } from '../graph/index.ts';
-import { toParameters } from '../graph/values.ts';
+import { toParameters } from '../graph/kernel/values.ts';
 
 const ROWS_AT_ONCE = 5_000;
 

@@ -13,11 +13,11 @@ import {
   updateDeviceTrustScore,
   updatePaymentMethodStatus,
 } from './index.ts';
-import { dataKeyOf } from './key-store.ts';
+import { dataKeyOf } from './kernel/key-store.ts';
 import { PROJECTIONS } from './projections/index.ts';
-import { withRollback } from './with-rollback.ts';
-import type { Projection } from './projections/projection.ts';
-import { projectionParameters } from './projections/projection.ts';
+import { withRollback } from './kernel/with-rollback.ts';
+import type { Projection } from './kernel/projection.ts';
+import { projectionParameters } from './kernel/projection.ts';
 
 const policy = readPolicy();
 const graph = await testGraph();

@@ -1,7 +1,8 @@
 /** Which gateway events have been processed, so that none is processed twice. */
 
-import { type CommandHeader, runCommand } from './command.ts';
-import type { Graph } from './graph.ts';
+import { runCommand } from './kernel/command.ts';
+import type { CommandHeader } from './kernel/command-header.ts';
+import type { Graph } from './kernel/graph.ts';
 
 /** The scope of receipts for gateway events. */
 const CALLER = 'gateway';

@@ -1,9 +1,10 @@
 /** The graph's public interface: commands, queries, and what a composition root needs to open it. */
 
-export { isSameRequest, requestHash } from './body-hash.ts';
-export type { CommandHeader } from './command.ts';
-export { runCommand } from './command.ts';
-export type { CommandTx, CustomerNode, DeviceNode, NewEvent } from './command-tx.ts';
+export { isSameRequest, requestHash } from './kernel/body-hash.ts';
+export type { CommandHeader } from './kernel/command-header.ts';
+export type { Reader } from './kernel/reader.ts';
+export { runCommand } from './kernel/command.ts';
+export type { CommandTx, CustomerNode, DeviceNode, NewEvent } from './kernel/command-tx.ts';
 export { addAddress, removeAddress, updateAddress } from './addresses/edit-address.ts';
 export type { LtvChange } from './customers/adjust-ltv.ts';
 export { adjustLtv } from './customers/adjust-ltv.ts';
@@ -32,13 +33,13 @@ export {
   requireFraudCase,
 } from './fraud/queries.ts';
 export { decideFraudReview, remindOfFraudReview } from './fraud/review.ts';
-export type { Graph, GraphOptions, Reader } from './graph.ts';
-export { MAX_CONNECTIONS, openGraph } from './graph.ts';
-export { LOCAL_COMMAND_MS, READ_MS } from './time-limits.ts';
-export { openConfiguredGraph } from './open-configured.ts';
-export { type CommittedCommand, type GraphObserver, noopObserver } from './observer.ts';
-export { admitKeys, checkKeys } from './key-register.ts';
-export { migrate, missingMigrations } from './migrate.ts';
+export type { Graph, GraphOptions } from './kernel/graph.ts';
+export { MAX_CONNECTIONS } from './kernel/graph.ts';
+export { LOCAL_COMMAND_MS, READ_MS } from './kernel/time-limits.ts';
+export { openConfiguredGraph, openGraph } from './open.ts';
+export { type CommittedCommand, type GraphObserver, noopObserver } from './kernel/observer.ts';
+export { admitKeys, checkKeys } from './kernel/key-register.ts';
+export { migrate, missingMigrations } from './kernel/migrate.ts';
 export { findKeyProblems } from './queries/stored-keys.ts';
 export type { OnboardedCustomer } from './onboarding/onboard.ts';
 export { onboard } from './onboarding/onboard.ts';
@@ -78,8 +79,8 @@ export {
 } from './queries/payment-methods.ts';
 export type { TimelineEntry } from './queries/timeline.ts';
 export { getTimeline } from './queries/timeline.ts';
-export { expireReceipts, hasReceipt, type ReceiptKind } from './receipts.ts';
-export { withRollback } from './with-rollback.ts';
+export { expireReceipts, hasReceipt, type ReceiptKind } from './kernel/receipts.ts';
+export { withRollback } from './kernel/with-rollback.ts';
 export { addRelationship } from './relationships/add-relationship.ts';
 export type { AttributeValue, RelationshipRef } from './relationships/relationship-attributes.ts';
 export { getRelationshipAttributes } from './relationships/relationship-attributes.ts';

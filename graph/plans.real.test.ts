@@ -6,7 +6,7 @@ import { cypherTexts, normaliseCypher } from '../test/cypher-texts.ts';
 import { runCypher, testGraph } from '../test/test-graph.ts';
 import { runEveryStatement } from '../test/every-statement.ts';
 import { recordingGraph } from '../test/recording-graph.ts';
-import type { Graph } from './graph.ts';
+import type { Graph } from './kernel/graph.ts';
 import {
   getAlternativePaymentMethods,
   expireReceipts,

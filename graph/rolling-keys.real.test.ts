@@ -15,7 +15,7 @@ import {
   testHeader,
 } from '../test/test-graph.ts';
 import { ROLLING_STEPS } from '../test/rolling-rings.ts';
-import type { Graph } from './graph.ts';
+import type { Graph } from './kernel/graph.ts';
 import { getPaymentMethods, onboard } from './index.ts';
 
 const policy = readPolicy();

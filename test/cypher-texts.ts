@@ -52,7 +52,7 @@ function spansOf(node: ts.Node): string[] | undefined {
   return [node.head.text, ...node.templateSpans.map(({ literal }) => literal.text)];
 }
 
-/** Removes what sending a statement changes: line breaks, and the names of parameters (`graph/batch.ts`). */
+/** Removes what sending a statement changes: line breaks, and the names of parameters (`graph/kernel/batch.ts`). */
 export function normaliseCypher(cypher: string): string {
   return cypher
     .replace(/\$p\.p\d+\[\d+\]|\brow_\[\d+\]|\$\w+(?:\.\w+)*/g, '$')

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { readPolicy } from '../platform/policy.ts';
 import { onboardingRequest, randomEmail, randomPhone, randomToken, testHeader } from './test-graph.ts';
 
-import type { Graph } from '../graph/graph.ts';
+import type { Graph } from '../graph/kernel/graph.ts';
 import {
   addPaymentMethod,
   addRelationship,

@@ -1,6 +1,6 @@
 import type { Session } from 'neo4j-driver';
-import type { Graph } from '../graph/graph.ts';
-import { toSingleParameter } from '../graph/single-parameter.ts';
+import type { Graph } from '../graph/kernel/graph.ts';
+import { toSingleParameter } from '../graph/kernel/single-parameter.ts';
 
 /** The same graph, recording every statement with the parameters of its last run. */
 export function recordingGraph(graph: Graph): { graph: Graph; statements: Map<string, unknown> } {

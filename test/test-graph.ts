@@ -2,13 +2,13 @@ import { randomBytes, randomInt, randomUUID } from 'node:crypto';
 import type { QueryResult } from 'neo4j-driver';
 import { afterAll, expect } from 'vitest';
 import type { OnboardingRequest } from '../domain/onboarding/types.ts';
-import type { CommandHeader } from '../graph/command.ts';
-import type { Graph, GraphOptions } from '../graph/graph.ts';
-import { openGraph } from '../graph/graph.ts';
-import { migrate } from '../graph/migrate.ts';
+import type { CommandHeader } from '../graph/kernel/command-header.ts';
+import { openGraph } from '../graph/open.ts';
+import type { Graph, GraphOptions } from '../graph/kernel/graph.ts';
+import { migrate } from '../graph/kernel/migrate.ts';
 import type { Stream } from '../graph/replay/stream.ts';
 import { verifyStreams } from '../graph/replay/verify.ts';
-import { toParameters } from '../graph/values.ts';
+import { toParameters } from '../graph/kernel/values.ts';
 import { createBlindIndex } from '../security/blind-index.ts';
 import { createKeyRing } from '../security/key-ring.ts';
 

@@ -3,7 +3,7 @@
 import { tsToMs } from '@temporalio/common/lib/time.js';
 import { expect, test } from 'vitest';
 import { TaskQueue, type TaskQueueName } from '../domain/workflow-contracts.ts';
-import { COMMAND_MS, CONNECTION_MS } from '../graph/time-limits.ts';
+import { COMMAND_MS, CONNECTION_MS } from '../graph/kernel/time-limits.ts';
 import { readPolicy } from '../platform/policy.ts';
 import { readHistories } from '../test/rig/histories.ts';
 import { type ActivityDependencies, queueActivities } from './queues.ts';

@@ -7,7 +7,7 @@ import { randomUUID } from 'node:crypto';
 import type { Driver } from 'neo4j-driver';
 import { signature } from '../../adapters/webhook/notifier.ts';
 import type { FraudOutcomeReport } from '../../domain/fraud/messages.ts';
-import { toParameters } from '../../graph/values.ts';
+import { toParameters } from '../../graph/kernel/values.ts';
 
 /** The report that the bare workflow receives: the same as Persona's, with every optional field. */
 export type BareReport = Required<FraudOutcomeReport>;

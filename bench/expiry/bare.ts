@@ -2,7 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import type { Graph } from '../../graph/index.ts';
-import { toParameters } from '../../graph/values.ts';
+import { toParameters } from '../../graph/kernel/values.ts';
 import { runCalls } from '../side-by-side.ts';
 
 const PAGE = 1_000;

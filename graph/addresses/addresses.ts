@@ -2,8 +2,8 @@ import { PersonaError } from '../../domain/errors.ts';
 import type { EventData } from '../../domain/events.ts';
 import type { AddressDetails } from '../../domain/onboarding/types.ts';
 import type { DataKey } from '../../security/data-key.ts';
-import type { CommandTx } from '../command-tx.ts';
-import type { Reader } from '../graph.ts';
+import type { CommandTx } from '../kernel/command-tx.ts';
+import type { Reader } from '../kernel/reader.ts';
 import { sealAddress } from './seal-address.ts';
 
 /** An address with its customer's edge to it as stored in the graph: the streets are encrypted. */

@@ -1,10 +1,10 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { AddressDetails } from '../../domain/onboarding/types.ts';
-import type { CommandHeader } from '../command.ts';
-import { runCommand } from '../command.ts';
+import type { CommandHeader } from '../kernel/command-header.ts';
+import { runCommand } from '../kernel/command.ts';
 import { lockOwner, type Requester } from '../customers/lock-owner.ts';
-import { requireVersion } from '../expected-version.ts';
-import type { Graph } from '../graph.ts';
+import { requireVersion } from '../kernel/expected-version.ts';
+import type { Graph } from '../kernel/graph.ts';
 import { AddressBook, readAddresses, type StoredAddress } from './addresses.ts';
 
 interface AddressRef {

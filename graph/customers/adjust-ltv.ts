@@ -1,7 +1,7 @@
 import { validationError } from '../../domain/errors.ts';
-import type { CommandHeader } from '../command.ts';
-import { runCommand } from '../command.ts';
-import type { Graph } from '../graph.ts';
+import type { CommandHeader } from '../kernel/command-header.ts';
+import { runCommand } from '../kernel/command.ts';
+import type { Graph } from '../kernel/graph.ts';
 
 /** A change of a customer's lifetime value: an addition, or a new total. */
 export type LtvChange = { add_minor: number } | { total_minor: number };

@@ -1,9 +1,9 @@
 import { v7 as uuidv7 } from 'uuid';
 import { PersonaError } from '../../domain/errors.ts';
-import type { CommandHeader } from '../command.ts';
-import { runCommand } from '../command.ts';
-import type { Graph } from '../graph.ts';
-import { lockIdentities } from '../identity-locks.ts';
+import type { CommandHeader } from '../kernel/command-header.ts';
+import { runCommand } from '../kernel/command.ts';
+import type { Graph } from '../kernel/graph.ts';
+import { lockIdentities } from '../kernel/identity-locks.ts';
 
 export interface NewCustomer {
   /** An unused UUID; absent: a new one is generated. */

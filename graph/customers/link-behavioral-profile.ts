@@ -1,8 +1,8 @@
 import { v7 as uuidv7 } from 'uuid';
 import { validationError } from '../../domain/errors.ts';
-import type { CommandHeader } from '../command.ts';
-import { runCommand } from '../command.ts';
-import type { Graph } from '../graph.ts';
+import type { CommandHeader } from '../kernel/command-header.ts';
+import { runCommand } from '../kernel/command.ts';
+import type { Graph } from '../kernel/graph.ts';
 
 const PROFILE_OF = `
   MATCH (:Customer {id: $customer_id})-[:HAS_BEHAVIORAL_PROFILE]->(b:BehavioralProfile)

@@ -1,5 +1,5 @@
 import { PersonaError } from '../../domain/errors.ts';
-import type { CommandTx, CustomerNode } from '../command-tx.ts';
+import type { CommandTx, CustomerNode } from '../kernel/command-tx.ts';
 
 /** Who requests a change: the customer, signed in, or a service. */
 export type Requester = 'customer' | 'service';

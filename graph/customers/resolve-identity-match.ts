@@ -1,8 +1,8 @@
 import { PersonaError } from '../../domain/errors.ts';
-import type { CommandHeader } from '../command.ts';
-import { runCommand } from '../command.ts';
-import type { CommandTx } from '../command-tx.ts';
-import type { Graph } from '../graph.ts';
+import type { CommandHeader } from '../kernel/command-header.ts';
+import { runCommand } from '../kernel/command.ts';
+import type { CommandTx } from '../kernel/command-tx.ts';
+import type { Graph } from '../kernel/graph.ts';
 
 export interface MatchResolution {
   /** Either of the two customers. */

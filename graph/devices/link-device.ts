@@ -2,12 +2,12 @@ import { isBlocked } from '../../domain/blocked-values.ts';
 import { validationError } from '../../domain/errors.ts';
 import type { DeviceDetails } from '../../domain/onboarding/types.ts';
 import type { Policy } from '../../domain/policy.ts';
-import type { CommandHeader } from '../command.ts';
-import { runCommand } from '../command.ts';
-import type { CommandTx } from '../command-tx.ts';
+import type { CommandHeader } from '../kernel/command-header.ts';
+import { runCommand } from '../kernel/command.ts';
+import type { CommandTx } from '../kernel/command-tx.ts';
 import { lockOwner, type Requester } from '../customers/lock-owner.ts';
-import type { Graph } from '../graph.ts';
-import { lockIdentities } from '../identity-locks.ts';
+import type { Graph } from '../kernel/graph.ts';
+import { lockIdentities } from '../kernel/identity-locks.ts';
 import { findLogin, recordLogin } from './logins.ts';
 import { registerDevice, recordSighting } from './sightings.ts';
 

@@ -1,5 +1,5 @@
 import { PersonaError } from '../../domain/errors.ts';
-import type { CommandTx } from '../command-tx.ts';
+import type { CommandTx } from '../kernel/command-tx.ts';
 
 /** A customer's edge to a device. */
 export interface Login {

@@ -1,7 +1,7 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { DeviceDetails } from '../../domain/onboarding/types.ts';
 import type { Policy } from '../../domain/policy.ts';
-import type { CommandTx } from '../command-tx.ts';
+import type { CommandTx } from '../kernel/command-tx.ts';
 
 /** Starts a device's stream. @returns its id */
 export function registerDevice(tx: CommandTx, details: DeviceDetails, policy: Pick<Policy, 'trust'>): string {

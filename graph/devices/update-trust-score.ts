@@ -1,10 +1,10 @@
 import { validationError } from '../../domain/errors.ts';
-import type { CommandHeader } from '../command.ts';
-import { runCommand } from '../command.ts';
-import type { CommandTx, DeviceNode } from '../command-tx.ts';
-import { requireVersion } from '../expected-version.ts';
-import type { Graph } from '../graph.ts';
-import { toUtc } from '../values.ts';
+import type { CommandHeader } from '../kernel/command-header.ts';
+import { runCommand } from '../kernel/command.ts';
+import type { CommandTx, DeviceNode } from '../kernel/command-tx.ts';
+import { requireVersion } from '../kernel/expected-version.ts';
+import type { Graph } from '../kernel/graph.ts';
+import { toUtc } from '../kernel/values.ts';
 
 export interface TrustScoreUpdate {
   device_id: string;

@@ -7,9 +7,10 @@ import {
   isQuarantined,
   OTHER_OWNER,
 } from '../../domain/reconciliation/mismatches.ts';
-import { type CommandHeader, runCommand } from '../command.ts';
-import type { CommandTx, CustomerNode } from '../command-tx.ts';
-import type { Graph } from '../graph.ts';
+import { runCommand } from '../kernel/command.ts';
+import type { CommandHeader } from '../kernel/command-header.ts';
+import type { CommandTx, CustomerNode } from '../kernel/command-tx.ts';
+import type { Graph } from '../kernel/graph.ts';
 import { followLocked } from '../wallet/follow-payment-method.ts';
 import { getOpenObligations } from '../recovery/queries.ts';
 import { changedDetails } from '../wallet/changed-details.ts';

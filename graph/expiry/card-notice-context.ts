@@ -1,6 +1,6 @@
 import { monthOf } from '../../domain/expiry/calendar.ts';
 import type { NoticeMethod } from '../../domain/ports.ts';
-import type { Reader } from '../graph.ts';
+import type { Reader } from '../kernel/reader.ts';
 
 /** What the text of a card notice needs. */
 export interface CardNoticeContext {

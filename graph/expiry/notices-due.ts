@@ -1,5 +1,5 @@
 import type { CardNoticeTemplate } from '../../domain/ports.ts';
-import type { Reader } from '../graph.ts';
+import type { Reader } from '../kernel/reader.ts';
 
 /** A notice about a card that has not been sent to its customer yet. */
 export interface CardNoticeDue {

@@ -34,7 +34,7 @@ import {
   updatePaymentMethod,
   updatePaymentMethodStatus,
 } from '../index.ts';
-import { statementsOf } from '../migrate.ts';
+import { statementsOf } from '../kernel/migrate.ts';
 import { verifyCustomer } from '../replay/verify.ts';
 import { finishNotice, NOTICES_CALLER, openRecovery } from '../recovery/index.ts';
 import type { FraudOutcomeReport } from '../../domain/fraud/messages.ts';
@@ -267,7 +267,7 @@ test('the migration corrects what an earlier release wrote when a compromised ca
   await runCypher(graph, 'MATCH (p:PaymentMethod {id: $payment_method_id}) SET p.status_seq = $version', {
     ...{ payment_method_id, version },
   });
-  const file = new URL('../migrations/0014_wallets_of_the_gateway.cypher', import.meta.url);
+  const file = new URL('../kernel/migrations/0014_wallets_of_the_gateway.cypher', import.meta.url);
   for (const statement of statementsOf(await readFile(file, 'utf8'))) await runCypher(graph, statement);
   expect(await verifyCustomer(graph, customer_id)).toEqual([]);
 });

@@ -1,5 +1,5 @@
 import type { FraudChanges } from '../../domain/fraud/events.ts';
-import type { Reader } from '../graph.ts';
+import type { Reader } from '../kernel/reader.ts';
 
 // Few rows: the query starts at the index on the customer, whose lock every case takes.
 const CASES = `

@@ -2,7 +2,7 @@ import { hasEarlyWarning } from '../../domain/disputes.ts';
 import { PersonaError } from '../../domain/errors.ts';
 import type { FraudChanges } from '../../domain/fraud/events.ts';
 import { isExpired, transition } from '../../domain/payment-method.ts';
-import type { CommandTx, CustomerNode } from '../command-tx.ts';
+import type { CommandTx, CustomerNode } from '../kernel/command-tx.ts';
 import { isNewerObservation, readDeviceCustomers, setTrustScore } from '../devices/update-trust-score.ts';
 import { ATTEMPTS_ON_CARD } from '../recovery/card.ts';
 import type { Wallet } from '../wallet/wallet.ts';

@@ -1,7 +1,7 @@
 import { PersonaError } from '../../domain/errors.ts';
 import type { KnownFraudCase } from '../../domain/fraud/state.ts';
 import { suspensionNotificationId } from '../../domain/workflow-contracts.ts';
-import type { Reader } from '../graph.ts';
+import type { Reader } from '../kernel/reader.ts';
 import type { NoticeDue } from '../recovery/notices-due.ts';
 
 // No command writes for an erased or merged customer.

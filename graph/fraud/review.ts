@@ -2,8 +2,9 @@
 
 import type { FraudEvents } from '../../domain/fraud/events.ts';
 import type { ReviewDecision } from '../../domain/fraud/messages.ts';
-import { type CommandHeader, runCommand } from '../command.ts';
-import type { Graph } from '../graph.ts';
+import { runCommand } from '../kernel/command.ts';
+import type { CommandHeader } from '../kernel/command-header.ts';
+import type { Graph } from '../kernel/graph.ts';
 import { applyCaseChange, type FraudResult, lockCase, unchanged } from './apply-fraud-outcome.ts';
 import { requireFraudCase } from './queries.ts';
 

@@ -3,7 +3,7 @@ import type { AddressDetails } from '../../domain/onboarding/types.ts';
 import type { Recognition } from '../../domain/recognition.ts';
 import type { DataKey } from '../../security/data-key.ts';
 import { sealAddress } from '../addresses/seal-address.ts';
-import type { CommandTx } from '../command-tx.ts';
+import type { CommandTx } from '../kernel/command-tx.ts';
 import type { IncomingRequest } from './incoming-request.ts';
 import type { KnownState, KnownAddress } from './known-state.ts';
 

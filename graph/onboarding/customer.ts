@@ -2,7 +2,7 @@ import { v7 as uuidv7 } from 'uuid';
 import type { EventData } from '../../domain/events.ts';
 import type { Recognition } from '../../domain/recognition.ts';
 import { upgradedSegment } from '../../domain/recognition.ts';
-import type { CommandTx } from '../command-tx.ts';
+import type { CommandTx } from '../kernel/command-tx.ts';
 import type { LookupResult } from './evidence.ts';
 import type { IncomingRequest } from './incoming-request.ts';
 import type { KnownState } from './known-state.ts';

@@ -1,6 +1,6 @@
 import type { Policy } from '../../domain/policy.ts';
 import type { Recognition } from '../../domain/recognition.ts';
-import type { CommandTx } from '../command-tx.ts';
+import type { CommandTx } from '../kernel/command-tx.ts';
 import { recordLogin } from '../devices/logins.ts';
 import { registerDevice, recordSighting } from '../devices/sightings.ts';
 import type { IncomingRequest } from './incoming-request.ts';

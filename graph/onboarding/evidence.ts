@@ -1,5 +1,5 @@
 import type { Evidence, IdentifierMatch } from '../../domain/recognition.ts';
-import type { CommandTx } from '../command-tx.ts';
+import type { CommandTx } from '../kernel/command-tx.ts';
 import type { TokenHolder } from '../wallet/upsert-wallet-method.ts';
 import type { IncomingRequest, IncomingIdentifier } from './incoming-request.ts';
 

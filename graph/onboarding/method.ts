@@ -1,6 +1,6 @@
 import type { PaymentMethodStatus } from '../../domain/payment-method.ts';
 import type { Recognition } from '../../domain/recognition.ts';
-import type { CommandTx } from '../command-tx.ts';
+import type { CommandTx } from '../kernel/command-tx.ts';
 import type { TokenHolder } from '../wallet/upsert-wallet-method.ts';
 import { upsertWalletMethod } from '../wallet/upsert-wallet-method.ts';
 import type { IncomingRequest } from './incoming-request.ts';

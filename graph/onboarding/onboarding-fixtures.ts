@@ -11,7 +11,7 @@ import {
   randomToken,
   testHeader,
 } from '../../test/test-graph.ts';
-import type { Graph } from '../graph.ts';
+import type { Graph } from '../kernel/graph.ts';
 import { recordVerification } from '../wallet/record-verification.ts';
 import { onboard } from './onboard.ts';
 

@@ -16,7 +16,7 @@ import {
   testHeader,
 } from '../../test/test-graph.ts';
 import { setCustomerStatus } from '../customers/set-customer-status.ts';
-import type { Graph } from '../graph.ts';
+import type { Graph } from '../kernel/graph.ts';
 import { getCustomerContext } from '../queries/customer-context.ts';
 import { getCustomerProfile } from '../queries/customer-profile.ts';
 import { getPaymentMethods } from '../queries/payment-methods.ts';

@@ -1,6 +1,6 @@
 import type { SealedAddress } from '../../domain/events.ts';
 import { openSealedAddress } from '../addresses/seal-address.ts';
-import type { ProjectionSecrets, Projections } from './projection.ts';
+import type { ProjectionSecrets, Projections } from '../kernel/projection.ts';
 
 export const addressProjections: Projections<'AddressAdded' | 'AddressUpdated' | 'AddressRemoved'> = {
   AddressAdded: {

@@ -1,6 +1,6 @@
 import type { Sealed } from '../../domain/events.ts';
 import type { DataKey } from '../../security/data-key.ts';
-import type { Projections } from './projection.ts';
+import type { Projections } from '../kernel/projection.ts';
 
 type DeviceEventType = 'DeviceRegistered' | 'DeviceSeen' | 'DeviceTrustScoreUpdated';
 

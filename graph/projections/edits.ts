@@ -1,5 +1,5 @@
 import { isInternalProperty, setsTime } from '../../domain/edit-events.ts';
-import type { Projections } from './projection.ts';
+import type { Projections } from '../kernel/projection.ts';
 
 type EditEventType = 'RelationshipAdded' | 'RelationshipAttributeChanged' | 'NodePropertyChanged';
 

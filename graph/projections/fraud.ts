@@ -1,6 +1,6 @@
 import type { FraudEvents } from '../../domain/fraud/events.ts';
 import { FRAUD_OUTCOMES } from '../../domain/fraud/messages.ts';
-import type { Projections } from './projection.ts';
+import type { Projections } from '../kernel/projection.ts';
 
 export const fraudProjections: Projections<keyof FraudEvents> = {
   // A review decision does not affect the order of Chimera's outcomes, whose times are from Chimera's clock.

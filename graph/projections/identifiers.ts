@@ -1,4 +1,4 @@
-import type { Projections } from './projection.ts';
+import type { Projections } from '../kernel/projection.ts';
 
 type IdentifierEventType =
   | 'DigitalIdentifierAdded'

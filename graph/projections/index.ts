@@ -4,7 +4,7 @@ import { deviceProjections } from './device.ts';
 import { editProjections } from './edits.ts';
 import { fraudProjections } from './fraud.ts';
 import { identifierProjections } from './identifiers.ts';
-import type { Projections } from './projection.ts';
+import type { Projections } from '../kernel/projection.ts';
 import { recoveryProjections } from './recovery.ts';
 import { walletProjections } from './wallet.ts';
 

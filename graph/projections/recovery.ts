@@ -1,7 +1,7 @@
 import { noticeState } from '../../domain/notices/state.ts';
 import { overpaymentId, refundId } from '../../domain/workflow-contracts.ts';
 import type { RecoveryEvents } from '../../domain/recovery/events.ts';
-import type { Projections } from './projection.ts';
+import type { Projections } from '../kernel/projection.ts';
 
 // An empty list is stored as no property, because the sweep finds obligations that have one. A refund that is due again
 // after a failure is last in the list.

@@ -2,7 +2,7 @@ import { noticeKey } from '../../domain/expiry/calendar.ts';
 import { chooserOf } from '../../domain/wallet.ts';
 import { affectedMethods } from '../wallet/default-change.ts';
 import { tokenKey } from '../wallet/token-hash.ts';
-import type { Projections } from './projection.ts';
+import type { Projections } from '../kernel/projection.ts';
 
 type WalletEventType =
   | 'PaymentMethodAdded'

@@ -1,9 +1,9 @@
 import { PersonaError } from '../../domain/errors.ts';
 import type { AddressDetails } from '../../domain/onboarding/types.ts';
 import { openAddress, readAddresses, type StoredAddress } from '../addresses/addresses.ts';
-import type { Graph } from '../graph.ts';
-import { dataKeyOf } from '../key-store.ts';
-import { withoutNulls } from '../values.ts';
+import type { Graph } from '../kernel/graph.ts';
+import { dataKeyOf } from '../kernel/key-store.ts';
+import { withoutNulls } from '../kernel/values.ts';
 import { getGatewayCustomer } from './payment-methods.ts';
 
 /** An address as the API returns it (specification: interfaces, 'Shapes'); times are RFC 3339 in UTC. */

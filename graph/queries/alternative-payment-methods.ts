@@ -2,7 +2,7 @@ import { isPermanentlyForbidden, type PastOutcome } from '../../domain/decline/c
 import type { Policy } from '../../domain/policy.ts';
 import { OTHER_OWNER } from '../../domain/reconciliation/mismatches.ts';
 import { trustQuery, trustParameters } from '../devices/trust-query.ts';
-import type { Reader } from '../graph.ts';
+import type { Reader } from '../kernel/reader.ts';
 import { ATTEMPTS_ON_CARD } from '../recovery/card.ts';
 
 // The trusted device is a condition in EXISTS and not in an OPTIONAL MATCH as in the blueprint, which filters nothing.

@@ -1,4 +1,4 @@
-import type { Graph } from '../graph.ts';
+import type { Graph } from '../kernel/graph.ts';
 
 const AWAITS_PROFILE = `
   MATCH (c:Customer {id: $customer_id}) WHERE c.status IN ['active', 'suspended']

@@ -12,7 +12,7 @@ import {
   testHeader,
 } from '../../test/test-graph.ts';
 import { updateDeviceTrustScore } from '../devices/update-trust-score.ts';
-import type { Graph } from '../graph.ts';
+import type { Graph } from '../kernel/graph.ts';
 import { onboard } from '../onboarding/onboard.ts';
 import { recordVerification } from '../wallet/record-verification.ts';
 import { customerContextQuery, getCustomerContext } from './customer-context.ts';

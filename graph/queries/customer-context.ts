@@ -2,8 +2,8 @@ import { PersonaError } from '../../domain/errors.ts';
 import type { CustomerStatus } from '../../domain/events.ts';
 import type { Policy } from '../../domain/policy.ts';
 import { trustQuery, trustParameters } from '../devices/trust-query.ts';
-import type { Graph } from '../graph.ts';
-import { withoutNulls } from '../values.ts';
+import type { Graph } from '../kernel/graph.ts';
+import { withoutNulls } from '../kernel/values.ts';
 
 /** What an agent needs before it routes a transaction. Only proven data that was not removed counts. */
 export interface CustomerContext {

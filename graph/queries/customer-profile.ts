@@ -2,9 +2,9 @@ import { PersonaError } from '../../domain/errors.ts';
 import type { CustomerStatus } from '../../domain/events.ts';
 import type { IdentifierDetails } from '../../domain/onboarding/types.ts';
 import type { DataKey } from '../../security/data-key.ts';
-import type { Graph } from '../graph.ts';
-import { readWithOpenKey } from '../key-store.ts';
-import { withoutNulls } from '../values.ts';
+import type { Graph } from '../kernel/graph.ts';
+import { readWithOpenKey } from '../kernel/key-store.ts';
+import { withoutNulls } from '../kernel/values.ts';
 
 /** The profile as the customer sees it (specification: interfaces, 'Shapes'). */
 export interface CustomerProfile {

@@ -1,7 +1,7 @@
 import { PersonaError } from '../../domain/errors.ts';
 import type { CustomerStatus } from '../../domain/events.ts';
-import type { Reader } from '../graph.ts';
-import { withoutNulls } from '../values.ts';
+import type { Reader } from '../kernel/reader.ts';
+import { withoutNulls } from '../kernel/values.ts';
 
 /** A customer's own properties; times are RFC 3339 in UTC. */
 export interface Customer {

@@ -1,6 +1,6 @@
 import { PersonaError } from '../../domain/errors.ts';
-import type { Reader } from '../graph.ts';
-import { withoutNulls } from '../values.ts';
+import type { Reader } from '../kernel/reader.ts';
+import { withoutNulls } from '../kernel/values.ts';
 
 export interface Device {
   device_id: string;

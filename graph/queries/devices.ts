@@ -1,5 +1,5 @@
-import type { Graph } from '../graph.ts';
-import { withoutNulls } from '../values.ts';
+import type { Graph } from '../kernel/graph.ts';
+import { withoutNulls } from '../kernel/values.ts';
 import { getGatewayCustomer } from './payment-methods.ts';
 
 /** A device as one customer uses it; times are RFC 3339 in UTC. */

@@ -1,6 +1,6 @@
 import { isBlocked } from '../../domain/blocked-values.ts';
 import type { Policy } from '../../domain/policy.ts';
-import type { Graph } from '../graph.ts';
+import type { Graph } from '../kernel/graph.ts';
 
 /** The customers who log in from a device. */
 export interface DeviceUsers {

@@ -1,6 +1,6 @@
 import type { Policy } from '../../domain/policy.ts';
 import { trustQuery, trustParameters } from '../devices/trust-query.ts';
-import type { Reader } from '../graph.ts';
+import type { Reader } from '../kernel/reader.ts';
 
 /** The conditions of a search for customers; absent ones do not apply. */
 export interface Usage {

@@ -1,4 +1,4 @@
-import type { Reader } from '../graph.ts';
+import type { Reader } from '../kernel/reader.ts';
 import { getCustomer } from './customer.ts';
 
 /** What two customers share: the id is the device's, or that of the given customer's method or address. */

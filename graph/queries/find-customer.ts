@@ -3,7 +3,7 @@ import { validationError } from '../../domain/errors.ts';
 import { normaliseIdentifier } from '../../domain/identity.ts';
 import type { IdentifierDetails } from '../../domain/onboarding/types.ts';
 import type { Policy } from '../../domain/policy.ts';
-import type { Graph } from '../graph.ts';
+import type { Graph } from '../kernel/graph.ts';
 
 const OWNER = `
   UNWIND $value_hashes AS value_hash

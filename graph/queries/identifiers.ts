@@ -1,8 +1,8 @@
 import { PersonaError } from '../../domain/errors.ts';
 import type { IdentifierDetails } from '../../domain/onboarding/types.ts';
-import type { Graph } from '../graph.ts';
+import type { Graph } from '../kernel/graph.ts';
 import { readIdentifiers } from '../identifiers/identifiers.ts';
-import { dataKeyOf } from '../key-store.ts';
+import { dataKeyOf } from '../kernel/key-store.ts';
 import { getCustomer } from './customer.ts';
 
 export interface DigitalIdentifier {

@@ -4,7 +4,7 @@ import type { CustomerStatus } from '../../domain/events.ts';
 import { horizon } from '../../domain/expiry/calendar.ts';
 import { type ExpiryScan, coveringNoticeKeys, recentUseSince } from '../../domain/expiry/candidates.ts';
 import type { PaymentMethodStatus } from '../../domain/payment-method.ts';
-import type { Reader } from '../graph.ts';
+import type { Reader } from '../kernel/reader.ts';
 
 export interface ScannedMethod {
   payment_method_id: string;

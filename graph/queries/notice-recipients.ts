@@ -1,8 +1,8 @@
 import type { CustomerStatus } from '../../domain/events.ts';
 import type { IdentifierDetails } from '../../domain/onboarding/types.ts';
 import type { DataKey } from '../../security/data-key.ts';
-import type { Graph } from '../graph.ts';
-import { readWithOpenKey } from '../key-store.ts';
+import type { Graph } from '../kernel/graph.ts';
+import { readWithOpenKey } from '../kernel/key-store.ts';
 
 export interface NoticeRecipient {
   to: string;

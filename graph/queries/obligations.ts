@@ -1,4 +1,4 @@
-import type { Reader } from '../graph.ts';
+import type { Reader } from '../kernel/reader.ts';
 import type { ObligationNode } from '../recovery/records.ts';
 import { getCustomer } from './customer.ts';
 

@@ -1,9 +1,10 @@
 import { PersonaError } from '../../domain/errors.ts';
 import type { PaymentMethodStatus, PaymentMethodType } from '../../domain/payment-method.ts';
 import { Secret } from '../../platform/secret.ts';
-import type { Graph, Reader } from '../graph.ts';
-import { readWithOpenKey } from '../key-store.ts';
-import { withoutNulls } from '../values.ts';
+import type { Graph } from '../kernel/graph.ts';
+import type { Reader } from '../kernel/reader.ts';
+import { readWithOpenKey } from '../kernel/key-store.ts';
+import { withoutNulls } from '../kernel/values.ts';
 import type { WalletMethod } from '../wallet/wallet.ts';
 import { readWallet } from '../wallet/wallet.ts';
 

@@ -1,6 +1,6 @@
 import type { KeyOwner } from '../../security/data-key.ts';
-import type { Graph } from '../graph.ts';
-import { dataKeyOf, unreadableReason } from '../key-store.ts';
+import type { Graph } from '../kernel/graph.ts';
+import { dataKeyOf, unreadableReason } from '../kernel/key-store.ts';
 
 const ANY_KEYS = `
   OPTIONAL MATCH (c:CustomerKey) WITH c LIMIT 1

@@ -3,7 +3,7 @@
 import { type CardHolder, findCardHolders } from '../wallet/record-dispute.ts';
 import type { GatewayDispute } from '../../domain/ports.ts';
 import type { RefundRecord } from '../../domain/reconciliation/records.ts';
-import type { Graph } from '../graph.ts';
+import type { Graph } from '../kernel/graph.ts';
 import { findKnownRefund, type KnownRefund } from '../recovery/refund-update.ts';
 import { readRefundHistory } from '../recovery/refund-history.ts';
 import { readWallet } from '../wallet/wallet.ts';

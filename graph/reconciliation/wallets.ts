@@ -3,7 +3,8 @@
 import type { StoredMethod } from '../../domain/reconciliation/methods.ts';
 import type { UNKNOWN_HERE } from '../../domain/reconciliation/mismatches.ts';
 import type { DefaultCandidate } from '../../domain/wallet.ts';
-import type { Graph, Reader } from '../graph.ts';
+import type { Graph } from '../kernel/graph.ts';
+import type { Reader } from '../kernel/reader.ts';
 import { tokenHashes } from '../wallet/token-hash.ts';
 
 export interface CustomerToReconcile {

@@ -12,10 +12,12 @@ import {
   subjectOf,
 } from '../../domain/workflow-contracts.ts';
 import { isExternalPayment } from '../../domain/recovery/messages.ts';
-import { type CommandHeader, runCommand } from '../command.ts';
-import type { CommandTx } from '../command-tx.ts';
-import type { Graph, Reader } from '../graph.ts';
-import { dataKeyOf, type Sender } from '../key-store.ts';
+import { runCommand } from '../kernel/command.ts';
+import type { CommandHeader } from '../kernel/command-header.ts';
+import type { Reader, Sender } from '../kernel/reader.ts';
+import type { CommandTx } from '../kernel/command-tx.ts';
+import type { Graph } from '../kernel/graph.ts';
+import { dataKeyOf } from '../kernel/key-store.ts';
 
 // An existing report is the same one, stored by an edge whose request did not complete.
 const ACCEPT = `

@@ -3,7 +3,7 @@
  * the event log (specification: graph, invariant 4): every claim determines it again.
  */
 
-import type { CommandTx } from '../command-tx.ts';
+import type { CommandTx } from '../kernel/command-tx.ts';
 import { type AttemptNode, UNRESOLVED } from './records.ts';
 
 /** At most this many are woken; the others retry on their own. */

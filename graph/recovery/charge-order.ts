@@ -6,7 +6,7 @@ import { railOf, type RailDetails } from '../../domain/rails.ts';
 import type { AttemptState } from '../../domain/recovery/status.ts';
 import { DataKey } from '../../security/data-key.ts';
 import { trustParameters } from '../devices/trust-query.ts';
-import type { Graph } from '../graph.ts';
+import type { Graph } from '../kernel/graph.ts';
 import { readWallet } from '../wallet/wallet.ts';
 import { isQuarantined, type Mismatch } from '../../domain/reconciliation/mismatches.ts';
 import { isPermanentlyForbidden } from '../../domain/decline/ceilings.ts';

@@ -12,12 +12,12 @@ import { CONSENT_REVOKED, FRAUD_KNOWN } from '../../domain/recovery/strategy.ts'
 import type { RecoveryEvents } from '../../domain/recovery/events.ts';
 import { isDeclinedCard, SAME_CARD } from '../../domain/recovery/same-card.ts';
 import type { AttemptStatus } from '../../domain/recovery/status.ts';
-import type { CommandHeader } from '../command.ts';
-import { runCommand } from '../command.ts';
-import type { CommandTx, CustomerNode } from '../command-tx.ts';
+import type { CommandHeader } from '../kernel/command-header.ts';
+import { runCommand } from '../kernel/command.ts';
+import type { CommandTx, CustomerNode } from '../kernel/command-tx.ts';
 import { trustParameters } from '../devices/trust-query.ts';
-import type { Graph } from '../graph.ts';
-import { lockIdentities } from '../identity-locks.ts';
+import type { Graph } from '../kernel/graph.ts';
+import { lockIdentities } from '../kernel/identity-locks.ts';
 import { readWallet, type WalletMethod } from '../wallet/wallet.ts';
 import { externalPaymentReportedAt } from './accepted-reports.ts';
 import { recordBlockedBy } from './blocked-by.ts';

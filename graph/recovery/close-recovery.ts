@@ -3,10 +3,10 @@ import type { Closing } from '../../domain/recovery/claims.ts';
 import { FAILURE_NOTICES } from '../../domain/recovery/cascade.ts';
 import type { Ending } from '../../domain/recovery/state.ts';
 import { PAYMENT_CAME_BACK, PAYMENT_WITHDRAWN } from '../../domain/recovery/status.ts';
-import type { CommandHeader } from '../command.ts';
-import { runCommand } from '../command.ts';
-import type { CommandTx } from '../command-tx.ts';
-import type { Graph } from '../graph.ts';
+import type { CommandHeader } from '../kernel/command-header.ts';
+import { runCommand } from '../kernel/command.ts';
+import type { CommandTx } from '../kernel/command-tx.ts';
+import type { Graph } from '../kernel/graph.ts';
 import { getNoticeResult } from './notices.ts';
 import { lockObligation, lockOwner } from './read-obligation.ts';
 import {

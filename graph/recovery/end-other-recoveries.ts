@@ -1,6 +1,6 @@
 import type { DeclineDecision } from '../../domain/decline/classify.ts';
 import { effectsOf } from '../../domain/decline/effects.ts';
-import type { CommandTx } from '../command-tx.ts';
+import type { CommandTx } from '../kernel/command-tx.ts';
 
 const OTHER_RECOVERIES = `
   MATCH (:Customer {id: $customer_id})-[:OWES]->(o:Obligation)

@@ -1,8 +1,8 @@
 import type { GatewayUpdate } from '../../domain/ports.ts';
 import type { KnownPayment } from '../../domain/recovery/gateway-update.ts';
 import { RECEIVED, receiptOf } from '../gateway-events.ts';
-import type { Graph } from '../graph.ts';
-import { withoutNulls } from '../values.ts';
+import type { Graph } from '../kernel/graph.ts';
+import { withoutNulls } from '../kernel/values.ts';
 
 const FIND = `
   CALL () {

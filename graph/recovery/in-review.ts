@@ -1,4 +1,4 @@
-import type { Reader } from '../graph.ts';
+import type { Reader } from '../kernel/reader.ts';
 
 export interface ObligationInReview {
   payment_id: string;

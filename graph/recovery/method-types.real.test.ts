@@ -6,7 +6,7 @@ import { attemptKey } from '../../domain/workflow-contracts.ts';
 import { readPolicy } from '../../platform/policy.ts';
 import { verifyAndClose, openTestGraph, testHeader } from '../../test/test-graph.ts';
 import { customerWithCards, failureOf } from '../../test/wallet-fixtures.ts';
-import type { Graph } from '../graph.ts';
+import type { Graph } from '../kernel/graph.ts';
 import { claimAttempt, getChargeOrder, openRecovery } from './index.ts';
 
 const policy = readPolicy();

@@ -2,7 +2,7 @@ import type { DeclineClass } from '../../domain/decline/classify.ts';
 import { PersonaError } from '../../domain/errors.ts';
 import type { NoticeMethod, NoticeTemplate } from '../../domain/ports.ts';
 import { PAID_BY_ANOTHER_METHOD } from '../../domain/recovery/status.ts';
-import type { Graph } from '../graph.ts';
+import type { Graph } from '../kernel/graph.ts';
 
 // The id of a refund's notice names its attempt; every other notice is about the charge that paid the obligation.
 const READ_CONTEXT = `

@@ -1,5 +1,5 @@
 import { type NoticeInput, templateOf } from '../../domain/workflow-contracts.ts';
-import type { Reader } from '../graph.ts';
+import type { Reader } from '../kernel/reader.ts';
 
 /** A notice that a customer has not received yet. */
 export type NoticeDue = NoticeInput & {

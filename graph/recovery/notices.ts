@@ -2,10 +2,11 @@
 
 import type { NoticeState } from '../../domain/notices/state.ts';
 import { FAILURE_NOTICES } from '../../domain/recovery/cascade.ts';
-import type { CommandHeader } from '../command.ts';
-import { runCommand } from '../command.ts';
-import type { CommandTx } from '../command-tx.ts';
-import type { Graph, Reader } from '../graph.ts';
+import type { CommandHeader } from '../kernel/command-header.ts';
+import type { Reader } from '../kernel/reader.ts';
+import { runCommand } from '../kernel/command.ts';
+import type { CommandTx } from '../kernel/command-tx.ts';
+import type { Graph } from '../kernel/graph.ts';
 import { noticeId, type ObligationNode } from './records.ts';
 
 /** The caller under which notices are recorded, whichever workflow sends them. */

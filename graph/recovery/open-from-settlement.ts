@@ -9,9 +9,9 @@ import {
   type SettlementEvidence,
 } from '../../domain/recovery/settlement.ts';
 import { PAYMENT_CAME_BACK } from '../../domain/recovery/status.ts';
-import type { CommandHeader } from '../command.ts';
-import type { CommandTx } from '../command-tx.ts';
-import type { Graph } from '../graph.ts';
+import type { CommandHeader } from '../kernel/command-header.ts';
+import type { CommandTx } from '../kernel/command-tx.ts';
+import type { Graph } from '../kernel/graph.ts';
 import { runReportCommand } from './accepted-reports.ts';
 import { belongsToOtherObligation } from './close-recovery.ts';
 import { findObligation, type ObligationWithAttempts } from './read-obligation.ts';

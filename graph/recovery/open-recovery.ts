@@ -4,9 +4,9 @@ import type { Claim, Opening, RecoverySnapshot } from '../../domain/recovery/cla
 import { isStop } from '../../domain/recovery/strategy.ts';
 import { decide } from '../../domain/recovery/decide.ts';
 import { SETTLEMENT_MISMATCH } from '../../domain/recovery/settlement.ts';
-import type { CommandHeader } from '../command.ts';
-import type { CommandTx } from '../command-tx.ts';
-import type { Graph } from '../graph.ts';
+import type { CommandHeader } from '../kernel/command-header.ts';
+import type { CommandTx } from '../kernel/command-tx.ts';
+import type { Graph } from '../kernel/graph.ts';
 import { runReportCommand } from './accepted-reports.ts';
 import { claimUnderLock } from './claim-attempt.ts';
 import { endOtherRecoveries } from './end-other-recoveries.ts';

@@ -7,7 +7,7 @@ import { reportedAttemptKey } from '../../domain/workflow-contracts.ts';
 import type { Opening } from '../../domain/recovery/claims.ts';
 import type { PaymentFailed } from '../../domain/recovery/messages.ts';
 import type { SettlementEvidence } from '../../domain/recovery/settlement.ts';
-import type { CommandTx, CustomerNode } from '../command-tx.ts';
+import type { CommandTx, CustomerNode } from '../kernel/command-tx.ts';
 import { openWallet, type Wallet, type WalletMethod } from '../wallet/wallet.ts';
 import { classifyFailure, type FailureDecision, withRenewedConsent } from './apply-decline.ts';
 import { findPayment, type ObligationWithAttempts } from './read-obligation.ts';

@@ -1,6 +1,6 @@
-import type { CommandHeader } from '../command.ts';
-import { runCommand } from '../command.ts';
-import type { Graph } from '../graph.ts';
+import type { CommandHeader } from '../kernel/command-header.ts';
+import { runCommand } from '../kernel/command.ts';
+import type { Graph } from '../kernel/graph.ts';
 import { lockObligation } from './read-obligation.ts';
 import { isClosed } from './records.ts';
 

@@ -1,4 +1,4 @@
-import type { Reader } from '../graph.ts';
+import type { Reader } from '../kernel/reader.ts';
 
 /** An obligation that waits for an operator; with `attempt_key`: for the resolution of that charge. */
 export interface PendingReview {

@@ -1,5 +1,6 @@
 import type { RecoveryOutcome, RecoveryPhase, RecoveryStatus } from '../../domain/recovery/status.ts';
-import type { Graph, Reader } from '../graph.ts';
+import type { Graph } from '../kernel/graph.ts';
+import type { Reader } from '../kernel/reader.ts';
 import { findObligation as find, type ObligationWithAttempts, requireObligation } from './read-obligation.ts';
 import {
   type AttemptNode,

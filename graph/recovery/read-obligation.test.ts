@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { CommandTx } from '../command-tx.ts';
+import type { CommandTx } from '../kernel/command-tx.ts';
 import { lockObligation } from './read-obligation.ts';
 
 /** A transaction that records the calls made on it, in order. */

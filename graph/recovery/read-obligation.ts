@@ -1,8 +1,8 @@
 /** How the recovery's commands read an obligation with its attempts. */
 
 import { PersonaError } from '../../domain/errors.ts';
-import type { CommandTx, CustomerNode } from '../command-tx.ts';
-import type { Reader } from '../graph.ts';
+import type { CommandTx, CustomerNode } from '../kernel/command-tx.ts';
+import type { Reader } from '../kernel/reader.ts';
 import type { AttemptNode, ObligationNode } from './records.ts';
 
 export interface ObligationWithAttempts {

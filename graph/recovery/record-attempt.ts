@@ -14,10 +14,10 @@ import {
   PAYMENT_WITHDRAWN,
 } from '../../domain/recovery/status.ts';
 import { mayBeDefault } from '../../domain/wallet.ts';
-import type { CommandHeader } from '../command.ts';
-import { runCommand } from '../command.ts';
-import type { CommandTx, CustomerNode } from '../command-tx.ts';
-import type { Graph } from '../graph.ts';
+import type { CommandHeader } from '../kernel/command-header.ts';
+import { runCommand } from '../kernel/command.ts';
+import type { CommandTx, CustomerNode } from '../kernel/command-tx.ts';
+import type { Graph } from '../kernel/graph.ts';
 import { openWallet, type Wallet } from '../wallet/wallet.ts';
 import { applyDecline, classifyAnswer, type FailureDecision, declineDetails } from './apply-decline.ts';
 import { unblockedBy } from './blocked-by.ts';

@@ -2,7 +2,7 @@ import type { Policy } from '../../domain/policy.ts';
 import type { RecoveryRefresh } from '../../domain/recovery/claims.ts';
 import { isDeclinedCard } from '../../domain/recovery/same-card.ts';
 import { trustQuery, trustParameters } from '../devices/trust-query.ts';
-import type { Reader } from '../graph.ts';
+import type { Reader } from '../kernel/reader.ts';
 import { readWallet } from '../wallet/wallet.ts';
 import { refusalByMethod } from './claim-attempt.ts';
 import { requireObligation } from './read-obligation.ts';

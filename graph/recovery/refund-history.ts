@@ -1,6 +1,6 @@
 /** An obligation's second successes and its refunds at the gateway. */
 
-import type { Reader } from '../graph.ts';
+import type { Reader } from '../kernel/reader.ts';
 import type { ObligationNode } from './records.ts';
 
 /** The state of a second success's refunds. */

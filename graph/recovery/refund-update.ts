@@ -1,7 +1,7 @@
 import type { RefundUpdate } from '../../domain/ports.ts';
 import { settledPaymentKey } from '../../domain/workflow-contracts.ts';
 import { RECEIVED, receiptOf } from '../gateway-events.ts';
-import type { Graph } from '../graph.ts';
+import type { Graph } from '../kernel/graph.ts';
 
 /** The obligation that a refund belongs to. */
 export interface KnownRefund {

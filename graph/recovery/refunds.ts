@@ -1,10 +1,11 @@
 import type { GatewayRefund } from '../../domain/ports.ts';
 import { settledPaymentKey } from '../../domain/workflow-contracts.ts';
 import { REFUND_HAS_FAILED, type RefundOutcome, retryOfRefund } from '../../domain/recovery/refunds.ts';
-import type { CommandHeader } from '../command.ts';
-import { runCommand } from '../command.ts';
-import type { CommandTx } from '../command-tx.ts';
-import type { Graph, Reader } from '../graph.ts';
+import type { CommandHeader } from '../kernel/command-header.ts';
+import type { Reader } from '../kernel/reader.ts';
+import { runCommand } from '../kernel/command.ts';
+import type { CommandTx } from '../kernel/command-tx.ts';
+import type { Graph } from '../kernel/graph.ts';
 import { getNoticeResult } from './notices.ts';
 import { lockObligation, type ObligationWithAttempts, requireObligation } from './read-obligation.ts';
 import { noticeId, type ObligationNode } from './records.ts';

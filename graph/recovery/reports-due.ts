@@ -6,9 +6,10 @@ import {
   type ReportId,
   type ReportSubject,
 } from '../../domain/workflow-contracts.ts';
-import { type CommandHeader, runCommand } from '../command.ts';
-import type { Graph } from '../graph.ts';
-import { dataKeyOf } from '../key-store.ts';
+import { runCommand } from '../kernel/command.ts';
+import type { CommandHeader } from '../kernel/command-header.ts';
+import type { Graph } from '../kernel/graph.ts';
+import { dataKeyOf } from '../kernel/key-store.ts';
 import { sealedFieldOf } from './accepted-reports.ts';
 
 export interface ReportDue extends ReportId {

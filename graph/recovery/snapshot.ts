@@ -1,6 +1,6 @@
 import type { Policy } from '../../domain/policy.ts';
 import type { Opening, RecoverySnapshot, ReportedFailure } from '../../domain/recovery/claims.ts';
-import type { Reader } from '../graph.ts';
+import type { Reader } from '../kernel/reader.ts';
 import { getAlternativePaymentMethods } from '../queries/alternative-payment-methods.ts';
 import { notifiedOfFailureAt } from './notices.ts';
 import { findObligation, type ObligationWithAttempts } from './read-obligation.ts';

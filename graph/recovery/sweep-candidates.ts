@@ -1,4 +1,4 @@
-import type { Reader } from '../graph.ts';
+import type { Reader } from '../kernel/reader.ts';
 import { UNRESOLVED } from './records.ts';
 
 // One statement for each state: over several states the planner sorts all open obligations for each page.

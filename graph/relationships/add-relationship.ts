@@ -1,10 +1,10 @@
 import { validationError } from '../../domain/errors.ts';
 import type { AddableRelationship } from '../../domain/relationships.ts';
-import type { CommandHeader } from '../command.ts';
-import { runCommand } from '../command.ts';
-import type { CommandTx } from '../command-tx.ts';
+import type { CommandHeader } from '../kernel/command-header.ts';
+import { runCommand } from '../kernel/command.ts';
+import type { CommandTx } from '../kernel/command-tx.ts';
 import { findLogin, recordLogin, requireLogin } from '../devices/logins.ts';
-import type { Graph } from '../graph.ts';
+import type { Graph } from '../kernel/graph.ts';
 import { openWallet } from '../wallet/wallet.ts';
 import { ownerOf } from './owners.ts';
 

@@ -1,5 +1,5 @@
 import { PersonaError, type ErrorType } from '../../domain/errors.ts';
-import type { Reader } from '../graph.ts';
+import type { Reader } from '../kernel/reader.ts';
 
 /** Nodes that belong permanently to one customer. */
 export type OwnedLabel = 'PaymentMethod' | 'Address' | 'DigitalIdentifier';

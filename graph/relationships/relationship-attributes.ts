@@ -1,7 +1,7 @@
 import { PersonaError } from '../../domain/errors.ts';
 import { RELATIONSHIP_ENDS, type RelationshipType } from '../../domain/relationships.ts';
-import type { Reader } from '../graph.ts';
-import { withoutNulls } from '../values.ts';
+import type { Reader } from '../kernel/reader.ts';
+import { withoutNulls } from '../kernel/values.ts';
 
 /** An edge, identified by its ends: edges have no id. */
 export interface RelationshipRef {

@@ -3,11 +3,11 @@ import { validationError } from '../../domain/errors.ts';
 import { LOCALE, SHORT_TEXT, SEGMENT } from '../../domain/onboarding/fields.ts';
 import { EDITABLE_PROPERTIES, type EditableLabel } from '../../domain/relationships.ts';
 import { AddressBook, readAddresses } from '../addresses/addresses.ts';
-import type { CommandHeader } from '../command.ts';
-import { runCommand } from '../command.ts';
-import type { CommandTx, CustomerNode } from '../command-tx.ts';
-import { requireVersion } from '../expected-version.ts';
-import type { Graph } from '../graph.ts';
+import type { CommandHeader } from '../kernel/command-header.ts';
+import { runCommand } from '../kernel/command.ts';
+import type { CommandTx, CustomerNode } from '../kernel/command-tx.ts';
+import { requireVersion } from '../kernel/expected-version.ts';
+import type { Graph } from '../kernel/graph.ts';
 import {
   lockIdentifier,
   markVerified,

@@ -5,12 +5,12 @@ import {
   RELATIONSHIP_TIMES,
   type RelationshipType,
 } from '../../domain/relationships.ts';
-import type { CommandHeader } from '../command.ts';
-import { runCommand } from '../command.ts';
-import type { CommandTx } from '../command-tx.ts';
+import type { CommandHeader } from '../kernel/command-header.ts';
+import { runCommand } from '../kernel/command.ts';
+import type { CommandTx } from '../kernel/command-tx.ts';
 import { resolveSuggestion } from '../customers/resolve-identity-match.ts';
-import { requireVersion } from '../expected-version.ts';
-import type { Graph } from '../graph.ts';
+import { requireVersion } from '../kernel/expected-version.ts';
+import type { Graph } from '../kernel/graph.ts';
 import { openWallet } from '../wallet/wallet.ts';
 import { ownerOf } from './owners.ts';
 import { getRelationshipAttributes, type RelationshipRef } from './relationship-attributes.ts';

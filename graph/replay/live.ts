@@ -1,4 +1,4 @@
-import type { Graph } from '../graph.ts';
+import type { Graph } from '../kernel/graph.ts';
 import {
   edgeRef,
   GraphModel,

@@ -14,9 +14,9 @@ import { readPolicy } from '../../platform/policy.ts';
 import { createBlindIndex } from '../../security/blind-index.ts';
 import { createKeyRing } from '../../security/key-ring.ts';
 import { onboardingRequest, openTestGraph, runCypher, testHeader } from '../../test/test-graph.ts';
-import type { Graph } from '../graph.ts';
+import type { Graph } from '../kernel/graph.ts';
 import { createCustomer, getCustomerProfile, getTimeline, onboard, openConfiguredGraph } from '../index.ts';
-import { migrate, missingMigrations } from '../migrate.ts';
+import { migrate, missingMigrations } from '../kernel/migrate.ts';
 import { createCustomerHistory } from './history-fixtures.ts';
 import { verifyAll, verifyCustomer } from './verify.ts';
 
@@ -151,7 +151,7 @@ const LATER = {
 /** The migrations of this version and those that a later one adds, in a separate folder. */
 function laterMigrations(files: Record<string, string>): URL {
   const later = mkdtempSync(join(folder, 'migrations-'));
-  cpSync(new URL('../migrations', import.meta.url), later, { recursive: true });
+  cpSync(new URL('../kernel/migrations', import.meta.url), later, { recursive: true });
   for (const [name, text] of Object.entries(files)) writeFileSync(join(later, name), text);
   return pathToFileURL(`${later}/`);
 }

@@ -6,14 +6,14 @@
 import { PersonaError } from '../../domain/errors.ts';
 import type { EventData, StreamKind } from '../../domain/events.ts';
 import type { DataKey, KeyOwner, WrappedKey } from '../../security/data-key.ts';
-import { translateError } from '../errors.ts';
-import { WRITE_EVENTS } from '../event-writes.ts';
-import type { Graph } from '../graph.ts';
-import type { Sender } from '../key-store.ts';
-import { migrate } from '../migrate.ts';
-import { toSingleParameter } from '../single-parameter.ts';
+import { translateError } from '../kernel/errors.ts';
+import { WRITE_EVENTS } from '../kernel/event-writes.ts';
+import type { Graph } from '../kernel/graph.ts';
+import type { Sender } from '../kernel/reader.ts';
+import { migrate } from '../kernel/migrate.ts';
+import { toSingleParameter } from '../kernel/single-parameter.ts';
 import { PROJECTIONS } from '../projections/index.ts';
-import { type Projection, projectionParameters } from '../projections/projection.ts';
+import { type Projection, projectionParameters } from '../kernel/projection.ts';
 import { LABEL_OF, readEvent, readKey, type StoredEvent } from './stream.ts';
 
 export interface ReplayTotals {

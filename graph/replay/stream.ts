@@ -1,8 +1,8 @@
 import type { EventData, RecordedEvent, StreamKind } from '../../domain/events.ts';
 import { upcast } from '../../domain/upcast.ts';
 import type { DataKey } from '../../security/data-key.ts';
-import type { Graph } from '../graph.ts';
-import { dataKeyOf, unreadableReason } from '../key-store.ts';
+import type { Graph } from '../kernel/graph.ts';
+import { dataKeyOf, unreadableReason } from '../kernel/key-store.ts';
 import type { Fold } from './folds/fold.ts';
 import { FOLDS } from './folds/index.ts';
 import { GraphModel, type Label, nodeRef } from './model.ts';

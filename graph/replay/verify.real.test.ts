@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readPolicy } from '../../platform/policy.ts';
 import { openTestGraph, runCypher, testHeader } from '../../test/test-graph.ts';
-import type { Graph } from '../graph.ts';
+import type { Graph } from '../kernel/graph.ts';
 import { updateDeviceTrustScore } from '../index.ts';
 import { FOLDS } from './folds/index.ts';
 import type { Difference } from './model.ts';

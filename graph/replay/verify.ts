@@ -4,7 +4,7 @@
  */
 
 import { PersonaError } from '../../domain/errors.ts';
-import type { Graph } from '../graph.ts';
+import type { Graph } from '../kernel/graph.ts';
 import { compare } from './compare.ts';
 import { brokenInvariants } from './invariants.ts';
 import { readLive, readVersion } from './live.ts';

@@ -1,11 +1,11 @@
 import { PersonaError } from '../../domain/errors.ts';
 import type { PaymentMethodDetails } from '../../domain/onboarding/types.ts';
 import type { PaymentMethodStatus } from '../../domain/payment-method.ts';
-import { requestHash } from '../body-hash.ts';
-import type { CommandHeader } from '../command.ts';
-import { runCommand } from '../command.ts';
-import type { Graph } from '../graph.ts';
-import { lockIdentities } from '../identity-locks.ts';
+import { requestHash } from '../kernel/body-hash.ts';
+import type { CommandHeader } from '../kernel/command-header.ts';
+import { runCommand } from '../kernel/command.ts';
+import type { Graph } from '../kernel/graph.ts';
+import { lockIdentities } from '../kernel/identity-locks.ts';
 import { findTokenHolder, upsertWalletMethod } from './upsert-wallet-method.ts';
 import { tokenHashes } from './token-hash.ts';
 import { openWallet } from './wallet.ts';

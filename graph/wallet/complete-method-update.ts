@@ -1,7 +1,7 @@
 import { mayConsent } from '../../domain/wallet.ts';
-import type { CommandHeader } from '../command.ts';
-import { runCommand } from '../command.ts';
-import type { Graph } from '../graph.ts';
+import type { CommandHeader } from '../kernel/command-header.ts';
+import { runCommand } from '../kernel/command.ts';
+import type { Graph } from '../kernel/graph.ts';
 import { openWallet } from './wallet.ts';
 
 /**

@@ -1,11 +1,11 @@
 import { chosenBy } from '../../domain/wallet.ts';
 import type { PaymentMethodStatus } from '../../domain/payment-method.ts';
-import type { CommandHeader } from '../command.ts';
-import { runCommand } from '../command.ts';
-import type { CommandTx } from '../command-tx.ts';
+import type { CommandHeader } from '../kernel/command-header.ts';
+import { runCommand } from '../kernel/command.ts';
+import type { CommandTx } from '../kernel/command-tx.ts';
 import { lockOwner, type Requester } from '../customers/lock-owner.ts';
-import { requireVersion } from '../expected-version.ts';
-import type { Graph } from '../graph.ts';
+import { requireVersion } from '../kernel/expected-version.ts';
+import type { Graph } from '../kernel/graph.ts';
 import type { Wallet } from './wallet.ts';
 import { openWallet } from './wallet.ts';
 

@@ -1,8 +1,9 @@
 import type { MethodRefusal, PaymentMethodStatus } from '../../domain/payment-method.ts';
 import type { GatewayPaymentMethod } from '../../domain/ports.ts';
-import { type CommandHeader, runCommand } from '../command.ts';
-import type { CommandTx, CustomerNode } from '../command-tx.ts';
-import type { Graph } from '../graph.ts';
+import { runCommand } from '../kernel/command.ts';
+import type { CommandHeader } from '../kernel/command-header.ts';
+import type { CommandTx, CustomerNode } from '../kernel/command-tx.ts';
+import type { Graph } from '../kernel/graph.ts';
 import { changedDetails } from './changed-details.ts';
 import { applyDerivedStatus } from './update-payment-method.ts';
 import { openWallet, type Wallet, type WalletMethod } from './wallet.ts';

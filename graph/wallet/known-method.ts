@@ -1,5 +1,5 @@
 import { RECEIVED, receiptOf } from '../gateway-events.ts';
-import type { Graph } from '../graph.ts';
+import type { Graph } from '../kernel/graph.ts';
 import { tokenHashes } from './token-hash.ts';
 
 /** What the graph knows of a payment method that a gateway update names. */

@@ -4,7 +4,7 @@ import type { PaymentMethodDetails } from '../../domain/onboarding/types.ts';
 import type { PaymentMethodStatus } from '../../domain/payment-method.ts';
 import { expiresOn } from '../../domain/payment-method.ts';
 import { mayConsent, NETWORK_REVOCATION } from '../../domain/wallet.ts';
-import type { CommandTx } from '../command-tx.ts';
+import type { CommandTx } from '../kernel/command-tx.ts';
 import type { Wallet, WalletMethod } from './wallet.ts';
 
 /** The holder of a token, active or not. */

@@ -11,8 +11,8 @@ import {
   selectDefault,
 } from '../../domain/wallet.ts';
 import { isQuarantined, type Mismatch } from '../../domain/reconciliation/mismatches.ts';
-import type { CommandTx } from '../command-tx.ts';
-import type { Reader } from '../graph.ts';
+import type { CommandTx } from '../kernel/command-tx.ts';
+import type { Reader } from '../kernel/reader.ts';
 
 /** Only what changed. */
 export type MethodDetails = Omit<EventData['PaymentMethodUpdated'], 'payment_method_id'>;

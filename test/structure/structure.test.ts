@@ -34,6 +34,9 @@ const PLANTED: readonly [file: string, content: string, problem: RegExp][] = [
   ['domain/p9.ts', "import './nowhere.ts';", /^resolvable/],
   ['graph/p10.ts', "import './p11.ts';", /^no-circles/],
   ['graph/p11.ts', "import './p10.ts';", /^no-circles/],
+  ['domain/p12.ts', "export type { P } from './p13.ts';", /^no-circles-of-types/],
+  ['domain/p13.ts', "import type * as p from './p12.ts';\nexport type P = typeof p;", /^no-circles-of-types/],
+  ['graph/kernel/p14.ts', "export * from '../p15.ts';", /^graph-kernel-imports-nothing-beside-it/],
 ];
 let problems: string[];
 
@@ -46,7 +49,7 @@ function temporaryFolder(): string {
 
 /** The planted files' imports, and the check's configuration. `npm test` checks the repository itself as well. */
 const COPIED = ['.dependency-cruiser.mjs', 'tsconfig.json', 'package.json', 'dev/lock.mjs'];
-const IMPORTED = ['workflows/recover-payment.ts', 'domain/money.test.ts'];
+const IMPORTED = ['workflows/recover-payment.ts', 'domain/money.test.ts', 'graph/p15.ts'];
 
 beforeAll(async () => {
   const folder = temporaryFolder();

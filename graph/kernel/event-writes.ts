@@ -1,12 +1,11 @@
 import { v7 as uuidv7 } from 'uuid';
-import type { EventData, RecordedEvent } from '../domain/events.ts';
-import { schemaVersion } from '../domain/upcast.ts';
-import type { BlindIndex } from '../security/blind-index.ts';
-import type { CommandHeader } from './command.ts';
+import type { EventData, RecordedEvent } from '../../domain/events.ts';
+import { schemaVersion } from '../../domain/upcast.ts';
+import type { BlindIndex } from '../../security/blind-index.ts';
+import type { CommandHeader } from './command-header.ts';
+import type { Sender } from './reader.ts';
 import type { NewEvent } from './command-tx.ts';
-import type { Sender } from './key-store.ts';
-import { PROJECTIONS } from './projections/index.ts';
-import { type Projection, projectionParameters } from './projections/projection.ts';
+import { type Projection, type Projections, projectionParameters } from './projection.ts';
 import type { Stream } from './streams.ts';
 
 /** The fields that each event has itself; the others are its command's. */
@@ -69,9 +68,9 @@ export function nextEvent<T extends keyof EventData>(
 export function project<T extends keyof EventData>(
   sender: Sender,
   event: RecordedEvent<T>,
-  { stream, blindIndex }: { stream: Stream; blindIndex: BlindIndex },
+  { stream, projections, blindIndex }: { stream: Stream; projections: Projections; blindIndex: BlindIndex },
 ): void {
-  const projection = PROJECTIONS[event.type] as Projection<T>;
+  const projection = projections[event.type] as Projection<T>;
   if (projection === null) return;
   const secrets = { key: stream.key, blindIndex };
   sender.send(projection.cypher, projectionParameters(projection, event, secrets));

@@ -1,6 +1,6 @@
 import { Neo4jError } from 'neo4j-driver';
 import { expect, test } from 'vitest';
-import { ERRORS, type PersonaError } from '../domain/errors.ts';
+import { ERRORS, type PersonaError } from '../../domain/errors.ts';
 import { translateError } from './errors.ts';
 
 const neo4jError = (code: string, message: string) => new Neo4jError(message, code, '', '');

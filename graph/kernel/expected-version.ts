@@ -1,4 +1,4 @@
-import { PersonaError } from '../domain/errors.ts';
+import { PersonaError } from '../../domain/errors.ts';
 
 /**
  * Refuses a change if its target has changed since the caller read it.

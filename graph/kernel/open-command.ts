@@ -1,5 +1,5 @@
 import type { Session } from 'neo4j-driver';
-import type { EventData, RecordedEvent } from '../domain/events.ts';
+import type { EventData, RecordedEvent } from '../../domain/events.ts';
 import type { CommandTx, NewEvent } from './command-tx.ts';
 import { nextEvent, project, writeEvents } from './event-writes.ts';
 import type { Graph } from './graph.ts';
@@ -31,6 +31,7 @@ export function openCommand(
   { session, slots, timeout }: Run,
 ): OpenCommand {
   const { header } = request;
+  const { projections, blindIndex } = graph;
   const recordedAt = new Date(graph.now()).toISOString();
   const statements = beginStatements(session, timeout);
   const streams = new Streams(graph, statements);
@@ -68,7 +69,7 @@ export function openCommand(
       const stream = streams.get(event.stream_id);
       const recorded = nextEvent(stream, event, { header, recordedAt });
       events.push(recorded as RecordedEvent);
-      project(statements, recorded, { stream, blindIndex: graph.blindIndex });
+      project(statements, recorded, { stream, projections, blindIndex });
       return { id: recorded.id, seq: recorded.seq };
     },
     discardReceipt() {

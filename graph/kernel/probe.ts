@@ -1,5 +1,5 @@
 import type { Driver } from 'neo4j-driver';
-import { PersonaError } from '../domain/errors.ts';
+import { PersonaError } from '../../domain/errors.ts';
 import { translateError } from './errors.ts';
 
 /** A server that takes longer counts as down. */

@@ -2,11 +2,11 @@
 
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import { ERRORS, PersonaError } from '../domain/errors.ts';
-import { dependencyStates } from '../services/dependency-states.ts';
-import { connectTemporal } from '../temporal/client.ts';
-import { verifyAndClose, openTestGraph, testHeader } from '../test/test-graph.ts';
-import { createCustomer, type Graph, LOCAL_COMMAND_MS, runCommand } from './index.ts';
+import { ERRORS, PersonaError } from '../../domain/errors.ts';
+import { dependencyStates } from '../../services/dependency-states.ts';
+import { connectTemporal } from '../../temporal/client.ts';
+import { verifyAndClose, openTestGraph, testHeader } from '../../test/test-graph.ts';
+import { createCustomer, type Graph, LOCAL_COMMAND_MS, runCommand } from '../index.ts';
 
 /** Fewer than commands wait for the held lock. */
 const CONNECTIONS = 8;

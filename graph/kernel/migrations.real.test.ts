@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import { readPolicy } from '../platform/policy.ts';
-import { runCypher, testGraph } from '../test/test-graph.ts';
+import { readPolicy } from '../../platform/policy.ts';
+import { runCypher, testGraph } from '../../test/test-graph.ts';
 import { statementsOf } from './migrate.ts';
-import { createCustomerHistory } from './replay/history-fixtures.ts';
-import { verifyCustomer } from './replay/verify.ts';
+import { createCustomerHistory } from '../replay/history-fixtures.ts';
+import { verifyCustomer } from '../replay/verify.ts';
 
 const graph = await testGraph();
 

@@ -2,7 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { expect, onTestFinished, test } from 'vitest';
-import { openTestGraph } from '../test/test-graph.ts';
+import { openTestGraph } from '../../test/test-graph.ts';
 
 const PROBE = 'CREATE (p:RoutingProbe {id: $id}) WITH p DELETE p RETURN $id AS id';
 

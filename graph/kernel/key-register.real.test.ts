@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { readCodecKeys, readGraphEnvironment } from '../platform/environment.ts';
-import { Secret } from '../platform/secret.ts';
-import type { RawRingKey } from '../platform/variables.ts';
-import { testGraph } from '../test/test-graph.ts';
+import { readCodecKeys, readGraphEnvironment } from '../../platform/environment.ts';
+import { Secret } from '../../platform/secret.ts';
+import type { RawRingKey } from '../../platform/variables.ts';
+import { testGraph } from '../../test/test-graph.ts';
 import type { Graph } from './graph.ts';
 import { admitKeys } from './key-register.ts';
 import { withRollback } from './with-rollback.ts';

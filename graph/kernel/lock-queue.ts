@@ -4,7 +4,7 @@
  * anything; once the queue is full, commands are refused immediately, so that their activity slots are free again.
  */
 
-import { PersonaError } from '../domain/errors.ts';
+import { PersonaError } from '../../domain/errors.ts';
 
 /** Enough that the next holder is always waiting in Neo4j when the lock is released. */
 const MAX_ACTIVE = 4;

@@ -1,12 +1,8 @@
-import { type ErrorType, PersonaError } from '../domain/errors.ts';
-import type { KeyOwner, WrappedKey } from '../security/data-key.ts';
-import { DataKey } from '../security/data-key.ts';
-import type { Graph, Reader } from './graph.ts';
-
-export interface Sender {
-  /** Sends a statement that returns nothing. It runs before the next read or commit; its failure fails the command. */
-  send(cypher: string, parameters: Record<string, unknown>): void;
-}
+import { type ErrorType, PersonaError } from '../../domain/errors.ts';
+import type { KeyOwner, WrappedKey } from '../../security/data-key.ts';
+import { DataKey } from '../../security/data-key.ts';
+import type { KeyRing } from '../../security/key-ring.ts';
+import type { Reader, Sender } from './reader.ts';
 
 /**
  * Stores wrapped data keys. A separate port, because in production the keys should not be in the same backups as the
@@ -52,9 +48,15 @@ export const graphKeyStore: KeyStore = {
   },
 };
 
+/** What unwraps stored data keys. */
+interface KeyAccess {
+  readonly keyRing: KeyRing;
+  readonly keyStore: KeyStore;
+}
+
 /** A customer's or a device's unwrapped key; `undefined`: it does not exist, or was destroyed. */
 export async function dataKeyOf(
-  graph: Pick<Graph, 'keyRing' | 'keyStore'>,
+  graph: KeyAccess,
   reader: Reader,
   owner: KeyOwner,
 ): Promise<DataKey | undefined> {
@@ -67,7 +69,7 @@ export async function dataKeyOf(
  * @param cypher uses `$id`, and returns at most one row
  */
 export async function readWithKey<T extends object>(
-  { keyStore }: Pick<Graph, 'keyStore'>,
+  { keyStore }: Pick<KeyAccess, 'keyStore'>,
   reader: Reader,
   owner: KeyOwner,
   { cypher, parameters }: { cypher: string; parameters?: Record<string, unknown> },
@@ -89,7 +91,7 @@ export async function readWithKey<T extends object>(
 
 /** The same with the key unwrapped. */
 export async function readWithOpenKey<T extends object>(
-  graph: Graph,
+  graph: KeyAccess & Reader,
   owner: KeyOwner,
   statement: { cypher: string; parameters?: Record<string, unknown> },
 ): Promise<{ row: T | undefined; key: DataKey | undefined }> {

@@ -4,8 +4,8 @@ import { randomUUID } from 'node:crypto';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { expect, onTestFinished, test } from 'vitest';
-import { observeGraph } from '../platform/graph-observer.ts';
-import { readPolicy } from '../platform/policy.ts';
+import { observeGraph } from '../../platform/graph-observer.ts';
+import { readPolicy } from '../../platform/policy.ts';
 import {
   verifyAndClose,
   onboardingRequest,
@@ -13,11 +13,11 @@ import {
   randomEmail,
   randomToken,
   testHeader,
-} from '../test/test-graph.ts';
-import { customerWithCards, failureOf } from '../test/wallet-fixtures.ts';
-import { addPaymentMethod, onboard, recordVerification } from './index.ts';
+} from '../../test/test-graph.ts';
+import { customerWithCards, failureOf } from '../../test/wallet-fixtures.ts';
+import { addPaymentMethod, onboard, recordVerification } from '../index.ts';
 import type { CommittedCommand } from './observer.ts';
-import { closeRecovery, openRecovery } from './recovery/index.ts';
+import { closeRecovery, openRecovery } from '../recovery/index.ts';
 
 const policy = readPolicy();
 

@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import { openTestGraph } from '../test/test-graph.ts';
-import { openGraph } from './graph.ts';
+import { openTestGraph } from '../../test/test-graph.ts';
+import { openGraph } from '../open.ts';
 import { migrate, missingMigrations, statementsOf } from './migrate.ts';
 
 test('migrating again, from several processes concurrently, finds nothing to do', async () => {

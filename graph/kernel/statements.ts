@@ -1,7 +1,6 @@
 import type { Session } from 'neo4j-driver';
 import { createBatch, type Statement } from './batch.ts';
-import type { Reader } from './graph.ts';
-import type { Sender } from './key-store.ts';
+import type { Reader, Sender } from './reader.ts';
 import { toSingleParameter } from './single-parameter.ts';
 import { toPlain } from './values.ts';
 

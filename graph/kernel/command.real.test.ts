@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { PersonaError } from '../domain/errors.ts';
+import { PersonaError } from '../../domain/errors.ts';
 import {
   excludeFromVerification,
   verifyAndClose,
   openTestGraph,
   runCypher,
   testHeader,
-} from '../test/test-graph.ts';
-import type { CommandHeader } from './command.ts';
+} from '../../test/test-graph.ts';
+import type { CommandHeader } from './command-header.ts';
 import { runCommand } from './command.ts';
 import type { Graph } from './graph.ts';
 

@@ -6,6 +6,7 @@
 
 import { setTimeout } from 'node:timers/promises';
 import { bodyText } from './body-hash.ts';
+import type { CommandHeader } from './command-header.ts';
 import type { CommandTx } from './command-tx.ts';
 import { isUniquenessViolation, isTransient, translateError } from './errors.ts';
 import type { Graph } from './graph.ts';
@@ -14,21 +15,6 @@ import { type CommandRequest, findStoredResult } from './receipts.ts';
 import { COMMAND_MS, MIN_TRANSACTION_MS } from './time-limits.ts';
 import { LockContended, LockSlots } from './lock-queue.ts';
 import { toUtc } from './values.ts';
-
-/** Who requests a change, and the key under which a repeat of it is the same command. */
-export interface CommandHeader {
-  caller: string;
-  idempotencyKey: string;
-  /** The key is from the caller's `Idempotency-Key` header, and its receipt is stored for a day. */
-  isHeaderKey?: true;
-  actor: string;
-  correlationId: string;
-  causationId?: string;
-  /** When the change happened, RFC 3339. */
-  occurredAt: string;
-  /** Milliseconds that its transactions may take in total. Default `COMMAND_MS`. */
-  limitMs?: number;
-}
 
 /** Contention resolves within milliseconds; ten attempts with this backoff last about two seconds at most. */
 const MAX_ATTEMPTS = 10;

@@ -1,8 +1,8 @@
-import type { EventData, StreamKind } from '../domain/events.ts';
-import type { DataKey } from '../security/data-key.ts';
-import type { CommandHeader } from './command.ts';
-import type { Graph, Reader } from './graph.ts';
-import type { Sender } from './key-store.ts';
+import type { EventData, StreamKind } from '../../domain/events.ts';
+import type { DataKey } from '../../security/data-key.ts';
+import type { CommandHeader } from './command-header.ts';
+import type { Reader, Sender } from './reader.ts';
+import type { Graph } from './graph.ts';
 
 type Row = Record<string, unknown>;
 

@@ -1,7 +1,13 @@
 import type { GraphEnvironment } from '../platform/environment.ts';
 import { createBlindIndex } from '../security/blind-index.ts';
 import { createKeyRing } from '../security/key-ring.ts';
-import { type Graph, type GraphOptions, openGraph } from './graph.ts';
+import { type Graph, type GraphOptions, openDriver } from './kernel/graph.ts';
+import { PROJECTIONS } from './projections/index.ts';
+
+/** Opens the graph with the projections of every event. */
+export function openGraph(options: GraphOptions): Graph {
+  return openDriver(options, PROJECTIONS);
+}
 
 /**
  * Opens the graph that a process's environment configures, with its keys.

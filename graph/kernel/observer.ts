@@ -1,5 +1,5 @@
-import type { RecordedEvent } from '../domain/events.ts';
-import type { CommandHeader } from './command.ts';
+import type { RecordedEvent } from '../../domain/events.ts';
+import type { CommandHeader } from './command-header.ts';
 
 /** A committed command that changed the graph. A repeat that returns the stored result is not one. */
 export interface CommittedCommand {

@@ -1,5 +1,5 @@
 import { Neo4jError } from 'neo4j-driver';
-import { PersonaError } from '../domain/errors.ts';
+import { PersonaError } from '../../domain/errors.ts';
 
 const CONSTRAINT_VIOLATION = 'Neo.ClientError.Schema.ConstraintValidationFailed';
 const UNREACHABLE = new Set(['ServiceUnavailable', 'SessionExpired']);

@@ -1,13 +1,15 @@
 import type { Driver, Session, SessionMode } from 'neo4j-driver';
 import neo4j from 'neo4j-driver';
-import type { BlindIndex } from '../security/blind-index.ts';
-import type { KeyRing } from '../security/key-ring.ts';
+import type { BlindIndex } from '../../security/blind-index.ts';
+import type { KeyRing } from '../../security/key-ring.ts';
 import { translateError } from './errors.ts';
 import type { KeyStore } from './key-store.ts';
 import { graphKeyStore } from './key-store.ts';
 import { type GraphObserver, noopObserver } from './observer.ts';
 import { toSingleParameter } from './single-parameter.ts';
 import { createProbe } from './probe.ts';
+import type { Projections } from './projection.ts';
+import type { Reader } from './reader.ts';
 import { CONNECTION_MS } from './time-limits.ts';
 import { createLockQueue, type LockQueue } from './lock-queue.ts';
 import { toPlain } from './values.ts';
@@ -29,12 +31,6 @@ export interface GraphOptions {
   now?: () => number;
 }
 
-/** Runs Cypher and returns plain records: the graph itself (auto-commit read), or a command's transaction. */
-export interface Reader {
-  /** Sees every committed command: in a cluster, the read goes to the member that accepts writes. */
-  read<T = Record<string, unknown>>(cypher: string, parameters?: Record<string, unknown>): Promise<T[]>;
-}
-
 export interface Graph extends Reader {
   /** The same read from any cluster member, which may not have the latest commands yet. */
   readFromAnyMember<T = Record<string, unknown>>(
@@ -44,6 +40,8 @@ export interface Graph extends Reader {
   readonly keyRing: KeyRing;
   readonly blindIndex: BlindIndex;
   readonly keyStore: KeyStore;
+  /** How each type of event changes the graph. */
+  readonly projections: Projections;
   readonly observer: GraphObserver;
   readonly lockQueue: LockQueue;
   now(): number;
@@ -63,10 +61,10 @@ export const MAX_CONNECTIONS = 50;
 const LIVENESS_CHECK_MS = 60_000;
 
 /** Opens the driver, which connects with the first statement. */
-export function openGraph(options: GraphOptions): Graph {
+export function openDriver(options: GraphOptions, projections: Projections): Graph {
   const database = options.database ?? 'neo4j';
   const observer = options.observer ?? noopObserver;
-  const openDriver = (maxConnectionPoolSize: number): Driver =>
+  const createDriver = (maxConnectionPoolSize: number): Driver =>
     neo4j.driver(options.uri, neo4j.auth.basic(options.username, options.password), {
       // Every integer here is far below 2^53: money in minor units, counters.
       disableLosslessIntegers: true,
@@ -77,8 +75,8 @@ export function openGraph(options: GraphOptions): Graph {
       connectionTimeout: CONNECTION_MS,
       connectionLivenessCheckTimeout: LIVENESS_CHECK_MS,
     });
-  const driver = openDriver(options.maxConnectionPoolSize ?? MAX_CONNECTIONS);
-  const probe = createProbe(() => openDriver(1), database);
+  const driver = createDriver(options.maxConnectionPoolSize ?? MAX_CONNECTIONS);
+  const probe = createProbe(() => createDriver(1), database);
   const limit = options.readTimeoutMs === undefined ? {} : { timeout: options.readTimeoutMs };
   // docs/decisions/03-graph-queries.md: a read after a write, by any process, must see it.
   const autoCommit =
@@ -102,6 +100,7 @@ export function openGraph(options: GraphOptions): Graph {
     keyRing: options.keyRing,
     blindIndex: options.blindIndex,
     keyStore: graphKeyStore,
+    projections,
     observer,
     lockQueue: createLockQueue(),
     now: options.now ?? Date.now,
