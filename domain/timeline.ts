@@ -4,9 +4,9 @@
  * its date.
  */
 
-import { EVENT_TYPES, type EventData } from './events.ts';
+import type { EventData, EventType } from './events/event.ts';
+import { isReadable, upcast } from './events/upcast.ts';
 import { formatMoney } from './money.ts';
-import { isReadable, upcast } from './upcast.ts';
 import { type PaymentMethodStatus, statusShownToCustomer } from './payment-method.ts';
 
 /** The details that name a payment method. */
@@ -15,7 +15,7 @@ export interface MethodName {
   last_four?: string | null;
 }
 
-type Sentence<T extends keyof EventData> = (
+type Sentence<T extends EventType> = (
   data: EventData[T],
   /** A payment method's name for the start of a sentence. */
   name: (paymentMethodId: string) => string,
@@ -62,7 +62,7 @@ const PROPERTY_CHANGES: Readonly<
 };
 
 /** `null`: not to be described. */
-const SENTENCES: { readonly [T in keyof EventData]: Sentence<T> | null } = {
+const SENTENCES: { readonly [T in EventType]: Sentence<T> | null } = {
   CustomerCreated: () => 'Your account was created.',
   CustomerProfileUpdated: ({ segment, locale }) => {
     if (locale === null) return 'Your language is no longer set.';
@@ -156,15 +156,17 @@ export function describeEvent(
   methods: ReadonlyMap<string, MethodName>,
 ): { type: string; text: string } {
   const { schema_version: version } = event;
-  const type = EVENT_TYPES.find((one) => one === event.type);
-  if (type === undefined || !isReadable(type, version)) return MASKED;
-  const sentence = Object.hasOwn(SENTENCES, type)
-    ? (SENTENCES[type as keyof EventData] as Sentence<keyof EventData> | null)
-    : null;
+  if (!isEventType(event.type) || !isReadable(event.type, version)) return MASKED;
+  const { type } = event;
+  const sentence = SENTENCES[type] as Sentence<EventType> | null;
   if (sentence === null) return MASKED;
   const name = (id: string) => nameOf(methods.get(id));
-  const data = upcast(type, version, event.data) as EventData[keyof EventData];
+  const data = upcast(type, version, event.data) as EventData[EventType];
   return { type, text: sentence(data, name) };
+}
+
+function isEventType(type: string): type is EventType {
+  return Object.hasOwn(SENTENCES, type);
 }
 
 function nameOf(method: MethodName | undefined): string {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
-import type { EventData, RecordedEvent } from '../domain/events.ts';
+import type { EventData, EventType, RecordedEvent } from '../domain/events/event.ts';
+import { EFFECTS } from './events/index.ts';
 import { readPolicy } from '../platform/policy.ts';
 import { onboardingRequest, randomToken, runCypher, testGraph, testHeader } from '../test/test-graph.ts';
 import {
@@ -14,7 +15,6 @@ import {
   updatePaymentMethodStatus,
 } from './index.ts';
 import { dataKeyOf } from './kernel/key-store.ts';
-import { PROJECTIONS } from './projections/index.ts';
 import { withRollback } from './kernel/with-rollback.ts';
 import type { Projection } from './kernel/projection.ts';
 import { projectionParameters } from './kernel/projection.ts';
@@ -132,14 +132,14 @@ async function logOf(streams: string[]): Promise<RecordedEvent[]> {
     'MATCH (e:PersonaEvent) WHERE e.stream_id IN $streams RETURN properties(e) AS event ORDER BY e.id',
     { streams },
   );
-  return rows.map(({ event }) => ({ ...event, data: JSON.parse(event.data) as EventData[keyof EventData] }));
+  return rows.map(({ event }) => ({ ...event, data: JSON.parse(event.data) as EventData[EventType] }));
 }
 
-async function replay<T extends keyof EventData>(event: RecordedEvent<T>): Promise<void> {
+async function replay<T extends EventType>(event: RecordedEvent<T>): Promise<void> {
   const label = event.stream === 'customer' ? 'CustomerKey' : 'DeviceKey';
   const key = await dataKeyOf(graph, graph, { label, id: event.stream_id });
-  const projection = PROJECTIONS[event.type] as Projection<T>;
-  if (key === undefined || projection === null) throw new Error(`${event.type} cannot be replayed`);
+  const projection = EFFECTS[event.type] as Projection<T>;
+  if (key === undefined) throw new Error(`${event.type} cannot be replayed`);
   const secrets = { key, blindIndex: graph.blindIndex };
   await runCypher(graph, projection.cypher, projectionParameters(projection, event, secrets));
   const node = event.stream === 'customer' ? 'Customer' : 'Device';

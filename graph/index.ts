@@ -88,7 +88,7 @@ export type { PropertyChange } from './relationships/update-node-property.ts';
 export { updateNodeProperty } from './relationships/update-node-property.ts';
 export type { AttributeChange } from './relationships/update-relationship-attribute.ts';
 export { updateRelationshipAttribute } from './relationships/update-relationship-attribute.ts';
-export type { Difference } from './replay/model.ts';
+export type { Difference } from './events/model.ts';
 export type { AddedPaymentMethod, AddPaymentMethod } from './wallet/add-payment-method.ts';
 export { addPaymentMethod } from './wallet/add-payment-method.ts';
 export type { EditedPaymentMethod } from './wallet/edit-payment-method.ts';

@@ -2,11 +2,11 @@ import type { GraphEnvironment } from '../platform/environment.ts';
 import { createBlindIndex } from '../security/blind-index.ts';
 import { createKeyRing } from '../security/key-ring.ts';
 import { type Graph, type GraphOptions, openDriver } from './kernel/graph.ts';
-import { PROJECTIONS } from './projections/index.ts';
+import { EFFECTS } from './events/index.ts';
 
-/** Opens the graph with the projections of every event. */
+/** Opens the graph with the projections of all events. */
 export function openGraph(options: GraphOptions): Graph {
-  return openDriver(options, PROJECTIONS);
+  return openDriver(options, EFFECTS);
 }
 
 /**

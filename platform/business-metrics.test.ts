@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { expect, test } from 'vitest';
-import type { EventData, RecordedEvent } from '../domain/events.ts';
+import type { EventData, EventType, RecordedEvent } from '../domain/events/event.ts';
 import { createBusinessMetrics } from './business-metrics.ts';
 
 function setUp() {
@@ -17,7 +17,7 @@ function setUp() {
   return { record, nonZeroSamples, lines };
 }
 
-const event = <T extends keyof EventData>(type: T, data: Partial<EventData[T]>) =>
+const event = <T extends EventType>(type: T, data: Partial<EventData[T]>) =>
   ({ type, data }) as unknown as RecordedEvent;
 const attempt = (data: Partial<EventData['RecoveryAttempted']>) =>
   event('RecoveryAttempted', {

@@ -4,7 +4,7 @@
  */
 
 import { Counter, type Registry } from 'prom-client';
-import type { EventData, RecordedEvent } from '../domain/events.ts';
+import type { EventData, EventType, RecordedEvent } from '../domain/events/event.ts';
 import type { OnboardingResult } from '../domain/onboarding/types.ts';
 import type { Logger } from './logs.ts';
 
@@ -19,7 +19,7 @@ export interface CommittedCommand {
 /** The source of events caused by the reconciliation. */
 const RECONCILIATION_SOURCE = 'reconciliation';
 
-type EventCounters = { readonly [T in keyof EventData]?: (data: EventData[T]) => void };
+type EventCounters = { readonly [T in EventType]?: (data: EventData[T]) => void };
 
 /** The format of networks' and gateways' codes; anything else is not logged. */
 const PLAIN_CODE = /^[\w.-]{1,40}$/;
@@ -149,10 +149,7 @@ export function createBusinessMetrics(
   }
 }
 
-function dataOf<T extends keyof EventData>(
-  events: readonly RecordedEvent[],
-  type: T,
-): EventData[T] | undefined {
+function dataOf<T extends EventType>(events: readonly RecordedEvent[], type: T): EventData[T] | undefined {
   return events.find((event) => event.type === type)?.data as EventData[T] | undefined;
 }
 

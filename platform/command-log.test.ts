@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
-import type { RecordedEvent } from '../domain/events.ts';
+import type { RecordedEvent } from '../domain/events/event.ts';
 import type { CommittedCommand } from './business-metrics.ts';
 import { logCommand } from './command-log.ts';
 

@@ -3,7 +3,7 @@
 import type { FraudPolicy } from '../policy.ts';
 import type { FraudOutcomeReport, ReviewDecision } from './messages.ts';
 import type { FraudOutcome } from './messages.ts';
-import type { ReviewOutcome } from './events.ts';
+import type { ReviewOutcome } from '../events/fraud.ts';
 
 /** A case as stored in the graph. */
 export interface KnownFraudCase {

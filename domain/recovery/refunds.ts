@@ -1,6 +1,6 @@
 /** When the failed refund of a second success is retried (specification: interfaces, `refundCharge`). */
 
-import type { RefundRetry } from './events.ts';
+import type { RefundRetry } from '../events/refunds.ts';
 
 const DAY_MS = 24 * 3_600_000;
 /** After this period an operator has to. */

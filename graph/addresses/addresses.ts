@@ -1,5 +1,5 @@
 import { PersonaError } from '../../domain/errors.ts';
-import type { EventData } from '../../domain/events.ts';
+import type { EventData } from '../../domain/events/event.ts';
 import type { AddressDetails } from '../../domain/onboarding/types.ts';
 import type { DataKey } from '../../security/data-key.ts';
 import type { CommandTx } from '../kernel/command-tx.ts';

@@ -1,5 +1,5 @@
 import { addressKey } from '../../domain/address.ts';
-import type { SealedAddress } from '../../domain/events.ts';
+import type { SealedAddress } from '../../domain/events/addresses.ts';
 import type { AddressDetails } from '../../domain/onboarding/types.ts';
 import type { DataKey } from '../../security/data-key.ts';
 

@@ -1,4 +1,4 @@
-import type { EventData } from '../../domain/events.ts';
+import type { EventData } from '../../domain/events/event.ts';
 import type { IdentifierDetails } from '../../domain/onboarding/types.ts';
 import type { Policy } from '../../domain/policy.ts';
 import type { CommandHeader } from '../kernel/command-header.ts';

@@ -1,5 +1,5 @@
 import { validationError } from '../../domain/errors.ts';
-import type { FraudChanges, FraudEvents } from '../../domain/fraud/events.ts';
+import type { FraudChanges, FraudEvents } from '../../domain/events/fraud.ts';
 import type { FraudOutcomeReport } from '../../domain/fraud/messages.ts';
 import { suspensionNotificationId } from '../../domain/workflow-contracts.ts';
 import type { CommandHeader } from '../kernel/command-header.ts';

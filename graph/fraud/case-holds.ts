@@ -1,4 +1,4 @@
-import type { FraudChanges } from '../../domain/fraud/events.ts';
+import type { FraudChanges } from '../../domain/events/fraud.ts';
 import type { Reader } from '../kernel/reader.ts';
 
 // Few rows: the query starts at the index on the customer, whose lock every case takes.

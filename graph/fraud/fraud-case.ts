@@ -1,6 +1,6 @@
 import { hasEarlyWarning } from '../../domain/disputes.ts';
 import { PersonaError } from '../../domain/errors.ts';
-import type { FraudChanges } from '../../domain/fraud/events.ts';
+import type { FraudChanges } from '../../domain/events/fraud.ts';
 import { isExpired, transition } from '../../domain/payment-method.ts';
 import type { CommandTx, CustomerNode } from '../kernel/command-tx.ts';
 import { isNewerObservation, readDeviceCustomers, setTrustScore } from '../devices/update-trust-score.ts';

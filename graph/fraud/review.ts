@@ -1,6 +1,6 @@
 /** Fraud cases under review: decisions about them, and reminders. */
 
-import type { FraudEvents } from '../../domain/fraud/events.ts';
+import type { FraudEvents } from '../../domain/events/fraud.ts';
 import type { ReviewDecision } from '../../domain/fraud/messages.ts';
 import { runCommand } from '../kernel/command.ts';
 import type { CommandHeader } from '../kernel/command-header.ts';

@@ -1,4 +1,4 @@
-import type { EventData, StreamKind } from '../../domain/events.ts';
+import type { EventData, EventType, StreamKind } from '../../domain/events/event.ts';
 import type { DataKey } from '../../security/data-key.ts';
 import type { CommandHeader } from './command-header.ts';
 import type { Reader, Sender } from './reader.ts';
@@ -7,7 +7,7 @@ import type { Graph } from './graph.ts';
 type Row = Record<string, unknown>;
 
 /** An event that a command wants to record. */
-export interface NewEvent<T extends keyof EventData = keyof EventData> {
+export interface NewEvent<T extends EventType = EventType> {
   stream: StreamKind;
   stream_id: string;
   type: T;
@@ -77,7 +77,7 @@ export interface CommandTx extends Reader, Sender {
   /** The `seq` of a stream's last event, including those of this command. */
   versionOf(streamId: string): number;
   /** Appends an event to a locked or new stream and sends its projection without awaiting it. */
-  append<T extends keyof EventData>(event: NewEvent<T>): { id: string; seq: number };
+  append<T extends EventType>(event: NewEvent<T>): { id: string; seq: number };
   /** Does not store this result: a repeat of the command is decided again. */
   discardReceipt(): void;
 }

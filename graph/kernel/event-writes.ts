@@ -1,6 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
-import type { EventData, RecordedEvent } from '../../domain/events.ts';
-import { schemaVersion } from '../../domain/upcast.ts';
+import type { EventType, RecordedEvent } from '../../domain/events/event.ts';
+import { schemaVersion } from '../../domain/events/upcast.ts';
 import type { BlindIndex } from '../../security/blind-index.ts';
 import type { CommandHeader } from './command-header.ts';
 import type { Sender } from './reader.ts';
@@ -41,7 +41,7 @@ const WRITE_COMMAND_EVENTS = writeEventsCypher(
 );
 
 /** Builds an event with its stream's next `seq`. @param recordedAt - RFC 3339 */
-export function nextEvent<T extends keyof EventData>(
+export function nextEvent<T extends EventType>(
   stream: Stream,
   event: NewEvent<T>,
   { header, recordedAt }: { header: CommandHeader; recordedAt: string },
@@ -65,13 +65,12 @@ export function nextEvent<T extends keyof EventData>(
 }
 
 /** Sends the event's projection into the nodes. */
-export function project<T extends keyof EventData>(
+export function project<T extends EventType>(
   sender: Sender,
   event: RecordedEvent<T>,
   { stream, projections, blindIndex }: { stream: Stream; projections: Projections; blindIndex: BlindIndex },
 ): void {
   const projection = projections[event.type] as Projection<T>;
-  if (projection === null) return;
   const secrets = { key: stream.key, blindIndex };
   sender.send(projection.cypher, projectionParameters(projection, event, secrets));
 }

@@ -1,4 +1,4 @@
-import type { RecordedEvent } from '../../domain/events.ts';
+import type { RecordedEvent } from '../../domain/events/event.ts';
 import type { CommandHeader } from './command-header.ts';
 
 /** A committed command that changed the graph. A repeat that returns the stored result is not one. */

@@ -1,5 +1,5 @@
 import type { Session } from 'neo4j-driver';
-import type { EventData, RecordedEvent } from '../../domain/events.ts';
+import type { EventType, RecordedEvent } from '../../domain/events/event.ts';
 import type { CommandTx, NewEvent } from './command-tx.ts';
 import { nextEvent, project, writeEvents } from './event-writes.ts';
 import type { Graph } from './graph.ts';
@@ -65,7 +65,7 @@ export function openCommand(
     beginStream: (kind, id) => streams.begin(kind, id, recordedAt),
     keyOf: (id) => streams.get(id).key,
     versionOf: (id) => streams.get(id).version,
-    append<T extends keyof EventData>(event: NewEvent<T>) {
+    append<T extends EventType>(event: NewEvent<T>) {
       const stream = streams.get(event.stream_id);
       const recorded = nextEvent(stream, event, { header, recordedAt });
       events.push(recorded as RecordedEvent);

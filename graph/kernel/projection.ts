@@ -1,4 +1,4 @@
-import type { EventData, RecordedEvent } from '../../domain/events.ts';
+import type { EventType, RecordedEvent } from '../../domain/events/event.ts';
 import type { BlindIndex } from '../../security/blind-index.ts';
 import type { DataKey } from '../../security/data-key.ts';
 
@@ -11,19 +11,19 @@ export interface ProjectionSecrets {
 /**
  * How one type of event changes the graph. Projections are the only writers of the state in events, so that a replay of
  * the log yields the same graph. The Cypher gets `$stream_id`, `$seq`, `$occurred_at`, `$recorded_at`, `$data` (the
- * event's data) and what `derived` adds. `null`: the event changes only its stream's version.
+ * event's data) and what `derived` adds.
  */
-export type Projection<T extends keyof EventData> = null | {
+export interface Projection<T extends EventType> {
   readonly cypher: string;
   /** Values that are encrypted in the event's data, and in plaintext or hashed on the node. */
   derived?(event: RecordedEvent<T>, secrets: ProjectionSecrets): Record<string, unknown>;
-};
+}
 
-export type Projections<T extends keyof EventData = keyof EventData> = { readonly [K in T]: Projection<K> };
+export type Projections = { readonly [T in EventType]: Projection<T> };
 
 /** The parameters of a projection's Cypher. */
-export function projectionParameters<T extends keyof EventData>(
-  projection: NonNullable<Projection<T>>,
+export function projectionParameters<T extends EventType>(
+  projection: Projection<T>,
   event: RecordedEvent<T>,
   secrets: ProjectionSecrets,
 ): Record<string, unknown> {

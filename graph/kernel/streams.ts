@@ -1,5 +1,5 @@
 import { PersonaError } from '../../domain/errors.ts';
-import type { StreamKind } from '../../domain/events.ts';
+import type { StreamKind } from '../../domain/events/event.ts';
 import { DataKey, type KeyOwner } from '../../security/data-key.ts';
 import type { CustomerNode, DeviceNode } from './command-tx.ts';
 import type { Graph } from './graph.ts';

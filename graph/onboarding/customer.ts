@@ -1,5 +1,5 @@
 import { v7 as uuidv7 } from 'uuid';
-import type { EventData } from '../../domain/events.ts';
+import type { EventData } from '../../domain/events/event.ts';
 import type { Recognition } from '../../domain/recognition.ts';
 import { upgradedSegment } from '../../domain/recognition.ts';
 import type { CommandTx } from '../kernel/command-tx.ts';

@@ -1,5 +1,5 @@
 import { PersonaError } from '../../domain/errors.ts';
-import type { CustomerStatus } from '../../domain/events.ts';
+import type { CustomerStatus } from '../../domain/events/customer.ts';
 import type { Policy } from '../../domain/policy.ts';
 import { trustQuery, trustParameters } from '../devices/trust-query.ts';
 import type { Graph } from '../kernel/graph.ts';

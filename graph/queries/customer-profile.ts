@@ -1,5 +1,5 @@
 import { PersonaError } from '../../domain/errors.ts';
-import type { CustomerStatus } from '../../domain/events.ts';
+import type { CustomerStatus } from '../../domain/events/customer.ts';
 import type { IdentifierDetails } from '../../domain/onboarding/types.ts';
 import type { DataKey } from '../../security/data-key.ts';
 import type { Graph } from '../kernel/graph.ts';

@@ -1,5 +1,5 @@
 import { PersonaError } from '../../domain/errors.ts';
-import type { CustomerStatus } from '../../domain/events.ts';
+import type { CustomerStatus } from '../../domain/events/customer.ts';
 import type { Reader } from '../kernel/reader.ts';
 import { withoutNulls } from '../kernel/values.ts';
 

@@ -1,6 +1,6 @@
 /** Scans of all customers' payment methods, by page and in index order: a million of them take bounded memory. */
 
-import type { CustomerStatus } from '../../domain/events.ts';
+import type { CustomerStatus } from '../../domain/events/customer.ts';
 import { horizon } from '../../domain/expiry/calendar.ts';
 import { type ExpiryScan, coveringNoticeKeys, recentUseSince } from '../../domain/expiry/candidates.ts';
 import type { PaymentMethodStatus } from '../../domain/payment-method.ts';

@@ -1,4 +1,4 @@
-import type { CustomerStatus } from '../../domain/events.ts';
+import type { CustomerStatus } from '../../domain/events/customer.ts';
 import type { IdentifierDetails } from '../../domain/onboarding/types.ts';
 import type { DataKey } from '../../security/data-key.ts';
 import type { Graph } from '../kernel/graph.ts';

@@ -5,7 +5,7 @@ import type { DeclineCodes } from '../../domain/decline/codes.ts';
 import { effectsOf } from '../../domain/decline/effects.ts';
 import { transition } from '../../domain/payment-method.ts';
 import { NETWORK_REVOCATION } from '../../domain/wallet.ts';
-import type { RecoveryEvents } from '../../domain/recovery/events.ts';
+import type { RecoveryEvents } from '../../domain/events/recovery.ts';
 import type { PaymentFailed } from '../../domain/recovery/messages.ts';
 import type { Wallet, WalletMethod } from '../wallet/wallet.ts';
 

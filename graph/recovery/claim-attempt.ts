@@ -9,7 +9,7 @@ import type { Policy } from '../../domain/policy.ts';
 import { supportsCurrency } from '../../domain/rails.ts';
 import { CLAIM_MS, type Claim } from '../../domain/recovery/claims.ts';
 import { CONSENT_REVOKED, FRAUD_KNOWN } from '../../domain/recovery/strategy.ts';
-import type { RecoveryEvents } from '../../domain/recovery/events.ts';
+import type { RecoveryEvents } from '../../domain/events/recovery.ts';
 import { isDeclinedCard, SAME_CARD } from '../../domain/recovery/same-card.ts';
 import type { AttemptStatus } from '../../domain/recovery/status.ts';
 import type { CommandHeader } from '../kernel/command-header.ts';

@@ -3,7 +3,7 @@ import { PersonaError } from '../../domain/errors.ts';
 import type { Policy } from '../../domain/policy.ts';
 import type { CancelledPayment, ChargeAnswer } from '../../domain/ports.ts';
 import type { RecordedAttempt } from '../../domain/recovery/claims.ts';
-import type { RecoveryEvents } from '../../domain/recovery/events.ts';
+import type { RecoveryEvents } from '../../domain/events/recovery.ts';
 import {
   type AttemptState,
   isReviewOfAttempt,

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { BlindValue, type Difference, type GraphModel, type Properties, splitRef } from './model.ts';
+import { BlindValue, type Difference, type GraphModel, type Properties, splitRef } from '../events/model.ts';
 
 /** Readable in a node because queries need them, but never to be printed or logged. */
 const PERSONAL: ReadonlySet<string> = new Set([

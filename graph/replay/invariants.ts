@@ -4,7 +4,7 @@ import { isDisputed } from '../../domain/disputes.ts';
 import { attemptKey } from '../../domain/workflow-contracts.ts';
 import { mayBeDefault } from '../../domain/wallet.ts';
 import { UNRESOLVED } from '../recovery/records.ts';
-import { type Difference, type GraphModel, LABELS, type Properties, splitRef } from './model.ts';
+import { type Difference, type GraphModel, LABELS, type Properties, splitRef } from '../events/model.ts';
 import { brokenRules } from './property-rules.ts';
 
 /** Every rule that a part of the live graph breaks. */

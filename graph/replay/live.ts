@@ -9,7 +9,7 @@ import {
   nodeRef,
   type Properties,
   splitRef,
-} from './model.ts';
+} from '../events/model.ts';
 import { LABEL_OF, type Stream } from './stream.ts';
 
 // A relationship of the graph in the form of the model: both ends by label and id.

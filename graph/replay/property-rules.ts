@@ -4,7 +4,7 @@ import { isCountry } from '../../domain/countries.ts';
 import { isCurrency } from '../../domain/money.ts';
 import { NETWORKS, PAYMENT_METHOD_STATUSES, PAYMENT_METHOD_TYPES } from '../../domain/payment-method.ts';
 import { expiresOn } from '../../domain/payment-method.ts';
-import type { Label, Properties } from './model.ts';
+import type { Label, Properties } from '../events/model.ts';
 
 /** A rule in words, and whether a value satisfies it. */
 interface Rule {

@@ -4,7 +4,8 @@
  */
 
 import { PersonaError } from '../../domain/errors.ts';
-import type { EventData, StreamKind } from '../../domain/events.ts';
+import type { EventType, StreamKind } from '../../domain/events/event.ts';
+import { EFFECTS } from '../events/index.ts';
 import type { DataKey, KeyOwner, WrappedKey } from '../../security/data-key.ts';
 import { translateError } from '../kernel/errors.ts';
 import { WRITE_EVENTS } from '../kernel/event-writes.ts';
@@ -12,7 +13,6 @@ import type { Graph } from '../kernel/graph.ts';
 import type { Sender } from '../kernel/reader.ts';
 import { migrate } from '../kernel/migrate.ts';
 import { toSingleParameter } from '../kernel/single-parameter.ts';
-import { PROJECTIONS } from '../projections/index.ts';
 import { type Projection, projectionParameters } from '../kernel/projection.ts';
 import { LABEL_OF, readEvent, readKey, type StoredEvent } from './stream.ts';
 
@@ -165,15 +165,15 @@ class Replayer {
 
   #send(event: LoggedEvent, keys: ReadonlyMap<string, StreamKey>, send: Sender['send']): void {
     const { unpublished: _, ...stored } = event;
-    const recorded = readEvent<keyof EventData>(stored);
+    const recorded = readEvent<EventType>(stored);
     const streamKey = keys.get(event.stream_id);
     if (streamKey === undefined) throw new Error(`the key of ${event.stream_id} was not read`);
     const { owner, key, wrapped } = streamKey;
     if (event.seq === 1) this.#target.keyStore.write({ send }, owner, wrapped, event.recorded_at);
-    const projection = PROJECTIONS[recorded.type] as Projection<keyof EventData> | undefined;
+    const projection = EFFECTS[recorded.type] as Projection<EventType> | undefined;
     if (projection === undefined) throw new PersonaError('internal', `unknown event type ${event.type}`);
     const secrets = { key, blindIndex: this.#target.blindIndex };
-    if (projection !== null) send(projection.cypher, projectionParameters(projection, recorded, secrets));
+    send(projection.cypher, projectionParameters(projection, recorded, secrets));
     send(WRITE_VERSION[event.stream], { id: event.stream_id, version: event.seq });
   }
 }

@@ -1,11 +1,11 @@
-import type { EventData, RecordedEvent, StreamKind } from '../../domain/events.ts';
-import { upcast } from '../../domain/upcast.ts';
+import type { EventType, RecordedEvent, StreamKind } from '../../domain/events/event.ts';
+import { upcast } from '../../domain/events/upcast.ts';
+import type { EffectSecrets, Fold } from '../events/effect.ts';
+import { EFFECTS } from '../events/index.ts';
 import type { DataKey } from '../../security/data-key.ts';
 import type { Graph } from '../kernel/graph.ts';
 import { dataKeyOf, unreadableReason } from '../kernel/key-store.ts';
-import type { Fold } from './folds/fold.ts';
-import { FOLDS } from './folds/index.ts';
-import { GraphModel, type Label, nodeRef } from './model.ts';
+import { GraphModel, type Label, nodeRef } from '../events/model.ts';
 
 export interface Stream {
   kind: StreamKind;
@@ -71,23 +71,19 @@ export function replay(
 }
 
 /** @throws Error for data that is not JSON, or of a newer version than this one knows */
-export function readEvent<T extends keyof EventData>(event: StoredEvent): RecordedEvent<T> {
+export function readEvent<T extends EventType>(event: StoredEvent): RecordedEvent<T> {
   const data = upcast(event.type, event.schema_version, JSON.parse(event.data));
   return { ...event, data } as unknown as RecordedEvent<T>;
 }
 
-function apply<T extends keyof EventData>(
-  model: GraphModel,
-  event: StoredEvent,
-  secrets: Parameters<Fold<T>>[2],
-): void {
+function apply<T extends EventType>(model: GraphModel, event: StoredEvent, secrets: EffectSecrets): void {
   const addInconsistency = (property: string, expected: unknown, found: unknown) =>
     model.inconsistencies.push({ where: model.cause, property, expected, found });
-  if (!Object.hasOwn(FOLDS, event.type)) {
+  if (!Object.hasOwn(EFFECTS, event.type)) {
     addInconsistency('type', 'a known event type', event.type);
     return;
   }
-  const fold = FOLDS[event.type] as Fold<T>;
+  const { fold } = EFFECTS[event.type] as { fold: Fold<T> };
   try {
     fold(model, readEvent<T>(event), secrets);
   } catch (error) {

@@ -4,8 +4,8 @@ import { readPolicy } from '../../platform/policy.ts';
 import { openTestGraph, runCypher, testHeader } from '../../test/test-graph.ts';
 import type { Graph } from '../kernel/graph.ts';
 import { updateDeviceTrustScore } from '../index.ts';
-import { FOLDS } from './folds/index.ts';
-import type { Difference } from './model.ts';
+import { EFFECTS } from '../events/index.ts';
+import type { Difference } from '../events/model.ts';
 import { createCustomerHistory, type CustomerHistory } from './history-fixtures.ts';
 import { verifyCustomer } from './verify.ts';
 
@@ -32,7 +32,7 @@ test('histories with every type of event agree with their log', async () => {
   expect(await verifyCustomer(graph, history.stranger_id)).toEqual([]);
   const streams = [history.customer_id, history.stranger_id, history.device_id];
   const [row] = await graph.read<{ types: string[] }>(TYPES, { streams });
-  expect(row?.types.sort()).toEqual(Object.keys(FOLDS).sort());
+  expect(row?.types.sort()).toEqual(Object.keys(EFFECTS).sort());
 });
 
 interface Damage {

@@ -1,4 +1,4 @@
-import type { EventData } from '../../domain/events.ts';
+import type { EventData } from '../../domain/events/event.ts';
 
 /** The methods that a change of the default affects. */
 export function affectedMethods({

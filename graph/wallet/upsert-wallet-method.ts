@@ -1,5 +1,5 @@
 import { v7 as uuidv7 } from 'uuid';
-import type { EventData } from '../../domain/events.ts';
+import type { EventData } from '../../domain/events/event.ts';
 import type { PaymentMethodDetails } from '../../domain/onboarding/types.ts';
 import type { PaymentMethodStatus } from '../../domain/payment-method.ts';
 import { expiresOn } from '../../domain/payment-method.ts';

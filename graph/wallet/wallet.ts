@@ -1,6 +1,6 @@
 import { type Dispute, isDisputed, withDispute } from '../../domain/disputes.ts';
 import { PersonaError } from '../../domain/errors.ts';
-import type { EventData } from '../../domain/events.ts';
+import type { EventData, EventType } from '../../domain/events/event.ts';
 import type { PaymentMethodStatus, PaymentMethodType } from '../../domain/payment-method.ts';
 import { transition } from '../../domain/payment-method.ts';
 import {
@@ -387,7 +387,7 @@ export class Wallet {
     for (const method of this.#methods) method.is_default = method.payment_method_id === paymentMethodId;
   }
 
-  #append<T extends keyof EventData>(type: T, data: EventData[T]): { seq: number } {
+  #append<T extends EventType>(type: T, data: EventData[T]): { seq: number } {
     return this.#tx.append({ stream: 'customer', stream_id: this.#customerId, type, data });
   }
 }

@@ -1,5 +1,5 @@
-import type { Mismatch, UNKNOWN_HERE } from './reconciliation/mismatches.ts';
-import type { RELATIONSHIP_TIMES } from './relationships.ts';
+import type { Mismatch, UNKNOWN_HERE } from '../reconciliation/mismatches.ts';
+import type { RELATIONSHIP_TIMES } from '../relationships.ts';
 
 /** Changes of single nodes and edges that have no event type of their own. */
 export interface EditEvents {

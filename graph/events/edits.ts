@@ -1,14 +1,23 @@
-import { isInternalProperty, setsTime } from '../../domain/edit-events.ts';
-import type { Projections } from '../kernel/projection.ts';
+import { RELATIONSHIP_ENDS, RELATIONSHIP_TIMES } from '../../domain/relationships.ts';
+import { nodeRef } from './model.ts';
+import { utcTime, type Effects } from './effect.ts';
+import { type EditEvents, isInternalProperty, setsTime } from '../../domain/events/edits.ts';
 
-type EditEventType = 'RelationshipAdded' | 'RelationshipAttributeChanged' | 'NodePropertyChanged';
-
-export const editProjections: Projections<EditEventType> = {
+export const editEffects: Effects<EditEvents> = {
   RelationshipAdded: {
     cypher: `
       MATCH (p:PaymentMethod {id: $data.source_id})
       MATCH (d:Device {id: $data.target_id})
       CREATE (p)-[:USED_ON {first_use: datetime($occurred_at), last_use: datetime($occurred_at)}]->(d)`,
+    fold(model, { occurred_at, data }) {
+      const times = { first_use: utcTime(occurred_at), last_use: utcTime(occurred_at) };
+      model.createEdge(
+        nodeRef('PaymentMethod', data.source_id),
+        'USED_ON',
+        nodeRef('Device', data.target_id),
+        times,
+      );
+    },
   },
 
   // Ends that this type of edge does not have are null, and match nothing.
@@ -32,6 +41,16 @@ export const editProjections: Projections<EditEventType> = {
       address_id: type === 'SHIPPED_TO' ? target_id : null,
       used_id: type === 'USED_ON' ? source_id : null,
     }),
+    // Methods and addresses are returned with this time, so their version changes.
+    fold(model, { seq, data }) {
+      const { type, source_id, target_id, value } = data;
+      const [source, target] = RELATIONSHIP_ENDS[type];
+      const edge = model.edge(nodeRef(source, source_id), type, nodeRef(target, target_id));
+      if (edge) edge[RELATIONSHIP_TIMES[type]] = utcTime(value);
+      if (type !== 'HAS_PAYMENT_METHOD' && type !== 'SHIPPED_TO') return;
+      const node = model.node(nodeRef(target, target_id));
+      if (node) node.changed_seq = seq;
+    },
   },
 
   // A time is set as a datetime; a removed one is null like any other property.
@@ -61,5 +80,22 @@ export const editProjections: Projections<EditEventType> = {
       expiry_wanted_at: data.property === 'expiry_wanted_at' ? data.value : null,
       changes: setsTime(data) ? {} : { [data.property]: data.value },
     }),
+    fold(model, { stream_id, seq, recorded_at, data }) {
+      const node = model.node(nodeRef(data.label, data.id));
+      if (!node) return;
+      node[data.property] = setsTime(data) ? utcTime(String(data.value)) : data.value;
+      if (isInternalProperty(data)) return;
+      if (data.label === 'Obligation') {
+        node.changed_seq = seq;
+        return;
+      }
+      node.updated_at = utcTime(recorded_at);
+      if (data.label === 'PaymentMethod') {
+        node.changed_seq = seq;
+        return;
+      }
+      const customer = model.node(nodeRef('Customer', stream_id));
+      if (customer) customer.changed_seq = seq;
+    },
   },
 };

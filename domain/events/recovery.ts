@@ -1,27 +1,8 @@
-/** Events of recoveries, in their customer's stream. Times are RFC 3339, amounts minor units. */
-
 import type { DeclineClass } from '../decline/classify.ts';
-import type { AttemptState, ObligationState } from './status.ts';
+import type { AttemptState, ObligationState } from '../recovery/status.ts';
+import type { Upcasters } from './upcaster.ts';
 
-/** The retries of a second success whose refund failed. */
-export interface RefundRetry {
-  /** When its refund first failed since it was last requested or accepted. */
-  since: string;
-  /** When Persona retries; `null`: an operator has to. */
-  next_at: string | null;
-}
-
-/** A notice and its subject. */
-export interface NoticeReference {
-  notification_id: string;
-  template: string;
-  payment_id: string | null;
-  /** The fraud case that suspended the customer. */
-  case_id?: string;
-  /** The expiring card. */
-  payment_method_id?: string;
-}
-
+/** Events of recoveries, in their customer's stream. Times are RFC 3339, amounts minor units. */
 export interface RecoveryEvents {
   RecoveryOpened: {
     payment_id: string;
@@ -106,45 +87,9 @@ export interface RecoveryEvents {
     /** The id of the notice due to the customer; a `NoticeSent` or a `NoticeFailed` follows. Absent: none. */
     notice?: string;
   };
-  RecoveryOverpaid: {
-    payment_id: string;
-    /** The attempt's key, or `settled:` and the external payment. */
-    key: string;
-    amount: number;
-    currency: string;
-    /** Whether policy refunds it; a `RefundSent` or a `RefundFailed` follows. */
-    refund: boolean;
-  };
-  RefundSent: {
-    payment_id: string;
-    /** The refunded success: the attempt's key, or `settled:` and the payment. */
-    key: string;
-    refund_ref: string;
-    /** The amount that another system refunded at the gateway; `null`: Persona refunded a second success. */
-    by_others: { amount: number; currency: string } | null;
-    /** As in `RecoveryClosed`. */
-    notice?: string;
-    /** Another system refunded a part of the due amount; the rest stays due. */
-    part?: true;
-  };
-  /** A refund failed, immediately or later. */
-  RefundFailed: {
-    payment_id: string;
-    key: string;
-    reason: string;
-    /** `null`: the gateway created none. */
-    refund_ref: string | null;
-    /** The number of Persona's own attempt, from 1; `null`: another system's refund. */
-    n: number | null;
-    /** `null`: Persona has nothing to refund for it. */
-    retry: RefundRetry | null;
-  };
-  /** An operator requested the refund of a second success, now and then daily, even if policy or time left it to them. */
-  RefundRequested: {
-    payment_id: string;
-    /** As in `RefundSent`. */
-    key: string;
-  };
-  NoticeSent: NoticeReference & { channel: string };
-  NoticeFailed: NoticeReference & { channel: string | null; reason: string };
 }
+
+export const recoveryUpcasters: Upcasters<RecoveryEvents> = {
+  // Version 1 did not name the payment that settled it.
+  RecoveryClosed: [(data) => ({ ...data, payment_ref: null })],
+};

@@ -1,0 +1,14 @@
+import type { IdentifierDetails } from '../onboarding/types.ts';
+import type { Sealed } from './sealed.ts';
+
+/** A customer's e-mail addresses and phone numbers. */
+export interface IdentifierEvents {
+  DigitalIdentifierAdded: {
+    identifier_id: string;
+    type: IdentifierDetails['type'];
+    value: Sealed;
+    is_verified: boolean;
+  };
+  DigitalIdentifierVerified: { identifier_id: string };
+  DigitalIdentifierRemoved: { identifier_id: string };
+}
