@@ -9,7 +9,7 @@ import type { PaymentGateway } from '../domain/ports.ts';
 import { REPORT_SIGNALS, type Report, TaskQueue } from '../domain/workflow-contracts.ts';
 import { clearReports, storeReport } from '../graph/recovery/index.ts';
 import { readPolicy } from '../platform/policy.ts';
-import { createServices } from '../services/create-services.ts';
+import { createServices } from '../services/services.ts';
 import { sendReport } from '../temporal/workflow-client.ts';
 import { fraudReport } from '../test/fraud-fixtures.ts';
 import { excludeFromVerification, runCypher, testGraph, testHeader } from '../test/test-graph.ts';

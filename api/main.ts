@@ -9,7 +9,7 @@ import { createLogger } from '../platform/logs.ts';
 import { createMetrics } from '../platform/metrics.ts';
 import { readPolicy } from '../platform/policy.ts';
 import { createShutdown } from '../platform/shutdown.ts';
-import { createServices } from '../services/create-services.ts';
+import { createServices } from '../services/services.ts';
 import { openTemporal, reachTemporal } from '../temporal/client.ts';
 import { serveCodec } from '../temporal/codec-server.ts';
 import { createObservers } from './requests.ts';

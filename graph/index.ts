@@ -58,7 +58,7 @@ export { getDevice } from './queries/device.ts';
 export type { CustomerDevice } from './queries/devices.ts';
 export { getDevices } from './queries/devices.ts';
 export { findCustomersByDeviceFingerprint } from './queries/find-by-device.ts';
-export type { Usage, UsageCursor } from './queries/find-by-usage.ts';
+export type { FoundCustomer, Usage, UsageCursor } from './queries/find-by-usage.ts';
 export { findCustomersByUsage, isUsageStart } from './queries/find-by-usage.ts';
 export type { ConnectedCustomer } from './queries/find-connected.ts';
 export { findConnectedCustomers } from './queries/find-connected.ts';

@@ -19,8 +19,7 @@ import { unaryCall } from '../test/api-fixture.ts';
 import { testHeader } from '../test/test-graph.ts';
 import { customerWithCards, failureOf, type TestWallet } from '../test/wallet-fixtures.ts';
 import { signature, startWebhooks, type WebhookFixture } from '../test/webhook-fixture.ts';
-import { createServices } from './create-services.ts';
-import type { Services } from './services.ts';
+import { type Services, createServices } from './services.ts';
 
 const policy = readPolicy();
 /** Temporal's client while its server is unavailable. */

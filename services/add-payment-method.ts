@@ -3,8 +3,15 @@ import { getGatewayCustomer, getPaymentMethod, isSameRequest } from '../graph/in
 import { addPaymentMethod as startAddPaymentMethod } from '../temporal/workflow-client.ts';
 import type { ServiceDependencies } from './service-dependencies.ts';
 import type { Caller } from './caller.ts';
-import type { NewPaymentMethod } from './services.ts';
 import type { PaymentMethodView } from './views.ts';
+
+export interface NewPaymentMethod {
+  customer_id: string;
+  type: PaymentMethodView['type'];
+  token: string;
+  device_id?: string;
+  off_session_consent?: boolean;
+}
 
 /**
  * Adds a method to the calling customer's wallet: verified, or still `unverified` after a short wait (specification:

@@ -5,8 +5,14 @@ import { decimalFromMinor } from '../domain/money.ts';
 import { getCustomerContext } from '../graph/index.ts';
 import type { ServiceDependencies } from './service-dependencies.ts';
 import { type Caller, remaining } from './caller.ts';
-import type { ContextRequest } from './services.ts';
 import type { CustomerContextView } from './views.ts';
+
+export interface ContextRequest {
+  customer_id: string;
+  consistency: 'eventual' | 'strong';
+  /** The minimum version of the returned context. */
+  min_version: number;
+}
 
 /** Cached contexts, about 1 KiB each. */
 const MAX_ENTRIES = 20_000;

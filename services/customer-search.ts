@@ -1,13 +1,27 @@
 import {
+  type ConnectedCustomer,
   findConnectedCustomers as findConnected,
   findCustomersByUsage as findByUsage,
   isUsageStart,
+  type FoundCustomer,
   type UsageCursor,
 } from '../graph/index.ts';
 import type { ServiceDependencies } from './service-dependencies.ts';
-import { readCursor, refuseCursor, writeCursor } from './pages.ts';
-import type { UsageRequest } from './services.ts';
-import type { ConnectedCustomerView, CustomerSummaryView, Page } from './views.ts';
+import { readCursor, refuseCursor, writeCursor, type Page } from './pages.ts';
+
+export interface UsageRequest {
+  brand?: string;
+  trusted_device?: boolean;
+  user_agent?: string;
+  state?: string;
+  country?: string;
+  /** RFC 3339. */
+  since?: string;
+  /** 1 to 100. */
+  limit: number;
+  /** The `next_cursor` of the previous page. */
+  cursor?: string;
+}
 
 type Dependencies = Pick<ServiceDependencies, 'graph' | 'policy'>;
 
@@ -19,7 +33,7 @@ type Dependencies = Pick<ServiceDependencies, 'graph' | 'policy'>;
 export async function findCustomersByUsage(
   { graph, policy }: Dependencies,
   { limit, cursor, trusted_device, ...usage }: UsageRequest,
-): Promise<Page<CustomerSummaryView>> {
+): Promise<Page<FoundCustomer>> {
   const { customers: items, next } = await findByUsage(graph, {
     usage: { ...usage, ...(trusted_device === true && { trusted: { ...policy.trust, now: graph.now() } }) },
     limit,
@@ -42,6 +56,6 @@ function readUsageCursor(cursor: string): UsageCursor {
 export async function findConnectedCustomers(
   { graph, policy }: Dependencies,
   request: { customer_id: string; limit: number },
-): Promise<ConnectedCustomerView[]> {
+): Promise<ConnectedCustomer[]> {
   return findConnected(graph, { ...request, crowd: policy.onboarding.limits.device });
 }

@@ -6,9 +6,17 @@ import {
   getCustomerProfile,
 } from '../graph/index.ts';
 import type { ServiceDependencies } from './service-dependencies.ts';
-import type { CustomerView } from './views.ts';
+import type { CustomerView, ProfileView } from './views.ts';
 
 type Dependencies = Pick<ServiceDependencies, 'graph' | 'policy'>;
+
+/** The profile as shown to the customer. @throws PersonaError customer_not_found, graph_unavailable */
+export async function getProfile(
+  { graph }: Dependencies,
+  ids: { customer_id: string },
+): Promise<ProfileView> {
+  return getCustomerProfile(graph, ids);
+}
 
 /**
  * A customer with their profile, as shown to services.

@@ -4,8 +4,16 @@ import { CLOCK_SKEW_MS } from '../graph/recovery/index.ts';
 import { updateDeviceTrustScore } from '../graph/index.ts';
 import type { ServiceDependencies } from './service-dependencies.ts';
 import type { Caller } from './caller.ts';
-import type { DeviceTrustRequest } from './services.ts';
 import type { DeviceTrustView } from './views.ts';
+
+export interface DeviceTrustRequest {
+  device_id: string;
+  trust_score: number;
+  /** RFC 3339; absent: now. */
+  observed_at?: string;
+  /** The device's `changed_seq` that the caller expects; absent: any. */
+  expected_version?: number;
+}
 
 /**
  * Records Chimera's latest trust score of a device; an observation older than the known one changes nothing. Without an

@@ -1,9 +1,8 @@
 import { isTrusted } from '../domain/trust.ts';
 import { getAddresses as readAddresses, getDevices as readDevices } from '../graph/index.ts';
 import type { ServiceDependencies } from './service-dependencies.ts';
-import { compareKeys, firstPageOf, pageOf, readTimeCursor } from './pages.ts';
-import type { PageRequest } from './services.ts';
-import type { AddressView, DeviceView, Page } from './views.ts';
+import { compareKeys, firstPageOf, pageOf, readTimeCursor, type Page, type PageRequest } from './pages.ts';
+import type { AddressView, DeviceView } from './views.ts';
 
 /**
  * A page of the devices that a customer has used, most recently used first.

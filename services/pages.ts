@@ -1,5 +1,18 @@
 import { validationError } from '../domain/errors.ts';
-import type { Page } from './views.ts';
+
+export interface Page<T> {
+  items: T[];
+  /** Absent on the last page. */
+  next_cursor?: string;
+}
+
+export interface PageRequest {
+  customer_id: string;
+  /** 1 to 100. */
+  limit: number;
+  /** The `next_cursor` of the previous page. */
+  cursor?: string;
+}
 
 /** The maximum page size. */
 export const MAX_PAGE = 100;

@@ -3,10 +3,9 @@ import { getGatewayCustomer } from '../graph/index.ts';
 import { getRecoveries as readRecoveries, getRecovery as readRecovery } from '../graph/recovery/index.ts';
 import { queryRecovery } from '../temporal/workflow-client.ts';
 import type { ServiceDependencies } from './service-dependencies.ts';
-import { firstPageOf, readTimeCursor } from './pages.ts';
+import { firstPageOf, readTimeCursor, type Page, type PageRequest } from './pages.ts';
 import { toRecoveryView } from './recovery-text.ts';
-import type { PageRequest } from './services.ts';
-import type { Page, RecoveryView } from './views.ts';
+import type { RecoveryView } from './views.ts';
 
 /**
  * A recovery: from its process while that runs, otherwise from the graph, also long after it ended.

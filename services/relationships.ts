@@ -7,12 +7,12 @@ import {
   type CommandHeader,
   getRelationshipAttributes as readAttributes,
   type PropertyChange,
+  type RelationshipRef,
   updateNodeProperty as changeProperty,
   updateRelationshipAttribute as changeAttribute,
 } from '../graph/index.ts';
 import type { ServiceDependencies } from './service-dependencies.ts';
 import type { Caller } from './caller.ts';
-import type { EditView, RelationshipView } from './views.ts';
 
 type Dependencies = Pick<ServiceDependencies, 'graph'>;
 
@@ -23,7 +23,7 @@ type Dependencies = Pick<ServiceDependencies, 'graph'>;
  */
 export async function getRelationshipAttributes(
   { graph }: Dependencies,
-  relationship: RelationshipView,
+  relationship: RelationshipRef,
 ): Promise<{ attributes: Record<string, string>; changed_seq?: number }> {
   const { attributes, changed_seq } = await readAttributes(graph, relationship);
   const text = (value: AttributeValue) => (Array.isArray(value) ? value.join(',') : String(value));
@@ -37,7 +37,7 @@ export async function getRelationshipAttributes(
 export async function addRelationship(
   { graph }: Dependencies,
   caller: Caller,
-  relationship: RelationshipView & { type: AddableRelationship },
+  relationship: RelationshipRef & { type: AddableRelationship },
 ): Promise<{ added: boolean; version: number }> {
   return add(graph, headerOf(caller), relationship);
 }
@@ -47,7 +47,7 @@ export async function updateRelationshipAttribute(
   { graph }: Dependencies,
   caller: Caller,
   change: AttributeChange,
-): Promise<EditView> {
+): Promise<{ changed: boolean; version: number }> {
   return changeAttribute(graph, headerOf(caller), change);
 }
 
@@ -56,7 +56,7 @@ export async function updateNodeProperty(
   { graph }: Dependencies,
   caller: Caller,
   change: PropertyChange,
-): Promise<EditView> {
+): Promise<{ changed: boolean; version: number }> {
   return changeProperty(graph, headerOf(caller), change);
 }
 

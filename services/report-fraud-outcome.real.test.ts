@@ -18,7 +18,7 @@ import { fraudReport } from '../test/fraud-fixtures.ts';
 import { testHeader } from '../test/test-graph.ts';
 import { customerWithCards, type TestWallet } from '../test/wallet-fixtures.ts';
 import { startWebhooks, type WebhookFixture } from '../test/webhook-fixture.ts';
-import { createServices } from './create-services.ts';
+import { createServices } from './services.ts';
 
 const policy = readPolicy();
 const unreachableTemporal = {

@@ -1,8 +1,7 @@
 import { getTimeline as readTimeline } from '../graph/index.ts';
 import type { ServiceDependencies } from './service-dependencies.ts';
-import { firstPageOf, readCursor, refuseCursor } from './pages.ts';
-import type { PageRequest } from './services.ts';
-import type { Page, TimelineView } from './views.ts';
+import { firstPageOf, readCursor, refuseCursor, type Page, type PageRequest } from './pages.ts';
+import type { TimelineView } from './views.ts';
 
 /**
  * A page of a customer's events in plain words, newest first.

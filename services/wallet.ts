@@ -1,8 +1,10 @@
-import { getPaymentMethods as readPaymentMethods } from '../graph/index.ts';
+import {
+  getPaymentMethod as readPaymentMethod,
+  getPaymentMethods as readPaymentMethods,
+} from '../graph/index.ts';
 import type { ServiceDependencies } from './service-dependencies.ts';
-import { compareKeys, pageOf } from './pages.ts';
-import type { PageRequest } from './services.ts';
-import type { Page, PaymentMethodView } from './views.ts';
+import { compareKeys, pageOf, type Page, type PageRequest } from './pages.ts';
+import type { PaymentMethodView } from './views.ts';
 
 /**
  * A page of a customer's wallet: the default first, then the most recently used. The whole wallet is read: it is small.
@@ -24,4 +26,12 @@ const MAX_TIME_MS = 253_402_300_800_000;
 function sortKey({ is_default, last_used, payment_method_id }: PaymentMethodView): string[] {
   const reversedTime = MAX_TIME_MS - Date.parse(last_used ?? '1970-01-01T00:00:00Z');
   return [is_default ? '0' : '1', String(reversedTime).padStart(15, '0'), payment_method_id];
+}
+
+/** @throws PersonaError payment_method_not_found, graph_unavailable */
+export async function getPaymentMethod(
+  { graph }: ServiceDependencies,
+  ids: { customer_id: string; payment_method_id: string },
+): Promise<PaymentMethodView> {
+  return readPaymentMethod(graph, ids);
 }

@@ -11,7 +11,7 @@ import { attemptKey } from '../domain/workflow-contracts.ts';
 import { addPaymentMethod, getDevices, type Graph, onboard, recordVerification } from '../graph/index.ts';
 import { claimAttempt, openRecovery, recordAttempt } from '../graph/recovery/index.ts';
 import { readPolicy } from '../platform/policy.ts';
-import { createServices } from '../services/create-services.ts';
+import { createServices } from '../services/services.ts';
 import { verifyAndClose, onboardingRequest, openTestGraph, randomToken, testHeader } from './test-graph.ts';
 import { openNamespace } from './rig/server.ts';
 import { startStripeFixture as startStripe, until } from './stripe-fixture.ts';

@@ -3,12 +3,9 @@
  * serialised only once.
  */
 
-import {
-  type GetCustomerContextResponse,
-  PersonaAgentService,
-} from '../../proto/gen/persona/v1/persona_agent.ts';
+import { GetCustomerContextResponse, PersonaAgentService } from '../../proto/gen/persona/v1/persona_agent.ts';
 import type { CustomerContextView } from '../../services/views.ts';
-import { toDate } from './mapping.ts';
+import { toMessage } from './mapping.ts';
 
 const messages = new WeakMap<CustomerContextView, GetCustomerContextResponse>();
 const encoded = new WeakMap<GetCustomerContextResponse, Buffer>();
@@ -18,16 +15,7 @@ const { responseSerialize } = PersonaAgentService.getCustomerContext;
 export function toContext(context: CustomerContextView): GetCustomerContextResponse {
   const cached = messages.get(context);
   if (cached !== undefined) return cached;
-  const message = {
-    ...context,
-    trusted_devices: context.trusted_devices.map((device) => ({
-      ...device,
-      last_login: toDate(device.last_login),
-    })),
-    default_payment_method_id: context.default_payment_method_id ?? '',
-    version: BigInt(context.version),
-    as_of: toDate(context.as_of),
-  };
+  const message = toMessage(GetCustomerContextResponse, context);
   messages.set(context, message);
   return message;
 }

@@ -1,8 +1,11 @@
 import { isCountry } from '../../domain/countries.ts';
-import type { IdentityGraphServiceServer } from '../../proto/gen/persona/v1/identity_graph.ts';
+import {
+  FindCustomerByDigitalIdResponse,
+  type IdentityGraphServiceServer,
+} from '../../proto/gen/persona/v1/identity_graph.ts';
 import type { Services } from '../../services/services.ts';
 import type { Observers } from '../requests.ts';
-import { Problems, toCustomer, toIsoTime } from './mapping.ts';
+import { Problems, toIsoTime, toMessage } from './mapping.ts';
 import { unary } from './unary.ts';
 
 type SearchMethods = 'findCustomerByDigitalId' | 'findCustomersByUsage' | 'findConnectedCustomers';
@@ -19,7 +22,7 @@ export function customerSearch(
       problems.require(request.value !== '', 'value', 'is required');
       problems.throwIfAny();
       const found = await services.findCustomerByDigitalId(caller, { type, value: request.value });
-      return { customer: toCustomer(found.customer), is_verified: found.is_verified };
+      return toMessage(FindCustomerByDigitalIdResponse, found);
     }),
 
     findCustomersByUsage: unary(observers, 'FindCustomersByUsage', async (caller, request) => {

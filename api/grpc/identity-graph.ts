@@ -1,8 +1,17 @@
-import type { IdentityGraphServiceServer } from '../../proto/gen/persona/v1/identity_graph.ts';
-import type { PageRequest, Services } from '../../services/services.ts';
+import {
+  CreateCustomerResponse,
+  GetAddressesResponse,
+  GetCustomerResponse,
+  GetDevicesResponse,
+  GetPaymentMethodsResponse,
+  GetTimelineResponse,
+  type IdentityGraphServiceServer,
+} from '../../proto/gen/persona/v1/identity_graph.ts';
+import type { Services } from '../../services/services.ts';
+import type { PageRequest } from '../../services/pages.ts';
 import type { Observers } from '../requests.ts';
 import { customerSearch } from './customer-search.ts';
-import { Problems, toAddress, toCustomer, toDate, toDevice, toJson, toPaymentMethod } from './mapping.ts';
+import { Problems, toJson, toMessage } from './mapping.ts';
 import { relationships } from './relationships.ts';
 import { serverStream } from './server-stream.ts';
 import { unary } from './unary.ts';
@@ -15,33 +24,27 @@ export function identityGraph(services: Services, observers: Observers): Identit
 
     // The service validates the request, as for every interface.
     createCustomer: unary(observers, 'CreateCustomer', async (caller, request) => {
-      const onboarded = await services.onboard(caller, toJson(request));
-      return {
-        ...onboarded,
-        version: BigInt(onboarded.version),
-        payment_method_id: onboarded.payment_method_id,
-        payment_method_status: onboarded.payment_method_status,
-        device_id: onboarded.device_id,
-      };
+      return toMessage(CreateCustomerResponse, await services.onboard(caller, toJson(request)));
     }),
 
-    getCustomer: unary(observers, 'GetCustomer', async (caller, request) => ({
-      customer: toCustomer(await services.getCustomer(caller, { customer_id: customerId(request) })),
-    })),
+    getCustomer: unary(observers, 'GetCustomer', async (caller, request) => {
+      const customer = await services.getCustomer(caller, { customer_id: customerId(request) });
+      return toMessage(GetCustomerResponse, { customer });
+    }),
 
     getPaymentMethods: unary(observers, 'GetPaymentMethods', async (caller, request) => {
       const page = await services.getPaymentMethods(caller, pageRequest(request));
-      return { items: page.items.map(toPaymentMethod), next_cursor: page.next_cursor ?? '' };
+      return toMessage(GetPaymentMethodsResponse, page);
     }),
 
     getDevices: unary(observers, 'GetDevices', async (caller, request) => {
       const page = await services.getDevices(caller, pageRequest(request));
-      return { items: page.items.map(toDevice), next_cursor: page.next_cursor ?? '' };
+      return toMessage(GetDevicesResponse, page);
     }),
 
     getAddresses: unary(observers, 'GetAddresses', async (caller, request) => {
       const page = await services.getAddresses(caller, pageRequest(request));
-      return { items: page.items.map(toAddress), next_cursor: page.next_cursor ?? '' };
+      return toMessage(GetAddressesResponse, page);
     }),
 
     // The stream is read page by page; the next page when the caller has received the last one.
@@ -54,8 +57,7 @@ export function identityGraph(services: Services, observers: Observers): Identit
       for (let cursor: string | undefined; remaining > 0; ) {
         const limit = Math.min(remaining, TIMELINE_PAGE);
         const page = await services.getTimeline(caller, { customer_id, limit, cursor });
-        for (const { seq, occurred_at, ...entry } of page.items)
-          yield { ...entry, seq: BigInt(seq), occurred_at: toDate(occurred_at) };
+        for (const entry of page.items) yield toMessage(GetTimelineResponse, entry);
         remaining -= page.items.length;
         cursor = page.next_cursor;
         if (cursor === undefined) return;

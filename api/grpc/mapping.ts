@@ -2,15 +2,6 @@
 
 import { type FieldProblem, validationError } from '../../domain/errors.ts';
 import { MAX_PAGE } from '../../services/pages.ts';
-import type { GetRecoveryResponse } from '../../proto/gen/persona/v1/persona_agent.ts';
-import type { Address, Customer, Device, PaymentMethod } from '../../proto/gen/persona/v1/types.ts';
-import type {
-  AddressView,
-  CustomerView,
-  DeviceView,
-  PaymentMethodView,
-  RecoveryView,
-} from '../../services/views.ts';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
@@ -69,73 +60,59 @@ export function toIsoTime(time: Date | undefined): string | undefined {
   return Number.isNaN(time.getTime()) ? 'out of range' : time.toISOString();
 }
 
-export function toDate(text: string | undefined): Date | undefined {
-  return text === undefined ? undefined : new Date(text);
+/** The fields that are times: RFC 3339 in a result, a timestamp in its message. */
+const TIMES = [
+  'acquisition_date',
+  'as_of',
+  'at',
+  'closes_at',
+  'first_login',
+  'first_shipped',
+  'first_used',
+  'last_login',
+  'last_shipped',
+  'last_used',
+  'occurred_at',
+  'opened_at',
+  'resolved_at',
+  'started_at',
+] as const;
+/** The fields that are integers of 64 bits in a message. */
+const LONG_INTEGERS = ['amount', 'changed_seq', 'linked_customers', 'login_count', 'seq', 'version'] as const;
+
+type FieldOf<Name, Value> = Value extends string
+  ? Name extends (typeof TIMES)[number]
+    ? Date
+    : Value
+  : Value extends number
+    ? Name extends (typeof LONG_INTEGERS)[number]
+      ? bigint
+      : Value
+    : Value extends readonly (infer Item)[]
+      ? FieldOf<Name, Item>[]
+      : Value extends object
+        ? FieldsOf<Value>
+        : Value;
+type FieldsOf<Result> = { [Name in keyof Result]: FieldOf<Name, Result[Name]> };
+
+/** A result of the services as a message. Fields that the message does not have are omitted. */
+export function toMessage<Message, Result extends object>(
+  type: { fromPartial(fields: FieldsOf<Result>): Message },
+  result: Result,
+): Message {
+  return type.fromPartial(fieldsOf(result));
 }
 
-export function toPaymentMethod(method: PaymentMethodView): PaymentMethod {
-  return {
-    payment_method_id: method.payment_method_id,
-    type: method.type,
-    status: method.status,
-    brand: method.brand ?? '',
-    network: method.network ?? '',
-    last_four: method.last_four ?? '',
-    expiry_month: method.expiry_month,
-    expiry_year: method.expiry_year,
-    is_default: method.is_default,
-    off_session_consent: method.off_session_consent,
-    first_used: toDate(method.first_used),
-    last_used: toDate(method.last_used),
-    changed_seq: BigInt(method.changed_seq),
-  };
+function fieldsOf<Result extends object>(result: Result): FieldsOf<Result> {
+  const fields = Object.entries(result).map(([name, value]) => [name, fieldOf(name, value)]);
+  return Object.fromEntries(fields) as FieldsOf<Result>;
 }
 
-export function toDevice(device: DeviceView): Device {
-  return {
-    ...device,
-    login_count: device.login_count === undefined ? undefined : BigInt(device.login_count),
-    first_login: toDate(device.first_login),
-    last_login: toDate(device.last_login),
-    changed_seq: BigInt(device.changed_seq),
-  };
+function fieldOf(name: string, value: unknown): unknown {
+  if (typeof value === 'string') return isOneOf(TIMES, name) ? new Date(value) : value;
+  if (typeof value === 'number') return isOneOf(LONG_INTEGERS, name) ? BigInt(value) : value;
+  if (Array.isArray(value)) return value.map((item) => fieldOf(name, item));
+  return typeof value === 'object' && value !== null ? fieldsOf(value) : value;
 }
 
-export function toCustomer(customer: CustomerView): Customer {
-  return {
-    ...customer,
-    locale: customer.locale ?? '',
-    behavioral_profile_ref: customer.behavioral_profile_ref ?? '',
-    acquisition_date: toDate(customer.acquisition_date),
-    version: BigInt(customer.version),
-    changed_seq: BigInt(customer.changed_seq),
-  };
-}
-
-export function toAddress(address: AddressView): Address {
-  return {
-    ...address,
-    street2: address.street2 ?? '',
-    state: address.state ?? '',
-    first_shipped: toDate(address.first_shipped),
-    last_shipped: toDate(address.last_shipped),
-    changed_seq: BigInt(address.changed_seq),
-  };
-}
-
-export function toRecovery(recovery: RecoveryView): GetRecoveryResponse {
-  return {
-    ...recovery,
-    outcome: recovery.outcome,
-    amount: BigInt(recovery.amount),
-    attempts: recovery.attempts.map((attempt) => ({
-      ...attempt,
-      gateway_ref: attempt.gateway_ref,
-      started_at: toDate(attempt.started_at),
-      resolved_at: toDate(attempt.resolved_at),
-    })),
-    next: recovery.next && { ...recovery.next, at: toDate(recovery.next.at) },
-    opened_at: toDate(recovery.opened_at),
-    closes_at: toDate(recovery.closes_at),
-  };
-}
+const isOneOf = (names: readonly string[], name: string) => names.includes(name);

@@ -1,10 +1,14 @@
 import { PersonaError } from '../../domain/errors.ts';
 import { Consistency } from '../../proto/gen/persona/v1/types.ts';
-import type { PersonaAgentServer } from '../../proto/gen/persona/v1/persona_agent.ts';
+import {
+  GetRecoveryResponse,
+  type PersonaAgentServer,
+  UpdateDeviceTrustScoreResponse,
+} from '../../proto/gen/persona/v1/persona_agent.ts';
 import type { Services } from '../../services/services.ts';
 import type { Observers } from '../requests.ts';
 import { toContext } from './context-message.ts';
-import { Problems, toDevice, toJson, toRecovery, toIsoTime } from './mapping.ts';
+import { Problems, toIsoTime, toJson, toMessage } from './mapping.ts';
 import { unary } from './unary.ts';
 
 /** The calls of other agents while a payment is being processed. */
@@ -58,12 +62,7 @@ export function personaAgent(services: Services, observers: Observers): PersonaA
         expected_version:
           request.expected_version === undefined ? undefined : Number(request.expected_version),
       });
-      return {
-        device: toDevice(updated.device),
-        version: BigInt(updated.version),
-        linked_customers: BigInt(updated.linked_customers),
-        applied: updated.applied,
-      };
+      return toMessage(UpdateDeviceTrustScoreResponse, updated);
     }),
 
     // The service validates the message, as for every interface.
@@ -83,7 +82,8 @@ export function personaAgent(services: Services, observers: Observers): PersonaA
       const problems = new Problems();
       problems.require(request.payment_id !== '', 'payment_id', 'is required');
       problems.throwIfAny();
-      return toRecovery(await services.getRecovery(caller, { payment_id: request.payment_id }));
+      const recovery = await services.getRecovery(caller, { payment_id: request.payment_id });
+      return toMessage(GetRecoveryResponse, recovery);
     }),
   };
 }

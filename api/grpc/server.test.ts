@@ -236,6 +236,8 @@ test('a wallet is a page with a cursor, and a limit of 0 requests the maximum', 
       status: 'compromised',
       is_default: false,
       off_session_consent: false,
+      first_used: '2026-01-05T10:00:00.000Z',
+      last_used: '2026-04-18T10:00:00.000Z',
       changed_seq: 7,
     } as const;
     return { items: [method], next_cursor: 'next' };

@@ -12,6 +12,8 @@ const method = {
   status: 'active' as const,
   is_default: true,
   off_session_consent: true,
+  first_used: '2026-01-05T10:00:00.000Z',
+  last_used: '2026-04-18T10:00:00.000Z',
   changed_seq: 8,
 };
 

@@ -65,7 +65,9 @@ async function fetchContext(settings: Settings, customer_id: string): Promise<Ge
 }
 
 /** The context with the names and types of the services and REST. */
-function toView(response: GetCustomerContextResponse): CustomerContextView {
+function toView(
+  response: GetCustomerContextResponse,
+): Omit<CustomerContextView, 'status'> & { status: string } {
   const { default_payment_method_id, ...rest } = response;
   return {
     ...rest,

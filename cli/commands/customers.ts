@@ -1,10 +1,5 @@
-import type {
-  Page,
-  PaymentMethodView,
-  ProfileView,
-  RecoveryView,
-  TimelineView,
-} from '../../services/views.ts';
+import type { PaymentMethodView, ProfileView, RecoveryView, TimelineView } from '../../services/views.ts';
+import type { Page } from '../../services/pages.ts';
 import type { CommandResult } from '../command-result.ts';
 import { callRest } from '../rest.ts';
 import type { Settings } from '../settings.ts';

@@ -35,6 +35,11 @@ export function toUtc(time: string): string {
   return new Date(time).toISOString();
 }
 
+/** What was null is absent. */
+export type WithoutNulls<T> = { [K in keyof T as null extends T[K] ? never : K]: T[K] } & {
+  [K in keyof T as null extends T[K] ? K : never]?: Exclude<T[K], null>;
+};
+
 /** The same object without its null fields: outside the graph, a missing value is absent. */
 export function withoutNulls<T extends object>(row: T): { [K in keyof T]: Exclude<T[K], null> } {
   return Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null)) as {

@@ -31,7 +31,7 @@ export interface UsageCursor {
   id: string;
 }
 
-interface FoundCustomer {
+export interface FoundCustomer {
   customer_id: string;
   segment: string;
   status: string;

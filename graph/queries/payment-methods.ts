@@ -1,29 +1,31 @@
 import { PersonaError } from '../../domain/errors.ts';
-import type { PaymentMethodStatus, PaymentMethodType } from '../../domain/payment-method.ts';
 import { Secret } from '../../platform/secret.ts';
 import type { Graph } from '../kernel/graph.ts';
 import type { Reader } from '../kernel/reader.ts';
 import { readWithOpenKey } from '../kernel/key-store.ts';
-import { withoutNulls } from '../kernel/values.ts';
+import { type WithoutNulls, withoutNulls } from '../kernel/values.ts';
 import type { WalletMethod } from '../wallet/wallet.ts';
 import { readWallet } from '../wallet/wallet.ts';
 
-/** A payment method as the API returns it (specification: interfaces, 'Shapes'); times are RFC 3339 in UTC. */
-export interface PaymentMethod {
-  payment_method_id: string;
-  type: PaymentMethodType;
-  status: PaymentMethodStatus;
-  brand?: string;
-  network?: string;
-  last_four?: string;
-  expiry_month?: number;
-  expiry_year?: number;
-  is_default: boolean;
-  off_session_consent: boolean;
-  first_used: string;
-  last_used: string;
-  changed_seq: number;
-}
+/** The fields of a payment method that the API returns (specification: interfaces, 'Shapes'). */
+const PUBLIC_FIELDS = [
+  'payment_method_id',
+  'type',
+  'status',
+  'brand',
+  'network',
+  'last_four',
+  'expiry_month',
+  'expiry_year',
+  'is_default',
+  'off_session_consent',
+  'first_used',
+  'last_used',
+  'changed_seq',
+] as const satisfies (keyof WalletMethod)[];
+
+/** A payment method as the API returns it; what is unknown is absent. Times are RFC 3339 in UTC. */
+export type PaymentMethod = WithoutNulls<Pick<WalletMethod, (typeof PUBLIC_FIELDS)[number]>>;
 
 const READ_CUSTOMER = 'MATCH (c:Customer {id: $customer_id}) RETURN c.status AS status';
 
@@ -120,19 +122,6 @@ function isVisible(method: WalletMethod): boolean {
 }
 
 function toPaymentMethod(method: WalletMethod): PaymentMethod {
-  return withoutNulls({
-    payment_method_id: method.payment_method_id,
-    type: method.type,
-    status: method.status,
-    brand: method.brand,
-    network: method.network,
-    last_four: method.last_four,
-    expiry_month: method.expiry_month,
-    expiry_year: method.expiry_year,
-    is_default: method.is_default,
-    off_session_consent: method.off_session_consent,
-    first_used: method.first_used,
-    last_used: method.last_used,
-    changed_seq: method.changed_seq,
-  });
+  const found = PUBLIC_FIELDS.flatMap((field) => (method[field] === null ? [] : [[field, method[field]]]));
+  return Object.fromEntries(found) as PaymentMethod;
 }

@@ -37,6 +37,13 @@ function issuePath(field: string): (string | number)[] {
   return parts.map((part) => (/^\d+$/.test(part) ? Number(part) : part));
 }
 
+/** The schema of a result: describes each field of the type and no others, so that neither changes alone. */
+export function resultSchema<Result>() {
+  return <Shape extends { readonly [Field in keyof Result]-?: z.ZodType }>(
+    shape: Shape & { readonly [Extra in Exclude<keyof Shape, keyof Result>]: never },
+  ) => z.object<Shape>(shape);
+}
+
 /** An optional field; `null` is the same as absent. */
 export function optional<T extends z.ZodType>(schema: T) {
   return schema.nullish();

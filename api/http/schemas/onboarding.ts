@@ -1,8 +1,8 @@
 import { z } from '@hono/zod-openapi';
 import { validateOnboarding } from '../../../domain/onboarding/validate.ts';
-import type { FormatRules } from '../../../domain/onboarding/types.ts';
+import type { FormatRules, OnboardingResult } from '../../../domain/onboarding/types.ts';
 import { PAYMENT_METHOD_STATUSES, PAYMENT_METHOD_TYPES } from '../../../domain/payment-method.ts';
-import { withDomainRules, optional, optionalInteger, time, uuid } from './domain-rules.ts';
+import { withDomainRules, optional, optionalInteger, resultSchema, time, uuid } from './domain-rules.ts';
 
 const text = (max: number, description?: string) => {
   const schema = z.string().max(max);
@@ -88,19 +88,17 @@ export function onboardingRequest(forms: FormatRules) {
   );
 }
 
-export const onboardingResult = z
-  .object({
-    customer_id: uuid,
-    created: z.boolean().openapi({ description: 'false: the customer was already known' }),
-    version: z.int(),
-    match: z.object({
-      rule: z.enum(['none', 'customer_id', 'email', 'phone_number', 'device']),
-      proven: z.boolean(),
-      suggested_customer_ids: z.array(uuid),
-    }),
-    payment_method_id: uuid.optional(),
-    payment_method_status: z.enum(PAYMENT_METHOD_STATUSES).optional(),
-    device_id: uuid.optional(),
-    warnings: z.array(z.string()),
-  })
-  .openapi('OnboardingAnswer');
+export const onboardingResult = resultSchema<OnboardingResult>()({
+  customer_id: uuid,
+  created: z.boolean().openapi({ description: 'false: the customer was already known' }),
+  version: z.int(),
+  match: z.object({
+    rule: z.enum(['none', 'customer_id', 'email', 'phone_number', 'device']),
+    proven: z.boolean(),
+    suggested_customer_ids: z.array(uuid),
+  }),
+  payment_method_id: uuid.optional(),
+  payment_method_status: z.enum(PAYMENT_METHOD_STATUSES).optional(),
+  device_id: uuid.optional(),
+  warnings: z.array(z.string()),
+}).openapi('OnboardingAnswer');

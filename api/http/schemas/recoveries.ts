@@ -1,7 +1,11 @@
 import { z } from '@hono/zod-openapi';
 import { NETWORKS } from '../../../domain/payment-method.ts';
 import { validatePaymentFailed, validatePaymentSettled } from '../../../domain/recovery/payment-failed.ts';
-import { withDomainRules, integer, optional, time, uuid } from './domain-rules.ts';
+import type { AttemptView, RecoveryView } from '../../../services/views.ts';
+import { withDomainRules, integer, optional, resultSchema, time, uuid } from './domain-rules.ts';
+
+/** Codes are not shown to customers. */
+type ShownAttempt = Omit<AttemptView, 'code'>;
 
 export const paymentId = z
   .string()
@@ -63,7 +67,7 @@ export const acceptedResponse = z
   .object({ workflow_id: z.string().openapi({ example: 'recovery:invoice-2026-04-0017' }) })
   .openapi('Accepted');
 
-const attempt = z.object({
+const attempt = resultSchema<ShownAttempt>()({
   n: z.int(),
   payment_method_id: uuid,
   key: z.string(),
@@ -76,33 +80,29 @@ const attempt = z.object({
   reason_text: z.string(),
 });
 
-export const recovery = z
-  .object({
-    payment_id: paymentId,
-    customer_id: uuid,
-    state: z.enum(['classifying', 'charging', 'pending', 'unknown', 'needs_review', 'waiting', 'done']),
-    outcome: z
-      .enum(['recovered', 'stopped', 'exhausted', 'paid_elsewhere', 'cancelled', 'ignored'])
-      .optional(),
-    class: z.string(),
-    rule: z.string(),
-    amount: z.int(),
-    currency,
-    failed_payment_method_id: uuid,
-    attempts: z.array(attempt),
-    next: z
-      .object({
-        action: z.enum(['charge', 'poll', 'remind', 'close']),
-        payment_method_id: uuid.optional(),
-        at: time,
-      })
-      .optional(),
-    waiting_for: z
-      .enum(['claim', 'method', 'authentication', 'review', 'customer_status', 'gateway'])
-      .optional(),
-    paused: z.boolean(),
-    opened_at: time,
-    closes_at: time.optional(),
-    reason_text: z.string().openapi({ description: 'In plain words, without codes or suspicions of fraud' }),
-  })
-  .openapi('Recovery');
+export const recovery = resultSchema<RecoveryView>()({
+  payment_id: paymentId,
+  customer_id: uuid,
+  state: z.enum(['classifying', 'charging', 'pending', 'unknown', 'needs_review', 'waiting', 'done']),
+  outcome: z.enum(['recovered', 'stopped', 'exhausted', 'paid_elsewhere', 'cancelled', 'ignored']).optional(),
+  class: z.string(),
+  rule: z.string(),
+  amount: z.int(),
+  currency,
+  failed_payment_method_id: uuid,
+  attempts: z.array(attempt),
+  next: z
+    .object({
+      action: z.enum(['charge', 'poll', 'remind', 'close']),
+      payment_method_id: uuid.optional(),
+      at: time,
+    })
+    .optional(),
+  waiting_for: z
+    .enum(['claim', 'method', 'authentication', 'review', 'customer_status', 'gateway'])
+    .optional(),
+  paused: z.boolean(),
+  opened_at: time,
+  closes_at: time.optional(),
+  reason_text: z.string().openapi({ description: 'In plain words, without codes or suspicions of fraud' }),
+}).openapi('Recovery');

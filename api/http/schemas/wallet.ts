@@ -3,7 +3,8 @@ import { validate } from '../../../domain/validation.ts';
 import { readMethodChange } from '../../../domain/method-change.ts';
 import { TOKEN } from '../../../domain/onboarding/fields.ts';
 import { PAYMENT_METHOD_STATUSES, PAYMENT_METHOD_TYPES } from '../../../domain/payment-method.ts';
-import { withDomainRules, optional, optionalInteger, time, uuid } from './domain-rules.ts';
+import type { PaymentMethodView, ProfileView, TimelineView } from '../../../services/views.ts';
+import { withDomainRules, optional, optionalInteger, resultSchema, time, uuid } from './domain-rules.ts';
 
 export const newPaymentMethodShape = z.looseObject({
   type: z.enum(PAYMENT_METHOD_TYPES),
@@ -36,46 +37,40 @@ export const methodChange = withDomainRules(methodChangeShape, readMethodChange)
   'PaymentMethodChange',
 );
 
-export const paymentMethod = z
-  .object({
-    payment_method_id: uuid,
-    type: z.enum(PAYMENT_METHOD_TYPES),
-    status: z.enum(PAYMENT_METHOD_STATUSES),
-    brand: z.string().optional(),
-    network: z.string().optional(),
-    last_four: z.string().optional(),
-    expiry_month: z.int().optional(),
-    expiry_year: z.int().optional(),
-    is_default: z.boolean(),
-    off_session_consent: z.boolean(),
-    first_used: time.optional(),
-    last_used: time.optional(),
-    changed_seq: z.int(),
-  })
-  .openapi('PaymentMethod');
+export const paymentMethod = resultSchema<PaymentMethodView>()({
+  payment_method_id: uuid,
+  type: z.enum(PAYMENT_METHOD_TYPES),
+  status: z.enum(PAYMENT_METHOD_STATUSES),
+  brand: z.string().optional(),
+  network: z.string().optional(),
+  last_four: z.string().optional(),
+  expiry_month: z.int().optional(),
+  expiry_year: z.int().optional(),
+  is_default: z.boolean(),
+  off_session_consent: z.boolean(),
+  first_used: time.optional(),
+  last_used: time.optional(),
+  changed_seq: z.int(),
+}).openapi('PaymentMethod');
 
-export const timelineEntry = z
-  .object({
-    seq: z.int(),
-    type: z.string().openapi({ description: 'The event type; Masked if it must not be disclosed' }),
-    occurred_at: time,
-    text: z.string(),
-  })
-  .openapi('TimelineEntry');
+export const timelineEntry = resultSchema<TimelineView>()({
+  seq: z.int(),
+  type: z.string().openapi({ description: 'The event type; Masked if it must not be disclosed' }),
+  occurred_at: time,
+  text: z.string(),
+}).openapi('TimelineEntry');
 
-export const profile = z
-  .object({
-    customer_id: uuid,
-    segment: z.string(),
-    status: z.string(),
-    locale: z.string().optional(),
-    identifiers: z.array(
-      z.object({ identifier_id: uuid, type: z.string(), value: z.string(), is_verified: z.boolean() }),
-    ),
-    behavioral_profile_ref: z.string().optional(),
-    payment_method_count: z.int(),
-    device_count: z.int(),
-    version: z.int(),
-    changed_seq: z.int(),
-  })
-  .openapi('Profile');
+export const profile = resultSchema<ProfileView>()({
+  customer_id: uuid,
+  segment: z.string(),
+  status: z.string(),
+  locale: z.string().optional(),
+  identifiers: z.array(
+    z.object({ identifier_id: uuid, type: z.string(), value: z.string(), is_verified: z.boolean() }),
+  ),
+  behavioral_profile_ref: z.string().optional(),
+  payment_method_count: z.int(),
+  device_count: z.int(),
+  version: z.int(),
+  changed_seq: z.int(),
+}).openapi('Profile');
