@@ -8,7 +8,7 @@ import type {
   NoticeTemplate,
   PaymentNoticeTemplate,
 } from '../ports.ts';
-import { english } from './english.ts';
+import { english } from '../texts/en.ts';
 import { amountText, renderNotice } from './index.ts';
 
 const CODE_ROWS = Object.values(DECLINE_TABLE).flatMap((rows) =>

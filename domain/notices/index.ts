@@ -3,7 +3,7 @@
 import { formatMoney } from '../money.ts';
 import type { Notice, NoticeData, NoticeDataOf, NoticeTemplate } from '../ports.ts';
 import type { NoticeContent, NoticeLanguage } from './content.ts';
-import { english } from './english.ts';
+import { english } from '../texts/en.ts';
 import { renderHtml } from './html.ts';
 import { renderText } from './text.ts';
 

@@ -1,0 +1,45 @@
+/** What customers read, in one language: a language is one file of this folder. */
+
+import type { DeclineClass } from '../decline/classify.ts';
+import type { EventData, EventType } from '../events/event.ts';
+import type { NoticeLanguage } from '../notices/content.ts';
+import type { AttemptStatus, RecoveryStatus } from '../recovery/status.ts';
+
+/** The details that name a payment method. */
+export interface MethodName {
+  brand?: string | null;
+  last_four?: string | null;
+}
+
+/** Events that are not described: of other customers, or about a suspicion. Their effects have their own events. */
+type MaskedEvent =
+  | 'IdentityMatchSuggested'
+  | 'IdentityMatchResolved'
+  // The reason may be a suspicion.
+  | 'PaymentMethodDisputed'
+  // The score reveals a suspicion or its absence.
+  | 'DeviceTrustScoreUpdated'
+  | 'FraudOutcomeApplied'
+  | 'FraudReviewReminded';
+export type ShownEvent = Exclude<EventType, MaskedEvent>;
+
+export type EventText<T extends EventType> = (
+  data: EventData[T],
+  /** A payment method's name for the start of a sentence. */
+  name: (paymentMethodId: string) => string,
+) => string;
+
+export interface Language extends NoticeLanguage {
+  readonly recovery: {
+    readonly failure: Readonly<Record<DeclineClass, string>>;
+    readonly waiting: Readonly<Record<NonNullable<RecoveryStatus['waiting_for']>, string>>;
+    readonly outcome: Readonly<Record<NonNullable<RecoveryStatus['outcome']>, string>>;
+    readonly attempt: Readonly<Record<Exclude<AttemptStatus['state'], 'declined'>, string>>;
+  };
+  readonly timeline: {
+    /** For an event that is not described, or that this release does not know. */
+    readonly masked: string;
+    readonly methodName: (method: MethodName | undefined) => string;
+    readonly events: { readonly [T in ShownEvent]: EventText<T> };
+  };
+}
