@@ -1,33 +1,34 @@
 /** The gateway simulator: Stripe's API over HTTP, driven by a script. */
 
+import { resumeSettlements } from './payments/settlement.ts';
 import { randomUUID } from 'node:crypto';
 import { type Context, Hono } from 'hono';
 import { dropConnection, type HttpEnv, type RunningHttpServer, listen } from '../listen.ts';
-import { expireSession, listSessions } from './checkout.ts';
-import { controlRoutes } from './control.ts';
-import { createCustomer, getCustomer, listCustomers } from './customers.ts';
-import { getDispute, getFraudWarning, listDisputes, listFraudWarnings } from './disputes.ts';
-import { ConnectionDropped, GatewayError } from './errors.ts';
-import { expandResponse } from './expand.ts';
-import { parseForm } from './form.ts';
-import { type ApiResponse, type Call, Gateway, type Operation } from './gateway.ts';
-import type { KeyRecord } from './idempotency.ts';
-import { getMandate } from './mandates.ts';
+import { expireSession, listSessions } from './payments/checkout.ts';
+import { controlRoutes } from './control/control.ts';
+import { createCustomer, getCustomer, listCustomers } from './methods/customers.ts';
+import { getDispute, getFraudWarning, listDisputes, listFraudWarnings } from './reversals/disputes.ts';
+import { ConnectionDropped, GatewayError } from './protocol/errors.ts';
+import { expandResponse } from './protocol/expand.ts';
+import { parseForm } from './protocol/form.ts';
+import { type ApiResponse, type Call, Gateway, type Operation } from './state/gateway.ts';
+import type { KeyRecord } from './protocol/idempotency.ts';
+import { getMandate } from './methods/mandates.ts';
 import {
   cancelPaymentIntent,
   confirmPaymentIntent,
   createPaymentIntent,
   getPaymentIntent,
   listPaymentIntents,
-} from './payment-intents.ts';
+} from './payments/payment-intents.ts';
 import {
   attachPaymentMethod,
   detachPaymentMethod,
   getPaymentMethod,
   listPaymentMethods,
   updatePaymentMethod,
-} from './payment-methods.ts';
-import { createRefund, getCharge, getRefund, listCharges, listRefunds } from './refunds.ts';
+} from './methods/payment-methods.ts';
+import { createRefund, getCharge, getRefund, listCharges, listRefunds } from './reversals/refunds.ts';
 
 const ROUTES: [method: 'GET' | 'POST', path: string, operation: Operation][] = [
   ['POST', '/v1/payment_intents', createPaymentIntent],
@@ -71,6 +72,7 @@ export async function startGatewaySimulator(
     ...(options.webhookSecret && { secret: options.webhookSecret }),
   };
   const gateway = new Gateway(webhook, options.stateFile);
+  resumeSettlements(gateway);
   const app = new Hono<HttpEnv>();
   app.route('/_sim', controlRoutes(gateway));
   for (const [method, path, operation] of ROUTES) {

@@ -3,8 +3,7 @@
 import { verifyAll } from '../../../graph/replay/verify.ts';
 import type { FaultSystem } from '../system.ts';
 import type { ObservedState } from './observed-state.ts';
-import { ledgerOf } from './external-actions.ts';
-import type { RunState } from './run.ts';
+import { ledgerOf, type RunState } from './external-actions.ts';
 
 const OBLIGATIONS = `
   UNWIND $ids AS id

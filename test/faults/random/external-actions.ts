@@ -22,6 +22,13 @@ export interface ExternalPayments {
   quiescent: boolean;
 }
 
+/** What a random run has created. */
+export interface RunState {
+  customers: TestCustomer[];
+  failures: Failure[];
+  external: ExternalPayments;
+}
+
 export type ExternalAction = Extract<
   PlannedAction,
   { do: 'pay_reported' | 'pay_otherwise' | 'refund' | 'dispute' | 'warn_of_fraud' | 'settle_wrongly' }

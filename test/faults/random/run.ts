@@ -26,6 +26,7 @@ import {
   type Failure,
   createReportedPayment,
   type ExternalPayments,
+  type RunState,
 } from './external-actions.ts';
 import type { PlannedAction, Plan } from './plan.ts';
 
@@ -33,12 +34,6 @@ import type { PlannedAction, Plan } from './plan.ts';
 const QUIESCENCE_LIMIT_MS = 420_000;
 /** Ten minutes in production. */
 const SWEEP_EVERY_MS = 30_000;
-
-export interface RunState {
-  customers: TestCustomer[];
-  failures: Failure[];
-  external: ExternalPayments;
-}
 
 /** @returns the remaining problems, one line each, and the state in which they were found */
 export async function runPlan(
