@@ -1,9 +1,9 @@
 /** Changes of a payment method: which part is sent to the gateway, and when consent takes effect. */
 
-import { validate, type ValidationFailure, omitUndefined } from './validation.ts';
 import { validationError, PersonaError } from './errors.ts';
 import { readExpiry } from './onboarding/fields.ts';
 import { expiresOn, isExpired, type PaymentMethodStatus, type PaymentMethodType } from './payment-method.ts';
+import { validate, type ValidationFailure, omitUndefined } from './validation.ts';
 import { assertConsentAllowed } from './wallet.ts';
 
 /** Absent: unchanged. Month and year are given together. */

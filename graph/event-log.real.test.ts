@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import type { EventData, EventType, RecordedEvent } from '../domain/events/event.ts';
-import { EFFECTS } from './events/index.ts';
 import { readPolicy } from '../platform/policy.ts';
 import { onboardingRequest, randomToken, runCypher, testGraph, testHeader } from '../test/test-graph.ts';
+import { EFFECTS } from './events/index.ts';
 import {
   linkBehavioralProfile,
   onboard,
@@ -15,9 +15,9 @@ import {
   updatePaymentMethodStatus,
 } from './index.ts';
 import { dataKeyOf } from './kernel/key-store.ts';
-import { withRollback } from './kernel/with-rollback.ts';
 import type { Projection } from './kernel/projection.ts';
 import { projectionParameters } from './kernel/projection.ts';
+import { withRollback } from './kernel/with-rollback.ts';
 
 const policy = readPolicy();
 const graph = await testGraph();

@@ -1,7 +1,7 @@
 /** Which gateway events have been processed, so that none is processed twice. */
 
-import { runCommand } from './kernel/command.ts';
 import type { CommandHeader } from './kernel/command-header.ts';
+import { runCommand } from './kernel/command.ts';
 import type { Graph } from './kernel/graph.ts';
 
 /** The scope of receipts for gateway events. */

@@ -1,8 +1,8 @@
 import type { GraphEnvironment } from '../platform/environment.ts';
 import { createBlindIndex } from '../security/blind-index.ts';
 import { createKeyRing } from '../security/key-ring.ts';
-import { type Graph, type GraphOptions, openDriver } from './kernel/graph.ts';
 import { EFFECTS } from './events/index.ts';
+import { type Graph, type GraphOptions, openDriver } from './kernel/graph.ts';
 
 /** Opens the graph with the projections of all events. */
 export function openGraph(options: GraphOptions): Graph {

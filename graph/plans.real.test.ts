@@ -3,10 +3,11 @@ import type { Plan } from 'neo4j-driver';
 import { beforeAll, expect, test } from 'vitest';
 import { readPolicy } from '../platform/policy.ts';
 import { cypherTexts, normaliseCypher } from '../test/cypher-texts.ts';
-import { runCypher, testGraph } from '../test/test-graph.ts';
 import { runEveryStatement } from '../test/every-statement.ts';
 import { recordingGraph } from '../test/recording-graph.ts';
-import type { Graph } from './kernel/graph.ts';
+import { runCypher, testGraph } from '../test/test-graph.ts';
+import { trustParameters } from './devices/trust-query.ts';
+import { findCardNoticesDue } from './expiry/index.ts';
 import {
   getAlternativePaymentMethods,
   expireReceipts,
@@ -19,7 +20,7 @@ import {
   type Usage,
   type UsageCursor,
 } from './index.ts';
-import { findCardNoticesDue } from './expiry/index.ts';
+import type { Graph } from './kernel/graph.ts';
 import {
   getCustomersToReconcile,
   getDevicesToReconcile,
@@ -27,6 +28,7 @@ import {
   getPendingCharges,
   getWalletMismatches,
 } from './reconciliation/index.ts';
+import { readCardQuery } from './recovery/card.ts';
 import {
   countInReview,
   findNoticesDue,
@@ -37,8 +39,6 @@ import {
   getPendingReviews,
   getInReview,
 } from './recovery/index.ts';
-import { trustParameters } from './devices/trust-query.ts';
-import { readCardQuery } from './recovery/card.ts';
 
 const policy = readPolicy();
 const graph = await testGraph();

@@ -5,6 +5,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { readPolicy } from '../platform/policy.ts';
 import { createBlindIndex } from '../security/blind-index.ts';
 import { createKeyRing } from '../security/key-ring.ts';
+import { ROLLING_STEPS } from '../test/rolling-rings.ts';
 import {
   verifyAndClose,
   onboardingRequest,
@@ -14,9 +15,8 @@ import {
   randomToken,
   testHeader,
 } from '../test/test-graph.ts';
-import { ROLLING_STEPS } from '../test/rolling-rings.ts';
-import type { Graph } from './kernel/graph.ts';
 import { getPaymentMethods, onboard } from './index.ts';
+import type { Graph } from './kernel/graph.ts';
 
 const policy = readPolicy();
 const CUSTOMERS_PER_STEP = 3;

@@ -1,8 +1,8 @@
 import { PersonaError } from '../domain/errors.ts';
 import { getGatewayCustomer, getPaymentMethod, isSameRequest } from '../graph/index.ts';
 import { addPaymentMethod as startAddPaymentMethod } from '../temporal/workflow-client.ts';
-import type { ServiceDependencies } from './service-dependencies.ts';
 import type { Caller } from './caller.ts';
+import type { ServiceDependencies } from './service-dependencies.ts';
 import type { PaymentMethodView } from './views.ts';
 
 export interface NewPaymentMethod {

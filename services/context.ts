@@ -3,8 +3,8 @@ import { LRUCache } from 'lru-cache';
 import { PersonaError } from '../domain/errors.ts';
 import { decimalFromMinor } from '../domain/money.ts';
 import { getCustomerContext } from '../graph/index.ts';
-import type { ServiceDependencies } from './service-dependencies.ts';
 import { type Caller, remaining } from './caller.ts';
+import type { ServiceDependencies } from './service-dependencies.ts';
 import type { CustomerContextView } from './views.ts';
 
 export interface ContextRequest {

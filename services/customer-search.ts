@@ -6,8 +6,8 @@ import {
   type FoundCustomer,
   type UsageCursor,
 } from '../graph/index.ts';
-import type { ServiceDependencies } from './service-dependencies.ts';
 import { readCursor, refuseCursor, writeCursor, type Page } from './pages.ts';
+import type { ServiceDependencies } from './service-dependencies.ts';
 
 export interface UsageRequest {
   brand?: string;

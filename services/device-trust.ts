@@ -1,9 +1,9 @@
 import { validationError } from '../domain/errors.ts';
 import { isTrusted } from '../domain/trust.ts';
-import { CLOCK_SKEW_MS } from '../graph/recovery/index.ts';
 import { updateDeviceTrustScore } from '../graph/index.ts';
-import type { ServiceDependencies } from './service-dependencies.ts';
+import { CLOCK_SKEW_MS } from '../graph/recovery/index.ts';
 import type { Caller } from './caller.ts';
+import type { ServiceDependencies } from './service-dependencies.ts';
 import type { DeviceTrustView } from './views.ts';
 
 export interface DeviceTrustRequest {

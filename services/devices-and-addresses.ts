@@ -1,7 +1,7 @@
 import { isTrusted } from '../domain/trust.ts';
 import { getAddresses as readAddresses, getDevices as readDevices } from '../graph/index.ts';
-import type { ServiceDependencies } from './service-dependencies.ts';
 import { compareKeys, firstPageOf, pageOf, readTimeCursor, type Page, type PageRequest } from './pages.ts';
+import type { ServiceDependencies } from './service-dependencies.ts';
 import type { AddressView, DeviceView } from './views.ts';
 
 /**

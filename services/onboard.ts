@@ -1,11 +1,11 @@
 import { validationError, PersonaError } from '../domain/errors.ts';
-import { validateOnboarding } from '../domain/onboarding/validate.ts';
 import { formatRules } from '../domain/onboarding/formats.ts';
 import type { OnboardingResult } from '../domain/onboarding/types.ts';
+import { validateOnboarding } from '../domain/onboarding/validate.ts';
 import { isSameRequest } from '../graph/index.ts';
 import { onboardCustomer } from '../temporal/workflow-client.ts';
-import type { ServiceDependencies } from './service-dependencies.ts';
 import type { Caller } from './caller.ts';
+import type { ServiceDependencies } from './service-dependencies.ts';
 
 /**
  * Onboards a customer, or recognises one, and returns once the graph is written (specification: workflows, 1). The

@@ -2,9 +2,9 @@ import { PersonaError } from '../domain/errors.ts';
 import { getGatewayCustomer } from '../graph/index.ts';
 import { getRecoveries as readRecoveries, getRecovery as readRecovery } from '../graph/recovery/index.ts';
 import { queryRecovery } from '../temporal/workflow-client.ts';
-import type { ServiceDependencies } from './service-dependencies.ts';
 import { firstPageOf, readTimeCursor, type Page, type PageRequest } from './pages.ts';
 import { toRecoveryView } from './recovery-text.ts';
+import type { ServiceDependencies } from './service-dependencies.ts';
 import type { RecoveryView } from './views.ts';
 
 /**

@@ -11,8 +11,8 @@ import {
   updateNodeProperty as changeProperty,
   updateRelationshipAttribute as changeAttribute,
 } from '../graph/index.ts';
-import type { ServiceDependencies } from './service-dependencies.ts';
 import type { Caller } from './caller.ts';
+import type { ServiceDependencies } from './service-dependencies.ts';
 
 type Dependencies = Pick<ServiceDependencies, 'graph'>;
 

@@ -1,6 +1,6 @@
 import { getTimeline as readTimeline } from '../graph/index.ts';
-import type { ServiceDependencies } from './service-dependencies.ts';
 import { firstPageOf, readCursor, refuseCursor, type Page, type PageRequest } from './pages.ts';
+import type { ServiceDependencies } from './service-dependencies.ts';
 import type { TimelineView } from './views.ts';
 
 /**

@@ -2,8 +2,8 @@ import {
   getPaymentMethod as readPaymentMethod,
   getPaymentMethods as readPaymentMethods,
 } from '../graph/index.ts';
-import type { ServiceDependencies } from './service-dependencies.ts';
 import { compareKeys, pageOf, type Page, type PageRequest } from './pages.ts';
+import type { ServiceDependencies } from './service-dependencies.ts';
 import type { PaymentMethodView } from './views.ts';
 
 /**

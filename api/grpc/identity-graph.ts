@@ -7,8 +7,8 @@ import {
   GetTimelineResponse,
   type IdentityGraphServiceServer,
 } from '../../proto/gen/persona/v1/identity_graph.ts';
-import type { Services } from '../../services/services.ts';
 import type { PageRequest } from '../../services/pages.ts';
+import type { Services } from '../../services/services.ts';
 import type { Observers } from '../requests.ts';
 import { customerSearch } from './customer-search.ts';
 import { Problems, toJson, toMessage } from './mapping.ts';

@@ -95,12 +95,12 @@ type FieldOf<Name, Value> = Value extends string
         : Value;
 type FieldsOf<Result> = { [Name in keyof Result]: FieldOf<Name, Result[Name]> };
 
-/** A result of the services as a message. Fields that the message does not have are omitted. */
+/** A result of the services as a message, each of whose fields it has; its others are omitted. */
 export function toMessage<Message, Result extends object>(
   type: { fromPartial(fields: FieldsOf<Result>): Message },
-  result: Result,
+  result: Result & { readonly [Missing in Exclude<keyof Message, keyof Result>]: never },
 ): Message {
-  return type.fromPartial(fieldsOf(result));
+  return type.fromPartial(fieldsOf<Result>(result));
 }
 
 function fieldsOf<Result extends object>(result: Result): FieldsOf<Result> {

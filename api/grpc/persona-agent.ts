@@ -1,10 +1,10 @@
 import { PersonaError } from '../../domain/errors.ts';
-import { Consistency } from '../../proto/gen/persona/v1/types.ts';
 import {
   GetRecoveryResponse,
   type PersonaAgentServer,
   UpdateDeviceTrustScoreResponse,
 } from '../../proto/gen/persona/v1/persona_agent.ts';
+import { Consistency } from '../../proto/gen/persona/v1/types.ts';
 import type { Services } from '../../services/services.ts';
 import type { Observers } from '../requests.ts';
 import { toContext } from './context-message.ts';

@@ -14,11 +14,11 @@ import type { Services } from '../../services/services.ts';
 import { MAX_WAIT_MS, type Observers, recordRequest, type RequestIds, requestIds } from '../requests.ts';
 import type { HttpEnv } from './env.ts';
 import { fromZod, problemResponse } from './problem.ts';
+import { type RateLimits, rateLimit } from './rate-limit.ts';
 import { customerRoutes } from './routes/customers.ts';
 import { fraudRoutes } from './routes/fraud.ts';
 import { operationRoutes } from './routes/operations.ts';
 import { recoveryRoutes } from './routes/recoveries.ts';
-import { type RateLimits, rateLimit } from './rate-limit.ts';
 import { walletRoutes } from './routes/wallet.ts';
 import { webhookRoutes } from './routes/webhooks.ts';
 

@@ -1,5 +1,5 @@
-import type { PaymentMethodStatus } from '../payment-method.ts';
 import type { FraudOutcome } from '../fraud/messages.ts';
+import type { PaymentMethodStatus } from '../payment-method.ts';
 
 /** The changes of a fraud case that are not undone: each with the previous value and the `seq` of its event. */
 export interface FraudChanges {

@@ -1,9 +1,9 @@
 /** The state, facts and steps of a fraud case's process. */
 
+import type { ReviewOutcome } from '../events/fraud.ts';
 import type { FraudPolicy } from '../policy.ts';
 import type { FraudOutcomeReport, ReviewDecision } from './messages.ts';
 import type { FraudOutcome } from './messages.ts';
-import type { ReviewOutcome } from '../events/fraud.ts';
 
 /** A case as stored in the graph. */
 export interface KnownFraudCase {

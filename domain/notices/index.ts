@@ -2,8 +2,8 @@
 
 import { formatMoney } from '../money.ts';
 import type { Notice, NoticeData, NoticeDataOf, NoticeTemplate } from '../ports.ts';
-import type { NoticeContent, NoticeLanguage } from './content.ts';
 import { english } from '../texts/en.ts';
+import type { NoticeContent, NoticeLanguage } from './content.ts';
 import { renderHtml } from './html.ts';
 import { renderText } from './text.ts';
 

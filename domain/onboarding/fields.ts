@@ -1,9 +1,10 @@
 /** Readers for the parts of an onboarding request, each validated on its own. */
 
-import type { FieldReader, TextRule } from '../validation.ts';
-import { readOrEmpty, omitUndefined } from '../validation.ts';
 import { isCountry } from '../countries.ts';
 import { isIpAddress } from '../ip-address.ts';
+import { PAYMENT_METHOD_TYPES } from '../payment-method.ts';
+import type { FieldReader, TextRule } from '../validation.ts';
+import { readOrEmpty, omitUndefined } from '../validation.ts';
 import type {
   AddressDetails,
   CustomerMetadata,
@@ -11,7 +12,6 @@ import type {
   FormatRules,
   PaymentMethodDetails,
 } from './types.ts';
-import { PAYMENT_METHOD_TYPES } from '../payment-method.ts';
 
 const LONG_TEXT: TextRule = { max: 200, pattern: /^\P{Cc}*$/u, requirement: 'be a single line of text' };
 export const SHORT_TEXT: TextRule = {

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { readPolicy } from '../../platform/policy.ts';
-import { validateOnboarding } from './validate.ts';
-import { formatRules } from './formats.ts';
 import type { Policy } from '../policy.ts';
+import { formatRules } from './formats.ts';
+import { validateOnboarding } from './validate.ts';
 
 const policy = readPolicy();
 const minimal = { transaction_id: 'txn-1', occurred_at: '2026-04-18T10:00:00.000Z' };

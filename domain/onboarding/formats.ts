@@ -6,8 +6,8 @@
 import { isBlocked } from '../blocked-values.ts';
 import { normaliseIdentifier } from '../identity.ts';
 import { minorFromDecimal } from '../money.ts';
-import type { FormatRules } from './types.ts';
 import type { Policy } from '../policy.ts';
+import type { FormatRules } from './types.ts';
 
 /**
  * The format checks that the graph will apply to a request.

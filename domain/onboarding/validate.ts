@@ -3,9 +3,9 @@
  * interfaces, 'The two objects'). Workflow-safe: identifiers are normalised elsewhere (`domain/identity.ts`).
  */
 
+import { isCountry } from '../countries.ts';
 import type { FieldReader, ValidationFailure } from '../validation.ts';
 import { validate, EXTERNAL_ID, isRecord, omitUndefined } from '../validation.ts';
-import { isCountry } from '../countries.ts';
 import {
   readAddress,
   readDevice,

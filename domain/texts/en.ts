@@ -1,7 +1,7 @@
 /**
  * All that customers read, in English: notices, the timeline and the state of a recovery. Polite, with the amount, its
- * purpose and one next step; never why a bank declined, no code, and nothing that tells a thief that a card is known to
- * be stolen.
+ * purpose and one next step. Never why a bank declined: no code, and nothing from which a thief learns that a card is
+ * known to be stolen.
  */
 
 import type { EventData } from '../events/event.ts';

@@ -1,8 +1,8 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { AddressDetails } from '../../domain/onboarding/types.ts';
+import { lockOwner, type Requester } from '../customers/lock-owner.ts';
 import type { CommandHeader } from '../kernel/command-header.ts';
 import { runCommand } from '../kernel/command.ts';
-import { lockOwner, type Requester } from '../customers/lock-owner.ts';
 import { requireVersion } from '../kernel/expected-version.ts';
 import type { Graph } from '../kernel/graph.ts';
 import { AddressBook, readAddresses, type StoredAddress } from './addresses.ts';

@@ -1,7 +1,7 @@
 import { PersonaError } from '../../domain/errors.ts';
 import type { CommandHeader } from '../kernel/command-header.ts';
-import { runCommand } from '../kernel/command.ts';
 import type { CommandTx } from '../kernel/command-tx.ts';
+import { runCommand } from '../kernel/command.ts';
 import type { Graph } from '../kernel/graph.ts';
 
 export interface MatchResolution {

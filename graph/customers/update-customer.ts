@@ -1,11 +1,6 @@
 import type { EventData } from '../../domain/events/event.ts';
 import type { IdentifierDetails } from '../../domain/onboarding/types.ts';
 import type { Policy } from '../../domain/policy.ts';
-import type { CommandHeader } from '../kernel/command-header.ts';
-import { runCommand } from '../kernel/command.ts';
-import type { CommandTx } from '../kernel/command-tx.ts';
-import { requireVersion } from '../kernel/expected-version.ts';
-import type { Graph } from '../kernel/graph.ts';
 import {
   linkIdentifier,
   type NormalisedIdentifier,
@@ -13,6 +8,11 @@ import {
   readIdentifiers,
   unlinkIdentifier,
 } from '../identifiers/identifiers.ts';
+import type { CommandHeader } from '../kernel/command-header.ts';
+import type { CommandTx } from '../kernel/command-tx.ts';
+import { runCommand } from '../kernel/command.ts';
+import { requireVersion } from '../kernel/expected-version.ts';
+import type { Graph } from '../kernel/graph.ts';
 import { lockIdentities } from '../kernel/identity-locks.ts';
 import { lockOwner, type Requester } from './lock-owner.ts';
 

@@ -1,7 +1,7 @@
 import { validationError } from '../../domain/errors.ts';
 import type { CommandHeader } from '../kernel/command-header.ts';
-import { runCommand } from '../kernel/command.ts';
 import type { CommandTx, DeviceNode } from '../kernel/command-tx.ts';
+import { runCommand } from '../kernel/command.ts';
 import { requireVersion } from '../kernel/expected-version.ts';
 import type { Graph } from '../kernel/graph.ts';
 import { toUtc } from '../kernel/values.ts';

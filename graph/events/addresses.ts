@@ -1,7 +1,7 @@
-import { openSealedAddress } from '../addresses/seal-address.ts';
-import { BlindValue, nodeRef } from './model.ts';
-import { utcTime, type Effects, type EffectSecrets } from './effect.ts';
 import type { AddressEvents, SealedAddress } from '../../domain/events/addresses.ts';
+import { openSealedAddress } from '../addresses/seal-address.ts';
+import { utcTime, type Effects, type EffectSecrets } from './effect.ts';
+import { BlindValue, nodeRef } from './model.ts';
 
 export const addressEffects: Effects<AddressEvents> = {
   AddressAdded: {

@@ -1,6 +1,6 @@
-import { nodeRef } from './model.ts';
-import { utcTime, type Effects } from './effect.ts';
 import type { CustomerEvents } from '../../domain/events/customer.ts';
+import { utcTime, type Effects } from './effect.ts';
+import { nodeRef } from './model.ts';
 
 export const customerEffects: Effects<CustomerEvents> = {
   CustomerCreated: {

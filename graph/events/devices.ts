@@ -1,8 +1,8 @@
+import type { DeviceEvents } from '../../domain/events/devices.ts';
 import type { Sealed } from '../../domain/events/sealed.ts';
 import type { DataKey } from '../../security/data-key.ts';
-import { BlindValue, nodeRef } from './model.ts';
 import { utcTime, type Effects } from './effect.ts';
-import type { DeviceEvents } from '../../domain/events/devices.ts';
+import { BlindValue, nodeRef } from './model.ts';
 
 export const deviceEffects: Effects<DeviceEvents> = {
   DeviceRegistered: {

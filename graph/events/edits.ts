@@ -1,7 +1,7 @@
-import { RELATIONSHIP_ENDS, RELATIONSHIP_TIMES } from '../../domain/relationships.ts';
-import { nodeRef } from './model.ts';
-import { utcTime, type Effects } from './effect.ts';
 import { type EditEvents, isInternalProperty, setsTime } from '../../domain/events/edits.ts';
+import { RELATIONSHIP_ENDS, RELATIONSHIP_TIMES } from '../../domain/relationships.ts';
+import { utcTime, type Effects } from './effect.ts';
+import { nodeRef } from './model.ts';
 
 export const editEffects: Effects<EditEvents> = {
   RelationshipAdded: {

@@ -1,7 +1,7 @@
-import { FRAUD_OUTCOMES } from '../../domain/fraud/messages.ts';
-import { nodeRef } from './model.ts';
-import { utcTime, type Effects } from './effect.ts';
 import type { FraudEvents } from '../../domain/events/fraud.ts';
+import { FRAUD_OUTCOMES } from '../../domain/fraud/messages.ts';
+import { utcTime, type Effects } from './effect.ts';
+import { nodeRef } from './model.ts';
 
 export const fraudEffects: Effects<FraudEvents> = {
   // A review decision does not affect the order of Chimera's outcomes, whose times are from Chimera's clock.

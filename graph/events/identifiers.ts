@@ -1,6 +1,6 @@
-import { BlindValue, type GraphModel, nodeRef, type Properties } from './model.ts';
-import { utcTime, type Effects } from './effect.ts';
 import type { IdentifierEvents } from '../../domain/events/identifiers.ts';
+import { utcTime, type Effects } from './effect.ts';
+import { BlindValue, type GraphModel, nodeRef, type Properties } from './model.ts';
 
 // Identifiers are part of the profile: each of these events changes it.
 export const identifierEffects: Effects<IdentifierEvents> = {

@@ -1,8 +1,8 @@
-import { noticeState } from '../../domain/notices/state.ts';
 import type { RecordedEvent } from '../../domain/events/event.ts';
-import { type GraphModel, nodeRef } from './model.ts';
-import { utcTime, type Effects, asList, nullIfEmpty } from './effect.ts';
 import type { NoticeEvents } from '../../domain/events/notices.ts';
+import { noticeState } from '../../domain/notices/state.ts';
+import { utcTime, type Effects, asList, nullIfEmpty } from './effect.ts';
+import { type GraphModel, nodeRef } from './model.ts';
 
 // A notice is about a payment, a fraud case or a card; one that is no longer due there changes nothing. If a notice is
 // withdrawn while it is being sent, the send keeps its lease.

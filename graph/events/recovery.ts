@@ -1,7 +1,7 @@
-import { isRefundNotice } from '../../domain/workflow-contracts.ts';
-import { type GraphModel, nodeRef } from './model.ts';
-import { latest, utcTime, type Effects, asList, nullIfEmpty } from './effect.ts';
 import type { RecoveryEvents } from '../../domain/events/recovery.ts';
+import { isRefundNotice } from '../../domain/workflow-contracts.ts';
+import { latest, utcTime, type Effects, asList, nullIfEmpty } from './effect.ts';
+import { type GraphModel, nodeRef } from './model.ts';
 
 export const recoveryEffects: Effects<RecoveryEvents> = {
   RecoveryOpened: {

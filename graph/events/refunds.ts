@@ -1,8 +1,8 @@
-import { overpaymentId, refundId } from '../../domain/workflow-contracts.ts';
 import type { RecordedEvent } from '../../domain/events/event.ts';
-import { type GraphModel, nodeRef, type Properties } from './model.ts';
-import { utcTime, type Effects, asList, nullIfEmpty } from './effect.ts';
 import type { RefundEvents } from '../../domain/events/refunds.ts';
+import { overpaymentId, refundId } from '../../domain/workflow-contracts.ts';
+import { utcTime, type Effects, asList, nullIfEmpty } from './effect.ts';
+import { type GraphModel, nodeRef, type Properties } from './model.ts';
 
 // An empty list is stored as no property, because the sweep finds obligations that have one. A refund that is due again
 // after a failure is last in the list.

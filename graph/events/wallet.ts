@@ -1,12 +1,12 @@
+import { isDisputed, withDispute } from '../../domain/disputes.ts';
+import type { RecordedEvent } from '../../domain/events/event.ts';
+import type { WalletEvents } from '../../domain/events/wallet.ts';
 import { noticeKey } from '../../domain/expiry/calendar.ts';
 import { chooserOf } from '../../domain/wallet.ts';
 import { affectedMethods } from '../wallet/default-change.ts';
 import { tokenKey } from '../wallet/token-hash.ts';
-import { isDisputed, withDispute } from '../../domain/disputes.ts';
-import type { RecordedEvent } from '../../domain/events/event.ts';
-import { BlindValue, edgeRef, type GraphModel, nodeRef, splitRef } from './model.ts';
 import { latest, utcTime, type Effects } from './effect.ts';
-import type { WalletEvents } from '../../domain/events/wallet.ts';
+import { BlindValue, edgeRef, type GraphModel, nodeRef, splitRef } from './model.ts';
 
 /**
  * Assigns attempts from before a method's card key was known to that card, and not to a card that replaces it later.

@@ -1,19 +1,19 @@
 import { type ExpiryStage, isNewStage, monthOf, noticeKey, stageOf } from '../../domain/expiry/calendar.ts';
 import { type ExpiryScan, qualifiesForNotice } from '../../domain/expiry/candidates.ts';
 import type { CardNoticeTemplate, GatewayPaymentMethod } from '../../domain/ports.ts';
-import { expiryNotificationId, templateOf } from '../../domain/workflow-contracts.ts';
 import {
   isAttachedToOtherCustomer,
   isQuarantined,
   OTHER_OWNER,
 } from '../../domain/reconciliation/mismatches.ts';
-import { runCommand } from '../kernel/command.ts';
+import { expiryNotificationId, templateOf } from '../../domain/workflow-contracts.ts';
 import type { CommandHeader } from '../kernel/command-header.ts';
 import type { CommandTx, CustomerNode } from '../kernel/command-tx.ts';
+import { runCommand } from '../kernel/command.ts';
 import type { Graph } from '../kernel/graph.ts';
-import { followLocked } from '../wallet/follow-payment-method.ts';
 import { getOpenObligations } from '../recovery/queries.ts';
 import { changedDetails } from '../wallet/changed-details.ts';
+import { followLocked } from '../wallet/follow-payment-method.ts';
 import { openWallet, type Wallet, type WalletMethod } from '../wallet/wallet.ts';
 
 /** The result of one step of an expiring card. */

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
+import type { FraudOutcomeReport } from '../../domain/fraud/messages.ts';
 import { readPolicy } from '../../platform/policy.ts';
 import { fraudReport } from '../../test/fraud-fixtures.ts';
 import {
@@ -35,9 +36,8 @@ import {
   updatePaymentMethodStatus,
 } from '../index.ts';
 import { statementsOf } from '../kernel/migrate.ts';
-import { verifyCustomer } from '../replay/verify.ts';
 import { finishNotice, NOTICES_CALLER, openRecovery } from '../recovery/index.ts';
-import type { FraudOutcomeReport } from '../../domain/fraud/messages.ts';
+import { verifyCustomer } from '../replay/verify.ts';
 
 const policy = readPolicy();
 const graph = await testGraph();

@@ -10,8 +10,8 @@ import { runReportCommand } from '../recovery/accepted-reports.ts';
 import { getOpenObligations } from '../recovery/queries.ts';
 import { CLOCK_SKEW_MS } from '../recovery/refusal.ts';
 import { openWallet, type Wallet } from '../wallet/wallet.ts';
-import { FraudCase } from './fraud-case.ts';
 import { readCaseChanges } from './case-holds.ts';
+import { FraudCase } from './fraud-case.ts';
 
 export interface FraudResult {
   /** False: the outcome is older than the case's last one, or the review was already over; nothing changed. */

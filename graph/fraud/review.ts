@@ -2,8 +2,8 @@
 
 import type { FraudEvents } from '../../domain/events/fraud.ts';
 import type { ReviewDecision } from '../../domain/fraud/messages.ts';
-import { runCommand } from '../kernel/command.ts';
 import type { CommandHeader } from '../kernel/command-header.ts';
+import { runCommand } from '../kernel/command.ts';
 import type { Graph } from '../kernel/graph.ts';
 import { applyCaseChange, type FraudResult, lockCase, unchanged } from './apply-fraud-outcome.ts';
 import { requireFraudCase } from './queries.ts';

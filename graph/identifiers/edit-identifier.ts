@@ -1,9 +1,9 @@
 import type { IdentifierDetails } from '../../domain/onboarding/types.ts';
 import type { Policy } from '../../domain/policy.ts';
-import type { CommandHeader } from '../kernel/command-header.ts';
-import { runCommand } from '../kernel/command.ts';
-import type { CommandTx } from '../kernel/command-tx.ts';
 import { lockOwner, type Requester } from '../customers/lock-owner.ts';
+import type { CommandHeader } from '../kernel/command-header.ts';
+import type { CommandTx } from '../kernel/command-tx.ts';
+import { runCommand } from '../kernel/command.ts';
 import { requireVersion } from '../kernel/expected-version.ts';
 import type { Graph } from '../kernel/graph.ts';
 import { lockIdentities } from '../kernel/identity-locks.ts';

@@ -6,8 +6,8 @@ import type { IdentifierDetails } from '../../domain/onboarding/types.ts';
 import type { Policy } from '../../domain/policy.ts';
 import type { BlindIndex } from '../../security/blind-index.ts';
 import type { CommandTx } from '../kernel/command-tx.ts';
-import type { Reader } from '../kernel/reader.ts';
 import { lockIdentities } from '../kernel/identity-locks.ts';
+import type { Reader } from '../kernel/reader.ts';
 import { openWallet } from '../wallet/wallet.ts';
 
 /** An identifier in the normalised form in which it is compared. */

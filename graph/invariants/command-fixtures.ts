@@ -7,9 +7,9 @@ import type { ChargeAnswer } from '../../domain/ports.ts';
 import { attemptKey } from '../../domain/workflow-contracts.ts';
 import { onboardingRequest, randomEmail, randomToken, testHeader } from '../../test/test-graph.ts';
 import { customerWithCards, failureOf } from '../../test/wallet-fixtures.ts';
+import * as commands from '../index.ts';
 import type { CommandHeader } from '../kernel/command-header.ts';
 import type { Graph } from '../kernel/graph.ts';
-import * as commands from '../index.ts';
 import {
   claimAttempt,
   closeRecovery,

@@ -1,8 +1,8 @@
 import type { EventData, EventType, StreamKind } from '../../domain/events/event.ts';
 import type { DataKey } from '../../security/data-key.ts';
 import type { CommandHeader } from './command-header.ts';
-import type { Reader, Sender } from './reader.ts';
 import type { Graph } from './graph.ts';
+import type { Reader, Sender } from './reader.ts';
 
 type Row = Record<string, unknown>;
 

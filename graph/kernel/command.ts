@@ -10,10 +10,10 @@ import type { CommandHeader } from './command-header.ts';
 import type { CommandTx } from './command-tx.ts';
 import { isUniquenessViolation, isTransient, translateError } from './errors.ts';
 import type { Graph } from './graph.ts';
+import { LockContended, LockSlots } from './lock-queue.ts';
 import { openCommand, type Run } from './open-command.ts';
 import { type CommandRequest, findStoredResult } from './receipts.ts';
 import { COMMAND_MS, MIN_TRANSACTION_MS } from './time-limits.ts';
-import { LockContended, LockSlots } from './lock-queue.ts';
 import { toUtc } from './values.ts';
 
 /** Contention resolves within milliseconds; ten attempts with this backoff last about two seconds at most. */

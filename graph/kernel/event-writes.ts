@@ -3,9 +3,9 @@ import type { EventType, RecordedEvent } from '../../domain/events/event.ts';
 import { schemaVersion } from '../../domain/events/upcast.ts';
 import type { BlindIndex } from '../../security/blind-index.ts';
 import type { CommandHeader } from './command-header.ts';
-import type { Sender } from './reader.ts';
 import type { NewEvent } from './command-tx.ts';
 import { type Projection, type Projections, projectionParameters } from './projection.ts';
+import type { Sender } from './reader.ts';
 import type { Stream } from './streams.ts';
 
 /** The fields that each event has itself; the others are its command's. */

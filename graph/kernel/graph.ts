@@ -5,13 +5,13 @@ import type { KeyRing } from '../../security/key-ring.ts';
 import { translateError } from './errors.ts';
 import type { KeyStore } from './key-store.ts';
 import { graphKeyStore } from './key-store.ts';
+import { createLockQueue, type LockQueue } from './lock-queue.ts';
 import { type GraphObserver, noopObserver } from './observer.ts';
-import { toSingleParameter } from './single-parameter.ts';
 import { createProbe } from './probe.ts';
 import type { Projections } from './projection.ts';
 import type { Reader } from './reader.ts';
+import { toSingleParameter } from './single-parameter.ts';
 import { CONNECTION_MS } from './time-limits.ts';
-import { createLockQueue, type LockQueue } from './lock-queue.ts';
 import { toPlain } from './values.ts';
 
 export interface GraphOptions {

@@ -1,7 +1,7 @@
 import { PersonaError } from '../../domain/errors.ts';
 import type { CommonEnvironment } from '../../platform/environment.ts';
-import { createKeyRing, type KeyRing, keyCheckValue } from '../../security/key-ring.ts';
 import { type KnownKey, type RingName, ringProblems } from '../../security/key-ring-validation.ts';
+import { createKeyRing, type KeyRing, keyCheckValue } from '../../security/key-ring.ts';
 import { translateError } from './errors.ts';
 import type { Graph } from './graph.ts';
 import { beginStatements } from './statements.ts';

@@ -2,9 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { readPolicy } from '../../platform/policy.ts';
 import { runCypher, testGraph } from '../../test/test-graph.ts';
-import { statementsOf } from './migrate.ts';
 import { createCustomerHistory } from '../replay/history-fixtures.ts';
 import { verifyCustomer } from '../replay/verify.ts';
+import { statementsOf } from './migrate.ts';
 
 const graph = await testGraph();
 

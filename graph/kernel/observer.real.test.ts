@@ -16,8 +16,8 @@ import {
 } from '../../test/test-graph.ts';
 import { customerWithCards, failureOf } from '../../test/wallet-fixtures.ts';
 import { addPaymentMethod, onboard, recordVerification } from '../index.ts';
-import type { CommittedCommand } from './observer.ts';
 import { closeRecovery, openRecovery } from '../recovery/index.ts';
+import type { CommittedCommand } from './observer.ts';
 
 const policy = readPolicy();
 

@@ -3,10 +3,10 @@ import type { EventType, RecordedEvent } from '../../domain/events/event.ts';
 import type { CommandTx, NewEvent } from './command-tx.ts';
 import { nextEvent, project, writeEvents } from './event-writes.ts';
 import type { Graph } from './graph.ts';
+import type { LockSlots } from './lock-queue.ts';
 import { type CommandRequest, claimReceipt, deleteReceipt, storeResult } from './receipts.ts';
 import { beginStatements } from './statements.ts';
 import { Streams } from './streams.ts';
-import type { LockSlots } from './lock-queue.ts';
 
 interface OpenCommand {
   readonly tx: CommandTx;

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { readPolicy } from '../../platform/policy.ts';
 import { testGraph, testHeader } from '../../test/test-graph.ts';
-import type { CommandHeader } from './command-header.ts';
 import { createCustomer } from '../customers/create-customer.ts';
 import { updateCustomer } from '../customers/update-customer.ts';
+import type { CommandHeader } from './command-header.ts';
 import { expireReceipts, hasReceipt, type ReceiptKind } from './receipts.ts';
 
 const graph = await testGraph();

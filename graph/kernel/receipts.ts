@@ -1,8 +1,8 @@
 import { PersonaError } from '../../domain/errors.ts';
 import type { CommandHeader } from './command-header.ts';
-import type { Reader, Sender } from './reader.ts';
 import { translateError } from './errors.ts';
 import type { Graph } from './graph.ts';
+import type { Reader, Sender } from './reader.ts';
 import { beginStatements } from './statements.ts';
 import { COMMAND_MS } from './time-limits.ts';
 

@@ -3,8 +3,8 @@ import type { StreamKind } from '../../domain/events/event.ts';
 import { DataKey, type KeyOwner } from '../../security/data-key.ts';
 import type { CustomerNode, DeviceNode } from './command-tx.ts';
 import type { Graph } from './graph.ts';
-import type { Reader, Sender } from './reader.ts';
 import { readWithKey } from './key-store.ts';
+import type { Reader, Sender } from './reader.ts';
 
 // A write locks the node, and a read after it sees what the lock's previous holder wrote. The value written must not be
 // read from the node: `SET c.version = c.version` reads before it has the lock and writes the old version back.

@@ -1,8 +1,8 @@
 import type { Policy } from '../../domain/policy.ts';
 import type { Recognition } from '../../domain/recognition.ts';
-import type { CommandTx } from '../kernel/command-tx.ts';
 import { recordLogin } from '../devices/logins.ts';
 import { registerDevice, recordSighting } from '../devices/sightings.ts';
+import type { CommandTx } from '../kernel/command-tx.ts';
 import type { IncomingRequest } from './incoming-request.ts';
 import type { KnownState } from './known-state.ts';
 

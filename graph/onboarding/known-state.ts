@@ -1,7 +1,7 @@
 import type { OnboardingRequest } from '../../domain/onboarding/types.ts';
 import type { Recognition } from '../../domain/recognition.ts';
-import type { CommandTx, CustomerNode, DeviceNode } from '../kernel/command-tx.ts';
 import { findLogin, type Login } from '../devices/logins.ts';
+import type { CommandTx, CustomerNode, DeviceNode } from '../kernel/command-tx.ts';
 import { readWallet, Wallet } from '../wallet/wallet.ts';
 import type { LookupResult } from './evidence.ts';
 import type { IncomingRequest } from './incoming-request.ts';

@@ -1,7 +1,7 @@
 import { PersonaError } from '../../domain/errors.ts';
 import type { IdentifierDetails } from '../../domain/onboarding/types.ts';
-import type { Graph } from '../kernel/graph.ts';
 import { readIdentifiers } from '../identifiers/identifiers.ts';
+import type { Graph } from '../kernel/graph.ts';
 import { dataKeyOf } from '../kernel/key-store.ts';
 import { getCustomer } from './customer.ts';
 

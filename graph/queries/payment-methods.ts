@@ -1,8 +1,8 @@
 import { PersonaError } from '../../domain/errors.ts';
 import { Secret } from '../../platform/secret.ts';
 import type { Graph } from '../kernel/graph.ts';
-import type { Reader } from '../kernel/reader.ts';
 import { readWithOpenKey } from '../kernel/key-store.ts';
+import type { Reader } from '../kernel/reader.ts';
 import { type WithoutNulls, withoutNulls } from '../kernel/values.ts';
 import type { WalletMethod } from '../wallet/wallet.ts';
 import { readWallet } from '../wallet/wallet.ts';

@@ -1,6 +1,6 @@
 import { PersonaError } from '../../domain/errors.ts';
-import { describeEvent } from '../../domain/timeline.ts';
 import type { MethodName } from '../../domain/texts/language.ts';
+import { describeEvent } from '../../domain/timeline.ts';
 import type { Reader } from '../kernel/reader.ts';
 
 /** One event of a customer's stream, described for the customer (specification: interfaces, 'Shapes'). */

@@ -1,10 +1,10 @@
 /** Mismatches for an operator: methods that differ at the gateway in a way that no rule may correct. */
 
 import { type Mismatch, UNKNOWN_HERE } from '../../domain/reconciliation/mismatches.ts';
-import { runCommand } from '../kernel/command.ts';
 import type { CommandHeader } from '../kernel/command-header.ts';
-import type { Reader } from '../kernel/reader.ts';
+import { runCommand } from '../kernel/command.ts';
 import type { Graph } from '../kernel/graph.ts';
+import type { Reader } from '../kernel/reader.ts';
 import { openWallet } from '../wallet/wallet.ts';
 
 /**

@@ -1,10 +1,10 @@
 /** The progress of the reconciliation, which outlives Temporal's data. Exempt from the event log, like receipts. */
 
 import type { Pass } from '../../domain/reconciliation/pace.ts';
-import { runCommand } from '../kernel/command.ts';
 import type { CommandHeader } from '../kernel/command-header.ts';
-import type { Reader } from '../kernel/reader.ts';
+import { runCommand } from '../kernel/command.ts';
 import type { Graph } from '../kernel/graph.ts';
+import type { Reader } from '../kernel/reader.ts';
 
 const READ =
   'MATCH (r:Reconciliation {id: $id}) RETURN r.began_at AS began_at, r.after AS after, r.done AS done';

@@ -1,9 +1,9 @@
 /** Repairs invariants that no command breaks, but a bug or a change by other means does (graph, invariants 1 and 3). */
 
 import type { StreamKind } from '../../domain/events/event.ts';
-import { runCommand } from '../kernel/command.ts';
 import type { CommandHeader } from '../kernel/command-header.ts';
 import type { CommandTx } from '../kernel/command-tx.ts';
+import { runCommand } from '../kernel/command.ts';
 import type { Graph } from '../kernel/graph.ts';
 import { openWallet } from '../wallet/wallet.ts';
 

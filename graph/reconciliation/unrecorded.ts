@@ -1,11 +1,11 @@
 /** Finds refunds and disputes in the gateway's lists that the graph has not recorded. */
 
-import { type CardHolder, findCardHolders } from '../wallet/record-dispute.ts';
 import type { GatewayDispute } from '../../domain/ports.ts';
 import type { RefundRecord } from '../../domain/reconciliation/records.ts';
 import type { Graph } from '../kernel/graph.ts';
-import { findKnownRefund, type KnownRefund } from '../recovery/refund-update.ts';
 import { readRefundHistory } from '../recovery/refund-history.ts';
+import { findKnownRefund, type KnownRefund } from '../recovery/refund-update.ts';
+import { type CardHolder, findCardHolders } from '../wallet/record-dispute.ts';
 import { readWallet } from '../wallet/wallet.ts';
 
 /**

@@ -1,9 +1,9 @@
 import { validationError } from '../../domain/errors.ts';
 import type { AddableRelationship } from '../../domain/relationships.ts';
-import type { CommandHeader } from '../kernel/command-header.ts';
-import { runCommand } from '../kernel/command.ts';
-import type { CommandTx } from '../kernel/command-tx.ts';
 import { findLogin, recordLogin, requireLogin } from '../devices/logins.ts';
+import type { CommandHeader } from '../kernel/command-header.ts';
+import type { CommandTx } from '../kernel/command-tx.ts';
+import { runCommand } from '../kernel/command.ts';
 import type { Graph } from '../kernel/graph.ts';
 import { openWallet } from '../wallet/wallet.ts';
 import { ownerOf } from './owners.ts';

@@ -1,19 +1,19 @@
-import { validate, type FieldReader } from '../../domain/validation.ts';
 import { validationError } from '../../domain/errors.ts';
 import { LOCALE, SHORT_TEXT, SEGMENT } from '../../domain/onboarding/fields.ts';
 import { EDITABLE_PROPERTIES, type EditableLabel } from '../../domain/relationships.ts';
+import { validate, type FieldReader } from '../../domain/validation.ts';
 import { AddressBook, readAddresses } from '../addresses/addresses.ts';
-import type { CommandHeader } from '../kernel/command-header.ts';
-import { runCommand } from '../kernel/command.ts';
-import type { CommandTx, CustomerNode } from '../kernel/command-tx.ts';
-import { requireVersion } from '../kernel/expected-version.ts';
-import type { Graph } from '../kernel/graph.ts';
 import {
   lockIdentifier,
   markVerified,
   readIdentifiers,
   requireIdentifier,
 } from '../identifiers/identifiers.ts';
+import type { CommandHeader } from '../kernel/command-header.ts';
+import type { CommandTx, CustomerNode } from '../kernel/command-tx.ts';
+import { runCommand } from '../kernel/command.ts';
+import { requireVersion } from '../kernel/expected-version.ts';
+import type { Graph } from '../kernel/graph.ts';
 import { openWallet } from '../wallet/wallet.ts';
 import { ownerOf } from './owners.ts';
 

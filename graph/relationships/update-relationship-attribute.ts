@@ -1,14 +1,14 @@
-import { validate, type FieldReader } from '../../domain/validation.ts';
 import { validationError } from '../../domain/errors.ts';
 import {
   EDITABLE_ATTRIBUTES,
   RELATIONSHIP_TIMES,
   type RelationshipType,
 } from '../../domain/relationships.ts';
-import type { CommandHeader } from '../kernel/command-header.ts';
-import { runCommand } from '../kernel/command.ts';
-import type { CommandTx } from '../kernel/command-tx.ts';
+import { validate, type FieldReader } from '../../domain/validation.ts';
 import { resolveSuggestion } from '../customers/resolve-identity-match.ts';
+import type { CommandHeader } from '../kernel/command-header.ts';
+import type { CommandTx } from '../kernel/command-tx.ts';
+import { runCommand } from '../kernel/command.ts';
 import { requireVersion } from '../kernel/expected-version.ts';
 import type { Graph } from '../kernel/graph.ts';
 import { openWallet } from '../wallet/wallet.ts';

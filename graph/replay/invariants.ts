@@ -1,10 +1,10 @@
 /** Rules that hold between nodes (specification: graph, 'Invariants'), regardless of the log. */
 
 import { isDisputed } from '../../domain/disputes.ts';
-import { attemptKey } from '../../domain/workflow-contracts.ts';
 import { mayBeDefault } from '../../domain/wallet.ts';
-import { UNRESOLVED } from '../recovery/records.ts';
+import { attemptKey } from '../../domain/workflow-contracts.ts';
 import { type Difference, type GraphModel, LABELS, type Properties, splitRef } from '../events/model.ts';
+import { UNRESOLVED } from '../recovery/records.ts';
 import { brokenRules } from './property-rules.ts';
 
 /** Every rule that a part of the live graph breaks. */

@@ -1,4 +1,3 @@
-import type { Graph } from '../kernel/graph.ts';
 import {
   edgeRef,
   GraphModel,
@@ -10,6 +9,7 @@ import {
   type Properties,
   splitRef,
 } from '../events/model.ts';
+import type { Graph } from '../kernel/graph.ts';
 import { LABEL_OF, type Stream } from './stream.ts';
 
 // A relationship of the graph in the form of the model: both ends by label and id.

@@ -5,15 +5,15 @@
 
 import { PersonaError } from '../../domain/errors.ts';
 import type { EventType, StreamKind } from '../../domain/events/event.ts';
-import { EFFECTS } from '../events/index.ts';
 import type { DataKey, KeyOwner, WrappedKey } from '../../security/data-key.ts';
+import { EFFECTS } from '../events/index.ts';
 import { translateError } from '../kernel/errors.ts';
 import { WRITE_EVENTS } from '../kernel/event-writes.ts';
 import type { Graph } from '../kernel/graph.ts';
-import type { Sender } from '../kernel/reader.ts';
 import { migrate } from '../kernel/migrate.ts';
-import { toSingleParameter } from '../kernel/single-parameter.ts';
 import { type Projection, projectionParameters } from '../kernel/projection.ts';
+import type { Sender } from '../kernel/reader.ts';
+import { toSingleParameter } from '../kernel/single-parameter.ts';
 import { LABEL_OF, readEvent, readKey, type StoredEvent } from './stream.ts';
 
 export interface ReplayTotals {

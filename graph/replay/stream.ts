@@ -1,11 +1,11 @@
 import type { EventType, RecordedEvent, StreamKind } from '../../domain/events/event.ts';
 import { upcast } from '../../domain/events/upcast.ts';
+import type { DataKey } from '../../security/data-key.ts';
 import type { EffectSecrets, Fold } from '../events/effect.ts';
 import { EFFECTS } from '../events/index.ts';
-import type { DataKey } from '../../security/data-key.ts';
+import { GraphModel, type Label, nodeRef } from '../events/model.ts';
 import type { Graph } from '../kernel/graph.ts';
 import { dataKeyOf, unreadableReason } from '../kernel/key-store.ts';
-import { GraphModel, type Label, nodeRef } from '../events/model.ts';
 
 export interface Stream {
   kind: StreamKind;

@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readPolicy } from '../../platform/policy.ts';
 import { openTestGraph, runCypher, testHeader } from '../../test/test-graph.ts';
-import type { Graph } from '../kernel/graph.ts';
-import { updateDeviceTrustScore } from '../index.ts';
 import { EFFECTS } from '../events/index.ts';
 import type { Difference } from '../events/model.ts';
+import { updateDeviceTrustScore } from '../index.ts';
+import type { Graph } from '../kernel/graph.ts';
 import { createCustomerHistory, type CustomerHistory } from './history-fixtures.ts';
 import { verifyCustomer } from './verify.ts';
 

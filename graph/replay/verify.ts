@@ -4,11 +4,11 @@
  */
 
 import { PersonaError } from '../../domain/errors.ts';
+import type { Difference } from '../events/model.ts';
 import type { Graph } from '../kernel/graph.ts';
 import { compare } from './compare.ts';
 import { brokenInvariants } from './invariants.ts';
 import { readLive, readVersion } from './live.ts';
-import type { Difference } from '../events/model.ts';
 import { readKey, readStream, replay, type Stream } from './stream.ts';
 
 export interface VerificationTotals {

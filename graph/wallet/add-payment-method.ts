@@ -6,8 +6,8 @@ import type { CommandHeader } from '../kernel/command-header.ts';
 import { runCommand } from '../kernel/command.ts';
 import type { Graph } from '../kernel/graph.ts';
 import { lockIdentities } from '../kernel/identity-locks.ts';
-import { findTokenHolder, upsertWalletMethod } from './upsert-wallet-method.ts';
 import { tokenHashes } from './token-hash.ts';
+import { findTokenHolder, upsertWalletMethod } from './upsert-wallet-method.ts';
 import { openWallet } from './wallet.ts';
 
 export interface AddPaymentMethod {

@@ -1,9 +1,9 @@
-import { chosenBy } from '../../domain/wallet.ts';
 import type { PaymentMethodStatus } from '../../domain/payment-method.ts';
-import type { CommandHeader } from '../kernel/command-header.ts';
-import { runCommand } from '../kernel/command.ts';
-import type { CommandTx } from '../kernel/command-tx.ts';
+import { chosenBy } from '../../domain/wallet.ts';
 import { lockOwner, type Requester } from '../customers/lock-owner.ts';
+import type { CommandHeader } from '../kernel/command-header.ts';
+import type { CommandTx } from '../kernel/command-tx.ts';
+import { runCommand } from '../kernel/command.ts';
 import { requireVersion } from '../kernel/expected-version.ts';
 import type { Graph } from '../kernel/graph.ts';
 import type { Wallet } from './wallet.ts';

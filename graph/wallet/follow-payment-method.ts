@@ -1,8 +1,8 @@
 import type { MethodRefusal, PaymentMethodStatus } from '../../domain/payment-method.ts';
 import type { GatewayPaymentMethod } from '../../domain/ports.ts';
-import { runCommand } from '../kernel/command.ts';
 import type { CommandHeader } from '../kernel/command-header.ts';
 import type { CommandTx, CustomerNode } from '../kernel/command-tx.ts';
+import { runCommand } from '../kernel/command.ts';
 import type { Graph } from '../kernel/graph.ts';
 import { changedDetails } from './changed-details.ts';
 import { applyDerivedStatus } from './update-payment-method.ts';

@@ -1,10 +1,10 @@
 import { isFraudAlreadyKnown, isKnownFraud, restrictingDisputes } from '../../domain/disputes.ts';
 import type { GatewayDispute } from '../../domain/ports.ts';
-import { runCommand } from '../kernel/command.ts';
 import type { CommandHeader } from '../kernel/command-header.ts';
-import type { Reader } from '../kernel/reader.ts';
 import type { CommandTx } from '../kernel/command-tx.ts';
+import { runCommand } from '../kernel/command.ts';
 import type { Graph } from '../kernel/graph.ts';
+import type { Reader } from '../kernel/reader.ts';
 import { tokenHashes } from './token-hash.ts';
 import { openWallet, type Wallet, type WalletMethod } from './wallet.ts';
 

@@ -1,6 +1,6 @@
+import { requireLogin } from '../devices/logins.ts';
 import type { CommandHeader } from '../kernel/command-header.ts';
 import { runCommand } from '../kernel/command.ts';
-import { requireLogin } from '../devices/logins.ts';
 import type { Graph } from '../kernel/graph.ts';
 import { openWallet } from './wallet.ts';
 

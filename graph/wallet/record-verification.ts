@@ -2,17 +2,17 @@ import { PersonaError } from '../../domain/errors.ts';
 import type { MethodRefusal, PaymentMethodStatus } from '../../domain/payment-method.ts';
 import { expiresOn, isExpired, transition } from '../../domain/payment-method.ts';
 import type { AttachAnswer, GatewayPaymentMethod } from '../../domain/ports.ts';
-import type { CommandHeader } from '../kernel/command-header.ts';
-import { runCommand } from '../kernel/command.ts';
-import type { CommandTx, CustomerNode } from '../kernel/command-tx.ts';
-import type { Graph } from '../kernel/graph.ts';
 import { isUnderReview } from '../fraud/case-holds.ts';
+import type { CommandHeader } from '../kernel/command-header.ts';
+import type { CommandTx, CustomerNode } from '../kernel/command-tx.ts';
+import { runCommand } from '../kernel/command.ts';
+import type { Graph } from '../kernel/graph.ts';
 import { lockIdentities } from '../kernel/identity-locks.ts';
 import { UNRESOLVED } from '../recovery/records.ts';
 import { changedDetails } from './changed-details.ts';
-import { findTokenHolder, type TokenHolder } from './upsert-wallet-method.ts';
 import { inheritDisputes } from './record-dispute.ts';
 import { tokenHashes } from './token-hash.ts';
+import { findTokenHolder, type TokenHolder } from './upsert-wallet-method.ts';
 import { openWallet, type Wallet, type WalletMethod } from './wallet.ts';
 
 export interface Verification {

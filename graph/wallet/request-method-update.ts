@@ -1,8 +1,8 @@
 import { type ChangePlan, type MethodChange, planChange } from '../../domain/method-change.ts';
 import type { PaymentMethodStatus } from '../../domain/payment-method.ts';
+import { lockOwner, type Requester } from '../customers/lock-owner.ts';
 import type { CommandHeader } from '../kernel/command-header.ts';
 import { runCommand } from '../kernel/command.ts';
-import { lockOwner, type Requester } from '../customers/lock-owner.ts';
 import { requireVersion } from '../kernel/expected-version.ts';
 import type { Graph } from '../kernel/graph.ts';
 import { openWallet } from './wallet.ts';

@@ -6,8 +6,8 @@ import { onboard } from '../onboarding/onboard.ts';
 import { updateRelationshipAttribute } from '../relationships/update-relationship-attribute.ts';
 import { addPaymentMethod } from './add-payment-method.ts';
 import { removePaymentMethod, setOffSessionConsent } from './edit-payment-method.ts';
-import { walletCommands } from './wallet-fixtures.ts';
 import { updatePaymentMethod } from './update-payment-method.ts';
+import { walletCommands } from './wallet-fixtures.ts';
 import { readWallet } from './wallet.ts';
 
 const { graph, newCustomer, active, eventsOf } = await walletCommands();

@@ -1,11 +1,11 @@
 import type { ReportedDetails } from '../../domain/method-details.ts';
 import { expiresOn, isExpired, type PaymentMethodStatus, transition } from '../../domain/payment-method.ts';
-import type { CommandHeader } from '../kernel/command-header.ts';
-import { runCommand } from '../kernel/command.ts';
-import type { CommandTx } from '../kernel/command-tx.ts';
 import { lockOwner, type Requester } from '../customers/lock-owner.ts';
-import { requireVersion } from '../kernel/expected-version.ts';
 import { findHold, readCaseChanges } from '../fraud/case-holds.ts';
+import type { CommandHeader } from '../kernel/command-header.ts';
+import type { CommandTx } from '../kernel/command-tx.ts';
+import { runCommand } from '../kernel/command.ts';
+import { requireVersion } from '../kernel/expected-version.ts';
 import type { Graph } from '../kernel/graph.ts';
 import { changedDetails } from './changed-details.ts';
 import { type MethodDetails, openWallet, type Wallet } from './wallet.ts';

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { randomToken, testHeader } from '../../test/test-graph.ts';
-import { runCommand } from '../kernel/command.ts';
 import { setCustomerStatus } from '../customers/set-customer-status.ts';
+import { runCommand } from '../kernel/command.ts';
 import { getPaymentMethod, getPaymentMethods, getPaymentMethodToken } from '../queries/payment-methods.ts';
 import { setDefaultPaymentMethod, setOffSessionConsent } from './edit-payment-method.ts';
 import { walletCommands } from './wallet-fixtures.ts';

@@ -3,6 +3,7 @@ import { PersonaError } from '../../domain/errors.ts';
 import type { EventData, EventType } from '../../domain/events/event.ts';
 import type { PaymentMethodStatus, PaymentMethodType } from '../../domain/payment-method.ts';
 import { transition } from '../../domain/payment-method.ts';
+import { isQuarantined, type Mismatch } from '../../domain/reconciliation/mismatches.ts';
 import {
   hasCorrectDefault,
   mayBeDefault,
@@ -10,7 +11,6 @@ import {
   assertConsentAllowed,
   selectDefault,
 } from '../../domain/wallet.ts';
-import { isQuarantined, type Mismatch } from '../../domain/reconciliation/mismatches.ts';
 import type { CommandTx } from '../kernel/command-tx.ts';
 import type { Reader } from '../kernel/reader.ts';
 

@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi';
-import { validateOnboarding } from '../../../domain/onboarding/validate.ts';
 import type { FormatRules, OnboardingResult } from '../../../domain/onboarding/types.ts';
+import { validateOnboarding } from '../../../domain/onboarding/validate.ts';
 import { PAYMENT_METHOD_STATUSES, PAYMENT_METHOD_TYPES } from '../../../domain/payment-method.ts';
 import { withDomainRules, optional, optionalInteger, resultSchema, time, uuid } from './domain-rules.ts';
 

@@ -5,9 +5,9 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { formatRules } from '../../../domain/onboarding/formats.ts';
 import { fraudOutcome, fraudOutcomeShape } from './fraud.ts';
-import { methodChange, methodChangeShape, newPaymentMethod, newPaymentMethodShape } from './wallet.ts';
 import { onboardingRequest, onboardingShape } from './onboarding.ts';
 import { paymentFailed, paymentFailedShape, paymentSettled, paymentSettledShape } from './recoveries.ts';
+import { methodChange, methodChangeShape, newPaymentMethod, newPaymentMethodShape } from './wallet.ts';
 
 const ID = '0198c5f0-7a51-7d3e-9c1f-2b8a4f6d0e11';
 const AT = '2026-04-18T10:00:00Z';

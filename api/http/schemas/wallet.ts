@@ -1,8 +1,8 @@
 import { z } from '@hono/zod-openapi';
-import { validate } from '../../../domain/validation.ts';
 import { readMethodChange } from '../../../domain/method-change.ts';
 import { TOKEN } from '../../../domain/onboarding/fields.ts';
 import { PAYMENT_METHOD_STATUSES, PAYMENT_METHOD_TYPES } from '../../../domain/payment-method.ts';
+import { validate } from '../../../domain/validation.ts';
 import type { PaymentMethodView, ProfileView, TimelineView } from '../../../services/views.ts';
 import { withDomainRules, optional, optionalInteger, resultSchema, time, uuid } from './domain-rules.ts';
 

@@ -1,26 +1,11 @@
 /** The gateway simulator: Stripe's API over HTTP, driven by a script. */
 
-import { resumeSettlements } from './payments/settlement.ts';
 import { randomUUID } from 'node:crypto';
 import { type Context, Hono } from 'hono';
 import { dropConnection, type HttpEnv, type RunningHttpServer, listen } from '../listen.ts';
-import { expireSession, listSessions } from './payments/checkout.ts';
 import { controlRoutes } from './control/control.ts';
 import { createCustomer, getCustomer, listCustomers } from './methods/customers.ts';
-import { getDispute, getFraudWarning, listDisputes, listFraudWarnings } from './reversals/disputes.ts';
-import { ConnectionDropped, GatewayError } from './protocol/errors.ts';
-import { expandResponse } from './protocol/expand.ts';
-import { parseForm } from './protocol/form.ts';
-import { type ApiResponse, type Call, Gateway, type Operation } from './state/gateway.ts';
-import type { KeyRecord } from './protocol/idempotency.ts';
 import { getMandate } from './methods/mandates.ts';
-import {
-  cancelPaymentIntent,
-  confirmPaymentIntent,
-  createPaymentIntent,
-  getPaymentIntent,
-  listPaymentIntents,
-} from './payments/payment-intents.ts';
 import {
   attachPaymentMethod,
   detachPaymentMethod,
@@ -28,7 +13,22 @@ import {
   listPaymentMethods,
   updatePaymentMethod,
 } from './methods/payment-methods.ts';
+import { expireSession, listSessions } from './payments/checkout.ts';
+import {
+  cancelPaymentIntent,
+  confirmPaymentIntent,
+  createPaymentIntent,
+  getPaymentIntent,
+  listPaymentIntents,
+} from './payments/payment-intents.ts';
+import { resumeSettlements } from './payments/settlement.ts';
+import { ConnectionDropped, GatewayError } from './protocol/errors.ts';
+import { expandResponse } from './protocol/expand.ts';
+import { parseForm } from './protocol/form.ts';
+import type { KeyRecord } from './protocol/idempotency.ts';
+import { getDispute, getFraudWarning, listDisputes, listFraudWarnings } from './reversals/disputes.ts';
 import { createRefund, getCharge, getRefund, listCharges, listRefunds } from './reversals/refunds.ts';
+import { type ApiResponse, type Call, Gateway, type Operation } from './state/gateway.ts';
 
 const ROUTES: [method: 'GET' | 'POST', path: string, operation: Operation][] = [
   ['POST', '/v1/payment_intents', createPaymentIntent],

@@ -1,9 +1,9 @@
 /** Control actions for what banks and networks do by themselves, such as reissuing a card or returning a refund. */
 
-import type { Gateway } from '../state/gateway.ts';
 import { chargeObject, methodObject, refundObject } from '../protocol/objects.ts';
-import { ScriptError } from './steps.ts';
+import type { Gateway } from '../state/gateway.ts';
 import type { PaymentMethod } from '../state/store.ts';
+import { ScriptError } from './steps.ts';
 
 /** Announces a customer's method that a test has changed, as Stripe does for a card updated by its network. */
 export function announceMethodChange(gateway: Gateway, before: PaymentMethod, method: PaymentMethod): void {

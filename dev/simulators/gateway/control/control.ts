@@ -1,6 +1,12 @@
 /** `/_sim`: lets tests script the simulator and read what it has received. */
 
 import { Hono } from 'hono';
+import { changeMandate, readMandate } from '../methods/mandates.ts';
+import { changeIntent } from '../payments/checkout.ts';
+import { methodObject } from '../protocol/objects.ts';
+import { changeDispute, openDispute, issueFraudWarning } from '../reversals/disputes.ts';
+import type { Gateway } from '../state/gateway.ts';
+import type { Charge } from '../state/store.ts';
 import {
   announceMethodChange,
   capturePartially,
@@ -8,14 +14,8 @@ import {
   failRefund,
   refuseRefunds,
 } from './control-actions.ts';
-import { changeIntent } from '../payments/checkout.ts';
-import { changeDispute, openDispute, issueFraudWarning } from '../reversals/disputes.ts';
-import type { Gateway } from '../state/gateway.ts';
-import { changeMandate, readMandate } from '../methods/mandates.ts';
 import { readMethodScript } from './method-script.ts';
-import { methodObject } from '../protocol/objects.ts';
 import { ScriptError } from './steps.ts';
-import type { Charge } from '../state/store.ts';
 
 export function controlRoutes(gateway: Gateway): Hono {
   const app = new Hono();

@@ -1,8 +1,8 @@
 /** Reads the body of `PUT /_sim/payment_methods/{pm}`. */
 
 import type { Gateway } from '../state/gateway.ts';
-import { readStep, ScriptError } from './steps.ts';
 import type { MethodDetails, PaymentMethod } from '../state/store.ts';
+import { readStep, ScriptError } from './steps.ts';
 
 const TYPES = [
   'card',

@@ -1,10 +1,10 @@
 /** `/v1/customers` */
 
 import { resourceMissing } from '../protocol/errors.ts';
-import { type ApiResponse, type Call, type Gateway, ok } from '../state/gateway.ts';
 import { listObject } from '../protocol/lists.ts';
 import { customerObject } from '../protocol/objects.ts';
 import { metadata, assertKnownParameters, optionalText } from '../protocol/parameters.ts';
+import { type ApiResponse, type Call, type Gateway, ok } from '../state/gateway.ts';
 import { type Customer, newId } from '../state/store.ts';
 
 export function createCustomer({ gateway, body }: Call): ApiResponse {

@@ -1,9 +1,9 @@
 /** `/v1/mandates`, and `PUT /_sim/mandates/{mandate}`, which creates and changes them. */
 
-import { resourceMissing } from '../protocol/errors.ts';
-import { type ApiResponse, type Call, type Gateway, ok } from '../state/gateway.ts';
-import { mandateObject } from '../protocol/objects.ts';
 import { ScriptError } from '../control/steps.ts';
+import { resourceMissing } from '../protocol/errors.ts';
+import { mandateObject } from '../protocol/objects.ts';
+import { type ApiResponse, type Call, type Gateway, ok } from '../state/gateway.ts';
 import type { Mandate, PaymentMethod } from '../state/store.ts';
 
 const STATUSES = ['active', 'inactive', 'pending'] as const;

@@ -1,12 +1,10 @@
 /** `/v1/payment_methods` */
 
-import { customerById } from './customers.ts';
 import { declineOf, declineError } from '../payments/declines.ts';
 import { GatewayError, invalidParameter, resourceMissing } from '../protocol/errors.ts';
-import { type ApiResponse, type Call, causeOf, type Gateway, ok } from '../state/gateway.ts';
+import type { FormObject } from '../protocol/form.ts';
 import { listObject } from '../protocol/lists.ts';
 import { methodObject } from '../protocol/objects.ts';
-import type { FormObject } from '../protocol/form.ts';
 import {
   isObject,
   metadata,
@@ -15,7 +13,9 @@ import {
   optionalText,
   requiredText,
 } from '../protocol/parameters.ts';
+import { type ApiResponse, type Call, causeOf, type Gateway, ok } from '../state/gateway.ts';
 import { newId, type PaymentMethod } from '../state/store.ts';
+import { customerById } from './customers.ts';
 import { type TestMethod, testMethod } from './test-methods.ts';
 
 export function getPaymentMethod({ gateway, id }: Call): ApiResponse {

@@ -1,13 +1,13 @@
 /** One request to charge a payment method: its step of the script, the step's effect on the payment, and the response. */
 
-import { authenticationDecline, declineOf, declineError } from './declines.ts';
-import { ConnectionDropped, GatewayError } from '../protocol/errors.ts';
-import { type ApiResponse, type Call, causeOf } from '../state/gateway.ts';
-import { type ChargeTarget, markDeclined, markSucceeded, newCharge } from './ledger.ts';
-import { intentObject } from '../protocol/objects.ts';
-import { settleLater } from './settlement.ts';
 import type { Step } from '../control/steps.ts';
+import { ConnectionDropped, GatewayError } from '../protocol/errors.ts';
+import { intentObject } from '../protocol/objects.ts';
+import { type ApiResponse, type Call, causeOf } from '../state/gateway.ts';
 import type { Charge, Decline } from '../state/store.ts';
+import { authenticationDecline, declineOf, declineError } from './declines.ts';
+import { type ChargeTarget, markDeclined, markSucceeded, newCharge } from './ledger.ts';
+import { settleLater } from './settlement.ts';
 
 export interface ChargeRequest extends ChargeTarget {
   call: Call;

@@ -1,11 +1,11 @@
 /** `/v1/checkout/sessions`, for sessions that own a payment; and `PUT /_sim/payment_intents/{id}`, which creates one. */
 
+import { ScriptError } from '../control/steps.ts';
 import { GatewayError, resourceMissing } from '../protocol/errors.ts';
-import { type ApiResponse, type Call, causeOf, type Gateway, ok } from '../state/gateway.ts';
 import { listObject } from '../protocol/lists.ts';
 import { intentObject } from '../protocol/objects.ts';
 import { assertKnownParameters, optionalText } from '../protocol/parameters.ts';
-import { ScriptError } from '../control/steps.ts';
+import { type ApiResponse, type Call, causeOf, type Gateway, ok } from '../state/gateway.ts';
 import { type CheckoutSession, newId, type PaymentIntent } from '../state/store.ts';
 
 /**

@@ -1,8 +1,8 @@
 /** How a decline appears in the response to a charge request. */
 
+import type { StepDeclineCodes } from '../control/steps.ts';
 import { type ErrorBody, GatewayError } from '../protocol/errors.ts';
 import { intentObject, methodObject } from '../protocol/objects.ts';
-import type { StepDeclineCodes } from '../control/steps.ts';
 import type { Charge, Decline, PaymentMethod } from '../state/store.ts';
 
 const MESSAGES: Record<string, string> = {

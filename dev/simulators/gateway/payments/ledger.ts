@@ -1,7 +1,7 @@
 /** Creates charges and marks them succeeded or declined. */
 
-import type { Gateway } from '../state/gateway.ts';
 import type { KeyRecord } from '../protocol/idempotency.ts';
+import type { Gateway } from '../state/gateway.ts';
 import { type Charge, type Decline, newId, type PaymentIntent, type PaymentMethod } from '../state/store.ts';
 
 export interface ChargeTarget {

@@ -1,11 +1,9 @@
 /** `/v1/payment_intents`: at most one success each. */
 
-import { charge } from './charging.ts';
-import { assertNotOwnedByCheckout } from './checkout.ts';
 import { customerById } from '../methods/customers.ts';
+import { assertChargeable, methodById } from '../methods/payment-methods.ts';
 import { GatewayError, invalidParameter, resourceMissing } from '../protocol/errors.ts';
 import type { FormObject } from '../protocol/form.ts';
-import { type ApiResponse, type Call, causeOf, type Gateway, ok } from '../state/gateway.ts';
 import { listObject } from '../protocol/lists.ts';
 import { intentObject } from '../protocol/objects.ts';
 import {
@@ -18,8 +16,10 @@ import {
   optionalTexts,
   requiredText,
 } from '../protocol/parameters.ts';
-import { assertChargeable, methodById } from '../methods/payment-methods.ts';
+import { type ApiResponse, type Call, causeOf, type Gateway, ok } from '../state/gateway.ts';
 import { newId, type PaymentIntent, type PaymentMethod } from '../state/store.ts';
+import { charge } from './charging.ts';
+import { assertNotOwnedByCheckout } from './checkout.ts';
 import { assertChargeableAmount, assertTypesSupportCurrency } from './currency-rules.ts';
 
 const CONFIRM_PARAMETERS = [

@@ -1,11 +1,11 @@
 /** Later changes of a payment without a request: a bank debit settles, a customer completes an authentication. */
 
-import { declineOf } from './declines.ts';
-import type { Gateway } from '../state/gateway.ts';
-import { type ChargeTarget, markDeclined, markSucceeded, newCharge } from './ledger.ts';
-import { intentObject } from '../protocol/objects.ts';
 import type { Step } from '../control/steps.ts';
+import { intentObject } from '../protocol/objects.ts';
+import type { Gateway } from '../state/gateway.ts';
 import type { Charge, PaymentIntent, Settlement } from '../state/store.ts';
+import { declineOf } from './declines.ts';
+import { type ChargeTarget, markDeclined, markSucceeded, newCharge } from './ledger.ts';
 
 /** Delay before retrying a payment that a request is changing. */
 const BUSY_RETRY_MS = 20;

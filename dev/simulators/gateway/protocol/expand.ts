@@ -1,7 +1,7 @@
 /** `expand[]`: replaces ids in a response with their objects, one level deep (`latest_charge`, `data.payment_method`). */
 
-import { invalidParameter } from './errors.ts';
 import type { Call, Gateway } from '../state/gateway.ts';
+import { invalidParameter } from './errors.ts';
 import { chargeObject, customerObject, intentObject, methodObject } from './objects.ts';
 import { optionalTexts } from './parameters.ts';
 

@@ -1,7 +1,7 @@
 /** Stripe's rate limiting: 429, with the time after which to retry. */
 
-import { GatewayError } from './errors.ts';
 import { ScriptError } from '../control/steps.ts';
+import { GatewayError } from './errors.ts';
 
 export class RateLimit {
   #refusals = 0;

@@ -1,11 +1,11 @@
 /** `/v1/disputes` and `/v1/radar/early_fraud_warnings`, and the control actions that create and change them. */
 
+import { ScriptError } from '../control/steps.ts';
 import { resourceMissing } from '../protocol/errors.ts';
-import { type ApiResponse, type Call, type Gateway, ok } from '../state/gateway.ts';
 import { listObject } from '../protocol/lists.ts';
 import { disputeObject, fraudWarningObject } from '../protocol/objects.ts';
 import { optionalText } from '../protocol/parameters.ts';
-import { ScriptError } from '../control/steps.ts';
+import { type ApiResponse, type Call, type Gateway, ok } from '../state/gateway.ts';
 import { type Charge, DISPUTE_STATUSES, type Dispute, type DisputeStatus, newId } from '../state/store.ts';
 
 /** Final statuses. */

@@ -1,12 +1,12 @@
 /** `/v1/charges` and `/v1/refunds` */
 
-import { isChargedBack } from './disputes.ts';
 import { GatewayError, invalidParameter, missingParameter, resourceMissing } from '../protocol/errors.ts';
-import { type ApiResponse, type Call, causeOf, type Gateway, ok } from '../state/gateway.ts';
 import { listObject } from '../protocol/lists.ts';
 import { chargeObject, refundObject } from '../protocol/objects.ts';
 import { metadata, assertKnownParameters, optionalInteger, optionalText } from '../protocol/parameters.ts';
+import { type ApiResponse, type Call, causeOf, type Gateway, ok } from '../state/gateway.ts';
 import { type Charge, newId, type Refund } from '../state/store.ts';
+import { isChargedBack } from './disputes.ts';
 
 export function getCharge({ gateway, id }: Call): ApiResponse {
   return ok(chargeObject(chargeById(gateway, id, 'charge', 404)));

@@ -1,13 +1,13 @@
 /** The state of the simulator that every request uses. */
 
-import { Clock } from './clock.ts';
-import type { FormObject } from '../protocol/form.ts';
 import { Holds } from '../control/holds.ts';
+import type { FormObject } from '../protocol/form.ts';
 import { IdempotencyKeys, type KeyRecord } from '../protocol/idempotency.ts';
-import { loadState, saveState } from './state-file.ts';
 import { RateLimit } from '../protocol/rate-limit.ts';
-import { Store } from './store.ts';
 import { type EventCause, Webhooks } from '../webhooks/webhooks.ts';
+import { Clock } from './clock.ts';
+import { loadState, saveState } from './state-file.ts';
+import { Store } from './store.ts';
 
 export interface LoggedRequest {
   /** RFC 3339, by the simulator's clock. */

@@ -1,9 +1,9 @@
 /** The simulator's records, in memory. */
 
 import { randomUUID } from 'node:crypto';
+import type { StepDeclineCodes, Step } from '../control/steps.ts';
 import type { FormObject } from '../protocol/form.ts';
 import type { KeyRecord } from '../protocol/idempotency.ts';
-import type { StepDeclineCodes, Step } from '../control/steps.ts';
 
 export interface MethodDetails {
   brand: string;
