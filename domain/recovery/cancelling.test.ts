@@ -45,7 +45,7 @@ function waits(payment: 'processing' | 'unknown'): number[] {
     if (asked) {
       expect(label(decide(state, now))).toBe('review payment_not_cancellable');
       state = evolve(state, { fact: 'flagged_for_review', at: now });
-      state = evolve(state, { fact: 'clock_kept', clock: { closes_at: state.closes_at, stopped_at: now } });
+      state = evolve(state, { fact: 'clock_stored', clock: { closes_at: state.closes_at, stopped_at: now } });
     }
     const step = decide(state, now);
     if (step.do !== 'wait' || step.until === undefined)
@@ -90,9 +90,9 @@ test('a payment that succeeded meanwhile recovers the obligation, even under rev
   for (const state of [waiting, { ...waiting, review }]) {
     const paid = evolve(state, { fact: 'already_succeeded' });
     const key = declined.key;
-    expect(decide(paid, NOW)).toEqual({ do: 'find_out', key });
+    expect(decide(paid, NOW)).toEqual({ do: 'resolve_charge', key });
     const facts: Fact[] = [
-      { fact: 'found_out', key, found: { result: 'approved' }, at: NOW },
+      { fact: 'charge_resolved', key, found: { result: 'approved' }, at: NOW },
       { fact: 'attempt_recorded', recorded: recorded('a', 1, 'approved'), at: NOW },
     ];
     expect(runUntilWait(facts.reduce(evolve, paid), {}).done).toEqual(['notify recovered', 'finish']);
@@ -100,7 +100,7 @@ test('a payment that succeeded meanwhile recovers the obligation, even under rev
 });
 
 test.each<[string, Fact]>([
-  ['a webhook about the payment arrives', { fact: 'charge_heard', at: NOW }],
+  ['a webhook about the payment arrives', { fact: 'charge_reported', at: NOW }],
   ['an operator requests a retry', { fact: 'retry_now', alternatives: ['a', 'b'], at: NOW }],
 ])('the cancellation is retried immediately when %s', (_, fact) => {
   const state = evolve(notCancelled(cancelledRecovery(), NOW), fact);
@@ -168,8 +168,8 @@ test('while the gateway does not report the payment’s outcome, the end of the 
   const declined = snapshot({ alternatives: [], attempts: [attempt('a', 1, 'declined', 'FIX')] }, 'FIX');
   let state = evolve({ ...begin(declined), notices: [] }, { fact: 'already_succeeded' });
   const key = keyOf('a', 1);
-  expect(decide(state, over)).toEqual({ do: 'find_out', key });
+  expect(decide(state, over)).toEqual({ do: 'resolve_charge', key });
   const found = { result: 'unknown', reason: 'unavailable' } as const;
-  state = evolve(state, { fact: 'found_out', key, found, at: over });
+  state = evolve(state, { fact: 'charge_resolved', key, found, at: over });
   expect(decide({ ...state, read_at: over, notified_at: over }, over)).toMatchObject({ do: 'wait' });
 });

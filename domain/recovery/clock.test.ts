@@ -23,7 +23,7 @@ const A = { payment_method_id: 'a', not_before: 0, reason: 'alternative' } as co
 
 const clockToStore = (state: RecoveryState, now = NOW): Clock => {
   const step = decide(state, now);
-  if (step.do !== 'keep_clock') throw new Error(`expected keep_clock, got ${label(step)}`);
+  if (step.do !== 'store_clock') throw new Error(`expected store_clock, got ${label(step)}`);
   return step.clock;
 };
 
@@ -67,7 +67,7 @@ test('a notice that names the end of the window is sent after that end is stored
     at: NOW + 6 * DAY,
   });
   expect(clockToStore(known, NOW + 6 * DAY)).toEqual({ closes_at: END + 6 * DAY });
-  const stored = evolve(known, { fact: 'clock_kept', clock: clockToStore(known, NOW + 6 * DAY) });
+  const stored = evolve(known, { fact: 'clock_stored', clock: clockToStore(known, NOW + 6 * DAY) });
   expect(label(decide(stored, NOW + 6 * DAY))).toBe('notify all_declined');
 });
 

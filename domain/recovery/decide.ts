@@ -24,7 +24,7 @@ const NEVER_SENT: ChargeAnswer = {
 export function decide(state: RecoveryState, now: number): Step {
   const step = nextOf(state, now);
   const clock = clockToStore(state, step, now);
-  return clock ? { do: 'keep_clock', clock } : step;
+  return clock ? { do: 'store_clock', clock } : step;
 }
 
 function nextOf(state: RecoveryState, now: number): Step {
@@ -59,7 +59,7 @@ function nextOf(state: RecoveryState, now: number): Step {
     };
   }
   const { recheck } = state;
-  if (recheck && recheck.next_at <= now) return { do: 'find_out', key: recheck.key };
+  if (recheck && recheck.next_at <= now) return { do: 'resolve_charge', key: recheck.key };
   const step = stepWithoutUnresolved(state, now);
   // An open gateway query is repeated, whatever else the run waits for, and before it ends.
   if (recheck && step.do === 'finish') return { do: 'wait', until: recheck.next_at };
@@ -94,7 +94,7 @@ function mustCloseBeforeRecording({ ending, closed, unresolved }: RecoveryState)
 
 /** If a claimed charge is forbidden, one that never arrived must not be sent again either. */
 function resolveCharge(state: RecoveryState, key: string): Step {
-  return { do: 'find_out', key, ...(isChargeForbidden(state) ? { only_read: true } : {}) };
+  return { do: 'resolve_charge', key, ...(isChargeForbidden(state) ? { only_read: true } : {}) };
 }
 
 /** Whether a claimed charge must not be sent because of a message received since the claim. */
@@ -128,7 +128,7 @@ function stepByTimers(state: RecoveryState, now: number): Step {
     // The queried attempt may have paid: closing before the gateway responds would only repeat the query.
     return state.recheck ? { do: 'wait', until: state.recheck.next_at } : close(state, WINDOW_OVER);
   }
-  if (isRefreshDue(state, now)) return { do: 'reread' };
+  if (isRefreshDue(state, now)) return { do: 'refresh' };
   const { blocked_until, suspended_until } = state;
   if (blocked_until !== undefined && now < blocked_until) return wait(state, now, 'claim', blocked_until);
   if (suspended_until !== undefined && now < suspended_until) {

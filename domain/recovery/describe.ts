@@ -41,7 +41,7 @@ const ATTEMPT_STEPS: ReadonlySet<Step['do']> = new Set([
   'claim',
   'charge',
   'record',
-  'find_out',
+  'resolve_charge',
   'refund',
 ]);
 

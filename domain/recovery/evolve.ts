@@ -26,7 +26,7 @@ function apply(state: RecoveryState, fact: Fact): RecoveryState {
       return afterClaim(state, fact.candidate, fact.claim, fact.at);
     case 'charge_answered':
       return state.claim ? { ...state, to_record: { key: state.claim.key, answer: fact.answer } } : state;
-    case 'found_out':
+    case 'charge_resolved':
       return afterResolving(state, fact.key, fact.found, fact.at);
     case 'attempt_recorded':
       return afterRecording(state, fact.recorded, fact.at, fact.retry_after_ms);
@@ -36,7 +36,7 @@ function apply(state: RecoveryState, fact: Fact): RecoveryState {
         : state;
     case 'closed':
       return afterClosing(state, fact.obligation, fact.payment_open);
-    case 'closing_in_doubt':
+    case 'closing_unresolved':
       return afterUnresolvedAttempt(state, fact.attempt, fact.at);
     case 'already_succeeded':
       return afterUnexpectedSuccess(state, fact.came_back ?? false);
@@ -52,9 +52,9 @@ function apply(state: RecoveryState, fact: Fact): RecoveryState {
           ? [...state.notices, { template: 'refund_issued', stage: fact.key }]
           : state.notices,
       };
-    case 'clock_kept':
+    case 'clock_stored':
       return { ...state, stored_clock: fact.clock };
-    case 'noticed':
+    case 'notified':
       return {
         ...state,
         notified_at: fact.at,
@@ -62,7 +62,7 @@ function apply(state: RecoveryState, fact: Fact): RecoveryState {
           ({ template, stage }) => template !== fact.notice.template || stage !== fact.notice.stage,
         ),
       };
-    case 'reread':
+    case 'refreshed':
       return afterRefresh(state, fact.found, fact.at);
     case 'customer_status':
       return afterCustomerStatus(state, fact.status, fact.at);
@@ -86,13 +86,13 @@ function apply(state: RecoveryState, fact: Fact): RecoveryState {
       return paidElsewhere(state, fact.payment_ref, fact.rule);
     case 'settlement_in_review':
       return afterSettlementReview(state, fact.rule, fact.at);
-    case 'crossed':
+    case 'second_success':
       return queueRefund(afterSecondSuccess(state, fact.ending), fact.key);
     case 'cancelled':
       return endRecovery(state, { outcome: 'cancelled', rule: 'cancelled' });
-    case 'charge_heard':
+    case 'charge_reported':
       return recheckCharge(state, fact.key, fact.at);
-    case 'resolved_by_person':
+    case 'resolved_by_operator':
       return applyResolution(state, fact.key, fact.result);
     case 'paused':
       return { ...state, paused: true };

@@ -35,7 +35,7 @@ test('it is read again after an hour, a day and daily, and only then reviewed; n
 });
 
 test('a gateway update about it is read immediately', () => {
-  const rechecking = evolve(processing(), { fact: 'charge_heard', at: NOW + MINUTE });
+  const rechecking = evolve(processing(), { fact: 'charge_reported', at: NOW + MINUTE });
   expect(label(decide(rechecking, NOW + MINUTE))).toBe('look_up');
   const paid = evolve(rechecking, lookedUp('succeeded', NOW + MINUTE));
   expect(label(decide(paid, NOW + MINUTE))).toBe('close paid_elsewhere by gateway_payment_succeeded');

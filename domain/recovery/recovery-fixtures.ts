@@ -120,7 +120,7 @@ export function runUntilWait(
   for (let steps = 0; steps < 100; steps++) {
     const step = decide(current, now);
     // Storing the clock is not visible outside.
-    if (step.do !== 'keep_clock') done.push(label(step));
+    if (step.do !== 'store_clock') done.push(label(step));
     const fact = factOf(step, outcomes, current, now, found);
     if (!fact) return { done, state: current };
     current = evolve(current, fact);
@@ -199,9 +199,9 @@ function factOf(
     case 'report_fraud':
       return { fact: 'fraud_reported' };
     case 'notify':
-      return { fact: 'noticed', notice: step.notice, at: now };
-    case 'reread':
-      return { fact: 'reread', found: { customer_status: 'active', methods: [], ...found }, at: now };
+      return { fact: 'notified', notice: step.notice, at: now };
+    case 'refresh':
+      return { fact: 'refreshed', found: { customer_status: 'active', methods: [], ...found }, at: now };
     case 'look_up':
       return { fact: 'looked_up', payment: 'adopted', at: now };
     case 'close':
@@ -217,9 +217,9 @@ function factOf(
         },
         payment_open: step.keep_payment,
       };
-    case 'find_out':
+    case 'resolve_charge':
       return {
-        fact: 'found_out',
+        fact: 'charge_resolved',
         key: step.key,
         found: { result: 'unknown', reason: 'no response' },
         at: now,
@@ -228,8 +228,8 @@ function factOf(
       return { fact: 'refunded', key: step.key, notify: true };
     case 'cancel_payment':
       return { fact: 'payment_cancelled' };
-    case 'keep_clock':
-      return { fact: 'clock_kept', clock: step.clock };
+    case 'store_clock':
+      return { fact: 'clock_stored', clock: step.clock };
     case 'wait':
     case 'finish':
       return undefined;

@@ -84,7 +84,7 @@ test.each<[DeclineClass, string]>([
 
 test('an unknown charge is queried at the gateway and never followed by another card', () => {
   const { done, state } = runUntilWait(begin(snapshot()), { a: { state: 'unknown' } });
-  expect(done).toEqual(['claim a:1', 'charge a', 'record unknown', 'find_out', 'wait']);
+  expect(done).toEqual(['claim a:1', 'charge a', 'record unknown', 'resolve_charge', 'wait']);
   expect(statusOf(state, NOW)).toMatchObject({ state: 'unknown', next: { action: 'poll' } });
 });
 
@@ -339,7 +339,7 @@ test('an attempt on a cancelled payment is followed by another; on a withdrawn o
 test('a run that finds an unresolved attempt of an earlier run resolves it after the claim and does not charge', () => {
   const state = begin(snapshot({ attempts: [attempt('a', 1, 'in_flight')] }));
   expect(decide(state, NOW)).toEqual({ do: 'wait', until: NOW + 60_000 });
-  expect(decide(state, NOW + 60_000)).toEqual({ do: 'find_out', key: keyOf('a', 1) });
+  expect(decide(state, NOW + 60_000)).toEqual({ do: 'resolve_charge', key: keyOf('a', 1) });
 });
 
 test('a run that takes over skips methods attempted since the opening', () => {

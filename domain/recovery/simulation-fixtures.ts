@@ -131,12 +131,12 @@ class World {
         return { fact: 'charge_answered', answer: this.#charge(step.claim) };
       case 'record':
         return { fact: 'attempt_recorded', recorded: this.#record(step.key, step.answer), at };
-      case 'find_out':
-        return { fact: 'found_out', key: step.key, found: this.#find(step), at };
-      case 'reread': {
+      case 'resolve_charge':
+        return { fact: 'charge_resolved', key: step.key, found: this.#find(step), at };
+      case 'refresh': {
         const { fresh, status } = this.draw;
         const methods = fresh.map((payment_method_id) => ({ payment_method_id, changed_at: NOW + HOUR }));
-        return { fact: 'reread', found: { customer_status: status, methods, ...this.#closed() }, at };
+        return { fact: 'refreshed', found: { customer_status: status, methods, ...this.#closed() }, at };
       }
       case 'refund':
         this.refundsDue.delete(step.key);
@@ -152,7 +152,7 @@ class World {
       case 'close': {
         const [unresolvedAttempt] = this.unresolved();
         if (unresolvedAttempt && step.ending.outcome !== 'paid_elsewhere' && !isClosed(this.#obligation))
-          return { fact: 'closing_in_doubt', attempt: unresolvedAttempt, at };
+          return { fact: 'closing_unresolved', attempt: unresolvedAttempt, at };
         if (step.ending.rule === 'window_over') {
           // Each lost run costs at most two hours.
           const stopped = Math.max(this.#stoppedMs, this.#unresolvedMs) - this.#takenOver * 2 * HOUR;
@@ -169,9 +169,9 @@ class World {
         const obligation = { ...this.#closedAs(), rule: step.ending.rule };
         return { fact: 'closed', obligation, payment_open: paymentOpen };
       }
-      case 'keep_clock':
+      case 'store_clock':
         this.#clock = step.clock;
-        return { fact: 'clock_kept', clock: step.clock };
+        return { fact: 'clock_stored', clock: step.clock };
       case 'cancel_payment':
         return this.#cancels()
           ? { fact: 'payment_cancelled' }
@@ -180,7 +180,7 @@ class World {
         this.delivered.push(`${step.notice.template}:${step.notice.stage}`);
         this.#noticesDue.delete(`${step.notice.template}:${step.notice.stage}`);
         if (FAILURE_NOTICES.includes(step.notice.template)) this.#notifiedAt ??= at;
-        return { fact: 'noticed', notice: step.notice, at };
+        return { fact: 'notified', notice: step.notice, at };
       case 'wait':
       case 'finish':
         return undefined;
@@ -244,7 +244,7 @@ class World {
    * A charge that was never sent is absent at the gateway, and an absent one was never sent. A lost request is sent again
    * if that is allowed.
    */
-  #find({ key, only_read }: Extract<Step, { do: 'find_out' }>): ChargeOutcome {
+  #find({ key, only_read }: Extract<Step, { do: 'resolve_charge' }>): ChargeOutcome {
     const charge = this.charges.find((one) => one.key === key);
     if (!charge && this.#attempts.get(key)?.state === 'void') return answerOf('not_sent');
     const found = answerOf(this.draw.found);
@@ -339,7 +339,7 @@ class World {
       case 'settled':
         this.#settled ||= !this.state.closed;
         return this.fact({ fact: what });
-      case 'charge_heard':
+      case 'charge_reported':
         return this.fact({ fact: what, at });
       case 'authenticated':
         return this.fact({ fact: what, payment, gateway_ref: 'pi_1', at });
@@ -354,7 +354,7 @@ class World {
       case 'resolved': {
         const key = this.state.unresolved?.key;
         if (key)
-          this.fact({ fact: 'resolved_by_person', key, result: method === 'a' ? 'approved' : 'declined' });
+          this.fact({ fact: 'resolved_by_operator', key, result: method === 'a' ? 'approved' : 'declined' });
         return;
       }
       case 'paused':

@@ -144,22 +144,22 @@ export type Fact =
     }
   | { fact: 'claim_answered'; candidate: Candidate; claim: Claim; at: number }
   | { fact: 'charge_answered'; answer: ChargeAnswer }
-  | { fact: 'found_out'; key: string; found: ChargeOutcome; at: number }
+  | { fact: 'charge_resolved'; key: string; found: ChargeOutcome; at: number }
   | { fact: 'attempt_recorded'; recorded: RecordedAttempt; at: number; retry_after_ms?: number }
   | { fact: 'flagged_for_review'; at: number }
   | { fact: 'closed'; obligation: ClosedObligation; payment_open: boolean }
   /** Closing found an unresolved attempt, unknown to the run, that may have paid the obligation. */
-  | { fact: 'closing_in_doubt'; attempt: AttemptStatus; at: number }
+  | { fact: 'closing_unresolved'; attempt: AttemptStatus; at: number }
   /** The payment to be cancelled had already succeeded. */
   | { fact: 'already_succeeded'; came_back?: true }
   | { fact: 'payment_cancelled' }
   /** `ending`: the ending with which the obligation was to be closed; absent: it is closed. */
   | { fact: 'not_cancelled'; payment: 'processing' | 'unknown'; ending?: Ending; at: number }
   | { fact: 'refunded'; key: string; notify: boolean }
-  | { fact: 'clock_kept'; clock: Clock }
-  | { fact: 'noticed'; notice: DueNotice; at: number }
+  | { fact: 'clock_stored'; clock: Clock }
+  | { fact: 'notified'; notice: DueNotice; at: number }
   | { fact: 'fraud_reported' }
-  | { fact: 'reread'; found: RecoveryRefresh; at: number }
+  | { fact: 'refreshed'; found: RecoveryRefresh; at: number }
   | { fact: 'customer_status'; status: string; at: number }
   /** The customer reportedly authenticated; `payment` is the payment's state at the gateway. */
   | {
@@ -176,10 +176,10 @@ export type Fact =
   /** A settlement names a payment that cannot have settled it or was reversed; the graph has set the review. */
   | { fact: 'settlement_in_review'; rule: string; at: number }
   /** An external payment succeeded too: `key` is the later success, `ending` the resulting ending. */
-  | { fact: 'crossed'; key: string; ending: Ending }
+  | { fact: 'second_success'; key: string; ending: Ending }
   /** A webhook about a charge arrived: the gateway is queried, regardless of its content. */
-  | { fact: 'charge_heard'; key?: string; at: number }
-  | { fact: 'resolved_by_person'; key: string; result: 'approved' | 'declined' }
+  | { fact: 'charge_reported'; key?: string; at: number }
+  | { fact: 'resolved_by_operator'; key: string; result: 'approved' | 'declined' }
   | { fact: 'paused' }
   | { fact: 'resumed' }
   /** Everything that may be charged is charged now; `alternatives` from the graph's current state. */
@@ -198,9 +198,9 @@ export type Step =
   | { do: 'charge'; claim: ClaimedAttempt }
   | { do: 'record'; key: string; answer: ChargeAnswer }
   /** `only_read`: a request that never arrived is not sent again, because charging is now forbidden. */
-  | { do: 'find_out'; key: string; only_read?: true }
+  | { do: 'resolve_charge'; key: string; only_read?: true }
   /** Reads changes from the graph that no signal reported. */
-  | { do: 'reread' }
+  | { do: 'refresh' }
   | { do: 'refund'; key: string }
   | { do: 'report_fraud'; report: FraudReport }
   | { do: 'flag_for_review'; rule: string }
@@ -210,7 +210,7 @@ export type Step =
    */
   | { do: 'close'; ending: Ending; keep_payment: boolean; notice?: PaymentNoticeTemplate }
   /** Stores the recovery's clock in the graph. */
-  | { do: 'keep_clock'; clock: Clock }
+  | { do: 'store_clock'; clock: Clock }
   | { do: 'cancel_payment' }
   | { do: 'notify'; notice: DueNotice }
   /** `until`: epoch milliseconds; absent: until a message arrives. */

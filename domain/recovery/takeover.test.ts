@@ -48,8 +48,8 @@ test('an unresolved charge unknown to the run is resolved before the obligation 
   const over = NOW + 14 * DAY;
   expect(decide(state, over)).toMatchObject({ do: 'close', ending: { outcome: 'exhausted' } });
   const unresolvedAttempt = attempt('a', 1, 'unknown');
-  const closing = evolve(state, { fact: 'closing_in_doubt', attempt: unresolvedAttempt, at: over });
-  expect(decide(closing, over)).toEqual({ do: 'find_out', key: keyOf('a', 1) });
+  const closing = evolve(state, { fact: 'closing_unresolved', attempt: unresolvedAttempt, at: over });
+  expect(decide(closing, over)).toEqual({ do: 'resolve_charge', key: keyOf('a', 1) });
   expect(describe(closing, over)).toMatchObject({ state: 'unknown', attempts: [unresolvedAttempt] });
 });
 
@@ -86,7 +86,7 @@ test('an unresolved charge unknown to the run that blocks a claim is resolved fi
       claim: { result: 'blocked', by: 'invoice-1', since: NOW, what: 'instrument', own },
       at: NOW,
     });
-  expect(decide(blocked(attempt('a', 1, 'unknown')), NOW)).toEqual({ do: 'find_out', key: keyOf('a', 1) });
+  expect(decide(blocked(attempt('a', 1, 'unknown')), NOW)).toEqual({ do: 'resolve_charge', key: keyOf('a', 1) });
   // Still in flight.
   expect(decide(blocked(attempt('a', 1, 'in_flight')), NOW)).toEqual({ do: 'wait', until: NOW + 60_000 });
 });
@@ -152,7 +152,7 @@ test.each(['absent', 'unknown'] as const)(
   (result) => {
     const state = begin(snapshot({ attempts: [attempt('a', 1, 'in_flight')] }));
     const found = result === 'absent' ? { result } : { result, reason: 'no response' };
-    const asked = (at: number) => evolve(state, { fact: 'found_out', key: keyOf('a', 1), found, at });
+    const asked = (at: number) => evolve(state, { fact: 'charge_resolved', key: keyOf('a', 1), found, at });
     // A webhook may trigger a query earlier, when the charge may still be in transit.
     expect(decide(asked(NOW + MINUTE - 1), NOW + MINUTE)).toMatchObject({ do: 'wait' });
     const over = asked(NOW + MINUTE);

@@ -45,7 +45,7 @@ test('an update about an unresolved attempt moves its next query to now', () => 
 /** Stores the clock, if that is the next step. */
 function storeClock(state: RecoveryState, now: number): RecoveryState {
   const step = decide(state, now);
-  return step.do === 'keep_clock' ? evolve(state, { fact: 'clock_kept', clock: step.clock }) : state;
+  return step.do === 'store_clock' ? evolve(state, { fact: 'clock_stored', clock: step.clock }) : state;
 }
 
 test('a charge declined as UNKNOWN is queried on the schedule and only then reviewed', () => {
@@ -66,9 +66,9 @@ test('a charge declined as UNKNOWN is queried on the schedule and only then revi
     const step = decide(state, now);
     if (step.do === 'flag_for_review') break;
     if (step.do === 'wait' && step.until !== undefined) now = step.until;
-    expect(decide(state, now)).toEqual({ do: 'find_out', key: keyOf('a', 1) });
+    expect(decide(state, now)).toEqual({ do: 'resolve_charge', key: keyOf('a', 1) });
     rungs.push(now - NOW);
-    state = evolve(state, { fact: 'found_out', key: keyOf('a', 1), found: answer, at: now });
+    state = evolve(state, { fact: 'charge_resolved', key: keyOf('a', 1), found: answer, at: now });
     expect(decide(state, now)).toMatchObject({ do: 'record' });
     state = evolve(state, { fact: 'attempt_recorded', recorded: recordedUnknown, at: now });
   }
@@ -82,7 +82,7 @@ test('a charge declined as UNKNOWN is queried on the schedule and only then revi
   expect(decide(state, now)).toEqual({ do: 'flag_for_review', rule: 'attempt_unknown' });
   // A late result still counts.
   const paid = evolve(state, {
-    fact: 'found_out',
+    fact: 'charge_resolved',
     key: keyOf('a', 1),
     found: { result: 'approved' },
     at: now,

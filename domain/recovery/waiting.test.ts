@@ -144,7 +144,7 @@ test('a waiting recovery reads the graph at least daily: a method whose signal w
   const next = decide(state, NOW);
   expect(next).toMatchObject({ do: 'wait', until: NOW + DAY });
   expect(runUntilWait(state, {}, NOW + DAY, { methods }).done).toEqual([
-    'reread',
+    'refresh',
     'claim new:1',
     'charge new',
     'record approved',
@@ -160,7 +160,7 @@ test.each<[string, Parameters<typeof snapshot>[1], string, number, boolean]>([
   ['after a hard decline, a method that existed before', 'HARD', 'other', NOW - DAY, false],
   ['after a hard decline, a method added since', 'HARD', 'other', NOW + HOUR, true],
 ])(
-  'a method found by rereading is charged if it is new or changed: %s',
+  'a method found by a refresh is charged if it is new or changed: %s',
   (_, failureClass, id, changed_at, tried) => {
     const { state } = runUntilWait(begin(snapshot(noAlternatives, failureClass)), {});
     const { done } = runUntilWait(state, {}, NOW + DAY, { methods: [{ payment_method_id: id, changed_at }] });
@@ -186,7 +186,7 @@ test('an obligation closed by another process ends the run without a notice', ()
     rule: 'settled',
     attempts: [],
   };
-  expect(runUntilWait(state, {}, NOW + DAY, { closed }).done).toEqual(['reread', 'finish']);
+  expect(runUntilWait(state, {}, NOW + DAY, { closed }).done).toEqual(['refresh', 'finish']);
 });
 
 test('a suspended customer is neither charged nor notified until reinstated', () => {
@@ -258,7 +258,7 @@ test('while blocked by another obligation the clock is stopped, and after a day 
     at: NOW,
   });
   expect(runUntilWait({ ...state, blocked_until: NOW + 2 * DAY }, {}, NOW + DAY).done).toEqual([
-    'reread',
+    'refresh',
     'notify no_alternative',
     'wait for claim',
   ]);
@@ -287,15 +287,15 @@ test('an authenticated payment is confirmed, and one that has succeeded is resol
   const stepAfter = (payment: 'confirmable' | 'succeeded' | 'payable') =>
     label(decide(evolve(state, { fact: 'authenticated', payment, at: NOW }), NOW));
   expect(stepAfter('confirmable')).toBe('claim a:2');
-  expect(stepAfter('succeeded')).toBe('find_out');
+  expect(stepAfter('succeeded')).toBe('resolve_charge');
   expect(stepAfter('payable')).toBe('wait for authentication');
 });
 
 /** The next step after the clock is stored. */
 function next(state: RecoveryState, now: number): Step {
   const step = decide(state, now);
-  return step.do === 'keep_clock'
-    ? decide(evolve(state, { fact: 'clock_kept', clock: step.clock }), now)
+  return step.do === 'store_clock'
+    ? decide(evolve(state, { fact: 'clock_stored', clock: step.clock }), now)
     : step;
 }
 
@@ -309,12 +309,12 @@ test('while an authenticated payment is processing nothing is charged, and its o
   const still = evolve(waits, { fact: 'looked_up', payment: 'processing', at: later });
   expect(next(still, later)).toMatchObject({ do: 'wait', until: later + DAY });
   // A gateway update arrives.
-  const changed = evolve(still, { fact: 'charge_heard', at: later });
+  const changed = evolve(still, { fact: 'charge_reported', at: later });
   expect(decide(changed, later)).toEqual({ do: 'look_up', gateway_payment_ref: 'pi_1' });
   const looked = (payment: 'succeeded' | 'adopted') =>
     decide(evolve(changed, { fact: 'looked_up', payment, at: later }), later);
-  expect(looked('succeeded')).toEqual({ do: 'find_out', key: keyOf('a', 1) });
-  expect(label(looked('adopted'))).toBe('reread');
+  expect(looked('succeeded')).toEqual({ do: 'resolve_charge', key: keyOf('a', 1) });
+  expect(label(looked('adopted'))).toBe('refresh');
 });
 
 test('behind an old unresolved charge on the same card the claim is retried rarely, and immediately when freed', () => {

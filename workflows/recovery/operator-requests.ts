@@ -68,13 +68,13 @@ export async function applyResolution(
     answer.done = {
       refused: `the gateway reports that attempt ${key} was ${gatewayResult ?? 'never charged'}`,
     };
-    return evolve(current, { fact: 'found_out', key, found, at: Date.now() });
+    return evolve(current, { fact: 'charge_resolved', key, found, at: Date.now() });
   }
   pendingAnswers.push(answer);
   if (gatewayResult || resultIfNeverSent)
-    return evolve(current, { fact: 'found_out', key, found, at: Date.now() });
-  const known = cameBack ? evolve(current, { fact: 'found_out', key, found, at: Date.now() }) : current;
-  return evolve(known, { fact: 'resolved_by_person', key, result });
+    return evolve(current, { fact: 'charge_resolved', key, found, at: Date.now() });
+  const known = cameBack ? evolve(current, { fact: 'charge_resolved', key, found, at: Date.now() }) : current;
+  return evolve(known, { fact: 'resolved_by_operator', key, result });
 }
 
 /** @throws ApplicationFailure invalid_argument, naming every problem: the update is refused */

@@ -42,7 +42,7 @@ export async function resolveBeforeSettlement(
   const { key } = unresolved;
   const found = await resolveCharge(key, policy, { only_read: true });
   const known = found.result === 'approved' || found.result === 'declined' || found.result === 'not_sent';
-  return known ? evolve(current, { fact: 'found_out', key, found, at: Date.now() }) : current;
+  return known ? evolve(current, { fact: 'charge_resolved', key, found, at: Date.now() }) : current;
 }
 
 async function factOf(
@@ -62,7 +62,7 @@ async function factOf(
     case 'chargeResult':
       return isExternalPayment(payload)
         ? handleExternalPayment(current, payload)
-        : { fact: 'charge_heard', at: Date.now(), ...keyOf(payload) };
+        : { fact: 'charge_reported', at: Date.now(), ...keyOf(payload) };
     case 'paymentAuthenticated': {
       const read = await readings.readPayment({ payment_id: current.payment_id });
       return { fact: 'authenticated', ...read, at: Date.now() };
@@ -111,7 +111,7 @@ async function handleExternalPayment(
   const paid = paidAfterClosing(current, opening);
   if (paid) return paid;
   // Not confirmed: it may be about one of Persona's own charges.
-  if (!('recovery' in opening)) return { fact: 'charge_heard', at: Date.now() };
+  if (!('recovery' in opening)) return { fact: 'charge_reported', at: Date.now() };
   const fact = settlementFact(opening, settlement);
   return fact?.fact === 'settled' ? { ...fact, rule: 'gateway_payment_succeeded' } : fact;
 }
@@ -150,13 +150,13 @@ export function settlementFact(
   settlement: PaymentSettled,
 ): Fact {
   if (opening.review) return { fact: 'settlement_in_review', rule: opening.review, at: Date.now() };
-  if (opening.own) return { fact: 'charge_heard', at: Date.now() };
+  if (opening.own) return { fact: 'charge_reported', at: Date.now() };
   const { recovery, second } = opening;
   if (second === undefined) return settledFact(settlement);
   const { state: outcome, rule } = recovery;
   if (outcome === 'open' || outcome === 'needs_review')
     throw new Error('a second success of an open obligation');
-  return { fact: 'crossed', key: second, ending: { outcome, rule } };
+  return { fact: 'second_success', key: second, ending: { outcome, rule } };
 }
 
 /** A failure may reopen an obligation that this run has just closed: the run then starts over with it. */

@@ -55,10 +55,10 @@ export async function perform(
     }
     case 'charge':
       return { fact: 'charge_answered', answer: await charge(payment_id, step.claim.key) };
-    case 'find_out': {
+    case 'resolve_charge': {
       const { key, only_read } = step;
       const found = await resolveCharge(key, policy, only_read ? { only_read } : {});
-      return { fact: 'found_out', key, found, at: Date.now() };
+      return { fact: 'charge_resolved', key, found, at: Date.now() };
     }
     case 'refund': {
       // A refund that fails now stays due in the graph: the sweep retries it, whether or not this run continues.
@@ -99,25 +99,25 @@ export async function perform(
         return { fact: 'not_cancelled', payment: closing.payment, ending: step.ending, at: Date.now() };
       }
       if (closing.result === 'in_doubt') {
-        return { fact: 'closing_in_doubt', attempt: closing.attempt, at: Date.now() };
+        return { fact: 'closing_unresolved', attempt: closing.attempt, at: Date.now() };
       }
       const payment_open = step.keep_payment || closing.paid_too === true || closing.uncancelled === true;
       return { fact: 'closed', obligation: closing.obligation, payment_open };
     }
-    case 'keep_clock': {
+    case 'store_clock': {
       const { closes_at, stopped_at } = step.clock;
       await graph.storeClock({
         payment_id,
         closes_at: new Date(closes_at).toISOString(),
         ...(stopped_at === undefined ? {} : { stopped_at: new Date(stopped_at).toISOString() }),
       });
-      return { fact: 'clock_kept', clock: step.clock };
+      return { fact: 'clock_stored', clock: step.clock };
     }
     case 'notify':
       await notify(state, step.notice);
-      return { fact: 'noticed', notice: step.notice, at: Date.now() };
-    case 'reread':
-      return { fact: 'reread', found: await refreshRecovery({ payment_id, policy }), at: Date.now() };
+      return { fact: 'notified', notice: step.notice, at: Date.now() };
+    case 'refresh':
+      return { fact: 'refreshed', found: await refreshRecovery({ payment_id, policy }), at: Date.now() };
   }
 }
 
