@@ -5,7 +5,7 @@ import type { ChargeAnswer } from '../ports.ts';
 import type { Claim, RecordedAttempt, RecoverySnapshot, RecoveryRefresh } from './claims.ts';
 import { decide } from './decide.ts';
 import { evolve } from './evolve.ts';
-import type { Fact, RecoveryState, Step } from './state.ts';
+import type { Candidate, Fact, RecoveryState, Step } from './state.ts';
 import type { AttemptState, AttemptStatus } from './status.ts';
 
 export const NOW = Date.UTC(2026, 10, 21, 12);
@@ -104,6 +104,11 @@ export function recorded(
     overpaid: false,
     notify_chimera: declineClass === 'FRAUD',
   };
+}
+
+/** The methods that an open recovery may charge next. */
+export function candidatesOf({ phase }: RecoveryState): Candidate[] {
+  return phase.name === 'open' ? phase.candidates : [];
 }
 
 export type Outcome = { state: AttemptState; class?: DeclineClass };
@@ -209,8 +214,8 @@ function factOf(
       return {
         fact: 'closed',
         obligation: {
-          payment_id: state.payment_id,
-          customer_id: state.customer_id,
+          payment_id: state.obligation.payment_id,
+          customer_id: state.obligation.customer_id,
           outcome: step.ending.outcome,
           rule: step.ending.rule,
           attempts: state.attempts,

@@ -55,7 +55,7 @@ test('a settlement is processed although the recovery is ending, and an unresolv
   const cancelled = evolve(unresolvedCharge(), { fact: 'cancelled' });
   const settled = evolve(cancelled, { fact: 'settled', payment_ref: 'pi_2' });
   const { state } = runUntilWait(settled, {});
-  expect(state).toMatchObject({ closed: true, ending: { outcome: 'paid_elsewhere' } });
+  expect(state.phase).toMatchObject({ name: 'closed', ending: { outcome: 'paid_elsewhere' } });
   const paidTwice = approvedLate().reduce(evolve, state);
   expect(runUntilWait(paidTwice, {}).done).toContain('refund');
 });
@@ -133,7 +133,7 @@ test('the time of an unresolved charge extends the window when a run takes over'
     { fact: 'charge_resolved', key: KEY, found: { result: 'declined', codes: {} }, at: NOW + 20 * DAY },
     { fact: 'attempt_recorded', recorded: recorded('a', 1, 'declined', 'LATER'), at: NOW + 20 * DAY },
   ];
-  expect(known.reduce(evolve, resumed).closes_at).toBe(NOW + 34 * DAY);
+  expect(known.reduce(evolve, resumed).clock.closes_at).toBe(NOW + 34 * DAY);
 });
 
 test('an operator’s resolution of a charge does not overtake an earlier settlement', () => {

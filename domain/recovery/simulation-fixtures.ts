@@ -12,7 +12,15 @@ import type { Claim, ClaimedAttempt, ClosedObligation, RecordedAttempt, Recovery
 import { decide } from './decide.ts';
 import { describe } from './describe.ts';
 import { evolve } from './evolve.ts';
-import type { Clock, Ending, Fact, ChargeOutcome, RecoveryState, Step } from './state.ts';
+import type { StoredClock } from './clock.ts';
+import {
+  type ChargeOutcome,
+  type Ending,
+  type Fact,
+  type RecoveryState,
+  type Step,
+  unresolvedCharge,
+} from './state.ts';
 import type { AttemptState, AttemptStatus, ObligationState } from './status.ts';
 import { DAY, HOUR, keyOf, label, MINUTE, NOW, snapshot } from './recovery-fixtures.ts';
 import { DEFAULT_DRAW, type Scenario, type Draw, type Message } from './arbitrary-fixtures.ts';
@@ -67,7 +75,7 @@ class World {
   /** How long the clock was stopped over all runs. */
   #stoppedMs = 0;
   /** The clock as stored in the graph. */
-  #clock: Clock;
+  #clock: StoredClock;
   #takenOver = 0;
   /** The notices that the customer must get about the outcome and each refund. */
   readonly owedNotices = new Set<string>();
@@ -106,7 +114,7 @@ class World {
   /** Advances the time; `until` in epoch milliseconds. */
   advanceTo(until: number): void {
     expect(until).toBeGreaterThan(this.now);
-    if (this.state.stopped_at !== undefined) this.#stoppedMs += until - this.now;
+    if (this.state.clock.stopped_at !== undefined) this.#stoppedMs += until - this.now;
     this.now = until;
   }
 
@@ -262,7 +270,7 @@ class World {
 
   #expectChargeAllowed(how: string): void {
     expect(isClosed(this.#obligation), `${how} after the end`).toBe(false);
-    expect(this.state.ending, `${how} although it is ending`).toBeUndefined();
+    expect(this.state.phase.name, `${how} although it is ending`).toBe('open');
     expect(this.state.suspended_until, `${how} although suspended`).toBeUndefined();
     expect(this.state.paused, `${how} although paused`).toBe(false);
   }
@@ -326,7 +334,7 @@ class World {
   }
 
   #closedAs(): ClosedObligation {
-    const { payment_id, customer_id } = this.state;
+    const { payment_id, customer_id } = this.state.obligation;
     const outcome = this.#obligation as ClosedObligation['outcome'];
     return { payment_id, customer_id, outcome, rule: 'closed', attempts: [...this.#attempts.values()] };
   }
@@ -337,14 +345,14 @@ class World {
       case 'method_added':
         return this.fact({ fact: what, payment_method_id: method });
       case 'settled':
-        this.#settled ||= !this.state.closed;
+        this.#settled ||= this.state.phase.name !== 'closed';
         return this.fact({ fact: what });
       case 'charge_reported':
         return this.fact({ fact: what, at });
       case 'authenticated':
         return this.fact({ fact: what, payment, gateway_ref: 'pi_1', at });
       case 'retry_now':
-        if (this.state.closed || this.state.ending || this.state.unresolved) return;
+        if (this.state.phase.name !== 'open' || unresolvedCharge(this.state)) return;
         if (this.#obligation === 'needs_review') this.#obligation = 'open';
         return this.fact({ fact: what, alternatives: ['a', 'b'], at });
       case 'suspended':
@@ -352,7 +360,7 @@ class World {
       case 'erased':
         return this.fact({ fact: 'customer_status', status: what, at });
       case 'resolved': {
-        const key = this.state.unresolved?.key;
+        const key = unresolvedCharge(this.state)?.key;
         if (key)
           this.fact({ fact: 'resolved_by_operator', key, result: method === 'a' ? 'approved' : 'declined' });
         return;
@@ -418,7 +426,7 @@ export function runScenario({ failure, alternatives, named, status, draws, messa
   try {
     while (turn < 6_000) {
       // A charge's result is recorded before further messages are received.
-      while (!world.state.to_record && inbox[0] && inbox[0].after <= turn) world.receive(inbox.shift()!);
+      while (!world.state.charge?.answer && inbox[0] && inbox[0].after <= turn) world.receive(inbox.shift()!);
       turn++;
       last = world.step();
       if (world.lastStep === lost_after) world.takeOver();

@@ -1,45 +1,36 @@
 import { expect, test } from 'vitest';
 import { begin } from './begin.ts';
 import { decide } from './decide.ts';
-import { recheckCharge } from './unresolved.ts';
 import { evolve } from './evolve.ts';
 import type { RecoveryState } from './state.ts';
 import type { AttemptState } from './status.ts';
-import { claimed, DAY, HOUR, keyOf, MINUTE, NOW, recorded, snapshot } from './recovery-fixtures.ts';
+import { attempt, claimed, DAY, HOUR, keyOf, MINUTE, NOW, recorded, snapshot } from './recovery-fixtures.ts';
 
-/** A recovery with one attempt; only the fields that `recheckCharge` reads. */
-function recoveryWith(state: AttemptState): RecoveryState {
-  const attempt = { n: 1, key: 'k', payment_method_id: 'm', state, started_at: new Date(NOW).toISOString() };
-  return { attempts: [attempt] } as unknown as RecoveryState;
+/** A recovery that has one attempt, and an update about it or another one. */
+function updated(attemptState: AttemptState, key?: string): RecoveryState {
+  const state = begin(snapshot({ attempts: [attempt('a', 1, attemptState, 'LATER')] }));
+  return evolve(state, { fact: 'charge_reported', at: NOW, ...(key === undefined ? {} : { key }) });
 }
 
 test.each(['declined', 'void'] as const)(
   'an update about an attempt that is %s triggers a query of the gateway',
   (state) => {
-    expect(recheckCharge(recoveryWith(state), 'k', NOW).recheck?.key).toBe('k');
-    expect(recheckCharge(recoveryWith(state), undefined, NOW).recheck?.key).toBe('k');
+    expect(updated(state, keyOf('a', 1)).recheck?.key).toBe(keyOf('a', 1));
+    expect(updated(state).recheck?.key).toBe(keyOf('a', 1));
   },
 );
 
 test('an update about a succeeded attempt, or about none, changes nothing', () => {
-  for (const key of ['k', undefined, 'another']) {
-    const state = recoveryWith('approved');
-    expect(recheckCharge(state, key, NOW)).toBe(state);
+  for (const key of [keyOf('a', 1), undefined, 'another']) {
+    expect(updated('approved', key)).toEqual(
+      begin(snapshot({ attempts: [attempt('a', 1, 'approved', 'LATER')] })),
+    );
   }
-  const declined = recoveryWith('declined');
-  expect(recheckCharge(declined, 'another', NOW)).toBe(declined);
+  expect(updated('declined', 'another').recheck).toBeUndefined();
 });
 
 test('an update about an unresolved attempt moves its next query to now', () => {
-  const unresolved = {
-    key: 'k',
-    payment_method_id: 'm',
-    state: 'unknown',
-    claimed_at: NOW,
-    tries: 0,
-    next_at: NOW + 1,
-  } as const;
-  expect(recheckCharge({ ...recoveryWith('unknown'), unresolved }, 'k', NOW).unresolved?.next_at).toBe(NOW);
+  expect(updated('unknown', keyOf('a', 1)).charge).toMatchObject({ state: 'unknown', next_at: NOW });
 });
 
 /** Stores the clock, if that is the next step. */

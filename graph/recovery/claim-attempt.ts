@@ -8,7 +8,7 @@ import { isExpired } from '../../domain/payment-method.ts';
 import type { Policy } from '../../domain/policy.ts';
 import { supportsCurrency } from '../../domain/rails.ts';
 import { CLAIM_MS, type Claim } from '../../domain/recovery/claims.ts';
-import { CONSENT_REVOKED, FRAUD_KNOWN } from '../../domain/recovery/strategy.ts';
+import { CONSENT_REVOKED, FRAUD_KNOWN } from '../../domain/recovery/cascade.ts';
 import type { RecoveryEvents } from '../../domain/recovery/events.ts';
 import { isDeclinedCard, SAME_CARD } from '../../domain/recovery/same-card.ts';
 import type { AttemptStatus } from '../../domain/recovery/status.ts';

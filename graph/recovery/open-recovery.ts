@@ -1,7 +1,7 @@
 import { attemptKey } from '../../domain/workflow-contracts.ts';
 import { begin } from '../../domain/recovery/begin.ts';
 import type { Claim, Opening, RecoverySnapshot } from '../../domain/recovery/claims.ts';
-import { isStop } from '../../domain/recovery/strategy.ts';
+import { isStop } from '../../domain/recovery/cascade.ts';
 import { decide } from '../../domain/recovery/decide.ts';
 import { SETTLEMENT_MISMATCH } from '../../domain/recovery/settlement.ts';
 import type { CommandHeader } from '../command.ts';

@@ -38,7 +38,7 @@ export async function perform(
   state: RecoveryState,
   step: Exclude<Step, { do: 'wait' | 'finish' }>,
 ): Promise<Fact> {
-  const { payment_id, policy } = state;
+  const { payment_id, policy } = state.obligation;
   switch (step.do) {
     case 'look_up': {
       const { payment } = await readings.lookUpPayment({
@@ -73,7 +73,7 @@ export async function perform(
     }
     case 'record': {
       // The release of a claim is not recorded locally: until it is in the history, a message may let the charge go ahead.
-      const write = state.to_record ? recordAttempt : graph.recordAttempt;
+      const write = state.charge?.answer ? recordAttempt : graph.recordAttempt;
       const recorded = await write({ payment_id, key: step.key, answer: step.answer, policy });
       const wait = step.answer.result === 'not_sent' ? step.answer.retry_after_ms : undefined;
       return {
@@ -145,10 +145,11 @@ async function charge(payment_id: string, key: string): Promise<ChargeAnswer> {
 }
 
 async function notify(state: RecoveryState, { template, stage }: DueNotice): Promise<void> {
+  const { payment_id, customer_id, opened_at } = state.obligation;
   const notice: NoticeInput = {
-    notification_id: recoveryNotificationId(state.payment_id, state.opened_at, template, stage),
-    payment_id: state.payment_id,
-    customer_id: state.customer_id,
+    notification_id: recoveryNotificationId(payment_id, opened_at, template, stage),
+    payment_id,
+    customer_id,
     template,
   };
   try {
@@ -170,10 +171,11 @@ async function notify(state: RecoveryState, { template, stage }: DueNotice): Pro
 
 /** Chimera may be unavailable for days; the recovery does not wait for it. */
 async function reportInBackground(state: RecoveryState, report: FraudReport): Promise<void> {
+  const { payment_id, customer_id } = state.obligation;
   await startOnce(() =>
     startChild(reportFraud, {
       workflowId: fraudReportWorkflowId(report.event_id),
-      args: [{ ...report, customer_id: state.customer_id, payment_id: state.payment_id }],
+      args: [{ ...report, customer_id, payment_id }],
       parentClosePolicy: ParentClosePolicy.ABANDON,
     }),
   );
