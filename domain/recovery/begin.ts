@@ -23,6 +23,7 @@ import { endRecovery, stop, WINDOW_OVER } from './ending.ts';
 import {
   type Candidate,
   type Closed,
+  type OpenRecovery,
   type Phase,
   type RecoveryState,
   unresolvedCharge,
@@ -42,17 +43,10 @@ const LOOK_UP_REVIEWS: readonly string[] = [PAYMENT_CAME_BACK, PAYMENT_NOT_OURS]
 
 /** The initial state of a run. */
 export function begin(recovery: RecoverySnapshot): RecoveryState {
-  const { gateway_payment_ref: ref } = recovery;
-  const state: RecoveryState = {
-    obligation: {
-      payment_id: recovery.payment_id,
-      customer_id: recovery.customer_id,
-      amount: recovery.amount,
-      currency: recovery.currency,
-      failed_payment_method_id: recovery.failed_payment_method_id,
-      opened_at: recovery.opened_at,
-      policy: recovery.policy,
-    },
+  const { gateway_payment_ref: ref, payment_id, customer_id, amount, currency, opened_at, policy } = recovery;
+  const { failed_payment_method_id } = recovery;
+  const state: OpenRecovery = {
+    obligation: { payment_id, customer_id, amount, currency, failed_payment_method_id, opened_at, policy },
     class: recovery.failure.class,
     rule: recovery.failure.rule,
     attempts: recovery.attempts,
@@ -84,7 +78,7 @@ function resumeStoredClock(state: RecoveryState, now: number): RecoveryState {
   return persists ? state : { ...state, clock: resumeClock(state.clock, now) };
 }
 
-function plan(state: RecoveryState, recovery: RecoverySnapshot): RecoveryState {
+function plan(state: OpenRecovery, recovery: RecoverySnapshot): RecoveryState {
   const { failure, rule, state: obligationState } = recovery;
   const attempt = recovery.attempts.find((one) => isUnresolved(one));
   if (obligationState !== 'open' && obligationState !== 'needs_review') {
@@ -136,17 +130,13 @@ function restoreClosed(
   unresolved: AttemptStatus | undefined,
 ): RecoveryState {
   // Closed with an unresolved charge: the payment still has to be cancelled.
-  const phase: Closed = {
-    name: 'closed',
-    ending: { outcome, rule },
-    payment_open: unresolved !== undefined,
-  };
   const charge = unresolved && unresolvedSince(unresolved);
+  const phase: Closed = { name: 'closed', ending: { outcome, rule }, payment_open: charge !== undefined };
   return withEffects({ ...state, rule, phase, charge }, { fraud_reports: [] });
 }
 
 /** It was ending, and the gateway did not cancel its payment. Only the lost run knew the ending for certain. */
-function restoreEnding(state: RecoveryState, recovery: RecoverySnapshot): RecoveryState {
+function restoreEnding(state: OpenRecovery, recovery: RecoverySnapshot): RecoveryState {
   const { failure, closes_at, clock_stopped_at, read_at } = recovery;
   const planned = planByFailure(state, recovery, failure.class).phase;
   if (planned.name !== 'open') return endRecovery(state, planned.ending);
@@ -155,14 +145,14 @@ function restoreEnding(state: RecoveryState, recovery: RecoverySnapshot): Recove
 }
 
 /** The plan for after the lookup, if that finds it unpaid. */
-function planByLookUp(state: RecoveryState, recovery: RecoverySnapshot): RecoveryState {
+function planByLookUp(state: OpenRecovery, recovery: RecoverySnapshot): RecoveryState {
   const failure = { ...recovery.failure, class: UNPAID_CLASS };
   const planned = planByFailure(state, { ...recovery, failure }, UNPAID_CLASS);
   return recovery.looked_up ? reclassifyUnpaid(planned) : planned;
 }
 
 function planByFailure(
-  state: RecoveryState,
+  state: OpenRecovery,
   recovery: RecoverySnapshot,
   failureClass: DeclineClass,
 ): RecoveryState {
@@ -182,6 +172,11 @@ function planByFailure(
     }
     if (failureClass === 'UNKNOWN') return planByLookUp(state, recovery);
   }
+  const withCandidates = (...candidates: Candidate[]) => ({
+    ...state,
+    phase: { ...state.phase, candidates },
+  });
+  const alternatives = alternativesOf(recovery);
   switch (strategyOf(failureClass, recovery.policy.cascadeOnHard)) {
     case 'stop':
       return stop(state, failureClass, failure.rule);
@@ -189,29 +184,18 @@ function planByFailure(
       return { ...state, review: { rule: failure.rule, flagged: false } };
     case 'wait_for_method':
       return withEffects(
-        { ...withCandidates(state, retriesOf(recovery)), cascade_ended: true },
+        { ...withCandidates(...retriesOf(recovery)), cascade_ended: true },
         { notices: [{ template: 'payment_declined_update_card', stage: '1' }] },
       );
     case 'cascade_after_retry': {
-      const again: Candidate = {
-        payment_method_id: recovery.failed_payment_method_id,
-        not_before: recovery.opened_at + TECH_RETRY_MS,
-        reason: 'same_method',
-      };
-      const rest = alternativesOf(recovery).map((candidate) => ({
-        ...candidate,
-        not_before: again.not_before,
-      }));
-      return wasTried(recovery, again.payment_method_id)
-        ? withCandidates(state, [...rest, ...retriesOf(recovery)])
-        : withCandidates(state, [again, ...rest]);
+      const { failed_payment_method_id: payment_method_id } = recovery;
+      const not_before = recovery.opened_at + TECH_RETRY_MS;
+      const rest = alternatives.map((candidate) => ({ ...candidate, not_before }));
+      return wasTried(recovery, payment_method_id)
+        ? withCandidates(...rest, ...retriesOf(recovery))
+        : withCandidates({ payment_method_id, not_before, reason: 'same_method' }, ...rest);
     }
     case 'cascade':
-      return withCandidates(state, [...alternativesOf(recovery), ...retriesOf(recovery)]);
+      return withCandidates(...alternatives, ...retriesOf(recovery));
   }
-}
-
-function withCandidates(state: RecoveryState, candidates: Candidate[]): RecoveryState {
-  const { phase } = state;
-  return phase.name === 'open' ? { ...state, phase: { ...phase, candidates } } : state;
 }

@@ -176,3 +176,11 @@ test('while the gateway does not report the payment’s outcome, the end of the 
   state = evolve(state, { fact: 'charge_resolved', key, found, at: over });
   expect(decide({ ...state, read_at: over, notified_at: over }, over)).toMatchObject({ do: 'wait' });
 });
+
+test('an ending closes a review, except one about an unresolved charge', () => {
+  const reviewed = (changes: Parameters<typeof snapshot>[0]) =>
+    describe(evolve(begin(snapshot({ state: 'needs_review', ...changes })), { fact: 'cancelled' }), NOW);
+  expect(reviewed({ rule: 'rule:CONFIG' }).state).toBe('waiting');
+  const attempts = [attempt('a', 1, 'unknown')];
+  expect(reviewed({ rule: 'attempt_unknown', attempts }).state).toBe('needs_review');
+});

@@ -1,10 +1,9 @@
 /** Which methods a recovery charges, when, and when its first cascade is over (specification: decline codes). */
 
 import type { DeclineClass } from '../decline/classify.ts';
-import type { RecoveryPolicy } from '../policy.ts';
 import type { PaymentNoticeTemplate } from '../ports.ts';
 import type { RecoverySnapshot } from './claims.ts';
-import { type Candidate, type Effects, type RecoveryState, withEffects } from './state.ts';
+import { type Candidate, type Effects, isOpen, type Open, type RecoveryState, withEffects } from './state.ts';
 import type { AttemptStatus } from './status.ts';
 
 /** Rule: consent was revoked, as reported with another payment on the same method. */
@@ -81,13 +80,14 @@ export function isUnresolved(attempt: AttemptStatus): boolean {
   return attempt.state === 'in_flight' || attempt.state === 'unknown' || attempt.state === 'pending';
 }
 
-/** Puts these first; each replaces the candidate planned for its method. */
-export function prependCandidates(
-  first: readonly Candidate[],
-  candidates: readonly Candidate[],
+/** The candidates with these methods first; each replaces the candidate planned for its method. */
+export function withFirst(
+  { candidates }: Open,
+  methods: readonly string[],
+  reason: Candidate['reason'],
 ): Candidate[] {
-  const methods = new Set(first.map((candidate) => candidate.payment_method_id));
-  return [...first, ...candidates.filter((candidate) => !methods.has(candidate.payment_method_id))];
+  const first = methods.map((payment_method_id) => ({ payment_method_id, not_before: 0, reason }));
+  return [...first, ...candidates.filter((one) => !methods.includes(one.payment_method_id))];
 }
 
 /** The first candidate in order among the earliest ones. */
@@ -101,99 +101,47 @@ export function earliest(candidates: readonly Candidate[]): Candidate | undefine
 /** How far the clock that stamps attempts may lag behind the one that runs the schedules. */
 const CLOCK_SKEW_MS = 60_000;
 
-/** The decline that determines a method's next retry; times in epoch milliseconds. */
-interface Decline {
-  payment_method_id: string;
-  class: DeclineClass;
-  /** When the method first declined in this recovery: the schedule counts from here. */
-  first_at: number;
-  /** When it last declined. */
-  at: number;
-  /** The issuer's advice: it delays the schedule and never shortens it. */
-  not_before?: number;
-}
-
-/** The schedule's next slot after the last decline; none for a class that is not retried, or after the last slot. */
-function retryAfter(decline: Decline, { retry }: RecoveryPolicy): Candidate[] {
-  const schedule = decline.class === 'LATER' || decline.class === 'TECH' ? retry[decline.class] : [];
-  const slot = schedule.map((wait) => decline.first_at + wait).find((at) => at > decline.at);
-  if (slot === undefined) return [];
-  const not_before = Math.max(slot, decline.not_before ?? 0);
-  return [{ payment_method_id: decline.payment_method_id, not_before, reason: 'retry' }];
-}
-
 /**
- * The retry after an attempt of Persona's was declined.
+ * A declined method's retry in the schedule's next slot, counted from its first decline in this recovery; none for a class
+ * that is not retried, or after the last slot. Times in epoch milliseconds.
  *
- * @param notBefore the issuer's advice, epoch milliseconds
- * @param at the run's own time: the attempt was stamped by another clock, which may lag behind the slot just used
+ * @param at when it last declined
+ * @param advice the issuer's, which delays the schedule and never shortens it
  */
 export function retryOf(
-  state: RecoveryState,
-  attempt: AttemptStatus,
-  declineClass: DeclineClass,
-  notBefore: number | undefined,
+  recovery: Pick<RecoverySnapshot, 'attempts' | 'opened_at' | 'failed_payment_method_id' | 'policy'>,
+  decline: Pick<AttemptStatus, 'payment_method_id' | 'class' | 'started_at' | 'resolved_at'>,
   at: number,
+  advice = 0,
 ): Candidate[] {
-  const { payment_method_id } = attempt;
-  return retryAfter(
-    {
-      payment_method_id,
-      class: declineClass,
-      first_at:
-        firstDecline({ ...state.obligation, attempts: state.attempts }, payment_method_id) ??
-        declinedAt(attempt),
-      at,
-      ...(notBefore === undefined ? {} : { not_before: notBefore }),
-    },
-    state.obligation.policy,
-  );
+  const { payment_method_id, class: declineClass = 'LATER' } = decline;
+  if (declineClass !== 'LATER' && declineClass !== 'TECH') return [];
+  const first = declinedSince(recovery).find((one) => one.payment_method_id === payment_method_id);
+  // The failed method's first decline is the reported one.
+  const isFailedMethod = payment_method_id === recovery.failed_payment_method_id;
+  const first_at = isFailedMethod ? recovery.opened_at : declinedAt(first ?? decline);
+  const slots = recovery.policy.retry[declineClass].map((wait) => first_at + wait);
+  const slot = slots.find((one) => one > at);
+  if (slot === undefined) return [];
+  return [{ payment_method_id, not_before: Math.max(slot, advice), reason: 'retry' }];
 }
 
 /** The remaining retries at the start of a run: of the failed method, and of those that declined since. */
 export function retriesOf(recovery: RecoverySnapshot): Candidate[] {
-  const { failed_payment_method_id, failure, opened_at, policy } = recovery;
-  const declinedByMethod = new Map<string, AttemptStatus>();
-  for (const attempt of declinedSince(recovery)) declinedByMethod.set(attempt.payment_method_id, attempt);
-  const reported: Decline = {
-    payment_method_id: failed_payment_method_id,
-    class: failure.class,
-    first_at: opened_at,
-    at: opened_at,
-    ...(failure.not_before === undefined ? {} : { not_before: failure.not_before }),
-  };
+  const { failed_payment_method_id: payment_method_id, failure, opened_at } = recovery;
+  const declined = new Map(declinedSince(recovery).map((one) => [one.payment_method_id, one]));
+  const reported = { payment_method_id, class: failure.class, started_at: failure.occurred_at };
   return [
-    ...(declinedByMethod.has(failed_payment_method_id) ? [] : retryAfter(reported, policy)),
-    ...[...declinedByMethod.values()].flatMap((attempt) =>
-      retryAfter(
-        {
-          payment_method_id: attempt.payment_method_id,
-          class: attempt.class ?? 'LATER',
-          first_at: firstDecline(recovery, attempt.payment_method_id) ?? declinedAt(attempt),
-          at: declinedAt(attempt) + CLOCK_SKEW_MS,
-        },
-        policy,
-      ),
-    ),
+    ...(declined.has(payment_method_id) ? [] : retryOf(recovery, reported, opened_at, failure.not_before)),
+    ...[...declined.values()].flatMap((one) => retryOf(recovery, one, declinedAt(one) + CLOCK_SKEW_MS)),
   ];
 }
 
-type Declines = Pick<RecoverySnapshot, 'attempts' | 'opened_at' | 'failed_payment_method_id'>;
-
-function firstDecline(recovery: Declines, paymentMethodId: string): number | undefined {
-  // The failed method's first decline is the reported one.
-  if (paymentMethodId === recovery.failed_payment_method_id) return recovery.opened_at;
-  const first = declinedSince(recovery).find((one) => one.payment_method_id === paymentMethodId);
-  return first && declinedAt(first);
+function declinedSince({ attempts, opened_at }: Pick<RecoverySnapshot, 'attempts' | 'opened_at'>) {
+  return attempts.filter((one) => one.state === 'declined' && Date.parse(one.started_at) >= opened_at);
 }
 
-function declinedSince({ attempts, opened_at }: Declines): AttemptStatus[] {
-  return attempts.filter(
-    (attempt) => attempt.state === 'declined' && Date.parse(attempt.started_at) >= opened_at,
-  );
-}
-
-function declinedAt({ resolved_at, started_at }: AttemptStatus): number {
+function declinedAt({ resolved_at, started_at }: Pick<AttemptStatus, 'resolved_at' | 'started_at'>): number {
   return Date.parse(resolved_at ?? started_at);
 }
 
@@ -210,15 +158,14 @@ export const NOTICE_DEADLINE_MS = 86_400_000;
 
 /** The first cascade ends when only later retries are left; only then may the customer be notified that it failed. */
 export function endCascadeIfDone(state: RecoveryState): RecoveryState {
-  const { phase } = state;
-  const inProgress = phase.name === 'open' && phase.candidates.some(({ reason }) => reason !== 'retry');
+  const inProgress = !isOpen(state) || state.phase.candidates.some(({ reason }) => reason !== 'retry');
   return inProgress ? state : endCascade(state);
 }
 
 /** Notifies the customer, unless a charge is in progress or another rule takes precedence. */
 export function endCascade(state: RecoveryState): RecoveryState {
-  const { phase, charge, review, effects } = state;
-  if (state.cascade_ended || phase.name !== 'open' || phase.lookup || charge || review) return state;
+  const { charge, review, effects } = state;
+  if (state.cascade_ended || !isOpen(state) || state.phase.lookup || charge || review) return state;
   const notice = { template: noticeOfFailedCascade(state), stage: '1' };
   return withEffects({ ...state, cascade_ended: true }, { notices: [...effects.notices, notice] });
 }

@@ -12,9 +12,9 @@ import {
 import type { Claim, RecordedAttempt } from './claims.ts';
 import { resumeClock, stopClock } from './clock.ts';
 import { afterApproval, afterClosing, queueRefund, stop } from './ending.ts';
-import { type Candidate, type Open, type Phase, type RecoveryState, withEffects } from './state.ts';
+import { type Candidate, isOpen, type OpenRecovery, type RecoveryState, withEffects } from './state.ts';
 import { type AttemptStatus, NOT_SENT, reviewOfUnsent } from './status.ts';
-import { markUnresolved, remainingReview } from './unresolved.ts';
+import { markUnresolved, remainingReview, withAttempt } from './unresolved.ts';
 import { afterCustomerStatus } from './waiting.ts';
 
 /** How long a blocked claim waits before it is retried, if no `claimFreed` arrives (specification: workflows 2, step 3). */
@@ -30,19 +30,15 @@ const CUSTOMER_RULE_PREFIX = 'customer_';
 const UNSENT_FIRST_RETRY_MS = 5_000;
 const MAX_UNSENT_RETRY_MS = 1_800_000;
 
-/** Only an open recovery claims. */
 export function afterClaim(
-  state: RecoveryState,
+  state: OpenRecovery,
   { unsent: _, ...candidate }: Candidate,
   claim: Claim,
   at: number,
 ): RecoveryState {
-  const { phase } = state;
-  if (phase.name !== 'open') return state;
-  const open = { ...phase, blocked_until: undefined };
-  const unblocked: RecoveryState = {
+  const unblocked: OpenRecovery = {
     ...state,
-    phase: open,
+    phase: { ...state.phase, blocked_until: undefined },
     suspended_until: undefined,
     clock: resumeClock(state.clock, at),
   };
@@ -54,19 +50,16 @@ export function afterClaim(
       return afterRecording(unblocked, alreadyRecorded(claim.attempt), at, undefined);
     case 'blocked':
       // An earlier run left it unresolved, unknown to this one.
-      return claim.own
-        ? afterUnresolvedAttempt(state, claim.own, at)
-        : afterBlock(state, open, candidate, claim, at);
+      return claim.own ? markUnresolved(state, claim.own, at) : afterBlock(state, candidate, claim, at);
     case 'already_paid':
       return withEffects(afterClosing(unblocked, claim.obligation, false), { notices: [] });
     case 'refused':
-      return afterRefusal(unblocked, open, candidate, claim, at);
+      return afterRefusal(unblocked, candidate, claim, at);
   }
 }
 
 function afterRefusal(
-  state: RecoveryState,
-  open: Open,
+  state: OpenRecovery,
   candidate: Candidate,
   { rule, obligation, attempt, until }: Extract<Claim, { result: 'refused' }>,
   at: number,
@@ -80,24 +73,18 @@ function afterRefusal(
   if (rule === 'under_review') {
     return { ...state, review: { rule, flagged: true }, clock: stopClock(state.clock, at) };
   }
-  const candidates =
-    until === undefined
-      ? without(open.candidates, candidate.payment_method_id)
-      : replace(open.candidates, postponed(state, candidate, until));
-  return {
-    ...state,
-    attempts: attempt ? upsert(state.attempts, attempt) : state.attempts,
-    phase: { ...open, candidates },
-  };
+  const attempts = attempt ? withAttempt(state.attempts, attempt) : state.attempts;
+  return { ...state, attempts, phase: { ...state.phase, candidates: postponed(state, candidate, until) } };
 }
 
-/** An attempt unknown to the run that may have paid: it is resolved first. @param at epoch milliseconds */
-export function afterUnresolvedAttempt(
-  state: RecoveryState,
-  attempt: AttemptStatus,
-  at: number,
-): RecoveryState {
-  return markUnresolved({ ...state, attempts: upsert(state.attempts, attempt) }, attempt, at);
+/**
+ * The candidates without one that must not be charged, or with it postponed. If that is beyond the deadline of the customer's
+ * first notice, it leaves the first cascade.
+ */
+function postponed({ phase, obligation }: OpenRecovery, candidate: Candidate, until?: number): Candidate[] {
+  if (until === undefined) return without(phase.candidates, candidate.payment_method_id);
+  const reason = until > obligation.opened_at + NOTICE_DEADLINE_MS ? 'retry' : candidate.reason;
+  return replace(phase.candidates, { ...candidate, not_before: until, reason });
 }
 
 /** An outcome that another run has recorded and reported to Chimera. */
@@ -112,28 +99,26 @@ function alreadyRecorded(attempt: AttemptStatus): RecordedAttempt {
  * report of an external payment, nothing is charged before this run has processed it.
  */
 function afterBlock(
-  state: RecoveryState,
-  open: Open,
+  state: OpenRecovery,
   candidate: Candidate,
   { what, since }: Extract<Claim, { result: 'blocked' }>,
   at: number,
 ): RecoveryState {
-  const stopped = { ...state, clock: stopClock(state.clock, at) };
+  const { phase, clock } = state;
   // `claimFreed` is sent when the blocking attempt is resolved; this timer only covers a lost signal. The longer that
   // attempt has been unresolved, the rarer the retries.
   const backOff = what === 'instrument' ? Math.min(at - since, MAX_BLOCKED_RETRY_MS) : 0;
   const until = at + Math.max(BLOCKED_RETRY_MS, backOff);
-  if (what !== 'instrument') return { ...stopped, phase: { ...open, blocked_until: until } };
-  const candidates = replace(open.candidates, { ...candidate, not_before: until, blocked: true });
+  if (what !== 'instrument') {
+    return { ...state, phase: { ...phase, blocked_until: until }, clock: stopClock(clock, at) };
+  }
+  const candidates = replace(phase.candidates, { ...candidate, not_before: until, blocked: true });
   const allBlocked = candidates.every((one) => one.blocked || one.not_before > at);
-  const clock = allBlocked ? stopped.clock : resumeClock(state.clock, at);
-  return { ...state, clock, phase: { ...open, candidates } };
-}
-
-/** A candidate postponed beyond the deadline of the customer's first notice leaves the first cascade. */
-function postponed(state: RecoveryState, candidate: Candidate, until: number): Candidate {
-  const late = until > state.obligation.opened_at + NOTICE_DEADLINE_MS;
-  return { ...candidate, not_before: until, ...(late ? { reason: 'retry' as const } : {}) };
+  return {
+    ...state,
+    phase: { ...phase, blocked_until: undefined, candidates },
+    clock: allBlocked ? stopClock(clock, at) : resumeClock(clock, at),
+  };
 }
 
 export function afterRecording(
@@ -143,10 +128,14 @@ export function afterRecording(
   retryAfterMs: number | undefined,
 ): RecoveryState {
   const { attempt } = recorded;
+  const candidates = isOpen(state) ? state.phase.candidates : [];
+  const charged = candidates.find((one) => one.payment_method_id === attempt.payment_method_id);
   const noted = {
     ...state,
-    attempts: upsert(voidOtherAttempt(state, attempt), attempt),
-    phase: withoutMethod(state.phase, attempt.payment_method_id),
+    attempts: withAttempt(voidOtherAttempt(state, attempt), attempt),
+    phase: isOpen(state)
+      ? { ...state.phase, candidates: without(candidates, attempt.payment_method_id) }
+      : state.phase,
   };
   if (attempt.state === 'unknown' || attempt.state === 'pending') return markUnresolved(noted, attempt, at);
   const review = remainingReview(state);
@@ -155,10 +144,8 @@ export function afterRecording(
   switch (attempt.state) {
     case 'approved':
       return recorded.overpaid ? queueRefund(known, attempt.key) : afterApproval(known);
-    case 'void': {
-      const reason = candidateOf(state.phase, attempt.payment_method_id)?.reason ?? 'alternative';
-      return afterUnsent(known, attempt, reason, at, retryAfterMs);
-    }
+    case 'void':
+      return afterUnsent(known, attempt, charged?.reason ?? 'alternative', at, retryAfterMs);
     case 'declined':
       return afterDecline(known, recorded, at);
     case 'in_flight':
@@ -180,7 +167,6 @@ function voidOtherAttempt({ attempts, charge }: RecoveryState, { key }: AttemptS
 
 function afterDecline(before: RecoveryState, recorded: RecordedAttempt, at: number): RecoveryState {
   const { attempt, notify_chimera, not_before } = recorded;
-  const declineClass = attempt.class ?? 'LATER';
   const report = {
     event_id: attempt.key,
     payment_method_id: attempt.payment_method_id,
@@ -189,20 +175,14 @@ function afterDecline(before: RecoveryState, recorded: RecordedAttempt, at: numb
   };
   const { fraud_reports } = before.effects;
   const state = notify_chimera ? withEffects(before, { fraud_reports: [...fraud_reports, report] }) : before;
-  const { phase } = state;
-  if (phase.name !== 'open') return state;
+  if (!isOpen(state)) return state;
+  const { class: declineClass = 'LATER', rule = declineClass } = attempt;
   // A dead alternative is only removed: it is the failed method's HARD that ends the cascade.
   const strategy = declineClass === 'HARD' ? 'cascade' : strategyOf(declineClass, true);
-  switch (strategy) {
-    case 'stop':
-      return stop(state, declineClass, attempt.rule ?? declineClass);
-    case 'review':
-      return { ...state, review: { rule: attempt.rule ?? declineClass, flagged: false } };
-    default: {
-      const retry = retryOf(state, attempt, declineClass, not_before, at);
-      return { ...state, phase: { ...phase, candidates: [...phase.candidates, ...retry] } };
-    }
-  }
+  if (strategy === 'stop') return stop(state, declineClass, rule);
+  if (strategy === 'review') return { ...state, review: { rule, flagged: false } };
+  const retry = retryOf({ ...state.obligation, attempts: state.attempts }, attempt, at, not_before);
+  return { ...state, phase: { ...state.phase, candidates: [...state.phase.candidates, ...retry] } };
 }
 
 /**
@@ -216,10 +196,9 @@ function afterUnsent(
   at: number,
   retryAfterMs = 0,
 ): RecoveryState {
-  const { phase, attempts, review } = state;
-  if (phase.name !== 'open' || review) return state;
-  const ofMethod = attempts.filter((one) => one.payment_method_id === payment_method_id);
-  const base = baseBackOff(unsentInARow(ofMethod));
+  if (!isOpen(state) || state.review) return state;
+  const { phase, attempts } = state;
+  const base = baseBackOff(attempts.filter((one) => one.payment_method_id === payment_method_id));
   // In a burst above the gateway's rate, thousands fail together and would retry together.
   const not_before = at + Math.max(base, retryAfterMs) + Math.floor(base * hashFraction(key));
   const again = { payment_method_id, not_before, reason, ...(rule === NOT_SENT && { unsent: true }) };
@@ -235,31 +214,10 @@ function afterUnsent(
   };
 }
 
-function baseBackOff(tries: number): number {
-  return Math.min(UNSENT_FIRST_RETRY_MS * 2 ** Math.min(tries - 1, 20), MAX_UNSENT_RETRY_MS);
-}
-
-/** An attempt that was sent ends the series of failures. @returns at least 1 */
-function unsentInARow(attempts: readonly AttemptStatus[]): number {
-  const lastSent = attempts.findLastIndex((one) => one.state !== 'void');
-  return Math.max(1, attempts.length - 1 - lastSent);
-}
-
-/** Replaces the attempt with the same key, or appends it. */
-function upsert(attempts: AttemptStatus[], attempt: AttemptStatus): AttemptStatus[] {
-  const known = attempts.some((other) => other.key === attempt.key);
-  return known
-    ? attempts.map((other) => (other.key === attempt.key ? attempt : other))
-    : [...attempts, attempt];
-}
-
-function withoutMethod(phase: Phase, paymentMethodId: string): Phase {
-  return phase.name === 'open' ? { ...phase, candidates: without(phase.candidates, paymentMethodId) } : phase;
-}
-
-function candidateOf(phase: Phase, paymentMethodId: string): Candidate | undefined {
-  if (phase.name !== 'open') return undefined;
-  return phase.candidates.find((one) => one.payment_method_id === paymentMethodId);
+/** Doubles with each unsent attempt in a row: an attempt that was sent ends the series. @param attempts of the method */
+function baseBackOff(attempts: readonly AttemptStatus[]): number {
+  const tries = attempts.length - 1 - attempts.findLastIndex((one) => one.state !== 'void');
+  return Math.min(UNSENT_FIRST_RETRY_MS * 2 ** Math.min(Math.max(tries, 1) - 1, 20), MAX_UNSENT_RETRY_MS);
 }
 
 function without(candidates: Candidate[], paymentMethodId: string): Candidate[] {

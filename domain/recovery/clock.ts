@@ -49,16 +49,11 @@ export function resumeClock(clock: Clock, at: number): Clock {
  * @param now epoch milliseconds
  */
 export function clockToStore(clock: Clock, step: Step, now: number): StoredClock | undefined {
-  return storedClockError(clock, step, now) > CLOCK_TOLERANCE_MS ? storedForm(clock) : undefined;
-}
-
-/** The error of the stored end of the window, in milliseconds. */
-function storedClockError(clock: Clock, step: Step, now: number): number {
-  // A notice names the stored end.
-  if (step.do === 'notify') return Math.abs(clock.closes_at - clock.stored.closes_at);
-  if (step.do !== 'wait') return 0;
-  const until = step.until ?? now + UNBOUNDED_WAIT_MS;
-  return Math.abs(windowEndAt(clock, until) - windowEndAt(clock.stored, until));
+  if (step.do !== 'wait' && step.do !== 'notify') return undefined;
+  // A notice names the stored end as it is.
+  const until = step.do === 'notify' ? -Infinity : (step.until ?? now + UNBOUNDED_WAIT_MS);
+  const error = Math.abs(windowEndAt(clock, until) - windowEndAt(clock.stored, until));
+  return error > CLOCK_TOLERANCE_MS ? storedForm(clock) : undefined;
 }
 
 function storedForm({ closes_at, stopped_at }: StoredClock): StoredClock {

@@ -5,9 +5,8 @@ import { noticeOfEnding, WINDOW_OVER } from './ending.ts';
 import {
   type Cancelling,
   type Closing,
-  type DueNotice,
   type Ending,
-  type Open,
+  type OpenRecovery,
   type RecoveryState,
   type Step,
   unresolvedCharge,
@@ -96,7 +95,7 @@ function stepOfPhase(state: RecoveryState, now: number): Step {
         const { ref, processing } = phase.lookup;
         return processing && processing.next_at > now ? waitUntil(processing.next_at) : lookUp(ref);
       }
-      return stepByTimers(state, phase, now);
+      return stepByTimers({ ...state, phase }, now);
     case 'closing': {
       // The gateway has not cancelled the payment yet, or it would be closed now.
       const reason = phase.cancelling?.processing ? undefined : 'gateway';
@@ -108,28 +107,31 @@ function stepOfPhase(state: RecoveryState, now: number): Step {
   }
 }
 
-function stepByTimers(state: RecoveryState, open: Open, now: number): Step {
-  if (isWindowOver(state, now)) {
+function stepByTimers(state: OpenRecovery, now: number): Step {
+  const { phase, recheck, suspended_until } = state;
+  const timers = timersOf(state);
+  const wait = (reason?: WaitStep['for'], until = Infinity) =>
+    waitUntil(Math.min(until, ...timers.flatMap(({ at }) => (at > now ? [at] : []))), reason);
+  if (timers.some((timer) => timer.do === 'close' && timer.at <= now)) {
     // The queried attempt may have paid: closing before the gateway responds would only repeat the query.
-    return state.recheck ? { do: 'wait', until: state.recheck.next_at } : close(state, WINDOW_OVER);
+    return recheck ? waitUntil(recheck.next_at) : close(state, WINDOW_OVER);
   }
-  if (isRefreshDue(state, open, now)) return { do: 'refresh' };
-  const { blocked_until } = open;
-  const { suspended_until } = state;
-  if (blocked_until !== undefined && now < blocked_until)
-    return waitForTimer(state, open, now, 'claim', blocked_until);
-  if (suspended_until !== undefined && now < suspended_until) {
-    return waitForTimer(state, open, now, 'customer_status', suspended_until);
-  }
-  const candidate = earliest(open.candidates);
+  if (isRefreshDue(state, timers, now)) return { do: 'refresh' };
+  if (phase.blocked_until !== undefined && now < phase.blocked_until)
+    return wait('claim', phase.blocked_until);
+  if (suspended_until !== undefined && now < suspended_until) return wait('customer_status', suspended_until);
+  const candidate = earliest(phase.candidates);
   if (candidate && candidate.not_before <= now) {
     return { do: 'claim', candidate, n: attemptsOn(state, candidate.payment_method_id) + 1 };
   }
-  const reminder = reminderDue(state, now);
-  if (reminder && suspended_until === undefined) return { do: 'notify', notice: reminder };
-  if (candidate?.blocked) return waitForTimer(state, open, now, 'claim');
-  if (candidate?.unsent) return waitForTimer(state, open, now, 'gateway');
-  return waitForTimer(state, open, now, state.cascade_ended ? missingFor(state) : undefined);
+  // Of several missed reminders, only the last.
+  const reminder = remindersLeft(state).findLast(({ at }) => at <= now);
+  if (reminder && suspended_until === undefined) {
+    return { do: 'notify', notice: { template: 'reminder', stage: reminder.stage } };
+  }
+  if (candidate?.blocked) return wait('claim');
+  if (candidate?.unsent) return wait('gateway');
+  return wait(state.cascade_ended ? missingFor(state) : undefined);
 }
 
 /** Paid externally with an unresolved charge: recorded first, or a success would be taken for the only one. */
@@ -168,21 +170,9 @@ function lookUp(gateway_payment_ref: string): Step {
 
 type WaitStep = Extract<Step, { do: 'wait' }>;
 
-function waitUntil(until: number | undefined, reason?: WaitStep['for']): WaitStep {
-  return { do: 'wait', ...(until === undefined ? {} : { until }), ...(reason ? { for: reason } : {}) };
-}
-
-/** Waits for the next of the recovery's timers, or until `until` if that is sooner. */
-function waitForTimer(
-  state: RecoveryState,
-  open: Open,
-  now: number,
-  reason?: WaitStep['for'],
-  until = Infinity,
-): WaitStep {
-  const ahead = timersOf(state, open).flatMap(({ at }) => (at > now ? [at] : []));
-  const next = Math.min(until, ...ahead);
-  return waitUntil(Number.isFinite(next) ? next : undefined, reason);
+/** @param until epoch milliseconds; `undefined` or infinite: until a message arrives */
+function waitUntil(until = Infinity, reason?: WaitStep['for']): WaitStep {
+  return { do: 'wait', ...(until < Infinity ? { until } : {}), ...(reason ? { for: reason } : {}) };
 }
 
 /** The number of the obligation's attempts on this method over all runs: the next attempt's key counts on from it. */
@@ -206,46 +196,33 @@ interface Timer {
   at: number;
 }
 
-/** The recovery's own timers. While the clock is stopped, the window has no end yet. */
-export function timersOf(state: RecoveryState, { candidates }: Open): Timer[] {
+/**
+ * The recovery's own timers. The window ends a recovery only after its cascade; while the clock is stopped, it has no end
+ * yet.
+ */
+export function timersOf(state: OpenRecovery): Timer[] {
   const { clock, cascade_ended, obligation } = state;
-  const candidate = earliest(candidates);
+  const candidate = earliest(state.phase.candidates);
   const reminder = remindersLeft(state)[0];
+  const hasEnd = clock.stopped_at === undefined && (cascade_ended || state.suspended_until !== undefined);
+  const readAt = cascade_ended
+    ? state.read_at + REFRESH_INTERVAL_MS
+    : obligation.opened_at + NOTICE_DEADLINE_MS;
   return [
     ...(candidate ? [{ do: 'charge' as const, at: candidate.not_before }] : []),
     ...(reminder ? [{ do: 'remind' as const, at: reminder.at }] : []),
-    {
-      do: 'read',
-      at: cascade_ended ? state.read_at + REFRESH_INTERVAL_MS : obligation.opened_at + NOTICE_DEADLINE_MS,
-    },
-    ...(isWindowOpen(state) ? [{ do: 'close' as const, at: clock.closes_at }] : []),
+    { do: 'read', at: readAt },
+    ...(hasEnd ? [{ do: 'close' as const, at: clock.closes_at }] : []),
   ];
 }
 
 /** Whether a timer has elapsed since the graph was last read, so that it is read again before charging or notifying. */
-function isRefreshDue(state: RecoveryState, open: Open, now: number): boolean {
-  return timersOf(state, open).some((timer) => {
+function isRefreshDue(state: OpenRecovery, timers: readonly Timer[], now: number): boolean {
+  return timers.some((timer) => {
     if (timer.do === 'close' || timer.at > now || timer.at <= state.read_at) return false;
     // Within the cascade, and when blocked by another obligation, the claim reads what it needs.
-    return timer.do !== 'charge' || (state.cascade_ended && !earliest(open.candidates)?.blocked);
+    return timer.do !== 'charge' || (state.cascade_ended && !earliest(state.phase.candidates)?.blocked);
   });
-}
-
-/** Whether the window has ended unpaid. @param now epoch milliseconds */
-function isWindowOver(state: RecoveryState, now: number): boolean {
-  return isWindowOpen(state) && now >= state.clock.closes_at;
-}
-
-/** The window ends a recovery only after its cascade, and not while the clock is stopped. */
-function isWindowOpen(state: RecoveryState): boolean {
-  const mayEnd = state.cascade_ended || state.suspended_until !== undefined;
-  return mayEnd && state.clock.stopped_at === undefined;
-}
-
-/** Of several missed reminders, only the last. @param now epoch milliseconds */
-function reminderDue(state: RecoveryState, now: number): DueNotice | undefined {
-  const due = remindersLeft(state).findLast(({ at }) => at <= now);
-  return due && { template: 'reminder', stage: due.stage };
 }
 
 /** A reminder due before the customer's last notice is no longer needed. */

@@ -1,14 +1,7 @@
 import { earliest } from './cascade.ts';
 import { clockOf } from './clock.ts';
 import { decide, timersOf } from './decide.ts';
-import {
-  type Open,
-  type Phase,
-  type RecoveryState,
-  type Step,
-  unresolvedCharge,
-  withEffects,
-} from './state.ts';
+import { type OpenRecovery, type Phase, type RecoveryState, type Step, unresolvedCharge } from './state.ts';
 import type { RecoveryPhase, RecoveryStatus } from './status.ts';
 
 /** The status of a recovery with a live run. @param now epoch milliseconds */
@@ -16,17 +9,13 @@ export function describe(current: RecoveryState, now: number): RecoveryStatus {
   const state = withoutBackgroundSteps(current, now);
   const step = decide(state, now);
   const next = nextOf(state, step, now);
-  const { obligation, phase } = state;
+  const { policy: _, ...obligation } = state.obligation;
   return {
-    payment_id: obligation.payment_id,
-    customer_id: obligation.customer_id,
+    ...obligation,
     state: phaseOf(state, step),
-    ...(phase.name === 'closed' ? { outcome: phase.ending.outcome } : {}),
+    ...(state.phase.name === 'closed' ? { outcome: state.phase.ending.outcome } : {}),
     class: state.class,
     rule: state.review?.rule ?? state.rule,
-    amount: obligation.amount,
-    currency: obligation.currency,
-    failed_payment_method_id: obligation.failed_payment_method_id,
     attempts: [...state.attempts, ...inFlight(state)],
     ...(next ? { next } : {}),
     ...(step.do === 'wait' && step.for ? { waiting_for: step.for } : {}),
@@ -38,10 +27,13 @@ export function describe(current: RecoveryState, now: number): RecoveryStatus {
 
 /** Pending notices, reads and stored notes do not change what the recovery waits for. */
 function withoutBackgroundSteps(state: RecoveryState, now: number): RecoveryState {
-  const notified_at = state.cascade_ended ? now : state.notified_at;
-  const read_at = Math.max(state.read_at, now);
-  const idle = { ...state, read_at, notified_at, clock: clockOf(state.clock) };
-  return withEffects(idle, { notices: [], fraud_reports: [] });
+  return {
+    ...state,
+    read_at: Math.max(state.read_at, now),
+    notified_at: state.cascade_ended ? now : state.notified_at,
+    clock: clockOf(state.clock),
+    effects: { ...state.effects, notices: [], fraud_reports: [] },
+  };
 }
 
 /** Steps of an attempt. */
@@ -78,28 +70,25 @@ function nextOf(state: RecoveryState, step: Step, now: number): RecoveryStatus['
   if (phase.name !== 'open') return phase.cancelling && poll(phase.cancelling.next_at);
   if (step.for === 'review' || unresolved || state.paused) return undefined;
   if (phase.lookup?.processing) return poll(phase.lookup.processing.next_at);
-  return nextTimer(state, phase, now);
+  return nextTimer({ ...state, phase }, now);
 }
 
 function poll(at: number): RecoveryStatus['next'] {
   return { action: 'poll', at: iso(at) };
 }
 
-/** Refreshing is no action that callers wait for. */
-function nextTimer(state: RecoveryState, open: Open, now: number): RecoveryStatus['next'] {
-  const availableAt = Math.max(open.blocked_until ?? 0, state.suspended_until ?? 0, now);
-  const actions = timersOf(state, open).flatMap(({ do: action, at }) => {
+function nextTimer(state: OpenRecovery, now: number): RecoveryStatus['next'] {
+  const { phase, suspended_until = 0 } = state;
+  const availableAt = Math.max(phase.blocked_until ?? 0, suspended_until, now);
+  const actions = timersOf(state).flatMap(({ do: action, at }) => {
+    // Refreshing is no action that callers wait for.
     if (action === 'read') return [];
     return [{ action, at: action === 'charge' ? Math.max(availableAt, at) : at }];
   });
   const [first] = actions.sort((one, other) => one.at - other.at);
   if (!first) return undefined;
-  const charged = first.action === 'charge' && earliest(open.candidates)?.payment_method_id;
-  return {
-    action: first.action,
-    ...(charged ? { payment_method_id: charged } : {}),
-    at: iso(first.at),
-  };
+  const charged = first.action === 'charge' && earliest(phase.candidates)?.payment_method_id;
+  return { ...first, ...(charged ? { payment_method_id: charged } : {}), at: iso(first.at) };
 }
 
 function inFlight({ charge }: RecoveryState): RecoveryStatus['attempts'] {

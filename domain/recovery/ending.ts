@@ -7,6 +7,8 @@ import {
   type Closed,
   type Closing,
   type Ending,
+  type LookUp,
+  type OpenRecovery,
   type Phase,
   type RecoveryState,
   unresolvedCharge,
@@ -25,26 +27,16 @@ export const WINDOW_OVER: Ending = { outcome: 'exhausted', rule: 'window_over' }
 /** An external payment succeeded, as the gateway has it. */
 export const PAID_AT_GATEWAY: Ending = { outcome: 'paid_elsewhere', rule: 'gateway_payment_succeeded' };
 
-/** Ends an open recovery. An unresolved charge is still resolved before the run completes. */
-export function endRecovery(state: RecoveryState, ending: Ending): RecoveryState {
-  return state.phase.name === 'open' ? startClosing(state, ending) : state;
-}
-
-function startClosing(state: RecoveryState, ending: Ending): RecoveryState {
-  const phase: Closing = { name: 'closing', ending };
+/** Ends a recovery that is not closed. An unresolved charge is still resolved before the run completes. */
+export function endRecovery(state: RecoveryState, ending: Ending, lookup?: LookUp): RecoveryState {
+  const phase: Closing = { name: 'closing', ending, lookup };
   return withEffects({ ...state, phase, review: reviewOfUnresolved(state) }, { notices: [] });
 }
 
 /** FRAUD and STOP: no method is charged any more. The payment that the report names is still read. */
-export function stop(state: RecoveryState, declineClass: DeclineClass, rule: string): RecoveryState {
-  const { phase } = state;
-  if (phase.name !== 'open') return state;
+export function stop(state: OpenRecovery, declineClass: DeclineClass, rule: string): RecoveryState {
   const ending: Ending = { outcome: 'stopped', rule: declineClass === 'FRAUD' ? 'fraud' : rule };
-  return {
-    ...startClosing(state, ending),
-    class: declineClass,
-    phase: { name: 'closing', ending, lookup: phase.lookup },
-  };
+  return endRecovery({ ...state, class: declineClass }, ending, state.phase.lookup);
 }
 
 /** The phase with another ending than the present one, if any. */
@@ -66,7 +58,7 @@ export function settle(state: RecoveryState, payment_ref: string | undefined, ru
   if (phase.name === 'closed') return state;
   const isRepeat =
     phase.name === 'closing' && phase.ending.rule === rule && phase.ending.payment_ref === payment_ref;
-  return isRepeat ? state : startClosing(state, ending);
+  return isRepeat ? state : endRecovery(state, ending);
 }
 
 /**
@@ -90,30 +82,26 @@ export function afterClosing(
 ): RecoveryState {
   const { outcome, rule, attempts } = obligation;
   const template = noticeOfEnding(state, obligation);
-  return withEffects(
-    {
-      ...state,
-      rule,
-      attempts,
-      phase: { name: 'closed', ending: { outcome, rule }, payment_open },
-      review: reviewOfUnresolved(state),
-    },
-    { notices: template ? [{ template, stage: '1' }] : [] },
-  );
+  return {
+    ...state,
+    rule,
+    attempts,
+    phase: { name: 'closed', ending: { outcome, rule }, payment_open },
+    review: reviewOfUnresolved(state),
+    effects: { ...state.effects, notices: template ? [{ template, stage: '1' }] : [] },
+  };
 }
 
 /** An attempt has paid the obligation, which is closed with it. */
 export function afterApproval(state: RecoveryState): RecoveryState {
   const ending: Ending = { outcome: 'recovered', rule: 'approved' };
-  return withEffects(
-    {
-      ...state,
-      rule: ending.rule,
-      phase: { name: 'closed', ending, payment_open: false },
-      review: undefined,
-    },
-    { notices: [{ template: 'recovered', stage: '1' }] },
-  );
+  return {
+    ...state,
+    rule: ending.rule,
+    phase: { name: 'closed', ending, payment_open: false },
+    review: undefined,
+    effects: { ...state.effects, notices: [{ template: 'recovered', stage: '1' }] },
+  };
 }
 
 /** The customer's notice about an ending, if any. */
@@ -162,10 +150,12 @@ export function queueRefund(state: RecoveryState, key: string): RecoveryState {
  * @param payment if processing, its outcome is awaited like a pending charge's. @param at epoch milliseconds
  */
 export function afterNotCancelled(
-  state: RecoveryState,
+  before: RecoveryState,
+  ending: Ending | undefined,
   payment: 'processing' | 'unknown',
   at: number,
 ): RecoveryState {
+  const state = before.phase.name === 'open' && ending ? endRecovery(before, ending) : before;
   const { phase, review, obligation } = state;
   if (phase.name === 'open') return state;
   const processing = payment === 'processing';

@@ -9,7 +9,6 @@
 
 import type { DeclineClass } from '../decline/classify.ts';
 import type { ChargeAnswer, GatewayPayment, PaymentNoticeTemplate } from '../ports.ts';
-import type { RecoveryPolicy } from '../policy.ts';
 import type {
   Claim,
   ClaimedAttempt,
@@ -51,19 +50,13 @@ export interface RecoveryState {
 }
 
 /** What never changes in a run. */
-export interface Obligation {
-  payment_id: string;
-  customer_id: string;
-  /** Minor units. */
-  amount: number;
-  currency: string;
-  failed_payment_method_id: string;
-  /** Epoch milliseconds, like every time here. */
-  opened_at: number;
-  policy: RecoveryPolicy;
-}
+export type Obligation = Pick<
+  RecoverySnapshot,
+  'payment_id' | 'customer_id' | 'amount' | 'currency' | 'failed_payment_method_id' | 'opened_at' | 'policy'
+>;
 
 export type Phase = Open | Closing | Closed;
+export type OpenRecovery = RecoveryState & { phase: Open };
 
 /** The obligation is owed, and its candidates are charged when they are due. */
 export interface Open {
@@ -189,18 +182,21 @@ export interface DueNotice {
 }
 
 export type Fact =
-  /** A newer failure of the open obligation; only STOP and FRAUD have an effect. */
-  | { fact: 'noted'; recovery: RecoverySnapshot }
+  | FactWhileOpen
   | {
       fact: 'looked_up';
       payment: 'adopted' | 'succeeded' | 'came_back' | 'cancelled' | 'processing' | 'not_ours';
       at: number;
     }
-  | { fact: 'claim_answered'; candidate: Candidate; claim: Claim; at: number }
   | { fact: 'charge_answered'; answer: ChargeAnswer }
   | { fact: 'charge_resolved'; key: string; found: ChargeOutcome; at: number }
+  /** A webhook about a charge arrived: the gateway is queried, regardless of its content. */
+  | { fact: 'charge_reported'; key?: string; at: number }
+  | { fact: 'resolved_by_operator'; key: string; result: 'approved' | 'declined' }
   | { fact: 'attempt_recorded'; recorded: RecordedAttempt; at: number; retry_after_ms?: number }
-  | { fact: 'flagged_for_review'; at: number }
+  | { fact: 'settled'; payment_ref?: string; rule?: string }
+  /** An external payment succeeded too: `key` is the later success, `ending` the resulting ending. */
+  | { fact: 'second_success'; key: string; ending: Ending }
   | { fact: 'closed'; obligation: ClosedObligation; payment_open: boolean }
   /** Closing found an unresolved attempt, unknown to the run, that may have paid the obligation. */
   | { fact: 'closing_unresolved'; attempt: AttemptStatus; at: number }
@@ -209,10 +205,21 @@ export type Fact =
   | { fact: 'payment_cancelled' }
   /** `ending`: the ending with which the obligation was to be closed; absent: it is closed. */
   | { fact: 'not_cancelled'; payment: 'processing' | 'unknown'; ending?: Ending; at: number }
+  | { fact: 'flagged_for_review'; at: number }
   | { fact: 'refunded'; key: string; notify: boolean }
-  | { fact: 'clock_stored'; clock: StoredClock }
-  | { fact: 'notified'; notice: DueNotice; at: number }
   | { fact: 'fraud_reported' }
+  | { fact: 'notified'; notice: DueNotice; at: number }
+  | { fact: 'clock_stored'; clock: StoredClock }
+  | { fact: 'paused' }
+  | { fact: 'resumed' }
+  /** Everything that may be charged is charged now; `alternatives` from the graph's current state. */
+  | { fact: 'retry_now'; alternatives: string[]; at: number };
+
+/** What has no effect any more once the recovery is closing. */
+export type FactWhileOpen =
+  | { fact: 'claim_answered'; candidate: Candidate; claim: Claim; at: number }
+  /** A newer failure of the open obligation; only STOP and FRAUD have an effect. */
+  | { fact: 'noted'; recovery: RecoverySnapshot }
   | { fact: 'refreshed'; found: RecoveryRefresh; at: number }
   | { fact: 'customer_status'; status: string; at: number }
   /** The customer reportedly authenticated; `payment` is the payment's state at the gateway. */
@@ -226,18 +233,8 @@ export type Fact =
   | { fact: 'method_added'; payment_method_id: string; event_id?: string }
   | { fact: 'consent_revoked' }
   | { fact: 'fraud_known' }
-  | { fact: 'settled'; payment_ref?: string; rule?: string }
   /** A settlement names a payment that cannot have settled it or was reversed; the graph has set the review. */
   | { fact: 'settlement_in_review'; rule: string; at: number }
-  /** An external payment succeeded too: `key` is the later success, `ending` the resulting ending. */
-  | { fact: 'second_success'; key: string; ending: Ending }
-  /** A webhook about a charge arrived: the gateway is queried, regardless of its content. */
-  | { fact: 'charge_reported'; key?: string; at: number }
-  | { fact: 'resolved_by_operator'; key: string; result: 'approved' | 'declined' }
-  | { fact: 'paused' }
-  | { fact: 'resumed' }
-  /** Everything that may be charged is charged now; `alternatives` from the graph's current state. */
-  | { fact: 'retry_now'; alternatives: string[]; at: number }
   | { fact: 'cancelled' };
 
 /** The outcome of an attempt according to the gateway. */
@@ -270,6 +267,10 @@ export type Step =
   /** `until`: epoch milliseconds; absent: until a message arrives. */
   | { do: 'wait'; until?: number; for?: NonNullable<RecoveryStatus['waiting_for']> }
   | { do: 'finish' };
+
+export function isOpen(state: RecoveryState): state is OpenRecovery {
+  return state.phase.name === 'open';
+}
 
 export function unresolvedCharge({ charge }: RecoveryState): UnresolvedCharge | undefined {
   return charge?.state === 'unknown' || charge?.state === 'pending' ? charge : undefined;

@@ -80,3 +80,36 @@ test('a charge declined as UNKNOWN is queried on the schedule and only then revi
   });
   expect(decide(paid, now)).toMatchObject({ do: 'record', answer: { result: 'approved' } });
 });
+
+test('an absent payment counts as not charged only if it is absent twice, an hour apart', () => {
+  const key = keyOf('a', 1);
+  const absent = (state: RecoveryState, at: number) =>
+    evolve(state, { fact: 'charge_resolved', key, found: { result: 'absent' }, at });
+  let state = begin(snapshot({ attempts: [attempt('a', 1, 'unknown')] }));
+  // Within an hour of the claim, the request may still be in transit.
+  for (const at of [NOW + MINUTE, NOW + HOUR, NOW + 2 * HOUR - 1]) {
+    state = absent(state, at);
+    expect(decide(storeClock(state, at), at)).toMatchObject({ do: 'wait' });
+  }
+  const never = absent(state, NOW + 2 * HOUR);
+  expect(decide(never, NOW + 2 * HOUR)).toMatchObject({ do: 'record', answer: { result: 'not_sent' } });
+});
+
+test('a late success of another attempt does not replace a charge in progress, and is queried again', () => {
+  const attempts = [attempt('b', 1, 'declined', 'LATER')];
+  const rechecking = evolve(begin(snapshot({ alternatives: ['a'], attempts })), {
+    ...{ fact: 'charge_reported', key: keyOf('b', 1), at: NOW },
+  });
+  const candidate = { payment_method_id: 'a', not_before: 0, reason: 'alternative' } as const;
+  const charging = evolve(rechecking, { fact: 'claim_answered', candidate, claim: claimed('a', 1), at: NOW });
+  const late = {
+    fact: 'charge_resolved',
+    key: keyOf('b', 1),
+    found: { result: 'approved' },
+    at: NOW,
+  } as const;
+  expect(evolve(charging, late)).toMatchObject({
+    charge: { state: 'claimed', key: keyOf('a', 1) },
+    recheck: { key: keyOf('b', 1) },
+  });
+});

@@ -26,14 +26,19 @@ const RUN_LOST: ChargeAnswer = {
 };
 
 /** An attempt that an earlier run left unresolved: queried when its claim has expired. */
-export function unresolvedSince(attempt: AttemptStatus): UnresolvedCharge {
-  const claimed_at = Date.parse(attempt.started_at);
+export function unresolvedSince({
+  key,
+  payment_method_id,
+  state,
+  started_at,
+}: AttemptStatus): UnresolvedCharge {
+  const claimed_at = Date.parse(started_at);
   return {
-    key: attempt.key,
-    payment_method_id: attempt.payment_method_id,
-    state: attempt.state === 'pending' ? 'pending' : 'unknown',
+    key,
+    payment_method_id,
+    state: state === 'pending' ? 'pending' : 'unknown',
     claimed_at,
-    ...(attempt.state === 'in_flight' ? { in_flight: true } : {}),
+    ...(state === 'in_flight' ? { in_flight: true } : {}),
     tries: 0,
     // Until the claim expires, the charge may still be in transit.
     next_at: claimed_at + CLAIM_MS,
@@ -42,22 +47,26 @@ export function unresolvedSince(attempt: AttemptStatus): UnresolvedCharge {
 
 /** An attempt that was just found or recorded as unresolved. @param at epoch milliseconds */
 export function markUnresolved(state: RecoveryState, attempt: AttemptStatus, at: number): RecoveryState {
-  const { next_at: asSince, ...charge } = unresolvedSince(attempt);
+  const charge = unresolvedSince(attempt);
   const known = unresolvedCharge(state);
   const before = known?.key === charge.key && known.state === charge.state ? known : undefined;
   // The decline revealed nothing new: queried again after the next delay.
   const again = before !== undefined && attempt.class === 'UNKNOWN' ? 1 : 0;
   const tries = (before?.tries ?? 0) + again;
+  const { came_back, absent_since } = before ?? {};
+  const attempts = withAttempt(state.attempts, attempt);
   return queryLater(
-    { ...state, clock: stopClock(state.clock, at) },
-    {
-      ...charge,
-      tries,
-      ...(before?.came_back === undefined ? {} : { came_back: before.came_back }),
-      ...(before?.absent_since === undefined ? {} : { absent_since: before.absent_since }),
-    },
-    charge.in_flight ? Math.max(at, asSince ?? 0) : at,
+    { ...state, attempts, clock: stopClock(state.clock, at) },
+    { ...charge, tries, came_back, absent_since },
+    charge.in_flight ? Math.max(at, charge.claimed_at + CLAIM_MS) : at,
   );
+}
+
+/** Replaces the attempt with the same key, or appends it. */
+export function withAttempt(attempts: AttemptStatus[], attempt: AttemptStatus): AttemptStatus[] {
+  return attempts.some(({ key }) => key === attempt.key)
+    ? attempts.map((one) => (one.key === attempt.key ? attempt : one))
+    : [...attempts, attempt];
 }
 
 /** Processes the gateway's response: an outcome to be recorded, or another query after the next delay. */

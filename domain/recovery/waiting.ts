@@ -1,19 +1,14 @@
 /** What changes a recovery between its charges: lookups, new methods, the customer's status, an operator's request. */
 
-import {
-  endCascade,
-  NOTICE_DEADLINE_MS,
-  prependCandidates,
-  reclassifyUnpaid,
-  strategyOf,
-} from './cascade.ts';
+import { endCascade, NOTICE_DEADLINE_MS, reclassifyUnpaid, strategyOf, withFirst } from './cascade.ts';
 import type { RecoveryRefresh } from './claims.ts';
 import { resumeClock, stopClock } from './clock.ts';
-import { afterClosing, cancelNow, endRecovery, PAID_AT_GATEWAY, withEnding } from './ending.ts';
+import { afterClosing, endRecovery, PAID_AT_GATEWAY, withEnding } from './ending.ts';
 import {
   type Candidate,
   type Fact,
-  type Open,
+  isOpen,
+  type OpenRecovery,
   type RecoveryState,
   unresolvedCharge,
   withEffects,
@@ -35,7 +30,7 @@ export function afterLookUp(
   const { phase } = state;
   if (phase.name === 'closed' || !phase.lookup) return state;
   if (payment === 'processing' && phase.name === 'open')
-    return stillProcessing(state, phase, phase.lookup.ref, at);
+    return stillProcessing({ ...state, phase }, phase.lookup.ref, at);
   const read: RecoveryState = {
     ...state,
     phase: { ...phase, lookup: undefined },
@@ -62,16 +57,16 @@ export function afterLookUp(
 }
 
 /** An external bank debit takes days: nothing is charged meanwhile, and the recovery does not end. */
-function stillProcessing(state: RecoveryState, open: Open, ref: string, at: number): RecoveryState {
-  const tries = open.lookup?.processing?.tries ?? 0;
+function stillProcessing({ phase, ...state }: OpenRecovery, ref: string, at: number): RecoveryState {
+  const tries = phase.lookup?.processing?.tries ?? 0;
   const wait = state.obligation.policy.pending[tries];
-  const stopped = { ...state, clock: stopClock(state.clock, at) };
-  if (wait !== undefined) {
-    const lookup = { ref, processing: { tries: tries + 1, next_at: at + wait } };
-    return { ...stopped, phase: { ...open, lookup } };
+  const clock = stopClock(state.clock, at);
+  if (wait === undefined) {
+    const review = { rule: 'gateway_payment_processing', flagged: false };
+    return { ...state, phase: { ...phase, lookup: undefined }, clock, review };
   }
-  const review = { rule: 'gateway_payment_processing', flagged: false };
-  return { ...stopped, phase: { ...open, lookup: undefined }, review };
+  const processing = { tries: tries + 1, next_at: at + wait };
+  return { ...state, phase: { ...phase, lookup: { ref, processing } }, clock };
 }
 
 /** The attempt since the opening that requires authentication. */
@@ -83,11 +78,11 @@ function authenticatingAttempt({ attempts, obligation }: RecoveryState): Attempt
 
 /** The customer has authenticated at the gateway; the payment's state there decides. */
 export function afterAuthentication(
-  state: RecoveryState,
+  state: OpenRecovery,
   { payment, gateway_ref, at }: Extract<Fact, { fact: 'authenticated' }>,
 ): RecoveryState {
   const { phase, attempts } = state;
-  if (phase.name !== 'open' || unresolvedCharge(state)) return state;
+  if (unresolvedCharge(state)) return state;
   const asked = attempts.findLast((attempt) => attempt.class === 'AUTH') ?? attempts.at(-1);
   switch (payment) {
     case 'succeeded':
@@ -98,50 +93,44 @@ export function afterAuthentication(
       return reviewCameBack(state);
     case 'confirmable': {
       const payment_method_id = asked?.payment_method_id ?? state.obligation.failed_payment_method_id;
-      return chargeFirst(state, phase, [payment_method_id], 'authenticated');
+      return {
+        ...state,
+        phase: { ...phase, candidates: withFirst(phase, [payment_method_id], 'authenticated') },
+      };
     }
     case 'processing':
       // Nothing else is charged until its outcome is known.
-      return gateway_ref === undefined ? state : stillProcessing(state, phase, gateway_ref, at);
+      return gateway_ref === undefined ? state : stillProcessing(state, gateway_ref, at);
     default:
       return state;
   }
 }
 
-function chargeFirst(
-  state: RecoveryState,
-  open: Open,
-  methods: string[],
-  reason: Candidate['reason'],
-): RecoveryState {
-  const first = methods.map((payment_method_id) => ({ payment_method_id, not_before: 0, reason }));
-  return { ...state, phase: { ...open, candidates: prependCandidates(first, open.candidates) } };
-}
-
 export function addMethod(
-  state: RecoveryState,
+  state: OpenRecovery,
   paymentMethodId: string,
   eventId: string | undefined,
 ): RecoveryState {
-  const { phase, handled_event_ids } = state;
-  if (phase.name !== 'open') return state;
-  if (eventId !== undefined && handled_event_ids.includes(eventId)) return state;
-  const handled =
-    eventId === undefined ? handled_event_ids : [...handled_event_ids, eventId].slice(-MAX_HANDLED_EVENTS);
-  return chargeFirst({ ...state, handled_event_ids: handled }, phase, [paymentMethodId], 'added');
+  const { phase, handled_event_ids: handled } = state;
+  if (eventId !== undefined && handled.includes(eventId)) return state;
+  return {
+    ...state,
+    phase: { ...phase, candidates: withFirst(phase, [paymentMethodId], 'added') },
+    handled_event_ids: eventId === undefined ? handled : [...handled, eventId].slice(-MAX_HANDLED_EVENTS),
+  };
 }
 
 /** Updates a waiting recovery with changes in the graph that no signal reported. @param at epoch milliseconds */
-export function afterRefresh(state: RecoveryState, found: RecoveryRefresh, at: number): RecoveryState {
+export function afterRefresh(state: OpenRecovery, found: RecoveryRefresh, at: number): RecoveryState {
   if (found.closed) return withEffects(afterClosing(state, found.closed, false), { notices: [] });
   const read = afterCustomerStatus({ ...state, read_at: at }, found.customer_status, at);
+  if (!isOpen(read)) return read;
   const { phase, obligation } = read;
-  if (phase.name !== 'open') return read;
   const fresh = found.methods.filter(
     ({ payment_method_id, changed_at }) => changed_at > lastTriedAt(read, payment_method_id),
   );
   const ids = fresh.map(({ payment_method_id }) => payment_method_id);
-  const next = chargeFirst(read, phase, ids, 'added');
+  const next = { ...read, phase: { ...phase, candidates: withFirst(phase, ids, 'added') } };
   return at >= obligation.opened_at + NOTICE_DEADLINE_MS ? endCascade(next) : next;
 }
 
@@ -162,9 +151,8 @@ function lastTriedAt(state: RecoveryState, paymentMethodId: string): number {
  * A suspended customer is neither charged nor notified until they are reinstated or the window ends; for an erased
  * customer nothing can be recovered.
  */
-export function afterCustomerStatus(state: RecoveryState, status: string, at: number): RecoveryState {
+export function afterCustomerStatus(state: OpenRecovery, status: string, at: number): RecoveryState {
   const { phase, clock } = state;
-  if (phase.name !== 'open') return state;
   if (status === 'active') return { ...state, suspended_until: undefined };
   if (status === 'erased') return endRecovery(state, { outcome: 'cancelled', rule: 'customer_erased' });
   const suspended = { ...state, suspended_until: at + SUSPENDED_RETRY_MS };
@@ -174,17 +162,15 @@ export function afterCustomerStatus(state: RecoveryState, status: string, at: nu
 }
 
 /** Another obligation's unresolved charge is resolved. */
-export function afterClaimFreed(state: RecoveryState): RecoveryState {
+export function afterClaimFreed(state: OpenRecovery): RecoveryState {
   const { phase } = state;
-  if (phase.name !== 'open') return state;
   const candidates = phase.candidates.map((one) => (one.blocked ? chargeNow(one) : one));
   return { ...state, phase: { ...phase, blocked_until: undefined, candidates } };
 }
 
 /** An operator requests a retry now: Persona's delays are skipped, but ceilings, consent and the claim still apply. */
-export function retryNow(state: RecoveryState, alternatives: string[], at: number): RecoveryState {
+export function retryNow(state: OpenRecovery, alternatives: string[], at: number): RecoveryState {
   const { phase } = state;
-  if (phase.name !== 'open') return cancelNow(state, at);
   if (unresolvedCharge(state)) return state;
   const listed = new Set(phase.candidates.map((candidate) => candidate.payment_method_id));
   const more: Candidate[] = alternatives
